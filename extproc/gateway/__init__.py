@@ -1,0 +1,1 @@
+"""Envoy itself: its bootstrap generated from a policy, and starting and stopping it."""

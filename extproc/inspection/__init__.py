@@ -1,0 +1,1 @@
+"""Detectors, the streaming window, and the one place where verdicts become edits."""

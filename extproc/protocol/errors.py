@@ -1,0 +1,20 @@
+"""Errors by whose they are."""
+
+
+class ProtocolViolation(Exception):  # noqa: N818  - named for what it says, as in h11
+    """Envoy, or whoever speaks in its place, sent what may not follow. The text is fixed and holds no user data."""
+
+
+class ClientError(Exception):
+    """The client's mistake, answered in its own dialect.
+
+    `status` is the HTTP status, `code` a short word for programs, `message` a sentence for people that quotes nothing
+    of the body, `param` the field of the body that is wrong, if one is.
+    """
+
+    def __init__(self, status: int, code: str, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.param = param

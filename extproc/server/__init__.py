@@ -1,0 +1,1 @@
+"""The only asyncio and grpc: transports, workers, health, drain."""

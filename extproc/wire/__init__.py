@@ -1,0 +1,1 @@
+"""The protobuf edge: bytes to messages, effects to bytes."""
