@@ -1,0 +1,60 @@
+"""Backends: where requests go, what is spoken there, and with which credential."""
+
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from extproc.policy.address import Address, Url, parse
+from extproc.policy.base import Value, refusal, refusals
+from extproc.policy.credentials import Credential
+from extproc.policy.names import BackendName, Label, ModelName
+from extproc.policy.tls import Tls
+from extproc.policy.units import Amount, Count
+
+
+class BackendModel(Value):
+    """What is known of a model at a backend. Not a list of what is allowed: names not listed may still be targets."""
+
+    name: ModelName
+    """The name that the backend knows the model by."""
+    input_usd_per_mtok: Annotated[Amount, Field(ge=0)] | None = None
+    """Price of a million input tokens in US dollars; unknown if absent."""
+    output_usd_per_mtok: Annotated[Amount, Field(ge=0)] | None = None
+    """Price of a million output tokens in US dollars; unknown if absent."""
+    context_tokens: Annotated[Count, Field(ge=1)] | None = None
+    """Most tokens of a request and its answer together; unknown if absent."""
+
+
+class Backend(Value):
+    """A destination; becomes one Envoy cluster of the same name."""
+
+    name: BackendName
+    """Name of the backend and of its Envoy cluster."""
+    url: Url
+    """Scheme, host, port and path prefix; what follows `/v1` in a client's path is appended to the prefix."""
+    api: Literal["openai", "anthropic"]
+    """The dialect that the backend speaks."""
+    region: Label | None = None
+    """A free label for where the backend is."""
+    credential: Credential | None = None
+    """The backend's credential; `client` passes the client's own on. Without it none is sent; the client's own is
+    removed."""
+    models: tuple[BackendModel, ...] = ()
+    """Models known to be there, with prices and sizes. Other names may be targets, too."""
+    tls: Tls | None = None
+    """Only for https: how the certificate is checked; by the system's authorities and the URL's host if absent."""
+
+    @cached_property
+    def address(self) -> Address:
+        """The URL, taken apart."""
+        return parse(self.url)
+
+    @model_validator(mode="after")
+    def _tls_over_https(self) -> Self:
+        if self.tls is not None and not self.address.secure:
+            error = refusal(
+                "TLS is set for a backend that is reached over http", "write https in `url` or delete `tls`"
+            )
+            raise refusals("Backend", [(("tls",), error)])
+        return self

@@ -1,0 +1,112 @@
+"""Checks across the policy: names that must exist, names that must not repeat, numbers that must fit each other.
+
+They read models and plain data alike, so that a file with a misspelt field is told of its unknown backends as well.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from extproc.policy.base import Loc, items, meant, part, refusal, states
+
+Found = tuple[Loc, PydanticCustomError]
+
+
+def contradictions(policy: object) -> list[Found]:
+    """Everything that no field can see by itself. Empty for a good policy."""
+    return [*_backends(policy), *_models(policy), *_default(policy), *_steering(policy), *_timeouts(policy)]
+
+
+def _names(entries: list[Any]) -> list[str]:
+    return [name for entry in entries if isinstance(name := part(entry, "name"), str)]
+
+
+def _repeated(place: Loc, entries: list[Any], what: str) -> Iterator[Found]:
+    seen: set[str] = set()
+    for index, entry in enumerate(entries):
+        name = part(entry, "name")
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            error = refusal(f"there is already a {what} of the name {name}", "rename one of them or delete it")
+            yield (*place, index, "name"), error
+        seen.add(name)
+
+
+def _backends(policy: object) -> Iterator[Found]:
+    backends = items(policy, "backends")
+    if not backends and isinstance(part(policy, "backends"), list | tuple):
+        yield ("backends",), refusal("a policy needs a backend", "add one: {name: NAME, url: URL, api: openai}")
+    yield from _repeated(("backends",), backends, "backend")
+    for index, backend in enumerate(backends):
+        yield from _repeated(("backends", index, "models"), items(backend, "models"), "model")
+
+
+def _models(policy: object) -> Iterator[Found]:
+    models = items(policy, "models")
+    yield from _repeated(("models",), models, "model")
+    known = _names(items(policy, "backends"))
+    for index, model in enumerate(models):
+        place: Loc = ("models", index)
+        for kind in ("targets", "fallback"):
+            yield from _targets((*place, kind), items(model, kind), known)
+        yield from _weights((*place, "targets"), part(model, "targets"))
+        yield from _unordered((*place, "fallback"), items(model, "fallback"))
+
+
+def _targets(place: Loc, targets: list[Any], known: list[str]) -> Iterator[Found]:
+    seen: set[tuple[str, str | None]] = set()
+    for index, target in enumerate(targets):
+        backend, model = part(target, "backend"), part(target, "model")
+        if not isinstance(backend, str) or not isinstance(model, str | None):
+            continue
+        if backend not in known:
+            yield (*place, index, "backend"), refusal(f"there is no backend {backend}", meant(backend, known))
+        if (backend, model) in seen:
+            error = refusal("this target is already in the list", "delete it, or add its weight to the other")
+            yield (*place, index), error
+        seen.add((backend, model))
+
+
+def _weights(place: Loc, targets: object) -> Iterator[Found]:
+    if not isinstance(targets, list | tuple):
+        return
+    if not targets:
+        yield place, refusal("a model needs a target", "add one, such as {backend: NAME, model: NAME}")
+        return
+    weights = [part(target, "weight") if states(target, "weight") else 1 for target in targets]
+    if all(weight == 0 for weight in weights):
+        yield place, refusal("every weight is 0, so no target would be chosen", "give one of them a weight above 0")
+
+
+def _unordered(place: Loc, fallback: list[Any]) -> Iterator[Found]:
+    for index, target in enumerate(fallback):
+        if states(target, "weight"):
+            error = refusal("fallback is tried in order and has no weights", "delete `weight`, and order the list")
+            yield (*place, index, "weight"), error
+
+
+def _default(policy: object) -> Iterator[Found]:
+    name = part(policy, "default_backend")
+    known = _names(items(policy, "backends"))
+    if isinstance(name, str) and name not in {*known, "none"}:
+        yield ("default_backend",), refusal(f"there is no backend {name}", meant(name, [*known, "none"]))
+
+
+def _steering(policy: object) -> Iterator[Found]:
+    steering = part(policy, "steering")
+    cluster = part(steering, "cluster_header") if states(steering, "cluster_header") else "x-extproc-cluster"
+    model = part(steering, "model_header") if states(steering, "model_header") else "x-extproc-model"
+    if isinstance(cluster, str) and cluster == model:
+        field = "model_header" if states(steering, "model_header") else "cluster_header"
+        error = refusal("the two steering headers have the same name", "give each a name of its own")
+        yield ("steering", field), error
+
+
+def _timeouts(policy: object) -> Iterator[Found]:
+    limits = part(policy, "limits")
+    whole, request = part(limits, "exchange_timeout"), part(limits, "request_timeout")
+    if isinstance(whole, float) and isinstance(request, float) and whole < request:
+        error = refusal("an exchange cannot be shorter than its request", "make it at least `request_timeout`")
+        yield ("limits", "exchange_timeout"), error

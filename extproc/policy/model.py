@@ -1,0 +1,60 @@
+"""The policy itself: the root of the operator's file."""
+
+from functools import cached_property
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from extproc.policy.backends import Backend
+from extproc.policy.base import Value, refusals
+from extproc.policy.checks import contradictions
+from extproc.policy.settings import Health, Limits, Steering
+from extproc.policy.virtual import VirtualModel
+
+
+class Policy(Value):
+    """What the operator wants. One immutable value; a reload makes a new one."""
+
+    version: Literal[1]
+    """Version of this file's format."""
+    backends: tuple[Backend, ...]
+    """Destinations; each becomes one Envoy cluster of the same name. At least one."""
+    models: tuple[VirtualModel, ...] = ()
+    """The names that clients may put in `model`."""
+    unknown_models: Literal["reject", "pass"] = "reject"
+    """A name that is not in `models`: `reject` answers 404 in the client's dialect; `pass` sends it to the backend that
+    lists it, else to the default backend. Rejecting is the default: passing spends money on what nobody planned."""
+    default_backend: str | None = None
+    """Where requests go that no dialect claims and, with `unknown_models: pass`, names that no backend lists: a
+    backend's name, or `none` (404); the first backend if absent."""
+    steering: Steering = Steering()
+    """Headers by which the processor tells Envoy what it decided."""
+    limits: Limits = Limits()
+    """Bounds on what one exchange and one worker may take."""
+    health: Health = Health()
+    """When a backend counts as down."""
+    request_trailers: Literal["reject", "pass"] = "reject"
+    """Requests with trailers: `reject` answers 400; `pass` lets them through. Rejecting is the default because in
+    streamed modes Envoy's retry of such a request sends the body twice."""
+
+    @cached_property
+    def fallback_backend(self) -> str | None:
+        """The backend that `default_backend` comes down to; None for `none`."""
+        if self.default_backend == "none":
+            return None
+        return self.default_backend or self.backends[0].name
+
+    def backend(self, name: str) -> Backend:
+        """The backend of that name. Raises KeyError; names within a policy are known to exist."""
+        return self._backends[name]
+
+    @cached_property
+    def _backends(self) -> dict[str, Backend]:
+        return {backend.name: backend for backend in self.backends}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        found = contradictions(self)
+        if found:
+            raise refusals("Policy", found)
+        return self

@@ -1,0 +1,91 @@
+"""Names in the policy: of backends, of models, of header fields."""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+
+from extproc.policy.base import refusal
+
+BACKEND_NAME_MAX: Final = 63
+"""As long as a DNS label and a name in GEP-5091: fits every place a cluster's name goes."""
+MODEL_NAME_MAX: Final = 128
+"""Longer than any provider's model name; bounds header values and metric labels."""
+LABEL_MAX: Final = 63
+HEADER_NAME_MAX: Final = 128
+
+RESERVED_BACKENDS: Final = {
+    "extproc": "the generated Envoy configuration has a cluster of that name for the processor",
+    "none": "`default_backend: none` means no backend",
+}
+
+_BACKEND: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{BACKEND_NAME_MAX}}}", re.ASCII)
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+", re.ASCII)  # RFC 9110 5.6.2, lower case as HTTP/2 has it
+
+HOP_BY_HOP: Final = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""Fields that belong to one connection (RFC 9110 7.6.1); Envoy owns them."""
+FRAMING: Final = frozenset({"host", "content-length", "content-type", "content-encoding", "expect"})
+"""Fields that say where a message goes or how its body reads."""
+CREDENTIALS: Final = frozenset(
+    {"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"}
+)
+"""Fields that carry a client's own credential."""
+
+
+def _backend(name: str) -> str:
+    if _BACKEND.fullmatch(name) is None:
+        raise refusal(
+            "this cannot be the name of an Envoy cluster",
+            f"use 1 to {BACKEND_NAME_MAX} letters, digits, dots, dashes and underscores",
+        )
+    if name in RESERVED_BACKENDS:
+        raise refusal(f"the name {name} is taken: {RESERVED_BACKENDS[name]}", "choose another name")
+    return name
+
+
+def _model(name: str) -> str:
+    if not 1 <= len(name) <= MODEL_NAME_MAX:
+        raise refusal(
+            f"a model's name has 1 to {MODEL_NAME_MAX} characters, this has {len(name)}", "write the provider's name"
+        )
+    if not name.isprintable() or name != name.strip():
+        raise refusal(
+            "a model's name has no control characters and no space at its ends", "copy the provider's name exactly"
+        )
+    return name
+
+
+def _label(name: str) -> str:
+    if not 1 <= len(name) <= LABEL_MAX or not name.isprintable():
+        raise refusal(f"a label has 1 to {LABEL_MAX} printable characters", "write a short word such as eu")
+    return name
+
+
+def _header(name: str) -> str:
+    if name.startswith(":"):
+        raise refusal("a pseudo header is Envoy's own", "name an ordinary header such as x-extproc-cluster")
+    if name != name.lower():
+        raise refusal("header names are written in lower case here", f"write {name.lower()[:HEADER_NAME_MAX]}")
+    if len(name) > HEADER_NAME_MAX or _TOKEN.fullmatch(name) is None:
+        raise refusal(
+            "this is not the name of a header",
+            f"use 1 to {HEADER_NAME_MAX} lower-case letters, digits and dashes, such as x-extproc-cluster",
+        )
+    if name in HOP_BY_HOP or name in FRAMING:
+        raise refusal(f"the header {name} belongs to HTTP itself", "name a header of your own")
+    return name
+
+
+def _steering(name: str) -> str:
+    if name in CREDENTIALS:
+        raise refusal(f"the header {name} carries credentials", "name a header of your own such as x-extproc-cluster")
+    return name
+
+
+BackendName = Annotated[str, AfterValidator(_backend)]
+ModelName = Annotated[str, AfterValidator(_model)]
+Label = Annotated[str, AfterValidator(_label)]
+HeaderName = Annotated[str, AfterValidator(_header)]
+SteeringHeader = Annotated[str, AfterValidator(_header), AfterValidator(_steering)]

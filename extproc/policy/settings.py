@@ -1,0 +1,47 @@
+"""Settings: steering headers, limits, health."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from extproc.policy.base import Value
+from extproc.policy.names import SteeringHeader
+from extproc.policy.units import GIB, MIB, Count, Seconds, Size
+
+DAY: Final = 86400.0
+
+
+class Steering(Value):
+    """Request headers by which the processor tells Envoy what it decided. A client's own are removed."""
+
+    cluster_header: SteeringHeader = "x-extproc-cluster"
+    """Names the Envoy cluster; the route's `cluster_header`."""
+    model_header: SteeringHeader = "x-extproc-model"
+    """Names the model that the backend is asked for."""
+
+
+class Limits(Value):
+    """Bounds on what one exchange and one worker may take."""
+
+    request_body: Annotated[Size, Field(ge=1, le=GIB)] = 32 * MIB
+    """Largest request body; beyond it 413. The default holds the largest requests of hosted APIs (images in base64)."""
+    request_timeout: Annotated[Seconds, Field(gt=0, le=DAY)] = 60.0
+    """Longest time for a request to arrive and be decided; beyond it the exchange fails. Slow uploads of large bodies
+    fit."""
+    exchange_timeout: Annotated[Seconds, Field(gt=0, le=7 * DAY)] = 3600.0
+    """Longest time of a whole exchange, answer included. The default is longer than any answer of a model, and frees
+    what a lost peer holds."""
+    open_exchanges: Annotated[Count, Field(ge=1, le=1_000_000)] = 10_000
+    """Most exchanges open at once in a worker; beyond it new ones are refused. Ten times what one worker keeps busy
+    with; bounds its memory."""
+    drain_timeout: Annotated[Seconds, Field(ge=0, le=DAY)] = 30.0
+    """How long open exchanges may go on after SIGTERM; the usual grace period of Kubernetes."""
+
+
+class Health(Value):
+    """When a backend counts as down. Passive: learned from the answers that pass."""
+
+    failures: Annotated[Count, Field(ge=1, le=10_000)] = 3
+    """Failed answers in a row after which a backend is down. Fewer would take one bad moment for an outage."""
+    cooldown: Annotated[Seconds, Field(gt=0, le=DAY)] = 10.0
+    """How long a backend that is down is left alone before a request may try it again."""

@@ -1,0 +1,39 @@
+"""TLS to a backend."""
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field
+
+from extproc.policy.address import is_dns_name, is_ip
+from extproc.policy.base import Value, refusal
+from extproc.policy.paths import FilePath
+
+SANS_MAX: Final = 32
+"""More names than any one provider's certificate is known by; bounds the generated configuration."""
+
+
+def _host_name(name: str) -> str:
+    if not is_dns_name(name) or is_ip(name):
+        raise refusal("this is not a DNS name", "write the name in the server's certificate, such as api.openai.com")
+    return name.lower()
+
+
+def _san(name: str) -> str:
+    if "*" in name:
+        raise refusal("names are matched exactly, without wildcards", "write the whole name")
+    if not is_dns_name(name) and not (name.isascii() and name.isprintable() and "://" in name and " " not in name):
+        raise refusal(
+            "this is neither a DNS name nor a URI", "write a name such as api.openai.com or spiffe://corp/llm"
+        )
+    return name
+
+
+class Tls(Value):
+    """How a backend's certificate is checked. It always is: there is no way to switch that off."""
+
+    sni: Annotated[str, AfterValidator(_host_name)] | None = None
+    """Server name to ask for; the URL's host unless that is an IP address."""
+    ca: FilePath | None = None
+    """PEM file of the authorities to trust instead of the system's; read by Envoy."""
+    sans: Annotated[tuple[Annotated[str, AfterValidator(_san)], ...], Field(max_length=SANS_MAX)] = ()
+    """Exact names (DNS or URI) of which the certificate must hold one; without any, the `sni`."""
