@@ -1,0 +1,39 @@
+"""What commands share: exit codes, and errors that a person reads."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:  # a command that reads no policy does not wait for pydantic
+    from extproc.policy import Policy
+
+FAILED: Final = 1
+USAGE: Final = 2
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  - it has no public name
+"""Where a command adds its own parser."""
+
+
+class CommandError(Exception):
+    """Ends a command: the sentence goes to stderr without a traceback, the code to the shell."""
+
+    def __init__(self, message: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def complain(message: str) -> None:
+    """Say on stderr what went wrong."""
+    print(f"extproc: {message}", file=sys.stderr)
+
+
+def load_policy_or_exit(path: Path) -> "Policy":
+    """The policy in a file; prints every problem of a wrong one, a line each, and exits with 2."""
+    from extproc.policy import PolicyError, load  # noqa: PLC0415  - see above
+
+    try:
+        return load(path)
+    except PolicyError as error:
+        print(error.render(), file=sys.stderr)
+        raise SystemExit(USAGE) from None
