@@ -1,0 +1,90 @@
+"""Every cell of the table of legal sequences, written out once more by hand and compared."""
+
+import itertools
+
+import pytest
+
+from extproc.protocol.errors import ProtocolViolation
+from extproc.protocol.messages import Side
+from extproc.protocol.modes import BodyMode
+from extproc.protocol.states import ANSWERS, Answer, Event, Reply, State, advance
+
+ILLEGAL = "-"
+
+NO_BODY = """
+        HEADERS HEADERS_END BODY  BODY_END TRAILERS EMPTY_END
+IDLE    OPEN    DONE        -     -        DONE     -
+OPEN    -       -           -     -        DONE     -
+WHOLE   -       -           -     -        -        -
+DONE    -       -           -     -        -        DONE
+"""
+
+STREAM = """
+        HEADERS HEADERS_END BODY  BODY_END TRAILERS EMPTY_END
+IDLE    OPEN    DONE        OPEN  DONE     DONE     DONE
+OPEN    -       -           OPEN  DONE     DONE     DONE
+WHOLE   -       -           -     -        -        -
+DONE    -       -           -     -        -        DONE
+"""
+
+BUFFER = """
+        HEADERS HEADERS_END BODY  BODY_END TRAILERS EMPTY_END
+IDLE    OPEN    DONE        WHOLE DONE     DONE     DONE
+OPEN    -       -           WHOLE DONE     DONE     DONE
+WHOLE   -       -           -     -        DONE     DONE
+DONE    -       -           -     -        -        DONE
+"""
+
+LAW = {
+    BodyMode.NONE: NO_BODY,
+    BodyMode.STREAMED: STREAM,
+    BodyMode.BUFFERED: BUFFER,
+    BodyMode.BUFFERED_PARTIAL: BUFFER,
+    BodyMode.FULL_DUPLEX_STREAMED: STREAM,
+    BodyMode.GRPC: STREAM,
+}
+
+
+def cells(text: str) -> dict[tuple[State, Event], str]:
+    header, *rows = [line.split() for line in text.strip().splitlines()]
+    return {(State[row[0]], Event[event]): after for row in rows for event, after in zip(header, row[1:], strict=True)}
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(("mode", "state", "event"), list(itertools.product(BodyMode, State, Event)))
+def test_each_cell_is_as_the_law_says(mode: BodyMode, state: State, event: Event, side: Side) -> None:
+    after = cells(LAW[mode])[state, event]
+    if after == ILLEGAL:
+        with pytest.raises(ProtocolViolation, match=event.name):
+            advance(mode, state, event, side)
+    else:
+        assert advance(mode, state, event, side) is State[after]
+
+
+@pytest.mark.parametrize("mode", BodyMode)
+def test_nothing_but_a_repeated_end_mark_may_follow_the_end(mode: BodyMode) -> None:
+    legal = {event for event in Event if cells(LAW[mode])[State.DONE, event] != ILLEGAL}
+    assert legal == {Event.EMPTY_END}
+
+
+ONE_TO_ONE = {
+    (Reply.AWAITED, Answer.HEADERS): Reply.GOING,
+    (Reply.AWAITED, Answer.REPLACE): Reply.ENDED,
+    (Reply.AWAITED, Answer.BODY): Reply.GOING,
+    (Reply.AWAITED, Answer.TRAILERS): Reply.ENDED,
+    (Reply.GOING, Answer.BODY): Reply.GOING,
+    (Reply.GOING, Answer.TRAILERS): Reply.ENDED,
+}
+M_TO_N = {
+    (Reply.AWAITED, Answer.HEADERS): Reply.GOING,
+    (Reply.AWAITED, Answer.REPLACE): Reply.ENDED,
+    (Reply.GOING, Answer.CHUNK): Reply.GOING,
+    (Reply.GOING, Answer.CHUNK_END): Reply.ENDED,
+    (Reply.GOING, Answer.TRAILERS): Reply.ENDED,
+}
+
+
+@pytest.mark.parametrize(("mode", "reply", "answer"), list(itertools.product(BodyMode, Reply, Answer)))
+def test_each_answer_is_allowed_exactly_where_envoy_takes_it(mode: BodyMode, reply: Reply, answer: Answer) -> None:
+    law = M_TO_N if mode is BodyMode.FULL_DUPLEX_STREAMED else ONE_TO_ONE
+    assert ANSWERS[mode][reply].get(answer) == law.get((reply, answer))
