@@ -1,0 +1,117 @@
+"""The bytes of a ProcessingRequest to messages."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from google.protobuf.message import DecodeError
+from google.protobuf.struct_pb2 import Struct, Value
+
+from extproc.protocol.errors import ProtocolViolation
+from extproc.protocol.headers import HeaderMap
+from extproc.protocol.messages import Body, Headers, Message, Side, Trailers, Unknown
+from extproc.protocol.modes import BodyMode, ProtocolConfig
+from extproc.wire.pb import headers_pb2
+from extproc.wire.pb.processor_pb2 import HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest
+
+ATTRIBUTES_KEY: Final = "envoy.filters.http.ext_proc"
+"""The one key under which Envoy sends attributes, whatever name the filter has in its configuration."""
+
+MAX_FIELDS: Final = 10_000
+"""Header fields a message. Envoy itself takes 100 unless told otherwise; more than this is somebody keeping us busy."""
+
+MAX_ATTRIBUTES: Final = 256
+"""Attributes a message. The operator names each in the filter's configuration, and Envoy knows about 70."""
+
+_NONE: Final[Mapping[str, str]] = {}
+_BODY_MODES: Final = {int(mode): mode for mode in BodyMode}
+_parse: Final = ProcessingRequest.FromString
+
+
+def decode(payload: bytes) -> Message:
+    """The message in `payload`: `Unknown` if it is of no kind we know.
+
+    Raises ProtocolViolation if it is no ProcessingRequest, or one that Envoy would not send.
+    """
+    try:
+        request = _parse(payload)
+    except DecodeError:
+        raise ProtocolViolation("not a ProcessingRequest") from None
+    match request.WhichOneof("request"):
+        case "request_headers":
+            return _headers(Side.REQUEST, request.request_headers, request)
+        case "request_body":
+            return _body(Side.REQUEST, request.request_body, request)
+        case "response_headers":
+            return _headers(Side.RESPONSE, request.response_headers, request)
+        case "response_body":
+            return _body(Side.RESPONSE, request.response_body, request)
+        case "request_trailers":
+            return _trailers(Side.REQUEST, request.request_trailers, request)
+        case "response_trailers":
+            return _trailers(Side.RESPONSE, request.response_trailers, request)
+        case _:
+            return Unknown()
+
+
+def _headers(side: Side, headers: HttpHeaders, request: ProcessingRequest) -> Headers:
+    return Headers(side, _fields(headers.headers), headers.end_of_stream, _attributes(request), _config(request))
+
+
+def _body(side: Side, body: HttpBody, request: ProcessingRequest) -> Body:
+    return Body(side, body.body, body.end_of_stream, _attributes(request), _config(request))
+
+
+def _trailers(side: Side, trailers: HttpTrailers, request: ProcessingRequest) -> Trailers:
+    return Trailers(side, _fields(trailers.trailers), _attributes(request), _config(request))
+
+
+def _fields(headers: headers_pb2.HeaderMap) -> HeaderMap:
+    fields = [(field.key, field.raw_value or field.value.encode()) for field in headers.headers]
+    if len(fields) > MAX_FIELDS:
+        raise ProtocolViolation(f"more than {MAX_FIELDS} header fields in a message")
+    return HeaderMap(fields)
+
+
+def _config(request: ProcessingRequest) -> ProtocolConfig | None:
+    if not request.HasField("protocol_config"):
+        return None
+    config = request.protocol_config
+    try:
+        return ProtocolConfig(
+            _BODY_MODES[config.request_body_mode],
+            _BODY_MODES[config.response_body_mode],
+            config.send_body_without_waiting_for_header_response,
+        )
+    except KeyError as unknown:
+        raise ProtocolViolation(f"protocol_config has body mode {unknown}, which this version does not know") from None
+
+
+def _attributes(request: ProcessingRequest) -> Mapping[str, str]:
+    if not request.attributes:
+        return _NONE
+    struct: Struct | None = request.attributes.get(ATTRIBUTES_KEY)
+    if struct is None:
+        return _NONE
+    fields = struct.fields
+    if len(fields) > MAX_ATTRIBUTES:
+        raise ProtocolViolation(f"more than {MAX_ATTRIBUTES} attributes in a message")
+    # All copied at once: a view would keep the parsed message, body and all, as long as the attributes are wanted.
+    texts = ((name, _text(fields[name])) for name in fields)
+    return {name: text for name, text in texts if text is not None}
+
+
+def _text(value: Value) -> str | None:
+    """A scalar as text, whole numbers without a fraction; None for what is none (Envoy sends maps as text itself)."""
+    plain = value.string_value
+    if plain:
+        return plain
+    match value.WhichOneof("kind"):
+        case "string_value":
+            return ""
+        case "number_value":
+            number = value.number_value
+            return str(int(number) if number.is_integer() else number)
+        case "bool_value":
+            return "true" if value.bool_value else "false"
+        case _:
+            return None
