@@ -1,9 +1,10 @@
 """`extproc check`: every error of a policy with its line and mend, or what the policy comes down to."""
 
 import argparse
+import sys
 from pathlib import Path
 
-from extproc.cli.common import Subparsers, load_policy_or_exit
+from extproc.cli.common import Subparsers, load_with_notes_or_exit
 from extproc.policy import Policy
 
 
@@ -15,9 +16,11 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check the policy: 0 and a summary, or 2 and its problems."""
-    policy = load_policy_or_exit(args.config)
+    loaded = load_with_notes_or_exit(args.config)
+    for note in loaded.notes:
+        print(f"note: {note}", file=sys.stderr)
     print(f"{args.config}: OK")
-    for line in summary(policy):
+    for line in summary(loaded.policy):
         print(line)
     return 0
 

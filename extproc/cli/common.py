@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:  # a command that reads no policy does not wait for pydantic
-    from extproc.policy import Policy
+    from extproc.policy import Loaded, Policy
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -30,10 +30,15 @@ def complain(message: str) -> None:
 
 def load_policy_or_exit(path: Path) -> "Policy":
     """The policy in a file; prints every problem of a wrong one, a line each, and exits with 2."""
-    from extproc.policy import PolicyError, load  # noqa: PLC0415  - see above
+    return load_with_notes_or_exit(path).policy
+
+
+def load_with_notes_or_exit(path: Path) -> "Loaded":
+    """As load_policy_or_exit, with the notes on a policy that is not wrong."""
+    from extproc.policy import PolicyError, load_with_notes  # noqa: PLC0415  - see above
 
     try:
-        return load(path)
+        return load_with_notes(path)
     except PolicyError as error:
         print(error.render(), file=sys.stderr)
         raise SystemExit(USAGE) from None

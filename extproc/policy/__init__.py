@@ -3,9 +3,10 @@
 from extproc.policy.address import Address
 from extproc.policy.backends import Backend, BackendModel
 from extproc.policy.credentials import Bearer, Credential, Header, Source
-from extproc.policy.loading import load, loads
+from extproc.policy.loading import Loaded, load, load_with_notes, loads, loads_with_notes
 from extproc.policy.model import Policy
 from extproc.policy.problems import PolicyError, Problem
+from extproc.policy.secrets import SecretsError, read_secrets
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.tls import Tls
 from extproc.policy.virtual import Target, VirtualModel
@@ -19,14 +20,19 @@ __all__ = [
     "Header",
     "Health",
     "Limits",
+    "Loaded",
     "Policy",
     "PolicyError",
     "Problem",
+    "SecretsError",
     "Source",
     "Steering",
     "Target",
     "Tls",
     "VirtualModel",
     "load",
+    "load_with_notes",
     "loads",
+    "loads_with_notes",
+    "read_secrets",
 ]

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Loc = tuple[str | int, ...]
 """Where in the policy: keys and list positions from the root, as pydantic has them."""
+
+SHOWN_MAX: Final = 128
+"""Characters of a name in a message."""
+COMPARED_MAX: Final = 500
+"""Names looked through for the nearest: a few milliseconds."""
 
 
 class Value(BaseModel):
@@ -35,15 +40,15 @@ def refusals(title: str, found: Iterable[tuple[Loc, PydanticCustomError]]) -> Va
 def meant(name: str, known: Iterable[str]) -> str:
     """The mend for an unknown name: the nearest known one, or all of them."""
     names = list(dict.fromkeys(known))
-    near = get_close_matches(name, names, n=1)
+    near = get_close_matches(name[:SHOWN_MAX], names[:COMPARED_MAX], n=1)
     if near:
         return f"did you mean {near[0]}?"
-    return f"known here: {listed(names)}" if names else "nothing is defined here yet"
+    return f"known here: {listed(names)}" if names else "define it first"
 
 
 def listed(names: Iterable[str], limit: int = 8) -> str:
     """Names for a message: the first few, and how many more there are."""
-    every = list(names)
+    every = [name[:SHOWN_MAX] for name in names]
     shown = ", ".join(every[:limit])
     return shown if len(every) <= limit else f"{shown} and {len(every) - limit} more"
 

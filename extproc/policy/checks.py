@@ -8,14 +8,16 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from extproc.policy.base import Loc, items, meant, part, refusal, states
+from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
 
 Found = tuple[Loc, PydanticCustomError]
 
 
-def contradictions(policy: object) -> list[Found]:
-    """Everything that no field can see by itself. Empty for a good policy."""
-    return [*_backends(policy), *_models(policy), *_default(policy), *_steering(policy), *_timeouts(policy)]
+def contradictions(policy: object) -> Iterator[Found]:
+    """Everything that no field can see by itself. Nothing for a good policy."""
+    yield from _backends(policy)
+    yield from _models(policy)
+    yield from _default(policy)
 
 
 def _names(entries: list[Any]) -> list[str]:
@@ -29,7 +31,9 @@ def _repeated(place: Loc, entries: list[Any], what: str) -> Iterator[Found]:
         if not isinstance(name, str):
             continue
         if name in seen:
-            error = refusal(f"there is already a {what} of the name {name}", "rename one of them or delete it")
+            error = refusal(
+                f"there is already a {what} of the name {listed([name])}", "rename one of them or delete it"
+            )
             yield (*place, index, "name"), error
         seen.add(name)
 
@@ -62,7 +66,7 @@ def _targets(place: Loc, targets: list[Any], known: list[str]) -> Iterator[Found
         if not isinstance(backend, str) or not isinstance(model, str | None):
             continue
         if backend not in known:
-            yield (*place, index, "backend"), refusal(f"there is no backend {backend}", meant(backend, known))
+            yield (*place, index, "backend"), refusal(f"there is no backend {listed([backend])}", meant(backend, known))
         if (backend, model) in seen:
             error = refusal("this target is already in the list", "delete it, or add its weight to the other")
             yield (*place, index), error
@@ -91,22 +95,4 @@ def _default(policy: object) -> Iterator[Found]:
     name = part(policy, "default_backend")
     known = _names(items(policy, "backends"))
     if isinstance(name, str) and name not in {*known, "none"}:
-        yield ("default_backend",), refusal(f"there is no backend {name}", meant(name, [*known, "none"]))
-
-
-def _steering(policy: object) -> Iterator[Found]:
-    steering = part(policy, "steering")
-    cluster = part(steering, "cluster_header") if states(steering, "cluster_header") else "x-extproc-cluster"
-    model = part(steering, "model_header") if states(steering, "model_header") else "x-extproc-model"
-    if isinstance(cluster, str) and cluster == model:
-        field = "model_header" if states(steering, "model_header") else "cluster_header"
-        error = refusal("the two steering headers have the same name", "give each a name of its own")
-        yield ("steering", field), error
-
-
-def _timeouts(policy: object) -> Iterator[Found]:
-    limits = part(policy, "limits")
-    whole, request = part(limits, "exchange_timeout"), part(limits, "request_timeout")
-    if isinstance(whole, float) and isinstance(request, float) and whole < request:
-        error = refusal("an exchange cannot be shorter than its request", "make it at least `request_timeout`")
-        yield ("limits", "exchange_timeout"), error
+        yield ("default_backend",), refusal(f"there is no backend {listed([name])}", meant(name, [*known, "none"]))

@@ -32,7 +32,7 @@ class Source(Value):
     @model_validator(mode="before")
     @classmethod
     def _not_inline(cls, value: Any) -> Any:
-        if isinstance(value, str):
+        if not isinstance(value, dict | Source):
             raise refusal("a credential is never written into the policy", _SOURCES)
         return value
 
@@ -96,14 +96,12 @@ class Header(Source):
 
 def _kind(value: Any) -> str:
     """Which of the forms of a credential is meant, so that errors speak of that one alone."""
-    if isinstance(value, str):
-        return "(word)"
     if isinstance(value, Header) or (isinstance(value, dict) and "header" in value):
         return "(header)"
-    return "(bearer)"
+    return "(bearer)" if isinstance(value, Bearer | dict) else "(word)"
 
 
-def _client(word: str) -> str:
+def _client(word: Any) -> Any:
     if word != "client":
         raise refusal("a credential is never written into the policy", _FORMS)
     return word

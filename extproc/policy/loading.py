@@ -1,27 +1,151 @@
-"""Loading: a file in, a policy or every problem of it out."""
+"""Loading: a file in; a policy, or every problem of the file, out."""
 
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any, Final
 
-import yaml
 from pydantic import ValidationError
 
+from extproc.policy.advice import advice
+from extproc.policy.base import Loc
+from extproc.policy.checks import contradictions
+from extproc.policy.document import TEXT_MAX, Document, Fault, Place, UnreadableError, decode, read
 from extproc.policy.model import Policy
 from extproc.policy.problems import PolicyError, Problem
+from extproc.policy.wording import without_forms, worded
+
+PROBLEMS_MAX: Final = 200
+"""Problems told at once. More come from one mistake repeated, and a screen holds less."""
+
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A policy, and what is allowed in it but looks like a mistake."""
+
+    policy: Policy
+    notes: tuple[Problem, ...]
 
 
 def load(path: Path) -> Policy:
-    """The policy in a file. Raises PolicyError."""
-    return loads(path.read_text(encoding="utf-8"), str(path), path.parent)
+    """The policy in a file. Raises PolicyError with every problem."""
+    return load_with_notes(path).policy
 
 
 def loads(text: str, name: str = "policy", folder: Path | None = None) -> Policy:
     """The policy in a text; `name` stands for it in errors, relative paths start at `folder`. Raises PolicyError."""
+    return loads_with_notes(text, name, folder).policy
+
+
+def load_with_notes(path: Path) -> Loaded:
+    """The policy in a file, and notes on it. Raises PolicyError with every problem."""
+    name = str(path)
     try:
-        return Policy.model_validate(yaml.safe_load(text), context={"folder": folder})
+        with path.open("rb") as file:
+            raw = file.read(TEXT_MAX + 1)
+        text = decode(raw)
+    except (OSError, ValueError) as error:
+        raise PolicyError((Problem(name, 1, 1, "", *_unopened(error)),)) from None
+    except UnreadableError as error:
+        raise PolicyError((_problem(name, error.fault),)) from None
+    return loads_with_notes(text, name, path.parent)
+
+
+def loads_with_notes(text: str, name: str = "policy", folder: Path | None = None) -> Loaded:
+    """The policy in a text, and notes on it. Raises PolicyError with every problem."""
+    try:
+        document = read(text)
+    except UnreadableError as error:
+        raise PolicyError((_problem(name, error.fault),)) from None
+    policy, faults = _validated(document, folder)
+    if policy is None:
+        raise PolicyError(_ordered(name, faults))
+    notes = (_located(document, loc, message, mend) for loc, message, mend in advice(policy))
+    return Loaded(policy, _ordered(name, notes))
+
+
+def _validated(document: Document, folder: Path | None) -> tuple[Policy | None, list[Fault]]:
+    policy: Policy | None = None
+    faults = list(document.faults)
+    try:
+        policy = Policy.model_validate(document.data, context={"folder": folder})
     except ValidationError as error:
-        raise PolicyError(
-            tuple(
-                Problem(name, 1, 1, ".".join(map(str, e["loc"])), e["msg"], e.get("ctx", {}).get("mend", ""))
-                for e in error.errors(include_url=False, include_input=False)
-            )
-        ) from None
+        # What crosses the fields is looked at even where a field is wrong: one run tells all.
+        faults += [*_field_faults(document, error), *_cross_faults(document)]
+    return (None if faults else policy), faults
+
+
+def _field_faults(document: Document, error: ValidationError) -> Iterator[Fault]:
+    told = {fault.loc for fault in document.faults}
+    for detail in islice(error.errors(include_url=False), PROBLEMS_MAX + 1):
+        loc = without_forms(detail["loc"], document.places)
+        if loc not in told or detail["input"] is not None:  # None stands for what was refused already
+            yield _located(document, loc, *worded(detail, document.places.get(loc)), key=_at_key(detail["type"]))
+
+
+def _cross_faults(document: Document) -> Iterator[Fault]:
+    for loc, refused in islice(contradictions(document.data), PROBLEMS_MAX + 1):
+        context: dict[str, Any] = refused.context or {}
+        yield _located(document, loc, context["problem"], context["mend"])
+
+
+def _at_key(kind: str) -> bool:
+    return kind == "extra_forbidden"
+
+
+def _located(document: Document, loc: Loc, message: str, mend: str, key: bool = False) -> Fault:
+    place = _nearest(document.places, loc)
+    line, column = (place.key_line, place.key_column) if key else (place.line, place.column)
+    return Fault(loc, line, column, message, mend)
+
+
+def _nearest(places: dict[Loc, Place], loc: Loc) -> Place:
+    """The place of a part, or of the smallest part around it that is in the file."""
+    while loc and loc not in places:
+        loc = loc[:-1]
+    return places[loc]
+
+
+def _ordered(name: str, faults: Iterable[Fault]) -> tuple[Problem, ...]:
+    """Each problem once, in the order of the file, and no more than a person reads."""
+    unique = sorted(dict.fromkeys(faults), key=lambda fault: (fault.line, fault.column))
+    problems = [_problem(name, fault) for fault in unique[:PROBLEMS_MAX]]
+    if len(unique) > PROBLEMS_MAX:
+        message = f"there are more than {PROBLEMS_MAX} problems"
+        problems.append(Problem(name, problems[-1].line, problems[-1].column, "", message, "mend these first"))
+    return tuple(problems)
+
+
+def _problem(name: str, fault: Fault) -> Problem:
+    return Problem(name, fault.line, fault.column, written(fault.loc), fault.message, fault.mend)
+
+
+def written(loc: Loc) -> str:
+    """A place the way people write it: `models[0].targets[1].backend`."""
+    text = ""
+    for step in loc:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif _PLAIN_KEY.fullmatch(step):
+            text += f".{step}" if text else step
+        else:
+            text += f"[{step[:64]!r}]"
+    return text
+
+
+def _unopened(error: OSError | ValueError) -> tuple[str, str]:
+    match error:
+        case FileNotFoundError():
+            return "there is no such file", "check the path, or the mount"
+        case IsADirectoryError():
+            return "this is a directory", "name the file in it"
+        case PermissionError():
+            return "the file may not be read", "give read permission to the user that runs extproc"
+        case OSError():
+            return f"the file cannot be read: {error.strerror}", "check the path and the disk"
+        case _:
+            return "this is not the path of a file", "check the path"

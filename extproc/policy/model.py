@@ -1,7 +1,8 @@
 """The policy itself: the root of the operator's file."""
 
 from functools import cached_property
-from typing import Literal, Self
+from itertools import islice
+from typing import Final, Literal, Self
 
 from pydantic import model_validator
 
@@ -10,6 +11,9 @@ from extproc.policy.base import Value, refusals
 from extproc.policy.checks import contradictions
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.virtual import VirtualModel
+
+CONTRADICTIONS_MAX: Final = 200
+"""Told at once; finding the nearest name for each of many thousands would take minutes."""
 
 
 class Policy(Value):
@@ -54,7 +58,7 @@ class Policy(Value):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        found = contradictions(self)
+        found = list(islice(contradictions(self), CONTRADICTIONS_MAX))
         if found:
             raise refusals("Policy", found)
         return self

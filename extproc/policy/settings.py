@@ -1,12 +1,12 @@
 """Settings: steering headers, limits, health."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from extproc.policy.base import Value
+from extproc.policy.base import Value, refusal, refusals
 from extproc.policy.names import SteeringHeader
-from extproc.policy.units import GIB, MIB, Count, Seconds, Size
+from extproc.policy.units import GIB, MIB, Count, Seconds, Size, written_duration
 
 DAY: Final = 86400.0
 
@@ -18,6 +18,13 @@ class Steering(Value):
     """Names the Envoy cluster; the route's `cluster_header`."""
     model_header: SteeringHeader = "x-extproc-model"
     """Names the model that the backend is asked for."""
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.cluster_header == self.model_header:
+            error = refusal("the two steering headers have the same name", "give each a name of its own")
+            raise refusals("Steering", [((_stated(self, "model_header", "cluster_header"),), error)])
+        return self
 
 
 class Limits(Value):
@@ -37,6 +44,18 @@ class Limits(Value):
     drain_timeout: Annotated[Seconds, Field(ge=0, le=DAY)] = 30.0
     """How long open exchanges may go on after SIGTERM; the usual grace period of Kubernetes."""
 
+    @model_validator(mode="after")
+    def _request_fits(self) -> Self:
+        if self.exchange_timeout < self.request_timeout:
+            field = _stated(self, "exchange_timeout", "request_timeout")
+            error = refusal(
+                "an exchange cannot be shorter than its request",
+                f"request_timeout is {written_duration(self.request_timeout)}, "
+                f"exchange_timeout is {written_duration(self.exchange_timeout)}: change one of them",
+            )
+            raise refusals("Limits", [((field,), error)])
+        return self
+
 
 class Health(Value):
     """When a backend counts as down. Passive: learned from the answers that pass."""
@@ -45,3 +64,8 @@ class Health(Value):
     """Failed answers in a row after which a backend is down. Fewer would take one bad moment for an outage."""
     cooldown: Annotated[Seconds, Field(gt=0, le=DAY)] = 10.0
     """How long a backend that is down is left alone before a request may try it again."""
+
+
+def _stated(value: Value, first: str, second: str) -> str:
+    """Which of two fields at odds to blame: the first unless only the second was written."""
+    return first if first in value.model_fields_set else second

@@ -62,7 +62,7 @@ def written_duration(seconds: float) -> str:
     for unit, factor in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
         if seconds >= factor and seconds % factor == 0:
             return f"{seconds / factor:.0f}{unit}"
-    return f"{seconds * 1000:g}ms"
+    return f"{seconds * 1000:g}ms" if seconds else "0s"
 
 
 Size = Annotated[int, BeforeValidator(size)]

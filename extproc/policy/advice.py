@@ -1,0 +1,40 @@
+"""Notes: what a policy may say, but rarely means."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from extproc.policy.address import Address
+from extproc.policy.backends import Backend
+from extproc.policy.base import Loc, meant
+from extproc.policy.model import Policy
+from extproc.policy.virtual import Target
+
+Note = tuple[Loc, str, str]
+
+
+def advice(policy: Policy) -> Iterator[Note]:
+    """Each note: its place, what looks wrong, and the mend."""
+    for index, backend in enumerate(policy.backends):
+        if backend.credential is not None and not backend.address.secure and not _loopback(backend.address):
+            place = ("backends", index, "credential")
+            yield place, "this credential goes over the network in clear text", "use https in `url` if you can"
+    for index, model in enumerate(policy.models):
+        for kind, targets in (("targets", model.targets), ("fallback", model.fallback)):
+            for position, target in enumerate(targets):
+                yield from _unlisted(
+                    ("models", index, kind, position), policy.backend(target.backend), target, model.name
+                )
+    if not policy.models and policy.unknown_models == "reject":
+        yield ("unknown_models",), "every model is unknown, so every request is rejected", "add `models`, or write pass"
+
+
+def _unlisted(place: Loc, backend: Backend, target: Target, asked: str) -> Iterator[Note]:
+    # No error: the list says what models cost, and an operator may price a few of many.
+    names = [model.name for model in backend.models]
+    name = target.model or asked
+    if names and name not in names:
+        yield (*place, "model"), f"backend {backend.name} lists models, but not {name}", meant(name, names)
+
+
+def _loopback(address: Address) -> bool:
+    return ip_address(address.host).is_loopback if address.numeric else address.host == "localhost"
