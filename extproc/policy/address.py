@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator
 
-from extproc.policy.base import refusal
+from extproc.policy.base import Written, refusal
 
 URL_MAX: Final = 2048
 """Longer than any base URL; the path is prepended to every request of the backend."""
@@ -113,5 +113,5 @@ def _checked(url: str) -> str:
     return url
 
 
-Url = Annotated[str, AfterValidator(_checked)]
+Url = Annotated[str, AfterValidator(_checked), Written("URL", "https://api.openai.com/v1")]
 """An http or https URL of a backend."""

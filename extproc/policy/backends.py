@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from extproc.policy.address import Address, Url, parse
-from extproc.policy.base import Value, refusal, refusals
+from extproc.policy.base import Value, Written, refusal, refusals
 from extproc.policy.credentials import Credential
 from extproc.policy.names import BackendName, Label, ModelName
 from extproc.policy.tls import Tls
@@ -20,9 +20,9 @@ class BackendModel(Value):
     """The name that the backend knows the model by."""
     input_usd_per_mtok: Annotated[Amount, Field(ge=0)] | None = None
     """Price of a million input tokens in US dollars; unknown if absent."""
-    output_usd_per_mtok: Annotated[Amount, Field(ge=0)] | None = None
+    output_usd_per_mtok: Annotated[Amount, Field(ge=0), Written("number", "0.60")] | None = None
     """Price of a million output tokens in US dollars; unknown if absent."""
-    context_tokens: Annotated[Count, Field(ge=1)] | None = None
+    context_tokens: Annotated[Count, Field(ge=1), Written("whole number", "128000")] | None = None
     """Most tokens of a request and its answer together; unknown if absent."""
 
 

@@ -1,6 +1,7 @@
 """What the policy is made of: frozen values that take no unknown field, and refusals that carry their mend."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -14,6 +15,14 @@ SHOWN_MAX: Final = 128
 """Characters of a name in a message."""
 COMPARED_MAX: Final = 500
 """Names looked through for the nearest: a few milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a kind of value is written; stands in annotations, and the policy reference shows it."""
+
+    kind: str
+    example: str
 
 
 class Value(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag, model_validator
 
-from extproc.policy.base import Value, refusal
+from extproc.policy.base import Value, Written, refusal
 from extproc.policy.names import HeaderName
 from extproc.policy.paths import FilePath
 
@@ -18,7 +18,7 @@ def _variable(name: str) -> str:
     return name
 
 
-Variable = Annotated[str, AfterValidator(_variable)]
+Variable = Annotated[str, AfterValidator(_variable), Written("variable name", "OPENAI_API_KEY")]
 
 
 class Source(Value):

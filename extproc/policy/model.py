@@ -2,12 +2,12 @@
 
 from functools import cached_property
 from itertools import islice
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import model_validator
 
 from extproc.policy.backends import Backend
-from extproc.policy.base import Value, refusals
+from extproc.policy.base import Value, Written, refusals
 from extproc.policy.checks import contradictions
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.virtual import VirtualModel
@@ -28,7 +28,7 @@ class Policy(Value):
     unknown_models: Literal["reject", "pass"] = "reject"
     """A name that is not in `models`: `reject` answers 404 in the client's dialect; `pass` sends it to the backend that
     lists it, else to the default backend. Rejecting is the default: passing spends money on what nobody planned."""
-    default_backend: str | None = None
+    default_backend: Annotated[str, Written("name of a backend", "openai")] | None = None
     """Where requests go that no dialect claims and, with `unknown_models: pass`, names that no backend lists: a
     backend's name, or `none` (404); the first backend if absent."""
     steering: Steering = Steering()

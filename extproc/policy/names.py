@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from extproc.policy.base import refusal
+from extproc.policy.base import Written, refusal
 
 BACKEND_NAME_MAX: Final = 63
 """As long as a DNS label and a name in GEP-5091: fits every place a cluster's name goes."""
@@ -84,8 +84,10 @@ def _steering(name: str) -> str:
     return name
 
 
-BackendName = Annotated[str, AfterValidator(_backend)]
-ModelName = Annotated[str, AfterValidator(_model)]
-Label = Annotated[str, AfterValidator(_label)]
-HeaderName = Annotated[str, AfterValidator(_header)]
-SteeringHeader = Annotated[str, AfterValidator(_header), AfterValidator(_steering)]
+BackendName = Annotated[str, AfterValidator(_backend), Written("name", "openai")]
+ModelName = Annotated[str, AfterValidator(_model), Written("model name", "gpt-4o-mini")]
+Label = Annotated[str, AfterValidator(_label), Written("label", "eu")]
+HeaderName = Annotated[str, AfterValidator(_header), Written("header name", "x-api-key")]
+SteeringHeader = Annotated[
+    str, AfterValidator(_header), AfterValidator(_steering), Written("header name", "x-gateway-cluster")
+]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from extproc.policy.base import refusal
+from extproc.policy.base import Written, refusal
 
 PATH_MAX: Final = 4096
 """PATH_MAX of Linux."""
@@ -21,5 +21,5 @@ def _path(value: Any, info: ValidationInfo) -> Any:
     return Path(value) if folder is None else Path(folder, value)
 
 
-FilePath = Annotated[Path, BeforeValidator(_path)]
+FilePath = Annotated[Path, BeforeValidator(_path), Written("path", "/run/secrets/openai")]
 """The path of a file, whole or starting at the policy file's folder."""

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from extproc.policy.base import Value, refusal, refusals
+from extproc.policy.base import Value, Written, refusal, refusals
 from extproc.policy.names import SteeringHeader
 from extproc.policy.units import GIB, MIB, Count, Seconds, Size, written_duration
 
@@ -16,7 +16,7 @@ class Steering(Value):
 
     cluster_header: SteeringHeader = "x-extproc-cluster"
     """Names the Envoy cluster; the route's `cluster_header`."""
-    model_header: SteeringHeader = "x-extproc-model"
+    model_header: Annotated[SteeringHeader, Written("header name", "x-gateway-model")] = "x-extproc-model"
     """Names the model that the backend is asked for."""
 
     @model_validator(mode="after")
@@ -32,15 +32,15 @@ class Limits(Value):
 
     request_body: Annotated[Size, Field(ge=1, le=GIB)] = 32 * MIB
     """Largest request body; beyond it 413. The default holds the largest requests of hosted APIs (images in base64)."""
-    request_timeout: Annotated[Seconds, Field(gt=0, le=DAY)] = 60.0
+    request_timeout: Annotated[Seconds, Field(gt=0, le=DAY), Written("duration", "2m")] = 60.0
     """Longest time for a request to arrive and be decided; beyond it the exchange fails. Slow uploads of large bodies
     fit."""
-    exchange_timeout: Annotated[Seconds, Field(gt=0, le=7 * DAY)] = 3600.0
+    exchange_timeout: Annotated[Seconds, Field(gt=0, le=7 * DAY), Written("duration", "10m")] = 3600.0
     """Longest time of a whole exchange, answer included. The default is longer than any answer of a model, and frees
     what a lost peer holds."""
-    open_exchanges: Annotated[Count, Field(ge=1, le=1_000_000)] = 10_000
-    """Most exchanges open at once in a worker; beyond it new ones are refused. Ten times what one worker keeps busy
-    with; bounds its memory."""
+    open_exchanges: Annotated[Count, Field(ge=1, le=1_000_000), Written("whole number", "20000")] = 10_000
+    """Most exchanges open at once in a worker; beyond it new ones are refused. Bounds memory, and is far more
+    than one worker keeps up with."""
     drain_timeout: Annotated[Seconds, Field(ge=0, le=DAY)] = 30.0
     """How long open exchanges may go on after SIGTERM; the usual grace period of Kubernetes."""
 
@@ -60,7 +60,7 @@ class Limits(Value):
 class Health(Value):
     """When a backend counts as down. Passive: learned from the answers that pass."""
 
-    failures: Annotated[Count, Field(ge=1, le=10_000)] = 3
+    failures: Annotated[Count, Field(ge=1, le=10_000), Written("whole number", "5")] = 3
     """Failed answers in a row after which a backend is down. Fewer would take one bad moment for an outage."""
     cooldown: Annotated[Seconds, Field(gt=0, le=DAY)] = 10.0
     """How long a backend that is down is left alone before a request may try it again."""

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from extproc.policy.address import is_dns_name, is_ip
-from extproc.policy.base import Value, refusal
+from extproc.policy.base import Value, Written, refusal
 from extproc.policy.paths import FilePath
 
 SANS_MAX: Final = 32
@@ -28,12 +28,16 @@ def _san(name: str) -> str:
     return name
 
 
+HostName = Annotated[str, AfterValidator(_host_name), Written("DNS name", "api.openai.com")]
+CertificateName = Annotated[str, AfterValidator(_san), Written("DNS name or URI", "spiffe://corp/llm")]
+
+
 class Tls(Value):
     """How a backend's certificate is checked. It always is: there is no way to switch that off."""
 
-    sni: Annotated[str, AfterValidator(_host_name)] | None = None
+    sni: HostName | None = None
     """Server name to ask for; the URL's host unless that is an IP address."""
-    ca: FilePath | None = None
+    ca: Annotated[FilePath, Written("path", "corporate-proxy.pem")] | None = None
     """PEM file of the authorities to trust instead of the system's; read by Envoy."""
-    sans: Annotated[tuple[Annotated[str, AfterValidator(_san)], ...], Field(max_length=SANS_MAX)] = ()
+    sans: Annotated[tuple[CertificateName, ...], Field(max_length=SANS_MAX)] = ()
     """Exact names (DNS or URI) of which the certificate must hold one; without any, the `sni`."""

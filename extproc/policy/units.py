@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, Strict
 
-from extproc.policy.base import refusal
+from extproc.policy.base import Written, refusal
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -65,14 +65,14 @@ def written_duration(seconds: float) -> str:
     return f"{seconds * 1000:g}ms" if seconds else "0s"
 
 
-Size = Annotated[int, BeforeValidator(size)]
+Size = Annotated[int, BeforeValidator(size), Written("size", "2MiB")]
 """A number of bytes."""
 
-Seconds = Annotated[float, BeforeValidator(duration)]
+Seconds = Annotated[float, BeforeValidator(duration), Written("duration", "10s")]
 """A time in seconds, written with its unit."""
 
-Count = Annotated[int, Strict()]
+Count = Annotated[int, Strict(), Written("whole number", "3")]
 """A whole number: not text, not a fraction, not true or false."""
 
-Amount = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Amount = Annotated[float, Strict(), Field(allow_inf_nan=False), Written("number", "0.15")]
 """A number: not text, not true or false."""

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from extproc.policy.base import Value
+from extproc.policy.base import Value, Written
 from extproc.policy.names import BackendName, ModelName
 from extproc.policy.units import Count
 
@@ -19,7 +19,7 @@ class Target(Value):
     """Name of a backend."""
     model: ModelName | None = None
     """The model's name at the backend; the name asked for if absent."""
-    weight: Annotated[Count, Field(ge=0, le=WEIGHT_MAX)] = 1
+    weight: Annotated[Count, Field(ge=0, le=WEIGHT_MAX), Written("whole number", "80")] = 1
     """Share of the requests, relative to the other targets' weights; 0 sends none. Not for `fallback`, which is
     ordered."""
 

@@ -1,0 +1,215 @@
+"""The policy reference, written from the models themselves; `scripts/docs` puts it into docs/policy.md."""
+
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
+from pydantic.fields import FieldInfo
+
+from extproc.policy.backends import Backend, BackendModel
+from extproc.policy.base import Value, Written
+from extproc.policy.credentials import Bearer, Credential, Header, Source
+from extproc.policy.document import DEPTH_MAX, NODES_MAX, TEXT_MAX
+from extproc.policy.model import Policy
+from extproc.policy.names import CREDENTIALS
+from extproc.policy.settings import Health, Limits, Steering
+from extproc.policy.tls import Tls
+from extproc.policy.units import written_duration, written_size
+from extproc.policy.virtual import Target, VirtualModel
+from extproc.policy.wording import UNSUPPORTED_APIS, UNSUPPORTED_FIELDS
+
+SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
+    "The policy": (Policy,),
+    "Backend": (Backend,),
+    "Backend model": (BackendModel,),
+    "Credential": (Bearer, Header, Source),
+    "TLS": (Tls,),
+    "Model": (VirtualModel,),
+    "Target": (Target,),
+    "Steering": (Steering,),
+    "Limits": (Limits,),
+    "Health": (Health,),
+}
+
+EXAMPLE: Final = """\
+version: 1
+
+backends:
+  - name: openai
+    url: https://api.openai.com/v1
+    api: openai
+    region: us
+    credential: {bearer: {file: /run/secrets/openai}}
+    models:
+      - {name: gpt-4o-mini, input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.60, context_tokens: 128000}
+  - name: anthropic
+    url: https://api.anthropic.com/v1
+    api: anthropic
+    credential: {header: x-api-key, env: ANTHROPIC_API_KEY}
+    tls: {ca: corporate-proxy.pem, sans: [api.anthropic.com]}
+  - name: vllm-eu
+    url: http://127.0.0.1:9001/v1
+    api: openai
+    region: eu
+
+models:
+  - name: chat
+    targets:
+      - {backend: openai, model: gpt-4o-mini, weight: 80}
+      - {backend: vllm-eu, model: llama-3.1-8b, weight: 20}
+    fallback:
+      - {backend: vllm-eu, model: llama-3.1-8b}
+  - name: claude
+    targets: [{backend: anthropic, model: claude-sonnet-4-5}]
+
+unknown_models: reject
+default_backend: none
+steering: {cluster_header: x-extproc-cluster, model_header: x-extproc-model}
+limits: {request_body: 16MiB, exchange_timeout: 10m}
+health: {failures: 3, cooldown: 10s}
+"""
+
+_CREDENTIAL: Final = f"""\
+How a credential is sent and where it is read from; the policy never holds one. One of:
+
+- `{{bearer: {{file: PATH}}}}` or `{{bearer: {{env: NAME}}}}`: sent as `authorization: Bearer ...`
+- `{{header: x-api-key, file: PATH}}` or `{{header: x-api-key, env: NAME}}`: sent as the header's whole value
+- `client`: the client's own goes on as it came
+
+Space and newlines at its ends are dropped. In any other case the client's own credentials
+({", ".join(f"`{name}`" for name in sorted(CREDENTIALS))}) are removed."""
+
+
+def markdown() -> str:
+    """The whole page."""
+    return "\n\n".join([_head(), *(_section(title, models) for title, models in SECTIONS.items()), _units()]) + "\n"
+
+
+def _head() -> str:
+    later = ", ".join(f"`{name}`" for name in sorted(UNSUPPORTED_FIELDS))
+    apis = ", ".join(f"`{name}`" for name in sorted(UNSUPPORTED_APIS))
+    return f"""\
+<!-- Written by scripts/docs from the models in extproc/policy; edit those. -->
+# The policy file
+
+One YAML file says which backends there are, which models clients may ask for, and what is allowed. `extproc check -c
+policy.yaml` tells every problem at once, a line each (`file:line:column: path: message (mend)`), and exits with 2; with
+0 if there are none. A field that is not described here is an error, never ignored. The format also names these, which
+this version does not support: {later}; and the APIs {apis}.
+
+```yaml
+{EXAMPLE}```
+
+A file is UTF-8, at most {written_size(TEXT_MAX)}, with lists and mappings at most {DEPTH_MAX} deep and at most
+{NODES_MAX} values after aliases are written out. What YAML readers read differently (`010`, `1:30`, merge keys, tags)
+is refused. Text that looks like a number or a truth value (`5`, `on`) needs quotes."""
+
+
+def _section(title: str, models: tuple[type[Value], ...]) -> str:
+    parts = [f"## {title}"]
+    parts.append(_CREDENTIAL if models[0] is Bearer else _sentence(models[0].__doc__))
+    rows: dict[str, str] = {}
+    for model in models:
+        rows |= {name: _row(name, field) for name, field in model.model_fields.items()}
+    table = ["| Field | Type | Default | Example | Meaning |", "|---|---|---|---|---|", *rows.values()]
+    return "\n\n".join([*parts, "\n".join(table)])
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    cells = [f"`{name}`", _type(annotation), _default(field, annotation), _example(annotation)]
+    return f"| {' | '.join([*cells, _sentence(field.description)])} |"
+
+
+def _sentence(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", r"\|")
+
+
+def _type(annotation: Any) -> str:
+    if annotation == Credential:
+        return "[credential](#credential)"
+    if get_origin(annotation) is Annotated:
+        written = _written(annotation)
+        return (written.kind if written else _type(get_args(annotation)[0])) + _bounds(annotation)
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{word}`" for word in get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return f"list of {_type(get_args(annotation)[0])}"
+    if isinstance(annotation, type):
+        return _link(annotation)
+    return " or ".join(_type(part) for part in get_args(annotation) if part is not type(None))
+
+
+def _link(model: type) -> str:
+    title = next(title for title, models in SECTIONS.items() if model in models)
+    return f"[{title.lower() if title != 'TLS' else title}](#{title.lower().replace(' ', '-')})"
+
+
+def _written(annotation: Any) -> Written | None:
+    """How the innermost kind is written; a field's own word on it stands after its type's."""
+    return next((part for part in reversed(get_args(annotation)[1:]) if isinstance(part, Written)), None)
+
+
+def _bounds(annotation: Any) -> str:
+    """`, 1 to 1GiB` and the like; bounds stand in the metadata, some within pydantic's Field."""
+    words: list[str] = []
+    for part in _metadata(annotation):
+        match part:
+            case Ge(ge=limit):
+                words.append(f"at least {_amount(limit, annotation)}")
+            case Gt(gt=limit):
+                words.append(f"more than {_amount(limit, annotation)}")
+            case Le(le=limit):
+                words.append(f"at most {_amount(limit, annotation)}")
+            case Lt(lt=limit):
+                words.append(f"less than {_amount(limit, annotation)}")
+            case MaxLen(max_length=limit):
+                words.append(f"at most {limit}")
+            case _:
+                pass
+    return "".join(f", {word}" for word in words)
+
+
+def _metadata(annotation: Any) -> list[Any]:
+    found: list[Any] = []
+    for part in get_args(annotation)[1:]:
+        found += part.metadata if isinstance(part, FieldInfo) else [part]
+    return found
+
+
+def _amount(value: Any, annotation: Any) -> str:
+    written = _written(annotation)
+    match written.kind if written else "":
+        case "size":
+            return written_size(value)
+        case "duration":
+            return written_duration(value)
+        case _:
+            return str(value)
+
+
+def _default(field: FieldInfo, annotation: Any) -> str:
+    default = field.default
+    if field.is_required():
+        return "required"
+    if default is None or default == ():
+        return "none"
+    return "its defaults" if isinstance(default, Value) else f"`{_amount(default, annotation)}`"
+
+
+def _example(annotation: Any) -> str:
+    written = _written(annotation) if get_origin(annotation) is Annotated else None
+    if written is not None:
+        return f"`{written.example}`"
+    if get_origin(annotation) is Literal:
+        return f"`{get_args(annotation)[-1]}`"
+    if annotation == Credential or annotation in (None, type(None)):
+        return ""
+    return next((shown for part in get_args(annotation) if (shown := _example(part))), "")
+
+
+def _units() -> str:
+    return """\
+## Sizes and durations
+
+A size is a whole number of bytes, or a number with `KiB`, `MiB`, `GiB` (powers of 1024) or `kB`, `MB`, `GB` (powers of
+1000). A duration is a number with `ms`, `s`, `m`, `h` or `d`; without its unit it is refused."""
