@@ -72,7 +72,8 @@ class Exchange:
             return None
         kept = await send(self._link, early(self._who, self._head, orders), orders)
         if orders.leave:
-            self._link.writer.write_eof()
+            if self._link.writer.can_write_eof():  # TLS cannot
+                self._link.writer.write_eof()
             await asyncio.sleep(LINGER)
             raise _Left
         return kept

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import ssl
 from asyncio import IncompleteReadError, StreamReader, StreamWriter
 from collections import deque
 from types import TracebackType
@@ -32,6 +33,7 @@ class Provider:
 
     `name` is shown in every answer (header `x-provider`, JSON `provider`). `do` is what it does to every request unless
     the request says otherwise (see `orders`). Port 0 takes a free one. `models` is what `/models` lists.
+    `tls` is a server's context, for https.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class Provider:
         port: int = 0,
         do: str = "",
         models: tuple[str, ...] = ("stand-in",),
+        tls: ssl.SSLContext | None = None,
         store: Records | None = None,
     ) -> None:
         self.name = name
         self.host = host
         self.port = port
         self.store = store or Records()
+        self._tls = tls
         self._who = Who(name, models, parse(do))
         self._server: asyncio.Server | None = None
         self._numbers = itertools.count(1)
@@ -58,10 +62,22 @@ class Provider:
         self.gone = 0
         """How many times a peer left before it had the whole of an answer."""
 
+    def wait_for(self, count: int, within: float = 5.0) -> tuple[Record, ...]:
+        """The records once there are `count` of them; blocks its thread, so not for the thread the provider runs in.
+
+        Raises:
+            TimeoutError: there were fewer after `within` seconds.
+        """
+        return self.store.wait_for(lambda records: len(records) >= count, within)
+
+    def clear(self) -> None:
+        """Forget what it was sent."""
+        self.store.clear()
+
     @property
     def url(self) -> str:
         """Where it listens, without a path."""
-        return f"http://{self.host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -89,7 +105,7 @@ class Provider:
     async def start(self) -> Self:
         """Listen."""
         self._server = await asyncio.start_server(
-            self._connected, self.host, self.port, limit=HEAD_LIMIT, backlog=BACKLOG
+            self._connected, self.host, self.port, ssl=self._tls, limit=HEAD_LIMIT, backlog=BACKLOG
         )
         self.port = self._server.sockets[0].getsockname()[1]
         return self

@@ -1,6 +1,7 @@
 """The stand-in provider in a thread, for tests that are not asynchronous."""
 
 import asyncio
+import ssl
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -24,13 +25,14 @@ def running_provider(
     port: int = 0,
     do: str = "",
     models: tuple[str, ...] = ("stand-in",),
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Provider]:
     """A provider that runs in a thread of its own; the parameters are those of `Provider`.
 
     Raises:
         OSError: the port is taken.
     """
-    provider = Provider(name, host=host, port=port, do=do, models=models)
+    provider = Provider(name, host=host, port=port, do=do, models=models, tls=tls)
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = Thread(target=lambda: asyncio.run(_serve(provider, started)), name=f"provider-{name}", daemon=True)
     thread.start()
