@@ -114,11 +114,13 @@ def encode(effect: Effect) -> bytes:
 
 def _proceed(answer: Proceed) -> bytes:
     member = _member(answer.side, answer.phase)
-    headers, metadata, modes = answer.headers, answer.metadata, answer.modes
-    if headers is None and answer.body is None and metadata is None and not (answer.clear_route or answer.replace):
+    metadata, modes = answer.metadata, answer.modes
+    if answer.headers is None and answer.body is None and not (answer.clear_route or answer.replace):
         plain = member + b"\x00"
-        return plain if modes is None else plain + _overrides[modes]
-    if answer.phase is _TRAILERS:
+        if metadata is None and modes is None:
+            return plain
+        parts: Parts = (plain,)
+    elif answer.phase is _TRAILERS:
         parts = enclose(_trailer_mutation(answer), member)
     else:
         parts = enclose(_common(answer), _COMMON, member)

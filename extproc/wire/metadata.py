@@ -1,6 +1,6 @@
 """Dynamic metadata to the bytes of a google.protobuf.Struct of Structs."""
 
-from math import copysign, inf
+from math import inf
 from typing import Final, TypeAlias
 
 from google.protobuf.struct_pb2 import Struct, Value
@@ -23,9 +23,9 @@ _Typed: TypeAlias = tuple[str, MetadataValue, type]
 def _number(value: float) -> bytes:
     """A double; an integer beyond its range (a provider can claim any token count) is infinite."""
     try:
-        return double(value)
+        return double(float(value))
     except OverflowError:
-        return double(copysign(inf, value))
+        return double(inf if value > 0 else -inf)
 
 
 def _value(value: MetadataValue) -> bytes:
