@@ -1,0 +1,239 @@
+"""gRPC on an HTTP/2 connection, without I/O: calls, messages and statuses instead of streams, bytes and frames.
+
+Events come from generators, so that an answer to one is taken into account before the next is looked at: a call that
+was ended, or whose answers wait, gets no further message out of the same read.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import assert_never
+
+from extproc.server.h2 import admission, status
+from extproc.server.h2.call import Call, CallEvent, Gone, HalfClosed, Received, Started
+from extproc.server.h2.connection import Connection
+from extproc.server.h2.events import Data, Event, Opened, Reset, Terminated, Writable
+from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.limits import Limits
+from extproc.server.h2.messages import PREFIX_SIZE, MessageFault, Messages
+from extproc.server.h2.status import Status
+from extproc.server.h2.timers import Timers
+
+
+class Calls:
+    """The calls of one client's connection. Iterate over what the methods give to its end, then write.
+
+    `terminated` says why the connection is over, once it is.
+    """
+
+    __slots__ = ("_calls", "_connection", "_deadlines", "_kept", "_limits", "_paths", "terminated")
+
+    def __init__(self, limits: Limits, paths: Collection[bytes], now: float) -> None:
+        self._limits = limits
+        self._paths = paths
+        self._connection = Connection(limits, now)
+        self._calls: dict[int, Call] = {}
+        self._deadlines = Timers()
+        self._kept = 0
+        self.terminated: Terminated | None = None
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @property
+    def over(self) -> bool:
+        """The connection is to be closed once everything is written."""
+        return self._connection.over
+
+    @property
+    def wake_at(self) -> float:
+        """When `tick` is to be called, or infinity."""
+        return min(self._connection.wake_at, self._deadlines.next())
+
+    def data_to_send(self) -> bytes:
+        """What is to be written since the last call."""
+        return self._connection.data_to_send()
+
+    def receive(self, data: bytes, now: float) -> Iterator[CallEvent]:
+        """Takes what was read."""
+        return self._interpret(self._connection.receive(data, now), now)
+
+    def tick(self, now: float) -> Iterator[CallEvent]:
+        """Does what is due: calls past their deadline end with DEADLINE_EXCEEDED."""
+        yield from self._interpret(self._connection.tick(now), now)
+        for stream_id in self._deadlines.due(now):
+            call = self._calls[stream_id]
+            self._end(call, Status.DEADLINE_EXCEEDED, "the deadline given by grpc-timeout has passed")
+            yield Gone(call)
+
+    def unblock(self, now: float) -> Iterator[CallEvent]:
+        """The socket takes more again."""
+        return self._interpret(self._connection.unblock(now), now)
+
+    def block(self) -> None:
+        """The socket takes no more for now."""
+        self._connection.block()
+
+    def send(self, call: Call, payloads: Iterable[bytes], now: float) -> bool:
+        """Sends messages. False: the call is over, by this at the latest: too much waited for the peer."""
+        if call.over:
+            return False
+        if not call.answered:
+            call.answered = True
+            self._connection.respond(call.id, status.RESPONSE)
+        for payload in payloads:
+            waiting = self._connection.send(call.id, payload, now)
+            if waiting:
+                if waiting < 0:
+                    self._forget(call)
+                    return False
+                if waiting > self._limits.write_high:
+                    call.clogged = True
+        return True
+
+    def finish(self, call: Call) -> None:
+        """Ends a call well, after all that was sent on it."""
+        if not call.over:
+            self._forget(call)
+            self._connection.finish(call.id, self._block(call, Status.OK, ""))
+
+    def abort(self, call: Call, code: Status, reason: str) -> None:
+        """Ends a call with an error, ahead of what waits on it. `reason` is fixed text of ours."""
+        if not call.over:
+            self._end(call, code, reason)
+
+    def pause(self, call: Call) -> None:
+        """Gives no further message of the call, nor its window back: the peer will stop sending."""
+        call.paused = True
+
+    def resume(self, call: Call) -> Iterator[CallEvent]:
+        """Gives what was kept, and what comes."""
+        call.paused = False
+        return self._pump(call)
+
+    def drain(self, now: float) -> None:
+        """No new calls; `over` once those that there are have ended."""
+        self._connection.drain(now)
+
+    def close(self, reason: str) -> Iterator[Gone]:
+        """Ends every call with UNAVAILABLE, and the connection: Envoy takes anything cleaner for "go on without me"."""
+        for call in list(self._calls.values()):
+            self._end(call, Status.UNAVAILABLE, reason)
+            yield Gone(call)
+        self._connection.close(ErrorCode.NO_ERROR, reason)
+
+    def lost(self) -> Iterator[Gone]:
+        """The transport is gone."""
+        for call in list(self._calls.values()):
+            self._forget(call)
+            yield Gone(call)
+
+    def _interpret(self, events: list[Event], now: float) -> Iterator[CallEvent]:
+        for event in events:
+            if isinstance(event, Data):
+                call = self._calls.get(event.stream_id)
+                if call is None:
+                    continue  # it is over; the connection gave back what it held
+                message = None if call.held else call.messages.whole(event.data)
+                if message is None:
+                    yield from self._take(call, event.data, ended=event.ended)
+                    continue
+                yield Received(call, message)
+                if call.held:
+                    call.owed += len(event.data)
+                else:
+                    self._connection.consumed(event.stream_id, len(event.data))
+                if event.ended and not call.over:
+                    call.ended = True
+                    yield from self._pump(call)
+            else:
+                yield from self._interpret_rare(event, now)
+
+    def _interpret_rare(self, event: Opened | Reset | Writable | Terminated, now: float) -> Iterator[CallEvent]:
+        match event:
+            case Opened():
+                yield from self._open(event, now)
+            case Terminated():
+                self.terminated = event
+                yield from self.lost()
+            case Reset(stream_id):
+                if (call := self._calls.get(stream_id)) is not None:
+                    self._forget(call)
+                    yield Gone(call)
+            case Writable(stream_id):
+                if (call := self._calls.get(stream_id)) is not None:
+                    call.clogged = False
+                    yield from self._pump(call)
+            case _:
+                assert_never(event)
+
+    def _open(self, event: Opened, now: float) -> Iterator[CallEvent]:
+        refusal = admission.refusal(event.request, self._paths)
+        if refusal is not None:
+            self._connection.finish(event.stream_id, refusal)
+            return
+        messages = Messages(self._limits.message, compresses=admission.compresses(event.request))
+        call = Call(event.stream_id, event.request.path, messages)
+        self._calls[call.id] = call
+        timeout = admission.timeout(event.request)
+        if timeout is not None:
+            self._deadlines.set(call.id, now + timeout)
+        yield Started(call)
+        if event.ended and not call.over:
+            call.ended = True
+            yield from self._pump(call)
+
+    def _take(self, call: Call, data: bytes, *, ended: bool) -> Iterator[CallEvent]:
+        """Keeps a piece, and gives the messages that it completes."""
+        call.messages.feed(data)
+        call.owed += len(data)
+        call.ended = ended
+        self._kept += len(data)
+        yield from self._pump(call)
+
+    def _pump(self, call: Call) -> Iterator[CallEvent]:
+        """Gives what is complete of what is kept, until the call is held."""
+        try:
+            yield from self._deliver(call)
+        except MessageFault as fault:
+            self._end(call, fault.status, fault.reason)
+            yield Gone(call)
+
+    def _deliver(self, call: Call) -> Iterator[CallEvent]:
+        while not call.held and (message := call.messages.next()) is not None:
+            self._kept -= PREFIX_SIZE + len(message)
+            yield Received(call, message)
+            if call.over:
+                return
+        if self._kept > self._limits.assembling:
+            raise MessageFault(Status.RESOURCE_EXHAUSTED, "too many bytes of incomplete messages")
+        self._give_back(call)
+        if call.ended and not call.held and not call.half_closed:
+            if call.messages:
+                raise MessageFault(Status.INTERNAL, "the call ends within a message")
+            call.half_closed = True
+            yield HalfClosed(call)
+
+    def _give_back(self, call: Call) -> None:
+        """Gives the peer its window back, but for what is kept because the call is held.
+
+        A part of a message is given back at once, as the rest could never come otherwise; `Limits.message` and
+        `Limits.assembling` bound those.
+        """
+        done = max(0, call.owed - len(call.messages)) if call.held else call.owed
+        if done:
+            call.owed -= done
+            self._connection.consumed(call.id, done)
+
+    def _end(self, call: Call, code: Status, reason: str) -> None:
+        self._forget(call)
+        self._connection.finish(call.id, self._block(call, code, reason), at_once=True)
+
+    def _forget(self, call: Call) -> None:
+        call.over = True
+        del self._calls[call.id]
+        self._deadlines.drop(call.id)
+        self._kept -= len(call.messages)
+        call.messages.drop()
+
+    @staticmethod
+    def _block(call: Call, code: Status, reason: str) -> bytes:
+        return status.trailers(code, reason) if call.answered else status.only_trailers(code, reason)

@@ -1,0 +1,176 @@
+"""The HTTP/2 connection of a server, without I/O: bytes and the time go in, events and bytes come out.
+
+What may come when is said by two tables: `handlers.PHASES` for the connection and `states.VERDICTS` for its streams.
+"""
+
+from extproc.server.h2 import core, frames
+from extproc.server.h2.core import Core
+from extproc.server.h2.events import Event, Reset
+from extproc.server.h2.faults import ConnectionFault, StreamFault
+from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.handlers import PHASES
+from extproc.server.h2.limits import Limits
+from extproc.server.h2.stream import Stream
+
+
+class Connection:
+    """One client's connection. Times are monotonic seconds of any origin.
+
+    After each call, what `data_to_send` gives is to be written, in one piece. Methods that name a stream do nothing if
+    it is over: its owner may not know yet.
+    """
+
+    __slots__ = ("_core", "_preface", "_rest")
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self._core = Core(limits, now)
+        self._preface = frames.PREFACE
+        self._rest = b""
+
+    @property
+    def over(self) -> bool:
+        """The connection is to be closed once what there is to send is written."""
+        return self._core.over
+
+    @property
+    def wake_at(self) -> float:
+        """When `tick` is to be called, or infinity."""
+        return self._core.timers.next()
+
+    def receive(self, data: bytes, now: float) -> list[Event]:
+        """Takes what was read, cut anywhere; gives what it meant. Never raises for what a peer sends."""
+        state = self._core
+        if not state.over:
+            state.now = now
+            try:
+                self._parse(data)
+            except ConnectionFault as fault:
+                state.terminate(fault.code, fault.reason)
+        return self._events()
+
+    def tick(self, now: float) -> list[Event]:
+        """Does what is due by now."""
+        state = self._core
+        state.now = now
+        for key in state.timers.due(now):
+            if key > 0:
+                self._stalled(key)
+            elif key == core.DRAIN:
+                state.drain_further()
+            elif key == core.SETTINGS_ACK:
+                state.terminate(ErrorCode.SETTINGS_TIMEOUT, "SETTINGS not acknowledged in time")
+            else:
+                state.terminate(ErrorCode.ENHANCE_YOUR_CALM, "preface or header block not complete in time")
+        return self._events()
+
+    def respond(self, stream_id: int, block: bytes) -> None:
+        """Sends response headers."""
+        stream = self._core.streams.open.get(stream_id)
+        if stream is not None:
+            stream.answered = True
+            self._core.sending.out.append(frames.headers(stream_id, block, end=False))
+
+    def send(self, stream_id: int, message: bytes, now: float) -> int:
+        """Sends a gRPC message, or queues what the peer's windows do not allow yet.
+
+        Gives how many bytes wait on the stream now; past `Limits.write_high` send no more until it is `Writable`. -1:
+        the stream is over, or it was reset just now because too much waits; no event tells of that.
+        """
+        stream = self._core.streams.open.get(stream_id)
+        if stream is None:
+            return -1
+        try:
+            self._core.sending.message(stream, message, now)
+        except StreamFault as fault:
+            self._core.reset(stream, fault.code)
+            return -1
+        return stream.queued
+
+    def finish(self, stream_id: int, block: bytes, *, at_once: bool = False) -> None:
+        """Ends a stream with trailers, after what waits on it; `at_once` drops that."""
+        stream = self._core.streams.open.get(stream_id)
+        if stream is None:
+            return
+        if at_once:
+            self._core.sending.forget(stream)
+        if stream.queued:
+            stream.trailers = block
+        else:
+            self._core.finish(stream, block)
+
+    def reset(self, stream_id: int, code: ErrorCode) -> None:
+        """Ends a stream with RST_STREAM."""
+        stream = self._core.streams.open.get(stream_id)
+        if stream is not None:
+            self._core.reset(stream, code)
+
+    def consumed(self, stream_id: int, size: int) -> None:
+        """So many bytes of `Data` are done with, and the peer may send as many more."""
+        stream = self._core.streams.open.get(stream_id)
+        if stream is not None:  # else all it held was given back when it ended
+            self._core.receiving.consumed(stream, size)
+
+    def block(self) -> None:
+        """The socket takes no more: from now on messages wait here, where they are bounded."""
+        self._core.sending.block()
+
+    def unblock(self, now: float) -> list[Event]:
+        """The socket takes more again."""
+        self._core.now = now
+        self._core.sending.unblock(self._core.events, now)
+        return self._events()
+
+    def drain(self, now: float) -> None:
+        """No new streams; the connection is `over` when those that there are have ended."""
+        self._core.now = now
+        self._core.drain()
+
+    def close(self, code: ErrorCode, reason: str) -> None:
+        """Ends the connection now. `reason` is fixed text."""
+        self._core.terminate(code, reason)
+
+    def data_to_send(self) -> bytes:
+        """What is to be written since the last call."""
+        return self._core.sending.take()
+
+    def _events(self) -> list[Event]:
+        events, self._core.events = self._core.events, []
+        return events
+
+    def _stalled(self, stream_id: int) -> None:
+        stream: Stream = self._core.streams.open[stream_id]
+        self._core.events.append(Reset(stream_id, ErrorCode.ENHANCE_YOUR_CALM, by_peer=False))
+        self._core.reset(stream, ErrorCode.ENHANCE_YOUR_CALM)
+
+    def _parse(self, data: bytes) -> None:
+        """Takes the frames out of `data` one after the other; an unfinished one is kept for the next call."""
+        if self._preface:
+            data = self._match_preface(data)
+        if self._rest:
+            data = self._rest + data
+        state = self._core
+        end = len(data)
+        at = 0
+        while end - at >= frames.HEADER_SIZE:
+            word, flags, stream_id = frames.HEADER.unpack_from(data, at)
+            start = at + frames.HEADER_SIZE
+            stop = start + (word >> 8)
+            if word >> 8 > frames.DEFAULT_FRAME_SIZE:
+                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a frame above SETTINGS_MAX_FRAME_SIZE")
+            if stop > end:
+                break
+            at = stop
+            stream_id &= frames.STREAM_ID
+            try:
+                PHASES[state.phase][min(word & 0xFF, frames.KINDS)](state, flags, stream_id, data[start:stop])
+            except StreamFault as fault:
+                state.fault(stream_id, fault)
+        self._rest = data[at:]
+
+    def _match_preface(self, data: bytes) -> bytes:
+        """Takes the client's preface off; the first byte that differs is enough (RFC 9113, 3.4)."""
+        size = min(len(data), len(self._preface))
+        if data[:size] != self._preface[:size]:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "not an HTTP/2 client")
+        self._preface = self._preface[size:]
+        return data[size:]
