@@ -13,8 +13,8 @@ Loc = tuple[str | int, ...]
 
 SHOWN_MAX: Final = 128
 """Characters of a name in a message."""
-COMPARED_MAX: Final = 500
-"""Names looked through for the nearest: a few milliseconds."""
+COMPARED_MAX: Final = 200
+"""Names looked through for the nearest: a few milliseconds for each wrong one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,29 @@
+from pathlib import Path
+
+from extproc.policy import loads_with_notes
+from extproc.policy.base import Value
+from extproc.policy.reference import EXAMPLE, SECTIONS, markdown
+
+PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
+
+
+def test_the_page_is_what_the_models_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == markdown(), "run scripts/docs"
+
+
+def test_every_field_of_every_model_is_described() -> None:
+    models = {model for models in SECTIONS.values() for model in models}
+    assert models == _below(Value)
+    for model in models:
+        for name, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{name}"
+            assert f"| `{name}` |" in markdown()
+
+
+def test_the_example_is_a_policy_that_nothing_is_to_be_said_about() -> None:
+    assert loads_with_notes(EXAMPLE).notes == ()
+
+
+def _below(model: type[Value]) -> set[type[Value]]:
+    found = set(model.__subclasses__())
+    return found.union(*(_below(child) for child in found)) if found else found
