@@ -1,6 +1,7 @@
 """What commands share: exit codes, and errors that a person reads."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -42,3 +43,15 @@ def load_with_notes_or_exit(path: Path) -> "Loaded":
     except PolicyError as error:
         print(error.render(), file=sys.stderr)
         raise SystemExit(USAGE) from None
+
+
+def read_secrets_or_exit(policy: "Policy") -> dict[str, bytes]:
+    """The backends' credentials; says of every one that cannot be read why, and exits with 1."""
+    from extproc.policy import SecretsError, read_secrets  # noqa: PLC0415  - see above
+
+    try:
+        return read_secrets(policy, os.environ)
+    except SecretsError as error:
+        for problem in error.problems:
+            complain(problem)
+        raise SystemExit(FAILED) from None
