@@ -1,0 +1,178 @@
+"""One gRPC stream, which is one HTTP exchange: bytes in, bytes out, whatever carries them.
+
+There is no await and no task here. A transport calls `receive` for each message, writes what it returns in one go, and
+calls `gone` when the stream is over. It never ends a stream as OK before Envoy has half-closed: Envoy takes a clean
+early close for "go on without me".
+"""
+
+import traceback
+from typing import Final, Protocol, assert_never
+
+from extproc.protocol.effects import Abort, AbortCode, Inspect, Record
+from extproc.protocol.errors import ProtocolViolation
+from extproc.protocol.messages import Body, Deadline, Gone, Headers, Message, Side, Trailers
+from extproc.server.runtime import Decider, Runtime
+from extproc.telemetry.log import Fact
+from extproc.wire import decode, encode
+
+OVERLOADED: Final = "overloaded"
+DRAINING: Final = "draining"
+INTERNAL_ERROR: Final = "internal_error"
+PROTOCOL_VIOLATION: Final = "protocol_violation"
+
+FRAMES_MAX: Final = 20
+"""Innermost frames of a traceback that are logged; where an error comes from is among them."""
+
+_KINDS: Final[dict[type, tuple[tuple[str], tuple[str]]]] = {
+    Headers: (("request_headers",), ("response_headers",)),
+    Body: (("request_body",), ("response_body",)),
+    Trailers: (("request_trailers",), ("response_trailers",)),
+}
+_UNKNOWN: Final = ("unknown",)
+_ORDERS: Final = (Abort, Inspect, Record)
+
+
+class Stream(Protocol):
+    """The transport's side of one gRPC stream."""
+
+    def send(self, payload: bytes, /) -> None:
+        """Sends a message that nobody's `receive` returned, such as an answer to a deadline. Never blocks."""
+
+    def abort(self, code: AbortCode, reason: str, /) -> None:
+        """Ends the stream with this gRPC status and sends nothing more. Called once at most, within `receive`, too."""
+
+
+def admit(runtime: Runtime, stream: Stream) -> "Exchange | None":
+    """The exchange of a new stream; None, with the stream aborted, when there is no room or the worker drains.
+
+    Both are UNAVAILABLE: that is what Envoy's `retry_on: unavailable` takes to another worker.
+    """
+    if runtime.draining or runtime.full:
+        runtime.refused(AbortCode.UNAVAILABLE)
+        stream.abort(AbortCode.UNAVAILABLE, _public(DRAINING if runtime.draining else OVERLOADED))
+        return None
+    return Exchange(runtime, stream)
+
+
+class Exchange:
+    """Feeds one transaction and carries its orders out."""
+
+    __slots__ = ("_aborted", "_detail", "_over", "_runtime", "_spent", "_stream", "decider")
+
+    def __init__(self, runtime: Runtime, stream: Stream) -> None:
+        self._runtime = runtime
+        self._stream = stream
+        self._spent = 0.0
+        self._over = False
+        self._aborted: tuple[AbortCode, str] | None = None
+        self._detail: str | None = None
+        self.decider: Decider = runtime.begin(runtime.clock())
+        runtime.enter(self)
+
+    def receive(self, payload: bytes) -> list[bytes]:
+        """The messages to be sent now in answer to `payload`. Never raises; after `abort` it returns nothing."""
+        if self._over:
+            return []
+        runtime = self._runtime
+        now = runtime.clock()
+        try:
+            message = decode(payload)
+            runtime.messages[_kind(message)] += 1
+            answers = self._decide(message, now)
+        except Exception as error:  # noqa: BLE001  - an error that left here would end the stream in the transport's way
+            self._fail(error)
+            return []
+        self._spent += runtime.clock() - now
+        return answers
+
+    def expire(self, now: float) -> None:
+        """The time named by the transaction's deadline has passed."""
+        if self._over:
+            return
+        try:
+            answers = self._decide(Deadline(), now)
+        except Exception as error:  # noqa: BLE001  - as in `receive`
+            self._fail(error)
+            return
+        for answer in answers:
+            self._stream.send(answer)
+
+    def gone(self, clean: bool) -> None:
+        """The stream is over. `clean`: by a half-close; a reset is just as normal an end of an exchange."""
+        if self._over:
+            return
+        self._over = True
+        self._runtime.leave(self)
+        self._runtime.record(self._facts(clean), self._spent)
+
+    def abort(self, code: AbortCode, reason: str) -> None:
+        """Ends the stream as an error; `reason` is a fixed word."""
+        if self._over:
+            return
+        self._aborted = (code, reason)
+        self._runtime.aborted(code, violation=reason == PROTOCOL_VIOLATION)
+        self._stream.abort(code, _public(reason))
+        self.gone(clean=False)
+
+    def _decide(self, message: Message, now: float) -> list[bytes]:
+        answers = []
+        for effect in self.decider.receive(message, now):
+            if isinstance(effect, _ORDERS):
+                self._perform(effect)
+            else:
+                answers.append(encode(effect))
+        return [] if self._over else answers
+
+    def _perform(self, order: Abort | Inspect | Record) -> None:
+        """The effects that are no messages to Envoy. Work for others (`Inspect`) is to be handed out here."""
+        match order:
+            case Abort(code=code, reason=reason):
+                self.abort(code, reason)
+            case Inspect() | Record():
+                # A record answers `Gone` alone, and no policy asks for inspections yet: ours to mend, so INTERNAL.
+                raise AssertionError(type(order).__name__)
+            case _:
+                assert_never(order)
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, ProtocolViolation):
+            self._detail = str(error)
+            self.abort(AbortCode.INVALID_ARGUMENT, PROTOCOL_VIOLATION)
+        else:
+            self._runtime.log.event("internal_error", _origin(error))
+            self.abort(AbortCode.INTERNAL, INTERNAL_ERROR)
+
+    def _facts(self, clean: bool) -> dict[str, Fact]:
+        facts: dict[str, Fact] = {}
+        try:
+            for effect in self.decider.receive(Gone(clean), self._runtime.clock()):
+                if isinstance(effect, Record):
+                    facts.update(effect.facts)
+        except Exception as error:  # noqa: BLE001  - what failed once may fail again while it is told of
+            self._runtime.log.event("internal_error", _origin(error))
+            facts |= {"decision": "failed", "reason": INTERNAL_ERROR}
+        facts["processing_ms"] = round(self._spent * 1000, 3)
+        if self._aborted is not None:
+            code, reason = self._aborted
+            facts |= {"decision": "failed", "reason": reason, "abort": code.name}
+        if self._detail is not None:
+            facts["detail"] = self._detail
+        return facts
+
+
+def _kind(message: Message) -> tuple[str]:
+    if isinstance(message, Headers | Body | Trailers):
+        return _KINDS[message.__class__][message.side is Side.RESPONSE]
+    return _UNKNOWN
+
+
+def _public(reason: str) -> str:
+    """What Envoy shows in `%RESPONSE_CODE_DETAILS%`."""
+    return f"extproc_{reason}"
+
+
+def _origin(error: Exception) -> dict[str, Fact | list[str]]:
+    """Where an error of ours comes from: its type and the places, never its text, which may quote a client."""
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
+    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "frames": places}

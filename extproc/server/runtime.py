@@ -1,0 +1,164 @@
+"""What the exchanges of one worker share: the plan in force, metrics, the log, and the list of those that are open."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol
+
+from extproc.protocol.effects import AbortCode, Effect
+from extproc.protocol.messages import Message
+from extproc.server.health import Health
+from extproc.telemetry import Log, Metrics, Snapshot
+from extproc.telemetry.families import (
+    ABORTS,
+    BACKEND_DOWN,
+    DURATION,
+    EXCHANGES,
+    LOG_DROPPED,
+    LOOP_LAG,
+    MESSAGES,
+    OPEN,
+    PROCESSING,
+    REJECTS,
+    VIOLATIONS,
+)
+from extproc.telemetry.log import Fact
+from extproc.transaction import Plan, Shared, Transaction
+
+SWEEP_EVERY: Final = 0.2
+"""Seconds between looks at the deadlines of all open exchanges: one timer a worker, none an exchange. A deadline is
+kept to within this, which is little against the shortest useful one (a second); 10,000 exchanges cost about 1 ms."""
+
+
+class Decider(Protocol):
+    """What an exchange asks of a transaction."""
+
+    deadline: float
+
+    def receive(self, message: Message, now: float, /) -> Iterable[Effect]:
+        """What is to be done about `message`."""
+
+
+class Open(Protocol):
+    """An exchange, as the list of open ones needs to know it."""
+
+    decider: Decider
+
+    def expire(self, now: float) -> None:
+        """The time named by its deadline has passed."""
+
+    def abort(self, code: AbortCode, reason: str) -> None:
+        """End it now, as an error."""
+
+
+Begin = Callable[[Plan, Shared, float], Decider]
+
+
+class Runtime:
+    """The state of one worker, without a loop and without a socket.
+
+    `start` in [0, 1) sets the draws of one worker apart from another's; `begin` makes the decider of an exchange.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        log: Log,
+        *,
+        start: float = 0.0,
+        begin: Begin = Transaction,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.plan = plan
+        self.shared = Shared(start)
+        self.health = Health()
+        self.metrics = Metrics()
+        self.messages = self.metrics.counter(MESSAGES)
+        self.clock = clock
+        self.draining = False
+        self.log = log
+        self.on_idle: Callable[[], None] = _nothing
+        self._begin = begin
+        self._open: set[Open] = set()
+        self._lag = 0.0
+
+    @property
+    def open(self) -> int:
+        """How many exchanges are open."""
+        return len(self._open)
+
+    @property
+    def full(self) -> bool:
+        """Whether `limits.open_exchanges` are open."""
+        return len(self._open) >= self.plan.limits.open_exchanges
+
+    def begin(self, now: float) -> Decider:
+        """The decider of a new exchange, under the plan now in force."""
+        return self._begin(self.plan, self.shared, now)
+
+    def enter(self, exchange: Open) -> None:
+        """Adds an exchange to the open ones."""
+        self._open.add(exchange)
+
+    def leave(self, exchange: Open) -> None:
+        """Takes an exchange out; `on_idle` is called when it was the last."""
+        self._open.discard(exchange)
+        if not self._open:
+            self.on_idle()
+
+    def sweep(self, now: float, late: float = 0.0) -> None:
+        """Tells the exchanges whose deadline has passed; `late` is by how many seconds this call itself is."""
+        self._lag = max(self._lag, late)
+        for exchange in [one for one in self._open if one.decider.deadline <= now]:
+            exchange.expire(now)
+
+    def abort_all(self, code: AbortCode, reason: str) -> int:
+        """Ends every open exchange as an error; how many there were."""
+        exchanges = tuple(self._open)
+        for exchange in exchanges:
+            exchange.abort(code, reason)
+        return len(exchanges)
+
+    def refused(self, code: AbortCode) -> None:
+        """Counts a stream that never became an exchange."""
+        self.metrics.counter(ABORTS).add(code.name)
+
+    def record(self, facts: Mapping[str, Fact], spent: float) -> None:
+        """Tells of an exchange that is over; `spent` is our own time within it, in seconds."""
+        metrics = self.metrics
+        metrics.counter(EXCHANGES).add(_label(facts, "decision"), _label(facts, "dialect"), _label(facts, "backend"))
+        if facts.get("decision") == "rejected":
+            metrics.counter(REJECTS).add(_label(facts, "reason"))
+        metrics.histogram(PROCESSING).observe(spent)
+        duration = facts.get("duration_ms")
+        if isinstance(duration, int | float):
+            metrics.histogram(DURATION).observe(duration / 1000)
+        self.log.event("exchange", facts)
+
+    def aborted(self, code: AbortCode, *, violation: bool) -> None:
+        """Counts an exchange that we end as an error."""
+        self.metrics.counter(ABORTS).add(code.name)
+        if violation:
+            self.metrics.counter(VIOLATIONS)[()] += 1
+
+    def backends(self) -> dict[str, bool]:
+        """Backend -> does this worker take it for down."""
+        return dict(self.shared.report(self.clock()))
+
+    def snapshot(self) -> Snapshot:
+        """The metrics of this worker."""
+        metrics = self.metrics
+        metrics.counter(LOG_DROPPED)[()] = self.log.dropped
+        metrics.gauge(OPEN, {(): self.open})
+        metrics.gauge(LOOP_LAG, {(): self._lag})
+        metrics.gauge(BACKEND_DOWN, {(name,): float(down) for name, down in self.backends().items()})
+        self._lag = 0.0
+        return metrics.snapshot()
+
+
+def _label(facts: Mapping[str, Fact], key: str) -> str:
+    value = facts.get(key)
+    return value if isinstance(value, str) else "none"
+
+
+def _nothing() -> None:
+    pass

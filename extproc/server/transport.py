@@ -1,0 +1,64 @@
+"""The transports: what each of them offers, and the table of those there are."""
+
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Final, Protocol, cast
+
+from msgspec import Struct
+
+from extproc.server.errors import ServeError
+from extproc.server.listen import Listen
+from extproc.server.runtime import Runtime
+from extproc.server.tls import Tls
+
+SOCKET_MODE: Final = 0o660
+"""Permissions of a Unix socket: Envoy may run as another user of the same group."""
+
+MESSAGE_SLACK: Final = 1024 * 1024
+"""Bytes of a message beside the body that it carries, generously: headers are 60 KiB at most. A body a little over
+`limits.request_body` so still reaches the transaction, which answers 413 where a transport could only fail."""
+
+
+class Binding(Struct, frozen=True):
+    """Where and how a worker listens."""
+
+    listen: Listen
+    tls: Tls | None = None
+    socket_mode: int = SOCKET_MODE
+
+
+class Transport(Protocol):
+    """A listening server that makes an exchange of each stream (`extproc.server.exchange.admit`)."""
+
+    endpoint: Listen
+    """Where it really listens: a port that the system chose is told here."""
+
+    async def drain(self) -> None:
+        """Takes no new connections, asks peers to go elsewhere (GOAWAY), lets open streams go on. Returns at once."""
+
+    async def close(self) -> None:
+        """Lets what is finished reach the peer, ends all else as an error, and frees the endpoint."""
+
+    def renew(self, tls: Tls) -> None:
+        """Uses other certificates for the connections to come."""
+
+
+Factory = Callable[[Runtime, Binding], Awaitable[Transport]]
+
+TRANSPORTS: Final = {"grpcio": "extproc.server.grpcio"}
+"""Name -> module, whose `serve` is the factory; imported only when asked for."""
+
+DEFAULT_TRANSPORT: Final = "grpcio"
+
+
+async def serve(name: str, runtime: Runtime, binding: Binding) -> Transport:
+    """A server of transport `name`. Raises ServeError."""
+    if name not in TRANSPORTS:
+        raise ServeError(f"there is no transport {name}; choose one of {', '.join(TRANSPORTS)}")
+    factory = cast("Factory", import_module(TRANSPORTS[name]).serve)
+    return await factory(runtime, binding)
+
+
+def message_max(runtime: Runtime) -> int:
+    """Largest message in bytes that a transport takes."""
+    return runtime.plan.limits.request_body + MESSAGE_SLACK

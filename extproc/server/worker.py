@@ -1,0 +1,111 @@
+"""A worker: one loop, one listening transport, one plan in force. A process has one; a test or an embedder may, too."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from extproc.protocol.effects import AbortCode
+from extproc.server import listen as addresses
+from extproc.server import transport as transports
+from extproc.server.listen import Listen
+from extproc.server.runtime import SWEEP_EVERY, Begin, Runtime
+from extproc.server.tls import Tls
+from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding, Transport
+from extproc.telemetry import Log, Sink
+from extproc.transaction import Plan, Transaction
+
+DRAIN_TIMEOUT: Final = "drain_timeout"
+"""The reason of exchanges that were still open when `limits.drain_timeout` was over."""
+
+STOPPED: Final = "stopped"
+"""The reason of exchanges that were open when the worker was told to stop at once."""
+
+
+class Worker:
+    """Serves until it is drained or closed. Both may be called at any time and more than once."""
+
+    def __init__(self, runtime: Runtime, transport: Transport) -> None:
+        self.runtime = runtime
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._idle = asyncio.Event()
+        self._hurry = asyncio.Event()
+        runtime.on_idle = self._idle.set
+        self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, self._loop.time() + SWEEP_EVERY)
+
+    @property
+    def endpoint(self) -> Listen:
+        """Where it listens; `str()` of it is how an operator writes it."""
+        return self._transport.endpoint
+
+    def swap(self, plan: Plan, tls: Tls | None = None) -> None:
+        """Puts another plan in force. Exchanges that are open keep theirs."""
+        self.runtime.plan = plan
+        if tls is not None:
+            self._transport.renew(tls)
+
+    async def drain(self) -> None:
+        """Takes nothing new, lets open exchanges end for up to `limits.drain_timeout`, then ends them as errors."""
+        runtime = self.runtime
+        runtime.health.drain()
+        runtime.draining = True
+        await self._transport.drain()
+        if runtime.open:
+            self._idle.clear()
+            await self._wait(runtime.plan.limits.drain_timeout)
+        await self.close(DRAIN_TIMEOUT)
+
+    def hurry(self) -> None:
+        """Makes a drain that is under way end at once."""
+        self._hurry.set()
+
+    async def close(self, reason: str = STOPPED) -> None:
+        """Ends what is open as errors, and frees the endpoint."""
+        runtime = self.runtime
+        runtime.draining = True
+        runtime.health.drain()
+        runtime.abort_all(AbortCode.UNAVAILABLE, reason)
+        self._timer.cancel()
+        await self._transport.close()
+
+    async def _wait(self, seconds: float) -> None:
+        waiting = [asyncio.ensure_future(event.wait()) for event in (self._idle, self._hurry)]
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for one in waiting:
+            one.cancel()
+
+    def _sweep(self, due: float) -> None:
+        now = self._loop.time()
+        self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, now + SWEEP_EVERY)
+        self.runtime.sweep(self.runtime.clock(), now - due)
+
+
+async def start_worker(runtime: Runtime, binding: Binding, transport: str = DEFAULT_TRANSPORT) -> Worker:
+    """A worker that listens. Raises ServeError."""
+    return Worker(runtime, await transports.serve(transport, runtime, binding))
+
+
+@asynccontextmanager
+async def running_worker(
+    plan: Plan,
+    listen: str = "127.0.0.1:0",
+    *,
+    transport: str = DEFAULT_TRANSPORT,
+    tls: Tls | None = None,
+    log: Log | None = None,
+    begin: Begin = Transaction,
+) -> AsyncIterator[Worker]:
+    """A worker in the running loop, closed at the end. `str(worker.endpoint)` is where it listens. Raises ServeError.
+
+    Without `log` nothing is logged.
+    """
+    lines = log or Log(Sink("none"))
+    runtime = Runtime(plan, lines, begin=begin)
+    worker = await start_worker(runtime, Binding(addresses.parse(listen), tls, SOCKET_MODE), transport)
+    try:
+        yield worker
+    finally:
+        await worker.close()
+        if log is None:
+            lines.close()

@@ -1,0 +1,54 @@
+"""The metrics there are. What counts them and what shows them look here, and nowhere else."""
+
+from typing import Final, Literal
+
+from msgspec import Struct
+
+PREFIX: Final = "extproc_"
+
+
+class Family(Struct, frozen=True):
+    """One metric: its name without the prefix, what it means, and the labels that tell its series apart.
+
+    `over` says what becomes of the workers' gauges when they are shown as one.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    over: Literal["sum", "max"] = "sum"
+
+
+EXCHANGES: Final = Family(
+    "exchanges_total", "HTTP exchanges that are over, by what was decided.", ("decision", "dialect", "backend")
+)
+REJECTS: Final = Family("rejects_total", "Exchanges answered with an error of ours, by its reason.", ("reason",))
+MESSAGES: Final = Family("messages_total", "Messages that Envoy sent.", ("kind",))
+VIOLATIONS: Final = Family("protocol_violations_total", "Exchanges ended because Envoy sent what may not follow.")
+ABORTS: Final = Family("aborts_total", "gRPC streams that we ended with an error, by gRPC status.", ("code",))
+LOG_DROPPED: Final = Family("log_dropped_total", "Log lines dropped because nobody took them fast enough.")
+RESTARTS: Final = Family("worker_restarts_total", "Workers started again after they had ended by themselves.")
+RELOADS: Final = Family("reloads_total", "Reloads of the policy, by how they ended.", ("result",))
+COUNTERS: Final = (EXCHANGES, REJECTS, MESSAGES, VIOLATIONS, ABORTS, LOG_DROPPED, RESTARTS, RELOADS)
+
+OPEN: Final = Family("open_exchanges", "HTTP exchanges that are open.")
+WORKERS: Final = Family("workers", "Workers, by state.", ("state",))
+LOOP_LAG: Final = Family(
+    "loop_lag_seconds", "Largest lateness of a timer since the last look, of any worker.", (), "max"
+)
+BACKEND_DOWN: Final = Family(
+    "backend_down", "1 while a worker takes the backend for down, by the answers it saw.", ("backend",), "max"
+)
+GAUGES: Final = (OPEN, WORKERS, LOOP_LAG, BACKEND_DOWN)
+
+PROCESSING: Final = Family("exchange_processing_seconds", "Our own time within an exchange, all its messages together.")
+DURATION: Final = Family("exchange_duration_seconds", "Time from the first message of an exchange to its end.")
+HISTOGRAMS: Final = (PROCESSING, DURATION)
+
+BUCKETS: Final[dict[str, tuple[float, ...]]] = {
+    # From below what a passed request costs (about 20 us) to what a 30 MB body does.
+    PROCESSING.name: (25e-6, 50e-6, 1e-4, 25e-5, 5e-4, 1e-3, 25e-4, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
+    # From a local model's embedding to a long streamed answer.
+    DURATION.name: (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0),
+}
+"""Upper bounds in seconds; the last bucket, without one, is implied."""
