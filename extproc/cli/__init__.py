@@ -65,7 +65,9 @@ def _run(words: list[str]) -> int:
     if command is None:
         parser.print_help(sys.stderr)
         return USAGE
-    return command.run(args)
+    code = command.run(args)
+    sys.stdout.flush()  # here, where a reader that has gone is still answered
+    return code
 
 
 def _parser() -> tuple[argparse.ArgumentParser, Subparsers]:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from extproc.policy import Address, Backend, Bearer, Header, Policy, Source, Target, VirtualModel, loads
+from extproc.policy import Backend, Bearer, Header, Policy, Source, Target, VirtualModel, loads
 from tests.policy.texts import GOOD, backend, root
 
 
@@ -54,31 +54,6 @@ def test_errors_of_a_policy_made_in_code_do_not_show_what_was_written() -> None:
     with pytest.raises(ValidationError) as caught:
         Backend.model_validate({"name": "a", "url": "http://sk-secret@a", "api": "openai", "credential": "sk-secret"})
     assert "sk-secret" not in str(caught.value)
-
-
-ADDRESSES = [
-    ("https://api.openai.com/v1", Address("https", "api.openai.com", 443, "/v1"), "api.openai.com"),
-    ("HTTPS://API.OpenAI.com/v1/", Address("https", "api.openai.com", 443, "/v1"), "api.openai.com"),
-    ("http://127.0.0.1:9001", Address("http", "127.0.0.1", 9001, ""), "127.0.0.1:9001"),
-    ("http://[::1]:8000/", Address("http", "::1", 8000, ""), "[::1]:8000"),
-    ("https://a:443", Address("https", "a", 443, ""), "a"),
-    ("http://a:65535/b%20c/@:", Address("http", "a", 65535, "/b%20c/@:"), "a:65535"),
-    ("http://vllm_1.compose:80/x/", Address("http", "vllm_1.compose", 80, "/x"), "vllm_1.compose"),
-]
-
-
-@pytest.mark.parametrize(("url", "address", "authority"), ADDRESSES)
-def test_a_url_is_taken_apart(url: str, address: Address, authority: str) -> None:
-    found = Backend(name="a", url=url, api="openai").address
-    assert found == address
-    assert found.authority == authority
-    assert found.secure == (address.scheme == "https")
-    assert found.numeric == (address.host in {"127.0.0.1", "::1"})
-
-
-def test_a_url_as_long_as_the_limit_is_taken() -> None:
-    url = "http://a/" + "b" * (2048 - len("http://a/"))
-    assert Backend(name="a", url=url, api="openai").url == url
 
 
 def test_names_as_long_as_their_limits_are_taken() -> None:
