@@ -1,8 +1,10 @@
 """The generated code is what the .proto files say, and the check that holds it so can fail."""
 
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,17 @@ def test_a_broken_proto_leaves_the_generated_files_alone(copy: Path) -> None:
 def test_an_unknown_argument_is_refused() -> None:
     refused = subprocess.run([ROOT / "scripts/protos", "--chekc"], check=False, capture_output=True, timeout=60)
     assert refused.returncode == 2
+
+
+def test_the_oldest_protobuf_we_install_with_loads_the_generated_code() -> None:
+    # Generated code refuses a runtime that is older than the compiler it came from.
+    (floor,) = (
+        found[1]
+        for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+        if (found := re.fullmatch(r"protobuf>=([\d.]+)", requirement))
+    )
+    made_by = re.search(
+        r"^# Protobuf Python Version: (.+)$", (ROOT / "extproc/wire/pb/headers_pb2.py").read_text(), re.M
+    )
+    assert made_by is not None
+    assert [int(part) for part in floor.split(".")] >= [int(part) for part in made_by[1].split(".")]
