@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -86,9 +87,15 @@ class Gateway:
         return self.envoy.stats("http.gateway.ext_proc.")[f"http.gateway.ext_proc.{name}"]
 
     def details(self) -> str:
-        """The %RESPONSE_CODE_DETAILS% of every exchange that is over, a line each."""
-        self.envoy.ask("/reopen_logs", "POST")  # which also writes out what Envoy holds back
-        return (self.folder / "access.log").read_text()
+        """The route and the %RESPONSE_CODE_DETAILS% of every exchange, a line each, once there is one.
+
+        A line is written when the exchange is over for Envoy, which may be after the client has the answer.
+        """
+        log, deadline = self.folder / "access.log", monotonic() + 5
+        while not (lines := log.read_text()) and monotonic() < deadline:
+            self.envoy.ask("/reopen_logs", "POST")  # which also writes out what Envoy holds back
+            Event().wait(0.02)
+        return lines
 
     def _process(self, payloads: Iterator[bytes], _: object) -> Iterator[bytes]:
         # Never returns before Envoy is done: a clean early end would let the rest pass unseen.

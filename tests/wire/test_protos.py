@@ -85,7 +85,7 @@ def test_the_oldest_protobuf_we_install_with_loads_the_generated_code() -> None:
         if (found := re.fullmatch(r"protobuf>=([\d.]+)", requirement))
     )
     made_by = re.search(
-        r"^# Protobuf Python Version: (.+)$", (ROOT / "extproc/wire/pb/headers_pb2.py").read_text(), re.M
+        r"^# Protobuf Python Version: (.+)$", (ROOT / "extproc/wire/pb/headers_pb2.py").read_text(), re.MULTILINE
     )
     assert made_by is not None
     assert [int(part) for part in floor.split(".")] >= [int(part) for part in made_by[1].split(".")]
