@@ -1,1 +1,5 @@
-"""The HTTP admin port: health, readiness, metrics, status."""
+"""The admin port: health, readiness, metrics and status over HTTP."""
+
+from extproc.admin.site import Source, serving
+
+__all__ = ["Source", "serving"]

@@ -1,0 +1,248 @@
+"""A worker process as its supervisor sees it: started, asked, and started again when it ends by itself."""
+
+import asyncio
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+from typing import Final, assert_never
+
+from msgspec import Struct, structs
+
+from extproc.server.control import (
+    Ask,
+    Channel,
+    Commit,
+    Drain,
+    Draining,
+    Order,
+    Prepare,
+    Prepared,
+    Ready,
+    Refused,
+    Report,
+    Start,
+    Stop,
+    Told,
+    reports,
+)
+from extproc.server.policies import Sealed
+from extproc.server.tls import Tls
+from extproc.telemetry import Log, Totals
+
+BACKOFF_FIRST: Final = 0.1
+BACKOFF_MAX: Final = 10.0
+"""Seconds before a worker that ended by itself is started again: doubled each time, so that one that cannot live costs
+next to nothing, and one that died once is missed for a moment only."""
+
+SETTLED: Final = 30.0
+"""Seconds a worker must have lived for its next end to count as a first one."""
+
+LINGER: Final = 5.0
+"""Seconds from a worker's hanging up to its end, before it is killed."""
+
+
+class State(Enum):
+    """How far a worker process is."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    DOWN = "down"
+
+
+class Config(Struct, frozen=True):
+    """What a reload may change."""
+
+    sealed: Sealed
+    tls: Tls | None = None
+
+
+class Child:
+    """One of the workers. `config` tells what is in force at the moment that it is asked."""
+
+    def __init__(
+        self, order: Start, config: Callable[[], Config], totals: Totals, log: Log, changed: Callable[[], None]
+    ) -> None:
+        self.index = order.index
+        self.state = State.DOWN
+        self.pid: int | None = None
+        self.restarts = 0
+        self.open = 0
+        self.backends: dict[str, bool] = {}
+        self.problem: str | None = None
+        self._order = order
+        self._config = config
+        self._totals = totals
+        self._log = log
+        self._changed = changed
+        self._ending = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._channel: Channel[Report, Order] | None = None
+        self._tickets = 0
+        self._asked: dict[int, asyncio.Future[None]] = {}
+        self._preparing: asyncio.Future[str | None] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens, or is to."""
+        return str(self._order.binding.listen)
+
+    async def keep(self) -> None:
+        """Has the process running until `drain` or `stop`."""
+        backoff = BACKOFF_FIRST
+        while not self._ending.is_set():
+            begun = time.monotonic()
+            code = await self._live()
+            if self._ending.is_set():
+                return
+            backoff = BACKOFF_FIRST if time.monotonic() - begun > SETTLED else min(backoff * 2, BACKOFF_MAX)
+            self.restarts += 1
+            facts = {"worker": self.index, "exit_code": code, "again_in_s": backoff, "problem": self.problem}
+            self._log.event("worker_ended", facts)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), backoff)
+
+    async def ask(self, within: float) -> bool:
+        """Brings `open`, `backends` and the totals up to date. False if nothing is heard `within` so many seconds."""
+        if self._channel is None or self.state is State.STARTING:
+            return False
+        self._tickets += 1
+        ticket, answered = self._tickets, asyncio.get_running_loop().create_future()
+        self._asked[ticket] = answered
+        self._channel.send(Ask(ticket))
+        try:
+            await asyncio.wait_for(answered, within)
+        except TimeoutError:
+            return False
+        finally:
+            self._asked.pop(ticket, None)
+        return True
+
+    async def prepare(self, config: Config, within: float) -> str | None:
+        """Has the worker make `config` ready; a problem, or None. One that is not up will start with it."""
+        if self._channel is None or self.state is not State.READY:
+            return None
+        self._preparing = asyncio.get_running_loop().create_future()
+        self._channel.send(Prepare(config.sealed, config.tls))
+        try:
+            return await asyncio.wait_for(self._preparing, within)
+        except TimeoutError:
+            return "no answer in time"
+        finally:
+            self._preparing = None
+
+    def commit(self) -> None:
+        """Puts what was prepared in force."""
+        self._send(Commit())
+
+    def drain(self) -> None:
+        """Lets the worker finish, and not start again."""
+        self._ending.set()
+        self._send(Drain())
+
+    def stop(self) -> None:
+        """Ends the worker now; open exchanges end as errors."""
+        self._ending.set()
+        self._send(Stop())
+
+    def abandon(self) -> None:
+        """Ends the worker by force, and does not start it again."""
+        self._ending.set()
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends by force a worker that answers no more; it is started again."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    def _send(self, order: Order) -> None:
+        if self._channel is not None:
+            self._channel.send(order)
+
+    async def _live(self) -> int:
+        """One life of the process; its exit code."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "extproc.server.process",
+                str(theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        self.pid, self.problem = self._process.pid, None
+        self._become(State.STARTING)
+        self._channel = await reports(ours)
+        try:
+            await self._listen(self._channel)
+            return await self._end(self._process)
+        finally:
+            self.kill()
+            self._channel.close()
+            self._bury()
+
+    async def _listen(self, channel: Channel[Report, Order]) -> None:
+        config = self._config()
+        binding = structs.replace(self._order.binding, tls=config.tls)
+        channel.send(structs.replace(self._order, sealed=config.sealed, binding=binding))
+        while (report := await channel.receive()) is not None:
+            match report:
+                case Ready(endpoint=endpoint):
+                    # Kept for the next life: Envoy knows this address, a port chosen anew it would not.
+                    self._order = structs.replace(self._order, binding=structs.replace(binding, listen=endpoint))
+                    self._catch_up(config, channel)
+                    self._become(State.READY)
+                case Refused(problem=problem):
+                    self.problem = problem
+                case Told():
+                    self._heard(report)
+                case Prepared(problem=problem):
+                    if self._preparing is not None and not self._preparing.done():
+                        self._preparing.set_result(problem)
+                case Draining():
+                    self._become(State.DRAINING)
+                    self._log.event("drain", {"worker": self.index})
+                case _:
+                    assert_never(report)
+
+    def _catch_up(self, started_with: Config, channel: Channel[Report, Order]) -> None:
+        """What came while the worker was starting."""
+        config = self._config()
+        if config is not started_with:
+            channel.send(Prepare(config.sealed, config.tls))
+            channel.send(Commit())
+        if self._ending.is_set():
+            channel.send(Drain())
+
+    def _heard(self, told: Told) -> None:
+        self.open, self.backends = told.open, told.backends
+        self._totals.update(self.index, told.metrics)
+        answered = self._asked.get(told.ticket)
+        if answered is not None and not answered.done():
+            answered.set_result(None)
+
+    async def _end(self, process: asyncio.subprocess.Process) -> int:
+        try:
+            return await asyncio.wait_for(process.wait(), LINGER)
+        except TimeoutError:
+            process.kill()
+            return await process.wait()
+
+    def _bury(self) -> None:
+        self._channel, self._process, self.pid = None, None, None
+        self.open, self.backends = 0, {}
+        self._totals.bury(self.index)
+        for answered in self._asked.values():
+            if not answered.done():
+                answered.set_result(None)  # its end is an answer, too
+        if self._preparing is not None and not self._preparing.done():
+            self._preparing.set_result(None)  # the next one starts with it
+        self._become(State.DOWN)
+
+    def _become(self, state: State) -> None:
+        self.state = state
+        self._changed()

@@ -1,0 +1,144 @@
+"""What a supervisor and its workers say to each other: length-prefixed msgpack over a socket pair."""
+
+import asyncio
+import socket
+from typing import Final, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from extproc.server.listen import Listen
+from extproc.server.policies import Sealed
+from extproc.server.tls import Tls
+from extproc.server.transport import Binding
+from extproc.telemetry import Snapshot
+
+FRAME_MAX: Final = 64 * 1024 * 1024
+"""Bytes of a message. A policy of the largest size that is read is far below; more would be garbage."""
+
+_LENGTH_BYTES: Final = 4
+
+
+class Start(Struct, frozen=True, tag=True):
+    """Sent once, first. `start` in [0, 1) sets the worker's draws apart; `log` is a sink's destination."""
+
+    index: int
+    start: float
+    sealed: Sealed
+    binding: Binding
+    transport: str
+    log: str
+
+
+class Prepare(Struct, frozen=True, tag=True):
+    """Make this policy ready, and answer `Prepared`; nothing changes yet."""
+
+    sealed: Sealed
+    tls: Tls | None
+
+
+class Commit(Struct, frozen=True, tag=True):
+    """Put what was prepared in force, and open the log anew."""
+
+
+class Ask(Struct, frozen=True, tag=True):
+    """Answer `Told` with the same ticket."""
+
+    ticket: int
+
+
+class Drain(Struct, frozen=True, tag=True):
+    """Finish what is open, then end."""
+
+
+class Stop(Struct, frozen=True, tag=True):
+    """End now."""
+
+
+class Ready(Struct, frozen=True, tag=True):
+    """The worker listens."""
+
+    endpoint: Listen
+
+
+class Refused(Struct, frozen=True, tag=True):
+    """The worker cannot serve, and ends."""
+
+    problem: str
+
+
+class Prepared(Struct, frozen=True, tag=True):
+    """The policy is ready; `problem` says why not."""
+
+    problem: str | None = None
+
+
+class Draining(Struct, frozen=True, tag=True):
+    """The worker takes nothing new, by whoever's order."""
+
+
+class Told(Struct, frozen=True, tag=True):
+    """How the worker is. The last one, before it ends in order, has the ticket 0."""
+
+    ticket: int
+    open: int
+    metrics: Snapshot
+    backends: dict[str, bool]
+
+
+Order = Start | Prepare | Commit | Ask | Drain | Stop
+Report = Ready | Refused | Prepared | Draining | Told
+
+Incoming = TypeVar("Incoming")
+Outgoing = TypeVar("Outgoing")
+
+
+class Channel(Generic[Incoming, Outgoing]):
+    """One end of the socket pair."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, decoder: "msgspec.msgpack.Decoder[Incoming]"
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = decoder
+
+    def send(self, message: Outgoing) -> None:
+        """Sends a message; it is lost if the other end has gone, which `receive` tells."""
+        content = self._encoder.encode(message)
+        if not self._writer.is_closing():
+            self._writer.write(len(content).to_bytes(_LENGTH_BYTES, "big") + content)
+
+    async def flush(self) -> None:
+        """Waits until what was sent has left."""
+        try:
+            await self._writer.drain()
+        except ConnectionError:
+            return  # the other end has gone, as above
+
+    async def receive(self) -> Incoming | None:
+        """The next message; None when the other end has gone."""
+        try:
+            size = int.from_bytes(await self._reader.readexactly(_LENGTH_BYTES), "big")
+            if size > FRAME_MAX:
+                return None
+            return self._decoder.decode(await self._reader.readexactly(size))
+        except (asyncio.IncompleteReadError, ConnectionError, msgspec.DecodeError):
+            return None  # garbage, too, means that nobody is there to talk to
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._writer.close()
+
+
+async def orders(end: socket.socket) -> Channel[Order, Report]:
+    """The worker's end."""
+    reader, writer = await asyncio.open_connection(sock=end)
+    return Channel(reader, writer, msgspec.msgpack.Decoder(Order))
+
+
+async def reports(end: socket.socket) -> Channel[Report, Order]:
+    """The supervisor's end."""
+    reader, writer = await asyncio.open_connection(sock=end)
+    return Channel(reader, writer, msgspec.msgpack.Decoder(Report))

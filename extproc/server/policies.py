@@ -1,0 +1,48 @@
+"""A policy as the server holds it: read with its credentials in one go, and handed to workers as one value."""
+
+import pickle  # between our own processes, over a socket pair that nobody else holds
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from msgspec import Struct
+
+from extproc.policy import Policy, load, read_secrets
+from extproc.transaction import Plan
+
+DIGEST_CHARACTERS = 16
+"""Hexadecimal digits shown of a policy's digest: enough to tell one's own policies apart."""
+
+
+class Sealed(Struct, frozen=True):
+    """A policy that was found right, and its credentials, on their way to a worker."""
+
+    policy: bytes
+    secrets: dict[str, bytes]
+
+    def __repr__(self) -> str:
+        return f"Sealed({len(self.policy)} bytes, credentials of {', '.join(self.secrets) or 'nobody'})"
+
+    def open(self) -> Plan:
+        """The plan, compiled anew."""
+        policy = pickle.loads(self.policy)  # noqa: S301  - see the import
+        assert isinstance(policy, Policy)
+        return Plan.compile(policy, self.secrets)
+
+
+class Loaded(Struct, frozen=True):
+    """A policy in force. `digest` tells policies apart by what they say, `at` is Unix time."""
+
+    policy: Policy
+    sealed: Sealed
+    digest: str
+    at: float
+
+
+def read(path: Path, environ: Mapping[str, str], now: float) -> Loaded:
+    """Reads the policy and its credentials, and proves that they compile. Raises PolicyError and SecretsError."""
+    policy = load(path)
+    secrets = read_secrets(policy, environ)
+    Plan.compile(policy, secrets)
+    digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
+    return Loaded(policy, Sealed(pickle.dumps(policy), secrets), digest, now)

@@ -1,0 +1,159 @@
+"""A worker as a process of its own: `python -m extproc.server.process FD`, started by the supervisor.
+
+It is told what to do over the socket FD, and drains when that is closed: without its supervisor nobody would watch it.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from typing import Final, assert_never
+
+from extproc.server.control import (
+    Ask,
+    Channel,
+    Commit,
+    Drain,
+    Draining,
+    Order,
+    Prepare,
+    Prepared,
+    Ready,
+    Refused,
+    Report,
+    Start,
+    Stop,
+    Told,
+    orders,
+)
+from extproc.server.errors import ServeError
+from extproc.server.loops import run
+from extproc.server.runtime import Runtime
+from extproc.server.tasks import cancel, spawn
+from extproc.server.tls import Tls
+from extproc.server.worker import Worker, start_worker
+from extproc.telemetry import Log, Sink
+from extproc.transaction import Plan
+
+FAILED: Final = 1
+
+
+class Process:
+    """Carries out a supervisor's orders on one worker."""
+
+    def __init__(self, supervisor: Channel[Order, Report], worker: Worker) -> None:
+        self._supervisor = supervisor
+        self._worker = worker
+        self._prepared: tuple[Plan, Tls | None] | None = None
+        self._draining = False
+        self._ended = asyncio.Event()
+
+    async def serve(self) -> None:
+        """Until drained or stopped."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._terminate)
+        self._supervisor.send(Ready(self._worker.endpoint))
+        obeying = spawn(self._obey())
+        await self._ended.wait()
+        await cancel(obeying)
+        self._supervisor.send(self._told(0))
+        await self._supervisor.flush()
+
+    def _terminate(self) -> None:
+        """SIGTERM: the first drains, the second ends what is left."""
+        if self._draining:
+            self._worker.hurry()
+        else:
+            self._drain()
+
+    def _drain(self) -> None:
+        if not self._draining:
+            self._draining = True
+            self._supervisor.send(Draining())
+            spawn(self._finish())
+
+    async def _finish(self) -> None:
+        try:
+            await self._worker.drain()
+        finally:
+            self._ended.set()
+
+    async def _obey(self) -> None:
+        try:
+            while (order := await self._supervisor.receive()) is not None:
+                await self._carry_out(order)
+        finally:
+            self._drain()
+
+    async def _carry_out(self, order: Order) -> None:
+        match order:
+            case Ask(ticket=ticket):
+                self._supervisor.send(self._told(ticket))
+            case Prepare():
+                self._supervisor.send(await self._prepare(order))
+            case Commit():
+                self._commit()
+            case Drain():
+                self._drain()
+            case Stop():
+                self._drain()
+                self._worker.hurry()
+            case Start():
+                pass  # it has
+            case _:
+                assert_never(order)
+
+    async def _prepare(self, order: Prepare) -> Prepared:
+        try:
+            # In a thread: a large policy takes a second, and exchanges are going on meanwhile.
+            plan = await asyncio.to_thread(order.sealed.open)
+        except Exception as error:  # noqa: BLE001  - whatever is wrong with a new policy, the old one goes on
+            return Prepared(f"{type(error).__name__} while compiling the policy")
+        self._prepared = (plan, order.tls)
+        return Prepared()
+
+    def _commit(self) -> None:
+        if self._prepared is not None:
+            self._worker.swap(*self._prepared)
+            self._prepared = None
+        self._worker.runtime.log.reopen()
+
+    def _told(self, ticket: int) -> Told:
+        runtime = self._worker.runtime
+        return Told(ticket, runtime.open, runtime.snapshot(), runtime.backends())
+
+
+async def serve(end: socket.socket) -> int:
+    """A worker under the supervisor at the other end of the socket; its exit code."""
+    supervisor = await orders(end)
+    start = await supervisor.receive()
+    if not isinstance(start, Start):
+        return FAILED
+    log: Log | None = None
+    try:
+        log = Log(Sink(start.log), worker=start.index)
+        runtime = Runtime(start.sealed.open(), log, start=start.start)
+        worker = await start_worker(runtime, start.binding, start.transport)
+        await Process(supervisor, worker).serve()
+    except (ServeError, OSError) as error:
+        supervisor.send(Refused(str(error)))
+        await supervisor.flush()
+        return FAILED
+    finally:
+        if log is not None:
+            log.close()
+        supervisor.close()
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Run the worker that `arguments`, the number of a descriptor, tell of."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it writes to stderr in a format of its own; we say what matters
+    # Ctrl-C reaches the whole process group; the supervisor decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    return run(serve(socket.socket(fileno=int(arguments[0]))))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

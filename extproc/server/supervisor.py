@@ -1,0 +1,242 @@
+"""The supervisor: keeps N workers running, has them change their policy together, and ends them in order.
+
+It serves nothing itself and imports no grpc, so that nothing of a transport can take it down.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from extproc import __version__
+from extproc.policy import PolicyError, SecretsError
+from extproc.server import policies, tls
+from extproc.server.child import LINGER, Child, Config, State
+from extproc.server.control import Start
+from extproc.server.errors import ServeError
+from extproc.server.listen import Listen
+from extproc.server.policies import Loaded
+from extproc.server.tasks import cancel, spawn
+from extproc.server.tls import TlsFiles
+from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding
+from extproc.telemetry import Log, Metrics, Snapshot, Totals
+from extproc.telemetry.families import LOG_DROPPED, RELOADS, RESTARTS, WORKERS
+from extproc.telemetry.snapshot import merged
+
+WORKERS_MAX: Final = 256
+"""More than the cores of any one machine that this runs on; each worker takes some 60 MiB."""
+
+START_TIMEOUT: Final = 60.0
+"""Seconds for all workers to listen; each takes about one on a machine that is not busy."""
+
+PING_EVERY: Final = 2.0
+FROZEN_AFTER: Final = 10.0
+"""Seconds between questions to a worker, and for its answer, before it is killed. A worker answers between two
+messages; the longest takes well under a second."""
+
+ASK_TIMEOUT: Final = 1.0
+"""Seconds that somebody who reads metrics waits for a worker; what it said last is shown if it takes longer."""
+
+PREPARE_TIMEOUT: Final = 30.0
+"""Seconds for a worker to compile a new policy."""
+
+STOP_MARGIN: Final = 10.0
+"""Seconds past `limits.drain_timeout` after which a worker that has not ended is killed."""
+
+
+class Options(Struct, frozen=True):
+    """What `extproc serve` was told."""
+
+    policy: Path
+    listen: Listen
+    workers: int = 1
+    transport: str = DEFAULT_TRANSPORT
+    tls_files: TlsFiles | None = None
+    socket_mode: int = SOCKET_MODE
+    log: str = "-"
+
+
+class Supervisor:
+    """Workers under one policy. Raises ServeError, PolicyError or SecretsError when made of what cannot be served."""
+
+    def __init__(self, options: Options, log: Log) -> None:
+        if not 1 <= options.workers <= WORKERS_MAX:
+            raise ServeError(f"{options.workers} workers: write 1 to {WORKERS_MAX}")
+        self._options = options
+        self._log = log
+        self._loaded, self._config = self._read()
+        self._last_reload: dict[str, object] | None = None
+        self._metrics = Metrics()
+        self._totals = Totals()
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._collecting: asyncio.Task[None] | None = None
+        self._children = [self._child(index) for index in range(options.workers)]
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one worker takes exchanges."""
+        return not self._stopping.is_set() and any(child.state is State.READY for child in self._children)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Where the workers listen."""
+        return tuple(child.endpoint for child in self._children)
+
+    async def run(self, announce: Callable[[tuple[str, ...]], None]) -> None:
+        """Serves until told to stop; `announce` is told the endpoints once all workers listen. Raises ServeError."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: spawn(self.reload()))
+        self._log.event("start", {"version": __version__, "pid": os.getpid(), "policy": self._loaded.digest})
+        keeping = [spawn(child.keep()) for child in self._children]
+        watching = [spawn(self._watch(child)) for child in self._children]
+        try:
+            await self._started()
+            if not self._stopping.is_set():
+                self._log.event("ready", {"endpoints": list(self.endpoints), "policy": self._loaded.digest})
+                announce(self.endpoints)
+            await self._stopping.wait()
+            await self._drain(keeping)
+        finally:
+            for child in self._children:
+                child.abandon()
+            await asyncio.wait(keeping, timeout=LINGER)
+            await cancel(*keeping, *watching)
+            self._log.event("stopped", {})
+
+    def stop(self) -> None:
+        """Drains; called again, ends at once."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self._changed.set()
+            return
+        for child in self._children:
+            child.stop()
+
+    async def reload(self) -> bool:
+        """Reads policy, credentials and certificates anew, and puts them in force everywhere or nowhere."""
+        async with self._reloading:
+            try:
+                loaded, config = self._read()
+            except (PolicyError, SecretsError, ServeError) as error:
+                return self._reloaded([str(problem) for problem in error.problems])
+            told = await asyncio.gather(*(child.prepare(config, PREPARE_TIMEOUT) for child in self._children))
+            problems = [
+                f"worker {child.index}: {told}" for child, told in zip(self._children, told, strict=True) if told
+            ]
+            if problems:
+                return self._reloaded(problems)
+            self._note_growth(loaded)
+            self._loaded, self._config = loaded, config
+            for child in self._children:
+                child.commit()
+            self._log.reopen()
+            return self._reloaded([])
+
+    async def collect(self) -> Snapshot:
+        """The metrics of all, as fresh as the workers answer. Readers at the same time share one question."""
+        if self._collecting is None or self._collecting.done():
+            self._collecting = spawn(self._ask_all())
+        await asyncio.shield(self._collecting)
+        self._metrics.counter(RESTARTS)[()] = sum(child.restarts for child in self._children)
+        self._metrics.counter(LOG_DROPPED)[()] = self._log.dropped
+        self._metrics.gauge(
+            WORKERS, {(s.value,): float(sum(child.state is s for child in self._children)) for s in State}
+        )
+        return merged((self._metrics.snapshot(), self._totals.all()))
+
+    async def status(self) -> dict[str, object]:
+        """What there is to know at a glance; no secret is part of it."""
+        await self.collect()
+        policy = self._loaded.policy
+        return {
+            "version": __version__,
+            "ready": self.ready,
+            "policy": {"file": str(self._options.policy), "digest": self._loaded.digest, "loaded_at": self._loaded.at},
+            "last_reload": self._last_reload,
+            "transport": self._options.transport,
+            "workers": [_described(child) for child in self._children],
+            "backends": {backend.name: self._down_at(backend.name) for backend in policy.backends},
+        }
+
+    def _child(self, index: int) -> Child:
+        options = self._options
+        binding = Binding(options.listen.sibling(index), self._config.tls, options.socket_mode)
+        order = Start(index, index / options.workers, self._config.sealed, binding, options.transport, options.log)
+        return Child(order, lambda: self._config, self._totals, self._log, self._changed.set)
+
+    def _read(self) -> tuple[Loaded, Config]:
+        files = self._options.tls_files
+        loaded = policies.read(self._options.policy, os.environ, time.time())
+        return loaded, Config(loaded.sealed, None if files is None else tls.read(files))
+
+    async def _started(self) -> None:
+        """Waits until all workers listen, or one says that it cannot."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._stopping.is_set():
+            problems = [child.problem for child in self._children if child.problem is not None]
+            if problems:
+                raise ServeError(*problems)
+            if all(child.state is State.READY for child in self._children):
+                return
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), deadline - time.monotonic())
+            except TimeoutError:
+                raise ServeError(f"not all workers listened within {START_TIMEOUT:.0f} s") from None
+
+    async def _watch(self, child: Child) -> None:
+        while True:
+            await asyncio.sleep(PING_EVERY)
+            if child.state in {State.READY, State.DRAINING} and not await child.ask(FROZEN_AFTER):
+                self._log.event("worker_frozen", {"worker": child.index, "pid": child.pid})
+                child.kill()
+
+    async def _drain(self, keeping: list[asyncio.Task[None]]) -> None:
+        for child in self._children:
+            child.drain()
+        timeout = self._loaded.policy.limits.drain_timeout + STOP_MARGIN
+        await asyncio.wait(keeping, timeout=timeout)
+
+    async def _ask_all(self) -> None:
+        await asyncio.gather(*(child.ask(ASK_TIMEOUT) for child in self._children))
+
+    def _note_growth(self, loaded: Loaded) -> None:
+        """A transport's largest message is fixed when it starts to listen."""
+        if loaded.policy.limits.request_body > self._loaded.policy.limits.request_body:
+            self._log.event("reload_note", {"note": "limits.request_body grew: larger bodies need a restart"})
+
+    def _reloaded(self, problems: list[str]) -> bool:
+        for problem in problems:
+            self._log.event("reload_problem", {"problem": problem})
+        result = "failed" if problems else "ok"
+        self._metrics.counter(RELOADS).add(result)
+        self._log.event("reload", {"result": result, "policy": self._loaded.digest})
+        self._last_reload = {"result": result, "at": time.time(), "problems": problems}
+        return not problems
+
+    def _down_at(self, backend: str) -> dict[str, str]:
+        return {
+            str(child.index): "down" if child.backends.get(backend) else "up"
+            for child in self._children
+            if child.state is not State.DOWN
+        }
+
+
+def _described(child: Child) -> dict[str, object]:
+    return {
+        "worker": child.index,
+        "pid": child.pid,
+        "endpoint": child.endpoint,
+        "state": child.state.value,
+        "open_exchanges": child.open,
+        "restarts": child.restarts,
+    }
