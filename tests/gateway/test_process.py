@@ -3,9 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from extproc.gateway.process import (
     find_envoy,
     validate,
 )
+from extproc.testing.waiting import eventually
 
 pytestmark = pytest.mark.envoy
 
@@ -70,16 +69,6 @@ BROKEN: dict[str, Any] = {"static_resources": {"listeners": [{**LISTENER, "colou
 def get(port: int) -> bytes:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
         return bytes(answer.read())
-
-
-def eventually(holds: Callable[[], bool], within: float = 5.0) -> bool:
-    done = threading.Event()
-    deadline = time.monotonic() + within
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        done.wait(0.02)
-    return True
 
 
 def is_running(pid: int) -> bool:

@@ -41,7 +41,8 @@ class Request(Struct, frozen=True):
     """A request. `body` is the whole of it, or a script; each piece is a chunk (HTTP/1.1) or DATA frames (HTTP/2).
 
     `length`: send a content-length, of all pieces together, and of one byte more when the script aborts before the
-    request's end; without it HTTP/1.1 sends chunks. A request with trailers has none. Nothing is sent that is not asked for, but for `host` (`:authority`) where no header says it.
+    request's end; without it HTTP/1.1 sends chunks. A request with trailers has none. Nothing is sent that is not asked
+    for, but for `host` (`:authority`) where no header says it.
     """
 
     method: str = "POST"

@@ -54,6 +54,7 @@ class Provider:
         self._tls = tls
         self._who = Who(name, models, parse(do))
         self._server: asyncio.Server | None = None
+        self._open = False
         self._numbers = itertools.count(1)
         self._links: dict[int, tuple[Link, asyncio.Task[object]]] = {}
         self._violations: deque[str] = deque(maxlen=MAX_VIOLATIONS)
@@ -104,6 +105,7 @@ class Provider:
 
     async def start(self) -> Self:
         """Listen."""
+        self._open = True
         self._server = await asyncio.start_server(
             self._connected, self.host, self.port, ssl=self._tls, limit=HEAD_LIMIT, backlog=BACKLOG
         )
@@ -114,6 +116,7 @@ class Provider:
         """Stop listening and end every connection at once, whatever it is in."""
         if self._server is None:
             return
+        self._open = False
         self._server.close()
         open_now = list(self._links.values())
         for link, task in open_now:
@@ -132,6 +135,9 @@ class Provider:
         await self.stop()
 
     async def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
+        if not self._open:  # accepted in the moment of stopping
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None, "streams call this in a task"
         link = Link(next(self._numbers), reader, writer)
