@@ -1,1 +1,20 @@
-"""API dialects: what a request asks for, edits that leave every other byte alone, errors as a client of that API expects them."""
+"""API dialects: what a request asks for, edits that leave every other byte alone, errors in the words of each API."""
+
+from extproc.llm.claims import DIALECTS, claim, target_path
+from extproc.llm.dialect import Api, Dialect
+from extproc.llm.models import model_card, models_list
+from extproc.llm.paths import normalise
+from extproc.llm.request import Request, rename
+
+__all__ = [
+    "DIALECTS",
+    "Api",
+    "Dialect",
+    "Request",
+    "claim",
+    "model_card",
+    "models_list",
+    "normalise",
+    "rename",
+    "target_path",
+]
