@@ -1,14 +1,44 @@
 """One gRPC call as its connection keeps it, and what is told of it."""
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from extproc.server.h2.messages import Messages
 
 
+class Handler(Protocol):
+    """What serves a call. When it ends the call itself, nothing further is told to it."""
+
+    def receive(self, payload: bytes, /) -> Sequence[bytes]:
+        """A message came; what this gives is sent now."""
+
+    def half_closed(self) -> None:
+        """There will be no further message."""
+
+    def gone(self) -> None:
+        """The call is over before its time."""
+
+
+class _Nobody:
+    """Serves a call that nobody serves (yet)."""
+
+    def receive(self, _payload: bytes, /) -> Sequence[bytes]:
+        return ()
+
+    def half_closed(self) -> None:
+        pass
+
+    def gone(self) -> None:
+        pass
+
+
+NOBODY: Final = _Nobody()
+
+
 class Call:
-    """A call that was begun. `handler` is for whoever serves it to keep what it needs."""
+    """A call that was begun."""
 
     __slots__ = (
         "answered",
@@ -16,6 +46,7 @@ class Call:
         "ended",
         "half_closed",
         "handler",
+        "held",
         "id",
         "messages",
         "over",
@@ -28,7 +59,7 @@ class Call:
         self.id = stream_id
         self.path = path
         self.messages = messages
-        self.handler: object = None
+        self.handler: Handler = NOBODY
         self.answered = False
         """Response headers are out."""
         self.ended = False
@@ -41,13 +72,16 @@ class Call:
         """Its consumer is not ready for more."""
         self.clogged = False
         """The peer does not take its answers."""
+        self.held = False
+        """For one reason or the other, what comes is kept and not given back."""
         self.owed = 0
         """Bytes received that were not yet given back to the peer's window."""
 
-    @property
-    def held(self) -> bool:
-        """What comes is kept, and not given back, until the reason is gone."""
-        return self.paused or self.clogged
+    def hold(self, *, paused: bool | None = None, clogged: bool | None = None) -> None:
+        """Sets one reason, and with it whether the call is held."""
+        self.paused = self.paused if paused is None else paused
+        self.clogged = self.clogged if clogged is None else clogged
+        self.held = self.paused or self.clogged
 
 
 class Started(Struct, frozen=True, gc=False):

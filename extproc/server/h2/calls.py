@@ -45,8 +45,8 @@ class Calls:
 
     @property
     def wake_at(self) -> float:
-        """When `tick` is to be called, or infinity."""
-        return min(self._connection.wake_at, self._deadlines.next())
+        """When `tick` is to be called; infinity if nothing is waited for. Never too late, sometimes too early."""
+        return min(self._connection.wake_at, self._deadlines.first)
 
     def data_to_send(self) -> bytes:
         """What is to be written since the last call."""
@@ -86,7 +86,7 @@ class Calls:
                     self._forget(call)
                     return False
                 if waiting > self._limits.write_high:
-                    call.clogged = True
+                    call.hold(clogged=True)
         return True
 
     def finish(self, call: Call) -> None:
@@ -102,11 +102,11 @@ class Calls:
 
     def pause(self, call: Call) -> None:
         """Gives no further message of the call, nor its window back: the peer will stop sending."""
-        call.paused = True
+        call.hold(paused=True)
 
     def resume(self, call: Call) -> Iterator[CallEvent]:
         """Gives what was kept, and what comes."""
-        call.paused = False
+        call.hold(paused=False)
         return self._pump(call)
 
     def drain(self, now: float) -> None:
@@ -160,7 +160,7 @@ class Calls:
                     yield Gone(call)
             case Writable(stream_id):
                 if (call := self._calls.get(stream_id)) is not None:
-                    call.clogged = False
+                    call.hold(clogged=False)
                     yield from self._pump(call)
             case _:
                 assert_never(event)

@@ -34,8 +34,8 @@ class Connection:
 
     @property
     def wake_at(self) -> float:
-        """When `tick` is to be called, or infinity."""
-        return self._core.timers.next()
+        """When `tick` is to be called; infinity if nothing is waited for. Never too late, sometimes too early."""
+        return self._core.timers.first
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Takes what was read, cut anywhere; gives what it meant. Never raises for what a peer sends."""
@@ -149,20 +149,22 @@ class Connection:
         if self._rest:
             data = self._rest + data
         state = self._core
+        unpack = frames.HEADER.unpack_from
         end = len(data)
         at = 0
-        while end - at >= frames.HEADER_SIZE:
-            word, flags, stream_id = frames.HEADER.unpack_from(data, at)
-            start = at + frames.HEADER_SIZE
-            stop = start + (word >> 8)
-            if word >> 8 > frames.DEFAULT_FRAME_SIZE:
+        while end - at >= 9:
+            word, flags, stream_id = unpack(data, at)
+            start = at + 9
+            length = word >> 8
+            if length > 16_384:
                 raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a frame above SETTINGS_MAX_FRAME_SIZE")
+            stop = start + length
             if stop > end:
                 break
             at = stop
-            stream_id &= frames.STREAM_ID
+            stream_id &= 0x7FFFFFFF
             try:
-                PHASES[state.phase][min(word & 0xFF, frames.KINDS)](state, flags, stream_id, data[start:stop])
+                PHASES[state.phase][word & 0xFF](state, flags, stream_id, data[start:stop])
             except StreamFault as fault:
                 state.fault(stream_id, fault)
         self._rest = data[at:]

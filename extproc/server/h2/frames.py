@@ -16,8 +16,6 @@ PING: Final = 0x6
 GOAWAY: Final = 0x7
 WINDOW_UPDATE: Final = 0x8
 CONTINUATION: Final = 0x9
-KINDS: Final = 10
-"""How many frame types RFC 9113 defines; those at or above are unknown, and ignored."""
 
 END_STREAM: Final = 0x1
 ACK: Final = 0x1

@@ -22,7 +22,6 @@ _DATA_VERDICTS: Final = tuple(VERDICTS[state][frames.DATA] for state in State)
 
 def _data(core: Core, flags: int, stream_id: int, payload: bytes) -> None:
     size = len(payload)
-    core.receiving.count(size)
     stream = core.streams.open.get(stream_id)
     if stream is None or _DATA_VERDICTS[stream.state] is not _ACCEPT:
         _stray_data(core, flags, stream_id, size)
@@ -45,6 +44,7 @@ def _data(core: Core, flags: int, stream_id: int, payload: bytes) -> None:
 def _stray_data(core: Core, flags: int, stream_id: int, size: int) -> None:
     """DATA that its stream does not take still counts on the connection (RFC 9113, 5.1)."""
     checks.require_stream(stream_id)
+    core.receiving.count(size)
     core.receiving.give(size)
     checks.refuse(core.streams.judge(stream_id, frames.DATA))
     core.updates.count(core.now)
@@ -250,7 +250,6 @@ def _no_block(_core: Core, _flags: int, _stream_id: int, _payload: bytes) -> Non
     raise ConnectionFault(_PROTOCOL_ERROR, "CONTINUATION without HEADERS")
 
 
-# Indexed by the frame's type; the last entry stands for all unknown ones.
 _READY: Final[tuple[Handler, ...]] = (
     _data,
     _headers,
@@ -262,13 +261,16 @@ _READY: Final[tuple[Handler, ...]] = (
     _goaway,
     _window_update,
     _no_block,
-    _unknown,
 )
-_FIRST: Final[tuple[Handler, ...]] = tuple(
-    _first if kind == frames.SETTINGS else _not_settings for kind in range(frames.KINDS + 1)
+
+
+def _only(kind: int, handler: Handler, otherwise: Handler) -> tuple[Handler, ...]:
+    return tuple(handler if each == kind else otherwise for each in range(256))
+
+
+PHASES: Final = (
+    _only(frames.SETTINGS, _first, _not_settings),
+    _READY + (_unknown,) * (256 - len(_READY)),
+    _only(frames.CONTINUATION, _continuation, _not_continuation),
 )
-_BLOCK: Final[tuple[Handler, ...]] = tuple(
-    _continuation if kind == frames.CONTINUATION else _not_continuation for kind in range(frames.KINDS + 1)
-)
-PHASES: Final = (_FIRST, _READY, _BLOCK)
-"""Phase -> frame type -> what it does."""
+"""Phase -> any frame type that a byte can name -> what it does."""

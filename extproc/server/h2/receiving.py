@@ -22,21 +22,25 @@ class Receiving:
         self._out = out
 
     def count(self, size: int) -> None:
-        """A DATA frame came, padding included (RFC 9113, 6.9.1).
+        """A DATA frame came that its stream does not take.
 
         Raises:
             ConnectionFault: it exceeds the connection's window.
         """
         self.window -= size
         if self.window < 0:
-            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the connection's window")
+            raise _overrun()
 
     def hold(self, stream: Stream, size: int, padding: int) -> None:
-        """Counts a frame against its stream; it stays there until `consumed`, but for the padding.
+        """Counts a DATA frame, padding included (RFC 9113, 6.9.1). It stays until `consumed`, but for the padding.
 
         Raises:
+            ConnectionFault: it exceeds the connection's window.
             StreamFault: it exceeds the stream's window.
         """
+        self.window -= size
+        if self.window < 0:
+            raise _overrun()
         if size > stream.window:
             self.give(size)
             raise StreamFault(ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the stream's window")
@@ -63,3 +67,7 @@ class Receiving:
             self._out.append(frames.window_update(0, self._owed))
             self.window += self._owed
             self._owed = 0
+
+
+def _overrun() -> ConnectionFault:
+    return ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the connection's window")

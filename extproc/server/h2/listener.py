@@ -1,0 +1,168 @@
+"""The transport: listens, accepts, and ends connections, gently or not."""
+
+import asyncio
+import socket
+import ssl
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from extproc.server import sockets, tasks
+from extproc.server.errors import ServeError
+from extproc.server.h2 import certificates
+from extproc.server.h2.limits import Limits
+from extproc.server.h2.shell import Shell
+from extproc.server.listen import Listen, Tcp, Unix
+from extproc.server.runtime import Runtime
+from extproc.server.tls import Tls
+from extproc.server.transport import Binding, message_max
+
+CONNECTIONS: Final = 1_024
+"""Open connections a worker. An Envoy makes one for each of its threads; those beyond are closed at once."""
+
+BACKLOG: Final = 128
+"""Connections that wait to be accepted; the loop accepts in every turn."""
+
+HANDSHAKE: Final = 10.0
+"""Seconds for a TLS handshake."""
+
+NO_DESCRIPTORS: Final = 0.5
+"""Seconds until accepting is tried again after it failed: for want of descriptors, as a rule."""
+
+FLUSH_GRACE: Final = 0.5
+"""Seconds that closing waits for last words to reach the peer, which is on the same host or in the same pod."""
+
+CLOSING: Final = "the server shuts down"
+
+
+async def serve(runtime: Runtime, binding: Binding, limits: Limits | None = None) -> "H2Transport":
+    """A listening server. Raises ServeError."""
+    bounds = limits or replace(Limits(), message=message_max(runtime))
+    encryption = None if binding.tls is None else certificates.context(binding.tls)
+    listening = await _listen(binding)
+    return H2Transport(runtime, bounds, binding.listen, listening, encryption)
+
+
+class H2Transport:
+    """A listening socket and the connections that came by it."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        limits: Limits,
+        listen: Listen,
+        listening: list[socket.socket],
+        encryption: ssl.SSLContext | None,
+    ) -> None:
+        self.runtime = runtime
+        self.limits = limits
+        self.endpoint = Tcp(listen.host, listening[0].getsockname()[1]) if isinstance(listen, Tcp) else listen
+        self._encryption = encryption
+        self._listening = listening
+        self._shells: set[Shell] = set()
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._empty = asyncio.Event()
+        self._accepting = [tasks.spawn(self._accept(each)) for each in listening]
+
+    async def drain(self) -> None:
+        """Takes no new connections and asks clients to go elsewhere; what is open goes on."""
+        await self._deaf()
+        for shell in tuple(self._shells):
+            shell.drain()
+
+    async def close(self) -> None:
+        """Ends all calls that are open with UNAVAILABLE, never as OK, and frees the endpoint."""
+        await self._deaf()
+        await tasks.cancel(*self._handshakes)
+        for shell in tuple(self._shells):
+            shell.close(CLOSING)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._gone(), FLUSH_GRACE)
+        for shell in tuple(self._shells):
+            shell.abort()
+        if isinstance(self.endpoint, Unix):
+            sockets.remove(self.endpoint)
+
+    def renew(self, tls: Tls) -> None:
+        """Uses other certificates for the connections to come."""
+        self._encryption = certificates.context(tls)
+
+    def joined(self, shell: Shell) -> None:
+        """A connection was made."""
+        self._shells.add(shell)
+
+    def left(self, shell: Shell) -> None:
+        """A connection is gone."""
+        self._shells.discard(shell)
+        if not self._shells:
+            self._empty.set()
+
+    async def _deaf(self) -> None:
+        await tasks.cancel(*self._accepting)
+        for each in self._listening:
+            each.close()
+
+    async def _gone(self) -> None:
+        while self._shells:
+            self._empty.clear()
+            await self._empty.wait()
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, _ = await loop.sock_accept(listening)
+            except OSError:
+                await asyncio.sleep(NO_DESCRIPTORS)
+                continue
+            if len(self._shells) + len(self._handshakes) >= CONNECTIONS:
+                accepted.close()
+                continue
+            task = tasks.spawn(self._welcome(accepted))
+            self._handshakes.add(task)
+            task.add_done_callback(self._handshakes.discard)
+
+    async def _welcome(self, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        if accepted.family != socket.AF_UNIX:
+            # A client's host that vanished is found in the end, and its descriptor freed.
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        timeout = None if self._encryption is None else HANDSHAKE
+        try:
+            await loop.connect_accepted_socket(
+                lambda: Shell(self, loop), accepted, ssl=self._encryption, ssl_handshake_timeout=timeout
+            )
+        except OSError:
+            accepted.close()  # the handshake failed, ran out of time, or the client had gone: nothing began
+
+
+async def _listen(binding: Binding) -> list[socket.socket]:
+    """Listening sockets: one for a path, one for each address that a host name stands for, all on one port."""
+    listen = binding.listen
+    made: list[socket.socket] = []
+    try:
+        if isinstance(listen, Unix):
+            sockets.clear(listen)
+            with sockets.created_with(binding.socket_mode):
+                _bind(made, socket.AF_UNIX, listen.path)
+        else:
+            found = await asyncio.get_running_loop().getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)
+            for family, _, _, _, address in dict.fromkeys(found):
+                port = made[0].getsockname()[1] if made else listen.port
+                _bind(made, family, (address[0], port, *address[2:]))
+    except OSError as error:
+        for each in made:
+            each.close()
+        raise ServeError(f"cannot listen at {listen}: {error.strerror}") from error
+    return made
+
+
+def _bind(made: list[socket.socket], family: int, address: tuple[object, ...] | str) -> None:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    made.append(listening)
+    if family != socket.AF_UNIX:
+        # An address in use is an error, but one that only lingers from an earlier process is not.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setblocking(False)
+    listening.bind(address)
+    listening.listen(BACKLOG)
