@@ -126,7 +126,10 @@ def _slice(body: bytes) -> dict[str, Span]:
         lead = common(name)
         start = at + 1 + len(lead) if lead is not None and begins(lead, at + 1) else _value_at(body, at)
         if not begins(value, start):
-            raise _repeated()
+            # White space may stand between the colon and the value, too.
+            start = _value_at(body, at)
+            if not begins(value, start):
+                raise _repeated()
         at = start + len(value)
         spans[name] = (start, at)
     if spans and _CLOSING.match(body, at) is None:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import statistics
 import time
+from functools import partial
 from typing import Final
 
 import uvloop
@@ -18,7 +19,10 @@ BODY: Final = json.dumps(
         "model": "chat",
         "messages": [
             {"role": "system", "content": "You are a helpful assistant. Answer in one sentence."},
-            {"role": "user", "content": "What does an external processor see of a request that passes through Envoy?" + " " * 40},
+            {
+                "role": "user",
+                "content": "What does an external processor see of a request that passes through Envoy?" + " " * 40,
+            },
         ],
         "temperature": 0.2,
     }
@@ -26,13 +30,13 @@ BODY: Final = json.dumps(
 """A chat request of about 300 bytes."""
 
 
-def request(body: bytes, host: str) -> bytes:
-    """The bytes of a POST."""
+def request(body: bytes, host: str, extra: str = "") -> bytes:
+    """The bytes of a POST; `extra` holds further header lines."""
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\nauthorization: Bearer client\r\nuser-agent: bench\r\naccept: */*\r\n\r\n"
+        f"content-length: {len(body)}\r\nauthorization: Bearer client\r\nuser-agent: bench\r\naccept: */*\r\n"
     )
-    return head.encode() + body
+    return f"{head}{extra}\r\n".encode() + body
 
 
 class Connection(asyncio.Protocol):
@@ -46,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Sends the first request."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._send()
@@ -59,6 +64,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(self._payload)
 
     def data_received(self, data: bytes) -> None:
+        """Takes an answer; anything but a 200 ends the load, since figures of failures mean nothing."""
         self._buffer += data
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
@@ -79,6 +85,7 @@ class Connection(asyncio.Protocol):
             self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Tells that this client is done."""
         del exc
         self._done.set()
 
@@ -92,7 +99,7 @@ async def unary(port: int, connections: int, seconds: float, pause: float) -> di
         end = asyncio.Event()
         ends.append(end)
         await loop.create_connection(
-            lambda end=end: Connection(payload, start + seconds, pause, times, end), "127.0.0.1", port
+            partial(Connection, payload, start + seconds, pause, times, end), "127.0.0.1", port
         )
     await asyncio.wait_for(asyncio.gather(*(end.wait() for end in ends)), seconds + 30)
     took = time.perf_counter() - start
@@ -108,7 +115,9 @@ async def unary(port: int, connections: int, seconds: float, pause: float) -> di
 async def events(port: int, connections: int, model: str) -> dict[str, float]:
     """Event streams side by side, one each connection: bytes and events that came, and the first one's delay (ms)."""
     body = json.dumps({"model": model, "stream": True, "messages": [{"role": "user", "content": "count"}]}).encode()
-    answers = await asyncio.gather(*(_stream(port, request(body, f"127.0.0.1:{port}")) for _ in range(connections)))
+    answers = await asyncio.gather(
+        *(_stream(port, request(body, f"127.0.0.1:{port}", "x-bench: stream\r\n")) for _ in range(connections))
+    )
     return {
         "events": sum(count for count, _ in answers),
         "first_ms": statistics.median(first for _, first in answers) * 1000,

@@ -1,0 +1,90 @@
+"""What is remembered of one exchange, by both of its sides, until it is told in a `Record`."""
+
+import re
+from typing import Final
+
+from extproc.llm import Dialect
+from extproc.protocol.effects import Record
+from extproc.routing.selection import Choice
+from extproc.transaction.plan import Claim, Steering
+
+# Envoy writes UUIDs; anything else in that header may be a client's own text, which is not to reach a log.
+_REQUEST_ID: Final = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class Facts:
+    """Mutable, one an exchange. Times are in seconds on the shell's clock.
+
+    `path` is the request's as it came, `strips` the control headers that the client sent itself, `dialect` the API that
+    it speaks once its request is known to be one that we read.
+    """
+
+    __slots__ = (
+        "choice",
+        "claim",
+        "decided",
+        "decision",
+        "dialect",
+        "failure",
+        "model",
+        "path",
+        "reason",
+        "request_bytes",
+        "request_id",
+        "response_bytes",
+        "started",
+        "status",
+        "steering",
+        "stream",
+        "strips",
+    )
+
+    def __init__(self, now: float) -> None:
+        self.started = now
+        self.decided: float | None = None
+        self.claim: Claim | None = None
+        self.dialect: Dialect | None = None
+        self.path = b""
+        self.strips: tuple[str, ...] = ()
+        self.choice: Choice | None = None
+        self.steering: Steering | None = None
+        self.decision = "passed"
+        self.reason = "unclaimed"
+        self.failure: str | None = None
+        self.model: str | None = None
+        self.request_id: bytes = b""
+        self.status: int | None = None
+        self.stream: bool | None = None
+        self.request_bytes = 0
+        self.response_bytes = 0
+
+    def identify(self, request_id: bytes | None) -> None:
+        """Takes the request's id over, if it is one that Envoy makes."""
+        if request_id and _REQUEST_ID.fullmatch(request_id):
+            self.request_id = request_id
+
+    def record(self, now: float) -> Record:
+        """All of it as data: names from the policy, fixed words and numbers, never a client's text."""
+        claim, choice, dialect = self.claim, self.choice, self.dialect
+        return Record(
+            {
+                "request_id": self.request_id.decode("ascii"),
+                "dialect": dialect.name if dialect else None,
+                "path": claim.path if claim and dialect else None,
+                "model": self.model,
+                "stream": self.stream,
+                "decision": self.decision,
+                "reason": self.failure or self.reason,
+                "backend": choice.candidate.destination.name if choice else None,
+                "upstream_model": choice.candidate.model or self.model if choice else None,
+                "status": self.status,
+                "request_bytes": self.request_bytes,
+                "response_bytes": self.response_bytes,
+                "decided_ms": _ms(self.started, self.decided),
+                "duration_ms": _ms(self.started, now),
+            }
+        )
+
+
+def _ms(start: float, end: float | None) -> float | None:
+    return None if end is None else round((end - start) * 1000, 3)

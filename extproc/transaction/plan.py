@@ -1,0 +1,128 @@
+"""A policy made ready: all that can be worked out once is worked out here, and nothing of it per message."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from extproc import llm
+from extproc.llm import Dialect
+from extproc.policy import Policy
+from extproc.protocol.effects import Metadata
+from extproc.protocol.headers import Field, HeaderMap
+from extproc.routing.selection import Choice
+from extproc.routing.table import Table, compile_table
+
+CONTROL_PREFIX = "x-extproc-"
+"""Header names with this prefix are ours alone: a client's are removed, and so are an upstream's."""
+
+CONTRACT_VERSION = b"1"
+"""`x-extproc-version`: the version of the response header contract, not of the package."""
+
+CLAIMS_CACHED = 1024
+"""Paths whose claim is remembered. A query string makes a path its own, so the bound is what keeps a client from
+filling memory; 1,024 is far more than an application's set of paths and about 200 KiB."""
+
+
+class Needs(Struct, frozen=True):
+    """What the response side must hand over. Nothing, unless somebody reads it."""
+
+    response_headers: bool = False
+    response_body: bool = False
+
+
+class Claim(Struct, frozen=True):
+    """What a path means to us. `models` is the listing or the card's name when it is the models resource."""
+
+    path: str
+    dialect: Dialect | None = None
+    models: str | None = None
+
+
+class Steering(Struct, frozen=True):
+    """The part of a routed request's answer that depends on the choice alone: built once, used for each request."""
+
+    set: tuple[Field, ...]
+    removes: tuple[str, ...]
+    metadata: Metadata
+    response: tuple[Field, ...]
+
+
+class Plan:
+    """A compiled policy. Immutable but for its caches; transactions keep the one they started with."""
+
+    def __init__(self, policy: Policy, table: Table) -> None:
+        self.table = table
+        self.known = frozenset(table.names) | {name for name, _ in table.listed}
+        self.limits = policy.limits
+        self.health = policy.health
+        self.rejects_trailers = policy.request_trailers == "reject"
+        self.steering = policy.steering
+        self.needs = Needs(response_headers=table.chooses)
+        self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
+        self._claims: dict[bytes, Claim] = {}
+        self._steerings: dict[tuple[str, str, bool], Steering] = {}
+
+    @classmethod
+    def compile(cls, policy: Policy, secrets: Mapping[str, bytes]) -> "Plan":
+        """Compiles `policy`; `secrets` maps a backend's name to its credential."""
+        return cls(policy, compile_table(policy, secrets))
+
+    def claim(self, raw_path: bytes) -> Claim:
+        """What `raw_path` (`:path` as it came) means to us."""
+        found = self._claims.get(raw_path)
+        if found is None:
+            if len(self._claims) >= CLAIMS_CACHED:
+                self._claims.clear()
+            found = self._claims[raw_path] = _claim(raw_path)
+        return found
+
+    def control_headers(self, fields: HeaderMap) -> tuple[str, ...]:
+        """The names among `fields` that only we may set."""
+        return tuple(n for n in fields.names() if n.startswith(CONTROL_PREFIX) or n in self._control)
+
+    def steer(self, choice: Choice, model: str) -> Steering:
+        """What the choice of a destination and of a `model` there sets. `model` is fit for a header's value."""
+        key = (choice.candidate.destination.name, model, choice.rerouted)
+        found = self._steerings.get(key)
+        if found is None:
+            found = self._steering(choice, model)
+            # Names that the policy does not hold (unknown_models: pass) are the client's to invent: not kept.
+            if choice.why != "default":
+                self._steerings[key] = found
+        return found
+
+    def _steering(self, choice: Choice, model: str) -> Steering:
+        destination = choice.candidate.destination
+        decision = "rerouted" if choice.rerouted else "allowed"
+        name, wire_model = destination.name.encode(), model.encode()
+        ours = {"version": CONTRACT_VERSION.decode(), "decision": decision, "model": model, "backend": destination.name}
+        gateway = {"model_name_override": model, "ai_service_backend_name": destination.name}
+        return Steering(
+            set=(
+                (self.steering.cluster_header, name),
+                (self.steering.model_header, wire_model),
+                (":authority", destination.authority),
+                *destination.credential,
+            ),
+            removes=destination.removes,
+            metadata={"extproc": ours, "io.envoy.ai_gateway": gateway},
+            response=(
+                *contract(decision),
+                ("x-extproc-model", wire_model),
+                ("x-extproc-backend", name),
+            ),
+        )
+
+
+def contract(decision: str) -> tuple[Field, ...]:
+    """The response headers that every exchange we had a say in carries."""
+    return (("x-extproc-version", CONTRACT_VERSION), ("x-extproc-decision", decision.encode()))
+
+
+def _claim(raw_path: bytes) -> Claim:
+    path = llm.normalise(raw_path)
+    if path == "/v1/models":
+        return Claim(path, models="")
+    if path.startswith("/v1/models/"):
+        return Claim(path, models=path.removeprefix("/v1/models/"))
+    return Claim(path, dialect=llm.claim(path))

@@ -1,0 +1,104 @@
+"""The response side: what the answer says of its backend, and the headers that tell the client what was decided."""
+
+from typing import Final
+
+from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
+from extproc.protocol.messages import Body, Headers, Side
+from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig
+from extproc.protocol.states import Event, State, advance
+from extproc.routing.health import FAILURE_STATUS
+from extproc.transaction.answers import (
+    NOTHING,
+    PASS_RESPONSE_BODY,
+    PASS_RESPONSE_HEADERS,
+    PASS_RESPONSE_TRAILERS,
+    Effects,
+)
+from extproc.transaction.facts import Facts
+from extproc.transaction.plan import Plan
+from extproc.transaction.shared import Shared
+
+# How `response.code_details` begins when Envoy could not reach the backend (its local replies pass through us, too).
+_UNREACHABLE: Final = ("upstream_reset_before_response_started{connection", "no_healthy_upstream")
+_FROM_UPSTREAM: Final = "via_upstream"
+# Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
+_CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
+
+
+class ResponseSide:
+    """Passes the answer on. Nobody reads its body, so none is asked for."""
+
+    __slots__ = ("_early", "_facts", "_plan", "_request_mode", "_shared", "mode", "state")
+
+    def __init__(self, plan: Plan, shared: Shared, facts: Facts) -> None:
+        self._plan = plan
+        self._shared = shared
+        self._facts = facts
+        self._early = False
+        self._request_mode = BodyMode.NONE
+        self.mode = BodyMode.NONE
+        self.state = State.IDLE
+
+    def configure(self, config: ProtocolConfig) -> None:
+        """Takes the modes that the first message of the exchange tells of."""
+        self.mode = config.response_body
+        self._request_mode = config.request_body
+        self._early = config.body_early
+
+    def headers(self, message: Headers, now: float) -> Effects:
+        """Learns about the backend and sets the contract's headers."""
+        self.state = advance(self.mode, self.state, Event.HEADERS_END if message.end else Event.HEADERS, Side.RESPONSE)
+        self._observe(message, now)
+        headers = self._contract(message)
+        modes = None if message.end else self._without_body()
+        if headers is None and modes is None:
+            return PASS_RESPONSE_HEADERS
+        return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=modes),)
+
+    def body(self, message: Body) -> Effects:
+        """Passes a piece on. One may come although none was wanted: an override is not always allowed."""
+        data, before = message.data, self.state
+        event = (Event.BODY_END if data else Event.EMPTY_END) if message.end else Event.BODY
+        self.state = advance(self.mode, before, event, Side.RESPONSE)
+        self._facts.response_bytes += len(data)
+        if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
+            return PASS_RESPONSE_BODY
+        if before is State.DONE or not (data or message.end):
+            return NOTHING
+        return (Chunk(Side.RESPONSE, data, message.end),)
+
+    def trailers(self) -> Effects:
+        """Passes them on."""
+        self.state = advance(self.mode, self.state, Event.TRAILERS, Side.RESPONSE)
+        return PASS_RESPONSE_TRAILERS
+
+    def _observe(self, message: Headers, now: float) -> None:
+        status = message.fields.text(":status")
+        self._facts.status = int(status) if status.isdigit() and len(status) == 3 else None
+        choice = self._facts.choice
+        if choice is None:
+            return
+        backend, settings, health = choice.candidate.destination.name, self._plan.health, self._shared.health
+        details = message.attributes.get("response.code_details", _FROM_UPSTREAM)
+        if details.startswith(_UNREACHABLE):
+            health.unreachable(backend, now=now, cooldown=settings.cooldown)
+        elif details.startswith(_FROM_UPSTREAM):
+            ok = self._facts.status not in FAILURE_STATUS
+            health.observe(backend, ok=ok, now=now, failures=settings.failures, cooldown=settings.cooldown)
+
+    def _contract(self, message: Headers) -> HeaderMutation | None:
+        steering = self._facts.steering
+        if steering is None:
+            return None
+        ours = steering.response
+        if self._facts.request_id:
+            ours = (*ours, ("x-extproc-request-id", self._facts.request_id))
+        names = {name for name, _ in ours}
+        # What an upstream says in our name is not passed on.
+        spoofed = tuple(n for n in self._plan.control_headers(message.fields) if n not in names)
+        return HeaderMutation(ours, spoofed)
+
+    def _without_body(self) -> ModeOverride | None:
+        if self.mode not in _CAN_STOP or self._early or self._request_mode is BodyMode.FULL_DUPLEX_STREAMED:
+            return None
+        return ModeOverride(self._request_mode, BodyMode.NONE)

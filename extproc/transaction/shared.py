@@ -1,0 +1,20 @@
+"""What the transactions of one worker have in common. Everything else belongs to one exchange."""
+
+from collections.abc import Mapping
+
+from extproc.routing.draws import Draws
+from extproc.routing.health import Health
+
+
+class Shared:
+    """Backend health and the draw sequence. `start` in [0, 1) sets workers apart."""
+
+    __slots__ = ("draws", "health")
+
+    def __init__(self, start: float = 0.0) -> None:
+        self.health = Health()
+        self.draws = Draws(start)
+
+    def report(self, now: float) -> Mapping[str, bool]:
+        """Backend -> is it known to be down."""
+        return self.health.report(now)

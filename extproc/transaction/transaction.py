@@ -1,0 +1,126 @@
+"""One HTTP exchange, from Envoy's first message to its last. The only decider."""
+
+from typing import Final
+
+from extproc.protocol.effects import Abort, AbortCode, Effect
+from extproc.protocol.errors import ClientError, ProtocolViolation
+from extproc.protocol.messages import (
+    Body,
+    Deadline,
+    Failed,
+    Gone,
+    Headers,
+    Inspected,
+    Message,
+    Side,
+    Trailers,
+    Unknown,
+)
+from extproc.transaction.answers import NOTHING, Effects, rejection
+from extproc.transaction.facts import Facts
+from extproc.transaction.plan import Plan
+from extproc.transaction.request import Intent, RequestSide
+from extproc.transaction.response import ResponseSide
+from extproc.transaction.shared import Shared
+
+GRACE: Final = 5.0
+"""Seconds past `limits.request_timeout` after which a request whose body Envoy still buffers is aborted: Envoy's own
+timeout of the same length comes first and tells the client; this one is for an Envoy that has none."""
+
+
+class Transaction:
+    """Takes messages, gives effects. Request and response are independent sides: either may speak first.
+
+    `deadline` is when the shell is to send `Deadline`, in its own clock's seconds. The one exception that leaves
+    `receive` is ProtocolViolation; the shell then ends the stream with an error.
+    """
+
+    __slots__ = ("_facts", "_over", "_plan", "_request", "_response", "_told", "deadline")
+
+    def __init__(self, plan: Plan, shared: Shared, now: float) -> None:
+        self._plan = plan
+        self._facts = Facts(now)
+        self._request = RequestSide(plan, shared, self._facts)
+        self._response = ResponseSide(plan, shared, self._facts)
+        self._over = False
+        self._told = False
+        self.deadline = now + plan.limits.request_timeout
+
+    def receive(self, message: Message, now: float) -> Effects:
+        """What is to be done about `message`, which came at `now`."""
+        if isinstance(message, Gone):
+            return self._tell(now)
+        if self._over:
+            return NOTHING  # what Envoy had sent before our last word reached it
+        try:
+            return self._proceed(message, now)
+        except ClientError as error:
+            return (self._reject(error),)
+        except ProtocolViolation:
+            self._fail("protocol_violation")
+            raise
+
+    def _proceed(self, message: Message, now: float) -> Effects:
+        match message:
+            case Body(side=Side.RESPONSE):
+                self._configure(message)
+                return self._response.body(message)
+            case Body():
+                return self._settled(self._request.body(message, now))
+            case Headers(side=Side.REQUEST):
+                self._configure(message)
+                return self._settled(self._request.headers(message))
+            case Headers():
+                self._configure(message)
+                return self._response.headers(message, now)
+            case Trailers(side=Side.REQUEST):
+                return self._settled(self._request.trailers(now))
+            case Trailers():
+                self._configure(message)
+                return self._response.trailers()
+            case Deadline():
+                return (self._expire(now),)
+            case Unknown():
+                raise ProtocolViolation("a message of no known kind")
+            case Inspected() | Failed() | Gone():
+                raise ProtocolViolation("an answer to work that was never asked for")
+
+    def _configure(self, message: Headers | Body | Trailers) -> None:
+        if message.config is not None:
+            self._request.configure(message.config)
+            self._response.configure(message.config)
+
+    def _settled(self, effects: Effects) -> Effects:
+        """Once a request needs no more reading, only the exchange as a whole is under a deadline."""
+        if self._request.intent is not Intent.READING:
+            self.deadline = self._facts.started + self._plan.limits.exchange_timeout
+        elif not self._request.may_answer:
+            self.deadline = self._facts.started + self._plan.limits.request_timeout + GRACE
+        return effects
+
+    def _reject(self, error: ClientError) -> Effect:
+        self._over = True
+        self._facts.decision, self._facts.failure = "rejected", error.code
+        self._facts.status = error.status
+        return rejection(error, self._facts.dialect, self._facts.request_id)
+
+    def _expire(self, now: float) -> Effect:
+        self.deadline = now + self._plan.limits.exchange_timeout
+        if self._request.may_answer:
+            return self._reject(ClientError(408, "request_timeout", "The request did not arrive in time."))
+        reading = self._request.intent is Intent.READING
+        reason = "request_timeout" if reading else "exchange_timeout"
+        self._fail(reason)
+        return Abort(AbortCode.DEADLINE_EXCEEDED, reason)
+
+    def _fail(self, reason: str) -> None:
+        self._over = True
+        self._facts.decision, self._facts.failure = "failed", reason
+
+    def _tell(self, now: float) -> Effects:
+        if self._told:
+            return NOTHING
+        self._over = self._told = True
+        if self._request.intent is Intent.READING and self._facts.failure is None:
+            self._facts.decision, self._facts.reason = "gone", "client_gone"
+        return (self._facts.record(now),)

@@ -1,0 +1,325 @@
+"""What the path through the processor costs: against Envoy alone, and against a Go processor that does nothing.
+
+Each round starts every subject anew and takes them in turn, so that what else the machine does falls on all alike.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, Final
+
+from extproc.gateway.bootstrap import SocketAddress, bootstrap
+from extproc.gateway.process import EnvoyProcess
+from extproc.policy import Policy, loads
+from extproc.transaction import Needs
+from scripts.benchmarks import cpu
+from scripts.benchmarks.ports import free_port
+from scripts.benchmarks.report import Row
+
+ANSWER: Final = json.dumps({"id": "x", "object": "chat.completion", "choices": [{"message": {"content": "y" * 200}}]})
+"""An answer of about 300 bytes, given by the same Envoy, so that no upstream program takes a core."""
+
+EVENTS: Final = 100
+GAP_MS: Final = 10
+STREAMS: Final = 64
+
+UNITS: Final = {
+    "cpu_us_per_request": "us",
+    "cpu_us_per_event": "us",
+    "envoy_cpu_us_per_request": "us",
+    "envoy_cpu_us_per_event": "us",
+    "requests_per_s": "1/s",
+    "added_ms_p50": "ms",
+    "added_ms_p99": "ms",
+    "added_first_byte_ms_p50": "ms",
+    "rss_mib": "MiB",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is measured: a processor (None: Envoy alone), a profile, and how many messages a request it is asked for.
+
+    `four`: request headers and body, response headers and body, as performance figures of peers are given. Otherwise
+    the configuration is exactly what `extproc envoy` generates for the policy, which asks for two.
+    """
+
+    name: str
+    processor: str | None
+    profile: str = "buffered"
+    four: bool = True
+
+
+SUBJECTS: Final = (
+    Subject("none", None),
+    Subject("go", "go"),
+    Subject("grpcio", "grpcio"),
+    Subject("grpcio/two-messages", "grpcio", four=False),
+    Subject("grpcio/full-duplex", "grpcio", "full-duplex"),
+    Subject("h2", "h2"),
+    Subject("h2/two-messages", "h2", four=False),
+    Subject("h2/full-duplex", "h2", "full-duplex"),
+)
+
+
+def measure(rounds: int, seconds: float, say: Any) -> list[Row]:
+    """All figures of all subjects that this machine can run."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
+        subjects = _runnable(Path(folder), say)
+        upstream = stack.enter_context(_provider())
+        found: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for round_ in range(rounds):
+            base: dict[str, float] = {}
+            for subject in subjects:
+                say(f"round {round_ + 1} of {rounds}: {subject.name}")
+                for figure, value in _one(subject, Path(folder), upstream, seconds, base).items():
+                    found[figure, subject.name].append(value)
+    order = {figure: at for at, figure in enumerate(UNITS)}
+    rows = [Row(figure, name, UNITS[figure], tuple(values)) for (figure, name), values in found.items()]
+    return sorted(rows, key=lambda row: order[row.figure])
+
+
+def _runnable(folder: Path, say: Any) -> list[Subject]:
+    from extproc.server.transport import TRANSPORTS  # noqa: PLC0415  - the bench starts without grpc
+
+    go = _build_go(folder)
+    if go is None:
+        say("no Go toolchain with grpc (Debian: golang-go and golang-google-grpc-dev): the subject go is left out")
+    return [s for s in SUBJECTS if s.processor is None or s.processor in TRANSPORTS or (s.processor == "go" and go)]
+
+
+def _build_go(folder: Path) -> Path | None:
+    program = folder / "noop"
+    if shutil.which("go") is None:
+        return None
+    build = subprocess.run(
+        ["go", "build", "-o", program, Path(__file__).with_name("noop.go")],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "GO111MODULE": "off", "GOPATH": "/usr/share/gocode"},
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    return program if build.returncode == 0 else None
+
+
+def _one(subject: Subject, folder: Path, upstream: int, seconds: float, base: dict[str, float]) -> dict[str, float]:
+    """One subject in one round; `base` holds the latencies of Envoy alone in the same round."""
+    figures: dict[str, float] = {}
+    with _gateway(subject, folder, upstream) as (envoy, processor, port):
+        pids = cpu.with_children(processor) if processor else []
+        _load("unary", port, "--seconds", "0.5")
+        before = cpu.seconds(pids), cpu.seconds([envoy.pid])
+        load = _load("unary", port, "--seconds", str(seconds))
+        requests = load["requests"]
+        figures["requests_per_s"] = requests / load["seconds"]
+        figures["envoy_cpu_us_per_request"] = (cpu.seconds([envoy.pid]) - before[1]) / requests * 1e6
+        if processor:
+            figures["cpu_us_per_request"] = (cpu.seconds(pids) - before[0]) / requests * 1e6
+            figures["rss_mib"] = cpu.rss_mib(pids)
+        # Half load: 16 clients that each wait as long as 16 requests take at full speed, so that half the time is idle.
+        half = _load("unary", port, "--seconds", str(seconds), "--pause", str(16 / figures["requests_per_s"]))
+        _added(figures, base, "added_ms_p50", half["p50_ms"])
+        _added(figures, base, "added_ms_p99", half["p99_ms"])
+        if not (processor and not subject.four):
+            figures |= _events(subject, envoy, pids, port, base)
+    return figures
+
+
+def _events(
+    subject: Subject, envoy: EnvoyProcess, pids: list[int], port: int, base: dict[str, float]
+) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    before = cpu.seconds(pids), cpu.seconds([envoy.pid])
+    model = f"stream@events-{EVENTS}+gap-{GAP_MS}ms"
+    load = _load("events", port, "--connections", str(STREAMS), "--model", model)
+    figures["envoy_cpu_us_per_event"] = (cpu.seconds([envoy.pid]) - before[1]) / load["events"] * 1e6
+    if subject.processor:
+        figures["cpu_us_per_event"] = (cpu.seconds(pids) - before[0]) / load["events"] * 1e6
+    _added(figures, base, "added_first_byte_ms_p50", load["first_ms"])
+    return figures
+
+
+def _added(figures: dict[str, float], base: dict[str, float], figure: str, value: float) -> None:
+    """A latency, as what it is above that of Envoy alone in the same round."""
+    if figure in base:
+        figures[figure] = value - base[figure]
+    else:
+        base[figure] = value
+
+
+def _load(kind: str, port: int, *arguments: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "scripts.benchmarks.load", kind, "--port", str(port), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    if done.returncode:
+        raise RuntimeError(f"the load failed: {done.stderr[-2000:]}")
+    return dict(json.loads(done.stdout))
+
+
+@contextmanager
+def _provider() -> Iterator[int]:
+    """The stand-in provider in a process of its own; gives its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "extproc.testing.provider", "--port", str(port)]
+    with _running(command, ready="listens on"):
+        yield port
+
+
+@contextmanager
+def _gateway(subject: Subject, folder: Path, upstream: int) -> Iterator[tuple[EnvoyProcess, int | None, int]]:
+    """Envoy with the subject beside it: the two processes and the port for clients."""
+    fixed = free_port()
+    policy = loads(_policy(fixed, upstream), "bench.yaml")
+    with ExitStack() as stack:
+        processor = stack.enter_context(_processor(subject, policy, folder, fixed, upstream))
+        config = _bootstrap(subject, policy, folder / "extproc.sock", fixed)
+        envoy = stack.enter_context(EnvoyProcess(config, concurrency=1))
+        port = envoy.port("extproc")
+        _wait_for_gateway(port)
+        yield envoy, processor, port
+
+
+def _policy(fixed: int, upstream: int) -> str:
+    """The no-op policy: each model has one backend and keeps its name. `fixed` answers at once, `upstream` streams."""
+    model = f"stream@events-{EVENTS}+gap-{GAP_MS}ms"
+    return dedent(f"""
+        version: 1
+        backends:
+          - {{name: fixed, url: "http://127.0.0.1:{fixed}/v1", api: openai}}
+          - {{name: streaming, url: "http://127.0.0.1:{upstream}/v1", api: openai}}
+        models:
+          - {{name: chat, targets: [{{backend: fixed}}]}}
+          - {{name: "{model}", targets: [{{backend: streaming}}]}}
+    """)
+
+
+def _bootstrap(subject: Subject, policy: Policy, socket: Path, fixed: int) -> dict[str, Any]:
+    config = bootstrap(
+        policy,
+        needs=Needs(response_headers=subject.four, response_body=False),
+        endpoints=[f"unix:{socket}"],
+        listen=SocketAddress("127.0.0.1", 0),
+        profile="full-duplex" if subject.profile == "full-duplex" else "buffered",
+    )
+    main = config["static_resources"]["listeners"][0]
+    manager = main["filter_chains"][0]["filters"][0]["typed_config"]
+    if subject.processor is None:
+        manager["http_filters"] = manager["http_filters"][1:]
+        _route_by_model(manager)
+    elif subject.four:
+        _ask_for_everything(manager["http_filters"][0]["typed_config"], subject.profile)
+    config["static_resources"]["listeners"].append(_fixed_answer(fixed))
+    return config
+
+
+def _ask_for_everything(filter_: dict[str, Any], profile: str) -> None:
+    duplex = "FULL_DUPLEX_STREAMED"
+    body = duplex if profile == "full-duplex" else "STREAMED"
+    modes = filter_["processing_mode"]
+    modes |= {"response_header_mode": "SEND", "response_body_mode": body}
+    if profile == "full-duplex":
+        modes["response_trailer_mode"] = "SEND"
+    # An override that asks for less must not be taken: the messages are what is measured.
+    filter_["allow_mode_override"] = False
+
+
+def _route_by_model(manager: dict[str, Any]) -> None:
+    """Without a processor nobody reads the body: streams are told by a header of the load's."""
+    host = manager["route_config"]["virtual_hosts"][0]
+    times = {"timeout": "0s"}
+    host["routes"] = [
+        {
+            "match": {"prefix": "/", "headers": [{"name": "x-bench", "present_match": True}]},
+            "route": {"cluster": "streaming", **times},
+        },
+        {"match": {"prefix": "/"}, "route": {"cluster": "fixed", **times}},
+    ]
+
+
+def _fixed_answer(port: int) -> dict[str, Any]:
+    name = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+    router = "envoy.extensions.filters.http.router.v3.Router"
+    answer = {"status": 200, "body": {"inline_string": ANSWER}}
+    routes = [{"match": {"prefix": "/"}, "direct_response": answer}]
+    manager = {
+        "@type": f"type.googleapis.com/{name}",
+        "stat_prefix": "fixed",
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {"@type": f"type.googleapis.com/{router}"},
+            }
+        ],
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
+    }
+    return {
+        "name": "fixed",
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "enable_reuse_port": False,
+        "filter_chains": [
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+        ],
+    }
+
+
+@contextmanager
+def _processor(subject: Subject, policy: Policy, folder: Path, fixed: int, upstream: int) -> Iterator[int | None]:
+    """The process of the subject; gives its id."""
+    del policy
+    socket = folder / "extproc.sock"
+    socket.unlink(missing_ok=True)
+    if subject.processor is None:
+        yield None
+        return
+    if subject.processor == "go":
+        command: Sequence[str] = [str(folder / "noop"), str(socket), "fixed"]
+    else:
+        config = folder / "bench.yaml"
+        config.write_text(_policy(fixed, upstream), encoding="utf-8")
+        command = [
+            *(sys.executable, "-m", "extproc", "serve", "-c", str(config), "--listen", f"unix:{socket}"),
+            *("--transport", subject.processor, "--admin", "none", "--log", str(folder / "log")),
+        ]
+    with _running(command, ready="ready") as pid:
+        yield pid
+
+
+@contextmanager
+def _running(command: Sequence[str], ready: str) -> Iterator[int]:
+    """A program, once it has said that it is ready."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = ""
+            while ready not in (line := process.stdout.readline()):
+                said += line
+                if not line:
+                    raise RuntimeError(f"{command[0]} did not start: {said[-2000:]}")
+            yield process.pid
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_for_gateway(port: int) -> None:
+    """The first answer may have to wait for the processor's health check."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            _load("unary", port, "--seconds", "0.05", "--connections", "1")
+        except RuntimeError:
+            if time.monotonic() > end:
+                raise
+        else:
+            return

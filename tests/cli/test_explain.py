@@ -1,0 +1,140 @@
+"""`extproc explain`, as a person or a tool would call it."""
+
+import io
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from extproc.cli import main
+
+POLICY = """
+version: 1
+backends:
+  - {name: hosted, url: https://api.example.com/openai/v1, api: openai, credential: {bearer: {env: NOT_SET_ANYWHERE}}}
+  - {name: local, url: "http://127.0.0.1:9001/v1", api: openai}
+models:
+  - name: chat
+    targets: [{backend: hosted, model: gpt-4o-mini, weight: 80}, {backend: local, model: llama, weight: 20}]
+  - {name: plain, targets: [{backend: local}]}
+"""
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    return path
+
+
+def explained(
+    policy: Path, *lines: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> list[dict[str, object]]:
+    stdin = SimpleNamespace(buffer=io.BytesIO("\n".join(lines).encode()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert main(["explain", "-c", str(policy), "--lines", "-"]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def chat(model: str, **more: object) -> str:
+    return json.dumps({"path": "/v1/chat/completions", "body": {"model": model, "messages": []}, **more})
+
+
+def test_one_request_is_explained_as_a_person_reads_it(
+    policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = tmp_path / "request.json"
+    request.write_text(chat("plain"))
+    assert main(["explain", "-c", str(policy), str(request)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("\n") > 5
+    told = json.loads(shown)
+    assert (told["action"], told["status"], told["backend"], told["model"]) == ("allow", 200, "local", "plain")
+    assert told["body"] == {"model": "plain", "messages": []}
+    assert any("openai.chat" in why for why in told["why"])
+
+
+def test_lines_are_answered_in_order_and_keep_the_shares(
+    policy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = explained(policy, *([chat("chat")] * 100), capsys=capsys, monkeypatch=monkeypatch)
+    assert 78 <= [line["backend"] for line in told].count("hosted") <= 82
+    assert {str(line["body"]["model"]) for line in told if isinstance(line["body"], dict)} == {"gpt-4o-mini", "llama"}
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "action"),
+    [
+        (chat("nobody"), 404, "reject"),
+        ('{"path": "/v1/chat/completions", "body": "{not json"}', 400, "reject"),
+        ('{"path": "/v1/chat/completions"}', 400, "reject"),
+        ('{"path": "/v1/chat/completions", "method": "PUT", "body": {}}', 405, "reject"),
+        ('{"path": "/elsewhere", "method": "GET"}', 200, "allow"),
+        ('{"path": "/v1/models", "method": "GET"}', 200, "allow"),
+    ],
+)
+def test_what_the_client_would_get_is_told(
+    line: str,
+    status: int,
+    action: str,
+    policy: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (told,) = explained(policy, line, capsys=capsys, monkeypatch=monkeypatch)
+    assert (told["status"], told["action"]) == (status, action)
+    assert told["why"]
+    if action == "reject":
+        assert told["body"] is None
+        assert isinstance(told["answer"], dict)
+
+
+def test_bytes_that_nobody_asked_to_change_are_told_as_they_came(
+    policy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = '{"seed": 123456789012345678901234567890, "model":"plain" , "x":1.10e5}'
+    stdin = SimpleNamespace(buffer=io.BytesIO(f'{{"path":"/v1/chat/completions","body":{body}}}'.encode()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert main(["explain", "-c", str(policy), "--lines", "-"]) == 0
+    assert body in capsys.readouterr().out
+
+
+def test_an_answer_can_be_judged(
+    policy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    response = {"status": 429, "headers": {"retry-after": "1"}, "body": {"error": {}}}
+    (told,) = explained(policy, chat("plain", response=response), capsys=capsys, monkeypatch=monkeypatch)
+    assert (told["status"], told["body"]) == (429, {"error": {}})
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "[]", '{"body": {}}', '{"path": 7}', '{"path": "/", "planted": 1}', "[" * 100_000]
+)
+def test_a_line_that_is_no_request_ends_it_with_its_number(
+    line: str, policy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin = SimpleNamespace(buffer=io.BytesIO(f"{chat('plain')}\n\n{line}\n".encode()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert main(["explain", "-c", str(policy), "--lines", "-"]) == 2
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 1
+    assert "line 3:" in shown.err
+
+
+def test_a_missing_file_and_a_missing_argument_are_said_plainly(
+    policy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "-c", str(policy), "nowhere.json"]) == 2
+    assert "nowhere.json: No such file" in capsys.readouterr().err
+    assert main(["explain", "-c", str(policy)]) == 2
+    assert "--lines" in capsys.readouterr().err
+
+
+def test_a_credential_is_not_needed_and_not_shown(
+    policy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOT_SET_ANYWHERE", "planted")
+    told = explained(policy, *([chat("chat")] * 3), capsys=capsys, monkeypatch=monkeypatch)
+    assert "planted" not in json.dumps(told)

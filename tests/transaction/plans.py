@@ -1,0 +1,39 @@
+"""A policy for the tests of the transaction: two OpenAI backends, one Anthropic, each with its own traits."""
+
+from textwrap import dedent
+
+from extproc.policy import loads
+from extproc.transaction import Plan
+
+POLICY = """
+    version: 1
+    backends:
+      - name: hosted
+        url: https://api.example.com/openai/v1
+        api: openai
+        credential: {bearer: {env: HOSTED_KEY}}
+        models: [{name: gpt-listed}]
+      - {name: local, url: "http://127.0.0.1:9001/v1", api: openai}
+      - name: claude
+        url: https://api.anthropic.example/v1
+        api: anthropic
+        credential: {header: x-api-key, env: CLAUDE_KEY}
+      - {name: open, url: "http://127.0.0.1:9002/v1", api: openai, credential: client}
+    models:
+      - name: chat
+        targets:
+          - {backend: hosted, model: gpt-4o-mini, weight: 80}
+          - {backend: local, model: llama-3.1-8b, weight: 20}
+        fallback:
+          - {backend: open, model: spare}
+      - {name: plain, targets: [{backend: local}]}
+      - {name: renamed, targets: [{backend: hosted, model: gpt-4o-mini}]}
+      - {name: claude, targets: [{backend: claude, model: claude-sonnet}]}
+      - {name: own-key, targets: [{backend: open, model: theirs}]}
+"""
+SECRETS = {"hosted": b"planted-hosted-key", "claude": b"planted-claude-key"}
+
+
+def plan(extra: str = "") -> Plan:
+    """The policy above with `extra` top-level lines, compiled."""
+    return Plan.compile(loads(dedent(POLICY) + dedent(extra), "policy.yaml"), SECRETS)

@@ -1,0 +1,222 @@
+"""What becomes of an answer, and what is learnt from it."""
+
+import json
+
+import pytest
+
+from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed, Reject
+from extproc.protocol.errors import ProtocolViolation
+from extproc.protocol.messages import Gone, Headers, Side
+from extproc.protocol.modes import BodyMode, ModeOverride
+from extproc.testing.playbook import (
+    REQUEST_ID,
+    Playbook,
+    request_body,
+    request_headers,
+    response_body,
+    response_headers,
+    response_trailers,
+)
+from extproc.transaction import Shared
+from tests.transaction.plans import plan
+
+CHAT = "/v1/chat/completions"
+PASSED = Proceed(Side.RESPONSE, Phase.HEADERS)
+
+
+def ask(envoy: Playbook, model: str) -> Proceed | Reject:
+    body = json.dumps({"model": model}).encode()
+    envoy.sends(request_headers(CHAT))
+    effect = envoy.sends(request_body(body)).effects[0]
+    assert isinstance(effect, Proceed | Reject)
+    return effect
+
+
+def test_the_answer_of_a_steered_request_carries_the_contract_s_headers() -> None:
+    with Playbook(plan()) as envoy:
+        ask(envoy, "renamed")
+        answer = envoy.sends(response_headers(200)).gets_one(Proceed)
+    assert answer.headers == HeaderMutation(
+        (
+            ("x-extproc-version", b"1"),
+            ("x-extproc-decision", b"allowed"),
+            ("x-extproc-model", b"gpt-4o-mini"),
+            ("x-extproc-backend", b"hosted"),
+            ("x-extproc-request-id", REQUEST_ID),
+        )
+    )
+
+
+def test_what_an_upstream_says_in_our_name_is_removed() -> None:
+    with Playbook(plan()) as envoy:
+        ask(envoy, "plain")
+        answer = envoy.sends(response_headers(200, ("x-extproc-verdict", b"fine"))).gets_one(Proceed)
+    assert answer.headers is not None
+    assert answer.headers.remove == ("x-extproc-verdict",)
+
+
+def test_an_answer_to_an_unclaimed_request_passes_untouched() -> None:
+    with Playbook(plan()) as envoy:
+        envoy.sends(request_headers("/elsewhere", method="GET", end=True))
+        envoy.sends(response_headers(200)).gets(PASSED)
+
+
+@pytest.mark.parametrize("mode", [BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL])
+def test_a_body_that_nobody_reads_is_not_asked_for(mode: BodyMode) -> None:
+    with Playbook(plan(), response=mode) as envoy:
+        ask(envoy, "plain")
+        answer = envoy.sends(response_headers(200)).gets_one(Proceed)
+        assert answer.modes == ModeOverride(BodyMode.BUFFERED, BodyMode.NONE)
+        # An Envoy that allows no override sends it all the same.
+        envoy.sends(response_body(b"data", end=mode is BodyMode.STREAMED)).gets(Proceed(Side.RESPONSE, Phase.BODY))
+
+
+def test_an_answer_in_full_duplex_is_echoed_piece_by_piece() -> None:
+    with Playbook(plan(), response=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+        ask(envoy, "plain")
+        assert envoy.sends(response_headers(200)).gets_one(Proceed).modes is None
+        envoy.sends(response_body(b"one", end=False)).gets(Chunk(Side.RESPONSE, b"one"))
+        envoy.sends(response_body(b"", end=False)).gets_nothing()
+        envoy.sends(response_body(b"two", end=False)).gets(Chunk(Side.RESPONSE, b"two"))
+        envoy.sends(response_trailers(("x", b"1"))).gets(Proceed(Side.RESPONSE, Phase.TRAILERS))
+
+
+def test_a_second_end_mark_is_not_answered_in_full_duplex() -> None:
+    with Playbook(plan(), response=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+        ask(envoy, "plain")
+        envoy.sends(response_headers(200))
+        envoy.sends(response_body(b"one")).gets(Chunk(Side.RESPONSE, b"one", end=True))
+        assert envoy.transaction.receive(response_body(b""), 0.0) == ()
+
+
+def test_an_answer_may_come_before_the_request_has_been_read() -> None:
+    with Playbook(plan(), request=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+        envoy.sends(request_headers("/v1/files"))
+        envoy.sends(request_body(b"some", end=False)).gets(Chunk(Side.REQUEST, b"some"))
+        envoy.sends(response_headers(200)).gets(PASSED)
+        envoy.sends(request_body(b"more", end=False)).gets(Chunk(Side.REQUEST, b"more"))
+
+
+def test_a_filter_without_request_phases_is_served_too() -> None:
+    with Playbook(plan(), response=BodyMode.STREAMED) as envoy:
+        envoy.sends(response_headers(200, end=True)).gets(PASSED)
+
+
+def test_a_body_after_the_end_of_the_answer_is_a_violation() -> None:
+    envoy = Playbook(plan(), response=BodyMode.STREAMED)
+    envoy.sends(response_headers(200, end=True))
+    with pytest.raises(ProtocolViolation):
+        envoy.sends(response_body(b"more"))
+
+
+# -- health
+
+
+def one(shared: Shared, answer: Headers, model: str = "chat", now: float = 0.0) -> str:
+    """One exchange: asks for `model`, gets `answer`; tells the backend it went to, or the status of a refusal."""
+    envoy = Playbook(plan("health: {failures: 2, cooldown: 10s}"), shared, now=now)
+    effect = ask(envoy, model)
+    if isinstance(effect, Reject):
+        return str(effect.status)
+    envoy.sends(answer)
+    return str(envoy.leaves().facts["backend"])
+
+
+UNREACHABLE = "upstream_reset_before_response_started{connection_failure,delayed_connect_error:_111}"
+
+
+def test_weights_give_their_shares() -> None:
+    shared = Shared(0.5)
+    backends = [one(shared, response_headers(200)) for _ in range(200)]
+    assert abs(backends.count("hosted") - 160) <= 2
+    assert abs(backends.count("local") - 40) <= 2
+
+
+def test_a_target_that_is_down_is_passed_over_and_comes_back_after_the_cooldown() -> None:
+    shared = Shared()
+    while one(shared, response_headers(503, details=UNREACHABLE)) != "hosted":
+        shared = Shared(0.3)
+    assert {one(shared, response_headers(200)) for _ in range(20)} == {"local"}
+    assert "hosted" in {one(shared, response_headers(200), now=10.1) for _ in range(20)}
+
+
+def test_when_no_target_is_up_the_fallback_serves_and_the_client_is_told() -> None:
+    shared = Shared()
+    for _ in range(8):
+        one(shared, response_headers(503, details=UNREACHABLE))
+    assert shared.report(0.0)["hosted"]
+    assert shared.report(0.0)["local"]
+    shared.health.observe("open", ok=True, now=0.0, failures=2, cooldown=10)
+    with Playbook(plan(), shared) as envoy:
+        ask(envoy, "chat")
+        answer = envoy.sends(response_headers(200)).gets_one(Proceed)
+        record = envoy.leaves()
+    assert answer.headers is not None
+    assert dict(answer.headers.set)["x-extproc-decision"] == b"rerouted"
+    assert dict(answer.headers.set)["x-extproc-backend"] == b"open"
+    assert (record.facts["decision"], record.facts["reason"]) == ("rerouted", "fallback")
+
+
+def test_when_nothing_is_up_the_client_gets_503_in_its_dialect() -> None:
+    shared = Shared()
+    outcomes = [one(shared, response_headers(503, details=UNREACHABLE)) for _ in range(12)]
+    assert outcomes[-1] == "503"
+
+
+def test_errors_of_the_backend_itself_need_a_streak() -> None:
+    shared = Shared()
+    assert one(shared, response_headers(500), "plain") == "local"
+    assert one(shared, response_headers(502), "plain") == "local"
+    assert one(shared, response_headers(200), "plain") == "503"
+
+
+@pytest.mark.parametrize("answer", [response_headers(429), response_headers(413, details="request_payload_too_large")])
+def test_what_is_not_the_backend_s_failure_does_not_count(answer: Headers) -> None:
+    shared = Shared()
+    for _ in range(5):
+        assert one(shared, answer, "plain") == "local"
+
+
+# -- the record
+
+
+def test_one_record_tells_of_the_exchange() -> None:
+    with Playbook(plan(), response=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+        envoy.sends(request_headers(CHAT + "?planted=secret", ("authorization", b"planted")))
+        envoy.now = 0.25
+        envoy.sends(request_body(b'{"model":"renamed","stream":true,"user":"planted"}'))
+        envoy.sends(response_headers(200, ("x", b"planted")))
+        envoy.sends(response_body(b"planted"))
+        envoy.now = 1.5
+        record = envoy.leaves()
+        assert envoy.transaction.receive(Gone(), 2.0) == ()
+    assert record.facts == {
+        "request_id": REQUEST_ID.decode(),
+        "dialect": "openai.chat",
+        "path": CHAT,
+        "model": "renamed",
+        "stream": True,
+        "decision": "allowed",
+        "reason": "only",
+        "backend": "hosted",
+        "upstream_model": "gpt-4o-mini",
+        "status": 200,
+        "request_bytes": 50,
+        "response_bytes": 7,
+        "decided_ms": 250.0,
+        "duration_ms": 1500.0,
+    }
+
+
+def test_a_client_that_leaves_before_its_request_was_read_is_told_of() -> None:
+    envoy = Playbook(plan())
+    envoy.sends(request_headers(CHAT))
+    assert envoy.leaves(clean=False).facts["decision"] == "gone"
+
+
+def test_an_id_that_envoy_did_not_make_is_not_told() -> None:
+    envoy = Playbook(plan())
+    message = request_headers(CHAT)
+    fields = [(n, b"planted text" if n == "x-request-id" else v) for n, v in message.fields]
+    envoy.sends(Headers(Side.REQUEST, type(message.fields)(fields)))
+    assert envoy.leaves().facts["request_id"] == ""
