@@ -1,0 +1,111 @@
+"""The backends' clusters, one each, of the same name."""
+
+from typing import Final
+
+from extproc.gateway.bootstrap.values import Json, Setting, seconds, socket_address, typed
+from extproc.policy import Address, Backend
+from extproc.policy.address import is_ip
+
+CONNECT_TIMEOUT: Final = 5.0
+"""Seconds for TCP and TLS to a backend: several round trips across the world."""
+
+ANSWER_BUFFER: Final = 1024 * 1024
+"""Bytes of an answer that are held for a slow client of one connection; Envoy's own default."""
+
+KEEPALIVE_AFTER: Final = 60
+"""Seconds of silence before TCP asks whether the other side is there: a model may think for longer than a NAT remembers
+a connection that says nothing (350 s at AWS)."""
+
+IDLE_PLAIN: Final = 4.0
+IDLE_TLS: Final = 50.0
+"""Seconds after which an idle connection is closed by us, before the backend does it in the moment when we send:
+uvicorn, which serves most self-hosted models, closes after 5 s; load balancers of hosted APIs after 60 s."""
+
+HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def backend_cluster(backend: Backend, setting: Setting) -> Json:
+    """The cluster of one backend."""
+    address = backend.address
+    cluster: Json = {
+        "name": backend.name,
+        **_discovery(address),
+        "connect_timeout": seconds(CONNECT_TIMEOUT),
+        "per_connection_buffer_limit_bytes": ANSWER_BUFFER,
+        "circuit_breakers": {"thresholds": [_bounds(setting)]},
+        "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": KEEPALIVE_AFTER}},
+        "typed_extension_protocol_options": {HTTP_OPTIONS: _protocol(address)},
+        "load_assignment": one_endpoint(backend.name, socket_address(address.host, address.port)),
+    }
+    if address.secure:
+        cluster["transport_socket"] = tls(_context(backend, setting))
+    return cluster
+
+
+def _discovery(address: Address) -> Json:
+    if address.numeric:
+        return {"type": "STATIC"}
+    # Behind https is mostly a hosted API, whose name gives other addresses each time: LOGICAL_DNS takes the newest for
+    # new connections and leaves open ones, and the streams on them, alone. Behind http is mostly a service of our own
+    # with an address for each replica: STRICT_DNS shares the requests among them.
+    kind = "LOGICAL_DNS" if address.secure else "STRICT_DNS"
+    # AUTO would take an IPv6 address on a machine that has no route for it.
+    return {"type": kind, "dns_lookup_family": "V4_PREFERRED", "respect_dns_ttl": True}
+
+
+def _bounds(setting: Setting) -> Json:
+    """As much as all the workers hold: `limits.open_exchanges` is what refuses."""
+    most = setting.policy.limits.open_exchanges * len(setting.endpoints)
+    return {"max_connections": most, "max_pending_requests": most, "max_requests": most}
+
+
+def _protocol(address: Address) -> Json:
+    if not address.secure:
+        return typed(
+            HTTP_OPTIONS,
+            common_http_protocol_options={"idle_timeout": seconds(IDLE_PLAIN)},
+            explicit_http_config={"http_protocol_options": {}},
+        )
+    # HTTP/2 where the backend agrees to it in the TLS handshake (ALPN), else HTTP/1.1.
+    return typed(
+        HTTP_OPTIONS,
+        common_http_protocol_options={"idle_timeout": seconds(IDLE_TLS)},
+        auto_config={"http_protocol_options": {}, "http2_protocol_options": {}},
+    )
+
+
+def one_endpoint(name: str, *addresses: Json) -> Json:
+    """A load assignment with the given addresses."""
+    return {
+        "cluster_name": name,
+        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}} for address in addresses]}],
+    }
+
+
+def tls(context: Json) -> Json:
+    """A transport socket with an UpstreamTlsContext."""
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": typed("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", **context),
+    }
+
+
+def _context(backend: Backend, setting: Setting) -> Json:
+    address, given = backend.address, backend.tls
+    sni = given.sni if given and given.sni else None if address.numeric else address.host
+    names = given.sans if given and given.sans else (sni or address.host,)
+    ca = given.ca if given else None
+    validation: Json = {
+        "match_typed_subject_alt_names": [_san(name) for name in names],
+        "trusted_ca": {"filename": str(ca or setting.system_ca)},
+    }
+    common = {
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        "validation_context": validation,
+    }
+    return {**({"sni": sni} if sni else {}), "common_tls_context": common}
+
+
+def _san(name: str) -> Json:
+    kind = "URI" if "://" in name else "IP_ADDRESS" if is_ip(name) else "DNS"
+    return {"san_type": kind, "matcher": {"exact": name}}

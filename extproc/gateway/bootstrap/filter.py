@@ -1,0 +1,106 @@
+"""The ext_proc filter: what the processor is sent, and what it may change."""
+
+import re
+from typing import Final
+
+from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, typed
+from extproc.policy import Bearer, Header
+from extproc.policy.names import CREDENTIALS
+
+FILTER: Final = "envoy.filters.http.ext_proc.extproc"
+
+MESSAGE_TIMEOUT: Final = "10s"
+"""How long one answer may take; Envoy's default of 200 ms is over when a 10 MB body is still being sent. Full-duplex
+directions have no such timeout at all."""
+
+GRPC_SLACK: Final = 64 * 1024
+"""Bytes of a gRPC message beside the body: at most the headers (60 KiB) and metadata."""
+
+RETRIES: Final = 3
+"""Further workers that a new exchange is offered to when one is gone. Only until the processor's first answer, and only
+while Envoy still holds all that it has sent: at most 64 KiB."""
+
+BACK_OFF: Final = 0.025
+BACK_OFF_MOST: Final = 0.25
+"""Seconds before a retry; Envoy's default of a second would be felt, and the next worker is not the one that failed."""
+
+REQUEST_FIELDS: Final = (":path", ":authority", "content-length", "content-type", "content-encoding", "accept-encoding")
+RESPONSE_FIELDS: Final = ("retry-after", "allow", "www-authenticate", "cache-control")
+"""Fields that the processor sets or removes, beside credentials, steering and its own `x-extproc-*`."""
+
+
+def ext_proc(setting: Setting) -> Json:
+    """The filter as an entry of `http_filters`."""
+    config = typed(
+        "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
+        grpc_service=_service(setting),
+        failure_mode_allow=False,
+        status_on_error={"code": "ServiceUnavailable"},
+        processing_mode=_modes(setting),
+        message_timeout=MESSAGE_TIMEOUT,
+        mutation_rules=_rules(setting),
+        metadata_options={"receiving_namespaces": {"untyped": ["extproc", "io.envoy.ai_gateway"]}},
+    )
+    if setting.profile == "buffered":
+        config["allow_mode_override"] = True
+    else:
+        config["allow_content_length_header"] = True
+    if setting.reads_response:
+        config["response_attributes"] = ["response.code_details", "xds.cluster_name"]
+    return {"name": FILTER, "typed_config": config}
+
+
+def _service(setting: Setting) -> Json:
+    return {
+        "envoy_grpc": {"cluster_name": PROCESSOR, "max_receive_message_length": setting.buffered + GRPC_SLACK},
+        "retry_policy": {
+            "retry_on": "connect-failure,refused-stream,unavailable,reset",
+            "num_retries": RETRIES,
+            "retry_back_off": {"base_interval": seconds(BACK_OFF), "max_interval": seconds(BACK_OFF_MOST)},
+            "retry_host_predicate": [
+                {
+                    "name": "envoy.retry_host_predicates.previous_hosts",
+                    "typed_config": typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+                }
+            ],
+            "host_selection_retry_max_attempts": 5,
+        },
+    }
+
+
+def _modes(setting: Setting) -> Json:
+    if setting.profile == "buffered":
+        request = {"request_header_mode": "SEND", "request_body_mode": "BUFFERED", "request_trailer_mode": "SKIP"}
+    else:
+        request = {
+            "request_header_mode": "SEND",
+            "request_body_mode": "FULL_DUPLEX_STREAMED",
+            "request_trailer_mode": "SEND",
+        }
+    return {**request, **_response_modes(setting)}
+
+
+def _response_modes(setting: Setting) -> Json:
+    streams = setting.profile == "full-duplex" and setting.needs.response_body
+    return {
+        "response_header_mode": "SEND" if setting.reads_response else "SKIP",
+        "response_body_mode": "FULL_DUPLEX_STREAMED" if streams else "NONE",
+        "response_trailer_mode": "SEND" if streams else "SKIP",
+    }
+
+
+def _rules(setting: Setting) -> Json:
+    names = "|".join(re.escape(name) for name in sorted(writable(setting)))
+    return {
+        "disallow_all": True,
+        "allow_expression": {"regex": f"(?:{names}|x-extproc-.*)"},
+        "disallow_is_error": True,
+    }
+
+
+def writable(setting: Setting) -> frozenset[str]:
+    """The names of the header fields that the processor may set or remove."""
+    steering = setting.policy.steering
+    credentials = (backend.credential for backend in setting.policy.backends)
+    given = {credential.field for credential in credentials if isinstance(credential, Bearer | Header)}
+    return CREDENTIALS | given | {steering.cluster_header, steering.model_header, *REQUEST_FIELDS, *RESPONSE_FIELDS}

@@ -1,0 +1,108 @@
+"""What Envoy's own answers say: each in the client's dialect, so that an SDK shows a message and not a parse error.
+
+The texts are fixed. Nothing that a client sent is put into them, so there is nothing to escape and nothing to inject.
+"""
+
+import json
+import re
+from typing import Final, NamedTuple
+
+from extproc.gateway.bootstrap.values import Json, Setting, typed
+
+OURS: Final = "response.code_details.startsWith('extproc_')"
+"""What tells the processor's own answers: their details begin so; those of the filter begin with `ext_proc_`."""
+
+
+class Reply(NamedTuple):
+    """What is said for a status: OpenAI's `code` and `type`, Anthropic's `type`, and the sentence."""
+
+    status: int
+    code: str
+    openai: str
+    anthropic: str
+    message: str
+
+
+REPLIES: Final = (
+    Reply(400, "bad_request", "invalid_request_error", "invalid_request_error", "The request is not valid HTTP."),
+    Reply(403, "forbidden", "invalid_request_error", "permission_error", "The gateway does not allow this request."),
+    Reply(404, "not_found", "invalid_request_error", "not_found_error", "Nothing is served under this path."),
+    Reply(408, "request_timeout", "timeout_error", "timeout_error", "The request did not arrive in time."),
+    Reply(
+        413,
+        "request_too_large",
+        "invalid_request_error",
+        "request_too_large",
+        "The request body is larger than the gateway accepts.",
+    ),
+    Reply(426, "upgrade_required", "invalid_request_error", "invalid_request_error", "HTTP/1.1 or HTTP/2 is needed."),
+    Reply(431, "headers_too_large", "invalid_request_error", "request_too_large", "The request headers are too large."),
+    Reply(502, "bad_upstream", "server_error", "api_error", "The backend's answer is not valid HTTP."),
+    Reply(
+        503,
+        "unavailable",
+        "server_error",
+        "overloaded_error",
+        "The gateway or the backend cannot serve the request now; try again later.",
+    ),
+    Reply(504, "timeout", "timeout_error", "timeout_error", "The gateway or the backend did not answer in time."),
+)
+"""Every status that Envoy was seen to answer with by itself; FALLBACK is for the rest."""
+
+FALLBACK: Final = Reply(500, "internal_error", "server_error", "api_error", "The gateway could not handle the request.")
+
+
+def local_replies(setting: Setting) -> Json:
+    """`local_reply_config` of the connection manager. The first mapper that matches decides."""
+    anthropic = {"header_filter": {"header": {"name": ":path", "string_match": _anthropic_paths(setting)}}}
+    return {
+        "mappers": [
+            {"filter": _ours(), "body_format_override": _format("%LOCAL_REPLY_BODY%")},
+            *({"filter": _both(anthropic, _status(reply)), **_says(_anthropic(reply))} for reply in REPLIES),
+            {"filter": anthropic, **_says(_anthropic(FALLBACK))},
+            *({"filter": _status(reply), **_says(_openai(reply))} for reply in REPLIES),
+        ],
+        "body_format": _says(_openai(FALLBACK))["body_format_override"],
+    }
+
+
+def _ours() -> Json:
+    return {
+        "extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": typed("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=OURS),
+        }
+    }
+
+
+def _both(*filters: Json) -> Json:
+    return {"and_filter": {"filters": list(filters)}}
+
+
+def _status(reply: Reply) -> Json:
+    # The runtime key is mandatory in this message; nobody sets it.
+    value = {"default_value": reply.status, "runtime_key": "extproc.local_reply.status"}
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
+
+
+def _anthropic_paths(setting: Setting) -> Json:
+    """Where Anthropic's dialect is spoken: the client's path, and what the processor makes of it for a backend."""
+    prefixes = {"/v1"} | {b.address.prefix for b in setting.policy.backends if b.api == "anthropic"}
+    paths = "|".join(re.escape(prefix) for prefix in sorted(prefixes))
+    return {"safe_regex": {"regex": f"(?:{paths})/messages(?:[/?].*)?"}}
+
+
+def _openai(reply: Reply) -> Json:
+    return {"error": {"message": reply.message, "type": reply.openai, "param": None, "code": reply.code}}
+
+
+def _anthropic(reply: Reply) -> Json:
+    return {"type": "error", "error": {"type": reply.anthropic, "message": reply.message}}
+
+
+def _says(body: Json) -> Json:
+    return {"body_format_override": {**_format(json.dumps(body)), "content_type": "application/json"}}
+
+
+def _format(text: str) -> Json:
+    return {"text_format_source": {"inline_string": text}}

@@ -1,0 +1,75 @@
+"""Routes: to the backend that the processor names, and to the default one for what it does not claim."""
+
+from typing import Final
+
+from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds
+
+IDLE: Final = 600.0
+"""Seconds in which neither side sends a byte. Reasoning models think for minutes before the first; OpenAI's own SDK
+waits 10 minutes by default."""
+
+CLIENT_ADDRESS: Final = ("x-forwarded-for", "x-envoy-external-address", "x-envoy-internal")
+"""What Envoy adds about the client's address: for the processor, and no business of a provider's."""
+
+RESPONSE_HEADERS: Final = {
+    "x-extproc-version": "%DYNAMIC_METADATA(extproc:version)%",
+    "x-extproc-decision": "%DYNAMIC_METADATA(extproc:decision)%",
+    "x-extproc-model": "%DYNAMIC_METADATA(extproc:model)%",
+    "x-extproc-backend": "%DYNAMIC_METADATA(extproc:backend)%",
+    # Envoy's own id, so that its own answers have it, too, and the processor need not say it.
+    "x-extproc-request-id": "%REQUEST_HEADER(x-request-id)%",
+}
+"""Response headers and what they say. One that has nothing to say is left out by Envoy."""
+
+
+def route_config(setting: Setting) -> Json:
+    """The one virtual host. What is set or removed here holds for every answer, Envoy's own ones too."""
+    steering = setting.policy.steering
+    host: Json = {
+        "name": "all",
+        "domains": ["*"],
+        # Removed when the router finalises the request, after the cluster was chosen: no provider sees them.
+        "request_headers_to_remove": [steering.cluster_header, steering.model_header, *CLIENT_ADDRESS],
+        # Within one level Envoy removes before it adds: what a provider says under our names is lost, ours stays.
+        "response_headers_to_remove": list(RESPONSE_HEADERS),
+        "response_headers_to_add": [_told(name, value) for name, value in RESPONSE_HEADERS.items()],
+        "routes": _routes(setting),
+    }
+    if setting.profile == "buffered":
+        host["request_body_buffer_limit"] = setting.buffered
+    return {"name": PROCESSOR, "virtual_hosts": [host]}
+
+
+def _told(name: str, value: str) -> Json:
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+def _routes(setting: Setting) -> list[Json]:
+    header = setting.policy.steering.cluster_header
+    steered = {
+        "name": "steered",
+        "match": {"prefix": "/", "headers": [{"name": header, "present_match": True}]},
+        "route": {"cluster_header": header, **_times()},
+    }
+    return [steered, *_default_routes(setting)]
+
+
+def _default_routes(setting: Setting) -> list[Json]:
+    header = setting.policy.steering.cluster_header
+    name = setting.policy.fallback_backend
+    if name is None:
+        # A route without a cluster, not a direct response: to that, Envoy would not add the response headers.
+        nowhere = {"cluster_header": header, "cluster_not_found_response_code": "NOT_FOUND"}
+        return [{"name": "unclaimed", "match": {"prefix": "/"}, "route": nowhere}]
+    address = setting.policy.backend(name).address
+    action = {"cluster": name, "host_rewrite_literal": address.authority, **_times()}
+    routes = [{"name": "default", "match": {"prefix": "/"}, "route": action}]
+    if address.prefix != "/v1":
+        below = {**action, "prefix_rewrite": f"{address.prefix}/"}
+        routes.insert(0, {"name": "default-v1", "match": {"prefix": "/v1/"}, "route": below})
+    return routes
+
+
+def _times() -> Json:
+    # An answer may stream for as long as it likes to say something: no total, only silence ends it.
+    return {"timeout": "0s", "idle_timeout": seconds(IDLE)}

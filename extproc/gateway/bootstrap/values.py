@@ -1,0 +1,97 @@
+"""What a generated configuration is made from, and Envoy's way of writing typed values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from extproc.policy import Policy
+from extproc.transaction import Needs
+
+Json: TypeAlias = dict[str, Any]
+"""A message of Envoy's API as plain data, in proto3's JSON form."""
+
+Profile: TypeAlias = Literal["buffered", "full-duplex"]
+
+PROCESSOR: Final = "extproc"
+"""Name of the processor's cluster, its metadata namespace and the listener. No backend may have it."""
+
+REQUEST_SLACK: Final = 64 * 1024
+"""Bytes above `limits.request_body` that Envoy still holds: the processor then sees a body that is too large and says
+so itself, and a body may grow by a longer model name."""
+
+SYSTEM_CA: Final = "/etc/ssl/certs/ca-certificates.crt"
+"""The system's authorities in Envoy's official images, Debian, Ubuntu, Alpine and Arch. Envoy has no default for it:
+without a file nothing is verified at all, and its `system_root_certs` is read by gRPC clients only."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketAddress:
+    """A host, by name or number and without brackets, and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorTls:
+    """TLS to the processor. Paths are read by Envoy, on the machine it runs on.
+
+    `name` is what the processor's certificate must hold; `certificate` and `key` are Envoy's own, for mTLS.
+    """
+
+    ca: Path
+    name: str
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("mTLS to the processor takes a certificate and its key")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """All that a generated configuration depends on.
+
+    `endpoints` are those of the processor's workers: `unix:/path` or `host:port`. `access_log` is a path that Envoy
+    writes to, such as /dev/stdout.
+    """
+
+    policy: Policy
+    profile: Profile
+    needs: Needs
+    endpoints: Sequence[str]
+    listen: SocketAddress
+    admin: SocketAddress | None
+    access_log: str | None = None
+    processor_tls: ProcessorTls | None = None
+    system_ca: str = SYSTEM_CA
+
+    @property
+    def buffered(self) -> int:
+        """Bytes of a request body that Envoy holds in the buffered profile."""
+        return self.policy.limits.request_body + REQUEST_SLACK
+
+    @property
+    def reads_response(self) -> bool:
+        """Whether any message of the response side is wanted."""
+        return self.needs.response_headers or self.needs.response_body
+
+
+def typed(name: str, **fields: Any) -> Json:
+    """A google.protobuf.Any of Envoy's message `name`."""
+    return {"@type": f"type.googleapis.com/{name}", **fields}
+
+
+def seconds(amount: float) -> str:
+    """A google.protobuf.Duration, to the millisecond."""
+    return f"{amount:.3f}".rstrip("0").rstrip(".") + "s"
+
+
+def socket_address(host: str, port: int) -> Json:
+    """An envoy.config.core.v3.Address of TCP."""
+    return {"socket_address": {"address": host, "port_value": port}}
