@@ -203,7 +203,7 @@ def test_an_envoy_on_the_path_is_used_when_none_is_beside_python(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent")
-def test_an_envoy_dies_with_the_program_that_started_it() -> None:
+def test_an_envoy_dies_with_the_program_that_started_it(tmp_path: Path) -> None:
     script = f"""
 import sys
 from extproc.gateway.process import EnvoyProcess
@@ -211,7 +211,9 @@ with EnvoyProcess({GREETER!r}) as envoy:
     print(envoy.pid, flush=True)
     sys.stdin.read()
 """
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # what is killed cannot tidy up
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", script], env=environment, stdin=pipe, stdout=pipe) as owner:
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
         assert is_running(pid)

@@ -2,47 +2,17 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Thread
+from collections.abc import Callable
 
 import pytest
 
 from extproc.testing.clients import Abort, Answer, End, Ending, Pause, Piece, Request, Until
 from extproc.testing.clients.http1 import Http1, http1
-from extproc.testing.clients.http2 import http2
 from extproc.testing.provider import running_provider
-from tests.testing.asking import CHAT, ask, chat
+from tests.testing.asking import ask, chat
+from tests.testing.peer import peer, read_to_end, read_until
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-
-
-@contextmanager
-def peer(play: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A server that plays one connection and then closes it."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(5)
-
-        def run() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.settimeout(5)
-                play(connection)
-
-        thread = Thread(target=run)
-        thread.start()
-        yield server.getsockname()[1]
-        thread.join(5)
-
-
-def read_until(connection: socket.socket, mark: bytes) -> bytes:
-    seen = b""
-    while mark not in seen:
-        data = connection.recv(65536)
-        if not data:
-            break
-        seen += data
-    return seen
 
 
 def answering(answer: bytes) -> Callable[[socket.socket], None]:
@@ -171,7 +141,7 @@ def test_answers_before_the_answer_are_kept_apart() -> None:
 
 def test_an_answer_that_does_not_come_is_a_timeout() -> None:
     def play(connection: socket.socket) -> None:
-        read_until(connection, b"no such mark")
+        read_to_end(connection)
 
     with peer(play) as port:
         started = time.monotonic()
@@ -181,7 +151,7 @@ def test_an_answer_that_does_not_come_is_a_timeout() -> None:
 
 def test_a_script_that_waits_in_vain_is_a_timeout_too() -> None:
     def play(connection: socket.socket) -> None:
-        read_until(connection, b"no such mark")
+        read_to_end(connection)
 
     with peer(play) as port:
         answer = http1(port, Request(body=[b"a", Until(), b"b"]), within=0.2)
@@ -202,7 +172,7 @@ def test_an_answer_before_the_end_of_the_request_is_read_whole() -> None:
         connection.recv(1)
         connection.sendall(OK)
         connection.shutdown(socket.SHUT_WR)
-        read_until(connection, b"no such mark")
+        read_to_end(connection)
 
     with peer(play) as port:
         answer = http1(port, Request(body=[b"x" * 1000, Until(2), b"y" * 1000]))
@@ -246,19 +216,3 @@ def test_a_slow_reader_leaves_the_answer_where_it_is() -> None:
 def test_events_are_read_whatever_ends_their_lines() -> None:
     body = b"event: a\r\ndata: 1\r\n\r\ndata: 2\r\n\r\ndata: cut"
     assert Answer(pieces=(Piece(body[:20], 0.0), Piece(body[20:], 0.1))).events() == [b"1", b"2"]
-
-
-def test_what_is_not_http_2_is_garbled() -> None:
-    with peer(lambda connection: connection.sendall(OK * 100)) as port:
-        assert http2(port, Request("GET")).ending in {Ending.GARBLED, Ending.RESET}
-
-
-def test_an_http_2_peer_that_goes_is_a_truncated_answer() -> None:
-    def play(connection: socket.socket) -> None:
-        connection.sendall(b"\0\0\0\4\0\0\0\0\0")
-        connection.recv(65536)
-        connection.shutdown(socket.SHUT_WR)
-        read_until(connection, b"no such mark")
-
-    with peer(play) as port:
-        assert http2(port, Request(CHAT)).ending is Ending.TRUNCATED

@@ -1,13 +1,18 @@
 import asyncio
 import hashlib
+import ssl
+from contextlib import closing
+from http.client import HTTPSConnection
 
 import pytest
+import trustme
 
-from extproc.testing.clients import Abort, Request
+from extproc.testing.clients import Abort, End, Request, Until
 from extproc.testing.clients.http1 import Http1, http1
-from extproc.testing.provider import Provider, Record, Records, read_records, running_provider
+from extproc.testing.provider import HEADER, Provider, Record, Records, read_records, running_provider
 from extproc.testing.provider.record import MAX_BODY, dump
 from extproc.testing.provider.request import HEAD_LIMIT
+from extproc.testing.waiting import eventually
 from tests.testing.asking import CHAT, ask, chat
 
 
@@ -209,6 +214,51 @@ def test_a_provider_runs_on_the_loop_of_its_user() -> None:
             return provider.records
 
     assert len(asyncio.run(main())) == 1
+
+
+def test_a_provider_speaks_tls() -> None:
+    authority = trustme.CA()
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    authority.configure_trust(client)
+    with running_provider(tls=server) as provider:
+        for do, status in (("", 200), ("early-413-close", 413), ("fail-503", 503)):
+            connection = HTTPSConnection(provider.host, provider.port, context=client, timeout=10)
+            with closing(connection):
+                connection.request("POST", CHAT, chat(), {HEADER: do})
+                assert connection.getresponse().status == status
+        assert provider.url.startswith("https://")
+        assert sorted(seen.complete for seen in provider.wait_for(3)) == [False, True, True]
+
+
+def test_a_head_that_stops_in_the_middle_is_a_violation() -> None:
+    with running_provider() as provider:
+        with Http1(provider.port, within=0.2) as client:
+            client.raw(b"GET / HTTP/1.1\r\nx: ")
+        assert eventually(lambda: provider.violations == ("a head that stops in the middle",))
+
+
+def test_a_connection_without_a_request_is_no_violation() -> None:
+    with running_provider() as provider:
+        with Http1(provider.port):
+            assert eventually(lambda: provider.open_connections == 1)
+        assert eventually(lambda: provider.open_connections == 0)
+        assert (provider.violations, provider.gone, provider.records) == ((), 0, ())
+
+
+def test_a_peer_that_resets_between_requests_is_no_violation() -> None:
+    with running_provider() as provider:
+        with Http1(provider.port) as client:
+            client.request(Request(body=[b"x", End(), Until(1), Abort("reset")]))
+        assert eventually(lambda: provider.open_connections == 0)
+        assert (provider.violations, provider.gone) == ((), 0)
+
+
+def test_what_a_provider_was_sent_can_be_forgotten() -> None:
+    with running_provider() as provider:
+        ask(provider.port, chat())
+        provider.clear()
+        assert provider.records == ()
 
 
 def test_stopping_a_provider_twice_is_stopping_it_once() -> None:

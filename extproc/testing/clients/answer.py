@@ -35,7 +35,7 @@ class Answer(Struct, frozen=True):
     """An answer, or as much of one as came: `status` is 0 when no headers did.
 
     `interim` are the 1xx before it; `sent` is whether all of the request went out; `surplus` is what came on an
-    HTTP/1.1 connection behind the answer's end, where nothing may. `code` is the HTTP/2 error of a reset.
+    HTTP/1.1 connection behind the answer's end, where nothing may. `code` is the HTTP/2 error of a reset or a GOAWAY.
     """
 
     status: int = 0
@@ -48,6 +48,7 @@ class Answer(Struct, frozen=True):
     sent: bool = False
     surplus: bytes = b""
     code: int | None = None
+    goaway: bool = False
 
     @property
     def complete(self) -> bool:

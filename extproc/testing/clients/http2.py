@@ -11,6 +11,7 @@ import h2.exceptions
 
 from extproc.testing.clients.answer import Answer, Ending, Field
 from extproc.testing.clients.exchange import WITHIN, Exchange
+from extproc.testing.clients.frames import GoAway, NoFrame, Splitter
 from extproc.testing.clients.script import Request
 from extproc.testing.clients.wire import Wire
 
@@ -28,10 +29,12 @@ class Http2:
         )
         self._connection = h2.connection.H2Connection(config)
         self._connection.initiate_connection()
+        self._splitter = Splitter()
 
     def request(self, request: Request) -> Answer:
         """Send a request on a stream of its own as its script says, and read what comes meanwhile and after."""
-        return _Exchange2(self._wire, self._connection, request, self._authority, self._within).run(request.steps())
+        exchange = _Exchange2(self._wire, self._connection, self._splitter, request, self._authority, self._within)
+        return exchange.run(request.steps())
 
     def close(self) -> None:
         """Close the connection."""
@@ -62,12 +65,14 @@ class _Exchange2(Exchange):
         self,
         wire: Wire,
         connection: h2.connection.H2Connection,
+        splitter: Splitter,
         request: Request,
         authority: str,
         within: float,
     ) -> None:
         super().__init__(wire, within)
         self._connection = connection
+        self._splitter = splitter
         self._request = request
         self._stream = connection.get_next_available_stream_id()
         self._last = b""
@@ -104,15 +109,21 @@ class _Exchange2(Exchange):
             self.end(Ending.TRUNCATED)
             return
         try:
-            for event in self._connection.receive_data(data):
-                self._take(event)
-        except h2.exceptions.ProtocolError:
+            for frame in self._splitter.feed(data):
+                self._take_frame(frame)
+        except (h2.exceptions.ProtocolError, NoFrame):
             self.end(Ending.GARBLED)
         self._flush()
 
+    def _take_frame(self, frame: bytes | GoAway) -> None:
+        if isinstance(frame, GoAway):
+            self.unwanted = self.unwanted or frame.last < self._stream
+            self.note(goaway=True, code=frame.code)
+            return
+        for event in self._connection.receive_data(frame):
+            self._take(event)
+
     def _take(self, event: h2.events.Event) -> None:
-        if isinstance(event, h2.events.ConnectionTerminated):
-            self.note(code=int(event.error_code or 0))
         if getattr(event, "stream_id", None) != self._stream:
             return
         match event:
