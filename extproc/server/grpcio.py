@@ -136,7 +136,7 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes wit
             while exchange is not None and call.ending is None:
                 payload = await context.read()
                 if payload is aio.EOF:
-                    clean = not context.cancelled()
+                    clean = not context.cancelled()  # grpc learns of a reset late: most look like a half-close here
                     return
                 await call.write(exchange.receive(payload))
         except asyncio.CancelledError:
