@@ -43,7 +43,7 @@ LOOPBACK_ADMIN: Final = {"address": {"socket_address": {"address": "127.0.0.1", 
 # Envoy must not outlive us when we are killed. A preexec_fn could ask for that, but it runs Python between fork and
 # exec, which deadlocks when another thread held a lock; so a fresh interpreter asks and then becomes Envoy. It compares
 # its parent with the one it was told, in case that one died before prctl(PR_SET_PDEATHSIG = 1, SIGKILL = 9).
-_TIED_TO_PARENT: Final = """\
+TIED_TO_PARENT: Final = """\
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)
 if os.getppid() != int(sys.argv[1]):
@@ -237,7 +237,7 @@ class EnvoyProcess:
         # Appending, because /dev/stdout in an access log's configuration opens the same file a second time.
         with log.open("ab") as output:
             return subprocess.Popen(  # noqa: S603  - our own program, a list of arguments, no shell
-                _tied(command),
+                tied(command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -285,11 +285,11 @@ def _written(bootstrap: Bootstrap, folder: Path) -> Path:
     return path
 
 
-def _tied(command: Sequence[str]) -> list[str]:
+def tied(command: Sequence[str]) -> list[str]:
     """The command, made to die with us where the kernel can do that."""
     if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
         return list(command)
-    return [sys.executable, "-I", "-S", "-c", _TIED_TO_PARENT, str(os.getpid()), *command]
+    return [sys.executable, "-I", "-S", "-c", TIED_TO_PARENT, str(os.getpid()), *command]
 
 
 def _complaint(said: str) -> str:

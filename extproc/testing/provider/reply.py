@@ -40,7 +40,7 @@ class Reply(Struct, frozen=True):
 def compose(ask: Ask, orders: Orders, provider: str, key: str) -> Reply:
     """The reply: `echo: ` and the last user text, or the ordered number of pieces, or a tool call with that text."""
     pieces = _pieces(ask, orders)
-    spoken = orders.events if orders.events and not ask.tool else sum(words(piece) for piece in pieces)
+    spoken = orders.events if orders.events and not ask.tool else words("".join(pieces))
     return Reply(provider, key, ask.model, pieces, ask.tool, ask.prompt_tokens, spoken)
 
 

@@ -78,7 +78,11 @@ async def send(link: Link, answer: Answer, orders: Orders, *, bodiless: bool = F
     await _pause(orders.slow)
     chunked = answer.events is not None or orders.chunked or orders.trailers
     body = _zipped(answer.body) if orders.gzip and answer.events is None else answer.body
-    await link.write(_head(answer, orders, None if chunked else len(body)))
+    head = _head(answer, orders, None if chunked else len(body))
+    if not chunked and not orders.split and orders.cut is None:
+        await link.write(head if bodiless else head + body)  # in one go, as servers do
+        return not orders.close
+    await link.write(head)
     if bodiless:
         return not orders.close
     pieces = [body] if answer.events is None else _event_pieces(answer.events, orders)
