@@ -1,0 +1,1 @@
+"""Programs of the house; each says what it is for."""

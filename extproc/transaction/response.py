@@ -1,5 +1,7 @@
 """The response side: what the answer says of its backend, and the headers that tell the client what was decided."""
 
+import re
+from enum import Enum, auto
 from typing import Final
 
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
@@ -18,11 +20,23 @@ from extproc.transaction.facts import Facts
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
 
-# How `response.code_details` begins when Envoy could not reach the backend (its local replies pass through us, too).
-_UNREACHABLE: Final = ("upstream_reset_before_response_started{connection", "no_healthy_upstream")
+# `response.code_details` tells a backend's own answer from Envoy's local replies, which pass through us, too.
 _FROM_UPSTREAM: Final = "via_upstream"
+_RESET: Final = re.compile(r"upstream_reset_before_response_started\{(\w+)")
+_NO_CONNECTION: Final = frozenset({"remote_connection_failure", "local_connection_failure", "connection_timeout"})
+_NO_HOST: Final = ("no_healthy_upstream", "cluster_not_found")
+_NO_ANSWER: Final = ("response_timeout", "upstream_per_try_timeout", "stream_idle_timeout")
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
+
+
+class Outcome(Enum):
+    """What an answer says of the backend that was chosen."""
+
+    SERVED = auto()
+    FAILED = auto()
+    UNREACHABLE = auto()  # nobody answers there at all
+    UNKNOWN = auto()  # Envoy answered for reasons of its own
 
 
 class ResponseSide:
@@ -79,11 +93,11 @@ class ResponseSide:
         if choice is None:
             return
         backend, settings, health = choice.candidate.destination.name, self._plan.health, self._shared.health
-        details = message.attributes.get("response.code_details", _FROM_UPSTREAM)
-        if details.startswith(_UNREACHABLE):
+        outcome = _outcome(message.attributes.get("response.code_details", _FROM_UPSTREAM), self._facts.status)
+        if outcome is Outcome.UNREACHABLE:
             health.unreachable(backend, now=now, cooldown=settings.cooldown)
-        elif details.startswith(_FROM_UPSTREAM):
-            ok = self._facts.status not in FAILURE_STATUS
+        elif outcome is not Outcome.UNKNOWN:
+            ok = outcome is Outcome.SERVED
             health.observe(backend, ok=ok, now=now, failures=settings.failures, cooldown=settings.cooldown)
 
     def _contract(self, message: Headers) -> HeaderMutation | None:
@@ -102,3 +116,19 @@ class ResponseSide:
         if self.mode not in _CAN_STOP or self._early or self._request_mode is BodyMode.FULL_DUPLEX_STREAMED:
             return None
         return ModeOverride(self._request_mode, BodyMode.NONE)
+
+
+def _outcome(details: str, status: int | None) -> Outcome:
+    if details == _FROM_UPSTREAM:
+        return Outcome.FAILED if status in FAILURE_STATUS else Outcome.SERVED
+    if details.startswith(_NO_HOST):
+        return Outcome.UNREACHABLE
+    reset = _RESET.match(details)
+    if reset is not None:
+        # `overflow` is Envoy's own circuit breaker: no word about the backend.
+        return Outcome.UNREACHABLE if reset[1] in _NO_CONNECTION else _reset(reset[1])
+    return Outcome.FAILED if details.startswith(_NO_ANSWER) else Outcome.UNKNOWN
+
+
+def _reset(reason: str) -> Outcome:
+    return Outcome.UNKNOWN if reason == "overflow" else Outcome.FAILED

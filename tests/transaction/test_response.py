@@ -122,7 +122,9 @@ def one(shared: Shared, answer: Headers, model: str = "chat", now: float = 0.0) 
     return str(envoy.leaves().facts["backend"])
 
 
-UNREACHABLE = "upstream_reset_before_response_started{connection_failure,delayed_connect_error:_111}"
+UNREACHABLE = (
+    "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}"
+)
 
 
 def test_weights_give_their_shares() -> None:
@@ -170,7 +172,33 @@ def test_errors_of_the_backend_itself_need_a_streak() -> None:
     assert one(shared, response_headers(200), "plain") == "503"
 
 
-@pytest.mark.parametrize("answer", [response_headers(429), response_headers(413, details="request_payload_too_large")])
+@pytest.mark.parametrize(
+    "details", ["no_healthy_upstream", "upstream_reset_before_response_started{connection_timeout}"]
+)
+def test_a_backend_without_a_connection_is_down_at_once(details: str) -> None:
+    shared = Shared()
+    assert one(shared, response_headers(503, details=details), "plain") == "local"
+    assert one(shared, response_headers(200), "plain") == "503"
+
+
+@pytest.mark.parametrize(
+    "details", ["upstream_reset_before_response_started{connection_termination}", "response_timeout"]
+)
+def test_a_connection_that_ends_without_an_answer_needs_a_streak(details: str) -> None:
+    shared = Shared()
+    assert one(shared, response_headers(503, details=details), "plain") == "local"
+    assert one(shared, response_headers(503, details=details), "plain") == "local"
+    assert one(shared, response_headers(200), "plain") == "503"
+
+
+NOT_ITS_FAULT = [
+    response_headers(429),
+    response_headers(413, details="request_payload_too_large"),
+    response_headers(503, details="upstream_reset_before_response_started{overflow}"),
+]
+
+
+@pytest.mark.parametrize("answer", NOT_ITS_FAULT)
 def test_what_is_not_the_backend_s_failure_does_not_count(answer: Headers) -> None:
     shared = Shared()
     for _ in range(5):

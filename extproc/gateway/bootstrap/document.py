@@ -78,5 +78,5 @@ class _Plain(yaml.SafeDumper):
 
 def render(whole: Json, comment: Sequence[str] = ()) -> str:
     """A bootstrap as YAML, in the order in which it was made, below lines of comment."""
-    head = "".join(f"# {line}".rstrip() + "\n" for line in comment)
+    head = "".join(f"# {' '.join(line.splitlines())}".rstrip() + "\n" for line in comment)
     return head + yaml.dump(whole, Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True)

@@ -5,6 +5,8 @@ from typing import Final
 from extproc.gateway.bootstrap.clusters import HTTP_OPTIONS, one_endpoint, tls
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, ProcessorTls, Setting, seconds, socket_address, typed
 from extproc.policy.address import is_dns_name, is_ip
+from extproc.server.errors import ServeError
+from extproc.server.listen import Unix, parse
 
 CONNECT_TIMEOUT: Final = 1.0
 """Seconds; the processor is beside Envoy."""
@@ -51,16 +53,18 @@ def processor_cluster(setting: Setting) -> Json:
 
 
 def endpoint_address(endpoint: str) -> Json:
-    """The address of `unix:/path` or `host:port`. Raises ValueError."""
-    if endpoint.startswith("unix:/"):
-        return {"pipe": {"path": endpoint.removeprefix("unix:")}}
-    host, _, port = endpoint.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    bare = host[1:-1] if bracketed else host
-    known = is_ip(bare) and ":" in bare if bracketed else is_dns_name(host)
-    if not known or not (port.isascii() and port.isdecimal() and 0 < int(port) <= 65535):
-        raise ValueError("an endpoint is written unix:/path or host:port")
-    return socket_address(bare, int(port))
+    """The address of `unix:/path` or `host:port`, as `extproc serve` announces it. Raises ValueError."""
+    try:
+        where = parse(endpoint)
+    except ServeError as error:
+        raise ValueError(str(error)) from None
+    if isinstance(where, Unix):
+        if not where.path.startswith("/"):
+            raise ValueError(f"{endpoint}: a path is absolute here, Envoy may be started elsewhere")
+        return {"pipe": {"path": where.path}}
+    if where.port == 0 or not (is_ip(where.host) or is_dns_name(where.host)):
+        raise ValueError(f"{endpoint}: an endpoint has the name or the address of a host, and a port")
+    return socket_address(where.host, where.port)
 
 
 def _type(addresses: list[Json]) -> str:

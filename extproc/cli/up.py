@@ -1,0 +1,170 @@
+"""`extproc up`: a real Envoy and the processor with one command, wired from a policy."""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from extproc.cli import demonstration
+from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, load_policy_or_exit
+from extproc.gateway.bootstrap import SocketAddress, bootstrap
+from extproc.gateway.process import EnvoyError, EnvoyProcess
+from extproc.gateway.program import Program, ProgramError
+from extproc.policy import Policy
+from extproc.server.transport import DEFAULT_TRANSPORT, TRANSPORTS
+from extproc.transaction import Plan
+
+PORT: Final = 8080
+LOOK_EVERY: Final = 0.5
+"""Seconds between looks at whether Envoy and the processor still run."""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `up` and its options."""
+    parser = subparsers.add_parser(
+        "up",
+        help="start a real Envoy and the processor, wired from a policy",
+        description="Without -c: a demonstration policy, with stand-in providers.",
+    )
+    parser.add_argument("-c", "--config", type=Path, metavar="policy.yaml", help="the policy")
+    parser.add_argument("--host", default="127.0.0.1", help="where Envoy listens (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=PORT, help="Envoy's port; 0: a free one (default: %(default)s)")
+    parser.add_argument(
+        "--profile", choices=["buffered", "full-duplex"], default="buffered", help="how bodies are sent"
+    )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the processor (default: 1)")
+    parser.add_argument("--transport", choices=sorted(TRANSPORTS), default=DEFAULT_TRANSPORT, help="how gRPC is spoken")
+    parser.add_argument("--admin", default="127.0.0.1:0", metavar="HOST:PORT", help="the processor's admin port")
+    parser.add_argument(
+        "--envoy-concurrency", type=int, default=2, metavar="N", help="worker threads of Envoy (default: 2)"
+    )
+    parser.add_argument("--show", action="store_true", help="send the demonstration's requests (only without -c)")
+    parser.add_argument("--once", action="store_true", help="as --show, and exit after it")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until Ctrl-C or SIGTERM; SIGHUP reloads the policy."""
+    if args.config is not None and (args.show or args.once):
+        raise CommandError("--show and --once send the demonstration's requests: leave -c out", USAGE)
+    stop = threading.Event()
+    before = {number: signal.signal(number, _setting(stop)) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        return _up(args, stop)
+    except ProgramError as error:
+        raise CommandError(str(error)) from None
+    except EnvoyError as error:
+        raise CommandError(f"Envoy: {error}") from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _setting(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
+    def handle(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop.set()
+
+    return handle
+
+
+def _up(args: argparse.Namespace, stop: threading.Event) -> int:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="extproc-")))
+        path = args.config or _demonstration(folder, stack)
+        policy = load_policy_or_exit(path)
+        log = folder / "exchanges.jsonl"
+        processor = stack.enter_context(_processor(args, path, folder, log))
+        endpoints, _, admin = processor.said.partition("; admin at ")
+        envoy = stack.enter_context(_envoy(args, policy, endpoints.split()))
+        _say(_introduction(args, policy, envoy, admin, log))
+        if args.show or args.once:
+            demonstration.show(envoy.port("extproc"), log, _say)
+        if args.once:
+            return 0
+        _say("\nCtrl-C ends it; SIGHUP reloads the policy.")
+        _forward_reload(processor)
+        return _watch(stop, processor, envoy)
+
+
+def _demonstration(folder: Path, stack: ExitStack) -> Path:
+    ports: dict[str, str] = {}
+    for name in demonstration.PROVIDERS:
+        arguments = ["--name", name]
+        provider = stack.enter_context(Program("extproc.testing.provider", arguments, ready="listens on"))
+        ports[name] = provider.said.rpartition(":")[2].strip("/")
+    os.environ.setdefault(demonstration.KEY_VARIABLE, demonstration.KEY)
+    path = folder / "policy.yaml"
+    path.write_text(demonstration.POLICY.format(**ports, broken="9"), encoding="utf-8")
+    return path
+
+
+def _processor(args: argparse.Namespace, policy: Path, folder: Path, log: Path) -> Program:
+    arguments = [
+        *("serve", "-c", str(policy), "--listen", f"unix:{folder / 'extproc.sock'}", "--workers", str(args.workers)),
+        *("--transport", args.transport, "--admin", args.admin, "--log", str(log)),
+    ]
+    return Program("extproc", arguments, ready="ready at", tell=_pass_on)
+
+
+def _envoy(args: argparse.Namespace, policy: Policy, endpoints: list[str]) -> EnvoyProcess:
+    config = bootstrap(
+        policy,
+        needs=Plan.compile(policy, {backend.name: b"-" for backend in policy.backends}).needs,
+        endpoints=endpoints,
+        listen=SocketAddress(args.host, args.port),
+        profile=args.profile,
+    )
+    return EnvoyProcess(config, concurrency=args.envoy_concurrency, log_level="warning")
+
+
+def _introduction(args: argparse.Namespace, policy: Policy, envoy: EnvoyProcess, admin: str, log: Path) -> str:
+    gateway = f"http://{args.host}:{envoy.port('extproc')}"
+    lines = [
+        f"Envoy      {gateway}  (profile {args.profile}; its admin http://{envoy.admin})",
+        f"processor  {args.workers} worker(s), transport {args.transport}; {admin}/status, {admin}/metrics",
+        f"log        {log}",
+        f"models     {', '.join(model.name for model in policy.models) or 'none'}",
+    ]
+    if policy.models:
+        lines.append(f"\ntry        {_example(gateway, policy)}")
+    return "\n".join(lines)
+
+
+def _example(gateway: str, policy: Policy) -> str:
+    model = policy.models[0]
+    anthropic = policy.backend(model.targets[0].backend).api == "anthropic"
+    path, more = ("/v1/messages", ', "max_tokens": 64') if anthropic else ("/v1/chat/completions", "")
+    body = f'{{"model": "{model.name}"{more}, "messages": [{{"role": "user", "content": "Hello"}}]}}'
+    return f"curl -i {gateway}{path} -H 'content-type: application/json' -d '{body}'"
+
+
+def _forward_reload(processor: Program) -> None:
+    def reload(number: int, frame: FrameType | None) -> None:
+        del frame
+        processor.signal(number)
+
+    signal.signal(signal.SIGHUP, reload)
+
+
+def _watch(stop: threading.Event, processor: Program, envoy: EnvoyProcess) -> int:
+    while not stop.wait(LOOK_EVERY):
+        if not processor.alive:
+            raise CommandError(f"the processor ended:\n{processor.tail}", FAILED)
+        if not envoy.alive:
+            raise CommandError(f"Envoy ended:\n{envoy.log_tail()}", FAILED)
+    return 0
+
+
+def _pass_on(line: str) -> None:
+    sys.stderr.write(line)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
