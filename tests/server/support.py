@@ -96,9 +96,9 @@ class Decider:
         return (Record({"decision": "allowed", "reason": "play", "clean": clean, "times": self.told}),)
 
 
-def headers(path: str = "/", **fields: str) -> bytes:
+def headers(path: str = "/", method: str = "POST", **fields: str) -> bytes:
     """Request headers."""
-    named = {":method": "POST", ":path": path, **{name.replace("_", "-"): value for name, value in fields.items()}}
+    named = {":method": method, ":path": path, **{name.replace("_", "-"): value for name, value in fields.items()}}
     values = [HeaderValue(key=key, raw_value=value.encode()) for key, value in named.items()]
     return ProcessingRequest(request_headers=HttpHeaders(headers=HeaderMap(headers=values))).SerializeToString()
 
@@ -151,6 +151,17 @@ async def ending(call: Any) -> tuple[grpc.StatusCode, str]:
     except aio.AioRpcError as error:
         return error.code(), error.details() or ""
     return await call.code(), await call.details()
+
+
+async def models_at(target: str) -> str:
+    """What the worker at `target` answers to `GET /v1/models`, under the real transaction."""
+    async with channel_to(target) as process:
+        call = process()
+        await call.write(headers("/v1/models", "GET"))
+        answer = ProcessingResponse.FromString(await call.read())
+        await call.done_writing()
+        await ending(call)
+        return answer.immediate_response.body.decode()
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:

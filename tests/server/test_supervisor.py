@@ -1,0 +1,298 @@
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from extproc.policy import PolicyError, SecretsError
+from extproc.server import supervisor as module
+from extproc.server.child import State
+from extproc.server.errors import ServeError
+from extproc.server.listen import parse
+from extproc.server.supervisor import WORKERS_MAX, Options, Supervisor
+from extproc.telemetry import Log, Sink, Snapshot, exposition
+from tests.server.support import MARKER, POLICY, channel_to, ending, headers, kind, lines, models_at, until
+
+START_SECONDS = 30.0
+"""For a worker to start on a machine that does much else at the time."""
+
+
+class Stage:
+    """A policy file, a log, and options for a supervisor of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.policy = folder / "policy.yaml"
+        self.policy.write_text(POLICY)
+        self.log = folder / "log"
+        self.listen = f"unix:{folder / 's'}"
+
+    def options(self, workers: int = 1) -> Options:
+        return Options(self.policy, parse(self.listen), workers, log=str(self.log))
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        return [line for line in lines(self.log) if line["event"] == name]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+@asynccontextmanager
+async def _running(stage: Stage, workers: int) -> AsyncIterator[Supervisor]:
+    log = Log(Sink(str(stage.log)))
+    supervisor = Supervisor(stage.options(workers), log)
+    ready = asyncio.Event()
+    running = asyncio.ensure_future(supervisor.run(lambda _: ready.set()))
+    try:
+        await until(lambda: ready.is_set() or running.done(), START_SECONDS)
+        if not running.done():
+            yield supervisor
+    finally:
+        supervisor.stop()
+        supervisor.stop()
+        try:
+            await running
+        finally:
+            log.close()
+
+
+def play(stage: Stage, scene: Callable[[Supervisor], Awaitable[None]], workers: int = 1) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(2 * START_SECONDS), _running(stage, workers) as supervisor:
+            await scene(supervisor)
+
+    asyncio.run(main())
+
+
+def _count(snapshot: Snapshot, family: str) -> float:
+    return sum(value for _, value in snapshot.counters.get(family, []))
+
+
+def _pid(supervisor: Supervisor, index: int = 0) -> int:
+    pid = supervisor._children[index].pid
+    assert pid is not None
+    return pid
+
+
+async def _again(supervisor: Supervisor, before: int, index: int = 0) -> None:
+    """Waits until another process serves in the place of `before`."""
+    child = supervisor._children[index]
+    await until(lambda: child.pid not in {None, before} and child.state is State.READY, START_SECONDS)
+
+
+def test_each_worker_serves_at_an_address_of_its_own_and_all_are_counted_as_one(stage: Stage) -> None:
+    async def scene(supervisor: Supervisor) -> None:
+        assert supervisor.endpoints == (stage.listen, f"{stage.listen}.1")
+        for endpoint in supervisor.endpoints:
+            assert "chat" in await models_at(endpoint)
+        snapshot = await supervisor.collect()
+        assert _count(snapshot, "exchanges_total") == 2
+        assert dict(snapshot.gauges["workers"])["ready",] == 2
+        assert "extproc_exchanges_total{" in exposition.text(snapshot).decode()
+
+    play(stage, scene, workers=2)
+    assert len({line["worker"] for line in stage.events("exchange")}) == 2
+    assert len(stage.events("ready")) == 1
+
+
+def test_a_worker_that_is_killed_is_started_again_at_its_address_and_no_count_goes_back(stage: Stage) -> None:
+    stage.listen = "127.0.0.1:0"
+
+    async def scene(supervisor: Supervisor) -> None:
+        (address,) = supervisor.endpoints
+        assert address != stage.listen
+        await models_at(address)
+        assert _count(await supervisor.collect(), "exchanges_total") == 1
+        killed = _pid(supervisor)
+        os.kill(killed, signal.SIGKILL)
+        await _again(supervisor, killed)
+        assert supervisor.endpoints == (address,)
+        assert _count(await supervisor.collect(), "exchanges_total") == 1
+        assert "chat" in await models_at(address)
+        snapshot = await supervisor.collect()
+        assert _count(snapshot, "exchanges_total") == 2
+        assert _count(snapshot, "worker_restarts_total") == 1
+
+    play(stage, scene)
+    (ended,) = stage.events("worker_ended")
+    assert (ended["worker"], ended["exit_code"]) == (0, -signal.SIGKILL)
+
+
+def test_a_frozen_worker_is_found_and_replaced(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PING_EVERY", 0.1)
+    monkeypatch.setattr(module, "FROZEN_AFTER", 1.0)
+    monkeypatch.setattr(module, "ASK_TIMEOUT", 0.2)
+
+    async def scene(supervisor: Supervisor) -> None:
+        await supervisor.collect()
+        frozen = _pid(supervisor)
+        os.kill(frozen, signal.SIGSTOP)
+        async with asyncio.timeout(0.9):
+            assert _count(await supervisor.collect(), "messages_total") == 0
+        await _again(supervisor, frozen)
+        assert "chat" in await models_at(stage.listen)
+
+    play(stage, scene)
+    assert stage.events("worker_frozen")[0]["worker"] == 0
+
+
+def test_a_worker_that_is_terminated_finishes_its_work_and_the_others_go_on(stage: Stage) -> None:
+    async def scene(supervisor: Supervisor) -> None:
+        async with channel_to(stage.listen) as process:
+            call = process()
+            await call.write(headers("/elsewhere"))
+            assert kind(await call.read()) == "request_headers"
+            terminated = _pid(supervisor)
+            os.kill(terminated, signal.SIGTERM)
+            await until(lambda: supervisor._children[0].state is State.DRAINING)
+            assert supervisor.ready
+            assert "chat" in await models_at(f"{stage.listen}.1")
+            await call.done_writing()
+            assert (await ending(call))[0] is grpc.StatusCode.OK
+        await _again(supervisor, terminated)
+        assert "chat" in await models_at(stage.listen)
+        assert _count(await supervisor.collect(), "exchanges_total") == 3
+
+    play(stage, scene, workers=2)
+    assert next(line["worker"] for line in stage.events("drain")) == 0
+
+
+def test_a_reload_puts_a_right_policy_in_force_everywhere_and_a_wrong_one_nowhere(stage: Stage) -> None:
+    async def scene(supervisor: Supervisor) -> None:
+        stage.policy.write_text(POLICY.replace("name: chat", "name: fresh"))
+        before = (await supervisor.status())["policy"]
+        assert await supervisor.reload()
+        for endpoint in supervisor.endpoints:
+            assert "fresh" in await models_at(endpoint)
+        after = (await supervisor.status())["policy"]
+        assert before != after
+        stage.policy.write_text(
+            POLICY.replace("backend: local", "backend: nowhere").replace("version: 1", "version: 2")
+        )
+        assert not await supervisor.reload()
+        for endpoint in supervisor.endpoints:
+            assert "fresh" in await models_at(endpoint)
+        assert (await supervisor.status())["policy"] == after
+        reloads = dict((await supervisor.collect()).counters["reloads_total"])
+        assert reloads == {("ok",): 1, ("failed",): 1}
+
+    play(stage, scene, workers=2)
+    problems = [str(line["problem"]) for line in stage.events("reload_problem")]
+    assert len(problems) == 2
+    assert all(f"{stage.policy}:" in problem for problem in problems)
+
+
+def test_an_exchange_that_is_open_keeps_its_policy_over_a_reload(stage: Stage) -> None:
+    async def scene(supervisor: Supervisor) -> None:
+        async with channel_to(stage.listen) as process:
+            call = process()
+            await call.write(headers("/elsewhere"))
+            assert kind(await call.read()) == "request_headers"
+            stage.policy.write_text(POLICY.replace("name: chat", "name: fresh"))
+            assert await supervisor.reload()
+            await call.done_writing()
+            assert (await ending(call))[0] is grpc.StatusCode.OK
+
+    play(stage, scene)
+
+
+def test_a_changed_credential_is_read_by_a_reload_and_a_missing_one_stops_it(stage: Stage, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(f"{MARKER}\n")
+    stage.policy.write_text(POLICY.replace("api: openai", f"api: openai, credential: {{bearer: {{file: {key}}}}}"))
+
+    async def scene(supervisor: Supervisor) -> None:
+        key.write_text("another")
+        assert await supervisor.reload()
+        assert supervisor._config.sealed.secrets == {"local": b"another"}
+        key.unlink()
+        assert not await supervisor.reload()
+        assert supervisor._config.sealed.secrets == {"local": b"another"}
+        status = await supervisor.status()
+        assert "another" not in repr((status, supervisor._config, supervisor._loaded.sealed))
+        (problem,) = status["last_reload"]["problems"]  # type: ignore[index]  # the shape of a document
+        assert "credential of backend local" in problem
+
+    play(stage, scene)
+    assert MARKER not in stage.log.read_text()
+
+
+def test_a_log_that_was_rotated_away_is_opened_anew_by_a_reload(stage: Stage) -> None:
+    async def scene(supervisor: Supervisor) -> None:
+        stage.log.rename(stage.log.with_name("old"))
+        assert await supervisor.reload()
+        await models_at(stage.listen)
+
+    play(stage, scene)
+    assert len(stage.events("exchange")) == 1
+
+
+def test_status_tells_how_all_stands(stage: Stage) -> None:
+    async def scene(supervisor: Supervisor) -> None:
+        async with channel_to(stage.listen) as process:
+            call = process()
+            await call.write(headers("/elsewhere"))
+            await call.read()
+            status = await supervisor.status()
+            await call.done_writing()
+            await ending(call)
+        assert status["ready"] is True
+        assert status["workers"] == [
+            {
+                "worker": 0,
+                "pid": _pid(supervisor),
+                "endpoint": stage.listen,
+                "state": "ready",
+                "open_exchanges": 1,
+                "restarts": 0,
+            }
+        ]
+        assert status["backends"] == {"local": {"0": "up"}}
+
+    play(stage, scene)
+
+
+def test_workers_end_when_nobody_watches_them_any_more(stage: Stage) -> None:
+    async def scene(supervisor: Supervisor) -> None:
+        orphan = _pid(supervisor)
+        child = supervisor._children[0]
+        assert child._channel is not None
+        child._channel.close()
+        await _again(supervisor, orphan)
+
+    play(stage, scene)
+
+
+def test_where_nobody_can_listen_nothing_starts(stage: Stage) -> None:
+    Path(stage.listen.removeprefix("unix:")).write_text("in the way")
+
+    async def scene(_: Supervisor) -> None:
+        raise AssertionError("it started")
+
+    with pytest.raises(ServeError, match="no socket"):
+        play(stage, scene)
+
+
+async def _made(options: Options) -> Supervisor:
+    return Supervisor(options, Log(Sink("none")))
+
+
+@pytest.mark.parametrize("workers", [0, WORKERS_MAX + 1])
+def test_a_number_of_workers_beyond_reason_is_refused(stage: Stage, workers: int) -> None:
+    with pytest.raises(ServeError, match=f"1 to {WORKERS_MAX}"):
+        asyncio.run(_made(stage.options(workers)))
+    asyncio.run(_made(stage.options(WORKERS_MAX)))
+
+
+def test_a_wrong_policy_or_a_missing_credential_starts_nothing(stage: Stage) -> None:
+    stage.policy.write_text("version: 7")
+    with pytest.raises(PolicyError):
+        asyncio.run(_made(stage.options()))
+    stage.policy.write_text(POLICY.replace("api: openai", "api: openai, credential: {bearer: {env: NOT_SET_ANYWHERE}}"))
+    with pytest.raises(SecretsError, match="NOT_SET_ANYWHERE"):
+        asyncio.run(_made(stage.options()))
