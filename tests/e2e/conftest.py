@@ -1,0 +1,82 @@
+"""What the tests through a real Envoy share: gateways that are started once, and what is checked after each test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from extproc.gateway.bootstrap import Profile
+from extproc.server.transport import TRANSPORTS
+from tests.e2e.gateway import PROFILES, VERSIONS, Gateway, Patch, Site, Version, gateway, site
+from tests.e2e.policies import DIRECT
+
+
+class Pool:
+    """Sites by policy, and gateways before them: each is started when it is first asked for, and kept."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._sites: dict[tuple[str, str], Site] = {}
+        self._gateways: dict[tuple[str, str, Profile, Patch], Gateway] = {}
+
+    def site(self, policy: str, transport: str) -> Site:
+        """The site under a policy."""
+        if (policy, transport) not in self._sites:
+            self._sites[policy, transport] = self._stack.enter_context(site(policy, transport))
+        return self._sites[policy, transport]
+
+    def gateway(self, policy: str, transport: str, profile: Profile, patch: Patch = id) -> Gateway:
+        """The gateway before the site under a policy, with a bootstrap that `patch` (a module's function) altered."""
+        key = (policy, transport, profile, patch)
+        if key not in self._gateways:
+            self._gateways[key] = self._stack.enter_context(gateway(self.site(policy, transport), profile, patch))
+        return self._gateways[key]
+
+
+# Not parametrised fixtures of session scope: pytest would stop and start the gateways with each change of a parameter.
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    with ExitStack() as stack:
+        yield Pool(stack)
+
+
+@pytest.fixture(params=sorted(TRANSPORTS))
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=PROFILES)
+def profile(request: pytest.FixtureRequest) -> Profile:
+    chosen: Profile = request.param
+    return chosen
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> Version:
+    chosen: Version = request.param
+    return chosen
+
+
+Shared = Callable[..., Gateway]
+
+
+@pytest.fixture
+def shared(pool: Pool, transport: str) -> Iterator[Shared]:
+    """Gateways that outlive the test; what must hold after every test is checked on each that it used."""
+    used: list[Gateway] = []
+
+    def of(policy: str, profile: Profile, patch: Patch = id) -> Gateway:
+        chosen = pool.gateway(policy, transport, profile, patch)
+        chosen.site.begin()
+        used.append(chosen)
+        return chosen
+
+    yield of
+    for one in used:
+        one.check()
+
+
+@pytest.fixture
+def direct(shared: Shared, profile: Profile) -> Gateway:
+    """A gateway whose processor sees no response."""
+    return shared(DIRECT, profile)
