@@ -30,7 +30,6 @@ class Rig:
     processor: Scripted
     north: Upstream
     south: Upstream
-    folder: Path
 
     @property
     def port(self) -> int:
@@ -110,4 +109,4 @@ def a_rig(
         )
         change(made)
         envoy = stack.enter_context(real_envoy(made, log_level="warning"))
-        yield Rig(envoy, processor, north, south, folder)
+        yield Rig(envoy, processor, north, south)

@@ -151,13 +151,13 @@ def test_an_endpoint_is_a_socket_file_or_a_host_and_port(endpoint: str, address:
     assert endpoint_address(endpoint) == address
 
 
-@pytest.mark.parametrize(
-    "endpoint",
-    ["", "unix:", "unix:extproc.sock", "9000", ":9000", "host:", "host:0", "host:65536", "host:9x", "::1:9000",
-     "[127.0.0.1]:9000", "http://host:9000", "ho st:1"],
-)  # fmt: skip
+NO_ENDPOINTS = ["", "unix:", "unix:extproc.sock", "unix:/" + "x" * 200, "9000", ":9000", "host:", "host:0", "host:9x"]
+NO_ENDPOINTS += ["host:65536", "::1:9000", "[127.0.0.1]:9000", "http://host:9000", "ho st:1"]
+
+
+@pytest.mark.parametrize("endpoint", NO_ENDPOINTS)
 def test_what_is_no_endpoint_is_refused(endpoint: str) -> None:
-    with pytest.raises(ValueError, match="unix:/path or host:port"):
+    with pytest.raises(ValueError, match=r"address|path|host"):
         endpoint_address(endpoint)
 
 

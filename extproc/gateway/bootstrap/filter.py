@@ -46,7 +46,8 @@ def ext_proc(setting: Setting) -> Json:
     else:
         config["allow_content_length_header"] = True
     if setting.reads_response:
-        config["response_attributes"] = ["response.code_details", "xds.cluster_name"]
+        # Tells answers of backends from Envoy's own, which pass here as well.
+        config["response_attributes"] = ["response.code_details"]
     return {"name": FILTER, "typed_config": config}
 
 
@@ -90,10 +91,12 @@ def _response_modes(setting: Setting) -> Json:
 
 
 def _rules(setting: Setting) -> Json:
-    names = "|".join(re.escape(name) for name in sorted(writable(setting)))
+    named = sorted(name for name in writable(setting) if not name.startswith("x-extproc-"))
+    names = "|".join(re.escape(name).replace(r"\-", "-") for name in named)
     return {
         "disallow_all": True,
         "allow_expression": {"regex": f"(?:{names}|x-extproc-.*)"},
+        # Left out silently, a field that was to be removed, such as the client's credential, would go on.
         "disallow_is_error": True,
     }
 

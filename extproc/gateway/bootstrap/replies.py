@@ -81,14 +81,14 @@ def _both(*filters: Json) -> Json:
 
 def _status(reply: Reply) -> Json:
     # The runtime key is mandatory in this message; nobody sets it.
-    value = {"default_value": reply.status, "runtime_key": "extproc.local_reply.status"}
+    value = {"default_value": reply.status, "runtime_key": "extproc.status"}
     return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
 
 
 def _anthropic_paths(setting: Setting) -> Json:
     """Where Anthropic's dialect is spoken: the client's path, and what the processor makes of it for a backend."""
     prefixes = {"/v1"} | {b.address.prefix for b in setting.policy.backends if b.api == "anthropic"}
-    paths = "|".join(re.escape(prefix) for prefix in sorted(prefixes))
+    paths = "|".join(re.escape(prefix).replace(r"\-", "-") for prefix in sorted(prefixes))
     return {"safe_regex": {"regex": f"(?:{paths})/messages(?:[/?].*)?"}}
 
 
