@@ -10,7 +10,7 @@ import json
 import statistics
 import time
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 import uvloop
 
@@ -30,19 +30,21 @@ BODY: Final = json.dumps(
 """A chat request of about 300 bytes."""
 
 
-def request(body: bytes, host: str, extra: str = "") -> bytes:
-    """The bytes of a POST; `extra` holds further header lines."""
+def request(body: bytes, host: str) -> bytes:
+    """The bytes of a POST."""
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\nauthorization: Bearer client\r\nuser-agent: bench\r\naccept: */*\r\n"
+        f"content-length: {len(body)}\r\nauthorization: Bearer client\r\nuser-agent: bench\r\naccept: */*\r\n\r\n"
     )
-    return f"{head}{extra}\r\n".encode() + body
+    return head.encode() + body
 
 
 class Connection(asyncio.Protocol):
     """One client: sends, reads an answer with a content-length, notes how long it took, and sends again."""
 
-    def __init__(self, payload: bytes, until: float, pause: float, times: list[float], done: asyncio.Event) -> None:
+    def __init__(
+        self, payload: bytes, until: float, pause: float, times: list[float], done: asyncio.Future[None]
+    ) -> None:
         self._payload, self._until, self._pause = payload, until, pause
         self._times, self._done = times, done
         self._buffer = b""
@@ -51,8 +53,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Sends the first request."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are of no class of asyncio's
         self._send()
 
     def _send(self) -> None:
@@ -71,11 +72,9 @@ class Connection(asyncio.Protocol):
             return
         head = self._buffer[:end].lower()
         if not head.startswith(b"http/1.1 200"):
-            raise RuntimeError(f"the gateway answered {self._buffer[:200]!r}")
-        at = head.index(b"content-length:") + 15
-        line = head.find(b"\r\n", at)
-        length = int(head[at : line if line > 0 else end])
-        if len(self._buffer) < end + 4 + length:
+            self._end(RuntimeError(f"the gateway answered {self._buffer[:200]!r}"))
+            return
+        if not _is_whole(self._buffer, head, end + 4):
             return
         self._buffer = b""
         self._times.append(time.perf_counter() - self._sent)
@@ -86,22 +85,37 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells that this client is done."""
-        del exc
-        self._done.set()
+        self._end(exc)
+
+    def _end(self, error: Exception | None) -> None:
+        if self._done.done():
+            return
+        if error is None and time.perf_counter() >= self._until:
+            self._done.set_result(None)
+        else:
+            self._done.set_exception(error or RuntimeError("the gateway closed the connection"))
+
+
+def _is_whole(answer: bytes, head: bytes, body_at: int) -> bool:
+    at = head.find(b"content-length:")
+    if at < 0:  # chunked; what the benches answer holds no such line itself
+        return answer.endswith(b"0\r\n\r\n")
+    line = head.find(b"\r\n", at)
+    return len(answer) >= body_at + int(head[at + 15 : line if line > 0 else body_at])
 
 
 async def unary(port: int, connections: int, seconds: float, pause: float) -> dict[str, float]:
     """Requests over kept connections: how many, and how long they took (ms)."""
     loop = asyncio.get_running_loop()
-    payload, times, ends = request(BODY, f"127.0.0.1:{port}"), list[float](), list[asyncio.Event]()
+    payload, times, ends = request(BODY, f"127.0.0.1:{port}"), list[float](), list[asyncio.Future[None]]()
     start = time.perf_counter()
     for _ in range(connections):
-        end = asyncio.Event()
+        end = loop.create_future()
         ends.append(end)
         await loop.create_connection(
             partial(Connection, payload, start + seconds, pause, times, end), "127.0.0.1", port
         )
-    await asyncio.wait_for(asyncio.gather(*(end.wait() for end in ends)), seconds + 30)
+    await asyncio.wait_for(asyncio.gather(*ends), seconds + 30)
     took = time.perf_counter() - start
     times.sort()
     return {
@@ -115,9 +129,7 @@ async def unary(port: int, connections: int, seconds: float, pause: float) -> di
 async def events(port: int, connections: int, model: str) -> dict[str, float]:
     """Event streams side by side, one each connection: bytes and events that came, and the first one's delay (ms)."""
     body = json.dumps({"model": model, "stream": True, "messages": [{"role": "user", "content": "count"}]}).encode()
-    answers = await asyncio.gather(
-        *(_stream(port, request(body, f"127.0.0.1:{port}", "x-bench: stream\r\n")) for _ in range(connections))
-    )
+    answers = await asyncio.gather(*(_stream(port, request(body, f"127.0.0.1:{port}")) for _ in range(connections)))
     return {
         "events": sum(count for count, _ in answers),
         "first_ms": statistics.median(first for _, first in answers) * 1000,

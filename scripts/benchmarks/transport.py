@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -114,7 +115,8 @@ def _build_go(folder: Path) -> Path | None:
 def _one(subject: Subject, folder: Path, upstream: int, seconds: float, base: dict[str, float]) -> dict[str, float]:
     """One subject in one round; `base` holds the latencies of Envoy alone in the same round."""
     figures: dict[str, float] = {}
-    with _gateway(subject, folder, upstream) as (envoy, processor, port):
+    with _gateway(subject, folder, upstream) as (envoy, processor):
+        port = envoy.port("extproc")
         pids = cpu.with_children(processor) if processor else []
         _load("unary", port, "--seconds", "0.5")
         before = cpu.seconds(pids), cpu.seconds([envoy.pid])
@@ -130,17 +132,15 @@ def _one(subject: Subject, folder: Path, upstream: int, seconds: float, base: di
         _added(figures, base, "added_ms_p50", half["p50_ms"])
         _added(figures, base, "added_ms_p99", half["p99_ms"])
         if not (processor and not subject.four):
-            figures |= _events(subject, envoy, pids, port, base)
+            figures |= _events(subject, envoy, pids, base)
     return figures
 
 
-def _events(
-    subject: Subject, envoy: EnvoyProcess, pids: list[int], port: int, base: dict[str, float]
-) -> dict[str, float]:
+def _events(subject: Subject, envoy: EnvoyProcess, pids: list[int], base: dict[str, float]) -> dict[str, float]:
     figures: dict[str, float] = {}
     before = cpu.seconds(pids), cpu.seconds([envoy.pid])
     model = f"stream@events-{EVENTS}+gap-{GAP_MS}ms"
-    load = _load("events", port, "--connections", str(STREAMS), "--model", model)
+    load = _load("events", envoy.port("streams"), "--connections", str(STREAMS), "--model", model)
     figures["envoy_cpu_us_per_event"] = (cpu.seconds([envoy.pid]) - before[1]) / load["events"] * 1e6
     if subject.processor:
         figures["cpu_us_per_event"] = (cpu.seconds(pids) - before[0]) / load["events"] * 1e6
@@ -174,17 +174,16 @@ def _provider() -> Iterator[int]:
 
 
 @contextmanager
-def _gateway(subject: Subject, folder: Path, upstream: int) -> Iterator[tuple[EnvoyProcess, int | None, int]]:
-    """Envoy with the subject beside it: the two processes and the port for clients."""
+def _gateway(subject: Subject, folder: Path, upstream: int) -> Iterator[tuple[EnvoyProcess, int | None]]:
+    """Envoy with the subject beside it."""
     fixed = free_port()
     policy = loads(_policy(fixed, upstream), "bench.yaml")
     with ExitStack() as stack:
         processor = stack.enter_context(_processor(subject, policy, folder, fixed, upstream))
         config = _bootstrap(subject, policy, folder / "extproc.sock", fixed)
         envoy = stack.enter_context(EnvoyProcess(config, concurrency=1))
-        port = envoy.port("extproc")
-        _wait_for_gateway(port)
-        yield envoy, processor, port
+        _wait_for_gateway(envoy.port("extproc"))
+        yield envoy, processor
 
 
 def _policy(fixed: int, upstream: int) -> str:
@@ -209,39 +208,34 @@ def _bootstrap(subject: Subject, policy: Policy, socket: Path, fixed: int) -> di
         listen=SocketAddress("127.0.0.1", 0),
         profile="full-duplex" if subject.profile == "full-duplex" else "buffered",
     )
-    main = config["static_resources"]["listeners"][0]
-    manager = main["filter_chains"][0]["filters"][0]["typed_config"]
-    if subject.processor is None:
-        manager["http_filters"] = manager["http_filters"][1:]
-        _route_by_model(manager)
-    elif subject.four:
-        _ask_for_everything(manager["http_filters"][0]["typed_config"], subject.profile)
-    config["static_resources"]["listeners"].append(_fixed_answer(fixed))
+    listeners = config["static_resources"]["listeners"]
+    listeners.append({**deepcopy(listeners[0]), "name": "streams"})
+    for listener, body, cluster in zip(listeners, ("BUFFERED", "STREAMED"), ("fixed", "streaming"), strict=True):
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        if subject.processor is None:
+            manager["http_filters"] = manager["http_filters"][1:]
+        if subject.processor is None or body == "STREAMED":
+            # Without a processor nobody says where to; and the Go one says the same of every request.
+            _send_all_to(manager, cluster)
+        if subject.processor and subject.four:
+            _ask_for_everything(manager["http_filters"][0]["typed_config"], subject.profile, body)
+    listeners.append(_fixed_answer(fixed))
     return config
 
 
-def _ask_for_everything(filter_: dict[str, Any], profile: str) -> None:
-    duplex = "FULL_DUPLEX_STREAMED"
-    body = duplex if profile == "full-duplex" else "STREAMED"
+def _ask_for_everything(filter_: dict[str, Any], profile: str, body: str) -> None:
     modes = filter_["processing_mode"]
     modes |= {"response_header_mode": "SEND", "response_body_mode": body}
     if profile == "full-duplex":
+        modes["response_body_mode"] = "FULL_DUPLEX_STREAMED"
         modes["response_trailer_mode"] = "SEND"
     # An override that asks for less must not be taken: the messages are what is measured.
     filter_["allow_mode_override"] = False
 
 
-def _route_by_model(manager: dict[str, Any]) -> None:
-    """Without a processor nobody reads the body: streams are told by a header of the load's."""
-    host = manager["route_config"]["virtual_hosts"][0]
-    times = {"timeout": "0s"}
-    host["routes"] = [
-        {
-            "match": {"prefix": "/", "headers": [{"name": "x-bench", "present_match": True}]},
-            "route": {"cluster": "streaming", **times},
-        },
-        {"match": {"prefix": "/"}, "route": {"cluster": "fixed", **times}},
-    ]
+def _send_all_to(manager: dict[str, Any], cluster: str) -> None:
+    route = {"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}
+    manager["route_config"]["virtual_hosts"][0]["routes"] = [route]
 
 
 def _fixed_answer(port: int) -> dict[str, Any]:
