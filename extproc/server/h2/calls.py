@@ -205,23 +205,15 @@ class Calls:
                 return
         if self._kept > self._limits.assembling:
             raise MessageFault(Status.RESOURCE_EXHAUSTED, "too many bytes of incomplete messages")
-        self._give_back(call)
+        if not call.held:
+            # Parts of a message, too: the rest could never come otherwise. What they add up to is bounded above.
+            self._connection.consumed(call.id, call.owed)
+            call.owed = 0
         if call.ended and not call.held and not call.half_closed:
             if call.messages:
                 raise MessageFault(Status.INTERNAL, "the call ends within a message")
             call.half_closed = True
             yield HalfClosed(call)
-
-    def _give_back(self, call: Call) -> None:
-        """Gives the peer its window back, but for what is kept because the call is held.
-
-        A part of a message is given back at once, as the rest could never come otherwise; `Limits.message` and
-        `Limits.assembling` bound those.
-        """
-        done = max(0, call.owed - len(call.messages)) if call.held else call.owed
-        if done:
-            call.owed -= done
-            self._connection.consumed(call.id, done)
 
     def _end(self, call: Call, code: Status, reason: str) -> None:
         self._forget(call)
