@@ -47,7 +47,8 @@ class EventTooLargeError(Exception):
 class Reader:
     """Reads a stream of events; the events and their bytes are the same for any cuts of the stream.
 
-    A chunk that is one whole event of 235 bytes costs about 3 parses of its JSON by a typed msgspec decoder. Work is
+    A chunk that is one whole event of 235 bytes costs about 5 parses of its JSON by a typed msgspec decoder, 2 when ten
+    such come in one chunk, 20 when it comes in halves or with CRLF. Work is
     linear in the bytes of the stream, also when they come one at a time. An event whose last byte is a CR waits for the
     next byte, as that may be the LF of the same line end.
     """
@@ -100,21 +101,22 @@ class Reader:
 
         That is one `data:` line, perhaps an `event:` line before it, and no CR.
         """
-        at, limit = 0, 0 if self._carriage or not self._started else self._limit
-        while limit:
+        at = 0
+        if self._carriage or not self._started:
+            return at
+        while True:
             data, name = at, b""
             if chunk.startswith(b"event: ", at):
                 data = chunk.find(b"\n", at) + 1
                 name = chunk[at + 7 : data - 1]
+            if data < at or not chunk.startswith(b"data: ", data):
+                return at
             line = chunk.find(b"\n", data)
             end = line + 2
-            if not (data >= at and chunk.startswith(b"data: ", data) and chunk.startswith(b"\n", line + 1)):
-                break
-            if line < 0 or end - at > limit:
-                break
+            if line < 0 or end - at > self._limit or not chunk.startswith(b"\n", line + 1):
+                return at
             events.append(Event(chunk[at:end], chunk[data + 6 : line], name))
             at = end
-        return at
 
     def _cut(self, buffer: bytes | bytearray, at: int, events: list[Event]) -> int:
         """Take the events from `at` on that end in the buffer; the offset behind the last one."""

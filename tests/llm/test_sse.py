@@ -134,6 +134,7 @@ def test_a_byte_order_mark_belongs_to_the_first_event_and_not_to_its_data() -> N
         Event(mark + b"data: x\n\n", b"x"),
         Event(mark + b"data: y\n\n", None),
     ]
+    assert read([b"data: x\n\n", mark + b"data: y\n\n"])[1:] == [Event(mark + b"data: y\n\n", None)]
     assert read([mark[:1], mark[1:], b"\n", b"data: x\n\n"]) == [Event(mark + b"\n", None), Event(b"data: x\n\n", b"x")]
 
 
@@ -194,3 +195,35 @@ def test_a_framed_event_is_read_back() -> None:
         Event(b'data: {"a":1}\n\n', b'{"a":1}'),
         Event(b"event: error\ndata: x\n\n", b"x", b"error"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("chunk", "complete"),
+    [
+        (b"data: y\n\nevent: z", 1),
+        (b"data: y\n\nevent: z\n", 1),
+        (b"data: y\n\nevent: z\ndata: ", 1),
+        (b"data: y\n\nevent: z\n\ndata: a\n\n", 3),
+        (b"event: z", 0),
+        (b"data: y", 0),
+        (b"data: y\n", 0),
+        (b"data: y\ndata: z\n\ndata: a\n\n", 2),
+        (b"event: z\ndata: y\n\ndata: y\n\n: note\n\ndata: a\n\n", 4),
+        (b"event: z\r\ndata: y\n\ndata: y\n\n", 2),
+    ],
+)
+def test_a_chunk_of_usual_events_is_read_like_any_other(chunk: bytes, complete: int) -> None:
+    first = b"data: first\n\n"
+    reader = Reader()
+    reader.feed(first)
+    events = reader.feed(chunk)
+    assert len(events) == complete
+    assert events + reader.close() == read([first + chunk])[1:]
+
+
+def test_a_usual_event_past_the_limit_is_refused_like_any_other() -> None:
+    reader = Reader(20)
+    reader.feed(b"data: first\n\n")
+    assert len(reader.feed(b"data: " + b"x" * 12 + b"\n\n")) == 1
+    with pytest.raises(EventTooLargeError):
+        reader.feed(b"data: " + b"x" * 13 + b"\n\n")
