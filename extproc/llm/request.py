@@ -25,7 +25,8 @@ class Request(Struct, frozen=True, gc=False):
 def read(body: bytes, missing: str) -> Request:
     """Read a request; `missing` is what to say when it names no model.
 
-    Cost: about 8 parses by `msgspec.json.Decoder(dict[str, Raw])` for a 300-byte chat body; for larger ones see `members`.
+    Cost: about 8 parses by `msgspec.json.Decoder(dict[str, Raw])` for a 300-byte chat body; for larger
+    ones see `members`.
 
     Raises:
         ClientError: 400; its message quotes nothing of the body.
