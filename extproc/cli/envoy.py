@@ -127,6 +127,6 @@ def _warnings(args: argparse.Namespace) -> list[str]:
     if args.profile == "buffered":
         return ["Envoy holds each request's body until it is decided: memory is limits.request_body an open request."]
     return [
-        "The processor holds each request's body until it is decided. Put no retry_policy on these routes: after request",
-        "trailers, Envoy would send a streamed body twice.",
+        "The processor holds each request's body until it is decided. Put no retry_policy on these routes: after",
+        "request trailers, Envoy would send a streamed body twice.",
     ]

@@ -111,6 +111,17 @@ def test_a_processor_that_never_answers_is_given_up_in_full_duplex_too(tmp_path:
         assert rig.north.seen == []
 
 
+def test_a_processor_that_never_answers_is_504_in_the_buffered_profile(tmp_path: Path) -> None:
+    def shorter(made: Json) -> None:
+        manager = made["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+        manager["http_filters"][0]["typed_config"]["message_timeout"] = "0.3s"
+
+    with a_rig(tmp_path, change=shorter) as rig:
+        answer = rig.asks("POST", CHAT, hanging, content=b"{}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timeout")
+        assert rig.north.seen == []
+
+
 @pytest.mark.parametrize(
     ("name", "known", "status"),
     [("localhost", True, 200), ("127.0.0.1", True, 200), ("other.example.com", True, 503), ("localhost", False, 503)],
