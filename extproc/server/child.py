@@ -84,6 +84,7 @@ class Child:
         self._tickets = 0
         self._asked: dict[int, asyncio.Future[None]] = {}
         self._preparing: asyncio.Future[str | None] | None = None
+        self._offered: Config | None = None
 
     @property
     def endpoint(self) -> str:
@@ -126,7 +127,7 @@ class Child:
         if self._channel is None or self.state is not State.READY:
             return None
         self._preparing = asyncio.get_running_loop().create_future()
-        self._channel.send(Prepare(config.sealed, config.tls))
+        self._offer(config)
         try:
             return await asyncio.wait_for(self._preparing, within)
         except TimeoutError:
@@ -134,8 +135,10 @@ class Child:
         finally:
             self._preparing = None
 
-    def commit(self) -> None:
-        """Puts what was prepared in force."""
+    def commit(self, config: Config) -> None:
+        """Puts `config` in force: what was prepared, or what the worker is told now because it was starting then."""
+        if self._offered is not config:
+            self._offer(config)
         self._send(Commit())
 
     def drain(self) -> None:
@@ -157,6 +160,10 @@ class Child:
         """Ends by force a worker that answers no more; it is started again."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
+
+    def _offer(self, config: Config) -> None:
+        self._offered = config
+        self._send(Prepare(config.sealed, config.tls))
 
     def _send(self, order: Order) -> None:
         if self._channel is not None:
@@ -186,7 +193,7 @@ class Child:
             self._bury()
 
     async def _listen(self, channel: Channel[Report, Order]) -> None:
-        config = self._config()
+        config = self._offered = self._config()
         binding = structs.replace(self._order.binding, tls=config.tls)
         channel.send(structs.replace(self._order, sealed=config.sealed, binding=binding))
         while (report := await channel.receive()) is not None:
@@ -194,8 +201,10 @@ class Child:
                 case Ready(endpoint=endpoint):
                     # Kept for the next life: Envoy knows this address, a port chosen anew it would not.
                     self._order = structs.replace(self._order, binding=structs.replace(binding, listen=endpoint))
-                    self._catch_up(config, channel)
+                    self._log.event("worker_ready", {"worker": self.index, "pid": self.pid, "endpoint": str(endpoint)})
                     self._become(State.READY)
+                    if self._ending.is_set():
+                        channel.send(Drain())  # the order may have come before there was anybody to hear it
                 case Refused(problem=problem):
                     self.problem = problem
                 case Told():
@@ -208,15 +217,6 @@ class Child:
                     self._log.event("drain", {"worker": self.index})
                 case _:
                     assert_never(report)
-
-    def _catch_up(self, started_with: Config, channel: Channel[Report, Order]) -> None:
-        """What came while the worker was starting."""
-        config = self._config()
-        if config is not started_with:
-            channel.send(Prepare(config.sealed, config.tls))
-            channel.send(Commit())
-        if self._ending.is_set():
-            channel.send(Drain())
 
     def _heard(self, told: Told) -> None:
         self.open, self.backends = told.open, told.backends

@@ -137,7 +137,7 @@ class Supervisor:
             self._note_growth(loaded)
             self._loaded, self._config = loaded, config
             for child in self._children:
-                child.commit()
+                child.commit(config)
             self._log.reopen()
             return self._reloaded([])
 

@@ -257,15 +257,20 @@ def test_status_tells_how_all_stands(stage: Stage) -> None:
     play(stage, scene)
 
 
-def test_workers_end_when_nobody_watches_them_any_more(stage: Stage) -> None:
+def test_a_worker_without_its_supervisor_ends_and_the_next_has_what_was_reloaded_meanwhile(stage: Stage) -> None:
     async def scene(supervisor: Supervisor) -> None:
         orphan = _pid(supervisor)
         child = supervisor._children[0]
         assert child._channel is not None
         child._channel.close()
+        await until(lambda: child.state is State.STARTING, START_SECONDS)
+        stage.policy.write_text(POLICY.replace("name: chat", "name: fresh"))
+        assert await supervisor.reload()
         await _again(supervisor, orphan)
+        assert "fresh" in await models_at(stage.listen)
 
     play(stage, scene)
+    assert len(stage.events("worker_ready")) == 2
 
 
 def test_where_nobody_can_listen_nothing_starts(stage: Stage) -> None:
