@@ -14,6 +14,7 @@ from typing import Final
 
 from extproc.cli import demonstration
 from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, load_policy_or_exit
+from extproc.gateway.authorities import system_ca
 from extproc.gateway.bootstrap import SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyError, EnvoyProcess
 from extproc.gateway.program import Program, ProgramError
@@ -120,6 +121,7 @@ def _envoy(args: argparse.Namespace, policy: Policy, endpoints: list[str]) -> En
         endpoints=endpoints,
         listen=SocketAddress(args.host, args.port),
         profile=args.profile,
+        system_ca=system_ca(),
     )
     return EnvoyProcess(config, concurrency=args.envoy_concurrency, log_level="warning")
 

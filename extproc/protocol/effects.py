@@ -37,7 +37,8 @@ class Proceed(Struct, frozen=True):
     """The answer to one message: go on, with these changes.
 
     `body` replaces what the message carried (b"" clears it; None leaves it). With `replace` in a headers answer it is
-    the whole new body and ends the side's processing (Envoy's CONTINUE_AND_REPLACE).
+    the whole new body and ends the side's processing (Envoy's CONTINUE_AND_REPLACE). `lasting` says that this very
+    object is given again and again, so that the wire edge may keep its bytes; it changes nothing else.
     """
 
     side: Side
@@ -48,6 +49,7 @@ class Proceed(Struct, frozen=True):
     clear_route: bool = False
     modes: ModeOverride | None = None
     metadata: Metadata | None = None
+    lasting: bool = False
 
     def __repr__(self) -> str:
         size = None if self.body is None else len(self.body)

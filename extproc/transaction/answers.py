@@ -14,7 +14,7 @@ Effects = tuple[Effect, ...]
 
 NOTHING: Final[Effects] = ()
 PASS: Final[dict[tuple[Side, Phase], Effects]] = {
-    (side, phase): (Proceed(side, phase),) for side in Side for phase in Phase
+    (side, phase): (Proceed(side, phase, lasting=True),) for side in Side for phase in Phase
 }
 """Go on, unchanged. The very same objects each time: the wire edge knows their bytes by identity."""
 

@@ -7,8 +7,9 @@ from msgspec import Struct
 from extproc import llm
 from extproc.llm import Dialect
 from extproc.policy import Policy
-from extproc.protocol.effects import Metadata
+from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
+from extproc.protocol.messages import Side
 from extproc.routing.selection import Choice
 from extproc.routing.table import Table, compile_table
 
@@ -39,11 +40,14 @@ class Claim(Struct, frozen=True):
 
 
 class Steering(Struct, frozen=True):
-    """The part of a routed request's answer that depends on the choice alone: built once, used for each request."""
+    """What the choice of a destination says about every request for it on one path: built once, used for each.
 
-    set: tuple[Field, ...]
-    removes: tuple[str, ...]
+    `unchanged` is the whole answer to a buffered body that stays as it came; `response` are the contract's headers.
+    """
+
+    headers: HeaderMutation
     metadata: Metadata
+    unchanged: Proceed
     response: tuple[Field, ...]
 
 
@@ -58,9 +62,10 @@ class Plan:
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
         self.needs = Needs(response_headers=table.chooses)
+        self._prefixes = ("/v1", "", *sorted({b.address.prefix for b in policy.backends} - {"/v1", ""}))
         self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
         self._claims: dict[bytes, Claim] = {}
-        self._steerings: dict[tuple[str, str, bool], Steering] = {}
+        self._steerings: dict[tuple[str, str, bool, bytes], Steering] = {}
 
     @classmethod
     def compile(cls, policy: Policy, secrets: Mapping[str, bytes]) -> "Plan":
@@ -73,39 +78,63 @@ class Plan:
         if found is None:
             if len(self._claims) >= CLAIMS_CACHED:
                 self._claims.clear()
-            found = self._claims[raw_path] = _claim(raw_path)
+            found = self._claims[raw_path] = self._claim(raw_path)
         return found
+
+    def _claim(self, raw_path: bytes) -> Claim:
+        path = llm.normalise(raw_path)
+        if path == "/v1/models":
+            return Claim(path, models="")
+        if path.startswith("/v1/models/"):
+            return Claim(path, models=path.removeprefix("/v1/models/"))
+        # The same APIs under the path of a backend, or under none (llama.cpp and others serve both): a request that the
+        # default backend would understand must not pass unread because of how it is spelt.
+        below = (path[len(p) :] for p in self._prefixes if path.startswith(f"{p}/"))
+        return Claim(path, next(filter(None, (llm.claim(f"/v1{tail}") for tail in below)), None))
 
     def control_headers(self, fields: HeaderMap) -> tuple[str, ...]:
         """The names among `fields` that only we may set."""
-        return tuple(n for n in fields.names() if n.startswith(CONTROL_PREFIX) or n in self._control)
+        names = fields.names()
+        # Almost always there are none, and two looks in C say so.
+        if CONTROL_PREFIX not in "\n".join(names) and self._control.isdisjoint(names):
+            return ()
+        return tuple(n for n in names if n.startswith(CONTROL_PREFIX) or n in self._control)
 
-    def steer(self, choice: Choice, model: str) -> Steering:
+    def steer(self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes) -> Steering:
         """What the choice of a destination and of a `model` there sets. `model` is fit for a header's value."""
-        key = (choice.candidate.destination.name, model, choice.rerouted)
+        key = (choice.candidate.destination.name, model, choice.rerouted, raw_path)
         found = self._steerings.get(key)
         if found is None:
-            found = self._steering(choice, model)
-            # Names that the policy does not hold (unknown_models: pass) are the client's to invent: not kept.
-            if choice.why != "default":
-                self._steerings[key] = found
+            # Paths, and names that the policy does not hold, are the client's to invent: bounded like the claims.
+            if len(self._steerings) >= CLAIMS_CACHED:
+                self._steerings.clear()
+            found = self._steerings[key] = self._steering(choice, model, dialect, raw_path)
         return found
 
-    def _steering(self, choice: Choice, model: str) -> Steering:
+    def _steering(self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes) -> Steering:
         destination = choice.candidate.destination
         decision = "rerouted" if choice.rerouted else "allowed"
         name, wire_model = destination.name.encode(), model.encode()
-        ours = {"version": CONTRACT_VERSION.decode(), "decision": decision, "model": model, "backend": destination.name}
-        gateway = {"model_name_override": model, "ai_service_backend_name": destination.name}
-        return Steering(
+        path = llm.target_path(dialect.path.encode() + _query(raw_path), destination.prefix)
+        headers = HeaderMutation(
             set=(
                 (self.steering.cluster_header, name),
                 (self.steering.model_header, wire_model),
                 (":authority", destination.authority),
                 *destination.credential,
+                *(((":path", path),) if path != raw_path else ()),
             ),
-            removes=destination.removes,
-            metadata={"extproc": ours, "io.envoy.ai_gateway": gateway},
+            remove=destination.removes,
+        )
+        ours = {"version": CONTRACT_VERSION.decode(), "decision": decision, "model": model, "backend": destination.name}
+        metadata = {
+            "extproc": ours,
+            "io.envoy.ai_gateway": {"model_name_override": model, "ai_service_backend_name": destination.name},
+        }
+        return Steering(
+            headers=headers,
+            metadata=metadata,
+            unchanged=Proceed(Side.REQUEST, Phase.BODY, headers, clear_route=True, metadata=metadata, lasting=True),
             response=(
                 *contract(decision),
                 ("x-extproc-model", wire_model),
@@ -119,10 +148,6 @@ def contract(decision: str) -> tuple[Field, ...]:
     return (("x-extproc-version", CONTRACT_VERSION), ("x-extproc-decision", decision.encode()))
 
 
-def _claim(raw_path: bytes) -> Claim:
-    path = llm.normalise(raw_path)
-    if path == "/v1/models":
-        return Claim(path, models="")
-    if path.startswith("/v1/models/"):
-        return Claim(path, models=path.removeprefix("/v1/models/"))
-    return Claim(path, dialect=llm.claim(path))
+def _query(raw_path: bytes) -> bytes:
+    at = raw_path.find(b"?")
+    return b"" if at < 0 else raw_path[at:]

@@ -212,21 +212,28 @@ class RequestSide:
         held, self._held = self._held, []
         body = held[0] if len(held) == 1 else b"".join(held)
         routed = self._route(body, now)
-        clear, metadata = routed.metadata is not None, routed.metadata
+        steering, strips = routed.steering, self._facts.strips
+        clear, metadata = steering is not None, steering.metadata if steering else None
         if self.mode in _AT_ONCE:
-            return (Proceed(Side.REQUEST, Phase.BODY, routed.headers, routed.body, False, clear, None, metadata),)
-        first = Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, clear_route=clear, metadata=metadata)
+            if steering is not None and routed.body is None and not strips:
+                return (steering.unchanged,)
+            headers = routed.headers if routed.body is None else _with_length(routed.headers, routed.body)
+            return (Proceed(Side.REQUEST, Phase.BODY, headers, routed.body, False, clear, None, metadata),)
+        onward = body if routed.body is None else routed.body
+        # Envoy drops the length of a body that it streams, and takes ours where it is allowed: the whole body is here.
+        headers = routed.headers if "content-length" in strips else _with_length(routed.headers, onward)
+        first = Proceed(Side.REQUEST, Phase.HEADERS, headers, clear_route=clear, metadata=metadata)
         if self.mode is BodyMode.STREAMED:
             return (first, *_one_for_each(len(held), routed.body))
-        return (first, *_pieces(body if routed.body is None else routed.body))
+        return (first, *_pieces(onward))
 
     def _decide_at_trailers(self, now: float) -> Effects:
         held, self._held = self._held, []
         body = b"".join(held)
         routed = self._route(body, now)
-        clear, metadata = routed.metadata is not None, routed.metadata
-        first = Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, clear_route=clear, metadata=metadata)
+        clear, metadata = routed.steering is not None, routed.steering.metadata if routed.steering else None
         if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
+            first = Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, clear_route=clear, metadata=metadata)
             return (first, *_one_for_each(len(held), routed.body), *PASS_REQUEST_TRAILERS)
         # All of the body in the headers answer, so that a retry cannot send it twice. The trailers end here: no API
         # that we claim has a use for them.
@@ -243,6 +250,10 @@ def too_large(plan: Plan) -> ClientError:
 def _exceeds(length: bytes, limit: int) -> bool:
     # By its digits first: a hostile number is not worth converting.
     return not length.isdigit() or len(length) > 15 or int(length) > limit
+
+
+def _with_length(headers: HeaderMutation, body: bytes) -> HeaderMutation:
+    return HeaderMutation((*headers.set, ("content-length", b"%d" % len(body))), headers.remove)
 
 
 def _one_for_each(messages: int, changed: bytes | None) -> Effects:

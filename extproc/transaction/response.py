@@ -107,9 +107,11 @@ class ResponseSide:
         ours = steering.response
         if self._facts.request_id:
             ours = (*ours, ("x-extproc-request-id", self._facts.request_id))
-        names = {name for name, _ in ours}
-        # What an upstream says in our name is not passed on.
-        spoofed = tuple(n for n in self._plan.control_headers(message.fields) if n not in names)
+        spoofed = self._plan.control_headers(message.fields)
+        if spoofed:
+            # What an upstream says in our name is not passed on.
+            names = {name for name, _ in ours}
+            spoofed = tuple(name for name in spoofed if name not in names)
         return HeaderMutation(ours, spoofed)
 
     def _without_body(self) -> ModeOverride | None:

@@ -61,23 +61,12 @@ class Transaction:
             raise
 
     def _proceed(self, message: Message, now: float) -> Effects:
+        if isinstance(message, Headers | Body | Trailers):
+            if message.config is not None:
+                self._request.configure(message.config)
+                self._response.configure(message.config)
+            return self._on_response(message, now) if message.side is Side.RESPONSE else self._on_request(message, now)
         match message:
-            case Body(side=Side.RESPONSE):
-                self._configure(message)
-                return self._response.body(message)
-            case Body():
-                return self._settled(self._request.body(message, now))
-            case Headers(side=Side.REQUEST):
-                self._configure(message)
-                return self._settled(self._request.headers(message))
-            case Headers():
-                self._configure(message)
-                return self._response.headers(message, now)
-            case Trailers(side=Side.REQUEST):
-                return self._settled(self._request.trailers(now))
-            case Trailers():
-                self._configure(message)
-                return self._response.trailers()
             case Deadline():
                 return (self._expire(now),)
             case Unknown():
@@ -85,18 +74,29 @@ class Transaction:
             case Inspected() | Failed() | Gone():
                 raise ProtocolViolation("an answer to work that was never asked for")
 
-    def _configure(self, message: Headers | Body | Trailers) -> None:
-        if message.config is not None:
-            self._request.configure(message.config)
-            self._response.configure(message.config)
-
-    def _settled(self, effects: Effects) -> Effects:
-        """Once a request needs no more reading, only the exchange as a whole is under a deadline."""
+    def _on_request(self, message: Headers | Body | Trailers, now: float) -> Effects:
+        match message:
+            case Headers():
+                effects = self._request.headers(message)
+            case Body():
+                effects = self._request.body(message, now)
+            case Trailers():
+                effects = self._request.trailers(now)
+        # Once a request needs no more reading, only the exchange as a whole is under a deadline.
         if self._request.intent is not Intent.READING:
             self.deadline = self._facts.started + self._plan.limits.exchange_timeout
         elif not self._request.may_answer:
             self.deadline = self._facts.started + self._plan.limits.request_timeout + GRACE
         return effects
+
+    def _on_response(self, message: Headers | Body | Trailers, now: float) -> Effects:
+        match message:
+            case Body():
+                return self._response.body(message)
+            case Headers():
+                return self._response.headers(message, now)
+            case Trailers():
+                return self._response.trailers()
 
     def _reject(self, error: ClientError) -> Effect:
         self._over = True

@@ -20,7 +20,7 @@ from extproc.protocol.effects import (
 )
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
-from extproc.wire.fields import Memo, Parts, delimited, enclose, flag, key, length, text, varint
+from extproc.wire.fields import Kept, Memo, Parts, delimited, enclose, flag, key, length, text, varint
 from extproc.wire.headers import header_map, header_mutation
 from extproc.wire.metadata import struct
 from extproc.wire.pb.modes_pb2 import ProcessingMode
@@ -90,9 +90,12 @@ _MODES: Final = (
 
 def encode(effect: Effect) -> bytes:
     """The ProcessingResponse that carries out `effect`; TypeError for an effect that is not Envoy's to carry out."""
+    kept = _kept.get(effect)
+    if kept is not None:
+        return kept
     match effect:
         case Proceed():
-            return _proceed(effect)
+            return _kept.put(effect, _proceed(effect)) if effect.lasting else _proceed(effect)
         case Chunk():
             return _chunk(effect)
         case Reject():
@@ -159,7 +162,10 @@ def _trailer_mutation(answer: Proceed) -> Parts:
 
 
 def _metadata(metadata: Metadata | None) -> bytes:
-    return b"" if metadata is None else delimited(_METADATA, struct(metadata))
+    if metadata is None:
+        return b""
+    # A plan gives the same metadata with each request for the same destination.
+    return _metadata_kept.get(metadata) or _metadata_kept.put(metadata, delimited(_METADATA, struct(metadata)))
 
 
 def _override(modes: ModeOverride) -> bytes:
@@ -168,6 +174,8 @@ def _override(modes: ModeOverride) -> bytes:
 
 
 _overrides: Final = Memo(_override)
+_kept: Final = Kept[Effect]()
+_metadata_kept: Final = Kept[Metadata]()
 
 
 def _piece(data: bytes, end: bool) -> Parts:

@@ -7,7 +7,7 @@ anywhere else: they come from the descriptors, by name.
 
 from collections.abc import Callable
 from struct import Struct
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
@@ -103,4 +103,30 @@ class Memo(dict[K, bytes]):
             if len(self) >= self.MOST:
                 self.clear()
             self[value] = encoding
+        return encoding
+
+
+class Kept(Generic[K]):
+    """Encodings by identity, for objects that are given again and again: no hash of their content is computed.
+
+    An object is held as long as its encoding, so that its identity is nobody else's. Bounded as a `Memo` is by `MOST`.
+    """
+
+    MOST: Final = 1024
+
+    __slots__ = ("_encodings",)
+
+    def __init__(self) -> None:
+        self._encodings: dict[int, tuple[K, bytes]] = {}
+
+    def get(self, value: K) -> bytes | None:
+        """The encoding of this very object, if it is kept."""
+        found = self._encodings.get(id(value))
+        return None if found is None else found[1]
+
+    def put(self, value: K, encoding: bytes) -> bytes:
+        """Keeps and gives the encoding."""
+        if len(self._encodings) >= self.MOST:
+            self._encodings.clear()
+        self._encodings[id(value)] = (value, encoding)
         return encoding

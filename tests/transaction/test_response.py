@@ -21,7 +21,7 @@ from extproc.transaction import Shared
 from tests.transaction.plans import plan
 
 CHAT = "/v1/chat/completions"
-PASSED = Proceed(Side.RESPONSE, Phase.HEADERS)
+PASSED = Proceed(Side.RESPONSE, Phase.HEADERS, lasting=True)
 
 
 def ask(envoy: Playbook, model: str) -> Proceed | Reject:
@@ -68,7 +68,9 @@ def test_a_body_that_nobody_reads_is_not_asked_for(mode: BodyMode) -> None:
         answer = envoy.sends(response_headers(200)).gets_one(Proceed)
         assert answer.modes == ModeOverride(BodyMode.BUFFERED, BodyMode.NONE)
         # An Envoy that allows no override sends it all the same.
-        envoy.sends(response_body(b"data", end=mode is BodyMode.STREAMED)).gets(Proceed(Side.RESPONSE, Phase.BODY))
+        envoy.sends(response_body(b"data", end=mode is BodyMode.STREAMED)).gets(
+            Proceed(Side.RESPONSE, Phase.BODY, lasting=True)
+        )
 
 
 def test_an_answer_in_full_duplex_is_echoed_piece_by_piece() -> None:
@@ -78,7 +80,7 @@ def test_an_answer_in_full_duplex_is_echoed_piece_by_piece() -> None:
         envoy.sends(response_body(b"one", end=False)).gets(Chunk(Side.RESPONSE, b"one"))
         envoy.sends(response_body(b"", end=False)).gets_nothing()
         envoy.sends(response_body(b"two", end=False)).gets(Chunk(Side.RESPONSE, b"two"))
-        envoy.sends(response_trailers(("x", b"1"))).gets(Proceed(Side.RESPONSE, Phase.TRAILERS))
+        envoy.sends(response_trailers(("x", b"1"))).gets(Proceed(Side.RESPONSE, Phase.TRAILERS, lasting=True))
 
 
 def test_a_second_end_mark_is_not_answered_in_full_duplex() -> None:
