@@ -4,6 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from extproc.gateway.bootstrap.listener import STREAM_WINDOW
+from extproc.gateway.bootstrap.values import REQUEST_SLACK
+from extproc.server.transport import MESSAGE_SLACK
+from extproc.testing.clients import Request
+from extproc.testing.clients.http2 import http2
 from extproc.transaction import Needs
 from tests.gateway.rig import Rig, a_policy, a_rig
 from tests.gateway.scripted import Scripted, kind, passing, steering
@@ -103,6 +108,18 @@ def test_a_body_is_buffered_up_to_the_limit_and_its_slack(tmp_path: Path, over: 
         answer = rig.asks("POST", "/v1/files", content=b"x" * (limit + slack + over))
         assert answer.status_code == (413 if over else 200)
         assert [len(request.body) for request in rig.north.seen] == ([] if over else [limit + slack])
+
+
+def test_an_http_2_body_of_unknown_length_overshoots_the_limit_by_a_window_at_the_most(tmp_path: Path) -> None:
+    """With Envoy's default window it took up to 16 MiB more than its buffer's limit, and sent it all on."""
+    limit = 2 * 1024 * 1024
+    with a_rig(tmp_path, policy=lambda a, b: a_policy(a, b, limits={"request_body": limit})) as rig:
+        for over in (STREAM_WINDOW, 2 * STREAM_WINDOW, 8 * STREAM_WINDOW):
+            pieces = [b"x" * 1024] * ((limit + over) // 1024)
+            answer = http2(rig.port, Request(target="/v1/files", body=pieces, length=False))
+            assert (answer.status, answer.json()["error"]["code"]) == (413, "request_too_large")
+        assert rig.north.seen == []
+    assert REQUEST_SLACK + STREAM_WINDOW < MESSAGE_SLACK
 
 
 def test_a_body_far_above_the_connection_buffer_is_read_whole(rig: Rig) -> None:

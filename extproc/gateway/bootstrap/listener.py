@@ -18,6 +18,12 @@ HEADERS_TIMEOUT: Final = 10.0
 CLIENT_STREAMS: Final = 100
 """HTTP/2 streams of one client connection; Envoy's recommendation for a proxy at the edge."""
 
+STREAM_WINDOW: Final = 512 * 1024
+CONNECTION_WINDOW: Final = 8 * 1024 * 1024
+"""Bytes that an HTTP/2 client may send ahead, for one stream and for all of a connection's. Envoy's default of 16 MiB a
+stream lets a body of unknown length run so far past the buffer's limit that the processor's transport must fail where
+413 is due; and at 100 streams it is 1.6 GiB for each client. 512 KiB is 5 MB/s at a round trip of 100 ms."""
+
 PAST_DEADLINE: Final = 15.0
 """Seconds that the connection manager waits beyond `limits.exchange_timeout`, so that the processor, which answers in
 the client's dialect, and then its cluster's limit, come first."""
@@ -69,7 +75,11 @@ def _connection_manager(setting: Setting) -> Json:
             "headers_with_underscores_action": "DROP_HEADER",
             "max_stream_duration": seconds(limits.exchange_timeout + PAST_DEADLINE),
         },
-        http2_protocol_options={"max_concurrent_streams": CLIENT_STREAMS},
+        http2_protocol_options={
+            "max_concurrent_streams": CLIENT_STREAMS,
+            "initial_stream_window_size": STREAM_WINDOW,
+            "initial_connection_window_size": CONNECTION_WINDOW,
+        },
         early_header_mutation_extensions=[_control_headers(setting)],
         local_reply_config=local_replies(setting),
         http_filters=[ext_proc(setting), _router()],
