@@ -37,9 +37,10 @@ class TooManyWatchersError(Exception):
 
 
 class Health:
-    """Whether one worker takes new exchanges."""
+    """Whether one worker takes new exchanges. `asked`: somebody has wanted to know, and will again."""
 
     def __init__(self) -> None:
+        self.asked = False
         self._serving = True
         self._watchers: set[Callable[[], None]] = set()
 
@@ -54,6 +55,7 @@ class Health:
         """The serialised answer for `service`; None when there is no such service."""
         if service not in SERVICES:
             return None
+        self.asked = self.asked or service != LIVENESS
         return _SERVING if self._serving or service == LIVENESS else _NOT_SERVING
 
     def watch(self, tell: Callable[[], None]) -> Callable[[], None]:

@@ -18,6 +18,11 @@ from extproc.transaction import Plan, Transaction
 DRAIN_TIMEOUT: Final = "drain_timeout"
 """The reason of exchanges that were still open when `limits.drain_timeout` was over."""
 
+LEAVE: Final = 2.0
+"""Seconds from saying NOT_SERVING to taking nothing new, where somebody asks for that at all: Envoy's health check,
+each second in our bootstrap, moves new exchanges elsewhere meanwhile, and none fails. (Grpc drops a call that arrives
+in the very moment in which it is told to stop; Envoy does not try that one again.) Part of `limits.drain_timeout`."""
+
 STOPPED: Final = "stopped"
 """The reason of exchanges that were open when the worker was told to stop at once."""
 
@@ -46,14 +51,17 @@ class Worker:
             self._transport.renew(tls)
 
     async def drain(self) -> None:
-        """Takes nothing new, lets open exchanges end for up to `limits.drain_timeout`, then ends them as errors."""
+        """Says so, then takes nothing new, then ends what is open after `limits.drain_timeout` as errors."""
         runtime = self.runtime
         runtime.health.drain()
+        end = self._loop.time() + runtime.plan.limits.drain_timeout
+        if runtime.health.asked:
+            await self._wait(min(LEAVE, runtime.plan.limits.drain_timeout), self._hurry)
         runtime.draining = True
         await self._transport.drain()
         if runtime.open:
             self._idle.clear()
-            await self._wait(runtime.plan.limits.drain_timeout)
+            await self._wait(end - self._loop.time(), self._hurry, self._idle)
         await self.close(DRAIN_TIMEOUT)
 
     def hurry(self) -> None:
@@ -69,8 +77,8 @@ class Worker:
         self._timer.cancel()
         await self._transport.close()
 
-    async def _wait(self, seconds: float) -> None:
-        waiting = [asyncio.ensure_future(event.wait()) for event in (self._idle, self._hurry)]
+    async def _wait(self, seconds: float, *events: asyncio.Event) -> None:
+        waiting = [asyncio.ensure_future(event.wait()) for event in events]
         await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for one in waiting:
             one.cancel()

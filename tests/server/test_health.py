@@ -8,6 +8,7 @@ from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from extproc.server import health as module
+from extproc.server import worker as worker_module
 from extproc.server.health import PROCESS_SERVICE, REQUEST_MAX, SERVICES, Health, TooManyWatchersError, service_of
 from extproc.server.worker import Worker
 from tests.server.support import headers, playing, until
@@ -56,7 +57,9 @@ def test_watching_an_unknown_service_tells_so_and_goes_on() -> None:
     play(scene)
 
 
-def test_a_watcher_sees_a_worker_begin_to_drain_and_liveness_stays() -> None:
+def test_a_watcher_sees_a_worker_begin_to_drain_and_liveness_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "LEAVE", 0.0)
+
     async def scene(worker: Worker, process: Any, stub: Any) -> None:
         watch = stub.Watch(_request(PROCESS_SERVICE))
         assert (await watch.read()).status == SERVING

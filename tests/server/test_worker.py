@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from extproc.server.worker import Worker
+from extproc.server.worker import LEAVE, Worker
 from tests.server.support import body, channel_to, ending, headers, kind, lines, plan, playing, until
 
 Process = Callable[[], Any]
@@ -45,6 +45,44 @@ def test_draining_lets_what_is_in_flight_finish_and_takes_nothing_new(tmp_path: 
     play(scene, "drain_timeout: 10s", tmp_path / "log")
     (line,) = lines(tmp_path / "log")
     assert line["decision"] == "allowed"
+
+
+def test_where_health_is_asked_for_new_exchanges_are_taken_until_everybody_has_been_told() -> None:
+    async def scene(worker: Worker, process: Process) -> None:
+        first = await _opened(process)
+        worker.runtime.health.answer("readiness")
+        draining = asyncio.ensure_future(worker.drain())
+        await asyncio.sleep(0)
+        assert not worker.runtime.draining
+        second = await _opened(process)
+        worker.hurry()
+        await draining
+        assert {(await ending(call))[0] for call in (first, second)} == {grpc.StatusCode.UNAVAILABLE}
+
+    play(scene, "drain_timeout: 1h")
+
+
+def test_that_time_is_a_part_of_the_drain_timeout() -> None:
+    async def scene(worker: Worker, process: Process) -> None:
+        call = await _opened(process)
+        worker.runtime.health.answer("")
+        begun = time.monotonic()
+        draining = asyncio.ensure_future(worker.drain())
+        assert (await ending(call))[1] == "extproc_drain_timeout"
+        assert 0.2 <= time.monotonic() - begun < LEAVE
+        await draining
+
+    play(scene, "drain_timeout: 200ms")
+
+
+def test_a_kubelet_that_asks_whether_it_lives_is_no_reason_to_wait() -> None:
+    async def scene(worker: Worker, _: Process) -> None:
+        worker.runtime.health.answer("liveness")
+        begun = time.monotonic()
+        await worker.drain()
+        assert time.monotonic() - begun < LEAVE
+
+    play(scene, "drain_timeout: 1h")
 
 
 def test_what_takes_longer_than_the_drain_timeout_ends_as_an_error(tmp_path: Path) -> None:
