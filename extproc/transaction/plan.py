@@ -19,6 +19,21 @@ CONTROL_PREFIX = "x-extproc-"
 CONTRACT_VERSION = b"1"
 """`x-extproc-version`: the version of the response header contract, not of the package."""
 
+FIELDS_READ = (
+    ":method",
+    ":path",
+    ":protocol",
+    ":status",
+    "anthropic-version",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "upgrade",
+    "x-request-id",
+)
+"""The header fields that a transaction looks at, besides control headers. A configuration of ours asks Envoy for no
+other: each costs both sides about half a microsecond, and a credential that is not sent cannot be lost."""
+
 CLAIMS_CACHED = 1024
 """Paths whose claim is remembered. A query string makes a path its own, so the bound is what keeps a client from
 filling memory; 1,024 is far more than an application's set of paths and about 200 KiB."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from extproc.gateway.bootstrap import Json, bootstrap
-from extproc.transaction import Needs
+from extproc.transaction import FIELDS_READ, Needs
 from extproc.wire.pb.processor_pb2 import ProcessingRequest, ProcessingResponse
 from tests.gateway.rig import ANYWHERE, Rig, a_policy, a_rig
 from tests.gateway.scripted import Script, answer, failing, kind, metadata, mutation, passing, steering
@@ -65,6 +65,19 @@ def test_a_response_that_nobody_reads_costs_no_message(rig: Rig) -> None:
     rig.processor.seen.clear()
     rig.asks("POST", CHAT, content=b"{}")
     assert {"request_headers", "request_body"} == set(kinds(rig))
+
+
+def test_the_processor_is_shown_what_it_reads_and_no_credential_while_the_upstream_gets_all(rig: Rig) -> None:
+    rig.processor.seen.clear()
+    sent = {"authorization": "Bearer planted", "cookie": "planted", "x-own": "planted", "anthropic-version": "1"}
+    rig.asks("POST", CHAT, headers=sent, content=b"{}")
+    [shown] = [message.request_headers for message in rig.processor.seen if kind(message) == "request_headers"]
+    names = {field.key for field in shown.headers.headers}
+    assert {":method", ":path", "content-length", "anthropic-version", "x-request-id"} <= names
+    assert names <= set(FIELDS_READ)
+    assert b"planted" not in shown.SerializeToString()
+    for name, value in sent.items():
+        assert rig.last(rig.north).get(name) == value
 
 
 def test_a_response_is_told_with_where_it_came_from(reading: Rig) -> None:

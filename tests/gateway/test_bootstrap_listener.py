@@ -74,11 +74,8 @@ def test_headers_with_underscores_are_dropped(rig: Rig) -> None:
     assert "x_api_key" not in seen
 
 
-def test_the_client_address_is_told_to_the_processor_and_not_to_the_provider(rig: Rig) -> None:
+def test_the_client_address_is_not_told_to_the_provider(rig: Rig) -> None:
     rig.asks("GET", "/v1/files", headers={"x-forwarded-for": "203.0.113.9"})
-    told, added = fields(rig.processor)["x-forwarded-for"].split(",")
-    assert told == "203.0.113.9"
-    assert added != told
     sent = {name for name, _ in rig.last(rig.north).headers}
     assert "x-forwarded-for" not in sent
     assert not [name for name in sent if name.startswith("x-envoy-")]

@@ -6,6 +6,7 @@ from typing import Final
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, typed
 from extproc.policy import Bearer, Header
 from extproc.policy.names import CREDENTIALS
+from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
 
 FILTER: Final = "envoy.filters.http.ext_proc.extproc"
 
@@ -38,6 +39,7 @@ def ext_proc(setting: Setting) -> Json:
         status_on_error={"code": "ServiceUnavailable"},
         processing_mode=_modes(setting),
         message_timeout=MESSAGE_TIMEOUT,
+        forward_rules=_forwarded(setting),
         mutation_rules=_rules(setting),
         metadata_options={"receiving_namespaces": {"untyped": ["extproc", "io.envoy.ai_gateway"]}},
     )
@@ -88,6 +90,14 @@ def _response_modes(setting: Setting) -> Json:
         "response_body_mode": "FULL_DUPLEX_STREAMED" if streams else "NONE",
         "response_trailer_mode": "SEND" if streams else "SKIP",
     }
+
+
+def _forwarded(setting: Setting) -> Json:
+    """What the processor is shown: what it reads, and nothing else of the client's. The upstream still gets all."""
+    steering = setting.policy.steering
+    names = dict.fromkeys((*FIELDS_READ, steering.cluster_header, steering.model_header))
+    exact = [{"exact": name} for name in names if not name.startswith(CONTROL_PREFIX)]
+    return {"allowed_headers": {"patterns": [*exact, {"prefix": CONTROL_PREFIX}]}}
 
 
 def _rules(setting: Setting) -> Json:
