@@ -1,0 +1,97 @@
+"""Check digits: each function takes the text of a hit, separators and all, and says whether it checks out."""
+
+import hashlib
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_BECH32_STEPS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_BECH32_MARKS = (1, 0x2BC830A3)  # BIP 173 and BIP 350
+
+_VERHOEFF_TIMES = (
+    (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
+    (1, 2, 3, 4, 0, 6, 7, 8, 9, 5),
+    (2, 3, 4, 0, 1, 7, 8, 9, 5, 6),
+    (3, 4, 0, 1, 2, 8, 9, 5, 6, 7),
+    (4, 0, 1, 2, 3, 9, 5, 6, 7, 8),
+    (5, 9, 8, 7, 6, 0, 4, 3, 2, 1),
+    (6, 5, 9, 8, 7, 1, 0, 4, 3, 2),
+    (7, 6, 5, 9, 8, 2, 1, 0, 4, 3),
+    (8, 7, 6, 5, 9, 3, 2, 1, 0, 4),
+    (9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+)
+_VERHOEFF_TURN = (
+    (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
+    (1, 5, 7, 6, 2, 8, 3, 0, 9, 4),
+    (5, 8, 0, 3, 7, 9, 6, 1, 4, 2),
+    (8, 9, 1, 6, 0, 4, 3, 5, 2, 7),
+    (9, 4, 5, 3, 1, 2, 6, 8, 7, 0),
+    (4, 2, 8, 6, 5, 7, 3, 9, 0, 1),
+    (2, 7, 9, 3, 8, 0, 6, 4, 1, 5),
+    (7, 0, 4, 6, 9, 1, 3, 2, 5, 8),
+)
+
+
+def digits(text: str) -> list[int]:
+    """The decimal digits of `text`, in order."""
+    return [ord(char) - 48 for char in text if "0" <= char <= "9"]
+
+
+def weighted(numbers: list[int], weights: tuple[int, ...]) -> int:
+    """The sum of the products of `numbers` and `weights`, as far as both go."""
+    return sum(number * weight for number, weight in zip(numbers, weights, strict=False))
+
+
+def luhn(text: str) -> bool:
+    """ISO/IEC 7812-1: every second digit from the right doubled, its digits added; the sum ends in 0."""
+    total = 0
+    for place, digit in enumerate(reversed(digits(text))):
+        double = digit * 2
+        total += (double - 9 if double > 9 else double) if place % 2 else digit
+    return total % 10 == 0
+
+
+def mod97(text: str) -> int:
+    """ISO/IEC 7064 mod 97-10 of letters (A = 10) and digits."""
+    return int("".join(str(int(char, 36)) for char in text)) % 97
+
+
+def mod11_10(numbers: list[int]) -> bool:
+    """ISO/IEC 7064 mod 11,10, the last number being the check digit."""
+    product = 10
+    for number in numbers[:-1]:
+        product = ((number + product) % 10 or 10) * 2 % 11
+    return (11 - product) % 10 == numbers[-1]
+
+
+def verhoeff(text: str) -> bool:
+    """Verhoeff's dihedral check, the last digit being the check digit."""
+    check = 0
+    for place, digit in enumerate(reversed(digits(text))):
+        check = _VERHOEFF_TIMES[check][_VERHOEFF_TURN[place % 8][digit]]
+    return check == 0
+
+
+def base58check(text: str) -> int | None:
+    """The version byte of a 25-byte Base58Check value, or None if its four check bytes are wrong."""
+    value = 0
+    for char in text:
+        value = value * 58 + _BASE58.index(char)
+    if value >= 1 << 200:
+        return None
+    raw = value.to_bytes(25, "big")
+    check = hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()
+    return raw[0] if check[:4] == raw[-4:] else None
+
+
+def bech32(text: str) -> bool:
+    """BIP 173 (SegWit v0) and BIP 350 (v1 and later)."""
+    human, _, rest = text.lower().rpartition("1")
+    if not human or any(char not in _BECH32 for char in rest):
+        return False
+    values = [ord(char) >> 5 for char in human] + [0] + [ord(char) & 31 for char in human]
+    check = 1
+    for value in values + [_BECH32.index(char) for char in rest]:
+        top, check = check >> 25, (check & 0x1FFFFFF) << 5 ^ value
+        for bit, step in enumerate(_BECH32_STEPS):
+            check ^= step if top >> bit & 1 else 0
+    return check in _BECH32_MARKS

@@ -1,0 +1,117 @@
+"""How much of a text's end must be held back because a match may be in progress there.
+
+A match in progress begins either in the text's last word or before it. In the last word nearly anything may begin
+(every word may be the name in an e-mail address), so that a short one is held as it is; a long one is judged by the
+characters that rules are made of. Before the last word only rules can be in progress that span spaces: one Hyperscan
+pass over the beginnings of their matches says which, on prose none, and the exact beginnings of those say from where.
+"""
+
+from collections.abc import Sequence
+
+import re2
+from msgspec import Struct
+
+from extproc.inspection.expression import Ranges, union, without
+from extproc.inspection.fast import Fast, Refused
+from extproc.inspection.lane import Lane, expression
+from extproc.inspection.octets import after, before, whole
+from extproc.inspection.render import charset, coarse_class, members, octets, outside, prefixes, starters
+
+SHORT_WORD = 24
+"""Bytes of a last word that are held without asking: most words and pieces of words are shorter."""
+
+LONG_WORD = 128
+"""Bytes of a last word from which on rules are asked by their width, so that none holds more than it is wide."""
+
+_SPACES: Ranges = ((0x0A, 0x0A), (0x20, 0x20))
+
+
+class _Phrase(Struct, frozen=True, eq=False):
+    """A rule that spans spaces: the expression for its beginnings, and the most bytes they take."""
+
+    beginning: "re2._Regexp[str]"
+    most: int
+
+
+class Hold:
+    """The rules' common answer to "where does what may be in progress begin?"."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self._word = _words(lanes)
+        widths = sorted({_bucket(each) for each in lanes})
+        self._by_width = [(_words([each for each in lanes if _bucket(each) == most]), most) for most in widths]
+        spanning = [each for each in lanes if _spaced(each)]
+        self._phrases = [
+            _Phrase(expression(rf"{outside(each.before)}{prefixes(each.node)}\z"), each.most_bytes) for each in spanning
+        ]
+        try:
+            self._spans = Fast([_beginnings(each) for each in spanning])
+        except Refused as error:
+            raise Refused(list(lanes).index(spanning[error.number]), str(error)) from None
+
+    def start(self, data: bytes, first: int) -> int:
+        """The earliest byte from `first` on at which a match may be in progress at the end of `data`, or its length.
+
+        Before byte `first` stands at least one code point. No match that begins before the answer can still change.
+        """
+        end = len(data)
+        word = max(data.rfind(b" "), data.rfind(b"\n")) + 1
+        if word <= first:
+            return self._in_word(data, first)
+        origin = before(data, first)
+        earliest = end if word == end else self._in_word(data, word)
+        for number, _ in self._spans.hits(data[origin:word]):
+            phrase = self._phrases[number]
+            least = whole(data, max(first, end - phrase.most))
+            found = phrase.beginning.search(data, before(data, least))
+            if found is not None:
+                earliest = min(earliest, max(least, after(data, found.start())))
+        return earliest
+
+    def _in_word(self, data: bytes, first: int) -> int:
+        """The same for what holds no spaces; none stands after byte `first`."""
+        size = len(data) - first
+        if size <= SHORT_WORD and data[first:].isascii():
+            return first
+        if size <= LONG_WORD:
+            found = self._word.search(data, before(data, first))
+            return len(data) if found is None else max(first, after(data, found.start()))
+        earliest = len(data)
+        for gate, most in self._by_width:
+            least = whole(data, max(first, len(data) - most))
+            found = gate.search(data, before(data, least))
+            if found is not None:
+                earliest = min(earliest, max(least, after(data, found.start())))
+        return earliest
+
+
+def _spaced(each: Lane) -> bool:
+    held = members(each.node)
+    return any(low <= space <= high for low, high in held for space, _ in _SPACES)
+
+
+def _words(lanes: Sequence[Lane]) -> "re2._Regexp[str]":
+    """An expression for what may be a match without spaces in progress, going by first and other characters alone."""
+    parts = dict.fromkeys(
+        f"{outside(each.before)}{charset(first)}{charset(_unspaced(members(each.node)))}*"
+        for each in lanes
+        if (first := _unspaced(starters(each.node)))
+    )
+    return expression(rf"(?:{'|'.join(parts) or charset(())})\z")
+
+
+def _unspaced(ranges: Ranges) -> Ranges:
+    return without(union(without(ranges), _SPACES))
+
+
+def _beginnings(each: Lane) -> bytes:
+    edge = octets(without(each.before)) if each.before else octets(((0, 0x10FFFF),))
+    return rf"{edge}{prefixes(each.node, coarse_class)}\z".encode()
+
+
+def _bucket(each: Lane) -> int:
+    """The rule's width in bytes, rounded up to a power of four: few expressions, and none holds four times its due."""
+    most = LONG_WORD
+    while most < each.most_bytes:
+        most *= 4
+    return most

@@ -1,0 +1,238 @@
+"""One rule made ready to run: its exact matcher, its coarse pattern for the fast lane, its prefixes."""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import re2
+from msgspec import Struct
+
+from extproc.inspection.expression import (
+    Alt,
+    Assert,
+    Chars,
+    ExpressionError,
+    Group,
+    Node,
+    Ranges,
+    Repeat,
+    Seq,
+    bounded,
+    width,
+    without,
+)
+from extproc.inspection.octets import after, ahead
+from extproc.inspection.reader import read
+from extproc.inspection.render import UTF8_MOST, coarse, exact, octets, outside, uncounted
+from extproc.inspection.rule import UNLESS_LEFT, Rule
+
+LONGEST_MATCH = 8192
+"""The widest match (code points) that a rule may have. A 4,096-bit RSA key in PEM takes 3,300; it bounds held text."""
+
+ENDLESS = 256
+"""What `*`, `+` and `{n,}` are bounded to where a pattern sets no bound: a stream cannot wait for ever."""
+
+MATCHER_MEMORY = 16 << 20
+"""Bytes of automaton states that one matcher may keep; RE2 starts over beyond it, and stays linear."""
+
+_WIDE = 160
+"""From this width on (code points) the fast lane looks for the beginning of a match, if that tells enough."""
+
+_HEAD_LEAST = 4
+"""Code points that the beginning must have to tell enough."""
+
+
+Place: TypeAlias = tuple[int, int, int, int]
+"""A match and the find in it: start and end of each, in bytes; -1 for a group that took no part."""
+
+
+class RuleError(ValueError):
+    """A rule that cannot be run; the text names the rule and the reason."""
+
+
+class Matcher(Struct, frozen=True, eq=False):
+    """The exact reading of a rule: where it matches and which part of the match is the find.
+
+    `most`: code points after which a match is cut off, 0 where the expression itself counts; `wide` tells whether they
+    may be more than a byte each.
+    """
+
+    expression: "re2._Regexp[str]"
+    group: int
+    most: int
+    wide: bool
+
+    def find(self, data: bytes, start: int, stop: int, limit: int) -> Iterator[Place]:
+        """Every match in `data[:limit]` that starts in `start..stop`, overlapping ones too.
+
+        Each place gives at most one match, whatever stands before it: that is what makes verdicts local.
+        """
+        while start <= stop:
+            found = self.expression.search(data, start, limit)
+            if found is None or found.start(1) > stop:
+                return
+            # The match proper begins after the one code point that the class before it took.
+            first, start = found.start(1), after(data, found.start())
+            if self.most:
+                found = self.expression.search(data, found.start(), min(limit, self._cut(data, first)))
+                if found is None or found.start(1) != first:
+                    continue
+            yield first, found.end(1), found.start(self.group), found.end(self.group)
+
+    def _cut(self, data: bytes, first: int) -> int:
+        # One more, for the character after the match.
+        return ahead(data, first, self.most + 1) if self.wide else first + self.most + UTF8_MOST
+
+
+class Lane(Struct, frozen=True, eq=False):
+    """A rule and its matchers.
+
+    `longest`: code points a match takes at most. `window`: bytes before the end of a fast-lane hit in which its match
+    starts. `gate`: the Hyperscan pattern. `wide`: whether a match may hold more than ASCII. `node`, `before`: the
+    pattern, and what may not stand before it. `hint` finds the words of `context` also inside others.
+    `left`, `right`: code points beside a match that the verdict looks at.
+    """
+
+    rule: Rule
+    longest: int
+    window: int
+    gate: bytes
+    wide: bool
+    node: Node
+    before: Ranges
+    matcher: Matcher
+    context: "re2._Regexp[str] | None"
+    hint: "re2._Regexp[str] | None"
+    unless: "re2._Regexp[str] | None"
+    left: int
+    right: int
+
+    @property
+    def reach(self) -> int:
+        """Code points around a position that decide what this rule says of it."""
+        return self.longest + max(self.left, self.right)
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes that a match and the characters beside it take at most."""
+        return self.longest * (UTF8_MOST if self.wide else 1) + 2 * UTF8_MOST
+
+
+def lane(rule: Rule) -> Lane:
+    """Compile `rule`. Raises RuleError."""
+    try:
+        return _lane(rule)
+    except (ExpressionError, re2.error) as error:
+        reason = error.args[0]
+        raise RuleError(f"rule {rule.title}: {reason.decode() if isinstance(reason, bytes) else reason}") from None
+
+
+def _lane(rule: Rule) -> Lane:
+    node, names = read(rule.pattern, fold=rule.fold)
+    node, before = _opening(bounded(node, ENDLESS), _class(rule.before))
+    following = _class(rule.after)
+    size = width(node)
+    longest = size.high or 0
+    if not size.low or longest > LONGEST_MATCH:
+        raise RuleError(
+            f"rule {rule.title}: a match must take 1 to {LONGEST_MATCH} characters, not {size.low} to {longest}"
+        )
+    sign, edges = _sign(rule, node, longest)
+    gate = _edge(before) * edges[0] + coarse(sign) + _edge(following) * edges[1]
+    words, against = bool(rule.context), bool(rule.unless)
+    return Lane(
+        rule=rule,
+        longest=longest,
+        window=(longest if rule.sign else width(sign).high or 0) * (UTF8_MOST if _beyond_ascii(node) else 1)
+        + 2 * UTF8_MOST,
+        gate=gate.encode(),
+        wide=_beyond_ascii(node),
+        node=node,
+        before=before,
+        matcher=_matcher(rule, node, names, f"{outside(before)}({exact(node)}){_close(following)}", longest),
+        context=expression(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.context)})(?:$|[^0-9A-Za-z])") if words else None,
+        hint=expression(f"(?i){'|'.join(rule.context)}") if words else None,
+        unless=expression(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.unless)})[^0-9A-Za-z]{{0,3}}\z")
+        if against
+        else None,
+        left=max(1, rule.near[0] if words else 1, UNLESS_LEFT if against else 1),
+        right=max(1, rule.near[1]) if words else 1,
+    )
+
+
+def expression(pattern: str, memory: int = MATCHER_MEMORY) -> "re2._Regexp[str]":
+    """An RE2 matcher that says nothing on standard error and keeps within `memory` bytes."""
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = memory
+    return re2.compile(pattern, options)
+
+
+def _matcher(rule: Rule, node: Node, names: dict[str, int], pattern: str, longest: int) -> Matcher:
+    compiled = expression(pattern)
+    group = names.get(rule.group, -1) if isinstance(rule.group, str) else rule.group
+    if not 0 <= group < compiled.groups:
+        raise RuleError(f"rule {rule.title}: the pattern has no group {rule.group}")
+    return Matcher(compiled, group + 1, longest if uncounted(node) else 0, _beyond_ascii(node))
+
+
+def _class(content: str) -> Ranges:
+    node = read(f"[{content}]")[0] if content else Seq(())
+    return node.ranges if isinstance(node, Chars) else ()
+
+
+def _opening(node: Node, before: Ranges) -> tuple[Node, Ranges]:
+    """Takes a leading `^` for what it says of the character before: it ends a line, or there is none."""
+    if node == Assert("^"):
+        return Seq(()), without(((0x0A, 0x0A),))
+    if isinstance(node, Group):
+        inner, before = _opening(node.item, before)
+        return Group(inner, node.number), before
+    if isinstance(node, Seq) and node.items:
+        first, before = _opening(node.items[0], before)
+        return Seq((first, *node.items[1:])), before
+    return node, before
+
+
+def _close(ranges: Ranges) -> str:
+    return f"(?:{outside(ranges)}|\\z)" if ranges else ""
+
+
+def _edge(ranges: Ranges) -> str:
+    """A neighbour outside `ranges` for the fast lane, which sees one byte of it."""
+    return octets(without(ranges)) if ranges else ""
+
+
+def _beyond_ascii(node: Node) -> bool:
+    match node:
+        case Chars(ranges=ranges):
+            return any(high > 0x7F for _, high in ranges)
+        case Assert():
+            return False
+        case Group(item=item) | Repeat(item=item):
+            return _beyond_ascii(item)
+        case Seq(items=items) | Alt(options=items):
+            return any(_beyond_ascii(item) for item in items)
+
+
+def _sign(rule: Rule, node: Node, longest: int) -> tuple[Node, tuple[bool, bool]]:
+    """What the fast lane looks for, and on which sides of it the neighbours count."""
+    if rule.sign:
+        return bounded(read(rule.sign, fold=rule.fold)[0], ENDLESS), (False, False)
+    head = _head(node) if longest > _WIDE else None
+    return (node, (True, True)) if head is None else (head, (True, False))
+
+
+def _head(node: Node) -> Node | None:
+    """The beginning of `node` up to its first wide part, if that tells enough; its width is fixed or nearly so."""
+    node = node.item if isinstance(node, Group) else node
+    kept: list[Node] = []
+    for item in node.items if isinstance(node, Seq) else ():
+        size = width(item)
+        spread = (size.high or 0) - size.low
+        if spread > _HEAD_LEAST * 8:
+            if isinstance(item, Repeat) and item.low:
+                kept.append(Repeat(item.item, min(item.low, _HEAD_LEAST), min(item.low, _HEAD_LEAST)))
+            break
+        kept.append(item)
+    head = Seq(tuple(kept))
+    return head if width(head).low >= _HEAD_LEAST else None

@@ -1,0 +1,85 @@
+"""National identifiers of India and Australia."""
+
+from extproc.inspection.checksums import digits, verhoeff, weighted
+from extproc.inspection.rule import Rule
+
+_AADHAAR_WORDS = (r"a+dh?a+r(?: ?(?:card|no|number))?", r"uidai?", r"आधार")
+_TFN_WORDS = (r"tfn", r"tax file(?: ?(?:no|number))?", r"australian tax")
+_MEDICARE_WORDS = (r"medicare(?: ?(?:card|no|number))?",)
+
+
+def _aadhaar(text: str) -> bool:
+    number = "".join(map(str, digits(text)))
+    return number != number[::-1] and verhoeff(number)
+
+
+def _tfn(text: str) -> bool:
+    number = digits(text)
+    weights = (1, 4, 3, 7, 5, 8, 6, 9, 10) if len(number) == 9 else (10, 7, 8, 4, 6, 3, 5, 1)
+    return len(set(number)) > 1 and weighted(number, weights) % 11 == 0
+
+
+def _medicare(text: str) -> bool:
+    number = digits(text)
+    return weighted(number, (1, 3, 7, 9, 1, 3, 7, 9)) % 10 == number[8] and number[9] != 0
+
+
+RULES = (
+    Rule(
+        kind="in_aadhaar",
+        name="in-aadhaar",
+        pattern=r"[2-9]\d{3}(?: \d{4} \d{4}|-\d{4}-\d{4}|:\d{4}:\d{4})",
+        before=r"\w.:-",
+        after=r"\w:-",
+        validator=_aadhaar,
+        hits=("«3123 4567 8909»", "«3123-4567-8909».", "«3998:7654:3211»"),
+        misses=("1234 5678 9012", "3123 4567 8908"),
+    ),
+    Rule(
+        kind="in_aadhaar",
+        name="in-aadhaar-spoken-of",
+        pattern=r"[2-9]\d{11}",
+        before=r"\w.",
+        validator=_aadhaar,
+        context=_AADHAAR_WORDS,
+        alone=True,
+        hits=("Aadhaar «312345678909»", "«399876543211»"),
+        misses=("batch 312345678909", "aadhaar 312345678908"),
+    ),
+    Rule(
+        kind="in_pan",
+        pattern=r"[a-z]{3}[abcfghjlpt][a-z]\d{4}[a-z]",
+        fold=True,
+        hits=("My PAN is «ABBPM4567S» with", "«aaapa1234a»"),
+        misses=("ABCD1234", "ABBXM4567S", "XABBPM4567S"),
+    ),
+    Rule(
+        kind="au_tfn",
+        pattern=r"\d{9}|\d{3} \d{3} \d{3}|\d{8}|\d{2} \d{3} \d{3}",
+        before=r"\w.",
+        validator=_tfn,
+        context=_TFN_WORDS,
+        alone=True,
+        hits=("TFN «876543210»", "my tax file number is «876 543 210»", "«876543210»"),
+        misses=("824753557", "123 456\n789", "job 876543210"),
+    ),
+    Rule(
+        kind="au_medicare",
+        name="au-medicare",
+        pattern=r"[2-6]\d{3} \d{5} \d(?:[ /-]?\d)?",
+        validator=_medicare,
+        score=0.8,
+        hits=("«2123 45670 1»",),
+        misses=("2123 45671 1",),
+    ),
+    Rule(
+        kind="au_medicare",
+        name="au-medicare-spoken-of",
+        pattern=r"[2-6]\d{9,10}",
+        validator=_medicare,
+        context=_MEDICARE_WORDS,
+        alone=True,
+        hits=("Medicare «2123456701»", "«2123456701»"),
+        misses=("2123258701", "212345670221", "2123456702AF", "lot 2123456701"),
+    ),
+)

@@ -1,0 +1,70 @@
+"""A detector as data: a pattern, what makes a hit sure, and examples on both sides."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from msgspec import Struct
+
+Validator: TypeAlias = Callable[[str], bool]
+"""Says whether the text of a hit is what it looks like: a checksum, a range, an entropy."""
+
+Fit: TypeAlias = Callable[[str], int]
+"""Says how many code points of a hit, from its start, are what it looks like; 0 for none."""
+
+WORDS_LEFT = 60
+"""Code points before a hit in which a context word counts: about ten words, a form's label and its filler."""
+
+WORDS_RIGHT = 24
+"""Code points after it: "... is my SSN". Short, because a stream has to wait for them."""
+
+
+UNLESS_LEFT = 16
+"""Code points before a hit in which a word of `unless` speaks against it."""
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One detector.
+
+    `pattern` is in the syntax of `reader`; the character before a hit may not be in the class `before`, the one after
+    it not in `after` (contents of a `[...]`, empty for none). With `group` the find is that group of the pattern.
+    `validator` judges the find's text. With `context`, one of those expressions must stand as a word within `near` code
+    points (left, right) of the match, or the match must be all there is of the text where `alone` says so. A word of
+    `unless` right in front of the match speaks against it. `fit` cuts a find short where only its beginning is one.
+    `sign` is for speed alone: an expression that stands in every match and seldom elsewhere.
+    `kind` is what policies name; `name` tells rules of one kind apart. `hits` mark each find with « and »; `misses`
+    look like hits and are none. `score` is how sure a find is, from 0 to 1.
+    """
+
+    kind: str
+    pattern: str
+    name: str = ""
+    before: str = r"\w"
+    after: str = r"\w"
+    fold: bool = False
+    group: int | str = 0
+    sign: str = ""
+    validator: Validator | None = None
+    fit: Fit | None = None
+    context: tuple[str, ...] = ()
+    near: tuple[int, int] = (WORDS_LEFT, WORDS_RIGHT)
+    alone: bool = False
+    unless: tuple[str, ...] = ()
+    score: float = 0.9
+    hits: tuple[str, ...] = ()
+    misses: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The rule's name, or its kind where a kind has one rule."""
+        return self.name or self.kind
+
+
+def marked(example: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text of an example without its marks, and the spans (code points) that they enclose."""
+    text, spans = "", []
+    for part in example.split("«"):
+        inside, closed, rest = part.partition("»")
+        if closed:
+            spans.append((len(text), len(text) + len(inside)))
+        text += inside + rest
+    return text, spans

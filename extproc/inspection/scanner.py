@@ -1,0 +1,172 @@
+"""All rules over one text: a fast lane finds where something may be, exact matchers say whether it is.
+
+THE LAW. What is said of position i depends on `text[i - reach : i + reach]` alone, and on whether the text begins or
+ends within it. Three things make it so: every place of the text is tried as the start of a match, whatever was found
+before it; a match, with the words it needs beside it, is no wider than `reach`; overlaps are settled later, from the
+left (see span.Union). Hence a text that comes in pieces is judged as if it had come whole (see window.Window).
+
+Cost. The fast lane is one Hyperscan pass over the UTF-8 bytes; the exact matchers are RE2 over bounded windows around
+its hits. Both are linear in the text for every pattern.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from extproc.inspection.fast import Fast, Refused
+from extproc.inspection.hold import Hold
+from extproc.inspection.lane import Lane, Place, RuleError, lane
+from extproc.inspection.octets import back, before
+from extproc.inspection.render import UTF8_MOST
+from extproc.inspection.rule import UNLESS_LEFT, Rule
+from extproc.inspection.span import Span, order
+
+_BLANK = " \t\r\n\"'`.,;:()[]{}<>"
+"""What may stand around a value that is all there is of a text."""
+
+
+class Found(Struct, frozen=True, gc=False):
+    """A find in a buffer: bytes of the match's start and of the find. `open`: text still to come decides it."""
+
+    match: int
+    start: int
+    end: int
+    lane: Lane
+    open: bool
+
+
+class Scanner:
+    """Rules compiled to run together. Never changes; one scanner serves any number of threads."""
+
+    def __init__(self, lanes: tuple[Lane, ...]) -> None:
+        self._lanes = lanes
+        self._fast = Fast([each.gate for each in lanes])
+        self.hold = Hold(lanes)
+        self.reach = max((each.reach for each in lanes), default=1)
+        """Code points around a position that decide what is said of it."""
+        self.left = max((each.left for each in lanes), default=1)
+        """Code points before a match's start that are looked at."""
+        self.longest_hold = max((each.longest + each.right for each in lanes), default=1)
+        """The most code points that a stream ever has to hold back."""
+
+    @classmethod
+    def compile(cls, rules: Iterable[Rule]) -> "Scanner":
+        """A scanner for `rules`. Raises RuleError."""
+        lanes = tuple(lane(rule) for rule in rules)
+        titles = [each.rule.title for each in lanes]
+        twice = sorted({title for title in titles if titles.count(title) > 1})
+        if twice:
+            raise RuleError(f"rules of the same name: {', '.join(twice)}")
+        try:
+            return cls(lanes)
+        except Refused as error:
+            raise RuleError(f"rule {titles[error.number]}: {error}") from None
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules, as they were given."""
+        return tuple(each.rule for each in self._lanes)
+
+    def scan(self, text: str) -> list[Span]:
+        """Every find in the whole of `text`, overlapping ones too, in `span.order`. A lone surrogate counts as `?`."""
+        data = b"\n" + text.encode("utf-8", "replace")
+        found = self.find(data, 1, len(data), opening=True, final=True)
+        return sorted(spans(found, data, 1, 0), key=order) if found else []
+
+    def find(self, data: bytes, first: int, until: int, *, opening: bool, final: bool) -> list[Found]:
+        """Every find whose match starts at byte `first` or later, but before `until`.
+
+        `data` is UTF-8. Before `first` it holds `left` code points of the text, or all there are with one line feed in
+        front of them: `opening`. With `final` the text ends with `data`; without, a find is `open` while words that it
+        needs may still come.
+        """
+        origin = before(data, first)
+        hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:])
+        found: list[Found] = []
+        for number, low, high in _regions(hits, self._lanes) if hits else ():
+            each = self._lanes[number]
+            start, stop = max(low, 0) + origin, min(high + origin, until - 1)
+            limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
+            if stop < start or (each.context is not None and _hopeless(each, data, start, limit, opening, final)):
+                continue
+            for place in each.matcher.find(data, before(data, start + 1), stop, limit):
+                # A group that took no part in the match has no place in it.
+                if place[0] >= first and place[2] >= 0:
+                    judged = _judge(each, data, place, opening, final)
+                    if judged is not None:
+                        found.append(judged)
+        return found
+
+
+def spans(found: Iterable[Found], data: bytes, base: int, offset: int) -> list[Span]:
+    """Finds as spans in code points; byte `base` of `data` is code point `offset` of the text."""
+    found = list(found)
+    places = sorted({place for each in found for place in (each.start, each.end)})
+    points, at, point = {}, base, offset
+    for place in places:
+        point += len(data[at:place].decode()) if place >= at else -len(data[place:at].decode())
+        at = place
+        points[place] = point
+    return [
+        Span(points[each.start], points[each.end], each.lane.rule.kind, each.lane.rule.title, each.lane.rule.score)
+        for each in found
+    ]
+
+
+def _regions(hits: list[tuple[int, int]], lanes: tuple[Lane, ...]) -> Iterator[tuple[int, int, int]]:
+    """The stretches in which to look for each rule's matches: rule, first and last byte at which one may start."""
+    ends: dict[int, list[int]] = {}
+    for number, end in hits:
+        ends.setdefault(number, []).append(end)
+    for number, places in ends.items():
+        window = lanes[number].window
+        low, high = places[0] - window, places[0]
+        for end in places[1:]:
+            if end - window > high:
+                yield number, low, high
+                low = end - window
+            high = end
+        yield number, low, high
+
+
+def _hopeless(each: Lane, data: bytes, low: int, limit: int, opening: bool, final: bool) -> bool:
+    """Whether none of the words that the rule needs stands anywhere near: a glance that spares many closer looks."""
+    end = limit + each.right * UTF8_MOST
+    if not final and end > len(data):
+        return False
+    if each.rule.alone and opening and low <= each.left * UTF8_MOST:
+        return False
+    return each.hint is not None and each.hint.search(data[max(0, low - each.left * UTF8_MOST) : end]) is None
+
+
+def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool) -> Found | None:
+    """The find at `place`, if it is one."""
+    match, end, start, close = place
+    rule = each.rule
+    if rule.fit is not None:
+        length = rule.fit(data[start:close].decode())
+        if not length:
+            return None
+        close = end = start + len(data[start:close].decode()[:length].encode())
+    if rule.validator is not None and not rule.validator(data[start:close].decode()):
+        return None
+    if each.unless is not None and each.unless.search(data[back(data, match, UNLESS_LEFT) : match]) is not None:
+        return None
+    undecided = False if each.context is None else _context(each, data, match, end, opening, final)
+    return None if undecided is None else Found(match, start, close, each, undecided)
+
+
+def _context(each: Lane, data: bytes, match: int, end: int, opening: bool, final: bool) -> bool | None:
+    """None: the words that the rule needs are missing. False: they are there. True: they may still come."""
+    first = back(data, match, each.left)
+    left = data[first:match]
+    if each.context is None or each.context.search(left) is not None:
+        return False
+    right = data[end : end + each.right * UTF8_MOST].decode("utf-8", "ignore")[: each.right]
+    whole = len(right) == each.right
+    if not whole and not final:
+        return True
+    if each.context.search(right) is not None:
+        return False
+    alone = each.rule.alone and opening and first == 0 and not whole and not (left.decode() + right).strip(_BLANK)
+    return False if alone else None

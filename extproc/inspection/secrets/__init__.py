@@ -1,0 +1,14 @@
+"""Credentials: own rules by whom they let in, and a loader for rules in gitleaks' format."""
+
+from extproc.inspection.rule import Rule
+from extproc.inspection.secrets import assigned, cloud, code, keys, models, services
+
+RULES: tuple[Rule, ...] = (
+    *cloud.RULES,
+    *code.RULES,
+    *models.RULES,
+    *services.RULES,
+    *keys.RULES,
+    *assigned.RULES,
+)
+"""Every rule of our own. A rule's kind is its name."""

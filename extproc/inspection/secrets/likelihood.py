@@ -1,0 +1,100 @@
+"""How a credential differs from what only looks like one: it is random, and nobody's example."""
+
+import base64
+import binascii
+import math
+from collections import Counter
+
+_EXAMPLES = (
+    "example",
+    "xxxx",
+    "your",
+    "changeme",
+    "placeholder",
+    "redacted",
+    "dummy",
+    "sample",
+    "1234567890",
+    "abcdefgh",
+    "insert",
+)
+_STAND_INS = ("$", "{{", "<", "%(", "#{", "...", "***", "[[", "(", "`")
+_UUID_PARTS = (8, 4, 4, 4, 12)
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
+def entropy(text: str) -> float:
+    """Shannon entropy of the characters of `text`, in bits a character."""
+    size = len(text)
+    return -sum(count / size * math.log2(count / size) for count in Counter(text).values()) if size else 0.0
+
+
+def example(text: str) -> bool:
+    """Whether `text` says of itself that it stands for something else."""
+    low = text.lower()
+    return any(word in low for word in _EXAMPLES)
+
+
+def random(text: str, bits: float) -> bool:
+    """Whether `text` has at least `bits` of entropy a character and is no example."""
+    return entropy(text) >= bits and not example(text)
+
+
+def token(text: str) -> bool:
+    """A token whose prefix already tells it: any value that is not one sign over and over, and no example."""
+    return random(text, 3.0)
+
+
+def mixed(text: str) -> bool:
+    """Whether digits stand among letters."""
+    return any(char.isdigit() for char in text) and any(char.isalpha() for char in text)
+
+
+def uuid(text: str) -> bool:
+    """Whether `text` is a UUID, which names a thing far more often than it opens one."""
+    return tuple(map(len, text.split("-"))) == _UUID_PARTS and set(text) <= _HEX | {"-"}
+
+
+def hexadecimal(text: str) -> bool:
+    """Whether `text` is hexadecimal digits alone: a digest, a commit, at times a key."""
+    return set(text) <= _HEX
+
+
+def readable(text: str) -> bool:
+    """Whether `text` is base64 of plain ASCII text."""
+    try:
+        plain = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return len(plain) >= 8 and all(32 <= byte < 127 for byte in plain)
+
+
+def words(text: str) -> bool:
+    """Whether `text` reads as words, a name in a program, a path or a version rather than as something random."""
+    parts = text.replace("/", "-").replace(".", "-").replace("_", "-").replace(":", "-").split("-")
+    plain = [part for part in parts if part.isalpha() or part.isdigit() or len(part) < 4]
+    return len(plain) == len(parts)
+
+
+def stand_in(text: str) -> bool:
+    """Whether `text` is a variable, a call or a template where a value would stand."""
+    return any(mark in text for mark in _STAND_INS)
+
+
+def assigned(text: str) -> bool:
+    """Whether what is assigned to a name that speaks of secrets is one."""
+    if stand_in(text) or example(text) or uuid(text) or words(text) or readable(text):
+        return False
+    if text.startswith(("sha256-", "sha384-", "sha512-", "http://", "https://", "/", "./", "@", "--")):
+        return False
+    return mixed(text) and entropy(text) >= (3.0 if len(text) < 20 else 3.3)
+
+
+def password(text: str) -> bool:
+    """Whether what is called a password is one: people choose less random ones than machines do."""
+    if stand_in(text) or example(text) or uuid(text) or text.startswith(("http://", "https://", "/")):
+        return False
+    kinds = sum(
+        (any(map(str.islower, text)), any(map(str.isupper, text)), any(map(str.isdigit, text)), not text.isalnum())
+    )
+    return kinds >= 2 and any(map(str.isdigit, text)) and entropy(text) >= 2.5

@@ -1,0 +1,50 @@
+"""What a detector found, and how overlapping finds become the pieces that are masked."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+
+class Span(Struct, frozen=True, gc=False):
+    """A find: code points `start` to `end` (exclusive) of a text, its kind, its rule's name, a score from 0 to 1."""
+
+    start: int
+    end: int
+    kind: str
+    rule: str
+    score: float
+
+
+def order(span: Span) -> tuple[int, int, float, str]:
+    """The order in which spans are heard: leftmost, then longest, then the surer, then by the rule's name."""
+    return span.start, -span.end, -span.score, span.rule
+
+
+class Union:
+    """Turns spans, which may overlap, into pieces that do not: leftmost, then longest.
+
+    What a later span covers beyond an earlier one becomes a piece of its own, so that all that was found is masked and
+    no piece is longer than one span. Spans come in `order` over any number of calls: a stream gives what a whole text
+    gives.
+    """
+
+    __slots__ = ("_end",)
+
+    def __init__(self) -> None:
+        self._end = 0
+
+    def add(self, spans: Iterable[Span]) -> list[Span]:
+        """The pieces that `spans` (sorted by `order`, none before those of earlier calls) add."""
+        pieces = []
+        for span in spans:
+            if span.end <= self._end:
+                continue
+            start = max(span.start, self._end)
+            pieces.append(span if start == span.start else Span(start, span.end, span.kind, span.rule, span.score))
+            self._end = span.end
+        return pieces
+
+
+def unite(spans: Iterable[Span]) -> list[Span]:
+    """The pieces of one whole text (see Union); `spans` in any order."""
+    return Union().add(sorted(spans, key=order))

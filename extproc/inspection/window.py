@@ -1,0 +1,98 @@
+"""Text as it streams: released as soon as no rule can still object to it, judged as if it had come whole."""
+
+from msgspec import Struct
+
+from extproc.inspection.octets import back
+from extproc.inspection.scanner import Found, Scanner, spans
+from extproc.inspection.span import Span, order
+
+
+class Hit(Struct, frozen=True):
+    """A find and its text. The text has no rendering: it is what must not leave."""
+
+    span: Span
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Hit({self.span})"
+
+
+class Released(Struct, frozen=True):
+    """Text that is free to go, and the finds that begin in it.
+
+    `start`: the place of `text` in the whole (code points), as are the spans of `hits`. A find may end beyond `text`;
+    what masks it passes over the rest when that comes. Hits are in `span.order`, also from one release to the next.
+    """
+
+    start: int
+    text: str
+    hits: tuple[Hit, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Released({self.start}, {len(self.text)} characters, {self.hits})"
+
+
+class Window:
+    """The open end of one streamed text.
+
+    Any cutting of a text gives the same hits and, put together, the same text. Held back is what begins where a match
+    may be in progress, never more than `scanner.longest_hold` code points: at that bound nothing special happens, since
+    a rule that has seen that much has decided.
+    """
+
+    __slots__ = ("_at", "_data", "_first", "_opening", "_pending", "_scanner")
+
+    def __init__(self, scanner: Scanner) -> None:
+        self._scanner = scanner
+        self._data = b"\n"
+        self._first = 1
+        self._at = 0
+        self._opening = True
+        self._pending: list[Hit] = []
+
+    @property
+    def held(self) -> int:
+        """Bytes held back."""
+        return len(self._data) - self._first
+
+    def feed(self, text: str) -> Released | None:
+        """Adds `text` to the end; what is released by it, if anything. A lone surrogate becomes `?`."""
+        data = self._data = self._data + text.encode("utf-8", "replace")
+        end = self._scanner.hold.start(data, self._first)
+        if end == self._first:
+            return None
+        found = self._scanner.find(data, self._first, end, opening=self._opening, final=False)
+        if found:
+            end = min([end, *(each.match for each in found if each.open)])
+            found = [each for each in found if each.match < end]
+        return self._release(end, found) if end > self._first else None
+
+    def finish(self) -> Released | None:
+        """Ends the text; what was still held back, if anything."""
+        if self._first == len(self._data) and not self._pending:
+            return None
+        found = self._scanner.find(self._data, self._first, len(self._data), opening=self._opening, final=True)
+        return self._release(len(self._data), found)
+
+    def _release(self, end: int, found: list[Found]) -> Released:
+        data, first, start = self._data, self._first, self._at
+        text = data[first:end].decode()
+        self._at = start + len(text)
+        hits: tuple[Hit, ...] = ()
+        if found or self._pending:
+            fresh = [
+                Hit(span, data[each.start : each.end].decode())
+                for each, span in zip(found, spans(found, data, first, start), strict=True)
+            ]
+            hits = self._due(fresh)
+        keep = back(data, end, self._scanner.left)
+        self._opening = self._opening and keep == 0
+        self._data = data[keep:]
+        self._first = end - keep
+        return Released(start, text, hits)
+
+    def _due(self, fresh: list[Hit]) -> tuple[Hit, ...]:
+        """The hits that begin in what is released; a rule that finds a part of its match may have others."""
+        hits = sorted(self._pending + fresh, key=lambda hit: order(hit.span))
+        self._pending = [hit for hit in hits if hit.span.start >= self._at]
+        return tuple(hit for hit in hits if hit.span.start < self._at)
