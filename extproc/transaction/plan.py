@@ -77,7 +77,7 @@ class Plan:
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
         self.needs = Needs(response_headers=table.chooses)
-        self._prefixes = ("/v1", "", *sorted({b.address.prefix for b in policy.backends} - {"/v1", ""}))
+        self._prefixes = ("/v1", "", *sorted({b.address.prefix.lower() for b in policy.backends} - {"/v1", ""}))
         self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
         self._claims: dict[bytes, Claim] = {}
         self._steerings: dict[tuple[str, str, bool, bytes], Steering] = {}
@@ -103,8 +103,9 @@ class Plan:
         if path.startswith("/v1/models/"):
             return Claim(path, models=path.removeprefix("/v1/models/"))
         # The same APIs under the path of a backend, or under none (llama.cpp and others serve both): a request that the
-        # default backend would understand must not pass unread because of how it is spelt.
-        below = (path[len(p) :] for p in self._prefixes if path.startswith(f"{p}/"))
+        # default backend would understand must not pass unread because of how it is spelt, in capitals for one.
+        small = path.lower()
+        below = (small[len(p) :] for p in self._prefixes if small.startswith(f"{p}/"))
         return Claim(path, next(filter(None, (llm.claim(f"/v1{tail}") for tail in below)), None))
 
     def control_headers(self, fields: HeaderMap) -> tuple[str, ...]:

@@ -279,7 +279,17 @@ def test_an_upgrade_is_answered_at_once(mode: BodyMode) -> None:
     envoy.sends(upgrade).gets(PASSED_HEADERS)
 
 
-@pytest.mark.parametrize("path", ["/openai/v1/chat/completions", "/chat/completions", "/%76%31/chat//completions/?x=1"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/openai/v1/chat/completions",
+        "/chat/completions",
+        "/%76%31/chat//completions/?x=1",
+        "/V1/Chat/Completions",
+        "/OpenAI/V1/CHAT/completions",
+        "/CHAT/COMPLETIONS",
+    ],
+)
 def test_a_path_that_a_backend_would_understand_is_claimed_however_it_is_spelt(path: str) -> None:
     with Playbook(plan()) as envoy:
         envoy.sends(request_headers(path)).gets(PASSED_HEADERS)
