@@ -45,7 +45,7 @@ class Transport(Protocol):
 
 Factory = Callable[[Runtime, Binding], Awaitable[Transport]]
 
-TRANSPORTS: Final = {"grpcio": "extproc.server.grpcio"}
+TRANSPORTS: Final = {"grpcio": "extproc.server.grpcio", "h2": "extproc.server.h2.listener"}
 """Name -> module, whose `serve` is the factory; imported only when asked for."""
 
 DEFAULT_TRANSPORT: Final = "grpcio"

@@ -5,6 +5,7 @@ import socket
 import ssl
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from extproc.server import sockets, tasks
@@ -56,28 +57,35 @@ class H2Transport:
     ) -> None:
         self.runtime = runtime
         self.limits = limits
+        self.closed = False
+        self._draining = False
         self.endpoint = Tcp(listen.host, listening[0].getsockname()[1]) if isinstance(listen, Tcp) else listen
         self._encryption = encryption
         self._listening = listening
         self._shells: set[Shell] = set()
         self._handshakes: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
-        self._accepting = [tasks.spawn(self._accept(each)) for each in listening]
+        self._retries: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._loop = asyncio.get_running_loop()
+        for each in listening:
+            self._hear(each)
 
     async def drain(self) -> None:
         """Takes no new connections and asks clients to go elsewhere; what is open goes on."""
-        await self._deaf()
+        self._draining = True
+        self._deaf()
         for shell in tuple(self._shells):
             shell.drain()
 
     async def close(self) -> None:
         """Ends all calls that are open with UNAVAILABLE, never as OK, and frees the endpoint."""
-        await self._deaf()
-        await tasks.cancel(*self._handshakes)
+        self.closed = True
+        self._deaf()
         for shell in tuple(self._shells):
             shell.close(CLOSING)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._gone(), FLUSH_GRACE)
+        await tasks.cancel(*self._handshakes)
         for shell in tuple(self._shells):
             shell.abort()
         if isinstance(self.endpoint, Unix):
@@ -90,6 +98,8 @@ class H2Transport:
     def joined(self, shell: Shell) -> None:
         """A connection was made."""
         self._shells.add(shell)
+        if self._draining:  # its handshake took until now
+            self._loop.call_soon(shell.drain)
 
     def left(self, shell: Shell) -> None:
         """A connection is gone."""
@@ -97,43 +107,59 @@ class H2Transport:
         if not self._shells:
             self._empty.set()
 
-    async def _deaf(self) -> None:
-        await tasks.cancel(*self._accepting)
-        for each in self._listening:
-            each.close()
+    def _deaf(self) -> None:
+        for retry in self._retries.values():
+            retry.cancel()
+        while self._listening:
+            listening = self._listening.pop()
+            self._loop.remove_reader(listening)
+            listening.close()
 
     async def _gone(self) -> None:
+        # Handshakes are waited for, too: uvloop forgets to tell of the loss of a connection whose making is cancelled.
+        if self._handshakes:
+            await asyncio.wait(self._handshakes)
         while self._shells:
             self._empty.clear()
             await self._empty.wait()
 
-    async def _accept(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                accepted, _ = await loop.sock_accept(listening)
-            except OSError:
-                await asyncio.sleep(NO_DESCRIPTORS)
-                continue
-            if len(self._shells) + len(self._handshakes) >= CONNECTIONS:
-                accepted.close()
-                continue
-            task = tasks.spawn(self._welcome(accepted))
-            self._handshakes.add(task)
-            task.add_done_callback(self._handshakes.discard)
+    def _hear(self, listening: socket.socket) -> None:
+        # Not `sock_accept`: a task that is cancelled between the accepting and the waking up loses the connection.
+        self._loop.add_reader(listening, self._accept, listening)
+
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            accepted, _ = listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # the client has thought better of it
+        except OSError:
+            self._loop.remove_reader(listening)
+            self._retries[listening] = self._loop.call_later(NO_DESCRIPTORS, self._hear, listening)
+            return
+        if len(self._shells) + len(self._handshakes) >= CONNECTIONS:
+            accepted.close()
+            return
+        accepted.setblocking(False)
+        task = tasks.spawn(self._welcome(accepted))
+        self._handshakes.add(task)
+        task.add_done_callback(partial(self._welcomed, accepted))
 
     async def _welcome(self, accepted: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         if accepted.family != socket.AF_UNIX:
             # A client's host that vanished is found in the end, and its descriptor freed.
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         timeout = None if self._encryption is None else HANDSHAKE
         try:
-            await loop.connect_accepted_socket(
-                lambda: Shell(self, loop), accepted, ssl=self._encryption, ssl_handshake_timeout=timeout
+            await self._loop.connect_accepted_socket(
+                lambda: Shell(self, self._loop), accepted, ssl=self._encryption, ssl_handshake_timeout=timeout
             )
         except OSError:
             accepted.close()  # the handshake failed, ran out of time, or the client had gone: nothing began
+
+    def _welcomed(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
+        self._handshakes.discard(task)
+        if task.cancelled():
+            accepted.close()  # it may not even have begun, and nobody else knows of the socket
 
 
 async def _listen(binding: Binding) -> list[socket.socket]:

@@ -34,6 +34,8 @@ class Home(Protocol):
 
     runtime: Runtime
     limits: Limits
+    closed: bool
+    """Connections that come late are not to stay."""
 
     def joined(self, shell: "Shell") -> None:
         """A connection was made."""
@@ -62,8 +64,9 @@ class Shell(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._home.joined(self)
         encrypted = transport.get_extra_info("ssl_object")
-        if encrypted is not None and encrypted.selected_alpn_protocol() != PROTOCOL:
-            self._transport.abort()  # it would speak HTTP/1.1 (RFC 9113, 3.2, makes the negotiation a must)
+        other = encrypted is not None and encrypted.selected_alpn_protocol() != PROTOCOL
+        if other or self._home.closed:
+            self._transport.abort()  # the other one is HTTP/1.1 (RFC 9113, 3.2, makes the negotiation a must)
             return
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER)
         self._flush()
@@ -90,7 +93,7 @@ class Shell(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client does not read: nothing is read from it either, and answers wait where they are bounded."""
         self._calls.block()
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
             self._stall = self._loop.call_later(self._home.limits.stall, self._transport.abort)
 
@@ -178,15 +181,14 @@ class Shell(asyncio.Protocol):
     def _flush(self) -> None:
         self._flush_due = False
         transport = self._transport
-        if transport is None:
+        if transport is None or transport.is_closing():  # uvloop raises where one writes before it has told of a loss
             return
         data = self._calls.data_to_send()
         if data:
             transport.write(data)
         if self._calls.over:
-            if not transport.is_closing():
-                transport.close()
-                self._stall = self._loop.call_later(LINGER, transport.abort)
+            transport.close()
+            self._stall = self._loop.call_later(LINGER, transport.abort)
         elif self._calls.wake_at < self._armed:
             self._arm()
 
