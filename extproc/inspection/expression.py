@@ -101,7 +101,7 @@ def _total(parts: list[Width]) -> int | None:
 
 
 def bounded(node: Node, longest: int) -> Node:
-    """The tree with every endless repetition ended after `longest` rounds (or its least number, if that is more)."""
+    """The tree with every endless repetition ended `longest` rounds after its least number."""
     match node:
         case Chars() | Assert():
             return node
@@ -112,7 +112,7 @@ def bounded(node: Node, longest: int) -> Node:
         case Alt(options=options):
             return Alt(tuple(bounded(option, longest) for option in options))
         case Repeat(item=item, low=low, high=high, lazy=lazy):
-            return Repeat(bounded(item, longest), low, max(low, longest) if high is None else high, lazy)
+            return Repeat(bounded(item, longest), low, low + longest if high is None else high, lazy)
 
 
 def union(*sets: Ranges) -> Ranges:

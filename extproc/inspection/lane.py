@@ -28,8 +28,8 @@ from extproc.inspection.rule import UNLESS_LEFT, Rule
 LONGEST_MATCH = 8192
 """The widest match (code points) that a rule may have. A 4,096-bit RSA key in PEM takes 3,300; it bounds held text."""
 
-ENDLESS = 256
-"""What `*`, `+` and `{n,}` are bounded to where a pattern sets no bound: a stream cannot wait for ever."""
+ENDLESS = (1024, 256, 64, 16)
+"""What `*`, `+` and `{n,}` are bounded to, beyond their least number: the first with which a match is not too wide."""
 
 MATCHER_MEMORY = 16 << 20
 """Bytes of automaton states that one matcher may keep; RE2 starts over beyond it, and stays linear."""
@@ -52,12 +52,12 @@ class RuleError(ValueError):
 class Matcher(Struct, frozen=True, eq=False):
     """The exact reading of a rule: where it matches and which part of the match is the find.
 
-    `most`: code points after which a match is cut off, 0 where the expression itself counts; `wide` tells whether they
-    may be more than a byte each.
+    `groups`: the find is the first of these that took part. `most`: code points after which a match is cut off, 0 where
+    the expression itself counts; `wide` tells whether they may be more than a byte each.
     """
 
     expression: "re2._Regexp[str]"
-    group: int
+    groups: tuple[int, ...]
     most: int
     wide: bool
 
@@ -76,11 +76,17 @@ class Matcher(Struct, frozen=True, eq=False):
                 found = self.expression.search(data, found.start(), min(limit, self._cut(data, first)))
                 if found is None or found.start(1) != first:
                     continue
-            yield first, found.end(1), found.start(self.group), found.end(self.group)
+            yield first, found.end(1), *self._find(found)
 
     def _cut(self, data: bytes, first: int) -> int:
         # One more, for the character after the match.
-        return ahead(data, first, self.most + 1) if self.wide else first + self.most + UTF8_MOST
+        return ahead(data, first, self.most + 1) if self.wide else after(data, first + self.most)
+
+    def _find(self, found: "re2._Match[str]") -> tuple[int, int]:
+        for group in self.groups:
+            if found.start(group) >= 0 and (len(self.groups) == 1 or found.start(group) < found.end(group)):
+                return found.start(group), found.end(group)
+        return -1, -1
 
 
 class Lane(Struct, frozen=True, eq=False):
@@ -128,8 +134,7 @@ def lane(rule: Rule) -> Lane:
 
 def _lane(rule: Rule) -> Lane:
     node, names = read(rule.pattern, fold=rule.fold)
-    node, before = _opening(bounded(node, ENDLESS), _class(rule.before))
-    following = _class(rule.after)
+    node, before, following = _bounded(node), _class(rule.before), _class(rule.after)
     size = width(node)
     longest = size.high or 0
     if not size.low or longest > LONGEST_MATCH:
@@ -159,6 +164,15 @@ def _lane(rule: Rule) -> Lane:
     )
 
 
+def _bounded(node: Node) -> Node:
+    """The tree with its endless repetitions bounded, as widely as lets it fit."""
+    for most in ENDLESS:
+        cut = bounded(node, most)
+        if (width(cut).high or 0) <= LONGEST_MATCH:
+            break
+    return cut
+
+
 def expression(pattern: str, memory: int = MATCHER_MEMORY) -> "re2._Regexp[str]":
     """An RE2 matcher that says nothing on standard error and keeps within `memory` bytes."""
     options = re2.Options()
@@ -169,28 +183,19 @@ def expression(pattern: str, memory: int = MATCHER_MEMORY) -> "re2._Regexp[str]"
 
 def _matcher(rule: Rule, node: Node, names: dict[str, int], pattern: str, longest: int) -> Matcher:
     compiled = expression(pattern)
-    group = names.get(rule.group, -1) if isinstance(rule.group, str) else rule.group
-    if not 0 <= group < compiled.groups:
-        raise RuleError(f"rule {rule.title}: the pattern has no group {rule.group}")
-    return Matcher(compiled, group + 1, longest if uncounted(node) else 0, _beyond_ascii(node))
+    if rule.group is None:
+        groups = (*range(2, compiled.groups + 1), 1)
+    else:
+        group = names.get(rule.group, -1) if isinstance(rule.group, str) else rule.group
+        if not 0 <= group < compiled.groups:
+            raise RuleError(f"rule {rule.title}: the pattern has no group {rule.group}")
+        groups = (group + 1,)
+    return Matcher(compiled, groups, longest if uncounted(node) else 0, _beyond_ascii(node))
 
 
 def _class(content: str) -> Ranges:
     node = read(f"[{content}]")[0] if content else Seq(())
     return node.ranges if isinstance(node, Chars) else ()
-
-
-def _opening(node: Node, before: Ranges) -> tuple[Node, Ranges]:
-    """Takes a leading `^` for what it says of the character before: it ends a line, or there is none."""
-    if node == Assert("^"):
-        return Seq(()), without(((0x0A, 0x0A),))
-    if isinstance(node, Group):
-        inner, before = _opening(node.item, before)
-        return Group(inner, node.number), before
-    if isinstance(node, Seq) and node.items:
-        first, before = _opening(node.items[0], before)
-        return Seq((first, *node.items[1:])), before
-    return node, before
 
 
 def _close(ranges: Ranges) -> str:
@@ -217,7 +222,7 @@ def _beyond_ascii(node: Node) -> bool:
 def _sign(rule: Rule, node: Node, longest: int) -> tuple[Node, tuple[bool, bool]]:
     """What the fast lane looks for, and on which sides of it the neighbours count."""
     if rule.sign:
-        return bounded(read(rule.sign, fold=rule.fold)[0], ENDLESS), (False, False)
+        return _bounded(read(rule.sign, fold=rule.fold)[0]), (False, False)
     head = _head(node) if longest > _WIDE else None
     return (node, (True, True)) if head is None else (head, (True, False))
 

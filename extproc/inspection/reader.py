@@ -1,8 +1,9 @@
 r"""Reading a pattern: RE2 syntax without what cannot be kept in bounds or has no use on streamed text.
 
 Known: literals, `.`, classes with POSIX names, `\d \w \s \h` and their complements (ASCII, as RE2 has them), `\x..`,
-groups (also named), alternation, `* + ? {n,m}` (also lazy), `\b \B`, `^` at the start, `$` and `\z`, flags `i s m U`.
-Refused with a reason: look-around, back-references, `\p{..}`, `^` anywhere else.
+groups (also named), alternation, `* + ? {n,m}` (also lazy), `\b \B`, `^` (always the start of a line), `$` and `\z`
+(always the end of the text), flags `i s m U`.
+Refused with a reason: look-around, back-references, `\p{..}`, `\A`.
 """
 
 from extproc.inspection.expression import (
@@ -145,8 +146,6 @@ class _Reader:
         if sign in {"*", "+", "?"}:
             raise self.fail("nothing to repeat")
         if sign == "^":
-            if self.at and self.text[: self.at].strip("(?ims:)"):
-                raise self.fail("^ is known only at the start of a pattern: text is read as it streams")
             self.at += 1
             return Assert("^")
         if self.take("$"):

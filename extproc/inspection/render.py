@@ -33,7 +33,7 @@ def exact(node: Node, *, groups: bool = True) -> str:
         case Chars(ranges=ranges):
             return charset(ranges)
         case Assert(what=what):
-            return {"b": r"\b", "B": r"\B", "$": r"\z", "^": ""}[what]
+            return {"b": r"\b", "B": r"\B", "$": r"\z", "^": "(?m:^)"}[what]
         case Group(item=item):
             return f"({'' if groups else '?:'}{exact(item, groups=groups)})"
         case Seq(items=items):

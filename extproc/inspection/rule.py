@@ -8,6 +8,9 @@ from msgspec import Struct
 Validator: TypeAlias = Callable[[str], bool]
 """Says whether the text of a hit is what it looks like: a checksum, a range, an entropy."""
 
+Judge: TypeAlias = Callable[[str, str], bool]
+"""The same from the text of the whole match and that of the find in it."""
+
 Fit: TypeAlias = Callable[[str], int]
 """Says how many code points of a hit, from its start, are what it looks like; 0 for none."""
 
@@ -25,14 +28,18 @@ UNLESS_LEFT = 16
 class Rule(Struct, frozen=True, kw_only=True):
     """One detector.
 
-    `pattern` is in the syntax of `reader`; the character before a hit may not be in the class `before`, the one after
-    it not in `after` (contents of a `[...]`, empty for none). With `group` the find is that group of the pattern.
-    `validator` judges the find's text. With `context`, one of those expressions must stand as a word within `near` code
-    points (left, right) of the match, or the match must be all there is of the text where `alone` says so. A word of
-    `unless` right in front of the match speaks against it. `fit` cuts a find short where only its beginning is one.
-    `sign` is for speed alone: an expression that stands in every match and seldom elsewhere.
-    `kind` is what policies name; `name` tells rules of one kind apart. `hits` mark each find with « and »; `misses`
-    look like hits and are none. `score` is how sure a find is, from 0 to 1.
+    `pattern` is in the syntax of `reader`; the character before a match may not be in the class `before`, the one after
+    it not in `after` (contents of a `[...]`, empty for none). With `group` the find is that group of the pattern, with
+    None the first group that is not empty.
+
+    What makes a match a find: `validator` judges the find's text, `judge` the match's and the find's; with `context`,
+    one of those expressions must stand as a word within `near` code points (left, right) of the match, or, with
+    `alone`, the match must be all there is of the text; a word of `unless` right in front of the match speaks against
+    it; `fit` cuts a find short where only its beginning is one; `allowed` says which finds the operator lets be.
+
+    `sign` is for speed alone: an expression that stands in every match and seldom elsewhere. `kind` is what policies
+    name; `name` tells rules of one kind apart. `score` is how sure a find is, from 0 to 1. `hits` mark each find with
+    « and »; `misses` look like hits and are none.
     """
 
     kind: str
@@ -41,10 +48,12 @@ class Rule(Struct, frozen=True, kw_only=True):
     before: str = r"\w"
     after: str = r"\w"
     fold: bool = False
-    group: int | str = 0
+    group: int | str | None = 0
     sign: str = ""
     validator: Validator | None = None
     fit: Fit | None = None
+    judge: Judge | None = None
+    allowed: Validator | None = None
     context: tuple[str, ...] = ()
     near: tuple[int, int] = (WORDS_LEFT, WORDS_RIGHT)
     alone: bool = False

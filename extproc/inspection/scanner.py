@@ -148,7 +148,12 @@ def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool) ->
         if not length:
             return None
         close = end = start + len(data[start:close].decode()[:length].encode())
-    if rule.validator is not None and not rule.validator(data[start:close].decode()):
+    value = data[start:close].decode()
+    if rule.validator is not None and not rule.validator(value):
+        return None
+    if rule.judge is not None and not rule.judge(data[match:end].decode(), value):
+        return None
+    if rule.allowed is not None and rule.allowed(value):
         return None
     if each.unless is not None and each.unless.search(data[back(data, match, UNLESS_LEFT) : match]) is not None:
         return None

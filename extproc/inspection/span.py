@@ -35,14 +35,15 @@ class Union:
 
     def add(self, spans: Iterable[Span]) -> list[Span]:
         """The pieces that `spans` (sorted by `order`, none before those of earlier calls) add."""
-        pieces = []
-        for span in spans:
-            if span.end <= self._end:
-                continue
-            start = max(span.start, self._end)
-            pieces.append(span if start == span.start else Span(start, span.end, span.kind, span.rule, span.score))
-            self._end = span.end
-        return pieces
+        return [piece for span in spans if (piece := self.cut(span)) is not None]
+
+    def cut(self, span: Span) -> Span | None:
+        """What the next span (in `order`) adds, if anything."""
+        start = max(span.start, self._end)
+        if span.end <= start:
+            return None
+        self._end = span.end
+        return span if start == span.start else Span(start, span.end, span.kind, span.rule, span.score)
 
 
 def unite(spans: Iterable[Span]) -> list[Span]:

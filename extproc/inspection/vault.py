@@ -1,0 +1,123 @@
+"""Placeholders and the values they stand for, for the length of one exchange, and the way back."""
+
+import re
+from bisect import bisect_left, insort
+from collections.abc import Callable
+
+MOST_VALUES = 10_000
+"""Values that one exchange may have placeholders for (a 2 MiB body of nothing but addresses has more). Those beyond it
+are masked without a number, and never restored."""
+
+LONGEST_PLACEHOLDER = 80
+"""Code points of a placeholder: a kind of at most 63, a number, brackets. No more is ever held back for one."""
+
+_LOOKS = re.compile(r"\[[A-Z][A-Z0-9_]{0,62}_[0-9]{1,9}\]")
+_PART = re.compile(r"\[[A-Z0-9_]*\Z")
+
+
+def label(kind: str) -> str:
+    """A kind as placeholders write it: `us_ssn` is US_SSN, `github-token` GITHUB_TOKEN."""
+    return re.sub(r"[^A-Z0-9]", "_", kind.upper())[:63].strip("_") or "MASKED"
+
+
+class Vault:
+    """Gives each value of an exchange a placeholder, and gives the values back. Has no rendering of them."""
+
+    __slots__ = ("_counts", "_names", "_reserved", "_sorted", "_values")
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, str], str] = {}
+        self._values: dict[str, str] = {}
+        self._sorted: list[str] = []
+        self._counts: dict[str, int] = {}
+        self._reserved: set[str] = set()
+
+    def reserve(self, text: str) -> None:
+        """Keeps clear of what looks like a placeholder in the client's own `text`.
+
+        Called for every text of a request before the first is masked: then such text is never taken for one of ours.
+        """
+        if "[" in text:
+            self._reserved.update(_LOOKS.findall(text))
+
+    def placeholder(self, kind: str, value: str) -> str:
+        """The placeholder of `value`, the same one each time: `[EMAIL_1]`."""
+        known = self._names.get((kind, value))
+        if known is not None:
+            return known
+        if len(self._names) >= MOST_VALUES:
+            return f"[{label(kind)}]"
+        name = self._next(label(kind))
+        self._names[kind, value] = name
+        self._values[name] = value
+        insort(self._sorted, name)
+        return name
+
+    def _next(self, word: str) -> str:
+        while True:
+            count = self._counts[word] = self._counts.get(word, 0) + 1
+            name = f"[{word}_{count}]"
+            if name not in self._reserved:
+                return name
+
+    def value(self, placeholder: str) -> str | None:
+        """What a placeholder of ours stands for."""
+        return self._values.get(placeholder)
+
+    def begins(self, text: str) -> bool:
+        """Whether a placeholder of ours begins with `text`."""
+        place = bisect_left(self._sorted, text)
+        return place < len(self._sorted) and self._sorted[place].startswith(text)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Vault({len(self)} values)"
+
+
+class Restorer:
+    """Puts values back into one streamed text. `escape` makes a value fit where it goes, such as into a JSON string.
+
+    Any cutting of the text gives the same result. Held back is only what may be a placeholder of ours cut in two.
+    """
+
+    __slots__ = ("_escape", "_held", "_vault")
+
+    def __init__(self, vault: Vault, escape: Callable[[str], str] = str) -> None:
+        self._vault = vault
+        self._escape = escape
+        self._held = ""
+
+    @property
+    def held(self) -> int:
+        """Code points held back."""
+        return len(self._held)
+
+    def feed(self, text: str) -> str:
+        """What can go of the text so far, restored."""
+        if not self._vault or (not self._held and "[" not in text):
+            return text
+        text = self._held + text
+        part = _PART.search(text, max(0, len(text) - LONGEST_PLACEHOLDER))
+        keep = part.start() if part is not None and self._vault.begins(part[0]) else len(text)
+        self._held = text[keep:]
+        return self._restored(text[:keep])
+
+    def finish(self) -> str:
+        """What was still held back."""
+        held, self._held = self._held, ""
+        return held
+
+    def _restored(self, text: str) -> str:
+        return _LOOKS.sub(self._value, text)
+
+    def _value(self, found: re.Match[str]) -> str:
+        value = self._vault.value(found[0])
+        return found[0] if value is None else self._escape(value)
+
+
+def restored(vault: Vault, text: str, escape: Callable[[str], str] = str) -> str:
+    """The whole of `text` with the vault's values put back."""
+    restorer = Restorer(vault, escape)
+    return restorer.feed(text) + restorer.finish()
