@@ -1,12 +1,13 @@
 """The clients against sockets that are played by hand, where a real server would be too polite."""
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
-from extproc.testing.clients import Abort, Answer, End, Ending, Pause, Piece, Request, Until
+from extproc.testing.clients import Abort, Answer, End, Ending, Pause, Piece, Request, Until, When
 from extproc.testing.clients.http1 import Http1, http1
 from extproc.testing.provider import running_provider
 from tests.testing.asking import ask, chat
@@ -155,6 +156,38 @@ def test_a_script_that_waits_in_vain_is_a_timeout_too() -> None:
 
     with peer(play) as port:
         answer = http1(port, Request(body=[b"a", Until(), b"b"]), within=0.2)
+    assert (answer.ending, answer.sent) == (Ending.TIMEOUT, False)
+
+
+def test_a_script_goes_on_when_what_it_waits_for_holds() -> None:
+    seen = threading.Event()
+
+    def play(connection: socket.socket) -> None:
+        read_until(connection, b"a")
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        seen.set()
+        read_until(connection, b"b")
+        connection.sendall(OK)
+
+    with peer(play) as port:
+        answer = http1(port, Request(body=[b"a", When(seen.is_set), b"b"]))
+    assert (answer.interim, answer.status, answer.sent) == ((100,), 200, True)
+
+
+@pytest.mark.parametrize("last", [b"", OK])
+def test_a_script_does_not_wait_beyond_the_answer(last: bytes) -> None:
+    def play(connection: socket.socket) -> None:
+        read_until(connection, b"a")
+        connection.sendall(last)
+
+    with peer(play) as port:
+        answer = http1(port, Request(body=[b"a", When(lambda: False), b"b"]), within=5)
+    assert answer.ending is (Ending.COMPLETE if last else Ending.TRUNCATED)
+
+
+def test_a_script_that_waits_for_what_never_holds_is_a_timeout() -> None:
+    with peer(read_to_end) as port:
+        answer = http1(port, Request(body=[b"a", When(lambda: False), b"b"]), within=0.2)
     assert (answer.ending, answer.sent) == (Ending.TIMEOUT, False)
 
 

@@ -4,6 +4,6 @@
 """
 
 from extproc.testing.clients.answer import Answer, Ending, Piece
-from extproc.testing.clients.script import Abort, End, Pause, Request, Step, Until
+from extproc.testing.clients.script import Abort, End, Pause, Request, Step, Until, When
 
-__all__ = ["Abort", "Answer", "End", "Ending", "Pause", "Piece", "Request", "Step", "Until"]
+__all__ = ["Abort", "Answer", "End", "Ending", "Pause", "Piece", "Request", "Step", "Until", "When"]

@@ -8,8 +8,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from extproc.testing.clients.answer import Answer, Ending, Piece
-from extproc.testing.clients.script import Abort, End, Pause, Step, Until
+from extproc.testing.clients.script import Abort, End, Pause, Step, Until, When
 from extproc.testing.clients.wire import Wire
+from extproc.testing.waiting import LOOK_EVERY
 
 WITHIN: Final = 30.0
 """Seconds for a request and its answer, unless the caller says otherwise."""
@@ -112,6 +113,10 @@ class Exchange(ABC):
             case Until(size):
                 self.drain()
                 self._turns(lambda: self.over or (self.answer.status >= 200 and self._size >= size))
+            case When(holds):
+                self.drain()
+                while not (holds() or self.over):
+                    self.turn(time.monotonic() + LOOK_EVERY, read=not self._closed)
             case End():
                 self.finish()
                 self.drain()

@@ -1,6 +1,6 @@
 """What a raw client shall do: a request, and its body as a script."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -21,6 +21,12 @@ class Until(Struct, frozen=True):
     size: int = 0
 
 
+class When(Struct, frozen=True):
+    """Go on only when `holds()` is true, or the answer has ended; meanwhile what comes is read."""
+
+    holds: Callable[[], bool]
+
+
 class End(Struct, frozen=True):
     """The request ends here. Where a script has none, it ends after the last piece."""
 
@@ -34,7 +40,7 @@ class Abort(Struct, frozen=True):
     how: Literal["reset", "close"] = "reset"
 
 
-Step: TypeAlias = bytes | Pause | Until | End | Abort
+Step: TypeAlias = bytes | Pause | Until | When | End | Abort
 
 
 class Request(Struct, frozen=True):
