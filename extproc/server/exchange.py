@@ -13,7 +13,9 @@ from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Body, Deadline, Gone, Headers, Message, Side, Trailers
 from extproc.server.runtime import Decider, Runtime
 from extproc.telemetry.log import Fact
+from extproc.transaction import Lane
 from extproc.wire import decode, encode
+from extproc.wire.lane import PASSED, RESPONSE_BODY, echo
 
 OVERLOADED: Final = "overloaded"
 DRAINING: Final = "draining"
@@ -30,6 +32,8 @@ _KINDS: Final[dict[type[Message], tuple[tuple[str], tuple[str]]]] = {
 }
 _RESPONSE: Final = Side.RESPONSE
 _UNKNOWN: Final = ("unknown",)
+_RESPONSE_BODY: Final = ("response_body",)
+_PASSED: Final = [PASSED]
 
 # Looked up by class: an `isinstance` that is false costs ten times as much, and nearly all effects are answers.
 _ORDERS: Final = frozenset({Abort, Inspect, Record})
@@ -79,6 +83,9 @@ class Exchange:
         runtime = self._runtime
         now = runtime.clock()
         try:
+            if payload[:1] == RESPONSE_BODY and (unread := self._unread(payload)) is not None:
+                runtime.messages[_RESPONSE_BODY] += 1
+                return unread
             message = decode(payload)
             runtime.messages[_kind(message)] += 1
             answers = self._decide(message, now)
@@ -87,6 +94,16 @@ class Exchange:
             return []
         self._spent += runtime.clock() - now
         return answers
+
+    def _unread(self, payload: bytes) -> list[bytes] | None:
+        """The answer to a response body that nobody reads; None where somebody does, or has to look."""
+        lane = self.decider.lane
+        if lane is Lane.PASS:
+            return _PASSED
+        if lane is Lane.ECHO:
+            answer = echo(payload)
+            return None if answer is None else [answer]
+        return None
 
     def expire(self, now: float) -> None:
         """The time named by the transaction's deadline has passed."""

@@ -22,7 +22,7 @@ from extproc.telemetry.families import (
     VIOLATIONS,
 )
 from extproc.telemetry.log import Fact
-from extproc.transaction import Plan, Shared, Transaction
+from extproc.transaction import Lane, Plan, Shared, Transaction
 
 SWEEP_EVERY: Final = 0.2
 """Seconds between looks at the deadlines of all open exchanges: one timer a worker, none an exchange. A deadline is
@@ -33,6 +33,10 @@ class Decider(Protocol):
     """What an exchange asks of a transaction."""
 
     deadline: float
+
+    @property
+    def lane(self) -> Lane:
+        """How much of the response's body it wants to be shown."""
 
     def receive(self, message: Message, now: float, /) -> Iterable[Effect]:
         """What is to be done about `message`."""

@@ -31,7 +31,6 @@ class Facts:
         "reason",
         "request_bytes",
         "request_id",
-        "response_bytes",
         "started",
         "status",
         "steering",
@@ -56,7 +55,6 @@ class Facts:
         self.status: int | None = None
         self.stream: bool | None = None
         self.request_bytes = 0
-        self.response_bytes = 0
 
     def identify(self, request_id: bytes | None) -> None:
         """Takes the request's id over, if it is one that Envoy makes."""
@@ -79,7 +77,6 @@ class Facts:
                 "upstream_model": choice.candidate.model or self.model if choice else None,
                 "status": self.status,
                 "request_bytes": self.request_bytes,
-                "response_bytes": self.response_bytes,
                 "decided_ms": _ms(self.started, self.decided),
                 "duration_ms": _ms(self.started, now),
             }

@@ -30,6 +30,14 @@ _NO_ANSWER: Final = ("response_timeout", "upstream_per_try_timeout", "stream_idl
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 
 
+class Lane(Enum):
+    """How much of a response body the transaction wants to be shown."""
+
+    READ = auto()  # each piece is a message to it
+    PASS = auto()  # none: each piece may be answered with a plain Proceed
+    ECHO = auto()  # none: each piece that neither is empty nor ends the body may be answered with the same piece
+
+
 class Outcome(Enum):
     """What an answer says of the backend that was chosen."""
 
@@ -42,7 +50,7 @@ class Outcome(Enum):
 class ResponseSide:
     """Passes the answer on. Nobody reads its body, so none is asked for."""
 
-    __slots__ = ("_early", "_facts", "_plan", "_request_mode", "_shared", "mode", "state")
+    __slots__ = ("_early", "_facts", "_plan", "_request_mode", "_shared", "lane", "mode", "state")
 
     def __init__(self, plan: Plan, shared: Shared, facts: Facts) -> None:
         self._plan = plan
@@ -50,6 +58,7 @@ class ResponseSide:
         self._facts = facts
         self._early = False
         self._request_mode = BodyMode.NONE
+        self.lane = Lane.READ
         self.mode = BodyMode.NONE
         self.state = State.IDLE
 
@@ -63,6 +72,8 @@ class ResponseSide:
         """Learns about the backend and sets the contract's headers."""
         self.state = advance(self.mode, self.state, Event.HEADERS_END if message.end else Event.HEADERS, Side.RESPONSE)
         self._observe(message, now)
+        if not message.end:
+            self.lane = Lane.ECHO if self.mode is BodyMode.FULL_DUPLEX_STREAMED else Lane.PASS
         headers = self._contract(message)
         modes = None if message.end else self._without_body()
         if headers is None and modes is None:
@@ -74,7 +85,6 @@ class ResponseSide:
         data, before = message.data, self.state
         event = (Event.BODY_END if data else Event.EMPTY_END) if message.end else Event.BODY
         self.state = advance(self.mode, before, event, Side.RESPONSE)
-        self._facts.response_bytes += len(data)
         if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
             return PASS_RESPONSE_BODY
         if before is State.DONE or not (data or message.end):

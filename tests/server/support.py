@@ -16,7 +16,7 @@ from extproc.protocol.messages import Body, Deadline, Gone, Headers, Message, Si
 from extproc.server.health import PROCESS
 from extproc.server.worker import Worker, running_worker
 from extproc.telemetry import Log, Sink
-from extproc.transaction import Plan, Shared
+from extproc.transaction import Lane, Plan, Shared
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue
 from extproc.wire.pb.processor_pb2 import HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse
 
@@ -43,6 +43,7 @@ class Decider:
     def __init__(self, plan: Plan, shared: Shared, now: float) -> None:
         self.limit = plan.limits.open_exchanges
         self.deadline = now + 3600
+        self.lane = Lane.READ
         self.path = ""
         self.told = 0
         _ = shared

@@ -232,7 +232,6 @@ def test_one_record_tells_of_the_exchange() -> None:
         "upstream_model": "gpt-4o-mini",
         "status": 200,
         "request_bytes": 50,
-        "response_bytes": 7,
         "decided_ms": 250.0,
         "duration_ms": 1500.0,
     }

@@ -1,0 +1,59 @@
+"""Response bodies that nobody reads, answered without being looked into.
+
+Envoy's HttpBody (in a request to us) and its StreamedBodyResponse (in our answer) have the same fields under the same
+numbers, so the content of one is the content of the other: an echo is the same bytes in other wrappings.
+"""
+
+from typing import Final
+
+from extproc.protocol.effects import Phase, Proceed
+from extproc.protocol.messages import Side
+from extproc.wire.encode import encode
+from extproc.wire.fields import enclose, key
+from extproc.wire.pb.processor_pb2 import (
+    BodyMutation,
+    BodyResponse,
+    CommonResponse,
+    HttpBody,
+    ProcessingRequest,
+    ProcessingResponse,
+    StreamedBodyResponse,
+)
+
+RESPONSE_BODY: Final = key(ProcessingRequest, "response_body")
+"""How a ProcessingRequest with a response body begins: Envoy writes fields by number, and no lower one stands beside
+it."""
+
+PASSED: Final = encode(Proceed(Side.RESPONSE, Phase.BODY))
+"""The answer to one in every mode but full duplex."""
+
+_LAST: Final = key(HttpBody, "end_of_stream") + b"\x01"
+_PATH: Final = (
+    key(BodyMutation, "streamed_response"),
+    key(CommonResponse, "body_mutation"),
+    key(BodyResponse, "response"),
+    key(ProcessingResponse, "response_body"),
+)
+_CONTENT: Final = key(HttpBody, "body")
+assert len(RESPONSE_BODY) == 1
+assert key(StreamedBodyResponse, "body") == _CONTENT
+assert key(StreamedBodyResponse, "end_of_stream") + b"\x01" == _LAST
+
+
+def echo(payload: bytes) -> bytes | None:
+    """The answer in full duplex that gives back what came; None where it has to be looked at.
+
+    That is so for the end of a body, which must be answered once only, for an empty piece, which is not answered, and
+    for a message that holds more than a body.
+    """
+    if len(payload) < 3:
+        return None
+    size, at = payload[1], 2
+    if size > 0x7F:
+        size, at = size & 0x7F | payload[2] << 7, 3
+        if size > 0x3FFF:  # three bytes of length or more: 16 KiB and beyond, where parsing is the least of the costs
+            return None
+    if len(payload) != at + size or not payload.startswith(_CONTENT, at) or payload.endswith(_LAST):
+        return None
+    head, content = enclose((payload[at:],), *_PATH)
+    return head + content

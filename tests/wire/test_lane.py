@@ -1,0 +1,58 @@
+"""A body that nobody reads is answered as if it had been read."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.protocol.effects import Chunk, Phase, Proceed
+from extproc.protocol.messages import Side
+from extproc.wire import encode
+from extproc.wire.lane import PASSED, RESPONSE_BODY, echo
+from extproc.wire.pb.processor_pb2 import ProcessingRequest
+
+
+def message(data: bytes, *, end: bool = False) -> bytes:
+    request = ProcessingRequest()
+    request.response_body.body = data
+    request.response_body.end_of_stream = end
+    return request.SerializeToString()
+
+
+def test_the_plain_answer_is_the_one_that_reading_gives() -> None:
+    assert encode(Proceed(Side.RESPONSE, Phase.BODY)) == PASSED
+
+
+@given(st.binary(min_size=1, max_size=300))
+def test_an_echo_is_the_chunk_that_reading_gives(data: bytes) -> None:
+    payload = message(data)
+    assert payload.startswith(RESPONSE_BODY)
+    # A body may end in the very bytes that mark an end: then it is looked at.
+    assert echo(payload) == (None if data.endswith(b"\x10\x01") else encode(Chunk(Side.RESPONSE, data)))
+
+
+@pytest.mark.parametrize("size", [1, 123, 124, 125, 126, 127, 128, 16_377, 16_378, 16_379])
+def test_an_echo_is_right_at_every_length_of_a_length(size: int) -> None:
+    assert echo(message(b"x" * size)) == encode(Chunk(Side.RESPONSE, b"x" * size))
+
+
+@pytest.mark.parametrize("size", [16_382, 16_384, 100_000])
+def test_a_large_piece_is_left_to_the_parser(size: int) -> None:
+    assert echo(message(b"x" * size)) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"last"])
+def test_an_end_and_an_empty_piece_are_left_to_the_parser(data: bytes) -> None:
+    assert echo(message(data, end=True)) is None
+
+
+def test_a_message_that_holds_more_than_a_body_is_left_to_the_parser() -> None:
+    request = ProcessingRequest()
+    request.response_body.body = b"data"
+    request.protocol_config.send_body_without_waiting_for_header_response = True
+    assert echo(request.SerializeToString()) is None
+
+
+@given(st.binary(max_size=40))
+def test_bytes_that_are_no_message_are_left_to_the_parser_or_echoed_whole(garbage: bytes) -> None:
+    answer = echo(RESPONSE_BODY + garbage)
+    assert answer is None or answer.endswith(garbage[1:])
