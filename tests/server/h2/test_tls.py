@@ -1,0 +1,145 @@
+"""HTTP/2 over TLS: ALPN, client certificates, renewal."""
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import trustme
+from grpc import aio
+
+from extproc.server.h2 import frames
+from extproc.server.h2.certificates import context
+from extproc.server.health import PROCESS
+from extproc.server.tls import Tls
+from tests.server.h2.serving import play, raw, serving
+from tests.server.support import headers, kind
+
+LOOPS = pytest.mark.parametrize("uvloop", [True, False], ids=["uvloop", "asyncio"])
+AUTHORITY = trustme.CA()
+
+
+def certificate(authority: trustme.CA = AUTHORITY, *, clients: trustme.CA | None = None) -> Tls:
+    issued = authority.issue_cert("localhost")
+    chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
+    return Tls(chain, issued.private_key_pem.bytes(), clients.cert_pem.bytes() if clients else None)
+
+
+def credentials(trusted: trustme.CA = AUTHORITY, own: trustme.CA | None = None) -> Any:
+    if own is None:
+        return grpc.ssl_channel_credentials(trusted.cert_pem.bytes())
+    issued = own.issue_cert("client.example")
+    chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
+    return grpc.ssl_channel_credentials(trusted.cert_pem.bytes(), issued.private_key_pem.bytes(), chain)
+
+
+async def answered(transport: Any, given: Any) -> str | None:
+    async with aio.secure_channel(f"localhost:{transport.endpoint.port}", given) as channel:
+        call = channel.stream_stream(PROCESS)()
+        await call.write(headers("/"))
+        return kind(await call.read())
+
+
+def client_context(*protocols: str, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
+    made = ssl.create_default_context(cadata=AUTHORITY.cert_pem.bytes().decode())
+    made.maximum_version = version
+    if protocols:
+        made.set_alpn_protocols(list(protocols))
+    return made
+
+
+@LOOPS
+def test_a_client_that_trusts_the_server_is_served(uvloop: bool) -> None:
+    async def scene() -> None:
+        async with serving(listen="localhost:0", tls=certificate()) as transport:
+            assert await answered(transport, credentials()) == "request_headers"
+
+    play(scene, uvloop=uvloop)
+
+
+@LOOPS
+def test_with_a_client_authority_only_clients_of_it_are_served(uvloop: bool) -> None:
+    clients = trustme.CA()
+
+    async def scene() -> None:
+        async with serving(listen="localhost:0", tls=certificate(clients=clients)) as transport:
+            assert await answered(transport, credentials(own=clients)) == "request_headers"
+            for stranger in (credentials(), credentials(own=trustme.CA())):
+                with pytest.raises(aio.AioRpcError) as caught:
+                    await answered(transport, stranger)
+                assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+    play(scene, uvloop=uvloop)
+
+
+@LOOPS
+def test_renewed_certificates_are_used_for_the_connections_to_come(uvloop: bool) -> None:
+    other = trustme.CA()
+
+    async def scene() -> None:
+        async with (
+            serving(listen="localhost:0", tls=certificate()) as transport,
+            raw(transport, tls=client_context("h2")) as before,
+        ):
+            await before.until(frames.SETTINGS)
+            transport.renew(certificate(other))
+            assert await answered(transport, credentials(other)) == "request_headers"
+            with pytest.raises(aio.AioRpcError):
+                await answered(transport, credentials(AUTHORITY))
+            before.send(frames.ping(bytes(8), ack=False))
+            await before.until(frames.PING)
+
+    play(scene, uvloop=uvloop)
+
+
+@LOOPS
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_3_2_a_client_that_negotiates_h2_is_served(uvloop: bool, version: ssl.TLSVersion) -> None:
+    async def scene() -> None:
+        async with (
+            serving(listen="localhost:0", tls=certificate()) as transport,
+            raw(transport, tls=client_context("http/1.1", "h2", version=version)) as client,
+        ):
+            assert (await client.frame()).kind == frames.SETTINGS
+
+    play(scene, uvloop=uvloop)
+
+
+@LOOPS
+@pytest.mark.parametrize("protocols", [[], ["http/1.1"]])
+def test_3_2_a_client_that_does_not_negotiate_h2_is_turned_away(uvloop: bool, protocols: list[str]) -> None:
+    async def scene() -> None:
+        async with serving(listen="localhost:0", tls=certificate()) as transport:
+            with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+                async with raw(transport, tls=client_context(*protocols), window=None) as client:
+                    await client.frame()
+
+    play(scene, uvloop=uvloop)
+
+
+@LOOPS
+def test_a_client_that_speaks_plain_text_is_turned_away(uvloop: bool) -> None:
+    async def scene() -> None:
+        async with serving(listen="localhost:0", tls=certificate()) as transport, raw(transport) as client:
+            assert not [each for each in await client.rest() if each.kind == frames.SETTINGS and not each.stream_id]
+
+    play(scene, uvloop=uvloop)
+
+
+def test_9_2_no_version_below_1_2_and_no_cipher_that_http2_forbids() -> None:
+    made = context(certificate())
+    assert made.minimum_version == ssl.TLSVersion.TLSv1_2
+    for cipher in made.get_ciphers():
+        assert cipher["aead"]
+        assert cipher["protocol"] == "TLSv1.3" or "ECDHE" in cipher["name"]
+
+
+def test_a_key_is_not_left_open() -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = descriptors()
+    context(certificate(clients=AUTHORITY))
+    assert descriptors() == before
