@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from extproc.transaction.explanation import because
+
 PROVIDERS: Final = ("hosted", "local", "claude")
 """The stand-in providers; each answers with an echo that says who answers and as which model it was asked."""
 
@@ -127,7 +129,7 @@ def _tell(answer: Answered, log: Path, say: Callable[[str], None]) -> None:
     if record is not None:
         took = record.get("decided_ms")
         timing = "" if took is None else f"; decided after {took} ms"
-        say(f"    {record['decision']}, because: {record['reason']}{timing}")
+        say(f"    {record['decision']}: {because(record)}{timing}")
 
 
 def _record(log: Path, request_id: str) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """What would happen to a request, told by the very code that decides about it, without an Envoy and sending nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -145,7 +145,7 @@ def _reasons(record: Record, refused: Reject | None, effects: list[Effect]) -> I
     if refused is not None:
         yield f"answered with {refused.status} by the processor: {facts['reason']}"
     elif facts["backend"] is not None:
-        yield _CHOICES[str(facts["reason"])].format(backend=facts["backend"], model=facts["model"])
+        yield because(facts)
         if facts["decision"] == "rerouted":
             yield "another backend would have been first, but is known to be down"
         if facts["model"] is not None and facts["upstream_model"] != facts["model"]:
@@ -154,12 +154,20 @@ def _reasons(record: Record, refused: Reject | None, effects: list[Effect]) -> I
         yield "the model is not in the policy, and unknown_models: pass lets it through untouched"
 
 
+def because(facts: Mapping[str, object]) -> str:
+    """Why an exchange came out as its record says, in words."""
+    reason = str(facts["reason"])
+    sentence = _CHOICES.get(reason)
+    return reason if sentence is None else sentence.format(backend=facts["backend"], model=facts["model"])
+
+
 _CHOICES: Final = {
     "only": "{model} is served by {backend} alone",
     "weighted": "{model} is served by several targets; {backend} was drawn by weight",
     "fallback": "no target of {model} is up; {backend} is the first fallback that is",
     "listed": "{model} is not a model of the policy, but {backend} lists it",
     "default": "the model is not in the policy; {backend} is the default backend",
+    "models": "the listing is made from the policy",
 }
 
 
