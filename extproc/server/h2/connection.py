@@ -68,7 +68,7 @@ class Connection:
         stream = self._core.streams.open.get(stream_id)
         if stream is not None:
             stream.answered = True
-            self._core.sending.out.append(frames.headers(stream_id, block, end=False))
+            self._core.sending.headers(stream, block, end=False)
 
     def send(self, stream_id: int, message: bytes, now: float) -> int:
         """Sends a gRPC message, or queues what the peer's windows do not allow yet.

@@ -93,7 +93,7 @@ class Core:
 
     def finish(self, stream: Stream, trailers: bytes) -> None:
         """Ends our side with trailers, and with it the stream."""
-        self.sending.out.append(frames.headers(stream.id, trailers, end=True))
+        self.sending.headers(stream, trailers, end=True)
         if stream.state is State.OPEN:
             # "A server MAY request that the client abort transmission of a request without error" (RFC 9113, 8.1).
             self.reset(stream, ErrorCode.NO_ERROR)

@@ -6,6 +6,9 @@ from typing import Final
 _LONGEST: Final = 8_192
 """A block must fit into one frame of the least size that any peer takes, with room for several fields."""
 
+NO_TABLE: Final = b"\x20"
+"""A dynamic table size update to 0 (RFC 7541, 6.3)."""
+
 
 def encode(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
     """A block of literal fields with literal names (RFC 7541, 6.2.2), no Huffman coding."""

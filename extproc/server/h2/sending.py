@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from extproc.server.h2 import frames
+from extproc.server.h2 import fields, frames
 from extproc.server.h2.events import Event, Writable
 from extproc.server.h2.faults import ConnectionFault, StreamFault
 from extproc.server.h2.frames import ErrorCode
@@ -24,7 +24,7 @@ class Sending:
     frame at a turn, for the connection's window or for the socket.
     """
 
-    __slots__ = ("_blocked", "_finish", "_limits", "_line", "_stalls", "out", "peer", "queued", "window")
+    __slots__ = ("_blocked", "_finish", "_limits", "_line", "_stalls", "_told_table", "out", "peer", "queued", "window")
 
     def __init__(self, limits: Limits, stalls: Timers, finish: Callable[[Stream, bytes], None]) -> None:
         self._limits = limits
@@ -32,6 +32,7 @@ class Sending:
         self._finish = finish
         self._line: OrderedDict[int, Stream] = OrderedDict()
         self._blocked = False
+        self._told_table = False
         self.peer = PeerSettings()
         self.window = frames.DEFAULT_WINDOW
         self.out: list[bytes | memoryview] = []
@@ -61,6 +62,17 @@ class Sending:
             raise StreamFault(ErrorCode.ENHANCE_YOUR_CALM, "too many answers wait for the peer")
         self._enqueue(stream, (b"\x00" + frames.UINT32.pack(length), payload), now)
         self._pump([], now)
+
+    def headers(self, stream: Stream, block: bytes, *, end: bool) -> None:
+        """Sends a header block, which no window holds back.
+
+        The first of a connection says that our encoder has no dynamic table. The peer may bound that table to anything
+        at any time, and must be told of a table that shrinks (RFC 7541, 4.2); one of size 0 never has to.
+        """
+        if not self._told_table:
+            self._told_table = True
+            block = fields.NO_TABLE + block
+        self.out.append(frames.headers(stream.id, block, end=end))
 
     def forget(self, stream: Stream) -> None:
         """Drops what waits on a stream that is over."""

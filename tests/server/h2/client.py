@@ -21,7 +21,7 @@ REQUEST: tuple[tuple[bytes, bytes], ...] = (
     (b"content-type", b"application/grpc"),
     (b"te", b"trailers"),
 )
-SIZE_ZERO = b"\x20"
+SIZE_ZERO = fields.NO_TABLE
 """A dynamic table size update to 0: what an encoder says first once it knows of our SETTINGS_HEADER_TABLE_SIZE.
 
 It may stand before every block, and does here, so that any of them can be the first.

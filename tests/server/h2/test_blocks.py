@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from hpack import Encoder
+from hpack import Decoder, Encoder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,8 +12,9 @@ from extproc.server.h2.blocks import HeaderBlocks
 from extproc.server.h2.connection import Connection
 from extproc.server.h2.events import Opened
 from extproc.server.h2.faults import ConnectionFault, StreamFault
-from extproc.server.h2.frames import PREFACE, SETTINGS_ACK, ErrorCode
+from extproc.server.h2.frames import HEADERS, PREFACE, SETTINGS_ACK, ErrorCode
 from extproc.server.h2.limits import Limits
+from extproc.server.h2.status import Status, only_trailers
 from tests.server.h2 import client
 from tests.server.h2.client import REQUEST, SIZE_ZERO, headers
 
@@ -240,3 +241,19 @@ def test_a_connection_remembers_blocks_only_after_its_peers_acknowledgement() ->
     assert isinstance(opened[1], Opened)
     assert opened[0].request is opened[1].request
     assert opened[0].request.path == client.PROCESS
+
+
+@pytest.mark.parametrize("size", [0, 100, 4096, 65_536])
+def test_a_client_may_bound_our_encoders_table_to_anything_at_any_time(size: int) -> None:
+    """A strict decoder demands to be told of a table that shrinks; `hpack`'s and nghttp2's are that."""
+    connection = client.opened(1, 3)
+    decoder = Decoder()
+    connection.receive(client.settings((0x1, size)), 0.0)
+    decoder.max_allowed_table_size = size
+    connection.finish(1, only_trailers(Status.OK))
+    connection.receive(client.settings((0x1, 0)), 0.0)
+    connection.finish(3, only_trailers(Status.OK))
+    blocks = [each.payload for each in client.parse(connection.data_to_send()) if each.kind == HEADERS]
+    assert dict(decoder.decode(blocks[0], raw=True))[b"grpc-status"] == b"0"
+    decoder.max_allowed_table_size = 0
+    assert dict(decoder.decode(blocks[1], raw=True))[b"grpc-status"] == b"0"

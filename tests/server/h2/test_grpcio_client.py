@@ -246,7 +246,7 @@ def test_keepalive_pings_are_answered(uvloop: bool) -> None:
         await call.read()
         (shell,) = transport._shells
         pings = shell._calls._connection._core.pings
-        await until(lambda: pings._left <= Limits().pings.burst - 4)
+        await until(lambda: pings._left <= Limits().pings.burst - 2)
         await call.write(body(b"x"))
         assert kind(await call.read()) == "request_body"
 
