@@ -30,3 +30,30 @@ CHOOSING: Final = (
 """
 )
 """As above, and one model may go either way: the processor sees response headers."""
+
+MANY: Final = 48
+"""How many backends of a kind there are: each test that brings one down takes a new one."""
+
+
+def _numbered(line: str) -> str:
+    return "".join(f"  - {line.replace('#', str(number))}\n" for number in range(MANY))
+
+
+FAILING: Final = f"""\
+version: 1
+backends:
+  - {{name: spare, url: $spare/v1, api: openai}}
+  - {{name: claude, url: $claude/v1, api: anthropic}}
+{_numbered("{name: down-#, url: $nowhere/v1, api: openai}")}\
+{_numbered("{name: flaky-#, url: $flaky/v1, api: openai}")}\
+{_numbered("{name: lost-#, url: $nowhere/v1, api: anthropic}")}\
+models:
+{_numbered("{name: down-#, targets: [{backend: down-#}], fallback: [{backend: spare, model: spare}]}")}\
+{_numbered("{name: only-#, targets: [{backend: down-#}]}")}\
+{_numbered("{name: lost-#, targets: [{backend: lost-#}], fallback: [{backend: claude}]}")}\
+{_numbered("{name: flaky-#, targets: [{backend: flaky-#}], fallback: [{backend: spare, model: spare}]}")}\
+  - {{name: steady, targets: [{{backend: spare}}]}}
+limits: {{request_body: 1MiB, request_timeout: 10s, drain_timeout: 5s}}
+health: {{failures: 3, cooldown: 60s}}
+"""
+"""Backends at which nobody listens, and such as fail when told to: three failures in a row take one out."""
