@@ -24,13 +24,23 @@ class Phase(Enum):
 
 
 class HeaderMutation(Struct, frozen=True, gc=False):
-    """Header fields to set (overwriting) and names to remove. Envoy applies removals first, then sets."""
+    """Header fields to set (overwriting) and names to remove. Envoy applies removals first, then sets.
+
+    `set` holds what repeats from exchange to exchange, and the wire edge may keep its bytes; `more` holds what does not
+    (lengths, ids). To Envoy there is no difference.
+    """
 
     set: tuple[Field, ...] = ()
     remove: tuple[str, ...] = ()
+    more: tuple[Field, ...] = ()
+
+    @property
+    def sets(self) -> tuple[Field, ...]:
+        """All fields that are set."""
+        return self.set + self.more
 
     def __repr__(self) -> str:
-        return f"HeaderMutation(set=({', '.join(name for name, _ in self.set)}), remove={self.remove})"
+        return f"HeaderMutation(set=({', '.join(name for name, _ in self.sets)}), remove={self.remove})"
 
 
 class Proceed(Struct, frozen=True):

@@ -253,7 +253,7 @@ def _exceeds(length: bytes, limit: int) -> bool:
 
 
 def _with_length(headers: HeaderMutation, body: bytes) -> HeaderMutation:
-    return HeaderMutation((*headers.set, ("content-length", b"%d" % len(body))), headers.remove)
+    return HeaderMutation(headers.set, headers.remove, (("content-length", b"%d" % len(body)),))
 
 
 def _one_for_each(messages: int, changed: bytes | None) -> Effects:

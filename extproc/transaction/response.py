@@ -103,7 +103,7 @@ class ResponseSide:
         if choice is None:
             return
         backend, settings, health = choice.candidate.destination.name, self._plan.health, self._shared.health
-        outcome = _outcome(message.attributes.get("response.code_details", _FROM_UPSTREAM), self._facts.status)
+        outcome = _outcome(message, self._facts.status)
         if outcome is Outcome.UNREACHABLE:
             health.unreachable(backend, now=now, cooldown=settings.cooldown)
         elif outcome is not Outcome.UNKNOWN:
@@ -114,15 +114,13 @@ class ResponseSide:
         steering = self._facts.steering
         if steering is None:
             return None
-        ours = steering.response
-        if self._facts.request_id:
-            ours = (*ours, ("x-extproc-request-id", self._facts.request_id))
+        ours, request_id = steering.response, self._facts.request_id
         spoofed = self._plan.control_headers(message.fields)
         if spoofed:
             # What an upstream says in our name is not passed on.
-            names = {name for name, _ in ours}
+            names = {"x-extproc-request-id", *(name for name, _ in ours)}
             spoofed = tuple(name for name in spoofed if name not in names)
-        return HeaderMutation(ours, spoofed)
+        return HeaderMutation(ours, spoofed, (("x-extproc-request-id", request_id),) if request_id else ())
 
     def _without_body(self) -> ModeOverride | None:
         if self.mode not in _CAN_STOP or self._early or self._request_mode is BodyMode.FULL_DUPLEX_STREAMED:
@@ -130,9 +128,13 @@ class ResponseSide:
         return ModeOverride(self._request_mode, BodyMode.NONE)
 
 
-def _outcome(details: str, status: int | None) -> Outcome:
+def _outcome(message: Headers, status: int | None) -> Outcome:
+    if status not in FAILURE_STATUS:
+        # Envoy's own replies are among these, too (a 413, a 404), but none that says that the backend is down.
+        return Outcome.SERVED if status is not None and status < 400 else Outcome.UNKNOWN
+    details = message.attributes.get("response.code_details", _FROM_UPSTREAM)
     if details == _FROM_UPSTREAM:
-        return Outcome.FAILED if status in FAILURE_STATUS else Outcome.SERVED
+        return Outcome.FAILED
     if details.startswith(_NO_HOST):
         return Outcome.UNREACHABLE
     reset = _RESET.match(details)

@@ -1,6 +1,6 @@
 """The bytes of a ProcessingRequest to messages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -95,9 +95,33 @@ def _attributes(request: ProcessingRequest) -> Mapping[str, str]:
     fields = struct.fields
     if len(fields) > MAX_ATTRIBUTES:
         raise ProtocolViolation(f"more than {MAX_ATTRIBUTES} attributes in a message")
-    # All copied at once: a view would keep the parsed message, body and all, as long as the attributes are wanted.
-    texts = ((name, _text(fields[name])) for name in fields)
-    return {name: text for name, text in texts if text is not None}
+    if request.HasField("request_body") or request.HasField("response_body"):
+        # Copied: a view would keep the parsed message, body and all, as long as the attributes are wanted.
+        return dict(_Attributes(fields))
+    return _Attributes(fields)
+
+
+class _Attributes(Mapping[str, str]):
+    """The scalars among a message's attributes, as text. Read when they are asked for, which is seldom."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, Value]) -> None:
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._fields or (text := _text(self._fields[name])) is None:
+            raise KeyError(name)
+        return text
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._fields if _text(self._fields[name]) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"Attributes({', '.join(self)})"
 
 
 def _text(value: Value) -> str | None:

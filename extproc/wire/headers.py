@@ -41,6 +41,8 @@ _removals_memo: Final = Memo(_removals)
 def header_mutation(mutation: HeaderMutation) -> bytes:
     """The content of a HeaderMutation."""
     fields = [_set_memo[field] for field in mutation.set]
+    for field in mutation.more:
+        fields.append(_set(field))  # noqa: PERF401  - there is one at most, and extending by a generator costs more
     if mutation.remove:
         fields.append(_removals_memo[mutation.remove])
     return b"".join(fields)

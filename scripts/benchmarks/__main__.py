@@ -2,13 +2,15 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from scripts.benchmarks import transport
 from scripts.benchmarks.report import Row, document, table
 
-BENCHES: Final[dict[str, Callable[[int, float, Callable[[str], None]], list[Row]]]] = {"transport": transport.measure}
+BENCHES: Final[dict[str, Callable[[int, float, Callable[[str], None], Collection[str]], list[Row]]]] = {
+    "transport": transport.measure
+}
 SHORT: Final = (1, 1.0)
 
 
@@ -21,11 +23,12 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else")
     parser.add_argument("--rounds", type=int, default=5, help="alternating rounds; figures are their medians")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of each load")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=(), help="subjects, with commas")
     args = parser.parse_args()
     names = [args.name] if args.name else sorted(BENCHES)
     rounds, seconds = (args.rounds, args.seconds) if args.name else SHORT
     for name in names:
-        rows = BENCHES[name](rounds, seconds, _say)
+        rows = BENCHES[name](rounds, seconds, _say, args.only)
         print(document(name, rows) if args.json else table(rows), flush=True)
     return 0
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -72,10 +72,10 @@ SUBJECTS: Final = (
 )
 
 
-def measure(rounds: int, seconds: float, say: Any) -> list[Row]:
-    """All figures of all subjects that this machine can run."""
+def measure(rounds: int, seconds: float, say: Callable[[str], None], only: Collection[str] = ()) -> list[Row]:
+    """All figures of all subjects that this machine can run; `only` names some of them."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
-        subjects = _runnable(Path(folder), say)
+        subjects = [s for s in _runnable(Path(folder), say) if not only or s.name in {"none", *only}]
         upstream = stack.enter_context(_provider())
         found: dict[tuple[str, str], list[float]] = defaultdict(list)
         for round_ in range(rounds):
@@ -89,7 +89,7 @@ def measure(rounds: int, seconds: float, say: Any) -> list[Row]:
     return sorted(rows, key=lambda row: order[row.figure])
 
 
-def _runnable(folder: Path, say: Any) -> list[Subject]:
+def _runnable(folder: Path, say: Callable[[str], None]) -> list[Subject]:
     from extproc.server.transport import TRANSPORTS  # noqa: PLC0415  - the bench starts without grpc
 
     go = _build_go(folder)

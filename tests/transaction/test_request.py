@@ -32,7 +32,7 @@ def ask(model: str, text: str = "hi") -> bytes:
 
 def sets(headers: HeaderMutation | None) -> dict[str, bytes]:
     assert headers is not None
-    return dict(headers.set)
+    return dict(headers.sets)
 
 
 # -- BUFFERED

@@ -42,8 +42,8 @@ def test_the_answer_of_a_steered_request_carries_the_contract_s_headers() -> Non
             ("x-extproc-decision", b"allowed"),
             ("x-extproc-model", b"gpt-4o-mini"),
             ("x-extproc-backend", b"hosted"),
-            ("x-extproc-request-id", REQUEST_ID),
-        )
+        ),
+        more=(("x-extproc-request-id", REQUEST_ID),),
     )
 
 

@@ -98,7 +98,7 @@ def _mutation(mutation: HeaderMutation) -> PbHeaderMutation:
             append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
             keep_empty_value=not value,
         )
-        for name, value in mutation.set
+        for name, value in mutation.sets
     ]
     return PbHeaderMutation(set_headers=options, remove_headers=mutation.remove)
 

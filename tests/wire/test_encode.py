@@ -37,6 +37,7 @@ def decoded(effect: Effect) -> ProcessingResponse:
 FORWARD = HeaderMutation(
     set=(("x-extproc-cluster", b"vllm-eu"), ("content-length", b"312"), ("x-bytes", b"\xff\xfe"), (":path", b"/v1")),
     remove=("x-api-key", "cookie"),
+    more=(("x-extproc-request-id", b"7b0d3c1e"),),
 )
 METADATA: Metadata = {
     "extproc": {"decision": "rerouted", "cached": True, "denied": False, "tokens": 12, "cost_usd": 0.25},
@@ -114,7 +115,7 @@ def test_a_header_is_set_by_its_raw_bytes_and_overwrites() -> None:
     set_headers = decoded(
         Proceed(Side.REQUEST, Phase.HEADERS, FORWARD)
     ).request_headers.response.header_mutation.set_headers
-    assert [option.header.raw_value for option in set_headers] == [value for _, value in FORWARD.set]
+    assert [option.header.raw_value for option in set_headers] == [value for _, value in FORWARD.sets]
     assert {option.header.value for option in set_headers} == {""}
     assert {option.append_action for option in set_headers} == {
         option.OVERWRITE_IF_EXISTS_OR_ADD for option in set_headers
