@@ -26,23 +26,35 @@ LONG_WORD = 128
 _SPACES: Ranges = ((0x0A, 0x0A), (0x20, 0x20))
 
 
-class _Phrase(Struct, frozen=True, eq=False):
-    """A rule that spans spaces: the expression for its beginnings, and the most bytes they take."""
+class _Beginning(Struct, frozen=True, eq=False):
+    """What a match of one rule or several may begin with, and the most bytes of it, in general and of ASCII alone."""
 
-    beginning: "re2._Regexp[str]"
+    expression: "re2._Regexp[str]"
     most: int
+    ascii: int
+
+    def earliest(self, data: bytes, first: int) -> int:
+        """The earliest byte from `first` on at which such a beginning reaches the end of `data`, or its length."""
+        end = len(data)
+        least = max(first, end - self.ascii)
+        if least > first and not data[least:].isascii():
+            least = whole(data, max(first, end - self.most))
+        found = self.expression.search(data, before(data, least))
+        return end if found is None else max(least, after(data, found.start()))
 
 
 class Hold:
     """The rules' common answer to "where does what may be in progress begin?"."""
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
-        self._word = _words(lanes)
-        widths = sorted({_bucket(each) for each in lanes})
-        self._by_width = [(_words([each for each in lanes if _bucket(each) == most]), most) for most in widths]
+        self._word = _Beginning(_words(lanes), LONG_WORD, LONG_WORD)
+        buckets: dict[int, list[Lane]] = {}
+        for each in lanes:
+            buckets.setdefault(_bucket(each), []).append(each)
+        self._long = [_beginning(_words(bucket), bucket) for bucket in buckets.values()]
         spanning = [each for each in lanes if _spaced(each)]
         self._phrases = [
-            _Phrase(expression(rf"{outside(each.before)}{prefixes(each.node)}\z"), each.most_bytes) for each in spanning
+            _beginning(expression(rf"{outside(each.before)}{prefixes(each.node)}\z"), [each]) for each in spanning
         ]
         try:
             self._spans = Fast([_beginnings(each) for each in spanning])
@@ -54,18 +66,12 @@ class Hold:
 
         Before byte `first` stands at least one code point. No match that begins before the answer can still change.
         """
-        end = len(data)
         word = max(data.rfind(b" "), data.rfind(b"\n")) + 1
         if word <= first:
             return self._in_word(data, first)
-        origin = before(data, first)
-        earliest = end if word == end else self._in_word(data, word)
-        for number, _ in self._spans.hits(data[origin:word]):
-            phrase = self._phrases[number]
-            least = whole(data, max(first, end - phrase.most))
-            found = phrase.beginning.search(data, before(data, least))
-            if found is not None:
-                earliest = min(earliest, max(least, after(data, found.start())))
+        earliest = len(data) if word == len(data) else self._in_word(data, word)
+        for number, _ in self._spans.hits(data[before(data, first) : word]):
+            earliest = min(earliest, self._phrases[number].earliest(data, first))
         return earliest
 
     def _in_word(self, data: bytes, first: int) -> int:
@@ -74,15 +80,12 @@ class Hold:
         if size <= SHORT_WORD and data[first:].isascii():
             return first
         if size <= LONG_WORD:
-            found = self._word.search(data, before(data, first))
-            return len(data) if found is None else max(first, after(data, found.start()))
-        earliest = len(data)
-        for gate, most in self._by_width:
-            least = whole(data, max(first, len(data) - most))
-            found = gate.search(data, before(data, least))
-            if found is not None:
-                earliest = min(earliest, max(least, after(data, found.start())))
-        return earliest
+            return self._word.earliest(data, first)
+        return min((each.earliest(data, first) for each in self._long), default=len(data))
+
+
+def _beginning(expression: "re2._Regexp[str]", lanes: Sequence[Lane]) -> _Beginning:
+    return _Beginning(expression, max(each.most_bytes for each in lanes), max(each.most_ascii for each in lanes))
 
 
 def _spaced(each: Lane) -> bool:
@@ -110,8 +113,8 @@ def _beginnings(each: Lane) -> bytes:
 
 
 def _bucket(each: Lane) -> int:
-    """The rule's width in bytes, rounded up to a power of four: few expressions, and none holds four times its due."""
+    """A class of width for the rule: few expressions, and none holds four times its due."""
     most = LONG_WORD
-    while most < each.most_bytes:
+    while most < each.most_ascii:
         most *= 4
     return most

@@ -28,7 +28,7 @@ from extproc.inspection.rule import UNLESS_LEFT, Rule
 LONGEST_MATCH = 8192
 """The widest match (code points) that a rule may have. A 4,096-bit RSA key in PEM takes 3,300; it bounds held text."""
 
-ENDLESS = (1024, 256, 64, 16)
+ENDLESS = (4096, 256, 64, 16)
 """What `*`, `+` and `{n,}` are bounded to, beyond their least number: the first with which a match is not too wide."""
 
 MATCHER_MEMORY = 16 << 20
@@ -36,6 +36,9 @@ MATCHER_MEMORY = 16 << 20
 
 _WIDE = 160
 """From this width on (code points) the fast lane looks for the beginning of a match, if that tells enough."""
+
+_WHOLE = (1,)
+"""The groups of a rule whose find is its whole match."""
 
 _HEAD_LEAST = 4
 """Code points that the beginning must have to tell enough."""
@@ -66,17 +69,24 @@ class Matcher(Struct, frozen=True, eq=False):
 
         Each place gives at most one match, whatever stands before it: that is what makes verdicts local.
         """
+        search = self.expression.search
         while start <= stop:
-            found = self.expression.search(data, start, limit)
-            if found is None or found.start(1) > stop:
+            found = search(data, start, limit)
+            if found is None:
+                return
+            first, end = found.span(1)
+            if first > stop:
                 return
             # The match proper begins after the one code point that the class before it took.
-            first, start = found.start(1), after(data, found.start())
+            opening = found.start()
+            start = after(data, opening)
             if self.most:
-                found = self.expression.search(data, found.start(), min(limit, self._cut(data, first)))
+                found = search(data, opening, min(limit, self._cut(data, first)))
                 if found is None or found.start(1) != first:
                     continue
-            yield first, found.end(1), *self._find(found)
+                end = found.end(1)
+            begin, close = (first, end) if self.groups == _WHOLE else self._find(found)
+            yield first, end, begin, close
 
     def _cut(self, data: bytes, first: int) -> int:
         # One more, for the character after the match.
@@ -84,8 +94,9 @@ class Matcher(Struct, frozen=True, eq=False):
 
     def _find(self, found: "re2._Match[str]") -> tuple[int, int]:
         for group in self.groups:
-            if found.start(group) >= 0 and (len(self.groups) == 1 or found.start(group) < found.end(group)):
-                return found.start(group), found.end(group)
+            start, end = found.span(group)
+            if start >= 0 and (len(self.groups) == 1 or start < end):
+                return start, end
         return -1, -1
 
 
@@ -121,6 +132,11 @@ class Lane(Struct, frozen=True, eq=False):
     def most_bytes(self) -> int:
         """Bytes that a match and the characters beside it take at most."""
         return self.longest * (UTF8_MOST if self.wide else 1) + 2 * UTF8_MOST
+
+    @property
+    def most_ascii(self) -> int:
+        """The same where all characters are ASCII."""
+        return self.longest + 2 * UTF8_MOST
 
 
 def lane(rule: Rule) -> Lane:

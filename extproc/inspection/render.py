@@ -13,12 +13,14 @@ _RE2_REPEATS = 1000
 UTF8_MOST = 4
 """Bytes that a code point takes at most."""
 
-_KEPT_REPEATS = 4
-"""Prefixes count no further: counting costs automaton states, holding too much for a moment is harmless."""
+_KEPT_REPEATS = 64
+"""Prefixes count no further: counting costs automaton states, and to hold more for a moment is harmless."""
 
 
 def charset(ranges: Ranges) -> str:
     """A set of code points as a class that RE2 and Hyperscan read alike."""
+    if not ranges:
+        return r"[^\x00-\x{10ffff}]"
     return "[" + "".join(_point(a) if a == b else f"{_point(a)}-{_point(b)}" for a, b in ranges) + "]"
 
 

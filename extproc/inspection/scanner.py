@@ -71,7 +71,8 @@ class Scanner:
         """Every find in the whole of `text`, overlapping ones too, in `span.order`. A lone surrogate counts as `?`."""
         data = b"\n" + text.encode("utf-8", "replace")
         found = self.find(data, 1, len(data), opening=True, final=True)
-        return sorted(spans(found, data, 1, 0), key=order) if found else []
+        # Matches that begin at two places may agree on the find in them.
+        return sorted(set(spans(found, data, 1, 0)), key=order) if found else []
 
     def find(self, data: bytes, first: int, until: int, *, opening: bool, final: bool) -> list[Found]:
         """Every find whose match starts at byte `first` or later, but before `until`.

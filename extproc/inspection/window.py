@@ -2,9 +2,16 @@
 
 from msgspec import Struct
 
-from extproc.inspection.octets import back
+from extproc.inspection.octets import whole
+from extproc.inspection.render import UTF8_MOST
 from extproc.inspection.scanner import Found, Scanner, spans
 from extproc.inspection.span import Span, order
+
+LONG_HELD = 512
+"""Bytes held from which on a text without spaces is looked at only now and then: it is one long word."""
+
+STEP = 256
+"""Bytes by which such a word grows between two looks. So much more than `scanner.longest_hold` may be held."""
 
 
 class Hit(Struct, frozen=True):
@@ -36,11 +43,11 @@ class Window:
     """The open end of one streamed text.
 
     Any cutting of a text gives the same hits and, put together, the same text. Held back is what begins where a match
-    may be in progress, never more than `scanner.longest_hold` code points: at that bound nothing special happens, since
-    a rule that has seen that much has decided.
+    may be in progress, never more than `scanner.longest_hold` code points and a STEP: at that bound nothing special
+    happens, since a rule that has seen that much has decided.
     """
 
-    __slots__ = ("_at", "_data", "_first", "_opening", "_pending", "_scanner")
+    __slots__ = ("_at", "_data", "_first", "_look", "_opening", "_pending", "_scanner")
 
     def __init__(self, scanner: Scanner) -> None:
         self._scanner = scanner
@@ -48,6 +55,7 @@ class Window:
         self._first = 1
         self._at = 0
         self._opening = True
+        self._look = 0
         self._pending: list[Hit] = []
 
     @property
@@ -58,14 +66,22 @@ class Window:
     def feed(self, text: str) -> Released | None:
         """Adds `text` to the end; what is released by it, if anything. A lone surrogate becomes `?`."""
         data = self._data = self._data + text.encode("utf-8", "replace")
+        if len(data) < self._look and " " not in text and "\n" not in text:
+            return None
         end = self._scanner.hold.start(data, self._first)
         if end == self._first:
+            self._rest()
             return None
         found = self._scanner.find(data, self._first, end, opening=self._opening, final=False)
         if found:
             end = min([end, *(each.match for each in found if each.open)])
             found = [each for each in found if each.match < end]
-        return self._release(end, found) if end > self._first else None
+        released = self._release(end, found) if end > self._first else None
+        self._rest()
+        return released
+
+    def _rest(self) -> None:
+        self._look = len(self._data) + STEP if self.held > LONG_HELD else 0
 
     def finish(self) -> Released | None:
         """Ends the text; what was still held back, if anything."""
@@ -85,7 +101,8 @@ class Window:
                 for each, span in zip(found, spans(found, data, first, start), strict=True)
             ]
             hits = self._due(fresh)
-        keep = back(data, end, self._scanner.left)
+        # At least as many code points as rules look back; counting them would cost more than keeping some too many.
+        keep = whole(data, max(0, end - self._scanner.left * UTF8_MOST))
         self._opening = self._opening and keep == 0
         self._data = data[keep:]
         self._first = end - keep
@@ -93,6 +110,8 @@ class Window:
 
     def _due(self, fresh: list[Hit]) -> tuple[Hit, ...]:
         """The hits that begin in what is released; a rule that finds a part of its match may have others."""
-        hits = sorted(self._pending + fresh, key=lambda hit: order(hit.span))
+        # Matches that begin at two places may agree on the find in them.
+        known = {hit.span: hit for hit in self._pending + fresh}
+        hits = sorted(known.values(), key=lambda hit: order(hit.span))
         self._pending = [hit for hit in hits if hit.span.start >= self._at]
         return tuple(hit for hit in hits if hit.span.start < self._at)

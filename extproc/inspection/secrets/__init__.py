@@ -1,13 +1,14 @@
 """Credentials: own rules by whom they let in, and a loader for rules in gitleaks' format."""
 
 from extproc.inspection.rule import Rule
-from extproc.inspection.secrets import assigned, cloud, code, keys, models, services
+from extproc.inspection.secrets import assigned, cloud, code, keys, models, named, services
 
 RULES: tuple[Rule, ...] = (
     *cloud.RULES,
     *code.RULES,
     *models.RULES,
     *services.RULES,
+    *named.RULES,
     *keys.RULES,
     *assigned.RULES,
 )

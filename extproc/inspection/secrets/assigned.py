@@ -1,7 +1,7 @@
 """Secrets that only their surroundings give away: assigned to a telling name, sent as a header, typed at a shell."""
 
 from extproc.inspection.rule import Rule
-from extproc.inspection.secrets.likelihood import assigned, entropy, example, password, stand_in, words
+from extproc.inspection.secrets.likelihood import assigned, entropy, example, named, password, stand_in, words
 
 _NAMES = (
     r"(?:api|access|account|auth|client|consumer|encryption|private|secret|service|session|signing|master|webhook)"
@@ -9,7 +9,7 @@ _NAMES = (
     r"secret|token|credentials?|creds|(?:user|basic)[_.-]auth|apikey|authkey"
 )
 _PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd"
-_ASSIGNED = r"[\"']?\s{0,3}(?:=>|:=|==|=|:)\s{0,3}"
+_ASSIGNED = r"[\"']?\s{0,3}(?:=>|[:?]{0,3}=|==|:)\s{0,3}"
 _VALUE = r"[^\s\"'`<>,;)(\]}{]"
 
 
@@ -35,6 +35,7 @@ RULES = (
         fold=True,
         group=1,
         validator=assigned,
+        judge=named,
         score=0.7,
         hits=(
             '"client_secret" : "«6da89121079f83b2eb6acccf8219ea982c3d79bccc3e9c6a85856480661f8fde»",',

@@ -14,11 +14,18 @@ _EXAMPLES = (
     "redacted",
     "dummy",
     "sample",
-    "1234567890",
-    "abcdefgh",
     "insert",
+    "####",
+    "....",
 )
-_STAND_INS = ("$", "{{", "<", "%(", "#{", "...", "***", "[[", "(", "`")
+_STAND_INS = ("${", "$(", "{{", "<", "%(", "#{", "...", "***", "[[", "(", "`")
+_ABOUT = (
+    *("id", "ids", "name", "names", "path", "file", "files", "dir", "url", "uri", "type", "length", "size", "version"),
+    *("endpoint", "count", "limit", "limits", "usage", "expiry", "expires", "hash", "digest", "algorithm", "format"),
+    *("public_key", "publickey", "pub_key"),
+)
+"""How names end that say something of a secret rather than hold it."""
+
 _UUID_PARTS = (8, 4, 4, 4, 12)
 _HEX = frozenset("0123456789abcdefABCDEF")
 
@@ -78,16 +85,23 @@ def words(text: str) -> bool:
 
 def stand_in(text: str) -> bool:
     """Whether `text` is a variable, a call or a template where a value would stand."""
-    return any(mark in text for mark in _STAND_INS)
+    percent = text.startswith("%") and text.endswith("%")
+    return percent or text.startswith(("$", "&", "@", "--")) or any(mark in text for mark in _STAND_INS)
 
 
 def assigned(text: str) -> bool:
     """Whether what is assigned to a name that speaks of secrets is one."""
     if stand_in(text) or example(text) or uuid(text) or words(text) or readable(text):
         return False
-    if text.startswith(("sha256-", "sha384-", "sha512-", "http://", "https://", "/", "./", "@", "--")):
+    if text.startswith(("sha256-", "sha384-", "sha512-", "http://", "https://", "/", "./")):
         return False
     return mixed(text) and entropy(text) >= (3.0 if len(text) < 20 else 3.3)
+
+
+def named(match: str, secret: str) -> bool:
+    """Whether the name in `match`, before what is assigned to it, is that of a secret, not of its path or type."""
+    name = match[: match.rindex(secret)].rstrip(" \t\r\n\"'`=:>?,|").lower()
+    return not name.endswith(_ABOUT)
 
 
 def password(text: str) -> bool:

@@ -16,20 +16,6 @@ def _prefixed(kind: str, pattern: str, hit: str, miss: str, bits: float = 3.0) -
     )
 
 
-def _named(kind: str, name: str, value: str, hit: str, miss: str) -> Rule:
-    """A value that only the name it is assigned to tells; the find is the value."""
-    return Rule(
-        kind=kind,
-        pattern=rf"(?:{name})[\w .-]{{0,25}}[\"']?[\s,]{{0,3}}(?:=>|:=|=|:|,| )[\s\"']{{0,4}}({value})",
-        after=r"\w-",
-        fold=True,
-        group=1,
-        validator=lambda text: random(text, 3.0) and any(map(str.isdigit, text)),
-        hits=(hit,),
-        misses=(miss,),
-    )
-
-
 RULES = (
     _prefixed(
         "slack-token",
@@ -222,88 +208,5 @@ RULES = (
         r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}",
         "AGE-SECRET-KEY-1QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LQPZRY9X8GF2TVDW0S3JN54KHCE",
         "AGE-SECRET-KEY-1",
-    ),
-    _named(
-        "facebook-secret",
-        "facebook",
-        r"[a-f0-9]{32}",
-        'facebook_app_secret = "«6dca6432e45d933e13650d1882bd5e69»"',
-        "facebook: 00000000000000000000000000000000",
-    ),
-    _named(
-        "okta-token",
-        "okta",
-        r"00[\w=-]{40}",
-        'okta_api_token = "«00QCjAl4MlV-WPXM7k2xR9tY3wZ5vB8nL1cD4fG6hJ»"',
-        "oktaKey = 00000000000000000000000000000000000TUVWXYZ",
-    ),
-    _named(
-        "sumologic-access-key",
-        "sumo",
-        r"[a-z0-9]{64}",
-        'SUMO_ACCESS_KEY="«3HSa1hQfz6BYzlxf7Yb1WKG3Hyovm56LMFChV2y9LgkRipsXCujcLb5ej3oQUJlx»"',
-        "sumologic: secret",
-    ),
-    _named(
-        "sumologic-access-id",
-        "sumo",
-        r"su[a-zA-Z0-9]{12}",
-        'sumologic.accessId = "«su9OL59biWiJu7»"',
-        "sumologic syntax",
-    ),
-    _named(
-        "sidekiq-secret",
-        r"bundle_(?:enterprise__contribsys__com|gems__contribsys__com)",
-        r"[a-f0-9]{8}:[a-f0-9]{8}",
-        'BUNDLE_GEMS__CONTRIBSYS__COM="«cafeb4b3:d3a9b01f»"',
-        "bundle_gems: x",
-    ),
-    _named(
-        "messagebird-key",
-        r"message[_-]?bird",
-        r"[a-z0-9]{25}|[a-f0-9]{8}(?:-[a-f0-9]{4}){3}-[a-f0-9]{12}",
-        'messagebird_api_token = "«a8f4k29x7m1p5q3w6z0b2n4c9»"',
-        "messagebird docs",
-    ),
-    _named(
-        "confluent-key",
-        "confluent",
-        r"[a-z0-9]{64}|[a-z0-9]{16}",
-        'confluent_secret = "«a8f4k29x7m1p5q3w»"',
-        "confluent cloud",
-    ),
-    _named(
-        "datadog-key",
-        r"datadog|dd_api",
-        r"[a-z0-9]{40}|[a-f0-9]{32}",
-        'datadog_api_key = "«9f8e7d6c5b4a39281706f5e4d3c2b1a0»"',
-        "datadog agent",
-    ),
-    _named(
-        "algolia-key",
-        "algolia",
-        r"[a-f0-9]{32}",
-        'algolia_api_key = "«9f8e7d6c5b4a39281706f5e4d3c2b1a0»"',
-        "algolia search",
-    ),
-    _named(
-        "asana-secret", "asana", r"[a-z0-9]{32}", 'asana_secret = "«9f8e7d6c5b4a39281706f5e4d3c2b1a0»"', "asana board"
-    ),
-    _named(
-        "meraki-key",
-        "meraki",
-        r"[0-9a-f]{40}",
-        'meraki_api_key = "«cf0a5b06b0f6dc6073e6db0296e6ef2d8b8d2522»"',
-        "meraki switch",
-    ),
-    _named(
-        "zendesk-secret",
-        "zendesk",
-        r"[a-z0-9]{40}",
-        'zendesk_secret = "«cf0a5b06b0f6dc6073e6db0296e6ef2d8b8d2522»"',
-        "zendesk ticket",
-    ),
-    _named(
-        "twitch-token", "twitch", r"[a-z0-9]{30}", 'twitch_token = "«a8f4k29x7m1p5q3w6z0b2n4c9d7f1g»"', "twitch stream"
     ),
 )
