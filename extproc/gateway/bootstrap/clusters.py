@@ -49,8 +49,9 @@ def _discovery(address: Address) -> Json:
     # new connections and leaves open ones, and the streams on them, alone. Behind http is mostly a service of our own
     # with an address for each replica: STRICT_DNS shares the requests among them.
     kind = "LOGICAL_DNS" if address.secure else "STRICT_DNS"
-    # AUTO would take an IPv6 address on a machine that has no route for it.
-    return {"type": kind, "dns_lookup_family": "V4_PREFERRED", "respect_dns_ttl": True}
+    # AUTO would take an IPv6 address on a machine that has no route for it. Names are looked up every 5 s, as is
+    # Envoy's default, and not by their TTL: Docker says 600 s, for which a container that was replaced would be lost.
+    return {"type": kind, "dns_lookup_family": "V4_PREFERRED"}
 
 
 def _bounds(setting: Setting) -> Json:
