@@ -67,9 +67,10 @@ class Project:
 
     def healthy(self, service: str) -> bool:
         """Whether a service's health check says so before long."""
+        container = self.container(service)
 
         def now() -> bool:
-            return bool(self.inspect(service)["State"]["Health"]["Status"] == "healthy")
+            return bool(inspect(container)["State"]["Health"]["Status"] == "healthy")
 
         return eventually(now, HEALTHY_WITHIN)
 
@@ -101,11 +102,6 @@ def running(project: Project) -> Iterator[Project]:
         raise
     finally:
         project.compose("down", "--volumes", "--remove-orphans")
-
-
-def configuration(program: Sequence[str], folder: Path) -> str:
-    """compose.yaml as Compose has read it, with nothing set. Raises CommandFailed."""
-    return run(*program, "-f", "compose.yaml", "config", folder=folder)
 
 
 def status(text: str) -> dict[str, str]:
