@@ -160,5 +160,6 @@ class Core:
     def _close(self, code: ErrorCode, reason: str) -> None:
         self.over = True
         self.streams.open.clear()
+        self.sending.forget_all()
         self.timers.clear()
         self.events.append(Terminated(code, reason))

@@ -72,24 +72,30 @@ def _headers(core: Core, flags: int, stream_id: int, payload: bytes) -> None:
         _header_block(core, stream_id, fragment, ended=ended)
         return
     core.block_stream, core.block_ended, core.block_frames = stream_id, ended, 0
-    core.block = bytearray(fragment)
     core.phase = Phase.BLOCK
     core.timers.set(HEADER_BLOCK, core.now + core.limits.header_block)
+    _keep(core, fragment)
 
 
 def _continuation(core: Core, flags: int, stream_id: int, payload: bytes) -> None:
     if stream_id != core.block_stream:
         raise ConnectionFault(_PROTOCOL_ERROR, "CONTINUATION of another stream")
     core.block_frames += 1
-    core.block += payload
-    # An encoded block is shorter than its decoded list, whose fields count 32 bytes more each: one limit does for both.
-    if core.block_frames > core.limits.continuations or len(core.block) > core.limits.header_list:
-        raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "header block too large")
+    if core.block_frames > core.limits.continuations:
+        raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "header block in too many pieces")
+    _keep(core, payload)
     if flags & frames.END_HEADERS:
         core.phase = Phase.READY
         core.timers.drop(HEADER_BLOCK)
         block, core.block = bytes(core.block), bytearray()
         _header_block(core, stream_id, block, ended=core.block_ended)
+
+
+def _keep(core: Core, fragment: bytes) -> None:
+    # An encoded block is shorter than its decoded list, whose fields count 32 bytes more each: one limit does for both.
+    if len(core.block) + len(fragment) > core.limits.header_list:
+        raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "header block too large")
+    core.block += fragment
 
 
 def _header_block(core: Core, stream_id: int, block: bytes, *, ended: bool) -> None:

@@ -83,6 +83,11 @@ class Sending:
         self._line.pop(stream.id, None)
         self._stalls.drop(stream.id)
 
+    def forget_all(self) -> None:
+        """Drops what waits anywhere: the connection is over."""
+        self.queued = 0
+        self._line.clear()
+
     def widen(self, stream: Stream | None, increment: int, events: list[Event], now: float) -> None:
         """WINDOW_UPDATE, for a stream or (None) for the connection.
 

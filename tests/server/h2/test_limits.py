@@ -206,6 +206,11 @@ def test_an_encoded_block_may_grow_to_the_limit_of_the_list_and_no_further() -> 
     assert ended_by(connection, frame(frames.CONTINUATION, 0, 1, bytes(1))) == CALM
 
 
+def test_the_first_piece_of_a_block_is_held_to_the_limit_as_well() -> None:
+    connection = connected(Limits(header_list=1000))
+    assert ended_by(connection, frame(frames.HEADERS, 0, 1, bytes(1001))) == CALM
+
+
 def test_a_block_that_never_ends_ends_the_connection_after_its_time() -> None:
     connection = connected(Limits(header_block=3.0))
     connection.receive(frame(frames.HEADERS, 0, 1, BLOCK[:5]), 10.0)
