@@ -47,13 +47,14 @@ class Window:
     happens, since a rule that has seen that much has decided.
     """
 
-    __slots__ = ("_at", "_data", "_first", "_look", "_opening", "_pending", "_scanner")
+    __slots__ = ("_at", "_data", "_first", "_half", "_look", "_opening", "_pending", "_scanner")
 
     def __init__(self, scanner: Scanner) -> None:
         self._scanner = scanner
         self._data = b"\n"
         self._first = 1
         self._at = 0
+        self._half = ""
         self._opening = True
         self._look = 0
         self._pending: list[Hit] = []
@@ -64,8 +65,11 @@ class Window:
         return len(self._data) - self._first
 
     def feed(self, text: str) -> Released | None:
-        """Adds `text` to the end; what is released by it, if anything. A lone surrogate becomes `?`."""
-        data = self._data = self._data + text.encode("utf-8", "replace")
+        """Adds `text` to the end; what is released by it, if anything.
+
+        Surrogates that form a pair, also over two calls, become the character they stand for; a lone one becomes `?`.
+        """
+        data = self._data = self._data + self._encoded(text)
         if len(data) < self._look and " " not in text and "\n" not in text:
             return None
         end = self._scanner.hold.start(data, self._first)
@@ -80,11 +84,23 @@ class Window:
         self._rest()
         return released
 
+    def _encoded(self, text: str) -> bytes:
+        try:
+            return (self._half + text if self._half else text).encode()
+        except UnicodeEncodeError:
+            # JSON escapes give halves of a character, and an event may end between them.
+            text = self._half + text
+            self._half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+            units = text[: len(text) - len(self._half)].encode("utf-16-le", "surrogatepass")
+            return units.decode("utf-16-le", "surrogatepass").encode("utf-8", "replace")
+
     def _rest(self) -> None:
         self._look = len(self._data) + STEP if self.held > LONG_HELD else 0
 
     def finish(self) -> Released | None:
         """Ends the text; what was still held back, if anything."""
+        if self._half:
+            self._half, self._data = "", self._data + b"?"
         if self._first == len(self._data) and not self._pending:
             return None
         found = self._scanner.find(self._data, self._first, len(self._data), opening=self._opening, final=True)

@@ -85,6 +85,17 @@ def test_no_character_of_a_find_leaves_before_it_is_known(rule: Rule) -> None:
             assert out <= start
 
 
+@pytest.mark.parametrize("parts", [["a\ud83d", "\ude00b"], ["a\ud83d\ude00b"], ["a", "\ud83d", "", "\ude00", "b"]])
+def test_a_character_in_two_halves_is_put_together(parts: list[str]) -> None:
+    assert streamed(scanner(), parts) == ("a😀b", [])
+
+
+@pytest.mark.parametrize("parts", [["a\ud83d", "b"], ["a", "\ud83d", "b\ude00"], ["\ude00\ud83d"]])
+def test_half_a_character_alone_becomes_a_question_mark(parts: list[str]) -> None:
+    text, _ = streamed(scanner(), parts)
+    assert text == "".join(parts).replace("\ud83d", "?").replace("\ude00", "?")
+
+
 def test_a_rule_that_knows_enough_releases_at_the_bound() -> None:
     rule = Rule(kind="run", pattern=r"a{1,50}b")
     by = Scanner.compile([rule])
