@@ -6,7 +6,7 @@ Field = tuple[str, bytes]
 
 
 class HeaderMap:
-    """An ordered multimap of header fields; lookups are by lower-case name.
+    """An ordered multimap of header fields; lookups are by lower-case name. A list that is given becomes its own.
 
     Envoy lower-cases names before ext_proc sees them, so nothing is folded here, once a message. A map has no rendering
     of its values: they hold credentials.
@@ -15,9 +15,11 @@ class HeaderMap:
     __slots__ = ("_fields", "_first")
 
     def __init__(self, fields: Iterable[Field] = ()) -> None:
-        self._fields = list(fields)
-        # dict() keeps the last of a repeated name; read backwards, that is the first.
-        self._first = dict(reversed(self._fields))
+        self._fields = fields = fields if isinstance(fields, list) else list(fields)
+        self._first = first = dict(fields)
+        if len(first) != len(fields):
+            # dict() keeps the last of a repeated name; read backwards, that is the first.
+            self._first = dict(reversed(fields))
 
     def get(self, name: str) -> bytes | None:
         """The first value of `name`, or None."""

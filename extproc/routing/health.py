@@ -28,11 +28,13 @@ class Health:
     def __init__(self) -> None:
         self._streaks: dict[str, _Streak] = {}
 
-    def observe(self, backend: str, *, ok: bool, now: float, failures: int, cooldown: float) -> None:
-        """Notes one answer of `backend`."""
-        if ok:
+    def served(self, backend: str) -> None:
+        """`backend` gave an answer that is no failure."""
+        if self._streaks:
             self._streaks.pop(backend, None)
-            return
+
+    def failed(self, backend: str, *, now: float, failures: int, cooldown: float) -> None:
+        """`backend` failed once more."""
         streak = self._streaks.setdefault(backend, _Streak())
         streak.failures += 1
         if streak.failures >= failures:

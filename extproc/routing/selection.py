@@ -2,27 +2,9 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from extproc.protocol.errors import ClientError
 from extproc.routing.health import Health
-from extproc.routing.table import Candidate, Route, Table
-
-
-class Choice(Struct, frozen=True):
-    """What was chosen. `why` is one of `only`, `weighted`, `fallback`, `listed`, `default`; `rerouted`: not as written.
-
-    `skipped` names the backends that would have been in the running but are known to be down.
-    """
-
-    candidate: Candidate
-    why: str
-    skipped: tuple[str, ...] = ()
-
-    @property
-    def rerouted(self) -> bool:
-        """Whether a backend that is down changed the choice."""
-        return bool(self.skipped)
+from extproc.routing.table import Candidate, Choice, Route, Table
 
 
 def select(table: Table, model: str, api: str, draw: float, health: Health, now: float) -> Choice | None:
@@ -43,8 +25,8 @@ def select(table: Table, model: str, api: str, draw: float, health: Health, now:
 
 def _along(route: Route, draw: float, health: Health, now: float) -> Choice:
     targets = route.targets
-    if len(targets) == 1 and not health.down(targets[0].destination.name, now):
-        return Choice(targets[0], "only")
+    if route.sole is not None and not health.down(targets[0].destination.name, now):
+        return route.sole
     downs = {c.destination.name for c in targets if health.down(c.destination.name, now)}
     up = [c for c in targets if c.destination.name not in downs]
     skipped = tuple(sorted(downs))

@@ -33,11 +33,31 @@ class Candidate(Struct, frozen=True):
     weight: float
 
 
+class Choice(Struct, frozen=True):
+    """What was chosen. `why` is one of `only`, `weighted`, `fallback`, `listed`, `default`; `rerouted`: not as written.
+
+    `skipped` names the backends that would have been in the running but are known to be down.
+    """
+
+    candidate: Candidate
+    why: str
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def rerouted(self) -> bool:
+        """Whether a backend that is down changed the choice."""
+        return bool(self.skipped)
+
+
 class Route(Struct, frozen=True):
-    """The ways to serve one virtual model: weighted targets, then fallbacks in order."""
+    """The ways to serve one virtual model: weighted targets, then fallbacks in order.
+
+    `sole` is the choice where there is one target, as long as it is up.
+    """
 
     targets: tuple[Candidate, ...]
     fallback: tuple[Candidate, ...]
+    sole: Choice | None
 
 
 class Table(Struct, frozen=True):
@@ -68,7 +88,8 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
             targets = _candidates(model.targets, destinations, api)
             fallback = _candidates(model.fallback, destinations, api)
             if targets or fallback:
-                routes[model.name, api] = Route(targets, fallback)
+                sole = Choice(targets[0], "only") if len(targets) == 1 else None
+                routes[model.name, api] = Route(targets, fallback, sole)
     listed: dict[tuple[str, str], Candidate] = {}
     for backend in policy.backends:
         for entry in backend.models:

@@ -167,7 +167,7 @@ class Exchange:
         try:
             for effect in self.decider.receive(Gone(clean), self._runtime.clock()):
                 if isinstance(effect, Record):
-                    facts.update(effect.facts)
+                    facts = dict(effect.facts)
         except Exception as error:  # noqa: BLE001  - what failed once may fail again while it is told of
             self._runtime.log.event("internal_error", _origin(error))
             facts |= {"decision": "failed", "reason": INTERNAL_ERROR}

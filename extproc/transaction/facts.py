@@ -5,7 +5,7 @@ from typing import Final
 
 from extproc.llm import Dialect
 from extproc.protocol.effects import Record
-from extproc.routing.selection import Choice
+from extproc.routing.table import Choice
 from extproc.transaction.plan import Claim, Steering
 
 # Envoy writes UUIDs; anything else in that header may be a client's own text, which is not to reach a log.

@@ -10,8 +10,7 @@ from extproc.policy import Policy
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
-from extproc.routing.selection import Choice
-from extproc.routing.table import Table, compile_table
+from extproc.routing.table import Choice, Table, compile_table
 
 CONTROL_PREFIX = "x-extproc-"
 """Header names with this prefix are ours alone: a client's are removed, and so are an upstream's."""
@@ -27,7 +26,6 @@ FIELDS_READ = (
     "anthropic-version",
     "content-encoding",
     "content-length",
-    "content-type",
     "upgrade",
     "x-request-id",
 )

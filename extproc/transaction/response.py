@@ -30,6 +30,11 @@ _NO_ANSWER: Final = ("response_timeout", "upstream_per_try_timeout", "stream_idl
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 
 
+_STOP: Final = tuple(ModeOverride(mode, BodyMode.NONE) for mode in BodyMode)
+"""The override that ends the response's body, by the request's mode, which has to be said again."""
+_STATUS: Final = {b"%d" % status: status for status in range(100, 600)}
+
+
 class Lane(Enum):
     """How much of a response body the transaction wants to be shown."""
 
@@ -97,18 +102,20 @@ class ResponseSide:
         return PASS_RESPONSE_TRAILERS
 
     def _observe(self, message: Headers, now: float) -> None:
-        status = message.fields.text(":status")
-        self._facts.status = int(status) if status.isdigit() and len(status) == 3 else None
+        status = self._facts.status = _STATUS.get(message.fields.get(":status") or b"")
         choice = self._facts.choice
         if choice is None:
             return
         backend, settings, health = choice.candidate.destination.name, self._plan.health, self._shared.health
-        outcome = _outcome(message, self._facts.status)
-        if outcome is Outcome.UNREACHABLE:
-            health.unreachable(backend, now=now, cooldown=settings.cooldown)
-        elif outcome is not Outcome.UNKNOWN:
-            ok = outcome is Outcome.SERVED
-            health.observe(backend, ok=ok, now=now, failures=settings.failures, cooldown=settings.cooldown)
+        match _outcome(message, status):
+            case Outcome.SERVED:
+                health.served(backend)
+            case Outcome.FAILED:
+                health.failed(backend, now=now, failures=settings.failures, cooldown=settings.cooldown)
+            case Outcome.UNREACHABLE:
+                health.unreachable(backend, now=now, cooldown=settings.cooldown)
+            case Outcome.UNKNOWN:
+                pass
 
     def _contract(self, message: Headers) -> HeaderMutation | None:
         steering = self._facts.steering
@@ -125,7 +132,7 @@ class ResponseSide:
     def _without_body(self) -> ModeOverride | None:
         if self.mode not in _CAN_STOP or self._early or self._request_mode is BodyMode.FULL_DUPLEX_STREAMED:
             return None
-        return ModeOverride(self._request_mode, BodyMode.NONE)
+        return _STOP[self._request_mode]
 
 
 def _outcome(message: Headers, status: int | None) -> Outcome:

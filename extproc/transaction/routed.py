@@ -8,7 +8,8 @@ from msgspec import Struct
 from extproc import llm
 from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.errors import ClientError
-from extproc.routing.selection import Choice, select
+from extproc.routing.selection import select
+from extproc.routing.table import Choice
 from extproc.transaction.facts import Facts
 from extproc.transaction.plan import Plan, Steering
 from extproc.transaction.shared import Shared

@@ -1,16 +1,14 @@
 """One HTTP exchange, from Envoy's first message to its last. The only decider."""
 
-from typing import Final
+from typing import Final, cast
 
 from extproc.protocol.effects import Abort, AbortCode, Effect
 from extproc.protocol.errors import ClientError, ProtocolViolation
 from extproc.protocol.messages import (
     Body,
     Deadline,
-    Failed,
     Gone,
     Headers,
-    Inspected,
     Message,
     Side,
     Trailers,
@@ -26,6 +24,11 @@ from extproc.transaction.shared import Shared
 GRACE: Final = 5.0
 """Seconds past `limits.request_timeout` after which a request whose body Envoy still buffers is aborted: Envoy's own
 timeout of the same length comes first and tells the client; this one is for an Envoy that has none."""
+
+
+# Members of an Enum are looked up slowly; these two for every message.
+_RESPONSE: Final = Side.RESPONSE
+_READING: Final = Intent.READING
 
 
 class Transaction:
@@ -54,7 +57,7 @@ class Transaction:
 
     def receive(self, message: Message, now: float) -> Effects:
         """What is to be done about `message`, which came at `now`."""
-        if isinstance(message, Gone):
+        if type(message) is Gone:
             return self._tell(now)
         if self._over:
             return NOTHING  # what Envoy had sent before our last word reached it
@@ -67,42 +70,43 @@ class Transaction:
             raise
 
     def _proceed(self, message: Message, now: float) -> Effects:
-        if isinstance(message, Headers | Body | Trailers):
-            if message.config is not None:
-                self._request.configure(message.config)
-                self._response.configure(message.config)
-            return self._on_response(message, now) if message.side is Side.RESPONSE else self._on_request(message, now)
-        match message:
-            case Deadline():
-                return (self._expire(now),)
-            case Unknown():
-                raise ProtocolViolation("a message of no known kind")
-            case Inspected() | Failed() | Gone():
-                raise ProtocolViolation("an answer to work that was never asked for")
+        # By class and not by pattern: this is what every message pays for.
+        kind = type(message)
+        if kind is Headers or kind is Body or kind is Trailers:
+            of_a_side = cast("Headers | Body | Trailers", message)
+            if of_a_side.config is not None:
+                self._request.configure(of_a_side.config)
+                self._response.configure(of_a_side.config)
+            return (
+                self._on_response(of_a_side, now) if of_a_side.side is _RESPONSE else self._on_request(of_a_side, now)
+            )
+        if kind is Deadline:
+            return (self._expire(now),)
+        if kind is Unknown:
+            raise ProtocolViolation("a message of no known kind")
+        raise ProtocolViolation("an answer to work that was never asked for")
 
     def _on_request(self, message: Headers | Body | Trailers, now: float) -> Effects:
-        match message:
-            case Headers():
-                effects = self._request.headers(message)
-            case Body():
-                effects = self._request.body(message, now)
-            case Trailers():
-                effects = self._request.trailers(now)
+        request = self._request
+        if type(message) is Headers:
+            effects = request.headers(message)
+        elif type(message) is Body:
+            effects = request.body(message, now)
+        else:
+            effects = request.trailers(now)
         # Once a request needs no more reading, only the exchange as a whole is under a deadline.
-        if self._request.intent is not Intent.READING:
+        if request.intent is not _READING:
             self.deadline = self._facts.started + self._plan.limits.exchange_timeout
-        elif not self._request.may_answer:
+        elif not request.may_answer:
             self.deadline = self._facts.started + self._plan.limits.request_timeout + GRACE
         return effects
 
     def _on_response(self, message: Headers | Body | Trailers, now: float) -> Effects:
-        match message:
-            case Body():
-                return self._response.body(message)
-            case Headers():
-                return self._response.headers(message, now)
-            case Trailers():
-                return self._response.trailers()
+        if type(message) is Body:
+            return self._response.body(message)
+        if type(message) is Headers:
+            return self._response.headers(message, now)
+        return self._response.trailers()
 
     def _reject(self, error: ClientError) -> Effect:
         self._over = True

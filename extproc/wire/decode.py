@@ -1,6 +1,7 @@
 """The bytes of a ProcessingRequest to messages."""
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -23,7 +24,11 @@ MAX_ATTRIBUTES: Final = 256
 """Attributes a message. The operator names each in the filter's configuration, and Envoy knows about 70."""
 
 _NONE: Final[Mapping[str, str]] = {}
-_BODY_MODES: Final = {int(mode): mode for mode in BodyMode}
+_CONFIGS: Final = {
+    (int(request), int(response), early): ProtocolConfig(request, response, early)
+    for request, response, early in product(BodyMode, BodyMode, (False, True))
+}
+"""Every configuration there can be, made once."""
 _parse: Final = ProcessingRequest.FromString
 
 
@@ -54,15 +59,17 @@ def decode(payload: bytes) -> Message:
 
 
 def _headers(side: Side, headers: HttpHeaders, request: ProcessingRequest) -> Headers:
-    return Headers(side, _fields(headers.headers), headers.end_of_stream, _attributes(request), _config(request))
+    return Headers(side, _fields(headers.headers), headers.end_of_stream, _Attributes(request), _config(request))
 
 
 def _body(side: Side, body: HttpBody, request: ProcessingRequest) -> Body:
-    return Body(side, body.body, body.end_of_stream, _attributes(request), _config(request))
+    # Copied: a view would keep the parsed message, body and all, as long as the attributes are wanted.
+    attributes = dict(_Attributes(request)) if request.attributes else _NONE
+    return Body(side, body.body, body.end_of_stream, attributes, _config(request))
 
 
 def _trailers(side: Side, trailers: HttpTrailers, request: ProcessingRequest) -> Trailers:
-    return Trailers(side, _fields(trailers.trailers), _attributes(request), _config(request))
+    return Trailers(side, _fields(trailers.trailers), _Attributes(request), _config(request))
 
 
 def _fields(headers: headers_pb2.HeaderMap) -> HeaderMap:
@@ -76,52 +83,42 @@ def _config(request: ProcessingRequest) -> ProtocolConfig | None:
     if not request.HasField("protocol_config"):
         return None
     config = request.protocol_config
-    try:
-        return ProtocolConfig(
-            _BODY_MODES[config.request_body_mode],
-            _BODY_MODES[config.response_body_mode],
-            config.send_body_without_waiting_for_header_response,
-        )
-    except KeyError as unknown:
-        raise ProtocolViolation(f"protocol_config has body mode {unknown}, which this version does not know") from None
-
-
-def _attributes(request: ProcessingRequest) -> Mapping[str, str]:
-    if not request.attributes:
-        return _NONE
-    struct: Struct | None = request.attributes.get(ATTRIBUTES_KEY)
-    if struct is None:
-        return _NONE
-    fields = struct.fields
-    if len(fields) > MAX_ATTRIBUTES:
-        raise ProtocolViolation(f"more than {MAX_ATTRIBUTES} attributes in a message")
-    if request.HasField("request_body") or request.HasField("response_body"):
-        # Copied: a view would keep the parsed message, body and all, as long as the attributes are wanted.
-        return dict(_Attributes(fields))
-    return _Attributes(fields)
+    early = config.send_body_without_waiting_for_header_response
+    known = _CONFIGS.get((config.request_body_mode, config.response_body_mode, early))
+    if known is None:
+        raise ProtocolViolation("protocol_config has a body mode that this version does not know")
+    return known
 
 
 class _Attributes(Mapping[str, str]):
-    """The scalars among a message's attributes, as text. Read when they are asked for, which is seldom."""
+    """The scalars among a message's attributes, as text. Looked for when they are asked for, which is seldom."""
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_request",)
 
-    def __init__(self, fields: Mapping[str, Value]) -> None:
-        self._fields = fields
+    def __init__(self, request: ProcessingRequest) -> None:
+        self._request = request
 
     def __getitem__(self, name: str) -> str:
-        if name not in self._fields or (text := _text(self._fields[name])) is None:
+        text = _text(fields[name]) if name in (fields := self._fields()) else None
+        if text is None:
             raise KeyError(name)
         return text
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._fields if _text(self._fields[name]) is not None)
+        fields = self._fields()
+        if len(fields) > MAX_ATTRIBUTES:
+            raise ProtocolViolation(f"more than {MAX_ATTRIBUTES} attributes in a message")
+        return (name for name in fields if _text(fields[name]) is not None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __repr__(self) -> str:
         return f"Attributes({', '.join(self)})"
+
+    def _fields(self) -> Mapping[str, Value]:
+        struct: Struct | None = self._request.attributes.get(ATTRIBUTES_KEY)
+        return {} if struct is None else struct.fields
 
 
 def _text(value: Value) -> str | None:

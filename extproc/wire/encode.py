@@ -20,7 +20,7 @@ from extproc.protocol.effects import (
 )
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
-from extproc.wire.fields import Kept, Memo, Parts, delimited, enclose, flag, key, length, text, varint
+from extproc.wire.fields import Kept, Parts, delimited, enclose, flag, key, length, text, varint
 from extproc.wire.headers import header_map, header_mutation
 from extproc.wire.metadata import struct
 from extproc.wire.pb.modes_pb2 import ProcessingMode
@@ -79,7 +79,7 @@ _STREAM_TRAILERS: Final = key(StreamedImmediateResponse, "trailers_response")
 _STREAM_MAP: Final = key(HttpHeaders, "headers")
 _STREAM_END: Final = flag(HttpHeaders, "end_of_stream")
 
-_MODES: Final = (
+_MODE_KEYS: Final = (
     ("response_headers", key(ProcessingMode, "response_header_mode")),
     ("request_body", key(ProcessingMode, "request_body_mode")),
     ("response_body", key(ProcessingMode, "response_body_mode")),
@@ -101,7 +101,7 @@ def encode(effect: Effect) -> bytes:
         case Reject():
             return _reject(effect)
         case Override():
-            return _overrides[effect.modes]
+            return _modes(effect.modes)
         case StreamHeaders():
             fields = ((":status", b"%d" % effect.status), *effect.headers)
             return _stream(_STREAM_HEADERS, (delimited(_STREAM_MAP, header_map(fields)), _STREAM_END * effect.end))
@@ -127,7 +127,7 @@ def _proceed(answer: Proceed) -> bytes:
         parts = enclose(_trailer_mutation(answer), member)
     else:
         parts = enclose(_common(answer), _COMMON, member)
-    return b"".join((*parts, _metadata(metadata), b"" if modes is None else _overrides[modes]))
+    return b"".join((*parts, _metadata(metadata), b"" if modes is None else _modes(modes)))
 
 
 def _member(side: Side, phase: Phase) -> bytes:
@@ -169,11 +169,15 @@ def _metadata(metadata: Metadata | None) -> bytes:
 
 
 def _override(modes: ModeOverride) -> bytes:
-    set_modes = [before + varint(number) for name, before in _MODES if (number := getattr(modes, name))]
+    set_modes = [before + varint(number) for name, before in _MODE_KEYS if (number := getattr(modes, name))]
     return delimited(_OVERRIDE, b"".join(set_modes))
 
 
-_overrides: Final = Memo(_override)
+def _modes(modes: ModeOverride) -> bytes:
+    return _overrides.get(modes) or _overrides.put(modes, _override(modes))
+
+
+_overrides: Final = Kept[ModeOverride]()
 _kept: Final = Kept[Effect]()
 _metadata_kept: Final = Kept[Metadata]()
 
@@ -194,7 +198,7 @@ def _reject(reject: Reject) -> bytes:
     # Any number can be sent: the enumeration of statuses is an open one.
     head = delimited(_STATUS, _CODE + varint(reject.status))
     if reject.headers:
-        head += delimited(_REJECT_HEADERS, header_mutation(HeaderMutation(reject.headers)))
+        head += delimited(_REJECT_HEADERS, header_mutation(HeaderMutation(more=reject.headers)))
     content = (head, _REJECT_BODY, length(len(reject.body)), reject.body, delimited(_DETAILS, text(reject.details)))
     return b"".join((*enclose(content, _IMMEDIATE), _metadata(reject.metadata)))
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.headers import Field
-from extproc.wire.fields import Memo, delimited, flag, key, text, varint
+from extproc.wire.fields import Kept, delimited, flag, key, text, varint
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue, HeaderValueOption
 from extproc.wire.pb.headers_pb2 import HeaderMutation as PbHeaderMutation
 
@@ -33,19 +33,22 @@ def _removals(names: tuple[str, ...]) -> bytes:
     return b"".join([delimited(_REMOVE, text(name)) for name in names])
 
 
-# Backends, models and credentials repeat; both hold what the policy holds and forget it under pressure.
-_set_memo: Final = Memo(_set)
-_removals_memo: Final = Memo(_removals)
+# Backends, models and credentials repeat: a plan gives the same tuples with each request for the same destination.
+_sets_kept: Final = Kept[tuple[Field, ...]]()
+_removals_kept: Final = Kept[tuple[str, ...]]()
 
 
 def header_mutation(mutation: HeaderMutation) -> bytes:
     """The content of a HeaderMutation."""
-    fields = [_set_memo[field] for field in mutation.set]
-    for field in mutation.more:
-        fields.append(_set(field))  # noqa: PERF401  - there is one at most, and extending by a generator costs more
-    if mutation.remove:
-        fields.append(_removals_memo[mutation.remove])
-    return b"".join(fields)
+    sets, remove, more = mutation.set, mutation.remove, mutation.more
+    encoded = b""
+    if sets:
+        encoded = _sets_kept.get(sets) or _sets_kept.put(sets, b"".join([_set(field) for field in sets]))
+    for field in more:
+        encoded += _set(field)
+    if remove:
+        encoded += _removals_kept.get(remove) or _removals_kept.put(remove, _removals(remove))
+    return encoded
 
 
 def header_map(fields: Iterable[Field]) -> bytes:

@@ -3,7 +3,7 @@ from extproc.routing.health import Health
 
 def fail(health: Health, times: int, now: float = 0.0) -> None:
     for _ in range(times):
-        health.observe("a", ok=False, now=now, failures=3, cooldown=10.0)
+        health.failed("a", now=now, failures=3, cooldown=10.0)
 
 
 def test_a_backend_is_down_after_its_failures_in_a_row_and_not_before() -> None:
@@ -18,7 +18,7 @@ def test_a_backend_is_down_after_its_failures_in_a_row_and_not_before() -> None:
 def test_a_success_ends_the_streak() -> None:
     health = Health()
     fail(health, 2)
-    health.observe("a", ok=True, now=0.0, failures=3, cooldown=10.0)
+    health.served("a")
     fail(health, 2)
     assert not health.down("a", 0.0)
 

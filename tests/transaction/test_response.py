@@ -150,7 +150,7 @@ def test_when_no_target_is_up_the_fallback_serves_and_the_client_is_told() -> No
         one(shared, response_headers(503, details=UNREACHABLE))
     assert shared.report(0.0)["hosted"]
     assert shared.report(0.0)["local"]
-    shared.health.observe("open", ok=True, now=0.0, failures=2, cooldown=10)
+    shared.health.served("open")
     with Playbook(plan(), shared) as envoy:
         ask(envoy, "chat")
         answer = envoy.sends(response_headers(200)).gets_one(Proceed)
