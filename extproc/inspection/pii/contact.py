@@ -72,7 +72,7 @@ RULES = (
         kind="email",
         pattern=rf"[a-z0-9{_LETTERS}](?:[\w.%+'&~#{_LETTERS}-]{{0,63}})@"
         rf"(?:[a-z0-9{_LETTERS}][a-z0-9{_LETTERS}-]{{0,62}}\.){{1,6}}(?:xn--[a-z0-9-]{{2,40}}|[a-z{_LETTERS}]{{2,24}})",
-        sign=rf"[\w%+&'~#{_LETTERS}-]@[a-z0-9{_LETTERS}]",
+        sign=rf"[\w%+&'~#{_LETTERS}-]@[a-z0-9{_LETTERS}][a-z0-9{_LETTERS}-]{{0,62}}\.[a-z{_LETTERS}]",
         before=rf"\w.%+{_LETTERS}-",
         after=rf"\w{_LETTERS}",
         fold=True,

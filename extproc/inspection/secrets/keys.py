@@ -3,10 +3,13 @@
 from extproc.inspection.rule import Rule
 from extproc.inspection.secrets.likelihood import example, stand_in
 
-_MOST_KEY = 7600
+_MOST_KEY = 7000
 """Characters of a private key's body: 8,192 bits take 6,400 in PEM."""
 
-_BODY = r"[A-Za-z0-9+/=\s\x{5c}\"',:-]"
+_BREAK = r"(?:\s|\x{5c}[nr])"
+_HEADERS = rf"{_BREAK}{{0,8}}(?:[A-Za-z-]{{2,20}}: [^\n\x{{5c}}]{{1,80}}{_BREAK}{{1,6}}){{0,4}}"
+_BODY = r"[A-Za-z0-9+/=\s\x{5c}\"',]"
+_KEY = r"[ A-Z0-9_-]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 
 _SCHEMES = (
     r"(?:postgres(?:ql)?|mysql|mariadb|mongodb|redis|rediss|amqps?|mssql|sqlserver|oracle|clickhouse|cockroachdb|cassandra|"
@@ -22,9 +25,7 @@ def _url_password(text: str) -> bool:
 RULES = (
     Rule(
         kind="private-key",
-        pattern=r"-----BEGIN[ A-Z0-9_-]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-        rf"(?:{_BODY}{{40,{_MOST_KEY}}}?-----END[ A-Z0-9_-]{{0,40}}PRIVATE KEY(?: BLOCK)?-----|"
-        rf"{_BODY}{{40,{_MOST_KEY}}})",
+        pattern=rf"-----BEGIN{_KEY}{_HEADERS}(?:{_BODY}{{40,{_MOST_KEY}}}?-----END{_KEY}|{_BODY}{{40,{_MOST_KEY}}})",
         before="-",
         after="",
         sign=r"-----BEGIN[ A-Z0-9_-]{0,40}PRIVATE KEY",
