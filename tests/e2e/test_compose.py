@@ -20,8 +20,8 @@ from tests.testing.asking import CHAT, chat
 
 NOBODY = "65532"
 KEY = "key-of-this-test"
-ADDED_MOST = 90_000_000
-"""Bytes that the processor's image may add to its base: 67 MB, and room for a dependency or two."""
+ADDED_MOST = 120_000_000
+"""Bytes that the processor's image may add to its base: 83 MB when this was written, and room for what is planned."""
 
 
 @pytest.fixture
