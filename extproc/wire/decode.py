@@ -84,9 +84,11 @@ def _config(request: ProcessingRequest) -> ProtocolConfig | None:
         return None
     config = request.protocol_config
     early = config.send_body_without_waiting_for_header_response
-    known = _CONFIGS.get((config.request_body_mode, config.response_body_mode, early))
+    modes = config.request_body_mode, config.response_body_mode
+    known = _CONFIGS.get((*modes, early))
     if known is None:
-        raise ProtocolViolation("protocol_config has a body mode that this version does not know")
+        unknown = next(mode for mode in modes if mode not in set(BodyMode))
+        raise ProtocolViolation(f"protocol_config has body mode {unknown}, which this version does not know")
     return known
 
 
