@@ -28,19 +28,22 @@ class Fast:
         self._database = _database(patterns) if patterns else None
         self._idle: list[tuple[pyperscan.BlockScanner, list[tuple[int, int]]]] = []
 
-    def hits(self, data: bytes) -> list[tuple[int, int]]:
+    def hits(self, data: bytes) -> Sequence[tuple[int, int]]:
         """Every match's pattern (its place in the list at the start) and end in `data`."""
         if self._database is None:
-            return []
+            return ()
+        idle = self._idle
         try:
-            scanner, found = self._idle.pop()
+            scanner, found = pair = idle.pop()
         except IndexError:
             found = []
-            scanner = self._database.build(found, _note)
+            scanner, found = pair = self._database.build(found, _note), found
         scanner.scan(data)
-        hits = found.copy()
-        found.clear()
-        self._idle.append((scanner, found))
+        hits: Sequence[tuple[int, int]] = ()
+        if found:
+            hits = found.copy()
+            found.clear()
+        idle.append(pair)
         return hits
 
 

@@ -18,7 +18,8 @@ def after(data: bytes, at: int) -> int:
 
 def before(data: bytes, at: int) -> int:
     """The beginning of the code point in front of byte `at`; 0 if there is none."""
-    return whole(data, at - 1)
+    at -= 1
+    return at if at >= 0 and data[at] < 0x80 else whole(data, at)
 
 
 def back(data: bytes, at: int, points: int) -> int:

@@ -9,7 +9,7 @@ Cost. The fast lane is one Hyperscan pass over the UTF-8 bytes; the exact matche
 its hits. Both are linear in the text for every pattern.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -83,8 +83,10 @@ class Scanner:
         """
         origin = before(data, first)
         hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:])
+        if not hits:
+            return []
         found: list[Found] = []
-        for number, low, high in _regions(hits, self._lanes) if hits else ():
+        for number, low, high in _regions(hits, self._lanes):
             each = self._lanes[number]
             start, stop = max(low, 0) + origin, min(high + origin, until - 1)
             limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
@@ -114,7 +116,7 @@ def spans(found: Iterable[Found], data: bytes, base: int, offset: int) -> list[S
     ]
 
 
-def _regions(hits: list[tuple[int, int]], lanes: tuple[Lane, ...]) -> Iterator[tuple[int, int, int]]:
+def _regions(hits: Sequence[tuple[int, int]], lanes: tuple[Lane, ...]) -> Iterator[tuple[int, int, int]]:
     """The stretches in which to look for each rule's matches: rule, first and last byte at which one may start."""
     ends: dict[int, list[int]] = {}
     for number, end in hits:

@@ -14,7 +14,7 @@ STEP = 256
 """Bytes by which such a word grows between two looks. So much more than `scanner.longest_hold` may be held."""
 
 
-class Hit(Struct, frozen=True):
+class Hit(Struct, frozen=True, gc=False):
     """A find and its text. The text has no rendering: it is what must not leave."""
 
     span: Span
@@ -24,7 +24,7 @@ class Hit(Struct, frozen=True):
         return f"Hit({self.span})"
 
 
-class Released(Struct, frozen=True):
+class Released(Struct, frozen=True, gc=False):
     """Text that is free to go, and the finds that begin in it.
 
     `start`: the place of `text` in the whole (code points), as are the spans of `hits`. A find may end beyond `text`;
