@@ -4,6 +4,7 @@ It is told what to do over the socket FD, and drains when that is closed: withou
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -39,6 +40,10 @@ from extproc.transaction import Plan
 FAILED: Final = 1
 
 
+YOUNG_MAX: Final = 20_000
+"""Objects between two collections of the youngest: about 300 exchanges, 5 MB, half a millisecond of work."""
+
+
 class Process:
     """Carries out a supervisor's orders on one worker."""
 
@@ -52,6 +57,7 @@ class Process:
     async def serve(self) -> None:
         """Until drained or stopped."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._terminate)
+        _collect_seldom()
         self._supervisor.send(Ready(self._worker.endpoint))
         obeying = spawn(self._obey())
         await self._ended.wait()
@@ -144,6 +150,17 @@ async def serve(end: socket.socket) -> int:
             log.close()
         supervisor.close()
     return 0
+
+
+def _collect_seldom() -> None:
+    """Looks for garbage less often, and never among what lives as long as the worker.
+
+    An exchange makes about 60 objects that the collector tracks, nearly all freed by their counts; by Python's default
+    it would walk the young ones every dozen exchanges.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_MAX, 20, 20)
 
 
 def main(arguments: list[str]) -> int:

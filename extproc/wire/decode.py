@@ -87,7 +87,7 @@ def _config(request: ProcessingRequest) -> ProtocolConfig | None:
     modes = config.request_body_mode, config.response_body_mode
     known = _CONFIGS.get((*modes, early))
     if known is None:
-        unknown = next(mode for mode in modes if mode not in set(BodyMode))
+        unknown = next(mode for mode in modes if int(mode) not in {int(known) for known in BodyMode})
         raise ProtocolViolation(f"protocol_config has body mode {unknown}, which this version does not know")
     return known
 
