@@ -37,7 +37,8 @@ class Fast:
             scanner, found = pair = idle.pop()
         except IndexError:
             found = []
-            scanner, found = pair = self._database.build(found, _note), found
+            scanner = self._database.build(found, _note)
+            pair = scanner, found
         scanner.scan(data)
         hits: Sequence[tuple[int, int]] = ()
         if found:
