@@ -77,7 +77,7 @@ class Project:
     @property
     def port(self) -> int:
         """The port on this machine that leads to Envoy."""
-        return int(self.compose("port", "envoy", "8080").rpartition(":")[2])
+        return int(self.inspect("envoy")["NetworkSettings"]["Ports"]["8080/tcp"][0]["HostPort"])
 
     def records(self, service: str) -> list[Record]:
         """What a stand-in provider was sent."""
