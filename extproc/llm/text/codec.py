@@ -1,0 +1,127 @@
+"""How a passage's text is written in the source in which it stands."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+from urllib.parse import quote_plus
+
+from msgspec import Struct
+
+from extproc.llm.text.passage import Passage
+
+Offsets: TypeAlias = Callable[[str, Passage, Sequence[int]], list[int]]
+"""Source, passage and ascending code points of its text to the code points of the source where those are written."""
+
+
+class Codec(Struct, frozen=True):
+    """One way of writing: where the code points are, and how new ones are written."""
+
+    offsets: Offsets
+    write: Callable[[str], str]
+
+
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u])"
+)  # a pair of surrogates is one code point
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _json_offsets(source: str, passage: Passage, points: Sequence[int]) -> list[int]:
+    if passage.kind == "number":
+        return [passage.start + point for point in points]
+    base, found = passage.start + 1, list[int]()
+    escapes = _ESCAPE.finditer(source, max(source.find("\\", base, passage.end), base), passage.end - 1)
+    wanted = iter(points)
+    point = next(wanted, None)
+    for escape in escapes:
+        here = escape.start() - base  # the code point that this escape writes
+        while point is not None and point <= here:
+            found.append(base + point)
+            point = next(wanted, None)
+        if point is None:
+            return found
+        base += escape.end() - escape.start() - 1
+    while point is not None:
+        found.append(base + point)
+        point = next(wanted, None)
+    return found
+
+
+def escaped(text: str) -> str:
+    """`text` as it stands between the quotes of a JSON string."""
+    inner = json.dumps(text, ensure_ascii=False)[1:-1]
+    return inner if inner.isascii() else _SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", inner)
+
+
+def _same_offsets(_: str, passage: Passage, points: Sequence[int]) -> list[int]:
+    return [passage.start + point for point in points]
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _encoded_offsets(charset: str, errors: str) -> Offsets:
+    def offsets(_: str, passage: Passage, points: Sequence[int]) -> list[int]:
+        found, offset, at = list[int](), passage.start, 0
+        for point in points:
+            offset += len(passage.text[at:point].encode(charset, errors))
+            at = point
+            found.append(offset)
+        return found
+
+    return offsets
+
+
+def octets(charset: str, errors: str) -> Codec:
+    """Text in `charset` in a source that has one code point a byte (Latin-1).
+
+    What the charset cannot write is written as a question mark.
+    """
+
+    def write(text: str) -> str:
+        try:
+            return text.encode(charset, errors).decode("latin-1")
+        except UnicodeEncodeError:
+            return text.encode(charset, "replace").decode("latin-1")
+
+    return Codec(_encoded_offsets(charset, errors), write)
+
+
+_PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
+
+
+def _percent_offsets(source: str, passage: Passage, points: Sequence[int]) -> list[int]:
+    ends = _encoded_offsets("utf-8", "surrogateescape")("", passage, points)  # as if nothing were percent-encoded
+    found, longer = list[int](), 0
+    escapes = _PERCENT.finditer(source, passage.start, passage.end)
+    escape = next(escapes, None)
+    for end in ends:
+        while escape is not None and escape.start() < end + longer:
+            longer += 2
+            escape = next(escapes, None)
+        found.append(end + longer)
+    return found
+
+
+def _percent(text: str) -> str:
+    return quote_plus(text, errors="surrogateescape") if _clean(text) else quote_plus(text, errors="replace")
+
+
+def _clean(text: str) -> bool:
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+JSON = Codec(_json_offsets, escaped)
+"""Strings and numbers of a JSON text."""
+
+VERBATIM = Codec(_same_offsets, _same)
+"""The passage stands in the source as it is."""
+
+PERCENT = Codec(_percent_offsets, _percent)
+"""application/x-www-form-urlencoded, in a source that has one code point a byte."""

@@ -1,0 +1,152 @@
+"""All the text of a body, and the same body with some of it changed."""
+
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from extproc.llm.text import wellformed
+from extproc.llm.text.codec import JSON
+from extproc.llm.text.passage import Edit, Passage, Uninspected, pointer
+from extproc.llm.text.reading import MAX_VALUES, Reading, Source
+from extproc.llm.text.walk import walk
+
+
+class Place(Struct, frozen=True):
+    """Code points `start` to `end` of the string at `pointer`, which is one of the body itself."""
+
+    pointer: str
+    start: int
+    end: int
+
+
+class Document(Struct, frozen=True):
+    """A body that was read.
+
+    `passages`: every text, in the order of the body. Between them they hold each character of the body's text once: a
+    string that holds a document has the document's passages in its place. `uninspected`: what is no text, in order.
+    `charset`: how the source numbered 0 becomes the body's bytes; `sources` are what edits go through.
+    """
+
+    body: bytes
+    passages: Sequence[Passage]
+    uninspected: Sequence[Uninspected]
+    sources: Sequence[Source]
+    charset: str = "utf-8"
+
+    @staticmethod
+    def read(body: bytes, limit: int = MAX_VALUES) -> "Document":
+        """Read any JSON body: see `read_json`."""
+        return read_json(body, limit)
+
+    def edit(self, edits: Mapping[int, Sequence[Edit]]) -> bytes:
+        """The body with these edits made; every byte outside of them stays, and without any it is the same object.
+
+        `edits`: for passages, by their index, what to write where; in any order, not overlapping. A number becomes a
+        string. Names may become equal to others: what is written must tell them apart if that matters.
+
+        Raises:
+            ValueError: edits overlap, or lie outside of their passage.
+        """
+        pending: dict[int, list[Edit]] = {}
+        for index, wanted in edits.items():
+            passage = self.passages[index]
+            pending.setdefault(passage.source, []).extend(self._raw(passage, wanted))
+        # A document's source comes after the one that its string stands in.
+        for number in range(len(self.sources) - 1, -1, -1):
+            source, splices = self.sources[number], pending.get(number)
+            if source.outer is not None and splices:
+                edited = self._outward(source, source.outer, splices)
+                pending.setdefault(source.outer.source, []).extend(edited)
+        splices = [
+            splice for number, found in pending.items() if self.sources[number].outer is None for splice in found
+        ]
+        if not splices:
+            return self.body
+        return apply(self.sources[0].text, splices).encode(self.charset, "surrogateescape")
+
+    def place(self, index: int, start: int, end: int) -> Place:
+        """Where code points of a passage stand in the body: in which of its strings, and where in that.
+
+        For a passage in a document in a string, this is where they stand in that string. Of text in base64, it is the
+        whole string.
+        """
+        passage = self.passages[index]
+        source = self.sources[passage.source]
+        while source.outer is not None:
+            start, end = source.codec.offsets(source.text, passage, (start, end))
+            passage = source.outer
+            if source.base64_at is not None:
+                start, end = source.base64_at, len(passage.text)
+            source = self.sources[passage.source]
+        return Place(pointer((passage.within, passage.key)), start, end)
+
+    def _raw(self, passage: Passage, edits: Sequence[Edit]) -> list[Edit]:
+        """Edits of a passage as edits of its source."""
+        wanted = _checked(edits, len(passage.text))
+        if not wanted:
+            return []
+        source = self.sources[passage.source]
+        if passage.kind == "number":
+            return [(passage.start, passage.end, f'"{source.codec.write(apply(passage.text, wanted))}"')]
+        points = [point for start, end, _ in wanted for point in (start, end)]
+        offsets = source.codec.offsets(source.text, passage, points)
+        writes = (source.codec.write(text) for _, _, text in wanted)
+        return list(zip(offsets[::2], offsets[1::2], writes, strict=True))
+
+    def _outward(self, source: Source, outer: Passage, edits: Sequence[Edit]) -> list[Edit]:
+        """Edits of a document's source as edits of the source in which its string stands."""
+        if source.base64_at is None:
+            return self._raw(outer, edits)
+        payload = binascii.b2a_base64(apply(source.text, edits).encode("utf-8", "replace"), newline=False)
+        return self._raw(outer, [(source.base64_at, len(outer.text), payload.decode("ascii"))])
+
+    def __repr__(self) -> str:
+        return f"Document({len(self.body)} bytes, {len(self.passages)} passages, {len(self.uninspected)} uninspected)"
+
+
+def read_json(body: bytes, limit: int = MAX_VALUES) -> Document:
+    """Read any JSON body: an object, an array or a scalar.
+
+    Every string is a passage, and so is the name of a member that no API gives (see `names`); repeated members are all
+    read. A string that is itself the JSON text of an object or array is opened, as tool-call arguments are. Whole
+    numbers of seven digits or more are passages of kind `number`, save times and counts.
+
+    Costs about 9 µs for a chat body of 1 KiB and 0.4 ms for one of 1 MB in one string of ASCII; twice the body's size
+    in memory, or up to eight times for text with emoji, as strings have one width for all their characters.
+
+    Raises:
+        ClientError: 400, as `extproc.llm.members` raises it.
+        TextLimitError: more than `limit` values, or nested too deeply.
+    """
+    text = wellformed.read(body)
+    reading = Reading(walk, limit)
+    walk(text, None, reading.add(Source(text, JSON)), reading)
+    passages, uninspected = reading.settle()
+    return Document(body, passages, uninspected, reading.sources)
+
+
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """`text` with edits made that do not overlap."""
+    parts: list[str] = []
+    at = 0
+    for start, end, written in sorted(edits, key=_start):
+        parts += (text[at:start], written)
+        at = end
+    parts.append(text[at:])
+    return "".join(parts)
+
+
+def _start(edit: Edit) -> tuple[int, int]:
+    return edit[:2]
+
+
+def _checked(edits: Sequence[Edit], length: int) -> list[Edit]:
+    """The edits in order."""
+    wanted = sorted(edits, key=_start)
+    at = 0
+    for start, end, _ in wanted:
+        if not at <= start <= end <= length:
+            raise ValueError("edits overlap or lie outside of their passage")
+        at = end
+    return wanted

@@ -1,0 +1,113 @@
+"""What of a body is an image, a sound or a file: by what the API's shapes say, or by its first bytes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from extproc.llm.text.carried import Carried
+from extproc.llm.text.passage import Holder, Passage, Place, Uninspected
+
+_SEEN = frozenset(("image", "audio", "video"))
+"""What is looked at or listened to. It is named even where its bytes could be read as text: its pixels could not."""
+
+_SHAPES = {
+    "image": "image",
+    "input_image": "image",
+    "image_url": "image",
+    "computer_screenshot": "image",
+    "image_generation_call": "image",
+    "b64_json": "image",
+    "partial_image_b64": "image",
+    "audio": "audio",
+    "input_audio": "audio",
+    "output_audio": "audio",
+    "audio_url": "audio",
+    "video": "video",
+    "input_video": "video",
+    "video_url": "video",
+    "file": "file",
+    "input_file": "file",
+    "file_data": "file",
+    "file_url": "file",
+    "document": "file",
+    "container_upload": "file",
+}
+"""Values of `type` and names of members by what they hold."""
+
+_MEDIA_TYPES = frozenset(("media_type", "mimeType"))
+_HINTS = _MEDIA_TYPES | {"type"}
+
+# These are files elsewhere, where the shape says file at all; in a citation, say, `file_id` is only a word.
+_REFERENCES = frozenset(("file_id", "file_url", "url"))
+
+_VECTOR = "embedding"
+"""Numbers in base64: no more text than the same numbers in an array, so there is nothing to name."""
+
+
+class Candidate(Struct, frozen=True, gc=False):
+    """A passage that carries something, or may point to it. `index` is its own among the passages."""
+
+    passage: Passage
+    carried: Carried
+    index: int
+
+
+def settle(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> tuple[list[Passage], list[Uninspected]]:
+    """The passages without those of binary content, and what is to be named as not inspected, in order."""
+    hints = _hints(passages, candidates)
+    named: list[Uninspected] = []
+    gone: set[int] = set()
+    for candidate in candidates:
+        passage, carried = candidate.passage, candidate.carried
+        if carried.binary or carried.text is not None:
+            gone.add(candidate.index)
+        if carried.binary and passage.key == _VECTOR:
+            continue
+        reason = next(_reasons(candidate, hints), None)
+        if carried.binary or reason in _SEEN or (reason == "file" and _elsewhere(candidate)):
+            named.append(Uninspected(passage.within, passage.key, reason or "binary"))
+    return [passage for index, passage in enumerate(passages) if index not in gone], named
+
+
+def _elsewhere(candidate: Candidate) -> bool:
+    return candidate.carried.text is None and candidate.passage.key in _REFERENCES
+
+
+def _hints(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Mapping[int, list[Passage]]:
+    """What the objects around the candidates say they are, by the identity of their place."""
+    hints: dict[int, list[Passage]] = {}
+    for candidate in candidates:
+        for place in _around(candidate.passage):
+            hints[id(place)] = []
+    for passage in passages:
+        if passage.key in _HINTS and (found := hints.get(id(passage.within))) is not None:
+            found.append(passage)
+    return hints
+
+
+def _around(passage: Passage) -> Iterator[Place]:
+    """The object that holds a passage, and the one that holds that."""
+    place: Holder = passage.within
+    for _ in range(2):
+        if isinstance(place, tuple):
+            yield place
+            place = place[0]
+
+
+def _reasons(candidate: Candidate, hints: Mapping[int, list[Passage]]) -> Iterator[str]:
+    """What a candidate is, the surest first."""
+    passage, carried = candidate.passage, candidate.carried
+    if carried.media:
+        yield _kind(carried.media)
+    around = list(_around(passage))
+    told = [hint for place in around for hint in hints[id(place)]]
+    yield from (_kind(hint.text) for hint in told if hint.key in _MEDIA_TYPES)
+    words = [hint.text for hint in told if hint.key == "type"]
+    words += [key for key in (passage.key, *(place[1] for place in around[:1])) if isinstance(key, str)]
+    yield from (_SHAPES[word] for word in words if word in _SHAPES)
+
+
+def _kind(media: str) -> str:
+    """`image`, `audio` or `video`; `file` for every other media type; a word of our own is what it says."""
+    main, slash, _ = media.lower().partition("/")
+    return main if main in _SEEN or not slash else "file"
