@@ -1,0 +1,19 @@
+"""Streamed answers: their texts as channels, and events rewritten byte by byte where a text changes."""
+
+from extproc.llm.streams.event import Channel, Delta, Scope, StreamEvent, UnreadableStreamError
+from extproc.llm.streams.json_text import JsonText
+from extproc.llm.streams.reader import StreamReader
+from extproc.llm.streams.rewrite import rewrite
+from extproc.llm.streams.writer import StreamWriter
+
+__all__ = [
+    "Channel",
+    "Delta",
+    "JsonText",
+    "Scope",
+    "StreamEvent",
+    "StreamReader",
+    "StreamWriter",
+    "UnreadableStreamError",
+    "rewrite",
+]

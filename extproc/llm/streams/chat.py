@@ -1,0 +1,107 @@
+"""Events of OpenAI's chat completions and completions, and of the many servers that speak these dialects."""
+
+from itertools import pairwise
+
+from extproc.llm.streams.event import Channel, Kind, Scope
+from extproc.llm.streams.reading import Reading, Roles, Source, index, placed, sort
+
+_CALL = ("choices", "*", "delta", "tool_calls", "*")
+_DETAIL = ("choices", "*", "delta", "reasoning_details", "*")
+_THOUGHT = ("choices", "*", "delta", "thinking_blocks", "*")
+_FILTERS = ("hate", "self_harm", "sexual", "violence")
+
+ROLES: Roles = {
+    ("id",): "fixed",
+    ("object",): "fixed",
+    ("model",): "fixed",
+    ("provider",): "fixed",  # OpenRouter
+    ("system_fingerprint",): "fixed",
+    ("service_tier",): "fixed",
+    ("obfuscation",): "padding",
+    ("x_groq", "id"): "fixed",
+    ("error", "type"): "fixed",
+    ("error", "code"): "fixed",
+    ("choices", "*", "finish_reason"): "fixed",
+    ("choices", "*", "native_finish_reason"): "fixed",  # OpenRouter
+    ("choices", "*", "stop_reason"): "fixed",  # vLLM
+    ("choices", "*", "delta", "role"): "fixed",
+    (*_CALL, "id"): "fixed",
+    (*_CALL, "type"): "fixed",
+    (*_DETAIL, "id"): "fixed",
+    (*_DETAIL, "type"): "fixed",
+    (*_DETAIL, "format"): "fixed",
+    (*_DETAIL, "signature"): "opaque",
+    (*_DETAIL, "data"): "opaque",
+    (*_THOUGHT, "type"): "fixed",
+    (*_THOUGHT, "signature"): "opaque",
+    (*_THOUGHT, "data"): "opaque",
+    ("choices", "*", "delta", "content", "*", "type"): "fixed",  # Mistral
+    ("choices", "*", "delta", "content", "*", "thinking", "*", "type"): "fixed",
+    ("choices", "*", "delta", "audio", "id"): "fixed",
+    ("choices", "*", "delta", "audio", "data"): "binary",
+    **{("choices", "*", "content_filter_results", name, "severity"): "fixed" for name in _FILTERS},  # Azure
+    **{("prompt_filter_results", "*", "content_filter_results", name, "severity"): "fixed" for name in _FILTERS},
+}
+
+_PIECED = frozenset({"tool_calls", "reasoning_details", "thinking_blocks", "content", "thinking", "reasoning"})
+"""Arrays whose elements grow from event to event, found again by their index. Others come whole."""
+
+_NAMED = frozenset({"function", "custom", "function_call"})
+
+
+def read(source: Source) -> Reading:
+    """An event of these APIs; `source.value` is an object.
+
+    Whatever stands in a delta is a piece of a text, known or not, save in arrays of which nothing says that they grow,
+    and save the names of tools, which come at once.
+    """
+    value = source.value
+    assert isinstance(value, dict)
+    choices = value.get("choices")
+    each = [(index(choice, at), choice) for at, choice in enumerate(choices if isinstance(choices, list) else ())]
+    found = sort(source, ROLES, lambda path: (_channel(value, path), False))
+    error = value.get("error") is not None
+    finished = tuple(("choices", at) for at, choice in each if _finishes(choice))
+    pieces = any(not text.channel.whole for text in found.texts)
+    used = value.get("usage") is not None
+    told = any(path[:1] == ("choices",) for path in found.fixed) or any(text.channel.whole for text in found.texts)
+    return Reading(
+        _kind(error=error, finished=bool(finished), pieces=pieces, used=used),
+        found.texts,
+        ends=((),) if error else finished,
+        opens=tuple(("choices", at) for at, _ in each),
+        keeps=error or told or used or len(each) != 1,
+        unread=tuple(found.unread),
+        varying=found.varying(source.leaves),
+    )
+
+
+def _kind(*, error: bool, finished: bool, pieces: bool, used: bool) -> Kind:
+    if error:
+        return "error"
+    if finished:
+        return "finish"
+    if pieces:
+        return "delta"
+    return "usage" if used else "other"
+
+
+def _finishes(choice: object) -> bool:
+    return isinstance(choice, dict) and choice.get("finish_reason") is not None
+
+
+def _channel(value: object, path: Scope) -> Channel:
+    place = placed(value, path)
+    if len(path) < 3 or path[0] != "choices" or not isinstance(path[1], int):
+        return Channel(place, whole=True)
+    if path[2:] == ("text",):
+        return Channel(place)
+    if path[2] != "delta" or len(path) == 3:
+        return Channel(place, whole=True)
+    return Channel((*place[:2], "message", *place[3:]), json=path[-1] == "arguments", whole=not _grows(path[3:]))
+
+
+def _grows(path: Scope) -> bool:
+    if path[-1] == "name" and len(path) > 1 and path[-2] in _NAMED:
+        return False
+    return all(name in _PIECED for name, at in pairwise(path) if isinstance(at, int))

@@ -1,0 +1,109 @@
+"""What one event of a streamed answer is: its bytes, and where in them which text stands."""
+
+import re
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+Kind: TypeAlias = Literal["delta", "finish", "usage", "done", "error", "other"]
+"""What an event does: brings text, ends a text, counts tokens, ends the stream, tells of an error; or none of these."""
+
+Scope: TypeAlias = tuple[str | int, ...]
+"""A place in the answer, as the same answer has it when it is not streamed: `("choices", 0, "message", "content")`.
+
+Numbers are the indices that the events give (`index`, `output_index`), not places in an event. A beginning of a path is
+a part of the answer with all that lies in it; `()` is all of it.
+"""
+
+Form: TypeAlias = Literal["string", "line", "tokens"]
+"""How a text stands in its event: as a JSON string; as a line of data that is not JSON; as log probabilities, whose
+tokens repeat a text and which a changed text takes away."""
+
+Shadow: TypeAlias = tuple[int, int, bytes]
+"""Bytes from, bytes to (exclusive), and what is written there once the text that they repeat is changed."""
+
+_WORD = re.compile(r"[A-Za-z_.-]{0,64}|#\d+")
+
+
+class Channel(Struct, frozen=True, cache_hash=True, gc=False):
+    """One text of an answer.
+
+    `json`: the text is JSON text itself (see `JsonText`). `whole`: it comes at once, in this event; otherwise in pieces
+    over any number of events, in order.
+    """
+
+    path: Scope
+    json: bool = False
+    whole: bool = False
+
+    @property
+    def where(self) -> str:
+        """The path as a JSON pointer (RFC 6901), with `*` for names that are no plain words: these may be text, too."""
+        return "".join(f"/{step if isinstance(step, int) or _WORD.fullmatch(step) else '*'}" for step in self.path)
+
+    def within(self, scope: Scope) -> bool:
+        """Whether it lies in that part of the answer."""
+        return self.path[: len(scope)] == scope
+
+    def __repr__(self) -> str:
+        return f"Channel({self.where}{', json' * self.json}{', whole' * self.whole})"
+
+
+class Delta(Struct, frozen=True, gc=False):
+    """Text in an event. `start` and `end` are offsets in the event's bytes, quotes included.
+
+    A lone surrogate in it is U+FFFD. `repeats`: it was streamed before, in pieces. `shadows`: log probabilities that
+    spell the same text.
+    """
+
+    channel: Channel
+    text: str
+    start: int
+    end: int
+    form: Form = "string"
+    repeats: bool = False
+    shadows: tuple[Shadow, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Delta({len(self.text)} characters, {self.start}:{self.end}, {self.form})"
+
+
+class StreamEvent(Struct, frozen=True, gc=False):
+    """One event of a stream, or what stands in the place of one (comments, blank lines).
+
+    `ends`: parts of the answer to which nothing more is added: what is held back of their channels leaves with this
+    event or before it. `opens`: parts that the client must see ended. `keeps`: it tells more than its texts, so it
+    leaves even when they become empty. `number`: where its sequence number stands, if it has one. `unread`: binary
+    parts (images, sound) that nobody can read as text. `ended`: False for what the stream broke off.
+    """
+
+    raw: bytes
+    kind: Kind = "other"
+    deltas: tuple[Delta, ...] = ()
+    ends: tuple[Scope, ...] = ()
+    opens: tuple[Scope, ...] = ()
+    keeps: bool = True
+    number: tuple[int, int] | None = None
+    unread: tuple[Scope, ...] = ()
+    ended: bool = True
+
+    def closes(self, channel: Channel) -> bool:
+        """Whether nothing more comes on this channel after the event."""
+        return any(channel.within(scope) for scope in self.ends)
+
+    def __repr__(self) -> str:
+        return f"StreamEvent({len(self.raw)} bytes, {self.kind}, {len(self.deltas)} texts)"
+
+
+class UnreadableStreamError(Exception):
+    """An event is too large, or too complex to be read in bounded time.
+
+    `reason` is `size` or `complexity`. `events` came whole before it, `rest` is everything fed behind them. The reader
+    takes no more.
+    """
+
+    def __init__(self, reason: Literal["size", "complexity"], events: list[StreamEvent], rest: bytes) -> None:
+        super().__init__(f"an event of the answer is beyond the limit of its {reason}")
+        self.reason = reason
+        self.events = events
+        self.rest = rest

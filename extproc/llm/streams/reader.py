@@ -1,0 +1,164 @@
+"""Reads a streamed answer: bytes at any cuts in, events with their texts out."""
+
+from collections.abc import Callable, Mapping
+
+from extproc.llm import sse
+from extproc.llm.streams import chat, documents, messages, responses
+from extproc.llm.streams.event import Channel, Delta, StreamEvent, UnreadableStreamError
+from extproc.llm.streams.leaves import TooComplexError, document, leaves
+from extproc.llm.streams.lines import Line, data_lines, raw_offset
+from extproc.llm.streams.reading import Reading, Source
+from extproc.llm.streams.shapes import MAX_REMEMBERED, MAX_SHAPES, Shape, shape
+
+_DIALECTS: Mapping[str, Callable[[Source], Reading]] = {
+    "openai.chat": chat.read,
+    "openai.completions": chat.read,
+    "openai.responses": responses.read,
+    "anthropic.messages": messages.read,
+}
+"""How events that are objects are read, by the dialect's name. All others are documents."""
+
+
+class StreamReader:
+    """The events of one answer in the dialect of that name (`Dialect.name`, or `mcp`); any cuts give the same events.
+
+    Events of unknown types and unknown members of known ones are read, too: any string that is not known to be no text
+    is one. An event with the shape of one before it costs some two microseconds, others about one a token.
+    """
+
+    __slots__ = ("_dialect", "_events", "_failed", "_held", "_limit", "_shapes", "_started")
+
+    def __init__(self, dialect: str, limit: int = sse.MAX_EVENT) -> None:
+        self._dialect = _DIALECTS.get(dialect)
+        self._events = sse.Reader(limit)
+        self._limit = limit
+        self._held = 0  # bytes of an event that has not ended
+        self._shapes: list[Shape] = []
+        self._failed = False
+        self._started = False
+
+    def feed(self, chunk: bytes) -> list[StreamEvent]:
+        """The events that this chunk completes.
+
+        Raises:
+            UnreadableStreamError: an event is beyond a limit; from then on, always.
+        """
+        if self._failed:
+            raise UnreadableStreamError("complexity", [], chunk)
+        # A chunk that is one event of a known shape needs no cutting. (Behind a CR no end of an event is sure.)
+        if not self._held and chunk.find(b"\n\n") == len(chunk) - 2 and len(chunk) <= self._limit:
+            known = self._known(chunk)
+            if known is not None:
+                return [known]
+        try:
+            events = self._events.feed(chunk)
+        except sse.EventTooLargeError as error:
+            raise UnreadableStreamError("size", self._read(error.events, error.rest), error.rest) from None
+        self._held += len(chunk) - sum(len(event.raw) for event in events)
+        return self._read(events)
+
+    def close(self) -> list[StreamEvent]:
+        """The stream is over: what it left, if anything. Raises as `feed` does."""
+        return [] if self._failed else self._read(self._events.close())
+
+    def _read(self, events: list[sse.Event], rest: bytes = b"") -> list[StreamEvent]:
+        read: list[StreamEvent] = []
+        for number, event in enumerate(events):
+            try:
+                read.append(self._known(event.raw) or self._learn(event))
+            except TooComplexError:
+                self._failed = True
+                left = [each.raw for each in (*events[number:], *self._events.close())]
+                raise UnreadableStreamError("complexity", read, b"".join(left) + rest) from None
+        return read
+
+    def _known(self, raw: bytes) -> StreamEvent | None:
+        for place, known in enumerate(self._shapes):
+            event = known.read(raw)
+            if event is not None:
+                if place:
+                    self._shapes.insert(0, self._shapes.pop(place))
+                return event
+        return None
+
+    def _learn(self, event: sse.Event) -> StreamEvent:
+        first, self._started = not self._started, True
+        data = event.data
+        if data is None:
+            return StreamEvent(event.raw, ended=event.ended)
+        if data.strip() == b"[DONE]":
+            return StreamEvent(event.raw, "done", ends=((),), ended=event.ended)
+        lines = data_lines(event.raw, bom=first)
+        is_json, value = document(data)
+        if not is_json:
+            return _unparsed(event, lines)
+        source = Source(data, value, leaves(data))
+        reading = self._reading(source)
+        told = _told(event, reading, lines)
+        self._remember(shape(told, [_moved(lines, span) for span in reading.varying]))
+        return told
+
+    def _reading(self, source: Source) -> Reading:
+        if source.leaves.repeated:
+            return documents.read(source, {})
+        if self._dialect is not None and isinstance(source.value, dict):
+            return self._dialect(source)
+        return documents.read_rpc(source)
+
+    def _remember(self, new: Shape | None) -> None:
+        if new is None:
+            return
+        self._shapes.insert(0, new)
+        while len(self._shapes) > MAX_SHAPES or sum(each.size for each in self._shapes) > MAX_REMEMBERED:
+            self._shapes.pop()
+
+
+def _told(event: sse.Event, reading: Reading, lines: list[Line]) -> StreamEvent:
+    """The reading with offsets in the event's bytes."""
+    deltas: list[Delta] = []
+    used: set[Channel] = set()
+    for text in reading.texts:
+        start, end = _moved(lines, (text.start, text.end))
+        shadows = tuple((*_moved(lines, shadow[:2]), shadow[2]) for shadow in text.shadows)
+        channel = _unused(text.channel, used)
+        deltas.append(Delta(channel, text.text, start, end, text.form, text.repeats, shadows))
+    number = None if reading.number is None else _moved(lines, reading.number)
+    # Nothing follows what a stream broke off.
+    ends = reading.ends if event.ended else ((),)
+    return StreamEvent(
+        event.raw, reading.kind, tuple(deltas), ends, reading.opens, reading.keeps, number, reading.unread, event.ended
+    )
+
+
+def _unparsed(event: sse.Event, lines: list[Line]) -> StreamEvent:
+    """Data that is not JSON, or not all of it: each line is a text, and its escapes count for a reader of JSON."""
+    deltas = tuple(
+        Delta(
+            Channel(("data", number), json=True, whole=True),
+            line.value.decode("utf-8", "replace"),
+            line.raw_at,
+            line.raw_at + len(line.value),
+            "line",
+        )
+        for number, line in enumerate(lines)
+        if line.value
+    )
+    return StreamEvent(event.raw, "other", deltas, () if event.ended else ((),), ended=event.ended)
+
+
+def _moved(lines: list[Line], span: tuple[int, int]) -> tuple[int, int]:
+    """A span of the data as one of the event's bytes."""
+    start = raw_offset(lines, span[0])
+    return start, start + span[1] - span[0]
+
+
+def _unused(channel: Channel, used: set[Channel]) -> Channel:
+    """The channel, or one of its own: two whole texts at one place (a name given twice) are two texts."""
+    if not channel.whole:
+        return channel
+    plain, count = channel, 1
+    while channel in used:
+        count += 1
+        channel = Channel((*plain.path, f"#{count}"), plain.json, whole=True)
+    used.add(channel)
+    return channel

@@ -1,0 +1,188 @@
+"""What a dialect makes of an event: which strings are texts of the answer, and which are none."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from extproc.llm.streams.event import Channel, Form, Kind, Scope, Shadow
+from extproc.llm.streams.leaves import Leaf, Leaves, text
+
+Role: TypeAlias = Literal["fixed", "opaque", "padding", "binary"]
+"""What a string may be that is no text: a word of the API or an identifier; something sealed, for the provider alone;
+random padding against traffic analysis; sound or images in base64."""
+
+Pattern: TypeAlias = tuple[str, ...]
+"""A path with `*` for every place in an array."""
+
+Roles: TypeAlias = Mapping[Pattern, Role]
+
+MAX_FIXED = 256
+"""Characters of an identifier. Item identifiers of the responses API have up to 60, ARNs of models 150."""
+
+_SHAPES: Mapping[Role, re.Pattern[bytes]] = {
+    "fixed": re.compile(rb"[!#-\[\]-~]{0,%d}" % MAX_FIXED),
+    "opaque": re.compile(rb"[A-Za-z0-9+/=_-]*+"),
+    "padding": re.compile(rb"[A-Za-z0-9]*+"),
+    "binary": re.compile(rb"[A-Za-z0-9+/=_-]*+"),
+}
+"""What each may look like. A string in such a place that looks otherwise is a text."""
+
+_CHOSEN = frozenset({("content", "*", "token"), ("refusal", "*", "token"), ("tokens", "*"), ("*", "token")})
+"""Where log probabilities have the tokens that spell the text: chat, completions, responses."""
+
+_SPELLED = frozenset({"content", "refusal", "text", "delta"})
+"""Members whose text log probabilities spell."""
+
+
+class Text(Struct, frozen=True, gc=False):
+    """A text found in an event: its channel, the bytes it stands at, its path in the event."""
+
+    channel: Channel
+    path: Scope
+    start: int
+    end: int
+    text: str
+    form: Form = "string"
+    repeats: bool = False
+    shadows: tuple[Shadow, ...] = ()
+
+
+class Reading(Struct, frozen=True):
+    """An event as its dialect sees it; offsets are those of its data. See `StreamEvent`.
+
+    `varying`: bytes of sequence numbers, token counts and padding, which differ in events that are else alike.
+    """
+
+    kind: Kind
+    texts: list[Text]
+    ends: tuple[Scope, ...] = ()
+    opens: tuple[Scope, ...] = ()
+    keeps: bool = True
+    number: tuple[int, int] | None = None
+    unread: tuple[Scope, ...] = ()
+    varying: tuple[tuple[int, int], ...] = ()
+
+
+class Source(Struct, frozen=True):
+    """An event before a dialect looked at it. `value` is what `data` says as JSON."""
+
+    data: bytes
+    value: object
+    leaves: Leaves
+
+
+Place: TypeAlias = Callable[[Scope], tuple[Channel, bool]]
+"""From a string's path in the event to its channel, and whether it repeats what was streamed."""
+
+
+class Sorted(Struct):
+    """The strings of an event by what they are."""
+
+    texts: list[Text]
+    fixed: list[Scope]
+    unread: list[Scope]
+    padding: list[tuple[int, int]]
+
+    def varying(self, leaves: Leaves) -> tuple[tuple[int, int], ...]:
+        """See `Reading`."""
+        return (*leaves.counts.values(), *self.padding)
+
+
+def sort(source: Source, roles: Roles, place: Place) -> Sorted:
+    """Sorts the strings of an event: what `roles` knows and what looks like it is no text, all else is."""
+    sorted_ = Sorted([], [], [], [])
+    hidden = source.leaves.probabilities
+    for leaf in source.leaves.strings:
+        if hidden and any(leaf.path[: len(path)] == path for path in hidden):
+            continue
+        role = None if leaf.name else _role(source.data, leaf, roles)
+        if role is None:
+            _add(sorted_, source.data, leaf, place)
+        elif role == "fixed":
+            sorted_.fixed.append(leaf.path)
+        elif role == "padding":
+            sorted_.padding.append((leaf.start, leaf.end))
+        elif role == "binary" and leaf.end - leaf.start > 2:
+            sorted_.unread.append(leaf.path)
+    for path, span in hidden.items():
+        _probabilities(sorted_, source, path, span, place)
+    return sorted_
+
+
+def pattern(path: Scope) -> Pattern:
+    """The path with `*` for places in arrays."""
+    return tuple("*" if isinstance(step, int) else step for step in path)
+
+
+def placed(value: object, path: Iterable[str | int]) -> Scope:
+    """The path with the indices that the elements of arrays give themselves, instead of their places."""
+    steps: list[str | int] = []
+    for step in path:
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) and step < len(value) else None
+            steps.append(index(value, step))
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+            steps.append(step)
+    return tuple(steps)
+
+
+def index(element: object, place: int, name: str = "index") -> int:
+    """The index that an element of an array gives itself; its place, if it gives none."""
+    given = element.get(name) if isinstance(element, dict) else None
+    return given if isinstance(given, int) and not isinstance(given, bool) and given >= 0 else place
+
+
+def _role(data: bytes, leaf: Leaf, roles: Roles) -> Role | None:
+    role = roles.get(pattern(leaf.path))
+    if role is None or _SHAPES[role].fullmatch(data, leaf.start + 1, leaf.end - 1) is None:
+        return None
+    return role
+
+
+def _add(sorted_: Sorted, data: bytes, leaf: Leaf, place: Place) -> None:
+    channel, repeats = place(leaf.path)
+    if leaf.name:
+        channel, repeats = Channel((*channel.path, "name"), whole=True), False
+    said = text(data[leaf.start : leaf.end])
+    # An empty piece is a place where held-back text can go; an empty whole text is nothing.
+    if said or not channel.whole:
+        sorted_.texts.append(Text(channel, leaf.path, leaf.start, leaf.end, said, "string", repeats))
+
+
+def _probabilities(sorted_: Sorted, source: Source, path: Scope, span: tuple[int, int], place: Place) -> None:
+    """Log probabilities repeat a text, token by token and again in bytes: a text that changes takes them away.
+
+    When they spell something else than the text beside them, they are a text of their own; and so are the
+    alternatives to the tokens that were chosen.
+    """
+    inside = [leaf for leaf in source.leaves.strings if leaf.path[: len(path)] == path]
+    spelled, others = list[str](), list[str]()
+    for leaf in inside:
+        chosen = not leaf.name and pattern(leaf.path[len(path) :]) in _CHOSEN
+        (spelled if chosen else others).append(text(source.data[leaf.start : leaf.end]))
+    empty = b"[]" if source.data[span[0]] == b"["[0] else b"null"
+    shadow: Shadow = (*span, empty)
+    beside = [
+        number
+        for number, each in enumerate(sorted_.texts)
+        if each.path[: len(path) - 1] == path[:-1] and each.path[-1] in _SPELLED
+    ]
+    if "".join(spelled) == "".join(sorted_.texts[number].text for number in beside):
+        for number in beside:
+            each = sorted_.texts[number]
+            sorted_.texts[number] = _shadowed(each, shadow)
+    elif spelled:
+        piece = Channel(place(path)[0].path)
+        sorted_.texts.append(Text(piece, path, *span, "".join(spelled), "tokens", repeats=False, shadows=(shadow,)))
+    if others:
+        whole = Channel((*place(path)[0].path, "alternatives"), whole=True)
+        sorted_.texts.append(Text(whole, path, *span, "\n".join(others), "tokens", repeats=False, shadows=(shadow,)))
+
+
+def _shadowed(each: Text, shadow: Shadow) -> Text:
+    return Text(
+        each.channel, each.path, each.start, each.end, each.text, each.form, each.repeats, (*each.shadows, shadow)
+    )

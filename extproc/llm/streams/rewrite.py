@@ -1,0 +1,74 @@
+"""Other texts in an event, and every other byte of it as it came."""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from extproc.llm.streams.event import Channel, Delta, Shadow, StreamEvent
+
+_BREAKS = re.compile(r"[\r\n]+")
+
+
+def rewrite(event: StreamEvent, texts: Mapping[Channel, str], shift: int = 0) -> bytes:
+    """The event with these texts on its channels; what is not named stays, and so does what is the same.
+
+    When the texts change nothing, the very bytes of the event. Where a channel has several pieces in one event, the
+    first gets its whole text. `shift` is added to the event's sequence number. A changed text in data that is not JSON
+    has blanks for its line ends, as these would end the line.
+    """
+    deltas = event.deltas
+    splices: dict[tuple[int, int], bytes] = {}
+    if len(deltas) == 1:
+        new = texts.get(deltas[0].channel)
+        if new is not None and new != deltas[0].text:
+            _splice(splices, deltas[0], new)
+    elif texts:
+        _several(splices, deltas, texts)
+    if shift and event.number is not None:
+        start, end = event.number
+        splices[start, end] = b"%d" % (int(event.raw[start:end]) + shift)
+    return _apply(event.raw, splices) if splices else event.raw
+
+
+def quoted(text: str) -> bytes:
+    """`text` as a JSON string; a lone surrogate becomes `?`."""
+    try:
+        return msgspec.json.encode(text)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(text.encode("utf-8", "replace").decode())
+
+
+def _several(splices: dict[tuple[int, int], bytes], deltas: tuple[Delta, ...], texts: Mapping[Channel, str]) -> None:
+    was: dict[Channel, list[Delta]] = {}
+    for delta in deltas:
+        if delta.channel in texts:
+            was.setdefault(delta.channel, []).append(delta)
+    for channel, pieces in was.items():
+        if texts[channel] != "".join(piece.text for piece in pieces):
+            for number, piece in enumerate(pieces):
+                _splice(splices, piece, "" if number else texts[channel])
+
+
+def _splice(splices: dict[tuple[int, int], bytes], delta: Delta, new: str) -> None:
+    if delta.form == "string":
+        splices[delta.start, delta.end] = quoted(new)
+    elif delta.form == "line":
+        splices[delta.start, delta.end] = _BREAKS.sub(" ", new).encode("utf-8", "replace")
+    for shadow in delta.shadows:
+        _shadow(splices, shadow)
+
+
+def _shadow(splices: dict[tuple[int, int], bytes], shadow: Shadow) -> None:
+    start, end, instead = shadow
+    splices[start, end] = instead
+
+
+def _apply(raw: bytes, splices: Mapping[tuple[int, int], bytes]) -> bytes:
+    parts: list[bytes] = []
+    at = 0
+    for (start, end), new in sorted(splices.items()):
+        parts += (raw[at:start], new)
+        at = end
+    parts.append(raw[at:])
+    return b"".join(parts)

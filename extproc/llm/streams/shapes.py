@@ -1,0 +1,122 @@
+"""Events that are alike but for their texts: what was read of one holds for the next."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from extproc.llm.streams.event import Channel, Delta, Scope, StreamEvent
+from extproc.llm.streams.leaves import MAX_DIGITS
+
+MAX_SHAPES = 16
+"""Shapes remembered of one stream. A stream has two or three (text, a tool's arguments), and as many again for each
+further choice."""
+
+MAX_SHAPE = 1024
+"""Bytes of an event without its texts. OpenAI's have 250, Azure's with its filter results 700."""
+
+MAX_REMEMBERED = 4096
+"""Bytes of all shapes of one stream together."""
+
+MAX_HOLES = 8
+
+_TEXT = msgspec.json.Decoder(str)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
+Hole: TypeAlias = Channel | Literal["digits", "number", "padding"]
+"""What differs between events of a shape: a text, a count, the sequence number, padding."""
+
+
+class Shape(Struct, frozen=True):
+    """The bytes of an event around its holes: `head`, hole, literal, hole, ..., `tail`.
+
+    An event that has the same bytes around something that is one JSON string, or one number, is read the same way, as
+    nothing in a string or number can change what the bytes around it mean.
+    """
+
+    head: bytes
+    holes: tuple[Hole, ...]
+    between: tuple[bytes, ...]
+    tail: bytes
+    repeats: tuple[bool, ...]
+    opens: tuple[Scope, ...]
+    keeps: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes remembered."""
+        return len(self.head) + len(self.tail) + sum(map(len, self.between))
+
+    def read(self, raw: bytes) -> StreamEvent | None:
+        """The event, if it has this shape."""
+        if not (raw.startswith(self.head) and raw.endswith(self.tail)):
+            return None
+        if len(self.holes) > 1:
+            return self._holes(raw)
+        channel = self.holes[0]
+        start, end = len(self.head) - 1, len(raw) - len(self.tail) + 1
+        try:
+            text = _TEXT.decode(raw[start:end])
+        except _UNREADABLE:
+            return None
+        assert isinstance(channel, Channel), "a shape has a text"
+        delta = Delta(channel, text, start, end, "string", self.repeats[0])
+        return StreamEvent(raw, "delta", (delta,), (), self.opens, self.keeps)
+
+    def _holes(self, raw: bytes) -> StreamEvent | None:
+        at, last, number = len(self.head), len(raw) - len(self.tail), None
+        deltas: list[Delta] = []
+        for place, hole in enumerate(self.holes):
+            end = raw.find(self.between[place], at, last + 1) if place < len(self.between) else last
+            if end < at:
+                return None
+            if isinstance(hole, Channel):
+                try:
+                    text = _TEXT.decode(raw[at - 1 : end + 1])
+                except _UNREADABLE:
+                    return None
+                deltas.append(Delta(hole, text, at - 1, end + 1, "string", self.repeats[place]))
+            elif hole == "padding":
+                if end > at and not raw[at:end].isalnum():
+                    return None
+            elif end - at > MAX_DIGITS or not raw[at:end].isdigit():
+                return None
+            elif hole == "number":
+                number = (at, end)
+            if place < len(self.between):
+                at = end + len(self.between[place])
+        return StreamEvent(raw, "delta", tuple(deltas), (), self.opens, self.keeps, number)
+
+
+def shape(event: StreamEvent, varying: Sequence[tuple[int, int]]) -> Shape | None:
+    """The shape of an event, if others may be like it: one that brings text and does nothing else.
+
+    `varying`: what else differs, as offsets in the event's bytes: numbers, and strings of padding with their quotes.
+    """
+    pieces = any(not delta.channel.whole for delta in event.deltas)
+    plain = all(delta.form == "string" and not delta.shadows for delta in event.deltas)
+    if event.kind != "delta" or event.ends or event.unread or not (event.ended and pieces and plain):
+        return None
+    raw = event.raw
+    holes: list[tuple[int, int, Hole, bool]] = [
+        (delta.start + 1, delta.end - 1, delta.channel, delta.repeats) for delta in event.deltas
+    ]
+    for start, end in varying:
+        if raw[start : start + 1] == b'"':
+            holes.append((start + 1, end - 1, "padding", False))
+        else:
+            holes.append((start, end, "number" if (start, end) == event.number else "digits", False))
+    holes.sort(key=lambda hole: hole[0])
+    between = tuple(raw[a[1] : b[0]] for a, b in pairwise(holes))
+    made = Shape(
+        raw[: holes[0][0]],
+        tuple(hole[2] for hole in holes),
+        between,
+        raw[holes[-1][1] :],
+        tuple(hole[3] for hole in holes),
+        event.opens,
+        event.keeps,
+    )
+    return made if made.size <= MAX_SHAPE and len(holes) <= MAX_HOLES else None

@@ -1,0 +1,119 @@
+"""Writes a streamed answer: events as they came or with other texts, and the events that have to be added."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from extproc.llm.streams.event import Channel, Scope, StreamEvent
+from extproc.llm.streams.lines import Style
+from extproc.llm.streams.rewrite import rewrite
+from extproc.llm.streams.writing.chat import Chunks
+from extproc.llm.streams.writing.documents import Documents
+from extproc.llm.streams.writing.messages import Messages
+from extproc.llm.streams.writing.responses import Responses
+from extproc.llm.streams.writing.scribe import Added, Cut, Held, Scribe, dialect
+from extproc.protocol.errors import ClientError
+
+MAX_BEGUN = 256
+"""Parts of an answer (choices, blocks) that are remembered as begun. OpenAI gives at most 128 choices."""
+
+_NOTHING: Mapping[Channel, str] = MappingProxyType({})
+
+
+class StreamWriter:
+    """Follows what the client of one stream has seen, in the dialect of that name (`Dialect.name`, or `mcp`)."""
+
+    __slots__ = ("_begun", "_broken", "_done", "_last", "_named", "_opens", "_scribe", "_shift", "_style")
+
+    def __init__(self, dialect_name: str) -> None:
+        self._scribe = _scribe(dialect_name)
+        self._named = dialect_name not in {"openai.chat", "openai.completions"}
+        self._begun: set[Scope] = set()
+        self._opens: tuple[Scope, ...] = ()
+        self._style: Style | None = None
+        self._last = -1  # the sequence number written last
+        self._shift = 0  # events added, by which later ones are renumbered
+        self._done = False
+        self._broken = False
+
+    def write(self, event: StreamEvent, texts: Mapping[Channel, str] = _NOTHING) -> bytes:
+        """The event with these texts (see `rewrite`), to be sent now; nothing, when that leaves nothing to tell."""
+        self._follow(event)
+        raw = rewrite(event, texts, self._shift) if texts or self._shift else event.raw
+        if event.number is not None:
+            self._last = int(event.raw[event.number[0] : event.number[1]]) + self._shift
+        if raw is not event.raw and not event.keeps and _empty(event, texts):
+            return b""
+        return raw
+
+    def flush(self, channel: Channel, text: str) -> bytes:
+        """An event of our own with held-back text, for a channel that is about to end.
+
+        Nothing for log probabilities, whose held-back text need not be told.
+        """
+        if not text or channel.path[-1] == "logprobs":
+            return b""
+        added = self._scribe.piece(Held(channel, text, self._last + 1))
+        if self._last >= 0:
+            self._last += 1
+            self._shift += 1
+        return self._framed([added])
+
+    def block(self, error: ClientError, event: StreamEvent | None = None) -> bytes:
+        """What ends the stream cleanly, instead of `event` and all that would follow; nothing, if it has ended.
+
+        What was held back is not told any more.
+        """
+        if self._done:
+            return b""
+        if event is not None:
+            self._learn(event)
+        self._done = True
+        return self._framed(self._scribe.blocked(Cut(error, self._begun, self._last + 1, event)))
+
+    def _learn(self, event: StreamEvent) -> None:
+        if self._style is None and (event.deltas or event.opens):
+            self._style = Style.of(event.raw)
+        self._scribe.note(event)
+
+    def _follow(self, event: StreamEvent) -> None:
+        self._learn(event)
+        if event.opens is not self._opens:
+            self._opens = event.opens
+            if len(self._begun) < MAX_BEGUN:
+                self._begun.update(event.opens)
+        if event.ends:
+            self._opens = ()
+            self._begun = {begun for begun in self._begun if not _within(begun, event.ends)}
+        if event.kind == "done":
+            self._done = True
+        if not event.ended:
+            self._broken = True
+
+    def _framed(self, added: list[Added]) -> bytes:
+        style = self._style or Style(named=self._named)
+        # What the stream broke off must not run into an event of ours.
+        head = style.end * 2 if self._broken else b""
+        return head + b"".join(style.frame(each.data, each.name) for each in added)
+
+
+def _scribe(name: str) -> Scribe:
+    found = dialect(name)
+    if found is None:
+        return Documents(rpc=name == "mcp")
+    match name:
+        case "openai.chat" | "openai.completions":
+            return Chunks(found)
+        case "openai.responses":
+            return Responses(found)
+        case "anthropic.messages":
+            return Messages(found)
+    return Documents(rpc=False)
+
+
+def _within(begun: Scope, ends: tuple[Scope, ...]) -> bool:
+    return any(begun[: len(scope)] == scope for scope in ends)
+
+
+def _empty(event: StreamEvent, texts: Mapping[Channel, str]) -> bool:
+    """Whether nothing is left of the event's texts."""
+    return all(not texts.get(delta.channel, delta.text) for delta in event.deltas)

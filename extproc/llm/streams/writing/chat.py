@@ -1,0 +1,83 @@
+"""Chunks added to streams of chat completions and completions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from extproc.llm.dialect import Dialect
+from extproc.llm.streams.event import StreamEvent
+from extproc.llm.streams.writing.scribe import Added, Cut, Held, encodable, members, short, told
+
+DONE = Added(b"[DONE]")
+
+_NOT_SHARED = frozenset({"choices", "usage", "obfuscation", "error", "prompt_filter_results"})
+_MOST_SHARED = 16
+
+
+class Chunks:
+    """Writes chunks with the identifier, time and model of the stream's own."""
+
+    __slots__ = ("_completions", "_dialect", "_shared")
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._completions = dialect.name == "openai.completions"
+        self._shared: dict[str, Raw] | None = None
+
+    def note(self, event: StreamEvent) -> None:
+        """See `Scribe.note`. The first chunk that has a choice says it all; Azure sends one without names before."""
+        if self._shared is None and event.opens:
+            found = members(event.raw)
+            names = [name for name in found if name not in _NOT_SHARED][:_MOST_SHARED]
+            self._shared = short({name: found[name] for name in names})
+            if "usage" in found:
+                self._shared["usage"] = Raw(b"null")
+
+    def piece(self, held: Held) -> Added:
+        """See `Scribe.piece`."""
+        _, at, *rest = held.channel.path
+        text = encodable(held.text)
+        if self._completions:
+            return self._chunk(at, {"text": text}, None)
+        return self._chunk(at, {"delta": _nested(rest[1:], text)}, None)
+
+    def blocked(self, cut: Cut) -> list[Added]:
+        """See `Scribe.blocked`.
+
+        The finish reason is the one that OpenAI and Azure give when their own filter cuts an answer. It comes before
+        the error, as OpenAI's libraries stop reading there.
+        """
+        choices = sorted({*cut.begun, *(cut.event.opens if cut.event is not None else ())}, key=str)
+        nothing: dict[str, Any] = {"text": ""} if self._completions else {"delta": {}}
+        ended = [self._chunk(scope[1], nothing, "content_filter") for scope in choices]
+        return [*ended, told(self._dialect, cut.error), DONE]
+
+    def _chunk(self, at: str | int, more: Mapping[str, Any], finish: str | None) -> Added:
+        choice = {"index": at, **more, "logprobs": None, "finish_reason": finish}
+        shared = self._shared or {}
+        usage = {"usage": None} if "usage" in shared else {}
+        head = {name: value for name, value in shared.items() if name != "usage"}
+        return Added(msgspec.json.encode({**head, "choices": [choice], **usage}))
+
+
+def _nested(path: list[str | int], text: str) -> Any:
+    """The delta that has `text` at this path: `["tool_calls", 0, "function", "arguments"]` and the like."""
+    value: Any = text
+    below: str | int = ""
+    for number in range(len(path) - 1, -1, -1):
+        step = path[number]
+        if isinstance(step, int):
+            value = [{"index": step, **_typed(path[number - 1], str(below)), **value}]
+        else:
+            value = {step: value}
+        below = step
+    return value
+
+
+def _typed(array: str | int, member: str) -> dict[str, str]:
+    """The type that elements of an array bear, named for the member that has the text; tool calls bear it only once."""
+    if array == "tool_calls":
+        return {}
+    return {"type": f"reasoning.{member}" if array == "reasoning_details" else member}
