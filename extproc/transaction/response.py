@@ -136,12 +136,11 @@ class ResponseSide:
 
 
 def _outcome(message: Headers, status: int | None) -> Outcome:
-    if status not in FAILURE_STATUS:
-        # Envoy's own replies are among these, too (a 413, a 404), but none that says that the backend is down.
-        return Outcome.SERVED if status is not None and status < 400 else Outcome.UNKNOWN
+    if status is not None and status < 400:
+        return Outcome.SERVED  # without a look at the attributes: Envoy's own replies are errors
     details = message.attributes.get("response.code_details", _FROM_UPSTREAM)
     if details == _FROM_UPSTREAM:
-        return Outcome.FAILED
+        return Outcome.FAILED if status in FAILURE_STATUS else Outcome.SERVED
     if details.startswith(_NO_HOST):
         return Outcome.UNREACHABLE
     reset = _RESET.match(details)

@@ -193,6 +193,13 @@ def test_a_connection_that_ends_without_an_answer_needs_a_streak(details: str) -
     assert one(shared, response_headers(200), "plain") == "503"
 
 
+def test_an_answer_of_the_backend_that_is_no_failure_ends_the_streak_even_if_it_is_an_error() -> None:
+    shared = Shared()
+    for answer in (response_headers(503), response_headers(429), response_headers(503), response_headers(400)):
+        assert one(shared, answer, "plain") == "local"
+    assert one(shared, response_headers(200), "plain") == "local"
+
+
 NOT_ITS_FAULT = [
     response_headers(429),
     response_headers(413, details="request_payload_too_large"),
