@@ -31,8 +31,13 @@ _SHAPES = {
     "file_url": "file",
     "document": "file",
     "container_upload": "file",
+    "redacted_thinking": "encrypted",
+    "signature": "encrypted",
+    "encrypted_content": "encrypted",
+    "encrypted_index": "encrypted",
+    "encrypted_stdout": "encrypted",
 }
-"""Values of `type` and names of members by what they hold."""
+"""Values of `type` and names of members by what they hold. `encrypted`: only the provider that made it can read it."""
 
 _MEDIA_TYPES = frozenset(("media_type", "mimeType"))
 _HINTS = _MEDIA_TYPES | {"type"}
@@ -73,15 +78,21 @@ def _elsewhere(candidate: Candidate) -> bool:
     return candidate.carried.text is None and candidate.passage.key in _REFERENCES
 
 
-def _hints(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Mapping[int, list[Passage]]:
-    """What the objects around the candidates say they are, by the identity of their place."""
-    hints: dict[int, list[Passage]] = {}
+def _hints(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Mapping[int, dict[str, str]]:
+    """What the objects around the candidates say they hold, by the identity of their place.
+
+    Of each word (`type`, a media type) the first that means something counts, so that however often an object repeats
+    itself, every candidate looks at one.
+    """
+    hints: dict[int, dict[str, str]] = {}
     for candidate in candidates:
         for place in _around(candidate.passage):
-            hints[id(place)] = []
+            hints[id(place)] = {}
     for passage in passages:
         if passage.key in _HINTS and (found := hints.get(id(passage.within))) is not None:
-            found.append(passage)
+            kind = _SHAPES.get(passage.text) if passage.key == "type" else _kind(passage.text)
+            if kind:
+                found.setdefault("type" if passage.key == "type" else "media", kind)
     return hints
 
 
@@ -94,17 +105,17 @@ def _around(passage: Passage) -> Iterator[Place]:
             place = place[0]
 
 
-def _reasons(candidate: Candidate, hints: Mapping[int, list[Passage]]) -> Iterator[str]:
+def _reasons(candidate: Candidate, hints: Mapping[int, dict[str, str]]) -> Iterator[str]:
     """What a candidate is, the surest first."""
     passage, carried = candidate.passage, candidate.carried
     if carried.media:
         yield _kind(carried.media)
     around = list(_around(passage))
-    told = [hint for place in around for hint in hints[id(place)]]
-    yield from (_kind(hint.text) for hint in told if hint.key in _MEDIA_TYPES)
-    words = [hint.text for hint in told if hint.key == "type"]
-    words += [key for key in (passage.key, *(place[1] for place in around[:1])) if isinstance(key, str)]
-    yield from (_SHAPES[word] for word in words if word in _SHAPES)
+    told = [hints[id(place)] for place in around]
+    yield from (hint["media"] for hint in told if "media" in hint)
+    yield from (hint["type"] for hint in told if "type" in hint)
+    names = (passage.key, *(place[1] for place in around[:1]))
+    yield from (_SHAPES[name] for name in names if isinstance(name, str) and name in _SHAPES)
 
 
 def _kind(media: str) -> str:

@@ -51,7 +51,8 @@ _PLAIN = """
 """
 
 _CARRIERS = """
-    data blob url image_url file_url file_id file_data b64_json result image_data partial_image_b64 video_url
+    data blob url image_url file_url file_id file_data b64_json result image_data partial_image_b64 video_url embedding
+    signature encrypted_content encrypted_index encrypted_stdout
     audio_url
 """
 

@@ -60,7 +60,12 @@ class Passage(Struct, frozen=True, gc=False):
 
 
 class Uninspected(Struct, frozen=True, gc=False):
-    """Something that a detector could not be shown, and what it is: `image`, `audio`, `video`, `file`, `binary` ..."""
+    """Something that a detector could not be shown, and why: what it is.
+
+    `image`, `audio`, `video`, `file`: by the API's shapes or the content. `binary`: base64 of anything else.
+    `encrypted`: reasoning and search results that only the provider who made them can read. `encoding`, `charset`,
+    `content_type`, `form`: how a body, or a part of a form, is written is not known here.
+    """
 
     within: Holder
     key: str | int | None
