@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from extproc.protocol.enums import plain
 from extproc.protocol.headers import Field
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
@@ -15,6 +16,7 @@ Metadata: TypeAlias = Mapping[str, Mapping[str, MetadataValue]]
 """Dynamic metadata: namespace -> key -> value. Envoy keeps only namespaces named in `receiving_namespaces`."""
 
 
+@plain
 class Phase(Enum):
     """Which message of a side an answer belongs to."""
 
@@ -142,6 +144,7 @@ class Inspect(Struct, frozen=True):
         return f"Inspect({self.ticket}, {self.processor})"
 
 
+@plain
 class AbortCode(IntEnum):
     """gRPC status codes that end an exchange as an error, so that Envoy fails closed.
 

@@ -6,10 +6,12 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from extproc.protocol.enums import plain
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.modes import ProtocolConfig
 
 
+@plain
 class Side(Enum):
     """The direction a message belongs to. The two sides of an exchange advance independently."""
 

@@ -8,7 +8,10 @@ from enum import IntEnum
 
 from msgspec import Struct
 
+from extproc.protocol.enums import plain
 
+
+@plain
 class BodyMode(IntEnum):
     """`ProcessingMode.BodySendMode`."""
 
@@ -20,6 +23,7 @@ class BodyMode(IntEnum):
     GRPC = 5
 
 
+@plain
 class SendMode(IntEnum):
     """`ProcessingMode.HeaderSendMode`, which headers and trailers share."""
 

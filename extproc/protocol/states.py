@@ -7,11 +7,13 @@ know what anybody wants: that is the transaction's business.
 from enum import IntEnum
 from typing import Final
 
+from extproc.protocol.enums import plain
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
 
 
+@plain
 class State(IntEnum):
     """How far one side has come."""
 
@@ -21,6 +23,7 @@ class State(IntEnum):
     DONE = 3  # the side has ended
 
 
+@plain
 class Event(IntEnum):
     """A message, as far as legality is concerned."""
 
@@ -77,6 +80,7 @@ def advance(mode: BodyMode, state: State, event: Event, side: Side) -> State:
     return after
 
 
+@plain
 class Answer(IntEnum):
     """An answer of ours, as far as legality is concerned."""
 
@@ -88,6 +92,7 @@ class Answer(IntEnum):
     TRAILERS = 5
 
 
+@plain
 class Reply(IntEnum):
     """How far the answers of one side have come."""
 

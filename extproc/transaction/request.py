@@ -5,6 +5,7 @@ from typing import Final, assert_never
 
 from extproc import llm
 from extproc.protocol.effects import Chunk, HeaderMutation, Override, Phase, Proceed
+from extproc.protocol.enums import plain
 from extproc.protocol.errors import ClientError, ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Side
@@ -33,6 +34,7 @@ READ_ONLY: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 _AT_ONCE: Final = (BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 
 
+@plain
 class Intent(Enum):
     """What is to become of the request."""
 

@@ -5,6 +5,7 @@ from enum import Enum, auto
 from typing import Final
 
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
+from extproc.protocol.enums import plain
 from extproc.protocol.messages import Body, Headers, Side
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig
 from extproc.protocol.states import Event, State, advance
@@ -35,6 +36,7 @@ _STOP: Final = tuple(ModeOverride(mode, BodyMode.NONE) for mode in BodyMode)
 _STATUS: Final = {b"%d" % status: status for status in range(100, 600)}
 
 
+@plain
 class Lane(Enum):
     """How much of a response body the transaction wants to be shown."""
 
@@ -43,6 +45,7 @@ class Lane(Enum):
     ECHO = auto()  # none: each piece that neither is empty nor ends the body may be answered with the same piece
 
 
+@plain
 class Outcome(Enum):
     """What an answer says of the backend that was chosen."""
 

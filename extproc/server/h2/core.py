@@ -3,6 +3,7 @@
 from enum import IntEnum
 from typing import Final
 
+from extproc.protocol.enums import plain
 from extproc.server.h2 import frames, settings
 from extproc.server.h2.blocks import HeaderBlocks
 from extproc.server.h2.events import Event, Reset, Terminated
@@ -25,6 +26,7 @@ DRAIN: Final = -4
 DRAIN_PING: Final = b"extdrain"
 
 
+@plain
 class Phase(IntEnum):
     """Where the connection is: what may come next, whatever the stream."""
 

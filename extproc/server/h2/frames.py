@@ -5,6 +5,8 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final
 
+from extproc.protocol.enums import plain
+
 # Plain integers, not an enum: the receive loop compares them once a frame.
 DATA: Final = 0x0
 HEADERS: Final = 0x1
@@ -42,6 +44,7 @@ _WORD_FRAME: Final = Struct(">IBII")
 _GOAWAY: Final = Struct(">IBIII")
 
 
+@plain
 class ErrorCode(IntEnum):
     """Why a stream or a connection ended (RFC 9113, 7)."""
 

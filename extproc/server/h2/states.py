@@ -12,9 +12,11 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
 
+from extproc.protocol.enums import plain
 from extproc.server.h2 import frames
 
 
+@plain
 class State(IntEnum):
     """Where a stream is."""
 
@@ -26,6 +28,7 @@ class State(IntEnum):
     CLOSED = 4
 
 
+@plain
 class Verdict(IntEnum):
     """What becomes of a frame."""
 
@@ -40,6 +43,7 @@ class Verdict(IntEnum):
     """A connection error of that type."""
 
 
+@plain
 class Step(IntEnum):
     """What moves a stream from one state to another."""
 

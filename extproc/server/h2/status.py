@@ -5,9 +5,11 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
+from extproc.protocol.enums import plain
 from extproc.server.h2 import fields
 
 
+@plain
 class Status(IntEnum):
     """gRPC status codes, those that this server gives."""
 
