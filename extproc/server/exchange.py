@@ -15,7 +15,7 @@ from extproc.server.runtime import Decider, Runtime
 from extproc.telemetry.log import Fact
 from extproc.transaction import Lane
 from extproc.wire import decode, encode
-from extproc.wire.lane import PASSED, RESPONSE_BODY, echo
+from extproc.wire.lane import PASSED_REQUEST, PASSED_RESPONSE, REQUEST_BODY, RESPONSE_BODY, echo
 
 OVERLOADED: Final = "overloaded"
 DRAINING: Final = "draining"
@@ -33,7 +33,9 @@ _KINDS: Final[dict[type[Message], tuple[tuple[str], tuple[str]]]] = {
 _RESPONSE: Final = Side.RESPONSE
 _UNKNOWN: Final = ("unknown",)
 _RESPONSE_BODY: Final = ("response_body",)
-_PASSED: Final = [PASSED]
+_REQUEST_BODY: Final = ("request_body",)
+_PASSED: Final = [PASSED_RESPONSE]
+_PASSED_REQUEST: Final = [PASSED_REQUEST]
 
 # Looked up by class: an `isinstance` that is false costs ten times as much, and nearly all effects are answers.
 _ORDERS: Final = frozenset({Abort, Inspect, Record})
@@ -83,9 +85,13 @@ class Exchange:
         runtime = self._runtime
         now = runtime.clock()
         try:
-            if payload[:1] == RESPONSE_BODY and (unread := self._unread(payload)) is not None:
+            first = payload[:1]
+            if first == RESPONSE_BODY and (unread := self._unread(payload)) is not None:
                 runtime.messages[_RESPONSE_BODY] += 1
                 return unread
+            if first == REQUEST_BODY and self.decider.request_lane is Lane.PASS:
+                runtime.messages[_REQUEST_BODY] += 1
+                return _PASSED_REQUEST
             message = decode(payload)
             runtime.messages[_kind(message)] += 1
             answers = self._decide(message, now)
@@ -97,7 +103,7 @@ class Exchange:
 
     def _unread(self, payload: bytes) -> list[bytes] | None:
         """The answer to a response body that nobody reads; None where somebody does, or has to look."""
-        lane = self.decider.lane
+        lane = self.decider.response_lane
         if lane is Lane.PASS:
             return _PASSED
         if lane is Lane.ECHO:

@@ -35,7 +35,11 @@ class Decider(Protocol):
     deadline: float
 
     @property
-    def lane(self) -> Lane:
+    def request_lane(self) -> Lane:
+        """How much of the request's body it wants to be shown."""
+
+    @property
+    def response_lane(self) -> Lane:
         """How much of the response's body it wants to be shown."""
 
     def receive(self, message: Message, now: float, /) -> Iterable[Effect]:

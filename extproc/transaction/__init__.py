@@ -1,7 +1,7 @@
 """The only decider: joins protocol, llm and routing into what is answered to Envoy."""
 
+from extproc.transaction.lanes import Lane
 from extproc.transaction.plan import CONTROL_PREFIX, FIELDS_READ, Needs, Plan
-from extproc.transaction.response import Lane
 from extproc.transaction.shared import Shared
 from extproc.transaction.transaction import Transaction
 

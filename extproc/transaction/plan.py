@@ -69,6 +69,8 @@ class Plan:
 
     def __init__(self, policy: Policy, table: Table) -> None:
         self.table = table
+        # Nothing of a request depends on what it says: it is not read then.
+        self.inert = not policy.models and table.passes and not table.default and not table.listed
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
         self.limits = policy.limits
         self.health = policy.health

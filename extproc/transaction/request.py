@@ -20,6 +20,7 @@ from extproc.transaction.answers import (
     answer,
 )
 from extproc.transaction.facts import Facts
+from extproc.transaction.lanes import Lane
 from extproc.transaction.plan import Plan
 from extproc.transaction.routed import Routed, route
 from extproc.transaction.shared import Shared
@@ -54,6 +55,7 @@ class RequestSide:
         "_response_mode",
         "_shared",
         "intent",
+        "lane",
         "mode",
         "state",
     )
@@ -66,6 +68,7 @@ class RequestSide:
         self._held: list[bytes] = []
         self._response_mode = BodyMode.NONE
         self.intent = Intent.PASSING
+        self.lane = Lane.READ
         self.mode = BodyMode.NONE
         self.state = State.IDLE
 
@@ -92,7 +95,10 @@ class RequestSide:
         method = fields.get(":method") or b""
         if claim.models is not None and method in (b"GET", b"HEAD"):
             return self._models(claim.models, fields)
-        if claim.dialect is None or method in READ_ONLY:
+        if claim.dialect is None or method in READ_ONLY or plan.inert:
+            # In streamed modes it matters for the trailers whether there was a body: there it is looked at.
+            if self.mode is BodyMode.BUFFERED:
+                self.lane = Lane.PASS
             return self._pass_headers()
         facts.dialect, facts.reason = claim.dialect, "reading"
         self._check(fields, method, empty=message.end)

@@ -18,6 +18,7 @@ from extproc.transaction.answers import (
     Effects,
 )
 from extproc.transaction.facts import Facts
+from extproc.transaction.lanes import Lane
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
 
@@ -34,15 +35,6 @@ _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PART
 _STOP: Final = tuple(ModeOverride(mode, BodyMode.NONE) for mode in BodyMode)
 """The override that ends the response's body, by the request's mode, which has to be said again."""
 _STATUS: Final = {b"%d" % status: status for status in range(100, 600)}
-
-
-@plain
-class Lane(Enum):
-    """How much of a response body the transaction wants to be shown."""
-
-    READ = auto()  # each piece is a message to it
-    PASS = auto()  # none: each piece may be answered with a plain Proceed
-    ECHO = auto()  # none: each piece that neither is empty nor ends the body may be answered with the same piece
 
 
 @plain

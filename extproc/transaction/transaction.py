@@ -16,9 +16,10 @@ from extproc.protocol.messages import (
 )
 from extproc.transaction.answers import NOTHING, Effects, rejection
 from extproc.transaction.facts import Facts
+from extproc.transaction.lanes import Lane
 from extproc.transaction.plan import Plan
 from extproc.transaction.request import Intent, RequestSide
-from extproc.transaction.response import Lane, ResponseSide
+from extproc.transaction.response import ResponseSide
 from extproc.transaction.shared import Shared
 
 GRACE: Final = 5.0
@@ -35,8 +36,8 @@ class Transaction:
     """Takes messages, gives effects. Request and response are independent sides: either may speak first.
 
     `deadline` is when the shell is to send `Deadline`, in its own clock's seconds. The one exception that leaves
-    `receive` is ProtocolViolation; the shell then ends the stream with an error. Where `lane` says that nobody reads
-    the response's body, the shell may answer its pieces without asking.
+    `receive` is ProtocolViolation; the shell then ends the stream with an error. Where a lane says that nobody reads the
+    body, the shell may answer its pieces without asking.
     """
 
     __slots__ = ("_facts", "_over", "_plan", "_request", "_response", "_told", "deadline")
@@ -51,7 +52,12 @@ class Transaction:
         self.deadline = now + plan.limits.request_timeout
 
     @property
-    def lane(self) -> Lane:
+    def request_lane(self) -> Lane:
+        """What is to become of the request's body."""
+        return Lane.READ if self._over else self._request.lane
+
+    @property
+    def response_lane(self) -> Lane:
         """What is to become of the response's body."""
         return Lane.READ if self._over else self._response.lane
 

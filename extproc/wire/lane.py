@@ -1,4 +1,4 @@
-"""Response bodies that nobody reads, answered without being looked into.
+"""Bodies that nobody reads, answered without being looked into.
 
 Envoy's HttpBody (in a request to us) and its StreamedBodyResponse (in our answer) have the same fields under the same
 numbers, so the content of one is the content of the other: an echo is the same bytes in other wrappings.
@@ -20,11 +20,12 @@ from extproc.wire.pb.processor_pb2 import (
     StreamedBodyResponse,
 )
 
+REQUEST_BODY: Final = key(ProcessingRequest, "request_body")
 RESPONSE_BODY: Final = key(ProcessingRequest, "response_body")
-"""How a ProcessingRequest with a response body begins: Envoy writes fields by number, and no lower one stands beside
-it."""
+"""How a ProcessingRequest with a body begins: Envoy writes fields by number, and no lower one stands beside it."""
 
-PASSED: Final = encode(Proceed(Side.RESPONSE, Phase.BODY))
+PASSED_REQUEST: Final = encode(Proceed(Side.REQUEST, Phase.BODY))
+PASSED_RESPONSE: Final = encode(Proceed(Side.RESPONSE, Phase.BODY))
 """The answer to one in every mode but full duplex."""
 
 _LAST: Final = key(HttpBody, "end_of_stream") + b"\x01"
@@ -35,7 +36,7 @@ _PATH: Final = (
     key(ProcessingResponse, "response_body"),
 )
 _CONTENT: Final = key(HttpBody, "body")
-assert len(RESPONSE_BODY) == 1
+assert len(REQUEST_BODY) == len(RESPONSE_BODY) == 1
 assert key(StreamedBodyResponse, "body") == _CONTENT
 assert key(StreamedBodyResponse, "end_of_stream") + b"\x01" == _LAST
 

@@ -54,24 +54,32 @@ class Subject:
     """What is measured: a processor (None: Envoy alone), a profile, and how many messages a request it is asked for.
 
     `four`: request headers and body, response headers and body, as performance figures of peers are given. Otherwise
-    the configuration is exactly what `extproc envoy` generates for the policy, which asks for two.
+    the configuration is exactly what `extproc envoy` generates for the policy, which asks for two. `routes`: the policy
+    has a backend and a model, so that bodies are read and requests steered; else it is the one that decides nothing.
     """
 
     name: str
     processor: str | None
     profile: str = "buffered"
     four: bool = True
+    routes: bool = False
 
 
 SUBJECTS: Final = (
     Subject("none", None),
     Subject("go", "go"),
-    Subject("grpcio", "grpcio"),
-    Subject("grpcio/two-messages", "grpcio", four=False),
-    Subject("grpcio/full-duplex", "grpcio", "full-duplex"),
-    Subject("h2", "h2"),
-    Subject("h2/two-messages", "h2", four=False),
-    Subject("h2/full-duplex", "h2", "full-duplex"),
+    *(
+        Subject(f"{name}{trait}", name, profile, four, routes)
+        for name in ("grpcio", "h2")
+        for trait, profile, four, routes in (
+            ("", "buffered", True, False),
+            ("/full-duplex", "full-duplex", True, False),
+            ("/two-messages", "buffered", False, False),
+            ("/routing", "buffered", True, True),
+            ("/routing/two-messages", "buffered", False, True),
+            ("/routing/full-duplex", "full-duplex", False, True),
+        )
+    ),
 )
 
 
@@ -134,7 +142,7 @@ def _one(subject: Subject, folder: Path, upstream: int, seconds: float, base: di
         half = _load("unary", port, "--seconds", str(seconds), "--pause", str(16 / figures["requests_per_s"]))
         _added(figures, base, "added_ms_p50", half["p50_ms"])
         _added(figures, base, "added_ms_p99", half["p99_ms"])
-        if not (processor and not subject.four):
+        if subject.four and not subject.routes:
             figures |= _events(subject, envoy, pids, base)
     return figures
 
@@ -196,7 +204,7 @@ def _provider() -> Iterator[int]:
 def _gateway(subject: Subject, folder: Path, upstream: int) -> Iterator[tuple[EnvoyProcess, int | None]]:
     """Envoy with the subject beside it."""
     fixed = free_port()
-    policy = loads(_policy(fixed, upstream), "bench.yaml")
+    policy = loads(_policy(subject, fixed, upstream), "bench.yaml")
     with ExitStack() as stack:
         processor = stack.enter_context(_processor(subject, policy, folder, fixed, upstream))
         config = _bootstrap(subject, policy, folder / "extproc.sock", fixed)
@@ -205,18 +213,22 @@ def _gateway(subject: Subject, folder: Path, upstream: int) -> Iterator[tuple[En
         yield envoy, processor
 
 
-def _policy(fixed: int, upstream: int) -> str:
-    """The no-op policy: each model has one backend and keeps its name. `fixed` answers at once, `upstream` streams."""
-    model = f"stream@events-{EVENTS}+gap-{GAP_MS}ms"
-    return dedent(f"""
+def _policy(subject: Subject, fixed: int, upstream: int) -> str:
+    """The policy that decides nothing; or one by which bodies are read and requests steered to `fixed`."""
+    backends = f"""
         version: 1
         backends:
           - {{name: fixed, url: "http://127.0.0.1:{fixed}/v1", api: openai}}
           - {{name: streaming, url: "http://127.0.0.1:{upstream}/v1", api: openai}}
-        models:
-          - {{name: chat, targets: [{{backend: fixed}}]}}
-          - {{name: "{model}", targets: [{{backend: streaming}}]}}
-    """)
+        """
+    nothing = """
+        unknown_models: pass
+        default_backend: none
+        """
+    routing = """
+        models: [{name: chat, targets: [{backend: fixed}]}]
+        """
+    return dedent(backends) + dedent(routing if subject.routes else nothing)
 
 
 def _bootstrap(subject: Subject, policy: Policy, socket: Path, fixed: int) -> dict[str, Any]:
@@ -233,9 +245,8 @@ def _bootstrap(subject: Subject, policy: Policy, socket: Path, fixed: int) -> di
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         if subject.processor is None:
             manager["http_filters"] = manager["http_filters"][1:]
-        if subject.processor is None or body == "STREAMED":
-            # Without a processor nobody says where to; and the Go one says the same of every request.
-            _send_all_to(manager, cluster)
+        if not subject.routes:
+            _send_all_to(manager, cluster)  # nobody else says where to
         if subject.processor and subject.four:
             _ask_for_everything(manager["http_filters"][0]["typed_config"], subject.profile, body)
     listeners.append(_fixed_answer(fixed))
@@ -296,7 +307,7 @@ def _processor(subject: Subject, policy: Policy, folder: Path, fixed: int, upstr
         command: Sequence[str] = [str(folder / "noop"), str(socket), "fixed"]
     else:
         config = folder / "bench.yaml"
-        config.write_text(_policy(fixed, upstream), encoding="utf-8")
+        config.write_text(_policy(subject, fixed, upstream), encoding="utf-8")
         command = [
             *(sys.executable, "-m", "extproc", "serve", "-c", str(config), "--listen", f"unix:{socket}"),
             *("--transport", subject.processor, "--admin", "none", "--log", str(folder / "log")),

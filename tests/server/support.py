@@ -43,7 +43,7 @@ class Decider:
     def __init__(self, plan: Plan, shared: Shared, now: float) -> None:
         self.limit = plan.limits.open_exchanges
         self.deadline = now + 3600
-        self.lane = Lane.READ
+        self.request_lane = self.response_lane = Lane.READ
         self.path = ""
         self.told = 0
         _ = shared

@@ -15,7 +15,11 @@ class Reading(Transaction):
     """A transaction that wants to be shown everything."""
 
     @property
-    def lane(self) -> Lane:
+    def request_lane(self) -> Lane:
+        return Lane.READ
+
+    @property
+    def response_lane(self) -> Lane:
         return Lane.READ
 
 
@@ -29,10 +33,10 @@ class Silent:
 
 def messages(mode: BodyMode, pieces: list[tuple[bytes, bool]]) -> list[bytes]:
     headers = ProcessingRequest()
-    headers.request_headers.end_of_stream = True
-    for name, value in ((":method", b"GET"), (":path", b"/v1/files")):
+    for name, value in ((":method", b"POST"), (":path", b"/v1/files")):
         field = headers.request_headers.headers.headers.add()
         field.key, field.raw_value = name, value
+    headers.protocol_config.request_body_mode = 2  # type: ignore[assignment]  # as below
     headers.protocol_config.response_body_mode = int(mode)  # type: ignore[assignment]  # any number of the enumeration
     answered = ProcessingRequest()
     field = answered.response_headers.headers.headers.add()
@@ -43,7 +47,10 @@ def messages(mode: BodyMode, pieces: list[tuple[bytes, bool]]) -> list[bytes]:
         body.response_body.body = data
         body.response_body.end_of_stream = end
         bodies.append(body.SerializeToString())
-    return [headers.SerializeToString(), answered.SerializeToString(), *bodies]
+    asked = ProcessingRequest()
+    asked.request_body.body = b"asked"
+    asked.request_body.end_of_stream = True
+    return [headers.SerializeToString(), asked.SerializeToString(), answered.SerializeToString(), *bodies]
 
 
 def run(kind: type[Transaction], script: list[bytes]) -> list[list[bytes]]:
@@ -75,7 +82,7 @@ def test_what_is_not_read_is_answered_as_if_it_were(mode: BodyMode) -> None:
 
 
 def test_in_full_duplex_the_pieces_come_back_as_they_were() -> None:
-    answers = run(Transaction, messages(BodyMode.FULL_DUPLEX_STREAMED, PIECES))[2:]
+    answers = run(Transaction, messages(BodyMode.FULL_DUPLEX_STREAMED, PIECES))[3:]
     echoed = [ProcessingResponse.FromString(payload) for answer in answers for payload in answer]
     pieces = [response.response_body.response.body_mutation.streamed_response for response in echoed]
     assert b"".join(piece.body for piece in pieces) == b"".join(data for data, _ in PIECES)

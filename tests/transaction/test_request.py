@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from extproc.policy import loads
 from extproc.protocol.effects import Abort, AbortCode, Chunk, HeaderMutation, Override, Phase, Proceed, Reject
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
@@ -17,6 +18,7 @@ from extproc.testing.playbook import (
     response_body,
     response_headers,
 )
+from extproc.transaction import Lane, Plan
 from extproc.transaction.request import CHUNK_BYTES
 from tests.transaction.plans import plan
 
@@ -455,6 +457,38 @@ def test_headers_sent_twice_are_a_violation_and_the_record_says_so() -> None:
     with pytest.raises(ProtocolViolation):
         envoy.sends(request_headers(CHAT))
     assert envoy.leaves().facts["decision"] == "failed"
+
+
+# -- a policy by which nothing depends on what a request says
+
+INERT = """
+version: 1
+backends: [{name: local, url: "http://127.0.0.1:9001/v1", api: openai}]
+unknown_models: pass
+default_backend: none
+"""
+
+
+@pytest.mark.parametrize("body", [b"{no json", ask("any")])
+def test_where_nothing_depends_on_the_body_it_is_not_read(body: bytes) -> None:
+    with Playbook(Plan.compile(loads(INERT), {})) as envoy:
+        envoy.sends(request_headers(CHAT)).gets(PASSED_HEADERS)
+        assert envoy.transaction.request_lane is Lane.PASS
+        envoy.sends(request_body(body)).gets(PASSED_BODY)
+
+
+def test_control_headers_are_removed_even_where_nothing_is_read() -> None:
+    with Playbook(Plan.compile(loads(INERT), {})) as envoy:
+        answer = envoy.sends(request_headers(CHAT, ("x-extproc-cluster", b"local"))).gets_one(Proceed)
+        envoy.sends(request_body(b"x"))
+    assert answer.headers == HeaderMutation(remove=("x-extproc-cluster",))
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
+def test_a_request_that_decides_is_read(mode: BodyMode) -> None:
+    envoy = Playbook(plan(), request=mode)
+    envoy.sends(request_headers(CHAT))
+    assert envoy.transaction.request_lane is Lane.READ
 
 
 # -- names that the policy does not hold

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from extproc.protocol.effects import Chunk, Phase, Proceed
 from extproc.protocol.messages import Side
 from extproc.wire import encode
-from extproc.wire.lane import PASSED, RESPONSE_BODY, echo
+from extproc.wire.lane import PASSED_REQUEST, PASSED_RESPONSE, RESPONSE_BODY, echo
 from extproc.wire.pb.processor_pb2 import ProcessingRequest
 
 
@@ -19,7 +19,8 @@ def message(data: bytes, *, end: bool = False) -> bytes:
 
 
 def test_the_plain_answer_is_the_one_that_reading_gives() -> None:
-    assert encode(Proceed(Side.RESPONSE, Phase.BODY)) == PASSED
+    assert encode(Proceed(Side.REQUEST, Phase.BODY)) == PASSED_REQUEST
+    assert encode(Proceed(Side.RESPONSE, Phase.BODY)) == PASSED_RESPONSE
 
 
 @given(st.binary(min_size=1, max_size=300))

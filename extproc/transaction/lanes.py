@@ -1,0 +1,14 @@
+"""What of a body the transaction wants to be shown."""
+
+from enum import Enum, auto
+
+from extproc.protocol.enums import plain
+
+
+@plain
+class Lane(Enum):
+    """How much of one side's body."""
+
+    READ = auto()  # each piece is a message to it
+    PASS = auto()  # none: each piece may be answered with a plain Proceed
+    ECHO = auto()  # none: each piece that neither is empty nor ends the body may be answered with the same piece
