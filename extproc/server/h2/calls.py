@@ -24,12 +24,13 @@ class Calls:
     `terminated` says why the connection is over, once it is.
     """
 
-    __slots__ = ("_calls", "_connection", "_deadlines", "_kept", "_limits", "_paths", "terminated")
+    __slots__ = ("_calls", "_connection", "_core", "_deadlines", "_kept", "_limits", "_paths", "terminated")
 
     def __init__(self, limits: Limits, paths: Collection[bytes], now: float) -> None:
         self._limits = limits
         self._paths = paths
         self._connection = Connection(limits, now)
+        self._core = self._connection.core
         self._calls: dict[int, Call] = {}
         self._deadlines = Timers()
         self._kept = 0
@@ -41,16 +42,17 @@ class Calls:
     @property
     def over(self) -> bool:
         """The connection is to be closed once everything is written."""
-        return self._connection.over
+        return self._core.over
 
     @property
     def wake_at(self) -> float:
         """When `tick` is to be called; infinity if nothing is waited for. Never too late, sometimes too early."""
-        return min(self._connection.wake_at, self._deadlines.first)
+        connection, deadlines = self._core.timers.first, self._deadlines.first
+        return min(deadlines, connection)
 
     def data_to_send(self) -> bytes:
         """What is to be written since the last call."""
-        return self._connection.data_to_send()
+        return self._core.sending.take()
 
     def receive(self, data: bytes, now: float) -> Iterator[CallEvent]:
         """Takes what was read."""

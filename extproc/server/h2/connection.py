@@ -20,26 +20,27 @@ class Connection:
     it is over: its owner may not know yet.
     """
 
-    __slots__ = ("_core", "_preface", "_rest")
+    __slots__ = ("_preface", "_rest", "core")
 
     def __init__(self, limits: Limits, now: float) -> None:
-        self._core = Core(limits, now)
+        self.core = Core(limits, now)
+        """What it knows; for `Calls`, which asks once a message and cannot pay for a detour."""
         self._preface = frames.PREFACE
         self._rest = b""
 
     @property
     def over(self) -> bool:
         """The connection is to be closed once what there is to send is written."""
-        return self._core.over
+        return self.core.over
 
     @property
     def wake_at(self) -> float:
         """When `tick` is to be called; infinity if nothing is waited for. Never too late, sometimes too early."""
-        return self._core.timers.first
+        return self.core.timers.first
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Takes what was read, cut anywhere; gives what it meant. Never raises for what a peer sends."""
-        state = self._core
+        state = self.core
         if not state.over:
             state.now = now
             try:
@@ -50,7 +51,7 @@ class Connection:
 
     def tick(self, now: float) -> list[Event]:
         """Does what is due by now."""
-        state = self._core
+        state = self.core
         state.now = now
         for key in state.timers.due(now):
             if key > 0:
@@ -65,10 +66,10 @@ class Connection:
 
     def respond(self, stream_id: int, block: bytes) -> None:
         """Sends response headers."""
-        stream = self._core.streams.open.get(stream_id)
+        stream = self.core.streams.open.get(stream_id)
         if stream is not None:
             stream.answered = True
-            self._core.sending.headers(stream, block, end=False)
+            self.core.sending.headers(stream, block, end=False)
 
     def send(self, stream_id: int, message: bytes, now: float) -> int:
         """Sends a gRPC message, or queues what the peer's windows do not allow yet.
@@ -76,71 +77,73 @@ class Connection:
         Gives how many bytes wait on the stream now; past `Limits.write_high` send no more until it is `Writable`. -1:
         the stream is over, or it was reset just now because too much waits; no event tells of that.
         """
-        stream = self._core.streams.open.get(stream_id)
+        core = self.core
+        stream = core.streams.open.get(stream_id)
         if stream is None:
             return -1
         try:
-            self._core.sending.message(stream, message, now)
+            core.sending.message(stream, message, now)
         except StreamFault as fault:
-            self._core.reset(stream, fault.code)
+            core.reset(stream, fault.code)
             return -1
         return stream.queued
 
     def finish(self, stream_id: int, block: bytes, *, at_once: bool = False) -> None:
         """Ends a stream with trailers, after what waits on it; `at_once` drops that."""
-        stream = self._core.streams.open.get(stream_id)
+        stream = self.core.streams.open.get(stream_id)
         if stream is None:
             return
         if at_once:
-            self._core.sending.forget(stream)
+            self.core.sending.forget(stream)
         if stream.queued:
             stream.trailers = block
         else:
-            self._core.finish(stream, block)
+            self.core.finish(stream, block)
 
     def reset(self, stream_id: int, code: ErrorCode) -> None:
         """Ends a stream with RST_STREAM."""
-        stream = self._core.streams.open.get(stream_id)
+        stream = self.core.streams.open.get(stream_id)
         if stream is not None:
-            self._core.reset(stream, code)
+            self.core.reset(stream, code)
 
     def consumed(self, stream_id: int, size: int) -> None:
         """So many bytes of `Data` are done with, and the peer may send as many more."""
-        stream = self._core.streams.open.get(stream_id)
+        core = self.core
+        stream = core.streams.open.get(stream_id)
         if stream is not None:  # else all it held was given back when it ended
-            self._core.receiving.consumed(stream, size)
+            core.receiving.consumed(stream, size)
 
     def block(self) -> None:
         """The socket takes no more: from now on messages wait here, where they are bounded."""
-        self._core.sending.block()
+        self.core.sending.block()
 
     def unblock(self, now: float) -> list[Event]:
         """The socket takes more again."""
-        self._core.now = now
-        self._core.sending.unblock(self._core.events, now)
+        self.core.now = now
+        self.core.sending.unblock(self.core.events, now)
         return self._events()
 
     def drain(self, now: float) -> None:
         """No new streams; the connection is `over` when those that there are have ended."""
-        self._core.now = now
-        self._core.drain()
+        self.core.now = now
+        self.core.drain()
 
     def close(self, code: ErrorCode, reason: str) -> None:
         """Ends the connection now. `reason` is fixed text."""
-        self._core.terminate(code, reason)
+        self.core.terminate(code, reason)
 
     def data_to_send(self) -> bytes:
         """What is to be written since the last call."""
-        return self._core.sending.take()
+        return self.core.sending.take()
 
     def _events(self) -> list[Event]:
-        events, self._core.events = self._core.events, []
+        events, self.core.events = self.core.events, []
         return events
 
     def _stalled(self, stream_id: int) -> None:
-        stream: Stream = self._core.streams.open[stream_id]
-        self._core.events.append(Reset(stream_id, ErrorCode.ENHANCE_YOUR_CALM, by_peer=False))
-        self._core.reset(stream, ErrorCode.ENHANCE_YOUR_CALM)
+        stream: Stream = self.core.streams.open[stream_id]
+        self.core.events.append(Reset(stream_id, ErrorCode.ENHANCE_YOUR_CALM, by_peer=False))
+        self.core.reset(stream, ErrorCode.ENHANCE_YOUR_CALM)
 
     def _parse(self, data: bytes) -> None:
         """Takes the frames out of `data` one after the other; an unfinished one is kept for the next call."""
@@ -148,7 +151,7 @@ class Connection:
             data = self._match_preface(data)
         if self._rest:
             data = self._rest + data
-        state = self._core
+        state = self.core
         unpack = frames.HEADER.unpack_from
         end = len(data)
         at = 0

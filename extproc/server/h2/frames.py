@@ -39,7 +39,7 @@ HEADER: Final = Struct(">IBI")
 """A frame's header; the first word is the length (24 bits) and the type (8 bits)."""
 UINT32: Final = Struct(">I")
 SETTING: Final = Struct(">HI")
-_MESSAGE_HEADER: Final = Struct(">IBIBI")
+MESSAGE_HEADER: Final = Struct(">IBIBI")
 _WORD_FRAME: Final = Struct(">IBII")
 _GOAWAY: Final = Struct(">IBIII")
 
@@ -67,11 +67,6 @@ class ErrorCode(IntEnum):
 def header(kind: int, flags: int, stream_id: int, length: int) -> bytes:
     """The nine bytes before a frame's payload."""
     return HEADER.pack(length << 8 | kind, flags, stream_id)
-
-
-def message_header(stream_id: int, length: int) -> bytes:
-    """The start of a DATA frame that holds one whole gRPC message of `length` bytes, uncompressed."""
-    return _MESSAGE_HEADER.pack((length + 5) << 8 | DATA, 0, stream_id, 0, length)
 
 
 def headers(stream_id: int, block: bytes, *, end: bool) -> bytes:

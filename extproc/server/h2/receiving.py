@@ -1,11 +1,15 @@
 """The receiving half of flow control: what the peer may send, given back only once it was consumed."""
 
+from typing import Final
+
 from extproc.server.h2 import frames
 from extproc.server.h2.faults import ConnectionFault, StreamFault
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.limits import Limits
 from extproc.server.h2.states import State
 from extproc.server.h2.stream import Stream
+
+_OPEN: Final = State.OPEN
 
 
 class Receiving:
@@ -52,8 +56,10 @@ class Receiving:
     def consumed(self, stream: Stream, size: int) -> None:
         """So much of what a stream holds is done with."""
         stream.unconsumed -= size
-        self.give(size)
-        if stream.state is State.OPEN:  # else the peer sends no more on it
+        self._owed = owed = self._owed + size  # `give`, without the call: this is done for every message
+        if owed >= self._connection_step:
+            self.give(0)
+        if stream.state is _OPEN:  # else the peer sends no more on it
             stream.owed += size
             if stream.owed >= self._stream_step:
                 self._out.append(frames.window_update(stream.id, stream.owed))

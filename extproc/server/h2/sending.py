@@ -16,6 +16,9 @@ from extproc.server.h2.timers import Timers
 _PREFIX: Final = 5
 """Bytes before a gRPC message: a flag and a length."""
 
+_HEAD: Final = frames.MESSAGE_HEADER.pack
+"""The start of a DATA frame that holds one whole message: size and type, flags, stream; then the prefix."""
+
 
 class Sending:
     """Bytes on their way out, and the queues of streams whose windows are used up.
@@ -56,7 +59,7 @@ class Sending:
         ):
             stream.send_window -= size
             self.window -= size
-            self.out += (frames.message_header(stream.id, length), payload)
+            self.out += (_HEAD(size << 8, 0, stream.id, 0, length), payload)
             return
         if stream.queued + size > self._limits.write_limit or self.queued + size > self._limits.write_total:
             raise StreamFault(ErrorCode.ENHANCE_YOUR_CALM, "too many answers wait for the peer")

@@ -83,7 +83,7 @@ def _echo(calls: Calls, events: Iterator[CallEvent], now: float) -> None:
 
 def check(calls: Calls) -> None:
     """What holds between any two reads."""
-    core = calls._connection._core
+    core = calls._connection.core
     streams = core.streams.open
     assert len(streams) <= LIMITS.streams
     assert len(calls) <= len(streams) or calls.over

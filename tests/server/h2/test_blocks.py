@@ -226,7 +226,7 @@ def test_whenever_the_acknowledgement_comes_every_request_is_what_its_encoder_me
 
 def test_a_connection_remembers_blocks_only_after_its_peers_acknowledgement() -> None:
     connection = Connection(Limits(), 0.0)
-    remembered = connection._core.blocks
+    remembered = connection.core.blocks
     encoder = Encoder()
     connection.receive(PREFACE + client.settings() + headers(1, encoder.encode(REQUEST)), 0.0)
     connection.receive(headers(3, encoder.encode(REQUEST)), 0.0)

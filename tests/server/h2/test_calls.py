@@ -426,7 +426,7 @@ def test_a_gigabyte_echoed_to_a_client_that_reads_slowly_is_never_kept() -> None
         while window >= 16_384:
             window -= 16_384
             echo(calls, calls.receive(piece, 0.0))
-            most = max(most, calls._kept + calls._connection._core.sending.queued)
+            most = max(most, calls._kept + calls._connection.core.sending.queued)
         echo(calls, calls.receive(frames.window_update(1, 16_384), 0.0))
         sent = calls.data_to_send()
         window += window_given(sent)
@@ -450,7 +450,7 @@ def test_ten_thousand_calls_at_once_are_served_and_leave_nothing_behind() -> Non
     echo(calls, calls.receive(b"".join(data(each, end=True) for each in streams), 0.0))
     assert all(call.over for call in open_calls)
     assert len(calls) == 0
-    assert calls._connection._core.streams.open == {}
+    assert calls._connection.core.streams.open == {}
 
 
 def test_a_call_that_nobody_serves_answers_nothing() -> None:

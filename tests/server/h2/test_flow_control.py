@@ -120,7 +120,7 @@ def test_whatever_is_consumed_when_the_windows_add_up(steps: list[tuple[int, int
     """What the peer may still send, what is held and what is owed make up the window, always."""
     limits = Limits(stream_window=10_000, connection_window=70_000)
     connection = opened(1, limits=limits)
-    core = connection._core
+    core = connection.core
     stream = core.streams.open[1]
     held = 0
     for size, padding, consume in steps:
@@ -198,7 +198,7 @@ def test_6_9_2_a_window_can_become_negative_and_must_be_made_up_for() -> None:
     connection.send(1, bytes(75), 0.0)  # 80 bytes
     assert len(body(connection)) == 80
     connection.receive(client.settings((0x4, 30)), 0.0)
-    assert connection._core.streams.open[1].send_window == -50
+    assert connection.core.streams.open[1].send_window == -50
     connection.send(1, b"abc", 0.0)
     connection.receive(frames.window_update(1, 50), 0.0)
     assert body(connection) == b""
@@ -211,14 +211,14 @@ def test_6_9_2_a_window_can_become_negative_and_must_be_made_up_for() -> None:
 def test_6_9_2_new_streams_start_with_the_new_window() -> None:
     connection = opened(1, window=10)
     connection.receive(client.settings((0x4, 20)) + headers(3), 0.0)
-    assert connection._core.streams.open[3].send_window == 20
+    assert connection.core.streams.open[3].send_window == 20
 
 
 def test_6_9_2_the_connections_window_does_not_change_with_settings() -> None:
     connection = opened(1)
-    before = connection._core.sending.window
+    before = connection.core.sending.window
     connection.receive(client.settings((0x4, 1)), 0.0)
-    assert connection._core.sending.window == before
+    assert connection.core.sending.window == before
 
 
 def test_6_9_1_a_stream_window_above_the_maximum_is_an_error_of_the_stream() -> None:
@@ -229,7 +229,7 @@ def test_6_9_1_a_stream_window_above_the_maximum_is_an_error_of_the_stream() -> 
 
 def test_6_9_1_a_connection_window_above_the_maximum_is_an_error_of_the_connection() -> None:
     connection = opened(1)
-    room = MAX_WINDOW - connection._core.sending.window
+    room = MAX_WINDOW - connection.core.sending.window
     taken(connection, frames.window_update(0, room))
     assert ended_by(connection, frames.window_update(0, 1)) == FLOW
 
@@ -257,7 +257,7 @@ def test_trailers_wait_for_the_answers_before_them() -> None:
     assert [each.kind for each in parse(connection.data_to_send())] == [frames.DATA]
     connection.receive(frames.window_update(1, 5), 0.0)
     assert [each.kind for each in parse(connection.data_to_send())] == [frames.DATA, frames.HEADERS]
-    assert 1 not in connection._core.streams.open
+    assert 1 not in connection.core.streams.open
 
 
 def test_trailers_of_an_abort_do_not_wait() -> None:
@@ -266,7 +266,7 @@ def test_trailers_of_an_abort_do_not_wait() -> None:
     connection.finish(1, OK, at_once=True)
     kinds = [each.kind for each in parse(connection.data_to_send())]
     assert kinds == [frames.DATA, frames.HEADERS, frames.RST_STREAM]
-    assert connection._core.sending.queued == 0
+    assert connection.core.sending.queued == 0
 
 
 def test_a_stream_that_is_reset_while_it_waits_leaves_nothing_behind() -> None:
@@ -274,7 +274,7 @@ def test_a_stream_that_is_reset_while_it_waits_leaves_nothing_behind() -> None:
     connection.send(1, b"abc", 0.0)
     connection.send(3, b"abc", 0.0)
     connection.receive(client.rst(1), 0.0)
-    assert connection._core.sending.queued == 8
+    assert connection.core.sending.queued == 8
     connection.receive(client.settings((0x4, 100)), 0.0)
     assert body(connection, 3) == message(b"abc")
 
@@ -325,7 +325,7 @@ def test_however_the_windows_move_every_byte_goes_out_once_and_in_order(
             connection.receive(client.settings((0x4, initial)), 0.0)
         new = body(connection)
         sent += new
-        assert connection._core.streams.open[1].send_window == allowed - len(sent)
+        assert connection.core.streams.open[1].send_window == allowed - len(sent)
         assert not new or allowed >= len(sent)
     connection.receive(frames.window_update(1, 100_000), 0.0)
     sent += body(connection)

@@ -245,7 +245,7 @@ def test_keepalive_pings_are_answered(uvloop: bool) -> None:
         await call.write(headers("/"))
         await call.read()
         (shell,) = transport._shells
-        pings = shell._calls._connection._core.pings
+        pings = shell._calls._connection.core.pings
         await until(lambda: pings._left <= Limits().pings.burst - 2)
         await call.write(body(b"x"))
         assert kind(await call.read()) == "request_body"
@@ -267,7 +267,7 @@ def test_after_a_drain_the_call_ends_well_and_the_client_goes_elsewhere(uvloop: 
         await transport.drain()
         await call.write(body(b"x"))
         assert kind(await call.read()) == "request_body"
-        await until(lambda: all(shell._calls._connection._core.draining == 1 for shell in transport._shells))
+        await until(lambda: all(shell._calls._connection.core.draining == 1 for shell in transport._shells))
         late = channel.stream_stream(PROCESS)()
         assert (await ending(late))[0] is grpc.StatusCode.UNAVAILABLE
         await call.done_writing()

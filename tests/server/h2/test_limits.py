@@ -245,7 +245,7 @@ def test_answers_wait_up_to_the_limit_of_a_stream() -> None:
     assert connection.send(1, bytes(95), 0.0) == 100
     assert connection.send(1, b"", 0.0) == -1
     assert [each.kind for each in parse(connection.data_to_send())] == [frames.RST_STREAM]
-    assert 1 not in connection._core.streams.open
+    assert 1 not in connection.core.streams.open
 
 
 def test_answers_wait_up_to_the_limit_of_the_connection() -> None:
@@ -274,7 +274,7 @@ def test_clients_that_open_and_drop_clogged_streams_leave_nothing_behind() -> No
         connection.send(stream_id, b"abc", float(index))
         connection.receive(rst(stream_id), float(index))
         connection.data_to_send()
-    core = connection._core
+    core = connection.core
     assert core.sending.queued == 0
     assert len(core.sending._line) == 0
     assert len(core.streams.open) == 0

@@ -174,7 +174,7 @@ def test_6_5_3_settings_are_acknowledged_one_by_one() -> None:
 def test_6_5_3_the_last_value_of_a_setting_wins() -> None:
     connection = opened(1)
     connection.receive(client.settings((0x5, 20_000), (0x5, 17_000)), 0.0)
-    assert connection._core.sending.peer.frame_size == 17_000
+    assert connection.core.sending.peer.frame_size == 17_000
 
 
 def test_6_5_3_settings_that_are_not_acknowledged_in_time_are_a_settings_timeout() -> None:

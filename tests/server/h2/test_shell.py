@@ -313,7 +313,7 @@ def test_a_client_that_reads_late_gets_every_byte(uvloop: bool) -> None:
                     break
             assert got > 20 * MIB
             assert not any(
-                shell._stall for shell in transport._shells if shell._calls._connection._core.sending._blocked
+                shell._stall for shell in transport._shells if shell._calls._connection.core.sending._blocked
             )
 
     play(scene, uvloop=uvloop)

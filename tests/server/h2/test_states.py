@@ -98,7 +98,7 @@ def test_a_step_leads_where_its_cell_says(state: State, step: Step) -> None:
     LEGAL[step](connection)
     connection.data_to_send()
     where = STEPS[state, step]
-    assert connection._core.streams.state(STREAM) is where
+    assert connection.core.streams.state(STREAM) is where
 
 
 def test_a_stream_that_we_end_first_is_reset_without_error_in_the_same_write() -> None:
@@ -107,7 +107,7 @@ def test_a_stream_that_we_end_first_is_reset_without_error_in_the_same_write() -
     ending, reset = parse(connection.data_to_send())
     assert (ending.kind, ending.flags & frames.END_STREAM) == (frames.HEADERS, frames.END_STREAM)
     assert reset == (frames.RST_STREAM, 0, STREAM, frames.UINT32.pack(ErrorCode.NO_ERROR))
-    assert connection._core.streams.state(STREAM) is State.RESET
+    assert connection.core.streams.state(STREAM) is State.RESET
 
 
 def test_a_stream_that_the_client_ended_first_ends_with_trailers_alone() -> None:
@@ -118,9 +118,9 @@ def test_a_stream_that_the_client_ended_first_ends_with_trailers_alone() -> None
 
 def test_late_frames_of_a_reset_stream_still_count_on_the_connection() -> None:
     connection = connection_in(State.RESET)
-    before = connection._core.receiving._owed
+    before = connection.core.receiving._owed
     connection.receive(data(STREAM, b"abc"), 0.0)
-    assert connection._core.receiving._owed == before + 3
+    assert connection.core.receiving._owed == before + 3
 
 
 def test_late_headers_of_a_reset_stream_still_move_the_state_of_hpack() -> None:
@@ -144,7 +144,7 @@ def test_only_so_many_reset_streams_are_remembered() -> None:
     connection = opened(1, 3, 5, limits=limits)
     for stream_id in (1, 3, 5):
         connection.reset(stream_id, ErrorCode.CANCEL)
-    assert [connection._core.streams.state(each) for each in (1, 3, 5)] == [State.CLOSED, State.RESET, State.RESET]
+    assert [connection.core.streams.state(each) for each in (1, 3, 5)] == [State.CLOSED, State.RESET, State.RESET]
 
 
 def test_numbers_that_were_passed_over_are_closed() -> None:
