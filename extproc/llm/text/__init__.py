@@ -1,6 +1,23 @@
 """All the text of a payload: found wherever it stands, and changed without touching another byte."""
 
-from extproc.llm.text.document import Document, Place
+from extproc.llm.text.bodies import read
+from extproc.llm.text.document import Document, Place, read_json
+from extproc.llm.text.forms import read_form
+from extproc.llm.text.multipart import read_multipart
 from extproc.llm.text.passage import Edit, Kind, Passage, TextLimitError, Uninspected
+from extproc.llm.text.plain import read_plain
 
-__all__ = ["Document", "Edit", "Kind", "Passage", "Place", "TextLimitError", "Uninspected"]
+__all__ = [
+    "Document",
+    "Edit",
+    "Kind",
+    "Passage",
+    "Place",
+    "TextLimitError",
+    "Uninspected",
+    "read",
+    "read_form",
+    "read_json",
+    "read_multipart",
+    "read_plain",
+]

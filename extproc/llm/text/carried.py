@@ -51,7 +51,7 @@ def carried(string: str) -> Carried:
     signed = _signed(octets)
     if not media and len(string) < (SHORTEST_SIGNED if signed else SHORTEST):
         return Carried(media)
-    text = None if signed else _text(octets)
+    text = None if signed else plain_text(octets)
     return Carried(media or signed, at, text, text is None)
 
 
@@ -76,7 +76,8 @@ def _decoded(payload: str) -> bytes | None:
         return None
 
 
-def _text(octets: bytes) -> str | None:
+def plain_text(octets: bytes) -> str | None:
+    """Bytes as text, if they are text in UTF-8: without control characters, save those for white space."""
     try:
         text = octets.decode()
     except UnicodeDecodeError:

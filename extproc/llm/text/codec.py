@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
-from urllib.parse import quote_plus
+from urllib.parse import quote_from_bytes
 
 from msgspec import Struct
 
@@ -62,11 +62,31 @@ def _same(text: str) -> str:
     return text
 
 
-def _encoded_offsets(charset: str, errors: str) -> Offsets:
+def plain(charset: str) -> Codec:
+    """Text that stands in the source as it is, in a source whose bytes are in `charset`.
+
+    What the charset cannot write is written as a question mark.
+    """
+    return Codec(_same_offsets, lambda text: _bytes(text, charset).decode(charset, "surrogateescape"))
+
+
+def octets(charset: str) -> Codec:
+    """Text in `charset` in a source that has one code point a byte (Latin-1); otherwise as `plain`."""
+    return Codec(_encoded_offsets(charset), lambda text: _bytes(text, charset).decode("latin-1"))
+
+
+def _bytes(text: str, charset: str) -> bytes:
+    try:
+        return text.encode(charset, "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(charset, "replace")
+
+
+def _encoded_offsets(charset: str) -> Offsets:
     def offsets(_: str, passage: Passage, points: Sequence[int]) -> list[int]:
         found, offset, at = list[int](), passage.start, 0
         for point in points:
-            offset += len(passage.text[at:point].encode(charset, errors))
+            offset += len(passage.text[at:point].encode(charset, "surrogateescape"))
             at = point
             found.append(offset)
         return found
@@ -74,54 +94,43 @@ def _encoded_offsets(charset: str, errors: str) -> Offsets:
     return offsets
 
 
-def octets(charset: str, errors: str) -> Codec:
-    """Text in `charset` in a source that has one code point a byte (Latin-1).
-
-    What the charset cannot write is written as a question mark.
-    """
-
-    def write(text: str) -> str:
-        try:
-            return text.encode(charset, errors).decode("latin-1")
-        except UnicodeEncodeError:
-            return text.encode(charset, "replace").decode("latin-1")
-
-    return Codec(_encoded_offsets(charset, errors), write)
-
-
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 
 
+_decoded_offsets = _encoded_offsets("utf-8")
+
+
 def _percent_offsets(source: str, passage: Passage, points: Sequence[int]) -> list[int]:
-    ends = _encoded_offsets("utf-8", "surrogateescape")("", passage, points)  # as if nothing were percent-encoded
     found, longer = list[int](), 0
     escapes = _PERCENT.finditer(source, passage.start, passage.end)
     escape = next(escapes, None)
-    for end in ends:
-        while escape is not None and escape.start() < end + longer:
+    for offset in _decoded_offsets(source, passage, points):
+        while escape is not None and escape.start() < offset + longer:
             longer += 2
             escape = next(escapes, None)
-        found.append(end + longer)
+        found.append(offset + longer)
     return found
 
 
 def _percent(text: str) -> str:
-    return quote_plus(text, errors="surrogateescape") if _clean(text) else quote_plus(text, errors="replace")
+    return quote_from_bytes(_bytes(text, "utf-8"), "")
 
 
-def _clean(text: str) -> bool:
-    try:
-        text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True
+_LINE_ENDS = {ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"}  # as HTML's forms write them in names
+
+
+def _field(text: str) -> str:
+    return _bytes(text.translate(_LINE_ENDS), "utf-8").decode("latin-1")
 
 
 JSON = Codec(_json_offsets, escaped)
 """Strings and numbers of a JSON text."""
 
 VERBATIM = Codec(_same_offsets, _same)
-"""The passage stands in the source as it is."""
+"""Text that stands in the source as it is, whatever becomes of that."""
 
 PERCENT = Codec(_percent_offsets, _percent)
-"""application/x-www-form-urlencoded, in a source that has one code point a byte."""
+"""Percent-encoded UTF-8, and a plus for a blank or itself, in a source that has one code point a byte."""
+
+FIELDS = Codec(_decoded_offsets, _field)
+"""Header fields of a part in a form, in a source that has one code point a byte."""

@@ -7,7 +7,7 @@ from msgspec import Struct
 from extproc.llm.text.carried import Carried
 from extproc.llm.text.passage import Holder, Passage, Place, Uninspected
 
-_SEEN = frozenset(("image", "audio", "video"))
+SEEN = frozenset(("image", "audio", "video"))
 """What is looked at or listened to. It is named even where its bytes could be read as text: its pixels could not."""
 
 _SHAPES = {
@@ -69,7 +69,7 @@ def settle(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> tupl
         if carried.binary and passage.key == _VECTOR:
             continue
         reason = next(_reasons(candidate, hints), None)
-        if carried.binary or reason in _SEEN or (reason == "file" and _elsewhere(candidate)):
+        if carried.binary or reason in SEEN or (reason == "file" and _elsewhere(candidate)):
             named.append(Uninspected(passage.within, passage.key, reason or "binary"))
     return [passage for index, passage in enumerate(passages) if index not in gone], named
 
@@ -90,7 +90,7 @@ def _hints(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Mapp
             hints[id(place)] = {}
     for passage in passages:
         if passage.key in _HINTS and (found := hints.get(id(passage.within))) is not None:
-            kind = _SHAPES.get(passage.text) if passage.key == "type" else _kind(passage.text)
+            kind = _SHAPES.get(passage.text) if passage.key == "type" else kind_of(passage.text)
             if kind:
                 found.setdefault("type" if passage.key == "type" else "media", kind)
     return hints
@@ -109,7 +109,7 @@ def _reasons(candidate: Candidate, hints: Mapping[int, dict[str, str]]) -> Itera
     """What a candidate is, the surest first."""
     passage, carried = candidate.passage, candidate.carried
     if carried.media:
-        yield _kind(carried.media)
+        yield kind_of(carried.media)
     around = list(_around(passage))
     told = [hints[id(place)] for place in around]
     yield from (hint["media"] for hint in told if "media" in hint)
@@ -118,7 +118,7 @@ def _reasons(candidate: Candidate, hints: Mapping[int, dict[str, str]]) -> Itera
     yield from (_SHAPES[name] for name in names if isinstance(name, str) and name in _SHAPES)
 
 
-def _kind(media: str) -> str:
+def kind_of(media: str) -> str:
     """`image`, `audio` or `video`; `file` for every other media type; a word of our own is what it says."""
     main, slash, _ = media.lower().partition("/")
-    return main if main in _SEEN or not slash else "file"
+    return main if main in SEEN or not slash else "file"

@@ -1,0 +1,171 @@
+"""Bodies in parts, as forms with files have them (RFC 2046, RFC 7578)."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from extproc.llm.text.carried import plain_text
+from extproc.llm.text.codec import FIELDS, PERCENT, octets
+from extproc.llm.text.document import Document
+from extproc.llm.text.fieldvalue import FieldValue, parse
+from extproc.llm.text.forms import PART, decoded
+from extproc.llm.text.media import SEEN, kind_of
+from extproc.llm.text.names import CARRIER, KNOWN
+from extproc.llm.text.passage import Passage, TextLimitError, Uninspected
+from extproc.llm.text.plain import known
+from extproc.llm.text.reading import MAX_VALUES, Reading, Source
+from extproc.llm.text.walk import walk
+
+_LINE = re.compile(r"(--)?[ \t]*+(?:\r?\n|\Z)")
+_FIELD = re.compile(r"^(content-[a-z-]++)[ \t]*+:(.*)$", re.IGNORECASE | re.MULTILINE)
+_FILENAME = re.compile(r"filename\*[ \t]*+=[ \t]*+utf-8'[^'\r\n]*+'([^;\r\n]*+)", re.IGNORECASE)
+_AS_IT_IS = frozenset(("", "7bit", "8bit", "binary"))
+
+_FIELDS, _UTF8, _LATIN, _PERCENT = range(4)  # sources: the body, in which the same bytes are written in four ways
+
+
+class _Part(Struct, frozen=True, gc=False):
+    """Offsets of a part: of its header fields, of their end, of its content, and of the end of that.
+
+    `outside`: what stands before the first or after the last part, of which this says where.
+    """
+
+    begin: int
+    blank: int
+    content: int
+    end: int
+    outside: str = ""
+
+
+def read_multipart(body: bytes, boundary: str, limit: int = MAX_VALUES) -> Document:
+    """Read a body whose parts `boundary` (the parameter of its content-type) divides.
+
+    A part has one passage for its header fields, the names of files among them (`part:NAME/headers`), and one for its
+    content, `part:NAME`, opened if it is JSON. What is said to be text is read; any other content, if it is text in
+    UTF-8, and else is named: `image`, `audio`, `video`, `file`; or `charset` or `encoding` where that is why. What
+    stands before the first and after the last part is read, too (`preamble`, `epilogue`), though no one should.
+    Any bytes are read: a body without its boundary is all preamble.
+
+    Raises:
+        TextLimitError: more than `limit` parts and values in them, or JSON nested too deeply.
+    """
+    reader = _Reader(body.decode("latin-1"), limit)
+    for part in _parts(reader.text, boundary):
+        reader.take(part)
+    passages, uninspected = reader.reading.settle()
+    return Document(body, passages, (*reader.named, *uninspected), reader.reading.sources, "latin-1")
+
+
+class _Reader:
+    """Reads one part after the other."""
+
+    __slots__ = ("named", "reading", "text")
+
+    def __init__(self, text: str, limit: int) -> None:
+        self.text = text
+        self.reading = Reading(walk, limit)
+        self.named: list[Uninspected] = []
+        for codec in (FIELDS, octets("utf-8"), octets("latin-1"), PERCENT):
+            self.reading.add(Source(text, codec))
+
+    def take(self, part: _Part) -> None:
+        if next(self.reading.budget, None) is None:
+            raise TextLimitError("values")
+        if part.outside:
+            if part.begin < part.end:
+                self._add(_UTF8, part.outside, None, part.begin, part.end)
+            return
+        fields = _fields(self.text[part.begin : part.blank])
+        disposition = parse(fields.get("content-disposition", ""))
+        name = disposition.parameters.get("name", "")
+        within = PART + name
+        if part.begin < part.blank:
+            self._add(_FIELDS, within, "headers", part.begin, part.blank)
+        extended = _FILENAME.search(self.text, part.begin, part.blank)
+        if extended is not None:
+            text = decoded(extended[1])
+            self.reading.passages.append(Passage(text, "text", within, "filename", _PERCENT, *extended.span(1)))
+        if fields.get("content-transfer-encoding", "").lower() not in _AS_IT_IS:
+            self.named.append(Uninspected(within, None, "encoding"))
+        is_file = "filename" in disposition.parameters or "filename*" in disposition.parameters
+        if self._content(part, within, parse(fields.get("content-type", "" if is_file else "text/plain"))):
+            self.reading.open(carrier=KNOWN.get(name) == CARRIER)
+
+    def _content(self, part: _Part, within: str, declared: FieldValue) -> bool:
+        """Add the content if it is text, else name it. Whether it was added."""
+        if is_text(declared):
+            charset = known(declared.parameters.get("charset", ""))
+            if charset is None:
+                self.named.append(Uninspected(within, None, "charset"))
+                return False
+            self._add(_UTF8 if charset == "utf-8" else _LATIN, within, None, part.content, part.end)
+            return True
+        text = plain_text(self.text[part.content : part.end].encode("latin-1"))
+        kind = kind_of(declared.value or "application/octet-stream")
+        if text is None or kind in SEEN:
+            self.named.append(Uninspected(within, None, kind))
+        if text is None:
+            return False
+        self._add(_UTF8, within, None, part.content, part.end)
+        return True
+
+    def _add(self, source: int, within: str, key: str | None, start: int, end: int) -> None:
+        charset = "latin-1" if source == _LATIN else "utf-8"
+        text = self.text[start:end].encode("latin-1").decode(charset, "surrogateescape")
+        self.reading.passages.append(Passage(text, "text", within, key, source, start, end))
+
+
+def is_text(declared: FieldValue) -> bool:
+    """Whether a content-type is one of texts as they stand."""
+    value = declared.value
+    return declared.main == "text" or (
+        declared.main == "application" and value.endswith(("json", "xml", "yaml", "javascript", "jsonl"))
+    )
+
+
+def _fields(text: str) -> Mapping[str, str]:
+    """The fields that say something of a part's content, by name in lower case; of a repeated one, the first."""
+    fields: dict[str, str] = {}
+    for field in _FIELD.finditer(text.encode("latin-1").decode("utf-8", "surrogateescape")):
+        fields.setdefault(field[1].lower(), field[2].strip())
+    return fields
+
+
+def _parts(text: str, boundary: str) -> Iterator[_Part]:
+    begin, outside = 0, "preamble"
+    for at, after, last in _delimiters(text, boundary) if boundary else ():
+        yield _part(text, begin, max(begin, _line_end(text, at)), outside)
+        begin, outside = after, "epilogue" if last else ""
+        if last:
+            break
+    yield _part(text, begin, len(text), outside)
+
+
+def _delimiters(text: str, boundary: str) -> Iterator[tuple[int, int, bool]]:
+    """Of every line that is a delimiter: where it begins, where the next line does, and whether it is the last one."""
+    mark, at = "--" + boundary, 0
+    while (at := text.find(mark, at)) >= 0:
+        line = _LINE.match(text, at + len(mark))
+        if line is not None and text[at - 1 : at] in {"", "\n"}:
+            yield at, line.end(), line[1] is not None
+        at += len(mark)
+
+
+def _line_end(text: str, at: int) -> int:
+    """Where the line end before a line begins: it belongs to the delimiter."""
+    if text[at - 1 : at] == "\n":
+        at -= 2 if text[at - 2 : at - 1] == "\r" else 1
+    return at
+
+
+def _part(text: str, begin: int, end: int, outside: str) -> _Part:
+    if outside:
+        return _Part(begin, begin, begin, end, outside)
+    if (at := begin + text.startswith("\r", begin)) < end and text.startswith("\n", at):
+        return _Part(begin, begin, at + 1, end)  # no fields
+    found = [(at, size) for blank, size in (("\n\r\n", 3), ("\n\n", 2)) if (at := text.find(blank, begin, end)) >= 0]
+    if not found:
+        return _Part(begin, end, end, end)
+    at, size = min(found)
+    return _Part(begin, at - text.startswith("\r", at - 1), at + size, end)
