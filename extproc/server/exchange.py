@@ -34,6 +34,7 @@ _RESPONSE: Final = Side.RESPONSE
 _UNKNOWN: Final = ("unknown",)
 _RESPONSE_BODY: Final = ("response_body",)
 _REQUEST_BODY: Final = ("request_body",)
+_PASS, _ECHO = Lane.PASS, Lane.ECHO
 _PASSED: Final = [PASSED_RESPONSE]
 _PASSED_REQUEST: Final = [PASSED_REQUEST]
 
@@ -83,15 +84,15 @@ class Exchange:
         if self._over:
             return []
         runtime = self._runtime
+        first = payload[:1]
+        if first == RESPONSE_BODY and (unread := _unread(payload, self.decider.response_lane)) is not None:
+            runtime.messages[_RESPONSE_BODY] += 1
+            return unread
+        if first == REQUEST_BODY and self.decider.request_lane is _PASS:
+            runtime.messages[_REQUEST_BODY] += 1
+            return _PASSED_REQUEST
         now = runtime.clock()
         try:
-            first = payload[:1]
-            if first == RESPONSE_BODY and (unread := self._unread(payload)) is not None:
-                runtime.messages[_RESPONSE_BODY] += 1
-                return unread
-            if first == REQUEST_BODY and self.decider.request_lane is Lane.PASS:
-                runtime.messages[_REQUEST_BODY] += 1
-                return _PASSED_REQUEST
             message = decode(payload)
             runtime.messages[_kind(message)] += 1
             answers = self._decide(message, now)
@@ -100,16 +101,6 @@ class Exchange:
             return []
         self._spent += runtime.clock() - now
         return answers
-
-    def _unread(self, payload: bytes) -> list[bytes] | None:
-        """The answer to a response body that nobody reads; None where somebody does, or has to look."""
-        lane = self.decider.response_lane
-        if lane is Lane.PASS:
-            return _PASSED
-        if lane is Lane.ECHO:
-            answer = echo(payload)
-            return None if answer is None else [answer]
-        return None
 
     def expire(self, now: float) -> None:
         """The time named by the transaction's deadline has passed."""
@@ -184,6 +175,15 @@ class Exchange:
         if self._detail is not None:
             facts["detail"] = self._detail
         return facts
+
+
+def _unread(payload: bytes, lane: Lane) -> list[bytes] | None:
+    """The answer to a response body that nobody reads; None where somebody does, or has to look. Never raises."""
+    if lane is _PASS:
+        return _PASSED
+    if lane is _ECHO and (answer := echo(payload)) is not None:
+        return [answer]
+    return None
 
 
 def _kind(message: Message) -> tuple[str]:

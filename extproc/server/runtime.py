@@ -33,14 +33,9 @@ class Decider(Protocol):
     """What an exchange asks of a transaction."""
 
     deadline: float
-
-    @property
-    def request_lane(self) -> Lane:
-        """How much of the request's body it wants to be shown."""
-
-    @property
-    def response_lane(self) -> Lane:
-        """How much of the response's body it wants to be shown."""
+    request_lane: Lane
+    response_lane: Lane
+    """How much of each side's body it wants to be shown."""
 
     def receive(self, message: Message, now: float, /) -> Iterable[Effect]:
         """What is to be done about `message`."""

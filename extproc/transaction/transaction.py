@@ -36,11 +36,21 @@ class Transaction:
     """Takes messages, gives effects. Request and response are independent sides: either may speak first.
 
     `deadline` is when the shell is to send `Deadline`, in its own clock's seconds. The one exception that leaves
-    `receive` is ProtocolViolation; the shell then ends the stream with an error. Where a lane says that nobody reads the
+    `receive` is ProtocolViolation; the shell then ends the stream with an error. Where a lane says that nobody reads a
     body, the shell may answer its pieces without asking.
     """
 
-    __slots__ = ("_facts", "_over", "_plan", "_request", "_response", "_told", "deadline")
+    __slots__ = (
+        "_facts",
+        "_over",
+        "_plan",
+        "_request",
+        "_response",
+        "_told",
+        "deadline",
+        "request_lane",
+        "response_lane",
+    )
 
     def __init__(self, plan: Plan, shared: Shared, now: float) -> None:
         self._plan = plan
@@ -49,17 +59,9 @@ class Transaction:
         self._response = ResponseSide(plan, shared, self._facts)
         self._over = False
         self._told = False
+        self.request_lane = Lane.READ
+        self.response_lane = Lane.READ
         self.deadline = now + plan.limits.request_timeout
-
-    @property
-    def request_lane(self) -> Lane:
-        """What is to become of the request's body."""
-        return Lane.READ if self._over else self._request.lane
-
-    @property
-    def response_lane(self) -> Lane:
-        """What is to become of the response's body."""
-        return Lane.READ if self._over else self._response.lane
 
     def receive(self, message: Message, now: float) -> Effects:
         """What is to be done about `message`, which came at `now`."""
@@ -100,6 +102,7 @@ class Transaction:
             effects = request.body(message, now)
         else:
             effects = request.trailers(now)
+        self.request_lane = request.lane
         # Once a request needs no more reading, only the exchange as a whole is under a deadline.
         if request.intent is not _READING:
             self.deadline = self._facts.started + self._plan.limits.exchange_timeout
@@ -111,11 +114,13 @@ class Transaction:
         if type(message) is Body:
             return self._response.body(message)
         if type(message) is Headers:
-            return self._response.headers(message, now)
+            effects = self._response.headers(message, now)
+            self.response_lane = self._response.lane
+            return effects
         return self._response.trailers()
 
     def _reject(self, error: ClientError) -> Effect:
-        self._over = True
+        self._end()
         self._facts.decision, self._facts.failure = "rejected", error.code
         self._facts.status = error.status
         return rejection(error, self._facts.dialect, self._facts.request_id)
@@ -130,8 +135,13 @@ class Transaction:
         return Abort(AbortCode.DEADLINE_EXCEEDED, reason)
 
     def _fail(self, reason: str) -> None:
-        self._over = True
+        self._end()
         self._facts.decision, self._facts.failure = "failed", reason
+
+    def _end(self) -> None:
+        """Nothing more is answered: what still comes is to be shown here, and dropped."""
+        self._over = True
+        self.request_lane = self.response_lane = Lane.READ
 
     def _tell(self, now: float) -> Effects:
         if self._told:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from extproc.protocol.effects import Effect
+from extproc.protocol.messages import Message
 from extproc.protocol.modes import BodyMode
 from extproc.server.exchange import Exchange
 from extproc.server.runtime import Runtime
@@ -14,13 +16,12 @@ from tests.server.support import plan
 class Reading(Transaction):
     """A transaction that wants to be shown everything."""
 
-    @property
-    def request_lane(self) -> Lane:
-        return Lane.READ
+    __slots__ = ()
 
-    @property
-    def response_lane(self) -> Lane:
-        return Lane.READ
+    def receive(self, message: Message, now: float) -> tuple[Effect, ...]:
+        effects = super().receive(message, now)
+        self.request_lane = self.response_lane = Lane.READ
+        return effects
 
 
 class Silent:
