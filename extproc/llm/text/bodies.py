@@ -1,10 +1,10 @@
 """A body by its content-type."""
 
-from extproc.llm.text.carried import plain_text
+from extproc.llm.text.carried import kind_of, plain_text
 from extproc.llm.text.document import Document, read_json
 from extproc.llm.text.fieldvalue import parse
 from extproc.llm.text.forms import read_form
-from extproc.llm.text.media import SEEN, kind_of
+from extproc.llm.text.media import SEEN
 from extproc.llm.text.multipart import is_text, read_multipart
 from extproc.llm.text.passage import Uninspected
 from extproc.llm.text.plain import read_plain

@@ -31,7 +31,10 @@ def _json_offsets(source: str, passage: Passage, points: Sequence[int]) -> list[
     if passage.kind == "number":
         return [passage.start + point for point in points]
     base, found = passage.start + 1, list[int]()
-    escapes = _ESCAPE.finditer(source, max(source.find("\\", base, passage.end), base), passage.end - 1)
+    first = source.find("\\", base, passage.end)
+    if first < 0:
+        return [base + point for point in points]
+    escapes = _ESCAPE.finditer(source, first, passage.end - 1)
     wanted = iter(points)
     point = next(wanted, None)
     for escape in escapes:

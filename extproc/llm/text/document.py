@@ -19,6 +19,9 @@ class Place(Struct, frozen=True):
     start: int
     end: int
 
+    def __repr__(self) -> str:
+        return f"Place({self.start}, {self.end})"
+
 
 class Document(Struct, frozen=True):
     """A body that was read.
@@ -65,21 +68,23 @@ class Document(Struct, frozen=True):
             return self.body
         return apply(self.sources[0].text, splices).encode(self.charset, "surrogateescape")
 
-    def place(self, index: int, start: int, end: int) -> Place:
-        """Where code points of a passage stand in the body: in which of its strings, and where in that.
+    def places(self, index: int, spans: Sequence[tuple[int, int]]) -> list[Place]:
+        """Where spans of code points of a passage stand in the body: in which of its strings, and where in that.
 
         For a passage in a document in a string, this is where they stand in that string. Of text in base64, it is the
-        whole string.
+        whole of that. Costs no more for many spans than for the last of them.
         """
         passage = self.passages[index]
         source = self.sources[passage.source]
         while source.outer is not None:
-            start, end = source.codec.offsets(source.text, passage, (start, end))
+            if source.base64_at is None:
+                spans = _mapped(source, passage, spans)
+            else:
+                spans = [(source.base64_at, len(source.outer.text))] * len(spans)
             passage = source.outer
-            if source.base64_at is not None:
-                start, end = source.base64_at, len(passage.text)
             source = self.sources[passage.source]
-        return Place(pointer((passage.within, passage.key)), start, end)
+        where = pointer((passage.within, passage.key))
+        return [Place(where, start, end) for start, end in spans]
 
     def _raw(self, passage: Passage, edits: Sequence[Edit]) -> list[Edit]:
         """Edits of a passage as edits of its source."""
@@ -121,7 +126,7 @@ def read_json(body: bytes, limit: int = MAX_VALUES) -> Document:
     """
     text = wellformed.read(body)
     reading = Reading(walk, limit)
-    walk(text, None, reading.add(Source(text, JSON)), reading)
+    walk(text, None, None, reading.add(Source(text, JSON)), reading)
     passages, uninspected = reading.settle()
     return Document(body, passages, uninspected, reading.sources)
 
@@ -135,6 +140,13 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
         at = end
     parts.append(text[at:])
     return "".join(parts)
+
+
+def _mapped(source: Source, passage: Passage, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans of a passage as spans of its source."""
+    points = sorted({point for span in spans for point in span})
+    offsets = dict(zip(points, source.codec.offsets(source.text, passage, points), strict=True))
+    return [(offsets[start], offsets[end]) for start, end in spans]
 
 
 def _start(edit: Edit) -> tuple[int, int]:

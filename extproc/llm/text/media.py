@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from extproc.llm.text.carried import Carried
-from extproc.llm.text.passage import Holder, Passage, Place, Uninspected
+from extproc.llm.text.carried import Carried, kind_of
+from extproc.llm.text.passage import Holder, Passage, Place, Reason, Uninspected
 
-SEEN = frozenset(("image", "audio", "video"))
+SEEN: frozenset[Reason] = frozenset(("image", "audio", "video"))
 """What is looked at or listened to. It is named even where its bytes could be read as text: its pixels could not."""
 
-_SHAPES = {
+_SHAPES: Mapping[str, Reason] = {
     "image": "image",
     "input_image": "image",
     "image_url": "image",
@@ -78,13 +78,13 @@ def _elsewhere(candidate: Candidate) -> bool:
     return candidate.carried.text is None and candidate.passage.key in _REFERENCES
 
 
-def _hints(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Mapping[int, dict[str, str]]:
+def _hints(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Mapping[int, dict[str, Reason]]:
     """What the objects around the candidates say they hold, by the identity of their place.
 
     Of each word (`type`, a media type) the first that means something counts, so that however often an object repeats
     itself, every candidate looks at one.
     """
-    hints: dict[int, dict[str, str]] = {}
+    hints: dict[int, dict[str, Reason]] = {}
     for candidate in candidates:
         for place in _around(candidate.passage):
             hints[id(place)] = {}
@@ -105,20 +105,14 @@ def _around(passage: Passage) -> Iterator[Place]:
             place = place[0]
 
 
-def _reasons(candidate: Candidate, hints: Mapping[int, dict[str, str]]) -> Iterator[str]:
+def _reasons(candidate: Candidate, hints: Mapping[int, dict[str, Reason]]) -> Iterator[Reason]:
     """What a candidate is, the surest first."""
     passage, carried = candidate.passage, candidate.carried
-    if carried.media:
-        yield kind_of(carried.media)
+    if carried.kind is not None:
+        yield carried.kind
     around = list(_around(passage))
     told = [hints[id(place)] for place in around]
     yield from (hint["media"] for hint in told if "media" in hint)
     yield from (hint["type"] for hint in told if "type" in hint)
     names = (passage.key, *(place[1] for place in around[:1]))
     yield from (_SHAPES[name] for name in names if isinstance(name, str) and name in _SHAPES)
-
-
-def kind_of(media: str) -> str:
-    """`image`, `audio` or `video`; `file` for every other media type; a word of our own is what it says."""
-    main, slash, _ = media.lower().partition("/")
-    return main if main in SEEN or not slash else "file"

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from extproc.llm.text.carried import plain_text
+from extproc.llm.text.carried import kind_of, plain_text
 from extproc.llm.text.codec import FIELDS, PERCENT, octets
 from extproc.llm.text.document import Document
 from extproc.llm.text.fieldvalue import FieldValue, parse
 from extproc.llm.text.forms import PART, decoded
-from extproc.llm.text.media import SEEN, kind_of
+from extproc.llm.text.media import SEEN
 from extproc.llm.text.names import CARRIER, KNOWN
 from extproc.llm.text.passage import Passage, TextLimitError, Uninspected
 from extproc.llm.text.plain import known
@@ -102,7 +102,7 @@ class _Reader:
             self._add(_UTF8 if charset == "utf-8" else _LATIN, within, None, part.content, part.end)
             return True
         text = plain_text(self.text[part.content : part.end].encode("latin-1"))
-        kind = kind_of(declared.value or "application/octet-stream")
+        kind = kind_of(declared.value)
         if text is None or kind in SEEN:
             self.named.append(Uninspected(within, None, kind))
         if text is None:

@@ -7,6 +7,13 @@ from msgspec import Struct
 Kind: TypeAlias = Literal["text", "name", "number"]
 """`name`: the name of an object's member, where no API gave it. `number`: the digits of a long JSON number."""
 
+Reason: TypeAlias = Literal[
+    "image", "audio", "video", "file", "binary", "encrypted", "encoding", "charset", "content_type"
+]
+"""Why something is not inspected. The first four by the API's shapes or by its first bytes; `binary` is base64 of
+anything else. `encrypted`: reasoning and search results that only the provider who made them can read. The last three:
+how a body, or a part of a form, is written is not known here."""
+
 Place: TypeAlias = "tuple[Holder, str | int | None]"
 """Where a value stands: what holds it, and its name or index there.
 
@@ -60,16 +67,11 @@ class Passage(Struct, frozen=True, gc=False):
 
 
 class Uninspected(Struct, frozen=True, gc=False):
-    """Something that a detector could not be shown, and why: what it is.
-
-    `image`, `audio`, `video`, `file`: by the API's shapes or the content. `binary`: base64 of anything else.
-    `encrypted`: reasoning and search results that only the provider who made them can read. `encoding`, `charset`,
-    `content_type`, `form`: how a body, or a part of a form, is written is not known here.
-    """
+    """Something that a detector could not be shown, and why not."""
 
     within: Holder
     key: str | int | None
-    reason: str
+    reason: Reason
 
     @property
     def pointer(self) -> str:

@@ -9,7 +9,7 @@ from extproc.llm.text.carried import carried
 from extproc.llm.text.codec import JSON, VERBATIM, Codec
 from extproc.llm.text.media import Candidate, settle
 from extproc.llm.text.passage import Holder, Passage, TextLimitError, Uninspected
-from extproc.llm.text.wellformed import is_document
+from extproc.llm.text.wellformed import WHITE, documents
 
 MAX_VALUES = 128 * 1024
 """Values of a body, those of the documents in its strings among them: 16 bytes each in 2 MiB, the default body limit,
@@ -33,6 +33,9 @@ class Source(Struct, frozen=True, gc=False):
     codec: Codec
     outer: Passage | None = None
     base64_at: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Source({len(self.text)} code points)"
 
 
 class Reading:
@@ -66,23 +69,30 @@ class Reading:
                 place = (passage.within, passage.key)
                 passage = Passage(found.text, "text", place, None, source, 0, len(found.text))
                 self.passages.append(passage)
-        if is_document(passage.text):
-            self._document(passage)
+        if (how := documents(passage.text)) != "none":
+            self._nest(passage, lines=how == "lines")
 
     def settle(self) -> tuple[Sequence[Passage], Sequence[Uninspected]]:
         """The passages that are text, and what is named instead."""
         return settle(self.passages, self._candidates) if self._candidates else (self.passages, ())
 
-    def _document(self, passage: Passage) -> None:
-        """Put what the JSON in a passage, the last one, says in its place."""
+    def _nest(self, passage: Passage, *, lines: bool) -> None:
+        """Put what the JSON in a passage, the last one, says in its place; lines of it are like items of an array."""
         if self._level == MAX_OPENED:
             raise TextLimitError("nesting")
         self._level += 1
         self.passages.pop()
         source = self.add(Source(passage.text, JSON, passage))
-        self._walk(passage.text, (passage.within, passage.key), source, self)
+        place = (passage.within, passage.key)
+        if lines:
+            at, end, index = 0, len(passage.text.rstrip(WHITE)), 0
+            while at < end:
+                at = self._walk(passage.text, (place, None), index, source, self, at)
+                index += 1
+        else:
+            self._walk(passage.text, place, None, source, self, 0)
         self._level -= 1
 
 
-Walk: TypeAlias = Callable[[str, Holder, int, Reading], None]
-"""Adds what a well-formed JSON text says to a reading: the text, its place, the number of its source, the reading."""
+Walk: TypeAlias = Callable[[str, Holder, int | None, int, Reading, int], int]
+"""See `extproc.llm.text.walk`, which needs this room, and so cannot be imported here."""

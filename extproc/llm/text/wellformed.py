@@ -1,6 +1,8 @@
 """Whether a text is JSON: checked by msgspec, which is strict, with its two differences from the walk made good."""
 
 import re
+from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 from msgspec import DecodeError, Raw
@@ -9,13 +11,16 @@ from extproc.llm.text.passage import TextLimitError
 from extproc.protocol.errors import ClientError
 
 _check = msgspec.json.Decoder(Raw).decode
+_check_lines = msgspec.json.Decoder(Raw).decode_lines
 
 # msgspec refuses lone surrogates; half of an emoji cut off by someone's length limit is no reason to leave a text
 # unread. A letter stands for each while it checks, and if the backslash was itself escaped, that does no harm.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _LETTER = rb"\\u0061"
 
-_WHITE = " \t\n\r"
+WHITE = " \t\n\r"
+"""JSON's white space."""
+
 _BRACKETS = frozenset(("{}", "[]"))
 
 
@@ -37,24 +42,35 @@ def read(body: bytes) -> str:
     return text
 
 
-def is_document(text: str) -> bool:
-    """Whether a string is the text of a JSON object or array.
+def documents(text: str) -> Literal["none", "one", "lines"]:
+    """Whether a string is the text of a JSON object or array, or of one in each of its lines that is not blank.
 
     Raises:
         TextLimitError: it is nested so deeply that this cannot be told.
     """
-    bare = text.strip(_WHITE)
-    return bare[:1] + bare[-1:] in _BRACKETS and _is_json(bare.encode("utf-8", "surrogatepass"))
+    bare = text.strip(WHITE)
+    if not (bare.startswith(("{", "[")) and bare.endswith(("}", "]"))):
+        return "none"
+    octets = bare.encode("utf-8", "surrogatepass")
+    if _is_json(octets):
+        return "one"
+    lines = bare.split("\n")
+    return "lines" if len(lines) > 1 and all(map(_bracketed, lines)) and _is_json(octets, _check_lines) else "none"
 
 
-def _is_json(text: bytes) -> bool:
+def _bracketed(line: str) -> bool:
+    bare = line.strip(WHITE)
+    return not bare or bare[0] + bare[-1] in _BRACKETS
+
+
+def _is_json(text: bytes, check: Callable[[bytes], object] = _check) -> bool:
     try:
         try:
-            _check(text)
+            check(text)
         except DecodeError:
             if _SURROGATE.search(text) is None:
                 return False
-            _check(_SURROGATE.sub(_LETTER, text))
+            check(_SURROGATE.sub(_LETTER, text))
     except DecodeError:
         return False
     except RecursionError:

@@ -18,7 +18,7 @@ def said(document: Document) -> list[tuple[str, str]]:
         ("Application/Problem+JSON; charset=utf-8", b'{"content":"a"}', [("/content", "a")]),
         ("text/plain", b'{"content":"a"}', [("#/content", "a")]),
         ("text/plain; charset=latin-1", b"\xe9", [("", "é")]),
-        ("application/x-ndjson", b'{"content":"a"}\n{}', [("", '{"content":"a"}\n{}')]),
+        ("application/x-ndjson", b'{"content":"a"}\n{}\n["b"]', [("#/0/content", "a"), ("#/2/0", "b")]),
         ("application/xml", b"<a/>", [("", "<a/>")]),
         ("application/x-www-form-urlencoded", b"prompt=a+b", [("part:prompt", "a b")]),
         ('multipart/form-data; boundary="x y"', b"--x y\r\n\r\na\r\n--x y--", [("part:", "a")]),

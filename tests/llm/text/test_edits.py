@@ -88,7 +88,7 @@ def test_a_passage_stands_in_the_string_of_the_body_that_its_place_names(body: b
     passage = document.passages[index]
     start = data.draw(st.integers(0, len(passage.text)))
     end = data.draw(st.integers(start, len(passage.text)))
-    place = document.place(index, start, end)
+    [place] = document.places(index, [(start, end)])
     if passage.source == 0:
         assert (place.pointer, place.start, place.end) == (passage.pointer, start, end)
         return
@@ -102,7 +102,7 @@ def test_the_place_of_what_is_in_a_document_in_a_string_is_in_that_string() -> N
     for text, written in (('"Aix"', '\\"Aix\\"'), ("12345678", "12345678"), ("Aix", "Aix")):
         index = max(index for index, passage in enumerate(document.passages) if text in passage.text)
         start = document.passages[index].text.index(text)
-        place = document.place(index, start, start + len(text))
+        [place] = document.places(index, [(start, start + len(text))])
         assert place.pointer == "/0/arguments"
         assert inner[place.start : place.end] == written
 
@@ -147,3 +147,13 @@ def test_big_integers_odd_white_space_and_escapes_survive_an_edit_beside_them(na
     index = len(document.passages) - 1
     assert document.passages[index].text == "secret"
     assert document.edit({index: [(0, 6, "*")]}).decode() == odd + key + '": "*"}'
+
+
+def test_many_places_are_found_at_once_in_any_order_and_overlapping() -> None:
+    inner = json.dumps(["\n" * 3 + "abc"])
+    document = Document.read(json.dumps([inner]).encode())
+    spans = [(3, 6), (0, 1), (0, 6), (4, 4)]
+    places = document.places(0, spans)
+    assert [inner[place.start : place.end] for place in places] == ["abc", "\\n", "\\n\\n\\nabc", ""]
+    assert {place.pointer for place in places} == {"/0"}
+    assert "/0" not in repr(places)

@@ -74,7 +74,7 @@ def test_json_in_a_field_is_edited_through_both_spellings() -> None:
     document = read_form(b"data=%7b%22content%22:+%22\\u0061%20b%22}")
     assert said(document) == [("part:data#/content", "text", "a b")]
     assert document.edit({0: [(0, 1, '"')]}) == b"data=%7b%22content%22:+%22%5C%22%20b%22}"
-    place = document.place(0, 2, 3)
+    [place] = document.places(0, [(2, 3)])
     assert (place.pointer, place.start, place.end) == ("part:data", 20, 21)
 
 

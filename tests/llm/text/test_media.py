@@ -108,7 +108,7 @@ def test_text_in_base64_is_read_and_edited_in_base64(spelt: str) -> None:
         assert value.startswith(prefix)
         assert base64.b64decode(value[len(prefix) :]).decode() == NOTE.replace("4111 1111 1111 1111", "[CARD_1]")
         assert edited.endswith(b', "content": "x"}')
-        place = document.place(0, start, start + 19)
+        [place] = document.places(0, [(start, start + 19)])
         assert (place.pointer, place.start, place.end) == ("/file_data", len(prefix), len(prefix + spelt))
 
 

@@ -60,6 +60,15 @@ def inner(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
 
 
 @st.composite
+def logs(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
+    """A string that holds a JSON text in each line, or something like it."""
+    held = draw(st.lists(objects(texts), max_size=3))
+    return json.dumps(
+        draw(st.sampled_from(["\n", "\r\n", "\n\n", " \n"])).join(held) + draw(st.sampled_from(["", "\n", "1"]))
+    )
+
+
+@st.composite
 def arrays(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
     items = draw(st.lists(texts, max_size=3))
     return "[" + ",".join(draw(WHITE) + item + draw(WHITE) for item in items) + draw(WHITE) * (not items) + "]"
@@ -76,7 +85,7 @@ def objects(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
 
 
 LEAVES = SCALARS | strings().map(token)
-TEXTS = st.recursive(LEAVES, lambda texts: arrays(texts) | objects(texts) | inner(texts), max_leaves=8)
+TEXTS = st.recursive(LEAVES, lambda texts: arrays(texts) | objects(texts) | inner(texts) | logs(texts), max_leaves=8)
 
 
 @st.composite
@@ -106,12 +115,20 @@ def refuse(word: str) -> object:
 
 
 def opened(text: str) -> object:
-    """The object or array of which this is the text, or None."""
+    """The object or array of which this is the text, or a list of those of its lines; or None."""
     try:
         value = parse(text)
     except ValueError:
-        return None
+        return lines(text)
     return value if isinstance(value, list) else None
+
+
+def lines(text: str) -> object:
+    try:
+        values = [parse(line) for line in text.split("\n") if line.strip(" \t\r\n")]
+    except ValueError:
+        return None
+    return values if len(values) > 1 and all(isinstance(value, list) for value in values) else None
 
 
 def expected(value: object, at: str = "", name: str = "") -> Iterator[tuple[str, str, str]]:
