@@ -18,12 +18,13 @@ largest vocabularies have six."""
 _WHITE = frozenset(" \t\n\r")
 _DOCUMENTS = _WHITE | frozenset("{[d")  # what texts begin with that may hold a document: JSON, or a data URL
 _LITERALS = {"t": 4, "f": 5, "n": 4}  # the length of each by its first letter
-_MEMBER = -1  # in the place of an item's index
+_MEMBER, _ALONE = -1, -2  # in the place of an item's index
 
 _blank = re.compile(r"[ \t\n\r]*+")
 _number = re.compile(r"[-+.\deE]*+")
 _long = re.compile(rf"-?\d{{{SHORT + 1},}}")
-# Vectors and tokens: as many short numbers as follow each other, with their commas.
+_long_item = re.compile(rf",[ \t\n\r]*+-?\d{{{SHORT + 1}}}")
+# As many short numbers as follow each other, with their commas.
 _shorts = re.compile(rf"(?:-?\d{{1,{SHORT}}}(?!\d)[^,\]]*+,[ \t\n\r]*+)*+")
 _string = JSONDecoder().raw_decode
 
@@ -42,7 +43,7 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
     place, stack = within, list[tuple[Holder, int]]()
     name: str | int | None = key
     flag: int | None = 0
-    index = 0
+    index = _ALONE
     for _ in reading.budget:
         if index == _MEMBER:
             if text[at] == " ":
@@ -78,6 +79,8 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
                 continue
         elif char in _LITERALS:
             at += _LITERALS[char]
+        elif index == 0 and (end := _vector(text, at)) > at:
+            at = end
         elif index != _MEMBER and (end := _end(_shorts, text, at)) > at:
             name = index = index + text.count(",", at, end)
             at = end
@@ -117,6 +120,21 @@ def _name(text: str, at: int, place: Holder, source: int, append: Callable[[Pass
     if text[end] != ":":
         _, end = _skip(text, end)
     return name, flag, end + 1
+
+
+def _vector(text: str, at: int) -> int:
+    """The end of the array whose first item, a number, is at `at`, if it holds short numbers only; or `at`.
+
+    Embeddings and tokens are such arrays. Asked once an array: however they are nested, `MAX_DEPTH` times a stretch.
+    """
+    end = text.find("]", at)
+    if (
+        any(text.find(char, at, end) >= 0 for char in '"[{')
+        or _long.match(text, at)
+        or _long_item.search(text, at, end)
+    ):
+        return at
+    return end
 
 
 def _skip(text: str, at: int) -> tuple[str, int]:

@@ -22,6 +22,11 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "brackets": lambda size: '["' + "[" * 900 + "x" * size + ']"]',
     "not quite json": lambda size: '["[' + "1," * (size // 2) + ']"]',
     "numbers": lambda size: "[" + "12," * (size // 3) + "1]",
+    "a vector": lambda size: "[" + "-0.0123," * (size // 8) + "1]",
+    "vectors in each other": lambda size: "["
+    + ",".join(["[1," * 120 + "1.5," * 300 + "{}" + "]" * 120] * (size // 1700))
+    + "]",
+    "numbers and words": lambda size: "[" + '1,"a",' * (size // 16) + "1]",
     "white space": lambda size: "[" + " \n" * (size // 2) + "]",
     "base64": lambda size: '{"data":"' + "QUJD" * (size // 4) + '"}',
     "not quite base64": lambda size: '{"data":"' + "QUJD" * (size // 4) + '?"}',

@@ -36,7 +36,11 @@ def bare(data: bytes) -> bytes:
     return squeezer.compress(data) + squeezer.flush()
 
 
-ENCODERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress, "deflate, bare": bare}
+def squeezed(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
+ENCODERS: dict[str, Callable[[bytes], bytes]] = {"gzip": squeezed, "deflate": zlib.compress, "deflate, bare": bare}
 if optional.brotli() is not None:
     ENCODERS["br"] = sys.modules["brotli"].compress
 if optional.zstd() is not None:
