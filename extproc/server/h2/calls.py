@@ -5,15 +5,15 @@ was ended, or whose answers wait, gets no further message out of the same read.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import assert_never
 
 from extproc.server.h2 import admission, status
 from extproc.server.h2.call import Call, CallEvent, Gone, HalfClosed, Received, Started
 from extproc.server.h2.connection import Connection
-from extproc.server.h2.events import Data, Event, Opened, Reset, Terminated, Writable
+from extproc.server.h2.events import Data, Event, Opened, Terminated, Writable
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.limits import Limits
 from extproc.server.h2.messages import PREFIX_SIZE, MessageFault, Messages
+from extproc.server.h2.requests import Request
 from extproc.server.h2.status import Status
 from extproc.server.h2.timers import Timers
 
@@ -24,7 +24,19 @@ class Calls:
     `terminated` says why the connection is over, once it is.
     """
 
-    __slots__ = ("_calls", "_connection", "_core", "_deadlines", "_kept", "_limits", "_paths", "terminated")
+    __slots__ = (
+        "_admitted",
+        "_calls",
+        "_compresses",
+        "_connection",
+        "_core",
+        "_deadlines",
+        "_kept",
+        "_limits",
+        "_paths",
+        "_timeout",
+        "terminated",
+    )
 
     def __init__(self, limits: Limits, paths: Collection[bytes], now: float) -> None:
         self._limits = limits
@@ -34,6 +46,10 @@ class Calls:
         self._calls: dict[int, Call] = {}
         self._deadlines = Timers()
         self._kept = 0
+        # The last request that was admitted, and what it says of its calls.
+        self._admitted: Request | None = None
+        self._timeout: float | None = None
+        self._compresses = False
         self.terminated: Terminated | None = None
 
     def __len__(self) -> int:
@@ -146,42 +162,41 @@ class Calls:
                 if event.ended and not call.over:
                     call.ended = True
                     yield from self._pump(call)
-            else:
-                yield from self._interpret_rare(event, now)
-
-    def _interpret_rare(self, event: Opened | Reset | Writable | Terminated, now: float) -> Iterator[CallEvent]:
-        match event:
-            case Opened():
-                yield from self._open(event, now)
-            case Terminated():
+            elif isinstance(event, Opened):
+                call = self._admit(event, now)
+                if call is None:
+                    continue
+                yield Started(call)
+                if event.ended and not call.over:
+                    call.ended = True
+                    yield from self._pump(call)
+            elif isinstance(event, Terminated):
                 self.terminated = event
                 yield from self.lost()
-            case Reset(stream_id):
-                if (call := self._calls.get(stream_id)) is not None:
-                    self._forget(call)
-                    yield Gone(call)
-            case Writable(stream_id):
-                if (call := self._calls.get(stream_id)) is not None:
+            elif (call := self._calls.get(event.stream_id)) is not None:
+                if isinstance(event, Writable):
                     call.hold(clogged=False)
                     yield from self._pump(call)
-            case _:
-                assert_never(event)
+                else:
+                    self._forget(call)
+                    yield Gone(call)
 
-    def _open(self, event: Opened, now: float) -> Iterator[CallEvent]:
-        refusal = admission.refusal(event.request, self._paths)
-        if refusal is not None:
-            self._connection.finish(event.stream_id, refusal)
-            return
-        messages = Messages(self._limits.message, compresses=admission.compresses(event.request))
-        call = Call(event.stream_id, event.request.path, messages)
+    def _admit(self, event: Opened, now: float) -> Call | None:
+        request = event.request
+        # Envoy's requests are one object, remembered by their bytes: what was found of it holds for the next as well.
+        if request is not self._admitted:
+            refusal = admission.refusal(request, self._paths)
+            if refusal is not None:
+                self._connection.finish(event.stream_id, refusal)
+                return None
+            self._admitted = request
+            self._timeout = admission.timeout(request)
+            self._compresses = admission.compresses(request)
+        call = Call(event.stream_id, request.path, Messages(self._limits.message, compresses=self._compresses))
         self._calls[call.id] = call
-        timeout = admission.timeout(event.request)
-        if timeout is not None:
-            self._deadlines.set(call.id, now + timeout)
-        yield Started(call)
-        if event.ended and not call.over:
-            call.ended = True
-            yield from self._pump(call)
+        if self._timeout is not None:
+            self._deadlines.set(call.id, now + self._timeout)
+        return call
 
     def _take(self, call: Call, data: bytes, *, ended: bool) -> Iterator[CallEvent]:
         """Keeps a piece, and gives the messages that it completes."""

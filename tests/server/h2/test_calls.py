@@ -462,3 +462,21 @@ def test_a_call_that_nobody_serves_answers_nothing() -> None:
 @pytest.mark.parametrize("event", [Received(Call(1, b"/", None), b"secret")])  # type: ignore[arg-type]  # never read
 def test_events_do_not_show_payloads(event: Received) -> None:
     assert "secret" not in repr(event)
+
+
+def test_calls_that_begin_with_the_same_bytes_have_each_their_own_deadline() -> None:
+    """Their request is one object, judged once."""
+    calls = called()
+    block = with_timeout(b"1S")
+    received(calls, headers(1, block))
+    (one,) = received(calls, headers(3, block), 5.0)
+    (other,) = received(calls, headers(5, block), 5.5)
+    assert list(calls.tick(6.0))[-1:] == [Gone(one.call)]
+    assert list(calls.tick(6.5)) == [Gone(other.call)]
+
+
+def test_calls_are_judged_anew_where_their_bytes_differ() -> None:
+    calls = called()
+    other = SIZE_ZERO + fields.encode([(n, b"/other" if n == b":path" else v) for n, v in REQUEST])
+    assert [type(each) for each in received(calls, headers(1) + headers(3, other) + headers(5))] == [Started] * 2
+    assert ending(calls.data_to_send(), 3)[0] == Status.UNIMPLEMENTED
