@@ -7,6 +7,7 @@ from extproc.server.h2.connection import Connection
 from extproc.server.h2.core import DRAIN_PING
 from extproc.server.h2.events import Opened, Terminated
 from extproc.server.h2.frames import MAX_STREAM_ID, ErrorCode
+from extproc.server.h2.handlers import LAST_NUMBERS
 from extproc.server.h2.limits import Limits
 from extproc.server.h2.status import Status, only_trailers
 from tests.server.h2.client import connected, data, frame, headers, opened, parse, reset_by, rst, taken
@@ -137,3 +138,13 @@ def test_a_connection_may_drain_before_the_client_has_said_a_word() -> None:
     connection.drain(0.0)
     connection.tick(Limits().drain_ping)
     assert connection.over
+
+
+def test_5_1_1_a_connection_whose_stream_numbers_run_out_is_drained() -> None:
+    connection = opened(LAST_NUMBERS - 2)
+    assert [type(event) for event in connection.receive(headers(LAST_NUMBERS), 0.0)] == [Opened]
+    assert goaways(connection) == []
+    assert [type(event) for event in connection.receive(headers(LAST_NUMBERS + 2), 0.0)] == [Opened]
+    assert goaways(connection) == [(MAX_STREAM_ID, ErrorCode.NO_ERROR)]
+    connection.receive(headers(LAST_NUMBERS + 4), 0.0)
+    assert goaways(connection) == []
