@@ -29,7 +29,7 @@ OPTIONS: Final = (
     # No `grpc.max_concurrent_streams`: a low one makes Envoy fail requests. `limits.open_exchanges` bounds them.
 )
 
-FLUSH_GRACE: Final = 0.5
+FLUSH_GRACE: Final = 3.0
 """Seconds that closing waits for what is finished to reach the peer. It is on the same host or in the same pod."""
 
 DRAIN_FOREVER: Final = 7 * 86400.0
