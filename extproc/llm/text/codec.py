@@ -8,6 +8,7 @@ from urllib.parse import quote_from_bytes
 
 from msgspec import Struct
 
+from extproc.llm.text import spelling
 from extproc.llm.text.passage import Passage
 
 Offsets: TypeAlias = Callable[[str, Passage, Sequence[int]], list[int]]
@@ -21,34 +22,13 @@ class Codec(Struct, frozen=True):
     write: Callable[[str], str]
 
 
-_ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u])"
-)  # a pair of surrogates is one code point
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _json_offsets(source: str, passage: Passage, points: Sequence[int]) -> list[int]:
     if passage.kind == "number":
         return [passage.start + point for point in points]
-    base, found = passage.start + 1, list[int]()
-    first = source.find("\\", base, passage.end)
-    if first < 0:
-        return [base + point for point in points]
-    escapes = _ESCAPE.finditer(source, first, passage.end - 1)
-    wanted = iter(points)
-    point = next(wanted, None)
-    for escape in escapes:
-        here = escape.start() - base  # the code point that this escape writes
-        while point is not None and point <= here:
-            found.append(base + point)
-            point = next(wanted, None)
-        if point is None:
-            return found
-        base += escape.end() - escape.start() - 1
-    while point is not None:
-        found.append(base + point)
-        point = next(wanted, None)
-    return found
+    return spelling.offsets(source, passage.start + 1, passage.end - 1, points)
 
 
 def escaped(text: str) -> str:
