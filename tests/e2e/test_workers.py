@@ -21,7 +21,13 @@ pytestmark = pytest.mark.envoy
 STREAM = said("a b c d e f g h", "grow", stream=True)
 
 
-# Each test starts a gateway of its own; what a client speaks hardly matters here, so the second version is for `deep`.
+# Each test starts a gateway of its own, and what is tested is how worker processes come and go: the other transport and
+# the other version are for `deep`.
+@pytest.fixture(params=["grpcio", pytest.param("h2", marks=pytest.mark.deep)])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(params=["http1", pytest.param("http2", marks=pytest.mark.deep)])
 def version(request: pytest.FixtureRequest) -> Version:
     chosen: Version = request.param
@@ -153,8 +159,6 @@ def test_a_worker_that_is_killed_with_requests_open_takes_no_other_down(transpor
         gateway.check()
 
 
-# Seconds of waiting each, and no matter of how gRPC is spoken: one of a kind.
-@pytest.mark.parametrize("transport", ["grpcio"])
 @pytest.mark.parametrize("profile", ["buffered"])
 def test_a_frozen_worker_is_left_for_the_other(transport: str, profile: Profile, version: Version) -> None:
     with running(transport, profile, workers=2) as gateway:
@@ -172,7 +176,6 @@ def test_a_frozen_worker_is_left_for_the_other(transport: str, profile: Profile,
         gateway.check()
 
 
-@pytest.mark.parametrize("transport", ["grpcio"])
 def test_requests_to_a_frozen_processor_do_not_hang(transport: str, profile: Profile, version: Version) -> None:
     """In full duplex Envoy has no timeout for it; the connection's keepalive, 5 s after 5 s, is what ends it."""
     with running(transport, profile, patch=quick_keepalive) as gateway:
