@@ -48,7 +48,7 @@ class Limits:
     write_low: int = 256 * KIB
     """Where it is read again."""
     write_limit: int = 64 * MIB
-    """Where it is reset: one answer may be a whole body, two of the largest may not wait."""
+    """Where it is reset. One answer may wait whatever its size (it may be a whole body), two of the largest may not."""
     write_total: int = 256 * MIB
     """Answers waiting on all streams of a connection together."""
     stall: float = 60.0

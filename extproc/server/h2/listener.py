@@ -5,7 +5,6 @@ import socket
 import ssl
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 from extproc.server import sockets, tasks
@@ -38,10 +37,16 @@ CLOSING: Final = "the server shuts down"
 
 async def serve(runtime: Runtime, binding: Binding, limits: Limits | None = None) -> "H2Transport":
     """A listening server. Raises ServeError."""
-    bounds = limits or replace(Limits(), message=message_max(runtime))
+    bounds = limits or _limits(message_max(runtime))
     encryption = None if binding.tls is None else certificates.context(binding.tls)
     listening = await _listen(binding)
     return H2Transport(runtime, bounds, binding.listen, listening, encryption)
+
+
+def _limits(message: int) -> Limits:
+    """The defaults, for messages of a size that the policy sets: four of them may be incomplete at once at least."""
+    usual = Limits()
+    return replace(usual, message=message, assembling=max(usual.assembling, 4 * message))
 
 
 class H2Transport:
@@ -142,7 +147,7 @@ class H2Transport:
         accepted.setblocking(False)
         task = tasks.spawn(self._welcome(accepted))
         self._handshakes.add(task)
-        task.add_done_callback(partial(self._welcomed, accepted))
+        task.add_done_callback(self._handshakes.discard)
 
     async def _welcome(self, accepted: socket.socket) -> None:
         if accepted.family != socket.AF_UNIX:
@@ -155,11 +160,6 @@ class H2Transport:
             )
         except OSError:
             accepted.close()  # the handshake failed, ran out of time, or the client had gone: nothing began
-
-    def _welcomed(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
-        self._handshakes.discard(task)
-        if task.cancelled():
-            accepted.close()  # it may not even have begun, and nobody else knows of the socket
 
 
 async def _listen(binding: Binding) -> list[socket.socket]:

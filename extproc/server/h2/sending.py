@@ -61,7 +61,10 @@ class Sending:
             self.window -= size
             self.out += (_HEAD(size << 8, 0, stream.id, 0, length), payload)
             return
-        if stream.queued + size > self._limits.write_limit or self.queued + size > self._limits.write_total:
+        # One answer may have any size: nothing waits before it, and most of it may go out at once.
+        if (stream.queued and stream.queued + size > self._limits.write_limit) or (
+            self.queued and self.queued + size > self._limits.write_total
+        ):
             raise StreamFault(ErrorCode.ENHANCE_YOUR_CALM, "too many answers wait for the peer")
         self._enqueue(stream, (b"\x00" + frames.UINT32.pack(length), payload), now)
         self._pump([], now)

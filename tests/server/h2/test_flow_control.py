@@ -279,6 +279,20 @@ def test_a_stream_that_is_reset_while_it_waits_leaves_nothing_behind() -> None:
     assert body(connection, 3) == message(b"abc")
 
 
+def test_a_stream_that_is_reset_while_it_stands_in_line_leaves_the_line() -> None:
+    connection = Connection(Limits(), 0.0)
+    greeting = frames.PREFACE + client.settings((0x4, 1 << 20)) + frames.SETTINGS_ACK
+    connection.receive(greeting + headers(1) + headers(3) + headers(5), 0.0)
+    connection.send(1, bytes(65_530), 0.0)  # all of the connection's window
+    connection.send(3, b"abc", 0.0)
+    connection.send(5, b"def", 0.0)
+    connection.receive(client.rst(3), 0.0)
+    connection.data_to_send()
+    assert list(connection.core.sending._line) == [5]
+    connection.receive(frames.window_update(0, 100), 0.0)
+    assert [each.stream_id for each in parse(connection.data_to_send())] == [5]
+
+
 def test_a_socket_that_takes_no_more_keeps_answers_here() -> None:
     connection = opened(1, 3)
     connection.block()

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from grpc import aio
 
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import MIB, Limits
 from extproc.server.h2.listener import H2Transport
 from extproc.server.health import CHECK, PROCESS, WATCH
 from extproc.wire.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -287,3 +287,11 @@ def test_a_hard_close_is_unavailable_and_never_ok(uvloop: bool) -> None:
         assert (await ending(call))[0] is grpc.StatusCode.UNAVAILABLE
 
     act(scene, uvloop=uvloop)
+
+
+def test_a_policy_for_very_large_bodies_widens_the_limits() -> None:
+    async def scene(transport: H2Transport, _: Any) -> None:
+        assert transport.limits.message > 100 * MIB
+        assert transport.limits.assembling >= 4 * transport.limits.message
+
+    act(scene, policy="request_body: 100MiB")

@@ -257,6 +257,13 @@ def test_answers_wait_up_to_the_limit_of_the_connection() -> None:
     assert connection.send(3, bytes(45), 0.0) == 100
 
 
+def test_one_answer_may_have_any_size() -> None:
+    connection = opened(1, 3, window=0, limits=Limits(write_limit=100, write_total=100))
+    assert connection.send(1, bytes(995), 0.0) == 1000
+    assert connection.send(3, b"", 0.0) == -1
+    assert connection.send(1, b"", 0.0) == -1
+
+
 def test_what_went_out_does_not_count() -> None:
     connection = opened(1, window=60, limits=Limits(write_limit=50, write_total=50))
     assert connection.send(1, bytes(45), 0.0) == 0

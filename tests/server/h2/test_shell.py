@@ -2,21 +2,24 @@
 
 import asyncio
 import socket
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from extproc.protocol.effects import AbortCode
+from extproc.protocol.effects import AbortCode, Effect
+from extproc.protocol.messages import Gone, Message
 from extproc.server.h2 import frames, listener
 from extproc.server.h2.core import DRAIN_PING
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.limits import MIB, Limits
 from extproc.server.h2.listener import H2Transport
+from extproc.server.h2.shell import WRITE_BUFFER
 from tests.server.h2.client import data, frame, headers, message, rst
 from tests.server.h2.serving import Raw, play, raw, serving
 from tests.server.h2.test_calls import ending
-from tests.server.support import body, kind, until
+from tests.server.support import Decider, body, kind, until
 from tests.server.support import headers as request_headers
 
 LOOPS = pytest.mark.parametrize("uvloop", [True, False], ids=["uvloop", "asyncio"])
@@ -203,6 +206,31 @@ def test_a_window_of_0_holds_the_answer_and_its_end_until_it_opens(uvloop: bool)
     play(scene, uvloop=uvloop)
 
 
+@LOOPS
+def test_an_exchange_hears_how_it_ended(uvloop: bool) -> None:
+    """A half-close is clean, a reset and a lost connection are not."""
+    ends: list[bool] = []
+
+    class Hearing(Decider):
+        def receive(self, message: Message, now: float, /) -> Iterable[Effect]:
+            if isinstance(message, Gone):
+                ends.append(message.clean)
+            return super().receive(message, now)
+
+    async def scene() -> None:
+        async with serving(begin=Hearing) as transport, raw(transport) as client:
+            for stream_id, last in ((1, data(1, end=True)), (3, rst(3)), (5, b"")):
+                client.send(headers(stream_id) + data(stream_id, GRPC))
+                await answer(client, stream_id)
+                client.send(last)
+                await until(lambda: transport.runtime.open == (1 if last == b"" else 0))  # noqa: B023  - awaited here
+            client.writer.transport.abort()
+            await until(lambda: transport.runtime.open == 0)
+
+    play(scene, uvloop=uvloop)
+    assert ends == [True, False, False]
+
+
 # The end of the server.
 
 
@@ -296,6 +324,52 @@ def test_a_client_that_does_not_read_is_cut_off_after_its_time(uvloop: bool) -> 
 
 
 @LOOPS
+def test_a_client_that_does_not_read_fills_no_memory(uvloop: bool) -> None:
+    """Neither with answers nor with messages, however wide the windows are that it has and gives."""
+    piece = message(body(bytes(16_000)))
+
+    async def scene() -> None:
+        async with serving(WIDE) as transport, raw(transport) as client, raw(transport) as other:
+            client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # as above
+            client.send(headers(1) + data(1, GRPC))
+            client.send(data(1, piece) * 2_000)
+            await until(lambda: any(shell._stall is not None for shell in transport._shells), 10)
+            for _ in range(20):  # what the loop would still do, it does meanwhile
+                other.send(frames.ping(bytes(8), ack=False))
+                await other.until(frames.PING)
+            (shell,) = [each for each in transport._shells if each._stall is not None]
+            assert shell._transport is not None
+            assert shell._calls._kept <= MIB
+            assert shell._calls._core.sending.queued <= 2 * MIB
+            assert shell._transport.get_write_buffer_size() <= 2 * WRITE_BUFFER
+            assert sum(transport.runtime.messages.values()) < 1_900
+
+    play(scene, uvloop=uvloop)
+
+
+@LOOPS
+def test_late_answers_wait_in_their_call_while_the_client_does_not_read(uvloop: bool) -> None:
+    async def scene() -> None:
+        async with serving(replace(WIDE, write_limit=8 * MIB)) as transport, raw(transport) as client:
+            client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # as above
+            await _flood(client, transport, 20 * MIB)
+            await until(lambda: any(shell._stall is not None for shell in transport._shells), 10)
+            (shell,) = transport._shells
+            (call,) = shell._calls._calls.values()
+            assert shell._transport is not None
+            before = shell._transport.get_write_buffer_size()
+            for _ in range(7):
+                shell.send(call, bytes(MIB))
+            await asyncio.sleep(0)
+            assert shell._transport.get_write_buffer_size() <= before
+            assert transport.runtime.open == 1
+            shell.send(call, bytes(MIB))  # more than may wait
+            assert transport.runtime.open == 0
+
+    play(scene, uvloop=uvloop)
+
+
+@LOOPS
 def test_a_client_that_reads_late_gets_every_byte(uvloop: bool) -> None:
     async def scene() -> None:
         async with serving(WIDE) as transport, raw(transport) as client:
@@ -375,6 +449,17 @@ class Failing(socket.socket):
             self.failed = True
             raise OSError(24, "Too many open files")
         return super().accept()
+
+
+@LOOPS
+def test_a_connection_that_comes_while_the_server_closes_does_not_stay(uvloop: bool) -> None:
+    async def scene() -> None:
+        async with serving() as transport:
+            transport.closed = True
+            async with raw(transport, window=None) as client:
+                assert await client.rest() == []
+
+    play(scene, uvloop=uvloop)
 
 
 @LOOPS

@@ -15,7 +15,7 @@ from extproc.server.h2.certificates import context
 from extproc.server.health import PROCESS
 from extproc.server.tls import Tls
 from tests.server.h2.serving import play, raw, serving
-from tests.server.support import headers, kind
+from tests.server.support import headers, kind, until
 
 LOOPS = pytest.mark.parametrize("uvloop", [True, False], ids=["uvloop", "asyncio"])
 AUTHORITY = trustme.CA()
@@ -124,6 +124,18 @@ def test_a_client_that_speaks_plain_text_is_turned_away(uvloop: bool) -> None:
     async def scene() -> None:
         async with serving(listen="localhost:0", tls=certificate()) as transport, raw(transport) as client:
             assert not [each for each in await client.rest() if each.kind == frames.SETTINGS and not each.stream_id]
+
+    play(scene, uvloop=uvloop)
+
+
+@LOOPS
+def test_closing_does_not_wait_for_a_handshake_that_hangs(uvloop: bool) -> None:
+    async def scene() -> None:
+        async with serving(listen="localhost:0", tls=certificate()) as transport, raw(transport, window=None) as client:
+            await until(lambda: len(transport._handshakes) == 1)
+            await transport.close()
+            assert not transport._handshakes
+            assert await client.rest() == []
 
     play(scene, uvloop=uvloop)
 
