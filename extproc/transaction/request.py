@@ -95,11 +95,13 @@ class RequestSide:
         method = fields.get(":method") or b""
         if claim.models is not None and method in (b"GET", b"HEAD"):
             return self._models(claim.models, fields)
-        if claim.dialect is None or method in READ_ONLY or plan.inert:
+        if claim.dialect is None or plan.inert or (method in READ_ONLY and not _upgrades(fields)):
             # In streamed modes it matters for the trailers whether there was a body: there it is looked at.
             if self.mode is BodyMode.BUFFERED:
                 self.lane = Lane.PASS
-            return self._pass_headers()
+            # The body of an upgraded connection has no end, so an Envoy that waits for it would pass nothing on.
+            endless = self.mode in _AT_ONCE and _upgrades(fields)
+            return self._pass_headers(ModeOverride(BodyMode.NONE, self._response_mode) if endless else None)
         facts.dialect, facts.reason = claim.dialect, "reading"
         self._check(fields, method, empty=message.end)
         self.intent = Intent.READING
@@ -151,11 +153,11 @@ class RequestSide:
         return (answer(body, self._facts.request_id),)
 
     def _check(self, fields: HeaderMap, method: bytes, *, empty: bool) -> None:
+        if _upgrades(fields):
+            # An upgraded connection would carry requests that nobody reads; a WebSocket begins with a GET.
+            raise ClientError(400, "upgrade_not_supported", "A connection upgrade is not possible on this path.")
         if method != b"POST":
             raise ClientError(405, "method_not_allowed", "Use POST on this path.")
-        if "upgrade" in fields or ":protocol" in fields:
-            # An upgraded connection would carry a body that nobody reads.
-            raise ClientError(400, "upgrade_not_supported", "A connection upgrade is not possible on this path.")
         if empty:
             raise ClientError(400, "empty_body", "The request has no body; send a JSON object.")
         encoding = fields.get("content-encoding")
@@ -165,10 +167,12 @@ class RequestSide:
         if length is not None and _exceeds(length, self._plan.limits.request_body):
             raise too_large(self._plan)
 
-    def _pass_headers(self) -> Effects:
-        if not self._facts.strips:
+    def _pass_headers(self, modes: ModeOverride | None = None) -> Effects:
+        strips = self._facts.strips
+        if not strips and modes is None:
             return PASS_REQUEST_HEADERS
-        return (Proceed(Side.REQUEST, Phase.HEADERS, headers=HeaderMutation(remove=self._facts.strips)),)
+        removed = HeaderMutation(remove=strips) if strips else None
+        return (Proceed(Side.REQUEST, Phase.HEADERS, headers=removed, modes=modes),)
 
     def _ask_for_body(self) -> Effects:
         match self.mode:
@@ -253,6 +257,10 @@ def too_large(plan: Plan) -> ClientError:
     """The refusal of a body over `limits.request_body`."""
     limit = plan.limits.request_body
     return ClientError(413, "request_too_large", f"The request body is larger than the limit of {limit} bytes.")
+
+
+def _upgrades(fields: HeaderMap) -> bool:
+    return "upgrade" in fields or ":protocol" in fields
 
 
 def _exceeds(length: bytes, limit: int) -> bool:

@@ -276,9 +276,12 @@ def test_a_get_on_a_claimed_path_passes(mode: BodyMode) -> None:
 
 @pytest.mark.parametrize("mode", BodyMode)
 def test_an_upgrade_is_answered_at_once(mode: BodyMode) -> None:
+    """Where Envoy would wait for the end of a body that has none, it is told not to."""
     upgrade = request_headers("/v1/realtime", ("upgrade", b"websocket"), ("connection", b"upgrade"), method="GET")
     envoy = Playbook(plan(), request=mode)
-    envoy.sends(upgrade).gets(PASSED_HEADERS)
+    waits = mode in {BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL}
+    modes = ModeOverride(BodyMode.NONE, BodyMode.NONE) if waits else None
+    envoy.sends(upgrade).gets(Proceed(Side.REQUEST, Phase.HEADERS, modes=modes, lasting=not waits))
 
 
 @pytest.mark.parametrize(
@@ -347,6 +350,8 @@ def test_a_refusal_on_an_anthropic_path_is_in_its_dialect() -> None:
         (request_headers(CHAT, method="PUT"), 405),
         (request_headers(CHAT, ("content-encoding", b"gzip")), 415),
         (request_headers(CHAT, ("upgrade", b"websocket")), 400),
+        (request_headers(CHAT, ("upgrade", b"websocket"), method="GET"), 400),
+        (request_headers(CHAT, (":protocol", b"websocket"), method="CONNECT"), 400),
         (request_headers("//v1/./chat/completions/", method="PUT"), 405),
     ],
 )
