@@ -2,6 +2,7 @@ import asyncio
 import json
 import stat
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -253,8 +254,9 @@ def test_every_exchange_leaves_one_line_and_no_text_of_a_client(tmp_path: Path) 
         for path in paths:
             call = process()
             await call.write(headers(path, authorization=MARKER, x_extproc_model=MARKER))
-            await call.write(body(MARKER.encode()))
-            await call.done_writing()
+            with suppress(aio.AioRpcError):  # where the headers ended the call, the rest may come too late
+                await call.write(body(MARKER.encode()))
+                await call.done_writing()
             await ending(call)
         await until(lambda: worker.runtime.open == 0)
         assert MARKER.encode() not in json.dumps(worker.runtime.snapshot().counters).encode()
