@@ -19,10 +19,13 @@ Form: TypeAlias = Literal["string", "line", "tokens"]
 """How a text stands in its event: as a JSON string; as a line of data that is not JSON; as log probabilities, whose
 tokens repeat a text and which a changed text takes away."""
 
+Reason: TypeAlias = Literal["size", "complexity"]
+"""Why an event cannot be read."""
+
 Shadow: TypeAlias = tuple[int, int, bytes]
 """Bytes from, bytes to (exclusive), and what is written there once the text that they repeat is changed."""
 
-_WORD = re.compile(r"[A-Za-z_.-]{0,64}|#\d+")
+_WORD = re.compile(r"(?=.{0,64}\Z)[A-Za-z_.-]*+(?:[0-9]{1,3}[A-Za-z_.-]*+)?|#\d+")
 
 
 class Channel(Struct, frozen=True, cache_hash=True, gc=False):
@@ -98,11 +101,10 @@ class StreamEvent(Struct, frozen=True, gc=False):
 class UnreadableStreamError(Exception):
     """An event is too large, or too complex to be read in bounded time.
 
-    `reason` is `size` or `complexity`. `events` came whole before it, `rest` is everything fed behind them. The reader
-    takes no more.
+    `events` came whole before it, `rest` is everything fed behind them. The reader takes no more.
     """
 
-    def __init__(self, reason: Literal["size", "complexity"], events: list[StreamEvent], rest: bytes) -> None:
+    def __init__(self, reason: Reason, events: list[StreamEvent], rest: bytes) -> None:
         super().__init__(f"an event of the answer is beyond the limit of its {reason}")
         self.reason = reason
         self.events = events

@@ -71,6 +71,8 @@ class JsonText:
 
     def feed(self, text: str) -> str:
         """What this piece says. The beginning of an escape waits for its end."""
+        if not text:
+            return ""
         if self._inside and not self._unfinished and '"' not in text and "\\" not in text:
             self._add("text", text, text)
             return text

@@ -27,7 +27,7 @@ _TOKEN = re.compile(
 )
 _VALUE, _NAME, _OPEN, _CLOSE = 1, 2, 3, 4
 
-_PLAIN_NAME = re.compile(rb"[A-Za-z_-]{0,%d}" % MAX_PLAIN_NAME)
+_PLAIN_NAME = re.compile(rb"[A-Za-z_.-]*+(?:[0-9]{1,3}[A-Za-z_.-]*+)?")
 _TEXT = msgspec.json.Decoder(str)
 _ANY = msgspec.json.Decoder()
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -52,9 +52,9 @@ class Leaf(Struct, frozen=True, gc=False):
 class Leaves(Struct, frozen=True):
     """The strings of a document, in their order.
 
-    Of names only those that may be text (a digit or a special character in them) are told. `counts`: the numbers that
-    change from event to event, by their paths. `probabilities`: values of members called `logprobs`, by their paths.
-    `repeated`: an object has a name twice, and readers differ in which counts.
+    Of names only those that may be text (long ones, and with more than three digits) are told. `counts`: the numbers
+    that change from event to event, by their paths. `probabilities`: values of members called `logprobs`, by their
+    paths. `repeated`: an object has a name twice, and readers differ in which counts.
     """
 
     strings: list[Leaf]
@@ -144,7 +144,7 @@ class _Walk:
             self.repeated = True
         self._names.add(name)
         self._key = name
-        if _PLAIN_NAME.fullmatch(self.data, start + 1, end - 1) is None:
+        if len(name) > MAX_PLAIN_NAME or _PLAIN_NAME.fullmatch(self.data, start + 1, end - 1) is None:
             self.strings.append(Leaf((*self._path, name), start, end, name=True))
 
     def _here(self) -> Scope:

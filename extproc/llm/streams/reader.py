@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from extproc.llm import sse
 from extproc.llm.streams import chat, documents, messages, responses
-from extproc.llm.streams.event import Channel, Delta, StreamEvent, UnreadableStreamError
+from extproc.llm.streams.event import Channel, Delta, Reason, StreamEvent, UnreadableStreamError
 from extproc.llm.streams.leaves import TooComplexError, document, leaves
 from extproc.llm.streams.lines import Line, data_lines, raw_offset
 from extproc.llm.streams.reading import Reading, Source
@@ -34,7 +34,7 @@ class StreamReader:
         self._limit = limit
         self._held = 0  # bytes of an event that has not ended
         self._shapes: list[Shape] = []
-        self._failed = False
+        self._failed: Reason | None = None
         self._started = False
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
@@ -43,8 +43,8 @@ class StreamReader:
         Raises:
             UnreadableStreamError: an event is beyond a limit; from then on, always.
         """
-        if self._failed:
-            raise UnreadableStreamError("complexity", [], chunk)
+        if self._failed is not None:
+            raise UnreadableStreamError(self._failed, [], chunk)
         # A chunk that is one event of a known shape needs no cutting. (Behind a CR no end of an event is sure.)
         if not self._held and chunk.find(b"\n\n") == len(chunk) - 2 and len(chunk) <= self._limit:
             known = self._known(chunk)
@@ -53,13 +53,14 @@ class StreamReader:
         try:
             events = self._events.feed(chunk)
         except sse.EventTooLargeError as error:
+            self._failed = "size"
             raise UnreadableStreamError("size", self._read(error.events, error.rest), error.rest) from None
         self._held += len(chunk) - sum(len(event.raw) for event in events)
         return self._read(events)
 
     def close(self) -> list[StreamEvent]:
         """The stream is over: what it left, if anything. Raises as `feed` does."""
-        return [] if self._failed else self._read(self._events.close())
+        return [] if self._failed is not None else self._read(self._events.close())
 
     def _read(self, events: list[sse.Event], rest: bytes = b"") -> list[StreamEvent]:
         read: list[StreamEvent] = []
@@ -67,7 +68,7 @@ class StreamReader:
             try:
                 read.append(self._known(event.raw) or self._learn(event))
             except TooComplexError:
-                self._failed = True
+                self._failed = "complexity"
                 left = [each.raw for each in (*events[number:], *self._events.close())]
                 raise UnreadableStreamError("complexity", read, b"".join(left) + rest) from None
         return read

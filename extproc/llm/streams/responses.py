@@ -153,6 +153,8 @@ def _channel(value: Mapping[str, object], kind: str, path: Scope) -> tuple[Chann
     if kind.endswith(".done") and len(path) == 1 and path[0] in _MEMBERS:
         stem = kind.removesuffix(".done")
         return Channel(_text(value, stem), json=stem.endswith("_arguments"), whole=True), True
+    if kind.endswith(".done") and path == ("name",):
+        return Channel((*item, "name"), whole=True), True
     if path[0] == "response" and len(path) > 1:
         return Channel(path[1:], json=json, whole=True), path[1] == "output"
     if path[0] == "item":

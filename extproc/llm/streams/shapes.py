@@ -55,39 +55,50 @@ class Shape(Struct, frozen=True):
             return None
         if len(self.holes) > 1:
             return self._holes(raw)
-        channel = self.holes[0]
-        start, end = len(self.head) - 1, len(raw) - len(self.tail) + 1
-        try:
-            text = _TEXT.decode(raw[start:end])
-        except _UNREADABLE:
-            return None
-        assert isinstance(channel, Channel), "a shape has a text"
-        delta = Delta(channel, text, start, end, "string", self.repeats[0])
-        return StreamEvent(raw, "delta", (delta,), (), self.opens, self.keeps)
+        delta = self._text(raw, 0, len(self.head), len(raw) - len(self.tail))
+        return None if delta is None else StreamEvent(raw, "delta", (delta,), (), self.opens, self.keeps)
 
     def _holes(self, raw: bytes) -> StreamEvent | None:
         at, last, number = len(self.head), len(raw) - len(self.tail), None
         deltas: list[Delta] = []
         for place, hole in enumerate(self.holes):
-            end = raw.find(self.between[place], at, last + 1) if place < len(self.between) else last
+            more = place < len(self.between)
+            end = raw.find(self.between[place], at, last + 1) if more else last
             if end < at:
                 return None
             if isinstance(hole, Channel):
-                try:
-                    text = _TEXT.decode(raw[at - 1 : end + 1])
-                except _UNREADABLE:
+                delta = self._text(raw, place, at, end)
+                if delta is None:
                     return None
-                deltas.append(Delta(hole, text, at - 1, end + 1, "string", self.repeats[place]))
-            elif hole == "padding":
-                if end > at and not raw[at:end].isalnum():
-                    return None
-            elif end - at > MAX_DIGITS or not raw[at:end].isdigit():
+                deltas.append(delta)
+            elif not (_is_padding if hole == "padding" else _is_count)(raw[at:end]):
                 return None
             elif hole == "number":
                 number = (at, end)
-            if place < len(self.between):
+            if more:
                 at = end + len(self.between[place])
         return StreamEvent(raw, "delta", tuple(deltas), (), self.opens, self.keeps, number)
+
+    def _text(self, raw: bytes, place: int, at: int, end: int) -> Delta | None:
+        """The text in that hole, whose string's quotes stand in the bytes around it."""
+        channel = self.holes[place]
+        assert isinstance(channel, Channel), "the hole is a text's"
+        try:
+            text = _TEXT.decode(raw[at - 1 : end + 1])
+        except _UNREADABLE:
+            return None
+        if not text and channel.whole:
+            return None  # nothing is told of it then
+        return Delta(channel, text, at - 1, end + 1, "string", self.repeats[place])
+
+
+def _is_padding(value: bytes) -> bool:
+    return not value or value.isalnum()
+
+
+def _is_count(value: bytes) -> bool:
+    """Whether it is such a number as `leaves` counts, and JSON: no zeros in front."""
+    return len(value) <= MAX_DIGITS and value.isdigit() and (value[:1] != b"0" or len(value) == 1)
 
 
 def shape(event: StreamEvent, varying: Sequence[tuple[int, int]]) -> Shape | None:

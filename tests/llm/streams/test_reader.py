@@ -1,0 +1,353 @@
+import json
+from typing import Any
+
+import pytest
+
+from extproc.llm.streams import Channel, StreamEvent, StreamReader, UnreadableStreamError
+from extproc.llm.streams.leaves import MAX_DEPTH, MAX_TOKENS
+from tests.llm.streams.samples import choice, chunk, event
+
+
+def read(dialect: str, data: object, name: str = "") -> StreamEvent:
+    (one,) = StreamReader(dialect).feed(event(data, name))
+    return one
+
+
+def told(one: StreamEvent) -> list[tuple[str, str]]:
+    """Places and texts; a star behind what comes whole, a brace behind JSON text."""
+    return [(each.channel.where + "*" * each.channel.whole + "{" * each.channel.json, each.text) for each in one.deltas]
+
+
+def call(**function: str) -> dict[str, Any]:
+    return {"tool_calls": [{"index": 2, "id": "call_1", "type": "function", "function": function}]}
+
+
+CHAT = [
+    ({"content": "a"}, [("/choices/1/message/content", "a")]),
+    ({"refusal": "a"}, [("/choices/1/message/refusal", "a")]),
+    (
+        {"reasoning_content": "a", "content": ""},
+        [("/choices/1/message/reasoning_content", "a"), ("/choices/1/message/content", "")],
+    ),
+    ({"never_heard_of": "a"}, [("/choices/1/message/never_heard_of", "a")]),
+    ({"never": {"heard_of": "a"}}, [("/choices/1/message/never/heard_of", "a")]),
+    (
+        call(name="f", arguments='{"'),
+        [
+            ("/choices/1/message/tool_calls/2/function/name*", "f"),
+            ("/choices/1/message/tool_calls/2/function/arguments{", '{"'),
+        ],
+    ),
+    ({"function_call": {"arguments": "1"}}, [("/choices/1/message/function_call/arguments{", "1")]),
+    ({"audio": {"id": "audio_1", "transcript": "a"}}, [("/choices/1/message/audio/transcript", "a")]),
+    ({"content": [{"type": "text", "text": "a"}]}, [("/choices/1/message/content/0/text", "a")]),
+    ({"unknown_list": [{"text": "a"}]}, [("/choices/1/message/unknown_list/0/text*", "a")]),
+    ({"role": "assistant"}, []),
+    ({"role": "my card is 4111"}, [("/choices/1/message/role", "my card is 4111")]),
+    ({"thinking_blocks": [{"type": "thinking", "signature": "aGk="}]}, []),
+    (
+        {"thinking_blocks": [{"type": "thinking", "signature": "no base64"}]},
+        [("/choices/1/message/thinking_blocks/0/signature", "no base64")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("delta", "texts"), CHAT)
+def test_every_string_of_a_chat_delta_that_is_no_word_of_the_api_is_a_text(
+    delta: dict[str, Any], texts: list[tuple[str, str]]
+) -> None:
+    one = read("openai.chat", json.loads(chunk([choice(delta, 1)])[6:]))
+    assert told(one) == texts
+    assert one.opens == (("choices", 1),)
+
+
+RESPONSES = [
+    ("output_text.delta", {"content_index": 3, "delta": "a"}, [("/output/2/content/3/text", "a")]),
+    ("output_text.done", {"content_index": 3, "text": "a"}, [("/output/2/content/3/text*", "a")]),
+    ("refusal.delta", {"content_index": 3, "delta": "a"}, [("/output/2/content/3/refusal", "a")]),
+    ("reasoning_text.delta", {"content_index": 0, "delta": "a"}, [("/output/2/content/0/text", "a")]),
+    ("reasoning_summary_text.delta", {"summary_index": 1, "delta": "a"}, [("/output/2/summary/1/text", "a")]),
+    ("reasoning_summary_part.done", {"summary_index": 1, "part": {"text": "a"}}, [("/output/2/summary/1/text*", "a")]),
+    ("function_call_arguments.delta", {"delta": "a"}, [("/output/2/arguments{", "a")]),
+    (
+        "function_call_arguments.done",
+        {"name": "f", "arguments": "{}"},
+        [("/output/2/name*", "f"), ("/output/2/arguments*{", "{}")],
+    ),
+    ("mcp_call_arguments.delta", {"delta": "a"}, [("/output/2/arguments{", "a")]),
+    ("custom_tool_call_input.delta", {"delta": "a"}, [("/output/2/input", "a")]),
+    ("code_interpreter_call_code.done", {"code": "a"}, [("/output/2/code*", "a")]),
+    ("brand_new.delta", {"delta": "a"}, [("/output/2/response.brand_new", "a")]),
+    ("brand_new.done", {"text": "a"}, [("/output/2/response.brand_new*", "a")]),
+    ("brand_new.thing", {"text": "a", "code": "b"}, [("/text*", "a"), ("/code*", "b")]),
+    (
+        "output_text.annotation.added",
+        {"annotation": {"type": "url_citation", "title": "a"}},
+        [("/annotation/title*", "a")],
+    ),
+    (
+        "output_item.done",
+        {"item": {"id": "1", "content": [{"type": "output_text", "text": "a"}]}},
+        [("/output/2/content/0/text*", "a")],
+    ),
+    (
+        "completed",
+        {"response": {"id": "r", "instructions": "be", "output": [{"arguments": "a"}]}},
+        [("/instructions*", "be"), ("/output/0/arguments*{", "a")],
+    ),
+    ("audio.delta", {"delta": "UklGRg=="}, []),
+]
+
+
+@pytest.mark.parametrize(("kind", "more", "texts"), RESPONSES)
+def test_texts_of_the_responses_api_have_the_place_that_they_get_in_the_answer(
+    kind: str, more: dict[str, Any], texts: list[tuple[str, str]]
+) -> None:
+    document = {"type": f"response.{kind}", "sequence_number": 41, "item_id": "msg_1", "output_index": 2, **more}
+    one = read("openai.responses", document, f"response.{kind}")
+    assert told(one) == texts
+    assert one.number is not None
+    assert one.raw[slice(*one.number)] == b"41"
+
+
+MESSAGES = [
+    ("content_block_start", {"content_block": {"type": "text", "text": "a"}}, [("/content/4/text", "a")]),
+    (
+        "content_block_start",
+        {"content_block": {"type": "tool_use", "id": "t", "name": "f", "input": {"q": "a"}}},
+        [("/content/4/name*", "f"), ("/content/4/input/q*", "a")],
+    ),
+    ("content_block_delta", {"delta": {"type": "text_delta", "text": "a"}}, [("/content/4/text", "a")]),
+    ("content_block_delta", {"delta": {"type": "thinking_delta", "thinking": "a"}}, [("/content/4/thinking", "a")]),
+    ("content_block_delta", {"delta": {"type": "input_json_delta", "partial_json": "a"}}, [("/content/4/input{", "a")]),
+    ("content_block_delta", {"delta": {"type": "signature_delta", "signature": "aGk="}}, []),
+    ("content_block_delta", {"delta": {"type": "new_delta", "new": "a"}}, [("/content/4/new", "a")]),
+    (
+        "content_block_delta",
+        {"delta": {"type": "citations_delta", "citation": {"type": "char_location", "cited_text": "a"}}},
+        [("/content/4/citation/cited_text*", "a")],
+    ),
+    (
+        "message_delta",
+        {"delta": {"stop_reason": "stop_sequence", "stop_sequence": "END"}},
+        [("/delta/stop_sequence*", "END")],
+    ),
+    ("error", {"error": {"type": "overloaded_error", "message": "a"}}, [("/error/message*", "a")]),
+    ("unknown_event", {"what": {"text": "a"}}, [("/what/text*", "a")]),
+]
+
+
+@pytest.mark.parametrize(("kind", "more", "texts"), MESSAGES)
+def test_texts_of_anthropics_messages_have_the_place_that_they_get_in_the_message(
+    kind: str, more: dict[str, Any], texts: list[tuple[str, str]]
+) -> None:
+    assert told(read("anthropic.messages", {"type": kind, "index": 4, **more}, kind)) == texts
+
+
+KINDS = [
+    ("openai.chat", {"choices": [choice({"content": "a"})]}, "delta", ()),
+    ("openai.chat", {"choices": [choice({"content": "a"}, 3, "stop")]}, "finish", (("choices", 3),)),
+    ("openai.chat", {"choices": [], "usage": {"total_tokens": 1}}, "usage", ()),
+    ("openai.chat", {"error": {"message": "a"}}, "error", ((),)),
+    ("openai.chat", "[DONE]", "done", ((),)),
+    (
+        "openai.completions",
+        {"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]},
+        "finish",
+        (("choices", 0),),
+    ),
+    ("openai.responses", {"type": "response.output_text.delta", "delta": "a"}, "delta", ()),
+    (
+        "openai.responses",
+        {"type": "response.output_text.done", "text": "a", "output_index": 1, "content_index": 2},
+        "finish",
+        (("output", 1, "content", 2, "text"),),
+    ),
+    (
+        "openai.responses",
+        {"type": "response.content_part.done", "output_index": 1, "content_index": 2},
+        "finish",
+        (("output", 1, "content", 2),),
+    ),
+    ("openai.responses", {"type": "response.output_item.done", "output_index": 1}, "finish", (("output", 1),)),
+    ("openai.responses", {"type": "response.completed", "response": {}}, "done", ((),)),
+    ("openai.responses", {"type": "error", "code": "server_error", "message": "a"}, "error", ((),)),
+    ("anthropic.messages", {"type": "content_block_stop", "index": 1}, "finish", (("content", 1),)),
+    (
+        "anthropic.messages",
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "signature_delta", "signature": "x"}},
+        "delta",
+        (("content", 1, "thinking"),),
+    ),
+    (
+        "anthropic.messages",
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        "finish",
+        (("content",), ("message",)),
+    ),
+    ("anthropic.messages", {"type": "message_delta", "delta": {}, "usage": {}}, "usage", ()),
+    ("anthropic.messages", {"type": "message_stop"}, "done", ((),)),
+    ("anthropic.messages", {"type": "ping"}, "other", ()),
+    ("mcp", {"jsonrpc": "2.0", "id": 1, "error": {"code": -1, "message": "a"}}, "error", ()),
+    ("mcp", {"jsonrpc": "2.0", "method": "notifications/progress"}, "other", ()),
+]
+
+
+@pytest.mark.parametrize(("dialect", "document", "kind", "ends"), KINDS)
+def test_an_event_says_what_it_does_and_what_it_ends(dialect: str, document: object, kind: str, ends: object) -> None:
+    one = read(dialect, document)
+    assert (one.kind, one.ends) == (kind, ends)
+
+
+def test_a_channel_closes_with_the_part_of_the_answer_it_lies_in() -> None:
+    one = read("openai.chat", {"choices": [choice({}, 3, "stop")]})
+    assert one.closes(Channel(("choices", 3, "message", "content")))
+    assert not one.closes(Channel(("choices", 2, "message", "content")))
+
+
+def test_names_that_may_be_text_are_told_and_plain_ones_are_not() -> None:
+    one = read("mcp", {"result": {"bob@x.com": 1, "plain_name": 2, "4111-1111": {"in": "a"}}})
+    assert [(each.text, one.raw[each.start : each.end]) for each in one.deltas] == [
+        ("bob@x.com", b'"bob@x.com"'),
+        ("4111-1111", b'"4111-1111"'),
+        ("a", b'"a"'),
+    ]
+    assert "4111" not in repr(one.deltas)
+    assert len({each.channel for each in one.deltas}) == 3
+
+
+@pytest.mark.parametrize("dialect", ["openai.chat", "openai.responses", "anthropic.messages", "mcp"])
+def test_of_a_name_given_twice_both_values_are_told(dialect: str) -> None:
+    data = '{"type":"content_block_delta","choices":[{"index":0,"delta":{"content":"one","cont\\u0065nt":"two"}}]}'
+    one = read(dialect, data)
+    assert [each.text for each in one.deltas][-3:] == ["one", "content", "two"]
+    assert len({each.channel for each in one.deltas}) == len(one.deltas)
+    assert all(each.channel.whole for each in one.deltas)
+
+
+@pytest.mark.parametrize(
+    "data", ["plain text", '{"choices": [{"delta": {"content": "cut of', "\ufeff{}", "{'a': 1}", "NaN,"]
+)
+def test_data_that_is_not_json_is_a_text_line_by_line(data: str) -> None:
+    raw = f": note\nid: 7\ndata: {data}\ndata:second\n\n".encode()
+    (one,) = StreamReader("openai.chat").feed(raw)
+    assert one.kind == "other"
+    assert [(each.text, each.form, each.channel.json) for each in one.deltas] == [
+        (data, "line", True),
+        ("second", "line", True),
+    ]
+    assert [raw[each.start : each.end].decode() for each in one.deltas] == [data, "second"]
+
+
+WRONG = [
+    "null",
+    "17",
+    '"a text"',
+    '["a text"]',
+    "{}",
+    '{"choices": 1}',
+    '{"choices": ["a text"]}',
+    '{"choices": {"delta": "a text"}}',
+    '{"choices": [{"index": -1, "delta": "a text"}]}',
+    '{"type": 5, "text": "a text"}',
+    '{"type": "content_block_delta", "index": "a text"}',
+    '{"type": "response.x.delta", "output_index": true, "delta": {"y": ["a text"]}}',
+]
+DIALECTS = ["openai.chat", "openai.completions", "openai.responses", "anthropic.messages", "mcp", "unheard of"]
+
+
+@pytest.mark.parametrize("data", WRONG)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_json_of_the_wrong_types_is_read_all_the_same(dialect: str, data: str) -> None:
+    one = read(dialect, data)
+    assert ("a text" in data) == ("a text" in [each.text for each in one.deltas])
+
+
+def test_lone_surrogates_are_told_as_the_replacement_character() -> None:
+    one = read("openai.chat", '{"choices":[{"index":0,"delta":{"content":"a\\ud83d","refusal":"\\ud83d\\ude00"}}]}')
+    assert [each.text for each in one.deltas] == ["a\ufffd", "😀"]
+
+
+def test_comments_and_blank_lines_are_events_without_texts() -> None:
+    reader = StreamReader("openai.chat")
+    events = reader.feed(b"\n: OPENROUTER PROCESSING\n\nevent: nothing\n\n")
+    assert [(each.raw, each.kind, each.deltas) for each in events] == [
+        (b"\n", "other", ()),
+        (b": OPENROUTER PROCESSING\n\n", "other", ()),
+        (b"event: nothing\n\n", "other", ()),
+    ]
+
+
+def test_data_over_several_lines_is_one_document_and_offsets_are_those_of_the_event() -> None:
+    raw = (
+        b'\xef\xbb\xbf: c\r\ndata: {"choices":[{"index":0,\r\n'
+        b'data:"delta":{"content":"hi"},\r\nid: 1\r\ndata: "x":"y"}]}\r\n\r\n'
+    )
+    (one,) = StreamReader("openai.chat").feed(raw)
+    assert told(one) == [("/choices/0/message/content", "hi"), ("/choices/0/x*", "y")]
+    assert [raw[each.start : each.end] for each in one.deltas] == [b'"hi"', b'"y"']
+
+
+def test_sound_and_images_are_named_as_unread_unless_they_are_text_in_disguise() -> None:
+    image = {"type": "response.image_generation_call.partial_image", "partial_image_b64": "aGk="}
+    assert read("openai.responses", image).unread == (("partial_image_b64",),)
+    assert told(read("openai.responses", {**image, "partial_image_b64": "a text"})) == [
+        ("/partial_image_b64*", "a text")
+    ]
+
+
+def test_what_a_stream_breaks_off_is_told_and_ends_everything() -> None:
+    reader = StreamReader("openai.chat")
+    assert reader.feed(chunk([choice({"content": "a"})])[:-1]) == []
+    (one,) = reader.close()
+    assert (told(one), one.ends, one.ended) == ([("/choices/0/message/content", "a")], ((),), False)
+    assert reader.close() == []
+
+
+def test_an_event_at_the_limit_of_its_size_is_read_and_one_past_it_is_not() -> None:
+    small, large = chunk([choice({"content": "a"})]), chunk([choice({"content": "a" * 50})])
+    assert StreamReader("openai.chat", len(large)).feed(small + large)
+    reader = StreamReader("openai.chat", len(large) - 1)
+    with pytest.raises(UnreadableStreamError) as caught:
+        reader.feed(small + large + b"data: tail")
+    assert (caught.value.reason, caught.value.rest) == ("size", large + b"data: tail")
+    assert [each.raw for each in caught.value.events] == [small]
+    with pytest.raises(UnreadableStreamError):
+        reader.feed(small)
+
+
+def test_the_limit_of_size_holds_for_events_of_a_known_shape() -> None:
+    small, large = chunk([choice({"content": "a"})]), chunk([choice({"content": "a" * 50})])
+    reader = StreamReader("openai.chat", len(large) - 1)
+    assert reader.feed(small)
+    with pytest.raises(UnreadableStreamError):
+        reader.feed(large)
+
+
+COMPLEX = [
+    ("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH, "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)),
+    ("[" + "1," * (MAX_TOKENS - 3) + "1]", "[" + "1," * (MAX_TOKENS - 2) + "1]"),
+    ("[]", "[" * 200_000),
+]
+
+
+@pytest.mark.parametrize(("fits", "does_not"), COMPLEX)
+def test_an_event_at_the_limits_of_complexity_is_read_and_one_past_them_is_not(fits: str, does_not: str) -> None:
+    assert read("mcp", fits).kind == "other"
+    reader, small = StreamReader("mcp"), event({"a": "b"})
+    with pytest.raises(UnreadableStreamError) as caught:
+        reader.feed(small + event(does_not) + b"data: tail")
+    assert (caught.value.reason, caught.value.rest) == ("complexity", event(does_not) + b"data: tail")
+    assert [each.raw for each in caught.value.events] == [small]
+    with pytest.raises(UnreadableStreamError) as again:
+        reader.feed(small)
+    assert again.value.rest == small
+    assert reader.close() == []
+
+
+def test_no_rendering_shows_what_a_stream_says() -> None:
+    one = read("openai.chat", {"choices": [choice({"content": "marker77"})], "marker77@": "marker77"})
+    assert "marker77" not in f"{one!r} {one.deltas!r} {[each.channel for each in one.deltas]!r}"
+    with pytest.raises(UnreadableStreamError) as caught:
+        StreamReader("openai.chat", 20).feed(one.raw)
+    assert "marker77" not in f"{caught.value!r} {caught.value}"

@@ -1,0 +1,281 @@
+import json
+from typing import Any
+
+import pytest
+
+from extproc.llm.streams import Channel, StreamEvent, StreamReader, StreamWriter
+from extproc.protocol.errors import ClientError
+from tests.llm.streams.client import documents, seen
+from tests.llm.streams.samples import STREAMS, choice, chunk, event
+
+BLOCKED = ClientError(403, "content_blocked", "The answer was blocked.")
+CONTENT = Channel(("choices", 0, "message", "content"))
+
+
+def written(dialect: str, raws: list[bytes]) -> tuple[StreamWriter, list[StreamEvent]]:
+    """A writer that has passed all these events as they came."""
+    reader, writer = StreamReader(dialect), StreamWriter(dialect)
+    events = [one for raw in raws for one in reader.feed(raw)]
+    assert [writer.write(one) for one in events] == [one.raw for one in events]
+    return writer, events
+
+
+def test_an_event_left_without_text_is_dropped_if_it_tells_nothing_else() -> None:
+    reader, writer = StreamReader("openai.chat"), StreamWriter("openai.chat")
+    (bare,) = reader.feed(chunk([choice({"content": "a"})]))
+    assert writer.write(bare, {CONTENT: ""}) == b""
+    for told in (
+        chunk([choice({"role": "assistant", "content": "a"})]),
+        chunk([choice({"content": "a"}, finish="stop")]),
+        chunk([choice({"content": "a"})], usage={"total_tokens": 1}),
+        chunk([choice({"content": "a"}), choice({"content": "b"}, 1)]),
+    ):
+        (one,) = reader.feed(told)
+        assert writer.write(one, {CONTENT: ""}) == told.replace(b'"a"', b'""')
+
+
+def test_an_event_that_came_without_text_stays() -> None:
+    reader, writer = StreamReader("openai.chat"), StreamWriter("openai.chat")
+    (one,) = reader.feed(chunk([choice({"content": ""})]))
+    assert writer.write(one, {CONTENT: ""}) == one.raw
+
+
+FLUSHED: list[tuple[str, tuple[str | int, ...], dict[str, Any]]] = [
+    ("chat", ("content",), {"content": "x"}),
+    ("chat", ("refusal",), {"refusal": "x"}),
+    (
+        "tools",
+        ("tool_calls", 1, "function", "arguments"),
+        {"tool_calls": [{"index": 1, "function": {"arguments": "x"}}]},
+    ),
+    ("tools", ("function_call", "arguments"), {"function_call": {"arguments": "x"}}),
+    ("parts", ("content", 2, "text"), {"content": [{"index": 2, "type": "text", "text": "x"}]}),
+    (
+        "parts",
+        ("content", 0, "thinking", 0, "text"),
+        {"content": [{"index": 0, "type": "thinking", "thinking": [{"index": 0, "type": "text", "text": "x"}]}]},
+    ),
+    (
+        "parts",
+        ("reasoning_details", 0, "summary"),
+        {"reasoning_details": [{"index": 0, "type": "reasoning.summary", "summary": "x"}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "delta"), FLUSHED)
+@pytest.mark.parametrize("at", [0, 3])
+def test_held_back_text_leaves_in_a_chunk_like_the_streams_own(
+    name: str, at: int, path: tuple[str | int, ...], delta: dict[str, Any]
+) -> None:
+    raws = STREAMS[name][1](["Hello"])
+    writer, _ = written("openai.chat", raws[:-2])
+    (before,) = documents(raws[0])
+    (got,) = documents(writer.flush(Channel(("choices", at, "message", *path)), "x"))
+    (one,) = got.pop("choices")
+    assert one == {"index": at, "delta": delta, "logprobs": None, "finish_reason": None}
+    shared = {each: value for each, value in before.items() if each not in {"choices", "obfuscation"}}
+    assert got == shared
+
+
+def test_held_back_text_of_a_completion_leaves_as_text() -> None:
+    writer, _ = written("openai.completions", STREAMS["completions"][1](["Hello"])[:-2])
+    (got,) = documents(writer.flush(Channel(("choices", 1, "text")), "x\ud83d"))
+    assert got["choices"] == [{"index": 1, "text": "x?", "logprobs": None, "finish_reason": None}]
+    assert got["id"] == "cmpl-1"
+
+
+@pytest.mark.parametrize(
+    ("member", "delta"),
+    [
+        ("text", {"type": "text_delta", "text": "x"}),
+        ("thinking", {"type": "thinking_delta", "thinking": "x"}),
+        ("input", {"type": "input_json_delta", "partial_json": "x"}),
+        ("novel", {"type": "novel_delta", "novel": "x"}),
+    ],
+)
+def test_held_back_text_leaves_in_a_delta_of_its_block(member: str, delta: dict[str, str]) -> None:
+    writer, _ = written("anthropic.messages", STREAMS["messages"][1](["Hello"])[:3])
+    flushed = writer.flush(Channel(("content", 4, member)), "x")
+    assert flushed.startswith(b"event: content_block_delta\ndata: ")
+    assert documents(flushed) == [{"type": "content_block_delta", "index": 4, "delta": delta}]
+
+
+def test_held_back_text_leaves_in_a_numbered_event_and_later_ones_are_renumbered() -> None:
+    raws = STREAMS["responses"][1](["Hello", " you"])
+    at = next(place for place, raw in enumerate(raws) if b"output_text.done" in raw)
+    writer, events = written("openai.responses", raws[:at])
+    flushed = writer.flush(events[-1].deltas[0].channel, "!")
+    (before,), (got,) = documents(raws[at - 1]), documents(flushed)
+    before.pop("obfuscation")
+    assert got == {**before, "sequence_number": before["sequence_number"] + 1, "delta": "!"}
+    assert flushed.startswith(b"event: response.output_text.delta\n")
+    (later,) = StreamReader("openai.responses").feed(raws[at])
+    assert writer.write(later) == raws[at].replace(b'"sequence_number": %d,' % at, b'"sequence_number": %d,' % (at + 1))
+    assert documents(writer.flush(Channel(("output", 7, "summary", 2, "text")), "?")) == [
+        {
+            "type": "response.reasoning_summary_text.delta",
+            "sequence_number": at + 2,
+            "item_id": "",
+            "output_index": 7,
+            "summary_index": 2,
+            "delta": "?",
+        }
+    ]
+
+
+def test_an_event_to_write_others_like_it_is_kept_without_a_long_text() -> None:
+    long = {
+        "type": "response.output_text.delta",
+        "item_id": "m",
+        "output_index": 0,
+        "delta": "a" * 5000,
+        "logprobs": [],
+    }
+    writer, events = written("openai.responses", [event(long, "response.output_text.delta")])
+    assert documents(writer.flush(events[0].deltas[0].channel, "x")) == [{**long, "delta": "x"}]
+
+
+def test_nothing_is_added_for_no_text_or_for_log_probabilities() -> None:
+    writer, _ = written("openai.chat", STREAMS["chat"][1](["Hello"])[:2])
+    assert writer.flush(CONTENT, "") == b""
+    assert writer.flush(Channel(("choices", 0, "logprobs")), "Hello") == b""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("space", [" ", ""])
+def test_added_events_are_written_as_the_stream_writes_its_own(end: str, space: str) -> None:
+    raw = chunk([choice({"content": "a"})]).replace(b"\n", end.encode()).replace(b"data: ", b"data:" + space.encode())
+    reader, writer = StreamReader("openai.chat"), StreamWriter("openai.chat")
+    for one in [*reader.feed(raw), *reader.close()]:
+        writer.write(one)
+    added = writer.flush(CONTENT, "x")
+    assert added.startswith(f"data:{space}{{".encode())
+    assert added.endswith((end * 2).encode())
+    assert added.count(end.encode()) == 2
+
+
+def test_a_blocked_chat_finishes_every_open_choice_then_tells_the_error_and_is_done() -> None:
+    raws = STREAMS["choices"][1](["Hello"])
+    writer, _ = written("openai.chat", raws[:-3])  # choice 2 has finished
+    got = documents(writer.block(BLOCKED))
+    assert [(each["id"], each["choices"]) for each in got[:2]] == [
+        ("chatcmpl-AbC123", [{"index": at, "delta": {}, "logprobs": None, "finish_reason": "content_filter"}])
+        for at in (0, 1)
+    ]
+    assert got[2]["error"]["code"] == "content_blocked"
+    assert got[3:] == ["[DONE]"]
+
+
+def test_a_chat_blocked_in_its_first_event_finishes_the_choice_that_the_client_asked_for() -> None:
+    (one,) = StreamReader("openai.chat").feed(chunk([choice({"content": "secret"}, 1)]))
+    got = StreamWriter("openai.chat").block(BLOCKED, one)
+    assert b"secret" not in got
+    assert [each["choices"][0]["index"] for each in documents(got)[:1]] == [1]
+
+
+def test_a_blocked_completion_ends_as_its_api_does() -> None:
+    writer, _ = written("openai.completions", STREAMS["completions"][1](["Hello"])[:1])
+    first, error, done = documents(writer.block(BLOCKED))
+    assert first["choices"] == [{"index": 0, "text": "", "logprobs": None, "finish_reason": "content_filter"}]
+    assert (error["error"]["message"], done) == ("The answer was blocked.", "[DONE]")
+
+
+def test_a_blocked_message_closes_its_block_with_the_stop_reason_refusal() -> None:
+    raws = STREAMS["messages"][1](["Hello"])
+    writer, _ = written("anthropic.messages", raws[:3])
+    tail = writer.block(BLOCKED)
+    assert documents(tail) == [
+        {"type": "content_block_stop", "index": 0},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "refusal", "stop_sequence": None},
+            "usage": {"output_tokens": 1},
+        },
+        {"type": "error", "error": {"type": "permission_error", "message": "The answer was blocked."}},
+        {"type": "message_stop"},
+    ]
+    assert tail.count(b"event: ") == 4
+
+
+def test_a_message_blocked_between_blocks_or_after_its_stop_reason_ends_nothing_twice() -> None:
+    raws = STREAMS["messages"][1](["Hello"])
+    stopped = next(place for place, raw in enumerate(raws) if b"content_block_stop" in raw) + 1
+    writer, _ = written("anthropic.messages", raws[:stopped])
+    assert [each["type"] for each in documents(writer.block(BLOCKED))] == ["message_delta", "error", "message_stop"]
+    writer, _ = written("anthropic.messages", raws[:-1])
+    assert [each["type"] for each in documents(writer.block(BLOCKED))] == ["error"]
+
+
+def test_a_message_blocked_before_it_started_is_an_error_alone() -> None:
+    (one,) = StreamReader("anthropic.messages").feed(STREAMS["messages"][1]([])[0])
+    assert [each["type"] for each in documents(StreamWriter("anthropic.messages").block(BLOCKED, one))] == ["error"]
+
+
+def test_a_blocked_response_ends_incomplete_and_its_numbers_go_on() -> None:
+    raws = STREAMS["responses"][1](["Hello"])
+    writer, _ = written("openai.responses", raws[:6])
+    error, ended = documents(writer.block(BLOCKED))
+    assert error == {
+        "type": "error",
+        "code": "content_blocked",
+        "message": "The answer was blocked.",
+        "param": None,
+        "sequence_number": 6,
+    }
+    assert (ended["type"], ended["sequence_number"]) == ("response.incomplete", 7)
+    response = ended["response"]
+    assert (response["id"], response["model"], response["created_at"]) == ("resp_1", "gpt-4o", 1700000000)
+    assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": "content_filter"})
+
+
+def test_a_blocked_result_of_mcp_becomes_an_error_with_its_id() -> None:
+    note, result = STREAMS["mcp"][1](["secret"])
+    (one,) = StreamReader("mcp").feed(result)
+    (got,) = documents(StreamWriter("mcp").block(BLOCKED, one))
+    assert (got["jsonrpc"], got["id"], got["error"]["message"]) == ("2.0", 7, "The answer was blocked.")
+    (one,) = StreamReader("mcp").feed(note)
+    assert documents(StreamWriter("mcp").block(BLOCKED, one))[0]["id"] is None
+
+
+@pytest.mark.parametrize("name", sorted(STREAMS))
+@pytest.mark.parametrize("dialect", ["unheard of", None])
+def test_a_stream_blocked_at_any_event_ends_in_events_that_can_be_read(name: str, dialect: str | None) -> None:
+    own, make = STREAMS[name]
+    raws = make(["Hello", " you"])
+    for at in range(len(raws)):
+        reader, writer = StreamReader(dialect or own), StreamWriter(dialect or own)
+        sent = b"".join(writer.write(one) for raw in raws[:at] for one in reader.feed(raw))
+        (one,) = reader.feed(raws[at])
+        sent += writer.block(BLOCKED, one)
+        assert "The answer was blocked." in json.dumps(documents(sent))
+        answer = seen(own, sent) if dialect is None and at else {}
+        assert answer.get("numbers", []) == list(range(len(answer.get("numbers", []))))
+        assert answer.get("done", True)
+        assert sorted(answer.get("blocks", {})) == sorted(answer.get("stopped", []))
+
+
+@pytest.mark.parametrize("name", ["chat", "completions", "responses", "messages"])
+def test_a_stream_that_has_ended_is_not_ended_again(name: str) -> None:
+    dialect, make = STREAMS[name]
+    writer, _ = written(dialect, make(["Hello"]))
+    assert writer.block(BLOCKED) == b""
+
+
+def test_an_answer_is_blocked_once() -> None:
+    writer, _ = written("openai.chat", STREAMS["chat"][1](["Hello"])[:2])
+    assert writer.block(BLOCKED)
+    assert writer.block(BLOCKED) == b""
+
+
+def test_what_a_stream_broke_off_does_not_run_into_the_end() -> None:
+    reader, writer = StreamReader("openai.chat"), StreamWriter("openai.chat")
+    sent = b"".join(map(writer.write, [*reader.feed(chunk([choice({"content": "a"})])), *reader.feed(b"data: {\n")]))
+    sent += b"".join(map(writer.write, reader.close()))
+    assert sent.endswith(b"data: {\n")
+    assert writer.block(BLOCKED).startswith(b"\n\ndata: ")
+
+
+def test_texts_of_documents_cannot_be_flushed() -> None:
+    with pytest.raises(ValueError, match="whole"):
+        StreamWriter("mcp").flush(Channel(("result",)), "x")
