@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from extproc.inspection.span import Span, Union, unite
-from extproc.inspection.vault import Vault, label
+from extproc.inspection.vault import Restorer, Vault, label
 from extproc.inspection.window import Hit, Released
 
-Writer: TypeAlias = Callable[[str, str], str]
-"""Kind and value to what is written instead."""
+Writer: TypeAlias = Callable[[Span, str], str]
+"""A find and its text to what is written instead."""
 
 SHOWN = 4
 """Characters at the end of a value that a partial mask leaves: as many as a receipt prints of a card."""
@@ -19,12 +19,12 @@ DIGEST_DIGITS = 16
 """Hexadecimal digits of a keyed hash: 64 bits, so that a million values hardly ever share one."""
 
 
-def placeholders(vault: Vault) -> Writer:
-    """Writes `[EMAIL_1]`, to be restored from `vault`."""
-    return vault.placeholder
+def placeholders(vault: Vault, *, restorable: bool = True) -> Writer:
+    """Writes `[EMAIL_1]`; `restorable`: the value may come back from `vault`."""
+    return lambda span, value: vault.placeholder(span.kind, value, restorable=restorable)
 
 
-def partial(_kind: str, value: str) -> str:
+def partial(_span: Span, value: str) -> str:
     """Writes `****1234`: the last four characters, but never more than a third of the value."""
     shown = min(SHOWN, len(value) // 3)
     return "****" + value[len(value) - shown :]
@@ -33,7 +33,8 @@ def partial(_kind: str, value: str) -> str:
 def keyed_hash(key: bytes) -> Writer:
     """Writes `[EMAIL:9f86d081884c7d65]`, the same for the same value wherever `key` is; without it nobody can guess."""
 
-    def write(kind: str, value: str) -> str:
+    def write(span: Span, value: str) -> str:
+        kind = span.kind
         digest = hmac.new(key, f"{kind}\0{value}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()
         return f"[{label(kind)}:{digest[:DIGEST_DIGITS]}]"
 
@@ -45,7 +46,7 @@ def mask(text: str, spans: Iterable[Span], write: Writer) -> str:
     parts: list[str] = []
     at = 0
     for piece in unite(spans):
-        parts += (text[at : piece.start], write(piece.kind, text[piece.start : piece.end]))
+        parts += (text[at : piece.start], write(piece, text[piece.start : piece.end]))
         at = piece.end
     parts.append(text[at:])
     return "".join(parts)
@@ -54,31 +55,54 @@ def mask(text: str, spans: Iterable[Span], write: Writer) -> str:
 class Masker:
     """Masks one streamed text, release by release; put together it is what `mask` makes of the whole.
 
-    `masked` says which hits to replace; a window may carry others, that are only reported.
+    `masked` says which hits to replace; a window may carry others, that are only reported. With a `restorer`, values
+    come back into the text that is not masked: never into what `write` wrote, nor out of it.
     """
 
-    __slots__ = ("_at", "_masked", "_union", "_write")
+    __slots__ = ("_at", "_masked", "_restorer", "_union", "_write")
 
-    def __init__(self, write: Writer, masked: Callable[[Span], bool] = lambda _: True) -> None:
+    def __init__(
+        self, write: Writer, masked: Callable[[Span], bool] = lambda _: True, restorer: Restorer | None = None
+    ) -> None:
         self._write = write
         self._masked = masked
+        self._restorer = restorer
         self._union = Union()
         self._at = 0
+
+    @property
+    def held(self) -> int:
+        """Code points held back, because they may be part of a placeholder."""
+        return 0 if self._restorer is None else self._restorer.held
 
     def feed(self, released: Released) -> str:
         """What goes out for `released`; a find's replacement goes as soon as the find begins."""
         start, text = released.start, released.text
         end = start + len(text)
+        if not released.hits and self._at <= start:
+            self._at = end
+            return text if self._restorer is None else self._restorer.feed(text)
         parts: list[str] = []
         for hit in released.hits:
             piece = self._piece(hit)
             if piece is not None:
                 span, value = piece
-                parts += (text[max(0, self._at - start) : max(0, span.start - start)], self._write(span.kind, value))
+                parts += self._passed(text[max(0, self._at - start) : max(0, span.start - start)], ends=True)
+                parts.append(self._write(span, value))
                 self._at = span.end
-        parts.append(text[max(0, self._at - start) :])
+        parts += self._passed(text[max(0, self._at - start) :], ends=False)
         self._at = max(self._at, end)
         return "".join(parts)
+
+    def finish(self) -> str:
+        """What was still held back."""
+        return "" if self._restorer is None else self._restorer.finish()
+
+    def _passed(self, text: str, *, ends: bool) -> tuple[str, ...]:
+        if self._restorer is None:
+            return (text,)
+        # A placeholder that a mask cuts in two is none.
+        return (self._restorer.feed(text), self._restorer.finish() if ends else "")
 
     def _piece(self, hit: Hit) -> tuple[Span, str] | None:
         if not self._masked(hit.span):

@@ -40,17 +40,20 @@ class Vault:
         if "[" in text:
             self._reserved.update(_LOOKS.findall(text))
 
-    def placeholder(self, kind: str, value: str) -> str:
-        """The placeholder of `value`, the same one each time: `[EMAIL_1]`."""
-        known = self._names.get((kind, value))
-        if known is not None:
-            return known
-        if len(self._names) >= MOST_VALUES:
-            return f"[{label(kind)}]"
-        name = self._next(label(kind))
-        self._names[kind, value] = name
-        self._values[name] = value
-        insort(self._sorted, name)
+    def placeholder(self, kind: str, value: str, *, restorable: bool = True) -> str:
+        """The placeholder of `value`, the same one each time: `[EMAIL_1]`.
+
+        `restorable`: from now on the value comes back in its place. What was masked in an answer must not: a provider
+        that knows how placeholders are numbered could write one to get at what it was kept from saying.
+        """
+        name = self._names.get((kind, value))
+        if name is None:
+            if len(self._names) >= MOST_VALUES:
+                return f"[{label(kind)}]"
+            name = self._names[kind, value] = self._next(label(kind))
+        if restorable and name not in self._values:
+            self._values[name] = value
+            insort(self._sorted, name)
         return name
 
     def _next(self, word: str) -> str:

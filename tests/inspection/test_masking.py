@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.inspection.masking import Masker, keyed_hash, mask, partial, placeholders
+from extproc.inspection.masking import Masker, Writer, keyed_hash, mask, partial, placeholders
 from extproc.inspection.scanner import Scanner
 from extproc.inspection.span import Span
 from extproc.inspection.vault import LONGEST_PLACEHOLDER, MOST_VALUES, Restorer, Vault, label, restored
@@ -13,6 +13,10 @@ def _masked(by: Scanner, parts: list[str], vault: Vault) -> str:
     window, masker = Window(by), Masker(placeholders(vault))
     released = [window.feed(part) for part in parts] + [window.finish()]
     return "".join(masker.feed(each) for each in released if each)
+
+
+def _of(kind: str) -> Span:
+    return Span(0, 0, kind, kind, 1.0)
 
 
 @given(texts(), st.integers(0, 1 << 30))
@@ -118,22 +122,22 @@ def test_labels_are_made_of_letters_digits_and_underscores() -> None:
 
 
 def test_a_partial_mask_shows_four_characters_and_never_more_than_a_third() -> None:
-    assert partial("credit_card", "4012888888881234") == "****1234"
-    assert partial("x", "123456") == "****56"
-    assert partial("x", "12") == "****"
+    assert partial(_of("credit_card"), "4012888888881234") == "****1234"
+    assert partial(_of("x"), "123456") == "****56"
+    assert partial(_of("x"), "12") == "****"
 
 
 def test_a_keyed_hash_depends_on_key_kind_and_value() -> None:
     write = keyed_hash(b"key")
-    assert write("email", "a@b.de") == write("email", "a@b.de")
-    assert write("email", "a@b.de").startswith("[EMAIL:")
+    assert write(_of("email"), "a@b.de") == write(_of("email"), "a@b.de")
+    assert write(_of("email"), "a@b.de").startswith("[EMAIL:")
     assert (
         len(
             {
-                write("email", "a@b.de"),
-                write("iban", "a@b.de"),
-                write("email", "c@d.de"),
-                keyed_hash(b"k")("email", "a@b.de"),
+                write(_of("email"), "a@b.de"),
+                write(_of("iban"), "a@b.de"),
+                write(_of("email"), "c@d.de"),
+                keyed_hash(b"k")(_of("email"), "a@b.de"),
             }
         )
         == 4
@@ -151,3 +155,33 @@ def test_finds_that_are_only_reported_are_left_as_they_are() -> None:
 def test_what_a_second_find_covers_beyond_the_first_is_masked_too() -> None:
     spans = [Span(0, 4, "a", "a", 1.0), Span(2, 6, "b", "b", 1.0)]
     assert mask("0123456789", spans, placeholders(Vault())) == "[A_1][B_1]6789"
+
+
+def _stream(text: str, cuts: int, vault: Vault, write: Writer) -> str:
+    window, masker = Window(scanner()), Masker(write, restorer=Restorer(vault))
+    released = [*(window.feed(part) for part in pieces(text, cuts)), window.finish()]
+    return "".join(masker.feed(each) for each in released if each) + masker.finish()
+
+
+@given(st.integers(0, 1 << 30))
+def test_values_come_back_between_masks_however_the_text_is_cut(cuts: int) -> None:
+    vault = Vault()
+    vault.placeholder("email", "a@b.de")
+    out = _stream("ask [EMAIL_1] or c@d.de, [EMAIL_1]", cuts, vault, placeholders(vault, restorable=False))
+    assert out == "ask a@b.de or [EMAIL_2], a@b.de"
+
+
+@given(st.integers(0, 1 << 30))
+def test_what_an_answer_was_masked_for_is_not_had_by_its_placeholder(cuts: int) -> None:
+    vault = Vault()
+    vault.placeholder("email", "a@b.de")
+    out = _stream("c@d.de is [EMAIL_2] and not [EMAIL_1]", cuts, vault, placeholders(vault, restorable=False))
+    assert out == "[EMAIL_2] is [EMAIL_2] and not a@b.de"
+
+
+def test_a_value_masked_first_for_good_may_come_back_once_a_processor_restores_it() -> None:
+    vault = Vault()
+    assert vault.placeholder("email", "a@b.de", restorable=False) == "[EMAIL_1]"
+    assert restored(vault, "[EMAIL_1]") == "[EMAIL_1]"
+    assert vault.placeholder("email", "a@b.de") == "[EMAIL_1]"
+    assert restored(vault, "[EMAIL_1]") == "a@b.de"

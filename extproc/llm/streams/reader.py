@@ -8,7 +8,7 @@ from extproc.llm.streams.event import Channel, Delta, Reason, StreamEvent, Unrea
 from extproc.llm.streams.leaves import TooComplexError, document, leaves
 from extproc.llm.streams.lines import Line, data_lines, raw_offset
 from extproc.llm.streams.reading import Reading, Source
-from extproc.llm.streams.shapes import MAX_REMEMBERED, MAX_SHAPES, Shape, shape
+from extproc.llm.streams.shapes import MAX_REMEMBERED, Shape, shape
 
 _DIALECTS: Mapping[str, Callable[[Source], Reading]] = {
     "openai.chat": chat.read,
@@ -110,7 +110,7 @@ class StreamReader:
         if new is None:
             return
         self._shapes.insert(0, new)
-        while len(self._shapes) > MAX_SHAPES or sum(each.size for each in self._shapes) > MAX_REMEMBERED:
+        while sum(each.size for each in self._shapes) > MAX_REMEMBERED:
             self._shapes.pop()
 
 

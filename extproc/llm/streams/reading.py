@@ -159,6 +159,8 @@ def _probabilities(sorted_: Sorted, source: Source, path: Scope, span: tuple[int
     alternatives to the tokens that were chosen.
     """
     inside = [leaf for leaf in source.leaves.strings if leaf.path[: len(path)] == path]
+    if not inside:
+        return
     spelled, others = list[str](), list[str]()
     for leaf in inside:
         chosen = not leaf.name and pattern(leaf.path[len(path) :]) in _CHOSEN

@@ -10,15 +10,16 @@ from msgspec import Struct
 from extproc.llm.streams.event import Channel, Delta, Scope, StreamEvent
 from extproc.llm.streams.leaves import MAX_DIGITS
 
-MAX_SHAPES = 16
-"""Shapes remembered of one stream. A stream has two or three (text, a tool's arguments), and as many again for each
-further choice."""
-
 MAX_SHAPE = 1024
 """Bytes of an event without its texts. OpenAI's have 250, Azure's with its filter results 700."""
 
 MAX_REMEMBERED = 4096
-"""Bytes of all shapes of one stream together."""
+"""Bytes of all shapes of one stream together, so that a waiting stream takes little. It is enough for six of the usual
+kind; a stream has one or two, and as many again for each further choice."""
+
+_SHAPE = 280
+_HOLE = 80
+"""Bytes of the objects that a shape and one of its holes consist of, beside those of the event."""
 
 MAX_HOLES = 8
 
@@ -47,6 +48,12 @@ class Shape(Struct, frozen=True):
     @property
     def size(self) -> int:
         """Bytes remembered."""
+        names = sum(len(str(step)) for hole in self.holes if isinstance(hole, Channel) for step in hole.path)
+        return _SHAPE + _HOLE * len(self.holes) + self.literal + names
+
+    @property
+    def literal(self) -> int:
+        """Bytes of the event without its holes."""
         return len(self.head) + len(self.tail) + sum(map(len, self.between))
 
     def read(self, raw: bytes) -> StreamEvent | None:
@@ -106,7 +113,8 @@ def shape(event: StreamEvent, varying: Sequence[tuple[int, int]]) -> Shape | Non
 
     `varying`: what else differs, as offsets in the event's bytes: numbers, and strings of padding with their quotes.
     """
-    pieces = any(not delta.channel.whole for delta in event.deltas)
+    # Events that open a text have it empty, and come but once.
+    pieces = any(delta.text and not delta.channel.whole for delta in event.deltas)
     plain = all(delta.form == "string" and not delta.shadows for delta in event.deltas)
     if event.kind != "delta" or event.ends or event.unread or not (event.ended and pieces and plain):
         return None
@@ -130,4 +138,4 @@ def shape(event: StreamEvent, varying: Sequence[tuple[int, int]]) -> Shape | Non
         event.opens,
         event.keeps,
     )
-    return made if made.size <= MAX_SHAPE and len(holes) <= MAX_HOLES else None
+    return made if made.literal <= MAX_SHAPE and len(holes) <= MAX_HOLES else None

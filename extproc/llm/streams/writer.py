@@ -13,7 +13,7 @@ from extproc.llm.streams.writing.responses import Responses
 from extproc.llm.streams.writing.scribe import Added, Cut, Held, Scribe, dialect
 from extproc.protocol.errors import ClientError
 
-MAX_BEGUN = 256
+MAX_BEGUN = 128
 """Parts of an answer (choices, blocks) that are remembered as begun. OpenAI gives at most 128 choices."""
 
 _NOTHING: Mapping[Channel, str] = MappingProxyType({})
@@ -79,8 +79,7 @@ class StreamWriter:
         self._learn(event)
         if event.opens is not self._opens:
             self._opens = event.opens
-            if len(self._begun) < MAX_BEGUN:
-                self._begun.update(event.opens)
+            self._begun.update(event.opens[: MAX_BEGUN - len(self._begun)])
         if event.ends:
             self._opens = ()
             self._begun = {begun for begun in self._begun if not _within(begun, event.ends)}

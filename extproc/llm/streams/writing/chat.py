@@ -12,8 +12,8 @@ from extproc.llm.streams.writing.scribe import Added, Cut, Held, encodable, memb
 
 DONE = Added(b"[DONE]")
 
-_NOT_SHARED = frozenset({"choices", "usage", "obfuscation", "error", "prompt_filter_results"})
-_MOST_SHARED = 16
+_SHARED = ("id", "object", "created", "model", "system_fingerprint", "service_tier", "provider")
+"""Members that all chunks of a stream have in common."""
 
 
 class Chunks:
@@ -30,8 +30,7 @@ class Chunks:
         """See `Scribe.note`. The first chunk that has a choice says it all; Azure sends one without names before."""
         if self._shared is None and event.opens:
             found = members(event.raw)
-            names = [name for name in found if name not in _NOT_SHARED][:_MOST_SHARED]
-            self._shared = short({name: found[name] for name in names})
+            self._shared = short({name: value for name, value in found.items() if name in _SHARED})
             if "usage" in found:
                 self._shared["usage"] = Raw(b"null")
 

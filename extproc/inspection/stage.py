@@ -1,0 +1,133 @@
+"""One side of a pipeline made ready: its processors, and all their rules in one scanner."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from extproc.inspection.masking import Writer, keyed_hash, partial, placeholders
+from extproc.inspection.rule import Rule
+from extproc.inspection.scanner import Scanner
+from extproc.inspection.span import Span
+from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import Action
+from extproc.policy.conditions import Condition, ConditionError
+from extproc.protocol.messages import Side
+
+Facts = Mapping[str, Any]
+"""What conditions are asked about, by the names that policies have for it."""
+
+NUMBER_DIGITS = 3
+"""Digits of a processor's number in front of its rules' names; a pipeline has at most 64 processors a side."""
+
+
+class Limits(Struct, frozen=True):
+    """What `use: size` allows; None is no limit."""
+
+    bytes: int | None = None
+    messages: int | None = None
+    images: int | None = None
+
+
+class Processor(Struct, frozen=True):
+    """One processor of a stage. `number` is its place in the stage.
+
+    `allows_failure`: a body goes on that it could not judge. `stand_in`: the processor that then judges instead.
+    """
+
+    number: int
+    name: str
+    action: Action
+    shadow: bool
+    timeout: float
+    allows_failure: bool
+    stand_in: str | None = None
+    when: Condition | None = None
+    format: str = "placeholder"
+    key: bytes = b""
+    restore: bool = False
+    limits: Limits | None = None
+
+    @property
+    def enforces(self) -> bool:
+        """Whether it can change or stop what passes."""
+        return self.action != "report" and not self.shadow
+
+    def writer(self, vault: Vault) -> Writer:
+        """What it writes in place of a find."""
+        match self.format:
+            case "partial":
+                return partial
+            case "hash":
+                return keyed_hash(self.key)
+        return placeholders(vault, restorable=self.restore)
+
+    def __repr__(self) -> str:
+        return f"Processor({self.name}, {self.action})"
+
+
+class Active(Struct, frozen=True):
+    """Which processors of a stage are at work for one body: their `when` holds, or they have none.
+
+    `on` has an entry a processor. `failed`: conditions that could not be evaluated.
+    """
+
+    on: tuple[bool, ...]
+    failed: tuple[Processor, ...] = ()
+
+
+class Stage:
+    """Immutable, shared by all exchanges and threads.
+
+    `rules` come with the number of their processor. `reserve`: the stage of the stand-ins, which are not among
+    `processors`. Raises RuleError for rules that cannot be used.
+    """
+
+    def __init__(
+        self,
+        side: Side,
+        processors: Sequence[Processor],
+        rules: Sequence[tuple[int, Rule]],
+        reserve: "Stage | None" = None,
+    ) -> None:
+        self.side = side
+        self.processors = tuple(processors)
+        self.reserve = reserve
+        self.scanner = Scanner.compile(_owned(number, rule) for number, rule in rules) if rules else None
+        self.scanning = tuple(sorted({number for number, _ in rules}))
+        """Numbers of the processors that have rules."""
+        self.sizing = tuple(each for each in self.processors if each.limits is not None)
+        self.enforces = any(each.enforces for each in self.processors)
+        self.masks = any(each.enforces and each.action == "mask" for each in self.processors)
+        self.timeout = min((each.timeout for each in self.processors), default=0.0)
+        """Seconds after which work that was handed out is given up: its processors do it in one go."""
+        self.reads = frozenset(fact for each in self.processors if each.when for fact in each.when.facts)
+        """Facts that conditions are about."""
+        self._always = (
+            None if any(each.when for each in self.processors) else Active(tuple(True for _ in self.processors))
+        )
+
+    def of(self, span: Span) -> Processor:
+        """The processor whose rule found it."""
+        return self.processors[int(span.rule[:NUMBER_DIGITS])]
+
+    def active(self, facts: Facts) -> Active:
+        """Who is at work, by conditions that need no finding of this body; see `judge` for those that do."""
+        if self._always is not None:
+            return self._always
+        on, failed = list[bool](), list[Processor]()
+        for each in self.processors:
+            holds = each.when is None
+            if each.when is not None:
+                try:
+                    holds = each.when.holds(facts)
+                except ConditionError:
+                    failed.append(each)
+            on.append(holds)
+        return Active(tuple(on), tuple(failed))
+
+
+def _owned(number: int, rule: Rule) -> Rule:
+    """The rule under a name that tells whose it is; of two finds alike, the earlier processor's is heard."""
+    return replace(rule, name=f"{number:0{NUMBER_DIGITS}}:{rule.title}")
