@@ -7,8 +7,8 @@ from extproc.testing.clients import Answer
 from extproc.testing.envoy import assert_clean
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import chat, pieces
-from tests.e2e.conftest import Shared
-from tests.e2e.gateway import Gateway, Version, ext_proc, gateway, post, site, tagged
+from tests.e2e.conftest import Pool, Shared
+from tests.e2e.gateway import Gateway, Version, ext_proc, gateway, post, tagged
 from tests.e2e.policies import DIRECT
 
 pytestmark = pytest.mark.envoy
@@ -57,10 +57,11 @@ def test_a_claimed_request_with_trailers_is_tried_again_with_its_body_once(
 
 
 def test_a_streamed_body_that_passes_with_trailers_is_refused_rather_than_doubled(
-    transport: str, version: Version
+    pool: Pool, transport: str, version: Version
 ) -> None:
     """How much of it a provider has had by then is chance; more than the body it never is."""
-    with site(DIRECT, transport) as before, gateway(before, "full-duplex", retrying) as started:
+    before = pool.site(DIRECT, transport)
+    with gateway(before, "full-duplex", retrying) as started:
         body, tag = chat(1000), tagged()
         answer = sent(started, body, version, tag, target="/v1/files")
         assert answer.status == 400
