@@ -2,10 +2,13 @@
 
 from extproc.policy.address import Address
 from extproc.policy.backends import Backend, BackendModel
+from extproc.policy.conditions import Condition, ConditionError
 from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.loading import Loaded, load, load_with_notes, loads, loads_with_notes
 from extproc.policy.model import Policy
+from extproc.policy.pipelines import Block, Match, Pipeline
 from extproc.policy.problems import PolicyError, Problem
+from extproc.policy.processors import Allow, Pattern, Pii, Processor, Secrets, SizeLimit
 from extproc.policy.secrets import SecretsError, read_secrets
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.tls import Tls
@@ -13,18 +16,29 @@ from extproc.policy.virtual import Target, VirtualModel
 
 __all__ = [
     "Address",
+    "Allow",
     "Backend",
     "BackendModel",
     "Bearer",
+    "Block",
+    "Condition",
+    "ConditionError",
     "Credential",
     "Header",
     "Health",
     "Limits",
     "Loaded",
+    "Match",
+    "Pattern",
+    "Pii",
+    "Pipeline",
     "Policy",
     "PolicyError",
     "Problem",
+    "Processor",
+    "Secrets",
     "SecretsError",
+    "SizeLimit",
     "Source",
     "Steering",
     "Target",

@@ -4,11 +4,12 @@ from functools import cached_property
 from itertools import islice
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from extproc.policy.backends import Backend
 from extproc.policy.base import Value, Written, refusals
 from extproc.policy.checks import contradictions
+from extproc.policy.pipelines import PIPELINES_MAX, Pipeline
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.virtual import VirtualModel
 
@@ -31,6 +32,8 @@ class Policy(Value):
     default_backend: Annotated[str, Written("name of a backend", "openai")] | None = None
     """Where requests go that no dialect claims and, with `unknown_models: pass`, names that no backend lists: a
     backend's name, or `none` (404); the first backend if absent."""
+    pipelines: Annotated[tuple[Pipeline, ...], Field(max_length=PIPELINES_MAX)] = ()
+    """What is looked at in requests and answers: the first pipeline that matches. None: they pass untouched."""
     steering: Steering = Steering()
     """Headers by which the processor tells Envoy what it decided."""
     limits: Limits = Limits()

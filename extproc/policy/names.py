@@ -13,7 +13,9 @@ MODEL_NAME_MAX: Final = 128
 """Longer than any provider's model name; bounds header values and metric labels."""
 LABEL_MAX: Final = 63
 HEADER_NAME_MAX: Final = 128
+MEDIA_TYPE_MAX: Final = 128
 
+RESERVED_PROCESSORS: Final = frozenset({"block", "allow"})
 RESERVED_BACKENDS: Final = {
     "extproc": "the generated Envoy configuration has a cluster of that name for the processor",
     "none": "`default_backend: none` means no backend",
@@ -21,6 +23,8 @@ RESERVED_BACKENDS: Final = {
 
 _BACKEND: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{BACKEND_NAME_MAX}}}", re.ASCII)
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+", re.ASCII)  # RFC 9110 5.6.2, lower case as HTTP/2 has it
+_SHORT: Final = re.compile(rf"[a-z0-9-]{{1,{BACKEND_NAME_MAX}}}", re.ASCII)
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+", re.ASCII)  # RFC 6838 4.2
 
 HOP_BY_HOP: Final = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -63,7 +67,7 @@ def _label(name: str) -> str:
     return name
 
 
-def _header(name: str) -> str:
+def _field(name: str) -> str:
     if name.startswith(":"):
         raise refusal("a pseudo header is Envoy's own", "name an ordinary header such as x-extproc-cluster")
     if name != name.lower():
@@ -73,6 +77,11 @@ def _header(name: str) -> str:
             "this is not the name of a header",
             f"use 1 to {HEADER_NAME_MAX} lower-case letters, digits and dashes, such as x-extproc-cluster",
         )
+    return name
+
+
+def _header(name: str) -> str:
+    _field(name)
     if name in HOP_BY_HOP or name in FRAMING:
         raise refusal(f"the header {name} belongs to HTTP itself", "name a header of your own")
     if name.startswith("x-envoy-"):  # Envoy drops such mutations without a word, unless told to take them
@@ -86,6 +95,33 @@ def _steering(name: str) -> str:
     return name
 
 
+def _matched(name: str) -> str:
+    _field(name)
+    if name in HOP_BY_HOP:
+        raise refusal(f"the header {name} belongs to the connection", "name one that says something of the request")
+    return name
+
+
+def _short(name: str) -> str:
+    if _SHORT.fullmatch(name) is None:
+        raise refusal(
+            f"a name here has 1 to {BACKEND_NAME_MAX} lower-case letters, digits and dashes", "write it like prompt-pii"
+        )
+    return name
+
+
+def _processor(name: str) -> str:
+    if name in RESERVED_PROCESSORS:
+        raise refusal(f"the name {name} is taken: `on_failure: {name}` has its own meaning", "choose another name")
+    return _short(name)
+
+
+def _media_type(name: str) -> str:
+    if len(name) > MEDIA_TYPE_MAX or _MEDIA_TYPE.fullmatch(name) is None:
+        raise refusal("this is not a content type", "write it in lower case without parameters, such as text/plain")
+    return name
+
+
 BackendName = Annotated[str, AfterValidator(_backend), Written("name", "openai")]
 ModelName = Annotated[str, AfterValidator(_model), Written("model name", "gpt-4o-mini")]
 Label = Annotated[str, AfterValidator(_label), Written("label", "eu")]
@@ -93,3 +129,7 @@ HeaderName = Annotated[str, AfterValidator(_header), Written("header name", "x-a
 SteeringHeader = Annotated[
     str, AfterValidator(_header), AfterValidator(_steering), Written("header name", "x-gateway-cluster")
 ]
+MatchedHeader = Annotated[str, AfterValidator(_matched), Written("header name", "x-team")]
+PipelineName = Annotated[str, AfterValidator(_short), Written("name", "default")]
+ProcessorName = Annotated[str, AfterValidator(_processor), Written("name", "prompt-pii")]
+MediaType = Annotated[str, AfterValidator(_media_type), Written("content type", "[text/plain]")]

@@ -11,6 +11,8 @@ from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.document import DEPTH_MAX, NODES_MAX, TEXT_MAX
 from extproc.policy.model import Policy
 from extproc.policy.names import CREDENTIALS
+from extproc.policy.pipelines import Block, Match, Pipeline
+from extproc.policy.processors import Allow, Maskable, Pattern, Pii, Processor, Secrets, SizeLimit, Step
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
@@ -25,6 +27,15 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "TLS": (Tls,),
     "Model": (VirtualModel,),
     "Target": (Target,),
+    "Pipeline": (Pipeline,),
+    "Match": (Match,),
+    "Block": (Block,),
+    "Processor": (Step, Maskable),
+    "Processor pii": (Pii,),
+    "Processor secrets": (Secrets,),
+    "Processor pattern": (Pattern,),
+    "Processor size": (SizeLimit,),
+    "Allow": (Allow,),
     "Steering": (Steering,),
     "Limits": (Limits,),
     "Health": (Health,),
@@ -109,9 +120,15 @@ def _section(title: str, models: tuple[type[Value], ...]) -> str:
     parts.append(_CREDENTIAL if models[0] is Bearer else _sentence(models[0].__doc__))
     rows: dict[str, str] = {}
     for model in models:
-        rows |= {name: _row(name, field) for name, field in model.model_fields.items()}
+        rows |= {name: _row(name, field) for name, field in model.model_fields.items() if name in _own(model)}
     table = ["| Field | Type | Default | Example | Meaning |", "|---|---|---|---|---|", *rows.values()]
     return "\n\n".join([*parts, "\n".join(table)])
+
+
+def _own(model: type[Value]) -> set[str]:
+    """The fields in a model's table; what processors have in common stands in a section of its own."""
+    names = model.__annotations__ if issubclass(model, Step) else model.model_fields
+    return {name for name in names if model.model_fields[name].description}
 
 
 def _row(name: str, field: FieldInfo) -> str:
@@ -127,6 +144,8 @@ def _sentence(text: str | None) -> str:
 def _type(annotation: Any) -> str:
     if annotation == Credential:
         return "[credential](#credential)"
+    if annotation == Processor:
+        return "[processor](#processor)"
     if get_origin(annotation) is Annotated:
         written = _written(annotation)
         return (written.kind if written else _type(get_args(annotation)[0])) + _bounds(annotation)
@@ -191,8 +210,12 @@ def _default(field: FieldInfo, annotation: Any) -> str:
     default = field.default
     if field.is_required():
         return "required"
-    if default is None or default == ():
+    if default is None or default in ((), {}):
         return "none"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if default == "":
+        return "the word in `use`"
     return "its defaults" if isinstance(default, Value) else f"`{_amount(default, annotation)}`"
 
 
@@ -202,7 +225,7 @@ def _example(annotation: Any) -> str:
         return f"`{written.example}`"
     if get_origin(annotation) is Literal:
         return f"`{get_args(annotation)[-1]}`"
-    if annotation == Credential or annotation in (None, type(None)):
+    if annotation in (Credential, Processor) or annotation in (None, type(None)):
         return ""
     return next((shown for part in get_args(annotation) if (shown := _example(part))), "")
 

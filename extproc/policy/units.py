@@ -76,3 +76,6 @@ Count = Annotated[int, Strict(), Written("whole number", "3")]
 
 Amount = Annotated[float, Strict(), Field(allow_inf_nan=False), Written("number", "0.15")]
 """A number: not text, not true or false."""
+
+Truth = Annotated[bool, Strict(), Written("`true` or `false`", "true")]
+"""True or false: not text, not a number."""

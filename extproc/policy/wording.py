@@ -8,15 +8,22 @@ from extproc.policy.base import Loc, Value, listed, meant
 from extproc.policy.credentials import Bearer, Header
 from extproc.policy.document import Place
 from extproc.policy.model import Policy
+from extproc.policy.processors import USES
 from extproc.policy.units import written_duration, written_size
 
-UNSUPPORTED_FIELDS: Final = frozenset({"rules", "residency", "pipelines", "tenants", "budgets", "state"})
+UNSUPPORTED_FIELDS: Final = frozenset({"rules", "residency", "tenants", "budgets", "state"})
 """Sections of the format that are not built yet. Ignored, they would leave traffic unguarded without a word."""
 UNSUPPORTED_APIS: Final = frozenset({"gemini", "bedrock", "azure-openai"})
 """Dialects of the format that are not built yet."""
 
-_FORMS: Final = {"(bearer)": Bearer, "(header)": Header, "(word)": None}
-"""The tags that pydantic puts into a place to tell the forms of a credential apart."""
+_FORMS: Final[Mapping[str, type[Value] | None]] = {
+    "(bearer)": Bearer,
+    "(header)": Header,
+    "(word)": None,
+    **{f"({use})": form for use, form in USES.items()},
+    "(unknown)": None,
+}
+"""The tags that pydantic puts into a place to tell forms apart: of a credential, of a processor."""
 
 _EXAMPLES: Final = {
     "version": "version: 1",
@@ -36,7 +43,10 @@ _WANTED: Final = {
     "string_type": "text",
     "int_type": "a whole number",
     "float_type": "a number",
+    "bool_type": "true or false",
+    "string_sub_type": "text",
     "tuple_type": "a list",
+    "mapping_type": "a mapping",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
     "dict_type": "a mapping",
@@ -47,6 +57,7 @@ _SHAPES: Final = {
     "a whole number": "write digits, without quotes",
     "a number": "write digits, without quotes",
     "text": "write a word",
+    "true or false": "write true or false, without quotes",
 }
 
 

@@ -36,7 +36,6 @@ WRONG = [
     # what the format names and this version has not
     (root("rules: []"), 6, "rules", LATER, "delete it"),
     (root("residency: []"), 6, "residency", LATER, "delete it"),
-    (root("pipelines: []"), 6, "pipelines", LATER, "delete it"),
     (root("tenants: {}"), 6, "tenants", LATER, "delete it"),
     (root("budgets: []"), 6, "budgets", LATER, "delete it"),
     (root("state: {memory: {}}"), 6, "state", LATER, "delete it"),
@@ -324,8 +323,8 @@ models:
     fallback: [{backend: a, weight: 1}]
     rules: []
   - targets: []
-pipelines: []
-pipelines: []
+residency: []
+residency: []
 limits: {request_timeout: 30}
 """
     with pytest.raises(PolicyError) as caught:
@@ -341,8 +340,8 @@ limits: {request_timeout: 30}
         (9, "models[0].rules"),
         (10, "models[1].name"),
         (10, "models[1].targets"),
-        (11, "pipelines"),
-        (12, "pipelines"),
+        (11, "residency"),
+        (12, "residency"),
         (13, "limits.request_timeout"),
     ]
     assert all(problem.mend for problem in caught.value.problems)

@@ -1,0 +1,119 @@
+"""Pipelines: which exchanges are looked at, by which processors, and what they get that cannot be looked at."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+from extproc.policy.base import Value, Written, refusal
+from extproc.policy.names import MatchedHeader, MediaType, PipelineName
+from extproc.policy.processors import Processor
+from extproc.policy.units import GIB, MIB, Count, Size
+
+PROCESSORS_MAX: Final = 64
+"""Processors of one side; four times what the AI gateway draft asks for."""
+PIPELINES_MAX: Final = 256
+"""Pipelines of a policy: they are tried one after the other for each request."""
+PREFIX_MAX: Final = 1024
+HEADERS_MAX: Final = 32
+HEADER_VALUE_MAX: Final = 1024
+ROUTE_NAME_MAX: Final = 256
+TYPES_MAX: Final = 32
+MESSAGE_MAX: Final = 1000
+"""Characters of the message of a block, which clients show to people."""
+
+
+def _prefix(path: str) -> str:
+    if not path.startswith("/"):
+        raise refusal("a path begins with a slash", f"write /{path[:64]}")
+    if len(path) > PREFIX_MAX or not path.isprintable() or not path.isascii() or " " in path:
+        raise refusal(f"this is not a path of at most {PREFIX_MAX} characters", "percent-encode it, such as /v1/a%20b")
+    if "?" in path or "#" in path:
+        raise refusal("the path that is compared has no query", "delete what follows the path")
+    return path
+
+
+def _value(value: str) -> str:
+    if len(value) > HEADER_VALUE_MAX or not value.isprintable() or value != value.strip():
+        raise refusal(
+            f"a header's value has at most {HEADER_VALUE_MAX} printable characters and no space at its ends",
+            "write the value exactly as it is sent",
+        )
+    return value
+
+
+def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    if len(headers) > HEADERS_MAX:
+        raise refusal(f"at most {HEADERS_MAX} headers may stand here", "write fewer")
+    return headers
+
+
+def _route(name: str) -> str:
+    if not 1 <= len(name) <= ROUTE_NAME_MAX or not name.isprintable():
+        raise refusal(
+            f"a route's name has 1 to {ROUTE_NAME_MAX} printable characters", "copy it from Envoy's configuration"
+        )
+    return name
+
+
+def _message(text: str) -> str:
+    if not 1 <= len(text) <= MESSAGE_MAX or not text.isprintable():
+        raise refusal(f"a message has 1 to {MESSAGE_MAX} printable characters", "write one line")
+    return text
+
+
+class Match(Value):
+    """Which requests a pipeline is for. All of what is written here must hold; nothing written holds for all."""
+
+    path: Annotated[str, AfterValidator(_prefix), Written("path prefix", "/v1/")] = "/"
+    """What the path begins with."""
+    headers: Annotated[
+        Mapping[MatchedHeader, Annotated[str, AfterValidator(_value)]],
+        AfterValidator(_headers),
+        Written("header names and values", "{x-team: payments}"),
+    ] = {}
+    """Request headers with exactly these values; names in lower case."""
+    route_name: Annotated[str, AfterValidator(_route), Written("name of a route", "llm")] | None = None
+    """The name of Envoy's route."""
+
+
+class Block(Value):
+    """What a client gets whose request or answer is blocked, as an error in its dialect."""
+
+    status: Annotated[Count, Field(ge=400, le=599), Written("whole number", "451")] = 403
+    """The HTTP status; a stream that is under way ends with an error event instead."""
+    message: Annotated[str, AfterValidator(_message), Written("text", "Ask security@example.com.")] = (
+        "The content was blocked by policy."
+    )
+    """The error's message."""
+
+
+class Pipeline(Value):
+    """What looks at the requests that match, and at their answers. Without processors they pass untouched."""
+
+    name: PipelineName
+    """Name of the pipeline, for records and metrics."""
+    match: Match = Match()
+    """Which requests it is for; all if absent. The first pipeline that matches is taken."""
+    request: Annotated[tuple[Processor, ...], Field(max_length=PROCESSORS_MAX)] = ()
+    """What looks at the request, in this order."""
+    response: Annotated[tuple[Processor, ...], Field(max_length=PROCESSORS_MAX)] = ()
+    """What looks at the answer, in this order."""
+    body_limit: Annotated[Size, Field(ge=1, le=GIB)] = 2 * MIB
+    """Largest body that is looked at, decompressed. The default holds any text that a model can read."""
+    on_oversize: Literal["block", "allow"] = "block"
+    """A larger body: `block` refuses it, `allow` lets it pass without being looked at."""
+    on_uninspected: Literal["block", "allow"] | None = None
+    """A body or a part of it that cannot be read, such as an image or an unknown content type: `block` refuses it,
+    `allow` lets it pass and lists it in the record. If absent, `block` where a processor enforces a mask or a block."""
+    content_types: Annotated[tuple[MediaType, ...], Field(max_length=TYPES_MAX)] = ()
+    """Further content types of answers that are read whole and looked at as text. JSON and event streams always are."""
+    block: Block = Block()
+    """What a client gets whose request or answer is blocked."""
+
+    @property
+    def blocks_uninspected(self) -> bool:
+        """Whether what cannot be read is refused."""
+        if self.on_uninspected is None:
+            return any(processor.enforced for processor in (*self.request, *self.response))
+        return self.on_uninspected == "block"

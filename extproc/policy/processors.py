@@ -1,0 +1,259 @@
+"""Processors: what looks at the texts of a request or an answer, and what is done about what it finds."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from extproc.policy.base import Value, Written, meant, refusal, refusals
+from extproc.policy.conditions import Condition
+from extproc.policy.credentials import Source
+from extproc.policy.names import ProcessorName
+from extproc.policy.paths import FilePath
+from extproc.policy.units import GIB, Count, Seconds, Size, Truth
+
+PII_KINDS: Final = (
+    *("email", "phone", "credit_card", "iban", "ip_address", "mac_address", "url", "url_credentials"),
+    *("crypto_wallet", "passport", "date_of_birth", "us_ssn", "de_tax_id", "fr_nir", "it_fiscal_code", "es_nif"),
+    *("es_nie", "nl_bsn", "pl_pesel", "uk_nhs", "uk_nino", "in_aadhaar", "in_pan", "br_cpf", "br_cnpj", "ca_sin"),
+    *("au_tfn", "au_medicare"),
+)
+"""The kinds that `pii` knows."""
+PII_USUAL: Final = tuple(kind for kind in PII_KINDS if kind != "url")
+"""The kinds that it looks for unless told: URLs are in most texts, and rarely personal."""
+
+TIMEOUT_MAX: Final = 60.0
+"""Seconds. A client waits while a processor thinks; beyond a minute most have given up."""
+REGEX_MAX: Final = 4096
+"""Characters of an expression: the longest of the published secret rules have half of that."""
+LITERALS_MAX: Final = 10_000
+"""Literals of one processor, as many as one fast pass is built for."""
+LITERAL_MAX: Final = 1024
+"""Characters of a literal: a match is held back in a stream until it is whole."""
+ALLOWED_MAX: Final = 10_000
+"""Values of an allow-list: a set, so that only reading the file bounds it."""
+ALLOWED_PATTERNS_MAX: Final = 256
+"""Expressions of an allow-list: they become one matcher."""
+
+UNSUPPORTED_USES: Final = frozenset({"injection", "webhook", "json_schema"})
+"""Processors of the format that are not built yet. Ignored, they would leave traffic unguarded without a word."""
+
+
+def _kind(name: str) -> str:
+    if name not in PII_KINDS:
+        raise refusal("this is not a kind of personal data that is known here", meant(name, PII_KINDS))
+    return name
+
+
+def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise refusal("nothing is in this list", "write at least one, or delete the key")
+    repeated = [index for index, value in enumerate(values) if value in values[:index]] if len(values) < 100 else []
+    if repeated:
+        error = refusal("this is already in the list", "delete it")
+        raise refusals("list", [((index,), error) for index in repeated])
+    return values
+
+
+def _expression(text: str) -> str:
+    if not 1 <= len(text) <= REGEX_MAX:
+        raise refusal(f"an expression has 1 to {REGEX_MAX} characters", "write a shorter one, or several processors")
+    return text
+
+
+def _literal(text: str) -> str:
+    if not 1 <= len(text) <= LITERAL_MAX or text.isspace():
+        raise refusal(f"a literal has 1 to {LITERAL_MAX} characters, not all of them spaces", "write a word or a name")
+    return text
+
+
+Kind = Annotated[str, AfterValidator(_kind), Written("kind", "[email, phone, credit_card]")]
+Expression = Annotated[str, AfterValidator(_expression), Written("regular expression", "'PRJ-[0-9]{4}'")]
+Literally = Annotated[str, AfterValidator(_literal), Written("text", "[Titan, Orion]")]
+AllowedText = Annotated[str, AfterValidator(_literal), Written("text", "[support@example.com]")]
+When = Annotated[Condition, Written("CEL expression", "'tools > 0'")]
+
+
+class Allow(Value):
+    """What is no finding, although it looks like one."""
+
+    values: Annotated[tuple[AllowedText, ...], Field(max_length=ALLOWED_MAX)] = ()
+    """Exact texts; upper and lower case count."""
+    patterns: Annotated[tuple[Expression, ...], Field(max_length=ALLOWED_PATTERNS_MAX)] = ()
+    """Regular expressions (RE2) that match the whole of the found text."""
+
+
+class Step(Value):
+    """What every processor has. Each looks at the texts of its side: the first block wins, and masks are united."""
+
+    use: Annotated[str, Written("`pii`, `secrets`, `pattern` or `size`", "pii")]
+    """What it looks for."""
+    name: ProcessorName = ""
+    """Name of the processor, unique in its list; the word in `use` if absent."""
+    action: Literal["report", "mask", "block"] = "block"
+    """What is done about a finding: `report` says so in the record and in the metrics, `mask` also writes something
+    else in its place, `block` refuses the request or the answer. The default lets nothing through by accident."""
+    mode: Literal["enforce", "shadow"] = "enforce"
+    """`shadow` runs it and records what it would have done, without effect."""
+    when: When | None = None
+    """It runs only if this expression over the facts of the exchange is true; always if absent."""
+    timeout: Annotated[Seconds, Field(gt=0, le=TIMEOUT_MAX), Written("duration", "500ms")] = 1.0
+    """Longest time that it may take over one text; beyond it the processor has failed. Far above the milliseconds that
+    a megabyte takes."""
+    on_failure: Annotated[str, Written("`block`, `allow` or the name of a processor", "block")] | None = None
+    """What happens when it fails or takes too long: `block`, `allow`, or the name of another processor of the list that
+    then runs in its place, and only then. If absent, `block` for what masks or blocks and `allow` for what reports."""
+
+    @property
+    def enforced(self) -> bool:
+        """Whether it changes or stops anything: it masks or blocks, and not in the shadow."""
+        return self.mode == "enforce" and self.action != "report"
+
+    @property
+    def stand_in(self) -> str | None:
+        """The processor that runs in its place when it fails."""
+        return None if self.on_failure in {None, "block", "allow"} else self.on_failure
+
+    @property
+    def blocks_on_failure(self) -> bool:
+        """Whether the content is refused when it fails and has no stand-in. In the shadow nothing is."""
+        return self.mode == "enforce" and (self.on_failure == "block" or (self.on_failure is None and self.enforced))
+
+
+class Maskable(Step):
+    """What processors have that find a place in a text, which can be masked."""
+
+    allow: Allow = Allow()
+    """Findings that are none."""
+    format: Literal["placeholder", "partial", "hash"] = "placeholder"
+    """What `mask` writes: `[EMAIL_1]`, the same for the same value within a request; `****1234`, which leaves the last
+    characters; or `[EMAIL:9f86d081884c7d65]`, a keyed hash, the same for the same value wherever the key is."""
+    key: Source | None = None
+    """Only for `format: hash`: where the key is read from, at least 16 bytes."""
+    restore: Truth = False
+    """Only for masks of a request in placeholders: the answer's placeholders become the client's own values again."""
+
+    @model_validator(mode="after")
+    def _mask_is_whole(self) -> Self:
+        found = []
+        if self.format == "hash" and self.key is None:
+            found.append((("format",), refusal("a hash needs a key", "add key: {file: PATH} or key: {env: NAME}")))
+        if self.format != "hash" and self.key is not None:
+            found.append((("key",), refusal("only a hash takes a key", "write format: hash, or delete `key`")))
+        if self.restore and (self.action != "mask" or self.format != "placeholder"):
+            error = refusal(
+                "only placeholders can be turned back",
+                "write action: mask and no other format, or delete `restore`",
+            )
+            found.append((("restore",), error))
+        if "format" in self.model_fields_set and self.action != "mask":
+            error = refusal(f"nothing is masked by action {self.action}", "write action: mask, or delete `format`")
+            found.append((("format",), error))
+        if found:
+            raise refusals(type(self).__name__, found)
+        return self
+
+
+class Pii(Maskable):
+    """Personal data, each kind with its checksum or the words around it."""
+
+    use: Literal["pii"]
+    name: ProcessorName = "pii"
+    kinds: Annotated[tuple[Kind, ...], AfterValidator(_distinct)] | None = None
+    """What it looks for; every kind but `url` if absent."""
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The kinds that it looks for."""
+        return PII_USUAL if self.kinds is None else self.kinds
+
+
+class Secrets(Maskable):
+    """Keys, tokens and passwords. A finding has the rule's name as its kind."""
+
+    use: Literal["secrets"]
+    name: ProcessorName = "secrets"
+    gitleaks: Annotated[FilePath, Written("path", "our-secrets.toml")] | None = None
+    """A file of further rules in the TOML format of gitleaks, at most 1MiB; read with the credentials."""
+
+
+class Pattern(Maskable):
+    """The operator's own expression or words; the kind of its findings is the processor's name."""
+
+    use: Literal["pattern"]
+    name: ProcessorName = "pattern"
+    regex: Expression | None = None
+    """A regular expression (RE2). Either this or `literals`."""
+    literals: Annotated[tuple[Literally, ...], AfterValidator(_distinct), Field(max_length=LITERALS_MAX)] | None = None
+    """Words or phrases. Either this or `regex`."""
+    ignore_case: Truth = False
+    """Whether upper and lower case are the same."""
+    words: Truth = True
+    """Only for `literals`: they match as whole words; `false` finds them inside others as well."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.regex is None) == (self.literals is None):
+            raise refusal("a pattern is one regular expression or a list of literals", "write `regex` or `literals`")
+        if self.regex is not None and "words" in self.model_fields_set:
+            error = refusal("`words` is for literals", r"delete it; write \b in the expression where a word ends")
+            raise refusals("Pattern", [(("words",), error)])
+        return self
+
+
+class SizeLimit(Step):
+    """What is too large or too much. There is nothing to mask in it."""
+
+    use: Literal["size"]
+    name: ProcessorName = "size"
+    action: Literal["report", "block"] = "block"
+    """What is done about what is too large."""
+    max_bytes: Annotated[Size, Field(ge=1, le=GIB), Written("size", "256KiB")] | None = None
+    """Most bytes of a body."""
+    max_messages: Annotated[Count, Field(ge=1), Written("whole number", "200")] | None = None
+    """Most messages; only in `request`."""
+    max_images: Annotated[Count, Field(ge=0), Written("whole number", "10")] | None = None
+    """Most images; only in `request`."""
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> Self:
+        if self.max_bytes is None and self.max_messages is None and self.max_images is None:
+            raise refusal("this limits nothing", "write max_bytes, max_messages or max_images")
+        return self
+
+
+USES: Final[Mapping[str, type[Step]]] = {"pii": Pii, "secrets": Secrets, "pattern": Pattern, "size": SizeLimit}
+"""The words that `use` knows."""
+
+
+def _form(value: Any) -> str:
+    """Which processor is meant, so that errors speak of that one alone."""
+    use = value.get("use") if isinstance(value, dict) else getattr(value, "use", None)
+    return f"({use})" if isinstance(use, str) and use in USES else "(unknown)"
+
+
+def _unknown(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise refusal("a processor is a mapping", "write it like {use: pii, action: mask}")
+    known = ", ".join(USES)
+    if "use" not in value:
+        raise refusal("a processor says what it uses", f"add `use:` with one of {known}")
+    use = value["use"]
+    if isinstance(use, str) and use in UNSUPPORTED_USES:
+        error = refusal(f"use {use} is not supported by this version", f"it has {known}; delete this processor")
+    else:
+        near = meant(use, USES) if isinstance(use, str) else f"known here: {known}"
+        error = refusal("there is no such processor", near)
+    raise refusals("Processor", [(("use",), error)])
+
+
+Processor: TypeAlias = Annotated[
+    Annotated[Pii, Tag("(pii)")]
+    | Annotated[Secrets, Tag("(secrets)")]
+    | Annotated[Pattern, Tag("(pattern)")]
+    | Annotated[SizeLimit, Tag("(size)")]
+    # The last form takes nothing: it is there for its errors.
+    | Annotated[Pii, BeforeValidator(_unknown), Tag("(unknown)")],
+    Discriminator(_form),
+]
+"""A processor, told apart by `use`."""
