@@ -67,12 +67,17 @@ def _label(name: str) -> str:
     return name
 
 
+def is_header_name(name: str) -> bool:
+    """Whether a header field can have this name, written in lower case."""
+    return len(name) <= HEADER_NAME_MAX and _TOKEN.fullmatch(name) is not None
+
+
 def _field(name: str) -> str:
     if name.startswith(":"):
         raise refusal("a pseudo header is Envoy's own", "name an ordinary header such as x-extproc-cluster")
     if name != name.lower():
         raise refusal("header names are written in lower case here", f"write {name.lower()[:HEADER_NAME_MAX]}")
-    if len(name) > HEADER_NAME_MAX or _TOKEN.fullmatch(name) is None:
+    if not is_header_name(name):
         raise refusal(
             "this is not the name of a header",
             f"use 1 to {HEADER_NAME_MAX} lower-case letters, digits and dashes, such as x-extproc-cluster",

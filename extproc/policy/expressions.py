@@ -1,0 +1,220 @@
+"""What may stand in a condition: facts that there are, few functions, and nothing that takes long."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+import re2
+from pydantic_core import PydanticCustomError
+
+from extproc.policy.base import meant, refusal
+from extproc.policy.cel import program
+from extproc.policy.names import HEADER_NAME_MAX, is_header_name
+from extproc.policy.tokens import Tokens
+
+FACTS: Final = ("model", "path", "route_name", "headers", "findings", "stream", "tools", "images", "mcp")
+"""What a condition may ask."""
+UNSUPPORTED_FACTS: Final = frozenset({"tenant", "input_tokens", "intent", "difficulty", "language"})
+"""Facts of the format that are not known yet."""
+FINDING_FIELDS: Final = ("kind", "processor", "count", "where")
+MCP_FIELDS: Final = ("method", "tool")
+
+METHODS: Final = ("contains", "startsWith", "endsWith", "matches", "size")
+FUNCTIONS: Final = ("size", "int", "double", "string")
+MACROS: Final = ("exists", "all", "exists_one", "filter")
+"""Each gives a truth or a part of its list. `map` is not among them: chained, it makes texts of any length."""
+
+NESTING_MAX: Final = 2
+"""Macros within each other. Over a hundred findings, two take 6 ms and three would take half a second."""
+MACROS_MAX: Final = 8
+ENTRIES_MAX: Final = 64
+"""Entries of a list that a macro goes through; two such lists within each other take 1 ms."""
+REGEX_MEMORY: Final = 32 * 1024
+"""Bytes of the program of a `matches`, which is compiled for each exchange: what fits is compiled in 0.3 ms."""
+
+_WORDS: Final = frozenset({"true", "false", "null", "in"})
+_CLASSES: Final = frozenset("wWdDsSpPbB")
+
+
+@dataclass(slots=True)
+class Reads:
+    """What an expression reads."""
+
+    facts: set[str] = field(default_factory=set)
+    headers: set[str] = field(default_factory=set)
+
+
+def reads(tokens: Tokens) -> Reads:
+    """What an expression reads, once it is known to be allowed. Raises a refusal. The library must have parsed it."""
+    return _Walk(tokens).walk()
+
+
+class _Walk:
+    """One pass over the tokens, which knows the names that macros have bound so far."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self.tokens = tokens
+        self.found = Reads()
+        self.open: list[str | None] = []
+        """For each bracket that is open: the name that its macro binds, if it is a macro's."""
+        self.macros = 0
+
+    def walk(self) -> Reads:
+        for index, token in enumerate(self.tokens.every):
+            if token.kind == "mark":
+                self._mark(index, token.written)
+            elif token.kind == "name" and token.written not in _WORDS:
+                self._name(index, token.written)
+        return self.found
+
+    @property
+    def bound(self) -> list[str]:
+        return [name for name in self.open if name is not None]
+
+    def _mark(self, index: int, mark: str) -> None:
+        if mark in "([":
+            self.open.append(self._binds(index))
+        elif mark in ")]":
+            self.open.pop()
+        elif mark in "{}":
+            raise refusal("a condition makes no mappings", "compare the facts one by one")
+        elif mark == "." and not self.tokens.is_operand(index - 1):
+            raise refusal("a name begins with a dot here", "delete the dot")
+
+    def _name(self, index: int, name: str) -> None:
+        if self.tokens.is_at(index - 1, "."):
+            if self.tokens.calls(index):
+                self._method(index, name)
+        elif self.tokens.calls(index):
+            if name == "has":
+                raise refusal("every fact is there, empty if need be", 'compare it, such as mcp.tool != ""')
+            if name not in FUNCTIONS:
+                raise _no_function(name, [*FUNCTIONS, *METHODS])
+        elif not self._is_binding(index):
+            self._variable(index, name)
+
+    def _method(self, index: int, name: str) -> None:
+        if name == "map":
+            raise refusal("map is not there for conditions", f"write {', '.join(MACROS[:-1])} or {MACROS[-1]}")
+        if name == "matches":
+            self._matches(index)
+        elif name in MACROS:
+            self._macro(index, name)
+        elif name not in METHODS:
+            raise _no_function(name, [*METHODS, *MACROS])
+
+    def _macro(self, index: int, name: str) -> None:
+        self.macros += 1
+        if self.macros > MACROS_MAX:
+            raise refusal(f"there are more than {MACROS_MAX} of {', '.join(MACROS)}", "write several processors")
+        if len(self.bound) == NESTING_MAX:
+            raise refusal(f"more than {NESTING_MAX} of {', '.join(MACROS)} within each other", "write it flatter")
+        before = index - 2
+        if self.tokens.is_at(before, "]") and not self.tokens.is_operand(self.tokens.closes[before] - 1):
+            if self.tokens.entries(before) > ENTRIES_MAX:
+                raise refusal(f"a list for {name} has at most {ENTRIES_MAX} entries", "write fewer, or use `in`")
+        elif not self._is_findings(before) and not self._is_filter(before):
+            raise refusal(f"{name} goes through findings or a list", f"write it like findings.{name}(f, ...)")
+
+    def _is_findings(self, index: int) -> bool:
+        return self.tokens.is_at(index, "findings") and not self.tokens.is_at(index - 1, ".")
+
+    def _is_filter(self, index: int) -> bool:
+        return self.tokens.is_at(index, ")") and self.tokens.is_at(self.tokens.closes[index] - 1, "filter")
+
+    def _matches(self, index: int) -> None:
+        if self.bound:
+            raise refusal("matches takes too long for each of many", "write startsWith, endsWith, contains, == or in")
+        if self.tokens[index + 2].kind != "text" or not self.tokens.is_at(index + 3, ")"):
+            raise refusal("the expression of matches is written in quotes", 'write it like model.matches("^gpt-4")')
+        _check_regex(_value(self.tokens[index + 2].written))
+
+    def _binds(self, opening: int) -> str | None:
+        """The name that a macro binds whose bracket opens here."""
+        macro = self.tokens[opening - 1]
+        if not self.tokens.is_at(opening - 2, ".") or macro.kind != "name" or macro.written not in MACROS:
+            return None
+        name = self.tokens[opening + 1].written
+        if name in FACTS or name in UNSUPPORTED_FACTS or name in self.bound:
+            raise refusal(f"the name {name} has a meaning here already", "use another, such as f")
+        return name
+
+    def _is_binding(self, index: int) -> bool:
+        return bool(self.open) and self.open[-1] is not None and self._binding(index)
+
+    def _binding(self, index: int) -> bool:
+        return self.tokens.is_at(index - 1, "(") and self.tokens.is_at(index + 1, ",")
+
+    def _variable(self, index: int, name: str) -> None:
+        if name in self.bound:
+            self._field(index, FINDING_FIELDS, "a finding")
+            return
+        if name in UNSUPPORTED_FACTS:
+            raise refusal(f"{name} is not known to this version", f"it knows {', '.join(FACTS)}")
+        if name not in FACTS:
+            raise refusal(f"there is no fact {name[:64]}", self._known(index, name))
+        self.found.facts.add(name)
+        if name == "headers":
+            self.found.headers.add(self._header(index))
+        elif name == "mcp":
+            if not self.tokens.is_at(index + 1, ".") or self.tokens.calls(index + 2):
+                raise refusal("mcp is not a value itself", "write mcp.method or mcp.tool")
+            self._field(index, MCP_FIELDS, "mcp")
+
+    def _known(self, index: int, name: str) -> str:
+        # headers.x-team reads as headers.x minus team
+        if self.tokens.is_at(index - 1, "-") and self.tokens.is_at(index - 4, "headers"):
+            return f'write headers["{self.tokens[index - 2].written}-{name[:64]}"]'
+        return meant(name, self.bound + list(FACTS))
+
+    def _field(self, index: int, known: Iterable[str], owner: str) -> None:
+        name = self.tokens[index + 2].written
+        if self.tokens.is_at(index + 1, ".") and not self.tokens.calls(index + 2) and name not in known:
+            raise refusal(f"{owner} has no field {name[:64]}", meant(name, known))
+
+    def _header(self, index: int) -> str:
+        """The one header that is asked for here."""
+        key = self.tokens[index + 2]
+        if self.tokens.is_at(index + 1, ".") and key.kind == "name" and not self.tokens.calls(index + 2):
+            return _header_name(key.written)
+        if self.tokens.is_at(index + 1, "[") and key.kind == "text" and self.tokens.is_at(index + 3, "]"):
+            return _header_name(_value(key.written))
+        raise refusal("a header is asked for by its name in quotes", 'write it like headers["x-team"] == "payments"')
+
+
+def _no_function(name: str, known: Iterable[str]) -> PydanticCustomError:
+    return refusal(f"there is no function {name[:64]} for conditions", meant(name, known))
+
+
+def _value(literal: str) -> str:
+    """What a literal says, escapes undone by the library itself."""
+    found = program(literal).execute()
+    if not isinstance(found, str):
+        raise refusal("these are bytes, where text is wanted", "delete the b before the quotes")
+    return found
+
+
+def _header_name(name: str) -> str:
+    if name.startswith(":"):
+        raise refusal("a pseudo header is not among the headers", "write path for :path")
+    if not is_header_name(name):
+        mend = (
+            f'write headers["{name.lower()[:HEADER_NAME_MAX]}"]' if is_header_name(name.lower()) else "check the name"
+        )
+        raise refusal("this is not the name of a header in lower case", mend)
+    return name
+
+
+def _check_regex(pattern: str) -> None:
+    escaped = [after for at, after in enumerate(pattern[1:]) if pattern[at] == "\\"]
+    if _CLASSES.intersection(escaped):
+        raise refusal("\\w and its like hold all of Unicode and take too long", "write the characters, as [0-9A-Za-z_]")
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = REGEX_MEMORY
+    try:
+        re2.compile(pattern, options)
+    except re2.error:
+        raise refusal(
+            "the expression of matches is wrong or too large", "write a shorter one, in the syntax of RE2"
+        ) from None
