@@ -6,6 +6,7 @@ from typing import Final, Protocol, TypeAlias
 from msgspec import Struct
 
 from extproc.server.h2.messages import Messages
+from extproc.server.h2.stream import Stream
 
 
 class Handler(Protocol):
@@ -41,8 +42,8 @@ class Call:
     """A call that was begun."""
 
     __slots__ = (
-        "answered",
         "clogged",
+        "compresses",
         "ended",
         "half_closed",
         "handler",
@@ -53,15 +54,21 @@ class Call:
         "owed",
         "path",
         "paused",
+        "stream",
+        "timed",
     )
 
-    def __init__(self, stream_id: int, path: bytes, messages: Messages) -> None:
-        self.id = stream_id
+    def __init__(self, stream: Stream, path: bytes, *, compresses: bool, timed: bool) -> None:
+        self.id = stream.id
+        self.stream = stream
         self.path = path
-        self.messages = messages
+        self.compresses = compresses
+        """Its messages may be compressed, in whatever way."""
+        self.timed = timed
+        """It has a deadline."""
+        self.messages: Messages | None = None
+        """What came in pieces; None as long as nothing did."""
         self.handler: Handler = NOBODY
-        self.answered = False
-        """Response headers are out."""
         self.ended = False
         """The client has said its last, though some of it may still be kept here."""
         self.half_closed = False
@@ -76,6 +83,11 @@ class Call:
         """For one reason or the other, what comes is kept and not given back."""
         self.owed = 0
         """Bytes received that were not yet given back to the peer's window."""
+
+    @property
+    def kept(self) -> int:
+        """Bytes of messages that are kept here."""
+        return len(self.messages) if self.messages is not None else 0
 
     def hold(self, *, paused: bool | None = None, clogged: bool | None = None) -> None:
         """Sets one reason, and with it whether the call is held."""

@@ -3,14 +3,20 @@
 What may come when is said by two tables: `handlers.PHASES` for the connection and `states.VERDICTS` for its streams.
 """
 
+from typing import Final
+
 from extproc.server.h2 import core, frames
-from extproc.server.h2.core import Core
-from extproc.server.h2.events import Event, Reset
+from extproc.server.h2.core import Core, Phase
+from extproc.server.h2.events import Event, Message, Reset
 from extproc.server.h2.faults import ConnectionFault, StreamFault
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.handlers import PHASES
 from extproc.server.h2.limits import Limits
+from extproc.server.h2.messages import PREFIX_SIZE
 from extproc.server.h2.stream import Stream
+
+_message_header: Final = frames.MESSAGE_HEADER.unpack_from
+_READY: Final = Phase.READY
 
 
 class Connection:
@@ -20,13 +26,15 @@ class Connection:
     it is over: its owner may not know yet.
     """
 
-    __slots__ = ("_preface", "_rest", "core")
+    __slots__ = ("_longest", "_preface", "_rest", "core")
 
     def __init__(self, limits: Limits, now: float) -> None:
         self.core = Core(limits, now)
         """What it knows; for `Calls`, which asks once a message and cannot pay for a detour."""
         self._preface = frames.PREFACE
         self._rest = b""
+        # Of a message in a frame of its own; a longer one is refused by whoever puts it together.
+        self._longest = min(limits.message + PREFIX_SIZE, frames.DEFAULT_FRAME_SIZE)
 
     @property
     def over(self) -> bool:
@@ -113,6 +121,13 @@ class Connection:
         if stream is not None:  # else all it held was given back when it ended
             core.receiving.consumed(stream, size)
 
+    def keep(self, stream_id: int, size: int) -> None:
+        """So many bytes that counted as consumed, those of a `Message`, are not: `consumed` is to be said of them."""
+        core = self.core
+        stream = core.streams.open.get(stream_id)
+        if stream is not None:
+            core.receiving.hold(stream, size)
+
     def block(self) -> None:
         """The socket takes no more: from now on messages wait here, where they are bounded."""
         self.core.sending.block()
@@ -133,8 +148,11 @@ class Connection:
         self.core.terminate(code, reason)
 
     def data_to_send(self) -> bytes:
-        """What is to be written since the last call."""
-        return self.core.sending.take()
+        """What is to be written since the last call, updates of windows included."""
+        core = self.core
+        if not core.over:
+            core.receiving.settle()
+        return core.sending.take()
 
     def _events(self) -> list[Event]:
         events, self.core.events = self.core.events, []
@@ -156,6 +174,9 @@ class Connection:
         end = len(data)
         at = 0
         while end - at >= 9:
+            if end - at >= 14 and (stop := self._message(data, at, end)):
+                at = stop
+                continue
             word, flags, stream_id = unpack(data, at)
             start = at + 9
             length = word >> 8
@@ -171,6 +192,31 @@ class Connection:
             except StreamFault as fault:
                 state.fault(stream_id, fault)
         self._rest = data[at:]
+
+    def _message(self, data: bytes, at: int, end: int) -> int:
+        """Takes a frame that is one message of a stream in plain state, and gives its end; 0 for any other frame.
+
+        Short for what `handlers` does with DATA.
+        """
+        word, flags, stream_id, compressed, length = _message_header(data, at)
+        size: int = length + PREFIX_SIZE
+        # Size and type at once: DATA is 0.
+        if word != size << 8 or flags or compressed or size > self._longest:
+            return 0
+        core = self.core
+        stream = core.streams.open.get(stream_id)
+        stop = at + 9 + size
+        if stream is None or not stream.plain or stop > end or core.phase is not _READY:
+            return 0
+        receiving = core.receiving
+        if size > stream.window or size > receiving.window:
+            return 0
+        stream.window -= size
+        receiving.window -= size
+        if stream.window <= receiving.stream_low:
+            receiving.due.append(stream)
+        core.events.append(Message(stream_id, data[at + 14 : stop]))
+        return stop
 
     def _match_preface(self, data: bytes) -> bytes:
         """Takes the client's preface off; the first byte that differs is enough (RFC 9113, 3.4)."""

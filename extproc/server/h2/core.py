@@ -13,7 +13,7 @@ from extproc.server.h2.limits import Limits, Meter
 from extproc.server.h2.receiving import Receiving
 from extproc.server.h2.sending import Sending
 from extproc.server.h2.states import State, Step
-from extproc.server.h2.stream import Stream
+from extproc.server.h2.stream import NO_WINDOW, Stream
 from extproc.server.h2.streams import Streams
 from extproc.server.h2.timers import Timers
 
@@ -110,8 +110,11 @@ class Core:
     def end(self, stream: Stream, step: Step) -> None:
         """A stream is over: what it held of the connection's window is given back, what waited is dropped."""
         self.streams.end(stream, step)
-        self.sending.forget(stream)
-        self.receiving.give(stream.unconsumed)
+        if stream.queued:
+            self.sending.forget(stream)
+        stream.send_window = NO_WINDOW
+        if stream.held:
+            self.receiving.hold(stream, -stream.held)
         if self.draining is not None and not self.streams.open:
             self._drained()
 
@@ -161,6 +164,8 @@ class Core:
 
     def _close(self, code: ErrorCode, reason: str) -> None:
         self.over = True
+        for stream in self.streams.open.values():
+            stream.send_window = NO_WINDOW
         self.streams.open.clear()
         self.sending.forget_all()
         self.timers.clear()

@@ -29,6 +29,19 @@ class Data(Struct, frozen=True, gc=False):
         return f"Data({self.stream_id}, {len(self.data)} bytes, ended={self.ended})"
 
 
+class Message(Struct, frozen=True, gc=False):
+    """A DATA frame without padding or flags that is exactly one uncompressed gRPC message: the usual case.
+
+    `payload` is the message without its prefix. It counts as consumed, unless its owner says `Connection.keep`.
+    """
+
+    stream_id: int
+    payload: bytes
+
+    def __repr__(self) -> str:
+        return f"Message({self.stream_id}, {len(self.payload)} bytes)"
+
+
 class Reset(Struct, frozen=True, gc=False):
     """A stream is over before its time: the peer's RST_STREAM, or ours for a fault of the peer or a stall."""
 
@@ -53,4 +66,4 @@ class Terminated(Struct, frozen=True, gc=False):
     reason: str
 
 
-Event: TypeAlias = Opened | Data | Reset | Writable | Terminated
+Event: TypeAlias = Opened | Data | Message | Reset | Writable | Terminated

@@ -22,6 +22,11 @@ at 4,000 exchanges a second."""
 _PROTOCOL_ERROR: Final = ErrorCode.PROTOCOL_ERROR
 _ACCEPT: Final = Verdict.ACCEPT
 _DATA_VERDICTS: Final = tuple(VERDICTS[state][frames.DATA] for state in State)
+_RST_VERDICTS: Final = tuple(VERDICTS[state][frames.RST_STREAM] for state in State)
+_NEW: Final = VERDICTS[State.IDLE][frames.HEADERS] is _ACCEPT
+_ENDED: Final = Step.PEER_ENDED
+_PEER_RESET: Final = Step.PEER_RESET
+_UNUSUAL: Final = frames.PADDED | frames.PRIORITY_FLAG
 
 
 def _data(core: Core, flags: int, stream_id: int, payload: bytes) -> None:
@@ -34,12 +39,12 @@ def _data(core: Core, flags: int, stream_id: int, payload: bytes) -> None:
     if flags & frames.PADDED:
         payload = checks.unpad(payload, 0)
         padding = size - len(payload)
-    core.receiving.hold(stream, size, padding)
+    core.receiving.take(stream, size, size - padding)
     ended = flags & frames.END_STREAM != 0
     if stream.expected is not None:
         _count_down(stream, len(payload), ended=ended)
     if ended:
-        stream.step(Step.PEER_ENDED)
+        stream.step(_ENDED)
     elif size == padding:
         core.idle_frames.count(core.now)
     core.events.append(Data(stream_id, payload, ended))
@@ -48,8 +53,7 @@ def _data(core: Core, flags: int, stream_id: int, payload: bytes) -> None:
 def _stray_data(core: Core, flags: int, stream_id: int, size: int) -> None:
     """DATA that its stream does not take still counts on the connection (RFC 9113, 5.1)."""
     checks.require_stream(stream_id)
-    core.receiving.count(size)
-    core.receiving.give(size)
+    core.receiving.drop(size)
     checks.refuse(core.streams.judge(stream_id, frames.DATA))
     core.updates.count(core.now)
     if flags & frames.END_STREAM:
@@ -64,6 +68,10 @@ def _count_down(stream: Stream, size: int, *, ended: bool) -> None:
 
 
 def _headers(core: Core, flags: int, stream_id: int, payload: bytes) -> None:
+    if flags & frames.END_HEADERS and not flags & _UNUSUAL and stream_id > core.streams.last and _NEW:
+        # A whole block on a stream that is idle, by its number: nothing else has to be asked.
+        _open(core, stream_id, payload, ended=flags & frames.END_STREAM != 0)
+        return
     checks.require_stream(stream_id)
     priority = 5 if flags & frames.PRIORITY_FLAG else 0
     if flags & frames.PADDED:
@@ -122,12 +130,13 @@ def _header_block(core: Core, stream_id: int, block: bytes, *, ended: bool) -> N
 def _open(core: Core, stream_id: int, block: bytes, *, ended: bool) -> None:
     if not stream_id & 1:
         raise ConnectionFault(_PROTOCOL_ERROR, "a stream with an even number")
-    stream = Stream(stream_id, core.limits.stream_window, core.sending.peer.window)
-    core.streams.add(stream)
+    limits, streams = core.limits, core.streams
+    stream = Stream(stream_id, limits.stream_window, core.sending.peer.window)
+    streams.add(stream)
     if ended:
-        stream.step(Step.PEER_ENDED)
+        stream.step(_ENDED)
     request = core.blocks.request(block)
-    if len(core.streams.open) > core.limits.streams:
+    if len(streams.open) > limits.streams:
         raise StreamFault(ErrorCode.REFUSED_STREAM, "too many streams")
     if core.draining is not None and stream_id > core.draining:
         raise StreamFault(ErrorCode.REFUSED_STREAM, "going away")
@@ -136,6 +145,8 @@ def _open(core: Core, stream_id: int, block: bytes, *, ended: bool) -> None:
     if request.length is not None:
         stream.expected = request.length
         _count_down(stream, 0, ended=ended)
+    else:
+        stream.plain = _DATA_VERDICTS[stream.state] is _ACCEPT
     stream.announced = True
     core.events.append(Opened(stream_id, request, ended))
 
@@ -163,16 +174,15 @@ def _priority(core: Core, _flags: int, stream_id: int, payload: bytes) -> None:
 def _rst_stream(core: Core, _flags: int, stream_id: int, payload: bytes) -> None:
     checks.require_stream(stream_id)
     checks.require_size(payload, 4, "RST_STREAM")
-    verdict = core.streams.judge(stream_id, frames.RST_STREAM)
-    if verdict is not _ACCEPT:
-        checks.refuse(verdict)
+    stream = core.streams.open.get(stream_id)
+    if stream is None or _RST_VERDICTS[stream.state] is not _ACCEPT:
+        checks.refuse(core.streams.judge(stream_id, frames.RST_STREAM))
         core.updates.count(core.now)
         core.streams.peer_ended(stream_id)
         return
-    stream = core.streams.open[stream_id]
     (core.updates if stream.answered else core.resets).count(core.now)
     core.events.append(Reset(stream_id, frames.UINT32.unpack(payload)[0], by_peer=True))
-    core.end(stream, Step.PEER_RESET)
+    core.end(stream, _PEER_RESET)
 
 
 def _settings(core: Core, flags: int, stream_id: int, payload: bytes) -> None:

@@ -9,6 +9,11 @@ _PREFIX: Final = Struct(">BI")
 PREFIX_SIZE: Final = 5
 
 
+def prefixed(message: bytes) -> bytes:
+    """A message as it comes over the wire."""
+    return _PREFIX.pack(0, len(message)) + message
+
+
 class MessageFault(Exception):  # noqa: N818  - the peer's fault, not an error of ours
     """A message that cannot be taken; the call ends with this status. The text is fixed."""
 
@@ -31,13 +36,6 @@ class Messages:
 
     def __len__(self) -> int:
         return len(self._buffer)
-
-    def whole(self, data: bytes) -> bytes | None:
-        """The message, if `data` is exactly one and nothing came before it: the usual case, at one copy."""
-        if self._buffer or len(data) < PREFIX_SIZE or len(data) - PREFIX_SIZE > self._limit:
-            return None
-        flag, length = _PREFIX.unpack_from(data)
-        return data[PREFIX_SIZE:] if flag == 0 and length == len(data) - PREFIX_SIZE else None
 
     def feed(self, data: bytes) -> None:
         """Takes a piece."""
@@ -67,10 +65,6 @@ class Messages:
         else:
             del buffer[:end]
         return message
-
-    def drop(self) -> None:
-        """Forgets what is there."""
-        self._buffer = bytearray()
 
     def _compressed(self, flag: int) -> MessageFault:
         """By "Compression" in gRPC's specification: which side is at fault depends on what was announced."""

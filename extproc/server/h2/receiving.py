@@ -13,19 +13,42 @@ _OPEN: Final = State.OPEN
 
 
 class Receiving:
-    """The windows of the connection and its streams. Updates go out when half a window is due: rarely."""
+    """The windows of the connection and its streams. Updates go out when half a window is due: rarely.
 
-    __slots__ = ("_connection_step", "_out", "_owed", "_stream_step", "window")
+    What was received is held or consumed. Only what is held is counted, since nearly nothing is: what a window lacks
+    besides that was consumed, and is owed to the peer.
+    """
+
+    __slots__ = (
+        "_limit",
+        "_low",
+        "_out",
+        "_step",
+        "_stream_limit",
+        "_stream_step",
+        "due",
+        "held",
+        "stream_low",
+        "window",
+    )
 
     def __init__(self, limits: Limits, out: list[bytes | memoryview]) -> None:
         self.window = limits.connection_window
         """What the peer may still send on all streams together."""
-        self._owed = 0
-        self._connection_step = limits.connection_window // 2
+        self.held = 0
+        """Received and not yet consumed, on all streams together."""
+        self.due: list[Stream] = []
+        """Streams to which something may be owed: those of which something came while their window was low."""
+        self._limit = limits.connection_window
+        self._step = limits.connection_window // 2
+        self._low = self._limit - self._step
+        self._stream_limit = limits.stream_window
         self._stream_step = max(1, limits.stream_window // 2)
+        self.stream_low = self._stream_limit - self._stream_step
+        """Above this, a stream's window is not low: whatever is held, no update is due."""
         self._out = out
 
-    def count(self, size: int) -> None:
+    def drop(self, size: int) -> None:
         """A DATA frame came that its stream does not take.
 
         Raises:
@@ -35,8 +58,8 @@ class Receiving:
         if self.window < 0:
             raise _overrun()
 
-    def hold(self, stream: Stream, size: int, padding: int) -> None:
-        """Counts a DATA frame, padding included (RFC 9113, 6.9.1). It stays until `consumed`, but for the padding.
+    def take(self, stream: Stream, size: int, held: int) -> None:
+        """Counts a DATA frame, padding included (RFC 9113, 6.9.1). `held` of it stays until `consumed`.
 
         Raises:
             ConnectionFault: it exceeds the connection's window.
@@ -46,33 +69,38 @@ class Receiving:
         if self.window < 0:
             raise _overrun()
         if size > stream.window:
-            self.give(size)
             raise StreamFault(ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the stream's window")
         stream.window -= size
-        stream.unconsumed += size
-        if padding:
-            self.consumed(stream, padding)
+        self.hold(stream, held)
+        if stream.window <= self.stream_low:
+            self.due.append(stream)
+
+    def hold(self, stream: Stream, size: int) -> None:
+        """So much of what came on a stream is kept for now."""
+        stream.held += size
+        self.held += size
 
     def consumed(self, stream: Stream, size: int) -> None:
         """So much of what a stream holds is done with."""
-        stream.unconsumed -= size
-        self._owed = owed = self._owed + size  # `give`, without the call: this is done for every message
-        if owed >= self._connection_step:
-            self.give(0)
-        if stream.state is _OPEN:  # else the peer sends no more on it
-            stream.owed += size
-            if stream.owed >= self._stream_step:
-                self._out.append(frames.window_update(stream.id, stream.owed))
-                stream.window += stream.owed
-                stream.owed = 0
+        self.hold(stream, -size)
+        if stream.window <= self.stream_low:
+            self.due.append(stream)
 
-    def give(self, size: int) -> None:
-        """So much is done with on the connection."""
-        self._owed += size
-        if self._owed >= self._connection_step:
-            self._out.append(frames.window_update(0, self._owed))
-            self.window += self._owed
-            self._owed = 0
+    def settle(self) -> None:
+        """Gives back what is owed, where it is enough to be worth a frame; to be called when all was dealt with."""
+        if self.window <= self._low and (owed := self._limit - self.window - self.held) >= self._step:
+            self._out.append(frames.window_update(0, owed))
+            self.window += owed
+        if self.due:
+            for stream in self.due:
+                self._settle(stream)
+            self.due.clear()
+
+    def _settle(self, stream: Stream) -> None:
+        owed = self._stream_limit - stream.window - stream.held
+        if owed >= self._stream_step and stream.state is _OPEN:  # else the peer sends no more on it
+            self._out.append(frames.window_update(stream.id, owed))
+            stream.window += owed
 
 
 def _overrun() -> ConnectionFault:

@@ -1,6 +1,6 @@
 """The sending half of a connection: what goes out, within the windows that the peer gives (RFC 9113, 5.2)."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +18,9 @@ _PREFIX: Final = 5
 
 _HEAD: Final = frames.MESSAGE_HEADER.pack
 """The start of a DATA frame that holds one whole message: size and type, flags, stream; then the prefix."""
+
+_HEADERS: Final = frames.HEADER.pack
+_END: Final = frames.END_HEADERS | frames.END_STREAM
 
 
 class Sending:
@@ -42,31 +45,38 @@ class Sending:
         self.queued = 0
         """What waits on all streams together."""
 
+    def direct(self, stream: Stream, payload: bytes) -> bool:
+        """Sends a gRPC message as one frame, which is what happens to nearly all; False if something is in its way."""
+        length = len(payload)
+        size = length + _PREFIX
+        if (
+            size > stream.send_window  # which is below 0 where the stream is over
+            or size > self.window
+            or stream.queued
+            or self._blocked
+            or size > self.peer.frame_size
+        ):
+            return False
+        stream.send_window -= size
+        self.window -= size
+        self.out += (_HEAD(size << 8, 0, stream.id, 0, length), payload)
+        return True
+
     def message(self, stream: Stream, payload: bytes, now: float) -> None:
         """Sends a gRPC message, or as much of it as the windows allow; the rest waits.
 
         Raises:
             StreamFault: more would wait than the limits allow.
         """
-        length = len(payload)
-        size = length + _PREFIX
-        if (
-            not stream.queued
-            and size <= stream.send_window
-            and size <= self.window
-            and size <= self.peer.frame_size
-            and not self._blocked
-        ):
-            stream.send_window -= size
-            self.window -= size
-            self.out += (_HEAD(size << 8, 0, stream.id, 0, length), payload)
+        if self.direct(stream, payload):
             return
+        size = len(payload) + _PREFIX
         # One answer may have any size: nothing waits before it, and most of it may go out at once.
         if (stream.queued and stream.queued + size > self._limits.write_limit) or (
             self.queued and self.queued + size > self._limits.write_total
         ):
             raise StreamFault(ErrorCode.ENHANCE_YOUR_CALM, "too many answers wait for the peer")
-        self._enqueue(stream, (b"\x00" + frames.UINT32.pack(length), payload), now)
+        self._enqueue(stream, (b"\x00" + frames.UINT32.pack(len(payload)), payload), now)
         self._pump([], now)
 
     def headers(self, stream: Stream, block: bytes, *, end: bool) -> None:
@@ -78,13 +88,14 @@ class Sending:
         if not self._told_table:
             self._told_table = True
             block = fields.NO_TABLE + block
-        self.out.append(frames.headers(stream.id, block, end=end))
+        flags = _END if end else frames.END_HEADERS
+        self.out += (_HEADERS(len(block) << 8 | frames.HEADERS, flags, stream.id), block)
 
     def forget(self, stream: Stream) -> None:
         """Drops what waits on a stream that is over."""
         self.queued -= stream.queued
         stream.queued = 0
-        stream.queue.clear()
+        stream.queue = None
         stream.trailers = None
         self._line.pop(stream.id, None)
         self._stalls.drop(stream.id)
@@ -147,9 +158,10 @@ class Sending:
     def _enqueue(self, stream: Stream, parts: tuple[bytes, bytes], now: float) -> None:
         if not stream.queued:
             self._stalls.set(stream.id, now + self._limits.stall)
+        queue = stream.queue = stream.queue or deque()
         for part in parts:
             if part:
-                stream.queue.append(memoryview(part))
+                queue.append(memoryview(part))
                 stream.queued += len(part)
                 self.queued += len(part)
         if stream.queued > self._limits.write_high:
@@ -193,10 +205,12 @@ class Sending:
         self.window -= size
         stream.queued -= size
         self.queued -= size
+        queue = stream.queue
+        assert queue is not None
         while size:
-            part = stream.queue.popleft()
+            part = queue.popleft()
             if len(part) > size:
-                stream.queue.appendleft(part[size:])
+                queue.appendleft(part[size:])
                 part = part[:size]
             self.out.append(part)
             size -= len(part)

@@ -1,8 +1,17 @@
 """What is kept of an open stream."""
 
 from collections import deque
+from typing import Final
 
 from extproc.server.h2.states import STEPS, State, Step
+
+# The loops that every frame passes through read tuples and plain constants: hashing a pair is slow, and so is looking
+# up an attribute of an Enum class in Python 3.11.
+_STEPS: Final = tuple(tuple(STEPS.get((state, step)) for step in Step) for state in State)
+_IDLE: Final = State.IDLE
+
+NO_WINDOW: Final = -1
+"""What may be sent on a stream that is over: not even nothing."""
 
 
 class Stream:
@@ -13,32 +22,32 @@ class Stream:
         "answered",
         "clogged",
         "expected",
+        "held",
         "id",
-        "owed",
+        "plain",
         "queue",
         "queued",
         "send_window",
         "state",
         "trailers",
-        "unconsumed",
         "window",
     )
 
     def __init__(self, stream_id: int, window: int, send_window: int) -> None:
         self.id = stream_id
-        self.state = State.IDLE
+        self.state = _IDLE
         self.window = window
         """What the peer may still send."""
-        self.owed = 0
-        """Consumed, and not yet given back by WINDOW_UPDATE."""
-        self.unconsumed = 0
+        self.held = 0
         """Received and handed on, and not yet consumed."""
+        self.plain = False
+        """DATA is accepted, and nothing has to be counted but the windows."""
         self.expected: int | None = None
         """Body bytes that content-length still promises, if there is one."""
         self.send_window = send_window
         """What we may still send; negative after the peer lowered SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113, 6.9.2)."""
-        self.queue: deque[memoryview] = deque()
-        """Body bytes that wait for the peer's window."""
+        self.queue: deque[memoryview] | None = None
+        """Body bytes that wait for the peer's window; None as long as none had to."""
         self.queued = 0
         """Their size."""
         self.trailers: bytes | None = None
@@ -51,5 +60,9 @@ class Stream:
         """Response headers are out."""
 
     def step(self, step: Step) -> None:
-        """Moves to the state that the table names."""
-        self.state = STEPS[self.state, step]
+        """Moves to the state that the table names. Whoever opens the stream says whether it is plain from now on."""
+        after = _STEPS[self.state][step]
+        if after is None:
+            raise KeyError(self.state, step)
+        self.state = after
+        self.plain = False

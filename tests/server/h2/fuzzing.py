@@ -88,17 +88,17 @@ def check(calls: Calls) -> None:
     assert len(streams) <= LIMITS.streams
     assert len(calls) <= len(streams) or calls.over
     assert core.sending.queued == sum(stream.queued for stream in streams.values()) <= LIMITS.write_total
-    assert calls._kept == sum(len(call.messages) for call in calls._calls.values()) <= LIMITS.assembling
+    assert calls._kept == sum(call.kept for call in calls._calls.values()) <= LIMITS.assembling
     assert core.sending.window <= MAX_WINDOW
     if calls.over:
         return
-    held = sum(stream.unconsumed for stream in streams.values())
-    assert core.receiving.window + core.receiving._owed + held == LIMITS.connection_window
+    assert core.receiving.held == sum(stream.held for stream in streams.values())
+    assert 0 <= core.receiving.window <= LIMITS.connection_window - core.receiving.held
     for stream in streams.values():
-        assert stream.queued == sum(len(part) for part in stream.queue) <= LIMITS.write_limit
+        assert stream.queued == sum(len(part) for part in stream.queue or ()) <= LIMITS.write_limit
         assert stream.send_window <= MAX_WINDOW
-        assert 0 <= stream.window <= LIMITS.stream_window
-        assert stream.unconsumed >= 0
+        assert 0 <= stream.window <= LIMITS.stream_window - stream.held
+        assert stream.held >= 0
     assert len(core.block) <= LIMITS.header_list
     assert len(core.blocks) <= LIMITS.cached_blocks
     assert len(calls._connection._rest) < 9 + frames.DEFAULT_FRAME_SIZE

@@ -18,26 +18,6 @@ def fault(messages: Messages) -> Status:
     return caught.value.status
 
 
-def test_a_piece_that_is_one_message_is_taken_whole() -> None:
-    assert Messages(100, compresses=False).whole(message(b"abc")) == b"abc"
-    assert Messages(100, compresses=False).whole(message(b"")) == b""
-
-
-@pytest.mark.parametrize(
-    "piece",
-    [b"", message(b"abc")[:-1], message(b"abc") + b"\0", message(b"abc") * 2, message(b"abc", flag=1), bytes(4)],
-    ids=["nothing", "short", "more", "two", "compressed", "half-a-prefix"],
-)
-def test_a_piece_that_is_anything_else_is_not_taken_whole(piece: bytes) -> None:
-    assert Messages(100, compresses=False).whole(piece) is None
-
-
-def test_a_piece_after_an_incomplete_one_is_not_taken_whole() -> None:
-    messages = Messages(100, compresses=False)
-    messages.feed(b"\0")
-    assert messages.whole(message(b"abc")) is None
-
-
 @given(st.lists(st.binary(max_size=40), max_size=8), st.data())
 def test_any_cut_gives_the_same_messages(payloads: list[bytes], draw: st.DataObject) -> None:
     body = b"".join(message(payload) for payload in payloads)
@@ -55,8 +35,6 @@ def test_any_cut_gives_the_same_messages(payloads: list[bytes], draw: st.DataObj
 
 def test_a_message_of_the_limits_size_is_taken_and_one_byte_more_is_not() -> None:
     messages = Messages(3, compresses=False)
-    assert messages.whole(message(b"abc")) == b"abc"
-    assert messages.whole(message(b"abcd")) is None
     messages.feed(message(b"abc"))
     assert messages.next() == b"abc"
     messages.feed(message(b"abcd")[:5])
@@ -91,7 +69,6 @@ def test_a_flag_of_no_meaning_is_an_error(flag: int, compresses: bool) -> None:
 
 def test_uncompressed_messages_are_taken_where_compression_was_announced() -> None:
     messages = Messages(100, compresses=True)
-    assert messages.whole(message(b"abc")) == b"abc"
     messages.feed(message(b"abc"))
     assert messages.next() == b"abc"
 

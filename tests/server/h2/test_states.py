@@ -118,9 +118,9 @@ def test_a_stream_that_the_client_ended_first_ends_with_trailers_alone() -> None
 
 def test_late_frames_of_a_reset_stream_still_count_on_the_connection() -> None:
     connection = connection_in(State.RESET)
-    before = connection.core.receiving._owed
+    before = connection.core.receiving.window
     connection.receive(data(STREAM, b"abc"), 0.0)
-    assert connection.core.receiving._owed == before + 3
+    assert connection.core.receiving.window == before - 3
 
 
 def test_late_headers_of_a_reset_stream_still_move_the_state_of_hpack() -> None:
