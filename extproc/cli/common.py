@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:  # a command that reads no policy does not wait for pydantic
+    from collections.abc import Mapping
+
     from extproc.policy import Loaded, Policy
+    from extproc.transaction import Plan
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -46,7 +49,7 @@ def load_with_notes_or_exit(path: Path) -> "Loaded":
 
 
 def read_secrets_or_exit(policy: "Policy") -> dict[str, bytes]:
-    """The backends' credentials; says of every one that cannot be read why, and exits with 1."""
+    """Credentials, keys and files of rules; says of each that cannot be read why, and exits with 1."""
     from extproc.policy import SecretsError, read_secrets  # noqa: PLC0415  - see above
 
     try:
@@ -55,3 +58,24 @@ def read_secrets_or_exit(policy: "Policy") -> dict[str, bytes]:
         for problem in error.problems:
             complain(problem)
         raise SystemExit(FAILED) from None
+
+
+def compile_or_exit(loaded: "Loaded", secrets: "Mapping[str, bytes] | None" = None) -> "Plan":
+    """The plan of a policy; prints what in it cannot be put to use, with its line, and exits with 2.
+
+    Without `secrets` only the files of rules are read (exits with 1): nothing is sent then, so no credential is needed.
+    """
+    from extproc.policy import SecretsError, UnusableError, read_rules, stand_ins  # noqa: PLC0415  - see above
+    from extproc.transaction import Plan  # noqa: PLC0415  - see above
+
+    try:
+        if secrets is None:
+            secrets = stand_ins(loaded.policy) | read_rules(loaded.policy)
+        return Plan.compile(loaded.policy, secrets)
+    except SecretsError as error:
+        for problem in error.problems:
+            complain(problem)
+        raise SystemExit(FAILED) from None
+    except UnusableError as error:
+        print(loaded.located(error).render(), file=sys.stderr)
+        raise SystemExit(USAGE) from None

@@ -7,9 +7,9 @@ from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.loading import Loaded, load, load_with_notes, loads, loads_with_notes
 from extproc.policy.model import Policy
 from extproc.policy.pipelines import Block, Match, Pipeline
-from extproc.policy.problems import PolicyError, Problem
+from extproc.policy.problems import PolicyError, Problem, UnusableError
 from extproc.policy.processors import Allow, Pattern, Pii, Processor, Secrets, SizeLimit
-from extproc.policy.secrets import SecretsError, read_secrets
+from extproc.policy.secrets import SecretsError, key_of, read_rules, read_secrets, rules_of, stand_ins
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.tls import Tls
 from extproc.policy.virtual import Target, VirtualModel
@@ -43,10 +43,15 @@ __all__ = [
     "Steering",
     "Target",
     "Tls",
+    "UnusableError",
     "VirtualModel",
+    "key_of",
     "load",
     "load_with_notes",
     "loads",
     "loads_with_notes",
+    "read_rules",
     "read_secrets",
+    "rules_of",
+    "stand_ins",
 ]

@@ -1,12 +1,13 @@
 """Notes: what a policy may say, but rarely means."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
 from extproc.policy.address import Address
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, meant
 from extproc.policy.model import Policy
+from extproc.policy.pipelines import Match, Pipeline
 from extproc.policy.virtual import Target
 
 Note = tuple[Loc, str, str]
@@ -24,6 +25,8 @@ def advice(policy: Policy) -> Iterator[Note]:
                 yield from _unlisted(
                     ("models", index, kind, position), policy.backend(target.backend), target, model.name
                 )
+    yield from _unreached(policy.pipelines)
+    yield from _weaker(policy.pipelines)
     if not policy.models and policy.unknown_models == "reject":
         yield ("unknown_models",), "every model is unknown, so every request is rejected", "add `models`, or write pass"
 
@@ -34,6 +37,34 @@ def _unlisted(place: Loc, backend: Backend, target: Target, asked: str) -> Itera
     name = target.model or asked
     if names and name not in names:
         yield (*place, "model"), f"backend {backend.name} lists models, but not {name}", meant(name, names)
+
+
+def _unreached(pipelines: Sequence[Pipeline]) -> Iterator[Note]:
+    for index, pipeline in enumerate(pipelines):
+        before = next((other for other in pipelines[:index] if _covers(other.match, pipeline.match)), None)
+        if before is not None:
+            message = f"no request gets here: pipeline {before.name} matches all of them before"
+            yield ("pipelines", index), message, "put this one first, or delete it"
+
+
+def _covers(first: Match, second: Match) -> bool:
+    """Whether each request that the second holds for is one of the first."""
+    return (
+        second.path.lower().startswith(first.path.lower())
+        and first.headers.items() <= second.headers.items()
+        and first.route_name in {None, second.route_name}
+    )
+
+
+def _weaker(pipelines: Sequence[Pipeline]) -> Iterator[Note]:
+    for index, pipeline in enumerate(pipelines):
+        for side, processors in (("request", pipeline.request), ("response", pipeline.response)):
+            for position, processor in enumerate(processors):
+                other = next((each for each in processors if each.name == processor.stand_in), None)
+                if other is not None and processor.enforced and not other.enforced:
+                    place = ("pipelines", index, side, position, "on_failure")
+                    message = f"when this fails, {other.name} only reports, and the content passes"
+                    yield place, message, "name a processor that masks or blocks, or write allow to say so"
 
 
 def _loopback(address: Address) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
+from extproc.policy.listing import pipelines
 
 Found = tuple[Loc, PydanticCustomError]
 
@@ -17,6 +18,7 @@ def contradictions(policy: object) -> Iterator[Found]:
     """Everything that no field can see by itself. Nothing for a good policy."""
     yield from _backends(policy)
     yield from _models(policy)
+    yield from pipelines(policy)
     yield from _default(policy)
 
 

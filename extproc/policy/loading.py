@@ -1,8 +1,8 @@
 """Loading: a file in; a policy, or every problem of the file, out."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -10,11 +10,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from extproc.policy.advice import advice
-from extproc.policy.base import Loc
+from extproc.policy.base import Loc, part
 from extproc.policy.checks import contradictions
 from extproc.policy.document import TEXT_MAX, Document, Fault, Place, UnreadableError, decode, read
 from extproc.policy.model import Policy
-from extproc.policy.problems import PolicyError, Problem
+from extproc.policy.problems import PolicyError, Problem, UnusableError
 from extproc.policy.wording import without_forms, worded
 
 PROBLEMS_MAX: Final = 200
@@ -25,10 +25,21 @@ _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A policy, and what is allowed in it but looks like a mistake."""
+    """A policy, and what is allowed in it but looks like a mistake.
+
+    `name` stands for the file in errors; `places` are where its parts stand.
+    """
 
     policy: Policy
     notes: tuple[Problem, ...]
+    name: str = field(repr=False)
+    places: Mapping[Loc, Place] = field(repr=False)
+
+    def located(self, error: UnusableError) -> PolicyError:
+        """What cannot be put to use, told with its line like any other mistake."""
+        loc = _numbered(self.policy, error.where)
+        fault = _located(self.places, loc, error.message, error.mend)
+        return PolicyError((_problem(self.name, fault),))
 
 
 def load(path: Path) -> Policy:
@@ -64,8 +75,8 @@ def loads_with_notes(text: str, name: str = "policy", folder: Path | None = None
     policy, faults = _validated(document, folder)
     if policy is None:
         raise PolicyError(_ordered(name, faults))
-    notes = (_located(document, loc, message, mend) for loc, message, mend in advice(policy))
-    return Loaded(policy, _ordered(name, notes))
+    notes = (_located(document.places, loc, message, mend) for loc, message, mend in advice(policy))
+    return Loaded(policy, _ordered(name, notes), name, document.places)
 
 
 def _validated(document: Document, folder: Path | None) -> tuple[Policy | None, list[Fault]]:
@@ -84,26 +95,41 @@ def _field_faults(document: Document, error: ValidationError) -> Iterator[Fault]
     for detail in islice(error.errors(include_url=False), PROBLEMS_MAX + 1):
         loc = without_forms(detail["loc"], document.places)
         if loc not in told or detail["input"] is not None:  # None stands for what was refused already
-            yield _located(document, loc, *worded(detail, document.places.get(loc)), key=_at_key(detail["type"]))
+            yield _located(document.places, loc, *worded(detail, document.places.get(loc)), key=_at_key(detail["type"]))
 
 
 def _cross_faults(document: Document) -> Iterator[Fault]:
     for loc, refused in islice(contradictions(document.data), PROBLEMS_MAX + 1):
         context: dict[str, Any] = refused.context or {}
-        yield _located(document, loc, context["problem"], context["mend"])
+        yield _located(document.places, loc, context["problem"], context["mend"])
+
+
+def _numbered(policy: Policy, where: Loc) -> Loc:
+    """A place with positions where it has names; as far as the policy has it."""
+    found: Any = policy
+    loc: Loc = ()
+    for step in where:
+        if isinstance(found, tuple):
+            index = next((at for at, item in enumerate(found) if step in {at, part(item, "name")}), None)
+            if index is None:
+                break
+            found, loc = found[index], (*loc, index)
+        else:
+            found, loc = part(found, str(step)), (*loc, step)
+    return loc
 
 
 def _at_key(kind: str) -> bool:
     return kind == "extra_forbidden"
 
 
-def _located(document: Document, loc: Loc, message: str, mend: str, key: bool = False) -> Fault:
-    place = _nearest(document.places, loc)
+def _located(places: Mapping[Loc, Place], loc: Loc, message: str, mend: str, key: bool = False) -> Fault:
+    place = _nearest(places, loc)
     line, column = (place.key_line, place.key_column) if key else (place.line, place.column)
     return Fault(loc, line, column, message, mend)
 
 
-def _nearest(places: dict[Loc, Place], loc: Loc) -> Place:
+def _nearest(places: Mapping[Loc, Place], loc: Loc) -> Place:
     """The place of a part, or of the smallest part around it that is in the file."""
     while loc and loc not in places:
         loc = loc[:-1]

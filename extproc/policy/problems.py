@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from extproc.policy.base import Loc
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -32,3 +34,17 @@ class PolicyError(Exception):
     def render(self) -> str:
         """A line for each problem: `file:line:column: path: message (mend)`."""
         return "\n".join(map(str, self.problems))
+
+
+class UnusableError(Exception):
+    """A part of a policy is right by its form and cannot be put to use, such as a regular expression.
+
+    Raised by what compiles a policy; `Loaded.located` makes a PolicyError of it. `where` leads there from the root,
+    with names in the place of positions: `("pipelines", "default", "request", "project-names", "regex")`.
+    """
+
+    def __init__(self, where: Loc, message: str, mend: str) -> None:
+        super().__init__(f"{' '.join(map(str, where))}: {message} ({mend})")
+        self.where = where
+        self.message = message
+        self.mend = mend

@@ -12,7 +12,18 @@ from extproc.policy.document import DEPTH_MAX, NODES_MAX, TEXT_MAX
 from extproc.policy.model import Policy
 from extproc.policy.names import CREDENTIALS
 from extproc.policy.pipelines import Block, Match, Pipeline
-from extproc.policy.processors import Allow, Maskable, Pattern, Pii, Processor, Secrets, SizeLimit, Step
+from extproc.policy.processors import (
+    UNSUPPORTED_USES,
+    Allow,
+    Maskable,
+    Pattern,
+    Pii,
+    Processor,
+    Secrets,
+    SizeLimit,
+    Step,
+)
+from extproc.policy.prose import EXAMPLE, code, conditions
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
@@ -41,44 +52,6 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Health": (Health,),
 }
 
-EXAMPLE: Final = """\
-version: 1
-
-backends:
-  - name: openai
-    url: https://api.openai.com/v1
-    api: openai
-    region: us
-    credential: {bearer: {file: /run/secrets/openai}}
-    models:
-      - {name: gpt-4o-mini, input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.60, context_tokens: 128000}
-  - name: anthropic
-    url: https://api.anthropic.com/v1
-    api: anthropic
-    credential: {header: x-api-key, env: ANTHROPIC_API_KEY}
-    tls: {ca: corporate-proxy.pem, sans: [api.anthropic.com]}
-  - name: vllm-eu
-    url: http://127.0.0.1:9001/v1
-    api: openai
-    region: eu
-
-models:
-  - name: chat
-    targets:
-      - {backend: openai, model: gpt-4o-mini, weight: 80}
-      - {backend: vllm-eu, model: llama-3.1-8b, weight: 20}
-    fallback:
-      - {backend: vllm-eu, model: llama-3.1-8b}
-  - name: claude
-    targets: [{backend: anthropic, model: claude-sonnet-4-5}]
-
-unknown_models: reject
-default_backend: none
-steering: {cluster_header: x-extproc-cluster, model_header: x-extproc-model}
-limits: {request_body: 16MiB, exchange_timeout: 10m}
-health: {failures: 3, cooldown: 10s}
-"""
-
 _CREDENTIAL: Final = f"""\
 How a credential is sent and where it is read from; the policy never holds one. One of:
 
@@ -92,20 +65,22 @@ Space and newlines at its ends are dropped. In any other case the client's own c
 
 def markdown() -> str:
     """The whole page."""
-    return "\n\n".join([_head(), *(_section(title, models) for title, models in SECTIONS.items()), _units()]) + "\n"
+    return (
+        "\n\n".join([_head(), *(_section(title, models) for title, models in SECTIONS.items()), conditions(), _units()])
+        + "\n"
+    )
 
 
 def _head() -> str:
-    later = ", ".join(f"`{name}`" for name in sorted(UNSUPPORTED_FIELDS))
-    apis = ", ".join(f"`{name}`" for name in sorted(UNSUPPORTED_APIS))
+    later, apis, uses = (code(sorted(names)) for names in (UNSUPPORTED_FIELDS, UNSUPPORTED_APIS, UNSUPPORTED_USES))
     return f"""\
 <!-- Written by scripts/docs from the models in extproc/policy; edit those. -->
 # The policy file
 
-One YAML file says which backends there are, which models clients may ask for, and what is allowed. `extproc check -c
-policy.yaml` tells every problem at once, a line each (`file:line:column: path: message (mend)`), and exits with 2; with
+One YAML file says which backends there are, which models clients may ask for, and what is looked at in requests and
+answers. `extproc check -c policy.yaml` tells every problem at once, a line each (`file:line:column: path: message (mend)`), and exits with 2; with
 0 if there are none. A field that is not described here is an error, never ignored. The format also names these, which
-this version does not support: {later}; and the APIs {apis}.
+this version does not support: {later}; the APIs {apis}; and the processors {uses}.
 
 ```yaml
 {EXAMPLE}```

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from extproc.policy import Policy, load, read_secrets
+from extproc.policy import Policy, UnusableError, load_with_notes, read_secrets
 from extproc.transaction import Plan
 
 DIGEST_CHARACTERS = 16
@@ -15,13 +15,13 @@ DIGEST_CHARACTERS = 16
 
 
 class Sealed(Struct, frozen=True):
-    """A policy that was found right, and its credentials, on their way to a worker."""
+    """A policy that was found right, and what it names and does not hold, on their way to a worker."""
 
     policy: bytes
     secrets: dict[str, bytes]
 
     def __repr__(self) -> str:
-        return f"Sealed({len(self.policy)} bytes, credentials of {', '.join(self.secrets) or 'nobody'})"
+        return f"Sealed({len(self.policy)} bytes, secrets of {', '.join(self.secrets) or 'nobody'})"
 
     def open(self) -> Plan:
         """The plan, compiled anew."""
@@ -40,9 +40,13 @@ class Loaded(Struct, frozen=True):
 
 
 def read(path: Path, environ: Mapping[str, str], now: float) -> Loaded:
-    """Reads the policy and its credentials, and proves that they compile. Raises PolicyError and SecretsError."""
-    policy = load(path)
+    """Reads the policy and all that it names, and proves that they compile. Raises PolicyError and SecretsError."""
+    loaded = load_with_notes(path)
+    policy = loaded.policy
     secrets = read_secrets(policy, environ)
-    Plan.compile(policy, secrets)
+    try:
+        Plan.compile(policy, secrets)
+    except UnusableError as error:
+        raise loaded.located(error) from None
     digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
     return Loaded(policy, Sealed(pickle.dumps(policy), secrets), digest, now)

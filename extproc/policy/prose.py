@@ -1,0 +1,99 @@
+"""What the policy reference says besides its tables: the example, and the language of conditions."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from extproc.policy.conditions import CONDITION_MAX
+from extproc.policy.expressions import (
+    ENTRIES_MAX,
+    FINDING_FIELDS,
+    FUNCTIONS,
+    MACROS,
+    MACROS_MAX,
+    METHODS,
+    NESTING_MAX,
+    UNSUPPORTED_FACTS,
+)
+
+EXAMPLE: Final = """\
+version: 1
+
+backends:
+  - name: openai
+    url: https://api.openai.com/v1
+    api: openai
+    region: us
+    credential: {bearer: {file: /run/secrets/openai}}
+    models:
+      - {name: gpt-4o-mini, input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.60, context_tokens: 128000}
+  - name: anthropic
+    url: https://api.anthropic.com/v1
+    api: anthropic
+    credential: {header: x-api-key, env: ANTHROPIC_API_KEY}
+    tls: {ca: corporate-proxy.pem, sans: [api.anthropic.com]}
+  - name: vllm-eu
+    url: http://127.0.0.1:9001/v1
+    api: openai
+    region: eu
+
+models:
+  - name: chat
+    targets:
+      - {backend: openai, model: gpt-4o-mini, weight: 80}
+      - {backend: vllm-eu, model: llama-3.1-8b, weight: 20}
+    fallback:
+      - {backend: vllm-eu, model: llama-3.1-8b}
+  - name: claude
+    targets: [{backend: anthropic, model: claude-sonnet-4-5}]
+
+pipelines:
+  - name: default
+    match: {path: /v1/}
+    request:
+      - {use: secrets, action: block}
+      - {use: pii, kinds: [email, phone, credit_card, iban], action: mask, restore: true}
+      - {use: pattern, name: projects, regex: 'Project (Titan|Orion)', action: mask, when: 'headers["x-team"] == ""'}
+      - {use: size, max_messages: 200}
+    response:
+      - {use: pii, action: mask, allow: {values: [support@example.com]}}
+    body_limit: 2MiB
+
+unknown_models: reject
+default_backend: none
+steering: {cluster_header: x-extproc-cluster, model_header: x-extproc-model}
+limits: {request_body: 16MiB, exchange_timeout: 10m}
+health: {failures: 3, cooldown: 10s}
+"""
+
+
+def code(names: Iterable[str]) -> str:
+    """Names in a row, each as code."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def conditions() -> str:
+    """The section on conditions."""
+    return f"""\
+## Conditions
+
+A condition (`when`) is an expression in CEL that is true or false, of at most {CONDITION_MAX} characters. It is checked
+when the policy is loaded. The facts:
+
+- `model`, `path`, `route_name`: texts, empty where there is none
+- `headers["x-team"]` or `headers.team`: a request header by its name in lower case, empty where there is none
+- `stream`: whether a stream is asked for; `tools`, `images`: how many the request has
+- `mcp.method`, `mcp.tool`: texts, empty where the request is not MCP
+- `findings`: what was found so far, each with {code(FINDING_FIELDS)}
+
+Not known to this version: {code(sorted(UNSUPPORTED_FACTS))}.
+
+- The operators are those of CEL; there are no mappings.
+- Functions: {code(FUNCTIONS)}; of texts and lists {code(METHODS)}. The expression of `matches` is RE2,
+  stands in quotes, and has no `\\w` and the like, which hold all of Unicode and are slow.
+- Of `findings`, and of lists of at most {ENTRIES_MAX} entries: {code(MACROS)}; at most {MACROS_MAX} of them, and
+  {NESTING_MAX} within each other.
+
+```yaml
+when: 'findings.exists(f, f.kind == "email" && f.count > 3)'
+when: 'model.startsWith("gpt-") && !(headers["x-team"] in ["legal", "hr"])'
+```"""
