@@ -21,7 +21,7 @@ COPY . /src
 RUN pip="/opt/build/bin/pip --disable-pip-version-check --no-cache-dir" \
     && $pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir /wheels /src \
     && python3 -m venv --without-pip /opt/extproc \
-    && $pip --python /opt/extproc/bin/python install --quiet --no-index --find-links /wheels envoy-extproc
+    && $pip --python /opt/extproc/bin/python install --quiet --no-index --find-links /wheels 'envoy-extproc[encodings]'
 
 FROM ${BASE} AS runtime
 ENV PATH=/opt/extproc/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

@@ -88,8 +88,8 @@ when the policy is loaded. The facts:
 Not known to this version: {code(sorted(UNSUPPORTED_FACTS))}.
 
 - The operators are those of CEL; there are no mappings.
-- Functions: {code(FUNCTIONS)}; of texts and lists {code(METHODS)}. The expression of `matches` is RE2,
-  stands in quotes, and has no `\\w` and the like, which hold all of Unicode and are slow.
+- Functions: {code(FUNCTIONS)}; of texts and lists {code(METHODS)}.
+- The expression of `matches` is RE2, stands in quotes, and has no `\\w` and the like: they hold all of Unicode.
 - Of `findings`, and of lists of at most {ENTRIES_MAX} entries: {code(MACROS)}; at most {MACROS_MAX} of them, and
   {NESTING_MAX} within each other.
 
