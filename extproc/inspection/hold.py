@@ -74,6 +74,11 @@ class Hold:
             earliest = min(earliest, self._phrases[number].earliest(data, first))
         return earliest
 
+    def spanning(self, words: bytes) -> bool:
+        """Whether a match with spaces in it may be in progress at the end of `words`, behind their first character."""
+        first = after(words, 0)
+        return any(self._phrases[number].earliest(words, first) < len(words) for number, _ in self._spans.hits(words))
+
     def _in_word(self, data: bytes, first: int) -> int:
         """The same for what holds no spaces; none stands after byte `first`."""
         size = len(data) - first

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from extproc.inspection.span import Span, Union, unite
-from extproc.inspection.vault import Restorer, Vault, label
+from extproc.inspection.vault import Piece, Restorer, Vault, label, written
 from extproc.inspection.window import Hit, Released
 
 Writer: TypeAlias = Callable[[Span, str], str]
@@ -78,31 +78,41 @@ class Masker:
     def feed(self, released: Released) -> str:
         """What goes out for `released`; a find's replacement goes as soon as the find begins."""
         start, text = released.start, released.text
-        end = start + len(text)
         if not released.hits and self._at <= start:
-            self._at = end
+            self._at = start + len(text)
             return text if self._restorer is None else self._restorer.feed(text)
-        parts: list[str] = []
+        return written(self.pieces(released))
+
+    def pieces(self, released: Released) -> list[Piece]:
+        """The same piece by piece: what a find covers in later releases is replaced by nothing there."""
+        start, text = released.start, released.text
+        end = start + len(text)
+        pieces: list[Piece] = []
+        if self._at > start:
+            pieces.append((text[: self._at - start], ""))
         for hit in released.hits:
             piece = self._piece(hit)
             if piece is not None:
                 span, value = piece
-                parts += self._passed(text[max(0, self._at - start) : max(0, span.start - start)], ends=True)
-                parts.append(self._write(span, value))
+                pieces += self._passed(text[max(0, self._at - start) : max(0, span.start - start)], ends=True)
+                pieces.append((text[span.start - start : max(0, span.end - start)], self._write(span, value)))
                 self._at = span.end
-        parts += self._passed(text[max(0, self._at - start) :], ends=False)
+        pieces += self._passed(text[max(0, self._at - start) :], ends=False)
         self._at = max(self._at, end)
-        return "".join(parts)
+        return pieces
 
     def finish(self) -> str:
         """What was still held back."""
         return "" if self._restorer is None else self._restorer.finish()
 
-    def _passed(self, text: str, *, ends: bool) -> tuple[str, ...]:
+    def _passed(self, text: str, *, ends: bool) -> list[Piece]:
         if self._restorer is None:
-            return (text,)
-        # A placeholder that a mask cuts in two is none.
-        return (self._restorer.feed(text), self._restorer.finish() if ends else "")
+            return [(text, None)]
+        pieces = self._restorer.pieces(text)
+        if ends:
+            # A placeholder that a mask cuts in two is none.
+            pieces.append((self._restorer.finish(), None))
+        return pieces
 
     def _piece(self, hit: Hit) -> tuple[Span, str] | None:
         if not self._masked(hit.span):

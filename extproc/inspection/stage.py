@@ -1,6 +1,7 @@
 """One side of a pipeline made ready: its processors, and all their rules in one scanner."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -31,7 +32,7 @@ class Limits(Struct, frozen=True):
 
 
 class Processor(Struct, frozen=True):
-    """One processor of a stage. `number` is its place in the stage.
+    """One processor of a stage. `number` tells it apart from all others of its side.
 
     `allows_failure`: a body goes on that it could not judge. `stand_in`: the processor that then judges instead.
     """
@@ -70,7 +71,7 @@ class Processor(Struct, frozen=True):
 class Active(Struct, frozen=True):
     """Which processors of a stage are at work for one body: their `when` holds, or they have none.
 
-    `on` has an entry a processor. `failed`: conditions that could not be evaluated.
+    `on`: by the processor's number. `failed`: conditions that could not be evaluated.
     """
 
     on: tuple[bool, ...]
@@ -94,7 +95,7 @@ class Stage:
         self.side = side
         self.processors = tuple(processors)
         self.reserve = reserve
-        self.scanner = Scanner.compile(_owned(number, rule) for number, rule in rules) if rules else None
+        self.scanner = _scanner(tuple(_owned(*each) for each in enumerate(rules))) if rules else None
         self.scanning = tuple(sorted({number for number, _ in rules}))
         """Numbers of the processors that have rules."""
         self.sizing = tuple(each for each in self.processors if each.limits is not None)
@@ -104,19 +105,20 @@ class Stage:
         """Seconds after which work that was handed out is given up: its processors do it in one go."""
         self.reads = frozenset(fact for each in self.processors if each.when for fact in each.when.facts)
         """Facts that conditions are about."""
-        self._always = (
-            None if any(each.when for each in self.processors) else Active(tuple(True for _ in self.processors))
-        )
+        self._by_number = {each.number: each for each in self.processors}
+        self._always: Active | None = None
+        if not any(each.when for each in self.processors):
+            self._always = self.active({})
 
     def of(self, span: Span) -> Processor:
         """The processor whose rule found it."""
-        return self.processors[int(span.rule[:NUMBER_DIGITS])]
+        return self._by_number[int(span.rule[:NUMBER_DIGITS])]
 
     def active(self, facts: Facts) -> Active:
-        """Who is at work, by conditions that need no finding of this body; see `judge` for those that do."""
+        """Who is at work, where nothing that is found in this body has a say in it."""
         if self._always is not None:
             return self._always
-        on, failed = list[bool](), list[Processor]()
+        on, failed = [False] * (max(self._by_number, default=-1) + 1), list[Processor]()
         for each in self.processors:
             holds = each.when is None
             if each.when is not None:
@@ -124,10 +126,20 @@ class Stage:
                     holds = each.when.holds(facts)
                 except ConditionError:
                     failed.append(each)
-            on.append(holds)
+            on[each.number] = holds
         return Active(tuple(on), tuple(failed))
 
 
-def _owned(number: int, rule: Rule) -> Rule:
+SCANNERS_KEPT = 16
+"""Scanners of the last policies that are kept: building one takes up to a second, and sides and reloads share them."""
+
+
+@lru_cache(SCANNERS_KEPT)
+def _scanner(rules: tuple[Rule, ...]) -> Scanner:
+    return Scanner.compile(rules)
+
+
+def _owned(place: int, owned: tuple[int, Rule]) -> Rule:
     """The rule under a name that tells whose it is; of two finds alike, the earlier processor's is heard."""
-    return replace(rule, name=f"{number:0{NUMBER_DIGITS}}:{rule.title}")
+    number, rule = owned
+    return replace(rule, name=f"{number:0{NUMBER_DIGITS}}:{place:04}:{rule.title}")

@@ -2,7 +2,8 @@
 
 import re
 from bisect import bisect_left, insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 MOST_VALUES = 10_000
 """Values that one exchange may have placeholders for (a 2 MiB body of nothing but addresses has more). Those beyond it
@@ -10,6 +11,9 @@ are masked without a number, and never restored."""
 
 LONGEST_PLACEHOLDER = 80
 """Code points of a placeholder: a kind of at most 63, a number, brackets. No more is ever held back for one."""
+
+Piece: TypeAlias = tuple[str, str | None]
+"""A stretch of a text and what is written in its place; None where it stays."""
 
 _LOOKS = re.compile(r"\[[A-Z][A-Z0-9_]{0,62}_[0-9]{1,9}\]")
 _PART = re.compile(r"\[[A-Z0-9_]*\Z")
@@ -67,13 +71,18 @@ class Vault:
         """What a placeholder of ours stands for."""
         return self._values.get(placeholder)
 
+    @property
+    def restores(self) -> bool:
+        """Whether there is a value to put back."""
+        return bool(self._sorted)
+
     def begins(self, text: str) -> bool:
         """Whether a placeholder of ours begins with `text`."""
         place = bisect_left(self._sorted, text)
         return place < len(self._sorted) and self._sorted[place].startswith(text)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._names)
 
     def __repr__(self) -> str:
         return f"Vault({len(self)} values)"
@@ -99,28 +108,53 @@ class Restorer:
 
     def feed(self, text: str) -> str:
         """What can go of the text so far, restored."""
-        if not self._vault or (not self._held and "[" not in text):
+        if self._idle(text):
             return text
+        return written(self._pieces(self._free(text)))
+
+    def pieces(self, text: str) -> list[Piece]:
+        """The same piece by piece."""
+        return [(text, None)] if self._idle(text) else self._pieces(self._free(text))
+
+    def _idle(self, text: str) -> bool:
+        return not self._held and ("[" not in text or not self._vault.restores)
+
+    def _free(self, text: str) -> str:
         text = self._held + text
         part = _PART.search(text, max(0, len(text) - LONGEST_PLACEHOLDER))
         keep = part.start() if part is not None and self._vault.begins(part[0]) else len(text)
         self._held = text[keep:]
-        return self._restored(text[:keep])
+        return text[:keep]
 
     def finish(self) -> str:
         """What was still held back."""
         held, self._held = self._held, ""
         return held
 
-    def _restored(self, text: str) -> str:
-        return _LOOKS.sub(self._value, text)
+    def _pieces(self, text: str) -> list[Piece]:
+        found: list[Piece] = []
+        at = 0
+        for match in _LOOKS.finditer(text):
+            value = self._vault.value(match[0])
+            if value is not None:
+                found += ((text[at : match.start()], None), (match[0], self._escape(value)))
+                at = match.end()
+        found.append((text[at:], None))
+        return found
 
-    def _value(self, found: re.Match[str]) -> str:
-        value = self._vault.value(found[0])
-        return found[0] if value is None else self._escape(value)
+
+def written(pieces: Iterable[Piece]) -> str:
+    """What pieces come to."""
+    return "".join([text if new is None else new for text, new in pieces])
 
 
 def restored(vault: Vault, text: str, escape: Callable[[str], str] = str) -> str:
     """The whole of `text` with the vault's values put back."""
     restorer = Restorer(vault, escape)
     return restorer.feed(text) + restorer.finish()
+
+
+def restorations(vault: Vault, text: str) -> list[tuple[int, int, str]]:
+    """Where in the whole of `text` values are to be put back, and which."""
+    found = ((match, vault.value(match[0])) for match in _LOOKS.finditer(text))
+    return [(match.start(), match.end(), value) for match, value in found if value is not None]

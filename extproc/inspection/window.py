@@ -14,6 +14,10 @@ STEP = 256
 """Bytes by which such a word grows between two looks. So much more than `scanner.longest_hold` may be held."""
 
 
+SPARE = 256
+"""Bytes already judged that are kept longer than rules look back, as cutting them off has its cost, too."""
+
+
 class Hit(Struct, frozen=True, gc=False):
     """A find and its text. The text has no rendering: it is what must not leave."""
 
@@ -44,16 +48,16 @@ class Window:
 
     Any cutting of a text gives the same hits and, put together, the same text. Held back is what begins where a match
     may be in progress, never more than `scanner.longest_hold` code points and a STEP: at that bound nothing special
-    happens, since a rule that has seen that much has decided.
+    happens, since a rule that has seen that much has decided. `start`: the text's place in a whole that went before.
     """
 
     __slots__ = ("_at", "_data", "_first", "_half", "_look", "_opening", "_pending", "_scanner")
 
-    def __init__(self, scanner: Scanner) -> None:
+    def __init__(self, scanner: Scanner, start: int = 0) -> None:
         self._scanner = scanner
         self._data = b"\n"
         self._first = 1
-        self._at = 0
+        self._at = start
         self._half = ""
         self._opening = True
         self._look = 0
@@ -64,6 +68,15 @@ class Window:
         """Bytes held back."""
         return len(self._data) - self._first
 
+    @property
+    def unjudged(self) -> tuple[int, str]:
+        """What is held back, and its place in the whole."""
+        return self._at, self._data[self._first :].decode() + ("?" if self._half else "")
+
+    def hold(self, text: str) -> None:
+        """Adds `text` to the end, to be judged with what comes next."""
+        self._data += self._encoded(text)
+
     def feed(self, text: str) -> Released | None:
         """Adds `text` to the end; what is released by it, if anything.
 
@@ -72,6 +85,9 @@ class Window:
         data = self._data = self._data + self._encoded(text)
         if len(data) < self._look and " " not in text and "\n" not in text:
             return None
+        end = self._scanner.plain(data, self._first)
+        if end:
+            return self._release(end, [])
         end = self._scanner.hold.start(data, self._first)
         if end == self._first:
             self._rest()
@@ -83,6 +99,16 @@ class Window:
         released = self._release(end, found) if end > self._first else None
         self._rest()
         return released
+
+    def handed(self, scanner: Scanner) -> "Window":
+        """A window that takes over, with what this one holds back; nobody has judged that.
+
+        It sees of the text in front of it what this one needed.
+        """
+        other = Window(scanner, self._at)
+        other._data, other._first, other._opening = self._data, self._first, self._opening
+        other._half = self._half
+        return other
 
     def _encoded(self, text: str) -> bytes:
         try:
@@ -118,10 +144,14 @@ class Window:
             ]
             hits = self._due(fresh)
         # At least as many code points as rules look back; counting them would cost more than keeping some too many.
-        keep = whole(data, max(0, end - self._scanner.left * UTF8_MOST))
-        self._opening = self._opening and keep == 0
-        self._data = data[keep:]
-        self._first = end - keep
+        least = end - self._scanner.left * UTF8_MOST
+        if least > SPARE:
+            keep = whole(data, least)
+            self._opening = False
+            self._data = data = data[keep:]
+            end -= keep
+        self._first = end
+        self._look = 0
         return Released(start, text, hits)
 
     def _due(self, fresh: list[Hit]) -> tuple[Hit, ...]:

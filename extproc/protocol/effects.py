@@ -1,6 +1,6 @@
 """What a transaction wants done. Orders, all of them; the shells carry them out and decide nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, IntEnum
 from typing import TypeAlias
 
@@ -165,10 +165,14 @@ class Abort(Struct, frozen=True):
     reason: str
 
 
+Scalar: TypeAlias = str | int | float | bool | None
+Fact: TypeAlias = Scalar | Sequence[Mapping[str, Scalar]]
+
+
 class Record(Struct, frozen=True):
     """What is told of an exchange when it is over: data for the log, metrics and audit; never text of a body."""
 
-    facts: Mapping[str, str | int | float | bool | None]
+    facts: Mapping[str, Fact]
 
 
 Effect: TypeAlias = Proceed | Chunk | Override | Reject | Stream | Inspect | Abort | Record

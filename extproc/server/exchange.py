@@ -10,7 +10,8 @@ from typing import Final, Protocol, assert_never, cast
 
 from extproc.protocol.effects import Abort, AbortCode, Inspect, Record
 from extproc.protocol.errors import ProtocolViolation
-from extproc.protocol.messages import Body, Deadline, Gone, Headers, Message, Side, Trailers
+from extproc.protocol.messages import Body, Deadline, Failed, Gone, Headers, Inspected, Message, Side, Trailers
+from extproc.server.inspections import Cancel
 from extproc.server.runtime import Decider, Runtime
 from extproc.telemetry.log import Fact
 from extproc.transaction import Lane
@@ -67,7 +68,7 @@ def admit(runtime: Runtime, stream: Stream) -> "Exchange | None":
 class Exchange:
     """Feeds one transaction and carries its orders out."""
 
-    __slots__ = ("_aborted", "_detail", "_over", "_runtime", "_spent", "_stream", "decider")
+    __slots__ = ("_aborted", "_detail", "_over", "_runtime", "_spent", "_stream", "_work", "decider")
 
     def __init__(self, runtime: Runtime, stream: Stream) -> None:
         self._runtime = runtime
@@ -76,6 +77,7 @@ class Exchange:
         self._over = False
         self._aborted: tuple[AbortCode, str] | None = None
         self._detail: str | None = None
+        self._work: dict[int, Cancel] | None = None
         self.decider: Decider = runtime.begin(runtime.clock())
         runtime.enter(self)
 
@@ -104,21 +106,27 @@ class Exchange:
 
     def expire(self, now: float) -> None:
         """The time named by the transaction's deadline has passed."""
+        if not self._over:
+            self._tell(Deadline(), now)
+
+    def inspected(self, message: Inspected | Failed) -> None:
+        """Work that was handed out is done, or has failed."""
         if self._over:
             return
-        try:
-            answers = self._decide(Deadline(), now)
-        except Exception as error:  # noqa: BLE001  - as in `receive`
-            self._fail(error)
-            return
-        for answer in answers:
-            self._stream.send(answer)
+        if self._work is not None:
+            self._work.pop(message.ticket, None)
+        now = self._runtime.clock()
+        self._tell(message, now)
+        self._spent += self._runtime.clock() - now
 
     def gone(self, clean: bool) -> None:
         """The stream is over. `clean`: by a half-close; a reset is just as normal an end of an exchange."""
         if self._over:
             return
         self._over = True
+        if self._work:
+            for cancel in self._work.values():
+                cancel()
         self._runtime.leave(self)
         self._runtime.record(self._facts(clean), self._spent)
 
@@ -131,6 +139,16 @@ class Exchange:
         self._stream.abort(code, _public(reason))
         self.gone(clean=False)
 
+    def _tell(self, message: Message, now: float) -> None:
+        """Has a message decided that is none of Envoy's."""
+        try:
+            answers = self._decide(message, now)
+        except Exception as error:  # noqa: BLE001  - as in `receive`
+            self._fail(error)
+            return
+        for answer in answers:
+            self._stream.send(answer)
+
     def _decide(self, message: Message, now: float) -> list[bytes]:
         answers = []
         for effect in self.decider.receive(message, now):
@@ -141,12 +159,16 @@ class Exchange:
         return [] if self._over else answers
 
     def _perform(self, order: Abort | Inspect | Record) -> None:
-        """The effects that are no messages to Envoy. Work for others (`Inspect`) is to be handed out here."""
+        """The effects that are no messages to Envoy."""
         match order:
             case Abort(code=code, reason=reason):
                 self.abort(code, reason)
-            case Inspect() | Record():
-                # A record answers `Gone` alone, and no policy asks for inspections yet: ours to mend, so INTERNAL.
+            case Inspect(ticket=ticket):
+                if self._work is None:
+                    self._work = {}
+                self._work[ticket] = self._runtime.submit(order, self.inspected)
+            case Record():
+                # It answers `Gone` alone; anything else is ours to mend, so INTERNAL.
                 raise AssertionError(type(order).__name__)
             case _:
                 assert_never(order)

@@ -190,10 +190,13 @@ class _Call:
         self._context = context
         self._handler = asyncio.current_task()
         self._writing = asyncio.Lock()  # grpc takes one write at a time, and two tasks may write
+        self._late: list[bytes] = []
 
     def send(self, payload: bytes) -> None:
         """Sends a message from outside the handler."""
-        spawn(self._send_late(payload))
+        self._late.append(payload)
+        if len(self._late) == 1:
+            spawn(self._send_late())
 
     def abort(self, code: AbortCode, reason: str) -> None:
         """Has the handler end the call, wherever it waits."""
@@ -202,8 +205,9 @@ class _Call:
             self._handler.cancel()
 
     async def write(self, payloads: list[bytes]) -> None:
-        """Sends messages, in order."""
-        if payloads:
+        """Sends messages, in order; what was given to `send` before goes first."""
+        if payloads or self._late:
+            payloads, self._late = [*self._late, *payloads], []
             async with self._writing:
                 for payload in payloads:
                     await self._context.write(payload)
@@ -213,6 +217,6 @@ class _Call:
         assert self.ending is not None  # the handler gets here only then
         await self._context.abort(*self.ending)
 
-    async def _send_late(self, payload: bytes) -> None:
+    async def _send_late(self) -> None:
         with suppress(aio.BaseError, asyncio.CancelledError):  # the peer has gone; the handler sees that by itself
-            await self.write([payload])
+            await self.write([])

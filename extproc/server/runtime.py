@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from extproc.protocol.effects import AbortCode, Effect
 from extproc.protocol.messages import Message
 from extproc.server.health import Health
+from extproc.server.inspections import Submit, nobody
 from extproc.telemetry import Log, Metrics, Snapshot
 from extproc.telemetry.families import (
     ABORTS,
@@ -80,6 +81,7 @@ class Runtime:
         self.draining = False
         self.log = log
         self.on_idle: Callable[[], None] = _nothing
+        self.submit: Submit = nobody
         self._begin = begin
         self._open: set[Open] = set()
         self._lag = 0.0

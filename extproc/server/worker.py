@@ -8,6 +8,7 @@ from typing import Final
 from extproc.protocol.effects import AbortCode
 from extproc.server import listen as addresses
 from extproc.server import transport as transports
+from extproc.server.inspections import Pool
 from extproc.server.listen import Listen
 from extproc.server.runtime import SWEEP_EVERY, Begin, Runtime
 from extproc.server.tls import Tls
@@ -36,7 +37,9 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._pool = Pool(self._loop, runtime.clock)
         runtime.on_idle = self._idle.set
+        runtime.submit = self._pool.submit
         self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, self._loop.time() + SWEEP_EVERY)
 
     @property
@@ -75,6 +78,7 @@ class Worker:
         runtime.health.drain()
         runtime.abort_all(AbortCode.UNAVAILABLE, reason)
         self._timer.cancel()
+        self._pool.close()
         await self._transport.close()
 
     async def _wait(self, seconds: float, *events: asyncio.Event) -> None:

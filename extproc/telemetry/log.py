@@ -5,13 +5,14 @@ import stat
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 import msgspec
 
-Fact: TypeAlias = str | int | float | bool | None
+Scalar: TypeAlias = str | int | float | bool | None
+Fact: TypeAlias = Scalar | Sequence[Mapping[str, Scalar]]
 
 QUEUE_LINES: Final = 10_000
 """Lines that wait to be written, about 5 MB; more are dropped and counted. A second or two of a busy worker."""

@@ -173,6 +173,8 @@ class Playbook:
     def _expect_answer(self, message: Headers | Body | Trailers) -> None:
         # In full duplex a side waits for its headers, then for an end: its pieces are not answered one by one.
         duplex = self._modes[message.side] is BodyMode.FULL_DUPLEX_STREAMED
+        if duplex and self._replies[message.side] is Reply.ENDED:
+            return
         if not (duplex and isinstance(message, Body) and not message.end):
             self._waiting[message.side].append(message)
 
@@ -186,6 +188,7 @@ class Playbook:
                 assert effect.modes.request_body is BodyMode.FULL_DUPLEX_STREAMED, self.tell("spurious override")
                 assert self._replies[Side.REQUEST] is Reply.AWAITED, self.tell("an override after the headers answer")
                 self._modes[Side.REQUEST] = effect.modes.request_body
+                self._modes[Side.RESPONSE] = effect.modes.response_body
             case Proceed() | Chunk():
                 self._advance(effect)
             case _:
@@ -199,6 +202,8 @@ class Playbook:
         waiting = self._waiting[side]
         if answer is Answer.REPLACE:
             waiting.clear()
+        elif answer is Answer.CHUNK_END and side is Side.RESPONSE and not waiting:
+            pass  # the answer is cut short: what still comes of it is dropped
         elif answer is not Answer.CHUNK:
             assert waiting, self.tell("an answer to no message")
             waiting.pop(0)

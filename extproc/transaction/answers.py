@@ -1,8 +1,7 @@
 """Answers that say the same each time, made once, and the shape of a refusal."""
 
-from typing import Final
+from typing import Final, Protocol
 
-from extproc.llm import Dialect
 from extproc.llm.openai import CHAT
 from extproc.protocol.effects import Effect, Metadata, Phase, Proceed, Reject
 from extproc.protocol.errors import ClientError
@@ -26,26 +25,36 @@ PASS_RESPONSE_BODY: Final = PASS[Side.RESPONSE, Phase.BODY]
 PASS_RESPONSE_TRAILERS: Final = PASS[Side.RESPONSE, Phase.TRAILERS]
 
 _JSON: Final[Field] = ("content-type", b"application/json")
-_REJECTED: Final[tuple[Field, ...]] = (_JSON, *contract("rejected"))
-_METADATA: Final[Metadata] = {"extproc": {"version": CONTRACT_VERSION.decode(), "decision": "rejected"}}
-_ANSWERED: Final[Metadata] = {"extproc": {"version": CONTRACT_VERSION.decode(), "decision": "allowed"}}
+_DECIDED: Final[dict[str, tuple[Field, ...]]] = {
+    decision: (_JSON, *contract(decision)) for decision in ("allowed", "rejected", "blocked")
+}
+_METADATA: Final[dict[str, Metadata]] = {
+    decision: {"extproc": {"version": CONTRACT_VERSION.decode(), "decision": decision}} for decision in _DECIDED
+}
 
 
-def rejection(error: ClientError, dialect: Dialect | None, request_id: bytes) -> Reject:
+class Teller(Protocol):
+    """What knows how a client is told of errors: a dialect, or a JSON-RPC message."""
+
+    def error(self, error: ClientError) -> bytes:
+        """The body."""
+
+
+def rejection(error: ClientError, teller: Teller | None, request_id: bytes, decision: str = "rejected") -> Reject:
     """`error` in the client's dialect (OpenAI's, where the path tells of none)."""
     return Reject(
         status=error.status,
-        body=(dialect or CHAT).error(error),
-        headers=_with_id(_REJECTED, request_id),
+        body=(teller or CHAT).error(error),
+        headers=_with_id(_DECIDED[decision], request_id),
         details=f"extproc_{error.code}",
-        metadata=_METADATA,
+        metadata=_METADATA[decision],
     )
 
 
 def answer(body: bytes, request_id: bytes) -> Reject:
     """A 200 of our own."""
-    headers = _with_id((_JSON, *contract("allowed")), request_id)
-    return Reject(status=200, body=body, headers=headers, details="extproc_answered", metadata=_ANSWERED)
+    headers = _with_id(_DECIDED["allowed"], request_id)
+    return Reject(status=200, body=body, headers=headers, details="extproc_answered", metadata=_METADATA["allowed"])
 
 
 def _with_id(headers: tuple[Field, ...], request_id: bytes) -> tuple[Field, ...]:

@@ -4,8 +4,9 @@ import re
 from typing import Final
 
 from extproc.llm import Dialect
-from extproc.protocol.effects import Record
+from extproc.protocol.effects import Fact, Record
 from extproc.routing.table import Choice
+from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Claim, Steering
 
 # Envoy writes UUIDs; anything else in that header may be a client's own text, which is not to reach a log.
@@ -16,7 +17,7 @@ class Facts:
     """Mutable, one an exchange. Times are in seconds on the shell's clock.
 
     `path` is the request's as it came, `strips` the control headers that the client sent itself, `dialect` the API that
-    it speaks once its request is known to be one that we read.
+    it speaks once its request is known to be one that we read. `findings` where a pipeline is for it.
     """
 
     __slots__ = (
@@ -26,6 +27,7 @@ class Facts:
         "decision",
         "dialect",
         "failure",
+        "findings",
         "model",
         "path",
         "reason",
@@ -50,6 +52,7 @@ class Facts:
         self.decision = "passed"
         self.reason = "unclaimed"
         self.failure: str | None = None
+        self.findings: Findings | None = None
         self.model: str | None = None
         self.request_id: bytes = b""
         self.status: int | None = None
@@ -64,6 +67,7 @@ class Facts:
     def record(self, now: float) -> Record:
         """All of it as data: names from the policy, fixed words and numbers, never a client's text."""
         claim, choice, dialect = self.claim, self.choice, self.dialect
+        found: dict[str, Fact] = {} if self.findings is None else self.findings.record()
         return Record(
             {
                 "request_id": self.request_id.decode("ascii"),
@@ -79,6 +83,7 @@ class Facts:
                 "request_bytes": self.request_bytes,
                 "decided_ms": _ms(self.started, self.decided),
                 "duration_ms": _ms(self.started, now),
+                **found,
             }
         )
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from extproc import llm
+from extproc.inspection.pipeline import Pipeline
 from extproc.llm import Dialect
 from extproc.policy import Policy
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
@@ -38,18 +40,26 @@ filling memory; 1,024 is far more than an application's set of paths and about 2
 
 
 class Needs(Struct, frozen=True):
-    """What the response side must hand over. Nothing, unless somebody reads it."""
+    """What Envoy must hand over besides the request. Nothing, unless somebody reads it."""
 
     response_headers: bool = False
     response_body: bool = False
+    fields: tuple[str, ...] = ()
+    """Header fields besides `FIELDS_READ`."""
+    route_name: bool = False
+    """The attribute `xds.route_name` of requests."""
 
 
 class Claim(Struct, frozen=True):
-    """What a path means to us. `models` is the listing or the card's name when it is the models resource."""
+    """What a path means to us. `models` is the listing or the card's name when it is the models resource.
+
+    `pipelines`: those that may be for it, in order; the last one surely is, or none is left.
+    """
 
     path: str
     dialect: Dialect | None = None
     models: str | None = None
+    pipelines: tuple[Pipeline, ...] = ()
 
 
 class Steering(Struct, frozen=True):
@@ -67,8 +77,9 @@ class Steering(Struct, frozen=True):
 class Plan:
     """A compiled policy. Immutable but for its caches; transactions keep the one they started with."""
 
-    def __init__(self, policy: Policy, table: Table) -> None:
+    def __init__(self, policy: Policy, table: Table, pipelines: tuple[Pipeline, ...] = ()) -> None:
         self.table = table
+        self.pipelines = pipelines
         # Nothing of a request depends on what it says: it is not read then.
         self.inert = not policy.models and table.passes and not table.default and not table.listed
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
@@ -76,16 +87,21 @@ class Plan:
         self.health = policy.health
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
-        self.needs = Needs(response_headers=table.chooses)
+        self.needs = _needs(table, pipelines)
         self._prefixes = ("/v1", "", *sorted({b.address.prefix.lower() for b in policy.backends} - {"/v1", ""}))
         self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
         self._claims: dict[bytes, Claim] = {}
-        self._steerings: dict[tuple[str, str, bool, bytes], Steering] = {}
+        self._steerings: dict[tuple[str, str, str, bytes], Steering] = {}
 
     @classmethod
     def compile(cls, policy: Policy, secrets: Mapping[str, bytes]) -> "Plan":
-        """Compiles `policy`; `secrets` maps a backend's name to its credential."""
-        return cls(policy, compile_table(policy, secrets))
+        """Compiles `policy`; `secrets` is what was read from outside of it (see `policy.secrets`).
+
+        Raises:
+            PipelineError: an expression, or a file of rules, cannot be used.
+        """
+        pipelines = tuple(Pipeline(each, secrets) for each in policy.pipelines)
+        return cls(policy, compile_table(policy, secrets), pipelines)
 
     def claim(self, raw_path: bytes) -> Claim:
         """What `raw_path` (`:path` as it came) means to us."""
@@ -96,7 +112,21 @@ class Plan:
             found = self._claims[raw_path] = self._claim(raw_path)
         return found
 
+    def pipeline(self, claim: Claim, fields: HeaderMap, route_name: str) -> Pipeline | None:
+        """The pipeline that is for a request."""
+        return next((each for each in claim.pipelines if each.meant(fields, route_name)), None)
+
     def _claim(self, raw_path: bytes) -> Claim:
+        claim = self._meaning(raw_path)
+        if not self.pipelines:
+            return claim
+        # However it is spelt, a request of an API is one under that API's path.
+        paths = (claim.path, claim.dialect.path) if claim.dialect is not None else (claim.path,)
+        under = [each for each in self.pipelines if each.under(paths)]
+        last = next((place for place, each in enumerate(under) if not each.conditional), len(under))
+        return replace(claim, pipelines=tuple(under[: last + 1]))
+
+    def _meaning(self, raw_path: bytes) -> Claim:
         path = llm.normalise(raw_path)
         if path == "/v1/models":
             return Claim(path, models="")
@@ -116,20 +146,19 @@ class Plan:
             return ()
         return tuple(n for n in names if n.startswith(CONTROL_PREFIX) or n in self._control)
 
-    def steer(self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes) -> Steering:
+    def steer(self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes, decision: str) -> Steering:
         """What the choice of a destination and of a `model` there sets. `model` is fit for a header's value."""
-        key = (choice.candidate.destination.name, model, choice.rerouted, raw_path)
+        key = (choice.candidate.destination.name, model, decision, raw_path)
         found = self._steerings.get(key)
         if found is None:
             # Paths, and names that the policy does not hold, are the client's to invent: bounded like the claims.
             if len(self._steerings) >= CLAIMS_CACHED:
                 self._steerings.clear()
-            found = self._steerings[key] = self._steering(choice, model, dialect, raw_path)
+            found = self._steerings[key] = self._steering(choice, model, dialect, raw_path, decision)
         return found
 
-    def _steering(self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes) -> Steering:
+    def _steering(self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes, decision: str) -> Steering:
         destination = choice.candidate.destination
-        decision = "rerouted" if choice.rerouted else "allowed"
         name, wire_model = destination.name.encode(), model.encode()
         path = llm.target_path(dialect.path.encode() + _query(raw_path), destination.prefix)
         headers = HeaderMutation(
@@ -157,6 +186,17 @@ class Plan:
                 ("x-extproc-backend", name),
             ),
         )
+
+
+def _needs(table: Table, pipelines: tuple[Pipeline, ...]) -> Needs:
+    bodies = any(each.response is not None or each.restores for each in pipelines)
+    fields = dict.fromkeys(name for each in pipelines for name in sorted(each.fields))
+    return Needs(
+        response_headers=table.chooses or bodies,
+        response_body=bodies,
+        fields=("content-type", *fields) if pipelines else (),
+        route_name=any(each.route_name is not None or "route_name" in each.facts for each in pipelines),
+    )
 
 
 def contract(decision: str) -> tuple[Field, ...]:

@@ -28,11 +28,10 @@ class Routed(Struct, frozen=True):
     steering: Steering | None
 
 
-def route(plan: Plan, shared: Shared, facts: Facts, body: bytes, now: float) -> Routed:
-    """Reads `body`, chooses, and writes the choice down in `facts`. Raises ClientError."""
+def route(plan: Plan, shared: Shared, facts: Facts, asked: llm.Request, body: bytes, now: float) -> Routed:
+    """Chooses for what `body` asks, and writes the choice down in `facts`. Raises ClientError."""
     dialect = facts.dialect
     assert dialect is not None
-    asked = dialect.read(body)
     facts.stream = asked.stream
     if asked.model in plan.known:
         facts.model = asked.model
@@ -51,9 +50,10 @@ def _steer(plan: Plan, facts: Facts, choice: Choice, asked: llm.Request, body: b
         raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
     changed = None if model == asked.model else llm.rename(body, asked.model_span, model)
     assert facts.dialect is not None
-    steering = plan.steer(choice, model, facts.dialect, facts.path)
-    facts.choice, facts.steering = choice, steering
-    facts.decision, facts.reason = "rerouted" if choice.rerouted else "allowed", choice.why
+    masked = facts.findings is not None and facts.findings.masked
+    facts.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
+    steering = plan.steer(choice, model, facts.dialect, facts.path, facts.decision)
+    facts.choice, facts.steering, facts.reason = choice, steering, choice.why
     headers = steering.headers
     if facts.strips:
         headers = HeaderMutation(headers.set, (*headers.remove, *facts.strips))

@@ -7,11 +7,12 @@ from extproc.routing.health import Health
 
 
 class Shared:
-    """Backend health and the draw sequence. `start` in [0, 1) sets workers apart."""
+    """Backend health and the draw sequence. `start` in [0, 1) sets workers apart. `detailed`: every find is told of."""
 
-    __slots__ = ("draws", "health")
+    __slots__ = ("detailed", "draws", "health")
 
-    def __init__(self, start: float = 0.0) -> None:
+    def __init__(self, start: float = 0.0, *, detailed: bool = False) -> None:
+        self.detailed = detailed
         self.health = Health()
         self.draws = Draws(start)
 

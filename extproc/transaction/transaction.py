@@ -2,13 +2,16 @@
 
 from typing import Final, cast
 
-from extproc.protocol.effects import Abort, AbortCode, Effect
+from extproc.inspection.judge import Job, Verdict
+from extproc.protocol.effects import Abort, AbortCode, Effect, Inspect
 from extproc.protocol.errors import ClientError, ProtocolViolation
 from extproc.protocol.messages import (
     Body,
     Deadline,
+    Failed,
     Gone,
     Headers,
+    Inspected,
     Message,
     Side,
     Trailers,
@@ -42,11 +45,14 @@ class Transaction:
 
     __slots__ = (
         "_facts",
+        "_jobs",
         "_over",
         "_plan",
         "_request",
         "_response",
+        "_ticket",
         "_told",
+        "_waiting",
         "deadline",
         "request_lane",
         "response_lane",
@@ -59,6 +65,9 @@ class Transaction:
         self._response = ResponseSide(plan, shared, self._facts)
         self._over = False
         self._told = False
+        self._ticket = 0
+        self._jobs: dict[int, Side] = {}
+        self._waiting: dict[Side, list[Headers | Body | Trailers]] = {}
         self.request_lane = Lane.READ
         self.response_lane = Lane.READ
         self.deadline = now + plan.limits.request_timeout
@@ -66,6 +75,7 @@ class Transaction:
     def receive(self, message: Message, now: float) -> Effects:
         """What is to be done about `message`, which came at `now`."""
         if type(message) is Gone:
+            self._response.gone()
             return self._tell(now)
         if self._over:
             return NOTHING  # what Envoy had sent before our last word reached it
@@ -85,6 +95,8 @@ class Transaction:
             if of_a_side.config is not None:
                 self._request.configure(of_a_side.config)
                 self._response.configure(of_a_side.config)
+            if self._jobs:
+                return self._keep(of_a_side, now)
             return (
                 self._on_response(of_a_side, now) if of_a_side.side is _RESPONSE else self._on_request(of_a_side, now)
             )
@@ -92,7 +104,52 @@ class Transaction:
             return (self._expire(now),)
         if kind is Unknown:
             raise ProtocolViolation("a message of no known kind")
-        raise ProtocolViolation("an answer to work that was never asked for")
+        return self._answered(cast("Inspected | Failed", message), now)
+
+    # -- work that was handed out
+
+    def _hand_out(self, side: Side, effects: Effects, now: float) -> Effects:
+        """The effects, and the work that they left to be done before the side goes on."""
+        job = self._side(side).job
+        if job is None:
+            return effects
+        self._ticket += 1
+        self._jobs[self._ticket] = side
+        return (*effects, Inspect(self._ticket, job.name, job, now + job.timeout))
+
+    def _keep(self, message: Headers | Body | Trailers, now: float) -> Effects:
+        """A message while there is work: one for a side that waits for it has to wait as well."""
+        if message.side in self._jobs.values():
+            self._waiting.setdefault(message.side, []).append(message)
+            return NOTHING
+        return self._on_response(message, now) if message.side is _RESPONSE else self._on_request(message, now)
+
+    def _answered(self, message: Inspected | Failed, now: float) -> Effects:
+        side = self._jobs.pop(message.ticket, None)
+        if side is None:
+            raise ProtocolViolation("an answer to work that was never asked for")
+        of = self._side(side)
+        assert of.job is not None
+        verdict = message.verdict if type(message) is Inspected else of.job.given_up(cast("Failed", message).reason)
+        if isinstance(verdict, Job):
+            of.job = verdict
+            return self._hand_out(side, NOTHING, now)
+        effects = self._after(side, of.judged(cast("Verdict", verdict), now))
+        for waiting in self._waiting.pop(side, ()):
+            effects += self._proceed(waiting, now)
+        return effects
+
+    def _side(self, side: Side) -> RequestSide | ResponseSide:
+        return self._response if side is _RESPONSE else self._request
+
+    def _after(self, side: Side, effects: Effects) -> Effects:
+        if side is _RESPONSE:
+            self.response_lane = self._response.lane
+        else:
+            self._set_deadline()
+        return effects
+
+    # -- the sides
 
     def _on_request(self, message: Headers | Body | Trailers, now: float) -> Effects:
         request = self._request
@@ -103,27 +160,36 @@ class Transaction:
         else:
             effects = request.trailers(now)
         self.request_lane = request.lane
+        self._set_deadline()
+        return effects if request.job is None else self._hand_out(Side.REQUEST, effects, now)
+
+    def _set_deadline(self) -> None:
+        request = self._request
         # Once a request needs no more reading, only the exchange as a whole is under a deadline.
         if request.intent is not _READING:
             self.deadline = self._facts.started + self._plan.limits.exchange_timeout
         elif not request.may_answer:
             self.deadline = self._facts.started + self._plan.limits.request_timeout + GRACE
-        return effects
 
     def _on_response(self, message: Headers | Body | Trailers, now: float) -> Effects:
+        response = self._response
         if type(message) is Body:
-            return self._response.body(message)
-        if type(message) is Headers:
-            effects = self._response.headers(message, now)
-            self.response_lane = self._response.lane
-            return effects
-        return self._response.trailers()
+            effects = response.body(message, now)
+        elif type(message) is Headers:
+            effects = response.headers(message, now)
+            self.response_lane = response.lane
+        else:
+            effects = response.trailers(now)
+        return effects if response.job is None else self._hand_out(_RESPONSE, effects, now)
 
     def _reject(self, error: ClientError) -> Effect:
         self._end()
-        self._facts.decision, self._facts.failure = "rejected", error.code
-        self._facts.status = error.status
-        return rejection(error, self._facts.dialect, self._facts.request_id)
+        facts, findings = self._facts, self._facts.findings
+        blocked = findings is not None and findings.blocked is not None
+        facts.decision, facts.failure = "blocked" if blocked else "rejected", error.code
+        facts.status = error.status
+        teller = facts.dialect or (findings.rpc if findings is not None else None)
+        return rejection(error, teller, facts.request_id, facts.decision)
 
     def _expire(self, now: float) -> Effect:
         self.deadline = now + self._plan.limits.exchange_timeout

@@ -19,7 +19,7 @@ from extproc.testing.playbook import (
     response_headers,
 )
 from extproc.transaction import Lane, Plan
-from extproc.transaction.request import CHUNK_BYTES
+from extproc.transaction.pieces import CHUNK_BYTES
 from tests.transaction.plans import plan
 
 CHAT = "/v1/chat/completions"
@@ -348,7 +348,7 @@ def test_a_refusal_on_an_anthropic_path_is_in_its_dialect() -> None:
     [
         (request_headers(CHAT, end=True), 400),
         (request_headers(CHAT, method="PUT"), 405),
-        (request_headers(CHAT, ("content-encoding", b"gzip")), 415),
+        (request_headers(CHAT, ("content-encoding", b"lzma")), 415),
         (request_headers(CHAT, ("upgrade", b"websocket")), 400),
         (request_headers(CHAT, ("upgrade", b"websocket"), method="GET"), 400),
         (request_headers(CHAT, (":protocol", b"websocket"), method="CONNECT"), 400),

@@ -2,12 +2,10 @@
 
 import msgspec
 
+from extproc.llm.mcp import BLOCKED
 from extproc.llm.openai import CHAT
 from extproc.llm.streams.event import StreamEvent
 from extproc.llm.streams.writing.scribe import Added, Cut, Held, members, told
-
-BLOCKED = -32000
-"""The first of the codes that JSON-RPC 2.0 leaves to servers."""
 
 
 class Documents:

@@ -1,0 +1,310 @@
+"""A whole body judged: read, scanned, and written anew with what was masked or restored in it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from extproc.inspection.span import Span, unite
+from extproc.inspection.stage import Active, Facts, Processor, Stage
+from extproc.inspection.vault import Vault, restorations
+from extproc.inspection.verdict import Blocked, Count, Failure, Finding
+from extproc.llm import text
+from extproc.llm.counts import NOTHING, Counts, count
+from extproc.llm.text import Document, Edit, TextLimitError
+from extproc.policy.conditions import ConditionError
+from extproc.protocol.errors import ClientError
+from extproc.protocol.messages import Side
+
+ERROR = "error"
+CONDITION = "condition"
+"""Reasons of failures that arise here; the others are those of the work that was handed out."""
+
+_NOBODY = Active(())
+
+
+class Verdict(Struct, frozen=True):
+    """What one body comes to. `body` is what goes on: the very object that was judged, if nothing in it changed.
+
+    `counts`: finds; `unread`: what could not be read, by its reason. `findings` only where they were asked for.
+    """
+
+    body: bytes
+    blocked: Blocked | None = None
+    masked: bool = False
+    counts: Mapping[Count, int] = {}
+    failures: tuple[Failure, ...] = ()
+    unread: Mapping[str, int] = {}
+    findings: tuple[Finding, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Verdict({len(self.body)} bytes, blocked={self.blocked}, masked={self.masked})"
+
+
+class Job(Struct, frozen=True):
+    """One body to be judged. May run in any thread; nobody else uses `vault` meanwhile.
+
+    `body` has no content-encoding left. `stage` is None where values are only to be restored. `active`: who is at work,
+    where that is known already (an answer's conditions look at the request alone); else it is found out here, each
+    condition seeing what the processors before it found in `facts["findings"]`. `only`: stand-ins that are to judge in
+    place of others, whose `failures` are told as well.
+    """
+
+    name: str
+    stage: Stage | None
+    body: bytes
+    content_type: str
+    facts: Facts
+    vault: Vault
+    blocks_unread: bool
+    restores: bool = False
+    active: Active | None = None
+    detailed: bool = False
+    only: frozenset[str] | None = None
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that it may take once it is handed out."""
+        return self.stage.timeout if self.stage is not None else RESTORE_TIMEOUT
+
+    def run(self) -> Verdict:
+        """The verdict. Raises nothing that a body could be made to raise."""
+        try:
+            document = text.read(self.body, self.content_type)
+        except TextLimitError:
+            return self._unread("complexity")
+        except ClientError:
+            return self._unread("malformed")
+        return _Judging(self, document).verdict()
+
+    def given_up(self, reason: str) -> "Verdict | Job":
+        """What becomes of the body when this job brought no verdict: one, or a job for the stand-ins."""
+        stage = self.stage
+        if stage is None:
+            return self._unread(reason)
+        failed = [each for each in stage.processors if self.only is None or each.name in self.only]
+        failures, blocked, called = settle(failed, reason)
+        failures = (*self.failures, *failures)
+        if blocked is None and called and stage.reserve is not None:
+            return replace(self, stage=stage.reserve, only=called, failures=failures, active=None)
+        return Verdict(self.body, blocked or _uncalled(called), failures=failures)
+
+    def _unread(self, reason: str) -> Verdict:
+        blocked = Blocked(self.name, "uninspected") if self.blocks_unread else None
+        return Verdict(self.body, blocked, failures=self.failures, unread={reason: 1})
+
+    def __repr__(self) -> str:
+        return f"Job({self.name}, {len(self.body)} bytes)"
+
+
+RESTORE_TIMEOUT = 5.0
+"""Seconds for putting values back into a large answer: a hundred times what 32 MiB take."""
+
+
+def settle(failed: Iterable[Processor], reason: str) -> tuple[tuple[Failure, ...], Blocked | None, frozenset[str]]:
+    """What failures come to: to be told, to be blocked for, and the names of the stand-ins that are called."""
+    failures: list[Failure] = []
+    blocked: Blocked | None = None
+    called: set[str] = set()
+    for each in failed:
+        standing_in = each.stand_in is not None and not each.shadow
+        allowed = each.shadow or each.allows_failure or standing_in
+        failures.append(Failure(each.name, reason, allowed))
+        if standing_in and each.stand_in is not None:
+            called.add(each.stand_in)
+        elif not allowed and blocked is None:
+            blocked = Blocked(each.name, "failure")
+    return tuple(failures), blocked, frozenset(called)
+
+
+def _uncalled(called: frozenset[str]) -> Blocked | None:
+    # A stand-in that fails has nobody in its own place.
+    return Blocked(min(called), "failure") if called else None
+
+
+class _Judging:
+    """One run of a job."""
+
+    def __init__(self, job: Job, document: Document) -> None:
+        self._job = job
+        self._document = document
+        self._found: list[tuple[int, Span, Processor]] = []
+        self._counts: Counter[Count] = Counter()
+        self._sized: list[tuple[str, Processor]] = []
+        self._failures = list(job.failures)
+        self._blocked: Blocked | None = None
+
+    def verdict(self) -> Verdict:
+        job, document = self._job, self._document
+        if job.stage is not None:
+            self._judge(job.stage, job.only, job.active)
+        unread: Counter[str] = Counter(each.reason for each in document.uninspected)
+        if self._blocked is None and unread and job.blocks_unread:
+            self._blocked = Blocked(job.name, "uninspected")
+        edits = {} if self._blocked is not None else self._edits()
+        body = document.edit(edits) if edits else job.body
+        return Verdict(
+            body,
+            self._blocked,
+            any(each.enforces and each.action == "mask" for _, _, each in self._found),
+            self._counts,
+            tuple(self._failures),
+            unread,
+            tuple(self._findings()) if job.detailed else (),
+        )
+
+    # -- judging
+
+    def _judge(self, stage: Stage, only: frozenset[str] | None, active: Active | None) -> None:
+        spans, failed = self._scan(stage)
+        sizes = self._sizes(stage)
+        on = active.on if active is not None else None
+        reasons: dict[str, list[Processor]] = {}
+        if active is not None and active.failed:
+            reasons[CONDITION] = list(active.failed)
+        for each in stage.processors:
+            if only is not None and each.name not in only:
+                continue
+            holds = self._holds(each) if on is None else on[each.number]
+            if holds is None:
+                reasons.setdefault(CONDITION, []).append(each)
+            elif holds and failed and each.number in stage.scanning:
+                reasons.setdefault(ERROR, []).append(each)
+            elif holds:
+                self._hear(each, spans.get(each.number, ()), sizes)
+        self._fail(stage, reasons)
+
+    def _holds(self, processor: Processor) -> bool | None:
+        """Whether it is at work; None where that cannot be told."""
+        if processor.when is None:
+            return True
+        facts = self._job.facts
+        if "findings" in processor.when.facts:
+            facts = {**facts, "findings": [*facts.get("findings", ()), *self._told()]}
+        try:
+            return processor.when.holds(facts)
+        except ConditionError:
+            return None
+
+    def _told(self) -> list[dict[str, Any]]:
+        firsts: dict[tuple[str, str], str] = {}
+        for index, span, each in self._found:
+            if (each.name, span.kind) not in firsts:
+                firsts[each.name, span.kind] = self._document.passages[index].pointer
+        counts: Counter[tuple[str, str]] = Counter()
+        for (name, kind, _, _, _), number in self._counts.items():
+            counts[name, kind] += number
+        return told(counts, firsts)
+
+    def _scan(self, stage: Stage) -> tuple[dict[int, list[tuple[int, Span]]], bool]:
+        """Finds by the number of their processor; and whether the scanner failed."""
+        found: dict[int, list[tuple[int, Span]]] = {}
+        scanner = stage.scanner
+        if scanner is None:
+            return found, False
+        try:
+            for index, passage in enumerate(self._document.passages):
+                for span in scanner.scan(passage.text):
+                    found.setdefault(stage.of(span).number, []).append((index, span))
+        except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the body
+            return {}, True
+        return found, False
+
+    def _sizes(self, stage: Stage) -> Counts:
+        limits = [each.limits for each in stage.sizing if each.limits is not None]
+        if all(each.messages is None and each.images is None for each in limits):
+            return NOTHING
+        counted = count(self._job.body)
+        seen = sum(each.reason == "image" for each in self._document.uninspected)
+        return replace(counted, images=max(counted.images, seen))
+
+    def _hear(self, each: Processor, spans: Sequence[tuple[int, Span]], sizes: Counts) -> None:
+        side = self._job.stage.side if self._job.stage is not None else Side.REQUEST
+        for index, span in spans:
+            self._found.append((index, span, each))
+            self._counts[each.name, span.kind, each.action, side, each.shadow] += 1
+        exceeded = _exceeded(each, len(self._job.body), sizes)
+        for kind in exceeded:
+            self._sized.append((kind, each))
+            self._counts[each.name, kind, each.action, side, each.shadow] += 1
+        if (spans or exceeded) and each.action == "block" and not each.shadow and self._blocked is None:
+            self._blocked = Blocked(each.name, "finding")
+
+    def _fail(self, stage: Stage, reasons: Mapping[str, Sequence[Processor]]) -> None:
+        for reason, failed in reasons.items():
+            failures, blocked, called = settle(failed, reason)
+            self._failures += failures
+            if called and stage.reserve is not None and self._blocked is None and blocked is None:
+                self._judge(stage.reserve, called, None)
+            elif called and blocked is None:
+                blocked = _uncalled(called)
+            self._blocked = self._blocked or blocked
+
+    # -- writing
+
+    def _edits(self) -> dict[int, list[Edit]]:
+        edits: dict[int, list[Edit]] = {}
+        vault, document = self._job.vault, self._document
+        masks: dict[int, dict[Span, Processor]] = {}
+        for index, span, each in self._found:
+            if each.action == "mask" and not each.shadow:
+                masks.setdefault(index, {})[span] = each
+        if masks and not self._job.restores:
+            for passage in document.passages:
+                vault.reserve(passage.text)
+        for index in sorted(masks):
+            edits[index] = _masked(document.passages[index].text, masks[index], vault)
+        if self._job.restores and vault.restores:
+            for index, passage in enumerate(document.passages):
+                if "[" in passage.text:
+                    _restore(passage.text, vault, edits.setdefault(index, []))
+        return edits
+
+    def _findings(self) -> Iterable[Finding]:
+        side = self._job.stage.side if self._job.stage is not None else Side.REQUEST
+        for index, span, each in self._found:
+            (place,) = self._document.places(index, [(span.start, span.end)])
+            yield Finding(
+                each.name, span.kind, each.action, side, place.pointer, place.start, place.end, span.score, each.shadow
+            )
+        for kind, each in self._sized:
+            yield Finding(each.name, kind, each.action, side, "", 0, 0, None, each.shadow)
+
+
+def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str], str]) -> list[dict[str, Any]]:
+    """Finds as conditions see them. `firsts`: where the first of each processor and kind stands."""
+    return [
+        {"processor": name, "kind": kind, "count": number, "where": firsts.get((name, kind), "")}
+        for (name, kind), number in counts.items()
+    ]
+
+
+def _exceeded(each: Processor, size: int, sizes: Counts) -> list[str]:
+    limits = each.limits
+    if limits is None:
+        return []
+    measured = (("bytes", size, limits.bytes), ("messages", sizes.messages, limits.messages))
+    return [
+        kind
+        for kind, number, limit in (*measured, ("images", sizes.images, limits.images))
+        if limit is not None and number > limit
+    ]
+
+
+def _masked(said: str, spans: Mapping[Span, Processor], vault: Vault) -> list[Edit]:
+    # The pieces of a union keep the name of the rule that found them, and with it their processor.
+    writers = {span.rule: each.writer(vault) for span, each in spans.items()}
+    return [
+        (piece.start, piece.end, writers[piece.rule](piece, said[piece.start : piece.end])) for piece in unite(spans)
+    ]
+
+
+def _restore(said: str, vault: Vault, edits: list[Edit]) -> None:
+    """Adds the values that come back into a text, where nothing of it is masked."""
+    taken = [(start, end) for start, end, _ in edits]
+    for start, end, value in restorations(vault, said):
+        if all(end <= first or start >= last for first, last in taken):
+            edits.append((start, end, value))

@@ -1,0 +1,127 @@
+"""What inspection has come to in one exchange, request and answer together."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from extproc.inspection.judge import Verdict, told
+from extproc.inspection.pipeline import Pipeline
+from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import Blocked, Count, Failure, Finding
+from extproc.llm.mcp import Rpc
+from extproc.protocol.effects import Fact
+from extproc.protocol.errors import ClientError
+from extproc.protocol.messages import Side
+
+KINDS_MAX: Final = 256
+"""Different finds that a record lists, by processor, kind, action and side. A policy with more kinds than that in one
+exchange has the rest counted as `other`."""
+
+FAILURES_MAX: Final = 128
+"""Failures that a record lists: one a processor and side is the rule."""
+
+_FAILED: Final = ClientError(503, "inspection_failed", "The content could not be inspected; try again.")
+
+
+class Findings:
+    """Mutable, one an exchange that a pipeline is for.
+
+    `said`: the facts that conditions are about. `rpc`: the request, where it is a JSON-RPC message. `details`: finds
+    one by one, where somebody wants to be told of each.
+    """
+
+    __slots__ = (
+        "answered",
+        "blocked",
+        "counts",
+        "details",
+        "failures",
+        "masked",
+        "pipeline",
+        "rpc",
+        "said",
+        "unread",
+        "vault",
+    )
+
+    def __init__(self, pipeline: Pipeline, *, detailed: bool) -> None:
+        self.pipeline = pipeline
+        self.vault = Vault()
+        self.said: Mapping[str, Any] = {}
+        self.rpc: Rpc | None = None
+        self.answered = False
+        self.counts: dict[Count, int] = {}
+        self.failures: list[Failure] = []
+        self.unread: Counter[str] = Counter()
+        self.masked = False
+        self.blocked: Blocked | None = None
+        self.details: list[Finding] | None = [] if detailed else None
+
+    @property
+    def reads_answer(self) -> bool:
+        """Whether the answer has to be read."""
+        return self.pipeline.response is not None or self.vault.restores
+
+    def take(self, verdict: Verdict) -> None:
+        """Adds what one body came to."""
+        self.add(verdict.counts, verdict.failures, verdict.unread, masked=verdict.masked)
+        if self.details is not None:
+            self.details += verdict.findings
+        self.blocked = self.blocked or verdict.blocked
+
+    def add(
+        self, counts: Mapping[Count, int], failures: Iterable[Failure], unread: Mapping[str, int], *, masked: bool
+    ) -> None:
+        """Adds finds, failures, and what was not read."""
+        for key, number in counts.items():
+            if key not in self.counts and len(self.counts) >= KINDS_MAX:
+                key = (key[0], "other", *key[2:])  # noqa: PLW2901  - counted under another name
+            self.counts[key] = self.counts.get(key, 0) + number
+        self.failures += list(failures)[: FAILURES_MAX - len(self.failures)]
+        self.unread.update(unread)
+        self.masked = self.masked or masked
+
+    def refusal(self, blocked: Blocked) -> ClientError:
+        """What the client is told."""
+        match blocked.reason:
+            case "finding":
+                return self.pipeline.refusal
+            case "failure":
+                return _FAILED
+        return self.pipeline.unread
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Finds as conditions see them: those of the request."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for (processor, kind, _, side, _), number in self.counts.items():
+            if side is Side.REQUEST:
+                counts[processor, kind] += number
+        return told(counts, {})
+
+    def record(self) -> dict[str, Fact]:
+        """All of it as data: words of the policy and numbers."""
+        facts: dict[str, Fact] = {"pipeline": self.pipeline.name, "masked": self.masked}
+        if self.counts:
+            facts["findings"] = [
+                {
+                    "processor": processor,
+                    "kind": kind,
+                    "action": action,
+                    "side": side.value,
+                    "shadow": shadow,
+                    "count": number,
+                }
+                for (processor, kind, action, side, shadow), number in self.counts.items()
+            ]
+        if self.failures:
+            facts["failures"] = [
+                {"processor": each.processor, "reason": each.reason, "allowed": each.allowed} for each in self.failures
+            ]
+        if self.unread:
+            facts["uninspected"] = [{"reason": reason, "count": number} for reason, number in self.unread.items()]
+        if self.blocked is not None:
+            facts["blocked_by"], facts["blocked_for"] = self.blocked.by, self.blocked.reason
+        return facts
+
+    def __repr__(self) -> str:
+        return f"Findings({self.pipeline.name}, {len(self.counts)} kinds, masked={self.masked}, {self.blocked})"
