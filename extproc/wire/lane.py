@@ -36,6 +36,11 @@ _PATH: Final = (
     key(ProcessingResponse, "response_body"),
 )
 _CONTENT: Final = key(HttpBody, "body")
+_NOTHING: Final = (b"", key(ProcessingRequest, "metadata_context") + b"\x00")
+"""What may stand behind the body: Envoy names the metadata that it was told to forward, even where there is none."""
+_ENCLOSED_MAX: Final = 2048
+_ENCLOSED: Final = tuple(enclose((bytes(size),), *_PATH)[0] for size in range(_ENCLOSED_MAX))
+"""What stands before a content of each size that events have; 100 KiB."""
 assert len(REQUEST_BODY) == len(RESPONSE_BODY) == 1
 assert key(StreamedBodyResponse, "body") == _CONTENT
 assert key(StreamedBodyResponse, "end_of_stream") + b"\x01" == _LAST
@@ -54,7 +59,10 @@ def echo(payload: bytes) -> bytes | None:
         size, at = size & 0x7F | payload[2] << 7, 3
         if size > 0x3FFF:  # three bytes of length or more: 16 KiB and beyond, where parsing is the least of the costs
             return None
-    if len(payload) != at + size or not payload.startswith(_CONTENT, at) or payload.endswith(_LAST):
+    end = at + size
+    if payload[end:] not in _NOTHING or not payload.startswith(_CONTENT, at) or payload.endswith(_LAST, at, end):
         return None
-    head, content = enclose((payload[at:],), *_PATH)
-    return head + content
+    if size >= _ENCLOSED_MAX:
+        head, content = enclose((payload[at:end],), *_PATH)
+        return head + content
+    return _ENCLOSED[size] + payload[at:end] if end <= len(payload) else None

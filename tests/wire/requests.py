@@ -2,7 +2,7 @@
 
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Side, Trailers
-from extproc.wire.decode import ATTRIBUTES_KEY
+from extproc.wire.beside import ATTRIBUTES_KEY
 from extproc.wire.pb.headers_pb2 import HeaderMap as PbHeaderMap
 from extproc.wire.pb.headers_pb2 import HeaderValue
 from extproc.wire.pb.modes_pb2 import ProcessingMode, ProtocolConfiguration

@@ -12,7 +12,8 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Message, Side, Trailers, Unknown
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.wire import decode
-from extproc.wire.decode import ATTRIBUTES_KEY, MAX_ATTRIBUTES, MAX_FIELDS
+from extproc.wire.beside import ATTRIBUTES_KEY, MAX_ATTRIBUTES
+from extproc.wire.decode import MAX_FIELDS
 from extproc.wire.pb.headers_pb2 import HeaderMap as PbHeaderMap
 from extproc.wire.pb.headers_pb2 import HeaderValue
 from extproc.wire.pb.processor_pb2 import HttpBody, HttpHeaders, ProcessingRequest

@@ -1,0 +1,122 @@
+"""What stands beside a message in a ProcessingRequest: the attributes and, in the first one, the configuration."""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Final
+
+from google.protobuf.message import DecodeError
+from google.protobuf.struct_pb2 import Struct, Value
+from msgspec import Struct as Record
+
+from extproc.protocol.errors import ProtocolViolation
+from extproc.protocol.modes import BodyMode, ProtocolConfig
+from extproc.wire.pb.processor_pb2 import ProcessingRequest
+
+ATTRIBUTES_KEY: Final = "envoy.filters.http.ext_proc"
+"""The one key under which Envoy sends attributes, whatever name the filter has in its configuration."""
+
+MAX_ATTRIBUTES: Final = 256
+"""Attributes a message. The operator names each in the filter's configuration, and Envoy knows about 70."""
+
+_CONFIGS: Final = {
+    (int(request), int(response), early): ProtocolConfig(request, response, early)
+    for request, response, early in product(BodyMode, BodyMode, (False, True))
+}
+"""Every configuration there can be, made once."""
+
+
+class Beside(Record, frozen=True):
+    """Both. `attributes` looks into what came when it is asked."""
+
+    attributes: Mapping[str, str]
+    config: ProtocolConfig | None
+
+
+class BesideMemo(dict[bytes, Beside | None]):
+    """What the bytes beside a message say; None where they say more, or are too many to be remembered.
+
+    An operator's choice of attributes makes them the same few bytes for ever, or others each time. At most a quarter of
+    a MiB of bytes.
+    """
+
+    MOST: Final = 1024
+    LONGEST: Final = 256
+
+    __slots__ = ()
+
+    def __missing__(self, encoded: bytes) -> Beside | None:
+        if len(encoded) > self.LONGEST:
+            return None
+        try:
+            request = ProcessingRequest.FromString(encoded)
+        except DecodeError:
+            return None
+        if request.WhichOneof("request") is not None:
+            return None
+        found = Beside(Attributes(request), config(request))
+        if len(self) >= self.MOST:
+            self.clear()
+        self[encoded] = found
+        return found
+
+
+def config(request: ProcessingRequest) -> ProtocolConfig | None:
+    """The configuration, where there is one. Raises ProtocolViolation for one that we do not know."""
+    if not request.HasField("protocol_config"):
+        return None
+    told = request.protocol_config
+    early = told.send_body_without_waiting_for_header_response
+    modes = told.request_body_mode, told.response_body_mode
+    known = _CONFIGS.get((*modes, early))
+    if known is None:
+        unknown = next(mode for mode in modes if int(mode) not in {int(known) for known in BodyMode})
+        raise ProtocolViolation(f"protocol_config has body mode {unknown}, which this version does not know")
+    return known
+
+
+class Attributes(Mapping[str, str]):
+    """The scalars among a message's attributes, as text. Looked for when they are asked for, which is seldom."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: ProcessingRequest) -> None:
+        self._request = request
+
+    def __getitem__(self, name: str) -> str:
+        text = _text(fields[name]) if name in (fields := self._fields()) else None
+        if text is None:
+            raise KeyError(name)
+        return text
+
+    def __iter__(self) -> Iterator[str]:
+        fields = self._fields()
+        if len(fields) > MAX_ATTRIBUTES:
+            raise ProtocolViolation(f"more than {MAX_ATTRIBUTES} attributes in a message")
+        return (name for name in fields if _text(fields[name]) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"Attributes({', '.join(self)})"
+
+    def _fields(self) -> Mapping[str, Value]:
+        struct: Struct | None = self._request.attributes.get(ATTRIBUTES_KEY)
+        return {} if struct is None else struct.fields
+
+
+def _text(value: Value) -> str | None:
+    """A scalar as text, whole numbers without a fraction; None for what is none (Envoy sends maps as text itself)."""
+    plain = value.string_value
+    if plain:
+        return plain
+    match value.WhichOneof("kind"):
+        case "string_value":
+            return ""
+        case "number_value":
+            number = value.number_value
+            return str(int(number) if number.is_integer() else number)
+        case "bool_value":
+            return "true" if value.bool_value else "false"
+        case _:
+            return None
