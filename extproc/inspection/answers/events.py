@@ -1,0 +1,119 @@
+"""The events of an answer, one after the other: what each looks like when its texts were judged."""
+
+from extproc.inspection.answers.ruling import Ruling, Stopped
+from extproc.inspection.answers.strand import Strand, at_once
+from extproc.inspection.answers.tally import Tally
+from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import Blocked
+from extproc.llm.streams import Channel, Delta, StreamEvent, StreamWriter
+
+MAX_OPEN = 128
+"""Texts of an answer that are open at a time: OpenAI gives at most 128 choices. One takes about 1 KiB."""
+
+MAX_PLACES = 128
+"""Texts that are remembered, so that what repeats them is not counted again. Answers have some ten."""
+
+
+class Events:
+    """Judges event by event, and writes what goes out. All methods raise `Stopped` where the answer must end.
+
+    `unread` is the verdict on what cannot be read, None where it passes. An event in which something is to be blocked
+    does not go out at all, so that what was told before does not depend on cuts.
+    """
+
+    __slots__ = ("_known", "_open", "_repeats", "_ruling", "_tally", "_unread", "_vault", "_writer")
+
+    def __init__(self, dialect: str, ruling: Ruling, vault: Vault | None, tally: Tally, unread: Blocked | None) -> None:
+        self._writer = StreamWriter(dialect)
+        self._ruling = ruling
+        self._vault = vault
+        self._tally = tally
+        self._unread = unread
+        self._open: dict[Channel, Strand] = {}
+        self._repeats = dialect == "openai.responses"
+        self._known: set[int] = set()  # hashes of places, and of places with the text there
+
+    @property
+    def writer(self) -> StreamWriter:
+        """Which knows how to end the answer."""
+        return self._writer
+
+    @property
+    def held(self) -> int:
+        """What is held back of all texts."""
+        return sum(each.held for each in self._open.values())
+
+    def unreadable(self, reason: str) -> None:
+        """Something cannot be read."""
+        self._tally.unread[reason] += 1
+        if self._unread is not None:
+            raise Stopped(self._unread)
+
+    def passed(self, event: StreamEvent) -> bytes:
+        """What goes out for an event."""
+        deltas = event.deltas
+        if len(deltas) == 1 and not event.ends and not event.unread:
+            channel = deltas[0].channel
+            strand = self._open.get(channel)
+            if strand is not None:
+                return self._writer.write(event, {channel: strand.feed(deltas[0].text)})
+        for _ in event.unread:
+            self.unreadable("binary")
+        texts: dict[Channel, str] = {}
+        for delta in deltas:
+            if not delta.channel.whole:
+                texts[delta.channel] = texts.get(delta.channel, "") + self._grown(delta)
+        ended = self._ended(event, texts) if event.ends and self._open else []
+        for delta in deltas:
+            if delta.channel.whole:
+                texts[delta.channel] = self._whole(delta)
+        before = b"".join([self._writer.flush(channel, text) for channel, text in ended])
+        return before + self._writer.write(event, texts)
+
+    def flush(self) -> bytes:
+        """The rest of all texts, behind the last event."""
+        rest = [(channel, strand.finish()) for channel, strand in self._open.items()]
+        self._open.clear()
+        return b"".join([self._writer.flush(channel, text) for channel, text in rest])
+
+    def drop(self) -> None:
+        """Nothing that is held back is needed any more."""
+        self._open.clear()
+
+    def _grown(self, delta: Delta) -> str:
+        strand = self._open.get(delta.channel)
+        if strand is None:
+            if len(self._open) >= MAX_OPEN:
+                self.unreadable("complexity")
+                return delta.text
+            strand = self._open[delta.channel] = Strand(delta.channel, self._ruling, self._vault)
+            if self._repeats:
+                self._remember(hash(delta.channel.path))
+        return strand.feed(delta.text)
+
+    def _ended(self, event: StreamEvent, texts: dict[Channel, str]) -> list[tuple[Channel, str]]:
+        """Ends the texts that end with the event: in it where they stand in it, else to be told in front of it."""
+        ended: list[tuple[Channel, str]] = []
+        for channel in [each for each in self._open if event.closes(each)]:
+            rest = self._open.pop(channel).finish()
+            if channel in texts:
+                texts[channel] += rest
+            else:
+                ended.append((channel, rest))
+        return ended
+
+    def _whole(self, delta: Delta) -> str:
+        told = self._repeats and self._told(delta)
+        return at_once(delta.channel, delta.text, self._ruling, self._vault, counted=not told)
+
+    def _told(self, delta: Delta) -> bool:
+        """Whether this very text was there before: streamed, or whole in an event that has most of an answer in it."""
+        place = hash(delta.channel.path)
+        exact = hash((delta.channel.path, delta.text))
+        told = exact in self._known or (delta.repeats and place in self._known)
+        self._remember(exact)
+        return told
+
+    def _remember(self, key: int) -> None:
+        if len(self._known) < MAX_PLACES:
+            self._known.add(key)

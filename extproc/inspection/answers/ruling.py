@@ -1,0 +1,110 @@
+"""What becomes of the finds in one answer: whose they are, whether that processor is at work, what it does."""
+
+from collections.abc import Iterable
+
+from extproc.inspection.answers.tally import Tally
+from extproc.inspection.judge import ERROR, settle
+from extproc.inspection.masking import Writer
+from extproc.inspection.scanner import Scanner
+from extproc.inspection.span import Span
+from extproc.inspection.stage import Active, Processor, Stage
+from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import Blocked, Finding
+from extproc.inspection.window import Hit
+
+
+class Stopped(Exception):  # noqa: N818  - what happened to the answer
+    """The answer must not go on. Holds no text."""
+
+    def __init__(self, blocked: Blocked) -> None:
+        super().__init__(f"{blocked.by}: {blocked.reason}")
+        self.blocked = blocked
+
+
+class Ruling:
+    """The processors of one stage that are at work for one answer, or nobody where there is no stage.
+
+    `active` is None where all of them are. `scanner`: what looks for their finds; None when nobody looks any more.
+    """
+
+    __slots__ = ("_on", "_stage", "_tally", "_vault", "_writers", "enforces", "scanner")
+
+    def __init__(self, stage: Stage | None, active: Active | None, vault: Vault, tally: Tally) -> None:
+        self._vault = vault
+        self._tally = tally
+        self._stage = stage
+        self._on: tuple[bool, ...] = ()
+        self._writers: dict[int, Writer] = {}
+        self.scanner: Scanner | None = None
+        self.enforces = False
+        if stage is not None:
+            self._take(stage, active.on if active is not None else (True,) * len(stage.processors))
+
+    def _take(self, stage: Stage, on: tuple[bool, ...]) -> None:
+        self._stage, self._on, self._writers = stage, on, {}
+        scanning = self._scanning()
+        self.scanner = stage.scanner if scanning else None
+        self.enforces = any(each.enforces for each in scanning)
+
+    def _scanning(self) -> list[Processor]:
+        """The processors at work that have rules."""
+        stage = self._stage
+        return [] if stage is None else [stage.processors[number] for number in stage.scanning if self._on[number]]
+
+    def hear(self, hits: Iterable[Hit], where: str, *, counted: bool = True) -> None:
+        """Counts finds, in their order.
+
+        Raises:
+            Stopped: one of them is to be blocked. What comes after it is not heard.
+        """
+        for hit in hits:
+            each = self._of(hit.span)
+            if self._on[each.number]:
+                if counted:
+                    self._tell(each, hit.span, where)
+                if each.action == "block" and not each.shadow:
+                    raise Stopped(Blocked(each.name, "finding"))
+
+    def masks(self, span: Span) -> bool:
+        """Whether a find is to be masked."""
+        each = self._of(span)
+        return each.action == "mask" and not each.shadow and self._on[each.number]
+
+    def write(self, span: Span, value: str) -> str:
+        """What its processor writes in place of a find."""
+        each = self._of(span)
+        writer = self._writers.get(each.number)
+        if writer is None:
+            writer = self._writers[each.number] = each.writer(self._vault)
+        self._tally.masked = True
+        return writer(span, value)
+
+    def give_up(self) -> None:
+        """The scanner failed: stand-ins take over, or nobody.
+
+        Raises:
+            Stopped: a processor that does not allow it has nobody to stand in for it.
+        """
+        failures, blocked, called = settle(self._scanning(), ERROR)
+        self._tally.fail(failures)
+        reserve = self._stage.reserve if self._stage is not None else None
+        able = {reserve.processors[number].name for number in reserve.scanning} if reserve is not None else set()
+        if blocked is None and not called <= able:
+            blocked = Blocked(min(called - able), "failure")
+        if blocked is not None:
+            raise Stopped(blocked)
+        self.scanner = None
+        if called and reserve is not None:
+            self._take(reserve, tuple(each.name in called for each in reserve.processors))
+
+    def _of(self, span: Span) -> Processor:
+        assert self._stage is not None, "a find has a rule"
+        return self._stage.of(span)
+
+    def _tell(self, each: Processor, span: Span, where: str) -> None:
+        assert self._stage is not None, "a find has a rule"
+        side = self._stage.side
+        self._tally.counts[each.name, span.kind, each.action, side, each.shadow] += 1
+        if self._tally.details is not None:
+            at = (where, span.start, span.end)
+            self._tally.tell(Finding(each.name, span.kind, each.action, side, *at, span.score, each.shadow))

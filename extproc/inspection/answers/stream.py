@@ -1,0 +1,195 @@
+"""A streamed answer: bytes in as they come, and out as soon as nobody can object to them any more."""
+
+from collections.abc import Mapping
+
+from extproc.inspection.answers.events import Events
+from extproc.inspection.answers.ruling import Ruling, Stopped
+from extproc.inspection.answers.tally import Tally
+from extproc.inspection.judge import CONDITION, settle
+from extproc.inspection.stage import Active, Stage
+from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import Blocked, Count, Failure, Finding
+from extproc.llm.streams import StreamEvent, StreamReader, UnreadableStreamError
+from extproc.llm.text import encodings
+from extproc.llm.text.encodings import DecodedTooLargeError, Decoder, EncodingError
+from extproc.protocol.errors import ClientError
+
+
+class AnswerStream:
+    """One streamed answer (server-sent events) on its way to the client. Pure: no clock, no effects.
+
+    Any cuts of the answer's bytes give the same bytes out, put together, and no character that a rule could still
+    object to is among them. (Of a body whose encoding turns out damaged, as much went out as could be decoded before.)
+
+    `stage`: who judges, None where values are only restored. `active`: who of them is at work, None for all. `vault`:
+    the exchange's, None where the request was not masked. `refusal` is what a blocked answer ends with, `uninspected`
+    the same for what could not be read. `name` is the pipeline's. `codings`: the body's, undone here, so that the
+    caller drops `content-encoding`. `details` collects the finds, where someone wants each.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_decoder",
+        "_due",
+        "_events",
+        "_passing",
+        "_reader",
+        "_refusal",
+        "_tally",
+        "_uninspected",
+    )
+
+    def __init__(
+        self,
+        stage: Stage | None,
+        active: Active | None,
+        vault: Vault | None,
+        *,
+        dialect: str,
+        refusal: ClientError,
+        blocks_unread: bool,
+        codings: tuple[str, ...] = (),
+        uninspected: ClientError | None = None,
+        name: str = "",
+        details: list[Finding] | None = None,
+    ) -> None:
+        self._tally = Tally(details)
+        ruling = Ruling(stage, active, vault if vault is not None else Vault(), self._tally)
+        unread = Blocked(name, "uninspected") if blocks_unread else None
+        self._reader = StreamReader(dialect)
+        self._events = Events(dialect, ruling, vault, self._tally, unread)
+        self._refusal = refusal
+        self._uninspected = uninspected if uninspected is not None else refusal
+        self._passing = False  # whether nothing can be read any more, and what comes goes on as it is
+        self._decoder: Decoder | None = None
+        self._due: Stopped | None = None  # what keeps the answer from beginning
+        self._blocked: Blocked | None = None
+        try:
+            self._prepare(active, codings)
+        except Stopped as stopped:
+            self._due = stopped
+
+    def _prepare(self, active: Active | None, codings: tuple[str, ...]) -> None:
+        if active is not None and active.failed:
+            failures, blocked, called = settle(active.failed, CONDITION)
+            self._tally.fail(failures)
+            if blocked is None and called:
+                # It would have to read beside the others.
+                blocked = Blocked(min(called), "failure")
+            if blocked is not None:
+                raise Stopped(blocked)
+        if codings:
+            try:
+                self._decoder = Decoder(encodings.codings(",".join(codings)), None)
+            except EncodingError:
+                self._passing = True
+                self._events.unreadable("encoding")
+
+    @property
+    def ended(self) -> bool:
+        """Whether the answer was blocked: nothing more may follow what was given out."""
+        return self._blocked is not None
+
+    @property
+    def blocked(self) -> Blocked | None:
+        """Why it was blocked, if it was."""
+        return self._blocked
+
+    @property
+    def counts(self) -> Mapping[Count, int]:
+        """Finds so far. What repeats a text that was there before is not counted again."""
+        return self._tally.counts
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Processors that gave no verdict."""
+        return tuple(self._tally.failures)
+
+    @property
+    def unread(self) -> Mapping[str, int]:
+        """What could not be read, by its reason: size, complexity, encoding, binary."""
+        return self._tally.unread
+
+    @property
+    def masked(self) -> bool:
+        """Whether a find was replaced."""
+        return self._tally.masked
+
+    @property
+    def held(self) -> int:
+        """What is held back of the texts: characters, or bytes where nothing is decided yet."""
+        return self._events.held
+
+    def feed(self, data: bytes) -> bytes:
+        """What goes out once `data` has come."""
+        if self._blocked is not None:
+            return b""
+        if self._due is not None:
+            return self._stop(self._due.blocked)
+        if self._decoder is not None:
+            try:
+                data = self._decoder.feed(data)
+            except EncodingError as error:
+                return self._unreadable("size" if isinstance(error, DecodedTooLargeError) else "encoding", data)
+        if self._passing:
+            return data
+        try:
+            return self._passed(self._reader.feed(data))
+        except UnreadableStreamError as error:
+            passed = self._passed(error.events)
+            return passed + self._unreadable(error.reason, error.rest)
+
+    def close(self) -> bytes:
+        """What goes out at the end of the answer.
+
+        An encoding that ends in the middle is no matter here: all that it gave was judged.
+        """
+        if self._blocked is not None:
+            return b""
+        if self._due is not None:
+            return self._stop(self._due.blocked)
+        if self._passing:
+            return b""
+        try:
+            passed = self._passed(self._reader.close())
+        except UnreadableStreamError as error:
+            passed = self._passed(error.events)
+            return passed + self._unreadable(error.reason, error.rest)
+        return passed + self._flushed()
+
+    def _passed(self, events: list[StreamEvent]) -> bytes:
+        parts: list[bytes] = []
+        for event in events:
+            try:
+                parts.append(self._events.passed(event))
+            except Stopped as stopped:
+                parts.append(self._stop(stopped.blocked, event))
+                break
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _flushed(self) -> bytes:
+        if self._blocked is not None:
+            return b""
+        try:
+            return self._events.flush()
+        except Stopped as stopped:
+            return self._stop(stopped.blocked)
+
+    def _unreadable(self, reason: str, rest: bytes) -> bytes:
+        """Nothing can be read from here on: `rest` and all that follows goes on as it came, or the answer ends."""
+        if self.ended:
+            return b""
+        self._passing, self._decoder = True, None
+        try:
+            self._events.unreadable(reason)
+        except Stopped as stopped:
+            return self._stop(stopped.blocked)
+        return self._flushed() + self._as_it_came(rest)
+
+    def _as_it_came(self, rest: bytes) -> bytes:
+        return b"" if self.ended else rest
+
+    def _stop(self, blocked: Blocked, event: StreamEvent | None = None) -> bytes:
+        self._blocked = blocked
+        self._events.drop()
+        return self._events.writer.block(self._uninspected if blocked.reason == "uninspected" else self._refusal, event)

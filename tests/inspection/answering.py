@@ -1,0 +1,75 @@
+"""Streamed answers under a stage: what goes in as events, and what comes out of it."""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from extproc.inspection import pii, secrets
+from extproc.inspection.answers import AnswerStream
+from extproc.inspection.rule import Rule
+from extproc.inspection.stage import Processor, Stage
+from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import Action
+from extproc.protocol.errors import ClientError
+from extproc.protocol.messages import Side
+from tests.llm.streams.client import seen
+
+REFUSAL = ClientError(403, "content_filter", "The answer was blocked.")
+UNINSPECTED = ClientError(403, "uninspected_content", "A part could not be inspected.")
+
+EMAIL = pii.rules(("email",))
+SSN = pii.rules(("us_ssn",))
+
+
+def processor(number: int = 0, name: str = "", action: Action = "mask", **more: Any) -> Processor:
+    """A processor that is not allowed to fail, unless `more` says so."""
+    given: dict[str, Any] = {"shadow": False, "timeout": 1.0, "allows_failure": False, **more}
+    return Processor(number, name or f"p{number}", action, **given)
+
+
+def stage(*parts: tuple[Processor, Sequence[Rule]], reserve: Stage | None = None) -> Stage:
+    """A stage of answers: processors and the rules of each."""
+    rules = [(each.number, rule) for each, own in parts for rule in own]
+    return Stage(Side.RESPONSE, [each for each, _ in parts], rules, reserve)
+
+
+@cache
+def masking() -> Stage:
+    """Masks addresses, blocks social security numbers."""
+    return stage((processor(0), EMAIL), (processor(1, action="block"), SSN))
+
+
+@cache
+def everything() -> Stage:
+    """Masks all that is found by default."""
+    return stage((processor(0, "pii"), pii.rules()), (processor(1, "secrets"), secrets.RULES))
+
+
+def answer(of: Stage | None, dialect: str, vault: Vault | None = None, **more: Any) -> AnswerStream:
+    """A stream of an answer, in which what cannot be read is blocked unless `more` says otherwise."""
+    given: dict[str, Any] = {"refusal": REFUSAL, "uninspected": UNINSPECTED, "blocks_unread": True, "name": "pipeline"}
+    return AnswerStream(of, None, vault, dialect=dialect, **{**given, **more})
+
+
+def run(stream: AnswerStream, chunks: Iterable[bytes]) -> bytes:
+    """All that comes out."""
+    return b"".join([stream.feed(chunk) for chunk in chunks]) + stream.close()
+
+
+def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
+    """The data in pieces."""
+    return [data[start:end] for start, end in pairwise([0, *sorted(places), len(data)])]
+
+
+def lean(said: Any) -> Any:
+    """An answer as a client has it, without what depends on how many events brought it."""
+    if not isinstance(said, dict):
+        return said
+    kept = {name: lean(value) for name, value in said.items() if name not in {"numbers", "usage"}}
+    return {name: value for name, value in kept.items() if value not in ("", {})}
+
+
+def said(dialect: str, data: bytes) -> Any:
+    """What a client has of an answer."""
+    return lean(seen(dialect, data))
