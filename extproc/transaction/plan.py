@@ -44,6 +44,8 @@ class Needs(Struct, frozen=True):
 
     response_headers: bool = False
     response_body: bool = False
+    answer_buffer: int = 0
+    """Bytes of the largest answer that is read whole."""
     fields: tuple[str, ...] = ()
     """Header fields besides `FIELDS_READ`."""
     route_name: bool = False
@@ -189,11 +191,13 @@ class Plan:
 
 
 def _needs(table: Table, pipelines: tuple[Pipeline, ...]) -> Needs:
-    bodies = any(each.response is not None or each.restores for each in pipelines)
+    reading = [each for each in pipelines if each.response is not None or each.restores]
+    bodies = bool(reading)
     fields = dict.fromkeys(name for each in pipelines for name in sorted(each.fields))
     return Needs(
         response_headers=table.chooses or bodies,
         response_body=bodies,
+        answer_buffer=max((each.body_limit for each in reading), default=0),
         fields=("content-type", *fields) if pipelines else (),
         route_name=any(each.route_name is not None or "route_name" in each.facts for each in pipelines),
     )

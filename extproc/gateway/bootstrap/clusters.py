@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from extproc.gateway.bootstrap.values import Json, Setting, seconds, socket_address, typed
+from extproc.gateway.bootstrap.values import REQUEST_SLACK, Json, Setting, seconds, socket_address, typed
 from extproc.policy import Address, Backend
 from extproc.policy.address import is_ip
 
@@ -10,7 +10,8 @@ CONNECT_TIMEOUT: Final = 5.0
 """Seconds for TCP and TLS to a backend: several round trips across the world."""
 
 ANSWER_BUFFER: Final = 1024 * 1024
-"""Bytes of an answer that are held for a slow client of one connection; Envoy's own default."""
+"""Bytes of an answer that are held for a slow client of one connection; Envoy's own default. In the buffered profile
+an answer that is read whole has to fit as well: beyond this Envoy answers 500, whatever the policy says of size."""
 
 KEEPALIVE_AFTER: Final = 60
 """Seconds of silence before TCP asks whether the other side is there: a model may think for longer than a NAT remembers
@@ -31,7 +32,7 @@ def backend_cluster(backend: Backend, setting: Setting) -> Json:
         "name": backend.name,
         **_discovery(address),
         "connect_timeout": seconds(CONNECT_TIMEOUT),
-        "per_connection_buffer_limit_bytes": ANSWER_BUFFER,
+        "per_connection_buffer_limit_bytes": _buffer(setting),
         "circuit_breakers": {"thresholds": [_bounds(setting)]},
         "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": KEEPALIVE_AFTER}},
         "typed_extension_protocol_options": {HTTP_OPTIONS: _protocol(address)},
@@ -40,6 +41,12 @@ def backend_cluster(backend: Backend, setting: Setting) -> Json:
     if address.secure:
         cluster["transport_socket"] = tls(_context(backend, setting))
     return cluster
+
+
+def _buffer(setting: Setting) -> int:
+    if setting.profile != "buffered" or not setting.needs.answer_buffer:
+        return ANSWER_BUFFER
+    return max(ANSWER_BUFFER, setting.needs.answer_buffer + REQUEST_SLACK)
 
 
 def _discovery(address: Address) -> Json:

@@ -47,6 +47,8 @@ def ext_proc(setting: Setting) -> Json:
         config["allow_mode_override"] = True
     else:
         config["allow_content_length_header"] = True
+    if setting.needs.route_name:
+        config["request_attributes"] = ["xds.route_name"]
     if setting.reads_response:
         # Tells answers of backends from Envoy's own, which pass here as well.
         config["response_attributes"] = ["response.code_details"]
@@ -95,7 +97,7 @@ def _response_modes(setting: Setting) -> Json:
 def _forwarded(setting: Setting) -> Json:
     """What the processor is shown: what it reads, and nothing else of the client's. The upstream still gets all."""
     steering = setting.policy.steering
-    names = dict.fromkeys((*FIELDS_READ, steering.cluster_header, steering.model_header))
+    names = dict.fromkeys((*FIELDS_READ, *setting.needs.fields, steering.cluster_header, steering.model_header))
     exact = [{"exact": name} for name in names if not name.startswith(CONTROL_PREFIX)]
     return {"allowed_headers": {"patterns": [*exact, {"prefix": CONTROL_PREFIX}]}}
 
