@@ -6,6 +6,7 @@ from extproc.inspection.answers.tally import Tally
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked
 from extproc.llm.streams import Channel, Delta, StreamEvent, StreamWriter
+from extproc.llm.streams.event import within
 
 MAX_OPEN = 128
 """Texts of an answer that are open at a time: OpenAI gives at most 128 choices. One takes about 1 KiB."""
@@ -21,7 +22,18 @@ class Events:
     does not go out at all, so that what was told before does not depend on cuts.
     """
 
-    __slots__ = ("_known", "_open", "_repeats", "_ruling", "_tally", "_unread", "_vault", "_writer")
+    __slots__ = (
+        "_distrusts",
+        "_known",
+        "_open",
+        "_over",
+        "_repeats",
+        "_ruling",
+        "_tally",
+        "_unread",
+        "_vault",
+        "_writer",
+    )
 
     def __init__(self, dialect: str, ruling: Ruling, vault: Vault | None, tally: Tally, unread: Blocked | None) -> None:
         self._writer = StreamWriter(dialect)
@@ -31,6 +43,8 @@ class Events:
         self._unread = unread
         self._open: dict[Channel, Strand] = {}
         self._repeats = dialect == "openai.responses"
+        self._over: set[int] = set()  # hashes of channels that ended
+        self._distrusts = False  # whether such a one went on: from then on nothing ends before the answer does
         self._known: set[int] = set()  # hashes of places, and of places with the text there
 
     @property
@@ -59,10 +73,7 @@ class Events:
                 return self._writer.write(event, {channel: strand.feed(deltas[0].text)})
         for _ in event.unread:
             self.unreadable("binary")
-        texts: dict[Channel, str] = {}
-        for delta in deltas:
-            if not delta.channel.whole:
-                texts[delta.channel] = texts.get(delta.channel, "") + self._grown(delta)
+        texts = self._pieces(deltas)
         ended = self._ended(event, texts) if event.ends and self._open else []
         for delta in deltas:
             if delta.channel.whole:
@@ -80,12 +91,23 @@ class Events:
         """Nothing that is held back is needed any more."""
         self._open.clear()
 
+    def _pieces(self, deltas: tuple[Delta, ...]) -> dict[Channel, str]:
+        """What goes out on the channels of pieces."""
+        pieces: dict[Channel, list[str]] = {}
+        for delta in deltas:
+            if not delta.channel.whole:
+                pieces.setdefault(delta.channel, []).append(self._grown(delta))
+        return {channel: "".join(parts) for channel, parts in pieces.items()}
+
     def _grown(self, delta: Delta) -> str:
         strand = self._open.get(delta.channel)
         if strand is None:
             if len(self._open) >= MAX_OPEN:
                 self.unreadable("complexity")
                 return delta.text
+            if self._over and hash(delta.channel) in self._over:
+                # What was told to have ended goes on: some servers give a finish reason with every piece.
+                self._distrusts = True
             strand = self._open[delta.channel] = Strand(delta.channel, self._ruling, self._vault)
             if self._repeats:
                 self._remember(hash(delta.channel.path))
@@ -94,7 +116,12 @@ class Events:
     def _ended(self, event: StreamEvent, texts: dict[Channel, str]) -> list[tuple[Channel, str]]:
         """Ends the texts that end with the event: in it where they stand in it, else to be told in front of it."""
         ended: list[tuple[Channel, str]] = []
-        for channel in [each for each in self._open if event.closes(each)]:
+        ends = frozenset(event.ends)
+        if self._distrusts:
+            ends &= {()}
+        for channel in [each for each in self._open if within(each.path, ends)]:
+            if len(self._over) < MAX_PLACES:
+                self._over.add(hash(channel))
             rest = self._open.pop(channel).finish()
             if channel in texts:
                 texts[channel] += rest

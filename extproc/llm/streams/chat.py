@@ -87,7 +87,8 @@ def _kind(*, error: bool, finished: bool, pieces: bool, used: bool) -> Kind:
 
 
 def _finishes(choice: object) -> bool:
-    return isinstance(choice, dict) and choice.get("finish_reason") is not None
+    # Some servers write an empty reason into every chunk.
+    return isinstance(choice, dict) and bool(choice.get("finish_reason"))
 
 
 def _channel(value: object, path: Scope) -> Channel:

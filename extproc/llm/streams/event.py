@@ -1,6 +1,7 @@
 """What one event of a streamed answer is: its bytes, and where in them which text stands."""
 
 import re
+from collections.abc import Container
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -71,6 +72,11 @@ class Delta(Struct, frozen=True, gc=False):
         return f"Delta({len(self.text)} characters, {self.start}:{self.end}, {self.form})"
 
 
+def within(path: Scope, scopes: Container[Scope]) -> bool:
+    """Whether it lies in one of these parts of the answer."""
+    return any(path[:size] in scopes for size in range(len(path) + 1))
+
+
 class StreamEvent(Struct, frozen=True, gc=False):
     """One event of a stream, or what stands in the place of one (comments, blank lines).
 
@@ -92,7 +98,7 @@ class StreamEvent(Struct, frozen=True, gc=False):
 
     def closes(self, channel: Channel) -> bool:
         """Whether nothing more comes on this channel after the event."""
-        return any(channel.within(scope) for scope in self.ends)
+        return within(channel.path, self.ends)
 
     def __repr__(self) -> str:
         return f"StreamEvent({len(self.raw)} bytes, {self.kind}, {len(self.deltas)} texts)"

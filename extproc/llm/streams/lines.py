@@ -1,6 +1,7 @@
 """The lines of one event: where its data stands in its bytes, and how its stream writes lines."""
 
 import re
+from bisect import bisect_right
 
 from msgspec import Struct
 
@@ -36,10 +37,12 @@ def data_lines(raw: bytes, *, bom: bool) -> list[Line]:
 
 def raw_offset(lines: list[Line], at: int) -> int:
     """Where byte `at` of the data stands in the event's bytes. No JSON string goes over the end of a line."""
-    for line in reversed(lines):
-        if line.data_at <= at:
-            return line.raw_at + at - line.data_at
-    raise IndexError(at)
+    line = lines[0] if len(lines) == 1 else lines[bisect_right(lines, at, key=_data_at) - 1]
+    return line.raw_at + at - line.data_at
+
+
+def _data_at(line: Line) -> int:
+    return line.data_at
 
 
 class Style(Struct, frozen=True):

@@ -117,7 +117,7 @@ class StreamReader:
 def _told(event: sse.Event, reading: Reading, lines: list[Line]) -> StreamEvent:
     """The reading with offsets in the event's bytes."""
     deltas: list[Delta] = []
-    used: set[Channel] = set()
+    used: dict[Channel, int] = {}
     for text in reading.texts:
         start, end = _moved(lines, (text.start, text.end))
         shadows = tuple((*_moved(lines, shadow[:2]), shadow[2]) for shadow in text.shadows)
@@ -153,13 +153,16 @@ def _moved(lines: list[Line], span: tuple[int, int]) -> tuple[int, int]:
     return start, start + span[1] - span[0]
 
 
-def _unused(channel: Channel, used: set[Channel]) -> Channel:
-    """The channel, or one of its own: two whole texts at one place (a name given twice) are two texts."""
+def _unused(channel: Channel, used: dict[Channel, int]) -> Channel:
+    """The channel, or one of its own: two whole texts at one place (a name given twice) are two texts.
+
+    `used`: how many there were at each place.
+    """
     if not channel.whole:
         return channel
-    plain, count = channel, 1
-    while channel in used:
-        count += 1
-        channel = Channel((*plain.path, f"#{count}"), plain.json, whole=True)
-    used.add(channel)
-    return channel
+    own = channel
+    while own in used:
+        used[channel] += 1
+        own = Channel((*channel.path, f"#{used[channel]}"), channel.json, whole=True)
+    used[own] = 1
+    return own

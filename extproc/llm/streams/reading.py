@@ -1,7 +1,8 @@
 """What a dialect makes of an event: which strings are texts of the answer, and which are none."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -94,8 +95,9 @@ def sort(source: Source, roles: Roles, place: Place) -> Sorted:
     """Sorts the strings of an event: what `roles` knows and what looks like it is no text, all else is."""
     sorted_ = Sorted([], [], [], [])
     hidden = source.leaves.probabilities
+    inside: dict[Scope, list[Leaf]] = {}
     for leaf in source.leaves.strings:
-        if hidden and any(leaf.path[: len(path)] == path for path in hidden):
+        if hidden and _gathered(leaf, hidden, inside):
             continue
         role = None if leaf.name else _role(source.data, leaf, roles)
         if role is None:
@@ -106,9 +108,29 @@ def sort(source: Source, roles: Roles, place: Place) -> Sorted:
             sorted_.padding.append((leaf.start, leaf.end))
         elif role == "binary" and leaf.end - leaf.start > 2:
             sorted_.unread.append(leaf.path)
-    for path, span in hidden.items():
-        _probabilities(sorted_, source, path, span, place)
+    beside = _beside(sorted_.texts, {path[:-1] for path in inside})
+    for path, leaves in inside.items():
+        _probabilities(sorted_, source, path, leaves, beside.get(path[:-1], ()), place)
     return sorted_
+
+
+def _gathered(leaf: Leaf, hidden: Container[Scope], inside: dict[Scope, list[Leaf]]) -> bool:
+    """Puts a string of log probabilities to the others there; whether it is one."""
+    within = [path for size in range(len(leaf.path) + 1) if (path := leaf.path[:size]) in hidden]
+    for path in within:
+        inside.setdefault(path, []).append(leaf)
+    return bool(within)
+
+
+def _beside(texts: Sequence[Text], places: AbstractSet[Scope]) -> dict[Scope, list[int]]:
+    """The texts that log probabilities at these places may spell, by their numbers."""
+    found: dict[Scope, list[int]] = {}
+    for number, each in enumerate(texts):
+        if places and each.path[-1:] and each.path[-1] in _SPELLED:
+            for size in range(len(each.path) + 1):
+                if each.path[:size] in places:
+                    found.setdefault(each.path[:size], []).append(number)
+    return found
 
 
 def pattern(path: Scope) -> Pattern:
@@ -152,26 +174,21 @@ def _add(sorted_: Sorted, data: bytes, leaf: Leaf, place: Place) -> None:
         sorted_.texts.append(Text(channel, leaf.path, leaf.start, leaf.end, said, "string", repeats))
 
 
-def _probabilities(sorted_: Sorted, source: Source, path: Scope, span: tuple[int, int], place: Place) -> None:
+def _probabilities(
+    sorted_: Sorted, source: Source, path: Scope, inside: Sequence[Leaf], beside: Sequence[int], place: Place
+) -> None:
     """Log probabilities repeat a text, token by token and again in bytes: a text that changes takes them away.
 
     When they spell something else than the text beside them, they are a text of their own; and so are the
     alternatives to the tokens that were chosen.
     """
-    inside = [leaf for leaf in source.leaves.strings if leaf.path[: len(path)] == path]
-    if not inside:
-        return
+    span = source.leaves.probabilities[path]
     spelled, others = list[str](), list[str]()
     for leaf in inside:
         chosen = not leaf.name and pattern(leaf.path[len(path) :]) in _CHOSEN
         (spelled if chosen else others).append(text(source.data[leaf.start : leaf.end]))
     empty = b"[]" if source.data[span[0]] == b"["[0] else b"null"
     shadow: Shadow = (*span, empty)
-    beside = [
-        number
-        for number, each in enumerate(sorted_.texts)
-        if each.path[: len(path) - 1] == path[:-1] and each.path[-1] in _SPELLED
-    ]
     if "".join(spelled) == "".join(sorted_.texts[number].text for number in beside):
         for number in beside:
             each = sorted_.texts[number]

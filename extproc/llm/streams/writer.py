@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from extproc.llm.streams.event import Channel, Scope, StreamEvent
+from extproc.llm.streams.event import Channel, Scope, StreamEvent, within
 from extproc.llm.streams.lines import Style
 from extproc.llm.streams.rewrite import rewrite
 from extproc.llm.streams.writing.chat import Chunks
@@ -82,7 +82,8 @@ class StreamWriter:
             self._begun.update(event.opens[: MAX_BEGUN - len(self._begun)])
         if event.ends:
             self._opens = ()
-            self._begun = {begun for begun in self._begun if not _within(begun, event.ends)}
+            ends = frozenset(event.ends)
+            self._begun = {begun for begun in self._begun if not within(begun, ends)}
         if event.kind == "done":
             self._done = True
         if not event.ended:
@@ -107,10 +108,6 @@ def _scribe(name: str) -> Scribe:
         case "anthropic.messages":
             return Messages(found)
     return Documents(rpc=False)
-
-
-def _within(begun: Scope, ends: tuple[Scope, ...]) -> bool:
-    return any(begun[: len(scope)] == scope for scope in ends)
 
 
 def _empty(event: StreamEvent, texts: Mapping[Channel, str]) -> bool:

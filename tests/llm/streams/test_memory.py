@@ -22,6 +22,7 @@ def passed(dialect: str, raws: list[bytes]) -> tuple[StreamReader, StreamWriter]
 
 def at_rest(dialect: str, raws: list[bytes], streams: int = 20) -> float:
     """Bytes a stream after these events, told from many of them."""
+    passed(dialect, raws)  # what is made once for all streams
     gc.collect()
     tracemalloc.start()
     try:
