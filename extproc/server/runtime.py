@@ -29,6 +29,8 @@ SWEEP_EVERY: Final = 0.2
 """Seconds between looks at the deadlines of all open exchanges: one timer a worker, none an exchange. A deadline is
 kept to within this, which is little against the shortest useful one (a second); 10,000 exchanges cost about 1 ms."""
 
+_NUMBER: Final = (int, float)
+
 
 class Decider(Protocol):
     """What an exchange asks of a transaction."""
@@ -77,6 +79,9 @@ class Runtime:
         self.health = Health()
         self.metrics = Metrics()
         self.messages = self.metrics.counter(MESSAGES)
+        self._exchanges = self.metrics.counter(EXCHANGES)
+        self._processing = self.metrics.histogram(PROCESSING)
+        self._duration = self.metrics.histogram(DURATION)
         self.clock = clock
         self.draining = False
         self.log = log
@@ -129,14 +134,19 @@ class Runtime:
 
     def record(self, facts: Mapping[str, Fact], spent: float) -> None:
         """Tells of an exchange that is over; `spent` is our own time within it, in seconds."""
-        metrics = self.metrics
-        metrics.counter(EXCHANGES).add(_label(facts, "decision"), _label(facts, "dialect"), _label(facts, "backend"))
-        if facts.get("decision") == "rejected":
-            metrics.counter(REJECTS).add(_label(facts, "reason"))
-        metrics.histogram(PROCESSING).observe(spent)
-        duration = facts.get("duration_ms")
-        if isinstance(duration, int | float):
-            metrics.histogram(DURATION).observe(duration / 1000)
+        get = facts.get
+        decision = get("decision")
+        labels = (_label(decision), _label(get("dialect")), _label(get("backend")))
+        if labels in self._exchanges:
+            self._exchanges[labels] += 1
+        else:
+            self._exchanges.add(*labels)
+        if decision == "rejected":
+            self.metrics.counter(REJECTS).add(_label(get("reason")))
+        self._processing.observe(spent)
+        duration = get("duration_ms")
+        if isinstance(duration, _NUMBER):
+            self._duration.observe(duration / 1000)
         self.log.event("exchange", facts)
 
     def aborted(self, code: AbortCode, *, violation: bool) -> None:
@@ -160,9 +170,8 @@ class Runtime:
         return metrics.snapshot()
 
 
-def _label(facts: Mapping[str, Fact], key: str) -> str:
-    value = facts.get(key)
-    return value if isinstance(value, str) else "none"
+def _label(value: Fact) -> str:
+    return value if type(value) is str else "none"
 
 
 def _nothing() -> None:

@@ -1,7 +1,7 @@
 """One gRPC call as its connection keeps it, and what is told of it."""
 
 from collections.abc import Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, final
 
 from msgspec import Struct
 
@@ -96,12 +96,14 @@ class Call:
         self.held = self.paused or self.clogged
 
 
+@final
 class Started(Struct, frozen=True, gc=False):
     """A call of a method that we serve began."""
 
     call: Call
 
 
+@final
 class Received(Struct, frozen=True, gc=False):
     """A message came."""
 
@@ -112,12 +114,14 @@ class Received(Struct, frozen=True, gc=False):
         return f"Received({self.call.id}, {len(self.payload)} bytes)"
 
 
+@final
 class HalfClosed(Struct, frozen=True, gc=False):
     """The client will send no more; it waits for the rest of the answers and the status."""
 
     call: Call
 
 
+@final
 class Gone(Struct, frozen=True, gc=False):
     """The call is over before its time: reset, past its deadline, or its connection lost. Nothing can be said to it."""
 

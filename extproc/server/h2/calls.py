@@ -68,6 +68,10 @@ class Calls:
         """The connection is to be closed once everything is written."""
         return self._core.over
 
+    def wakes_before(self, then: float) -> bool:
+        """Whether `wake_at` is earlier."""
+        return self._core.timers.first < then or self._deadlines.first < then
+
     @property
     def wake_at(self) -> float:
         """When `tick` is to be called; infinity if nothing is waited for. Never too late, sometimes too early."""

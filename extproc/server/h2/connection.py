@@ -15,6 +15,7 @@ from extproc.server.h2.limits import Limits
 from extproc.server.h2.messages import PREFIX_SIZE
 from extproc.server.h2.stream import Stream
 
+_header: Final = frames.HEADER.unpack_from
 _message_header: Final = frames.MESSAGE_HEADER.unpack_from
 _READY: Final = Phase.READY
 
@@ -165,57 +166,58 @@ class Connection:
 
     def _parse(self, data: bytes) -> None:
         """Takes the frames out of `data` one after the other; an unfinished one is kept for the next call."""
-        if self._preface:
-            data = self._match_preface(data)
-        if self._rest:
-            data = self._rest + data
-        state = self.core
-        unpack = frames.HEADER.unpack_from
+        if self._preface or self._rest:
+            data = self._rest + self._match_preface(data)
+        state, longest = self.core, self._longest
+        streams, receiving = state.streams.open, state.receiving
         end = len(data)
         at = 0
         while end - at >= 9:
-            if end - at >= 14 and (stop := self._message(data, at, end)):
-                at = stop
-                continue
-            word, flags, stream_id = unpack(data, at)
-            start = at + 9
-            length = word >> 8
-            if length > 16_384:
-                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a frame above SETTINGS_MAX_FRAME_SIZE")
-            stop = start + length
-            if stop > end:
+            if end - at >= 14:
+                # Short for what `handlers` does with DATA, where a frame is one message of a stream in plain state.
+                word, flags, stream_id, compressed, size = _message_header(data, at)
+                size += PREFIX_SIZE
+                # Size and type at once: the number of DATA is 0.
+                if word == size << 8 and not flags and not compressed and at + 9 + size <= end:
+                    stream = streams.get(stream_id)
+                    if (
+                        stream is not None
+                        and stream.plain
+                        and size <= stream.window
+                        and size <= receiving.window
+                        and size <= longest
+                        and state.phase is _READY
+                    ):
+                        receiving.window -= size
+                        stream.window = left = stream.window - size
+                        if left <= receiving.stream_low:
+                            receiving.due.append(stream)
+                        start = at + 14
+                        at += 9 + size
+                        state.events.append(Message(stream_id, data[start:at]))
+                        continue
+            stop = self._frame(data, at, end)
+            if not stop:
                 break
             at = stop
-            stream_id &= 0x7FFFFFFF
-            try:
-                PHASES[state.phase][word & 0xFF](state, flags, stream_id, data[start:stop])
-            except StreamFault as fault:
-                state.fault(stream_id, fault)
         self._rest = data[at:]
 
-    def _message(self, data: bytes, at: int, end: int) -> int:
-        """Takes a frame that is one message of a stream in plain state, and gives its end; 0 for any other frame.
-
-        Short for what `handlers` does with DATA.
-        """
-        word, flags, stream_id, compressed, length = _message_header(data, at)
-        size: int = length + PREFIX_SIZE
-        # Size and type at once: DATA is 0.
-        if word != size << 8 or flags or compressed or size > self._longest:
+    def _frame(self, data: bytes, at: int, end: int) -> int:
+        """Takes any frame, and gives its end; 0 if that has not come yet."""
+        word, flags, stream_id = _header(data, at)
+        start = at + 9
+        length = word >> 8
+        if length > 16_384:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a frame above SETTINGS_MAX_FRAME_SIZE")
+        stop: int = start + length
+        if stop > end:
             return 0
-        core = self.core
-        stream = core.streams.open.get(stream_id)
-        stop = at + 9 + size
-        if stream is None or not stream.plain or stop > end or core.phase is not _READY:
-            return 0
-        receiving = core.receiving
-        if size > stream.window or size > receiving.window:
-            return 0
-        stream.window -= size
-        receiving.window -= size
-        if stream.window <= receiving.stream_low:
-            receiving.due.append(stream)
-        core.events.append(Message(stream_id, data[at + 14 : stop]))
+        state = self.core
+        stream_id &= 0x7FFFFFFF
+        try:
+            PHASES[state.phase][word & 0xFF](state, flags, stream_id, data[start:stop])
+        except StreamFault as fault:
+            state.fault(stream_id, fault)
         return stop
 
     def _match_preface(self, data: bytes) -> bytes:

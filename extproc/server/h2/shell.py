@@ -6,7 +6,7 @@ Exchanges are called within `data_received`, without a task or a queue: an answe
 import asyncio
 import math
 from collections.abc import Iterator
-from typing import Final, Protocol, assert_never, cast
+from typing import Final, Protocol, cast
 
 from extproc.protocol.effects import AbortCode
 from extproc.server.h2.call import Call, CallEvent, Gone, HalfClosed, Received, Started
@@ -151,7 +151,7 @@ class Shell(asyncio.Protocol):
         self._running = True
         for event in events:
             call = event.call
-            if isinstance(event, Received):
+            if type(event) is Received:
                 answers = call.handler.receive(event.payload)
                 if answers and not call.over and not self._calls.send(call, answers, now):
                     call.handler.gone()
@@ -162,15 +162,13 @@ class Shell(asyncio.Protocol):
 
     def _run_rare(self, event: Started | HalfClosed | Gone) -> None:
         call = event.call
-        match event:
-            case Started():
-                call.handler = OPENERS[call.path](self._home.runtime, Answer(self, call))
-            case HalfClosed():
-                call.handler.half_closed()
-            case Gone():
-                call.handler.gone()
-            case _:
-                assert_never(event)
+        # By class, the usual first: an `isinstance` that is false costs ten times as much.
+        if type(event) is Gone:
+            call.handler.gone()
+        elif type(event) is Started:
+            call.handler = OPENERS[call.path](self._home.runtime, Answer(self, call))
+        else:
+            call.handler.half_closed()
 
     def _flush_soon(self) -> None:
         """Writes after this turn of the loop: what several exchanges say in it leaves together."""
@@ -189,7 +187,7 @@ class Shell(asyncio.Protocol):
         if self._calls.over:
             transport.close()
             self._stall = self._loop.call_later(LINGER, transport.abort)
-        elif self._calls.wake_at < self._armed:
+        elif self._calls.wakes_before(self._armed):
             self._arm()
 
     def _arm(self) -> None:
