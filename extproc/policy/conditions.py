@@ -157,7 +157,7 @@ def _unparsed(text: str, said: str) -> PydanticCustomError:
         return refusal("this is not an expression in CEL", "check quotes and brackets")
     line, column, reason = int(found[0][0]), int(found[0][1]), found[0][2]
     place = f"line {line}, character {column}" if "\n" in text.strip() else f"character {column}"
-    if reason.startswith("mismatched input '<EOF>'"):
+    if "<EOF>" in reason.partition(" expecting")[0]:
         return refusal(f"the expression ends too early, at {place}", "write the rest, or close what is open")
     before, wrong = _around(text, line, column)
     mend = next((mend for start, mend in _SLIPS.items() if wrong.startswith(start)), _CHECK)

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
 from extproc.policy.names import RESERVED_PROCESSORS
 from extproc.policy.settings import Limits
-from extproc.policy.units import size, written_size
+from extproc.policy.units import GIB, size, written_size
 
 Found = tuple[Loc, PydanticCustomError]
 
@@ -98,7 +98,7 @@ def _limit(place: Loc, pipeline: object, limits: object) -> Iterator[Found]:
         return
     wanted = _bytes(part(pipeline, "body_limit"))
     most = _bytes(part(limits, "request_body")) if states(limits, "request_body") else Limits().request_body
-    if wanted is not None and most is not None and wanted > most:
+    if wanted is not None and most is not None and most < wanted <= GIB:  # beyond, the field says so itself
         error = refusal(
             f"limits.request_body refuses bodies beyond {written_size(most)} before this counts",
             f"write at most {written_size(most)}, or raise limits.request_body",

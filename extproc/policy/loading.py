@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from extproc.policy.advice import advice
 from extproc.policy.base import Loc, part
@@ -95,7 +96,7 @@ def _field_faults(document: Document, error: ValidationError) -> Iterator[Fault]
     for detail in islice(error.errors(include_url=False), PROBLEMS_MAX + 1):
         loc = without_forms(detail["loc"], document.places)
         if loc not in told or detail["input"] is not None:  # None stands for what was refused already
-            yield _located(document.places, loc, *worded(detail, document.places.get(loc)), key=_at_key(detail["type"]))
+            yield _located(document.places, loc, *worded(detail, document.places.get(loc)), key=_at_key(detail))
 
 
 def _cross_faults(document: Document) -> Iterator[Fault]:
@@ -119,8 +120,8 @@ def _numbered(policy: Policy, where: Loc) -> Loc:
     return loc
 
 
-def _at_key(kind: str) -> bool:
-    return kind == "extra_forbidden"
+def _at_key(detail: ErrorDetails) -> bool:
+    return detail["type"] == "extra_forbidden" or detail["loc"][-1:] == ("[key]",)
 
 
 def _located(places: Mapping[Loc, Place], loc: Loc, message: str, mend: str, key: bool = False) -> Fault:

@@ -48,7 +48,8 @@ def _kind(name: str) -> str:
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     if not values:
         raise refusal("nothing is in this list", "write at least one, or delete the key")
-    repeated = [index for index, value in enumerate(values) if value in values[:index]] if len(values) < 100 else []
+    first: dict[str, int] = {}
+    repeated = [index for index, value in enumerate(values) if first.setdefault(value, index) != index]
     if repeated:
         error = refusal("this is already in the list", "delete it")
         raise refusals("list", [((index,), error) for index in repeated])
@@ -58,12 +59,18 @@ def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
 def _expression(text: str) -> str:
     if not 1 <= len(text) <= REGEX_MAX:
         raise refusal(f"an expression has 1 to {REGEX_MAX} characters", "write a shorter one, or several processors")
-    return text
+    return _encodable(text)
 
 
 def _literal(text: str) -> str:
     if not 1 <= len(text) <= LITERAL_MAX or text.isspace():
         raise refusal(f"a literal has 1 to {LITERAL_MAX} characters, not all of them spaces", "write a word or a name")
+    return _encodable(text)
+
+
+def _encodable(text: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise refusal("half of a surrogate pair is no character", r'write the character itself, or "\U0001F600"')
     return text
 
 

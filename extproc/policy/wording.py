@@ -22,8 +22,12 @@ _FORMS: Final[Mapping[str, type[Value] | None]] = {
     "(word)": None,
     **{f"({use})": form for use, form in USES.items()},
     "(unknown)": None,
+    "[key]": None,
 }
-"""The tags that pydantic puts into a place to tell forms apart: of a credential, of a processor."""
+"""What pydantic puts into a place to tell forms apart, of a credential, of a processor, and a key from its value."""
+
+_SECRET: Final = frozenset({"credential", "key"})
+"""Fields at which someone may have written what must not be shown."""
 
 _EXAMPLES: Final = {
     "version": "version: 1",
@@ -89,7 +93,7 @@ def worded(error: Mapping[str, Any], place: Place | None) -> tuple[str, str]:
     if kind in _WANTED:
         if value is None:
             return _nothing(_WANTED[kind], loc)
-        return _wrong_type(_WANTED[kind], value, None if "credential" in loc else place)
+        return _wrong_type(_WANTED[kind], value, None if _SECRET.intersection(loc) else place)
     return f"this is not valid: {error['msg']}", "see the policy reference for this field"
 
 

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from extproc.policy import PolicyError, Problem, loads
 from extproc.policy.document import UnreadableError, decode
+from extproc.policy.prose import EXAMPLE
 from tests.policy.texts import GOOD
 
 ROOT_KEYS = ["version", "backends", "models", "limits", "steering", "health", "default_backend", "rules"]
 BACKEND_KEYS = ["name", "url", "api", "credential", "bearer", "header", "file", "env", "tls", "sni", "sans"]
 OTHER_KEYS = ["targets", "fallback", "backend", "model", "weight", "request_body", "request_timeout", "failures"]
-KEYS = st.sampled_from([*ROOT_KEYS, *BACKEND_KEYS, *OTHER_KEYS])
+PIPELINE_KEYS = ["pipelines", "request", "response", "use", "on_failure", "when", "match", "path", "kinds", "literals"]
+KEYS = st.sampled_from([*ROOT_KEYS, *BACKEND_KEYS, *OTHER_KEYS, *PIPELINE_KEYS])
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -21,6 +23,7 @@ SCALARS = st.one_of(
     st.floats(),
     st.text(max_size=12),
     st.sampled_from(["openai", "client", "http://a", "https://a/v1", "1", "2MiB", "10s", "reject", "a", "on", "x-a"]),
+    st.sampled_from(["pii", "size", "pattern", "tools > 0", "/v1", "email"]),
 )
 DATA: st.SearchStrategy[Any] = st.recursive(
     SCALARS,
@@ -61,6 +64,11 @@ def test_any_data_is_a_policy_or_a_policy_error(data: Any) -> None:
 @given(st.integers(0, len(GOOD)), st.integers(0, 12), TEXT)
 def test_any_slip_of_the_keyboard_is_a_policy_or_a_policy_error(at: int, gone: int, typed: str) -> None:
     judged(GOOD[:at] + typed + GOOD[at + gone :])
+
+
+@given(st.integers(EXAMPLE.index("pipelines:"), len(EXAMPLE)), st.integers(0, 12), TEXT)
+def test_any_slip_in_a_pipeline_is_a_policy_or_a_policy_error(at: int, gone: int, typed: str) -> None:
+    judged(EXAMPLE[:at] + typed + EXAMPLE[at + gone :])
 
 
 @given(st.binary(max_size=80))

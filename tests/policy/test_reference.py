@@ -2,7 +2,8 @@ from pathlib import Path
 
 from extproc.policy import loads_with_notes
 from extproc.policy.base import Value
-from extproc.policy.reference import EXAMPLE, SECTIONS, markdown
+from extproc.policy.prose import EXAMPLE
+from extproc.policy.reference import SECTIONS, markdown
 
 PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from extproc.policy import SecretsError, loads, read_secrets
-from extproc.policy.secrets import SECRET_MAX
-from tests.policy.texts import backend
+from extproc.policy import PolicyError, SecretsError, key_of, loads, read_rules, read_secrets, rules_of, stand_ins
+from extproc.policy.secrets import KEY_MIN, RULES_MAX, SECRET_MAX
+from tests.policy.texts import backend, pipeline
 
 FROM_FILE = backend("credential: {bearer: {file: key}}")
 FROM_VARIABLE = backend("credential: {header: x-api-key, env: KEY}")
@@ -58,3 +58,81 @@ def test_a_directory_is_no_credential(tmp_path: Path) -> None:
     (tmp_path / "key").mkdir()
     with pytest.raises(SecretsError, match="cannot be read: Is a directory"):
         read_secrets(loads(FROM_FILE, folder=tmp_path), {})
+
+
+HASHING = pipeline("request: [{use: pii, action: mask, format: hash, key: {file: key}}]")
+KEY = key_of("default", "request", "pii")
+RULES = pipeline("response: [{use: secrets, gitleaks: rules.toml}]")
+
+
+def key_from(folder: Path, content: bytes) -> bytes:
+    (folder / "key").write_bytes(content)
+    return read_secrets(loads(HASHING, folder=folder), {})[KEY]
+
+
+def rules_from(folder: Path, content: bytes) -> bytes:
+    (folder / "rules.toml").write_bytes(content)
+    return read_secrets(loads(RULES, folder=folder), {})[rules_of("default", "response", "secrets")]
+
+
+def test_what_processors_need_has_names_that_no_backend_can_have() -> None:
+    assert KEY == "pipelines/default/request/pii/key"
+    assert rules_of("a", "response", "b") == "pipelines/a/response/b/gitleaks"
+    with pytest.raises(PolicyError, match="1 problem"):
+        loads(backend().replace("name: a", f"name: {KEY}"))
+
+
+def test_a_key_is_any_bytes_without_the_newline_that_editors_add(tmp_path: Path) -> None:
+    assert key_from(tmp_path, b"\x00\xff" * 8 + b"\r\n") == b"\x00\xff" * 8
+    text = HASHING.replace("file: key", "env: KEY")
+    assert read_secrets(loads(text), {"KEY": "k" * 32}) == {KEY: b"k" * 32}
+
+
+def test_a_key_is_bounded_on_both_sides(tmp_path: Path) -> None:
+    assert len(key_from(tmp_path, b"k" * KEY_MIN)) == KEY_MIN
+    assert len(key_from(tmp_path, b"k" * SECRET_MAX)) == SECRET_MAX
+    for content in (b"k" * (KEY_MIN - 1), b"k" * (SECRET_MAX + 1)):
+        with pytest.raises(SecretsError, match="16 to 16384 bytes") as caught:
+            key_from(tmp_path, content)
+        assert str(caught.value).startswith("key of processor pii in the request of pipeline default: ")
+        assert "kkk" not in str(caught.value)
+
+
+def test_an_empty_key_is_none(tmp_path: Path) -> None:
+    with pytest.raises(SecretsError, match=r"is empty \(write the key into it\)"):
+        key_from(tmp_path, b"\n")
+
+
+def test_rules_are_read_as_they_stand(tmp_path: Path) -> None:
+    assert rules_from(tmp_path, b"[[rules]]\n") == b"[[rules]]\n"
+    assert read_rules(loads(RULES, folder=tmp_path)) == {"pipelines/default/response/secrets/gitleaks": b"[[rules]]\n"}
+
+
+def test_rules_are_bounded_and_text(tmp_path: Path) -> None:
+    assert len(rules_from(tmp_path, b"#" * RULES_MAX)) == RULES_MAX
+    for content, message in ((b"#" * (RULES_MAX + 1), "larger than 1 MiB"), (b"\xff", "not UTF-8")):
+        with pytest.raises(SecretsError, match=message) as caught:
+            rules_from(tmp_path, content)
+        assert str(caught.value).startswith("rules of processor secrets in the response of pipeline default: ")
+
+
+def test_credentials_keys_and_rules_that_cannot_be_read_are_told_at_once(tmp_path: Path) -> None:
+    side = "request: [{use: pii, action: mask, format: hash, key: {env: K}}, {use: secrets, gitleaks: rules.toml}]"
+    text = pipeline(side).replace("    api: openai\n", "    api: openai\n    credential: {bearer: {env: NOBODY}}\n")
+    with pytest.raises(SecretsError) as caught:
+        read_secrets(loads(text, folder=tmp_path), {})
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "credential of backend a",
+        "key of processor pii in the request of pipeline default",
+        "rules of processor secrets in the request of pipeline default",
+    ]
+    with pytest.raises(SecretsError, match="rules of processor secrets") as caught:
+        read_rules(loads(text, folder=tmp_path))
+    assert len(caught.value.problems) == 1
+
+
+def test_what_takes_the_place_of_secrets_has_all_of_their_names_but_those_of_rules(tmp_path: Path) -> None:
+    policy = loads(HASHING, folder=tmp_path)
+    assert set(stand_ins(policy)) == {"a", KEY}
+    assert len(stand_ins(policy)[KEY]) == KEY_MIN
+    assert set(stand_ins(loads(RULES))) == {"a"}

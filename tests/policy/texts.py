@@ -33,3 +33,13 @@ def root(*lines: str) -> str:
 def target(written: str) -> str:
     """A policy whose one model has this one target; it begins in line 8, column 16."""
     return root("models:", "  - name: chat", f"    targets: [{written}]")
+
+
+def pipeline(*lines: str) -> str:
+    """A policy of one backend whose one pipeline has the first of these lines, line 8; others are the root's."""
+    return root("pipelines:", "  - name: default", f"    {lines[0]}", *lines[1:])
+
+
+def processor(written: str) -> str:
+    """A policy whose one pipeline has this one processor (or several) for requests; it begins in line 9, column 10."""
+    return root("pipelines:", "  - name: default", "    request:", f"      [{written}]")
