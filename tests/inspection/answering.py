@@ -8,7 +8,7 @@ from typing import Any
 from extproc.inspection import pii, secrets
 from extproc.inspection.answers import AnswerStream
 from extproc.inspection.rule import Rule
-from extproc.inspection.stage import Processor, Stage
+from extproc.inspection.stage import Active, Processor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Action
 from extproc.protocol.errors import ClientError
@@ -46,10 +46,12 @@ def everything() -> Stage:
     return stage((processor(0, "pii"), pii.rules()), (processor(1, "secrets"), secrets.RULES))
 
 
-def answer(of: Stage | None, dialect: str, vault: Vault | None = None, **more: Any) -> AnswerStream:
+def answer(
+    of: Stage | None, dialect: str, vault: Vault | None = None, *, active: Active | None = None, **more: Any
+) -> AnswerStream:
     """A stream of an answer, in which what cannot be read is blocked unless `more` says otherwise."""
     given: dict[str, Any] = {"refusal": REFUSAL, "uninspected": UNINSPECTED, "blocks_unread": True, "name": "pipeline"}
-    return AnswerStream(of, None, vault, dialect=dialect, **{**given, **more})
+    return AnswerStream(of, active, vault, dialect=dialect, **{**given, **more})
 
 
 def run(stream: AnswerStream, chunks: Iterable[bytes]) -> bytes:
