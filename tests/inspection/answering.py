@@ -13,6 +13,7 @@ from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Action
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
+from tests.inspection.texts import RULES
 from tests.llm.streams.client import seen
 
 REFUSAL = ClientError(403, "content_filter", "The answer was blocked.")
@@ -44,6 +45,19 @@ def masking() -> Stage:
 def everything() -> Stage:
     """Masks all that is found by default."""
     return stage((processor(0, "pii"), pii.rules()), (processor(1, "secrets"), secrets.RULES))
+
+
+@cache
+def blocking() -> Stage:
+    """Masks all that is found by default, but for private keys, for which it blocks."""
+    keys = [rule for rule in secrets.RULES if rule.kind == "private-key"]
+    return stage((processor(0, "all"), (*pii.rules(), *secrets.RULES)), (processor(1, "keys", "block"), keys))
+
+
+@cache
+def every_rule() -> Stage:
+    """Masks all that can be found, by one processor."""
+    return stage((processor(0), RULES))
 
 
 def answer(
