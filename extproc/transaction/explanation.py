@@ -1,21 +1,27 @@
 """What would happen to a request, told by the very code that decides about it, without an Envoy and sending nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
 from msgspec import Raw, Struct
 
-from extproc.protocol.effects import Effect, Proceed, Record, Reject
+from extproc.inspection.verdict import Finding
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
-from extproc.protocol.messages import Body, Gone, Headers, Message, Side
-from extproc.protocol.modes import BodyMode, ProtocolConfig
+from extproc.protocol.messages import Side
+from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Plan
+from extproc.transaction.reasons import because, reasons
+from extproc.transaction.rehearsal import Half, Rehearsed, rehearse
 from extproc.transaction.shared import Shared
-from extproc.transaction.transaction import Transaction
 
-_CONFIG: Final = ProtocolConfig(BodyMode.BUFFERED, BodyMode.NONE)
+__all__ = ["Answer", "Explanation", "Found", "Line", "because", "explain", "read_line"]
+
+Action = Literal["allow", "mask", "block", "reject"]
+
+_EVENTS: Final = (b"data:", b"event:", b"id:", b":")
+"""How an event stream begins."""
 
 
 class Answer(Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,12 +31,16 @@ class Answer(Struct, frozen=True, forbid_unknown_fields=True):
     headers: dict[str, str] = {}
     body: Raw = Raw()
 
+    def __repr__(self) -> str:
+        return f"Answer({self.status})"
+
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True):
     """A request to explain: one JSON object.
 
     A body that is a JSON string stands for its own characters, so that bodies that are not JSON can be told; any other
-    value stands for its very bytes.
+    value stands for its very bytes. An answer without a content-type is JSON, or an event stream if it begins as one.
+    `route_name` is that of Envoy's route, for policies that match it.
     """
 
     path: str
@@ -38,24 +48,50 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True):
     headers: dict[str, str] = {}
     body: Raw = Raw()
     response: Answer | None = None
+    route_name: str = ""
+
+    def __repr__(self) -> str:
+        return f"Line(answered={self.response is not None})"
+
+
+class Found(Struct, frozen=True, omit_defaults=True):
+    """A find. `where`: the JSON pointer of its string, `start` and `end` code points in that; see `verdict.Finding`."""
+
+    processor: str
+    kind: str
+    action: str
+    side: str
+    where: str
+    start: int
+    end: int
+    score: float | None
+    shadow: bool = False
+
+    def __repr__(self) -> str:
+        return f"Found({self.processor}, {self.kind}, {self.action}, {self.side})"
 
 
 class Explanation(Struct, frozen=True):
     """What would happen. `body` is the request's (or the judged answer's) as it would go on; null where it would not.
 
-    `answer` is what the client would get instead, on a refusal or where the processor answers by itself.
+    `action`: `block` by a pipeline, `reject` for other reasons, `mask` where something was replaced. `answer` is what
+    the client would get instead, on a refusal or where the processor answers by itself. `signals`: the facts that the
+    pipeline's conditions read.
     """
 
-    action: Literal["allow", "mask", "block", "reject"]
+    action: Action
     status: int
     pipeline: str | None
     backend: str | None
     model: str | None
-    findings: tuple[dict[str, object], ...]
+    findings: tuple[Found, ...]
     signals: dict[str, object]
     body: Raw | str | None
     answer: Raw | str | None
     why: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Explanation({self.action}, {self.status}, {len(self.findings)} findings)"
 
 
 def read_line(text: bytes) -> Line:
@@ -67,25 +103,17 @@ def read_line(text: bytes) -> Line:
 
 
 def explain(plan: Plan, shared: Shared, line: Line, now: float = 0.0) -> Explanation:
-    """Runs `line` through a transaction, as Envoy would in buffered mode."""
-    transaction = Transaction(plan, shared, now)
-    body = _bytes(line.body)
-    effects: list[Effect] = []
+    """Plays `line` through a transaction. Only a `shared` that is `detailed` tells of finds. Raises ValueError."""
+    body, answer = _bytes(line.body), line.response
+    request = Half(_request_fields(line), body, line.route_name)
+    answered = _answered(answer) if answer is not None else None
     try:
-        for message in _messages(line, body):
-            effects += transaction.receive(message, now)
+        rehearsed = rehearse(plan, shared, request, answered, now)
     except ProtocolViolation as violation:
         raise ValueError(str(violation)) from None
-    (record,) = (e for e in transaction.receive(Gone(), now) if isinstance(e, Record))
-    return _told(line, body, effects, record)
-
-
-def _messages(line: Line, body: bytes) -> Iterable[Message]:
-    yield Headers(Side.REQUEST, _request_fields(line), end=not body, config=_CONFIG)
-    if body:
-        yield Body(Side.REQUEST, body, end=True)
-    if line.response is not None:
-        yield Headers(Side.RESPONSE, _response_fields(line.response), end=True)
+    if answer is None or answered is None:
+        return _told(plan, rehearsed, 200, rehearsed.onward(Side.REQUEST, body))
+    return _told(plan, rehearsed, answer.status, rehearsed.onward(Side.RESPONSE, answered.body))
 
 
 def _request_fields(line: Line) -> HeaderMap:
@@ -98,81 +126,72 @@ def _request_fields(line: Line) -> HeaderMap:
     return HeaderMap([*pseudo, *_fields(line.headers)])
 
 
-def _response_fields(answer: Answer) -> HeaderMap:
-    return HeaderMap([(":status", str(answer.status).encode()), *_fields(answer.headers)])
+def _answered(answer: Answer) -> Half:
+    body = _bytes(answer.body)
+    fields = [(":status", str(answer.status).encode()), *_fields(answer.headers)]
+    if body and all(name != "content-type" for name, _ in fields):
+        fields += _content_type(answer.body, body)
+    return Half(HeaderMap(fields), body)
+
+
+def _content_type(raw: Raw, body: bytes) -> Iterable[tuple[str, bytes]]:
+    if bytes(raw)[:1] != b'"':
+        yield "content-type", b"application/json"
+    elif body.startswith(_EVENTS):
+        yield "content-type", b"text/event-stream"
 
 
 def _fields(headers: dict[str, str]) -> Iterable[tuple[str, bytes]]:
     return ((name.lower(), value.encode()) for name, value in headers.items())
 
 
-def _told(line: Line, body: bytes, effects: list[Effect], record: Record) -> Explanation:
-    facts = record.facts
-    refused = next((e for e in effects if isinstance(e, Reject)), None)
-    judged = line.response
-    status = refused.status if refused else judged.status if judged else 200
-    onward = _bytes(judged.body) if judged else _onward(body, effects)
+def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Explanation:
+    facts, findings, refusal = rehearsed.record.facts, rehearsed.findings, rehearsed.refusal
     return Explanation(
-        action="reject" if refused and refused.status >= 400 else "allow",
-        status=status,
-        pipeline=None,
+        action=_action(rehearsed),
+        status=refusal.status if refusal else status,
+        pipeline=findings.pipeline.name if findings is not None else None,
         backend=_text(facts["backend"]),
         model=_text(facts["upstream_model"]),
-        findings=(),
-        signals={},
-        body=None if refused else _shown(onward),
-        answer=_shown(refused.body) if refused else None,
-        why=tuple(_reasons(record, refused, effects)),
+        findings=tuple(map(_found, (findings.details or ()) if findings is not None else ())),
+        signals=_signals(findings) if findings is not None else {},
+        body=None if refusal else _shown(onward),
+        answer=_shown(refusal.body) if refusal else None,
+        why=tuple(reasons(plan, rehearsed)),
     )
 
 
-def _onward(body: bytes, effects: list[Effect]) -> bytes:
-    changed = (e.body for e in effects if isinstance(e, Proceed) and e.side is Side.REQUEST and e.body is not None)
-    return next(changed, body)
+def _action(rehearsed: Rehearsed) -> Action:
+    findings, refusal = rehearsed.findings, rehearsed.refusal
+    if findings is not None and findings.blocked is not None:
+        return "block"
+    if refusal is not None and refusal.status >= 400:
+        return "reject"
+    return "mask" if findings is not None and findings.masked else "allow"
 
 
-def _reasons(record: Record, refused: Reject | None, effects: list[Effect]) -> Iterable[str]:
-    facts = record.facts
-    if facts["dialect"] is None and refused is None:
-        yield "no dialect claims this path and method: the request passes through untouched"
-    elif facts["dialect"] is not None:
-        yield f"{facts['path']} is {facts['dialect']}"
-    stripped = sorted(
-        {n for e in effects if isinstance(e, Proceed) and e.headers for n in e.headers.remove if _ours(n)}
+def _found(each: Finding) -> Found:
+    return Found(
+        each.processor,
+        each.kind,
+        each.action,
+        each.side.value,
+        each.where,
+        each.start,
+        each.end,
+        each.score,
+        each.shadow,
     )
-    if stripped:
-        yield f"control headers from the client are removed: {', '.join(stripped)}"
-    if refused is not None:
-        yield f"answered with {refused.status} by the processor: {facts['reason']}"
-    elif facts["backend"] is not None:
-        yield because(facts)
-        if facts["decision"] == "rerouted":
-            yield "another backend would have been first, but is known to be down"
-        if facts["model"] is not None and facts["upstream_model"] != facts["model"]:
-            yield f"the model is renamed to {facts['upstream_model']}"
-    elif facts["reason"] == "unknown-passed":
-        yield "the model is not in the policy, and unknown_models: pass lets it through untouched"
 
 
-def because(facts: Mapping[str, object]) -> str:
-    """Why an exchange came out as its record says, in words."""
-    reason = str(facts["reason"])
-    sentence = _CHOICES.get(reason)
-    return reason if sentence is None else sentence.format(backend=facts["backend"], model=facts["model"])
-
-
-_CHOICES: Final = {
-    "only": "{model} is served by {backend} alone",
-    "weighted": "{model} is served by several targets; {backend} was drawn by weight",
-    "fallback": "no target of {model} is up; {backend} is the first fallback that is",
-    "listed": "{model} is not a model of the policy, but {backend} lists it",
-    "default": "the model is not in the policy; {backend} is the default backend",
-    "models": "the listing is made from the policy",
-}
-
-
-def _ours(name: str) -> bool:
-    return name.startswith("x-extproc-")
+def _signals(findings: Findings) -> dict[str, object]:
+    """The facts by name; of headers those that the policy names, and nobody's credential."""
+    said = dict(findings.said)
+    if "headers" in said:
+        said["headers"] = {name: said["headers"].get(name, "") for name in sorted(findings.pipeline.fields)}
+    if "findings" in said:
+        said["findings"] = findings.facts()
+    return said
 
 
 def _text(value: object) -> str | None:

@@ -20,7 +20,7 @@ exchange has the rest counted as `other`."""
 FAILURES_MAX: Final = 128
 """Failures that a record lists: one a processor and side is the rule."""
 
-_FAILED: Final = ClientError(503, "inspection_failed", "The content could not be inspected; try again.")
+FAILED: Final = ClientError(503, "inspection_failed", "The content could not be inspected; try again.")
 
 
 class Findings:
@@ -62,6 +62,12 @@ class Findings:
         """Whether the answer has to be read."""
         return self.pipeline.response is not None or self.vault.restores
 
+    @property
+    def strips(self) -> tuple[str, ...]:
+        """Fields of the request that would make the answer hard to read."""
+        # Envoy cannot decode an answer before we see it (#21205), so the upstream is not asked to encode it.
+        return ("accept-encoding",) if self.reads_answer else ()
+
     def take(self, verdict: Verdict) -> None:
         """Adds what one body came to."""
         self.add(verdict.counts, verdict.failures, verdict.unread, masked=verdict.masked)
@@ -87,7 +93,7 @@ class Findings:
             case "finding":
                 return self.pipeline.refusal
             case "failure":
-                return _FAILED
+                return FAILED
         return self.pipeline.unread
 
     def facts(self) -> list[dict[str, Any]]:

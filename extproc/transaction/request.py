@@ -1,16 +1,11 @@
 """The request side: what is asked for, and where it goes."""
 
 from enum import Enum, auto
-from typing import Final, assert_never
-
-from msgspec.structs import replace
+from typing import assert_never, cast
 
 from extproc import llm
 from extproc.inspection.judge import Job, Verdict
-from extproc.inspection.pipeline import Pipeline
 from extproc.inspection.verdict import Blocked
-from extproc.llm import mcp
-from extproc.llm.text import encodings
 from extproc.protocol.effects import Chunk, HeaderMutation, Override, Phase, Proceed
 from extproc.protocol.enums import plain
 from extproc.protocol.errors import ClientError, ProtocolViolation
@@ -18,6 +13,14 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Side
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import Event, State, advance
+from extproc.transaction.admission import (
+    READ_ONLY,
+    check_claimed,
+    exceeds,
+    too_large,
+    upgrade_refused,
+    upgrades,
+)
 from extproc.transaction.answers import (
     NOTHING,
     PASS_REQUEST_BODY,
@@ -26,27 +29,14 @@ from extproc.transaction.answers import (
     Effects,
     answer,
 )
-from extproc.transaction.context import context
 from extproc.transaction.facts import Facts
-from extproc.transaction.findings import Findings
+from extproc.transaction.intake import Intake, take_pipeline
 from extproc.transaction.lanes import Lane
+from extproc.transaction.onward import AT_ONCE, one_for_each, send, send_with_trailers
 from extproc.transaction.pieces import pieces
 from extproc.transaction.plan import Plan
-from extproc.transaction.routed import Routed, route
+from extproc.transaction.reading import INLINE_BYTES
 from extproc.transaction.shared import Shared
-
-INLINE_BYTES: Final = 16 * 1024
-"""Largest body that is judged at once; what is larger goes to another thread. At 40 us a KiB it keeps other exchanges
-waiting for less than a millisecond, which is what handing it over and back may cost under load."""
-
-READ_ONLY: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
-"""Methods that ask a model for nothing, also on a path that a dialect claims."""
-
-_NO_FIELDS: Final = HeaderMap()
-_UNKNOWN: Final = ("unknown",)
-"""Codings that cannot be undone here."""
-
-_AT_ONCE: Final = (BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 
 
 @plain
@@ -65,17 +55,12 @@ class RequestSide:
     """
 
     __slots__ = (
-        "_asked",
-        "_body",
-        "_codings",
         "_early",
         "_facts",
-        "_fields",
         "_held",
-        "_plain",
+        "_intake",
         "_plan",
         "_response_mode",
-        "_route_name",
         "_shared",
         "_trailers",
         "intent",
@@ -92,11 +77,7 @@ class RequestSide:
         self._early = False
         self._held: list[bytes] = []
         self._response_mode = BodyMode.NONE
-        self._codings: tuple[str, ...] = ()
-        self._fields = _NO_FIELDS
-        self._route_name = ""
-        self._asked: llm.Request | None = None
-        self._body = self._plain = b""
+        self._intake: Intake | None = None
         self._trailers = False
         self.job: Job | None = None
         self.intent = Intent.PASSING
@@ -107,7 +88,7 @@ class RequestSide:
     @property
     def may_answer(self) -> bool:
         """Whether Envoy waits for an answer of ours, so that one may be given although no message just came."""
-        return self.intent is Intent.READING and (self.mode not in _AT_ONCE or self.job is not None)
+        return self.intent is Intent.READING and (self.mode not in AT_ONCE or self.job is not None)
 
     def configure(self, config: ProtocolConfig) -> None:
         """Takes the modes that the first message of the exchange tells of."""
@@ -127,21 +108,19 @@ class RequestSide:
         method = fields.get(":method") or b""
         if claim.models is not None and method in (b"GET", b"HEAD"):
             return self._models(claim.models, fields)
-        claimed = claim.dialect is not None and (method not in READ_ONLY or _upgrades(fields))
-        if claim.pipelines:
-            self._take_pipeline(message)
+        claimed = claim.dialect is not None and (method not in READ_ONLY or upgrades(fields))
+        route_name = take_pipeline(plan, facts, message, detailed=self._shared.detailed) if claim.pipelines else ""
         inspected = facts.findings is not None and facts.findings.pipeline.request is not None and not message.end
         if not inspected and (not claimed or plan.inert):
             return self._pass(fields)
         if claimed:
             facts.dialect = claim.dialect
-            self._check(fields, method, empty=message.end)
-        elif _upgrades(fields):
-            return self._upgrade()
+            check_claimed(fields, method, empty=message.end)
+        elif upgrades(fields):
+            return self._upgrade(fields)
         facts.reason = "reading"
-        self._codings = self._undone(fields)
         self._check_length(fields)
-        self._fields = fields
+        self._intake = Intake(plan, facts, fields, route_name)
         self.intent = Intent.READING
         return self._ask_for_body()
 
@@ -178,42 +157,7 @@ class RequestSide:
         self._trailers = True
         return self._judge(now)
 
-    def judged(self, verdict: Verdict, now: float) -> Effects:
-        """Goes on with what inspection says of the body."""
-        self.job = None
-        findings = self._facts.findings
-        assert findings is not None
-        findings.take(verdict)
-        if verdict.blocked is not None:
-            raise findings.refusal(verdict.blocked)
-        if "findings" in findings.said:
-            findings.said = {**findings.said, "findings": findings.facts()}
-        return self._go_on(verdict.body, now)
-
     # -- headers
-
-    def _take_pipeline(self, message: Headers) -> None:
-        facts, claim = self._facts, self._facts.claim
-        assert claim is not None
-        self._route_name = message.attributes.get("xds.route_name", "") if self._plan.needs.route_name else ""
-        found = self._plan.pipeline(claim, message.fields, self._route_name)
-        if found is not None:
-            facts.findings = Findings(found, detailed=self._shared.detailed)
-            facts.findings.said = self._context(message.fields)
-
-    def _context(self, fields: HeaderMap, body: bytes = b"") -> dict[str, object]:
-        facts = self._facts
-        assert facts.claim is not None
-        assert facts.findings is not None
-        return context(
-            facts.findings.pipeline.facts,
-            fields,
-            path=facts.claim.path,
-            route_name=self._route_name,
-            asked=self._asked,
-            rpc=facts.findings.rpc,
-            body=body,
-        )
 
     def _models(self, name: str, fields: HeaderMap) -> Effects:
         api: llm.Api = "anthropic" if "anthropic-version" in fields else "openai"
@@ -226,64 +170,33 @@ class RequestSide:
         body = llm.model_card(name, api) if name else llm.models_list(names, api)
         return (answer(body, self._facts.request_id),)
 
-    def _check(self, fields: HeaderMap, method: bytes, *, empty: bool) -> None:
-        if _upgrades(fields):
-            # An upgraded connection would carry requests that nobody reads; a WebSocket begins with a GET.
-            raise _upgrade_refused()
-        if method != b"POST":
-            raise ClientError(405, "method_not_allowed", "Use POST on this path.")
-        if empty:
-            raise ClientError(400, "empty_body", "The request has no body; send a JSON object.")
-
-    def _upgrade(self) -> Effects:
+    def _upgrade(self, fields: HeaderMap) -> Effects:
         """An upgraded connection on a path of no dialect, which a pipeline is for: nobody could read it."""
         findings = self._facts.findings
         assert findings is not None
         if findings.pipeline.blocks_unread:
-            raise _upgrade_refused()
+            raise upgrade_refused()
         findings.unread["upgrade"] += 1
-        return self._pass(self._fields, upgrades=True)
-
-    def _undone(self, fields: HeaderMap) -> tuple[str, ...]:
-        """The codings to be undone before the body can be read."""
-        given = fields.getall("content-encoding")
-        if not given:
-            return ()
-        try:
-            return encodings.codings(b",".join(given).decode("latin-1"))
-        except encodings.UnknownEncodingError:
-            if self._facts.dialect is not None:
-                message = "This content-encoding is not supported; use gzip, or none."
-                raise ClientError(415, "unsupported_encoding", message) from None
-            return _UNKNOWN
+        return self._pass(fields, endless=True)
 
     def _check_length(self, fields: HeaderMap) -> None:
-        length = fields.get("content-length")
-        findings = self._facts.findings
-        if length is None:
-            return
-        if _exceeds(length, self._plan.limits.request_body) and self._facts.dialect is not None:
-            raise too_large(self._plan.limits.request_body)
-        blocks = findings is not None and findings.pipeline.request is not None and findings.pipeline.blocks_oversize
-        if findings is not None and blocks and _exceeds(length, findings.pipeline.body_limit):
+        findings, most = self._facts.findings, self._plan.limits.request_body
+        if self._facts.dialect is not None and exceeds(fields, most):
+            raise too_large(most)
+        if findings is not None and findings.pipeline.blocks_oversize and exceeds(fields, findings.pipeline.body_limit):
             findings.blocked = Blocked(findings.pipeline.name, "oversize")
             raise too_large(findings.pipeline.body_limit)
 
-    def _pass(self, fields: HeaderMap, *, upgrades: bool = False) -> Effects:
+    def _pass(self, fields: HeaderMap, *, endless: bool = False) -> Effects:
         """Lets the request go on as it comes."""
         # In streamed modes it matters for the trailers whether there was a body: there it is looked at.
         if self.mode is BodyMode.BUFFERED:
             self.lane = Lane.PASS
         # The body of an upgraded connection has no end, so an Envoy that waits for it would pass nothing on.
-        endless = self.mode in _AT_ONCE and (upgrades or _upgrades(fields))
-        self._keep_answer_readable()
+        endless = self.mode in AT_ONCE and (endless or upgrades(fields))
+        if self._facts.findings is not None:
+            self._facts.strips = (*self._facts.strips, *self._facts.findings.strips)
         return self._pass_headers(ModeOverride(BodyMode.NONE, self._response_mode) if endless else None)
-
-    def _keep_answer_readable(self) -> None:
-        findings = self._facts.findings
-        if findings is not None and findings.reads_answer:
-            # Envoy cannot decode an answer before we see it (#21205), so the upstream is not asked to encode it.
-            self._facts.strips = (*self._facts.strips, "accept-encoding")
 
     def _pass_headers(self, modes: ModeOverride | None = None) -> Effects:
         strips = self._facts.strips
@@ -348,13 +261,13 @@ class RequestSide:
         findings.unread["size"] += 1
         held, self._held = self._held, []
         self.intent, self._facts.reason = Intent.PASSING, "oversize"
-        self._keep_answer_readable()
+        self._facts.strips = (*self._facts.strips, *findings.strips)
         headers = HeaderMutation(remove=self._facts.strips)
-        if self.mode in _AT_ONCE:
+        if self.mode in AT_ONCE:
             return (Proceed(Side.REQUEST, Phase.BODY, headers),)
         first = Proceed(Side.REQUEST, Phase.HEADERS, headers)
         if self.mode is BodyMode.STREAMED:
-            return (first, *_one_for_each(len(held), None))
+            return (first, *one_for_each(len(held), None))
         return (first, *pieces(Side.REQUEST, b"".join(held), end=message.end))
 
     def _too_much(self) -> ClientError:
@@ -363,158 +276,30 @@ class RequestSide:
             findings.blocked = Blocked(findings.pipeline.name, "oversize")
         return too_large(self._most())
 
-    # -- what is judged
+    # -- what decides
 
     def _judge(self, now: float) -> Effects:
-        held = self._held
-        body = self._body = held[0] if len(held) == 1 else b"".join(held)
-        plain = self._plain = self._decoded(body) if self._codings else body
-        facts = self._facts
-        if facts.dialect is not None and not self._plan.inert:
-            self._asked = facts.dialect.read(plain)
-        if facts.findings is None or facts.findings.pipeline.request is None:
-            return self._go_on(plain, now)
-        job = self._job(facts.findings, facts.findings.pipeline, plain)
+        """The body is whole: has it judged, here or in another thread."""
+        intake, held = self._intake, self._held
+        assert intake is not None
+        job = intake.job(held[0] if len(held) == 1 else b"".join(held))
         if job is None:
-            return self._go_on(plain, now)
-        if len(plain) <= INLINE_BYTES:
-            return self.judged(job.run(), now)
+            return self._go_on(intake, None, now)
+        if len(job.body) <= INLINE_BYTES:
+            return self._go_on(intake, intake.settle(job.run()), now)
         self.job = job
         return NOTHING
 
-    def _decoded(self, body: bytes) -> bytes:
-        findings = self._facts.findings
-        limit = self._plan.limits.request_body
-        try:
-            if self._codings is _UNKNOWN:
-                raise encodings.UnknownEncodingError("")
-            return encodings.decode(body, self._codings, limit)
-        except encodings.DecodedTooLargeError:
-            if findings is None or findings.pipeline.blocks_oversize or self._facts.dialect is not None:
-                raise too_large(limit) from None
-            findings.unread["size"] += 1
-        except encodings.EncodingError:
-            if self._facts.dialect is not None:
-                message = "The body is not what its content-encoding says."
-                raise ClientError(400, "malformed_encoding", message) from None
-            assert findings is not None
-            findings.unread["encoding"] += 1
-            if findings.pipeline.blocks_unread:
-                findings.blocked = Blocked(findings.pipeline.name, "uninspected")
-                raise findings.refusal(findings.blocked) from None
-        return b""
+    def judged(self, result: object, now: float) -> Effects:
+        """Goes on with what inspection says of the body."""
+        intake, self.job = self._intake, None
+        assert intake is not None
+        return self._go_on(intake, intake.settle(cast("Verdict", result)), now)
 
-    def _job(self, findings: Findings, pipeline: Pipeline, plain: bytes) -> Job | None:
-        """What is to be done about the body; None where nothing of it is to be read."""
-        if len(plain) > pipeline.body_limit:
-            if pipeline.blocks_oversize:
-                findings.blocked = Blocked(pipeline.name, "oversize")
-                raise too_large(pipeline.body_limit)
-            findings.unread["size"] += 1
-            return None
-        if not plain and self._body:
-            return None  # it could not be decoded, and may go on
-        if self._facts.dialect is None:
-            findings.rpc = mcp.read(plain)
-        findings.said = self._context(self._fields, plain)
-        # A dialect's body is JSON, whatever it is said to be.
-        kind = "application/json" if self._facts.dialect is not None else self._fields.text("content-type")
-        return Job(
-            pipeline.name,
-            pipeline.request,
-            plain,
-            kind,
-            findings.said,
-            findings.vault,
-            pipeline.blocks_unread,
-            detailed=findings.details is not None,
-        )
-
-    # -- what decides
-
-    def _go_on(self, judged: bytes, now: float) -> Effects:
-        """Sends the body on, `judged` being what inspection made of it."""
-        facts = self._facts
-        if facts.dialect is None or self._asked is None:
-            facts.reason = "inspected"
-            if facts.findings is not None and facts.findings.masked:
-                facts.decision = "masked"
-            self._keep_answer_readable()
-            routed = Routed(HeaderMutation(remove=facts.strips), None, None)
-        else:
-            if judged is not self._plain:
-                self._asked = facts.dialect.read(judged)
-            self._keep_answer_readable()
-            routed = route(self._plan, self._shared, facts, self._asked, judged, now)
-        changed = judged if routed.body is None and judged is not self._plain else routed.body
-        if changed is not None and self._codings:
-            # What was decoded and changed goes on as it is.
-            routed = replace(routed, headers=_also_removing(routed.headers, "content-encoding"))
-        body, held = self._body, len(self._held)
+    def _go_on(self, intake: Intake, judged: bytes | None, now: float) -> Effects:
+        routed = intake.route(self._shared, judged, now)
+        held, self._held, self._intake = len(self._held), [], None
         self.intent = Intent.DECIDED
-        self._body = self._plain = b""
-        self._held = []
-        self._fields = _NO_FIELDS
-        return self._answer(routed, body, changed, held)
-
-    def _answer(self, routed: Routed, body: bytes, changed: bytes | None, held: int) -> Effects:
-        """The answers to all that came of a body; `changed` is what goes on in its place."""
-        steering, strips = routed.steering, self._facts.strips
-        clear, metadata = steering is not None, steering.metadata if steering else None
         if self._trailers:
-            return self._answer_with_trailers(routed, body, changed, held)
-        if self.mode in _AT_ONCE:
-            if steering is not None and changed is None and not strips:
-                return (steering.unchanged,)
-            headers = routed.headers if changed is None else _with_length(routed.headers, changed)
-            return (Proceed(Side.REQUEST, Phase.BODY, headers, changed, False, clear, None, metadata),)
-        onward = body if changed is None else changed
-        # Envoy drops the length of a body that it streams, and takes ours where it is allowed: the whole body is here.
-        headers = routed.headers if "content-length" in strips else _with_length(routed.headers, onward)
-        first = Proceed(Side.REQUEST, Phase.HEADERS, headers, clear_route=clear, metadata=metadata)
-        if self.mode is BodyMode.STREAMED:
-            return (first, *_one_for_each(held, changed))
-        return (first, *pieces(Side.REQUEST, onward))
-
-    def _answer_with_trailers(self, routed: Routed, body: bytes, changed: bytes | None, held: int) -> Effects:
-        clear, metadata = routed.steering is not None, routed.steering.metadata if routed.steering else None
-        if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
-            first = Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, clear_route=clear, metadata=metadata)
-            return (first, *_one_for_each(held, changed), *PASS_REQUEST_TRAILERS)
-        # All of the body in the headers answer, so that a retry cannot send it twice. The trailers end here: no API
-        # that we claim has a use for them.
-        whole = body if changed is None else changed
-        return (Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, whole, True, clear, None, metadata),)
-
-
-def too_large(limit: int) -> ClientError:
-    """The refusal of a body over `limit` bytes."""
-    return ClientError(413, "request_too_large", f"The request body is larger than the limit of {limit} bytes.")
-
-
-def _upgrade_refused() -> ClientError:
-    return ClientError(400, "upgrade_not_supported", "A connection upgrade is not possible on this path.")
-
-
-def _upgrades(fields: HeaderMap) -> bool:
-    return "upgrade" in fields or ":protocol" in fields
-
-
-def _exceeds(length: bytes, limit: int) -> bool:
-    # By its digits first: a hostile number is not worth converting.
-    return not length.isdigit() or len(length) > 15 or int(length) > limit
-
-
-def _with_length(headers: HeaderMutation, body: bytes) -> HeaderMutation:
-    return HeaderMutation(headers.set, headers.remove, (("content-length", b"%d" % len(body)),))
-
-
-def _one_for_each(messages: int, changed: bytes | None) -> Effects:
-    if changed is None:
-        return PASS_REQUEST_BODY * messages
-    cleared = Proceed(Side.REQUEST, Phase.BODY, body=b"")
-    return (Proceed(Side.REQUEST, Phase.BODY, body=changed), *((cleared,) * (messages - 1)))
-
-
-def _also_removing(headers: HeaderMutation, name: str) -> HeaderMutation:
-    return HeaderMutation(headers.set, (*headers.remove, name), headers.more)
+            return send_with_trailers(self.mode, routed, intake.body, held)
+        return send(self.mode, routed, intake.body, held, self._facts.strips)

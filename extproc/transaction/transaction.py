@@ -2,7 +2,7 @@
 
 from typing import Final, cast
 
-from extproc.inspection.judge import Job, Verdict
+from extproc.inspection.judge import Job
 from extproc.protocol.effects import Abort, AbortCode, Effect, Inspect
 from extproc.protocol.errors import ClientError, ProtocolViolation
 from extproc.protocol.messages import (
@@ -130,11 +130,11 @@ class Transaction:
             raise ProtocolViolation("an answer to work that was never asked for")
         of = self._side(side)
         assert of.job is not None
-        verdict = message.verdict if type(message) is Inspected else of.job.given_up(cast("Failed", message).reason)
-        if isinstance(verdict, Job):
-            of.job = verdict
+        result = message.verdict if type(message) is Inspected else of.job.given_up(cast("Failed", message).reason)
+        if isinstance(result, Job):
+            of.job = result  # others stand in for those who failed
             return self._hand_out(side, NOTHING, now)
-        effects = self._after(side, of.judged(cast("Verdict", verdict), now))
+        effects = self._after(side, of.judged(result, now))
         for waiting in self._waiting.pop(side, ()):
             effects += self._proceed(waiting, now)
         return effects
@@ -174,12 +174,12 @@ class Transaction:
     def _on_response(self, message: Headers | Body | Trailers, now: float) -> Effects:
         response = self._response
         if type(message) is Body:
-            effects = response.body(message, now)
+            effects = response.body(message)
         elif type(message) is Headers:
             effects = response.headers(message, now)
             self.response_lane = response.lane
         else:
-            effects = response.trailers(now)
+            effects = response.trailers()
         return effects if response.job is None else self._hand_out(_RESPONSE, effects, now)
 
     def _reject(self, error: ClientError) -> Effect:

@@ -21,7 +21,7 @@ from extproc.testing.playbook import (
     response_trailers,
 )
 from extproc.transaction import Plan, Shared
-from extproc.transaction.request import INLINE_BYTES
+from extproc.transaction.reading import INLINE_BYTES
 
 CHAT = "/v1/chat/completions"
 DUPLEX = BodyMode.FULL_DUPLEX_STREAMED
