@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
-from extproc.cli.common import USAGE, CommandError, Subparsers, load_policy_or_exit
-from extproc.policy import Policy
+from extproc.cli.common import USAGE, CommandError, Subparsers, compile_or_exit, load_with_notes_or_exit
 from extproc.transaction import Plan, Shared
-from extproc.transaction.explanation import Explanation, explain, read_line
+from extproc.transaction.explanation import Explanation, explain
+from extproc.transaction.lines import read_line
 
 _ENCODER: Final = msgspec.json.Encoder()
 _WIDTH: Final = 2
@@ -34,13 +34,10 @@ def run(args: argparse.Namespace) -> int:
     """Explain one request, or one a line."""
     if (args.request is None) == (args.lines is None):
         raise CommandError("name a file with one request, or --lines and a file with many", USAGE)
-    plan = _compile(load_policy_or_exit(args.config))
+    plan = compile_or_exit(load_with_notes_or_exit(args.config))
     if args.request is not None:
-        print(
-            msgspec.json.format(
-                _ENCODER.encode(_explained(plan, Shared(), _read(args.request))), indent=_WIDTH
-            ).decode()
-        )
+        told = _ENCODER.encode(_explained(plan, Shared(detailed=True), _read(args.request)))
+        print(msgspec.json.format(told, indent=_WIDTH).decode())
         return 0
     if args.lines == "-":
         return _lines(plan, sys.stdin.buffer)
@@ -51,22 +48,17 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(f"{args.lines}: {error.strerror}", USAGE) from None
 
 
-def _compile(policy: Policy) -> Plan:
-    # Nothing is sent, so no credential is read: a policy is explained on a machine that has none.
-    return Plan.compile(policy, {backend.name: b"-" for backend in policy.backends})
-
-
 def _lines(plan: Plan, lines: Iterable[bytes]) -> int:
-    shared, out = Shared(), sys.stdout.buffer
+    shared, out = Shared(detailed=True), sys.stdout.buffer
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
         try:
             out.write(_ENCODER.encode(_explained(plan, shared, text)) + b"\n")
         except CommandError as error:
-            out.flush()
             raise CommandError(f"line {number}: {error}", USAGE) from None
-    out.flush()
+        # Each at once: whoever sends the next line may be waiting for this one's answer.
+        out.flush()
     return 0
 
 

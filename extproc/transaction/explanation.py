@@ -3,55 +3,26 @@
 from collections.abc import Iterable
 from typing import Final, Literal
 
-import msgspec
 from msgspec import Raw, Struct
 
 from extproc.inspection.verdict import Finding
-from extproc.protocol.errors import ProtocolViolation
+from extproc.llm.text import TextLimitError, wellformed
+from extproc.protocol.errors import ClientError, ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
 from extproc.transaction.findings import Findings
+from extproc.transaction.lines import Answer, Line, body_of
 from extproc.transaction.plan import Plan
 from extproc.transaction.reasons import because, reasons
 from extproc.transaction.rehearsal import Half, Rehearsed, rehearse
 from extproc.transaction.shared import Shared
 
-__all__ = ["Answer", "Explanation", "Found", "Line", "because", "explain", "read_line"]
+__all__ = ["Explanation", "Found", "because", "explain"]
 
 Action = Literal["allow", "mask", "block", "reject"]
 
 _EVENTS: Final = (b"data:", b"event:", b"id:", b":")
 """How an event stream begins."""
-
-
-class Answer(Struct, frozen=True, forbid_unknown_fields=True):
-    """The answer to judge, in a request line."""
-
-    status: int = 200
-    headers: dict[str, str] = {}
-    body: Raw = Raw()
-
-    def __repr__(self) -> str:
-        return f"Answer({self.status})"
-
-
-class Line(Struct, frozen=True, forbid_unknown_fields=True):
-    """A request to explain: one JSON object.
-
-    A body that is a JSON string stands for its own characters, so that bodies that are not JSON can be told; any other
-    value stands for its very bytes. An answer without a content-type is JSON, or an event stream if it begins as one.
-    `route_name` is that of Envoy's route, for policies that match it.
-    """
-
-    path: str
-    method: str = "POST"
-    headers: dict[str, str] = {}
-    body: Raw = Raw()
-    response: Answer | None = None
-    route_name: str = ""
-
-    def __repr__(self) -> str:
-        return f"Line(answered={self.response is not None})"
 
 
 class Found(Struct, frozen=True, omit_defaults=True):
@@ -94,17 +65,9 @@ class Explanation(Struct, frozen=True):
         return f"Explanation({self.action}, {self.status}, {len(self.findings)} findings)"
 
 
-def read_line(text: bytes) -> Line:
-    """Decodes a request line. Raises ValueError with a sentence that quotes none of it."""
-    try:
-        return msgspec.json.decode(text, type=Line)
-    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        raise ValueError(_plain(error)) from None
-
-
 def explain(plan: Plan, shared: Shared, line: Line, now: float = 0.0) -> Explanation:
     """Plays `line` through a transaction. Only a `shared` that is `detailed` tells of finds. Raises ValueError."""
-    body, answer = _bytes(line.body), line.response
+    body, answer = body_of(line.body), line.response
     request = Half(_request_fields(line), body, line.route_name)
     answered = _answered(answer) if answer is not None else None
     try:
@@ -127,7 +90,7 @@ def _request_fields(line: Line) -> HeaderMap:
 
 
 def _answered(answer: Answer) -> Half:
-    body = _bytes(answer.body)
+    body = body_of(answer.body)
     fields = [(":status", str(answer.status).encode()), *_fields(answer.headers)]
     if body and all(name != "content-type" for name, _ in fields):
         fields += _content_type(answer.body, body)
@@ -186,7 +149,7 @@ def _found(each: Finding) -> Found:
 
 def _signals(findings: Findings) -> dict[str, object]:
     """The facts by name; of headers those that the policy names, and nobody's credential."""
-    said = dict(findings.said)
+    said = dict(sorted(findings.said.items()))
     if "headers" in said:
         said["headers"] = {name: said["headers"].get(name, "") for name in sorted(findings.pipeline.fields)}
     if "findings" in said:
@@ -198,20 +161,13 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _bytes(raw: Raw) -> bytes:
-    data = bytes(raw)
-    if data[:1] == b'"':
-        return msgspec.json.decode(data, type=str).encode("utf-8", "surrogatepass")
-    return b"" if data == b"null" else data
-
-
 def _shown(body: bytes) -> Raw | str | None:
     """The bytes themselves where they are JSON, so that nothing of them changes; else their text."""
     if not body:
         return None
     try:
-        msgspec.json.decode(body, type=Raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        wellformed.read(body)
+    except (ClientError, TextLimitError):
         return body.decode("utf-8", "replace")
     # A line of output is one line: JSON allows a line break between tokens, so those are taken out.
     return Raw(body if b"\n" not in body and b"\r" not in body else _one_line(body))
@@ -219,9 +175,3 @@ def _shown(body: bytes) -> Raw | str | None:
 
 def _one_line(body: bytes) -> bytes:
     return body.replace(b"\r", b" ").replace(b"\n", b" ")  # inside a JSON string, neither can stand unescaped
-
-
-def _plain(error: Exception) -> str:
-    if isinstance(error, msgspec.ValidationError):
-        return "a request line has a path, and may have method, headers, body and response; " + str(error)
-    return "this is not a JSON object"

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -138,3 +139,54 @@ def test_a_credential_is_not_needed_and_not_shown(
     monkeypatch.setenv("NOT_SET_ANYWHERE", "planted")
     told = explained(policy, *([chat("chat")] * 3), capsys=capsys, monkeypatch=monkeypatch)
     assert "planted" not in json.dumps(told)
+
+
+PIPELINES = """
+pipelines:
+  - name: default
+    request:
+      - {use: pii, kinds: [email], action: mask, format: hash, key: {env: NOT_SET_ANYWHERE}}
+      - {use: pattern, regex: Titan}
+    response: [{use: pii, kinds: [iban], action: mask}]
+"""
+
+
+def test_pipelines_are_explained_without_their_keys(
+    policy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy.write_text(POLICY + PIPELINES)
+    answer = {"choices": [{"message": {"role": "assistant", "content": "GB82WEST12345698765432"}}]}
+    said = [{"model": "plain", "input": text} for text in ("a@b.de", "Titan", "x")]
+    lines = [json.dumps({"path": "/v1/embeddings", "body": body}) for body in said]
+    lines[2] = json.dumps({"path": "/v1/embeddings", "body": said[2], "response": {"body": answer}})
+    masked, blocked, judged = explained(policy, *lines, capsys=capsys, monkeypatch=monkeypatch)
+    assert [each["action"] for each in (masked, blocked, judged)] == ["mask", "block", "mask"]
+    assert [each["pipeline"] for each in (masked, blocked, judged)] == ["default"] * 3
+    assert masked["findings"] == [
+        {
+            "processor": "pii",
+            "kind": "email",
+            "action": "mask",
+            "side": "request",
+            "where": "/input",
+            "start": 0,
+            "end": 6,
+            "score": 1.0,
+        }
+    ]
+    assert judged["body"] == {"choices": [{"message": {"role": "assistant", "content": "[IBAN_1]"}}]}
+
+
+def test_each_line_is_answered_before_the_next_is_read(
+    policy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[int] = []
+
+    def lines() -> Iterator[bytes]:
+        for _ in range(3):
+            yield chat("plain").encode() + b"\n"
+            answered.append(len(capsys.readouterr().out.splitlines()))
+
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=lines()))
+    assert main(["explain", "-c", str(policy), "--lines", "-"]) == 0
+    assert answered == [1, 1, 1]

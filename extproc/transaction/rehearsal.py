@@ -1,0 +1,106 @@
+"""An exchange played through the very code that decides about it: no Envoy, no threads, no waiting, nothing sent."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol, cast
+
+from msgspec import Struct
+
+from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Record, Reject
+from extproc.protocol.headers import HeaderMap
+from extproc.protocol.messages import Body, Failed, Gone, Headers, Inspected, Message, Side
+from extproc.protocol.modes import BodyMode, ProtocolConfig
+from extproc.transaction.findings import Findings
+from extproc.transaction.plan import Plan
+from extproc.transaction.shared import Shared
+from extproc.transaction.transaction import Transaction
+
+CONFIG: Final = ProtocolConfig(BodyMode.BUFFERED, BodyMode.NONE)
+"""As the buffered profile begins: answers are not sent until they are asked for, and then in the mode that is asked."""
+
+ERROR: Final = "error"
+
+
+class Half(Struct, frozen=True):
+    """One side of an exchange, whole."""
+
+    fields: HeaderMap
+    body: bytes
+    route_name: str = ""
+
+    def __repr__(self) -> str:
+        return f"Half({len(self.body)} bytes)"
+
+
+class Rehearsed(Struct, frozen=True):
+    """What came of it. `findings` is None where no pipeline is for the exchange."""
+
+    effects: tuple[Effect, ...]
+    record: Record
+    findings: Findings | None
+
+    @property
+    def refusal(self) -> Reject | None:
+        """What the client gets from us alone."""
+        return next((each for each in self.effects if isinstance(each, Reject)), None)
+
+    def onward(self, side: Side, body: bytes) -> bytes:
+        """What goes on of a side's `body`."""
+        of_side = [each for each in self.effects if isinstance(each, Proceed | Chunk) and each.side is side]
+        pieces = [each.data for each in of_side if isinstance(each, Chunk)]
+        if pieces:
+            return b"".join(pieces)
+        return next((each.body for each in of_side if isinstance(each, Proceed) and each.body is not None), body)
+
+
+class _Work(Protocol):
+    def run(self) -> object:
+        """The verdict."""
+
+
+def rehearse(plan: Plan, shared: Shared, request: Half, answer: Half | None, now: float) -> Rehearsed:
+    """Plays a request and, if it is let on, its answer. Raises ProtocolViolation where the policy cannot have that."""
+    transaction = Transaction(plan, shared, now)
+    effects = _played(transaction, _first(request), now)
+    if request.body:
+        effects += _played(transaction, Body(Side.REQUEST, request.body, end=True), now)
+    if answer is not None and not any(isinstance(each, Reject) for each in effects):
+        effects += _answered(transaction, answer, now)
+    (record,) = (each for each in transaction.receive(Gone(), now) if isinstance(each, Record))
+    facts = transaction._facts  # noqa: SLF001  - of this very package; nobody else wants them all
+    return Rehearsed(tuple(effects), record, facts.findings)
+
+
+def _first(request: Half) -> Headers:
+    attributes = {"xds.route_name": request.route_name} if request.route_name else {}
+    return Headers(Side.REQUEST, request.fields, end=not request.body, attributes=attributes, config=CONFIG)
+
+
+def _answered(transaction: Transaction, answer: Half, now: float) -> list[Effect]:
+    effects = _played(transaction, Headers(Side.RESPONSE, answer.fields, end=not answer.body), now)
+    if answer.body and _asked_for(effects):
+        effects += _played(transaction, Body(Side.RESPONSE, answer.body, end=True), now)
+    return effects
+
+
+def _asked_for(effects: Sequence[Effect]) -> bool:
+    """Whether the body of an answer is to be sent."""
+    modes = [each.modes for each in effects if isinstance(each, Proceed)]
+    return any(each is not None and each.response_body is not BodyMode.NONE for each in modes)
+
+
+def _played(transaction: Transaction, message: Message, now: float) -> list[Effect]:
+    """The effects of a message, work that is handed out done at once."""
+    effects: list[Effect] = []
+    for effect in transaction.receive(message, now):
+        if isinstance(effect, Inspect):
+            effects += _played(transaction, _done(effect), now)
+        else:
+            effects.append(effect)
+    return effects
+
+
+def _done(order: Inspect) -> Inspected | Failed:
+    try:
+        return Inspected(order.ticket, cast("_Work", order.subject).run())
+    except Exception:  # noqa: BLE001  - as in a thread: `on_failure` says what becomes of the body
+        return Failed(order.ticket, ERROR)
