@@ -1,0 +1,67 @@
+"""What is said of a request by its headers alone, and of a body that cannot be read for what they say."""
+
+from typing import Final
+
+from extproc.llm.text import encodings
+from extproc.protocol.errors import ClientError
+from extproc.protocol.headers import HeaderMap
+
+READ_ONLY: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
+"""Methods that ask a model for nothing, also on a path that a dialect claims."""
+
+UNKNOWN: Final = ("unknown",)
+"""Codings that cannot be undone here."""
+
+
+def check_claimed(fields: HeaderMap, method: bytes, *, empty: bool) -> None:
+    """Refuses what cannot be a request of a dialect. Raises ClientError."""
+    if upgrades(fields):
+        # An upgraded connection would carry requests that nobody reads; a WebSocket begins with a GET.
+        raise upgrade_refused()
+    if method != b"POST":
+        raise ClientError(405, "method_not_allowed", "Use POST on this path.")
+    if empty:
+        raise ClientError(400, "empty_body", "The request has no body; send a JSON object.")
+
+
+def codings(fields: HeaderMap) -> tuple[str, ...]:
+    """The codings to be undone before the body can be read; `UNKNOWN` where one of them cannot be."""
+    given = fields.getall("content-encoding")
+    if not given:
+        return ()
+    try:
+        return encodings.codings(b",".join(given).decode("latin-1"))
+    except encodings.UnknownEncodingError:
+        return UNKNOWN
+
+
+def unknown_encoding() -> ClientError:
+    """The refusal of a body that is encoded in a way nobody here knows."""
+    return ClientError(415, "unsupported_encoding", "This content-encoding is not supported; use gzip, or none.")
+
+
+def malformed_encoding() -> ClientError:
+    """The refusal of a body that is not what its headers say."""
+    return ClientError(400, "malformed_encoding", "The body is not what its content-encoding says.")
+
+
+def too_large(limit: int) -> ClientError:
+    """The refusal of a body over `limit` bytes."""
+    return ClientError(413, "request_too_large", f"The request body is larger than the limit of {limit} bytes.")
+
+
+def upgrade_refused() -> ClientError:
+    """The refusal of a connection that would carry what nobody reads."""
+    return ClientError(400, "upgrade_not_supported", "A connection upgrade is not possible on this path.")
+
+
+def upgrades(fields: HeaderMap) -> bool:
+    """Whether the connection is to become something else."""
+    return "upgrade" in fields or ":protocol" in fields
+
+
+def exceeds(fields: HeaderMap, limit: int) -> bool:
+    """Whether the body is said to be larger than `limit` bytes, or what is said of its length is no number."""
+    length = fields.get("content-length")
+    # By its digits first: a hostile number is not worth converting.
+    return length is not None and (not length.isdigit() or len(length) > 15 or int(length) > limit)

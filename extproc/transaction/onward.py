@@ -1,0 +1,61 @@
+"""A request's body on its way out: the answers to all that came of it, by the mode that Envoy is in."""
+
+from typing import Final
+
+from extproc.protocol.effects import HeaderMutation, Phase, Proceed
+from extproc.protocol.messages import Side
+from extproc.protocol.modes import BodyMode
+from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS, Effects
+from extproc.transaction.pieces import pieces
+from extproc.transaction.routed import Routed
+
+AT_ONCE: Final = (BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
+"""Modes in which one message holds the body."""
+
+
+def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[str, ...]) -> Effects:
+    """Answers a body that came in `held` messages and goes on as `routed` says."""
+    steering, changed = routed.steering, routed.body
+    clear, metadata = steering is not None, steering.metadata if steering else None
+    if mode in AT_ONCE:
+        if steering is not None and changed is None and not strips:
+            return (steering.unchanged,)
+        headers = routed.headers if changed is None else _with_length(routed.headers, changed)
+        return (Proceed(Side.REQUEST, Phase.BODY, headers, changed, False, clear, None, metadata),)
+    onward = body if changed is None else changed
+    # Envoy drops the length of a body that it streams, and takes ours where it is allowed: the whole body is here.
+    headers = routed.headers if "content-length" in strips else _with_length(routed.headers, onward)
+    first = Proceed(Side.REQUEST, Phase.HEADERS, headers, clear_route=clear, metadata=metadata)
+    if mode is BodyMode.STREAMED:
+        return (first, *one_for_each(held, changed))
+    return (first, *pieces(Side.REQUEST, onward))
+
+
+def send_with_trailers(mode: BodyMode, routed: Routed, body: bytes, held: int) -> Effects:
+    """The same for a body that trailers have ended."""
+    steering, changed = routed.steering, routed.body
+    clear, metadata = steering is not None, steering.metadata if steering else None
+    if mode is not BodyMode.FULL_DUPLEX_STREAMED:
+        first = Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, clear_route=clear, metadata=metadata)
+        return (first, *one_for_each(held, changed), *PASS_REQUEST_TRAILERS)
+    # All of the body in the headers answer, so that a retry cannot send it twice. The trailers end here: no API
+    # that we claim has a use for them.
+    whole = body if changed is None else changed
+    return (Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, whole, True, clear, None, metadata),)
+
+
+def one_for_each(messages: int, changed: bytes | None) -> Effects:
+    """An answer to each message of a streamed body: all of what goes on in its place is in the first."""
+    if changed is None:
+        return PASS_REQUEST_BODY * messages
+    cleared = Proceed(Side.REQUEST, Phase.BODY, body=b"")
+    return (Proceed(Side.REQUEST, Phase.BODY, body=changed), *((cleared,) * (messages - 1)))
+
+
+def also_removing(headers: HeaderMutation, name: str) -> HeaderMutation:
+    """The mutation, with another field removed."""
+    return HeaderMutation(headers.set, (*headers.remove, name), headers.more)
+
+
+def _with_length(headers: HeaderMutation, body: bytes) -> HeaderMutation:
+    return HeaderMutation(headers.set, headers.remove, (("content-length", b"%d" % len(body)),))

@@ -1,0 +1,328 @@
+"""An answer's body while it is read: judged as it comes, or held until all of it is judged.
+
+Either gives what goes on. While its `job` is not None, that work has been handed out, and nothing may be fed to it
+until `judged` was told the result.
+"""
+
+from typing import Final, cast
+
+from msgspec import Struct
+
+from extproc.inspection.answers import AnswerStream
+from extproc.inspection.judge import Job, Verdict
+from extproc.inspection.verdict import Blocked, Failure
+from extproc.llm.openai import CHAT
+from extproc.llm.text import encodings
+from extproc.llm.text.fieldvalue import parse
+from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
+from extproc.protocol.errors import ClientError
+from extproc.protocol.headers import HeaderMap
+from extproc.protocol.messages import Body, Side
+from extproc.transaction.admission import exceeds
+from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
+from extproc.transaction.facts import Facts
+from extproc.transaction.findings import FAILED, Findings
+from extproc.transaction.pieces import pieces
+
+INLINE_BYTES: Final = 16 * 1024
+"""Largest body that is judged at once; what is larger goes to another thread. At 40 us a KiB it keeps other exchanges
+waiting for less than a millisecond, which is what handing it over and back may cost under load."""
+
+STREAM_INLINE_BYTES: Final = 32 * 1024
+"""The same for what comes of a stream in one message: some 130 events, or a millisecond."""
+
+PIECE_TIMEOUT: Final = 5.0
+"""Seconds for a piece of a stream that was handed out: Envoy sends 150 KiB at the most, which take 10 ms."""
+
+
+class Wanted(Struct, frozen=True):
+    """How an answer is to be read. `kind`: its content-type; `codings` have to be undone first."""
+
+    streams: bool
+    kind: str
+    codings: tuple[str, ...]
+
+
+def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None:
+    """How the answer with these headers is to be read; None where it is not, and may pass.
+
+    Raises:
+        ClientError: it cannot be read, and may not pass unread.
+    """
+    kind = fields.text("content-type")
+    value = parse(kind).value
+    streams = value == "text/event-stream"
+    known = (
+        streams or value == "application/json" or value.endswith("+json") or value in findings.pipeline.content_types
+    )
+    if not known:
+        unread(facts, findings, "content_type")
+        return None
+    if not streams and exceeds(fields, findings.pipeline.body_limit):
+        oversize(findings)
+        return None
+    given = fields.getall("content-encoding")
+    try:
+        codings = encodings.codings(b",".join(given).decode("latin-1")) if given else ()
+    except encodings.UnknownEncodingError:
+        unread(facts, findings, "encoding")
+        return None
+    return Wanted(streams, kind, codings)
+
+
+def unread(facts: Facts, findings: Findings, reason: str) -> None:
+    """Something of the answer cannot be read: written down, and refused where the policy says so."""
+    findings.unread[reason] += 1
+    if findings.pipeline.blocks_unread and findings.pipeline.response is not None:
+        findings.blocked = Blocked(findings.pipeline.name, "uninspected")
+        raise refused(facts, findings.pipeline.unread)
+
+
+def oversize(findings: Findings) -> None:
+    """The answer is too large to be read: as `unread`."""
+    findings.unread["size"] += 1
+    if findings.pipeline.blocks_oversize and findings.pipeline.response is not None:
+        findings.blocked = Blocked(findings.pipeline.name, "oversize")
+        limit = findings.pipeline.body_limit
+        raise ClientError(502, "response_too_large", f"The answer is larger than the limit of {limit} bytes.")
+
+
+def refused(facts: Facts, error: ClientError) -> ClientError:
+    """The refusal of an answer; an error of the backend's stays one, so that clients try again as they should."""
+    if facts.status is None or facts.status < 400:
+        return error
+    return ClientError(facts.status, error.code, error.message)
+
+
+class WholeAnswer:
+    """Holds an answer until it is judged; in full duplex with its headers, `headers` being what is set on them."""
+
+    __slots__ = (
+        "_codings",
+        "_duplex",
+        "_facts",
+        "_findings",
+        "_headers",
+        "_held",
+        "_kind",
+        "_passes",
+        "_plain",
+        "_size",
+        "_trailers",
+        "job",
+    )
+
+    def __init__(self, facts: Facts, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool) -> None:
+        self._facts = facts
+        self._findings = findings
+        self._kind = how.kind
+        self._codings = how.codings
+        self._headers = headers
+        self._duplex = duplex
+        self._held: list[bytes] = []
+        self._size = 0
+        self._plain = b""
+        self._passes = False  # it is not read after all
+        self._trailers = False
+        self.job: Job | None = None
+
+    def piece(self, message: Body, *, ends: bool) -> Effects:
+        """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
+        if self._passes:
+            return (Chunk(Side.RESPONSE, message.data, message.end),) if self._duplex else PASS_RESPONSE_BODY
+        self._held.append(message.data)
+        self._size += len(message.data)
+        if self._size > self._findings.pipeline.body_limit:
+            oversize(self._findings)
+            return self._let_go(message)
+        return self._judge() if ends else NOTHING
+
+    def trailers(self) -> Effects:
+        """Trailers have ended the body."""
+        if self._passes:
+            return PASS_RESPONSE_TRAILERS
+        self._trailers = True
+        return self._judge()
+
+    def judged(self, result: object) -> Effects:
+        """Goes on with the verdict."""
+        self.job = None
+        verdict, findings = cast("Verdict", result), self._findings
+        findings.take(verdict)
+        if verdict.blocked is not None:
+            raise refused(self._facts, findings.refusal(verdict.blocked))
+        plain, self._plain = self._plain, b""
+        return self._go_on(None if verdict.body is plain else verdict.body)
+
+    def gone(self) -> None:
+        """The exchange is over: there is nothing to tell of half an answer."""
+
+    def _judge(self) -> Effects:
+        findings, codings = self._findings, self._codings
+        pipeline, stage = findings.pipeline, findings.pipeline.response
+        body = b"".join(self._held)
+        try:
+            plain = self._plain = encodings.decode(body, codings, pipeline.body_limit) if codings else body
+        except encodings.DecodedTooLargeError:
+            oversize(findings)
+            return self._go_on(None)
+        except encodings.EncodingError:
+            unread(self._facts, findings, "encoding")
+            return self._go_on(None)
+        job = Job(
+            pipeline.name,
+            stage,
+            plain,
+            self._kind,
+            findings.said,
+            findings.vault,
+            pipeline.blocks_unread and stage is not None,
+            restores=True,
+            active=None if stage is None else stage.active(findings.said),
+            detailed=findings.details is not None,
+        )
+        if len(plain) <= INLINE_BYTES:
+            return self.judged(job.run())
+        self.job = job
+        return NOTHING
+
+    def _let_go(self, message: Body) -> Effects:
+        """Sends on what was held."""
+        self._passes = True
+        held, self._held = b"".join(self._held), []
+        if not self._duplex:
+            return PASS_RESPONSE_BODY
+        first = Proceed(Side.RESPONSE, Phase.HEADERS, self._headers)
+        return (first, *pieces(Side.RESPONSE, held, end=message.end))
+
+    def _go_on(self, changed: bytes | None) -> Effects:
+        """Sends the answer on: `changed`, or what it was."""
+        held, self._held = self._held, []
+        self._passes = True
+        headers = self._headers
+        if changed is not None:
+            if self._codings:
+                headers = without(headers, "content-encoding")
+            if not self._trailers:
+                length = ("content-length", b"%d" % len(changed))
+                headers = HeaderMutation(headers.set, headers.remove, (*headers.more, length))
+        if not self._duplex:
+            body = Proceed(Side.RESPONSE, Phase.BODY, headers, changed)
+            answered = PASS_RESPONSE_BODY if changed is None else (body,)
+            return (*answered, *PASS_RESPONSE_TRAILERS) if self._trailers else answered
+        onward = b"".join(held) if changed is None else changed
+        first = Proceed(Side.RESPONSE, Phase.HEADERS, headers)
+        if self._trailers:
+            return (first, *pieces(Side.RESPONSE, onward, end=False), *PASS_RESPONSE_TRAILERS)
+        return (first, *pieces(Side.RESPONSE, onward))
+
+
+class Piece(Struct, frozen=True):
+    """What came of a stream in one message, to be judged in any thread; nobody else uses `stream` meanwhile."""
+
+    name: str
+    stream: AnswerStream
+    data: bytes
+    end: bool
+    timeout: float = PIECE_TIMEOUT
+
+    def run(self) -> bytes:
+        """What goes on of it."""
+        out = self.stream.feed(self.data)
+        return out + self.stream.close() if self.end and not self.stream.ended else out
+
+    def given_up(self, reason: str) -> "GivenUp":
+        """What becomes of the stream."""
+        return GivenUp(reason)
+
+    def __repr__(self) -> str:
+        return f"Piece({self.name}, {len(self.data)} bytes)"
+
+
+class GivenUp(Struct, frozen=True):
+    """A piece that was not judged in time, or failed."""
+
+    reason: str
+
+
+class StreamedAnswer:
+    """Judges an event stream as it comes. It is answered in full duplex alone: only there can it be ended by us."""
+
+    __slots__ = ("_cut", "_end", "_facts", "_findings", "_stream", "job")
+
+    def __init__(self, facts: Facts, findings: Findings, how: Wanted) -> None:
+        stage, dialect = findings.pipeline.response, facts.dialect
+        self._facts = facts
+        self._findings = findings
+        self._cut = False
+        self._end = False
+        self.job: Piece | None = None
+        self._stream: AnswerStream | None = AnswerStream(
+            stage,
+            None if stage is None else stage.active(findings.said),
+            findings.vault,
+            dialect=dialect.name if dialect is not None else "mcp" if findings.rpc is not None else "",
+            refusal=findings.pipeline.refusal,
+            blocks_unread=findings.pipeline.blocks_unread and stage is not None,
+            codings=how.codings,
+            details=findings.details,
+        )
+
+    def piece(self, message: Body, *, ends: bool) -> Effects:  # noqa: ARG002  - a stream ends with its end mark
+        """Takes a piece of the stream."""
+        stream = self._stream
+        if self._cut or stream is None:
+            return NOTHING
+        piece = Piece(self._findings.pipeline.name, stream, message.data, message.end)
+        self._end = message.end
+        if len(message.data) > STREAM_INLINE_BYTES:
+            self.job = piece
+            return NOTHING
+        return self._passed(stream, piece.run())
+
+    def trailers(self) -> Effects:
+        """Trailers have ended the stream."""
+        stream = self._stream
+        if self._cut:
+            return NOTHING
+        out = b"" if stream is None else stream.close()
+        self.gone()
+        return (*((Chunk(Side.RESPONSE, out),) if out else ()), *PASS_RESPONSE_TRAILERS)
+
+    def judged(self, result: object) -> Effects:
+        """Goes on with what is left of a piece."""
+        self.job = None
+        stream = self._stream
+        if type(result) is GivenUp or stream is None:
+            return self._given_up(cast("GivenUp", result).reason)
+        return self._passed(stream, cast("bytes", result))
+
+    def gone(self) -> None:
+        """The exchange is over, or the stream; what it came to is told, however it ended."""
+        stream, findings = self._stream, self._findings
+        if stream is None or self.job is not None:
+            return
+        self._stream = None
+        findings.add(stream.counts, stream.failures, stream.unread, masked=stream.masked)
+        findings.blocked = findings.blocked or stream.blocked
+
+    def _passed(self, stream: AnswerStream, out: bytes) -> Effects:
+        over = self._end or stream.ended
+        self._cut = stream.ended
+        if over:
+            self.gone()
+        return (Chunk(Side.RESPONSE, out, over),) if out or over else NOTHING
+
+    def _given_up(self, reason: str) -> Effects:
+        """Ends the stream: what a thread may still be at work on is not to be touched, nor what it holds back told."""
+        findings = self._findings
+        self._stream, self._cut = None, True
+        name = findings.pipeline.name
+        findings.failures.append(Failure(name, reason, allowed=False))
+        findings.blocked = findings.blocked or Blocked(name, "failure")
+        return (Chunk(Side.RESPONSE, (self._facts.dialect or CHAT).error_event(FAILED), end=True),)
+
+
+def without(headers: HeaderMutation, *names: str) -> HeaderMutation:
+    """The mutation, with other fields removed."""
+    return HeaderMutation(headers.set, (*headers.remove, *names), headers.more)
