@@ -69,6 +69,7 @@ class Call:
         self.messages: Messages | None = None
         """What came in pieces; None as long as nothing did."""
         self.handler: Handler = NOBODY
+        """What serves it. A call that nobody serves is told of by events alone."""
         self.ended = False
         """The client has said its last, though some of it may still be kept here."""
         self.half_closed = False
@@ -88,6 +89,15 @@ class Call:
     def kept(self) -> int:
         """Bytes of messages that are kept here."""
         return len(self.messages) if self.messages is not None else 0
+
+    def leave(self) -> None:
+        """Tells the handler that the call is over.
+
+        The call forgets the handler, which knows the call: what is left of an exchange is freed at once, not by the
+        garbage collector, which would stop everything for milliseconds.
+        """
+        handler, self.handler = self.handler, NOBODY
+        handler.gone()
 
     def hold(self, *, paused: bool | None = None, clogged: bool | None = None) -> None:
         """Sets one reason, and with it whether the call is held."""

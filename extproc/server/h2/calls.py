@@ -7,7 +7,7 @@ was ended, or whose answers wait, gets no further message out of the same read.
 from collections.abc import Collection, Iterable, Iterator
 
 from extproc.server.h2 import admission, status
-from extproc.server.h2.call import Call, CallEvent, Gone, HalfClosed, Received, Started
+from extproc.server.h2.call import NOBODY, Call, CallEvent, Gone, HalfClosed, Received, Started
 from extproc.server.h2.connection import Connection
 from extproc.server.h2.events import Data, Event, Message, Opened, Reset, Terminated, Writable
 from extproc.server.h2.frames import ErrorCode
@@ -26,6 +26,8 @@ def _over(stream_id: int) -> Stream:
 
 class Calls:
     """The calls of one client's connection. Iterate over what the methods give to its end, then write.
+
+    Whoever gives a call a handler may be spared the messages: those that come whole go to it, and its answers out.
 
     `terminated` says why the connection is over, once it is.
     """
@@ -172,7 +174,14 @@ class Calls:
                 if call.held or call.messages:
                     yield from self._keep(call, event.payload)
                     continue
-                yield Received(call, event.payload)
+                handler = call.handler
+                if handler is NOBODY:
+                    yield Received(call, event.payload)
+                else:
+                    # What an owner would do with the event, without the event: nearly every message passes here.
+                    answers = handler.receive(event.payload)
+                    if answers and not call.over and not self.send(call, answers, now):
+                        call.leave()
                 if call.held:
                     self._owe(call, PREFIX_SIZE + len(event.payload))
             elif type(event) is Reset:

@@ -86,7 +86,7 @@ class Shell(asyncio.Protocol):
             if handle is not None:
                 handle.cancel()
         for event in self._calls.lost():
-            _gone(event.call)
+            event.call.leave()
         self._transport = None
         self._home.left(self)
 
@@ -124,7 +124,7 @@ class Shell(asyncio.Protocol):
     def send(self, call: Call, payload: bytes) -> None:
         """Sends a message outside of an answer."""
         if not call.over and not self._calls.send(call, (payload,), self._loop.time()):
-            _gone(call)
+            call.leave()
         self._flush_soon()
 
     def end(self, call: Call, code: Status, reason: str) -> None:
@@ -133,7 +133,7 @@ class Shell(asyncio.Protocol):
             self._calls.finish(call)
         else:
             self._calls.abort(call, code, reason)
-        call.handler = NOBODY  # see `_gone`
+        call.handler = NOBODY  # see `Call.leave`
         self._flush_soon()
 
     def pause(self, call: Call) -> None:
@@ -155,7 +155,7 @@ class Shell(asyncio.Protocol):
             if type(event) is Received:
                 answers = call.handler.receive(event.payload)
                 if answers and not call.over and not self._calls.send(call, answers, now):
-                    _gone(call)
+                    call.leave()
             else:
                 self._run_rare(event)
         self._running = False
@@ -165,7 +165,7 @@ class Shell(asyncio.Protocol):
         call = event.call
         # By class, the usual first: an `isinstance` that is false costs ten times as much.
         if type(event) is Gone:
-            _gone(call)
+            call.leave()
         elif type(event) is Started:
             call.handler = OPENERS[call.path](self._home.runtime, Answer(self, call))
         else:
@@ -201,16 +201,6 @@ class Shell(asyncio.Protocol):
         self._armed = math.inf
         now = self._loop.time()
         self._run(self._calls.tick(now), now)
-
-
-def _gone(call: Call) -> None:
-    """Tells a call's handler of its end.
-
-    The call forgets the handler, which knows the call: what is left of an exchange is freed at once, not by the garbage
-    collector, which would stop everything for milliseconds.
-    """
-    handler, call.handler = call.handler, NOBODY
-    handler.gone()
 
 
 class Answer:

@@ -1,11 +1,13 @@
 """The short way of a DATA frame that is one message: when it is taken, and that it leads where the long way does."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.server.h2 import fields, frames
-from extproc.server.h2.call import CallEvent, Gone, HalfClosed, Received
+from extproc.server.h2.call import Call, CallEvent, Gone, HalfClosed, Received, Started
 from extproc.server.h2.calls import Calls
 from extproc.server.h2.events import Data, Message, Reset
 from extproc.server.h2.frames import ErrorCode
@@ -170,6 +172,42 @@ def _told(calls: Calls, wire: bytes) -> list[object]:
     return told
 
 
+class Serving:
+    """Does as a handler what `_plain` does with events."""
+
+    def __init__(self, calls: Calls, call: Call, told: list[object]) -> None:
+        self.calls = calls
+        self.call = call
+        self.told = told
+
+    def receive(self, payload: bytes, /) -> Sequence[bytes]:
+        self.told.append((self.call.id, payload))
+        if len(payload) == 3:
+            self.calls.pause(self.call)
+        return [payload]
+
+    def half_closed(self) -> None:
+        raise AssertionError("told by an event")
+
+    def gone(self) -> None:
+        assert self.call.over  # no event tells of an answer that found its stream reset
+
+
+def _served(calls: Calls, wire: bytes) -> list[object]:
+    """The same as `_told`, of calls that have handlers."""
+    told: list[object] = []
+    for call in calls._calls.values():
+        assert isinstance(call.handler, Serving)
+        call.handler.told = told
+    for event in calls.receive(wire, 0.0):
+        told.append(_plain(calls, event))
+        if isinstance(event, Started):
+            event.call.handler = Serving(calls, event.call, told)
+    for call in [each for each in calls._calls.values() if each.paused]:
+        told.extend(_plain(calls, event) for event in calls.resume(call))
+    return told
+
+
 def _plain(calls: Calls, event: CallEvent) -> object:
     """An event without its call, after it was answered."""
     if isinstance(event, Received):
@@ -183,14 +221,16 @@ def _plain(calls: Calls, event: CallEvent) -> object:
     return event.call.id, type(event)
 
 
-@given(STEPS, st.booleans())
-def test_the_short_way_leads_where_the_long_way_does(steps: list[tuple[str, int, int]], at_once: bool) -> None:
+@given(STEPS, st.booleans(), st.sampled_from([1 << 20, 4_000, 100]))
+def test_the_short_ways_lead_where_the_long_way_does(
+    steps: list[tuple[str, int, int]], at_once: bool, window: int
+) -> None:
     steps = [("open", 1, 0), ("open", 3, 0), *steps]
     seen = []
-    for padded in (False, True):
-        calls = called(LIMITS)
+    for padded, tell in ((False, _told), (True, _told), (False, _served)):
+        calls = called(LIMITS, window=window)
         wires = [_wire(step, padded=padded) for step in steps]
-        told = [_told(calls, wire) for wire in ([b"".join(wires)] if at_once else wires)]
+        told = [tell(calls, wire) for wire in ([b"".join(wires)] if at_once else wires)]
         answers = [each for each in parse(calls.data_to_send()) if each.kind != frames.WINDOW_UPDATE]
         seen.append((told, answers, calls.over, calls._kept))
-    assert seen[0] == seen[1]
+    assert seen[0] == seen[1] == seen[2]
