@@ -21,16 +21,24 @@ MCP_FIELDS: Final = ("method", "tool")
 
 METHODS: Final = ("contains", "startsWith", "endsWith", "matches", "size")
 FUNCTIONS: Final = ("size", "int", "double", "string")
-MACROS: Final = ("exists", "all", "exists_one", "filter")
-"""Each gives a truth or a part of its list. `map` is not among them: chained, it makes texts of any length."""
+MACROS: Final = ("exists", "all", "exists_one")
+"""Each gives a truth."""
+COPYING: Final = frozenset({"map", "filter"})
+"""Macros that are left out. The library copies the list for each entry (18 ms for a hundred findings), and a chain of
+`map` makes texts of any length."""
 
 NESTING_MAX: Final = 2
-"""Macros within each other. Over a hundred findings, two take 6 ms and three would take half a second."""
-MACROS_MAX: Final = 8
-ENTRIES_MAX: Final = 64
-"""Entries of a list that a macro goes through; two such lists within each other take 1 ms."""
+"""Macros within each other: more than that nobody reads."""
+FINDINGS_COUNTED: Final = 100
+"""Findings that an exchange is taken to have when the steps of a condition are counted."""
+STEPS_MAX: Final = 50_000
+"""Steps of a condition: its words, each as often as the macros around it repeat it. One takes 0.04 to 0.1 µs."""
+PLUS_MAX: Final = 8
+"""Of `+`: each copies all of both sides, be they texts or lists."""
 REGEX_MEMORY: Final = 32 * 1024
-"""Bytes of the program of a `matches`, which is compiled for each exchange: what fits is compiled in 0.3 ms."""
+"""Bytes of the program of a `matches`, which is compiled for each exchange: what fits is compiled in 0.25 ms."""
+REGEX_STEPS: Final = 2_500
+"""Steps that a `matches` counts for."""
 
 _WORDS: Final = frozenset({"true", "false", "null", "in"})
 _CLASSES: Final = frozenset("wWdDsSpPbB")
@@ -57,15 +65,28 @@ class _Walk:
         self.found = Reads()
         self.open: list[str | None] = []
         """For each bracket that is open: the name that its macro binds, if it is a macro's."""
-        self.macros = 0
+        self.times = [1]
+        """For each macro that is open, after a first for none: how often what stands in it is evaluated."""
+        self.findings: set[str] = set()
+        """Names that stand for a finding where the walk is."""
+        self.steps = 0
+        self.sums = 0
 
     def walk(self) -> Reads:
         for index, token in enumerate(self.tokens.every):
+            self._count(1)
             if token.kind == "mark":
                 self._mark(index, token.written)
             elif token.kind == "name" and token.written not in _WORDS:
                 self._name(index, token.written)
         return self.found
+
+    def _count(self, steps: int) -> None:
+        self.steps += steps * self.times[-1]
+        if self.steps > STEPS_MAX:
+            raise refusal(
+                f"this takes too long with {FINDINGS_COUNTED} findings", f"write less within {' and '.join(MACROS)}"
+            )
 
     @property
     def bound(self) -> list[str]:
@@ -74,8 +95,19 @@ class _Walk:
     def _mark(self, index: int, mark: str) -> None:
         if mark in "([":
             self.open.append(self._binds(index))
+            if self.open[-1] is not None:
+                self.times.append(self.times[-1] * self._length(index - 3))
+                if self.tokens.is_at(index - 3, "findings"):
+                    self.findings.add(str(self.open[-1]))
         elif mark in ")]":
-            self.open.pop()
+            name = self.open.pop()
+            if name is not None:
+                self.times.pop()
+                self.findings.discard(name)
+        elif mark == "+":
+            self.sums += 1
+            if self.sums > PLUS_MAX:
+                raise refusal(f"there are more than {PLUS_MAX} of +", "compare the parts one by one")
         elif mark in "{}":
             raise refusal("a condition makes no mappings", "compare the facts one by one")
         elif mark == "." and not self.tokens.is_operand(index - 1):
@@ -94,8 +126,8 @@ class _Walk:
             self._variable(index, name)
 
     def _method(self, index: int, name: str) -> None:
-        if name == "map":
-            raise refusal("map is not there for conditions", f"write {', '.join(MACROS[:-1])} or {MACROS[-1]}")
+        if name in COPYING:
+            raise refusal(f"{name} is not there for conditions", f"write {', '.join(MACROS[:-1])} or {MACROS[-1]}")
         if name == "matches":
             self._matches(index)
         elif name in MACROS:
@@ -104,29 +136,26 @@ class _Walk:
             raise _no_function(name, [*METHODS, *MACROS])
 
     def _macro(self, index: int, name: str) -> None:
-        self.macros += 1
-        if self.macros > MACROS_MAX:
-            raise refusal(f"there are more than {MACROS_MAX} of {', '.join(MACROS)}", "write several processors")
         if len(self.bound) == NESTING_MAX:
             raise refusal(f"more than {NESTING_MAX} of {', '.join(MACROS)} within each other", "write it flatter")
-        before = index - 2
-        if self.tokens.is_at(before, "]") and not self.tokens.is_operand(self.tokens.closes[before] - 1):
-            if self.tokens.entries(before) > ENTRIES_MAX:
-                raise refusal(f"a list for {name} has at most {ENTRIES_MAX} entries", "write fewer, or use `in`")
-        elif not self._is_findings(before) and not self._is_filter(before):
+        if not self._length(index - 2):
             raise refusal(f"{name} goes through findings or a list", f"write it like findings.{name}(f, ...)")
 
-    def _is_findings(self, index: int) -> bool:
-        return self.tokens.is_at(index, "findings") and not self.tokens.is_at(index - 1, ".")
-
-    def _is_filter(self, index: int) -> bool:
-        return self.tokens.is_at(index, ")") and self.tokens.is_at(self.tokens.closes[index] - 1, "filter")
+    def _length(self, index: int) -> int:
+        """How many things a macro goes through whose list ends at an index; 0 if that is nothing for a macro."""
+        if self.tokens.is_at(index, "findings") and not self.tokens.is_at(index - 1, "."):
+            return FINDINGS_COUNTED
+        before = self.tokens.closes.get(index, 0) - 1
+        if self.tokens.is_at(index, "]") and not self.tokens.is_operand(before):
+            return max(1, self.tokens.entries(index))
+        return 0
 
     def _matches(self, index: int) -> None:
         if self.bound:
             raise refusal("matches takes too long for each of many", "write startsWith, endsWith, contains, == or in")
         if self.tokens[index + 2].kind != "text" or not self.tokens.is_at(index + 3, ")"):
             raise refusal("the expression of matches is written in quotes", 'write it like model.matches("^gpt-4")')
+        self._count(REGEX_STEPS)
         _check_regex(_value(self.tokens[index + 2].written))
 
     def _binds(self, opening: int) -> str | None:
@@ -147,19 +176,32 @@ class _Walk:
 
     def _variable(self, index: int, name: str) -> None:
         if name in self.bound:
-            self._field(index, FINDING_FIELDS, "a finding")
+            self._bound(index, name)
             return
         if name in UNSUPPORTED_FACTS:
             raise refusal(f"{name} is not known to this version", f"it knows {', '.join(FACTS)}")
         if name not in FACTS:
             raise refusal(f"there is no fact {name[:64]}", self._known(index, name))
         self.found.facts.add(name)
-        if name == "headers":
+        if name == "findings":
+            self._whole(index)
+        elif name == "headers":
             self.found.headers.add(self._header(index))
         elif name == "mcp":
             if not self.tokens.is_at(index + 1, ".") or self.tokens.calls(index + 2):
                 raise refusal("mcp is not a value itself", "write mcp.method or mcp.tool")
             self._field(index, MCP_FIELDS, "mcp")
+
+    def _bound(self, index: int, name: str) -> None:
+        if name in self.findings and not self.tokens.is_at(index + 1, "."):
+            raise refusal("a finding is asked by its fields", f"write {name}.kind, {name}.count and the like")
+        self._field(index, FINDING_FIELDS, "a finding")
+
+    def _whole(self, index: int) -> None:
+        """Findings are asked in place: a list of them that goes anywhere is copied, each finding of it."""
+        size = self.tokens.is_at(index - 2, "size") and self.tokens.is_at(index + 1, ")")
+        if not size and not self.tokens.is_at(index + 1, ".") and not self.tokens.is_at(index + 1, "["):
+            raise refusal("findings are not compared as a whole", "write size(findings) > 0 or findings.exists(f, ...)")
 
     def _known(self, index: int, name: str) -> str:
         # headers.x-team reads as headers.x minus team

@@ -5,11 +5,10 @@ from typing import Final
 
 from extproc.policy.conditions import CONDITION_MAX
 from extproc.policy.expressions import (
-    ENTRIES_MAX,
     FINDING_FIELDS,
+    FINDINGS_COUNTED,
     FUNCTIONS,
     MACROS,
-    MACROS_MAX,
     METHODS,
     NESTING_MAX,
     UNSUPPORTED_FACTS,
@@ -90,8 +89,8 @@ Not known to this version: {code(sorted(UNSUPPORTED_FACTS))}.
 - The operators are those of CEL; there are no mappings.
 - Functions: {code(FUNCTIONS)}; of texts and lists {code(METHODS)}.
 - The expression of `matches` is RE2, stands in quotes, and has no `\\w` and the like: they hold all of Unicode.
-- Of `findings`, and of lists of at most {ENTRIES_MAX} entries: {code(MACROS)}; at most {MACROS_MAX} of them, and
-  {NESTING_MAX} within each other.
+- Of `findings` and lists: {code(MACROS)}, {NESTING_MAX} of them within each other.
+- What would take longer than some milliseconds with {FINDINGS_COUNTED} findings is refused.
 
 ```yaml
 when: 'findings.exists(f, f.kind == "email" && f.count > 3)'
