@@ -22,6 +22,7 @@ from extproc.telemetry.families import (
     REJECTS,
     VIOLATIONS,
 )
+from extproc.telemetry.inspected import count_inspected
 from extproc.telemetry.log import Fact
 from extproc.transaction import Lane, Plan, Shared, Transaction
 
@@ -143,6 +144,8 @@ class Runtime:
             self._exchanges.add(*labels)
         if decision == "rejected":
             self.metrics.counter(REJECTS).add(_label(get("reason")))
+        if "pipeline" in facts:
+            count_inspected(self.metrics, facts)
         self._processing.observe(spent)
         duration = get("duration_ms")
         if isinstance(duration, _NUMBER):

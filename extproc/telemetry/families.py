@@ -29,7 +29,22 @@ ABORTS: Final = Family("aborts_total", "gRPC streams that we ended with an error
 LOG_DROPPED: Final = Family("log_dropped_total", "Log lines dropped because nobody took them fast enough.")
 RESTARTS: Final = Family("worker_restarts_total", "Workers started again after they had ended by themselves.")
 RELOADS: Final = Family("reloads_total", "Reloads of the policy, by how they ended.", ("result",))
-COUNTERS: Final = (EXCHANGES, REJECTS, MESSAGES, VIOLATIONS, ABORTS, LOG_DROPPED, RESTARTS, RELOADS)
+FINDINGS: Final = Family(
+    "findings_total",
+    "What processors found, by what their policy has done about it; in shadow nothing is.",
+    ("processor", "kind", "action", "side", "shadow"),
+)
+BLOCKED: Final = Family(
+    "blocked_total",
+    "Requests and answers that a pipeline stopped: by a processor, or by the pipeline where nobody could look.",
+    ("processor", "reason"),
+)
+INSPECTION_FAILURES: Final = Family(
+    "inspection_failures_total", "Processors that gave no verdict.", ("processor", "reason", "outcome")
+)
+UNINSPECTED: Final = Family("uninspected_total", "Bodies and parts of bodies that could not be read.", ("reason",))
+_INSPECTED: Final = (FINDINGS, BLOCKED, INSPECTION_FAILURES, UNINSPECTED)
+COUNTERS: Final = (EXCHANGES, REJECTS, MESSAGES, VIOLATIONS, ABORTS, *_INSPECTED, LOG_DROPPED, RESTARTS, RELOADS)
 
 OPEN: Final = Family("open_exchanges", "HTTP exchanges that are open.")
 WORKERS: Final = Family("workers", "Workers, by state.", ("state",))
