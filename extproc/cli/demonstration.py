@@ -37,9 +37,21 @@ models:
   - name: resilient
     targets: [{{backend: broken, model: gpt-4o}}]
     fallback: [{{backend: local, model: llama-3.1-8b}}]
+pipelines:
+  - name: default
+    request:
+      - {{use: secrets, action: block}}
+      - {{use: pii, kinds: [email, phone, credit_card, iban], action: mask, restore: true}}
+    response:
+      - {{use: pattern, name: codenames, regex: 'Project (Titan|Orion)', action: block}}
+      - {{use: pii, kinds: [us_ssn], action: mask}}
 """
 KEY_VARIABLE: Final = "EXTPROC_DEMO_KEY"
 KEY: Final = "demonstration-key"
+
+PERSONAL: Final = "Mail jane@example.com about card 4012 8888 8888 1881."
+SECRET: Final = "AKIA" + "Z7XQ4HNRTW2LPYKM"
+"""Joined here, so that nobody who scans this file for keys is alarmed."""
 
 CHAT: Final = "/v1/chat/completions"
 RECORD_WITHIN: Final = 3.0
@@ -68,6 +80,11 @@ STEPS: Final = (
     Step(
         "Anthropic's API beside it", _ask("claude", "Hello", max_tokens=64), "/v1/messages", (("x-api-key", "my-own"),)
     ),
+    Step("an address and a card, masked for the provider, restored for the client", _ask("chat", PERSONAL)),
+    Step("the same in a stream, where a value may be cut anywhere", _ask("chat", PERSONAL, stream=True)),
+    Step("a key in a prompt", _ask("chat", f"Why does {SECRET} not work?")),
+    Step("what the policy keeps in, said in mid-stream", _ask("chat", "Sum up Project Titan.", stream=True)),
+    Step("personal data of somebody else in an answer", _ask("chat", "Her social security number is 536-22-8716.")),
     Step(
         "a client that tries to choose its backend itself",
         _ask("chat", "Hello"),
@@ -130,6 +147,12 @@ def _tell(answer: Answered, log: Path, say: Callable[[str], None]) -> None:
         took = record.get("decided_ms")
         timing = "" if took is None else f"; decided after {took} ms"
         say(f"    {record['decision']}: {because(record)}{timing}")
+        if record.get("findings"):
+            say(f"    found: {_found(record['findings'])}")
+
+
+def _found(findings: Iterable[dict[str, Any]]) -> str:
+    return ", ".join(f"{each['count']} {each['kind']} in the {each['side']} ({each['action']})" for each in findings)
 
 
 def _record(log: Path, request_id: str) -> dict[str, Any] | None:

@@ -64,6 +64,16 @@ class Facts:
         if request_id and _REQUEST_ID.fullmatch(request_id):
             self.request_id = request_id
 
+    def conclude(self) -> None:
+        """Says of an answer that went on what inspection did about it; of streams that is known only at their end."""
+        findings = self.findings
+        if findings is None or self.failure is not None:
+            return
+        if findings.blocked is not None:
+            self.decision, self.failure = "blocked", "answer_cut"
+        elif findings.masked and self.decision in {"allowed", "passed", "rerouted"}:
+            self.decision = "masked"
+
     def record(self, now: float) -> Record:
         """All of it as data: names from the policy, fixed words and numbers, never a client's text."""
         claim, choice, dialect = self.claim, self.choice, self.dialect

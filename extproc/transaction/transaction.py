@@ -215,4 +215,5 @@ class Transaction:
         self._over = self._told = True
         if self._request.intent is Intent.READING and self._facts.failure is None:
             self._facts.decision, self._facts.reason = "gone", "client_gone"
+        self._facts.conclude()
         return (self._facts.record(now),)

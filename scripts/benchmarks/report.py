@@ -12,19 +12,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+class BenchError(Exception):
+    """A bench that cannot run here. The text says what is missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure of one subject over the rounds of a run."""
+    """One figure of one subject over the rounds of a run. Its median is to be `least` or more, `most` or less."""
 
     figure: str
     subject: str
     unit: str
     values: tuple[float, ...]
+    least: float | None = None
+    most: float | None = None
 
     @property
     def median(self) -> float:
         """The median of the rounds."""
         return statistics.median(self.values)
+
+    @property
+    def missed(self) -> bool:
+        """Whether the median is not what it is to be."""
+        below = self.least is not None and self.median < self.least
+        return below or (self.most is not None and self.median > self.most)
+
+    @property
+    def floor(self) -> str:
+        """What the median is to be, in words; nothing where anything will do."""
+        words = (("at least", self.least), ("at most", self.most))
+        wanted = ", ".join(f"{word} {limit:g}" for word, limit in words if limit is not None)
+        return f"{wanted}: MISSED" if self.missed else wanted
 
     def as_json(self) -> dict[str, object]:
         """The row in the document's words."""
@@ -53,7 +72,8 @@ def table(rows: Sequence[Row]) -> str:
         if row.figure != figure:
             figure = row.figure
             lines.append(f"\n{figure} ({row.unit})")
-        lines.append(f"  {row.subject:<{width}}  {row.median:>10.2f}   {min(row.values):.2f} to {max(row.values):.2f}")
+        line = f"  {row.subject:<{width}}  {row.median:>10.2f}   {min(row.values):.2f} to {max(row.values):.2f}"
+        lines.append(f"{line}   {row.floor}".rstrip())
     return "\n".join(lines).lstrip("\n")
 
 
