@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import re2
 from msgspec import Struct
 
+from extproc.inspection.exact import Search, searching
 from extproc.inspection.expression import Ranges, union, without
 from extproc.inspection.fast import Fast, Refused
 from extproc.inspection.lane import Lane, expression
@@ -29,7 +30,7 @@ _SPACES: Ranges = ((0x0A, 0x0A), (0x20, 0x20))
 class _Beginning(Struct, frozen=True, eq=False):
     """What a match of one rule or several may begin with, and the most bytes of it, in general and of ASCII alone."""
 
-    expression: "re2._Regexp[str]"
+    search: Search
     most: int
     ascii: int
 
@@ -39,15 +40,15 @@ class _Beginning(Struct, frozen=True, eq=False):
         least = max(first, end - self.ascii)
         if least > first and not data[least:].isascii():
             least = whole(data, max(first, end - self.most))
-        found = self.expression.search(data, before(data, least))
-        return end if found is None else max(least, after(data, found.start()))
+        start = self.search(data, before(data, least), end)[0][0]
+        return end if start < 0 else max(least, after(data, start))
 
 
 class Hold:
     """The rules' common answer to "where does what may be in progress begin?"."""
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
-        self._word = _Beginning(_words(lanes), LONG_WORD, LONG_WORD)
+        self._word = _Beginning(searching(_words(lanes)), LONG_WORD, LONG_WORD)
         buckets: dict[int, list[Lane]] = {}
         for each in lanes:
             buckets.setdefault(_bucket(each), []).append(each)
@@ -90,7 +91,9 @@ class Hold:
 
 
 def _beginning(expression: "re2._Regexp[str]", lanes: Sequence[Lane]) -> _Beginning:
-    return _Beginning(expression, max(each.most_bytes for each in lanes), max(each.most_ascii for each in lanes))
+    return _Beginning(
+        searching(expression), max(each.most_bytes for each in lanes), max(each.most_ascii for each in lanes)
+    )
 
 
 def _spaced(each: Lane) -> bool:

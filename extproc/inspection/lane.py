@@ -6,6 +6,7 @@ from typing import TypeAlias
 import re2
 from msgspec import Struct
 
+from extproc.inspection.exact import Search, Spans, searching
 from extproc.inspection.expression import (
     Alt,
     Assert,
@@ -59,7 +60,7 @@ class Matcher(Struct, frozen=True, eq=False):
     the expression itself counts; `wide` tells whether they may be more than a byte each.
     """
 
-    expression: "re2._Regexp[str]"
+    search: Search
     groups: tuple[int, ...]
     most: int
     wide: bool
@@ -69,22 +70,22 @@ class Matcher(Struct, frozen=True, eq=False):
 
         Each place gives at most one match, whatever stands before it: that is what makes verdicts local.
         """
-        search = self.expression.search
+        search = self.search
         while start <= stop:
             found = search(data, start, limit)
-            if found is None:
+            opening = found[0][0]
+            if opening < 0:
                 return
-            first, end = found.span(1)
+            first, end = found[1]
             if first > stop:
                 return
             # The match proper begins after the one code point that the class before it took.
-            opening = found.start()
             start = after(data, opening)
             if self.most:
                 found = search(data, opening, min(limit, self._cut(data, first)))
-                if found is None or found.start(1) != first:
+                if found[1][0] != first:
                     continue
-                end = found.end(1)
+                end = found[1][1]
             begin, close = (first, end) if self.groups == _WHOLE else self._find(found)
             yield first, end, begin, close
 
@@ -92,9 +93,9 @@ class Matcher(Struct, frozen=True, eq=False):
         # One more, for the character after the match.
         return ahead(data, first, self.most + 1) if self.wide else after(data, first + self.most)
 
-    def _find(self, found: "re2._Match[str]") -> tuple[int, int]:
+    def _find(self, found: Spans) -> tuple[int, int]:
         for group in self.groups:
-            start, end = found.span(group)
+            start, end = found[group]
             if start >= 0 and (len(self.groups) == 1 or start < end):
                 return start, end
         return -1, -1
@@ -206,7 +207,7 @@ def _matcher(rule: Rule, node: Node, names: dict[str, int], pattern: str, longes
         if not 0 <= group < compiled.groups:
             raise RuleError(f"rule {rule.title}: the pattern has no group {rule.group}")
         groups = (group + 1,)
-    return Matcher(compiled, groups, longest if uncounted(node) else 0, _beyond_ascii(node))
+    return Matcher(searching(compiled), groups, longest if uncounted(node) else 0, _beyond_ascii(node))
 
 
 def _class(content: str) -> Ranges:

@@ -9,6 +9,7 @@ Cost. The fast lane is one Hyperscan pass over the UTF-8 bytes; the exact matche
 its hits. Both are linear in the text for every pattern.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
@@ -30,6 +31,10 @@ PLAIN = 24
 
 MOST_PLAIN = 8192
 """How many such are remembered, in about 0.6 MB a scanner. English prose has 2,000 words for 80% of its text."""
+
+
+DIGIT = re.compile(rb"\d")
+"""Words with digits are seldom plain: it is not worth the while to ask."""
 
 
 class Found(Struct, frozen=True, gc=False):
@@ -95,7 +100,7 @@ class Scanner:
         words = data[before(data, first) : word]
         key = hash(words)
         if key not in self._plain:
-            if self.hold.spanning(words) or self._fast.hits(words):
+            if DIGIT.search(words) is not None or self.hold.spanning(words) or self._fast.hits(words):
                 return 0
             if len(self._plain) >= MOST_PLAIN:
                 self._plain.clear()

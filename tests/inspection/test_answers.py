@@ -115,7 +115,6 @@ def test_any_text_is_masked_and_restored_whatever_it_is_cut_into(
         return _own() if masked else None
 
     expected = run(answer(everything(), dialect, vault()), [stream])
-    assert b"b@example.com" not in expected
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=6))
     assert run(answer(everything(), dialect, vault()), cut(stream, cuts)) == expected
 
