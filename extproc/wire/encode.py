@@ -90,7 +90,7 @@ _MODE_KEYS: Final = (
 
 def encode(effect: Effect) -> bytes:
     """The ProcessingResponse that carries out `effect`; TypeError for an effect that is not Envoy's to carry out."""
-    kept = _kept.get(effect)
+    kept = _known.get(id(effect))
     if kept is not None:
         return kept
     match effect:
@@ -165,7 +165,9 @@ def _metadata(metadata: Metadata | None) -> bytes:
     if metadata is None:
         return b""
     # A plan gives the same metadata with each request for the same destination.
-    return _metadata_kept.get(metadata) or _metadata_kept.put(metadata, delimited(_METADATA, struct(metadata)))
+    return _metadata_kept.known.get(id(metadata)) or _metadata_kept.put(
+        metadata, delimited(_METADATA, struct(metadata))
+    )
 
 
 def _override(modes: ModeOverride) -> bytes:
@@ -174,11 +176,12 @@ def _override(modes: ModeOverride) -> bytes:
 
 
 def _modes(modes: ModeOverride) -> bytes:
-    return _overrides.get(modes) or _overrides.put(modes, _override(modes))
+    return _overrides.known.get(id(modes)) or _overrides.put(modes, _override(modes))
 
 
 _overrides: Final = Kept[ModeOverride]()
 _kept: Final = Kept[Effect]()
+_known: Final = _kept.known
 _metadata_kept: Final = Kept[Metadata]()
 
 

@@ -114,19 +114,18 @@ class Kept(Generic[K]):
 
     MOST: Final = 1024
 
-    __slots__ = ("_encodings",)
+    __slots__ = ("_held", "known")
 
     def __init__(self) -> None:
-        self._encodings: dict[int, tuple[K, bytes]] = {}
-
-    def get(self, value: K) -> bytes | None:
-        """The encoding of this very object, if it is kept."""
-        found = self._encodings.get(id(value))
-        return None if found is None else found[1]
+        self._held: list[K] = []
+        self.known: dict[int, bytes] = {}
+        """By `id`. To be looked into: a method for that would cost as much as the rest."""
 
     def put(self, value: K, encoding: bytes) -> bytes:
         """Keeps and gives the encoding."""
-        if len(self._encodings) >= self.MOST:
-            self._encodings.clear()
-        self._encodings[id(value)] = (value, encoding)
+        if len(self._held) >= self.MOST:
+            self.known.clear()
+            self._held.clear()
+        self._held.append(value)
+        self.known[id(value)] = encoding
         return encoding

@@ -43,11 +43,11 @@ def header_mutation(mutation: HeaderMutation) -> bytes:
     sets, remove, more = mutation.set, mutation.remove, mutation.more
     encoded = b""
     if sets:
-        encoded = _sets_kept.get(sets) or _sets_kept.put(sets, b"".join([_set(field) for field in sets]))
+        encoded = _sets_kept.known.get(id(sets)) or _sets_kept.put(sets, b"".join([_set(field) for field in sets]))
     for field in more:
         encoded += _set(field)
     if remove:
-        encoded += _removals_kept.get(remove) or _removals_kept.put(remove, _removals(remove))
+        encoded += _removals_kept.known.get(id(remove)) or _removals_kept.put(remove, _removals(remove))
     return encoded
 
 

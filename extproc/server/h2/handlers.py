@@ -172,10 +172,10 @@ def _priority(core: Core, _flags: int, stream_id: int, payload: bytes) -> None:
 
 
 def _rst_stream(core: Core, _flags: int, stream_id: int, payload: bytes) -> None:
-    checks.require_stream(stream_id)
-    checks.require_size(payload, 4, "RST_STREAM")
     stream = core.streams.open.get(stream_id)
-    if stream is None or _RST_VERDICTS[stream.state] is not _ACCEPT:
+    if len(payload) != 4 or stream is None or _RST_VERDICTS[stream.state] is not _ACCEPT:
+        checks.require_stream(stream_id)
+        checks.require_size(payload, 4, "RST_STREAM")
         checks.refuse(core.streams.judge(stream_id, frames.RST_STREAM))
         core.updates.count(core.now)
         core.streams.peer_ended(stream_id)
