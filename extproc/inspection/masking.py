@@ -77,11 +77,15 @@ class Masker:
 
     def feed(self, released: Released) -> str:
         """What goes out for `released`; a find's replacement goes as soon as the find begins."""
+        return released.text if self.passes(released) else written(self.pieces(released))
+
+    def passes(self, released: Released) -> bool:
+        """Whether `released` goes out as it is. If it does, it has gone: `feed` is for what does not."""
         start, text = released.start, released.text
-        if not released.hits and self._at <= start:
-            self._at = start + len(text)
-            return text if self._restorer is None else self._restorer.feed(text)
-        return written(self.pieces(released))
+        if released.hits or self._at > start or not (self._restorer is None or self._restorer.idle(text)):
+            return False
+        self._at = start + len(text)
+        return True
 
     def pieces(self, released: Released) -> list[Piece]:
         """The same piece by piece: what a find covers in later releases is replaced by nothing there."""

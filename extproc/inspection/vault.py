@@ -108,15 +108,16 @@ class Restorer:
 
     def feed(self, text: str) -> str:
         """What can go of the text so far, restored."""
-        if self._idle(text):
+        if self.idle(text):
             return text
         return written(self._pieces(self._free(text)))
 
     def pieces(self, text: str) -> list[Piece]:
         """The same piece by piece."""
-        return [(text, None)] if self._idle(text) else self._pieces(self._free(text))
+        return [(text, None)] if self.idle(text) else self._pieces(self._free(text))
 
-    def _idle(self, text: str) -> bool:
+    def idle(self, text: str) -> bool:
+        """Whether nothing comes back in `text`, and nothing is held back in front of it or of its end."""
         return not self._held and ("[" not in text or not self._vault.restores)
 
     def _free(self, text: str) -> str:

@@ -18,6 +18,14 @@ def rewrite(event: StreamEvent, texts: Mapping[Channel, str], shift: int = 0) ->
     has blanks for its line ends, as these would end the line.
     """
     deltas = event.deltas
+    if len(deltas) == 1 and not shift:
+        only = deltas[0]
+        new = texts.get(only.channel)
+        if new is None or new == only.text:
+            return event.raw
+        if only.form == "string" and not only.shadows:
+            raw = event.raw
+            return b"%b%b%b" % (raw[: only.start], quoted(new), raw[only.end :])
     splices: dict[tuple[int, int], bytes] = {}
     if len(deltas) == 1:
         new = texts.get(deltas[0].channel)
