@@ -11,6 +11,7 @@ import gzip
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -155,6 +156,12 @@ def _touch(span: Span, start: int, end: int) -> bool:
     return span.start < end and start < span.end
 
 
+@cache
+def _scanners() -> tuple[Scanner, Scanner]:
+    """One of personal data, one of secrets."""
+    return Scanner.compile(pii.rules(pii.KINDS)), Scanner.compile(secrets.RULES)
+
+
 def measure(
     rounds: int, seconds: float, say: Callable[[str], None], only: Collection[str] = (), folder: Path = DATA
 ) -> list[Row]:
@@ -162,7 +169,7 @@ def measure(
     del rounds, seconds
     if not sources(folder):
         raise BenchError(f"no {RESEARCH}* in {folder}: quality is measured on data that lies beside the repository")
-    personal_data, credential = Scanner.compile(pii.rules(pii.KINDS)), Scanner.compile(secrets.RULES)
+    personal_data, credential = _scanners()
     measures: dict[str, Callable[[], Iterator[Share]]] = {
         **{source: lambda source=source: personal(personal_data, source, folder) for source in sources(folder)},  # type: ignore[misc]
         CASES: lambda: cases(personal_data, folder),
