@@ -32,6 +32,7 @@ _CHOICES: Final = {
     "listed": "{model} is not a model of the policy, but {backend} lists it",
     "default": "the model is not in the policy; {backend} is the default backend",
     "models": "the listing is made from the policy",
+    "answer_cut": "{backend} serves it, and its answer ends early, with an error event",
 }
 _BLOCKED: Final = {
     "finding": "{by} blocks what it found",

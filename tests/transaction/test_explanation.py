@@ -12,7 +12,6 @@ from extproc.policy import loads
 from extproc.transaction import Plan, Shared
 from extproc.transaction.explanation import explain
 from extproc.transaction.lines import body_of, read_line
-from extproc.transaction.reading import INLINE_BYTES
 
 CHAT = "/v1/chat/completions"
 BASE = """
@@ -21,6 +20,8 @@ backends: [{name: local, url: "http://127.0.0.1:9001/v1", api: openai}]
 models: [{name: chat, targets: [{backend: local, model: llama}]}]
 pipelines:
 """
+LARGE = 40_000
+"""Bytes of a body that is judged in a thread."""
 BLOCKED = "The content was blocked by policy."
 KEY = "AKIAZ7XQ4HNRTW2LPYKM"
 IBAN = "GB82WEST12345698765432"
@@ -128,6 +129,7 @@ def test_a_block_in_mid_stream_is_told_with_the_stream_as_it_would_end() -> None
     assert "content_filter" in shown["body"]
     assert KEY[:4] not in shown["body"]
     assert "late" not in shown["body"]
+    assert "local serves it, and its answer ends early, with an error event" in shown["why"]
 
 
 def test_a_blocked_answer_is_told_with_what_the_client_gets_instead() -> None:
@@ -178,14 +180,14 @@ def test_a_body_over_the_limit_is_told(word: str) -> None:
 
 
 def test_a_large_body_is_judged_all_the_same() -> None:
-    shown = told(BOTH, "x " * INLINE_BYTES + "a@b.de", {"body": answered("y " * INLINE_BYTES + IBAN)})
+    shown = told(BOTH, "x " * LARGE + "a@b.de", {"body": answered("y " * LARGE + IBAN)})
     assert shown["action"] == "mask"
-    assert [each["start"] for each in shown["findings"]] == [2 * INLINE_BYTES, 2 * INLINE_BYTES]
+    assert [each["start"] for each in shown["findings"]] == [2 * LARGE, 2 * LARGE]
     assert shown["body"]["choices"][0]["message"]["content"].endswith("y [IBAN_1]")
 
 
 @pytest.mark.parametrize(("word", "action", "status"), [("block", "block", 503), ("allow", "allow", 200)])
-@pytest.mark.parametrize("padding", [0, INLINE_BYTES])
+@pytest.mark.parametrize("padding", [0, LARGE])
 def test_a_processor_that_fails_is_told_of(
     word: str, action: str, status: int, padding: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +207,7 @@ def test_work_that_raises_is_a_failure_as_in_a_thread(monkeypatch: pytest.Monkey
         raise MemoryError
 
     monkeypatch.setattr(Job, "run", fails)
-    assert told(BOTH, "x" * INLINE_BYTES)["status"] == 503
+    assert told(BOTH, "x" * LARGE)["status"] == 503
 
 
 def test_signals_are_the_facts_that_conditions_read_and_no_others() -> None:
