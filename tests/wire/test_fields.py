@@ -6,7 +6,7 @@ from google.protobuf.struct_pb2 import Value
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.wire.fields import Memo, delimited, enclose, flag, key, length, text, varint
+from extproc.wire.fields import Kept, Memo, delimited, enclose, flag, key, length, text, varint
 from extproc.wire.pb.processor_pb2 import CommonResponse, GrpcStatus, HttpBody, ProcessingResponse
 
 
@@ -95,3 +95,22 @@ def test_a_memo_is_full_at_its_most_and_empties_for_one_more() -> None:
     assert len(memo) == Memo.MOST
     assert memo[Memo.MOST] == varint(Memo.MOST)
     assert set(memo) == {Memo.MOST}
+
+
+def test_kept_encodings_are_found_by_identity_and_bounded() -> None:
+    kept = Kept[tuple[str, int]]()
+    values = [("value", number) for number in range(Kept.MOST + 1)]
+    for value in values[:-1]:
+        assert kept.put(value, b"x") == b"x"
+    assert len(kept.known) == Kept.MOST
+    assert kept.known[id(values[0])] == b"x"
+    kept.put(values[-1], b"y")
+    assert kept.known == {id(values[-1]): b"y"}
+
+
+def test_an_object_is_held_as_long_as_its_encoding() -> None:
+    """Or another object, at the same place in memory, would be given its bytes."""
+    kept = Kept[list[int]]()
+    for number in range(100):
+        kept.put([number], b"%d" % number)
+    assert len(kept.known) == 100
