@@ -4,8 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from extproc.cli.common import Subparsers, load_with_notes_or_exit
-from extproc.policy import Policy
+from extproc.cli.common import Subparsers, compile_or_exit, load_with_notes_or_exit
+from extproc.policy import Pipeline, Policy
+from extproc.policy.processors import Step
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -19,6 +20,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = load_with_notes_or_exit(args.config)
     for note in loaded.notes:
         print(f"note: {note}", file=sys.stderr)
+    compile_or_exit(loaded)
     print(f"{args.config}: OK")
     for line in summary(loaded.policy):
         print(line)
@@ -33,4 +35,15 @@ def summary(policy: Policy) -> list[str]:
         f"models: {', '.join(model.name for model in policy.models) or 'none'}",
         f"unknown models: {policy.unknown_models}",
         f"default backend: {default}{'' if policy.default_backend else ' (the first)'}",
+        *(f"pipeline {pipeline.name}: {_sides(pipeline)}" for pipeline in policy.pipelines),
     ]
+
+
+def _sides(pipeline: Pipeline) -> str:
+    sides = (("request", pipeline.request), ("response", pipeline.response))
+    told = (f"{side}: {', '.join(_told(step) for step in steps)}" for side, steps in sides if steps)
+    return "; ".join(told) or "nothing is looked at"
+
+
+def _told(step: Step) -> str:
+    return f"{step.name} {step.action}{' (shadow)' if step.mode == 'shadow' else ''}"

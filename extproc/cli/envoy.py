@@ -6,12 +6,10 @@ import sys
 from pathlib import Path
 from typing import Final, get_args
 
-from extproc.cli.common import USAGE, CommandError, Subparsers, load_policy_or_exit
+from extproc.cli.common import USAGE, CommandError, Subparsers, compile_or_exit, load_with_notes_or_exit
 from extproc.gateway.bootstrap import SYSTEM_CA, ProcessorTls, Profile, SocketAddress, bootstrap, render
-from extproc.policy import Policy
 from extproc.server.errors import ServeError
 from extproc.server.listen import Tcp, parse
-from extproc.transaction import Plan
 
 ENDPOINT: Final = "unix:/run/extproc.sock"
 HOST: Final = "127.0.0.1"
@@ -48,12 +46,12 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the configuration."""
-    policy = load_policy_or_exit(args.config)
+    loaded = load_with_notes_or_exit(args.config)
     try:
         endpoints = _endpoints(args)
         whole = bootstrap(
-            policy,
-            needs=_plan(policy).needs,
+            loaded.policy,
+            needs=compile_or_exit(loaded).needs,
             endpoints=endpoints,
             listen=SocketAddress(args.host, _port(args.port)),
             profile=args.profile,
@@ -66,11 +64,6 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(str(error), USAGE) from None
     sys.stdout.write(render(whole, _comment(args)))
     return 0
-
-
-def _plan(policy: Policy) -> Plan:
-    # No credential is read: the configuration holds none.
-    return Plan.compile(policy, {backend.name: b"-" for backend in policy.backends})
 
 
 def _endpoints(args: argparse.Namespace) -> list[str]:

@@ -13,14 +13,14 @@ from types import FrameType
 from typing import Final
 
 from extproc.cli import demonstration
-from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, load_policy_or_exit
+from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, compile_or_exit, load_with_notes_or_exit
 from extproc.gateway.authorities import system_ca
 from extproc.gateway.bootstrap import SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyError, EnvoyProcess
 from extproc.gateway.program import Program, ProgramError
 from extproc.policy import Policy
 from extproc.server.transport import DEFAULT_TRANSPORT, TRANSPORTS
-from extproc.transaction import Plan
+from extproc.transaction import Needs
 
 PORT: Final = 8080
 LOOK_EVERY: Final = 0.5
@@ -79,11 +79,12 @@ def _up(args: argparse.Namespace, stop: threading.Event) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="extproc-")))
         path = args.config or _demonstration(folder, stack)
-        policy = load_policy_or_exit(path)
+        loaded = load_with_notes_or_exit(path)
+        policy, needs = loaded.policy, compile_or_exit(loaded).needs
         log = folder / "exchanges.jsonl"
         processor = stack.enter_context(_processor(args, path, folder, log))
         endpoints, _, admin = processor.said.partition("; admin at ")
-        envoy = stack.enter_context(_envoy(args, policy, endpoints.split()))
+        envoy = stack.enter_context(_envoy(args, policy, needs, endpoints.split()))
         _say(_introduction(args, policy, envoy, admin, log))
         if args.show or args.once:
             demonstration.show(envoy.port("extproc"), log, _say)
@@ -114,10 +115,10 @@ def _processor(args: argparse.Namespace, policy: Path, folder: Path, log: Path) 
     return Program("extproc", arguments, ready="ready at", tell=_pass_on)
 
 
-def _envoy(args: argparse.Namespace, policy: Policy, endpoints: list[str]) -> EnvoyProcess:
+def _envoy(args: argparse.Namespace, policy: Policy, needs: Needs, endpoints: list[str]) -> EnvoyProcess:
     config = bootstrap(
         policy,
-        needs=Plan.compile(policy, {backend.name: b"-" for backend in policy.backends}).needs,
+        needs=needs,
         endpoints=endpoints,
         listen=SocketAddress(args.host, args.port),
         profile=args.profile,

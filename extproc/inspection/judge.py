@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from extproc.inspection.span import Span, unite
+from extproc.inspection.span import Distinct, Span, unite
 from extproc.inspection.stage import Active, Facts, Processor, Stage
 from extproc.inspection.vault import Vault, restorations
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
@@ -207,8 +207,12 @@ class _Judging:
             return found, False
         try:
             for index, passage in enumerate(self._document.passages):
-                for span in scanner.scan(passage.text):
-                    found.setdefault(stage.of(span).number, []).append((index, span))
+                spans = scanner.scan(passage.text)
+                distinct = Distinct() if spans else None
+                for span in spans:
+                    number = stage.of(span).number
+                    if distinct is not None and distinct.new(number, span):
+                        found.setdefault(number, []).append((index, span))
         except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the body
             return {}, True
         return found, False

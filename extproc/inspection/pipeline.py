@@ -1,6 +1,6 @@
 """A pipeline of the policy made ready: whom it is for, and a stage for each side."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from extproc.inspection import patterns, pii, secrets
@@ -9,6 +9,7 @@ from extproc.inspection.lane import RuleError
 from extproc.inspection.rule import Rule
 from extproc.inspection.secrets import gitleaks
 from extproc.inspection.stage import Limits, Processor, Stage
+from extproc.policy import UnusableError
 from extproc.policy import pipelines as policy
 from extproc.policy import processors as steps
 from extproc.policy.secrets import key_of, rules_of
@@ -20,12 +21,8 @@ Secrets = Mapping[str, bytes]
 """What was read from outside of the policy (see `policy.secrets`)."""
 
 
-class PipelineError(Exception):
-    """A rule that cannot be used. The text names pipeline and processor, and the mend."""
-
-
 class Pipeline:
-    """Immutable, shared by all exchanges. Raises PipelineError."""
+    """Immutable, shared by all exchanges. Raises UnusableError for a rule that cannot be used."""
 
     def __init__(self, source: policy.Pipeline, read: Secrets) -> None:
         self.name = source.name
@@ -84,26 +81,32 @@ def _stage(pipeline: str, side: Side, listed: Sequence[steps.Step], read: Secret
     standing_in = {each.stand_in for each in listed} - {None}
     first = [each for each in listed if each.name not in standing_in]
     second = [each for each in listed if each.name in standing_in]
-    reserve = _made(pipeline, side, enumerate(second, len(first)), read) if second else None
-    return _made(pipeline, side, enumerate(first), read, reserve)
+    reserve = _made(pipeline, side, second, read, standing_in=True) if second else None
+    return _made(pipeline, side, first, read, reserve)
 
 
 def _made(
-    pipeline: str, side: Side, listed: Iterable[tuple[int, steps.Step]], read: Secrets, reserve: Stage | None = None
+    pipeline: str,
+    side: Side,
+    listed: Sequence[steps.Step],
+    read: Secrets,
+    reserve: Stage | None = None,
+    *,
+    standing_in: bool = False,
 ) -> Stage:
     processors: list[Processor] = []
     rules: list[tuple[int, Rule]] = []
-    for number, each in listed:
+    for number, each in enumerate(listed):
         with _naming(pipeline, side, each.name):
             rules += [(number, rule) for rule in _rules(pipeline, side, each, read)]
         processors.append(_processor(pipeline, side, number, each, read))
     try:
-        return Stage(side, processors, rules, reserve)
+        return Stage(side, processors, rules, reserve, standing_in=standing_in)
     except RuleError:
         for made in processors:
             # One by one, which is slow, to tell whose rule it is.
             with _naming(pipeline, side, made.name):
-                Stage(side, (made,), [entry for entry in rules if entry[0] == made.number])
+                Stage(side, processors, [entry for entry in rules if entry[0] == made.number])
         raise
 
 
@@ -112,7 +115,8 @@ def _naming(pipeline: str, side: Side, processor: str) -> Iterator[None]:
     try:
         yield
     except RuleError as error:
-        raise PipelineError(f"pipeline {pipeline}, {side.value}, processor {processor}: {error}") from None
+        where = ("pipelines", pipeline, side.value, processor)
+        raise UnusableError(where, str(error), "write it in RE2's syntax; see docs/policy.md") from None
 
 
 def _processor(pipeline: str, side: Side, number: int, each: steps.Step, read: Secrets) -> Processor:

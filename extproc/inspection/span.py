@@ -20,6 +20,26 @@ def order(span: Span) -> tuple[int, int, float, str]:
     return span.start, -span.end, -span.score, span.rule
 
 
+class Distinct:
+    """Tells finds that say something new: none that lies within an earlier one of the same owner and kind.
+
+    Two rules of a kind may find the same value, the one by its form, the other by the words beside it.
+    """
+
+    __slots__ = ("_ends",)
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[int, str], int] = {}
+
+    def new(self, owner: int, span: Span) -> bool:
+        """Whether the next span of a text (in `order`) is one."""
+        key = (owner, span.kind)
+        if span.end <= self._ends.get(key, 0):
+            return False
+        self._ends[key] = span.end
+        return True
+
+
 class Union:
     """Turns spans, which may overlap, into pieces that do not: leftmost, then longest.
 

@@ -22,6 +22,9 @@ Facts = Mapping[str, Any]
 NUMBER_DIGITS = 3
 """Digits of a processor's number in front of its rules' names; a pipeline has at most 64 processors a side."""
 
+STANDING_IN = 500
+"""What is added to the number of stand-ins there, so that their finds are never taken for those of others."""
+
 
 class Limits(Struct, frozen=True):
     """What `use: size` allows; None is no limit."""
@@ -32,7 +35,7 @@ class Limits(Struct, frozen=True):
 
 
 class Processor(Struct, frozen=True):
-    """One processor of a stage. `number` tells it apart from all others of its side.
+    """One processor of a stage. `number` is its place there.
 
     `allows_failure`: a body goes on that it could not judge. `stand_in`: the processor that then judges instead.
     """
@@ -82,7 +85,7 @@ class Stage:
     """Immutable, shared by all exchanges and threads.
 
     `rules` come with the number of their processor. `reserve`: the stage of the stand-ins, which are not among
-    `processors`. Raises RuleError for rules that cannot be used.
+    `processors`; `standing_in`: this is one. Raises RuleError for rules that cannot be used.
     """
 
     def __init__(
@@ -91,11 +94,17 @@ class Stage:
         processors: Sequence[Processor],
         rules: Sequence[tuple[int, Rule]],
         reserve: "Stage | None" = None,
+        *,
+        standing_in: bool = False,
     ) -> None:
         self.side = side
         self.processors = tuple(processors)
         self.reserve = reserve
-        self.scanner = _scanner(tuple(_owned(*each) for each in enumerate(rules))) if rules else None
+        owned = tuple(
+            _owned(place, number + STANDING_IN * standing_in, rule) for place, (number, rule) in enumerate(rules)
+        )
+        self.scanner = _scanner(owned) if rules else None
+        self._owners = {rule.title: self.processors[number] for rule, (number, _) in zip(owned, rules, strict=True)}
         self.scanning = tuple(sorted({number for number, _ in rules}))
         """Numbers of the processors that have rules."""
         self.sizing = tuple(each for each in self.processors if each.limits is not None)
@@ -105,20 +114,19 @@ class Stage:
         """Seconds after which work that was handed out is given up: its processors do it in one go."""
         self.reads = frozenset(fact for each in self.processors if each.when for fact in each.when.facts)
         """Facts that conditions are about."""
-        self._by_number = {each.number: each for each in self.processors}
         self._always: Active | None = None
         if not any(each.when for each in self.processors):
             self._always = self.active({})
 
     def of(self, span: Span) -> Processor:
         """The processor whose rule found it."""
-        return self._by_number[int(span.rule[:NUMBER_DIGITS])]
+        return self._owners[span.rule]
 
     def active(self, facts: Facts) -> Active:
         """Who is at work, where nothing that is found in this body has a say in it."""
         if self._always is not None:
             return self._always
-        on, failed = [False] * (max(self._by_number, default=-1) + 1), list[Processor]()
+        on, failed = list[bool](), list[Processor]()
         for each in self.processors:
             holds = each.when is None
             if each.when is not None:
@@ -126,7 +134,7 @@ class Stage:
                     holds = each.when.holds(facts)
                 except ConditionError:
                     failed.append(each)
-            on[each.number] = holds
+            on.append(holds)
         return Active(tuple(on), tuple(failed))
 
 
@@ -139,7 +147,6 @@ def _scanner(rules: tuple[Rule, ...]) -> Scanner:
     return Scanner.compile(rules)
 
 
-def _owned(place: int, owned: tuple[int, Rule]) -> Rule:
+def _owned(place: int, number: int, rule: Rule) -> Rule:
     """The rule under a name that tells whose it is; of two finds alike, the earlier processor's is heard."""
-    number, rule = owned
     return replace(rule, name=f"{number:0{NUMBER_DIGITS}}:{place:04}:{rule.title}")

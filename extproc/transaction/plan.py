@@ -100,7 +100,7 @@ class Plan:
         """Compiles `policy`; `secrets` is what was read from outside of it (see `policy.secrets`).
 
         Raises:
-            PipelineError: an expression, or a file of rules, cannot be used.
+            UnusableError: an expression, or a file of rules, cannot be used.
         """
         pipelines = tuple(Pipeline(each, secrets) for each in policy.pipelines)
         return cls(policy, compile_table(policy, secrets), pipelines)
