@@ -7,6 +7,7 @@ from extproc.inspection import patterns, pii, secrets
 from extproc.inspection.allow import Allow, allowing
 from extproc.inspection.lane import RuleError
 from extproc.inspection.rule import Rule
+from extproc.inspection.scanner import Scanner
 from extproc.inspection.secrets import gitleaks
 from extproc.inspection.stage import Limits, Processor, Stage
 from extproc.policy import UnusableError
@@ -106,7 +107,7 @@ def _made(
         for made in processors:
             # One by one, which is slow, to tell whose rule it is.
             with _naming(pipeline, side, made.name):
-                Stage(side, processors, [entry for entry in rules if entry[0] == made.number])
+                Scanner.compile(rule for number, rule in rules if number == made.number)
         raise
 
 
