@@ -2,7 +2,9 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from extproc.inspection.rule import Rule
 from extproc.inspection.stage import Active
 from extproc.inspection.verdict import Blocked, Finding
 from extproc.protocol.messages import Side
@@ -164,3 +166,11 @@ def test_what_is_told_of_an_answer_holds_no_text() -> None:
     shown = json.dumps([repr(each) for each in (details, stream.counts, stream.blocked, stream)])
     assert "a@b" not in shown
     assert "1847" not in shown
+
+
+def test_a_value_that_two_rules_of_one_kind_find_is_counted_once() -> None:
+    rules = [Rule(kind="x", name=name, pattern=pattern) for name, pattern in (("a", "ab1"), ("b", "b1"), ("c", "ab1"))]
+    rules = [replace(rule, before="", after="") for rule in rules]
+    stream = answer(stage((processor(0), rules)), "openai.chat")
+    run(stream, chat(("see a", "b1 and", " ab1 ")))
+    assert sum(stream.counts.values()) == 2

@@ -10,7 +10,7 @@ from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Finding
 from extproc.protocol.messages import Side
 from tests.inspection.answering import EMAIL, answer, cut, every_rule, everything, masking, processor, run, said, stage
-from tests.inspection.texts import scanner, texts
+from tests.inspection.texts import texts
 from tests.llm.streams.client import documents, replaced
 from tests.llm.streams.samples import STREAMS, chat, chat_tools, choice, chunk, event, messages, responses
 
@@ -95,8 +95,9 @@ PIECES = st.lists(st.one_of(texts(0, 1), st.text("ab1 5-.@:/+(é人\n", max_size
 def test_an_answer_in_pieces_is_masked_as_if_it_had_come_whole(name: str, pieces: list[str]) -> None:
     dialect, make = STREAMS[name]
     text = "".join(pieces)
-    masked = mask(text, scanner().scan(text), placeholders(Vault()))
     of = every_rule()
+    assert of.scanner is not None
+    masked = mask(text, of.scanner.scan(text), placeholders(Vault()))
     assert said(dialect, run(answer(of, dialect), make(pieces))) == said(dialect, b"".join(make([masked])))
 
 

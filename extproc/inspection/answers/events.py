@@ -120,8 +120,9 @@ class Events:
         if self._distrusts:
             ends &= {()}
         for channel in [each for each in self._open if within(each.path, ends)]:
-            if len(self._over) < MAX_PLACES:
-                self._over.add(hash(channel))
+            self._over.add(hash(channel))
+            # Beyond the bound nobody would know of a text that goes on.
+            self._distrusts = self._distrusts or len(self._over) >= MAX_PLACES
             rest = self._open.pop(channel).finish()
             if channel in texts:
                 texts[channel] += rest

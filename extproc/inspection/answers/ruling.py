@@ -6,7 +6,7 @@ from extproc.inspection.answers.tally import Tally
 from extproc.inspection.judge import ERROR, settle
 from extproc.inspection.masking import Writer
 from extproc.inspection.scanner import Scanner
-from extproc.inspection.span import Span
+from extproc.inspection.span import Distinct, Span
 from extproc.inspection.stage import Active, Processor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Finding
@@ -51,8 +51,8 @@ class Ruling:
         stage = self._stage
         return [] if stage is None else [stage.processors[number] for number in stage.scanning if self._on[number]]
 
-    def hear(self, hits: Iterable[Hit], where: str, *, counted: bool = True) -> None:
-        """Counts finds, in their order.
+    def hear(self, hits: Iterable[Hit], where: str, distinct: Distinct | None) -> None:
+        """Counts finds, in their order; `distinct` says which are new in their text, None is for one that was told.
 
         Raises:
             Stopped: one of them is to be blocked. What comes after it is not heard.
@@ -60,7 +60,7 @@ class Ruling:
         for hit in hits:
             each = self._of(hit.span)
             if self._on[each.number]:
-                if counted:
+                if distinct is not None and distinct.new(each.number, hit.span):
                     self._tell(each, hit.span, where)
                 if each.action == "block" and not each.shadow:
                     raise Stopped(Blocked(each.name, "finding"))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.watch import handed, watch
 from extproc.inspection.masking import Masker
+from extproc.inspection.span import Distinct
 from extproc.inspection.vault import Piece, Restorer, Vault, written
 from extproc.inspection.window import Hit, Released
 from extproc.llm.streams import Channel, JsonText
@@ -17,12 +18,13 @@ class Strand:
     work can object to a text, it passes at once and is only looked at.
     """
 
-    __slots__ = ("_channel", "_json", "_masker", "_ruling", "_scanner", "_watch")
+    __slots__ = ("_channel", "_distinct", "_json", "_masker", "_ruling", "_scanner", "_watch")
 
     def __init__(self, channel: Channel, ruling: Ruling, vault: Vault | None) -> None:
         self._channel = channel
         self._ruling = ruling
         self._json = JsonText() if channel.json else None
+        self._distinct: Distinct | None = None
         self._masker = _masker(ruling, vault)
         self._scanner = ruling.scanner
         self._watch = watch(ruling.scanner, holds=ruling.enforces)
@@ -59,6 +61,7 @@ class Strand:
         while True:
             if self._scanner is not ruling.scanner:
                 self._watch, self._scanner = handed(self._watch, ruling.scanner), ruling.scanner
+                self._distinct = None  # others may have the numbers now
             try:
                 released = self._watch.finish() if said is None else self._watch.feed(said)
                 break
@@ -67,7 +70,9 @@ class Strand:
                 # It has come in already.
                 said = None if said is None else ""
         if released is not None and released.hits:
-            ruling.hear(released.hits, self._channel.where)
+            if self._distinct is None:
+                self._distinct = Distinct()
+            ruling.hear(released.hits, self._channel.where, self._distinct)
         return released
 
 
@@ -77,7 +82,7 @@ def at_once(channel: Channel, text: str, ruling: Ruling, vault: Vault | None, *,
     said = text if json is None else json.feed(text) + json.finish()
     hits = _hits(said, ruling)
     if hits:
-        ruling.hear(hits, channel.where, counted=counted)
+        ruling.hear(hits, channel.where, Distinct() if counted else None)
     masker = _masker(ruling, vault)
     pieces = [*masker.pieces(Released(0, said, hits)), (masker.finish(), None)]
     return written(pieces) if json is None else _edited(json, pieces) + json.close()
