@@ -22,7 +22,9 @@ ERROR = "error"
 CONDITION = "condition"
 """Reasons of failures that arise here; the others are those of the work that was handed out."""
 
-_NOBODY = Active(())
+SEALED = frozenset({"encrypted"})
+"""What is named as unread and yet never blocks: signatures and reasoning that only the provider who sealed them can
+open, and checks when they come back. Every answer of a model that thinks has some."""
 
 
 class Verdict(Struct, frozen=True):
@@ -142,7 +144,7 @@ class _Judging:
         if job.stage is not None:
             self._judge(job.stage, job.only, job.active)
         unread: Counter[str] = Counter(each.reason for each in document.uninspected)
-        if self._blocked is None and unread and job.blocks_unread:
+        if self._blocked is None and job.blocks_unread and not unread.keys() <= SEALED:
             self._blocked = Blocked(job.name, "uninspected")
         edits = {} if self._blocked is not None else self._edits()
         body = document.edit(edits) if edits else job.body

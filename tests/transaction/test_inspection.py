@@ -451,6 +451,16 @@ def test_messages_that_come_while_a_side_is_judged_wait_for_it() -> None:
         assert effects[-1].phase is Phase.TRAILERS
 
 
+def test_what_a_provider_sealed_for_itself_is_named_and_passes() -> None:
+    thinking = {"content": [{"type": "thinking", "thinking": "hm", "signature": "EqQB" + "AbC1" * 40}]}
+    with Playbook(MASKING, request=DUPLEX, response=DUPLEX) as envoy:
+        asked(envoy, said("x"))
+        envoy.sends(response_headers(200, JSON))
+        effects = envoy.sends(response_body(json.dumps(thinking).encode())).effects
+        assert onward(effects, Side.RESPONSE) == json.dumps(thinking).encode()
+        assert envoy.leaves().facts["uninspected"] == [{"reason": "encrypted", "count": 1}]
+
+
 def test_no_record_shows_what_was_said() -> None:
     with Playbook(MASKING, Shared(detailed=True)) as envoy:
         asked(envoy, said("planted@example.com AKIAZ7XQ4HNRTW2LPYKM"))
