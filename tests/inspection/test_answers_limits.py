@@ -1,7 +1,7 @@
 import pytest
 
 from extproc.inspection import scanner as scanners
-from extproc.inspection.answers.events import MAX_PLACES
+from extproc.inspection.answers.events import MAX_ENDED, MAX_PLACES
 from extproc.inspection.answers.tally import MAX_FAILURES, MAX_TOLD, Tally
 from extproc.inspection.verdict import Failure, Finding
 from extproc.inspection.window import SPARE, Window
@@ -43,12 +43,12 @@ def test_repetitions_beyond_the_bound_are_masked_and_counted_again(places: int, 
     assert sum(stream.counts.values()) == counted
 
 
-@pytest.mark.parametrize(("before", "out"), [(MAX_PLACES - 1, "bob@ex"), (MAX_PLACES, "")])
+@pytest.mark.parametrize(("before", "out"), [(MAX_ENDED - 1, "bob@ex"), (MAX_ENDED, "")])
 def test_beyond_the_bound_no_text_ends_before_the_answer(before: int, out: str) -> None:
     stream = answer(masking(), "openai.chat")
     for at in range(before):
         stream.feed(chunk([choice({"content": "a"}, at, finish="stop")]))
-    (told,) = documents(stream.feed(chunk([choice({"content": "bob@ex"}, 200, finish="stop")])))
+    (told,) = documents(stream.feed(chunk([choice({"content": "bob@ex"}, MAX_ENDED, finish="stop")])))
     assert told["choices"][0]["delta"]["content"] == out
     (told, _) = documents(stream.feed(event("[DONE]"))) if not out else (None, None)
     assert told is None or told["choices"][0]["delta"]["content"] == "bob@ex"

@@ -15,6 +15,10 @@ MAX_PLACES = 128
 """Texts that are remembered, so that what repeats them is not counted again. Answers have some ten."""
 
 
+MAX_ENDED = 512
+"""Texts that are remembered to have ended: in 128 choices a text, its reasoning, a refusal and a tool call."""
+
+
 class Events:
     """Judges event by event, and writes what goes out. All methods raise `Stopped` where the answer must end.
 
@@ -27,6 +31,7 @@ class Events:
         "_known",
         "_open",
         "_over",
+        "_reasons",
         "_repeats",
         "_ruling",
         "_tally",
@@ -43,7 +48,8 @@ class Events:
         self._unread = unread
         self._open: dict[Channel, Strand] = {}
         self._repeats = dialect == "openai.responses"
-        self._over: set[int] = set()  # hashes of channels that ended
+        self._reasons = dialect in {"openai.chat", "openai.completions"}  # what ends a text is a finish reason
+        self._over: set[int] = set()  # hashes of channels that one ended
         self._distrusts = False  # whether such a one went on: from then on nothing ends before the answer does
         self._known: set[int] = set()  # hashes of places, and of places with the text there
 
@@ -120,14 +126,15 @@ class Events:
         if self._distrusts:
             ends &= {()}
         for channel in [each for each in self._open if within(each.path, ends)]:
-            self._over.add(hash(channel))
-            # Beyond the bound nobody would know of a text that goes on.
-            self._distrusts = self._distrusts or len(self._over) >= MAX_PLACES
+            if self._reasons:
+                self._over.add(hash(channel))
             rest = self._open.pop(channel).finish()
             if channel in texts:
                 texts[channel] += rest
             else:
                 ended.append((channel, rest))
+        # Beyond the bound nobody would know of a text that goes on.
+        self._distrusts = self._distrusts or len(self._over) >= MAX_ENDED
         return ended
 
     def _whole(self, delta: Delta) -> str:
