@@ -194,11 +194,13 @@ class _Judging:
     def _told(self) -> list[dict[str, Any]]:
         firsts: dict[tuple[str, str], str] = {}
         for index, span, each in self._found:
-            if (each.name, span.kind) not in firsts:
+            # What runs in the shadow has no effect, on others neither.
+            if not each.shadow and (each.name, span.kind) not in firsts:
                 firsts[each.name, span.kind] = self._document.passages[index].pointer
         counts: Counter[tuple[str, str]] = Counter()
-        for (name, kind, _, _, _), number in self._counts.items():
-            counts[name, kind] += number
+        for (name, kind, _, _, shadow), number in self._counts.items():
+            if not shadow:
+                counts[name, kind] += number
         return told(counts, firsts)
 
     def _scan(self, stage: Stage) -> tuple[dict[int, list[tuple[int, Span]]], bool]:

@@ -99,8 +99,8 @@ class Findings:
     def facts(self) -> list[dict[str, Any]]:
         """Finds as conditions see them: those of the request."""
         counts: Counter[tuple[str, str]] = Counter()
-        for (processor, kind, _, side, _), number in self.counts.items():
-            if side is Side.REQUEST:
+        for (processor, kind, _, side, shadow), number in self.counts.items():
+            if side is Side.REQUEST and not shadow:
                 counts[processor, kind] += number
         return told(counts, {})
 

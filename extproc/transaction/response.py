@@ -106,6 +106,8 @@ class ResponseSide:
         data, before = message.data, self.state
         event = (Event.BODY_END if data else Event.EMPTY_END) if message.end else Event.BODY
         self.state = advance(self.mode, before, event, Side.RESPONSE)
+        if before is State.IDLE and self._facts.findings is not None and self._facts.findings.reads_answer:
+            raise ProtocolViolation("a response body came without headers: set response_header_mode: SEND")
         if self._answer is not None:
             return self._answer.piece(message, ends=self.state is not State.OPEN)
         if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:

@@ -10,6 +10,7 @@ import pytest
 from extproc.inspection.judge import Job
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Phase, Proceed, Reject
+from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import (
@@ -459,6 +460,26 @@ def test_what_a_provider_sealed_for_itself_is_named_and_passes() -> None:
         effects = envoy.sends(response_body(json.dumps(thinking).encode())).effects
         assert onward(effects, Side.RESPONSE) == json.dumps(thinking).encode()
         assert envoy.leaves().facts["uninspected"] == [{"reason": "encrypted", "count": 1}]
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.STREAMED, DUPLEX])
+def test_a_body_that_is_to_be_read_does_not_pass_because_its_headers_were_not_sent(mode: BodyMode) -> None:
+    with Playbook(MASKING, request=DUPLEX, response=mode) as envoy:
+        asked(envoy, said("x"))
+        with pytest.raises(ProtocolViolation, match="response_header_mode: SEND"):
+            envoy.transaction.receive(response_body(answered("GB82WEST12345698765432")), 0.0)
+
+
+def test_what_runs_in_the_shadow_has_no_effect_on_others() -> None:
+    own = plan("""
+  - name: p
+    request:
+      - {use: pii, kinds: [email], action: report, mode: shadow}
+      - {use: pattern, regex: Titan, when: 'findings.exists(f, f.kind == "email")'}
+""")
+    with Playbook(own) as envoy:
+        (passed,) = asked(envoy, said("Titan a@b.de"))
+        assert isinstance(passed, Proceed)
 
 
 def test_no_record_shows_what_was_said() -> None:
