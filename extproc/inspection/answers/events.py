@@ -8,12 +8,12 @@ from extproc.inspection.verdict import Blocked
 from extproc.llm.streams import Channel, Delta, StreamEvent, StreamWriter
 from extproc.llm.streams.event import within
 
-MAX_OPEN = 128
-"""Texts of an answer that are open at a time: OpenAI gives at most 128 choices. One takes about 1 KiB."""
+MAX_OPEN = 256
+"""Texts of an answer that are open at a time: OpenAI gives at most 128 choices, which may think aloud. One takes about
+1 KiB, and 2 where it is JSON."""
 
 MAX_PLACES = 128
 """Texts that are remembered, so that what repeats them is not counted again. Answers have some ten."""
-
 
 MAX_ENDED = 512
 """Texts that are remembered to have ended: in 128 choices a text, its reasoning, a refusal and a tool call."""
