@@ -87,9 +87,14 @@ class Exchange:
             return []
         runtime = self._runtime
         first = payload[:1]
-        if first == RESPONSE_BODY and (unread := _unread(payload, self.decider.response_lane)) is not None:
-            runtime.messages[_RESPONSE_BODY] += 1
-            return unread
+        if first == RESPONSE_BODY:
+            lane = self.decider.response_lane
+            if lane is _PASS:
+                runtime.messages[_RESPONSE_BODY] += 1
+                return _PASSED
+            if lane is _ECHO and (answer := echo(payload)) is not None:
+                runtime.messages[_RESPONSE_BODY] += 1
+                return [answer]
         if first == REQUEST_BODY and self.decider.request_lane is _PASS:
             runtime.messages[_REQUEST_BODY] += 1
             return _PASSED_REQUEST
@@ -185,8 +190,8 @@ class Exchange:
         facts: dict[str, Fact] = {}
         try:
             for effect in self.decider.receive(Gone(clean), self._runtime.clock()):
-                if isinstance(effect, Record):
-                    facts = dict(effect.facts)
+                if type(effect) is Record:
+                    facts = cast("dict[str, Fact]", effect.facts)  # made for us alone
         except Exception as error:  # noqa: BLE001  - what failed once may fail again while it is told of
             self._runtime.log.event("internal_error", _origin(error))
             facts |= {"decision": "failed", "reason": INTERNAL_ERROR}

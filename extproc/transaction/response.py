@@ -31,7 +31,9 @@ from extproc.transaction.shared import Shared
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 
 
-_STOP: Final = tuple(ModeOverride(mode, BodyMode.NONE) for mode in BodyMode)
+_STOP: Final = tuple(
+    (Proceed(Side.RESPONSE, Phase.HEADERS, modes=ModeOverride(mode, BodyMode.NONE), lasting=True),) for mode in BodyMode
+)
 """The override that ends the response's body, by the request's mode, which has to be said again."""
 
 
@@ -96,10 +98,10 @@ class ResponseSide:
                 return self._read(how, findings, headers or HeaderMutation())
         if not message.end:
             self.lane = Lane.ECHO if self.mode is BodyMode.FULL_DUPLEX_STREAMED else Lane.PASS
-        modes = None if message.end else self._without_body()
-        if headers is None and modes is None:
-            return PASS_RESPONSE_HEADERS
-        return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=modes),)
+        stop = None if message.end else self._without_body()
+        if headers is None:
+            return PASS_RESPONSE_HEADERS if stop is None else stop
+        return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=None if stop is None else stop[0].modes),)
 
     def body(self, message: Body) -> Effects:
         """Judges a piece, or passes it on. One may come although none was wanted: an override is not always allowed."""
@@ -163,7 +165,7 @@ class ResponseSide:
             spoofed = tuple(name for name in spoofed if name not in names)
         return HeaderMutation(ours, spoofed, (("x-extproc-request-id", request_id),) if request_id else ())
 
-    def _without_body(self) -> ModeOverride | None:
+    def _without_body(self) -> tuple[Proceed] | None:
         if self.mode not in _CAN_STOP or self._early or self._request_mode is BodyMode.FULL_DUPLEX_STREAMED:
             return None
         return _STOP[self._request_mode]
