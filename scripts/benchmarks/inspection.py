@@ -38,6 +38,7 @@ EVENTS: Final = 2_000
 PIECE: Final = 8
 """Characters an event of a hostile text."""
 HOSTILE_SIZE: Final = 64 * KIB
+CANDIDATES_SIZE: Final = 16 * KIB
 MEGABYTE: Final = 1024 * KIB - 100
 """Characters of a prompt whose body is a megabyte."""
 REPEATS: Final = 3
@@ -159,16 +160,17 @@ def growth(bench: Inspecting, seed: int) -> Figures:
 
 def hostile(bench: Inspecting, seed: int) -> Figures:
     """Texts made to be slow, whole and as streams: against prose of the same size, and against half of them."""
-    whole, streamed = _costs(bench, prose(HOSTILE_SIZE, seed))
-    for subject, make in (HOSTILE | CANDIDATES).items():
-        text = make(HOSTILE_SIZE)
-        half_whole, half_streamed = _costs(bench, text[: len(text) // 2])
-        own_whole, own_streamed = _costs(bench, text)
-        yield "times_prose", f"text/{subject}", own_whole / whole
-        yield "times_prose", f"events/{subject}", own_streamed / streamed
-        yield "growth_per_doubling", f"text/{subject}", own_whole / half_whole
-        yield "growth_per_doubling", f"events/{subject}", own_streamed / half_streamed
-        yield "held_back_most", subject, max(bench.held(events(pieces(text, PIECE))))
+    for texts, size in ((HOSTILE, HOSTILE_SIZE), (CANDIDATES, CANDIDATES_SIZE)):
+        whole, streamed = _costs(bench, prose(size, seed))
+        for subject, make in texts.items():
+            text = make(size)
+            half_whole, half_streamed = _costs(bench, text[: len(text) // 2])
+            own_whole, own_streamed = _costs(bench, text)
+            yield "times_prose", f"text/{subject}", own_whole / whole
+            yield "times_prose", f"events/{subject}", own_streamed / streamed
+            yield "growth_per_doubling", f"text/{subject}", own_whole / half_whole
+            yield "growth_per_doubling", f"events/{subject}", own_streamed / half_streamed
+            yield "held_back_most", subject, max(bench.held(events(pieces(text, PIECE))))
 
 
 def _costs(bench: Inspecting, text: str) -> tuple[float, float]:
@@ -177,7 +179,7 @@ def _costs(bench: Inspecting, text: str) -> tuple[float, float]:
     return _least(lambda: bench.job(body).run()), _least(lambda: bench.stream(chunks, bench.stage), 2)
 
 
-RATIOS: Final = {"growth": 3, "hostile": 3}
+RATIOS: Final = {"growth": 3, "hostile": 2}
 """Rounds of the parts that take long, at most: a ratio is of figures of one round, and varies little."""
 
 PARTS: Final[dict[str, Callable[[Inspecting, int], Figures]]] = {

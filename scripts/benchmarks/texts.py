@@ -97,8 +97,11 @@ HOSTILE: Final[dict[str, Callable[[int], str]]] = {
 
 CANDIDATES: Final[dict[str, Callable[[int], str]]] = {
     "groups of digits": lambda size: _repeated("4111 ", size),
+    "assignments": lambda size: _repeated("api_key=", size),
+    "accounts": lambda size: _repeated("AccountKey=abc", size),
+    "logins": lambda size: _repeated("https://joe:s3cret@example.com/", size),
 }
-"""Texts that are full of what has to be looked at closely, or found: no prose to compare with."""
+"""Texts that are full of what has to be looked at closely, or found: what it costs is no matter of prose."""
 
 
 def _repeated(part: str, size: int) -> str:

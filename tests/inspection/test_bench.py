@@ -8,7 +8,7 @@ from scripts.benchmarks import __main__ as program
 from scripts.benchmarks import inspection, stall, texts
 from scripts.benchmarks.report import Row, document, table
 
-SMALL = {"PROMPTS": 2, "EVENTS": 40, "MEGABYTE": 4096, "HOSTILE_SIZE": 2048, "REPEATS": 1}
+SMALL = {"PROMPTS": 2, "EVENTS": 40, "MEGABYTE": 4096, "HOSTILE_SIZE": 2048, "CANDIDATES_SIZE": 512, "REPEATS": 1}
 
 
 def _said(_: str) -> None:
