@@ -56,10 +56,13 @@ class Unknown(Struct, frozen=True):
 
 
 class Inspected(Struct, frozen=True):
-    """The answer to an `Inspect` effect."""
+    """The answer to an `Inspect` effect. The verdict has no rendering: it may be text."""
 
     ticket: int
     verdict: object
+
+    def __repr__(self) -> str:
+        return f"Inspected({self.ticket})"
 
 
 class Failed(Struct, frozen=True):

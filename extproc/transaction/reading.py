@@ -262,9 +262,10 @@ class StreamedAnswer:
             None if stage is None else stage.active(findings.said),
             findings.vault,
             dialect=dialect.name if dialect is not None else "mcp" if findings.rpc is not None else "",
-            refusal=findings.pipeline.refusal,
+            refusal=findings.refusal,
             blocks_unread=findings.pipeline.blocks_unread and stage is not None,
             codings=how.codings,
+            name=findings.pipeline.name,
             details=findings.details,
         )
 

@@ -73,7 +73,7 @@ class Inspecting:
 
     def _opened(self, stage: Stage | None) -> AnswerStream:
         refusal = self.pipeline.refusal
-        return AnswerStream(stage, None, None, dialect="openai.chat", refusal=refusal, blocks_unread=True)
+        return AnswerStream(stage, None, None, dialect="openai.chat", refusal=lambda _: refusal, blocks_unread=True)
 
     def stream(self, chunks: Iterable[bytes], stage: Stage | None) -> None:
         """Has a streamed answer pass; without a stage nobody looks at it."""

@@ -10,7 +10,7 @@ from extproc.inspection.answers import AnswerStream
 from extproc.inspection.rule import Rule
 from extproc.inspection.stage import Active, Processor, Stage
 from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import Action
+from extproc.inspection.verdict import Action, Blocked
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from tests.inspection.texts import RULES
@@ -21,6 +21,11 @@ UNINSPECTED = ClientError(403, "uninspected_content", "A part could not be inspe
 
 EMAIL = pii.rules(("email",))
 SSN = pii.rules(("us_ssn",))
+
+
+def refusal(blocked: Blocked) -> ClientError:
+    """What an answer ends with that is blocked."""
+    return UNINSPECTED if blocked.reason == "uninspected" else REFUSAL
 
 
 def processor(number: int = 0, name: str = "", action: Action = "mask", **more: Any) -> Processor:
@@ -64,7 +69,7 @@ def answer(
     of: Stage | None, dialect: str, vault: Vault | None = None, *, active: Active | None = None, **more: Any
 ) -> AnswerStream:
     """A stream of an answer, in which what cannot be read is blocked unless `more` says otherwise."""
-    given: dict[str, Any] = {"refusal": REFUSAL, "uninspected": UNINSPECTED, "blocks_unread": True, "name": "pipeline"}
+    given: dict[str, Any] = {"refusal": refusal, "blocks_unread": True, "name": "pipeline"}
     return AnswerStream(of, active, vault, dialect=dialect, **{**given, **more})
 
 

@@ -228,14 +228,15 @@ def test_an_encoding_cut_off_gives_what_it_gave() -> None:
 
 
 @pytest.mark.parametrize("blocks", [True, False])
-def test_a_damaged_encoding_is_named_and_ends_the_answer_or_passes(blocks: bool) -> None:
+def test_a_damaged_encoding_is_named_and_ends_the_answer(blocks: bool) -> None:
+    # Whatever the policy says of what cannot be read: encoded bytes cannot follow decoded ones.
     stream = answer(masking(), "openai.chat", codings=("gzip",), blocks_unread=blocks)
     assert stream.feed(GZIPPED[:60]) is not None
     out = stream.feed(b"\xff" * 40) + stream.feed(b"\xfe" * 10) + stream.close()
     assert stream.unread == {"encoding": 1}
-    assert stream.ended is blocks
-    assert (b"\xff" * 40 + b"\xfe" * 10 in out) is not blocks
-    assert (b"uninspected_content" in out) is blocks
+    assert stream.ended
+    assert b"\xff" not in out
+    assert b"uninspected_content" in out
 
 
 @pytest.mark.parametrize("blocks", [True, False])
@@ -244,7 +245,7 @@ def test_a_bomb_is_an_oversize(blocks: bool) -> None:
     stream = answer(masking(), "openai.chat", codings=("gzip",), blocks_unread=blocks)
     assert len(run(stream, [bomb])) <= 2 * len(bomb)
     assert stream.unread == {"size": 1}
-    assert stream.ended is blocks
+    assert stream.ended
 
 
 @pytest.mark.parametrize("blocks", [True, False])

@@ -552,7 +552,6 @@ def test_a_stream_with_an_event_of_too_many_values(word: str) -> None:
 # -- not yet as it should be
 
 
-@pytest.mark.xfail(strict=True, reason="StreamedAnswer hands neither the pipeline's name nor its words on")
 def test_a_stream_that_ends_because_it_cannot_be_read_says_so_and_names_its_pipeline() -> None:
     sent = streamed("hello ")[:-14] + _complex(MAX_TOKENS)
     out = Exchange(plan("response", "block")).answer(sent, SSE)
@@ -560,14 +559,12 @@ def test_a_stream_that_ends_because_it_cannot_be_read_says_so_and_names_its_pipe
     assert b'"uninspected_content"' in out.body
 
 
-@pytest.mark.xfail(strict=True, reason="AnswerStream ends with the words of a find, whatever it ends for")
 def test_a_stream_that_ends_because_a_detector_failed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = plan("response", "block")
     _broken(monkeypatch)
     assert b'"inspection_failed"' in judged("stream", policy).body
 
 
-@pytest.mark.xfail(strict=True, reason="bytes that nobody can decode any more follow text that was decoded")
 def test_an_encoded_stream_that_is_damaged_gives_no_encoded_bytes_to_a_client_who_was_told_of_none() -> None:
     whole = gzip.compress(streamed(*(f"number {number} " for number in range(2000))))
     middle = len(whole) // 2
@@ -582,7 +579,6 @@ def test_an_encoded_stream_that_is_damaged_gives_no_encoded_bytes_to_a_client_wh
                 assert chunk.data.isascii()
 
 
-@pytest.mark.xfail(strict=True, reason="Inspected has no rendering of its own, and a piece's verdict is its text")
 def test_what_a_thread_made_of_a_piece_has_no_rendering_that_shows_it() -> None:
     with Playbook(plan("response", "block"), request=DUPLEX, response=DUPLEX) as envoy:
         envoy.sends(request_headers(CHAT, JSON))

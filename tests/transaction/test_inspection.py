@@ -429,6 +429,25 @@ def test_a_block_in_mid_stream_ends_the_stream_and_drops_the_rest() -> None:
     assert record["blocked_by"] == "pattern"
 
 
+def test_a_stream_may_be_as_long_as_the_policy_says_however_it_is_cut() -> None:
+    own = plan("  - {name: p, response: [{use: size, max_bytes: 300}]}\n")
+    whole = sse("hello there ", "and more ", "and more ", "and more ")
+    outs = set()
+    for cut in (1, 7, len(whole)):
+        with Playbook(own, request=DUPLEX, response=DUPLEX) as envoy:
+            asked(envoy, said("x", stream=True))
+            envoy.sends(response_headers(200, SSE))
+            out = b""
+            for at in range(0, len(whole), cut):
+                out += onward(envoy.sends(response_body(whole[at : at + cut], end=False)).effects, Side.RESPONSE) or b""
+            outs.add(out)
+            envoy.sends(response_body(b"")).gets_nothing()
+            assert envoy.leaves().facts["blocked_by"] == "size"
+    (out,) = outs
+    assert _told(out) == "hello there and more "
+    assert b"content_filter" in out
+
+
 def test_trailers_after_a_buffered_answer_pass() -> None:
     with Playbook(MASKING, request=DUPLEX, response=DUPLEX) as envoy:
         asked(envoy, said("x"))
@@ -494,5 +513,5 @@ def _told(out: bytes) -> str:
     texts = []
     for line in out.decode().splitlines():
         if line.startswith("data: {"):
-            texts += [choice["delta"].get("content", "") for choice in json.loads(line[6:])["choices"]]
+            texts += [choice["delta"].get("content", "") for choice in json.loads(line[6:]).get("choices", ())]
     return "".join(texts)

@@ -33,16 +33,16 @@ class Events:
         "_over",
         "_reasons",
         "_repeats",
-        "_ruling",
         "_tally",
         "_unread",
         "_vault",
         "_writer",
+        "ruling",
     )
 
     def __init__(self, dialect: str, ruling: Ruling, vault: Vault | None, tally: Tally, unread: Blocked | None) -> None:
         self._writer = StreamWriter(dialect)
-        self._ruling = ruling
+        self.ruling = ruling
         self._vault = vault
         self._tally = tally
         self._unread = unread
@@ -114,7 +114,7 @@ class Events:
             if self._over and hash(delta.channel) in self._over:
                 # What was told to have ended goes on: some servers give a finish reason with every piece.
                 self._distrusts = True
-            strand = self._open[delta.channel] = Strand(delta.channel, self._ruling, self._vault)
+            strand = self._open[delta.channel] = Strand(delta.channel, self.ruling, self._vault)
             if self._repeats:
                 self._remember(hash(delta.channel.path))
         return strand.feed(delta.text)
@@ -139,7 +139,7 @@ class Events:
 
     def _whole(self, delta: Delta) -> str:
         told = self._repeats and self._told(delta)
-        return at_once(delta.channel, delta.text, self._ruling, self._vault, counted=not told)
+        return at_once(delta.channel, delta.text, self.ruling, self._vault, counted=not told)
 
     def _told(self, delta: Delta) -> bool:
         """Whether this very text was there before: streamed, or whole in an event that has most of an answer in it."""

@@ -65,6 +65,15 @@ class Ruling:
                 if each.action == "block" and not each.shadow:
                     raise Stopped(Blocked(each.name, "finding"))
 
+    def oversize(self, each: Processor) -> bool:
+        """Counts that the answer is larger than a processor allows; whether it stops there."""
+        assert self._stage is not None, "a processor has a stage"
+        side = self._stage.side
+        self._tally.counts[each.name, "bytes", each.action, side, each.shadow] += 1
+        if self._tally.details is not None:
+            self._tally.tell(Finding(each.name, "bytes", each.action, side, "", 0, 0, None, each.shadow))
+        return each.action == "block" and not each.shadow
+
     def masks(self, span: Span) -> bool:
         """Whether a find is to be masked."""
         each = self._of(span)

@@ -1,12 +1,12 @@
 """A streamed answer: bytes in as they come, and out as soon as nobody can object to them any more."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from extproc.inspection.answers.events import Events
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.judge import CONDITION, settle
-from extproc.inspection.stage import Active, Stage
+from extproc.inspection.stage import Active, Processor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
 from extproc.llm.streams import StreamEvent, StreamReader, UnreadableStreamError
@@ -22,9 +22,9 @@ class AnswerStream:
     object to is among them. (Of a body whose encoding turns out damaged, as much went out as could be decoded before.)
 
     `stage`: who judges, None where values are only restored. `active`: who of them is at work, None for all. `vault`:
-    the exchange's, None where the request was not masked. `refusal` is what a blocked answer ends with, `uninspected`
-    the same for what could not be read. `name` is the pipeline's. `codings`: the body's, undone here, so that the
-    caller drops `content-encoding`. `details` collects the finds, where someone wants each.
+    the exchange's, None where the request was not masked. `refusal` gives what an answer ends with that is blocked for
+    a reason. `name` is the pipeline's. `codings`: the body's, undone here, so that the caller drops `content-encoding`.
+    `details` collects the finds, where someone wants each.
     """
 
     __slots__ = (
@@ -32,11 +32,13 @@ class AnswerStream:
         "_decoder",
         "_due",
         "_events",
+        "_name",
         "_passing",
         "_reader",
         "_refusal",
+        "_size",
+        "_sizes",
         "_tally",
-        "_uninspected",
     )
 
     def __init__(
@@ -46,10 +48,9 @@ class AnswerStream:
         vault: Vault | None,
         *,
         dialect: str,
-        refusal: ClientError,
+        refusal: Callable[[Blocked], ClientError],
         blocks_unread: bool,
         codings: tuple[str, ...] = (),
-        uninspected: ClientError | None = None,
         name: str = "",
         details: list[Finding] | None = None,
     ) -> None:
@@ -59,7 +60,9 @@ class AnswerStream:
         self._reader = StreamReader(dialect)
         self._events = Events(dialect, ruling, vault, self._tally, unread)
         self._refusal = refusal
-        self._uninspected = uninspected if uninspected is not None else refusal
+        self._name = name
+        self._sizes = _sizes(stage, active)
+        self._size = 0  # bytes that came, decoded
         self._passing = False  # whether nothing can be read any more, and what comes goes on as it is
         self._decoder: Decoder | None = None
         self._due: Stopped | None = None  # what keeps the answer from beginning
@@ -130,7 +133,26 @@ class AnswerStream:
             try:
                 data = self._decoder.feed(data)
             except EncodingError as error:
-                return self._unreadable("size" if isinstance(error, DecodedTooLargeError) else "encoding", data)
+                return self._damaged("size" if isinstance(error, DecodedTooLargeError) else "encoding")
+        if self._sizes:
+            return self._measured(data)
+        return self._read(data)
+
+    def _measured(self, data: bytes) -> bytes:
+        """Reads no more than may be read; where the limit lies does not depend on the cuts."""
+        self._size += len(data)
+        for each in self._sizes:
+            limit = each.limits.bytes if each.limits is not None else None
+            if limit is None or self._size <= limit:
+                continue
+            stops = self._events.ruling.oversize(each)
+            self._sizes = tuple(other for other in self._sizes if other is not each)
+            if stops:
+                kept = data[: len(data) - (self._size - limit)]
+                return self._read(kept) + self._stop(Blocked(each.name, "finding"))
+        return self._read(data)
+
+    def _read(self, data: bytes) -> bytes:
         if self._passing:
             return data
         try:
@@ -186,10 +208,24 @@ class AnswerStream:
             return self._stop(stopped.blocked)
         return self._flushed() + self._as_it_came(rest)
 
+    def _damaged(self, reason: str) -> bytes:
+        """The encoding cannot be undone any more. Its bytes cannot follow what was decoded, so this is the end."""
+        self._tally.unread[reason] += 1
+        return self._stop(Blocked(self._name, "uninspected"))
+
     def _as_it_came(self, rest: bytes) -> bytes:
         return b"" if self.ended else rest
 
     def _stop(self, blocked: Blocked, event: StreamEvent | None = None) -> bytes:
+        if self._blocked is not None:
+            return b""
         self._blocked = blocked
         self._events.drop()
-        return self._events.writer.block(self._uninspected if blocked.reason == "uninspected" else self._refusal, event)
+        return self._events.writer.block(self._refusal(blocked), event)
+
+
+def _sizes(stage: Stage | None, active: Active | None) -> tuple[Processor, ...]:
+    """The processors at work that limit a stream's size."""
+    if stage is None:
+        return ()
+    return tuple(each for each in stage.sizing if active is None or active.on[each.number])
