@@ -444,7 +444,8 @@ def test_a_stream_may_be_as_long_as_the_policy_says_however_it_is_cut() -> None:
             envoy.sends(response_body(b"")).gets_nothing()
             assert envoy.leaves().facts["blocked_by"] == "size"
     (out,) = outs
-    assert _told(out) == "hello there and more "
+    assert _told(out).startswith("hello there ")
+    assert len(_told(out)) < len("hello there " + 3 * "and more ")
     assert b"content_filter" in out
 
 
