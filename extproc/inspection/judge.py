@@ -87,12 +87,17 @@ class Job(Struct, frozen=True):
         stage = self.stage
         if stage is None:
             return self._unread(reason)
-        failed = [each for each in stage.processors if self.only is None or each.name in self.only]
-        failures, blocked, called = settle(failed, reason)
+        failures, blocked, called = settle([each for each in stage.processors if self._asks(each)], reason)
         failures = (*self.failures, *failures)
         if blocked is None and called and stage.reserve is not None:
             return replace(self, stage=stage.reserve, only=called, failures=failures, active=None)
         return Verdict(self.body, blocked or _uncalled(called), failures=failures)
+
+    def _asks(self, each: Processor) -> bool:
+        """Whether it was to judge, as far as that is known; one whose condition failed was."""
+        if self.only is not None and each.name not in self.only:
+            return False
+        return self.active is None or self.active.on[each.number] or each in self.active.failed
 
     def _unread(self, reason: str) -> Verdict:
         blocked = Blocked(self.name, "uninspected") if self.blocks_unread else None

@@ -427,6 +427,16 @@ def test_where_one_blocks_for_its_failure_no_stand_in_is_asked() -> None:
     assert result.blocked == Blocked("cc", "failure")
 
 
+def test_who_is_known_not_to_be_at_work_does_not_fail_and_one_whose_condition_failed_does() -> None:
+    of = stage(word("aa", "x", "action: mask, on_failure: allow"), word("bb", "x", "action: block, when: stream"))
+    quiet = job(of, said("x"), active=Active((True, False))).given_up("timeout")
+    assert not isinstance(quiet, Job)
+    assert (quiet.blocked, quiet.failures) == (None, (Failure("aa", "timeout", allowed=True),))
+    failed = job(of, said("x"), active=Active((True, False), (of.processors[1],))).given_up("timeout")
+    assert not isinstance(failed, Job)
+    assert failed.blocked == Blocked("bb", "failure")
+
+
 @pytest.mark.parametrize("blocks", [True, False])
 def test_values_that_could_not_be_put_back_in_time_are_told_as_unread(blocks: bool) -> None:
     body = said("[WORD_1]")
