@@ -48,7 +48,7 @@ Factory = Callable[[Runtime, Binding], Awaitable[Transport]]
 TRANSPORTS: Final = {"grpcio": "extproc.server.grpcio", "h2": "extproc.server.h2.listener"}
 """Name -> module, whose `serve` is the factory; imported only when asked for."""
 
-DEFAULT_TRANSPORT: Final = "grpcio"
+DEFAULT_TRANSPORT: Final = "h2"
 
 
 async def serve(name: str, runtime: Runtime, binding: Binding) -> Transport:

@@ -23,7 +23,7 @@ STREAM = said("a b c d e f g h", "grow", stream=True)
 
 # Each test starts a gateway of its own, and what is tested is how worker processes come and go: the other transport and
 # the other version are for `deep`.
-@pytest.fixture(params=["grpcio", pytest.param("h2", marks=pytest.mark.deep)])
+@pytest.fixture(params=["h2", pytest.param("grpcio", marks=pytest.mark.deep)])
 def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
