@@ -57,6 +57,13 @@ def version(request: pytest.FixtureRequest) -> Version:
     return chosen
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """The second transport with the second HTTP version is for `deep`: what it has is in the other three pairs, too."""
+    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    if params.get("transport") == "grpcio" and params.get("version") == "http2":
+        item.add_marker(pytest.mark.deep)
+
+
 Shared = Callable[..., Gateway]
 
 
