@@ -53,8 +53,6 @@ SMALL: Final = 64 * 1024
 EMAIL: Final = "jane.doe@example.com"
 IBAN: Final = "GB82WEST12345698765432"
 BOTH: Final = ("block", "allow")
-PACE: Final = 0.010
-"""Seconds between two events of a stream that is watched."""
 MEGABYTE: Final = said(("word " * 9 + "a@b.de ") * 19_000)
 """So many finds that judging it takes 0.1 s, where a megabyte of prose takes a few milliseconds."""
 
@@ -189,18 +187,21 @@ def test_an_answer_of_a_megabyte_and_a_half_is_masked(failing: Gateway, version:
 def test_a_stream_keeps_its_pace_while_large_prompts_are_judged(failing: Gateway) -> None:
     # They are refused in the end: a provider in this process would keep the stream waiting itself.
     request = post(said("go", stream=True), mode("large"), tag=(tag := tagged()), do="gap-10ms+events-200")
-    prompts = 8
+    took: list[float] = []
     with ThreadPoolExecutor(1) as other:
         streaming = other.submit(failing.send, request)
         failing.forwarded(tag, "north")
-        for _ in range(prompts):
-            assert failing.send(post(MEGABYTE, ("x-mode", "refusing"))).status == 403
+        for _ in range(8):
+            refused = failing.send(post(MEGABYTE, ("x-mode", "refusing")))
+            assert refused.status == 403
+            took.append(refused.headers_at)
         assert not streaming.done()
         answer = streaming.result(WITHIN)
     assert answer.ending is Ending.COMPLETE
     gaps = sorted(later.at - earlier.at for earlier, later in pairwise(answer.pieces))
-    # Were streams to wait for prompts, as many gaps would be 0.1 s long; a few may be, for the machine's own reasons.
-    assert gaps[-prompts // 2] < PACE + 0.020
+    # Were the stream to wait for prompts, there would be a gap as long as each of them. Not all gaps are short: the
+    # machine has other things to do as well.
+    assert gaps[-len(took)] < min(took) / 2
 
 
 def test_a_hundred_requests_at_once_get_each_its_own_values_back(failing: Gateway) -> None:
