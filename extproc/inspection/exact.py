@@ -13,6 +13,10 @@ Search: TypeAlias = Callable[[bytes, int, int], Spans]
 """Finds the first match in `data` between two places, the first of which is no more than the second."""
 
 
-def searching(expression: "re2._Regexp[str]") -> Search:
-    """The search for an expression. Texts and places are not checked."""
-    return cast("Search", partial(expression._regexp.Match, re2._Anchor.UNANCHORED))  # noqa: SLF001
+def searching(expression: "re2._Regexp[str]", *, anchored: bool = False) -> Search:
+    r"""The search for an expression; `anchored` finds only what begins at the first place.
+
+    Texts and places are not checked. What lies behind the second place is no part of a match, but `\z` and `\b` see it.
+    """
+    anchor = re2._Anchor.ANCHOR_START if anchored else re2._Anchor.UNANCHORED  # noqa: SLF001
+    return cast("Search", partial(expression._regexp.Match, anchor))  # noqa: SLF001

@@ -21,7 +21,7 @@ from extproc.inspection.expression import (
     width,
     without,
 )
-from extproc.inspection.octets import after, ahead
+from extproc.inspection.octets import after, ahead, whole
 from extproc.inspection.reader import read
 from extproc.inspection.render import UTF8_MOST, coarse, exact, octets, outside, uncounted
 from extproc.inspection.rule import UNLESS_LEFT, Rule
@@ -41,6 +41,10 @@ _WIDE = 160
 _WHOLE = (1,)
 """The groups of a rule whose find is its whole match."""
 
+SHORT_STRETCH, LONG_STRETCH = 64, 4096
+"""Bytes in which the next start is looked for, beside the width of a match: behind one it is likely near, and each
+stretch without any is followed by one of twice its length."""
+
 _HEAD_LEAST = 4
 """Code points that the beginning must have to tell enough."""
 
@@ -57,41 +61,59 @@ class Matcher(Struct, frozen=True, eq=False):
     """The exact reading of a rule: where it matches and which part of the match is the find.
 
     `groups`: the find is the first of these that took part. `most`: code points after which a match is cut off, 0 where
-    the expression itself counts; `wide` tells whether they may be more than a byte each.
+    the expression itself counts; `wide` tells whether they may be more than a byte each. `starts` finds where something
+    begins that is too long at most: an expression that does not count runs on to the end of whatever it is shown.
     """
 
     search: Search
     groups: tuple[int, ...]
     most: int
     wide: bool
+    starts: Search | None
 
     def find(self, data: bytes, start: int, stop: int, limit: int) -> Iterator[Place]:
         """Every match in `data[:limit]` that starts in `start..stop`, overlapping ones too.
 
         Each place gives at most one match, whatever stands before it: that is what makes verdicts local.
         """
+        if self.starts is not None:
+            yield from self._uncounted(self.starts, data, start, stop, limit)
+            return
         search = self.search
         while start <= stop:
             found = search(data, start, limit)
             opening = found[0][0]
-            if opening < 0:
-                return
-            first, end = found[1]
-            if first > stop:
+            if opening < 0 or found[1][0] > stop:
                 return
             # The match proper begins after the one code point that the class before it took.
             start = after(data, opening)
-            if self.most:
-                found = search(data, opening, min(limit, self._cut(data, first)))
-                if found[1][0] != first:
-                    continue
-                end = found[1][1]
-            begin, close = (first, end) if self.groups == _WHOLE else self._find(found)
-            yield first, end, begin, close
+            yield self._place(found)
+
+    def _uncounted(self, starts: Search, data: bytes, start: int, stop: int, limit: int) -> Iterator[Place]:
+        """The same for an expression that does not count: a stretch at a time, no look beyond what a match needs."""
+        stretch = SHORT_STRETCH
+        while start <= stop:
+            last = min(stop, start + stretch)
+            opening = starts(data, start, min(limit, self._cut(data, last)))[0][0]
+            if opening < 0 or after(data, opening) > last:
+                if last == stop:
+                    return
+                # What begins behind `last` has before it the code point there.
+                start, stretch = whole(data, last), min(2 * stretch, LONG_STRETCH)
+                continue
+            start, stretch = after(data, opening), SHORT_STRETCH
+            found = self.search(data, opening, min(limit, self._cut(data, start)))
+            if found[0][0] >= 0:
+                yield self._place(found)
 
     def _cut(self, data: bytes, first: int) -> int:
         # One more, for the character after the match.
         return ahead(data, first, self.most + 1) if self.wide else after(data, first + self.most)
+
+    def _place(self, found: Spans) -> Place:
+        first, end = found[1]
+        begin, close = (first, end) if self.groups == _WHOLE else self._find(found)
+        return first, end, begin, close
 
     def _find(self, found: Spans) -> tuple[int, int]:
         for group in self.groups:
@@ -170,7 +192,7 @@ def _lane(rule: Rule) -> Lane:
         wide=_beyond_ascii(node),
         node=node,
         before=before,
-        matcher=_matcher(rule, node, names, f"{outside(before)}({exact(node)}){_close(following)}", longest),
+        matcher=_matcher(rule, node, names, (outside(before), _close(following)), longest),
         context=expression(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.context)})(?:$|[^0-9A-Za-z])") if words else None,
         hint=expression(f"(?i){'|'.join(rule.context)}") if words else None,
         unless=expression(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.unless)})[^0-9A-Za-z]{{0,3}}\z")
@@ -198,8 +220,9 @@ def expression(pattern: str, memory: int = MATCHER_MEMORY) -> "re2._Regexp[str]"
     return re2.compile(pattern, options)
 
 
-def _matcher(rule: Rule, node: Node, names: dict[str, int], pattern: str, longest: int) -> Matcher:
-    compiled = expression(pattern)
+def _matcher(rule: Rule, node: Node, names: dict[str, int], beside: tuple[str, str], longest: int) -> Matcher:
+    left, right = beside
+    compiled = expression(f"{left}({exact(node)}){right}")
     if rule.group is None:
         groups = (*range(2, compiled.groups + 1), 1)
     else:
@@ -207,7 +230,26 @@ def _matcher(rule: Rule, node: Node, names: dict[str, int], pattern: str, longes
         if not 0 <= group < compiled.groups:
             raise RuleError(f"rule {rule.title}: the pattern has no group {rule.group}")
         groups = (group + 1,)
-    return Matcher(searching(compiled), groups, longest if uncounted(node) else 0, _beyond_ascii(node))
+    if not uncounted(node):
+        return Matcher(searching(compiled), groups, 0, _beyond_ascii(node), None)
+    # Lazy and without groups it comes to an end as soon as there is a match at all.
+    starts = searching(expression(f"{left}(?:{exact(_lazy(node), groups=False)}){right}"))
+    return Matcher(searching(compiled, anchored=True), groups, longest, _beyond_ascii(node), starts)
+
+
+def _lazy(node: Node) -> Node:
+    """The tree with every repetition as short as can be: it matches at the same places."""
+    match node:
+        case Chars() | Assert():
+            return node
+        case Group(item=item, number=number):
+            return Group(_lazy(item), number)
+        case Seq(items=items):
+            return Seq(tuple(_lazy(item) for item in items))
+        case Alt(options=options):
+            return Alt(tuple(_lazy(option) for option in options))
+        case Repeat(item=item, low=low, high=high):
+            return Repeat(_lazy(item), low, high, lazy=True)
 
 
 def _class(content: str) -> Ranges:

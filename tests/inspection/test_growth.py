@@ -1,0 +1,137 @@
+"""Nothing is quadratic: twice a text costs about twice as much, whatever it repeats.
+
+By default what matchers look at is counted, which never varies; the deep profile measures time, and more texts.
+"""
+
+import time
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+
+import pytest
+from msgspec.structs import replace
+
+from extproc.inspection.exact import Search, Spans
+from extproc.inspection.lane import Lane, lane
+from extproc.inspection.patterns import literals, regex
+from extproc.inspection.rule import Rule, marked
+from extproc.inspection.scanner import Scanner
+from tests.inspection.texts import RULES, scanner
+
+KIB = 1024
+MOST_GROWTH = 2.6
+"""Of what a text of twice the length costs: a doubling, and air for what comes once a text."""
+AIR_LOOKED_AT = 32 * KIB
+"""Bytes that may be looked at besides: the widest match and what is beside it, a few times over."""
+AIR_SECONDS = 0.001
+TRIES = 4
+
+OPENINGS = (
+    *("api_key=", "Authorization: ", "Authorization:", "AccountKey=abc", "CLOUDFLARE_API_TOKEN=", "client_secret="),
+    *("password: ", "curl -u ", "https://joe:pw@host/", "https://hooks.slack.com/services/", "bearer ", "eyJ", "sk-"),
+    *("-----BEGIN PRIVATE KEY-----", "4111 ", "41111111", "+49 30 ", "12-", "1.", "00:", "::", "a@b.", "@"),
+)
+"""What is said over and over: the beginnings of matches, one after the other or each within the one before."""
+
+
+OWN = (
+    (regex("any", ".*b"), "a"),
+    (regex("tag", r"<[^>]*>"), "<"),
+    (regex("late", r"id=[\s\S]*?;[0-9]{4}"), "id=;"),
+    (regex("nested", r"(?:a{1,9},){1,90}b"), "a,"),
+    (regex("two ends", r"a.{0,500}z|b.{0,500}y"), "ab"),
+    (literals("words", ["aa", "aaaa", "aaaaaaaa"], words=False), "a"),
+)
+"""Expressions that an operator may write, and what makes them work hardest."""
+
+
+class Counted:
+    """Lanes whose matchers tell how many bytes they looked at: up to a match's end, or all if there is none."""
+
+    def __init__(self, lanes: tuple[Lane, ...]) -> None:
+        self.bytes = 0
+        self.scanner = Scanner(tuple(self._counting(each) for each in lanes))
+
+    def scan(self, text: str) -> int:
+        self.bytes = 0
+        self.scanner.scan(text)
+        return self.bytes
+
+    def _counting(self, each: Lane) -> Lane:
+        matcher = each.matcher
+        starts = matcher.starts and self._counted(matcher.starts)
+        return replace(each, matcher=replace(matcher, search=self._counted(matcher.search), starts=starts))
+
+    def _counted(self, search: Search) -> Search:
+        def look(data: bytes, start: int, stop: int) -> Spans:
+            found = search(data, start, stop)
+            self.bytes += (found[0][1] if found[0][0] >= 0 else stop) - start
+            return found
+
+        return look
+
+
+@cache
+def _counted() -> Counted:
+    return Counted(scanner()._lanes)
+
+
+def _repeated(part: str, size: int) -> str:
+    return (part * (size // len(part) + 1))[:size]
+
+
+def _examples(rule: Rule) -> Iterator[str]:
+    for example in (*(marked(hit)[0] for hit in rule.hits), *rule.misses):
+        yield example
+        yield example + " "
+        # The beginning alone, again and again: the gate opens, and nothing follows.
+        yield example[: len(example) // 2] or example
+
+
+def _grows(count: Counted, part: str, sizes: tuple[int, ...]) -> bool:
+    costs = [count.scan(_repeated(part, size)) for size in sizes]
+    return any(more > MOST_GROWTH * less + AIR_LOOKED_AT for less, more in pairwise(costs))
+
+
+def _seconds(text: str) -> float:
+    before = time.process_time()
+    scanner().scan(text)
+    return time.process_time() - before
+
+
+def _grows_in_time(part: str, sizes: tuple[int, ...]) -> bool:
+    """Whether it does each time that it is measured."""
+    for _ in range(TRIES):
+        costs = [min(_seconds(_repeated(part, size)) for _ in range(2)) for size in sizes]
+        if all(more < MOST_GROWTH * less + AIR_SECONDS for less, more in pairwise(costs)):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("part", OPENINGS)
+def test_what_opens_matches_over_and_over_is_looked_at_in_proportion(part: str) -> None:
+    assert not _grows(_counted(), part, (8 * KIB, 16 * KIB, 32 * KIB))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
+def test_the_examples_of_a_rule_repeated_are_looked_at_in_proportion(rule: Rule) -> None:
+    for part in (marked(rule.hits[0])[0], rule.misses[0]):
+        assert not _grows(_counted(), part, (4 * KIB, 8 * KIB))
+
+
+@pytest.mark.parametrize(("rule", "part"), OWN, ids=[rule.title for rule, _ in OWN])
+def test_what_an_operator_writes_looks_at_text_in_proportion(rule: Rule, part: str) -> None:
+    assert not _grows(Counted((lane(rule),)), part, (8 * KIB, 16 * KIB, 32 * KIB))
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("part", OPENINGS)
+def test_what_opens_matches_over_and_over_costs_time_in_proportion(part: str) -> None:
+    assert not _grows_in_time(part, (8 * KIB, 16 * KIB, 32 * KIB))
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
+def test_the_examples_of_a_rule_repeated_cost_time_in_proportion(rule: Rule) -> None:
+    for part in _examples(rule):
+        assert not _grows_in_time(part, (4 * KIB, 8 * KIB, 16 * KIB)), part
