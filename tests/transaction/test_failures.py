@@ -549,7 +549,7 @@ def test_a_stream_with_an_event_of_too_many_values(word: str) -> None:
         assert out.record["blocked_for"] == "uninspected"
 
 
-# -- not yet as it should be
+# -- what is told of an end
 
 
 def test_a_stream_that_ends_because_it_cannot_be_read_says_so_and_names_its_pipeline() -> None:
