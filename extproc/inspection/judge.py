@@ -97,7 +97,15 @@ class Job(Struct, frozen=True):
         """Whether it was to judge, as far as that is known; one whose condition failed was."""
         if self.only is not None and each.name not in self.only:
             return False
-        return self.active is None or self.active.on[each.number] or each in self.active.failed
+        if self.active is not None:
+            return self.active.on[each.number] or each in self.active.failed
+        # What the body holds is not known now, so that a condition about it is taken to hold.
+        if each.when is None or "findings" in each.when.facts:
+            return True
+        try:
+            return each.when.holds(self.facts)
+        except ConditionError:
+            return True
 
     def _unread(self, reason: str) -> Verdict:
         blocked = Blocked(self.name, "uninspected") if self.blocks_unread else None
@@ -156,7 +164,7 @@ class _Judging:
         return Verdict(
             body,
             self._blocked,
-            any(each.enforces and each.action == "mask" for _, _, each in self._found),
+            self._blocked is None and any(each.enforces and each.action == "mask" for _, _, each in self._found),
             self._counts,
             tuple(self._failures),
             unread,

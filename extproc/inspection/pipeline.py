@@ -117,7 +117,7 @@ def _naming(pipeline: str, side: Side, processor: str) -> Iterator[None]:
         yield
     except RuleError as error:
         where = ("pipelines", pipeline, side.value, processor)
-        raise UnusableError(where, str(error), "write it in RE2's syntax; see docs/policy.md") from None
+        raise UnusableError(where, str(error), "expressions are RE2's, files of rules gitleaks'") from None
 
 
 def _processor(pipeline: str, side: Side, number: int, each: steps.Step, read: Secrets) -> Processor:

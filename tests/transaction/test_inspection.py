@@ -310,6 +310,15 @@ def test_work_that_fails_ends_as_on_failure_says(reason: str, word: str, kind: t
     assert record["failures"] == [{"processor": "pii", "reason": reason, "allowed": word == "allow"}]
 
 
+def test_work_that_fails_is_no_matter_for_a_processor_that_was_not_at_work() -> None:
+    own = plan("  - {name: p, request: [{use: pii, when: stream}]}\n")
+    for stream, kind in ((True, Reject), (False, Proceed)):
+        with Playbook(own) as envoy:
+            (order,) = asked(envoy, said("x" * INLINE_BYTES, stream=stream))
+            assert isinstance(order, Inspect)
+            envoy.sends(Failed(order.ticket, "timeout")).gets_one(kind)
+
+
 def test_a_stand_in_judges_where_the_first_failed() -> None:
     own = plan("""
   - name: p
