@@ -1,13 +1,16 @@
-"""Every string of a JSON document with its path and its bytes, whatever the document is."""
+"""Every string and long number of a JSON document with its path and its bytes, whatever the document is."""
 
 import json
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from extproc.llm.streams.event import Scope
+from extproc.llm.text.names import COUNTER, KNOWN
+from extproc.llm.text.walk import SHORT
 
 MAX_TOKENS = 100_000
 """Strings, numbers, brackets and literals of one event: about 0.1 s of work. The last event of the responses API
@@ -20,13 +23,14 @@ MAX_PLAIN_NAME = 40
 """Characters of a member's name that is taken for a name. The longest of the APIs has 34."""
 
 MAX_DIGITS = 15
-"""Digits of a count."""
+"""Digits of a sequence number. Counts of tokens have SHORT: whatever is longer may be someone's number."""
 
 _TOKEN = re.compile(
     rb'[ \t\r\n,]*+(?:("(?:[^"\\]++|\\.)*+")([ \t\r\n]*+:)?+|([\[{])|([\]}])|([^ \t\r\n,"\[\]{}]++))', re.DOTALL
 )
 _VALUE, _NAME, _OPEN, _CLOSE = 1, 2, 3, 4
 
+_LONG = re.compile(rb"-?\d{%d}" % (SHORT + 1))
 _PLAIN_NAME = re.compile(rb"[A-Za-z_.-]*+(?:[0-9]{1,3}[A-Za-z_.-]*+)?")
 _TEXT = msgspec.json.Decoder(str)
 _ANY = msgspec.json.Decoder()
@@ -40,21 +44,22 @@ class TooComplexError(Exception):
 class Leaf(Struct, frozen=True, gc=False):
     """A string: its path in the document, and its bytes from `start` to `end` with the quotes.
 
-    `name`: it is the name of a member, the last of the path, and not a value.
+    `name`: the name of a member, the last of the path, and not a value. `number`: a long number.
     """
 
     path: Scope
     start: int
     end: int
-    name: bool = False
+    kind: Literal["string", "name", "number"] = "string"
 
 
 class Leaves(Struct, frozen=True):
     """The strings of a document, in their order.
 
-    Of names only those that may be text (long ones, and with more than three digits) are told. `counts`: the numbers
-    that change from event to event, by their paths. `probabilities`: values of members called `logprobs`, by their
-    paths. `repeated`: an object has a name twice, and readers differ in which counts.
+    Of names only those that may be text (long ones, and with more than three digits) are told; of numbers those that
+    are told of a whole body (see `text.walk`): more than SHORT digits, and no time or count by their name. `counts`:
+    the numbers that change from event to event, by their paths. `probabilities`: values of members called `logprobs`,
+    by their paths. `repeated`: an object has a name twice, and readers differ in which counts.
     """
 
     strings: list[Leaf]
@@ -145,7 +150,7 @@ class _Walk:
         self._names.add(name)
         self._key = name
         if len(name) > MAX_PLAIN_NAME or _PLAIN_NAME.fullmatch(self.data, start + 1, end - 1) is None:
-            self.strings.append(Leaf((*self._path, name), start, end, name=True))
+            self.strings.append(Leaf((*self._path, name), start, end, "name"))
 
     def _here(self) -> Scope:
         return self._path if self._key is None else (*self._path, self._key)
@@ -168,13 +173,22 @@ class _Walk:
     def _leaf(self, start: int, end: int, *, string: bool) -> None:
         if string:
             self.strings.append(Leaf(self._here(), start, end))
-        elif self._counts() and end - start <= MAX_DIGITS and self.data[start:end].isdigit():
+        elif end - start > SHORT and self._long(start):
+            self.strings.append(Leaf(self._here(), start, end, "number"))
+        elif self._counts(end - start) and self.data[start:end].isdigit():
             self.counts[self._here()] = (start, end)
         self._next()
 
-    def _counts(self) -> bool:
+    def _long(self, start: int) -> bool:
         key = self._key
-        return isinstance(key, str) and (key == "sequence_number" or key.endswith("_tokens"))
+        counter = isinstance(key, str) and KNOWN.get(key) == COUNTER
+        return not counter and _LONG.match(self.data, start) is not None
+
+    def _counts(self, digits: int) -> bool:
+        key = self._key
+        if not isinstance(key, str):
+            return False
+        return digits <= MAX_DIGITS if key == "sequence_number" else digits <= SHORT and key.endswith("_tokens")
 
     def _next(self) -> None:
         if isinstance(self._key, int):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from extproc.llm.streams import documents
 from extproc.llm.streams.event import Channel, Kind, Scope
-from extproc.llm.streams.reading import Reading, Roles, Source, sort
+from extproc.llm.streams.reading import Reading, Roles, Source, is_index, sort
 
 _BLOCK = ("content_block",)
 
@@ -60,7 +60,7 @@ def read(source: Source) -> Reading:
     kind, block = value.get("type"), value.get("index")
     if not isinstance(kind, str) or kind not in _KNOWN:
         return documents.read(source, ROLES)
-    if kind.startswith("content_block_") and (not isinstance(block, int) or isinstance(block, bool)):
+    if kind.startswith("content_block_") and not is_index(block):
         return documents.read(source, ROLES)
     found = sort(source, ROLES, lambda path: (_channel(kind, block, path), False))
     ends = _ends(kind, block, value.get("delta"))

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 from msgspec import Struct
 
 from extproc.llm.streams.event import Channel, Form, Kind, Scope, Shadow
 from extproc.llm.streams.leaves import Leaf, Leaves, text
+from extproc.llm.text.walk import SHORT
 
 Role: TypeAlias = Literal["fixed", "opaque", "padding", "binary"]
 """What a string may be that is no text: a word of the API or an identifier; something sealed, for the provider alone;
@@ -18,6 +19,10 @@ Pattern: TypeAlias = tuple[str, ...]
 """A path with `*` for every place in an array."""
 
 Roles: TypeAlias = Mapping[Pattern, Role]
+
+MAX_INDEX = 10**SHORT - 1
+"""The largest index that an element of an array gives itself. OpenAI's are below 128; a longer number may be someone's,
+and indices are told of in findings."""
 
 MAX_FIXED = 256
 """Characters of an identifier. Item identifiers of the responses API have up to 60, ARNs of models 150."""
@@ -32,6 +37,8 @@ _SHAPES: Mapping[Role, re.Pattern[bytes]] = {
 
 _CHOSEN = frozenset({("content", "*", "token"), ("refusal", "*", "token"), ("tokens", "*"), ("*", "token")})
 """Where log probabilities have the tokens that spell the text: chat, completions, responses."""
+
+_IDENTIFIER = ("id",)
 
 _SPELLED = frozenset({"content", "refusal", "text", "delta"})
 """Members whose text log probabilities spell."""
@@ -92,14 +99,14 @@ class Sorted(Struct):
 
 
 def sort(source: Source, roles: Roles, place: Place) -> Sorted:
-    """Sorts the strings of an event: what `roles` knows and what looks like it is no text, all else is."""
+    """Sorts strings and long numbers of an event: what `roles` knows and what looks like it is no text, all else is."""
     sorted_ = Sorted([], [], [], [])
     hidden = source.leaves.probabilities
     inside: dict[Scope, list[Leaf]] = {}
     for leaf in source.leaves.strings:
         if hidden and _gathered(leaf, hidden, inside):
             continue
-        role = None if leaf.name else _role(source.data, leaf, roles)
+        role = _role(source.data, leaf, roles)
         if role is None:
             _add(sorted_, source.data, leaf, place)
         elif role == "fixed":
@@ -154,11 +161,21 @@ def placed(value: object, path: Iterable[str | int]) -> Scope:
 def index(element: object, place: int, name: str = "index") -> int:
     """The index that an element of an array gives itself; its place, if it gives none."""
     given = element.get(name) if isinstance(element, dict) else None
-    return given if isinstance(given, int) and not isinstance(given, bool) and given >= 0 else place
+    return given if is_index(given) else place
+
+
+def is_index(given: object) -> TypeGuard[int]:
+    """Whether it can be the index of an element."""
+    return isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= MAX_INDEX
 
 
 def _role(data: bytes, leaf: Leaf, roles: Roles) -> Role | None:
+    if leaf.kind == "name":
+        return None
     role = roles.get(pattern(leaf.path))
+    if leaf.kind == "number":
+        # The identifier of an answer is the one that the client gave (JSON-RPC); it would not find its answer.
+        return role if leaf.path == _IDENTIFIER and role == "fixed" else None
     if role is None or _SHAPES[role].fullmatch(data, leaf.start + 1, leaf.end - 1) is None:
         return None
     return role
@@ -166,12 +183,20 @@ def _role(data: bytes, leaf: Leaf, roles: Roles) -> Role | None:
 
 def _add(sorted_: Sorted, data: bytes, leaf: Leaf, place: Place) -> None:
     channel, repeats = place(leaf.path)
-    if leaf.name:
+    form: Form = "string"
+    if leaf.kind == "name":
         channel, repeats = Channel((*channel.path, "name"), whole=True), False
-    said = text(data[leaf.start : leaf.end])
+    elif leaf.kind == "number":
+        channel, form = Channel(channel.path, whole=True), "number"
+    said = _said(data, leaf)
     # An empty piece is a place where held-back text can go; an empty whole text is nothing.
     if said or not channel.whole:
-        sorted_.texts.append(Text(channel, leaf.path, leaf.start, leaf.end, said, "string", repeats))
+        sorted_.texts.append(Text(channel, leaf.path, leaf.start, leaf.end, said, form, repeats))
+
+
+def _said(data: bytes, leaf: Leaf) -> str:
+    token = data[leaf.start : leaf.end]
+    return token.decode("ascii") if leaf.kind == "number" else text(token)
 
 
 def _probabilities(
@@ -185,8 +210,8 @@ def _probabilities(
     span = source.leaves.probabilities[path]
     spelled, others = list[str](), list[str]()
     for leaf in inside:
-        chosen = not leaf.name and pattern(leaf.path[len(path) :]) in _CHOSEN
-        (spelled if chosen else others).append(text(source.data[leaf.start : leaf.end]))
+        chosen = leaf.kind != "name" and pattern(leaf.path[len(path) :]) in _CHOSEN
+        (spelled if chosen else others).append(_said(source.data, leaf))
     empty = b"[]" if source.data[span[0]] == b"["[0] else b"null"
     shadow: Shadow = (*span, empty)
     if "".join(spelled) == "".join(sorted_.texts[number].text for number in beside):

@@ -59,7 +59,7 @@ def _several(splices: dict[tuple[int, int], bytes], deltas: tuple[Delta, ...], t
 
 
 def _splice(splices: dict[tuple[int, int], bytes], delta: Delta, new: str) -> None:
-    if delta.form == "string":
+    if delta.form in {"string", "number"}:
         splices[delta.start, delta.end] = quoted(new)
     elif delta.form == "line":
         splices[delta.start, delta.end] = _BREAKS.sub(" ", new).encode("utf-8", "replace")

@@ -1,6 +1,6 @@
 """Events that are alike but for their texts: what was read of one holds for the next."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from extproc.llm.streams.event import Channel, Delta, Scope, StreamEvent
 from extproc.llm.streams.leaves import MAX_DIGITS
+from extproc.llm.text.walk import SHORT
 
 MAX_SHAPE = 1024
 """Bytes of an event without its texts. OpenAI's have 250, Azure's with its filter results 700."""
@@ -78,7 +79,7 @@ class Shape(Struct, frozen=True):
                 if delta is None:
                     return None
                 deltas.append(delta)
-            elif not (_is_padding if hole == "padding" else _is_count)(raw[at:end]):
+            elif not _FITS[hole](raw[at:end]):
                 return None
             elif hole == "number":
                 number = (at, end)
@@ -103,9 +104,20 @@ def _is_padding(value: bytes) -> bool:
     return not value or value.isalnum()
 
 
-def _is_count(value: bytes) -> bool:
+def _is_number(value: bytes) -> bool:
     """Whether it is such a number as `leaves` counts, and JSON: no zeros in front."""
     return len(value) <= MAX_DIGITS and value.isdigit() and (value[:1] != b"0" or len(value) == 1)
+
+
+def _is_count(value: bytes) -> bool:
+    return len(value) <= SHORT and _is_number(value)
+
+
+_FITS: Mapping[Literal["digits", "number", "padding"], Callable[[bytes], bool]] = {
+    "digits": _is_count,
+    "number": _is_number,
+    "padding": _is_padding,
+}
 
 
 def shape(event: StreamEvent, varying: Sequence[tuple[int, int]]) -> Shape | None:

@@ -1,10 +1,13 @@
 import json
+import re
 from typing import Any
 
 import pytest
 
 from extproc.llm.streams import Channel, StreamEvent, StreamReader, UnreadableStreamError
 from extproc.llm.streams.leaves import MAX_DEPTH, MAX_TOKENS
+from extproc.llm.text import read_json
+from extproc.llm.text.walk import SHORT
 from tests.llm.streams.samples import choice, chunk, event
 
 
@@ -216,6 +219,65 @@ def test_names_that_may_be_text_are_told_and_plain_ones_are_not() -> None:
     assert len({each.channel for each in one.deltas}) == 3
 
 
+DIALECTS = ["openai.chat", "openai.completions", "openai.responses", "anthropic.messages", "mcp", "unheard of"]
+CARD = 4012888888881881
+NUMBERS = [
+    {"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": {"card": CARD}}},
+    {"choices": [{"index": 0, "delta": {"content": CARD}}]},
+    {"choices": [{"index": 0, "delta": {"tool_calls": [{"function": {"arguments": {"card": CARD}}}]}}]},
+    {"choices": [{"index": 0, "text": CARD}]},
+    {"choices": [{"index": CARD, "delta": {}}]},
+    {"type": "response.output_text.delta", "output_index": CARD, "delta": "a"},
+    {"type": "response.completed", "response": {"output": [{"content": [{"text": CARD}]}]}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": CARD}},
+    {"type": "content_block_delta", "index": CARD, "delta": {}},
+    {"type": "never heard of", "cached_tokens": CARD},
+    {"embedding": [0.123456789, CARD, 1]},
+    [CARD],
+    CARD,
+]
+
+
+@pytest.mark.parametrize("document", NUMBERS)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_long_number_is_a_text_that_comes_whole(dialect: str, document: object) -> None:
+    one = read(dialect, json.dumps(document))
+    (number,) = (each for each in one.deltas if each.form == "number")
+    assert (number.text, one.raw[number.start : number.end]) == (str(CARD), str(CARD).encode())
+    assert (number.channel.whole, number.channel.json) == (True, False)
+    assert str(CARD) not in f"{one!r} {one.deltas!r} {[each.channel.where for each in one.deltas]}"
+
+
+@pytest.mark.parametrize("said", ["1234567", "-1234567", "1234567.5", "1234567e-3", "123456", "0.1234567", "-123456"])
+def test_of_a_stream_the_same_numbers_are_told_as_of_a_whole_body(said: str) -> None:
+    body = f'{{"a": {said}, "b": [1, {said}], "created": {said}, "c": 5}}'
+    whole = [each.text for each in read_json(body.encode()).passages if each.kind == "number"]
+    assert [each.text for each in read("mcp", body).deltas if each.form == "number"] == whole
+    assert len(whole) == (2 if re.match(rf"-?\d{{{SHORT + 1}}}", said) else 0)
+
+
+COUNTS = [
+    {"created": 1700000000, "choices": [], "usage": {"prompt_tokens": 1234567, "completion_tokens": 999999999}},
+    {"type": "response.created", "sequence_number": 123456789, "response": {"created_at": 1700000000}},
+    {"type": "message_start", "message": {"usage": {"input_tokens": 123456789}}},
+    {"choices": [{"index": 0, "logprobs": {"content": [{"bytes": [104], "logprob": -1.23456789e-7}]}}]},
+    {"choices": [{"index": 0, "token_ids": [151645, 128009], "delta": {}}], "embedding": [0.0123456789, -0.987654321]},
+    {"jsonrpc": "2.0", "id": 170000, "result": {}},
+]
+
+
+@pytest.mark.parametrize("document", COUNTS)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_times_and_counts_are_no_texts_however_long(dialect: str, document: object) -> None:
+    assert [each.text for each in read(dialect, document).deltas if each.form == "number"] == []
+
+
+def test_the_identifier_that_a_client_gave_its_request_is_no_text_and_any_other_is() -> None:
+    assert told(read("mcp", {"jsonrpc": "2.0", "id": CARD, "result": {}})) == []
+    assert told(read("mcp", {"jsonrpc": "2.0", "id": 1, "result": {"id": CARD}})) == [("/result/id*", str(CARD))]
+    assert told(read("mcp", {"id": CARD})) == [("/id*", str(CARD))]
+
+
 @pytest.mark.parametrize("dialect", ["openai.chat", "openai.responses", "anthropic.messages", "mcp"])
 def test_of_a_name_given_twice_both_values_are_told(dialect: str) -> None:
     data = '{"type":"content_block_delta","choices":[{"index":0,"delta":{"content":"one","cont\\u0065nt":"two"}}]}'
@@ -253,7 +315,6 @@ WRONG = [
     '{"type": "content_block_delta", "index": "a text"}',
     '{"type": "response.x.delta", "output_index": true, "delta": {"y": ["a text"]}}',
 ]
-DIALECTS = ["openai.chat", "openai.completions", "openai.responses", "anthropic.messages", "mcp", "unheard of"]
 
 
 @pytest.mark.parametrize("data", WRONG)

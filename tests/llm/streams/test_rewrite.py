@@ -106,6 +106,17 @@ def test_only_the_string_is_replaced_whatever_stands_around_it() -> None:
     )
 
 
+def test_a_long_number_is_replaced_by_a_string() -> None:
+    raw = b'data: {"result":{"card" : 4012888888881881 ,"e":[1,-12345678.5e3]}}\n\n'
+    one = read("mcp", raw)
+    first, second = (each.channel for each in one.deltas)
+    assert rewrite(one, {first: "4012888888881881"}) is raw
+    assert rewrite(one, {first: "[CARD]"}) == raw.replace(b"4012888888881881", b'"[CARD]"')
+    assert rewrite(one, {first: 'a "b"', second: "c"}) == (
+        raw.replace(b"4012888888881881", b'"a \\"b\\""').replace(b"-12345678.5e3", b'"c"')
+    )
+
+
 def test_a_lone_surrogate_in_a_new_text_becomes_a_question_mark() -> None:
     raw = chunk([choice({"content": "a"})])
     assert b'"content": "?"' in rewrite(read("openai.chat", raw), {CONTENT: "\ud83d"})

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from extproc.llm.streams import StreamEvent, StreamReader, reader
 from extproc.llm.streams.shapes import MAX_REMEMBERED, MAX_SHAPE
+from extproc.llm.text.walk import SHORT
 from tests.llm.streams.samples import STREAMS, choice, chunk, event
 
 PIECES = st.lists(st.text(max_size=12), min_size=1, max_size=4)
@@ -78,6 +79,14 @@ def test_sequence_numbers_and_padding_may_differ_and_are_found_again() -> None:
         assert [each.text for each in one.deltas] == ["a"]
 
 
+@pytest.mark.parametrize(("digits", "told"), [(SHORT, []), (SHORT + 1, ["1234567"])])
+def test_a_count_that_grows_too_long_to_be_one_is_told(digits: int, told: list[str]) -> None:
+    known = StreamReader("openai.chat")
+    known.feed(chunk([choice({"content": "a"})], usage={"cached_tokens": 1}))
+    (one,) = known.feed(chunk([choice({"content": "a"})], usage={"cached_tokens": int("123456789"[:digits])}))
+    assert [each.text for each in one.deltas] == ["a", *told]
+
+
 def test_padding_that_is_text_is_told() -> None:
     known = StreamReader("openai.chat")
     known.feed(chunk([choice({"content": "a"})], obfuscation="aB1"))
@@ -97,9 +106,9 @@ def test_no_more_is_remembered_than_the_bounds_say() -> None:
 @pytest.mark.parametrize(("extra", "remembered"), [(0, 1), (1, 0)])
 def test_a_shape_at_the_limit_is_remembered_and_one_past_it_is_not(extra: int, remembered: int) -> None:
     known = StreamReader("openai.chat")
-    bare = len(event({"choices": [{"index": 0, "delta": {"content": ""}}], "n": 1}))
-    digits = 10 ** (MAX_SHAPE - bare + extra)
-    known.feed(event({"choices": [{"index": 0, "delta": {"content": "abc"}}], "n": digits}))
+    raw = event({"choices": [{"index": 0, "delta": {"content": ""}}], "n": 0.5})
+    digits = b"0.5" + b"5" * (MAX_SHAPE - len(raw) + extra)
+    known.feed(raw.replace(b"0.5", digits).replace(b'"content": "', b'"content": "abc'))
     assert len(known._shapes) == remembered
 
 
