@@ -3,7 +3,8 @@
 A match in progress begins either in the text's last word or before it. In the last word nearly anything may begin
 (every word may be the name in an e-mail address), so that a short one is held as it is; a long one is judged by the
 characters that rules are made of. Before the last word only rules can be in progress that span spaces: one Hyperscan
-pass over the beginnings of their matches says which, on prose none, and the exact beginnings of those say from where.
+pass for beginnings of their matches that end in a space says which, on prose none, and the exact beginnings of those
+say from where.
 """
 
 from collections.abc import Sequence
@@ -12,17 +13,32 @@ import re2
 from msgspec import Struct
 
 from extproc.inspection.exact import Search, searching
-from extproc.inspection.expression import Ranges, union, without
+from extproc.inspection.expression import (
+    LAST,
+    Alt,
+    Assert,
+    Chars,
+    Group,
+    Node,
+    Ranges,
+    Repeat,
+    Seq,
+    union,
+    without,
+)
 from extproc.inspection.fast import Fast, Refused
 from extproc.inspection.lane import Lane, expression
 from extproc.inspection.octets import after, before, whole
-from extproc.inspection.render import charset, coarse_class, members, octets, outside, prefixes, starters
+from extproc.inspection.render import charset, coarse, members, octets, outside, prefixes, starters
 
 SHORT_WORD = 24
 """Bytes of a last word that are held without asking: most words and pieces of words are shorter."""
 
 LONG_WORD = 128
 """Bytes of a last word from which on rules are asked by their width, so that none holds more than it is wide."""
+
+LONG_REPEAT = 64
+"""Repetitions beyond this are not counted: counting costs automaton states."""
 
 _SPACES: Ranges = ((0x0A, 0x0A), (0x20, 0x20))
 
@@ -53,14 +69,14 @@ class Hold:
         for each in lanes:
             buckets.setdefault(_bucket(each), []).append(each)
         self._long = [_beginning(_words(bucket), bucket) for bucket in buckets.values()]
-        spanning = [each for each in lanes if _spaced(each)]
+        spanning = [(number, each) for number, each in enumerate(lanes) if _spaced(each.node)]
         self._phrases = [
-            _beginning(expression(rf"{outside(each.before)}{prefixes(each.node)}\z"), [each]) for each in spanning
+            _beginning(expression(rf"{outside(each.before)}{prefixes(each.node)}\z"), [each]) for _, each in spanning
         ]
         try:
-            self._spans = Fast([_beginnings(each) for each in spanning])
+            self._spans = Fast([_phrase(each) for _, each in spanning])
         except Refused as error:
-            raise Refused(list(lanes).index(spanning[error.number]), str(error)) from None
+            raise Refused(spanning[error.number][0], str(error)) from None
 
     def start(self, data: bytes, first: int) -> int:
         """The earliest byte from `first` on at which a match may be in progress at the end of `data`, or its length.
@@ -76,7 +92,7 @@ class Hold:
         return earliest
 
     def spanning(self, words: bytes) -> bool:
-        """Whether a match with spaces in it may be in progress at the end of `words`, behind their first character."""
+        """Whether a match may be in progress at the end of `words`, a space, and begin behind their first one."""
         first = after(words, 0)
         return any(self._phrases[number].earliest(words, first) < len(words) for number, _ in self._spans.hits(words))
 
@@ -96,11 +112,6 @@ def _beginning(expression: "re2._Regexp[str]", lanes: Sequence[Lane]) -> _Beginn
     )
 
 
-def _spaced(each: Lane) -> bool:
-    held = members(each.node)
-    return any(low <= space <= high for low, high in held for space, _ in _SPACES)
-
-
 def _words(lanes: Sequence[Lane]) -> "re2._Regexp[str]":
     """An expression for what may be a match without spaces in progress, going by first and other characters alone."""
     parts = dict.fromkeys(
@@ -112,12 +123,64 @@ def _words(lanes: Sequence[Lane]) -> "re2._Regexp[str]":
 
 
 def _unspaced(ranges: Ranges) -> Ranges:
-    return without(union(without(ranges), _SPACES))
+    return _both(ranges, without(_SPACES))
 
 
-def _beginnings(each: Lane) -> bytes:
-    edge = octets(without(each.before)) if each.before else octets(((0, 0x10FFFF),))
-    return rf"{edge}{prefixes(each.node, coarse_class)}\z".encode()
+def _phrase(each: Lane) -> bytes:
+    """A Hyperscan pattern for the beginnings of matches that end in a space, at the end of a text."""
+    edge = octets(without(each.before)) if each.before else octets(((0, LAST),))
+    return rf"{edge}{_spaced(each.node)}\z".encode()
+
+
+def _spaced(node: Node) -> str:
+    """A Hyperscan pattern for the beginnings of a match of `node` that end in a space; empty if there are none."""
+    match node:
+        case Chars(ranges=ranges):
+            spaces = _both(ranges, _SPACES)
+            return charset(spaces) if spaces else ""
+        case Assert():
+            return ""
+        case Group(item=item):
+            return _spaced(item)
+        case Alt(options=options):
+            return _either([_spaced(option) for option in options])
+        case Repeat(item=item, high=high):
+            part = _spaced(item)
+            if not part or high in {0, 1}:
+                return part if high else ""
+            return coarse(_loose(Repeat(item, 0, None if high is None else high - 1))) + part
+        case Seq(items=items):
+            rest = ""
+            for item in reversed(items):
+                rest = _either([_spaced(item), coarse(_loose(item)) + rest if rest else ""])
+            return rest
+
+
+def _loose(node: Node) -> Node:
+    """The tree without places, and long repetitions not counted: to hold more for a moment is harmless."""
+    match node:
+        case Chars():
+            return node
+        case Assert():
+            return Seq(())
+        case Group(item=item):
+            return _loose(item)
+        case Seq(items=items):
+            return Seq(tuple(_loose(item) for item in items))
+        case Alt(options=options):
+            return Alt(tuple(_loose(option) for option in options))
+        case Repeat(item=item, low=low, high=high):
+            long = high is None or high > LONG_REPEAT
+            return Repeat(_loose(item), min(low, 1) if long else low, None if long else high)
+
+
+def _either(options: list[str]) -> str:
+    kept = [option for option in dict.fromkeys(options) if option]
+    return f"(?:{'|'.join(kept)})" if len(kept) > 1 else "".join(kept)
+
+
+def _both(one: Ranges, other: Ranges) -> Ranges:
+    return without(union(without(one), without(other)))
 
 
 def _bucket(each: Lane) -> int:

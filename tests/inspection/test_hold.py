@@ -48,6 +48,12 @@ def test_no_text_is_held_back_beyond_the_bound(text: str) -> None:
     assert max(_held(text, 8)) <= scanner().longest_hold + STEP + 16
 
 
+def test_prose_hardly_ever_looks_like_the_beginning_of_a_match_with_spaces() -> None:
+    words = PROSE.split(" ")
+    hits = [scanner().hold._spans.hits(f". {word} ".encode()) for word in words]
+    assert sum(map(bool, hits)) < len(words) / 5
+
+
 def test_text_without_spaces_in_another_script_is_hardly_held() -> None:
     held = _held(ADVERSARIAL["chinese"], 4)
     assert max(held) == 0
