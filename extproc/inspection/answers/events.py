@@ -139,7 +139,7 @@ class Events:
 
     def _whole(self, delta: Delta) -> str:
         told = self._repeats and self._told(delta)
-        return at_once(delta.channel, delta.text, self.ruling, self._vault, counted=not told)
+        return at_once(delta, self.ruling, self._vault, counted=not told)
 
     def _told(self, delta: Delta) -> bool:
         """Whether this very text was there before: streamed, or whole in an event that has most of an answer in it."""

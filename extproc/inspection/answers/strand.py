@@ -8,7 +8,7 @@ from extproc.inspection.masking import Masker
 from extproc.inspection.span import Distinct
 from extproc.inspection.vault import Piece, Restorer, Vault, written
 from extproc.inspection.window import Hit, Released
-from extproc.llm.streams import Channel, JsonText
+from extproc.llm.streams import Channel, Delta, JsonText
 
 
 class Strand:
@@ -76,9 +76,10 @@ class Strand:
         return released
 
 
-def at_once(channel: Channel, text: str, ruling: Ruling, vault: Vault | None, *, counted: bool) -> str:
+def at_once(delta: Delta, ruling: Ruling, vault: Vault | None, *, counted: bool) -> str:
     """What goes out for a text that comes whole. Raises `Stopped` for what is to be blocked."""
-    json = JsonText() if channel.json else None
+    channel, text = delta.channel, delta.text
+    json = JsonText(quotes=delta.form != "line") if channel.json else None
     said = text if json is None else json.feed(text) + json.finish()
     hits = _hits(said, ruling)
     if hits:

@@ -16,9 +16,10 @@ Numbers are the indices that the events give (`index`, `output_index`), not plac
 a part of the answer with all that lies in it; `()` is all of it.
 """
 
-Form: TypeAlias = Literal["string", "number", "line", "tokens"]
-"""How a text stands in its event: as a JSON string; as a long number, in whose place a string can stand; as a line of
-data that is not JSON; as log probabilities, whose tokens repeat a text and which a changed text takes away."""
+Form: TypeAlias = Literal["string", "number", "line", "fragment", "tokens"]
+"""How a text stands in its event: as a JSON string; as a long number, in whose place a string can stand; as a line that
+is not JSON; as one that looks like a part of JSON; as log probabilities, whose tokens repeat a text and which a changed
+text takes away."""
 
 Reason: TypeAlias = Literal["size", "complexity"]
 """Why an event cannot be read."""

@@ -50,12 +50,14 @@ class JsonText:
     for them, written so that it fits there. What all of them give, put together, is the text, the same for any cuts.
 
     Text that is no JSON passes unchanged as well. Nothing put in changes the structure: quotes, brackets, commas and
-    colons between values stay; in place of a number stands a string.
+    colons between values stay; in place of a number stands a string. `quotes` is False for text that is no JSON, though
+    it may quote some: then what is put in has no quotes of its own.
     """
 
-    __slots__ = ("_bare", "_inside", "_long", "_masked", "_owed", "_runs", "_unfinished")
+    __slots__ = ("_bare", "_inside", "_long", "_masked", "_owed", "_quotes", "_runs", "_unfinished")
 
-    def __init__(self) -> None:
+    def __init__(self, *, quotes: bool = True) -> None:
+        self._quotes = quotes
         self._inside = False
         self._unfinished = ""
         self._runs: deque[_Run] = deque()
@@ -180,7 +182,7 @@ class JsonText:
 
     def _settle(self) -> str:
         """A number or literal is over: what goes out for it."""
-        out = quoted(self._bare).decode() if self._masked and not self._long else self._bare
+        out = quoted(self._bare).decode() if self._masked and self._quotes and not self._long else self._bare
         self._bare, self._masked, self._long = "", False, False
         return out
 

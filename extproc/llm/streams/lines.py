@@ -6,7 +6,7 @@ from bisect import bisect_right
 from msgspec import Struct
 
 _LINE = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r|\Z)")
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
 class Line(Struct, frozen=True, gc=False):
@@ -23,7 +23,7 @@ def data_lines(raw: bytes, *, bom: bool) -> list[Line]:
     `bom`: a byte order mark may stand before it, as it is the first of a stream.
     """
     found: list[Line] = []
-    at, data_at = len(_BOM) if bom and raw.startswith(_BOM) else 0, 0
+    at, data_at = len(BOM) if bom and raw.startswith(BOM) else 0, 0
     while at < len(raw):
         line = _LINE.match(raw, at)
         assert line is not None, "it matches no bytes, too"
@@ -53,12 +53,14 @@ class Style(Struct, frozen=True):
     named: bool = False
 
     @classmethod
-    def of(cls, raw: bytes) -> "Style":
-        """The style of an event that has data."""
+    def of(cls, raw: bytes) -> "Style | None":
+        """The style of an event; None, if it has no data."""
+        field = re.search(rb"(?:\A|[\r\n])data:( ?)", raw.removeprefix(BOM))
+        if field is None:
+            return None
         line = re.search(rb"\r\n|\n|\r", raw)
-        field = re.search(rb"(?:\A|[\r\n])data:( ?)", raw.removeprefix(_BOM))
-        named = re.search(rb"(?:\A|[\r\n])event:", raw.removeprefix(_BOM)) is not None
-        return cls(line[0] if line else b"\n", field[1] if field else b" ", named)
+        named = re.search(rb"(?:\A|[\r\n])event:", raw.removeprefix(BOM)) is not None
+        return cls(line[0] if line else b"\n", field[1], named)
 
     def frame(self, data: bytes, name: str = "") -> bytes:
         """An event in this style; `data` is a single line."""

@@ -6,9 +6,10 @@ from extproc.llm import sse
 from extproc.llm.streams import chat, documents, messages, responses
 from extproc.llm.streams.event import Channel, Delta, Reason, StreamEvent, UnreadableStreamError
 from extproc.llm.streams.leaves import TooComplexError, document, leaves
-from extproc.llm.streams.lines import Line, data_lines, raw_offset
+from extproc.llm.streams.lines import BOM, Line, data_lines, raw_offset
 from extproc.llm.streams.reading import Reading, Source
 from extproc.llm.streams.shapes import MAX_REMEMBERED, Shape, shape
+from extproc.llm.streams.told import MAX_LINES, data_texts, other_texts
 
 _DIALECTS: Mapping[str, Callable[[Source], Reading]] = {
     "openai.chat": chat.read,
@@ -23,7 +24,8 @@ class StreamReader:
     """The events of one answer in the dialect of that name (`Dialect.name`, or `mcp`); any cuts give the same events.
 
     Events of unknown types and unknown members of known ones are read, too: any string that is not known to be no text
-    is one. An event with the shape of one before it costs some two microseconds, others about one a token.
+    is one. So are comments and all other lines, if they say anything. An event with the shape of one before it costs
+    some two microseconds, others about one a token.
     """
 
     __slots__ = ("_dialect", "_events", "_failed", "_held", "_limit", "_shapes", "_started")
@@ -84,18 +86,21 @@ class StreamReader:
 
     def _learn(self, event: sse.Event) -> StreamEvent:
         first, self._started = not self._started, True
+        if max(event.raw.count(b"\n"), event.raw.count(b"\r")) > MAX_LINES:
+            raise TooComplexError
         data = event.data
         if data is None:
-            return StreamEvent(event.raw, ended=event.ended)
+            return _without_data(event, first=first)
+        others = other_texts(event.raw, bom=first)
         if data.strip() == b"[DONE]":
-            return StreamEvent(event.raw, "done", ends=((),), ended=event.ended)
+            return StreamEvent(event.raw, "done", others, ends=((),), ended=event.ended)
         lines = data_lines(event.raw, bom=first)
         is_json, value = document(data)
         if not is_json:
-            return _unparsed(event, lines)
+            return _unparsed(event, data_texts(lines) + others)
         source = Source(data, value, leaves(data))
         reading = self._reading(source)
-        told = _told(event, reading, lines)
+        told = _told(event, reading, lines, others)
         self._remember(shape(told, [_moved(lines, span) for span in reading.varying]))
         return told
 
@@ -114,8 +119,8 @@ class StreamReader:
             self._shapes.pop()
 
 
-def _told(event: sse.Event, reading: Reading, lines: list[Line]) -> StreamEvent:
-    """The reading with offsets in the event's bytes."""
+def _told(event: sse.Event, reading: Reading, lines: list[Line], others: tuple[Delta, ...] = ()) -> StreamEvent:
+    """The reading with offsets in the event's bytes, and the texts of its `others`, the lines that are no data."""
     deltas: list[Delta] = []
     used: dict[Channel, int] = {}
     for text in reading.texts:
@@ -123,6 +128,9 @@ def _told(event: sse.Event, reading: Reading, lines: list[Line]) -> StreamEvent:
         shadows = tuple((*_moved(lines, shadow[:2]), shadow[2]) for shadow in text.shadows)
         channel = _unused(text.channel, used)
         deltas.append(Delta(channel, text.text, start, end, text.form, text.repeats, shadows))
+    for other in others:
+        channel = _unused(other.channel, used)
+        deltas.append(Delta(channel, other.text, other.start, other.end, other.form))
     number = None if reading.number is None else _moved(lines, reading.number)
     # Nothing follows what a stream broke off.
     ends = reading.ends if event.ended else ((),)
@@ -131,20 +139,20 @@ def _told(event: sse.Event, reading: Reading, lines: list[Line]) -> StreamEvent:
     )
 
 
-def _unparsed(event: sse.Event, lines: list[Line]) -> StreamEvent:
-    """Data that is not JSON, or not all of it: each line is a text, and its escapes count for a reader of JSON."""
-    deltas = tuple(
-        Delta(
-            Channel(("data", number), json=True, whole=True),
-            line.value.decode("utf-8", "replace"),
-            line.raw_at,
-            line.raw_at + len(line.value),
-            "line",
-        )
-        for number, line in enumerate(lines)
-        if line.value
-    )
-    return StreamEvent(event.raw, "other", deltas, () if event.ended else ((),), ended=event.ended)
+def _unparsed(event: sse.Event, texts: tuple[Delta, ...]) -> StreamEvent:
+    """What is not JSON, or not all of it: each line is a text."""
+    return StreamEvent(event.raw, "other", texts, () if event.ended else ((),), ended=event.ended)
+
+
+def _without_data(event: sse.Event, *, first: bool) -> StreamEvent:
+    """Comments and the like; or JSON that is no event at all, as of an error of a server that promised events."""
+    at = len(BOM) if first and event.raw.startswith(BOM) else 0
+    if event.raw[at:].lstrip()[:1] in (b"{", b"["):
+        data = event.raw[at:]
+        is_json, value = document(data)
+        if is_json:
+            return _told(event, documents.read(Source(data, value, leaves(data)), {}), [Line(data, at, 0)])
+    return _unparsed(event, other_texts(event.raw, bom=first))
 
 
 def _moved(lines: list[Line], span: tuple[int, int]) -> tuple[int, int]:

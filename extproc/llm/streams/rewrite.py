@@ -14,8 +14,8 @@ def rewrite(event: StreamEvent, texts: Mapping[Channel, str], shift: int = 0) ->
     """The event with these texts on its channels; what is not named stays, and so does what is the same.
 
     When the texts change nothing, the very bytes of the event. Where a channel has several pieces in one event, the
-    first gets its whole text. `shift` is added to the event's sequence number. A changed text in data that is not JSON
-    has blanks for its line ends, as these would end the line.
+    first gets its whole text. `shift` is added to the event's sequence number. A changed text in a line has blanks for
+    its line ends, as these would end the line.
     """
     deltas = event.deltas
     if len(deltas) == 1 and not shift:
@@ -61,7 +61,7 @@ def _several(splices: dict[tuple[int, int], bytes], deltas: tuple[Delta, ...], t
 def _splice(splices: dict[tuple[int, int], bytes], delta: Delta, new: str) -> None:
     if delta.form in {"string", "number"}:
         splices[delta.start, delta.end] = quoted(new)
-    elif delta.form == "line":
+    elif delta.form in {"line", "fragment"}:
         splices[delta.start, delta.end] = _BREAKS.sub(" ", new).encode("utf-8", "replace")
     for shadow in delta.shadows:
         _shadow(splices, shadow)

@@ -1,6 +1,6 @@
 """Events that are alike but for their texts: what was read of one holds for the next."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
@@ -79,7 +79,10 @@ class Shape(Struct, frozen=True):
                 if delta is None:
                     return None
                 deltas.append(delta)
-            elif not _FITS[hole](raw[at:end]):
+            elif hole == "padding":
+                if not _is_padding(raw[at:end]):
+                    return None
+            elif not _is_count(raw[at:end], MAX_DIGITS if hole == "number" else SHORT):
                 return None
             elif hole == "number":
                 number = (at, end)
@@ -104,20 +107,9 @@ def _is_padding(value: bytes) -> bool:
     return not value or value.isalnum()
 
 
-def _is_number(value: bytes) -> bool:
+def _is_count(value: bytes, digits: int) -> bool:
     """Whether it is such a number as `leaves` counts, and JSON: no zeros in front."""
-    return len(value) <= MAX_DIGITS and value.isdigit() and (value[:1] != b"0" or len(value) == 1)
-
-
-def _is_count(value: bytes) -> bool:
-    return len(value) <= SHORT and _is_number(value)
-
-
-_FITS: Mapping[Literal["digits", "number", "padding"], Callable[[bytes], bool]] = {
-    "digits": _is_count,
-    "number": _is_number,
-    "padding": _is_padding,
-}
+    return len(value) <= digits and value.isdigit() and (value[:1] != b"0" or len(value) == 1)
 
 
 def shape(event: StreamEvent, varying: Sequence[tuple[int, int]]) -> Shape | None:

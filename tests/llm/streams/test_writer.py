@@ -279,3 +279,31 @@ def test_what_a_stream_broke_off_does_not_run_into_the_end() -> None:
 def test_texts_of_documents_cannot_be_flushed() -> None:
     with pytest.raises(ValueError, match="whole"):
         StreamWriter("mcp").flush(Channel(("result",)), "x")
+
+
+def test_an_event_to_write_others_like_it_is_kept_without_its_other_texts() -> None:
+    odd = {
+        "type": "response.output_text.delta",
+        "output_index": 0,
+        "delta": "a",
+        "note": "a b",
+        "card": 4012888888881881,
+    }
+    writer, events = written("openai.responses", [event(odd)])
+    flushed = writer.flush(events[0].deltas[0].channel, "x")
+    assert documents(flushed) == [{**odd, "delta": "x", "note": "", "card": ""}]
+
+
+def test_a_long_number_is_not_repeated_in_events_that_are_added() -> None:
+    card = 4012888888881881
+    writer, _ = written("openai.chat", [chunk([choice({"content": "a"})], model=card)])
+    assert str(card) not in writer.flush(CONTENT, "x").decode()
+    created = {"type": "response.created", "response": {"id": card, "model": card, "created_at": 1700000000}}
+    writer, _ = written("openai.responses", [event(created)])
+    ended = documents(writer.block(BLOCKED))[-1]["response"]
+    assert (ended["id"], ended["model"], ended["created_at"]) == ("", "", 1700000000)
+
+
+def test_a_comment_says_nothing_of_how_a_stream_writes_its_events() -> None:
+    writer, _ = written("anthropic.messages", [b": a text\r\r", b"x\r\r"])
+    assert writer.block(BLOCKED).startswith(b"event: error\ndata: ")

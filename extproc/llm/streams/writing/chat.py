@@ -29,7 +29,8 @@ class Chunks:
     def note(self, event: StreamEvent) -> None:
         """See `Scribe.note`. The first chunk that has a choice says it all; Azure sends one without names before."""
         if self._shared is None and event.opens:
-            found = members(event.raw)
+            told = {each.channel.path[:1] for each in event.deltas if each.form == "number"}
+            found = {name: value for name, value in members(event.raw).items() if (name,) not in told}
             self._shared = short({name: value for name, value in found.items() if name in _SHARED})
             if "usage" in found:
                 self._shared["usage"] = Raw(b"null")

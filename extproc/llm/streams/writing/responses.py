@@ -37,7 +37,9 @@ class Responses:
                     self._keep(event, delta.channel)
         elif event.opens and not self._response:
             response = inner(members(event.raw).get("response"))
-            self._response = short({name: response[name] for name in ("id", "created_at", "model") if name in response})
+            told = {each.channel.path for each in event.deltas}
+            kept = [name for name in ("id", "created_at", "model") if name in response and (name,) not in told]
+            self._response = short({name: response[name] for name in kept})
         elif event.ends and self._samples:
             self._samples = {each: raw for each, raw in self._samples.items() if not event.closes(each)}
 
@@ -87,7 +89,10 @@ class Responses:
         }
 
     def _keep(self, event: StreamEvent, channel: Channel) -> None:
-        raw = event.raw if len(event.raw) <= MAX_SAMPLE else rewrite(event, {channel: ""})
+        raw = event.raw
+        if len(event.deltas) > 1 or len(raw) > MAX_SAMPLE:
+            # Other texts may be masked where they stand, but nobody would look at those of an event that is like it.
+            raw = rewrite(event, {each.channel: "" for each in event.deltas})
         if len(raw) > MAX_SAMPLE:
             return
         if channel not in self._samples and len(self._samples) >= MAX_SAMPLES:
