@@ -42,6 +42,10 @@ class Pipeline:
         self.response = _stage(source.name, Side.RESPONSE, source.response, read)
         self.restores = any(isinstance(each, steps.Maskable) and each.restore for each in source.request)
         """Whether values of requests may have to be put back into their answers."""
+        self.patience = max(
+            (_patience(stage) for stage in (self.request, self.response) if stage is not None), default=0.0
+        )
+        """Seconds after which the verdict on a body is there, or was given up."""
         self.facts = frozenset(
             fact for stage in (self.request, self.response) if stage is not None for fact in _reads(stage)
         )
@@ -69,6 +73,10 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"Pipeline({self.name})"
+
+
+def _patience(stage: Stage) -> float:
+    return stage.timeout + (_patience(stage.reserve) if stage.reserve is not None else 0.0)
 
 
 def _reads(stage: Stage) -> frozenset[str]:

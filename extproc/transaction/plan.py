@@ -46,6 +46,8 @@ class Needs(Struct, frozen=True):
     response_body: bool = False
     answer_buffer: int = 0
     """Bytes of the largest answer that is read whole."""
+    judging: float = 0.0
+    """Seconds that a body may be judged before it is answered."""
     fields: tuple[str, ...] = ()
     """Header fields besides `FIELDS_READ`."""
     route_name: bool = False
@@ -198,6 +200,7 @@ def _needs(table: Table, pipelines: tuple[Pipeline, ...]) -> Needs:
         response_headers=table.chooses or bodies,
         response_body=bodies,
         answer_buffer=max((each.body_limit for each in reading), default=0),
+        judging=max((each.patience for each in pipelines), default=0.0),
         fields=("content-type", *fields) if pipelines else (),
         route_name=any(each.route_name is not None or "route_name" in each.facts for each in pipelines),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from extproc.gateway.bootstrap import Json, bootstrap
+from extproc.policy import loads
 from extproc.transaction import FIELDS_READ, Needs
 from extproc.wire.pb.processor_pb2 import ProcessingRequest, ProcessingResponse
 from tests.gateway.rig import ANYWHERE, Rig, a_policy, a_rig
@@ -260,3 +261,21 @@ def test_the_allow_list_is_whole_names() -> None:
         assert allowed.fullmatch(name)
     for name in ("transfer-encoding", "xauthorization", "content-length2", "host", "connection", ":method"):
         assert not allowed.fullmatch(name)
+
+
+def test_what_pipelines_need_is_asked_for() -> None:
+    needs = Needs(True, True, answer_buffer=3 << 20, judging=30.0, fields=("content-type", "x-team"), route_name=True)
+    policy = loads('version: 1\nbackends: [{name: a, url: "http://127.0.0.1:1/v1", api: openai}]\n', "policy.yaml")
+    whole = bootstrap(policy, needs=needs, endpoints=["unix:/p"], listen=ANYWHERE, profile="buffered")
+    filter_ = whole["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    config = filter_["http_filters"][0]["typed_config"]
+    assert config["message_timeout"] == "35s"
+    assert config["request_attributes"] == ["xds.route_name"]
+    shown = config["forward_rules"]["allowed_headers"]["patterns"]
+    assert {"exact": "content-type"} in shown
+    assert {"exact": "x-team"} in shown
+    assert all(
+        cluster["per_connection_buffer_limit_bytes"] > 3 << 20
+        for cluster in whole["static_resources"]["clusters"]
+        if "per_connection_buffer_limit_bytes" in cluster
+    )

@@ -10,9 +10,12 @@ from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
 
 FILTER: Final = "envoy.filters.http.ext_proc.extproc"
 
-MESSAGE_TIMEOUT: Final = "10s"
-"""How long one answer may take; Envoy's default of 200 ms is over when a 10 MB body is still being sent. Full-duplex
-directions have no such timeout at all."""
+MESSAGE_TIMEOUT: Final = 10.0
+"""Seconds that one answer may take; Envoy's default of 200 ms is over when a 10 MB body is still being sent.
+Full-duplex directions have no such timeout at all."""
+
+MESSAGE_SLACK: Final = 5.0
+"""Seconds that Envoy waits longer than processors may judge, so that the verdict on a slow one is the policy's."""
 
 GRPC_SLACK: Final = 64 * 1024
 """Bytes of a gRPC message beside the body: at most the headers (60 KiB) and metadata."""
@@ -38,7 +41,7 @@ def ext_proc(setting: Setting) -> Json:
         failure_mode_allow=False,
         status_on_error={"code": "ServiceUnavailable"},
         processing_mode=_modes(setting),
-        message_timeout=MESSAGE_TIMEOUT,
+        message_timeout=seconds(max(MESSAGE_TIMEOUT, setting.needs.judging + MESSAGE_SLACK)),
         forward_rules=_forwarded(setting),
         mutation_rules=_rules(setting),
         metadata_options={"receiving_namespaces": {"untyped": ["extproc", "io.envoy.ai_gateway"]}},
