@@ -1,11 +1,17 @@
 """Check digits: each function takes the text of a hit, separators and all, and says whether it checks out."""
 
 import hashlib
+from itertools import cycle
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BECH32_STEPS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32_MARKS = (1, 0x2BC830A3)  # BIP 173 and BIP 350
+
+_NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
+# Tables for bytes.translate, which is ten times as fast as going over a text: a digit's value, and twice the value.
+_VALUES = bytes(max(0, byte - 48) % 10 for byte in range(256))
+_DOUBLED = bytes(sum(divmod(2 * value, 10)) % 10 for value in range(256))
 
 _VERHOEFF_TIMES = (
     (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
@@ -33,7 +39,16 @@ _VERHOEFF_TURN = (
 
 def digits(text: str) -> list[int]:
     """The decimal digits of `text`, in order."""
-    return [ord(char) - 48 for char in text if "0" <= char <= "9"]
+    return list(_values(text))
+
+
+def numerals(text: str) -> str:
+    """The same as a text."""
+    return text.encode("ascii", "ignore").translate(None, _NO_DIGITS).decode()
+
+
+def _values(text: str) -> bytes:
+    return text.encode("ascii", "ignore").translate(_VALUES, _NO_DIGITS)
 
 
 def weighted(numbers: list[int], weights: tuple[int, ...]) -> int:
@@ -43,11 +58,8 @@ def weighted(numbers: list[int], weights: tuple[int, ...]) -> int:
 
 def luhn(text: str) -> bool:
     """ISO/IEC 7812-1: every second digit from the right doubled, its digits added; the sum ends in 0."""
-    total = 0
-    for place, digit in enumerate(reversed(digits(text))):
-        double = digit * 2
-        total += (double - 9 if double > 9 else double) if place % 2 else digit
-    return total % 10 == 0
+    numbers = _values(text)
+    return (sum(numbers[-1::-2]) + sum(numbers[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
 def mod97(text: str) -> int:
@@ -66,8 +78,8 @@ def mod11_10(numbers: list[int]) -> bool:
 def verhoeff(text: str) -> bool:
     """Verhoeff's dihedral check, the last digit being the check digit."""
     check = 0
-    for place, digit in enumerate(reversed(digits(text))):
-        check = _VERHOEFF_TIMES[check][_VERHOEFF_TURN[place % 8][digit]]
+    for digit, turn in zip(reversed(_values(text)), cycle(_VERHOEFF_TURN)):
+        check = _VERHOEFF_TIMES[check][turn[digit]]
     return check == 0
 
 

@@ -1,6 +1,6 @@
 """National identifiers of the United States, Canada and Brazil."""
 
-from extproc.inspection.checksums import digits, luhn, weighted
+from extproc.inspection.checksums import digits, luhn, numerals, weighted
 from extproc.inspection.rule import Rule
 
 _SSN_WORDS = (
@@ -17,7 +17,7 @@ _CNPJ_WORDS = (r"cnpjs?(?:/mf)?", r"cadastro nacional")
 
 def _ssn(text: str) -> bool:
     # Social Security Administration: no area 000 or 666, no group 00, no serial 0000. Areas from 900 on are ITINs.
-    number = "".join(map(str, digits(text)))
+    number = numerals(text)
     return number[:3] not in {"000", "666"} and number[3:5] != "00" and number[5:] != "0000" and len(set(number)) > 1
 
 

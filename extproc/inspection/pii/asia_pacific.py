@@ -1,6 +1,6 @@
 """National identifiers of India and Australia."""
 
-from extproc.inspection.checksums import digits, verhoeff, weighted
+from extproc.inspection.checksums import digits, numerals, verhoeff, weighted
 from extproc.inspection.rule import Rule
 
 _AADHAAR_WORDS = (r"a+dh?a+r(?: ?(?:card|no|number))?", r"uidai?", r"आधार")
@@ -9,7 +9,7 @@ _MEDICARE_WORDS = (r"medicare(?: ?(?:card|no|number))?",)
 
 
 def _aadhaar(text: str) -> bool:
-    number = "".join(map(str, digits(text)))
+    number = numerals(text)
     return number != number[::-1] and verhoeff(number)
 
 

@@ -1,6 +1,6 @@
 """How to reach a person: e-mail addresses and telephone numbers."""
 
-from extproc.inspection.checksums import digits
+from extproc.inspection.checksums import numerals
 from extproc.inspection.rule import Rule
 
 _LETTERS = r"\x{c0}-\x{24f}\x{370}-\x{52f}"
@@ -45,16 +45,16 @@ def _email(text: str) -> bool:
 
 
 def _international(text: str) -> bool:
-    number = "".join(map(str, digits(text.partition("x")[0].partition("e")[0]))).lstrip("0")
-    return (number[:1] in _CODES or number[:2] in _CODES) and 8 <= len(number) <= 15
+    number = numerals(text.partition("x")[0].partition("e")[0]).lstrip("0")
+    return 8 <= len(number) <= 15 and (number[:1] in _CODES or number[:2] in _CODES)
 
 
 def _national(text: str) -> bool:
-    return 9 <= len(digits(text)) <= 12 and not _like_a_date(text)
+    return 9 <= len(numerals(text)) <= 12 and not _like_a_date(text)
 
 
 def _spoken(text: str) -> bool:
-    return 6 <= len(digits(text)) <= 13 and not _like_a_date(text)
+    return 6 <= len(numerals(text)) <= 13 and not _like_a_date(text)
 
 
 def _like_a_date(text: str) -> bool:
@@ -93,6 +93,8 @@ RULES = (
         name="phone-international",
         pattern=r"(?:\+|00[ -]?)\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,12}(?:[ .-]\d{2,8}){0,4}"
         rf"{_EXTENSION}",
+        # Of the eight digits that a number has at least, three follow the first with nothing else in between.
+        sign=r"(?:\+|00[ -]?)\d[\d .()-]{3}",
         before=r"\w+",
         fold=True,
         validator=_international,

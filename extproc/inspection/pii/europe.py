@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from extproc.inspection.checksums import digits, mod11_10, weighted
+from extproc.inspection.checksums import digits, mod11_10, numerals, weighted
 from extproc.inspection.rule import Rule
 
 _TAX_WORDS = (
@@ -48,11 +48,11 @@ def _fiscal_code(text: str) -> bool:
 
 def _nif(text: str) -> bool:
     letter = text[-1].upper()
-    return _DNI_LETTERS[int("".join(map(str, digits(text)))) % 23] == letter
+    return _DNI_LETTERS[int(numerals(text)) % 23] == letter
 
 
 def _nie(text: str) -> bool:
-    number = str("XYZ".index(text[0].upper())) + "".join(map(str, digits(text)))
+    number = str("XYZ".index(text[0].upper())) + numerals(text)
     return _DNI_LETTERS[int(number) % 23] == text[-1].upper()
 
 

@@ -1,6 +1,6 @@
 """Money: payment cards, IBANs, crypto wallets."""
 
-from extproc.inspection.checksums import base58check, bech32, digits, luhn, mod97
+from extproc.inspection.checksums import base58check, bech32, luhn, mod97, numerals
 from extproc.inspection.rule import Rule
 
 # SWIFT IBAN registry: country -> length of the whole.
@@ -58,21 +58,25 @@ _VERSIONS = frozenset({0x00, 0x05, 0x1E, 0x30, 0x32, 0x41, 0x16})
 
 def _known_card(text: str) -> bool:
     """A number of an issuer that exists, in a length that it uses, that passes Luhn."""
-    number = "".join(map(str, digits(text)))
-    length, two, three, four = len(number), int(number[:2]), int(number[:3]), int(number[:4])
+    number = numerals(text)
+    length, two, four = len(number), int(number[:2]), int(number[:4])
     known = (
-        (number[0] == "4" and length in {16, 19})
+        (two // 10 == 4 and length in {16, 19})
         or (length == 16 and (51 <= two <= 55 or 2221 <= four <= 2720))
         or (length == 15 and (two in {34, 37} or four in {1800, 2131}))
-        or (length == 14 and (300 <= three <= 305 or two in {36, 38, 39}))
+        or (length == 14 and (300 <= four // 10 <= 305 or two in {36, 38, 39}))
         or (length >= 16 and (two in {35, 50, 62, 64, 65} or 56 <= two <= 69))
     )
     return known and _checked(number)
 
 
-def _checked(text: str) -> bool:
-    number = digits(text)
-    return len(set(number)) > 1 and luhn(text)
+def _spoken_card(text: str) -> bool:
+    number = numerals(text)
+    return 12 <= len(number) <= 19 and _checked(number)
+
+
+def _checked(number: str) -> bool:
+    return luhn(number) and number != number[0] * len(number)
 
 
 def _iban_end(text: str) -> int:
@@ -126,7 +130,7 @@ RULES = (
         name="credit-card-spoken-of",
         pattern=r"\d{12,19}|\d{4}(?:[ -]\d{2,6}){2,4}",
         before=r"\w.",
-        validator=lambda text: 12 <= len(digits(text)) <= 19 and _checked(text),
+        validator=_spoken_card,
         context=_CARD_WORDS,
         near=(40, 12),
         alone=False,

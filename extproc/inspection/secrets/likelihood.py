@@ -54,7 +54,7 @@ def token(text: str) -> bool:
 
 def mixed(text: str) -> bool:
     """Whether digits stand among letters."""
-    return any(char.isdigit() for char in text) and any(char.isalpha() for char in text)
+    return any(map(str.isdigit, text)) and any(map(str.isalpha, text))
 
 
 def uuid(text: str) -> bool:
@@ -79,8 +79,7 @@ def readable(text: str) -> bool:
 def words(text: str) -> bool:
     """Whether `text` reads as words, a name in a program, a path or a version rather than as something random."""
     parts = text.replace("/", "-").replace(".", "-").replace("_", "-").replace(":", "-").split("-")
-    plain = [part for part in parts if part.isalpha() or part.isdigit() or len(part) < 4]
-    return len(plain) == len(parts)
+    return all(len(part) < 4 or part.isalpha() or part.isdigit() for part in parts)
 
 
 def stand_in(text: str) -> bool:
@@ -91,11 +90,11 @@ def stand_in(text: str) -> bool:
 
 def assigned(text: str) -> bool:
     """Whether what is assigned to a name that speaks of secrets is one."""
-    if stand_in(text) or example(text) or uuid(text) or words(text) or readable(text):
+    if not mixed(text) or stand_in(text) or example(text) or uuid(text) or words(text) or readable(text):
         return False
     if text.startswith(("sha256-", "sha384-", "sha512-", "http://", "https://", "/", "./")):
         return False
-    return mixed(text) and entropy(text) >= (3.0 if len(text) < 20 else 3.3)
+    return entropy(text) >= (3.0 if len(text) < 20 else 3.3)
 
 
 def named(match: str, secret: str) -> bool:

@@ -43,6 +43,8 @@ RULES = (
         kind="service-credential",
         pattern=rf"(?:{_SERVICES})[\w.-]{{0,25}}{_ASSIGNED}([\w=-]{{15,128}})",
         after=r"\w=+/.:@-",
+        # Names alone are found sixteen at a time, and are rare enough.
+        sign=_SERVICES,
         fold=True,
         group=1,
         validator=_service_value,
