@@ -21,22 +21,23 @@ def order(span: Span) -> tuple[int, int, float, str]:
 
 
 class Distinct:
-    """Tells finds that say something new: none that lies within an earlier one of the same owner and kind.
+    """Tells finds that say something new: none that lies within an earlier one of the same owner that is as sure.
 
-    Two rules of a kind may find the same value, the one by its form, the other by the words beside it.
+    Two rules of a kind may find the same value, the one by its form, the other by the words beside it; and a part of a
+    phone number may pass for a number of another kind.
     """
 
-    __slots__ = ("_ends",)
+    __slots__ = ("_widest",)
 
     def __init__(self) -> None:
-        self._ends: dict[tuple[int, str], int] = {}
+        self._widest: dict[int, Span] = {}
 
     def new(self, owner: int, span: Span) -> bool:
         """Whether the next span of a text (in `order`) is one."""
-        key = (owner, span.kind)
-        if span.end <= self._ends.get(key, 0):
-            return False
-        self._ends[key] = span.end
+        widest = self._widest.get(owner)
+        if widest is not None and span.end <= widest.end:
+            return span.score > widest.score
+        self._widest[owner] = span
         return True
 
 
