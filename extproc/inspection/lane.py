@@ -106,6 +106,11 @@ class Matcher(Struct, frozen=True, eq=False):
             if found[0][0] >= 0:
                 yield self._place(found)
 
+    @property
+    def captures(self) -> bool:
+        """Whether the find is a part of the match: to tell which takes RE2 some 60 ns a byte, a match alone 1 ns."""
+        return self.groups != _WHOLE
+
     def _cut(self, data: bytes, first: int) -> int:
         # One more, for the character after the match.
         return ahead(data, first, self.most + 1) if self.wide else after(data, first + self.most)

@@ -6,7 +6,7 @@ before it; a match, with the words it needs beside it, is no wider than `reach`;
 left (see span.Union). Hence a text that comes in pieces is judged as if it had come whole (see window.Window).
 
 Cost. The fast lane is one Hyperscan pass over the UTF-8 bytes; the exact matchers are RE2 over bounded windows around
-its hits. Both are linear in the text for every pattern.
+its hits. Both are linear in the text for every pattern; what a text may demand of the latter is limited (LEAST_LOOKS).
 """
 
 import re
@@ -33,6 +33,18 @@ MOST_PLAIN = 8192
 """How many such are remembered, in about 0.6 MB a scanner. English prose has 2,000 words for 80% of its text."""
 
 
+LEAST_LOOKS, MOST_LOOKS = 1 << 16, 1 << 20
+"""How many matches are judged in a text at most: as many as it has bytes, but no fewer and no more than these.
+
+One takes about 3 us: 0.2 s and 3.5 s. The densest of honest texts, tables of numbers of three digits, have half a match
+a byte (540 a KiB), those of four 390, lists of payment cards 155, of addresses or telephone numbers 40 to 110, whole
+files of assigned secrets 60. Beyond the bound is what an expression like `.*x.*` makes of large texts, or somebody who
+wants to keep a thread busy.
+"""
+
+BYTES_A_LOOK = 64
+"""A match of which only a part is wanted counts as one more look for each so many of its bytes."""
+
 DIGIT = re.compile(rb"\d")
 """Words with digits are seldom plain: it is not worth the while to ask."""
 
@@ -45,6 +57,10 @@ class Found(Struct, frozen=True, gc=False):
     end: int
     lane: Lane
     open: bool
+
+
+class TooManyCandidatesError(Exception):
+    """A text is so full of what looks like a find that judging all of it would take too long. It was not judged."""
 
 
 class Scanner:
@@ -81,7 +97,10 @@ class Scanner:
         return tuple(each.rule for each in self._lanes)
 
     def scan(self, text: str) -> list[Span]:
-        """Every find in the whole of `text`, overlapping ones too, in `span.order`. A lone surrogate counts as `?`."""
+        """Every find in the whole of `text`, overlapping ones too, in `span.order`. A lone surrogate counts as `?`.
+
+        Raises TooManyCandidatesError.
+        """
         data = b"\n" + text.encode("utf-8", "replace")
         found = self.find(data, 1, len(data), opening=True, final=True)
         # Matches that begin at two places may agree on the find in them.
@@ -112,20 +131,25 @@ class Scanner:
 
         `data` is UTF-8. Before `first` it holds `left` code points of the text, or all there are with one line feed in
         front of them: `opening`. With `final` the text ends with `data`; without, a find is `open` while words that it
-        needs may still come.
+        needs may still come. Raises TooManyCandidatesError.
         """
         origin = before(data, first)
         hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:])
         if not hits:
             return []
         found: list[Found] = []
+        left = most_looks(len(data) - origin)
         for number, low, high in _regions(hits, self._lanes):
             each = self._lanes[number]
             start, stop = max(low, 0) + origin, min(high + origin, until - 1)
             limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
             if stop < start or (each.context is not None and _hopeless(each, data, start, limit, opening, final)):
                 continue
+            captures = each.matcher.captures
             for place in each.matcher.find(data, before(data, start + 1), stop, limit):
+                left -= 1 + (place[1] - place[0]) // BYTES_A_LOOK if captures else 1
+                if left < 0:
+                    raise TooManyCandidatesError
                 # A group that took no part in the match has no place in it.
                 if place[0] >= first and place[2] >= 0:
                     judged = _judge(each, data, place, opening, final)
@@ -147,6 +171,11 @@ def spans(found: Iterable[Found], data: bytes, base: int, offset: int) -> list[S
         Span(points[each.start], points[each.end], each.lane.rule.kind, each.lane.rule.title, each.lane.rule.score)
         for each in found
     ]
+
+
+def most_looks(size: int) -> int:
+    """How many matches are judged in a text of `size` bytes."""
+    return min(max(size, LEAST_LOOKS), MOST_LOOKS)
 
 
 def _regions(hits: Sequence[tuple[int, int]], lanes: tuple[Lane, ...]) -> Iterator[tuple[int, int, int]]:

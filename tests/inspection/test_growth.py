@@ -3,8 +3,9 @@
 By default what matchers look at is counted, which never varies; the deep profile measures time, and more texts.
 """
 
+import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
 
@@ -15,7 +16,7 @@ from extproc.inspection.exact import Search, Spans
 from extproc.inspection.lane import Lane, lane
 from extproc.inspection.patterns import literals, regex
 from extproc.inspection.rule import Rule, marked
-from extproc.inspection.scanner import Scanner
+from extproc.inspection.scanner import LEAST_LOOKS, MOST_LOOKS, Scanner, TooManyCandidatesError, most_looks
 from tests.inspection.texts import RULES, scanner
 
 KIB = 1024
@@ -46,14 +47,17 @@ OWN = (
 
 
 class Counted:
-    """Lanes whose matchers tell how many bytes they looked at: up to a match's end, or all if there is none."""
+    """Lanes whose matchers tell how many matches they found, starts among them, and how many bytes they looked at.
+
+    Up to a match's end, or all if there is none.
+    """
 
     def __init__(self, lanes: tuple[Lane, ...]) -> None:
-        self.bytes = 0
+        self.bytes = self.places = 0
         self.scanner = Scanner(tuple(self._counting(each) for each in lanes))
 
     def scan(self, text: str) -> int:
-        self.bytes = 0
+        self.bytes = self.places = 0
         self.scanner.scan(text)
         return self.bytes
 
@@ -65,6 +69,7 @@ class Counted:
     def _counted(self, search: Search) -> Search:
         def look(data: bytes, start: int, stop: int) -> Spans:
             found = search(data, start, stop)
+            self.places += found[0][0] >= 0
             self.bytes += (found[0][1] if found[0][0] >= 0 else stop) - start
             return found
 
@@ -135,3 +140,64 @@ def test_what_opens_matches_over_and_over_costs_time_in_proportion(part: str) ->
 def test_the_examples_of_a_rule_repeated_cost_time_in_proportion(rule: Rule) -> None:
     for part in _examples(rule):
         assert not _grows_in_time(part, (4 * KIB, 8 * KIB, 16 * KIB)), part
+
+
+# -- how many matches are judged
+
+
+def _digits(source: random.Random, *sizes: int) -> list[str]:
+    return ["".join(source.choices("0123456789", k=size)) for size in sizes]
+
+
+def _letters(source: random.Random, size: int) -> str:
+    return "".join(source.choices("abcdefghijklmnopqrstuvwxyz", k=size))
+
+
+DENSE: dict[str, Callable[[random.Random], str]] = {
+    "numbers of three digits": lambda source: _digits(source, 3)[0] + " ",
+    "numbers of four digits": lambda source: _digits(source, 4)[0] + " ",
+    "numbers of eleven digits": lambda source: _digits(source, 11)[0] + "\n",
+    "cards": lambda source: "4{} {} {} {}\n".format(*_digits(source, 3, 4, 4, 4)),
+    "addresses": lambda source: f"{_letters(source, 3)}@{_letters(source, 4)}.com,",
+    "telephone numbers": lambda source: "name,+49 {} {}\n".format(*_digits(source, 3, 7)),
+    "numbers spoken of": lambda source: "phone {} {}, ".format(*_digits(source, 3, 4)),
+    "accounts": lambda source: "DE{} {} {} {} {} {}\n".format(*_digits(source, 2, 4, 4, 4, 4, 2)),
+    "hosts": lambda source: "10.{}.{}.1 ".format(*_digits(source, 2, 2)).replace(".0", ".1"),
+    "assigned secrets": lambda source: f"APP_API_KEY={_letters(source, 9)}{_digits(source, 6)[0]}\n",
+}
+"""Honest texts that are full of what is looked at closely: tables, lists, files of settings."""
+
+
+@pytest.mark.parametrize("line", DENSE.values(), ids=DENSE)
+def test_honest_tables_and_lists_are_far_from_the_bound(line: Callable[[random.Random], str]) -> None:
+    source, size = random.Random(1), 64 * KIB
+    text = "".join(line(source) for _ in range(size // 6))[:size]
+    counting = Counted(scanner()._lanes)
+    counting.scan(text)
+    assert counting.places < 0.6 * most_looks(size)
+
+
+def test_a_text_has_as_many_looks_as_bytes_within_limits() -> None:
+    assert most_looks(10) == most_looks(LEAST_LOOKS) == LEAST_LOOKS
+    assert most_looks(LEAST_LOOKS + 1) == LEAST_LOOKS + 1
+    assert most_looks(MOST_LOOKS + 1) == MOST_LOOKS
+
+
+def test_a_text_with_as_many_matches_as_allowed_is_judged_and_one_with_more_is_refused() -> None:
+    most, scan = LEAST_LOOKS // 2, Scanner.compile([regex("x", "a"), regex("y", "a")]).scan
+    assert len(scan("a" * most)) == 2 * most
+    with pytest.raises(TooManyCandidatesError):
+        scan("a" * (most + 1))
+
+
+def test_a_part_of_a_long_match_counts_for_more_than_a_whole_one() -> None:
+    text = "a" * 4096 + "b"
+    assert Scanner.compile([regex("x", "a{1,4096}(?:b)")]).scan(text)
+    with pytest.raises(TooManyCandidatesError):
+        Scanner.compile([regex("x", "a{1,4096}(b)", group=1)]).scan(text)
+
+
+def test_a_refusal_tells_nothing_of_the_text() -> None:
+    with pytest.raises(TooManyCandidatesError) as caught:
+        Scanner.compile([regex("x", "a"), regex("y", "a")]).scan("a" * LEAST_LOOKS)
+    assert str(caught.value) == ""
