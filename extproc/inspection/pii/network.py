@@ -120,6 +120,8 @@ RULES = (
         kind="url",
         pattern=rf"(?:(?:https?|ftp)://(?:[^\s/@\"'<>]{{1,100}}@)?{_HOST}|www\.{_HOST})(?::\d{{1,5}})?"
         r"(?:[/?#](?:[^\s\"'<>\x{5c}^`{|}]{0,1999}[^\s\"'<>\x{5c}^`{|}.,;:!?)\]])?)?",
+        # The whole of it takes the fast lane more time to compile than all other rules.
+        sign=r"(?:https?|ftp)://[^\s/@\"'<>]|www\.[a-z0-9_]",
         before=r"\w@",
         after="",
         fold=True,
