@@ -1,5 +1,6 @@
 """Where a body ends: `content-length` is never wrong, whatever was done to the body, and no byte is left over."""
 
+import gzip
 import socket
 
 import pytest
@@ -98,9 +99,32 @@ def test_a_client_of_http_1_0_is_told_to_use_another_version(direct: Gateway) ->
     assert answer.status == 426
 
 
-def test_a_body_that_is_compressed_is_refused(direct: Gateway, version: Version) -> None:
-    answer = direct.send(post(b"\x1f\x8b\x08\x00", ("content-encoding", "gzip")), version)
-    assert (answer.status, answer.complete, answer.json()["error"]["code"]) == (415, True, "unsupported_encoding")
+@pytest.mark.parametrize(
+    ("body", "encoding", "status", "code"),
+    [
+        (b"\x1f\x8b\x08\x00", "lzma", 415, "unsupported_encoding"),
+        (b"\x1f\x8b\x08\x00", "gzip", 400, "malformed_encoding"),
+    ],
+)
+def test_a_body_that_cannot_be_decoded_is_refused(
+    direct: Gateway, version: Version, body: bytes, encoding: str, status: int, code: str
+) -> None:
+    answer = direct.send(post(body, ("content-encoding", encoding)), version)
+    assert (answer.status, answer.complete, answer.json()["error"]["code"]) == (status, True, code)
+
+
+@pytest.mark.parametrize("model", ["chat", "grow"])
+def test_a_body_that_is_compressed_is_routed_and_decoded_only_if_it_changes(
+    direct: Gateway, version: Version, model: str
+) -> None:
+    body, tag = gzip.compress(chat(1000, model)), tagged()
+    direct.send(post(body, ("content-encoding", "gzip"), tag=tag), version)
+    seen = direct.forwarded(tag, "north")
+    if model == "chat":
+        assert (seen.header("content-encoding"), seen.body) == ("gzip", body)
+    else:
+        assert seen.header("content-encoding") is None
+        assert seen.json()["model"] == "a-name-much-longer-than-grow"
 
 
 @pytest.mark.parametrize("size", [0, 100_000, 3_000_000])
