@@ -20,3 +20,8 @@ def searching(expression: "re2._Regexp[str]", *, anchored: bool = False) -> Sear
     """
     anchor = re2._Anchor.ANCHOR_START if anchored else re2._Anchor.UNANCHORED  # noqa: SLF001
     return cast("Search", partial(expression._regexp.Match, anchor))  # noqa: SLF001
+
+
+def within(search: Search, data: bytes) -> bool:
+    """Whether the expression matches anywhere in `data`."""
+    return search(data, 0, len(data))[0][0] >= 0

@@ -145,9 +145,9 @@ class Lane(Struct, frozen=True, eq=False):
     node: Node
     before: Ranges
     matcher: Matcher
-    context: "re2._Regexp[str] | None"
-    hint: "re2._Regexp[str] | None"
-    unless: "re2._Regexp[str] | None"
+    context: Search | None
+    hint: Search | None
+    unless: Search | None
     left: int
     right: int
 
@@ -198,11 +198,9 @@ def _lane(rule: Rule) -> Lane:
         node=node,
         before=before,
         matcher=_matcher(rule, node, names, (outside(before), _close(following)), longest),
-        context=expression(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.context)})(?:$|[^0-9A-Za-z])") if words else None,
-        hint=expression(f"(?i){'|'.join(rule.context)}") if words else None,
-        unless=expression(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.unless)})[^0-9A-Za-z]{{0,3}}\z")
-        if against
-        else None,
+        context=_words(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.context)})(?:$|[^0-9A-Za-z])") if words else None,
+        hint=_words(f"(?i){'|'.join(rule.context)}") if words else None,
+        unless=_words(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.unless)})[^0-9A-Za-z]{{0,3}}\z") if against else None,
         left=max(1, rule.near[0] if words else 1, UNLESS_LEFT if against else 1),
         right=max(1, rule.near[1]) if words else 1,
     )
@@ -223,6 +221,10 @@ def expression(pattern: str, memory: int = MATCHER_MEMORY) -> "re2._Regexp[str]"
     options.log_errors = False
     options.max_mem = memory
     return re2.compile(pattern, options)
+
+
+def _words(pattern: str) -> Search:
+    return searching(expression(pattern))
 
 
 def _matcher(rule: Rule, node: Node, names: dict[str, int], beside: tuple[str, str], longest: int) -> Matcher:

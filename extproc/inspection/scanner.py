@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
+from extproc.inspection.exact import within
 from extproc.inspection.fast import Fast, Refused
 from extproc.inspection.hold import SHORT_WORD, Hold
 from extproc.inspection.lane import Lane, Place, RuleError, lane
@@ -201,7 +202,7 @@ def _hopeless(each: Lane, data: bytes, low: int, limit: int, opening: bool, fina
         return False
     if each.rule.alone and opening and low <= each.left * UTF8_MOST:
         return False
-    return each.hint is not None and each.hint.search(data[max(0, low - each.left * UTF8_MOST) : end]) is None
+    return each.hint is not None and not within(each.hint, data[max(0, low - each.left * UTF8_MOST) : end])
 
 
 def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool) -> Found | None:
@@ -220,7 +221,7 @@ def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool) ->
         return None
     if rule.allowed is not None and rule.allowed(value):
         return None
-    if each.unless is not None and each.unless.search(data[back(data, match, UNLESS_LEFT) : match]) is not None:
+    if each.unless is not None and within(each.unless, data[back(data, match, UNLESS_LEFT) : match]):
         return None
     undecided = False if each.context is None else _context(each, data, match, end, opening, final)
     return None if undecided is None else Found(match, start, close, each, undecided)
@@ -230,13 +231,13 @@ def _context(each: Lane, data: bytes, match: int, end: int, opening: bool, final
     """None: the words that the rule needs are missing. False: they are there. True: they may still come."""
     first = back(data, match, each.left)
     left = data[first:match]
-    if each.context is None or each.context.search(left) is not None:
+    if each.context is None or within(each.context, left):
         return False
     right = data[end : end + each.right * UTF8_MOST].decode("utf-8", "ignore")[: each.right]
     whole = len(right) == each.right
     if not whole and not final:
         return True
-    if each.context.search(right) is not None:
+    if within(each.context, right.encode()):
         return False
     alone = each.rule.alone and opening and first == 0 and not whole and not (left.decode() + right).strip(_BLANK)
     return False if alone else None
