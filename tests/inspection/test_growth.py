@@ -121,7 +121,7 @@ def test_what_opens_matches_over_and_over_is_looked_at_in_proportion(part: str) 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
 def test_the_examples_of_a_rule_repeated_are_looked_at_in_proportion(rule: Rule) -> None:
     for part in (marked(rule.hits[0])[0], rule.misses[0]):
-        assert not _grows(_counted(), part, (2 * KIB, 4 * KIB))
+        assert not _grows(_counted(), part, (4 * KIB, 8 * KIB))
 
 
 @pytest.mark.parametrize(("rule", "part"), OWN, ids=[rule.title for rule, _ in OWN])
@@ -168,7 +168,12 @@ DENSE: dict[str, Callable[[random.Random], str]] = {
 """Honest texts that are full of what is looked at closely: tables, lists, files of settings."""
 
 
-@pytest.mark.parametrize("line", DENSE.values(), ids=DENSE)
+QUICK = ("numbers of three digits", "cards", "addresses", "telephone numbers", "assigned secrets")
+
+
+@pytest.mark.parametrize(
+    "line", [pytest.param(DENSE[name], marks=() if name in QUICK else pytest.mark.deep, id=name) for name in DENSE]
+)
 def test_honest_tables_and_lists_are_far_from_the_bound(line: Callable[[random.Random], str]) -> None:
     source, size = random.Random(1), 64 * KIB
     text = "".join(line(source) for _ in range(size // 6))[:size]
