@@ -23,7 +23,7 @@ from typing import Any, Final
 from extproc.gateway.bootstrap import SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyProcess
 from extproc.policy import Policy, loads
-from extproc.transaction import Needs
+from extproc.transaction import Needs, Plan
 from scripts.benchmarks import cpu
 from scripts.benchmarks.load import BODY
 from scripts.benchmarks.ports import free_port
@@ -56,6 +56,7 @@ class Subject:
     `four`: request headers and body, response headers and body, as performance figures of peers are given. Otherwise
     the configuration is exactly what `extproc envoy` generates for the policy, which asks for two. `routes`: the policy
     has a backend and a model, so that bodies are read and requests steered; else it is the one that decides nothing.
+    `inspects`: it also masks personal data and secrets, by all rules, in requests and in answers, whole and streamed.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Subject:
     profile: str = "buffered"
     four: bool = True
     routes: bool = False
+    inspects: bool = False
 
 
 SUBJECTS: Final = (
@@ -80,6 +82,7 @@ SUBJECTS: Final = (
             ("/routing/full-duplex", "full-duplex", False, True),
         )
     ),
+    Subject("h2/all-rules", "h2", four=False, routes=True, inspects=True),
 )
 
 
@@ -142,7 +145,7 @@ def _one(subject: Subject, folder: Path, upstream: int, seconds: float, base: di
         half = _load("unary", port, "--seconds", str(seconds), "--pause", str(16 / figures["requests_per_s"]))
         _added(figures, base, "added_ms_p50", half["p50_ms"])
         _added(figures, base, "added_ms_p99", half["p99_ms"])
-        if subject.four and not subject.routes:
+        if subject.inspects or (subject.four and not subject.routes):
             figures |= _events(subject, envoy, pids, base)
     return figures
 
@@ -228,13 +231,26 @@ def _policy(subject: Subject, fixed: int, upstream: int) -> str:
     routing = """
         models: [{name: chat, targets: [{backend: fixed}]}]
         """
-    return dedent(backends) + dedent(routing if subject.routes else nothing)
+    # What the streams ask for is no model of the policy, and goes to the default backend.
+    inspecting = """
+        unknown_models: pass
+        default_backend: streaming
+        pipelines:
+          - name: all-rules
+            request: [{use: pii, action: mask, restore: true}, {use: secrets, action: mask}]
+            response: [{use: pii, action: mask}, {use: secrets, action: mask}]
+            content_types: [text/plain]   # Envoy's own answers have no other
+        """
+    rest = (routing if subject.routes else nothing) + (inspecting if subject.inspects else "")
+    return dedent(backends) + dedent(rest)
 
 
 def _bootstrap(subject: Subject, policy: Policy, socket: Path, fixed: int) -> dict[str, Any]:
     config = bootstrap(
         policy,
-        needs=Needs(response_headers=subject.four, response_body=False),
+        needs=Plan.compile(policy, {}).needs
+        if subject.inspects
+        else Needs(response_headers=subject.four, response_body=False),
         endpoints=[f"unix:{socket}"],
         listen=SocketAddress("127.0.0.1", 0),
         profile="full-duplex" if subject.profile == "full-duplex" else "buffered",
