@@ -147,7 +147,7 @@ class _Judging:
         self._job = job
         self._document = document
         self._found: list[tuple[int, Span, Processor]] = []
-        self._counts: Counter[Count] = Counter()
+        self._counts: dict[Count, int] = {}
         self._sized: list[tuple[str, Processor]] = []
         self._failures = list(job.failures)
         self._blocked: Blocked | None = None
@@ -156,8 +156,10 @@ class _Judging:
         job, document = self._job, self._document
         if job.stage is not None:
             self._judge(job.stage, job.only, job.active)
-        unread: Counter[str] = Counter(each.reason for each in document.uninspected)
-        if self._blocked is None and job.blocks_unread and not unread.keys() <= SEALED:
+        unread: Mapping[str, int] = (
+            Counter(each.reason for each in document.uninspected) if document.uninspected else {}
+        )
+        if self._blocked is None and job.blocks_unread and unread and not unread.keys() <= SEALED:
             self._blocked = Blocked(job.name, "uninspected")
         edits = {} if self._blocked is not None else self._edits()
         body = document.edit(edits) if edits else job.body
@@ -223,12 +225,11 @@ class _Judging:
         if scanner is None:
             return found, False
         try:
-            for index, passage in enumerate(self._document.passages):
-                spans = scanner.scan(passage.text)
-                distinct = Distinct() if spans else None
+            for index, spans in scanner.scan_all([passage.text for passage in self._document.passages]):
+                distinct = Distinct()
                 for span in spans:
                     number = stage.of(span).number
-                    if distinct is not None and distinct.new(number, span):
+                    if distinct.new(number, span):
                         found.setdefault(number, []).append((index, span))
         except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the body
             return {}, True
@@ -246,13 +247,17 @@ class _Judging:
         side = self._job.stage.side if self._job.stage is not None else Side.REQUEST
         for index, span in spans:
             self._found.append((index, span, each))
-            self._counts[each.name, span.kind, each.action, side, each.shadow] += 1
+            self._count(each, span.kind, side)
         exceeded = _exceeded(each, len(self._job.body), sizes)
         for kind in exceeded:
             self._sized.append((kind, each))
-            self._counts[each.name, kind, each.action, side, each.shadow] += 1
+            self._count(each, kind, side)
         if (spans or exceeded) and each.action == "block" and not each.shadow and self._blocked is None:
             self._blocked = Blocked(each.name, "finding")
+
+    def _count(self, each: Processor, kind: str, side: Side) -> None:
+        key = (each.name, kind, each.action, side, each.shadow)
+        self._counts[key] = self._counts.get(key, 0) + 1
 
     def _fail(self, stage: Stage, reasons: Mapping[str, Sequence[Processor]]) -> None:
         for reason, failed in reasons.items():

@@ -10,7 +10,9 @@ its hits. Both are linear in the text for every pattern; what a text may demand 
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 from msgspec import Struct
 
@@ -60,6 +62,11 @@ class Found(Struct, frozen=True, gc=False):
     open: bool
 
 
+JOINED_MOST = 16 * 1024
+"""Characters of several texts together that are looked at in one pass first. Most have nothing in them, and a pass for
+each would cost more than its text; of large ones the passes themselves are the cost."""
+
+
 class TooManyCandidatesError(Exception):
     """A text is so full of what looks like a find that judging all of it would take too long. It was not judged."""
 
@@ -106,6 +113,31 @@ class Scanner:
         found = self.find(data, 1, len(data), opening=True, final=True)
         # Matches that begin at two places may agree on the find in them.
         return sorted(set(spans(found, data, 1, 0)), key=order) if found else []
+
+    def scan_all(self, texts: Sequence[str]) -> list[tuple[int, list[Span]]]:
+        """What `scan` finds in each of several texts, with the text's number; those without finds are left out.
+
+        Raises TooManyCandidatesError.
+        """
+        numbers: Iterable[int] = range(len(texts))
+        if len(texts) > 1 and sum(map(len, texts)) <= JOINED_MOST:
+            numbers = self._interesting(texts)
+        return [(number, found) for number in numbers if (found := self.scan(texts[number]))]
+
+    def _interesting(self, texts: Sequence[str]) -> Iterable[int]:
+        """The numbers of the texts in which there may be something, by one pass over all of them.
+
+        Between line feeds, which stand around every text that is scanned, each is what it is by itself; a match of the
+        fast lane within it ends there here, too.
+        """
+        data = b"\n%b\n" % "\n".join(texts).encode("utf-8", "replace")
+        hits = self._fast.hits(data)
+        if not hits:
+            return ()
+        ends = list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
+        # A text's part of the data goes from one of its line feeds to the other, which is the next one's first.
+        found = {number for _, end in hits for number in (bisect_left(ends, end - 1), bisect_left(ends, end))}
+        return sorted(number for number in found if number < len(texts))
 
     def plain(self, data: bytes, first: int) -> int:
         """The byte at which the last word begins, if no rule has any interest in those from byte `first` to it.

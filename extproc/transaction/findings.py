@@ -52,7 +52,7 @@ class Findings:
         self.answered = False
         self.counts: dict[Count, int] = {}
         self.failures: list[Failure] = []
-        self.unread: Counter[str] = Counter()
+        self.unread: dict[str, int] = {}
         self.masked = False
         self.blocked: Blocked | None = None
         self.details: list[Finding] | None = [] if detailed else None
@@ -79,13 +79,20 @@ class Findings:
         self, counts: Mapping[Count, int], failures: Iterable[Failure], unread: Mapping[str, int], *, masked: bool
     ) -> None:
         """Adds finds, failures, and what was not read."""
+        self.masked = self.masked or masked
+        if not (counts or failures or unread):
+            return
         for key, number in counts.items():
             if key not in self.counts and len(self.counts) >= KINDS_MAX:
                 key = (key[0], "other", *key[2:])  # noqa: PLW2901  - counted under another name
             self.counts[key] = self.counts.get(key, 0) + number
         self.failures += list(failures)[: FAILURES_MAX - len(self.failures)]
-        self.unread.update(unread)
-        self.masked = self.masked or masked
+        for reason, number in unread.items():
+            self.saw(reason, number)
+
+    def saw(self, reason: str, number: int = 1) -> None:
+        """Counts what could not be read."""
+        self.unread[reason] = self.unread.get(reason, 0) + number
 
     def refusal(self, blocked: Blocked) -> ClientError:
         """What the client is told."""

@@ -93,13 +93,13 @@ class Intake:
         except encodings.DecodedTooLargeError:
             if claimed or findings is None or findings.pipeline.blocks_oversize:
                 raise too_large(limit) from None
-            findings.unread["size"] += 1
+            findings.saw("size")
             return b""
         except encodings.EncodingError:
             if claimed:
                 raise malformed_encoding() from None
         assert findings is not None
-        findings.unread["encoding"] += 1
+        findings.saw("encoding")
         if findings.pipeline.blocks_unread:
             findings.blocked = Blocked(findings.pipeline.name, "uninspected")
             raise findings.refusal(findings.blocked)
@@ -113,7 +113,7 @@ class Intake:
             if pipeline.blocks_oversize:
                 findings.blocked = Blocked(pipeline.name, "oversize")
                 raise too_large(pipeline.body_limit)
-            findings.unread["size"] += 1
+            findings.saw("size")
             return None
         if not plain and self.body:
             return None  # it could not be decoded, and may go on

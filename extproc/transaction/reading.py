@@ -72,7 +72,7 @@ def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None
 
 def unread(facts: Facts, findings: Findings, reason: str) -> None:
     """Something of the answer cannot be read: written down, and refused where the policy says so."""
-    findings.unread[reason] += 1
+    findings.saw(reason)
     if findings.pipeline.blocks_unread and findings.pipeline.response is not None:
         findings.blocked = Blocked(findings.pipeline.name, "uninspected")
         raise refused(facts, findings.pipeline.unread)
@@ -80,7 +80,7 @@ def unread(facts: Facts, findings: Findings, reason: str) -> None:
 
 def oversize(findings: Findings) -> None:
     """The answer is too large to be read: as `unread`."""
-    findings.unread["size"] += 1
+    findings.saw("size")
     if findings.pipeline.blocks_oversize and findings.pipeline.response is not None:
         findings.blocked = Blocked(findings.pipeline.name, "oversize")
         limit = findings.pipeline.body_limit

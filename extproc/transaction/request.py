@@ -176,7 +176,7 @@ class RequestSide:
         assert findings is not None
         if findings.pipeline.blocks_unread:
             raise upgrade_refused()
-        findings.unread["upgrade"] += 1
+        findings.saw("upgrade")
         return self._pass(fields, endless=True)
 
     def _check_length(self, fields: HeaderMap) -> None:
@@ -258,7 +258,7 @@ class RequestSide:
         findings = self._facts.findings
         if self._facts.dialect is not None or findings is None or findings.pipeline.blocks_oversize:
             raise self._too_much()
-        findings.unread["size"] += 1
+        findings.saw("size")
         held, self._held = self._held, []
         self.intent, self._facts.reason = Intent.PASSING, "oversize"
         self._facts.strips = (*self._facts.strips, *findings.strips)

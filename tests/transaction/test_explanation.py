@@ -195,7 +195,7 @@ def test_a_processor_that_fails_is_told_of(
         raise ValueError(text)
 
     own = plan(f"  - {{name: p, request: [{{use: pii, on_failure: {word}}}]}}\n")
-    monkeypatch.setattr(Scanner, "scan", fails)
+    monkeypatch.setattr(Scanner, "scan_all", fails)
     shown = told(own, "planted" + "x" * padding)
     assert (shown["action"], shown["status"]) == (action, status)
     assert any(why.startswith("pii could not judge it (error)") for why in shown["why"])

@@ -1,11 +1,17 @@
 """Header fields of the form `value; name=parameter`."""
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 
 _PARAMETER = re.compile(r';[ \t]*+([^=;, \t"]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^;]*+))', re.DOTALL)
 _QUOTED = re.compile(r"\\(.)", re.DOTALL)
+
+
+REMEMBERED = 64
+REMEMBERED_MOST = 64
+"""Fields that are remembered, and characters of one: an application uses a few short content-types."""
 
 
 class FieldValue(Struct, frozen=True):
@@ -22,6 +28,10 @@ class FieldValue(Struct, frozen=True):
 
 def parse(field: str) -> FieldValue:
     """Read a content-type, content-disposition or the like. Whatever is none has no value."""
+    return _remembered(field) if len(field) <= REMEMBERED_MOST else _parsed(field)
+
+
+def _parsed(field: str) -> FieldValue:
     value, semicolon, _ = field.partition(";")
     parameters: dict[str, str] = {}
     for found in _PARAMETER.finditer(field, len(value)) if semicolon else ():
@@ -29,3 +39,6 @@ def parse(field: str) -> FieldValue:
         said = _QUOTED.sub(r"\1", quoted) if quoted is not None else token.strip(" \t")
         parameters.setdefault(found[1].lower(), said)
     return FieldValue(value.strip(" \t").lower(), parameters)
+
+
+_remembered = lru_cache(REMEMBERED)(_parsed)
