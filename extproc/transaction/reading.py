@@ -35,6 +35,9 @@ PIECE_TIMEOUT: Final = 5.0
 """Seconds for a piece of a stream that was handed out: Envoy sends 150 KiB at the most, which take 10 ms."""
 
 
+_RESPONSE: Final = Side.RESPONSE
+
+
 class Wanted(Struct, frozen=True):
     """How an answer is to be read. `kind`: its content-type; `codings` have to be undone first."""
 
@@ -272,8 +275,12 @@ class StreamedAnswer:
     def piece(self, message: Body, *, ends: bool) -> Effects:  # noqa: ARG002  - a stream ends with its end mark
         """Takes a piece of the stream."""
         stream = self._stream
-        if self._cut or stream is None:
+        if stream is None:
             return NOTHING
+        if not message.end and len(message.data) <= STREAM_INLINE_BYTES:
+            # What nearly every event is.
+            out = stream.feed(message.data)
+            return self._passed(stream, out) if stream.ended else (Chunk(_RESPONSE, out),) if out else NOTHING
         piece = Piece(self._findings.pipeline.name, stream, message.data, message.end)
         self._end = message.end
         if len(message.data) > STREAM_INLINE_BYTES:
