@@ -108,8 +108,6 @@ class Stage:
         self.scanning = tuple(sorted({number for number, _ in rules}))
         """Numbers of the processors that have rules."""
         self.sizing = tuple(each for each in self.processors if each.limits is not None)
-        self.enforces = any(each.enforces for each in self.processors)
-        self.masks = any(each.enforces and each.action == "mask" for each in self.processors)
         self.timeout = min((each.timeout for each in self.processors), default=0.0)
         """Seconds after which work that was handed out is given up: its processors do it in one go."""
         self.reads = frozenset(fact for each in self.processors if each.when for fact in each.when.facts)

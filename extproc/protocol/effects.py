@@ -41,6 +41,10 @@ class HeaderMutation(Struct, frozen=True, gc=False):
         """All fields that are set."""
         return self.set + self.more
 
+    def removing(self, *names: str) -> "HeaderMutation":
+        """The same, with more names removed."""
+        return HeaderMutation(self.set, (*self.remove, *names), self.more)
+
     def __repr__(self) -> str:
         return f"HeaderMutation(set=({', '.join(name for name, _ in self.sets)}), remove={self.remove})"
 

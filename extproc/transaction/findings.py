@@ -31,7 +31,6 @@ class Findings:
     """
 
     __slots__ = (
-        "answered",
         "blocked",
         "counts",
         "details",
@@ -49,7 +48,6 @@ class Findings:
         self.vault = Vault()
         self.said: Mapping[str, Any] = {}
         self.rpc: Rpc | None = None
-        self.answered = False
         self.counts: dict[Count, int] = {}
         self.failures: list[Failure] = []
         self.unread: dict[str, int] = {}

@@ -16,7 +16,6 @@ from extproc.transaction.admission import UNKNOWN, codings, malformed_encoding, 
 from extproc.transaction.context import context
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
-from extproc.transaction.onward import also_removing
 from extproc.transaction.plan import Plan
 from extproc.transaction.routed import Routed, route
 from extproc.transaction.shared import Shared
@@ -80,7 +79,7 @@ class Intake:
             routed = replace(routed, body=onward)
         if routed.body is not None and self._codings:
             # What was decoded and changed goes on as it is.
-            routed = replace(routed, headers=also_removing(routed.headers, "content-encoding"))
+            routed = replace(routed, headers=routed.headers.removing("content-encoding"))
         return routed
 
     def _decoded(self) -> bytes:

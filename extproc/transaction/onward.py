@@ -52,10 +52,5 @@ def one_for_each(messages: int, changed: bytes | None) -> Effects:
     return (Proceed(Side.REQUEST, Phase.BODY, body=changed), *((cleared,) * (messages - 1)))
 
 
-def also_removing(headers: HeaderMutation, name: str) -> HeaderMutation:
-    """The mutation, with another field removed."""
-    return HeaderMutation(headers.set, (*headers.remove, name), headers.more)
-
-
 def _with_length(headers: HeaderMutation, body: bytes) -> HeaderMutation:
     return HeaderMutation(headers.set, headers.remove, (("content-length", b"%d" % len(body)),))

@@ -205,7 +205,7 @@ class WholeAnswer:
         headers = self._headers
         if changed is not None:
             if self._codings:
-                headers = without(headers, "content-encoding")
+                headers = headers.removing("content-encoding")
             if not self._trailers:
                 length = ("content-length", b"%d" % len(changed))
                 headers = HeaderMutation(headers.set, headers.remove, (*headers.more, length))
@@ -329,8 +329,3 @@ class StreamedAnswer:
         findings.failures.append(Failure(name, reason, allowed=False))
         findings.blocked = findings.blocked or Blocked(name, "failure")
         return (Chunk(Side.RESPONSE, (self._facts.dialect or CHAT).error_event(FAILED), end=True),)
-
-
-def without(headers: HeaderMutation, *names: str) -> HeaderMutation:
-    """The mutation, with other fields removed."""
-    return HeaderMutation(headers.set, (*headers.remove, *names), headers.more)

@@ -66,8 +66,7 @@ def rehearse(plan: Plan, shared: Shared, request: Half, answer: Half | None, now
     if answer is not None and not any(isinstance(each, Reject) for each in effects):
         effects += _answered(transaction, answer, now)
     (record,) = (each for each in transaction.receive(Gone(), now) if isinstance(each, Record))
-    facts = transaction._facts  # noqa: SLF001  - of this very package; nobody else wants them all
-    return Rehearsed(tuple(effects), record, facts.findings)
+    return Rehearsed(tuple(effects), record, transaction.findings)
 
 
 def _first(request: Half) -> Headers:

@@ -24,7 +24,7 @@ from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
 from extproc.transaction.outcome import from_upstream, observe, status_of
 from extproc.transaction.plan import Plan
-from extproc.transaction.reading import Piece, StreamedAnswer, Wanted, WholeAnswer, wanted, without
+from extproc.transaction.reading import Piece, StreamedAnswer, Wanted, WholeAnswer, wanted
 from extproc.transaction.shared import Shared
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
@@ -143,7 +143,7 @@ class ResponseSide:
         if how.streams:
             self._answer = StreamedAnswer(facts, findings, how)
             # Its length will be another, and it goes on decoded.
-            headers = without(headers, "content-length", *(("content-encoding",) if how.codings else ()))
+            headers = headers.removing("content-length", *(("content-encoding",) if how.codings else ()))
         else:
             self._answer = WholeAnswer(facts, findings, how, headers, duplex=duplex)
             if duplex:

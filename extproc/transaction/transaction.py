@@ -19,6 +19,7 @@ from extproc.protocol.messages import (
 )
 from extproc.transaction.answers import NOTHING, Effects, rejection
 from extproc.transaction.facts import Facts
+from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
 from extproc.transaction.plan import Plan
 from extproc.transaction.request import Intent, RequestSide
@@ -71,6 +72,11 @@ class Transaction:
         self.request_lane = Lane.READ
         self.response_lane = Lane.READ
         self.deadline = now + plan.limits.request_timeout
+
+    @property
+    def findings(self) -> Findings | None:
+        """What inspection has come to; None where no pipeline is for the exchange."""
+        return self._facts.findings
 
     def receive(self, message: Message, now: float) -> Effects:
         """What is to be done about `message`, which came at `now`."""

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-import pytest
-
 from extproc.inspection.rule import Rule
 from extproc.inspection.stage import Active, Limits, Stage
 from extproc.policy.conditions import Condition
@@ -50,23 +48,6 @@ def test_a_stage_without_rules_has_no_scanner() -> None:
     made = Stage(Side.REQUEST, [processor(0, limits=Limits(bytes=1))], [])
     assert made.scanner is None
     assert [each.name for each in made.sizing] == ["p0"]
-
-
-@pytest.mark.parametrize(
-    ("more", "enforces", "masks"),
-    [
-        ({"action": "mask"}, True, True),
-        ({"action": "block"}, True, False),
-        ({"action": "report"}, False, False),
-        ({"action": "mask", "shadow": True}, False, False),
-        ({"action": "block", "shadow": True}, False, False),
-    ],
-)
-def test_what_a_stage_can_do_is_what_one_of_its_processors_can(
-    more: dict[str, object], enforces: bool, masks: bool
-) -> None:
-    made = Stage(Side.REQUEST, [processor(0, action="report"), processor(1, **more)], [(0, TITAN), (1, TITAN)])  # type: ignore[arg-type]
-    assert (made.enforces, made.masks) == (enforces, masks)
 
 
 def test_work_is_given_up_when_the_first_of_its_processors_would_be() -> None:
