@@ -8,6 +8,7 @@ say from where.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import re2
 from msgspec import Struct
@@ -39,6 +40,9 @@ LONG_WORD = 128
 
 LONG_REPEAT = 64
 """Repetitions beyond this are not counted: counting costs automaton states."""
+
+LONGEST_PHRASE = 12_000
+"""Characters of a pattern for the beginnings of phrases; Hyperscan takes 16,000 in all."""
 
 _SPACES: Ranges = ((0x0A, 0x0A), (0x20, 0x20))
 
@@ -129,15 +133,18 @@ def _unspaced(ranges: Ranges) -> Ranges:
 def _phrase(each: Lane) -> bytes:
     """A Hyperscan pattern for the beginnings of matches that end in a space, at the end of a text."""
     edge = octets(without(each.before)) if each.before else octets(((0, LAST),))
-    return rf"{edge}{_spaced(each.node)}\z".encode()
+    phrase = _spaced(each.node)
+    if len(phrase) > LONGEST_PHRASE:
+        # Anything that the rule's matches are made of, up to a space: the exact beginnings decide anyway.
+        phrase = f"{octets(members(each.node))}*{charset(_SPACES)}"
+    return rf"{edge}{phrase}\z".encode()
 
 
 def _spaced(node: Node) -> str:
     """A Hyperscan pattern for the beginnings of a match of `node` that end in a space; empty if there are none."""
     match node:
         case Chars(ranges=ranges):
-            spaces = _both(ranges, _SPACES)
-            return charset(spaces) if spaces else ""
+            return _spaces(ranges)
         case Assert():
             return ""
         case Group(item=item):
@@ -177,6 +184,12 @@ def _loose(node: Node) -> Node:
 def _either(options: list[str]) -> str:
     kept = [option for option in dict.fromkeys(options) if option]
     return f"(?:{'|'.join(kept)})" if len(kept) > 1 else "".join(kept)
+
+
+@lru_cache
+def _spaces(ranges: Ranges) -> str:
+    spaces = _both(ranges, _SPACES)
+    return charset(spaces) if spaces else ""
 
 
 def _both(one: Ranges, other: Ranges) -> Ranges:

@@ -158,7 +158,7 @@ def _rules(pipeline: str, side: Side, each: steps.Step, read: Secrets) -> tuple[
         case steps.Pattern(regex=str(expression)):
             rules = (patterns.regex(each.name, expression, ignore_case=each.ignore_case),)
         case steps.Pattern(literals=tuple(words)):
-            rules = (patterns.literals(each.name, words, ignore_case=each.ignore_case, words=each.words),)
+            rules = patterns.literals(each.name, words, ignore_case=each.ignore_case, words=each.words)
         case _:
             return ()
     allowed = each.allow

@@ -25,6 +25,10 @@ from extproc.inspection.expression import (
 MOST_REPEATS = 8192
 """The greatest number in `{n,m}`; beyond it no text that a rule looks for is still one thing."""
 
+MOST_NESTED = 100
+"""Groups inside each other. Expressions that people write have less than ten; reading one takes five of Python's 1,000
+frames for each."""
+
 DIGIT: Ranges = ((0x30, 0x39),)
 WORD: Ranges = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
 SPACE: Ranges = ((0x09, 0x0A), (0x0C, 0x0D), (0x20, 0x20))
@@ -58,6 +62,7 @@ class _Reader:
         self.text = text
         self.at = 0
         self.groups = 0
+        self.depth = 0
         self.names: dict[str, int] = {}
 
     def fail(self, message: str) -> ExpressionError:
@@ -113,13 +118,15 @@ class _Reader:
         return None
 
     def repeated(self, item: Node, flags: frozenset[str]) -> Node:
-        while True:
-            bounds = self.quantifier()
-            if bounds is None:
-                return item
-            if isinstance(item, Assert):
-                raise self.fail("nothing to repeat")
-            item = Repeat(item, *bounds, lazy=self.take("?") != ("U" in flags))
+        bounds = self.quantifier()
+        if bounds is None:
+            return item
+        if isinstance(item, Assert):
+            raise self.fail("nothing to repeat")
+        item = Repeat(item, *bounds, lazy=self.take("?") != ("U" in flags))
+        if self.quantifier() is not None:
+            raise self.fail("a repetition follows a repetition: put the first in (?:...)")
+        return item
 
     def quantifier(self) -> tuple[int, int | None] | None:
         for sign, bounds in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
@@ -170,7 +177,11 @@ class _Reader:
             flags = _changed(flags, words)
         else:
             number = self.groups = self.groups + 1
+        self.depth += 1
+        if self.depth > MOST_NESTED:
+            raise self.fail(f"more than {MOST_NESTED} groups inside each other")
         item = self.alternation(flags)
+        self.depth -= 1
         if not self.take(")"):
             raise self.fail("missing )")
         return Group(item, number) if number else item

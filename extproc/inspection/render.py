@@ -1,6 +1,7 @@
 """Writing trees as RE2 or Hyperscan patterns, and the prefixes of a tree: what may still become a match."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from extproc.inspection.expression import LAST, Alt, Assert, Chars, Group, Node, Ranges, Repeat, Seq, union, without
 
@@ -13,10 +14,18 @@ _RE2_REPEATS = 1000
 UTF8_MOST = 4
 """Bytes that a code point takes at most."""
 
+_SETS = 4096
+"""Sets of code points whose writing is remembered: a list of 10,000 literals writes the same ones a million times."""
+
+_MOST_NESTED = 500
+"""Parts of a sequence of which prefixes tell one from the next: each is a group inside another, of which RE2 takes
+1,000."""
+
 _KEPT_REPEATS = 64
 """Prefixes count no further: counting costs automaton states, and to hold more for a moment is harmless."""
 
 
+@lru_cache(_SETS)
 def charset(ranges: Ranges) -> str:
     """A set of code points as a class that RE2 and Hyperscan read alike."""
     if not ranges:
@@ -100,6 +109,7 @@ def coarse_class(ranges: Ranges) -> str:
     return f"(?:{octets(ranges)}{{1,{UTF8_MOST}}})" if ranges and ranges[-1][1] > 0x7F else octets(ranges)
 
 
+@lru_cache(_SETS)
 def octets(ranges: Ranges) -> str:
     """A class of single bytes: ASCII as in `ranges`, and every other byte if they go beyond ASCII."""
     kept = tuple((low, min(high, 0x7F)) for low, high in ranges if low <= 0x7F)
@@ -133,6 +143,10 @@ def prefixes(node: Node, of: Callable[[Ranges], str] = charset) -> str:
 
 def _sequence(items: tuple[Node, ...], of: Callable[[Ranges], str]) -> str:
     rest = ""
+    if len(items) > _MOST_NESTED:
+        # Behind that many parts, any of the characters that the others are made of.
+        rest = f"{of(members(Seq(items[_MOST_NESTED:])))}*"
+        items = items[:_MOST_NESTED]
     for item in reversed(items):
         whole = _loosened(item, of)
         if isinstance(item, Chars):

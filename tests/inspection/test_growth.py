@@ -41,7 +41,7 @@ OWN = (
     (regex("late", r"id=[\s\S]*?;[0-9]{4}"), "id=;"),
     (regex("nested", r"(?:a{1,9},){1,90}b"), "a,"),
     (regex("two ends", r"a.{0,500}z|b.{0,500}y"), "ab"),
-    (literals("words", ["aa", "aaaa", "aaaaaaaa"], words=False), "a"),
+    (literals("words", ["aa", "aaaa", "aaaaaaaa"], words=False)[0], "a"),
 )
 """Expressions that an operator may write, and what makes them work hardest."""
 

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from extproc.inspection.allow import Allow, allowing
 from extproc.inspection.lane import RuleError
 from extproc.inspection.patterns import MOST_LITERALS, literals, regex
+from extproc.inspection.reader import MOST_NESTED
 from extproc.inspection.rule import Rule
 from extproc.inspection.scanner import Scanner
 from extproc.inspection.span import Span, Union, unite
+from extproc.inspection.window import Window
 
 
 def _texts(scanner: Scanner, text: str) -> list[str]:
@@ -95,13 +97,13 @@ def test_an_expression_of_an_allow_list_that_cannot_be_read_is_refused() -> None
 
 
 def test_literals_are_found_as_words_the_longest_first() -> None:
-    scanner = Scanner.compile([literals("x", ["Project Titan", "Project", "C++"], ignore_case=True)])
+    scanner = Scanner.compile(literals("x", ["Project Titan", "Project", "C++"], ignore_case=True))
     assert [t for s, t in zip(unite(scanner.scan("project titan")), ["project titan"], strict=True) if s.end == len(t)]
     assert _texts(scanner, "Projects in c++.") == ["c++"]
 
 
 def test_literals_within_words_when_asked() -> None:
-    assert _texts(Scanner.compile([literals("x", ["tan"], words=False)]), "titan") == ["tan"]
+    assert _texts(Scanner.compile(literals("x", ["tan"], words=False)), "titan") == ["tan"]
 
 
 @pytest.mark.parametrize("values", [[], [""], ["a", ""], [str(n) for n in range(MOST_LITERALS + 1)]])
@@ -110,8 +112,33 @@ def test_too_few_and_too_many_literals_are_refused(values: list[str]) -> None:
         literals("x", values)
 
 
-def test_as_many_literals_as_allowed_are_taken() -> None:
-    assert literals("x", [str(n) for n in range(MOST_LITERALS)]).kind == "x"
+def test_as_many_literals_as_allowed_are_found_the_longest_of_those_that_begin_alike() -> None:
+    words = [f"w{n:05}" for n in range(MOST_LITERALS - 1)]
+    scanner = Scanner.compile(literals("x", [*words, "w04999 and more"]))
+    text = "w00000 xw00001 W00002 w09998, w04999 and more"
+    assert {text[s.start : s.end] for s in scanner.scan(text)} == {"w00000", "w09998", "w04999 and more"}
+    assert {span.kind for span in scanner.scan(text)} == {"x"}
+
+
+@pytest.mark.parametrize(
+    "literal", ["a" * 1024, "word " * 204 + "abcd", "\u6f22\u5b57" * 512, "\u6f22\u5b57 \u6f22" * 256]
+)
+def test_the_longest_literals_are_found_whole_and_in_pieces(literal: str) -> None:
+    scanner = Scanner.compile(literals("x", [literal]))
+    text = f"so {literal}, and {literal[:-1]}"
+    assert _texts(scanner, text) == [literal]
+    window = Window(scanner)
+    pieces = [text[at : at + 100] for at in range(0, len(text), 100)]
+    released = [*map(window.feed, pieces), window.finish()]
+    assert [hit.value for each in released if each is not None for hit in each.hits] == [literal]
+
+
+def test_groups_and_repetitions_without_end_are_an_error_of_the_expression() -> None:
+    Scanner.compile([regex("x", "(" * MOST_NESTED + "a" + ")" * MOST_NESTED)])
+    with pytest.raises(RuleError, match="more than 100 groups inside each other"):
+        Scanner.compile([regex("x", "(" * (MOST_NESTED + 1) + "a" + ")" * (MOST_NESTED + 1))])
+    with pytest.raises(RuleError, match="a repetition follows a repetition"):
+        Scanner.compile([regex("x", "a" + "{1}" * 1300)])
 
 
 def test_united_spans_are_leftmost_then_longest_and_cover_all_that_was_found() -> None:

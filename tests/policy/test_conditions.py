@@ -242,11 +242,12 @@ def test_every_fact_can_be_asked() -> None:
         assert Condition(asked.get(fact, f"{fact} == {fact}")).facts == {fact}
 
 
-def test_the_librarys_terminal_program_is_not_loaded_and_the_library_only_if_needed() -> None:
+def test_conditions_need_nothing_of_the_librarys_terminal_program_and_the_library_only_when_there_is_one() -> None:
     program = (
-        "import sys\nfrom extproc.policy import Condition\nassert 'cel.cel' not in sys.modules\n"
-        "Condition('true')\nassert 'cel.cel' in sys.modules\nassert 'typer' not in sys.modules\n"
-        "import cel\nassert cel.compile('1 + 1').execute() == 2\n"
+        # None in the place of a module makes its import fail, as on a machine that does not have it.
+        "import sys\nsys.modules.update(typer=None, rich=None, prompt_toolkit=None, pygments=None)\n"
+        "from extproc.policy import Condition\nassert 'cel.cel' not in sys.modules\n"
+        "assert Condition('tools > 0').holds({'tools': 1})\nassert 'cel.cel' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
