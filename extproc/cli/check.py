@@ -1,27 +1,41 @@
-"""`extproc check`: every error of a policy with its line and mend, or what the policy comes down to."""
+"""`extproc check`: every problem of a policy with its line and a suggested fix, or what the policy comes down to."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from extproc.cli.common import Subparsers, compile_or_exit, load_with_notes_or_exit
-from extproc.policy import Pipeline, Policy
+from extproc.cli.common import Subparsers, draft_or_exit, prepared_or_exit
+from extproc.policy import Pipeline, Policy, missing_authorities
 from extproc.policy.processors import Step
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `check` and its options."""
-    parser = subparsers.add_parser("check", help="say what is wrong with a policy, line by line")
-    parser.add_argument("-c", "--config", type=Path, required=True, metavar="policy.yaml", help="the policy to check")
+    parser = subparsers.add_parser(
+        "check",
+        help="report what is wrong with a policy, line by line",
+        description="Exits with 0, or with 2 after every problem, a line each: what cannot be read, named or compiled.",
+    )
+    parser.add_argument(
+        "-c", "--config", type=Path, required=True, metavar="policy.yaml", help="the policy to check; - reads stdin"
+    )
+    parser.add_argument(
+        "--no-secrets",
+        action="store_true",
+        help="do not look for credentials and keys: for a machine that does not have them, such as one of CI",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Check the policy: 0 and a summary, or 2 and its problems."""
-    loaded = load_with_notes_or_exit(args.config)
+    draft = draft_or_exit(args.config)
+    for note in draft.located(missing_authorities(draft.parts)):
+        print(f"note: {note}", file=sys.stderr)
+    loaded = prepared_or_exit(draft, None if args.no_secrets else os.environ).loaded
     for note in loaded.notes:
         print(f"note: {note}", file=sys.stderr)
-    compile_or_exit(loaded)
-    print(f"{args.config}: OK")
+    print(f"{loaded.name}: OK")
     for line in summary(loaded.policy):
         print(line)
     return 0

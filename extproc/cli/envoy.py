@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final, get_args
 
-from extproc.cli.common import USAGE, CommandError, Subparsers, compile_or_exit, load_with_notes_or_exit
+from extproc.cli.common import USAGE, CommandError, Subparsers, prepare_or_exit
 from extproc.gateway.bootstrap import SYSTEM_CA, ProcessorTls, Profile, SocketAddress, bootstrap, render
 from extproc.server.errors import ServeError
 from extproc.server.listen import Tcp, parse
@@ -25,19 +25,31 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `envoy` and its options."""
     parser = subparsers.add_parser("envoy", help="print the Envoy configuration for a policy")
     parser.add_argument("-c", "--config", type=Path, required=True, metavar="policy.yaml", help="the policy")
-    parser.add_argument("--profile", choices=get_args(Profile), default="buffered", help="who holds a request's body")
+    parser.add_argument(
+        "--profile",
+        choices=get_args(Profile),
+        default="buffered",
+        help="who holds a request's body (default: %(default)s)",
+    )
     parser.add_argument(
         "--endpoint",
         action="append",
         metavar="ADDRESS",
         help=f"where the processor listens, as in `extproc serve --listen`; may be repeated (default: {ENDPOINT})",
     )
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="as in `extproc serve --workers`")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="as in `extproc serve --workers` (default: %(default)s)"
+    )
     parser.add_argument("--host", default=HOST, help=f"address for clients; 0.0.0.0 for all (default: {HOST})")
     parser.add_argument("--port", type=int, default=PORT, help=f"port for clients (default: {PORT})")
     parser.add_argument("--admin", default=ADMIN, metavar="HOST:PORT", help=f"{NONE} for none (default: {ADMIN})")
     parser.add_argument("--access-log", metavar="FILE", help="a JSON line an exchange; /dev/stdout for standard output")
-    parser.add_argument("--system-ca", default=SYSTEM_CA, metavar="PEM", help=f"on Envoy's machine ({SYSTEM_CA})")
+    parser.add_argument(
+        "--system-ca",
+        default=SYSTEM_CA,
+        metavar="PEM",
+        help="authorities to trust, on Envoy's machine (default: %(default)s)",
+    )
     parser.add_argument("--processor-ca", type=Path, metavar="PEM", help="makes Envoy speak TLS to the processor")
     parser.add_argument("--processor-name", metavar="NAME", help="name in the processor's certificate")
     parser.add_argument("--processor-cert", type=Path, metavar="PEM", help="Envoy's own certificate, for mTLS")
@@ -46,12 +58,12 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the configuration."""
-    loaded = load_with_notes_or_exit(args.config)
+    prepared = prepare_or_exit(args.config)
     try:
         endpoints = _endpoints(args)
         whole = bootstrap(
-            loaded.policy,
-            needs=compile_or_exit(loaded).needs,
+            prepared.loaded.policy,
+            needs=prepared.plan.needs,
             endpoints=endpoints,
             listen=SocketAddress(args.host, _port(args.port)),
             profile=args.profile,

@@ -7,69 +7,103 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
-from extproc.cli.common import USAGE, CommandError, Subparsers, compile_or_exit, load_with_notes_or_exit
+from extproc.cli.common import STDIN, USAGE, CommandError, Subparsers, prepare_or_exit
 from extproc.transaction import Plan, Shared
 from extproc.transaction.explanation import Explanation, explain
 from extproc.transaction.lines import read_line
 
+BLOCKED: Final = 3
+"""The exit code with `--exit-code` when a request or a response would be blocked."""
+
 _ENCODER: Final = msgspec.json.Encoder()
 _WIDTH: Final = 2
+
+
+class BadLine(Struct, frozen=True):
+    """What stands in the output for a line that is no request; `line` counts from 1."""
+
+    line: int
+    error: str
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `explain` and its options."""
     parser = subparsers.add_parser(
         "explain",
-        help="say what would happen to a request, and why",
-        description='A request is {"path": "/v1/...", "headers": {...}, "body": {...}}, method POST unless said; '
-        'with "response": {"status": 200, "headers": {...}, "body": {...}} the answer is judged.',
+        help="report what would happen to a request, and why",
+        description='A request is {"path": "/v1/...", "headers": {...}, "body": {...}}, method POST unless it has one; '
+        'with "response": {"status": 200, "headers": {...}, "body": {...}} the response is judged. A bare body of the '
+        "API is a request to /v1/chat/completions. Exits with 0, or with 2 after a line that is no request.",
     )
-    parser.add_argument("-c", "--config", type=Path, required=True, metavar="policy.yaml", help="the policy to go by")
-    parser.add_argument("request", nargs="?", type=Path, metavar="request.json", help="a file with one request")
-    parser.add_argument("--lines", metavar="requests.jsonl", help="a file with a request a line, or - for stdin")
+    parser.add_argument(
+        "-c", "--config", type=Path, required=True, metavar="policy.yaml", help="the policy to go by; - reads stdin"
+    )
+    parser.add_argument("request", nargs="?", type=Path, metavar="request.json", help="one request; - reads stdin")
+    parser.add_argument("--lines", type=Path, metavar="requests.jsonl", help="a request per line; - reads stdin")
+    parser.add_argument("--exit-code", action="store_true", help=f"exit with {BLOCKED} if anything would be blocked")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explain one request, or one a line."""
+    """Explain one request, or one per line."""
     if (args.request is None) == (args.lines is None):
         raise CommandError("name a file with one request, or --lines and a file with many", USAGE)
-    plan = compile_or_exit(load_with_notes_or_exit(args.config))
-    if args.request is not None:
-        told = _ENCODER.encode(_explained(plan, Shared(detailed=True), _read(args.request)))
-        print(msgspec.json.format(told, indent=_WIDTH).decode())
-        return 0
-    if args.lines == "-":
-        return _lines(plan, sys.stdin.buffer)
+    if args.config == STDIN and STDIN in {args.request, args.lines}:
+        raise CommandError("only one of policy and requests can be read from stdin", USAGE)
+    plan = prepare_or_exit(args.config).plan
+    blocked = BLOCKED if args.exit_code else 0
+    if args.lines is not None:
+        return _lines(plan, args.lines, blocked)
+    return _one(plan, args.request, blocked)
+
+
+def _one(plan: Plan, path: Path, blocked: int) -> int:
     try:
-        with Path(args.lines).open("rb") as lines:
-            return _lines(plan, lines)
+        explanation = explain(plan, Shared(detailed=True), read_line(_read(path)))
+    except ValueError as error:
+        raise CommandError(str(error), USAGE) from None
+    print(msgspec.json.format(_ENCODER.encode(explanation), indent=_WIDTH).decode())
+    return blocked if explanation.action == "block" else 0
+
+
+def _lines(plan: Plan, path: Path, blocked: int) -> int:
+    if path == STDIN:
+        return _each(plan, sys.stdin.buffer, blocked)
+    try:
+        lines = path.open("rb")
     except OSError as error:
-        raise CommandError(f"{args.lines}: {error.strerror}", USAGE) from None
+        raise CommandError(f"{path}: {error.strerror}", USAGE) from None
+    with lines:
+        return _each(plan, lines, blocked)
 
 
-def _lines(plan: Plan, lines: Iterable[bytes]) -> int:
-    shared, out = Shared(detailed=True), sys.stdout.buffer
+def _each(plan: Plan, lines: Iterable[bytes], blocked: int) -> int:
+    shared, out, code = Shared(detailed=True), sys.stdout.buffer, 0
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
-        try:
-            out.write(_ENCODER.encode(_explained(plan, shared, text)) + b"\n")
-        except CommandError as error:
-            raise CommandError(f"line {number}: {error}", USAGE) from None
-        # Each at once: whoever sends the next line may be waiting for this one's answer.
+        result = _explained(plan, shared, text, number)
+        out.write(_ENCODER.encode(result) + b"\n")
+        # Each at once: whoever sends the next line may be waiting for this one's explanation.
         out.flush()
-    return 0
+        if isinstance(result, BadLine):
+            code = USAGE
+        elif result.action == "block":
+            code = code or blocked
+    return code
 
 
-def _explained(plan: Plan, shared: Shared, text: bytes) -> Explanation:
+def _explained(plan: Plan, shared: Shared, text: bytes, number: int) -> Explanation | BadLine:
     try:
         return explain(plan, shared, read_line(text))
     except ValueError as error:
-        raise CommandError(str(error), USAGE) from None
+        return BadLine(number, str(error))
 
 
 def _read(path: Path) -> bytes:
+    if path == STDIN:
+        return sys.stdin.buffer.read()
     try:
         return path.read_bytes()
     except OSError as error:

@@ -9,7 +9,7 @@ from typing import Final
 
 from extproc.admin import serving
 from extproc.cli.common import USAGE, CommandError, Subparsers, complain
-from extproc.policy import PolicyError, SecretsError
+from extproc.policy import PolicyError
 from extproc.server.errors import ServeError
 from extproc.server.listen import Tcp, parse
 from extproc.server.supervisor import Options, Supervisor
@@ -34,7 +34,12 @@ def add_parser(subparsers: Subparsers) -> None:
         help="unix:/run/extproc.sock or host:port; worker i listens at PATH.i or port + i; port 0: the system chooses",
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that serve (default: 1)")
-    parser.add_argument("--transport", choices=sorted(TRANSPORTS), default=DEFAULT_TRANSPORT, help="how gRPC is spoken")
+    parser.add_argument(
+        "--transport",
+        choices=sorted(TRANSPORTS),
+        default=DEFAULT_TRANSPORT,
+        help="how gRPC is spoken (default: %(default)s)",
+    )
     parser.add_argument(
         "--admin",
         default=ADMIN,
@@ -44,8 +49,16 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--tls-cert", metavar="PEM", help="certificate chain; makes the port speak TLS")
     parser.add_argument("--tls-key", metavar="PEM", help="its key")
     parser.add_argument("--tls-client-ca", metavar="PEM", help="clients must show a certificate of these authorities")
-    parser.add_argument("--socket-mode", type=_octal, default=SOCKET_MODE, metavar="660", help="of a Unix socket")
-    parser.add_argument("--log", default="-", metavar="FILE", help="JSON lines; - is stdout (default), none for none")
+    parser.add_argument(
+        "--socket-mode",
+        type=_octal,
+        default=SOCKET_MODE,
+        metavar="MODE",
+        help=f"of a Unix socket, octal (default: {SOCKET_MODE:o})",
+    )
+    parser.add_argument(
+        "--log", default="-", metavar="FILE", help="JSON lines; - is stdout, none for none (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,7 +85,7 @@ async def _serve(options: Options, admin: Tcp | None, log: Log) -> int:
     except PolicyError as error:
         print(error.render(), file=sys.stderr)
         return USAGE
-    except (SecretsError, ServeError) as error:
+    except ServeError as error:
         for problem in error.problems:
             complain(problem)
         return USAGE

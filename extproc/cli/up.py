@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Final
 
 from extproc.cli import demonstration
-from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, compile_or_exit, load_with_notes_or_exit
+from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, prepare_or_exit
 from extproc.gateway.authorities import system_ca
 from extproc.gateway.bootstrap import SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyError, EnvoyProcess
@@ -38,11 +38,24 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="where Envoy listens (default: %(default)s)")
     parser.add_argument("--port", type=int, default=PORT, help="Envoy's port; 0: a free one (default: %(default)s)")
     parser.add_argument(
-        "--profile", choices=["buffered", "full-duplex"], default="buffered", help="how bodies are sent"
+        "--profile",
+        choices=["buffered", "full-duplex"],
+        default="buffered",
+        help="how bodies are sent (default: %(default)s)",
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the processor (default: 1)")
-    parser.add_argument("--transport", choices=sorted(TRANSPORTS), default=DEFAULT_TRANSPORT, help="how gRPC is spoken")
-    parser.add_argument("--admin", default="127.0.0.1:0", metavar="HOST:PORT", help="the processor's admin port")
+    parser.add_argument(
+        "--transport",
+        choices=sorted(TRANSPORTS),
+        default=DEFAULT_TRANSPORT,
+        help="how gRPC is spoken (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--admin",
+        default="127.0.0.1:0",
+        metavar="HOST:PORT",
+        help="the processor's admin port; 0: a free one (default: %(default)s)",
+    )
     parser.add_argument(
         "--envoy-concurrency", type=int, default=2, metavar="N", help="worker threads of Envoy (default: 2)"
     )
@@ -79,8 +92,8 @@ def _up(args: argparse.Namespace, stop: threading.Event) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="extproc-")))
         path = args.config or _demonstration(folder, stack)
-        loaded = load_with_notes_or_exit(path)
-        policy, needs = loaded.policy, compile_or_exit(loaded).needs
+        prepared = prepare_or_exit(path, os.environ)
+        policy, needs = prepared.loaded.policy, prepared.plan.needs
         log = folder / "exchanges.jsonl"
         processor = stack.enter_context(_processor(args, path, folder, log))
         endpoints, _, admin = processor.said.partition("; admin at ")

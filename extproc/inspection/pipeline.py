@@ -1,19 +1,14 @@
 """A pipeline of the policy made ready: whom it is for, and a stage for each side."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
-from extproc.inspection import patterns, pii, secrets
-from extproc.inspection.allow import Allow, allowing
 from extproc.inspection.lane import RuleError
-from extproc.inspection.rule import Rule
-from extproc.inspection.scanner import Scanner
-from extproc.inspection.secrets import gitleaks
+from extproc.inspection.ruleset import rules, unusable
 from extproc.inspection.stage import Limits, Processor, Stage
-from extproc.policy import UnusableError
+from extproc.policy import PlacedStep, Unusable, UnusableError
 from extproc.policy import pipelines as policy
 from extproc.policy import processors as steps
-from extproc.policy.secrets import key_of, rules_of
+from extproc.policy.secrets import key_of
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
@@ -23,9 +18,12 @@ Secrets = Mapping[str, bytes]
 
 
 class Pipeline:
-    """Immutable, shared by all exchanges. Raises UnusableError for a rule that cannot be used."""
+    """Immutable, shared by all exchanges. `index` is its place in the policy.
 
-    def __init__(self, source: policy.Pipeline, read: Secrets) -> None:
+    Raises UnusableError with all rules that cannot be used.
+    """
+
+    def __init__(self, source: policy.Pipeline, read: Secrets, index: int = 0) -> None:
         self.name = source.name
         self.path = source.match.path.lower()
         self._headers = tuple((name, value.encode()) for name, value in source.match.headers.items())
@@ -38,8 +36,7 @@ class Pipeline:
         self.unread = ClientError(
             source.block.status, "uninspected_content", "A part of the content could not be inspected."
         )
-        self.request = _stage(source.name, Side.REQUEST, source.request, read)
-        self.response = _stage(source.name, Side.RESPONSE, source.response, read)
+        self.request, self.response = _stages(source, read, index)
         self.restores = any(isinstance(each, steps.Maskable) and each.restore for each in source.request)
         """Whether values of requests may have to be put back into their answers."""
         self.patience = max(
@@ -75,6 +72,25 @@ class Pipeline:
         return f"Pipeline({self.name})"
 
 
+def _stages(source: policy.Pipeline, read: Secrets, index: int) -> tuple[Stage | None, Stage | None]:
+    """The stages of both sides."""
+    made: list[Stage | None] = []
+    wrong: list[Unusable] = []
+    for side, listed in ((Side.REQUEST, source.request), (Side.RESPONSE, source.response)):
+        placed = [
+            PlacedStep(("pipelines", index, side.value, position), source.name, side.value, step)
+            for position, step in enumerate(listed)
+        ]
+        try:
+            made.append(_stage(placed, read))
+        except UnusableError as error:
+            wrong += error.parts
+    if wrong:
+        raise UnusableError(wrong)
+    request, response = made
+    return request, response
+
+
 def _patience(stage: Stage) -> float:
     return stage.timeout + (_patience(stage.reserve) if stage.reserve is not None else 0.0)
 
@@ -83,54 +99,36 @@ def _reads(stage: Stage) -> frozenset[str]:
     return stage.reads | (stage.reserve.reads if stage.reserve is not None else frozenset())
 
 
-def _stage(pipeline: str, side: Side, listed: Sequence[steps.Step], read: Secrets) -> Stage | None:
+def _stage(listed: Sequence[PlacedStep], read: Secrets) -> Stage | None:
     """The stage of one side, with the stand-ins apart."""
     if not listed:
         return None
-    standing_in = {each.stand_in for each in listed} - {None}
-    first = [each for each in listed if each.name not in standing_in]
-    second = [each for each in listed if each.name in standing_in]
-    reserve = _made(pipeline, side, second, read, standing_in=True) if second else None
-    return _made(pipeline, side, first, read, reserve)
+    standing_in = {each.step.stand_in for each in listed} - {None}
+    first = [each for each in listed if each.step.name not in standing_in]
+    second = [each for each in listed if each.step.name in standing_in]
+    reserve = _made(second, read, standing_in=True) if second else None
+    return _made(first, read, reserve)
 
 
 def _made(
-    pipeline: str,
-    side: Side,
-    listed: Sequence[steps.Step],
-    read: Secrets,
-    reserve: Stage | None = None,
-    *,
-    standing_in: bool = False,
+    listed: Sequence[PlacedStep], read: Secrets, reserve: Stage | None = None, *, standing_in: bool = False
 ) -> Stage:
-    processors: list[Processor] = []
-    rules: list[tuple[int, Rule]] = []
-    for number, each in enumerate(listed):
-        with _naming(pipeline, side, each.name):
-            rules += [(number, rule) for rule in _rules(pipeline, side, each, read)]
-        processors.append(_processor(pipeline, side, number, each, read))
+    processors = [_processor(number, each, read) for number, each in enumerate(listed)]
     try:
-        return Stage(side, processors, rules, reserve, standing_in=standing_in)
-    except RuleError:
-        for made in processors:
-            # One by one, which is slow, to tell whose rule it is.
-            with _naming(pipeline, side, made.name):
-                Scanner.compile(rule for number, rule in rules if number == made.number)
-        raise
-
-
-@contextmanager
-def _naming(pipeline: str, side: Side, processor: str) -> Iterator[None]:
-    try:
-        yield
+        owned = [(number, rule) for number, each in enumerate(listed) for rule in rules(each, read)]
+        return Stage(Side(listed[0].side), processors, owned, reserve, standing_in=standing_in)
     except RuleError as error:
-        where = ("pipelines", pipeline, side.value, processor)
-        raise UnusableError(where, str(error), "expressions are RE2's, files of rules gitleaks'") from None
+        # One by one, which is slow, to tell whose rules they are.
+        parts = [part for each in listed for part in unusable(each, read)]
+        together = Unusable(listed[0].where[:3], f"these rules do not work together: {error}", "use fewer of them")
+        raise UnusableError(parts or [together]) from None
 
 
-def _processor(pipeline: str, side: Side, number: int, each: steps.Step, read: Secrets) -> Processor:
+def _processor(number: int, placed: PlacedStep, read: Secrets) -> Processor:
+    each = placed.step
     maskable = each if isinstance(each, steps.Maskable) else None
     limits = Limits(each.max_bytes, each.max_messages, each.max_images) if isinstance(each, steps.SizeLimit) else None
+    hashing = maskable is not None and maskable.format == "hash"
     return Processor(
         number=number,
         name=each.name,
@@ -141,27 +139,7 @@ def _processor(pipeline: str, side: Side, number: int, each: steps.Step, read: S
         stand_in=each.stand_in,
         when=each.when,
         format=maskable.format if maskable else "placeholder",
-        key=read[key_of(pipeline, side.value, each.name)] if maskable and maskable.format == "hash" else b"",
+        key=read[key_of(placed.pipeline, placed.side, each.name)] if hashing else b"",
         restore=maskable.restore if maskable else False,
         limits=limits,
     )
-
-
-def _rules(pipeline: str, side: Side, each: steps.Step, read: Secrets) -> tuple[Rule, ...]:
-    match each:
-        case steps.Pii():
-            rules = pii.rules(each.wanted)
-        case steps.Secrets():
-            rules = secrets.RULES
-            if each.gitleaks is not None:
-                rules += gitleaks.load(read[rules_of(pipeline, side.value, each.name)].decode("utf-8", "replace")).rules
-        case steps.Pattern(regex=str(expression)):
-            rules = (patterns.regex(each.name, expression, ignore_case=each.ignore_case),)
-        case steps.Pattern(literals=tuple(words)):
-            rules = patterns.literals(each.name, words, ignore_case=each.ignore_case, words=each.words)
-        case _:
-            return ()
-    allowed = each.allow
-    if allowed.values or allowed.patterns:
-        rules = allowing(rules, Allow(allowed.values, allowed.patterns))
-    return rules

@@ -4,12 +4,21 @@ from extproc.policy.address import Address
 from extproc.policy.backends import Backend, BackendModel
 from extproc.policy.conditions import Condition, ConditionError
 from extproc.policy.credentials import Bearer, Credential, Header, Source
-from extproc.policy.loading import Loaded, load, load_with_notes, loads, loads_with_notes
+from extproc.policy.loading import Draft, Loaded, draft, drafted, load, loads
 from extproc.policy.model import Policy
+from extproc.policy.parts import Parts, PlacedStep, parts_of
 from extproc.policy.pipelines import Block, Match, Pipeline
-from extproc.policy.problems import PolicyError, Problem, UnusableError
+from extproc.policy.problems import PolicyError, Problem, Unusable, UnusableError
 from extproc.policy.processors import Allow, Pattern, Pii, Processor, Secrets, SizeLimit
-from extproc.policy.secrets import SecretsError, key_of, read_rules, read_secrets, rules_of, stand_ins
+from extproc.policy.secrets import (
+    key_of,
+    missing_authorities,
+    read_parts,
+    read_rule_files,
+    read_secrets,
+    rules_of,
+    stand_ins,
+)
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.tls import Tls
 from extproc.policy.virtual import Target, VirtualModel
@@ -24,33 +33,39 @@ __all__ = [
     "Condition",
     "ConditionError",
     "Credential",
+    "Draft",
     "Header",
     "Health",
     "Limits",
     "Loaded",
     "Match",
+    "Parts",
     "Pattern",
     "Pii",
     "Pipeline",
+    "PlacedStep",
     "Policy",
     "PolicyError",
     "Problem",
     "Processor",
     "Secrets",
-    "SecretsError",
     "SizeLimit",
     "Source",
     "Steering",
     "Target",
     "Tls",
+    "Unusable",
     "UnusableError",
     "VirtualModel",
+    "draft",
+    "drafted",
     "key_of",
     "load",
-    "load_with_notes",
     "loads",
-    "loads_with_notes",
-    "read_rules",
+    "missing_authorities",
+    "parts_of",
+    "read_parts",
+    "read_rule_files",
     "read_secrets",
     "rules_of",
     "stand_ins",

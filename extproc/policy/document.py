@@ -24,6 +24,13 @@ NODES_MAX: Final = 100_000
 _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _FRACTION: Final = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{0,18}(?:[eE][-+]?[0-9]{1,2})?", re.ASCII)
 _BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_OPENED: Final = {
+    "while scanning a quoted scalar": ("this quote is not closed", "close it on the line where the text ends"),
+    "while parsing a flow sequence": ("this bracket is not closed", "close it with ]"),
+    "while parsing a flow mapping": ("this brace is not closed", "close it with }"),
+}
+"""What PyYAML says it was reading, and the words for it if that has no end."""
+_UNCLOSED: Final = re.compile(r"end of stream|<stream end>|document separator|<block (?:end|mapping)")
 _TAG: Final = "tag:yaml.org,2002:"
 
 
@@ -114,15 +121,34 @@ def _compose(text: str) -> Node | None:
         line, column = _counted(text[: error.position])
         raise UnreadableError(line, column, "this character cannot stand in YAML", "delete it") from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        problem = error.problem or error.context or "this is not YAML"
+        # What is never closed is reported where it was opened: the parser notices it at the end of the file or later.
+        opened = _OPENED.get(error.context or "") if _UNCLOSED.search(problem) else None
+        mark = error.context_mark if opened else error.problem_mark or error.context_mark
+        if not opened and mark is not None and (quote := _late_quote(text, mark.line)) is not None:
+            opened, mark = ("this quote is closed lines later", "close it on the line where the text ends"), quote
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        message, mend = _syntax(error.problem or error.context or "this is not YAML")
+        message, mend = opened or _syntax(problem)
         raise UnreadableError(line, column, message, mend) from None
+
+
+def _late_quote(text: str, line: int) -> Any:
+    """The mark of a quote that was opened on an earlier line and closed on the one of a mistake, or None."""
+    try:
+        for token in yaml.scan(text, yaml.SafeLoader):
+            begin, end = token.start_mark, token.end_mark
+            if isinstance(token, yaml.ScalarToken) and not token.plain and begin.line < end.line == line:
+                return begin
+    except yaml.YAMLError:
+        return None
+    return None
 
 
 def _syntax(problem: str) -> tuple[str, str]:
     if r"'\t'" in problem:
         return "YAML is not indented with tabs", "use spaces"
+    if "unknown escape character" in problem:
+        return "this backslash begins no escape that YAML knows", "use single quotes, or write the backslash twice"
     if "undefined alias" in problem:
         return "this alias has no anchor", "define it before with &name, or quote a value that begins with *"
     if "another document" in problem:

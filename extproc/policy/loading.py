@@ -15,7 +15,8 @@ from extproc.policy.base import Loc, part
 from extproc.policy.checks import contradictions
 from extproc.policy.document import TEXT_MAX, Document, Fault, Place, UnreadableError, decode, read
 from extproc.policy.model import Policy
-from extproc.policy.problems import PolicyError, Problem, UnusableError
+from extproc.policy.parts import Parts, parts_of, salvaged
+from extproc.policy.problems import PolicyError, Problem, Unusable
 from extproc.policy.wording import without_forms, worded
 
 PROBLEMS_MAX: Final = 200
@@ -26,58 +27,77 @@ _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A policy, and what is allowed in it but looks like a mistake.
-
-    `name` stands for the file in errors; `places` are where its parts stand.
-    """
+    """A policy, and what is allowed in it but looks like a mistake. `name` stands for the file."""
 
     policy: Policy
     notes: tuple[Problem, ...]
     name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A policy file as far as it could be read: `policy` is None if there are `faults`.
+
+    `parts` are the backends and processors that are right by their form, whatever else is wrong.
+    """
+
+    policy: Policy | None
+    parts: Parts
+    faults: tuple[Fault, ...]
+    name: str
     places: Mapping[Loc, Place] = field(repr=False)
 
-    def located(self, error: UnusableError) -> PolicyError:
-        """What cannot be put to use, told with its line like any other mistake."""
-        loc = _numbered(self.policy, error.where)
-        fault = _located(self.places, loc, error.message, error.mend)
-        return PolicyError((_problem(self.name, fault),))
+    def refusal(self, unusable: Iterable[Unusable] = ()) -> PolicyError:
+        """The error with every fault, and with what cannot be put to use."""
+        return PolicyError(_ordered(self.name, [*self.faults, *self._faults(unusable)]))
+
+    def located(self, unusable: Iterable[Unusable]) -> tuple[Problem, ...]:
+        """What cannot be put to use, as problems with their lines, in the order of the file."""
+        return _ordered(self.name, self._faults(unusable))
+
+    def loaded(self) -> Loaded:
+        """The policy, and notes on it. Raises PolicyError with every fault."""
+        if self.policy is None:
+            raise self.refusal()
+        notes = (_located(self.places, loc, message, mend) for loc, message, mend in advice(self.policy))
+        return Loaded(self.policy, _ordered(self.name, notes), self.name)
+
+    def _faults(self, unusable: Iterable[Unusable]) -> Iterator[Fault]:
+        for each in unusable:
+            loc = each.where if self.policy is None else _numbered(self.policy, each.where)
+            yield _located(self.places, loc, each.message, each.mend)
 
 
 def load(path: Path) -> Policy:
     """The policy in a file. Raises PolicyError with every problem."""
-    return load_with_notes(path).policy
+    return draft(path).loaded().policy
 
 
 def loads(text: str, name: str = "policy", folder: Path | None = None) -> Policy:
     """The policy in a text; `name` stands for it in errors, relative paths start at `folder`. Raises PolicyError."""
-    return loads_with_notes(text, name, folder).policy
+    return drafted(text, name, folder).loaded().policy
 
 
-def load_with_notes(path: Path) -> Loaded:
-    """The policy in a file, and notes on it. Raises PolicyError with every problem."""
+def draft(path: Path) -> Draft:
+    """What a file says. Raises PolicyError if it cannot be opened or is no YAML."""
     name = str(path)
     try:
         with path.open("rb") as file:
             raw = file.read(TEXT_MAX + 1)
-        text = decode(raw)
     except (OSError, ValueError) as error:
         raise PolicyError((Problem(name, 1, 1, "", *_unopened(error)),)) from None
-    except UnreadableError as error:
-        raise PolicyError((_problem(name, error.fault),)) from None
-    return loads_with_notes(text, name, path.parent)
+    return drafted(raw, name, path.parent)
 
 
-def loads_with_notes(text: str, name: str = "policy", folder: Path | None = None) -> Loaded:
-    """The policy in a text, and notes on it. Raises PolicyError with every problem."""
+def drafted(content: str | bytes, name: str = "policy", folder: Path | None = None) -> Draft:
+    """What a text, or the bytes of a file, says. Raises PolicyError if it is no YAML."""
     try:
-        document = read(text)
+        document = read(decode(content) if isinstance(content, bytes) else content)
     except UnreadableError as error:
         raise PolicyError((_problem(name, error.fault),)) from None
     policy, faults = _validated(document, folder)
-    if policy is None:
-        raise PolicyError(_ordered(name, faults))
-    notes = (_located(document.places, loc, message, mend) for loc, message, mend in advice(policy))
-    return Loaded(policy, _ordered(name, notes), name, document.places)
+    parts = salvaged(document.data, folder) if policy is None else parts_of(policy)
+    return Draft(policy, parts, tuple(faults), name, document.places)
 
 
 def _validated(document: Document, folder: Path | None) -> tuple[Policy | None, list[Fault]]:

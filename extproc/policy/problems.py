@@ -1,5 +1,6 @@
 """What is wrong with a policy file, said so that it can be mended."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from extproc.policy.base import Loc
@@ -36,15 +37,24 @@ class PolicyError(Exception):
         return "\n".join(map(str, self.problems))
 
 
-class UnusableError(Exception):
-    """A part of a policy is right by its form and cannot be put to use, such as a regular expression.
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A part of a policy that is right by its form and cannot be put to use: an expression, a file that is not there.
 
-    Raised by what compiles a policy; `Loaded.located` makes a PolicyError of it. `where` leads there from the root,
-    with names in the place of positions: `("pipelines", "default", "request", "project-names", "regex")`.
+    `where` leads there from the root, with names or positions: `("pipelines", "default", "request", 0, "regex")`.
     """
 
-    def __init__(self, where: Loc, message: str, mend: str) -> None:
-        super().__init__(f"{' '.join(map(str, where))}: {message} ({mend})")
-        self.where = where
-        self.message = message
-        self.mend = mend
+    where: Loc
+    message: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{' '.join(map(str, self.where))}: {self.message} ({self.mend})"
+
+
+class UnusableError(Exception):
+    """Parts of a policy cannot be put to use. `Draft.refusal` makes a PolicyError of them, with their lines."""
+
+    def __init__(self, parts: Iterable[Unusable]) -> None:
+        self.parts = tuple(parts)
+        super().__init__("; ".join(map(str, self.parts)))

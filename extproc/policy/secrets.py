@@ -9,9 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from extproc.policy.base import Loc
 from extproc.policy.credentials import Source
 from extproc.policy.model import Policy
-from extproc.policy.processors import Maskable, Secrets, Step
+from extproc.policy.parts import Parts, PlacedStep, parts_of
+from extproc.policy.problems import Unusable, UnusableError
+from extproc.policy.processors import Maskable, Secrets
 
 SECRET_MAX: Final = 16 * 1024
 """Bytes of a credential: beyond any token; Envoy takes 60 KiB of headers in all. Of a key as well."""
@@ -22,14 +25,6 @@ RULES_MAX: Final = 1 << 20
 
 _VISIBLE: Final = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _SPACE: Final = b" \t\r\n"
-
-
-class SecretsError(Exception):
-    """What could not be read: a sentence for each, which names what it is for and its source."""
-
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 def key_of(pipeline: str, side: str, processor: str) -> str:
@@ -43,83 +38,101 @@ def rules_of(pipeline: str, side: str, processor: str) -> str:
 
 
 def read_secrets(policy: Policy, environ: Mapping[str, str]) -> dict[str, bytes]:
-    """All that is read from outside, by the name to hand it on under. Raises SecretsError with all that cannot be read.
+    """All that is read from outside, by the name to hand it on under.
 
     By the backend's name its credential, if it has one of its own; by `key_of` and `rules_of` what processors need.
+
+    Raises:
+        UnusableError: with all that cannot be read.
     """
-    return _read([*_credentials(policy, environ), *_keys(policy, environ), *_rules(policy)])
+    return _whole(read_parts(parts_of(policy), environ))
 
 
-def read_rules(policy: Policy) -> dict[str, bytes]:
-    """Only the files of rules, which are no secret. Raises SecretsError."""
-    return _read(_rules(policy))
+def read_rule_files(parts: Parts) -> tuple[dict[str, bytes], list[Unusable]]:
+    """Only the files of rules, which are no secret."""
+    return _read(_rules(parts))
+
+
+def read_parts(parts: Parts, environ: Mapping[str, str]) -> tuple[dict[str, bytes], list[Unusable]]:
+    """What backends and processors need, by the names of `read_secrets`, and what of it cannot be read."""
+    return _read([*_credentials(parts, environ), *_keys(parts, environ), *_rules(parts)])
+
+
+def missing_authorities(parts: Parts) -> list[Unusable]:
+    """Files of certificate authorities that are not there. Envoy reads them, which may run on another machine."""
+    named = ((where, backend.tls.ca) for where, backend in parts.backends if backend.tls is not None)
+    return [
+        Unusable((*where, "tls", "ca"), f"the file {ca} is not on this machine", "see that it is on Envoy's")
+        for where, ca in named
+        if ca is not None and not ca.is_file()
+    ]
 
 
 def stand_ins(policy: Policy) -> dict[str, bytes]:
     """What takes the place of credentials and keys where nothing is sent, so that none need be there."""
     credentials = {backend.name: b"-" for backend in policy.backends}
-    return credentials | {key_of(*place): b"-" * KEY_MIN for place, _ in _hashing(policy)}
+    return credentials | {_key_name(each): b"-" * KEY_MIN for each, _ in _hashing(parts_of(policy))}
 
 
-_Place = tuple[str, str, str]
-_Reading = tuple[str, str, Callable[[], bytes]]
-"""The name to hand it on under, what to call it in an error, and how to read it (ValueError with the reason)."""
+class _Unreadable(Exception):  # noqa: N818  - what happened to the file
+    """Why a source cannot be read, and what to do about it."""
 
 
-def _read(readings: Iterable[_Reading]) -> dict[str, bytes]:
+_Reading = tuple[str, Loc, Callable[[], bytes]]
+"""The name to hand it on under, its place in the policy, and how to read it (raises _Unreadable)."""
+
+
+def _whole(found: tuple[dict[str, bytes], list[Unusable]]) -> dict[str, bytes]:
+    read, unusable = found
+    if unusable:
+        raise UnusableError(unusable)
+    return read
+
+
+def _read(readings: Iterable[_Reading]) -> tuple[dict[str, bytes], list[Unusable]]:
     found: dict[str, bytes] = {}
-    problems: list[str] = []
-    for name, what, read in readings:
+    unusable: list[Unusable] = []
+    for name, where, read in readings:
         try:
             found[name] = read()
-        except ValueError as error:
-            problems.append(f"{what}: {error}")
-    if problems:
-        raise SecretsError(tuple(problems))
-    return found
+        except _Unreadable as error:
+            unusable.append(Unusable(where, *error.args))
+    return found, unusable
 
 
-def _credentials(policy: Policy, environ: Mapping[str, str]) -> Iterator[_Reading]:
-    for backend in policy.backends:
+def _credentials(parts: Parts, environ: Mapping[str, str]) -> Iterator[_Reading]:
+    for where, backend in parts.backends:
         if backend.credential is not None and backend.credential != "client":
-            source = backend.credential.source
-            yield backend.name, f"credential of backend {backend.name}", partial(_credential, source, environ)
+            yield backend.name, (*where, "credential"), partial(_credential, backend.credential.source, environ)
 
 
-def _keys(policy: Policy, environ: Mapping[str, str]) -> Iterator[_Reading]:
-    for place, source in _hashing(policy):
-        yield key_of(*place), f"key of {_called(place)}", partial(_key, source, environ)
+def _keys(parts: Parts, environ: Mapping[str, str]) -> Iterator[_Reading]:
+    for each, source in _hashing(parts):
+        yield _key_name(each), (*each.where, "key"), partial(_key, source, environ)
 
 
-def _rules(policy: Policy) -> Iterator[_Reading]:
-    for place, step in _steps(policy):
-        if isinstance(step, Secrets) and step.gitleaks is not None:
-            yield rules_of(*place), f"rules of {_called(place)}", partial(_text, step.gitleaks)
+def _rules(parts: Parts) -> Iterator[_Reading]:
+    for each in parts.steps:
+        if isinstance(each.step, Secrets) and each.step.gitleaks is not None:
+            name = rules_of(each.pipeline, each.side, each.step.name)
+            yield name, (*each.where, "gitleaks"), partial(_text, each.step.gitleaks)
 
 
-def _hashing(policy: Policy) -> Iterator[tuple[_Place, Source]]:
-    for place, step in _steps(policy):
-        if isinstance(step, Maskable) and step.key is not None:
-            yield place, step.key
+def _hashing(parts: Parts) -> Iterator[tuple[PlacedStep, Source]]:
+    for each in parts.steps:
+        if isinstance(each.step, Maskable) and each.step.key is not None:
+            yield each, each.step.key
 
 
-def _steps(policy: Policy) -> Iterator[tuple[_Place, Step]]:
-    for pipeline in policy.pipelines:
-        for side, steps in (("request", pipeline.request), ("response", pipeline.response)):
-            for step in steps:
-                yield (pipeline.name, side, step.name), step
-
-
-def _called(place: _Place) -> str:
-    pipeline, side, processor = place
-    return f"processor {processor} in the {side} of pipeline {pipeline}"
+def _key_name(each: PlacedStep) -> str:
+    return key_of(each.pipeline, each.side, each.step.name)
 
 
 def _credential(source: Source, environ: Mapping[str, str]) -> bytes:
     where, value = _value(source, environ, "credential")
     if len(value) > SECRET_MAX or _VISIBLE.fullmatch(value) is None:
-        raise ValueError(
-            f"what {where} holds cannot go into a header (write one line of at most {SECRET_MAX} characters)"
+        raise _Unreadable(
+            f"what {where} holds cannot go into a header", f"write one line of at most {SECRET_MAX} characters"
         )
     return value
 
@@ -127,21 +140,21 @@ def _credential(source: Source, environ: Mapping[str, str]) -> bytes:
 def _key(source: Source, environ: Mapping[str, str]) -> bytes:
     where, value = _value(source, environ, "key")
     if not KEY_MIN <= len(value) <= SECRET_MAX:
-        raise ValueError(
-            f"what {where} holds is no key (write {KEY_MIN} to {SECRET_MAX} bytes that nobody guesses, such as the"
-            " output of `openssl rand -hex 32`)"
+        mend = (
+            f"write {KEY_MIN} to {SECRET_MAX} bytes that nobody guesses, such as the output of `openssl rand -hex 32`"
         )
+        raise _Unreadable(f"what {where} holds is no key", mend)
     return value
 
 
 def _text(path: Path) -> bytes:
     raw = _file(path, RULES_MAX)
     if len(raw) > RULES_MAX:
-        raise ValueError(f"the file {path} is larger than {RULES_MAX >> 20} MiB (take out rules that nobody needs)")
+        raise _Unreadable(f"the file {path} is larger than {RULES_MAX >> 20} MiB", "take out rules that nobody needs")
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise ValueError(f"the file {path} is not UTF-8 text (name a file of rules in gitleaks' TOML)") from None
+        raise _Unreadable(f"the file {path} is not UTF-8 text", "name a file of rules in gitleaks' TOML") from None
     return raw
 
 
@@ -154,7 +167,7 @@ def _value(source: Source, environ: Mapping[str, str], what: str) -> tuple[str, 
         where, raw = f"the variable {source.env}", _variable(source.env, environ)
     value = raw.strip(_SPACE)  # editors and `echo` end a file with a newline
     if not value:
-        raise ValueError(f"{where} is empty (write the {what} into it)")
+        raise _Unreadable(f"{where} is empty", f"write the {what} into it")
     return where, value
 
 
@@ -164,12 +177,12 @@ def _file(path: Path, most: int) -> bytes:
         with path.open("rb") as file:
             return file.read(most + 64)
     except OSError as error:
-        raise ValueError(
-            f"the file {path} cannot be read: {error.strerror} (check the path and its permissions)"
+        raise _Unreadable(
+            f"the file {path} cannot be read: {error.strerror}", "check the path and its permissions"
         ) from None
 
 
 def _variable(name: str, environ: Mapping[str, str]) -> bytes:
     if name not in environ:
-        raise ValueError(f"the variable {name} is not set (set it for the processor)")
+        raise _Unreadable(f"the variable {name} is not set", "set it for the processor")
     return environ[name].encode("utf-8", "surrogateescape")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from extproc.policy import Policy, UnusableError, load_with_notes, read_secrets
+from extproc.policy import Policy, draft
 from extproc.transaction import Plan
+from extproc.transaction.prepared import prepare
 
 DIGEST_CHARACTERS = 16
 """Hexadecimal digits shown of a policy's digest: enough to tell one's own policies apart."""
@@ -40,13 +41,8 @@ class Loaded(Struct, frozen=True):
 
 
 def read(path: Path, environ: Mapping[str, str], now: float) -> Loaded:
-    """Reads the policy and all that it names, and proves that they compile. Raises PolicyError and SecretsError."""
-    loaded = load_with_notes(path)
-    policy = loaded.policy
-    secrets = read_secrets(policy, environ)
-    try:
-        Plan.compile(policy, secrets)
-    except UnusableError as error:
-        raise loaded.located(error) from None
+    """Reads the policy and all that it names, and proves that they compile. Raises PolicyError with every problem."""
+    prepared = prepare(draft(path), environ)
+    policy = prepared.loaded.policy
     digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
-    return Loaded(policy, Sealed(pickle.dumps(policy), secrets), digest, now)
+    return Loaded(policy, Sealed(pickle.dumps(policy), prepared.secrets), digest, now)

@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from extproc import __version__
-from extproc.policy import PolicyError, SecretsError
+from extproc.policy import PolicyError
 from extproc.server import policies, tls
 from extproc.server.child import LINGER, Child, Config, State
 from extproc.server.control import Start
@@ -62,7 +62,7 @@ class Options(Struct, frozen=True):
 
 
 class Supervisor:
-    """Workers under one policy. Raises ServeError, PolicyError or SecretsError when made of what cannot be served."""
+    """Workers under one policy. Raises ServeError or PolicyError when made of what cannot be served."""
 
     def __init__(self, options: Options, log: Log) -> None:
         if not 1 <= options.workers <= WORKERS_MAX:
@@ -126,7 +126,7 @@ class Supervisor:
         async with self._reloading:
             try:
                 loaded, config = self._read()
-            except (PolicyError, SecretsError, ServeError) as error:
+            except (PolicyError, ServeError) as error:
                 return self._reloaded([str(problem) for problem in error.problems])
             told = await asyncio.gather(*(child.prepare(config, PREPARE_TIMEOUT) for child in self._children))
             problems = [

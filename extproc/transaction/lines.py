@@ -48,18 +48,26 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True):
 
 _decode: Final = msgspec.json.Decoder(Line).decode
 
+BARE_PATH: Final = "/v1/chat/completions"
+"""Where a bare body goes."""
+
+_BARE: Final = frozenset({"model", "messages"})
+"""Members that make an object without a `path` a bare body of that API."""
+
 
 def read_line(text: bytes) -> Line:
-    """Decodes a request line. Raises ValueError with a sentence that quotes none of it."""
+    """Decodes a request line, or a bare body of the API. Raises ValueError with a sentence that quotes none of it."""
     try:
         try:
             return _decode(text)
         except msgspec.ValidationError:
+            if _is_bare(text):
+                return Line(BARE_PATH, body=Raw(text.strip()))
             raise
         except msgspec.DecodeError:
             if _SURROGATE.search(text) is None:
                 raise
-            return _halved(text)
+            return Line(BARE_PATH, body=Raw(text.strip())) if _is_bare(text) else _halved(text)
     except (msgspec.DecodeError, ClientError, RecursionError, UnicodeError) as error:
         raise ValueError(_plain(error)) from None
 
@@ -74,6 +82,11 @@ def body_of(raw: Raw) -> bytes:
     except msgspec.DecodeError:
         said = json.loads(data)
     return said.encode("utf-8", "surrogatepass")
+
+
+def _is_bare(text: bytes) -> bool:
+    names = members(_SURROGATE.sub(_LETTER, text)).keys() if text.lstrip()[:1] == b"{" else set[str]()
+    return "path" not in names and not _BARE.isdisjoint(names)
 
 
 def _halved(text: bytes) -> Line:

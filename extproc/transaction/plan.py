@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from extproc import llm
 from extproc.inspection.pipeline import Pipeline
 from extproc.llm import Dialect
-from extproc.policy import Policy
+from extproc.policy import Policy, Unusable, UnusableError
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
@@ -102,10 +102,18 @@ class Plan:
         """Compiles `policy`; `secrets` is what was read from outside of it (see `policy.secrets`).
 
         Raises:
-            UnusableError: an expression, or a file of rules, cannot be used.
+            UnusableError: expressions or files of rules cannot be used; it has all of them.
         """
-        pipelines = tuple(Pipeline(each, secrets) for each in policy.pipelines)
-        return cls(policy, compile_table(policy, secrets), pipelines)
+        pipelines: list[Pipeline] = []
+        wrong: list[Unusable] = []
+        for index, each in enumerate(policy.pipelines):
+            try:
+                pipelines.append(Pipeline(each, secrets, index))
+            except UnusableError as error:
+                wrong += error.parts
+        if wrong:
+            raise UnusableError(wrong)
+        return cls(policy, compile_table(policy, secrets), tuple(pipelines))
 
     def claim(self, raw_path: bytes) -> Claim:
         """What `raw_path` (`:path` as it came) means to us."""

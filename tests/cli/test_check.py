@@ -1,4 +1,7 @@
+import io
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,6 +70,57 @@ def test_a_policy_that_is_not_there_exits_2(tmp_path: Path, capsys: pytest.Captu
     path = tmp_path / "none.yaml"
     assert main(["check", "-c", str(path)]) == 2
     assert capsys.readouterr().err == f"{path}:1:1: there is no such file (check the path, or the mount)\n"
+
+
+def test_every_problem_of_every_kind_is_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOT_SET", raising=False)
+    text = """\
+version: 1
+backends:
+  - {name: a, url: https://a, api: openai, credential: {bearer: {env: NOT_SET}}, tls: {ca: ca.pem}}
+models: [{name: m, targets: [{backend: b}]}]
+pipelines:
+  - name: p
+    request:
+      - {use: pattern, name: one, regex: '(?=x)y'}
+      - {use: secrets, gitleaks: none.toml, allow: {patterns: [fine, '((']}}
+    response: [{use: pattern, name: two, regex: '(a'}, {use: pii, colour: red}]
+"""
+    code, path = check(tmp_path, text)
+    assert code == 2
+    places = [line.removeprefix(f"{path}:").split(": ")[:2] for line in capsys.readouterr().err.splitlines()]
+    assert places == [
+        ["note", f"{path}:3:92"],
+        ["3:56", "backends[0].credential"],
+        ["4:40", "models[0].targets[0].backend"],
+        ["8:42", "pipelines[0].request[0].regex"],
+        ["9:34", "pipelines[0].request[1].gitleaks"],
+        ["9:70", "pipelines[0].request[1].allow.patterns[1]"],
+        ["10:49", "pipelines[0].response[0].regex"],
+        ["10:67", "pipelines[0].response[1].colour"],
+    ]
+
+
+def test_credentials_are_not_looked_for_if_told_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOT_SET", raising=False)
+    path = tmp_path / "policy.yaml"
+    path.write_text(GOOD.replace("api: openai, models", "api: openai, credential: {bearer: {env: NOT_SET}}, models"))
+    assert main(["check", "-c", str(path)]) == 2
+    assert "NOT_SET is not set" in capsys.readouterr().err
+    assert main(["check", "--no-secrets", "-c", str(path)]) == 0
+
+
+def test_a_policy_is_read_from_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(GOOD.encode())))
+    assert main(["check", "-c", "-"]) == 0
+    assert capsys.readouterr().out.startswith("<stdin>: OK\n")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"version: 7")))
+    assert main(["check", "-c", "-"]) == 2
+    assert "<stdin>:1:10: version: " in capsys.readouterr().err
 
 
 def test_check_without_a_policy_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

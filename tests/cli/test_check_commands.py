@@ -4,6 +4,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -12,8 +13,7 @@ import pytest
 import extproc.cli
 from extproc import __version__
 from extproc.cli import COMMANDS, main
-from extproc.cli.common import CommandError, Subparsers, read_secrets_or_exit
-from extproc.policy import loads
+from extproc.cli.common import CommandError, Subparsers
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -147,26 +147,35 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
         assert process.wait(60) == 1
 
 
-def test_credentials_that_cannot_be_read_end_a_command_with_a_line_for_each(
-    command: Callable[[Run], None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("words", [["check"], ["serve", "--listen", "127.0.0.1:0"], ["up", "--port", "0"]])
+def test_credentials_that_cannot_be_read_end_a_command_with_a_line_for_each_and_2(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = "{name: NAME, url: 'https://a', api: openai, credential: {bearer: {env: KEY_NAME}}}"
-    policy = loads(f"{{version: 1, backends: [{entry.replace('NAME', 'a')}, {entry.replace('NAME', 'b')}]}}")
-
-    def run(_: argparse.Namespace) -> int:
-        return len(read_secrets_or_exit(policy))
-
-    command(run)
+    entry = "{name: NAME, url: 'https://NAME', api: openai, credential: {bearer: {env: KEY_NAME}}}"
+    path = tmp_path / "policy.yaml"
+    path.write_text(f"version: 1\nbackends:\n  - {entry.replace('NAME', 'a')}\n  - {entry.replace('NAME', 'b')}\n")
     monkeypatch.delenv("KEY_a", raising=False)
     monkeypatch.delenv("KEY_b", raising=False)
-    assert main(["play"]) == 1
-    assert [line.split(" (")[0] for line in capsys.readouterr().err.splitlines()] == [
-        "extproc: credential of backend a: the variable KEY_a is not set",
-        "extproc: credential of backend b: the variable KEY_b is not set",
+    assert main([*words, "-c", str(path)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"{path}:3:58: backends[0].credential: the variable KEY_a is not set (set it for the processor)",
+        f"{path}:4:58: backends[1].credential: the variable KEY_b is not set (set it for the processor)",
     ]
-    monkeypatch.setenv("KEY_a", "1")
-    monkeypatch.setenv("KEY_b", "2")
-    assert main(["play"]) == 2  # how many there are
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_every_default(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    options = import_module(COMMANDS[command][0])
+    options.add_parser(parser.add_subparsers())
+    assert main([command, "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    (found,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    for action in found.choices[command]._actions:
+        if action.default not in {None, False, argparse.SUPPRESS}:
+            option = shown[shown.rindex(f"{action.option_strings[0]} ") :]
+            value = f"{action.default:o}" if action.dest == "socket_mode" else action.default
+            assert f"default: {value})" in option, action.dest
 
 
 def test_the_table_names_modules_of_this_package() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,15 +114,69 @@ def test_an_answer_can_be_judged(
 @pytest.mark.parametrize(
     "line", ["{", "[]", '{"body": {}}', '{"path": 7}', '{"path": "/", "planted": 1}', "[" * 100_000]
 )
-def test_a_line_that_is_no_request_ends_it_with_its_number(
+def test_a_line_that_is_no_request_is_an_error_in_its_place_and_the_rest_go_on(
     line: str, policy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stdin = SimpleNamespace(buffer=io.BytesIO(f"{chat('plain')}\n\n{line}\n".encode()))
+    stdin = SimpleNamespace(buffer=io.BytesIO(f"{chat('plain')}\n\n{line}\n{chat('plain')}\n".encode()))
     monkeypatch.setattr(sys, "stdin", stdin)
     assert main(["explain", "-c", str(policy), "--lines", "-"]) == 2
-    shown = capsys.readouterr()
-    assert len(shown.out.splitlines()) == 1
-    assert "line 3:" in shown.err
+    first, bad, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["backend"], last["backend"]) == ("local", "local")
+    assert bad["line"] == 3
+    assert bad["error"]
+    assert "planted" not in bad["error"] or "planted" in line
+
+
+@pytest.mark.parametrize("where", ["file", "stdin", "line"])
+@pytest.mark.parametrize(
+    "body", ['{"model": "plain", "messages": []}', r'{"messages": [{"content": "\ud83d"}], "model": "plain"}']
+)
+def test_a_bare_body_is_a_request_to_chat_completions(
+    body: str,
+    where: str,
+    policy: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "request.json"
+    path.write_text(body)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(body.encode())))
+    words = {"file": [str(path)], "stdin": ["-"], "line": ["--lines", str(path)]}[where]
+    assert main(["explain", "-c", str(policy), *words]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert any("openai.chat" in why for why in told["why"])
+
+
+def test_a_block_exits_3_if_asked(policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text(POLICY + "pipelines: [{name: p, request: [{use: pattern, regex: Titan}]}]\n")
+    blocked, fine = tmp_path / "blocked.json", tmp_path / "fine.json"
+    blocked.write_text('{"model": "plain", "messages": [{"role": "user", "content": "Titan"}]}')
+    fine.write_text(chat("plain"))
+    both = tmp_path / "both.jsonl"
+    both.write_text(f"{blocked.read_text()}\n{fine.read_text()}\n")
+    assert main(["explain", "-c", str(policy), str(blocked)]) == 0
+    assert main(["explain", "-c", str(policy), "--exit-code", str(fine)]) == 0
+    assert main(["explain", "-c", str(policy), "--exit-code", str(blocked)]) == 3
+    assert main(["explain", "-c", str(policy), "--exit-code", "--lines", str(both)]) == 3
+    assert len(capsys.readouterr().out.splitlines()) > 4
+
+
+def test_policy_and_requests_are_not_both_read_from_stdin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "-c", "-", "-"]) == 2
+    assert "only one of" in capsys.readouterr().err
+
+
+def test_a_reader_of_explanations_that_goes_away_is_silent(policy: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text(f"{chat('plain')}\n" * 2000)
+    command = [sys.executable, "-m", "extproc", "explain", "-c", str(policy), "--lines", str(lines)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
 def test_a_missing_file_and_a_missing_argument_are_said_plainly(

@@ -161,8 +161,22 @@ def test_a_rule_that_cannot_be_used_is_told_with_its_pipeline_side_and_processor
     text = f"  - {{name: default, {side}: [{{use: pii}}, {UNUSABLE}, {{use: pattern, regex: fine}}]}}\n"
     with pytest.raises(UnusableError) as raised:
         pipeline(text)
-    assert raised.value.where == ("pipelines", "default", side, "broken")
-    assert str(raised.value).startswith(f"pipelines default {side} broken: rule broken: look-around")
+    (part,) = raised.value.parts
+    assert part.where == ("pipelines", 0, side, 1, "regex")
+    assert part.message.startswith("rule broken: look-around")
+
+
+def test_every_rule_that_cannot_be_used_is_told_with_its_own_place() -> None:
+    allow = "{use: pii, allow: {patterns: [fine, '(', '(?<!x)y']}}"
+    text = f"  - {{name: default, request: [{UNUSABLE}, {allow}], response: [{{use: pattern, regex: '(a'}}]}}\n"
+    with pytest.raises(UnusableError) as raised:
+        pipeline(text)
+    assert [each.where[2:] for each in raised.value.parts] == [
+        ("request", 0, "regex"),
+        ("request", 1, "allow", "patterns", 1),
+        ("request", 1, "allow", "patterns", 2),
+        ("response", 0, "regex"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -173,8 +187,9 @@ def test_a_file_of_rules_that_cannot_be_used_names_its_processor(rules: bytes, w
     text = "  - {name: default, request: [{use: secrets, name: house, gitleaks: house.toml}]}\n"
     with pytest.raises(UnusableError) as raised:
         pipeline(text, {rules_of("default", "request", "house"): rules})
-    assert raised.value.where == ("pipelines", "default", "request", "house")
-    assert why in raised.value.message
+    (part,) = raised.value.parts
+    assert part.where == ("pipelines", 0, "request", 0, "gitleaks")
+    assert why in part.message
 
 
 def test_a_pipeline_is_rendered_by_its_name() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from extproc.policy import Bearer, Header, PolicyError, Problem, load, load_with_notes, loads
+from extproc.policy import Bearer, Header, PolicyError, Problem, draft, load, loads
 from extproc.policy.base import COMPARED_MAX
 from extproc.policy.document import TEXT_MAX
 from extproc.policy.loading import PROBLEMS_MAX, written
@@ -129,7 +129,7 @@ def test_paths_are_written_as_people_write_them(loc: tuple[str | int, ...], path
 def notes(tmp_path: Path, text: str) -> list[tuple[int, str, str, str]]:
     path = tmp_path / "policy.yaml"
     path.write_text(text)
-    return [(note.line, note.path, note.message, note.mend) for note in load_with_notes(path).notes]
+    return [(note.line, note.path, note.message, note.mend) for note in draft(path).loaded().notes]
 
 
 def test_a_good_policy_has_no_notes(tmp_path: Path) -> None:

@@ -5,8 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.policy import Pattern, Pii, Pipeline, PolicyError, Problem, Secrets, SizeLimit, UnusableError, loads
-from extproc.policy import loads_with_notes as load
+from extproc.policy import (
+    Pattern,
+    Pii,
+    Pipeline,
+    PolicyError,
+    Problem,
+    Secrets,
+    SizeLimit,
+    Unusable,
+    UnusableError,
+    drafted,
+    loads,
+)
 from extproc.policy.names import BACKEND_NAME_MAX, MEDIA_TYPE_MAX
 from extproc.policy.pipelines import (
     HEADER_VALUE_MAX,
@@ -219,7 +230,7 @@ def test_any_stand_ins_are_allowed_or_told(name: str, failures: list[str]) -> No
 
 def notes(*lines: str) -> list[tuple[str, str]]:
     text = root("unknown_models: pass", "pipelines:", *(f"  - {line}" for line in lines))
-    return [(note.path, note.message) for note in load(text).notes]
+    return [(note.path, note.message) for note in drafted(text).loaded().notes]
 
 
 def test_a_pipeline_that_no_request_gets_to_is_noted() -> None:
@@ -263,8 +274,8 @@ WHERE = [
 
 @pytest.mark.parametrize(("where", "path", "line"), WHERE)
 def test_what_cannot_be_put_to_use_is_told_with_its_line(where: tuple[str | int, ...], path: str, line: int) -> None:
-    error = UnusableError(where, "a group is not closed", "close it")
-    (problem,) = load(EXAMPLE, "p.yaml").located(error).problems
+    error = UnusableError([Unusable(where, "a group is not closed", "close it")])
+    (problem,) = drafted(EXAMPLE, "p.yaml").refusal(error.parts).problems
     assert (problem.file, problem.path, problem.line) == ("p.yaml", path, line)
     assert (problem.message, problem.mend) == ("a group is not closed", "close it")
     assert "a group is not closed (close it)" in str(error)

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from extproc.policy import loads_with_notes
+from extproc.policy import drafted
 from extproc.policy.base import Value
 from extproc.policy.prose import EXAMPLE
 from extproc.policy.reference import SECTIONS, markdown
@@ -22,7 +22,7 @@ def test_every_field_of_every_model_is_described() -> None:
 
 
 def test_the_example_is_a_policy_that_nothing_is_to_be_said_about() -> None:
-    assert loads_with_notes(EXAMPLE).notes == ()
+    assert drafted(EXAMPLE).loaded().notes == ()
 
 
 def _described_above(model: type[Value], name: str) -> bool:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from extproc.policy import SecretsError
+from extproc.policy import PolicyError
 from extproc.server.policies import read
 from tests.server.support import MARKER, POLICY
 
@@ -32,5 +32,6 @@ def test_a_credential_is_read_with_its_policy_and_never_shown(tmp_path: Path) ->
     loaded = read(path, {"KEY": MARKER}, 0.0)
     assert loaded.sealed.secrets == {"local": MARKER.encode()}
     assert MARKER not in repr(loaded)
-    with pytest.raises(SecretsError, match="KEY is not set"):
+    with pytest.raises(PolicyError) as raised:
         read(path, {}, 0.0)
+    assert "backends[0].credential: the variable KEY is not set" in raised.value.render()

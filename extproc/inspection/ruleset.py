@@ -1,0 +1,84 @@
+"""The rules of one processor of the policy, and which of them cannot be used."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from extproc.inspection import patterns, pii, secrets
+from extproc.inspection.allow import Allow, allowing
+from extproc.inspection.lane import RuleError
+from extproc.inspection.rule import Rule
+from extproc.inspection.scanner import Scanner
+from extproc.inspection.secrets import gitleaks
+from extproc.policy import PlacedStep, Unusable
+from extproc.policy import processors as steps
+from extproc.policy.base import Loc
+from extproc.policy.secrets import rules_of
+
+_MEND = "expressions are RE2's, files of rules gitleaks'"
+
+
+def rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:
+    """The rules of a processor; `read` has the file of rules that it names. Raises RuleError."""
+    found = own_rules(placed, read)
+    match placed.step:
+        case steps.Pii():
+            found = pii.rules(placed.step.wanted)
+        case steps.Secrets():
+            found = (*secrets.RULES, *found)
+    allow = _allow(placed.step)
+    return found if allow is None else allowing(found, Allow(allow.values, allow.patterns))
+
+
+def own_rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:
+    """The rules that the operator wrote: an expression, literals or a file of rules. Raises RuleError."""
+    step = placed.step
+    match step:
+        case steps.Pattern(regex=str(expression)):
+            return (patterns.regex(step.name, expression, ignore_case=step.ignore_case),)
+        case steps.Pattern(literals=tuple(words)):
+            return patterns.literals(step.name, words, ignore_case=step.ignore_case, words=step.words)
+        case steps.Secrets() if step.gitleaks is not None:
+            text = read.get(rules_of(placed.pipeline, placed.side, step.name))
+            return () if text is None else gitleaks.load(text.decode("utf-8", "replace")).rules
+    return ()
+
+
+def unusable(placed: PlacedStep, read: Mapping[str, bytes]) -> Iterator[Unusable]:
+    """Everything in a processor that cannot be used, each with its own place."""
+    step = placed.step
+    written = (*placed.where, _written(step))
+    try:
+        found = own_rules(placed, read)
+    except RuleError as error:
+        yield _unusable(written, error)
+        found = ()
+    for rule in found:
+        yield from _tried(written, partial(Scanner.compile, [rule]))
+    allow = _allow(step)
+    for index, pattern in enumerate(allow.patterns if allow is not None else ()):
+        place = (*placed.where, "allow", "patterns", index)
+        yield from _tried(place, partial(Allow, (), [pattern]))
+
+
+def _written(step: steps.Step) -> str:
+    """The field that holds the operator's rules."""
+    if isinstance(step, steps.Secrets):
+        return "gitleaks"
+    return "regex" if getattr(step, "regex", None) is not None else "literals"
+
+
+def _allow(step: steps.Step) -> steps.Allow | None:
+    if not isinstance(step, steps.Maskable) or not (step.allow.values or step.allow.patterns):
+        return None
+    return step.allow
+
+
+def _tried(where: Loc, make: Callable[[], object]) -> Iterator[Unusable]:
+    try:
+        make()
+    except RuleError as error:
+        yield _unusable(where, error)
+
+
+def _unusable(where: Loc, error: RuleError) -> Unusable:
+    return Unusable(where, str(error), _MEND)

@@ -1,0 +1,77 @@
+"""The parts of a policy that something outside of it has to be read or compiled for: backends and processors."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from extproc.policy.backends import Backend
+from extproc.policy.base import Loc, items, part
+from extproc.policy.listing import SIDES, called
+from extproc.policy.model import Policy
+from extproc.policy.processors import Processor, Step
+
+_BACKEND: Final[TypeAdapter[Backend]] = TypeAdapter(Backend)
+_STEP: Final[TypeAdapter[Step]] = TypeAdapter(Processor)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedStep:
+    """A processor, its place in the file, and the names by which what it needs is handed on."""
+
+    where: Loc
+    pipeline: str
+    side: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Backends and processors, each with its place from the root."""
+
+    backends: tuple[tuple[Loc, Backend], ...]
+    steps: tuple[PlacedStep, ...]
+
+
+def parts_of(policy: Policy) -> Parts:
+    """All backends and processors of a policy."""
+    backends = tuple((("backends", index), backend) for index, backend in enumerate(policy.backends))
+    return Parts(backends, tuple(_steps(policy)))
+
+
+def salvaged(data: object, folder: Path | None) -> Parts:
+    """The backends and processors that are right by their form in a file that as a whole is not.
+
+    So that one run reports what is wrong with these as well: a file that is missing, an expression.
+    """
+    backends = (
+        (("backends", index), found)
+        for index, entry in enumerate(items(data, "backends"))
+        if (found := _valid(_BACKEND, entry, folder)) is not None
+    )
+    return Parts(tuple(backends), tuple(_salvaged_steps(data, folder)))
+
+
+def _steps(policy: Policy) -> Iterator[PlacedStep]:
+    for index, pipeline in enumerate(policy.pipelines):
+        for side in SIDES:
+            for position, step in enumerate(getattr(pipeline, side)):
+                yield PlacedStep(("pipelines", index, side, position), pipeline.name, side, step)
+
+
+def _salvaged_steps(data: object, folder: Path | None) -> Iterator[PlacedStep]:
+    for index, pipeline in enumerate(items(data, "pipelines")):
+        for side in SIDES:
+            for position, entry in enumerate(items(pipeline, side)):
+                found = _valid(_STEP, entry, folder)
+                if found is not None and called(entry) is not None:
+                    yield PlacedStep(("pipelines", index, side, position), str(part(pipeline, "name")), side, found)
+
+
+def _valid(adapter: TypeAdapter[Any], entry: object, folder: Path | None) -> Any:
+    try:
+        return adapter.validate_python(entry, context={"folder": folder})
+    except ValidationError:
+        return None

@@ -1,0 +1,39 @@
+"""A policy file made ready in one go, so that every problem of it is reported together."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from extproc.inspection.ruleset import unusable
+from extproc.policy import Draft, Loaded, UnusableError, read_parts, read_rule_files, stand_ins
+from extproc.transaction.plan import Plan
+
+
+class Prepared(Struct, frozen=True):
+    """A policy, its plan, and what was read for it from outside (no rendering shows that)."""
+
+    loaded: Loaded
+    plan: Plan
+    secrets: dict[str, bytes]
+
+    def __repr__(self) -> str:
+        return f"Prepared({self.loaded.name})"
+
+
+def prepare(draft: Draft, environ: Mapping[str, str] | None) -> Prepared:
+    """Reads what the policy names and compiles it. Without `environ` no credential and no key need be there.
+
+    Raises:
+        PolicyError: with every problem: wrong fields, what cannot be read, and rules that cannot be used.
+    """
+    parts = draft.parts
+    read, wrong = read_rule_files(parts) if environ is None else read_parts(parts, environ)
+    if draft.policy is not None and not wrong:
+        secrets = read if environ is not None else stand_ins(draft.policy) | read
+        try:
+            return Prepared(draft.loaded(), Plan.compile(draft.policy, secrets), secrets)
+        except UnusableError as error:
+            wrong = list(error.parts)
+    else:
+        wrong += [each for step in parts.steps for each in unusable(step, read)]
+    raise draft.refusal(wrong)
