@@ -45,14 +45,16 @@ class Events:
         "ruling",
     )
 
-    def __init__(self, dialect: str, ruling: Ruling, vault: Vault | None, tally: Tally, unread: Blocked | None) -> None:
-        self._writer = StreamWriter(dialect)
+    def __init__(
+        self, writer: StreamWriter, ruling: Ruling, vault: Vault | None, tally: Tally, unread: Blocked | None
+    ) -> None:
+        self._writer = writer
         self.ruling = ruling
         self._vault = vault
         self._tally = tally
         self._unread = unread
         self._open: dict[Channel, Strand] = {}
-        self._speak(dialect)
+        self._speak(writer.dialect)
         self._doubted = False  # true once it was told that nobody can join the events
         self._over: set[int] = set()  # hashes of channels that one ended
         self._distrusts = False  # whether such a one went on: from then on nothing ends before the answer does

@@ -85,7 +85,7 @@ def _second(source: Source, kind: str, given: object) -> Reading:
         json = _GROWING.get(path)
         return None if json is None else Channel((path[2], at, *path[3:]), json=json)
 
-    ends: tuple[Scope, ...] = ()
+    ends: tuple[Scope, ...] = (("tool_plan",),) if kind in {"content-start", "tool-call-start"} else ()
     if kind == "message-end":
         ends = ((),)
     elif kind.endswith("-end"):

@@ -52,12 +52,18 @@ def read(source: Source) -> Reading:
     candidates = answer["candidates"]
     assert isinstance(candidates, list)
     start = 0 if answer is source.value else 1
-    ended = tuple(("candidates", index(each, at)) for at, each in enumerate(candidates) if _finishes(each))
+    ended = tuple(end for at, each in enumerate(candidates) for end in _ends(each, at))
     return growing.read(source, _ROLES, lambda path: _channel(candidates, path[start:]), ended)
 
 
-def _finishes(candidate: object) -> bool:
-    return isinstance(candidate, dict) and bool(candidate.get("finishReason"))
+def _ends(candidate: object, at: int) -> tuple[Scope, ...]:
+    """The parts of the response that a candidate ends: thoughts end where the answer begins."""
+    own = ("candidates", index(candidate, at))
+    if isinstance(candidate, dict) and candidate.get("finishReason"):
+        return (own,)
+    parts = _parts(candidate)
+    answers = any(isinstance(each, dict) and each.get("text") and not each.get("thought") for each in parts)
+    return ((*own, "thought"),) if answers else ()
 
 
 def _channel(candidates: list[object], path: Scope) -> Channel | None:
@@ -76,10 +82,15 @@ def _channel(candidates: list[object], path: Scope) -> Channel | None:
 
 
 def _part(candidate: object, place: object) -> Mapping[str, object]:
+    parts = _parts(candidate)
+    part = parts[place] if isinstance(place, int) and place < len(parts) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _parts(candidate: object) -> list[object]:
     content = candidate.get("content") if isinstance(candidate, dict) else None
     parts = content.get("parts") if isinstance(content, dict) else None
-    part = parts[place] if isinstance(parts, list) and isinstance(place, int) else None
-    return part if isinstance(part, dict) else {}
+    return parts if isinstance(parts, list) else []
 
 
 def _json_path(part: Mapping[str, object], at: object) -> str:

@@ -12,21 +12,24 @@ from extproc.llm.streams.told import MAX_LINES, data_texts, is_silent, other_tex
 
 
 class StreamReader:
-    """The events of one answer; any cuts give the same events. `dialect`: the one that the path is claimed for
-    (`Dialect.name`), `mcp`, or empty; what the events show counts for more (see `Recognition`).
+    """The events of one answer; any cuts give the same events.
+
+    `dialect`: the one that the path is claimed for (`Dialect.name`), `mcp`, or empty; what the events show counts for
+    more (see `Recognition`). `bare`: each chunk is one JSON document, with no lines around it.
 
     Events of unknown types and unknown members of known ones are read, too: any string that is not known to be no text
     is one. So are comments and all other lines, if they say anything. An event that a client may read or join otherwise
     has a `doubt`. An event with the shape of one before it costs some two microseconds, others about one a token.
     """
 
-    __slots__ = ("_ends", "_events", "_failed", "_held", "_limit", "_recognition", "_shapes", "_started")
+    __slots__ = ("_bare", "_ends", "_events", "_failed", "_held", "_limit", "_recognition", "_shapes", "_started")
 
-    def __init__(self, dialect: str, limit: int = sse.MAX_EVENT) -> None:
+    def __init__(self, dialect: str, limit: int = sse.MAX_EVENT, *, bare: bool = False) -> None:
         self._recognition = Recognition(dialect)
         self._ends = LineEnds()
         self._events = sse.Reader(limit)
         self._limit = limit
+        self._bare = bare
         self._held = 0  # bytes of an event that has not ended
         self._shapes: list[Shape] = []
         self._failed: Reason | None = None
@@ -40,6 +43,8 @@ class StreamReader:
         """
         if self._failed is not None:
             raise UnreadableStreamError(self._failed, [], chunk)
+        if self._bare:
+            return self._read([sse.Event(chunk, chunk)])
         # A chunk that is one event of a known shape needs no cutting. (Behind a CR no end of an event is sure.)
         if not self._held and chunk.find(b"\n\n") == len(chunk) - 2 and len(chunk) <= self._limit:
             known = self._known(chunk)
@@ -79,6 +84,8 @@ class StreamReader:
 
     def _learn(self, event: sse.Event) -> StreamEvent:
         first, self._started = not self._started, True
+        if self._bare:
+            return self._document(event, [Line(event.raw, 0, 0)])
         if max(event.raw.count(b"\n"), event.raw.count(b"\r")) > MAX_LINES:
             raise TooComplexError
         mixed = self._ends.mixed(event.raw)
@@ -90,6 +97,13 @@ class StreamReader:
         doubt: Doubt = "malformed" if mixed or (others and strays(event.raw, bom=first)) or _several(lines) else ""
         if data.strip() == b"[DONE]":
             return StreamEvent(event.raw, "done", others, ends=((),), ended=event.ended, doubt=doubt)
+        return self._document(event, lines, others, doubt)
+
+    def _document(
+        self, event: sse.Event, lines: list[Line], others: tuple[Delta, ...] = (), doubt: Doubt = ""
+    ) -> StreamEvent:
+        """The event whose data should be JSON, and has a `doubt` already if its lines are doubtful."""
+        data = event.data or b""
         is_json, value = document(data)
         if not is_json:
             if not (is_silent(data) or _cut(event, lines)):

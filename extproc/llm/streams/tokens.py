@@ -62,7 +62,16 @@ def read(source: Source) -> Reading:
         place = pattern(path)
         return Channel((at, *(step for step in place if step != "*"))) if place in _GROWING else None
 
-    return growing.read(source, ROLES, channel, ((),) if _over(value) else ())
+    return growing.read(source, ROLES, channel, ((),) if _over(value) else _thought(value, at))
+
+
+def _thought(value: Mapping[str, object], at: int) -> tuple[Scope, ...]:
+    """The thoughts, which end where the answer begins."""
+    message = value.get("message")
+    said = (value.get("content"), value.get("response"), message.get("content") if isinstance(message, dict) else None)
+    if not any(said):
+        return ()
+    return (at, "thinking"), (at, "reasoning_content"), (at, "message", "thinking")
 
 
 def _over(value: Mapping[str, object]) -> bool:

@@ -22,12 +22,28 @@ _NOTHING: Mapping[Channel, str] = MappingProxyType({})
 
 
 class StreamWriter:
-    """Follows what the client of one stream has seen, in the dialect of that name (`Dialect.name`, or `mcp`) until an
-    event shows another."""
+    """Follows what the client of one stream has seen.
 
-    __slots__ = ("_begun", "_broken", "_dialect", "_done", "_last", "_named", "_opens", "_scribe", "_shift", "_style")
+    `dialect_name`: `Dialect.name`, or `mcp`; an event may show another. `between`: the separator of documents that have
+    no lines around them; None for events.
+    """
 
-    def __init__(self, dialect_name: str) -> None:
+    __slots__ = (
+        "_begun",
+        "_between",
+        "_broken",
+        "_dialect",
+        "_done",
+        "_last",
+        "_named",
+        "_opens",
+        "_scribe",
+        "_shift",
+        "_style",
+    )
+
+    def __init__(self, dialect_name: str, between: bytes | None = None) -> None:
+        self._between = between
         self._speak(dialect_name)
         self._begun: set[Scope] = set()
         self._opens: tuple[Scope, ...] = ()
@@ -36,6 +52,11 @@ class StreamWriter:
         self._shift = 0  # events added, by which later ones are renumbered
         self._done = False
         self._broken = False
+
+    @property
+    def dialect(self) -> str:
+        """The name of the dialect that the stream is in, as far as is known."""
+        return self._dialect
 
     def write(self, event: StreamEvent, texts: Mapping[Channel, str] = _NOTHING) -> bytes:
         """The event with these texts (see `rewrite`), to be sent now; nothing, when that leaves nothing to tell."""
@@ -99,6 +120,9 @@ class StreamWriter:
             self._broken = True
 
     def _framed(self, added: list[Added]) -> bytes:
+        between = self._between
+        if between is not None:
+            return b"".join([each.data + between for each in added])
         style = self._style or Style(named=self._named)
         # What the stream broke off must not run into an event of ours.
         head = style.end * 2 if self._broken else b""
