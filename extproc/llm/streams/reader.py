@@ -91,7 +91,7 @@ class StreamReader:
         mixed = self._ends.mixed(event.raw)
         data = event.data
         if data is None:
-            return _without_data(event, first=first)
+            return _without_data(event, first=first, doubt="malformed" if mixed else "")
         others = other_texts(event.raw, bom=first)
         lines = data_lines(event.raw, bom=first)
         doubt: Doubt = "malformed" if mixed or (others and strays(event.raw, bom=first)) or _several(lines) else ""
@@ -175,7 +175,7 @@ def _several(lines: list[Line]) -> bool:
     return len(lines) > 1 and any(line.value[:1] == b"{" and document(line.value)[0] for line in lines)
 
 
-def _without_data(event: sse.Event, *, first: bool) -> StreamEvent:
+def _without_data(event: sse.Event, *, first: bool, doubt: Doubt) -> StreamEvent:
     """Comments and the like; or JSON that is no event at all, as of an error of a server that promised events."""
     at = len(BOM) if first and event.raw.startswith(BOM) else 0
     if event.raw[at:].lstrip()[:1] in (b"{", b"["):
@@ -184,10 +184,12 @@ def _without_data(event: sse.Event, *, first: bool) -> StreamEvent:
         if is_json:
             source = Source(data, value, leaves(data))
             reading = documents.read(source, {})
-            doubtful = reading.kind != "error" and documents.tells(source, reading)
-            return _told(event, reading, [Line(data, at, 0)], doubt="stream" if doubtful else "")
+            alone = first and not event.ended and isinstance(value, dict)
+            if not alone and reading.kind != "error" and documents.tells(source, reading):
+                doubt = "malformed"
+            return _told(event, reading, [Line(data, at, 0)], doubt=doubt)
     texts = other_texts(event.raw, bom=first)
-    return _unparsed(event, texts, "malformed" if texts and strays(event.raw, bom=first) else "")
+    return _unparsed(event, texts, "malformed" if texts and strays(event.raw, bom=first) else doubt)
 
 
 def _moved(lines: list[Line], span: tuple[int, int]) -> tuple[int, int]:
