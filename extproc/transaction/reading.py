@@ -191,7 +191,10 @@ class WholeAnswer:
             restores=True,
             active=None if stage is None else stage.active(findings.said),
             detailed=findings.details is not None,
-            streamed=partial(streamed, dialect=spoken(self._facts, findings)),
+            # An object in one line, as nearly every response is, is no stream.
+            streamed=None
+            if plain.startswith(b"{") and b"\n" not in plain
+            else partial(streamed, dialect=spoken(self._facts, findings)),
         )
         if len(plain) <= INLINE_BYTES:
             return self.judged(job.run())

@@ -99,11 +99,11 @@ class StreamEvent(Struct, frozen=True, gc=False):
     ends: tuple[Scope, ...] = ()
     opens: tuple[Scope, ...] = ()
     keeps: bool = True
+    dialect: str = ""
     number: tuple[int, int] | None = None
     unread: tuple[Scope, ...] = ()
     ended: bool = True
     doubt: Doubt = ""
-    dialect: str = ""
 
     def closes(self, channel: Channel) -> bool:
         """Whether nothing more comes on this channel after the event."""

@@ -152,11 +152,11 @@ def _told(
         ends,
         reading.opens,
         reading.keeps,
+        dialect,
         number,
         reading.unread,
         event.ended,
         doubt,
-        dialect,
     )
 
 

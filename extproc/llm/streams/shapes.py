@@ -67,7 +67,7 @@ class Shape(Struct, frozen=True):
         delta = self._text(raw, 0, len(self.head), len(raw) - len(self.tail))
         if delta is None:
             return None
-        return StreamEvent(raw, "delta", (delta,), (), self.opens, self.keeps, dialect=self.dialect)
+        return StreamEvent(raw, "delta", (delta,), (), self.opens, self.keeps, self.dialect)
 
     def _holes(self, raw: bytes) -> StreamEvent | None:
         at, last, number = len(self.head), len(raw) - len(self.tail), None
@@ -91,7 +91,7 @@ class Shape(Struct, frozen=True):
                 number = (at, end)
             if more:
                 at = end + len(self.between[place])
-        return StreamEvent(raw, "delta", tuple(deltas), (), self.opens, self.keeps, number, dialect=self.dialect)
+        return StreamEvent(raw, "delta", tuple(deltas), (), self.opens, self.keeps, self.dialect, number)
 
     def _text(self, raw: bytes, place: int, at: int, end: int) -> Delta | None:
         """The text in that hole, whose string's quotes stand in the bytes around it."""

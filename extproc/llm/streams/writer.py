@@ -99,8 +99,10 @@ class StreamWriter:
         self._named = dialect_name not in {"openai.chat", "openai.completions"}
 
     def _learn(self, event: StreamEvent) -> None:
-        if event.dialect and event.dialect != self._dialect:
-            self._speak(event.dialect)
+        if event.dialect is not self._dialect and event.dialect:
+            if event.dialect != self._dialect:
+                self._speak(event.dialect)
+            self._dialect = event.dialect
         if self._style is None and (event.deltas or event.opens):
             self._style = Style.of(event.raw)
         self._scribe.note(event)
