@@ -6,9 +6,8 @@ import msgspec
 
 from extproc.llm.openai import CHAT
 from extproc.llm.streams.event import Channel, StreamEvent
-from extproc.llm.streams.lines import data_lines
 from extproc.llm.streams.rewrite import rewrite
-from extproc.llm.streams.writing.scribe import Added, Cut, Held, encodable, told
+from extproc.llm.streams.writing.scribe import Added, Cut, Held, data_of, encodable, told
 
 MAX_SAMPLES = 8
 """Channels of which an event is kept to write others like it: a text and the arguments of some calls."""
@@ -41,7 +40,7 @@ class Likeness:
             return Added(msgspec.json.encode(_nested(held.channel, text)))
         texts = {delta.channel: "" for delta in sample.deltas if delta.form in {"string", "number", "tokens"}}
         raw = rewrite(sample, {**texts, held.channel: text})
-        return Added(b"\n".join(line.value for line in data_lines(raw, bom=True)), _name(raw))
+        return Added(data_of(raw), _name(raw))
 
     def blocked(self, cut: Cut) -> list[Added]:
         """See `Scribe.blocked`. These APIs tell of an error in a member of that name."""
