@@ -5,6 +5,8 @@ import json
 import pytest
 
 from extproc.inspection.answers import AnswerStream
+from extproc.inspection.judge import Job
+from extproc.inspection.vault import Vault
 from extproc.llm.streams.leaves import document
 from tests.inspection.answering import answer, cut, everything, run
 from tests.llm.streams.samples import event
@@ -170,3 +172,16 @@ def test_numbers_of_any_size_and_halves_of_pairs_are_json(data: bytes) -> None:
 @pytest.mark.parametrize("data", [b"NaN", b"[Infinity]", b"-Infinity", b"{}{}", b"\xef\xbb\xbf{}", b'"\xff"', b'"\n"'])
 def test_what_only_some_readers_take_is_not_json(data: bytes) -> None:
     assert not document(data)[0]
+
+
+DOCUMENTS = [A[:-1] + ', "p": NaN}', f"{A},", f"/* x */ {A}", f"{A}{B}", f"\ufeff{A}", A.replace('"', "'"), f"{A} x"]
+
+
+@pytest.mark.parametrize("data", [*(each.encode() for each in DOCUMENTS), A.encode().replace(b"card", b"\xff")])
+def test_the_same_document_has_the_same_verdict_streamed_and_whole(data: bytes) -> None:
+    for blocks in (True, False):
+        whole = Job("pipeline", everything(), data, "application/json", {}, Vault(), blocks).run()
+        stream = answer(everything(), "openai.chat", blocks_unread=blocks)
+        run(stream, [b"data: %s\n\n" % data])
+        assert whole.unread == stream.unread == {"malformed": 1}
+        assert whole.blocked == stream.blocked
