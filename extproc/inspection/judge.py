@@ -1,7 +1,7 @@
 """A whole body judged: read, scanned, and written anew with what was masked or restored in it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -51,7 +51,8 @@ class Job(Struct, frozen=True):
     `body` has no content-encoding left. `stage` is None where values are only to be restored. `active`: who is at work,
     where that is known already (an answer's conditions look at the request alone); else it is found out here, each
     condition seeing what the processors before it found in `facts["findings"]`. `only`: stand-ins that are to judge in
-    place of others, whose `failures` are told as well.
+    place of others, whose `failures` are told as well. `streamed`: gives the verdict on a body that is a stream under
+    another name, and None for any other body.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Job(Struct, frozen=True):
     detailed: bool = False
     only: frozenset[str] | None = None
     failures: tuple[Failure, ...] = ()
+    streamed: "Callable[[Job], Verdict | None] | None" = None
 
     @property
     def timeout(self) -> float:
@@ -74,6 +76,8 @@ class Job(Struct, frozen=True):
 
     def run(self) -> Verdict:
         """The verdict. Raises nothing that a body could be made to raise."""
+        if self.streamed is not None and (verdict := self.streamed(self)) is not None:
+            return verdict
         try:
             document = text.read(self.body, self.content_type)
         except TextLimitError:

@@ -4,11 +4,12 @@ Either gives what goes on. While its `job` is not None, that work has been hande
 until `judged` was told the result.
 """
 
+from functools import partial
 from typing import Final, cast
 
 from msgspec import Struct
 
-from extproc.inspection.answers import AnswerStream
+from extproc.inspection.answers import AnswerStream, streamed
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.verdict import Blocked, Failure
 from extproc.llm.openai import CHAT
@@ -97,6 +98,13 @@ def refused(facts: Facts, error: ClientError) -> ClientError:
     return ClientError(facts.status, error.code, error.message)
 
 
+def spoken(facts: Facts, findings: Findings) -> str:
+    """Return the name of the dialect that the request was in, or nothing."""
+    if facts.dialect is not None:
+        return facts.dialect.name
+    return "mcp" if findings.rpc is not None else ""
+
+
 class WholeAnswer:
     """Holds an answer until it is judged; in full duplex with its headers, `headers` being what is set on them."""
 
@@ -183,6 +191,10 @@ class WholeAnswer:
             restores=True,
             active=None if stage is None else stage.active(findings.said),
             detailed=findings.details is not None,
+            # An object in one line, as nearly every response is, is no stream.
+            streamed=None
+            if plain.startswith(b"{") and b"\n" not in plain
+            else partial(streamed, dialect=spoken(self._facts, findings)),
         )
         if len(plain) <= INLINE_BYTES:
             return self.judged(job.run())
@@ -254,7 +266,7 @@ class StreamedAnswer:
     __slots__ = ("_cut", "_end", "_facts", "_findings", "_stream", "job")
 
     def __init__(self, facts: Facts, findings: Findings, how: Wanted) -> None:
-        stage, dialect = findings.pipeline.response, facts.dialect
+        stage = findings.pipeline.response
         self._facts = facts
         self._findings = findings
         self._cut = False
@@ -264,7 +276,7 @@ class StreamedAnswer:
             stage,
             None if stage is None else stage.active(findings.said),
             findings.vault,
-            dialect=dialect.name if dialect is not None else "mcp" if findings.rpc is not None else "",
+            dialect=spoken(facts, findings),
             refusal=findings.refusal,
             blocks_unread=findings.pipeline.blocks_unread and stage is not None,
             codings=how.codings,

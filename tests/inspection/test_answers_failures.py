@@ -176,7 +176,7 @@ def test_an_event_beyond_the_limits_is_blocked_or_passes_with_all_that_follows(
 
 
 def test_an_event_at_the_limit_is_read() -> None:
-    raw = event({"id": [0] * (MAX_TOKENS // 2 - 10), "object": "to a@b.de now"})
+    raw = event({"id": [0] * (MAX_TOKENS // 2 - 12), "object": "to a@b.de now", "choices": []})
     stream = answer(masking(), "openai.chat")
     assert b"[EMAIL_1]" in run(stream, [raw])
     assert not stream.unread
@@ -259,6 +259,6 @@ def test_an_encoding_that_cannot_be_undone_is_named_and_refused_or_passes(blocks
 
 def test_only_restoring_reads_damaged_events_as_texts() -> None:
     raws = [*chat_tools(("[EMAIL_1]",))[:3], b'data: {broken "[EMAIL_1]\n\n', b"data: [EMA"]
-    out = run(answer(None, "openai.chat", vault()), raws)
+    out = run(answer(None, "openai.chat", vault(), blocks_unread=False), raws)
     assert b'{broken "own@value.org\n\n' in out
     assert out.endswith(b"data: [EMA")

@@ -74,10 +74,13 @@ LINES = (
 def test_what_stands_in_any_line_is_masked_and_every_cut_gives_the_same(
     dialect: str, data: bytes, expected: bytes
 ) -> None:
-    assert run(answer(everything(), dialect), [data]) == expected
+    def masked(chunks: list[bytes]) -> bytes:
+        return run(answer(everything(), dialect, blocks_unread=False), chunks)
+
+    assert masked([data]) == expected
     for at in range(len(data) + 1):
-        assert run(answer(everything(), dialect), cut(data, [at])) == expected
-    assert run(answer(everything(), dialect), cut(data, range(1, len(data)))) == expected
+        assert masked(cut(data, [at])) == expected
+    assert masked(cut(data, range(1, len(data)))) == expected
 
 
 def test_every_two_cuts_of_a_line_give_the_same() -> None:
@@ -113,7 +116,7 @@ def test_a_body_that_is_no_event_stream_is_blocked_for_what_it_says() -> None:
 def test_a_value_that_comes_back_does_not_end_its_line() -> None:
     vault = Vault()
     vault.placeholder("email", 'a\r\ndata: "b"')
-    out = run(answer(None, "mcp", vault), [b": to [EMAIL_1]\n\ndata: x [EMAIL_1]\n\n"])
+    out = run(answer(None, "mcp", vault, blocks_unread=False), [b": to [EMAIL_1]\n\ndata: x [EMAIL_1]\n\n"])
     assert out == b': to a data: "b"\n\ndata: x a data: "b"\n\n'
 
 

@@ -2,5 +2,6 @@
 
 from extproc.inspection.answers.events import MAX_OPEN
 from extproc.inspection.answers.stream import AnswerStream
+from extproc.inspection.answers.whole import streamed
 
-__all__ = ["MAX_OPEN", "AnswerStream"]
+__all__ = ["MAX_OPEN", "AnswerStream", "streamed"]

@@ -18,6 +18,9 @@ MAX_PLACES = 128
 MAX_ENDED = 512
 """Texts that are remembered to have ended: in 128 choices a text, its reasoning, a refusal and a tool call."""
 
+_REASONED = frozenset({"openai.chat", "openai.completions", "gemini"})
+"""Dialects in which what ends a text is a finish reason."""
+
 
 class Events:
     """Judges event by event, and writes what goes out. All methods raise `Stopped` where the answer must end.
@@ -27,7 +30,9 @@ class Events:
     """
 
     __slots__ = (
+        "_dialect",
         "_distrusts",
+        "_doubted",
         "_known",
         "_open",
         "_over",
@@ -40,15 +45,17 @@ class Events:
         "ruling",
     )
 
-    def __init__(self, dialect: str, ruling: Ruling, vault: Vault | None, tally: Tally, unread: Blocked | None) -> None:
-        self._writer = StreamWriter(dialect)
+    def __init__(
+        self, writer: StreamWriter, ruling: Ruling, vault: Vault | None, tally: Tally, unread: Blocked | None
+    ) -> None:
+        self._writer = writer
         self.ruling = ruling
         self._vault = vault
         self._tally = tally
         self._unread = unread
         self._open: dict[Channel, Strand] = {}
-        self._repeats = dialect == "openai.responses"
-        self._reasons = dialect in {"openai.chat", "openai.completions"}  # what ends a text is a finish reason
+        self._speak(writer.dialect)
+        self._doubted = False  # true once it was told that nobody can join the events
         self._over: set[int] = set()  # hashes of channels that one ended
         self._distrusts = False  # whether such a one went on: from then on nothing ends before the answer does
         self._known: set[int] = set()  # hashes of places, and of places with the text there
@@ -72,11 +79,13 @@ class Events:
     def passed(self, event: StreamEvent) -> bytes:
         """What goes out for an event."""
         deltas = event.deltas
-        if len(deltas) == 1 and not event.ends and not event.unread:
+        if len(deltas) == 1 and not event.ends and not event.unread and not event.doubt:
             channel = deltas[0].channel
             strand = self._open.get(channel)
             if strand is not None:
                 return self._writer.write(event, {channel: strand.feed(deltas[0].text)})
+        if event.dialect and event.dialect != self._dialect:
+            self._speak(event.dialect)
         for _ in event.unread:
             self.unreadable("binary")
         texts = self._pieces(deltas)
@@ -84,6 +93,8 @@ class Events:
         for delta in deltas:
             if delta.channel.whole:
                 texts[delta.channel] = self._whole(delta)
+        if event.doubt:
+            self._doubt(event.doubt)  # a finding in it counts for more
         before = b"".join([self._writer.flush(channel, text) for channel, text in ended])
         return before + self._writer.write(event, texts)
 
@@ -96,6 +107,18 @@ class Events:
     def drop(self) -> None:
         """Nothing that is held back is needed any more."""
         self._open.clear()
+
+    def _speak(self, dialect: str) -> None:
+        self._dialect = dialect
+        self._repeats = dialect == "openai.responses"
+        self._reasons = dialect in _REASONED
+
+    def _doubt(self, doubt: str) -> None:
+        if doubt == "stream":
+            if self._doubted:
+                return
+            self._doubted = True
+        self.unreadable(doubt)
 
     def _pieces(self, deltas: tuple[Delta, ...]) -> dict[Channel, str]:
         """What goes out on the channels of pieces."""

@@ -9,7 +9,7 @@ from extproc.inspection.judge import CONDITION, settle
 from extproc.inspection.stage import Active, Processor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
-from extproc.llm.streams import StreamEvent, StreamReader, UnreadableStreamError
+from extproc.llm.streams import StreamEvent, StreamReader, StreamWriter, UnreadableStreamError
 from extproc.llm.text import encodings
 from extproc.llm.text.encodings import DecodedTooLargeError, Decoder, EncodingError
 from extproc.protocol.errors import ClientError
@@ -24,7 +24,8 @@ class AnswerStream:
     `stage`: who judges, None where values are only restored. `active`: who of them is at work, None for all. `vault`:
     the exchange's, None where the request was not masked. `refusal` gives what an answer ends with that is blocked for
     a reason. `name` is the pipeline's. `codings`: the body's, undone here, so that the caller drops `content-encoding`.
-    `details` collects the finds, where someone wants each.
+    `details` collects the finds, where someone wants each. `between`: for JSON documents without lines, fed one
+    by one, the separator of those that are added; None for events.
     """
 
     __slots__ = (
@@ -53,12 +54,13 @@ class AnswerStream:
         codings: tuple[str, ...] = (),
         name: str = "",
         details: list[Finding] | None = None,
+        between: bytes | None = None,
     ) -> None:
         self._tally = Tally(details)
         ruling = Ruling(stage, active, vault if vault is not None else Vault(), self._tally)
         unread = Blocked(name, "uninspected") if blocks_unread else None
-        self._reader = StreamReader(dialect)
-        self._events = Events(dialect, ruling, vault, self._tally, unread)
+        self._reader = StreamReader(dialect, bare=between is not None)
+        self._events = Events(StreamWriter(dialect, between), ruling, vault, self._tally, unread)
         self._refusal = refusal
         self._name = name
         self._sizes = _sizes(stage, active)

@@ -24,6 +24,10 @@ text takes away."""
 Reason: TypeAlias = Literal["size", "complexity"]
 """Why an event cannot be read."""
 
+Doubt: TypeAlias = Literal["", "malformed", "stream"]
+"""Why an event is uninspected although its strings are read: its data is not JSON as every client reads it; or nothing
+says how a client joins its strings with those of other events."""
+
 Shadow: TypeAlias = tuple[int, int, bytes]
 """Bytes from, bytes to (exclusive), and what is written there once the text that they repeat is changed."""
 
@@ -84,7 +88,9 @@ class StreamEvent(Struct, frozen=True, gc=False):
     `ends`: parts of the answer to which nothing more is added: what is held back of their channels leaves with this
     event or before it. `opens`: parts that the client must see ended. `keeps`: it tells more than its texts, so it
     leaves even when they become empty. `number`: where its sequence number stands, if it has one. `unread`: binary
-    parts (images, sound) that nobody can read as text. `ended`: False for what the stream broke off.
+    parts (images, sound) that nobody can read as text. `ended`: False for what the stream broke off. `doubt`: the
+    reason for which the event is uninspected, if it is. `dialect`: the name of the API whose shape the event
+    has; empty if it has none.
     """
 
     raw: bytes
@@ -93,9 +99,11 @@ class StreamEvent(Struct, frozen=True, gc=False):
     ends: tuple[Scope, ...] = ()
     opens: tuple[Scope, ...] = ()
     keeps: bool = True
+    dialect: str = ""
     number: tuple[int, int] | None = None
     unread: tuple[Scope, ...] = ()
     ended: bool = True
+    doubt: Doubt = ""
 
     def closes(self, channel: Channel) -> bool:
         """Whether nothing more comes on this channel after the event."""

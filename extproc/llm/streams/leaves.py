@@ -25,15 +25,18 @@ MAX_PLAIN_NAME = 40
 MAX_DIGITS = 15
 """Digits of a sequence number. Counts of tokens have SHORT: whatever is longer may be someone's number."""
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     rb'[ \t\r\n,]*+(?:("(?:[^"\\]++|\\.)*+")([ \t\r\n]*+:)?+|([\[{])|([\]}])|([^ \t\r\n,"\[\]{}]++))', re.DOTALL
 )
+"""A token of JSON, with the comma and the white space before it: its group tells which."""
+
 _VALUE, _NAME, _OPEN, _CLOSE = 1, 2, 3, 4
 
 _LONG = re.compile(rb"-?\d{%d}" % (SHORT + 1))
 _PLAIN_NAME = re.compile(rb"[A-Za-z_.-]*+(?:[0-9]{1,3}[A-Za-z_.-]*+)?")
 _TEXT = msgspec.json.Decoder(str)
 _ANY = msgspec.json.Decoder()
+_FIRST = json.JSONDecoder()
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -69,7 +72,9 @@ class Leaves(Struct, frozen=True):
 
 
 def document(data: bytes) -> tuple[bool, object]:
-    """Whether `data` is JSON, and its value. Escapes of lone surrogates are taken, as most parsers do.
+    """True if `data` is JSON, and its value. Escapes of lone surrogates are taken, and numbers of any size.
+
+    `NaN`, comments and the like are not JSON here: some readers take them and some do not.
 
     Raises:
         TooComplexError: it is nested deeper than the interpreter's stack.
@@ -79,15 +84,31 @@ def document(data: bytes) -> tuple[bool, object]:
     except RecursionError:
         raise TooComplexError from None
     except ValueError:
-        # msgspec refuses lone surrogates, which JavaScript writes and reads.
-        if b"\\u" not in data:
-            return False, None
+        pass  # msgspec refuses lone surrogates, which JavaScript writes and reads, and numbers that JavaScript rounds
     try:
-        return True, json.loads(data.decode())
+        return True, json.loads(data.decode(), parse_int=_integer, parse_constant=_constant)
     except RecursionError:
         raise TooComplexError from None
     except ValueError:
         return False, None
+
+
+def begins_whole(data: bytes) -> bool:
+    """True if `data` begins with a whole JSON document."""
+    try:
+        _FIRST.raw_decode(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _integer(digits: str) -> float:
+    # Python refuses to read an integer of thousands of digits.
+    return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
+
+
+def _constant(name: str) -> float:
+    raise ValueError(name)
 
 
 def text(token: bytes) -> str:
@@ -128,7 +149,7 @@ class _Walk:
         self._outer: list[tuple[Scope, set[str] | None, str | int | None, int]] = []
 
     def run(self) -> None:
-        for count, token in enumerate(_TOKEN.finditer(self.data)):
+        for count, token in enumerate(TOKEN.finditer(self.data)):
             if count >= MAX_TOKENS:
                 raise TooComplexError
             group = token.lastindex

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from msgspec import Struct
 
 _LINE = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r|\Z)")
+_CARRIAGE = re.compile(rb"\r(?!\n)")
 BOM = b"\xef\xbb\xbf"
 
 
@@ -43,6 +44,23 @@ def raw_offset(lines: list[Line], at: int) -> int:
 
 def _data_at(line: Line) -> int:
     return line.data_at
+
+
+class LineEnds:
+    """The line ends of one stream. A client that splits lines at LF alone reads other lines where CR stands alone."""
+
+    __slots__ = ("_carriage", "_feed")
+
+    def __init__(self) -> None:
+        self._carriage = False
+        self._feed = False
+
+    def mixed(self, raw: bytes) -> bool:
+        """True if lines end with CR and with LF, in this event or in those before it."""
+        if b"\r" in raw:
+            self._carriage = self._carriage or _CARRIAGE.search(raw) is not None
+        self._feed = self._feed or b"\n" in raw
+        return self._carriage and self._feed
 
 
 class Style(Struct, frozen=True):

@@ -50,7 +50,11 @@ _KINDS: Mapping[object, Kind] = {
     "message_stop": "done",
     "error": "error",
 }
-_KNOWN = frozenset({*_KINDS, "message_start", "content_block_start", "ping"})
+KNOWN = frozenset({*_KINDS, "message_start", "content_block_start", "ping"})
+"""The `type` of each event."""
+
+SHARED = frozenset({"error", "ping"})
+"""Those of them that events of other APIs have, too."""
 
 
 def read(source: Source) -> Reading:
@@ -58,7 +62,7 @@ def read(source: Source) -> Reading:
     value = source.value
     assert isinstance(value, dict)
     kind, block = value.get("type"), value.get("index")
-    if not isinstance(kind, str) or kind not in _KNOWN:
+    if not isinstance(kind, str) or kind not in KNOWN:
         return documents.read(source, ROLES)
     if kind.startswith("content_block_") and not is_index(block):
         return documents.read(source, ROLES)

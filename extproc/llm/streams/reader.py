@@ -1,39 +1,35 @@
 """Reads a streamed answer: bytes at any cuts in, events with their texts out."""
 
-from collections.abc import Callable, Mapping
-
 from extproc.llm import sse
-from extproc.llm.streams import chat, documents, messages, responses
-from extproc.llm.streams.event import Channel, Delta, Reason, StreamEvent, UnreadableStreamError
-from extproc.llm.streams.leaves import TooComplexError, document, leaves
-from extproc.llm.streams.lines import BOM, Line, data_lines, raw_offset
+from extproc.llm.streams import documents
+from extproc.llm.streams.event import Channel, Delta, Doubt, Reason, StreamEvent, UnreadableStreamError
+from extproc.llm.streams.leaves import TooComplexError, begins_whole, document, leaves
+from extproc.llm.streams.lines import BOM, Line, LineEnds, data_lines, raw_offset
 from extproc.llm.streams.reading import Reading, Source
+from extproc.llm.streams.recognition import Recognition
 from extproc.llm.streams.shapes import MAX_REMEMBERED, Shape, shape
-from extproc.llm.streams.told import MAX_LINES, data_texts, other_texts
-
-_DIALECTS: Mapping[str, Callable[[Source], Reading]] = {
-    "openai.chat": chat.read,
-    "openai.completions": chat.read,
-    "openai.responses": responses.read,
-    "anthropic.messages": messages.read,
-}
-"""How events that are objects are read, by the dialect's name. All others are documents."""
+from extproc.llm.streams.told import MAX_LINES, data_texts, is_silent, other_texts, strays
 
 
 class StreamReader:
-    """The events of one answer in the dialect of that name (`Dialect.name`, or `mcp`); any cuts give the same events.
+    """The events of one answer; any cuts give the same events.
+
+    `dialect`: the one that the path is claimed for (`Dialect.name`), `mcp`, or empty; what the events show counts for
+    more (see `Recognition`). `bare`: each chunk is one JSON document, with no lines around it.
 
     Events of unknown types and unknown members of known ones are read, too: any string that is not known to be no text
-    is one. So are comments and all other lines, if they say anything. An event with the shape of one before it costs
-    some two microseconds, others about one a token.
+    is one. So are comments and all other lines, if they say anything. An event that a client may read or join otherwise
+    has a `doubt`. An event with the shape of one before it costs some two microseconds, others about one a token.
     """
 
-    __slots__ = ("_dialect", "_events", "_failed", "_held", "_limit", "_shapes", "_started")
+    __slots__ = ("_bare", "_ends", "_events", "_failed", "_held", "_limit", "_recognition", "_shapes", "_started")
 
-    def __init__(self, dialect: str, limit: int = sse.MAX_EVENT) -> None:
-        self._dialect = _DIALECTS.get(dialect)
+    def __init__(self, dialect: str, limit: int = sse.MAX_EVENT, *, bare: bool = False) -> None:
+        self._recognition = Recognition(dialect)
+        self._ends = LineEnds()
         self._events = sse.Reader(limit)
         self._limit = limit
+        self._bare = bare
         self._held = 0  # bytes of an event that has not ended
         self._shapes: list[Shape] = []
         self._failed: Reason | None = None
@@ -47,6 +43,8 @@ class StreamReader:
         """
         if self._failed is not None:
             raise UnreadableStreamError(self._failed, [], chunk)
+        if self._bare:
+            return self._read([sse.Event(chunk, chunk)])
         # A chunk that is one event of a known shape needs no cutting. (Behind a CR no end of an event is sure.)
         if not self._held and chunk.find(b"\n\n") == len(chunk) - 2 and len(chunk) <= self._limit:
             known = self._known(chunk)
@@ -86,30 +84,36 @@ class StreamReader:
 
     def _learn(self, event: sse.Event) -> StreamEvent:
         first, self._started = not self._started, True
+        if self._bare:
+            return self._document(event, [Line(event.raw, 0, 0)])
         if max(event.raw.count(b"\n"), event.raw.count(b"\r")) > MAX_LINES:
             raise TooComplexError
+        mixed = self._ends.mixed(event.raw)
         data = event.data
         if data is None:
-            return _without_data(event, first=first)
+            return _without_data(event, first=first, doubt="malformed" if mixed else "")
         others = other_texts(event.raw, bom=first)
-        if data.strip() == b"[DONE]":
-            return StreamEvent(event.raw, "done", others, ends=((),), ended=event.ended)
         lines = data_lines(event.raw, bom=first)
+        doubt: Doubt = "malformed" if mixed or (others and strays(event.raw, bom=first)) or _several(lines) else ""
+        if data.strip() == b"[DONE]":
+            return StreamEvent(event.raw, "done", others, ends=((),), ended=event.ended, doubt=doubt)
+        return self._document(event, lines, others, doubt)
+
+    def _document(
+        self, event: sse.Event, lines: list[Line], others: tuple[Delta, ...] = (), doubt: Doubt = ""
+    ) -> StreamEvent:
+        """The event whose data should be JSON, and has a `doubt` already if its lines are doubtful."""
+        data = event.data or b""
         is_json, value = document(data)
         if not is_json:
-            return _unparsed(event, data_texts(lines) + others)
+            if not (is_silent(data) or _cut(event, lines)):
+                doubt = "malformed"
+            return _unparsed(event, data_texts(lines) + others, doubt)
         source = Source(data, value, leaves(data))
-        reading = self._reading(source)
-        told = _told(event, reading, lines, others)
+        reading, doubted, dialect = self._recognition.read(source)
+        told = _told(event, reading, lines, others, doubt or doubted, dialect)
         self._remember(shape(told, [_moved(lines, span) for span in reading.varying]))
         return told
-
-    def _reading(self, source: Source) -> Reading:
-        if source.leaves.repeated:
-            return documents.read(source, {})
-        if self._dialect is not None and isinstance(source.value, dict):
-            return self._dialect(source)
-        return documents.read_rpc(source)
 
     def _remember(self, new: Shape | None) -> None:
         if new is None:
@@ -119,7 +123,14 @@ class StreamReader:
             self._shapes.pop()
 
 
-def _told(event: sse.Event, reading: Reading, lines: list[Line], others: tuple[Delta, ...] = ()) -> StreamEvent:
+def _told(
+    event: sse.Event,
+    reading: Reading,
+    lines: list[Line],
+    others: tuple[Delta, ...] = (),
+    doubt: Doubt = "",
+    dialect: str = "",
+) -> StreamEvent:
     """The reading with offsets in the event's bytes, and the texts of its `others`, the lines that are no data."""
     deltas: list[Delta] = []
     used: dict[Channel, int] = {}
@@ -135,24 +146,50 @@ def _told(event: sse.Event, reading: Reading, lines: list[Line], others: tuple[D
     # Nothing follows what a stream broke off.
     ends = reading.ends if event.ended else ((),)
     return StreamEvent(
-        event.raw, reading.kind, tuple(deltas), ends, reading.opens, reading.keeps, number, reading.unread, event.ended
+        event.raw,
+        reading.kind,
+        tuple(deltas),
+        ends,
+        reading.opens,
+        reading.keeps,
+        dialect,
+        number,
+        reading.unread,
+        event.ended,
+        doubt,
     )
 
 
-def _unparsed(event: sse.Event, texts: tuple[Delta, ...]) -> StreamEvent:
+def _unparsed(event: sse.Event, texts: tuple[Delta, ...], doubt: Doubt) -> StreamEvent:
     """What is not JSON, or not all of it: each line is a text."""
-    return StreamEvent(event.raw, "other", texts, () if event.ended else ((),), ended=event.ended)
+    return StreamEvent(event.raw, "other", texts, () if event.ended else ((),), ended=event.ended, doubt=doubt)
 
 
-def _without_data(event: sse.Event, *, first: bool) -> StreamEvent:
+def _cut(event: sse.Event, lines: list[Line]) -> bool:
+    """True for the beginning of a document that the stream broke off: no client can read it."""
+    return not event.ended and len(lines) == 1 and not begins_whole(lines[0].value)
+
+
+def _several(lines: list[Line]) -> bool:
+    """True if a line of data is a document by itself: a client that takes lines for events reads other events."""
+    return len(lines) > 1 and any(line.value[:1] == b"{" and document(line.value)[0] for line in lines)
+
+
+def _without_data(event: sse.Event, *, first: bool, doubt: Doubt) -> StreamEvent:
     """Comments and the like; or JSON that is no event at all, as of an error of a server that promised events."""
     at = len(BOM) if first and event.raw.startswith(BOM) else 0
     if event.raw[at:].lstrip()[:1] in (b"{", b"["):
         data = event.raw[at:]
         is_json, value = document(data)
         if is_json:
-            return _told(event, documents.read(Source(data, value, leaves(data)), {}), [Line(data, at, 0)])
-    return _unparsed(event, other_texts(event.raw, bom=first))
+            source = Source(data, value, leaves(data))
+            reading = documents.read(source, {})
+            alone = first and not event.ended and isinstance(value, dict)
+            if not alone and reading.kind != "error" and documents.tells(source, reading):
+                doubt = "malformed"
+            return _told(event, reading, [Line(data, at, 0)], doubt=doubt)
+    texts = other_texts(event.raw, bom=first)
+    return _unparsed(event, texts, "malformed" if texts and strays(event.raw, bom=first) else doubt)
 
 
 def _moved(lines: list[Line], span: tuple[int, int]) -> tuple[int, int]:

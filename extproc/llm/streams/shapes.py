@@ -45,6 +45,7 @@ class Shape(Struct, frozen=True):
     repeats: tuple[bool, ...]
     opens: tuple[Scope, ...]
     keeps: bool
+    dialect: str
 
     @property
     def size(self) -> int:
@@ -64,7 +65,9 @@ class Shape(Struct, frozen=True):
         if len(self.holes) > 1:
             return self._holes(raw)
         delta = self._text(raw, 0, len(self.head), len(raw) - len(self.tail))
-        return None if delta is None else StreamEvent(raw, "delta", (delta,), (), self.opens, self.keeps)
+        if delta is None:
+            return None
+        return StreamEvent(raw, "delta", (delta,), (), self.opens, self.keeps, self.dialect)
 
     def _holes(self, raw: bytes) -> StreamEvent | None:
         at, last, number = len(self.head), len(raw) - len(self.tail), None
@@ -88,7 +91,7 @@ class Shape(Struct, frozen=True):
                 number = (at, end)
             if more:
                 at = end + len(self.between[place])
-        return StreamEvent(raw, "delta", tuple(deltas), (), self.opens, self.keeps, number)
+        return StreamEvent(raw, "delta", tuple(deltas), (), self.opens, self.keeps, self.dialect, number)
 
     def _text(self, raw: bytes, place: int, at: int, end: int) -> Delta | None:
         """The text in that hole, whose string's quotes stand in the bytes around it."""
@@ -120,7 +123,7 @@ def shape(event: StreamEvent, varying: Sequence[tuple[int, int]]) -> Shape | Non
     # Events that open a text have it empty, and come but once.
     pieces = any(delta.text and not delta.channel.whole for delta in event.deltas)
     plain = all(delta.form == "string" and not delta.shadows for delta in event.deltas)
-    if event.kind != "delta" or event.ends or event.unread or not (event.ended and pieces and plain):
+    if event.kind != "delta" or event.ends or event.unread or event.doubt or not (event.ended and pieces and plain):
         return None
     raw = event.raw
     holes: list[tuple[int, int, Hole, bool]] = [
@@ -141,5 +144,6 @@ def shape(event: StreamEvent, varying: Sequence[tuple[int, int]]) -> Shape | Non
         tuple(hole[3] for hole in holes),
         event.opens,
         event.keeps,
+        event.dialect,
     )
     return made if made.literal <= MAX_SHAPE and len(holes) <= MAX_HOLES else None

@@ -30,6 +30,16 @@ _OTHER = re.compile(
 )
 """A line of data, or one that says nothing (the name of an event, a small number, `: keep-alive`); or any other."""
 
+_FIELDS = re.compile(
+    rb"""(?:(?::|(?:data|event|id|retry):)[^\r\n]*+|data|event|id|retry)?+
+    (?:(?:\r\n|\n|\r)(?:(?::|(?:data|event|id|retry):)[^\r\n]*+|data|event|id|retry)?+)*+""",
+    re.VERBOSE,
+)
+"""Lines that are fields or comments. A client may strip others to fields, or read them as events."""
+
+_SILENT = re.compile(rb"\[?(?:ping|pong|keep-?alive|heartbeat|done)\]?", re.IGNORECASE)
+"""Data that is not JSON, says nothing, and keeps a connection open or ends a stream."""
+
 _FRAGMENT = re.compile(
     r"""\s*+(?:
         \{\s*+(?:["}]|\Z)
@@ -45,6 +55,17 @@ _FRAGMENT = re.compile(
 def data_texts(lines: Iterable[Line]) -> tuple[Delta, ...]:
     """The texts of lines of data that is not JSON."""
     return tuple(_told(("data", number), line.value, line.raw_at) for number, line in enumerate(lines) if line.value)
+
+
+def is_silent(data: bytes) -> bool:
+    """True for data that says nothing, although it is not JSON."""
+    bare = data.strip()
+    return not bare or _SILENT.fullmatch(bare) is not None
+
+
+def strays(raw: bytes, *, bom: bool) -> bool:
+    """True if an event has a line that is no field and no comment. `bom`: see `other_texts`."""
+    return _FIELDS.fullmatch(raw, len(BOM) if bom and raw.startswith(BOM) else 0) is None
 
 
 def other_texts(raw: bytes, *, bom: bool) -> tuple[Delta, ...]:

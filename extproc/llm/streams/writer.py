@@ -5,9 +5,11 @@ from types import MappingProxyType
 
 from extproc.llm.streams.event import Channel, Scope, StreamEvent, within
 from extproc.llm.streams.lines import Style
+from extproc.llm.streams.recognition import named
 from extproc.llm.streams.rewrite import rewrite
 from extproc.llm.streams.writing.chat import Chunks
 from extproc.llm.streams.writing.documents import Documents
+from extproc.llm.streams.writing.likeness import Likeness
 from extproc.llm.streams.writing.messages import Messages
 from extproc.llm.streams.writing.responses import Responses
 from extproc.llm.streams.writing.scribe import Added, Cut, Held, Scribe, dialect
@@ -20,13 +22,29 @@ _NOTHING: Mapping[Channel, str] = MappingProxyType({})
 
 
 class StreamWriter:
-    """Follows what the client of one stream has seen, in the dialect of that name (`Dialect.name`, or `mcp`)."""
+    """Follows what the client of one stream has seen.
 
-    __slots__ = ("_begun", "_broken", "_done", "_last", "_named", "_opens", "_scribe", "_shift", "_style")
+    `dialect_name`: `Dialect.name`, or `mcp`; an event may show another. `between`: the separator of documents that have
+    no lines around them; None for events.
+    """
 
-    def __init__(self, dialect_name: str) -> None:
-        self._scribe = _scribe(dialect_name)
-        self._named = dialect_name not in {"openai.chat", "openai.completions"}
+    __slots__ = (
+        "_begun",
+        "_between",
+        "_broken",
+        "_dialect",
+        "_done",
+        "_last",
+        "_named",
+        "_opens",
+        "_scribe",
+        "_shift",
+        "_style",
+    )
+
+    def __init__(self, dialect_name: str, between: bytes | None = None) -> None:
+        self._between = between
+        self._speak(dialect_name)
         self._begun: set[Scope] = set()
         self._opens: tuple[Scope, ...] = ()
         self._style: Style | None = None
@@ -34,6 +52,11 @@ class StreamWriter:
         self._shift = 0  # events added, by which later ones are renumbered
         self._done = False
         self._broken = False
+
+    @property
+    def dialect(self) -> str:
+        """The name of the dialect that the stream is in, as far as is known."""
+        return self._dialect
 
     def write(self, event: StreamEvent, texts: Mapping[Channel, str] = _NOTHING) -> bytes:
         """The event with these texts (see `rewrite`), to be sent now; nothing, when that leaves nothing to tell."""
@@ -70,7 +93,16 @@ class StreamWriter:
         self._done = True
         return self._framed(self._scribe.blocked(Cut(error, self._begun, self._last + 1, event)))
 
+    def _speak(self, dialect_name: str) -> None:
+        self._dialect = dialect_name
+        self._scribe = _scribe(dialect_name)
+        self._named = dialect_name not in {"openai.chat", "openai.completions"}
+
     def _learn(self, event: StreamEvent) -> None:
+        if event.dialect is not self._dialect and event.dialect:
+            if event.dialect != self._dialect:
+                self._speak(event.dialect)
+            self._dialect = event.dialect
         if self._style is None and (event.deltas or event.opens):
             self._style = Style.of(event.raw)
         self._scribe.note(event)
@@ -90,6 +122,9 @@ class StreamWriter:
             self._broken = True
 
     def _framed(self, added: list[Added]) -> bytes:
+        between = self._between
+        if between is not None:
+            return b"".join([each.data + between for each in added])
         style = self._style or Style(named=self._named)
         # What the stream broke off must not run into an event of ours.
         head = style.end * 2 if self._broken else b""
@@ -99,7 +134,7 @@ class StreamWriter:
 def _scribe(name: str) -> Scribe:
     found = dialect(name)
     if found is None:
-        return Documents(rpc=name == "mcp")
+        return Likeness() if named(name) is not None else Documents(rpc=name == "mcp")
     match name:
         case "openai.chat" | "openai.completions":
             return Chunks(found)

@@ -64,11 +64,16 @@ def dialect(name: str) -> Dialect | None:
     return next((each for each in DIALECTS if each.name == name), None)
 
 
+def data_of(raw: bytes) -> bytes:
+    """The data of an event; all of it, if it is a document with no lines around it."""
+    lines = data_lines(raw, bom=True)
+    return b"\n".join(line.value for line in lines) if lines else raw
+
+
 def members(raw: bytes) -> dict[str, Raw]:
     """The members of the object that an event's data is; none, if it is no object."""
-    lines = data_lines(raw, bom=True)
     try:
-        return _OBJECT.decode(b"\n".join(line.value for line in lines))
+        return _OBJECT.decode(data_of(raw))
     except ValueError:
         return {}
 
