@@ -1,6 +1,8 @@
 """Check digits: each function takes the text of a hit, separators and all, and says whether it checks out."""
 
 import hashlib
+import re
+from collections.abc import Callable
 from itertools import cycle
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -8,6 +10,7 @@ _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BECH32_STEPS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32_MARKS = (1, 0x2BC830A3)  # BIP 173 and BIP 350
 
+_GROUP = re.compile("[0-9]+")
 _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 # Tables for bytes.translate, which is ten times as fast as going over a text: a digit's value, and twice the value.
 _VALUES = bytes(max(0, byte - 48) % 10 for byte in range(256))
@@ -49,6 +52,15 @@ def numerals(text: str) -> str:
 
 def _values(text: str) -> bytes:
     return text.encode("ascii", "ignore").translate(_VALUES, _NO_DIGITS)
+
+
+def leading(text: str, valid: Callable[[str], bool]) -> int:
+    """The length of the longest beginning of `text` that is `valid`: all of it, or up to the end of a group of digits.
+
+    0 if there is none. What follows a number may look like one more group of it.
+    """
+    ends = [len(text), *(group.end() for group in reversed(list(_GROUP.finditer(text))))]
+    return next((end for end in ends if valid(text[:end])), 0)
 
 
 def weighted(numbers: list[int], weights: tuple[int, ...]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from extproc.inspection.naming import named
 from extproc.inspection.span import Distinct, Span, unite
 from extproc.inspection.stage import Active, Facts, Processor, Stage
 from extproc.inspection.vault import Vault, restorations
@@ -229,7 +230,9 @@ class _Judging:
         if scanner is None:
             return found, False
         try:
-            for index, spans in scanner.scan_all([passage.text for passage in self._document.passages]):
+            passages = self._document.passages
+            texts = [passage.text for passage in passages]
+            for index, spans in scanner.scan_all(texts, lambda index: named(passages[index])):
                 distinct = Distinct()
                 for span in spans:
                     number = stage.of(span).number

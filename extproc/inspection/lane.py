@@ -187,7 +187,7 @@ def _lane(rule: Rule) -> Lane:
         )
     sign, edges = _sign(rule, node, longest)
     gate = _edge(before) * edges[0] + coarse(sign) + _edge(following) * edges[1]
-    words, against = bool(rule.context), bool(rule.unless)
+    words, against = bool(rule.context), bool(rule.unless or rule.behind)
     return Lane(
         rule=rule,
         longest=longest,
@@ -200,7 +200,7 @@ def _lane(rule: Rule) -> Lane:
         matcher=_matcher(rule, node, names, (outside(before), _close(following)), longest),
         context=_words(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.context)})(?:$|[^0-9A-Za-z])") if words else None,
         hint=_words(f"(?i){'|'.join(rule.context)}") if words else None,
-        unless=_words(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.unless)})[^0-9A-Za-z]{{0,3}}\z") if against else None,
+        unless=_words(_against(rule)) if against else None,
         left=max(1, rule.near[0] if words else 1, UNLESS_LEFT if against else 1),
         right=max(1, rule.near[1]) if words else 1,
     )
@@ -225,6 +225,13 @@ def expression(pattern: str, memory: int = MATCHER_MEMORY) -> "re2._Regexp[str]"
 
 def _words(pattern: str) -> Search:
     return searching(expression(pattern))
+
+
+def _against(rule: Rule) -> str:
+    """What may not end right before a match: a word of `unless` and up to three other characters, or `behind`."""
+    words = rf"(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.unless)})[^0-9A-Za-z]{{0,3}}"
+    parts = [words] * bool(rule.unless) + [rule.behind] * bool(rule.behind)
+    return rf"(?i)(?:{'|'.join(parts)})\z"
 
 
 def _matcher(rule: Rule, node: Node, names: dict[str, int], beside: tuple[str, str], longest: int) -> Matcher:

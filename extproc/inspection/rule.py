@@ -14,6 +14,9 @@ Judge: TypeAlias = Callable[[str, str], bool]
 Fit: TypeAlias = Callable[[str], int]
 """Says how many code points of a hit, from its start, are what it looks like; 0 for none."""
 
+JOINED = "[:alnum:]"
+"""What a value is joined to, so that it is no value: letters and digits. An underscore parts words as a blank does."""
+
 WORDS_LEFT = 60
 """Code points before a hit in which a context word counts: about ten words, a form's label and its filler."""
 
@@ -34,8 +37,10 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     What makes a match a find: `validator` judges the find's text, `judge` the match's and the find's; with `context`,
     one of those expressions must stand as a word within `near` code points (left, right) of the match, or, with
-    `alone`, the match must be all there is of the text; a word of `unless` right in front of the match speaks against
-    it; `fit` cuts a find short where only its beginning is one; `allowed` says which finds the operator lets be.
+    `named`, in the name of the member whose value the text is, or, with `alone`, the match must be all there is of a
+    text that is no member's value; a word of `unless`, or the expression `behind`, right in front of the match speaks
+    against it; `fit` cuts a find short where only its beginning is one; `allowed` says which finds the operator lets
+    be.
 
     `sign` is for speed alone: an expression that stands in every match and seldom elsewhere. `kind` is what policies
     name; `name` tells rules of one kind apart. `score` is how sure a find is, from 0 to 1. `hits` mark each find with
@@ -45,8 +50,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     kind: str
     pattern: str
     name: str = ""
-    before: str = r"\w"
-    after: str = r"\w"
+    before: str = JOINED
+    after: str = JOINED
     fold: bool = False
     group: int | str | None = 0
     sign: str = ""
@@ -57,7 +62,9 @@ class Rule(Struct, frozen=True, kw_only=True):
     context: tuple[str, ...] = ()
     near: tuple[int, int] = (WORDS_LEFT, WORDS_RIGHT)
     alone: bool = False
+    named: bool = False
     unless: tuple[str, ...] = ()
+    behind: str = ""
     score: float = 0.9
     hits: tuple[str, ...] = ()
     misses: tuple[str, ...] = ()

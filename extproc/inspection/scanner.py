@@ -11,11 +11,12 @@ its hits. Both are linear in the text for every pattern; what a text may demand 
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from msgspec import Struct
 
+from extproc.inspection.escapes import LONGEST, marked, places, plain
 from extproc.inspection.exact import within
 from extproc.inspection.fast import Fast, Refused
 from extproc.inspection.hold import SHORT_WORD, Hold
@@ -23,7 +24,7 @@ from extproc.inspection.lane import Lane, Place, RuleError, lane
 from extproc.inspection.octets import back, before
 from extproc.inspection.render import UTF8_MOST
 from extproc.inspection.rule import UNLESS_LEFT, Rule
-from extproc.inspection.span import Span, order
+from extproc.inspection.span import Span, foremost, order
 
 _BLANK = " \t\r\n\"'`.,;:()[]{}<>"
 """What may stand around a value that is all there is of a text."""
@@ -79,7 +80,7 @@ class Scanner:
         self._fast = Fast([each.gate for each in lanes])
         self._plain: set[int] = set()
         self.hold = Hold(lanes)
-        self.reach = max((each.reach for each in lanes), default=1)
+        self.reach = max((each.reach for each in lanes), default=1) + LONGEST
         """Code points around a position that decide what is said of it."""
         self.left = max((each.left for each in lanes), default=1)
         """Code points before a match's start that are looked at."""
@@ -104,25 +105,34 @@ class Scanner:
         """The rules, as they were given."""
         return tuple(each.rule for each in self._lanes)
 
-    def scan(self, text: str) -> list[Span]:
+    def scan(self, text: str, name: str | None = None) -> list[Span]:
         """Every find in the whole of `text`, overlapping ones too, in `span.order`. A lone surrogate counts as `?`.
 
-        Raises TooManyCandidatesError.
+        `text` is read as it stands and without its escapes. `name`: see `find`. Raises TooManyCandidatesError.
         """
-        data = b"\n" + text.encode("utf-8", "replace")
-        found = self.find(data, 1, len(data), opening=True, final=True)
+        found = self._scan(text, name)
+        if marked(text):
+            found = [*found, *self._scan(plain(text), name)]
+            return sorted(foremost(set(found), places(text)), key=order) if found else []
         # Matches that begin at two places may agree on the find in them.
-        return sorted(set(spans(found, data, 1, 0)), key=order) if found else []
+        return sorted(set(found), key=order) if found else []
 
-    def scan_all(self, texts: Sequence[str]) -> list[tuple[int, list[Span]]]:
+    def _scan(self, text: str, name: str | None) -> list[Span]:
+        data = b"\n" + text.encode("utf-8", "replace")
+        found = self.find(data, 1, len(data), opening=True, final=True, name=name)
+        return spans(found, data, 1, 0) if found else []
+
+    def scan_all(
+        self, texts: Sequence[str], name: Callable[[int], str | None] = lambda _: None
+    ) -> list[tuple[int, list[Span]]]:
         """What `scan` finds in each of several texts, with the text's number; those without finds are left out.
 
-        Raises TooManyCandidatesError.
+        `name` gives that of a text by its number. Raises TooManyCandidatesError.
         """
         numbers: Iterable[int] = range(len(texts))
         if len(texts) > 1 and sum(map(len, texts)) <= JOINED_MOST:
             numbers = self._interesting(texts)
-        return [(number, found) for number in numbers if (found := self.scan(texts[number]))]
+        return [(number, found) for number in numbers if (found := self.scan(texts[number], name(number)))]
 
     def _interesting(self, texts: Sequence[str]) -> Iterable[int]:
         """The numbers of the texts in which there may be something, by one pass over all of them.
@@ -130,7 +140,16 @@ class Scanner:
         Between line feeds, which stand around every text that is scanned, each is what it is by itself; a match of the
         fast lane within it ends there here, too.
         """
-        data = b"\n%b\n" % "\n".join(texts).encode("utf-8", "replace")
+        joined = "\n".join(texts)
+        if not marked(joined):
+            return self._touched(texts, joined)
+        # What the texts look like without their escapes comes behind them.
+        owners = [*range(len(texts)), *(number for number, text in enumerate(texts) if marked(text))]
+        both = [*texts, *(plain(texts[number]) for number in owners[len(texts) :])]
+        return sorted({owners[number] for number in self._touched(both, "\n".join(both))})
+
+    def _touched(self, texts: Sequence[str], joined: str) -> Sequence[int]:
+        data = b"\n%b\n" % joined.encode("utf-8", "replace")
         hits = self._fast.hits(data)
         if not hits:
             return ()
@@ -159,12 +178,15 @@ class Scanner:
             self._plain.add(key)
         return word
 
-    def find(self, data: bytes, first: int, until: int, *, opening: bool, final: bool) -> list[Found]:
+    def find(
+        self, data: bytes, first: int, until: int, *, opening: bool, final: bool, name: str | None = None
+    ) -> list[Found]:
         """Every find whose match starts at byte `first` or later, but before `until`.
 
         `data` is UTF-8. Before `first` it holds `left` code points of the text, or all there are with one line feed in
         front of them: `opening`. With `final` the text ends with `data`; without, a find is `open` while words that it
-        needs may still come. Raises TooManyCandidatesError.
+        needs may still come. `name`: the words of the name of the member whose value the text is, which count as
+        context; None for a text that someone wrote. Raises TooManyCandidatesError.
         """
         origin = before(data, first)
         hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:])
@@ -176,7 +198,11 @@ class Scanner:
             each = self._lanes[number]
             start, stop = max(low, 0) + origin, min(high + origin, until - 1)
             limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
-            if stop < start or (each.context is not None and _hopeless(each, data, start, limit, opening, final)):
+            if stop < start or (
+                each.context is not None
+                and _hopeless(each, data, start, limit, opening, final)
+                and not _called(each, name)
+            ):
                 continue
             captures = each.matcher.captures
             for place in each.matcher.find(data, before(data, start + 1), stop, limit):
@@ -185,7 +211,7 @@ class Scanner:
                     raise TooManyCandidatesError
                 # A group that took no part in the match has no place in it.
                 if place[0] >= first and place[2] >= 0:
-                    judged = _judge(each, data, place, opening, final)
+                    judged = _judge(each, data, place, opening, final, name)
                     if judged is not None:
                         found.append(judged)
         return found
@@ -216,10 +242,10 @@ def _regions(hits: Sequence[tuple[int, int]], lanes: tuple[Lane, ...]) -> Iterat
     ends: dict[int, list[int]] = {}
     for number, end in hits:
         ends.setdefault(number, []).append(end)
-    for number, places in ends.items():
+    for number, stops in ends.items():
         window = lanes[number].window
-        low, high = places[0] - window, places[0]
-        for end in places[1:]:
+        low, high = stops[0] - window, stops[0]
+        for end in stops[1:]:
             if end - window > high:
                 yield number, low, high
                 low = end - window
@@ -237,7 +263,12 @@ def _hopeless(each: Lane, data: bytes, low: int, limit: int, opening: bool, fina
     return each.hint is not None and not within(each.hint, data[max(0, low - each.left * UTF8_MOST) : end])
 
 
-def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool) -> Found | None:
+def _called(each: Lane, name: str | None) -> bool:
+    """True if the member's name has a word that the rule needs."""
+    return name is not None and each.rule.named and each.context is not None and within(each.context, name.encode())
+
+
+def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool, name: str | None) -> Found | None:
     """The find at `place`, if it is one."""
     match, end, start, close = place
     rule = each.rule
@@ -255,11 +286,15 @@ def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool) ->
         return None
     if each.unless is not None and within(each.unless, data[back(data, match, UNLESS_LEFT) : match]):
         return None
-    undecided = False if each.context is None else _context(each, data, match, end, opening, final)
+    if each.unless is not None and name and not data[:match].strip() and within(each.unless, f"{name} ".encode()):
+        return None
+    undecided: bool | None = False
+    if each.context is not None and not _called(each, name):
+        undecided = _context(each, data, match, end, opening, final, free=name is None)
     return None if undecided is None else Found(match, start, close, each, undecided)
 
 
-def _context(each: Lane, data: bytes, match: int, end: int, opening: bool, final: bool) -> bool | None:
+def _context(each: Lane, data: bytes, match: int, end: int, opening: bool, final: bool, *, free: bool) -> bool | None:
     """None: the words that the rule needs are missing. False: they are there. True: they may still come."""
     first = back(data, match, each.left)
     left = data[first:match]
@@ -271,5 +306,7 @@ def _context(each: Lane, data: bytes, match: int, end: int, opening: bool, final
         return True
     if within(each.context, right.encode()):
         return False
-    alone = each.rule.alone and opening and first == 0 and not whole and not (left.decode() + right).strip(_BLANK)
+    alone = (
+        each.rule.alone and free and opening and first == 0 and not whole and not (left.decode() + right).strip(_BLANK)
+    )
     return False if alone else None

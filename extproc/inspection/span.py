@@ -1,6 +1,6 @@
 """What a detector found, and how overlapping finds become the pieces that are masked."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
 
@@ -18,6 +18,25 @@ class Span(Struct, frozen=True, gc=False):
 def order(span: Span) -> tuple[int, int, float, str]:
     """The order in which spans are heard: leftmost, then longest, then the surer, then by the rule's name."""
     return span.start, -span.end, -span.score, span.rule
+
+
+def foremost(spans: Collection[Span], escapes: Sequence[tuple[int, int]]) -> Collection[Span]:
+    r"""`spans` without those that begin within an escape if the same rule finds the rest of the same behind it.
+
+    In `\\nann@example.com` the letter of the escape may as well be the first of the address; read plainly, it is not.
+    """
+    if not escapes:
+        return spans
+    ends: dict[tuple[str, int], int] = {}
+    for span in spans:
+        key = span.rule, span.end
+        ends[key] = max(ends.get(key, 0), span.start)
+    return [
+        span
+        for span in spans
+        if span.start == ends[span.rule, span.end]
+        or not any(first < span.start < last <= ends[span.rule, span.end] for first, last in escapes)
+    ]
 
 
 class Distinct:

@@ -1,163 +1,139 @@
-"""Text as it streams: released as soon as no rule can still object to it, judged as if it had come whole."""
+"""Text as it streams, judged as if it had come whole: as it stands, and as its reader sees it (see `escapes`)."""
 
-from msgspec import Struct
+from extproc.inspection.escapes import begun, marked, places, plain
+from extproc.inspection.pane import Hit, Pane, Released
+from extproc.inspection.scanner import Scanner
+from extproc.inspection.span import foremost, order
 
-from extproc.inspection.octets import whole
-from extproc.inspection.render import UTF8_MOST
-from extproc.inspection.scanner import Found, Scanner, spans
-from extproc.inspection.span import Span, order
-
-LONG_HELD = 512
-"""Bytes held from which on a text without spaces is looked at only now and then: it is one long word."""
-
-STEP = 256
-"""Bytes by which such a word grows between two looks. So much more than `scanner.longest_hold` may be held."""
+__all__ = ["Hit", "Released", "Window"]
 
 
-SPARE = 256
-"""Bytes already judged that are kept longer than rules look back, as cutting them off has its cost, too."""
-
-
-class Hit(Struct, frozen=True, gc=False):
-    """A find and its text. The text has no rendering: it is what must not leave."""
-
-    span: Span
-    value: str
-
-    def __repr__(self) -> str:
-        return f"Hit({self.span})"
-
-
-class Released(Struct, frozen=True, gc=False):
-    """Text that is free to go, and the finds that begin in it.
-
-    `start`: the place of `text` in the whole (code points), as are the spans of `hits`. A find may end beyond `text`;
-    what masks it passes over the rest when that comes. Hits are in `span.order`, also from one release to the next.
-    """
-
-    start: int
-    text: str
-    hits: tuple[Hit, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Released({self.start}, {len(self.text)} characters, {self.hits})"
-
-
-class Window:
+class Window(Pane):
     """The open end of one streamed text.
 
-    Any cutting of a text gives the same hits and, put together, the same text. Held back is what begins where a match
-    may be in progress, never more than `scanner.longest_hold` code points and a STEP: at that bound nothing special
-    happens, since a rule that has seen that much has decided. `start`: the text's place in a whole that went before.
+    Any cutting of a text gives the same hits and, put together, the same text. A text without escapes has one reading,
+    this pane itself. From the first escape on, `_twin` is a second pane over the plain reading, until what rules look
+    back at has no escape any more; a text is released once both panes have released it. `_ahead`: what this pane
+    released before its twin did. `_hits`: hits that begin in text that is not released yet. `_tail`: the beginning of
+    an escape that may go on in the next piece; neither pane has seen it.
     """
 
-    __slots__ = ("_at", "_data", "_first", "_half", "_look", "_opening", "_pending", "_scanner")
+    __slots__ = ("_ahead", "_hits", "_tail", "_twin")
 
     def __init__(self, scanner: Scanner, start: int = 0) -> None:
-        self._scanner = scanner
-        self._data = b"\n"
-        self._first = 1
-        self._at = start
-        self._half = ""
-        self._opening = True
-        self._look = 0
-        self._pending: list[Hit] = []
+        super().__init__(scanner, start)
+        self._twin: Pane | None = None
+        self._tail = ""
+        self._ahead = ""
+        self._hits: list[Hit] = []
 
     @property
     def held(self) -> int:
         """Bytes held back."""
-        return len(self._data) - self._first
+        held = len(self._data) - self._first
+        return held + len((self._ahead + self._tail).encode()) if self._ahead or self._tail else held
 
     @property
     def unjudged(self) -> tuple[int, str]:
-        """What is held back, and its place in the whole."""
-        return self._at, self._data[self._first :].decode() + ("?" if self._half else "")
-
-    def hold(self, text: str) -> None:
-        """Adds `text` to the end, to be judged with what comes next."""
-        self._data += self._encoded(text)
+        """The text that is held back, and its place in the whole."""
+        return self._at - len(self._ahead), self._ahead + self.waiting + self._tail
 
     def feed(self, text: str) -> Released | None:
-        """Adds `text` to the end; what is released by it, if anything.
+        """Add `text` to the end; return what is released by it, if anything.
 
         Surrogates that form a pair, also over two calls, become the character they stand for; a lone one becomes `?`.
         """
-        data = self._data = self._data + self._encoded(text)
-        if len(data) < self._look and " " not in text and "\n" not in text:
-            return None
-        end = self._scanner.plain(data, self._first)
-        if end:
-            return self._release(end, [])
-        end = self._scanner.hold.start(data, self._first)
-        if end == self._first:
-            self._rest()
-            return None
-        found = self._scanner.find(data, self._first, end, opening=self._opening, final=False)
-        if found:
-            end = min([end, *(each.match for each in found if each.open)])
-            found = [each for each in found if each.match < end]
-        released = self._release(end, found) if end > self._first else None
-        self._rest()
-        return released
+        if (
+            self._twin is None
+            and not self._tail
+            and text.isascii()
+            and not ("\\" in text or "%" in text or "[" in text or "\x1b" in text)
+        ):
+            return super().feed(text)
+        text = self._whole(text)
+        if self._twin is None:
+            return super().feed(text) if text else None
+        self._take(super().feed(text))
+        return self._merged(self._twin.feed(plain(text)), final=False)
+
+    def hold(self, text: str) -> None:
+        """Add `text` to the end, to be judged with what comes next."""
+        text = self._whole(text)
+        super().hold(text)
+        if self._twin is not None:
+            self._twin.hold(plain(text))
+
+    def finish(self) -> Released | None:
+        """End the text; return what was still held back, if anything."""
+        tail, self._tail = self._tail, ""
+        if self._twin is None and marked(tail):
+            self._split()
+        if tail:
+            super().hold(tail)
+        if self._twin is None:
+            return super().finish()
+        self._twin.hold(plain(tail))
+        self._take(super().finish())
+        return self._merged(self._twin.finish(), final=True)
 
     def handed(self, scanner: Scanner) -> "Window":
         """A window that takes over, with what this one holds back; nobody has judged that.
 
         It sees of the text in front of it what this one needed.
         """
-        other = Window(scanner, self._at)
-        other._data, other._first, other._opening = self._data, self._first, self._opening
-        other._half = self._half
+        other = Window(scanner)
+        other.copied(self, self._ahead, str)
+        other._tail = self._tail
+        if self._twin is not None:
+            other._split()
         return other
 
-    def _encoded(self, text: str) -> bytes:
-        try:
-            return (self._half + text if self._half else text).encode()
-        except UnicodeEncodeError:
-            # JSON escapes give halves of a character, and an event may end between them.
-            text = self._half + text
-            self._half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
-            units = text[: len(text) - len(self._half)].encode("utf-16-le", "surrogatepass")
-            return units.decode("utf-16-le", "surrogatepass").encode("utf-8", "replace")
+    def _whole(self, text: str) -> str:
+        """The text without the beginning of an escape at its end, which waits; a twin is there if it needs one."""
+        text = self._tail + text
+        cut = begun(text)
+        text, self._tail = text[:cut], text[cut:]
+        if self._twin is None and marked(text):
+            self._split()
+        return text
 
-    def _rest(self) -> None:
-        self._look = len(self._data) + STEP if self.held > LONG_HELD else 0
+    def _split(self) -> None:
+        self._twin = Pane(self._scanner)
+        self._twin.copied(self, self._ahead, plain)
 
-    def finish(self) -> Released | None:
-        """Ends the text; what was still held back, if anything."""
-        if self._half:
-            self._half, self._data = "", self._data + b"?"
-        if self._first == len(self._data) and not self._pending:
+    def _take(self, released: Released | None) -> None:
+        """Keep what this pane released until the twin releases it, too."""
+        if released is not None:
+            self._ahead += released.text
+            self._hits += released.hits
+
+    def _merged(self, released: Released | None, *, final: bool) -> Released | None:
+        """What both panes have released; `released` is what the twin did now."""
+        twin = self._twin
+        assert twin is not None, "it is asked for where there are two"
+        start = self._at - len(self._ahead)
+        text = self._ahead + self.waiting
+        if released is not None:
+            # What the plain reading found is masked as it stands in the text.
+            self._hits += [Hit(hit.span, text[hit.span.start - start : hit.span.end - start]) for hit in released.hits]
+        escapes = [(start + first, start + last) for first, last in places(text)]
+        size = (self._at if final else self._end(twin, escapes)) - start
+        if size <= 0 and not (final and self._hits):
             return None
-        found = self._scanner.find(self._data, self._first, len(self._data), opening=self._opening, final=True)
-        return self._release(len(self._data), found)
+        hits = {hit.span: hit for hit in self._hits}
+        due = [span for span in hits if final or span.start < start + size]
+        self._hits = [hit for span, hit in hits.items() if span not in due]
+        out, self._ahead = self._ahead[:size], self._ahead[size:]
+        if not (self._ahead or self._hits) and self.outlook is not None and self.outlook == twin.outlook:
+            self._twin = None
+        return Released(start, out, tuple([hits[span] for span in sorted(foremost(due, escapes), key=order)]))
 
-    def _release(self, end: int, found: list[Found]) -> Released:
-        data, first, start = self._data, self._first, self._at
-        text = data[first:end].decode()
-        self._at = start + len(text)
-        hits: tuple[Hit, ...] = ()
-        if found or self._pending:
-            fresh = [
-                Hit(span, data[each.start : each.end].decode())
-                for each, span in zip(found, spans(found, data, first, start), strict=True)
-            ]
-            hits = self._due(fresh)
-        # At least as many code points as rules look back; counting them would cost more than keeping some too many.
-        least = end - self._scanner.left * UTF8_MOST
-        if least > SPARE:
-            keep = whole(data, least)
-            self._opening = False
-            self._data = data = data[keep:]
-            end -= keep
-        self._first = end
-        self._look = 0
-        return Released(start, text, hits)
-
-    def _due(self, fresh: list[Hit]) -> tuple[Hit, ...]:
-        """The hits that begin in what is released; a rule that finds a part of its match may have others."""
-        # Matches that begin at two places may agree on the find in them.
-        known = {hit.span: hit for hit in self._pending + fresh}
-        hits = sorted(known.values(), key=lambda hit: order(hit.span))
-        self._pending = [hit for hit in hits if hit.span.start >= self._at]
-        return tuple(hit for hit in hits if hit.span.start < self._at)
+    def _end(self, twin: Pane, escapes: list[tuple[int, int]]) -> int:
+        """Up to where text may leave: all is known of the matches that begin before, and no escape is cut."""
+        end = min(self._at, twin.at)
+        for hit in self._hits:
+            start = hit.span.start
+            # The plain reading has not come to the end of this one yet (see `foremost`).
+            if twin.at < hit.span.end and any(first < start < last for first, last in escapes):
+                end = min(end, start)
+        return next((first for first, last in escapes if first < end < last), end)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from extproc.inspection.window import STEP
+from extproc.inspection.pane import STEP
 from tests.inspection.answering import answer, everything
 from tests.inspection.test_cost import ADVERSARIAL
 from tests.inspection.test_hold import PROSE

@@ -3,8 +3,9 @@ import pytest
 from extproc.inspection import scanner as scanners
 from extproc.inspection.answers.events import MAX_ENDED, MAX_PLACES
 from extproc.inspection.answers.tally import MAX_FAILURES, MAX_TOLD, Tally
+from extproc.inspection.pane import SPARE
 from extproc.inspection.verdict import Failure, Finding
-from extproc.inspection.window import SPARE, Window
+from extproc.inspection.window import Window
 from tests.inspection.answering import answer, masking, run
 from tests.inspection.test_hold import PROSE
 from tests.inspection.texts import EXAMPLES, scanner, streamed

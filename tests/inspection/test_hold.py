@@ -2,9 +2,11 @@ import random
 
 import pytest
 
+from extproc.inspection.escapes import LONGEST
+from extproc.inspection.pane import LONG_HELD, SPARE, STEP
 from extproc.inspection.patterns import regex
 from extproc.inspection.scanner import Scanner
-from extproc.inspection.window import LONG_HELD, STEP, Window
+from extproc.inspection.window import Window
 from tests.inspection.texts import scanner
 
 PROSE = (
@@ -72,6 +74,6 @@ def test_what_is_kept_of_a_stream_at_rest_is_small() -> None:
     window = Window(scanner())
     for start in range(0, len(PROSE), 5):
         window.feed(PROSE[start : start + 5])
-    # Context that rules look back at, four bytes a code point at most, and the word in progress.
-    assert len(window._data) <= 4 * scanner().left + 64
+    # Context that rules look back at, four bytes a code point at most, and what is spared until it is much.
+    assert len(window._data) <= 4 * scanner().left + SPARE + LONGEST
     assert len(window._data) < 32 * 1024

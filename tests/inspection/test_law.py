@@ -112,3 +112,31 @@ def test_a_rule_that_knows_enough_releases_at_the_bound() -> None:
 @given(texts(1, 12), st.integers(0, 1 << 30))
 def test_any_cutting_of_long_texts_gives_the_same(text: str, seed: int) -> None:
     assert streamed(scanner(), pieces(text, seed)) == (text, scanner().scan(text))
+
+
+ESCAPES = (
+    "\\n",
+    "\\t",
+    "%20",
+    "%3D",
+    "\\u000a",
+    "\\x0a",
+    "\x1b[31m",
+    "\\x1b[0m",
+    "[1;31m",
+    "\u00a0",
+    "\u2011",
+    "\uff11",
+    "\\",
+    "[",
+    "%2",
+)
+ESCAPED = st.lists(
+    st.builds(str.__add__, st.sampled_from(ESCAPES), st.sampled_from(("", " ", "a", "1", *SHORT, "ann@example.com"))),
+    max_size=5,
+).map("".join)
+
+
+@given(ESCAPED, st.integers(0, 1 << 30))
+def test_any_cutting_of_escapes_and_values_gives_the_same(text: str, seed: int) -> None:
+    assert streamed(scanner(), pieces(text, seed)) == (text, scanner().scan(text))

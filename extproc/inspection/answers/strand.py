@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.watch import handed, watch
 from extproc.inspection.masking import Masker
+from extproc.inspection.naming import spelled
 from extproc.inspection.span import Distinct
 from extproc.inspection.vault import Piece, Restorer, Vault, written
 from extproc.inspection.window import Hit, Released
@@ -81,7 +82,7 @@ def at_once(delta: Delta, ruling: Ruling, vault: Vault | None, *, counted: bool)
     channel, text = delta.channel, delta.text
     json = JsonText(quotes=delta.form != "line") if channel.json else None
     said = text if json is None else json.feed(text) + json.finish()
-    hits = _hits(said, ruling)
+    hits = _hits(said, ruling, None if channel.json else _name(channel))
     if hits:
         ruling.hear(hits, channel.where, Distinct() if counted else None)
     masker = _masker(ruling, vault)
@@ -89,10 +90,15 @@ def at_once(delta: Delta, ruling: Ruling, vault: Vault | None, *, counted: bool)
     return written(pieces) if json is None else _edited(json, pieces) + json.close()
 
 
-def _hits(said: str, ruling: Ruling) -> tuple[Hit, ...]:
+def _name(channel: Channel) -> str | None:
+    """The words of the name of the member that holds the text; see `naming`."""
+    return spelled(next((step for step in reversed(channel.path) if isinstance(step, str)), ""))
+
+
+def _hits(said: str, ruling: Ruling, name: str | None) -> tuple[Hit, ...]:
     while ruling.scanner is not None:
         try:
-            return tuple([Hit(span, said[span.start : span.end]) for span in ruling.scanner.scan(said)])
+            return tuple([Hit(span, said[span.start : span.end]) for span in ruling.scanner.scan(said, name)])
         except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the answer
             ruling.give_up()
     return ()

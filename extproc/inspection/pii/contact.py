@@ -1,12 +1,14 @@
 """How to reach a person: e-mail addresses and telephone numbers."""
 
-from extproc.inspection.checksums import numerals
+from extproc.inspection.checksums import leading, numerals
 from extproc.inspection.rule import Rule
 
 _LETTERS = r"\x{c0}-\x{24f}\x{370}-\x{52f}"
 """Latin, Greek and Cyrillic letters beyond ASCII. Chinese and the like are left out: there, no space parts words."""
 
 _EXTENSION = r"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?"
+_DIALLED_ON = rf"\d{{0,2}}[ .-]?(?:\(\d{{1,4}}\)[ .-]?)?\d{{1,12}}(?:[ .-]\d{{2,8}}){{0,4}}{_EXTENSION}"
+_DIALLED = rf"\d{_DIALLED_ON}"
 
 # ITU-T E.164 country codes of one or two digits, then the first two digits of those that have three.
 _CODES = frozenset(("1", "7")) | frozenset(map(str, {20, 27, *range(30, 35), 36, *range(39, 42), *range(43, 50)}))
@@ -39,22 +41,39 @@ _CALLED = (
 )
 
 
+_MOST_DIGITS = 15  # ITU-T E.164
+
+
 def _email(text: str) -> bool:
     local, _, domain = text.rpartition("@")
     return ".." not in text and local[-1] != "." and not domain.startswith("-")
 
 
 def _international(text: str) -> bool:
-    number = numerals(text.partition("x")[0].partition("e")[0]).lstrip("0")
-    return 8 <= len(number) <= 15 and (number[:1] in _CODES or number[:2] in _CODES)
+    number = numerals(_without_extension(text)).lstrip("0")
+    return 8 <= len(number) <= _MOST_DIGITS and (number[:1] in _CODES or number[:2] in _CODES)
+
+
+def _without_extension(text: str) -> str:
+    return text.lower().partition("x")[0].partition("e")[0]
+
+
+def _international_end(text: str) -> int:
+    """Where the number that begins `text` ends, 0 if none does: groups beyond the fifteenth digit are none of it."""
+    return leading(text, _international)
 
 
 def _national(text: str) -> bool:
-    return 9 <= len(numerals(text)) <= 12 and not _like_a_date(text)
+    return 9 <= len(numerals(text)) <= 12 and not _like_a_date(text) and not _decimals(text)
 
 
 def _spoken(text: str) -> bool:
-    return 6 <= len(numerals(text)) <= 13 and not _like_a_date(text)
+    return 6 <= len(numerals(text)) <= 13 and not _like_a_date(text) and not _decimals(text)
+
+
+def _decimals(text: str) -> bool:
+    """True for `36.3792 28.6306`: several numbers with one dot each."""
+    return sum(part.count(".") == 1 for part in text.split()) > 1
 
 
 def _like_a_date(text: str) -> bool:
@@ -70,11 +89,11 @@ def _like_a_date(text: str) -> bool:
 RULES = (
     Rule(
         kind="email",
-        pattern=rf"[a-z0-9{_LETTERS}](?:[\w.%+'&~#{_LETTERS}-]{{0,63}})@"
+        pattern=rf"[\w{_LETTERS}](?:[\w.%+'&~#{_LETTERS}-]{{0,63}})@"
         rf"(?:[a-z0-9{_LETTERS}][a-z0-9{_LETTERS}-]{{0,62}}\.){{1,6}}(?:xn--[a-z0-9-]{{2,40}}|[a-z{_LETTERS}]{{2,24}})",
         sign=rf"[\w%+&'~#{_LETTERS}-]@[a-z0-9{_LETTERS}][a-z0-9{_LETTERS}-]{{0,62}}\.[a-z{_LETTERS}]",
         before=rf"\w.%+{_LETTERS}-",
-        after=rf"\w{_LETTERS}",
+        after=rf"[:alnum:]{_LETTERS}",
         fold=True,
         validator=_email,
         score=1.0,
@@ -91,29 +110,47 @@ RULES = (
     Rule(
         kind="phone",
         name="phone-international",
-        pattern=r"(?:\+|00[ -]?)\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,12}(?:[ .-]\d{2,8}){0,4}"
-        rf"{_EXTENSION}",
+        pattern=rf"\+{_DIALLED}",
         # Of the eight digits that a number has at least, three follow the first with nothing else in between.
-        sign=r"(?:\+|00[ -]?)\d[\d .()-]{3}",
-        before=r"\w+",
+        sign=r"\+\d[\d .()-]{3}",
+        before=r"[:alnum:]+",
         fold=True,
-        validator=_international,
+        fit=_international_end,
         hits=(
             "Brazil: «+55 11 98456 5666»",
             "«+44 (20) 7123 4567»",
             "call «+493012345678» now",
             "«+1-962-819-8200»",
-            "«001-846-853-9089x92556»",
+            "«+1 415 555 2671» 20231105",
         ),
         misses=("+12", "1+1234567890123456", "+99999999999999999"),
+    ),
+    Rule(
+        kind="phone",
+        name="phone-dialled-abroad",
+        pattern=rf"00[ -]?[1-9]{_DIALLED_ON}",
+        sign=r"00[ -]?[1-9][\d .()-]{3}",
+        # Behind an underscore or a dash it is a part of an identifier.
+        before=r"\w+-",
+        fold=True,
+        fit=_international_end,
+        behind=r"\d\.",
+        hits=("«001-846-853-9089x92556»", "Tel.«0049 30 1234567»", "«00 44 20 7123 4567»"),
+        misses=(
+            "37.0061 26.3109 37.0061C21.8282",
+            "order_0049301234567",
+            "550e8400-0045-4123-8123-123456789012",
+            "00000000-0000-4000-8000-000000000000",
+            "000012345678",
+        ),
     ),
     Rule(
         kind="phone",
         name="phone-north-american",
         pattern=r"(?:1[ .-])?(?:\(\d{3}\)[ .-]?\d{3}[ .-]\d{4}|\d{3}-\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4})"
         rf"{_EXTENSION}",
-        before=r"\w+.-",
-        after=r"\w",
+        before=r"[:alnum:]+.-",
+        after=r"[:alnum:]",
         fold=True,
         hits=(
             "«(415) 555-0132»",
@@ -128,8 +165,8 @@ RULES = (
         kind="phone",
         name="phone-national",
         pattern=r"(?:0\d{1,4}[ .-]|\(0\d{1,4}\)[ ]?)(?:\d{3,8}(?:[ .-]\d{2,5}){0,3}|\d{2}(?:[ .-]\d{2,4}){2,4})",
-        before=r"\w+.,/:-",
-        after=r"\w/:",
+        before=r"[:alnum:]+.,/:-",
+        after=r"[:alnum:]/:",
         validator=_national,
         score=0.8,
         hits=(
@@ -146,8 +183,8 @@ RULES = (
         name="phone-spoken-of",
         pattern=r"(?:(?:\(\d{2,5}\)[ ]?|\d{2,5}[ .-])\d{2,8}(?:[ .-]\d{2,5}){0,4}|\d{7,12})"
         rf"{_EXTENSION}",
-        before=r"\w+.,/:-",
-        after=r"\w/:",
+        before=r"[:alnum:]+.,/:-",
+        after=r"[:alnum:]/:",
         fold=True,
         validator=_spoken,
         context=_CALLED,

@@ -13,6 +13,18 @@ _TAX_WORDS = (
     r"tax ?(?:id|number|identification(?: number)?)",
 )
 _BSN_WORDS = (r"bsn", r"burgerservice(?:nummer)?", r"sofi(?:nummer)?", r"citizen service number")
+_PESEL_WORDS = (r"pesel(?:u|em|owi)?", r"numer(?:u|em)? (?:ewidencyjny|pesel)", r"ewidencyjn\w{1,4}")
+_NIR_WORDS = (
+    r"nir",
+    r"insee",
+    r"s(?:é|e)curit(?:é|e) sociale",
+    r"s(?:é|e)cu",
+    r"num(?:é|e)ro (?:de )?ss",
+    r"carte vitale",
+    r"social security(?: ?(?:no|number))?",
+    r"ssn",
+)
+_NIR_MIDDLE = r"\d{2}[ .]?(?:0[1-9]|1[0-2]|[2-9]\d)[ .]?(?:\d{2}|2[ab])[ .]?\d{3}[ .]?\d{3}"
 _DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 # Ministero delle Finanze, decree of 23 December 1976: what a character counts in an odd place.
 _ODD_LETTERS = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
@@ -75,32 +87,44 @@ RULES = (
     Rule(
         kind="de_tax_id",
         name="de-tax-id",
-        pattern=r"\d{11}|\d{2} \d{3} \d{3} \d{3}",
-        before=r"\w.",
+        pattern=r"\d{2} \d{3} \d{3} \d{3}",
+        before=r"[:alnum:].",
         validator=_tax_id_alone,
-        hits=("Steuer-ID «86095742719»", "«86 095 742 719»"),
-        misses=("86095742718", "12345678903 und", "02345678901"),
+        hits=("Steuer-ID «86 095 742 719»", "«86 095 742 719»"),
+        misses=("86 095 742 718", "86095742719", "12 345 678 903 und", "02 345 678 901"),
     ),
     Rule(
         kind="de_tax_id",
         name="de-tax-id-spoken-of",
         pattern=r"\d{11}|\d{2} \d{3} \d{3} \d{3}",
-        before=r"\w.",
+        before=r"[:alnum:].",
         validator=_tax_id,
         context=_TAX_WORDS,
-        alone=True,
-        hits=("IdNr. «98765432106» liegt vor.", "«12345678903»"),
-        misses=("12345678901", "Los 98765432106"),
+        named=True,
+        hits=("IdNr. «98765432106» liegt vor.", "«86095742719» (Steuer-ID)"),
+        misses=("IdNr. 12345678901", "12345678903", "Los 98765432106"),
     ),
     Rule(
         kind="fr_nir",
-        pattern=r"[1278][ .]?\d{2}[ .]?(?:0[1-9]|1[0-2]|[2-9]\d)[ .]?(?:\d{2}|2[ab])[ .]?\d{3}[ .]?\d{3}[ .]?\d{2}",
-        before=r"\w.",
+        pattern=rf"[1278](?:[ .]{_NIR_MIDDLE}[ .]?|{_NIR_MIDDLE}[ .])\d{{2}}|[1278]\d{{4}}2[ab]\d{{8}}",
+        before=r"[:alnum:].",
         fold=True,
         validator=_nir,
         score=1.0,
-        hits=("NIR «255081416802538»", "«2 55 08 14 168 025 38»"),
-        misses=("255081416802539", "2550814168025"),
+        hits=("«2 55 08 14 168 025 38»", "«2550814168025 38»"),
+        misses=("255081416802538", "2 55 08 14 168 025 39"),
+    ),
+    Rule(
+        kind="fr_nir",
+        name="fr-nir-spoken-of",
+        pattern=r"[1278]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)\d{10}",
+        before=r"[:alnum:].",
+        validator=_nir,
+        context=_NIR_WORDS,
+        named=True,
+        score=1.0,
+        hits=("NIR «255081416802538»", "«255081416802538», ma sécurité sociale"),
+        misses=("255081416802538", "NIR 255081416802539", "NIR 2550814168025"),
     ),
     Rule(
         kind="it_fiscal_code",
@@ -130,18 +154,21 @@ RULES = (
     Rule(
         kind="nl_bsn",
         pattern=r"\d{8,9}|\d{4}[ .]\d{2}[ .]\d{3}|\d{3}[ .]\d{3}[ .]\d{3}",
-        before=r"\w.",
+        before=r"[:alnum:].",
         validator=_bsn,
         context=_BSN_WORDS,
+        named=True,
         hits=("mijn BSN is «111222333»", "BSN: «1112.22.333»", "«123456782» (burgerservicenummer)"),
         misses=("111222333", "BSN 111222334"),
     ),
     Rule(
         kind="pl_pesel",
         pattern=r"\d{11}",
-        before=r"\w.",
+        before=r"[:alnum:].",
         validator=_pesel,
-        hits=("PESEL «44051401458»", "«02070803628»"),
-        misses=("44051401459", "11110021111", "85040812345"),
+        context=_PESEL_WORDS,
+        named=True,
+        hits=("PESEL «44051401458»", "«02070803628» to mój numer PESEL"),
+        misses=("44051401458", "PESEL 44051401459", "PESEL 11110021111", "PESEL 85040812345"),
     ),
 )

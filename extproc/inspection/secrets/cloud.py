@@ -14,7 +14,7 @@ RULES = (
     Rule(
         kind="aws-secret-access-key",
         pattern=r"(?:aws|amazon)?[\w.-]{0,20}secret[\w.-]{0,20}[\"']?\s{0,3}(?:=>|:=|=|:)\s{0,3}[\"']?([a-z0-9/+]{40})",
-        after=r"\w/+=",
+        after=r"[:alnum:]/+=",
         fold=True,
         group=1,
         validator=lambda text: random(text, 3.8),
@@ -27,7 +27,7 @@ RULES = (
     Rule(
         kind="aws-bedrock-api-key",
         pattern=r"ABSK[A-Za-z0-9+/]{109,269}={0,2}|bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9+/=]{0,400}",
-        after=r"\w+/",
+        after=r"[:alnum:]+/",
         validator=lambda text: len(set(text)) > 8,
         hits=(
             (
@@ -40,7 +40,7 @@ RULES = (
     Rule(
         kind="gcp-api-key",
         pattern=r"AIza[\w-]{35}",
-        after=r"\w-",
+        after=r"[:alnum:]-",
         validator=token,
         hits=("«AIzaIgNAeB03xbnVEtNCKxy2Jld_6rKCAonlR7H»",),
         misses=("AIzaIgNAeB03xbnVEtNCKxy2Jld", "AIzaxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
@@ -48,7 +48,7 @@ RULES = (
     Rule(
         kind="gcp-oauth",
         pattern=r"GOCSPX-[\w-]{28}|ya29\.[\w-]{30,400}|1//0[\w-]{40,200}",
-        after=r"\w-",
+        after=r"[:alnum:]-",
         validator=token,
         hits=("«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»", "«ya29.a0AfH6SMBx7yQpR3kTzWvN5uLcE2dFgHjK»"),
         misses=("GOCSPX-short", "ya29.short"),
@@ -56,8 +56,8 @@ RULES = (
     Rule(
         kind="azure-client-secret",
         pattern=r"[\w~.]{3}\dQ~[\w~.-]{31,34}",
-        before=r"\w~.-",
-        after=r"\w~-",
+        before=r"[:alnum:]~.-",
+        after=r"[:alnum:]~-",
         sign=r"\dQ~",
         validator=lambda text: random(text, 3.0),
         hits=("client_secret=«bP88Q~rcBcYjzzOhg1Hnn76Wm3jGgakZiZ.8vMgR»",),
@@ -66,7 +66,7 @@ RULES = (
     Rule(
         kind="azure-storage-key",
         pattern=r"(?:AccountKey|SharedAccessKey)=([A-Za-z0-9+/]{43,88}={0,2})",
-        after=r"\w+/=",
+        after=r"[:alnum:]+/=",
         group=1,
         validator=token,
         hits=(
@@ -85,7 +85,7 @@ RULES = (
         kind="heroku-api-key",
         pattern=r"HRKU-AA[\w-]{58}|heroku[\w.-]{0,20}[\"']?\s{0,3}(?:=>|:=|=|:)\s{0,3}[\"']?"
         r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-        after=r"\w-",
+        after=r"[:alnum:]-",
         fold=True,
         hits=('«heroku_api_key = "832d2129-a846-4e27-99f4-7004b6ad53ef»"',),
         misses=("832d2129-a846-4e27-99f4-7004b6ad53ef",),
@@ -93,8 +93,8 @@ RULES = (
     Rule(
         kind="hashicorp-token",
         pattern=r"[a-z0-9]{14}\.(?:atlasv1)\.[a-z0-9_=-]{60,70}|hv[sb]\.[\w-]{90,300}|[sb]\.[a-z0-9]{24}",
-        before=r"\w.-/",
-        after=r"\w.-",
+        before=r"[:alnum:].-/",
+        after=r"[:alnum:].-",
         fold=True,
         validator=lambda text: random(text, 3.5) and any(map(str.isdigit, text)) and not text[2:].isupper(),
         hits=("«s.7mK2pQ9xR4tY1wZ3vB8nL5cD»",),
@@ -105,7 +105,7 @@ RULES = (
         pattern=r"v1\.0-[a-f0-9]{24}-[a-f0-9]{146}|"
         r"(?:cloudflare|cf_)[\w.-]{0,20}(?:key|token|secret)[\w.-]{0,10}[\"']?\s{0,3}(?:=|:)\s{0,3}[\"']?"
         r"(?:[a-z0-9_-]{40}|[a-f0-9]{37})",
-        after=r"\w-",
+        after=r"[:alnum:]-",
         fold=True,
         validator=token,
         hits=("«CLOUDFLARE_API_TOKEN=Xqz8PoEXnLwrWnfRVUWJuK5N796lK5muVlQG25fd»",),

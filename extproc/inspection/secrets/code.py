@@ -21,7 +21,7 @@ RULES = (
     Rule(
         kind="gitlab-token",
         pattern=r"(?:glpat|gldt|glrt|glcbt|glft|glimt|glptt|glagent|glsoat|glffct)-[\w-]{20,80}(?:\.\w{2}\.\w{9})?|GR1348941[\w-]{20}",
-        after=r"\w-",
+        after=r"[:alnum:]-",
         validator=token,
         hits=("«glpat-ChY0-3W6JVq-9Eta0qwo»",),
         misses=("glpat-xxxxxxxxxxxxxxxxxxxx", "GR1348941XXXXXXXXXXXXXXXXXXXX"),
@@ -36,7 +36,7 @@ RULES = (
     Rule(
         kind="pypi-token",
         pattern=r"pypi-AgE[\w-]{50,1000}",
-        after=r"\w-",
+        after=r"[:alnum:]-",
         validator=token,
         hits=(
             "«pypi-AgEIcHlwaS5vcmcBNknYBMpLGvuqf4UAGtJqn-FXhDQY6LPTKPZvBRN0oP-1jbcntJPvt6FPDrJxaI75FYJusm-HESdCqSU4»",
@@ -53,7 +53,7 @@ RULES = (
     Rule(
         kind="docker-token",
         pattern=r"dckr_(?:pat|oat)_[\w-]{27,40}",
-        after=r"\w-",
+        after=r"[:alnum:]-",
         validator=token,
         hits=("«dckr_pat_J8kL2mN5pQ7rS9tU1vW3xY6zA4b»",),
         misses=("dckr_pat_short",),
@@ -61,7 +61,7 @@ RULES = (
     Rule(
         kind="atlassian-token",
         pattern=r"ATATT3[\w=-]{100,250}|AT[CB]TT3[\w=-]{80,250}",
-        after=r"\w=-",
+        after=r"[:alnum:]=-",
         validator=token,
         hits=("«ATATT3xFfGF0" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z" * 4 + "»",),
         misses=("ATATT3xFfGF0",),
@@ -78,7 +78,7 @@ RULES = (
         kind="sonar-token",
         pattern=r"sq[upa][_][a-z0-9]{40}|sonar[\w.-]{0,20}(?:token|login)[\"']?\s{0,3}(?:=|:)\s{0,3}[\"']?[a-z0-9=_-]{40}",
         fold=True,
-        after=r"\w-",
+        after=r"[:alnum:]-",
         validator=lambda text: random(text, 3.3),
         hits=("«squ_a4f1c8e2b9d7063f5e1a2c4b8d6f7e9a0b3c5d1e»",),
         misses=("sonar.login=admin",),
@@ -93,8 +93,8 @@ RULES = (
     Rule(
         kind="pulumi-token",
         pattern=r"pul-[a-f0-9]{40}",
-        before=r"\w-",
-        after=r"\w-",
+        before=r"[:alnum:]-",
+        after=r"[:alnum:]-",
         validator=token,
         hits=("«pul-683c2770662c51d960d72ec27613be7653c5cb26»",),
         misses=("vipul-f0eb1acf0da84c06a50c5b2c59932001997786b1",),
@@ -103,7 +103,7 @@ RULES = (
         kind="snyk-token",
         pattern=r"snyk[\w.-]{0,20}(?:key|token|oauth|secret)[\"']?\s{0,3}(?:[?:]{0,3}=|=>|:|,)\s{0,3}[\"']?"
         r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})",
-        after=r"\w-",
+        after=r"[:alnum:]-",
         fold=True,
         group=1,
         hits=("SNYK_TOKEN: «12345678-abcd-4e5f-9012-3456789abcde»",),
@@ -112,7 +112,7 @@ RULES = (
     Rule(
         kind="openshift-token",
         pattern=r"sha256~[\w-]{43}",
-        after=r"\w-",
+        after=r"[:alnum:]-",
         validator=lambda text: random(text, 3.5),
         hits=("«sha256~nV5kQ8wR2tY7uI1oP4aS6dF9gH3jK0lZxC5vB8nM2qW»",),
         misses=("sha256~XXXXXXXXXX_PUT_YOUR_TOKEN_HERE_XXXXXXXXXXXX",),

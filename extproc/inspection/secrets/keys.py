@@ -44,7 +44,7 @@ RULES = (
     Rule(
         kind="jwt",
         pattern=r"ey[A-Za-z0-9_/+-]{15,1000}={0,2}\.ey[A-Za-z0-9_/+-]{15,1500}={0,2}\.(?:[A-Za-z0-9_/+-]{10,700}={0,2})?",
-        before=r"\w-",
+        before=r"[:alnum:]-",
         after="",
         hits=(
             (
@@ -57,14 +57,14 @@ RULES = (
     Rule(
         kind="jwt-encoded",
         pattern=r"ZXlK[A-Za-z0-9+/]{40,2000}={0,2}",
-        after=r"\w+/=",
+        after=r"[:alnum:]+/=",
         hits=("«ZXlKaGJHY2lPaUpJVXpJMU5pSXNJblI1Y0NJNklrcFhWQ0o5LmV5SnpkV0lpT2lKaA==»",),
         misses=("ZXlKaGJH",),
     ),
     Rule(
         kind="url-password",
         pattern=rf"{_SCHEMES}://[^\s:@/\"'<>]{{0,64}}:([^\s@/\"'<>]{{3,128}})@[a-z0-9\[]",
-        before=r"\w+.-",
+        before=r"[:alnum:]+.-",
         after="",
         fold=True,
         group=1,

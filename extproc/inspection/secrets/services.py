@@ -9,7 +9,7 @@ def _prefixed(kind: str, pattern: str, hit: str, miss: str, bits: float = 3.0) -
     return Rule(
         kind=kind,
         pattern=pattern,
-        after=r"\w-",
+        after=r"[:alnum:]-",
         validator=token if bits == 3.0 else lambda text: random(text, bits),
         hits=(f"a «{hit}» b",),
         misses=(miss,),
@@ -73,8 +73,8 @@ RULES = (
     Rule(
         kind="facebook-app-token",
         pattern=r"\d{15,16}\|[\w-]{27,40}",
-        before=r"\w|",
-        after=r"\w|-",
+        before=r"[:alnum:]|",
+        after=r"[:alnum:]|-",
         validator=token,
         hits=("facebook «1308742762612587|rhoK1cbv0DOU_RTX_87O4MkX7AI»",),
         misses=("1308742762612587|short",),

@@ -17,7 +17,7 @@ a part of the answer with all that lies in it; `()` is all of it.
 """
 
 Form: TypeAlias = Literal["string", "number", "line", "fragment", "tokens"]
-"""How a text stands in its event: as a JSON string; as a long number, in whose place a string can stand; as a line that
+"""How a text stands in its event: as a JSON string; as a long number, in whose place another stands; as a line that
 is not JSON; as one that looks like a part of JSON; as log probabilities, whose tokens repeat a text and which a changed
 text takes away."""
 

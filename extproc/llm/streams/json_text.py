@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from extproc.llm.streams.rewrite import quoted
+from extproc.llm.text.passage import MASKED_NUMBER
 
 MAX_BARE = 64
 """Characters of a number or a literal that are kept together. Numbers in JSON have up to 25; beyond this it is text
@@ -30,6 +31,7 @@ _UNFINISHED = re.compile(
     |   \\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?\Z""",
     re.VERBOSE,
 )
+_NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*")
 _SHORT = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -50,11 +52,12 @@ class JsonText:
     for them, written so that it fits there. What all of them give, put together, is the text, the same for any cuts.
 
     Text that is no JSON passes unchanged as well. Nothing put in changes the structure: quotes, brackets, commas and
-    colons between values stay; in place of a number stands a string. `quotes` is False for text that is no JSON, though
+    colons between values stay; in the place of a number of which something is masked stands MASKED_NUMBER. `quotes` is
+    False for text that is no JSON, though
     it may quote some: then what is put in has no quotes of its own.
     """
 
-    __slots__ = ("_bare", "_inside", "_long", "_masked", "_owed", "_quotes", "_runs", "_unfinished")
+    __slots__ = ("_bare", "_inside", "_long", "_masked", "_owed", "_quotes", "_runs", "_unfinished", "_was")
 
     def __init__(self, *, quotes: bool = True) -> None:
         self._quotes = quotes
@@ -63,6 +66,7 @@ class JsonText:
         self._runs: deque[_Run] = deque()
         self._bare = ""  # what goes out in the place of a number or literal that has not ended
         self._masked = False  # whether that is other than it was
+        self._was = ""  # what it was
         self._long = False  # whether it became too long to be kept together
         self._owed = ""  # put in for characters that were all structure, so that it found no place yet
 
@@ -94,7 +98,7 @@ class JsonText:
             size = min(count, len(run.said) - run.at)
             piece = run.raw if run.kind == "escape" else run.said[run.at : run.at + size]
             if run.kind == "bare":
-                parts.append(self._extend(piece))
+                parts.append(self._extend(piece, piece))
             else:
                 parts += (self._settle(), piece)
             self._step(run, size)
@@ -111,7 +115,7 @@ class JsonText:
             if run.kind == "structure":
                 parts += (self._settle(), run.said[run.at : run.at + size])
             elif run.kind == "bare":
-                parts.append(self._extend(new))
+                parts.append(self._extend(new, run.said[run.at : run.at + size]))
                 self._masked, new = True, ""
             else:
                 parts += (self._settle(), quoted(new)[1:-1].decode())
@@ -169,10 +173,11 @@ class JsonText:
         if run.at == len(run.said):
             self._runs.popleft()
 
-    def _extend(self, piece: str) -> str:
-        """Adds to a number or literal; what of it goes out already."""
+    def _extend(self, piece: str, was: str) -> str:
+        """Add `piece` to a number or literal in the place of what it was; return what of it goes out already."""
         if self._long:
             return piece
+        self._was += was
         self._bare += piece
         if len(self._bare) <= MAX_BARE:
             return ""
@@ -182,8 +187,10 @@ class JsonText:
 
     def _settle(self) -> str:
         """A number or literal is over: what goes out for it."""
-        out = quoted(self._bare).decode() if self._masked and self._quotes and not self._long else self._bare
-        self._bare, self._masked, self._long = "", False, False
+        out = self._bare
+        if self._masked and self._quotes and not self._long:
+            out = MASKED_NUMBER if _NUMBER.fullmatch(self._was) else quoted(out).decode()
+        self._bare, self._was, self._masked, self._long = "", "", False, False
         return out
 
 

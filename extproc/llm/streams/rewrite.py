@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from extproc.llm.streams.event import Channel, Delta, Shadow, StreamEvent
+from extproc.llm.text.passage import MASKED_NUMBER
 
 _BREAKS = re.compile(r"[\r\n]+")
 
@@ -59,7 +60,9 @@ def _several(splices: dict[tuple[int, int], bytes], deltas: tuple[Delta, ...], t
 
 
 def _splice(splices: dict[tuple[int, int], bytes], delta: Delta, new: str) -> None:
-    if delta.form in {"string", "number"}:
+    if delta.form == "number":
+        splices[delta.start, delta.end] = MASKED_NUMBER.encode()
+    elif delta.form == "string":
         splices[delta.start, delta.end] = quoted(new)
     elif delta.form in {"line", "fragment"}:
         splices[delta.start, delta.end] = _BREAKS.sub(" ", new).encode("utf-8", "replace")

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from extproc.llm.text import wellformed
 from extproc.llm.text.codec import JSON
-from extproc.llm.text.passage import Edit, Passage, Uninspected, pointer
+from extproc.llm.text.passage import MASKED_NUMBER, Edit, Passage, Uninspected, pointer
 from extproc.llm.text.reading import MAX_VALUES, Reading, Source
 from extproc.llm.text.walk import walk
 
@@ -45,8 +45,9 @@ class Document(Struct, frozen=True):
     def edit(self, edits: Mapping[int, Sequence[Edit]]) -> bytes:
         """The body with these edits made; every byte outside of them stays, and without any it is the same object.
 
-        `edits`: for passages, by their index, what to write where; in any order, not overlapping. A number becomes a
-        string. Names may become equal to others: what is written must tell them apart if that matters.
+        `edits`: for passages, by their index, what to write where; in any order, not overlapping. In the place of a
+        number stands `MASKED_NUMBER`, whatever is to be written. Names may become equal to others: what is written must
+        tell them apart if that matters.
 
         Raises:
             ValueError: edits overlap, or lie outside of their passage.
@@ -93,7 +94,7 @@ class Document(Struct, frozen=True):
             return []
         source = self.sources[passage.source]
         if passage.kind == "number":
-            return [(passage.start, passage.end, f'"{source.codec.write(apply(passage.text, wanted))}"')]
+            return [(passage.start, passage.end, MASKED_NUMBER)]
         points = [point for start, end, _ in wanted for point in (start, end)]
         offsets = source.codec.offsets(source.text, passage, points)
         writes = (source.codec.write(text) for _, _, text in wanted)

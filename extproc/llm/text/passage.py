@@ -28,6 +28,9 @@ Holder: TypeAlias = "Place | str | None"
 Edit: TypeAlias = tuple[int, int, str]
 """Code points `start` to `end` (exclusive) of a passage's text, and what is to stand there instead."""
 
+MASKED_NUMBER = "0"
+"""Written in the place of a number of which something is masked. A typed reader refuses a string there."""
+
 NESTED = "#"
 """Written behind the pointer of a string that holds a document; behind it, pointers go on inside of that document."""
 

@@ -106,14 +106,14 @@ def test_only_the_string_is_replaced_whatever_stands_around_it() -> None:
     )
 
 
-def test_a_long_number_is_replaced_by_a_string() -> None:
+def test_a_long_number_is_replaced_by_another_number() -> None:
     raw = b'data: {"result":{"card" : 4012888888881881 ,"e":[1,-12345678.5e3]}}\n\n'
     one = read("mcp", raw)
     first, second = (each.channel for each in one.deltas)
     assert rewrite(one, {first: "4012888888881881"}) is raw
-    assert rewrite(one, {first: "[CARD]"}) == raw.replace(b"4012888888881881", b'"[CARD]"')
+    assert rewrite(one, {first: "[CARD]"}) == raw.replace(b"4012888888881881", b"0")
     assert rewrite(one, {first: 'a "b"', second: "c"}) == (
-        raw.replace(b"4012888888881881", b'"a \\"b\\""').replace(b"-12345678.5e3", b'"c"')
+        raw.replace(b"4012888888881881", b"0").replace(b"-12345678.5e3", b"0")
     )
 
 

@@ -291,7 +291,7 @@ def test_an_event_to_write_others_like_it_is_kept_without_its_other_texts() -> N
     }
     writer, events = written("openai.responses", [event(odd)])
     flushed = writer.flush(events[0].deltas[0].channel, "x")
-    assert documents(flushed) == [{**odd, "delta": "x", "note": "", "card": ""}]
+    assert documents(flushed) == [{**odd, "delta": "x", "note": "", "card": 0}]
 
 
 def test_a_long_number_is_not_repeated_in_events_that_are_added() -> None:

@@ -122,11 +122,11 @@ def test_edits_may_touch_and_insert() -> None:
 @pytest.mark.parametrize(
     ("body", "edited"),
     [
-        ('{"n": 4111111111111111 }', '{"n": "****1111" }'),
-        ('{"n":"[4111111111111111]"}', '{"n":"[\\"****1111\\"]"}'),
+        ('{"n": 4111111111111111 }', '{"n": 0 }'),
+        ('{"n":"[4111111111111111]"}', '{"n":"[0]"}'),
     ],
 )
-def test_a_masked_number_becomes_a_string(body: str, edited: str) -> None:
+def test_a_masked_number_becomes_another_number(body: str, edited: str) -> None:
     document = Document.read(body.encode())
     index = next(index for index, passage in enumerate(document.passages) if passage.kind == "number")
     assert document.edit({index: [(0, 12, "****")]}).decode() == edited
