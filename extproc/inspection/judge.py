@@ -188,7 +188,7 @@ class _Judging:
             holds = self._holds(each) if on is None else on[each.number]
             if holds is None:
                 reasons.setdefault(CONDITION, []).append(each)
-            elif holds and failed and each.number in stage.scanning:
+            elif holds and ((failed and each.number in stage.scanning) or _untold(each, sizes)):
                 reasons.setdefault(ERROR, []).append(each)
             elif holds:
                 self._hear(each, spans.get(each.number, ()), sizes)
@@ -239,7 +239,9 @@ class _Judging:
         limits = [each.limits for each in stage.sizing if each.limits is not None]
         if all(each.messages is None and each.images is None for each in limits):
             return NOTHING
-        counted = count(self._job.body)
+        counted = count(self._job.body, declared=text.declares_json(self._job.content_type))
+        if counted.images is None:
+            return counted
         seen = sum(each.reason == "image" for each in self._document.uninspected)
         return replace(counted, images=max(counted.images, seen))
 
@@ -308,6 +310,16 @@ def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str],
     ]
 
 
+def _untold(each: Processor, sizes: Counts) -> bool:
+    """True if a processor limits a number that cannot be told."""
+    limits = each.limits
+    if limits is None:
+        return False
+    return (limits.messages is not None and sizes.messages is None) or (
+        limits.images is not None and sizes.images is None
+    )
+
+
 def _exceeded(each: Processor, size: int, sizes: Counts) -> list[str]:
     limits = each.limits
     if limits is None:
@@ -316,7 +328,7 @@ def _exceeded(each: Processor, size: int, sizes: Counts) -> list[str]:
     return [
         kind
         for kind, number, limit in (*measured, ("images", sizes.images, limits.images))
-        if limit is not None and number > limit
+        if limit is not None and number is not None and number > limit
     ]
 
 

@@ -1,6 +1,6 @@
 """All the text of a payload: found wherever it stands, and changed without touching another byte."""
 
-from extproc.llm.text.bodies import read
+from extproc.llm.text.bodies import declares_json, read
 from extproc.llm.text.document import Document, Place, read_json
 from extproc.llm.text.forms import read_form
 from extproc.llm.text.multipart import read_multipart
@@ -15,6 +15,7 @@ __all__ = [
     "Place",
     "TextLimitError",
     "Uninspected",
+    "declares_json",
     "read",
     "read_form",
     "read_json",

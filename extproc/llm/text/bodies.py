@@ -13,6 +13,12 @@ from extproc.llm.text.reading import MAX_VALUES
 _JSON = frozenset(("", "application/json", "text/json"))
 
 
+def declares_json(content_type: str) -> bool:
+    """True if a body of that content-type is read as JSON; so is one without a type."""
+    value = parse(content_type).value
+    return value in _JSON or value.endswith("+json")
+
+
 def read(body: bytes, content_type: str, limit: int = MAX_VALUES) -> Document:
     """Read a body that is no event stream and has no content-encoding left.
 
@@ -25,7 +31,7 @@ def read(body: bytes, content_type: str, limit: int = MAX_VALUES) -> Document:
     """
     declared = parse(content_type)
     value = declared.value
-    if value in _JSON or value.endswith("+json"):
+    if declares_json(content_type):
         return read_json(body, limit)
     if value == "application/x-www-form-urlencoded":
         return read_form(body, limit)
