@@ -75,12 +75,16 @@ class Job(Struct, frozen=True):
     def run(self) -> Verdict:
         """The verdict. Raises nothing that a body could be made to raise."""
         try:
-            document = text.read(self.body, self.content_type)
+            document = self._document()
         except TextLimitError:
             return self._unread("complexity")
-        except ClientError:
-            return self._unread("malformed")
         return _Judging(self, document).verdict()
+
+    def _document(self) -> Document:
+        try:
+            return text.read(self.body, self.content_type)
+        except ClientError:
+            return text.read_malformed(self.body)
 
     def given_up(self, reason: str) -> "Verdict | Job":
         """What becomes of the body when this job brought no verdict: one, or a job for the stand-ins."""

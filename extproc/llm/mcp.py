@@ -95,4 +95,5 @@ def _identity(value: Any) -> bytes:
         encoded = value.encode() if isinstance(value, Number) else msgspec.json.encode(value)
     except UnicodeError:
         return _NULL
-    return encoded if len(encoded) <= MAX_ID else _NULL
+    # An id that is not finite could not be given back.
+    return encoded if len(encoded) <= MAX_ID and not encoded.endswith((b"N", b"y")) else _NULL

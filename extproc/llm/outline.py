@@ -21,6 +21,7 @@ _NAMES = frozenset({
 _TYPE = "type"
 _SPELT = {name: name for name in (*_NAMES, _TYPE)}
 
+_BOM = "\ufeff"
 _WHITE = " \t\n\r"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -60,12 +61,12 @@ def read(body: bytes) -> Outline | None:
     Costs about 15 µs for a chat body of 1.4 KB, 4 ms for one of 1 MB, and more the more values there are.
     """
     # The structure of JSON is ASCII: bytes of another charset stand in strings alone.
-    text = body.decode("utf-8", "surrogateescape").strip(_WHITE)
+    text = body.decode("utf-8", "surrogateescape").removeprefix(_BOM).strip(_WHITE)
     if not text.startswith(("{", "[")):
         return None
     reader = _Reader()
     decoder = json.JSONDecoder(
-        object_pairs_hook=reader.take, parse_int=Number, parse_float=Number, parse_constant=_refused
+        object_pairs_hook=reader.take, parse_int=Number, parse_float=Number, parse_constant=Number
     )
     try:
         try:
@@ -110,7 +111,3 @@ def _objects(found: list[Any]) -> Iterator[Object]:
             yield each
         elif isinstance(each, list):
             yield from (item for item in each if isinstance(item, tuple))
-
-
-def _refused(_: str) -> Any:
-    raise ValueError("NaN and Infinity are no JSON")
