@@ -163,7 +163,9 @@ class _Judging:
         unread: Mapping[str, int] = (
             Counter(each.reason for each in document.uninspected) if document.uninspected else {}
         )
-        if self._blocked is None and job.blocks_unread and unread and not unread.keys() <= SEALED:
+        # Conditions fail on a body that is no JSON; what is wrong is the body, and trying again would not help.
+        free = self._blocked is None or (self._blocked.reason == "failure" and "malformed" in unread)
+        if free and job.blocks_unread and unread and not unread.keys() <= SEALED:
             self._blocked = Blocked(job.name, "uninspected")
         edits = {} if self._blocked is not None else self._edits()
         body = document.edit(edits) if edits else job.body
