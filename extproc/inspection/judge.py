@@ -80,12 +80,16 @@ class Job(Struct, frozen=True):
         if self.streamed is not None and (verdict := self.streamed(self)) is not None:
             return verdict
         try:
-            document = text.read(self.body, self.content_type)
+            document = self._document()
         except TextLimitError:
             return self._unread("complexity")
-        except ClientError:
-            return self._unread("malformed")
         return _Judging(self, document).verdict()
+
+    def _document(self) -> Document:
+        try:
+            return text.read(self.body, self.content_type)
+        except ClientError:
+            return text.read_malformed(self.body)
 
     def given_up(self, reason: str) -> "Verdict | Job":
         """What becomes of the body when this job brought no verdict: one, or a job for the stand-ins."""
@@ -164,7 +168,9 @@ class _Judging:
         unread: Mapping[str, int] = (
             Counter(each.reason for each in document.uninspected) if document.uninspected else {}
         )
-        if self._blocked is None and job.blocks_unread and unread and not unread.keys() <= SEALED:
+        # Conditions fail on a body that is no JSON; what is wrong is the body, and trying again would not help.
+        free = self._blocked is None or (self._blocked.reason == "failure" and "malformed" in unread)
+        if free and job.blocks_unread and unread and not unread.keys() <= SEALED:
             self._blocked = Blocked(job.name, "uninspected")
         edits = {} if self._blocked is not None else self._edits()
         body = document.edit(edits) if edits else job.body
@@ -193,7 +199,7 @@ class _Judging:
             holds = self._holds(each) if on is None else on[each.number]
             if holds is None:
                 reasons.setdefault(CONDITION, []).append(each)
-            elif holds and failed and each.number in stage.scanning:
+            elif holds and ((failed and each.number in stage.scanning) or _untold(each, sizes)):
                 reasons.setdefault(ERROR, []).append(each)
             elif holds:
                 self._hear(each, spans.get(each.number, ()), sizes)
@@ -246,7 +252,9 @@ class _Judging:
         limits = [each.limits for each in stage.sizing if each.limits is not None]
         if all(each.messages is None and each.images is None for each in limits):
             return NOTHING
-        counted = count(self._job.body)
+        counted = count(self._job.body, declared=text.declares_json(self._job.content_type))
+        if counted.images is None:
+            return counted
         seen = sum(each.reason == "image" for each in self._document.uninspected)
         return replace(counted, images=max(counted.images, seen))
 
@@ -315,6 +323,16 @@ def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str],
     ]
 
 
+def _untold(each: Processor, sizes: Counts) -> bool:
+    """True if a processor limits a number that cannot be told."""
+    limits = each.limits
+    if limits is None:
+        return False
+    return (limits.messages is not None and sizes.messages is None) or (
+        limits.images is not None and sizes.images is None
+    )
+
+
 def _exceeded(each: Processor, size: int, sizes: Counts) -> list[str]:
     limits = each.limits
     if limits is None:
@@ -323,7 +341,7 @@ def _exceeded(each: Processor, size: int, sizes: Counts) -> list[str]:
     return [
         kind
         for kind, number, limit in (*measured, ("images", sizes.images, limits.images))
-        if limit is not None and number > limit
+        if limit is not None and number is not None and number > limit
     ]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from extproc.inspection.lane import RuleError
 from extproc.inspection.ruleset import rules, unusable
 from extproc.inspection.stage import Limits, Processor, Stage
+from extproc.llm.paths import normalise
 from extproc.policy import PlacedStep, Unusable, UnusableError
 from extproc.policy import pipelines as policy
 from extproc.policy import processors as steps
@@ -26,6 +27,8 @@ class Pipeline:
     def __init__(self, source: policy.Pipeline, read: Secrets, index: int = 0) -> None:
         self.name = source.name
         self.path = source.match.path.lower()
+        # Compared with what requests are normalised to; the slash at its end, or none, is meant.
+        self._prefix = normalise(source.match.path.encode()).lower().rstrip("/") + "/" * source.match.path.endswith("/")
         self._headers = tuple((name, value.encode()) for name, value in source.match.headers.items())
         self.route_name = source.match.route_name
         self.body_limit = source.body_limit
@@ -58,8 +61,11 @@ class Pipeline:
         return bool(self._headers) or self.route_name is not None
 
     def under(self, paths: Sequence[str]) -> bool:
-        """Whether one of the ways to write a request's path begins as `match` says."""
-        return any(path.lower().startswith(self.path) for path in paths)
+        """True if one of the ways to write a request's path begins as `match` says.
+
+        A slash at the end of a path does not count: `/mcp` is under `/mcp/`.
+        """
+        return any(f"{path.lower().rstrip('/')}/".startswith(self._prefix) for path in paths)
 
     def meant(self, fields: HeaderMap, route_name: str) -> bool:
         """Whether the rest of `match` holds."""

@@ -7,13 +7,10 @@ from urllib.parse import quote_from_bytes
 from extproc.llm.anthropic import COUNT_TOKENS, MESSAGES
 from extproc.llm.dialect import Dialect
 from extproc.llm.openai import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES
-from extproc.llm.paths import normalise
+from extproc.llm.paths import ROOT, normalise
 
 DIALECTS: tuple[Dialect, ...] = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS)
 """All of them. Their paths differ."""
-
-ROOT = "/v1"
-"""What stands before the part of a path that every backend shares."""
 
 _BY_PATH: Mapping[str, Dialect] = {dialect.path: dialect for dialect in DIALECTS}
 

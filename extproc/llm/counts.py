@@ -1,53 +1,56 @@
 """How many messages, images and tools a request has, whatever API it is for."""
 
-from collections.abc import Iterator
+from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-_IMAGES = frozenset({"image", "image_url", "input_image"})
-"""The types of content parts that are images: Anthropic's and MCP's, OpenAI's of chats and of responses."""
+from extproc.llm import outline
+from extproc.llm.outline import Object, Outline, values
 
 
 class Counts(Struct, frozen=True):
-    """What a body holds. What is not there, or is no list, counts as nothing."""
+    """What a body holds. None stands for a number that cannot be told."""
 
-    messages: int = 0
-    images: int = 0
-    tools: int = 0
+    messages: int | None = 0
+    images: int | None = 0
+    tools: int | None = 0
 
 
 NOTHING = Counts()
+UNTOLD = Counts(None, None, None)
 
 
-def count(body: bytes) -> Counts:
-    """Counts a body; one that is no JSON object has nothing.
+def count(body: bytes, *, declared: bool = True) -> Counts:
+    """Count a body. One that is no JSON has nothing, or cannot be counted if it is `declared` to be JSON."""
+    found = outline.read(body)
+    return counted(found) if found is not None else UNTOLD if declared else NOTHING
 
-    Messages are those of `messages`, or the items of `input`; images are parts of that type at any depth. Costs about
-    0.6 ms a megabyte, and more the more values there are.
+
+def counted(found: Outline) -> Counts:
+    """Count an outline.
+
+    Messages are those of `messages` or the items of `input`, whichever are more; tools are `tools` and `functions`
+    together. Of a repeated member, and of the requests in a batch, the largest counts. Images are parts of that type at
+    any depth, all of them together.
     """
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return NOTHING
-    if not isinstance(value, dict):
-        return NOTHING
-    messages = value.get("messages", value.get("input"))
-    images = sum(isinstance(kind := each.get("type"), str) and kind in _IMAGES for each in _objects(value))
-    return Counts(_length(messages), images, _length(value.get("tools")) + _length(value.get("functions")))
+    messages = max(map(_messages, found.objects), default=0)
+    return Counts(messages, found.images, max(map(_tools, found.objects), default=0))
 
 
-def _length(value: object) -> int:
-    return len(value) if isinstance(value, list) else 0
+def _messages(each: Object) -> int:
+    return max(_most(each, "messages"), _most(each, "input"))
 
 
-def _objects(value: object) -> Iterator[dict[str, object]]:
-    # Without recursion: how deep a body is nested is the client's to say.
-    left = [value]
-    while left:
-        each = left.pop()
-        if isinstance(each, dict):
-            yield each
-            left += each.values()
-        elif isinstance(each, list):
-            left += each
+def _tools(each: Object) -> int:
+    return _most(each, "tools") + _most(each, "functions")
+
+
+def _most(each: Object, name: str) -> int:
+    return max(map(_length, values(each, name)), default=0)
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, list):
+        return len(value)
+    # A text is one message, and whatever a lenient server makes of another value is at least one.
+    return 0 if value is None or value is False or value in ("", ()) else 1

@@ -49,6 +49,9 @@ _COMMON = {
     )
 }  # fmt: skip
 
+COMMON = _COMMON.keys()
+"""Names that are what they look like, for those who look at the others more closely."""
+
 # msgspec says where a value ends only in words. A change of its words stops the program here; one of its way of
 # counting (it gives the offset behind the byte it means) is taken up by measuring it.
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)$")

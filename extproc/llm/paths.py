@@ -1,11 +1,16 @@
-"""One spelling for all the spellings of a path."""
+"""One spelling for all the spellings of a path, and the other paths that lead to the same resource."""
 
 import re
 from urllib.parse import unquote_to_bytes
 
+from msgspec import Struct
+
 DECODINGS = 4
 """Rounds of percent-decoding. A chain of two proxies and a server that each decode once needs three; a path that is
 still encoded after four is nobody's claimed path any more."""
+
+ROOT = "/v1"
+"""What stands before the part of a path that every backend shares."""
 
 _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_-][A-Za-z0-9_.:@~-]*+)++")
 _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]+")
@@ -29,6 +34,28 @@ def normalise(raw_path: bytes) -> str:
     path = _decoded(_TAIL.sub(b"", raw_path))
     path = _PARAMETERS.sub(b"", _CONTROLS.sub(b"", path).replace(b"\\", b"/"))
     return _resolved(path.decode("utf-8", "replace"))
+
+
+class Aliases(Struct, frozen=True):
+    """The paths that reach the same resource, for a gateway whose backends have these `prefixes` (besides `/v1`).
+
+    Envoy's routes put a backend's prefix in the place of `/v1/` and leave every other path as it is, so that
+    `/v1/files` and `/openai/v1/files` are one file. `bare`: the backend for unclaimed paths has no prefix, so that
+    `/v1/files` and `/files` are one, too. Prefixes are normalised and in lower case.
+    """
+
+    prefixes: tuple[str, ...]
+    bare: bool
+
+    def of(self, *paths: str) -> tuple[str, ...]:
+        """Every way to write one of these normalised paths, in lower case.
+
+        A path that has a backend's prefix and is below `/v1`, too, is taken for both.
+        """
+        roots = (ROOT, *self.prefixes, *(("",) if self.bare else ()))
+        written = [path.lower() for path in paths]
+        below = [path[len(root) :] for path in written for root in roots if path == root or path.startswith(f"{root}/")]
+        return tuple(dict.fromkeys((*written, *(root + tail for tail in below for root in roots))))
 
 
 def _decoded(path: bytes) -> bytes:

@@ -3,12 +3,16 @@
 import msgspec
 from msgspec import Struct
 
-from extproc.llm.members import WHITE, Span, members
+from extproc.llm.members import COMMON, WHITE, Span, members
 from extproc.protocol.errors import ClientError
 
 MAX_MODEL = 256
 """Characters of a model's name: it goes into headers, logs and metadata. The longest in use (Hugging Face paths, AWS
 ARNs, fine-tuned models) stay under 150."""
+
+_ROUTING = frozenset({"model", "stream"})
+"""Names that decide where a request goes and how it is answered. Go's decoder takes `Model` for `model`, too, so that a
+backend written in Go could serve another model than the one that was judged."""
 
 _STREAM = {b"true": True, b"false": False, b"null": False}
 _TEXT = msgspec.json.Decoder(str)
@@ -35,6 +39,9 @@ def read(body: bytes, missing: str) -> Request:
     model = spans.get("model")
     if model is None:
         raise ClientError(400, "missing_model", missing, "model")
+    others = spans.keys() - COMMON
+    if others and any(name.casefold() in _ROUTING for name in others):
+        raise ClientError(400, "repeated_member", "The members model and stream must be written in lower case.")
     token = body[model[0] : model[1]].rstrip(WHITE)
     span = (model[0], model[0] + len(token))
     stream = spans.get("stream")

@@ -83,12 +83,24 @@ class Condition:
         self._try_out(found, words)
 
     def holds(self, facts: Mapping[str, object]) -> bool:
-        """Whether it is true of these facts, which hold all of `self.facts`. Raises ConditionError.
+        """Return whether it is true of these facts, which hold all of `self.facts`. Raises ConditionError.
 
-        `headers` maps names to text; one that is absent reads as "". `findings` is a list of mappings.
+        `headers` maps names to text; one that is absent reads as "". `findings` is a list of mappings. A fact that is
+        None cannot be told. If `mcp` is a tuple, the request makes several calls: one that it is true of is enough.
         """
+        asked = self._asked(facts)
+        if any(value is None for value in asked.values()):
+            raise ConditionError(f"the condition {self.text} is about a fact that cannot be told")
+        several = asked.get("mcp")
+        if not isinstance(several, tuple):
+            return self._true(asked)
+        # Each is asked: the verdict must not depend on which call comes first.
+        verdicts = [self._true({**asked, "mcp": call}) for call in several]
+        return any(verdicts)
+
+    def _true(self, asked: dict[str, object]) -> bool:
         try:
-            found = self._program.execute(self._asked(facts))
+            found = self._program.execute(asked)
         except Exception:  # noqa: BLE001  - whatever the library raises, its text may quote a fact
             raise ConditionError(f"the condition {self.text} cannot be evaluated") from None
         if not isinstance(found, bool):

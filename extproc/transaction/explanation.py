@@ -1,13 +1,13 @@
 """What would happen to a request, told by the very code that decides about it, without an Envoy and sending nothing."""
 
+import json
 from collections.abc import Iterable
 from typing import Final, Literal
 
 from msgspec import Raw, Struct
 
 from extproc.inspection.verdict import Finding
-from extproc.llm.text import TextLimitError, wellformed
-from extproc.protocol.errors import ClientError, ProtocolViolation
+from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
 from extproc.transaction.findings import Findings
@@ -165,12 +165,23 @@ def _shown(body: bytes) -> Raw | str | None:
     """The bytes themselves where they are JSON, so that nothing of them changes; else their text."""
     if not body:
         return None
-    try:
-        wellformed.read(body)
-    except (ClientError, TextLimitError):
+    if not _is_json(body):
         return body.decode("utf-8", "replace")
     # A line of output is one line: JSON allows a line break between tokens, so those are taken out.
     return Raw(body if b"\n" not in body and b"\r" not in body else _one_line(body))
+
+
+def _is_json(body: bytes) -> bool:
+    """True for JSON as the standard has it: stricter than what is read, as the output is JSON itself."""
+    try:
+        json.loads(body.decode(), parse_constant=_refused, parse_int=str)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refused(name: str) -> object:
+    raise ValueError(name)
 
 
 def _one_line(body: bytes) -> bytes:

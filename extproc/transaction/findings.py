@@ -12,6 +12,7 @@ from extproc.llm.mcp import Rpc
 from extproc.protocol.effects import Fact
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
+from extproc.transaction.context import IN_BODIES
 
 KINDS_MAX: Final = 256
 """Different finds that a record lists, by processor, kind, action and side. A policy with more kinds than that in one
@@ -54,6 +55,21 @@ class Findings:
         self.masked = False
         self.blocked: Blocked | None = None
         self.details: list[Finding] | None = [] if detailed else None
+
+    @property
+    def judges_request(self) -> bool:
+        """True if the pipeline has processors for requests."""
+        return self.pipeline.request is not None
+
+    @property
+    def reads_request(self) -> bool:
+        """True if the request's body has to be read: to be judged, or for what conditions on the response ask of it."""
+        return self.pipeline.request is not None or not IN_BODIES.isdisjoint(self.pipeline.facts)
+
+    @property
+    def blocks_oversize(self) -> bool:
+        """True if a request that is too large to be judged is refused."""
+        return self.pipeline.blocks_oversize and self.judges_request
 
     @property
     def reads_answer(self) -> bool:

@@ -8,12 +8,13 @@ from extproc import llm
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.verdict import Blocked
 from extproc.llm import mcp
+from extproc.llm.outline import Outline
 from extproc.llm.text import encodings
 from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Headers
 from extproc.transaction.admission import UNKNOWN, codings, malformed_encoding, too_large, unknown_encoding
-from extproc.transaction.context import context
+from extproc.transaction.context import IN_BODIES, NO_BODY, content_type, context, read_outline
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Plan
@@ -90,7 +91,7 @@ class Intake:
             if self._codings is not UNKNOWN:
                 return encodings.decode(self.body, self._codings, limit)
         except encodings.DecodedTooLargeError:
-            if claimed or findings is None or findings.pipeline.blocks_oversize:
+            if claimed or findings is None or findings.blocks_oversize:
                 raise too_large(limit) from None
             findings.saw("size")
             return b""
@@ -99,13 +100,14 @@ class Intake:
                 raise malformed_encoding() from None
         assert findings is not None
         findings.saw("encoding")
-        if findings.pipeline.blocks_unread:
+        if findings.pipeline.blocks_unread and findings.judges_request:
             findings.blocked = Blocked(findings.pipeline.name, "uninspected")
             raise findings.refusal(findings.blocked)
         return b""
 
     def _judging(self, findings: Findings, plain: bytes) -> Job | None:
         pipeline = findings.pipeline
+        self._tell(findings, plain if len(plain) <= pipeline.body_limit and (plain or not self.body) else None)
         if pipeline.request is None:
             return None
         if len(plain) > pipeline.body_limit:
@@ -116,21 +118,33 @@ class Intake:
             return None
         if not plain and self.body:
             return None  # it could not be decoded, and may go on
-        if self._facts.dialect is None:
-            findings.rpc = mcp.read(plain)
-        findings.said = said(self._facts, findings, self._fields, self._route_name, plain, self._asked)
-        # A dialect's body is JSON, whatever it is said to be.
-        kind = "application/json" if self._facts.dialect is not None else self._fields.text("content-type")
         return Job(
             pipeline.name,
             pipeline.request,
             plain,
-            kind,
+            self._kind,
             findings.said,
             findings.vault,
             pipeline.blocks_unread,
             detailed=findings.details is not None,
         )
+
+    @property
+    def _kind(self) -> str:
+        """The content-type of the body. A dialect's is JSON, whatever it is said to be."""
+        return "application/json" if self._facts.dialect is not None else content_type(self._fields)
+
+    def _tell(self, findings: Findings, plain: bytes | None) -> None:
+        """Write down the facts that the body holds; None for a body that nobody can read."""
+        found: Outline | None = None
+        wanted = findings.pipeline.facts
+        if plain is not None:
+            rpc = self._facts.dialect is None and mcp.suspected(plain)
+            if rpc or wanted & IN_BODIES:
+                found = read_outline(plain, self._kind, images="images" in wanted)
+            if rpc and found is not None:
+                findings.rpc = mcp.message(found)
+        findings.said = said(self._facts, findings, self._fields, self._route_name, found, self._asked)
 
 
 def take_pipeline(plan: Plan, facts: Facts, message: Headers, *, detailed: bool) -> str:
@@ -140,7 +154,8 @@ def take_pipeline(plan: Plan, facts: Facts, message: Headers, *, detailed: bool)
     found = plan.pipeline(facts.claim, message.fields, route_name)
     if found is not None:
         findings = facts.findings = Findings(found, detailed=detailed)
-        findings.said = said(facts, findings, message.fields, route_name)
+        # What a body says is not known before it has come, and never becomes known if it is not read.
+        findings.said = said(facts, findings, message.fields, route_name, NO_BODY if message.end else None)
     return route_name
 
 
@@ -149,7 +164,7 @@ def said(
     findings: Findings,
     fields: HeaderMap,
     route_name: str,
-    body: bytes = b"",
+    body: Outline | None,
     asked: llm.Request | None = None,
 ) -> dict[str, Any]:
     """The facts of the request that conditions of its pipeline are about."""
@@ -160,6 +175,5 @@ def said(
         path=facts.claim.path,
         route_name=route_name,
         asked=asked,
-        rpc=findings.rpc,
         body=body,
     )

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from extproc import llm
 from extproc.inspection.pipeline import Pipeline
 from extproc.llm import Dialect
+from extproc.llm.paths import Aliases
 from extproc.policy import Policy, Unusable, UnusableError
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
@@ -92,7 +93,11 @@ class Plan:
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
         self.needs = _needs(table, pipelines)
-        self._prefixes = ("/v1", "", *sorted({b.address.prefix.lower() for b in policy.backends} - {"/v1", ""}))
+        prefixes = {_normal(backend.address.prefix) for backend in policy.backends} - {"/v1", ""}
+        self._prefixes = ("/v1", "", *sorted(prefixes))
+        unclaimed = policy.fallback_backend
+        bare = unclaimed is not None and not _normal(policy.backend(unclaimed).address.prefix)
+        self._aliases = Aliases(tuple(sorted(prefixes)), bare=bare)
         self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
         self._claims: dict[bytes, Claim] = {}
         self._steerings: dict[tuple[str, str, str, bytes], Steering] = {}
@@ -133,7 +138,7 @@ class Plan:
         if not self.pipelines:
             return claim
         # However it is spelt, a request of an API is one under that API's path.
-        paths = (claim.path, claim.dialect.path) if claim.dialect is not None else (claim.path,)
+        paths = self._aliases.of(*((claim.path, claim.dialect.path) if claim.dialect is not None else (claim.path,)))
         under = [each for each in self.pipelines if each.under(paths)]
         last = next((place for place, each in enumerate(under) if not each.conditional), len(under))
         return replace(claim, pipelines=tuple(under[: last + 1]))
@@ -198,6 +203,11 @@ class Plan:
                 ("x-extproc-backend", name),
             ),
         )
+
+
+def _normal(prefix: str) -> str:
+    """A backend's prefix as normalised paths have it."""
+    return llm.normalise(prefix.encode()).lower().rstrip("/")
 
 
 def _needs(table: Table, pipelines: tuple[Pipeline, ...]) -> Needs:

@@ -110,7 +110,7 @@ class RequestSide:
             return self._models(claim.models, fields)
         claimed = claim.dialect is not None and (method not in READ_ONLY or upgrades(fields))
         route_name = take_pipeline(plan, facts, message, detailed=self._shared.detailed) if claim.pipelines else ""
-        inspected = facts.findings is not None and facts.findings.pipeline.request is not None and not message.end
+        inspected = facts.findings is not None and facts.findings.reads_request and not message.end
         if not inspected and (not claimed or plan.inert):
             return self._pass(fields)
         if claimed:
@@ -174,7 +174,7 @@ class RequestSide:
         """An upgraded connection on a path of no dialect, which a pipeline is for: nobody could read it."""
         findings = self._facts.findings
         assert findings is not None
-        if findings.pipeline.blocks_unread:
+        if findings.pipeline.blocks_unread and findings.judges_request:
             raise upgrade_refused()
         findings.saw("upgrade")
         return self._pass(fields, endless=True)
@@ -183,7 +183,7 @@ class RequestSide:
         findings, most = self._facts.findings, self._plan.limits.request_body
         if self._facts.dialect is not None and exceeds(fields, most):
             raise too_large(most)
-        if findings is not None and findings.pipeline.blocks_oversize and exceeds(fields, findings.pipeline.body_limit):
+        if findings is not None and findings.blocks_oversize and exceeds(fields, findings.pipeline.body_limit):
             findings.blocked = Blocked(findings.pipeline.name, "oversize")
             raise too_large(findings.pipeline.body_limit)
 
@@ -256,7 +256,7 @@ class RequestSide:
 
     def _oversize(self, message: Body) -> Effects:
         findings = self._facts.findings
-        if self._facts.dialect is not None or findings is None or findings.pipeline.blocks_oversize:
+        if self._facts.dialect is not None or findings is None or findings.blocks_oversize:
             raise self._too_much()
         findings.saw("size")
         held, self._held = self._held, []

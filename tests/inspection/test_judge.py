@@ -326,10 +326,10 @@ def test_a_block_for_a_find_comes_before_one_for_what_cannot_be_read() -> None:
 
 
 @pytest.mark.parametrize("blocks", [True, False])
-def test_a_body_that_is_not_what_it_is_said_to_be_blocks_or_passes_whole(blocks: bool) -> None:
+def test_a_body_that_is_not_what_it_is_said_to_be_blocks_or_is_read_as_text(blocks: bool) -> None:
     body = b'{"a@b.de'
     verdict = judged(stage(EMAIL), body, blocks_unread=blocks)
-    assert verdict.body is body
+    assert verdict.body == (body if blocks else b'{"[EMAIL_1]')
     assert (verdict.unread, verdict.failures) == ({"malformed": 1}, ())
     assert verdict.blocked == (Blocked("p", "uninspected") if blocks else None)
 

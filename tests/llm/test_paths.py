@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.llm import DIALECTS, Dialect, claim, normalise, target_path
-from extproc.llm.paths import DECODINGS
+from extproc.llm.paths import DECODINGS, Aliases
 
 CHAT = "/v1/chat/completions"
 
@@ -175,3 +175,24 @@ def test_a_claimed_request_goes_upstream_as_the_path_it_was_judged_to_be(dialect
     judged = claim(normalise(raw))
     if judged is not None:
         assert target_path(raw, "/v1").partition(b"?")[0] == judged.path.encode()
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "bare", "path", "others"),
+    [
+        (("/openai/v1",), False, "/v1/files", {"/openai/v1/files"}),
+        (("/openai/v1",), False, "/OpenAI/V1/Files", {"/openai/v1/files", "/v1/files"}),
+        (("/openai/v1",), False, "/openai/v1", {"/openai/v1", "/v1"}),
+        (("/openai/v1",), False, "/openai/v1x", {"/openai/v1x"}),
+        (("/openai/v1",), False, "/mcp", set()),
+        ((), False, "/files", set()),
+        ((), True, "/files", {"/v1/files"}),
+        ((), True, "/v1/files", {"/files", "/v1/v1/files"}),
+        (("/v1/x",), False, "/v1/x/y", {"/v1/y", "/v1/x/x/y"}),
+        (("/a", "/b"), False, "/a/y", {"/b/y", "/v1/y"}),
+    ],
+)
+def test_a_path_has_the_aliases_that_envoys_routes_give_it(
+    prefixes: tuple[str, ...], bare: bool, path: str, others: set[str]
+) -> None:
+    assert set(Aliases(prefixes, bare).of(path)) == {path.lower(), *others}

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from extproc.llm.streams.event import Scope
-from extproc.llm.text.names import COUNTER, KNOWN
+from extproc.llm.text.names import COUNTER, KNOWN, is_own
 from extproc.llm.text.walk import SHORT
 
 MAX_TOKENS = 100_000
@@ -203,7 +203,7 @@ class _Walk:
     def _long(self, start: int) -> bool:
         key = self._key
         counter = isinstance(key, str) and KNOWN.get(key) == COUNTER
-        return not counter and _LONG.match(self.data, start) is not None
+        return _LONG.match(self.data, start) is not None and not (counter and is_own(reversed((*self._path, key))))
 
     def _counts(self, digits: int) -> bool:
         key = self._key

@@ -1,6 +1,6 @@
 """All the text of a payload: found wherever it stands, and changed without touching another byte."""
 
-from extproc.llm.text.bodies import read
+from extproc.llm.text.bodies import declares_json, read, read_malformed
 from extproc.llm.text.document import Document, Place, read_json
 from extproc.llm.text.forms import read_form
 from extproc.llm.text.multipart import read_multipart
@@ -15,9 +15,11 @@ __all__ = [
     "Place",
     "TextLimitError",
     "Uninspected",
+    "declares_json",
     "read",
     "read_form",
     "read_json",
+    "read_malformed",
     "read_multipart",
     "read_plain",
 ]

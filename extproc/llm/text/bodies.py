@@ -1,16 +1,32 @@
 """A body by its content-type."""
 
-from extproc.llm.text.carried import kind_of, plain_text
+import re
+
+from msgspec.structs import replace
+
+from extproc.llm.text.binary import plain_text
+from extproc.llm.text.carried import kind_of
 from extproc.llm.text.document import Document, read_json
-from extproc.llm.text.fieldvalue import parse
+from extproc.llm.text.fieldvalue import FieldValue, parse
 from extproc.llm.text.forms import read_form
 from extproc.llm.text.media import SEEN
 from extproc.llm.text.multipart import is_text, read_multipart
-from extproc.llm.text.passage import Uninspected
+from extproc.llm.text.passage import Reason, Uninspected
 from extproc.llm.text.plain import read_plain
 from extproc.llm.text.reading import MAX_VALUES
+from extproc.llm.text.wellformed import documents
 
+_PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
 _JSON = frozenset(("", "application/json", "text/json"))
+
+
+def declares_json(content_type: str) -> bool:
+    """True if a body of that content-type is read as JSON; so is one without a type."""
+    return _is_json(parse(content_type).value)
+
+
+def _is_json(value: str) -> bool:
+    return value in _JSON or value.endswith("+json")
 
 
 def read(body: bytes, content_type: str, limit: int = MAX_VALUES) -> Document:
@@ -24,20 +40,44 @@ def read(body: bytes, content_type: str, limit: int = MAX_VALUES) -> Document:
         TextLimitError: there is more in it than is read.
     """
     declared = parse(content_type)
+    document = _read(body, declared, limit)
+    return _naming(document, "content_type") if declared.is_doubtful else document
+
+
+def read_malformed(body: bytes, limit: int = MAX_VALUES) -> Document:
+    """Read what is said to be JSON and is not: named `malformed`, and read as the text that it is."""
+    return _naming(read_plain(body, "", limit), "malformed")
+
+
+def _read(body: bytes, declared: FieldValue, limit: int) -> Document:
     value = declared.value
-    if value in _JSON or value.endswith("+json"):
+    if _is_json(value):
         return read_json(body, limit)
     if value == "application/x-www-form-urlencoded":
-        return read_form(body, limit)
+        return _read_form(body, limit)
     if declared.main == "multipart":
-        return read_multipart(body, declared.parameters.get("boundary", ""), limit)
+        return read_multipart(body, declared.boundary, limit)
     if is_text(declared):
         return read_plain(body, declared.parameters.get("charset", ""), limit)
     kind = kind_of(value)
-    named = (Uninspected(None, None, kind if kind in SEEN else "content_type"),)
     if plain_text(body) is None:
-        return Document(body, (), named, ())
+        return Document(body, (), (Uninspected(None, None, kind if kind in SEEN else "content_type"),), ())
     document = read_plain(body, "", limit)
-    if kind not in SEEN:
-        return document
-    return Document(body, document.passages, (*named, *document.uninspected), document.sources)
+    return _naming(document, kind) if kind in SEEN else document
+
+
+def _read_form(body: bytes, limit: int) -> Document:
+    """Read a form, or JSON that is said to be one, as curl says of all that it sends.
+
+    Escapes of JSON and of forms in one body are one too many: who undoes the one need not undo the other.
+    """
+    if not body.lstrip().startswith((b"{", b"[")) or documents(body.decode("utf-8", "replace")) == "none":
+        return read_form(body, limit)
+    encoded = _PERCENT.search(body) is not None
+    if encoded and b"\\" in body:
+        return _naming(read_plain(body, "", limit), "content_type")
+    return read_form(body, limit) if encoded else read_plain(body, "", limit)
+
+
+def _naming(document: Document, reason: Reason) -> Document:
+    return replace(document, uninspected=(Uninspected(None, None, reason), *document.uninspected))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from extproc.llm.text import wellformed
+from extproc.llm.text.binary import percent_encoded
 from extproc.llm.text.codec import JSON
 from extproc.llm.text.passage import MASKED_NUMBER, Edit, Passage, Uninspected, pointer
 from extproc.llm.text.reading import MAX_VALUES, Reading, Source
@@ -78,10 +79,10 @@ class Document(Struct, frozen=True):
         passage = self.passages[index]
         source = self.sources[passage.source]
         while source.outer is not None:
-            if source.base64_at is None:
+            if source.at is None:
                 spans = _mapped(source, passage, spans)
             else:
-                spans = [(source.base64_at, len(source.outer.text))] * len(spans)
+                spans = [(source.at, len(source.outer.text))] * len(spans)
             passage = source.outer
             source = self.sources[passage.source]
         where = pointer((passage.within, passage.key))
@@ -102,10 +103,11 @@ class Document(Struct, frozen=True):
 
     def _outward(self, source: Source, outer: Passage, edits: Sequence[Edit]) -> list[Edit]:
         """Edits of a document's source as edits of the source in which its string stands."""
-        if source.base64_at is None:
+        if source.at is None:
             return self._raw(outer, edits)
-        payload = binascii.b2a_base64(apply(source.text, edits).encode("utf-8", "replace"), newline=False)
-        return self._raw(outer, [(source.base64_at, len(outer.text), payload.decode("ascii"))])
+        text = apply(source.text, edits)
+        written = percent_encoded(text) if source.percent else _base64(text)
+        return self._raw(outer, [(source.at, len(outer.text), written)])
 
     def __repr__(self) -> str:
         return f"Document({len(self.body)} bytes, {len(self.passages)} passages, {len(self.uninspected)} uninspected)"
@@ -127,7 +129,7 @@ def read_json(body: bytes, limit: int = MAX_VALUES) -> Document:
     """
     text = wellformed.read(body)
     reading = Reading(walk, limit)
-    walk(text, None, None, reading.add(Source(text, JSON)), reading)
+    walk(text, None, None, reading.add(Source(text, JSON)), reading, wellformed.start(text))
     passages, uninspected = reading.settle()
     return Document(body, passages, uninspected, reading.sources)
 
@@ -141,6 +143,10 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
         at = end
     parts.append(text[at:])
     return "".join(parts)
+
+
+def _base64(text: str) -> str:
+    return binascii.b2a_base64(text.encode("utf-8", "replace"), newline=False).decode("ascii")
 
 
 def _mapped(source: Source, passage: Passage, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -15,10 +15,25 @@ REMEMBERED_MOST = 64
 
 
 class FieldValue(Struct, frozen=True):
-    """What a field says, in lower case, and its parameters by name in lower case; of a repeated one, the first."""
+    """What a field says, in lower case, and its parameters by name in lower case; of a repeated one, the first.
+
+    `repeated`: a parameter is given twice, and readers differ in which of its values counts.
+    """
 
     value: str
     parameters: dict[str, str]
+    repeated: bool = False
+
+    @property
+    def is_doubtful(self) -> bool:
+        """True for a content-type that readers may understand differently."""
+        extended = any("*" in name for name in self.parameters)
+        return self.repeated or extended or "," in self.value or (self.main == "multipart" and not self.boundary)
+
+    @property
+    def boundary(self) -> str:
+        """The boundary of a body in parts, or nothing."""
+        return self.parameters.get("boundary", "")
 
     @property
     def main(self) -> str:
@@ -34,11 +49,12 @@ def parse(field: str) -> FieldValue:
 def _parsed(field: str) -> FieldValue:
     value, semicolon, _ = field.partition(";")
     parameters: dict[str, str] = {}
+    repeated = False
     for found in _PARAMETER.finditer(field, len(value)) if semicolon else ():
         quoted, token = found[2], found[3]
         said = _QUOTED.sub(r"\1", quoted) if quoted is not None else token.strip(" \t")
-        parameters.setdefault(found[1].lower(), said)
-    return FieldValue(value.strip(" \t").lower(), parameters)
+        repeated = parameters.setdefault(found[1].lower(), said) != said or repeated
+    return FieldValue(value.strip(" \t").lower(), parameters, repeated)
 
 
 _remembered = lru_cache(REMEMBERED)(_parsed)

@@ -5,19 +5,16 @@ from urllib.parse import unquote_to_bytes
 from extproc.llm.text.codec import PERCENT
 from extproc.llm.text.document import Document
 from extproc.llm.text.names import CARRIER, KNOWN
-from extproc.llm.text.passage import Passage, TextLimitError
+from extproc.llm.text.passage import PART, Passage, TextLimitError
 from extproc.llm.text.reading import MAX_VALUES, Reading, Source
 from extproc.llm.text.walk import walk
-
-PART = "part:"
-"""What stands before a field's name in the pointers of all that is in it."""
 
 
 def read_form(body: bytes, limit: int = MAX_VALUES) -> Document:
     """Read application/x-www-form-urlencoded.
 
     Every value is a passage (`part:NAME`), opened if it is JSON; so is every name that no API gives. What is no UTF-8
-    is in the text as `surrogateescape` has it. Any bytes are a form.
+    is in the text as `surrogateescape` has it. Any bytes are a form; what is no text in them is named `binary`.
 
     Raises:
         TextLimitError: more than `limit` fields and values in them, or JSON nested too deeply.
@@ -46,9 +43,11 @@ def _field(text: str, span: tuple[int, int, int], source: int, reading: Reading)
     flag = KNOWN.get(name)
     if flag is None and name:
         reading.passages.append(Passage(name, "name", within, None, source, begin, equals))
+        reading.distrust(reading.passages[-1])
     if equals < end:
         value = decoded(text[equals + 1 : end].replace("+", " "))
         reading.passages.append(Passage(value, "text", within, None, source, equals + 1, end))
+        reading.distrust(reading.passages[-1])
         reading.open(carrier=flag == CARRIER)
 
 

@@ -1,26 +1,29 @@
 """Bodies in parts, as forms with files have them (RFC 2046, RFC 7578)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from msgspec import Struct
 
-from extproc.llm.text.carried import kind_of, plain_text
+from extproc.llm.text import headers
+from extproc.llm.text.binary import plain_text
+from extproc.llm.text.carried import kind_of
+from extproc.llm.text.charsets import known
 from extproc.llm.text.codec import FIELDS, PERCENT, octets
 from extproc.llm.text.document import Document
 from extproc.llm.text.fieldvalue import FieldValue, parse
-from extproc.llm.text.forms import PART, decoded
+from extproc.llm.text.forms import decoded
+from extproc.llm.text.headers import Fields, fields
 from extproc.llm.text.media import SEEN
 from extproc.llm.text.names import CARRIER, KNOWN
-from extproc.llm.text.passage import Passage, TextLimitError, Uninspected
-from extproc.llm.text.plain import known
+from extproc.llm.text.passage import PART, Passage, TextLimitError, Uninspected
 from extproc.llm.text.reading import MAX_VALUES, Reading, Source
 from extproc.llm.text.walk import walk
 
 _LINE = re.compile(r"(--)?[ \t]*+(?:\r?\n|\Z)")
-_FIELD = re.compile(r"^(content-[a-z-]++)[ \t]*+:(.*)$", re.IGNORECASE | re.MULTILINE)
-_FILENAME = re.compile(r"filename\*[ \t]*+=[ \t]*+utf-8'[^'\r\n]*+'([^;\r\n]*+)", re.IGNORECASE)
-_AS_IT_IS = frozenset(("", "7bit", "8bit", "binary"))
+_PARTS = frozenset(("multipart", "message"))
+_CHARSET = "_charset_"
+"""The field in which a form says in what charset its texts are."""
 
 _FIELDS, _UTF8, _LATIN, _PERCENT = range(4)  # sources: the body, in which the same bytes are written in four ways
 
@@ -43,14 +46,15 @@ def read_multipart(body: bytes, boundary: str, limit: int = MAX_VALUES) -> Docum
 
     A part has one passage for its header fields, the names of files among them (`part:NAME/headers`), and one for its
     content, `part:NAME`, opened if it is JSON. What is said to be text is read; any other content, if it is text in
-    UTF-8, and else is named: `image`, `audio`, `video`, `file`; or `charset` or `encoding` where that is why. What
-    stands before the first and after the last part is read, too (`preamble`, `epilogue`), though no one should.
-    Any bytes are read: a body without its boundary is all preamble.
+    UTF-8, and else is named: `image`, `audio`, `video`, `file`, or `binary` if it is said to be text; or `charset` or
+    `encoding` where that is why. What stands before the first and after the last part is read, too (`preamble`,
+    `epilogue`), though no one should. Any bytes are read: a body without its boundary is all preamble. Where readers
+    differ (fields given twice, parts in parts, what looks like a delimiter), the part is named `content_type`.
 
     Raises:
         TextLimitError: more than `limit` parts and values in them, or JSON nested too deeply.
     """
-    reader = _Reader(body.decode("latin-1"), limit)
+    reader = _Reader(body.decode("latin-1"), boundary, limit)
     for part in _parts(reader.text, boundary):
         reader.take(part)
     passages, uninspected = reader.reading.settle()
@@ -60,10 +64,11 @@ def read_multipart(body: bytes, boundary: str, limit: int = MAX_VALUES) -> Docum
 class _Reader:
     """Reads one part after the other."""
 
-    __slots__ = ("named", "reading", "text")
+    __slots__ = ("_alike", "named", "reading", "text")
 
-    def __init__(self, text: str, limit: int) -> None:
+    def __init__(self, text: str, boundary: str, limit: int) -> None:
         self.text = text
+        self._alike = re.compile(rf"(?:\A|[\r\n])--{re.escape(boundary)}")
         self.reading = Reading(walk, limit)
         self.named: list[Uninspected] = []
         for codec in (FIELDS, octets("utf-8"), octets("latin-1"), PERCENT):
@@ -73,24 +78,47 @@ class _Reader:
         if next(self.reading.budget, None) is None:
             raise TextLimitError("values")
         if part.outside:
-            if part.begin < part.end:
-                self._add(_UTF8, part.outside, None, part.begin, part.end)
+            self._outside(part)
             return
-        fields = _fields(self.text[part.begin : part.blank])
-        disposition = parse(fields.get("content-disposition", ""))
-        name = disposition.parameters.get("name", "")
+        said = fields(self.text, part.begin, part.blank)
+        name = said.disposition.parameters.get("name", "")
         within = PART + name
         if part.begin < part.blank:
-            self._add(_FIELDS, within, "headers", part.begin, part.blank)
-        extended = _FILENAME.search(self.text, part.begin, part.blank)
-        if extended is not None:
-            text = decoded(extended[1])
-            self.reading.passages.append(Passage(text, "text", within, "filename", _PERCENT, *extended.span(1)))
-        if fields.get("content-transfer-encoding", "").lower() not in _AS_IT_IS:
-            self.named.append(Uninspected(within, None, "encoding"))
-        is_file = "filename" in disposition.parameters or "filename*" in disposition.parameters
-        if self._content(part, within, parse(fields.get("content-type", "" if is_file else "text/plain"))):
+            self._headers(part, within, said)
+        self._alikes(part.content, part.end, within)
+        is_file = any(name.startswith("filename") for name in said.disposition.parameters)
+        if self._content(part, within, said.kind or parse("" if is_file else "text/plain")):
+            if name == _CHARSET and known(self.reading.passages[-1].text) != "utf-8":
+                self.named.append(Uninspected(within, None, "charset"))
             self.reading.open(carrier=KNOWN.get(name) == CARRIER)
+
+    def _outside(self, part: _Part) -> None:
+        """What stands before the first part or after the last one: no reader should, and each may, read it."""
+        if part.begin < part.end:
+            self._add(_UTF8, part.outside, None, part.begin, part.end)
+            self.reading.distrust(self.reading.passages[-1])
+            self._alikes(part.begin, part.end, part.outside)
+
+    def _headers(self, part: _Part, within: str, said: Fields) -> None:
+        words = headers.decoded(self.text, part.begin, part.blank)
+        if words is None:
+            self._add(_FIELDS, within, "headers", part.begin, part.blank)
+        else:
+            text, codec, odd = words
+            source = self.reading.add(Source(self.text, codec))
+            passage = Passage(text, "text", within, "headers", source, part.begin, part.blank)
+            self.reading.passages.append(passage)
+            self.named += (Uninspected(within, "headers", reason) for reason in odd)
+        for each in said.extended:
+            text = decoded(self.text[each.start : each.end])
+            self.reading.passages.append(Passage(text, "text", within, each.name, _PERCENT, each.start, each.end))
+        self.named += (Uninspected(within, None, reason) for reason in said.odd)
+
+    def _alikes(self, start: int, end: int, within: str) -> None:
+        """Name a stretch in which other readers may see a delimiter."""
+        # The line end in front of it stands in the part before.
+        if self._alike.search(self.text, max(start - 1, 0), end) is not None:
+            self.named.append(Uninspected(within, None, "content_type"))
 
     def _content(self, part: _Part, within: str, declared: FieldValue) -> bool:
         """Add the content if it is text, else name it. Whether it was added."""
@@ -100,7 +128,11 @@ class _Reader:
                 self.named.append(Uninspected(within, None, "charset"))
                 return False
             self._add(_UTF8 if charset == "utf-8" else _LATIN, within, None, part.content, part.end)
+            self.reading.distrust(self.reading.passages[-1])
             return True
+        if declared.main in _PARTS or declared.value == "application/x-www-form-urlencoded":
+            # Parts in parts, and fields in them, are read as they stand: what is encoded in them is not undone.
+            self.named.append(Uninspected(within, None, "content_type"))
         text = plain_text(self.text[part.content : part.end].encode("latin-1"))
         kind = kind_of(declared.value)
         if text is None or kind in SEEN:
@@ -108,6 +140,7 @@ class _Reader:
         if text is None:
             return False
         self._add(_UTF8, within, None, part.content, part.end)
+        self.reading.distrust(self.reading.passages[-1])
         return True
 
     def _add(self, source: int, within: str, key: str | None, start: int, end: int) -> None:
@@ -122,14 +155,6 @@ def is_text(declared: FieldValue) -> bool:
     return declared.main == "text" or (
         declared.main == "application" and value.endswith(("json", "xml", "yaml", "javascript", "jsonl"))
     )
-
-
-def _fields(text: str) -> Mapping[str, str]:
-    """The fields that say something of a part's content, by name in lower case; of a repeated one, the first."""
-    fields: dict[str, str] = {}
-    for field in _FIELD.finditer(text.encode("latin-1").decode("utf-8", "surrogateescape")):
-        fields.setdefault(field[1].lower(), field[2].strip())
-    return fields
 
 
 def _parts(text: str, boundary: str) -> Iterator[_Part]:

@@ -1,6 +1,6 @@
 """The names of members that the APIs themselves give: these are no one's text, every other name is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 CARRIER = 1
 """Flag of names whose string may be, or point to, an image, a sound or a file."""
@@ -47,13 +47,14 @@ _PLAIN = """
     exclusiveMaximum multipleOf minLength maxLength pattern minItems maxItems uniqueItems prefixItems contains
     minContains maxContains minProperties maxProperties patternProperties propertyNames dependentRequired
     dependentSchemas unevaluatedProperties unevaluatedItems default examples deprecated readOnly writeOnly nullable
-    discriminator propertyName mapping contentEncoding contentMediaType enumNames
+    discriminator propertyName mapping contentEncoding contentMediaType enumNames inputs token_ids input_ids
+    prompt_token_ids body
 """
 
 _CARRIERS = """
     data blob url image_url file_url file_id file_data b64_json result image_data partial_image_b64 video_url embedding
     signature encrypted_content encrypted_index encrypted_stdout
-    audio_url
+    audio_url images prompt_embeds image_embeds audio_embeds
 """
 
 _COUNTERS = """
@@ -62,6 +63,22 @@ _COUNTERS = """
     output_tokens total_duration load_duration prompt_eval_duration eval_duration sequence_number minimum maximum
     exclusiveMinimum exclusiveMaximum
 """
+
+_FREE_NAMES = """
+    arguments variables metadata _meta env structuredContent parameters properties patternProperties definitions $defs
+    input_schema inputSchema outputSchema requestedSchema schema json_schema default const enum examples attributes
+    filters headers
+"""
+_FREE = frozenset(_FREE_NAMES.split())
+"""Names whose values are the client's own, whatever the names in them look like: the arguments and schemas of tools."""
+
+_OWN_NAMES = 8
+"""Names around a value of an API's own; the deepest have six. A bound, because each value of a body may ask."""
+
+TOKENS = frozenset((
+    "prompt", "input", "inputs", "tokens", "token_ids", "input_ids", "prompt_token_ids", "prompt_embeds", "context",
+))  # fmt: skip
+"""Names of members that hold text, which servers take as numbers of a model's vocabulary, too, or as vectors."""
 
 KNOWN: Mapping[str, int] = (
     dict.fromkeys(_PLAIN.split(), 0)
@@ -72,3 +89,25 @@ KNOWN: Mapping[str, int] = (
 
 Whatever a client adds, such as the properties that its tools take, is text: names can hold a secret, too.
 """
+
+
+def is_own(keys: Iterable[str | int | None]) -> bool:
+    """True if a value is an API's own, by the keys on the way to it from the inside out (see `passage.keys_of`).
+
+    It is not if it stands in what a client or a model may name as it likes: in the arguments or the schema of a tool,
+    below a name that no API gives, or in a document inside of a string. Lines of a body are no such documents.
+    """
+    inner: str | int | None = 0
+    names = 0
+    opened = False
+    for key in keys:
+        if isinstance(key, str):
+            names += 1
+            # The `input` of a tool is an object, that of a model a list or a text.
+            free = key in _FREE or (key == "input" and isinstance(inner, str))
+            if free or opened or names > _OWN_NAMES or key not in KNOWN:
+                return False
+        elif key is None:
+            opened = True
+        inner = key
+    return True

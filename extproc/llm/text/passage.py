@@ -1,5 +1,6 @@
 """A text of a body: what it says, and where it stands."""
 
+from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -8,11 +9,23 @@ Kind: TypeAlias = Literal["text", "name", "number"]
 """`name`: the name of an object's member, where no API gave it. `number`: the digits of a long JSON number."""
 
 Reason: TypeAlias = Literal[
-    "image", "audio", "video", "file", "binary", "encrypted", "encoding", "charset", "content_type"
+    "image",
+    "audio",
+    "video",
+    "file",
+    "binary",
+    "tokens",
+    "encrypted",
+    "encoding",
+    "charset",
+    "content_type",
+    "malformed",
 ]
-"""Why something is not inspected. The first four by the API's shapes or by its first bytes; `binary` is base64 of
-anything else. `encrypted`: reasoning and search results that only the provider who made them can read. The last three:
-how a body, or a part of a form, is written is not known here."""
+"""Why something is not inspected. The first four by the API's shapes or by its first bytes; `binary` is anything else
+that is no text, in base64 or as it stands. `tokens`: a text as the numbers of a model's vocabulary. `encrypted`:
+reasoning and search results that only the provider who made them can read. `encoding`, `charset`, `content_type`: how a
+body, or a part of a form, is written is not known here, or readers differ in it. `malformed`: it is no JSON, although
+it is said to be, or a lenient reader may take it for JSON."""
 
 Place: TypeAlias = "tuple[Holder, str | int | None]"
 """Where a value stands: what holds it, and its name or index there.
@@ -30,6 +43,9 @@ Edit: TypeAlias = tuple[int, int, str]
 
 MASKED_NUMBER = "0"
 """Written in the place of a number of which something is masked. A typed reader refuses a string there."""
+
+PART = "part:"
+"""What stands before a field's name in the pointers of all that is in it."""
 
 NESTED = "#"
 """Written behind the pointer of a string that holds a document; behind it, pointers go on inside of that document."""
@@ -91,6 +107,13 @@ class TextLimitError(Exception):
     def __init__(self, limit: str) -> None:
         super().__init__(f"the body passes the limit on its {limit}")
         self.limit = limit
+
+
+def keys_of(place: Holder) -> Iterator[str | int | None]:
+    """The names and indexes on the way to a place, from the inside out."""
+    while isinstance(place, tuple):
+        place, key = place
+        yield key
 
 
 def pointer(place: Holder) -> str:

@@ -4,12 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from extproc.llm.text.carried import carried
+from extproc.llm.text.binary import is_binary
+from extproc.llm.text.carried import carried, is_url
 from extproc.llm.text.codec import JSON, VERBATIM, Codec
 from extproc.llm.text.media import Candidate, settle
-from extproc.llm.text.passage import Holder, Passage, TextLimitError, Uninspected
-from extproc.llm.text.wellformed import WHITE, documents
+from extproc.llm.text.names import TOKENS, is_own
+from extproc.llm.text.passage import Holder, Passage, TextLimitError, Uninspected, keys_of
+from extproc.llm.text.wellformed import WHITE, documents, is_doubtful, start
 
 MAX_VALUES = 128 * 1024
 """Values of a body, those of the documents in its strings among them: 16 bytes each in 2 MiB, the default body limit,
@@ -23,16 +26,21 @@ MAX_OPENED = 8
 and costs a reading of all that is left."""
 
 
+TOKEN_LISTS = 3
+"""Lists around a token: a prompt is a list of them, several prompts are a list of lists."""
+
+
 class Source(Struct, frozen=True, gc=False):
     """A text in which passages stand: the body (then `outer` is None), or a document in the string `outer`.
 
-    The document is the text of `outer`, or what that writes in base64 from character `base64_at` on.
+    The document is the text of `outer`, or what that writes in base64 from character `at` on, or in `percent` encoding.
     """
 
     text: str
     codec: Codec
     outer: Passage | None = None
-    base64_at: int | None = None
+    at: int | None = None
+    percent: bool = False
 
     def __repr__(self) -> str:
         return f"Source({len(self.text)} code points)"
@@ -41,13 +49,14 @@ class Source(Struct, frozen=True, gc=False):
 class Reading:
     """What has been read so far. `budget` is how many values may follow; every reader takes one from it for each."""
 
-    __slots__ = ("_candidates", "_level", "_walk", "budget", "passages", "sources")
+    __slots__ = ("_candidates", "_level", "_walk", "budget", "named", "passages", "sources")
 
     def __init__(self, walk: "Walk", limit: int = MAX_VALUES) -> None:
         self._walk = walk
         self._level = 0
         self._candidates: list[Candidate] = []
         self.budget = iter(range(limit))
+        self.named: list[Uninspected] = []
         self.passages: list[Passage] = []
         self.sources: list[Source] = []
 
@@ -59,22 +68,57 @@ class Reading:
     def open(self, *, carrier: bool) -> None:
         """Look into the passage added last for a document. `carrier`: its name is one for images, sounds and files."""
         passage = self.passages[-1]
-        if carrier or passage.text.startswith("data:"):
-            found = carried(passage.text)
-            self._candidates.append(Candidate(passage, found, len(self.passages) - 1))
-            if found.binary:
-                return
-            if found.text is not None:
-                source = self.add(Source(found.text, VERBATIM, passage, found.at))
-                place = (passage.within, passage.key)
-                passage = Passage(found.text, "text", place, None, source, 0, len(found.text))
-                self.passages.append(passage)
-        if (how := documents(passage.text)) != "none":
-            self._nest(passage, lines=how == "lines")
+        if carrier or is_url(passage.text):
+            self._carried(passage)
+        else:
+            self._document(passage)
+
+    def tokens(self, place: Holder) -> None:
+        """Name the member that holds a number at `place`, in a list or two, if numbers there are a text."""
+        for _ in range(TOKEN_LISTS):
+            if not isinstance(place, tuple) or isinstance(place[1], str):
+                break
+            place = place[0]
+        if isinstance(place, tuple) and place[1] in TOKENS and is_own(keys_of(place)):
+            last = self.named[-1] if self.named else None
+            if last is None or last.within is not place[0] or last.key != place[1]:
+                self.named.append(Uninspected(*place, "tokens"))
+
+    def distrust(self, passage: Passage) -> None:
+        """Name a text that is said to be one and may be something else, or read otherwise."""
+        if is_binary(passage.text):
+            self.named.append(Uninspected(passage.within, passage.key, "binary"))
+        elif is_doubtful(passage.text):
+            self.named.append(Uninspected(passage.within, passage.key, "malformed"))
 
     def settle(self) -> tuple[Sequence[Passage], Sequence[Uninspected]]:
         """The passages that are text, and what is named instead."""
-        return settle(self.passages, self._candidates) if self._candidates else (self.passages, ())
+        if not self._candidates:
+            return self.passages, self.named
+        passages, named = settle(self.passages, self._candidates)
+        return passages, (*self.named, *named)
+
+    def _carried(self, passage: Passage) -> None:
+        """Look into a string that may carry something; what it carries follows it among the passages."""
+        found = carried(passage.text)
+        slot, index = len(self._candidates), len(self.passages) - 1
+        self._candidates.append(Candidate(passage, found, index, index + 1))
+        if found.header and (found.binary or found.text is not None):
+            self.passages.append(replace(passage, text=passage.text[: found.at]))
+        if found.text is not None:
+            source = self.add(Source(found.text, VERBATIM, passage, found.at, found.percent))
+            place = (passage.within, passage.key)
+            inner = Passage(found.text, "text", place, None, source, 0, len(found.text))
+            self.passages.append(inner)
+            self._document(inner)
+        elif not found.binary or found.short:
+            self._document(passage)
+        self._candidates[slot] = Candidate(passage, found, index, len(self.passages))
+
+    def _document(self, passage: Passage) -> None:
+        """Open the passage added last if it is a document."""
+        if (how := documents(passage.text)) != "none":
+            self._nest(passage, lines=how == "lines")
 
     def _nest(self, passage: Passage, *, lines: bool) -> None:
         """Put what the JSON in a passage, the last one, says in its place; lines of it are like items of an array."""
@@ -85,12 +129,12 @@ class Reading:
         source = self.add(Source(passage.text, JSON, passage))
         place = (passage.within, passage.key)
         if lines:
-            at, end, index = 0, len(passage.text.rstrip(WHITE)), 0
+            at, end, index = start(passage.text), len(passage.text.rstrip(WHITE)), 0
             while at < end:
                 at = self._walk(passage.text, (place, None), index, source, self, at)
                 index += 1
         else:
-            self._walk(passage.text, place, None, source, self, 0)
+            self._walk(passage.text, place, None, source, self, start(passage.text))
         self._level -= 1
 
 

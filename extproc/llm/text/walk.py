@@ -6,9 +6,10 @@ msgspec has checked the text, in C, so the walk looks only at what tells it wher
 import re
 from collections.abc import Callable
 from json import JSONDecoder
+from typing import Any
 
-from extproc.llm.text.names import CARRIER, COUNTER, KNOWN
-from extproc.llm.text.passage import Holder, Passage, TextLimitError
+from extproc.llm.text.names import CARRIER, COUNTER, KNOWN, is_own
+from extproc.llm.text.passage import Holder, Passage, TextLimitError, keys_of
 from extproc.llm.text.reading import MAX_DEPTH, Reading
 
 SHORT = 6
@@ -16,12 +17,13 @@ SHORT = 6
 largest vocabularies have six."""
 
 _WHITE = frozenset(" \t\n\r")
-_DOCUMENTS = _WHITE | frozenset("{[d")  # what texts begin with that may hold a document: JSON, or a data URL
-_LITERALS = {"t": 4, "f": 5, "n": 4}  # the length of each by its first letter
+# What texts begin with that may hold a document: JSON, or a data URL.
+_DOCUMENTS = frozenset(map(chr, range(33))) | frozenset("{[dD\ufeff")
+_LITERALS = {"t": 4, "f": 5, "n": 4, "N": 3, "I": 8}  # the length of each by its first letter
 _MEMBER, _ALONE = -1, -2  # in the place of an item's index
 
 _blank = re.compile(r"[ \t\n\r]*+")
-_number = re.compile(r"[-+.\deE]*+")
+_number = re.compile(r"[-+.\deE]*+(?:Infinity)?+")
 _long = re.compile(rf"-?\d{{{SHORT + 1},}}")
 _long_item = re.compile(rf",[ \t\n\r]*+-?\d{{{SHORT + 1}}}")
 # As many short numbers as follow each other, with their commas.
@@ -39,7 +41,8 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
     Raises:
         TextLimitError: too many values, or too deep.
     """
-    find, append, flags = text.find, reading.passages.append, KNOWN.get
+    find, append = text.find, reading.passages.append
+    flags: Callable[[Any], int | None] = KNOWN.get
     place, stack = within, list[tuple[Holder, int]]()
     name: str | int | None = key
     flag: int | None = 0
@@ -65,6 +68,8 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
             if "\\" in value:
                 value, end = _string(text, at)
             append(Passage(value, "text", place, name, source, at, end))
+            if index >= 0 and isinstance(place, tuple):
+                flag = flags(place[1])
             if flag == CARRIER or value[:1] in _DOCUMENTS:
                 reading.open(carrier=flag == CARRIER)
             at = end
@@ -80,14 +85,18 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
         elif char in _LITERALS:
             at += _LITERALS[char]
         elif index == 0 and (end := _vector(text, at)) > at:
+            reading.tokens(place)
             at = end
         elif index != _MEMBER and (end := _end(_shorts, text, at)) > at:
+            reading.tokens(place)
             name = index = index + text.count(",", at, end)
             at = end
             continue
         else:
+            if index != _MEMBER:
+                reading.tokens(place)
             end = _end(_number, text, at)
-            if end - at > SHORT and flag != COUNTER and _long.match(text, at):
+            if end - at > SHORT and _long.match(text, at) and not (flag == COUNTER and is_own(keys_of((place, name)))):
                 append(Passage(text[at:end], "number", place, name, source, at, end))
             at = end
         while stack:
@@ -116,7 +125,7 @@ def _name(text: str, at: int, place: Holder, source: int, append: Callable[[Pass
     flag = KNOWN.get(name)
     if flag is None:
         append(Passage(name, "name", place, name, source, at, end))
-        flag = 0
+        flag = CARRIER if KNOWN.get(name.casefold()) == CARRIER else 0  # Go's decoder takes `Blob` for `blob`
     if text[end] != ":":
         _, end = _skip(text, end)
     return name, flag, end + 1

@@ -125,7 +125,11 @@ def test_items_behind_skipped_numbers_have_their_right_index() -> None:
         ('{"content":"a"} trailing', [("/x", '{"content":"a"} trailing')]),
         ('"a"', [("/x", '"a"')]),
         ("123", [("/x", "123")]),
-        ("\ufeff{}", [("/x", "\ufeff{}")]),
+        ("\ufeff{}", []),
+        (" \ufeff{}", [("/x", " \ufeff{}")]),
+        ('{"content":["a",NaN,-Infinity,Infinity,"b"]}', [("/x#/content/0", "a"), ("/x#/content/4", "b")]),
+        ("[NaNa]", [("/x", "[NaNa]")]),
+        ("[--Infinity]", [("/x", "[--Infinity]")]),
         ("\xa0{}", [("/x", "\xa0{}")]),
     ],
 )

@@ -21,6 +21,7 @@ NAMED = {
         ("/messages/2/content/4/file/file_data", "file"),
         ("/messages/2/content/5/file/file_id", "file"),
     ],
+    "completion_tokens": [("/prompt", "tokens")],
     "chat_answer": [("/choices/0/message/audio/data", "audio")],
     "responses": [
         ("/input/1/content/1/image_url", "image"),
