@@ -15,6 +15,7 @@ from extproc.inspection.verdict import Blocked, Failure
 from extproc.llm.openai import CHAT
 from extproc.llm.text import encodings
 from extproc.llm.text.fieldvalue import parse
+from extproc.llm.text.plain import known as known_charset
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
@@ -54,7 +55,8 @@ def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None
         ClientError: it cannot be read, and may not pass unread.
     """
     kind = fields.text("content-type")
-    value = parse(kind).value
+    declared = parse(kind)
+    value = declared.value
     streams = value == "text/event-stream"
     known = (
         streams or value == "application/json" or value.endswith("+json") or value in findings.pipeline.content_types
@@ -64,6 +66,10 @@ def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None
         return None
     if not streams and exceeds(fields, findings.pipeline.body_limit):
         oversize(findings)
+        return None
+    if streams and known_charset(declared.parameters.get("charset", "")) is None:
+        # The standard says UTF-8, but some clients decode as they are told.
+        unread(facts, findings, "charset")
         return None
     given = fields.getall("content-encoding")
     try:

@@ -75,6 +75,8 @@ MALFORMED = {
             b'data: {"choices": [{"index": 0, "index": 1, "delta": {"content": " 8888 1881"}}]}\n\n',
         ]
     ),
+    "another case of a name": with_text('{"choices": [{"index": 0, "Delta": {"content": "{}"}}]}'),
+    "another case that folds": with_text('{"choices": [{"index": 0, "delta": {"rea\u017foning": "{}"}}]}'),
     "a byte that is no UTF-8": with_text('{"choices": [{"index": 0, "delta": {"content": "{}?"}}]}').replace(
         b"?", b"\xff"
     ),

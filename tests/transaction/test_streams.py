@@ -80,6 +80,16 @@ def test_explain_and_both_profiles_agree_about_a_stream(name: str) -> None:
             assert out.decode() == (shown.body if isinstance(shown.body, str) else bytes(shown.body).decode())
 
 
+@pytest.mark.parametrize("charset", ["utf-7", "utf-16", "ibm037"])
+def test_events_that_are_declared_in_another_charset_are_uninspected(charset: str) -> None:
+    with Playbook(PLAN, Shared(), request=BodyMode.BUFFERED, response=BodyMode.BUFFERED) as envoy:
+        envoy.sends(request_headers("/v1/chat/completions", ("content-type", b"application/json")))
+        envoy.sends(request_body(ASKED))
+        kind = f"text/event-stream; charset={charset}".encode()
+        envoy.sends(response_headers(200, ("content-type", kind))).gets_one(Reject)
+        assert envoy.leaves().facts["uninspected"] == [{"reason": "charset", "count": 1}]
+
+
 @pytest.mark.parametrize(
     "kind", ["", "application/octet-stream", "application/vnd.amazon.eventstream", "application/json-seq"]
 )

@@ -185,7 +185,7 @@ def _without_data(event: sse.Event, *, first: bool, doubt: Doubt) -> StreamEvent
             source = Source(data, value, leaves(data))
             reading = documents.read(source, {})
             alone = first and not event.ended and isinstance(value, dict)
-            if not alone and reading.kind != "error" and documents.tells(source, reading):
+            if not alone and reading.kind != "error" and documents.any_tells(source, reading):
                 doubt = "malformed"
             return _told(event, reading, [Line(data, at, 0)], doubt=doubt)
     texts = other_texts(event.raw, bom=first)

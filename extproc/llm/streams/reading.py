@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, TypeGuard
 
 from msgspec import Struct
 
-from extproc.llm.streams.event import Channel, Form, Kind, Scope, Shadow
+from extproc.llm.streams.event import Channel, Doubt, Form, Kind, Scope, Shadow
 from extproc.llm.streams.leaves import Leaf, Leaves, text
 from extproc.llm.text.walk import SHORT
 
@@ -71,6 +71,7 @@ class Reading(Struct, frozen=True):
     number: tuple[int, int] | None = None
     unread: tuple[Scope, ...] = ()
     varying: tuple[tuple[int, int], ...] = ()
+    doubt: Doubt = ""
 
 
 class Source(Struct, frozen=True):
