@@ -20,11 +20,13 @@ from extproc.inspection.escapes import LONGEST, marked, places, plain
 from extproc.inspection.exact import within
 from extproc.inspection.fast import Fast, Refused
 from extproc.inspection.hold import SHORT_WORD, Hold
-from extproc.inspection.lane import Lane, Place, RuleError, lane
+from extproc.inspection.lane import Lane, RuleError, lane
 from extproc.inspection.octets import back, before
 from extproc.inspection.render import UTF8_MOST
 from extproc.inspection.rule import UNLESS_LEFT, Rule
 from extproc.inspection.span import Span, foremost, order
+from extproc.inspection.tail import Place
+from extproc.protocol.meter import Meter
 
 _BLANK = " \t\r\n\"'`.,;:()[]{}<>"
 """What may stand around a value that is all there is of a text."""
@@ -45,6 +47,15 @@ a byte (540 a KiB), those of four 390, lists of payment cards 155, of addresses 
 files of assigned secrets 60. Beyond the bound is what an expression like `.*x.*` makes of large texts, or somebody who
 wants to keep a thread busy.
 """
+
+STEPS_A_LOOK = 10
+"""Steps of a meter that a match counts as: 6 µs for one whose digits are added up, and what becomes of a finding."""
+
+BYTES_A_STEP = 8
+"""The same for bytes of a match of which only a part is wanted: RE2 takes 130 ns a byte to tell which."""
+
+SCANNED_A_STEP = 512
+"""The same for bytes that the fast lane reads."""
 
 BYTES_A_LOOK = 64
 """A match of which only a part is wanted counts as one more look for each so many of its bytes."""
@@ -105,36 +116,38 @@ class Scanner:
         """The rules, as they were given."""
         return tuple(each.rule for each in self._lanes)
 
-    def scan(self, text: str, name: str | None = None) -> list[Span]:
+    def scan(self, text: str, name: str | None = None, meter: Meter | None = None) -> list[Span]:
         """Every find in the whole of `text`, overlapping ones too, in `span.order`. A lone surrogate counts as `?`.
 
-        `text` is read as it stands and without its escapes. `name`: see `find`. Raises TooManyCandidatesError.
+        `text` is read as it stands and without its escapes. `name`: see `find`.
+
+        Raises TooManyCandidatesError, and SpentError where `meter` has no steps left.
         """
-        found = self._scan(text, name)
+        found = self._scan(text, name, meter)
         if marked(text):
-            found = [*found, *self._scan(plain(text), name)]
+            found = [*found, *self._scan(plain(text), name, meter)]
             return sorted(foremost(set(found), places(text)), key=order) if found else []
         # Matches that begin at two places may agree on the find in them.
         return sorted(set(found), key=order) if found else []
 
-    def _scan(self, text: str, name: str | None) -> list[Span]:
+    def _scan(self, text: str, name: str | None, meter: Meter | None) -> list[Span]:
         data = b"\n" + text.encode("utf-8", "replace")
-        found = self.find(data, 1, len(data), opening=True, final=True, name=name)
+        found = self.find(data, 1, len(data), opening=True, final=True, name=name, meter=meter)
         return spans(found, data, 1, 0) if found else []
 
     def scan_all(
-        self, texts: Sequence[str], name: Callable[[int], str | None] = lambda _: None
+        self, texts: Sequence[str], name: Callable[[int], str | None] = lambda _: None, meter: Meter | None = None
     ) -> list[tuple[int, list[Span]]]:
         """What `scan` finds in each of several texts, with the text's number; those without finds are left out.
 
-        `name` gives that of a text by its number. Raises TooManyCandidatesError.
+        `name` gives that of a text by its number. Raises TooManyCandidatesError, SpentError.
         """
         numbers: Iterable[int] = range(len(texts))
         if len(texts) > 1 and sum(map(len, texts)) <= JOINED_MOST:
-            numbers = self._interesting(texts)
-        return [(number, found) for number in numbers if (found := self.scan(texts[number], name(number)))]
+            numbers = self._interesting(texts, meter)
+        return [(number, found) for number in numbers if (found := self.scan(texts[number], name(number), meter))]
 
-    def _interesting(self, texts: Sequence[str]) -> Iterable[int]:
+    def _interesting(self, texts: Sequence[str], meter: Meter | None) -> Iterable[int]:
         """The numbers of the texts in which there may be something, by one pass over all of them.
 
         Between line feeds, which stand around every text that is scanned, each is what it is by itself; a match of the
@@ -142,15 +155,15 @@ class Scanner:
         """
         joined = "\n".join(texts)
         if not marked(joined):
-            return self._touched(texts, joined)
+            return self._touched(texts, joined, meter)
         # What the texts look like without their escapes comes behind them.
         owners = [*range(len(texts)), *(number for number, text in enumerate(texts) if marked(text))]
         both = [*texts, *(plain(texts[number]) for number in owners[len(texts) :])]
-        return sorted({owners[number] for number in self._touched(both, "\n".join(both))})
+        return sorted({owners[number] for number in self._touched(both, "\n".join(both), meter)})
 
-    def _touched(self, texts: Sequence[str], joined: str) -> Sequence[int]:
+    def _touched(self, texts: Sequence[str], joined: str, meter: Meter | None) -> Sequence[int]:
         data = b"\n%b\n" % joined.encode("utf-8", "replace")
-        hits = self._fast.hits(data)
+        hits = self._fast.hits(data, meter)
         if not hits:
             return ()
         ends = list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
@@ -179,17 +192,27 @@ class Scanner:
         return word
 
     def find(
-        self, data: bytes, first: int, until: int, *, opening: bool, final: bool, name: str | None = None
+        self,
+        data: bytes,
+        first: int,
+        until: int,
+        *,
+        opening: bool,
+        final: bool,
+        name: str | None = None,
+        meter: Meter | None = None,
     ) -> list[Found]:
         """Every find whose match starts at byte `first` or later, but before `until`.
 
         `data` is UTF-8. Before `first` it holds `left` code points of the text, or all there are with one line feed in
         front of them: `opening`. With `final` the text ends with `data`; without, a find is `open` while words that it
         needs may still come. `name`: the words of the name of the member whose value the text is, which count as
-        context; None for a text that someone wrote. Raises TooManyCandidatesError.
+        context; None for a text that someone wrote. Raises TooManyCandidatesError, SpentError.
         """
         origin = before(data, first)
-        hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:])
+        if meter is not None:
+            meter.spend(1 + (len(data) - origin) // SCANNED_A_STEP)
+        hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:], meter)
         if not hits:
             return []
         found: list[Found] = []
@@ -206,9 +229,12 @@ class Scanner:
                 continue
             captures = each.matcher.captures
             for place in each.matcher.find(data, before(data, start + 1), stop, limit):
-                left -= 1 + (place[1] - place[0]) // BYTES_A_LOOK if captures else 1
+                size = place[1] - place[0] if captures else 0
+                left -= 1 + size // BYTES_A_LOOK
                 if left < 0:
                     raise TooManyCandidatesError
+                if meter is not None:
+                    meter.spend(STEPS_A_LOOK + size // BYTES_A_STEP)
                 # A group that took no part in the match has no place in it.
                 if place[0] >= first and place[2] >= 0:
                     judged = _judge(each, data, place, opening, final, name)

@@ -4,6 +4,7 @@ from extproc.inspection.escapes import begun, marked, places, plain
 from extproc.inspection.pane import Hit, Pane, Released
 from extproc.inspection.scanner import Scanner
 from extproc.inspection.span import foremost, order
+from extproc.protocol.meter import Meter
 
 __all__ = ["Hit", "Released", "Window"]
 
@@ -20,8 +21,8 @@ class Window(Pane):
 
     __slots__ = ("_ahead", "_hits", "_tail", "_twin")
 
-    def __init__(self, scanner: Scanner, start: int = 0) -> None:
-        super().__init__(scanner, start)
+    def __init__(self, scanner: Scanner, start: int = 0, meter: Meter | None = None) -> None:
+        super().__init__(scanner, start, meter)
         self._twin: Pane | None = None
         self._tail = ""
         self._ahead = ""
@@ -81,7 +82,7 @@ class Window(Pane):
 
         It sees of the text in front of it what this one needed.
         """
-        other = Window(scanner)
+        other = Window(scanner, meter=self._meter)
         other.copied(self, self._ahead, str)
         other._tail = self._tail
         if self._twin is not None:
@@ -98,7 +99,7 @@ class Window(Pane):
         return text
 
     def _split(self) -> None:
-        self._twin = Pane(self._scanner)
+        self._twin = Pane(self._scanner, meter=self._meter)
         self._twin.copied(self, self._ahead, plain)
 
     def _take(self, released: Released | None) -> None:

@@ -10,6 +10,7 @@ from extproc.inspection.span import Distinct
 from extproc.inspection.vault import Piece, Restorer, Vault, written
 from extproc.inspection.window import Hit, Released
 from extproc.llm.streams import Channel, Delta, JsonText
+from extproc.protocol.meter import SpentError
 
 
 class Strand:
@@ -28,7 +29,7 @@ class Strand:
         self._distinct: Distinct | None = None
         self._masker = _masker(ruling, vault)
         self._scanner = ruling.scanner
-        self._watch = watch(ruling.scanner, holds=ruling.enforces)
+        self._watch = watch(ruling.scanner, holds=ruling.enforces, meter=ruling.meter)
 
     @property
     def held(self) -> int:
@@ -61,11 +62,13 @@ class Strand:
         ruling = self._ruling
         while True:
             if self._scanner is not ruling.scanner:
-                self._watch, self._scanner = handed(self._watch, ruling.scanner), ruling.scanner
+                self._watch, self._scanner = handed(self._watch, ruling.scanner, ruling.meter), ruling.scanner
                 self._distinct = None  # others may have the numbers now
             try:
                 released = self._watch.finish() if said is None else self._watch.feed(said)
                 break
+            except SpentError:
+                raise
             except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the answer
                 ruling.give_up()
                 # It has come in already.
@@ -98,7 +101,11 @@ def _name(channel: Channel) -> str | None:
 def _hits(said: str, ruling: Ruling, name: str | None) -> tuple[Hit, ...]:
     while ruling.scanner is not None:
         try:
-            return tuple([Hit(span, said[span.start : span.end]) for span in ruling.scanner.scan(said, name)])
+            return tuple(
+                [Hit(span, said[span.start : span.end]) for span in ruling.scanner.scan(said, name, ruling.meter)]
+            )
+        except SpentError:
+            raise
         except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the answer
             ruling.give_up()
     return ()
