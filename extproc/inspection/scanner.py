@@ -20,7 +20,7 @@ from extproc.inspection.escapes import LONGEST, marked, places, plain
 from extproc.inspection.exact import within
 from extproc.inspection.fast import Fast, Refused
 from extproc.inspection.hold import SHORT_WORD, Hold
-from extproc.inspection.lane import Lane, Place, RuleError, lane
+from extproc.inspection.lane import UNDERSCORED, UNDERSCORED_MOST, Lane, Place, RuleError, lane
 from extproc.inspection.octets import back, before
 from extproc.inspection.render import UTF8_MOST
 from extproc.inspection.rule import UNLESS_LEFT, Rule
@@ -77,7 +77,9 @@ class Scanner:
 
     def __init__(self, lanes: tuple[Lane, ...]) -> None:
         self._lanes = lanes
-        self._fast = Fast([each.gate for each in lanes])
+        self._numeric = tuple(number for number, each in enumerate(lanes) if each.rule.numeric)
+        # Behind the gates of the rules one for all that is numeric.
+        self._fast = Fast([*(each.gate for each in lanes), *[UNDERSCORED] * bool(self._numeric)])
         self._plain: set[int] = set()
         self.hold = Hold(lanes)
         self.reach = max((each.reach for each in lanes), default=1) + LONGEST
@@ -194,7 +196,7 @@ class Scanner:
             return []
         found: list[Found] = []
         left = most_looks(len(data) - origin)
-        for number, low, high in _regions(hits, self._lanes):
+        for number, low, high in _regions(hits, self._lanes, self._numeric):
             each = self._lanes[number]
             start, stop = max(low, 0) + origin, min(high + origin, until - 1)
             limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
@@ -237,20 +239,32 @@ def most_looks(size: int) -> int:
     return min(max(size, LEAST_LOOKS), MOST_LOOKS)
 
 
-def _regions(hits: Sequence[tuple[int, int]], lanes: tuple[Lane, ...]) -> Iterator[tuple[int, int, int]]:
+def _regions(
+    hits: Sequence[tuple[int, int]], lanes: tuple[Lane, ...], numeric: Sequence[int]
+) -> Iterator[tuple[int, int, int]]:
     """The stretches in which to look for each rule's matches: rule, first and last byte at which one may start."""
     ends: dict[int, list[int]] = {}
     for number, end in hits:
         ends.setdefault(number, []).append(end)
+    underscored = ends.pop(len(lanes), None)
     for number, stops in ends.items():
-        window = lanes[number].window
-        low, high = stops[0] - window, stops[0]
-        for end in stops[1:]:
-            if end - window > high:
+        for low, high in _stretches(stops, lanes[number].window):
+            yield number, low, high
+    if underscored:
+        for low, high in _stretches(underscored, UNDERSCORED_MOST):
+            for number in numeric:
                 yield number, low, high
-                low = end - window
-            high = end
-        yield number, low, high
+
+
+def _stretches(stops: Sequence[int], window: int) -> Iterator[tuple[int, int]]:
+    """From `window` before each of the ascending `stops` to there, those that overlap as one."""
+    low, high = stops[0] - window, stops[0]
+    for end in stops[1:]:
+        if end - window > high:
+            yield low, high
+            low = end - window
+        high = end
+    yield low, high
 
 
 def _hopeless(each: Lane, data: bytes, low: int, limit: int, opening: bool, final: bool) -> bool:

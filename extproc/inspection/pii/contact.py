@@ -1,5 +1,7 @@
 """How to reach a person: e-mail addresses and telephone numbers."""
 
+import re
+
 from extproc.inspection.checksums import leading, numerals
 from extproc.inspection.rule import Rule
 
@@ -41,6 +43,7 @@ _CALLED = (
 )
 
 
+_DECIMAL, _LOCAL = re.compile(r"\d+\.\d+"), re.compile(r"\d{3}\.\d{4}")
 _MOST_DIGITS = 15  # ITU-T E.164
 
 
@@ -68,7 +71,9 @@ def _national(text: str) -> bool:
 
 
 def _spoken(text: str) -> bool:
-    return 6 <= len(numerals(text)) <= 13 and not _like_a_date(text) and not _decimals(text)
+    # 785.8949 may be called, 36.3792 is a coordinate.
+    decimal = any(_DECIMAL.fullmatch(part) and not _LOCAL.fullmatch(part) for part in text.split())
+    return 6 <= len(numerals(text)) <= 13 and not _like_a_date(text) and not decimal
 
 
 def _decimals(text: str) -> bool:
@@ -147,6 +152,7 @@ RULES = (
     Rule(
         kind="phone",
         name="phone-north-american",
+        numeric=True,
         pattern=r"(?:1[ .-])?(?:\(\d{3}\)[ .-]?\d{3}[ .-]\d{4}|\d{3}-\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4})"
         rf"{_EXTENSION}",
         before=r"[:alnum:]+.-",
@@ -164,6 +170,7 @@ RULES = (
     Rule(
         kind="phone",
         name="phone-national",
+        numeric=True,
         pattern=r"(?:0\d{1,4}[ .-]|\(0\d{1,4}\)[ ]?)(?:\d{3,8}(?:[ .-]\d{2,5}){0,3}|\d{2}(?:[ .-]\d{2,4}){2,4})",
         before=r"[:alnum:]+.,/:-",
         after=r"[:alnum:]/:",
@@ -183,7 +190,8 @@ RULES = (
         name="phone-spoken-of",
         pattern=r"(?:(?:\(\d{2,5}\)[ ]?|\d{2,5}[ .-])\d{2,8}(?:[ .-]\d{2,5}){0,4}|\d{7,12})"
         rf"{_EXTENSION}",
-        before=r"[:alnum:]+.,/:-",
+        # Behind an underscore it is a part of an identifier: `call_2813882583`.
+        before=r"\w+.,/:-",
         after=r"[:alnum:]/:",
         fold=True,
         validator=_spoken,
@@ -197,6 +205,13 @@ RULES = (
             "mobile «25-62-29-72»",
             "reach me at «(88) 684-334»",
         ),
-        misses=("order 785 8949 shipped", "2813882583", "call before 2023-05-01", "phone 12"),
+        misses=(
+            "order 785 8949 shipped",
+            "2813882583",
+            "call_2813882583",
+            "contact 36.3792 28.6306",
+            "call before 2023-05-01",
+            "phone 12",
+        ),
     ),
 )
