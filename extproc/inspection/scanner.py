@@ -241,30 +241,38 @@ def most_looks(size: int) -> int:
 
 def _regions(
     hits: Sequence[tuple[int, int]], lanes: tuple[Lane, ...], numeric: Sequence[int]
-) -> Iterator[tuple[int, int, int]]:
+) -> list[tuple[int, int, int]]:
     """The stretches in which to look for each rule's matches: rule, first and last byte at which one may start."""
+    if len(hits) == 1:
+        number, end = hits[0]
+        if number < len(lanes):
+            return [(number, end - lanes[number].window, end)]
     ends: dict[int, list[int]] = {}
     for number, end in hits:
         ends.setdefault(number, []).append(end)
     underscored = ends.pop(len(lanes), None)
+    regions: list[tuple[int, int, int]] = []
     for number, stops in ends.items():
-        for low, high in _stretches(stops, lanes[number].window):
-            yield number, low, high
-    if underscored:
-        for low, high in _stretches(underscored, UNDERSCORED_MOST):
-            for number in numeric:
-                yield number, low, high
+        window = lanes[number].window
+        low, high = stops[0] - window, stops[0]
+        for end in stops[1:]:
+            if end - window > high:
+                regions.append((number, low, high))
+                low = end - window
+            high = end
+        regions.append((number, low, high))
+    return regions if underscored is None else [*regions, *_shared(underscored, numeric)]
 
 
-def _stretches(stops: Sequence[int], window: int) -> Iterator[tuple[int, int]]:
-    """From `window` before each of the ascending `stops` to there, those that overlap as one."""
-    low, high = stops[0] - window, stops[0]
-    for end in stops[1:]:
-        if end - window > high:
-            yield low, high
-            low = end - window
+def _shared(stops: Sequence[int], numeric: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """The same for what stands behind underscores: for each of the rules that are `numeric`."""
+    low = high = stops[0]
+    for end in stops:
+        if end - UNDERSCORED_MOST > high:
+            yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
+            low = end
         high = end
-    yield low, high
+    yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
 
 
 def _hopeless(each: Lane, data: bytes, low: int, limit: int, opening: bool, final: bool) -> bool:
@@ -286,12 +294,14 @@ def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool, na
     """The find at `place`, if it is one."""
     match, end, start, close = place
     rule = each.rule
+    value = data[start:close].decode()
     if rule.fit is not None:
-        length = rule.fit(data[start:close].decode())
+        length = rule.fit(value)
         if not length:
             return None
-        close = end = start + len(data[start:close].decode()[:length].encode())
-    value = data[start:close].decode()
+        if length < len(value):
+            value = value[:length]
+            close = end = start + len(value.encode())
     if rule.validator is not None and not rule.validator(value):
         return None
     if rule.judge is not None and not rule.judge(data[match:end].decode(), value):

@@ -63,7 +63,7 @@ def _without_extension(text: str) -> str:
 
 def _international_end(text: str) -> int:
     """Where the number that begins `text` ends, 0 if none does: groups beyond the fifteenth digit are none of it."""
-    return leading(text, _international)
+    return leading(text, _international, _MOST_DIGITS)
 
 
 def _national(text: str) -> bool:

@@ -76,12 +76,12 @@ def _known_card(text: str) -> bool:
 
 def _card_end(text: str) -> int:
     """Where the card that begins `text` ends, 0 if none does: its check value may follow it like one more group."""
-    return leading(text, _known_card)
+    return leading(text, _known_card, _USUAL)
 
 
 def _spoken_end(text: str) -> int:
     """The same where a word speaks of a card; its first twelve digits alone are seldom meant."""
-    end = leading(text, _spoken_card)
+    end = leading(text, _spoken_card, _USUAL)
     return end if end == len(text) or len(numerals(text[:end])) >= _USUAL else 0
 
 
