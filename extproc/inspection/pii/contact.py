@@ -44,6 +44,7 @@ _CALLED = (
 
 
 _DECIMAL, _LOCAL = re.compile(r"\d+\.\d+"), re.compile(r"\d{3}\.\d{4}")
+_WITH_CODE = 11  # digits of the numbers of the codes 1 and 7
 _MOST_DIGITS = 15  # ITU-T E.164
 
 
@@ -64,6 +65,16 @@ def _without_extension(text: str) -> str:
 def _international_end(text: str) -> int:
     """Where the number that begins `text` ends, 0 if none does: groups beyond the fifteenth digit are none of it."""
     return leading(text, _international, _MOST_DIGITS)
+
+
+def _abroad(text: str) -> bool:
+    number = numerals(_without_extension(text)).lstrip("0")
+    # An order's number may have zeros in front: where the length of a country's numbers is known, it must be that.
+    return _international(text) and (number[0] not in "17" or len(number) == _WITH_CODE)
+
+
+def _abroad_end(text: str) -> int:
+    return leading(text, _abroad, _MOST_DIGITS)
 
 
 def _national(text: str) -> bool:
@@ -138,7 +149,7 @@ RULES = (
         # Behind an underscore or a dash it is a part of an identifier.
         before=r"\w+-",
         fold=True,
-        fit=_international_end,
+        fit=_abroad_end,
         behind=r"\d\.",
         hits=("«001-846-853-9089x92556»", "Tel.«0049 30 1234567»", "«00 44 20 7123 4567»"),
         misses=(
@@ -147,6 +158,7 @@ RULES = (
             "550e8400-0045-4123-8123-123456789012",
             "00000000-0000-4000-8000-000000000000",
             "000012345678",
+            "order 0012345678",
         ),
     ),
     Rule(
