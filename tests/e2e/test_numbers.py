@@ -18,7 +18,7 @@ backends: [{name: north, url: $north/v1, api: openai}]
 models: [{name: chat, targets: [{backend: north}]}]
 pipelines:
   - name: p
-    request: [{use: pii, action: block}, {use: secrets, action: block}]
+    request: [{use: pii, kinds: [credit_card, us_ssn, phone], action: block}, {use: secrets, action: block}]
 """
 MASKING: Final = """\
 version: 1
@@ -26,8 +26,8 @@ backends: [{name: north, url: $north/v1, api: openai}]
 models: [{name: chat, targets: [{backend: north}]}]
 pipelines:
   - name: p
-    request: &all [{use: pii, action: mask}, {use: secrets, action: mask}]
-    response: *all
+    request: [{use: pii, kinds: [credit_card, uk_nhs, au_tfn], action: mask}]
+    response: [{use: pii, kinds: [phone, uk_nhs, au_tfn], action: mask}]
 """
 HIDDEN: Final = (
     "log: key\\nghp_m3JYUvLB5LMuUkCiVojADEq4xSyweNGcnFHR",
