@@ -17,6 +17,7 @@ from extproc.inspection.expression import (
     Repeat,
     Seq,
     bounded,
+    union,
     width,
     without,
 )
@@ -44,6 +45,15 @@ _WHOLE = (1,)
 SHORT_STRETCH, LONG_STRETCH = 64, 4096
 """Bytes in which the next start is looked for, beside the width of a match: behind one it is likely near, and each
 stretch without any is followed by one of twice its length."""
+
+_UNDERSCORE: Ranges = ((0x5F, 0x5F),)
+
+UNDERSCORED = rb"_\(?[A-Za-z]{0,6}[0-9]"
+"""What the fast lane looks for in the place of the gates of `numeric` rules behind an underscore. Without it in the
+classes before their own gates, that engine would take half as much time again."""
+
+UNDERSCORED_MOST = 9
+"""Bytes that it matches at most."""
 
 _HEAD_LEAST = 4
 """Code points that the beginning must have to tell enough."""
@@ -192,7 +202,11 @@ def _lane(rule: Rule) -> Lane:
             f"rule {rule.title}: a match must take 1 to {LONGEST_MATCH} characters, not {size.low} to {longest}"
         )
     sign, edges = _sign(rule, node, longest)
-    gate = _edge(before) * edges[0] + coarse(sign) + _edge(following) * edges[1]
+    gate = (
+        _edge(union(before, _UNDERSCORE) if rule.numeric else before) * edges[0]
+        + coarse(sign)
+        + _edge(following) * edges[1]
+    )
     words, against = bool(rule.context), bool(rule.unless or rule.behind)
     return Lane(
         rule=rule,

@@ -20,7 +20,7 @@ from extproc.inspection.escapes import LONGEST, marked, places, plain
 from extproc.inspection.exact import within
 from extproc.inspection.fast import Fast, Refused
 from extproc.inspection.hold import SHORT_WORD, Hold
-from extproc.inspection.lane import Lane, RuleError, lane
+from extproc.inspection.lane import UNDERSCORED, UNDERSCORED_MOST, Lane, RuleError, lane
 from extproc.inspection.octets import back, before
 from extproc.inspection.render import UTF8_MOST
 from extproc.inspection.rule import UNLESS_LEFT, Rule
@@ -88,7 +88,9 @@ class Scanner:
 
     def __init__(self, lanes: tuple[Lane, ...]) -> None:
         self._lanes = lanes
-        self._fast = Fast([each.gate for each in lanes])
+        self._numeric = tuple(number for number, each in enumerate(lanes) if each.rule.numeric)
+        # Behind the gates of the rules one for all that is numeric.
+        self._fast = Fast([*(each.gate for each in lanes), *[UNDERSCORED] * bool(self._numeric)])
         self._plain: set[int] = set()
         self.hold = Hold(lanes)
         self.reach = max((each.reach for each in lanes), default=1) + LONGEST
@@ -217,7 +219,7 @@ class Scanner:
             return []
         found: list[Found] = []
         left = most_looks(len(data) - origin)
-        for number, low, high in _regions(hits, self._lanes):
+        for number, low, high in _regions(hits, self._lanes, self._numeric):
             each = self._lanes[number]
             start, stop = max(low, 0) + origin, min(high + origin, until - 1)
             limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
@@ -263,20 +265,40 @@ def most_looks(size: int) -> int:
     return min(max(size, LEAST_LOOKS), MOST_LOOKS)
 
 
-def _regions(hits: Sequence[tuple[int, int]], lanes: tuple[Lane, ...]) -> Iterator[tuple[int, int, int]]:
+def _regions(
+    hits: Sequence[tuple[int, int]], lanes: tuple[Lane, ...], numeric: Sequence[int]
+) -> list[tuple[int, int, int]]:
     """The stretches in which to look for each rule's matches: rule, first and last byte at which one may start."""
+    if len(hits) == 1:
+        number, end = hits[0]
+        if number < len(lanes):
+            return [(number, end - lanes[number].window, end)]
     ends: dict[int, list[int]] = {}
     for number, end in hits:
         ends.setdefault(number, []).append(end)
+    underscored = ends.pop(len(lanes), None)
+    regions: list[tuple[int, int, int]] = []
     for number, stops in ends.items():
         window = lanes[number].window
         low, high = stops[0] - window, stops[0]
         for end in stops[1:]:
             if end - window > high:
-                yield number, low, high
+                regions.append((number, low, high))
                 low = end - window
             high = end
-        yield number, low, high
+        regions.append((number, low, high))
+    return regions if underscored is None else [*regions, *_shared(underscored, numeric)]
+
+
+def _shared(stops: Sequence[int], numeric: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """The same for what stands behind underscores: for each of the rules that are `numeric`."""
+    low = high = stops[0]
+    for end in stops:
+        if end - UNDERSCORED_MOST > high:
+            yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
+            low = end
+        high = end
+    yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
 
 
 def _hopeless(each: Lane, data: bytes, low: int, limit: int, opening: bool, final: bool) -> bool:
@@ -298,12 +320,14 @@ def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool, na
     """The find at `place`, if it is one."""
     match, end, start, close = place
     rule = each.rule
+    value = data[start:close].decode()
     if rule.fit is not None:
-        length = rule.fit(data[start:close].decode())
+        length = rule.fit(value)
         if not length:
             return None
-        close = end = start + len(data[start:close].decode()[:length].encode())
-    value = data[start:close].decode()
+        if length < len(value):
+            value = value[:length]
+            close = end = start + len(value.encode())
     if rule.validator is not None and not rule.validator(value):
         return None
     if rule.judge is not None and not rule.judge(data[match:end].decode(), value):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.watch import handed, watch
 from extproc.inspection.masking import Masker
-from extproc.inspection.naming import spelled
+from extproc.inspection.naming import called
 from extproc.inspection.span import Distinct
 from extproc.inspection.vault import Piece, Restorer, Vault, written
 from extproc.inspection.window import Hit, Released
@@ -95,7 +95,7 @@ def at_once(delta: Delta, ruling: Ruling, vault: Vault | None, *, counted: bool)
 
 def _name(channel: Channel) -> str | None:
     """The words of the name of the member that holds the text; see `naming`."""
-    return spelled(next((step for step in reversed(channel.path) if isinstance(step, str)), ""))
+    return called(channel.path)
 
 
 def _hits(said: str, ruling: Ruling, name: str | None) -> tuple[Hit, ...]:
