@@ -14,8 +14,8 @@ from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.verdict import Blocked, Failure
 from extproc.llm.openai import CHAT
 from extproc.llm.text import encodings
+from extproc.llm.text.charsets import known as known_charset
 from extproc.llm.text.fieldvalue import parse
-from extproc.llm.text.plain import known as known_charset
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
