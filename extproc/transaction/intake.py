@@ -1,6 +1,6 @@
 """A request's body from the moment it is whole: decoded, judged, and routed by what it says."""
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -10,6 +10,8 @@ from extproc.inspection.verdict import Blocked
 from extproc.llm import mcp
 from extproc.llm.outline import Outline
 from extproc.llm.text import encodings
+from extproc.llm.text.charsets import known
+from extproc.llm.text.fieldvalue import parse
 from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Headers
@@ -20,6 +22,8 @@ from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Plan
 from extproc.transaction.routed import Routed, route
 from extproc.transaction.shared import Shared
+
+_JSON: Final = "application/json"
 
 
 class Intake:
@@ -131,8 +135,13 @@ class Intake:
 
     @property
     def _kind(self) -> str:
-        """The content-type of the body. A dialect's is JSON, whatever it is said to be."""
-        return "application/json" if self._facts.dialect is not None else content_type(self._fields)
+        """The content-type of the body. A dialect's is JSON, whatever it is said to be, but in the charset it names."""
+        if self._facts.dialect is None:
+            return content_type(self._fields)
+        said = self._fields.text("content-type")
+        if said == _JSON or known(parse(said).parameters.get("charset", "")) is not None:
+            return _JSON
+        return f"{_JSON}; charset=unknown"
 
     def _tell(self, findings: Findings, plain: bytes | None) -> None:
         """Write down the facts that the body holds; None for a body that nobody can read."""

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from extproc.llm.text.binary import plain_text
 from extproc.llm.text.carried import kind_of
+from extproc.llm.text.charsets import known
 from extproc.llm.text.document import Document, read_json
 from extproc.llm.text.fieldvalue import FieldValue, parse
 from extproc.llm.text.forms import read_form
@@ -52,7 +53,9 @@ def read_malformed(body: bytes, limit: int = MAX_VALUES) -> Document:
 def _read(body: bytes, declared: FieldValue, limit: int) -> Document:
     value = declared.value
     if _is_json(value):
-        return read_json(body, limit)
+        document = read_json(body, limit)
+        unknown = known(declared.parameters.get("charset", "")) is None
+        return _naming(document, "charset") if unknown else document
     if value == "application/x-www-form-urlencoded":
         return _read_form(body, limit)
     if declared.main == "multipart":
