@@ -24,9 +24,16 @@ def blocks_cards() -> Stage:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_card_that_is_a_number_is_masked_as_a_number_in_every_dialect(dialect: str) -> None:
-    message = {"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": {"card": CARD, "n": 12, "created": CARD}}}
+    message = {"jsonrpc": "2.0", "created": CARD, "result": {"structuredContent": {"card": CARD, "n": 12}}}
     out = run(answer(everything(), dialect), [event(message)])
     assert out == event(message).replace(b'"card": 4012888888881881', b'"card": 0')
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_card_under_the_name_of_a_time_is_one_where_tools_name_what_they_like(dialect: str) -> None:
+    stream = answer(blocks_cards(), dialect)
+    run(stream, [event({"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": {"created": CARD}}})])
+    assert stream.blocked is not None
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
