@@ -18,6 +18,7 @@ from extproc.llm.text.reading import MAX_VALUES
 from extproc.llm.text.wellformed import documents
 
 _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
+_USUAL = "application/json"
 _JSON = frozenset(("", "application/json", "text/json"))
 
 
@@ -40,6 +41,8 @@ def read(body: bytes, content_type: str, limit: int = MAX_VALUES) -> Document:
         ClientError: 400, for what is said to be JSON and is not.
         TextLimitError: there is more in it than is read.
     """
+    if content_type == _USUAL:
+        return read_json(body, limit)
     declared = parse(content_type)
     document = _read(body, declared, limit)
     return _naming(document, "content_type") if declared.is_doubtful else document
