@@ -12,6 +12,8 @@ from extproc.inspection.verdict import Blocked
 from extproc.llm import mcp
 from extproc.llm.outline import Outline
 from extproc.llm.text import encodings
+from extproc.llm.text.charsets import known
+from extproc.llm.text.fieldvalue import parse
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.meter import Meter, SpentError
@@ -39,6 +41,8 @@ LARGE_BYTES: Final = 256 * 1024
 
 INLINE_INFLATED: Final = 64
 """Bytes that may come out of decoding between two messages for each step that is left: 62 KiB, which take 0.2 ms."""
+
+_JSON: Final = "application/json"
 
 TIMEOUT: Final = 5.0
 """Seconds for reading a body that nobody judges: 20 times what 32 MiB take."""
@@ -220,8 +224,7 @@ class Opening:
 
     def _read(self, findings: Findings, plain: bytes, asked: llm.Request | None, *, tells: bool) -> Opened:
         facts, pipeline = self._facts, findings.pipeline
-        # A dialect's body is JSON, whatever it is said to be.
-        kind = "application/json" if facts.dialect is not None else content_type(self._fields)
+        kind = content_type(self._fields) if facts.dialect is None else _json_type(self._fields)
         found: Outline | None = None
         suspected = facts.dialect is None and mcp.suspected(plain)
         if tells and (suspected or not IN_BODIES.isdisjoint(pipeline.facts)):
@@ -286,6 +289,14 @@ class _RefusedError(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.error.code)
         self.refusal = refusal
+
+
+def _json_type(fields: HeaderMap) -> str:
+    """The content-type of a dialect's body: JSON, whatever it is said to be, but in the charset that it names."""
+    given = fields.text("content-type")
+    if given == _JSON or known(parse(given).parameters.get("charset", "")) is not None:
+        return _JSON
+    return f"{_JSON}; charset=unknown"
 
 
 def said(

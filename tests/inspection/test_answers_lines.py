@@ -24,10 +24,17 @@ def blocks_cards() -> Stage:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_card_that_is_a_number_is_masked_as_a_number_in_every_dialect(dialect: str) -> None:
-    message = {"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": {"card": CARD, "n": 12, "created": CARD}}}
+    message = {"jsonrpc": "2.0", "created": CARD, "result": {"structuredContent": {"card": CARD, "n": 12}}}
     out = run(answer(everything(), dialect), [event(message)])
     # Of what a tool returns, numbers under the names of times and counts are read, too.
     assert out == event(message).replace(b"4012888888881881", b"0")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_card_under_the_name_of_a_time_is_one_where_tools_name_what_they_like(dialect: str) -> None:
+    stream = answer(blocks_cards(), dialect)
+    run(stream, [event({"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": {"created": CARD}}})])
+    assert stream.blocked is not None
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from extproc.llm.text.binary import plain_text
 from extproc.llm.text.carried import kind_of
+from extproc.llm.text.charsets import known
 from extproc.llm.text.document import Document, read_json
 from extproc.llm.text.fieldvalue import FieldValue, parse
 from extproc.llm.text.forms import read_form
@@ -17,6 +18,7 @@ from extproc.llm.text.reading import MAX_VALUES, Limit
 from extproc.llm.text.wellformed import documents
 
 _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
+_USUAL = "application/json"
 _JSON = frozenset(("", "application/json", "text/json"))
 
 
@@ -39,6 +41,8 @@ def read(body: bytes, content_type: str, limit: Limit = MAX_VALUES) -> Document:
         ClientError: 400, for what is said to be JSON and is not.
         TextLimitError: there is more in it than is read.
     """
+    if content_type == _USUAL:
+        return read_json(body, limit)
     declared = parse(content_type)
     document = _read(body, declared, limit)
     return _naming(document, "content_type") if declared.is_doubtful else document
@@ -52,7 +56,9 @@ def read_malformed(body: bytes, limit: Limit = MAX_VALUES) -> Document:
 def _read(body: bytes, declared: FieldValue, limit: Limit) -> Document:
     value = declared.value
     if _is_json(value):
-        return read_json(body, limit)
+        document = read_json(body, limit)
+        unknown = known(declared.parameters.get("charset", "")) is None
+        return _naming(document, "charset") if unknown else document
     if value == "application/x-www-form-urlencoded":
         return _read_form(body, limit)
     if declared.main == "multipart":

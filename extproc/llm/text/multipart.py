@@ -86,6 +86,9 @@ class _Reader:
         if part.begin < part.blank:
             self._headers(part, within, said)
         self._alikes(part.content, part.end, within)
+        if part.begin < part.blank == part.end:
+            # No blank line: what we take for fields may be content to others.
+            self.named.append(Uninspected(within, None, "content_type"))
         is_file = any(name.startswith("filename") for name in said.disposition.parameters)
         if self._content(part, within, said.kind or parse("" if is_file else "text/plain")):
             if name == _CHARSET and known(self.reading.passages[-1].text) != "utf-8":

@@ -83,7 +83,7 @@ class Reading:
 
     def tokens(self, place: Holder) -> None:
         """Name the member that holds a number at `place`, in a list or two, if numbers there are a text."""
-        for _ in range(TOKEN_LISTS):
+        for _ in range(TOKEN_LISTS - 1):
             if not isinstance(place, tuple) or isinstance(place[1], str):
                 break
             place = place[0]
