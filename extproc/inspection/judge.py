@@ -15,7 +15,7 @@ from extproc.inspection.verdict import Blocked, Count, Failure, Finding
 from extproc.llm import text
 from extproc.llm.counts import NOTHING, Counts, count
 from extproc.llm.text import Document, Edit, TextLimitError
-from extproc.llm.text.reading import metered
+from extproc.llm.text.reading import MAX_VALUES, metered
 from extproc.policy.conditions import ConditionError
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
@@ -82,10 +82,15 @@ class Job(Struct, frozen=True):
         meter = meter or Meter()
         if self.streamed is not None and (verdict := self.streamed(self, meter=meter)) is not None:
             return verdict
+        limit = meter.left
         try:
             document = self._document(meter)
-        except TextLimitError:
+        except TextLimitError as error:
+            if limit < MAX_VALUES and error.limit == "values":
+                raise SpentError from None
             return self._unread("complexity")
+        if limit < MAX_VALUES:
+            meter.spend(len(document.passages))
         return _Judging(self, document, meter).verdict()
 
     def _document(self, meter: Meter) -> Document:

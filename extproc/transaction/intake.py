@@ -12,7 +12,7 @@ from extproc.transaction.admission import UNKNOWN, codings, unknown_encoding
 from extproc.transaction.context import NO_BODY
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
-from extproc.transaction.opening import Judged, Opening, Refusal, said
+from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal, said
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoding
 from extproc.transaction.routed import Routed, route
@@ -44,6 +44,16 @@ class Intake:
         self.body = self._plain = b""
         if self._codings is UNKNOWN and facts.dialect is not None:
             raise unknown_encoding()
+
+    def reads_at_once(self, body: bytes) -> bool:
+        """Takes a body that is whole, nobody judges, and is read in no time, as most are; false for another."""
+        facts = self._facts
+        if facts.findings is not None or self._codings or len(body) > OPENED_BYTES:
+            return False
+        self.body = self._plain = body
+        if facts.dialect is not None and not self._plan.inert:
+            self._asked = facts.dialect.read(body)
+        return True
 
     def work(self, body: bytes) -> Opening:
         """Takes the body, which is whole, and says what is to be done with it."""

@@ -82,7 +82,7 @@ class RequestSide:
         self._facts = facts
         self._early = False
         self._held: list[bytes] = []
-        self._holding = Held(shared)
+        self._holding: Held | None = None
         self._response_mode = BodyMode.NONE
         self._intake: Intake | None = None
         self._trailers = False
@@ -146,7 +146,7 @@ class RequestSide:
         if self._facts.request_bytes > self._most():
             return self._oversize(message)
         if self.state is State.OPEN:
-            self._holding.add(len(data), self._plan.limits.held)
+            self._hold(len(data))
             return NOTHING
         if self.mode is BodyMode.BUFFERED_PARTIAL and not message.end:
             # What follows would bypass us; a body that cannot be read whole is not let through.
@@ -269,7 +269,7 @@ class RequestSide:
             raise self._too_much()
         findings.saw("size")
         held, self._held = self._held, []
-        self._holding.clear()
+        self.gone()
         self.intent, self._facts.reason = Intent.PASSING, "oversize"
         self._facts.strips = (*self._facts.strips, *findings.strips)
         headers = HeaderMutation(remove=self._facts.strips)
@@ -292,17 +292,26 @@ class RequestSide:
         """The body is whole: has it judged, here or in another thread."""
         intake, held = self._intake, self._held
         assert intake is not None
-        work = intake.work(held[0] if len(held) == 1 else b"".join(held))
+        body = held[0] if len(held) == 1 else b"".join(held)
+        if intake.reads_at_once(body):
+            return self._go_on(intake, intake.route(self._shared, None, now))
+        work = intake.work(body)
         result = work.at_once()
         if result is not None:
             return self._route(intake, result, now)
-        self._holding.add(len(work.body) - self._holding.size, self._plan.limits.held)
+        self._hold(len(work.body) - (self._holding.size if self._holding is not None else 0))
         self.job = work
         return NOTHING
 
+    def _hold(self, size: int) -> None:
+        if self._holding is None:
+            self._holding = Held(self._shared)
+        self._holding.add(size, self._plan.limits.held)
+
     def gone(self) -> None:
         """The exchange is over: nothing is held for it any more."""
-        self._holding.clear()
+        if self._holding is not None:
+            self._holding.clear()
 
     def judged(self, result: object, now: float) -> Effects:
         """Goes on with what became of the body."""
@@ -324,7 +333,7 @@ class RequestSide:
 
     def _go_on(self, intake: Intake, routed: Routed) -> Effects:
         held, self._held, self._intake, self._routed = len(self._held), [], None, None
-        self._holding.clear()
+        self.gone()
         self.intent = Intent.DECIDED
         if self._trailers:
             return send_with_trailers(self.mode, routed, intake.body, held)

@@ -151,7 +151,12 @@ Limit: TypeAlias = int | Iterator[int]
 
 
 def metered(meter: Meter, limit: int = MAX_VALUES) -> Iterator[int]:
-    """A limit that counts on `meter` as well: a few values at a time, since a call for each would be felt."""
+    """A limit that is none beyond what `meter` has left, or asks it now and then, where that is much.
+
+    A call for each value would be felt; what has few steps left is over soon, and counts afterwards.
+    """
+    if meter.left < limit:
+        return iter(range(meter.left))
     return chain.from_iterable(_stretches(meter, limit))
 
 
