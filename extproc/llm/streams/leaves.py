@@ -111,13 +111,13 @@ def _constant(name: str) -> float:
     raise ValueError(name)
 
 
-def text(token: bytes) -> str:
-    """What a JSON string says; lone surrogates become U+FFFD."""
+def text(token: bytes, *, halves: bool = False) -> str:
+    """What a JSON string says; lone surrogates become U+FFFD, but with `halves` they stay."""
     try:
         return _TEXT.decode(token)
     except msgspec.DecodeError:
         said: str = json.loads(token)
-        return _SURROGATES.sub("\ufffd", said)
+        return said if halves else _SURROGATES.sub("\ufffd", said)
 
 
 def leaves(data: bytes) -> Leaves:
