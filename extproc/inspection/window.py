@@ -32,6 +32,11 @@ class Window(Pane):
         self._hits: list[Hit] = []
 
     @property
+    def scanner(self) -> Scanner:
+        """What it looks with."""
+        return self._scanner
+
+    @property
     def held(self) -> int:
         """Bytes held back."""
         held = len(self._data) - self._first

@@ -49,8 +49,8 @@ def test_a_card_that_is_a_number_is_blocked_in_every_dialect(dialect: str) -> No
 def test_numbers_beside_pieces_of_text_are_masked_and_the_pieces_go_on() -> None:
     raws = [chunk([choice({"content": "a@b", "card": CARD})]), chunk([choice({"content": ".de ok"}, finish="stop")])]
     first, second = documents(run(answer(everything(), "openai.chat"), raws))
-    assert first["choices"][0]["delta"] == {"content": "", "card": 0}
-    assert second["choices"][0]["delta"] == {"content": "[EMAIL_1] ok"}
+    assert first["choices"][0]["delta"] == {"content": "[EMAIL_1]", "card": 0}
+    assert second["choices"][0]["delta"] == {"content": " ok"}
 
 
 # -- lines

@@ -107,13 +107,13 @@ def _integer(digits: str) -> float:
     return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
-def text(token: bytes) -> str:
-    """What a JSON string says; lone surrogates become U+FFFD."""
+def text(token: bytes, *, halves: bool = False) -> str:
+    """What a JSON string says; lone surrogates become U+FFFD, but with `halves` they stay."""
     try:
         return _TEXT.decode(token)
     except msgspec.DecodeError:
         said: str = json.loads(token)
-        return _SURROGATES.sub("\ufffd", said)
+        return said if halves else _SURROGATES.sub("\ufffd", said)
 
 
 def leaves(data: bytes) -> Leaves:
