@@ -22,7 +22,7 @@ from extproc.protocol.messages import Failed, Inspected
 from extproc.protocol.meter import Meter
 from extproc.server import inspections
 from extproc.server.exchange import Exchange, admit
-from extproc.server.inspections import QUICK_STEPS, SLOW_THREADS, Pool, nobody
+from extproc.server.inspections import PACE, PACE_STEPS, QUICK_STEPS, SLOW_THREADS, Pool, nobody
 from extproc.server.runtime import Runtime
 from extproc.server.transport import TRANSPORTS
 from extproc.server.worker import Worker, running_worker
@@ -332,6 +332,23 @@ def test_work_that_was_given_up_ends_and_frees_its_thread() -> None:
         await until(lambda: asked.pool.waiting == 0)
         await asked.settled()
         assert asked.answers.empty()
+
+    play(scene)
+
+
+def test_work_in_the_slow_lane_steps_aside_now_and_then_and_in_the_quick_lane_never(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aside: list[float] = []
+    monkeypatch.setattr("extproc.server.inspections.time.sleep", aside.append)
+
+    async def scene(asked: Asked) -> None:
+        asked.order(Steps(QUICK_STEPS))
+        await asked.answers.get()
+        assert aside == []
+        asked.order(Steps(3 * PACE_STEPS + 3, large=True))
+        await asked.answers.get()
+        assert aside == [PACE] * 3
 
     play(scene)
 
