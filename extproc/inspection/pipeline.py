@@ -55,6 +55,15 @@ class Pipeline:
         )
         """The request's header fields that are looked at."""
 
+        self.reads_route = source.match.route_name is not None or "route_name" in self.facts
+        """Whether it matters which of Envoy's routes a request came by."""
+        self.reads_response = self.response is not None or self.restores
+        """Whether responses may have to be read."""
+        self.enforces_response = any(each.enforced or each.blocks_on_failure for each in source.response) or any(
+            isinstance(each, steps.Maskable) and each.restore and each.enforced for each in source.request
+        )
+        """Whether responses are changed or stopped, so that none may pass that the processor cannot read."""
+
     @property
     def conditional(self) -> bool:
         """Whether more than the path says if it is meant."""

@@ -18,6 +18,7 @@ from extproc.server.runtime import Runtime
 from extproc.server.tasks import spawn
 from extproc.server.tls import Tls
 from extproc.server.transport import Binding, message_max
+from extproc.transaction import fingerprint
 
 OPTIONS: Final = (
     # Two workers on one port would share connections, not streams: an address in use is to be an error.
@@ -81,20 +82,20 @@ class _Certificates:
     def __init__(self, tls: Tls) -> None:
         self._mutual = tls.client_ca is not None
         self._latest: Any = None
-        self._first = _configuration(tls)
+        self._first = _pair(tls)
 
     def credentials(self) -> Any:
         return grpc.dynamic_ssl_server_credentials(self._first, self._fetch, self._mutual)
 
     def renew(self, tls: Tls) -> None:
-        self._latest = _configuration(tls)
+        self._latest = _pair(tls)
 
     def _fetch(self) -> Any:
         latest, self._latest = self._latest, None
         return latest
 
 
-def _configuration(tls: Tls) -> Any:
+def _pair(tls: Tls) -> Any:
     return grpc.ssl_server_certificate_configuration([(tls.key, tls.cert)], tls.client_ca)
 
 
@@ -130,7 +131,7 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes wit
 
     async def _process(self, _: Any, context: Any) -> None:
         call = _Call(context)
-        exchange = admit(self._runtime, call)
+        exchange = admit(self._runtime, call, _configuration(context))
         clean = False
         try:
             while exchange is not None and call.ending is None:
@@ -152,6 +153,8 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes wit
         await call.end()
 
     async def _check(self, payload: bytes, context: Any) -> bytes:
+        if configuration := _configuration(context):
+            self._runtime.heard(configuration, self._runtime.clock())
         service = service_of(payload)
         if service is None:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not a HealthCheckRequest")
@@ -177,6 +180,14 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes wit
                 changed.clear()
         finally:
             stop()
+
+
+def _configuration(context: Any) -> bytes:
+    """The fingerprint of Envoy's configuration."""
+    for name, value in context.invocation_metadata() or ():
+        if name == fingerprint.CONFIG_HEADER:
+            return fingerprint.read(value.encode("latin-1", "replace"))
+    return b""
 
 
 class _Call:

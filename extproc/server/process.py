@@ -128,7 +128,7 @@ class Process:
 
     def _told(self, ticket: int) -> Told:
         runtime = self._worker.runtime
-        return Told(ticket, runtime.open, runtime.snapshot(), runtime.backends())
+        return Told(ticket, runtime.open, runtime.snapshot(), runtime.backends(), runtime.envoys())
 
 
 async def serve(end: socket.socket) -> int:

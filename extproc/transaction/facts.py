@@ -7,6 +7,7 @@ from extproc.llm import Dialect
 from extproc.protocol.effects import Fact, Record
 from extproc.routing.table import Choice
 from extproc.transaction.findings import Findings
+from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
 from extproc.transaction.plan import Claim, Steering
 
 # Envoy writes UUIDs; anything else in that header may be a client's own text, which is not to reach a log.
@@ -18,17 +19,24 @@ class Facts:
 
     `path` is the request's as it came, `strips` the control headers that the client sent itself, `dialect` the API that
     it speaks once its request is known to be one that we read. `findings` where a pipeline is for it.
+    `configuration` is Envoy's fingerprint, empty where it sends none; `known`: it is the plan's. `misconfigured` names
+    what Envoy lacks, `detail` says how to fix it; `observed`: Envoy ignores every response of the processor.
     """
 
     __slots__ = (
         "choice",
         "claim",
+        "configuration",
         "decided",
         "decision",
+        "detail",
         "dialect",
         "failure",
         "findings",
+        "known",
+        "misconfigured",
         "model",
+        "observed",
         "path",
         "reason",
         "request_bytes",
@@ -40,8 +48,13 @@ class Facts:
         "strips",
     )
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, configuration: bytes = b"", *, known: bool = False) -> None:
         self.started = now
+        self.configuration = configuration
+        self.known = known
+        self.observed = False
+        self.misconfigured: What | None = None
+        self.detail = ""
         self.decided: float | None = None
         self.claim: Claim | None = None
         self.dialect: Dialect | None = None
@@ -64,8 +77,27 @@ class Facts:
         if request_id and _REQUEST_ID.fullmatch(request_id):
             self.request_id = request_id
 
+    def observe(self) -> None:
+        """Take it that Envoy ignores what the processor says."""
+        self.observed = True
+        self.note(OBSERVED, detail_of(OBSERVED))
+
+    def lacks(self, error: MisconfiguredError) -> None:
+        """Write down what Envoy lacks for the exchange, which ends for it."""
+        self.decision, self.failure = "failed", error.code
+        self.note(error.what, error.detail)
+
+    def note(self, what: What, detail: str) -> None:
+        """Write down what Envoy lacks. Where a pipeline is for the exchange, something of it stays unread."""
+        self.misconfigured, self.detail = what, detail
+        if self.findings is not None and what != OBSERVED:
+            self.findings.saw("misconfigured")
+
     def conclude(self) -> None:
         """Says of an answer that went on what inspection did about it; of streams that is known only at their end."""
+        if self.observed:
+            self.reason, self.failure, self.decision = self.failure or self.reason, None, "shadow"
+            return
         findings = self.findings
         if findings is None or self.failure is not None:
             return
@@ -78,6 +110,8 @@ class Facts:
         """All of it as data: names from the policy, fixed words and numbers, never a client's text."""
         claim, choice, dialect = self.claim, self.choice, self.dialect
         found: dict[str, Fact] = {} if self.findings is None else self.findings.record()
+        if self.misconfigured is not None:
+            found |= {"misconfigured": self.misconfigured, "detail": self.detail}
         return Record(
             {
                 "request_id": self.request_id.decode("ascii"),

@@ -17,6 +17,7 @@ from extproc.transaction.admission import UNKNOWN, codings, malformed_encoding, 
 from extproc.transaction.context import IN_BODIES, NO_BODY, content_type, context, read_outline
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
+from extproc.transaction.misconfigured import check_shown
 from extproc.transaction.plan import Plan
 from extproc.transaction.routed import Routed, route
 from extproc.transaction.shared import Shared
@@ -151,6 +152,7 @@ def take_pipeline(plan: Plan, facts: Facts, message: Headers, *, detailed: bool)
     """Finds the pipeline that is for a request, and begins its findings; gives the name of Envoy's route."""
     assert facts.claim is not None
     route_name = message.attributes.get("xds.route_name", "") if plan.needs.route_name else ""
+    check_shown(facts.claim, message, known=facts.known)
     found = plan.pipeline(facts.claim, message.fields, route_name)
     if found is not None:
         findings = facts.findings = Findings(found, detailed=detailed)

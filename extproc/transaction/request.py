@@ -8,7 +8,7 @@ from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.verdict import Blocked
 from extproc.protocol.effects import Chunk, HeaderMutation, Override, Phase, Proceed
 from extproc.protocol.enums import plain
-from extproc.protocol.errors import ClientError, ProtocolViolation
+from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Side
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
@@ -32,6 +32,7 @@ from extproc.transaction.answers import (
 from extproc.transaction.facts import Facts
 from extproc.transaction.intake import Intake, take_pipeline
 from extproc.transaction.lanes import Lane
+from extproc.transaction.misconfigured import MisconfiguredError, hands_over, mistaken
 from extproc.transaction.onward import AT_ONCE, one_for_each, send, send_with_trailers
 from extproc.transaction.pieces import pieces
 from extproc.transaction.plan import Plan
@@ -57,6 +58,7 @@ class RequestSide:
     __slots__ = (
         "_early",
         "_facts",
+        "_hands_over",
         "_held",
         "_intake",
         "_plan",
@@ -68,6 +70,7 @@ class RequestSide:
         "lane",
         "mode",
         "state",
+        "unproven",
     )
 
     def __init__(self, plan: Plan, shared: Shared, facts: Facts) -> None:
@@ -76,6 +79,7 @@ class RequestSide:
         self._facts = facts
         self._early = False
         self._held: list[bytes] = []
+        self._hands_over = False
         self._response_mode = BodyMode.NONE
         self._intake: Intake | None = None
         self._trailers = False
@@ -84,6 +88,7 @@ class RequestSide:
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
         self.state = State.IDLE
+        self.unproven = False  # an override was asked for, and nothing shows yet that Envoy took it
 
     @property
     def may_answer(self) -> bool:
@@ -95,6 +100,7 @@ class RequestSide:
         self.mode = config.request_body
         self._response_mode = config.response_body
         self._early = config.body_early
+        self._hands_over = hands_over(config)
 
     def headers(self, message: Headers) -> Effects:
         """Says what the request is, and holds its headers where the body may decide about them."""
@@ -105,11 +111,13 @@ class RequestSide:
         facts.strips = plan.control_headers(fields)
         facts.path = fields.get(":path") or b""
         claim = facts.claim = plan.claim(facts.path)
+        if facts.configuration and not facts.known:
+            raise mistaken(plan, facts.configuration)
         method = fields.get(":method") or b""
         if claim.models is not None and method in (b"GET", b"HEAD"):
             return self._models(claim.models, fields)
         claimed = claim.dialect is not None and (method not in READ_ONLY or upgrades(fields))
-        route_name = take_pipeline(plan, facts, message, detailed=self._shared.detailed) if claim.pipelines else ""
+        route_name = self._take_pipeline(message) if claim.pipelines else ""
         inspected = facts.findings is not None and facts.findings.reads_request and not message.end
         if not inspected and (not claimed or plan.inert):
             return self._pass(fields)
@@ -128,9 +136,12 @@ class RequestSide:
         """Collects what decides, passes on what does not."""
         data, before = message.data, self.state
         if before is State.IDLE:
-            raise ProtocolViolation("a request body came without headers: set request_header_mode: SEND")
+            raise MisconfiguredError("request_header_mode")
         event = (Event.BODY_END if data else Event.EMPTY_END) if message.end else Event.BODY
         self.state = advance(self.mode, before, event, Side.REQUEST)
+        if self.unproven:
+            self._shared.overridden.add(self._facts.configuration)
+            self.unproven = False
         self._facts.request_bytes += len(data)
         if self.intent is not Intent.READING:
             return self._pass_body(message, repeated=before is State.DONE)
@@ -148,8 +159,9 @@ class RequestSide:
         """Ends the request, where a body's end mark did not."""
         before = self.state
         if before is State.IDLE:
-            raise ProtocolViolation("request trailers came without headers: set request_header_mode: SEND")
+            raise MisconfiguredError("request_header_mode")
         self.state = advance(self.mode, before, Event.TRAILERS, Side.REQUEST)
+        self.unproven = False
         if self._would_double():
             raise ClientError(400, "request_trailers", "Request trailers are not supported here; send none.")
         if self.intent is not Intent.READING:
@@ -158,6 +170,17 @@ class RequestSide:
         return self._judge(now)
 
     # -- headers
+
+    def _take_pipeline(self, message: Headers) -> str:
+        """Finds the pipeline that is for the request, and sees to it that responses can be read where it wants that."""
+        facts = self._facts
+        route_name = take_pipeline(self._plan, facts, message, detailed=self._shared.detailed)
+        if facts.findings is not None and facts.findings.pipeline.reads_response and not self._hands_over:
+            error = MisconfiguredError("response_body_mode")
+            if facts.findings.pipeline.enforces_response:
+                raise error
+            facts.note(error.what, error.detail)
+        return route_name
 
     def _models(self, name: str, fields: HeaderMap) -> Effects:
         api: llm.Api = "anthropic" if "anthropic-version" in fields else "openai"
@@ -214,7 +237,7 @@ class RequestSide:
             case BodyMode.STREAMED | BodyMode.NONE:
                 return NOTHING if self._early else self._switch_to_duplex()
             case BodyMode.GRPC:
-                raise ProtocolViolation("body mode GRPC is not supported: use BUFFERED or FULL_DUPLEX_STREAMED")
+                raise MisconfiguredError("request_body_mode")
             case _:
                 assert_never(self.mode)
 
@@ -225,6 +248,7 @@ class RequestSide:
             # From NONE, Envoy would keep the client's content-length beside a body of another length.
             self._facts.strips = (*self._facts.strips, "content-length")
         self.mode = BodyMode.FULL_DUPLEX_STREAMED
+        self.unproven = self._facts.configuration not in self._shared.overridden
         return (Override(ModeOverride(self.mode, self._response_mode, request_trailers=SendMode.SEND)),)
 
     # -- what does not decide

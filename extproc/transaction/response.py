@@ -1,14 +1,15 @@
 """The response side: what the answer says of its backend, the headers of the contract, and the body where it is read.
 
-An event stream goes on as it is judged; any other answer waits until all of it is. Where Envoy can be told so, the
-first is asked for in full duplex, as only there can we end an answer, and the other buffered, so that its headers wait.
+An event stream goes on as it is judged; any other answer waits until all of it is. Where Envoy buffers answers by its
+configuration, streams are asked for in full duplex, as only there can we end an answer, and what nobody reads not at
+all. Envoy does not say whether it takes such an override: where it does not, an answer stays buffered, and no text of
+it may pass for that (see `Proof`).
 """
 
 from typing import Final
 
 from extproc.inspection.judge import Job
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
-from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Body, Headers, Side
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import Event, State, advance
@@ -22,8 +23,10 @@ from extproc.transaction.answers import (
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
+from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError
 from extproc.transaction.outcome import from_upstream, observe, status_of
 from extproc.transaction.plan import Plan
+from extproc.transaction.proof import END, Proof
 from extproc.transaction.reading import Piece, StreamedAnswer, Wanted, WholeAnswer, wanted
 from extproc.transaction.shared import Shared
 
@@ -48,6 +51,7 @@ class ResponseSide:
         "_early",
         "_facts",
         "_plan",
+        "_proof",
         "_request_mode",
         "_shared",
         "lane",
@@ -62,6 +66,7 @@ class ResponseSide:
         self._early = False
         self._request_mode = BodyMode.NONE
         self._answer: WholeAnswer | StreamedAnswer | None = None
+        self._proof: Proof | None = None
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
         self.state = State.IDLE
@@ -76,6 +81,22 @@ class ResponseSide:
         assert isinstance(self._answer, WholeAnswer)
         self._answer.job = job
 
+    @property
+    def withholds(self) -> bool:
+        """Whether a stream's end waits for time to show that Envoy took an override."""
+        return self._proof is not None and self._proof.withholds
+
+    @property
+    def unproven(self) -> bool:
+        """Whether the exchange ended before anything showed that Envoy took an override."""
+        return self._proof is not None and self._proof.missing
+
+    def proven(self) -> Chunk:
+        """The time has passed: the end of the stream."""
+        self._shared.overridden.add(self._facts.configuration)
+        self._proof = None
+        return END
+
     def configure(self, config: ProtocolConfig) -> None:
         """Takes the modes that the first message of the exchange tells of."""
         self.mode = config.response_body
@@ -87,12 +108,11 @@ class ResponseSide:
         self.state = advance(self.mode, self.state, Event.HEADERS_END if message.end else Event.HEADERS, Side.RESPONSE)
         facts = self._facts
         facts.status = status_of(message)
-        if facts.choice is not None:
-            backend = facts.choice.candidate.destination.name
-            observe(self._shared.health, self._plan.health, backend, message, now)
+        if facts.choice is not None and not facts.observed:
+            self._arrived(message, facts.choice.candidate.destination.name, now)
         headers = self._contract(message)
         findings = facts.findings
-        if findings is not None and not message.end and findings.reads_answer and from_upstream(message):
+        if findings is not None and not message.end and self._readable and from_upstream(message):
             how = wanted(facts, findings, message.fields)
             if how is not None:
                 return self._read(how, findings, headers or HeaderMutation())
@@ -109,9 +129,10 @@ class ResponseSide:
         event = (Event.BODY_END if data else Event.EMPTY_END) if message.end else Event.BODY
         self.state = advance(self.mode, before, event, Side.RESPONSE)
         if before is State.IDLE and self._facts.findings is not None and self._facts.findings.reads_answer:
-            raise ProtocolViolation("a response body came without headers: set response_header_mode: SEND")
+            raise MisconfiguredError("response_header_mode")
         if self._answer is not None:
-            return self._answer.piece(message, ends=self.state is not State.OPEN)
+            effects = self._answer.piece(message, ends=self.state is not State.OPEN)
+            return effects if self._proof is None else self._prove(self._proof.came(effects))
         if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
             return PASS_RESPONSE_BODY
         if before is State.DONE or not (data or message.end):
@@ -126,7 +147,8 @@ class ResponseSide:
     def judged(self, result: object, now: float) -> Effects:  # noqa: ARG002  - as for requests
         """Goes on with what became of the work that was handed out."""
         assert self._answer is not None
-        return self._answer.judged(result)
+        effects = self._answer.judged(result)
+        return effects if self._proof is None else self._prove(self._proof.sent(effects))
 
     def gone(self) -> None:
         """The exchange is over; what a stream came to is told, however it ended."""
@@ -137,11 +159,11 @@ class ResponseSide:
         """Answers the headers of a body that is to be read, or holds them."""
         facts, duplex = self._facts, self.mode is BodyMode.FULL_DUPLEX_STREAMED
         if not duplex and (self._early or self._request_mode is BodyMode.FULL_DUPLEX_STREAMED):
-            raise ProtocolViolation(
-                "the policy reads answers: set response_body_mode to FULL_DUPLEX_STREAMED, or the request's to BUFFERED"
-            )
+            raise MisconfiguredError("response_body_mode")
         if how.streams:
             self._answer = StreamedAnswer(facts, findings, how)
+            if not duplex:
+                self._proof = Proof(known=facts.configuration in self._shared.overridden)
             # Its length will be another, and it goes on decoded.
             headers = headers.removing("content-length", *(("content-encoding",) if how.codings else ()))
         else:
@@ -152,6 +174,28 @@ class ResponseSide:
         modes = None if self.mode is wanted else _override(self._request_mode, wanted)
         self.mode = wanted
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=modes),)
+
+    @property
+    def _readable(self) -> bool:
+        """Whether the answer is wanted, and Envoy hands it over."""
+        findings = self._facts.findings
+        return findings is not None and findings.reads_answer and self._facts.misconfigured in {None, OBSERVED}
+
+    def _arrived(self, message: Headers, backend: str, now: float) -> None:
+        """Sees to it that the backend that answers is the one that was chosen, and learns about it."""
+        facts = self._facts
+        cluster = message.attributes.get("xds.cluster_name", backend)
+        if cluster != backend and from_upstream(message):
+            self._shared.astray[facts.configuration] = self._plan
+            raise MisconfiguredError("steering")
+        observe(self._shared.health, self._plan.health, backend, message, now)
+
+    def _prove(self, effects: Effects) -> Effects:
+        proof = self._proof
+        if proof is not None and proof.over:
+            self._shared.overridden.add(self._facts.configuration)
+            self._proof = None
+        return effects
 
     def _contract(self, message: Headers) -> HeaderMutation | None:
         steering = self._facts.steering

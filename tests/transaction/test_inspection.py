@@ -10,9 +10,8 @@ import pytest
 from extproc.inspection.judge import Job
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Phase, Proceed, Reject
-from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Failed, Inspected, Side
-from extproc.protocol.modes import BodyMode
+from extproc.protocol.modes import BodyMode, ModeOverride, SendMode
 from extproc.testing.playbook import (
     Playbook,
     request_body,
@@ -135,14 +134,11 @@ def test_a_stream_goes_on_as_it_comes_masked() -> None:
     assert _told(out) == "ask a@b.de for [IBAN_1] now"
 
 
-def test_in_the_buffered_profile_a_stream_is_asked_for_in_full_duplex_and_json_buffered() -> None:
-    for kind, wanted in ((SSE, DUPLEX), (JSON, BodyMode.BUFFERED)):
+def test_in_the_buffered_profile_a_stream_is_asked_for_in_full_duplex_and_json_comes_as_envoy_is_configured() -> None:
+    for kind, wanted in ((SSE, ModeOverride(BodyMode.BUFFERED, DUPLEX, response_trailers=SendMode.SEND)), (JSON, None)):
         with Playbook(MASKING) as envoy:
             asked(envoy, said("x", stream=True))
-            headers = envoy.sends(response_headers(200, kind)).gets_one(Proceed)
-            assert headers.modes is not None
-            assert headers.modes.response_body is wanted
-            assert headers.modes.request_body is BodyMode.BUFFERED
+            assert envoy.sends(response_headers(200, kind)).gets_one(Proceed).modes == wanted
             envoy.sends(response_body(b"{}" if kind is JSON else sse("x")))
 
 
@@ -491,12 +487,14 @@ def test_what_a_provider_sealed_for_itself_is_named_and_passes() -> None:
         assert envoy.leaves().facts["uninspected"] == [{"reason": "encrypted", "count": 1}]
 
 
-@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.STREAMED, DUPLEX])
-def test_a_body_that_is_to_be_read_does_not_pass_because_its_headers_were_not_sent(mode: BodyMode) -> None:
-    with Playbook(MASKING, request=DUPLEX, response=mode) as envoy:
+@pytest.mark.parametrize(("request_mode", "mode"), [(BodyMode.BUFFERED, BodyMode.BUFFERED), (DUPLEX, DUPLEX)])
+def test_a_body_that_is_to_be_read_does_not_pass_because_its_headers_were_not_sent(
+    request_mode: BodyMode, mode: BodyMode
+) -> None:
+    with Playbook(MASKING, request=request_mode, response=mode) as envoy:
         asked(envoy, said("x"))
-        with pytest.raises(ProtocolViolation, match="response_header_mode: SEND"):
-            envoy.transaction.receive(response_body(answered("GB82WEST12345698765432")), 0.0)
+        refused = envoy.sends(response_body(answered("GB82WEST12345698765432"))).gets_one(Reject)
+        assert refused.details == "extproc_misconfigured_response_header_mode"
 
 
 def test_what_runs_in_the_shadow_has_no_effect_on_others() -> None:

@@ -229,10 +229,10 @@ def test_streamed_trailers_pass_where_the_policy_says_so() -> None:
     assert answers == [PASSED_BODY, PASSED_TRAILERS]
 
 
-def test_the_mode_grpc_is_a_violation_and_not_a_guess() -> None:
-    envoy = Playbook(plan(), request=BodyMode.GRPC)
-    with pytest.raises(ProtocolViolation, match="GRPC"):
-        envoy.sends(request_headers(CHAT))
+def test_the_mode_grpc_is_refused_and_not_guessed_at() -> None:
+    with Playbook(plan(), request=BodyMode.GRPC) as envoy:
+        refused = envoy.sends(request_headers(CHAT)).gets_one(Reject)
+        assert refused.details == "extproc_misconfigured_request_body_mode"
 
 
 # -- what nobody claims
@@ -447,13 +447,18 @@ def test_an_exchange_that_takes_too_long_is_aborted_never_ended_cleanly() -> Non
         Unknown(),
         Inspected(1, None),
         Failed(1, "timeout"),
-        Body(Side.REQUEST, b"x", end=True),
-        Trailers(Side.REQUEST, HeaderMap()),
     ],
 )
 def test_a_message_that_may_not_come_first_is_a_violation(message: Message) -> None:
     with pytest.raises(ProtocolViolation):
         Playbook(plan()).sends(message)
+
+
+@pytest.mark.parametrize("message", [Body(Side.REQUEST, b"x", end=True), Trailers(Side.REQUEST, HeaderMap())])
+def test_a_request_whose_headers_were_not_sent_is_refused(message: Message) -> None:
+    with Playbook(plan()) as envoy:
+        refused = envoy.sends(message).gets_one(Reject)
+        assert refused.details == "extproc_misconfigured_request_header_mode"
 
 
 def test_headers_sent_twice_are_a_violation_and_the_record_says_so() -> None:

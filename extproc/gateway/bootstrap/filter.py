@@ -7,6 +7,7 @@ from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, 
 from extproc.policy import Bearer, Header
 from extproc.policy.names import CREDENTIALS
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
+from extproc.transaction.fingerprint import CONFIG_HEADER
 
 FILTER: Final = "envoy.filters.http.ext_proc.extproc"
 
@@ -53,14 +54,16 @@ def ext_proc(setting: Setting) -> Json:
     if setting.needs.route_name:
         config["request_attributes"] = ["xds.route_name"]
     if setting.reads_response:
-        # Tells answers of backends from Envoy's own, which pass here as well.
-        config["response_attributes"] = ["response.code_details"]
+        # Tell answers of backends from Envoy's own, which pass here as well, and whether the chosen backend answers.
+        config["response_attributes"] = ["response.code_details", "xds.cluster_name"]
     return {"name": FILTER, "typed_config": config}
 
 
 def _service(setting: Setting) -> Json:
     return {
         "envoy_grpc": {"cluster_name": PROCESSOR, "max_receive_message_length": setting.buffered + GRPC_SLACK},
+        # Comes with every exchange; under a policy that needs another configuration the processor refuses it.
+        "initial_metadata": [{"key": CONFIG_HEADER, "value": setting.fingerprint}],
         "retry_policy": {
             "retry_on": "connect-failure,refused-stream,unavailable,reset",
             "num_retries": RETRIES,
@@ -90,9 +93,12 @@ def _modes(setting: Setting) -> Json:
 
 def _response_modes(setting: Setting) -> Json:
     streams = setting.profile == "full-duplex" and setting.needs.response_body
+    # BUFFERED and not NONE: the processor asks for streams, and not for what it does not read, by an override. Envoy
+    # does not say whether it takes one, and from NONE one that it ignores would let a response pass unread.
+    buffers = setting.profile == "buffered" and setting.needs.response_body
     return {
         "response_header_mode": "SEND" if setting.reads_response else "SKIP",
-        "response_body_mode": "FULL_DUPLEX_STREAMED" if streams else "NONE",
+        "response_body_mode": "FULL_DUPLEX_STREAMED" if streams else "BUFFERED" if buffers else "NONE",
         "response_trailer_mode": "SEND" if streams else "SKIP",
     }
 

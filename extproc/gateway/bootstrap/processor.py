@@ -7,6 +7,7 @@ from extproc.gateway.bootstrap.values import PROCESSOR, Json, ProcessorTls, Sett
 from extproc.policy.address import is_dns_name, is_ip
 from extproc.server.errors import ServeError
 from extproc.server.listen import Unix, parse
+from extproc.transaction.fingerprint import CONFIG_HEADER
 
 CONNECT_TIMEOUT: Final = 1.0
 """Seconds; the processor is beside Envoy."""
@@ -42,7 +43,7 @@ def processor_cluster(setting: Setting) -> Json:
         "type": _type(addresses),
         "connect_timeout": seconds(CONNECT_TIMEOUT),
         "circuit_breakers": {"thresholds": [_bounds(setting)]},
-        "health_checks": [_health_check()],
+        "health_checks": [_health_check(setting)],
         "outlier_detection": _outlier_detection(),
         "typed_extension_protocol_options": {HTTP_OPTIONS: _protocol(setting)},
         "load_assignment": one_endpoint(PROCESSOR, *addresses),
@@ -84,9 +85,11 @@ def _bounds(setting: Setting) -> Json:
     return {"max_pending_requests": most, "max_requests": most, "max_retries": most}
 
 
-def _health_check() -> Json:
+def _health_check(setting: Setting) -> Json:
+    # With the fingerprint: a processor then knows how Envoy is configured before the first exchange.
+    told = {"header": {"key": CONFIG_HEADER, "value": setting.fingerprint}}
     return {
-        "grpc_health_check": {},
+        "grpc_health_check": {"initial_metadata": [told]},
         "interval": seconds(CHECK_EVERY),
         # Else Envoy asks once a minute until the first request, and a worker that starts after it waits as long.
         "no_traffic_interval": seconds(CHECK_EVERY),

@@ -3,6 +3,8 @@
 from typing import Final
 
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds
+from extproc.transaction.fingerprint import credential_fields
+from extproc.transaction.plan import KEY_PREFIX
 
 IDLE: Final = 600.0
 """Seconds in which neither side sends a byte. Reasoning models think for minutes before the first; OpenAI's own SDK
@@ -29,7 +31,7 @@ def route_config(setting: Setting) -> Json:
         "name": "all",
         "domains": ["*"],
         # Removed when the router finalises the request, after the cluster was chosen: no provider sees them.
-        "request_headers_to_remove": [steering.cluster_header, steering.model_header, *CLIENT_ADDRESS],
+        "request_headers_to_remove": [steering.cluster_header, steering.model_header, *CLIENT_ADDRESS, *_keys(setting)],
         # Within one level Envoy removes before it adds: what a provider says under our names is lost, ours stays.
         "response_headers_to_remove": list(RESPONSE_HEADERS),
         "response_headers_to_add": [_told(name, value) for name, value in RESPONSE_HEADERS.items()],
@@ -46,12 +48,22 @@ def _told(name: str, value: str) -> Json:
 
 def _routes(setting: Setting) -> list[Json]:
     header = setting.policy.steering.cluster_header
-    steered = {
+    steered: Json = {
         "name": "steered",
         "match": {"prefix": "/", "headers": [{"name": header, "present_match": True}]},
         "route": {"cluster_header": header, **_times()},
     }
+    fields = credential_fields(setting.policy)
+    if fields:
+        # Only here does a backend's key take the name that it has for the backend: where Envoy does not follow the
+        # steering header, no key goes anywhere. The virtual host removes what is left, which Envoy does after this.
+        steered["request_headers_to_add"] = [_told(name, f"%REQ({KEY_PREFIX}{name})%") for name in fields]
     return [steered, *_default_routes(setting)]
+
+
+def _keys(setting: Setting) -> list[str]:
+    """The names under which the processor hands over backends' keys."""
+    return [KEY_PREFIX + name for name in credential_fields(setting.policy)]
 
 
 def _default_routes(setting: Setting) -> list[Json]:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from extproc.policy import Policy
 from extproc.transaction import Needs
+from extproc.transaction.fingerprint import demands, fingerprint
 
 Json: TypeAlias = dict[str, Any]
 """A message of Envoy's API as plain data, in proto3's JSON form."""
@@ -70,6 +71,11 @@ class Setting:
     access_log: str | None = None
     processor_tls: ProcessorTls | None = None
     system_ca: str = SYSTEM_CA
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the processor that Envoy is configured for its policy."""
+        return fingerprint(demands(self.policy, self.needs)).decode()
 
     @property
     def buffered(self) -> int:
