@@ -40,7 +40,8 @@ _DETAILS: Final[dict[What, str]] = {
     "mode_override": "Envoy did not take a mode_override (or the client left just then): set allow_mode_override: true",
     "observability_mode": "the filter's observability_mode is on: Envoy ignores every response of the processor",
     "request_attributes": "the policy names routes: set request_attributes: [xds.route_name]",
-    "request_body_mode": "request_body_mode GRPC is not supported: set BUFFERED or FULL_DUPLEX_STREAMED",
+    "request_body_mode": "a request cannot be held until it is read in request_body_mode BUFFERED_PARTIAL or GRPC: set"
+    " BUFFERED or FULL_DUPLEX_STREAMED",
     "request_header_mode": "a message came before the request's headers: set request_header_mode: SEND",
     "response_body_mode": "the policy reads responses: set response_body_mode to BUFFERED, or to FULL_DUPLEX_STREAMED,"
     " which it must be where request_body_mode is FULL_DUPLEX_STREAMED or bodies do not wait for headers",

@@ -150,9 +150,6 @@ class RequestSide:
             return self._oversize(message)
         if self.state is State.OPEN:
             return NOTHING
-        if self.mode is BodyMode.BUFFERED_PARTIAL and not message.end:
-            # What follows would bypass us; a body that cannot be read whole is not let through.
-            raise too_large(self._most())
         return self._judge(now)
 
     def trailers(self, now: float) -> Effects:
@@ -230,13 +227,15 @@ class RequestSide:
 
     def _ask_for_body(self) -> Effects:
         match self.mode:
-            case BodyMode.BUFFERED | BodyMode.BUFFERED_PARTIAL:
+            case BodyMode.BUFFERED:
                 return self._pass_headers()
             case BodyMode.FULL_DUPLEX_STREAMED:
                 return NOTHING
             case BodyMode.STREAMED | BodyMode.NONE:
                 return NOTHING if self._early else self._switch_to_duplex()
-            case BodyMode.GRPC:
+            case BodyMode.BUFFERED_PARTIAL | BodyMode.GRPC:
+                # Partly buffered, the headers go on before the body is whole if that comes in pieces: the client
+                # decides then whether its request is steered at all.
                 raise MisconfiguredError("request_body_mode")
             case _:
                 assert_never(self.mode)

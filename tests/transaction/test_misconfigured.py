@@ -84,7 +84,6 @@ def test_a_request_goes_nowhere_whose_response_could_pass_unread(
     ("request_mode", "mode", "early"),
     [
         (BUFFERED, BUFFERED, False),
-        (PARTIAL, BUFFERED, False),
         (NONE, BUFFERED, False),
         (STREAMED, BUFFERED, False),
         (BUFFERED, DUPLEX, False),

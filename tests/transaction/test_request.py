@@ -114,18 +114,6 @@ def test_a_buffered_body_with_trailers_to_follow_is_whole() -> None:
         envoy.sends(request_trailers(("x", b"1"))).gets(PASSED_TRAILERS)
 
 
-def test_a_partly_buffered_body_that_is_not_whole_is_refused() -> None:
-    with Playbook(plan(), request=BodyMode.BUFFERED_PARTIAL) as envoy:
-        envoy.sends(request_headers(CHAT)).gets(PASSED_HEADERS)
-        assert envoy.sends(request_body(ask("plain"), end=False)).gets_one(Reject).status == 413
-
-
-def test_a_partly_buffered_body_that_is_whole_is_steered() -> None:
-    with Playbook(plan(), request=BodyMode.BUFFERED_PARTIAL) as envoy:
-        envoy.sends(request_headers(CHAT)).gets(PASSED_HEADERS)
-        assert envoy.sends(request_body(ask("plain"))).gets_one(Proceed).clear_route
-
-
 # -- FULL_DUPLEX_STREAMED
 
 
@@ -229,8 +217,9 @@ def test_streamed_trailers_pass_where_the_policy_says_so() -> None:
     assert answers == [PASSED_BODY, PASSED_TRAILERS]
 
 
-def test_the_mode_grpc_is_refused_and_not_guessed_at() -> None:
-    with Playbook(plan(), request=BodyMode.GRPC) as envoy:
+@pytest.mark.parametrize("mode", [BodyMode.GRPC, BodyMode.BUFFERED_PARTIAL])
+def test_a_mode_in_which_a_request_cannot_be_held_is_refused(mode: BodyMode) -> None:
+    with Playbook(plan(), request=mode) as envoy:
         refused = envoy.sends(request_headers(CHAT)).gets_one(Reject)
         assert refused.details == "extproc_misconfigured_request_body_mode"
 
