@@ -126,3 +126,31 @@ def test_a_policy_is_read_from_stdin(capsys: pytest.CaptureFixture[str], monkeyp
 def test_check_without_a_policy_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 2
     assert "-c/--config" in capsys.readouterr().err
+
+
+def test_an_envoy_configuration_is_held_against_the_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, envoy = tmp_path / "policy.yaml", tmp_path / "envoy.yaml"
+    path.write_text(GOOD)
+    assert main(["envoy", "-c", str(path)]) == 0
+    envoy.write_text(capsys.readouterr().out)
+    against = ["check", "-c", str(path), "--against", str(envoy)]
+    assert main(against) == 0
+    assert capsys.readouterr().out.endswith(f"{envoy}: OK for this policy\n")
+    path.write_text(GOOD.replace("9001", "9002"))
+    assert main(against) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{path}: OK\n")
+    assert "cluster local: it leads to 127.0.0.1:9001, the policy says 127.0.0.1:9002" in err
+    assert all(line.startswith(f"{envoy}:") for line in err.splitlines())
+
+
+@pytest.mark.parametrize("content", [None, b"\xff", b"{a: ["])
+def test_an_envoy_configuration_that_cannot_be_read_exits_2(
+    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, envoy = tmp_path / "policy.yaml", tmp_path / "envoy.yaml"
+    path.write_text(GOOD)
+    if content is not None:
+        envoy.write_bytes(content)
+    assert main(["check", "-c", str(path), "--against", str(envoy)]) == 2
+    assert str(envoy) in capsys.readouterr().err

@@ -4,10 +4,10 @@ import re
 from typing import Final
 
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, typed
-from extproc.policy import Bearer, Header
+from extproc.policy import Policy
 from extproc.policy.names import CREDENTIALS
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
-from extproc.transaction.fingerprint import CONFIG_HEADER
+from extproc.transaction.fingerprint import CONFIG_HEADER, credential_fields
 
 FILTER: Final = "envoy.filters.http.ext_proc.extproc"
 
@@ -112,7 +112,7 @@ def _forwarded(setting: Setting) -> Json:
 
 
 def _rules(setting: Setting) -> Json:
-    named = sorted(name for name in writable(setting) if not name.startswith("x-extproc-"))
+    named = sorted(name for name in writable(setting.policy) if not name.startswith("x-extproc-"))
     names = "|".join(re.escape(name).replace(r"\-", "-") for name in named)
     return {
         "disallow_all": True,
@@ -122,9 +122,11 @@ def _rules(setting: Setting) -> Json:
     }
 
 
-def writable(setting: Setting) -> frozenset[str]:
+def writable(policy: Policy) -> frozenset[str]:
     """The names of the header fields that the processor may set or remove."""
-    steering = setting.policy.steering
-    credentials = (backend.credential for backend in setting.policy.backends)
-    given = {credential.field for credential in credentials if isinstance(credential, Bearer | Header)}
-    return CREDENTIALS | given | {steering.cluster_header, steering.model_header, *REQUEST_FIELDS, *RESPONSE_FIELDS}
+    steering = policy.steering
+    return (
+        CREDENTIALS
+        | set(credential_fields(policy))
+        | {steering.cluster_header, steering.model_header, *REQUEST_FIELDS, *RESPONSE_FIELDS}
+    )
