@@ -5,6 +5,7 @@ reload from closing all of them.
 """
 
 from collections.abc import Iterable, Mapping
+from shlex import quote
 from typing import Final
 
 from extproc.server.policies import Loaded
@@ -46,7 +47,7 @@ def refusal(now: Loaded, new: Loaded, envoys: Envoys, file: str) -> str | None:
         return None
     return (
         f"the new policy needs another Envoy configuration ({_changes(now, new)}): Envoy has {other}, the policy needs"
-        f" {new.fingerprint}; write it with `extproc envoy -c {file}`, start Envoy with it, then reload"
+        f" {new.fingerprint}; write it with `extproc envoy -c {quote(file)}`, start Envoy with it, then reload"
     )
 
 

@@ -14,8 +14,8 @@ DEPTH_MOST: Final = 200
 """Levels of nesting that are looked through; Envoy's own configurations have about 25."""
 
 PARTS_MOST: Final = 500_000
-"""Parts of a file that are looked at; a bootstrap with 256 backends has about 50,000. Aliases in YAML make many parts of
-a few lines."""
+"""Parts of a file that are looked at; a bootstrap with 256 backends has about 50,000. Aliases in YAML make many of a
+few lines."""
 
 
 class UnreadableError(Exception):
