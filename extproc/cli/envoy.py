@@ -116,8 +116,8 @@ def _comment(args: argparse.Namespace) -> list[str]:
     clients = SocketAddress("localhost" if args.host == HOST else args.host, args.port)
     return [
         f"Envoy 1.40 or later, profile {args.profile}: written by `extproc envoy` from {args.config.name}.",
-        "It holds no credential: the processor puts those in. Write it anew when backends, steering, limits or the",
-        "names of credential headers change; models and weights are the processor's alone.",
+        "It holds no credential: the processor puts those in. Write it anew when backends, steering, limits, the names",
+        "of credential headers, or what pipelines read change; models and weights are the processor's alone.",
         "",
         "Next:",
         f"  extproc serve -c {config} --listen {shlex.quote(listen)}{workers}",
