@@ -111,7 +111,10 @@ class Runtime:
 
     def begin(self, now: float, configuration: bytes = b"") -> Decider:
         """The decider of a new exchange, under the plan now in force."""
-        self.heard(configuration, now)
+        if configuration in self.configurations:
+            self.configurations[configuration] = now
+        else:
+            self.heard(configuration, now)
         if configuration:
             return self._begin(self.plan, self.shared, now, configuration)
         return self._begin(self.plan, self.shared, now)
