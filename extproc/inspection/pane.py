@@ -9,6 +9,7 @@ from extproc.inspection.octets import whole
 from extproc.inspection.render import UTF8_MOST
 from extproc.inspection.scanner import Found, Scanner, spans
 from extproc.inspection.span import Span, order
+from extproc.protocol.meter import Meter
 
 LONG_HELD = 512
 """Bytes held from which on a text without spaces is looked at only now and then: it is one long word."""
@@ -54,10 +55,11 @@ class Pane:
     happens, since a rule that has seen that much has decided. `start`: the text's place in a whole that went before.
     """
 
-    __slots__ = ("_at", "_data", "_first", "_half", "_look", "_opening", "_pending", "_scanner")
+    __slots__ = ("_at", "_data", "_first", "_half", "_look", "_meter", "_opening", "_pending", "_scanner")
 
-    def __init__(self, scanner: Scanner, start: int = 0) -> None:
+    def __init__(self, scanner: Scanner, start: int = 0, meter: Meter | None = None) -> None:
         self._scanner = scanner
+        self._meter = meter
         self._data = b"\n"
         self._first = 1
         self._at = start
@@ -83,7 +85,7 @@ class Pane:
 
     @property
     def state(self) -> tuple[bytes, bytes, int, str, bool]:
-        """What rules may look back at, what is held back, and its place; half a character; whether the text begins so."""
+        """What rules may look back at, what is held back, its place; half a character; if the text begins so."""
         return self._data[: self._first], self._data[self._first :], self._at, self._half, self._opening
 
     @property
@@ -125,7 +127,7 @@ class Pane:
         if end == self._first:
             self._rest()
             return None
-        found = self._scanner.find(data, self._first, end, opening=self._opening, final=False)
+        found = self._scanner.find(data, self._first, end, opening=self._opening, final=False, meter=self._meter)
         if found:
             end = min([end, *(each.match for each in found if each.open)])
             found = [each for each in found if each.match < end]
@@ -152,8 +154,9 @@ class Pane:
             self._half, self._data = "", self._data + b"?"
         if self._first == len(self._data) and not self._pending:
             return None
-        found = self._scanner.find(self._data, self._first, len(self._data), opening=self._opening, final=True)
-        return self._release(len(self._data), found)
+        end = len(self._data)
+        found = self._scanner.find(self._data, self._first, end, opening=self._opening, final=True, meter=self._meter)
+        return self._release(end, found)
 
     def _release(self, end: int, found: list[Found]) -> Released:
         data, first, start = self._data, self._first, self._at

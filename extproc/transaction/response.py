@@ -8,7 +8,6 @@ it may pass for that (see `Proof`).
 
 from typing import Final
 
-from extproc.inspection.judge import Job
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.messages import Body, Headers, Side
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
@@ -27,8 +26,9 @@ from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError
 from extproc.transaction.outcome import from_upstream, observe, status_of
 from extproc.transaction.plan import Plan
 from extproc.transaction.proof import END, Proof
-from extproc.transaction.reading import Piece, StreamedAnswer, Wanted, WholeAnswer, wanted
+from extproc.transaction.reading import Piece, Room, StreamedAnswer, Wanted, WholeAnswer, wanted
 from extproc.transaction.shared import Shared
+from extproc.transaction.work import ResponseWork
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
@@ -72,12 +72,12 @@ class ResponseSide:
         self.state = State.IDLE
 
     @property
-    def job(self) -> Job | Piece | None:
+    def job(self) -> ResponseWork | Piece | None:
         """Work to be handed out before anything more of the answer is fed."""
         return None if self._answer is None else self._answer.job
 
     @job.setter
-    def job(self, job: Job) -> None:
+    def job(self, job: ResponseWork) -> None:
         assert isinstance(self._answer, WholeAnswer)
         self._answer.job = job
 
@@ -167,7 +167,9 @@ class ResponseSide:
             # Its length will be another, and it goes on decoded.
             headers = headers.removing("content-length", *(("content-encoding",) if how.codings else ()))
         else:
-            self._answer = WholeAnswer(facts, findings, how, headers, duplex=duplex)
+            self._answer = WholeAnswer(
+                facts, findings, how, headers, duplex=duplex, room=Room(self._shared, self._plan.limits.held)
+            )
             if duplex:
                 return NOTHING
         wanted = BodyMode.FULL_DUPLEX_STREAMED if how.streams else BodyMode.BUFFERED

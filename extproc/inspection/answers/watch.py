@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 from extproc.inspection.scanner import Scanner
 from extproc.inspection.window import Released, Window
+from extproc.protocol.meter import Meter
 
 
 class Onlooker:
@@ -73,20 +74,21 @@ class Unwatched:
 Watch: TypeAlias = Window | Onlooker | Unwatched
 
 
-def watch(scanner: Scanner | None, *, holds: bool) -> Watch:
+def watch(scanner: Scanner | None, *, holds: bool, meter: Meter | None = None) -> Watch:
     """Who looks at a text with this scanner. `holds`: it may have to be changed or stopped."""
     if scanner is None:
         return Unwatched()
-    return Window(scanner) if holds else Onlooker(Window(scanner))
+    window = Window(scanner, meter=meter)
+    return window if holds else Onlooker(window)
 
 
-def handed(before: Watch, scanner: Scanner | None) -> Watch:
+def handed(before: Watch, scanner: Scanner | None, meter: Meter | None = None) -> Watch:
     """Who looks on with another scanner; what has not passed yet is judged by it, or by nobody."""
     if scanner is None:
         return Unwatched(*before.unjudged)
     if isinstance(before, Window):
         return before.handed(scanner)
     start, text = before.unjudged
-    window = Window(scanner, start)
+    window = Window(scanner, start, meter)
     window.hold(text)
     return window

@@ -40,8 +40,8 @@ ROLES: Roles = {
     ("delta", "citation", "encrypted_index"): "opaque",
 }
 
-_STARTED = frozenset({"text", "thinking"})
-"""Members of a block that the event which starts it may already begin."""
+_STARTED = frozenset({"text", "thinking", "content"})
+"""Members of a block that the event which starts it may already begin; `content` is a compaction's."""
 
 _KINDS: Mapping[object, Kind] = {
     "content_block_delta": "delta",
@@ -49,8 +49,9 @@ _KINDS: Mapping[object, Kind] = {
     "message_delta": "finish",
     "message_stop": "done",
     "error": "error",
+    "ping": "alive",
 }
-KNOWN = frozenset({*_KINDS, "message_start", "content_block_start", "ping"})
+KNOWN = frozenset({*_KINDS, "message_start", "content_block_start"})
 """The `type` of each event."""
 
 SHARED = frozenset({"error", "ping"})
@@ -106,5 +107,5 @@ def _channel(kind: str, block: object, path: Scope) -> Channel:
     if kind == "content_block_delta" and path[0] == "delta" and isinstance(block, int):
         if path[1:] == ("partial_json",):
             return Channel(("content", block, "input"), json=True)
-        return Channel(("content", block, *path[1:]), whole=len(path) > 2)
+        return Channel(("content", block, *path[1:]), whole=len(path) > 2, loose=path[-1] not in _STARTED)
     return Channel(path, whole=True)

@@ -1,5 +1,7 @@
 """Reads a streamed answer: bytes at any cuts in, events with their texts out."""
 
+import re
+
 from extproc.llm import sse
 from extproc.llm.streams import documents
 from extproc.llm.streams.event import Channel, Delta, Doubt, Reason, StreamEvent, UnreadableStreamError
@@ -9,6 +11,9 @@ from extproc.llm.streams.reading import Reading, Source
 from extproc.llm.streams.recognition import Recognition
 from extproc.llm.streams.shapes import MAX_REMEMBERED, Shape, shape
 from extproc.llm.streams.told import MAX_LINES, data_texts, is_silent, other_texts, strays
+
+_COMMENTS = re.compile(rb"(?::[^\r\n]*+(?:\r\n|\n|\r))++(?:\r\n|\n|\r)?+")
+"""Lines that clients skip: servers write them to keep a connection alive."""
 
 
 class StreamReader:
@@ -157,6 +162,7 @@ def _told(
         reading.unread,
         event.ended,
         doubt,
+        reading.calls,
     )
 
 
@@ -185,10 +191,12 @@ def _without_data(event: sse.Event, *, first: bool, doubt: Doubt) -> StreamEvent
             source = Source(data, value, leaves(data))
             reading = documents.read(source, {})
             alone = first and not event.ended and isinstance(value, dict)
-            if not alone and reading.kind != "error" and documents.tells(source, reading):
+            if not alone and reading.kind != "error" and documents.any_tells(source, reading):
                 doubt = "malformed"
             return _told(event, reading, [Line(data, at, 0)], doubt=doubt)
     texts = other_texts(event.raw, bom=first)
+    if not texts and not doubt and event.ended and _COMMENTS.fullmatch(event.raw, at) is not None:
+        return StreamEvent(event.raw, "alive")
     return _unparsed(event, texts, "malformed" if texts and strays(event.raw, bom=first) else doubt)
 
 

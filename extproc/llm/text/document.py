@@ -9,7 +9,7 @@ from extproc.llm.text import wellformed
 from extproc.llm.text.binary import percent_encoded
 from extproc.llm.text.codec import JSON
 from extproc.llm.text.passage import MASKED_NUMBER, Edit, Passage, Uninspected, pointer
-from extproc.llm.text.reading import MAX_VALUES, Reading, Source
+from extproc.llm.text.reading import MAX_VALUES, Limit, Reading, Source
 from extproc.llm.text.walk import walk
 
 
@@ -39,7 +39,7 @@ class Document(Struct, frozen=True):
     charset: str = "utf-8"
 
     @staticmethod
-    def read(body: bytes, limit: int = MAX_VALUES) -> "Document":
+    def read(body: bytes, limit: Limit = MAX_VALUES) -> "Document":
         """Read any JSON body: see `read_json`."""
         return read_json(body, limit)
 
@@ -113,7 +113,7 @@ class Document(Struct, frozen=True):
         return f"Document({len(self.body)} bytes, {len(self.passages)} passages, {len(self.uninspected)} uninspected)"
 
 
-def read_json(body: bytes, limit: int = MAX_VALUES) -> Document:
+def read_json(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     """Read any JSON body: an object, an array or a scalar.
 
     Every string is a passage, and so is the name of a member that no API gives (see `names`); repeated members are all
