@@ -170,12 +170,9 @@ async def _listen(binding: Binding) -> list[socket.socket]:
         if isinstance(listen, Unix):
             sockets.clear(listen)
             with sockets.created_with(binding.socket_mode):
-                _bind(made, socket.AF_UNIX, listen.path)
+                _bind(made, listen.path)
         else:
-            found = await asyncio.get_running_loop().getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)
-            for family, _, _, _, address in dict.fromkeys(found):
-                port = made[0].getsockname()[1] if made else listen.port
-                _bind(made, family, (address[0], port, *address[2:]))
+            made += await asyncio.to_thread(sockets.listening, listen, BACKLOG)  # looking a name up may take seconds
     except OSError as error:
         for each in made:
             each.close()
@@ -183,12 +180,9 @@ async def _listen(binding: Binding) -> list[socket.socket]:
     return made
 
 
-def _bind(made: list[socket.socket], family: int, address: tuple[object, ...] | str) -> None:
-    listening = socket.socket(family, socket.SOCK_STREAM)
+def _bind(made: list[socket.socket], path: str) -> None:
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     made.append(listening)
-    if family != socket.AF_UNIX:
-        # An address in use is an error, but one that only lingers from an earlier process is not.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setblocking(False)
-    listening.bind(address)
+    listening.bind(path)
     listening.listen(BACKLOG)
