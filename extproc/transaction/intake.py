@@ -17,6 +17,7 @@ from extproc.transaction.admission import UNKNOWN, codings, malformed_encoding, 
 from extproc.transaction.context import IN_BODIES, NO_BODY, content_type, context, read_outline
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
+from extproc.transaction.passage import Passage
 from extproc.transaction.plan import Plan
 from extproc.transaction.routed import Routed, route
 from extproc.transaction.shared import Shared
@@ -28,10 +29,11 @@ class Intake:
     `body` is as it came. Raises ClientError for what the client is to be told.
     """
 
-    __slots__ = ("_asked", "_codings", "_facts", "_fields", "_plain", "_plan", "_route_name", "body")
+    __slots__ = ("_asked", "_codings", "_facts", "_fields", "_passage", "_plain", "_plan", "_route_name", "body")
 
-    def __init__(self, plan: Plan, facts: Facts, fields: HeaderMap, route_name: str) -> None:
+    def __init__(self, plan: Plan, facts: Facts, fields: HeaderMap, route_name: str, passage: Passage) -> None:
         self._plan = plan
+        self._passage = passage
         self._facts = facts
         self._fields = fields
         self._route_name = route_name
@@ -47,7 +49,10 @@ class Intake:
         self.body = body
         plain = self._plain = self._decoded() if self._codings else body
         if facts.dialect is not None and not self._plan.inert:
-            self._asked = facts.dialect.read(plain)
+            asked = self._asked = facts.dialect.read(plain)
+            facts.stream = asked.stream
+            if asked.model in self._plan.known:
+                facts.model = asked.model
         findings = facts.findings
         return None if findings is None else self._judging(findings, plain)
 
@@ -72,7 +77,8 @@ class Intake:
             facts.reason = "inspected"
             if facts.findings is not None and facts.findings.masked:
                 facts.decision = "masked"
-            routed = Routed(HeaderMutation(remove=facts.strips), None, None)
+            headers = self._passage.changed(HeaderMutation(remove=facts.strips))
+            routed = Routed(headers, None, None, clear_route=self._passage.destination is not None)
         else:
             asked = self._asked if onward is plain else facts.dialect.read(onward)
             routed = route(self._plan, shared, facts, asked, onward, now)

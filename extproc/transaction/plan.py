@@ -14,6 +14,7 @@ from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
 from extproc.routing.table import Choice, Table, compile_table
+from extproc.transaction.passage import PROTOCOLS, Passage, path_at, steered, steered_to, unsteered
 
 CONTROL_PREFIX = "x-extproc-"
 """Header names with this prefix are ours alone: a client's are removed, and so are an upstream's."""
@@ -29,6 +30,7 @@ FIELDS_READ = (
     "anthropic-version",
     "content-encoding",
     "content-length",
+    PROTOCOLS,
     "upgrade",
     "x-request-id",
 )
@@ -45,6 +47,8 @@ class Needs(Struct, frozen=True):
 
     response_headers: bool = False
     response_body: bool = False
+    errors: bool = False
+    """The bodies of errors, in which a backend might quote our credential."""
     answer_buffer: int = 0
     """Bytes of the largest answer that is read whole."""
     judging: float = 0.0
@@ -85,7 +89,7 @@ class Plan:
     def __init__(self, policy: Policy, table: Table, pipelines: tuple[Pipeline, ...] = ()) -> None:
         self.table = table
         self.pipelines = pipelines
-        # Nothing of a request depends on what it says: it is not read then.
+        # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         self.inert = not policy.models and table.passes and not table.default and not table.listed
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
         self.limits = policy.limits
@@ -98,6 +102,9 @@ class Plan:
         unclaimed = policy.fallback_backend
         bare = unclaimed is not None and not _normal(policy.backend(unclaimed).address.prefix)
         self._aliases = Aliases(tuple(sorted(prefixes)), bare=bare)
+        self.unsteered = unsteered(table.removes or ())
+        onward = table.onward
+        self._steered = None if onward is None else steered(onward, policy.steering.cluster_header)
         self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
         self._claims: dict[bytes, Claim] = {}
         self._steerings: dict[tuple[str, str, str, bytes], Steering] = {}
@@ -163,6 +170,15 @@ class Plan:
             return ()
         return tuple(n for n in names if n.startswith(CONTROL_PREFIX) or n in self._control)
 
+    def passage(self, raw_path: bytes) -> Passage | None:
+        """What becomes of a request that no dialect claims; None: nothing is served there."""
+        if self._steered is None:
+            return self.unsteered if self.inert or self.table.own_routes else None
+        destination = self._steered.destination
+        assert destination is not None
+        path = path_at(destination, raw_path)
+        return self._steered if path == raw_path else steered_to(path, destination, self.steering.cluster_header)
+
     def steer(self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes, decision: str) -> Steering:
         """What the choice of a destination and of a `model` there sets. `model` is fit for a header's value."""
         key = (choice.candidate.destination.name, model, decision, raw_path)
@@ -177,7 +193,8 @@ class Plan:
     def _steering(self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes, decision: str) -> Steering:
         destination = choice.candidate.destination
         name, wire_model = destination.name.encode(), model.encode()
-        path = llm.target_path(dialect.path.encode() + _query(raw_path), destination.prefix)
+        asked = raw_path if destination.removes is None else llm.without_keys(raw_path)
+        path = llm.target_path(dialect.path.encode() + _query(asked), destination.prefix)
         headers = HeaderMutation(
             set=(
                 (self.steering.cluster_header, name),
@@ -186,7 +203,7 @@ class Plan:
                 *destination.credential,
                 *(((":path", path),) if path != raw_path else ()),
             ),
-            remove=destination.removes,
+            remove=destination.removes or (),
         )
         ours = {"version": CONTRACT_VERSION.decode(), "decision": decision, "model": model, "backend": destination.name}
         metadata = {
@@ -215,8 +232,9 @@ def _needs(table: Table, pipelines: tuple[Pipeline, ...]) -> Needs:
     bodies = bool(reading)
     fields = dict.fromkeys(name for each in pipelines for name in sorted(each.fields))
     return Needs(
-        response_headers=table.chooses or bodies,
+        response_headers=table.chooses or bodies or table.reads_errors,
         response_body=bodies,
+        errors=table.reads_errors,
         answer_buffer=max((each.body_limit for each in reading), default=0),
         judging=max((each.patience for each in pipelines), default=0.0),
         fields=("content-type", *fields) if pipelines else (),
@@ -232,3 +250,4 @@ def contract(decision: str) -> tuple[Field, ...]:
 def _query(raw_path: bytes) -> bytes:
     at = raw_path.find(b"?")
     return b"" if at < 0 else raw_path[at:]
+

@@ -9,9 +9,11 @@ from typing import Final
 from extproc.inspection.judge import Job
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ProtocolViolation
+from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Body, Headers, Side
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import Event, State, advance
+from extproc.routing.quoted import Quoted
 from extproc.transaction.answers import (
     NOTHING,
     PASS_RESPONSE_BODY,
@@ -23,13 +25,15 @@ from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
 from extproc.transaction.outcome import from_upstream, observe, status_of
-from extproc.transaction.plan import Plan
+from extproc.transaction.plan import CONTROL_PREFIX, Plan
+from extproc.transaction.quoting import ErrorAnswer
 from extproc.transaction.reading import Piece, StreamedAnswer, Wanted, WholeAnswer, wanted
 from extproc.transaction.shared import Shared
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 
+REQUEST_ID: Final = "x-extproc-request-id"
 
 _STOP: Final = tuple(
     (Proceed(Side.RESPONSE, Phase.HEADERS, modes=ModeOverride(mode, BodyMode.NONE), lasting=True),) for mode in BodyMode
@@ -61,7 +65,7 @@ class ResponseSide:
         self._facts = facts
         self._early = False
         self._request_mode = BodyMode.NONE
-        self._answer: WholeAnswer | StreamedAnswer | None = None
+        self._answer: WholeAnswer | StreamedAnswer | ErrorAnswer | None = None
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
         self.state = State.IDLE
@@ -91,11 +95,15 @@ class ResponseSide:
             backend = facts.choice.candidate.destination.name
             observe(self._shared.health, self._plan.health, backend, message, now)
         headers = self._contract(message)
+        if facts.quoted is not None and _quotes(facts.quoted, message.fields):
+            raise facts.withheld()
         findings = facts.findings
         if findings is not None and not message.end and findings.reads_answer and from_upstream(message):
             how = wanted(facts, findings, message.fields)
             if how is not None:
                 return self._read(how, findings, headers or HeaderMutation())
+        if not message.end and facts.reads_error and from_upstream(message):
+            return self._read_error(message.fields, headers or HeaderMutation())
         if not message.end:
             self.lane = Lane.ECHO if self.mode is BodyMode.FULL_DUPLEX_STREAMED else Lane.PASS
         stop = None if message.end else self._without_body()
@@ -128,6 +136,12 @@ class ResponseSide:
         assert self._answer is not None
         return self._answer.judged(result)
 
+    @property
+    def cut(self) -> bool:
+        """True if the response had begun, and its end was to be seen here and was not."""
+        shown = self.mode is BodyMode.FULL_DUPLEX_STREAMED or self._answer is not None
+        return shown and self.state in {State.OPEN, State.WHOLE} and self._facts.failure is None
+
     def gone(self) -> None:
         """The exchange is over; what a stream came to is told, however it ended."""
         if self._answer is not None:
@@ -136,7 +150,7 @@ class ResponseSide:
     def _read(self, how: Wanted, findings: Findings, headers: HeaderMutation) -> Effects:
         """Answers the headers of a body that is to be read, or holds them."""
         facts, duplex = self._facts, self.mode is BodyMode.FULL_DUPLEX_STREAMED
-        if not duplex and (self._early or self._request_mode is BodyMode.FULL_DUPLEX_STREAMED):
+        if not duplex and not self._may_override:
             raise ProtocolViolation(
                 "the policy reads answers: set response_body_mode to FULL_DUPLEX_STREAMED, or the request's to BUFFERED"
             )
@@ -149,26 +163,63 @@ class ResponseSide:
             if duplex:
                 return NOTHING
         wanted = BodyMode.FULL_DUPLEX_STREAMED if how.streams else BodyMode.BUFFERED
-        modes = None if self.mode is wanted else _override(self._request_mode, wanted)
+        modes = None if self.mode is wanted else _override(self._going_on(), wanted)
         self.mode = wanted
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=modes),)
+
+    def _read_error(self, fields: HeaderMap, headers: HeaderMutation) -> Effects:
+        """Holds an error of a backend, which may quote our credential."""
+        duplex = self.mode is BodyMode.FULL_DUPLEX_STREAMED
+        if not duplex and not self._may_override:
+            raise self._facts.withheld()
+        self._answer = ErrorAnswer(self._facts, fields, headers, duplex=duplex)
+        if duplex:
+            return NOTHING
+        modes = None if self.mode is BodyMode.BUFFERED else _override(self._going_on(), BodyMode.BUFFERED)
+        self.mode = BodyMode.BUFFERED
+        return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=modes),)
+
+    @property
+    def _may_override(self) -> bool:
+        """True if Envoy takes a mode from us; it does not where full duplex is configured."""
+        return not self._early and self._request_mode is not BodyMode.FULL_DUPLEX_STREAMED
 
     def _contract(self, message: Headers) -> HeaderMutation | None:
         steering = self._facts.steering
         if steering is None:
             return None
         ours, request_id = steering.response, self._facts.request_id
+        if _told_already(ours, request_id, message.fields):
+            return None
         spoofed = self._plan.control_headers(message.fields)
         if spoofed:
             # What an upstream says in our name is not passed on.
-            names = {"x-extproc-request-id", *(name for name, _ in ours)}
+            names = {REQUEST_ID, *(name for name, _ in ours)}
             spoofed = tuple(name for name in spoofed if name not in names)
-        return HeaderMutation(ours, spoofed, (("x-extproc-request-id", request_id),) if request_id else ())
+        return HeaderMutation(ours, spoofed, ((REQUEST_ID, request_id),) if request_id else ())
 
     def _without_body(self) -> tuple[Proceed] | None:
-        if self.mode not in _CAN_STOP or self._early or self._request_mode is BodyMode.FULL_DUPLEX_STREAMED:
+        if self.mode not in _CAN_STOP or not self._may_override:
             return None
-        return _STOP[self._request_mode]
+        return _STOP[self._going_on()]
+
+    def _going_on(self) -> BodyMode:
+        """The mode that the request's body is in, which an override has to say again."""
+        mode = self._facts.request_mode
+        return self._request_mode if mode is None else mode
+
+
+def _told_already(ours: tuple[Field, ...], request_id: bytes, fields: HeaderMap) -> bool:
+    """True if the contract's headers are there, and no other of our names: an Envoy of ours sets them by itself."""
+    if any(fields.get(name) != value for name, value in ours) or (fields.get(REQUEST_ID) or b"") != request_id:
+        return False
+    named = sum(name.startswith(CONTROL_PREFIX) for name, _ in fields)
+    return named == len(ours) + bool(request_id)
+
+
+def _quotes(quoted: Quoted, fields: HeaderMap) -> bool:
+    """True if the credential stands in a header field."""
+    return any(quoted.found(value) for _, value in fields)
 
 
 def _override(request: BodyMode, response: BodyMode) -> ModeOverride:

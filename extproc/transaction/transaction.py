@@ -194,7 +194,7 @@ class Transaction:
         blocked = findings is not None and findings.blocked is not None
         facts.decision, facts.failure = "blocked" if blocked else "rejected", error.code
         facts.status = error.status
-        teller = facts.dialect or (findings.rpc if findings is not None else None)
+        teller = facts.dialect or facts.teller or (findings.rpc if findings is not None else None)
         return rejection(error, teller, facts.request_id, facts.decision)
 
     def _expire(self, now: float) -> Effect:
@@ -222,4 +222,6 @@ class Transaction:
         if self._request.intent is Intent.READING and self._facts.failure is None:
             self._facts.decision, self._facts.reason = "gone", "client_gone"
         self._facts.conclude()
+        if self._response.cut:
+            self._facts.cut()
         return (self._facts.record(now),)

@@ -20,6 +20,7 @@ POLICY = """\
 version: 1
 backends: [{name: echo, url: "http://127.0.0.1:PORT/v1", api: openai, credential: {bearer: {env: NORTH_KEY}}}]
 models: [{name: chat, targets: [{backend: echo}]}]
+default_backend: echo
 """
 
 

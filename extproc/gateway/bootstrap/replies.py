@@ -9,6 +9,9 @@ from typing import Final, NamedTuple
 
 from extproc.gateway.bootstrap.values import Json, Setting, typed
 
+TOO_MANY: Final = "response.code_details.contains('header_mutation') && response.code_details.contains('exceeds_limit')"
+"""What tells a request that has no room for the processor's fields: the client sent too many of its own."""
+
 OURS: Final = "response.code_details.startsWith('extproc_')"
 """What tells the processor's own answers: their details begin so; those of the filter begin with `ext_proc_`."""
 
@@ -79,12 +82,18 @@ REFUSED: Final = Reply(
 FALLBACK: Final = Reply(500, "internal_error", "server_error", "api_error", "The gateway could not handle the request.")
 
 
+FIELDS: Final = next(reply for reply in REPLIES if reply.status == 431)
+
+
 def local_replies(setting: Setting) -> Json:
     """`local_reply_config` of the connection manager. The first mapper that matches decides."""
     anthropic = {"header_filter": {"header": {"name": ":path", "string_match": _anthropic_paths(setting)}}}
     return {
         "mappers": [
-            {"filter": _ours(), "body_format_override": _format("%LOCAL_REPLY_BODY%")},
+            {"filter": _cel(OURS), "body_format_override": _format("%LOCAL_REPLY_BODY%")},
+            # Not 503, which clients would try again.
+            {"filter": _both(anthropic, _cel(TOO_MANY)), "status_code": FIELDS.status, **_says(_anthropic(FIELDS))},
+            {"filter": _cel(TOO_MANY), "status_code": FIELDS.status, **_says(_openai(FIELDS))},
             # No error: a redirect to a login page, a health check, a direct response.
             {"filter": _code("LE", 399), "body_format_override": _format("%LOCAL_REPLY_BODY%")},
             *({"filter": _both(anthropic, _status(reply)), **_says(_anthropic(reply))} for reply in REPLIES),
@@ -97,11 +106,13 @@ def local_replies(setting: Setting) -> Json:
     }
 
 
-def _ours() -> Json:
+def _cel(expression: str) -> Json:
     return {
         "extension_filter": {
             "name": "envoy.access_loggers.extension_filters.cel",
-            "typed_config": typed("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=OURS),
+            "typed_config": typed(
+                "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=expression
+            ),
         }
     }
 
