@@ -1,14 +1,18 @@
 """A worker as a process of its own: `python -m extproc.server.process FD`, started by the supervisor.
 
-It is told what to do over the socket FD, and drains when that is closed: without its supervisor nobody would watch it.
+It is told what to do over the socket FD, and ends at once when that is closed: without its supervisor nobody would
+watch it, and an operator who kills the supervisor wants the port back. On Linux the kernel sees to it where the worker
+cannot.
 """
 
 import asyncio
+import ctypes
 import gc
 import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Final, assert_never
 
 from extproc.server.control import (
@@ -38,6 +42,9 @@ from extproc.telemetry import Log, Sink
 from extproc.transaction import Plan
 
 FAILED: Final = 1
+
+PR_SET_PDEATHSIG: Final = 1
+"""See prctl(2)."""
 
 
 COLLECTIONS: Final = (2_000, 5, 200)
@@ -92,6 +99,7 @@ class Process:
                 await self._carry_out(order)
         finally:
             self._drain()
+            self._worker.hurry()
 
     async def _carry_out(self, order: Order) -> None:
         match order:
@@ -137,6 +145,8 @@ async def serve(end: socket.socket) -> int:
     start = await supervisor.receive()
     if not isinstance(start, Start):
         return FAILED
+    # Grpc writes to stderr in a format of its own; we say what matters. But that a handshake failed, it alone knows.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE" if start.binding.tls is None else "ERROR")
     log: Log | None = None
     try:
         log = Log(Sink(start.log), worker=start.index)
@@ -165,9 +175,16 @@ def _collect_seldom() -> None:
     gc.set_threshold(*COLLECTIONS)
 
 
+def tie_to_parent() -> None:
+    """Has the kernel kill this process when its parent is gone, where it can: a worker may be frozen or busy."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # a C library without it
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main(arguments: list[str]) -> int:
     """Run the worker that `arguments`, the number of a descriptor, tell of."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it writes to stderr in a format of its own; we say what matters
+    tie_to_parent()  # a parent that is gone already has closed the descriptor
     # Ctrl-C reaches the whole process group; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

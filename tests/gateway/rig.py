@@ -93,9 +93,13 @@ def a_rig(
     policy: Callable[[Upstream, Upstream], Policy] = a_policy,
     beside: Sequence[Scripted] = (),
     change: Callable[[Json], object] = id,
+    default: bool = True,
     **more: Any,
 ) -> Iterator[Rig]:
-    """A running gateway; `change` may alter the generated configuration, `more` goes to the generator."""
+    """A running gateway; `change` may alter the generated configuration, `more` goes to the generator.
+
+    With `default`, what a script does not steer goes to `north`; the generated configuration has no such route.
+    """
     with ExitStack() as stack:
         north, south = stack.enter_context(Upstream()), stack.enter_context(Upstream())
         processor = stack.enter_context(Scripted(passing, unix(folder)))
@@ -107,6 +111,16 @@ def a_rig(
             listen=ANYWHERE,
             **more,
         )
+        if default:
+            _pass_to_north(made)
         change(made)
         envoy = stack.enter_context(real_envoy(made, log_level="warning"))
         yield Rig(envoy, processor, north, south)
+
+
+def _pass_to_north(made: Json) -> None:
+    manager = made["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    manager["route_config"]["virtual_hosts"][0]["routes"][-1] = {
+        "match": {"prefix": "/"},
+        "route": {"cluster": "north"},
+    }

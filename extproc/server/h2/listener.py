@@ -1,6 +1,7 @@
 """The transport: listens, accepts, and ends connections, gently or not."""
 
 import asyncio
+import math
 import socket
 import ssl
 from contextlib import suppress
@@ -16,6 +17,8 @@ from extproc.server.listen import Listen, Tcp, Unix
 from extproc.server.runtime import Runtime
 from extproc.server.tls import Tls
 from extproc.server.transport import Binding, message_max
+from extproc.telemetry import Log
+from extproc.telemetry.log import Fact
 
 CONNECTIONS: Final = 1_024
 """Open connections a worker. An Envoy makes one for each of its threads; those beyond are closed at once."""
@@ -25,6 +28,9 @@ BACKLOG: Final = 128
 
 HANDSHAKE: Final = 10.0
 """Seconds for a TLS handshake."""
+
+TELL_EVERY: Final = 1.0
+"""Seconds between two lines of the log about handshakes that failed: a client may try as fast as it likes."""
 
 NO_DESCRIPTORS: Final = 0.5
 """Seconds until accepting is tried again after it failed: for want of descriptors, as a rule."""
@@ -66,6 +72,7 @@ class H2Transport:
         self._draining = False
         self.endpoint = Tcp(listen.host, listening[0].getsockname()[1]) if isinstance(listen, Tcp) else listen
         self._encryption = encryption
+        self._failed = Handshakes(runtime.log)
         self._listening = listening
         self._shells: set[Shell] = set()
         self._handshakes: set[asyncio.Task[None]] = set()
@@ -158,8 +165,38 @@ class H2Transport:
             await self._loop.connect_accepted_socket(
                 lambda: Shell(self, self._loop), accepted, ssl=self._encryption, ssl_handshake_timeout=timeout
             )
-        except OSError:
+        except OSError as error:
+            peer = _peer(accepted)
             accepted.close()  # the handshake failed, ran out of time, or the client had gone: nothing began
+            if self._encryption is not None:
+                self._failed.tell(self._loop.time(), peer, error)
+
+
+class Handshakes:
+    """Tells of handshakes that failed, such as those of clients without a certificate: a line every now and then."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._silent_until = -math.inf
+        self._untold = 0
+
+    def tell(self, now: float, peer: str, error: OSError) -> None:
+        """Logs a failure, unless one was logged a moment ago; then it is counted in the next line."""
+        if now < self._silent_until:
+            self._untold += 1
+            return
+        reason = error.reason if isinstance(error, ssl.SSLError) else None
+        facts: dict[str, Fact] = {"peer": peer, "reason": reason or type(error).__name__, "untold": self._untold}
+        self._log.event("tls_handshake_failed", facts)
+        self._silent_until, self._untold = now + TELL_EVERY, 0
+
+
+def _peer(accepted: socket.socket) -> str:
+    try:
+        name = accepted.getpeername()
+    except OSError:
+        return ""
+    return str(name[0]) if isinstance(name, tuple) else ""
 
 
 async def _listen(binding: Binding) -> list[socket.socket]:
