@@ -1,18 +1,17 @@
 """A worker as a process of its own: `python -m extproc.server.process FD`, started by the supervisor.
 
 It is told what to do over the socket FD, and ends at once when that is closed: without its supervisor nobody would
-watch it, and an operator who kills the supervisor wants the port back. On Linux the kernel sees to it where the worker
-cannot.
+watch it, and an operator who kills the supervisor wants the port back.
 """
 
 import asyncio
-import ctypes
 import gc
 import os
 import signal
 import socket
 import sys
-from contextlib import suppress
+import threading
+import time
 from typing import Final, assert_never
 
 from extproc.server.control import (
@@ -43,8 +42,12 @@ from extproc.transaction import Plan
 
 FAILED: Final = 1
 
-PR_SET_PDEATHSIG: Final = 1
-"""See prctl(2)."""
+LOOK_EVERY: Final = 0.5
+"""Seconds between looks at whether the supervisor still runs."""
+
+ORPHANED: Final = 3.0
+"""Seconds that a worker has to end by itself without its supervisor, and to take its socket away: what is open then
+ends as errors, and takes a fraction of a second to tell."""
 
 
 COLLECTIONS: Final = (2_000, 5, 200)
@@ -175,16 +178,17 @@ def _collect_seldom() -> None:
     gc.set_threshold(*COLLECTIONS)
 
 
-def tie_to_parent() -> None:
-    """Has the kernel kill this process when its parent is gone, where it can: a worker may be frozen or busy."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # a C library without it
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with(parent: int) -> None:
+    """Ends this process when its parent has gone and it did not end by itself: its loop may be busy for long."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY)
+    time.sleep(ORPHANED)
+    os._exit(FAILED)
 
 
 def main(arguments: list[str]) -> int:
     """Run the worker that `arguments`, the number of a descriptor, tell of."""
-    tie_to_parent()  # a parent that is gone already has closed the descriptor
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     # Ctrl-C reaches the whole process group; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

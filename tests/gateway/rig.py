@@ -119,8 +119,6 @@ def a_rig(
 
 
 def _pass_to_north(made: Json) -> None:
+    first = made["static_resources"]["clusters"][1]["name"]  # the one after the processor's own
     manager = made["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    manager["route_config"]["virtual_hosts"][0]["routes"][-1] = {
-        "match": {"prefix": "/"},
-        "route": {"cluster": "north"},
-    }
+    manager["route_config"]["virtual_hosts"][0]["routes"][-1] = {"match": {"prefix": "/"}, "route": {"cluster": first}}

@@ -161,12 +161,12 @@ class H2Transport:
             # A client's host that vanished is found in the end, and its descriptor freed.
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         timeout = None if self._encryption is None else HANDSHAKE
+        peer = _peer(accepted)
         try:
             await self._loop.connect_accepted_socket(
                 lambda: Shell(self, self._loop), accepted, ssl=self._encryption, ssl_handshake_timeout=timeout
             )
         except OSError as error:
-            peer = _peer(accepted)
             accepted.close()  # the handshake failed, ran out of time, or the client had gone: nothing began
             if self._encryption is not None:
                 self._failed.tell(self._loop.time(), peer, error)
@@ -185,7 +185,7 @@ class Handshakes:
         if now < self._silent_until:
             self._untold += 1
             return
-        reason = error.reason if isinstance(error, ssl.SSLError) else None
+        reason = getattr(error, "reason", None)  # of OpenSSL's errors
         facts: dict[str, Fact] = {"peer": peer, "reason": reason or type(error).__name__, "untold": self._untold}
         self._log.event("tls_handshake_failed", facts)
         self._silent_until, self._untold = now + TELL_EVERY, 0
