@@ -202,7 +202,10 @@ def test_every_request_with_up_to_a_hundred_fields_is_served_and_with_more_it_is
             continue
         assert answer.status_code == (200 if fields <= 100 else answer.status_code)
         if answer.status_code != 200:
-            assert (answer.status_code, answer.json()["error"]["type"]) == (431, "request_too_large")
+            # Past Envoy's own bound it has not looked at the path, so that it cannot know the dialect.
+            kinds = {"request_too_large"} if fields <= 120 else {"request_too_large", "invalid_request_error"}
+            assert answer.status_code == 431
+            assert answer.json()["error"]["type"] in kinds
 
 
 @pytest.mark.parametrize("profile", ["buffered", "full-duplex"])
