@@ -138,7 +138,7 @@ class Facts:
                 "stream": self.stream,
                 "decision": self.decision,
                 "reason": self.failure or self.reason,
-                "backend": self.destination.name if self.destination else None,
+                "backend": choice.candidate.destination.name if choice else None,
                 "upstream_model": choice.candidate.model or self.model if choice else None,
                 "status": self.status,
                 "request_bytes": self.request_bytes,

@@ -219,7 +219,7 @@ def _told_already(ours: tuple[Field, ...], request_id: bytes, fields: HeaderMap)
 
 def _quotes(quoted: Quoted, fields: HeaderMap) -> bool:
     """True if the credential stands in a header field."""
-    return any(quoted.found(value) for _, value in fields)
+    return quoted.found(b"\n".join([value for _, value in fields]))
 
 
 def _override(request: BodyMode, response: BodyMode) -> ModeOverride:
