@@ -250,4 +250,3 @@ def contract(decision: str) -> tuple[Field, ...]:
 def _query(raw_path: bytes) -> bytes:
     at = raw_path.find(b"?")
     return b"" if at < 0 else raw_path[at:]
-

@@ -8,7 +8,7 @@ from extproc.gateway.bootstrap import Json
 from extproc.testing.clients import Ending
 from tests.e2e.bodies import chat, pieces, said
 from tests.e2e.conftest import Pool, Shared
-from tests.e2e.gateway import Gateway, Version, ext_proc, gateway, post
+from tests.e2e.gateway import Gateway, Version, ext_proc, gateway, post, tagged
 from tests.e2e.policies import DIRECT
 
 pytestmark = pytest.mark.envoy
