@@ -68,12 +68,11 @@ def _against(file: Path, policy: Policy, plan: Plan) -> int:
 
 def summary(policy: Policy) -> list[str]:
     """What the policy comes down to, a line each."""
-    default = policy.fallback_backend or "none"
     return [
         f"backends: {', '.join(f'{backend.name} ({backend.url})' for backend in policy.backends)}",
         f"models: {', '.join(model.name for model in policy.models) or 'none'}",
         f"unknown models: {policy.unknown_models}",
-        f"default backend: {default}{'' if policy.default_backend else ' (the first)'}",
+        f"default backend: {policy.default_backend or 'none'}",
         *(f"pipeline {pipeline.name}: {_sides(pipeline)}" for pipeline in policy.pipelines),
     ]
 

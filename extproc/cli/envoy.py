@@ -112,6 +112,10 @@ def _tls(args: argparse.Namespace) -> ProcessorTls | None:
 def _comment(args: argparse.Namespace) -> list[str]:
     listen = (args.endpoint or [ENDPOINT])[0]
     workers = f" --workers {args.workers}" if args.workers > 1 else ""
+    address = parse(listen)
+    if isinstance(address, Tcp) and not address.loopback:
+        mutual = args.processor_cert is not None
+        workers += " --tls-cert PEM --tls-key PEM --tls-client-ca PEM" if mutual else " --insecure-listen"
     config = shlex.quote(str(args.config))
     clients = SocketAddress("localhost" if args.host == HOST else args.host, args.port)
     return [

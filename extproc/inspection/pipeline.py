@@ -32,7 +32,7 @@ class Pipeline:
         self._headers = tuple((name, value.encode()) for name, value in source.match.headers.items())
         self.route_name = source.match.route_name
         self.body_limit = source.body_limit
-        self.blocks_oversize = source.on_oversize == "block"
+        self.blocks_oversize = source.blocks_oversize
         self.blocks_unread = source.blocks_uninspected
         self.content_types = frozenset(source.content_types)
         self.refusal = ClientError(source.block.status, "content_filter", source.block.message)

@@ -13,7 +13,7 @@ from extproc.server import health, sockets
 from extproc.server.errors import ServeError
 from extproc.server.exchange import admit
 from extproc.server.health import TooManyWatchersError, service_of
-from extproc.server.listen import Listen, Tcp, Unix
+from extproc.server.listen import LOOPBACKS, Listen, Tcp, Unix, is_localhost
 from extproc.server.runtime import Runtime
 from extproc.server.tasks import spawn
 from extproc.server.tls import Tls
@@ -111,14 +111,29 @@ def _bind(server: aio.Server, binding: Binding, certificates: _Certificates | No
         sockets.clear(listen)
     try:
         with sockets.created_with(binding.socket_mode):
-            if certificates is None:
-                port = server.add_insecure_port(str(listen))
-            else:
-                port = server.add_secure_port(str(listen), certificates.credentials())
+            port = _port(server, listen, certificates)
     except RuntimeError as error:
         # grpc tells no reason; the address is all there is to say.
         raise ServeError(f"cannot listen at {listen}: the address is in use, not ours, or not permitted") from error
     return Tcp(listen.host, port) if isinstance(listen, Tcp) else listen
+
+
+def _port(server: aio.Server, listen: Listen, certificates: "_Certificates | None") -> int:
+    """Adds the address; its port. Raises RuntimeError. To grpc, `0.0.0.0` is every address of IPv6, too."""
+    if isinstance(listen, Unix) or not is_localhost(listen.host):
+        return _added(server, str(listen), certificates)
+    # Not by the name: the machine's list of hosts may have one of its addresses only.
+    port = _added(server, str(Tcp(LOOPBACKS[0], listen.port)), certificates)
+    for other in LOOPBACKS[1:]:
+        with suppress(RuntimeError):  # a machine without IPv6
+            _added(server, str(Tcp(other, port)), certificates)
+    return port
+
+
+def _added(server: aio.Server, address: str, certificates: "_Certificates | None") -> int:
+    if certificates is None:
+        return int(server.add_insecure_port(address))
+    return int(server.add_secure_port(address, certificates.credentials()))
 
 
 class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types

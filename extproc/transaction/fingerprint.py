@@ -43,12 +43,12 @@ def demands(policy: Policy, needs: "Needs") -> Demands:
     """
     return {
         "backends": {backend.name: _cluster(backend) for backend in policy.backends},
-        "the default backend": policy.fallback_backend,
         "the credentials' header fields": credential_fields(policy),
         "the steering headers": [policy.steering.cluster_header, policy.steering.model_header],
         "the header fields that conditions read": sorted(needs.fields),
         "the route's name": needs.route_name,
-        "responses": [needs.response_headers, needs.response_body],
+        "responses": [needs.response_headers, needs.response_body, needs.errors],
+        "trailers of requests": policy.request_trailers,
     }
 
 

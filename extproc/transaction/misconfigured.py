@@ -14,6 +14,7 @@ from extproc.transaction.plan import Claim, Plan
 
 What = Literal[
     "configuration",
+    "error_body_mode",
     "forward_rules",
     "mode_override",
     "observability_mode",
@@ -35,6 +36,8 @@ ALWAYS_SHOWN: Final = ":scheme"
 
 _DETAILS: Final[dict[What, str]] = {
     "configuration": "Envoy was configured for another policy",
+    "error_body_mode": "an error was withheld, as it might quote a backend's credential: set response_body_mode to"
+    " BUFFERED or FULL_DUPLEX_STREAMED",
     "forward_rules": "the filter forwards some header fields only, and has no fingerprint that says which: put"
     " initial_metadata x-extproc-config into its grpc_service, as `extproc envoy` writes it",
     "mode_override": "Envoy did not take a mode_override (or the client left just then): set allow_mode_override: true",

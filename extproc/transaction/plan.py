@@ -13,15 +13,13 @@ from extproc.policy import Policy, Unusable, UnusableError
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
-from extproc.routing.table import Choice, Destination, Table, compile_table
+from extproc.routing.table import Choice, Table, compile_table
 from extproc.transaction.fingerprint import demands, fingerprint
+from extproc.transaction.keyed import keyed, removed
+from extproc.transaction.passage import PROTOCOLS, Passage, path_at, steered, steered_to, unsteered
 
 CONTROL_PREFIX = "x-extproc-"
 """Header names with this prefix are ours alone: a client's are removed, and so are an upstream's."""
-
-KEY_PREFIX = "x-extproc-key-"
-"""Before a credential's header field, where Envoy is known to be configured by us: its steered route alone makes
-`authorization` of `x-extproc-key-authorization`, so that a request that is not steered takes no key anywhere."""
 
 CONTRACT_VERSION = b"1"
 """`x-extproc-version`: the version of the response header contract, not of the package."""
@@ -34,6 +32,7 @@ FIELDS_READ = (
     "anthropic-version",
     "content-encoding",
     "content-length",
+    PROTOCOLS,
     "upgrade",
     "x-request-id",
 )
@@ -50,6 +49,8 @@ class Needs(Struct, frozen=True):
 
     response_headers: bool = False
     response_body: bool = False
+    errors: bool = False
+    """The bodies of errors, in which a backend might quote our credential."""
     answer_buffer: int = 0
     """Bytes of the largest answer that is read whole."""
     judging: float = 0.0
@@ -93,7 +94,7 @@ class Plan:
     def __init__(self, policy: Policy, table: Table, pipelines: tuple[Pipeline, ...] = ()) -> None:
         self.table = table
         self.pipelines = pipelines
-        # Nothing of a request depends on what it says: it is not read then.
+        # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         self.inert = not policy.models and table.passes and not table.default and not table.listed
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
         self.limits = policy.limits
@@ -108,6 +109,9 @@ class Plan:
         unclaimed = policy.fallback_backend
         bare = unclaimed is not None and not _normal(policy.backend(unclaimed).address.prefix)
         self._aliases = Aliases(tuple(sorted(prefixes)), bare=bare)
+        self.unsteered = unsteered(table.removes or ())
+        onward, header = table.onward, policy.steering.cluster_header
+        self._steered = () if onward is None else tuple(steered(onward, header, known=each) for each in (False, True))
         self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
         self._claims: dict[bytes, Claim] = {}
         self._steerings: dict[tuple[str, str, str, bytes, bool], Steering] = {}
@@ -179,6 +183,16 @@ class Plan:
             return ()
         return tuple(n for n in names if n.startswith(CONTROL_PREFIX) or n in self._control)
 
+    def passage(self, raw_path: bytes, *, known: bool) -> Passage | None:
+        """What becomes of a request that no dialect claims; None: nothing is served there. `known` as for `steer`."""
+        destination = self.table.onward
+        if destination is None:
+            return self.unsteered if self.inert or self.table.own_routes else None
+        path = path_at(destination, raw_path)
+        if path == raw_path:
+            return self._steered[known]
+        return steered_to(path, destination, self.steering.cluster_header, known=known)
+
     def steer(
         self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes, decision: str, *, known: bool
     ) -> Steering:
@@ -200,16 +214,17 @@ class Plan:
     ) -> Steering:
         destination = choice.candidate.destination
         name, wire_model = destination.name.encode(), model.encode()
-        path = llm.target_path(dialect.path.encode() + _query(raw_path), destination.prefix)
+        asked = raw_path if destination.removes is None else llm.without_keys(raw_path)
+        path = llm.target_path(dialect.path.encode() + _query(asked), destination.prefix)
         headers = HeaderMutation(
             set=(
                 (self.steering.cluster_header, name),
                 (self.steering.model_header, wire_model),
                 (":authority", destination.authority),
-                *(_keyed(destination.credential) if known else destination.credential),
+                *(keyed(destination.credential) if known else destination.credential),
                 *(((":path", path),) if path != raw_path else ()),
             ),
-            remove=_removed(destination, known=known),
+            remove=removed(destination, known=known),
         )
         ours = {"version": CONTRACT_VERSION.decode(), "decision": decision, "model": model, "backend": destination.name}
         metadata = {
@@ -238,24 +253,14 @@ def _needs(table: Table, pipelines: tuple[Pipeline, ...]) -> Needs:
     bodies = bool(reading)
     fields = dict.fromkeys(name for each in pipelines for name in sorted(each.fields))
     return Needs(
-        response_headers=table.chooses or bodies,
+        response_headers=table.chooses or bodies or table.reads_errors,
         response_body=bodies,
+        errors=table.reads_errors,
         answer_buffer=max((each.body_limit for each in reading), default=0),
         judging=max((each.patience for each in pipelines), default=0.0),
         fields=("content-type", *fields) if pipelines else (),
         route_name=any(each.reads_route for each in pipelines),
     )
-
-
-def _keyed(credential: tuple[Field, ...]) -> tuple[Field, ...]:
-    return tuple((KEY_PREFIX + name, value) for name, value in credential)
-
-
-def _removed(destination: Destination, *, known: bool) -> tuple[str, ...]:
-    """The fields that are removed. A field that the route sets later is not there until then: the client's goes."""
-    if not known or not destination.credential:
-        return destination.removes
-    return (*destination.removes, *(name for name, _ in destination.credential))
 
 
 def contract(decision: str) -> tuple[Field, ...]:

@@ -60,7 +60,7 @@ class _Work(Protocol):
 
 def rehearse(plan: Plan, shared: Shared, request: Half, answer: Half | None, now: float) -> Rehearsed:
     """Plays a request and, if it is let on, its answer. Raises ProtocolViolation where the policy cannot have that."""
-    config = READ if plan.needs.response_body else UNREAD
+    config = READ if plan.needs.response_body or plan.needs.errors else UNREAD
     shared.overridden.add(b"")  # nobody here ignores what is asked of Envoy
     transaction = Transaction(plan, shared, now)
     effects = _played(transaction, _first(request, config), now)

@@ -27,6 +27,7 @@ class Routed(Struct, frozen=True):
     headers: HeaderMutation
     body: bytes | None
     steering: Steering | None
+    clear_route: bool
 
 
 def route(plan: Plan, shared: Shared, facts: Facts, asked: llm.Request, body: bytes, now: float) -> Routed:
@@ -34,13 +35,12 @@ def route(plan: Plan, shared: Shared, facts: Facts, asked: llm.Request, body: by
     dialect = facts.dialect
     assert dialect is not None
     facts.stream = asked.stream
-    if asked.model in plan.known:
-        facts.model = asked.model
+    facts.model = asked.model if asked.model in plan.known else None
     choice = select(plan.table, asked.model, dialect.api, shared.draws.next(), shared.health, now)
     facts.decided = now
     if choice is None:
         facts.reason = "unknown-passed"
-        return Routed(HeaderMutation(remove=facts.strips), None, None)
+        return Routed(plan.unsteered.changed(HeaderMutation(remove=facts.strips)), None, None, clear_route=False)
     return _steer(plan, shared, facts, choice, asked, body)
 
 
@@ -57,7 +57,8 @@ def _steer(plan: Plan, shared: Shared, facts: Facts, choice: Choice, asked: llm.
         raise MisconfiguredError("steering")
     steering = plan.steer(choice, model, facts.dialect, facts.path, facts.decision, known=facts.known)
     facts.choice, facts.steering, facts.reason = choice, steering, choice.why
+    facts.destination = choice.candidate.destination
     headers = steering.headers
     if facts.strips:
         headers = HeaderMutation(headers.set, (*headers.remove, *facts.strips))
-    return Routed(headers, changed, steering)
+    return Routed(headers, changed, steering, clear_route=True)

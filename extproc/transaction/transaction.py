@@ -228,7 +228,7 @@ class Transaction:
         blocked = findings is not None and findings.blocked is not None
         facts.decision, facts.failure = "blocked" if blocked else "rejected", error.code
         facts.status = error.status
-        teller = facts.dialect or (findings.rpc if findings is not None else None)
+        teller = facts.dialect or facts.teller or (findings.rpc if findings is not None else None)
         told, details = facts.decision, error.code
         if isinstance(error, MisconfiguredError):
             facts.lacks(error)
@@ -267,4 +267,6 @@ class Transaction:
             elif self._request.intent is Intent.READING:
                 self._facts.decision, self._facts.reason = "gone", "client_gone"
         self._facts.conclude()
+        if self._response.cut and not self._facts.observed:
+            self._facts.cut()
         return (self._facts.record(now),)

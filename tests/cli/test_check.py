@@ -12,6 +12,7 @@ version: 1
 backends:
   - {name: openai, url: https://api.openai.com/v1, api: openai, models: [{name: gpt-4o}]}
   - {name: local, url: http://127.0.0.1:9001/v1, api: openai}
+default_backend: none
 models:
   - {name: chat, targets: [{backend: openai, model: gpt-4o}], fallback: [{backend: local}]}
 """
@@ -33,13 +34,17 @@ def test_a_good_policy_is_summed_up_and_exits_0(tmp_path: Path, capsys: pytest.C
         "backends: openai (https://api.openai.com/v1), local (http://127.0.0.1:9001/v1)",
         "models: chat",
         "unknown models: reject",
-        "default backend: openai (the first)",
+        "default backend: none",
     ]
 
 
 def test_no_default_backend_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert check(tmp_path, GOOD + "default_backend: none\n")[0] == 0
-    assert "default backend: none\n" in capsys.readouterr().out
+    assert check(tmp_path, GOOD.replace("default_backend: none\n", ""))[0] == 0
+    said = capsys.readouterr()
+    assert "default backend: none\n" in said.out
+    assert "requests on paths of no API get 404; before, they went to the first backend" in said.err
+    assert check(tmp_path, GOOD.replace("default_backend: none", "default_backend: route"))[0] == 0
+    assert "default backend: route\n" in capsys.readouterr().out
 
 
 def test_every_error_of_a_wrong_policy_is_a_line_on_stderr_and_exits_2(
@@ -50,8 +55,8 @@ def test_every_error_of_a_wrong_policy_is_a_line_on_stderr_and_exits_2(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        f"{path}:6:84: models[0].fallback[0].backend: there is no backend loca (did you mean local?)",
-        f"{path}:7:1: residency: residency is not supported by this version (delete it: nothing in it would be done)",
+        f"{path}:7:84: models[0].fallback[0].backend: there is no backend loca (did you mean local?)",
+        f"{path}:8:1: residency: residency is not supported by this version (delete it: nothing in it would be done)",
     ]
 
 
@@ -61,7 +66,7 @@ def test_what_looks_like_a_mistake_is_noted_on_stderr_and_exits_0(
     code, path = check(tmp_path, GOOD.replace("model: gpt-4o}", "model: gpt-4}"))
     assert code == 0
     assert capsys.readouterr().err == (
-        f"note: {path}:6:53: models[0].targets[0].model: backend openai lists models, but not gpt-4 "
+        f"note: {path}:7:53: models[0].targets[0].model: backend openai lists models, but not gpt-4 "
         "(did you mean gpt-4o?)\n"
     )
 

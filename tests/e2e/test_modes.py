@@ -105,7 +105,7 @@ def test_where_an_override_is_not_allowed_the_request_goes_nowhere(
 def test_a_body_that_envoy_may_pass_on_before_it_is_read_is_refused(
     shared: Shared, version: Version, size: int
 ) -> None:
-    """Partly buffered, Envoy lets the headers go on once the first piece is there: to the default route, unsteered."""
+    """Partly buffered, Envoy lets the headers go on once the first piece is there: to the first route, unsteered."""
     started = shared(DIRECT, "buffered", request_partial)
     answer = started.send(post(pieces(chat(size), 3), length=False), version)
     assert answer.status == 503

@@ -105,9 +105,7 @@ WRONG: dict[str, Callable[[Json], object]] = {
     "response.code_details": sets(response_attributes=["xds.cluster_name"]),
     "xds.cluster_name": sets(response_attributes=["response.code_details"]),
     "xds.route_name": sets(request_attributes=[]),
-    "forward_rules hide": lambda whole: ext_proc(whole)["forward_rules"]["allowed_headers"]["patterns"].remove(
-        {"exact": "x-team"}
-    ),
+    "forward_rules hide": sets(forward_rules={"allowed_headers": {"patterns": [{"exact": ":path"}]}}),
     "mutation_rules forbid": sets(mutation_rules={"disallow_all": True, "allow_expression": {"regex": "x-.*"}}),
     "observability_mode": sets(observability_mode=True),
     "failure_mode_allow": sets(failure_mode_allow=True),
@@ -116,7 +114,9 @@ WRONG: dict[str, Callable[[Json], object]] = {
     "disable_clear_route_cache": sets(disable_clear_route_cache=True),
     "message_timeout": lambda whole: ext_proc(whole).pop("message_timeout"),
     "receiving_namespaces": sets(metadata_options={}),
-    "no route has cluster_header": routes(lambda listed: listed.pop(0)),
+    "no route has cluster_header": routes(lambda listed: listed.clear()),
+    "does not match on": routes(lambda listed: listed.pop(0)),
+    "request_trailer_mode is SKIP": sets(processing_mode={"request_body_mode": "BUFFERED"}),
     "lacks authorization: %REQ": routes(lambda listed: listed[0]["request_headers_to_add"].pop(0)),
     "does not match on the header": routes(lambda listed: listed[0]["match"].pop("headers")),
     "lacks x-extproc-key-x-south-key": host(request_headers_to_remove=["x-extproc-cluster", "x-extproc-model"]),
@@ -135,6 +135,13 @@ def test_each_thing_that_is_missing_or_wrong_is_told(told: str) -> None:
     whole = copy.deepcopy(made())
     WRONG[told](whole)
     assert any(told in each for each in lacks(whole)), lacks(whole)
+
+
+def test_without_pipelines_the_body_mode_matters_for_errors_alone() -> None:
+    policy = loads(POLICY.partition("pipelines:")[0], "policy.yaml")
+    text = render({"typed_config": {"@type": ext_proc(made())["@type"], "processing_mode": {}}})
+    told = [each.text for each in compare(read(text), policy, Plan.compile(policy, SECRETS))]
+    assert any(each.startswith("errors of backends are withheld") for each in told)
 
 
 def test_a_difference_has_the_line_of_its_part() -> None:

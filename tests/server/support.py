@@ -29,6 +29,7 @@ backends:
   - {name: local, url: "http://127.0.0.1:9001/v1", api: openai}
 models:
   - {name: chat, targets: [{backend: local, model: llama}]}
+default_backend: route
 """
 
 

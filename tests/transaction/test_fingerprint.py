@@ -29,7 +29,6 @@ DEMANDED = {
     "a backend's url": ("127.0.0.1:9001", "127.0.0.1:9002", ("backends",)),
     "a backend's name": ("name: south", "name: west", ("backends",)),
     "tls": ("api.example.com/v1, api", "api.example.com/v1, tls: {sni: a.example}, api", ("backends",)),
-    "the default backend": ("default_backend: north", "default_backend: south", ("the default backend",)),
     "a credential's header": (
         "{bearer: {env: NORTH_KEY}}",
         "{header: x-k, env: NORTH_KEY}",
@@ -39,13 +38,15 @@ DEMANDED = {
     "a matched header": ("x-team", "x-group", ("the header fields that conditions read",)),
     "a route's name": ("match: {", "match: {route_name: r, ", ("the route's name",)),
     "responses": ("request: [", "response: [{use: pii, action: mask}], request: [", ("responses",)),
-    "a choice": (
-        "{backend: north, weight: 80}",
-        "{backend: north, weight: 80}, {backend: south, weight: 1}",
-        ("responses",),
+    "a credential": (
+        ", credential: {bearer: {env: NORTH_KEY}}",
+        "",
+        ("the credentials' header fields", "responses"),
     ),
+    "trailers": ("pipelines:", "request_trailers: pass\npipelines:", ("trailers of requests",)),
 }
 OWN = {
+    "the default backend": ("default_backend: north", "default_backend: south"),
     "a header's value": ("x-team: pay", "x-team: hr"),
     "a weight": ("weight: 80", "weight: 20"),
     "a model": ("name: chat", "name: talk"),

@@ -226,9 +226,42 @@ def test_an_answer_that_cannot_be_read_is_refused_or_passes_as_the_policy_says()
 def test_an_error_of_the_backend_that_cannot_be_read_keeps_its_status() -> None:
     with Playbook(MASKING) as envoy:
         asked(envoy, said("x"))
-        refused = envoy.sends(response_headers(502, ("content-type", b"text/html"))).gets_one(Reject)
+        fields = (("content-type", b"text/html"), ("content-length", b"9"))
+        refused = envoy.sends(response_headers(502, *fields)).gets_one(Reject)
     assert refused.status == 502
     assert json.loads(refused.body)["error"]["code"] == "uninspected_content"
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (),
+        (("content-type", b"application/json"),),
+        (("content-type", b"text/plain"),),
+        (("content-type", b"application/json"), ("content-encoding", b"gzip")),
+        (("content-type", b"application/json"), ("content-encoding", b"unheard-of")),
+    ],
+)
+def test_a_response_without_a_byte_passes_in_chunks_too(fields: tuple[tuple[str, bytes], ...], mode: BodyMode) -> None:
+    if len(fields) == 2 and fields[1][1] == b"unheard-of":
+        fields = fields[1:]
+    with Playbook(MASKING, request=mode, response=mode) as envoy:
+        asked(envoy, said("x"))
+        effects = [*envoy.sends(response_headers(202, *fields)).effects, *envoy.sends(response_body(b"")).effects]
+        assert not any(isinstance(each, Reject) for each in effects)
+        assert envoy.leaves().facts.get("uninspected") is None
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
+@pytest.mark.parametrize("field", [None, ("content-type", b"text/plain"), ("content-encoding", b"unheard-of")])
+def test_a_response_that_may_be_empty_and_is_not_is_refused(field: tuple[str, bytes] | None, mode: BodyMode) -> None:
+    duplex = mode is BodyMode.FULL_DUPLEX_STREAMED
+    with Playbook(MASKING, request=mode, response=mode) as envoy:
+        asked(envoy, said("x"))
+        envoy.sends(response_headers(200, *([field] if field else [])))
+        assert envoy.sends(response_body(b"x", end=not duplex)).gets_one(Reject).status == 403
+        assert envoy.leaves().facts["decision"] == "blocked"
 
 
 def test_envoys_own_replies_pass_unread() -> None:

@@ -99,5 +99,8 @@ def test_a_stream_under_a_type_that_is_not_read_is_uninspected(kind: str) -> Non
             envoy.sends(request_headers("/v1/chat/completions", ("content-type", b"application/json")))
             envoy.sends(request_body(ASKED))
             fields = (("content-type", kind.encode()),) if kind else ()
-            envoy.sends(response_headers(200, *fields)).gets_one(Reject)
+            effects = envoy.sends(response_headers(200, *fields)).effects
+            if not kind:  # it may be empty, which is seen with its first byte
+                effects = envoy.sends(response_body(b"data: x\n\n", end=mode is BodyMode.BUFFERED)).effects
+            assert [type(each) for each in effects] == [Reject]
             assert envoy.leaves().facts["uninspected"] == [{"reason": "content_type", "count": 1}]

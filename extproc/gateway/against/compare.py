@@ -62,9 +62,11 @@ def _fingerprint(filter_: Json) -> str | None:
 
 def _filter(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
     yield from _told(filter_, plan)
-    yield from _requests(filter_)
+    yield from _requests(filter_, policy)
     if plan.needs.response_body:
         yield from _bodies(filter_)
+    elif plan.needs.errors and _mode(filter_, "response_body_mode", "NONE") not in HELD:
+        yield "errors of backends are withheld, as they might quote a credential: write response_body_mode: BUFFERED"
     yield from _headers(filter_, plan)
     yield from _fields(filter_, policy, plan)
     yield from _switches(filter_)
@@ -79,7 +81,7 @@ def _told(filter_: Json, plan: Plan) -> Iterator[str]:
         yield f"the fingerprint {found} is another policy's: this one has {wanted}; write the file anew"
 
 
-def _requests(filter_: Json) -> Iterator[str]:
+def _requests(filter_: Json, policy: Policy) -> Iterator[str]:
     mode = _mode(filter_, "request_body_mode", "NONE")
     if _mode(filter_, "request_header_mode", "SEND") == "SKIP":
         yield "request_header_mode is SKIP: the processor decides nothing; write SEND"
@@ -87,6 +89,8 @@ def _requests(filter_: Json) -> Iterator[str]:
         yield f"request_body_mode is {mode}: requests are refused; write BUFFERED or FULL_DUPLEX_STREAMED"
     elif mode not in HELD and not inside(filter_, "allow_mode_override"):
         yield f"request_body_mode is {mode} and allow_mode_override is not true: requests are refused; write BUFFERED"
+    if policy.request_trailers == "reject" and _mode(filter_, "request_trailer_mode", "SKIP") == "SKIP":
+        yield "request_trailer_mode is SKIP, and the policy refuses trailers: write SEND"
 
 
 def _bodies(filter_: Json) -> Iterator[str]:
@@ -114,7 +118,9 @@ def _headers(filter_: Json, plan: Plan) -> Iterator[str]:
 
 
 def _fields(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
-    read = (*FIELDS_READ, *plan.needs.fields, policy.steering.cluster_header, policy.steering.model_header)
+    read = [*FIELDS_READ, *plan.needs.fields, policy.steering.cluster_header, policy.steering.model_header]
+    if plan.needs.errors:
+        read += ["www-authenticate", "location"]  # in which a backend might quote a credential
     unseen = missing(read, inside(filter_, "forward_rules"), forwarded)
     if unseen:
         yield f"forward_rules hide fields that the processor reads: {unseen}"

@@ -8,7 +8,7 @@ from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
 from extproc.transaction import CONTROL_PREFIX
 from extproc.transaction.fingerprint import credential_fields
-from extproc.transaction.plan import KEY_PREFIX
+from extproc.transaction.keyed import KEY_PREFIX
 
 
 def steering(written: Written, policy: Policy, *, known: bool) -> Iterator[tuple[int, str]]:
@@ -22,10 +22,13 @@ def steering(written: Written, policy: Policy, *, known: bool) -> Iterator[tuple
     for name in (header, policy.steering.model_header):
         if not any(name in _names(each) for each in written.values("request_headers_to_remove")):
             yield 0, f"request_headers_to_remove lacks {name}: backends see it"
-    if known and steered and not any(_matched(route, header) for route in steered):
+    if not known:
+        return
+    # A route without the match is for what is not steered: it leads nowhere, as there is no name of a cluster.
+    matched = [route for route in steered if _matched(route, header)]
+    if steered and not matched:
         yield line_of(steered[0]), f"the route with cluster_header does not match on the header {header}"
-    if known:
-        yield from _keys(written, policy, steered)
+    yield from _keys(written, policy, matched or steered)
 
 
 def _keys(written: Written, policy: Policy, steered: list[Json]) -> Iterator[tuple[int, str]]:

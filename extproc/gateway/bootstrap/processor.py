@@ -40,7 +40,7 @@ def processor_cluster(setting: Setting) -> Json:
     addresses = [endpoint_address(endpoint) for endpoint in setting.endpoints]
     cluster: Json = {
         "name": PROCESSOR,
-        "type": _type(addresses),
+        **_discovery(addresses),
         "connect_timeout": seconds(CONNECT_TIMEOUT),
         "circuit_breakers": {"thresholds": [_bounds(setting)]},
         "health_checks": [_health_check(setting)],
@@ -68,15 +68,16 @@ def endpoint_address(endpoint: str) -> Json:
     return socket_address(where.host, where.port)
 
 
-def _type(addresses: list[Json]) -> str:
+def _discovery(addresses: list[Json]) -> Json:
     """How the endpoints are found. Raises ValueError for a mixture that Envoy cannot hold in one cluster."""
     if not addresses:
         raise ValueError("the processor has at least one endpoint")
     if all("pipe" in address or is_ip(address["socket_address"]["address"]) for address in addresses):
-        return "STATIC"
+        return {"type": "STATIC"}
     if any("pipe" in address for address in addresses):
         raise ValueError("host names and Unix sockets cannot be endpoints of one processor")
-    return "STRICT_DNS"
+    # As backends' names are looked up: AUTO would take ::1 for `localhost`, where the processor need not listen.
+    return {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
 
 
 def _bounds(setting: Setting) -> Json:
