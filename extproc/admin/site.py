@@ -1,5 +1,6 @@
 """The admin port: is it alive, is it ready, what does it count, how does it stand. Read only, and for no browser."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -8,6 +9,7 @@ from typing import Final, Protocol
 import msgspec
 from aiohttp import web
 
+from extproc.server import sockets
 from extproc.server.errors import ServeError
 from extproc.server.listen import Tcp
 from extproc.telemetry import Snapshot, exposition
@@ -106,7 +108,8 @@ async def serving(source: Source, address: Tcp) -> AsyncIterator[Tcp]:
 
 async def _listen(runner: web.AppRunner, address: Tcp) -> Tcp:
     try:
-        await web.TCPSite(runner, address.host, address.port, backlog=CONNECTIONS_BACKLOG).start()
+        for each in await asyncio.to_thread(sockets.listening, address, CONNECTIONS_BACKLOG):
+            await web.SockSite(runner, each, backlog=CONNECTIONS_BACKLOG).start()
     except OSError as error:
         raise ServeError(f"the admin port cannot listen at {address}: {error.strerror}") from error
     return Tcp(address.host, int(runner.addresses[0][1]))

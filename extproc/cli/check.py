@@ -5,9 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from extproc.cli.common import Subparsers, draft_or_exit, prepared_or_exit
+from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, draft_or_exit, prepared_or_exit
 from extproc.policy import Pipeline, Policy, missing_authorities
 from extproc.policy.processors import Step
+from extproc.transaction import Plan
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -15,7 +16,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "check",
         help="report what is wrong with a policy, line by line",
-        description="Exits with 0, or with 2 after every problem, a line each: what cannot be read, named or compiled.",
+        description="Exits with 0, or with 2 after every problem, a line each: what cannot be read, named or compiled. "
+        "With --against it exits with 1 if the policy is right and the Envoy configuration does not fit it.",
     )
     parser.add_argument(
         "-c", "--config", type=Path, required=True, metavar="policy.yaml", help="the policy to check; - reads stdin"
@@ -25,30 +27,52 @@ def add_parser(subparsers: Subparsers) -> None:
         action="store_true",
         help="do not look for credentials and keys: for a machine that does not have them, such as one of CI",
     )
+    parser.add_argument(
+        "--against", type=Path, metavar="envoy.yaml", help="report what this Envoy configuration lacks for the policy"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check the policy: 0 and a summary, or 2 and its problems."""
+    """Check the policy: 0 and a summary, or 2 and its problems; 1 if Envoy's configuration does not fit it."""
     draft = draft_or_exit(args.config)
     for note in draft.located(missing_authorities(draft.parts)):
         print(f"note: {note}", file=sys.stderr)
-    loaded = prepared_or_exit(draft, None if args.no_secrets else os.environ).loaded
+    prepared = prepared_or_exit(draft, None if args.no_secrets else os.environ)
+    loaded = prepared.loaded
     for note in loaded.notes:
         print(f"note: {note}", file=sys.stderr)
     print(f"{loaded.name}: OK")
     for line in summary(loaded.policy):
         print(line)
-    return 0
+    return 0 if args.against is None else _against(args.against, loaded.policy, prepared.plan)
+
+
+def _against(file: Path, policy: Policy, plan: Plan) -> int:
+    """Report what an Envoy configuration lacks for the policy; 1 if it lacks anything."""
+    from extproc.gateway import against  # noqa: PLC0415  - only this option needs it
+
+    try:
+        differences = against.compare(against.read(file.read_text("utf-8")), policy, plan)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(
+            f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}", USAGE
+        ) from None
+    except against.UnreadableError as error:
+        raise CommandError(f"{file}: {error}", USAGE) from None
+    for each in differences:
+        print(f"{file}:{each.line}: {each.text}" if each.line else f"{file}: {each.text}", file=sys.stderr)
+    if not differences:
+        print(f"{file}: OK for this policy")
+    return FAILED if differences else 0
 
 
 def summary(policy: Policy) -> list[str]:
     """What the policy comes down to, a line each."""
-    default = policy.fallback_backend or "none"
     return [
         f"backends: {', '.join(f'{backend.name} ({backend.url})' for backend in policy.backends)}",
         f"models: {', '.join(model.name for model in policy.models) or 'none'}",
         f"unknown models: {policy.unknown_models}",
-        f"default backend: {default}{'' if policy.default_backend else ' (the first)'}",
+        f"default backend: {policy.default_backend or 'none'}",
         *(f"pipeline {pipeline.name}: {_sides(pipeline)}" for pipeline in policy.pipelines),
     ]
 

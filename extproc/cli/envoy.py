@@ -112,12 +112,16 @@ def _tls(args: argparse.Namespace) -> ProcessorTls | None:
 def _comment(args: argparse.Namespace) -> list[str]:
     listen = (args.endpoint or [ENDPOINT])[0]
     workers = f" --workers {args.workers}" if args.workers > 1 else ""
+    address = parse(listen)
+    if isinstance(address, Tcp) and not address.loopback:
+        mutual = args.processor_cert is not None
+        workers += " --tls-cert PEM --tls-key PEM --tls-client-ca PEM" if mutual else " --insecure-listen"
     config = shlex.quote(str(args.config))
     clients = SocketAddress("localhost" if args.host == HOST else args.host, args.port)
     return [
         f"Envoy 1.40 or later, profile {args.profile}: written by `extproc envoy` from {args.config.name}.",
-        "It holds no credential: the processor puts those in. Write it anew when backends, steering, limits or the",
-        "names of credential headers change; models and weights are the processor's alone.",
+        "It holds no credential: the processor puts those in. Write it anew when backends, steering, limits, the names",
+        "of credential headers, or what pipelines read change; models and weights are the processor's alone.",
         "",
         "Next:",
         f"  extproc serve -c {config} --listen {shlex.quote(listen)}{workers}",

@@ -11,7 +11,7 @@ from extproc.admin import serving
 from extproc.cli.common import USAGE, CommandError, Subparsers, complain
 from extproc.policy import PolicyError
 from extproc.server.errors import ServeError
-from extproc.server.listen import Tcp, parse
+from extproc.server.listen import Listen, Tcp, parse
 from extproc.server.supervisor import Options, Supervisor
 from extproc.server.tls import TlsFiles
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, TRANSPORTS
@@ -21,6 +21,10 @@ ADMIN: Final = "127.0.0.1:9902"
 """Beside Envoy's customary 9901, and from this host alone: what is shown there is nobody else's business."""
 
 NO_ADMIN: Final = "none"
+
+OPEN_TO_PEERS: Final = "any peer that reaches this address can read the backends' credentials"
+SAFE_WAYS: Final = "use a Unix socket, a loopback address, or --tls-client-ca"
+"""What is said of a listener that answers everybody: to ext_proc's questions the answers hold the credentials."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -49,6 +53,11 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--tls-cert", metavar="PEM", help="certificate chain; makes the port speak TLS")
     parser.add_argument("--tls-key", metavar="PEM", help="its key")
     parser.add_argument("--tls-client-ca", metavar="PEM", help="clients must show a certificate of these authorities")
+    parser.add_argument(
+        "--insecure-listen",
+        action="store_true",
+        help="listen beyond the loopback without --tls-client-ca: any peer can then read the backends' credentials",
+    )
     parser.add_argument(
         "--socket-mode",
         type=_octal,
@@ -107,6 +116,10 @@ def _options(args: argparse.Namespace) -> Options:
     files = _tls_files(args)
     if files is not None and not isinstance(listen, Tcp):
         raise ServeError("TLS is for TCP; a Unix socket is protected by its permissions (--socket-mode)")
+    if open_to_peers(listen, files):
+        if not args.insecure_listen:
+            raise ServeError(f"{listen}: {OPEN_TO_PEERS}; {SAFE_WAYS}, or say --insecure-listen")
+        complain(f"warning: {listen}: {OPEN_TO_PEERS}; {SAFE_WAYS}")
     return Options(
         policy=args.config,
         listen=listen,
@@ -116,6 +129,11 @@ def _options(args: argparse.Namespace) -> Options:
         socket_mode=args.socket_mode,
         log=args.log,
     )
+
+
+def open_to_peers(listen: Listen, files: TlsFiles | None) -> bool:
+    """True if whoever reaches the address is served: it is not this machine alone, and nobody has to say who it is."""
+    return isinstance(listen, Tcp) and not listen.loopback and (files is None or files.client_ca is None)
 
 
 def _tls_files(args: argparse.Namespace) -> TlsFiles | None:

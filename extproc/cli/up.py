@@ -6,8 +6,8 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -15,7 +15,7 @@ from typing import Final
 from extproc.cli import demonstration
 from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, prepare_or_exit
 from extproc.gateway.authorities import system_ca
-from extproc.gateway.bootstrap import SocketAddress, bootstrap
+from extproc.gateway.bootstrap import PROCESSOR, SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyError, EnvoyProcess
 from extproc.gateway.program import Program, ProgramError
 from extproc.policy import Policy
@@ -23,6 +23,8 @@ from extproc.server.transport import DEFAULT_TRANSPORT, TRANSPORTS
 from extproc.transaction import Needs
 
 PORT: Final = 8080
+ACTIVE: Final = f"http.{PROCESSOR}.downstream_rq_active"
+"""Envoy's count of requests that are not over."""
 LOOK_EVERY: Final = 0.5
 """Seconds between looks at whether Envoy and the processor still run."""
 
@@ -67,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM; SIGHUP reloads the policy."""
     if args.config is not None and (args.show or args.once):
         raise CommandError("--show and --once send the demonstration's requests: leave -c out", USAGE)
-    stop = threading.Event()
-    before = {number: signal.signal(number, _setting(stop)) for number in (signal.SIGTERM, signal.SIGINT)}
+    stop = Stop()
+    before = {number: signal.signal(number, stop.handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         return _up(args, stop)
     except ProgramError as error:
@@ -80,15 +82,20 @@ def run(args: argparse.Namespace) -> int:
             signal.signal(number, handler)
 
 
-def _setting(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
-    def handle(number: int, frame: FrameType | None) -> None:
+class Stop:
+    """What signals ask for: the first that no more is begun, the second that all ends now."""
+
+    def __init__(self) -> None:
+        self.wanted = threading.Event()
+        self.now = threading.Event()
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Takes a signal."""
         del number, frame
-        stop.set()
-
-    return handle
+        (self.now if self.wanted.is_set() else self.wanted).set()
 
 
-def _up(args: argparse.Namespace, stop: threading.Event) -> int:
+def _up(args: argparse.Namespace, stop: Stop) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="extproc-")))
         path = args.config or _demonstration(folder, stack)
@@ -105,7 +112,9 @@ def _up(args: argparse.Namespace, stop: threading.Event) -> int:
             return 0
         _say("\nCtrl-C ends it; SIGHUP reloads the policy.")
         _forward_reload(processor)
-        return _watch(stop, processor, envoy)
+        _watch(stop, processor, envoy)
+        _drain(stop, envoy, policy.limits.drain_timeout)
+        return 0
 
 
 def _demonstration(folder: Path, stack: ExitStack) -> Path:
@@ -169,13 +178,27 @@ def _forward_reload(processor: Program) -> None:
     signal.signal(signal.SIGHUP, reload)
 
 
-def _watch(stop: threading.Event, processor: Program, envoy: EnvoyProcess) -> int:
-    while not stop.wait(LOOK_EVERY):
+def _watch(stop: Stop, processor: Program, envoy: EnvoyProcess) -> None:
+    while not stop.wanted.wait(LOOK_EVERY):
         if not processor.alive:
             raise CommandError(f"the processor ended:\n{processor.tail}", FAILED)
         if not envoy.alive:
             raise CommandError(f"Envoy ended:\n{envoy.log_tail()}", FAILED)
-    return 0
+
+
+def _drain(stop: Stop, envoy: EnvoyProcess, timeout: float) -> None:
+    """Lets what is open in Envoy come to its end. Envoy itself exits on SIGTERM without a look at it."""
+    end = time.monotonic() + timeout
+    with suppress(EnvoyError):  # it has ended by itself
+        envoy.ask("/healthcheck/fail", "POST")  # connections close after their response
+        envoy.ask("/drain_listeners", "POST")
+        told = False
+        while (left := end - time.monotonic()) > 0 and (open_now := envoy.stats(ACTIVE).get(ACTIVE, 0)):
+            if not told:
+                _say(f"\nwaiting for {open_now} open request(s), at most {timeout:.0f} s; Ctrl-C ends them")
+                told = True
+            if stop.now.wait(min(LOOK_EVERY, left)):
+                return
 
 
 def _pass_on(line: str) -> None:

@@ -32,7 +32,7 @@ class Pipeline:
         self._headers = tuple((name, value.encode()) for name, value in source.match.headers.items())
         self.route_name = source.match.route_name
         self.body_limit = source.body_limit
-        self.blocks_oversize = source.on_oversize == "block"
+        self.blocks_oversize = source.blocks_oversize
         self.blocks_unread = source.blocks_uninspected
         self.content_types = frozenset(source.content_types)
         self.refusal = ClientError(source.block.status, "content_filter", source.block.message)
@@ -54,6 +54,15 @@ class Pipeline:
             name for each in (*source.request, *source.response) if each.when for name in each.when.headers
         )
         """The request's header fields that are looked at."""
+
+        self.reads_route = source.match.route_name is not None or "route_name" in self.facts
+        """Whether it matters which of Envoy's routes a request came by."""
+        self.reads_response = self.response is not None or self.restores
+        """Whether responses may have to be read."""
+        self.enforces_response = any(each.enforced or each.blocks_on_failure for each in source.response) or any(
+            isinstance(each, steps.Maskable) and each.restore and each.enforced for each in source.request
+        )
+        """Whether responses are changed or stopped, so that none may pass that the processor cannot read."""
 
     @property
     def conditional(self) -> bool:

@@ -35,8 +35,9 @@ def target_path(raw_path: bytes, prefix: str) -> bytes:
     if dialect is not None:
         path = dialect.path
     below = path[len(ROOT) :] if path == ROOT or path.startswith(ROOT + "/") else path
-    target = prefix.rstrip("/") + below or "/"
-    return quote_from_bytes(target.encode(), _SEGMENTS).encode() + _query(raw_path)
+    # The prefix is the operator's, and percent-encoded already where it has to be.
+    target = prefix.rstrip("/") + quote_from_bytes(below.encode(), _SEGMENTS) or "/"
+    return target.encode() + _query(raw_path)
 
 
 def _query(raw_path: bytes) -> bytes:

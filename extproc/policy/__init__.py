@@ -6,6 +6,7 @@ from extproc.policy.conditions import Condition, ConditionError
 from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.loading import Draft, Loaded, draft, drafted, load, loads
 from extproc.policy.model import Policy
+from extproc.policy.names import OWN_ROUTES
 from extproc.policy.parts import Parts, PlacedStep, parts_of
 from extproc.policy.pipelines import Block, Match, Pipeline
 from extproc.policy.problems import PolicyError, Problem, Unusable, UnusableError
@@ -24,6 +25,7 @@ from extproc.policy.tls import Tls
 from extproc.policy.virtual import Target, VirtualModel
 
 __all__ = [
+    "OWN_ROUTES",
     "Address",
     "Allow",
     "Backend",

@@ -27,6 +27,9 @@ def advice(policy: Policy) -> Iterator[Note]:
                 )
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)
+    if policy.default_backend is None:
+        message = "requests on paths of no API get 404; before, they went to the first backend"
+        yield ("backends",), message, f"write `default_backend: {policy.backends[0].name}` to send them there, or none"
     if not policy.models and policy.unknown_models == "reject":
         yield ("unknown_models",), "every model is unknown, so every request is rejected", "add `models`, or write pass"
 

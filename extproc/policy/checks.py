@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
 from extproc.policy.listing import pipelines
+from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 
 Found = tuple[Loc, PydanticCustomError]
 
@@ -95,6 +96,6 @@ def _unordered(place: Loc, fallback: list[Any]) -> Iterator[Found]:
 
 def _default(policy: object) -> Iterator[Found]:
     name = part(policy, "default_backend")
-    known = _names(items(policy, "backends"))
-    if isinstance(name, str) and name not in {*known, "none"}:
-        yield ("default_backend",), refusal(f"there is no backend {listed([name])}", meant(name, [*known, "none"]))
+    known = [*_names(items(policy, "backends")), NO_BACKEND, OWN_ROUTES]
+    if isinstance(name, str) and name not in known:
+        yield ("default_backend",), refusal(f"there is no backend {listed([name])}", meant(name, known))

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from extproc.policy.backends import Backend
 from extproc.policy.base import Value, Written, refusals
 from extproc.policy.checks import contradictions
+from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.pipelines import PIPELINES_MAX, Pipeline
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.virtual import VirtualModel
@@ -31,7 +32,8 @@ class Policy(Value):
     lists it, else to the default backend. Rejecting is the default: passing spends money on what nobody planned."""
     default_backend: Annotated[str, Written("name of a backend", "openai")] | None = None
     """Where requests go that no dialect claims and, with `unknown_models: pass`, names that no backend lists: a
-    backend's name, or `none` (404); the first backend if absent."""
+    backend's name; `none` (404); or `route`, where an Envoy of your own has routes for them: they pass without the
+    client's credentials. `none` is the default: a backend's credential goes with every request that reaches it."""
     pipelines: Annotated[tuple[Pipeline, ...], Field(max_length=PIPELINES_MAX)] = ()
     """What is looked at in requests and answers: the first pipeline that matches. None: they pass untouched."""
     steering: Steering = Steering()
@@ -46,10 +48,8 @@ class Policy(Value):
 
     @cached_property
     def fallback_backend(self) -> str | None:
-        """The backend that `default_backend` comes down to; None for `none`."""
-        if self.default_backend == "none":
-            return None
-        return self.default_backend or self.backends[0].name
+        """The backend that `default_backend` names; None for `none` and `route`."""
+        return None if self.default_backend in {None, NO_BACKEND, OWN_ROUTES} else self.default_backend
 
     def backend(self, name: str) -> Backend:
         """The backend of that name. Raises KeyError; names within a policy are known to exist."""

@@ -16,9 +16,13 @@ HEADER_NAME_MAX: Final = 128
 MEDIA_TYPE_MAX: Final = 128
 
 RESERVED_PROCESSORS: Final = frozenset({"block", "allow"})
+NO_BACKEND: Final = "none"
+OWN_ROUTES: Final = "route"
+"""Words for `default_backend` that are not the names of backends."""
 RESERVED_BACKENDS: Final = {
     "extproc": "the generated Envoy configuration has a cluster of that name for the processor",
-    "none": "`default_backend: none` means no backend",
+    NO_BACKEND: "`default_backend: none` means no backend",
+    OWN_ROUTES: "`default_backend: route` means the routes of Envoy itself",
 }
 
 _BACKEND: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{BACKEND_NAME_MAX}}}", re.ASCII)

@@ -101,8 +101,9 @@ class Pipeline(Value):
     """What looks at the answer, in this order."""
     body_limit: Annotated[Size, Field(ge=1, le=GIB)] = 2 * MIB
     """Largest body that is looked at, decompressed. The default holds any text that a model can read."""
-    on_oversize: Literal["block", "allow"] = "block"
-    """A larger body: `block` refuses it, `allow` lets it pass without being looked at."""
+    on_oversize: Literal["block", "allow"] | None = None
+    """A larger body: `block` refuses it, `allow` lets it pass without being looked at and lists it in the record. If
+    absent, `block` where a processor enforces a mask or a block."""
     on_uninspected: Literal["block", "allow"] | None = None
     """A body or a part of it that cannot be read, such as an image or an unknown content type: `block` refuses it,
     `allow` lets it pass and lists it in the record. If absent, `block` where a processor enforces a mask or a block."""
@@ -113,7 +114,16 @@ class Pipeline(Value):
 
     @property
     def blocks_uninspected(self) -> bool:
-        """Whether what cannot be read is refused."""
-        if self.on_uninspected is None:
+        """True if what cannot be read is refused."""
+        return self._blocks(self.on_uninspected)
+
+    @property
+    def blocks_oversize(self) -> bool:
+        """True if what is larger than `body_limit` is refused."""
+        return self._blocks(self.on_oversize)
+
+    def _blocks(self, said: Literal["block", "allow"] | None) -> bool:
+        # Where nothing enforces, nothing is refused: what only watches has no effect.
+        if said is None:
             return any(processor.enforced for processor in (*self.request, *self.response))
-        return self.on_uninspected == "block"
+        return said == "block"

@@ -76,12 +76,17 @@ class Proceed(Struct, frozen=True):
 
 
 class Chunk(Struct, frozen=True):
-    """A piece of the outgoing body in FULL_DUPLEX_STREAMED mode, where answers need not match messages one to one."""
+    """A piece of the outgoing body in FULL_DUPLEX_STREAMED mode, where answers need not match messages one to one.
+
+    With `guard` an exchange fails, closed, that Envoy does not have in that mode; it would take the piece for "as it
+    was" there.
+    """
 
     side: Side
     data: bytes
     end: bool = False
     metadata: Metadata | None = None
+    guard: bool = False
 
     def __repr__(self) -> str:
         return f"Chunk({self.side.value}, {len(self.data)} bytes, end={self.end})"

@@ -10,8 +10,8 @@ from extproc.routing.table import Candidate, Choice, Route, Table
 def select(table: Table, model: str, api: str, draw: float, health: Health, now: float) -> Choice | None:
     """Chooses for `model` asked for in the `api` family; `draw` is in [0, 1).
 
-    None: the policy lets unknown models pass and names no backend for this one. Raises ClientError 404 for a model that
-    nobody serves, 503 when all that could serve it are known to be down.
+    None: the policy lets unknown models pass, and Envoy's own routes decide about this one. Raises ClientError 404 for
+    a model that nobody serves, 503 when all that could serve it are known to be down.
     """
     route = table.routes.get((model, api))
     if route is not None:
@@ -59,9 +59,9 @@ def _unlisted(table: Table, model: str, api: str, health: Health, now: float) ->
     if candidate is None:
         candidate, why = table.default.get(api), "default"
     if candidate is None:
-        if table.default:
-            raise ClientError(404, "model_not_found", "The requested model does not exist on this API.", "model")
-        return None
+        if table.own_routes:
+            return None
+        raise ClientError(404, "model_not_found", "The requested model does not exist on this API.", "model")
     if health.down(candidate.destination.name, now):
         raise ClientError(503, "backend_unavailable", "The backend is not available right now; try again shortly.")
     return Choice(candidate, why)

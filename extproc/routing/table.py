@@ -4,22 +4,29 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from extproc.policy import Backend, Bearer, Header, Policy, Target
+from extproc.policy import OWN_ROUTES, Backend, Bearer, Header, Policy, Target
 from extproc.protocol.headers import Field
+from extproc.routing.quoted import Quoted, quoted
 
 CLIENT_CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization")
-"""What a client proves itself with, to the gateway: never meant for a provider, and removed before one sees it."""
+"""What a client proves itself with, to the gateway: never meant for a provider, and removed before one sees it. So are
+the fields that the policy puts other backends' credentials into."""
 
 
 class Destination(Struct, frozen=True):
-    """A backend as a request sees it: what to set and what to take out. Has no rendering: it holds a credential."""
+    """A backend as a request sees it: what to set and what to take out. Has no rendering: it holds a credential.
+
+    `removes`: fields that would carry a client's own credential; None where the client's own is meant for the backend.
+    `quoted`: the credential, to be looked for in what the backend says.
+    """
 
     name: str
     api: str
     authority: bytes
     prefix: str
     credential: tuple[Field, ...]
-    removes: tuple[str, ...]
+    removes: tuple[str, ...] | None
+    quoted: Quoted | None = None
 
     def __repr__(self) -> str:
         return f"Destination({self.name})"
@@ -61,13 +68,21 @@ class Route(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True):
-    """What selection looks up. `routes` is by (asked model, API dialect family); `listed` says who serves a name."""
+    """What selection looks up. `routes` is by (asked model, API dialect family); `listed` says who serves a name.
+
+    `onward`: where requests go that no dialect claims. `own_routes`: where Envoy's own routes decide what the policy
+    does not, and `removes` are the fields that go then. `reads_errors`: some backend could quote a credential.
+    """
 
     routes: Mapping[tuple[str, str], Route]
     names: tuple[str, ...]
     passes: bool
     listed: Mapping[tuple[str, str], Candidate]
     default: Mapping[str, Candidate]
+    onward: Destination | None = None
+    own_routes: bool = False
+    removes: tuple[str, ...] | None = CLIENT_CREDENTIALS
+    reads_errors: bool = False
 
     @property
     def chooses(self) -> bool:
@@ -80,7 +95,8 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
 
     Raises ValueError when a backend with a credential has none in `secrets`: sending none would be a silent failure.
     """
-    destinations = {b.name: _destination(b, secrets.get(b.name)) for b in policy.backends}
+    names = client_credentials(policy)
+    destinations = {b.name: _destination(b, secrets.get(b.name), names) for b in policy.backends}
     apis = {d.api for d in destinations.values()}
     routes: dict[tuple[str, str], Route] = {}
     for model in policy.models:
@@ -101,7 +117,18 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
         passes=policy.unknown_models == "pass",
         listed=listed,
         default=_default(policy, destinations),
+        onward=None if policy.fallback_backend is None else destinations[policy.fallback_backend],
+        own_routes=policy.default_backend == OWN_ROUTES,
+        removes=None if all(each.removes is None for each in destinations.values()) else names,
+        reads_errors=any(each.credential for each in destinations.values()),
     )
+
+
+def client_credentials(policy: Policy) -> tuple[str, ...]:
+    """The fields in which a client's own credential may stand."""
+    given = (backend.credential for backend in policy.backends)
+    named = (credential.field for credential in given if isinstance(credential, Bearer | Header))
+    return tuple(dict.fromkeys((*CLIENT_CREDENTIALS, *named)))
 
 
 def _default(policy: Policy, destinations: Mapping[str, Destination]) -> dict[str, Candidate]:
@@ -118,19 +145,20 @@ def _candidates(
     return tuple(c for c in found if c.destination.api == api)
 
 
-def _destination(backend: Backend, secret: bytes | None) -> Destination:
+def _destination(backend: Backend, secret: bytes | None, names: tuple[str, ...]) -> Destination:
     credential = backend.credential
-    removes: tuple[str, ...] = () if credential == "client" else CLIENT_CREDENTIALS
     fields: tuple[Field, ...] = ()
     if isinstance(credential, Bearer | Header):
         if secret is None:
             raise ValueError(f"no credential was resolved for backend {backend.name}")
         fields = ((credential.field, credential.scheme.encode("ascii") + secret),)
+    own = {name for name, _ in fields}
     return Destination(
         name=backend.name,
         api=backend.api,
         authority=backend.address.authority.encode("ascii"),
         prefix=backend.address.prefix,
         credential=fields,
-        removes=tuple(name for name in removes if name not in {n for n, _ in fields}),
+        removes=None if credential == "client" else tuple(name for name in names if name not in own),
+        quoted=quoted(secret) if fields and secret is not None else None,
     )

@@ -72,6 +72,7 @@ class Child:
         self.restarts = 0
         self.open = 0
         self.backends: dict[str, bool] = {}
+        self.envoys: dict[str, float] = {}
         self.problem: str | None = None
         self._order = order
         self._config = config
@@ -220,6 +221,7 @@ class Child:
 
     def _heard(self, told: Told) -> None:
         self.open, self.backends = told.open, told.backends
+        self.envoys = told.envoys
         self._totals.update(self.index, told.metrics)
         answered = self._asked.get(told.ticket)
         if answered is not None and not answered.done():
@@ -234,7 +236,7 @@ class Child:
 
     def _bury(self) -> None:
         self._channel, self._process, self.pid = None, None, None
-        self.open, self.backends = 0, {}
+        self.open, self.backends, self.envoys = 0, {}, {}
         self._totals.bury(self.index)
         for answered in self._asked.values():
             if not answered.done():

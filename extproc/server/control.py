@@ -84,6 +84,8 @@ class Told(Struct, frozen=True, tag=True):
     open: int
     metrics: Snapshot
     backends: dict[str, bool]
+    envoys: dict[str, float] = {}
+    """Fingerprint of an Envoy's configuration (empty: it sends none) -> seconds since an exchange last had it."""
 
 
 Order = Start | Prepare | Commit | Ask | Drain | Stop

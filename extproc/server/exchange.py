@@ -53,8 +53,10 @@ class Stream(Protocol):
         """Ends the stream with this gRPC status and sends nothing more. Called once at most, within `receive`, too."""
 
 
-def admit(runtime: Runtime, stream: Stream) -> "Exchange | None":
+def admit(runtime: Runtime, stream: Stream, configuration: bytes = b"") -> "Exchange | None":
     """The exchange of a new stream; None, with the stream aborted, when there is no room or the worker drains.
+
+    `configuration` is the fingerprint that Envoy sent with the stream, empty where it sent none.
 
     Both are UNAVAILABLE: that is what Envoy's `retry_on: unavailable` takes to another worker.
     """
@@ -62,7 +64,7 @@ def admit(runtime: Runtime, stream: Stream) -> "Exchange | None":
         runtime.refused(AbortCode.UNAVAILABLE)
         stream.abort(AbortCode.UNAVAILABLE, _public(DRAINING if runtime.draining else OVERLOADED))
         return None
-    return Exchange(runtime, stream)
+    return Exchange(runtime, stream, configuration)
 
 
 class Exchange:
@@ -70,7 +72,7 @@ class Exchange:
 
     __slots__ = ("_aborted", "_detail", "_over", "_runtime", "_spent", "_stream", "_work", "decider")
 
-    def __init__(self, runtime: Runtime, stream: Stream) -> None:
+    def __init__(self, runtime: Runtime, stream: Stream, configuration: bytes = b"") -> None:
         self._runtime = runtime
         self._stream = stream
         self._spent = 0.0
@@ -78,7 +80,7 @@ class Exchange:
         self._aborted: tuple[AbortCode, str] | None = None
         self._detail: str | None = None
         self._work: dict[int, Cancel] | None = None
-        self.decider: Decider = runtime.begin(runtime.clock())
+        self.decider: Decider = runtime.begin(runtime.clock(), configuration)
         runtime.enter(self)
 
     def receive(self, payload: bytes) -> list[bytes]:

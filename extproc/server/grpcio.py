@@ -13,11 +13,12 @@ from extproc.server import health, sockets
 from extproc.server.errors import ServeError
 from extproc.server.exchange import admit
 from extproc.server.health import TooManyWatchersError, service_of
-from extproc.server.listen import Listen, Tcp, Unix
+from extproc.server.listen import LOOPBACKS, Listen, Tcp, Unix, is_localhost
 from extproc.server.runtime import Runtime
 from extproc.server.tasks import spawn
 from extproc.server.tls import Tls
 from extproc.server.transport import Binding, message_max
+from extproc.transaction import fingerprint
 
 IDLE: Final = 300.0
 """Seconds without a call after which a connection ends. How many there may be grpc has no option for; the transport h2
@@ -87,20 +88,20 @@ class _Certificates:
     def __init__(self, tls: Tls) -> None:
         self._mutual = tls.client_ca is not None
         self._latest: Any = None
-        self._first = _configuration(tls)
+        self._first = _pair(tls)
 
     def credentials(self) -> Any:
         return grpc.dynamic_ssl_server_credentials(self._first, self._fetch, self._mutual)
 
     def renew(self, tls: Tls) -> None:
-        self._latest = _configuration(tls)
+        self._latest = _pair(tls)
 
     def _fetch(self) -> Any:
         latest, self._latest = self._latest, None
         return latest
 
 
-def _configuration(tls: Tls) -> Any:
+def _pair(tls: Tls) -> Any:
     return grpc.ssl_server_certificate_configuration([(tls.key, tls.cert)], tls.client_ca)
 
 
@@ -110,14 +111,29 @@ def _bind(server: aio.Server, binding: Binding, certificates: _Certificates | No
         sockets.clear(listen)
     try:
         with sockets.created_with(binding.socket_mode):
-            if certificates is None:
-                port = server.add_insecure_port(str(listen))
-            else:
-                port = server.add_secure_port(str(listen), certificates.credentials())
+            port = _port(server, listen, certificates)
     except RuntimeError as error:
         # grpc tells no reason; the address is all there is to say.
         raise ServeError(f"cannot listen at {listen}: the address is in use, not ours, or not permitted") from error
     return Tcp(listen.host, port) if isinstance(listen, Tcp) else listen
+
+
+def _port(server: aio.Server, listen: Listen, certificates: "_Certificates | None") -> int:
+    """Adds the address; its port. Raises RuntimeError. To grpc, `0.0.0.0` is every address of IPv6, too."""
+    if isinstance(listen, Unix) or not is_localhost(listen.host):
+        return _added(server, str(listen), certificates)
+    # Not by the name: the machine's list of hosts may have one of its addresses only.
+    port = _added(server, str(Tcp(LOOPBACKS[0], listen.port)), certificates)
+    for other in LOOPBACKS[1:]:
+        with suppress(RuntimeError):  # a machine without IPv6
+            _added(server, str(Tcp(other, port)), certificates)
+    return port
+
+
+def _added(server: aio.Server, address: str, certificates: "_Certificates | None") -> int:
+    if certificates is None:
+        return int(server.add_insecure_port(address))
+    return int(server.add_secure_port(address, certificates.credentials()))
 
 
 class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types
@@ -136,7 +152,7 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes wit
 
     async def _process(self, _: Any, context: Any) -> None:
         call = _Call(context)
-        exchange = admit(self._runtime, call)
+        exchange = admit(self._runtime, call, _configuration(context))
         clean = False
         try:
             while exchange is not None and call.ending is None:
@@ -158,6 +174,8 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes wit
         await call.end()
 
     async def _check(self, payload: bytes, context: Any) -> bytes:
+        if configuration := _configuration(context):
+            self._runtime.heard(configuration, self._runtime.clock())
         service = service_of(payload)
         if service is None:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not a HealthCheckRequest")
@@ -183,6 +201,14 @@ class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes wit
                 changed.clear()
         finally:
             stop()
+
+
+def _configuration(context: Any) -> bytes:
+    """The fingerprint of Envoy's configuration."""
+    for name, value in context.invocation_metadata() or ():
+        if name == fingerprint.CONFIG_HEADER:
+            return fingerprint.read(value.encode("latin-1", "replace"))
+    return b""
 
 
 class _Call:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from extproc.policy import Policy, draft
 from extproc.transaction import Plan
+from extproc.transaction.fingerprint import Demands
 from extproc.transaction.prepared import prepare
 
 DIGEST_CHARACTERS = 16
@@ -32,17 +33,23 @@ class Sealed(Struct, frozen=True):
 
 
 class Loaded(Struct, frozen=True):
-    """A policy in force. `digest` tells policies apart by what they say, `at` is Unix time."""
+    """A policy in force. `digest` tells policies apart by what they say, `at` is Unix time.
+
+    `demands` is what Envoy must be configured with for it, `fingerprint` the short name of that.
+    """
 
     policy: Policy
     sealed: Sealed
     digest: str
     at: float
+    demands: Demands
+    fingerprint: str
 
 
 def read(path: Path, environ: Mapping[str, str], now: float) -> Loaded:
     """Reads the policy and all that it names, and proves that they compile. Raises PolicyError with every problem."""
     prepared = prepare(draft(path), environ)
-    policy = prepared.loaded.policy
+    policy, plan = prepared.loaded.policy, prepared.plan
     digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
-    return Loaded(policy, Sealed(pickle.dumps(policy), prepared.secrets), digest, now)
+    sealed = Sealed(pickle.dumps(policy), prepared.secrets)
+    return Loaded(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode())

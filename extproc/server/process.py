@@ -1,6 +1,7 @@
 """A worker as a process of its own: `python -m extproc.server.process FD`, started by the supervisor.
 
-It is told what to do over the socket FD, and drains when that is closed: without its supervisor nobody would watch it.
+It is told what to do over the socket FD, and ends at once when that is closed: without its supervisor nobody would
+watch it, and an operator who kills the supervisor wants the port back.
 """
 
 import asyncio
@@ -9,6 +10,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from typing import Final, assert_never
 
 from extproc.server.control import (
@@ -38,6 +41,13 @@ from extproc.telemetry import Log, Sink
 from extproc.transaction import Plan
 
 FAILED: Final = 1
+
+LOOK_EVERY: Final = 0.5
+"""Seconds between looks at whether the supervisor still runs."""
+
+ORPHANED: Final = 3.0
+"""Seconds that a worker has to end by itself without its supervisor, and to take its socket away: what is open then
+ends as errors, and takes a fraction of a second to tell."""
 
 
 COLLECTIONS: Final = (2_000, 5, 200)
@@ -92,6 +102,7 @@ class Process:
                 await self._carry_out(order)
         finally:
             self._drain()
+            self._worker.hurry()
 
     async def _carry_out(self, order: Order) -> None:
         match order:
@@ -128,7 +139,7 @@ class Process:
 
     def _told(self, ticket: int) -> Told:
         runtime = self._worker.runtime
-        return Told(ticket, runtime.open, runtime.snapshot(), runtime.backends())
+        return Told(ticket, runtime.open, runtime.snapshot(), runtime.backends(), runtime.envoys())
 
 
 async def serve(end: socket.socket) -> int:
@@ -137,6 +148,8 @@ async def serve(end: socket.socket) -> int:
     start = await supervisor.receive()
     if not isinstance(start, Start):
         return FAILED
+    # Grpc writes to stderr in a format of its own; we say what matters. But that a handshake failed, it alone knows.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE" if start.binding.tls is None else "ERROR")
     log: Log | None = None
     try:
         log = Log(Sink(start.log), worker=start.index)
@@ -165,9 +178,17 @@ def _collect_seldom() -> None:
     gc.set_threshold(*COLLECTIONS)
 
 
+def end_with(parent: int) -> None:
+    """Ends this process when its parent has gone and it did not end by itself: its loop may be busy for long."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY)
+    time.sleep(ORPHANED)
+    os._exit(FAILED)
+
+
 def main(arguments: list[str]) -> int:
     """Run the worker that `arguments`, the number of a descriptor, tell of."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it writes to stderr in a format of its own; we say what matters
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     # Ctrl-C reaches the whole process group; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

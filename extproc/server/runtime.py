@@ -17,6 +17,7 @@ from extproc.telemetry.families import (
     LOG_DROPPED,
     LOOP_LAG,
     MESSAGES,
+    MISCONFIGURED,
     OPEN,
     PROCESSING,
     REJECTS,
@@ -57,7 +58,11 @@ class Open(Protocol):
         """End it now, as an error."""
 
 
-Begin = Callable[[Plan, Shared, float], Decider]
+Begin = Callable[..., Decider]
+"""Makes a decider of a plan, what is shared, the time, and the fingerprint of Envoy's configuration if it sends one."""
+
+CONFIGURATIONS_MAX: Final = 16
+"""Fingerprints that are remembered: an Envoy has one, a change-over two. More are somebody's inventions."""
 
 
 class Runtime:
@@ -88,6 +93,8 @@ class Runtime:
         self.log = log
         self.on_idle: Callable[[], None] = _nothing
         self.submit: Submit = nobody
+        self.configurations: dict[bytes, float] = {}
+        """Fingerprint (empty: an exchange came without) -> when it last came."""
         self._begin = begin
         self._open: set[Open] = set()
         self._lag = 0.0
@@ -102,9 +109,22 @@ class Runtime:
         """Whether `limits.open_exchanges` are open."""
         return len(self._open) >= self.plan.limits.open_exchanges
 
-    def begin(self, now: float) -> Decider:
+    def begin(self, now: float, configuration: bytes = b"") -> Decider:
         """The decider of a new exchange, under the plan now in force."""
+        if configuration in self.configurations:
+            self.configurations[configuration] = now
+        else:
+            self.heard(configuration, now)
+        if configuration:
+            return self._begin(self.plan, self.shared, now, configuration)
         return self._begin(self.plan, self.shared, now)
+
+    def heard(self, configuration: bytes, now: float) -> None:
+        """Remembers that an Envoy is there that is configured so."""
+        seen = self.configurations
+        if configuration not in seen and len(seen) >= CONFIGURATIONS_MAX:
+            del seen[min(seen, key=seen.__getitem__)]
+        seen[configuration] = now
 
     def enter(self, exchange: Open) -> None:
         """Adds an exchange to the open ones."""
@@ -146,6 +166,8 @@ class Runtime:
             self.metrics.counter(REJECTS).add(_label(get("reason")))
         if "pipeline" in facts:
             count_inspected(self.metrics, facts)
+        if "misconfigured" in facts:
+            self.metrics.counter(MISCONFIGURED).add(_label(facts["misconfigured"]))
         self._processing.observe(spent)
         duration = get("duration_ms")
         if isinstance(duration, _NUMBER):
@@ -161,6 +183,11 @@ class Runtime:
     def backends(self) -> dict[str, bool]:
         """Backend -> does this worker take it for down."""
         return dict(self.shared.report(self.clock()))
+
+    def envoys(self) -> dict[str, float]:
+        """Fingerprint of an Envoy's configuration (empty: none) -> seconds since an exchange last had it."""
+        now = self.clock()
+        return {name.decode(): now - at for name, at in self.configurations.items()}
 
     def snapshot(self) -> Snapshot:
         """The metrics of this worker."""

@@ -1,17 +1,67 @@
-"""Unix sockets as files: what a dead process left is taken away, what a live one holds is not."""
+"""Sockets: those that listen on TCP, and Unix sockets as files.
 
+What a dead process left is taken away, what a live one holds is not.
+"""
+
+import errno
 import os
 import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from extproc.server.errors import ServeError
-from extproc.server.listen import Unix
+from extproc.server.listen import EVERY_ADDRESS, LOOPBACKS, Tcp, Unix, is_localhost
 
 PROBE_TIMEOUT: Final = 1.0
 """Seconds to wait for whoever may listen. A live listener is connected to by the kernel, at once."""
+
+
+_NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+"""Errors of a machine without IPv6."""
+
+
+def listening(listen: Tcp, backlog: int) -> list[socket.socket]:
+    """Listening sockets, one for each address that the host stands for, all on one port. Raises OSError."""
+    made: list[socket.socket] = []
+    try:
+        for family, address in _addresses(listen):
+            port = made[0].getsockname()[1] if made else listen.port
+            try:
+                made.append(_bound(family, (address[0], port, *address[2:]), backlog))
+            except OSError as error:
+                if not made or not is_localhost(listen.host) or error.errno not in _NO_IPV6:
+                    raise
+    except OSError:
+        for each in made:
+            each.close()
+        raise
+    return made
+
+
+def _addresses(listen: Tcp) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    hosts = LOOPBACKS if is_localhost(listen.host) else (listen.host,)
+    for host in hosts:
+        found = socket.getaddrinfo(host, listen.port, type=socket.SOCK_STREAM)
+        yield from dict.fromkeys((family, address) for family, _, _, _, address in found)
+
+
+def _bound(family: int, address: tuple[Any, ...], backlog: int) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # An address in use is an error, but one that only lingers from an earlier process is not.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # Not as the system happens to be set: `[::]` hears IPv4 as well.
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address[0] != EVERY_ADDRESS))
+        made.setblocking(False)
+        made.bind(address)
+        made.listen(backlog)
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 def clear(listen: Unix) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from extproc import __version__
 from extproc.policy import PolicyError
-from extproc.server import policies, tls
+from extproc.server import changeover, policies, tls
+from extproc.server.changeover import Envoys
 from extproc.server.child import LINGER, Child, Config, State
 from extproc.server.control import Start
 from extproc.server.errors import ServeError
@@ -25,7 +26,7 @@ from extproc.server.tasks import cancel, spawn
 from extproc.server.tls import TlsFiles
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding
 from extproc.telemetry import Log, Metrics, Snapshot, Totals
-from extproc.telemetry.families import LOG_DROPPED, RELOADS, RESTARTS, WORKERS
+from extproc.telemetry.families import LOG_DROPPED, MISCONFIGURED, RELOADS, RESTARTS, WORKERS
 from extproc.telemetry.snapshot import merged
 
 WORKERS_MAX: Final = 256
@@ -128,6 +129,11 @@ class Supervisor:
                 loaded, config = self._read()
             except (PolicyError, ServeError) as error:
                 return self._reloaded([str(problem) for problem in error.problems])
+            await self._ask_all()
+            envoys = self._envoys()
+            refused = changeover.refusal(self._loaded, loaded, envoys, str(self._options.policy))
+            if refused is not None:
+                return self._reloaded([refused])
             told = await asyncio.gather(*(child.prepare(config, PREPARE_TIMEOUT) for child in self._children))
             problems = [
                 f"worker {child.index}: {told}" for child, told in zip(self._children, told, strict=True) if told
@@ -135,11 +141,12 @@ class Supervisor:
             if problems:
                 return self._reloaded(problems)
             self._note_growth(loaded)
+            warning = changeover.warning(self._loaded, loaded, envoys)
             self._loaded, self._config = loaded, config
             for child in self._children:
                 child.commit(config)
             self._log.reopen()
-            return self._reloaded([])
+            return self._reloaded([], warning)
 
     async def collect(self) -> Snapshot:
         """The metrics of all, as fresh as the workers answer. Readers at the same time share one question."""
@@ -165,7 +172,17 @@ class Supervisor:
             "transport": self._options.transport,
             "workers": [_described(child) for child in self._children],
             "backends": {backend.name: self._down_at(backend.name) for backend in policy.backends},
+            "envoy": {"needs": self._loaded.fingerprint, "seen_s_ago": _rounded(self._envoys().ages)},
+            "misconfigured": self._misconfigured(),
         }
+
+    def _envoys(self) -> Envoys:
+        return Envoys(child.envoys for child in self._children)
+
+    def _misconfigured(self) -> dict[str, int]:
+        """How many exchanges lacked what, since the start."""
+        counted = self._totals.all().counters.get(MISCONFIGURED.name, [])
+        return {labels[0]: int(number) for labels, number in counted}
 
     def _child(self, index: int) -> Child:
         options = self._options
@@ -214,13 +231,14 @@ class Supervisor:
         if loaded.policy.limits.request_body > self._loaded.policy.limits.request_body:
             self._log.event("reload_note", {"note": "limits.request_body grew: larger bodies need a restart"})
 
-    def _reloaded(self, problems: list[str]) -> bool:
+    def _reloaded(self, problems: list[str], warning: str | None = None) -> bool:
         for problem in problems:
             self._log.event("reload_problem", {"problem": problem})
         result = "failed" if problems else "ok"
         self._metrics.counter(RELOADS).add(result)
-        self._log.event("reload", {"result": result, "policy": self._loaded.digest})
-        self._last_reload = {"result": result, "at": time.time(), "problems": problems}
+        told = {} if warning is None else {"warning": warning}
+        self._log.event("reload", {"result": result, "policy": self._loaded.digest, **told})
+        self._last_reload = {"result": result, "at": time.time(), "problems": problems, **told}
         return not problems
 
     def _down_at(self, backend: str) -> dict[str, str]:
@@ -229,6 +247,10 @@ class Supervisor:
             for child in self._children
             if child.state is not State.DOWN
         }
+
+
+def _rounded(ages: Mapping[str, float]) -> dict[str, float]:
+    return {name or "(none)": round(age, 1) for name, age in ages.items()}
 
 
 def _described(child: Child) -> dict[str, object]:

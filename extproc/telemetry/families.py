@@ -26,6 +26,9 @@ REJECTS: Final = Family("rejects_total", "Exchanges answered with an error of ou
 MESSAGES: Final = Family("messages_total", "Messages that Envoy sent.", ("kind",))
 VIOLATIONS: Final = Family("protocol_violations_total", "Exchanges ended because Envoy sent what may not follow.")
 ABORTS: Final = Family("aborts_total", "gRPC streams that we ended with an error, by gRPC status.", ("code",))
+MISCONFIGURED: Final = Family(
+    "misconfigured_total", "Exchanges for which Envoy lacks what the policy needs, by what that is.", ("what",)
+)
 LOG_DROPPED: Final = Family("log_dropped_total", "Log lines dropped because nobody took them fast enough.")
 RESTARTS: Final = Family("worker_restarts_total", "Workers started again after they had ended by themselves.")
 RELOADS: Final = Family("reloads_total", "Reloads of the policy, by how they ended.", ("result",))
@@ -44,7 +47,18 @@ INSPECTION_FAILURES: Final = Family(
 )
 UNINSPECTED: Final = Family("uninspected_total", "Bodies and parts of bodies that could not be read.", ("reason",))
 _INSPECTED: Final = (FINDINGS, BLOCKED, INSPECTION_FAILURES, UNINSPECTED)
-COUNTERS: Final = (EXCHANGES, REJECTS, MESSAGES, VIOLATIONS, ABORTS, *_INSPECTED, LOG_DROPPED, RESTARTS, RELOADS)
+COUNTERS: Final = (
+    EXCHANGES,
+    REJECTS,
+    MESSAGES,
+    VIOLATIONS,
+    ABORTS,
+    *_INSPECTED,
+    MISCONFIGURED,
+    LOG_DROPPED,
+    RESTARTS,
+    RELOADS,
+)
 
 OPEN: Final = Family("open_exchanges", "HTTP exchanges that are open.")
 WORKERS: Final = Family("workers", "Workers, by state.", ("state",))

@@ -98,7 +98,12 @@ class Heard:
 
 
 class Playbook:
-    """One exchange with one transaction. `now` is the clock, in seconds, and moves when the test says so."""
+    """One exchange with one transaction. `now` is the clock, in seconds, and moves when the test says so.
+
+    `response` is Envoy's mode for responses: as `extproc envoy` writes it for the plan, unless told otherwise. Envoy
+    has taken an override before, unless `shared` is given; `configuration` is its fingerprint. With `observes` it is
+    in observability mode.
+    """
 
     def __init__(
         self,
@@ -106,13 +111,22 @@ class Playbook:
         shared: Shared | None = None,
         *,
         request: BodyMode = BodyMode.BUFFERED,
-        response: BodyMode = BodyMode.NONE,
+        response: BodyMode | None = None,
         early: bool = False,
         now: float = 0.0,
+        configuration: bytes = b"",
+        observes: bool = False,
     ) -> None:
         self.now = now
-        self.transaction = Transaction(plan, shared or Shared(), now)
-        self._config: ProtocolConfig | None = ProtocolConfig(request, response, early)
+        if shared is None:
+            shared = Shared()
+            shared.overridden.add(configuration)
+        if response is None:
+            duplex = request is BodyMode.FULL_DUPLEX_STREAMED
+            reading = BodyMode.FULL_DUPLEX_STREAMED if duplex else BodyMode.BUFFERED
+            response = reading if plan.needs.response_body or plan.needs.errors else BodyMode.NONE
+        self.transaction = Transaction(plan, shared, now, configuration)
+        self._config: ProtocolConfig | None = None if observes else ProtocolConfig(request, response, early)
         self._modes = {Side.REQUEST: request, Side.RESPONSE: response}
         self._replies = dict.fromkeys(Side, Reply.AWAITED)
         self._waiting: dict[Side, list[Message]] = {side: [] for side in Side}

@@ -40,8 +40,10 @@ class Teller(Protocol):
         """The body."""
 
 
-def rejection(error: ClientError, teller: Teller | None, request_id: bytes, decision: str = "rejected") -> Reject:
-    """`error` in the client's dialect (OpenAI's, where the path tells of none)."""
+def rejection(
+    error: ClientError, teller: Teller | None, request_id: bytes, decision: str = "rejected", details: str = ""
+) -> Reject:
+    """`error` in the client's dialect (OpenAI's, where the path tells of none). `details`: its code if empty."""
     headers = _with_id(_DECIDED[decision], request_id)
     if error.retry_after is not None:
         headers = (*headers, ("retry-after", b"%d" % error.retry_after))
@@ -49,7 +51,7 @@ def rejection(error: ClientError, teller: Teller | None, request_id: bytes, deci
         status=error.status,
         body=(teller or CHAT).error(error),
         headers=headers,
-        details=f"extproc_{error.code}",
+        details=f"extproc_{details or error.code}",
         metadata=_METADATA[decision],
     )
 

@@ -5,49 +5,81 @@ from typing import Final
 
 from extproc.llm import Dialect
 from extproc.protocol.effects import Fact, Record
-from extproc.routing.table import Choice
+from extproc.protocol.errors import ClientError
+from extproc.protocol.modes import BodyMode
+from extproc.routing.quoted import Quoted
+from extproc.routing.table import Choice, Destination
 from extproc.transaction.findings import Findings
+from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
 from extproc.transaction.plan import Claim, Steering
 
 # Envoy writes UUIDs; anything else in that header may be a client's own text, which is not to reach a log.
 _REQUEST_ID: Final = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+_SERVED: Final = frozenset({"allowed", "passed", "rerouted"})
+
+ERROR: Final = 400
+"""The first status that is an error."""
+
+BAD_GATEWAY: Final = 502
+
+
 class Facts:
     """Mutable, one an exchange. Times are in seconds on the shell's clock.
 
     `path` is the request's as it came, `strips` the control headers that the client sent itself, `dialect` the API that
-    it speaks once its request is known to be one that we read. `findings` where a pipeline is for it.
+    it speaks once its request is known to be one that we read, `teller` the dialect of errors on other paths.
+    `findings` where a pipeline is for it. `destination`: the backend that gets the request. `request_mode`: the body
+    mode that Envoy was told to go on in. `configuration` is Envoy's fingerprint, empty where it sends none; `known`: it
+    is the plan's. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy ignores every
+    response of the processor.
     """
 
     __slots__ = (
         "choice",
         "claim",
+        "configuration",
         "decided",
         "decision",
+        "destination",
+        "detail",
         "dialect",
         "failure",
         "findings",
+        "known",
+        "misconfigured",
         "model",
+        "observed",
         "path",
         "reason",
         "request_bytes",
         "request_id",
+        "request_mode",
         "started",
         "status",
         "steering",
         "stream",
         "strips",
+        "teller",
     )
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, configuration: bytes = b"", *, known: bool = False) -> None:
         self.started = now
+        self.configuration = configuration
+        self.known = known
+        self.observed = False
+        self.misconfigured: What | None = None
+        self.detail = ""
         self.decided: float | None = None
         self.claim: Claim | None = None
         self.dialect: Dialect | None = None
         self.path = b""
         self.strips: tuple[str, ...] = ()
         self.choice: Choice | None = None
+        self.destination: Destination | None = None
+        self.request_mode: BodyMode | None = None
+        self.teller: Dialect | None = None
         self.steering: Steering | None = None
         self.decision = "passed"
         self.reason = "unclaimed"
@@ -59,25 +91,78 @@ class Facts:
         self.stream: bool | None = None
         self.request_bytes = 0
 
+    @property
+    def quoted(self) -> Quoted | None:
+        """The credential that the request's backend was sent, to be looked for in what it says."""
+        return None if self.destination is None else self.destination.quoted
+
+    def cleaned(self, said: bytes) -> bytes:
+        """What a backend says, without our credential."""
+        quoted = self.quoted
+        return said if quoted is None or not said else quoted.cleaned(said)
+
+    @property
+    def reads_error(self) -> bool:
+        """True if the response is an error in which the backend might quote our credential."""
+        return self.status is not None and self.status >= ERROR and self.quoted is not None
+
+    def refuse_unread_error(self) -> None:
+        """Raises ClientError where the response may not pass unread, because of what it might quote."""
+        if self.reads_error:
+            raise self.withheld()
+
+    def withheld(self) -> ClientError:
+        """What the client gets in place of a response that may quote our credential; an error keeps its status."""
+        status = self.status if self.status is not None and self.status >= ERROR else BAD_GATEWAY
+        return ClientError(status, "response_withheld", "The backend's response was withheld by the gateway.")
+
     def identify(self, request_id: bytes | None) -> None:
         """Takes the request's id over, if it is one that Envoy makes."""
         if request_id and _REQUEST_ID.fullmatch(request_id):
             self.request_id = request_id
 
+    def observe(self) -> None:
+        """Take it that Envoy ignores what the processor says."""
+        self.observed = True
+        self.note(OBSERVED, detail_of(OBSERVED))
+
+    def lacks(self, error: MisconfiguredError) -> None:
+        """Write down what Envoy lacks for the exchange, which ends for it."""
+        self.decision, self.failure = "failed", error.code
+        self.note(error.what, error.detail)
+
+    def note(self, what: What, detail: str) -> None:
+        """Write down what Envoy lacks. Where a pipeline is for the exchange, something of it stays unread."""
+        self.misconfigured, self.detail = what, detail
+        if self.findings is not None and what != OBSERVED:
+            self.findings.saw("misconfigured")
+
     def conclude(self) -> None:
         """Says of an answer that went on what inspection did about it; of streams that is known only at their end."""
+        if self.observed:
+            self.reason, self.failure, self.decision = self.failure or self.reason, None, "shadow"
+            return
         findings = self.findings
         if findings is None or self.failure is not None:
             return
         if findings.blocked is not None:
             self.decision, self.failure = "blocked", "answer_cut"
-        elif findings.masked and self.decision in {"allowed", "passed", "rerouted"}:
+        elif findings.masked and self.decision in _SERVED:
             self.decision = "masked"
+
+    def cut(self) -> None:
+        """Says of a response that it did not come to its end: the client or the backend left in the middle of it."""
+        if self.failure is None:
+            self.failure = "response_cut"
+            if self.decision in _SERVED:
+                self.decision = "cut"
 
     def record(self, now: float) -> Record:
         """All of it as data: names from the policy, fixed words and numbers, never a client's text."""
         claim, choice, dialect = self.claim, self.choice, self.dialect
         found: dict[str, Fact] = {} if self.findings is None else self.findings.record()
+        if self.misconfigured is not None:
+            found |= {"misconfigured": self.misconfigured, "detail": self.detail}
         return Record(
             {
                 "request_id": self.request_id.decode("ascii"),

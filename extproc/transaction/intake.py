@@ -12,7 +12,9 @@ from extproc.transaction.admission import UNKNOWN, codings, unknown_encoding
 from extproc.transaction.context import NO_BODY
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
+from extproc.transaction.misconfigured import check_shown
 from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal, said
+from extproc.transaction.passage import Passage
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoding
 from extproc.transaction.routed import Routed, route
@@ -32,10 +34,11 @@ class Intake:
     `body` is as it came. Raises ClientError for what the client is to be told.
     """
 
-    __slots__ = ("_asked", "_codings", "_facts", "_fields", "_plain", "_plan", "_route_name", "body")
+    __slots__ = ("_asked", "_codings", "_facts", "_fields", "_passage", "_plain", "_plan", "_route_name", "body")
 
-    def __init__(self, plan: Plan, facts: Facts, fields: HeaderMap, route_name: str) -> None:
+    def __init__(self, plan: Plan, facts: Facts, fields: HeaderMap, route_name: str, passage: Passage) -> None:
         self._plan = plan
+        self._passage = passage
         self._facts = facts
         self._fields = fields
         self._route_name = route_name
@@ -52,8 +55,15 @@ class Intake:
             return False
         self.body = self._plain = body
         if facts.dialect is not None and not self._plan.inert:
-            self._asked = facts.dialect.read(body)
+            self._asks(facts.dialect.read(body))
         return True
+
+    def _asks(self, asked: llm.Request | None) -> None:
+        """Takes what the body asks for; that is recorded whatever becomes of it."""
+        self._asked = asked
+        if asked is not None:
+            self._facts.stream = asked.stream
+            self._facts.model = asked.model if asked.model in self._plan.known else None
 
     def work(self, body: bytes) -> Opening:
         """Takes the body, which is whole, and says what is to be done with it."""
@@ -70,7 +80,8 @@ class Intake:
                 findings.saw(result.unread)
             raise result.error
         opened, verdict = result.opened, result.verdict
-        self._plain, self._asked = opened.plain, result.asked
+        self._plain = opened.plain
+        self._asks(result.asked)
         if findings is None:
             return None
         if opened.unread:
@@ -96,7 +107,8 @@ class Intake:
             facts.reason = "inspected"
             if facts.findings is not None and facts.findings.masked:
                 facts.decision = "masked"
-            routed = Routed(HeaderMutation(remove=facts.strips), None, None)
+            headers = self._passage.changed(HeaderMutation(remove=facts.strips))
+            routed = Routed(headers, None, None, clear_route=self._passage.destination is not None)
         else:
             routed = route(self._plan, shared, facts, self._asked, onward, now)
         if routed.body is None and onward is not plain:
@@ -124,6 +136,7 @@ def take_pipeline(plan: Plan, facts: Facts, message: Headers, *, detailed: bool)
     """Finds the pipeline that is for a request, and begins its findings; gives the name of Envoy's route."""
     assert facts.claim is not None
     route_name = message.attributes.get("xds.route_name", "") if plan.needs.route_name else ""
+    check_shown(facts.claim, message, known=facts.known)
     found = plan.pipeline(facts.claim, message.fields, route_name)
     if found is not None:
         findings = facts.findings = Findings(found, detailed=detailed)

@@ -16,7 +16,7 @@ AT_ONCE: Final = (BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[str, ...]) -> Effects:
     """Answers a body that came in `held` messages and goes on as `routed` says."""
     steering, changed = routed.steering, routed.body
-    clear, metadata = steering is not None, steering.metadata if steering else None
+    clear, metadata = routed.clear_route, steering.metadata if steering else None
     if mode in AT_ONCE:
         if steering is not None and changed is None and not strips:
             return (steering.unchanged,)
@@ -34,14 +34,26 @@ def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[s
 def send_with_trailers(mode: BodyMode, routed: Routed, body: bytes, held: int) -> Effects:
     """The same for a body that trailers have ended."""
     steering, changed = routed.steering, routed.body
-    clear, metadata = steering is not None, steering.metadata if steering else None
+    clear, metadata = routed.clear_route, steering.metadata if steering else None
     if mode is not BodyMode.FULL_DUPLEX_STREAMED:
         first = Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, clear_route=clear, metadata=metadata)
-        return (first, *one_for_each(held, changed), *PASS_REQUEST_TRAILERS)
+        return (first, *one_for_each(held, changed), *trailers_without(_not_in_trailers(routed.headers)))
     # All of the body in the headers answer, so that a retry cannot send it twice. The trailers end here: no API
     # that we claim has a use for them.
     whole = body if changed is None else changed
     return (Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, whole, True, clear, None, metadata),)
+
+
+def _not_in_trailers(headers: HeaderMutation) -> tuple[str, ...]:
+    """The fields that only we decide about: what is set in the headers may not come behind the body, either."""
+    return (*headers.remove, *(name for name, _ in headers.set if not name.startswith(":")))
+
+
+def trailers_without(names: tuple[str, ...]) -> Effects:
+    """Lets trailers go on, without what may not stand in the headers either."""
+    if not names:
+        return PASS_REQUEST_TRAILERS
+    return (Proceed(Side.REQUEST, Phase.TRAILERS, HeaderMutation(remove=names)),)
 
 
 def one_for_each(messages: int, changed: bytes | None) -> Effects:

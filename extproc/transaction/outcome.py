@@ -13,7 +13,8 @@ from extproc.routing.health import FAILURE_STATUS, Health
 _FROM_UPSTREAM: Final = "via_upstream"
 _RESET: Final = re.compile(r"upstream_reset_before_response_started\{(\w+)")
 _NO_CONNECTION: Final = frozenset({"remote_connection_failure", "local_connection_failure", "connection_timeout"})
-_NO_HOST: Final = ("no_healthy_upstream", "cluster_not_found")
+_NO_CLUSTER: Final = "cluster_not_found"
+_NO_HOST: Final = ("no_healthy_upstream", _NO_CLUSTER)
 _NO_ANSWER: Final = ("response_timeout", "upstream_per_try_timeout", "stream_idle_timeout")
 _STATUS: Final = {b"%d" % status: status for status in range(100, 600)}
 
@@ -36,6 +37,12 @@ def status_of(message: Headers) -> int | None:
 def from_upstream(message: Headers) -> bool:
     """Whether a backend said it: Envoy's own replies hold nothing of anybody's."""
     return message.attributes.get("response.code_details", _FROM_UPSTREAM) == _FROM_UPSTREAM
+
+
+def led_nowhere(message: Headers) -> bool:
+    """True for Envoy's reply where a route names no cluster that there is."""
+    details = message.attributes.get("response.code_details", _FROM_UPSTREAM)
+    return details.startswith(_NO_CLUSTER)
 
 
 def observe(health: Health, settings: Settings, backend: str, message: Headers, now: float) -> None:

@@ -14,6 +14,9 @@ from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
 from extproc.routing.table import Choice, Table, compile_table
+from extproc.transaction.fingerprint import demands, fingerprint
+from extproc.transaction.keyed import keyed, removed
+from extproc.transaction.passage import PROTOCOLS, Passage, path_at, steered, steered_to, unsteered
 
 CONTROL_PREFIX = "x-extproc-"
 """Header names with this prefix are ours alone: a client's are removed, and so are an upstream's."""
@@ -29,6 +32,7 @@ FIELDS_READ = (
     "anthropic-version",
     "content-encoding",
     "content-length",
+    PROTOCOLS,
     "upgrade",
     "x-request-id",
 )
@@ -45,6 +49,8 @@ class Needs(Struct, frozen=True):
 
     response_headers: bool = False
     response_body: bool = False
+    errors: bool = False
+    """The bodies of errors, in which a backend might quote our credential."""
     answer_buffer: int = 0
     """Bytes of the largest answer that is read whole."""
     judging: float = 0.0
@@ -58,13 +64,16 @@ class Needs(Struct, frozen=True):
 class Claim(Struct, frozen=True):
     """What a path means to us. `models` is the listing or the card's name when it is the models resource.
 
-    `pipelines`: those that may be for it, in order; the last one surely is, or none is left.
+    `pipelines`: those that may be for it, in order; the last one surely is, or none is left. `reads_fields` and
+    `reads_route`: one of them is chosen, or judges, by header fields of the request or by the name of Envoy's route.
     """
 
     path: str
     dialect: Dialect | None = None
     models: str | None = None
     pipelines: tuple[Pipeline, ...] = ()
+    reads_fields: bool = False
+    reads_route: bool = False
 
 
 class Steering(Struct, frozen=True):
@@ -85,7 +94,7 @@ class Plan:
     def __init__(self, policy: Policy, table: Table, pipelines: tuple[Pipeline, ...] = ()) -> None:
         self.table = table
         self.pipelines = pipelines
-        # Nothing of a request depends on what it says: it is not read then.
+        # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         self.inert = not policy.models and table.passes and not table.default and not table.listed
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
         self.limits = policy.limits
@@ -93,14 +102,19 @@ class Plan:
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
         self.needs = _needs(table, pipelines)
+        self.demands = demands(policy, self.needs)
+        self.fingerprint = fingerprint(self.demands)
         prefixes = {_normal(backend.address.prefix) for backend in policy.backends} - {"/v1", ""}
         self._prefixes = ("/v1", "", *sorted(prefixes))
         unclaimed = policy.fallback_backend
         bare = unclaimed is not None and not _normal(policy.backend(unclaimed).address.prefix)
         self._aliases = Aliases(tuple(sorted(prefixes)), bare=bare)
+        self.unsteered = unsteered(table.removes or ())
+        onward, header = table.onward, policy.steering.cluster_header
+        self._steered = () if onward is None else tuple(steered(onward, header, known=each) for each in (False, True))
         self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
         self._claims: dict[bytes, Claim] = {}
-        self._steerings: dict[tuple[str, str, str, bytes], Steering] = {}
+        self._steerings: dict[tuple[str, str, str, bytes, bool], Steering] = {}
 
     @classmethod
     def compile(cls, policy: Policy, secrets: Mapping[str, bytes]) -> "Plan":
@@ -141,7 +155,13 @@ class Plan:
         paths = self._aliases.of(*((claim.path, claim.dialect.path) if claim.dialect is not None else (claim.path,)))
         under = [each for each in self.pipelines if each.under(paths)]
         last = next((place for place, each in enumerate(under) if not each.conditional), len(under))
-        return replace(claim, pipelines=tuple(under[: last + 1]))
+        meant = tuple(under[: last + 1])
+        return replace(
+            claim,
+            pipelines=meant,
+            reads_fields=any(each.fields for each in meant),
+            reads_route=any(each.reads_route for each in meant),
+        )
 
     def _meaning(self, raw_path: bytes) -> Claim:
         path = llm.normalise(raw_path)
@@ -163,30 +183,48 @@ class Plan:
             return ()
         return tuple(n for n in names if n.startswith(CONTROL_PREFIX) or n in self._control)
 
-    def steer(self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes, decision: str) -> Steering:
-        """What the choice of a destination and of a `model` there sets. `model` is fit for a header's value."""
-        key = (choice.candidate.destination.name, model, decision, raw_path)
+    def passage(self, raw_path: bytes, *, known: bool) -> Passage | None:
+        """What becomes of a request that no dialect claims; None: nothing is served there. `known` as for `steer`."""
+        destination = self.table.onward
+        if destination is None:
+            return self.unsteered if self.inert or self.table.own_routes else None
+        path = path_at(destination, raw_path)
+        if path == raw_path:
+            return self._steered[known]
+        return steered_to(path, destination, self.steering.cluster_header, known=known)
+
+    def steer(
+        self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes, decision: str, *, known: bool
+    ) -> Steering:
+        """What the choice of a destination and of a `model` there sets. `model` is fit for a header's value.
+
+        `known`: Envoy is known to be configured for this plan.
+        """
+        key = (choice.candidate.destination.name, model, decision, raw_path, known)
         found = self._steerings.get(key)
         if found is None:
             # Paths, and names that the policy does not hold, are the client's to invent: bounded like the claims.
             if len(self._steerings) >= CLAIMS_CACHED:
                 self._steerings.clear()
-            found = self._steerings[key] = self._steering(choice, model, dialect, raw_path, decision)
+            found = self._steerings[key] = self._steering(choice, model, dialect, raw_path, decision, known=known)
         return found
 
-    def _steering(self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes, decision: str) -> Steering:
+    def _steering(
+        self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes, decision: str, *, known: bool
+    ) -> Steering:
         destination = choice.candidate.destination
         name, wire_model = destination.name.encode(), model.encode()
-        path = llm.target_path(dialect.path.encode() + _query(raw_path), destination.prefix)
+        asked = raw_path if destination.removes is None else llm.without_keys(raw_path)
+        path = llm.target_path(dialect.path.encode() + _query(asked), destination.prefix)
         headers = HeaderMutation(
             set=(
                 (self.steering.cluster_header, name),
                 (self.steering.model_header, wire_model),
                 (":authority", destination.authority),
-                *destination.credential,
+                *(keyed(destination.credential) if known else destination.credential),
                 *(((":path", path),) if path != raw_path else ()),
             ),
-            remove=destination.removes,
+            remove=removed(destination, known=known),
         )
         ours = {"version": CONTRACT_VERSION.decode(), "decision": decision, "model": model, "backend": destination.name}
         metadata = {
@@ -211,16 +249,17 @@ def _normal(prefix: str) -> str:
 
 
 def _needs(table: Table, pipelines: tuple[Pipeline, ...]) -> Needs:
-    reading = [each for each in pipelines if each.response is not None or each.restores]
+    reading = [each for each in pipelines if each.reads_response]
     bodies = bool(reading)
     fields = dict.fromkeys(name for each in pipelines for name in sorted(each.fields))
     return Needs(
-        response_headers=table.chooses or bodies,
+        response_headers=table.chooses or bodies or table.reads_errors,
         response_body=bodies,
+        errors=table.reads_errors,
         answer_buffer=max((each.body_limit for each in reading), default=0),
         judging=max((each.patience for each in pipelines), default=0.0),
         fields=("content-type", *fields) if pipelines else (),
-        route_name=any(each.route_name is not None or "route_name" in each.facts for each in pipelines),
+        route_name=any(each.reads_route for each in pipelines),
     )
 
 

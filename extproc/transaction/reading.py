@@ -49,11 +49,15 @@ _RESPONSE: Final = Side.RESPONSE
 
 
 class Wanted(Struct, frozen=True):
-    """How an answer is to be read. `kind`: its content-type; `codings` have to be undone first."""
+    """How an answer is to be read. `kind`: its content-type; `codings` have to be undone first.
+
+    `unread`: why it may not pass unless it turns out to be empty.
+    """
 
     streams: bool
     kind: str
     codings: tuple[str, ...]
+    unread: str = ""
 
 
 def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None:
@@ -70,6 +74,8 @@ def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None
         streams or value == "application/json" or value.endswith("+json") or value in findings.pipeline.content_types
     )
     if not known:
+        if _may_be_empty(fields, findings, value):
+            return Wanted(False, kind, (), "content_type")
         unread(facts, findings, "content_type")
         return None
     if not streams and exceeds(fields, findings.pipeline.body_limit):
@@ -83,9 +89,20 @@ def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None
     try:
         codings = encodings.codings(b",".join(given).decode("latin-1")) if given else ()
     except encodings.UnknownEncodingError:
+        if _may_be_empty(fields, findings, ""):
+            return Wanted(False, kind, (), "encoding")
         unread(facts, findings, "encoding")
         return None
     return Wanted(streams, kind, codings)
+
+
+def _may_be_empty(fields: HeaderMap, findings: Findings, value: str) -> bool:
+    """True if a response that would be refused comes in chunks, of which there may be none.
+
+    One that says to be an image or the like is not waited for: Envoy would have to hold it.
+    """
+    refuses = findings.pipeline.blocks_unread and findings.pipeline.response is not None
+    return refuses and "content-length" not in fields and (not value or value.startswith("text/"))
 
 
 def unread(facts: Facts, findings: Findings, reason: str) -> None:
@@ -126,6 +143,26 @@ class Room(Struct, frozen=True):
     limit: int
 
 
+def send_whole(
+    headers: HeaderMutation, body: bytes, changed: bool, codings: tuple[str, ...], duplex: bool, trailers: bool
+) -> Effects:
+    """Sends on a response that was held: `body`, which is `changed`, or as it came."""
+    if changed:
+        if codings:
+            headers = headers.removing("content-encoding")
+        if not trailers:
+            headers = HeaderMutation(
+                headers.set, headers.remove, (*headers.more, ("content-length", b"%d" % len(body)))
+            )
+    if not duplex:
+        answered = (Proceed(_RESPONSE, Phase.BODY, headers, body),) if changed else PASS_RESPONSE_BODY
+        return (*answered, *PASS_RESPONSE_TRAILERS) if trailers else answered
+    first = Proceed(_RESPONSE, Phase.HEADERS, headers)
+    if trailers:
+        return (first, *pieces(_RESPONSE, body, end=False), *PASS_RESPONSE_TRAILERS)
+    return (first, *pieces(_RESPONSE, body))
+
+
 class WholeAnswer:
     """Holds an answer until it is judged; in full duplex with its headers, `headers` being what is set on them."""
 
@@ -142,12 +179,14 @@ class WholeAnswer:
         "_passes",
         "_size",
         "_trailers",
+        "_unread",
         "job",
     )
 
     def __init__(
         self, facts: Facts, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
     ) -> None:
+        self._unread = how.unread
         self._facts = facts
         self._findings = findings
         self._kind = how.kind
@@ -168,6 +207,8 @@ class WholeAnswer:
             return (Chunk(Side.RESPONSE, message.data, message.end),) if self._duplex else PASS_RESPONSE_BODY
         self._held.append(message.data)
         self._size += len(message.data)
+        if self._unread and message.data:
+            unread(self._facts, self._findings, self._unread)
         if self._size > self._findings.pipeline.body_limit:
             oversize(self._findings)
             return self._let_go(message)
@@ -192,13 +233,14 @@ class WholeAnswer:
                 oversize(findings)
             else:
                 unread(self._facts, findings, result.reason)
-            return self._go_on(None)
+            return self._pass_unread()
         whole = cast("Whole", result)
         verdict = whole.verdict
         findings.take(verdict)
         if verdict.blocked is not None:
             raise refused(self._facts, findings.refusal(verdict.blocked))
-        return self._go_on(None if verdict.body is whole.plain else verdict.body)
+        onward = self._facts.cleaned(verdict.body)
+        return self._go_on(None if onward is whole.plain else onward)
 
     def gone(self) -> None:
         """The exchange is over: nothing is held for it any more, and there is nothing to tell of half an answer."""
@@ -207,6 +249,9 @@ class WholeAnswer:
     def _judge(self) -> Effects:
         findings = self._findings
         pipeline, stage = findings.pipeline, findings.pipeline.response
+        body = b"".join(self._held)
+        if not body:
+            return self._go_on(None)  # there is nothing to read, whatever it is said to be
         job = Job(
             pipeline.name,
             stage,
@@ -220,7 +265,7 @@ class WholeAnswer:
             detailed=findings.details is not None,
             streamed=partial(streamed, dialect=spoken(self._facts, findings)),
         )
-        work = ResponseWork(job, b"".join(self._held), self._codings, pipeline.body_limit)
+        work = ResponseWork(job, body, self._codings, pipeline.body_limit)
         result = work.at_once()
         if result is not None:
             return self.judged(result)
@@ -228,8 +273,13 @@ class WholeAnswer:
         self.job = work
         return NOTHING
 
+    def _pass_unread(self) -> Effects:
+        self._facts.refuse_unread_error()
+        return self._go_on(None)
+
     def _let_go(self, message: Body) -> Effects:
         """Sends on what was held."""
+        self._facts.refuse_unread_error()
         self._passes = True
         held, self._held = b"".join(self._held), []
         self._holding.clear()
@@ -243,22 +293,8 @@ class WholeAnswer:
         held, self._held = self._held, []
         self._holding.clear()
         self._passes = True
-        headers = self._headers
-        if changed is not None:
-            if self._codings:
-                headers = headers.removing("content-encoding")
-            if not self._trailers:
-                length = ("content-length", b"%d" % len(changed))
-                headers = HeaderMutation(headers.set, headers.remove, (*headers.more, length))
-        if not self._duplex:
-            body = Proceed(Side.RESPONSE, Phase.BODY, headers, changed)
-            answered = PASS_RESPONSE_BODY if changed is None else (body,)
-            return (*answered, *PASS_RESPONSE_TRAILERS) if self._trailers else answered
-        onward = b"".join(held) if changed is None else changed
-        first = Proceed(Side.RESPONSE, Phase.HEADERS, headers)
-        if self._trailers:
-            return (first, *pieces(Side.RESPONSE, onward, end=False), *PASS_RESPONSE_TRAILERS)
-        return (first, *pieces(Side.RESPONSE, onward))
+        body = b"".join(held) if changed is None else changed
+        return send_whole(self._headers, body, changed is not None, self._codings, self._duplex, self._trailers)
 
 
 class Piece(Struct, frozen=True):
@@ -294,12 +330,13 @@ class GivenUp(Struct, frozen=True):
 class StreamedAnswer:
     """Judges an event stream as it comes. It is answered in full duplex alone: only there can it be ended by us."""
 
-    __slots__ = ("_costly", "_cut", "_end", "_facts", "_findings", "_steps", "_stream", "job")
+    __slots__ = ("_costly", "_cut", "_end", "_facts", "_findings", "_quoted", "_steps", "_stream", "job")
 
     def __init__(self, facts: Facts, findings: Findings, how: Wanted) -> None:
         stage = findings.pipeline.response
         self._facts = facts
         self._findings = findings
+        self._quoted = facts.quoted
         self._cut = False
         self._end = False
         self._costly = 0  # pieces that are handed out yet, because one before them took long
@@ -329,6 +366,8 @@ class StreamedAnswer:
             if stream.steps - self._steps > STREAM_INLINE_STEPS:
                 self._costly = CHEAP_PIECES
             self._steps = stream.steps
+            if self._quoted is not None and out:
+                out = self._quoted.cleaned(out)
             return self._passed(stream, out) if stream.ended else (Chunk(_RESPONSE, out),) if out else NOTHING
         piece = Piece(self._findings.pipeline.name, stream, message.data, message.end)
         self._end = message.end
@@ -342,7 +381,7 @@ class StreamedAnswer:
         stream = self._stream
         if self._cut:
             return NOTHING
-        out = b"" if stream is None else stream.close()
+        out = b"" if stream is None else self._facts.cleaned(stream.close())
         self.gone()
         return (*((Chunk(Side.RESPONSE, out),) if out else ()), *PASS_RESPONSE_TRAILERS)
 
@@ -371,6 +410,7 @@ class StreamedAnswer:
     def _passed(self, stream: AnswerStream, out: bytes) -> Effects:
         over = self._end or stream.ended
         self._cut = stream.ended
+        out = self._facts.cleaned(out)
         if over:
             self.gone()
         return (Chunk(Side.RESPONSE, out, over),) if out or over else NOTHING

@@ -14,8 +14,9 @@ from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
 from extproc.transaction.transaction import Transaction
 
-CONFIG: Final = ProtocolConfig(BodyMode.BUFFERED, BodyMode.NONE)
-"""As the buffered profile begins: answers are not sent until they are asked for, and then in the mode that is asked."""
+UNREAD: Final = ProtocolConfig(BodyMode.BUFFERED, BodyMode.NONE)
+READ: Final = ProtocolConfig(BodyMode.BUFFERED, BodyMode.BUFFERED)
+"""The body modes of the buffered profile, for a policy that reads no responses and for one that does."""
 
 ERROR: Final = "error"
 
@@ -59,32 +60,35 @@ class _Work(Protocol):
 
 def rehearse(plan: Plan, shared: Shared, request: Half, answer: Half | None, now: float) -> Rehearsed:
     """Plays a request and, if it is let on, its answer. Raises ProtocolViolation where the policy cannot have that."""
+    config = READ if plan.needs.response_body or plan.needs.errors else UNREAD
+    shared.overridden.add(b"")  # nobody here ignores what is asked of Envoy
     transaction = Transaction(plan, shared, now)
-    effects = _played(transaction, _first(request), now)
+    effects = _played(transaction, _first(request, config), now)
     if request.body:
         effects += _played(transaction, Body(Side.REQUEST, request.body, end=True), now)
     if answer is not None and not any(isinstance(each, Reject) for each in effects):
-        effects += _answered(transaction, answer, now)
+        effects += _answered(transaction, answer, config, now)
     (record,) = (each for each in transaction.receive(Gone(), now) if isinstance(each, Record))
     return Rehearsed(tuple(effects), record, transaction.findings)
 
 
-def _first(request: Half) -> Headers:
-    attributes = {"xds.route_name": request.route_name} if request.route_name else {}
-    return Headers(Side.REQUEST, request.fields, end=not request.body, attributes=attributes, config=CONFIG)
+def _first(request: Half, config: ProtocolConfig) -> Headers:
+    attributes = {"xds.route_name": request.route_name}
+    return Headers(Side.REQUEST, request.fields, end=not request.body, attributes=attributes, config=config)
 
 
-def _answered(transaction: Transaction, answer: Half, now: float) -> list[Effect]:
+def _answered(transaction: Transaction, answer: Half, config: ProtocolConfig, now: float) -> list[Effect]:
     effects = _played(transaction, Headers(Side.RESPONSE, answer.fields, end=not answer.body), now)
-    if answer.body and _asked_for(effects):
+    if answer.body and _asked_for(effects, config):
         effects += _played(transaction, Body(Side.RESPONSE, answer.body, end=True), now)
     return effects
 
 
-def _asked_for(effects: Sequence[Effect]) -> bool:
+def _asked_for(effects: Sequence[Effect], config: ProtocolConfig) -> bool:
     """Whether the body of an answer is to be sent."""
-    modes = [each.modes for each in effects if isinstance(each, Proceed)]
-    return any(each is not None and each.response_body is not BodyMode.NONE for each in modes)
+    modes = [each.modes.response_body for each in effects if isinstance(each, Proceed) and each.modes is not None]
+    mode = modes[-1] if modes else config.response_body
+    return mode is not BodyMode.NONE and not any(isinstance(each, Reject) for each in effects)
 
 
 def _played(transaction: Transaction, message: Message, now: float) -> list[Effect]:

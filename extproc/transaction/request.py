@@ -9,7 +9,7 @@ from extproc import llm
 from extproc.inspection.verdict import Blocked
 from extproc.protocol.effects import Chunk, HeaderMutation, Override, Phase, Proceed
 from extproc.protocol.enums import plain
-from extproc.protocol.errors import ClientError, ProtocolViolation
+from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Side
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
@@ -26,7 +26,6 @@ from extproc.transaction.answers import (
     NOTHING,
     PASS_REQUEST_BODY,
     PASS_REQUEST_HEADERS,
-    PASS_REQUEST_TRAILERS,
     Effects,
     answer,
 )
@@ -34,8 +33,10 @@ from extproc.transaction.facts import Facts
 from extproc.transaction.held import Held
 from extproc.transaction.intake import Intake, take_pipeline
 from extproc.transaction.lanes import Lane
-from extproc.transaction.onward import AT_ONCE, one_for_each, send, send_with_trailers
+from extproc.transaction.misconfigured import MisconfiguredError, hands_over, mistaken
+from extproc.transaction.onward import AT_ONCE, one_for_each, send, send_with_trailers, trailers_without
 from extproc.transaction.opening import Judged, Opened, Opening, Refusal
+from extproc.transaction.passage import Passage, without_key_protocols
 from extproc.transaction.pieces import pieces
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoded, Recoding
@@ -61,9 +62,11 @@ class RequestSide:
     __slots__ = (
         "_early",
         "_facts",
+        "_hands_over",
         "_held",
         "_holding",
         "_intake",
+        "_passage",
         "_plan",
         "_response_mode",
         "_routed",
@@ -74,6 +77,7 @@ class RequestSide:
         "lane",
         "mode",
         "state",
+        "unproven",
     )
 
     def __init__(self, plan: Plan, shared: Shared, facts: Facts) -> None:
@@ -82,9 +86,11 @@ class RequestSide:
         self._facts = facts
         self._early = False
         self._held: list[bytes] = []
+        self._hands_over = False
         self._holding: Held | None = None
         self._response_mode = BodyMode.NONE
         self._intake: Intake | None = None
+        self._passage = plan.unsteered
         self._trailers = False
         self._routed: Routed | None = None
         self.job: Opening | Opened | Recoding | None = None
@@ -92,6 +98,7 @@ class RequestSide:
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
         self.state = State.IDLE
+        self.unproven = False  # an override was asked for, and nothing shows yet that Envoy took it
 
     @property
     def may_answer(self) -> bool:
@@ -103,6 +110,7 @@ class RequestSide:
         self.mode = config.request_body
         self._response_mode = config.response_body
         self._early = config.body_early
+        self._hands_over = hands_over(config)
 
     def headers(self, message: Headers) -> Effects:
         """Says what the request is, and holds its headers where the body may decide about them."""
@@ -113,14 +121,18 @@ class RequestSide:
         facts.strips = plan.control_headers(fields)
         facts.path = fields.get(":path") or b""
         claim = facts.claim = plan.claim(facts.path)
+        if facts.configuration and not facts.known:
+            raise mistaken(plan, facts.configuration)
         method = fields.get(":method") or b""
         if claim.models is not None and method in (b"GET", b"HEAD"):
             return self._models(claim.models, fields)
         claimed = claim.dialect is not None and (method not in READ_ONLY or upgrades(fields))
-        route_name = take_pipeline(plan, facts, message, detailed=self._shared.detailed) if claim.pipelines else ""
+        route_name = self._take_pipeline(message) if claim.pipelines else ""
+        if not claimed:
+            self._passage = self._onward(fields)
         inspected = facts.findings is not None and facts.findings.reads_request and not message.end
         if not inspected and (not claimed or plan.inert):
-            return self._pass(fields)
+            return self._pass(fields, end=message.end)
         if claimed:
             facts.dialect = claim.dialect
             check_claimed(fields, method, empty=message.end)
@@ -128,7 +140,7 @@ class RequestSide:
             return self._upgrade(fields)
         facts.reason = "reading"
         self._check_length(fields)
-        self._intake = Intake(plan, facts, fields, route_name)
+        self._intake = Intake(plan, facts, fields, route_name, self._passage)
         self.intent = Intent.READING
         return self._ask_for_body()
 
@@ -136,9 +148,12 @@ class RequestSide:
         """Collects what decides, passes on what does not."""
         data, before = message.data, self.state
         if before is State.IDLE:
-            raise ProtocolViolation("a request body came without headers: set request_header_mode: SEND")
+            raise MisconfiguredError("request_header_mode")
         event = (Event.BODY_END if data else Event.EMPTY_END) if message.end else Event.BODY
         self.state = advance(self.mode, before, event, Side.REQUEST)
+        if self.unproven:
+            self._shared.overridden.add(self._facts.configuration)
+            self.unproven = False
         self._facts.request_bytes += len(data)
         if self.intent is not Intent.READING:
             return self._pass_body(message, repeated=before is State.DONE)
@@ -148,25 +163,35 @@ class RequestSide:
         if self.state is State.OPEN:
             self._hold(len(data))
             return NOTHING
-        if self.mode is BodyMode.BUFFERED_PARTIAL and not message.end:
-            # What follows would bypass us; a body that cannot be read whole is not let through.
-            raise too_large(self._most())
+        if self.mode is BodyMode.BUFFERED and not message.end:
+            self._refuse_trailers()  # they follow, whether or not Envoy shows them to us
         return self._judge(now)
 
     def trailers(self, now: float) -> Effects:
         """Ends the request, where a body's end mark did not."""
         before = self.state
         if before is State.IDLE:
-            raise ProtocolViolation("request trailers came without headers: set request_header_mode: SEND")
+            raise MisconfiguredError("request_header_mode")
         self.state = advance(self.mode, before, Event.TRAILERS, Side.REQUEST)
-        if self._would_double():
-            raise ClientError(400, "request_trailers", "Request trailers are not supported here; send none.")
+        self.unproven = False
+        self._refuse_trailers()
         if self.intent is not Intent.READING:
-            return PASS_REQUEST_TRAILERS
+            return self._pass_trailers()
         self._trailers = True
         return self._judge(now)
 
     # -- headers
+
+    def _take_pipeline(self, message: Headers) -> str:
+        """Finds the pipeline that is for the request, and sees to it that responses can be read where it wants that."""
+        facts = self._facts
+        route_name = take_pipeline(self._plan, facts, message, detailed=self._shared.detailed)
+        if facts.findings is not None and facts.findings.pipeline.reads_response and not self._hands_over:
+            error = MisconfiguredError("response_body_mode")
+            if facts.findings.pipeline.enforces_response:
+                raise error
+            facts.note(error.what, error.detail)
+        return route_name
 
     def _models(self, name: str, fields: HeaderMap) -> Effects:
         api: llm.Api = "anthropic" if "anthropic-version" in fields else "openai"
@@ -186,7 +211,7 @@ class RequestSide:
         if findings.pipeline.blocks_unread and findings.judges_request:
             raise upgrade_refused()
         findings.saw("upgrade")
-        return self._pass(fields, endless=True)
+        return self._pass(fields, end=False)
 
     def _check_length(self, fields: HeaderMap) -> None:
         findings, most = self._facts.findings, self._plan.limits.request_body
@@ -196,34 +221,64 @@ class RequestSide:
             findings.blocked = Blocked(findings.pipeline.name, "oversize")
             raise too_large(findings.pipeline.body_limit)
 
-    def _pass(self, fields: HeaderMap, *, endless: bool = False) -> Effects:
-        """Lets the request go on as it comes."""
-        # In streamed modes it matters for the trailers whether there was a body: there it is looked at.
+    def _onward(self, fields: HeaderMap) -> Passage:
+        """Where a request goes that no dialect claims. Raises ClientError where nothing is served.
+
+        A pipeline that is for it says that somebody serves it: then Envoy's routes decide.
+        """
+        facts = self._facts
+        passage = self._plan.passage(facts.path, known=facts.known) or (
+            None if facts.findings is None else self._plan.unsteered
+        )
+        if passage is None:
+            assert facts.claim is not None
+            facts.teller = facts.claim.dialect or (llm.MESSAGES if "anthropic-version" in fields else None)
+            raise ClientError(404, "not_found", "Nothing is served under this path.")
+        if passage.destination is not None and self._shared.astray.get(facts.configuration) is self._plan:
+            raise MisconfiguredError("steering")
+        facts.destination = passage.destination
+        return passage
+
+    def _pass(self, fields: HeaderMap, *, end: bool) -> Effects:
+        """Lets the request go on as it comes; Envoy is told not to wait for the end of its body."""
         if self.mode is BodyMode.BUFFERED:
+            # An Envoy that allows no override sends the body all the same. In streamed modes it matters for the
+            # trailers whether there was one: there it is looked at.
             self.lane = Lane.PASS
-        # The body of an upgraded connection has no end, so an Envoy that waits for it would pass nothing on.
-        endless = self.mode in AT_ONCE and (endless or upgrades(fields))
+        streams = self.mode in AT_ONCE and not end
+        if streams:
+            self._facts.request_mode = BodyMode.NONE
         if self._facts.findings is not None:
             self._facts.strips = (*self._facts.strips, *self._facts.findings.strips)
-        return self._pass_headers(ModeOverride(BodyMode.NONE, self._response_mode) if endless else None)
+        return self._pass_headers(
+            self._response_mode if streams else None, upgrade=fields if upgrades(fields) else None
+        )
 
-    def _pass_headers(self, modes: ModeOverride | None = None) -> Effects:
+    def _pass_headers(self, response: BodyMode | None, upgrade: HeaderMap | None) -> Effects:
+        passage, strips = self._passage, self._facts.strips
+        named = () if upgrade is None else without_key_protocols(passage.destination, upgrade)
+        more = HeaderMutation(remove=strips, more=named) if strips or named else None
+        return (passage.answer(more, response),)
+
+    def _hold_headers(self) -> Effects:
+        """Answers the headers of a body that is read: what is to change about them is said with the body."""
         strips = self._facts.strips
-        if not strips and modes is None:
+        if not strips:
             return PASS_REQUEST_HEADERS
-        removed = HeaderMutation(remove=strips) if strips else None
-        return (Proceed(Side.REQUEST, Phase.HEADERS, headers=removed, modes=modes),)
+        return (Proceed(Side.REQUEST, Phase.HEADERS, HeaderMutation(remove=strips)),)
 
     def _ask_for_body(self) -> Effects:
         match self.mode:
-            case BodyMode.BUFFERED | BodyMode.BUFFERED_PARTIAL:
-                return self._pass_headers()
+            case BodyMode.BUFFERED:
+                return self._hold_headers()
             case BodyMode.FULL_DUPLEX_STREAMED:
                 return NOTHING
             case BodyMode.STREAMED | BodyMode.NONE:
                 return NOTHING if self._early else self._switch_to_duplex()
-            case BodyMode.GRPC:
-                raise ProtocolViolation("body mode GRPC is not supported: use BUFFERED or FULL_DUPLEX_STREAMED")
+            case BodyMode.BUFFERED_PARTIAL | BodyMode.GRPC:
+                # Partly buffered, the headers go on before the body is whole if that comes in pieces: the client
+                # decides then whether its request is steered at all.
+                raise MisconfiguredError("request_body_mode")
             case _:
                 assert_never(self.mode)
 
@@ -234,6 +289,7 @@ class RequestSide:
             # From NONE, Envoy would keep the client's content-length beside a body of another length.
             self._facts.strips = (*self._facts.strips, "content-length")
         self.mode = BodyMode.FULL_DUPLEX_STREAMED
+        self.unproven = self._facts.configuration not in self._shared.overridden
         return (Override(ModeOverride(self.mode, self._response_mode, request_trailers=SendMode.SEND)),)
 
     # -- what does not decide
@@ -245,13 +301,16 @@ class RequestSide:
             return NOTHING
         return (Chunk(Side.REQUEST, message.data, message.end),)
 
-    def _would_double(self) -> bool:
-        # Envoy 1.40 (#36119): a route's retry after request trailers sends a streamed body a second time, unless all
-        # of it was in the headers answer.
-        if not self._plan.rejects_trailers or self.mode in (BodyMode.BUFFERED, BodyMode.NONE):
-            return False
-        whole = self.intent is Intent.READING and self.mode is BodyMode.FULL_DUPLEX_STREAMED
-        return self._facts.request_bytes > 0 and not whole
+    def _pass_trailers(self) -> Effects:
+        """Lets trailers go on without what the client's credentials could stand in."""
+        destination = self._facts.destination
+        meant = destination is not None and destination.removes is None  # the client's own is for the backend
+        return trailers_without(() if meant else self._plan.table.removes or ())
+
+    def _refuse_trailers(self) -> None:
+        # Envoy 1.40 (#36119): a route's retry after request trailers sends a streamed body a second time.
+        if self._plan.rejects_trailers:
+            raise ClientError(400, "request_trailers", "Request trailers are not supported here; send none.")
 
     # -- how much is read
 
@@ -272,10 +331,11 @@ class RequestSide:
         self.gone()
         self.intent, self._facts.reason = Intent.PASSING, "oversize"
         self._facts.strips = (*self._facts.strips, *findings.strips)
-        headers = HeaderMutation(remove=self._facts.strips)
+        headers = self._passage.changed(HeaderMutation(remove=self._facts.strips))
+        clear = self._passage.destination is not None
         if self.mode in AT_ONCE:
-            return (Proceed(Side.REQUEST, Phase.BODY, headers),)
-        first = Proceed(Side.REQUEST, Phase.HEADERS, headers)
+            return (Proceed(Side.REQUEST, Phase.BODY, headers, clear_route=clear),)
+        first = Proceed(Side.REQUEST, Phase.HEADERS, headers, clear_route=clear)
         if self.mode is BodyMode.STREAMED:
             return (first, *one_for_each(len(held), None))
         return (first, *pieces(Side.REQUEST, b"".join(held), end=message.end))

@@ -1,16 +1,19 @@
 """The response side: what the answer says of its backend, the headers of the contract, and the body where it is read.
 
-An event stream goes on as it is judged; any other answer waits until all of it is. Where Envoy can be told so, the
-first is asked for in full duplex, as only there can we end an answer, and the other buffered, so that its headers wait.
+An event stream goes on as it is judged; any other answer waits until all of it is. Where Envoy buffers answers by its
+configuration, streams are asked for in full duplex, as only there can we end an answer, and what nobody reads not at
+all. Envoy does not say whether it takes such an override: where it does not, an answer stays buffered, and no text of
+it may pass for that (see `Proof`).
 """
 
 from typing import Final
 
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
-from extproc.protocol.errors import ProtocolViolation
+from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Body, Headers, Side
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import Event, State, advance
+from extproc.routing.quoted import Quoted
 from extproc.transaction.answers import (
     NOTHING,
     PASS_RESPONSE_BODY,
@@ -21,8 +24,11 @@ from extproc.transaction.answers import (
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
-from extproc.transaction.outcome import from_upstream, observe, status_of
-from extproc.transaction.plan import Plan
+from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
+from extproc.transaction.outcome import from_upstream, led_nowhere, observe, status_of
+from extproc.transaction.plan import CONTROL_PREFIX, Plan
+from extproc.transaction.proof import END, Proof
+from extproc.transaction.quoting import ErrorAnswer
 from extproc.transaction.reading import Piece, Room, StreamedAnswer, Wanted, WholeAnswer, wanted
 from extproc.transaction.shared import Shared
 from extproc.transaction.work import ResponseWork
@@ -30,6 +36,7 @@ from extproc.transaction.work import ResponseWork
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 
+REQUEST_ID: Final = "x-extproc-request-id"
 
 _STOP: Final = tuple(
     (Proceed(Side.RESPONSE, Phase.HEADERS, modes=ModeOverride(mode, BodyMode.NONE), lasting=True),) for mode in BodyMode
@@ -48,6 +55,7 @@ class ResponseSide:
         "_early",
         "_facts",
         "_plan",
+        "_proof",
         "_request_mode",
         "_shared",
         "lane",
@@ -61,7 +69,8 @@ class ResponseSide:
         self._facts = facts
         self._early = False
         self._request_mode = BodyMode.NONE
-        self._answer: WholeAnswer | StreamedAnswer | None = None
+        self._answer: WholeAnswer | StreamedAnswer | ErrorAnswer | None = None
+        self._proof: Proof | None = None
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
         self.state = State.IDLE
@@ -76,6 +85,22 @@ class ResponseSide:
         assert isinstance(self._answer, WholeAnswer)
         self._answer.job = job
 
+    @property
+    def withholds(self) -> bool:
+        """Whether a stream's end waits for time to show that Envoy took an override."""
+        return self._proof is not None and self._proof.withholds
+
+    @property
+    def unproven(self) -> bool:
+        """Whether the exchange ended before anything showed that Envoy took an override."""
+        return self._proof is not None and self._proof.missing
+
+    def proven(self) -> Chunk:
+        """The time has passed: the end of the stream."""
+        self._shared.overridden.add(self._facts.configuration)
+        self._proof = None
+        return END
+
     def configure(self, config: ProtocolConfig) -> None:
         """Takes the modes that the first message of the exchange tells of."""
         self.mode = config.response_body
@@ -87,15 +112,20 @@ class ResponseSide:
         self.state = advance(self.mode, self.state, Event.HEADERS_END if message.end else Event.HEADERS, Side.RESPONSE)
         facts = self._facts
         facts.status = status_of(message)
-        if facts.choice is not None:
-            backend = facts.choice.candidate.destination.name
-            observe(self._shared.health, self._plan.health, backend, message, now)
+        if facts.destination is not None and not facts.observed:
+            self._arrived(message, facts.destination.name)
+            if facts.choice is not None:
+                observe(self._shared.health, self._plan.health, facts.destination.name, message, now)
         headers = self._contract(message)
+        if facts.quoted is not None and _quotes(facts.quoted, message.fields):
+            raise facts.withheld()
         findings = facts.findings
-        if findings is not None and not message.end and findings.reads_answer and from_upstream(message):
+        if findings is not None and not message.end and self._readable and from_upstream(message):
             how = wanted(facts, findings, message.fields)
             if how is not None:
                 return self._read(how, findings, headers or HeaderMutation())
+        if not message.end and facts.reads_error and from_upstream(message):
+            return self._read_error(message.fields, headers or HeaderMutation())
         if not message.end:
             self.lane = Lane.ECHO if self.mode is BodyMode.FULL_DUPLEX_STREAMED else Lane.PASS
         stop = None if message.end else self._without_body()
@@ -108,10 +138,11 @@ class ResponseSide:
         data, before = message.data, self.state
         event = (Event.BODY_END if data else Event.EMPTY_END) if message.end else Event.BODY
         self.state = advance(self.mode, before, event, Side.RESPONSE)
-        if before is State.IDLE and self._facts.findings is not None and self._facts.findings.reads_answer:
-            raise ProtocolViolation("a response body came without headers: set response_header_mode: SEND")
+        if before is State.IDLE and self._reads:
+            raise MisconfiguredError("response_header_mode")
         if self._answer is not None:
-            return self._answer.piece(message, ends=self.state is not State.OPEN)
+            effects = self._answer.piece(message, ends=self.state is not State.OPEN)
+            return effects if self._proof is None else self._prove(self._proof.came(effects))
         if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
             return PASS_RESPONSE_BODY
         if before is State.DONE or not (data or message.end):
@@ -126,7 +157,14 @@ class ResponseSide:
     def judged(self, result: object, now: float) -> Effects:  # noqa: ARG002  - as for requests
         """Goes on with what became of the work that was handed out."""
         assert self._answer is not None
-        return self._answer.judged(result)
+        effects = self._answer.judged(result)
+        return effects if self._proof is None else self._prove(self._proof.sent(effects))
+
+    @property
+    def cut(self) -> bool:
+        """True if the response had begun, and its end was to be seen here and was not."""
+        shown = self.mode is BodyMode.FULL_DUPLEX_STREAMED or self._answer is not None
+        return shown and self.state in {State.OPEN, State.WHOLE} and self._facts.failure is None
 
     def gone(self) -> None:
         """The exchange is over; what a stream came to is told, however it ended."""
@@ -136,12 +174,12 @@ class ResponseSide:
     def _read(self, how: Wanted, findings: Findings, headers: HeaderMutation) -> Effects:
         """Answers the headers of a body that is to be read, or holds them."""
         facts, duplex = self._facts, self.mode is BodyMode.FULL_DUPLEX_STREAMED
-        if not duplex and (self._early or self._request_mode is BodyMode.FULL_DUPLEX_STREAMED):
-            raise ProtocolViolation(
-                "the policy reads answers: set response_body_mode to FULL_DUPLEX_STREAMED, or the request's to BUFFERED"
-            )
+        if not duplex and not self._may_override:
+            raise MisconfiguredError("response_body_mode")
         if how.streams:
             self._answer = StreamedAnswer(facts, findings, how)
+            if not duplex:
+                self._proof = Proof(known=facts.configuration in self._shared.overridden)
             # Its length will be another, and it goes on decoded.
             headers = headers.removing("content-length", *(("content-encoding",) if how.codings else ()))
         else:
@@ -151,26 +189,92 @@ class ResponseSide:
             if duplex:
                 return NOTHING
         wanted = BodyMode.FULL_DUPLEX_STREAMED if how.streams else BodyMode.BUFFERED
-        modes = None if self.mode is wanted else _override(self._request_mode, wanted)
+        modes = None if self.mode is wanted else _override(self._going_on(), wanted)
         self.mode = wanted
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=modes),)
+
+    @property
+    def _reads(self) -> bool:
+        """True if a pipeline reads the response, or its headers say whether it is read for a credential of ours."""
+        facts = self._facts
+        return facts.quoted is not None or (facts.findings is not None and facts.findings.reads_answer)
+
+    @property
+    def _readable(self) -> bool:
+        """Whether the answer is wanted, and Envoy hands it over."""
+        findings = self._facts.findings
+        return findings is not None and findings.reads_answer and self._facts.misconfigured in {None, OBSERVED}
+
+    def _arrived(self, message: Headers, backend: str) -> None:
+        """Sees to it that the backend that answers is the one that was chosen."""
+        cluster = message.attributes.get("xds.cluster_name", backend)
+        if cluster != backend and from_upstream(message):
+            self._shared.astray[self._facts.configuration] = self._plan
+            raise MisconfiguredError("steering")
+        if self._facts.known and led_nowhere(message):
+            # Every backend has a cluster there: it is not the backend that fails.
+            raise MisconfiguredError("steering")
+
+    def _prove(self, effects: Effects) -> Effects:
+        proof = self._proof
+        if proof is not None and proof.over:
+            self._shared.overridden.add(self._facts.configuration)
+            self._proof = None
+        return effects
+
+    def _read_error(self, fields: HeaderMap, headers: HeaderMutation) -> Effects:
+        """Holds an error of a backend, which may quote our credential.
+
+        No override asks for it: Envoy does not say whether it takes one, and the error would pass where it does not.
+        """
+        facts, duplex = self._facts, self.mode is BodyMode.FULL_DUPLEX_STREAMED
+        if not duplex and self.mode is not BodyMode.BUFFERED:
+            facts.note("error_body_mode", detail_of("error_body_mode"))
+            raise facts.withheld()
+        self._answer = ErrorAnswer(facts, fields, headers, duplex=duplex)
+        return NOTHING if duplex else (Proceed(Side.RESPONSE, Phase.HEADERS, headers),)
+
+    @property
+    def _may_override(self) -> bool:
+        """True if Envoy takes a mode from us; it does not where full duplex is configured."""
+        return not self._early and self._request_mode is not BodyMode.FULL_DUPLEX_STREAMED
 
     def _contract(self, message: Headers) -> HeaderMutation | None:
         steering = self._facts.steering
         if steering is None:
             return None
         ours, request_id = steering.response, self._facts.request_id
+        if _told_already(ours, request_id, message.fields):
+            return None
         spoofed = self._plan.control_headers(message.fields)
         if spoofed:
             # What an upstream says in our name is not passed on.
-            names = {"x-extproc-request-id", *(name for name, _ in ours)}
+            names = {REQUEST_ID, *(name for name, _ in ours)}
             spoofed = tuple(name for name in spoofed if name not in names)
-        return HeaderMutation(ours, spoofed, (("x-extproc-request-id", request_id),) if request_id else ())
+        return HeaderMutation(ours, spoofed, ((REQUEST_ID, request_id),) if request_id else ())
 
     def _without_body(self) -> tuple[Proceed] | None:
-        if self.mode not in _CAN_STOP or self._early or self._request_mode is BodyMode.FULL_DUPLEX_STREAMED:
+        if self.mode not in _CAN_STOP or not self._may_override:
             return None
-        return _STOP[self._request_mode]
+        return _STOP[self._going_on()]
+
+    def _going_on(self) -> BodyMode:
+        """The mode that the request's body is in, which an override has to say again."""
+        mode = self._facts.request_mode
+        return self._request_mode if mode is None else mode
+
+
+def _told_already(ours: tuple[Field, ...], request_id: bytes, fields: HeaderMap) -> bool:
+    """True if the contract's headers are there, and no other of our names: an Envoy of ours sets them by itself."""
+    if any(fields.get(name) != value for name, value in ours) or (fields.get(REQUEST_ID) or b"") != request_id:
+        return False
+    named = sum(name.startswith(CONTROL_PREFIX) for name, _ in fields)
+    return named == len(ours) + bool(request_id)
+
+
+def _quotes(quoted: Quoted, fields: HeaderMap) -> bool:
+    """True if the credential stands in a header field."""
+    return quoted.found(b"\n".join([value for _, value in fields]))
 
 
 def _override(request: BodyMode, response: BodyMode) -> ModeOverride:

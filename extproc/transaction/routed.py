@@ -11,6 +11,7 @@ from extproc.protocol.errors import ClientError
 from extproc.routing.selection import select
 from extproc.routing.table import Choice
 from extproc.transaction.facts import Facts
+from extproc.transaction.misconfigured import MisconfiguredError
 from extproc.transaction.plan import Plan, Steering
 from extproc.transaction.shared import Shared
 
@@ -26,6 +27,7 @@ class Routed(Struct, frozen=True):
     headers: HeaderMutation
     body: bytes | None
     steering: Steering | None
+    clear_route: bool
 
 
 def route(plan: Plan, shared: Shared, facts: Facts, asked: llm.Request, body: bytes, now: float) -> Routed:
@@ -33,17 +35,16 @@ def route(plan: Plan, shared: Shared, facts: Facts, asked: llm.Request, body: by
     dialect = facts.dialect
     assert dialect is not None
     facts.stream = asked.stream
-    if asked.model in plan.known:
-        facts.model = asked.model
+    facts.model = asked.model if asked.model in plan.known else None
     choice = select(plan.table, asked.model, dialect.api, shared.draws.next(), shared.health, now)
     facts.decided = now
     if choice is None:
         facts.reason = "unknown-passed"
-        return Routed(HeaderMutation(remove=facts.strips), None, None)
-    return _steer(plan, facts, choice, asked, body)
+        return Routed(plan.unsteered.changed(HeaderMutation(remove=facts.strips)), None, None, clear_route=False)
+    return _steer(plan, shared, facts, choice, asked, body)
 
 
-def _steer(plan: Plan, facts: Facts, choice: Choice, asked: llm.Request, body: bytes) -> Routed:
+def _steer(plan: Plan, shared: Shared, facts: Facts, choice: Choice, asked: llm.Request, body: bytes) -> Routed:
     model = choice.candidate.model or asked.model
     if choice.why == "default" and not _HEADER_SAFE.fullmatch(model):
         # It would become a header's value, and no provider has such a name.
@@ -52,9 +53,12 @@ def _steer(plan: Plan, facts: Facts, choice: Choice, asked: llm.Request, body: b
     assert facts.dialect is not None
     masked = facts.findings is not None and facts.findings.masked
     facts.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
-    steering = plan.steer(choice, model, facts.dialect, facts.path, facts.decision)
+    if shared.astray.get(facts.configuration) is plan:
+        raise MisconfiguredError("steering")
+    steering = plan.steer(choice, model, facts.dialect, facts.path, facts.decision, known=facts.known)
     facts.choice, facts.steering, facts.reason = choice, steering, choice.why
+    facts.destination = choice.candidate.destination
     headers = steering.headers
     if facts.strips:
         headers = HeaderMutation(headers.set, (*headers.remove, *facts.strips))
-    return Routed(headers, changed, steering)
+    return Routed(headers, changed, steering, clear_route=True)

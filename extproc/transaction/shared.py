@@ -9,13 +9,17 @@ from extproc.routing.health import Health
 class Shared:
     """Backend health, the draw sequence, and the bytes of bodies that are held.
 
-    `start` in [0, 1) sets workers apart. `detailed`: every find is told of.
+    `start` in [0, 1) sets workers apart. `detailed`: every finding is told of.
+    `overridden`: the fingerprints of Envoys (empty for one that sends none) that are known to take a mode_override.
+    `astray`: those that did not follow a steering header, with the plan under which that was seen.
     """
 
-    __slots__ = ("detailed", "draws", "health", "held")
+    __slots__ = ("astray", "detailed", "draws", "health", "held", "overridden")
 
     def __init__(self, start: float = 0.0, *, detailed: bool = False) -> None:
         self.detailed = detailed
+        self.overridden: set[bytes] = set()
+        self.astray: dict[bytes, object] = {}
         self.health = Health()
         self.draws = Draws(start)
         self.held = 0

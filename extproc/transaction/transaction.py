@@ -16,10 +16,13 @@ from extproc.protocol.messages import (
     Trailers,
     Unknown,
 )
+from extproc.protocol.modes import BodyMode, ProtocolConfig
+from extproc.protocol.states import State
 from extproc.transaction.answers import NOTHING, Effects, rejection
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
+from extproc.transaction.misconfigured import MisconfiguredError, check_order
 from extproc.transaction.opening import Opened
 from extproc.transaction.plan import Plan
 from extproc.transaction.request import Intent, RequestSide
@@ -32,6 +35,16 @@ GRACE: Final = 5.0
 timeout of the same length comes first and tells the client; this one is for an Envoy that has none."""
 
 
+PROOF_WITHIN: Final = 0.2
+"""Seconds that the end of a stream waits where nothing has shown yet that Envoy took the override which the stream was
+asked for by: one that did not has given the exchange up by then, within milliseconds. Once for each worker and Envoy,
+and only for a stream that comes in one message."""
+
+OBSERVING: Final = ProtocolConfig(BodyMode.FULL_DUPLEX_STREAMED, BodyMode.FULL_DUPLEX_STREAMED)
+"""How an exchange is read whose first message tells no configuration, as in observability mode: nothing waits for a
+response there, so that of each side as much is read as comes."""
+
+
 # Members of an Enum are looked up slowly; these two for every message.
 _RESPONSE: Final = Side.RESPONSE
 _READING: Final = Intent.READING
@@ -40,12 +53,14 @@ _READING: Final = Intent.READING
 class Transaction:
     """Takes messages, gives effects. Request and response are independent sides: either may speak first.
 
-    `deadline` is when the shell is to send `Deadline`, in its own clock's seconds. The one exception that leaves
+    `configuration` is the fingerprint that Envoy sent with the exchange, empty where it sent none. `deadline` is when
+    the shell is to send `Deadline`, in its own clock's seconds. The one exception that leaves
     `receive` is ProtocolViolation; the shell then ends the stream with an error. Where a lane says that nobody reads a
     body, the shell may answer its pieces without asking.
     """
 
     __slots__ = (
+        "_configured",
         "_facts",
         "_jobs",
         "_over",
@@ -60,9 +75,10 @@ class Transaction:
         "response_lane",
     )
 
-    def __init__(self, plan: Plan, shared: Shared, now: float) -> None:
+    def __init__(self, plan: Plan, shared: Shared, now: float, configuration: bytes = b"") -> None:
         self._plan = plan
-        self._facts = Facts(now)
+        self._configured = False
+        self._facts = Facts(now, configuration, known=configuration == plan.fingerprint)
         self._request = RequestSide(plan, shared, self._facts)
         self._response = ResponseSide(plan, shared, self._facts)
         self._over = False
@@ -100,9 +116,8 @@ class Transaction:
         kind = type(message)
         if kind is Headers or kind is Body or kind is Trailers:
             of_a_side = cast("Headers | Body | Trailers", message)
-            if of_a_side.config is not None:
-                self._request.configure(of_a_side.config)
-                self._response.configure(of_a_side.config)
+            if not self._configured:
+                self._configure(of_a_side.config)
             if self._jobs:
                 return self._keep(of_a_side, now)
             return (
@@ -113,6 +128,15 @@ class Transaction:
         if kind is Unknown:
             raise ProtocolViolation("a message of no known kind")
         return self._answered(cast("Inspected | Failed", message), now)
+
+    def _configure(self, config: ProtocolConfig | None) -> None:
+        """Takes what the first message tells of the filter's configuration."""
+        self._configured = True
+        if config is None:
+            self._facts.observe()
+            config = OBSERVING
+        self._request.configure(config)
+        self._response.configure(config)
 
     # -- work that was handed out
 
@@ -145,6 +169,8 @@ class Transaction:
         effects = self._after(side, of.judged(result, now))
         if of.job is not None:
             return self._hand_out(side, effects, now)  # what was judged is encoded again
+        if self._response.withholds:
+            self.deadline = now + PROOF_WITHIN
         for waiting in self._waiting.pop(side, ()):
             effects += self._proceed(waiting, now)
         return effects
@@ -185,7 +211,11 @@ class Transaction:
         response = self._response
         if type(message) is Body:
             effects = response.body(message)
+            if response.withholds:
+                self.deadline = now + PROOF_WITHIN
         elif type(message) is Headers:
+            if self._request.state is State.IDLE:
+                check_order(message)
             effects = response.headers(message, now)
             self.response_lane = response.lane
         else:
@@ -198,10 +228,18 @@ class Transaction:
         blocked = findings is not None and findings.blocked is not None
         facts.decision, facts.failure = "blocked" if blocked else "rejected", error.code
         facts.status = error.status
-        teller = facts.dialect or (findings.rpc if findings is not None else None)
-        return rejection(error, teller, facts.request_id, facts.decision)
+        teller = facts.dialect or facts.teller or (findings.rpc if findings is not None else None)
+        told, details = facts.decision, error.code
+        if isinstance(error, MisconfiguredError):
+            facts.lacks(error)
+            told, details = "rejected", f"{error.code}_{error.what}"
+            teller = teller or (facts.claim.dialect if facts.claim is not None else None)
+        return rejection(error, teller, facts.request_id, told, details)
 
     def _expire(self, now: float) -> Effect:
+        if self._response.withholds:
+            self.deadline = self._facts.started + self._plan.limits.exchange_timeout
+            return self._response.proven()
         self.deadline = now + self._plan.limits.exchange_timeout
         if self._request.may_answer:
             return self._reject(ClientError(408, "request_timeout", "The request did not arrive in time."))
@@ -223,7 +261,12 @@ class Transaction:
         if self._told:
             return NOTHING
         self._over = self._told = True
-        if self._request.intent is Intent.READING and self._facts.failure is None:
-            self._facts.decision, self._facts.reason = "gone", "client_gone"
+        if self._facts.failure is None:
+            if self._request.unproven or self._response.unproven:
+                self._facts.lacks(MisconfiguredError("mode_override"))
+            elif self._request.intent is Intent.READING:
+                self._facts.decision, self._facts.reason = "gone", "client_gone"
         self._facts.conclude()
+        if self._response.cut and not self._facts.observed:
+            self._facts.cut()
         return (self._facts.record(now),)

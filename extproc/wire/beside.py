@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 from google.protobuf.struct_pb2 import Struct, Value
@@ -75,17 +75,31 @@ def config(request: ProcessingRequest) -> ProtocolConfig | None:
 
 
 class Attributes(Mapping[str, str]):
-    """The scalars among a message's attributes, as text. Looked for when they are asked for, which is seldom."""
+    """The scalars among a message's attributes, as text. Looked for when they are asked for, and then remembered."""
 
-    __slots__ = ("_request",)
+    __slots__ = ("_request", "_seen")
 
     def __init__(self, request: ProcessingRequest) -> None:
         self._request = request
+        # By the names that were asked for: this program's own, so that there are a few.
+        self._seen: dict[str, str | None] = {}
 
     def __getitem__(self, name: str) -> str:
-        text = _text(fields[name]) if name in (fields := self._fields()) else None
+        seen = self._seen
+        text = seen[name] if name in seen else self._look(name)
         if text is None:
             raise KeyError(name)
+        return text
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As for any mapping, without an exception on the way: a response asks for what is mostly not there."""
+        seen = self._seen
+        text = seen[name] if name in seen else self._look(name)
+        return default if text is None else text
+
+    def _look(self, name: str) -> str | None:
+        fields = self._fields()
+        text = self._seen[name] = _text(fields[name]) if name in fields else None
         return text
 
     def __iter__(self) -> Iterator[str]:

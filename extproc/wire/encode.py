@@ -60,6 +60,10 @@ assert CommonResponse.CONTINUE_AND_REPLACE == 1
 _HEADER_MUTATION: Final = key(CommonResponse, "header_mutation")
 _BODY_MUTATION: Final = key(CommonResponse, "body_mutation")
 _CLEAR_ROUTE: Final = flag(CommonResponse, "clear_route_cache")
+_GUARD: Final = delimited(
+    _HEADER_MUTATION, header_mutation(HeaderMutation(more=(("x-extproc-guard", b"not\nfull duplex"),)))
+)
+"""A header field with a line end in its value, which Envoy refuses in every mode that looks at it at all."""
 _TRAILER_MUTATION: Final = key(TrailersResponse, "header_mutation")
 _NEW_BODY: Final = key(BodyMutation, "body")
 _CLEAR_BODY: Final = flag(BodyMutation, "clear_body")
@@ -193,6 +197,9 @@ def _piece(data: bytes, end: bool) -> Parts:
 
 def _chunk(chunk: Chunk) -> bytes:
     member = _REQUEST_BODY if chunk.side is _REQUEST else _RESPONSE_BODY
+    if chunk.guard:
+        piece = (delimited(_BODY_MUTATION, b"".join(enclose(_piece(chunk.data, chunk.end), _PIECE))),)
+        return b"".join((*enclose((_GUARD, *piece), _COMMON, member), _metadata(chunk.metadata)))
     parts = enclose(_piece(chunk.data, chunk.end), _PIECE, _BODY_MUTATION, _COMMON, member)
     return b"".join((*parts, _metadata(chunk.metadata)))
 

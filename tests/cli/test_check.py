@@ -12,6 +12,7 @@ version: 1
 backends:
   - {name: openai, url: https://api.openai.com/v1, api: openai, models: [{name: gpt-4o}]}
   - {name: local, url: http://127.0.0.1:9001/v1, api: openai}
+default_backend: none
 models:
   - {name: chat, targets: [{backend: openai, model: gpt-4o}], fallback: [{backend: local}]}
 """
@@ -33,13 +34,17 @@ def test_a_good_policy_is_summed_up_and_exits_0(tmp_path: Path, capsys: pytest.C
         "backends: openai (https://api.openai.com/v1), local (http://127.0.0.1:9001/v1)",
         "models: chat",
         "unknown models: reject",
-        "default backend: openai (the first)",
+        "default backend: none",
     ]
 
 
 def test_no_default_backend_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert check(tmp_path, GOOD + "default_backend: none\n")[0] == 0
-    assert "default backend: none\n" in capsys.readouterr().out
+    assert check(tmp_path, GOOD.replace("default_backend: none\n", ""))[0] == 0
+    said = capsys.readouterr()
+    assert "default backend: none\n" in said.out
+    assert "requests on paths of no API get 404; before, they went to the first backend" in said.err
+    assert check(tmp_path, GOOD.replace("default_backend: none", "default_backend: route"))[0] == 0
+    assert "default backend: route\n" in capsys.readouterr().out
 
 
 def test_every_error_of_a_wrong_policy_is_a_line_on_stderr_and_exits_2(
@@ -50,8 +55,8 @@ def test_every_error_of_a_wrong_policy_is_a_line_on_stderr_and_exits_2(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        f"{path}:6:84: models[0].fallback[0].backend: there is no backend loca (did you mean local?)",
-        f"{path}:7:1: residency: residency is not supported by this version (delete it: nothing in it would be done)",
+        f"{path}:7:84: models[0].fallback[0].backend: there is no backend loca (did you mean local?)",
+        f"{path}:8:1: residency: residency is not supported by this version (delete it: nothing in it would be done)",
     ]
 
 
@@ -61,7 +66,7 @@ def test_what_looks_like_a_mistake_is_noted_on_stderr_and_exits_0(
     code, path = check(tmp_path, GOOD.replace("model: gpt-4o}", "model: gpt-4}"))
     assert code == 0
     assert capsys.readouterr().err == (
-        f"note: {path}:6:53: models[0].targets[0].model: backend openai lists models, but not gpt-4 "
+        f"note: {path}:7:53: models[0].targets[0].model: backend openai lists models, but not gpt-4 "
         "(did you mean gpt-4o?)\n"
     )
 
@@ -126,3 +131,31 @@ def test_a_policy_is_read_from_stdin(capsys: pytest.CaptureFixture[str], monkeyp
 def test_check_without_a_policy_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 2
     assert "-c/--config" in capsys.readouterr().err
+
+
+def test_an_envoy_configuration_is_held_against_the_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, envoy = tmp_path / "policy.yaml", tmp_path / "envoy.yaml"
+    path.write_text(GOOD)
+    assert main(["envoy", "-c", str(path)]) == 0
+    envoy.write_text(capsys.readouterr().out)
+    against = ["check", "-c", str(path), "--against", str(envoy)]
+    assert main(against) == 0
+    assert capsys.readouterr().out.endswith(f"{envoy}: OK for this policy\n")
+    path.write_text(GOOD.replace("9001", "9002"))
+    assert main(against) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{path}: OK\n")
+    assert "cluster local: it leads to 127.0.0.1:9001, the policy says 127.0.0.1:9002" in err
+    assert all(line.startswith(f"{envoy}:") for line in err.splitlines())
+
+
+@pytest.mark.parametrize("content", [None, b"\xff", b"{a: ["])
+def test_an_envoy_configuration_that_cannot_be_read_exits_2(
+    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, envoy = tmp_path / "policy.yaml", tmp_path / "envoy.yaml"
+    path.write_text(GOOD)
+    if content is not None:
+        envoy.write_bytes(content)
+    assert main(["check", "-c", str(path), "--against", str(envoy)]) == 2
+    assert str(envoy) in capsys.readouterr().err

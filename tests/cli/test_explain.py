@@ -73,7 +73,7 @@ def test_lines_are_answered_in_order_and_keep_the_shares(
         ('{"path": "/v1/chat/completions", "body": "{not json"}', 400, "reject"),
         ('{"path": "/v1/chat/completions"}', 400, "reject"),
         ('{"path": "/v1/chat/completions", "method": "PUT", "body": {}}', 405, "reject"),
-        ('{"path": "/elsewhere", "method": "GET"}', 200, "allow"),
+        ('{"path": "/elsewhere", "method": "GET"}', 404, "reject"),
         ('{"path": "/v1/models", "method": "GET"}', 200, "allow"),
     ],
 )

@@ -56,8 +56,8 @@ def until(condition: Callable[[], object]) -> None:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Serve]:
-    (folder / "policy.yaml").write_text(POLICY)
+def serving(folder: Path, *options: str, policy: str = POLICY) -> Iterator[Serve]:
+    (folder / "policy.yaml").write_text(policy)
     serve = Serve(folder, *options)
     try:
         until(lambda: serve.events("ready") or serve.process.poll() is not None)
@@ -165,14 +165,14 @@ def test_its_workers_do_not_outlive_it(tmp_path: Path) -> None:
     ("options", "complaint"),
     [
         (["--listen", "nowhere"], "is not an address"),
-        (["--listen", "h:1", "--admin", "unix:/s"], "--admin takes host:port"),
-        (["--listen", "h:1", "--workers", "0"], "0 workers"),
-        (["--listen", "h:1", "--tls-cert", "c"], "both --tls-cert and --tls-key"),
-        (["--listen", "h:1", "--tls-cert", "missing", "--tls-key", "k"], "missing cannot be read"),
+        (["--listen", "127.0.0.1:1", "--admin", "unix:/s"], "--admin takes host:port"),
+        (["--listen", "127.0.0.1:1", "--workers", "0"], "0 workers"),
+        (["--listen", "127.0.0.1:1", "--tls-cert", "c"], "both --tls-cert and --tls-key"),
+        (["--listen", "127.0.0.1:1", "--tls-cert", "missing", "--tls-key", "k"], "missing cannot be read"),
         (["--listen", "unix:/s", "--tls-cert", "c", "--tls-key", "k"], "TLS is for TCP"),
-        (["--listen", "h:65535", "--workers", "2"], "lower port"),
-        (["--listen", "h:1", "--log", "/nowhere/at/all"], "the log /nowhere/at/all cannot be opened"),
-        (["--listen", "h:1", "--socket-mode", "rw"], "--socket-mode"),
+        (["--listen", "127.0.0.1:65535", "--workers", "2"], "lower port"),
+        (["--listen", "127.0.0.1:1", "--log", "/nowhere/at/all"], "the log /nowhere/at/all cannot be opened"),
+        (["--listen", "127.0.0.1:1", "--socket-mode", "rw"], "--socket-mode"),
     ],
 )
 def test_what_cannot_be_meant_is_told_before_anything_starts(
@@ -199,3 +199,58 @@ def test_an_address_that_is_taken_ends_it_with_a_word(tmp_path: Path, capsys: py
     assert main([*words, "--log", "none"]) == 1
     assert "is no socket" in capsys.readouterr().err
     assert os.path.lexists(tmp_path / "s")
+
+
+@pytest.mark.parametrize("transport", ["h2", "grpcio"])
+def test_an_address_that_answers_everybody_is_refused(
+    tmp_path: Path, transport: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    for address in ("0.0.0.0:0", "[::]:0", "processor:0"):
+        code = main(
+            [
+                "serve",
+                "-c",
+                str(tmp_path / "policy.yaml"),
+                "--listen",
+                address,
+                "--transport",
+                transport,
+                "--admin",
+                "none",
+            ]
+        )
+        told = capsys.readouterr().err
+        assert code == 2
+        assert "any peer that reaches this address can read the backends' credentials" in told
+        assert "--insecure-listen" in told
+
+
+@pytest.mark.parametrize("transport", ["h2", "grpcio"])
+def test_an_address_that_answers_everybody_is_served_with_a_warning_where_that_is_said(
+    tmp_path: Path, transport: str
+) -> None:
+    options = ("--listen", "0.0.0.0:0", "--insecure-listen", "--transport", transport, "--admin", "none")
+    with serving(tmp_path, *options) as serve:
+        assert "warning: 0.0.0.0:0: any peer" in serve.err.read_text()
+        port = serve.events("ready")[0]["endpoints"][0].rpartition(":")[2]
+        with open_call(f"127.0.0.1:{port}"):
+            pass
+
+
+def test_the_workers_of_a_supervisor_that_is_killed_end_at_once_whatever_is_open(tmp_path: Path) -> None:
+    options = ("--listen", f"unix:{tmp_path}/s", "--workers", "2", "--admin", "none")
+    with serving(tmp_path, *options, policy=POLICY + "limits: {drain_timeout: 10m}\n") as serve:
+        pids = [event["pid"] for event in serve.events("worker_ready")]
+        assert len(pids) == 2
+        with open_call(f"unix:{tmp_path}/s"):
+            serve.process.kill()
+            until(lambda: not any(map(alive, pids)))
+            assert not list(tmp_path.glob("s*"))
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

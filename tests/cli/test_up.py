@@ -5,17 +5,19 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from extproc.gateway.program import Program, ProgramError
 from extproc.testing.provider import running_provider
+from extproc.testing.waiting import eventually
 
 pytestmark = pytest.mark.envoy
 
@@ -142,3 +144,98 @@ def test_a_program_is_stopped_when_the_block_is_left() -> None:
     assert not program.alive
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+SLOW = """\
+version: 1
+backends: [{name: slow, url: "http://127.0.0.1:PORT/v1", api: openai}]
+models: [{name: chat, targets: [{backend: slow}]}]
+"""
+
+
+@contextmanager
+def up_before(folder: Path, backend: socket.socket) -> Iterator[tuple[Program, int]]:
+    """A running `extproc up` in front of a backend, and the gateway's port."""
+    policy = folder / "policy.yaml"
+    policy.write_text(SLOW.replace("PORT", str(backend.getsockname()[1])))
+    with Program("extproc", ["up", "-c", str(policy), "--port", "0"], ready="Envoy      http://") as running:
+        yield running, int(running.said.split()[0].rpartition(":")[2])
+
+
+def asked(port: int, backend: socket.socket) -> tuple[socket.socket, socket.socket]:
+    """The client's and the backend's end of a request whose response has begun."""
+    body = b'{"model":"chat"}'
+    client = socket.create_connection(("127.0.0.1", port), 20)
+    head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    client.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+    accepted, _ = backend.accept()
+    accepted.settimeout(20)
+    while not accepted.recv(65536).endswith(body):
+        pass
+    accepted.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+    seen = b""
+    while b"first" not in seen:
+        seen += client.recv(65536)
+    return client, accepted
+
+
+@pytest.fixture
+def backend() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(20)
+        yield listening
+
+
+def test_it_lets_open_streams_finish_when_it_is_told_to_stop(tmp_path: Path, backend: socket.socket) -> None:
+    with up_before(tmp_path, backend) as (running, port):
+        client, accepted = asked(port, backend)
+        with client, accepted:
+            running.signal(signal.SIGTERM)
+            assert eventually(lambda: "waiting for 1 open request" in running.tail, 20)
+            assert running.alive
+            accepted.sendall(b"4\r\nlast\r\n0\r\n\r\n")
+            rest = b""
+            while not rest.endswith(b"0\r\n\r\n"):
+                more = client.recv(65536)
+                assert more, f"the stream was cut: {rest!r}"
+                rest += more
+            assert b"last" in rest
+            assert eventually(lambda: not running.alive, 20)
+
+
+def test_a_second_signal_ends_what_is_open(tmp_path: Path, backend: socket.socket) -> None:
+    with up_before(tmp_path, backend) as (running, port):
+        client, accepted = asked(port, backend)
+        with client, accepted:
+            running.signal(signal.SIGTERM)
+            assert eventually(lambda: "waiting for 1 open request" in running.tail, 20)
+            running.signal(signal.SIGTERM)
+            while client.recv(65536):
+                pass
+            assert eventually(lambda: not running.alive, 20)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent")
+def test_nothing_outlives_it_when_it_is_killed(tmp_path: Path, backend: socket.socket) -> None:
+    with up_before(tmp_path, backend) as (running, port):
+        client, accepted = asked(port, backend)
+        with client, accepted:
+            children = descendants(running.pid)
+            assert len(children) >= 3, "the supervisor, its worker, Envoy"
+            running.signal(signal.SIGKILL)
+            assert eventually(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in children), 20)
+
+
+def descendants(pid: int) -> set[int]:
+    """The processes below one."""
+    found: set[int] = set()
+    parents = {int(path.name): path for path in Path("/proc").glob("[0-9]*")}
+    above = {}
+    for number, path in parents.items():
+        with suppress(OSError):
+            above[number] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+    while True:
+        more = {number for number, parent in above.items() if parent in found | {pid}} - found
+        if not more:
+            return found
+        found |= more

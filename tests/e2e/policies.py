@@ -9,6 +9,7 @@ backends:
   - {name: south, url: $south/v1, api: openai, credential: {header: x-south-key, env: SOUTH_KEY}}
   - {name: claude, url: $claude/v1, api: anthropic, credential: {header: x-api-key, env: CLAUDE_KEY}}
   - {name: own, url: $own/v1, api: openai, credential: client}
+default_backend: north
 limits: {request_body: 8MiB, request_timeout: 20s, drain_timeout: 5s}
 health: {failures: 10000, cooldown: 1ms}
 models:
@@ -53,6 +54,7 @@ models:
 {_numbered("{name: lost-#, targets: [{backend: lost-#}], fallback: [{backend: claude}]}")}\
 {_numbered("{name: flaky-#, targets: [{backend: flaky-#}], fallback: [{backend: spare, model: spare}]}")}\
   - {{name: steady, targets: [{{backend: spare}}]}}
+default_backend: spare
 limits: {{request_body: 1MiB, request_timeout: 10s, drain_timeout: 5s}}
 health: {{failures: 3, cooldown: 60s}}
 """

@@ -106,11 +106,12 @@ def is_locked_in(project: Project, service: str) -> None:
 
 def cannot_get_out(project: Project) -> None:
     """Only Envoy is in a network that leads out. That an internal one does not is the engine's own promise."""
-    inside, edge = f"{project.name}_inside", f"{project.name}_edge"
+    edge, control, providers = (f"{project.name}_{name}" for name in ("edge", "control", "providers"))
     networks = {service: {*project.inspect(service)["NetworkSettings"]["Networks"]} for service in SERVICES}
-    assert networks == {service: {inside, edge} if service == "envoy" else {inside} for service in SERVICES}
-    internal = compose_engine.docker("network", "inspect", "--format", "{{.Internal}}", inside, edge).split()
-    assert internal == ["true", "false"]
+    alone = {service: {control} if service == "processor" else {providers} for service in SERVICES}
+    assert networks == {**alone, "envoy": {edge, control, providers}}
+    inspect = ("network", "inspect", "--format", "{{.Internal}}")
+    assert compose_engine.docker(*inspect, control, providers, edge).split() == ["true", "true", "false"]
 
 
 def holds_what_it_needs(project: Project) -> None:

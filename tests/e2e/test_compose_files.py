@@ -75,7 +75,14 @@ def test_envoy_alone_has_a_port_on_this_machine_and_on_its_loopback(written: dic
     ports = {name: service["ports"] for name, service in written["services"].items() if "ports" in service}
     assert ports == {"envoy": ["127.0.0.1:${EXTPROC_PORT:-8080}:8080"]}
     leads_out = {name for name, service in written["services"].items() if "edge" in service["networks"]}
-    assert (leads_out, written["networks"]["inside"]) == ({"envoy"}, {"internal": True})
+    assert leads_out == {"envoy"}
+    assert written["networks"] == {"edge": {}, "control": {"internal": True}, "providers": {"internal": True}}
+
+
+def test_the_processor_is_reached_by_envoy_alone_for_it_answers_everybody(written: dict[str, Any]) -> None:
+    networks = {name: set(service["networks"]) for name, service in written["services"].items()}
+    assert "--insecure-listen" in written["services"]["processor"]["command"]
+    assert {name for name, joined in networks.items() if joined & networks["processor"]} == {"envoy", "processor"}
 
 
 def test_the_official_images_are_the_defaults_and_their_tags_say_a_version(written: dict[str, Any]) -> None:

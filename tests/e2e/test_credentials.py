@@ -89,6 +89,23 @@ def test_a_client_cannot_choose_where_its_request_goes(direct: Gateway, version:
     assert answer.header("x-extproc-model") == "a-name-much-longer-than-grow"
 
 
+@pytest.mark.parametrize("path", ["/v1/files?key=CLIENT-8", "/anything?api_key=CLIENT-9&x=1", "/v1/models"])
+def test_a_path_that_nobody_claims_takes_the_backends_credential_and_not_the_client_s(
+    direct: Gateway, version: Version, path: str
+) -> None:
+    tag = tagged()
+    answer = direct.send(Request("PUT", path, ((TAG, tag), *CLIENTS_OWN), b"x" * 100_000), version)
+    seen = direct.forwarded(tag, "north")
+    assert (answer.status, len(seen.body)) == (200, 100_000)
+    assert "CLIENT" not in text(seen) + seen.target
+    assert seen.getall("authorization") == ["Bearer " + KEYS["NORTH_KEY"]]
+
+
+def test_the_client_s_key_in_the_query_of_a_claimed_path_is_taken_out(direct: Gateway, version: Version) -> None:
+    _, seen = direct.ask(b'{"model":"grow"}', version, target="/v1/chat/completions?key=CLIENT-8&a=%2F")
+    assert seen.target == "/openai/v1/chat/completions?a=%2F"
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 @pytest.mark.parametrize("path", ["/v1/files", "/anything", "/v1/chat/completions"])
 def test_nor_on_a_path_that_nobody_claims(direct: Gateway, version: Version, path: str, method: str) -> None:

@@ -51,7 +51,7 @@ def test_a_request_that_nobody_claims_passes_untouched(
     seen = direct.forwarded(tag, "north")
     assert (answer.status, answer.complete, answer.header("x-extproc-decision")) == (200, True, None)
     assert (seen.method, seen.target, seen.body) == (method, "/other/%20x?q=%2F..&model=grow", body)
-    ours = {"host", "x-forwarded-proto", "x-request-id", "content-length"}
+    ours = {"host", "x-forwarded-proto", "x-request-id", "content-length", "authorization"}
     assert sorted(field for field in seen.headers if field[0] not in ours) == sorted(fields)
     assert answer.body == direct.straight(seen, "north").body
 

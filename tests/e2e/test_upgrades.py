@@ -20,6 +20,7 @@ POLICY = """\
 version: 1
 backends: [{name: echo, url: "http://127.0.0.1:PORT/v1", api: openai, credential: {bearer: {env: NORTH_KEY}}}]
 models: [{name: chat, targets: [{backend: echo}]}]
+default_backend: echo
 """
 
 
@@ -93,6 +94,7 @@ def upgrading(pool: Pool, echo: Echo, transport: str, profile: Profile) -> Itera
 def head(method: str, path: str) -> bytes:
     """A request for an upgrade."""
     line = f"{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
+    line += "sec-websocket-protocol: realtime, openai-insecure-api-key.CLIENT\r\n"
     return f"{line}authorization: Bearer CLIENT\r\nx-extproc-cluster: other\r\n\r\n".encode()
 
 
@@ -115,6 +117,9 @@ def test_an_upgraded_connection_carries_bytes_both_ways(upgrading: Gateway, echo
     (heard,) = echo.heads
     assert heard.startswith(b"GET /v1/realtime?model=chat HTTP/1.1\r\n")
     assert b"x-extproc" not in heard
+    assert b"CLIENT" not in heard
+    assert b"authorization: Bearer north-secret-1\r\n" in heard
+    assert b"sec-websocket-protocol: realtime\r\n" in heard
     assert eventually(lambda: echo.gone == gone + 1), "the backend was left on the line"
 
 

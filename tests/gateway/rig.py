@@ -12,7 +12,7 @@ import httpx
 
 from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyProcess
-from extproc.policy import Policy
+from extproc.policy import Backend, Policy
 from extproc.testing.envoy import real_envoy
 from extproc.transaction import Needs
 from tests.gateway.scripted import Script, Scripted, passing, unix
@@ -93,20 +93,33 @@ def a_rig(
     policy: Callable[[Upstream, Upstream], Policy] = a_policy,
     beside: Sequence[Scripted] = (),
     change: Callable[[Json], object] = id,
+    default: bool = True,
     **more: Any,
 ) -> Iterator[Rig]:
-    """A running gateway; `change` may alter the generated configuration, `more` goes to the generator."""
+    """A running gateway; `change` may alter the generated configuration, `more` goes to the generator.
+
+    With `default`, what a script does not steer goes to `north`; the generated configuration has no such route.
+    """
     with ExitStack() as stack:
         north, south = stack.enter_context(Upstream()), stack.enter_context(Upstream())
         processor = stack.enter_context(Scripted(passing, unix(folder)))
+        wanted = policy(north, south)
         made = bootstrap(
-            policy(north, south),
+            wanted,
             profile=profile,
             needs=needs or Needs(),
             endpoints=[*(other.endpoint for other in beside), processor.endpoint],
             listen=ANYWHERE,
             **more,
         )
+        if default:
+            _pass_to_first(made, wanted.backends[0])
         change(made)
         envoy = stack.enter_context(real_envoy(made, log_level="warning"))
         yield Rig(envoy, processor, north, south)
+
+
+def _pass_to_first(made: Json, backend: Backend) -> None:
+    manager = made["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    action = {"cluster": backend.name, "host_rewrite_literal": backend.address.authority}
+    manager["route_config"]["virtual_hosts"][0]["routes"][-1] = {"match": {"prefix": "/"}, "route": action}

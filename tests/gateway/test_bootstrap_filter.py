@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from extproc.gateway.bootstrap import Json, bootstrap
+from extproc.gateway.bootstrap import Json, Profile, bootstrap
 from extproc.policy import loads
-from extproc.transaction import FIELDS_READ, Needs
+from extproc.transaction import FIELDS_READ, Needs, Plan
 from extproc.wire.pb.processor_pb2 import ProcessingRequest, ProcessingResponse
 from tests.gateway.rig import ANYWHERE, Rig, a_policy, a_rig
 from tests.gateway.scripted import Script, answer, failing, kind, metadata, mutation, passing, steering
@@ -87,7 +87,7 @@ def test_a_response_is_told_with_where_it_came_from(reading: Rig) -> None:
     first = next(message for message in reading.processor.seen if kind(message) == "response_headers")
     assert list(first.attributes) == ["envoy.filters.http.ext_proc"]
     told = dict(first.attributes["envoy.filters.http.ext_proc"])
-    assert told == {"response.code_details": "via_upstream"}
+    assert told == {"response.code_details": "via_upstream", "xds.cluster_name": "south"}
 
 
 def test_an_answer_of_envoy_itself_is_told_apart_by_its_details(reading: Rig) -> None:
@@ -97,13 +97,13 @@ def test_an_answer_of_envoy_itself_is_told_apart_by_its_details(reading: Rig) ->
     assert first.attributes["envoy.filters.http.ext_proc"]["response.code_details"] == "cluster_not_found"
 
 
-def test_a_response_body_is_read_in_full_duplex_or_after_an_override(reading: Rig) -> None:
+def test_a_response_body_comes_without_an_override(reading: Rig) -> None:
     reading.processor.seen.clear()
     reading.asks("POST", CHAT, content=b"{}")
     config = reading.processor.seen[0].protocol_config
     assert config.request_body_mode in {2, 4}
-    assert config.response_body_mode == (0 if config.request_body_mode == 2 else 4)
-    assert ("response_body" in kinds(reading)) == (config.response_body_mode == 4)
+    assert config.response_body_mode == config.request_body_mode
+    assert "response_body" in kinds(reading)
 
 
 def test_request_attributes_are_not_sent(rig: Rig) -> None:
@@ -231,15 +231,37 @@ def test_a_processor_that_fails_closes(rig: Rig) -> None:
     assert len(rig.north.seen) == before
 
 
-def test_trailers_of_a_request_are_shown_in_full_duplex_alone() -> None:
+@pytest.mark.parametrize(
+    ("profile", "trailers", "mode"),
+    [
+        ("buffered", "reject", "SEND"),
+        ("buffered", "pass", "SKIP"),
+        ("full-duplex", "reject", "SEND"),
+        ("full-duplex", "pass", "SEND"),
+    ],
+)
+def test_trailers_of_a_request_are_shown_where_they_are_refused_or_end_a_body(
+    profile: Profile, trailers: str, mode: str
+) -> None:
+    with Upstream() as north, Upstream() as south:
+        policy = a_policy(north, south, request_trailers=trailers)
+    made = bootstrap(policy, profile=profile, needs=Needs(), endpoints=["a:1"], listen=ANYWHERE)
+    assert modes(made)["request_trailer_mode"] == mode
+
+
+@pytest.mark.parametrize("profile", ["buffered", "full-duplex"])
+def test_where_a_backend_could_quote_a_credential_errors_are_shown(profile: Profile) -> None:
     with Upstream() as north, Upstream() as south:
         policy = a_policy(north, south)
-    shown = {
-        profile: modes(bootstrap(policy, profile=profile, needs=Needs(), endpoints=["a:1"], listen=ANYWHERE))
-        for profile in ("buffered", "full-duplex")
-    }
-    assert shown["buffered"]["request_trailer_mode"] == "SKIP"
-    assert shown["full-duplex"]["request_trailer_mode"] == "SEND"
+    needs = Plan.compile(policy, {"south": b"-"}).needs
+    assert (needs.errors, needs.response_headers, needs.response_body) == (True, True, False)
+    made = bootstrap(policy, profile=profile, needs=needs, endpoints=["a:1"], listen=ANYWHERE)
+    shown = modes(made)
+    assert shown["response_header_mode"] == "SEND"
+    assert shown["response_body_mode"] == ("BUFFERED" if profile == "buffered" else "FULL_DUPLEX_STREAMED")
+    hidden = the_filter(made)["forward_rules"]["disallowed_headers"]["patterns"]
+    assert {"exact": "x-south-key"} in hidden
+    assert {"exact": "authorization"} in hidden
 
 
 def modes(made: Json) -> Json:

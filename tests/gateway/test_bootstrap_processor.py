@@ -8,9 +8,10 @@ import grpc
 import pytest
 import trustme
 
-from extproc.gateway.bootstrap import Json, ProcessorTls, Profile, bootstrap
+from extproc.gateway.bootstrap import Json, ProcessorTls, Profile, SocketAddress, bootstrap
 from extproc.gateway.bootstrap.clusters import HTTP_OPTIONS
 from extproc.gateway.bootstrap.processor import endpoint_address
+from extproc.gateway.bootstrap.values import own_address
 from extproc.policy import Policy
 from extproc.testing.envoy import real_envoy
 from extproc.transaction import Needs
@@ -192,3 +193,46 @@ def test_endpoints_that_envoy_cannot_hold_together_are_refused(endpoints: tuple[
 def test_every_worker_adds_what_it_holds_to_the_circuit_breakers() -> None:
     [bounds] = for_endpoints("unix:/a", "unix:/b")["circuit_breakers"]["thresholds"]
     assert bounds == {"max_pending_requests": 14, "max_requests": 14, "max_retries": 14}
+
+
+@pytest.mark.parametrize(("host", "address"), [("0.0.0.0", "127.0.0.1"), ("[::]", "127.0.0.1"), ("[::1]", "::1")])
+def test_an_endpoint_is_where_the_processor_is_reached_and_not_where_it_listens(host: str, address: str) -> None:
+    assert endpoint_address(f"{host}:9000") == {"socket_address": {"address": address, "port_value": 9000}}
+
+
+def test_localhost_is_looked_up_as_the_names_of_backends_are() -> None:
+    with Upstream() as north, Upstream() as south:
+        policy = a_policy(north, south)
+    made = bootstrap(policy, needs=Needs(), endpoints=["localhost:9000"], listen=ANYWHERE)
+    processor = made["static_resources"]["clusters"][0]
+    assert (processor["type"], processor["dns_lookup_family"]) == ("STRICT_DNS", "V4_PREFERRED")
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("localhost", {"address": "127.0.0.1"}),
+        ("::", {"address": "::", "ipv4_compat": True}),
+        ("0.0.0.0", {"address": "0.0.0.0"}),
+        ("::1", {"address": "::1"}),
+    ],
+)
+def test_envoy_listens_where_the_processor_would(host: str, address: Json) -> None:
+    with Upstream() as north, Upstream() as south:
+        policy = a_policy(north, south)
+    where = SocketAddress(host, 0)
+    made = bootstrap(policy, needs=Needs(), endpoints=["unix:/p"], listen=where, admin=where)
+    expected = {"socket_address": {**address, "port_value": 0}}
+    assert made["static_resources"]["listeners"][0]["address"] == expected
+    assert made["admin"]["address"] == expected
+    with pytest.raises(ValueError, match="an IP address or at localhost"):
+        bootstrap(policy, needs=Needs(), endpoints=["unix:/p"], listen=SocketAddress("gateway.example", 0))
+
+
+@pytest.mark.parametrize("host", ["localhost", "::"])
+def test_a_listener_of_envoy_is_reached_by_its_ipv4_address(tmp_path: Path, host: str) -> None:
+    def moved(made: Json) -> None:
+        made["static_resources"]["listeners"][0]["address"] = own_address(SocketAddress(host, 0))
+
+    with a_rig(tmp_path, change=moved) as rig:
+        assert rig.asks("POST", CHAT, steering("south"), content=b"{}").status_code == 200

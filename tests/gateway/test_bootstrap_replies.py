@@ -2,10 +2,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
+from extproc.gateway.bootstrap import Json, Profile
 from extproc.gateway.bootstrap.replies import FALLBACK, REPLIES
 from extproc.policy import Policy
+from extproc.transaction import Needs
+from extproc.wire.pb.processor_pb2 import ProcessingRequest, ProcessingResponse
 from tests.gateway.rig import Rig, a_policy, a_rig
 from tests.gateway.scripted import failing, mutation, passing, refusing, steering
 from tests.gateway.upstream import Upstream
@@ -125,3 +129,101 @@ def test_an_answer_of_the_processor_may_be_empty(rig: Rig) -> None:
 def test_an_answer_of_the_processor_to_a_head_request_has_no_body(rig: Rig) -> None:
     answer = rig.asks("HEAD", CHAT, refusing(403, body=b"{}"))
     assert (answer.status_code, answer.content) == (403, b"")
+
+
+def faulty(made: Json) -> None:
+    """A filter of Envoy's own before the processor, which refuses as a header says."""
+    manager = made["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    config = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
+        "abort": {"header_abort": {}, "percentage": {"numerator": 100}},
+    }
+    manager["http_filters"].insert(0, {"name": "envoy.filters.http.fault", "typed_config": config})
+
+
+@pytest.fixture(scope="module")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with a_rig(tmp_path_factory.mktemp("rig"), change=faulty) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("status", "openai_type", "anthropic_type"),
+    [
+        (401, "authentication_error", "authentication_error"),
+        (402, "invalid_request_error", "billing_error"),
+        (403, "invalid_request_error", "permission_error"),
+        (404, "invalid_request_error", "not_found_error"),
+        (405, "invalid_request_error", "invalid_request_error"),
+        (415, "invalid_request_error", "invalid_request_error"),
+        (422, "invalid_request_error", "invalid_request_error"),
+        (429, "rate_limit_error", "rate_limit_error"),
+        (451, "invalid_request_error", "invalid_request_error"),
+        (499, "invalid_request_error", "invalid_request_error"),
+        (500, "server_error", "api_error"),
+        (503, "server_error", "overloaded_error"),
+    ],
+)
+def test_a_refusal_of_another_filter_keeps_its_status_and_type(
+    faults: Rig, status: int, openai_type: str, anthropic_type: str
+) -> None:
+    for path, kind in ((CHAT, openai_type), (MESSAGES, anthropic_type)):
+        answer = faults.asks("POST", path, passing, headers={"x-envoy-fault-abort-request": str(status)}, content=b"{}")
+        assert (answer.status_code, answer.json()["error"]["type"]) == (status, kind)
+        assert answer.headers["content-type"] == "application/json"
+
+
+def test_a_direct_response_without_an_error_is_left_as_it_is(tmp_path_factory: pytest.TempPathFactory) -> None:
+    def direct(made: Json) -> None:
+        manager = made["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+        hello = {"status": 200, "body": {"inline_string": "hello"}}
+        manager["route_config"]["virtual_hosts"][0]["routes"].insert(
+            0, {"match": {"path": "/hello"}, "direct_response": hello}
+        )
+
+    with a_rig(tmp_path_factory.mktemp("rig"), change=direct) as rig:
+        assert rig.asks("GET", "/hello", passing).text == "hello"
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_every_request_with_up_to_a_hundred_fields_is_served_and_with_more_it_is_the_client_s_fault(
+    rig: Rig, http2: bool
+) -> None:
+    with rig.client(http2=http2) as client:
+        own = len(client.headers) + 3  # host, content-length, and one to spare
+    for fields in (88, 93, 100 - own, 110, 116, 120, 128, 140):
+        more = {f"x-h{number}": "1" for number in range(fields)}
+        steered = steering("south", fields={"x-south-key": "1"})
+        try:
+            answer = rig.asks("POST", MESSAGES, steered, http2=http2, headers=more, content=b"{}")
+        except httpx.RemoteProtocolError:
+            assert http2, "HTTP/2 streams with too many fields are reset"
+            assert fields > 100
+            continue
+        assert answer.status_code == (200 if fields <= 100 else answer.status_code)
+        if answer.status_code != 200:
+            # Past Envoy's own bound it has not looked at the path, so that it cannot know the dialect.
+            kinds = {"request_too_large"} if fields <= 120 else {"request_too_large", "invalid_request_error"}
+            assert answer.status_code == 431
+            assert answer.json()["error"]["type"] in kinds
+
+
+@pytest.mark.parametrize("profile", ["buffered", "full-duplex"])
+def test_a_hundred_fields_of_a_provider_s_are_passed_on(
+    tmp_path_factory: pytest.TempPathFactory, profile: Profile
+) -> None:
+    fields = {f"x-p{number}": "1" for number in range(97)}
+    needs = Needs(response_headers=True)
+    with a_rig(tmp_path_factory.mktemp("rig"), profile=profile, needs=needs) as rig:
+        rig.south.answer_headers = {**rig.south.answer_headers, **fields}
+        answer = rig.asks("POST", MESSAGES, adding, content=b"{}")
+        assert (answer.status_code, answer.headers["x-p96"]) == (200, "1")
+
+
+def adding(messages: Iterator[ProcessingRequest]) -> Iterator[ProcessingResponse]:
+    """Steers to `south`, and sets five fields of the response."""
+    for response in steering("south")(messages):
+        if response.HasField("response_headers"):
+            five = mutation({f"x-extproc-{number}": "1" for number in range(5)})
+            response.response_headers.response.header_mutation.CopyFrom(five)
+        yield response

@@ -94,9 +94,11 @@ def test_the_written_configuration_routes_refuses_and_passes(profile: str, tmp_p
             routed = rig.asks("POST", CHAT, sent, http2=http2, content=b'{"model":"chat"}')
             assert (routed.status_code, routed.headers["x-extproc-decision"]) == (200, "allowed")
             assert rig.last(rig.south).body == b'{"model":"llama"}'
-            passed = rig.asks("GET", "/v1/files", passing, http2=http2, headers={"x-extproc-cluster": "vllm"})
-            assert passed.status_code == 200
+            hosted = steering("openai", fields={":authority": "api.openai.com"})
+            assert rig.asks("GET", "/v1/files", hosted, http2=http2).status_code == 200
             assert (rig.last(rig.north).get("host"), rig.last(rig.north).path) == ("api.openai.com", "/v1/files")
+            unnamed = rig.asks("GET", "/v1/files", passing, http2=http2, headers={"x-extproc-cluster": "vllm"})
+            assert (unnamed.status_code, unnamed.json()["error"]["code"]) == (404, "not_found")
             refused = rig.asks("POST", CHAT, refusing(404, body=b'{"ours":1}'), http2=http2, content=b"{}")
             assert (refused.status_code, refused.content) == (404, b'{"ours":1}')
             unknown = rig.asks("POST", "/v1/messages", steering("nowhere"), http2=http2, content=b"{}")

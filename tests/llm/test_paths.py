@@ -152,7 +152,8 @@ def test_any_percent_encoding_of_a_claimed_path_is_claimed(dialect: Dialect, dat
         (b"/v1", "", b"/"),
         (b"/v1?x", "", b"/?x"),
         (b"/v1x/y", "/p", b"/p/v1x/y"),
-        (b"/v1/chat/completions", "/ü b/v1", b"/%C3%BC%20b/v1/chat/completions"),
+        (b"/v1/chat/completions", "/%C3%BC%20b/v1", b"/%C3%BC%20b/v1/chat/completions"),
+        (b"/v1/chat/completions?a=%2f", "/a%2Fb/v1", b"/a%2Fb/v1/chat/completions?a=%2f"),
     ],
 )
 def test_what_lies_below_v1_goes_behind_the_backends_prefix(raw: bytes, prefix: str, target: bytes) -> None:

@@ -129,7 +129,20 @@ def test_paths_are_written_as_people_write_them(loc: tuple[str | int, ...], path
 def notes(tmp_path: Path, text: str) -> list[tuple[int, str, str, str]]:
     path = tmp_path / "policy.yaml"
     path.write_text(text)
-    return [(note.line, note.path, note.message, note.mend) for note in draft(path).loaded().notes]
+    found = [(note.line, note.path, note.message, note.mend) for note in draft(path).loaded().notes]
+    return [note for note in found if "paths of no API" not in note[2]]  # said of each policy here
+
+
+def test_a_policy_without_a_default_backend_is_told_what_that_means(tmp_path: Path) -> None:
+    for text, told in (
+        (GOOD, True),
+        (GOOD + "default_backend: none\n", False),
+        (GOOD + "default_backend: local", False),
+    ):
+        path = tmp_path / "policy.yaml"
+        path.write_text(text)
+        mends = [note.mend for note in draft(path).loaded().notes if "get 404" in note.message]
+        assert mends == (["write `default_backend: openai` to send them there, or none"] if told else [])
 
 
 def test_a_good_policy_has_no_notes(tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ def test_defaults_are_what_the_reference_says() -> None:
     assert (policy.backends[0].credential, policy.backends[0].tls, policy.backends[0].region) == (None, None, None)
 
 
-def test_the_default_backend_is_the_first_one_unless_said_otherwise() -> None:
-    assert loads(GOOD).fallback_backend == "openai"
+def test_there_is_no_default_backend_unless_one_is_named() -> None:
+    assert loads(GOOD).fallback_backend is None
+    assert loads(GOOD + "default_backend: route\n").fallback_backend is None
     assert loads(GOOD + "default_backend: local\n").fallback_backend == "local"
     assert loads(GOOD + "default_backend: none\n").fallback_backend is None
 

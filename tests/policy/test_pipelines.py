@@ -109,7 +109,7 @@ def test_without_pipelines_there_are_none() -> None:
 def test_a_pipeline_is_for_everything_unless_it_says_for_what() -> None:
     found = only(root("pipelines: [{name: a}]"))
     assert (found.match.path, found.match.headers, found.match.route_name) == ("/", {}, None)
-    assert (found.body_limit, found.on_oversize, found.content_types) == (2 * MIB, "block", ())
+    assert (found.body_limit, found.on_oversize, found.content_types) == (2 * MIB, None, ())
     assert (found.block.status, found.block.message) == (403, "The content was blocked by policy.")
 
 
@@ -229,7 +229,7 @@ def test_any_stand_ins_are_allowed_or_told(name: str, failures: list[str]) -> No
 
 
 def notes(*lines: str) -> list[tuple[str, str]]:
-    text = root("unknown_models: pass", "pipelines:", *(f"  - {line}" for line in lines))
+    text = root("unknown_models: pass", "default_backend: none", "pipelines:", *(f"  - {line}" for line in lines))
     return [(note.path, note.message) for note in drafted(text).loaded().notes]
 
 

@@ -29,6 +29,7 @@ backends:
   - {name: local, url: "http://127.0.0.1:9001/v1", api: openai}
 models:
   - {name: chat, targets: [{backend: local, model: llama}]}
+default_backend: route
 """
 
 
@@ -98,10 +99,12 @@ class Decider:
 
 
 def headers(path: str = "/", method: str = "POST", **fields: str) -> bytes:
-    """Request headers."""
+    """Request headers, the first message of an exchange."""
     named = {":method": method, ":path": path, **{name.replace("_", "-"): value for name, value in fields.items()}}
     values = [HeaderValue(key=key, raw_value=value.encode()) for key, value in named.items()]
-    return ProcessingRequest(request_headers=HttpHeaders(headers=HeaderMap(headers=values))).SerializeToString()
+    message = ProcessingRequest(request_headers=HttpHeaders(headers=HeaderMap(headers=values)))
+    message.protocol_config.SetInParent()
+    return message.SerializeToString()
 
 
 def body(data: bytes, *, end: bool = True) -> bytes:

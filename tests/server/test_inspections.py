@@ -464,7 +464,7 @@ def begin(*, streams: bool = False) -> bytes:
     message = ProcessingRequest.FromString(headers("/v1/chat/completions", content_type="application/json"))
     modes = ProcessingMode.BodySendMode
     request, response = (
-        (modes.FULL_DUPLEX_STREAMED, modes.FULL_DUPLEX_STREAMED) if streams else (modes.BUFFERED, modes.NONE)
+        (modes.FULL_DUPLEX_STREAMED, modes.FULL_DUPLEX_STREAMED) if streams else (modes.BUFFERED, modes.BUFFERED)
     )
     config = ProtocolConfiguration(request_body_mode=request, response_body_mode=response)
     message.protocol_config.CopyFrom(config)

@@ -88,3 +88,72 @@ def test_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("")
     with pytest.raises(ServeError, match="Not a directory"):
         sockets.clear(Unix(str(tmp_path / "f" / "s")))
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("[::1]", True),
+        ("[::ffff:127.0.0.1]", True),
+        ("localhost", True),
+        ("LocalHost.", True),
+        ("0.0.0.0", False),
+        ("[::]", False),
+        ("10.0.0.1", False),
+        ("[::ffff:10.0.0.1]", False),
+        ("[2001:db8::1]", False),
+        ("processor", False),
+        ("localhost.example", False),
+    ],
+)
+def test_only_addresses_of_this_very_machine_are_loopback(host: str, loopback: bool) -> None:
+    listen = parse(f"{host}:9000")
+    assert isinstance(listen, Tcp)
+    assert listen.loopback is loopback
+
+
+def reached(port: int) -> set[str]:
+    """The loopback addresses at which somebody listens on a port."""
+    found = set()
+    for host in ("127.0.0.1", "::1"):
+        try:
+            socket.create_connection((host, port), 5).close()
+            found.add(host)
+        except OSError:
+            pass
+    return found
+
+
+def ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+BOTH = {"127.0.0.1", "::1"} if ipv6() else {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses"),
+    [("localhost", BOTH), ("127.0.0.1", {"127.0.0.1"}), ("0.0.0.0", {"127.0.0.1"}), ("::", BOTH), ("::1", {"::1"})],
+)
+def test_a_host_stands_for_the_same_addresses_wherever_it_is_written(host: str, addresses: set[str]) -> None:
+    if ":" in host and not ipv6():
+        pytest.skip("no IPv6 here")
+    made = sockets.listening(Tcp(host, 0), 5)
+    try:
+        assert reached(made[0].getsockname()[1]) == addresses
+    finally:
+        for each in made:
+            each.close()
+
+
+def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_behind() -> None:
+    (taken,) = sockets.listening(Tcp("127.0.0.1", 0), 5)
+    with taken, pytest.raises(OSError, match="in use"):
+        sockets.listening(Tcp("localhost", taken.getsockname()[1]), 5)

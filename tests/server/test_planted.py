@@ -132,7 +132,8 @@ def _done(order: Inspect) -> Inspected | Failed:
 
 
 def asks(data: bytes, *fields: Field, path: str = CHAT, method: str = "POST") -> tuple[Message, ...]:
-    named = ((":method", method.encode()), (":path", path.encode()), ("authorization", MARKER.encode()))
+    pseudo = ((":method", method.encode()), (":path", path.encode()), (":scheme", b"http"))
+    named = (*pseudo, ("authorization", MARKER.encode()))
     headers = Headers(Side.REQUEST, HeaderMap([*named, *(fields or (JSON,))]), end=not data)
     return (headers, Body(Side.REQUEST, data, end=True)) if data else (headers,)
 

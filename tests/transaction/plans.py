@@ -3,6 +3,9 @@
 from textwrap import dedent
 
 from extproc.policy import loads
+from extproc.protocol.effects import HeaderMutation, Phase, Proceed
+from extproc.protocol.messages import Side
+from extproc.protocol.modes import BodyMode, ModeOverride
 from extproc.transaction import Plan
 
 POLICY = """
@@ -37,3 +40,21 @@ SECRETS = {"hosted": b"planted-hosted-key", "claude": b"planted-claude-key"}
 def plan(extra: str = "") -> Plan:
     """The policy above with `extra` top-level lines, compiled."""
     return Plan.compile(loads(dedent(POLICY) + dedent(extra), "policy.yaml"), SECRETS)
+
+
+CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization")
+"""The fields of a client's own credentials."""
+ROUTED = "default_backend: route"
+"""What no dialect claims goes where Envoy's own routes lead."""
+
+
+def passed(mode: BodyMode, *removed: str, end: bool = False) -> Proceed:
+    """The answer to a request's headers that goes on by Envoy's own routes: without the client's credentials."""
+    at_once = mode in {BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL} and not end
+    return Proceed(
+        Side.REQUEST,
+        Phase.HEADERS,
+        HeaderMutation(remove=(*CREDENTIALS, *removed)),
+        modes=ModeOverride(BodyMode.NONE, BodyMode.NONE) if at_once else None,
+        lasting=not removed,
+    )

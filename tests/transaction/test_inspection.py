@@ -9,9 +9,8 @@ import pytest
 
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Phase, Proceed, Reject
-from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Failed, Inspected, Side
-from extproc.protocol.modes import BodyMode
+from extproc.protocol.modes import BodyMode, ModeOverride, SendMode
 from extproc.testing.playbook import (
     Playbook,
     request_body,
@@ -135,14 +134,11 @@ def test_a_stream_goes_on_as_it_comes_masked() -> None:
     assert _told(out) == "ask a@b.de for [IBAN_1] now"
 
 
-def test_in_the_buffered_profile_a_stream_is_asked_for_in_full_duplex_and_json_buffered() -> None:
-    for kind, wanted in ((SSE, DUPLEX), (JSON, BodyMode.BUFFERED)):
+def test_in_the_buffered_profile_a_stream_is_asked_for_in_full_duplex_and_json_comes_as_envoy_is_configured() -> None:
+    for kind, wanted in ((SSE, ModeOverride(BodyMode.BUFFERED, DUPLEX, response_trailers=SendMode.SEND)), (JSON, None)):
         with Playbook(MASKING) as envoy:
             asked(envoy, said("x", stream=True))
-            headers = envoy.sends(response_headers(200, kind)).gets_one(Proceed)
-            assert headers.modes is not None
-            assert headers.modes.response_body is wanted
-            assert headers.modes.request_body is BodyMode.BUFFERED
+            assert envoy.sends(response_headers(200, kind)).gets_one(Proceed).modes == wanted
             envoy.sends(response_body(b"{}" if kind is JSON else sse("x")))
 
 
@@ -230,9 +226,42 @@ def test_an_answer_that_cannot_be_read_is_refused_or_passes_as_the_policy_says()
 def test_an_error_of_the_backend_that_cannot_be_read_keeps_its_status() -> None:
     with Playbook(MASKING) as envoy:
         asked(envoy, said("x"))
-        refused = envoy.sends(response_headers(502, ("content-type", b"text/html"))).gets_one(Reject)
+        fields = (("content-type", b"text/html"), ("content-length", b"9"))
+        refused = envoy.sends(response_headers(502, *fields)).gets_one(Reject)
     assert refused.status == 502
     assert json.loads(refused.body)["error"]["code"] == "uninspected_content"
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (),
+        (("content-type", b"application/json"),),
+        (("content-type", b"text/plain"),),
+        (("content-type", b"application/json"), ("content-encoding", b"gzip")),
+        (("content-type", b"application/json"), ("content-encoding", b"unheard-of")),
+    ],
+)
+def test_a_response_without_a_byte_passes_in_chunks_too(fields: tuple[tuple[str, bytes], ...], mode: BodyMode) -> None:
+    if len(fields) == 2 and fields[1][1] == b"unheard-of":
+        fields = fields[1:]
+    with Playbook(MASKING, request=mode, response=mode) as envoy:
+        asked(envoy, said("x"))
+        effects = [*envoy.sends(response_headers(202, *fields)).effects, *envoy.sends(response_body(b"")).effects]
+        assert not any(isinstance(each, Reject) for each in effects)
+        assert envoy.leaves().facts.get("uninspected") is None
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
+@pytest.mark.parametrize("field", [None, ("content-type", b"text/plain"), ("content-encoding", b"unheard-of")])
+def test_a_response_that_may_be_empty_and_is_not_is_refused(field: tuple[str, bytes] | None, mode: BodyMode) -> None:
+    duplex = mode is BodyMode.FULL_DUPLEX_STREAMED
+    with Playbook(MASKING, request=mode, response=mode) as envoy:
+        asked(envoy, said("x"))
+        envoy.sends(response_headers(200, *([field] if field else [])))
+        assert envoy.sends(response_body(b"x", end=not duplex)).gets_one(Reject).status == 403
+        assert envoy.leaves().facts["decision"] == "blocked"
 
 
 def test_envoys_own_replies_pass_unread() -> None:
@@ -491,12 +520,14 @@ def test_what_a_provider_sealed_for_itself_is_named_and_passes() -> None:
         assert envoy.leaves().facts["uninspected"] == [{"reason": "encrypted", "count": 1}]
 
 
-@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.STREAMED, DUPLEX])
-def test_a_body_that_is_to_be_read_does_not_pass_because_its_headers_were_not_sent(mode: BodyMode) -> None:
-    with Playbook(MASKING, request=DUPLEX, response=mode) as envoy:
+@pytest.mark.parametrize(("request_mode", "mode"), [(BodyMode.BUFFERED, BodyMode.BUFFERED), (DUPLEX, DUPLEX)])
+def test_a_body_that_is_to_be_read_does_not_pass_because_its_headers_were_not_sent(
+    request_mode: BodyMode, mode: BodyMode
+) -> None:
+    with Playbook(MASKING, request=request_mode, response=mode) as envoy:
         asked(envoy, said("x"))
-        with pytest.raises(ProtocolViolation, match="response_header_mode: SEND"):
-            envoy.transaction.receive(response_body(answered("GB82WEST12345698765432")), 0.0)
+        refused = envoy.sends(response_body(answered("GB82WEST12345698765432"))).gets_one(Reject)
+        assert refused.details == "extproc_misconfigured_response_header_mode"
 
 
 def test_what_runs_in_the_shadow_has_no_effect_on_others() -> None:

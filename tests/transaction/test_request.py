@@ -21,12 +21,13 @@ from extproc.testing.playbook import (
 from extproc.transaction import Lane, Plan
 from extproc.transaction.opening import Opening
 from extproc.transaction.pieces import CHUNK_BYTES
-from tests.transaction.plans import plan
+from tests.transaction.plans import CREDENTIALS, ROUTED, passed, plan
 
 CHAT = "/v1/chat/completions"
 PASSED_HEADERS = Proceed(Side.REQUEST, Phase.HEADERS, lasting=True)
 PASSED_BODY = Proceed(Side.REQUEST, Phase.BODY, lasting=True)
 PASSED_TRAILERS = Proceed(Side.REQUEST, Phase.TRAILERS, lasting=True)
+TRAILERS_WITHOUT_CREDENTIALS = Proceed(Side.REQUEST, Phase.TRAILERS, HeaderMutation(remove=CREDENTIALS))
 
 
 def ask(model: str, text: str = "hi") -> bytes:
@@ -87,14 +88,14 @@ def test_a_backend_may_be_told_to_take_the_client_s_own_credential() -> None:
     assert "authorization" not in sets(routed.headers)
 
 
-@pytest.mark.parametrize("path", [CHAT, "/elsewhere"])
-def test_control_headers_that_a_client_sends_are_removed_on_every_path(path: str) -> None:
+@pytest.mark.parametrize(("path", "also"), [(CHAT, ()), ("/elsewhere", CREDENTIALS)])
+def test_control_headers_that_a_client_sends_are_removed_on_every_path(path: str, also: tuple[str, ...]) -> None:
     spoofed = (("x-extproc-cluster", b"open"), ("x-extproc-anything", b"1"))
-    with Playbook(plan()) as envoy:
+    with Playbook(plan(ROUTED)) as envoy:
         answer = envoy.sends(request_headers(path, *spoofed)).gets_one(Proceed)
         envoy.sends(request_body(ask("plain")))
     assert answer.headers is not None
-    assert set(answer.headers.remove) == {"x-extproc-cluster", "x-extproc-anything"}
+    assert set(answer.headers.remove) == {"x-extproc-cluster", "x-extproc-anything", *also}
     assert answer.headers.set == ()
 
 
@@ -109,22 +110,10 @@ def test_steering_headers_of_other_names_are_control_headers_too() -> None:
 
 
 def test_a_buffered_body_with_trailers_to_follow_is_whole() -> None:
-    with Playbook(plan()) as envoy:
+    with Playbook(plan("request_trailers: pass")) as envoy:
         envoy.sends(request_headers(CHAT)).gets(PASSED_HEADERS)
         assert envoy.sends(request_body(ask("plain"), end=False)).gets_one(Proceed).clear_route
-        envoy.sends(request_trailers(("x", b"1"))).gets(PASSED_TRAILERS)
-
-
-def test_a_partly_buffered_body_that_is_not_whole_is_refused() -> None:
-    with Playbook(plan(), request=BodyMode.BUFFERED_PARTIAL) as envoy:
-        envoy.sends(request_headers(CHAT)).gets(PASSED_HEADERS)
-        assert envoy.sends(request_body(ask("plain"), end=False)).gets_one(Reject).status == 413
-
-
-def test_a_partly_buffered_body_that_is_whole_is_steered() -> None:
-    with Playbook(plan(), request=BodyMode.BUFFERED_PARTIAL) as envoy:
-        envoy.sends(request_headers(CHAT)).gets(PASSED_HEADERS)
-        assert envoy.sends(request_body(ask("plain"))).gets_one(Proceed).clear_route
+        envoy.sends(request_trailers(("x", b"1"))).gets(TRAILERS_WITHOUT_CREDENTIALS)
 
 
 # -- FULL_DUPLEX_STREAMED
@@ -167,7 +156,7 @@ def test_a_long_body_leaves_in_pieces_that_are_the_body(size: int) -> None:
 
 
 def test_in_full_duplex_trailers_end_the_body_and_all_of_it_is_in_the_headers_answer() -> None:
-    with Playbook(plan(), request=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+    with Playbook(plan("request_trailers: pass"), request=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
         envoy.sends(request_headers(CHAT)).gets_nothing()
         envoy.sends(request_body(ask("plain"), end=False)).gets_nothing()
         whole = envoy.sends(request_trailers(("x", b"1"))).gets_one(Proceed)
@@ -209,7 +198,7 @@ def test_an_unchanged_streamed_body_is_passed_message_by_message() -> None:
 
 @pytest.mark.parametrize("mode", [BodyMode.NONE, BodyMode.STREAMED])
 def test_where_headers_would_go_on_before_the_body_full_duplex_is_asked_for(mode: BodyMode) -> None:
-    with Playbook(plan(), request=mode) as envoy:
+    with Playbook(plan(), request=mode, response=BodyMode.NONE) as envoy:
         wanted = ModeOverride(BodyMode.FULL_DUPLEX_STREAMED, BodyMode.NONE, request_trailers=SendMode.SEND)
         envoy.sends(request_headers(CHAT, ("content-length", b"9"))).gets(Override(wanted))
         headers, chunk = envoy.sends(request_body(ask("renamed"))).effects
@@ -233,62 +222,187 @@ def test_streamed_trailers_pass_where_the_policy_says_so() -> None:
         envoy.sends(request_headers(CHAT)).gets_nothing()
         envoy.sends(request_body(ask("plain"), end=False)).gets_nothing()
         _, *answers = envoy.sends(request_trailers(("x", b"1"))).effects
-    assert answers == [PASSED_BODY, PASSED_TRAILERS]
+    names = (*CREDENTIALS, "x-extproc-cluster", "x-extproc-model")
+    assert answers == [PASSED_BODY, Proceed(Side.REQUEST, Phase.TRAILERS, HeaderMutation(remove=names))]
 
 
-def test_the_mode_grpc_is_a_violation_and_not_a_guess() -> None:
-    envoy = Playbook(plan(), request=BodyMode.GRPC)
-    with pytest.raises(ProtocolViolation, match="GRPC"):
+@pytest.mark.parametrize("configuration", ["", "known"])
+@pytest.mark.parametrize("path", [CHAT, "/v1/files"])
+def test_a_client_s_credential_in_trailers_is_removed_though_the_backend_s_own_has_that_name(
+    path: str, configuration: str
+) -> None:
+    compiled = plan("request_trailers: pass\ndefault_backend: hosted")
+    told = compiled.fingerprint if configuration else b""
+    with Playbook(compiled, request=BodyMode.STREAMED, early=True, configuration=told) as envoy:
+        envoy.sends(request_headers(path))
+        envoy.sends(request_body(ask("renamed"), end=False))
+        effect = envoy.sends(request_trailers(("authorization", b"CLIENT"))).effects[-1]
+    assert isinstance(effect, Proceed)
+    assert effect.headers is not None
+    assert "authorization" in effect.headers.remove
+
+
+@pytest.mark.parametrize("mode", [BodyMode.GRPC, BodyMode.BUFFERED_PARTIAL])
+def test_a_mode_in_which_a_request_cannot_be_held_is_refused(mode: BodyMode) -> None:
+    with Playbook(plan(), request=mode) as envoy:
+        refused = envoy.sends(request_headers(CHAT)).gets_one(Reject)
+        assert refused.details == "extproc_misconfigured_request_body_mode"
+
+
+# -- trailers
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.STREAMED, BodyMode.FULL_DUPLEX_STREAMED, BodyMode.NONE])
+@pytest.mark.parametrize("path", [CHAT, "/v1/files"])
+@pytest.mark.parametrize("body", [b"{}", b""])
+def test_trailers_are_refused_in_every_mode_unless_the_policy_lets_them_pass(
+    path: str, body: bytes, mode: BodyMode
+) -> None:
+    envoy = Playbook(plan(ROUTED), request=mode, early=mode is BodyMode.STREAMED)
+    envoy.sends(request_headers(path))
+    streams = mode is not BodyMode.NONE or path == CHAT  # the processor asks for the body of what it reads
+    effects = envoy.sends(request_body(body, end=False)).effects if body and streams else ()
+    if not any(isinstance(each, Reject) for each in effects):
+        effects = envoy.sends(request_trailers(("x", b"1"))).effects
+    assert [each.details for each in effects if isinstance(each, Reject)] == ["extproc_request_trailers"]
+    assert envoy.leaves().facts["reason"] == "request_trailers"
+
+
+def test_a_buffered_body_without_an_end_is_refused_although_its_trailers_are_not_shown() -> None:
+    with Playbook(plan()) as envoy:
         envoy.sends(request_headers(CHAT))
+        assert envoy.sends(request_body(ask("plain"), end=False)).gets_one(Reject).status == 400
+
+
+def test_trailers_that_pass_hold_no_credential_of_the_client_s() -> None:
+    with Playbook(plan(f"request_trailers: pass\n{ROUTED}"), request=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+        envoy.sends(request_headers("/v1/files"))
+        envoy.sends(request_trailers(("authorization", b"CLIENT"))).gets(TRAILERS_WITHOUT_CREDENTIALS)
 
 
 # -- what nobody claims
 
 
 @pytest.mark.parametrize("mode", [BodyMode.NONE, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL, BodyMode.STREAMED])
-def test_an_unclaimed_request_passes_untouched(mode: BodyMode) -> None:
-    with Playbook(plan(), request=mode) as envoy:
-        envoy.sends(request_headers("/v1/files")).gets(PASSED_HEADERS)
+def test_an_unclaimed_request_passes_and_envoy_need_not_hold_its_body(mode: BodyMode) -> None:
+    with Playbook(plan(ROUTED), request=mode, response=BodyMode.NONE) as envoy:
+        envoy.sends(request_headers("/v1/files")).gets(passed(mode))
         if mode is not BodyMode.NONE:
+            # An Envoy that allows no override sends the body all the same.
             envoy.sends(request_body(b"anything")).gets(PASSED_BODY)
 
 
 def test_an_unclaimed_request_in_full_duplex_is_echoed_piece_by_piece() -> None:
-    with Playbook(plan(), request=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
-        envoy.sends(request_headers("/v1/files")).gets(PASSED_HEADERS)
+    mode = BodyMode.FULL_DUPLEX_STREAMED
+    with Playbook(plan(ROUTED), request=mode) as envoy:
+        envoy.sends(request_headers("/v1/files")).gets(passed(mode))
         envoy.sends(request_body(b"any", end=False)).gets(Chunk(Side.REQUEST, b"any"))
         envoy.sends(request_body(b"", end=False)).gets_nothing()
         envoy.sends(request_body(b"thing")).gets(Chunk(Side.REQUEST, b"thing", end=True))
 
 
-@pytest.mark.parametrize("mode", [BodyMode.STREAMED, BodyMode.FULL_DUPLEX_STREAMED, BodyMode.BUFFERED_PARTIAL])
-def test_trailers_after_a_streamed_body_that_passed_are_refused(mode: BodyMode) -> None:
-    with Playbook(plan(), request=mode) as envoy:
-        envoy.sends(request_headers("/v1/files"))
-        envoy.sends(request_body(b"anything", end=False))
-        assert envoy.sends(request_trailers()).gets_one(Reject).details == "extproc_request_trailers"
-
-
-def test_trailers_without_a_body_pass() -> None:
-    with Playbook(plan(), request=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
-        envoy.sends(request_headers("/v1/files")).gets(PASSED_HEADERS)
-        envoy.sends(request_trailers()).gets(PASSED_TRAILERS)
-
-
 @pytest.mark.parametrize("mode", BodyMode)
 def test_a_get_on_a_claimed_path_passes(mode: BodyMode) -> None:
-    with Playbook(plan(), request=mode) as envoy:
-        envoy.sends(request_headers(CHAT, method="GET", end=True)).gets(PASSED_HEADERS)
+    with Playbook(plan(ROUTED), request=mode) as envoy:
+        envoy.sends(request_headers(CHAT, method="GET", end=True)).gets(passed(mode, end=True))
 
 
 @pytest.mark.parametrize("mode", BodyMode)
 def test_an_upgrade_is_answered_at_once(mode: BodyMode) -> None:
     """Where Envoy would wait for the end of a body that has none, it is told not to."""
     upgrade = request_headers("/v1/realtime", ("upgrade", b"websocket"), ("connection", b"upgrade"), method="GET")
-    envoy = Playbook(plan(), request=mode)
-    waits = mode in {BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL}
-    modes = ModeOverride(BodyMode.NONE, BodyMode.NONE) if waits else None
-    envoy.sends(upgrade).gets(Proceed(Side.REQUEST, Phase.HEADERS, modes=modes, lasting=not waits))
+    envoy = Playbook(plan(ROUTED), request=mode, response=BodyMode.NONE)
+    envoy.sends(upgrade).gets(passed(mode))
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
+@pytest.mark.parametrize(
+    ("backend", "path", "onward"),
+    [
+        ("hosted", "/v1/files?a=%2f&b", "/openai/v1/files?a=%2f&b"),
+        ("hosted", "/v1/", "/openai/v1/"),
+        ("hosted", "/v1", None),
+        ("hosted", "/v10/files", None),
+        ("local", "/v1/files", None),
+        ("local", "/health", None),
+        ("local", "/v1/files?key=CLIENT&a=1", "/v1/files?a=1"),
+        ("local", "/v1/files?a=1&%4Bey=CLIENT", "/v1/files?a=1"),
+        ("local", "/v1/files?api-key=CLIENT;x=1", "/v1/files"),
+        ("local", "/v1/files?monkey=1&key", "/v1/files?monkey=1"),
+        ("open", "/v1/files?key=CLIENT", None),
+    ],
+)
+def test_an_unclaimed_request_goes_to_the_default_backend(
+    backend: str, path: str, onward: str | None, mode: BodyMode
+) -> None:
+    with Playbook(plan(f"default_backend: {backend}"), request=mode) as envoy:
+        answer = envoy.sends(request_headers(path, method="DELETE", end=True)).gets_one(Proceed)
+        record = envoy.leaves()
+    assert answer.clear_route
+    assert answer.headers is not None
+    assert sets(answer.headers).get(":path") == (None if onward is None else onward.encode())
+    assert sets(answer.headers)["x-extproc-cluster"] == backend.encode()
+    credential = {"hosted": b"Bearer planted-hosted-key"}.get(backend)
+    assert sets(answer.headers).get("authorization") == credential
+    removed = [] if backend == "open" else [name for name in CREDENTIALS if name != "authorization" or not credential]
+    assert list(answer.headers.remove) == removed
+    assert (record.facts["decision"], record.facts["reason"]) == ("passed", "unclaimed")
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "field", "kind"),
+    [
+        ("/v1/files", "GET", None, "invalid_request_error"),
+        ("/", "POST", None, "invalid_request_error"),
+        (CHAT, "GET", None, "invalid_request_error"),
+        ("/v1/models", "POST", None, "invalid_request_error"),
+        ("/v1/files", "GET", ("anthropic-version", b"2023-06-01"), "not_found_error"),
+        ("/v1/messages", "GET", None, "not_found_error"),
+    ],
+)
+def test_without_a_default_backend_what_nobody_claims_is_404_in_the_client_s_dialect(
+    path: str, method: str, field: tuple[str, bytes] | None, kind: str
+) -> None:
+    with Playbook(plan()) as envoy:
+        message = request_headers(path, *([field] if field else []), method=method, end=method == "GET")
+        refused = envoy.sends(message).gets_one(Reject)
+        record = envoy.leaves()
+    assert (refused.status, json.loads(refused.body)["error"]["type"]) == (404, kind)
+    assert (record.facts["decision"], record.facts["reason"], record.facts["backend"]) == (
+        "rejected",
+        "not_found",
+        None,
+    )
+
+
+@pytest.mark.parametrize(("backend", "kept"), [("hosted", b"realtime, openai-beta.realtime-v1"), ("open", None)])
+def test_a_key_that_is_said_to_be_a_protocol_of_a_websocket_does_not_go_on(backend: str, kept: bytes | None) -> None:
+    offered = b"realtime, openai-insecure-api-key.CLIENT, openai-beta.realtime-v1"
+    fields = (("upgrade", b"websocket"), ("sec-websocket-protocol", offered))
+    envoy = Playbook(plan(f"default_backend: {backend}"))
+    answer = envoy.sends(request_headers("/v1/realtime", *fields, method="GET")).gets_one(Proceed)
+    assert sets(answer.headers).get("sec-websocket-protocol") == kept
+
+
+def test_the_client_s_key_in_the_query_of_a_claimed_path_does_not_go_on() -> None:
+    for model, onward in (("plain", b"/v1/chat/completions?a=1"), ("own-key", None)):
+        with Playbook(plan()) as envoy:
+            envoy.sends(request_headers(f"{CHAT}?key=CLIENT&a=1")).gets(PASSED_HEADERS)
+            routed = envoy.sends(request_body(ask(model))).gets_one(Proceed)
+        assert sets(routed.headers).get(":path") == onward
+
+
+@pytest.mark.parametrize("extra", ["", ROUTED])
+def test_a_blocked_or_refused_request_has_its_model_in_the_record(extra: str) -> None:
+    pipelines = """
+    pipelines:
+      - {name: p, request: [{use: pii, kinds: [email], action: block}]}
+    """
+    with Playbook(plan(pipelines + extra)) as envoy:
+        envoy.sends(request_headers(CHAT))
+        envoy.sends(request_body(ask("plain", "a@example.com"))).gets_one(Reject)
+        record = envoy.leaves()
+    assert (record.facts["decision"], record.facts["model"], record.facts["stream"]) == ("blocked", "plain", False)
 
 
 @pytest.mark.parametrize(
@@ -454,13 +568,18 @@ def test_an_exchange_that_takes_too_long_is_aborted_never_ended_cleanly() -> Non
         Unknown(),
         Inspected(1, None),
         Failed(1, "timeout"),
-        Body(Side.REQUEST, b"x", end=True),
-        Trailers(Side.REQUEST, HeaderMap()),
     ],
 )
 def test_a_message_that_may_not_come_first_is_a_violation(message: Message) -> None:
     with pytest.raises(ProtocolViolation):
         Playbook(plan()).sends(message)
+
+
+@pytest.mark.parametrize("message", [Body(Side.REQUEST, b"x", end=True), Trailers(Side.REQUEST, HeaderMap())])
+def test_a_request_whose_headers_were_not_sent_is_refused(message: Message) -> None:
+    with Playbook(plan()) as envoy:
+        refused = envoy.sends(message).gets_one(Reject)
+        assert refused.details == "extproc_misconfigured_request_header_mode"
 
 
 def test_headers_sent_twice_are_a_violation_and_the_record_says_so() -> None:
@@ -484,7 +603,7 @@ default_backend: none
 @pytest.mark.parametrize("body", [b"{no json", ask("any")])
 def test_where_nothing_depends_on_the_body_it_is_not_read(body: bytes) -> None:
     with Playbook(Plan.compile(loads(INERT), {})) as envoy:
-        envoy.sends(request_headers(CHAT)).gets(PASSED_HEADERS)
+        envoy.sends(request_headers(CHAT)).gets(passed(BodyMode.BUFFERED))
         assert envoy.transaction.request_lane is Lane.PASS
         envoy.sends(request_body(body)).gets(PASSED_BODY)
 
@@ -493,7 +612,7 @@ def test_control_headers_are_removed_even_where_nothing_is_read() -> None:
     with Playbook(Plan.compile(loads(INERT), {})) as envoy:
         answer = envoy.sends(request_headers(CHAT, ("x-extproc-cluster", b"local"))).gets_one(Proceed)
         envoy.sends(request_body(b"x"))
-    assert answer.headers == HeaderMutation(remove=("x-extproc-cluster",))
+    assert answer.headers == HeaderMutation(remove=(*CREDENTIALS, "x-extproc-cluster"))
 
 
 @pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
@@ -523,12 +642,18 @@ def test_an_unknown_model_that_nobody_lists_goes_to_the_default_backend() -> Non
     assert record.facts["model"] is None  # a name that only the client knows is the client's text
 
 
-def test_an_unknown_model_passes_untouched_where_there_is_no_default_backend() -> None:
-    with Playbook(plan("unknown_models: pass\ndefault_backend: none")) as envoy:
+def test_an_unknown_model_goes_where_envoys_own_routes_lead_without_the_client_s_credentials() -> None:
+    with Playbook(plan(f"unknown_models: pass\n{ROUTED}")) as envoy:
         envoy.sends(request_headers(CHAT)).gets(PASSED_HEADERS)
-        passed = envoy.sends(request_body(ask("theirs"))).gets_one(Proceed)
-    assert passed.headers == HeaderMutation()
-    assert passed.body is None
+        onward = envoy.sends(request_body(ask("theirs"))).gets_one(Proceed)
+    assert onward.headers == HeaderMutation(remove=CREDENTIALS)
+    assert (onward.body, onward.clear_route) == (None, False)
+
+
+def test_an_unknown_model_is_not_found_where_there_is_no_default_backend() -> None:
+    with Playbook(plan("unknown_models: pass")) as envoy:
+        envoy.sends(request_headers(CHAT)).gets(PASSED_HEADERS)
+        assert envoy.sends(request_body(ask("theirs"))).gets_one(Reject).status == 404
 
 
 def test_an_unknown_model_whose_name_is_no_header_value_is_not_found() -> None:

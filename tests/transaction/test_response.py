@@ -18,7 +18,7 @@ from extproc.testing.playbook import (
     response_trailers,
 )
 from extproc.transaction import Shared
-from tests.transaction.plans import plan
+from tests.transaction.plans import ROUTED, plan
 
 CHAT = "/v1/chat/completions"
 PASSED = Proceed(Side.RESPONSE, Phase.HEADERS, lasting=True)
@@ -56,7 +56,7 @@ def test_what_an_upstream_says_in_our_name_is_removed() -> None:
 
 
 def test_an_answer_to_an_unclaimed_request_passes_untouched() -> None:
-    with Playbook(plan()) as envoy:
+    with Playbook(plan(ROUTED), response=BodyMode.NONE) as envoy:
         envoy.sends(request_headers("/elsewhere", method="GET", end=True))
         envoy.sends(response_headers(200)).gets(PASSED)
 
@@ -92,20 +92,27 @@ def test_a_second_end_mark_is_not_answered_in_full_duplex() -> None:
 
 
 def test_an_answer_may_come_before_the_request_has_been_read() -> None:
-    with Playbook(plan(), request=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+    with Playbook(plan(ROUTED), request=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
         envoy.sends(request_headers("/v1/files"))
         envoy.sends(request_body(b"some", end=False)).gets(Chunk(Side.REQUEST, b"some"))
         envoy.sends(response_headers(200)).gets(PASSED)
         envoy.sends(request_body(b"more", end=False)).gets(Chunk(Side.REQUEST, b"more"))
 
 
-def test_a_filter_without_request_phases_is_served_too() -> None:
+def test_a_local_reply_of_a_filter_before_ours_passes_though_its_request_was_never_shown() -> None:
     with Playbook(plan(), response=BodyMode.STREAMED) as envoy:
-        envoy.sends(response_headers(200, end=True)).gets(PASSED)
+        envoy.sends(response_headers(401, end=True, details="jwt_authn_access_denied")).gets(PASSED)
+
+
+def test_a_response_to_a_request_that_was_never_shown_is_refused() -> None:
+    with Playbook(plan(), response=BodyMode.STREAMED) as envoy:
+        refused = envoy.sends(response_headers(200)).gets_one(Reject)
+        assert (refused.status, refused.details) == (503, "extproc_misconfigured_request_header_mode")
 
 
 def test_a_body_after_the_end_of_the_answer_is_a_violation() -> None:
-    envoy = Playbook(plan(), response=BodyMode.STREAMED)
+    envoy = Playbook(plan(ROUTED), response=BodyMode.STREAMED)
+    envoy.sends(request_headers("/elsewhere", method="GET", end=True))
     envoy.sends(response_headers(200, end=True))
     with pytest.raises(ProtocolViolation):
         envoy.sends(response_body(b"more"))

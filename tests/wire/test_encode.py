@@ -141,6 +141,16 @@ def test_a_chunk_is_a_streamed_response(side: Side, data: bytes, end: bool, meta
     assert decoded(chunk) == response(chunk)
 
 
+def test_a_guarded_chunk_carries_what_only_full_duplex_ignores() -> None:
+    plain, guarded = (decoded(Chunk(Side.RESPONSE, b"data", end=True, guard=guard)) for guard in (False, True))
+    common = guarded.response_body.response
+    assert common.body_mutation == plain.response_body.response.body_mutation
+    (field,) = common.header_mutation.set_headers
+    assert b"\n" in field.header.raw_value
+    common.ClearField("header_mutation")
+    assert guarded == plain
+
+
 def test_a_chunk_of_nothing_is_still_a_streamed_response() -> None:
     mutation = decoded(Chunk(Side.RESPONSE, b"")).response_body.response.body_mutation
     assert mutation.WhichOneof("mutation") == "streamed_response"

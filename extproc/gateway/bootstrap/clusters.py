@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from extproc.gateway.bootstrap.values import REQUEST_SLACK, Json, Setting, seconds, socket_address, typed
+from extproc.gateway.bootstrap.values import HEADERS_COUNT, REQUEST_SLACK, Json, Setting, seconds, socket_address, typed
 from extproc.policy import Address, Backend
 from extproc.policy.address import is_ip
 
@@ -71,13 +71,13 @@ def _protocol(address: Address) -> Json:
     if not address.secure:
         return typed(
             HTTP_OPTIONS,
-            common_http_protocol_options={"idle_timeout": seconds(IDLE_PLAIN)},
+            common_http_protocol_options={"idle_timeout": seconds(IDLE_PLAIN), "max_headers_count": HEADERS_COUNT},
             explicit_http_config={"http_protocol_options": {}},
         )
     # HTTP/2 where the backend agrees to it in the TLS handshake (ALPN), else HTTP/1.1.
     return typed(
         HTTP_OPTIONS,
-        common_http_protocol_options={"idle_timeout": seconds(IDLE_TLS)},
+        common_http_protocol_options={"idle_timeout": seconds(IDLE_TLS), "max_headers_count": HEADERS_COUNT},
         auto_config={"http_protocol_options": {}, "http2_protocol_options": {}},
     )
 

@@ -15,7 +15,7 @@ from extproc.gateway.bootstrap.values import (
     Profile,
     Setting,
     SocketAddress,
-    socket_address,
+    own_address,
     typed,
 )
 from extproc.policy import Policy
@@ -53,7 +53,7 @@ def bootstrap(
     """
     setting = Setting(policy, profile, needs, tuple(endpoints), listen, admin, access_log, processor_tls, system_ca)
     return {
-        **({"admin": {"address": socket_address(admin.host, admin.port)}} if admin else {}),
+        **({"admin": {"address": own_address(admin)}} if admin else {}),
         "layered_runtime": {"layers": [{"name": "bounds", "static_layer": RUNTIME}]},
         "overload_manager": {"resource_monitors": [_connections()]},
         "static_resources": {

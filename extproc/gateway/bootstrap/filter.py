@@ -4,9 +4,10 @@ import re
 from typing import Final
 
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, typed
-from extproc.policy import Bearer, Header
-from extproc.policy.names import CREDENTIALS
+from extproc.policy import Policy
+from extproc.routing.table import client_credentials
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
+from extproc.transaction.fingerprint import CONFIG_HEADER
 
 FILTER: Final = "envoy.filters.http.ext_proc.extproc"
 
@@ -28,9 +29,30 @@ BACK_OFF: Final = 0.025
 BACK_OFF_MOST: Final = 0.25
 """Seconds before a retry; Envoy's default of a second would be felt, and the next worker is not the one that failed."""
 
-REQUEST_FIELDS: Final = (":path", ":authority", "content-length", "content-type", "content-encoding", "accept-encoding")
+REQUEST_FIELDS: Final = (
+    ":path",
+    ":authority",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "accept-encoding",
+    "sec-websocket-protocol",
+)
 RESPONSE_FIELDS: Final = ("retry-after", "allow", "www-authenticate", "cache-control")
 """Fields that the processor sets or removes, beside credentials, steering and its own `x-extproc-*`."""
+
+ERROR_FIELDS: Final[tuple[Json, ...]] = (
+    {"exact": "www-authenticate"},
+    {"exact": "location"},
+    {"exact": "warning"},
+    {"prefix": "x-"},
+    {"contains": "error"},
+    {"contains": "message"},
+)
+"""Fields of responses in which a backend might quote a credential of ours."""
+
+REQUEST_ONLY: Final = ("x-envoy-", "x-forwarded-", "x-stainless-")
+"""Fields of requests that fit `ERROR_FIELDS` and say nothing: each costs half a microsecond to look at."""
 
 
 def ext_proc(setting: Setting) -> Json:
@@ -53,14 +75,16 @@ def ext_proc(setting: Setting) -> Json:
     if setting.needs.route_name:
         config["request_attributes"] = ["xds.route_name"]
     if setting.reads_response:
-        # Tells answers of backends from Envoy's own, which pass here as well.
-        config["response_attributes"] = ["response.code_details"]
+        # Tell answers of backends from Envoy's own, which pass here as well, and whether the chosen backend answers.
+        config["response_attributes"] = ["response.code_details", "xds.cluster_name"]
     return {"name": FILTER, "typed_config": config}
 
 
 def _service(setting: Setting) -> Json:
     return {
         "envoy_grpc": {"cluster_name": PROCESSOR, "max_receive_message_length": setting.buffered + GRPC_SLACK},
+        # Comes with every exchange; under a policy that needs another configuration the processor refuses it.
+        "initial_metadata": [{"key": CONFIG_HEADER, "value": setting.fingerprint}],
         "retry_policy": {
             "retry_on": "connect-failure,refused-stream,unavailable,reset",
             "num_retries": RETRIES,
@@ -78,7 +102,9 @@ def _service(setting: Setting) -> Json:
 
 def _modes(setting: Setting) -> Json:
     if setting.profile == "buffered":
-        request = {"request_header_mode": "SEND", "request_body_mode": "BUFFERED", "request_trailer_mode": "SKIP"}
+        # Where they are refused, the processor has to see those of bodies that are not buffered.
+        trailers = "SEND" if setting.policy.request_trailers == "reject" else "SKIP"
+        request = {"request_header_mode": "SEND", "request_body_mode": "BUFFERED", "request_trailer_mode": trailers}
     else:
         request = {
             "request_header_mode": "SEND",
@@ -89,10 +115,15 @@ def _modes(setting: Setting) -> Json:
 
 
 def _response_modes(setting: Setting) -> Json:
-    streams = setting.profile == "full-duplex" and setting.needs.response_body
+    reads = setting.needs.response_body or setting.needs.errors
+    # In full-duplex no override is taken, so that an error's body is seen only if every body is.
+    streams = setting.profile == "full-duplex" and reads
+    # BUFFERED and not NONE: the processor asks for streams, and not for what it does not read, by an override. Envoy
+    # does not say whether it takes one, and from NONE one that it ignores would let a response pass unread.
+    buffers = setting.profile == "buffered" and reads
     return {
         "response_header_mode": "SEND" if setting.reads_response else "SKIP",
-        "response_body_mode": "FULL_DUPLEX_STREAMED" if streams else "NONE",
+        "response_body_mode": "FULL_DUPLEX_STREAMED" if streams else "BUFFERED" if buffers else "NONE",
         "response_trailer_mode": "SEND" if streams else "SKIP",
     }
 
@@ -102,11 +133,21 @@ def _forwarded(setting: Setting) -> Json:
     steering = setting.policy.steering
     names = dict.fromkeys((*FIELDS_READ, *setting.needs.fields, steering.cluster_header, steering.model_header))
     exact = [{"exact": name} for name in names if not name.startswith(CONTROL_PREFIX)]
-    return {"allowed_headers": {"patterns": [*exact, {"prefix": CONTROL_PREFIX}]}}
+    patterns = [*exact, {"prefix": CONTROL_PREFIX}]
+    if not setting.needs.errors:
+        return {"allowed_headers": {"patterns": patterns}}
+    credentials = client_credentials(setting.policy)
+    never = [*({"exact": name} for name in credentials), *({"prefix": prefix} for prefix in REQUEST_ONLY)]
+    return {
+        "allowed_headers": {"patterns": [*patterns, *ERROR_FIELDS]},
+        "disallowed_headers": {
+            "patterns": [each for each in never if each["exact" if "exact" in each else "prefix"] not in names]
+        },
+    }
 
 
 def _rules(setting: Setting) -> Json:
-    named = sorted(name for name in writable(setting) if not name.startswith("x-extproc-"))
+    named = sorted(name for name in writable(setting.policy) if not name.startswith("x-extproc-"))
     names = "|".join(re.escape(name).replace(r"\-", "-") for name in named)
     return {
         "disallow_all": True,
@@ -116,9 +157,7 @@ def _rules(setting: Setting) -> Json:
     }
 
 
-def writable(setting: Setting) -> frozenset[str]:
+def writable(policy: Policy) -> frozenset[str]:
     """The names of the header fields that the processor may set or remove."""
-    steering = setting.policy.steering
-    credentials = (backend.credential for backend in setting.policy.backends)
-    given = {credential.field for credential in credentials if isinstance(credential, Bearer | Header)}
-    return CREDENTIALS | given | {steering.cluster_header, steering.model_header, *REQUEST_FIELDS, *RESPONSE_FIELDS}
+    steering, credentials = policy.steering, client_credentials(policy)
+    return frozenset({*credentials, steering.cluster_header, steering.model_header, *REQUEST_FIELDS, *RESPONSE_FIELDS})

@@ -6,7 +6,7 @@ from extproc.gateway.bootstrap.filter import ext_proc
 from extproc.gateway.bootstrap.log import access_log
 from extproc.gateway.bootstrap.replies import local_replies
 from extproc.gateway.bootstrap.routes import IDLE, route_config
-from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, socket_address, typed
+from extproc.gateway.bootstrap.values import HEADERS_COUNT, PROCESSOR, Json, Setting, own_address, seconds, typed
 
 CONNECTION_BUFFER: Final = 1024 * 1024
 """Bytes held for a slow peer of one connection, and the size of the pieces in which full-duplex hands over a body;
@@ -33,7 +33,7 @@ def listener(setting: Setting) -> Json:
     """The one listener."""
     return {
         "name": PROCESSOR,
-        "address": socket_address(setting.listen.host, setting.listen.port),
+        "address": own_address(setting.listen),
         # A clash of ports is an error, not a port shared with whoever was there.
         "enable_reuse_port": False,
         "per_connection_buffer_limit_bytes": _connection_buffer(setting),
@@ -73,8 +73,11 @@ def _connection_manager(setting: Setting) -> Json:
         common_http_protocol_options={
             # Some servers take x_api_key for x-api-key.
             "headers_with_underscores_action": "DROP_HEADER",
+            "max_headers_count": HEADERS_COUNT,
             "max_stream_duration": seconds(limits.exchange_timeout + PAST_DEADLINE),
         },
+        # Without it, Envoy drops trailers of HTTP/1.1 before anybody can refuse them.
+        http_protocol_options={"enable_trailers": True},
         http2_protocol_options={
             "max_concurrent_streams": CLIENT_STREAMS,
             "initial_stream_window_size": STREAM_WINDOW,

@@ -7,6 +7,7 @@ from extproc.gateway.bootstrap.values import PROCESSOR, Json, ProcessorTls, Sett
 from extproc.policy.address import is_dns_name, is_ip
 from extproc.server.errors import ServeError
 from extproc.server.listen import Unix, parse
+from extproc.transaction.fingerprint import CONFIG_HEADER
 
 CONNECT_TIMEOUT: Final = 1.0
 """Seconds; the processor is beside Envoy."""
@@ -39,10 +40,10 @@ def processor_cluster(setting: Setting) -> Json:
     addresses = [endpoint_address(endpoint) for endpoint in setting.endpoints]
     cluster: Json = {
         "name": PROCESSOR,
-        "type": _type(addresses),
+        **_discovery(addresses),
         "connect_timeout": seconds(CONNECT_TIMEOUT),
         "circuit_breakers": {"thresholds": [_bounds(setting)]},
-        "health_checks": [_health_check()],
+        "health_checks": [_health_check(setting)],
         "outlier_detection": _outlier_detection(),
         "typed_extension_protocol_options": {HTTP_OPTIONS: _protocol(setting)},
         "load_assignment": one_endpoint(PROCESSOR, *addresses),
@@ -67,15 +68,16 @@ def endpoint_address(endpoint: str) -> Json:
     return socket_address(where.host, where.port)
 
 
-def _type(addresses: list[Json]) -> str:
+def _discovery(addresses: list[Json]) -> Json:
     """How the endpoints are found. Raises ValueError for a mixture that Envoy cannot hold in one cluster."""
     if not addresses:
         raise ValueError("the processor has at least one endpoint")
     if all("pipe" in address or is_ip(address["socket_address"]["address"]) for address in addresses):
-        return "STATIC"
+        return {"type": "STATIC"}
     if any("pipe" in address for address in addresses):
         raise ValueError("host names and Unix sockets cannot be endpoints of one processor")
-    return "STRICT_DNS"
+    # As backends' names are looked up: AUTO would take ::1 for `localhost`, where the processor need not listen.
+    return {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
 
 
 def _bounds(setting: Setting) -> Json:
@@ -84,9 +86,11 @@ def _bounds(setting: Setting) -> Json:
     return {"max_pending_requests": most, "max_requests": most, "max_retries": most}
 
 
-def _health_check() -> Json:
+def _health_check(setting: Setting) -> Json:
+    # With the fingerprint: a processor then knows how Envoy is configured before the first exchange.
+    told = {"header": {"key": CONFIG_HEADER, "value": setting.fingerprint}}
     return {
-        "grpc_health_check": {},
+        "grpc_health_check": {"initial_metadata": [told]},
         "interval": seconds(CHECK_EVERY),
         # Else Envoy asks once a minute until the first request, and a worker that starts after it waits as long.
         "no_traffic_interval": seconds(CHECK_EVERY),

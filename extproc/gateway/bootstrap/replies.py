@@ -9,6 +9,9 @@ from typing import Final, NamedTuple
 
 from extproc.gateway.bootstrap.values import Json, Setting, typed
 
+TOO_MANY: Final = "response.code_details.contains('header_mutation') && response.code_details.contains('exceeds_limit')"
+"""What tells a request that has no room for the processor's fields: the client sent too many of its own."""
+
 OURS: Final = "response.code_details.startsWith('extproc_')"
 """What tells the processor's own answers: their details begin so; those of the filter begin with `ext_proc_`."""
 
@@ -25,6 +28,14 @@ class Reply(NamedTuple):
 
 REPLIES: Final = (
     Reply(400, "bad_request", "invalid_request_error", "invalid_request_error", "The request is not valid HTTP."),
+    Reply(
+        401,
+        "unauthorized",
+        "authentication_error",
+        "authentication_error",
+        "The gateway requires valid credentials for this request.",
+    ),
+    Reply(402, "payment_required", "invalid_request_error", "billing_error", "The gateway requires payment for this."),
     Reply(403, "forbidden", "invalid_request_error", "permission_error", "The gateway does not allow this request."),
     Reply(404, "not_found", "invalid_request_error", "not_found_error", "Nothing is served under this path."),
     Reply(408, "request_timeout", "timeout_error", "timeout_error", "The request did not arrive in time."),
@@ -35,7 +46,21 @@ REPLIES: Final = (
         "request_too_large",
         "The request body is larger than the gateway accepts.",
     ),
+    Reply(
+        415,
+        "unsupported_media_type",
+        "invalid_request_error",
+        "invalid_request_error",
+        "The gateway does not accept this content type.",
+    ),
     Reply(426, "upgrade_required", "invalid_request_error", "invalid_request_error", "HTTP/1.1 or HTTP/2 is needed."),
+    Reply(
+        429,
+        "rate_limit_exceeded",
+        "rate_limit_error",
+        "rate_limit_error",
+        "The gateway received too many requests; try again later.",
+    ),
     Reply(431, "headers_too_large", "invalid_request_error", "request_too_large", "The request headers are too large."),
     Reply(502, "bad_upstream", "server_error", "api_error", "The backend's answer is not valid HTTP."),
     Reply(
@@ -47,9 +72,17 @@ REPLIES: Final = (
     ),
     Reply(504, "timeout", "timeout_error", "timeout_error", "The gateway or the backend did not answer in time."),
 )
-"""Every status that Envoy was seen to answer with by itself; FALLBACK is for the rest."""
+"""Every status that Envoy and its usual filters were seen to answer with; REFUSED and FALLBACK are for the rest."""
+
+REFUSED: Final = Reply(
+    499, "refused", "invalid_request_error", "invalid_request_error", "The gateway refused this request."
+)
+"""Any other status from 400 to 499: the client's fault, whichever filter says so. Its own status is kept."""
 
 FALLBACK: Final = Reply(500, "internal_error", "server_error", "api_error", "The gateway could not handle the request.")
+
+
+FIELDS: Final = next(reply for reply in REPLIES if reply.status == 431)
 
 
 def local_replies(setting: Setting) -> Json:
@@ -57,20 +90,29 @@ def local_replies(setting: Setting) -> Json:
     anthropic = {"header_filter": {"header": {"name": ":path", "string_match": _anthropic_paths(setting)}}}
     return {
         "mappers": [
-            {"filter": _ours(), "body_format_override": _format("%LOCAL_REPLY_BODY%")},
+            {"filter": _cel(OURS), "body_format_override": _format("%LOCAL_REPLY_BODY%")},
+            # Not 503, which clients would try again.
+            {"filter": _both(anthropic, _cel(TOO_MANY)), "status_code": FIELDS.status, **_says(_anthropic(FIELDS))},
+            {"filter": _cel(TOO_MANY), "status_code": FIELDS.status, **_says(_openai(FIELDS))},
+            # No error: a redirect to a login page, a health check, a direct response.
+            {"filter": _code("LE", 399), "body_format_override": _format("%LOCAL_REPLY_BODY%")},
             *({"filter": _both(anthropic, _status(reply)), **_says(_anthropic(reply))} for reply in REPLIES),
+            {"filter": _both(anthropic, _code("LE", REFUSED.status)), **_says(_anthropic(REFUSED))},
             {"filter": anthropic, **_says(_anthropic(FALLBACK))},
             *({"filter": _status(reply), **_says(_openai(reply))} for reply in REPLIES),
+            {"filter": _code("LE", REFUSED.status), **_says(_openai(REFUSED))},
         ],
         "body_format": _says(_openai(FALLBACK))["body_format_override"],
     }
 
 
-def _ours() -> Json:
+def _cel(expression: str) -> Json:
     return {
         "extension_filter": {
             "name": "envoy.access_loggers.extension_filters.cel",
-            "typed_config": typed("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=OURS),
+            "typed_config": typed(
+                "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=expression
+            ),
         }
     }
 
@@ -80,9 +122,13 @@ def _both(*filters: Json) -> Json:
 
 
 def _status(reply: Reply) -> Json:
+    return _code("EQ", reply.status)
+
+
+def _code(op: str, status: int) -> Json:
     # The runtime key is mandatory in this message; nobody sets it.
-    value = {"default_value": reply.status, "runtime_key": "extproc.status"}
-    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
+    value = {"default_value": status, "runtime_key": "extproc.status"}
+    return {"status_code_filter": {"comparison": {"op": op, "value": value}}}
 
 
 def _anthropic_paths(setting: Setting) -> Json:

@@ -1,8 +1,11 @@
-"""Routes: to the backend that the processor names, and to the default one for what it does not claim."""
+"""Routes: to the backend that the processor names, and to none for everything else."""
 
 from typing import Final
 
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds
+from extproc.routing.table import client_credentials
+from extproc.transaction.fingerprint import credential_fields
+from extproc.transaction.keyed import KEY_PREFIX
 
 IDLE: Final = 600.0
 """Seconds in which neither side sends a byte. Reasoning models think for minutes before the first; OpenAI's own SDK
@@ -29,9 +32,10 @@ def route_config(setting: Setting) -> Json:
         "name": "all",
         "domains": ["*"],
         # Removed when the router finalises the request, after the cluster was chosen: no provider sees them.
-        "request_headers_to_remove": [steering.cluster_header, steering.model_header, *CLIENT_ADDRESS],
+        "request_headers_to_remove": [steering.cluster_header, steering.model_header, *CLIENT_ADDRESS, *_keys(setting)],
         # Within one level Envoy removes before it adds: what a provider says under our names is lost, ours stays.
-        "response_headers_to_remove": list(RESPONSE_HEADERS),
+        # Nor may a backend say a credential back.
+        "response_headers_to_remove": [*RESPONSE_HEADERS, *client_credentials(setting.policy)],
         "response_headers_to_add": [_told(name, value) for name, value in RESPONSE_HEADERS.items()],
         "routes": _routes(setting),
     }
@@ -46,28 +50,25 @@ def _told(name: str, value: str) -> Json:
 
 def _routes(setting: Setting) -> list[Json]:
     header = setting.policy.steering.cluster_header
-    steered = {
+    steered: Json = {
         "name": "steered",
         "match": {"prefix": "/", "headers": [{"name": header, "present_match": True}]},
         "route": {"cluster_header": header, **_times()},
     }
-    return [steered, *_default_routes(setting)]
+    fields = credential_fields(setting.policy)
+    if fields:
+        # Only here does a backend's key take the name that it has for the backend: where Envoy does not follow the
+        # steering header, no key goes anywhere. The virtual host removes what is left, which Envoy does after this.
+        steered["request_headers_to_add"] = [_told(name, f"%REQ({KEY_PREFIX}{name})%") for name in fields]
+    # The only way to a backend is by the processor's word: it has taken the client's credentials out. A route without a
+    # cluster, not a direct response: to that, Envoy would not add the response headers.
+    nowhere = {"cluster_header": header, "cluster_not_found_response_code": "NOT_FOUND"}
+    return [steered, {"name": "unclaimed", "match": {"prefix": "/"}, "route": nowhere}]
 
 
-def _default_routes(setting: Setting) -> list[Json]:
-    header = setting.policy.steering.cluster_header
-    name = setting.policy.fallback_backend
-    if name is None:
-        # A route without a cluster, not a direct response: to that, Envoy would not add the response headers.
-        nowhere = {"cluster_header": header, "cluster_not_found_response_code": "NOT_FOUND"}
-        return [{"name": "unclaimed", "match": {"prefix": "/"}, "route": nowhere}]
-    address = setting.policy.backend(name).address
-    action = {"cluster": name, "host_rewrite_literal": address.authority, **_times()}
-    routes = [{"name": "default", "match": {"prefix": "/"}, "route": action}]
-    if address.prefix != "/v1":
-        below = {**action, "prefix_rewrite": f"{address.prefix}/"}
-        routes.insert(0, {"name": "default-v1", "match": {"prefix": "/v1/"}, "route": below})
-    return routes
+def _keys(setting: Setting) -> list[str]:
+    """The names under which the processor hands over backends' keys."""
+    return [KEY_PREFIX + name for name in credential_fields(setting.policy)]
 
 
 def _times() -> Json:

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from extproc.policy import Policy
+from extproc.policy.address import is_ip
+from extproc.server.listen import EVERY_ADDRESS, LOOPBACK, is_localhost, local_address
 from extproc.transaction import Needs
+from extproc.transaction.fingerprint import demands, fingerprint
 
 Json: TypeAlias = dict[str, Any]
 """A message of Envoy's API as plain data, in proto3's JSON form."""
@@ -19,6 +22,11 @@ PROCESSOR: Final = "extproc"
 REQUEST_SLACK: Final = 64 * 1024
 """Bytes above `limits.request_body` that Envoy still holds: the processor then sees a body that is too large and says
 so itself, and a body may grow by a longer model name."""
+
+HEADERS_COUNT: Final = 128
+"""Header fields of a request or a response: 100 of a client's or a provider's, and room for those of Envoy and of the
+processor. Envoy's default of 100 counts again after the processor's changes, so that a request with 93 fields of the
+client's own would fail by the 5 of Envoy and the 3 of ours."""
 
 SYSTEM_CA: Final = "/etc/ssl/certs/ca-certificates.crt"
 """The system's authorities in Envoy's official images, Debian, Ubuntu, Alpine and Arch. Envoy has no default for it:
@@ -72,6 +80,11 @@ class Setting:
     system_ca: str = SYSTEM_CA
 
     @property
+    def fingerprint(self) -> str:
+        """What tells the processor that Envoy is configured for its policy."""
+        return fingerprint(demands(self.policy, self.needs)).decode()
+
+    @property
     def buffered(self) -> int:
         """Bytes of a request body that Envoy holds in the buffered profile."""
         return self.policy.limits.request_body + REQUEST_SLACK
@@ -93,5 +106,18 @@ def seconds(amount: float) -> str:
 
 
 def socket_address(host: str, port: int) -> Json:
-    """An envoy.config.core.v3.Address of TCP."""
-    return {"socket_address": {"address": host, "port_value": port}}
+    """An envoy.config.core.v3.Address of TCP, at which Envoy reaches somebody."""
+    return {"socket_address": {"address": local_address(host), "port_value": port}}
+
+
+def own_address(where: SocketAddress) -> Json:
+    """The address of a listener of Envoy's own. Raises ValueError: Envoy looks up no names here.
+
+    The hosts of `server.listen` mean here what they mean there; but a configuration that names ::1 ends an Envoy on a
+    machine without IPv6, so that `localhost` is 127.0.0.1 alone.
+    """
+    host = LOOPBACK if is_localhost(where.host) else where.host
+    if not is_ip(host):
+        raise ValueError(f"{where}: Envoy listens at an IP address or at localhost")
+    both = {"ipv4_compat": True} if host == EVERY_ADDRESS else {}
+    return {"socket_address": {"address": host, "port_value": where.port, **both}}

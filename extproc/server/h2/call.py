@@ -44,6 +44,7 @@ class Call:
     __slots__ = (
         "clogged",
         "compresses",
+        "configuration",
         "ended",
         "half_closed",
         "handler",
@@ -58,10 +59,14 @@ class Call:
         "timed",
     )
 
-    def __init__(self, stream: Stream, path: bytes, *, compresses: bool, timed: bool) -> None:
+    def __init__(
+        self, stream: Stream, path: bytes, *, compresses: bool, timed: bool, configuration: bytes = b""
+    ) -> None:
         self.id = stream.id
         self.stream = stream
         self.path = path
+        self.configuration = configuration
+        """The fingerprint of Envoy's configuration, empty where it sent none."""
         self.compresses = compresses
         """Its messages may be compressed, in whatever way."""
         self.timed = timed

@@ -5,6 +5,7 @@ was ended, or whose answers wait, gets no further message out of the same read.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Final
 
 from extproc.server.h2 import admission, status
 from extproc.server.h2.call import NOBODY, Call, CallEvent, Gone, HalfClosed, Received, Started
@@ -17,6 +18,9 @@ from extproc.server.h2.requests import Request
 from extproc.server.h2.status import Status
 from extproc.server.h2.stream import NO_WINDOW, Stream
 from extproc.server.h2.timers import Timers
+from extproc.transaction import fingerprint
+
+_CONFIG_HEADER: Final = fingerprint.CONFIG_HEADER.encode()
 
 
 def _over(stream_id: int) -> Stream:
@@ -36,6 +40,7 @@ class Calls:
         "_admitted",
         "_calls",
         "_compresses",
+        "_configuration",
         "_connection",
         "_core",
         "_deadlines",
@@ -60,6 +65,7 @@ class Calls:
         self._admitted: Request | None = None
         self._timeout: float | None = None
         self._compresses = False
+        self._configuration = b""
         self.terminated: Terminated | None = None
 
     def __len__(self) -> int:
@@ -237,10 +243,15 @@ class Calls:
             self._admitted = request
             self._timeout = admission.timeout(request)
             self._compresses = admission.compresses(request)
+            self._configuration = fingerprint.read(request.fields.get(_CONFIG_HEADER))
         timeout = self._timeout
         stream = self._core.streams.open.get(event.stream_id) or _over(event.stream_id)
         call = self._calls[stream.id] = Call(
-            stream, request.path, compresses=self._compresses, timed=timeout is not None
+            stream,
+            request.path,
+            compresses=self._compresses,
+            timed=timeout is not None,
+            configuration=self._configuration,
         )
         if timeout is not None:
             self._deadlines.set(call.id, now + timeout)

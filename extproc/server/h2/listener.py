@@ -1,6 +1,7 @@
 """The transport: listens, accepts, and ends connections, gently or not."""
 
 import asyncio
+import math
 import socket
 import ssl
 from contextlib import suppress
@@ -17,12 +18,17 @@ from extproc.server.listen import Listen, Tcp, Unix
 from extproc.server.runtime import Runtime
 from extproc.server.tls import Tls
 from extproc.server.transport import Binding, message_max
+from extproc.telemetry import Log
+from extproc.telemetry.log import Fact
 
 BACKLOG: Final = 128
 """Connections that wait to be accepted; the loop accepts in every turn."""
 
 HANDSHAKE: Final = 10.0
 """Seconds for a TLS handshake."""
+
+TELL_EVERY: Final = 1.0
+"""Seconds between two lines of the log about handshakes that failed: a client may try as fast as it likes."""
 
 NO_DESCRIPTORS: Final = 0.5
 """Seconds until accepting is tried again after it failed: for want of descriptors, as a rule."""
@@ -64,6 +70,7 @@ class H2Transport:
         self._draining = False
         self.endpoint = Tcp(listen.host, listening[0].getsockname()[1]) if isinstance(listen, Tcp) else listen
         self._encryption = encryption
+        self._failed = Handshakes(runtime.log)
         self._listening = listening
         self._shells: set[Shell] = set()
         self._handshakes: set[asyncio.Task[None]] = set()
@@ -157,13 +164,43 @@ class H2Transport:
             # A client's host that vanished is found in the end, and its descriptor freed.
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         timeout = None if self._encryption is None else HANDSHAKE
+        peer = _peer(accepted)
         try:
             await self._loop.connect_accepted_socket(
                 lambda: Shell(self, self._loop, peer), accepted, ssl=self._encryption, ssl_handshake_timeout=timeout
             )
-        except OSError:
+        except OSError as error:
             self._peers.failed(peer)
             accepted.close()  # the handshake failed, ran out of time, or the client had gone: nothing began
+            if self._encryption is not None:
+                self._failed.tell(self._loop.time(), peer, error)
+
+
+class Handshakes:
+    """Tells of handshakes that failed, such as those of clients without a certificate: a line every now and then."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._silent_until = -math.inf
+        self._untold = 0
+
+    def tell(self, now: float, peer: str, error: OSError) -> None:
+        """Logs a failure, unless one was logged a moment ago; then it is counted in the next line."""
+        if now < self._silent_until:
+            self._untold += 1
+            return
+        reason = getattr(error, "reason", None)  # of OpenSSL's errors
+        facts: dict[str, Fact] = {"peer": peer, "reason": reason or type(error).__name__, "untold": self._untold}
+        self._log.event("tls_handshake_failed", facts)
+        self._silent_until, self._untold = now + TELL_EVERY, 0
+
+
+def _peer(accepted: socket.socket) -> str:
+    try:
+        name = accepted.getpeername()
+    except OSError:
+        return ""
+    return str(name[0]) if isinstance(name, tuple) else ""
 
 
 async def _listen(binding: Binding) -> list[socket.socket]:
@@ -174,12 +211,9 @@ async def _listen(binding: Binding) -> list[socket.socket]:
         if isinstance(listen, Unix):
             sockets.clear(listen)
             with sockets.created_with(binding.socket_mode):
-                _bind(made, socket.AF_UNIX, listen.path)
+                _bind(made, listen.path)
         else:
-            found = await asyncio.get_running_loop().getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)
-            for family, _, _, _, address in dict.fromkeys(found):
-                port = made[0].getsockname()[1] if made else listen.port
-                _bind(made, family, (address[0], port, *address[2:]))
+            made += await asyncio.to_thread(sockets.listening, listen, BACKLOG)  # looking a name up may take seconds
     except OSError as error:
         for each in made:
             each.close()
@@ -187,12 +221,9 @@ async def _listen(binding: Binding) -> list[socket.socket]:
     return made
 
 
-def _bind(made: list[socket.socket], family: int, address: tuple[object, ...] | str) -> None:
-    listening = socket.socket(family, socket.SOCK_STREAM)
+def _bind(made: list[socket.socket], path: str) -> None:
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     made.append(listening)
-    if family != socket.AF_UNIX:
-        # An address in use is an error, but one that only lingers from an earlier process is not.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setblocking(False)
-    listening.bind(address)
+    listening.bind(path)
     listening.listen(BACKLOG)

@@ -142,20 +142,23 @@ class Watch:
         self._answering.fail(code, reason)
 
 
-def _process(runtime: Runtime, answering: Answering) -> Handler:
-    exchange = admit(runtime, answering)
+def _process(runtime: Runtime, answering: Answering, configuration: bytes) -> Handler:
+    exchange = admit(runtime, answering, configuration)
     return NOBODY if exchange is None else Process(exchange, answering)
 
 
-def _check(runtime: Runtime, answering: Answering) -> Handler:
+def _check(runtime: Runtime, answering: Answering, configuration: bytes) -> Handler:
+    if configuration:
+        runtime.heard(configuration, runtime.clock())
     return Check(runtime.health, answering)
 
 
-def _watch(runtime: Runtime, answering: Answering) -> Handler:
+def _watch(runtime: Runtime, answering: Answering, _configuration: bytes) -> Handler:
     return Watch(runtime.health, answering)
 
 
-OPENERS: Final[Mapping[bytes, Callable[[Runtime, Answering], Handler]]] = MappingProxyType(
+OPENERS: Final[Mapping[bytes, Callable[[Runtime, Answering, bytes], Handler]]] = MappingProxyType(
     {PROCESS.encode(): _process, CHECK.encode(): _check, WATCH.encode(): _watch}
 )
-"""Path -> what makes the handler of a call; `NOBODY` where the call was ended instead."""
+"""Path -> what makes the handler of a call, told the fingerprint that came with it; `NOBODY` where the call was ended
+instead."""

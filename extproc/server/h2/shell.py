@@ -174,7 +174,7 @@ class Shell(asyncio.Protocol):
         if type(event) is Gone:
             call.leave()
         elif type(event) is Started:
-            call.handler = OPENERS[call.path](self._home.runtime, Answer(self, call))
+            call.handler = OPENERS[call.path](self._home.runtime, Answer(self, call), call.configuration)
         else:
             call.handler.half_closed()
 

@@ -41,9 +41,10 @@ async def serving(
     listen: str = "127.0.0.1:0",
     tls: Tls | None = None,
     begin: Any = Decider,
+    log: Log | None = None,
 ) -> AsyncIterator[H2Transport]:
-    """A transport whose exchanges do as their path says."""
-    log = Log(Sink("none"))
+    """A transport whose exchanges do as their path says; it closes `log`."""
+    log = log or Log(Sink("none"))
     runtime = Runtime(plan(policy), log, begin=begin)
     transport = await serve(runtime, Binding(addresses.parse(listen), tls), limits)
     try:

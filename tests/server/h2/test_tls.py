@@ -1,6 +1,7 @@
 """HTTP/2 over TLS: ALPN, client certificates, renewal."""
 
 import asyncio
+import json
 import ssl
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from grpc import aio
 
 from extproc.server.h2 import frames
 from extproc.server.h2.certificates import context
+from extproc.server.h2.listener import TELL_EVERY, Handshakes
 from extproc.server.health import PROCESS
 from extproc.server.tls import Tls
+from extproc.telemetry import Log, Sink
 from tests.server.h2.serving import play, raw, serving
 from tests.server.support import headers, kind, until
 
@@ -155,3 +158,37 @@ def test_a_key_is_not_left_open() -> None:
     before = descriptors()
     context(certificate(clients=AUTHORITY))
     assert descriptors() == before
+
+
+@LOOPS
+def test_a_handshake_that_fails_is_logged_without_a_flood(uvloop: bool, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+
+    async def scene() -> None:
+        log = Log(Sink(str(path)))
+        clients = trustme.CA()
+        async with serving(listen="localhost:0", tls=certificate(clients=clients), log=log) as transport:
+            for given in (credentials(), credentials(own=trustme.CA()), credentials()):
+                with pytest.raises(aio.AioRpcError):
+                    await answered(transport, given)
+            assert await answered(transport, credentials(own=clients)) == "request_headers"
+            await until(lambda: path.exists() and "tls_handshake_failed" in path.read_text())
+
+    play(scene, uvloop=uvloop)
+    failed = [
+        line for line in map(json.loads, path.read_text().splitlines()) if line["event"] == "tls_handshake_failed"
+    ]
+    assert len(failed) <= 3
+    assert failed[0]["peer"] in {"127.0.0.1", "::1"}
+    assert failed[0]["reason"]
+
+
+def test_handshakes_that_fail_at_the_same_time_are_one_line_and_then_counted(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = Log(Sink(str(path)))
+    told = Handshakes(log)
+    error = ssl.SSLError(1, "x")
+    for now in (0.0, 0.1, TELL_EVERY - 0.01, TELL_EVERY, TELL_EVERY + 0.5):
+        told.tell(now, "10.0.0.1", error)
+    log.close()
+    assert [line["untold"] for line in map(json.loads, path.read_text().splitlines())] == [0, 2]

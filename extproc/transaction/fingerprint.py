@@ -1,0 +1,81 @@
+"""The fingerprint of what Envoy must be configured with for a policy.
+
+`extproc envoy` writes it into the configuration, and Envoy sends it with every exchange: a processor whose policy needs
+another configuration then knows so before it decides anything.
+"""
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from extproc.policy import Backend, Bearer, Header, Policy
+
+if TYPE_CHECKING:
+    from extproc.transaction.plan import Needs
+
+CONFIG_HEADER: Final = "x-extproc-config"
+"""The field of the gRPC request that carries the fingerprint (`initial_metadata` of the filter's `grpc_service`)."""
+
+VERSION: Final = 1
+"""The version of what a generated configuration holds beside the policy's own: raised when the processor comes to rely
+on something that configurations of an earlier release do not have."""
+
+DIGEST_CHARACTERS: Final = 16
+"""Hexadecimal digits of the digest, 64 bits: mistakes are to be told apart, not attacks."""
+
+MALFORMED: Final = b"malformed"
+"""Stands for a value that is no fingerprint: it goes into logs, so nothing else of the peer's choice may."""
+
+_FORM: Final = re.compile(rb"[0-9]{1,4}-[0-9a-f]{%d}" % DIGEST_CHARACTERS)
+
+Demands = Mapping[str, Any]
+"""What Envoy must have, by what an operator calls it. Plain data: names and numbers, never a credential's value."""
+
+
+def demands(policy: Policy, needs: "Needs") -> Demands:
+    """Return what Envoy's configuration must hold for `policy`; what it may lack without harm is left out.
+
+    Limits and buffers are left out: an Envoy with another limit refuses, it does not let through. The profile is left
+    out because Envoy tells its body modes with each exchange.
+    """
+    return {
+        "backends": {backend.name: _cluster(backend) for backend in policy.backends},
+        "the credentials' header fields": credential_fields(policy),
+        "the steering headers": [policy.steering.cluster_header, policy.steering.model_header],
+        "the header fields that conditions read": sorted(needs.fields),
+        "the route's name": needs.route_name,
+        "responses": [needs.response_headers, needs.response_body, needs.errors],
+        "trailers of requests": policy.request_trailers,
+    }
+
+
+def fingerprint(wanted: Demands) -> bytes:
+    """Return the fingerprint of `wanted`, fit for a header's value."""
+    digest = sha256(msgspec.json.encode(wanted, order="sorted")).hexdigest()
+    return f"{VERSION}-{digest[:DIGEST_CHARACTERS]}".encode()
+
+
+def read(value: bytes | None) -> bytes:
+    """Return the fingerprint in a field's `value`: empty where there is none, `MALFORMED` where it cannot be one."""
+    if not value:
+        return b""
+    return value if _FORM.fullmatch(value) else MALFORMED
+
+
+def differences(one: Demands, other: Demands) -> tuple[str, ...]:
+    """Return the names of what differs between two policies' demands."""
+    return tuple(name for name in one if one[name] != other.get(name))
+
+
+def credential_fields(policy: Policy) -> list[str]:
+    """Return the header fields that backends' credentials are sent in."""
+    credentials = (backend.credential for backend in policy.backends)
+    return sorted({each.field for each in credentials if isinstance(each, Bearer | Header)})
+
+
+def _cluster(backend: Backend) -> list[Any]:
+    tls = backend.tls
+    return [backend.url, None if tls is None else [tls.sni, None if tls.ca is None else str(tls.ca), list(tls.sans)]]

@@ -1,0 +1,100 @@
+"""What is done to a request that goes on by its path alone, because no dialect claims it."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from extproc import llm
+from extproc.protocol.effects import HeaderMutation, Phase, Proceed
+from extproc.protocol.headers import Field, HeaderMap
+from extproc.protocol.messages import Side
+from extproc.protocol.modes import BodyMode, ModeOverride
+from extproc.routing.table import Destination
+from extproc.transaction.keyed import keyed, removed
+
+PROTOCOLS: Final = "sec-websocket-protocol"
+KEY_PROTOCOL: Final = "openai-insecure-api-key."
+"""How a browser hands a key over with a WebSocket: as the name of a protocol (OpenAI's realtime API)."""
+
+
+class Passage(Struct, frozen=True):
+    """The headers that change, and where the request goes; `destination` is None where Envoy's own routes decide.
+
+    `answers` are the whole answers to the headers, as `answer` gives them; empty where this passage is for one path.
+    """
+
+    headers: HeaderMutation
+    destination: Destination | None
+    answers: tuple[Proceed, ...] = ()
+
+    def answer(self, more: HeaderMutation | None = None, response: BodyMode | None = None) -> Proceed:
+        """The answer to the request's headers, with `more` changes.
+
+        With `response`, the response's mode, Envoy is told to send the body on as it comes, and not to us.
+        """
+        if more is None and self.answers:
+            return self.answers[0 if response is None else 1 + response]
+        return _answer(self.changed(more), self.destination, response, lasting=False)
+
+    def changed(self, more: HeaderMutation | None) -> HeaderMutation:
+        """All changes together."""
+        ours = self.headers
+        return ours if more is None else HeaderMutation(ours.set, (*ours.remove, *more.remove), more.more)
+
+
+def unsteered(removes: tuple[str, ...]) -> Passage:
+    """The passage of what Envoy's own routes decide about."""
+    return _lasting(HeaderMutation(remove=removes), None)
+
+
+def steered(destination: Destination, cluster_header: str, *, known: bool) -> Passage:
+    """The passage to a backend of what keeps its path. `known`: Envoy is known to be configured for the plan."""
+    fields = _fields(destination, cluster_header, known=known)
+    return _lasting(HeaderMutation(fields, removed(destination, known=known)), destination)
+
+
+def steered_to(path: bytes, destination: Destination, cluster_header: str, *, known: bool) -> Passage:
+    """The passage to a backend of one path, which is another there."""
+    fields = (*_fields(destination, cluster_header, known=known), (":path", path))
+    return Passage(HeaderMutation(fields, removed(destination, known=known)), destination)
+
+
+def path_at(destination: Destination, raw_path: bytes) -> bytes:
+    """The path at a backend: below its prefix what is below /v1, every other byte as it came."""
+    path = raw_path if destination.removes is None else llm.without_keys(raw_path)
+    if destination.prefix != llm.ROOT and path.startswith(b"/v1/"):
+        return destination.prefix.encode() + path[len(llm.ROOT) :]
+    return path
+
+
+def without_key_protocols(destination: Destination | None, fields: HeaderMap) -> tuple[Field, ...]:
+    """The field of an upgrade's protocols without a key of the client's, if one is there that may not go on."""
+    given = fields.getall(PROTOCOLS)
+    if not given or (destination is not None and destination.removes is None):
+        return ()
+    offered = [each.strip() for each in b",".join(given).decode("latin-1").split(",")]
+    kept = [each for each in offered if not each.lower().startswith(KEY_PROTOCOL)]
+    return () if len(kept) == len(offered) else ((PROTOCOLS, ", ".join(kept).encode("latin-1")),)
+
+
+def _fields(destination: Destination, cluster_header: str, *, known: bool) -> tuple[Field, ...]:
+    credential = keyed(destination.credential) if known else destination.credential
+    return ((cluster_header, destination.name.encode()), (":authority", destination.authority), *credential)
+
+
+def _lasting(headers: HeaderMutation, destination: Destination | None) -> Passage:
+    modes: tuple[BodyMode | None, ...] = (None, *BodyMode)
+    return Passage(headers, destination, tuple(_answer(headers, destination, mode, lasting=True) for mode in modes))
+
+
+def _answer(
+    headers: HeaderMutation, destination: Destination | None, response: BodyMode | None, *, lasting: bool
+) -> Proceed:
+    return Proceed(
+        Side.REQUEST,
+        Phase.HEADERS,
+        headers if headers.sets or headers.remove else None,
+        clear_route=destination is not None,
+        modes=None if response is None else ModeOverride(BodyMode.NONE, response),
+        lasting=lasting,
+    )

@@ -1,0 +1,68 @@
+"""An error of a backend, held until our credential is taken out of it: some quote the key that they do not know."""
+
+from typing import Final
+
+from extproc.llm.text import encodings
+from extproc.protocol.effects import Chunk, HeaderMutation
+from extproc.protocol.headers import HeaderMap
+from extproc.protocol.messages import Body, Side
+from extproc.transaction.answers import PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
+from extproc.transaction.facts import Facts
+from extproc.transaction.reading import send_whole
+
+ERROR_MAX: Final = 256 * 1024
+"""Bytes of an error, decoded; a larger one is withheld. Errors of APIs have some hundred bytes, pages of proxies some
+ten thousand; a quarter of a megabyte is searched in some milliseconds."""
+
+
+class ErrorAnswer:
+    """Holds the body, and in full duplex the headers, too; `headers` is what is set on them. Raises ClientError."""
+
+    __slots__ = ("_duplex", "_facts", "_fields", "_headers", "_held", "_size", "_trailers", "job")
+
+    def __init__(self, facts: Facts, fields: HeaderMap, headers: HeaderMutation, *, duplex: bool) -> None:
+        self._facts = facts
+        self._fields = fields
+        self._headers = headers
+        self._duplex = duplex
+        self._held: list[bytes] | None = []
+        self._size = 0
+        self._trailers = False
+        self.job: None = None
+
+    def piece(self, message: Body, *, ends: bool) -> Effects:
+        """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
+        if self._held is None:  # a second end mark
+            return (Chunk(Side.RESPONSE, message.data, message.end),) if self._duplex else PASS_RESPONSE_BODY
+        self._held.append(message.data)
+        self._size += len(message.data)
+        if self._size > ERROR_MAX:
+            raise self._facts.withheld()
+        return self._go_on() if ends else ()
+
+    def trailers(self) -> Effects:
+        """Trailers have ended the body."""
+        if self._held is None:
+            return PASS_RESPONSE_TRAILERS
+        self._trailers = True
+        return self._go_on()
+
+    def judged(self, result: object) -> Effects:
+        """Never called: there is no work to hand out."""
+        raise AssertionError(result)
+
+    def gone(self) -> None:
+        """The exchange is over: there is nothing to tell of half an error."""
+
+    def _go_on(self) -> Effects:
+        assert self._held is not None
+        body, self._held = b"".join(self._held), None
+        given = self._fields.getall("content-encoding")
+        try:
+            codings = encodings.codings(b",".join(given).decode("latin-1")) if given else ()
+            plain = encodings.decode(body, codings, ERROR_MAX) if codings and body else body
+        except encodings.EncodingError:
+            raise self._facts.withheld() from None
+        cleaned = self._facts.cleaned(plain)
+        changed = cleaned is not plain
+        return send_whole(self._headers, cleaned if changed else body, changed, codings, self._duplex, self._trailers)

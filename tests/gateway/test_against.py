@@ -1,0 +1,207 @@
+"""What an Envoy configuration lacks for a policy is said before, whoever wrote it."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any, get_args
+
+import pytest
+
+from extproc.gateway.against import UnreadableError, compare, read
+from extproc.gateway.against.matching import changeable, forwarded
+from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap, render
+from extproc.policy import loads
+from extproc.transaction import Plan
+from tests.e2e.gateway import ext_proc, manager
+
+POLICY = """\
+version: 1
+backends:
+  - {name: north, url: https://api.example.com/v1, api: openai, credential: {bearer: {env: NORTH_KEY}}}
+  - {name: south, url: "http://localhost:9001/v1", api: openai, credential: {header: x-south-key, env: SOUTH_KEY}}
+default_backend: north
+models: [{name: chat, targets: [{backend: north}]}]
+pipelines:
+  - name: p
+    match: {headers: {x-team: pay}, route_name: llm}
+    response: [{use: pii, kinds: [iban], action: mask}]
+"""
+SECRETS = {"north": b"1", "south": b"2"}
+
+
+def made(profile: Profile = "buffered", text: str = POLICY) -> Json:
+    policy = loads(text, "policy.yaml")
+    needs = Plan.compile(policy, SECRETS).needs
+    listen = SocketAddress("127.0.0.1", 8080)
+    return bootstrap(policy, needs=needs, endpoints=["unix:/run/p"], listen=listen, profile=profile)
+
+
+def lacks(whole: object, text: str = POLICY) -> list[str]:
+    policy = loads(text, "policy.yaml")
+    written = read(whole if isinstance(whole, str) else json.dumps(whole))
+    return [each.text for each in compare(written, policy, Plan.compile(policy, SECRETS))]
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+def test_what_is_generated_lacks_nothing(profile: Profile) -> None:
+    assert lacks(made(profile)) == []
+    assert lacks(render(made(profile))) == []
+    assert lacks({"resources": [{"inner": [made(profile)["static_resources"]]}]}) == []  # anywhere in a file
+
+
+def own(whole: Json) -> None:
+    """A filter of an operator's own, that forwards everything and has no fingerprint."""
+    filter_ = ext_proc(whole)
+    del filter_["grpc_service"]["initial_metadata"], filter_["forward_rules"]
+    filter_["mutation_rules"] = {"allow_all_routing": True}
+
+
+def test_a_filter_of_an_operators_own_needs_no_fingerprint() -> None:
+    whole = made()
+    own(whole)
+    assert lacks(whole) == []
+
+
+def modes(**chosen: str) -> Callable[[Json], object]:
+    return lambda whole: ext_proc(whole)["processing_mode"].update(chosen)
+
+
+def sets(**chosen: Any) -> Callable[[Json], object]:
+    return lambda whole: ext_proc(whole).update(chosen)
+
+
+def routes(change: Callable[[list[Json]], object]) -> Callable[[Json], object]:
+    return lambda whole: change(manager(whole)["route_config"]["virtual_hosts"][0]["routes"])
+
+
+def host(**chosen: Any) -> Callable[[Json], object]:
+    return lambda whole: manager(whole)["route_config"]["virtual_hosts"][0].update(chosen)
+
+
+def clusters(change: Callable[[list[Json]], object]) -> Callable[[Json], object]:
+    return lambda whole: change(whole["static_resources"]["clusters"])
+
+
+def address(cluster: Json) -> Json:
+    found: Json = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
+    return found
+
+
+def override_off(whole: Json) -> Any:
+    return ext_proc(whole).pop("allow_mode_override")
+
+
+WRONG: dict[str, Callable[[Json], object]] = {
+    "another policy's": sets(grpc_service={"initial_metadata": [{"key": "x-extproc-config", "value": "1-0"}]}),
+    "there is no fingerprint": sets(grpc_service={}),
+    "request_header_mode is SKIP": modes(request_header_mode="SKIP"),
+    "request_body_mode is BUFFERED_PARTIAL": modes(request_body_mode="BUFFERED_PARTIAL"),
+    "request_body_mode is NONE": lambda whole: (modes(request_body_mode="NONE")(whole), override_off(whole)),
+    "response_body_mode is NONE": modes(response_body_mode="NONE"),
+    "response_body_mode is STREAMED": modes(response_body_mode="STREAMED"),
+    "response_body_mode is BUFFERED": modes(request_body_mode="FULL_DUPLEX_STREAMED"),
+    "event streams are refused": override_off,
+    "response_header_mode is SKIP": modes(response_header_mode="SKIP"),
+    "response.code_details": sets(response_attributes=["xds.cluster_name"]),
+    "xds.cluster_name": sets(response_attributes=["response.code_details"]),
+    "xds.route_name": sets(request_attributes=[]),
+    "forward_rules hide": sets(forward_rules={"allowed_headers": {"patterns": [{"exact": ":path"}]}}),
+    "mutation_rules forbid": sets(mutation_rules={"disallow_all": True, "allow_expression": {"regex": "x-.*"}}),
+    "observability_mode": sets(observability_mode=True),
+    "failure_mode_allow": sets(failure_mode_allow=True),
+    "disable_immediate_response": sets(disable_immediate_response=True),
+    "the route cache is kept": sets(route_cache_action="RETAIN"),
+    "disable_clear_route_cache": sets(disable_clear_route_cache=True),
+    "message_timeout": lambda whole: ext_proc(whole).pop("message_timeout"),
+    "receiving_namespaces": sets(metadata_options={}),
+    "no route has cluster_header": routes(lambda listed: listed.clear()),
+    "does not match on": routes(lambda listed: listed.pop(0)),
+    "request_trailer_mode is SKIP": sets(processing_mode={"request_body_mode": "BUFFERED"}),
+    "lacks authorization: %REQ": routes(lambda listed: listed[0]["request_headers_to_add"].pop(0)),
+    "does not match on the header": routes(lambda listed: listed[0]["match"].pop("headers")),
+    "lacks x-extproc-key-x-south-key": host(request_headers_to_remove=["x-extproc-cluster", "x-extproc-model"]),
+    "lacks x-extproc-model": host(request_headers_to_remove=[]),
+    "early_header_mutation": lambda whole: manager(whole).pop("early_header_mutation_extensions"),
+    "there is no cluster": clusters(lambda listed: listed.pop()),
+    "it leads to localhost:9002": clusters(lambda listed: address(listed[2]).update(port_value=9002)),
+    "it speaks no TLS": clusters(lambda listed: listed[1].pop("transport_socket")),
+    "per_connection_buffer_limit_bytes": clusters(lambda listed: listed[1].pop("per_connection_buffer_limit_bytes")),
+    "there is no ext_proc filter": lambda whole: manager(whole)["http_filters"].pop(0),
+}
+
+
+@pytest.mark.parametrize("told", WRONG)
+def test_each_thing_that_is_missing_or_wrong_is_told(told: str) -> None:
+    whole = copy.deepcopy(made())
+    WRONG[told](whole)
+    assert any(told in each for each in lacks(whole)), lacks(whole)
+
+
+def test_without_pipelines_the_body_mode_matters_for_errors_alone() -> None:
+    policy = loads(POLICY.partition("pipelines:")[0], "policy.yaml")
+    text = render({"typed_config": {"@type": ext_proc(made())["@type"], "processing_mode": {}}})
+    told = [each.text for each in compare(read(text), policy, Plan.compile(policy, SECRETS))]
+    assert any(each.startswith("errors of backends are withheld") for each in told)
+
+
+def test_a_difference_has_the_line_of_its_part() -> None:
+    whole = made()
+    ext_proc(whole)["observability_mode"] = True
+    text = render(whole)
+    policy = loads(POLICY, "policy.yaml")
+    (found,) = compare(read(text), policy, Plan.compile(policy, SECRETS))
+    assert text.splitlines()[found.line - 1].strip().startswith("'@type'")
+    assert "ExternalProcessor" in text.splitlines()[found.line - 1]
+
+
+def test_a_filter_beside_ours_is_none_of_our_business() -> None:
+    whole = made()
+    manager(whole)["http_filters"].insert(
+        0, {"name": "another", "typed_config": {"@type": ext_proc(whole)["@type"], "observability_mode": True}}
+    )
+    assert lacks(whole) == []
+
+
+@pytest.mark.parametrize("text", ["{a: [", "[" * 300 + "]" * 300, "a: *nowhere", "\t\tx: \x00"])
+def test_what_cannot_be_read_is_told(text: str) -> None:
+    with pytest.raises(UnreadableError):
+        read(text)
+
+
+def test_aliases_that_would_make_millions_of_parts_are_given_up() -> None:
+    lines = ["a0: &a0 {x: {y: 1}}"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 8)]
+    with pytest.raises(UnreadableError):
+        read("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("rules", "name", "shown"),
+    [
+        (None, "x", True),
+        ({"allowed_headers": {"patterns": [{"prefix": "X-", "ignore_case": True}]}}, "x-team", True),
+        ({"allowed_headers": {"patterns": [{"suffix": "-id"}]}}, "x-id", True),
+        ({"allowed_headers": {"patterns": [{"contains": "tea"}]}}, "x-team", True),
+        ({"allowed_headers": {"patterns": [{"safe_regex": {"regex": "x-.*"}}]}}, "x-team", True),
+        ({"allowed_headers": {"patterns": [{"exact": "x"}, 5, {}]}}, "x-team", False),
+        ({"disallowed_headers": {"patterns": [{"exact": "x-team"}]}}, "x-team", False),
+        ({"allowed_headers": {"patterns": [{"safe_regex": {"regex": "("}}]}}, "x-team", False),
+    ],
+)
+def test_what_a_filter_forwards(rules: object, name: str, shown: bool) -> None:
+    assert forwarded(rules, name) is shown
+
+
+@pytest.mark.parametrize(
+    ("rules", "name", "may"),
+    [
+        (None, "authorization", True),
+        (None, ":authority", False),
+        ({"allow_all_routing": True}, ":authority", True),
+        ({"disallow_all": True}, "authorization", False),
+        ({"disallow_all": True, "allow_expression": {"regex": "auth.*"}}, "authorization", True),
+        ({"disallow_expression": {"regex": "auth.*"}, "allow_expression": {"regex": "auth.*"}}, "authorization", False),
+        ({"disallow_system": True, "allow_all_routing": True}, ":path", False),
+    ],
+)
+def test_what_may_be_changed(rules: object, name: str, may: bool) -> None:
+    assert changeable(rules, name) is may

@@ -1,0 +1,67 @@
+"""A credential is found in what a backend says however it is spelt, and nothing else is touched."""
+
+import json
+from collections.abc import Callable
+from html import escape
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.routing.quoted import MARK, QUOTED_MIN, Quoted, quoted
+
+KEY = b'sk-proj/A+b="c\\d'
+
+
+def of(credential: bytes) -> Quoted:
+    made = quoted(credential)
+    assert made is not None
+    return made
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "plain": lambda text: text,
+    "json": lambda text: json.dumps(text)[1:-1],
+    "json with slashes": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "json, each character": lambda text: "".join(f"\\u{ord(each):04X}" for each in text),
+    "percent": lambda text: quote(text, safe=""),
+    "percent, in lower case": lambda text: "".join(f"%{ord(each):02x}" for each in text),
+    "html": lambda text: escape(text).replace("&quot;", "&#34;"),
+    "html, in hexadecimal": lambda text: "".join(f"&#x{ord(each):x};" for each in text),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_credential_is_taken_out_in_every_spelling(spelling: str) -> None:
+    spelt = SPELLINGS[spelling](KEY.decode()).encode()
+    text = b'{"error": "no such key: ' + spelt + b", nor " + spelt + b'"}'
+    assert of(KEY).found(text)
+    assert of(KEY).cleaned(text) == b'{"error": "no such key: ' + MARK + b", nor " + MARK + b'"}'
+
+
+@given(
+    st.text("abcXYZ019-_/+=.%&\\\"'~", min_size=QUOTED_MIN, max_size=60),
+    st.sampled_from(["plain", "json", "json, each character", "percent"]),
+    st.binary(max_size=40),
+    st.binary(max_size=40),
+)
+def test_what_is_cleaned_holds_the_credential_no_more(key: str, spelling: str, before: bytes, after: bytes) -> None:
+    text = before + SPELLINGS[spelling](key).encode() + after
+    assert of(key.encode()).found(text)
+    assert MARK in of(key.encode()).cleaned(text)
+
+
+@given(st.binary(max_size=200))
+def test_a_text_without_the_credential_stays_the_very_same(text: bytes) -> None:
+    if KEY not in text:
+        assert of(KEY).cleaned(text) is text
+
+
+def test_a_credential_too_short_to_be_told_from_other_text_is_not_looked_for() -> None:
+    assert quoted(b"k" * (QUOTED_MIN - 1)) is None
+    assert quoted(b"k" * QUOTED_MIN) is not None
+
+
+def test_it_has_no_rendering() -> None:
+    assert "sk-" not in repr(of(KEY)) + str(of(KEY))
