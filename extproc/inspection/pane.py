@@ -52,12 +52,14 @@ class Pane:
     Any cutting of a text gives the same hits and, put together, the same text. Held back is what begins where a match
     may be in progress, never more than `scanner.longest_hold` code points and a STEP: at that bound nothing special
     happens, since a rule that has seen that much has decided. `start`: the text's place in a whole that went before.
+    `name`: see `Scanner.find`.
     """
 
-    __slots__ = ("_at", "_data", "_first", "_half", "_look", "_opening", "_pending", "_scanner")
+    __slots__ = ("_at", "_data", "_first", "_half", "_look", "_name", "_opening", "_pending", "_scanner")
 
-    def __init__(self, scanner: Scanner, start: int = 0) -> None:
+    def __init__(self, scanner: Scanner, start: int = 0, name: str | None = None) -> None:
         self._scanner = scanner
+        self._name = name
         self._data = b"\n"
         self._first = 1
         self._at = start
@@ -125,7 +127,7 @@ class Pane:
         if end == self._first:
             self._rest()
             return None
-        found = self._scanner.find(data, self._first, end, opening=self._opening, final=False)
+        found = self._scanner.find(data, self._first, end, opening=self._opening, final=False, name=self._name)
         if found:
             end = min([end, *(each.match for each in found if each.open)])
             found = [each for each in found if each.match < end]
@@ -152,7 +154,9 @@ class Pane:
             self._half, self._data = "", self._data + b"?"
         if self._first == len(self._data) and not self._pending:
             return None
-        found = self._scanner.find(self._data, self._first, len(self._data), opening=self._opening, final=True)
+        found = self._scanner.find(
+            self._data, self._first, len(self._data), opening=self._opening, final=True, name=self._name
+        )
         return self._release(len(self._data), found)
 
     def _release(self, end: int, found: list[Found]) -> Released:

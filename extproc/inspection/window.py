@@ -20,8 +20,8 @@ class Window(Pane):
 
     __slots__ = ("_ahead", "_hits", "_tail", "_twin")
 
-    def __init__(self, scanner: Scanner, start: int = 0) -> None:
-        super().__init__(scanner, start)
+    def __init__(self, scanner: Scanner, start: int = 0, name: str | None = None) -> None:
+        super().__init__(scanner, start, name)
         self._twin: Pane | None = None
         self._tail = ""
         self._ahead = ""
@@ -81,7 +81,7 @@ class Window(Pane):
 
         It sees of the text in front of it what this one needed.
         """
-        other = Window(scanner)
+        other = Window(scanner, name=self._name)
         other.copied(self, self._ahead, str)
         other._tail = self._tail
         if self._twin is not None:
@@ -98,7 +98,7 @@ class Window(Pane):
         return text
 
     def _split(self) -> None:
-        self._twin = Pane(self._scanner)
+        self._twin = Pane(self._scanner, name=self._name)
         self._twin.copied(self, self._ahead, plain)
 
     def _take(self, released: Released | None) -> None:

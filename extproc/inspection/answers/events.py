@@ -1,16 +1,22 @@
 """The events of an answer, one after the other: what each looks like when its texts were judged."""
 
+from collections.abc import Callable
+
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.strand import Strand, at_once
 from extproc.inspection.answers.tally import Tally
+from extproc.inspection.judge import SEALED
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked
 from extproc.llm.streams import Channel, Delta, StreamEvent, StreamWriter
-from extproc.llm.streams.event import within
+from extproc.llm.streams.event import Scope, within
 
 MAX_OPEN = 256
 """Texts of an answer that are open at a time: OpenAI gives at most 128 choices, which may think aloud. One takes about
 1 KiB, and 2 where it is JSON."""
+
+MAX_NAMED = 256
+"""Places that are remembered to have been named as uninspected, so that sound in a thousand events is named once."""
 
 MAX_PLACES = 128
 """Texts that are remembered, so that what repeats them is not counted again. Answers have some ten."""
@@ -34,6 +40,7 @@ class Events:
         "_distrusts",
         "_doubted",
         "_known",
+        "_named",
         "_open",
         "_over",
         "_reasons",
@@ -58,6 +65,7 @@ class Events:
         self._doubted = False  # true once it was told that nobody can join the events
         self._over: set[int] = set()  # hashes of channels that one ended
         self._distrusts = False  # whether such a one went on: from then on nothing ends before the answer does
+        self._named: set[int] = set()  # hashes of places that are named as uninspected
         self._known: set[int] = set()  # hashes of places, and of places with the text there
 
     @property
@@ -76,6 +84,20 @@ class Events:
         if self._unread is not None:
             raise Stopped(self._unread)
 
+    def _unread_at(self, place: Scope, reason: str) -> None:
+        """A place of the response cannot be read: named once."""
+        key = hash((place, reason))
+        if key in self._named:
+            return
+        if len(self._named) < MAX_NAMED:
+            self._named.add(key)
+        self._tally.unread[reason] += 1
+        if self._unread is not None and reason not in SEALED:
+            raise Stopped(self._unread)
+
+    def _unread_in(self, channel: Channel) -> Callable[[str], None]:
+        return lambda reason: self._unread_at(channel.path, reason)
+
     def passed(self, event: StreamEvent) -> bytes:
         """What goes out for an event."""
         deltas = event.deltas
@@ -86,8 +108,8 @@ class Events:
                 return self._writer.write(event, {channel: strand.feed(deltas[0].text)})
         if event.dialect and event.dialect != self._dialect:
             self._speak(event.dialect)
-        for _ in event.unread:
-            self.unreadable("binary")
+        for place, reason in event.unread:
+            self._unread_at(place, reason)
         texts = self._pieces(deltas)
         ended = self._ended(event, texts) if event.ends and self._open else []
         for delta in deltas:
@@ -137,9 +159,10 @@ class Events:
             if self._over and hash(delta.channel) in self._over:
                 # What was told to have ended goes on: some servers give a finish reason with every piece.
                 self._distrusts = True
-            strand = self._open[delta.channel] = Strand(delta.channel, self.ruling, self._vault)
-            if self._repeats:
-                self._remember(hash(delta.channel.path))
+            strand = self._open[delta.channel] = Strand(
+                delta.channel, self.ruling, self._vault, self._unread_in(delta.channel)
+            )
+            self._remember(hash(delta.channel.path))
         return strand.feed(delta.text)
 
     def _ended(self, event: StreamEvent, texts: dict[Channel, str]) -> list[tuple[Channel, str]]:
@@ -161,8 +184,8 @@ class Events:
         return ended
 
     def _whole(self, delta: Delta) -> str:
-        told = self._repeats and self._told(delta)
-        return at_once(delta, self.ruling, self._vault, counted=not told)
+        told = delta.grows or ((self._repeats or delta.repeats) and self._told(delta))
+        return at_once(delta, self.ruling, self._vault, self._unread_in(delta.channel), counted=not told)
 
     def _told(self, delta: Delta) -> bool:
         """Whether this very text was there before: streamed, or whole in an event that has most of an answer in it."""

@@ -73,11 +73,15 @@ class Unwatched:
 Watch: TypeAlias = Window | Onlooker | Unwatched
 
 
-def watch(scanner: Scanner | None, *, holds: bool) -> Watch:
-    """Who looks at a text with this scanner. `holds`: it may have to be changed or stopped."""
+def watch(scanner: Scanner | None, *, holds: bool, name: str | None = None) -> Watch:
+    """Return who looks at a text with this scanner.
+
+    `holds`: the text may have to be changed or stopped. `name`: see `Scanner.find`.
+    """
     if scanner is None:
         return Unwatched()
-    return Window(scanner) if holds else Onlooker(Window(scanner))
+    window = Window(scanner, name=name)
+    return window if holds else Onlooker(window)
 
 
 def handed(before: Watch, scanner: Scanner | None) -> Watch:

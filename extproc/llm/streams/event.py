@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from extproc.llm.text.passage import Reason as Unread
+
 Kind: TypeAlias = Literal["delta", "finish", "usage", "done", "error", "other"]
 """What an event does: brings text, ends a text, counts tokens, ends the stream, tells of an error; or none of these."""
 
@@ -16,10 +18,10 @@ Numbers are the indices that the events give (`index`, `output_index`), not plac
 a part of the answer with all that lies in it; `()` is all of it.
 """
 
-Form: TypeAlias = Literal["string", "number", "line", "fragment", "tokens"]
-"""How a text stands in its event: as a JSON string; as a long number, in whose place another stands; as a line that
-is not JSON; as one that looks like a part of JSON; as log probabilities, whose tokens repeat a text and which a changed
-text takes away."""
+Form: TypeAlias = Literal["string", "name", "number", "line", "fragment", "tokens"]
+"""How a text stands in its event: as a JSON string; as the name of a member; as a long number, in whose place another
+stands; as a line that is not JSON; as one that looks like a part of JSON; as log probabilities, whose tokens repeat a
+text and which a changed text takes away."""
 
 Reason: TypeAlias = Literal["size", "complexity"]
 """Why an event cannot be read."""
@@ -37,7 +39,8 @@ _WORD = re.compile(r"(?=.{0,64}\Z)[A-Za-z_.-]*+(?:[0-9]{1,3}[A-Za-z_.-]*+)?|#\d+
 class Channel(Struct, frozen=True, cache_hash=True, gc=False):
     """One text of an answer.
 
-    `json`: the text is JSON text itself (see `JsonText`). `whole`: it comes at once, in this event; otherwise in pieces
+    `json`: the text is a JSON value that stands in no string of the whole response, such as Anthropic's `input`; or a
+    line with JSON in it. `whole`: it comes at once, in this event; otherwise in pieces
     over any number of events, in order.
     """
 
@@ -62,7 +65,7 @@ class Delta(Struct, frozen=True, gc=False):
     """Text in an event. `start` and `end` are offsets in the event's bytes, quotes included.
 
     A lone surrogate in it is U+FFFD. `repeats`: it was streamed before, in pieces. `shadows`: log probabilities that
-    spell the same text.
+    spell the same text. `grows`: a later event repeats it with more behind it.
     """
 
     channel: Channel
@@ -72,6 +75,7 @@ class Delta(Struct, frozen=True, gc=False):
     form: Form = "string"
     repeats: bool = False
     shadows: tuple[Shadow, ...] = ()
+    grows: bool = False
 
     def __repr__(self) -> str:
         return f"Delta({len(self.text)} characters, {self.start}:{self.end}, {self.form})"
@@ -87,10 +91,10 @@ class StreamEvent(Struct, frozen=True, gc=False):
 
     `ends`: parts of the answer to which nothing more is added: what is held back of their channels leaves with this
     event or before it. `opens`: parts that the client must see ended. `keeps`: it tells more than its texts, so it
-    leaves even when they become empty. `number`: where its sequence number stands, if it has one. `unread`: binary
-    parts (images, sound) that nobody can read as text. `ended`: False for what the stream broke off. `doubt`: the
-    reason for which the event is uninspected, if it is. `dialect`: the name of the API whose shape the event
-    has; empty if it has none.
+    leaves even when they become empty. `number`: where its sequence number stands, if it has one. `unread`: places
+    that are no text (images, sound, sealed reasoning), with the reason that a whole body has for them. `ended`: False
+    for what the stream broke off. `doubt`: the reason for which the event is uninspected, if it is. `dialect`: the name
+    of the API whose shape the event has; empty if it has none.
     """
 
     raw: bytes
@@ -101,7 +105,7 @@ class StreamEvent(Struct, frozen=True, gc=False):
     keeps: bool = True
     dialect: str = ""
     number: tuple[int, int] | None = None
-    unread: tuple[Scope, ...] = ()
+    unread: tuple[tuple[Scope, Unread], ...] = ()
     ended: bool = True
     doubt: Doubt = ""
 

@@ -27,6 +27,7 @@ def read(source: Source, roles: Roles, growth: Growth, ends: tuple[Scope, ...] =
         ends=((),) if failed else ends,
         unread=tuple(found.unread),
         varying=found.varying(source.leaves),
+        quiet=tuple(found.quiet),
     )
 
 

@@ -53,7 +53,7 @@ _PLAIN = """
 
 _CARRIERS = """
     data blob url image_url file_url file_id file_data b64_json result image_data partial_image_b64 video_url embedding
-    signature encrypted_content encrypted_index encrypted_stdout
+    signature encrypted_content encrypted_index encrypted_stdout thought_signature thoughtSignature
     audio_url images prompt_embeds image_embeds audio_embeds
 """
 
@@ -89,6 +89,12 @@ KNOWN: Mapping[str, int] = (
 
 Whatever a client adds, such as the properties that its tools take, is text: names can hold a secret, too.
 """
+
+
+def carries(name: str) -> bool:
+    """True if a member of that name may carry an image, a sound or a file. Go's decoder takes `Blob` for `blob`."""
+    flag = KNOWN.get(name)
+    return (KNOWN.get(name.casefold()) if flag is None else flag) == CARRIER
 
 
 def is_own(keys: Iterable[str | int | None]) -> bool:

@@ -5,8 +5,9 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-Kind: TypeAlias = Literal["text", "name", "number"]
-"""`name`: the name of an object's member, where no API gave it. `number`: the digits of a long JSON number."""
+Kind: TypeAlias = Literal["text", "name", "number", "tokens"]
+"""`name`: the name of an object's member, where no API gave it. `number`: the digits of a long JSON number. `tokens`:
+what log probabilities spell; it stands in no string, and an edit of it takes the log probabilities away."""
 
 Reason: TypeAlias = Literal[
     "image",

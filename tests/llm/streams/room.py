@@ -38,7 +38,7 @@ class Text:
 
     def __init__(self, channel: Channel, guard: Guard) -> None:
         self.guard = guard
-        self.json = JsonText() if channel.json else None
+        self.json = JsonText() if channel.json or channel.path[-1:] == ("arguments",) else None
 
     def feed(self, text: str, *, final: bool = False) -> str:
         if self.json is None:
