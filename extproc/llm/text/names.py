@@ -48,7 +48,7 @@ _PLAIN = """
     minContains maxContains minProperties maxProperties patternProperties propertyNames dependentRequired
     dependentSchemas unevaluatedProperties unevaluatedItems default examples deprecated readOnly writeOnly nullable
     discriminator propertyName mapping contentEncoding contentMediaType enumNames inputs token_ids input_ids
-    prompt_token_ids body
+    prompt_token_ids body extra_content google provider_specific_fields
 """
 
 _CARRIERS = """

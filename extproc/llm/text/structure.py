@@ -356,7 +356,8 @@ class GrowingJson:
 
     def _fail(self, out: list[Piece]) -> None:
         """The text is no JSON from here on."""
-        self.rest = self._readers.plain(self._key or self._names[-1])
+        key = self._key if self._state == "value" else ""
+        self.rest = self._readers.plain(key or self._names[-1])
         held = self._open + self._bare + self._gap
         self._open = self._bare = self._gap = ""
         if held:
