@@ -26,7 +26,8 @@ def blocks_cards() -> Stage:
 def test_a_card_that_is_a_number_is_masked_as_a_number_in_every_dialect(dialect: str) -> None:
     message = {"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": {"card": CARD, "n": 12, "created": CARD}}}
     out = run(answer(everything(), dialect), [event(message)])
-    assert out == event(message).replace(b'"card": 4012888888881881', b'"card": 0')
+    # Names that look like counters are the tool's own here, and say nothing.
+    assert out == event(message).replace(b"4012888888881881", b"0")
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

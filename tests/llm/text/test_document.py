@@ -132,7 +132,7 @@ def test_items_behind_skipped_numbers_have_their_right_index() -> None:
         ('{"content":"a\\u0040', [("/x#/content", "a@")]),
         ('{"content":"a"} trailing', [("/x#/content", "a"), ("/x#", "trailing")]),
         ('{"content":"a",}', [("/x#/content", "a"), ("/x#", "}")]),
-        ('{"content":["a" "b"', [("/x#/content/0", "a"), ("/x#", '"b"')]),
+        ('{"content":["a" "b"', [("/x#/content/0", "a"), ("/x#/content", '"b"')]),
         ('["{\\"content\\":\\"a", 1.', [("/x#/0#/content", "a"), ("/x#", "1.")]),
         ('["a\n", "b\\q"', [("/x#/0", "a\n"), ("/x#/0", "bq")]),
         ("[1, 2, three]", [("/x", "[1, 2, three]")]),
