@@ -98,6 +98,9 @@ def _json() -> Rows:
     yield "UTF-16, claimed", CHAT, JSON, said(VALUE).decode().encode("utf-16"), REFUSED
     for charset in ("utf-16", "utf-16-le", "utf-32"):
         yield f"JSON in {charset}", OTHER, JSON, said(VALUE).decode().encode(charset), "malformed"
+    for path, charset in ((CHAT, "utf-7"), (OTHER, "utf-7"), (OTHER, "utf-16")):
+        yield f"JSON said to be {charset} at {path}", path, f"{JSON}; charset={charset}", said("+AGo-"), "charset"
+    yield "a claimed body said to be a text in UTF-7", CHAT, f"{TEXT}; charset=utf-7", said("+AGo-"), "charset"
     yield "another model in capitals", CHAT, JSON, b'{"model":"chat","Model":"other"}', REFUSED
 
 
@@ -335,6 +338,8 @@ def _parts() -> Rows:
     yield "an epilogue", OTHER, PARTS, _part(field, "x") + VALUE.encode(), READ
     yield "a binary preamble", OTHER, PARTS, b"\0\r\n" + _part(field, "x"), "binary"
     yield "parts behind the last one", OTHER, PARTS, _part(field, "x") + _part(field, '{"a":"\\u0061"}'), "content_type"
+    yield "a part without a blank line", OTHER, PARTS, b'--b4\r\n{"a":"\\u0061"}\r\n--b4--', "content_type"
+    yield "a part with a blank line of returns", OTHER, PARTS, b"--b4\r\na: b\r\rx\r\n--b4--", "content_type"
     yield "parts of returns", OTHER, PARTS, b"--b4\ra: b\r\rx\r--b4--\r", "content_type"
 
 

@@ -54,13 +54,18 @@ def _values(text: str) -> bytes:
     return text.encode("ascii", "ignore").translate(_VALUES, _NO_DIGITS)
 
 
-def leading(text: str, valid: Callable[[str], bool]) -> int:
+def leading(text: str, valid: Callable[[str], bool], usual: int) -> int:
     """The length of the longest beginning of `text` that is `valid`: all of it, or up to the end of a group of digits.
 
-    0 if there is none. What follows a number may look like one more group of it.
+    0 if there is none. What follows a number may look like one more group of it: then there are more than `usual`
+    digits, and fewer are not tried.
     """
-    ends = [len(text), *(group.end() for group in reversed(list(_GROUP.finditer(text))))]
-    return next((end for end in ends if valid(text[:end])), 0)
+    if valid(text):
+        return len(text)
+    if len(text) <= usual or len(numerals(text)) <= usual:
+        return 0
+    ends = [group.end() for group in _GROUP.finditer(text)]
+    return next((end for end in reversed(ends) if end < len(text) and valid(text[:end])), 0)
 
 
 def weighted(numbers: list[int], weights: tuple[int, ...]) -> int:

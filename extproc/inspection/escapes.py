@@ -28,9 +28,9 @@ _SPACES = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _DASHES = "\u2010-\u2013\u2212\ufe58\ufe63\uff0d"
 _FULL_WIDTH = "\uff01-\uff0c\uff0e-\uff5e"
 _PLAIN = (
-    dict.fromkeys((160, 5760, *range(8192, 8203), 8239, 8287, 12288), " ")
+    dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
     | {point: chr(point - 0xFEE0) for point in range(0xFF01, 0xFF5F)}
-    | dict.fromkeys((*range(8208, 8212), 8722, 65112, 65123), "-")
+    | dict.fromkeys((*range(0x2010, 0x2014), 0x2212, 0xFE58, 0xFE63), "-")
 )
 _TYPOGRAPHIC = frozenset(map(chr, _PLAIN))
 _LETTER = 2  # characters of a backslash and a letter

@@ -6,6 +6,8 @@ from typing import cast
 import pyperscan
 from pyperscan import _pyperscan
 
+from extproc.protocol.meter import Meter, SpentError
+
 # The package's own stub forgets that these are exceptions.
 _CompileError = cast("type[Exception]", _pyperscan.HyperscanCompileError)
 
@@ -18,6 +20,58 @@ class Refused(ValueError):  # noqa: N818  - what happened to the pattern
         self.number = number
 
 
+HITS_A_STEP = 2
+"""Hits that count as a step of a meter: 0.2 µs to write one down, and as much to join it to others."""
+
+LOOK = 4096
+"""Hits after which a pass asks its meter whether to go on."""
+
+
+LEAST_LOOK = 16
+"""The fewest hits between two such looks."""
+
+
+class Hits(list[tuple[int, int]]):
+    """The hits of one pass, in order; the pass ends where its meter does."""
+
+    __slots__ = ("_counted", "meter", "until")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counted = 0
+        self.meter: Meter | None = None
+        self.until = LOOK
+
+    def begin(self, meter: Meter | None) -> None:
+        """Prepares for a pass."""
+        self._counted = 0
+        self.meter = meter
+        self.until = LOOK if meter is None else _stretch(meter)
+
+    def goes_on(self) -> bool:
+        """Count what came since the last time; false where the meter has no steps left."""
+        meter = self.meter
+        if meter is None:
+            self.until += LOOK
+            return True
+        try:
+            self.spend(meter)
+        except SpentError:
+            return False
+        self.until = len(self) + _stretch(meter)
+        return True
+
+    def spend(self, meter: Meter) -> None:
+        """Counts the hits that were not counted yet. Raises SpentError."""
+        fresh, self._counted = len(self) - self._counted, len(self)
+        meter.spend(-(-fresh // HITS_A_STEP))
+
+
+def _stretch(meter: Meter) -> int:
+    """Hits until the next look: none too few, as a look costs as much as some hits."""
+    return min(LOOK, meter.left * HITS_A_STEP + LEAST_LOOK)
+
+
 class Fast:
     """A compiled database and its idle scanners: one serves one call at a time; there are as many as calls at once.
 
@@ -26,24 +80,34 @@ class Fast:
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
         self._database = _database(patterns) if patterns else None
-        self._idle: list[tuple[pyperscan.BlockScanner, list[tuple[int, int]]]] = []
+        self._idle: list[tuple[pyperscan.BlockScanner, Hits]] = []
 
-    def hits(self, data: bytes) -> Sequence[tuple[int, int]]:
-        """Every match's pattern (its place in the list at the start) and end in `data`."""
+    def hits(self, data: bytes, meter: Meter | None = None) -> Sequence[tuple[int, int]]:
+        """Every match's pattern (its place in the list at the start) and end in `data`.
+
+        Raises SpentError where `meter` has no steps left.
+        """
         if self._database is None:
             return ()
         idle = self._idle
         try:
             scanner, found = pair = idle.pop()
         except IndexError:
-            found = []
+            found = Hits()
             scanner = self._database.build(found, _note)
             pair = scanner, found
+        if meter is not None:
+            found.begin(meter)
         scanner.scan(data)
         hits: Sequence[tuple[int, int]] = ()
         if found:
             hits = found.copy()
-            found.clear()
+            try:
+                if meter is not None:
+                    found.spend(meter)
+            finally:
+                found.clear()
+                found.begin(None)
         idle.append(pair)
         return hits
 
@@ -51,9 +115,9 @@ class Fast:
 _CONTINUE = pyperscan.Scan.Continue
 
 
-def _note(found: list[tuple[int, int]], pattern: int, _start: int, end: int) -> pyperscan.Scan:
+def _note(found: Hits, pattern: int, _start: int, end: int) -> pyperscan.Scan:
     found.append((pattern, end))
-    return _CONTINUE
+    return _CONTINUE if len(found) < found.until or found.goes_on() else pyperscan.Scan.Terminate
 
 
 def _database(patterns: Sequence[bytes]) -> pyperscan.BlockDatabase:

@@ -15,9 +15,11 @@ from extproc.inspection.verdict import Blocked, Count, Failure, Finding
 from extproc.llm import text
 from extproc.llm.counts import NOTHING, Counts, count
 from extproc.llm.text import Document, Edit, TextLimitError
+from extproc.llm.text.reading import MAX_VALUES, metered
 from extproc.policy.conditions import ConditionError
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
+from extproc.protocol.meter import Meter, SpentError
 
 ERROR = "error"
 CONDITION = "condition"
@@ -68,28 +70,34 @@ class Job(Struct, frozen=True):
     detailed: bool = False
     only: frozenset[str] | None = None
     failures: tuple[Failure, ...] = ()
-    streamed: "Callable[[Job], Verdict | None] | None" = None
+    streamed: "Callable[..., Verdict | None] | None" = None
 
     @property
     def timeout(self) -> float:
         """Seconds that it may take once it is handed out."""
         return self.stage.timeout if self.stage is not None else RESTORE_TIMEOUT
 
-    def run(self) -> Verdict:
-        """The verdict. Raises nothing that a body could be made to raise."""
-        if self.streamed is not None and (verdict := self.streamed(self)) is not None:
+    def run(self, meter: Meter | None = None) -> Verdict:
+        """Return the verdict. Raises SpentError if `meter` runs out, and nothing else that a body could cause."""
+        meter = meter or Meter()
+        if self.streamed is not None and (verdict := self.streamed(self, meter=meter)) is not None:
             return verdict
+        limit = meter.left
         try:
-            document = self._document()
-        except TextLimitError:
+            document = self._document(meter)
+        except TextLimitError as error:
+            if limit < MAX_VALUES and error.limit == "values":
+                raise SpentError from None
             return self._unread("complexity")
-        return _Judging(self, document).verdict()
+        if limit < MAX_VALUES:
+            meter.spend(len(document.passages))
+        return _Judging(self, document, meter).verdict()
 
-    def _document(self) -> Document:
+    def _document(self, meter: Meter) -> Document:
         try:
-            return text.read(self.body, self.content_type)
+            return text.read(self.body, self.content_type, metered(meter))
         except ClientError:
-            return text.read_malformed(self.body)
+            return text.read_malformed(self.body, metered(meter))
 
     def given_up(self, reason: str) -> "Verdict | Job":
         """What becomes of the body when this job brought no verdict: one, or a job for the stand-ins."""
@@ -152,8 +160,9 @@ def _uncalled(called: frozenset[str]) -> Blocked | None:
 class _Judging:
     """One run of a job."""
 
-    def __init__(self, job: Job, document: Document) -> None:
+    def __init__(self, job: Job, document: Document, meter: Meter) -> None:
         self._job = job
+        self._meter = meter
         self._document = document
         self._found: list[tuple[int, Span, Processor]] = []
         self._counts: dict[Count, int] = {}
@@ -238,12 +247,14 @@ class _Judging:
         try:
             passages = self._document.passages
             texts = [passage.text for passage in passages]
-            for index, spans in scanner.scan_all(texts, lambda index: named(passages[index])):
+            for index, spans in scanner.scan_all(texts, lambda index: named(passages[index]), self._meter):
                 distinct = Distinct()
                 for span in spans:
                     number = stage.of(span).number
                     if distinct.new(number, span):
                         found.setdefault(number, []).append((index, span))
+        except SpentError:
+            raise
         except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the body
             return {}, True
         return found, False

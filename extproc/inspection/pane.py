@@ -9,6 +9,7 @@ from extproc.inspection.octets import whole
 from extproc.inspection.render import UTF8_MOST
 from extproc.inspection.scanner import Found, Scanner, spans
 from extproc.inspection.span import Span, order
+from extproc.protocol.meter import Meter
 
 LONG_HELD = 512
 """Bytes held from which on a text without spaces is looked at only now and then: it is one long word."""
@@ -55,11 +56,12 @@ class Pane:
     `name`: see `Scanner.find`.
     """
 
-    __slots__ = ("_at", "_data", "_first", "_half", "_look", "_name", "_opening", "_pending", "_scanner")
+    __slots__ = ("_at", "_data", "_first", "_half", "_look", "_meter", "_name", "_opening", "_pending", "_scanner")
 
-    def __init__(self, scanner: Scanner, start: int = 0, name: str | None = None) -> None:
+    def __init__(self, scanner: Scanner, start: int = 0, name: str | None = None, meter: Meter | None = None) -> None:
         self._scanner = scanner
         self._name = name
+        self._meter = meter
         self._data = b"\n"
         self._first = 1
         self._at = start
@@ -127,7 +129,7 @@ class Pane:
         if end == self._first:
             self._rest()
             return None
-        found = self._scanner.find(data, self._first, end, opening=self._opening, final=False, name=self._name)
+        found = self._find(end, final=False)
         if found:
             end = min([end, *(each.match for each in found if each.open)])
             found = [each for each in found if each.match < end]
@@ -154,10 +156,13 @@ class Pane:
             self._half, self._data = "", self._data + b"?"
         if self._first == len(self._data) and not self._pending:
             return None
-        found = self._scanner.find(
-            self._data, self._first, len(self._data), opening=self._opening, final=True, name=self._name
+        end = len(self._data)
+        return self._release(end, self._find(end, final=True))
+
+    def _find(self, end: int, *, final: bool) -> list[Found]:
+        return self._scanner.find(
+            self._data, self._first, end, opening=self._opening, final=final, name=self._name, meter=self._meter
         )
-        return self._release(len(self._data), found)
 
     def _release(self, end: int, found: list[Found]) -> Released:
         data, first, start = self._data, self._first, self._at

@@ -42,9 +42,10 @@ class Rule(Struct, frozen=True, kw_only=True):
     against it; `fit` cuts a find short where only its beginning is one; `allowed` says which finds the operator lets
     be.
 
-    `sign` is for speed alone: an expression that stands in every match and seldom elsewhere. `kind` is what policies
-    name; `name` tells rules of one kind apart. `score` is how sure a find is, from 0 to 1. `hits` mark each find with
-    « and »; `misses` look like hits and are none.
+    `sign` is for speed alone: an expression that stands in every match and seldom elsewhere. So is `numeric`: every
+    match begins with up to six letters and a digit, for which the fast lane looks behind underscores once for all.
+    `kind` is what policies name; `name` tells rules of one kind apart. `score` is how sure a find is, from 0 to 1.
+    `hits` mark each find with « and »; `misses` look like hits and are none.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     fold: bool = False
     group: int | str | None = 0
     sign: str = ""
+    numeric: bool = False
     validator: Validator | None = None
     fit: Fit | None = None
     judge: Judge | None = None

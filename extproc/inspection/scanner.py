@@ -20,11 +20,13 @@ from extproc.inspection.escapes import LONGEST, marked, places, plain
 from extproc.inspection.exact import within
 from extproc.inspection.fast import Fast, Refused
 from extproc.inspection.hold import SHORT_WORD, Hold
-from extproc.inspection.lane import Lane, Place, RuleError, lane
+from extproc.inspection.lane import UNDERSCORED, UNDERSCORED_MOST, Lane, RuleError, lane
 from extproc.inspection.octets import back, before
 from extproc.inspection.render import UTF8_MOST
 from extproc.inspection.rule import UNLESS_LEFT, Rule
 from extproc.inspection.span import Span, foremost, order
+from extproc.inspection.tail import Place
+from extproc.protocol.meter import Meter
 
 _BLANK = " \t\r\n\"'`.,;:()[]{}<>"
 """What may stand around a value that is all there is of a text."""
@@ -45,6 +47,15 @@ a byte (540 a KiB), those of four 390, lists of payment cards 155, of addresses 
 files of assigned secrets 60. Beyond the bound is what an expression like `.*x.*` makes of large texts, or somebody who
 wants to keep a thread busy.
 """
+
+STEPS_A_LOOK = 10
+"""Steps of a meter that a match counts as: 6 µs for one whose digits are added up, and what becomes of a finding."""
+
+BYTES_A_STEP = 8
+"""The same for bytes of a match of which only a part is wanted: RE2 takes 130 ns a byte to tell which."""
+
+SCANNED_A_STEP = 512
+"""The same for bytes that the fast lane reads."""
 
 BYTES_A_LOOK = 64
 """A match of which only a part is wanted counts as one more look for each so many of its bytes."""
@@ -77,7 +88,9 @@ class Scanner:
 
     def __init__(self, lanes: tuple[Lane, ...]) -> None:
         self._lanes = lanes
-        self._fast = Fast([each.gate for each in lanes])
+        self._numeric = tuple(number for number, each in enumerate(lanes) if each.rule.numeric)
+        # Behind the gates of the rules one for all that is numeric.
+        self._fast = Fast([*(each.gate for each in lanes), *[UNDERSCORED] * bool(self._numeric)])
         self._plain: set[int] = set()
         self._quiet: set[int] = set()
         self.hold = Hold(lanes)
@@ -106,36 +119,38 @@ class Scanner:
         """The rules, as they were given."""
         return tuple(each.rule for each in self._lanes)
 
-    def scan(self, text: str, name: str | None = None) -> list[Span]:
+    def scan(self, text: str, name: str | None = None, meter: Meter | None = None) -> list[Span]:
         """Every find in the whole of `text`, overlapping ones too, in `span.order`. A lone surrogate counts as `?`.
 
-        `text` is read as it stands and without its escapes. `name`: see `find`. Raises TooManyCandidatesError.
+        `text` is read as it stands and without its escapes. `name`: see `find`.
+
+        Raises TooManyCandidatesError, and SpentError where `meter` has no steps left.
         """
-        found = self._scan(text, name)
+        found = self._scan(text, name, meter)
         if marked(text):
-            found = [*found, *self._scan(plain(text), name)]
+            found = [*found, *self._scan(plain(text), name, meter)]
             return sorted(foremost(set(found), places(text)), key=order) if found else []
         # Matches that begin at two places may agree on the find in them.
         return sorted(set(found), key=order) if found else []
 
-    def _scan(self, text: str, name: str | None) -> list[Span]:
+    def _scan(self, text: str, name: str | None, meter: Meter | None) -> list[Span]:
         data = b"\n" + text.encode("utf-8", "replace")
-        found = self.find(data, 1, len(data), opening=True, final=True, name=name)
+        found = self.find(data, 1, len(data), opening=True, final=True, name=name, meter=meter)
         return spans(found, data, 1, 0) if found else []
 
     def scan_all(
-        self, texts: Sequence[str], name: Callable[[int], str | None] = lambda _: None
+        self, texts: Sequence[str], name: Callable[[int], str | None] = lambda _: None, meter: Meter | None = None
     ) -> list[tuple[int, list[Span]]]:
         """What `scan` finds in each of several texts, with the text's number; those without finds are left out.
 
-        `name` gives that of a text by its number. Raises TooManyCandidatesError.
+        `name` gives that of a text by its number. Raises TooManyCandidatesError, SpentError.
         """
         numbers: Iterable[int] = range(len(texts))
         if len(texts) > 1 and sum(map(len, texts)) <= JOINED_MOST:
-            numbers = self._interesting(texts)
-        return [(number, found) for number in numbers if (found := self.scan(texts[number], name(number)))]
+            numbers = self._interesting(texts, meter)
+        return [(number, found) for number in numbers if (found := self.scan(texts[number], name(number), meter))]
 
-    def _interesting(self, texts: Sequence[str]) -> Iterable[int]:
+    def _interesting(self, texts: Sequence[str], meter: Meter | None) -> Iterable[int]:
         """The numbers of the texts in which there may be something, by one pass over all of them.
 
         Between line feeds, which stand around every text that is scanned, each is what it is by itself; a match of the
@@ -143,15 +158,15 @@ class Scanner:
         """
         joined = "\n".join(texts)
         if not marked(joined):
-            return self._touched(texts, joined)
+            return self._touched(texts, joined, meter)
         # What the texts look like without their escapes comes behind them.
         owners = [*range(len(texts)), *(number for number, text in enumerate(texts) if marked(text))]
         both = [*texts, *(plain(texts[number]) for number in owners[len(texts) :])]
-        return sorted({owners[number] for number in self._touched(both, "\n".join(both))})
+        return sorted({owners[number] for number in self._touched(both, "\n".join(both), meter)})
 
-    def _touched(self, texts: Sequence[str], joined: str) -> Sequence[int]:
+    def _touched(self, texts: Sequence[str], joined: str, meter: Meter | None) -> Sequence[int]:
         data = b"\n%b\n" % joined.encode("utf-8", "replace")
-        hits = self._fast.hits(data)
+        hits = self._fast.hits(data, meter)
         if not hits:
             return ()
         ends = list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
@@ -195,22 +210,32 @@ class Scanner:
         return word
 
     def find(
-        self, data: bytes, first: int, until: int, *, opening: bool, final: bool, name: str | None = None
+        self,
+        data: bytes,
+        first: int,
+        until: int,
+        *,
+        opening: bool,
+        final: bool,
+        name: str | None = None,
+        meter: Meter | None = None,
     ) -> list[Found]:
         """Every find whose match starts at byte `first` or later, but before `until`.
 
         `data` is UTF-8. Before `first` it holds `left` code points of the text, or all there are with one line feed in
         front of them: `opening`. With `final` the text ends with `data`; without, a find is `open` while words that it
         needs may still come. `name`: the words of the name of the member whose value the text is, which count as
-        context; None for a text that someone wrote. Raises TooManyCandidatesError.
+        context; None for a text that someone wrote. Raises TooManyCandidatesError, SpentError.
         """
         origin = before(data, first)
-        hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:])
+        if meter is not None:
+            meter.spend(1 + (len(data) - origin) // SCANNED_A_STEP)
+        hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:], meter)
         if not hits:
             return []
         found: list[Found] = []
         left = most_looks(len(data) - origin)
-        for number, low, high in _regions(hits, self._lanes):
+        for number, low, high in _regions(hits, self._lanes, self._numeric):
             each = self._lanes[number]
             start, stop = max(low, 0) + origin, min(high + origin, until - 1)
             limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
@@ -222,9 +247,12 @@ class Scanner:
                 continue
             captures = each.matcher.captures
             for place in each.matcher.find(data, before(data, start + 1), stop, limit):
-                left -= 1 + (place[1] - place[0]) // BYTES_A_LOOK if captures else 1
+                size = place[1] - place[0] if captures else 0
+                left -= 1 + size // BYTES_A_LOOK
                 if left < 0:
                     raise TooManyCandidatesError
+                if meter is not None:
+                    meter.spend(STEPS_A_LOOK + size // BYTES_A_STEP)
                 # A group that took no part in the match has no place in it.
                 if place[0] >= first and place[2] >= 0:
                     judged = _judge(each, data, place, opening, final, name)
@@ -253,20 +281,40 @@ def most_looks(size: int) -> int:
     return min(max(size, LEAST_LOOKS), MOST_LOOKS)
 
 
-def _regions(hits: Sequence[tuple[int, int]], lanes: tuple[Lane, ...]) -> Iterator[tuple[int, int, int]]:
+def _regions(
+    hits: Sequence[tuple[int, int]], lanes: tuple[Lane, ...], numeric: Sequence[int]
+) -> list[tuple[int, int, int]]:
     """The stretches in which to look for each rule's matches: rule, first and last byte at which one may start."""
+    if len(hits) == 1:
+        number, end = hits[0]
+        if number < len(lanes):
+            return [(number, end - lanes[number].window, end)]
     ends: dict[int, list[int]] = {}
     for number, end in hits:
         ends.setdefault(number, []).append(end)
+    underscored = ends.pop(len(lanes), None)
+    regions: list[tuple[int, int, int]] = []
     for number, stops in ends.items():
         window = lanes[number].window
         low, high = stops[0] - window, stops[0]
         for end in stops[1:]:
             if end - window > high:
-                yield number, low, high
+                regions.append((number, low, high))
                 low = end - window
             high = end
-        yield number, low, high
+        regions.append((number, low, high))
+    return regions if underscored is None else [*regions, *_shared(underscored, numeric)]
+
+
+def _shared(stops: Sequence[int], numeric: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """The same for what stands behind underscores: for each of the rules that are `numeric`."""
+    low = high = stops[0]
+    for end in stops:
+        if end - UNDERSCORED_MOST > high:
+            yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
+            low = end
+        high = end
+    yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
 
 
 def _hopeless(each: Lane, data: bytes, low: int, limit: int, opening: bool, final: bool) -> bool:
@@ -288,12 +336,14 @@ def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool, na
     """The find at `place`, if it is one."""
     match, end, start, close = place
     rule = each.rule
+    value = data[start:close].decode()
     if rule.fit is not None:
-        length = rule.fit(data[start:close].decode())
+        length = rule.fit(value)
         if not length:
             return None
-        close = end = start + len(data[start:close].decode()[:length].encode())
-    value = data[start:close].decode()
+        if length < len(value):
+            value = value[:length]
+            close = end = start + len(value.encode())
     if rule.validator is not None and not rule.validator(value):
         return None
     if rule.judge is not None and not rule.judge(data[match:end].decode(), value):

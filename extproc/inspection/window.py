@@ -4,8 +4,12 @@ from extproc.inspection.escapes import begun, marked, places, plain
 from extproc.inspection.pane import Hit, Pane, Released
 from extproc.inspection.scanner import Scanner
 from extproc.inspection.span import foremost, order
+from extproc.protocol.meter import Meter
 
 __all__ = ["Hit", "Released", "Window"]
+
+
+_feed = Pane.feed  # for `super()` takes as long as the looks for an escape
 
 
 class Window(Pane):
@@ -20,12 +24,17 @@ class Window(Pane):
 
     __slots__ = ("_ahead", "_hits", "_tail", "_twin")
 
-    def __init__(self, scanner: Scanner, start: int = 0, name: str | None = None) -> None:
-        super().__init__(scanner, start, name)
+    def __init__(self, scanner: Scanner, start: int = 0, name: str | None = None, meter: Meter | None = None) -> None:
+        super().__init__(scanner, start, name, meter)
         self._twin: Pane | None = None
         self._tail = ""
         self._ahead = ""
         self._hits: list[Hit] = []
+
+    @property
+    def scanner(self) -> Scanner:
+        """What it looks with."""
+        return self._scanner
 
     @property
     def held(self) -> int:
@@ -49,7 +58,7 @@ class Window(Pane):
             and text.isascii()
             and not ("\\" in text or "%" in text or "[" in text or "\x1b" in text)
         ):
-            return super().feed(text)
+            return _feed(self, text)
         text = self._whole(text)
         if self._twin is None:
             return super().feed(text) if text else None
@@ -81,7 +90,7 @@ class Window(Pane):
 
         It sees of the text in front of it what this one needed.
         """
-        other = Window(scanner, name=self._name)
+        other = Window(scanner, name=self._name, meter=self._meter)
         other.copied(self, self._ahead, str)
         other._tail = self._tail
         if self._twin is not None:
@@ -98,7 +107,7 @@ class Window(Pane):
         return text
 
     def _split(self) -> None:
-        self._twin = Pane(self._scanner, name=self._name)
+        self._twin = Pane(self._scanner, name=self._name, meter=self._meter)
         self._twin.copied(self, self._ahead, plain)
 
     def _take(self, released: Released | None) -> None:

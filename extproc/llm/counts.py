@@ -33,8 +33,9 @@ def counted(found: Outline) -> Counts:
     together. Of a repeated member, and of the requests in a batch, the largest counts. Images are parts of that type at
     any depth, all of them together.
     """
-    messages = max(map(_messages, found.objects), default=0)
-    return Counts(messages, found.images, max(map(_tools, found.objects), default=0))
+    requests = list(found.requests())
+    messages = max(map(_messages, requests), default=0)
+    return Counts(messages, found.images, max(map(_tools, requests), default=0))
 
 
 def _messages(each: Object) -> int:

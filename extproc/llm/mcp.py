@@ -52,9 +52,9 @@ def suspected(body: bytes) -> bool:
 
 def message(found: Outline) -> Rpc | None:
     """The JSON-RPC message that a body is, or None. A batch, and a message with two ids, is answered without an id."""
-    if next(found.every("jsonrpc"), None) is None:
+    if all(next(values(each, "jsonrpc"), None) is None for each in found.objects):
         return None
-    ids = list(islice(found.every("id"), 2))
+    ids = list(islice((value for each in found.objects for value in values(each, "id")), 2))
     return Rpc(_identity(ids[0]) if len(ids) == 1 and not found.batch else _NULL)
 
 

@@ -17,8 +17,12 @@ IMAGES = frozenset({"image", "image_url", "input_image"})
 
 _NAMES = frozenset({
     "model", "stream", "messages", "input", "tools", "functions", "jsonrpc", "id", "method", "params", "name",
+    "requests", "body",
 })  # fmt: skip
 _TYPE = "type"
+_INNER = frozenset({"params", "body"})
+"""Members that hold a request, in batches of Anthropic and OpenAI and in MCP's sampling."""
+
 _SPELT = {name: name for name in (*_NAMES, _TYPE)}
 
 _BOM = "\ufeff"
@@ -42,12 +46,25 @@ class Outline(Struct, frozen=True):
     images: int
     batch: bool
 
+    def requests(self) -> Iterator[Object]:
+        """The objects, and the requests that stand in them: `params`, `body`, and those of a list of `requests`."""
+        for each in self.objects:
+            yield from _within(each)
+            for listed in values(each, "requests"):
+                for item in listed if isinstance(listed, list) else ():
+                    yield from _within(item) if isinstance(item, tuple) else ()
+
     def every(self, name: str) -> Iterator[Any]:
-        """Every value of a member of the outermost objects."""
-        return (value for each in self.objects for value in values(each, name))
+        """Every value of a member of the requests."""
+        return (value for each in self.requests() for value in values(each, name))
 
     def __repr__(self) -> str:
         return f"Outline({len(self.objects)} objects)"
+
+
+def _within(each: Object) -> Iterator[Object]:
+    yield each
+    yield from (value for name, value in each if name in _INNER and isinstance(value, tuple))
 
 
 def values(members: Object, name: str) -> Iterator[Any]:

@@ -39,8 +39,7 @@ def read(body: bytes, missing: str) -> Request:
     model = spans.get("model")
     if model is None:
         raise ClientError(400, "missing_model", missing, "model")
-    others = spans.keys() - COMMON
-    if others and any(name.casefold() in _ROUTING for name in others):
+    if not spans.keys() <= COMMON and any(name.casefold() in _ROUTING for name in spans.keys() - COMMON):
         raise ClientError(400, "repeated_member", "The members model and stream must be written in lower case.")
     token = body[model[0] : model[1]].rstrip(WHITE)
     span = (model[0], model[0] + len(token))

@@ -66,7 +66,7 @@ class Match(Value):
     """Which requests a pipeline is for. All of what is written here must hold; nothing written holds for all."""
 
     path: Annotated[str, AfterValidator(_prefix), Written("path prefix", "/v1/")] = "/"
-    """What the path begins with."""
+    """What the path begins with, in any spelling, below `/v1` or below a backend's own prefix."""
     headers: Annotated[
         Mapping[MatchedHeader, Annotated[str, AfterValidator(_value)]],
         AfterValidator(_headers),

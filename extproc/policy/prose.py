@@ -81,8 +81,12 @@ when the policy is loaded. The facts:
 - `model`, `path`, `route_name`: texts, empty where there is none
 - `headers["x-team"]` or `headers.team`: a request header by its name in lower case, empty where there is none
 - `stream`: whether a stream is asked for; `tools`, `images`: how many the request has
-- `mcp.method`, `mcp.tool`: texts, empty where the request is not MCP
+- `mcp.method`, `mcp.tool`: texts, empty where the request is not MCP. If one body makes several calls, the condition
+  is true if it is true of one of them.
 - `findings`: what was found so far, each with {code(FINDING_FIELDS)}
+
+A fact that cannot be told fails the condition, and `on_failure` says what follows: of a body that is not read or is no
+JSON, of a `model` that is given twice. It is never zero or empty instead.
 
 Not known to this version: {code(sorted(UNSUPPORTED_FACTS))}.
 

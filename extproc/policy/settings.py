@@ -41,8 +41,17 @@ class Limits(Value):
     open_exchanges: Annotated[Count, Field(ge=1, le=1_000_000), Written("whole number", "20000")] = 10_000
     """Most exchanges open at once in a worker; beyond it new ones are refused. Bounds memory, and is far more
     than one worker keeps up with."""
+    held_bodies: Annotated[Size, Field(ge=1, le=64 * GIB), Written("size", "1GiB")] = 256 * MIB
+    """Bytes of bodies that a worker holds at most over all exchanges, while they arrive or are judged; beyond it, an
+    exchange whose body is over 64 KiB gets 503 with `retry-after`. The default is eight of the largest bodies; one
+    always has room. Judging a body takes up to eight times its size in memory."""
     drain_timeout: Annotated[Seconds, Field(ge=0, le=DAY)] = 30.0
     """How long open exchanges may go on after SIGTERM; the usual grace period of Kubernetes."""
+
+    @property
+    def held(self) -> int:
+        """`held_bodies`, or room for the largest body."""
+        return max(self.held_bodies, self.request_body)
 
     @model_validator(mode="after")
     def _request_fits(self) -> Self:

@@ -9,12 +9,16 @@ class ClientError(Exception):
     """The client's mistake, answered in its own dialect.
 
     `status` is the HTTP status, `code` a short word for programs, `message` a sentence for people that quotes nothing
-    of the body, `param` the field of the body that is wrong, if one is.
+    of the body, `param` the field of the body that is wrong, if one is. `retry_after`: seconds until it may be tried
+    again, where that is known.
     """
 
-    def __init__(self, status: int, code: str, message: str, param: str | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, param: str | None = None, *, retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.param = param
+        self.retry_after = retry_after

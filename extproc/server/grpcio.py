@@ -19,6 +19,10 @@ from extproc.server.tasks import spawn
 from extproc.server.tls import Tls
 from extproc.server.transport import Binding, message_max
 
+IDLE: Final = 300.0
+"""Seconds without a call after which a connection ends. How many there may be grpc has no option for; the transport h2
+bounds them."""
+
 OPTIONS: Final = (
     # Two workers on one port would share connections, not streams: an address in use is to be an error.
     ("grpc.so_reuseport", 0),
@@ -26,6 +30,8 @@ OPTIONS: Final = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 1000),
+    # Envoy makes a new connection when it needs one again, and loses no call by it.
+    ("grpc.max_connection_idle_ms", int(IDLE * 1000)),
     # No `grpc.max_concurrent_streams`: a low one makes Envoy fail requests. `limits.open_exchanges` bounds them.
 )
 

@@ -1,25 +1,44 @@
-"""Threads that judge what is too large to be judged between two messages."""
+"""Threads that judge what is too large, or takes too long, to be judged between two messages.
+
+There are two lanes. Work begins in the quick one, where nothing may take longer than `QUICK_STEPS`; what does, or is
+known to be large, goes to the slow one and begins again there. So a client whose bodies take long keeps only such
+bodies waiting. What nobody waits for any more is stopped, in either.
+"""
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Protocol, TypeAlias, cast
 
 from extproc.protocol.effects import Inspect
 from extproc.protocol.messages import Failed, Inspected
+from extproc.protocol.meter import ENDLESS, Meter, SpentError
 
-THREADS: Final = 2
-"""Threads of a worker. The matchers let go of the interpreter's lock, so that one reads a body while the other scans;
-more would only share the same core."""
+QUICK_THREADS: Final = 1
+"""Threads of the quick lane of a worker."""
+
+SLOW_THREADS: Final = 2
+"""Threads of the slow lane. The matchers let go of the interpreter's lock, so that one reads a body while the other
+scans; more would only share the same core."""
+
+QUICK_STEPS: Final = 3_000
+"""Steps, about 3 ms, after which work leaves the quick lane: what 250 KiB of prose take, or 1 KiB of card numbers."""
 
 WAITING_MAX: Final = 256
-"""Bodies that wait for a thread or are in one; more have failed as `overloaded`. Each has its exchange's memory, and at
-40 ms a megabyte the last of so many waits longer than anybody would."""
+"""Bodies that wait for a thread of a lane or are in one; more have failed as `overloaded`. Each has its exchange's
+memory, and at 40 ms a megabyte the last of so many waits longer than anybody would."""
 
 SWITCH: Final = 0.0005
 """Seconds after which a thread that reads a body gives the interpreter to the loop that waits for it; Python's default
 of 5 ms would be felt by every other exchange."""
+
+PACE_STEPS: Final = 1_000
+"""Steps, about a millisecond, after which work in the slow lane steps aside. A megabyte of prose takes 2,000."""
+
+PACE: Final = 0.0005
+"""Seconds for which it does. A thread that holds the interpreter while the machine runs another one stops the loop."""
 
 TIMEOUT: Final = "timeout"
 OVERLOADED: Final = "overloaded"
@@ -34,8 +53,46 @@ Submit: TypeAlias = Callable[[Inspect, Answer], Cancel]
 class Work(Protocol):
     """What an order's subject can do."""
 
-    def run(self) -> object:
-        """The verdict. Called in a thread."""
+    @property
+    def large(self) -> bool:
+        """True if it is known to take long, so that it is not tried in the quick lane."""
+
+    def run(self, meter: Meter) -> object:
+        """Return the verdict. Called in a thread.
+
+        Raises:
+            SpentError: `meter` ran out. It may be called again.
+        """
+
+
+class _Paced(Meter):
+    """The meter of the slow lane: its thread steps aside now and then, so that the loop gets its turn for sure."""
+
+    __slots__ = ("_next",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = self.left - PACE_STEPS
+
+    def spend(self, steps: int) -> None:
+        """See `Meter.spend`."""
+        super().spend(steps)
+        if self.left < self._next:
+            self._next = self.left - PACE_STEPS
+            time.sleep(PACE)
+
+
+class _Threads:
+    """The threads of one lane. `steps`: how many the work of one order may take in it."""
+
+    def __init__(self, name: str, threads: int, steps: int) -> None:
+        self.steps = steps
+        self.waiting = 0
+        self.threads = ThreadPoolExecutor(threads, thread_name_prefix=f"extproc-{name}")
+
+    @property
+    def full(self) -> bool:
+        return self.waiting >= WAITING_MAX
 
 
 class Pool:
@@ -44,31 +101,38 @@ class Pool:
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
         self._loop = loop
         self._clock = clock
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="extproc-inspection")
-        self._waiting = 0
+        self.quick = _Threads("quick", QUICK_THREADS, QUICK_STEPS)
+        self.slow = _Threads("slow", SLOW_THREADS, ENDLESS)
         sys.setswitchinterval(SWITCH)
+
+    @property
+    def waiting(self) -> int:
+        """Orders that wait for a thread or are in one."""
+        return self.quick.waiting + self.slow.waiting
 
     def submit(self, order: Inspect, answer: Answer) -> Cancel:
         """See `Submit`."""
-        if self._waiting >= WAITING_MAX:
+        lane = self.slow if cast("Work", order.subject).large else self.quick
+        if lane.full:
             return self._loop.call_soon(answer, Failed(order.ticket, OVERLOADED)).cancel
-        return _Task(self, order, answer).cancel
+        timer = self._loop.call_later
+        return _Task(self, lane, order, answer, lambda task: timer(self._left(order), task.expire)).cancel
 
     def close(self) -> None:
         """Takes nothing more; what is in a thread ends there."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for lane in (self.quick, self.slow):
+            lane.threads.shutdown(wait=False, cancel_futures=True)
 
-    def start(self, task: "_Task", order: Inspect) -> "tuple[Future[object], asyncio.TimerHandle]":
-        """Queues the order, and sets its deadline."""
-        self._waiting += 1
-        future = self._threads.submit(cast("Work", order.subject).run)
+    def start(self, task: "_Task", lane: _Threads, work: Work, meter: Meter) -> "Future[object]":
+        """Queues work."""
+        lane.waiting += 1
+        future = lane.threads.submit(work.run, meter)
         # The thread that is done wakes the loop, which may be gone by then.
         future.add_done_callback(lambda _: self._wake(task))
-        return future, self._loop.call_later(max(0.0, order.deadline - self._clock()), task.expire)
+        return future
 
-    def done(self) -> None:
-        """A task has left its thread, or never came to one."""
-        self._waiting -= 1
+    def _left(self, order: Inspect) -> float:
+        return max(0.0, order.deadline - self._clock())
 
     def _wake(self, task: "_Task") -> None:
         if not self._loop.is_closed():
@@ -78,30 +142,61 @@ class Pool:
 class _Task:
     """One order. It is answered once: by its verdict, by a failure, or, taken back, not at all."""
 
-    def __init__(self, pool: Pool, order: Inspect, answer: Answer) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        lane: _Threads,
+        order: Inspect,
+        answer: Answer,
+        timer: "Callable[[_Task], asyncio.TimerHandle]",
+    ) -> None:
         self._pool = pool
         self._ticket = order.ticket
+        self._work = cast("Work", order.subject)
         self._answer: Answer | None = answer
-        self._future, self._timer = pool.start(self, order)
+        self._begin(lane)
+        self._timer = timer(self)
+
+    def _begin(self, lane: _Threads) -> None:
+        self._lane = lane
+        self._meter = _Paced() if lane.steps == ENDLESS else Meter(lane.steps)
+        self._future = self._pool.start(self, lane, self._work, self._meter)
 
     def cancel(self) -> None:
-        """Takes the order back; what is in a thread already goes on there, for nobody."""
+        """Takes the order back; what is in a thread already ends at its next step."""
         self._answer = None
         self._timer.cancel()
-        self._future.cancel()
+        self._stop()
 
     def expire(self) -> None:
         """The deadline has passed."""
         self._tell(Failed(self._ticket, TIMEOUT))
-        self._future.cancel()
+        self._stop()
 
     def finish(self) -> None:
         """The thread has done with it."""
-        self._pool.done()
+        self._lane.waiting -= 1
         if self._future.cancelled():
             return
-        failed = self._future.exception() is not None
-        self._tell(Failed(self._ticket, ERROR) if failed else Inspected(self._ticket, self._future.result()))
+        error = self._future.exception()
+        if isinstance(error, SpentError) and self._answer is not None:
+            self._move()
+        else:
+            self._tell(Failed(self._ticket, ERROR) if error else Inspected(self._ticket, self._future.result()))
+
+    def _move(self) -> None:
+        """Begins again in the slow lane, where nothing was counted that cannot be afforded."""
+        slow = self._pool.slow
+        if self._lane is slow:
+            self._tell(Failed(self._ticket, ERROR))
+        elif slow.full:
+            self._tell(Failed(self._ticket, OVERLOADED))
+        else:
+            self._begin(slow)
+
+    def _stop(self) -> None:
+        self._meter.stop()
+        self._future.cancel()
 
     def _tell(self, message: Inspected | Failed) -> None:
         answer, self._answer = self._answer, None

@@ -9,6 +9,9 @@ from extproc.protocol.headers import HeaderMap
 READ_ONLY: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 """Methods that ask a model for nothing, also on a path that a dialect claims."""
 
+RETRY_AFTER: Final = 1
+"""Seconds until a client may try again: bodies are held for some milliseconds, so that soon there is room again."""
+
 UNKNOWN: Final = ("unknown",)
 """Codings that cannot be undone here."""
 
@@ -48,6 +51,11 @@ def malformed_encoding() -> ClientError:
 def too_large(limit: int) -> ClientError:
     """The refusal of a body over `limit` bytes."""
     return ClientError(413, "request_too_large", f"The request body is larger than the limit of {limit} bytes.")
+
+
+def overloaded() -> ClientError:
+    """The refusal of what there is no room or no time for."""
+    return ClientError(503, "overloaded", "The gateway has too much to do; try again.", retry_after=RETRY_AFTER)
 
 
 def upgrade_refused() -> ClientError:

@@ -42,10 +42,13 @@ class Teller(Protocol):
 
 def rejection(error: ClientError, teller: Teller | None, request_id: bytes, decision: str = "rejected") -> Reject:
     """`error` in the client's dialect (OpenAI's, where the path tells of none)."""
+    headers = _with_id(_DECIDED[decision], request_id)
+    if error.retry_after is not None:
+        headers = (*headers, ("retry-after", b"%d" % error.retry_after))
     return Reject(
         status=error.status,
         body=(teller or CHAT).error(error),
-        headers=_with_id(_DECIDED[decision], request_id),
+        headers=headers,
         details=f"extproc_{error.code}",
         metadata=_METADATA[decision],
     )

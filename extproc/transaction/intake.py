@@ -1,25 +1,29 @@
-"""A request's body from the moment it is whole: decoded, judged, and routed by what it says."""
+"""A request's body from the moment it is whole: handed to whoever reads and judges it, and routed by what it says."""
 
-from typing import Any
+from typing import Final
 
 from msgspec.structs import replace
 
 from extproc import llm
-from extproc.inspection.judge import Job, Verdict
-from extproc.inspection.verdict import Blocked
-from extproc.llm import mcp
-from extproc.llm.outline import Outline
-from extproc.llm.text import encodings
 from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Headers
-from extproc.transaction.admission import UNKNOWN, codings, malformed_encoding, too_large, unknown_encoding
-from extproc.transaction.context import IN_BODIES, NO_BODY, content_type, context, read_outline
+from extproc.transaction.admission import UNKNOWN, codings, unknown_encoding
+from extproc.transaction.context import NO_BODY
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
+from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal, said
 from extproc.transaction.plan import Plan
+from extproc.transaction.recoding import Recoding
 from extproc.transaction.routed import Routed, route
 from extproc.transaction.shared import Shared
+
+RECODED_RATIO: Final = 16
+"""Bytes of a changed body for each that came in an encoding, beyond which it goes on encoded again. JSON shrinks to a
+tenth; who sends more of nothing than that pays for what it becomes."""
+
+RECODED_BYTES: Final = 64 * 1024
+"""Bytes of a changed body up to which it goes on decoded, whatever it was: a request in use has as many."""
 
 
 class Intake:
@@ -41,20 +45,40 @@ class Intake:
         if self._codings is UNKNOWN and facts.dialect is not None:
             raise unknown_encoding()
 
-    def job(self, body: bytes) -> Job | None:
-        """Takes the body, which is whole, and says how it is to be judged; None where nobody is to."""
+    def reads_at_once(self, body: bytes) -> bool:
+        """Takes a body that is whole, nobody judges, and is read in no time, as most are; false for another."""
         facts = self._facts
-        self.body = body
-        plain = self._plain = self._decoded() if self._codings else body
+        if facts.findings is not None or self._codings or len(body) > OPENED_BYTES:
+            return False
+        self.body = self._plain = body
         if facts.dialect is not None and not self._plan.inert:
-            self._asked = facts.dialect.read(plain)
-        findings = facts.findings
-        return None if findings is None else self._judging(findings, plain)
+            self._asked = facts.dialect.read(body)
+        return True
 
-    def settle(self, verdict: Verdict) -> bytes:
-        """Writes the verdict down; what is to go on of the body."""
+    def work(self, body: bytes) -> Opening:
+        """Takes the body, which is whole, and says what is to be done with it."""
+        self.body = body
+        return Opening(self._plan, self._facts, self._fields, self._route_name, self._codings, body)
+
+    def settle(self, result: Judged | Refusal) -> bytes | None:
+        """Writes down what became of the body; what is to go on of it, None where nobody has judged it."""
         findings = self._facts.findings
-        assert findings is not None
+        if isinstance(result, Refusal):
+            if findings is not None and result.blocked is not None:
+                findings.blocked = result.blocked
+            if findings is not None and result.unread:
+                findings.saw(result.unread)
+            raise result.error
+        opened, verdict = result.opened, result.verdict
+        self._plain, self._asked = opened.plain, result.asked
+        if findings is None:
+            return None
+        if opened.unread:
+            findings.saw(opened.unread)
+        if opened.said is not None:
+            findings.rpc, findings.said = opened.rpc, opened.said
+        if verdict is None:
+            return None
         findings.take(verdict)
         if verdict.blocked is not None:
             raise findings.refusal(verdict.blocked)
@@ -74,77 +98,26 @@ class Intake:
                 facts.decision = "masked"
             routed = Routed(HeaderMutation(remove=facts.strips), None, None)
         else:
-            asked = self._asked if onward is plain else facts.dialect.read(onward)
-            routed = route(self._plan, shared, facts, asked, onward, now)
+            routed = route(self._plan, shared, facts, self._asked, onward, now)
         if routed.body is None and onward is not plain:
             routed = replace(routed, body=onward)
-        if routed.body is not None and self._codings:
-            # What was decoded and changed goes on as it is.
-            routed = replace(routed, headers=routed.headers.removing("content-encoding"))
         return routed
 
-    def _decoded(self) -> bytes:
-        """The body without its encodings; nothing, where they cannot be undone and it may pass unread."""
-        findings, claimed = self._facts.findings, self._facts.dialect is not None
-        limit = self._plan.limits.request_body
-        try:
-            if self._codings is not UNKNOWN:
-                return encodings.decode(self.body, self._codings, limit)
-        except encodings.DecodedTooLargeError:
-            if claimed or findings is None or findings.blocks_oversize:
-                raise too_large(limit) from None
-            findings.saw("size")
-            return b""
-        except encodings.EncodingError:
-            if claimed:
-                raise malformed_encoding() from None
-        assert findings is not None
-        findings.saw("encoding")
-        if findings.pipeline.blocks_unread and findings.judges_request:
-            findings.blocked = Blocked(findings.pipeline.name, "uninspected")
-            raise findings.refusal(findings.blocked)
-        return b""
-
-    def _judging(self, findings: Findings, plain: bytes) -> Job | None:
-        pipeline = findings.pipeline
-        self._tell(findings, plain if len(plain) <= pipeline.body_limit and (plain or not self.body) else None)
-        if pipeline.request is None:
+    def recoding(self, routed: Routed) -> Recoding | None:
+        """The work of encoding a changed body again, where it is much larger than what came."""
+        changed = routed.body
+        if changed is None or not self._codings or len(changed) <= RECODED_BYTES:
             return None
-        if len(plain) > pipeline.body_limit:
-            if pipeline.blocks_oversize:
-                findings.blocked = Blocked(pipeline.name, "oversize")
-                raise too_large(pipeline.body_limit)
-            findings.saw("size")
+        if len(changed) <= RECODED_RATIO * len(self.body):
             return None
-        if not plain and self.body:
-            return None  # it could not be decoded, and may go on
-        return Job(
-            pipeline.name,
-            pipeline.request,
-            plain,
-            self._kind,
-            findings.said,
-            findings.vault,
-            pipeline.blocks_unread,
-            detailed=findings.details is not None,
-        )
+        findings = self._facts.findings
+        return Recoding(findings.pipeline.name if findings is not None else "", changed, self._codings)
 
-    @property
-    def _kind(self) -> str:
-        """The content-type of the body. A dialect's is JSON, whatever it is said to be."""
-        return "application/json" if self._facts.dialect is not None else content_type(self._fields)
-
-    def _tell(self, findings: Findings, plain: bytes | None) -> None:
-        """Write down the facts that the body holds; None for a body that nobody can read."""
-        found: Outline | None = None
-        wanted = findings.pipeline.facts
-        if plain is not None:
-            rpc = self._facts.dialect is None and mcp.suspected(plain)
-            if rpc or wanted & IN_BODIES:
-                found = read_outline(plain, self._kind, images="images" in wanted)
-            if rpc and found is not None:
-                findings.rpc = mcp.message(found)
-        findings.said = said(self._facts, findings, self._fields, self._route_name, found, self._asked)
+    def decoded(self, routed: Routed) -> Routed:
+        """What goes on of a body that was decoded and changed: as it is, without `content-encoding`."""
+        if routed.body is None or not self._codings:
+            return routed
+        return replace(routed, headers=routed.headers.removing("content-encoding"))
 
 
 def take_pipeline(plan: Plan, facts: Facts, message: Headers, *, detailed: bool) -> str:
@@ -157,23 +130,3 @@ def take_pipeline(plan: Plan, facts: Facts, message: Headers, *, detailed: bool)
         # What a body says is not known before it has come, and never becomes known if it is not read.
         findings.said = said(facts, findings, message.fields, route_name, NO_BODY if message.end else None)
     return route_name
-
-
-def said(
-    facts: Facts,
-    findings: Findings,
-    fields: HeaderMap,
-    route_name: str,
-    body: Outline | None,
-    asked: llm.Request | None = None,
-) -> dict[str, Any]:
-    """The facts of the request that conditions of its pipeline are about."""
-    assert facts.claim is not None
-    return context(
-        findings.pipeline.facts,
-        fields,
-        path=facts.claim.path,
-        route_name=route_name,
-        asked=asked,
-        body=body,
-    )

@@ -10,27 +10,36 @@ from typing import Final, cast
 from msgspec import Struct
 
 from extproc.inspection.answers import AnswerStream, streamed
-from extproc.inspection.judge import Job, Verdict
+from extproc.inspection.judge import Job
 from extproc.inspection.verdict import Blocked, Failure
 from extproc.llm.openai import CHAT
 from extproc.llm.text import encodings
+from extproc.llm.text.charsets import known as known_charset
 from extproc.llm.text.fieldvalue import parse
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
+from extproc.protocol.meter import Meter
 from extproc.transaction.admission import exceeds
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import FAILED, Findings
+from extproc.transaction.held import Held
 from extproc.transaction.pieces import pieces
+from extproc.transaction.shared import Shared
+from extproc.transaction.work import ResponseWork, Unread, Whole
 
-INLINE_BYTES: Final = 16 * 1024
-"""Largest body that is judged at once; what is larger goes to another thread. At 40 us a KiB it keeps other exchanges
-waiting for less than a millisecond, which is what handing it over and back may cost under load."""
+STREAM_INLINE_BYTES: Final = 8 * 1024
+"""Most bytes of a stream that are judged between two messages: some 30 events, or 0.3 ms. Full of telephone numbers
+they would take 20 ms, but only once: what follows in that stream is handed out."""
 
-STREAM_INLINE_BYTES: Final = 32 * 1024
-"""The same for what comes of a stream in one message: some 130 events, or a millisecond."""
+STREAM_INLINE_STEPS: Final = 1000
+"""Steps of a meter, about a millisecond, that a piece of a stream may take before the pieces that follow it are handed
+out, however small they are."""
+
+CHEAP_PIECES: Final = 16
+"""Pieces in a row that have to be cheap before those of a stream that was costly are judged at once again."""
 
 PIECE_TIMEOUT: Final = 5.0
 """Seconds for a piece of a stream that was handed out: Envoy sends 150 KiB at the most, which take 10 ms."""
@@ -54,7 +63,8 @@ def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None
         ClientError: it cannot be read, and may not pass unread.
     """
     kind = fields.text("content-type")
-    value = parse(kind).value
+    declared = parse(kind)
+    value = declared.value
     streams = value == "text/event-stream"
     known = (
         streams or value == "application/json" or value.endswith("+json") or value in findings.pipeline.content_types
@@ -64,6 +74,10 @@ def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None
         return None
     if not streams and exceeds(fields, findings.pipeline.body_limit):
         oversize(findings)
+        return None
+    if streams and known_charset(declared.parameters.get("charset", "")) is None:
+        # The standard says UTF-8, but some clients decode as they are told.
+        unread(facts, findings, "charset")
         return None
     given = fields.getall("content-encoding")
     try:
@@ -105,6 +119,13 @@ def spoken(facts: Facts, findings: Findings) -> str:
     return "mcp" if findings.rpc is not None else ""
 
 
+class Room(Struct, frozen=True):
+    """Where bodies are held, and how many bytes of them all at the most."""
+
+    shared: Shared
+    limit: int
+
+
 class WholeAnswer:
     """Holds an answer until it is judged; in full duplex with its headers, `headers` being what is set on them."""
 
@@ -115,15 +136,18 @@ class WholeAnswer:
         "_findings",
         "_headers",
         "_held",
+        "_holding",
         "_kind",
+        "_most",
         "_passes",
-        "_plain",
         "_size",
         "_trailers",
         "job",
     )
 
-    def __init__(self, facts: Facts, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool) -> None:
+    def __init__(
+        self, facts: Facts, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
+    ) -> None:
         self._facts = facts
         self._findings = findings
         self._kind = how.kind
@@ -131,11 +155,12 @@ class WholeAnswer:
         self._headers = headers
         self._duplex = duplex
         self._held: list[bytes] = []
+        self._holding = Held(room.shared)
+        self._most = room.limit
         self._size = 0
-        self._plain = b""
         self._passes = False  # it is not read after all
         self._trailers = False
-        self.job: Job | None = None
+        self.job: ResponseWork | None = None
 
     def piece(self, message: Body, *, ends: bool) -> Effects:
         """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
@@ -146,7 +171,10 @@ class WholeAnswer:
         if self._size > self._findings.pipeline.body_limit:
             oversize(self._findings)
             return self._let_go(message)
-        return self._judge() if ends else NOTHING
+        if ends:
+            return self._judge()
+        self._holding.add(len(message.data), self._most)
+        return NOTHING
 
     def trailers(self) -> Effects:
         """Trailers have ended the body."""
@@ -158,32 +186,31 @@ class WholeAnswer:
     def judged(self, result: object) -> Effects:
         """Goes on with the verdict."""
         self.job = None
-        verdict, findings = cast("Verdict", result), self._findings
+        findings = self._findings
+        if type(result) is Unread:
+            if result.reason == "size":
+                oversize(findings)
+            else:
+                unread(self._facts, findings, result.reason)
+            return self._go_on(None)
+        whole = cast("Whole", result)
+        verdict = whole.verdict
         findings.take(verdict)
         if verdict.blocked is not None:
             raise refused(self._facts, findings.refusal(verdict.blocked))
-        plain, self._plain = self._plain, b""
-        return self._go_on(None if verdict.body is plain else verdict.body)
+        return self._go_on(None if verdict.body is whole.plain else verdict.body)
 
     def gone(self) -> None:
-        """The exchange is over: there is nothing to tell of half an answer."""
+        """The exchange is over: nothing is held for it any more, and there is nothing to tell of half an answer."""
+        self._holding.clear()
 
     def _judge(self) -> Effects:
-        findings, codings = self._findings, self._codings
+        findings = self._findings
         pipeline, stage = findings.pipeline, findings.pipeline.response
-        body = b"".join(self._held)
-        try:
-            plain = self._plain = encodings.decode(body, codings, pipeline.body_limit) if codings else body
-        except encodings.DecodedTooLargeError:
-            oversize(findings)
-            return self._go_on(None)
-        except encodings.EncodingError:
-            unread(self._facts, findings, "encoding")
-            return self._go_on(None)
         job = Job(
             pipeline.name,
             stage,
-            plain,
+            b"",
             self._kind,
             findings.said,
             findings.vault,
@@ -191,20 +218,21 @@ class WholeAnswer:
             restores=True,
             active=None if stage is None else stage.active(findings.said),
             detailed=findings.details is not None,
-            # An object in one line, as nearly every response is, is no stream.
-            streamed=None
-            if plain.startswith(b"{") and b"\n" not in plain
-            else partial(streamed, dialect=spoken(self._facts, findings)),
+            streamed=partial(streamed, dialect=spoken(self._facts, findings)),
         )
-        if len(plain) <= INLINE_BYTES:
-            return self.judged(job.run())
-        self.job = job
+        work = ResponseWork(job, b"".join(self._held), self._codings, pipeline.body_limit)
+        result = work.at_once()
+        if result is not None:
+            return self.judged(result)
+        self._holding.add(self._size - self._holding.size, self._most)
+        self.job = work
         return NOTHING
 
     def _let_go(self, message: Body) -> Effects:
         """Sends on what was held."""
         self._passes = True
         held, self._held = b"".join(self._held), []
+        self._holding.clear()
         if not self._duplex:
             return PASS_RESPONSE_BODY
         first = Proceed(Side.RESPONSE, Phase.HEADERS, self._headers)
@@ -213,6 +241,7 @@ class WholeAnswer:
     def _go_on(self, changed: bytes | None) -> Effects:
         """Sends the answer on: `changed`, or what it was."""
         held, self._held = self._held, []
+        self._holding.clear()
         self._passes = True
         headers = self._headers
         if changed is not None:
@@ -239,15 +268,17 @@ class Piece(Struct, frozen=True):
     stream: AnswerStream
     data: bytes
     end: bool
+    large: bool = True  # it cannot be tried, and begun anew elsewhere
     timeout: float = PIECE_TIMEOUT
 
-    def run(self) -> bytes:
+    def run(self, meter: Meter | None = None) -> bytes:  # noqa: ARG002  - the stream's own counts; it cannot begin anew
         """What goes on of it."""
         out = self.stream.feed(self.data)
         return out + self.stream.close() if self.end and not self.stream.ended else out
 
     def given_up(self, reason: str) -> "GivenUp":
-        """What becomes of the stream."""
+        """What becomes of the stream; a thread that is still at work on it stops."""
+        self.stream.stop()
         return GivenUp(reason)
 
     def __repr__(self) -> str:
@@ -263,7 +294,7 @@ class GivenUp(Struct, frozen=True):
 class StreamedAnswer:
     """Judges an event stream as it comes. It is answered in full duplex alone: only there can it be ended by us."""
 
-    __slots__ = ("_cut", "_end", "_facts", "_findings", "_stream", "job")
+    __slots__ = ("_costly", "_cut", "_end", "_facts", "_findings", "_steps", "_stream", "job")
 
     def __init__(self, facts: Facts, findings: Findings, how: Wanted) -> None:
         stage = findings.pipeline.response
@@ -271,6 +302,8 @@ class StreamedAnswer:
         self._findings = findings
         self._cut = False
         self._end = False
+        self._costly = 0  # pieces that are handed out yet, because one before them took long
+        self._steps = 0  # of the stream, before the piece at hand
         self.job: Piece | None = None
         self._stream: AnswerStream | None = AnswerStream(
             stage,
@@ -289,13 +322,17 @@ class StreamedAnswer:
         stream = self._stream
         if stream is None:
             return NOTHING
-        if not message.end and len(message.data) <= STREAM_INLINE_BYTES:
+        inline = not self._costly and len(message.data) <= STREAM_INLINE_BYTES
+        if inline and not message.end:
             # What nearly every event is.
             out = stream.feed(message.data)
+            if stream.steps - self._steps > STREAM_INLINE_STEPS:
+                self._costly = CHEAP_PIECES
+            self._steps = stream.steps
             return self._passed(stream, out) if stream.ended else (Chunk(_RESPONSE, out),) if out else NOTHING
         piece = Piece(self._findings.pipeline.name, stream, message.data, message.end)
         self._end = message.end
-        if len(message.data) > STREAM_INLINE_BYTES:
+        if not inline:
             self.job = piece
             return NOTHING
         return self._passed(stream, piece.run())
@@ -315,11 +352,16 @@ class StreamedAnswer:
         stream = self._stream
         if type(result) is GivenUp or stream is None:
             return self._given_up(cast("GivenUp", result).reason)
+        cheap = stream.steps - self._steps <= STREAM_INLINE_STEPS
+        self._costly = max(0, self._costly - 1) if cheap else CHEAP_PIECES
+        self._steps = stream.steps
         return self._passed(stream, cast("bytes", result))
 
     def gone(self) -> None:
         """The exchange is over, or the stream; what it came to is told, however it ended."""
         stream, findings = self._stream, self._findings
+        if stream is not None and self.job is not None:
+            stream.stop()  # a thread is at work on it, for nobody
         if stream is None or self.job is not None:
             return
         self._stream = None

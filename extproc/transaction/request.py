@@ -3,8 +3,9 @@
 from enum import Enum, auto
 from typing import assert_never, cast
 
+from msgspec.structs import replace
+
 from extproc import llm
-from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.verdict import Blocked
 from extproc.protocol.effects import Chunk, HeaderMutation, Override, Phase, Proceed
 from extproc.protocol.enums import plain
@@ -30,12 +31,15 @@ from extproc.transaction.answers import (
     answer,
 )
 from extproc.transaction.facts import Facts
+from extproc.transaction.held import Held
 from extproc.transaction.intake import Intake, take_pipeline
 from extproc.transaction.lanes import Lane
 from extproc.transaction.onward import AT_ONCE, one_for_each, send, send_with_trailers
+from extproc.transaction.opening import Judged, Opened, Opening, Refusal
 from extproc.transaction.pieces import pieces
 from extproc.transaction.plan import Plan
-from extproc.transaction.reading import INLINE_BYTES
+from extproc.transaction.recoding import Recoded, Recoding
+from extproc.transaction.routed import Routed
 from extproc.transaction.shared import Shared
 
 
@@ -51,16 +55,18 @@ class Intent(Enum):
 class RequestSide:
     """Reads a request until its destination is known. Raises ClientError for what the client is to be told.
 
-    While `job` is not None, its body is being judged; nothing else may be fed until `judged` was told the verdict.
+    While `job` is not None, its body is being worked on; nothing else may be fed until `judged` was told the result.
     """
 
     __slots__ = (
         "_early",
         "_facts",
         "_held",
+        "_holding",
         "_intake",
         "_plan",
         "_response_mode",
+        "_routed",
         "_shared",
         "_trailers",
         "intent",
@@ -76,10 +82,12 @@ class RequestSide:
         self._facts = facts
         self._early = False
         self._held: list[bytes] = []
+        self._holding: Held | None = None
         self._response_mode = BodyMode.NONE
         self._intake: Intake | None = None
         self._trailers = False
-        self.job: Job | None = None
+        self._routed: Routed | None = None
+        self.job: Opening | Opened | Recoding | None = None
         self.intent = Intent.PASSING
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
@@ -138,6 +146,7 @@ class RequestSide:
         if self._facts.request_bytes > self._most():
             return self._oversize(message)
         if self.state is State.OPEN:
+            self._hold(len(data))
             return NOTHING
         if self.mode is BodyMode.BUFFERED_PARTIAL and not message.end:
             # What follows would bypass us; a body that cannot be read whole is not let through.
@@ -260,6 +269,7 @@ class RequestSide:
             raise self._too_much()
         findings.saw("size")
         held, self._held = self._held, []
+        self.gone()
         self.intent, self._facts.reason = Intent.PASSING, "oversize"
         self._facts.strips = (*self._facts.strips, *findings.strips)
         headers = HeaderMutation(remove=self._facts.strips)
@@ -282,23 +292,48 @@ class RequestSide:
         """The body is whole: has it judged, here or in another thread."""
         intake, held = self._intake, self._held
         assert intake is not None
-        job = intake.job(held[0] if len(held) == 1 else b"".join(held))
-        if job is None:
-            return self._go_on(intake, None, now)
-        if len(job.body) <= INLINE_BYTES:
-            return self._go_on(intake, intake.settle(job.run()), now)
-        self.job = job
+        body = held[0] if len(held) == 1 else b"".join(held)
+        if intake.reads_at_once(body):
+            return self._go_on(intake, intake.route(self._shared, None, now))
+        work = intake.work(body)
+        result = work.at_once()
+        if result is not None:
+            return self._route(intake, result, now)
+        self._hold(len(work.body) - (self._holding.size if self._holding is not None else 0))
+        self.job = work
         return NOTHING
 
+    def _hold(self, size: int) -> None:
+        if self._holding is None:
+            self._holding = Held(self._shared)
+        self._holding.add(size, self._plan.limits.held)
+
+    def gone(self) -> None:
+        """The exchange is over: nothing is held for it any more."""
+        if self._holding is not None:
+            self._holding.clear()
+
     def judged(self, result: object, now: float) -> Effects:
-        """Goes on with what inspection says of the body."""
+        """Goes on with what became of the body."""
         intake, self.job = self._intake, None
         assert intake is not None
-        return self._go_on(intake, intake.settle(cast("Verdict", result)), now)
+        if type(result) is Recoded:
+            assert self._routed is not None
+            return self._go_on(intake, replace(self._routed, body=result.body))
+        return self._route(intake, cast("Judged | Refusal", result), now)
 
-    def _go_on(self, intake: Intake, judged: bytes | None, now: float) -> Effects:
-        routed = intake.route(self._shared, judged, now)
-        held, self._held, self._intake = len(self._held), [], None
+    def _route(self, intake: Intake, result: Judged | Refusal, now: float) -> Effects:
+        """Chooses where the body goes, and whether it is to be encoded again before."""
+        routed = intake.route(self._shared, intake.settle(result), now)
+        self.job = intake.recoding(routed)
+        if self.job is None:
+            return self._go_on(intake, intake.decoded(routed))
+        self._routed = routed
+        return NOTHING
+
+    def _go_on(self, intake: Intake, routed: Routed) -> Effects:
+        held, self._held, self._intake, self._routed = len(self._held), [], None, None
+        self.gone()
         self.intent = Intent.DECIDED
         if self._trailers:
             return send_with_trailers(self.mode, routed, intake.body, held)

@@ -6,7 +6,6 @@ first is asked for in full duplex, as only there can we end an answer, and the o
 
 from typing import Final
 
-from extproc.inspection.judge import Job
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Body, Headers, Side
@@ -24,8 +23,9 @@ from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
 from extproc.transaction.outcome import from_upstream, observe, status_of
 from extproc.transaction.plan import Plan
-from extproc.transaction.reading import Piece, StreamedAnswer, Wanted, WholeAnswer, wanted
+from extproc.transaction.reading import Piece, Room, StreamedAnswer, Wanted, WholeAnswer, wanted
 from extproc.transaction.shared import Shared
+from extproc.transaction.work import ResponseWork
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
@@ -67,12 +67,12 @@ class ResponseSide:
         self.state = State.IDLE
 
     @property
-    def job(self) -> Job | Piece | None:
+    def job(self) -> ResponseWork | Piece | None:
         """Work to be handed out before anything more of the answer is fed."""
         return None if self._answer is None else self._answer.job
 
     @job.setter
-    def job(self, job: Job) -> None:
+    def job(self, job: ResponseWork) -> None:
         assert isinstance(self._answer, WholeAnswer)
         self._answer.job = job
 
@@ -145,7 +145,9 @@ class ResponseSide:
             # Its length will be another, and it goes on decoded.
             headers = headers.removing("content-length", *(("content-encoding",) if how.codings else ()))
         else:
-            self._answer = WholeAnswer(facts, findings, how, headers, duplex=duplex)
+            self._answer = WholeAnswer(
+                facts, findings, how, headers, duplex=duplex, room=Room(self._shared, self._plan.limits.held)
+            )
             if duplex:
                 return NOTHING
         wanted = BodyMode.FULL_DUPLEX_STREAMED if how.streams else BodyMode.BUFFERED

@@ -2,7 +2,6 @@
 
 from typing import Final, cast
 
-from extproc.inspection.judge import Job
 from extproc.protocol.effects import Abort, AbortCode, Effect, Inspect
 from extproc.protocol.errors import ClientError, ProtocolViolation
 from extproc.protocol.messages import (
@@ -21,10 +20,12 @@ from extproc.transaction.answers import NOTHING, Effects, rejection
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
+from extproc.transaction.opening import Opened
 from extproc.transaction.plan import Plan
 from extproc.transaction.request import Intent, RequestSide
 from extproc.transaction.response import ResponseSide
 from extproc.transaction.shared import Shared
+from extproc.transaction.work import ResponseWork
 
 GRACE: Final = 5.0
 """Seconds past `limits.request_timeout` after which a request whose body Envoy still buffers is aborted: Envoy's own
@@ -81,6 +82,7 @@ class Transaction:
     def receive(self, message: Message, now: float) -> Effects:
         """What is to be done about `message`, which came at `now`."""
         if type(message) is Gone:
+            self._request.gone()
             self._response.gone()
             return self._tell(now)
         if self._over:
@@ -137,10 +139,12 @@ class Transaction:
         of = self._side(side)
         assert of.job is not None
         result = message.verdict if type(message) is Inspected else of.job.given_up(cast("Failed", message).reason)
-        if isinstance(result, Job):
+        if isinstance(result, Opened | ResponseWork):
             of.job = result  # others stand in for those who failed
             return self._hand_out(side, NOTHING, now)
         effects = self._after(side, of.judged(result, now))
+        if of.job is not None:
+            return self._hand_out(side, effects, now)  # what was judged is encoded again
         for waiting in self._waiting.pop(side, ()):
             effects += self._proceed(waiting, now)
         return effects

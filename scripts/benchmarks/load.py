@@ -30,6 +30,14 @@ BODY: Final = json.dumps(
 """A chat request of about 300 bytes."""
 
 
+def large(size: int) -> bytes:
+    """A chat request with a prompt of about `size` bytes of prose."""
+    prose = "An external processor sees each request that passes through Envoy, headers first. "
+    return json.dumps(
+        {"model": "chat", "messages": [{"role": "user", "content": prose * (size // len(prose))}]}
+    ).encode()
+
+
 def request(body: bytes, host: str) -> bytes:
     """The bytes of a POST."""
     head = (
@@ -104,12 +112,13 @@ def _is_whole(answer: bytes, head: bytes, body_at: int) -> bool:
     return len(answer) >= body_at + int(head[at + 15 : line if line > 0 else body_at])
 
 
-async def unary(port: int, connections: int, seconds: float, pause: float) -> dict[str, float]:
-    """Requests over kept connections: how many, and how long they took (ms)."""
+async def unary(port: int, connections: int, seconds: float, pause: float, size: int = 0) -> dict[str, float]:
+    """Requests over kept connections: how many, and how long they took (ms). Of `size` bytes on every other one."""
     loop = asyncio.get_running_loop()
-    payload, times, ends = request(BODY, f"127.0.0.1:{port}"), list[float](), list[asyncio.Future[None]]()
+    times, ends = list[float](), list[asyncio.Future[None]]()
     start = time.perf_counter()
-    for _ in range(connections):
+    for number in range(connections):
+        payload = request(large(size) if size and number % 2 else BODY, f"127.0.0.1:{port}")
         end = loop.create_future()
         ends.append(end)
         await loop.create_connection(
@@ -161,10 +170,11 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--pause", type=float, default=0.0)
+    parser.add_argument("--large", type=int, default=0, help="bytes of the requests of every other connection")
     parser.add_argument("--model", default="chat")
     args = parser.parse_args()
     load = (
-        unary(args.port, args.connections, args.seconds, args.pause)
+        unary(args.port, args.connections, args.seconds, args.pause, args.large)
         if args.kind == "unary"
         else events(args.port, args.connections, args.model)
     )

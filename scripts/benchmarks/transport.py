@@ -132,7 +132,7 @@ def _one(subject: Subject, folder: Path, upstream: int, seconds: float, base: di
     with _gateway(subject, folder, upstream) as (envoy, processor):
         port = envoy.port("extproc")
         pids = cpu.with_children(processor) if processor else []
-        _load("unary", port, "--seconds", "0.5")
+        run_load("unary", port, "--seconds", "0.5")
         before = cpu.seconds(pids), cpu.seconds([envoy.pid])
         load = _full_speed(port, seconds, folder)
         requests = load["requests"]
@@ -142,7 +142,7 @@ def _one(subject: Subject, folder: Path, upstream: int, seconds: float, base: di
             figures["cpu_us_per_request"] = (cpu.seconds(pids) - before[0]) / requests * 1e6
             figures["rss_mib"] = cpu.rss_mib(pids)
         # Half load: 16 clients that each wait as long as 16 requests take at full speed, so that half the time is idle.
-        half = _load("unary", port, "--seconds", str(seconds), "--pause", str(16 / figures["requests_per_s"]))
+        half = run_load("unary", port, "--seconds", str(seconds), "--pause", str(16 / figures["requests_per_s"]))
         _added(figures, base, "added_ms_p50", half["p50_ms"])
         _added(figures, base, "added_ms_p99", half["p99_ms"])
         if subject.inspects or (subject.four and not subject.routes):
@@ -154,7 +154,7 @@ def _events(subject: Subject, envoy: EnvoyProcess, pids: list[int], base: dict[s
     figures: dict[str, float] = {}
     before = cpu.seconds(pids), cpu.seconds([envoy.pid])
     model = f"stream@events-{EVENTS}+gap-{GAP_MS}ms"
-    load = _load("events", envoy.port("streams"), "--connections", str(STREAMS), "--model", model)
+    load = run_load("events", envoy.port("streams"), "--connections", str(STREAMS), "--model", model)
     figures["envoy_cpu_us_per_event"] = (cpu.seconds([envoy.pid]) - before[1]) / load["events"] * 1e6
     if subject.processor:
         figures["cpu_us_per_event"] = (cpu.seconds(pids) - before[0]) / load["events"] * 1e6
@@ -173,7 +173,7 @@ def _added(figures: dict[str, float], base: dict[str, float], figure: str, value
 def _full_speed(port: int, seconds: float, folder: Path) -> dict[str, float]:
     """16 clients that never wait: by wrk where it is installed (Debian: wrk), since the load shares the machine."""
     if shutil.which("wrk") is None:
-        return _load("unary", port, "--seconds", str(seconds))
+        return run_load("unary", port, "--seconds", str(seconds))
     script = folder / "post.lua"
     body = json.dumps(BODY.decode())
     script.write_text(f'wrk.method = "POST"\nwrk.body = {body}\nwrk.headers["content-type"] = "application/json"\n')
@@ -186,7 +186,8 @@ def _full_speed(port: int, seconds: float, folder: Path) -> dict[str, float]:
     return {"requests": float(found[1]), "seconds": float(found[2]) / (1000 if found[3] == "ms" else 1)}
 
 
-def _load(kind: str, port: int, *arguments: str) -> dict[str, float]:
+def run_load(kind: str, port: int, *arguments: str) -> dict[str, float]:
+    """Runs a load in a process of its own; what it measured."""
     command = [sys.executable, "-m", "scripts.benchmarks.load", kind, "--port", str(port), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
     if done.returncode:
@@ -199,7 +200,7 @@ def _provider() -> Iterator[int]:
     """The stand-in provider in a process of its own; gives its port."""
     port = free_port()
     command = [sys.executable, "-m", "extproc.testing.provider", "--port", str(port)]
-    with _running(command, ready="listens on"):
+    with running(command, ready="listens on"):
         yield port
 
 
@@ -212,7 +213,7 @@ def _gateway(subject: Subject, folder: Path, upstream: int) -> Iterator[tuple[En
         processor = stack.enter_context(_processor(subject, policy, folder, fixed, upstream))
         config = _bootstrap(subject, policy, folder / "extproc.sock", fixed)
         envoy = stack.enter_context(EnvoyProcess(config, concurrency=1))
-        _wait_for_gateway(envoy.port("extproc"))
+        wait_for_gateway(envoy.port("extproc"))
         yield envoy, processor
 
 
@@ -265,7 +266,7 @@ def _bootstrap(subject: Subject, policy: Policy, socket: Path, fixed: int) -> di
             _send_all_to(manager, cluster)  # nobody else says where to
         if subject.processor and subject.four:
             _ask_for_everything(manager["http_filters"][0]["typed_config"], subject.profile, body)
-    listeners.append(_fixed_answer(fixed))
+    listeners.append(fixed_answer(fixed))
     return config
 
 
@@ -284,7 +285,8 @@ def _send_all_to(manager: dict[str, Any], cluster: str) -> None:
     manager["route_config"]["virtual_hosts"][0]["routes"] = [route]
 
 
-def _fixed_answer(port: int) -> dict[str, Any]:
+def fixed_answer(port: int) -> dict[str, Any]:
+    """A listener of Envoy's that answers each request with `ANSWER`."""
     name = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
     router = "envoy.extensions.filters.http.router.v3.Router"
     answer = {"status": 200, "body": {"inline_string": ANSWER}}
@@ -328,12 +330,12 @@ def _processor(subject: Subject, policy: Policy, folder: Path, fixed: int, upstr
             *(sys.executable, "-m", "extproc", "serve", "-c", str(config), "--listen", f"unix:{socket}"),
             *("--transport", subject.processor, "--admin", "none", "--log", str(folder / "log")),
         ]
-    with _running(command, ready="ready") as pid:
+    with running(command, ready="ready") as pid:
         yield pid
 
 
 @contextmanager
-def _running(command: Sequence[str], ready: str) -> Iterator[int]:
+def running(command: Sequence[str], ready: str) -> Iterator[int]:
     """A program, once it has said that it is ready."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
@@ -352,12 +354,12 @@ def _running(command: Sequence[str], ready: str) -> Iterator[int]:
                 process.kill()
 
 
-def _wait_for_gateway(port: int) -> None:
+def wait_for_gateway(port: int) -> None:
     """The first answer may have to wait for the processor's health check."""
     end = time.monotonic() + 20
     while True:
         try:
-            _load("unary", port, "--seconds", "0.05", "--connections", "1")
+            run_load("unary", port, "--seconds", "0.05", "--connections", "1")
         except RuntimeError:
             if time.monotonic() > end:
                 raise

@@ -111,7 +111,7 @@ def test_a_missing_credential_starts_nothing_and_names_it(tmp_path: Path) -> Non
         f"version: 1\nbackends:\n  - {{name: a, url: 'http://127.0.0.1:9/v1', api: openai, credential: {credential}}}\n"
     )
     done = extproc("up", "-c", str(policy), "--port", "0")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "EXTPROC_TEST_UNSET" in done.stderr
 
 

@@ -186,7 +186,7 @@ def test_an_answer_of_a_megabyte_and_a_half_is_masked(failing: Gateway, version:
 
 def test_a_stream_keeps_its_pace_while_large_prompts_are_judged(failing: Gateway) -> None:
     # They are refused in the end: a provider in this process would keep the stream waiting itself.
-    request = post(said("go", stream=True), mode("large"), tag=(tag := tagged()), do="gap-10ms+events-200")
+    request = post(said("go", stream=True), mode("large"), tag=(tag := tagged()), do="gap-10ms+events-500")
     took: list[float] = []
     with ThreadPoolExecutor(1) as other:
         streaming = other.submit(failing.send, request)

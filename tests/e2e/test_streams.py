@@ -100,7 +100,7 @@ def test_chunks_in_an_array_and_in_lines_are_joined_as_those_in_events_are(strea
 CARD: Final = "card 4012 8888", " 8888 1881 ok"
 HALVES: Final = [json.dumps({"choices": [{"index": 0, "delta": {"content": each}}]}).encode() for each in CARD]
 TWO_WAYS: Final = {
-    "NaN": [b"data: " + each[:-1] + b', "p": NaN}\n\n' for each in HALVES],
+    "a comma": [b"data: " + each[:-1] + b",}\n\n" for each in HALVES],
     "two documents": [b"data: %s%s\n\n" % (each, each) for each in HALVES],
     "one line end": [b"data: %s\n" % each for each in HALVES],
     "no UTF-8": [b"data: %s\n\n" % each.replace(b"c", b"\xff", 1) for each in HALVES],

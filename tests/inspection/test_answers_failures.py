@@ -201,7 +201,7 @@ def test_texts_beyond_the_bound_are_not_read(blocks: bool) -> None:
     assert not at_bound.unread
     beyond = answer(masking(), "openai.chat", blocks_unread=blocks)
     more = chunk([choice({"content": "bob@example.com "}, MAX_OPEN)])
-    out = b"".join(map(beyond.feed, [*raws, more]))
+    out = run(beyond, [*raws, more])
     assert beyond.unread == {"complexity": 1}
     assert (more in out) is not blocks
     assert beyond.ended is blocks

@@ -26,8 +26,15 @@ def blocks_cards() -> Stage:
 def test_a_card_that_is_a_number_is_masked_as_a_number_in_every_dialect(dialect: str) -> None:
     message = {"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": {"card": CARD, "n": 12, "created": CARD}}}
     out = run(answer(everything(), dialect), [event(message)])
-    # Names that look like counters are the tool's own here, and say nothing.
+    # Of what a tool returns, numbers under the names of times and counts are read, too.
     assert out == event(message).replace(b"4012888888881881", b"0")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_card_under_the_name_of_a_time_is_one_where_tools_name_what_they_like(dialect: str) -> None:
+    stream = answer(blocks_cards(), dialect)
+    run(stream, [event({"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": {"created": CARD}}})])
+    assert stream.blocked is not None
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -42,8 +49,8 @@ def test_a_card_that_is_a_number_is_blocked_in_every_dialect(dialect: str) -> No
 def test_numbers_beside_pieces_of_text_are_masked_and_the_pieces_go_on() -> None:
     raws = [chunk([choice({"content": "a@b", "card": CARD})]), chunk([choice({"content": ".de ok"}, finish="stop")])]
     first, second = documents(run(answer(everything(), "openai.chat"), raws))
-    assert first["choices"][0]["delta"] == {"content": "", "card": 0}
-    assert second["choices"][0]["delta"] == {"content": "[EMAIL_1] ok"}
+    assert first["choices"][0]["delta"] == {"content": "[EMAIL_1]", "card": 0}
+    assert second["choices"][0]["delta"] == {"content": " ok"}
 
 
 # -- lines

@@ -15,7 +15,7 @@ from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
 from tests.inspection.answering import answer, processor, run, stage
 from tests.inspection.judging import judged
-from tests.inspection.shapes import TWINS, Twin
+from tests.inspection.twins import TWINS, Twin
 from tests.llm.streams.client import documents
 from tests.llm.streams.samples import event
 from tests.llm.text.shapes import PNG
@@ -287,7 +287,7 @@ def test_identifiers_words_and_names_are_judged_alike(dialect: str, document: di
 def test_a_placeholder_in_an_identifier_comes_back_in_both() -> None:
     document = {"id": "[NAME_1]", "choices": [{"index": 0, "delta": {"content": "a"}}]}
     one = answer(masking(), "openai.chat", vault())
-    assert documents(one.feed(event(document)))[0]["id"] == OWN
+    assert documents(run(one, [event(document)]))[0]["id"] == OWN
     verdict = judged(masking(), json.dumps(document).encode(), vault(), restores=True)
     assert json.loads(verdict.body)["id"] == OWN
 
@@ -305,8 +305,9 @@ def test_a_message_that_grows_beside_its_deltas_shows_no_more_than_they_do() -> 
     one, shown = answer(masking(), "openai.chat"), list[str]()
     for at in range(0, len(said), 3):
         finish = "stop" if at + 3 >= len(said) else None
-        for each in documents(one.feed(_message(said[: at + 3], finish, content=said[at : at + 3]))):
-            shown.append(each["choices"][0]["message"]["content"])
+        out = one.feed(_message(said[: at + 3], finish, content=said[at : at + 3]))
+        shown += [each["choices"][0]["message"]["content"] for each in documents(out)]
+    one.close()
     assert shown[-1] == "mail [EMAIL_1] or [CREDIT_CARD_1]."
     assert all(shown[-1].startswith(each) for each in shown)
     assert {key[1]: count for key, count in one.counts.items()} == {"email": 1, "credit_card": 1}

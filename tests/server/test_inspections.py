@@ -19,15 +19,17 @@ from extproc.inspection.judge import Job
 from extproc.policy import loads
 from extproc.protocol.effects import AbortCode, Inspect
 from extproc.protocol.messages import Failed, Inspected
+from extproc.protocol.meter import Meter
 from extproc.server import inspections
 from extproc.server.exchange import Exchange, admit
-from extproc.server.inspections import THREADS, Pool, nobody
+from extproc.server.inspections import PACE, PACE_STEPS, QUICK_STEPS, SLOW_THREADS, Pool, nobody
 from extproc.server.runtime import Runtime
 from extproc.server.transport import TRANSPORTS
 from extproc.server.worker import Worker, running_worker
 from extproc.telemetry import Log, Sink
 from extproc.transaction import Plan
-from extproc.transaction.reading import INLINE_BYTES, STREAM_INLINE_BYTES
+from extproc.transaction.opening import INLINE_BYTES
+from extproc.transaction.reading import STREAM_INLINE_BYTES
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue
 from extproc.wire.pb.modes_pb2 import ProcessingMode, ProtocolConfiguration
 from extproc.wire.pb.processor_pb2 import (
@@ -46,8 +48,9 @@ class Task(Struct):
     """An order's subject that does what it is told."""
 
     does: Callable[[], object]
+    large: bool = True
 
-    def run(self) -> object:
+    def run(self, meter: Meter) -> object:  # noqa: ARG002  - as `Work` has it
         return self.does()
 
 
@@ -60,15 +63,17 @@ class Asked:
         self.answers: asyncio.Queue[Inspected | Failed] = asyncio.Queue()
 
     def submit(self, does: Callable[[], object], ticket: int = 1, *, within: float = FAR) -> Callable[[], None]:
-        order = Inspect(ticket, "p", Task(does), self.loop.time() + within)
-        return self.pool.submit(order, self.answers.put_nowait)
+        return self.order(Task(does), ticket, within=within)
+
+    def order(self, subject: object, ticket: int = 1, *, within: float = FAR) -> Callable[[], None]:
+        return self.pool.submit(Inspect(ticket, "p", subject, self.loop.time() + within), self.answers.put_nowait)
 
     async def settled(self) -> None:
         """Both threads are idle, and what they said has been heard."""
-        barrier = threading.Barrier(THREADS)
-        for number in range(THREADS):
+        barrier = threading.Barrier(SLOW_THREADS)
+        for number in range(SLOW_THREADS):
             self.submit(barrier.wait, -1 - number)
-        for _ in range(THREADS):
+        for _ in range(SLOW_THREADS):
             await self.answers.get()
 
 
@@ -143,12 +148,12 @@ def test_a_job_that_hangs_has_failed_at_its_deadline_and_what_it_says_later_is_d
 def test_a_job_that_never_came_to_a_thread_has_failed_at_its_deadline_and_is_not_run(held: threading.Event) -> None:
     async def scene(asked: Asked) -> None:
         ran: list[int] = []
-        for ticket in range(THREADS):
+        for ticket in range(SLOW_THREADS):
             asked.submit(held.wait, ticket)
         asked.submit(lambda: ran.append(1), 9, within=0.02)
         assert await asked.answers.get() == Failed(9, "timeout")
         held.set()
-        assert {(await asked.answers.get()).ticket for _ in range(THREADS)} == set(range(THREADS))
+        assert {(await asked.answers.get()).ticket for _ in range(SLOW_THREADS)} == set(range(SLOW_THREADS))
         await asked.settled()
         assert ran == []
 
@@ -205,7 +210,7 @@ def test_a_job_that_was_given_up_takes_up_room_until_its_thread_has_done_with_it
 def test_an_order_that_was_taken_back_is_never_answered_and_leaves_its_room(
     held: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspections, "WAITING_MAX", THREADS + 1)
+    monkeypatch.setattr(inspections, "WAITING_MAX", SLOW_THREADS + 1)
 
     async def scene(asked: Asked) -> None:
         ran: list[int] = []
@@ -215,8 +220,8 @@ def test_an_order_that_was_taken_back_is_never_answered_and_leaves_its_room(
             started.release()
             return held.wait()
 
-        working = [asked.submit(hang, ticket) for ticket in range(THREADS)]
-        for _ in range(THREADS):
+        working = [asked.submit(hang, ticket) for ticket in range(SLOW_THREADS)]
+        for _ in range(SLOW_THREADS):
             await asked.loop.run_in_executor(None, started.acquire)
         queued = asked.submit(lambda: ran.append(1), 8, within=0.01)
         refused = asked.submit(lambda: ran.append(1), 9)
@@ -225,7 +230,7 @@ def test_an_order_that_was_taken_back_is_never_answered_and_leaves_its_room(
             cancel()
         held.set()
         # The room of what was queued is free as soon as the loop has turned.
-        await until(lambda: asked.pool._waiting == 0)
+        await until(lambda: asked.pool.waiting == 0)
         await asked.settled()
         assert asked.answers.empty()
         assert ran == []
@@ -261,7 +266,7 @@ def test_closing_the_loop_while_a_thread_works_raises_nothing(
     async def main() -> Pool:
         loop = asyncio.get_running_loop()
         pool = Pool(loop, loop.time)
-        for ticket in range(THREADS + 1):
+        for ticket in range(SLOW_THREADS + 1):
             pool.submit(Inspect(ticket, "p", Task(hang), loop.time() + FAR), answers.append)
         pool.close()
         return pool
@@ -269,8 +274,98 @@ def test_closing_the_loop_while_a_thread_works_raises_nothing(
     pool = asyncio.run(main())
     held.set()
     assert done.wait(5)
-    pool._threads.shutdown(wait=True)
+    pool.slow.threads.shutdown(wait=True)
     assert (raised, logged, answers) == ([], [], [])
+
+
+class Steps(Struct):
+    """Work that takes so many steps, and tells in which thread it took the last of them."""
+
+    steps: int
+    large: bool = False
+
+    def run(self, meter: Meter) -> object:
+        for _ in range(self.steps):
+            meter.spend(1)
+        return threading.current_thread().name
+
+
+def test_work_that_takes_long_begins_anew_where_it_keeps_no_small_work_waiting() -> None:
+    async def scene(asked: Asked) -> None:
+        for steps, lane in ((QUICK_STEPS, "quick"), (QUICK_STEPS + 1, "slow")):
+            asked.order(Steps(steps))
+            message = await asked.answers.get()
+            assert isinstance(message, Inspected)
+            assert f"extproc-{lane}" in str(message.verdict)
+        asked.order(Steps(1, large=True))
+        message = await asked.answers.get()
+        assert isinstance(message, Inspected)
+        assert "extproc-slow" in str(message.verdict)
+
+    play(scene)
+
+
+def test_small_work_is_done_while_every_thread_for_large_work_is_taken(held: threading.Event) -> None:
+    async def scene(asked: Asked) -> None:
+        for ticket in range(SLOW_THREADS + 1):
+            asked.submit(held.wait, ticket)
+        asked.order(Steps(10), 9)
+        assert (await asked.answers.get()).ticket == 9
+        held.set()
+        await asked.settled()
+
+    play(scene)
+
+
+def test_work_that_was_given_up_ends_and_frees_its_thread() -> None:
+    async def scene(asked: Asked) -> None:
+        for ticket in range(SLOW_THREADS):
+            asked.order(Steps(1 << 40, large=True), ticket, within=0.02)
+        assert {await asked.answers.get() for _ in range(SLOW_THREADS)} == {
+            Failed(ticket, "timeout") for ticket in range(SLOW_THREADS)
+        }
+        # Nobody lets go of it: it ends at its next step.
+        await until(lambda: asked.pool.waiting == 0)
+        cancels = [asked.order(Steps(1 << 40, large=True), ticket) for ticket in range(SLOW_THREADS)]
+        for cancel in cancels:
+            cancel()
+        await until(lambda: asked.pool.waiting == 0)
+        await asked.settled()
+        assert asked.answers.empty()
+
+    play(scene)
+
+
+def test_work_in_the_slow_lane_steps_aside_now_and_then_and_in_the_quick_lane_never(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aside: list[float] = []
+    monkeypatch.setattr("extproc.server.inspections.time.sleep", aside.append)
+
+    async def scene(asked: Asked) -> None:
+        asked.order(Steps(QUICK_STEPS))
+        await asked.answers.get()
+        assert aside == []
+        asked.order(Steps(3 * PACE_STEPS + 3, large=True))
+        await asked.answers.get()
+        assert aside == [PACE] * 3
+
+    play(scene)
+
+
+def test_work_that_is_to_move_where_there_is_no_room_is_overloaded(
+    held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspections, "WAITING_MAX", 1)
+
+    async def scene(asked: Asked) -> None:
+        asked.submit(held.wait, 1)
+        asked.order(Steps(QUICK_STEPS + 1), 2)
+        assert await asked.answers.get() == Failed(2, "overloaded")
+        held.set()
+        assert await asked.answers.get() == Inspected(1, True)
+
+    play(scene)
 
 
 def test_where_no_worker_runs_work_is_a_mistake() -> None:
@@ -346,11 +441,11 @@ class Gate:
         self.started = threading.Semaphore(0)
         judge = Job.run
 
-        def run(job: Job) -> Any:
+        def run(job: Job, meter: Meter | None = None) -> Any:
             if len(job.body) > INLINE_BYTES:
                 self.started.release()
                 held.wait()
-            return judge(job)
+            return judge(job, meter)
 
         monkeypatch.setattr(Job, "run", run)
 
@@ -463,7 +558,7 @@ def test_an_exchange_that_is_gone_while_its_work_is_out_is_told_of_once_and_sent
         await gate.reached()
         exchange.gone(False)
         held.set()
-        await until(lambda: stage.pool._waiting == 0)
+        await until(lambda: stage.pool.waiting == 0)
         assert (stream.sent, stream.aborts) == ([], [])
 
     (line,) = staged(tmp_path / "log", scene)
@@ -482,7 +577,7 @@ def test_a_request_that_is_still_judged_at_its_deadline_is_answered_by_it_and_th
         exchange.expire(exchange.decider.deadline)
         assert [kind(each) for each in stream.sent] == ["immediate_response"]
         held.set()
-        await until(lambda: stage.pool._waiting == 0)
+        await until(lambda: stage.pool.waiting == 0)
         assert [kind(each) for each in stream.sent] == ["immediate_response"]
         exchange.gone(True)
 

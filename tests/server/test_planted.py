@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import pytest
 
-from extproc.inspection.judge import Job
 from extproc.inspection.scanner import Scanner
 from extproc.policy import loads
 from extproc.protocol.effects import AbortCode, Inspect
@@ -21,6 +20,8 @@ from extproc.server.runtime import Runtime
 from extproc.telemetry import Log, Sink, exposition
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, UNINSPECTED
 from extproc.transaction import Plan
+from extproc.transaction.opening import Opened, Opening
+from extproc.transaction.work import ResponseWork
 from extproc.wire.pb.processor_pb2 import ProcessingResponse
 from tests.server.support import MARKER
 from tests.wire.requests import payload
@@ -123,7 +124,7 @@ def _first(message: Message, config: ProtocolConfig) -> Headers:
 
 
 def _done(order: Inspect) -> Inspected | Failed:
-    assert isinstance(order.subject, Job)
+    assert isinstance(order.subject, Opened | Opening | ResponseWork)
     try:
         return Inspected(order.ticket, order.subject.run())
     except Exception:  # noqa: BLE001  - as the threads do

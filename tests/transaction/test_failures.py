@@ -23,7 +23,8 @@ from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.reading import INLINE_BYTES, STREAM_INLINE_BYTES
+from extproc.transaction.opening import INLINE_BYTES
+from extproc.transaction.reading import STREAM_INLINE_BYTES
 
 PLANTED: Final = "planted-marker"
 SAID: Final = f"{PLANTED} a@b.de Titan"
@@ -35,7 +36,7 @@ OTHER: Final = "/mcp"
 DUPLEX: Final = BodyMode.FULL_DUPLEX_STREAMED
 JSON: Final = ("content-type", b"application/json")
 SSE: Final = ("content-type", b"text/event-stream")
-FILLER: Final = "word " * (STREAM_INLINE_BYTES // 5 + 1)
+FILLER: Final = "word " * (max(INLINE_BYTES, STREAM_INLINE_BYTES) // 5 + 1)
 """Makes a body, or a piece of a stream, so large that it is judged in a thread."""
 
 BASE: Final = """

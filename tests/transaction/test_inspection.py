@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from extproc.inspection.judge import Job
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Phase, Proceed, Reject
 from extproc.protocol.errors import ProtocolViolation
@@ -22,7 +21,8 @@ from extproc.testing.playbook import (
     response_trailers,
 )
 from extproc.transaction import Plan, Shared
-from extproc.transaction.reading import INLINE_BYTES
+from extproc.transaction.opening import INLINE_BYTES, Opened, Opening
+from extproc.transaction.work import ResponseWork
 
 CHAT = "/v1/chat/completions"
 DUPLEX = BodyMode.FULL_DUPLEX_STREAMED
@@ -289,7 +289,7 @@ def test_a_large_body_is_judged_elsewhere_and_envoy_waits() -> None:
     with Playbook(MASKING) as envoy:
         (order,) = asked(envoy, said(text))
         assert isinstance(order, Inspect)
-        assert isinstance(order.subject, Job)
+        assert isinstance(order.subject, Opening)
         effects = envoy.sends(Inspected(order.ticket, order.subject.run())).effects
         body = onward(effects, Side.REQUEST)
         assert body is not None
@@ -329,7 +329,7 @@ def test_a_stand_in_judges_where_the_first_failed() -> None:
             (order,) = asked(envoy, said("y" * INLINE_BYTES + text))
             assert isinstance(order, Inspect)
             again = envoy.sends(Failed(order.ticket, "timeout")).gets_one(Inspect)
-            assert isinstance(again.subject, Job)
+            assert isinstance(again.subject, Opened)
             envoy.sends(Inspected(again.ticket, again.subject.run())).gets_one(kind)
     with Playbook(own) as envoy:
         (passed,) = asked(envoy, said("Titan"))
@@ -475,7 +475,7 @@ def test_messages_that_come_while_a_side_is_judged_wait_for_it() -> None:
         whole = answered("y" * INLINE_BYTES + " GB82WEST12345698765432")
         envoy.sends(response_body(whole, end=False)).gets_nothing()
         order = envoy.sends(response_trailers()).gets_one(Inspect)
-        assert isinstance(order.subject, Job)
+        assert isinstance(order.subject, ResponseWork)
         effects = envoy.sends(Inspected(order.ticket, order.subject.run())).effects
         assert isinstance(effects[-1], Proceed)
         assert effects[-1].phase is Phase.TRAILERS

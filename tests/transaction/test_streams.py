@@ -60,7 +60,7 @@ CASES = {
     "lines": ("/x", "application/x-ndjson", "\n".join(map(json.dumps, APIS["ollama"](PIECES))).encode(), "mask"),
     "events as text": ("/v1/chat/completions", "text/plain", b"".join(events("chat", PIECES)), "mask"),
     "events as JSON": ("/v1/chat/completions", "application/json", b"".join(events("chat", PIECES)), "mask"),
-    "NaN": ("/v1/chat/completions", "text/event-stream", b'data: {"choices": [], "p": NaN}\n\n', "block"),
+    "a comma": ("/v1/chat/completions", "text/event-stream", b'data: {"choices": [],}\n\n', "block"),
     "unknown": ("/x", "text/event-stream", b'data: {"note": "maria.gon"}\n\n', "block"),
 }
 
@@ -78,6 +78,16 @@ def test_explain_and_both_profiles_agree_about_a_stream(name: str) -> None:
         if action == "mask":
             assert b"[EMAIL_1]" in out
             assert out.decode() == (shown.body if isinstance(shown.body, str) else bytes(shown.body).decode())
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "utf-16", "ibm037"])
+def test_events_that_are_declared_in_another_charset_are_uninspected(charset: str) -> None:
+    with Playbook(PLAN, Shared(), request=BodyMode.BUFFERED, response=BodyMode.BUFFERED) as envoy:
+        envoy.sends(request_headers("/v1/chat/completions", ("content-type", b"application/json")))
+        envoy.sends(request_body(ASKED))
+        kind = f"text/event-stream; charset={charset}".encode()
+        envoy.sends(response_headers(200, ("content-type", kind))).gets_one(Reject)
+        assert envoy.leaves().facts["uninspected"] == [{"reason": "charset", "count": 1}]
 
 
 @pytest.mark.parametrize(

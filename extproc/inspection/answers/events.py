@@ -1,14 +1,17 @@
 """The events of an answer, one after the other: what each looks like when its texts were judged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
+from extproc.inspection.answers.growing import GrowingText, LooseText, Track
 from extproc.inspection.answers.ruling import Ruling, Stopped
-from extproc.inspection.answers.strand import Strand, at_once
+from extproc.inspection.answers.strand import at_once
 from extproc.inspection.answers.tally import Tally
+from extproc.inspection.answers.waiting import COUNTED, SMALL, Queue
 from extproc.inspection.judge import SEALED
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked
-from extproc.llm.streams import Channel, Delta, StreamEvent, StreamWriter
+from extproc.llm.streams import Channel, Delta, Entry, Share, StreamEvent, StreamWriter, Waiting
 from extproc.llm.streams.event import Scope, within
 
 MAX_OPEN = 256
@@ -28,24 +31,31 @@ _REASONED = frozenset({"openai.chat", "openai.completions", "gemini"})
 """Dialects in which what ends a text is a finish reason."""
 
 
+_NOTHING: Mapping[Channel, str] = MappingProxyType({})
+
+
 class Events:
     """Judges event by event, and writes what goes out. All methods raise `Stopped` where the answer must end.
 
     `unread` is the verdict on what cannot be read, None where it passes. An event in which something is to be blocked
-    does not go out at all, so that what was told before does not depend on cuts.
+    does not go out at all, nor do those that wait, so that what was told before does not depend on cuts.
     """
 
     __slots__ = (
+        "_calls",
         "_dialect",
         "_distrusts",
         "_doubted",
+        "_ended",
         "_known",
         "_named",
         "_open",
         "_over",
+        "_queue",
         "_reasons",
         "_repeats",
         "_tally",
+        "_tracks",
         "_unread",
         "_vault",
         "_writer",
@@ -56,11 +66,15 @@ class Events:
         self, writer: StreamWriter, ruling: Ruling, vault: Vault | None, tally: Tally, unread: Blocked | None
     ) -> None:
         self._writer = writer
+        self._queue = Queue(writer)
         self.ruling = ruling
         self._vault = vault
         self._tally = tally
         self._unread = unread
-        self._open: dict[Channel, Strand] = {}
+        self._open: dict[Channel, GrowingText] = {}
+        self._ended: dict[Channel, GrowingText] = {}  # those that a finish reason ended
+        self._tracks: dict[Scope, Track] = {}
+        self._calls: dict[Scope, int] = {}  # hashes of the identifiers of tool calls, by their places
         self._speak(writer.dialect)
         self._doubted = False  # true once it was told that nobody can join the events
         self._over: set[int] = set()  # hashes of channels that one ended
@@ -75,7 +89,7 @@ class Events:
 
     @property
     def held(self) -> int:
-        """What is held back of all texts."""
+        """What is undecided of all texts."""
         return sum(each.held for each in self._open.values())
 
     def unreadable(self, reason: str) -> None:
@@ -99,36 +113,46 @@ class Events:
         return lambda reason: self._unread_at(channel.path, reason)
 
     def passed(self, event: StreamEvent) -> bytes:
-        """What goes out for an event."""
+        """What goes out once an event has come: it, if all of it is decided, and what waited for it."""
         deltas = event.deltas
-        if len(deltas) == 1 and not event.ends and not event.unread and not event.doubt:
-            channel = deltas[0].channel
-            strand = self._open.get(channel)
-            if strand is not None:
-                return self._writer.write(event, {channel: strand.feed(deltas[0].text)})
-        if event.dialect and event.dialect != self._dialect:
-            self._speak(event.dialect)
-        for place, reason in event.unread:
-            self._unread_at(place, reason)
-        texts = self._pieces(deltas)
-        ended = self._ended(event, texts) if event.ends and self._open else []
-        for delta in deltas:
-            if delta.channel.whole:
-                texts[delta.channel] = self._whole(delta)
-        if event.doubt:
-            self._doubt(event.doubt)  # a finding in it counts for more
-        before = b"".join([self._writer.flush(channel, text) for channel, text in ended])
-        return before + self._writer.write(event, texts)
+        if len(deltas) == 1 and not event.ends and not event.unread and not event.calls and not event.doubt:
+            text = self._open.get(deltas[0].channel)
+            if text is not None:
+                return self._grown(event, text, deltas[0].text)
+        elif event.kind == "alive" and not deltas:
+            return self._writer.write(event)
+        return self._queued(self._judged(event))
+
+    def _grown(self, event: StreamEvent, text: GrowingText, said: str) -> bytes:
+        """What goes out for an event that brings a piece of one text and nothing else, as nearly all do."""
+        share = text.feed(event, said)
+        entries = self._queue.entries
+        if share is None:
+            return self._queued(Waiting(event, ())) if entries else self._writer.write(event)
+        if entries:
+            first = entries[0]
+            if not first.left:
+                if share.left and len(entries) == 1:
+                    # This event waits, and the one before it leaves.
+                    entries[0] = share
+                    return self._writer.write(first.event, first.texts())
+            elif first.waits_for(share) and len(entries) % COUNTED and len(event.raw) <= SMALL:
+                text.goes_on()
+                entries.append(share)
+                return b""
+        _speak(text)
+        return self._queued(share)
 
     def flush(self) -> bytes:
-        """The rest of all texts, behind the last event."""
-        rest = [(channel, strand.finish()) for channel, strand in self._open.items()]
-        self._open.clear()
-        return b"".join([self._writer.flush(channel, text) for channel, text in rest])
+        """Write all that waits, behind the last event."""
+        self._finish()
+        return self._left()
 
     def drop(self) -> None:
-        """Nothing that is held back is needed any more."""
+        """Nothing that waits is needed any more."""
         self._open.clear()
+        self._ended.clear()
+        self._queue.clear()
 
     def _speak(self, dialect: str) -> None:
         self._dialect = dialect
@@ -142,46 +166,118 @@ class Events:
             self._doubted = True
         self.unreadable(doubt)
 
-    def _pieces(self, deltas: tuple[Delta, ...]) -> dict[Channel, str]:
-        """What goes out on the channels of pieces."""
-        pieces: dict[Channel, list[str]] = {}
-        for delta in deltas:
-            if not delta.channel.whole:
-                pieces.setdefault(delta.channel, []).append(self._grown(delta))
-        return {channel: "".join(parts) for channel, parts in pieces.items()}
+    def _queued(self, entry: Entry) -> bytes:
+        queue = self._queue
+        queue.entries.append(entry)
+        out = queue.leave(self._open, entry.event)
+        if not queue.full:
+            return out
+        self.unreadable("size")
+        for text in self._open.values():
+            text.pause()
+        return out + self._left()
 
-    def _grown(self, delta: Delta) -> str:
-        strand = self._open.get(delta.channel)
-        if strand is None:
-            if len(self._open) >= MAX_OPEN:
+    def _left(self) -> bytes:
+        entries = self._queue.entries
+        return self._queue.leave(self._open, entries[-1].event) if entries else b""
+
+    def _judged(self, event: StreamEvent) -> Waiting:
+        if event.dialect and event.dialect != self._dialect:
+            self._speak(event.dialect)
+        for at, reason in event.unread:
+            self._unread_at(at, reason)
+        for place, call in event.calls:
+            self._begin(place, call)
+            self._track(place).spoken += 1
+        shares = self._pieces(event)
+        if event.ends:
+            self._end(event)
+        changed = {delta.channel: self._whole(delta) for delta in event.deltas if delta.channel.whole}
+        if event.doubt:
+            self._doubt(event.doubt)  # a finding in it counts for more
+        return Waiting(event, shares, changed or _NOTHING)
+
+    def _begin(self, place: Scope, call: int) -> None:
+        """A tool call begins. Another one that had its place has ended: some servers number none of them."""
+        known = self._calls.get(place)
+        if known is not None and known != call:
+            for texts in (self._open, self._ended):
+                for channel in [each for each in texts if each.within(place)]:
+                    texts.pop(channel).finish()
+        if known is not None or len(self._calls) < MAX_OPEN:
+            self._calls[place] = call
+
+    def _pieces(self, event: StreamEvent) -> tuple[Share, ...]:
+        """The shares of an event in growing texts, of those that wait or are changed."""
+        pieces: dict[Channel, str] = {}
+        for delta in event.deltas:
+            channel = delta.channel
+            if not channel.whole:
+                pieces[channel] = pieces[channel] + delta.text if channel in pieces else delta.text
+        texts = [(text, said) for channel, said in pieces.items() if (text := self._text(channel, said))]
+        for text, said in texts:
+            if said:
+                _speak(text)
+        shares = [text.feed(event, said) for text, said in texts]
+        return tuple([share for share in shares if share is not None])
+
+    def _text(self, channel: Channel, said: str) -> GrowingText | None:
+        """The text that grows by `said`; None for one that nobody can look at, and where nothing is said."""
+        text = self._open.get(channel)
+        if text is not None:
+            return text
+        if said and (channel in self._ended or hash(channel) in self._over):
+            # What was told to have ended goes on: some servers give a finish reason with every piece.
+            self._distrusts = True
+        elif channel in self._ended:
+            return None
+        text = self._ended.pop(channel) if channel in self._ended else self._opened(channel)
+        if text is not None:
+            self._open[channel] = text
+        return text
+
+    def _opened(self, channel: Channel) -> GrowingText | None:
+        if len(self._open) + len(self._ended) >= MAX_OPEN:
+            if not self._ended:
                 self.unreadable("complexity")
-                return delta.text
-            if self._over and hash(delta.channel) in self._over:
-                # What was told to have ended goes on: some servers give a finish reason with every piece.
-                self._distrusts = True
-            strand = self._open[delta.channel] = Strand(
-                delta.channel, self.ruling, self._vault, self._unread_in(delta.channel)
-            )
-            self._remember(hash(delta.channel.path))
-        return strand.feed(delta.text)
+                return None
+            self._ended.pop(next(iter(self._ended))).finish()
+        self._remember(hash(channel.path))
+        kind = LooseText if channel.loose else GrowingText
+        return kind(channel, self._track(channel.path), self.ruling, self._vault, self._unread_in(channel))
 
-    def _ended(self, event: StreamEvent, texts: dict[Channel, str]) -> list[tuple[Channel, str]]:
-        """Ends the texts that end with the event: in it where they stand in it, else to be told in front of it."""
-        ended: list[tuple[Channel, str]] = []
+    def _track(self, path: Scope) -> Track:
+        """The choice that it lies in, or the whole answer."""
+        place = path[:2] if path[0] in {"choices", "candidates"} else ()
+        if place in self._tracks or len(self._tracks) < MAX_OPEN:
+            return self._tracks.setdefault(place, Track())
+        return Track()
+
+    def _end(self, event: StreamEvent) -> None:
+        """Ends the texts that end with the event."""
         ends = frozenset(event.ends)
+        if () in ends:
+            self._finish()
         if self._distrusts:
-            ends &= {()}
+            return
         for channel in [each for each in self._open if within(each.path, ends)]:
+            text = self._open.pop(channel)
             if self._reasons:
                 self._over.add(hash(channel))
-            rest = self._open.pop(channel).finish()
-            if channel in texts:
-                texts[channel] += rest
+                self._ended[channel] = text
+                text.pause()
             else:
-                ended.append((channel, rest))
-        # Beyond the bound nobody would know of a text that goes on.
-        self._distrusts = self._distrusts or len(self._over) >= MAX_ENDED
-        return ended
+                text.finish()
+        # Past the bound nobody would know of a text that goes on.
+        if len(self._over) >= MAX_ENDED:
+            self._distrusts = True
+
+    def _finish(self) -> None:
+        """Ends all texts."""
+        for texts in (self._open, self._ended):
+            for text in texts.values():
+                text.finish()
+            texts.clear()
 
     def _whole(self, delta: Delta) -> str:
         told = delta.grows or ((self._repeats or delta.repeats) and self._told(delta))
@@ -198,3 +294,8 @@ class Events:
     def _remember(self, key: int) -> None:
         if len(self._known) < MAX_PLACES:
             self._known.add(key)
+
+
+def _speak(text: GrowingText) -> None:
+    text.track.spoken += 1
+    text.goes_on()

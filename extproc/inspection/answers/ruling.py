@@ -11,6 +11,7 @@ from extproc.inspection.stage import Active, Processor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Finding
 from extproc.inspection.window import Hit
+from extproc.protocol.meter import Meter
 
 
 class Stopped(Exception):  # noqa: N818  - what happened to the answer
@@ -25,16 +26,20 @@ class Ruling:
     """The processors of one stage that are at work for one answer, or nobody where there is no stage.
 
     `active` is None where all of them are. `scanner`: what looks for their finds; None when nobody looks any more.
+    `meter` counts the work of the whole stream, and stops it where nobody waits for it any more.
     """
 
-    __slots__ = ("_on", "_stage", "_tally", "_vault", "_writers", "enforces", "scanner")
+    __slots__ = ("_on", "_stage", "_tally", "_vault", "_writers", "enforces", "meter", "scanner")
 
-    def __init__(self, stage: Stage | None, active: Active | None, vault: Vault, tally: Tally) -> None:
+    def __init__(
+        self, stage: Stage | None, active: Active | None, vault: Vault, tally: Tally, meter: Meter | None = None
+    ) -> None:
         self._vault = vault
         self._tally = tally
         self._stage = stage
         self._on: tuple[bool, ...] = ()
         self._writers: dict[int, Writer] = {}
+        self.meter = meter or Meter()
         self.scanner: Scanner | None = None
         self.enforces = False
         if stage is not None:

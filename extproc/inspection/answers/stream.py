@@ -14,6 +14,7 @@ from extproc.llm.streams import StreamEvent, StreamReader, StreamWriter, Unreada
 from extproc.llm.text import encodings
 from extproc.llm.text.encodings import DecodedTooLargeError, Decoder, EncodingError
 from extproc.protocol.errors import ClientError
+from extproc.protocol.meter import ENDLESS, Meter
 
 
 class AnswerStream:
@@ -34,6 +35,7 @@ class AnswerStream:
         "_decoder",
         "_due",
         "_events",
+        "_meter",
         "_name",
         "_passing",
         "_reader",
@@ -56,9 +58,11 @@ class AnswerStream:
         name: str = "",
         details: list[Finding] | None = None,
         between: bytes | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._tally = Tally(details)
-        ruling = Ruling(stage, active, vault if vault is not None else Vault(), self._tally)
+        ruling = Ruling(stage, active, vault if vault is not None else Vault(), self._tally, meter)
+        self._meter = ruling.meter
         unread = Blocked(name, "uninspected") if blocks_unread else None
         self._reader = StreamReader(dialect, bare=between is not None, plain=Plain(ruling, vault))
         self._events = Events(StreamWriter(dialect, between), ruling, vault, self._tally, unread)
@@ -86,7 +90,7 @@ class AnswerStream:
                 raise Stopped(blocked)
         if codings:
             try:
-                self._decoder = Decoder(encodings.codings(",".join(codings)), None)
+                self._decoder = Decoder(encodings.codings(",".join(codings)), None, self._meter)
             except EncodingError:
                 self._passing = True
                 self._events.unreadable("encoding")
@@ -120,6 +124,15 @@ class AnswerStream:
     def masked(self) -> bool:
         """Whether a find was replaced."""
         return self._tally.masked
+
+    @property
+    def steps(self) -> int:
+        """Steps of work that the stream has taken so far."""
+        return ENDLESS - self._meter.left
+
+    def stop(self) -> None:
+        """Ends the work of another thread on it, which nobody waits for any more."""
+        self._meter.stop()
 
     @property
     def held(self) -> int:

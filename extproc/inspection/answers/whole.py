@@ -6,12 +6,13 @@ from extproc.inspection.stage import Active
 from extproc.inspection.verdict import Finding
 from extproc.llm.streams.sequences import Sequence, sequence
 from extproc.protocol.errors import ClientError
+from extproc.protocol.meter import Meter
 
 _UNUSED = ClientError(500, "blocked", "")
 """A blocked body does not go out, so that no error is written into it."""
 
 
-def streamed(job: Job, dialect: str) -> Verdict | None:
+def streamed(job: Job, dialect: str, meter: Meter | None = None) -> Verdict | None:
     """Judge the body of a job as the stream that it is, each text joined over its chunks; None if it is no stream."""
     found = sequence(job.body)
     if found is None:
@@ -27,6 +28,7 @@ def streamed(job: Job, dialect: str) -> Verdict | None:
         name=job.name,
         details=details,
         between=found.between,
+        meter=meter,
     )
     body = _passed(stream, job.body, found)
     return Verdict(

@@ -79,6 +79,7 @@ RULES = (
     Rule(
         kind="ca_sin",
         name="ca-sin",
+        numeric=True,
         pattern=r"\d{3}-\d{3}-\d{3}|\d{3} \d{3} \d{3}",
         before=r"[:alnum:].,-",
         after=r"[:alnum:]-",
@@ -90,6 +91,7 @@ RULES = (
     Rule(
         kind="ca_sin",
         name="ca-sin-spoken-of",
+        numeric=True,
         pattern=r"\d{9}",
         validator=_sin,
         context=_SIN_WORDS,
@@ -110,6 +112,7 @@ RULES = (
     Rule(
         kind="br_cpf",
         name="br-cpf-spoken-of",
+        numeric=True,
         pattern=r"\d{9}-?\d{2}",
         validator=_cpf,
         context=_CPF_WORDS,
@@ -120,6 +123,7 @@ RULES = (
     Rule(
         kind="br_cnpj",
         name="br-cnpj",
+        numeric=True,
         pattern=r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}",
         before=r"[:alnum:].",
         validator=_cnpj,

@@ -8,6 +8,9 @@ _TFN_WORDS = (r"tfn", r"tax file(?: ?(?:no|number))?", r"australian tax")
 _MEDICARE_WORDS = (r"medicare(?: ?(?:card|no|number))?",)
 
 
+_FINGERPRINT = frozenset("0123456789abcdef")
+
+
 def _aadhaar(text: str) -> bool:
     number = numerals(text)
     return number != number[::-1] and verhoeff(number)
@@ -24,6 +27,11 @@ def _medicare(text: str) -> bool:
     return weighted(number, (1, 3, 7, 9, 1, 3, 7, 9)) % 10 == number[8] and number[9] != 0
 
 
+def _pan(text: str) -> bool:
+    # Ten hexadecimal digits in small letters are a fingerprint, such as each response of OpenAI has one.
+    return not set(text) <= _FINGERPRINT
+
+
 RULES = (
     Rule(
         kind="in_aadhaar",
@@ -38,6 +46,7 @@ RULES = (
     Rule(
         kind="in_aadhaar",
         name="in-aadhaar-spoken-of",
+        numeric=True,
         pattern=r"[2-9]\d{11}",
         before=r"[:alnum:].",
         validator=_aadhaar,
@@ -50,8 +59,9 @@ RULES = (
         kind="in_pan",
         pattern=r"[a-z]{3}[abcfghjlpt][a-z]\d{4}[a-z]",
         fold=True,
+        validator=_pan,
         hits=("My PAN is «ABBPM4567S» with", "«aaapa1234a»"),
-        misses=("ABCD1234", "ABBXM4567S", "XABBPM4567S"),
+        misses=("ABCD1234", "ABBXM4567S", "XABBPM4567S", "fp_becfc5213f"),
     ),
     Rule(
         kind="au_tfn",
@@ -66,6 +76,7 @@ RULES = (
     Rule(
         kind="au_medicare",
         name="au-medicare",
+        numeric=True,
         pattern=r"[2-6]\d{3} \d{5} \d(?:[ /-]?\d)?",
         validator=_medicare,
         score=0.8,

@@ -20,6 +20,7 @@ RULES = (
     Rule(
         kind="uk_nhs",
         name="uk-nhs",
+        numeric=True,
         pattern=r"\d{3} \d{3} \d{4}",
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
@@ -31,6 +32,7 @@ RULES = (
     Rule(
         kind="uk_nhs",
         name="uk-nhs-spoken-of",
+        numeric=True,
         pattern=r"\d{10}|\d{3}-\d{3}-\d{4}",
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",

@@ -1,5 +1,7 @@
 """How to reach a person: e-mail addresses and telephone numbers."""
 
+import re
+
 from extproc.inspection.checksums import leading, numerals
 from extproc.inspection.rule import Rule
 
@@ -41,6 +43,8 @@ _CALLED = (
 )
 
 
+_DECIMAL, _LOCAL = re.compile(r"\d+\.\d+"), re.compile(r"\d{3}\.\d{4}")
+_WITH_CODE = 11  # digits of the numbers of the codes 1 and 7
 _MOST_DIGITS = 15  # ITU-T E.164
 
 
@@ -60,7 +64,17 @@ def _without_extension(text: str) -> str:
 
 def _international_end(text: str) -> int:
     """Where the number that begins `text` ends, 0 if none does: groups beyond the fifteenth digit are none of it."""
-    return leading(text, _international)
+    return leading(text, _international, _MOST_DIGITS)
+
+
+def _abroad(text: str) -> bool:
+    number = numerals(_without_extension(text)).lstrip("0")
+    # An order's number may have zeros in front: where the length of a country's numbers is known, it must be that.
+    return _international(text) and (number[0] not in "17" or len(number) == _WITH_CODE)
+
+
+def _abroad_end(text: str) -> int:
+    return leading(text, _abroad, _MOST_DIGITS)
 
 
 def _national(text: str) -> bool:
@@ -68,7 +82,9 @@ def _national(text: str) -> bool:
 
 
 def _spoken(text: str) -> bool:
-    return 6 <= len(numerals(text)) <= 13 and not _like_a_date(text) and not _decimals(text)
+    # 785.8949 may be called, 36.3792 is a coordinate.
+    decimal = any(_DECIMAL.fullmatch(part) and not _LOCAL.fullmatch(part) for part in text.split())
+    return 6 <= len(numerals(text)) <= 13 and not _like_a_date(text) and not decimal
 
 
 def _decimals(text: str) -> bool:
@@ -133,7 +149,7 @@ RULES = (
         # Behind an underscore or a dash it is a part of an identifier.
         before=r"\w+-",
         fold=True,
-        fit=_international_end,
+        fit=_abroad_end,
         behind=r"\d\.",
         hits=("«001-846-853-9089x92556»", "Tel.«0049 30 1234567»", "«00 44 20 7123 4567»"),
         misses=(
@@ -142,11 +158,13 @@ RULES = (
             "550e8400-0045-4123-8123-123456789012",
             "00000000-0000-4000-8000-000000000000",
             "000012345678",
+            "order 0012345678",
         ),
     ),
     Rule(
         kind="phone",
         name="phone-north-american",
+        numeric=True,
         pattern=r"(?:1[ .-])?(?:\(\d{3}\)[ .-]?\d{3}[ .-]\d{4}|\d{3}-\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4})"
         rf"{_EXTENSION}",
         before=r"[:alnum:]+.-",
@@ -164,6 +182,7 @@ RULES = (
     Rule(
         kind="phone",
         name="phone-national",
+        numeric=True,
         pattern=r"(?:0\d{1,4}[ .-]|\(0\d{1,4}\)[ ]?)(?:\d{3,8}(?:[ .-]\d{2,5}){0,3}|\d{2}(?:[ .-]\d{2,4}){2,4})",
         before=r"[:alnum:]+.,/:-",
         after=r"[:alnum:]/:",
@@ -183,7 +202,8 @@ RULES = (
         name="phone-spoken-of",
         pattern=r"(?:(?:\(\d{2,5}\)[ ]?|\d{2,5}[ .-])\d{2,8}(?:[ .-]\d{2,5}){0,4}|\d{7,12})"
         rf"{_EXTENSION}",
-        before=r"[:alnum:]+.,/:-",
+        # Behind an underscore it is a part of an identifier: `call_2813882583`.
+        before=r"\w+.,/:-",
         after=r"[:alnum:]/:",
         fold=True,
         validator=_spoken,
@@ -197,6 +217,13 @@ RULES = (
             "mobile «25-62-29-72»",
             "reach me at «(88) 684-334»",
         ),
-        misses=("order 785 8949 shipped", "2813882583", "call before 2023-05-01", "phone 12"),
+        misses=(
+            "order 785 8949 shipped",
+            "2813882583",
+            "call_2813882583",
+            "contact 36.3792 28.6306",
+            "call before 2023-05-01",
+            "phone 12",
+        ),
     ),
 )

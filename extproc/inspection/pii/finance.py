@@ -53,9 +53,7 @@ _CARD_WORDS = (
     r"pan",
 )
 _USUAL = 16
-"""Digits that a card has as a rule; of longer ones in one run only `_LONG` go without a word that speaks of a card."""
-_LONG = frozenset({62, 67})
-"""What UnionPay's and Maestro's cards of 17 to 19 digits begin with; Visa's of 19 are hardly issued."""
+"""Digits that a card has as a rule; a longer one in one run needs a word that speaks of a card."""
 _VERSIONS = frozenset({0x00, 0x05, 0x1E, 0x30, 0x32, 0x41, 0x16})
 """Base58Check version bytes: Bitcoin, Dogecoin, Litecoin, TRON."""
 
@@ -71,20 +69,19 @@ def _known_card(text: str) -> bool:
         or (length == 14 and (300 <= four // 10 <= 305 or two in {36, 38, 39}))
         or (length >= 16 and (two in {35, 50, 62, 64, 65} or 56 <= two <= 69))
     )
-    if length > _USUAL and len(text) == length:
-        # Identifiers of many services are numbers of so many digits, and one in ten has a check digit that fits.
-        known = two in _LONG
-    return known and _checked(number)
+    # Identifiers of many services are numbers of so many digits, and one in ten has a check digit that fits.
+    joined = length > _USUAL and len(text) == length
+    return known and not joined and _checked(number)
 
 
 def _card_end(text: str) -> int:
     """Where the card that begins `text` ends, 0 if none does: its check value may follow it like one more group."""
-    return leading(text, _known_card)
+    return leading(text, _known_card, _USUAL)
 
 
 def _spoken_end(text: str) -> int:
     """The same where a word speaks of a card; its first twelve digits alone are seldom meant."""
-    end = leading(text, _spoken_card)
+    end = leading(text, _spoken_card, _USUAL)
     return end if end == len(text) or len(numerals(text[:end])) >= _USUAL else 0
 
 
@@ -150,6 +147,7 @@ RULES = (
     Rule(
         kind="credit_card",
         name="credit-card-spoken-of",
+        numeric=True,
         pattern=r"\d{12,19}|\d{4}(?:[ -]\d{2,6}){2,4}",
         before=r"[:alnum:].",
         fit=_spoken_end,
@@ -162,6 +160,7 @@ RULES = (
     ),
     Rule(
         kind="iban",
+        numeric=True,
         pattern=r"[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{4}){2,7}(?:[ -]?[a-z0-9]{1,3})?",
         fold=True,
         fit=_iban_end,

@@ -45,6 +45,7 @@ def _numbered(text: str) -> bool:
 RULES = (
     Rule(
         kind="passport",
+        numeric=True,
         pattern=r"[a-z]\d{7,8}|[a-z]{2}\d{7}|[a-z]{3}\d{6}|\d{9}|[cfghjklmnprtvwxyz]\d[a-z0-9]{6}\d",
         fold=True,
         validator=_numbered,
@@ -62,6 +63,7 @@ RULES = (
     Rule(
         kind="passport",
         name="passport-alone",
+        numeric=True,
         pattern=r"[a-z]\d{7,8}|[a-z]{2}\d{7}|[a-z]{3}\d{6}",
         fold=True,
         context=_PASSPORT,

@@ -58,6 +58,7 @@ RULES = (
     Rule(
         kind="ip_address",
         name="ipv4",
+        numeric=True,
         pattern=rf"{_V4}(?:/(?:3[0-2]|[12]?\d)|\.\d{{1,5}})?",
         before=r"[:alnum:].",
         after=r"[:alnum:]",

@@ -4,16 +4,21 @@ from extproc.llm.streams.event import Channel, Delta, Scope, StreamEvent, Unread
 from extproc.llm.streams.json_text import JsonText
 from extproc.llm.streams.reader import StreamReader
 from extproc.llm.streams.rewrite import rewrite
+from extproc.llm.streams.waiting import Entry, Share, Shares, Waiting
 from extproc.llm.streams.writer import StreamWriter
 
 __all__ = [
     "Channel",
     "Delta",
+    "Entry",
     "JsonText",
     "Scope",
+    "Share",
+    "Shares",
     "StreamEvent",
     "StreamReader",
     "StreamWriter",
     "UnreadableStreamError",
+    "Waiting",
     "rewrite",
 ]

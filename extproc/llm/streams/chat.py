@@ -1,6 +1,6 @@
 """Events of OpenAI's chat completions and completions, and of the many servers that speak these dialects."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from itertools import pairwise
 
 from msgspec.structs import replace
@@ -47,6 +47,25 @@ _PIECED = frozenset({"tool_calls", "reasoning_details", "thinking_blocks", "cont
 
 _NAMED = frozenset({"function", "custom", "function_call"})
 
+_GROWING = frozenset(
+    {
+        "content",
+        "reasoning_content",
+        "reasoning",
+        "refusal",
+        "thinking",
+        "text",
+        "summary",
+        "arguments",
+        "input",
+        "transcript",
+    }
+)
+"""Members that bring pieces of a text, in the places where the APIs have them: see `_AROUND`."""
+
+_AROUND = _PIECED | _NAMED | {"audio"}
+"""Members of a delta in which such members stand."""
+
 
 def read(source: Source) -> Reading:
     """An event of these APIs; `source.value` is an object.
@@ -76,6 +95,7 @@ def read(source: Source) -> Reading:
         opens=tuple(("choices", at) for at, _ in each),
         keeps=error or told or used or len(each) != 1,
         unread=tuple(found.unread),
+        calls=tuple(call for at, choice in each for call in _calls(at, choice)),
         varying=found.varying(source.leaves),
         quiet=tuple(found.quiet),
     )
@@ -119,7 +139,25 @@ def _channel(value: object, path: Scope) -> Channel:
         return Channel(place)
     if path[2] != "delta" or len(path) == 3:
         return Channel(place, whole=True)
-    return Channel((*place[:2], "message", *place[3:]), whole=not _grows(path[3:]))
+    whole = not _grows(path[3:])
+    known = path[-1] in _GROWING and all(isinstance(step, int) or step in _AROUND for step in path[3:-1])
+    return Channel((*place[:2], "message", *place[3:]), whole=whole, loose=not known and not whole)
+
+
+def _calls(at: int, choice: object) -> list[tuple[Scope, int]]:
+    """The tool calls that begin in a choice: those that have an identifier and the name of the tool."""
+    delta = choice.get("delta") if isinstance(choice, dict) else None
+    given = delta.get("tool_calls") if isinstance(delta, dict) else None
+    return [
+        (("choices", at, "message", "tool_calls", index(call, place)), hash(call["id"]))
+        for place, call in enumerate(given if isinstance(given, list) else ())
+        if isinstance(call, dict) and isinstance(call.get("id"), str) and call["id"] and _named(call)
+    ]
+
+
+def _named(call: Mapping[str, object]) -> bool:
+    tools = (call.get(kind) for kind in _NAMED)
+    return any(isinstance(tool, dict) and tool.get("name") for tool in tools)
 
 
 def _grows(path: Scope) -> bool:

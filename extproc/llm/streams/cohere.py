@@ -68,6 +68,22 @@ _GROWING_FIRST: Mapping[Scope, bool] = {
 }
 """The same of version 1."""
 
+_WHOLE = frozenset(
+    {
+        "name",
+        "citations",
+        "sources",
+        "documents",
+        "search_queries",
+        "search_results",
+        "tool_calls",
+        "response",
+        "logprobs",
+        "finish_reason",
+    }
+)
+"""Members whose texts come whole."""
+
 
 def read(source: Source) -> Reading:
     """An event of this API; `source.value` is an object of one of the types."""
@@ -90,7 +106,7 @@ def _second(source: Source, kind: str, given: object) -> Reading:
         ends = ((),)
     elif kind.endswith("-end"):
         ends = (({"content-end": "content", "tool-call-end": "tool_calls"}.get(kind, kind), at),)
-    return growing.read(source, ROLES, channel, ends)
+    return growing.read(source, ROLES, channel, whole=_WHOLE, ends=ends)
 
 
 def _first(source: Source, value: Mapping[str, object]) -> Reading:
@@ -102,4 +118,5 @@ def _first(source: Source, value: Mapping[str, object]) -> Reading:
         json = _GROWING_FIRST.get(path)
         return None if json is None else Channel((*path[:1], at, *path[1:]), json=json)
 
-    return growing.read(source, ROLES, channel, ((),) if value.get("event_type") == "stream-end" else ())
+    ends: tuple[Scope, ...] = ((),) if value.get("event_type") == "stream-end" else ()
+    return growing.read(source, ROLES, channel, whole=_WHOLE, ends=ends)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from extproc.llm.streams.event import Channel
-from extproc.llm.streams.reading import Reading, Roles, Source, sort
+from extproc.llm.streams.reading import Reading, Roles, Source, Text, sort
 
 ROLES: Roles = {
     ("jsonrpc",): "fixed",
@@ -53,13 +53,15 @@ def is_piece(value: object) -> bool:
     )
 
 
-def tells(source: Source, reading: Reading) -> bool:
-    """True if a text that comes whole says more than a name, a type or a state: another event may go on with it."""
-    return any(
-        text.channel.whole
-        and not (text.path and text.path[-1] in _NAMING and _WORD.fullmatch(source.data, text.start + 1, text.end - 1))
-        for text in reading.texts
-    )
+def tells(source: Source, text: Text) -> bool:
+    """True if a text says more than a name, a type or a state: another event may go on with it."""
+    names = bool(text.path) and text.path[-1] in _NAMING
+    return not (names and _WORD.fullmatch(source.data, text.start + 1, text.end - 1))
+
+
+def any_tells(source: Source, reading: Reading) -> bool:
+    """True if one of the texts that come whole tells something."""
+    return any(text.channel.whole and tells(source, text) for text in reading.texts)
 
 
 def _object(value: object, name: str) -> Mapping[str, object]:

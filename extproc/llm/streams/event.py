@@ -6,10 +6,12 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from extproc.llm.text.names import OF_SCHEMAS
 from extproc.llm.text.passage import Reason as Unread
 
-Kind: TypeAlias = Literal["delta", "finish", "usage", "done", "error", "other"]
-"""What an event does: brings text, ends a text, counts tokens, ends the stream, tells of an error; or none of these."""
+Kind: TypeAlias = Literal["delta", "finish", "usage", "done", "error", "alive", "other"]
+"""What an event does: brings text, ends a text, counts tokens, ends the stream, tells of an error, shows that the
+connection is alive; or none of these."""
 
 Scope: TypeAlias = tuple[str | int, ...]
 """A place in the answer, as the same answer has it when it is not streamed: `("choices", 0, "message", "content")`.
@@ -40,32 +42,39 @@ class Channel(Struct, frozen=True, cache_hash=True, gc=False):
     """One text of an answer.
 
     `json`: the text is a JSON value that stands in no string of the whole response, such as Anthropic's `input`; or a
-    line with JSON in it. `whole`: it comes at once, in this event; otherwise in pieces
-    over any number of events, in order.
+    line with JSON in it. `whole`: it comes at once, in this event; otherwise in pieces over any number of events, in
+    order. `loose`: no API says that it grows; it may, or come whole, or be the same word in every event.
     """
 
     path: Scope
     json: bool = False
     whole: bool = False
+    loose: bool = False
 
     @property
     def where(self) -> str:
         """The path as a JSON pointer (RFC 6901), with `*` for names that are no plain words: these may be text, too."""
         return "".join(f"/{step if isinstance(step, int) or _WORD.fullmatch(step) else '*'}" for step in self.path)
 
+    @property
+    def name(self) -> str:
+        """The name of the nearest member that tells what the text is; see `Passage.name`."""
+        return next((step for step in reversed(self.path) if isinstance(step, str) and step not in OF_SCHEMAS), "")
+
     def within(self, scope: Scope) -> bool:
         """Whether it lies in that part of the answer."""
         return self.path[: len(scope)] == scope
 
     def __repr__(self) -> str:
-        return f"Channel({self.where}{', json' * self.json}{', whole' * self.whole})"
+        return f"Channel({self.where}{', json' * self.json}{', whole' * self.whole}{', loose' * self.loose})"
 
 
 class Delta(Struct, frozen=True, gc=False):
     """Text in an event. `start` and `end` are offsets in the event's bytes, quotes included.
 
-    A lone surrogate in it is U+FFFD. `repeats`: it was streamed before, in pieces. `shadows`: log probabilities that
-    spell the same text. `grows`: a later event repeats it with more behind it.
+    A lone surrogate in a whole text is U+FFFD; in a piece it stays, as the next piece may begin with its other half.
+    `repeats`: it was streamed before, in pieces. `shadows`: log probabilities that spell the same text. `grows`: a
+    later event repeats it with more behind it.
     """
 
     channel: Channel
@@ -89,12 +98,12 @@ def within(path: Scope, scopes: Container[Scope]) -> bool:
 class StreamEvent(Struct, frozen=True, gc=False):
     """One event of a stream, or what stands in the place of one (comments, blank lines).
 
-    `ends`: parts of the answer to which nothing more is added: what is held back of their channels leaves with this
-    event or before it. `opens`: parts that the client must see ended. `keeps`: it tells more than its texts, so it
-    leaves even when they become empty. `number`: where its sequence number stands, if it has one. `unread`: places
-    that are no text (images, sound, sealed reasoning), with the reason that a whole body has for them. `ended`: False
-    for what the stream broke off. `doubt`: the reason for which the event is uninspected, if it is. `dialect`: the name
-    of the API whose shape the event has; empty if it has none.
+    `ends`: parts of the answer to which nothing more is added. `opens`: parts that the client must see ended. `calls`:
+    the tool calls that begin in it, each as its place and a hash of its identifier; one may begin where another was.
+    `keeps`: it tells more than its texts, so it leaves even when they become empty. `number`: where its sequence number
+    stands, if it has one. `unread`: places that are no text (images, sound, sealed reasoning), with the reason that a
+    whole body has for them. `ended`: False for what the stream broke off. `doubt`: the reason why the event is
+    uninspected, if it is. `dialect`: the name of the API whose shape the event has; empty if it has none.
     """
 
     raw: bytes
@@ -108,10 +117,7 @@ class StreamEvent(Struct, frozen=True, gc=False):
     unread: tuple[tuple[Scope, Unread], ...] = ()
     ended: bool = True
     doubt: Doubt = ""
-
-    def closes(self, channel: Channel) -> bool:
-        """Whether nothing more comes on this channel after the event."""
-        return within(channel.path, self.ends)
+    calls: tuple[tuple[Scope, int], ...] = ()
 
     def __repr__(self) -> str:
         return f"StreamEvent({len(self.raw)} bytes, {self.kind}, {len(self.deltas)} texts)"

@@ -28,6 +28,26 @@ def _roles(*at: str) -> dict[Pattern, Role]:
 
 _ROLES: Roles = {**_roles(), **_roles(_WRAP)}
 
+_WHOLE = frozenset(
+    {
+        "functionCall",
+        "functionResponse",
+        "executableCode",
+        "codeExecutionResult",
+        "fileData",
+        "groundingMetadata",
+        "citationMetadata",
+        "urlContextMetadata",
+        "safetyRatings",
+        "logprobsResult",
+        "promptFeedback",
+        "usageMetadata",
+        "finishMessage",
+        "traceId",
+    }
+)
+"""Members whose texts come whole."""
+
 
 def response(value: Mapping[str, object]) -> Mapping[str, object] | None:
     """The response in an event: the event, or what is wrapped in it; None if it has no candidates."""
@@ -51,7 +71,7 @@ def read(source: Source) -> Reading:
     assert isinstance(candidates, list)
     start = 0 if answer is source.value else 1
     ended = tuple(end for at, each in enumerate(candidates) for end in _ends(each, at))
-    return growing.read(source, _ROLES, lambda path: _channel(candidates, path[start:]), ended)
+    return growing.read(source, _ROLES, lambda path: _channel(candidates, path[start:]), whole=_WHOLE, ends=ended)
 
 
 def _ends(candidate: object, at: int) -> tuple[Scope, ...]:
@@ -65,13 +85,16 @@ def _ends(candidate: object, at: int) -> tuple[Scope, ...]:
 
 
 def _channel(candidates: list[object], path: Scope) -> Channel | None:
-    if len(path) < 6 or path[0] != "candidates" or path[2:4] != ("content", "parts"):
+    if len(path) < 6 or path[0] != "candidates" or not isinstance(at := path[1], int):
         return None
-    at, place = path[1], path[4]
-    assert isinstance(at, int), "candidates are an array"
     candidate = candidates[at]
-    part = _part(candidate, place)
     own = ("candidates", index(candidate, at))
+    if path[2:4] == ("logprobsResult", "chosenCandidates") and path[5:] == ("token",):
+        return Channel((*own, "logprobs"))
+    if path[2:4] != ("content", "parts"):
+        return None
+    place = path[4]
+    part = _part(candidate, place)
     if path[5:] == ("text",):
         return Channel((*own, "thought" if part.get("thought") else "text"))
     if len(path) == 9 and path[5:7] == ("functionCall", "partialArgs") and path[8] == "stringValue":

@@ -75,6 +75,17 @@ class JsonText:
         """Characters not yet given out."""
         return sum(len(run.said) - run.at for run in self._runs) + len(self._unfinished) + len(self._bare)
 
+    @property
+    def left(self) -> int:
+        """Characters of the text, as it came, for which nothing was given out yet."""
+        waiting = sum(len(run.raw) if run.kind == "escape" else len(run.said) - run.at for run in self._runs)
+        return waiting + len(self._unfinished) + (0 if self._long else len(self._was))
+
+    @property
+    def owes(self) -> bool:
+        """Whether something was put in that was not given out yet."""
+        return self._masked or bool(self._owed)
+
     def feed(self, text: str) -> str:
         """What this piece says. The beginning of an escape waits for its end."""
         if not text:

@@ -70,7 +70,7 @@ class Leaves(Struct, frozen=True):
 def document(data: bytes) -> tuple[bool, object]:
     """True if `data` is JSON, and its value. Escapes of lone surrogates are taken, and numbers of any size.
 
-    `NaN`, comments and the like are not JSON here: some readers take them and some do not.
+    `NaN` and `Infinity` are read, as in whole bodies; comments and the like are not JSON here.
 
     Raises:
         TooComplexError: it is nested deeper than the interpreter's stack.
@@ -82,7 +82,7 @@ def document(data: bytes) -> tuple[bool, object]:
     except ValueError:
         pass  # msgspec refuses lone surrogates, which JavaScript writes and reads, and numbers that JavaScript rounds
     try:
-        return True, json.loads(data.decode(), parse_int=_integer, parse_constant=_constant)
+        return True, json.loads(data.decode(), parse_int=_integer)
     except RecursionError:
         raise TooComplexError from None
     except ValueError:
@@ -103,17 +103,13 @@ def _integer(digits: str) -> float:
     return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
-def _constant(name: str) -> float:
-    raise ValueError(name)
-
-
-def text(token: bytes) -> str:
-    """What a JSON string says; lone surrogates become U+FFFD."""
+def text(token: bytes, *, halves: bool = False) -> str:
+    """What a JSON string says; lone surrogates become U+FFFD, but with `halves` they stay."""
     try:
         return _TEXT.decode(token)
     except msgspec.DecodeError:
         said: str = json.loads(token)
-        return _SURROGATES.sub("\ufffd", said)
+        return said if halves else _SURROGATES.sub("\ufffd", said)
 
 
 def leaves(data: bytes) -> Leaves:

@@ -35,8 +35,8 @@ ROLES: Roles = {
     ("delta", "citation", "file_id"): "fixed",
 }
 
-_STARTED = frozenset({"text", "thinking"})
-"""Members of a block that the event which starts it may already begin."""
+_STARTED = frozenset({"text", "thinking", "content"})
+"""Members of a block that the event which starts it may already begin; `content` is a compaction's."""
 
 _KINDS: Mapping[object, Kind] = {
     "content_block_delta": "delta",
@@ -44,8 +44,9 @@ _KINDS: Mapping[object, Kind] = {
     "message_delta": "finish",
     "message_stop": "done",
     "error": "error",
+    "ping": "alive",
 }
-KNOWN = frozenset({*_KINDS, "message_start", "content_block_start", "ping"})
+KNOWN = frozenset({*_KINDS, "message_start", "content_block_start"})
 """The `type` of each event."""
 
 SHARED = frozenset({"error", "ping"})
@@ -103,5 +104,6 @@ def _channel(kind: str, block: object, path: Scope) -> Channel:
     if kind == "content_block_delta" and path[0] == "delta" and isinstance(block, int):
         if path[1:] == ("partial_json",):
             return Channel(("content", block, "input"), json=True)
-        return Channel(("content", block, *path[1:]), whole=len(path) > 2 or path[-1] == "signature")
+        whole = len(path) > 2 or path[-1] == "signature"
+        return Channel(("content", block, *path[1:]), whole=whole, loose=not whole and path[-1] not in _STARTED)
     return Channel(path, whole=True)

@@ -1,5 +1,6 @@
 """Reads a streamed answer: bytes at any cuts in, events with their texts out."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -15,6 +16,9 @@ from extproc.llm.streams.told import MAX_LINES, data_texts, is_silent, other_tex
 
 Plain: TypeAlias = Callable[[Sequence[str]], bool]
 """True if nobody has an interest in any of these texts."""
+
+_COMMENTS = re.compile(rb"(?::[^\r\n]*+(?:\r\n|\n|\r))++(?:\r\n|\n|\r)?+")
+"""Lines that clients skip: servers write them to keep a connection alive."""
 
 
 def _nobody(_texts: Sequence[str]) -> bool:
@@ -189,6 +193,7 @@ def _told(
         reading.unread,
         event.ended,
         doubt,
+        reading.calls,
     )
 
 
@@ -217,11 +222,13 @@ def _without_data(event: sse.Event, *, first: bool, doubt: Doubt) -> StreamEvent
             source = Source(data, value, leaves(data))
             reading = documents.read(source, {})
             alone = first and not event.ended and isinstance(value, dict)
-            if not alone and reading.kind != "error" and documents.tells(source, reading):
+            if not alone and reading.kind != "error" and documents.any_tells(source, reading):
                 doubt = "malformed"
             quiet = sorted((*reading.texts, *reading.quiet), key=_start)
             return _told(event, reading, quiet, [Line(data, at, 0)], doubt=doubt)
     texts = other_texts(event.raw, bom=first)
+    if not texts and not doubt and event.ended and _COMMENTS.fullmatch(event.raw, at) is not None:
+        return StreamEvent(event.raw, "alive")
     return _unparsed(event, texts, "malformed" if texts and strays(event.raw, bom=first) else doubt)
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc.llm.streams.carriers import Carriers, carriers
-from extproc.llm.streams.event import Channel, Form, Kind, Scope, Shadow
+from extproc.llm.streams.event import Channel, Doubt, Form, Kind, Scope, Shadow
 from extproc.llm.streams.leaves import Leaf, Leaves, text
 from extproc.llm.text.limits import SHORT
 from extproc.llm.text.passage import Reason as Unread
@@ -75,8 +75,10 @@ class Reading(Struct, frozen=True):
     keeps: bool = True
     number: tuple[int, int] | None = None
     unread: tuple[tuple[Scope, Unread], ...] = ()
+    calls: tuple[tuple[Scope, int], ...] = ()
     varying: tuple[tuple[int, int], ...] = ()
     quiet: tuple[Text, ...] = ()
+    doubt: Doubt = ""
 
 
 class Source(Struct, frozen=True):
@@ -206,7 +208,7 @@ def _add(sorted_: Sorted, data: bytes, leaf: Leaf, role: Role | None, place: Pla
         channel, repeats, form = Channel((*channel.path, "name"), whole=True), False, "name"
     elif leaf.kind == "number":
         channel, form = Channel(channel.path, whole=True), "number"
-    said = _said(data, leaf)
+    said = _said(data, leaf, halves=not channel.whole)
     # An empty piece is a place where held-back text can go; an empty whole text is nothing.
     if said or not channel.whole:
         quiet = role == "fixed" or form == "name"
@@ -214,9 +216,9 @@ def _add(sorted_: Sorted, data: bytes, leaf: Leaf, role: Role | None, place: Pla
         texts.append(Text(channel, leaf.path, leaf.start, leaf.end, said, form, repeats))
 
 
-def _said(data: bytes, leaf: Leaf) -> str:
+def _said(data: bytes, leaf: Leaf, *, halves: bool) -> str:
     token = data[leaf.start : leaf.end]
-    return token.decode("ascii") if leaf.kind == "number" else text(token)
+    return token.decode("ascii") if leaf.kind == "number" else text(token, halves=halves)
 
 
 def _probabilities(
@@ -231,7 +233,7 @@ def _probabilities(
     spelled, others = list[str](), list[str]()
     for leaf in inside:
         chosen = leaf.kind != "name" and pattern(leaf.path[len(path) :]) in _CHOSEN
-        (spelled if chosen else others).append(_said(source.data, leaf))
+        (spelled if chosen else others).append(_said(source.data, leaf, halves=chosen))
     empty = b"[]" if source.data[span[0]] == b"["[0] else b"null"
     shadow: Shadow = (*span, empty)
     if "".join(spelled) == "".join(sorted_.texts[number].text for number in beside):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from extproc.llm.streams import chat, cohere, documents, gemini, messages, responses, threads, tokens
 from extproc.llm.streams.event import Channel, Doubt
 from extproc.llm.streams.leaves import document, leaves
-from extproc.llm.streams.reading import Reading, Source, Text
+from extproc.llm.streams.reading import Reading, Source, Text, is_index
 from extproc.llm.streams.repeats import resolved
 
 Read: TypeAlias = Callable[[Source], Reading]
@@ -33,7 +33,7 @@ _TRANSCRIPT = "transcript.text."
 
 def _is_chat(value: Mapping[str, object]) -> bool:
     choices = value.get("choices")
-    return isinstance(choices, list) and not _is_completion(value)
+    return isinstance(choices, list) and all(isinstance(each, dict) for each in choices) and not _is_completion(value)
 
 
 def _is_completion(value: Mapping[str, object]) -> bool:
@@ -48,7 +48,9 @@ def _is_response(value: Mapping[str, object]) -> bool:
 
 def _is_message(value: Mapping[str, object]) -> bool:
     kind = value.get("type")
-    return isinstance(kind, str) and kind in messages.KNOWN and kind not in messages.SHARED
+    if not isinstance(kind, str) or kind not in messages.KNOWN or kind in messages.SHARED:
+        return False
+    return not kind.startswith("content_block_") or is_index(value.get("index"))
 
 
 def _is_cohere(value: Mapping[str, object]) -> bool:
@@ -58,7 +60,7 @@ def _is_cohere(value: Mapping[str, object]) -> bool:
 
 def _is_thread(value: Mapping[str, object]) -> bool:
     kind = value.get("object")
-    return isinstance(kind, str) and kind.startswith(threads.PREFIX)
+    return isinstance(kind, str) and kind in threads.OBJECTS
 
 
 DIALECTS: Sequence[Dialect] = (
@@ -84,6 +86,36 @@ def named(name: str) -> Dialect | None:
 def recognised(value: Mapping[str, object]) -> list[Dialect]:
     """The dialects whose shape an event has: one, none if its shape is unknown, or several if it is ambiguous."""
     return [each for each in DIALECTS if each.known(value)]
+
+
+_NAMES = frozenset(
+    {
+        *("choices", "delta", "content", "text", "message", "refusal", "reasoning", "reasoning_content", "thinking"),
+        *(
+            "tool_calls",
+            "function",
+            "function_call",
+            "arguments",
+            "type",
+            "content_block",
+            "partial_json",
+            "completion",
+        ),
+        *("candidates", "parts", "response", "token", "value"),
+    }
+)
+"""Names on the way to a text that grows."""
+
+
+def _miscased(source: Source) -> Doubt:
+    """Say so if such a name is written in another case: Go reads it as the same name, others as another."""
+    for leaf in source.leaves.strings:
+        for step in leaf.path:
+            if isinstance(step, str) and step not in _NAMES:
+                if step.casefold() in _NAMES:
+                    return "malformed"
+                break  # what lies in other members may have any name
+    return ""
 
 
 class Recognition:
@@ -114,7 +146,8 @@ class Recognition:
         shape = self._chosen(shapes)
         doubtful = len(shapes) > 1 or (self._shown is not None and self._shown.read is not shape.read)
         self._shown = shape
-        return shape.read(source), "stream" if doubtful else "", shape.name
+        reading = shape.read(source)
+        return reading, "stream" if doubtful else _miscased(source) or reading.doubt, shape.name
 
     def _chosen(self, shapes: Sequence[Dialect]) -> Dialect:
         for each in (self._shown, self._hint):
@@ -131,7 +164,7 @@ class Recognition:
         if reading.kind == "error" and not self._failed:
             self._failed = True
             return reading, "", ""
-        return reading, "stream" if documents.tells(source, reading) else "", ""
+        return reading, "stream" if documents.any_tells(source, reading) else "", ""
 
     def _repeated(self, source: Source) -> tuple[Reading, Doubt, str]:
         """Reads an event in which an object has a name twice: as readers do that take the first or the last of them.

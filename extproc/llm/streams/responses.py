@@ -167,7 +167,7 @@ def _channel(value: Mapping[str, object], kind: str, path: Scope) -> tuple[Chann
     item: Scope = ("output", index(value, 0, "output_index"))
     if kind.endswith(".delta") and path[0] == "delta":
         stem = kind.removesuffix(".delta")
-        return Channel((*_text(value, stem), *path[1:])), False
+        return Channel((*_text(value, stem), *path[1:]), loose=len(path) > 1), False
     if kind.endswith(".done") and len(path) == 1 and path[0] in _MEMBERS:
         stem = kind.removesuffix(".done")
         return Channel(_text(value, stem), whole=True), True

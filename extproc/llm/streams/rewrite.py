@@ -1,5 +1,6 @@
 """Other texts in an event, and every other byte of it as it came."""
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -11,15 +12,14 @@ from extproc.llm.text.passage import MASKED_NUMBER
 _BREAKS = re.compile(r"[\r\n]+")
 
 
-def rewrite(event: StreamEvent, texts: Mapping[Channel, str], shift: int = 0) -> bytes:
+def rewrite(event: StreamEvent, texts: Mapping[Channel, str]) -> bytes:
     """The event with these texts on its channels; what is not named stays, and so does what is the same.
 
     When the texts change nothing, the very bytes of the event. Where a channel has several pieces in one event, the
-    first gets its whole text. `shift` is added to the event's sequence number. A changed text in a line has blanks for
-    its line ends, as these would end the line.
+    first gets its whole text. A changed text in a line has blanks for its line ends, as these would end the line.
     """
     deltas = event.deltas
-    if len(deltas) == 1 and not shift:
+    if len(deltas) == 1:
         only = deltas[0]
         new = texts.get(only.channel)
         if new is None or new == only.text:
@@ -28,24 +28,16 @@ def rewrite(event: StreamEvent, texts: Mapping[Channel, str], shift: int = 0) ->
             raw = event.raw
             return b"%b%b%b" % (raw[: only.start], quoted(new), raw[only.end :])
     splices: dict[tuple[int, int], bytes] = {}
-    if len(deltas) == 1:
-        new = texts.get(deltas[0].channel)
-        if new is not None and new != deltas[0].text:
-            _splice(splices, deltas[0], new)
-    elif texts:
-        _several(splices, deltas, texts)
-    if shift and event.number is not None:
-        start, end = event.number
-        splices[start, end] = b"%d" % (int(event.raw[start:end]) + shift)
+    _several(splices, deltas, texts)
     return _apply(event.raw, splices) if splices else event.raw
 
 
 def quoted(text: str) -> bytes:
-    """`text` as a JSON string; a lone surrogate becomes `?`."""
+    """`text` as a JSON string; a lone surrogate stays one, as an escape: its other half may be in the next event."""
     try:
         return msgspec.json.encode(text)
     except UnicodeEncodeError:
-        return msgspec.json.encode(text.encode("utf-8", "replace").decode())
+        return json.dumps(text).encode()
 
 
 def _several(splices: dict[tuple[int, int], bytes], deltas: tuple[Delta, ...], texts: Mapping[Channel, str]) -> None:

@@ -123,7 +123,9 @@ def shape(event: StreamEvent, varying: Sequence[tuple[int, int]]) -> Shape | Non
     # Events that open a text have it empty, and come but once.
     pieces = any(delta.text and not delta.channel.whole for delta in event.deltas)
     plain = all(delta.form == "string" and not delta.shadows and not delta.grows for delta in event.deltas)
-    if event.kind != "delta" or event.ends or event.unread or event.doubt or not (event.ended and pieces and plain):
+    if event.kind != "delta" or event.ends or event.unread or event.doubt or event.calls:
+        return None
+    if not (event.ended and pieces and plain):
         return None
     raw = event.raw
     holes: list[tuple[int, int, Hole, bool]] = [

@@ -6,8 +6,17 @@ from extproc.llm.streams import growing
 from extproc.llm.streams.event import Channel, Scope
 from extproc.llm.streams.reading import Reading, Roles, Source, placed
 
-PREFIX = "thread."
-"""The beginning of the `object` of each event."""
+OBJECTS = frozenset(
+    {
+        "thread",
+        "thread.run",
+        "thread.run.step",
+        "thread.run.step.delta",
+        "thread.message",
+        "thread.message.delta",
+    }
+)
+"""The `object` of each event. Those that are no deltas are whole documents."""
 
 _PART = ("delta", "content", "*")
 _CALL = ("delta", "step_details", "tool_calls", "*")
@@ -35,6 +44,9 @@ ROLES: Roles = {
 _PIECED = frozenset({"content", "tool_calls", "outputs"})
 """Arrays whose elements grow from event to event, found again by their index. Others (annotations) come whole."""
 
+_WHOLE = frozenset({"annotations", "name"})
+"""Members of deltas whose texts come whole."""
+
 _OVER = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
 """States after which a message, a step or a run gets nothing more."""
 
@@ -54,7 +66,7 @@ def read(source: Source) -> Reading:
             return None
         return Channel((owner, *placed(value, path)[1:]), json=path[-1] == "arguments")
 
-    return growing.read(source, ROLES, channel, ends)
+    return growing.read(source, ROLES, channel, whole=_WHOLE if kind.endswith(".delta") else value, ends=ends)
 
 
 def _grows(path: Scope) -> bool:

@@ -36,6 +36,23 @@ _GROWING: frozenset[Pattern] = frozenset(
     }
 )
 
+_WHOLE = frozenset(
+    {
+        "prompt",
+        "generation_settings",
+        "stopping_word",
+        "stop",
+        "probs",
+        "top_logprobs",
+        "top_probs",
+        "tool_calls",
+        "generated_text",
+        "top_tokens",
+        "details",
+    }
+)
+"""Members whose texts come whole."""
+
 _SHAPES: tuple[Callable[[Mapping[str, object]], bool], ...] = (
     lambda value: isinstance(value.get("content"), str) and isinstance(value.get("stop"), bool),
     lambda value: isinstance(value.get("done"), bool) and ("message" in value or "response" in value),
@@ -61,7 +78,7 @@ def read(source: Source) -> Reading:
         place = pattern(path)
         return Channel((at, *(step for step in place if step != "*"))) if place in _GROWING else None
 
-    return growing.read(source, ROLES, channel, ((),) if _over(value) else _thought(value, at))
+    return growing.read(source, ROLES, channel, whole=_WHOLE, ends=((),) if _over(value) else _thought(value, at))
 
 
 def _thought(value: Mapping[str, object], at: int) -> tuple[Scope, ...]:

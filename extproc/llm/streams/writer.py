@@ -5,14 +5,12 @@ from types import MappingProxyType
 
 from extproc.llm.streams.event import Channel, Scope, StreamEvent, within
 from extproc.llm.streams.lines import Style
-from extproc.llm.streams.recognition import named
 from extproc.llm.streams.rewrite import rewrite
 from extproc.llm.streams.writing.chat import Chunks
 from extproc.llm.streams.writing.documents import Documents
-from extproc.llm.streams.writing.likeness import Likeness
 from extproc.llm.streams.writing.messages import Messages
 from extproc.llm.streams.writing.responses import Responses
-from extproc.llm.streams.writing.scribe import Added, Cut, Held, Scribe, dialect
+from extproc.llm.streams.writing.scribe import Added, Cut, Scribe, dialect
 from extproc.protocol.errors import ClientError
 
 MAX_BEGUN = 128
@@ -38,7 +36,6 @@ class StreamWriter:
         "_named",
         "_opens",
         "_scribe",
-        "_shift",
         "_style",
     )
 
@@ -49,7 +46,6 @@ class StreamWriter:
         self._opens: tuple[Scope, ...] = ()
         self._style: Style | None = None
         self._last = -1  # the sequence number written last
-        self._shift = 0  # events added, by which later ones are renumbered
         self._done = False
         self._broken = False
 
@@ -60,26 +56,21 @@ class StreamWriter:
 
     def write(self, event: StreamEvent, texts: Mapping[Channel, str] = _NOTHING) -> bytes:
         """The event with these texts (see `rewrite`), to be sent now; nothing, when that leaves nothing to tell."""
-        self._follow(event)
-        raw = rewrite(event, texts, self._shift) if texts or self._shift else event.raw
+        # Most events are like the one before: there is nothing to learn from them.
+        if (
+            event.kind != "delta"
+            or event.opens is not self._opens
+            or event.dialect is not self._dialect
+            or event.ends
+            or not (self._style and event.ended)
+        ):
+            self._follow(event)
+        raw = rewrite(event, texts) if texts else event.raw
         if event.number is not None:
-            self._last = int(event.raw[event.number[0] : event.number[1]]) + self._shift
+            self._last = int(event.raw[event.number[0] : event.number[1]])
         if raw is not event.raw and not event.keeps and _empty(event, texts):
             return b""
         return raw
-
-    def flush(self, channel: Channel, text: str) -> bytes:
-        """An event of our own with held-back text, for a channel that is about to end.
-
-        Nothing for log probabilities, whose held-back text need not be told.
-        """
-        if not text or channel.path[-1] == "logprobs":
-            return b""
-        added = self._scribe.piece(Held(channel, text, self._last + 1))
-        if self._last >= 0:
-            self._last += 1
-            self._shift += 1
-        return self._framed([added])
 
     def block(self, error: ClientError, event: StreamEvent | None = None) -> bytes:
         """What ends the stream cleanly, instead of `event` and all that would follow; nothing, if it has ended.
@@ -134,7 +125,7 @@ class StreamWriter:
 def _scribe(name: str) -> Scribe:
     found = dialect(name)
     if found is None:
-        return Likeness() if named(name) is not None else Documents(rpc=name == "mcp")
+        return Documents(rpc=name == "mcp")
     match name:
         case "openai.chat" | "openai.completions":
             return Chunks(found)

@@ -4,12 +4,13 @@ from extproc.llm.text.bodies import declares_json, read, read_malformed
 from extproc.llm.text.document import Document, Place, read_json, read_string
 from extproc.llm.text.forms import read_form
 from extproc.llm.text.multipart import read_multipart
-from extproc.llm.text.passage import Edit, Kind, Passage, TextLimitError, Uninspected
+from extproc.llm.text.passage import Edit, Holder, Kind, Passage, TextLimitError, Uninspected
 from extproc.llm.text.plain import read_plain
 
 __all__ = [
     "Document",
     "Edit",
+    "Holder",
     "Kind",
     "Passage",
     "Place",

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from extproc.llm.text.binary import plain_text
 from extproc.llm.text.carried import kind_of
+from extproc.llm.text.charsets import known
 from extproc.llm.text.document import Document, read_json
 from extproc.llm.text.fieldvalue import FieldValue, parse
 from extproc.llm.text.forms import read_form
@@ -13,10 +14,11 @@ from extproc.llm.text.media import SEEN
 from extproc.llm.text.multipart import is_text, read_multipart
 from extproc.llm.text.passage import Reason, Uninspected
 from extproc.llm.text.plain import read_plain
-from extproc.llm.text.reading import MAX_VALUES
+from extproc.llm.text.reading import MAX_VALUES, Limit
 from extproc.llm.text.wellformed import documents
 
 _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
+_USUAL = "application/json"
 _JSON = frozenset(("", "application/json", "text/json"))
 
 
@@ -29,7 +31,7 @@ def _is_json(value: str) -> bool:
     return value in _JSON or value.endswith("+json")
 
 
-def read(body: bytes, content_type: str, limit: int = MAX_VALUES) -> Document:
+def read(body: bytes, content_type: str, limit: Limit = MAX_VALUES) -> Document:
     """Read a body that is no event stream and has no content-encoding left.
 
     JSON also where no type is given; forms of both kinds; text as it stands. A body of any other type is read if it is
@@ -39,20 +41,24 @@ def read(body: bytes, content_type: str, limit: int = MAX_VALUES) -> Document:
         ClientError: 400, for what is said to be JSON and is not.
         TextLimitError: there is more in it than is read.
     """
+    if content_type == _USUAL:
+        return read_json(body, limit)
     declared = parse(content_type)
     document = _read(body, declared, limit)
     return _naming(document, "content_type") if declared.is_doubtful else document
 
 
-def read_malformed(body: bytes, limit: int = MAX_VALUES) -> Document:
+def read_malformed(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     """Read what is said to be JSON and is not: named `malformed`, and read as the text that it is."""
     return _naming(read_plain(body, "", limit), "malformed")
 
 
-def _read(body: bytes, declared: FieldValue, limit: int) -> Document:
+def _read(body: bytes, declared: FieldValue, limit: Limit) -> Document:
     value = declared.value
     if _is_json(value):
-        return read_json(body, limit)
+        document = read_json(body, limit)
+        unknown = known(declared.parameters.get("charset", "")) is None
+        return _naming(document, "charset") if unknown else document
     if value == "application/x-www-form-urlencoded":
         return _read_form(body, limit)
     if declared.main == "multipart":
@@ -66,7 +72,7 @@ def _read(body: bytes, declared: FieldValue, limit: int) -> Document:
     return _naming(document, kind) if kind in SEEN else document
 
 
-def _read_form(body: bytes, limit: int) -> Document:
+def _read_form(body: bytes, limit: Limit) -> Document:
     """Read a form, or JSON that is said to be one, as curl says of all that it sends.
 
     Escapes of JSON and of forms in one body are one too many: who undoes the one need not undo the other.

@@ -85,19 +85,24 @@ def _url(string: str, start: int) -> Carried:
         return _base64(string, comma + 1, kind, readable=readable)
     if "%" not in string:
         return Carried(kind, binary=not readable, short=True)
-    text = plain_text(unquote_to_bytes(string)) if readable else None
+    text = plain_text(_unquoted(string)) if readable else None
     return Carried(kind, 0, text, text is None, percent=True, short=text is None)
 
 
 def _base64(string: str, at: int, kind: Reason, *, readable: bool) -> Carried:
     payload = string[at:]
-    octets = _decoded(unquote_to_bytes(payload).decode("latin-1") if "%" in payload else payload)
+    octets = _decoded(_unquoted(payload).decode("latin-1") if "%" in payload else payload)
     header = _USUAL.match(string) is None
     if not octets:
         return Carried(kind, binary=bool(payload), short=True, header=header)
     signed = _signed(octets)
     text = plain_text(octets) if readable and not signed else None
     return Carried(kind, at, text, text is None, header=header)
+
+
+def _unquoted(text: str) -> bytes:
+    # A lone surrogate stays one: what it stands in is no text then.
+    return unquote_to_bytes(text.encode("utf-8", "surrogatepass"))
 
 
 def kind_of(media_type: str) -> Reason:

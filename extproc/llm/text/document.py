@@ -13,7 +13,7 @@ from extproc.llm.text.names import carries
 from extproc.llm.text.parts import Keys
 from extproc.llm.text.passage import MASKED_NUMBER, Edit, Holder, Passage, Uninspected, pointer
 from extproc.llm.text.probabilities import Spelling, removed, spellings
-from extproc.llm.text.reading import MAX_VALUES, Reading, Source
+from extproc.llm.text.reading import MAX_VALUES, Limit, Reading, Source
 from extproc.llm.text.walk import walk
 
 
@@ -45,7 +45,7 @@ class Document(Struct, frozen=True):
     spellings: Sequence[Spelling] = ()
 
     @staticmethod
-    def read(body: bytes, limit: int = MAX_VALUES) -> "Document":
+    def read(body: bytes, limit: Limit = MAX_VALUES) -> "Document":
         """Read any JSON body: see `read_json`."""
         return read_json(body, limit)
 
@@ -141,7 +141,7 @@ class Document(Struct, frozen=True):
         return f"Document({len(self.body)} bytes, {len(self.passages)} passages, {len(self.uninspected)} uninspected)"
 
 
-def read_json(body: bytes, limit: int = MAX_VALUES) -> Document:
+def read_json(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     """Read any JSON body: an object, an array or a scalar.
 
     Every string is a passage, and so is the name of a member that no API gives (see `names`); repeated members are all

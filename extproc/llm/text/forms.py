@@ -6,11 +6,11 @@ from extproc.llm.text.codec import PERCENT
 from extproc.llm.text.document import Document
 from extproc.llm.text.names import CARRIER, KNOWN
 from extproc.llm.text.passage import PART, Passage, TextLimitError
-from extproc.llm.text.reading import MAX_VALUES, Reading, Source
+from extproc.llm.text.reading import MAX_VALUES, Limit, Reading, Source
 from extproc.llm.text.walk import walk
 
 
-def read_form(body: bytes, limit: int = MAX_VALUES) -> Document:
+def read_form(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     """Read application/x-www-form-urlencoded.
 
     Every value is a passage (`part:NAME`), opened if it is JSON; so is every name that no API gives. What is no UTF-8

@@ -17,7 +17,7 @@ from extproc.llm.text.headers import Fields, fields
 from extproc.llm.text.media import SEEN
 from extproc.llm.text.names import CARRIER, KNOWN
 from extproc.llm.text.passage import PART, Passage, TextLimitError, Uninspected
-from extproc.llm.text.reading import MAX_VALUES, Reading, Source
+from extproc.llm.text.reading import MAX_VALUES, Limit, Reading, Source
 from extproc.llm.text.walk import walk
 
 _LINE = re.compile(r"(--)?[ \t]*+(?:\r?\n|\Z)")
@@ -41,7 +41,7 @@ class _Part(Struct, frozen=True, gc=False):
     outside: str = ""
 
 
-def read_multipart(body: bytes, boundary: str, limit: int = MAX_VALUES) -> Document:
+def read_multipart(body: bytes, boundary: str, limit: Limit = MAX_VALUES) -> Document:
     """Read a body whose parts `boundary` (the parameter of its content-type) divides.
 
     A part has one passage for its header fields, the names of files among them (`part:NAME/headers`), and one for its
@@ -66,7 +66,7 @@ class _Reader:
 
     __slots__ = ("_alike", "named", "reading", "text")
 
-    def __init__(self, text: str, boundary: str, limit: int) -> None:
+    def __init__(self, text: str, boundary: str, limit: Limit) -> None:
         self.text = text
         self._alike = re.compile(rf"(?:\A|[\r\n])--{re.escape(boundary)}")
         self.reading = Reading(walk, limit)
@@ -86,6 +86,9 @@ class _Reader:
         if part.begin < part.blank:
             self._headers(part, within, said)
         self._alikes(part.content, part.end, within)
+        if part.begin < part.blank == part.end:
+            # No blank line: what we take for fields may be content to others.
+            self.named.append(Uninspected(within, None, "content_type"))
         is_file = any(name.startswith("filename") for name in said.disposition.parameters)
         if self._content(part, within, said.kind or parse("" if is_file else "text/plain")):
             if name == _CHARSET and known(self.reading.passages[-1].text) != "utf-8":

@@ -8,6 +8,9 @@ CARRIER = 1
 COUNTER = 2
 """Flag of names whose number is a time or a count, however long, and never someone's number."""
 
+OF_SCHEMAS = frozenset({"default", "const", "enum", "examples", "example"})
+"""Names of values in a schema, which say nothing of a value: the name of the property does."""
+
 _PLAIN = """
     logprob authorization_token user_id variables commands env revised_prompt approximate working_directory timeout_ms
     model messages role content stream stream_options include_usage temperature top_p top_k n seed stop stop_sequences

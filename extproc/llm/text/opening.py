@@ -1,5 +1,6 @@
 """A text that comes in pieces and may turn out to be JSON, or base64: how it is read as far as it has come."""
 
+import copy
 import re
 
 from extproc.llm.text.carried import is_url
@@ -7,7 +8,7 @@ from extproc.llm.text.media import points
 from extproc.llm.text.names import carries
 from extproc.llm.text.parts import Keys, Part, Piece, Readers, told
 from extproc.llm.text.reading import OPENING
-from extproc.llm.text.structure import GrowingJson
+from extproc.llm.text.structure import MAX_BLANK, GrowingJson
 from extproc.llm.text.wellformed import BOM, WHITE
 
 MAX_CARRIED = 64 * 1024
@@ -23,7 +24,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=_\-\s]*+")
 _OPENING = frozenset(WHITE + BOM + "{[")
 
 
-class GrowingText:
+class GrowingString:
     """Reads a string value as `extproc.llm.text` reads the same string whole.
 
     The first characters decide: JSON is read as far as it is JSON (see `GrowingJson`), base64 once all of it has come,
@@ -64,7 +65,7 @@ class GrowingText:
             self._held += text
             self._part = self._decided()
             if self._part is None:
-                return []
+                return self._blanks()
             text, self._held = self._held, ""
         return self._part.feed(text)
 
@@ -79,6 +80,19 @@ class GrowingText:
             return self._readers.carried(held, self._keys, self._level, whole=True)
         return told(self._opened(held), held) if held[0] in _OPENING else self._readers.whole(held, self._name)
 
+    def copied(self, readers: Readers) -> "GrowingString":
+        """See `Part`."""
+        other: GrowingString = copy.copy(self)
+        other._readers = readers
+        if self._part is not None:
+            other._part = self._part.copied(readers)
+        return other
+
+    def given(self) -> None:
+        """See `Part`."""
+        if self._part is not None:
+            self._part.given()
+
     def _decided(self) -> Part | None:
         """The reader of this text; None while that cannot be told."""
         held = self._held
@@ -89,6 +103,14 @@ class GrowingText:
         if len(held) <= MAX_CARRIED:
             return None
         return _Beyond(self._readers, self._keys, self._level) if held.strip() else self._opened(held)
+
+    def _blanks(self) -> list[Piece]:
+        """White space in front that is more than waits: whatever follows, it says nothing."""
+        held = self._held
+        if self._carrier or len(held) <= MAX_BLANK or held.strip(WHITE):
+            return []
+        self._held = ""
+        return [(held, None)]
 
     def _opened(self, held: str) -> Part:
         if held[0] in _OPENING:
@@ -117,3 +139,12 @@ class _Beyond:
     def finish(self) -> list[Piece]:
         """See `Part`."""
         return []
+
+    def copied(self, readers: Readers) -> "_Beyond":
+        """See `Part`."""
+        other: _Beyond = copy.copy(self)
+        other._readers = readers
+        return other
+
+    def given(self) -> None:
+        """See `Part`."""

@@ -26,6 +26,12 @@ class Part(Protocol):
     def finish(self) -> list[Piece]:
         """The rest of the pieces, now that the text has ended."""
 
+    def copied(self, readers: "Readers") -> "Part":
+        """Another that has read the same, and asks `readers` for what follows; it tells what would be said now."""
+
+    def given(self) -> None:
+        """What came so far was given out as it would be if the text had ended here; it goes on."""
+
 
 class Readers(Protocol):
     """Makes the readers of the texts that a text turns out to consist of."""

@@ -5,11 +5,11 @@ from extproc.llm.text.codec import plain
 from extproc.llm.text.document import Document
 from extproc.llm.text.passage import Passage, Uninspected
 from extproc.llm.text.probabilities import spellings
-from extproc.llm.text.reading import MAX_VALUES, Reading, Source
+from extproc.llm.text.reading import MAX_VALUES, Limit, Reading, Source
 from extproc.llm.text.walk import walk
 
 
-def read_plain(body: bytes, charset: str = "", limit: int = MAX_VALUES) -> Document:
+def read_plain(body: bytes, charset: str = "", limit: Limit = MAX_VALUES) -> Document:
     """Read a body in `charset` (UTF-8 when empty) as one passage with the pointer "".
 
     A body that is the JSON text of an object or array is opened, whatever it is said to be. Bytes that are not UTF-8

@@ -4,7 +4,7 @@ import re
 
 from msgspec import Struct
 
-from extproc.llm.text.parts import Keys, Part, Piece
+from extproc.llm.text.parts import Keys, Part, Piece, Readers
 from extproc.llm.text.passage import Kind
 from extproc.llm.text.structure import GrowingJson
 
@@ -64,6 +64,13 @@ class _Taken:
     def finish(self) -> list[Piece]:
         """See `Part`."""
         return []
+
+    def copied(self, readers: Readers) -> "_Taken":  # noqa: ARG002  the protocol's
+        """See `Part`; it is fed all there is at once."""
+        return self
+
+    def given(self) -> None:
+        """See `Part`."""
 
     def spot(self) -> Spot:
         """The text and its place."""

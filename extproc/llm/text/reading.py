@@ -1,6 +1,7 @@
 """What reading a body gathers, and the documents that it opens inside of strings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -15,11 +16,17 @@ from extproc.llm.text.names import TOKENS, carries, is_own
 from extproc.llm.text.passage import Holder, Passage, Place, TextLimitError, Uninspected, keys_of
 from extproc.llm.text.prefix import spots
 from extproc.llm.text.wellformed import BOM, WHITE, documents, is_doubtful, start
+from extproc.protocol.meter import Meter
 
 MAX_VALUES = 128 * 1024
 """Values of a body, those of the documents in its strings among them: 16 bytes each in 2 MiB, the default body limit,
 where requests in use have some hundreds. Reading so many takes about 0.1 s and 25 MB."""
 
+STRETCH = 64
+"""Values that are counted on a meter together."""
+
+STEPS_A_VALUE = 1
+"""Steps of a meter that a value counts as: 0.5 µs to walk over, and as much to keep and to look at."""
 
 MAX_PREFIXES = 128 * 1024
 """Characters of JSON that does not end as such which are read for its strings: at a microsecond each, in 0.15 s. In a
@@ -67,12 +74,12 @@ class Reading:
         "sources",
     )
 
-    def __init__(self, walk: "Walk", limit: int = MAX_VALUES) -> None:
+    def __init__(self, walk: "Walk", limit: "Limit" = MAX_VALUES) -> None:
         self._walk = walk
         self._level = 0
         self._prefixes = MAX_PREFIXES
         self._candidates: list[Candidate] = []
-        self.budget = iter(range(limit))
+        self.budget: Iterator[int] = iter(range(limit)) if isinstance(limit, int) else limit
         self.named: list[Uninspected] = []
         self.passages: list[Passage] = []
         self.sources: list[Source] = []
@@ -93,7 +100,7 @@ class Reading:
 
     def tokens(self, place: Holder) -> None:
         """Name the member that holds a number at `place`, in a list or two, if numbers there are a text."""
-        for _ in range(TOKEN_LISTS):
+        for _ in range(TOKEN_LISTS - 1):
             if not isinstance(place, tuple) or not isinstance(place[1], int):
                 break
             place = place[0]
@@ -172,8 +179,8 @@ class Reading:
             if next(self.budget, None) is None:
                 raise TextLimitError("values")
             key, holder = spot.keys
-            holder = holder or ("" if key or spot.name == passage.name else spot.name)
-            within = (place, holder) if holder else place
+            around = place if spot.name in {key, holder, passage.name} else (place, spot.name)
+            within = (around, holder) if holder else around
             self.passages.append(Passage(spot.text, spot.kind, within, key or 0, source, spot.start, spot.end))
             carrier = carries(key or holder)
             if spot.kind == "text" and self._level <= MAX_OPENED and (carrier or spot.text[:1] in OPENING):
@@ -182,6 +189,26 @@ class Reading:
         if at < len(passage.text):
             own = place if name == passage.name else (place, name)
             self.passages.append(Passage(passage.text[at:], "text", *own, rest, at, len(passage.text)))
+
+
+Limit: TypeAlias = int | Iterator[int]
+"""How many values may be read, or what gives one for each; see `metered`."""
+
+
+def metered(meter: Meter, limit: int = MAX_VALUES) -> Iterator[int]:
+    """A limit that is none beyond what `meter` has left, or asks it now and then, where that is much.
+
+    A call for each value would be felt; what has few steps left is over soon, and counts afterwards.
+    """
+    if meter.left < limit:
+        return iter(range(meter.left))
+    return chain.from_iterable(_stretches(meter, limit))
+
+
+def _stretches(meter: Meter, limit: int) -> Iterator[range]:
+    for counted in range(0, limit, STRETCH):
+        meter.spend(STRETCH * STEPS_A_VALUE)
+        yield range(min(STRETCH, limit - counted))
 
 
 Walk: TypeAlias = Callable[[str, Holder, int | None, int, Reading, int], int]

@@ -1,5 +1,6 @@
 """JSON in a text that comes in pieces: its strings, names and long numbers are texts, and the rest is structure."""
 
+import copy
 import re
 from collections import deque
 from typing import Literal, TypeAlias
@@ -8,7 +9,7 @@ from msgspec import Struct
 
 from extproc.llm.text.codec import escaped
 from extproc.llm.text.limits import MAX_DEPTH, MAX_OPENED, SHORT
-from extproc.llm.text.names import KNOWN
+from extproc.llm.text.names import KNOWN, OF_SCHEMAS
 from extproc.llm.text.parts import Part, Piece, Readers
 from extproc.llm.text.passage import MASKED_NUMBER
 from extproc.llm.text.wellformed import BOM
@@ -166,6 +167,27 @@ class GrowingJson:
             self._readers.unread("complexity")
         return out
 
+    def copied(self, readers: Readers) -> "GrowingJson":
+        """See `Part`."""
+        other: GrowingJson = copy.copy(self)
+        other._readers = readers
+        other._objects, other._names, other._keys = self._objects.copy(), self._names.copy(), self._keys.copy()
+        other._runs = deque([copy.copy(run) for run in self._runs])
+        if self._name is not None:
+            other._string = other._name = self._name.copied(readers)
+        elif self._string is not None:
+            other._string = self._string.copied(readers)
+        if self.rest is not None:
+            other.rest = self.rest.copied(readers)
+        return other
+
+    def given(self) -> None:
+        """See `Part`."""
+        if self._string is not None:
+            self._string.given()
+        if self.rest is not None:
+            self.rest.given()
+
     # -- in strings
 
     def _inside(self, text: str, at: int, out: list[Piece]) -> int:
@@ -301,7 +323,7 @@ class GrowingJson:
         if len(self._objects) >= MAX_DEPTH:
             self._readers.unread("complexity")
             return False
-        self._names.append(self._key or self._names[-1])
+        self._names.append(self._called(self._key))
         self._keys.append(self._key)
         self._open, self._key, self._lined = sign, "", False
         self._objects.append(sign == "{")
@@ -313,7 +335,7 @@ class GrowingJson:
         if self._state in {"name", "member"}:
             self._string = self._name = _Name(self._readers)
         elif self._state in {"value", "item"}:
-            name = self._key or self._names[-1]
+            name = self._called(self._key)
             if self._beyond:
                 self._string = self._readers.plain(name)
             else:
@@ -323,6 +345,10 @@ class GrowingJson:
         self._settle(out)
         out.append(('"', None))
         return True
+
+    def _called(self, key: str) -> str:
+        """The name for a value: its own, if it has one that tells anything, or that of what is around."""
+        return key if key and key not in OF_SCHEMAS else self._names[-1]
 
     def _value_ends(self) -> None:
         self._state = "after" if self._objects else "end"
@@ -343,7 +369,7 @@ class GrowingJson:
         self._settle(out)
         if _LONG.match(bare):
             self.began = self._bare_at
-            pieces = self._readers.whole(bare, self._key or self._names[-1], "number")
+            pieces = self._readers.whole(bare, self._called(self._key), "number")
             changed = any(new is not None for _, new in pieces)
             out.append((bare, MASKED_NUMBER if changed else None))
         else:
@@ -357,7 +383,7 @@ class GrowingJson:
     def _fail(self, out: list[Piece]) -> None:
         """The text is no JSON from here on."""
         key = self._key if self._state == "value" else ""
-        self.rest = self._readers.plain(key or self._names[-1])
+        self.rest = self._readers.plain(self._called(key))
         held = self._open + self._bare + self._gap
         self._open = self._bare = self._gap = ""
         if held:
@@ -396,6 +422,19 @@ class _Name:
         if self.text in KNOWN:
             return [(self.text, None)]
         return self._readers.whole(self.text, "", "name") if self.text else []
+
+    def copied(self, readers: Readers) -> "_Name":
+        """See `Part`."""
+        other: _Name = copy.copy(self)
+        other._readers = readers
+        if self._part is not None:
+            other._part = self._part.copied(readers)
+        return other
+
+    def given(self) -> None:
+        """See `Part`."""
+        if self._part is not None:
+            self._part.given()
 
 
 def _meant(group: str | None, raw: str) -> str:

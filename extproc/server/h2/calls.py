@@ -66,6 +66,11 @@ class Calls:
         return len(self._calls)
 
     @property
+    def mark(self) -> int:
+        """-1 while there are calls; else a number that is another one after each call."""
+        return -1 if self._core.streams.open else self._core.streams.last
+
+    @property
     def over(self) -> bool:
         """The connection is to be closed once everything is written."""
         return self._core.over

@@ -11,14 +11,12 @@ from extproc.server import sockets, tasks
 from extproc.server.errors import ServeError
 from extproc.server.h2 import certificates
 from extproc.server.h2.limits import Limits
+from extproc.server.h2.peers import Peers
 from extproc.server.h2.shell import Shell
 from extproc.server.listen import Listen, Tcp, Unix
 from extproc.server.runtime import Runtime
 from extproc.server.tls import Tls
 from extproc.server.transport import Binding, message_max
-
-CONNECTIONS: Final = 1_024
-"""Open connections a worker. An Envoy makes one for each of its threads; those beyond are closed at once."""
 
 BACKLOG: Final = 128
 """Connections that wait to be accepted; the loop accepts in every turn."""
@@ -72,6 +70,7 @@ class H2Transport:
         self._empty = asyncio.Event()
         self._retries: dict[socket.socket, asyncio.TimerHandle] = {}
         self._loop = asyncio.get_running_loop()
+        self._peers = Peers(self._loop)
         for each in listening:
             self._hear(each)
 
@@ -85,6 +84,7 @@ class H2Transport:
     async def close(self) -> None:
         """Ends all calls that are open with UNAVAILABLE, never as OK, and frees the endpoint."""
         self.closed = True
+        self._peers.close()
         self._deaf()
         for shell in tuple(self._shells):
             shell.close(CLOSING)
@@ -103,12 +103,14 @@ class H2Transport:
     def joined(self, shell: Shell) -> None:
         """A connection was made."""
         self._shells.add(shell)
+        self._peers.joined(shell)
         if self._draining:  # its handshake took until now
             self._loop.call_soon(shell.drain)
 
     def left(self, shell: Shell) -> None:
         """A connection is gone."""
         self._shells.discard(shell)
+        self._peers.left(shell)
         if not self._shells:
             self._empty.set()
 
@@ -134,31 +136,33 @@ class H2Transport:
 
     def _accept(self, listening: socket.socket) -> None:
         try:
-            accepted, _ = listening.accept()
+            accepted, address = listening.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return  # the client has thought better of it
         except OSError:
             self._loop.remove_reader(listening)
             self._retries[listening] = self._loop.call_later(NO_DESCRIPTORS, self._hear, listening)
             return
-        if len(self._shells) + len(self._handshakes) >= CONNECTIONS:
+        peer = "" if accepted.family == socket.AF_UNIX else str(address[0])
+        if not self._peers.admit(peer):
             accepted.close()
             return
         accepted.setblocking(False)
-        task = tasks.spawn(self._welcome(accepted))
+        task = tasks.spawn(self._welcome(accepted, peer))
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
-    async def _welcome(self, accepted: socket.socket) -> None:
+    async def _welcome(self, accepted: socket.socket, peer: str) -> None:
         if accepted.family != socket.AF_UNIX:
             # A client's host that vanished is found in the end, and its descriptor freed.
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         timeout = None if self._encryption is None else HANDSHAKE
         try:
             await self._loop.connect_accepted_socket(
-                lambda: Shell(self, self._loop), accepted, ssl=self._encryption, ssl_handshake_timeout=timeout
+                lambda: Shell(self, self._loop, peer), accepted, ssl=self._encryption, ssl_handshake_timeout=timeout
             )
         except OSError:
+            self._peers.failed(peer)
             accepted.close()  # the handshake failed, ran out of time, or the client had gone: nothing began
 
 

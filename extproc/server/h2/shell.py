@@ -47,7 +47,9 @@ class Home(Protocol):
 class Shell(asyncio.Protocol):
     """The protocol object of one connection."""
 
-    def __init__(self, home: Home, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, home: Home, loop: asyncio.AbstractEventLoop, peer: str = "") -> None:
+        self.peer = peer
+        """The client's address; empty where clients are not told apart."""
         self._home = home
         self._loop = loop
         self._calls = Calls(home.limits, OPENERS.keys(), loop.time())
@@ -58,6 +60,11 @@ class Shell(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._armed = math.inf
         self._stall: asyncio.TimerHandle | None = None
+
+    @property
+    def mark(self) -> int:
+        """See `peers.Connected`."""
+        return self._calls.mark
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greets the client."""

@@ -1,8 +1,19 @@
-"""A stand-in for the inspection room: it masks one word in all texts, and holds back what may be its beginning."""
+"""A stand-in for the inspection room: it masks one word in all texts, and holds back events in which it may begin."""
 
 from collections.abc import Iterable
 
-from extproc.llm.streams import Channel, Delta, JsonText, StreamEvent, StreamReader, StreamWriter
+from extproc.llm.streams import (
+    Channel,
+    Delta,
+    JsonText,
+    Share,
+    Shares,
+    StreamEvent,
+    StreamReader,
+    StreamWriter,
+    Waiting,
+)
+from extproc.llm.streams.event import within
 
 Edits = list[tuple[int, str | None]]
 
@@ -39,6 +50,16 @@ class Text:
     def __init__(self, channel: Channel, guard: Guard) -> None:
         self.guard = guard
         self.json = JsonText() if channel.json or channel.path[-1:] == ("arguments",) else None
+        self.shares = Shares()
+
+    @property
+    def left(self) -> int:
+        return len(self.guard.held) if self.json is None else self.json.left
+
+    def settle(self, out: str) -> None:
+        if self.shares:
+            undecided = self.shares.undecided()
+            self.shares.replace(undecided[: len(undecided) - self.left], out)
 
     def feed(self, text: str, *, final: bool = False) -> str:
         if self.json is None:
@@ -56,30 +77,45 @@ class Room:
         self.word, self.mask = word, mask
         self.open: dict[Channel, Text] = {}
         self.events: list[StreamEvent] = []
+        self.waiting: list[Waiting] = []
 
     def run(self, chunks: Iterable[bytes]) -> bytes:
         out = b"".join(self.pass_(event) for chunk in chunks for event in self.reader.feed(chunk))
         out += b"".join(self.pass_(event) for event in self.reader.close())
-        return out + b"".join(
-            self.writer.flush(channel, text.feed("", final=True)) for channel, text in self.open.items()
-        )
+        self.end(list(self.open))
+        return out + self.leave()
 
     def pass_(self, event: StreamEvent) -> bytes:
         self.events.append(event)
-        texts: dict[Channel, str] = {}
+        whole = [delta for delta in event.deltas if delta.channel.whole]
+        grown: dict[Channel, str] = {}
         for delta in event.deltas:
-            texts[delta.channel] = texts.get(delta.channel, "") + self.judge(delta)
-        before = b""
-        for channel in [each for each in self.open if event.closes(each)]:
-            rest = self.open.pop(channel).feed("", final=True)
-            if channel in texts:
-                texts[channel] += rest
-            else:
-                before += self.writer.flush(channel, rest)
-        return before + self.writer.write(event, texts)
+            if not delta.channel.whole:
+                grown[delta.channel] = grown.get(delta.channel, "") + delta.text
+        shares = tuple(self.grow(event, channel, said) for channel, said in grown.items())
+        self.end([each for each in self.open if within(each.path, event.ends)])
+        self.waiting.append(Waiting(event, shares, {delta.channel: self.judge(delta) for delta in whole}))
+        return self.leave()
+
+    def leave(self) -> bytes:
+        out = b""
+        while self.waiting and not self.waiting[0].left:
+            first = self.waiting.pop(0)
+            out += self.writer.write(first.event, first.texts())
+        return out
+
+    def end(self, channels: Iterable[Channel]) -> None:
+        for channel in channels:
+            text = self.open.pop(channel)
+            text.settle(text.feed("", final=True))
+
+    def grow(self, event: StreamEvent, channel: Channel, said: str) -> Share:
+        text = self.open.setdefault(channel, Text(channel, Guard(self.word, self.mask)))
+        share = Share(event, channel, said, len(said))
+        if said:
+            text.shares.append(share)
+        text.settle(text.feed(said))
+        return share
 
     def judge(self, delta: Delta) -> str:
-        if delta.channel.whole:
-            return Text(delta.channel, Guard(self.word, self.mask)).feed(delta.text, final=True)
-        text = self.open.setdefault(delta.channel, Text(delta.channel, Guard(self.word, self.mask)))
-        return text.feed(delta.text)
+        return Text(delta.channel, Guard(self.word, self.mask)).feed(delta.text, final=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from extproc.llm.streams import Channel, StreamEvent, StreamReader, UnreadableStreamError
+from extproc.llm.streams import StreamEvent, StreamReader, UnreadableStreamError
+from extproc.llm.streams.event import within
 from extproc.llm.streams.leaves import MAX_DEPTH, MAX_TOKENS
 from extproc.llm.streams.told import MAX_LINES, MAX_WORDS
 from extproc.llm.text import read_json
@@ -198,7 +199,7 @@ KINDS = [
     ),
     ("anthropic.messages", {"type": "message_delta", "delta": {}, "usage": {}}, "usage", ()),
     ("anthropic.messages", {"type": "message_stop"}, "done", ((),)),
-    ("anthropic.messages", {"type": "ping"}, "other", ()),
+    ("anthropic.messages", {"type": "ping"}, "alive", ()),
     ("mcp", {"jsonrpc": "2.0", "id": 1, "error": {"code": -1, "message": "a"}}, "error", ()),
     ("mcp", {"jsonrpc": "2.0", "method": "notifications/progress"}, "other", ()),
 ]
@@ -212,8 +213,8 @@ def test_an_event_says_what_it_does_and_what_it_ends(dialect: str, document: obj
 
 def test_a_channel_closes_with_the_part_of_the_answer_it_lies_in() -> None:
     one = read("openai.chat", {"choices": [choice({}, 3, "stop")]})
-    assert one.closes(Channel(("choices", 3, "message", "content")))
-    assert not one.closes(Channel(("choices", 2, "message", "content")))
+    assert within(("choices", 3, "message", "content"), one.ends)
+    assert not within(("choices", 2, "message", "content"), one.ends)
 
 
 def test_names_and_words_of_an_api_are_told_if_somebody_has_an_interest_in_one() -> None:
@@ -355,9 +356,11 @@ def test_json_of_the_wrong_types_is_read_all_the_same(dialect: str, data: str) -
     assert ("a text" in data) == ("a text" in [each.text for each in one.deltas])
 
 
-def test_lone_surrogates_are_told_as_the_replacement_character() -> None:
+def test_halves_of_characters_stay_in_pieces_and_become_the_replacement_character_in_whole_texts() -> None:
     one = read("openai.chat", '{"choices":[{"index":0,"delta":{"content":"a\\ud83d","refusal":"\\ud83d\\ude00"}}]}')
-    assert [each.text for each in one.deltas] == ["a\ufffd", "😀"]
+    assert [each.text for each in one.deltas] == ["a\ud83d", "😀"]
+    one = read("openai.chat", '{"choices":[{"index":0,"note":"a\\ud83d"}]}')
+    assert [each.text for each in one.deltas] == ["a\ufffd"]
 
 
 def test_comments_and_blank_lines_are_events_without_texts() -> None:
@@ -365,7 +368,7 @@ def test_comments_and_blank_lines_are_events_without_texts() -> None:
     events = reader.feed(b"\n: OPENROUTER PROCESSING\n\nevent: nothing\n\n")
     assert [(each.raw, each.kind, each.deltas) for each in events] == [
         (b"\n", "other", ()),
-        (b": OPENROUTER PROCESSING\n\n", "other", ()),
+        (b": OPENROUTER PROCESSING\n\n", "alive", ()),
         (b"event: nothing\n\n", "other", ()),
     ]
 

@@ -117,9 +117,9 @@ def test_a_long_number_is_replaced_by_another_number() -> None:
     )
 
 
-def test_a_lone_surrogate_in_a_new_text_becomes_a_question_mark() -> None:
+def test_half_a_character_in_a_new_text_stays_one() -> None:
     raw = chunk([choice({"content": "a"})])
-    assert b'"content": "?"' in rewrite(read("openai.chat", raw), {CONTENT: "\ud83d"})
+    assert rb'"content": "\ud83d"' in rewrite(read("openai.chat", raw), {CONTENT: "\ud83d"})
 
 
 def test_the_first_of_several_pieces_on_one_channel_gets_its_whole_text() -> None:
@@ -134,12 +134,6 @@ def test_lines_that_are_not_json_are_replaced_as_they_are_and_stay_lines() -> No
     one = read("openai.chat", raw)
     first, second = one.deltas
     assert rewrite(one, {first.channel: "a\r\nb", second.channel: second.text}) == b"data: a b\ndata:no \xff\n\n"
-
-
-@pytest.mark.parametrize(("shift", "written"), [(0, b"99"), (1, b"100"), (12, b"111")])
-def test_a_sequence_number_is_shifted_and_nothing_else(shift: int, written: bytes) -> None:
-    raw = event({"type": "response.output_text.delta", "sequence_number": 99, "delta": "a"})
-    assert rewrite(read("openai.responses", raw), {}, shift) == raw.replace(b"99", written)
 
 
 def token(text: str, *others: str) -> dict[str, Any]:

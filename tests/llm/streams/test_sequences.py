@@ -103,7 +103,7 @@ DOCUMENT = st.sampled_from(
 
 @given(st.lists(DOCUMENT, min_size=1, max_size=6), st.sampled_from([",", " ,\n", "\n,\r\n"]))
 def test_what_is_taken_apart_is_the_same_put_together(documents: list[object], between: str) -> None:
-    grow = [{"choices": []}, {"choices": [1]}, *documents]
+    grow = [{"choices": []}, {"choices": [{}]}, *documents]
     for body in (array(grow, between), lines(grow), lines(grow, "\r\n")):
         found = sequence(body)
         assert found is not None

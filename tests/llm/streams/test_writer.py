@@ -1,5 +1,4 @@
 import json
-from typing import Any
 
 import pytest
 
@@ -40,108 +39,6 @@ def test_an_event_that_came_without_text_stays() -> None:
     assert writer.write(one, {CONTENT: ""}) == one.raw
 
 
-FLUSHED: list[tuple[str, tuple[str | int, ...], dict[str, Any]]] = [
-    ("chat", ("content",), {"content": "x"}),
-    ("chat", ("refusal",), {"refusal": "x"}),
-    (
-        "tools",
-        ("tool_calls", 1, "function", "arguments"),
-        {"tool_calls": [{"index": 1, "function": {"arguments": "x"}}]},
-    ),
-    ("tools", ("function_call", "arguments"), {"function_call": {"arguments": "x"}}),
-    ("parts", ("content", 2, "text"), {"content": [{"index": 2, "type": "text", "text": "x"}]}),
-    (
-        "parts",
-        ("content", 0, "thinking", 0, "text"),
-        {"content": [{"index": 0, "type": "thinking", "thinking": [{"index": 0, "type": "text", "text": "x"}]}]},
-    ),
-    (
-        "parts",
-        ("reasoning_details", 0, "summary"),
-        {"reasoning_details": [{"index": 0, "type": "reasoning.summary", "summary": "x"}]},
-    ),
-]
-
-
-@pytest.mark.parametrize(("name", "path", "delta"), FLUSHED)
-@pytest.mark.parametrize("at", [0, 3])
-def test_held_back_text_leaves_in_a_chunk_like_the_streams_own(
-    name: str, at: int, path: tuple[str | int, ...], delta: dict[str, Any]
-) -> None:
-    raws = STREAMS[name][1](["Hello"])
-    writer, _ = written("openai.chat", raws[:-2])
-    (before,) = documents(raws[0])
-    (got,) = documents(writer.flush(Channel(("choices", at, "message", *path)), "x"))
-    (one,) = got.pop("choices")
-    assert one == {"index": at, "delta": delta, "logprobs": None, "finish_reason": None}
-    shared = {each: value for each, value in before.items() if each not in {"choices", "obfuscation"}}
-    assert got == shared
-
-
-def test_held_back_text_of_a_completion_leaves_as_text() -> None:
-    writer, _ = written("openai.completions", STREAMS["completions"][1](["Hello"])[:-2])
-    (got,) = documents(writer.flush(Channel(("choices", 1, "text")), "x\ud83d"))
-    assert got["choices"] == [{"index": 1, "text": "x?", "logprobs": None, "finish_reason": None}]
-    assert got["id"] == "cmpl-1"
-
-
-@pytest.mark.parametrize(
-    ("member", "delta"),
-    [
-        ("text", {"type": "text_delta", "text": "x"}),
-        ("thinking", {"type": "thinking_delta", "thinking": "x"}),
-        ("input", {"type": "input_json_delta", "partial_json": "x"}),
-        ("novel", {"type": "novel_delta", "novel": "x"}),
-    ],
-)
-def test_held_back_text_leaves_in_a_delta_of_its_block(member: str, delta: dict[str, str]) -> None:
-    writer, _ = written("anthropic.messages", STREAMS["messages"][1](["Hello"])[:3])
-    flushed = writer.flush(Channel(("content", 4, member)), "x")
-    assert flushed.startswith(b"event: content_block_delta\ndata: ")
-    assert documents(flushed) == [{"type": "content_block_delta", "index": 4, "delta": delta}]
-
-
-def test_held_back_text_leaves_in_a_numbered_event_and_later_ones_are_renumbered() -> None:
-    raws = STREAMS["responses"][1](["Hello", " you"])
-    at = next(place for place, raw in enumerate(raws) if b"output_text.done" in raw)
-    writer, events = written("openai.responses", raws[:at])
-    flushed = writer.flush(events[-1].deltas[0].channel, "!")
-    (before,), (got,) = documents(raws[at - 1]), documents(flushed)
-    before.pop("obfuscation")
-    assert got == {**before, "sequence_number": before["sequence_number"] + 1, "delta": "!"}
-    assert flushed.startswith(b"event: response.output_text.delta\n")
-    (later,) = StreamReader("openai.responses").feed(raws[at])
-    assert writer.write(later) == raws[at].replace(b'"sequence_number": %d,' % at, b'"sequence_number": %d,' % (at + 1))
-    assert documents(writer.flush(Channel(("output", 7, "summary", 2, "text")), "?")) == [
-        {
-            "type": "response.reasoning_summary_text.delta",
-            "sequence_number": at + 2,
-            "item_id": "",
-            "output_index": 7,
-            "summary_index": 2,
-            "delta": "?",
-        }
-    ]
-
-
-def test_an_event_to_write_others_like_it_is_kept_without_a_long_text() -> None:
-    long = {
-        "type": "response.output_text.delta",
-        "item_id": "m",
-        "output_index": 0,
-        "delta": "a" * 5000,
-        "logprobs": [],
-    }
-    writer, events = written("openai.responses", [event(long, "response.output_text.delta")])
-    assert documents(writer.flush(events[0].deltas[0].channel, "x")) == [{**long, "delta": "x"}]
-
-
-def test_nothing_is_added_for_no_text_or_for_log_probabilities() -> None:
-    writer, _ = written("openai.chat", STREAMS["chat"][1](["Hello"])[:2])
-    assert writer.flush(CONTENT, "") == b""
-    assert writer.flush(Channel(("choices", 0, "logprobs")), "Hello") == b""
-
-
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("space", [" ", ""])
 def test_added_events_are_written_as_the_stream_writes_its_own(end: str, space: str) -> None:
@@ -149,10 +46,10 @@ def test_added_events_are_written_as_the_stream_writes_its_own(end: str, space: 
     reader, writer = StreamReader("openai.chat"), StreamWriter("openai.chat")
     for one in [*reader.feed(raw), *reader.close()]:
         writer.write(one)
-    added = writer.flush(CONTENT, "x")
+    added = writer.block(BLOCKED)
     assert added.startswith(f"data:{space}{{".encode())
     assert added.endswith((end * 2).encode())
-    assert added.count(end.encode()) == 2
+    assert added.count(end.encode()) == 2 * 3
 
 
 def test_a_blocked_chat_finishes_every_open_choice_then_tells_the_error_and_is_done() -> None:
@@ -276,28 +173,10 @@ def test_what_a_stream_broke_off_does_not_run_into_the_end() -> None:
     assert writer.block(BLOCKED).startswith(b"\n\ndata: ")
 
 
-def test_texts_of_documents_cannot_be_flushed() -> None:
-    with pytest.raises(ValueError, match="whole"):
-        StreamWriter("mcp").flush(Channel(("result",)), "x")
-
-
-def test_an_event_to_write_others_like_it_is_kept_without_its_other_texts() -> None:
-    odd = {
-        "type": "response.output_text.delta",
-        "output_index": 0,
-        "delta": "a",
-        "note": "a b",
-        "card": 4012888888881881,
-    }
-    writer, events = written("openai.responses", [event(odd)])
-    flushed = writer.flush(events[0].deltas[0].channel, "x")
-    assert documents(flushed) == [{**odd, "delta": "x", "note": "", "card": 0}]
-
-
 def test_a_long_number_is_not_repeated_in_events_that_are_added() -> None:
     card = 4012888888881881
     writer, _ = written("openai.chat", [chunk([choice({"content": "a"})], model=card)])
-    assert str(card) not in writer.flush(CONTENT, "x").decode()
+    assert str(card) not in writer.block(BLOCKED).decode()
     created = {"type": "response.created", "response": {"id": card, "model": card, "created_at": 1700000000}}
     writer, _ = written("openai.responses", [event(created)])
     ended = documents(writer.block(BLOCKED))[-1]["response"]

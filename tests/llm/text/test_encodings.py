@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from extproc.llm.text import encodings, optional
 from extproc.llm.text.encodings import (
+    BYTES_A_STEP,
     MAX_CODINGS,
     MAX_RATIO,
     PIECE,
@@ -24,8 +25,10 @@ from extproc.llm.text.encodings import (
     UnknownEncodingError,
     codings,
     decode,
+    encode,
 )
 from extproc.llm.text.inflate import MAX_MEMBERS
+from extproc.protocol.meter import ENDLESS, Meter, SpentError
 
 TEXT = b'{"content":"' + bytes(range(0x20, 0x7F)) * 40 + b'"}'
 LIMIT = 1 << 20
@@ -160,6 +163,48 @@ def test_a_bomb_inside_of_an_encoding_is_refused_at_its_own_stage() -> None:
     bomb = gzip.compress(gzip.compress(bytes(64 << 20)))
     with pytest.raises(DecodedTooLargeError):
         decode(bomb, ("gzip", "gzip"), 1 << 30)
+
+
+BOMB = gzip.compress(gzip.compress(gzip.compress(bytes(31 << 20), mtime=0), mtime=0), mtime=0)
+"""Under 300 bytes: each layer is within the ratio by itself."""
+
+
+def test_one_ratio_holds_for_a_whole_chain_of_encodings() -> None:
+    assert len(BOMB) < 300
+    with pytest.raises(DecodedTooLargeError):
+        decode(BOMB, ("gzip", "gzip", "gzip"), 1 << 30)
+    for cut in (1, 50, len(BOMB) - 1):
+        decoder = Decoder(("gzip", "gzip", "gzip"), None)
+        assert outcome(decoder, [BOMB[:cut], BOMB[cut:]]) is DecodedTooLargeError
+
+
+@given(st.lists(names, min_size=1, max_size=MAX_CODINGS), st.integers(0, 3 << 20))
+def test_no_chain_writes_more_than_its_ratio(chain: list[str], size: int) -> None:
+    body = bytes(size)
+    for name in chain:
+        body = ENCODERS[name](body)
+    most = max(RATIO_FLOOR, MAX_RATIO * PIECE * -(-len(body) // PIECE))
+    try:
+        assert decode(body, tuple(map(coding, chain)), 1 << 30) == bytes(size)
+        assert size <= most
+    except DecodedTooLargeError:
+        assert size > most
+
+
+@given(st.lists(names, min_size=1, max_size=MAX_CODINGS).map(lambda chain: tuple(map(coding, chain))), st.binary())
+def test_an_encoded_body_decodes_to_what_it_was(chain: tuple[str, ...], text: bytes) -> None:
+    assert decode(encode(text, chain), chain, LIMIT) == text
+
+
+def test_decoding_counts_what_it_writes_and_ends_where_nobody_waits() -> None:
+    body, meter = squeezed(bytes(LIMIT)), Meter()
+    decode(body, ("gzip",), LIMIT, meter)
+    assert ENDLESS - meter.left == LIMIT // BYTES_A_STEP
+    with pytest.raises(SpentError):
+        decode(body, ("gzip",), LIMIT, Meter(100))
+    meter.stop()
+    with pytest.raises(SpentError):
+        decode(body, ("gzip",), LIMIT, meter)
 
 
 def test_a_refused_body_stays_refused() -> None:

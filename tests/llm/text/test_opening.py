@@ -6,8 +6,8 @@ import pytest
 
 from extproc.llm.text import Kind, read_json
 from extproc.llm.text.limits import MAX_DEPTH, MAX_OPENED
-from extproc.llm.text.opening import MAX_CARRIED, GrowingText
-from extproc.llm.text.parts import Keys, Part, Piece
+from extproc.llm.text.opening import MAX_CARRIED, GrowingString
+from extproc.llm.text.parts import Keys, Part, Piece, Readers
 from extproc.llm.text.reading import MAX_PREFIXES
 from extproc.llm.text.structure import MAX_BARE, MAX_BLANK, MAX_NAME
 
@@ -27,6 +27,12 @@ class Taken:
     def finish(self) -> list[Piece]:
         return []
 
+    def copied(self, readers: Readers) -> "Taken":
+        raise NotImplementedError
+
+    def given(self) -> None:
+        raise NotImplementedError
+
 
 class Room:
     """Readers that note what they read."""
@@ -44,7 +50,7 @@ class Room:
         return self.plain(name, kind).feed(text)
 
     def string(self, keys: Keys, name: str, level: int) -> Part:
-        return GrowingText(self, keys, name, level)
+        return GrowingString(self, keys, name, level)
 
     def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:  # noqa: ARG002
         self.carriers.append((keys[0], whole))
@@ -60,7 +66,7 @@ class Room:
 
 def read(text: str, key: str = "content", step: int = 1000) -> Room:
     room = Room()
-    part = GrowingText(room, (key, ""), key)
+    part = GrowingString(room, (key, ""), key)
     out = [piece for at in range(0, len(text), step) for piece in part.feed(text[at : at + step])] + part.finish()
     assert "".join(piece for piece, _ in out) == text
     return room
@@ -83,7 +89,7 @@ def test_every_text_is_read_with_its_kind_and_the_name_of_its_member(step: int) 
 
 @pytest.mark.parametrize(("size", "kept"), [(MAX_NAME, True), (MAX_NAME + 1, False)])
 def test_a_name_waits_for_its_end_up_to_the_limit(size: int, kept: bool) -> None:
-    part = GrowingText(Room())
+    part = GrowingString(Room())
     out = part.feed('{"' + "a" * size)
     assert ("a" * size not in "".join(text for text, _ in out)) is kept
 
@@ -120,7 +126,7 @@ def test_base64_is_read_up_to_the_limit_and_named_past_it(size: int, whole: bool
 
 
 def test_text_under_a_carriers_name_is_read_once_it_is_no_base64() -> None:
-    part = GrowingText(room := Room(), ("url", ""))
+    part = GrowingString(room := Room(), ("url", ""))
     assert part.feed("https") == []
     assert part.feed("://a") == [("https://a", None)]
     assert room.carriers == []
@@ -131,3 +137,17 @@ def test_json_that_does_not_end_as_such_is_read_up_to_the_limit(size: int, opene
     text = '["a"' + " " * (size - 4)
     found = [each.text for each in read_json(json.dumps({"content": text}).encode()).passages]
     assert found == (["a"] if opened else [text])
+
+
+@pytest.mark.parametrize("text", ["data:text/plain,a%40b", "plain", '{"a": "b"}'])
+def test_white_space_in_front_does_not_wait_and_what_follows_is_read_as_what_it_is(text: str) -> None:
+    room = Room()
+    part = GrowingString(room, ("content", ""), "content")
+    for _ in range(100):
+        part.feed("  \n")
+        assert part.held <= MAX_BLANK
+    out = part.feed(text) + part.finish()
+    assert "".join(piece for piece, _ in out).lstrip() == text
+    bare = read(text)
+    assert [(kind, name, said.strip()) for kind, name, said in room.texts] == bare.texts
+    assert room.carriers == bare.carriers

@@ -4,17 +4,19 @@ import asyncio
 import socket
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from extproc.protocol.effects import AbortCode, Effect
 from extproc.protocol.messages import Gone, Message
-from extproc.server.h2 import frames, listener
+from extproc.server.h2 import frames, listener, peers
 from extproc.server.h2.core import DRAIN_PING
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.limits import MIB, Limits
 from extproc.server.h2.listener import H2Transport
+from extproc.server.h2.peers import Peers
 from extproc.server.h2.shell import WRITE_BUFFER
 from tests.server.h2.client import data, frame, headers, message, rst
 from tests.server.h2.serving import Raw, play, raw, serving
@@ -424,7 +426,7 @@ def test_a_unix_socket_is_served(uvloop: bool, tmp_path: Path) -> None:
 
 
 def test_connections_past_the_limit_are_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "CONNECTIONS", 1)
+    monkeypatch.setattr(peers, "CONNECTIONS", 1)
 
     async def scene() -> None:
         async with serving() as transport:
@@ -435,6 +437,21 @@ def test_connections_past_the_limit_are_closed_at_once(monkeypatch: pytest.Monke
             await until(lambda: not transport._shells)
             async with raw(transport) as third:
                 assert (await third.frame()).kind == frames.SETTINGS
+
+    play(scene)
+
+
+def test_a_connection_that_does_nothing_is_told_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "Peers", partial(Peers, idle=0.04))
+
+    async def scene() -> None:
+        async with serving() as transport, raw(transport) as idle, raw(transport) as busy:
+            busy.send(headers(1) + data(1, GRPC))
+            assert await answer(busy) == "request_headers"
+            await idle.until(frames.GOAWAY)
+            busy.send(data(1, message(body(b"x")), end=True))
+            assert await answer(busy) == "request_body"
+            await until(lambda: len(transport._shells) <= 1)
 
     play(scene)
 

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from extproc.llm.dialect import Dialect
 from extproc.llm.streams.event import StreamEvent
-from extproc.llm.streams.writing.scribe import Added, Cut, Held, encodable, members, short, told
+from extproc.llm.streams.writing.scribe import Added, Cut, members, short, told
 
 DONE = Added(b"[DONE]")
 
@@ -35,14 +35,6 @@ class Chunks:
             if "usage" in found:
                 self._shared["usage"] = Raw(b"null")
 
-    def piece(self, held: Held) -> Added:
-        """See `Scribe.piece`."""
-        _, at, *rest = held.channel.path
-        text = encodable(held.text)
-        if self._completions:
-            return self._chunk(at, {"text": text}, None)
-        return self._chunk(at, {"delta": _nested(rest[1:], text)}, None)
-
     def blocked(self, cut: Cut) -> list[Added]:
         """See `Scribe.blocked`.
 
@@ -60,24 +52,3 @@ class Chunks:
         usage = {"usage": None} if "usage" in shared else {}
         head = {name: value for name, value in shared.items() if name != "usage"}
         return Added(msgspec.json.encode({**head, "choices": [choice], **usage}))
-
-
-def _nested(path: list[str | int], text: str) -> Any:
-    """The delta that has `text` at this path: `["tool_calls", 0, "function", "arguments"]` and the like."""
-    value: Any = text
-    below: str | int = ""
-    for number in range(len(path) - 1, -1, -1):
-        step = path[number]
-        if isinstance(step, int):
-            value = [{"index": step, **_typed(path[number - 1], str(below)), **value}]
-        else:
-            value = {step: value}
-        below = step
-    return value
-
-
-def _typed(array: str | int, member: str) -> dict[str, str]:
-    """The type that elements of an array bear, named for the member that has the text; tool calls bear it only once."""
-    if array == "tool_calls":
-        return {}
-    return {"type": f"reasoning.{member}" if array == "reasoning_details" else member}

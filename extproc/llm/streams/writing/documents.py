@@ -5,7 +5,7 @@ import msgspec
 from extproc.llm.mcp import BLOCKED
 from extproc.llm.openai import CHAT
 from extproc.llm.streams.event import StreamEvent
-from extproc.llm.streams.writing.scribe import Added, Cut, Held, members, told
+from extproc.llm.streams.writing.scribe import Added, Cut, members, told
 
 
 class Documents:
@@ -18,14 +18,6 @@ class Documents:
 
     def note(self, event: StreamEvent) -> None:
         """See `Scribe.note`."""
-
-    def piece(self, held: Held) -> Added:  # noqa: ARG002  the protocol's
-        """Documents come whole.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError("a text of a document comes whole")
 
     def blocked(self, cut: Cut) -> list[Added]:
         """See `Scribe.blocked`. The error answers the request that the blocked event would have answered."""

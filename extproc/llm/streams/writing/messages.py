@@ -1,21 +1,13 @@
 """Events added to streams of Anthropic's messages."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from extproc.llm.dialect import Dialect
 from extproc.llm.streams.event import StreamEvent
-from extproc.llm.streams.writing.scribe import Added, Cut, Held, encodable, told
-
-_DELTAS: Mapping[str | int, tuple[str, str]] = {
-    "text": ("text_delta", "text"),
-    "thinking": ("thinking_delta", "thinking"),
-    "input": ("input_json_delta", "partial_json"),
-}
-"""The type of a delta and its member, by the member of the block that grows."""
+from extproc.llm.streams.writing.scribe import Added, Cut, told
 
 _OUTPUT = re.compile(rb'"output_tokens"[ \t]*:[ \t]*(\d{1,15})')
 
@@ -33,12 +25,6 @@ class Messages:
         """See `Scribe.note`. Only the event that starts a message tells of tokens before the end."""
         if event.opens == (("message",),) and (found := _OUTPUT.search(event.raw)) is not None:
             self._tokens = int(found[1])
-
-    def piece(self, held: Held) -> Added:
-        """See `Scribe.piece`."""
-        _, block, name = held.channel.path
-        kind, member = _DELTAS.get(name, (f"{name}_delta", str(name)))
-        return _added("content_block_delta", index=block, delta={"type": kind, member: encodable(held.text)})
 
     def blocked(self, cut: Cut) -> list[Added]:
         """See `Scribe.blocked`.

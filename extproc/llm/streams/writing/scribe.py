@@ -8,7 +8,7 @@ from msgspec import Raw, Struct
 
 from extproc.llm.claims import DIALECTS
 from extproc.llm.dialect import Dialect
-from extproc.llm.streams.event import Channel, Scope, StreamEvent
+from extproc.llm.streams.event import Scope, StreamEvent
 from extproc.llm.streams.lines import data_lines
 from extproc.protocol.errors import ClientError
 
@@ -23,14 +23,6 @@ class Added(Struct, frozen=True):
 
     data: bytes
     name: str = ""
-
-
-class Held(Struct, frozen=True):
-    """Text to be added on a channel that has had some; `number`: the sequence number that is due."""
-
-    channel: Channel
-    text: str
-    number: int
 
 
 class Cut(Struct, frozen=True):
@@ -51,9 +43,6 @@ class Scribe(Protocol):
 
     def note(self, event: StreamEvent) -> None:
         """An event of the stream, in its turn; what it says of the answer is remembered."""
-
-    def piece(self, held: Held) -> Added:
-        """An event that brings the text."""
 
     def blocked(self, cut: Cut) -> list[Added]:
         """The end of the answer."""
@@ -96,8 +85,3 @@ def told(dialect_: Dialect, error: ClientError, number: int = 0) -> Added:
     event = dialect_.error_event(error, number)
     (line,) = data_lines(event, bom=False)
     return Added(line.value, "error" if event.startswith(b"event:") else "")
-
-
-def encodable(text: str) -> str:
-    """The text with `?` for lone surrogates."""
-    return text.encode("utf-8", "replace").decode()

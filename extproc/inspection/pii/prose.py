@@ -1,0 +1,35 @@
+"""What each kind of personal data is and how a finding of it is checked: for the list in docs/detection.md."""
+
+from collections.abc import Mapping
+
+KINDS_PROSE: Mapping[str, tuple[str, str]] = {
+    "email": ("e-mail address", "form of the address, also with letters beyond ASCII"),
+    "phone": ("telephone number", "country codes and lengths of E.164; national forms; no dates, no coordinates"),
+    "credit_card": ("payment card", "issuer and length, Luhn check digit; 17 digits and more in one run need a word"),
+    "iban": ("International Bank Account Number", "length of the country, check digits (mod 97)"),
+    "crypto_wallet": ("address of Bitcoin, Litecoin, Dogecoin, TRON or Ethereum", "Base58Check, Bech32; form"),
+    "ip_address": ("IPv4 or IPv6 address, also with a prefix", "ranges; no versions of programs"),
+    "mac_address": ("hardware address", "form; no broadcast and no zero address"),
+    "url": ("URL (not among the default kinds)", "form of scheme and host"),
+    "url_credentials": ("user and password in a URL", "no variables and no placeholders"),
+    "passport": ("passport number", "forms of several countries"),
+    "date_of_birth": ("date of birth", "a date in figures or with the month's name"),
+    "us_ssn": ("Social Security number (United States)", "areas, groups and serials that are issued"),
+    "ca_sin": ("social insurance number (Canada)", "Luhn check digit"),
+    "br_cpf": ("CPF (Brazil)", "two check digits (mod 11)"),
+    "br_cnpj": ("CNPJ (Brazil)", "two check digits (mod 11)"),
+    "de_tax_id": ("tax identification number (Germany)", "check digit (mod 11,10), repeated digits"),
+    "fr_nir": ("NIR, social security number (France)", "key (mod 97)"),
+    "it_fiscal_code": ("codice fiscale (Italy)", "check character"),
+    "es_nif": ("NIF or DNI (Spain)", "check letter (mod 23)"),
+    "es_nie": ("NIE (Spain)", "check letter (mod 23)"),
+    "nl_bsn": ("burgerservicenummer (Netherlands)", "check of eleven"),
+    "pl_pesel": ("PESEL (Poland)", "date and check digit (mod 10)"),
+    "uk_nhs": ("NHS number (England and Wales)", "check digit (mod 11)"),
+    "uk_nino": ("National Insurance number (United Kingdom)", "prefixes that are issued"),
+    "in_aadhaar": ("Aadhaar number (India)", "Verhoeff check digit"),
+    "in_pan": ("permanent account number (India)", "kind of holder; no fingerprints in small letters"),
+    "au_tfn": ("tax file number (Australia)", "check digit (mod 11)"),
+    "au_medicare": ("Medicare number (Australia)", "check digit (mod 10)"),
+}
+"""What a kind is, and how a finding of it is checked."""

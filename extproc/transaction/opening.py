@@ -1,0 +1,319 @@
+"""The work on a request's body once it is whole: decoded, read for its model, judged. It may be done in any thread."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from extproc import llm
+from extproc.inspection.judge import Job, Verdict
+from extproc.inspection.verdict import Blocked
+from extproc.llm import mcp
+from extproc.llm.outline import Outline
+from extproc.llm.text import encodings
+from extproc.llm.text.charsets import known
+from extproc.llm.text.fieldvalue import parse
+from extproc.protocol.errors import ClientError
+from extproc.protocol.headers import HeaderMap
+from extproc.protocol.meter import Meter, SpentError
+from extproc.transaction.admission import UNKNOWN, malformed_encoding, overloaded, too_large
+from extproc.transaction.context import IN_BODIES, content_type, context, read_outline
+from extproc.transaction.facts import Facts
+from extproc.transaction.findings import Findings
+from extproc.transaction.plan import Plan
+
+INLINE_BYTES: Final = 16 * 1024
+"""Largest body that is judged between two messages; a larger one goes to another thread."""
+
+INLINE_STEPS: Final = 1000
+"""Steps of a meter, about a millisecond, after which a smaller one goes there, too: that is what others wait for it."""
+
+OPENED_BYTES: Final = 256 * 1024
+"""Largest body that is read for its model between two messages, which takes 0.1 ms, or 1 ms at the worst. So a body
+that no thread could judge in time can still be routed, where the policy lets it go on."""
+
+OUTLINED_BYTES: Final = 32 * 1024
+"""The same where conditions ask what the body holds, which takes a parse of all of it."""
+
+LARGE_BYTES: Final = 256 * 1024
+"""Bytes from which on work is known to take long: 10 ms, if it is prose."""
+
+INLINE_INFLATED: Final = 64
+"""Bytes that may come out of decoding between two messages for each step that is left: 62 KiB, which take 0.2 ms."""
+
+_JSON: Final = "application/json"
+
+TIMEOUT: Final = 5.0
+"""Seconds for reading a body that nobody judges: 20 times what 32 MiB take."""
+
+
+class Refusal(Struct, frozen=True):
+    """The body goes no further, and the client is told why. `unread`: the reason for which nobody could read it."""
+
+    error: ClientError
+    blocked: Blocked | None = None
+    unread: str = ""
+
+
+class Opened(Struct, frozen=True):
+    """A body that was read. `plain` has no encodings left; `job` judges it, None where nobody does.
+
+    `unread`: the reason for which it may go on although nobody could read it.
+    """
+
+    dialect: llm.Dialect | None
+    plain: bytes
+    asked: llm.Request | None = None
+    rpc: mcp.Rpc | None = None
+    said: Mapping[str, Any] | None = None
+    job: Job | None = None
+    unread: str = ""
+
+    @property
+    def name(self) -> str:
+        """The pipeline that it is handed out for."""
+        return "" if self.job is None else self.job.name
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that judging it may take."""
+        return TIMEOUT if self.job is None else self.job.timeout
+
+    @property
+    def large(self) -> bool:
+        """True if judging it is known to take long."""
+        return len(self.plain) > LARGE_BYTES
+
+    def run(self, meter: Meter | None = None) -> "Judged | Refusal":
+        """Return the verdict. Raises SpentError if `meter` runs out."""
+        if self.job is None:
+            return Judged(self, None, self.asked)
+        return self._judged(self.job.run(meter))
+
+    def given_up(self, reason: str) -> "Judged | Opened | Refusal":
+        """What becomes of the body when no verdict came: one, or work for the stand-ins."""
+        assert self.job is not None, "without a job it is never handed out"
+        result = self.job.given_up(reason)
+        return replace(self, job=result) if isinstance(result, Job) else self._judged(result)
+
+    def _judged(self, verdict: Verdict) -> "Judged | Refusal":
+        asked = self.asked
+        if (
+            asked is not None
+            and self.dialect is not None
+            and verdict.blocked is None
+            and verdict.body is not self.plain
+        ):
+            try:
+                asked = self.dialect.read(verdict.body)
+            except ClientError as error:
+                return Refusal(error)
+        return Judged(self, verdict, asked)
+
+    def __repr__(self) -> str:
+        return f"Opened({len(self.plain)} bytes, {self.job})"
+
+
+class Judged(Struct, frozen=True):
+    """What became of a body. `verdict` is None where nobody judged it; `asked` is what it asks for as it goes on."""
+
+    opened: Opened
+    verdict: Verdict | None
+    asked: llm.Request | None
+
+    def __repr__(self) -> str:
+        return f"Judged({self.verdict})"
+
+
+class Opening:
+    """The work on one body. It changes nothing of the exchange, so that it may be begun anew, or dropped."""
+
+    __slots__ = ("_codings", "_facts", "_fields", "_findings", "_opened", "_plan", "_route_name", "body")
+
+    def __init__(
+        self, plan: Plan, facts: Facts, fields: HeaderMap, route_name: str, codings: tuple[str, ...], body: bytes
+    ) -> None:
+        self._plan = plan
+        self._facts = facts
+        self._fields = fields
+        self._route_name = route_name
+        self._codings = codings
+        self.body = body
+        self._findings = facts.findings
+        self._opened: Opened | None = None
+
+    @property
+    def name(self) -> str:
+        """The pipeline that it is handed out for."""
+        return self._findings.pipeline.name if self._findings is not None else ""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that it may take once it is handed out."""
+        stage = self._findings.pipeline.request if self._findings is not None else None
+        return TIMEOUT if stage is None else stage.timeout
+
+    @property
+    def large(self) -> bool:
+        """True if it is known to take long."""
+        return len(self.body) > LARGE_BYTES
+
+    def at_once(self) -> Judged | Refusal | None:
+        """The result, if it can be had between two messages; None if the work has to be handed out."""
+        if len(self.body) > INLINE_BYTES:
+            refusal = self._opens(None) if self._opens_at_once else None
+            opened = self._opened
+            return refusal or (opened.run() if opened is not None and opened.job is None else None)
+        try:
+            return self.run(Meter(INLINE_STEPS))
+        except SpentError:
+            return None
+
+    def run(self, meter: Meter | None = None) -> Judged | Refusal:
+        """Return what became of the body. Raises SpentError if `meter` runs out."""
+        if self._opened is None and (refusal := self._opens(meter)) is not None:
+            return refusal
+        assert self._opened is not None, "it was opened, or refused"
+        return self._opened.run(meter)
+
+    def given_up(self, reason: str) -> Judged | Opened | Refusal:
+        """What becomes of the body when no result came."""
+        if self._opened is None:
+            if self._codings or len(self.body) > OPENED_BYTES:
+                return Refusal(overloaded())  # nobody knows where it would have to go
+            refusal = self._opens(None, tells=False)
+            if refusal is not None:
+                return refusal
+        assert self._opened is not None, "it was opened, or refused"
+        return self._opened.given_up(reason) if self._opened.job is not None else self._opened.run()
+
+    # -- reading
+
+    @property
+    def _opens_at_once(self) -> bool:
+        asks = self._findings is not None and not IN_BODIES.isdisjoint(self._findings.pipeline.facts)
+        return not self._codings and len(self.body) <= (OUTLINED_BYTES if asks else OPENED_BYTES)
+
+    def _opens(self, meter: Meter | None, *, tells: bool = True) -> Refusal | None:
+        """Reads the body, unless that is refused. `tells`: what conditions ask about it is found out, too."""
+        try:
+            self._opened = self._open(meter, tells=tells)
+        except ClientError as error:
+            return Refusal(error)
+        except _RefusedError as refused:
+            return refused.refusal
+        return None
+
+    def _open(self, meter: Meter | None, *, tells: bool) -> Opened:
+        dialect, findings = self._facts.dialect, self._findings
+        try:
+            plain = self._decoded(meter) if self._codings else self.body
+        except _UnreadError as unread:
+            assert findings is not None, "who may pass unread is inspected"
+            return Opened(dialect, b"", said=self._said(findings, None, None), unread=unread.reason)
+        asked = dialect.read(plain) if dialect is not None and not self._plan.inert else None
+        if findings is None:
+            return Opened(dialect, plain, asked)
+        limit = findings.pipeline.body_limit
+        if len(plain) > limit and findings.pipeline.request is not None:
+            if findings.pipeline.blocks_oversize:
+                raise _RefusedError(Refusal(too_large(limit), Blocked(findings.pipeline.name, "oversize")))
+            return Opened(dialect, plain, asked, said=self._said(findings, None, asked), unread="size")
+        return self._read(findings, plain, asked, tells=tells and len(plain) <= limit)
+
+    def _read(self, findings: Findings, plain: bytes, asked: llm.Request | None, *, tells: bool) -> Opened:
+        facts, pipeline = self._facts, findings.pipeline
+        kind = content_type(self._fields) if facts.dialect is None else _json_type(self._fields)
+        found: Outline | None = None
+        suspected = facts.dialect is None and mcp.suspected(plain)
+        if tells and (suspected or not IN_BODIES.isdisjoint(pipeline.facts)):
+            found = read_outline(plain, kind, images="images" in pipeline.facts)
+        rpc = mcp.message(found) if suspected and found is not None else findings.rpc
+        told = self._said(findings, found, asked)
+        if pipeline.request is None:
+            return Opened(facts.dialect, plain, asked, rpc, told)
+        job = Job(
+            pipeline.name,
+            pipeline.request,
+            plain,
+            kind,
+            told,
+            findings.vault,
+            pipeline.blocks_unread,
+            detailed=findings.details is not None,
+        )
+        return Opened(facts.dialect, plain, asked, rpc, told, job)
+
+    def _said(self, findings: Findings, body: Outline | None, asked: llm.Request | None) -> dict[str, Any]:
+        return said(self._facts, findings, self._fields, self._route_name, body, asked)
+
+    def _decoded(self, meter: Meter | None) -> bytes:
+        """The body without its encodings. Raises ClientError, or _UnreadError where it may go on undecoded."""
+        findings, claimed = self._findings, self._facts.dialect is not None
+        limit = self._plan.limits.request_body
+        most = limit if meter is None else min(limit, meter.left * INLINE_INFLATED)
+        try:
+            if self._codings is not UNKNOWN:
+                return encodings.decode(self.body, self._codings, most, meter)
+        except encodings.DecodedTooLargeError:
+            if most < limit:
+                raise SpentError from None
+            if claimed or findings is None or findings.blocks_oversize:
+                raise too_large(limit) from None
+            raise _UnreadError("size") from None
+        except encodings.EncodingError:
+            if claimed:
+                raise malformed_encoding() from None
+        assert findings is not None
+        if findings.pipeline.blocks_unread and findings.judges_request:
+            blocked = Blocked(findings.pipeline.name, "uninspected")
+            raise _RefusedError(Refusal(findings.refusal(blocked), blocked, "encoding"))
+        raise _UnreadError("encoding")
+
+    def __repr__(self) -> str:
+        return f"Opening({self.name}, {len(self.body)} bytes)"
+
+
+class _UnreadError(Exception):
+    """The body cannot be read, and may go on; `reason` is what records say of it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _RefusedError(Exception):
+    """The body may not go on."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.error.code)
+        self.refusal = refusal
+
+
+def _json_type(fields: HeaderMap) -> str:
+    """The content-type of a dialect's body: JSON, whatever it is said to be, but in the charset that it names."""
+    given = fields.text("content-type")
+    if given == _JSON or known(parse(given).parameters.get("charset", "")) is not None:
+        return _JSON
+    return f"{_JSON}; charset=unknown"
+
+
+def said(
+    facts: Facts,
+    findings: Findings,
+    fields: HeaderMap,
+    route_name: str,
+    body: Outline | None,
+    asked: llm.Request | None = None,
+) -> dict[str, Any]:
+    """The facts of the request that conditions of its pipeline are about."""
+    assert facts.claim is not None
+    return context(
+        findings.pipeline.facts,
+        fields,
+        path=facts.claim.path,
+        route_name=route_name,
+        asked=asked,
+        body=body,
+    )

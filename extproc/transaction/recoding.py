@@ -1,0 +1,47 @@
+"""A body that was decoded and changed, encoded again as it came."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from extproc.llm.text import encodings
+from extproc.protocol.meter import Meter
+from extproc.transaction.admission import overloaded
+from extproc.transaction.opening import LARGE_BYTES, Refusal
+
+TIMEOUT: Final = 5.0
+"""Seconds that it may take: ten times what 32 MiB do."""
+
+
+class Recoded(Struct, frozen=True):
+    """The body as it goes on."""
+
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Recoded({len(self.body)} bytes)"
+
+
+class Recoding(Struct, frozen=True):
+    """The work on one body. It may be done in any thread."""
+
+    name: str
+    body: bytes
+    codings: tuple[str, ...]
+    timeout: float = TIMEOUT
+
+    @property
+    def large(self) -> bool:
+        """True if it is known to take long."""
+        return len(self.body) > LARGE_BYTES
+
+    def run(self, meter: Meter | None = None) -> Recoded:  # noqa: ARG002  - bounded by the limit on what is decoded
+        """Return the body in its codings."""
+        return Recoded(encodings.encode(self.body, self.codings))
+
+    def given_up(self, reason: str) -> Refusal:  # noqa: ARG002  - as other work
+        """What becomes of the body when it was not encoded in time: nobody is sent so much for so little."""
+        return Refusal(overloaded())
+
+    def __repr__(self) -> str:
+        return f"Recoding({self.name}, {len(self.body)} bytes)"

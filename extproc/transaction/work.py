@@ -1,0 +1,88 @@
+"""The work on a response's body once it is whole: decoded and judged. It may be done in any thread."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from extproc.inspection.judge import Job, Verdict
+from extproc.llm.text import encodings
+from extproc.protocol.meter import Meter, SpentError
+from extproc.transaction.opening import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
+
+
+class Unread(Struct, frozen=True):
+    """The body could not be decoded; `reason` is what records say of it."""
+
+    reason: str
+
+
+class Whole(Struct, frozen=True):
+    """What became of a body: `plain` is what was judged."""
+
+    plain: bytes
+    verdict: Verdict
+
+    def __repr__(self) -> str:
+        return f"Whole({self.verdict})"
+
+
+class ResponseWork(Struct, frozen=True):
+    """The work on one body. `job` judges it once it is decoded; `limit` is how large it may become by that."""
+
+    job: Job
+    body: bytes
+    codings: tuple[str, ...]
+    limit: int
+
+    @property
+    def name(self) -> str:
+        """The pipeline that it is handed out for."""
+        return self.job.name
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that it may take once it is handed out."""
+        return self.job.timeout
+
+    @property
+    def large(self) -> bool:
+        """True if it is known to take long."""
+        return len(self.body) > LARGE_BYTES
+
+    def at_once(self) -> Whole | Unread | None:
+        """The result, if it can be had between two messages; None if the work has to be handed out."""
+        if len(self.body) > INLINE_BYTES:
+            return None
+        try:
+            return self.run(Meter(INLINE_STEPS))
+        except SpentError:
+            return None
+
+    def run(self, meter: Meter | None = None) -> Whole | Unread:
+        """Return what became of the body. Raises SpentError if `meter` runs out."""
+        try:
+            plain = self._decoded(meter) if self.codings else self.body
+        except encodings.DecodedTooLargeError:
+            return Unread("size")
+        except encodings.EncodingError:
+            return Unread("encoding")
+        # An object in one line, as nearly every response is, is no stream.
+        streamed = None if plain.startswith(b"{") and b"\n" not in plain else self.job.streamed
+        return Whole(plain, replace(self.job, body=plain, streamed=streamed).run(meter))
+
+    def given_up(self, reason: str) -> "Whole | ResponseWork":
+        """What becomes of the body when no result came: one, or work for the stand-ins."""
+        result = self.job.given_up(reason)
+        # The job has no body yet: a verdict on it lets the body go on as it came, or ends it.
+        return replace(self, job=result) if isinstance(result, Job) else Whole(result.body, result)
+
+    def _decoded(self, meter: Meter | None) -> bytes:
+        most = self.limit if meter is None else min(self.limit, meter.left * INLINE_INFLATED)
+        try:
+            return encodings.decode(self.body, self.codings, most, meter)
+        except encodings.DecodedTooLargeError:
+            if most < self.limit:
+                raise SpentError from None
+            raise
+
+    def __repr__(self) -> str:
+        return f"ResponseWork({self.name}, {len(self.body)} bytes)"

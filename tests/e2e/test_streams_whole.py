@@ -1,0 +1,86 @@
+"""Through the real Envoy: streams in which nothing is masked reach the client byte for byte, and its own library."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from extproc.gateway.bootstrap import Profile
+from tests.e2e.canned import Canned, canned
+from tests.e2e.conftest import Shared
+from tests.e2e.gateway import Gateway, post
+from tests.inspection.shapes import SHAPES
+
+pytestmark = [pytest.mark.envoy, pytest.mark.parametrize("transport", ["h2"])]
+
+POLICY: Final = """\
+version: 1
+backends:
+  - {{name: own, url: "http://127.0.0.1:{port}/v1", api: openai}}
+  - {{name: other, url: "http://127.0.0.1:{port}/v1", api: anthropic}}
+models:
+  - {{name: m, targets: [{{backend: own}}]}}
+  - {{name: c, targets: [{{backend: other}}]}}
+pipelines:
+  - name: p
+    match: {{path: /}}
+    response: [{{use: pii, action: mask}}, {{use: secrets, action: mask}}]
+"""
+PATHS: Final = {
+    "openai.chat": ("/v1/chat/completions", "m"),
+    "openai.responses": ("/v1/responses", "m"),
+    "anthropic.messages": ("/v1/messages", "c"),
+}
+HI: Final = [{"role": "user", "content": "hi"}]
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[Canned]:
+    with canned() as running:
+        yield running
+
+
+@pytest.fixture
+def streaming(backend: Canned, shared: Shared, profile: Profile) -> Gateway:
+    return shared(POLICY.format(port=backend.port), profile)
+
+
+def test_every_shape_reaches_the_client_byte_for_byte(streaming: Gateway, backend: Canned) -> None:
+    for name, (dialect, make) in SHAPES.items():
+        backend.pieces = make()
+        target, model = PATHS[dialect]
+        body = {"model": model, "stream": True, "max_tokens": 9, "input": "hi", "messages": HI}
+        answer = streaming.send(post(json.dumps(body).encode(), target=target))
+        assert (answer.status, answer.body) == (200, b"".join(backend.pieces)), name
+
+
+def test_a_mask_is_written_where_the_value_was(streaming: Gateway, backend: Canned) -> None:
+    raws = SHAPES["openai_parallel_tools"][1]()
+    backend.pieces = [raw.replace(b'"San"', b'"bob@exam"').replace(b" Diego", b"ple.org") for raw in raws]
+    body = {"model": "m", "stream": True, "messages": HI}
+    answer = streaming.send(post(json.dumps(body).encode(), target="/v1/chat/completions"))
+    calls: dict[int, str] = {}
+    for line in answer.body.splitlines():
+        if line.startswith(b"data: {"):
+            for call in json.loads(line[6:])["choices"][0]["delta"].get("tool_calls", ()):
+                assert call["index"] == max(calls, default=0) or call["index"] not in calls, (
+                    "no call goes on behind another"
+                )
+                calls[call["index"]] = calls.get(call["index"], "") + call["function"]["arguments"]
+    assert [json.loads(arguments) for arguments in calls.values()] == [{"city": "[EMAIL_1]", "days": 12}] * 2
+
+
+def test_the_libraries_read_a_stream_of_the_gateway(streaming: Gateway, backend: Canned) -> None:
+    openai, anthropic = pytest.importorskip("openai"), pytest.importorskip("anthropic")
+    root = f"http://127.0.0.1:{streaming.port}"
+    backend.pieces = SHAPES["openai_text"][1]()
+    chats: Any = openai.OpenAI(api_key="k", base_url=f"{root}/v1", max_retries=0)
+    with chats, chats.chat.completions.stream(model="m", messages=HI) as stream:
+        said = stream.get_final_completion()
+    assert said.choices[0].message.content == "The plan is simple:\ngo to San Diego."
+    assert said.usage.total_tokens == 12
+    backend.pieces = SHAPES["anthropic_citations"][1]()
+    messages: Any = anthropic.Anthropic(api_key="k", base_url=root, max_retries=0)
+    with messages, messages.messages.stream(model="c", max_tokens=9, messages=HI) as stream:
+        assert stream.get_final_text() == "The plan is simple:\ngo to San Diego." * 2
