@@ -137,7 +137,7 @@ RESTORE_TIMEOUT = 5.0
 
 
 def settle(failed: Iterable[Processor], reason: str) -> tuple[tuple[Failure, ...], Blocked | None, frozenset[str]]:
-    """What failures come to: to be told, to be blocked for, and the names of the stand-ins that are called."""
+    """Resolve failures into records, a block (if any) and the names of the stand-ins to run."""
     failures: list[Failure] = []
     blocked: Blocked | None = None
     called: set[str] = set()

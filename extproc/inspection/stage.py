@@ -55,7 +55,7 @@ class Processor(Struct, frozen=True):
 
     @property
     def enforces(self) -> bool:
-        """Whether it can change or stop what passes."""
+        """True if the processor masks or blocks (not `report`, not shadow)."""
         return self.action != "report" and not self.shadow
 
     def writer(self, vault: Vault) -> Writer:

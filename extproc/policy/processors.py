@@ -82,7 +82,7 @@ When = Annotated[Condition, Written("CEL expression", "'tools > 0'")]
 
 
 class Allow(Value):
-    """What is no finding, although it looks like one."""
+    """Exceptions: known false positives to ignore."""
 
     values: Annotated[tuple[AllowedText, ...], Field(max_length=ALLOWED_MAX)] = ()
     """Exact texts; upper and lower case count."""

@@ -206,5 +206,5 @@ class _Task:
 
 
 def nobody(order: Inspect, _: Answer) -> Cancel:
-    """Where no worker runs there is nobody to hand work to; a mistake of ours."""
+    """No worker is running: a bug in this program."""
     raise AssertionError(f"nobody takes {order!r}")

@@ -66,7 +66,7 @@ class Explanation(Struct, frozen=True):
 
 
 def explain(plan: Plan, shared: Shared, line: Line, now: float = 0.0) -> Explanation:
-    """Plays `line` through a transaction. Only a `shared` that is `detailed` tells of finds. Raises ValueError."""
+    """Play `line` through a transaction. Findings are listed only if `shared.detailed` is set. Raises ValueError."""
     body, answer = body_of(line.body), line.response
     request = Half(_request_fields(line), body, line.route_name)
     answered = _answered(answer) if answer is not None else None

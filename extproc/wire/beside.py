@@ -26,7 +26,7 @@ _CONFIGS: Final = {
 
 
 class Beside(Record, frozen=True):
-    """Both. `attributes` looks into what came when it is asked."""
+    """The modes and the attributes. `attributes` looks into what came when it is asked."""
 
     attributes: Mapping[str, str]
     config: ProtocolConfig | None

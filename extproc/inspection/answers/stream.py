@@ -126,6 +126,16 @@ class AnswerStream:
         return self._tally.masked
 
     @property
+    def passes(self) -> bool:
+        """True once nothing can be read any more, and what comes goes on as it is."""
+        return self._passing
+
+    @property
+    def documents(self) -> list[bytes]:
+        """Documents without lines around them as they were written so far, one for each that was fed and has left."""
+        return self._events.writer.written or []
+
+    @property
     def steps(self) -> int:
         """Steps of work that the stream has taken so far."""
         return ENDLESS - self._meter.left

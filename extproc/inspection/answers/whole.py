@@ -45,10 +45,13 @@ def streamed(job: Job, dialect: str, meter: Meter | None = None) -> Verdict | No
 def _passed(stream: AnswerStream, body: bytes, found: Sequence) -> bytes:
     if found.between is None:
         return stream.feed(body) + stream.close()
-    documents = [stream.feed(each) for each in found.documents]
-    if rest := stream.close():
-        documents[-1] += found.between + rest.removesuffix(found.between)
-    return found.joined(documents)
+    for each in found.documents:
+        stream.feed(each)
+        if stream.passes:
+            break
+    stream.close()
+    # What can no longer be read stays as it is.
+    return found.joined([*stream.documents, *found.documents[len(stream.documents) :]])
 
 
 def _active(job: Job) -> Active | None:

@@ -9,7 +9,7 @@ _NAMES = (
     r"secret|token|credentials?|creds|(?:user|basic)[_.-]auth|apikey|authkey"
 )
 _PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd"
-_ASSIGNED = r"[\"']?\s{0,3}(?:=>|[:?]{0,3}=|==|:)\s{0,3}"
+_ASSIGNED = r"[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:)\s{0,12}"
 _VALUE = r"[^\s\"'`<>,;)(\]}{]"
 
 
@@ -90,7 +90,7 @@ RULES = (
     ),
     Rule(
         kind="authorization-header",
-        pattern=r"authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:(?:bearer|basic|token|apikey|api-key|digest)\s{1,3})?"
+        pattern=r"authorization[\"']?\s{0,12}[:=]\s{0,12}[\"']?(?:(?:bearer|basic|token|apikey|api-key|digest)\s{1,12})?"
         r"([\w.=+/~:@-]{8,1000})",
         after="",
         fold=True,
@@ -105,7 +105,7 @@ RULES = (
     ),
     Rule(
         kind="bearer-token",
-        pattern=r"bearer\s{1,3}([\w.=+/~-]{20,1000})",
+        pattern=r"bearer\s{1,12}([\w.=+/~-]{20,1000})",
         after="",
         fold=True,
         group=1,

@@ -13,7 +13,7 @@ RULES = (
     ),
     Rule(
         kind="aws-secret-access-key",
-        pattern=r"(?:aws|amazon)?[\w.-]{0,20}secret[\w.-]{0,20}[\"']?\s{0,3}(?:=>|:=|=|:)\s{0,3}[\"']?([a-z0-9/+]{40})",
+        pattern=r"(?:aws|amazon)?[\w.-]{0,20}secret[\w.-]{0,20}[\"']?\s{0,12}(?:=>|:=|=|:)\s{0,12}[\"']?([a-z0-9/+]{40})",
         after=r"[:alnum:]/+=",
         fold=True,
         group=1,
@@ -83,7 +83,7 @@ RULES = (
     ),
     Rule(
         kind="heroku-api-key",
-        pattern=r"HRKU-AA[\w-]{58}|heroku[\w.-]{0,20}[\"']?\s{0,3}(?:=>|:=|=|:)\s{0,3}[\"']?"
+        pattern=r"HRKU-AA[\w-]{58}|heroku[\w.-]{0,20}[\"']?\s{0,12}(?:=>|:=|=|:)\s{0,12}[\"']?"
         r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
         after=r"[:alnum:]-",
         fold=True,
@@ -103,7 +103,7 @@ RULES = (
     Rule(
         kind="cloudflare-token",
         pattern=r"v1\.0-[a-f0-9]{24}-[a-f0-9]{146}|"
-        r"(?:cloudflare|cf_)[\w.-]{0,20}(?:key|token|secret)[\w.-]{0,10}[\"']?\s{0,3}(?:=|:)\s{0,3}[\"']?"
+        r"(?:cloudflare|cf_)[\w.-]{0,20}(?:key|token|secret)[\w.-]{0,10}[\"']?\s{0,12}(?:=|:)\s{0,12}[\"']?"
         r"(?:[a-z0-9_-]{40}|[a-f0-9]{37})",
         after=r"[:alnum:]-",
         fold=True,

@@ -76,7 +76,7 @@ RULES = (
     ),
     Rule(
         kind="sonar-token",
-        pattern=r"sq[upa][_][a-z0-9]{40}|sonar[\w.-]{0,20}(?:token|login)[\"']?\s{0,3}(?:=|:)\s{0,3}[\"']?[a-z0-9=_-]{40}",
+        pattern=r"sq[upa][_][a-z0-9]{40}|sonar[\w.-]{0,20}(?:token|login)[\"']?\s{0,12}(?:=|:)\s{0,12}[\"']?[a-z0-9=_-]{40}",
         fold=True,
         after=r"[:alnum:]-",
         validator=lambda text: random(text, 3.3),
@@ -101,7 +101,7 @@ RULES = (
     ),
     Rule(
         kind="snyk-token",
-        pattern=r"snyk[\w.-]{0,20}(?:key|token|oauth|secret)[\"']?\s{0,3}(?:[?:]{0,3}=|=>|:|,)\s{0,3}[\"']?"
+        pattern=r"snyk[\w.-]{0,20}(?:key|token|oauth|secret)[\"']?\s{0,12}(?:[?:]{0,3}=|=>|:|,)\s{0,12}[\"']?"
         r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})",
         after=r"[:alnum:]-",
         fold=True,

@@ -3,7 +3,7 @@
 from extproc.inspection.rule import Rule
 from extproc.inspection.secrets.likelihood import entropy, example, hexadecimal, mixed, named, random, stand_in, words
 
-_ASSIGNED = r"[\"']?\s{0,3}(?:=>|[:?]{0,3}=|==|:|,)[\s\"'`]{0,4}"
+_ASSIGNED = r"[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:|,)[\s\"'`]{0,12}"
 
 _SERVICES = (
     r"adafruit|adobe|airtable|algolia|alibaba|anthropic|artifactory|asana|atlassian|auth0|aws|azure|beamer|bitbucket|bittrex|"

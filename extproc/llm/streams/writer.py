@@ -23,7 +23,8 @@ class StreamWriter:
     """Follows what the client of one stream has seen.
 
     `dialect_name`: `Dialect.name`, or `mcp`; an event may show another. `between`: the separator of documents that have
-    no lines around them; None for events.
+    no lines around them; None for events. `written`: such documents as they were written, in their order, empty ones
+    among them, so that the caller knows which is which; None for events.
     """
 
     __slots__ = (
@@ -37,10 +38,12 @@ class StreamWriter:
         "_opens",
         "_scribe",
         "_style",
+        "written",
     )
 
     def __init__(self, dialect_name: str, between: bytes | None = None) -> None:
         self._between = between
+        self.written: list[bytes] | None = None if between is None else []
         self._speak(dialect_name)
         self._begun: set[Scope] = set()
         self._opens: tuple[Scope, ...] = ()
@@ -69,7 +72,9 @@ class StreamWriter:
         if event.number is not None:
             self._last = int(event.raw[event.number[0] : event.number[1]])
         if raw is not event.raw and not event.keeps and _empty(event, texts):
-            return b""
+            raw = b""
+        if self.written is not None:
+            self.written.append(raw)
         return raw
 
     def block(self, error: ClientError, event: StreamEvent | None = None) -> bytes:

@@ -100,7 +100,7 @@ def _length(value: bytes | None) -> int | None:
     if value is None:
         return None
     if not value.isdigit() or len(value) > 18:
-        raise _malformed("a content-length that is no number")
+        raise _malformed("the content-length header is not a number")
     return int(value)
 
 

@@ -69,7 +69,7 @@ def test_events_under_another_type_are_joined() -> None:
 
 
 def test_a_line_that_is_no_document_among_chunks_is_uninspected() -> None:
-    body = lines(APIS["llama"](PIECES)[:2]) + b'{"content": NaN}\n' + lines(APIS["llama"](PIECES)[2:])
+    body = lines(APIS["llama"](PIECES)[:2]) + b'{"content": "x",}\n' + lines(APIS["llama"](PIECES)[2:])
     assert verdict(body).unread == {"malformed": 1}
     assert verdict(body, blocks_unread=False).unread == {"malformed": 1}
 
