@@ -304,7 +304,7 @@ class _Judging:
         for index, span, each in self._found:
             if each.action == "mask" and not each.shadow:
                 masks.setdefault(index, {})[span] = each
-        if masks and not self._job.restores:
+        if masks:
             for passage in document.passages:
                 vault.reserve(passage.text)
         for index in sorted(masks):

@@ -1,5 +1,6 @@
 """Writing something else in the place of a find. The only room in which text is changed for what was found in it."""
 
+import copy
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable
@@ -108,6 +109,13 @@ class Masker:
     def finish(self) -> str:
         """What was still held back."""
         return "" if self._restorer is None else self._restorer.finish()
+
+    def copied(self) -> "Masker":
+        """Another that has seen the same."""
+        other: Masker = copy.copy(self)
+        other._union = copy.copy(self._union)
+        other._restorer = copy.copy(self._restorer)
+        return other
 
     def _passed(self, text: str, *, ends: bool) -> list[Piece]:
         if self._restorer is None:

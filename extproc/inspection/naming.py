@@ -1,9 +1,8 @@
 """The name of a member as words beside its value: `nhsNumber` says of ten digits what "NHS number" says in prose."""
 
 import re
-from collections.abc import Sequence
 
-from extproc.llm.text import Holder, Passage
+from extproc.llm.text import Passage
 
 
 def _words(text: str) -> frozenset[str]:
@@ -21,8 +20,6 @@ _MEASURES = _words("""
     bytes tokens seconds minutes hours duration offset index seq sequence limit max min usage width height
 """)
 """Last words of names whose numbers are times, sizes and counts."""
-
-_OF_SCHEMAS = _words("default const enum examples example")
 
 _IDENTIFIERS = _words("""
     id ids uuid guid key hash etag sha
@@ -45,21 +42,7 @@ def named(passage: Passage) -> str | None:
 
     Empty for a name of times, sizes, counts and identifiers, and for what is a name itself.
     """
-    if passage.kind == "name":
-        return ""
-    place: Holder = (passage.within, passage.key)
-    while isinstance(place, tuple):
-        place, key = place
-        # Items of an array have its name; values in a schema are those of the property.
-        if isinstance(key, str) and key not in _OF_SCHEMAS:
-            return spelled(key)
-    return None
-
-
-def called(path: Sequence[str | int]) -> str | None:
-    """The same for a value at a path."""
-    names = (step for step in reversed(path) if isinstance(step, str) and step not in _OF_SCHEMAS)
-    return spelled(next(names, ""))
+    return "" if passage.kind == "name" else spelled(passage.name)
 
 
 def spelled(name: str) -> str | None:

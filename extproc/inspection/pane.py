@@ -53,12 +53,14 @@ class Pane:
     Any cutting of a text gives the same hits and, put together, the same text. Held back is what begins where a match
     may be in progress, never more than `scanner.longest_hold` code points and a STEP: at that bound nothing special
     happens, since a rule that has seen that much has decided. `start`: the text's place in a whole that went before.
+    `name`: see `Scanner.find`.
     """
 
-    __slots__ = ("_at", "_data", "_first", "_half", "_look", "_meter", "_opening", "_pending", "_scanner")
+    __slots__ = ("_at", "_data", "_first", "_half", "_look", "_meter", "_name", "_opening", "_pending", "_scanner")
 
-    def __init__(self, scanner: Scanner, start: int = 0, meter: Meter | None = None) -> None:
+    def __init__(self, scanner: Scanner, start: int = 0, name: str | None = None, meter: Meter | None = None) -> None:
         self._scanner = scanner
+        self._name = name
         self._meter = meter
         self._data = b"\n"
         self._first = 1
@@ -85,7 +87,7 @@ class Pane:
 
     @property
     def state(self) -> tuple[bytes, bytes, int, str, bool]:
-        """What rules may look back at, what is held back, its place; half a character; if the text begins so."""
+        """What rules look back at, what is held back, its place, half a character; True if the text begins so."""
         return self._data[: self._first], self._data[self._first :], self._at, self._half, self._opening
 
     @property
@@ -127,7 +129,7 @@ class Pane:
         if end == self._first:
             self._rest()
             return None
-        found = self._scanner.find(data, self._first, end, opening=self._opening, final=False, meter=self._meter)
+        found = self._find(end, final=False)
         if found:
             end = min([end, *(each.match for each in found if each.open)])
             found = [each for each in found if each.match < end]
@@ -155,8 +157,12 @@ class Pane:
         if self._first == len(self._data) and not self._pending:
             return None
         end = len(self._data)
-        found = self._scanner.find(self._data, self._first, end, opening=self._opening, final=True, meter=self._meter)
-        return self._release(end, found)
+        return self._release(end, self._find(end, final=True))
+
+    def _find(self, end: int, *, final: bool) -> list[Found]:
+        return self._scanner.find(
+            self._data, self._first, end, opening=self._opening, final=final, name=self._name, meter=self._meter
+        )
 
     def _release(self, end: int, found: list[Found]) -> Released:
         data, first, start = self._data, self._first, self._at

@@ -92,6 +92,7 @@ class Scanner:
         # Behind the gates of the rules one for all that is numeric.
         self._fast = Fast([*(each.gate for each in lanes), *[UNDERSCORED] * bool(self._numeric)])
         self._plain: set[int] = set()
+        self._quiet: set[int] = set()
         self.hold = Hold(lanes)
         self.reach = max((each.reach for each in lanes), default=1) + LONGEST
         """Code points around a position that decide what is said of it."""
@@ -172,6 +173,21 @@ class Scanner:
         # A text's part of the data goes from one of its line feeds to the other, which is the next one's first.
         found = {number for _, end in hits for number in (bisect_left(ends, end - 1), bisect_left(ends, end))}
         return sorted(number for number in found if number < len(texts))
+
+    def quiet(self, words: Sequence[str]) -> bool:
+        """True if nothing is found in any of these words of an API, each a text of its own. Raises as `scan_all` does.
+
+        They come again with every response, so that they are remembered as `plain` remembers its words.
+        """
+        known = self._quiet
+        fresh = [word for word in words if hash(word) not in known]
+        if fresh:
+            if self.scan_all(fresh):
+                return False
+            if len(known) >= MOST_PLAIN:
+                known.clear()
+            known.update(map(hash, fresh))
+        return True
 
     def plain(self, data: bytes, first: int) -> int:
         """The byte at which the last word begins, if no rule has any interest in those from byte `first` to it.

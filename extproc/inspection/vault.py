@@ -3,11 +3,16 @@
 import re
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TypeAlias
 
 MOST_VALUES = 10_000
 """Values that one exchange may have placeholders for (a 2 MiB body of nothing but addresses has more). Those beyond it
 are masked without a number, and never restored."""
+
+MOST_RESERVED = 10_000
+"""Texts that look like placeholders and are none, of which placeholders keep clear: as many as there may be values.
+Beyond it no new numbers are given."""
 
 LONGEST_PLACEHOLDER = 80
 """Code points of a placeholder: a kind of at most 63, a number, brackets. No more is ever held back for one."""
@@ -37,12 +42,22 @@ class Vault:
         self._reserved: set[str] = set()
 
     def reserve(self, text: str) -> None:
-        """Keeps clear of what looks like a placeholder in the client's own `text`.
+        """Keep clear of what looks like a placeholder in a `text` that the client or the model wrote.
 
-        Called for every text of a request before the first is masked: then such text is never taken for one of ours.
+        Called for every text of a body before the first is masked: then such text is never taken for one of ours.
         """
-        if "[" in text:
-            self._reserved.update(_LOOKS.findall(text))
+        if "[" in text and len(self._reserved) <= MOST_RESERVED:
+            self._reserved.update(match[0] for match in islice(_LOOKS.finditer(text), MOST_RESERVED + 1))
+
+    def overhear(self, before: str, text: str) -> str:
+        """`reserve` for a text in pieces: `before` is what this gave for the last one.
+
+        A placeholder that was given out before the model writes the same cannot be taken back.
+        """
+        text = before + text
+        self.reserve(text)
+        part = _PART.search(text, max(0, len(text) - LONGEST_PLACEHOLDER))
+        return "" if part is None else part[0]
 
     def placeholder(self, kind: str, value: str, *, restorable: bool = True) -> str:
         """The placeholder of `value`, the same one each time: `[EMAIL_1]`.
@@ -52,7 +67,7 @@ class Vault:
         """
         name = self._names.get((kind, value))
         if name is None:
-            if len(self._names) >= MOST_VALUES:
+            if len(self._names) >= MOST_VALUES or len(self._reserved) > MOST_RESERVED:
                 return f"[{label(kind)}]"
             name = self._names[kind, value] = self._next(label(kind))
         if restorable and name not in self._values:

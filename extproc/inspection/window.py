@@ -24,8 +24,8 @@ class Window(Pane):
 
     __slots__ = ("_ahead", "_hits", "_tail", "_twin")
 
-    def __init__(self, scanner: Scanner, start: int = 0, meter: Meter | None = None) -> None:
-        super().__init__(scanner, start, meter)
+    def __init__(self, scanner: Scanner, start: int = 0, name: str | None = None, meter: Meter | None = None) -> None:
+        super().__init__(scanner, start, name, meter)
         self._twin: Pane | None = None
         self._tail = ""
         self._ahead = ""
@@ -90,7 +90,7 @@ class Window(Pane):
 
         It sees of the text in front of it what this one needed.
         """
-        other = Window(scanner, meter=self._meter)
+        other = Window(scanner, name=self._name, meter=self._meter)
         other.copied(self, self._ahead, str)
         other._tail = self._tail
         if self._twin is not None:
@@ -107,7 +107,7 @@ class Window(Pane):
         return text
 
     def _split(self) -> None:
-        self._twin = Pane(self._scanner, meter=self._meter)
+        self._twin = Pane(self._scanner, name=self._name, meter=self._meter)
         self._twin.copied(self, self._ahead, plain)
 
     def _take(self, released: Released | None) -> None:

@@ -37,9 +37,10 @@ def job(of: Stage | None, body: bytes, vault: Vault | None = None, **more: Any) 
         "facts": {},
         "blocks_unread": False,
         "detailed": True,
+        "name": "p",
         **more,
     }
-    return Job(name="p", stage=of, body=body, vault=vault if vault is not None else Vault(), **given)
+    return Job(stage=of, body=body, vault=vault if vault is not None else Vault(), **given)
 
 
 def judged(of: Stage | None, body: bytes, vault: Vault | None = None, **more: Any) -> Verdict:

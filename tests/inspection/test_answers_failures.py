@@ -188,7 +188,7 @@ def test_sound_in_an_answer_is_named_and_blocked_or_passes(blocks: bool) -> None
     sound = chunk([choice({"audio": {"id": "a", "data": "QUJD" * 9}})])
     stream = answer(masking(), "openai.chat", blocks_unread=blocks)
     out = run(stream, [*raws[:2], sound, *raws[2:]])
-    assert stream.unread == {"binary": 1}
+    assert stream.unread == {"audio": 1}
     assert (sound in out) is not blocks
     assert stream.ended is blocks
 

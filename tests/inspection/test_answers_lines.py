@@ -24,7 +24,7 @@ def blocks_cards() -> Stage:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_card_that_is_a_number_is_masked_as_a_number_in_every_dialect(dialect: str) -> None:
-    message = {"jsonrpc": "2.0", "created": CARD, "result": {"structuredContent": {"card": CARD, "n": 12}}}
+    message = {"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": {"card": CARD, "n": 12, "created": CARD}}}
     out = run(answer(everything(), dialect), [event(message)])
     # Of what a tool returns, numbers under the names of times and counts are read, too.
     assert out == event(message).replace(b"4012888888881881", b"0")

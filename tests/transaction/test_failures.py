@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from extproc.inspection.scanner import Found, Scanner
 from extproc.llm.streams.leaves import MAX_TOKENS
-from extproc.llm.text.reading import MAX_DEPTH, MAX_VALUES
+from extproc.llm.text.limits import MAX_DEPTH
+from extproc.llm.text.reading import MAX_VALUES
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject
 from extproc.protocol.headers import Field

@@ -1,13 +1,14 @@
 """The events of an answer, one after the other: what each looks like when its texts were judged."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from extproc.inspection.answers.growing import GrowingText, LooseText, Part
+from extproc.inspection.answers.growing import GrowingText, LooseText, Track
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.strand import at_once
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.answers.waiting import COUNTED, SMALL, Queue
+from extproc.inspection.judge import SEALED
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked
 from extproc.llm.streams import Channel, Delta, Entry, Share, StreamEvent, StreamWriter, Waiting
@@ -16,6 +17,9 @@ from extproc.llm.streams.event import Scope, within
 MAX_OPEN = 256
 """Texts of an answer that are open at a time: OpenAI gives at most 128 choices, which may think aloud. One takes about
 1 KiB, and 2 where it is JSON."""
+
+MAX_NAMED = 256
+"""Places that are remembered to have been named as uninspected, so that sound in a thousand events is named once."""
 
 MAX_PLACES = 128
 """Texts that are remembered, so that what repeats them is not counted again. Answers have some ten."""
@@ -44,13 +48,14 @@ class Events:
         "_doubted",
         "_ended",
         "_known",
+        "_named",
         "_open",
         "_over",
-        "_parts",
         "_queue",
         "_reasons",
         "_repeats",
         "_tally",
+        "_tracks",
         "_unread",
         "_vault",
         "_writer",
@@ -68,12 +73,13 @@ class Events:
         self._unread = unread
         self._open: dict[Channel, GrowingText] = {}
         self._ended: dict[Channel, GrowingText] = {}  # those that a finish reason ended
-        self._parts: dict[Scope, Part] = {}
+        self._tracks: dict[Scope, Track] = {}
         self._calls: dict[Scope, int] = {}  # hashes of the identifiers of tool calls, by their places
         self._speak(writer.dialect)
         self._doubted = False  # true once it was told that nobody can join the events
         self._over: set[int] = set()  # hashes of channels that one ended
         self._distrusts = False  # whether such a one went on: from then on nothing ends before the answer does
+        self._named: set[int] = set()  # hashes of places that are named as uninspected
         self._known: set[int] = set()  # hashes of places, and of places with the text there
 
     @property
@@ -91,6 +97,20 @@ class Events:
         self._tally.unread[reason] += 1
         if self._unread is not None:
             raise Stopped(self._unread)
+
+    def _unread_at(self, place: Scope, reason: str) -> None:
+        """A place of the response cannot be read: named once."""
+        key = hash((place, reason))
+        if key in self._named:
+            return
+        if len(self._named) < MAX_NAMED:
+            self._named.add(key)
+        self._tally.unread[reason] += 1
+        if self._unread is not None and reason not in SEALED:
+            raise Stopped(self._unread)
+
+    def _unread_in(self, channel: Channel) -> Callable[[str], None]:
+        return lambda reason: self._unread_at(channel.path, reason)
 
     def passed(self, event: StreamEvent) -> bytes:
         """What goes out once an event has come: it, if all of it is decided, and what waited for it."""
@@ -164,11 +184,11 @@ class Events:
     def _judged(self, event: StreamEvent) -> Waiting:
         if event.dialect and event.dialect != self._dialect:
             self._speak(event.dialect)
-        for _ in event.unread:
-            self.unreadable("binary")
+        for at, reason in event.unread:
+            self._unread_at(at, reason)
         for place, call in event.calls:
             self._begin(place, call)
-            self._part(place).spoken += 1
+            self._track(place).spoken += 1
         shares = self._pieces(event)
         if event.ends:
             self._end(event)
@@ -222,17 +242,16 @@ class Events:
                 self.unreadable("complexity")
                 return None
             self._ended.pop(next(iter(self._ended))).finish()
-        if self._repeats:
-            self._remember(hash(channel.path))
+        self._remember(hash(channel.path))
         kind = LooseText if channel.loose else GrowingText
-        return kind(channel, self._part(channel.path), self.ruling, self._vault)
+        return kind(channel, self._track(channel.path), self.ruling, self._vault, self._unread_in(channel))
 
-    def _part(self, path: Scope) -> Part:
+    def _track(self, path: Scope) -> Track:
         """The choice that it lies in, or the whole answer."""
         place = path[:2] if path[0] in {"choices", "candidates"} else ()
-        if place in self._parts or len(self._parts) < MAX_OPEN:
-            return self._parts.setdefault(place, Part())
-        return Part()
+        if place in self._tracks or len(self._tracks) < MAX_OPEN:
+            return self._tracks.setdefault(place, Track())
+        return Track()
 
     def _end(self, event: StreamEvent) -> None:
         """Ends the texts that end with the event."""
@@ -261,8 +280,8 @@ class Events:
             texts.clear()
 
     def _whole(self, delta: Delta) -> str:
-        told = self._repeats and self._told(delta)
-        return at_once(delta, self.ruling, self._vault, counted=not told)
+        told = delta.grows or ((self._repeats or delta.repeats) and self._told(delta))
+        return at_once(delta, self.ruling, self._vault, self._unread_in(delta.channel), counted=not told)
 
     def _told(self, delta: Delta) -> bool:
         """Whether this very text was there before: streamed, or whole in an event that has most of an answer in it."""
@@ -278,5 +297,5 @@ class Events:
 
 
 def _speak(text: GrowingText) -> None:
-    text.part.spoken += 1
+    text.track.spoken += 1
     text.goes_on()

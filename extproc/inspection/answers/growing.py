@@ -2,8 +2,9 @@
 
 import re
 
+from extproc.inspection.answers.looking import Unread, nothing_in
 from extproc.inspection.answers.ruling import Ruling
-from extproc.inspection.answers.strand import Strand, nothing_in
+from extproc.inspection.answers.strand import Strand
 from extproc.inspection.vault import Vault
 from extproc.llm.streams import Channel, Share, Shares, StreamEvent
 
@@ -17,7 +18,7 @@ _WORD = re.compile("[A-Za-z_-]{2,64}")
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
 
 
-class Part:
+class Track:
     """A part of an answer in which clients see one text after the other. `spoken`: pieces of text that came in it."""
 
     __slots__ = ("spoken",)
@@ -44,16 +45,16 @@ class GrowingText:
         "_strand",
         "behind",
         "channel",
-        "part",
         "paused",
         "resumed",
+        "track",
     )
 
-    def __init__(self, channel: Channel, part: Part, ruling: Ruling, vault: Vault | None) -> None:
+    def __init__(self, channel: Channel, track: Track, ruling: Ruling, vault: Vault | None, unread: Unread) -> None:
         self.channel = channel
-        self.part = part
-        self._heard = part.spoken  # when it spoke last
-        self._strand = Strand(channel, ruling, vault)
+        self.track = track
+        self._heard = track.spoken  # when it spoke last
+        self._strand = Strand(channel, ruling, vault, unread)
         self._shares = Shares()
         self._half = ""  # a high surrogate at the end, which waits for the other half
         self._cut = False  # whether there are halves among what is undecided
@@ -70,11 +71,11 @@ class GrowingText:
     @property
     def followed(self) -> int:
         """Pieces of others that clients see after it."""
-        return self.part.spoken - self._heard
+        return self.track.spoken - self._heard
 
     def goes_on(self) -> None:
         """Nothing that came so far is seen after it any more."""
-        self._heard = self.part.spoken
+        self._heard = self.track.spoken
         self.behind = 0
 
     def feed(self, event: StreamEvent, text: str) -> Share | None:
@@ -194,8 +195,8 @@ class LooseText(GrowingText):
 
     __slots__ = ("_harmless", "_last", "_ruling")
 
-    def __init__(self, channel: Channel, part: Part, ruling: Ruling, vault: Vault | None) -> None:
-        super().__init__(channel, part, ruling, vault)
+    def __init__(self, channel: Channel, track: Track, ruling: Ruling, vault: Vault | None, unread: Unread) -> None:
+        super().__init__(channel, track, ruling, vault, unread)
         self._ruling = ruling
         self._last = ""
         self._harmless: bool | None = None

@@ -79,6 +79,10 @@ class Ruling:
             self._tally.tell(Finding(each.name, "bytes", each.action, side, "", 0, 0, None, each.shadow))
         return each.action == "block" and not each.shadow
 
+    def overhear(self, before: str, text: str) -> str:
+        """See `Vault.overhear`."""
+        return self._vault.overhear(before, text)
+
     def masks(self, span: Span) -> bool:
         """Whether a find is to be masked."""
         each = self._of(span)

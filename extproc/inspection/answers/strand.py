@@ -1,192 +1,142 @@
-"""One text of an answer on its way: read without its escapes, scanned, masked, restored, written with them again."""
+"""One text of a response on its way: read without its escapes, scanned, masked, restored, written with them again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from extproc.inspection.answers.looking import Looking, Unread
 from extproc.inspection.answers.ruling import Ruling
-from extproc.inspection.answers.watch import handed, watch
-from extproc.inspection.masking import Masker
-from extproc.inspection.naming import called
-from extproc.inspection.span import Distinct, Span
-from extproc.inspection.vault import Piece, Restorer, Vault, written
-from extproc.inspection.window import Hit, Released, Window
+from extproc.inspection.answers.verbatim import Verbatim
+from extproc.inspection.vault import Piece, Vault, written
 from extproc.llm.streams import Channel, Delta, JsonText
-from extproc.protocol.meter import SpentError
+from extproc.llm.streams.event import Form
+from extproc.llm.text import Kind
+from extproc.llm.text.opening import GrowingString
+from extproc.llm.text.parts import Part
+from extproc.llm.text.structure import GrowingJson
+
+_KINDS: Mapping[Form, Kind] = {"number": "number", "name": "name"}
 
 
 class Strand:
-    """A text that comes in pieces. Any pieces give the same text and the same finds.
+    """A text of a response that comes in pieces; see `GrowingString`.
 
-    `vault`: where values come back from, or None. Its methods raise `Stopped` for what is to be blocked. When nobody at
-    work can object to a text, it passes at once and is only looked at.
+    `vault`: where values come back from, or None. Its methods raise `Stopped` for what is to be blocked.
 
-    `edited`: something else than the text may have been given out, or will be, since `settled` was called last. While
-    it is False, what `feed` gives is the text's next characters.
+    `left`: characters of the text, as it came, for which nothing was given out yet. `edited`: something else than the
+    text may have been given out since `settled` was called last. While it is False, `feed` gives the text's next
+    characters.
     """
 
-    __slots__ = (
-        "_ahead",
-        "_channel",
-        "_distinct",
-        "_json",
-        "_late",
-        "_masker",
-        "_ruling",
-        "_scanner",
-        "_watch",
-        "edited",
-    )
+    __slots__ = ("_ahead", "_mute", "_plain", "_ruling", "_text", "_vault", "edited", "left")
 
-    def __init__(self, channel: Channel, ruling: Ruling, vault: Vault | None) -> None:
-        self._channel = channel
+    def __init__(self, channel: Channel, ruling: Ruling, vault: Vault | None, unread: Unread) -> None:
         self._ruling = ruling
-        self._json = JsonText() if channel.json else None
-        self._distinct: Distinct | None = None
-        self._masker = _masker(ruling, vault)
-        self._scanner = ruling.scanner
-        self._watch = watch(ruling.scanner, holds=ruling.enforces, meter=ruling.meter)
-        self._late: list[Hit] = []  # findings that go on behind that place
-        self._ahead = 0  # the place up to which the text was given out when it paused
+        self._vault = vault
+        self._text: Part = _text(channel, Looking(channel, ruling, vault, unread, counted=True))
+        self._mute = Looking(channel, ruling, vault, unread, counted=False)
+        self._plain = False  # whether the text was found to be plain, as most are
+        self._ahead = 0  # characters that were sent before they were in a piece
         self.edited = False
+        self.left = 0
 
     @property
     def held(self) -> int:
-        """What is held back: characters, or bytes where nothing is decided yet."""
-        return self._watch.held + self._masker.held if self._json is None else self._json.held
-
-    @property
-    def left(self) -> int:
-        """Characters of the text, as it came, for which nothing was given out yet."""
-        if self._json is not None:
-            return self._json.left
-        start, text = self._watch.unjudged
-        return start + len(text) - max(start, min(self._ahead, start + len(text))) + self._masker.held
+        """Characters held back, or bytes where nothing is decided yet."""
+        return max(0, self._text.held - self._ahead)
 
     def feed(self, text: str) -> str:
-        """What goes out once `text` has come."""
-        json = self._json
-        released = self._look(text if json is None else json.feed(text))
-        if released is None:
-            return ""
-        if self._masker.passes(released):
-            return released.text if json is None else json.take(len(released.text))
-        return self._written(self._masker.pieces(released))
+        """The text to send once another piece has come."""
+        passes = not (self._plain or self.left) and self._passes()
+        pieces = self._text.feed(text)
+        if passes:
+            self._ahead += len(text) - sum([len(piece) for piece, _ in pieces])
+            out = text
+        else:
+            self.left += len(text)
+            if len(pieces) == 1 and pieces[0][1] is None and not self._ahead:
+                out = pieces[0][0]
+                self.left -= len(out)
+            else:
+                out = self._due(pieces) if pieces else ""
+        if not self._plain:
+            self._decide()
+        return out
 
     def settled(self) -> None:
         """What was given out so far has found its place."""
-        self.edited = self._json is not None and self._json.owes
+        self.edited = False
 
     def pause(self) -> str:
         """The rest, as if the text had ended. When it goes on, it is judged with what was not decided by then.
 
         What was given out stays so: of a value that shows only later, the rest is masked.
         """
-        json = self._json
-        out = self._pieces([self._look("" if json is None else json.finish())])
-        watch = self._watch
-        if isinstance(watch, Window):
-            start, text = watch.unjudged
-            kept = watch.handed(watch.scanner)
-            out += self._pieces([self._look(None)])
-            if self._watch is watch:
-                self._watch, self._ahead = kept, start + len(text)
-        rest = self._written([*out, (self._masker.finish(), None)])
-        return rest if json is None else rest + json.close()
+        given = self._ahead + self.left
+        out = self._due(self._text.copied(self._mute).finish())
+        self._text.given()
+        self._ahead, self.left, self._plain = given, 0, False
+        return out
 
     def finish(self) -> str:
         """The rest, now that the text has ended."""
-        json = self._json
-        last = [] if json is None else [self._look(json.finish())]
-        last.append(self._look(None))
-        rest = self._written([*self._pieces(last), (self._masker.finish(), None)])
-        return rest if json is None else rest + json.close()
+        return self._due(self._text.finish())
 
-    def _pieces(self, released: Sequence[Released | None]) -> list[Piece]:
-        return [piece for each in released if each is not None for piece in self._masker.pieces(each)]
+    def _decide(self) -> None:
+        """Go on with the reader that the text was found to need: most are plain, and each piece costs less then."""
+        part = self._text
+        if isinstance(part, GrowingString) and part.part is not None:
+            part = self._text = part.part
+        if isinstance(part, GrowingJson) and part.rest is not None:
+            part = self._text = part.rest
+        self._plain = isinstance(part, Verbatim) and not self._ahead
 
-    def _written(self, pieces: Sequence[Piece]) -> str:
-        self.edited = True
-        return written(pieces) if self._json is None else _edited(self._json, pieces)
+    def _passes(self) -> bool:
+        """True if no processor can change or stop the text, and no value can come back into it."""
+        return not self._ruling.enforces and (self._vault is None or not self._vault.restores)
 
-    def _look(self, said: str | None) -> Released | None:
-        """What of the text is free to go, once its finds are heard; None ends it."""
-        ruling = self._ruling
-        while True:
-            if self._scanner is not ruling.scanner:
-                self._watch, self._scanner = handed(self._watch, ruling.scanner, ruling.meter), ruling.scanner
-                self._distinct = None  # others may have the numbers now
-            try:
-                released = self._watch.finish() if said is None else self._watch.feed(said)
-                break
-            except SpentError:
-                raise
-            except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the answer
-                ruling.give_up()
-                # It has come in already.
-                said = None if said is None else ""
-        if released is not None and released.hits:
-            if self._distinct is None:
-                self._distinct = Distinct()
-            ruling.hear(released.hits, self._channel.where, self._distinct)
-        return self._fresh(released) if self._ahead and released is not None else released
-
-    def _fresh(self, released: Released) -> Released | None:
-        """What of it was not given out when the text paused."""
-        start, end = max(released.start, self._ahead), released.start + len(released.text)
-        hits = [_from(hit, start) for hit in released.hits if hit.span.end > start]
-        if end <= self._ahead:
-            self._late += hits
-            return None
-        hits, self._late, self._ahead = [*self._late, *hits], [], 0
-        return Released(start, released.text[start - released.start :], tuple(hits))
+    def _due(self, pieces: Sequence[Piece]) -> str:
+        """The text to send for pieces, without the characters that were sent already."""
+        due: list[str] = []
+        for text, new in pieces:
+            sent = min(self._ahead, len(text))
+            self._ahead -= sent
+            self.left -= len(text) - sent
+            if new is not None:
+                self.edited = True
+            if not sent or sent < len(text):
+                due.append(text[sent:] if new is None else new)
+        return "".join(due)
 
 
-def _from(hit: Hit, start: int) -> Hit:
-    """The part of a finding from `start` on."""
-    span = hit.span
-    if span.start >= start:
-        return hit
-    return Hit(Span(start, span.end, span.kind, span.rule, span.score), hit.value[start - span.start :])
+def _text(channel: Channel, readers: Looking) -> GrowingString | GrowingJson:
+    """A reader of a text on this channel: JSON that is a value itself stands in no string."""
+    if channel.json:
+        return GrowingJson(readers, channel.name, -1)
+    holder, key = ("", "", *(step if isinstance(step, str) else "" for step in channel.path))[-2:]
+    return GrowingString(readers, (key, holder), channel.name)
 
 
-def at_once(delta: Delta, ruling: Ruling, vault: Vault | None, *, counted: bool) -> str:
-    """What goes out for a text that comes whole. Raises `Stopped` for what is to be blocked."""
-    channel, text = delta.channel, delta.text
-    json = JsonText(quotes=delta.form != "line") if channel.json else None
-    said = text if json is None else json.feed(text) + json.finish()
-    hits = _hits(said, ruling, None if channel.json else _name(channel))
-    if hits:
-        ruling.hear(hits, channel.where, Distinct() if counted else None)
-    masker = _masker(ruling, vault)
-    pieces = [*masker.pieces(Released(0, said, hits)), (masker.finish(), None)]
-    return written(pieces) if json is None else _edited(json, pieces) + json.close()
+def at_once(delta: Delta, ruling: Ruling, vault: Vault | None, unread: Unread, *, counted: bool) -> str:
+    """The text to send for one that comes whole. Raises `Stopped` for what is to be blocked.
+
+    Of one that the next event repeats with more behind it, no more is sent than of the same text in pieces.
+    """
+    readers = Looking(delta.channel, ruling, vault, unread, counted=counted)
+    text = delta.text
+    if delta.form in {"line", "fragment"}:
+        return _line(delta, readers)
+    if delta.form != "string":
+        return written(readers.whole(text, delta.channel.name, _KINDS.get(delta.form, "text")))
+    part = _text(delta.channel, readers)
+    if not delta.grows and isinstance(part, GrowingString) and not part.may_hold(text):
+        return written(readers.whole(text, delta.channel.name))
+    out = written(part.feed(text))
+    return out if delta.grows else out + written(part.finish())
 
 
-def _name(channel: Channel) -> str | None:
-    """The words of the name of the member that holds the text; see `naming`."""
-    return called(channel.path)
-
-
-def _hits(said: str, ruling: Ruling, name: str | None) -> tuple[Hit, ...]:
-    while ruling.scanner is not None:
-        try:
-            return tuple(
-                [Hit(span, said[span.start : span.end]) for span in ruling.scanner.scan(said, name, ruling.meter)]
-            )
-        except SpentError:
-            raise
-        except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the answer
-            ruling.give_up()
-    return ()
-
-
-def _masker(ruling: Ruling, vault: Vault | None) -> Masker:
-    return Masker(ruling.write, ruling.masks, None if vault is None else Restorer(vault))
-
-
-def _edited(json: JsonText, pieces: Sequence[Piece]) -> str:
-    return json.edit([(len(text), new) for text, new in pieces])
-
-
-def nothing_in(text: str, ruling: Ruling) -> bool:
-    """Whether nobody has any interest in a text, nor holds back anything of it that may come back."""
-    return not _hits(text, ruling, None) and "[" not in text
+def _line(delta: Delta, readers: Looking) -> str:
+    if not delta.channel.json:
+        return written(readers.whole(delta.text, ""))
+    json = JsonText(quotes=delta.form != "line")
+    said = json.feed(delta.text) + json.finish()
+    pieces = readers.whole(said, "")
+    return json.edit([(len(text), new) for text, new in pieces]) + json.close()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from extproc.inspection.answers.events import Events
+from extproc.inspection.answers.plain import Plain
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.judge import CONDITION, settle
@@ -63,7 +64,7 @@ class AnswerStream:
         ruling = Ruling(stage, active, vault if vault is not None else Vault(), self._tally, meter)
         self._meter = ruling.meter
         unread = Blocked(name, "uninspected") if blocks_unread else None
-        self._reader = StreamReader(dialect, bare=between is not None)
+        self._reader = StreamReader(dialect, bare=between is not None, plain=Plain(ruling, vault))
         self._events = Events(StreamWriter(dialect, between), ruling, vault, self._tally, unread)
         self._refusal = refusal
         self._name = name

@@ -74,21 +74,29 @@ class Unwatched:
 Watch: TypeAlias = Window | Onlooker | Unwatched
 
 
-def watch(scanner: Scanner | None, *, holds: bool, meter: Meter | None = None) -> Watch:
-    """Who looks at a text with this scanner. `holds`: it may have to be changed or stopped."""
+def watch(scanner: Scanner | None, *, holds: bool, name: str | None = None, meter: Meter | None = None) -> Watch:
+    """Return who looks at a text with this scanner.
+
+    `holds`: the text may have to be changed or stopped. `name`: see `Scanner.find`.
+    """
     if scanner is None:
         return Unwatched()
-    window = Window(scanner, meter=meter)
+    window = Window(scanner, name=name, meter=meter)
     return window if holds else Onlooker(window)
 
 
-def handed(before: Watch, scanner: Scanner | None, meter: Meter | None = None) -> Watch:
+def handed(before: Watch, scanner: Scanner | None, *, name: str | None = None, meter: Meter | None = None) -> Watch:
     """Who looks on with another scanner; what has not passed yet is judged by it, or by nobody."""
     if scanner is None:
         return Unwatched(*before.unjudged)
     if isinstance(before, Window):
         return before.handed(scanner)
     start, text = before.unjudged
-    window = Window(scanner, start, meter)
+    window = Window(scanner, start, name, meter)
     window.hold(text)
     return window
+
+
+def alike(before: Watch) -> Watch:
+    """Return another that tells what is said of the text that has not passed yet, if nothing follows."""
+    return before.handed(before.scanner) if isinstance(before, Window) else Unwatched(*before.unjudged)

@@ -1,10 +1,13 @@
 """Events of OpenAI's chat completions and completions, and of the many servers that speak these dialects."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from itertools import pairwise
 
+from msgspec.structs import replace
+
 from extproc.llm.streams.event import Channel, Kind, Scope
-from extproc.llm.streams.reading import Reading, Roles, Source, index, placed, sort
+from extproc.llm.streams.reading import Reading, Roles, Source, Text, index, placed, sort
+from extproc.llm.text.names import CARRIER, KNOWN
 
 _CALL = ("choices", "*", "delta", "tool_calls", "*")
 _DETAIL = ("choices", "*", "delta", "reasoning_details", "*")
@@ -31,15 +34,10 @@ ROLES: Roles = {
     (*_DETAIL, "id"): "fixed",
     (*_DETAIL, "type"): "fixed",
     (*_DETAIL, "format"): "fixed",
-    (*_DETAIL, "signature"): "opaque",
-    (*_DETAIL, "data"): "opaque",
     (*_THOUGHT, "type"): "fixed",
-    (*_THOUGHT, "signature"): "opaque",
-    (*_THOUGHT, "data"): "opaque",
     ("choices", "*", "delta", "content", "*", "type"): "fixed",  # Mistral
     ("choices", "*", "delta", "content", "*", "thinking", "*", "type"): "fixed",
     ("choices", "*", "delta", "audio", "id"): "fixed",
-    ("choices", "*", "delta", "audio", "data"): "binary",
     **{("choices", "*", "content_filter_results", name, "severity"): "fixed" for name in _FILTERS},  # Azure
     **{("prompt_filter_results", "*", "content_filter_results", name, "severity"): "fixed" for name in _FILTERS},
 }
@@ -79,12 +77,17 @@ def read(source: Source) -> Reading:
     assert isinstance(value, dict)
     choices = value.get("choices")
     each = [(index(choice, at), choice) for at, choice in enumerate(choices if isinstance(choices, list) else ())]
-    found = sort(source, ROLES, lambda path: (_channel(value, path), False))
+    found = sort(source, ROLES, lambda path: (_channel(value, path), path[2:3] == ("message",)))
+    growing = {at for at, choice in enumerate(choices if isinstance(choices, list) else ()) if _goes_on(choice)}
+    if growing:
+        found.texts = [_cumulative(text, growing) for text in found.texts]
     error = value.get("error") is not None
     finished = tuple(("choices", at) for at, choice in each if _finishes(choice))
     pieces = any(not text.channel.whole for text in found.texts)
     used = value.get("usage") is not None
-    told = any(path[:1] == ("choices",) for path in found.fixed) or any(text.channel.whole for text in found.texts)
+    told = any(text.path[:1] == ("choices",) for text in found.quiet if text.form != "name") or any(
+        text.channel.whole for text in found.texts
+    )
     return Reading(
         _kind(error=error, finished=bool(finished), pieces=pieces, used=used),
         found.texts,
@@ -94,6 +97,7 @@ def read(source: Source) -> Reading:
         unread=tuple(found.unread),
         calls=tuple(call for at, choice in each for call in _calls(at, choice)),
         varying=found.varying(source.leaves),
+        quiet=tuple(found.quiet),
     )
 
 
@@ -112,6 +116,21 @@ def _finishes(choice: object) -> bool:
     return isinstance(choice, dict) and bool(choice.get("finish_reason"))
 
 
+def _goes_on(choice: object) -> bool:
+    """True if a choice brings a message that is not complete: a finish reason is due, and has not come."""
+    if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
+        return False
+    return "finish_reason" in choice and not choice["finish_reason"]
+
+
+def _cumulative(text: Text, growing: Container[int]) -> Text:
+    """The text, marked as one that the next event repeats with more behind it, if it is in such a message."""
+    path = text.path
+    if len(path) > 2 and path[0] == "choices" and path[1] in growing and path[2] == "message":
+        return replace(text, grows=True)
+    return text
+
+
 def _channel(value: object, path: Scope) -> Channel:
     place = placed(value, path)
     if len(path) < 3 or path[0] != "choices" or not isinstance(path[1], int):
@@ -122,7 +141,7 @@ def _channel(value: object, path: Scope) -> Channel:
         return Channel(place, whole=True)
     whole = not _grows(path[3:])
     known = path[-1] in _GROWING and all(isinstance(step, int) or step in _AROUND for step in path[3:-1])
-    return Channel((*place[:2], "message", *place[3:]), path[-1] == "arguments", whole, not known and not whole)
+    return Channel((*place[:2], "message", *place[3:]), whole=whole, loose=not known and not whole)
 
 
 def _calls(at: int, choice: object) -> list[tuple[Scope, int]]:
@@ -142,6 +161,8 @@ def _named(call: Mapping[str, object]) -> bool:
 
 
 def _grows(path: Scope) -> bool:
+    if isinstance(path[-1], str) and KNOWN.get(path[-1]) == CARRIER:
+        return False  # signatures, sealed reasoning, images and sounds come whole
     if path[-1] == "name" and len(path) > 1 and path[-2] in _NAMED:
         return False
     return all(name in _PIECED for name, at in pairwise(path) if isinstance(at, int))

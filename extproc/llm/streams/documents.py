@@ -12,13 +12,10 @@ ROLES: Roles = {
     ("method",): "fixed",
     ("result", "content", "*", "type"): "fixed",
     ("result", "content", "*", "mimeType"): "fixed",
-    ("result", "content", "*", "data"): "binary",
     ("result", "contents", "*", "mimeType"): "fixed",
-    ("result", "contents", "*", "blob"): "binary",
     ("result", "messages", "*", "role"): "fixed",
     ("result", "messages", "*", "content", "type"): "fixed",
     ("result", "messages", "*", "content", "mimeType"): "fixed",
-    ("result", "messages", "*", "content", "data"): "binary",
 }
 """MCP's. A place that is known says nothing of a document that is no JSON-RPC message: see `read`."""
 
@@ -34,7 +31,7 @@ def read(source: Source, roles: Roles) -> Reading:
     found = sort(source, roles, lambda path: (Channel(path, whole=True), False))
     value = source.value
     failed = isinstance(value, dict) and (value.get("error") is not None or value.get("type") == "error")
-    return Reading("error" if failed else "other", found.texts, unread=tuple(found.unread))
+    return Reading("error" if failed else "other", found.texts, unread=tuple(found.unread), quiet=tuple(found.quiet))
 
 
 def is_rpc(value: object) -> bool:

@@ -21,9 +21,7 @@ def _roles(*at: str) -> dict[Pattern, Role]:
         (*at, "promptFeedback", "blockReason"): "fixed",
         (*candidate, "finishReason"): "fixed",
         (*candidate, "content", "role"): "fixed",
-        (*part, "thoughtSignature"): "opaque",
         (*part, "inlineData", "mimeType"): "fixed",
-        (*part, "inlineData", "data"): "binary",
         (*part, "functionCall", "id"): "fixed",
     }
 

@@ -34,6 +34,7 @@ def read(
         ends=((),) if failed else ends,
         unread=tuple(found.unread),
         varying=found.varying(source.leaves),
+        quiet=tuple(found.quiet),
         doubt="" if failed or all(_known(source, text, whole) for text in found.texts) else "stream",
     )
 

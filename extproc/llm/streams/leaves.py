@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from extproc.llm.streams.event import Scope
+from extproc.llm.text.limits import SHORT
 from extproc.llm.text.names import COUNTER, KNOWN, is_own
-from extproc.llm.text.walk import SHORT
 
 MAX_TOKENS = 100_000
 """Strings, numbers, brackets and literals of one event: about 0.1 s of work. The last event of the responses API
@@ -18,9 +18,6 @@ repeats the whole answer in some hundred; with log probabilities of 4,000 tokens
 
 MAX_DEPTH = 64
 """Levels of nesting. Events of the APIs have up to ten, tool schemas some more; JSON has no use for more."""
-
-MAX_PLAIN_NAME = 40
-"""Characters of a member's name that is taken for a name. The longest of the APIs has 34."""
 
 MAX_DIGITS = 15
 """Digits of a sequence number. Counts of tokens have SHORT: whatever is longer may be someone's number."""
@@ -33,7 +30,6 @@ TOKEN = re.compile(
 _VALUE, _NAME, _OPEN, _CLOSE = 1, 2, 3, 4
 
 _LONG = re.compile(rb"-?\d{%d}" % (SHORT + 1))
-_PLAIN_NAME = re.compile(rb"[A-Za-z_.-]*+(?:[0-9]{1,3}[A-Za-z_.-]*+)?")
 _TEXT = msgspec.json.Decoder(str)
 _ANY = msgspec.json.Decoder()
 _FIRST = json.JSONDecoder()
@@ -59,8 +55,8 @@ class Leaf(Struct, frozen=True, gc=False):
 class Leaves(Struct, frozen=True):
     """The strings of a document, in their order.
 
-    Of names only those that may be text (long ones, and with more than three digits) are told; of numbers those that
-    are told of a whole body (see `text.walk`): more than SHORT digits, and no time or count by their name. `counts`:
+    Of names and numbers only those that are read of a whole body (see `text.walk`): names that no API gives, and
+    numbers of more than SHORT digits that are no time or count by their name. `counts`:
     the numbers that change from event to event, by their paths. `probabilities`: values of members called `logprobs`,
     by their paths. `repeated`: an object has a name twice, and readers differ in which counts.
     """
@@ -166,7 +162,7 @@ class _Walk:
             self.repeated = True
         self._names.add(name)
         self._key = name
-        if len(name) > MAX_PLAIN_NAME or _PLAIN_NAME.fullmatch(self.data, start + 1, end - 1) is None:
+        if name not in KNOWN:
             self.strings.append(Leaf((*self._path, name), start, end, "name"))
 
     def _here(self) -> Scope:

@@ -24,20 +24,15 @@ ROLES: Roles = {
     (*_BLOCK, "type"): "fixed",
     (*_BLOCK, "id"): "fixed",
     (*_BLOCK, "tool_use_id"): "fixed",
-    (*_BLOCK, "signature"): "opaque",
-    (*_BLOCK, "data"): "opaque",
     (*_BLOCK, "content", "type"): "fixed",
     (*_BLOCK, "content", "*", "type"): "fixed",
-    (*_BLOCK, "content", "*", "encrypted_content"): "opaque",
     ("delta", "type"): "fixed",
-    ("delta", "signature"): "opaque",
     ("delta", "stop_reason"): "fixed",
     ("delta", "stop_details", "type"): "fixed",
     ("delta", "stop_details", "category"): "fixed",
     ("delta", "container", "id"): "fixed",
     ("delta", "citation", "type"): "fixed",
     ("delta", "citation", "file_id"): "fixed",
-    ("delta", "citation", "encrypted_index"): "opaque",
 }
 
 _STARTED = frozenset({"text", "thinking", "content"})
@@ -75,7 +70,9 @@ def read(source: Source) -> Reading:
         ends=ends,
         opens=_opens(kind, block),
         keeps=kind != "content_block_delta" or any(text.channel.whole for text in found.texts),
+        unread=tuple(found.unread),
         varying=found.varying(source.leaves),
+        quiet=tuple(found.quiet),
     )
 
 
@@ -107,5 +104,6 @@ def _channel(kind: str, block: object, path: Scope) -> Channel:
     if kind == "content_block_delta" and path[0] == "delta" and isinstance(block, int):
         if path[1:] == ("partial_json",):
             return Channel(("content", block, "input"), json=True)
-        return Channel(("content", block, *path[1:]), whole=len(path) > 2, loose=path[-1] not in _STARTED)
+        whole = len(path) > 2 or path[-1] == "signature"
+        return Channel(("content", block, *path[1:]), whole=whole, loose=not whole and path[-1] not in _STARTED)
     return Channel(path, whole=True)

@@ -1,19 +1,28 @@
 """Reads a streamed answer: bytes at any cuts in, events with their texts out."""
 
 import re
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from extproc.llm import sse
 from extproc.llm.streams import documents
 from extproc.llm.streams.event import Channel, Delta, Doubt, Reason, StreamEvent, UnreadableStreamError
 from extproc.llm.streams.leaves import TooComplexError, begins_whole, document, leaves
 from extproc.llm.streams.lines import BOM, Line, LineEnds, data_lines, raw_offset
-from extproc.llm.streams.reading import Reading, Source
+from extproc.llm.streams.reading import Reading, Source, Text
 from extproc.llm.streams.recognition import Recognition
 from extproc.llm.streams.shapes import MAX_REMEMBERED, Shape, shape
 from extproc.llm.streams.told import MAX_LINES, data_texts, is_silent, other_texts, strays
 
+Plain: TypeAlias = Callable[[Sequence[str]], bool]
+"""True if nobody has an interest in any of these texts."""
+
 _COMMENTS = re.compile(rb"(?::[^\r\n]*+(?:\r\n|\n|\r))++(?:\r\n|\n|\r)?+")
 """Lines that clients skip: servers write them to keep a connection alive."""
+
+
+def _nobody(_texts: Sequence[str]) -> bool:
+    return True
 
 
 class StreamReader:
@@ -25,11 +34,25 @@ class StreamReader:
     Events of unknown types and unknown members of known ones are read, too: any string that is not known to be no text
     is one. So are comments and all other lines, if they say anything. An event that a client may read or join otherwise
     has a `doubt`. An event with the shape of one before it costs some two microseconds, others about one a token.
+
+    `plain` is asked about words and identifiers of the API, and names: they are texts only where it says no.
     """
 
-    __slots__ = ("_bare", "_ends", "_events", "_failed", "_held", "_limit", "_recognition", "_shapes", "_started")
+    __slots__ = (
+        "_bare",
+        "_ends",
+        "_events",
+        "_failed",
+        "_held",
+        "_limit",
+        "_plain",
+        "_recognition",
+        "_shapes",
+        "_started",
+    )
 
-    def __init__(self, dialect: str, limit: int = sse.MAX_EVENT, *, bare: bool = False) -> None:
+    def __init__(self, dialect: str, limit: int = sse.MAX_EVENT, *, bare: bool = False, plain: Plain = _nobody) -> None:
+        self._plain = plain
         self._recognition = Recognition(dialect)
         self._ends = LineEnds()
         self._events = sse.Reader(limit)
@@ -116,7 +139,10 @@ class StreamReader:
             return _unparsed(event, data_texts(lines) + others, doubt)
         source = Source(data, value, leaves(data))
         reading, doubted, dialect = self._recognition.read(source)
-        told = _told(event, reading, lines, others, doubt or doubted, dialect)
+        texts = reading.texts
+        if reading.quiet and not self._plain([text.text for text in reading.quiet]):
+            texts = sorted((*texts, *reading.quiet), key=_start)
+        told = _told(event, reading, texts, lines, others, doubt or doubted, dialect)
         self._remember(shape(told, [_moved(lines, span) for span in reading.varying]))
         return told
 
@@ -128,9 +154,14 @@ class StreamReader:
             self._shapes.pop()
 
 
+def _start(text: Text) -> int:
+    return text.start
+
+
 def _told(
     event: sse.Event,
     reading: Reading,
+    texts: Sequence[Text],
     lines: list[Line],
     others: tuple[Delta, ...] = (),
     doubt: Doubt = "",
@@ -139,11 +170,11 @@ def _told(
     """The reading with offsets in the event's bytes, and the texts of its `others`, the lines that are no data."""
     deltas: list[Delta] = []
     used: dict[Channel, int] = {}
-    for text in reading.texts:
+    for text in texts:
         start, end = _moved(lines, (text.start, text.end))
         shadows = tuple((*_moved(lines, shadow[:2]), shadow[2]) for shadow in text.shadows)
         channel = _unused(text.channel, used)
-        deltas.append(Delta(channel, text.text, start, end, text.form, text.repeats, shadows))
+        deltas.append(Delta(channel, text.text, start, end, text.form, text.repeats, shadows, text.grows))
     for other in others:
         channel = _unused(other.channel, used)
         deltas.append(Delta(channel, other.text, other.start, other.end, other.form))
@@ -193,7 +224,8 @@ def _without_data(event: sse.Event, *, first: bool, doubt: Doubt) -> StreamEvent
             alone = first and not event.ended and isinstance(value, dict)
             if not alone and reading.kind != "error" and documents.any_tells(source, reading):
                 doubt = "malformed"
-            return _told(event, reading, [Line(data, at, 0)], doubt=doubt)
+            quiet = sorted((*reading.texts, *reading.quiet), key=_start)
+            return _told(event, reading, quiet, [Line(data, at, 0)], doubt=doubt)
     texts = other_texts(event.raw, bom=first)
     if not texts and not doubt and event.ended and _COMMENTS.fullmatch(event.raw, at) is not None:
         return StreamEvent(event.raw, "alive")

@@ -6,14 +6,18 @@ from collections.abc import Set as AbstractSet
 from typing import Literal, TypeAlias, TypeGuard
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from extproc.llm.streams.carriers import Carriers, carriers
 from extproc.llm.streams.event import Channel, Doubt, Form, Kind, Scope, Shadow
 from extproc.llm.streams.leaves import Leaf, Leaves, text
-from extproc.llm.text.walk import SHORT
+from extproc.llm.text.limits import SHORT
+from extproc.llm.text.passage import Reason as Unread
 
-Role: TypeAlias = Literal["fixed", "opaque", "padding", "binary"]
-"""What a string may be that is no text: a word of the API or an identifier; something sealed, for the provider alone;
-random padding against traffic analysis; sound or images in base64."""
+Role: TypeAlias = Literal["fixed", "padding", "audio"]
+"""The use of a string that is no text of the model: a word of the API or an identifier; random padding against traffic
+analysis; sound in base64 under a name that does not tell. Other images, sounds and files are told as in whole bodies
+(see `carriers`)."""
 
 Pattern: TypeAlias = tuple[str, ...]
 """A path with `*` for every place in an array."""
@@ -29,9 +33,8 @@ MAX_FIXED = 256
 
 _SHAPES: Mapping[Role, re.Pattern[bytes]] = {
     "fixed": re.compile(rb"[!#-\[\]-~]{0,%d}" % MAX_FIXED),
-    "opaque": re.compile(rb"[A-Za-z0-9+/=_-]*+"),
     "padding": re.compile(rb"[A-Za-z0-9]*+"),
-    "binary": re.compile(rb"[A-Za-z0-9+/=_-]*+"),
+    "audio": re.compile(rb"[A-Za-z0-9+/=_-]++"),
 }
 """What each may look like. A string in such a place that looks otherwise is a text."""
 
@@ -55,12 +58,14 @@ class Text(Struct, frozen=True, gc=False):
     form: Form = "string"
     repeats: bool = False
     shadows: tuple[Shadow, ...] = ()
+    grows: bool = False
 
 
 class Reading(Struct, frozen=True):
     """An event as its dialect sees it; offsets are those of its data. See `StreamEvent`.
 
-    `varying`: bytes of sequence numbers, token counts and padding, which differ in events that are else alike.
+    `varying`: bytes of sequence numbers, token counts and padding, which differ in events that are else alike. `quiet`:
+    words, identifiers and names of members: texts only if somebody has an interest in them.
     """
 
     kind: Kind
@@ -69,9 +74,10 @@ class Reading(Struct, frozen=True):
     opens: tuple[Scope, ...] = ()
     keeps: bool = True
     number: tuple[int, int] | None = None
-    unread: tuple[Scope, ...] = ()
+    unread: tuple[tuple[Scope, Unread], ...] = ()
     calls: tuple[tuple[Scope, int], ...] = ()
     varying: tuple[tuple[int, int], ...] = ()
+    quiet: tuple[Text, ...] = ()
     doubt: Doubt = ""
 
 
@@ -91,8 +97,8 @@ class Sorted(Struct):
     """The strings of an event by what they are."""
 
     texts: list[Text]
-    fixed: list[Scope]
-    unread: list[Scope]
+    quiet: list[Text]
+    unread: list[tuple[Scope, Unread]]
     padding: list[tuple[int, int]]
 
     def varying(self, leaves: Leaves) -> tuple[tuple[int, int], ...]:
@@ -103,24 +109,34 @@ class Sorted(Struct):
 def sort(source: Source, roles: Roles, place: Place) -> Sorted:
     """Sorts strings and long numbers of an event: what `roles` knows and what looks like it is no text, all else is."""
     sorted_ = Sorted([], [], [], [])
+    media = carriers(source.data, source.leaves.strings)
     hidden = source.leaves.probabilities
     inside: dict[Scope, list[Leaf]] = {}
     for leaf in source.leaves.strings:
         if hidden and _gathered(leaf, hidden, inside):
             continue
         role = _role(source.data, leaf, roles)
-        if role is None:
-            _add(sorted_, source.data, leaf, place)
-        elif role == "fixed":
-            sorted_.fixed.append(leaf.path)
-        elif role == "padding":
+        if role == "padding":
             sorted_.padding.append((leaf.start, leaf.end))
-        elif role == "binary" and leaf.end - leaf.start > 2:
-            sorted_.unread.append(leaf.path)
+        elif role == "audio":
+            sorted_.unread.append((place(leaf.path)[0].path, role))
+        elif not (media is not None and _unread(sorted_, leaf, media, place)):
+            _add(sorted_, source.data, leaf, role, place)
     beside = _beside(sorted_.texts, {path[:-1] for path in inside})
     for path, leaves in inside.items():
         _probabilities(sorted_, source, path, leaves, beside.get(path[:-1], ()), place)
     return sorted_
+
+
+def _unread(sorted_: Sorted, leaf: Leaf, media: Carriers, place: Place) -> bool:
+    """Names a string that is no text; True if it is not read at all."""
+    reason = media.named.get(leaf.path)
+    if reason is None or leaf.kind != "string":
+        return False
+    channel, _ = place(leaf.path)
+    if channel.whole:
+        sorted_.unread.append((channel.path, reason))
+    return channel.whole and leaf.path in media.binary
 
 
 def _gathered(leaf: Leaf, hidden: Container[Scope], inside: dict[Scope, list[Leaf]]) -> bool:
@@ -183,17 +199,21 @@ def _role(data: bytes, leaf: Leaf, roles: Roles) -> Role | None:
     return role
 
 
-def _add(sorted_: Sorted, data: bytes, leaf: Leaf, place: Place) -> None:
+def _add(sorted_: Sorted, data: bytes, leaf: Leaf, role: Role | None, place: Place) -> None:
     channel, repeats = place(leaf.path)
     form: Form = "string"
-    if leaf.kind == "name":
-        channel, repeats = Channel((*channel.path, "name"), whole=True), False
+    if role == "fixed":
+        channel = Channel(channel.path, whole=True)
+    elif leaf.kind == "name":
+        channel, repeats, form = Channel((*channel.path, "name"), whole=True), False, "name"
     elif leaf.kind == "number":
         channel, form = Channel(channel.path, whole=True), "number"
     said = _said(data, leaf, halves=not channel.whole)
     # An empty piece is a place where held-back text can go; an empty whole text is nothing.
     if said or not channel.whole:
-        sorted_.texts.append(Text(channel, leaf.path, leaf.start, leaf.end, said, form, repeats))
+        quiet = role == "fixed" or form == "name"
+        texts = sorted_.quiet if quiet else sorted_.texts
+        texts.append(Text(channel, leaf.path, leaf.start, leaf.end, said, form, repeats))
 
 
 def _said(data: bytes, leaf: Leaf, *, halves: bool) -> str:
@@ -229,6 +249,4 @@ def _probabilities(
 
 
 def _shadowed(each: Text, shadow: Shadow) -> Text:
-    return Text(
-        each.channel, each.path, each.start, each.end, each.text, each.form, each.repeats, (*each.shadows, shadow)
-    )
+    return replace(each, shadows=(*each.shadows, shadow))

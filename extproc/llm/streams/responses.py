@@ -18,8 +18,6 @@ def _item(*at: str) -> dict[Pattern, Role]:
         (*at, "phase"): "fixed",
         (*at, "call_id"): "fixed",
         (*at, "action", "type"): "fixed",
-        (*at, "encrypted_content"): "opaque",
-        (*at, "result"): "binary",  # of image generation; the result of any other tool does not look like base64
         (*at, "summary", "*", "type"): "fixed",
         (*part, "type"): "fixed",
         (*part, "annotations", "*", "type"): "fixed",
@@ -34,7 +32,6 @@ ROLES: Roles = {
     ("obfuscation",): "padding",
     ("error", "type"): "fixed",
     ("error", "code"): "fixed",
-    ("partial_image_b64",): "binary",
     ("annotation", "type"): "fixed",
     ("annotation", "file_id"): "fixed",
     ("part", "type"): "fixed",
@@ -63,7 +60,7 @@ ROLES: Roles = {
 
 _ROLES_OF: Mapping[str, Roles] = {
     "error": {**ROLES, ("code",): "fixed"},
-    "response.audio.delta": {**ROLES, ("delta",): "binary"},
+    "response.audio.delta": {**ROLES, ("delta",): "audio"},
 }
 """Of events in which a member means something else than in all others."""
 
@@ -82,6 +79,9 @@ _WHERE: Mapping[str, Pattern] = {
 _MEMBERS = frozenset({"text", "refusal", "arguments", "input", "code", "transcript"})
 """What the text is called in the event that repeats it whole."""
 
+_GROWN = frozenset({"arguments", "input", "code"})
+"""Members of an item that deltas add to."""
+
 _TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 
 
@@ -93,9 +93,13 @@ def read(source: Source) -> Reading:
     if not isinstance(kind, str):
         return documents.read(source, {})
     found = sort(source, _ROLES_OF.get(kind, ROLES), lambda path: _channel(value, kind, path))
+    texts = found.texts
+    if kind.endswith(".added"):
+        # Nothing is said yet by a text that is empty, and its pieces are those of the deltas that follow.
+        texts = [text for text in texts if text.text or text.channel.whole]
     return Reading(
         _kind(kind),
-        found.texts,
+        texts,
         ends=_ends(value, kind),
         opens=(("response",),) if kind in {"response.created", "response.in_progress"} else (),
         # Numbered events leave even when they have become empty: the numbers go on without a gap.
@@ -103,6 +107,7 @@ def read(source: Source) -> Reading:
         number=source.leaves.counts.get(("sequence_number",)),
         unread=tuple(found.unread),
         varying=found.varying(source.leaves),
+        quiet=tuple(found.quiet),
     )
 
 
@@ -143,23 +148,37 @@ def _text(value: Mapping[str, object], stem: str) -> Scope:
     return (*item, *at)
 
 
+def _begun(value: Mapping[str, object], path: Scope) -> Scope:
+    """The place of a text that an item or part brings with it, and that deltas then add to; or none."""
+    item: Scope = ("output", index(value, 0, "output_index"))
+    if path[0] == "item":
+        if path[1:] in {(name,) for name in _GROWN}:
+            return (*item, *path[1:])
+        parts = len(path) == 4 and path[1] in {"content", "summary"}
+        return (*item, *path[1:]) if parts and path[3] in {"text", "refusal"} else ()
+    if path[0] == "part" and path[1:] in {("text",), ("refusal",)}:
+        name = "summary" if "summary_index" in value else "content"
+        return (*item, name, index(value, 0, f"{name}_index"), *path[1:])
+    return ()
+
+
 def _channel(value: Mapping[str, object], kind: str, path: Scope) -> tuple[Channel, bool]:
     """The channel of the string there, and whether it repeats what was streamed."""
-    json = path[-1] == "arguments"
     item: Scope = ("output", index(value, 0, "output_index"))
     if kind.endswith(".delta") and path[0] == "delta":
         stem = kind.removesuffix(".delta")
-        loose = len(path) > 1
-        return Channel((*_text(value, stem), *path[1:]), json=stem.endswith("_arguments"), loose=loose), False
+        return Channel((*_text(value, stem), *path[1:]), loose=len(path) > 1), False
     if kind.endswith(".done") and len(path) == 1 and path[0] in _MEMBERS:
         stem = kind.removesuffix(".done")
-        return Channel(_text(value, stem), json=stem.endswith("_arguments"), whole=True), True
+        return Channel(_text(value, stem), whole=True), True
     if kind.endswith(".done") and path == ("name",):
         return Channel((*item, "name"), whole=True), True
     if path[0] == "response" and len(path) > 1:
-        return Channel(path[1:], json=json, whole=True), path[1] == "output"
+        return Channel(path[1:], whole=True), path[1] == "output"
+    if kind.endswith(".added") and (begun := _begun(value, path)):
+        return Channel(begun), False
     if path[0] == "item":
-        return Channel((*item, *path[1:]), json=json, whole=True), kind.endswith(".done")
+        return Channel((*item, *path[1:]), whole=True), kind.endswith(".done")
     if path[0] == "part":
         name = "summary" if "summary_index" in value else "content"
         place = index(value, 0, f"{name}_index")

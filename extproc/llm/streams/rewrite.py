@@ -54,7 +54,7 @@ def _several(splices: dict[tuple[int, int], bytes], deltas: tuple[Delta, ...], t
 def _splice(splices: dict[tuple[int, int], bytes], delta: Delta, new: str) -> None:
     if delta.form == "number":
         splices[delta.start, delta.end] = MASKED_NUMBER.encode()
-    elif delta.form == "string":
+    elif delta.form in {"string", "name"}:
         splices[delta.start, delta.end] = quoted(new)
     elif delta.form in {"line", "fragment"}:
         splices[delta.start, delta.end] = _BREAKS.sub(" ", new).encode("utf-8", "replace")

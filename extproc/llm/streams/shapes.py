@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from extproc.llm.streams.event import Channel, Delta, Scope, StreamEvent
 from extproc.llm.streams.leaves import MAX_DIGITS
-from extproc.llm.text.walk import SHORT
+from extproc.llm.text.limits import SHORT
 
 MAX_SHAPE = 1024
 """Bytes of an event without its texts. OpenAI's have 250, Azure's with its filter results 700."""
@@ -122,7 +122,7 @@ def shape(event: StreamEvent, varying: Sequence[tuple[int, int]]) -> Shape | Non
     """
     # Events that open a text have it empty, and come but once.
     pieces = any(delta.text and not delta.channel.whole for delta in event.deltas)
-    plain = all(delta.form == "string" and not delta.shadows for delta in event.deltas)
+    plain = all(delta.form == "string" and not delta.shadows and not delta.grows for delta in event.deltas)
     if event.kind != "delta" or event.ends or event.unread or event.doubt or event.calls:
         return None
     if not (event.ended and pieces and plain):

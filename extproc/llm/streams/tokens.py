@@ -18,7 +18,6 @@ ROLES: Roles = {
     ("stop_reason",): "fixed",
     ("stop_type",): "fixed",
     ("message", "role"): "fixed",
-    ("message", "images", "*"): "binary",
     ("details", "finish_reason"): "fixed",
 }
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from extproc.llm.streams.event import Channel, Delta, Form, Scope
 from extproc.llm.streams.lines import BOM, Line
-from extproc.llm.text.walk import SHORT
+from extproc.llm.text.limits import SHORT
 
 MAX_LINES = 100_000
 """Lines of one event: as many as there are strings in a document that is read. Events have up to ten."""

@@ -1,7 +1,7 @@
 """All the text of a payload: found wherever it stands, and changed without touching another byte."""
 
 from extproc.llm.text.bodies import declares_json, read, read_malformed
-from extproc.llm.text.document import Document, Place, read_json
+from extproc.llm.text.document import Document, Place, read_json, read_string
 from extproc.llm.text.forms import read_form
 from extproc.llm.text.multipart import read_multipart
 from extproc.llm.text.passage import Edit, Holder, Kind, Passage, TextLimitError, Uninspected
@@ -23,4 +23,5 @@ __all__ = [
     "read_malformed",
     "read_multipart",
     "read_plain",
+    "read_string",
 ]

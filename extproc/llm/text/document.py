@@ -1,14 +1,18 @@
 """All the text of a body, and the same body with some of it changed."""
 
 import binascii
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from extproc.llm.text import wellformed
 from extproc.llm.text.binary import percent_encoded
-from extproc.llm.text.codec import JSON
-from extproc.llm.text.passage import MASKED_NUMBER, Edit, Passage, Uninspected, pointer
+from extproc.llm.text.codec import JSON, VERBATIM
+from extproc.llm.text.names import carries
+from extproc.llm.text.parts import Keys
+from extproc.llm.text.passage import MASKED_NUMBER, Edit, Holder, Passage, Uninspected, pointer
+from extproc.llm.text.probabilities import Spelling, removed, spellings
 from extproc.llm.text.reading import MAX_VALUES, Limit, Reading, Source
 from extproc.llm.text.walk import walk
 
@@ -29,7 +33,8 @@ class Document(Struct, frozen=True):
 
     `passages`: every text, in the order of the body. Between them they hold each character of the body's text once: a
     string that holds a document has the document's passages in its place. `uninspected`: what is no text, in order.
-    `charset`: how the source numbered 0 becomes the body's bytes; `sources` are what edits go through.
+    `charset`: how the source numbered 0 becomes the body's bytes; `sources` are what edits go through. `spellings`: log
+    probabilities, which go with the text that they spell.
     """
 
     body: bytes
@@ -37,6 +42,7 @@ class Document(Struct, frozen=True):
     uninspected: Sequence[Uninspected]
     sources: Sequence[Source]
     charset: str = "utf-8"
+    spellings: Sequence[Spelling] = ()
 
     @staticmethod
     def read(body: bytes, limit: Limit = MAX_VALUES) -> "Document":
@@ -53,6 +59,13 @@ class Document(Struct, frozen=True):
         Raises:
             ValueError: edits overlap, or lie outside of their passage.
         """
+        splices = self.splices(edits)
+        if not splices:
+            return self.body
+        return apply(self.sources[0].text, splices).encode(self.charset, "surrogateescape")
+
+    def splices(self, edits: Mapping[int, Sequence[Edit]]) -> list[Edit]:
+        """Edits of passages as edits of the body's text."""
         pending: dict[int, list[Edit]] = {}
         for index, wanted in edits.items():
             passage = self.passages[index]
@@ -60,15 +73,12 @@ class Document(Struct, frozen=True):
         # A document's source comes after the one that its string stands in.
         for number in range(len(self.sources) - 1, -1, -1):
             source, splices = self.sources[number], pending.get(number)
+            if splices and self.spellings:
+                pending[number] = splices = self._without(number, splices)
             if source.outer is not None and splices:
                 edited = self._outward(source, source.outer, splices)
                 pending.setdefault(source.outer.source, []).extend(edited)
-        splices = [
-            splice for number, found in pending.items() if self.sources[number].outer is None for splice in found
-        ]
-        if not splices:
-            return self.body
-        return apply(self.sources[0].text, splices).encode(self.charset, "surrogateescape")
+        return [splice for number, found in pending.items() if self.sources[number].outer is None for splice in found]
 
     def places(self, index: int, spans: Sequence[tuple[int, int]]) -> list[Place]:
         """Where spans of code points of a passage stand in the body: in which of its strings, and where in that.
@@ -94,12 +104,30 @@ class Document(Struct, frozen=True):
         if not wanted:
             return []
         source = self.sources[passage.source]
+        if passage.kind == "tokens":
+            return [(passage.start, passage.end, removed(source.text, passage.start))]
         if passage.kind == "number":
             return [(passage.start, passage.end, MASKED_NUMBER)]
         points = [point for start, end, _ in wanted for point in (start, end)]
         offsets = source.codec.offsets(source.text, passage, points)
         writes = (source.codec.write(text) for _, _, text in wanted)
         return list(zip(offsets[::2], offsets[1::2], writes, strict=True))
+
+    def _without(self, number: int, splices: list[Edit]) -> list[Edit]:
+        """Edits of a source, and those that take away the log probabilities of a text which these change."""
+        text = self.sources[number].text
+        starts = sorted(start for start, _, _ in splices)
+        gone = [
+            (each.start, each.end, removed(text, each.start))
+            for each in self.spellings
+            if each.source == number and any(_any(starts, span) for span in (*each.beside, (each.start, each.end)))
+        ]
+        if not gone:
+            return splices
+        ends = [end for _, end, _ in gone]
+        begins = [start for start, _, _ in gone]
+        kept = [each for each in splices if not ((at := bisect_right(begins, each[0])) and each[0] < ends[at - 1])]
+        return kept + gone
 
     def _outward(self, source: Source, outer: Passage, edits: Sequence[Edit]) -> list[Edit]:
         """Edits of a document's source as edits of the source in which its string stands."""
@@ -131,7 +159,25 @@ def read_json(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     reading = Reading(walk, limit)
     walk(text, None, None, reading.add(Source(text, JSON)), reading, wellformed.start(text))
     passages, uninspected = reading.settle()
-    return Document(body, passages, uninspected, reading.sources)
+    passages, spelled = spellings(passages, reading)
+    return Document(body, passages, uninspected, reading.sources, spellings=spelled)
+
+
+def read_string(text: str, keys: Keys = ("", ""), limit: int = MAX_VALUES, *, nested: bool = False) -> Document:
+    """Read one string of a body; see `Keys`. Its places are those in the string. `nested`: it is in another string.
+
+    Raises:
+        TextLimitError: as `read_json`.
+    """
+    reading = Reading(walk, limit)
+    source = reading.add(Source(text, VERBATIM))
+    key, holder = keys
+    within: Holder = ((None, ""), None) if nested else None
+    within = (within, holder) if holder else within
+    reading.passages.append(Passage(text, "text", within, key or None, source, 0, len(text)))
+    reading.open(carrier=carries(key or holder))
+    passages, uninspected = reading.settle()
+    return Document(b"", passages, uninspected, reading.sources)
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
@@ -149,8 +195,16 @@ def _base64(text: str) -> str:
     return binascii.b2a_base64(text.encode("utf-8", "replace"), newline=False).decode("ascii")
 
 
+def _any(starts: Sequence[int], span: tuple[int, int]) -> bool:
+    """True if one of the ascending offsets lies in the span."""
+    at = bisect_left(starts, span[0])
+    return at < len(starts) and starts[at] < span[1]
+
+
 def _mapped(source: Source, passage: Passage, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Spans of a passage as spans of its source."""
+    if passage.kind == "tokens":
+        return [(passage.start, passage.end)] * len(spans)
     points = sorted({point for span in spans for point in span})
     offsets = dict(zip(points, source.codec.offsets(source.text, passage, points), strict=True))
     return [(offsets[start], offsets[end]) for start, end in spans]

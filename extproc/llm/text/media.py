@@ -1,6 +1,6 @@
 """Passages that are an image, a sound or a file: by what the API's shapes say, or by their first bytes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -38,7 +38,9 @@ _SHAPES: Mapping[str, Reason] = {
 }
 """Values of `type` and names of members by what they hold."""
 
-_SEALED = frozenset(("signature", "encrypted_content", "encrypted_index", "encrypted_stdout"))
+_SEALED = frozenset((
+    "signature", "encrypted_content", "encrypted_index", "encrypted_stdout", "thought_signature", "thoughtSignature",
+))  # fmt: skip
 _SEALED_TYPES = frozenset(("redacted_thinking", "reasoning.encrypted"))
 """Members, and types of objects whose `data`, only the provider that made them can read. Nothing else in the same
 object is sealed with them."""
@@ -59,6 +61,11 @@ _REFERENCES = frozenset(("file_id", "file_url", "url"))
 
 _VECTOR = "embedding"
 """Numbers in base64: no more text than the same numbers in an array, so there is nothing to name."""
+
+
+def points(names: Iterable[str]) -> bool:
+    """True if one of the names of a string and of what holds it says that it may point to something not inspected."""
+    return any(name in _SHAPES or name.casefold() in _BASE64 for name in names)
 
 
 class Candidate(Struct, frozen=True, gc=False):
@@ -90,6 +97,8 @@ def settle(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> tupl
     dropped = 0
     for candidate in candidates:
         passage, carried = candidate.passage, candidate.carried
+        if not passage.text:
+            continue  # An empty string hides nothing: some servers send an empty `audio` with every response.
         if candidate.index < dropped:
             continue
         declared = carried.kind is not None or _is_base64(candidate, hints)

@@ -8,6 +8,9 @@ CARRIER = 1
 COUNTER = 2
 """Flag of names whose number is a time or a count, however long, and never someone's number."""
 
+OF_SCHEMAS = frozenset({"default", "const", "enum", "examples", "example"})
+"""Names of values in a schema, which say nothing of a value: the name of the property does."""
+
 _PLAIN = """
     logprob authorization_token user_id variables commands env revised_prompt approximate working_directory timeout_ms
     model messages role content stream stream_options include_usage temperature top_p top_k n seed stop stop_sequences
@@ -48,12 +51,12 @@ _PLAIN = """
     minContains maxContains minProperties maxProperties patternProperties propertyNames dependentRequired
     dependentSchemas unevaluatedProperties unevaluatedItems default examples deprecated readOnly writeOnly nullable
     discriminator propertyName mapping contentEncoding contentMediaType enumNames inputs token_ids input_ids
-    prompt_token_ids body
+    prompt_token_ids body extra_content google provider_specific_fields
 """
 
 _CARRIERS = """
     data blob url image_url file_url file_id file_data b64_json result image_data partial_image_b64 video_url embedding
-    signature encrypted_content encrypted_index encrypted_stdout
+    signature encrypted_content encrypted_index encrypted_stdout thought_signature thoughtSignature
     audio_url images prompt_embeds image_embeds audio_embeds
 """
 
@@ -89,6 +92,12 @@ KNOWN: Mapping[str, int] = (
 
 Whatever a client adds, such as the properties that its tools take, is text: names can hold a secret, too.
 """
+
+
+def carries(name: str) -> bool:
+    """True if a member of that name may carry an image, a sound or a file. Go's decoder takes `Blob` for `blob`."""
+    flag = KNOWN.get(name)
+    return (KNOWN.get(name.casefold()) if flag is None else flag) == CARRIER
 
 
 def is_own(keys: Iterable[str | int | None]) -> bool:

@@ -5,8 +5,11 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-Kind: TypeAlias = Literal["text", "name", "number"]
-"""`name`: the name of an object's member, where no API gave it. `number`: the digits of a long JSON number."""
+from extproc.llm.text.names import OF_SCHEMAS
+
+Kind: TypeAlias = Literal["text", "name", "number", "tokens"]
+"""`name`: the name of an object's member, where no API gave it. `number`: the digits of a long JSON number. `tokens`:
+what log probabilities spell; it stands in no string, and an edit of it takes the log probabilities away."""
 
 Reason: TypeAlias = Literal[
     "image",
@@ -73,11 +76,14 @@ class Passage(Struct, frozen=True, gc=False):
 
     @property
     def name(self) -> str:
-        """The name of the nearest member that holds it (items of an array have that of the array), or nothing."""
+        """The name of the nearest member that tells what it is, or nothing.
+
+        Items of an array have that of the array; values in a schema (see `OF_SCHEMAS`) that of the property.
+        """
         place: Holder = (self.within, self.key)
         while isinstance(place, tuple):
             place, key = place
-            if isinstance(key, str):
+            if isinstance(key, str) and key not in OF_SCHEMAS:
                 return key
         return ""
 

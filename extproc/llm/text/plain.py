@@ -4,6 +4,7 @@ from extproc.llm.text.charsets import known
 from extproc.llm.text.codec import plain
 from extproc.llm.text.document import Document
 from extproc.llm.text.passage import Passage, Uninspected
+from extproc.llm.text.probabilities import spellings
 from extproc.llm.text.reading import MAX_VALUES, Limit, Reading, Source
 from extproc.llm.text.walk import walk
 
@@ -29,4 +30,5 @@ def read_plain(body: bytes, charset: str = "", limit: Limit = MAX_VALUES) -> Doc
     reading.distrust(reading.passages[-1])
     reading.open(carrier=False)
     passages, uninspected = reading.settle()
-    return Document(body, passages, uninspected, reading.sources, codec)
+    passages, spelled = spellings(passages, reading)
+    return Document(body, passages, uninspected, reading.sources, codec, spelled)

@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from extproc.llm.text.binary import is_binary
 from extproc.llm.text.carried import carried, is_url
 from extproc.llm.text.codec import JSON, VERBATIM, Codec
+from extproc.llm.text.limits import MAX_OPENED
 from extproc.llm.text.media import Candidate, settle
-from extproc.llm.text.names import TOKENS, is_own
-from extproc.llm.text.passage import Holder, Passage, TextLimitError, Uninspected, keys_of
-from extproc.llm.text.wellformed import WHITE, documents, is_doubtful, start
+from extproc.llm.text.names import TOKENS, carries, is_own
+from extproc.llm.text.passage import Holder, Passage, Place, TextLimitError, Uninspected, keys_of
+from extproc.llm.text.prefix import spots
+from extproc.llm.text.wellformed import BOM, WHITE, documents, is_doubtful, start
 from extproc.protocol.meter import Meter
 
 MAX_VALUES = 128 * 1024
@@ -26,12 +28,12 @@ STRETCH = 64
 STEPS_A_VALUE = 1
 """Steps of a meter that a value counts as: 0.5 µs to walk over, and as much to keep and to look at."""
 
-MAX_DEPTH = 128
-"""Arrays and objects around a value. Schemas of tools come to 40; the interpreter's own bound is near 1,000."""
+MAX_PREFIXES = 128 * 1024
+"""Characters of JSON that does not end as such which are read for its strings: at a microsecond each, in 0.15 s. In a
+body with more of it, such a string is one text as it stands."""
 
-MAX_OPENED = 8
-"""Documents inside each other's strings. Tool calls that hold tool calls come to 4; every level doubles the escapes,
-and costs a reading of all that is left."""
+OPENING = frozenset(map(chr, range(33))) | frozenset("{[dD" + BOM)
+"""The first characters of strings that may hold a document: JSON, or a data URL."""
 
 
 TOKEN_LISTS = 3
@@ -55,18 +57,33 @@ class Source(Struct, frozen=True, gc=False):
 
 
 class Reading:
-    """What has been read so far. `budget` is how many values may follow; every reader takes one from it for each."""
+    """What has been read so far. `budget` is how many values may follow; every reader takes one from it for each.
 
-    __slots__ = ("_candidates", "_level", "_walk", "budget", "named", "passages", "sources")
+    `probabilities`: the containers called `logprobs`: their place, the offset of their bracket, their source.
+    """
+
+    __slots__ = (
+        "_candidates",
+        "_level",
+        "_prefixes",
+        "_walk",
+        "budget",
+        "named",
+        "passages",
+        "probabilities",
+        "sources",
+    )
 
     def __init__(self, walk: "Walk", limit: "Limit" = MAX_VALUES) -> None:
         self._walk = walk
         self._level = 0
+        self._prefixes = MAX_PREFIXES
         self._candidates: list[Candidate] = []
         self.budget: Iterator[int] = iter(range(limit)) if isinstance(limit, int) else limit
         self.named: list[Uninspected] = []
         self.passages: list[Passage] = []
         self.sources: list[Source] = []
+        self.probabilities: list[tuple[Place, int, int]] = []
 
     def add(self, source: Source) -> int:
         """The number of a new source."""
@@ -84,7 +101,7 @@ class Reading:
     def tokens(self, place: Holder) -> None:
         """Name the member that holds a number at `place`, in a list or two, if numbers there are a text."""
         for _ in range(TOKEN_LISTS - 1):
-            if not isinstance(place, tuple) or isinstance(place[1], str):
+            if not isinstance(place, tuple) or not isinstance(place[1], int):
                 break
             place = place[0]
         if isinstance(place, tuple) and place[1] in TOKENS and is_own(keys_of(place)):
@@ -127,6 +144,8 @@ class Reading:
         """Open the passage added last if it is a document."""
         if (how := documents(passage.text)) != "none":
             self._nest(passage, lines=how == "lines")
+        elif passage.text.lstrip(WHITE + BOM)[:1] in {"{", "["}:
+            self._begin(passage)
 
     def _nest(self, passage: Passage, *, lines: bool) -> None:
         """Put what the JSON in a passage, the last one, says in its place; lines of it are like items of an array."""
@@ -144,6 +163,32 @@ class Reading:
         else:
             self._walk(passage.text, place, None, source, self, start(passage.text))
         self._level -= 1
+
+    def _begin(self, passage: Passage) -> None:
+        """Put the texts of the JSON that a passage, the last one, begins with in its place, and what follows it."""
+        found = spots(passage.text, passage.name, self._prefixes)
+        if found is None:
+            return
+        begun, at, name = found
+        self._prefixes -= at
+        self.passages.pop()
+        source, rest = self.add(Source(passage.text, JSON, passage)), self.add(Source(passage.text, VERBATIM, passage))
+        place: Place = ((passage.within, passage.key), None)
+        self._level += 1
+        for spot in begun:
+            if next(self.budget, None) is None:
+                raise TextLimitError("values")
+            key, holder = spot.keys
+            around = place if spot.name in {key, holder, passage.name} else (place, spot.name)
+            within = (around, holder) if holder else around
+            self.passages.append(Passage(spot.text, spot.kind, within, key or 0, source, spot.start, spot.end))
+            carrier = carries(key or holder)
+            if spot.kind == "text" and self._level <= MAX_OPENED and (carrier or spot.text[:1] in OPENING):
+                self.open(carrier=carrier)
+        self._level -= 1
+        if at < len(passage.text):
+            own = place if name == passage.name else (place, name)
+            self.passages.append(Passage(passage.text[at:], "text", *own, rest, at, len(passage.text)))
 
 
 Limit: TypeAlias = int | Iterator[int]

@@ -8,17 +8,14 @@ from collections.abc import Callable
 from json import JSONDecoder
 from typing import Any
 
+from extproc.llm.text.limits import MAX_DEPTH, SHORT
 from extproc.llm.text.names import CARRIER, COUNTER, KNOWN, is_own
 from extproc.llm.text.passage import Holder, Passage, TextLimitError, keys_of
-from extproc.llm.text.reading import MAX_DEPTH, Reading
-
-SHORT = 6
-"""Digits of whole numbers that are nobody's: the shortest of personal ones have seven (phone numbers). Tokens of the
-largest vocabularies have six."""
+from extproc.llm.text.reading import OPENING, Reading
 
 _WHITE = frozenset(" \t\n\r")
 # What texts begin with that may hold a document: JSON, or a data URL.
-_DOCUMENTS = frozenset(map(chr, range(33))) | frozenset("{[dD\ufeff")
+_DOCUMENTS = OPENING
 _LITERALS = {"t": 4, "f": 5, "n": 4, "N": 3, "I": 8}  # the length of each by its first letter
 _MEMBER, _ALONE = -1, -2  # in the place of an item's index
 
@@ -78,6 +75,8 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
                 raise TextLimitError("depth")
             stack.append((place, index))
             place, name, flag, index = (place, name), 0, 0, _MEMBER if char == "{" else 0
+            if place[1] == "logprobs":
+                reading.probabilities.append((place, at, source))
             if (char := text[at := at + 1]) in _WHITE:
                 char, at = _skip(text, at)
             if char not in "}]":

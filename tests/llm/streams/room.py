@@ -49,7 +49,7 @@ class Text:
 
     def __init__(self, channel: Channel, guard: Guard) -> None:
         self.guard = guard
-        self.json = JsonText() if channel.json else None
+        self.json = JsonText() if channel.json or channel.path[-1:] == ("arguments",) else None
         self.shares = Shares()
 
     @property

@@ -1,5 +1,7 @@
+import base64
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,8 +11,9 @@ from extproc.llm.streams.event import within
 from extproc.llm.streams.leaves import MAX_DEPTH, MAX_TOKENS
 from extproc.llm.streams.told import MAX_LINES, MAX_WORDS
 from extproc.llm.text import read_json
-from extproc.llm.text.walk import SHORT
+from extproc.llm.text.limits import SHORT
 from tests.llm.streams.samples import choice, chunk, event
+from tests.llm.text.shapes import PNG
 
 
 def read(dialect: str, data: object, name: str = "") -> StreamEvent:
@@ -27,6 +30,8 @@ def call(**function: str) -> dict[str, Any]:
     return {"tool_calls": [{"index": 2, "id": "call_1", "type": "function", "function": function}]}
 
 
+SEALED = base64.b64encode(bytes(range(128, 256))).decode()
+
 CHAT = [
     ({"content": "a"}, [("/choices/1/message/content", "a")]),
     ({"refusal": "a"}, [("/choices/1/message/refusal", "a")]),
@@ -40,19 +45,20 @@ CHAT = [
         call(name="f", arguments='{"'),
         [
             ("/choices/1/message/tool_calls/2/function/name*", "f"),
-            ("/choices/1/message/tool_calls/2/function/arguments{", '{"'),
+            ("/choices/1/message/tool_calls/2/function/arguments", '{"'),
         ],
     ),
-    ({"function_call": {"arguments": "1"}}, [("/choices/1/message/function_call/arguments{", "1")]),
+    ({"function_call": {"arguments": "1"}}, [("/choices/1/message/function_call/arguments", "1")]),
     ({"audio": {"id": "audio_1", "transcript": "a"}}, [("/choices/1/message/audio/transcript", "a")]),
     ({"content": [{"type": "text", "text": "a"}]}, [("/choices/1/message/content/0/text", "a")]),
     ({"unknown_list": [{"text": "a"}]}, [("/choices/1/message/unknown_list/0/text*", "a")]),
     ({"role": "assistant"}, []),
     ({"role": "my card is 4111"}, [("/choices/1/message/role", "my card is 4111")]),
-    ({"thinking_blocks": [{"type": "thinking", "signature": "aGk="}]}, []),
+    ({"thinking_blocks": [{"type": "thinking", "signature": SEALED}]}, []),
+    ({"reasoning_details": [{"type": "reasoning.encrypted", "data": SEALED}]}, []),
     (
         {"thinking_blocks": [{"type": "thinking", "signature": "no base64"}]},
-        [("/choices/1/message/thinking_blocks/0/signature", "no base64")],
+        [("/choices/1/message/thinking_blocks/0/signature*", "no base64")],
     ),
 ]
 
@@ -73,13 +79,13 @@ RESPONSES = [
     ("reasoning_text.delta", {"content_index": 0, "delta": "a"}, [("/output/2/content/0/text", "a")]),
     ("reasoning_summary_text.delta", {"summary_index": 1, "delta": "a"}, [("/output/2/summary/1/text", "a")]),
     ("reasoning_summary_part.done", {"summary_index": 1, "part": {"text": "a"}}, [("/output/2/summary/1/text*", "a")]),
-    ("function_call_arguments.delta", {"delta": "a"}, [("/output/2/arguments{", "a")]),
+    ("function_call_arguments.delta", {"delta": "a"}, [("/output/2/arguments", "a")]),
     (
         "function_call_arguments.done",
         {"name": "f", "arguments": "{}"},
-        [("/output/2/name*", "f"), ("/output/2/arguments*{", "{}")],
+        [("/output/2/name*", "f"), ("/output/2/arguments*", "{}")],
     ),
-    ("mcp_call_arguments.delta", {"delta": "a"}, [("/output/2/arguments{", "a")]),
+    ("mcp_call_arguments.delta", {"delta": "a"}, [("/output/2/arguments", "a")]),
     ("custom_tool_call_input.delta", {"delta": "a"}, [("/output/2/input", "a")]),
     ("code_interpreter_call_code.done", {"code": "a"}, [("/output/2/code*", "a")]),
     ("brand_new.delta", {"delta": "a"}, [("/output/2/response.brand_new", "a")]),
@@ -98,7 +104,7 @@ RESPONSES = [
     (
         "completed",
         {"response": {"id": "r", "instructions": "be", "output": [{"arguments": "a"}]}},
-        [("/instructions*", "be"), ("/output/0/arguments*{", "a")],
+        [("/instructions*", "be"), ("/output/0/arguments*", "a")],
     ),
     ("audio.delta", {"delta": "UklGRg=="}, []),
 ]
@@ -125,7 +131,8 @@ MESSAGES = [
     ("content_block_delta", {"delta": {"type": "text_delta", "text": "a"}}, [("/content/4/text", "a")]),
     ("content_block_delta", {"delta": {"type": "thinking_delta", "thinking": "a"}}, [("/content/4/thinking", "a")]),
     ("content_block_delta", {"delta": {"type": "input_json_delta", "partial_json": "a"}}, [("/content/4/input{", "a")]),
-    ("content_block_delta", {"delta": {"type": "signature_delta", "signature": "aGk="}}, []),
+    ("content_block_delta", {"delta": {"type": "signature_delta", "signature": SEALED}}, []),
+    ("content_block_delta", {"delta": {"type": "signature_delta", "signature": "a"}}, [("/content/4/signature*", "a")]),
     ("content_block_delta", {"delta": {"type": "new_delta", "new": "a"}}, [("/content/4/new", "a")]),
     (
         "content_block_delta",
@@ -210,8 +217,17 @@ def test_a_channel_closes_with_the_part_of_the_answer_it_lies_in() -> None:
     assert not within(("choices", 2, "message", "content"), one.ends)
 
 
-def test_names_that_may_be_text_are_told_and_plain_ones_are_not() -> None:
-    one = read("mcp", {"result": {"bob@x.com": 1, "plain_name": 2, "4111-1111": {"in": "a"}}})
+def test_names_and_words_of_an_api_are_told_if_somebody_has_an_interest_in_one() -> None:
+    document = {"result": {"bob@x.com": 1, "content": 2, "4111-1111": {"text": "a"}}}
+    assert [each.text for each in read("mcp", document).deltas] == ["a"]
+    asked: list[Sequence[str]] = []
+
+    def plain(words: Sequence[str]) -> bool:
+        asked.append(words)
+        return False
+
+    (one,) = StreamReader("mcp", plain=plain).feed(event(document))
+    assert asked == [["bob@x.com", "4111-1111"]]
     assert [(each.text, one.raw[each.start : each.end]) for each in one.deltas] == [
         ("bob@x.com", b'"bob@x.com"'),
         ("4111-1111", b'"4111-1111"'),
@@ -284,7 +300,7 @@ def test_the_identifier_that_a_client_gave_its_request_is_no_text_and_any_other_
 def test_of_a_name_given_twice_both_values_are_told(dialect: str) -> None:
     data = '{"type":"content_block_delta","choices":[{"index":0,"delta":{"content":"one","cont\\u0065nt":"two"}}]}'
     one = read(dialect, data)
-    assert [each.text for each in one.deltas][-3:] == ["one", "content", "two"]
+    assert [each.text for each in one.deltas][-2:] == ["one", "two"]
     assert len({each.channel for each in one.deltas}) == len(one.deltas)
     assert all(each.channel.whole for each in one.deltas)
 
@@ -429,9 +445,14 @@ def test_json_that_is_no_event_is_read_as_a_document(first: str, end: str) -> No
     reader = StreamReader("openai.chat")
     events = [*reader.feed(raw), *reader.close()]
     (one,) = (each for each in events if each.deltas)
-    assert told(one) == [("/error/message*", "a text"), ("/error/card*", "4012888888881881")]
+    assert told(one) == [
+        ("/error/message*", "a text"),
+        ("/error/card/name*", "card"),
+        ("/error/card*", "4012888888881881"),
+    ]
     assert [one.raw[each.start : each.end] for each in one.deltas] == [
         b'"a text"',
+        b'"card"',
         b"4012888888881881",
     ]
     assert one.kind == "error"
@@ -447,12 +468,70 @@ def test_data_over_several_lines_is_one_document_and_offsets_are_those_of_the_ev
     assert [raw[each.start : each.end] for each in one.deltas] == [b'"hi"', b'"y"']
 
 
-def test_sound_and_images_are_named_as_unread_unless_they_are_text_in_disguise() -> None:
-    image = {"type": "response.image_generation_call.partial_image", "partial_image_b64": "aGk="}
-    assert read("openai.responses", image).unread == (("partial_image_b64",),)
-    assert told(read("openai.responses", {**image, "partial_image_b64": "a text"})) == [
-        ("/partial_image_b64*", "a text")
-    ]
+UNREAD = [
+    ("openai.responses", {"type": "response.image_generation_call.partial_image", "partial_image_b64": PNG}, "image"),
+    ("openai.responses", {"type": "response.audio.delta", "delta": "UklG"}, "audio"),
+    ("openai.responses", {"type": "x", "item": {"type": "image_generation_call", "result": PNG}}, "image"),
+    ("openai.responses", {"type": "x", "item": {"type": "reasoning", "encrypted_content": SEALED}}, "encrypted"),
+    ("openai.chat", {"choices": [choice({"audio": {"data": "UklG"}})]}, "audio"),
+    ("openai.chat", {"choices": [choice({"images": [{"type": "image_url", "image_url": {"url": PNG}}]})]}, "image"),
+    (
+        "openai.chat",
+        {"choices": [choice({"images": [{"image_url": {"url": f"data:image/png;base64,{PNG}"}}]})]},
+        "image",
+    ),
+    ("openai.chat", {"choices": [choice({"content": [{"type": "file", "file": {"file_data": SEALED}}]})]}, "file"),
+    (
+        "openai.chat",
+        {"choices": [choice({"reasoning_details": [{"type": "reasoning.encrypted", "data": SEALED}]})]},
+        "encrypted",
+    ),
+    ("openai.chat", {"choices": [{"index": 0, "message": {"audio": {"data": "UklG"}}}]}, "audio"),
+    (
+        "anthropic.messages",
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": SEALED}},
+        "encrypted",
+    ),
+    (
+        "anthropic.messages",
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "redacted_thinking", "data": SEALED}},
+        "encrypted",
+    ),
+    (
+        "anthropic.messages",
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "image", "source": {"data": SEALED}}},
+        "image",
+    ),
+    ("mcp", {"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "audio", "data": SEALED}]}}, "audio"),
+    (
+        "mcp",
+        {"jsonrpc": "2.0", "id": 1, "result": {"contents": [{"mimeType": "application/pdf", "blob": SEALED}]}},
+        "file",
+    ),
+]
+
+
+@pytest.mark.parametrize(("dialect", "document", "reason"), UNREAD)
+def test_images_sounds_files_and_sealed_parts_are_named_as_in_a_whole_body(
+    dialect: str, document: dict[str, Any], reason: str
+) -> None:
+    assert [named for _, named in read(dialect, document).unread] == [reason]
+    if not str(document.get("type")).startswith("response.audio"):  # its name says nothing to a reader of bodies
+        assert [each.reason for each in read_json(json.dumps(document).encode()).uninspected] == [reason]
+
+
+def test_an_image_elsewhere_is_named_and_its_address_is_read() -> None:
+    one = read("openai.chat", {"choices": [choice({"images": [{"image_url": {"url": "https://example.com/a.png"}}]})]})
+    assert [named for _, named in one.unread] == ["image"]
+    assert [text for _, text in told(one)] == ["https://example.com/a.png"]
+
+
+@pytest.mark.parametrize(
+    "empty", [{"audio": {"id": "", "data": "", "transcript": ""}}, {"images": []}, {"images": None}]
+)
+def test_an_empty_string_hides_nothing(empty: dict[str, Any]) -> None:
+    one = read("openai.chat", {"choices": [choice({"content": "4", **empty})]})
+    assert one.unread == ()
 
 
 def test_what_a_stream_breaks_off_is_told_and_ends_everything() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from extproc.llm.streams import StreamEvent, StreamReader, reader
 from extproc.llm.streams.shapes import MAX_REMEMBERED, MAX_SHAPE
-from extproc.llm.text.walk import SHORT
+from extproc.llm.text.limits import SHORT
 from tests.llm.streams.samples import STREAMS, choice, chunk, event
 
 PIECES = st.lists(st.text(max_size=12), min_size=1, max_size=4)

@@ -181,7 +181,6 @@ CHAT_ANSWER: Value = {
                 ],
                 "audio": {"id": "a", "data": WAV, "expires_at": 1716900001, "transcript": "Hello"},
             },
-            "logprobs": {"content": [{"token": "He", "logprob": -0.1, "bytes": [72, 101], "top_logprobs": []}]},
             "finish_reason": "stop",
         },
         {
@@ -207,7 +206,7 @@ CHAT_CHUNK: Value = {
     "model": "gpt-4o-mini",
     "choices": [
         {"index": 0, "delta": {"role": "assistant", "content": "Hel", "tool_calls": []}, "finish_reason": None},
-        {"index": 1, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": '{"ci'}}]}},
+        {"index": 1, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": '"ci'}}]}},
     ],
 }
 
@@ -222,7 +221,6 @@ COMPLETION_ANSWER: Value = {
         {
             "text": "upon a time",
             "index": 0,
-            "logprobs": {"tokens": ["upon"], "token_logprobs": [-0.1], "top_logprobs": [{"upon": -0.1}]},
             "finish_reason": "length",
         }
     ],

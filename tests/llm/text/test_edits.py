@@ -63,7 +63,7 @@ def test_an_edited_body_reads_as_its_edited_texts(body: bytes, data: st.DataObje
     texts = [passage.text for passage in document.passages]
     wanted: dict[int, list[Edit]] = {}
     for index, text in enumerate(texts):
-        if data.draw(st.booleans()):
+        if document.passages[index].kind != "number" and data.draw(st.booleans()):
             start = data.draw(st.integers(0, len(text)))
             edit = (start, data.draw(st.integers(start, len(text))), "zq")
             wanted[index] = [edit]

@@ -83,6 +83,15 @@ def test_images_sounds_and_files_are_named_where_the_apis_put_them(name: str) ->
         ({"type": "redacted_thinking", "data": NOISE64}, [("/data", "encrypted")]),
         ({"type": "thinking", "signature": NOISE64}, [("/signature", "encrypted")]),
         ({"type": "reasoning", "encrypted_content": NOISE64.replace("+", "-")}, [("/encrypted_content", "encrypted")]),
+        ({"type": "reasoning.encrypted", "data": NOISE64, "format": "openai-responses-v1"}, [("/data", "encrypted")]),
+        (
+            {"extra_content": {"google": {"thought_signature": NOISE64}}},
+            [("/extra_content/google/thought_signature", "encrypted")],
+        ),
+        ({"functionCall": {}, "thoughtSignature": NOISE64}, [("/thoughtSignature", "encrypted")]),
+        ({"audio": {"id": "", "data": "", "transcript": ""}}, []),
+        ({"type": "image", "data": "", "url": "", "image_url": {"url": ""}}, []),
+        ({"type": "file", "file_id": "", "file_url": ""}, []),
         ({"type": "x", "mimeType": "image/png", "type ": "y", "data": NOISE64}, [("/data", "image")]),
     ],
 )

@@ -1,0 +1,118 @@
+"""The texts that one text of a response turns out to consist of, and those that come whole."""
+
+from collections.abc import Callable, Iterable
+
+from extproc.inspection.answers.ruling import Ruling
+from extproc.inspection.answers.verbatim import Verbatim, masker
+from extproc.inspection.naming import spelled
+from extproc.inspection.span import Distinct
+from extproc.inspection.vault import Piece, Vault
+from extproc.inspection.window import Hit, Released
+from extproc.llm.streams import Channel
+from extproc.llm.text import Edit, Kind, TextLimitError, read_string
+from extproc.llm.text.opening import GrowingString
+from extproc.llm.text.parts import Keys, Part
+from extproc.protocol.meter import SpentError
+
+Unread = Callable[[str], None]
+"""Takes the reason why something in a text cannot be read."""
+
+
+class Looking:
+    """Makes the readers of the texts that one text of a response turns out to consist of. See `Readers`."""
+
+    __slots__ = ("_channel", "_counted", "_ruling", "_unread", "_vault")
+
+    def __init__(self, channel: Channel, ruling: Ruling, vault: Vault | None, unread: Unread, *, counted: bool) -> None:
+        self._channel = channel
+        self._ruling = ruling
+        self._vault = vault
+        self._unread = unread
+        self._counted = counted
+
+    def plain(self, name: str, kind: Kind = "text") -> Verbatim:
+        """See `Readers`."""
+        return Verbatim(self._channel, self._ruling, self._vault, _words(name, kind), counted=self._counted)
+
+    def whole(self, text: str, name: str, kind: Kind = "text") -> list[Piece]:
+        """See `Readers`."""
+        ruling = self._ruling
+        ruling.overhear("", text)
+        hits = hits_in(text, ruling, _words(name, kind))
+        if hits:
+            ruling.hear(hits, self._channel.where, Distinct() if self._counted else None)
+        writer = masker(ruling, self._vault)
+        return [*writer.pieces(Released(0, text, hits)), (writer.finish(), None)]
+
+    def string(self, keys: Keys, name: str, level: int) -> Part:
+        """See `Readers`."""
+        return GrowingString(self, keys, name, level)
+
+    def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:
+        """See `Readers`."""
+        name = keys[0] or keys[1] or self._channel.name
+        try:
+            document = read_string(text, keys, nested=level > 0)
+        except TextLimitError:
+            self._unread("complexity")
+            return [(text, None)]
+        for each in document.uninspected:
+            self._unread(each.reason)
+        if not whole:
+            if not document.uninspected:
+                self._unread("binary")
+            return [(text, None)]
+        edits = {
+            index: _edits(self.whole(each.text, each.name or name, each.kind))
+            for index, each in enumerate(document.passages)
+        }
+        return _pieces(text, document.splices(edits) if any(edits.values()) else ())
+
+    def unread(self, reason: str) -> None:
+        """See `Readers`."""
+        self._unread(reason)
+
+
+def hits_in(said: str, ruling: Ruling, name: str | None) -> tuple[Hit, ...]:
+    """The findings in the whole of a text. `name`: see `Scanner.find`."""
+    while ruling.scanner is not None:
+        try:
+            return tuple(
+                [Hit(span, said[span.start : span.end]) for span in ruling.scanner.scan(said, name, ruling.meter)]
+            )
+        except SpentError:
+            raise
+        except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the response
+            ruling.give_up()
+    return ()
+
+
+def nothing_in(text: str, ruling: Ruling) -> bool:
+    """True if nobody has any interest in a text, nor holds back anything of it that may come back."""
+    return not hits_in(text, ruling, None) and "[" not in text
+
+
+def _words(name: str, kind: Kind) -> str | None:
+    """The words of a member's name that count as context; see `naming`."""
+    return "" if kind == "name" else spelled(name)
+
+
+def _edits(pieces: Iterable[Piece]) -> list[Edit]:
+    """The pieces of a whole text that are written anew."""
+    found: list[Edit] = []
+    at = 0
+    for text, new in pieces:
+        if new is not None:
+            found.append((at, at + len(text), new))
+        at += len(text)
+    return found
+
+
+def _pieces(text: str, edits: Iterable[Edit]) -> list[Piece]:
+    """The pieces of a whole text with these edits."""
+    found: list[Piece] = []
+    at = 0
+    for start, end, new in sorted(edits):
+        found += ((text[at:start], None), (text[start:end], new))
+        at = end
+    return [*found, (text[at:], None)]

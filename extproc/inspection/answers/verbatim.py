@@ -1,0 +1,148 @@
+"""One text of a response that stands as it is, on its way: scanned, masked, restored."""
+
+import copy
+
+from extproc.inspection.answers.ruling import Ruling
+from extproc.inspection.answers.watch import Watch, alike, handed, watch
+from extproc.inspection.masking import Masker
+from extproc.inspection.span import Distinct, Span
+from extproc.inspection.vault import Piece, Restorer, Vault
+from extproc.inspection.window import Hit, Released
+from extproc.llm.streams import Channel
+from extproc.llm.text.parts import Readers
+from extproc.protocol.meter import SpentError
+
+
+class Verbatim:
+    """A text that comes in pieces and stands as it is. Any pieces give the same text and the same findings.
+
+    Its methods raise `Stopped` for what is to be blocked. If no processor can change or stop a text, it passes at once
+    and is only looked at. `counted`: its findings are new.
+
+    Of a text that was given out when it paused (see `Part.given`) nothing is changed any more: of a value that shows
+    only later, the rest is.
+    """
+
+    __slots__ = (
+        "_before",
+        "_counted",
+        "_distinct",
+        "_given",
+        "_late",
+        "_masker",
+        "_name",
+        "_ruling",
+        "_scanner",
+        "_tail",
+        "_watch",
+        "_where",
+    )
+
+    def __init__(
+        self, where: Channel, ruling: Ruling, vault: Vault | None, name: str | None, *, counted: bool = True
+    ) -> None:
+        self._where = where
+        self._ruling = ruling
+        self._name = name
+        self._counted = counted
+        self._distinct: Distinct | None = None
+        self._tail = ""  # the beginning of what may look like a placeholder
+        self._masker = masker(ruling, vault)
+        self._scanner = ruling.scanner
+        self._watch = watch(ruling.scanner, holds=ruling.enforces, name=name, meter=ruling.meter)
+        self._given = 0  # the place up to which the text was given out when it paused
+        self._before = ""  # what is judged of that, and is in no piece yet
+        self._late: list[Hit] = []  # findings that go on behind that place
+
+    @property
+    def held(self) -> int:
+        """Bytes held back."""
+        return self._watch.held + self._masker.held
+
+    def feed(self, text: str) -> list[Piece]:
+        """See `Part`."""
+        released = self._look(text)
+        if released is None:
+            return []
+        if self._given or self._before:
+            return self._resumed(released)
+        if self._masker.passes(released):
+            return [(released.text, None)]
+        return self._masker.pieces(released)
+
+    def finish(self) -> list[Piece]:
+        """See `Part`."""
+        released = self._look(None)
+        pieces = self._resumed(released)
+        pieces.append((self._masker.finish(), None))
+        return pieces
+
+    def copied(self, readers: Readers) -> "Verbatim":  # noqa: ARG002  the protocol's
+        """See `Part`. What it finds is not counted: this one finds it, too."""
+        other: Verbatim = copy.copy(self)
+        other._counted, other._distinct = False, None
+        other._watch, other._masker, other._late = alike(self._watch), self._masker.copied(), self._late.copy()
+        return other
+
+    def given(self) -> None:
+        """See `Part`."""
+        start, text = self._watch.unjudged
+        self._before += self._masker.finish()
+        self._given = start + len(text)
+
+    def _look(self, said: str | None) -> Released | None:
+        """The part of the text that is free to go, once its findings are heard; None ends the text."""
+        ruling = self._ruling
+        if said and ("[" in said or self._tail):
+            self._tail = ruling.overhear(self._tail, said)
+        while True:
+            if self._scanner is not ruling.scanner:
+                self._watch, self._scanner = self._handed(), ruling.scanner
+                self._distinct = None  # others may have the numbers now
+            try:
+                released = self._watch.finish() if said is None else self._watch.feed(said)
+                break
+            except SpentError:
+                raise
+            except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the response
+                ruling.give_up()
+                # It has come in already.
+                said = None if said is None else ""
+        if released is not None and released.hits:
+            if self._distinct is None and self._counted:
+                self._distinct = Distinct()
+            ruling.hear(released.hits, self._where.where, self._distinct)
+        return released
+
+    def _handed(self) -> Watch:
+        ruling = self._ruling
+        return handed(self._watch, ruling.scanner, name=self._name, meter=ruling.meter)
+
+    def _resumed(self, released: Released | None) -> list[Piece]:
+        """The pieces of what is free to go; what was given out is in them as it came."""
+        pieces: list[Piece] = [(self._before, None)] if self._before else []
+        self._before = ""
+        if released is None:
+            return pieces
+        start, end = max(released.start, self._given), released.start + len(released.text)
+        hits = [_from(hit, start) for hit in released.hits if hit.span.end > start]
+        if end <= self._given:
+            self._late += hits
+            return [*pieces, (released.text, None)]
+        if start > released.start:
+            pieces.append((released.text[: start - released.start], None))
+        hits, self._late, self._given = [*self._late, *hits], [], 0
+        return pieces + self._masker.pieces(Released(start, released.text[start - released.start :], tuple(hits)))
+
+
+def masker(ruling: Ruling, vault: Vault | None) -> Masker:
+    """Return what writes a text anew: masks in it what is found, and restores what is not."""
+    return Masker(ruling.write, ruling.masks, None if vault is None else Restorer(vault))
+
+
+def _from(hit: Hit, start: int) -> Hit:
+    """The part of a finding from `start` on."""
+    span = hit.span
+    if span.start >= start:
+        return hit
+    return Hit(Span(start, span.end, span.kind, span.rule, span.score), hit.value[start - span.start :])
