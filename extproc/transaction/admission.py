@@ -5,12 +5,25 @@ from typing import Final
 from extproc.llm.text import encodings
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
+from extproc.protocol.messages import Headers
 
 READ_ONLY: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 """Methods that ask a model for nothing, also on a path that a dialect claims."""
 
 RETRY_AFTER: Final = 1
 """Seconds until a client may try again: bodies are held for some milliseconds, so that soon there is room again."""
+
+FIELDS_MOST: Final = 128
+"""Header fields of a request, in generated configurations: 100 of a client's or a provider's, and room for those of
+Envoy and of the processor. Envoy's default of 100 counts again after the processor's changes, so that a request with 93
+fields of the client's own would fail by the 5 of Envoy and the 3 of ours."""
+
+FIELDS_OURS: Final = 4
+"""Header fields that the processor may add: the cluster, the model, a credential, a length."""
+
+CROWDED: Final = f"size(request.headers) > {FIELDS_MOST - FIELDS_OURS}"
+"""The attribute of requests that have no room for the processor's fields. Envoy takes an expression for an attribute's
+name; one that is true or false makes the same bytes of nearly every request, which are read once."""
 
 UNKNOWN: Final = ("unknown",)
 """Codings that cannot be undone here."""
@@ -25,6 +38,16 @@ def check_claimed(fields: HeaderMap, method: bytes, *, empty: bool) -> None:
         raise ClientError(405, "method_not_allowed", "Use POST on this path.")
     if empty:
         raise ClientError(400, "empty_body", "The request has no body; send a JSON object.")
+
+
+def crowded(message: Headers) -> bool:
+    """True for a request that has no room for the processor's fields, where Envoy tells that."""
+    return message.attributes.get(CROWDED) == "true"
+
+
+def too_many_headers() -> ClientError:
+    """The refusal of such a request."""
+    return ClientError(431, "too_many_headers", "The request has too many header fields; send at most 100.")
 
 
 def codings(fields: HeaderMap) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ _NO_CONNECTION: Final = frozenset({"remote_connection_failure", "local_connectio
 _NO_CLUSTER: Final = "cluster_not_found"
 _NO_HOST: Final = ("no_healthy_upstream", _NO_CLUSTER)
 _NO_ANSWER: Final = ("response_timeout", "upstream_per_try_timeout", "stream_idle_timeout")
+_LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 _STATUS: Final = {b"%d" % status: status for status in range(100, 600)}
 
 
@@ -32,6 +33,12 @@ class Outcome(Enum):
 def status_of(message: Headers) -> int | None:
     """The answer's status."""
     return _STATUS.get(message.fields.get(":status") or b"")
+
+
+def length_of(message: Headers) -> int | None:
+    """How many bytes the body has, where the headers say so."""
+    given = message.fields.get("content-length")
+    return int(given) if given is not None and _LENGTH.fullmatch(given) else None
 
 
 def from_upstream(message: Headers) -> bool:

@@ -17,8 +17,10 @@ from extproc.protocol.states import Event, State, advance
 from extproc.transaction.admission import (
     READ_ONLY,
     check_claimed,
+    crowded,
     exceeds,
     too_large,
+    too_many_headers,
     upgrade_refused,
     upgrades,
 )
@@ -131,6 +133,9 @@ class RequestSide:
         if not claimed:
             self._passage = self._onward(fields)
         inspected = facts.findings is not None and facts.findings.reads_request and not message.end
+        if crowded(message) and (self._passage.destination is not None or (claimed and not plan.inert)):
+            facts.teller = claim.dialect
+            raise too_many_headers()
         if not inspected and (not claimed or plan.inert):
             return self._pass(fields, end=message.end)
         if claimed:

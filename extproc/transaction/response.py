@@ -25,7 +25,7 @@ from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
-from extproc.transaction.outcome import from_upstream, led_nowhere, observe, status_of
+from extproc.transaction.outcome import from_upstream, led_nowhere, length_of, observe, status_of
 from extproc.transaction.plan import CONTROL_PREFIX, Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
@@ -54,6 +54,7 @@ class ResponseSide:
         "_answer",
         "_early",
         "_facts",
+        "_left",
         "_plan",
         "_proof",
         "_request_mode",
@@ -68,6 +69,7 @@ class ResponseSide:
         self._shared = shared
         self._facts = facts
         self._early = False
+        self._left: int | None = None  # bytes of a body with a length that are still to come
         self._request_mode = BodyMode.NONE
         self._answer: WholeAnswer | StreamedAnswer | ErrorAnswer | None = None
         self._proof: Proof | None = None
@@ -127,7 +129,7 @@ class ResponseSide:
         if not message.end and facts.reads_error and from_upstream(message):
             return self._read_error(message.fields, headers or HeaderMutation())
         if not message.end:
-            self.lane = Lane.ECHO if self.mode is BodyMode.FULL_DUPLEX_STREAMED else Lane.PASS
+            self.lane = self._unread_lane(message)
         stop = None if message.end else self._without_body()
         if headers is None:
             return PASS_RESPONSE_HEADERS if stop is None else stop
@@ -147,6 +149,8 @@ class ResponseSide:
             return PASS_RESPONSE_BODY
         if before is State.DONE or not (data or message.end):
             return NOTHING
+        if self._left is not None:
+            self._left -= len(data)
         return (Chunk(Side.RESPONSE, data, message.end),)
 
     def trailers(self) -> Effects:
@@ -163,7 +167,9 @@ class ResponseSide:
     @property
     def cut(self) -> bool:
         """True if the response had begun, and its end was to be seen here and was not."""
-        shown = self.mode is BodyMode.FULL_DUPLEX_STREAMED or self._answer is not None
+        # A client may leave with all that the length promised before Envoy shows the end.
+        whole = self._left is not None and self._left <= 0
+        shown = (self.mode is BodyMode.FULL_DUPLEX_STREAMED and not whole) or self._answer is not None
         return shown and self.state in {State.OPEN, State.WHOLE} and self._facts.failure is None
 
     def gone(self) -> None:
@@ -192,6 +198,13 @@ class ResponseSide:
         modes = None if self.mode is wanted else _override(self._going_on(), wanted)
         self.mode = wanted
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=modes),)
+
+    def _unread_lane(self, message: Headers) -> Lane:
+        """Who passes on a body that is not read. One with a length is counted here; event streams have none."""
+        if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
+            return Lane.PASS
+        self._left = length_of(message)
+        return Lane.ECHO if self._left is None else Lane.READ
 
     @property
     def _reads(self) -> bool:

@@ -157,3 +157,22 @@ def test_without_a_default_backend_it_is_404_in_the_client_s_dialect_and_no_back
         assert (answer.status, answer.json()["error"]["type"]) == (404, kind)
     assert odd.heads == []
     gateway.check()
+
+
+def test_too_many_header_fields_of_a_client_s_are_431_and_recorded_so(
+    gateway: Gateway, odd: Odd, version: Version
+) -> None:
+    for number in (100, 117, 118, 119, 120):
+        fields = tuple((f"h-{each}", "1") for each in range(number))
+        odd.heads.clear()
+        for request in (Request("GET", "/elsewhere/fine", fields), post(b'{"model":"chat"}', *fields)):
+            answer = gateway.send(request, version)
+            line = gateway.line(answer)
+            if odd.heads:
+                assert number < 118
+                assert (line["decision"], answer.status) in {("passed", 404), ("allowed", 401)}
+            else:
+                assert number > 100
+                assert (answer.status, answer.json()["error"]["code"]) == (431, "too_many_headers")
+                assert (line["decision"], line["reason"], line["status"]) == ("rejected", "too_many_headers", 431)
+            odd.heads.clear()

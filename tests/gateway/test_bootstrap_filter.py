@@ -7,6 +7,7 @@ import pytest
 from extproc.gateway.bootstrap import Json, Profile, bootstrap
 from extproc.policy import loads
 from extproc.transaction import FIELDS_READ, Needs, Plan
+from extproc.transaction.admission import CROWDED
 from extproc.wire.pb.processor_pb2 import ProcessingRequest, ProcessingResponse
 from tests.gateway.rig import ANYWHERE, Rig, a_policy, a_rig
 from tests.gateway.scripted import Script, answer, failing, kind, metadata, mutation, passing, steering
@@ -106,10 +107,15 @@ def test_a_response_body_comes_without_an_override(reading: Rig) -> None:
     assert "response_body" in kinds(reading)
 
 
-def test_request_attributes_are_not_sent(rig: Rig) -> None:
-    rig.processor.seen.clear()
-    rig.asks("POST", CHAT, content=b"{}")
-    assert not any(message.attributes for message in rig.processor.seen)
+def test_the_one_attribute_of_requests_says_whether_there_is_room_for_our_fields(rig: Rig) -> None:
+    """True or false: nearly every request has the same bytes of it, which are read once."""
+    for fields, told in ((1, False), (100, False), (118, True)):
+        rig.processor.seen.clear()
+        rig.asks("POST", CHAT, content=b"{}", headers={f"h-{number}": "1" for number in range(fields)})
+        first, *others = rig.processor.seen
+        [attributes] = [each.fields for each in first.attributes.values()]
+        assert {name: value.bool_value for name, value in attributes.items()} == {CROWDED: told}
+        assert not any(message.attributes for message in others)
 
 
 @pytest.mark.parametrize("http2", [False, True])
@@ -292,7 +298,7 @@ def test_what_pipelines_need_is_asked_for() -> None:
     filter_ = whole["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
     config = filter_["http_filters"][0]["typed_config"]
     assert config["message_timeout"] == "35s"
-    assert config["request_attributes"] == ["xds.route_name"]
+    assert config["request_attributes"] == [CROWDED, "xds.route_name"]
     shown = config["forward_rules"]["allowed_headers"]["patterns"]
     assert {"exact": "content-type"} in shown
     assert {"exact": "x-team"} in shown

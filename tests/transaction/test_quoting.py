@@ -18,6 +18,7 @@ from extproc.testing.playbook import (
     response_headers,
     response_trailers,
 )
+from extproc.transaction.lanes import Lane
 from extproc.transaction.quoting import ERROR_MAX
 from tests.transaction.plans import SECRETS, plan
 
@@ -231,6 +232,22 @@ def test_a_response_that_is_cut_is_not_recorded_as_allowed(extra: str, ends: boo
         record = envoy.leaves(clean=False)
     told = ("allowed", "only") if ends else ("cut", "response_cut")
     assert (record.facts["decision"], record.facts["reason"]) == told
+
+
+@pytest.mark.parametrize(("length", "told"), [(5, "allowed"), (6, "cut"), (None, "cut")])
+def test_a_response_whose_whole_length_came_is_not_cut_though_its_end_was_not_shown(
+    length: int | None, told: str
+) -> None:
+    """A client may leave with all that it was promised before Envoy shows the end."""
+    fields = [] if length is None else [("content-length", b"%d" % length)]
+    with Playbook(plan(), request=DUPLEX, response=DUPLEX) as envoy:
+        asked(envoy, "plain")
+        envoy.sends(response_headers(200, ("content-type", b"application/json"), *fields))
+        envoy.sends(response_body(b"12", end=False))
+        envoy.sends(response_body(b"345", end=False))
+        assert (envoy.transaction.response_lane is Lane.ECHO) is (length is None)
+        record = envoy.leaves(clean=False)
+    assert record.facts["decision"] == told
 
 
 def test_a_held_response_that_never_ends_is_recorded_as_cut() -> None:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from extproc.policy import loads
 from extproc.protocol.effects import Abort, AbortCode, Chunk, HeaderMutation, Inspect, Override, Phase, Proceed, Reject
@@ -19,6 +20,7 @@ from extproc.testing.playbook import (
     response_headers,
 )
 from extproc.transaction import Lane, Plan
+from extproc.transaction.admission import CROWDED
 from extproc.transaction.opening import Opening
 from extproc.transaction.pieces import CHUNK_BYTES
 from tests.transaction.plans import CREDENTIALS, ROUTED, passed, plan
@@ -660,3 +662,22 @@ def test_an_unknown_model_whose_name_is_no_header_value_is_not_found() -> None:
     with Playbook(plan("unknown_models: pass")) as envoy:
         envoy.sends(request_headers(CHAT))
         assert envoy.sends(request_body(ask("mod\u00e8le x"))).gets_one(Reject).status == 404
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/v1/files"])
+def test_a_request_without_room_for_our_fields_is_refused_and_recorded_so(path: str) -> None:
+    """Envoy would refuse the fields and end the exchange without a word."""
+    with Playbook(plan("default_backend: hosted")) as envoy:
+        message = replace(request_headers(path), attributes={CROWDED: "true"})
+        refused = envoy.sends(message).gets_one(Reject)
+        record = envoy.leaves().facts
+    assert (refused.status, refused.details) == (431, "extproc_too_many_headers")
+    assert (record["decision"], record["reason"], record["status"]) == ("rejected", "too_many_headers", 431)
+    assert (b'"type":"error"' in refused.body) is (path == "/v1/messages")
+
+
+def test_a_request_with_room_for_our_fields_or_that_gets_none_goes_on() -> None:
+    for extra, told in (("default_backend: hosted", "false"), (ROUTED, "true")):
+        with Playbook(plan(extra), response=BodyMode.NONE) as envoy:
+            message = replace(request_headers("/v1/files"), attributes={CROWDED: told})
+            envoy.sends(message).gets_one(Proceed)

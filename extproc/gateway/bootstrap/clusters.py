@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from extproc.gateway.bootstrap.values import HEADERS_COUNT, REQUEST_SLACK, Json, Setting, seconds, socket_address, typed
+from extproc.gateway.bootstrap.values import REQUEST_SLACK, Json, Setting, seconds, socket_address, typed
 from extproc.policy import Address, Backend
 from extproc.policy.address import is_ip
+from extproc.transaction.admission import FIELDS_MOST
 
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds for TCP and TLS to a backend: several round trips across the world."""
@@ -71,13 +72,13 @@ def _protocol(address: Address) -> Json:
     if not address.secure:
         return typed(
             HTTP_OPTIONS,
-            common_http_protocol_options={"idle_timeout": seconds(IDLE_PLAIN), "max_headers_count": HEADERS_COUNT},
+            common_http_protocol_options={"idle_timeout": seconds(IDLE_PLAIN), "max_headers_count": FIELDS_MOST},
             explicit_http_config={"http_protocol_options": {}},
         )
     # HTTP/2 where the backend agrees to it in the TLS handshake (ALPN), else HTTP/1.1.
     return typed(
         HTTP_OPTIONS,
-        common_http_protocol_options={"idle_timeout": seconds(IDLE_TLS), "max_headers_count": HEADERS_COUNT},
+        common_http_protocol_options={"idle_timeout": seconds(IDLE_TLS), "max_headers_count": FIELDS_MOST},
         auto_config={"http_protocol_options": {}, "http2_protocol_options": {}},
     )
 

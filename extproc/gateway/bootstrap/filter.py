@@ -7,6 +7,7 @@ from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, 
 from extproc.policy import Policy
 from extproc.routing.table import client_credentials
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
+from extproc.transaction.admission import CROWDED
 from extproc.transaction.fingerprint import CONFIG_HEADER
 
 FILTER: Final = "envoy.filters.http.ext_proc.extproc"
@@ -72,8 +73,7 @@ def ext_proc(setting: Setting) -> Json:
         config["allow_mode_override"] = True
     else:
         config["allow_content_length_header"] = True
-    if setting.needs.route_name:
-        config["request_attributes"] = ["xds.route_name"]
+    config["request_attributes"] = [CROWDED, *(["xds.route_name"] if setting.needs.route_name else [])]
     if setting.reads_response:
         # Tell answers of backends from Envoy's own, which pass here as well, and whether the chosen backend answers.
         config["response_attributes"] = ["response.code_details", "xds.cluster_name"]

@@ -6,7 +6,8 @@ from extproc.gateway.bootstrap.filter import ext_proc
 from extproc.gateway.bootstrap.log import access_log
 from extproc.gateway.bootstrap.replies import local_replies
 from extproc.gateway.bootstrap.routes import IDLE, route_config
-from extproc.gateway.bootstrap.values import HEADERS_COUNT, PROCESSOR, Json, Setting, own_address, seconds, typed
+from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, own_address, seconds, typed
+from extproc.transaction.admission import FIELDS_MOST
 
 CONNECTION_BUFFER: Final = 1024 * 1024
 """Bytes held for a slow peer of one connection, and the size of the pieces in which full-duplex hands over a body;
@@ -73,7 +74,7 @@ def _connection_manager(setting: Setting) -> Json:
         common_http_protocol_options={
             # Some servers take x_api_key for x-api-key.
             "headers_with_underscores_action": "DROP_HEADER",
-            "max_headers_count": HEADERS_COUNT,
+            "max_headers_count": FIELDS_MOST,
             "max_stream_duration": seconds(limits.exchange_timeout + PAST_DEADLINE),
         },
         # Without it, Envoy drops trailers of HTTP/1.1 before anybody can refuse them.

@@ -23,11 +23,6 @@ REQUEST_SLACK: Final = 64 * 1024
 """Bytes above `limits.request_body` that Envoy still holds: the processor then sees a body that is too large and says
 so itself, and a body may grow by a longer model name."""
 
-HEADERS_COUNT: Final = 128
-"""Header fields of a request or a response: 100 of a client's or a provider's, and room for those of Envoy and of the
-processor. Envoy's default of 100 counts again after the processor's changes, so that a request with 93 fields of the
-client's own would fail by the 5 of Envoy and the 3 of ours."""
-
 SYSTEM_CA: Final = "/etc/ssl/certs/ca-certificates.crt"
 """The system's authorities in Envoy's official images, Debian, Ubuntu, Alpine and Arch. Envoy has no default for it:
 without a file nothing is verified at all, and its `system_root_certs` is read by gRPC clients only."""
