@@ -129,7 +129,9 @@ class Pane:
         if end == self._first:
             self._rest()
             return None
-        found = self._find(end, final=False)
+        found = self._scanner.find(
+            data, self._first, end, opening=self._opening, final=False, name=self._name, meter=self._meter
+        )
         if found:
             end = min([end, *(each.match for each in found if each.open)])
             found = [each for each in found if each.match < end]
@@ -156,13 +158,11 @@ class Pane:
             self._half, self._data = "", self._data + b"?"
         if self._first == len(self._data) and not self._pending:
             return None
-        end = len(self._data)
-        return self._release(end, self._find(end, final=True))
-
-    def _find(self, end: int, *, final: bool) -> list[Found]:
-        return self._scanner.find(
-            self._data, self._first, end, opening=self._opening, final=final, name=self._name, meter=self._meter
+        data = self._data
+        found = self._scanner.find(
+            data, self._first, len(data), opening=self._opening, final=True, name=self._name, meter=self._meter
         )
+        return self._release(len(data), found)
 
     def _release(self, end: int, found: list[Found]) -> Released:
         data, first, start = self._data, self._first, self._at

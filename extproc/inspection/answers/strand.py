@@ -26,14 +26,15 @@ class Strand:
     characters.
     """
 
-    __slots__ = ("_ahead", "_mute", "_plain", "_ruling", "_text", "_vault", "edited", "left")
+    __slots__ = ("_ahead", "_mute", "_open", "_plain", "_ruling", "_text", "_vault", "edited", "left")
 
     def __init__(self, channel: Channel, ruling: Ruling, vault: Vault | None, unread: Unread) -> None:
         self._ruling = ruling
         self._vault = vault
         self._text: Part = _text(channel, Looking(channel, ruling, vault, unread, counted=True))
         self._mute = Looking(channel, ruling, vault, unread, counted=False)
-        self._plain = False  # whether the text was found to be plain, as most are
+        self._open = True  # whether the reader may turn out not to be needed
+        self._plain: Verbatim | None = None  # the reader, if the text was found to be plain, as most are
         self._ahead = 0  # characters that were sent before they were in a piece
         self.edited = False
         self.left = 0
@@ -45,7 +46,19 @@ class Strand:
 
     def feed(self, text: str) -> str:
         """The text to send once another piece has come."""
-        passes = not (self._plain or self.left) and self._passes()
+        plain = self._plain
+        if plain is None:
+            return self._feed(text)
+        out = plain.passed(text)
+        if isinstance(out, str):
+            self.left += len(text) - len(out)
+            return out
+        self.left += len(text)
+        return self._due(out)
+
+    def _feed(self, text: str) -> str:
+        """As `feed`, where the text may be more than plain, or some of it was sent before it was decided."""
+        passes = not self.left and self._passes()
         pieces = self._text.feed(text)
         if passes:
             self._ahead += len(text) - sum([len(piece) for piece, _ in pieces])
@@ -57,7 +70,7 @@ class Strand:
                 self.left -= len(out)
             else:
                 out = self._due(pieces) if pieces else ""
-        if not self._plain:
+        if self._open:
             self._decide()
         return out
 
@@ -73,7 +86,7 @@ class Strand:
         given = self._ahead + self.left
         out = self._due(self._text.copied(self._mute).finish())
         self._text.given()
-        self._ahead, self.left, self._plain = given, 0, False
+        self._ahead, self.left, self._plain, self._open = given, 0, None, True
         return out
 
     def finish(self) -> str:
@@ -82,12 +95,9 @@ class Strand:
 
     def _decide(self) -> None:
         """Go on with the reader that the text was found to need: most are plain, and each piece costs less then."""
-        part = self._text
-        if isinstance(part, GrowingString) and part.part is not None:
-            part = self._text = part.part
-        if isinstance(part, GrowingJson) and part.rest is not None:
-            part = self._text = part.rest
-        self._plain = isinstance(part, Verbatim) and not self._ahead
+        part = self._text = self._text.settled()
+        if isinstance(part, Verbatim) and not self._ahead:
+            self._plain, self._open = part, False
 
     def _passes(self) -> bool:
         """True if no processor can change or stop the text, and no value can come back into it."""

@@ -61,13 +61,20 @@ class Verbatim:
 
     def feed(self, text: str) -> list[Piece]:
         """See `Part`."""
+        out = self.passed(text)
+        if isinstance(out, str):
+            return [(out, None)] if out else []
+        return out
+
+    def passed(self, text: str) -> str | list[Piece]:
+        """The same, as one text where nothing is changed in it."""
         released = self._look(text)
         if released is None:
-            return []
+            return ""
         if self._given or self._before:
             return self._resumed(released)
         if self._masker.passes(released):
-            return [(released.text, None)]
+            return released.text
         return self._masker.pieces(released)
 
     def finish(self) -> list[Piece]:
@@ -76,6 +83,10 @@ class Verbatim:
         pieces = self._resumed(released)
         pieces.append((self._masker.finish(), None))
         return pieces
+
+    def settled(self) -> "Verbatim":
+        """See `Part`."""
+        return self
 
     def copied(self, readers: Readers) -> "Verbatim":  # noqa: ARG002  the protocol's
         """See `Part`. What it finds is not counted: this one finds it, too."""

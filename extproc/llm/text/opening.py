@@ -54,11 +54,6 @@ class GrowingString:
         """True if the whole of `text` may be something else than a text as it stands."""
         return bool(text) and (self._carrier or text[0] in OPENING)
 
-    @property
-    def part(self) -> Part | None:
-        """The reader that the text was found to need."""
-        return self._part
-
     def feed(self, text: str) -> list[Piece]:
         """See `Part`."""
         if self._part is None:
@@ -79,6 +74,10 @@ class GrowingString:
         if self._carrier or is_url(held):
             return self._readers.carried(held, self._keys, self._level, whole=True)
         return told(self._opened(held), held) if held[0] in _OPENING else self._readers.whole(held, self._name)
+
+    def settled(self) -> Part:
+        """See `Part`."""
+        return self if self._part is None else self._part.settled()
 
     def copied(self, readers: Readers) -> "GrowingString":
         """See `Part`."""
@@ -139,6 +138,10 @@ class _Beyond:
     def finish(self) -> list[Piece]:
         """See `Part`."""
         return []
+
+    def settled(self) -> Part:
+        """See `Part`."""
+        return self
 
     def copied(self, readers: Readers) -> "_Beyond":
         """See `Part`."""

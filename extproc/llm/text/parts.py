@@ -26,6 +26,9 @@ class Part(Protocol):
     def finish(self) -> list[Piece]:
         """The rest of the pieces, now that the text has ended."""
 
+    def settled(self) -> "Part":
+        """The reader that goes on with the text: this one, or that which the text was found to need."""
+
     def copied(self, readers: "Readers") -> "Part":
         """Another that has read the same, and asks `readers` for what follows; it tells what would be said now."""
 

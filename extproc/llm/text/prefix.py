@@ -65,6 +65,10 @@ class _Taken:
         """See `Part`."""
         return []
 
+    def settled(self) -> Part:
+        """See `Part`."""
+        return self
+
     def copied(self, readers: Readers) -> "_Taken":  # noqa: ARG002  the protocol's
         """See `Part`; it is fed all there is at once."""
         return self

@@ -73,6 +73,7 @@ class GrowingJson:
         "_base",
         "_beyond",
         "_gap",
+        "_given",
         "_key",
         "_keys",
         "_level",
@@ -83,6 +84,7 @@ class GrowingJson:
         "_open",
         "_readers",
         "_runs",
+        "_same",
         "_state",
         "_string",
         "_unfinished",
@@ -102,9 +104,11 @@ class GrowingJson:
         self._open = ""  # blanks in front, and a bracket of which nothing is known yet: it may begin a placeholder
         self._bare = ""  # a number or literal that has not ended
         self._gap = ""  # white space behind it
+        self._given = 0  # characters of these that were given out when the text paused
         self._string: Part | None = None  # the reader of the string that is open
         self._name: _Name | None = None  # the same reader, if it is a name
-        self._runs: deque[_Run] = deque()
+        self._same = 0  # characters that mean themselves, of which no reader has said anything yet
+        self._runs: deque[_Run] = deque()  # what stands behind them, from the first escape on
         self._unfinished = ""  # the beginning of an escape
         self._lined = False  # a line ended behind the last document
         self._base = 0
@@ -121,7 +125,10 @@ class GrowingJson:
         if self.rest is not None:
             return self.rest.held
         return (
-            sum(len(run.said) for run in self._runs) + len(self._unfinished) + len(self._open + self._bare + self._gap)
+            self._same
+            + sum(len(run.said) for run in self._runs)
+            + len(self._unfinished)
+            + len(self._open + self._bare + self._gap)
         )
 
     def feed(self, text: str) -> list[Piece]:
@@ -133,10 +140,11 @@ class GrowingJson:
             # Within a string nothing but its reader has a say.
             self._base += len(text)
             pieces = string.feed(text)
-            if not self._runs and len(pieces) == 1 and pieces[0][1] is None and len(pieces[0][0]) == len(text):
+            self._note(text, text)
+            if not self._runs and len(pieces) == 1 and pieces[0][1] is None:
+                self._same -= len(pieces[0][0])
                 return pieces
-            self._runs.append(_Run(text, text))
-            return self._mapped(pieces) if pieces else []
+            return self._mapped(pieces) if pieces else pieces
         if self._unfinished:
             text, self._unfinished = self._unfinished + text, ""
         out: list[Piece] = []
@@ -167,6 +175,10 @@ class GrowingJson:
             self._readers.unread("complexity")
         return out
 
+    def settled(self) -> Part:
+        """See `Part`."""
+        return self if self.rest is None else self.rest.settled()
+
     def copied(self, readers: Readers) -> "GrowingJson":
         """See `Part`."""
         other: GrowingJson = copy.copy(self)
@@ -183,6 +195,7 @@ class GrowingJson:
 
     def given(self) -> None:
         """See `Part`."""
+        self._given = len(self._open + self._bare + self._gap)
         if self._string is not None:
             self._string.given()
         if self.rest is not None:
@@ -193,7 +206,6 @@ class GrowingJson:
     def _inside(self, text: str, at: int, out: list[Piece]) -> int:
         """Take what a string says up to its end; the offset behind it."""
         said: list[str] = []
-        runs = self._runs
         while at < len(text):
             found = _IN_STRING.match(text, at)
             assert found is not None, "it takes any character"
@@ -207,15 +219,24 @@ class GrowingJson:
                 at = len(text)
                 break
             meant = raw if group == "text" else _meant(group, raw)
-            runs.append(_Run(raw, meant))
+            self._note(raw, meant)
             said.append(meant)
             at = found.end()
         self._feed("".join(said), out)
+        if self._string is not None:
+            self._string = self._string.settled()
         return at
 
     def _fill(self, raw: str, said: str, out: list[Piece]) -> None:
-        self._runs.append(_Run(raw, said))
+        self._note(raw, said)
         self._feed(said, out)
+
+    def _note(self, raw: str, said: str) -> None:
+        """A string goes on with what `raw` means."""
+        if raw is said and not self._runs:
+            self._same += len(said)
+        else:
+            self._runs.append(_Run(raw, said))
 
     def _feed(self, said: str, out: list[Piece]) -> None:
         assert self._string is not None, "a string is open"
@@ -239,8 +260,10 @@ class GrowingJson:
         found: list[Piece] = []
         runs = self._runs
         for said, new in pieces:
-            raws: list[str] = []
-            count = len(said)
+            size = min(len(said), self._same)
+            self._same -= size
+            count = len(said) - size
+            raws = [said[:size]]
             while count > 0:
                 run = runs[0]
                 if len(run.said) <= count:
@@ -358,14 +381,14 @@ class GrowingJson:
         """A bracket has turned out to be one."""
         if self._open:
             out.append((self._open, None))
-            self._open = ""
+            self._open, self._given = "", 0
 
     def _end_bare(self, out: list[Piece]) -> bool:
         """End a number or literal; False if it is neither."""
         bare = self._bare
         if _BARE.fullmatch(bare) is None:
             return False
-        self._bare = ""
+        self._bare, self._given = "", 0
         self._settle(out)
         if _LONG.match(bare):
             self.began = self._bare_at
@@ -386,8 +409,12 @@ class GrowingJson:
         self.rest = self._readers.plain(self._called(key))
         held = self._open + self._bare + self._gap
         self._open = self._bare = self._gap = ""
-        if held:
-            out += self.rest.feed(held)
+        given, self._given = held[: self._given], 0
+        if given:
+            out += self.rest.feed(given)
+            self.rest.given()
+        if len(held) > len(given):
+            out += self.rest.feed(held[len(given) :])
 
 
 class _Name:
@@ -422,6 +449,10 @@ class _Name:
         if self.text in KNOWN:
             return [(self.text, None)]
         return self._readers.whole(self.text, "", "name") if self.text else []
+
+    def settled(self) -> Part:
+        """See `Part`."""
+        return self
 
     def copied(self, readers: Readers) -> "_Name":
         """See `Part`."""

@@ -27,6 +27,9 @@ class Taken:
     def finish(self) -> list[Piece]:
         return []
 
+    def settled(self) -> "Taken":
+        return self
+
     def copied(self, readers: Readers) -> "Taken":
         raise NotImplementedError
 

@@ -1,0 +1,83 @@
+"""A text that pauses within JSON: the rest leaves as if it had ended, and is judged with what follows all the same."""
+
+import json
+from typing import Any
+
+import pytest
+
+from extproc.inspection.answers.waiting import PATIENCE
+from extproc.inspection.vault import Vault
+from tests.inspection.answering import answer, everything, masking, run
+from tests.llm.streams.client import documents
+from tests.llm.streams.samples import choice, chunk, event
+
+OTHERS = [chunk([choice({"content": f" {word}"})]) for word in "abcdefgh"[: PATIENCE + 1]]
+
+
+def call(piece: str, **more: Any) -> bytes:
+    return chunk([choice({"tool_calls": [{"index": 0, **more, "function": {"arguments": piece}}]})])
+
+
+def paused(first: str, then: str) -> list[bytes]:
+    """The arguments of a call, with a text between them that holds up nothing for long."""
+    return [call(first, id="c", type="function"), *OTHERS, call(then), event("[DONE]")]
+
+
+def arguments(out: bytes) -> str:
+    """The arguments as a client joins them."""
+    deltas = [each["choices"][0]["delta"] for each in documents(out) if each != "[DONE]"]
+    return "".join([each["function"]["arguments"] for delta in deltas for each in delta.get("tool_calls", ())])
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "said"),
+    [
+        ('{"mail": "bob@exam', 'ple.org"}', '{"mail": "bob@exam[EMAIL_1]"}'),
+        ('{"mail": "bob@example.org', '", "n": 1}', '{"mail": "[EMAIL_1]", "n": 1}'),
+        (r'{"x": "{\"mail\": \"bob@exam', r'ple.org\"}"}', r'{"x": "{\"mail\": \"bob@exam[EMAIL_1]\"}"}'),
+        ('{"card": 4012888888881881', "}", '{"card": 0}'),
+        ('{"card": 40128888', "88881881}", '{"card": 401288880}'),
+    ],
+)
+def test_of_a_value_in_json_the_rest_is_masked_and_it_counts_once(first: str, then: str, said: str) -> None:
+    stream = answer(everything(), "openai.chat")
+    out = arguments(run(stream, paused(first, then)))
+    assert out == said
+    assert json.loads(out)
+    assert sum(stream.counts.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [('{"mail": "bo', 'b"}'), (r'{"x": "a\u00', r'e4b"}'), ('{"n', 'ame": 1}'), ('{"n": 12345', "6}"), ("{", "}")],
+)
+def test_json_that_pauses_leaves_byte_for_byte_where_nothing_is_found(first: str, then: str) -> None:
+    raws = paused(first, then)
+    stream = answer(everything(), "openai.chat", Vault())
+    assert run(stream, raws) == b"".join(raws)
+    assert not stream.counts
+
+
+def test_a_placeholder_that_pauses_is_none() -> None:
+    vault = Vault()
+    vault.placeholder("email", "bob@example.org")
+    for first, then in (('{"x": "[EMA', 'IL_1] [EMAIL_1]"}'), ('{"x": "a [EMAIL', '_1] [EMAIL_1]"}')):
+        out = arguments(run(answer(masking(), "openai.chat", vault), paused(first, then)))
+        assert json.loads(out)["x"].endswith("[EMAIL_1] bob@example.org")
+
+
+def test_halves_of_a_character_in_json_stay_in_their_events() -> None:
+    def said(piece: str) -> bytes:
+        half = json.dumps(piece)[1:-1].encode()
+        return chunk([choice({"content": "HERE"})]).replace(b"HERE", half)
+
+    raws = [said('{"x": "a '), said("\ud83d"), said('\ude00 b"}'), event("[DONE]")]
+    stream = answer(everything(), "openai.chat")
+    assert run(stream, raws) == b"".join(raws)
+    masked = run(
+        answer(everything(), "openai.chat"), [raws[0], said("\ud83d"), said('\ude00 bob@example.org"}'), raws[3]]
+    )
+    joined = "".join([each["choices"][0]["delta"]["content"] for each in documents(masked) if each != "[DONE]"])
+    assert json.loads(joined.encode("utf-16-le", "surrogatepass").decode("utf-16-le")) == {
+        "x": "a \U0001f600 [EMAIL_1]"
+    }
