@@ -65,7 +65,8 @@ class Inspecting:
 
     def exchanges(self, plan: Plan, bodies: Iterable[bytes]) -> None:
         """Has each body pass as a request: its headers, and the body that Envoy has buffered."""
-        headers = _request_headers(ProtocolConfig(BodyMode.BUFFERED, BodyMode.NONE))
+        response = BodyMode.BUFFERED if plan.needs.response_body else BodyMode.NONE
+        headers = _request_headers(ProtocolConfig(BodyMode.BUFFERED, response))
         for body in bodies:
             transaction = Transaction(plan, self.shared, 0.0)
             transaction.receive(headers, 0.0)
