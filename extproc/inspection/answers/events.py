@@ -11,8 +11,9 @@ from extproc.inspection.answers.waiting import COUNTED, SMALL, Queue
 from extproc.inspection.judge import SEALED
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked
-from extproc.llm.streams import Channel, Delta, Entry, Share, StreamEvent, StreamWriter, Waiting
+from extproc.llm.streams import Channel, Delta, Run, Share, StreamEvent, StreamWriter, Waiting
 from extproc.llm.streams.event import Scope, within
+from extproc.llm.streams.shares import MORE
 
 MAX_OPEN = 256
 """Texts of an answer that are open at a time: OpenAI gives at most 128 choices, which may think aloud. One takes about
@@ -126,22 +127,28 @@ class Events:
     def _grown(self, event: StreamEvent, text: GrowingText, said: str) -> bytes:
         """What goes out for an event that brings a piece of one text and nothing else, as nearly all do."""
         share = text.feed(event, said)
-        entries = self._queue.entries
+        queue = self._queue
+        entries = queue.entries
         if share is None:
             return self._queued(Waiting(event, ())) if entries else self._writer.write(event)
         if entries:
             first = entries[0]
-            if not first.left:
+            if not first.left and not isinstance(first, Run):
                 if share.left and len(entries) == 1:
                     # This event waits, and the one before it leaves.
                     entries[0] = share
                     return self._writer.write(first.event, first.texts())
             elif first.waits_for(share) and len(entries) % COUNTED and len(event.raw) <= SMALL:
                 text.goes_on()
+                queue.grew += 1
                 entries.append(share)
                 return b""
         _speak(text)
-        return self._queued(share)
+        out = self._queued(share)
+        queue.grew += 1
+        if queue.grew >= MORE:
+            queue.pack(text)
+        return out
 
     def flush(self) -> bytes:
         """Write all that waits, behind the last event."""
@@ -166,7 +173,7 @@ class Events:
             self._doubted = True
         self.unreadable(doubt)
 
-    def _queued(self, entry: Entry) -> bytes:
+    def _queued(self, entry: Share | Waiting) -> bytes:
         queue = self._queue
         queue.entries.append(entry)
         out = queue.leave(self._open, entry.event)
@@ -178,8 +185,7 @@ class Events:
         return out + self._left()
 
     def _left(self) -> bytes:
-        entries = self._queue.entries
-        return self._queue.leave(self._open, entries[-1].event) if entries else b""
+        return self._queue.end(self._open)
 
     def _judged(self, event: StreamEvent) -> Waiting:
         if event.dialect and event.dialect != self._dialect:

@@ -1,12 +1,13 @@
 """One text of an answer that grows from event to event, and the events that wait for what is said of it."""
 
 import re
+from collections import deque
 
 from extproc.inspection.answers.looking import Unread, nothing_in
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.strand import Strand
 from extproc.inspection.vault import Vault
-from extproc.llm.streams import Channel, Share, Shares, StreamEvent
+from extproc.llm.streams import Channel, Entry, Share, Shares, StreamEvent
 
 JOINED = 64
 """Characters up to which repetitions of a word are judged as one text, to see that the word is harmless. Longer ones of
@@ -111,6 +112,11 @@ class GrowingText:
         share = self._added(event, text)
         shares.keep(len(out))
         return share
+
+    def pack(self, entries: deque[Entry]) -> None:
+        """Have events that wait for this text take less memory. `entries` are those of all texts."""
+        if not self._odd:
+            self._shares.pack(entries)
 
     def pause(self) -> None:
         """Decides all of it, as if it had ended; it may go on."""

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from extproc.inspection.answers.growing import GrowingText
-from extproc.llm.streams import Channel, Entry, Share, StreamEvent, StreamWriter
+from extproc.llm.streams import Channel, Entry, Run, StreamEvent, StreamWriter, Waiting
 
 MAX_WAITING = 4 * 1024 * 1024
 """Bytes of events that wait. The widest rule holds back 4,000 characters: half of it, at 500 bytes an event and a
@@ -15,6 +15,9 @@ SMALL = 64 * 1024
 
 COUNTED = 16
 """Events after which those that wait are counted: so many small ones more may wait, a MiB."""
+
+CROWDED = 64
+"""Events above which those of a text are packed even if one leaves with each that comes. So many take 30 KiB."""
 
 MAX_BEHIND = 256
 """Events that wait behind a text that does not go on: two of each of the 128 choices that OpenAI gives at most."""
@@ -33,40 +36,62 @@ HEAVY = 4096
 class Queue:
     """Events in their order. Each leaves when all in front of it have left and its own texts are decided.
 
-    An event whose texts stay as they were leaves with the very bytes it came as.
+    An event whose texts stay as they were leaves with the very bytes it came as. `grew`: events that went on with one
+    text since those that wait were packed.
     """
 
-    __slots__ = ("_writer", "entries")
+    __slots__ = ("_writer", "entries", "grew")
 
     def __init__(self, writer: StreamWriter) -> None:
         self._writer = writer
         self.entries: deque[Entry] = deque()
+        self.grew = 0
 
     @property
     def full(self) -> bool:
         """True if more bytes wait than may."""
         entries = self.entries
         count = len(entries)
-        if count < 2 or (count % COUNTED != 1 and len(entries[-1].event.raw) <= SMALL):
+        if count < 2 or (count % COUNTED != 1 and _size(entries[-1]) <= SMALL):
             return False
-        return sum(len(entry.event.raw) for entry in entries) > MAX_WAITING
+        return sum(map(_size, entries)) > MAX_WAITING
 
     def leave(self, texts: Mapping[Channel, GrowingText], latest: StreamEvent) -> bytes:
         """Write what can leave now that `latest` has come. `texts` are those that may go on."""
         entries, parts = self.entries, list[bytes]()
         while entries:
             first = entries[0]
-            if not first.left:
+            if isinstance(first, Run):
+                if first.leave(entries):
+                    continue
+            elif not first.left:
                 entries.popleft()
                 parts.append(self._writer.write(first.event, first.texts()))
                 continue
-            if first.event is latest:
+            elif first.event is latest:
                 break  # nothing stands behind it
             text = texts[_undecided(first)]
             if _goes_on(text, latest):
                 break
             text.pause()
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def end(self, texts: Mapping[Channel, GrowingText]) -> bytes:
+        """Write what can leave behind the last event."""
+        if not self.entries:
+            return b""
+        latest = self.entries[-1]
+        assert not isinstance(latest, Run)  # the latest event is never packed
+        return self.leave(texts, latest.event)
+
+    def pack(self, text: GrowingText) -> None:
+        """Pack the events that wait for `text`, where those that wait are many."""
+        count = len(self.entries)
+        if count < COUNTED:
+            self.grew = 0
+        elif count % COUNTED == 1 or count > CROWDED:
+            self.grew = 0
+            text.pack(self.entries)
 
     def clear(self) -> None:
         """Drops all of it."""
@@ -75,9 +100,14 @@ class Queue:
 
 def _undecided(entry: Entry) -> Channel:
     """The first of the channels that an event waits for."""
-    if isinstance(entry, Share):
-        return entry.channel
-    return next(share.channel for share in entry.shares if share.left)
+    if isinstance(entry, Waiting):
+        return next(share.channel for share in entry.shares if share.left)
+    return entry.channel
+
+
+def _size(entry: Entry) -> int:
+    """Bytes of an event, or of all events of a run."""
+    return entry.size if isinstance(entry, Run) else len(entry.event.raw)
 
 
 def _goes_on(text: GrowingText, latest: StreamEvent) -> bool:

@@ -4,7 +4,9 @@ from extproc.llm.streams.event import Channel, Delta, Scope, StreamEvent, Unread
 from extproc.llm.streams.json_text import JsonText
 from extproc.llm.streams.reader import StreamReader
 from extproc.llm.streams.rewrite import rewrite
-from extproc.llm.streams.waiting import Entry, Share, Shares, Waiting
+from extproc.llm.streams.runs import Entry, Run
+from extproc.llm.streams.shares import Shares
+from extproc.llm.streams.waiting import Share, Waiting
 from extproc.llm.streams.writer import StreamWriter
 
 __all__ = [
@@ -12,6 +14,7 @@ __all__ = [
     "Delta",
     "Entry",
     "JsonText",
+    "Run",
     "Scope",
     "Share",
     "Shares",
