@@ -64,7 +64,7 @@ class _Beginning(Struct, frozen=True, eq=False):
         if start < 0:
             return end
         start = start + 1 if data[start] < ASCII else after(data, start)
-        return start if start > least else least
+        return max(least, start)
 
 
 class Hold:

@@ -43,6 +43,7 @@ _CALLED = (
 )
 
 
+_DIGITS = re.compile(r"\d+")
 _DECIMAL, _LOCAL = re.compile(r"\d+\.\d+"), re.compile(r"\d{3}\.\d{4}")
 _WITH_CODE = 11  # digits of the numbers of the codes 1 and 7
 _MOST_DIGITS = 15  # ITU-T E.164
@@ -93,7 +94,7 @@ def _decimals(text: str) -> bool:
 
 
 def _like_a_date(text: str) -> bool:
-    parts = [int(part) for part in "".join(char if char.isdigit() else " " for char in text).split()]
+    parts = [int(part) for part in _DIGITS.findall(text)]
     if len(parts) < 3:
         return len(parts) == 2 and all(1900 <= part <= 2099 for part in parts)
     year, month, day = parts[:3]
