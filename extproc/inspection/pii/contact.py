@@ -83,9 +83,12 @@ def _national(text: str) -> bool:
 
 
 def _spoken(text: str) -> bool:
-    # 785.8949 may be called, 36.3792 is a coordinate.
-    decimal = any(_DECIMAL.fullmatch(part) and not _LOCAL.fullmatch(part) for part in text.split())
-    return 6 <= len(numerals(text)) <= 13 and not _like_a_date(text) and not decimal
+    return 6 <= len(numerals(text)) <= 13 and not _like_a_date(text) and not ("." in text and _decimal(text))
+
+
+def _decimal(text: str) -> bool:
+    """True if a part is a coordinate as `36.3792`; `785.8949` may be called."""
+    return any(_DECIMAL.fullmatch(part) and not _LOCAL.fullmatch(part) for part in text.split())
 
 
 def _decimals(text: str) -> bool:
