@@ -30,6 +30,9 @@ LOOK = 4096
 LEAST_LOOK = 16
 """The fewest hits between two such looks."""
 
+SHORT = 4096
+"""Bytes up to which the hits of a pass are counted when it is over: no more than LOOK of them, as a rule."""
+
 
 class Hits(list[tuple[int, int]]):
     """The hits of one pass, in order; the pass ends where its meter does."""
@@ -96,19 +99,31 @@ class Fast:
             found = Hits()
             scanner = self._database.build(found, _note)
             pair = scanner, found
-        if meter is not None:
-            found.begin(meter)
+        if len(data) > SHORT and meter is not None:
+            return self._counted(scanner, found, data, meter)
         scanner.scan(data)
         hits: Sequence[tuple[int, int]] = ()
         if found:
             hits = found.copy()
-            try:
-                if meter is not None:
-                    found.spend(meter)
-            finally:
-                found.clear()
-                found.begin(None)
+            found.clear()
         idle.append(pair)
+        if hits and meter is not None:
+            meter.spend(-(-len(hits) // HITS_A_STEP))
+        return hits
+
+    def _counted(
+        self, scanner: pyperscan.BlockScanner, found: Hits, data: bytes, meter: Meter
+    ) -> Sequence[tuple[int, int]]:
+        """The same for a text that may have many: the pass itself ends where the meter does."""
+        found.begin(meter)
+        scanner.scan(data)
+        hits = found.copy()
+        try:
+            found.spend(meter)
+        finally:
+            found.clear()
+            found.begin(None)
+        self._idle.append((scanner, found))
         return hits
 
 

@@ -29,7 +29,7 @@ from extproc.inspection.expression import (
 )
 from extproc.inspection.fast import Fast, Refused
 from extproc.inspection.lane import Lane, expression
-from extproc.inspection.octets import after, before, whole
+from extproc.inspection.octets import ASCII, after, before, whole
 from extproc.inspection.render import charset, coarse, members, octets, outside, prefixes, starters
 
 SHORT_WORD = 24
@@ -61,7 +61,10 @@ class _Beginning(Struct, frozen=True, eq=False):
         if least > first and not data[least:].isascii():
             least = whole(data, max(first, end - self.most))
         start = self.search(data, before(data, least), end)[0][0]
-        return end if start < 0 else max(least, after(data, start))
+        if start < 0:
+            return end
+        start = start + 1 if data[start] < ASCII else after(data, start)
+        return max(least, start)
 
 
 class Hold:

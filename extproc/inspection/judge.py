@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from extproc.inspection.naming import named
 from extproc.inspection.span import Distinct, Span, unite
-from extproc.inspection.stage import Active, Facts, Processor, Stage
+from extproc.inspection.stage import Active, Facts, Limits, Processor, Stage
 from extproc.inspection.vault import Vault, restorations
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
 from extproc.llm import text
@@ -181,17 +181,21 @@ class _Judging:
         free = self._blocked is None or (self._blocked.reason == "failure" and "malformed" in unread)
         if free and job.blocks_unread and unread and not unread.keys() <= SEALED:
             self._blocked = Blocked(job.name, "uninspected")
-        edits = {} if self._blocked is not None else self._edits()
+        changes = self._blocked is None and (self._found or job.restores)
+        edits = self._edits() if changes else {}
         body = document.edit(edits) if edits else job.body
         return Verdict(
             body,
             self._blocked,
-            self._blocked is None and any(each.enforces and each.action == "mask" for _, _, each in self._found),
+            self._blocked is None and self._masks(),
             self._counts,
             tuple(self._failures),
             unread,
             tuple(self._findings()) if job.detailed else (),
         )
+
+    def _masks(self) -> bool:
+        return bool(self._found) and any(each.enforces and each.action == "mask" for _, _, each in self._found)
 
     # -- judging
 
@@ -205,17 +209,20 @@ class _Judging:
         for each in stage.processors:
             if only is not None and each.name not in only:
                 continue
-            holds = self._holds(each) if on is None else on[each.number]
+            holds = (each.when is None or self._holds(each)) if on is None else on[each.number]
             if holds is None:
                 reasons.setdefault(CONDITION, []).append(each)
-            elif holds and ((failed and each.number in stage.scanning) or _untold(each, sizes)):
+            elif holds and (
+                (failed and each.number in stage.scanning) or (each.limits is not None and _untold(each.limits, sizes))
+            ):
                 reasons.setdefault(ERROR, []).append(each)
-            elif holds:
+            elif holds and (each.limits is not None or each.number in spans):
                 self._hear(each, spans.get(each.number, ()), sizes)
-        self._fail(stage, reasons)
+        if reasons:
+            self._fail(stage, reasons)
 
     def _holds(self, processor: Processor) -> bool | None:
-        """Whether it is at work; None where that cannot be told."""
+        """True if it is at work; None where that cannot be told."""
         if processor.when is None:
             return True
         facts = self._job.facts
@@ -260,6 +267,8 @@ class _Judging:
         return found, False
 
     def _sizes(self, stage: Stage) -> Counts:
+        if not stage.sizing:
+            return NOTHING
         limits = [each.limits for each in stage.sizing if each.limits is not None]
         if all(each.messages is None and each.images is None for each in limits):
             return NOTHING
@@ -334,11 +343,8 @@ def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str],
     ]
 
 
-def _untold(each: Processor, sizes: Counts) -> bool:
-    """True if a processor limits a number that cannot be told."""
-    limits = each.limits
-    if limits is None:
-        return False
+def _untold(limits: Limits, sizes: Counts) -> bool:
+    """True if a number that is limited cannot be told."""
     return (limits.messages is not None and sizes.messages is None) or (
         limits.images is not None and sizes.images is None
     )

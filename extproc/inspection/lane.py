@@ -21,7 +21,7 @@ from extproc.inspection.expression import (
     width,
     without,
 )
-from extproc.inspection.octets import after, ahead, whole
+from extproc.inspection.octets import ASCII, after, ahead, whole
 from extproc.inspection.reader import read
 from extproc.inspection.render import UTF8_MOST, coarse, exact, octets, outside, uncounted
 from extproc.inspection.rule import UNLESS_LEFT, Rule
@@ -93,7 +93,7 @@ class Matcher(Struct, frozen=True, eq=False):
             if opening < 0:
                 return
             # The match proper begins after the one code point that the class before it took.
-            start = after(data, opening)
+            start = opening + 1 if data[opening] < ASCII else after(data, opening)
             if start > stop:
                 return
             yield self._place(found) if tail is None else self._tail(tail, data, opening, limit)

@@ -1,5 +1,8 @@
 """Steps between code points in UTF-8 bytes."""
 
+ASCII = 0x80
+"""The first byte that is no code point by itself."""
+
 
 def whole(data: bytes, at: int) -> int:
     """The beginning of the code point that byte `at` belongs to."""
@@ -19,7 +22,7 @@ def after(data: bytes, at: int) -> int:
 def before(data: bytes, at: int) -> int:
     """The beginning of the code point in front of byte `at`; 0 if there is none."""
     at -= 1
-    return at if at >= 0 and data[at] < 0x80 else whole(data, at)
+    return at if at >= 0 and data[at] < ASCII else whole(data, at)
 
 
 def back(data: bytes, at: int, points: int) -> int:

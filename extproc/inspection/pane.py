@@ -119,7 +119,10 @@ class Pane:
 
         Surrogates that form a pair, also over two calls, become the character they stand for; a lone one becomes `?`.
         """
-        data = self._data = self._data + self._encoded(text)
+        return self._fed(text, self._encoded(text))
+
+    def _fed(self, text: str, encoded: bytes) -> Released | None:
+        data = self._data = self._data + encoded
         if len(data) < self._look and " " not in text and "\n" not in text:
             return None
         end = self._scanner.plain(data, self._first)

@@ -57,6 +57,9 @@ BYTES_A_STEP = 8
 SCANNED_A_STEP = 512
 """The same for bytes that the fast lane reads."""
 
+STEPS_AT_ONCE = 64
+"""Steps that matches take until they are counted on the meter, together."""
+
 BYTES_A_LOOK = 64
 """A match of which only a part is wanted counts as one more look for each so many of its bytes."""
 
@@ -234,6 +237,7 @@ class Scanner:
         if not hits:
             return []
         found: list[Found] = []
+        steps = 0
         left = most_looks(len(data) - origin)
         for number, low, high in _regions(hits, self._lanes, self._numeric):
             each = self._lanes[number]
@@ -242,7 +246,7 @@ class Scanner:
             if stop < start or (
                 each.context is not None
                 and _hopeless(each, data, start, limit, opening, final)
-                and not _called(each, name)
+                and (name is None or not _called(each, name))
             ):
                 continue
             captures = each.matcher.captures
@@ -251,13 +255,17 @@ class Scanner:
                 left -= 1 + size // BYTES_A_LOOK
                 if left < 0:
                     raise TooManyCandidatesError
-                if meter is not None:
-                    meter.spend(STEPS_A_LOOK + size // BYTES_A_STEP)
+                steps += STEPS_A_LOOK + size // BYTES_A_STEP
+                if steps >= STEPS_AT_ONCE and meter is not None:
+                    meter.spend(steps)
+                    steps = 0
                 # A group that took no part in the match has no place in it.
                 if place[0] >= first and place[2] >= 0:
                     judged = _judge(each, data, place, opening, final, name)
                     if judged is not None:
                         found.append(judged)
+        if steps and meter is not None:
+            meter.spend(steps)
         return found
 
 
@@ -327,9 +335,9 @@ def _hopeless(each: Lane, data: bytes, low: int, limit: int, opening: bool, fina
     return each.hint is not None and not within(each.hint, data[max(0, low - each.left * UTF8_MOST) : end])
 
 
-def _called(each: Lane, name: str | None) -> bool:
+def _called(each: Lane, name: str) -> bool:
     """True if the member's name has a word that the rule needs."""
-    return name is not None and each.rule.named and each.context is not None and within(each.context, name.encode())
+    return each.rule.named and each.context is not None and within(each.context, name.encode())
 
 
 def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool, name: str | None) -> Found | None:
@@ -355,7 +363,7 @@ def _judge(each: Lane, data: bytes, place: Place, opening: bool, final: bool, na
     if each.unless is not None and name and not data[:match].strip() and within(each.unless, f"{name} ".encode()):
         return None
     undecided: bool | None = False
-    if each.context is not None and not _called(each, name):
+    if each.context is not None and (name is None or not _called(each, name)):
         undecided = _context(each, data, match, end, opening, final, free=name is None)
     return None if undecided is None else Found(match, start, close, each, undecided)
 

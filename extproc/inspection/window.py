@@ -9,7 +9,7 @@ from extproc.protocol.meter import Meter
 __all__ = ["Hit", "Released", "Window"]
 
 
-_feed = Pane.feed  # for `super()` takes as long as the looks for an escape
+_fed = Pane._fed  # for `super()` takes as long as the looks for an escape
 
 
 class Window(Pane):
@@ -55,10 +55,11 @@ class Window(Pane):
         if (
             self._twin is None
             and not self._tail
+            and not self._half
             and text.isascii()
             and not ("\\" in text or "%" in text or "[" in text or "\x1b" in text)
         ):
-            return _feed(self, text)
+            return _fed(self, text, text.encode())
         text = self._whole(text)
         if self._twin is None:
             return super().feed(text) if text else None

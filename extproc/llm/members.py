@@ -151,7 +151,8 @@ def _value_at(body: bytes, at: int) -> int:
 def _walk(body: bytes) -> dict[str, Span]:
     """One member after the other, remembering the spans only."""
     at = _opened(body)
-    view, spans = memoryview(body), dict[str, Span]()
+    view = memoryview(body)
+    spans: dict[str, Span] = {}
     more = body[at : at + 1] != b"}"
     while more:
         name, start = _name(body, view, at)

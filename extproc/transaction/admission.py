@@ -52,11 +52,10 @@ def too_many_headers() -> ClientError:
 
 def codings(fields: HeaderMap) -> tuple[str, ...]:
     """The codings to be undone before the body can be read; `UNKNOWN` where one of them cannot be."""
-    given = fields.getall("content-encoding")
-    if not given:
+    if "content-encoding" not in fields:
         return ()
     try:
-        return encodings.codings(b",".join(given).decode("latin-1"))
+        return encodings.codings(b",".join(fields.getall("content-encoding")).decode("latin-1"))
     except encodings.UnknownEncodingError:
         return UNKNOWN
 

@@ -136,7 +136,8 @@ def take_pipeline(plan: Plan, facts: Facts, message: Headers, *, detailed: bool)
     """Finds the pipeline that is for a request, and begins its findings; gives the name of Envoy's route."""
     assert facts.claim is not None
     route_name = message.attributes.get("xds.route_name", "") if plan.needs.route_name else ""
-    check_shown(facts.claim, message, known=facts.known)
+    if facts.claim.reads_fields or facts.claim.reads_route:
+        check_shown(facts.claim, message, known=facts.known)
     found = plan.pipeline(facts.claim, message.fields, route_name)
     if found is not None:
         findings = facts.findings = Findings(found, detailed=detailed)

@@ -43,6 +43,7 @@ INLINE_INFLATED: Final = 64
 """Bytes that may come out of decoding between two messages for each step that is left: 62 KiB, which take 0.2 ms."""
 
 _JSON: Final = "application/json"
+_JSON_BYTES: Final = _JSON.encode()
 
 TIMEOUT: Final = 5.0
 """Seconds for reading a body that nobody judges: 20 times what 32 MiB take."""
@@ -99,12 +100,8 @@ class Opened(Struct, frozen=True):
 
     def _judged(self, verdict: Verdict) -> "Judged | Refusal":
         asked = self.asked
-        if (
-            asked is not None
-            and self.dialect is not None
-            and verdict.blocked is None
-            and verdict.body is not self.plain
-        ):
+        changed = verdict.body is not self.plain
+        if changed and asked is not None and self.dialect is not None and verdict.blocked is None:
             try:
                 asked = self.dialect.read(verdict.body)
             except ClientError as error:
@@ -293,8 +290,9 @@ class _RefusedError(Exception):
 
 def _json_type(fields: HeaderMap) -> str:
     """The content-type of a dialect's body: JSON, whatever it is said to be, but in the charset that it names."""
-    given = fields.text("content-type")
-    if given == _JSON or known(parse(given).parameters.get("charset", "")) is not None:
+    if fields.get("content-type") == _JSON_BYTES:
+        return _JSON
+    if known(parse(fields.text("content-type")).parameters.get("charset", "")) is not None:
         return _JSON
     return f"{_JSON}; charset=unknown"
 
@@ -308,9 +306,12 @@ def said(
     asked: llm.Request | None = None,
 ) -> dict[str, Any]:
     """The facts of the request that conditions of its pipeline are about."""
+    wanted = findings.pipeline.facts
+    if not wanted:
+        return {}
     assert facts.claim is not None
     return context(
-        findings.pipeline.facts,
+        wanted,
         fields,
         path=facts.claim.path,
         route_name=route_name,

@@ -137,7 +137,8 @@ class Events:
                 if share.left and len(entries) == 1:
                     # This event waits, and the one before it leaves.
                     entries[0] = share
-                    return self._writer.write(first.event, first.texts())
+                    texts = first.texts()
+                    return self._writer.write(first.event, texts) if texts else self._writer.write(first.event)
             elif first.waits_for(share) and len(entries) % COUNTED and len(event.raw) <= SMALL:
                 text.goes_on()
                 queue.grew += 1

@@ -58,7 +58,8 @@ class Queue:
 
     def leave(self, texts: Mapping[Channel, GrowingText], latest: StreamEvent) -> bytes:
         """Write what can leave now that `latest` has come. `texts` are those that may go on."""
-        entries, parts = self.entries, list[bytes]()
+        entries = self.entries
+        parts: list[bytes] = []
         while entries:
             first = entries[0]
             if isinstance(first, Run):

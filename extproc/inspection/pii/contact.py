@@ -43,6 +43,7 @@ _CALLED = (
 )
 
 
+_DIGITS = re.compile(r"\d+")
 _DECIMAL, _LOCAL = re.compile(r"\d+\.\d+"), re.compile(r"\d{3}\.\d{4}")
 _WITH_CODE = 11  # digits of the numbers of the codes 1 and 7
 _MOST_DIGITS = 15  # ITU-T E.164
@@ -82,9 +83,12 @@ def _national(text: str) -> bool:
 
 
 def _spoken(text: str) -> bool:
-    # 785.8949 may be called, 36.3792 is a coordinate.
-    decimal = any(_DECIMAL.fullmatch(part) and not _LOCAL.fullmatch(part) for part in text.split())
-    return 6 <= len(numerals(text)) <= 13 and not _like_a_date(text) and not decimal
+    return 6 <= len(numerals(text)) <= 13 and not _like_a_date(text) and not ("." in text and _decimal(text))
+
+
+def _decimal(text: str) -> bool:
+    """True if a part is a coordinate as `36.3792`; `785.8949` may be called."""
+    return any(_DECIMAL.fullmatch(part) and not _LOCAL.fullmatch(part) for part in text.split())
 
 
 def _decimals(text: str) -> bool:
@@ -93,7 +97,7 @@ def _decimals(text: str) -> bool:
 
 
 def _like_a_date(text: str) -> bool:
-    parts = [int(part) for part in "".join(char if char.isdigit() else " " for char in text).split()]
+    parts = [int(part) for part in _DIGITS.findall(text)]
     if len(parts) < 3:
         return len(parts) == 2 and all(1900 <= part <= 2099 for part in parts)
     year, month, day = parts[:3]

@@ -159,6 +159,8 @@ def read_json(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     reading = Reading(walk, limit)
     walk(text, None, None, reading.add(Source(text, JSON)), reading, wellformed.start(text))
     passages, uninspected = reading.settle()
+    if not reading.probabilities:
+        return Document(body, passages, uninspected, reading.sources)
     passages, spelled = spellings(passages, reading)
     return Document(body, passages, uninspected, reading.sources, spellings=spelled)
 

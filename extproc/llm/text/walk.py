@@ -40,7 +40,8 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
     """
     find, append = text.find, reading.passages.append
     flags: Callable[[Any], int | None] = KNOWN.get
-    place, stack = within, list[tuple[Holder, int]]()
+    place = within
+    stack: list[tuple[Holder, int]] = []
     name: str | int | None = key
     flag: int | None = 0
     index = _ALONE
@@ -65,7 +66,7 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
             if "\\" in value:
                 value, end = _string(text, at)
             append(Passage(value, "text", place, name, source, at, end))
-            if index >= 0 and isinstance(place, tuple):
+            if index >= 0 and place is not None:
                 flag = flags(place[1])
             if flag == CARRIER or value[:1] in _DOCUMENTS:
                 reading.open(carrier=flag == CARRIER)
