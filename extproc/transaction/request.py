@@ -133,7 +133,11 @@ class RequestSide:
         if not claimed:
             self._passage = self._onward(fields)
         inspected = facts.findings is not None and facts.findings.reads_request and not message.end
-        if message.attributes and crowded(message) and (self._passage.destination is not None or (claimed and not plan.inert)):
+        if (
+            message.attributes
+            and crowded(message)
+            and (self._passage.destination is not None or (claimed and not plan.inert))
+        ):
             facts.teller = claim.dialect
             raise too_many_headers()
         if not inspected and (not claimed or plan.inert):
