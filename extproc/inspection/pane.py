@@ -154,7 +154,8 @@ class Pane:
             return units.decode("utf-16-le", "surrogatepass").encode("utf-8", "replace")
 
     def _rest(self) -> None:
-        self._look = len(self._data) + STEP if self.held > LONG_HELD else 0
+        size = len(self._data)
+        self._look = size + STEP if size - self._first > LONG_HELD else 0
 
     def finish(self) -> Released | None:
         """Ends the text; what was still held back, if anything."""

@@ -74,6 +74,9 @@ class Shares(deque[Share]):
 
     def undecided(self) -> str:
         """The text that is not decided yet."""
+        if len(self) == 1:
+            share = self[0]
+            return share.text[len(share.text) - share.left :]
         return "".join([share.text[len(share.text) - share.left :] for share in self])
 
     def keep(self, count: int) -> None:
@@ -90,11 +93,15 @@ class Shares(deque[Share]):
     def replace(self, said: str, new: str) -> None:
         """`new` stands in the place of `said`, which are the next characters."""
         begin = _common(said, new)
-        end = _common(said[begin:][::-1], new[begin:][::-1])
-        self.keep(begin)
+        end = 0
+        if said[-1:] == new[-1:]:
+            end = _common(said[begin:][::-1], new[begin:][::-1])
+        if begin:
+            self.keep(begin)
         if new != said:
             self.rewrite(len(said) - begin - end, new[begin : len(new) - end])
-        self.keep(end)
+        if end:
+            self.keep(end)
 
     def rewrite(self, count: int, new: str) -> None:
         """As `replace`, but all of `new` goes to the first event, whatever characters it has in common."""
