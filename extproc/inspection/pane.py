@@ -119,9 +119,10 @@ class Pane:
 
         Surrogates that form a pair, also over two calls, become the character they stand for; a lone one becomes `?`.
         """
-        return self._fed(text, self._encoded(text))
+        return self.take(text, self._encoded(text))
 
-    def _fed(self, text: str, encoded: bytes) -> Released | None:
+    def take(self, text: str, encoded: bytes) -> Released | None:
+        """The same, with the bytes that `text` adds."""
         data = self._data = self._data + encoded
         if len(data) < self._look and " " not in text and "\n" not in text:
             return None
@@ -153,7 +154,8 @@ class Pane:
             return units.decode("utf-16-le", "surrogatepass").encode("utf-8", "replace")
 
     def _rest(self) -> None:
-        self._look = len(self._data) + STEP if self.held > LONG_HELD else 0
+        size = len(self._data)
+        self._look = size + STEP if size - self._first > LONG_HELD else 0
 
     def finish(self) -> Released | None:
         """Ends the text; what was still held back, if anything."""

@@ -9,7 +9,7 @@ from extproc.protocol.meter import Meter
 __all__ = ["Hit", "Released", "Window"]
 
 
-_fed = Pane._fed  # for `super()` takes as long as the looks for an escape
+_take = Pane.take  # for `super()` takes as long as the looks for an escape
 
 
 class Window(Pane):
@@ -59,7 +59,7 @@ class Window(Pane):
             and text.isascii()
             and not ("\\" in text or "%" in text or "[" in text or "\x1b" in text)
         ):
-            return _fed(self, text, text.encode())
+            return _take(self, text, text.encode())
         text = self._whole(text)
         if self._twin is None:
             return super().feed(text) if text else None

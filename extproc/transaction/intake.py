@@ -62,8 +62,9 @@ class Intake:
         """Takes what the body asks for; that is recorded whatever becomes of it."""
         self._asked = asked
         if asked is not None:
-            self._facts.stream = asked.stream
-            self._facts.model = asked.model if asked.model in self._plan.known else None
+            facts = self._facts
+            facts.stream = asked.stream
+            facts.model = asked.model if asked.model in self._plan.known else None
 
     def work(self, body: bytes) -> Opening:
         """Takes the body, which is whole, and says what is to be done with it."""

@@ -62,9 +62,9 @@ class RequestSide:
     """
 
     __slots__ = (
+        "_config",
         "_early",
         "_facts",
-        "_hands_over",
         "_held",
         "_holding",
         "_intake",
@@ -88,7 +88,7 @@ class RequestSide:
         self._facts = facts
         self._early = False
         self._held: list[bytes] = []
-        self._hands_over = False
+        self._config: ProtocolConfig | None = None
         self._holding: Held | None = None
         self._response_mode = BodyMode.NONE
         self._intake: Intake | None = None
@@ -112,7 +112,7 @@ class RequestSide:
         self.mode = config.request_body
         self._response_mode = config.response_body
         self._early = config.body_early
-        self._hands_over = hands_over(config)
+        self._config = config
 
     def headers(self, message: Headers) -> Effects:
         """Says what the request is, and holds its headers where the body may decide about them."""
@@ -195,7 +195,8 @@ class RequestSide:
         """Finds the pipeline that is for the request, and sees to it that responses can be read where it wants that."""
         facts = self._facts
         route_name = take_pipeline(self._plan, facts, message, detailed=self._shared.detailed)
-        if facts.findings is not None and facts.findings.pipeline.reads_response and not self._hands_over:
+        assert self._config is not None, "the first message of an exchange tells it"
+        if facts.findings is not None and facts.findings.pipeline.reads_response and not hands_over(self._config):
             error = MisconfiguredError("response_body_mode")
             if facts.findings.pipeline.enforces_response:
                 raise error
@@ -270,16 +271,13 @@ class RequestSide:
         return (passage.answer(more, response),)
 
     def _hold_headers(self) -> Effects:
-        """Answers the headers of a body that is read: what is to change about them is said with the body."""
-        strips = self._facts.strips
-        if not strips:
-            return PASS_REQUEST_HEADERS
-        return (Proceed(Side.REQUEST, Phase.HEADERS, HeaderMutation(remove=strips)),)
+        """Lets the headers of a body that is read go on, without `strips`; other changes are said with the body."""
+        return (Proceed(Side.REQUEST, Phase.HEADERS, HeaderMutation(remove=self._facts.strips)),)
 
     def _ask_for_body(self) -> Effects:
         match self.mode:
             case BodyMode.BUFFERED:
-                return self._hold_headers()
+                return self._hold_headers() if self._facts.strips else PASS_REQUEST_HEADERS
             case BodyMode.FULL_DUPLEX_STREAMED:
                 return NOTHING
             case BodyMode.STREAMED | BodyMode.NONE:
@@ -401,8 +399,10 @@ class RequestSide:
         return NOTHING
 
     def _go_on(self, intake: Intake, routed: Routed) -> Effects:
-        held, self._held, self._intake, self._routed = len(self._held), [], None, None
-        self.gone()
+        held = len(self._held)
+        self._held, self._intake, self._routed = [], None, None
+        if self._holding is not None:
+            self._holding.clear()
         self.intent = Intent.DECIDED
         if self._trailers:
             return send_with_trailers(self.mode, routed, intake.body, held)

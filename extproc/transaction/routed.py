@@ -34,8 +34,6 @@ def route(plan: Plan, shared: Shared, facts: Facts, asked: llm.Request, body: by
     """Chooses for what `body` asks, and writes the choice down in `facts`. Raises ClientError."""
     dialect = facts.dialect
     assert dialect is not None
-    facts.stream = asked.stream
-    facts.model = asked.model if asked.model in plan.known else None
     choice = select(plan.table, asked.model, dialect.api, shared.draws.next(), shared.health, now)
     facts.decided = now
     if choice is None:
@@ -53,7 +51,7 @@ def _steer(plan: Plan, shared: Shared, facts: Facts, choice: Choice, asked: llm.
     assert facts.dialect is not None
     masked = facts.findings is not None and facts.findings.masked
     facts.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
-    if shared.astray.get(facts.configuration) is plan:
+    if shared.astray and shared.astray.get(facts.configuration) is plan:
         raise MisconfiguredError("steering")
     steering = plan.steer(choice, model, facts.dialect, facts.path, facts.decision, known=facts.known)
     facts.choice, facts.steering, facts.reason = choice, steering, choice.why

@@ -8,7 +8,7 @@ import pytest
 from extproc.gateway.bootstrap import Profile
 from extproc.server.transport import TRANSPORTS
 from tests.e2e.gateway import PROFILES, VERSIONS, Gateway, Patch, Site, Version, gateway, site
-from tests.e2e.policies import DIRECT
+from tests.e2e.policies import DIRECT, KEYLESS
 
 
 class Pool:
@@ -85,5 +85,11 @@ def shared(pool: Pool, transport: str) -> Iterator[Shared]:
 
 @pytest.fixture
 def direct(shared: Shared, profile: Profile) -> Gateway:
-    """A gateway whose processor sees no response."""
+    """A gateway whose processor looks at responses only for keys that errors quote."""
     return shared(DIRECT, profile)
+
+
+@pytest.fixture
+def keyless(shared: Shared, profile: Profile) -> Gateway:
+    """A gateway whose processor sees no response."""
+    return shared(KEYLESS, profile)

@@ -1,5 +1,6 @@
 """The policies that the tests here share."""
 
+import re
 from typing import Final
 
 _BACKENDS: Final = """\
@@ -21,7 +22,10 @@ models:
 """
 
 DIRECT: Final = _BACKENDS
-"""Each model has one way to be served: no response message is needed."""
+"""Each model has one way to be served: responses are looked at only for a backend's key that an error quotes."""
+
+KEYLESS: Final = re.sub(r", credential: (?:client|\{[^{}]*(?:\{[^{}]*\})?\})", "", DIRECT)
+"""As above, without a credential that could be quoted: no response message is needed."""
 
 CHOOSING: Final = (
     _BACKENDS

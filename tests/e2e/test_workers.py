@@ -14,7 +14,7 @@ from extproc.testing.clients import Answer, End, Ending, Step, Until, When
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import chat, said
 from tests.e2e.gateway import Gateway, Patch, Version, ext_proc, gateway, post, site, tagged
-from tests.e2e.policies import DIRECT
+from tests.e2e.policies import DIRECT, KEYLESS
 
 pytestmark = pytest.mark.envoy
 
@@ -35,9 +35,11 @@ def version(request: pytest.FixtureRequest) -> Version:
 
 
 @contextmanager
-def running(transport: str, profile: Profile, workers: int = 1, patch: Patch = id) -> Iterator[Gateway]:
+def running(
+    transport: str, profile: Profile, workers: int = 1, patch: Patch = id, policy: str = DIRECT
+) -> Iterator[Gateway]:
     """A gateway that a test may break."""
-    with site(DIRECT, transport, workers=workers) as before, gateway(before, profile, patch) as started:
+    with site(policy, transport, workers=workers) as before, gateway(before, profile, patch) as started:
         yield started
 
 
@@ -101,8 +103,8 @@ def test_a_processor_that_is_killed_while_it_reads_is_503(
 
 
 def test_a_stream_outlives_the_processor_that_routed_it(transport: str, version: Version) -> None:
-    """In full duplex Envoy 1.40 ends the exchange when the request is routed and nobody reads the answer."""
-    with running(transport, "full-duplex") as gateway:
+    """In full duplex Envoy 1.40 ends the exchange when the request is routed and nobody reads the response."""
+    with running(transport, "full-duplex", policy=KEYLESS) as gateway:
         steps: list[Step] = [STREAM, End(), Until(100), did(lambda: kill(gateway, 0))]
         answer, seen = gateway.ask(steps, version, do="gap-30ms")
         assert answer.body == gateway.straight(seen, "north").body

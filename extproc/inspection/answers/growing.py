@@ -89,8 +89,11 @@ class GrowingText:
         strand, shares = self._strand, self._shares
         out = strand.feed(text)
         if strand.edited:
-            share = self._added(event, text)
-            self._settle(out, strand.left)
+            share = Share(event, self.channel, text, len(text))
+            shares.append(share)
+            undecided = shares.undecided()
+            strand.settled()
+            shares.replace(undecided[: len(undecided) - strand.left], out)
             return share
         if not shares:
             if len(out) == len(text):
@@ -109,7 +112,8 @@ class GrowingText:
             first.left = 0
             shares[0] = share = Share(event, self.channel, text, left)
             return share
-        share = self._added(event, text)
+        share = Share(event, self.channel, text, len(text))
+        shares.append(share)
         shares.keep(len(out))
         return share
 

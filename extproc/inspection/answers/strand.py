@@ -106,14 +106,18 @@ class Strand:
     def _due(self, pieces: Sequence[Piece]) -> str:
         """The text to send for pieces, without the characters that were sent already."""
         due: list[str] = []
+        ahead = left = self._ahead
+        size = 0
         for text, new in pieces:
-            sent = min(self._ahead, len(text))
-            self._ahead -= sent
-            self.left -= len(text) - sent
+            size += len(text)
+            sent = min(left, len(text)) if left else 0
+            left -= sent
             if new is not None:
                 self.edited = True
             if not sent or sent < len(text):
                 due.append(text[sent:] if new is None else new)
+        self._ahead = left
+        self.left -= size - (ahead - left)
         return "".join(due)
 
 

@@ -50,7 +50,9 @@ class Shares(deque[Share | Run]):
     def replace(self, said: str, new: str) -> None:
         """`new` stands in the place of `said`, which are the next characters."""
         begin = _common(said, new)
-        end = _common(said[begin:][::-1], new[begin:][::-1])
+        end = 0
+        if said[-1:] == new[-1:]:
+            end = _common(said[begin:][::-1], new[begin:][::-1])
         self.keep(begin)
         if new != said:
             self.rewrite(len(said) - begin - end, new[begin : len(new) - end])
