@@ -83,7 +83,8 @@ class Fast:
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
         self._database = _database(patterns) if patterns else None
-        self._idle: list[tuple[pyperscan.BlockScanner, Hits]] = []
+        self._idle: list[tuple[pyperscan.BlockScanner, list[tuple[int, int]]]] = []
+        self._idle_counted: list[tuple[pyperscan.BlockScanner, Hits]] = []
 
     def hits(self, data: bytes, meter: Meter | None = None) -> Sequence[tuple[int, int]]:
         """Every match's pattern (its place in the list at the start) and end in `data`.
@@ -92,15 +93,15 @@ class Fast:
         """
         if self._database is None:
             return ()
+        if len(data) > SHORT and meter is not None:
+            return self._counted(self._database, data, meter)
         idle = self._idle
         try:
             scanner, found = pair = idle.pop()
         except IndexError:
-            found = Hits()
+            found = []
             scanner = self._database.build(found, _note)
             pair = scanner, found
-        if len(data) > SHORT and meter is not None:
-            return self._counted(scanner, found, data, meter)
         scanner.scan(data)
         hits: Sequence[tuple[int, int]] = ()
         if found:
@@ -111,10 +112,13 @@ class Fast:
             meter.spend(-(-len(hits) // HITS_A_STEP))
         return hits
 
-    def _counted(
-        self, scanner: pyperscan.BlockScanner, found: Hits, data: bytes, meter: Meter
-    ) -> Sequence[tuple[int, int]]:
+    def _counted(self, database: pyperscan.BlockDatabase, data: bytes, meter: Meter) -> Sequence[tuple[int, int]]:
         """The same for a text that may have many: the pass itself ends where the meter does."""
+        try:
+            scanner, found = self._idle_counted.pop()
+        except IndexError:
+            found = Hits()
+            scanner = database.build(found, _note_counted)
         found.begin(meter)
         scanner.scan(data)
         hits = found.copy()
@@ -123,14 +127,19 @@ class Fast:
         finally:
             found.clear()
             found.begin(None)
-        self._idle.append((scanner, found))
+        self._idle_counted.append((scanner, found))
         return hits
 
 
 _CONTINUE = pyperscan.Scan.Continue
 
 
-def _note(found: Hits, pattern: int, _start: int, end: int) -> pyperscan.Scan:
+def _note(found: list[tuple[int, int]], pattern: int, _start: int, end: int) -> pyperscan.Scan:
+    found.append((pattern, end))
+    return _CONTINUE
+
+
+def _note_counted(found: Hits, pattern: int, _start: int, end: int) -> pyperscan.Scan:
     found.append((pattern, end))
     return _CONTINUE if len(found) < found.until or found.goes_on() else pyperscan.Scan.Terminate
 

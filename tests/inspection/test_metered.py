@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from extproc.inspection import pii, secrets
-from extproc.inspection.fast import LOOK, Hits
+from extproc.inspection.fast import LOOK, SHORT, Fast, Hits
 from extproc.inspection.judge import Job
 from extproc.inspection.scanner import Scanner
 from extproc.inspection.vault import Vault
@@ -150,3 +150,17 @@ def test_hits_are_noted_up_to_what_the_meter_can_pay_for() -> None:
     assert looks(range(10_000), None) == 10_000
     assert looks(range(10_000), Meter()) == 10_000
     assert 200 <= looks(range(10_000), Meter(100)) <= 300
+
+
+@pytest.mark.parametrize("size", [SHORT, SHORT + 1])
+def test_the_hits_of_a_pass_are_paid_for_whether_it_is_short_or_not(size: int) -> None:
+    fast, data = Fast([b"a"]), b"a" * size
+    meter = Meter()
+    before = meter.left
+    assert len(fast.hits(data, meter)) == size
+    assert before - meter.left >= size // 2
+    with pytest.raises(SpentError):
+        fast.hits(data, Meter(size // 4))
+    # The next pass sees its own hits alone.
+    assert len(fast.hits(b"aa", Meter())) == 2
+    assert len(fast.hits(data)) == size
