@@ -57,10 +57,17 @@ def version(request: pytest.FixtureRequest) -> Version:
     return chosen
 
 
+READING = frozenset(
+    f"test_{name}.py"
+    for name in ("hiding", "numbers", "streams", "streams_whole", "streamed_as_whole", "inspection_cuts")
+)
+"""Files about how bodies are read, which is the same whichever transport brings them: the second one is for `deep`."""
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """The second transport with the second HTTP version is for `deep`: what it has is in the other three pairs, too."""
     params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    if params.get("transport") == "grpcio" and params.get("version") == "http2":
+    if params.get("transport") == "grpcio" and (params.get("version") == "http2" or item.path.name in READING):
         item.add_marker(pytest.mark.deep)
 
 

@@ -21,16 +21,12 @@ def passed(dialect: str, raws: list[bytes]) -> tuple[StreamReader, StreamWriter]
 
 
 TRIES = 3
-"""Measurements of which the least counts: caches of the interpreter and of libraries grow now and then beside them."""
+"""Measurements at most: caches of the interpreter and of libraries grow now and then beside one of them."""
 
 
 def at_rest(dialect: str, raws: list[bytes], streams: int = 20) -> float:
     """Bytes per stream after these events, measured over many of them."""
     passed(dialect, raws)  # what is made once for all streams
-    return min(_measured(dialect, raws, streams) for _ in range(TRIES))
-
-
-def _measured(dialect: str, raws: list[bytes], streams: int) -> float:
     gc.collect()
     tracemalloc.start()
     try:
@@ -46,7 +42,7 @@ def test_a_stream_at_rest_takes_little_wherever_it_stands(name: str) -> None:
     dialect, make = STREAMS[name]
     raws = make(["Hello", " you, how are you doing today?", "x" * 20_000, "!"])
     for upto in (len(raws) // 3, 2 * len(raws) // 3, len(raws)):
-        assert at_rest(dialect, raws[:upto]) < AT_REST
+        assert any(at_rest(dialect, raws[:upto]) < AT_REST for _ in range(TRIES))
 
 
 def test_memory_does_not_grow_with_the_events_of_a_stream() -> None:
@@ -54,7 +50,10 @@ def test_memory_does_not_grow_with_the_events_of_a_stream() -> None:
         ("openai.chat", chunk([choice({"content": "Hello"})])),
         ("openai.responses", event({"type": "response.output_text.delta", "sequence_number": 7, "delta": "Hello"})),
     ):
-        assert at_rest(dialect, [raw] * 400, streams=5) < at_rest(dialect, [raw] * 40, streams=5) + 512
+        assert any(
+            at_rest(dialect, [raw] * 400, streams=5) < at_rest(dialect, [raw] * 40, streams=5) + 512
+            for _ in range(TRIES)
+        )
 
 
 def test_a_hostile_stream_takes_no_more() -> None:
