@@ -24,8 +24,8 @@ class AnswerStream:
     object to is among them. (Of a body whose encoding turns out damaged, as much went out as could be decoded before.)
 
     `stage`: who judges, None where values are only restored. `active`: who of them is at work, None for all. `vault`:
-    the exchange's, None where the request was not masked. `refusal` gives what an answer ends with that is blocked for
-    a reason. `name` is the pipeline's. `codings`: the body's, undone here, so that the caller drops `content-encoding`.
+    the exchange's, None where the request was not masked. `refusal(blocked)` returns the error that ends a blocked
+    answer. `name` is the pipeline's. `codings`: the body's, undone here, so that the caller drops `content-encoding`.
     `details` collects the finds, where someone wants each. `between`: for JSON documents without lines, fed one
     by one, the separator of those that are added; None for events.
     """
