@@ -1,24 +1,26 @@
-"""API dialects: what a request asks for, edits that leave every other byte alone, errors in the words of each API."""
+"""APIs: what a request asks for, edits that leave every other byte alone, errors in the words of each API."""
 
-from extproc.apis.anthropic_messages.dialect import MESSAGES
-from extproc.apis.api import Api, Dialect
-from extproc.apis.claims import DIALECTS, claim, target_path
+from extproc.apis.api import Api, ApiEvents, ApiRequestPath
+from extproc.apis.claims import target_path
+from extproc.apis.families import Family
 from extproc.apis.keys import without_keys
-from extproc.apis.model_list import model_card, models_list
 from extproc.apis.paths import ROOT, normalise
+from extproc.apis.registry import RegistrationError, Registry, current, register, registered
 from extproc.apis.request import Request, rename
 
 __all__ = [
-    "DIALECTS",
-    "MESSAGES",
     "ROOT",
     "Api",
-    "Dialect",
+    "ApiEvents",
+    "ApiRequestPath",
+    "Family",
+    "RegistrationError",
+    "Registry",
     "Request",
-    "claim",
-    "model_card",
-    "models_list",
+    "current",
     "normalise",
+    "register",
+    "registered",
     "rename",
     "target_path",
     "without_keys",

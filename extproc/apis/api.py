@@ -1,42 +1,137 @@
-"""What every API dialect can do for a request."""
+"""One API: how its requests are claimed and read, its events read and written, its errors and its usage."""
 
-from typing import Literal, Protocol, TypeAlias
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Final, TypeAlias
+from urllib.parse import quote
 
+from msgspec import Struct
+
+from extproc.apis import request
+from extproc.apis.events.added import ErrorAtTheEnd, Scribe
+from extproc.apis.events.source import Reading, Source
+from extproc.apis.families import OPENAI, ErrorEvent, Family
+from extproc.apis.paths import ROOT
 from extproc.apis.request import Request
 from extproc.protocol.errors import ClientError
 
-Api: TypeAlias = Literal["openai", "anthropic"]
-"""The families of dialects, by the name a backend's `api` has in the policy."""
+MODEL: Final = "{model}"
+"""The place of the model in a path template."""
+
+SAFE: Final = "/-._~!$&'()*+,;=:@"
+"""What may stand in a path as it is, besides letters and digits (RFC 3986, section 3.3)."""
+
+ReadRequest: TypeAlias = Callable[[bytes, "ApiRequestPath"], Request]
+"""Reads a body that came to a claimed path. Raises ClientError, 400, if it cannot be read or names no model."""
 
 
-class Dialect(Protocol):
-    """One operation of one API."""
+class ApiEvents(Struct, frozen=True, eq=False):
+    """How the events of one API are told from those of others, and read.
 
-    @property
-    def name(self) -> str:
-        """`openai.chat` and the like, for logs and metrics."""
+    `known`: True if an event is shaped like this API's and no other's; an event that two APIs know is ambiguous, and
+    uninspected. `read` reads such an event. Both are asked only about events that are JSON objects, and only about the
+    first of those that differ in nothing but their texts. `lenient`: `read` takes any object, so that it also reads the
+    events of unknown shape in a stream of this API (errors, counts, states).
 
-    @property
-    def api(self) -> Api:
-        """The family it belongs to."""
+    `standalone`: an event is a message of its own that says nothing of the stream around it; such APIs are asked after
+    all others, and `read` may get an array of such messages. `named`: events have names (`event: ...`). `repeats`:
+    later events repeat in whole what was streamed in pieces. `by_reason`: only a finish reason shows that a text ends.
+    """
 
-    @property
-    def operation(self) -> str:
-        """OpenTelemetry's `gen_ai.operation.name`; a word of our own where the conventions have none."""
+    known: Callable[[Mapping[str, object]], bool]
+    read: Callable[[Source], Reading]
+    lenient: bool = False
+    standalone: bool = False
+    named: bool = True
+    repeats: bool = False
+    by_reason: bool = False
+
+
+def read_request(body: bytes, claimed: "ApiRequestPath") -> Request:
+    """Read a body with `model` and `stream`, the model in the path counting for more. Raises ClientError."""
+    if claimed.model is not None:
+        return request.read_without_model(body, claimed.model)
+    return request.read(body, claimed.api.family.missing_model)
+
+
+class Api(Struct, frozen=True, eq=False, kw_only=True):
+    """One operation of one provider's API: a value to be registered (see `registry`). All functions are pure.
+
+    `name` goes into logs and metrics: `openai.chat`, `gemini`. `operation`: OpenTelemetry's `gen_ai.operation.name`, or
+    a word of our own where the conventions have none. `family` gives its errors and its list of models.
+
+    `paths` are the paths that it claims, in the one spelling of `paths.normalise`; `{model}` in one of them stands for
+    the model (one segment or more). An API without paths is known by its events alone. `root`: the beginning of these
+    paths in whose place a backend's prefix stands. `read_request`: see `ReadRequest`.
+
+    `events`: None for an API that does not stream. `scribe` makes the writer of what is added to one stream.
+    `error_event`: in place of the family's.
+    """
+
+    name: str
+    operation: str = "chat"
+    family: Family = OPENAI
+    paths: tuple[str, ...] = ()
+    root: str = ROOT
+    read_request: ReadRequest = read_request
+    events: ApiEvents | None = None
+    scribe: Callable[[ErrorEvent], Scribe] = ErrorAtTheEnd
+    own_error_event: ErrorEvent | None = None
+
+    def claim(self, path: str) -> "ApiRequestPath | None":
+        """Return the claim of a normalised path, or None. Case does not count: IIS and Azure ignore it."""
+        for template in self.paths:
+            found = _pattern(template).fullmatch(path)
+            if found is not None:
+                return ApiRequestPath(self, template, found["model"] if MODEL in template else None)
+        return None
+
+    def error(self, error: ClientError) -> bytes:
+        """Return the JSON body that tells a client of this API about an error."""
+        return self.family.error(error)
+
+    def error_event(self, error: ClientError, sequence: int = 0) -> bytes:
+        """Return the same as one event. `sequence`: its number in the stream, where the API numbers events."""
+        return (self.own_error_event or self.family.error_event)(error, sequence)
+
+    def __repr__(self) -> str:
+        return f"Api({self.name})"
+
+
+class ApiRequestPath(Struct, frozen=True):
+    """A path that an API claims. `model`: the model's name, if it stands in the path."""
+
+    api: Api
+    template: str
+    model: str | None = None
 
     @property
     def path(self) -> str:
-        """The path it claims."""
+        """The path in the API's own spelling, percent-encoded nowhere."""
+        return self.template if self.model is None else self.template.replace(MODEL, self.model)
 
     def read(self, body: bytes) -> Request:
-        """Read what routing needs.
+        """Read what routing needs of the request. Raises ClientError, 400."""
+        return self.api.read_request(body, self)
 
-        Raises:
-            ClientError: 400, when the body cannot be read or names no model.
+    def target(self, prefix: str, model: str) -> str:
+        """Return the path for a backend with this prefix, percent-encoded; `model` is the one that goes there.
+
+        A slash in a model's name is encoded, too: it does not divide the path.
         """
+        root = self.api.root
+        below = self.template.removeprefix(root) if self.template.startswith(root + "/") else self.template
+        parts = (quote(part, SAFE) for part in below.split(MODEL))
+        # The prefix is the operator's, and percent-encoded already where it has to be.
+        return prefix.rstrip("/") + quote(model, "").join(parts) or "/"
 
-    def error(self, error: ClientError) -> bytes:
-        """The JSON body that tells a client of this API about an error."""
+    def __repr__(self) -> str:
+        return f"ApiRequestPath({self.api.name}, {self.template})"
 
-    def error_event(self, error: ClientError, sequence: int = 0) -> bytes:
-        """The same as one server-sent event. `sequence`: its number in the stream, where the API numbers events."""
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    """The paths that a template stands for. Cached: templates are the program's and its plug-ins', so they are few."""
+    parts = [re.escape(part) for part in template.split(MODEL)]
+    return re.compile("(?P<model>.+)".join(parts), re.IGNORECASE | re.DOTALL)

@@ -19,10 +19,14 @@ _TEXT = msgspec.json.Decoder(str)
 
 
 class Request(Struct, frozen=True, gc=False):
-    """What a body asks for. `model_span` is where the name's JSON string lies in the body, quotes included."""
+    """The model and the kind of response that are asked for.
+
+    `model_span`: the bytes of the body in which the name's JSON string stands, quotes included; None if the
+    model stands in the path.
+    """
 
     model: str
-    model_span: Span
+    model_span: Span | None
     stream: bool
 
 
@@ -42,9 +46,20 @@ def read(body: bytes, missing: str) -> Request:
     if not spans.keys() <= COMMON and any(name.casefold() in _ROUTING for name in spans.keys() - COMMON):
         raise ClientError(400, "repeated_member", "The members model and stream must be written in lower case.")
     token = body[model[0] : model[1]].rstrip(WHITE)
+    if token[0] != b'"'[0]:
+        raise ClientError(400, "invalid_model", "The model must be a string.", "model")
     span = (model[0], model[0] + len(token))
     stream = spans.get("stream")
-    return Request(_model(token), span, False if stream is None else _stream(body, stream))
+    return Request(checked(_TEXT.decode(token)), span, False if stream is None else _stream(body, stream))
+
+
+def read_without_model(body: bytes, model: str) -> Request:
+    """Read a request whose model stands in its path. Raises ClientError, 400, as `read` does."""
+    spans = members(body)
+    if not spans.keys() <= COMMON and any(name.casefold() == "stream" for name in spans.keys() - COMMON):
+        raise ClientError(400, "repeated_member", "The member stream must be written in lower case.")
+    stream = spans.get("stream")
+    return Request(checked(model), None, False if stream is None else _stream(body, stream))
 
 
 def rename(body: bytes, span: Span, model: str) -> bytes:
@@ -53,10 +68,8 @@ def rename(body: bytes, span: Span, model: str) -> bytes:
     return b"".join((view[: span[0]], msgspec.json.encode(model), view[span[1] :]))
 
 
-def _model(token: bytes) -> str:
-    if token[0] != b'"'[0]:
-        raise ClientError(400, "invalid_model", "The model must be a string.", "model")
-    name = _TEXT.decode(token)
+def checked(name: str) -> str:
+    """Return the name of a model if it is fit for headers and logs. Raises ClientError, 400."""
     if not name:
         raise ClientError(400, "invalid_model", "The model must not be empty.", "model")
     if len(name) > MAX_MODEL:

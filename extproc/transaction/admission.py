@@ -8,7 +8,7 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Headers
 
 READ_ONLY: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
-"""Methods that ask a model for nothing, also on a path that a dialect claims."""
+"""Methods that ask a model for nothing, also on a path that an API claims."""
 
 RETRY_AFTER: Final = 1
 """Seconds until a client may try again: bodies are held for some milliseconds, so that soon there is room again."""
@@ -30,7 +30,7 @@ UNKNOWN: Final = ("unknown",)
 
 
 def check_claimed(fields: HeaderMap, method: bytes, *, empty: bool) -> None:
-    """Refuses what cannot be a request of a dialect. Raises ClientError."""
+    """Refuses what cannot be a request of an API. Raises ClientError."""
     if upgrades(fields):
         # An upgraded connection would carry requests that nobody reads; a WebSocket begins with a GET.
         raise upgrade_refused()

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from msgspec import Struct
 
-from extproc.apis.openai_chat.dialect import CHAT
+from extproc import apis
 from extproc.inspection.answers import AnswerStream, streamed
 from extproc.inspection.judge import Job
 from extproc.inspection.verdict import Blocked, Failure
@@ -130,10 +130,10 @@ def refused(facts: Facts, error: ClientError) -> ClientError:
 
 
 def spoken(facts: Facts, findings: Findings) -> str:
-    """Return the name of the dialect that the request was in, or nothing."""
-    if facts.dialect is not None:
-        return facts.dialect.name
-    return "mcp" if findings.rpc is not None else ""
+    """Return the name of the API that the request was for, or nothing."""
+    if facts.claimed is not None:
+        return facts.claimed.api.name
+    return findings.rpc.name if findings.rpc is not None else ""
 
 
 class Room(Struct, frozen=True):
@@ -422,4 +422,6 @@ class StreamedAnswer:
         name = findings.pipeline.name
         findings.failures.append(Failure(name, reason, allowed=False))
         findings.blocked = findings.blocked or Blocked(name, "failure")
-        return (Chunk(Side.RESPONSE, (self._facts.dialect or CHAT).error_event(FAILED), end=True),)
+        claimed = self._facts.claimed
+        error_event = apis.current().default.error_event if claimed is None else claimed.api.error_event
+        return (Chunk(Side.RESPONSE, error_event(FAILED, 0), end=True),)

@@ -2,7 +2,7 @@
 
 from typing import Final, Protocol
 
-from extproc.apis.openai_chat.dialect import CHAT
+from extproc import apis
 from extproc.protocol.effects import Effect, Metadata, Phase, Proceed, Reject
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import Field
@@ -34,7 +34,7 @@ _METADATA: Final[dict[str, Metadata]] = {
 
 
 class Teller(Protocol):
-    """What knows how a client is told of errors: a dialect, or a JSON-RPC message."""
+    """An API, a family of them, or a JSON-RPC message: each has errors of its own."""
 
     def error(self, error: ClientError) -> bytes:
         """The body."""
@@ -43,13 +43,13 @@ class Teller(Protocol):
 def rejection(
     error: ClientError, teller: Teller | None, request_id: bytes, decision: str = "rejected", details: str = ""
 ) -> Reject:
-    """`error` in the client's dialect (OpenAI's, where the path tells of none). `details`: its code if empty."""
+    """`error` as the client's API has it (OpenAI's, where nothing shows the API). `details`: its code if empty."""
     headers = _with_id(_DECIDED[decision], request_id)
     if error.retry_after is not None:
         headers = (*headers, ("retry-after", b"%d" % error.retry_after))
     return Reject(
         status=error.status,
-        body=(teller or CHAT).error(error),
+        body=(teller or apis.current().default).error(error),
         headers=headers,
         details=f"extproc_{details or error.code}",
         metadata=_METADATA[decision],

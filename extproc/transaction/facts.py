@@ -3,12 +3,13 @@
 import re
 from typing import Final
 
-from extproc.apis import Dialect
+from extproc.apis import ApiRequestPath
 from extproc.protocol.effects import Fact, Record
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
 from extproc.routing.quoted import Quoted
 from extproc.routing.table import Choice, Destination
+from extproc.transaction.answers import Teller
 from extproc.transaction.findings import Findings
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
 from extproc.transaction.plan import Claim, Steering
@@ -28,8 +29,8 @@ BAD_GATEWAY: Final = 502
 class Facts:
     """Mutable, one an exchange. Times are in seconds on the shell's clock.
 
-    `path` is the request's as it came, `strips` the control headers that the client sent itself, `dialect` the API that
-    it speaks once its request is known to be one that we read, `teller` the dialect of errors on other paths.
+    `path` is the request's as it came, `strips` the control headers that the client sent itself, `claimed` the API's
+    path once the request is known to be one that is read, `teller` writes the errors on other paths.
     `findings` where a pipeline is for it. `destination`: the backend that gets the request. `request_mode`: the body
     mode that Envoy was told to go on in. `configuration` is Envoy's fingerprint, empty where it sends none; `known`: it
     is the plan's. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy ignores every
@@ -39,12 +40,12 @@ class Facts:
     __slots__ = (
         "choice",
         "claim",
+        "claimed",
         "configuration",
         "decided",
         "decision",
         "destination",
         "detail",
-        "dialect",
         "failure",
         "findings",
         "known",
@@ -73,13 +74,13 @@ class Facts:
         self.detail = ""
         self.decided: float | None = None
         self.claim: Claim | None = None
-        self.dialect: Dialect | None = None
+        self.claimed: ApiRequestPath | None = None
         self.path = b""
         self.strips: tuple[str, ...] = ()
         self.choice: Choice | None = None
         self.destination: Destination | None = None
         self.request_mode: BodyMode | None = None
-        self.teller: Dialect | None = None
+        self.teller: Teller | None = None
         self.steering: Steering | None = None
         self.decision = "passed"
         self.reason = "unclaimed"
@@ -159,15 +160,15 @@ class Facts:
 
     def record(self, now: float) -> Record:
         """All of it as data: names from the policy, fixed words and numbers, never a client's text."""
-        claim, choice, dialect = self.claim, self.choice, self.dialect
+        claim, choice, claimed = self.claim, self.choice, self.claimed
         found: dict[str, Fact] = {} if self.findings is None else self.findings.record()
         if self.misconfigured is not None:
             found |= {"misconfigured": self.misconfigured, "detail": self.detail}
         return Record(
             {
                 "request_id": self.request_id.decode("ascii"),
-                "dialect": dialect.name if dialect else None,
-                "path": claim.path if claim and dialect else None,
+                "dialect": claimed.api.name if claimed else None,
+                "path": claim.path if claim and claimed else None,
                 "model": self.model,
                 "stream": self.stream,
                 "decision": self.decision,

@@ -63,7 +63,7 @@ class Opened(Struct, frozen=True):
     `unread`: the reason for which it may go on although nobody could read it.
     """
 
-    dialect: apis.Dialect | None
+    claimed: apis.ApiRequestPath | None
     plain: bytes
     asked: apis.Request | None = None
     rpc: mcp.Rpc | None = None
@@ -101,9 +101,9 @@ class Opened(Struct, frozen=True):
     def _judged(self, verdict: Verdict) -> "Judged | Refusal":
         asked = self.asked
         changed = verdict.body is not self.plain
-        if changed and asked is not None and self.dialect is not None and verdict.blocked is None:
+        if changed and asked is not None and self.claimed is not None and verdict.blocked is None:
             try:
-                asked = self.dialect.read(verdict.body)
+                asked = self.claimed.read(verdict.body)
             except ClientError as error:
                 return Refusal(error)
         return Judged(self, verdict, asked)
@@ -203,33 +203,33 @@ class Opening:
         return None
 
     def _open(self, meter: Meter | None, *, tells: bool) -> Opened:
-        dialect, findings = self._facts.dialect, self._findings
+        claimed, findings = self._facts.claimed, self._findings
         try:
             plain = self._decoded(meter) if self._codings else self.body
         except _UnreadError as unread:
             assert findings is not None, "who may pass unread is inspected"
-            return Opened(dialect, b"", said=self._said(findings, None, None), unread=unread.reason)
-        asked = dialect.read(plain) if dialect is not None and not self._plan.inert else None
+            return Opened(claimed, b"", said=self._said(findings, None, None), unread=unread.reason)
+        asked = claimed.read(plain) if claimed is not None and not self._plan.inert else None
         if findings is None:
-            return Opened(dialect, plain, asked)
+            return Opened(claimed, plain, asked)
         limit = findings.pipeline.body_limit
         if len(plain) > limit and findings.pipeline.request is not None:
             if findings.pipeline.blocks_oversize:
                 raise _RefusedError(Refusal(too_large(limit), Blocked(findings.pipeline.name, "oversize")))
-            return Opened(dialect, plain, asked, said=self._said(findings, None, asked), unread="size")
+            return Opened(claimed, plain, asked, said=self._said(findings, None, asked), unread="size")
         return self._read(findings, plain, asked, tells=tells and len(plain) <= limit)
 
     def _read(self, findings: Findings, plain: bytes, asked: apis.Request | None, *, tells: bool) -> Opened:
         facts, pipeline = self._facts, findings.pipeline
-        kind = content_type(self._fields) if facts.dialect is None else _json_type(self._fields)
+        kind = content_type(self._fields) if facts.claimed is None else _json_type(self._fields)
         found: Outline | None = None
-        suspected = facts.dialect is None and mcp.suspected(plain)
+        suspected = facts.claimed is None and mcp.suspected(plain)
         if tells and (suspected or not IN_BODIES.isdisjoint(pipeline.facts)):
             found = read_outline(plain, kind, images="images" in pipeline.facts)
         rpc = mcp.message(found) if suspected and found is not None else findings.rpc
         told = self._said(findings, found, asked)
         if pipeline.request is None:
-            return Opened(facts.dialect, plain, asked, rpc, told)
+            return Opened(facts.claimed, plain, asked, rpc, told)
         job = Job(
             pipeline.name,
             pipeline.request,
@@ -240,14 +240,14 @@ class Opening:
             pipeline.blocks_unread,
             detailed=findings.details is not None,
         )
-        return Opened(facts.dialect, plain, asked, rpc, told, job)
+        return Opened(facts.claimed, plain, asked, rpc, told, job)
 
     def _said(self, findings: Findings, body: Outline | None, asked: apis.Request | None) -> dict[str, Any]:
         return said(self._facts, findings, self._fields, self._route_name, body, asked)
 
     def _decoded(self, meter: Meter | None) -> bytes:
         """The body without its encodings. Raises ClientError, or _UnreadError where it may go on undecoded."""
-        findings, claimed = self._findings, self._facts.dialect is not None
+        findings, claimed = self._findings, self._facts.claimed is not None
         limit = self._plan.limits.request_body
         most = limit if meter is None else min(limit, meter.left * INLINE_INFLATED)
         try:
@@ -289,7 +289,7 @@ class _RefusedError(Exception):
 
 
 def _json_type(fields: HeaderMap) -> str:
-    """The content-type of a dialect's body: JSON, whatever it is said to be, but in the charset that it names."""
+    """The content-type of a claimed body: JSON, whatever it is said to be, but in the charset that it names."""
     if fields.get("content-type") == _JSON_BYTES:
         return _JSON
     if known(parse(fields.text("content-type")).parameters.get("charset", "")) is not None:

@@ -1,4 +1,4 @@
-"""What is done to a request that goes on by its path alone, because no dialect claims it."""
+"""What is done to a request that goes on by its path alone, because no API claims it."""
 
 from typing import Final
 

@@ -6,7 +6,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc import apis
-from extproc.apis import Dialect
 from extproc.apis.paths import Aliases
 from extproc.inspection.pipeline import Pipeline
 from extproc.policy import Policy, Unusable, UnusableError
@@ -69,7 +68,7 @@ class Claim(Struct, frozen=True):
     """
 
     path: str
-    dialect: Dialect | None = None
+    claimed: apis.ApiRequestPath | None = None
     models: str | None = None
     pipelines: tuple[Pipeline, ...] = ()
     reads_fields: bool = False
@@ -92,6 +91,7 @@ class Plan:
     """A compiled policy. Immutable but for its caches; transactions keep the one they started with."""
 
     def __init__(self, policy: Policy, table: Table, pipelines: tuple[Pipeline, ...] = ()) -> None:
+        self._apis = apis.current()
         self.table = table
         self.pipelines = pipelines
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
@@ -152,7 +152,7 @@ class Plan:
         if not self.pipelines:
             return claim
         # However it is spelt, a request of an API is one under that API's path.
-        paths = self._aliases.of(*((claim.path, claim.dialect.path) if claim.dialect is not None else (claim.path,)))
+        paths = self._aliases.of(*((claim.path, claim.claimed.path) if claim.claimed is not None else (claim.path,)))
         under = [each for each in self.pipelines if each.under(paths)]
         last = next((place for place, each in enumerate(under) if not each.conditional), len(under))
         meant = tuple(under[: last + 1])
@@ -171,9 +171,7 @@ class Plan:
             return Claim(path, models=path.removeprefix("/v1/models/"))
         # The same APIs under the path of a backend, or under none (llama.cpp and others serve both): a request that the
         # default backend would understand must not pass unread because of how it is spelt, in capitals for one.
-        small = path.lower()
-        below = (small[len(p) :] for p in self._prefixes if small.startswith(f"{p}/"))
-        return Claim(path, next(filter(None, (apis.claim(f"/v1{tail}") for tail in below)), None))
+        return Claim(path, self._apis.claim_below(path, self._prefixes))
 
     def control_headers(self, fields: HeaderMap) -> tuple[str, ...]:
         """The names among `fields` that only we may set."""
@@ -184,7 +182,7 @@ class Plan:
         return tuple(n for n in names if n.startswith(CONTROL_PREFIX) or n in self._control)
 
     def passage(self, raw_path: bytes, *, known: bool) -> Passage | None:
-        """What becomes of a request that no dialect claims; None: nothing is served there. `known` as for `steer`."""
+        """What becomes of a request that no API claims; None: nothing is served there. `known` as for `steer`."""
         destination = self.table.onward
         if destination is None:
             return self.unsteered if self.inert or self.table.own_routes else None
@@ -194,7 +192,7 @@ class Plan:
         return steered_to(path, destination, self.steering.cluster_header, known=known)
 
     def steer(
-        self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes, decision: str, *, known: bool
+        self, choice: Choice, model: str, claimed: apis.ApiRequestPath, raw_path: bytes, decision: str, *, known: bool
     ) -> Steering:
         """What the choice of a destination and of a `model` there sets. `model` is fit for a header's value.
 
@@ -206,16 +204,16 @@ class Plan:
             # Paths, and names that the policy does not hold, are the client's to invent: bounded like the claims.
             if len(self._steerings) >= CLAIMS_CACHED:
                 self._steerings.clear()
-            found = self._steerings[key] = self._steering(choice, model, dialect, raw_path, decision, known=known)
+            found = self._steerings[key] = self._steering(choice, model, claimed, raw_path, decision, known=known)
         return found
 
     def _steering(
-        self, choice: Choice, model: str, dialect: Dialect, raw_path: bytes, decision: str, *, known: bool
+        self, choice: Choice, model: str, claimed: apis.ApiRequestPath, raw_path: bytes, decision: str, *, known: bool
     ) -> Steering:
         destination = choice.candidate.destination
         name, wire_model = destination.name.encode(), model.encode()
         asked = raw_path if destination.removes is None else apis.without_keys(raw_path)
-        path = apis.target_path(dialect.path.encode() + _query(asked), destination.prefix)
+        path = apis.target_path(claimed, asked, destination.prefix, model)
         headers = HeaderMutation(
             set=(
                 (self.steering.cluster_header, name),
@@ -266,8 +264,3 @@ def _needs(table: Table, pipelines: tuple[Pipeline, ...]) -> Needs:
 def contract(decision: str) -> tuple[Field, ...]:
     """The response headers that every exchange we had a say in carries."""
     return (("x-extproc-version", CONTRACT_VERSION), ("x-extproc-decision", decision.encode()))
-
-
-def _query(raw_path: bytes) -> bytes:
-    at = raw_path.find(b"?")
-    return b"" if at < 0 else raw_path[at:]

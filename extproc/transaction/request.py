@@ -128,7 +128,7 @@ class RequestSide:
         method = fields.get(":method") or b""
         if claim.models is not None and method in (b"GET", b"HEAD"):
             return self._models(claim.models, fields)
-        claimed = claim.dialect is not None and (method not in READ_ONLY or upgrades(fields))
+        claimed = claim.claimed is not None and (method not in READ_ONLY or upgrades(fields))
         route_name = self._take_pipeline(message) if claim.pipelines else ""
         if not claimed:
             self._passage = self._onward(fields)
@@ -138,12 +138,12 @@ class RequestSide:
             and crowded(message)
             and (self._passage.destination is not None or (claimed and not plan.inert))
         ):
-            facts.teller = claim.dialect
+            facts.teller = None if claim.claimed is None else claim.claimed.api
             raise too_many_headers()
         if not inspected and (not claimed or plan.inert):
             return self._pass(fields, end=message.end)
         if claimed:
-            facts.dialect = claim.dialect
+            facts.claimed = claim.claimed
             check_claimed(fields, method, empty=message.end)
         elif upgrades(fields):
             return self._upgrade(fields)
@@ -204,18 +204,19 @@ class RequestSide:
         return route_name
 
     def _models(self, name: str, fields: HeaderMap) -> Effects:
-        api: apis.Api = "anthropic" if "anthropic-version" in fields else "openai"
+        registry = apis.current()
+        family = registry.family_of(fields) or registry.default
         names = self._plan.table.names
         if name and name not in names:
             raise ClientError(
                 404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model"
             )
         self._facts.decision, self._facts.reason = "allowed", "models"
-        body = apis.model_card(name, api) if name else apis.models_list(names, api)
+        body = family.model_card(name, 0) if name else family.model_list(names, 0)
         return (answer(body, self._facts.request_id),)
 
     def _upgrade(self, fields: HeaderMap) -> Effects:
-        """An upgraded connection on a path of no dialect, which a pipeline is for: nobody could read it."""
+        """An upgraded connection on a path of no API, which a pipeline is for: nobody could read it."""
         findings = self._facts.findings
         assert findings is not None
         if findings.pipeline.blocks_unread and findings.judges_request:
@@ -225,14 +226,14 @@ class RequestSide:
 
     def _check_length(self, fields: HeaderMap) -> None:
         findings, most = self._facts.findings, self._plan.limits.request_body
-        if self._facts.dialect is not None and exceeds(fields, most):
+        if self._facts.claimed is not None and exceeds(fields, most):
             raise too_large(most)
         if findings is not None and findings.blocks_oversize and exceeds(fields, findings.pipeline.body_limit):
             findings.blocked = Blocked(findings.pipeline.name, "oversize")
             raise too_large(findings.pipeline.body_limit)
 
     def _onward(self, fields: HeaderMap) -> Passage:
-        """Where a request goes that no dialect claims. Raises ClientError where nothing is served.
+        """Where a request goes that no API claims. Raises ClientError where nothing is served.
 
         A pipeline that is for it says that somebody serves it: then Envoy's routes decide.
         """
@@ -242,7 +243,8 @@ class RequestSide:
         )
         if passage is None:
             assert facts.claim is not None
-            facts.teller = facts.claim.dialect or (apis.MESSAGES if "anthropic-version" in fields else None)
+            claimed = facts.claim.claimed
+            facts.teller = claimed.api if claimed is not None else apis.current().family_of(fields)
             raise ClientError(404, "not_found", "Nothing is served under this path.")
         if passage.destination is not None and self._shared.astray.get(facts.configuration) is self._plan:
             raise MisconfiguredError("steering")
@@ -324,14 +326,14 @@ class RequestSide:
     def _most(self) -> int:
         """Bytes of a body, as it comes, beyond which it is not read."""
         most = self._plan.limits.request_body
-        if self._facts.dialect is not None:
+        if self._facts.claimed is not None:
             return most  # whoever claims it must read all of it, for its model
         assert self._facts.findings is not None
         return min(most, self._facts.findings.pipeline.body_limit)
 
     def _oversize(self, message: Body) -> Effects:
         findings = self._facts.findings
-        if self._facts.dialect is not None or findings is None or findings.blocks_oversize:
+        if self._facts.claimed is not None or findings is None or findings.blocks_oversize:
             raise self._too_much()
         findings.saw("size")
         held, self._held = self._held, []
@@ -349,7 +351,7 @@ class RequestSide:
 
     def _too_much(self) -> ClientError:
         findings = self._facts.findings
-        if findings is not None and self._facts.dialect is None:
+        if findings is not None and self._facts.claimed is None:
             findings.blocked = Blocked(findings.pipeline.name, "oversize")
         return too_large(self._most())
 

@@ -45,7 +45,7 @@ class Intake:
         self._codings = codings(fields)
         self._asked: apis.Request | None = None
         self.body = self._plain = b""
-        if self._codings is UNKNOWN and facts.dialect is not None:
+        if self._codings is UNKNOWN and facts.claimed is not None:
             raise unknown_encoding()
 
     def reads_at_once(self, body: bytes) -> bool:
@@ -54,8 +54,8 @@ class Intake:
         if facts.findings is not None or self._codings or len(body) > OPENED_BYTES:
             return False
         self.body = self._plain = body
-        if facts.dialect is not None and not self._plan.inert:
-            self._asks(facts.dialect.read(body))
+        if facts.claimed is not None and not self._plan.inert:
+            self._asks(facts.claimed.read(body))
         return True
 
     def _asks(self, asked: apis.Request | None) -> None:
@@ -104,7 +104,7 @@ class Intake:
         onward = plain if judged is None else judged
         if facts.findings is not None:
             facts.strips = (*facts.strips, *facts.findings.strips)
-        if facts.dialect is None or self._asked is None:
+        if facts.claimed is None or self._asked is None:
             facts.reason = "inspected"
             if facts.findings is not None and facts.findings.masked:
                 facts.decision = "masked"

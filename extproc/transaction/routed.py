@@ -32,28 +32,37 @@ class Routed(Struct, frozen=True):
 
 def route(plan: Plan, shared: Shared, facts: Facts, asked: apis.Request, body: bytes, now: float) -> Routed:
     """Chooses for what `body` asks, and writes the choice down in `facts`. Raises ClientError."""
-    dialect = facts.dialect
-    assert dialect is not None
-    choice = select(plan.table, asked.model, dialect.api, shared.draws.next(), shared.health, now)
+    claimed = facts.claimed
+    assert claimed is not None
+    choice = select(plan.table, asked.model, claimed.api.family.name, shared.draws.next(), shared.health, now)
     facts.decided = now
     if choice is None:
         facts.reason = "unknown-passed"
         return Routed(plan.unsteered.changed(HeaderMutation(remove=facts.strips)), None, None, clear_route=False)
-    return _steer(plan, shared, facts, choice, asked, body)
+    return _steer(plan, shared, facts, choice, claimed, asked, body)
 
 
-def _steer(plan: Plan, shared: Shared, facts: Facts, choice: Choice, asked: apis.Request, body: bytes) -> Routed:
+def _steer(
+    plan: Plan,
+    shared: Shared,
+    facts: Facts,
+    choice: Choice,
+    claimed: apis.ApiRequestPath,
+    asked: apis.Request,
+    body: bytes,
+) -> Routed:
     model = choice.candidate.model or asked.model
     if choice.why == "default" and not _HEADER_SAFE.fullmatch(model):
         # It would become a header's value, and no provider has such a name.
         raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
-    changed = None if model == asked.model else apis.rename(body, asked.model_span, model)
-    assert facts.dialect is not None
+    # A model in the path is changed there, with the path.
+    span = asked.model_span if model != asked.model else None
+    changed = None if span is None else apis.rename(body, span, model)
     masked = facts.findings is not None and facts.findings.masked
     facts.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
     if shared.astray and shared.astray.get(facts.configuration) is plan:
         raise MisconfiguredError("steering")
-    steering = plan.steer(choice, model, facts.dialect, facts.path, facts.decision, known=facts.known)
+    steering = plan.steer(choice, model, claimed, facts.path, facts.decision, known=facts.known)
     facts.choice, facts.steering, facts.reason = choice, steering, choice.why
     facts.destination = choice.candidate.destination
     headers = steering.headers

@@ -228,12 +228,15 @@ class Transaction:
         blocked = findings is not None and findings.blocked is not None
         facts.decision, facts.failure = "blocked" if blocked else "rejected", error.code
         facts.status = error.status
-        teller = facts.dialect or facts.teller or (findings.rpc if findings is not None else None)
+        teller = facts.claimed.api if facts.claimed is not None else facts.teller
+        if teller is None and findings is not None:
+            teller = findings.rpc
         told, details = facts.decision, error.code
         if isinstance(error, MisconfiguredError):
             facts.lacks(error)
             told, details = "rejected", f"{error.code}_{error.what}"
-            teller = teller or (facts.claim.dialect if facts.claim is not None else None)
+            if teller is None and facts.claim is not None and facts.claim.claimed is not None:
+                teller = facts.claim.claimed.api
         return rejection(error, teller, facts.request_id, told, details)
 
     def _expire(self, now: float) -> Effect:

@@ -3,7 +3,7 @@ from itertools import combinations
 
 import pytest
 
-from extproc.apis.events import reader
+from extproc.apis.streams import reader
 from extproc.detectors import pii
 from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault

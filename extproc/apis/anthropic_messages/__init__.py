@@ -1,1 +1,16 @@
 """Anthropic's messages API."""
+
+from typing import Final
+
+from extproc.apis.anthropic_messages import events
+from extproc.apis.anthropic_messages.writer import MessageEvents
+from extproc.apis.api import Api, ApiEvents
+from extproc.apis.families import ANTHROPIC
+
+MESSAGES: Final = Api(
+    name="anthropic.messages",
+    family=ANTHROPIC,
+    paths=("/v1/messages",),
+    events=ApiEvents(events.known, events.read, lenient=True),
+    scribe=MessageEvents,
+)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Kind, Scope
 from extproc.apis.events.source import Reading, Roles, Source, is_index, sort
-from extproc.apis.mcp import events as documents
 
 _BLOCK = ("content_block",)
 
@@ -46,11 +46,19 @@ _KINDS: Mapping[object, Kind] = {
     "error": "error",
     "ping": "alive",
 }
-KNOWN = frozenset({*_KINDS, "message_start", "content_block_start"})
+_TYPES = frozenset({*_KINDS, "message_start", "content_block_start"})
 """The `type` of each event."""
 
-SHARED = frozenset({"error", "ping"})
+_SHARED = frozenset({"error", "ping"})
 """Those of them that events of other APIs have, too."""
+
+
+def known(value: Mapping[str, object]) -> bool:
+    """True for an event of this API that no other has."""
+    kind = value.get("type")
+    if not isinstance(kind, str) or kind not in _TYPES or kind in _SHARED:
+        return False
+    return not kind.startswith("content_block_") or is_index(value.get("index"))
 
 
 def read(source: Source) -> Reading:
@@ -58,7 +66,7 @@ def read(source: Source) -> Reading:
     value = source.value
     assert isinstance(value, dict)
     kind, block = value.get("type"), value.get("index")
-    if not isinstance(kind, str) or kind not in KNOWN:
+    if not isinstance(kind, str) or kind not in _TYPES:
         return documents.read(source, ROLES)
     if kind.startswith("content_block_") and not is_index(block):
         return documents.read(source, ROLES)

@@ -1,1 +1,11 @@
 """Cohere's chat API, both versions."""
+
+from typing import Final
+
+from extproc.apis.api import Api, ApiEvents
+from extproc.apis.cohere import events
+
+COHERE: Final = Api(
+    name="cohere",
+    events=ApiEvents(events.known, events.read),
+)

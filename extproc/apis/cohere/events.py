@@ -6,7 +6,7 @@ from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
 from extproc.apis.events.source import Reading, Roles, Source, is_index
 
-TYPES = frozenset(
+_TYPES = frozenset(
     {
         "message-start",
         "content-start",
@@ -23,7 +23,7 @@ TYPES = frozenset(
 )
 """The `type` of each event of version 2."""
 
-FIRST_TYPES = frozenset(
+_FIRST_TYPES = frozenset(
     {
         "stream-start",
         "search-queries-generation",
@@ -85,11 +85,17 @@ _WHOLE = frozenset(
 """Members whose texts come whole."""
 
 
+def known(value: Mapping[str, object]) -> bool:
+    """True for an event of one of the versions."""
+    kind, first = value.get("type"), value.get("event_type")
+    return (isinstance(kind, str) and kind in _TYPES) or (isinstance(first, str) and first in _FIRST_TYPES)
+
+
 def read(source: Source) -> Reading:
     """An event of this API; `source.value` is an object of one of the types."""
     value = source.value
     assert isinstance(value, dict)
-    if value.get("type") in TYPES:
+    if value.get("type") in _TYPES:
         return _second(source, str(value["type"]), value.get("index"))
     return _first(source, value)
 

@@ -2,12 +2,10 @@
 
 from extproc.apis.events.event import Channel, Delta, Scope, StreamEvent, UnreadableStreamError
 from extproc.apis.events.fragment import JsonText
-from extproc.apis.events.reader import StreamReader
 from extproc.apis.events.rewrite import rewrite
 from extproc.apis.events.runs import Entry, Run
 from extproc.apis.events.shares import Shares
 from extproc.apis.events.waiting import Share, Waiting
-from extproc.apis.events.writer import StreamWriter
 
 __all__ = [
     "Channel",
@@ -19,8 +17,6 @@ __all__ = [
     "Share",
     "Shares",
     "StreamEvent",
-    "StreamReader",
-    "StreamWriter",
     "UnreadableStreamError",
     "Waiting",
     "rewrite",

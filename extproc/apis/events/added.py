@@ -1,4 +1,4 @@
-"""What every dialect can add to a stream."""
+"""Events that are added to a stream, and what writes them."""
 
 from collections.abc import Set as AbstractSet
 from typing import Protocol
@@ -6,9 +6,8 @@ from typing import Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from extproc.apis.api import Dialect
-from extproc.apis.claims import DIALECTS
 from extproc.apis.events.event import Scope, StreamEvent
+from extproc.apis.families import ErrorEvent
 from extproc.payload.sse_lines import data_lines
 from extproc.protocol.errors import ClientError
 
@@ -19,7 +18,7 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
 class Added(Struct, frozen=True):
-    """An event to be added: the JSON it says, and its name where the dialect names events."""
+    """An event to be added: the JSON it says, and its name where the API names events."""
 
     data: bytes
     name: str = ""
@@ -39,18 +38,13 @@ class Cut(Struct, frozen=True):
 
 
 class Scribe(Protocol):
-    """Writes events in one dialect, like those it has seen."""
+    """Writes events of one API, like those it has seen in one stream."""
 
     def note(self, event: StreamEvent) -> None:
         """An event of the stream, in its turn; what it says of the answer is remembered."""
 
     def blocked(self, cut: Cut) -> list[Added]:
         """The end of the answer."""
-
-
-def dialect(name: str) -> Dialect | None:
-    """The dialect of that name."""
-    return next((each for each in DIALECTS if each.name == name), None)
 
 
 def data_of(raw: bytes) -> bytes:
@@ -80,8 +74,24 @@ def short(found: dict[str, Raw]) -> dict[str, Raw]:
     return {name: value.copy() for name, value in found.items() if len(bytes(value)) <= MAX_MEMBER}
 
 
-def told(dialect_: Dialect, error: ClientError, number: int = 0) -> Added:
-    """The error in the dialect's own words."""
-    event = dialect_.error_event(error, number)
+def told(error_event: ErrorEvent, error: ClientError, number: int = 0) -> Added:
+    """The error as the API's clients know it."""
+    event = error_event(error, number)
     (line,) = data_lines(event, bom=False)
     return Added(line.value, "error" if event.startswith(b"event:") else "")
+
+
+class ErrorAtTheEnd:
+    """Writes nothing but an error, at the end: for APIs whose streams need no more, and for those of no known API."""
+
+    __slots__ = ("_error_event",)
+
+    def __init__(self, error_event: ErrorEvent) -> None:
+        self._error_event = error_event
+
+    def note(self, event: StreamEvent) -> None:
+        """See `Scribe.note`."""
+
+    def blocked(self, cut: Cut) -> list[Added]:
+        """See `Scribe.blocked`."""
+        return [Added(told(self._error_event, cut.error).data, "error")]

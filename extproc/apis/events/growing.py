@@ -3,9 +3,9 @@
 from collections.abc import Callable, Container
 from typing import TypeAlias
 
+from extproc.apis.events.documents import tells
 from extproc.apis.events.event import Channel, Kind, Scope
 from extproc.apis.events.source import Reading, Roles, Source, Text, placed, sort
-from extproc.apis.mcp.events import tells
 
 Growth: TypeAlias = Callable[[Scope], Channel | None]
 """From a string's path in the event to the channel on which it is a piece; None for a string that comes whole."""

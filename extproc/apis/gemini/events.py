@@ -58,6 +58,11 @@ def response(value: Mapping[str, object]) -> Mapping[str, object] | None:
     return None
 
 
+def known(value: Mapping[str, object]) -> bool:
+    """True for an event of this API."""
+    return response(value) is not None
+
+
 def read(source: Source) -> Reading:
     """An event of this API; `source.value` is an object with candidates.
 

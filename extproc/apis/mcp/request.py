@@ -7,7 +7,6 @@ from typing import Any, ClassVar, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
-from extproc.apis.api import Api
 from extproc.apis.outline import Number, Object, Outline, text_of, values
 from extproc.protocol.errors import ClientError
 
@@ -34,7 +33,6 @@ class Rpc(Struct, frozen=True):
 
     id: bytes
     name: ClassVar[str] = "mcp"
-    api: ClassVar[Api] = "openai"
 
     def error(self, error: ClientError) -> bytes:
         """The body that tells of an error."""

@@ -1,12 +1,13 @@
 """Events of OpenAI's assistants: runs on threads, which bring messages and the steps of tools in deltas."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
 from extproc.apis.events.source import Reading, Roles, Source, placed
 
-OBJECTS = frozenset(
+_OBJECTS = frozenset(
     {
         "thread",
         "thread.run",
@@ -49,6 +50,12 @@ _WHOLE = frozenset({"annotations", "name"})
 
 _OVER = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
 """States after which a message, a step or a run gets nothing more."""
+
+
+def known(value: Mapping[str, object]) -> bool:
+    """True for an event of this API."""
+    kind = value.get("object")
+    return isinstance(kind, str) and kind in _OBJECTS
 
 
 def read(source: Source) -> Reading:

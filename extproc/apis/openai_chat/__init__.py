@@ -1,1 +1,15 @@
-"""OpenAI's chat completions and completions, and the many servers that speak them."""
+"""OpenAI's chat completions, and the many servers that speak them."""
+
+from functools import partial
+from typing import Final
+
+from extproc.apis.api import Api, ApiEvents
+from extproc.apis.families import openai_chunks
+from extproc.apis.families.openai_chunk_writer import Chunks
+
+CHAT: Final = Api(
+    name="openai.chat",
+    paths=("/v1/chat/completions",),
+    events=ApiEvents(openai_chunks.is_chat, openai_chunks.read, lenient=True, named=False, by_reason=True),
+    scribe=partial(Chunks, empty={"delta": {}}),
+)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Kind, Scope
 from extproc.apis.events.source import Pattern, Reading, Role, Roles, Source, index, sort
-from extproc.apis.mcp import events as documents
 
 
 def _item(*at: str) -> dict[Pattern, Role]:
@@ -83,6 +83,15 @@ _GROWN = frozenset({"arguments", "input", "code"})
 """Members of an item that deltas add to."""
 
 _TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+
+
+_TRANSCRIPT = "transcript.text."
+
+
+def known(value: Mapping[str, object]) -> bool:
+    """True for an event of this API, or of OpenAI's transcription, whose events are alike."""
+    kind = value.get("type")
+    return isinstance(kind, str) and kind.startswith(("response.", _TRANSCRIPT))
 
 
 def read(source: Source) -> Reading:

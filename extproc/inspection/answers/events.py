@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from extproc.apis.events import Channel, Delta, Run, Share, StreamEvent, StreamWriter, Waiting
+from extproc import apis
+from extproc.apis.events import Channel, Delta, Run, Share, StreamEvent, Waiting
 from extproc.apis.events.event import Scope, within
 from extproc.apis.events.shares import MORE
+from extproc.apis.streams import StreamWriter
 from extproc.inspection.answers.growing import GrowingText, LooseText, Track
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.strand import at_once
@@ -27,9 +29,6 @@ MAX_PLACES = 128
 
 MAX_ENDED = 512
 """Texts that are remembered to have ended: in 128 choices a text, its reasoning, a refusal and a tool call."""
-
-_REASONED = frozenset({"openai.chat", "openai.completions", "gemini"})
-"""Dialects in which what ends a text is a finish reason."""
 
 
 _NOTHING: Mapping[Channel, str] = MappingProxyType({})
@@ -164,8 +163,10 @@ class Events:
 
     def _speak(self, dialect: str) -> None:
         self._dialect = dialect
-        self._repeats = dialect == "openai.responses"
-        self._reasons = dialect in _REASONED
+        api = apis.current().named(dialect)
+        events = None if api is None else api.events
+        self._repeats = events is not None and events.repeats
+        self._reasons = events is not None and events.by_reason
 
     def _doubt(self, doubt: str) -> None:
         if doubt == "stream":

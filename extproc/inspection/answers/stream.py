@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from extproc.apis.events import StreamEvent, StreamReader, StreamWriter, UnreadableStreamError
+from extproc.apis.events import StreamEvent, UnreadableStreamError
+from extproc.apis.streams import StreamReader, StreamWriter
 from extproc.inspection.answers.events import Events
 from extproc.inspection.answers.plain import Plain
 from extproc.inspection.answers.ruling import Ruling, Stopped

@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Mapping
 
-from extproc.apis.events import Channel, Entry, Run, StreamEvent, StreamWriter, Waiting
+from extproc.apis.events import Channel, Entry, Run, StreamEvent, Waiting
+from extproc.apis.streams import StreamWriter
 from extproc.inspection.answers.growing import GrowingText
 
 MAX_WAITING = 4 * 1024 * 1024

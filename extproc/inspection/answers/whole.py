@@ -1,6 +1,6 @@
 """A response that came whole and is a stream: an array of chunks, lines of documents, events under another type."""
 
-from extproc.apis.events.sequences import Sequence, sequence
+from extproc.apis.streams.sequences import Sequence, sequence
 from extproc.inspection.answers.stream import AnswerStream
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.stage import Active

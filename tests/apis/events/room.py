@@ -9,11 +9,10 @@ from extproc.apis.events import (
     Share,
     Shares,
     StreamEvent,
-    StreamReader,
-    StreamWriter,
     Waiting,
 )
 from extproc.apis.events.event import within
+from extproc.apis.streams import StreamReader, StreamWriter
 
 Edits = list[tuple[int, str | None]]
 

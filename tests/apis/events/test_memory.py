@@ -3,7 +3,7 @@ import tracemalloc
 
 import pytest
 
-from extproc.apis.events import StreamReader, StreamWriter
+from extproc.apis.streams import StreamReader, StreamWriter
 from tests.apis.events.samples import STREAMS, choice, chunk, event
 
 AT_REST = 8 * 1024

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.apis.events import Channel, StreamEvent, StreamReader, rewrite
+from extproc.apis.events import Channel, StreamEvent, rewrite
+from extproc.apis.streams import StreamReader
 from tests.apis.events.client import documents
 from tests.apis.events.samples import STREAMS, choice, chunk, event
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Delta, Doubt, Reason, StreamEvent, UnreadableStreamError
 from extproc.apis.events.leaves import TooComplexError, begins_whole, document, leaves
-from extproc.apis.events.plain_lines import MAX_LINES, data_texts, is_silent, other_texts, strays
-from extproc.apis.events.recognition import Recognition
-from extproc.apis.events.shapes import MAX_REMEMBERED, Shape, shape
 from extproc.apis.events.source import Reading, Source, Text
-from extproc.apis.mcp import events as documents
+from extproc.apis.streams.plain_lines import MAX_LINES, data_texts, is_silent, other_texts, strays
+from extproc.apis.streams.recognition import Recognition
+from extproc.apis.streams.shapes import MAX_REMEMBERED, Shape, shape
 from extproc.payload import sse
 from extproc.payload.sse_lines import BOM, Line, LineEnds, data_lines, raw_offset
 
@@ -28,7 +28,7 @@ def _nobody(_texts: Sequence[str]) -> bool:
 class StreamReader:
     """The events of one answer; any cuts give the same events.
 
-    `dialect`: the one that the path is claimed for (`Dialect.name`), `mcp`, or empty; what the events show counts for
+    `dialect`: the name of the API that the path is claimed for, or empty; what the events show counts for
     more (see `Recognition`). `bare`: each chunk is one JSON document, with no lines around it.
 
     Events of unknown types and unknown members of known ones are read, too: any string that is not known to be no text

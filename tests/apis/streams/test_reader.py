@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from extproc.apis.events import StreamEvent, StreamReader, UnreadableStreamError
+from extproc.apis.events import StreamEvent, UnreadableStreamError
 from extproc.apis.events.event import within
 from extproc.apis.events.leaves import MAX_DEPTH, MAX_TOKENS
-from extproc.apis.events.plain_lines import MAX_LINES, MAX_WORDS
+from extproc.apis.streams import StreamReader
+from extproc.apis.streams.plain_lines import MAX_LINES, MAX_WORDS
 from extproc.payload import read_json
 from extproc.payload.limits import SHORT
 from tests.apis.events.samples import choice, chunk, event

@@ -7,7 +7,8 @@ from itertools import pairwise
 from msgspec import Struct
 
 from extproc.apis.events.leaves import TOKEN, TooComplexError, document
-from extproc.apis.events.recognition import recognised
+from extproc.apis.registry import current
+from extproc.apis.streams.recognition import recognised
 
 LEAST = 2
 """Chunks from which on a body is a stream. What stands in one of them alone is not cut."""
@@ -82,9 +83,9 @@ def _lines(body: bytes) -> Sequence | None:
 
 def _grow(values: list[object]) -> bool:
     """True if some of the documents are chunks of a known API."""
-    found = 0
+    found, shaped = 0, current().shaped
     for each in values:
-        found += isinstance(each, dict) and bool(recognised(each))
+        found += isinstance(each, dict) and bool(recognised(shaped, each))
         if found == LEAST:
             return True
     return False

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from extproc.apis.events import Channel, StreamEvent, StreamReader, StreamWriter
+from extproc.apis.events import Channel, StreamEvent
+from extproc.apis.streams import StreamReader, StreamWriter
 from extproc.protocol.errors import ClientError
 from tests.apis.events.client import documents, seen
 from tests.apis.events.samples import STREAMS, choice, chunk, event

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.apis.events.sequences import Sequence, sequence
+from extproc.apis.streams.sequences import Sequence, sequence
 from extproc.inspection.answers import streamed
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.vault import Vault

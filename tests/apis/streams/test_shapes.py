@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.apis.events import StreamEvent, StreamReader, reader
-from extproc.apis.events.shapes import MAX_REMEMBERED, MAX_SHAPE
+from extproc.apis.events import StreamEvent
+from extproc.apis.streams import StreamReader, reader
+from extproc.apis.streams.shapes import MAX_REMEMBERED, MAX_SHAPE
 from extproc.payload.limits import SHORT
 from tests.apis.events.samples import STREAMS, choice, chunk, event
 

@@ -1,28 +1,26 @@
-"""What is added to streams of whole documents: an error, at the end."""
+"""The error that ends a stream of JSON-RPC messages."""
 
 import msgspec
 
-from extproc.apis.events.added import Added, Cut, members, told
+from extproc.apis.events.added import Added, Cut, members
 from extproc.apis.events.event import StreamEvent
+from extproc.apis.families import ErrorEvent
 from extproc.apis.mcp.request import BLOCKED
-from extproc.apis.openai_chat.dialect import CHAT
 
 
-class Documents:
-    """Writes errors of JSON-RPC for MCP, and OpenAI's for streams of no known dialect."""
+class RpcErrors:
+    """Writes an error of JSON-RPC, as MCP has it."""
 
-    __slots__ = ("_rpc",)
+    __slots__ = ()
 
-    def __init__(self, *, rpc: bool) -> None:
-        self._rpc = rpc
+    def __init__(self, error_event: ErrorEvent) -> None:
+        """Ignore `error_event`: an error answers a request, whose id is known only then."""
 
     def note(self, event: StreamEvent) -> None:
         """See `Scribe.note`."""
 
     def blocked(self, cut: Cut) -> list[Added]:
         """See `Scribe.blocked`. The error answers the request that the blocked event would have answered."""
-        if not self._rpc:
-            return [Added(told(CHAT, cut.error).data, "error")]
         found = {} if cut.event is None else members(cut.event.raw)
         # A request or notification of the server has a method; its id is none of the client's.
         request = found.get("id") if "method" not in found else None

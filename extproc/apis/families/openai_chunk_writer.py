@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from extproc.apis.api import Dialect
 from extproc.apis.events.added import Added, Cut, members, short, told
 from extproc.apis.events.event import StreamEvent
+from extproc.apis.families.family import ErrorEvent
 
 DONE = Added(b"[DONE]")
 
@@ -17,13 +17,13 @@ _SHARED = ("id", "object", "created", "model", "system_fingerprint", "service_ti
 
 
 class Chunks:
-    """Writes chunks with the identifier, time and model of the stream's own."""
+    """Writes chunks with the identifier, time and model of the stream's own. `empty`: a choice that brings no text."""
 
-    __slots__ = ("_completions", "_dialect", "_shared")
+    __slots__ = ("_empty", "_error_event", "_shared")
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
-        self._completions = dialect.name == "openai.completions"
+    def __init__(self, error_event: ErrorEvent, empty: Mapping[str, Any]) -> None:
+        self._error_event = error_event
+        self._empty = empty
         self._shared: dict[str, Raw] | None = None
 
     def note(self, event: StreamEvent) -> None:
@@ -42,9 +42,8 @@ class Chunks:
         the error, as OpenAI's libraries stop reading there.
         """
         choices = sorted({*cut.begun, *(cut.event.opens if cut.event is not None else ())}, key=str)
-        nothing: dict[str, Any] = {"text": ""} if self._completions else {"delta": {}}
-        ended = [self._chunk(scope[1], nothing, "content_filter") for scope in choices]
-        return [*ended, told(self._dialect, cut.error), DONE]
+        ended = [self._chunk(scope[1], self._empty, "content_filter") for scope in choices]
+        return [*ended, told(self._error_event, cut.error), DONE]
 
     def _chunk(self, at: str | int, more: Mapping[str, Any], finish: str | None) -> Added:
         choice = {"index": at, **more, "logprobs": None, "finish_reason": finish}

@@ -5,20 +5,20 @@ from typing import Any
 
 import msgspec
 
-from extproc.apis.api import Dialect
 from extproc.apis.events.added import Added, Cut, told
 from extproc.apis.events.event import StreamEvent
+from extproc.apis.families import ErrorEvent
 
 _OUTPUT = re.compile(rb'"output_tokens"[ \t]*:[ \t]*(\d{1,15})')
 
 
-class Messages:
+class MessageEvents:
     """Writes deltas for the blocks of a message."""
 
-    __slots__ = ("_dialect", "_tokens")
+    __slots__ = ("_error_event", "_tokens")
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, error_event: ErrorEvent) -> None:
+        self._error_event = error_event
         self._tokens = 0
 
     def note(self, event: StreamEvent) -> None:
@@ -32,7 +32,7 @@ class Messages:
         `refusal` is the stop reason that the API gives when its own classifiers cut an answer in mid-stream. The tokens
         are those last told: nobody counts what was cut.
         """
-        failed = told(self._dialect, cut.error)
+        failed = told(self._error_event, cut.error)
         if ("message",) not in cut.begun:
             return [failed]
         blocks = sorted(scope[1] for scope in cut.begun if scope[0] == "content" and isinstance(scope[1], int))

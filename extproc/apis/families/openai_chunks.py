@@ -67,6 +67,18 @@ _AROUND = _PIECED | _NAMED | {"audio"}
 """Members of a delta in which such members stand."""
 
 
+def is_chat(value: Mapping[str, object]) -> bool:
+    """True for a chunk of a chat completion."""
+    choices = value.get("choices")
+    return isinstance(choices, list) and all(isinstance(each, dict) for each in choices) and not is_completion(value)
+
+
+def is_completion(value: Mapping[str, object]) -> bool:
+    """True for a chunk of a completion."""
+    choices = value.get("choices")
+    return isinstance(choices, list) and any(isinstance(each, dict) and "text" in each for each in choices)
+
+
 def read(source: Source) -> Reading:
     """An event of these APIs; `source.value` is an object.
 

@@ -5,18 +5,18 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from extproc.apis.api import Dialect
 from extproc.apis.events.added import Added, Cut, inner, members, short, told
 from extproc.apis.events.event import StreamEvent
+from extproc.apis.families import ErrorEvent
 
 
-class Responses:
+class ResponseEvents:
     """Ends a response as the API does."""
 
-    __slots__ = ("_dialect", "_response")
+    __slots__ = ("_error_event", "_response")
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, error_event: ErrorEvent) -> None:
+        self._error_event = error_event
         self._response: dict[str, Raw] = {}
 
     def note(self, event: StreamEvent) -> None:
@@ -33,7 +33,7 @@ class Responses:
         As OpenAI ends a stream that fails: the error, then the response in its last state. The reason is the one that
         the API has for its own filter. The output is left out: nobody kept what was streamed.
         """
-        failed = told(self._dialect, cut.error, cut.number)
+        failed = told(self._error_event, cut.error, cut.number)
         if ("response",) not in cut.begun:
             return [failed]
         ended = {"type": "response.incomplete", "sequence_number": cut.number + 1, "response": self._incomplete()}

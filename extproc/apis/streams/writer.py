@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from extproc.apis.anthropic_messages.writing import Messages
-from extproc.apis.events.added import Added, Cut, Scribe, dialect
+from extproc.apis.events.added import Added, Cut, ErrorAtTheEnd, Scribe
 from extproc.apis.events.event import Channel, Scope, StreamEvent, within
 from extproc.apis.events.rewrite import rewrite
-from extproc.apis.mcp.writing import Documents
-from extproc.apis.openai_chat.writing import Chunks
-from extproc.apis.openai_responses.writing import Responses
+from extproc.apis.registry import current
 from extproc.payload.sse_lines import Style
 from extproc.protocol.errors import ClientError
 
@@ -22,9 +19,9 @@ _NOTHING: Mapping[Channel, str] = MappingProxyType({})
 class StreamWriter:
     """Follows what the client of one stream has seen.
 
-    `dialect_name`: `Dialect.name`, or `mcp`; an event may show another. `between`: the separator of documents that have
-    no lines around them; None for events. `written`: such documents as they were written, in their order, empty ones
-    among them, so that the caller knows which is which; None for events.
+    `dialect_name`: the name of the API that the path is claimed for, or empty; an event may show another. `between`:
+    the separator of documents that have no lines around them; None for events. `written`: such documents as they were
+    written, in their order, empty ones among them, so that the caller knows which is which; None for events.
     """
 
     __slots__ = (
@@ -36,12 +33,14 @@ class StreamWriter:
         "_last",
         "_named",
         "_opens",
+        "_registry",
         "_scribe",
         "_style",
         "written",
     )
 
     def __init__(self, dialect_name: str, between: bytes | None = None) -> None:
+        self._registry = current()
         self._between = between
         self.written: list[bytes] | None = None if between is None else []
         self._speak(dialect_name)
@@ -54,7 +53,7 @@ class StreamWriter:
 
     @property
     def dialect(self) -> str:
-        """The name of the dialect that the stream is in, as far as is known."""
+        """The name of the API that the stream is of, as far as is known."""
         return self._dialect
 
     def write(self, event: StreamEvent, texts: Mapping[Channel, str] = _NOTHING) -> bytes:
@@ -90,9 +89,12 @@ class StreamWriter:
         return self._framed(self._scribe.blocked(Cut(error, self._begun, self._last + 1, event)))
 
     def _speak(self, dialect_name: str) -> None:
+        api = self._registry.named(dialect_name)
         self._dialect = dialect_name
-        self._scribe = _scribe(dialect_name)
-        self._named = dialect_name not in {"openai.chat", "openai.completions"}
+        self._named = api is None or api.events is None or api.events.named
+        self._scribe: Scribe = (
+            ErrorAtTheEnd(self._registry.default.error_event) if api is None else api.scribe(api.error_event)
+        )
 
     def _learn(self, event: StreamEvent) -> None:
         if event.dialect is not self._dialect and event.dialect:
@@ -125,20 +127,6 @@ class StreamWriter:
         # What the stream broke off must not run into an event of ours.
         head = style.end * 2 if self._broken else b""
         return head + b"".join(style.frame(each.data, each.name) for each in added)
-
-
-def _scribe(name: str) -> Scribe:
-    found = dialect(name)
-    if found is None:
-        return Documents(rpc=name == "mcp")
-    match name:
-        case "openai.chat" | "openai.completions":
-            return Chunks(found)
-        case "openai.responses":
-            return Responses(found)
-        case "anthropic.messages":
-            return Messages(found)
-    return Documents(rpc=False)
 
 
 def _empty(event: StreamEvent, texts: Mapping[Channel, str]) -> bool:

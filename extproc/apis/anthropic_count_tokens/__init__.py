@@ -1,0 +1,13 @@
+"""Anthropic's counting of a message's tokens."""
+
+from typing import Final
+
+from extproc.apis.api import Api
+from extproc.apis.families import ANTHROPIC
+
+COUNT_TOKENS: Final = Api(
+    name="anthropic.count_tokens",
+    operation="count_tokens",
+    family=ANTHROPIC,
+    paths=("/v1/messages/count_tokens",),
+)

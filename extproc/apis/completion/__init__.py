@@ -1,1 +1,0 @@
-"""Token streams of llama.cpp, Ollama, TGI and Anthropic's old completions."""

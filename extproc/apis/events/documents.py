@@ -1,0 +1,31 @@
+"""Events that are whole documents: all of their strings come whole."""
+
+import re
+
+from extproc.apis.events.event import Channel
+from extproc.apis.events.source import Reading, Roles, Source, Text, sort
+
+_NAMING = frozenset({"type", "event", "object", "kind", "id", "role", "status", "state", "model", "method"})
+"""Members that name things. A text that grows has another name in all known APIs."""
+
+_WORD = re.compile(rb"[A-Za-z0-9_.:/-]{0,64}")
+"""A name, a type or an identifier."""
+
+
+def read(source: Source, roles: Roles) -> Reading:
+    """All strings are texts that come whole, save what `roles` knows."""
+    found = sort(source, roles, lambda path: (Channel(path, whole=True), False))
+    value = source.value
+    failed = isinstance(value, dict) and (value.get("error") is not None or value.get("type") == "error")
+    return Reading("error" if failed else "other", found.texts, unread=tuple(found.unread), quiet=tuple(found.quiet))
+
+
+def tells(source: Source, text: Text) -> bool:
+    """True if a text says more than a name, a type or a state: another event may go on with it."""
+    names = bool(text.path) and text.path[-1] in _NAMING
+    return not (names and _WORD.fullmatch(source.data, text.start + 1, text.end - 1))
+
+
+def any_tells(source: Source, reading: Reading) -> bool:
+    """True if one of the texts that come whole tells something."""
+    return any(text.channel.whole and tells(source, text) for text in reading.texts)

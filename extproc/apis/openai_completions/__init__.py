@@ -1,0 +1,16 @@
+"""OpenAI's completions, and the many servers that speak them."""
+
+from functools import partial
+from typing import Final
+
+from extproc.apis.api import Api, ApiEvents
+from extproc.apis.families import openai_chunks
+from extproc.apis.families.openai_chunk_writer import Chunks
+
+COMPLETIONS: Final = Api(
+    name="openai.completions",
+    operation="text_completion",
+    paths=("/v1/completions",),
+    events=ApiEvents(openai_chunks.is_completion, openai_chunks.read, lenient=True, named=False, by_reason=True),
+    scribe=partial(Chunks, empty={"text": ""}),
+)
