@@ -19,6 +19,7 @@ from extproc.apis.openai_chat import CHAT
 from extproc.apis.openai_completions import COMPLETIONS
 from extproc.apis.openai_embeddings import EMBEDDINGS
 from extproc.apis.openai_responses import RESPONSES
+from extproc.apis.paths import normalise
 from extproc.apis.token_streams import TOKENS
 
 BUILT_IN: Final[tuple[Api, ...]] = (
@@ -51,7 +52,7 @@ class Registry:
     `default`: the family of a client that shows none.
     """
 
-    __slots__ = ("_by_name", "_by_path", "_patterned", "apis", "default", "families", "shaped", "standalone")
+    __slots__ = ("_by_name", "_by_path", "_patterned", "_roots", "apis", "default", "families", "shaped", "standalone")
 
     def __init__(self, apis: tuple[Api, ...]) -> None:
         self.apis = apis
@@ -64,13 +65,8 @@ class Registry:
         self.shaped: tuple[Shaped, ...] = tuple(each for each in events if not each[1].standalone)
         self.standalone: tuple[Shaped, ...] = tuple(each for each in events if each[1].standalone)
         self.families: Mapping[str, Family] = {api.family.name: api.family for api in apis}
-        if len(self._by_name) < len(apis):
-            raise RegistrationError("two APIs have the same name")
-        paths = [path.lower() for api in apis for path in api.paths]
-        if len(set(paths)) < len(paths):
-            raise RegistrationError("two APIs have the same path")
-        if len(set(self.families.values())) < len({api.family for api in apis}):
-            raise RegistrationError("two families have the same name")
+        self._roots = tuple(dict.fromkeys(api.root for api in apis if api.paths))
+        _check(apis)
 
     def named(self, name: str) -> Api | None:
         """Return the API of that name."""
@@ -100,10 +96,6 @@ class Registry:
                     return found
         return self.claim(path)
 
-    @property
-    def _roots(self) -> Iterator[str]:
-        return iter(dict.fromkeys(api.root for api in self.apis if api.paths))
-
     def family_of(self, headers: Container[str]) -> Family | None:
         """Return the family whose clients alone send one of these header fields."""
         for family in self.families.values():
@@ -113,6 +105,28 @@ class Registry:
 
     def __repr__(self) -> str:
         return f"Registry({', '.join(self._by_name)})"
+
+
+def _check(apis: Sequence[Api]) -> None:
+    """Refuse APIs that could not be told apart, or paths that no request can have. Raises RegistrationError."""
+    if len({api.name for api in apis}) < len(apis):
+        raise RegistrationError("two APIs have the same name")
+    if len({api.family.name for api in apis}) < len({api.family for api in apis}):
+        raise RegistrationError("two families have the same name")
+    paths = [path.lower() for api in apis for path in api.paths]
+    if len(set(paths)) < len(paths):
+        raise RegistrationError("two APIs have the same path")
+    for api in apis:
+        if api.root.endswith("/"):
+            raise RegistrationError(f"the root of {api.name} must not end in a slash")
+        for path in api.paths:
+            if path.count(MODEL) > 1:
+                raise RegistrationError(f"a path of {api.name} has {MODEL} more than once")
+            if not path.startswith("/"):
+                raise RegistrationError(f"a path of {api.name} does not begin with a slash")
+            plain = path.replace(MODEL, "model")
+            if normalise(plain.encode()) != plain:
+                raise RegistrationError(f"a path of {api.name} is not in the spelling of extproc.apis.normalise")
 
 
 _current = Registry(BUILT_IN)
@@ -133,7 +147,7 @@ def register(api: Api) -> None:
     leads here, or changes what was registered.
 
     Raises:
-        RegistrationError: the API's name, one of its paths or the name of its family is taken.
+        RegistrationError: the API's name, one of its paths or the name of its family is taken, or it can claim nothing.
     """
     global _current
     _current = Registry((*_current.apis, api))

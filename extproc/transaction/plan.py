@@ -91,7 +91,7 @@ class Plan:
     """A compiled policy. Immutable but for its caches; transactions keep the one they started with."""
 
     def __init__(self, policy: Policy, table: Table, pipelines: tuple[Pipeline, ...] = ()) -> None:
-        self._apis = apis.current()
+        self.apis = apis.current()
         self.table = table
         self.pipelines = pipelines
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
@@ -171,7 +171,7 @@ class Plan:
             return Claim(path, models=path.removeprefix("/v1/models/"))
         # The same APIs under the path of a backend, or under none (llama.cpp and others serve both): a request that the
         # default backend would understand must not pass unread because of how it is spelt, in capitals for one.
-        return Claim(path, self._apis.claim_below(path, self._prefixes))
+        return Claim(path, self.apis.claim_below(path, self._prefixes))
 
     def control_headers(self, fields: HeaderMap) -> tuple[str, ...]:
         """The names among `fields` that only we may set."""
@@ -256,9 +256,15 @@ def _needs(table: Table, pipelines: tuple[Pipeline, ...]) -> Needs:
         errors=table.reads_errors,
         answer_buffer=max((each.body_limit for each in reading), default=0),
         judging=max((each.patience for each in pipelines), default=0.0),
-        fields=("content-type", *fields) if pipelines else (),
+        fields=(*(("content-type", *fields) if pipelines else ()), *_shown_by()),
         route_name=any(each.reads_route for each in pipelines),
     )
+
+
+def _shown_by() -> tuple[str, ...]:
+    """The header fields that show the family of a client, besides those that are read anyway."""
+    families = apis.current().families.values()
+    return tuple(name for family in families for name in family.headers if name not in FIELDS_READ)
 
 
 def contract(decision: str) -> tuple[Field, ...]:

@@ -5,7 +5,6 @@ from typing import assert_never, cast
 
 from msgspec.structs import replace
 
-from extproc import apis
 from extproc.inspection.verdict import Blocked
 from extproc.protocol.effects import Chunk, HeaderMutation, Override, Phase, Proceed
 from extproc.protocol.enums import plain
@@ -204,7 +203,7 @@ class RequestSide:
         return route_name
 
     def _models(self, name: str, fields: HeaderMap) -> Effects:
-        registry = apis.current()
+        registry = self._plan.apis
         family = registry.family_of(fields) or registry.default
         names = self._plan.table.names
         if name and name not in names:
@@ -244,7 +243,7 @@ class RequestSide:
         if passage is None:
             assert facts.claim is not None
             claimed = facts.claim.claimed
-            facts.teller = claimed.api if claimed is not None else apis.current().family_of(fields)
+            facts.teller = claimed.api if claimed is not None else self._plan.apis.family_of(fields)
             raise ClientError(404, "not_found", "Nothing is served under this path.")
         if passage.destination is not None and self._shared.astray.get(facts.configuration) is self._plan:
             raise MisconfiguredError("steering")
