@@ -25,6 +25,7 @@ def _subjects(rows: Sequence[Row], figure: str) -> list[str]:
     return [row.subject for row in rows if row.figure == figure]
 
 
+@pytest.mark.measured
 def test_every_figure_stands_beside_something_to_compare_it_with() -> None:
     rows = inspection.measure(2, 0, _said, ("prompts", "large", "events", "memory", "held-back"))
     assert _subjects(rows, "cpu_us_per_prompt")[:2] == ["json.loads", "no-pipeline"]
@@ -36,6 +37,7 @@ def test_every_figure_stands_beside_something_to_compare_it_with() -> None:
     assert {row.figure for row in rows} <= set(inspection.UNITS)
 
 
+@pytest.mark.measured
 def test_hostile_texts_are_held_against_prose_and_a_bound() -> None:
     rows = inspection.measure(1, 0, _said, ("hostile",))
     assert {row.most for row in rows if row.figure == "times_prose"} == {10, None}
@@ -44,6 +46,7 @@ def test_hostile_texts_are_held_against_prose_and_a_bound() -> None:
     assert not any(row.missed for row in held)
 
 
+@pytest.mark.measured
 def test_the_longest_wait_is_told_beside_an_idle_and_a_busy_thread() -> None:
     rows = inspection.measure(1, 0, _said, ("stalls",))
     assert _subjects(rows, "stall_ms")[:3] == ["idle", "busy-thread", "all-rules"]

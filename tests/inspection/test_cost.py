@@ -10,6 +10,8 @@ from extproc.inspection.window import Window
 from tests.inspection.test_hold import PROSE
 from tests.inspection.texts import scanner
 
+pytestmark = pytest.mark.measured
+
 SIZE = 64 * 1024
 CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 ADVERSARIAL = {
