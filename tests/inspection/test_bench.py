@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from scripts.benchmarks import __main__ as program
-from scripts.benchmarks import inspection, stall, texts
+from scripts.benchmarks import inspection, stall, texts, thresholds
 from scripts.benchmarks.report import Row, document, table
 
 SMALL = {"PROMPTS": 2, "EVENTS": 40, "MEGABYTE": 4096, "HOSTILE_SIZE": 2048, "CANDIDATES_SIZE": 512, "REPEATS": 1}
@@ -69,6 +69,18 @@ def test_a_text_with_values_has_one_in_each_stretch() -> None:
 @pytest.mark.parametrize("name", texts.HOSTILE)
 def test_a_hostile_text_has_the_size_it_is_asked_for(name: str) -> None:
     assert len(texts.HOSTILE[name](4096).encode()) == 4096
+
+
+def test_a_file_with_a_test_that_failed_misses_its_threshold() -> None:
+    told = (
+        "F.\n== summary ==\nPASSED tests/a.py::test_x[b: c]\nERROR tests/b.py::test_y\nFAILED tests/a.py::test_z - no\n"
+    )
+    rows = list(thresholds.counted(told))
+    assert [(row.subject, row.values, row.missed) for row in rows] == [
+        ("tests/a.py", (1.0,), True),
+        ("tests/b.py", (1.0,), True),
+    ]
+    assert not any(row.missed for row in thresholds.counted("PASSED tests/a.py::test_x\n"))
 
 
 MISSED = Row("recall", "pii/email/x", "share", (0.5, 0.7), least=0.98)
