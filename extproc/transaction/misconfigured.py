@@ -34,6 +34,8 @@ OBSERVED: Final[What] = "observability_mode"
 ALWAYS_SHOWN: Final = ":scheme"
 """A field of every request that generated filters do not forward: where it comes, no allow-list is in force."""
 
+_UNSEEN: Final = "the filter does not forward :method and :path: let forward_rules show both, as `extproc envoy` writes it"
+
 _DETAILS: Final[dict[What, str]] = {
     "configuration": "Envoy was configured for another policy",
     "error_body_mode": "an error was withheld, as it might quote a backend's credential: set response_body_mode to"
@@ -81,6 +83,12 @@ def check_shown(claim: Claim, message: Headers, *, known: bool) -> None:
         raise MisconfiguredError("forward_rules")
     if claim.reads_route and "xds.route_name" not in message.attributes:
         raise MisconfiguredError("request_attributes")
+
+
+def check_line(method: bytes, path: bytes) -> None:
+    """Raise MisconfiguredError where Envoy does not show what is asked for; only CONNECT has no path."""
+    if not method or not (path or method == b"CONNECT"):
+        raise MisconfiguredError("forward_rules", _UNSEEN)
 
 
 def check_order(message: Headers) -> None:

@@ -355,5 +355,21 @@ def test_a_response_is_judged_in_observability_mode_though_nothing_can_be_done()
     assert record.facts["findings"]
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("unseen", [":path", ":method"])
+def test_a_request_whose_path_or_method_is_not_shown_goes_nowhere(unseen: str, known: bool) -> None:
+    """Such a path would be one that no API claims, and no pipeline is for."""
+    full = request_headers(CHAT, JSON)
+    shown = Headers(Side.REQUEST, HeaderMap([field for field in full.fields if field[0] != unseen]), end=False)
+    with Playbook(READING, configuration=READING.fingerprint if known else b"") as envoy:
+        refused(envoy.sends(shown).gets_one(Reject), envoy, "forward_rules")
+
+
+def test_connect_has_no_path() -> None:
+    fields = HeaderMap(((":method", b"CONNECT"), (":authority", b"a:1"), ("x-request-id", b"1")))
+    with Playbook(READING) as envoy:
+        envoy.sends(Headers(Side.REQUEST, fields, end=False)).gets_one(Proceed)
+
+
 def test_the_list_of_what_may_be_wrong_is_closed() -> None:
     assert list(WHATS) == sorted(set(WHATS))
