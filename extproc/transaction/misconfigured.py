@@ -51,8 +51,8 @@ _DETAILS: Final[dict[What, str]] = {
     "response_body_mode": "the policy reads responses: set response_body_mode to BUFFERED, or to FULL_DUPLEX_STREAMED,"
     " which it must be where request_body_mode is FULL_DUPLEX_STREAMED or bodies do not wait for headers",
     "response_header_mode": "a response body came without its headers: set response_header_mode: SEND",
-    "steering": "Envoy did not follow the steering header: check the route with cluster_header, route_cache_action and"
-    " disable_clear_route_cache",
+    "steering": "Envoy did not follow the steering header, or has no cluster of the backend's name: check the route with"
+    " cluster_header, route_cache_action, disable_clear_route_cache and mutation_rules",
 }
 
 

@@ -311,13 +311,15 @@ def test_a_response_of_another_cluster_is_refused_and_so_are_the_requests_after_
     assert isinstance(ask(shared, compiled(), "local"), Proceed)  # a reload asks again
 
 
-def test_a_local_reply_says_nothing_of_steering() -> None:
+@pytest.mark.parametrize(("details", "told"), [("cluster_not_found", "steering"), ("no_healthy_upstream", None)])
+def test_a_local_reply_refuses_nothing_and_a_cluster_that_is_missing_is_told(details: str, told: str | None) -> None:
     shared = Shared()
     with Playbook(PLAIN, shared) as envoy:
         envoy.sends(request_headers(CHAT))
         envoy.sends(request_body(ASK))
-        reply = response_headers(503, end=True, details="cluster_not_found")
+        reply = response_headers(503, end=True, details=details)
         envoy.sends(steered(reply, "")).gets_one(Proceed)
+        assert envoy.leaves().facts.get("misconfigured") == told
     assert not shared.astray
 
 
