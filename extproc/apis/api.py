@@ -14,6 +14,7 @@ from extproc.apis.events.source import Reading, Source
 from extproc.apis.families import OPENAI, ErrorEvent, Family
 from extproc.apis.paths import ROOT
 from extproc.apis.request import Request
+from extproc.apis.usage import Usage
 from extproc.protocol.errors import ClientError
 
 MODEL: Final = "{model}"
@@ -24,6 +25,15 @@ SAFE: Final = "/-._~!$&'()*+,;=:@"
 
 ReadRequest: TypeAlias = Callable[[bytes, "ApiRequestPath"], Request]
 """Reads a body that came to a claimed path. Raises ClientError, 400, if it cannot be read or names no model."""
+
+
+ReadUsage: TypeAlias = Callable[[Mapping[str, object]], Usage | None]
+"""Returns the tokens that an event or a whole body reports; None if it reports none. It is given the decoded JSON."""
+
+
+def no_usage(value: Mapping[str, object]) -> Usage | None:  # noqa: ARG001
+    """Return None: nothing of the API reports tokens."""
+    return None
 
 
 class ApiEvents(Struct, frozen=True, eq=False):
@@ -66,7 +76,8 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
     paths in whose place a backend's prefix stands. `read_request`: see `ReadRequest`.
 
     `events`: None for an API that does not stream. `scribe` makes the writer of what is added to one stream.
-    `error_event`: in place of the family's.
+    `own_error_event`: in place of the family's. `usage`: see `ReadUsage`; what has none of `usage_marks` among its
+    bytes reports none, and need not be decoded.
     """
 
     name: str
@@ -78,6 +89,8 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
     events: ApiEvents | None = None
     scribe: Callable[[ErrorEvent], Scribe] = ErrorAtTheEnd
     own_error_event: ErrorEvent | None = None
+    usage: ReadUsage = no_usage
+    usage_marks: tuple[bytes, ...] = ()
 
     def claim(self, path: str) -> "ApiRequestPath | None":
         """Return the claim of a normalised path, or None. Case does not count: IIS and Azure ignore it."""
@@ -94,6 +107,10 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
     def error_event(self, error: ClientError, sequence: int = 0) -> bytes:
         """Return the same as one event. `sequence`: its number in the stream, where the API numbers events."""
         return (self.own_error_event or self.family.error_event)(error, sequence)
+
+    def may_report(self, raw: bytes) -> bool:
+        """Return True if the bytes of an event or a body may report usage."""
+        return any(mark in raw for mark in self.usage_marks)
 
     def __repr__(self) -> str:
         return f"Api({self.name})"

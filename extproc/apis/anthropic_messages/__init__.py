@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from extproc.apis.anthropic_messages import events
+from extproc.apis.anthropic_messages import events, usage
 from extproc.apis.anthropic_messages.writer import MessageEvents
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import ANTHROPIC
@@ -13,4 +13,6 @@ MESSAGES: Final = Api(
     paths=("/v1/messages",),
     events=ApiEvents(events.known, events.read, lenient=True),
     scribe=MessageEvents,
+    usage=usage.usage,
+    usage_marks=usage.MARKS,
 )

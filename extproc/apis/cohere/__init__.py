@@ -3,9 +3,11 @@
 from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.cohere import events
+from extproc.apis.cohere import events, usage
 
 COHERE: Final = Api(
     name="cohere",
     events=ApiEvents(events.known, events.read),
+    usage=usage.usage,
+    usage_marks=usage.MARKS,
 )

@@ -3,9 +3,11 @@
 from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.gemini import events
+from extproc.apis.gemini import events, usage
 
 GEMINI: Final = Api(
     name="gemini",
     events=ApiEvents(events.known, events.read, by_reason=True),
+    usage=usage.usage,
+    usage_marks=usage.MARKS,
 )

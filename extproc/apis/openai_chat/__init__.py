@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.families import openai_chunks
+from extproc.apis.families import openai_chunks, openai_usage
 from extproc.apis.families.openai_chunk_writer import Chunks
 
 CHAT: Final = Api(
@@ -12,4 +12,6 @@ CHAT: Final = Api(
     paths=("/v1/chat/completions",),
     events=ApiEvents(openai_chunks.is_chat, openai_chunks.read, lenient=True, named=False, by_reason=True),
     scribe=partial(Chunks, empty={"delta": {}}),
+    usage=openai_usage.usage,
+    usage_marks=openai_usage.MARKS,
 )

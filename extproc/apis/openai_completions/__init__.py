@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.families import openai_chunks
+from extproc.apis.families import openai_chunks, openai_usage
 from extproc.apis.families.openai_chunk_writer import Chunks
 
 COMPLETIONS: Final = Api(
@@ -13,4 +13,6 @@ COMPLETIONS: Final = Api(
     paths=("/v1/completions",),
     events=ApiEvents(openai_chunks.is_completion, openai_chunks.read, lenient=True, named=False, by_reason=True),
     scribe=partial(Chunks, empty={"text": ""}),
+    usage=openai_usage.usage,
+    usage_marks=openai_usage.MARKS,
 )

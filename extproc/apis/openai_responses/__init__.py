@@ -6,7 +6,7 @@ import msgspec
 
 from extproc.apis import request
 from extproc.apis.api import Api, ApiEvents, ApiRequestPath
-from extproc.apis.openai_responses import events
+from extproc.apis.openai_responses import events, usage
 from extproc.apis.openai_responses.writer import ResponseEvents
 from extproc.apis.request import Request
 from extproc.payload import sse
@@ -39,4 +39,6 @@ RESPONSES: Final = Api(
     events=ApiEvents(events.known, events.read, lenient=True, repeats=True),
     scribe=ResponseEvents,
     own_error_event=_error_event,
+    usage=usage.usage,
+    usage_marks=usage.MARKS,
 )

@@ -3,9 +3,11 @@
 from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.token_streams import events
+from extproc.apis.token_streams import events, usage
 
 TOKENS: Final = Api(
     name="tokens",
     events=ApiEvents(events.known, events.read),
+    usage=usage.usage,
+    usage_marks=usage.MARKS,
 )

@@ -1,0 +1,28 @@
+"""Usage as Anthropic's messages report it."""
+
+from collections.abc import Mapping
+
+from extproc.apis.usage import Usage, inside, reported, tokens
+
+MARKS = (b'"usage"',)
+"""Bytes of an event that reports usage."""
+
+
+def usage(value: Mapping[str, object]) -> Usage | None:
+    """Return the usage in an event or a body.
+
+    `message_start` has it in the message that it starts, `message_delta` beside the delta: sums so far, in which counts
+    may be left out. Tokens read from the cache or written to it come on top of the others. Thinking is counted as
+    output, and not by itself.
+    """
+    counts = inside(value, "message", "usage") or inside(value, "usage")
+    return reported(
+        Usage(
+            tokens(counts, "input_tokens"),
+            tokens(counts, "output_tokens"),
+            tokens(counts, "cache_read_input_tokens"),
+            tokens(counts, "cache_creation_input_tokens"),
+            None,
+            cached_inside=False,
+        )
+    )

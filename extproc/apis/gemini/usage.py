@@ -1,0 +1,28 @@
+"""Usage as Gemini reports it."""
+
+from collections.abc import Mapping
+
+from extproc.apis.usage import Usage, inside, reported, tokens
+
+MARKS = (b'"usageMetadata"',)
+"""Bytes of an event that reports usage."""
+
+
+def usage(value: Mapping[str, object]) -> Usage | None:
+    """Return the usage in an event or a body, also as Cloud Code wraps it. Each event has the sums so far.
+
+    Cached tokens are among those of the prompt; thoughts come on top of the candidates' tokens. What tools bring into
+    the prompt is counted apart, and is input all the same.
+    """
+    counts = inside(value, "usageMetadata") or inside(value, "response", "usageMetadata")
+    prompt, brought = tokens(counts, "promptTokenCount"), tokens(counts, "toolUsePromptTokenCount")
+    return reported(
+        Usage(
+            prompt if brought is None else (prompt or 0) + brought,
+            tokens(counts, "candidatesTokenCount"),
+            tokens(counts, "cachedContentTokenCount"),
+            None,
+            tokens(counts, "thoughtsTokenCount"),
+            reasoning_inside=False,
+        )
+    )

@@ -1,0 +1,80 @@
+"""The tokens that a response is counted for, as its provider reports them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+MAX_TOKENS: Final = 2**53
+"""A count beyond it is none: JavaScript could not have written it, and no response has a thousandth of it."""
+
+
+class Usage(Struct, frozen=True, gc=False):
+    """Counts of tokens, each None if the provider did not report it.
+
+    Providers count in two ways. `cached_inside`: the tokens read from a cache are among `input_tokens` (OpenAI,
+    Gemini); otherwise those, and the ones written to it, come on top (Anthropic, Bedrock). `reasoning_inside`: the
+    tokens of reasoning are among `output_tokens` (OpenAI); otherwise they come on top (Gemini).
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cached_inside: bool = True
+    reasoning_inside: bool = True
+
+    def updated(self, later: "Usage") -> "Usage":
+        """Return these counts with those of a later event in their place: streams report sums, not differences."""
+        return Usage(
+            _last(self.input_tokens, later.input_tokens),
+            _last(self.output_tokens, later.output_tokens),
+            _last(self.cached_input_tokens, later.cached_input_tokens),
+            _last(self.cache_creation_input_tokens, later.cache_creation_input_tokens),
+            _last(self.reasoning_tokens, later.reasoning_tokens),
+            later.cached_inside,
+            later.reasoning_inside,
+        )
+
+    def inclusive(self) -> "Usage":
+        """Return the same counts, with all tokens among `input_tokens` and `output_tokens`, so that APIs compare."""
+        counts = self
+        if not self.cached_inside and self.input_tokens is not None:
+            cached = (self.cached_input_tokens or 0) + (self.cache_creation_input_tokens or 0)
+            counts = replace(counts, input_tokens=self.input_tokens + cached)
+        if not self.reasoning_inside and self.output_tokens is not None:
+            counts = replace(counts, output_tokens=self.output_tokens + (self.reasoning_tokens or 0))
+        return replace(counts, cached_inside=True, reasoning_inside=True)
+
+
+def tokens(value: object, *path: str) -> int | None:
+    """Return the count at a path of members; None if there is none, or what stands there is no count."""
+    *within, last = path
+    found = inside(value, *within).get(last)
+    counts = isinstance(found, int) and not isinstance(found, bool) and 0 <= found < MAX_TOKENS
+    return found if counts and isinstance(found, int) else None
+
+
+def inside(value: object, *path: str) -> Mapping[str, object]:
+    """Return the object at a path of members; an empty one if there is none."""
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def reported(usage: Usage) -> Usage | None:
+    """Return the usage, or None if it has no count at all."""
+    counts = (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.cache_creation_input_tokens,
+        usage.reasoning_tokens,
+    )
+    return None if all(count is None for count in counts) else usage
+
+
+def _last(before: int | None, later: int | None) -> int | None:
+    return before if later is None else later
