@@ -14,6 +14,7 @@ from extproc.apis.events.source import Reading, Source
 from extproc.apis.families import OPENAI, ErrorEvent, Family
 from extproc.apis.paths import ROOT
 from extproc.apis.request import Request
+from extproc.apis.roles import RoleOf, other
 from extproc.apis.usage import Usage
 from extproc.protocol.errors import ClientError
 
@@ -77,7 +78,7 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
 
     `events`: None for an API that does not stream. `scribe` makes the writer of what is added to one stream.
     `own_error_event`: in place of the family's. `usage`: see `ReadUsage`; what has none of `usage_marks` among its
-    bytes reports none, and need not be decoded.
+    bytes reports none, and need not be decoded. `role_of`: see `RoleOf` and `PassageRoles`.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
     own_error_event: ErrorEvent | None = None
     usage: ReadUsage = no_usage
     usage_marks: tuple[bytes, ...] = ()
+    role_of: RoleOf = other
 
     def claim(self, path: str) -> "ApiRequestPath | None":
         """Return the claim of a normalised path, or None. Case does not count: IIS and Azure ignore it."""

@@ -3,11 +3,12 @@
 from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.gemini import events, usage
+from extproc.apis.gemini import events, roles, usage
 
 GEMINI: Final = Api(
     name="gemini",
     events=ApiEvents(events.known, events.read, by_reason=True),
     usage=usage.usage,
     usage_marks=usage.MARKS,
+    role_of=roles.role_of,
 )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.mcp import events
+from extproc.apis.mcp import events, roles
 from extproc.apis.mcp.request import Rpc
 from extproc.apis.mcp.writer import RpcErrors
 
@@ -12,4 +12,5 @@ MCP: Final = Api(
     operation="rpc",
     events=ApiEvents(events.known, events.read, standalone=True),
     scribe=RpcErrors,
+    role_of=roles.role_of,
 )

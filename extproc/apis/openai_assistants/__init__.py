@@ -5,7 +5,7 @@ from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_usage
-from extproc.apis.openai_assistants import events
+from extproc.apis.openai_assistants import events, roles
 from extproc.apis.usage import Usage
 
 
@@ -19,4 +19,5 @@ THREADS: Final = Api(
     events=ApiEvents(events.known, events.read, lenient=True),
     usage=_usage,
     usage_marks=openai_usage.MARKS,
+    role_of=roles.role_of,
 )

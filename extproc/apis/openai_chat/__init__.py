@@ -6,6 +6,7 @@ from typing import Final
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_chunks, openai_usage
 from extproc.apis.families.openai_chunk_writer import Chunks
+from extproc.apis.openai_chat import roles
 
 CHAT: Final = Api(
     name="openai.chat",
@@ -14,4 +15,5 @@ CHAT: Final = Api(
     scribe=partial(Chunks, empty={"delta": {}}),
     usage=openai_usage.usage,
     usage_marks=openai_usage.MARKS,
+    role_of=roles.role_of,
 )

@@ -6,6 +6,13 @@ from typing import Final
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_chunks, openai_usage
 from extproc.apis.families.openai_chunk_writer import Chunks
+from extproc.apis.roles import Keys, PassageRole
+
+
+def _role_of(keys: Keys, value: object) -> PassageRole:  # noqa: ARG001  the place says it all
+    """A prompt is what the user asks, and a suffix belongs to it."""
+    return "user" if keys and keys[0] in {"prompt", "suffix"} else "other"
+
 
 COMPLETIONS: Final = Api(
     name="openai.completions",
@@ -15,4 +22,5 @@ COMPLETIONS: Final = Api(
     scribe=partial(Chunks, empty={"text": ""}),
     usage=openai_usage.usage,
     usage_marks=openai_usage.MARKS,
+    role_of=_role_of,
 )

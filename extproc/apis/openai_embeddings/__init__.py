@@ -4,6 +4,13 @@ from typing import Final
 
 from extproc.apis.api import Api
 from extproc.apis.families import openai_usage
+from extproc.apis.roles import Keys, PassageRole
+
+
+def _role_of(keys: Keys, value: object) -> PassageRole:  # noqa: ARG001  the place says it all
+    """The input is the user's, as far as anybody can tell."""
+    return "user" if keys and keys[0] == "input" else "other"
+
 
 EMBEDDINGS: Final = Api(
     name="openai.embeddings",
@@ -11,4 +18,5 @@ EMBEDDINGS: Final = Api(
     paths=("/v1/embeddings",),
     usage=openai_usage.usage,
     usage_marks=openai_usage.MARKS,
+    role_of=_role_of,
 )

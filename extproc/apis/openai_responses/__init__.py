@@ -6,7 +6,7 @@ import msgspec
 
 from extproc.apis import request
 from extproc.apis.api import Api, ApiEvents, ApiRequestPath
-from extproc.apis.openai_responses import events, usage
+from extproc.apis.openai_responses import events, roles, usage
 from extproc.apis.openai_responses.writer import ResponseEvents
 from extproc.apis.request import Request
 from extproc.payload import sse
@@ -41,4 +41,5 @@ RESPONSES: Final = Api(
     own_error_event=_error_event,
     usage=usage.usage,
     usage_marks=usage.MARKS,
+    role_of=roles.role_of,
 )
