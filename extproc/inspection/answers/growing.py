@@ -1,7 +1,6 @@
 """One text of an answer that grows from event to event, and the events that wait for what is said of it."""
 
 import re
-from collections import deque
 
 from extproc.inspection.answers.looking import Unread, nothing_in
 from extproc.inspection.answers.ruling import Ruling
@@ -117,7 +116,7 @@ class GrowingText:
         shares.keep(len(out))
         return share
 
-    def pack(self, entries: deque[Entry]) -> None:
+    def pack(self, entries: list[Entry]) -> None:
         """Have events that wait for this text take less memory. `entries` are those of all texts."""
         if not self._odd:
             self._shares.pack(entries)

@@ -1,6 +1,5 @@
 """The events of an answer that wait: for their own texts to be decided, and for the events in front of them."""
 
-from collections import deque
 from collections.abc import Mapping
 
 from extproc.inspection.answers.growing import GrowingText
@@ -44,7 +43,7 @@ class Queue:
 
     def __init__(self, writer: StreamWriter) -> None:
         self._writer = writer
-        self.entries: deque[Entry] = deque()
+        self.entries: list[Entry] = []
         self.grew = 0
 
     @property
@@ -60,13 +59,14 @@ class Queue:
         """Write what can leave now that `latest` has come. `texts` are those that may go on."""
         entries = self.entries
         parts: list[bytes] = []
-        while entries:
-            first = entries[0]
+        at = 0
+        while at < len(entries):
+            first = entries[at]
             if isinstance(first, Run):
-                if first.leave(entries):
+                if first.leave(entries, at):
                     continue
             elif not first.left:
-                entries.popleft()
+                at += 1
                 parts.append(self._writer.write(first.event, first.texts()))
                 continue
             elif first.event is latest:
@@ -75,6 +75,8 @@ class Queue:
             if _goes_on(text, latest):
                 break
             text.pause()
+        if at:
+            del entries[:at]
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def end(self, texts: Mapping[Channel, GrowingText]) -> bytes:
