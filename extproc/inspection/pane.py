@@ -18,7 +18,7 @@ STEP = 256
 """Bytes by which such a word grows between two looks. So much more than `scanner.longest_hold` may be held."""
 
 
-SPARE = 256
+SPARE = 64
 """Bytes already judged that are kept longer than rules look back, as cutting them off has its cost, too."""
 
 

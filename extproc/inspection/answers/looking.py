@@ -9,13 +9,14 @@ from extproc.inspection.span import Distinct
 from extproc.inspection.vault import Piece, Vault
 from extproc.inspection.window import Hit, Released
 from extproc.llm.streams import Channel
+from extproc.llm.streams.event import Scope
 from extproc.llm.text import Edit, Kind, TextLimitError, read_string
 from extproc.llm.text.opening import GrowingString
 from extproc.llm.text.parts import Keys, Part
 from extproc.protocol.meter import SpentError
 
-Unread = Callable[[str], None]
-"""Takes the reason why something in a text cannot be read."""
+Unread = Callable[[Scope, str], None]
+"""Takes the place of a text and the reason why something in it cannot be read."""
 
 
 class Looking:
@@ -54,13 +55,13 @@ class Looking:
         try:
             document = read_string(text, keys, nested=level > 0)
         except TextLimitError:
-            self._unread("complexity")
+            self.unread("complexity")
             return [(text, None)]
         for each in document.uninspected:
-            self._unread(each.reason)
+            self.unread(each.reason)
         if not whole:
             if not document.uninspected:
-                self._unread("binary")
+                self.unread("binary")
             return [(text, None)]
         edits = {
             index: _edits(self.whole(each.text, each.name or name, each.kind))
@@ -70,7 +71,7 @@ class Looking:
 
     def unread(self, reason: str) -> None:
         """See `Readers`."""
-        self._unread(reason)
+        self._unread(self._channel.path, reason)
 
 
 def hits_in(said: str, ruling: Ruling, name: str | None) -> tuple[Hit, ...]:

@@ -148,7 +148,7 @@ class Verbatim:
 
 def masker(ruling: Ruling, vault: Vault | None) -> Masker:
     """Return what writes a text anew: masks in it what is found, and restores what is not."""
-    return Masker(ruling.write, ruling.masks, None if vault is None else Restorer(vault))
+    return Masker(ruling, None if vault is None else Restorer(vault))
 
 
 def _from(hit: Hit, start: int) -> Hit:

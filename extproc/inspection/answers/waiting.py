@@ -36,24 +36,32 @@ class Queue:
     """Events in their order. Each leaves when all in front of it have left and its own texts are decided.
 
     An event whose texts stay as they were leaves with the very bytes it came as. `grew`: events that went on with one
-    text since those that wait were packed.
+    text since those that wait were packed. `room`: bytes of events that may be packed one by one until those that wait are counted.
     """
 
-    __slots__ = ("_writer", "entries", "grew")
+    __slots__ = ("_writer", "entries", "grew", "room")
 
     def __init__(self, writer: StreamWriter) -> None:
         self._writer = writer
         self.entries: list[Entry] = []
         self.grew = 0
+        self.room = COUNTED * SMALL
 
     @property
     def full(self) -> bool:
         """True if more bytes wait than may."""
         entries = self.entries
         count = len(entries)
-        if count < 2 or (count % COUNTED != 1 and _size(entries[-1]) <= SMALL):
+        if count < 2 or (count % COUNTED != 1 and _size(entries[-1]) <= SMALL and self.light):
             return False
-        return sum(map(_size, entries)) > MAX_WAITING
+        size = sum(map(_size, entries))
+        self.room = min(COUNTED * SMALL, MAX_WAITING - size)
+        return size > MAX_WAITING
+
+    @property
+    def light(self) -> bool:
+        """True unless so much was packed since those that wait were counted that they are to be counted again."""
+        return self.room > 0
 
     def leave(self, texts: Mapping[Channel, GrowingText], latest: StreamEvent) -> bytes:
         """Write what can leave now that `latest` has come. `texts` are those that may go on."""

@@ -15,6 +15,9 @@ MORE: Final = 12
 MOST: Final = 32
 """Events that are packed together. Whoever packs at each sixteenth event needs no more."""
 
+LAST: Final = 2
+"""Shares behind a run when the last but one is packed into it."""
+
 LARGE: Final = 4096
 """Bytes of an event up to which it is packed, so that packing takes less than a millisecond. A larger one takes more
 memory for its bytes, which are bounded, than for what is known of it."""
@@ -76,15 +79,24 @@ class Shares(list[Share | Run]):
                 break
         del self[:at]
 
-    def absorb(self, entries: list[Entry]) -> bool:
-        """Pack the latest event, which is about to be the last but one, into the run in front of it, if that takes it."""
-        share, run = self[-1], self[-2]
-        if not isinstance(run, Run) or not isinstance(share, Share) or entries[-1] is not share or entries[-2] is not run:
-            return False
-        if len(share.event.deltas) != 1 or not run.absorb(share):
-            return False
-        del self[-1], entries[-1]
-        return True
+    def absorb(self, entries: list[Entry]) -> int:
+        """Pack the last but one of these shares, the latest of `entries`, into a run in front of it, if that is cheap.
+
+        Return the bytes of its event, or 0.
+        """
+        share, run = entries[-1], entries[-2]
+        if (
+            isinstance(run, Run)
+            and isinstance(share, Share)
+            and len(self) > LAST
+            and self[-2] is share
+            and self[-3] is run
+            and len(share.event.deltas) == 1
+            and run.absorb(share)
+        ):
+            del self[-2], entries[-1]
+            return len(share.event.raw)
+        return 0
 
     def pack(self, entries: list[Entry]) -> None:
         """Pack the last of the events that wait, if many of them bring nothing but this text. The latest stays."""
