@@ -101,6 +101,8 @@ class Scanner:
         """Code points around a position that decide what is said of it."""
         self.left = max((each.left for each in lanes), default=1)
         """Code points before a match's start that are looked at."""
+        self.behind = self.left * UTF8_MOST + LONGEST
+        """Bytes that are at least as many code points, and an escape before them."""
         self.longest_hold = max((each.longest + each.right for each in lanes), default=1)
         """The most code points that a stream ever has to hold back."""
 
