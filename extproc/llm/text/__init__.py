@@ -3,6 +3,7 @@
 from extproc.llm.text.bodies import declares_json, read, read_malformed
 from extproc.llm.text.document import Document, Place, read_json, read_string
 from extproc.llm.text.forms import read_form
+from extproc.llm.text.glimpse import Glimpsed, glimpse
 from extproc.llm.text.multipart import read_multipart
 from extproc.llm.text.passage import Edit, Holder, Kind, Passage, TextLimitError, Uninspected
 from extproc.llm.text.plain import read_plain
@@ -10,6 +11,7 @@ from extproc.llm.text.plain import read_plain
 __all__ = [
     "Document",
     "Edit",
+    "Glimpsed",
     "Holder",
     "Kind",
     "Passage",
@@ -17,6 +19,7 @@ __all__ = [
     "TextLimitError",
     "Uninspected",
     "declares_json",
+    "glimpse",
     "read",
     "read_form",
     "read_json",
