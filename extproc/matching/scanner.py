@@ -11,7 +11,7 @@ its hits. Both are linear in the text for every pattern; what a text may demand 
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from msgspec import Struct
@@ -101,6 +101,8 @@ class Scanner:
         """Code points around a position that decide what is said of it."""
         self.left = max((each.left for each in lanes), default=1)
         """Code points before a match's start that are looked at."""
+        self.behind = self.left * UTF8_MOST + LONGEST
+        """Bytes that are at least as many code points, and an escape before them."""
         self.longest_hold = max((each.longest + each.right for each in lanes), default=1)
         """The most code points that a stream ever has to hold back."""
 
@@ -136,9 +138,11 @@ class Scanner:
         # Matches that begin at two places may agree on the find in them.
         return sorted(set(found), key=order) if found else []
 
-    def _scan(self, text: str, name: str | None, meter: Meter | None) -> list[Span]:
+    def _scan(
+        self, text: str, name: str | None, meter: Meter | None, hits: Sequence[tuple[int, int]] | None = None
+    ) -> list[Span]:
         data = b"\n" + text.encode("utf-8", "replace")
-        found = self.find(data, 1, len(data), opening=True, final=True, name=name, meter=meter)
+        found = self.find(data, 1, len(data), opening=True, final=True, name=name, meter=meter, hits=hits)
         return spans(found, data, 1, 0) if found else []
 
     def scan_all(
@@ -150,6 +154,9 @@ class Scanner:
         """
         numbers: Iterable[int] = range(len(texts))
         if len(texts) > 1 and sum(map(len, texts)) <= JOINED_MOST:
+            joined = "\n".join(texts)
+            if not marked(joined):
+                return self._scan_joined(texts, joined, name, meter)
             numbers = self._interesting(texts, meter)
         return [(number, found) for number in numbers if (found := self.scan(texts[number], name(number), meter))]
 
@@ -159,23 +166,44 @@ class Scanner:
         Between line feeds, which stand around every text that is scanned, each is what it is by itself; a match of the
         fast lane within it ends there here, too.
         """
-        joined = "\n".join(texts)
-        if not marked(joined):
-            return self._touched(texts, joined, meter)
         # What the texts look like without their escapes comes behind them.
         owners = [*range(len(texts)), *(number for number, text in enumerate(texts) if marked(text))]
         both = [*texts, *(plain(texts[number]) for number in owners[len(texts) :])]
         return sorted({owners[number] for number in self._touched(both, "\n".join(both), meter)})
 
-    def _touched(self, texts: Sequence[str], joined: str, meter: Meter | None) -> Sequence[int]:
+    def _scan_joined(
+        self, texts: Sequence[str], joined: str, name: Callable[[int], str | None], meter: Meter | None
+    ) -> list[tuple[int, list[Span]]]:
+        """What is found in texts without escapes, by the hits of one pass over all of them."""
+        found: list[tuple[int, list[Span]]] = []
+        touched = self._touched(texts, joined, meter)
+        for number in sorted(touched):
+            spans_ = self._scan(texts[number], name(number), meter, touched[number])
+            if spans_:
+                # Matches that begin at two places may agree on the find in them.
+                found.append((number, sorted(set(spans_), key=order)))
+        return found
+
+    def _touched(
+        self, texts: Sequence[str], joined: str, meter: Meter | None
+    ) -> Mapping[int, Sequence[tuple[int, int]]]:
+        """The texts in which the fast lane has hits, by their number, with the hits as each text by itself has them.
+
+        There may be more than that, by what stands in the next text.
+        """
         data = b"\n%b\n" % joined.encode("utf-8", "replace")
         hits = self._fast.hits(data, meter)
         if not hits:
-            return ()
+            return {}
         ends = list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
-        # A text's part of the data goes from one of its line feeds to the other, which is the next one's first.
-        found = {number for _, end in hits for number in (bisect_left(ends, end - 1), bisect_left(ends, end))}
-        return sorted(number for number in found if number < len(texts))
+        found: dict[int, list[tuple[int, int]]] = {}
+        for pattern, end in hits:
+            # A text's part of the data goes from one of its line feeds to the other, which is the next one's first.
+            first, last = bisect_left(ends, end - 1), bisect_left(ends, end)
+            for number in (first, last) if first < last else (first,):
+                if number < len(texts):
+                    found.setdefault(number, []).append((pattern, end - (ends[number - 1] if number else 0)))
+        return found
 
     def quiet(self, words: Sequence[str]) -> bool:
         """True if nothing is found in any of these words of an API, each a text of its own. Raises as `scan_all` does.
@@ -222,18 +250,21 @@ class Scanner:
         final: bool,
         name: str | None = None,
         meter: Meter | None = None,
+        hits: Sequence[tuple[int, int]] | None = None,
     ) -> list[Found]:
         """Every find whose match starts at byte `first` or later, but before `until`.
 
         `data` is UTF-8. Before `first` it holds `left` code points of the text, or all there are with one line feed in
         front of them: `opening`. With `final` the text ends with `data`; without, a find is `open` while words that it
         needs may still come. `name`: the words of the name of the member whose value the text is, which count as
-        context; None for a text that someone wrote. Raises TooManyCandidatesError, SpentError.
+        context; None for a text that someone wrote. `hits`: those of the fast lane in `data` and a line feed, where
+        they are known. Raises TooManyCandidatesError, SpentError.
         """
         origin = before(data, first)
         if meter is not None:
             meter.spend(1 + (len(data) - origin) // SCANNED_A_STEP)
-        hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:], meter)
+        if hits is None:
+            hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:], meter)
         if not hits:
             return []
         found: list[Found] = []

@@ -255,7 +255,7 @@ class WholeAnswer:
         job = Job(
             pipeline.name,
             stage,
-            b"",
+            b"" if self._codings else body,
             self._kind,
             findings.said,
             findings.vault,
@@ -263,7 +263,10 @@ class WholeAnswer:
             restores=True,
             active=None if stage is None else stage.active(findings.said),
             detailed=findings.details is not None,
-            streamed=partial(streamed, dialect=spoken(self._facts, findings)),
+            # An object in one line, as nearly every response is, is no stream.
+            streamed=None
+            if not self._codings and body.startswith(b"{") and b"\n" not in body
+            else partial(streamed, dialect=spoken(self._facts, findings)),
         )
         work = ResponseWork(job, body, self._codings, pipeline.body_limit)
         result = work.at_once()

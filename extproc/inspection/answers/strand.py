@@ -26,13 +26,14 @@ class Strand:
     characters.
     """
 
-    __slots__ = ("_ahead", "_mute", "_open", "_plain", "_ruling", "_text", "_vault", "edited", "left")
+    __slots__ = ("_ahead", "_channel", "_open", "_plain", "_ruling", "_text", "_unread", "_vault", "edited", "left")
 
     def __init__(self, channel: Channel, ruling: Ruling, vault: Vault | None, unread: Unread) -> None:
         self._ruling = ruling
         self._vault = vault
         self._text: Part = _text(channel, Looking(channel, ruling, vault, unread, counted=True))
-        self._mute = Looking(channel, ruling, vault, unread, counted=False)
+        self._channel = channel
+        self._unread = unread
         self._open = True  # whether the reader may turn out not to be needed
         self._plain: Verbatim | None = None  # the reader, if the text was found to be plain, as most are
         self._ahead = 0  # characters that were sent before they were in a piece
@@ -84,7 +85,8 @@ class Strand:
         What was given out stays so: of a value that shows only later, the rest is masked.
         """
         given = self._ahead + self.left
-        out = self._due(self._text.copied(self._mute).finish())
+        mute = Looking(self._channel, self._ruling, self._vault, self._unread, counted=False)
+        out = self._due(self._text.copied(mute).finish())
         self._text.given()
         self._ahead, self.left, self._plain, self._open = given, 0, None, True
         return out

@@ -182,10 +182,16 @@ class AnswerStream:
         if self._passing:
             return data
         try:
-            return self._passed(self._reader.feed(data))
+            events = self._reader.feed(data)
         except UnreadableStreamError as error:
             passed = self._passed(error.events)
             return passed + self._unreadable(error.reason, error.rest)
+        if len(events) == 1:
+            try:
+                return self._events.passed(events[0])
+            except Stopped as stopped:
+                return self._stop(stopped.blocked, events[0])
+        return self._passed(events)
 
     def close(self) -> bytes:
         """What goes out at the end of the answer.
