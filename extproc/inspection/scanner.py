@@ -177,7 +177,7 @@ class Scanner:
         found = {number for _, end in hits for number in (bisect_left(ends, end - 1), bisect_left(ends, end))}
         return sorted(number for number in found if number < len(texts))
 
-    def quiet(self, words: Sequence[str]) -> bool:
+    def quiet(self, words: Sequence[str], meter: Meter | None = None) -> bool:
         """True if nothing is found in any of these words of an API, each a text of its own. Raises as `scan_all` does.
 
         They come again with every response, so that they are remembered as `plain` remembers its words.
@@ -185,7 +185,7 @@ class Scanner:
         known = self._quiet
         fresh = [word for word in words if hash(word) not in known]
         if fresh:
-            if self.scan_all(fresh):
+            if self.scan_all(fresh, meter=meter):
                 return False
             if len(known) >= MOST_PLAIN:
                 known.clear()

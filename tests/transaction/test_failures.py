@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 from msgspec import Struct
 
+from extproc.inspection.answers.stream import TRIED_BYTES
 from extproc.inspection.scanner import Found, Scanner
 from extproc.llm.streams.leaves import MAX_TOKENS
 from extproc.llm.text.limits import MAX_DEPTH
@@ -24,7 +25,6 @@ from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
 from extproc.transaction.opening import INLINE_BYTES
-from extproc.transaction.reading import STREAM_INLINE_BYTES
 
 PLANTED: Final = "planted-marker"
 SAID: Final = f"{PLANTED} a@b.de Titan"
@@ -36,7 +36,7 @@ OTHER: Final = "/mcp"
 DUPLEX: Final = BodyMode.FULL_DUPLEX_STREAMED
 JSON: Final = ("content-type", b"application/json")
 SSE: Final = ("content-type", b"text/event-stream")
-FILLER: Final = "word " * (max(INLINE_BYTES, STREAM_INLINE_BYTES) // 5 + 1)
+FILLER: Final = "word " * (max(INLINE_BYTES, TRIED_BYTES) // 5 + 1)
 """Makes a body, or a piece of a stream, so large that it is judged in a thread."""
 
 BASE: Final = """

@@ -16,6 +16,10 @@ from extproc.llm.text.structure import GrowingJson
 _KINDS: Mapping[Form, Kind] = {"number": "number", "name": "name"}
 
 
+WHOLE_STEPS = 4
+"""Steps of a meter for a text that comes whole, beside those of looking for findings in it."""
+
+
 class Strand:
     """A text of a response that comes in pieces; see `GrowingString`.
 
@@ -43,6 +47,11 @@ class Strand:
     def held(self) -> int:
         """Characters held back, or bytes where nothing is decided yet."""
         return max(0, self._text.held - self._ahead)
+
+    @property
+    def structured(self) -> bool:
+        """True if the text is, or may be, more than plain."""
+        return self._plain is None and not isinstance(self._text, Verbatim)
 
     def feed(self, text: str) -> str:
         """The text to send once another piece has come."""
@@ -136,6 +145,7 @@ def at_once(delta: Delta, ruling: Ruling, vault: Vault | None, unread: Unread, *
     """
     readers = Looking(delta.channel, ruling, vault, unread, counted=counted)
     text = delta.text
+    ruling.meter.spend(WHOLE_STEPS)
     if delta.form in {"line", "fragment"}:
         return _line(delta, readers)
     if delta.form != "string":

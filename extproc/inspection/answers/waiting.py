@@ -48,13 +48,18 @@ class Queue:
         self.grew = 0
 
     @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return sum(map(_size, self.entries))
+
+    @property
     def full(self) -> bool:
         """True if more bytes wait than may."""
         entries = self.entries
         count = len(entries)
         if count < 2 or (count % COUNTED != 1 and _size(entries[-1]) <= SMALL):
             return False
-        return sum(map(_size, entries)) > MAX_WAITING
+        return self.size > MAX_WAITING
 
     def leave(self, texts: Mapping[Channel, GrowingText], latest: StreamEvent) -> bytes:
         """Write what can leave now that `latest` has come. `texts` are those that may go on."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 from extproc.llm.streams.event import Scope
 from extproc.llm.text.limits import SHORT
 from extproc.llm.text.names import COUNTER, KNOWN, is_own
+from extproc.protocol.meter import Meter
 
 MAX_TOKENS = 100_000
 """Strings, numbers, brackets and literals of one event: about 0.1 s of work. The last event of the responses API
@@ -18,6 +19,12 @@ repeats the whole answer in some hundred; with log probabilities of 4,000 tokens
 
 MAX_DEPTH = 64
 """Levels of nesting. Events of the APIs have up to ten, tool schemas some more; JSON has no use for more."""
+
+TOKEN_STEPS = 2
+"""Steps of a meter for each: the walk takes 1 µs, and what is made of the strings as much."""
+
+TOKENS_AT_ONCE = 32
+"""Tokens that are counted on the meter together."""
 
 MAX_DIGITS = 15
 """Digits of a sequence number. Counts of tokens have SHORT: whatever is longer may be someone's number."""
@@ -112,16 +119,17 @@ def text(token: bytes, *, halves: bool = False) -> str:
         return said if halves else _SURROGATES.sub("\ufffd", said)
 
 
-def leaves(data: bytes) -> Leaves:
+def leaves(data: bytes, meter: Meter | None = None) -> Leaves:
     """The strings of `data`, which `document` took for JSON.
 
     Cost: about a microsecond a token.
 
     Raises:
         TooComplexError: more than MAX_TOKENS or MAX_DEPTH.
+        SpentError: `meter` has no steps left.
     """
     walk = _Walk(data)
-    walk.run()
+    walk.run(meter or Meter())
     return Leaves(walk.strings, walk.counts, walk.probabilities, walk.repeated)
 
 
@@ -140,10 +148,12 @@ class _Walk:
         self._key: str | int | None = None
         self._outer: list[tuple[Scope, set[str] | None, str | int | None, int]] = []
 
-    def run(self) -> None:
+    def run(self, meter: Meter) -> None:
         for count, token in enumerate(TOKEN.finditer(self.data)):
             if count >= MAX_TOKENS:
                 raise TooComplexError
+            if count % TOKENS_AT_ONCE == 0:
+                meter.spend(TOKENS_AT_ONCE * TOKEN_STEPS)
             group = token.lastindex
             start, end = token.span(1 if group == _NAME else group or 0)
             if group == _NAME:
