@@ -77,9 +77,9 @@ class WatchedAnswer:
 
     def judged(self, result: object) -> Effects:
         """Takes the result of work that was handed out; gives what waited for the last of it."""
-        self.job = None
+        job, self.job = self.job, None
         if not self._lost:
-            self._heard(result)
+            self._heard(job, result)
         if self._awaited:
             return NOTHING
         due, self._due = self._due, NOTHING
@@ -110,8 +110,8 @@ class WatchedAnswer:
         """Takes a piece of the copy."""
         raise NotImplementedError
 
-    def _heard(self, result: object) -> None:
-        """Takes a result."""
+    def _heard(self, job: ResponseWork | Piece | None, result: object) -> None:
+        """Takes the result of a job; None for one that was not handed out."""
         raise NotImplementedError
 
     def _lose(self) -> None:
@@ -158,14 +158,16 @@ class WatchedStream(WatchedAnswer):
         elif self._held.size:
             self._held.clear()
 
-    def _heard(self, result: object) -> None:
+    def _heard(self, job: ResponseWork | Piece | None, result: object) -> None:
         if type(result) is GivenUp:
             self._judge.lose(result.reason, allowed=True)
             self._lose()
             return
         self._judge.came_back()
         waiting, self._waiting = b"".join(self._waiting), []
-        if waiting or self._closed:
+        if cast("Piece", job).end:
+            self._judge.tell()
+        elif waiting or self._closed:
             self._judge_now(waiting, ends=self._closed)
 
     def _hold(self, size: int) -> None:
@@ -214,9 +216,9 @@ class WatchedBody(WatchedAnswer):
             if result is None:
                 self.job = work
             else:
-                self._heard(result)
+                self._heard(None, result)
 
-    def _heard(self, result: object) -> None:
+    def _heard(self, job: ResponseWork | Piece | None, result: object) -> None:  # noqa: ARG002  - all jobs are alike
         findings = self._findings
         if type(result) is not Unread:
             findings.take(cast("Whole", result).verdict)

@@ -7,7 +7,7 @@ name instead, so that what comes out tells who has judged.
 import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from msgspec import Struct
@@ -25,6 +25,7 @@ from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
 from extproc.transaction.opening import INLINE_BYTES
+from extproc.transaction.streaming import Piece
 
 PLANTED: Final = "planted-marker"
 SAID: Final = f"{PLANTED} a@b.de Titan"
@@ -581,9 +582,12 @@ def test_an_encoded_stream_that_is_damaged_gives_no_encoded_bytes_to_a_client_wh
         envoy.sends(request_body(asked("hello")))
         envoy.sends(response_headers(200, SSE, ("content-encoding", b"gzip")))
         for at in range(0, len(damaged), 1000):
-            for chunk in envoy.sends(response_body(damaged[at : at + 1000], end=False)).effects:
-                assert isinstance(chunk, Chunk)
-                assert chunk.data.isascii()
+            for order in envoy.sends(response_body(damaged[at : at + 1000], end=False)).effects:
+                assert isinstance(order, Inspect)
+                work = cast("Piece", order.subject)
+                for chunk in envoy.sends(Inspected(order.ticket, work.run())).effects:
+                    assert isinstance(chunk, Chunk)
+                    assert chunk.data.isascii()
 
 
 def test_what_a_thread_made_of_a_piece_has_no_rendering_that_shows_it() -> None:

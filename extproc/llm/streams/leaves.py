@@ -20,11 +20,8 @@ repeats the whole answer in some hundred; with log probabilities of 4,000 tokens
 MAX_DEPTH = 64
 """Levels of nesting. Events of the APIs have up to ten, tool schemas some more; JSON has no use for more."""
 
-TOKEN_STEPS = 2
-"""Steps of a meter for each: the walk takes 1 µs, and what is made of the strings as much."""
-
 TOKENS_AT_ONCE = 32
-"""Tokens that are counted on the meter together."""
+"""Tokens that are counted on the meter together, a step each."""
 
 MAX_DIGITS = 15
 """Digits of a sequence number. Counts of tokens have SHORT: whatever is longer may be someone's number."""
@@ -153,7 +150,7 @@ class _Walk:
             if count >= MAX_TOKENS:
                 raise TooComplexError
             if count % TOKENS_AT_ONCE == 0:
-                meter.spend(TOKENS_AT_ONCE * TOKEN_STEPS)
+                meter.spend(TOKENS_AT_ONCE)
             group = token.lastindex
             start, end = token.span(1 if group == _NAME else group or 0)
             if group == _NAME:
