@@ -147,7 +147,7 @@ class ResponseSide:
         if findings is not None and not message.end and self._readable and from_upstream(message):
             how = wanted(facts, findings, message.fields)
             if how is not None:
-                return self._read(how, findings, headers or HeaderMutation())
+                return self._read(how, findings, headers or HeaderMutation(), length_of(message))
         if not message.end and facts.reads_error and from_upstream(message):
             return self._read_error(message.fields, headers or HeaderMutation())
         if not message.end:
@@ -199,12 +199,12 @@ class ResponseSide:
         if self._answer is not None:
             self._answer.gone()
 
-    def _read(self, how: Wanted, findings: Findings, headers: HeaderMutation) -> Effects:
+    def _read(self, how: Wanted, findings: Findings, headers: HeaderMutation, length: int | None) -> Effects:
         """Answers the headers of a body that is to be read, or holds them."""
         facts, duplex = self._facts, self.mode is BodyMode.FULL_DUPLEX_STREAMED
         room = Room(self._shared, self._plan.limits.held)
         if only_watches(facts, findings):
-            return self._watch(how, findings, headers, room)
+            return self._watch(how, findings, headers, room, length)
         if not duplex and not self._may_override:
             raise MisconfiguredError("response_body_mode")
         if how.streams:
@@ -222,7 +222,9 @@ class ResponseSide:
         self.mode = wanted
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=modes),)
 
-    def _watch(self, how: Wanted, findings: Findings, headers: HeaderMutation, room: Room) -> Effects:
+    def _watch(
+        self, how: Wanted, findings: Findings, headers: HeaderMutation, room: Room, length: int | None
+    ) -> Effects:
         """Answers the headers of a body that passes while a copy is judged.
 
         STREAMED and not full duplex: each of its messages is answered with a plain Proceed, which is right for an Envoy
@@ -230,7 +232,7 @@ class ResponseSide:
         """
         facts, duplex = self._facts, self.mode is BodyMode.FULL_DUPLEX_STREAMED
         kind = WatchedStream if how.streams else WatchedBody
-        self._answer = kind(facts, findings, how, duplex=duplex, room=room)
+        self._answer = kind(facts, findings, how, length=length, duplex=duplex, room=room)
         if duplex:
             return (Proceed(Side.RESPONSE, Phase.HEADERS, headers),) if headers.sets else PASS_RESPONSE_HEADERS
         if facts.quoted is not None:

@@ -1,7 +1,7 @@
 """A response that its pipeline neither changes nor stops: it passes at once, and a copy of it is judged.
 
-So what only watches keeps no response waiting, whatever its size, and Envoy need not hold one. The last message alone
-waits for the verdict (in full duplex, its end mark), so that the record of the exchange has it.
+So what only watches keeps no response waiting, whatever its size, and Envoy need not hold one. The last piece alone
+waits for the verdict, so that the record of the exchange has it: a client that has all of a response may leave.
 """
 
 from typing import Final, cast
@@ -31,39 +31,54 @@ def only_watches(facts: Facts, findings: Findings) -> bool:
 class WatchedAnswer:
     """What bodies and streams that are only watched have in common.
 
-    A copy for which there is no room, or no time, is judged no further; what is left of the response passes as before.
+    `length`: what the response's headers say of it. A copy for which there is no room, or no time, is judged no further; what is left of the response passes as before.
     """
 
-    __slots__ = ("_closed", "_due", "_duplex", "_facts", "_findings", "_held", "_lost", "_most", "job")
+    __slots__ = (
+        "_closed",
+        "_due",
+        "_duplex",
+        "_facts",
+        "_findings",
+        "_held",
+        "_left",
+        "_lost",
+        "_most",
+        "_over",
+        "job",
+    )
 
     waits = False
     ended = False
 
-    def __init__(self, facts: Facts, findings: Findings, *, duplex: bool, room: Room) -> None:
+    def __init__(self, facts: Facts, findings: Findings, *, length: int | None, duplex: bool, room: Room) -> None:
         self._facts = facts
         self._findings = findings
         self._duplex = duplex
         self._held = Held(room.shared)
         self._most = room.limit
-        self._closed = False  # all of the body has come
+        self._left = length  # bytes that are still to come
+        self._closed = False  # all of the body has come, if not its end mark: then a client may leave
+        self._over = False  # the end mark has
         self._lost = False  # the copy is judged no further
         self._due: Effects = NOTHING  # what goes on with the verdict
         self.job: ResponseWork | Piece | None = None
 
     def piece(self, message: Body, *, ends: bool) -> Effects:
         """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
-        if self._closed:  # a second end mark
+        if self._over:  # a second end mark
             return NOTHING if self._duplex else PASS_RESPONSE_BODY
+        self._over = ends
         passed = self._passed(message.data, end=message.end)
-        self._look(message.data, ends=ends)
-        self._closed = ends
-        if not (ends and self._awaited):
+        if self._left is not None:
+            self._left -= len(message.data)
+        if not self._closed:
+            self._closed = ends or self._left == 0
+            self._look(message.data, ends=self._closed)
+        if not (self._closed and self._awaited):
             return passed
-        if not self._duplex:
-            self._due = passed
-            return NOTHING
-        self._due = (Chunk(_RESPONSE, b"", end=True),) if message.end else NOTHING
-        return self._passed(message.data, end=False)
+        self._due = (*self._due, *passed)
+        return NOTHING
 
     def trailers(self) -> Effects:
         """Trailers have ended the body."""
@@ -124,8 +139,10 @@ class WatchedStream(WatchedAnswer):
 
     __slots__ = ("_judge", "_waiting")
 
-    def __init__(self, facts: Facts, findings: Findings, how: Wanted, *, duplex: bool, room: Room) -> None:
-        super().__init__(facts, findings, duplex=duplex, room=room)
+    def __init__(
+        self, facts: Facts, findings: Findings, how: Wanted, *, length: int | None, duplex: bool, room: Room
+    ) -> None:
+        super().__init__(facts, findings, length=length, duplex=duplex, room=room)
         self._judge = StreamJudge(facts, findings, how, watches=True)
         self._waiting: list[bytes] = []  # pieces behind the one that is in a thread
 
@@ -187,8 +204,10 @@ class WatchedBody(WatchedAnswer):
 
     __slots__ = ("_copy", "_how", "_size")
 
-    def __init__(self, facts: Facts, findings: Findings, how: Wanted, *, duplex: bool, room: Room) -> None:
-        super().__init__(facts, findings, duplex=duplex, room=room)
+    def __init__(
+        self, facts: Facts, findings: Findings, how: Wanted, *, length: int | None, duplex: bool, room: Room
+    ) -> None:
+        super().__init__(facts, findings, length=length, duplex=duplex, room=room)
         self._how = how
         self._copy: list[bytes] = []
         self._size = 0
