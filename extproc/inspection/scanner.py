@@ -57,6 +57,9 @@ BYTES_A_STEP = 8
 SCANNED_A_STEP = 512
 """The same for bytes that the fast lane reads."""
 
+ESCAPE_STEPS = 2
+"""The same for what begins an escape: 2 µs to read it and to know its place."""
+
 STEPS_AT_ONCE = 64
 """Steps that matches take until they are counted on the meter, together."""
 
@@ -131,6 +134,8 @@ class Scanner:
         """
         found = self._scan(text, name, meter)
         if marked(text):
+            if meter is not None:
+                meter.spend(escape_steps(text))
             found = [*found, *self._scan(plain(text), name, meter)]
             return sorted(foremost(set(found), places(text)), key=order) if found else []
         # Matches that begin at two places may agree on the find in them.
@@ -282,6 +287,11 @@ def spans(found: Iterable[Found], data: bytes, base: int, offset: int) -> list[S
         Span(points[each.start], points[each.end], each.lane.rule.kind, each.lane.rule.title, each.lane.rule.score)
         for each in found
     ]
+
+
+def escape_steps(text: str) -> int:
+    """The steps of reading a text without its escapes, beside those of looking at it."""
+    return ESCAPE_STEPS * (text.count("\\") + text.count("%"))
 
 
 def most_looks(size: int) -> int:

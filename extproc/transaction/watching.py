@@ -31,7 +31,8 @@ def only_watches(facts: Facts, findings: Findings) -> bool:
 class WatchedAnswer:
     """What bodies and streams that are only watched have in common.
 
-    `length`: what the response's headers say of it. A copy for which there is no room, or no time, is judged no further; what is left of the response passes as before.
+    `length`: what the response's headers say of it. A copy for which there is no room, or no time, is judged no
+    further; what is left of the response passes as before.
     """
 
     __slots__ = (

@@ -20,6 +20,11 @@ WHOLE_STEPS = 4
 """Steps of a meter for a text that comes whole, beside those of looking for findings in it."""
 
 
+SIGN_STEPS = 5
+"""The same for each sign of JSON in a text that is, or may be, more than plain: it costs as much to know the string or
+the value that the sign begins or ends."""
+
+
 class Strand:
     """A text of a response that comes in pieces; see `GrowingString`.
 
@@ -67,6 +72,7 @@ class Strand:
 
     def _feed(self, text: str) -> str:
         """As `feed`, where the text may be more than plain, or some of it was sent before it was decided."""
+        self._ruling.meter.spend(_signs(text))
         passes = not self.left and self._passes()
         pieces = self._text.feed(text)
         if passes:
@@ -147,14 +153,20 @@ def at_once(delta: Delta, ruling: Ruling, vault: Vault | None, unread: Unread, *
     text = delta.text
     ruling.meter.spend(WHOLE_STEPS)
     if delta.form in {"line", "fragment"}:
+        ruling.meter.spend(_signs(text))
         return _line(delta, readers)
     if delta.form != "string":
         return written(readers.whole(text, delta.channel.name, _KINDS.get(delta.form, "text")))
     part = _text(delta.channel, readers)
     if not delta.grows and isinstance(part, GrowingString) and not part.may_hold(text):
         return written(readers.whole(text, delta.channel.name))
+    ruling.meter.spend(_signs(text))
     out = written(part.feed(text))
     return out if delta.grows else out + written(part.finish())
+
+
+def _signs(text: str) -> int:
+    return SIGN_STEPS * (text.count('"') + text.count(",") + text.count("[") + text.count("{"))
 
 
 def _line(delta: Delta, readers: Looking) -> str:

@@ -23,6 +23,9 @@ MAX_DEPTH = 64
 TOKENS_AT_ONCE = 32
 """Tokens that are counted on the meter together, a step each."""
 
+NAME_STEPS = 6
+"""Further steps for the name of a member that no API gives: it is a text, and nobody knows its value."""
+
 MAX_DIGITS = 15
 """Digits of a sequence number. Counts of tokens have SHORT: whatever is longer may be someone's number."""
 
@@ -125,16 +128,17 @@ def leaves(data: bytes, meter: Meter | None = None) -> Leaves:
         TooComplexError: more than MAX_TOKENS or MAX_DEPTH.
         SpentError: `meter` has no steps left.
     """
-    walk = _Walk(data)
-    walk.run(meter or Meter())
+    walk = _Walk(data, meter or Meter())
+    walk.run()
     return Leaves(walk.strings, walk.counts, walk.probabilities, walk.repeated)
 
 
 class _Walk:
     """A step over each token, with the path to it."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, meter: Meter) -> None:
         self.data = data
+        self._meter = meter
         self.strings: list[Leaf] = []
         self.counts: dict[Scope, tuple[int, int]] = {}
         self.probabilities: dict[Scope, tuple[int, int]] = {}
@@ -145,12 +149,12 @@ class _Walk:
         self._key: str | int | None = None
         self._outer: list[tuple[Scope, set[str] | None, str | int | None, int]] = []
 
-    def run(self, meter: Meter) -> None:
+    def run(self) -> None:
         for count, token in enumerate(TOKEN.finditer(self.data)):
             if count >= MAX_TOKENS:
                 raise TooComplexError
             if count % TOKENS_AT_ONCE == 0:
-                meter.spend(TOKENS_AT_ONCE)
+                self._meter.spend(TOKENS_AT_ONCE)
             group = token.lastindex
             start, end = token.span(1 if group == _NAME else group or 0)
             if group == _NAME:
@@ -170,6 +174,7 @@ class _Walk:
         self._names.add(name)
         self._key = name
         if name not in KNOWN:
+            self._meter.spend(NAME_STEPS)
             self.strings.append(Leaf((*self._path, name), start, end, "name"))
 
     def _here(self) -> Scope:
