@@ -14,6 +14,7 @@ from extproc.protocol.messages import Body, Headers, Side, Trailers
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import Event, State, advance
 from extproc.routing.quoted import Quoted
+from extproc.transaction.answer_body import Room, Wanted, WholeAnswer, wanted
 from extproc.transaction.answers import (
     NOTHING,
     PASS_RESPONSE_BODY,
@@ -29,7 +30,6 @@ from extproc.transaction.outcome import from_upstream, led_nowhere, length_of, o
 from extproc.transaction.plan import CONTROL_PREFIX, Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
-from extproc.transaction.reading import Room, Wanted, WholeAnswer, wanted
 from extproc.transaction.shared import Shared
 from extproc.transaction.streaming import Piece, StreamedAnswer
 from extproc.transaction.watching import WatchedBody, WatchedStream, only_watches

@@ -4,18 +4,18 @@ from typing import Final, TypeAlias, cast
 
 from msgspec import Struct
 
+from extproc.apis.openai_chat.dialect import CHAT
 from extproc.inspection.answers import AnswerStream
 from extproc.inspection.verdict import Blocked, Count, Failure
-from extproc.llm.openai import CHAT
 from extproc.protocol.effects import Chunk
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Body, Side
 from extproc.protocol.meter import Meter
+from extproc.transaction.answer_body import Room, Wanted, spoken
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import FAILED, Findings
 from extproc.transaction.held import Held
-from extproc.transaction.reading import Room, Wanted, spoken
 
 STREAM_INLINE_STEPS: Final = 1000
 """Steps of a meter, about a millisecond, that a piece of a stream may take between two messages. If one took more after

@@ -10,11 +10,11 @@ from extproc.inspection.verdict import Failure
 from extproc.protocol.effects import Chunk, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Body, Side
+from extproc.transaction.answer_body import Room, Wanted, oversize, response_work, unread
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
-from extproc.transaction.reading import Room, Wanted, oversize, response_work, unread
 from extproc.transaction.streaming import GivenUp, Piece, StreamJudge
 from extproc.transaction.work import ResponseWork, Unread, Whole
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from extproc.inspection.answers.stream import HELD_BYTES, SURE_BYTES, TRIED_BYTES
 from extproc.inspection.vault import Vault
-from extproc.llm.text.encodings import codings
+from extproc.payload.encodings.codings import codings
 from extproc.protocol.meter import Chained, Meter, SpentError
+from tests.apis.events.apis import APIS, events
 from tests.inspection.answering import answer, blocking, everything
-from tests.inspection.test_metered import COSTLY
-from tests.llm.streams.apis import APIS, events
+from tests.matching.test_metered import COSTLY
 
 INLINE = 1000
 SLACK = 400

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from extproc.inspection.pane import STEP
+from extproc.matching.pane import STEP
+from tests.apis.events.samples import STREAMS, chat, chat_tools, choice, chunk, event, responses
 from tests.inspection.answering import answer, everything
-from tests.inspection.test_cost import ADVERSARIAL
-from tests.inspection.test_hold import PROSE
-from tests.llm.streams.samples import STREAMS, chat, chat_tools, choice, chunk, event, responses
+from tests.matching.test_cost import ADVERSARIAL
+from tests.matching.test_holdback import PROSE
 
 WORDS = re.findall(r"\s*\S+", PROSE)
 AT_REST = 32 * 1024

@@ -12,11 +12,11 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from extproc.inspection.exact import Search, Spans
-from extproc.inspection.lane import Lane, lane
-from extproc.inspection.patterns import literals, regex
-from extproc.inspection.rule import Rule, marked
-from extproc.inspection.scanner import LEAST_LOOKS, MOST_LOOKS, Scanner, TooManyCandidatesError, most_looks
+from extproc.detectors.patterns import literals, regex
+from extproc.matching.compiled import CompiledRule, compile_rule
+from extproc.matching.re2_search import Search, Spans
+from extproc.matching.rule import Rule, marked
+from extproc.matching.scanner import LEAST_LOOKS, MOST_LOOKS, Scanner, TooManyCandidatesError, most_looks
 from tests.inspection.texts import RULES, scanner
 
 KIB = 1024
@@ -52,7 +52,7 @@ class Counted:
     Up to a match's end, or all if there is none.
     """
 
-    def __init__(self, lanes: tuple[Lane, ...]) -> None:
+    def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
         self.bytes = self.places = 0
         self.scanner = Scanner(tuple(self._counting(each) for each in lanes))
 
@@ -61,7 +61,7 @@ class Counted:
         self.scanner.scan(text)
         return self.bytes
 
-    def _counting(self, each: Lane) -> Lane:
+    def _counting(self, each: CompiledRule) -> CompiledRule:
         matcher = each.matcher
         starts = matcher.starts and self._counted(matcher.starts)
         return replace(each, matcher=replace(matcher, search=self._counted(matcher.search), starts=starts))
@@ -126,7 +126,7 @@ def test_the_examples_of_a_rule_repeated_are_looked_at_in_proportion(rule: Rule)
 
 @pytest.mark.parametrize(("rule", "part"), OWN, ids=[rule.title for rule, _ in OWN])
 def test_what_an_operator_writes_looks_at_text_in_proportion(rule: Rule, part: str) -> None:
-    assert not _grows(Counted((lane(rule),)), part, (8 * KIB, 16 * KIB))
+    assert not _grows(Counted((compile_rule(rule),)), part, (8 * KIB, 16 * KIB))
 
 
 @pytest.mark.deep

@@ -12,11 +12,11 @@ from typing import Any, Final, cast
 import pytest
 from msgspec import Struct
 
+from extproc.apis.events.leaves import MAX_TOKENS
 from extproc.inspection.answers.stream import TRIED_BYTES
-from extproc.inspection.scanner import Found, Scanner
-from extproc.llm.streams.leaves import MAX_TOKENS
-from extproc.llm.text.limits import MAX_DEPTH
-from extproc.llm.text.reading import MAX_VALUES
+from extproc.matching.scanner import Found, Scanner
+from extproc.payload.limits import MAX_DEPTH
+from extproc.payload.opened import MAX_VALUES
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject
 from extproc.protocol.headers import Field

@@ -4,11 +4,11 @@ A stream cannot be begun again: its pieces change its state. So that it can be t
 cheap, the piece is read and judged on the side, with new texts in the place of those that are open.
 """
 
+from extproc.apis.events import StreamEvent, StreamReader, StreamWriter, UnreadableStreamError
 from extproc.inspection.answers.events import Events
 from extproc.inspection.answers.plain import Plain
 from extproc.inspection.answers.ruling import Stopped
 from extproc.inspection.answers.tally import Tally
-from extproc.llm.streams import StreamEvent, StreamReader, StreamWriter, UnreadableStreamError
 from extproc.protocol.meter import Meter, SpentError
 
 

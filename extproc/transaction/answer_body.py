@@ -1,0 +1,291 @@
+"""An answer's body while it is read: judged as it comes, or held until all of it is judged.
+
+Either gives what goes on. While its `job` is not None, that work has been handed out, and nothing may be fed to it
+until `judged` was told the result.
+"""
+
+from functools import partial
+from typing import Final, cast
+
+from msgspec import Struct
+
+from extproc.inspection.answers import streamed
+from extproc.inspection.judge import Job
+from extproc.inspection.verdict import Blocked
+from extproc.payload.charsets import known as known_charset
+from extproc.payload.encodings import codings as encodings
+from extproc.payload.fieldvalue import parse
+from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
+from extproc.protocol.errors import ClientError
+from extproc.protocol.headers import HeaderMap
+from extproc.protocol.messages import Body, Side
+from extproc.transaction.admission import exceeds
+from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
+from extproc.transaction.facts import Facts
+from extproc.transaction.findings import Findings
+from extproc.transaction.held import Held
+from extproc.transaction.pieces import pieces
+from extproc.transaction.shared import Shared
+from extproc.transaction.work import ResponseWork, Unread, Whole
+
+_RESPONSE: Final = Side.RESPONSE
+
+
+class Wanted(Struct, frozen=True):
+    """How an answer is to be read. `kind`: its content-type; `codings` have to be undone first.
+
+    `unread`: why it may not pass unless it turns out to be empty.
+    """
+
+    streams: bool
+    kind: str
+    codings: tuple[str, ...]
+    unread: str = ""
+
+
+def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None:
+    """How the answer with these headers is to be read; None where it is not, and may pass.
+
+    Raises:
+        ClientError: it cannot be read, and may not pass unread.
+    """
+    kind = fields.text("content-type")
+    declared = parse(kind)
+    value = declared.value
+    streams = value == "text/event-stream"
+    known = (
+        streams or value == "application/json" or value.endswith("+json") or value in findings.pipeline.content_types
+    )
+    if not known:
+        if _may_be_empty(fields, findings, value):
+            return Wanted(False, kind, (), "content_type")
+        unread(facts, findings, "content_type")
+        return None
+    if not streams and exceeds(fields, findings.pipeline.body_limit):
+        oversize(findings)
+        return None
+    if streams and known_charset(declared.parameters.get("charset", "")) is None:
+        # The standard says UTF-8, but some clients decode as they are told.
+        unread(facts, findings, "charset")
+        return None
+    given = fields.getall("content-encoding")
+    try:
+        codings = encodings.codings(b",".join(given).decode("latin-1")) if given else ()
+    except encodings.UnknownEncodingError:
+        if _may_be_empty(fields, findings, ""):
+            return Wanted(False, kind, (), "encoding")
+        unread(facts, findings, "encoding")
+        return None
+    return Wanted(streams, kind, codings)
+
+
+def _may_be_empty(fields: HeaderMap, findings: Findings, value: str) -> bool:
+    """True if a response that would be refused comes in chunks, of which there may be none.
+
+    One that says to be an image or the like is not waited for: Envoy would have to hold it.
+    """
+    refuses = findings.pipeline.blocks_unread and findings.pipeline.response is not None
+    return refuses and "content-length" not in fields and (not value or value.startswith("text/"))
+
+
+def unread(facts: Facts, findings: Findings, reason: str) -> None:
+    """Something of the answer cannot be read: written down, and refused where the policy says so."""
+    findings.saw(reason)
+    if findings.pipeline.blocks_unread and findings.pipeline.response is not None:
+        findings.blocked = Blocked(findings.pipeline.name, "uninspected")
+        raise refused(facts, findings.pipeline.unread)
+
+
+def oversize(findings: Findings) -> None:
+    """The answer is too large to be read: as `unread`."""
+    findings.saw("size")
+    if findings.pipeline.blocks_oversize and findings.pipeline.response is not None:
+        findings.blocked = Blocked(findings.pipeline.name, "oversize")
+        limit = findings.pipeline.body_limit
+        raise ClientError(502, "response_too_large", f"The answer is larger than the limit of {limit} bytes.")
+
+
+def refused(facts: Facts, error: ClientError) -> ClientError:
+    """The refusal of an answer; an error of the backend's stays one, so that clients try again as they should."""
+    if facts.status is None or facts.status < 400:
+        return error
+    return ClientError(facts.status, error.code, error.message)
+
+
+def spoken(facts: Facts, findings: Findings) -> str:
+    """Return the name of the dialect that the request was in, or nothing."""
+    if facts.dialect is not None:
+        return facts.dialect.name
+    return "mcp" if findings.rpc is not None else ""
+
+
+class Room(Struct, frozen=True):
+    """Where bodies are held, and how many bytes of them all at the most."""
+
+    shared: Shared
+    limit: int
+
+
+def send_whole(
+    headers: HeaderMutation, body: bytes, changed: bool, codings: tuple[str, ...], duplex: bool, trailers: bool
+) -> Effects:
+    """Sends on a response that was held: `body`, which is `changed`, or as it came."""
+    if changed:
+        if codings:
+            headers = headers.removing("content-encoding")
+        if not trailers:
+            headers = HeaderMutation(
+                headers.set, headers.remove, (*headers.more, ("content-length", b"%d" % len(body)))
+            )
+    if not duplex:
+        answered = (Proceed(_RESPONSE, Phase.BODY, headers, body),) if changed else PASS_RESPONSE_BODY
+        return (*answered, *PASS_RESPONSE_TRAILERS) if trailers else answered
+    first = Proceed(_RESPONSE, Phase.HEADERS, headers)
+    if trailers:
+        return (first, *pieces(_RESPONSE, body, end=False), *PASS_RESPONSE_TRAILERS)
+    return (first, *pieces(_RESPONSE, body))
+
+
+def response_work(facts: Facts, findings: Findings, kind: str, codings: tuple[str, ...], body: bytes) -> ResponseWork:
+    """Return the work of judging the whole body of a response."""
+    pipeline, stage = findings.pipeline, findings.pipeline.response
+    job = Job(
+        pipeline.name,
+        stage,
+        b"",
+        kind,
+        findings.said,
+        findings.vault,
+        pipeline.blocks_unread and stage is not None,
+        restores=True,
+        active=None if stage is None else stage.active(findings.said),
+        detailed=findings.details is not None,
+        streamed=partial(streamed, dialect=spoken(facts, findings)),
+    )
+    return ResponseWork(job, body, codings, pipeline.body_limit)
+
+
+class WholeAnswer:
+    """Holds an answer until it is judged; in full duplex with its headers, `headers` being what is set on them."""
+
+    waits = True
+    ended = False
+
+    __slots__ = (
+        "_codings",
+        "_duplex",
+        "_facts",
+        "_findings",
+        "_headers",
+        "_held",
+        "_holding",
+        "_kind",
+        "_most",
+        "_passes",
+        "_size",
+        "_trailers",
+        "_unread",
+        "job",
+    )
+
+    def __init__(
+        self, facts: Facts, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
+    ) -> None:
+        self._unread = how.unread
+        self._facts = facts
+        self._findings = findings
+        self._kind = how.kind
+        self._codings = how.codings
+        self._headers = headers
+        self._duplex = duplex
+        self._held: list[bytes] = []
+        self._holding = Held(room.shared)
+        self._most = room.limit
+        self._size = 0
+        self._passes = False  # it is not read after all
+        self._trailers = False
+        self.job: ResponseWork | None = None
+
+    def piece(self, message: Body, *, ends: bool) -> Effects:
+        """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
+        if self._passes:
+            return (Chunk(Side.RESPONSE, message.data, message.end),) if self._duplex else PASS_RESPONSE_BODY
+        self._held.append(message.data)
+        self._size += len(message.data)
+        if self._unread and message.data:
+            unread(self._facts, self._findings, self._unread)
+        if self._size > self._findings.pipeline.body_limit:
+            oversize(self._findings)
+            return self._let_go(message)
+        if ends:
+            return self._judge()
+        self._holding.add(len(message.data), self._most)
+        return NOTHING
+
+    def trailers(self) -> Effects:
+        """Trailers have ended the body."""
+        if self._passes:
+            return PASS_RESPONSE_TRAILERS
+        self._trailers = True
+        return self._judge()
+
+    def judged(self, result: object) -> Effects:
+        """Goes on with the verdict."""
+        self.job = None
+        findings = self._findings
+        if type(result) is Unread:
+            if result.reason == "size":
+                oversize(findings)
+            else:
+                unread(self._facts, findings, result.reason)
+            return self._pass_unread()
+        whole = cast("Whole", result)
+        verdict = whole.verdict
+        findings.take(verdict)
+        if verdict.blocked is not None:
+            raise refused(self._facts, findings.refusal(verdict.blocked))
+        onward = self._facts.cleaned(verdict.body)
+        return self._go_on(None if onward is whole.plain else onward)
+
+    def queued(self, size: int) -> Effects:  # noqa: ARG002  - trailers at the most
+        """Nothing that has to be counted follows the last piece."""
+        return NOTHING
+
+    def gone(self) -> None:
+        """The exchange is over: nothing is held for it any more, and there is nothing to tell of half an answer."""
+        self._holding.clear()
+
+    def _judge(self) -> Effects:
+        body = b"".join(self._held)
+        if not body:
+            return self._go_on(None)  # there is nothing to read, whatever it is said to be
+        work = response_work(self._facts, self._findings, self._kind, self._codings, body)
+        result = work.at_once()
+        if result is not None:
+            return self.judged(result)
+        self._holding.add(self._size - self._holding.size, self._most)
+        self.job = work
+        return NOTHING
+
+    def _pass_unread(self) -> Effects:
+        self._facts.refuse_unread_error()
+        return self._go_on(None)
+
+    def _let_go(self, message: Body) -> Effects:
+        """Sends on what was held."""
+        self._facts.refuse_unread_error()
+        self._passes = True
+        held, self._held = b"".join(self._held), []
+        self._holding.clear()
+        if not self._duplex:
+            return PASS_RESPONSE_BODY
+        first = Proceed(Side.RESPONSE, Phase.HEADERS, self._headers)
+        return (first, *pieces(Side.RESPONSE, held, end=message.end))
+
+    def _go_on(self, changed: bytes | None) -> Effects:
+        """Sends the answer on: `changed`, or what it was."""
+        held, self._held = self._held, []
+        self._holding.clear()
+        self._passes = True
+        body = b"".join(held) if changed is None else changed
+        return send_whole(self._headers, body, changed is not None, self._codings, self._duplex, self._trailers)
