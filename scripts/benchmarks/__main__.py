@@ -32,7 +32,10 @@ def main() -> int:
     """Runs one bench, or a short run of all. 1: a floor was missed, with --check; 2: one cannot run here."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument(
-        "name", nargs="?", choices=sorted(BENCHES), help="what to measure (neighbours: 6 min, 2 a round); without it a short run of all"
+        "name",
+        nargs="?",
+        choices=sorted(BENCHES),
+        help="what to measure (neighbours: 6 min); without it a short run of all",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else")
     parser.add_argument("--check", action="store_true", help="fail if a figure is not what it is to be")
