@@ -57,6 +57,9 @@ BYTES_A_STEP = 8
 SCANNED_A_STEP = 512
 """The same for bytes that the fast lane reads."""
 
+ESCAPE_STEPS = 2
+"""The same for what begins an escape: 2 µs to read it and to know its place."""
+
 STEPS_AT_ONCE = 64
 """Steps that matches take until they are counted on the meter, together."""
 
@@ -133,6 +136,8 @@ class Scanner:
         """
         found = self._scan(text, name, meter)
         if marked(text):
+            if meter is not None:
+                meter.spend(escape_steps(text))
             found = [*found, *self._scan(plain(text), name, meter)]
             return sorted(foremost(set(found), places(text)), key=order) if found else []
         # Matches that begin at two places may agree on the find in them.
@@ -205,7 +210,7 @@ class Scanner:
                     found.setdefault(number, []).append((pattern, end - (ends[number - 1] if number else 0)))
         return found
 
-    def quiet(self, words: Sequence[str]) -> bool:
+    def quiet(self, words: Sequence[str], meter: Meter | None = None) -> bool:
         """True if nothing is found in any of these words of an API, each a text of its own. Raises as `scan_all` does.
 
         They come again with every response, so that they are remembered as `plain` remembers its words.
@@ -213,7 +218,7 @@ class Scanner:
         known = self._quiet
         fresh = [word for word in words if hash(word) not in known]
         if fresh:
-            if self.scan_all(fresh):
+            if self.scan_all(fresh, meter=meter):
                 return False
             if len(known) >= MOST_PLAIN:
                 known.clear()
@@ -313,6 +318,11 @@ def spans(found: Iterable[Found], data: bytes, base: int, offset: int) -> list[S
         Span(points[each.start], points[each.end], each.lane.rule.kind, each.lane.rule.title, each.lane.rule.score)
         for each in found
     ]
+
+
+def escape_steps(text: str) -> int:
+    """The steps of reading a text without its escapes, beside those of looking at it."""
+    return ESCAPE_STEPS * (text.count("\\") + text.count("%"))
 
 
 def most_looks(size: int) -> int:

@@ -153,11 +153,15 @@ class Transaction:
 
     def _keep(self, message: Headers | Body | Trailers, now: float) -> Effects:
         """A message while there is work: one for a side that waits for it has to wait as well."""
-        if self._jobs and message.side in self._jobs.values():
-            if self._waiting is None:
-                self._waiting = {}
-            self._waiting.setdefault(message.side, []).append(message)
-            return NOTHING
+        side = message.side
+        if self._jobs and side in self._jobs.values():
+            effects = self._response.keeps(message) if side is _RESPONSE else NOTHING
+            if effects is not None:
+                if side is not _RESPONSE or not self._response.ended:
+                    if self._waiting is None:
+                        self._waiting = {}
+                    self._waiting.setdefault(side, []).append(message)
+                return effects
         return self._on_response(message, now) if message.side is _RESPONSE else self._on_request(message, now)
 
     def _answered(self, message: Inspected | Failed, now: float) -> Effects:
@@ -224,7 +228,9 @@ class Transaction:
             self.response_lane = response.lane
         else:
             effects = response.trailers()
-        return effects if response.job is None else self._hand_out(_RESPONSE, effects, now)
+        if response.job is None or _RESPONSE in (self._jobs or {}).values():
+            return effects
+        return self._hand_out(_RESPONSE, effects, now)
 
     def _reject(self, error: ClientError) -> Effect:
         self._end()

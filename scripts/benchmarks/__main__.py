@@ -37,7 +37,10 @@ def main() -> int:
         return against.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__, epilog=EPILOG)
     parser.add_argument(
-        "name", nargs="?", choices=sorted(BENCHES), help="what to measure; without it a short run of all"
+        "name",
+        nargs="?",
+        choices=sorted(BENCHES),
+        help="what to measure (neighbours: 6 min); without it a short run of all",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else")
     parser.add_argument("--check", action="store_true", help="fail if a figure is not what it is to be")

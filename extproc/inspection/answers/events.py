@@ -97,6 +97,25 @@ class Events:
         """What is undecided of all texts."""
         return sum(each.held for each in self._open.values())
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of the events that wait."""
+        return self._queue.size
+
+    @property
+    def crowd(self) -> int:
+        """Events that wait, packed ones as one."""
+        return len(self._queue.entries)
+
+    def structured(self, event: StreamEvent) -> bool:
+        """True if an event goes on with a text that is more than plain: JSON in a string, say."""
+        texts = self._open
+        return any(
+            (text := texts.get(delta.channel)) is not None and text.structured
+            for delta in event.deltas
+            if not delta.channel.whole
+        )
+
     def unreadable(self, reason: str) -> None:
         """Something cannot be read."""
         self._tally.unread[reason] += 1

@@ -69,6 +69,11 @@ class GrowingText:
         return self._strand.held
 
     @property
+    def structured(self) -> bool:
+        """True if it is, or may be, more than plain text."""
+        return self._strand.structured
+
+    @property
     def followed(self) -> int:
         """Pieces of others that clients see after it."""
         return self.track.spoken - self._heard

@@ -19,6 +19,10 @@ Unread = Callable[[Scope, str], None]
 """Takes the place of a text and the reason why something in it cannot be read."""
 
 
+TEXT_STEPS = 4
+"""Steps of a meter for each text in a text, beside those of looking for findings in it."""
+
+
 class Looking:
     """Makes the readers of the texts that one text of a response turns out to consist of. See `Readers`."""
 
@@ -33,11 +37,13 @@ class Looking:
 
     def plain(self, name: str, kind: Kind = "text") -> Verbatim:
         """See `Readers`."""
+        self._ruling.meter.spend(TEXT_STEPS)
         return Verbatim(self._channel, self._ruling, self._vault, _words(name, kind), counted=self._counted)
 
     def whole(self, text: str, name: str, kind: Kind = "text") -> list[Piece]:
         """See `Readers`."""
         ruling = self._ruling
+        ruling.meter.spend(TEXT_STEPS)
         ruling.overhear("", text)
         hits = hits_in(text, ruling, _words(name, kind))
         if hits:

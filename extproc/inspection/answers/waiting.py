@@ -49,13 +49,18 @@ class Queue:
         self.room = COUNTED * SMALL
 
     @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return sum(map(_size, self.entries))
+
+    @property
     def full(self) -> bool:
         """True if more bytes wait than may."""
         entries = self.entries
         count = len(entries)
         if count < 2 or (count % COUNTED != 1 and _size(entries[-1]) <= SMALL and self.light):
             return False
-        size = sum(map(_size, entries))
+        size = self.size
         self.room = min(COUNTED * SMALL, MAX_WAITING - size)
         return size > MAX_WAITING
 
