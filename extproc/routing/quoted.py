@@ -12,7 +12,7 @@ QUOTED_MIN: Final = 6
 """Characters of a credential that is looked for. Shorter ones stand in any text by chance, and no provider has such."""
 
 _ESCAPES: Final = (b"\\", b"%", b"&", b"\0")
-"""With one of these begins every spelling but the plain one; or, in UTF-16 and UTF-32, NUL stands between characters."""
+"""With one of these begins every spelling but the plain one. In UTF-16 and UTF-32, NUL stands between characters."""
 
 _BETWEEN: Final = rb"\x00*"
 
