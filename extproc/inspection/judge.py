@@ -203,9 +203,7 @@ class _Judging:
         job = self._job
         if job.stage is not None:
             self._judge(job.stage, job.only, job.active)
-        unread: Mapping[str, int] = (
-            Counter(each.reason for each in self._uninspected) if self._uninspected else {}
-        )
+        unread: Mapping[str, int] = Counter(each.reason for each in self._uninspected) if self._uninspected else {}
         # Conditions fail on a body that is no JSON; what is wrong is the body, and trying again would not help.
         free = self._blocked is None or (self._blocked.reason == "failure" and "malformed" in unread)
         if free and job.blocks_unread and unread and not unread.keys() <= SEALED:

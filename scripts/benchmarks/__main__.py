@@ -24,7 +24,9 @@ BENCHES: Final[dict[str, Bench]] = {
     "quality": Bench(quality.measure, quality.table),
     "transport": Bench(transport.measure),
 }
-EPILOG: Final = "`scripts/bench against CHECKOUT` holds the figures of `inspect` and `transport` against another checkout's."
+EPILOG: Final = (
+    "`scripts/bench against CHECKOUT` holds the figures of `inspect` and `transport` against another checkout's."
+)
 SHORT: Final = (1, 1.0)
 
 

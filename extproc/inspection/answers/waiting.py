@@ -36,7 +36,8 @@ class Queue:
     """Events in their order. Each leaves when all in front of it have left and its own texts are decided.
 
     An event whose texts stay as they were leaves with the very bytes it came as. `grew`: events that went on with one
-    text since those that wait were packed. `room`: bytes of events that may be packed one by one until those that wait are counted.
+    text since those that wait were packed. `room`: bytes of events that may be packed one by one until those that wait
+    are counted.
     """
 
     __slots__ = ("_writer", "entries", "grew", "room")

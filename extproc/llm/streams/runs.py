@@ -124,7 +124,7 @@ class Run:
             and len(raw) == head + len(text) + tail
             and delta.end == len(raw) - tail + 1
             and text.isascii()
-            and raw[: head] == like.raw[: head]
+            and raw[:head] == like.raw[:head]
             and raw[-tail:] == like.raw[-tail:]
             and share.event.number == like.number
         )

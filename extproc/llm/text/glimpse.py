@@ -90,10 +90,9 @@ class _Seen:
                     self.members(each, depth + 1)
                 else:
                     self._items(each, name, flag, depth + 1)
-            elif (kind is int or kind is float) and not -_LONG < each < _LONG:
-                # A long number is a text, save times and counts of the API's own, as those at the top are.
-                if flag != COUNTER or depth > 1:
-                    raise _MoreError
+            # A long number is a text, save times and counts of the API's own, as those at the top are.
+            elif (kind is int or kind is float) and not -_LONG < each < _LONG and (flag != COUNTER or depth > 1):
+                raise _MoreError
 
     def _items(self, value: Sequence[Any], name: str, flag: int, depth: int) -> None:
         """Take an array of that name. Raises _MoreError."""

@@ -11,10 +11,37 @@ from extproc.llm.text.glimpse import MOST_DEPTH, MOST_GLIMPSED, glimpse
 from extproc.protocol.errors import ClientError
 
 NAMES = st.sampled_from(
-    ["model", "messages", "content", "usage", "created", "total_tokens", "url", "logprobs", "metadata", "prompt", "mine"]
+    [
+        "model",
+        "messages",
+        "content",
+        "usage",
+        "created",
+        "total_tokens",
+        "url",
+        "logprobs",
+        "metadata",
+        "prompt",
+        "mine",
+    ]
 )
 STRINGS = st.sampled_from(
-    ["", "hi", 'say "no"', "a\\b", "line\nbreak", "data:,x", "Dear", "{}", '["a"]', " {", "\ud83d", "é", "😀", "[EMAIL_1]"]
+    [
+        "",
+        "hi",
+        'say "no"',
+        "a\\b",
+        "line\nbreak",
+        "data:,x",
+        "Dear",
+        "{}",
+        '["a"]',
+        " {",
+        "\ud83d",
+        "é",
+        "😀",
+        "[EMAIL_1]",
+    ]
 )
 NUMBERS = st.sampled_from([0, 1.5, -3, 999_999, 1_000_000, 12_345_678, -1e9, 1e300])
 VALUES = st.recursive(
@@ -41,8 +68,8 @@ def test_what_is_glimpsed_is_all_that_is_read(value: object, escaped: bool, inde
 
 @given(st.lists(st.tuples(NAMES, STRINGS | NUMBERS), max_size=4), st.booleans())
 def test_a_name_that_is_there_twice_hides_nothing(members: list[tuple[str, object]], nested: bool) -> None:
-    inner = "{%s}" % ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in members)
-    body = (f'{{"messages":[{inner}]}}' if nested else inner).encode()
+    inner = ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in members)
+    body = (f'{{"messages":[{{{inner}}}]}}' if nested else f"{{{inner}}}").encode()
     texts = glimpse(body)
     assert texts is None or texts == read(body)
 
