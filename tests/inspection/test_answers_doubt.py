@@ -4,12 +4,12 @@ import json
 
 import pytest
 
+from extproc.apis.events.leaves import document
 from extproc.inspection.answers import AnswerStream
 from extproc.inspection.judge import Job
 from extproc.inspection.vault import Vault
-from extproc.llm.streams.leaves import document
+from tests.apis.events.samples import event
 from tests.inspection.answering import answer, cut, everything, run
-from tests.llm.streams.samples import event
 
 FIRST, SECOND = "card 4012 8888", " 8888 1881 ok"
 

@@ -2,8 +2,8 @@
 
 from typing import TypeAlias
 
-from extproc.inspection.scanner import Scanner
-from extproc.inspection.window import Released, Window
+from extproc.matching.scanner import Scanner
+from extproc.matching.window import Released, Window
 from extproc.protocol.meter import Meter
 
 

@@ -1,10 +1,10 @@
 """A response that came whole and is a stream: an array of chunks, lines of documents, events under another type."""
 
+from extproc.apis.events.sequences import Sequence, sequence
 from extproc.inspection.answers.stream import AnswerStream
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.stage import Active
 from extproc.inspection.verdict import Finding
-from extproc.llm.streams.sequences import Sequence, sequence
 from extproc.protocol.errors import ClientError
 from extproc.protocol.meter import Meter
 
