@@ -147,7 +147,7 @@ class _Serving:
             return [("compile_ms", "all-rules", _compiled())]
         if part not in inspection.PARTS:
             rows = transport.measure(1, seconds, _drop, [part])
-            return [(f"transport/{row.figure}", row.subject, row.median) for row in rows]
+            return [(row.figure, row.subject, row.median) for row in rows]
         if self._bench is None:
             self._bench = inspecting.Inspecting()
         gc.collect()
