@@ -3,7 +3,7 @@
 from extproc.payload.bodies import declares_json, read, read_malformed
 from extproc.payload.document import Document, Place, read_json, read_string
 from extproc.payload.forms import read_form
-from extproc.payload.json.glimpse import Glimpsed, glimpse
+from extproc.payload.glimpse import Glimpsed, glimpse
 from extproc.payload.multipart import read_multipart
 from extproc.payload.passage import Edit, Holder, Kind, Passage, TextLimitError, Uninspected
 from extproc.payload.plain import read_plain
