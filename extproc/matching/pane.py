@@ -135,7 +135,9 @@ class Pane:
             return None
         found = scanner.find(data, first, end, opening=self._opening, final=False, name=self._name, meter=self._meter)
         if found:
-            end = min([end, *(each.match for each in found if each.open)])
+            for each in found:
+                if each.open and each.match < end:
+                    end = each.match
             found = [each for each in found if each.match < end]
         released = self._release(end, found) if end > first else None
         self._rest()

@@ -11,16 +11,17 @@ its hits. Both are linear in the text for every pattern; what a text may demand 
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from msgspec import Struct
 
-from extproc.matching.compiled import UNDERSCORED, UNDERSCORED_MOST, CompiledRule, RuleError, compile_rule
+from extproc.matching.compiled import UNDERSCORED, CompiledRule, RuleError, compile_rule
 from extproc.matching.escapes import LONGEST, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
 from extproc.matching.hyperscan import Fast, Refused
 from extproc.matching.re2_search import within
+from extproc.matching.regions import regions
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.span import Span, foremost, order
@@ -94,6 +95,7 @@ class Scanner:
 
     def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
         self._lanes = lanes
+        self._captures = tuple([each.matcher.captures for each in lanes])
         self._numeric = tuple(number for number, each in enumerate(lanes) if each.rule.numeric)
         # Behind the gates of the rules one for all that is numeric.
         self._fast = Fast([*(each.gate for each in lanes), *[UNDERSCORED] * bool(self._numeric)])
@@ -262,8 +264,8 @@ class Scanner:
         `data` is UTF-8. Before `first` it holds `left` code points of the text, or all there are with one line feed in
         front of them: `opening`. With `final` the text ends with `data`; without, a find is `open` while words that it
         needs may still come. `name`: the words of the name of the member whose value the text is, which count as
-        context; None for a text that someone wrote. `hits`: those of the fast lane in `data` and a line feed, where
-        they are known. Raises TooManyCandidatesError, SpentError.
+        context; None for a text that someone wrote. `hits`: the fast lane's in `data` and a line feed, where these
+        are known. Raises TooManyCandidatesError, SpentError.
         """
         origin = before(data, first)
         if meter is not None:
@@ -275,7 +277,7 @@ class Scanner:
         found: list[Found] = []
         steps = 0
         left = most_looks(len(data) - origin)
-        for number, low, high in _regions(hits, self._lanes, self._numeric):
+        for number, low, high in regions(hits, self._lanes, self._numeric):
             each = self._lanes[number]
             start, stop = max(low, 0) + origin, min(high + origin, until - 1)
             limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
@@ -285,7 +287,7 @@ class Scanner:
                 and (name is None or not _called(each, name))
             ):
                 continue
-            captures = each.matcher.captures
+            captures = self._captures[number]
             for place in each.matcher.find(data, before(data, start + 1), stop, limit):
                 size = place[1] - place[0] if captures else 0
                 left -= 1 + size // BYTES_A_LOOK
@@ -328,42 +330,6 @@ def escape_steps(text: str) -> int:
 def most_looks(size: int) -> int:
     """How many matches are judged in a text of `size` bytes."""
     return min(max(size, LEAST_LOOKS), MOST_LOOKS)
-
-
-def _regions(
-    hits: Sequence[tuple[int, int]], lanes: tuple[CompiledRule, ...], numeric: Sequence[int]
-) -> list[tuple[int, int, int]]:
-    """The stretches in which to look for each rule's matches: rule, first and last byte at which one may start."""
-    if len(hits) == 1:
-        number, end = hits[0]
-        if number < len(lanes):
-            return [(number, end - lanes[number].window, end)]
-    ends: dict[int, list[int]] = {}
-    for number, end in hits:
-        ends.setdefault(number, []).append(end)
-    underscored = ends.pop(len(lanes), None)
-    regions: list[tuple[int, int, int]] = []
-    for number, stops in ends.items():
-        window = lanes[number].window
-        low, high = stops[0] - window, stops[0]
-        for end in stops[1:]:
-            if end - window > high:
-                regions.append((number, low, high))
-                low = end - window
-            high = end
-        regions.append((number, low, high))
-    return regions if underscored is None else [*regions, *_shared(underscored, numeric)]
-
-
-def _shared(stops: Sequence[int], numeric: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """The same for what stands behind underscores: for each of the rules that are `numeric`."""
-    low = high = stops[0]
-    for end in stops:
-        if end - UNDERSCORED_MOST > high:
-            yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
-            low = end
-        high = end
-    yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
 
 
 def _hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: bool, final: bool) -> bool:

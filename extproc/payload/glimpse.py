@@ -90,8 +90,8 @@ class _Seen:
                     self.members(each, depth + 1)
                 else:
                     self._items(each, name, flag, depth + 1)
+            # A long number is a text, save times and counts of the API's own, as those at the top are.
             elif (kind is int or kind is float) and not -_LONG < each < _LONG and (flag != COUNTER or depth > 1):
-                # A long number is a text, save times and counts of the API's own, as those at the top are.
                 raise _MoreError
 
     def _items(self, value: Sequence[Any], name: str, flag: int, depth: int) -> None:

@@ -15,7 +15,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -145,12 +144,10 @@ class _Serving:
         from scripts.benchmarks import inspecting, inspection, transport  # noqa: PLC0415  - the checkout's, in its process
 
         if part == "compile":
-            started = time.process_time()
-            self._bench = inspecting.Inspecting()
-            return [("compile_ms", "all-rules", (time.process_time() - started) * 1e3)]
+            return [("compile_ms", "all-rules", _compiled())]
         if part not in inspection.PARTS:
             rows = transport.measure(1, seconds, _drop, [part])
-            return [(f"transport/{row.figure}", row.subject, row.median) for row in rows]
+            return [(row.figure, row.subject, row.median) for row in rows]
         if self._bench is None:
             self._bench = inspecting.Inspecting()
         gc.collect()
@@ -159,6 +156,16 @@ class _Serving:
             return list(inspection.PARTS[part](self._bench, seed))
         finally:
             gc.unfreeze()
+
+
+def _compiled() -> float:
+    """Milliseconds of CPU in which a process that did nothing before compiles all rules."""
+    code = (
+        "import time; from scripts.benchmarks.inspecting import Inspecting; start = time.process_time();"
+        "Inspecting(); print(time.process_time() - start)"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    return float(done.stdout) * 1e3
 
 
 def _drop(_: str) -> None:

@@ -101,7 +101,8 @@ class StreamReader:
             return self._read([sse.Event(chunk, chunk)])
         # A chunk that is one event of a known shape needs no cutting. (Behind a CR no end of an event is sure.)
         if not self._held and chunk.find(b"\n\n") == len(chunk) - 2 and len(chunk) <= self._limit:
-            known = self._known(chunk)
+            shapes = self._shapes
+            known = (shapes[0].read(chunk) if shapes else None) or self._known(chunk)
             if known is not None:
                 return [known]
         try:

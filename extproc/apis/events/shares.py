@@ -30,13 +30,17 @@ class Shares(list[Share | Run]):
     characters that it has in common with that at either end stay in their own events, so that few events change.
     """
 
-    __slots__ = ()
+    __slots__ = ("_packed",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._packed = False  # whether there may be a run among them
 
     def undecided(self) -> str:
         """The text that is not decided yet."""
-        if any(isinstance(each, Run) for each in self):
+        if self._packed:
             self._unpack()
-        return "".join([share.text[len(share.text) - share.left :] for share in self if isinstance(share, Share)])
+        return "".join([share.text[len(share.text) - share.left :] for share in self])  # type: ignore[union-attr]
 
     def keep(self, count: int) -> None:
         """The next `count` characters stay as they are."""
@@ -108,6 +112,7 @@ class Shares(list[Share | Run]):
             packed.add(shares)
         except UnicodeEncodeError:
             return
+        self._packed = True
         for each in (self, entries):
             _replace(each, len(shares), packed if run is None else None)
 
@@ -129,11 +134,11 @@ class Shares(list[Share | Run]):
     def _at(self, at: int) -> Share:
         """The share that stands there, unpacked; all before it are decided."""
         first = self[at]
-        if isinstance(first, Run):
+        if self._packed and isinstance(first, Run):
             shares = first.unpack()
             self[at : at + (not first.packed)] = shares
             return shares[0]
-        return first
+        return first  # type: ignore[return-value]
 
     def _unpack(self) -> None:
         """Unpack all of them."""
@@ -145,6 +150,7 @@ class Shares(list[Share | Run]):
                 while each.packed:
                     shares += each.unpack()
         self[:] = shares
+        self._packed = False
 
 
 def _plain(share: Share) -> bool:

@@ -153,12 +153,12 @@ class Events:
             return self._queued(Waiting(event, ())) if entries else self._writer.write(event)
         if entries:
             first = entries[0]
-            if not first.left and not isinstance(first, Run):
+            if not first.left:
                 if share.left and len(entries) == 1:
                     # This event waits, and the one before it leaves.
                     entries[0] = share
-                    texts = first.texts()
-                    return self._writer.write(first.event, texts) if texts else self._writer.write(first.event)
+                    texts = first.texts()  # type: ignore[union-attr]  # a run never looks decided
+                    return self._writer.write(first.event, texts) if texts else self._writer.write(first.event)  # type: ignore[union-attr]
             elif first.waits_for(share) and len(entries) % COUNTED and len(event.raw) <= SMALL and queue.light:
                 text.goes_on()
                 queue.grew += 1

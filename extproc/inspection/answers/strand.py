@@ -65,11 +65,11 @@ class Strand:
         if plain is None:
             return self._feed(text)
         out = plain.passed(text)
-        if isinstance(out, str):
+        if out.__class__ is str:
             self.left += len(text) - len(out)
             return out
         self.left += len(text)
-        return self._due(out)
+        return self._due(out)  # type: ignore[arg-type]
 
     def _feed(self, text: str) -> str:
         """As `feed`, where the text may be more than plain, or some of it was sent before it was decided."""
