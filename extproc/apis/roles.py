@@ -83,8 +83,8 @@ class PassageRoles:
     def of(self, passage: Passage) -> PassageRole:
         """Return the role of a passage of this body.
 
-        Cost: some two microseconds; the first one costs decoding the body on top, 3 µs for each KiB. If an object has
-        a name twice, the last counts.
+        Cost: about three microseconds; the first one costs decoding the body on top, 5 µs for each KiB. If an object
+        has a name twice, the last counts.
         """
         if self._body is not None:
             try:

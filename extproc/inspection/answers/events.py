@@ -1,6 +1,7 @@
 """The events of an answer, one after the other: what each looks like when its texts were judged."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 
 from extproc import apis
@@ -32,6 +33,9 @@ MAX_ENDED = 512
 
 
 _NOTHING: Mapping[Channel, str] = MappingProxyType({})
+
+_NONE: AbstractSet[int] = frozenset()
+"""What most responses need no set of their own for."""
 
 
 class Events:
@@ -77,10 +81,10 @@ class Events:
         self._calls: dict[Scope, int] = {}  # hashes of the identifiers of tool calls, by their places
         self._speak(writer.dialect)
         self._doubted = False  # true once it was told that nobody can join the events
-        self._over: set[int] = set()  # hashes of channels that one ended
+        self._over: AbstractSet[int] = _NONE  # hashes of channels that one ended
         self._distrusts = False  # whether such a one went on: from then on nothing ends before the answer does
-        self._named: set[int] = set()  # hashes of places that are named as uninspected
-        self._known: set[int] = set()  # hashes of places, and of places with the text there
+        self._named: AbstractSet[int] = _NONE  # hashes of places that are named as uninspected
+        self._known: list[int] = []  # hashes of places, and of places with the text there
 
     @property
     def writer(self) -> StreamWriter:
@@ -91,6 +95,25 @@ class Events:
     def held(self) -> int:
         """What is undecided of all texts."""
         return sum(each.held for each in self._open.values())
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of the events that wait."""
+        return self._queue.size
+
+    @property
+    def crowd(self) -> int:
+        """Events that wait, packed ones as one."""
+        return len(self._queue.entries)
+
+    def structured(self, event: StreamEvent) -> bool:
+        """True if an event goes on with a text that is more than plain: JSON in a string, say."""
+        texts = self._open
+        return any(
+            (text := texts.get(delta.channel)) is not None and text.structured
+            for delta in event.deltas
+            if not delta.channel.whole
+        )
 
     def unreadable(self, reason: str) -> None:
         """Something cannot be read."""
@@ -104,13 +127,10 @@ class Events:
         if key in self._named:
             return
         if len(self._named) < MAX_NAMED:
-            self._named.add(key)
+            self._named = _with(self._named, key)
         self._tally.unread[reason] += 1
         if self._unread is not None and reason not in SEALED:
             raise Stopped(self._unread)
-
-    def _unread_in(self, channel: Channel) -> Callable[[str], None]:
-        return lambda reason: self._unread_at(channel.path, reason)
 
     def passed(self, event: StreamEvent) -> bytes:
         """What goes out once an event has come: it, if all of it is decided, and what waited for it."""
@@ -132,15 +152,17 @@ class Events:
             return self._queued(Waiting(event, ())) if entries else self._writer.write(event)
         if entries:
             first = entries[0]
-            if not first.left and not isinstance(first, Run):
+            if not first.left:
                 if share.left and len(entries) == 1:
                     # This event waits, and the one before it leaves.
                     entries[0] = share
-                    texts = first.texts()
-                    return self._writer.write(first.event, texts) if texts else self._writer.write(first.event)
-            elif first.waits_for(share) and len(entries) % COUNTED and len(event.raw) <= SMALL:
+                    texts = first.texts()  # type: ignore[union-attr]  # a run never looks decided
+                    return self._writer.write(first.event, texts) if texts else self._writer.write(first.event)  # type: ignore[union-attr]
+            elif first.waits_for(share) and len(entries) % COUNTED and len(event.raw) <= SMALL and queue.light:
                 text.goes_on()
                 queue.grew += 1
+                if len(entries) > 1 and isinstance(entries[-2], Run):
+                    queue.room -= text.absorb(entries)
                 entries.append(share)
                 return b""
         _speak(text)
@@ -252,7 +274,7 @@ class Events:
             self._ended.pop(next(iter(self._ended))).finish()
         self._remember(hash(channel.path))
         kind = LooseText if channel.loose else GrowingText
-        return kind(channel, self._track(channel.path), self.ruling, self._vault, self._unread_in(channel))
+        return kind(channel, self._track(channel.path), self.ruling, self._vault, self._unread_at)
 
     def _track(self, path: Scope) -> Track:
         """The choice that it lies in, or the whole answer."""
@@ -271,7 +293,7 @@ class Events:
         for channel in [each for each in self._open if within(each.path, ends)]:
             text = self._open.pop(channel)
             if self._reasons:
-                self._over.add(hash(channel))
+                self._over = _with(self._over, hash(channel))
                 self._ended[channel] = text
                 text.pause()
             else:
@@ -289,7 +311,7 @@ class Events:
 
     def _whole(self, delta: Delta) -> str:
         told = delta.grows or ((self._repeats or delta.repeats) and self._told(delta))
-        return at_once(delta, self.ruling, self._vault, self._unread_in(delta.channel), counted=not told)
+        return at_once(delta, self.ruling, self._vault, self._unread_at, counted=not told)
 
     def _told(self, delta: Delta) -> bool:
         """Whether this very text was there before: streamed, or whole in an event that has most of an answer in it."""
@@ -300,8 +322,16 @@ class Events:
         return told
 
     def _remember(self, key: int) -> None:
-        if len(self._known) < MAX_PLACES:
-            self._known.add(key)
+        if len(self._known) < MAX_PLACES and key not in self._known:
+            self._known.append(key)
+
+
+def _with(known: AbstractSet[int], key: int) -> AbstractSet[int]:
+    """The set with another key, made with the first."""
+    if isinstance(known, set):
+        known.add(key)
+        return known
+    return {*known, key}
 
 
 def _speak(text: GrowingText) -> None:

@@ -1,7 +1,6 @@
 """One text of an answer that grows from event to event, and the events that wait for what is said of it."""
 
 import re
-from collections import deque
 
 from extproc.apis.events import Channel, Entry, Share, Shares, StreamEvent
 from extproc.inspection.answers.looking import Unread, nothing_in
@@ -70,6 +69,11 @@ class GrowingText:
         return self._strand.held
 
     @property
+    def structured(self) -> bool:
+        """True if it is, or may be, more than plain text."""
+        return self._strand.structured
+
+    @property
     def followed(self) -> int:
         """Pieces of others that clients see after it."""
         return self.track.spoken - self._heard
@@ -117,10 +121,14 @@ class GrowingText:
         shares.keep(len(out))
         return share
 
-    def pack(self, entries: deque[Entry]) -> None:
+    def pack(self, entries: list[Entry]) -> None:
         """Have events that wait for this text take less memory. `entries` are those of all texts."""
         if not self._odd:
             self._shares.pack(entries)
+
+    def absorb(self, entries: list[Entry]) -> int:
+        """Have the event before this text's latest take less memory, if that is cheap; the bytes that it had."""
+        return 0 if self._odd else self._shares.absorb(entries)
 
     def pause(self) -> None:
         """Decides all of it, as if it had ended; it may go on."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from extproc.apis.events import Channel
+from extproc.apis.events.event import Scope
 from extproc.detectors.naming import spelled
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.verbatim import Verbatim, masker
@@ -14,8 +15,12 @@ from extproc.payload.json.growing_string import GrowingString
 from extproc.payload.parts import Keys, Part
 from extproc.protocol.meter import SpentError
 
-Unread = Callable[[str], None]
-"""Takes the reason why something in a text cannot be read."""
+Unread = Callable[[Scope, str], None]
+"""Takes the place of a text and the reason why something in it cannot be read."""
+
+
+TEXT_STEPS = 4
+"""Steps of a meter for each text in a text, beside those of looking for findings in it."""
 
 
 class Looking:
@@ -32,11 +37,13 @@ class Looking:
 
     def plain(self, name: str, kind: Kind = "text") -> Verbatim:
         """See `Readers`."""
+        self._ruling.meter.spend(TEXT_STEPS)
         return Verbatim(self._channel, self._ruling, self._vault, _words(name, kind), counted=self._counted)
 
     def whole(self, text: str, name: str, kind: Kind = "text") -> list[Piece]:
         """See `Readers`."""
         ruling = self._ruling
+        ruling.meter.spend(TEXT_STEPS)
         ruling.overhear("", text)
         hits = hits_in(text, ruling, _words(name, kind))
         if hits:
@@ -54,13 +61,13 @@ class Looking:
         try:
             document = read_string(text, keys, nested=level > 0)
         except TextLimitError:
-            self._unread("complexity")
+            self.unread("complexity")
             return [(text, None)]
         for each in document.uninspected:
-            self._unread(each.reason)
+            self.unread(each.reason)
         if not whole:
             if not document.uninspected:
-                self._unread("binary")
+                self.unread("binary")
             return [(text, None)]
         edits = {
             index: _edits(self.whole(each.text, each.name or name, each.kind))
@@ -70,7 +77,7 @@ class Looking:
 
     def unread(self, reason: str) -> None:
         """See `Readers`."""
-        self._unread(reason)
+        self._unread(self._channel.path, reason)
 
 
 def hits_in(said: str, ruling: Ruling, name: str | None) -> tuple[Hit, ...]:
