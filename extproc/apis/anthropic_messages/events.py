@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Kind, Scope
-from extproc.apis.events.source import Reading, Roles, Source, is_index, sort
+from extproc.apis.events.source import Reading, Source, Uses, is_index, sort
 
 _BLOCK = ("content_block",)
 
-ROLES: Roles = {
+USES: Uses = {
     ("type",): "fixed",
     ("error", "type"): "fixed",
     ("request_id",): "fixed",
@@ -67,10 +67,10 @@ def read(source: Source) -> Reading:
     assert isinstance(value, dict)
     kind, block = value.get("type"), value.get("index")
     if not isinstance(kind, str) or kind not in _TYPES:
-        return documents.read(source, ROLES)
+        return documents.read(source, USES)
     if kind.startswith("content_block_") and not is_index(block):
-        return documents.read(source, ROLES)
-    found = sort(source, ROLES, lambda path: (_channel(kind, block, path), False))
+        return documents.read(source, USES)
+    found = sort(source, USES, lambda path: (_channel(kind, block, path), False))
     ends = _ends(kind, block, value.get("delta"))
     return Reading(
         "usage" if kind == "message_delta" and not ends else _KINDS.get(kind, "other"),

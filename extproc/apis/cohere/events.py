@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
-from extproc.apis.events.source import Reading, Roles, Source, is_index
+from extproc.apis.events.source import Reading, Source, Uses, is_index
 
 _TYPES = frozenset(
     {
@@ -39,7 +39,7 @@ _FIRST_TYPES = frozenset(
 
 _MESSAGE = ("delta", "message")
 
-ROLES: Roles = {
+USES: Uses = {
     ("id",): "fixed",
     ("type",): "fixed",
     ("event_type",): "fixed",
@@ -112,7 +112,7 @@ def _second(source: Source, kind: str, given: object) -> Reading:
         ends = ((),)
     elif kind.endswith("-end"):
         ends = (({"content-end": "content", "tool-call-end": "tool_calls"}.get(kind, kind), at),)
-    return growing.read(source, ROLES, channel, whole=_WHOLE, ends=ends)
+    return growing.read(source, USES, channel, whole=_WHOLE, ends=ends)
 
 
 def _first(source: Source, value: Mapping[str, object]) -> Reading:
@@ -125,4 +125,4 @@ def _first(source: Source, value: Mapping[str, object]) -> Reading:
         return None if json is None else Channel((*path[:1], at, *path[1:]), json=json)
 
     ends: tuple[Scope, ...] = ((),) if value.get("event_type") == "stream-end" else ()
-    return growing.read(source, ROLES, channel, whole=_WHOLE, ends=ends)
+    return growing.read(source, USES, channel, whole=_WHOLE, ends=ends)

@@ -3,7 +3,7 @@
 import re
 
 from extproc.apis.events.event import Channel
-from extproc.apis.events.source import Reading, Roles, Source, Text, sort
+from extproc.apis.events.source import Reading, Source, Text, Uses, sort
 
 _NAMING = frozenset({"type", "event", "object", "kind", "id", "role", "status", "state", "model", "method"})
 """Members that name things. A text that grows has another name in all known APIs."""
@@ -12,9 +12,9 @@ _WORD = re.compile(rb"[A-Za-z0-9_.:/-]{0,64}")
 """A name, a type or an identifier."""
 
 
-def read(source: Source, roles: Roles) -> Reading:
-    """All strings are texts that come whole, save what `roles` knows."""
-    found = sort(source, roles, lambda path: (Channel(path, whole=True), False))
+def read(source: Source, uses: Uses) -> Reading:
+    """All strings are texts that come whole, save what `uses` knows."""
+    found = sort(source, uses, lambda path: (Channel(path, whole=True), False))
     value = source.value
     failed = isinstance(value, dict) and (value.get("error") is not None or value.get("type") == "error")
     return Reading("error" if failed else "other", found.texts, unread=tuple(found.unread), quiet=tuple(found.quiet))

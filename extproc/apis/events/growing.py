@@ -5,15 +5,13 @@ from typing import TypeAlias
 
 from extproc.apis.events.documents import tells
 from extproc.apis.events.event import Channel, Kind, Scope
-from extproc.apis.events.source import Reading, Roles, Source, Text, placed, sort
+from extproc.apis.events.source import Reading, Source, Text, Uses, placed, sort
 
 Growth: TypeAlias = Callable[[Scope], Channel | None]
 """From a string's path in the event to the channel on which it is a piece; None for a string that comes whole."""
 
 
-def read(
-    source: Source, roles: Roles, growth: Growth, *, whole: Container[str], ends: tuple[Scope, ...] = ()
-) -> Reading:
+def read(source: Source, uses: Uses, growth: Growth, *, whole: Container[str], ends: tuple[Scope, ...] = ()) -> Reading:
     """Read an event; `source.value` is an object. `ends`: see `StreamEvent`.
 
     `whole`: names of members whose texts are known to come whole, with all that lies in them. An event with
@@ -25,7 +23,7 @@ def read(
     def place(path: Scope) -> tuple[Channel, bool]:
         return growth(path) or Channel(placed(value, path), whole=True), False
 
-    found = sort(source, roles, place)
+    found = sort(source, uses, place)
     failed = value.get("error") is not None
     pieces = any(not text.channel.whole for text in found.texts)
     return Reading(

@@ -14,7 +14,7 @@ from extproc.apis.events.leaves import Leaf, Leaves, text
 from extproc.payload.limits import SHORT
 from extproc.payload.passage import Reason as Unread
 
-Role: TypeAlias = Literal["fixed", "padding", "audio"]
+Use: TypeAlias = Literal["fixed", "padding", "audio"]
 """The use of a string that is no text of the model: a word of the API or an identifier; random padding against traffic
 analysis; sound in base64 under a name that does not tell. Other images, sounds and files are told as in whole bodies
 (see `carriers`)."""
@@ -22,7 +22,7 @@ analysis; sound in base64 under a name that does not tell. Other images, sounds 
 Pattern: TypeAlias = tuple[str, ...]
 """A path with `*` for every place in an array."""
 
-Roles: TypeAlias = Mapping[Pattern, Role]
+Uses: TypeAlias = Mapping[Pattern, Use]
 
 MAX_INDEX = 10**SHORT - 1
 """The largest index that an element of an array gives itself. OpenAI's are below 128; a longer number may be someone's,
@@ -31,7 +31,7 @@ and indices are told of in findings."""
 MAX_FIXED = 256
 """Characters of an identifier. Item identifiers of the responses API have up to 60, ARNs of models 150."""
 
-_SHAPES: Mapping[Role, re.Pattern[bytes]] = {
+_SHAPES: Mapping[Use, re.Pattern[bytes]] = {
     "fixed": re.compile(rb"[!#-\[\]-~]{0,%d}" % MAX_FIXED),
     "padding": re.compile(rb"[A-Za-z0-9]*+"),
     "audio": re.compile(rb"[A-Za-z0-9+/=_-]++"),
@@ -106,8 +106,8 @@ class Sorted(Struct):
         return (*leaves.counts.values(), *self.padding)
 
 
-def sort(source: Source, roles: Roles, place: Place) -> Sorted:
-    """Sorts strings and long numbers of an event: what `roles` knows and what looks like it is no text, all else is."""
+def sort(source: Source, uses: Uses, place: Place) -> Sorted:
+    """Sorts strings and long numbers of an event: what `uses` knows and what looks like it is no text, all else is."""
     sorted_ = Sorted([], [], [], [])
     media = carriers(source.data, source.leaves.strings)
     hidden = source.leaves.probabilities
@@ -115,13 +115,13 @@ def sort(source: Source, roles: Roles, place: Place) -> Sorted:
     for leaf in source.leaves.strings:
         if hidden and _gathered(leaf, hidden, inside):
             continue
-        role = _role(source.data, leaf, roles)
-        if role == "padding":
+        use = _use(source.data, leaf, uses)
+        if use == "padding":
             sorted_.padding.append((leaf.start, leaf.end))
-        elif role == "audio":
-            sorted_.unread.append((place(leaf.path)[0].path, role))
+        elif use == "audio":
+            sorted_.unread.append((place(leaf.path)[0].path, use))
         elif not (media is not None and _unread(sorted_, leaf, media, place)):
-            _add(sorted_, source.data, leaf, role, place)
+            _add(sorted_, source.data, leaf, use, place)
     beside = _beside(sorted_.texts, {path[:-1] for path in inside})
     for path, leaves in inside.items():
         _probabilities(sorted_, source, path, leaves, beside.get(path[:-1], ()), place)
@@ -187,22 +187,22 @@ def is_index(given: object) -> TypeGuard[int]:
     return isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= MAX_INDEX
 
 
-def _role(data: bytes, leaf: Leaf, roles: Roles) -> Role | None:
+def _use(data: bytes, leaf: Leaf, uses: Uses) -> Use | None:
     if leaf.kind == "name":
         return None
-    role = roles.get(pattern(leaf.path))
+    use = uses.get(pattern(leaf.path))
     if leaf.kind == "number":
         # The identifier of an answer is the one that the client gave (JSON-RPC); it would not find its answer.
-        return role if leaf.path == _IDENTIFIER and role == "fixed" else None
-    if role is None or _SHAPES[role].fullmatch(data, leaf.start + 1, leaf.end - 1) is None:
+        return use if leaf.path == _IDENTIFIER and use == "fixed" else None
+    if use is None or _SHAPES[use].fullmatch(data, leaf.start + 1, leaf.end - 1) is None:
         return None
-    return role
+    return use
 
 
-def _add(sorted_: Sorted, data: bytes, leaf: Leaf, role: Role | None, place: Place) -> None:
+def _add(sorted_: Sorted, data: bytes, leaf: Leaf, use: Use | None, place: Place) -> None:
     channel, repeats = place(leaf.path)
     form: Form = "string"
-    if role == "fixed":
+    if use == "fixed":
         channel = Channel(channel.path, whole=True)
     elif leaf.kind == "name":
         channel, repeats, form = Channel((*channel.path, "name"), whole=True), False, "name"
@@ -211,7 +211,7 @@ def _add(sorted_: Sorted, data: bytes, leaf: Leaf, role: Role | None, place: Pla
     said = _said(data, leaf, halves=not channel.whole)
     # An empty piece is a place where held-back text can go; an empty whole text is nothing.
     if said or not channel.whole:
-        quiet = role == "fixed" or form == "name"
+        quiet = use == "fixed" or form == "name"
         texts = sorted_.quiet if quiet else sorted_.texts
         texts.append(Text(channel, leaf.path, leaf.start, leaf.end, said, form, repeats))
 

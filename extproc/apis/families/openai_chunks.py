@@ -6,7 +6,7 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from extproc.apis.events.event import Channel, Kind, Scope
-from extproc.apis.events.source import Reading, Roles, Source, Text, index, placed, sort
+from extproc.apis.events.source import Reading, Source, Text, Uses, index, placed, sort
 from extproc.payload.names import CARRIER, KNOWN
 
 _CALL = ("choices", "*", "delta", "tool_calls", "*")
@@ -14,7 +14,7 @@ _DETAIL = ("choices", "*", "delta", "reasoning_details", "*")
 _THOUGHT = ("choices", "*", "delta", "thinking_blocks", "*")
 _FILTERS = ("hate", "self_harm", "sexual", "violence")
 
-ROLES: Roles = {
+USES: Uses = {
     ("id",): "fixed",
     ("object",): "fixed",
     ("model",): "fixed",
@@ -89,7 +89,7 @@ def read(source: Source) -> Reading:
     assert isinstance(value, dict)
     choices = value.get("choices")
     each = [(index(choice, at), choice) for at, choice in enumerate(choices if isinstance(choices, list) else ())]
-    found = sort(source, ROLES, lambda path: (_channel(value, path), path[2:3] == ("message",)))
+    found = sort(source, USES, lambda path: (_channel(value, path), path[2:3] == ("message",)))
     growing = {at for at, choice in enumerate(choices if isinstance(choices, list) else ()) if _goes_on(choice)}
     if growing:
         found.texts = [_cumulative(text, growing) for text in found.texts]

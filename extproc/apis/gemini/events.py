@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
-from extproc.apis.events.source import Pattern, Reading, Role, Roles, Source, index
+from extproc.apis.events.source import Pattern, Reading, Source, Use, Uses, index
 
 _WRAP = "response"
 
 
-def _roles(*at: str) -> dict[Pattern, Role]:
-    """The roles in a response that stands there."""
+def _uses(*at: str) -> dict[Pattern, Use]:
+    """The uses in a response that stands there."""
     candidate = (*at, "candidates", "*")
     part = (*candidate, "content", "parts", "*")
     return {
@@ -26,7 +26,7 @@ def _roles(*at: str) -> dict[Pattern, Role]:
     }
 
 
-_ROLES: Roles = {**_roles(), **_roles(_WRAP)}
+_USES: Uses = {**_uses(), **_uses(_WRAP)}
 
 _WHOLE = frozenset(
     {
@@ -76,7 +76,7 @@ def read(source: Source) -> Reading:
     assert isinstance(candidates, list)
     start = 0 if answer is source.value else 1
     ended = tuple(end for at, each in enumerate(candidates) for end in _ends(each, at))
-    return growing.read(source, _ROLES, lambda path: _channel(candidates, path[start:]), whole=_WHOLE, ends=ended)
+    return growing.read(source, _USES, lambda path: _channel(candidates, path[start:]), whole=_WHOLE, ends=ended)
 
 
 def _ends(candidate: object, at: int) -> tuple[Scope, ...]:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from extproc.apis.events import documents
-from extproc.apis.events.source import Reading, Roles, Source
+from extproc.apis.events.source import Reading, Source, Uses
 
-ROLES: Roles = {
+USES: Uses = {
     ("jsonrpc",): "fixed",
     ("id",): "fixed",
     ("method",): "fixed",
@@ -28,7 +28,7 @@ def known(value: Mapping[str, object]) -> bool:
 
 def read(source: Source) -> Reading:
     """A message, or a batch of them; doubted if it brings a piece of a text."""
-    reading = documents.read(source, ROLES)
+    reading = documents.read(source, USES)
     return replace(reading, doubt="stream") if _is_piece(source.value) else reading
 
 

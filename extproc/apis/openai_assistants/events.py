@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
-from extproc.apis.events.source import Reading, Roles, Source, placed
+from extproc.apis.events.source import Reading, Source, Uses, placed
 
 _OBJECTS = frozenset(
     {
@@ -22,7 +22,7 @@ _OBJECTS = frozenset(
 _PART = ("delta", "content", "*")
 _CALL = ("delta", "step_details", "tool_calls", "*")
 
-ROLES: Roles = {
+USES: Uses = {
     ("id",): "fixed",
     ("object",): "fixed",
     ("model",): "fixed",
@@ -73,7 +73,7 @@ def read(source: Source) -> Reading:
             return None
         return Channel((owner, *placed(value, path)[1:]), json=path[-1] == "arguments")
 
-    return growing.read(source, ROLES, channel, whole=_WHOLE if kind.endswith(".delta") else value, ends=ends)
+    return growing.read(source, USES, channel, whole=_WHOLE if kind.endswith(".delta") else value, ends=ends)
 
 
 def _grows(path: Scope) -> bool:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Kind, Scope
-from extproc.apis.events.source import Pattern, Reading, Role, Roles, Source, index, sort
+from extproc.apis.events.source import Pattern, Reading, Source, Use, Uses, index, sort
 
 
-def _item(*at: str) -> dict[Pattern, Role]:
-    """The roles in an output item that stands there."""
+def _item(*at: str) -> dict[Pattern, Use]:
+    """The uses in an output item that stands there."""
     part = (*at, "content", "*")
     return {
         (*at, "id"): "fixed",
@@ -25,7 +25,7 @@ def _item(*at: str) -> dict[Pattern, Role]:
     }
 
 
-ROLES: Roles = {
+USES: Uses = {
     ("type",): "fixed",
     ("item_id",): "fixed",
     ("response_id",): "fixed",
@@ -58,9 +58,9 @@ ROLES: Roles = {
     **_item("response", "output", "*"),
 }
 
-_ROLES_OF: Mapping[str, Roles] = {
-    "error": {**ROLES, ("code",): "fixed"},
-    "response.audio.delta": {**ROLES, ("delta",): "audio"},
+_USES_OF: Mapping[str, Uses] = {
+    "error": {**USES, ("code",): "fixed"},
+    "response.audio.delta": {**USES, ("delta",): "audio"},
 }
 """Of events in which a member means something else than in all others."""
 
@@ -101,7 +101,7 @@ def read(source: Source) -> Reading:
     kind = value.get("type")
     if not isinstance(kind, str):
         return documents.read(source, {})
-    found = sort(source, _ROLES_OF.get(kind, ROLES), lambda path: _channel(value, kind, path))
+    found = sort(source, _USES_OF.get(kind, USES), lambda path: _channel(value, kind, path))
     texts = found.texts
     if kind.endswith(".added"):
         # Nothing is said yet by a text that is empty, and its pieces are those of the deltas that follow.

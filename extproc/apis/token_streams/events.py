@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
-from extproc.apis.events.source import Pattern, Reading, Roles, Source, is_index, pattern
+from extproc.apis.events.source import Pattern, Reading, Source, Uses, is_index, pattern
 
-ROLES: Roles = {
+USES: Uses = {
     ("type",): "fixed",
     ("id",): "fixed",
     ("log_id",): "fixed",
@@ -78,7 +78,7 @@ def read(source: Source) -> Reading:
         place = pattern(path)
         return Channel((at, *(step for step in place if step != "*"))) if place in _GROWING else None
 
-    return growing.read(source, ROLES, channel, whole=_WHOLE, ends=((),) if _over(value) else _thought(value, at))
+    return growing.read(source, USES, channel, whole=_WHOLE, ends=((),) if _over(value) else _thought(value, at))
 
 
 def _thought(value: Mapping[str, object], at: int) -> tuple[Scope, ...]:
