@@ -1,7 +1,6 @@
 """APIs: what a request asks for, edits that leave every other byte alone, errors in the words of each API."""
 
 from extproc.apis.api import Api, ApiEvents, ApiRequestPath
-from extproc.apis.claims import target_path
 from extproc.apis.families import Family
 from extproc.apis.keys import without_keys
 from extproc.apis.paths import ROOT, normalise
@@ -22,6 +21,5 @@ __all__ = [
     "register",
     "registered",
     "rename",
-    "target_path",
     "without_keys",
 ]

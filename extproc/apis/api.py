@@ -12,7 +12,7 @@ from extproc.apis import request
 from extproc.apis.events.added import ErrorAtTheEnd, Scribe
 from extproc.apis.events.source import Reading, Source
 from extproc.apis.families import OPENAI, ErrorEvent, Family
-from extproc.apis.paths import ROOT
+from extproc.apis.paths import ROOT, query_of
 from extproc.apis.request import Request
 from extproc.apis.roles import RoleOf, other
 from extproc.apis.usage import Usage
@@ -134,16 +134,19 @@ class ApiRequestPath(Struct, frozen=True):
         """Read what routing needs of the request. Raises ClientError, 400."""
         return self.api.read_request(body, self)
 
-    def target(self, prefix: str, model: str) -> str:
-        """Return the path for a backend with this prefix, percent-encoded; `model` is the one that goes there.
+    def target(self, raw_path: bytes, prefix: str, model: str) -> bytes:
+        """Return the request target for a backend: the path behind the backend's prefix, with the client's query.
 
-        A slash in a model's name is encoded, too: it does not divide the path.
+        `/v1/chat/completions?x=1` for `/openai/v1` gives `/openai/v1/chat/completions?x=1`. The path is written anew
+        from the claim, so that the backend can see no other path than the one that was judged. `model` is the one that
+        goes there; a slash in its name is percent-encoded, as it does not divide the path.
         """
         root = self.api.root
         below = self.template.removeprefix(root) if self.template.startswith(root + "/") else self.template
         parts = (quote(part, SAFE) for part in below.split(MODEL))
         # The prefix is the operator's, and percent-encoded already where it has to be.
-        return prefix.rstrip("/") + quote(model, "").join(parts) or "/"
+        path = prefix.rstrip("/") + quote(model, "").join(parts) or "/"
+        return path.encode() + query_of(raw_path)
 
     def __repr__(self) -> str:
         return f"ApiRequestPath({self.api.name}, {self.template})"

@@ -1,7 +1,7 @@
 """One spelling for all the spellings of a path, and the other paths that lead to the same resource."""
 
 import re
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from msgspec import Struct
 
@@ -16,6 +16,7 @@ _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_-][A-Za-z0-9_.:@~-]*+)++")
 _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]+")
 _TAIL = re.compile(rb"[?#].*", re.DOTALL)
 _PARAMETERS = re.compile(rb";[^/]*")
+_UNFIT = re.compile(rb"[^!$-~]+")
 
 
 def normalise(raw_path: bytes) -> str:
@@ -25,7 +26,7 @@ def normalise(raw_path: bytes) -> str:
     must not slip by: the query goes, percent-encoding is undone (also when it was done twice), backslashes count as
     slashes, control characters and path parameters (`;v=1`) go, empty segments and `.` fall together, `..` steps up,
     and a slash at the end does not count. Taking too many paths for a claimed one does no harm: such a request is
-    judged, and goes upstream as the path it was judged to be (see `target_path`).
+    judged, and goes upstream as the path it was judged to be (see `ApiRequestPath.target`).
 
     Bytes that are not UTF-8 become U+FFFD: no claimed path has them. A path with no slash at its start gets one.
     """
@@ -34,6 +35,15 @@ def normalise(raw_path: bytes) -> str:
     path = _decoded(_TAIL.sub(b"", raw_path))
     path = _PARAMETERS.sub(b"", _CONTROLS.sub(b"", path).replace(b"\\", b"/"))
     return _resolved(path.decode("utf-8", "replace"))
+
+
+def query_of(raw_path: bytes) -> bytes:
+    """The query with its question mark, or nothing; what may not stand in a request target is percent-encoded.
+
+    A fragment, which no client should send, is left out.
+    """
+    _, mark, query = raw_path.partition(b"#")[0].partition(b"?")
+    return mark + _UNFIT.sub(lambda unfit: quote_from_bytes(unfit[0]).encode(), query)
 
 
 class Aliases(Struct, frozen=True):

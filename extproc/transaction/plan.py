@@ -213,7 +213,7 @@ class Plan:
         destination = choice.candidate.destination
         name, wire_model = destination.name.encode(), model.encode()
         asked = raw_path if destination.removes is None else apis.without_keys(raw_path)
-        path = apis.target_path(claimed, asked, destination.prefix, model)
+        path = claimed.target(asked, destination.prefix, model)
         headers = HeaderMutation(
             set=(
                 (self.steering.cluster_header, name),

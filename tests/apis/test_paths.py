@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.apis import Api, ApiRequestPath, current, normalise, target_path
+from extproc.apis import Api, ApiRequestPath, current, normalise
 from extproc.apis.paths import DECODINGS, Aliases
 
 CHAT = "/v1/chat/completions"
@@ -19,7 +19,7 @@ def claim(path: str) -> ApiRequestPath | None:
 def target(raw: bytes, prefix: str) -> bytes:
     claimed = claim(normalise(raw))
     assert claimed is not None
-    return target_path(claimed, raw, prefix, "m")
+    return claimed.target(raw, prefix, "m")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 import extproc.apis
-from extproc.apis import Api, RegistrationError, current, normalise, register, registered, target_path
+from extproc.apis import Api, RegistrationError, current, normalise, register, registered
 from extproc.apis.families import OPENAI
 from extproc.apis.registry import BUILT_IN, Registry
 from tests.apis.toy import FAMILY, TOY
@@ -103,7 +103,7 @@ def test_the_model_that_goes_upstream_stands_in_the_path(model: str, prefix: str
     with registered(TOY) as registry:
         claimed = registry.claim("/toy/models/asked:play")
         assert claimed is not None
-        assert target_path(claimed, b"/toy/models/asked:play?a=1", prefix, model) == target
+        assert claimed.target(b"/toy/models/asked:play?a=1", prefix, model) == target
 
 
 def test_no_lookup_changes_the_registry() -> None:

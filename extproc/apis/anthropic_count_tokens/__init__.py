@@ -3,12 +3,12 @@
 from typing import Final
 
 from extproc.apis.api import Api
-from extproc.apis.families import ANTHROPIC, anthropic_roles
+from extproc.apis.families import ANTHROPIC, anthropic
 
 COUNT_TOKENS: Final = Api(
     name="anthropic.count_tokens",
     operation="count_tokens",
     family=ANTHROPIC,
     paths=("/v1/messages/count_tokens",),
-    role_of=anthropic_roles.role_of,
+    role_of=anthropic.role_of,
 )

@@ -5,7 +5,7 @@ from typing import Final
 from extproc.apis.anthropic_messages import events, usage
 from extproc.apis.anthropic_messages.writer import MessageEvents
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.families import ANTHROPIC, anthropic_roles
+from extproc.apis.families import ANTHROPIC, anthropic
 
 MESSAGES: Final = Api(
     name="anthropic.messages",
@@ -15,5 +15,5 @@ MESSAGES: Final = Api(
     scribe=MessageEvents,
     usage=usage.usage,
     usage_marks=usage.MARKS,
-    role_of=anthropic_roles.role_of,
+    role_of=anthropic.role_of,
 )

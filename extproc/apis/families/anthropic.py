@@ -1,4 +1,4 @@
-"""Anthropic's family: its errors and its list of models."""
+"""Anthropic's family: its errors, its list of models, and the roles in its messages."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from extproc.apis.families.family import Family
+from extproc.apis.roles import Keys, PassageRole, at, in_message
 from extproc.payload import sse
 from extproc.protocol.errors import ClientError
 
@@ -52,6 +53,22 @@ def _model_list(names: Sequence[str], created: int) -> bytes:
 
 def _model_card(name: str, created: int) -> bytes:
     return msgspec.json.encode(_card(name, created))
+
+
+def role_of(keys: Keys, value: object) -> PassageRole:
+    """Return the role of the text at a place in the body of a message.
+
+    Results of tools and documents stand in messages of the user, as parts of their own; what a server tool brought
+    stands in the assistant's.
+    """
+    match keys[:2]:
+        case ["system", *_]:
+            return "system"
+        case ["tools", *_]:
+            return "tool_definition"
+        case ["messages", int(place)]:
+            return in_message(at(value, "messages", place), keys[2:])
+    return "other"
 
 
 ANTHROPIC: Final = Family(

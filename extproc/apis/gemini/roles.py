@@ -4,7 +4,7 @@ from extproc.apis.roles import Keys, PassageRole, at, speaker
 
 
 def role_of(keys: Keys, value: object) -> PassageRole:
-    """Return the role of the text at a place in such a body. Names may be written either way, as protobuf has it."""
+    """Return the role of the text at a place in a body. Names may be written either way, as protobuf has it."""
     if keys and keys[0] == "request":
         keys, value = keys[1:], at(value, "request")
     match keys[:2]:

@@ -5,7 +5,8 @@ from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_usage
-from extproc.apis.openai_assistants import events, roles
+from extproc.apis.openai_assistants import events
+from extproc.apis.roles import Keys, PassageRole, at, in_message
 from extproc.apis.usage import Usage
 
 
@@ -14,10 +15,28 @@ def _usage(value: Mapping[str, object]) -> Usage | None:
     return openai_usage.usage(value) if value.get("object") == "thread.run" else None
 
 
+def _role_of(keys: Keys, value: object) -> PassageRole:
+    """Return the role of the text at a place in a body for this API."""
+    match keys:
+        case ["instructions" | "additional_instructions", *_]:
+            return "system"
+        case ["tools", *_]:
+            return "tool_definition"
+        case ["tool_outputs", *_]:
+            return "tool_result"
+        case ["content", *_]:  # a message that is added to a thread
+            return in_message(value, keys)
+        case ["messages" | "additional_messages" as name, int(place), *rest]:
+            return in_message(at(value, name, place), rest)
+        case ["thread", "messages", int(place), *rest]:
+            return in_message(at(value, "thread", "messages", place), rest)
+    return "other"
+
+
 THREADS: Final = Api(
     name="threads",
     events=ApiEvents(events.known, events.read, lenient=True),
     usage=_usage,
     usage_marks=openai_usage.MARKS,
-    role_of=roles.role_of,
+    role_of=_role_of,
 )

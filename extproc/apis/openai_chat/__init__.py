@@ -6,7 +6,25 @@ from typing import Final
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_chunks, openai_usage
 from extproc.apis.families.openai_chunk_writer import Chunks
-from extproc.apis.openai_chat import roles
+from extproc.apis.roles import Keys, PassageRole, at, in_message
+
+
+def _role_of(keys: Keys, value: object) -> PassageRole:
+    """Return the role of the text at a place in a body for this API.
+
+    Messages say whose they are. A predicted output is the client's text, but nobody's words: it counts as a file.
+    """
+    match keys[:2]:
+        case ["messages", int(place)]:
+            return in_message(at(value, "messages", place), keys[2:])
+        case ["tools" | "functions", *_]:
+            return "tool_definition"
+        case ["prediction", *_]:
+            return "file"
+        case ["documents", *_]:  # vLLM's, and Cohere's compatible API
+            return "file"
+    return "other"
+
 
 CHAT: Final = Api(
     name="openai.chat",
@@ -15,5 +33,5 @@ CHAT: Final = Api(
     scribe=partial(Chunks, empty={"delta": {}}),
     usage=openai_usage.usage,
     usage_marks=openai_usage.MARKS,
-    role_of=roles.role_of,
+    role_of=_role_of,
 )

@@ -9,7 +9,7 @@ _BROUGHT: Final = frozenset({"output", "outputs", "results"})
 
 
 def role_of(keys: Keys, value: object) -> PassageRole:
-    """Return the role of the text at a place in such a body."""
+    """Return the role of the text at a place in a body for this API."""
     match keys[:2]:
         case ["input"]:
             return "user"
