@@ -7,8 +7,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from extproc.inspection.led import leading, led
 from extproc.inspection.naming import named
-from extproc.inspection.span import Distinct, Span, unite
+from extproc.inspection.scanner import Scanner
+from extproc.inspection.span import Distinct, Span, order, unite
 from extproc.inspection.stage import Active, Facts, Limits, Processor, Stage
 from extproc.inspection.vault import Vault, restorations
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
@@ -254,7 +256,8 @@ class _Judging:
         try:
             passages = self._document.passages
             texts = [passage.text for passage in passages]
-            for index, spans in scanner.scan_all(texts, lambda index: named(passages[index]), self._meter):
+            scanned = scanner.scan_all(texts, lambda index: named(passages[index]), self._meter)
+            for index, spans in self._led(scanner, scanned) if scanner.assigned else scanned:
                 distinct = Distinct()
                 for span in spans:
                     number = stage.of(span).number
@@ -265,6 +268,21 @@ class _Judging:
         except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the body
             return {}, True
         return found, False
+
+    def _led(self, scanner: Scanner, scanned: list[tuple[int, list[Span]]]) -> list[tuple[int, list[Span]]]:
+        """What was found, and what the names of members tell."""
+        more = [
+            (index, spans)
+            for index, passage in enumerate(self._document.passages)
+            if (passage.kind == "text" and (lead := leading(passage.name)))
+            and (spans := led(scanner, passage.text, lead, self._meter))
+        ]
+        if not more:
+            return scanned
+        found = dict(scanned)
+        for index, spans in more:
+            found[index] = sorted({*found.get(index, ()), *spans}, key=order)
+        return sorted(found.items())
 
     def _sizes(self, stage: Stage) -> Counts:
         if not stage.sizing:

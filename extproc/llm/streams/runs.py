@@ -81,7 +81,7 @@ class Run:
 
     def waits_for(self, share: Share) -> bool:
         """See `Share.waits_for`."""
-        return not self._unpacked and self.channel is share.channel and not self.channel.loose
+        return not self._unpacked and self.channel is share.channel and not self.channel.may_end
 
     def leave(self, entries: "deque[Entry]") -> bool:
         """Put what is unpacked in the place of the run, which is the first of `entries`. False if nothing is."""
