@@ -15,6 +15,7 @@ from extproc.inspection.stage import Active, Facts, Limits, Processor, Stage
 from extproc.inspection.vault import Vault, restorations
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
 from extproc.llm import text
+from extproc.llm.streams.twofold import twofold
 from extproc.llm.counts import NOTHING, Counts, count
 from extproc.llm.text import Document, Edit, TextLimitError
 from extproc.llm.text.reading import MAX_VALUES, metered
@@ -97,9 +98,16 @@ class Job(Struct, frozen=True):
 
     def _document(self, meter: Meter) -> Document:
         try:
-            return text.read(self.body, self.content_type, metered(meter))
+            document = text.read(self.body, self.content_type, metered(meter))
+            return text.doubted(document) if self._answers and twofold(self.body) else document
         except ClientError:
             return text.read_malformed(self.body, metered(meter))
+
+    @property
+    def _answers(self) -> bool:
+        """True for the body of a response that is JSON."""
+        of = self.stage
+        return of is not None and of.side is Side.RESPONSE and text.declares_json(self.content_type)
 
     def given_up(self, reason: str) -> "Verdict | Job":
         """What becomes of the body when this job brought no verdict: one, or a job for the stand-ins."""

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 
 from extproc.inspection.escapes import marked, places, plain
-from extproc.inspection.naming import MOST_NAME
+from extproc.inspection.naming import MOST_NAME, words_of
 from extproc.inspection.scanner import Scanner, spans
 from extproc.inspection.secrets.assigned import NAMES, PASSWORDS
 from extproc.inspection.secrets.named import ASSIGNED_TO
@@ -24,22 +24,24 @@ MOST_NAMES = 1024
 
 _TELLING = re.compile(f"{NAMES}|{PASSWORDS}|{ASSIGNED_TO}|authorization", re.IGNORECASE)
 
-_OWN = frozenset({"authorization", "authorization_token", "headers"})
-"""Names under which the APIs take credentials that are meant for them."""
+_OWN = frozenset({"authorization", "authorization_token"})
+"""Members of the APIs that take credentials which are meant for them."""
 
-_POINTING = re.compile(
-    r"next|page|continu|cursor|progress|sync|resum|cache|public|(?:^|[^a-z])(?:max|min|num|total|count)|tokens|tokeni[sz]",
-    re.IGNORECASE,
+_POINTING = frozenset(
+    {
+        *("next", "previous", "page", "continuation", "continue", "cursor", "progress", "sync", "resume", "cache"),
+        *("public", "tokens", "tokenizer", "count", "total", "max", "min"),
+    }
 )
-"""What is in names of tokens that open nothing: those of pages and positions, and counts of a model's tokens."""
+"""Words in names of tokens that open nothing: those of pages and positions, and counts of a model's tokens."""
 
 
 @lru_cache(MOST_NAMES)
 def leading(name: str) -> str:
     """The text that stands before a value of this name for the rules of assigned secrets; empty for most names."""
-    if len(name) > MOST_NAME or name.lower() in _OWN or _TELLING.search(name) is None or _POINTING.search(name):
+    if len(name) > MOST_NAME or name in _OWN or _TELLING.search(name) is None:
         return ""
-    return f'{name}="'
+    return f'{name}="' if _POINTING.isdisjoint(words_of(name)) else ""
 
 
 def led(scanner: Scanner, text: str, lead: str, meter: Meter | None = None) -> list[Span]:

@@ -8,9 +8,8 @@ from msgspec.structs import replace
 
 from extproc.llm.streams import chat, cohere, documents, gemini, messages, responses, threads, tokens
 from extproc.llm.streams.event import Channel, Doubt
-from extproc.llm.streams.leaves import document, leaves
 from extproc.llm.streams.reading import Reading, Source, Text, is_index
-from extproc.llm.streams.repeats import resolved
+from extproc.llm.streams.repeats import blanked, differ, resolved
 
 Read: TypeAlias = Callable[[Source], Reading]
 
@@ -171,10 +170,13 @@ class Recognition:
 
         Where both join the same strings in the same way, the strings that one of them does not see come whole.
         """
-        first, last = (_blanked(data) for data in resolved(source.data))
-        one, other = self.read(first), self.read(last)
+        first, last = (blanked(data) for data in resolved(source.data))
+        before = self._shown, self._failed
+        one = self.read(first)
+        self._shown, self._failed = before
+        other = self.read(last)
         rest = documents.read(source, {})
-        if _joined(one[0]) != _joined(other[0]) or one[0].ends != other[0].ends:
+        if _joined(one[0]) != _joined(other[0]) or one[0].ends != other[0].ends or differ(source):
             return rest, "malformed", ""
         unseen = [text for text in rest.texts if last.data[text.start : text.start + 1].isspace()]
         texts = sorted([*other[0].texts, *unseen], key=_start)
@@ -187,8 +189,3 @@ def _start(text: Text) -> int:
 
 def _joined(reading: Reading) -> list[tuple[Channel, int, int]]:
     return [(each.channel, each.start, each.end) for each in reading.texts if not each.channel.whole]
-
-
-def _blanked(data: bytes) -> Source:
-    _, value = document(data)
-    return Source(data, value, leaves(data))

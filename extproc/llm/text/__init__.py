@@ -1,6 +1,6 @@
 """All the text of a payload: found wherever it stands, and changed without touching another byte."""
 
-from extproc.llm.text.bodies import declares_json, read, read_malformed
+from extproc.llm.text.bodies import declares_json, doubted, read, read_malformed
 from extproc.llm.text.document import Document, Place, read_json, read_string
 from extproc.llm.text.forms import read_form
 from extproc.llm.text.multipart import read_multipart
@@ -17,6 +17,7 @@ __all__ = [
     "TextLimitError",
     "Uninspected",
     "declares_json",
+    "doubted",
     "read",
     "read_form",
     "read_json",
