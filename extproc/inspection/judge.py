@@ -15,8 +15,8 @@ from extproc.inspection.stage import Active, Facts, Limits, Processor, Stage
 from extproc.inspection.vault import Vault, restorations
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
 from extproc.llm import text
-from extproc.llm.streams.twofold import twofold
 from extproc.llm.counts import NOTHING, Counts, count
+from extproc.llm.streams.twofold import twofold
 from extproc.llm.text import Document, Edit, TextLimitError
 from extproc.llm.text.reading import MAX_VALUES, metered
 from extproc.policy.conditions import ConditionError

@@ -140,6 +140,13 @@ class AnswerStream:
         """Steps of work that the stream has taken so far."""
         return ENDLESS - self._meter.left
 
+    def doubt(self, reason: str) -> None:
+        """Some reader reads the response otherwise than it is read here."""
+        try:
+            self._events.unreadable(reason)
+        except Stopped as stopped:
+            self._due = stopped
+
     def stop(self) -> None:
         """Ends the work of another thread on it, which nobody waits for any more."""
         self._meter.stop()

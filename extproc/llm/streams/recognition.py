@@ -105,6 +105,14 @@ _NAMES = frozenset(
 )
 """Names on the way to a text that grows."""
 
+_FREE = "arguments"
+"""The one of them in which a model names members as it likes."""
+
+
+def miscased(name: str) -> bool:
+    """True for such a name in another case."""
+    return not (name.islower() and name.isascii()) and name not in _NAMES and name.casefold() in _NAMES
+
 
 def _miscased(source: Source) -> Doubt:
     """Say so if such a name is written in another case: Go reads it as the same name, others as another."""
@@ -114,6 +122,8 @@ def _miscased(source: Source) -> Doubt:
                 if step.casefold() in _NAMES:
                     return "malformed"
                 break  # what lies in other members may have any name
+            if step == _FREE:
+                break
     return ""
 
 

@@ -3,16 +3,20 @@
 import json
 
 from extproc.llm.streams.leaves import TooComplexError, document, leaves
+from extproc.llm.streams.lines import BOM
 from extproc.llm.streams.reading import Source
-from extproc.llm.streams.recognition import Recognition, recognised
+from extproc.llm.streams.recognition import Recognition, miscased, recognised
 from extproc.llm.streams.repeats import differ
 
 
 def twofold(body: bytes) -> bool:
-    """True if readers that take the first and the last of members with the same name have other texts of a model.
+    """True for a body that would be malformed as the data of an event: some reader has other texts of a model, or none.
 
-    A stream in which it is so is uninspected, as nobody can say what its events come to. Cost: a parse of the body.
+    It begins with a byte order mark, has members with the same name, of which readers take the first or the last, or a
+    name in another case, which some readers take for the API's. Cost: a parse of the body.
     """
+    if body.startswith(BOM):
+        return True
     if not _repeats(body):
         return False
     try:
@@ -30,12 +34,12 @@ def _differs(body: bytes) -> bool:
 
 
 class _TwiceError(Exception):
-    """A name was given twice."""
+    """A name was given twice, or in another case."""
 
 
 def _repeats(body: bytes) -> bool:
     try:
-        _SCANNER.decode(body.decode("utf-8-sig"))
+        _SCANNER.decode(body.decode())
     except _TwiceError:
         return True
     except (ValueError, RecursionError):
@@ -44,7 +48,8 @@ def _repeats(body: bytes) -> bool:
 
 
 def _once(pairs: list[tuple[str, object]]) -> None:
-    if len(pairs) > 1 and len({name for name, _ in pairs}) < len(pairs):
+    names = {name for name, _ in pairs}
+    if len(names) < len(pairs) or any(map(miscased, names)):
         raise _TwiceError
 
 
