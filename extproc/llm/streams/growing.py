@@ -47,13 +47,13 @@ def read(
         unread=tuple(found.unread),
         varying=found.varying(source.leaves),
         quiet=tuple(found.quiet),
-        doubt="" if failed or all(_known(source, text, whole) for text in found.texts) else "stream",
+        doubt="" if failed or all(_known(text, whole) for text in found.texts) else "stream",
     )
 
 
-def _known(source: Source, text: Text, whole: Container[str]) -> bool:
+def _known(text: Text, whole: Container[str]) -> bool:
     grows = not text.channel.whole or text.form == "tokens"
-    return grows or any(step in whole for step in text.path) or not tells(source, text)
+    return grows or any(step in whole for step in text.path) or not tells(text)
 
 
 def _kind(*, failed: bool, finished: bool, pieces: bool) -> Kind:

@@ -194,9 +194,16 @@ def _role(data: bytes, leaf: Leaf, roles: Roles) -> Role | None:
     if leaf.kind == "number":
         # The identifier of an answer is the one that the client gave (JSON-RPC); it would not find its answer.
         return role if leaf.path == _IDENTIFIER and role == "fixed" else None
-    if role is None or _SHAPES[role].fullmatch(data, leaf.start + 1, leaf.end - 1) is None:
+    if role is None or not _looks(data, leaf, _SHAPES[role]):
         return None
     return role
+
+
+def _looks(data: bytes, leaf: Leaf, like: re.Pattern[bytes]) -> bool:
+    """True if a string looks like that, however it is spelled."""
+    if data.find(b"\\", leaf.start, leaf.end) < 0:
+        return like.fullmatch(data, leaf.start + 1, leaf.end - 1) is not None
+    return like.fullmatch(text(data[leaf.start : leaf.end]).encode()) is not None
 
 
 def _add(sorted_: Sorted, data: bytes, leaf: Leaf, role: Role | None, place: Place) -> None:

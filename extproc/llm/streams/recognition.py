@@ -173,7 +173,7 @@ class Recognition:
         if reading.kind == "error" and not self._failed:
             self._failed = True
             return reading, "", ""
-        return reading, "stream" if documents.any_tells(source, reading) else "", ""
+        return reading, "stream" if documents.any_tells(reading) else "", ""
 
     def _repeated(self, source: Source) -> tuple[Reading, Doubt, str]:
         """Reads an event in which an object has a name twice: as readers do that take the first or the last of them.

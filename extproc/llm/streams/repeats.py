@@ -45,7 +45,7 @@ def differ(source: Source) -> bool:
 def _told(data: bytes) -> list[tuple[int, int]]:
     source = blanked(data)
     texts = documents.read(source, {}).texts
-    return [(text.start, text.end) for text in texts if _grows(text.path) and documents.tells(source, text)]
+    return [(text.start, text.end) for text in texts if _grows(text.path) and documents.tells(text)]
 
 
 def _grows(path: Scope) -> bool:
