@@ -233,7 +233,7 @@ def _probabilities(
 ) -> None:
     """Log probabilities repeat a text, token by token and again in bytes: a text that changes takes them away.
 
-    When they spell something else than the text beside them, they are a text of their own; and so are the
+    When they spell something else than the text beside them, they are a text of their own, too; and so are the
     alternatives to the tokens that were chosen.
     """
     span = source.leaves.probabilities[path]
@@ -243,11 +243,10 @@ def _probabilities(
         (spelled if chosen else others).append(_said(source.data, leaf, halves=chosen))
     empty = b"[]" if source.data[span[0]] == b"["[0] else b"null"
     shadow: Shadow = (*span, empty)
-    if "".join(spelled) == "".join(sorted_.texts[number].text for number in beside):
-        for number in beside:
-            each = sorted_.texts[number]
-            sorted_.texts[number] = _shadowed(each, shadow)
-    elif spelled:
+    said = "".join(sorted_.texts[number].text for number in beside)
+    for number in beside:
+        sorted_.texts[number] = _shadowed(sorted_.texts[number], shadow)
+    if spelled and "".join(spelled) != said:
         piece = Channel(place(path)[0].path)
         sorted_.texts.append(Text(piece, path, *span, "".join(spelled), "tokens", repeats=False, shadows=(shadow,)))
     if others:
