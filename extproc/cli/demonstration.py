@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from extproc.transaction.explanation import because
+from extproc.explain.explanation import because
 
 PROVIDERS: Final = ("hosted", "local", "claude")
 """The stand-in providers; each answers with an echo that says who answers and as which model it was asked."""

@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from extproc.cli.common import STDIN, USAGE, CommandError, Subparsers, prepare_or_exit
+from extproc.explain.explanation import Explanation, explain
+from extproc.explain.lines import read_line
 from extproc.transaction import Plan, Shared
-from extproc.transaction.explanation import Explanation, explain
-from extproc.transaction.lines import read_line
 
 BLOCKED: Final = 3
 """The exit code with `--exit-code` when a request or a response would be blocked."""

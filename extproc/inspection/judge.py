@@ -7,18 +7,18 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from extproc import payload as text
+from extproc.apis.counts import NOTHING, Counts, count
+from extproc.apis.events.twofold import twofold
+from extproc.detectors.naming import named
 from extproc.inspection.led import leading, led
-from extproc.inspection.naming import named
-from extproc.inspection.scanner import Scanner
-from extproc.inspection.span import Distinct, Span, order, unite
 from extproc.inspection.stage import Active, Facts, Limits, Processor, Stage
 from extproc.inspection.vault import Vault, restorations
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
-from extproc.llm import text
-from extproc.llm.counts import NOTHING, Counts, count
-from extproc.llm.streams.twofold import twofold
-from extproc.llm.text import Document, Edit, TextLimitError
-from extproc.llm.text.reading import MAX_VALUES, metered
+from extproc.matching.scanner import Scanner
+from extproc.matching.span import Distinct, Span, order, unite
+from extproc.payload import Document, Edit, TextLimitError
+from extproc.payload.opened import MAX_VALUES, metered
 from extproc.policy.conditions import ConditionError
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side

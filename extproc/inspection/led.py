@@ -7,12 +7,12 @@ once more with the name in front of it, if that is a name of secrets. See `docs/
 import re
 from functools import lru_cache
 
-from extproc.inspection.escapes import marked, places, plain
-from extproc.inspection.naming import MOST_NAME, words_of
-from extproc.inspection.scanner import Scanner, spans
-from extproc.inspection.secrets.assigned import NAMES, PASSWORDS
-from extproc.inspection.secrets.named import ASSIGNED_TO
-from extproc.inspection.span import Span, foremost, order
+from extproc.detectors.naming import MOST_NAME, words_of
+from extproc.detectors.secrets.assigned import NAMES, PASSWORDS
+from extproc.detectors.secrets.named import ASSIGNED_TO
+from extproc.matching.escapes import marked, places, plain
+from extproc.matching.scanner import Scanner, spans
+from extproc.matching.span import Span, foremost, order
 from extproc.protocol.meter import Meter
 
 MOST_LED = 320

@@ -6,9 +6,9 @@ import hmac
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from extproc.inspection.span import Span, Union, unite
 from extproc.inspection.vault import Piece, Restorer, Vault, label, written
-from extproc.inspection.window import Hit, Released
+from extproc.matching.span import Span, Union, unite
+from extproc.matching.window import Hit, Released
 
 Writer: TypeAlias = Callable[[Span, str], str]
 """A find and its text to what is written instead."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from extproc.inspection.lane import RuleError
+from extproc.apis.paths import normalise
 from extproc.inspection.ruleset import rules, unusable
 from extproc.inspection.stage import Limits, Processor, Stage
-from extproc.llm.paths import normalise
+from extproc.matching.compiled import RuleError
 from extproc.policy import PlacedStep, Unusable, UnusableError
 from extproc.policy import pipelines as policy
 from extproc.policy import processors as steps

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from extproc.inspection import patterns, pii, secrets
-from extproc.inspection.allow import Allow, allowing
-from extproc.inspection.lane import RuleError
-from extproc.inspection.rule import Rule
-from extproc.inspection.scanner import Scanner
-from extproc.inspection.secrets import gitleaks
+from extproc.detectors import patterns, pii, secrets
+from extproc.detectors.secrets import gitleaks
+from extproc.matching.allow import Allow, allowing
+from extproc.matching.compiled import RuleError
+from extproc.matching.rule import Rule
+from extproc.matching.scanner import Scanner
 from extproc.policy import PlacedStep, Unusable
 from extproc.policy import processors as steps
 from extproc.policy.base import Loc

@@ -8,11 +8,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc.inspection.masking import Writer, keyed_hash, partial, placeholders
-from extproc.inspection.rule import Rule
-from extproc.inspection.scanner import Scanner
-from extproc.inspection.span import Span
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Action
+from extproc.matching.rule import Rule
+from extproc.matching.scanner import Scanner
+from extproc.matching.span import Span
 from extproc.policy.conditions import Condition, ConditionError
 from extproc.protocol.messages import Side
 

@@ -15,7 +15,7 @@ Reason: TypeAlias = Literal["finding", "failure", "uninspected", "oversize"]
 class Finding(Struct, frozen=True, gc=False):
     """A find, as people are told of it.
 
-    `where`: the JSON pointer of its string in the body (see `llm.text.passage.pointer`), `start` and `end` code points
+    `where`: the JSON pointer of its string in the body (see `payload.passage.pointer`), `start` and `end` code points
     in that string; all empty for what a body as a whole is found to be. `shadow`: nothing was done about it.
     """
 

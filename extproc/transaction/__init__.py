@@ -1,4 +1,4 @@
-"""The only decider: joins protocol, llm and routing into what is answered to Envoy."""
+"""The only decider: joins protocol, apis, inspection and routing into what is answered to Envoy."""
 
 from extproc.transaction.lanes import Lane
 from extproc.transaction.plan import CONTROL_PREFIX, FIELDS_READ, Needs, Plan

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from extproc.llm.text import encodings
+from extproc.payload.encodings import codings as encodings
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Headers

@@ -2,7 +2,7 @@
 
 from typing import Final, Protocol
 
-from extproc.llm.openai import CHAT
+from extproc.apis.openai_chat.dialect import CHAT
 from extproc.protocol.effects import Effect, Metadata, Phase, Proceed, Reject
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import Field

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from extproc.llm import Dialect
+from extproc.apis import Dialect
 from extproc.protocol.effects import Fact, Record
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode

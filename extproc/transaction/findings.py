@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from extproc.apis.mcp.request import Rpc
 from extproc.inspection.judge import Verdict, told
 from extproc.inspection.pipeline import Pipeline
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
-from extproc.llm.mcp import Rpc
 from extproc.protocol.effects import Fact
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
-from extproc.transaction.context import IN_BODIES
+from extproc.signals.request import IN_BODIES
 
 KINDS_MAX: Final = 256
 """Different finds that a record lists, by processor, kind, action and side. A policy with more kinds than that in one

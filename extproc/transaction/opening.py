@@ -6,19 +6,19 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from extproc import llm
+from extproc import apis
+from extproc.apis.mcp import request as mcp
+from extproc.apis.outline import Outline
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.verdict import Blocked
-from extproc.llm import mcp
-from extproc.llm.outline import Outline
-from extproc.llm.text import encodings
-from extproc.llm.text.charsets import known
-from extproc.llm.text.fieldvalue import parse
+from extproc.payload.charsets import known
+from extproc.payload.encodings import codings as encodings
+from extproc.payload.fieldvalue import parse
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.meter import Meter, SpentError
+from extproc.signals.request import IN_BODIES, content_type, context, read_outline
 from extproc.transaction.admission import UNKNOWN, malformed_encoding, overloaded, too_large
-from extproc.transaction.context import IN_BODIES, content_type, context, read_outline
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Plan
@@ -63,9 +63,9 @@ class Opened(Struct, frozen=True):
     `unread`: the reason for which it may go on although nobody could read it.
     """
 
-    dialect: llm.Dialect | None
+    dialect: apis.Dialect | None
     plain: bytes
-    asked: llm.Request | None = None
+    asked: apis.Request | None = None
     rpc: mcp.Rpc | None = None
     said: Mapping[str, Any] | None = None
     job: Job | None = None
@@ -117,7 +117,7 @@ class Judged(Struct, frozen=True):
 
     opened: Opened
     verdict: Verdict | None
-    asked: llm.Request | None
+    asked: apis.Request | None
 
     def __repr__(self) -> str:
         return f"Judged({self.verdict})"
@@ -219,7 +219,7 @@ class Opening:
             return Opened(dialect, plain, asked, said=self._said(findings, None, asked), unread="size")
         return self._read(findings, plain, asked, tells=tells and len(plain) <= limit)
 
-    def _read(self, findings: Findings, plain: bytes, asked: llm.Request | None, *, tells: bool) -> Opened:
+    def _read(self, findings: Findings, plain: bytes, asked: apis.Request | None, *, tells: bool) -> Opened:
         facts, pipeline = self._facts, findings.pipeline
         kind = content_type(self._fields) if facts.dialect is None else _json_type(self._fields)
         found: Outline | None = None
@@ -242,7 +242,7 @@ class Opening:
         )
         return Opened(facts.dialect, plain, asked, rpc, told, job)
 
-    def _said(self, findings: Findings, body: Outline | None, asked: llm.Request | None) -> dict[str, Any]:
+    def _said(self, findings: Findings, body: Outline | None, asked: apis.Request | None) -> dict[str, Any]:
         return said(self._facts, findings, self._fields, self._route_name, body, asked)
 
     def _decoded(self, meter: Meter | None) -> bytes:
@@ -303,7 +303,7 @@ def said(
     fields: HeaderMap,
     route_name: str,
     body: Outline | None,
-    asked: llm.Request | None = None,
+    asked: apis.Request | None = None,
 ) -> dict[str, Any]:
     """The facts of the request that conditions of its pipeline are about."""
     wanted = findings.pipeline.facts

@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from extproc import llm
+from extproc import apis
 from extproc.protocol.effects import HeaderMutation, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
@@ -61,9 +61,9 @@ def steered_to(path: bytes, destination: Destination, cluster_header: str, *, kn
 
 def path_at(destination: Destination, raw_path: bytes) -> bytes:
     """The path at a backend: below its prefix what is below /v1, every other byte as it came."""
-    path = raw_path if destination.removes is None else llm.without_keys(raw_path)
-    if destination.prefix != llm.ROOT and path.startswith(b"/v1/"):
-        return destination.prefix.encode() + path[len(llm.ROOT) :]
+    path = raw_path if destination.removes is None else apis.without_keys(raw_path)
+    if destination.prefix != apis.ROOT and path.startswith(b"/v1/"):
+        return destination.prefix.encode() + path[len(apis.ROOT) :]
     return path
 
 

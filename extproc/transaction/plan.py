@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from extproc import llm
+from extproc import apis
+from extproc.apis import Dialect
+from extproc.apis.paths import Aliases
 from extproc.inspection.pipeline import Pipeline
-from extproc.llm import Dialect
-from extproc.llm.paths import Aliases
 from extproc.policy import Policy, Unusable, UnusableError
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
@@ -164,7 +164,7 @@ class Plan:
         )
 
     def _meaning(self, raw_path: bytes) -> Claim:
-        path = llm.normalise(raw_path)
+        path = apis.normalise(raw_path)
         if path == "/v1/models":
             return Claim(path, models="")
         if path.startswith("/v1/models/"):
@@ -173,7 +173,7 @@ class Plan:
         # default backend would understand must not pass unread because of how it is spelt, in capitals for one.
         small = path.lower()
         below = (small[len(p) :] for p in self._prefixes if small.startswith(f"{p}/"))
-        return Claim(path, next(filter(None, (llm.claim(f"/v1{tail}") for tail in below)), None))
+        return Claim(path, next(filter(None, (apis.claim(f"/v1{tail}") for tail in below)), None))
 
     def control_headers(self, fields: HeaderMap) -> tuple[str, ...]:
         """The names among `fields` that only we may set."""
@@ -214,8 +214,8 @@ class Plan:
     ) -> Steering:
         destination = choice.candidate.destination
         name, wire_model = destination.name.encode(), model.encode()
-        asked = raw_path if destination.removes is None else llm.without_keys(raw_path)
-        path = llm.target_path(dialect.path.encode() + _query(asked), destination.prefix)
+        asked = raw_path if destination.removes is None else apis.without_keys(raw_path)
+        path = apis.target_path(dialect.path.encode() + _query(asked), destination.prefix)
         headers = HeaderMutation(
             set=(
                 (self.steering.cluster_header, name),
@@ -245,7 +245,7 @@ class Plan:
 
 def _normal(prefix: str) -> str:
     """A backend's prefix as normalised paths have it."""
-    return llm.normalise(prefix.encode()).lower().rstrip("/")
+    return apis.normalise(prefix.encode()).lower().rstrip("/")
 
 
 def _needs(table: Table, pipelines: tuple[Pipeline, ...]) -> Needs:

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from extproc.llm.text import encodings
+from extproc.payload.encodings import codings as encodings
 from extproc.protocol.effects import Chunk, HeaderMutation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
+from extproc.transaction.answer_body import send_whole
 from extproc.transaction.answers import PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.facts import Facts
-from extproc.transaction.reading import send_whole
 
 ERROR_MAX: Final = 256 * 1024
 """Bytes of an error, decoded; a larger one is withheld. Errors of APIs have some hundred bytes, pages of proxies some

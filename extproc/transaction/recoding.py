@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from extproc.llm.text import encodings
+from extproc.payload.encodings import codings as encodings
 from extproc.protocol.meter import Meter
 from extproc.transaction.admission import overloaded
 from extproc.transaction.opening import LARGE_BYTES, Refusal

@@ -5,7 +5,7 @@ from typing import assert_never, cast
 
 from msgspec.structs import replace
 
-from extproc import llm
+from extproc import apis
 from extproc.inspection.verdict import Blocked
 from extproc.protocol.effects import Chunk, HeaderMutation, Override, Phase, Proceed
 from extproc.protocol.enums import plain
@@ -33,15 +33,15 @@ from extproc.transaction.answers import (
 )
 from extproc.transaction.facts import Facts
 from extproc.transaction.held import Held
-from extproc.transaction.intake import Intake, take_pipeline
 from extproc.transaction.lanes import Lane
-from extproc.transaction.misconfigured import MisconfiguredError, hands_over, mistaken
+from extproc.transaction.misconfigured import MisconfiguredError, check_line, hands_over, mistaken
 from extproc.transaction.onward import AT_ONCE, one_for_each, send, send_with_trailers, trailers_without
 from extproc.transaction.opening import Judged, Opened, Opening, Refusal
 from extproc.transaction.passage import Passage, without_key_protocols
 from extproc.transaction.pieces import pieces
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoded, Recoding
+from extproc.transaction.request_body import Intake, take_pipeline
 from extproc.transaction.routed import Routed
 from extproc.transaction.shared import Shared
 
@@ -126,6 +126,7 @@ class RequestSide:
         if facts.configuration and not facts.known:
             raise mistaken(plan, facts.configuration)
         method = fields.get(":method") or b""
+        check_line(method, facts.path)
         if claim.models is not None and method in (b"GET", b"HEAD"):
             return self._models(claim.models, fields)
         claimed = claim.dialect is not None and (method not in READ_ONLY or upgrades(fields))
@@ -204,14 +205,14 @@ class RequestSide:
         return route_name
 
     def _models(self, name: str, fields: HeaderMap) -> Effects:
-        api: llm.Api = "anthropic" if "anthropic-version" in fields else "openai"
+        api: apis.Api = "anthropic" if "anthropic-version" in fields else "openai"
         names = self._plan.table.names
         if name and name not in names:
             raise ClientError(
                 404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model"
             )
         self._facts.decision, self._facts.reason = "allowed", "models"
-        body = llm.model_card(name, api) if name else llm.models_list(names, api)
+        body = apis.model_card(name, api) if name else apis.models_list(names, api)
         return (answer(body, self._facts.request_id),)
 
     def _upgrade(self, fields: HeaderMap) -> Effects:
@@ -242,7 +243,7 @@ class RequestSide:
         )
         if passage is None:
             assert facts.claim is not None
-            facts.teller = facts.claim.dialect or (llm.MESSAGES if "anthropic-version" in fields else None)
+            facts.teller = facts.claim.dialect or (apis.MESSAGES if "anthropic-version" in fields else None)
             raise ClientError(404, "not_found", "Nothing is served under this path.")
         if passage.destination is not None and self._shared.astray.get(facts.configuration) is self._plan:
             raise MisconfiguredError("steering")

@@ -14,6 +14,7 @@ from extproc.protocol.messages import Body, Headers, Side
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import Event, State, advance
 from extproc.routing.quoted import Quoted
+from extproc.transaction.answer_body import Piece, Room, StreamedAnswer, Wanted, WholeAnswer, wanted
 from extproc.transaction.answers import (
     NOTHING,
     PASS_RESPONSE_BODY,
@@ -29,7 +30,6 @@ from extproc.transaction.outcome import from_upstream, led_nowhere, length_of, o
 from extproc.transaction.plan import CONTROL_PREFIX, Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
-from extproc.transaction.reading import Piece, Room, StreamedAnswer, Wanted, WholeAnswer, wanted
 from extproc.transaction.shared import Shared
 from extproc.transaction.work import ResponseWork
 
@@ -224,9 +224,12 @@ class ResponseSide:
         if cluster != backend and from_upstream(message):
             self._shared.astray[self._facts.configuration] = self._plan
             raise MisconfiguredError("steering")
-        if self._facts.known and led_nowhere(message):
-            # Every backend has a cluster there: it is not the backend that fails.
-            raise MisconfiguredError("steering")
+        if led_nowhere(message):
+            if self._facts.known:
+                # Every backend has a cluster there: it is not the backend that fails.
+                raise MisconfiguredError("steering")
+            # A cluster may be missing for a while, and then another backend serves; the record says what it was.
+            self._facts.misconfigured, self._facts.detail = "steering", detail_of("steering")
 
     def _prove(self, effects: Effects) -> Effects:
         proof = self._proof

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from extproc import llm
+from extproc import apis
 from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.errors import ClientError
 from extproc.routing.selection import select
@@ -30,7 +30,7 @@ class Routed(Struct, frozen=True):
     clear_route: bool
 
 
-def route(plan: Plan, shared: Shared, facts: Facts, asked: llm.Request, body: bytes, now: float) -> Routed:
+def route(plan: Plan, shared: Shared, facts: Facts, asked: apis.Request, body: bytes, now: float) -> Routed:
     """Chooses for what `body` asks, and writes the choice down in `facts`. Raises ClientError."""
     dialect = facts.dialect
     assert dialect is not None
@@ -42,12 +42,12 @@ def route(plan: Plan, shared: Shared, facts: Facts, asked: llm.Request, body: by
     return _steer(plan, shared, facts, choice, asked, body)
 
 
-def _steer(plan: Plan, shared: Shared, facts: Facts, choice: Choice, asked: llm.Request, body: bytes) -> Routed:
+def _steer(plan: Plan, shared: Shared, facts: Facts, choice: Choice, asked: apis.Request, body: bytes) -> Routed:
     model = choice.candidate.model or asked.model
     if choice.why == "default" and not _HEADER_SAFE.fullmatch(model):
         # It would become a header's value, and no provider has such a name.
         raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
-    changed = None if model == asked.model else llm.rename(body, asked.model_span, model)
+    changed = None if model == asked.model else apis.rename(body, asked.model_span, model)
     assert facts.dialect is not None
     masked = facts.findings is not None and facts.findings.masked
     facts.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"

@@ -4,7 +4,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc.inspection.judge import Job, Verdict
-from extproc.llm.text import encodings
+from extproc.payload.encodings import codings as encodings
 from extproc.protocol.meter import Meter, SpentError
 from extproc.transaction.opening import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
 

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from extproc.inspection.answers import AnswerStream
 from extproc.inspection.judge import Job
-from extproc.inspection.pane import STEP
 from extproc.inspection.pipeline import Pipeline
 from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
+from extproc.matching.pane import STEP
 from extproc.policy import loads
 from extproc.protocol.messages import Body, Headers
 from extproc.protocol.modes import BodyMode, ProtocolConfig

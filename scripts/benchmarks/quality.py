@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from extproc.inspection import pii, secrets
-from extproc.inspection.scanner import Scanner
-from extproc.inspection.span import Span, unite
+from extproc.detectors import pii, secrets
+from extproc.matching.scanner import Scanner
+from extproc.matching.span import Span, unite
 from scripts.benchmarks.report import BenchError, Row
 
 DATA: Final = Path(__file__).resolve().parents[3] / "shared" / "data"

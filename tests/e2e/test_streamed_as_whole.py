@@ -9,12 +9,12 @@ import pytest
 
 from extproc.gateway.bootstrap import Profile
 from extproc.testing.clients import Answer
+from tests.apis.events.client import documents
+from tests.apis.events.samples import choice, chunk, event
 from tests.e2e.canned import Canned, canned
 from tests.e2e.conftest import Shared
 from tests.e2e.gateway import Gateway, post
-from tests.llm.streams.client import documents
-from tests.llm.streams.samples import choice, chunk, event
-from tests.llm.text.shapes import PNG
+from tests.payload.shapes import PNG
 
 pytestmark = [pytest.mark.envoy, pytest.mark.parametrize("transport", ["h2"])]
 
@@ -28,7 +28,9 @@ pipelines:
   - name: p
     match: {{path: /}}
     request: [{{use: pattern, name: names, regex: 'Project "Titan"', action: mask, restore: true}}]
-    response: [{{use: pii, action: mask}}, {{use: secrets, action: block}}]
+    response:
+      - {{use: pii, kinds: [email, credit_card], action: mask}}
+      - {{use: pattern, name: key, regex: 'AKIA[0-9A-Z]{{16}}', action: block}}
 """
 EMAIL: Final = "jane.doe@example.com"
 CARD: Final = "4012 8888 8888 1881"

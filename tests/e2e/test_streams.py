@@ -8,12 +8,12 @@ import pytest
 
 from extproc.gateway.bootstrap import Profile
 from extproc.testing.clients import Answer
+from tests.apis.events.apis import APIS, joined
+from tests.apis.events.client import documents
+from tests.apis.events.samples import chat, event, messages
 from tests.e2e.canned import Canned, canned
 from tests.e2e.conftest import Shared
 from tests.e2e.gateway import Gateway, post
-from tests.llm.streams.apis import APIS, joined
-from tests.llm.streams.client import documents
-from tests.llm.streams.samples import chat, event, messages
 
 pytestmark = [pytest.mark.envoy, pytest.mark.parametrize("transport", ["h2"])]
 
@@ -28,7 +28,7 @@ pipelines:
   - name: p
     match: {{path: /}}
     request: [{{use: pattern, name: names, regex: 'Titan', action: mask, restore: true}}]
-    response: [{{use: pii, action: mask}}, {{use: secrets, action: mask}}]
+    response: [{{use: pii, kinds: [email, credit_card], action: mask}}]
     content_types: [application/x-ndjson, text/plain]
 """
 PIECES: Final = ("Write to maria.gon", "zalez", "@example-mail.org soon. ", "Of [NA", "MES_1] too. ")

@@ -5,16 +5,16 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from extproc.inspection import pii, secrets
+from extproc.detectors import pii, secrets
 from extproc.inspection.answers import AnswerStream
-from extproc.inspection.rule import Rule
 from extproc.inspection.stage import Active, Processor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Action, Blocked
+from extproc.matching.rule import Rule
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
+from tests.apis.events.client import seen
 from tests.inspection.texts import RULES
-from tests.llm.streams.client import seen
 
 REFUSAL = ClientError(403, "content_filter", "The answer was blocked.")
 UNINSPECTED = ClientError(403, "uninspected_content", "A part could not be inspected.")

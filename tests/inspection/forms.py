@@ -15,11 +15,11 @@ from extproc.inspection.answers import AnswerStream
 from extproc.inspection.judge import Job
 from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
+from tests.apis.events.apis import APIS, events, joined
+from tests.apis.events.client import documents
+from tests.apis.events.samples import STREAMS
 from tests.inspection.answering import answer, cut, everything, run
 from tests.inspection.shapes import PIECES, SHAPES
-from tests.llm.streams.apis import APIS, events, joined
-from tests.llm.streams.client import documents
-from tests.llm.streams.samples import STREAMS
 
 PLAIN: Final = ("bob@example.com", "4012 8888 8888 1881", "AKIAZYMLOPIFQYF7M2NX")
 VALUES: Final = (*(f" {value} " for value in PLAIN), ' "bob@example.com" \\ 😀 now ')

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from tests.llm.streams.samples import choice, event, messages, responses
+from tests.apis.events.samples import choice, event, messages, responses
 
 Shape: TypeAlias = tuple[str, list[bytes]]
 

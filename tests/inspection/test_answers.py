@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.inspection.vault import Vault
+from tests.apis.events.client import replaced
+from tests.apis.events.samples import STREAMS
 from tests.inspection.answering import answer, blocking, cut, everything, masking, run, said
 from tests.inspection.texts import EXAMPLES, GLUE
-from tests.llm.streams.client import replaced
-from tests.llm.streams.samples import STREAMS
 
 VALUE = "bob@example.com"
 NAMES = list(STREAMS)

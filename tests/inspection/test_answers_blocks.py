@@ -4,13 +4,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from extproc.inspection.rule import Rule
 from extproc.inspection.stage import Active
 from extproc.inspection.verdict import Blocked, Finding
+from extproc.matching.rule import Rule
 from extproc.protocol.messages import Side
+from tests.apis.events.client import documents, replaced
+from tests.apis.events.samples import STREAMS, chat, choice, chunk, event
 from tests.inspection.answering import EMAIL, SSN, answer, cut, masking, processor, run, said, stage
-from tests.llm.streams.client import documents, replaced
-from tests.llm.streams.samples import STREAMS, chat, choice, chunk, event
 
 SECRET = "536-22-1847"
 PIECES = ("My num", "ber, ssn 536-", "22-18", "47, is", " secret", " now")

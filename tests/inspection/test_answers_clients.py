@@ -8,9 +8,9 @@ import pytest
 from pydantic import BaseModel
 
 from extproc.inspection.vault import Vault
+from tests.apis.events.client import replaced
 from tests.inspection.answering import answer, everything, run
 from tests.inspection.shapes import SHAPES
-from tests.llm.streams.client import replaced
 
 Seen: TypeAlias = tuple[list[Any], Any, str]
 """Events, the final object, and the error with which the library gives up, as it does with some providers' streams."""

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
+from extproc.apis.events.leaves import document
 from extproc.inspection.answers import AnswerStream, streamed
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.vault import Vault
-from extproc.llm.streams.leaves import document
+from tests.apis.events.samples import event
 from tests.inspection.answering import answer, cut, everything, run
-from tests.llm.streams.samples import event
 
 FIRST, SECOND = "card 4012 8888", " 8888 1881 ok"
 

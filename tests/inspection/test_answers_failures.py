@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
+from extproc.apis.events.leaves import MAX_TOKENS
 from extproc.inspection.answers import MAX_OPEN
-from extproc.inspection.rule import Rule
 from extproc.inspection.stage import Active, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Failure
-from extproc.llm import sse
-from extproc.llm.streams.leaves import MAX_TOKENS
+from extproc.matching.rule import Rule
+from extproc.payload import sse
+from tests.apis.events.client import documents, replaced
+from tests.apis.events.samples import STREAMS, chat, chat_tools, choice, chunk, event
 from tests.inspection.answering import EMAIL, SSN, answer, cut, masking, processor, run, said, stage
-from tests.llm.streams.client import documents, replaced
-from tests.llm.streams.samples import STREAMS, chat, chat_tools, choice, chunk, event
 
 PIECES = ("ask bob@exam", "ple.com, BOOM", " or [EMA", "IL_1] and a@b.de ", "then")
 BOOM = "BOOM"

@@ -1,15 +1,15 @@
 import pytest
 
-from extproc.inspection import scanner as scanners
 from extproc.inspection.answers.events import MAX_ENDED, MAX_PLACES
 from extproc.inspection.answers.tally import MAX_FAILURES, MAX_TOLD, Tally
-from extproc.inspection.pane import SPARE
 from extproc.inspection.verdict import Failure, Finding
-from extproc.inspection.window import Window
+from extproc.matching import scanner as scanners
+from extproc.matching.pane import SPARE
+from extproc.matching.window import Window
+from tests.apis.events.samples import chat, choice, chunk, event
 from tests.inspection.answering import answer, masking, run
-from tests.inspection.test_hold import PROSE
 from tests.inspection.texts import EXAMPLES, scanner, streamed
-from tests.llm.streams.samples import chat, choice, chunk, event
+from tests.matching.test_holdback import PROSE
 
 
 def _done(at: int, text: str) -> bytes:

@@ -3,13 +3,13 @@ from itertools import combinations
 
 import pytest
 
-from extproc.inspection import pii
+from extproc.apis.events import reader
+from extproc.detectors import pii
 from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
-from extproc.llm.streams import reader
+from tests.apis.events.client import documents
+from tests.apis.events.samples import chat, choice, chunk, event
 from tests.inspection.answering import answer, cut, everything, masking, processor, run, stage
-from tests.llm.streams.client import documents
-from tests.llm.streams.samples import chat, choice, chunk, event
 
 DIALECTS = ["openai.chat", "openai.completions", "openai.responses", "anthropic.messages", "mcp", ""]
 CARD = 4012888888881881

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.inspection import secrets
+from extproc.apis.events import Run, shares
+from extproc.apis.events.shares import LARGE, LEAST, MORE
+from extproc.detectors import secrets
 from extproc.inspection.answers import AnswerStream
 from extproc.inspection.answers.waiting import COUNTED, MAX_WAITING
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked
-from extproc.llm.streams import Run, shares
-from extproc.llm.streams.shares import LARGE, LEAST, MORE
+from tests.apis.events.samples import STREAMS, chat, choice, chunk
 from tests.inspection.answering import answer, everything, processor, run, stage
-from tests.llm.streams.samples import STREAMS, chat, choice, chunk
 
 BEGIN, END = "-----BEGIN PRIVATE KEY-----\n", "\n-----END PRIVATE KEY-----\n"
 AMID = 32 * 1024

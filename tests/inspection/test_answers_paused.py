@@ -7,9 +7,9 @@ import pytest
 
 from extproc.inspection.answers.waiting import PATIENCE
 from extproc.inspection.vault import Vault
+from tests.apis.events.client import documents
+from tests.apis.events.samples import choice, chunk, event
 from tests.inspection.answering import answer, everything, masking, run
-from tests.llm.streams.client import documents
-from tests.llm.streams.samples import choice, chunk, event
 
 OTHERS = [chunk([choice({"content": f" {word}"})]) for word in "abcdefgh"[: PATIENCE + 1]]
 

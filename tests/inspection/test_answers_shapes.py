@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.inspection.vault import Vault
+from tests.apis.events.apis import APIS, events, joined
+from tests.apis.events.client import documents
+from tests.apis.events.samples import STREAMS, event
 from tests.inspection.answering import EMAIL, answer, cut, masking, processor, run, stage
-from tests.llm.streams.apis import APIS, events, joined
-from tests.llm.streams.client import documents
-from tests.llm.streams.samples import STREAMS, event
 
 VALUE = "maria.gonzalez@example-mail.org"
 PIECES = ("Write to maria.gon", "zalez", "@example-mail.org soon. ", "Bye. ")

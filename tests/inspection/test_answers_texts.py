@@ -9,10 +9,10 @@ from extproc.inspection.masking import mask, placeholders
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Finding
 from extproc.protocol.messages import Side
+from tests.apis.events.client import documents, replaced
+from tests.apis.events.samples import STREAMS, chat, chat_tools, choice, chunk, event, messages, responses
 from tests.inspection.answering import EMAIL, answer, cut, every_rule, everything, masking, processor, run, said, stage
 from tests.inspection.texts import texts
-from tests.llm.streams.client import documents, replaced
-from tests.llm.streams.samples import STREAMS, chat, chat_tools, choice, chunk, event, messages, responses
 
 OWN = 'own "name"\\@value.org'
 

@@ -10,10 +10,10 @@ from extproc.inspection.answers.events import MAX_OPEN
 from extproc.inspection.answers.waiting import COUNTED, MAX_BEHIND, MAX_WAITING, PATIENCE, SMALL
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked
+from tests.apis.events.client import documents
+from tests.apis.events.samples import chat, choice, chunk, event
 from tests.inspection.answering import EMAIL, answer, cut, everything, masking, processor, run, stage
 from tests.inspection.shapes import SHAPES
-from tests.llm.streams.client import documents
-from tests.llm.streams.samples import chat, choice, chunk, event
 
 BOB = "bob@example.org"
 

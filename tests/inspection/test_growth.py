@@ -1,6 +1,6 @@
 """Nothing is quadratic: twice a text costs about twice as much, whatever it repeats.
 
-By default what matchers look at is counted, which never varies; the deep profile measures time, and more texts.
+By default what matchers look at is counted, which never varies; `scripts/bench thresholds` measures time.
 """
 
 import random
@@ -12,11 +12,11 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from extproc.inspection.exact import Search, Spans
-from extproc.inspection.lane import Lane, lane
-from extproc.inspection.patterns import literals, regex
-from extproc.inspection.rule import Rule, marked
-from extproc.inspection.scanner import LEAST_LOOKS, MOST_LOOKS, Scanner, TooManyCandidatesError, most_looks
+from extproc.detectors.patterns import literals, regex
+from extproc.matching.compiled import CompiledRule, compile_rule
+from extproc.matching.re2_search import Search, Spans
+from extproc.matching.rule import Rule, marked
+from extproc.matching.scanner import LEAST_LOOKS, MOST_LOOKS, Scanner, TooManyCandidatesError, most_looks
 from tests.inspection.texts import RULES, scanner
 
 KIB = 1024
@@ -52,7 +52,7 @@ class Counted:
     Up to a match's end, or all if there is none.
     """
 
-    def __init__(self, lanes: tuple[Lane, ...]) -> None:
+    def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
         self.bytes = self.places = 0
         self.scanner = Scanner(tuple(self._counting(each) for each in lanes))
 
@@ -61,7 +61,7 @@ class Counted:
         self.scanner.scan(text)
         return self.bytes
 
-    def _counting(self, each: Lane) -> Lane:
+    def _counting(self, each: CompiledRule) -> CompiledRule:
         matcher = each.matcher
         starts = matcher.starts and self._counted(matcher.starts)
         return replace(each, matcher=replace(matcher, search=self._counted(matcher.search), starts=starts))
@@ -126,16 +126,16 @@ def test_the_examples_of_a_rule_repeated_are_looked_at_in_proportion(rule: Rule)
 
 @pytest.mark.parametrize(("rule", "part"), OWN, ids=[rule.title for rule, _ in OWN])
 def test_what_an_operator_writes_looks_at_text_in_proportion(rule: Rule, part: str) -> None:
-    assert not _grows(Counted((lane(rule),)), part, (8 * KIB, 16 * KIB))
+    assert not _grows(Counted((compile_rule(rule),)), part, (8 * KIB, 16 * KIB))
 
 
-@pytest.mark.deep
+@pytest.mark.measured
 @pytest.mark.parametrize("part", OPENINGS)
 def test_what_opens_matches_over_and_over_costs_time_in_proportion(part: str) -> None:
     assert not _grows_in_time(part, (8 * KIB, 16 * KIB, 32 * KIB))
 
 
-@pytest.mark.deep
+@pytest.mark.measured
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
 def test_the_examples_of_a_rule_repeated_cost_time_in_proportion(rule: Rule) -> None:
     for part in _examples(rule):
@@ -177,7 +177,7 @@ QUICK = ("numbers of three digits", "cards", "addresses", "telephone numbers", "
 def test_honest_tables_and_lists_are_far_from_the_bound(line: Callable[[random.Random], str]) -> None:
     source, size = random.Random(1), 64 * KIB
     text = "".join(line(source) for _ in range(size // 6))[:size]
-    counting = Counted(scanner()._lanes)
+    counting = _counted()
     counting.scan(text)
     assert counting.places < 0.6 * most_looks(size)
 

@@ -2,10 +2,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.inspection.masking import Masker, Writer, keyed_hash, mask, partial, placeholders
-from extproc.inspection.scanner import Scanner
-from extproc.inspection.span import Span
 from extproc.inspection.vault import LONGEST_PLACEHOLDER, MOST_VALUES, Restorer, Vault, label, restored
-from extproc.inspection.window import Window
+from extproc.matching.scanner import Scanner
+from extproc.matching.span import Span
+from extproc.matching.window import Window
 from tests.inspection.texts import pieces, scanner, texts
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from extproc.inspection.answers.events import MAX_RECURRING
+from tests.apis.events.samples import event
 from tests.inspection.answering import answer, everything, run
-from tests.llm.streams.samples import event
 
 CARD, EMAIL, KEY = "4012 8888 8888 1881", "bob@example.com", "AKIAZYMLOPIFQYF7M2NX"
 

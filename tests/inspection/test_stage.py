@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from extproc.inspection.rule import Rule
 from extproc.inspection.stage import Active, Limits, Stage
+from extproc.matching.rule import Rule
 from extproc.policy.conditions import Condition
 from extproc.protocol.messages import Side
 from tests.inspection.answering import processor

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.inspection import pii, secrets
+from extproc.detectors import pii, secrets
 from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
+from tests.apis.events.client import documents
+from tests.apis.events.samples import event
 from tests.inspection.answering import answer, processor, run, stage
 from tests.inspection.judging import judged
 from tests.inspection.twins import TWINS, Twin
-from tests.llm.streams.client import documents
-from tests.llm.streams.samples import event
-from tests.llm.text.shapes import PNG
+from tests.payload.shapes import PNG
 
 CARD, EMAIL, KEY = "4012 8888 8888 1881", "bob@example.com", "AKIAZYMLOPIFQYF7M2NX"
 VALUES = (CARD, EMAIL, KEY)

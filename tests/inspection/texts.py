@@ -5,11 +5,11 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from extproc.inspection import pii, secrets
-from extproc.inspection.rule import Rule, marked
-from extproc.inspection.scanner import Scanner
-from extproc.inspection.span import Span
-from extproc.inspection.window import Window
+from extproc.detectors import pii, secrets
+from extproc.matching.rule import Rule, marked
+from extproc.matching.scanner import Scanner
+from extproc.matching.span import Span
+from extproc.matching.window import Window
 
 RULES: tuple[Rule, ...] = (*pii.RULES, *secrets.RULES)
 EXAMPLES = sorted(

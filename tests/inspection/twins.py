@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from tests.llm.streams.client import documents
-from tests.llm.streams.samples import event
+from tests.apis.events.client import documents
+from tests.apis.events.samples import event
 
 Steps = Sequence[str | int]
 

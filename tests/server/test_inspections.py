@@ -28,8 +28,8 @@ from extproc.server.transport import TRANSPORTS
 from extproc.server.worker import Worker, running_worker
 from extproc.telemetry import Log, Sink
 from extproc.transaction import Plan
+from extproc.transaction.answer_body import STREAM_INLINE_BYTES
 from extproc.transaction.opening import INLINE_BYTES
-from extproc.transaction.reading import STREAM_INLINE_BYTES
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue
 from extproc.wire.pb.modes_pb2 import ProcessingMode, ProtocolConfiguration
 from extproc.wire.pb.processor_pb2 import (

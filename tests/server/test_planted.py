@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from extproc.inspection.scanner import Scanner
+from extproc.matching.scanner import Scanner
 from extproc.policy import loads
 from extproc.protocol.effects import AbortCode, Inspect
 from extproc.protocol.headers import Field, HeaderMap

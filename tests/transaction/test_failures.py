@@ -12,10 +12,10 @@ from typing import Any, Final
 import pytest
 from msgspec import Struct
 
-from extproc.inspection.scanner import Found, Scanner
-from extproc.llm.streams.leaves import MAX_TOKENS
-from extproc.llm.text.limits import MAX_DEPTH
-from extproc.llm.text.reading import MAX_VALUES
+from extproc.apis.events.leaves import MAX_TOKENS
+from extproc.matching.scanner import Found, Scanner
+from extproc.payload.limits import MAX_DEPTH
+from extproc.payload.opened import MAX_VALUES
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject
 from extproc.protocol.headers import Field
@@ -23,8 +23,8 @@ from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
+from extproc.transaction.answer_body import STREAM_INLINE_BYTES
 from extproc.transaction.opening import INLINE_BYTES
-from extproc.transaction.reading import STREAM_INLINE_BYTES
 
 PLANTED: Final = "planted-marker"
 SAID: Final = f"{PLANTED} a@b.de Titan"

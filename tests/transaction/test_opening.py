@@ -8,16 +8,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from extproc.llm.text import encodings
+from extproc.payload.encodings import codings as encodings
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject
 from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
-from extproc.transaction.intake import RECODED_BYTES, RECODED_RATIO
+from extproc.transaction.answer_body import CHEAP_PIECES, STREAM_INLINE_BYTES, Piece
 from extproc.transaction.opening import INLINE_BYTES, OPENED_BYTES, OUTLINED_BYTES, Opening
-from extproc.transaction.reading import CHEAP_PIECES, STREAM_INLINE_BYTES, Piece
 from extproc.transaction.recoding import Recoding
+from extproc.transaction.request_body import RECODED_BYTES, RECODED_RATIO
 from extproc.transaction.work import ResponseWork
 from tests.transaction.plans import plan
 

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
+from extproc.explain.explanation import explain
+from extproc.explain.lines import read_line
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Proceed, Reject
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.explanation import explain
-from extproc.transaction.lines import read_line
-from tests.llm.streams.apis import APIS, events
+from tests.apis.events.apis import APIS, events
 
 POLICY = """
 version: 1

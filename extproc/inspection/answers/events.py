@@ -3,6 +3,9 @@
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 
+from extproc.apis.events import Channel, Delta, Run, Share, StreamEvent, StreamWriter, Waiting
+from extproc.apis.events.event import Scope, within
+from extproc.apis.events.shares import MORE
 from extproc.inspection.answers.growing import GrowingText, LooseText, Track
 from extproc.inspection.answers.recurring import RecurringText
 from extproc.inspection.answers.ruling import Ruling, Stopped
@@ -12,9 +15,6 @@ from extproc.inspection.answers.waiting import COUNTED, SMALL, Queue
 from extproc.inspection.judge import SEALED
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked
-from extproc.llm.streams import Channel, Delta, Run, Share, StreamEvent, StreamWriter, Waiting
-from extproc.llm.streams.event import Scope, within
-from extproc.llm.streams.shares import MORE
 
 MAX_OPEN = 256
 """Texts of an answer that are open at a time: OpenAI gives at most 128 choices, which may think aloud. One takes about

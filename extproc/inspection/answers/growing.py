@@ -3,11 +3,11 @@
 import re
 from collections import deque
 
+from extproc.apis.events import Channel, Entry, Share, Shares, StreamEvent
 from extproc.inspection.answers.looking import Unread, nothing_in
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.strand import Strand
 from extproc.inspection.vault import Vault
-from extproc.llm.streams import Channel, Entry, Share, Shares, StreamEvent
 
 JOINED = 64
 """Characters up to which repetitions of a word are judged as one text, to see that the word is harmless. Longer ones of

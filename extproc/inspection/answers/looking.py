@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Iterable
 
+from extproc.apis.events import Channel
+from extproc.detectors.naming import spelled
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.verbatim import Verbatim, masker
 from extproc.inspection.led import leading, led
-from extproc.inspection.naming import spelled
-from extproc.inspection.span import Distinct, order
 from extproc.inspection.vault import Piece, Vault
-from extproc.inspection.window import Hit, Released
-from extproc.llm.streams import Channel
-from extproc.llm.text import Edit, Kind, TextLimitError, read_string
-from extproc.llm.text.opening import GrowingString
-from extproc.llm.text.parts import Keys, Part
+from extproc.matching.span import Distinct, order
+from extproc.matching.window import Hit, Released
+from extproc.payload import Edit, Kind, TextLimitError, read_string
+from extproc.payload.json.growing_string import GrowingString
+from extproc.payload.parts import Keys, Part
 from extproc.protocol.meter import SpentError
 
 Unread = Callable[[str], None]

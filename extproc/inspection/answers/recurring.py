@@ -3,17 +3,17 @@
 import re
 from collections.abc import Callable
 
+from extproc.apis.events import Channel, Share, StreamEvent
+from extproc.detectors.naming import spelled
 from extproc.inspection.answers.growing import LooseText, Track
 from extproc.inspection.answers.looking import Unread, hits_in
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.strand import Strand
 from extproc.inspection.led import leading
-from extproc.inspection.naming import spelled
 from extproc.inspection.vault import Vault
-from extproc.llm.streams import Channel, Share, StreamEvent
-from extproc.llm.text import TextLimitError
-from extproc.llm.text.carried import is_url
-from extproc.llm.text.wellformed import documents
+from extproc.payload import TextLimitError
+from extproc.payload.base64 import is_url
+from extproc.payload.json.wellformed import documents
 
 _LETTER = re.compile(r"[^\W_]")
 

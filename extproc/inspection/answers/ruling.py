@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.judge import ERROR, settle
 from extproc.inspection.masking import Writer
-from extproc.inspection.scanner import Scanner
-from extproc.inspection.span import Distinct, Span
 from extproc.inspection.stage import Active, Processor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Finding
-from extproc.inspection.window import Hit
+from extproc.matching.scanner import Scanner
+from extproc.matching.span import Distinct, Span
+from extproc.matching.window import Hit
 from extproc.protocol.meter import Meter
 
 

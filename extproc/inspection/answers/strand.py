@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
+from extproc.apis.events import Channel, Delta, JsonText
+from extproc.apis.events.event import Form
 from extproc.inspection.answers.looking import Looking, Unread
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.verbatim import Verbatim
 from extproc.inspection.vault import Piece, Vault, written
-from extproc.llm.streams import Channel, Delta, JsonText
-from extproc.llm.streams.event import Form
-from extproc.llm.text import Kind
-from extproc.llm.text.opening import GrowingString
-from extproc.llm.text.parts import Part
-from extproc.llm.text.structure import GrowingJson
+from extproc.payload import Kind
+from extproc.payload.json.growing import GrowingJson
+from extproc.payload.json.growing_string import GrowingString
+from extproc.payload.parts import Part
 
 _KINDS: Mapping[Form, Kind] = {"number": "number", "name": "name"}
 

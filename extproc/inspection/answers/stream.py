@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from extproc.apis.events import StreamEvent, StreamReader, StreamWriter, UnreadableStreamError
 from extproc.inspection.answers.events import Events
 from extproc.inspection.answers.plain import Plain
 from extproc.inspection.answers.ruling import Ruling, Stopped
@@ -10,9 +11,8 @@ from extproc.inspection.judge import CONDITION, settle
 from extproc.inspection.stage import Active, Processor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
-from extproc.llm.streams import StreamEvent, StreamReader, StreamWriter, UnreadableStreamError
-from extproc.llm.text import encodings
-from extproc.llm.text.encodings import DecodedTooLargeError, Decoder, EncodingError
+from extproc.payload.encodings import codings as encodings
+from extproc.payload.encodings.codings import DecodedTooLargeError, Decoder, EncodingError
 from extproc.protocol.errors import ClientError
 from extproc.protocol.meter import ENDLESS, Meter
 

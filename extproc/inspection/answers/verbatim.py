@@ -2,14 +2,14 @@
 
 import copy
 
+from extproc.apis.events import Channel
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.watch import Watch, alike, handed, watch
 from extproc.inspection.masking import Masker
-from extproc.inspection.span import Distinct, Span
 from extproc.inspection.vault import Piece, Restorer, Vault
-from extproc.inspection.window import Hit, Released
-from extproc.llm.streams import Channel
-from extproc.llm.text.parts import Readers
+from extproc.matching.span import Distinct, Span
+from extproc.matching.window import Hit, Released
+from extproc.payload.parts import Readers
 from extproc.protocol.meter import SpentError
 
 

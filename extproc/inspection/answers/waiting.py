@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Mapping
 
+from extproc.apis.events import Channel, Entry, Run, StreamEvent, StreamWriter, Waiting
 from extproc.inspection.answers.growing import GrowingText
-from extproc.llm.streams import Channel, Entry, Run, StreamEvent, StreamWriter, Waiting
 
 MAX_WAITING = 4 * 1024 * 1024
 """Bytes of events that wait. The widest rule holds back 4,000 characters: half of it, at 500 bytes an event and a

@@ -3,9 +3,9 @@
 from typing import TypeAlias
 
 from extproc.inspection.led import MOST_LED, led
-from extproc.inspection.scanner import Scanner
-from extproc.inspection.span import order
-from extproc.inspection.window import Hit, Released, Window
+from extproc.matching.scanner import Scanner
+from extproc.matching.span import order
+from extproc.matching.window import Hit, Released, Window
 from extproc.protocol.meter import Meter
 
 

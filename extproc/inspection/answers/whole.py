@@ -1,11 +1,11 @@
 """A response that came whole and is a stream: an array of chunks, lines of documents, events under another type."""
 
+from extproc.apis.events.sequences import Sequence, sequence
 from extproc.inspection.answers.stream import AnswerStream
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.stage import Active
 from extproc.inspection.verdict import Finding
-from extproc.llm.streams.lines import BOM
-from extproc.llm.streams.sequences import Sequence, sequence
+from extproc.payload.sse_lines import BOM
 from extproc.protocol.errors import ClientError
 from extproc.protocol.meter import Meter
 

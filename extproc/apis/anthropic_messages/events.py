@@ -1,0 +1,112 @@
+"""Events of Anthropic's messages."""
+
+from collections.abc import Mapping
+
+from extproc.apis.events.event import Channel, Kind, Scope
+from extproc.apis.events.source import Reading, Roles, Source, is_index, sort
+from extproc.apis.mcp import events as documents
+
+_BLOCK = ("content_block",)
+
+ROLES: Roles = {
+    ("type",): "fixed",
+    ("error", "type"): "fixed",
+    ("request_id",): "fixed",
+    ("message", "id"): "fixed",
+    ("message", "type"): "fixed",
+    ("message", "role"): "fixed",
+    ("message", "model"): "fixed",
+    ("message", "provider"): "fixed",
+    ("message", "stop_reason"): "fixed",
+    ("message", "usage", "service_tier"): "fixed",
+    ("message", "usage", "inference_geo"): "fixed",
+    ("message", "container", "id"): "fixed",
+    (*_BLOCK, "type"): "fixed",
+    (*_BLOCK, "id"): "fixed",
+    (*_BLOCK, "tool_use_id"): "fixed",
+    (*_BLOCK, "content", "type"): "fixed",
+    (*_BLOCK, "content", "*", "type"): "fixed",
+    ("delta", "type"): "fixed",
+    ("delta", "stop_reason"): "fixed",
+    ("delta", "stop_details", "type"): "fixed",
+    ("delta", "stop_details", "category"): "fixed",
+    ("delta", "container", "id"): "fixed",
+    ("delta", "citation", "type"): "fixed",
+    ("delta", "citation", "file_id"): "fixed",
+}
+
+_STARTED = frozenset({"text", "thinking", "content"})
+"""Members of a block that the event which starts it may already begin; `content` is a compaction's."""
+
+_KINDS: Mapping[object, Kind] = {
+    "content_block_delta": "delta",
+    "content_block_stop": "finish",
+    "message_delta": "finish",
+    "message_stop": "done",
+    "error": "error",
+    "ping": "alive",
+}
+KNOWN = frozenset({*_KINDS, "message_start", "content_block_start"})
+"""The `type` of each event."""
+
+SHARED = frozenset({"error", "ping"})
+"""Those of them that events of other APIs have, too."""
+
+
+def read(source: Source) -> Reading:
+    """An event of this API; `source.value` is an object. An event of an unknown type is read as any document is."""
+    value = source.value
+    assert isinstance(value, dict)
+    kind, block = value.get("type"), value.get("index")
+    if not isinstance(kind, str) or kind not in KNOWN:
+        return documents.read(source, ROLES)
+    if kind.startswith("content_block_") and not is_index(block):
+        return documents.read(source, ROLES)
+    found = sort(source, ROLES, lambda path: (_channel(kind, block, path), False))
+    ends = _ends(kind, block, value.get("delta"))
+    return Reading(
+        "usage" if kind == "message_delta" and not ends else _KINDS.get(kind, "other"),
+        found.texts,
+        ends=ends,
+        opens=_opens(kind, block),
+        keeps=kind != "content_block_delta" or any(text.channel.whole for text in found.texts),
+        unread=tuple(found.unread),
+        varying=found.varying(source.leaves),
+        quiet=tuple(found.quiet),
+    )
+
+
+def _opens(kind: str, block: object) -> tuple[Scope, ...]:
+    if kind == "message_start":
+        return (("message",),)
+    return (("content", block),) if kind == "content_block_start" and isinstance(block, int) else ()
+
+
+def _ends(kind: str, block: object, delta: object) -> tuple[Scope, ...]:
+    given = delta if isinstance(delta, dict) else {}
+    if kind in {"message_stop", "error"}:
+        return ((),)
+    if kind == "message_delta" and given.get("stop_reason") is not None:
+        return (("content",), ("message",))
+    if kind == "content_block_stop" and isinstance(block, int):
+        return (("content", block),)
+    if kind == "content_block_delta" and given.get("type") == "signature_delta" and isinstance(block, int):
+        return (("content", block, "thinking"),)  # what is signed is complete
+    return ()
+
+
+def _channel(kind: str, block: object, path: Scope) -> Channel:
+    if kind == "message_start" and path[0] == "message":
+        return Channel(path[1:], whole=True)
+    if kind == "content_block_start" and path[0] == "content_block" and isinstance(block, int):
+        grows = len(path) == 2 and path[1] in _STARTED
+        return Channel(("content", block, *path[1:]), whole=not grows)
+    if kind == "content_block_delta" and path[0] == "delta" and isinstance(block, int):
+        if path[1:] == ("partial_json",):
+            return Channel(("content", block, "input"), json=True)
+        place: Scope = ("content", block, *path[1:])
+        if len(path) > 2:
+            return Channel.recurring(place)
+        whole = path[-1] == "signature"
+        return Channel(place, whole=whole, loose=not whole and path[-1] not in _STARTED)
+    return Channel(path, whole=True)

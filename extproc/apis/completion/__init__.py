@@ -1,0 +1,1 @@
+"""Token streams of llama.cpp, Ollama, TGI and Anthropic's old completions."""

@@ -1,0 +1,146 @@
+"""Writes a streamed answer: events as they came or with other texts, and the events that have to be added."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from extproc.apis.anthropic_messages.writing import Messages
+from extproc.apis.events.added import Added, Cut, Scribe, dialect
+from extproc.apis.events.event import Channel, Scope, StreamEvent, within
+from extproc.apis.events.rewrite import rewrite
+from extproc.apis.mcp.writing import Documents
+from extproc.apis.openai_chat.writing import Chunks
+from extproc.apis.openai_responses.writing import Responses
+from extproc.payload.sse_lines import Style
+from extproc.protocol.errors import ClientError
+
+MAX_BEGUN = 128
+"""Parts of an answer (choices, blocks) that are remembered as begun. OpenAI gives at most 128 choices."""
+
+_NOTHING: Mapping[Channel, str] = MappingProxyType({})
+
+
+class StreamWriter:
+    """Follows what the client of one stream has seen.
+
+    `dialect_name`: `Dialect.name`, or `mcp`; an event may show another. `between`: the separator of documents that have
+    no lines around them; None for events. `written`: such documents as they were written, in their order, empty ones
+    among them, so that the caller knows which is which; None for events.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_between",
+        "_broken",
+        "_dialect",
+        "_done",
+        "_last",
+        "_named",
+        "_opens",
+        "_scribe",
+        "_style",
+        "written",
+    )
+
+    def __init__(self, dialect_name: str, between: bytes | None = None) -> None:
+        self._between = between
+        self.written: list[bytes] | None = None if between is None else []
+        self._speak(dialect_name)
+        self._begun: set[Scope] = set()
+        self._opens: tuple[Scope, ...] = ()
+        self._style: Style | None = None
+        self._last = -1  # the sequence number written last
+        self._done = False
+        self._broken = False
+
+    @property
+    def dialect(self) -> str:
+        """The name of the dialect that the stream is in, as far as is known."""
+        return self._dialect
+
+    def write(self, event: StreamEvent, texts: Mapping[Channel, str] = _NOTHING) -> bytes:
+        """The event with these texts (see `rewrite`), to be sent now; nothing, when that leaves nothing to tell."""
+        # Most events are like the one before: there is nothing to learn from them.
+        if (
+            event.kind != "delta"
+            or event.opens is not self._opens
+            or event.dialect is not self._dialect
+            or event.ends
+            or not (self._style and event.ended)
+        ):
+            self._follow(event)
+        raw = rewrite(event, texts) if texts else event.raw
+        if event.number is not None:
+            self._last = int(event.raw[event.number[0] : event.number[1]])
+        if raw is not event.raw and not event.keeps and _empty(event, texts):
+            raw = b""
+        if self.written is not None:
+            self.written.append(raw)
+        return raw
+
+    def block(self, error: ClientError, event: StreamEvent | None = None) -> bytes:
+        """What ends the stream cleanly, instead of `event` and all that would follow; nothing, if it has ended.
+
+        What was held back is not told any more.
+        """
+        if self._done:
+            return b""
+        if event is not None:
+            self._learn(event)
+        self._done = True
+        return self._framed(self._scribe.blocked(Cut(error, self._begun, self._last + 1, event)))
+
+    def _speak(self, dialect_name: str) -> None:
+        self._dialect = dialect_name
+        self._scribe = _scribe(dialect_name)
+        self._named = dialect_name not in {"openai.chat", "openai.completions"}
+
+    def _learn(self, event: StreamEvent) -> None:
+        if event.dialect is not self._dialect and event.dialect:
+            if event.dialect != self._dialect:
+                self._speak(event.dialect)
+            self._dialect = event.dialect
+        if self._style is None and (event.deltas or event.opens):
+            self._style = Style.of(event.raw)
+        self._scribe.note(event)
+
+    def _follow(self, event: StreamEvent) -> None:
+        self._learn(event)
+        if event.opens is not self._opens:
+            self._opens = event.opens
+            self._begun.update(event.opens[: MAX_BEGUN - len(self._begun)])
+        if event.ends:
+            self._opens = ()
+            ends = frozenset(event.ends)
+            self._begun = {begun for begun in self._begun if not within(begun, ends)}
+        if event.kind == "done":
+            self._done = True
+        if not event.ended:
+            self._broken = True
+
+    def _framed(self, added: list[Added]) -> bytes:
+        between = self._between
+        if between is not None:
+            return b"".join([each.data + between for each in added])
+        style = self._style or Style(named=self._named)
+        # What the stream broke off must not run into an event of ours.
+        head = style.end * 2 if self._broken else b""
+        return head + b"".join(style.frame(each.data, each.name) for each in added)
+
+
+def _scribe(name: str) -> Scribe:
+    found = dialect(name)
+    if found is None:
+        return Documents(rpc=name == "mcp")
+    match name:
+        case "openai.chat" | "openai.completions":
+            return Chunks(found)
+        case "openai.responses":
+            return Responses(found)
+        case "anthropic.messages":
+            return Messages(found)
+    return Documents(rpc=False)
+
+
+def _empty(event: StreamEvent, texts: Mapping[Channel, str]) -> bool:
+    """Whether nothing is left of the event's texts."""
+    return all(not texts.get(delta.channel, delta.text) for delta in event.deltas)

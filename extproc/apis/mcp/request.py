@@ -1,0 +1,99 @@
+"""MCP: JSON-RPC messages on paths of the operator's own."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, ClassVar, TypeAlias
+
+import msgspec
+from msgspec import Raw, Struct
+
+from extproc.apis.api import Api
+from extproc.apis.outline import Number, Object, Outline, text_of, values
+from extproc.protocol.errors import ClientError
+
+BLOCKED = -32000
+"""The first of the codes that JSON-RPC 2.0 leaves to servers."""
+
+MAX_ID = 256
+"""Bytes of an id that is given back in an error; ids are numbers and UUIDs."""
+
+MAX_CALLS = 16
+"""Different calls of one body that conditions are asked about, each by itself. A body makes one; batches, which MCP has
+given up, make a few."""
+
+CALL = "tools/call"
+
+_NULL = b"null"
+
+Call: TypeAlias = tuple[str, str]
+"""A method, and the tool that it calls or an empty text."""
+
+
+class Rpc(Struct, frozen=True):
+    """A JSON-RPC message: errors are told in JSON-RPC, to the request of that `id` (JSON)."""
+
+    id: bytes
+    name: ClassVar[str] = "mcp"
+    api: ClassVar[Api] = "openai"
+
+    def error(self, error: ClientError) -> bytes:
+        """The body that tells of an error."""
+        described = {"code": BLOCKED, "message": error.message, "data": {"code": error.code}}
+        return msgspec.json.encode({"jsonrpc": "2.0", "id": Raw(self.id), "error": described})
+
+    def __repr__(self) -> str:
+        return "Rpc()"
+
+
+def suspected(body: bytes) -> bool:
+    """True if a body may be JSON-RPC. Cheap: an escape in the member's name begins with a backslash and a `u`."""
+    return b"jsonrpc" in body or b"\\u" in body
+
+
+def message(found: Outline) -> Rpc | None:
+    """The JSON-RPC message that a body is, or None. A batch, and a message with two ids, is answered without an id."""
+    if all(next(values(each, "jsonrpc"), None) is None for each in found.objects):
+        return None
+    ids = list(islice((value for each in found.objects for value in values(each, "id")), 2))
+    return Rpc(_identity(ids[0]) if len(ids) == 1 and not found.batch else _NULL)
+
+
+def calls(found: Outline) -> tuple[Call, ...] | None:
+    """The different calls that a body makes, `jsonrpc` or not; None if there are more than `MAX_CALLS`.
+
+    If a member is repeated, every reading is a call. A body without a method makes the call ("", "").
+    """
+    every = {call: None for each in found.objects for call in islice(_calls(each), MAX_CALLS + 1)}
+    if len(every) > MAX_CALLS:
+        return None
+    return tuple(every) or (("", ""),)
+
+
+def _calls(each: Object) -> Iterator[Call]:
+    methods = dict.fromkeys(text_of(value) for value in values(each, "method") if _is_text(value))
+    for method in methods or ("",):
+        if method == CALL:
+            yield from ((method, tool) for tool in _tools(each))
+        else:
+            yield method, ""
+
+
+def _tools(each: Object) -> dict[str, None]:
+    params = [value for value in values(each, "params") if isinstance(value, tuple)]
+    tools = dict.fromkeys(text_of(value) for members in params for value in values(members, "name") if _is_text(value))
+    return tools or {"": None}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Number)
+
+
+def _identity(value: Any) -> bytes:
+    if not isinstance(value, str):
+        return _NULL
+    try:
+        encoded = value.encode() if isinstance(value, Number) else msgspec.json.encode(value)
+    except UnicodeError:
+        return _NULL
+    # An id that is not finite could not be given back.
+    return encoded if len(encoded) <= MAX_ID and not encoded.endswith((b"N", b"y")) else _NULL

@@ -1,0 +1,1 @@
+"""OpenAI's assistants: runs on threads."""

@@ -1,0 +1,130 @@
+"""The outline of a JSON body: the few members that conditions and limits ask about, in whatever way they are written.
+
+The reader accepts all that `payload` reads as JSON: numbers of any size, escapes in names, lone surrogates, lines.
+It keeps every value of a repeated member, because readers differ in which of them counts, and ignores case in names,
+because Go's decoder does.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+IMAGES = frozenset({"image", "image_url", "input_image"})
+"""The types of content parts that are images: Anthropic's and MCP's, OpenAI's of chats and of responses."""
+
+_NAMES = frozenset({
+    "model", "stream", "messages", "input", "tools", "functions", "jsonrpc", "id", "method", "params", "name",
+    "requests", "body",
+})  # fmt: skip
+_TYPE = "type"
+_INNER = frozenset({"params", "body"})
+"""Members that hold a request, in batches of Anthropic and OpenAI and in MCP's sampling."""
+
+_SPELT = {name: name for name in (*_NAMES, _TYPE)}
+
+_BOM = "\ufeff"
+_WHITE = " \t\n\r"
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+Object: TypeAlias = tuple[tuple[str, Any], ...]
+"""The members of an object that are asked about: names in lower case, with their values. Arrays are lists."""
+
+
+class Number(str):
+    """A number as it is written. No conversion: `1e999` and integers of a thousand digits are numbers, too."""
+
+    __slots__ = ()
+
+
+class Outline(Struct, frozen=True):
+    """`objects`: the body, or the objects in it if it is an array or JSON lines. `images`: image parts at any depth."""
+
+    objects: tuple[Object, ...]
+    images: int
+    batch: bool
+
+    def requests(self) -> Iterator[Object]:
+        """The objects, and the requests that stand in them: `params`, `body`, and those of a list of `requests`."""
+        for each in self.objects:
+            yield from _within(each)
+            for listed in values(each, "requests"):
+                for item in listed if isinstance(listed, list) else ():
+                    yield from _within(item) if isinstance(item, tuple) else ()
+
+    def every(self, name: str) -> Iterator[Any]:
+        """Every value of a member of the requests."""
+        return (value for each in self.requests() for value in values(each, name))
+
+    def __repr__(self) -> str:
+        return f"Outline({len(self.objects)} objects)"
+
+
+def _within(each: Object) -> Iterator[Object]:
+    yield each
+    yield from (value for name, value in each if name in _INNER and isinstance(value, tuple))
+
+
+def values(members: Object, name: str) -> Iterator[Any]:
+    """Every value of a member of one object."""
+    return (value for key, value in members if key == name)
+
+
+def read(body: bytes) -> Outline | None:
+    """Read the outline of a body; None if it is no JSON object, array or lines of those.
+
+    Costs about 15 µs for a chat body of 1.4 KB, 4 ms for one of 1 MB, and more the more values there are.
+    """
+    # The structure of JSON is ASCII: bytes of another charset stand in strings alone.
+    text = body.decode("utf-8", "surrogateescape").removeprefix(_BOM).strip(_WHITE)
+    if not text.startswith(("{", "[")):
+        return None
+    reader = _Reader()
+    decoder = json.JSONDecoder(
+        object_pairs_hook=reader.take, parse_int=Number, parse_float=Number, parse_constant=Number
+    )
+    try:
+        try:
+            found = [decoder.decode(text)]
+        except ValueError:
+            reader.images = 0
+            found = [decoder.decode(line) for line in text.split("\n") if line.strip(_WHITE)]
+    except (ValueError, RecursionError):
+        return None
+    return Outline(tuple(_objects(found)), reader.images, len(found) > 1 or isinstance(found[0], list))
+
+
+def text_of(value: str) -> str:
+    """A string as logs and conditions can hold it: lone surrogates become U+FFFD."""
+    return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
+
+
+class _Reader:
+    """Reduces each object to what is asked about, from the inside out."""
+
+    __slots__ = ("images",)
+
+    def __init__(self) -> None:
+        self.images = 0
+
+    def take(self, pairs: list[tuple[str, Any]]) -> Object:
+        kept: list[tuple[str, Any]] = []
+        image = False
+        for name, value in pairs:
+            spelt = _SPELT.get(name) or name.casefold()
+            if spelt in _NAMES:
+                kept.append((spelt, value))
+            elif spelt == _TYPE and isinstance(value, str) and value in IMAGES:
+                image = True
+        self.images += image
+        return tuple(kept)
+
+
+def _objects(found: list[Any]) -> Iterator[Object]:
+    for each in found:
+        if isinstance(each, tuple):
+            yield each
+        elif isinstance(each, list):
+            yield from (item for item in each if isinstance(item, tuple))

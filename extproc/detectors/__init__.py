@@ -1,0 +1,1 @@
+"""The detectors: what they look for, as data for the rule engine."""

@@ -1,0 +1,71 @@
+"""The list of all kinds and rules, written from the rules themselves; `scripts/docs` puts it into docs/detection.md."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from extproc.detectors import pii, secrets
+from extproc.detectors.pii.prose import KINDS_PROSE
+from extproc.matching.rule import Rule, marked
+
+WIDTH: Final = 48
+"""Characters of an expression that are shown: enough to tell a token by its beginning."""
+
+_INTRODUCTION: Final = """\
+# What is detected
+
+Written by `scripts/docs` from the rules in `extproc/inspection`. A rule of `pii` or `secrets` finds a value wherever it
+stands in a text, but not where letters or digits are joined to it. A written-out escape (`\\n`, `\\u000a`, `%20`), the
+code of a colour, a bracket, a quotation mark or an underscore beside a value hides nothing. No-break spaces and
+typographic dashes part groups as blanks and hyphens do.
+
+Digits alone are nobody's: a national identifier without its own punctuation is found where a word beside it says what
+it is. In JSON, the name of the member counts (`{"nhsNumber": 9434765919}`), unless it names a time, a size, a count or
+an identifier (`created_at`, `bytes`, `order_id`). Where a JSON number is masked, the number 0 stands in its place,
+whatever the format of the mask: a number never becomes a string.
+"""
+
+
+def markdown() -> str:
+    """The whole page."""
+    return "\n".join([_INTRODUCTION, *_personal(), "", *_credentials(), ""])
+
+
+def _personal() -> Iterable[str]:
+    yield "## Personal data: the kinds of `pii`\n"
+    yield "| kind | what | checked by | needs a word beside it | example |"
+    yield "|---|---|---|---|---|"
+    for kind in pii.KINDS:
+        rules = [rule for rule in pii.RULES if rule.kind == kind]
+        what, check = KINDS_PROSE[kind]
+        yield _row(f"`{kind}`", what, check, _words(rules), f"`{_example(rules[0])}`")
+
+
+def _words(rules: Sequence[Rule]) -> str:
+    needing = [rule for rule in rules if rule.context]
+    if not needing:
+        return "no"
+    named = " or the member's name" if any(rule.named for rule in needing) else ""
+    if len(needing) == len(rules):
+        return f"yes, a word{named}" if named else "yes"
+    return f"only in one run of digits: a word{named}" if named else "only in less usual forms"
+
+
+def _credentials() -> Iterable[str]:
+    yield "## Credentials: the rules of `secrets`\n"
+    yield "Every value must be random enough, and no example or placeholder.\n"
+    yield "| rule | finds | begins like |"
+    yield "|---|---|---|"
+    for rule in secrets.RULES:
+        finds = "a value under a name, in a header or in a command" if rule.group else "a token or key by its form"
+        shown = rule.pattern if len(rule.pattern) <= WIDTH else rule.pattern[:WIDTH] + "…"
+        title = f"`{rule.kind}`" if rule.title == rule.kind else f"`{rule.kind}` ({rule.title})"
+        yield _row(title, finds, f"`{shown}`")
+
+
+def _example(rule: Rule) -> str:
+    text, spans = marked(rule.hits[0])
+    return text[slice(*spans[0])]
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

@@ -1,0 +1,62 @@
+"""The name of a member as words beside its value: `nhsNumber` says of ten digits what "NHS number" says in prose."""
+
+import re
+
+from extproc.payload import Passage
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_WRITTEN = _words("""
+    content text input prompt instructions system query refusal output output_text reasoning reasoning_content
+    thinking summary_text transcript suffix message comment body description title question answer value
+""")
+"""Names under which someone's own words stand: they say nothing of them."""
+
+_MEASURES = _words("""
+    at on ms ns us ts time timestamp date created updated expires expiry count counts total size sizes length
+    bytes tokens seconds minutes hours duration offset index seq sequence limit max min usage width height
+""")
+"""Last words of names whose numbers are times, sizes and counts."""
+
+_IDENTIFIERS = _words("""
+    id ids uuid guid key hash etag sha
+""")
+"""Last words of names whose values name a thing, if none of `_PERSONAL` stands before them."""
+
+_PERSONAL = _words("""
+    tax nhs national citizen passport steuer ssn insurance medicare uidai
+""")
+
+MOST_NAME = 64
+"""Characters of a name that is read. The longest of the APIs has 40; beyond that it is a text by itself, and a name of
+a megabyte may hold a thousand values."""
+
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|[^\W\d_]+")
+
+
+def named(passage: Passage) -> str | None:
+    """The words of the name of the member whose value `passage` is, or None for a text that someone wrote.
+
+    Empty for a name of times, sizes, counts and identifiers, and for what is a name itself.
+    """
+    return "" if passage.kind == "name" else spelled(passage.name)
+
+
+def spelled(name: str) -> str | None:
+    """The words of a member's name; see `named`."""
+    if not name or name in _WRITTEN:
+        return None
+    if len(name) > MOST_NAME:
+        return ""
+    words = words_of(name)
+    if not words or words[-1] in _MEASURES or (words[-1] in _IDENTIFIERS and _PERSONAL.isdisjoint(words)):
+        return ""
+    return " ".join(words)
+
+
+def words_of(name: str) -> list[str]:
+    """The parts of a name in lower case: `nhsNumber` has `nhs` and `number`."""
+    return [word.lower() for word in _PART.findall(name)]

@@ -1,0 +1,29 @@
+"""Personal data: one rule or a few for every kind that a policy may name."""
+
+from extproc.detectors.pii import america, asia_pacific, britain, contact, europe, finance, identity, network
+from extproc.matching.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    *contact.RULES,
+    *finance.RULES,
+    *network.RULES,
+    *identity.RULES,
+    *america.RULES,
+    *europe.RULES,
+    *britain.RULES,
+    *asia_pacific.RULES,
+)
+
+KINDS: tuple[str, ...] = tuple(dict.fromkeys(rule.kind for rule in RULES))
+"""The names for `kinds`."""
+
+DEFAULT_KINDS: tuple[str, ...] = tuple(kind for kind in KINDS if kind != "url")
+"""What is looked for without `kinds`: a URL is seldom personal, and answers are full of them."""
+
+
+def rules(kinds: tuple[str, ...] = DEFAULT_KINDS) -> tuple[Rule, ...]:
+    """The rules for `kinds`. Raises KeyError with the first name that is not a kind."""
+    for kind in kinds:
+        if kind not in KINDS:
+            raise KeyError(kind)
+    return tuple(rule for rule in RULES if rule.kind in kinds)

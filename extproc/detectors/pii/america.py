@@ -1,0 +1,144 @@
+"""National identifiers of the United States, Canada and Brazil."""
+
+from extproc.detectors.checksums import digits, luhn, numerals, weighted
+from extproc.matching.rule import Rule
+
+_SSN_WORDS = (
+    r"ssns?#?",
+    r"social(?: security)?(?: ?(?:no|number|#))?",
+    r"soc sec",
+    r"ss ?(?:#|no|number)",
+    r"tax ?payer",
+)
+_SIN_WORDS = (r"sin#?", r"social insurance(?: ?(?:no|number))?", r"nas", r"assurance sociale")
+_CPF_WORDS = (r"cpfs?(?:/mf)?", r"cadastro de pessoas? f(?:í|i)sicas?")
+_CNPJ_WORDS = (r"cnpjs?(?:/mf)?", r"cadastro nacional")
+
+
+def _ssn(text: str) -> bool:
+    # Social Security Administration: no area 000 or 666, no group 00, no serial 0000. Areas from 900 on are ITINs.
+    number = numerals(text)
+    return number[:3] not in {"000", "666"} and number[3:5] != "00" and number[5:] != "0000" and len(set(number)) > 1
+
+
+def _sin(text: str) -> bool:
+    number = digits(text)
+    return number[0] not in {0, 8} and len(set(number)) > 1 and luhn(text)
+
+
+def _modulo_11(numbers: list[int], weights: tuple[int, ...]) -> int:
+    rest = weighted(numbers, weights) % 11
+    return 0 if rest < 2 else 11 - rest
+
+
+def _cpf(text: str) -> bool:
+    number = digits(text)
+    first = _modulo_11(number, (10, 9, 8, 7, 6, 5, 4, 3, 2))
+    second = _modulo_11(number, (11, 10, 9, 8, 7, 6, 5, 4, 3, 2))
+    return len(set(number)) > 1 and number[9:] == [first, second]
+
+
+def _cnpj(text: str) -> bool:
+    number = digits(text)
+    first = _modulo_11(number, (5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2))
+    second = _modulo_11(number, (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2))
+    return len(set(number)) > 1 and number[12:] == [first, second]
+
+
+RULES = (
+    Rule(
+        kind="us_ssn",
+        name="us-ssn",
+        pattern=r"\d{3}-\d{2}-\d{4}|\d{3} \d{2} \d{4}",
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        unless=(r"suite", r"apt\.?", r"apartment", r"unit", r"(?:p\.? ?o\.? )?box", r"room", r"floor"),
+        validator=_ssn,
+        hits=("Here's my SSN: «460-89-9847»", "abc «078 05 1123» abc", "«853-37-1694»."),
+        misses=(
+            "000-12-3456",
+            "078-00-1123",
+            "666-12-3456",
+            "Suite 680 36 4022 Oak Lane",
+            "123-45-67890",
+            "123-45-0000",
+        ),
+    ),
+    Rule(
+        kind="us_ssn",
+        name="us-ssn-spoken-of",
+        pattern=r"\d{3}[ .-]?\d{2}[ .-]?\d{4}",
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        validator=_ssn,
+        context=_SSN_WORDS,
+        named=True,
+        hits=("SSN «078051121»", "social security number is «078-051121»", "«078051121» is my SSN"),
+        misses=("078051121", "SSN 000000000", "SSN 0780511201"),
+    ),
+    Rule(
+        kind="ca_sin",
+        name="ca-sin",
+        numeric=True,
+        pattern=r"\d{3}-\d{3}-\d{3}|\d{3} \d{3} \d{3}",
+        before=r"[:alnum:].,-",
+        after=r"[:alnum:]-",
+        validator=_sin,
+        score=0.7,
+        hits=("«347-677-452»", "my SIN is «130-692-544»", "«435 418 165»"),
+        misses=("130 692 545", "812 345 678", "999-999-999"),
+    ),
+    Rule(
+        kind="ca_sin",
+        name="ca-sin-spoken-of",
+        numeric=True,
+        pattern=r"\d{9}",
+        validator=_sin,
+        context=_SIN_WORDS,
+        named=True,
+        hits=("my SIN: «550090112»", "«550090112» is my SIN"),
+        misses=("order 550090112", "550090112", "SIN 550090113"),
+    ),
+    Rule(
+        kind="br_cpf",
+        name="br-cpf",
+        pattern=r"\d{3}\.\d{3}\.\d{3}-\d{2}",
+        before=r"[:alnum:].",
+        validator=_cpf,
+        score=1.0,
+        hits=("CPF «529.982.247-25»",),
+        misses=("529.982.247-26", "111.111.111-11"),
+    ),
+    Rule(
+        kind="br_cpf",
+        name="br-cpf-spoken-of",
+        numeric=True,
+        pattern=r"\d{9}-?\d{2}",
+        validator=_cpf,
+        context=_CPF_WORDS,
+        named=True,
+        hits=("meu CPF é «52998224725»", "«52998224725» (CPF)"),
+        misses=("52998224725 itens", "52998224725", "cpf 52998224726"),
+    ),
+    Rule(
+        kind="br_cnpj",
+        name="br-cnpj",
+        numeric=True,
+        pattern=r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}",
+        before=r"[:alnum:].",
+        validator=_cnpj,
+        score=1.0,
+        hits=("CNPJ «11.222.333/0001-81»",),
+        misses=("11.222.333/0001-82",),
+    ),
+    Rule(
+        kind="br_cnpj",
+        name="br-cnpj-spoken-of",
+        pattern=r"\d{14}|\d{8}/\d{4}-\d{2}",
+        validator=_cnpj,
+        context=_CNPJ_WORDS,
+        named=True,
+        hits=("cnpj: «11222333000181»",),
+        misses=("lote 11222333000181 hoje", "11222333000181"),
+    ),
+)

@@ -1,0 +1,96 @@
+"""National identifiers of India and Australia."""
+
+from extproc.detectors.checksums import digits, numerals, verhoeff, weighted
+from extproc.matching.rule import Rule
+
+_AADHAAR_WORDS = (r"a+dh?a+r(?: ?(?:card|no|number))?", r"uidai?", r"आधार")
+_TFN_WORDS = (r"tfn", r"tax file(?: ?(?:no|number))?", r"australian tax")
+_MEDICARE_WORDS = (r"medicare(?: ?(?:card|no|number))?",)
+
+
+_FINGERPRINT = frozenset("0123456789abcdef")
+
+
+def _aadhaar(text: str) -> bool:
+    number = numerals(text)
+    return number != number[::-1] and verhoeff(number)
+
+
+def _tfn(text: str) -> bool:
+    number = digits(text)
+    weights = (1, 4, 3, 7, 5, 8, 6, 9, 10) if len(number) == 9 else (10, 7, 8, 4, 6, 3, 5, 1)
+    return len(set(number)) > 1 and weighted(number, weights) % 11 == 0
+
+
+def _medicare(text: str) -> bool:
+    number = digits(text)
+    return weighted(number, (1, 3, 7, 9, 1, 3, 7, 9)) % 10 == number[8] and number[9] != 0
+
+
+def _pan(text: str) -> bool:
+    # Ten hexadecimal digits in small letters are a fingerprint, such as each response of OpenAI has one.
+    return not set(text) <= _FINGERPRINT
+
+
+RULES = (
+    Rule(
+        kind="in_aadhaar",
+        name="in-aadhaar",
+        pattern=r"[2-9]\d{3}(?: \d{4} \d{4}|-\d{4}-\d{4}|:\d{4}:\d{4})",
+        before=r"[:alnum:].:-",
+        after=r"[:alnum:]:-",
+        validator=_aadhaar,
+        hits=("«3123 4567 8909»", "«3123-4567-8909».", "«3998:7654:3211»"),
+        misses=("1234 5678 9012", "3123 4567 8908"),
+    ),
+    Rule(
+        kind="in_aadhaar",
+        name="in-aadhaar-spoken-of",
+        numeric=True,
+        pattern=r"[2-9]\d{11}",
+        before=r"[:alnum:].",
+        validator=_aadhaar,
+        context=_AADHAAR_WORDS,
+        named=True,
+        hits=("Aadhaar «312345678909»", "«399876543211» is my UIDAI number"),
+        misses=("batch 312345678909", "312345678909", "aadhaar 312345678908"),
+    ),
+    Rule(
+        kind="in_pan",
+        pattern=r"[a-z]{3}[abcfghjlpt][a-z]\d{4}[a-z]",
+        fold=True,
+        validator=_pan,
+        hits=("My PAN is «ABBPM4567S» with", "«aaapa1234a»"),
+        misses=("ABCD1234", "ABBXM4567S", "XABBPM4567S", "fp_becfc5213f"),
+    ),
+    Rule(
+        kind="au_tfn",
+        pattern=r"\d{9}|\d{3} \d{3} \d{3}|\d{8}|\d{2} \d{3} \d{3}",
+        before=r"[:alnum:].",
+        validator=_tfn,
+        context=_TFN_WORDS,
+        named=True,
+        hits=("TFN «876543210»", "my tax file number is «876 543 210»"),
+        misses=("824753557", "123 456\n789", "job 876543210", "876543210", "12345677"),
+    ),
+    Rule(
+        kind="au_medicare",
+        name="au-medicare",
+        numeric=True,
+        pattern=r"[2-6]\d{3} \d{5} \d(?:[ /-]?\d)?",
+        validator=_medicare,
+        score=0.8,
+        hits=("«2123 45670 1»",),
+        misses=("2123 45671 1",),
+    ),
+    Rule(
+        kind="au_medicare",
+        name="au-medicare-spoken-of",
+        pattern=r"[2-6]\d{9,10}",
+        validator=_medicare,
+        context=_MEDICARE_WORDS,
+        named=True,
+        hits=("Medicare «2123456701»", "«2123456701» (Medicare)"),
+        misses=("2123456701", "Medicare 2123258701", "212345670221", "2123456702AF", "lot 2123456701"),
+    ),
+)

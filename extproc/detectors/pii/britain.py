@@ -1,0 +1,53 @@
+"""National identifiers of the United Kingdom."""
+
+from extproc.detectors.checksums import digits, weighted
+from extproc.matching.rule import Rule
+
+_NHS_WORDS = (r"nhs(?: ?(?:no|number|#))?", r"national health(?: service)?", r"patients?", r"health ?(?:no|number)")
+_NOT_ISSUED = frozenset(("BG", "GB", "KN", "NK", "NT", "TN", "ZZ"))
+
+
+def _nhs(text: str) -> bool:
+    number = digits(text)
+    return len(set(number)) > 1 and (11 - weighted(number, (10, 9, 8, 7, 6, 5, 4, 3, 2))) % 11 == number[9]
+
+
+def _nino(text: str) -> bool:
+    return text[:2].upper() not in _NOT_ISSUED
+
+
+RULES = (
+    Rule(
+        kind="uk_nhs",
+        name="uk-nhs",
+        numeric=True,
+        pattern=r"\d{3} \d{3} \d{4}",
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        validator=_nhs,
+        score=0.8,
+        hits=("«221 395 1837»", "NHS number «943 476 5919»."),
+        misses=("221 395 1838", "943 476 5910"),
+    ),
+    Rule(
+        kind="uk_nhs",
+        name="uk-nhs-spoken-of",
+        numeric=True,
+        pattern=r"\d{10}|\d{3}-\d{3}-\d{4}",
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        validator=_nhs,
+        context=_NHS_WORDS,
+        named=True,
+        hits=("NHS «9434765919»", "«0032698674» is my NHS number", "patient «401-023-2137»"),
+        misses=("call 401-023-2137 now", "1743324049", "9434765919", "NHS 9434765910"),
+    ),
+    Rule(
+        kind="uk_nino",
+        pattern=r"[abceghj-prstw-z][abceghj-nprstw-z] ?\d{2} ?\d{2} ?\d{2} ?[a-d]",
+        fold=True,
+        validator=_nino,
+        hits=("NI «AA 12 34 56 B»", "nino: «PR 123612C»", "«ab123456d»"),
+        misses=("UV 98 76 54 B", "GB123456A", "AB123456E", "ab1234561"),
+    ),
+)

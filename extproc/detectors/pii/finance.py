@@ -1,0 +1,209 @@
+"""Money: payment cards, IBANs, crypto wallets."""
+
+from extproc.detectors.checksums import base58check, bech32, leading, luhn, mod97, numerals
+from extproc.matching.rule import Rule
+
+# SWIFT IBAN registry: country -> length of the whole.
+_IBAN_LENGTHS = {
+    country: length
+    for length, countries in {
+        15: "NO",
+        16: "BE",
+        18: "DK FI FO GL NL SD",
+        19: "MK SI",
+        20: "AT BA EE KZ LT LU XK MN",
+        21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS VA",
+        23: "AE GI IL IQ TL OM SO",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        25: "LY PT ST",
+        26: "IS TR",
+        27: "BI DJ FR GR IT MC MR SM",
+        28: "AL AZ BY CY DO GT HU LB NI PL SV",
+        29: "BR EG PS QA UA",
+        30: "JO KW MU YE",
+        31: "MT SC",
+        32: "LC",
+        33: "RU",
+    }.items()
+    for country in countries.split()
+}
+# Countries whose account part is digits alone, which a valid check sum over letters would not tell.
+_IBAN_DIGITS = (
+    "AE AT BA BE CZ DE DK EE ES FI FO GL HR HU IL IS LT ME MN NO PL PT RS SE SI SK TL TN VA XK"  # looked up two by two
+)
+
+_CARD_WORDS = (
+    r"(?:credit|debit|bank|charge|payment)?[ -]?cards?",
+    r"card ?(?:no|number|#)",
+    r"cc",
+    r"visa",
+    r"master ?card",
+    r"maestro",
+    r"amex",
+    r"american express",
+    r"diners",
+    r"discover",
+    r"jcb",
+    r"(?:kredit)?karten?(?:nummer)?",
+    r"tarjeta",
+    r"carte(?: bancaire| bleue)?",
+    r"carta di credito",
+    r"cart(?:ã|a)o",
+    r"pan",
+)
+_USUAL = 16
+"""Digits that a card has as a rule; a longer one in one run needs a word that speaks of a card."""
+_VERSIONS = frozenset({0x00, 0x05, 0x1E, 0x30, 0x32, 0x41, 0x16})
+"""Base58Check version bytes: Bitcoin, Dogecoin, Litecoin, TRON."""
+
+
+def _known_card(text: str) -> bool:
+    """A number of an issuer that exists, in a length that it uses, that passes Luhn."""
+    number = numerals(text)
+    length, two, four = len(number), int(number[:2]), int(number[:4])
+    known = (
+        (two // 10 == 4 and length in {16, 19})
+        or (length == 16 and (51 <= two <= 55 or 2221 <= four <= 2720))
+        or (length == 15 and (two in {34, 37} or four in {1800, 2131}))
+        or (length == 14 and (300 <= four // 10 <= 305 or two in {36, 38, 39}))
+        or (length >= 16 and (two in {35, 50, 62, 64, 65} or 56 <= two <= 69))
+    )
+    # Identifiers of many services are numbers of so many digits, and one in ten has a check digit that fits.
+    joined = length > _USUAL and len(text) == length
+    return known and not joined and _checked(number)
+
+
+def _card_end(text: str) -> int:
+    """Where the card that begins `text` ends, 0 if none does: its check value may follow it like one more group."""
+    return leading(text, _known_card, _USUAL)
+
+
+def _spoken_end(text: str) -> int:
+    """The same where a word speaks of a card; its first twelve digits alone are seldom meant."""
+    end = leading(text, _spoken_card, _USUAL)
+    return end if end == len(text) or len(numerals(text[:end])) >= _USUAL else 0
+
+
+def _spoken_card(text: str) -> bool:
+    number = numerals(text)
+    return 12 <= len(number) <= 19 and _checked(number)
+
+
+def _checked(number: str) -> bool:
+    return luhn(number) and number != number[0] * len(number)
+
+
+def _iban_end(text: str) -> int:
+    """Where the IBAN that begins `text` ends, 0 if none does: what follows may look like more groups of it."""
+    length = _IBAN_LENGTHS.get(text[:2].upper(), 0)
+    kept = [place for place, char in enumerate(text, 1) if char.isalnum()]
+    if not 0 < length <= len(kept):
+        return 0
+    end = kept[length - 1]
+    if text[end : end + 1].isalnum():
+        return 0
+    code = "".join(filter(str.isalnum, text[:end]))
+    if not (code.isupper() or code.islower()):
+        return 0
+    code = code.upper()
+    if code[:2] in _IBAN_DIGITS and not code[4:].isdigit():
+        return 0
+    return end if mod97(code[4:] + code[:4]) == 1 else 0
+
+
+def _base58(text: str) -> bool:
+    return base58check(text) in _VERSIONS
+
+
+RULES = (
+    Rule(
+        kind="credit_card",
+        name="credit-card",
+        pattern=r"\d{14,19}|\d{4} \d{4} \d{4} \d{4}(?: \d{3})?|\d{4}-\d{4}-\d{4}-\d{4}(?:-\d{3})?|"
+        r"\d{4}\.\d{4}\.\d{4}\.\d{4}|\d{4} \d{6} \d{4,5}|\d{4}-\d{6}-\d{4,5}",
+        before=r"[:alnum:].",
+        fit=_card_end,
+        score=1.0,
+        hits=(
+            "pay «4012888888881881»",
+            "«4012-8888-8888-1881» «4012 8888 8888 1881»",
+            "«3782 822463 10005»",
+            "Diners «30569309025904»,",
+            "«5555555555554444»",
+            "«4012 8888 8888 1881» 123",
+            "«4012-8888-8888-1881»-123",
+        ),
+        misses=(
+            "4012-8888-8888-1882",
+            "0.4012888888881881",
+            "4012888888881881000",
+            "1748503543012",
+            "4444444444444444",
+            "1234567890123456789",
+            "6812345678901234564",
+        ),
+    ),
+    Rule(
+        kind="credit_card",
+        name="credit-card-spoken-of",
+        numeric=True,
+        pattern=r"\d{12,19}|\d{4}(?:[ -]\d{2,6}){2,4}",
+        before=r"[:alnum:].",
+        fit=_spoken_end,
+        context=_CARD_WORDS,
+        near=(40, 12),
+        named=True,
+        score=0.9,
+        hits=("my credit card: «122000000000003»", "for this card: «676222165679»", "«503802053770» is my card"),
+        misses=("my credit card number is 36168002586008", "parcel 122000000000003"),
+    ),
+    Rule(
+        kind="iban",
+        numeric=True,
+        pattern=r"[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{4}){2,7}(?:[ -]?[a-z0-9]{1,3})?",
+        fold=True,
+        fit=_iban_end,
+        score=1.0,
+        hits=(
+            "My IBAN is «GB69PMNJ18913943430745»",
+            "«gb50mvfc38361978683032».",
+            "«AL47 2121 1009 0000 0002 3569 8741»",
+            "«BE71 0961 2345 6769» and more",
+            "«NO93 8601 1117 947» is ours",
+        ),
+        misses=(
+            "GB69PMNJ18913943430744",
+            "LV80 bANK 0000 4351 9500 1",
+            "AL47 212A 1009 0000 0002 3569 8741",
+            "AM47212110090000000235698740",
+        ),
+    ),
+    Rule(
+        kind="crypto_wallet",
+        name="crypto-base58",
+        pattern=r"[13LMDAT9][1-9A-HJ-NP-Za-km-z]{25,34}",
+        validator=_base58,
+        score=1.0,
+        hits=("«16Yeky6GMjeNkAiNcBY7ZhrLoMSgg1BoyZ»", "to «3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy»."),
+        misses=("16Yeky6GMjeNkAiNcBY7ZhrLoMSgg1BoyZ2", "16Yeky6GMjeNkAiNcBY7ZhrLoMSgg1Boyz"),
+    ),
+    Rule(
+        kind="crypto_wallet",
+        name="crypto-bech32",
+        pattern=r"(?:bc|tb|ltc)1[02-9ac-hj-np-z]{11,71}",
+        fold=True,
+        validator=bech32,
+        score=1.0,
+        hits=("«bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq»",),
+        misses=("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdx", "bc1b"),
+    ),
+    Rule(
+        kind="crypto_wallet",
+        name="crypto-ethereum",
+        pattern=r"0x[0-9a-f]{40}",
+        fold=True,
+        hits=("«0x52908400098527886E0F7030069857D2E4169EE7»",),
+        misses=("0x52908400098527886E0F7030069857D2E4169EE", "0x52908400098527886E0F7030069857D2E4169EE71"),
+    ),
+)

@@ -1,0 +1,152 @@
+"""Machines and places on the net: IP and MAC addresses, URLs, URLs that carry credentials."""
+
+import ipaddress
+
+from extproc.matching.rule import Rule
+
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_V4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_HOST = rf"(?:(?:[a-z0-9_](?:[a-z0-9_-]{{0,62}})\.){{1,8}}(?:xn--[a-z0-9-]{{2,40}}|[a-z]{{2,24}})|{_V4}|localhost)"
+_UNSAID = frozenset(("user", "username", "login", "password", "pass", "passwd", "pwd", "secret", "token", "key"))
+_ADDRESS_WORDS = (
+    r"ip(?:v6)?",
+    r"addr(?:ess)?",
+    r"src",
+    r"dst",
+    r"host",
+    r"unspecified",
+    r"listen(?:ing|s)?",
+    r"bind",
+    r"local",
+)
+
+
+def _v4(text: str) -> bool:
+    # 120.0.0.0 is a browser's version far more often than somebody's network.
+    number, _, prefix = text.partition("/")
+    return number.count(".") == 3 and (
+        bool(prefix) or not number.endswith(".0.0.0") or number.startswith(("0.", "10."))
+    )
+
+
+def _v6(text: str) -> bool:
+    address = text.partition("/")[0].partition("%")[0]
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        return False
+    # `abc::def` is a name in a program; an address without any digit is nearly unheard of.
+    return any(char.isdigit() for char in address)
+
+
+def _mac(text: str) -> bool:
+    return set(text.lower()) - set(":-.") not in ({"f"}, {"0"})
+
+
+def _credentials(text: str) -> bool:
+    user, _, password = text.partition(":")
+    marks = "<${[*"
+    return not (
+        password.lower() in _UNSAID
+        or any(mark in text for mark in marks)
+        or set(password) <= {"x", "X"}
+        or not user + password
+    )
+
+
+RULES = (
+    Rule(
+        kind="ip_address",
+        name="ipv4",
+        numeric=True,
+        pattern=rf"{_V4}(?:/(?:3[0-2]|[12]?\d)|\.\d{{1,5}})?",
+        before=r"[:alnum:].",
+        after=r"[:alnum:]",
+        unless=(r"v(?:er(?:sion)?)?\.?", r"release", r"build", r"section", r"chapter", r"firmware"),
+        validator=_v4,
+        score=0.95,
+        hits=("(«192.168.1.1»)", "IP: «192.168.1.1».", "net «10.0.0.0/8» is", "http://«10.1.2.3»:80/", "«0.0.0.0»"),
+        misses=(
+            "192.168.1.256",
+            "1.2.3",
+            "text192.168.1.1",
+            "version 1.2.3.4",
+            "1.2.3.4.5",
+            "Chrome/120.0.0.0",
+            "10.1.1.1a",
+        ),
+    ),
+    Rule(
+        kind="ip_address",
+        name="ipv6",
+        pattern=rf"(?:[0-9a-f]{{0,4}}:){{2,7}}(?:{_V4}|[0-9a-f]{{0,4}}(?:\.\d{{1,3}}){{0,2}})(?:%[a-z0-9]{{1,15}})?(?:/(?:12[0-8]|1[01]\d|[1-9]?\d))?",
+        before=r"[:alnum:]:.",
+        after=r"[:alnum:]:",
+        fold=True,
+        validator=_v6,
+        score=0.95,
+        hits=(
+            "[«2001:db8::1»]:8080",
+            "«::1»",
+            "from «fe80::1%eth0»",
+            "«::ffff:192.0.2.1»",
+            "«fe80::/10»",
+            "«2001:0db8:85a3:0000:0000:8a2e:0370:7334».",
+        ),
+        misses=("std::cout", "12:34:56", "1:2:3:4", "add::bee", "12345:db8::1", "text2001:db8::1", ":::"),
+    ),
+    Rule(
+        kind="ip_address",
+        name="ipv6-unspecified",
+        pattern=r"::",
+        before=r"[:alnum:]:.",
+        after=r"[:alnum:]:",
+        context=_ADDRESS_WORDS,
+        near=(16, 1),
+        score=0.5,
+        hits=("Unspecified «::»", "src=«::» dst"),
+        misses=("map :: (a -> b)", "std::cout"),
+    ),
+    Rule(
+        kind="mac_address",
+        pattern=r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|(?:[0-9a-f]{2}-){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}",
+        before=r"[:alnum:]:.-",
+        after=r"[:alnum:]:-",
+        fold=True,
+        validator=_mac,
+        hits=("MAC «01:23:45:67:89:AB»", "«00-1A-2B-3C-4D-5E»!", "«0123.4567.89ab»"),
+        misses=("FF:FF:FF:FF:FF:FF", "10:2F:33-AC-29-C3", "00:1A:2B:3C:4D", "01:23:45:67:89:ab:cd:ef"),
+    ),
+    Rule(
+        kind="url",
+        pattern=rf"(?:(?:https?|ftp)://(?:[^\s/@\"'<>]{{1,100}}@)?{_HOST}|www\.{_HOST})(?::\d{{1,5}})?"
+        r"(?:[/?#](?:[^\s\"'<>\x{5c}^`{|}]{0,1999}[^\s\"'<>\x{5c}^`{|}.,;:!?)\]])?)?",
+        # The whole of it takes the fast lane more time to compile than all other rules.
+        sign=r"(?:https?|ftp)://[^\s/@\"'<>]|www\.[a-z0-9_]",
+        before=r"[:alnum:]@",
+        after="",
+        fold=True,
+        hits=(
+            "see «https://www.example.com/a?b=1#c», or",
+            "(«http://example.site»)",
+            "«www.example.org».",
+            "«http://10.0.0.1:8080/x»",
+        ),
+        misses=("http://microsoft", "www.microsoft", "https://"),
+    ),
+    Rule(
+        kind="url_credentials",
+        pattern=r"[a-z][a-z0-9+.-]{1,20}://([^\s:@/\"'<>]{0,64}:[^\s@/\"'<>]{1,128})@[a-z0-9\[]",
+        before=r"[:alnum:]+.-",
+        after="",
+        fold=True,
+        group=1,
+        validator=_credentials,
+        hits=("postgres://«app:1clbQ2w0Wlt»@db.internal:5432/prod", "https://«joe:s3cret»@example.com/"),
+        misses=(
+            "https://user:password@example.com",
+            "https://${USER}:${PASS}@example.com",
+            "http://example.com:80/a@b",
+        ),
+    ),
+)

@@ -1,0 +1,15 @@
+"""Credentials: own rules by whom they let in, and a loader for rules in gitleaks' format."""
+
+from extproc.detectors.secrets import assigned, cloud, code, keys, models, named, services
+from extproc.matching.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    *cloud.RULES,
+    *code.RULES,
+    *models.RULES,
+    *services.RULES,
+    *named.RULES,
+    *keys.RULES,
+    *assigned.RULES,
+)
+"""Every rule of our own. A rule's kind is its name."""

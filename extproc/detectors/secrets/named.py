@@ -1,0 +1,112 @@
+"""Values that only the name they are assigned to tells: a service's name, and something random."""
+
+from extproc.detectors.secrets.likelihood import entropy, example, hexadecimal, mixed, named, random, stand_in, words
+from extproc.matching.rule import Rule
+
+_ASSIGNED = r"[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:|,)[\s\"'`]{0,12}"
+
+_SERVICES = (
+    r"adafruit|adobe|airtable|algolia|alibaba|anthropic|artifactory|asana|atlassian|auth0|aws|azure|beamer|bitbucket|bittrex|"
+    r"braintree|circleci|clojars|cloudflare|codecov|cohere|coinbase|confluen(?:ce|t)|contentful|datadog|digitalocean|discord|"
+    r"docker(?:hub)?|drone(?:ci)?|dropbox|elastic|etsy|fastly|finicity|finnhub|firebase|flickr|freshbooks|gemini|github|gitlab|"
+    r"gitter|gocardless|grafana|groq|heroku|hubspot|huggingface|intercom|jenkins|jfrog|jira|kraken|kucoin|launchdarkly|linear|"
+    r"linked[_-]?in|lob|looker|mailchimp|mailgun|mapbox|mattermost|meraki|mistral|netlify|new[_-]?relic|nytimes|okta|openai|"
+    r"pagerduty|paypal|plaid|postmark|private[_-]?ai|pusher|rapidapi|razorpay|rollbar|segment|sendbird|sendgrid|sendinblue|sentry|"
+    r"shippo|shopify|slack|snyk|sonar|sourcegraph|spotify|square(?:space)?|stripe|supabase|tavily|telegram|travis(?:ci)?|trello|"
+    r"twilio|twitch|twitter|typeform|vercel|yandex|zendesk"
+)
+
+ASSIGNED_TO = rf"{_SERVICES}|facebook|sumo|bundle_(?:enterprise__|gems__)contribsys__com|message[_-]?bird"
+"""Names that the rules here know."""
+
+
+def _service_value(text: str) -> bool:
+    if stand_in(text) or example(text) or words(text) or not mixed(text):
+        return False
+    # A commit or a digest has 40 or 64 hexadecimal digits as some keys do: a name that speaks of a service tells them.
+    return entropy(text) >= (2.5 if hexadecimal(text) else 3.2)
+
+
+def _named(kind: str, name: str, value: str, hit: str, miss: str) -> Rule:
+    """A value that only the name it is assigned to tells; the find is the value."""
+    return Rule(
+        kind=kind,
+        pattern=rf"(?:{name})[\w.-]{{0,25}}{_ASSIGNED}({value})",
+        after=r"\w-",
+        fold=True,
+        assigned=True,
+        group=1,
+        validator=lambda text: random(text, 3.0) and any(map(str.isdigit, text)),
+        hits=(hit,),
+        misses=(miss,),
+    )
+
+
+RULES = (
+    Rule(
+        kind="service-credential",
+        pattern=rf"(?:{_SERVICES})[\w.-]{{0,25}}{_ASSIGNED}([\w=-]{{15,128}})",
+        after=r"\w=+/.:@-",
+        # Names alone are found sixteen at a time, and are rare enough.
+        sign=_SERVICES,
+        fold=True,
+        assigned=True,
+        group=1,
+        validator=_service_value,
+        judge=named,
+        score=0.7,
+        hits=(
+            'datadog_api_key = "«9f8e7d6c5b4a39281706f5e4d3c2b1a0»"',
+            "export NETLIFY_TOKEN=«a8f4k29x7m1p5q3w6z0b2n4c9d7f1g5h3j8k2l6m»",
+            "SONAR_LOGIN ::= '«4f1c8e2b9d7063f5e1a2c4b8d6f7e9a0b3c5d1e7»'",
+        ),
+        misses=(
+            "github_repository = some-project-2024-archive",
+            "stripe_customer_id = 9f8e7d6c5b4a39281706f5e4d3c2b1a0",
+            "docker: registry.example.com/team/image1",
+            "github: ${GITHUB_TOKEN_FOR_ROBOT}",
+        ),
+    ),
+    _named(
+        "facebook-secret",
+        "facebook",
+        r"[a-f0-9]{32}",
+        'facebook_app_secret = "«6dca6432e45d933e13650d1882bd5e69»"',
+        "facebook: 00000000000000000000000000000000",
+    ),
+    _named(
+        "okta-token",
+        "okta",
+        r"00[\w=-]{40}",
+        'okta_api_token = "«00QCjAl4MlV-WPXM7k2xR9tY3wZ5vB8nL1cD4fG6hJ»"',
+        "oktaKey = 00000000000000000000000000000000000TUVWXYZ",
+    ),
+    _named(
+        "sumologic-access-key",
+        "sumo",
+        r"[a-z0-9]{64}",
+        'SUMO_ACCESS_KEY="«3HSa1hQfz6BYzlxf7Yb1WKG3Hyovm56LMFChV2y9LgkRipsXCujcLb5ej3oQUJlx»"',
+        "sumologic: secret",
+    ),
+    _named(
+        "sumologic-access-id",
+        "sumo",
+        r"su[a-zA-Z0-9]{12}",
+        'sumologic.accessId = "«su9OL59biWiJu7»"',
+        "sumologic syntax",
+    ),
+    _named(
+        "sidekiq-secret",
+        r"bundle_(?:enterprise__contribsys__com|gems__contribsys__com)",
+        r"[a-f0-9]{8}:[a-f0-9]{8}",
+        'BUNDLE_GEMS__CONTRIBSYS__COM="«cafeb4b3:d3a9b01f»"',
+        "bundle_gems: x",
+    ),
+    _named(
+        "messagebird-key",
+        r"message[_-]?bird",
+        r"[a-z0-9]{25}|[a-f0-9]{8}(?:-[a-f0-9]{4}){3}-[a-f0-9]{12}",
+        'messagebird_api_token = "«a8f4k29x7m1p5q3w6z0b2n4c9»"',
+        "messagebird docs",
+    ),
+)

@@ -1,0 +1,188 @@
+"""What would happen to a request, told by the very code that decides about it, without an Envoy and sending nothing."""
+
+import json
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from msgspec import Raw, Struct
+
+from extproc.explain.lines import Answer, Line, body_of
+from extproc.explain.reasons import because, reasons
+from extproc.explain.rehearsal import Half, Rehearsed, rehearse
+from extproc.inspection.verdict import Finding
+from extproc.protocol.errors import ProtocolViolation
+from extproc.protocol.headers import HeaderMap
+from extproc.protocol.messages import Side
+from extproc.transaction.findings import Findings
+from extproc.transaction.plan import Plan
+from extproc.transaction.shared import Shared
+
+__all__ = ["Explanation", "Found", "because", "explain"]
+
+Action = Literal["allow", "mask", "block", "reject"]
+
+_EVENTS: Final = (b"data:", b"event:", b"id:", b":")
+"""How an event stream begins."""
+
+
+class Found(Struct, frozen=True, omit_defaults=True):
+    """A find. `where`: the JSON pointer of its string, `start` and `end` code points in that; see `verdict.Finding`."""
+
+    processor: str
+    kind: str
+    action: str
+    side: str
+    where: str
+    start: int
+    end: int
+    score: float | None
+    shadow: bool = False
+
+    def __repr__(self) -> str:
+        return f"Found({self.processor}, {self.kind}, {self.action}, {self.side})"
+
+
+class Explanation(Struct, frozen=True):
+    """What would happen. `body` is the request's (or the judged answer's) as it would go on; null where it would not.
+
+    `action`: `block` by a pipeline, `reject` for other reasons, `mask` where something was replaced. `answer` is what
+    the client would get instead, on a refusal or where the processor answers by itself. `signals`: the facts that the
+    pipeline's conditions read.
+    """
+
+    action: Action
+    status: int
+    pipeline: str | None
+    backend: str | None
+    model: str | None
+    findings: tuple[Found, ...]
+    signals: dict[str, object]
+    body: Raw | str | None
+    answer: Raw | str | None
+    why: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Explanation({self.action}, {self.status}, {len(self.findings)} findings)"
+
+
+def explain(plan: Plan, shared: Shared, line: Line, now: float = 0.0) -> Explanation:
+    """Play `line` through a transaction. Findings are listed only if `shared.detailed` is set. Raises ValueError."""
+    body, answer = body_of(line.body), line.response
+    request = Half(_request_fields(line), body, line.route_name)
+    answered = _answered(answer) if answer is not None else None
+    try:
+        rehearsed = rehearse(plan, shared, request, answered, now)
+    except ProtocolViolation as violation:
+        raise ValueError(str(violation)) from None
+    if answer is None or answered is None:
+        return _told(plan, rehearsed, 200, rehearsed.onward(Side.REQUEST, body))
+    return _told(plan, rehearsed, answer.status, rehearsed.onward(Side.RESPONSE, answered.body))
+
+
+def _request_fields(line: Line) -> HeaderMap:
+    pseudo = [
+        (":method", line.method.encode()),
+        (":path", line.path.encode()),
+        (":scheme", b"http"),
+        (":authority", b"-"),
+    ]
+    return HeaderMap([*pseudo, *_fields(line.headers)])
+
+
+def _answered(answer: Answer) -> Half:
+    body = body_of(answer.body)
+    fields = [(":status", str(answer.status).encode()), *_fields(answer.headers)]
+    if body and all(name != "content-type" for name, _ in fields):
+        fields += _content_type(answer.body, body)
+    return Half(HeaderMap(fields), body)
+
+
+def _content_type(raw: Raw, body: bytes) -> Iterable[tuple[str, bytes]]:
+    if bytes(raw)[:1] != b'"':
+        yield "content-type", b"application/json"
+    elif body.startswith(_EVENTS):
+        yield "content-type", b"text/event-stream"
+
+
+def _fields(headers: dict[str, str]) -> Iterable[tuple[str, bytes]]:
+    return ((name.lower(), value.encode()) for name, value in headers.items())
+
+
+def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Explanation:
+    facts, findings, refusal = rehearsed.record.facts, rehearsed.findings, rehearsed.refusal
+    return Explanation(
+        action=_action(rehearsed),
+        status=refusal.status if refusal else status,
+        pipeline=findings.pipeline.name if findings is not None else None,
+        backend=_text(facts["backend"]),
+        model=_text(facts["upstream_model"]),
+        findings=tuple(map(_found, (findings.details or ()) if findings is not None else ())),
+        signals=_signals(findings) if findings is not None else {},
+        body=None if refusal else _shown(onward),
+        answer=_shown(refusal.body) if refusal else None,
+        why=tuple(reasons(plan, rehearsed)),
+    )
+
+
+def _action(rehearsed: Rehearsed) -> Action:
+    findings, refusal = rehearsed.findings, rehearsed.refusal
+    if findings is not None and findings.blocked is not None:
+        return "block"
+    if refusal is not None and refusal.status >= 400:
+        return "reject"
+    return "mask" if findings is not None and findings.masked else "allow"
+
+
+def _found(each: Finding) -> Found:
+    return Found(
+        each.processor,
+        each.kind,
+        each.action,
+        each.side.value,
+        each.where,
+        each.start,
+        each.end,
+        each.score,
+        each.shadow,
+    )
+
+
+def _signals(findings: Findings) -> dict[str, object]:
+    """The facts by name; of headers those that the policy names, and nobody's credential."""
+    said = dict(sorted(findings.said.items()))
+    if "headers" in said:
+        said["headers"] = {name: said["headers"].get(name, "") for name in sorted(findings.pipeline.fields)}
+    if "findings" in said:
+        said["findings"] = findings.facts()
+    return said
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _shown(body: bytes) -> Raw | str | None:
+    """The bytes themselves where they are JSON, so that nothing of them changes; else their text."""
+    if not body:
+        return None
+    if not _is_json(body):
+        return body.decode("utf-8", "replace")
+    # A line of output is one line: JSON allows a line break between tokens, so those are taken out.
+    return Raw(body if b"\n" not in body and b"\r" not in body else _one_line(body))
+
+
+def _is_json(body: bytes) -> bool:
+    """True for JSON as the standard has it: stricter than what is read, as the output is JSON itself."""
+    try:
+        json.loads(body.decode(), parse_constant=_refused, parse_int=str)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refused(name: str) -> object:
+    raise ValueError(name)
+
+
+def _one_line(body: bytes) -> bytes:
+    return body.replace(b"\r", b" ").replace(b"\n", b" ")  # inside a JSON string, neither can stand unescaped

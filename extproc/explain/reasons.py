@@ -1,0 +1,108 @@
+"""Why an exchange came out as it did, in sentences: words of the policy and numbers, never a client's text."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
+
+from extproc.explain.rehearsal import Rehearsed
+from extproc.inspection.pipeline import Pipeline
+from extproc.protocol.effects import Fact, Proceed
+from extproc.transaction.plan import CONTROL_PREFIX, Plan
+
+
+def reasons(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:
+    """The sentences, in the order in which things happen."""
+    yield from _claimed(rehearsed)
+    yield from _stripped(rehearsed)
+    if plan.pipelines:
+        yield from _inspected(rehearsed)
+    yield from _decided(rehearsed)
+
+
+def because(facts: Mapping[str, object]) -> str:
+    """Why an exchange came out as its record says, in words."""
+    reason = str(facts["reason"])
+    sentence = _CHOICES.get(reason)
+    return reason if sentence is None else sentence.format(backend=facts["backend"], model=facts["model"])
+
+
+_CHOICES: Final = {
+    "only": "{model} is served by {backend} alone",
+    "weighted": "{model} is served by several targets; {backend} was drawn by weight",
+    "fallback": "no target of {model} is up; {backend} is the first fallback that is",
+    "listed": "{model} is not a model of the policy, but {backend} lists it",
+    "default": "the model is not in the policy; {backend} is the default backend",
+    "models": "the listing is made from the policy",
+    "answer_cut": "{backend} serves it, and its answer ends early, with an error event",
+}
+_BLOCKED: Final = {
+    "finding": "{by} blocks what it found",
+    "failure": "{by} could not judge it, and on_failure is block",
+    "uninspected": "pipeline {by} blocks what cannot be read (on_uninspected)",
+    "oversize": "pipeline {by} blocks what is larger than its body_limit (on_oversize)",
+}
+
+
+def _claimed(rehearsed: Rehearsed) -> Iterable[str]:
+    facts = rehearsed.record.facts
+    if facts["dialect"] is not None:
+        yield f"{facts['path']} is {facts['dialect']}"
+    elif rehearsed.refusal is None:
+        through = "" if facts["reason"] == "inspected" else ": the request passes through untouched"
+        yield f"no dialect claims this path and method{through}"
+
+
+def _stripped(rehearsed: Rehearsed) -> Iterable[str]:
+    mutations = [each.headers for each in rehearsed.effects if isinstance(each, Proceed) and each.headers]
+    stripped = {name for each in mutations for name in each.remove if name.startswith(CONTROL_PREFIX)}
+    if stripped:
+        yield f"control headers from the client are removed: {', '.join(sorted(stripped))}"
+
+
+def _decided(rehearsed: Rehearsed) -> Iterable[str]:
+    facts, refusal = rehearsed.record.facts, rehearsed.refusal
+    if refusal is not None:
+        yield f"answered with {refusal.status} by the processor: {facts['reason']}"
+    elif facts["backend"] is not None:
+        yield because(facts)
+        if facts["decision"] == "rerouted":
+            yield "another backend would have been first, but is known to be down"
+        if facts["model"] is not None and facts["upstream_model"] != facts["model"]:
+            yield f"the model is renamed to {facts['upstream_model']}"
+    elif facts["reason"] == "unknown-passed":
+        yield "the model is not in the policy, and unknown_models: pass lets it through untouched"
+
+
+# -- pipelines
+
+
+def _inspected(rehearsed: Rehearsed) -> Iterable[str]:
+    findings, facts = rehearsed.findings, rehearsed.record.facts
+    if findings is None:
+        yield "no pipeline is for this request"
+        return
+    yield f"pipeline {findings.pipeline.name} is the first that matches: {_match(findings.pipeline)}"
+    for each in _list(facts.get("findings")):
+        yield _found(each)
+    for each in _list(facts.get("failures")):
+        outcome = "that is allowed, or a stand-in judges" if each["allowed"] else "on_failure is block"
+        yield f"{each['processor']} could not judge it ({each['reason']}): {outcome}"
+    for each in _list(facts.get("uninspected")):
+        allowed = "" if findings.blocked is not None else ", which the policy allows"
+        yield f"not inspected: {each['reason']} ({each['count']}){allowed}"
+    if findings.blocked is not None:
+        yield _BLOCKED[findings.blocked.reason].format(by=findings.blocked.by)
+
+
+def _match(pipeline: Pipeline) -> str:
+    conditions = f"the path is under {pipeline.path}" if pipeline.path != "/" else "it is for every path"
+    return f"{conditions}, and the rest of its match holds" if pipeline.conditional else conditions
+
+
+def _found(each: Mapping[str, Any]) -> str:
+    effect = f"action {each['action']}" + (", in shadow: nothing is done about it" if each["shadow"] else "")
+    side = "request" if each["side"] == "request" else "answer"
+    return f"{each['processor']} found {each['kind']} ({each['count']}) in the {side}: {effect}"
+
+
+def _list(fact: Fact) -> list[Mapping[str, Any]]:
+    return list(cast("list[Mapping[str, Any]]", fact or []))

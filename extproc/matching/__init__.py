@@ -1,0 +1,1 @@
+"""The rule engine: patterns read, compiled, searched, over whole texts and over texts that stream."""

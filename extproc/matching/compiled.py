@@ -1,0 +1,359 @@
+"""One rule made ready to run: its exact matcher, its coarse pattern for the fast lane, its prefixes."""
+
+from collections.abc import Iterator
+
+import re2
+from msgspec import Struct
+
+from extproc.matching.expression import (
+    Alt,
+    Assert,
+    Chars,
+    ExpressionError,
+    Group,
+    Node,
+    Ranges,
+    Repeat,
+    Seq,
+    bounded,
+    union,
+    width,
+    without,
+)
+from extproc.matching.re2_search import Search, Spans, searching
+from extproc.matching.render import UTF8_MOST, coarse, exact, octets, outside, uncounted
+from extproc.matching.rule import UNLESS_LEFT, Rule
+from extproc.matching.syntax import read
+from extproc.matching.tail import Place, Tail, split
+from extproc.matching.utf8 import ASCII, after, ahead, whole
+
+LONGEST_MATCH = 8192
+"""The widest match (code points) that a rule may have. A 4,096-bit RSA key in PEM takes 3,300; it bounds held text."""
+
+ENDLESS = (4096, 256, 64, 16)
+"""What `*`, `+` and `{n,}` are bounded to, beyond their least number: the first with which a match is not too wide."""
+
+MATCHER_MEMORY = 16 << 20
+"""Bytes of automaton states that one matcher may keep; RE2 starts over beyond it, and stays linear."""
+
+_WIDE = 160
+"""From this width on (code points) the fast lane looks for the beginning of a match, if that tells enough."""
+
+_WHOLE = (1,)
+"""The groups of a rule whose find is its whole match."""
+
+SHORT_STRETCH, LONG_STRETCH = 64, 4096
+"""Bytes in which the next start is looked for, beside the width of a match: behind one it is likely near, and each
+stretch without any is followed by one of twice its length."""
+
+_UNDERSCORE: Ranges = ((0x5F, 0x5F),)
+
+UNDERSCORED = rb"_\(?[A-Za-z]{0,6}[0-9]"
+"""What the fast lane looks for in the place of the gates of `numeric` rules behind an underscore. Without it in the
+classes before their own gates, that engine would take half as much time again."""
+
+UNDERSCORED_MOST = 9
+"""Bytes that it matches at most."""
+
+_HEAD_LEAST = 4
+"""Code points that the beginning must have to tell enough."""
+
+
+class RuleError(ValueError):
+    """A rule that cannot be run; the text names the rule and the reason."""
+
+
+class Matcher(Struct, frozen=True, eq=False):
+    """The exact reading of a rule: where it matches and which part of the match is the find.
+
+    `groups`: the find is the first of these that took part. `most`: code points after which a match is cut off, 0 where
+    the expression itself counts; `wide` tells whether they may be more than a byte each. `starts` finds where something
+    begins that is too long at most: an expression that does not count runs on to the end of whatever it is shown.
+    """
+
+    search: Search
+    groups: tuple[int, ...]
+    most: int
+    wide: bool
+    starts: Search | None
+    tail: Tail | None = None
+
+    def find(self, data: bytes, start: int, stop: int, limit: int) -> Iterator[Place]:
+        """Every match in `data[:limit]` that starts in `start..stop`, overlapping ones too.
+
+        Each place gives at most one match, whatever stands before it: that is what makes verdicts local.
+        """
+        if self.starts is not None:
+            yield from self._uncounted(self.starts, data, start, stop, limit)
+            return
+        search, tail = self.search, self.tail
+        while start <= stop:
+            found = search(data, start, limit)
+            opening = found[0][0]
+            if opening < 0:
+                return
+            # The match proper begins after the one code point that the class before it took.
+            start = opening + 1 if data[opening] < ASCII else after(data, opening)
+            if start > stop:
+                return
+            yield self._place(found) if tail is None else self._tail(tail, data, opening, limit)
+
+    def _uncounted(self, starts: Search, data: bytes, start: int, stop: int, limit: int) -> Iterator[Place]:
+        """The same for an expression that does not count: a stretch at a time, no look beyond what a match needs."""
+        stretch = SHORT_STRETCH
+        while start <= stop:
+            last = min(stop, start + stretch)
+            opening = starts(data, start, min(limit, self._cut(data, last)))[0][0]
+            if opening < 0 or after(data, opening) > last:
+                if last == stop:
+                    return
+                # What begins behind `last` has before it the code point there.
+                start, stretch = whole(data, last), min(2 * stretch, LONG_STRETCH)
+                continue
+            start, stretch = after(data, opening), SHORT_STRETCH
+            most = min(limit, self._cut(data, start))
+            if self.tail is not None and (place := self.tail.place(data, opening, most)) is not None:
+                yield place
+                continue
+            found = self.search(data, opening, most)
+            if found[0][0] >= 0:
+                yield self._place(found)
+
+    @property
+    def captures(self) -> bool:
+        """Whether the find is a part of the match: to tell which takes RE2 some 60 ns a byte, a match alone 1 ns."""
+        return self.groups != _WHOLE
+
+    def _tail(self, tail: Tail, data: bytes, opening: int, limit: int) -> Place:
+        return tail.place(data, opening, limit) or self._place(tail.whole(data, opening, limit))
+
+    def _cut(self, data: bytes, first: int) -> int:
+        # One more, for the character after the match.
+        return ahead(data, first, self.most + 1) if self.wide else after(data, first + self.most)
+
+    def _place(self, found: Spans) -> Place:
+        first, end = found[1]
+        begin, close = (first, end) if self.groups == _WHOLE else self._find(found)
+        return first, end, begin, close
+
+    def _find(self, found: Spans) -> tuple[int, int]:
+        for group in self.groups:
+            start, end = found[group]
+            if start >= 0 and (len(self.groups) == 1 or start < end):
+                return start, end
+        return -1, -1
+
+
+class CompiledRule(Struct, frozen=True, eq=False):
+    """A rule and its matchers.
+
+    `longest`: code points a match takes at most. `window`: bytes before the end of a fast-lane hit in which its match
+    starts. `gate`: the Hyperscan pattern. `wide`: whether a match may hold more than ASCII. `node`, `before`: the
+    pattern, and what may not stand before it. `hint` finds the words of `context` also inside others.
+    `left`, `right`: code points beside a match that the verdict looks at.
+    """
+
+    rule: Rule
+    longest: int
+    window: int
+    gate: bytes
+    wide: bool
+    node: Node
+    before: Ranges
+    matcher: Matcher
+    context: Search | None
+    hint: Search | None
+    unless: Search | None
+    left: int
+    right: int
+
+    @property
+    def reach(self) -> int:
+        """Code points around a position that decide what this rule says of it."""
+        return self.longest + max(self.left, self.right)
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes that a match and the characters beside it take at most."""
+        return self.longest * (UTF8_MOST if self.wide else 1) + 2 * UTF8_MOST
+
+    @property
+    def most_ascii(self) -> int:
+        """The same where all characters are ASCII."""
+        return self.longest + 2 * UTF8_MOST
+
+
+def compile_rule(rule: Rule) -> CompiledRule:
+    """Compile `rule`. Raises RuleError."""
+    try:
+        return _compiled(rule)
+    except (ExpressionError, re2.error) as error:
+        reason = error.args[0]
+        raise RuleError(f"rule {rule.title}: {reason.decode() if isinstance(reason, bytes) else reason}") from None
+
+
+def _compiled(rule: Rule) -> CompiledRule:
+    node, names = read(rule.pattern, fold=rule.fold)
+    node, before, following = _bounded(node), _class(rule.before), _class(rule.after)
+    size = width(node)
+    longest = size.high or 0
+    if not size.low or longest > LONGEST_MATCH:
+        raise RuleError(
+            f"rule {rule.title}: a match must take 1 to {LONGEST_MATCH} characters, not {size.low} to {longest}"
+        )
+    sign, edges = _sign(rule, node, longest)
+    gate = (
+        _edge(union(before, _UNDERSCORE) if rule.numeric else before) * edges[0]
+        + coarse(sign)
+        + _edge(following) * edges[1]
+    )
+    words, against = bool(rule.context), bool(rule.unless or rule.behind)
+    return CompiledRule(
+        rule=rule,
+        longest=longest,
+        window=(longest if rule.sign else width(sign).high or 0) * (UTF8_MOST if _beyond_ascii(node) else 1)
+        + 2 * UTF8_MOST,
+        gate=gate.encode(),
+        wide=_beyond_ascii(node),
+        node=node,
+        before=before,
+        matcher=_matcher(rule, node, names, (outside(before), _close(following)), longest),
+        context=_words(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.context)})(?:$|[^0-9A-Za-z])") if words else None,
+        hint=_words(f"(?i){'|'.join(rule.context)}") if words else None,
+        unless=_words(_against(rule)) if against else None,
+        left=max(1, rule.near[0] if words else 1, UNLESS_LEFT if against else 1),
+        right=max(1, rule.near[1]) if words else 1,
+    )
+
+
+def _bounded(node: Node) -> Node:
+    """The tree with its endless repetitions bounded, as widely as lets it fit."""
+    for most in ENDLESS:
+        cut = bounded(node, most)
+        if (width(cut).high or 0) <= LONGEST_MATCH:
+            break
+    return cut
+
+
+def expression(pattern: str, memory: int = MATCHER_MEMORY) -> "re2._Regexp[str]":
+    """An RE2 matcher that says nothing on standard error and keeps within `memory` bytes."""
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = memory
+    return re2.compile(pattern, options)
+
+
+def _words(pattern: str) -> Search:
+    return searching(expression(pattern))
+
+
+def _against(rule: Rule) -> str:
+    """What may not end right before a match: a word of `unless` and up to three other characters, or `behind`."""
+    words = rf"(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.unless)})[^0-9A-Za-z]{{0,3}}"
+    parts = [words] * bool(rule.unless) + [rule.behind] * bool(rule.behind)
+    return rf"(?i)(?:{'|'.join(parts)})\z"
+
+
+def _matcher(rule: Rule, node: Node, names: dict[str, int], beside: tuple[str, str], longest: int) -> Matcher:
+    left, right = beside
+    compiled = expression(f"{left}({exact(node)}){right}")
+    if rule.group is None:
+        groups = (*range(2, compiled.groups + 1), 1)
+    else:
+        group = names.get(rule.group, -1) if isinstance(rule.group, str) else rule.group
+        if not 0 <= group < compiled.groups:
+            raise RuleError(f"rule {rule.title}: the pattern has no group {rule.group}")
+        groups = (group + 1,)
+    tail = _tail(node, beside, compiled) if groups == (2,) else None
+    if not uncounted(node):
+        # Where the tail tells the finding, its match needs no groups.
+        search = compiled if tail is None else expression(f"{left}(?:{exact(node, groups=False)}){right}")
+        return Matcher(searching(search), groups, 0, _beyond_ascii(node), None, tail)
+    # Lazy and without groups it comes to an end as soon as there is a match at all.
+    starts = searching(expression(f"{left}(?:{exact(_lazy(node), groups=False)}){right}"))
+    return Matcher(searching(compiled, anchored=True), groups, longest, _beyond_ascii(node), starts, tail)
+
+
+def _tail(node: Node, beside: tuple[str, str], compiled: "re2._Regexp[str]") -> Tail | None:
+    """The short way to a finding with which its match ends."""
+    parts = split(node)
+    if parts is None:
+        return None
+    front, group = parts
+    left, right = beside
+    least = Repeat(group.item, group.low, group.low)
+    head = expression(f"{left}{exact(front, groups=False)}({exact(least)})")
+    rest = expression(f"(?:{exact(group, groups=False)}){right}")
+    most = sum((width(part).high or 0) * (UTF8_MOST if _beyond_ascii(part) else 1) for part in (front, least))
+    return Tail(
+        searching(head, anchored=True),
+        searching(rest, anchored=True),
+        searching(compiled, anchored=True),
+        most,
+        bool(right),
+    )
+
+
+def _lazy(node: Node) -> Node:
+    """The tree with every repetition as short as can be: it matches at the same places."""
+    match node:
+        case Chars() | Assert():
+            return node
+        case Group(item=item, number=number):
+            return Group(_lazy(item), number)
+        case Seq(items=items):
+            return Seq(tuple(_lazy(item) for item in items))
+        case Alt(options=options):
+            return Alt(tuple(_lazy(option) for option in options))
+        case Repeat(item=item, low=low, high=high):
+            return Repeat(_lazy(item), low, high, lazy=True)
+
+
+def _class(content: str) -> Ranges:
+    node = read(f"[{content}]")[0] if content else Seq(())
+    return node.ranges if isinstance(node, Chars) else ()
+
+
+def _close(ranges: Ranges) -> str:
+    return f"(?:{outside(ranges)}|\\z)" if ranges else ""
+
+
+def _edge(ranges: Ranges) -> str:
+    """A neighbour outside `ranges` for the fast lane, which sees one byte of it."""
+    return octets(without(ranges)) if ranges else ""
+
+
+def _beyond_ascii(node: Node) -> bool:
+    match node:
+        case Chars(ranges=ranges):
+            return any(high > 0x7F for _, high in ranges)
+        case Assert():
+            return False
+        case Group(item=item) | Repeat(item=item):
+            return _beyond_ascii(item)
+        case Seq(items=items) | Alt(options=items):
+            return any(_beyond_ascii(item) for item in items)
+
+
+def _sign(rule: Rule, node: Node, longest: int) -> tuple[Node, tuple[bool, bool]]:
+    """What the fast lane looks for, and on which sides of it the neighbours count."""
+    if rule.sign:
+        return _bounded(read(rule.sign, fold=rule.fold)[0]), (False, False)
+    head = _head(node) if longest > _WIDE else None
+    return (node, (True, True)) if head is None else (head, (True, False))
+
+
+def _head(node: Node) -> Node | None:
+    """The beginning of `node` up to its first wide part, if that tells enough; its width is fixed or nearly so."""
+    node = node.item if isinstance(node, Group) else node
+    kept: list[Node] = []
+    for item in node.items if isinstance(node, Seq) else ():
+        size = width(item)
+        spread = (size.high or 0) - size.low
+        if spread > _HEAD_LEAST * 8:
+            if isinstance(item, Repeat) and item.low:
+                kept.append(Repeat(item.item, min(item.low, _HEAD_LEAST), min(item.low, _HEAD_LEAST)))
+            break
+        kept.append(item)
+    head = Seq(tuple(kept))
+    return head if width(head).low >= _HEAD_LEAST else None

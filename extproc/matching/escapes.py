@@ -1,0 +1,101 @@
+r"""Written-out escapes and typographic separators: a text as its reader sees it.
+
+A value in a pasted log or a command line often stands right behind an escape that was never undone: `\n`, `%3D`,
+`\u000a`, the code of a colour. The last letter of the escape would count as a letter that the value is joined to. And a
+number from a web page or a PDF has its groups parted by no-break spaces and typographic dashes. `plain` gives the same
+text with blanks for every escape and with the ASCII character for every such separator.
+
+Every code point becomes one code point, so that places in the two texts are the same. No escape begins within another,
+but that of a colour behind a written-out escape character, which is an escape by itself: what `plain` makes of a
+place depends on the LONGEST characters before and behind it alone.
+"""
+
+import re
+
+from extproc.matching.compiled import expression
+from extproc.matching.re2_search import searching, within
+
+MOST_PARAMETERS = 48
+"""Characters between `ESC [` and its letter: two colours of 24 bits have 37."""
+
+LONGEST = MOST_PARAMETERS + 8
+"""The most characters of an escape; `\\u001b` stands before the longest."""
+
+SHORT = 256
+"""Characters up to which Python's own search for wide characters is quicker than encoding the text for RE2."""
+
+_SPACES = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_DASHES = "\u2010-\u2013\u2212\ufe58\ufe63\uff0d"
+_FULL_WIDTH = "\uff01-\uff0c\uff0e-\uff5e"
+_PLAIN = (
+    dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
+    | {point: chr(point - 0xFEE0) for point in range(0xFF01, 0xFF5F)}
+    | dict.fromkeys((*range(0x2010, 0x2014), 0x2212, 0xFE58, 0xFE63), "-")
+)
+_TYPOGRAPHIC = frozenset(map(chr, _PLAIN))
+_LETTER = 2  # characters of a backslash and a letter
+_BLANKS = frozenset((r"\n", r"\r", r"\t"))
+
+_HEX = "[0-9a-fA-F]"
+_BACKSLASH = rf"\\(?:u{_HEX}{{4}}|U{_HEX}{{8}}|x{_HEX}{{2}}|0(?:0[0-7]|1[0-7]|33|40)|[A-Za-z0])"
+_PERCENT = rf"%(?:u{_HEX}{{4}}|(?:25){{0,4}}{_HEX}{{2}})"
+_COLOUR = rf"\[[0-9;:]{{1,{MOST_PARAMETERS}}}m"
+_ESCAPE = r"(?:\x1b|\\(?:x1[bB]|u001[bB]|033|e))"
+_CONTROL = rf"(?:{_ESCAPE}\[|\x9b)[0-9;:?]{{0,{MOST_PARAMETERS}}}[A-Za-z]|\x1b(?:[()][0-9A-Za-z]|[A-Za-z0-9])"
+
+_backslash, _percent, _colour = re.compile(_BACKSLASH), re.compile(_PERCENT), re.compile(_COLOUR)
+_wide = re.compile(f"[\x9b{_SPACES}{_DASHES}{_FULL_WIDTH}]")
+_wide_bytes = searching(expression(f"[\\x{{9b}}{_SPACES}{_DASHES}{_FULL_WIDTH}]"))
+_all = re.compile(f"{_CONTROL}|{_BACKSLASH}|{_PERCENT}|{_COLOUR}|[{_SPACES}{_DASHES}{_FULL_WIDTH}]")
+
+# What may still become an escape: every beginning of one, and a whole one that may become longer.
+_begun = re.compile(
+    rf"(?:\\(?:u{_HEX}{{0,3}}|U{_HEX}{{0,7}}|x{_HEX}?|0[0134]?)?"
+    rf"|%(?:u{_HEX}{{0,3}}|(?:25){{0,4}}{_HEX}?|(?:25){{1,4}})"
+    rf"|{_ESCAPE}?\[[0-9;:?]{{0,{MOST_PARAMETERS}}}|\x9b[0-9;:?]{{0,{MOST_PARAMETERS}}}"
+    rf"|\x1b[()]?|{_ESCAPE})\Z"
+)
+
+
+def marked(text: str) -> bool:
+    """True if `plain` would change `text`. Costs four looks for a character where the text is ASCII and has none."""
+    return (
+        ("\\" in text and _backslash.search(text) is not None)
+        or ("%" in text and _percent.search(text) is not None)
+        or ("[" in text and _colour.search(text) is not None)
+        or "\x1b" in text
+        or not (text.isascii() or _narrow(text))
+    )
+
+
+def _narrow(text: str) -> bool:
+    if len(text) <= SHORT:
+        return _wide.search(text) is None
+    return not within(_wide_bytes, text.encode("utf-8", "replace"))
+
+
+def plain(text: str) -> str:
+    """`text` with blanks for its escapes and ASCII for its typographic characters; the same object if it has none."""
+    return _all.sub(_written, text) if marked(text) else text
+
+
+def _written(found: re.Match[str]) -> str:
+    said = found[0]
+    return _PLAIN.get(ord(said), " ") if len(said) == 1 else " " * len(said)
+
+
+def begun(text: str) -> int:
+    """The place at which an escape begins that may go on behind the end of `text`, or the length of `text`."""
+    found = _begun.search(text, max(0, len(text) - LONGEST))
+    return len(text) if found is None else found.start()
+
+
+def places(text: str) -> list[tuple[int, int]]:
+    r"""Where those escapes of `text` begin and end of which no letter is likely to be a value's first.
+
+    A backslash before any other letter may stand before a name: `CORP\alice@example.com`.
+    """
+    if not marked(text):
+        return []
+    found = ((each[0], each.span()) for each in _all.finditer(text))
+    return [span for said, span in found if said not in _TYPOGRAPHIC and (len(said) != _LETTER or said in _BLANKS)]

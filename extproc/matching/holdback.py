@@ -1,0 +1,207 @@
+"""How much of a text's end must be held back because a match may be in progress there.
+
+A match in progress begins either in the text's last word or before it. In the last word nearly anything may begin
+(every word may be the name in an e-mail address), so that a short one is held as it is; a long one is judged by the
+characters that rules are made of. Before the last word only rules can be in progress that span spaces: one Hyperscan
+pass for beginnings of their matches that end in a space says which, on prose none, and the exact beginnings of those
+say from where.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import re2
+from msgspec import Struct
+
+from extproc.matching.compiled import CompiledRule, expression
+from extproc.matching.expression import (
+    LAST,
+    Alt,
+    Assert,
+    Chars,
+    Group,
+    Node,
+    Ranges,
+    Repeat,
+    Seq,
+    union,
+    without,
+)
+from extproc.matching.hyperscan import Fast, Refused
+from extproc.matching.re2_search import Search, searching
+from extproc.matching.render import charset, coarse, members, octets, outside, prefixes, starters
+from extproc.matching.utf8 import ASCII, after, before, whole
+
+SHORT_WORD = 24
+"""Bytes of a last word that are held without asking: most words and pieces of words are shorter."""
+
+LONG_WORD = 128
+"""Bytes of a last word from which on rules are asked by their width, so that none holds more than it is wide."""
+
+LONG_REPEAT = 64
+"""Repetitions beyond this are not counted: counting costs automaton states."""
+
+LONGEST_PHRASE = 12_000
+"""Characters of a pattern for the beginnings of phrases; Hyperscan takes 16,000 in all."""
+
+_SPACES: Ranges = ((0x0A, 0x0A), (0x20, 0x20))
+
+
+class _Beginning(Struct, frozen=True, eq=False):
+    """What a match of one rule or several may begin with, and the most bytes of it, in general and of ASCII alone."""
+
+    search: Search
+    most: int
+    ascii: int
+
+    def earliest(self, data: bytes, first: int) -> int:
+        """The earliest byte from `first` on at which such a beginning reaches the end of `data`, or its length."""
+        end = len(data)
+        least = max(first, end - self.ascii)
+        if least > first and not data[least:].isascii():
+            least = whole(data, max(first, end - self.most))
+        start = self.search(data, before(data, least), end)[0][0]
+        if start < 0:
+            return end
+        start = start + 1 if data[start] < ASCII else after(data, start)
+        return max(least, start)
+
+
+class Hold:
+    """The rules' common answer to "where does what may be in progress begin?"."""
+
+    def __init__(self, lanes: Sequence[CompiledRule]) -> None:
+        self._word = _Beginning(searching(_words(lanes)), LONG_WORD, LONG_WORD)
+        buckets: dict[int, list[CompiledRule]] = {}
+        for each in lanes:
+            buckets.setdefault(_bucket(each), []).append(each)
+        self._long = [_beginning(_words(bucket), bucket) for bucket in buckets.values()]
+        spanning = [(number, each) for number, each in enumerate(lanes) if _spaced(each.node)]
+        self._phrases = [
+            _beginning(expression(rf"{outside(each.before)}{prefixes(each.node)}\z"), [each]) for _, each in spanning
+        ]
+        try:
+            self._spans = Fast([_phrase(each) for _, each in spanning])
+        except Refused as error:
+            raise Refused(spanning[error.number][0], str(error)) from None
+
+    def start(self, data: bytes, first: int) -> int:
+        """The earliest byte from `first` on at which a match may be in progress at the end of `data`, or its length.
+
+        Before byte `first` stands at least one code point. No match that begins before the answer can still change.
+        """
+        word = max(data.rfind(b" "), data.rfind(b"\n")) + 1
+        if word <= first:
+            return self._in_word(data, first)
+        earliest = len(data) if word == len(data) else self._in_word(data, word)
+        for number, _ in self._spans.hits(data[before(data, first) : word]):
+            earliest = min(earliest, self._phrases[number].earliest(data, first))
+        return earliest
+
+    def spanning(self, words: bytes) -> bool:
+        """Whether a match may be in progress at the end of `words`, a space, and begin behind their first one."""
+        first = after(words, 0)
+        return any(self._phrases[number].earliest(words, first) < len(words) for number, _ in self._spans.hits(words))
+
+    def _in_word(self, data: bytes, first: int) -> int:
+        """The same for what holds no spaces; none stands after byte `first`."""
+        size = len(data) - first
+        if size <= SHORT_WORD and data[first:].isascii():
+            return first
+        if size <= LONG_WORD:
+            return self._word.earliest(data, first)
+        return min((each.earliest(data, first) for each in self._long), default=len(data))
+
+
+def _beginning(expression: "re2._Regexp[str]", lanes: Sequence[CompiledRule]) -> _Beginning:
+    return _Beginning(
+        searching(expression), max(each.most_bytes for each in lanes), max(each.most_ascii for each in lanes)
+    )
+
+
+def _words(lanes: Sequence[CompiledRule]) -> "re2._Regexp[str]":
+    """An expression for what may be a match without spaces in progress, going by first and other characters alone."""
+    parts = dict.fromkeys(
+        f"{outside(each.before)}{charset(first)}{charset(_unspaced(members(each.node)))}*"
+        for each in lanes
+        if (first := _unspaced(starters(each.node)))
+    )
+    return expression(rf"(?:{'|'.join(parts) or charset(())})\z")
+
+
+def _unspaced(ranges: Ranges) -> Ranges:
+    return _both(ranges, without(_SPACES))
+
+
+def _phrase(each: CompiledRule) -> bytes:
+    """A Hyperscan pattern for the beginnings of matches that end in a space, at the end of a text."""
+    edge = octets(without(each.before)) if each.before else octets(((0, LAST),))
+    phrase = _spaced(each.node)
+    if len(phrase) > LONGEST_PHRASE:
+        # Anything that the rule's matches are made of, up to a space: the exact beginnings decide anyway.
+        phrase = f"{octets(members(each.node))}*{charset(_SPACES)}"
+    return rf"{edge}{phrase}\z".encode()
+
+
+def _spaced(node: Node) -> str:
+    """A Hyperscan pattern for the beginnings of a match of `node` that end in a space; empty if there are none."""
+    match node:
+        case Chars(ranges=ranges):
+            return _spaces(ranges)
+        case Assert():
+            return ""
+        case Group(item=item):
+            return _spaced(item)
+        case Alt(options=options):
+            return _either([_spaced(option) for option in options])
+        case Repeat(item=item, high=high):
+            part = _spaced(item)
+            if not part or high in {0, 1}:
+                return part if high else ""
+            return coarse(_loose(Repeat(item, 0, None if high is None else high - 1))) + part
+        case Seq(items=items):
+            rest = ""
+            for item in reversed(items):
+                rest = _either([_spaced(item), coarse(_loose(item)) + rest if rest else ""])
+            return rest
+
+
+def _loose(node: Node) -> Node:
+    """The tree without places, and long repetitions not counted: to hold more for a moment is harmless."""
+    match node:
+        case Chars():
+            return node
+        case Assert():
+            return Seq(())
+        case Group(item=item):
+            return _loose(item)
+        case Seq(items=items):
+            return Seq(tuple(_loose(item) for item in items))
+        case Alt(options=options):
+            return Alt(tuple(_loose(option) for option in options))
+        case Repeat(item=item, low=low, high=high):
+            long = high is None or high > LONG_REPEAT
+            return Repeat(_loose(item), min(low, 1) if long else low, None if long else high)
+
+
+def _either(options: list[str]) -> str:
+    kept = [option for option in dict.fromkeys(options) if option]
+    return f"(?:{'|'.join(kept)})" if len(kept) > 1 else "".join(kept)
+
+
+@lru_cache
+def _spaces(ranges: Ranges) -> str:
+    spaces = _both(ranges, _SPACES)
+    return charset(spaces) if spaces else ""
+
+
+def _both(one: Ranges, other: Ranges) -> Ranges:
+    return without(union(without(one), without(other)))
+
+
+def _bucket(each: CompiledRule) -> int:
+    """A class of width for the rule: few expressions, and none holds four times its due."""
+    most = LONG_WORD
+    while most < each.most_ascii:
+        most *= 4
+    return most

@@ -1,0 +1,390 @@
+"""All rules over one text: a fast lane finds where something may be, exact matchers say whether it is.
+
+THE LAW. What is said of position i depends on `text[i - reach : i + reach]` alone, and on whether the text begins or
+ends within it. Three things make it so: every place of the text is tried as the start of a match, whatever was found
+before it; a match, with the words it needs beside it, is no wider than `reach`; overlaps are settled later, from the
+left (see span.Union). Hence a text that comes in pieces is judged as if it had come whole (see window.Window).
+
+Cost. The fast lane is one Hyperscan pass over the UTF-8 bytes; the exact matchers are RE2 over bounded windows around
+its hits. Both are linear in the text for every pattern; what a text may demand of the latter is limited (LEAST_LOOKS).
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from msgspec import Struct
+
+from extproc.matching.compiled import UNDERSCORED, UNDERSCORED_MOST, CompiledRule, RuleError, compile_rule
+from extproc.matching.escapes import LONGEST, marked, places, plain
+from extproc.matching.holdback import SHORT_WORD, Hold
+from extproc.matching.hyperscan import Fast, Refused
+from extproc.matching.re2_search import within
+from extproc.matching.render import UTF8_MOST
+from extproc.matching.rule import UNLESS_LEFT, Rule
+from extproc.matching.span import Span, foremost, order
+from extproc.matching.tail import Place
+from extproc.matching.utf8 import back, before
+from extproc.protocol.meter import Meter
+
+_BLANK = " \t\r\n\"'`.,;:()[]{}<>"
+"""What may stand around a value that is all there is of a text."""
+
+
+PLAIN = 24
+"""Bytes of words that are remembered to be of no interest: nearly all of what streams bring at once."""
+
+MOST_PLAIN = 8192
+"""How many such are remembered, in about 0.6 MB a scanner. English prose has 2,000 words for 80% of its text."""
+
+
+LEAST_LOOKS, MOST_LOOKS = 1 << 16, 1 << 20
+"""How many matches are judged in a text at most: as many as it has bytes, but no fewer and no more than these.
+
+One takes about 3 us: 0.2 s and 3.5 s. The densest of honest texts, tables of numbers of three digits, have half a match
+a byte (540 a KiB), those of four 390, lists of payment cards 155, of addresses or telephone numbers 40 to 110, whole
+files of assigned secrets 60. Beyond the bound is what an expression like `.*x.*` makes of large texts, or somebody who
+wants to keep a thread busy.
+"""
+
+STEPS_A_LOOK = 10
+"""Steps of a meter that a match counts as: 6 µs for one whose digits are added up, and what becomes of a finding."""
+
+BYTES_A_STEP = 8
+"""The same for bytes of a match of which only a part is wanted: RE2 takes 130 ns a byte to tell which."""
+
+SCANNED_A_STEP = 512
+"""The same for bytes that the fast lane reads."""
+
+STEPS_AT_ONCE = 64
+"""Steps that matches take until they are counted on the meter, together."""
+
+BYTES_A_LOOK = 64
+"""A match of which only a part is wanted counts as one more look for each so many of its bytes."""
+
+DIGIT = re.compile(rb"\d")
+"""Words with digits are seldom plain: it is not worth the while to ask."""
+
+
+class Found(Struct, frozen=True, gc=False):
+    """A find in a buffer: bytes of the match's start and of the find. `open`: text still to come decides it."""
+
+    match: int
+    start: int
+    end: int
+    lane: CompiledRule
+    open: bool
+
+
+JOINED_MOST = 16 * 1024
+"""Characters of several texts together that are looked at in one pass first. Most have nothing in them, and a pass for
+each would cost more than its text; of large ones the passes themselves are the cost."""
+
+
+class TooManyCandidatesError(Exception):
+    """A text is so full of what looks like a find that judging all of it would take too long. It was not judged."""
+
+
+class Scanner:
+    """Rules compiled to run together. Never changes; one scanner serves any number of threads."""
+
+    def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
+        self._lanes = lanes
+        self._numeric = tuple(number for number, each in enumerate(lanes) if each.rule.numeric)
+        # Behind the gates of the rules one for all that is numeric.
+        self._fast = Fast([*(each.gate for each in lanes), *[UNDERSCORED] * bool(self._numeric)])
+        self._plain: set[int] = set()
+        self._quiet: set[int] = set()
+        self.hold = Hold(lanes)
+        self.assigned = any(each.rule.assigned for each in lanes)
+        """True if a rule wants a value behind the name that it is assigned to; see `led`."""
+        self.reach = max((each.reach for each in lanes), default=1) + LONGEST
+        """Code points around a position that decide what is said of it."""
+        self.left = max((each.left for each in lanes), default=1)
+        """Code points before a match's start that are looked at."""
+        self.longest_hold = max((each.longest + each.right for each in lanes), default=1)
+        """The most code points that a stream ever has to hold back."""
+
+    @classmethod
+    def compile(cls, rules: Iterable[Rule]) -> "Scanner":
+        """A scanner for `rules`. Raises RuleError."""
+        lanes = tuple(compile_rule(rule) for rule in rules)
+        titles = [each.rule.title for each in lanes]
+        twice = sorted({title for title in titles if titles.count(title) > 1})
+        if twice:
+            raise RuleError(f"rules of the same name: {', '.join(twice)}")
+        try:
+            return cls(lanes)
+        except Refused as error:
+            raise RuleError(f"rule {titles[error.number]}: {error}") from None
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules, as they were given."""
+        return tuple(each.rule for each in self._lanes)
+
+    def scan(self, text: str, name: str | None = None, meter: Meter | None = None) -> list[Span]:
+        """Every find in the whole of `text`, overlapping ones too, in `span.order`. A lone surrogate counts as `?`.
+
+        `text` is read as it stands and without its escapes. `name`: see `find`.
+
+        Raises TooManyCandidatesError, and SpentError where `meter` has no steps left.
+        """
+        found = self._scan(text, name, meter)
+        if marked(text):
+            found = [*found, *self._scan(plain(text), name, meter)]
+            return sorted(foremost(set(found), places(text)), key=order) if found else []
+        # Matches that begin at two places may agree on the find in them.
+        return sorted(set(found), key=order) if found else []
+
+    def _scan(self, text: str, name: str | None, meter: Meter | None) -> list[Span]:
+        data = b"\n" + text.encode("utf-8", "replace")
+        found = self.find(data, 1, len(data), opening=True, final=True, name=name, meter=meter)
+        return spans(found, data, 1, 0) if found else []
+
+    def scan_all(
+        self, texts: Sequence[str], name: Callable[[int], str | None] = lambda _: None, meter: Meter | None = None
+    ) -> list[tuple[int, list[Span]]]:
+        """What `scan` finds in each of several texts, with the text's number; those without finds are left out.
+
+        `name` gives that of a text by its number. Raises TooManyCandidatesError, SpentError.
+        """
+        numbers: Iterable[int] = range(len(texts))
+        if len(texts) > 1 and sum(map(len, texts)) <= JOINED_MOST:
+            numbers = self._interesting(texts, meter)
+        return [(number, found) for number in numbers if (found := self.scan(texts[number], name(number), meter))]
+
+    def _interesting(self, texts: Sequence[str], meter: Meter | None) -> Iterable[int]:
+        """The numbers of the texts in which there may be something, by one pass over all of them.
+
+        Between line feeds, which stand around every text that is scanned, each is what it is by itself; a match of the
+        fast lane within it ends there here, too.
+        """
+        joined = "\n".join(texts)
+        if not marked(joined):
+            return self._touched(texts, joined, meter)
+        # What the texts look like without their escapes comes behind them.
+        owners = [*range(len(texts)), *(number for number, text in enumerate(texts) if marked(text))]
+        both = [*texts, *(plain(texts[number]) for number in owners[len(texts) :])]
+        return sorted({owners[number] for number in self._touched(both, "\n".join(both), meter)})
+
+    def _touched(self, texts: Sequence[str], joined: str, meter: Meter | None) -> Sequence[int]:
+        data = b"\n%b\n" % joined.encode("utf-8", "replace")
+        hits = self._fast.hits(data, meter)
+        if not hits:
+            return ()
+        ends = list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
+        # A text's part of the data goes from one of its line feeds to the other, which is the next one's first.
+        found = {number for _, end in hits for number in (bisect_left(ends, end - 1), bisect_left(ends, end))}
+        return sorted(number for number in found if number < len(texts))
+
+    def quiet(self, words: Sequence[str]) -> bool:
+        """True if nothing is found in any of these words of an API, each a text of its own. Raises as `scan_all` does.
+
+        They come again with every response, so that they are remembered as `plain` remembers its words.
+        """
+        known = self._quiet
+        fresh = [word for word in words if hash(word) not in known]
+        if fresh:
+            if self.scan_all(fresh):
+                return False
+            if len(known) >= MOST_PLAIN:
+                known.clear()
+            known.update(map(hash, fresh))
+        return True
+
+    def plain(self, data: bytes, first: int) -> int:
+        """The byte at which the last word begins, if no rule has any interest in those from byte `first` to it.
+
+        Nothing is found or in progress in them then, whatever stands around. 0 where that is not known.
+        """
+        word = max(data.rfind(b" "), data.rfind(b"\n")) + 1
+        if not first < word <= first + PLAIN or len(data) - word > SHORT_WORD or not data[word:].isascii():
+            return 0
+        # Of 64 bits under a key of this process, and no text: none is kept beyond its stream. Two that are alike come
+        # up once in 10**15 words.
+        words = data[before(data, first) : word]
+        key = hash(words)
+        if key not in self._plain:
+            if DIGIT.search(words) is not None or self.hold.spanning(words) or self._fast.hits(words):
+                return 0
+            if len(self._plain) >= MOST_PLAIN:
+                self._plain.clear()
+            self._plain.add(key)
+        return word
+
+    def find(
+        self,
+        data: bytes,
+        first: int,
+        until: int,
+        *,
+        opening: bool,
+        final: bool,
+        name: str | None = None,
+        meter: Meter | None = None,
+    ) -> list[Found]:
+        """Every find whose match starts at byte `first` or later, but before `until`.
+
+        `data` is UTF-8. Before `first` it holds `left` code points of the text, or all there are with one line feed in
+        front of them: `opening`. With `final` the text ends with `data`; without, a find is `open` while words that it
+        needs may still come. `name`: the words of the name of the member whose value the text is, which count as
+        context; None for a text that someone wrote. Raises TooManyCandidatesError, SpentError.
+        """
+        origin = before(data, first)
+        if meter is not None:
+            meter.spend(1 + (len(data) - origin) // SCANNED_A_STEP)
+        hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:], meter)
+        if not hits:
+            return []
+        found: list[Found] = []
+        steps = 0
+        left = most_looks(len(data) - origin)
+        for number, low, high in _regions(hits, self._lanes, self._numeric):
+            each = self._lanes[number]
+            start, stop = max(low, 0) + origin, min(high + origin, until - 1)
+            limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
+            if stop < start or (
+                each.context is not None
+                and _hopeless(each, data, start, limit, opening, final)
+                and (name is None or not _called(each, name))
+            ):
+                continue
+            captures = each.matcher.captures
+            for place in each.matcher.find(data, before(data, start + 1), stop, limit):
+                size = place[1] - place[0] if captures else 0
+                left -= 1 + size // BYTES_A_LOOK
+                if left < 0:
+                    raise TooManyCandidatesError
+                steps += STEPS_A_LOOK + size // BYTES_A_STEP
+                if steps >= STEPS_AT_ONCE and meter is not None:
+                    meter.spend(steps)
+                    steps = 0
+                # A group that took no part in the match has no place in it.
+                if place[0] >= first and place[2] >= 0:
+                    judged = _judge(each, data, place, opening, final, name)
+                    if judged is not None:
+                        found.append(judged)
+        if steps and meter is not None:
+            meter.spend(steps)
+        return found
+
+
+def spans(found: Iterable[Found], data: bytes, base: int, offset: int) -> list[Span]:
+    """Finds as spans in code points; byte `base` of `data` is code point `offset` of the text."""
+    found = list(found)
+    places = sorted({place for each in found for place in (each.start, each.end)})
+    points, at, point = {}, base, offset
+    for place in places:
+        point += len(data[at:place].decode()) if place >= at else -len(data[place:at].decode())
+        at = place
+        points[place] = point
+    return [
+        Span(points[each.start], points[each.end], each.lane.rule.kind, each.lane.rule.title, each.lane.rule.score)
+        for each in found
+    ]
+
+
+def most_looks(size: int) -> int:
+    """How many matches are judged in a text of `size` bytes."""
+    return min(max(size, LEAST_LOOKS), MOST_LOOKS)
+
+
+def _regions(
+    hits: Sequence[tuple[int, int]], lanes: tuple[CompiledRule, ...], numeric: Sequence[int]
+) -> list[tuple[int, int, int]]:
+    """The stretches in which to look for each rule's matches: rule, first and last byte at which one may start."""
+    if len(hits) == 1:
+        number, end = hits[0]
+        if number < len(lanes):
+            return [(number, end - lanes[number].window, end)]
+    ends: dict[int, list[int]] = {}
+    for number, end in hits:
+        ends.setdefault(number, []).append(end)
+    underscored = ends.pop(len(lanes), None)
+    regions: list[tuple[int, int, int]] = []
+    for number, stops in ends.items():
+        window = lanes[number].window
+        low, high = stops[0] - window, stops[0]
+        for end in stops[1:]:
+            if end - window > high:
+                regions.append((number, low, high))
+                low = end - window
+            high = end
+        regions.append((number, low, high))
+    return regions if underscored is None else [*regions, *_shared(underscored, numeric)]
+
+
+def _shared(stops: Sequence[int], numeric: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """The same for what stands behind underscores: for each of the rules that are `numeric`."""
+    low = high = stops[0]
+    for end in stops:
+        if end - UNDERSCORED_MOST > high:
+            yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
+            low = end
+        high = end
+    yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
+
+
+def _hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: bool, final: bool) -> bool:
+    """Whether none of the words that the rule needs stands anywhere near: a glance that spares many closer looks."""
+    end = limit + each.right * UTF8_MOST
+    if not final and end > len(data):
+        return False
+    if each.rule.alone and opening and low <= each.left * UTF8_MOST:
+        return False
+    return each.hint is not None and not within(each.hint, data[max(0, low - each.left * UTF8_MOST) : end])
+
+
+def _called(each: CompiledRule, name: str) -> bool:
+    """True if the member's name has a word that the rule needs."""
+    return each.rule.named and each.context is not None and within(each.context, name.encode())
+
+
+def _judge(each: CompiledRule, data: bytes, place: Place, opening: bool, final: bool, name: str | None) -> Found | None:
+    """The find at `place`, if it is one."""
+    match, end, start, close = place
+    rule = each.rule
+    value = data[start:close].decode()
+    if rule.fit is not None:
+        length = rule.fit(value)
+        if not length:
+            return None
+        if length < len(value):
+            value = value[:length]
+            close = end = start + len(value.encode())
+    if rule.validator is not None and not rule.validator(value):
+        return None
+    if rule.judge is not None and not rule.judge(data[match:end].decode(), value):
+        return None
+    if rule.allowed is not None and rule.allowed(value):
+        return None
+    if each.unless is not None and within(each.unless, data[back(data, match, UNLESS_LEFT) : match]):
+        return None
+    if each.unless is not None and name and not data[:match].strip() and within(each.unless, f"{name} ".encode()):
+        return None
+    undecided: bool | None = False
+    if each.context is not None and (name is None or not _called(each, name)):
+        undecided = _context(each, data, match, end, opening, final, free=name is None)
+    return None if undecided is None else Found(match, start, close, each, undecided)
+
+
+def _context(
+    each: CompiledRule, data: bytes, match: int, end: int, opening: bool, final: bool, *, free: bool
+) -> bool | None:
+    """None: the words that the rule needs are missing. False: they are there. True: they may still come."""
+    first = back(data, match, each.left)
+    left = data[first:match]
+    if each.context is None or within(each.context, left):
+        return False
+    right = data[end : end + each.right * UTF8_MOST].decode("utf-8", "ignore")[: each.right]
+    whole = len(right) == each.right
+    if not whole and not final:
+        return True
+    if within(each.context, right.encode()):
+        return False
+    alone = (
+        each.rule.alone and free and opening and first == 0 and not whole and not (left.decode() + right).strip(_BLANK)
+    )
+    return False if alone else None

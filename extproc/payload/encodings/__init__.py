@@ -1,0 +1,1 @@
+"""Content codings: gzip, deflate, brotli, zstd, undone and done again within bounds."""

@@ -1,0 +1,62 @@
+"""Bodies of forms in the encoding of URLs: `prompt=Hello%2C+Bob&n=1`."""
+
+from urllib.parse import unquote_to_bytes
+
+from extproc.payload.charsets import known
+from extproc.payload.codec import PERCENT
+from extproc.payload.document import Document
+from extproc.payload.json.walk import walk
+from extproc.payload.names import KNOWN, carries
+from extproc.payload.opened import MAX_VALUES, Limit, Reading, Source
+from extproc.payload.passage import PART, Passage, TextLimitError, Uninspected
+
+CHARSET = "_charset_"
+"""The field in which a form says in what charset its texts are."""
+
+
+def read_form(body: bytes, limit: Limit = MAX_VALUES) -> Document:
+    """Read application/x-www-form-urlencoded.
+
+    Every value is a passage (`part:NAME`), opened if it is JSON; so is every name that no API gives. What is no UTF-8
+    is in the text as `surrogateescape` has it. Any bytes are a form; what is no text in them is named `binary`.
+
+    Raises:
+        TextLimitError: more than `limit` fields and values in them, or JSON nested too deeply.
+    """
+    text = body.decode("latin-1")
+    reading = Reading(walk, limit)
+    source = reading.add(Source(text, PERCENT))
+    at = 0
+    while at < len(text):
+        if next(reading.budget, None) is None:
+            raise TextLimitError("values")
+        end = text.find("&", at)
+        end = len(text) if end < 0 else end
+        equals = text.find("=", at, end)
+        _field(text, (at, equals if equals >= 0 else end, end), source, reading)
+        at = end + 1
+    passages, uninspected = reading.settle()
+    return Document(body, passages, uninspected, reading.sources, "latin-1")
+
+
+def _field(text: str, span: tuple[int, int, int], source: int, reading: Reading) -> None:
+    """One field: where its name begins and ends, and where its value ends."""
+    begin, equals, end = span
+    name = decoded(text[begin:equals].replace("+", " "))
+    within = PART + name
+    flag = KNOWN.get(name)
+    if flag is None and name:
+        reading.passages.append(Passage(name, "name", within, None, source, begin, equals))
+        reading.distrust(reading.passages[-1])
+    if equals < end:
+        value = decoded(text[equals + 1 : end].replace("+", " "))
+        reading.passages.append(Passage(value, "text", within, None, source, equals + 1, end))
+        reading.distrust(reading.passages[-1])
+        reading.open(carrier=carries(name))
+        if name == CHARSET and known(value) != "utf-8":
+            reading.named.append(Uninspected(within, None, "charset"))
+
+
+def decoded(text: str) -> str:
+    """Text in UTF-8 of which some bytes are percent-encoded; `text` has one code point a byte."""
+    return unquote_to_bytes(text.encode("latin-1")).decode("utf-8", "surrogateescape")

@@ -1,0 +1,503 @@
+"""JSON in a text that comes in pieces: its strings, names and long numbers are texts, and the rest is structure."""
+
+import copy
+import re
+from collections import deque
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from extproc.payload.codec import escaped
+from extproc.payload.json.wellformed import BOM
+from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, SHORT
+from extproc.payload.names import KNOWN, OF_SCHEMAS
+from extproc.payload.parts import Part, Piece, Readers
+from extproc.payload.passage import MASKED_NUMBER
+from extproc.payload.torn import AROUND, OTHER, begun, other_end
+
+MAX_BARE = 64
+"""Characters of a number or a literal that are kept together. Numbers in JSON have up to 25; beyond this it is taken
+for text that is not JSON."""
+
+MAX_BLANK = 64
+"""Characters of white space in front of JSON, or behind a number, that wait for what follows: a line end or two, and
+the space that many models begin with."""
+
+MAX_NAME = max(map(len, KNOWN))
+"""Characters of a member's name that are kept until it ends: a longer one is none of an API."""
+
+_IN_STRING = re.compile(
+    r"""(?P<text>[^"\\]+)
+    |   (?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})
+    |   (?P<code>\\u[0-9a-fA-F]{4})
+    |   (?P<short>\\[^u])
+    |   (?P<quote>")
+    |   (?P<other>\\)""",
+    re.VERBOSE | re.DOTALL,
+)
+_UNFINISHED = re.compile(
+    r"""\\(?:u[0-9a-fA-F]{0,3})?\Z
+    |   \\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?\Z""",
+    re.VERBOSE,
+)
+_SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_OUTSIDE = re.compile(r'(?P<white>[ \t\n\r]+|\ufeff)|(?P<sign>[{}\[\]:,"])|(?P<bare>[^ \t\n\r\ufeff{}\[\]:,"]+)')
+_BARE = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null|NaN|-?Infinity")
+_LONG = re.compile(rf"-?[0-9]{{{SHORT + 1}}}")
+
+_State: TypeAlias = Literal["start", "value", "item", "name", "member", "colon", "after", "end"]
+"""The tokens that may come next: a document; a value; a value or the end of an array; a name; a name or the end of an
+object; a colon; a comma or the end of what it is in; nothing, or another document in a line of its own."""
+
+
+class _Run(Struct, gc=False):
+    """Characters of a string in a row. `said` is their meaning: `raw` itself, or the one character of an escape.
+
+    `torn`: the beginning of the escape was given out, its first `kept` characters, or a part of the next one. An end
+    has to follow: `instead`, or its own.
+    """
+
+    raw: str
+    said: str
+    torn: bool = False
+    kept: int = 0
+    instead: str | None = None
+
+
+class GrowingJson:
+    r"""Reads a text as JSON as far as it is JSON: an object or array, or one in each line.
+
+    Its strings, also those in documents in strings, are texts of their own, without their escapes; and so are names
+    that no API gives, and long numbers. Texts put in are written with as many escapes as they stand deep. Nothing put
+    in changes the structure; in the place of a number of which something is masked stands MASKED_NUMBER.
+
+    From where the text is no JSON it is one plain text (`rest`): `{"a": 1} is what`, `[see below]`.
+    """
+
+    __slots__ = (
+        "_at",
+        "_bare",
+        "_bare_at",
+        "_base",
+        "_beyond",
+        "_gap",
+        "_given",
+        "_key",
+        "_keys",
+        "_level",
+        "_lined",
+        "_name",
+        "_names",
+        "_objects",
+        "_open",
+        "_readers",
+        "_runs",
+        "_same",
+        "_state",
+        "_string",
+        "_torn",
+        "_unfinished",
+        "began",
+        "rest",
+    )
+
+    def __init__(self, readers: Readers, name: str = "", level: int = 0) -> None:
+        self._readers = readers
+        self._level = level
+        self._beyond = level >= MAX_OPENED
+        self._state: _State = "start"
+        self._objects: list[bool] = []  # of each container around: whether it is an object
+        self._names: list[str] = [name]  # the name for texts in each that have none of their own
+        self._keys: list[str] = [""]  # the name of each itself; empty for an item
+        self._key = ""  # the name of the member whose value comes; none for the items of arrays
+        self._open = ""  # blanks in front, and a bracket of which nothing is known yet: it may begin a placeholder
+        self._bare = ""  # a number or literal that has not ended
+        self._gap = ""  # white space behind it
+        self._given = 0  # characters of these that were given out when the text paused
+        self._string: Part | None = None  # the reader of the string that is open
+        self._name: _Name | None = None  # the same reader, if it is a name
+        self._same = 0  # characters that mean themselves, of which no reader has said anything yet
+        self._runs: deque[_Run] = deque()  # what stands behind them, from the first escape on
+        self._unfinished = ""  # the beginning of an escape
+        self._torn = ""  # what was given out of it; or AROUND, of an escape around the next character; or both
+        self._lined = False  # a line ended behind the last document
+        self._base = 0
+        self._at = 0  # the offset of the token that is being read
+        self._bare_at = 0
+        self.began = 0
+        """The offset of the token of the text that a reader is asked for."""
+        self.rest: Part | None = None
+        """The reader of what follows the JSON, once there is something."""
+
+    @property
+    def held(self) -> int:
+        """See `Part`."""
+        if self.rest is not None:
+            return self.rest.held
+        return (
+            self._same
+            + sum(len(run.said) for run in self._runs)
+            + len(self._unfinished)
+            + len(self._open + self._bare + self._gap)
+        )
+
+    def feed(self, text: str) -> list[Piece]:
+        """See `Part`."""
+        if self.rest is not None:
+            return self.rest.feed(text)
+        string = self._string
+        if string is not None and '"' not in text and "\\" not in text and not self._unfinished and text:
+            # Within a string nothing but its reader has a say.
+            self._base += len(text)
+            pieces = string.feed(text)
+            self._note(text, text)
+            if not self._runs and len(pieces) == 1 and pieces[0][1] is None:
+                self._same -= len(pieces[0][0])
+                return pieces
+            return self._mapped(pieces) if pieces else pieces
+        if self._unfinished:
+            text, self._unfinished = self._unfinished + text, ""
+        out: list[Piece] = []
+        base, at = self._base, 0
+        while at < len(text):
+            if self.rest is not None:
+                out += self.rest.feed(text[at:])
+                break
+            self._at = base + at
+            at = self._outside(text, at, out) if self._string is None else self._inside(text, at, out)
+        self._base = base + len(text) - len(self._unfinished)
+        return out
+
+    def finish(self) -> list[Piece]:
+        """See `Part`."""
+        out: list[Piece] = []
+        if self.rest is None and self._string is not None:
+            if self._unfinished:
+                self._fill(self._unfinished, self._unfinished, out)
+            out += self._mapped(self._string.finish())
+        elif self.rest is None and self._bare and not self._end_bare(out):
+            self._fail(out)
+        if self.rest is not None:
+            return out + self.rest.finish()
+        if self._open:
+            out += self._readers.whole(self._open, self._names[0])
+        if self._beyond and self._state == "end":
+            self._readers.unread("complexity")
+        return out
+
+    def settled(self) -> Part:
+        """See `Part`."""
+        return self if self.rest is None else self.rest.settled()
+
+    def copied(self, readers: Readers) -> "GrowingJson":
+        """See `Part`."""
+        other: GrowingJson = copy.copy(self)
+        other._readers = readers
+        other._objects, other._names, other._keys = self._objects.copy(), self._names.copy(), self._keys.copy()
+        other._runs = deque([copy.copy(run) for run in self._runs])
+        if self._name is not None:
+            other._string = other._name = self._name.copied(readers)
+        elif self._string is not None:
+            other._string = self._string.copied(readers)
+        if self.rest is not None:
+            other.rest = self.rest.copied(readers)
+        return other
+
+    def given(self, *, torn: bool = False) -> None:
+        """See `Part`."""
+        self._given = len(self._open + self._bare + self._gap)
+        if self._string is not None:
+            self._torn = self._unfinished + AROUND * torn
+            self._string.given(torn=bool(self._torn))
+        if self.rest is not None:
+            self.rest.given(torn=torn)
+
+    # -- in strings
+
+    def _inside(self, text: str, at: int, out: list[Piece]) -> int:
+        """Take what a string says up to its end; the offset behind it."""
+        said: list[str] = []
+        while at < len(text):
+            found = _IN_STRING.match(text, at)
+            assert found is not None, "it takes any character"
+            group, raw = found.lastgroup, found[0]
+            if group == "quote":
+                self._feed("".join(said), out)
+                self._close(out)
+                return at + 1
+            if group in {"code", "other"} and _UNFINISHED.match(text, at):
+                self._unfinished = text[at:]
+                at = len(text)
+                break
+            meant = raw if group == "text" else _meant(group, raw)
+            self._note(raw, meant)
+            said.append(meant)
+            at = found.end()
+        self._feed("".join(said), out)
+        if self._string is not None:
+            self._string = self._string.settled()
+        return at
+
+    def _fill(self, raw: str, said: str, out: list[Piece]) -> None:
+        self._note(raw, said)
+        self._feed(said, out)
+
+    def _note(self, raw: str, said: str) -> None:
+        """A string goes on with what `raw` means."""
+        if self._torn and raw:
+            torn, self._torn = self._torn, ""
+            if raw is not said:
+                kept = begun(torn)
+                self._runs.append(_Run(raw, said, True, kept, other_end(raw[:kept], said)))
+                return
+            self._runs.append(_Run(raw[:1], raw[:1], True, 0, OTHER))
+            raw = said = raw[1:]
+            if not raw:
+                return
+        if raw is said and not self._runs:
+            self._same += len(said)
+        else:
+            self._runs.append(_Run(raw, said))
+
+    def _feed(self, said: str, out: list[Piece]) -> None:
+        assert self._string is not None, "a string is open"
+        if said:
+            pieces = self._string.feed(said)
+            if pieces:
+                out += self._mapped(pieces)
+
+    def _close(self, out: list[Piece]) -> None:
+        assert self._string is not None, "a string is open"
+        out += self._mapped(self._string.finish())
+        out.append(('"', None))
+        self._string, self._torn = None, ""
+        if self._name is not None:
+            self._key, self._name, self._state = self._name.text, None, "colon"
+        else:
+            self._value_ends()
+
+    def _mapped(self, pieces: list[Piece]) -> list[Piece]:
+        """Pieces of what a string says as pieces of how it is written."""
+        found: list[Piece] = []
+        runs = self._runs
+        for said, new in pieces:
+            size = min(len(said), self._same)
+            self._same -= size
+            count = len(said) - size
+            raws = [said[:size]]
+            while count > 0:
+                run = runs[0]
+                if len(run.said) <= count:
+                    raws.append(run.raw)
+                    count -= len(run.said)
+                    runs.popleft()
+                    if run.torn and new is not None:
+                        found.append(("".join(raws[:-1]) + run.raw[: run.kept], None))
+                        found.append((run.raw[run.kept :], run.instead))
+                        raws = []
+                else:
+                    raws.append(run.raw[:count])  # an escape is one character, and never cut
+                    run.raw, run.said = run.raw[count:], run.said[count:]
+                    count = 0
+            found.append(("".join(raws), None if new is None else escaped(new)))
+        return found
+
+    # -- between strings
+
+    def _outside(self, text: str, at: int, out: list[Piece]) -> int:
+        """Take one token, or the beginning of one; the offset behind it."""
+        found = _OUTSIDE.match(text, at)
+        assert found is not None, "it takes any character"
+        group, raw = found.lastgroup, found[0]
+        if group == "bare":
+            if self._gap or self._state not in {"value", "item"} or len(self._bare + raw) > MAX_BARE:
+                self._fail(out)
+                return at
+            self._bare_at = self._bare_at if self._bare else self._at
+            self._bare += raw
+            return found.end()
+        if self._bare and group == "white" and raw != BOM and len(self._gap) + len(raw) <= MAX_BLANK:
+            self._gap += raw  # what comes next says whether the number was one
+            return found.end()
+        if self._bare and ((group != "white" and raw not in {",", "]", "}"}) or not self._end_bare(out)):
+            self._fail(out)
+            return at
+        if raw == BOM and self._state != "start":
+            self._fail(out)
+            return at
+        if group == "white" and self._state == "start" and len(self._open) + len(raw) <= MAX_BLANK:
+            self._open += raw
+        elif group == "white":
+            self._settle(out)
+            self._lined = self._lined or "\n" in raw
+            out.append((raw, None))
+        elif not self._sign(raw, out):
+            self._fail(out)
+            return at
+        return found.end()
+
+    def _sign(self, sign: str, out: list[Piece]) -> bool:
+        """Take a sign; False if it may not stand here."""
+        state = self._state
+        if sign == '"':
+            return self._quote(out)
+        if sign in "{[":
+            if state not in {"value", "item", "start"} and not (state == "end" and self._lined):
+                return False
+            self._settle(out)
+            return self._begin(sign)
+        if sign in "}]":
+            if not self._objects or state not in {"after", "member" if sign == "}" else "item"}:
+                return False
+            if self._objects[-1] != (sign == "}"):
+                return False
+            self._settle(out)
+            self._objects.pop()
+            self._names.pop()
+            self._keys.pop()
+            self._value_ends()
+        elif sign == ":":
+            if state != "colon":
+                return False
+            self._state = "value"
+        else:
+            if state != "after":
+                return False
+            self._state, self._key = "name" if self._objects[-1] else "value", ""
+        out.append((sign, None))
+        return True
+
+    def _begin(self, sign: str) -> bool:
+        if len(self._objects) >= MAX_DEPTH:
+            self._readers.unread("complexity")
+            return False
+        self._names.append(self._called(self._key))
+        self._keys.append(self._key)
+        self._open, self._key, self._lined = sign, "", False
+        self._objects.append(sign == "{")
+        self._state = "member" if sign == "{" else "item"
+        return True
+
+    def _quote(self, out: list[Piece]) -> bool:
+        self.began = self._at
+        if self._state in {"name", "member"}:
+            self._string = self._name = _Name(self._readers)
+        elif self._state in {"value", "item"}:
+            name = self._called(self._key)
+            if self._beyond:
+                self._string = self._readers.plain(name)
+            else:
+                self._string = self._readers.string((self._key, self._keys[-1]), name, self._level + 1)
+        else:
+            return False
+        self._settle(out)
+        out.append(('"', None))
+        return True
+
+    def _called(self, key: str) -> str:
+        """The name for a value: its own, if it has one that tells anything, or that of what is around."""
+        return key if key and key not in OF_SCHEMAS else self._names[-1]
+
+    def _value_ends(self) -> None:
+        self._state = "after" if self._objects else "end"
+        self._lined = False
+
+    def _settle(self, out: list[Piece]) -> None:
+        """A bracket has turned out to be one."""
+        if self._open:
+            out.append((self._open, None))
+            self._open, self._given = "", 0
+
+    def _end_bare(self, out: list[Piece]) -> bool:
+        """End a number or literal; False if it is neither."""
+        bare = self._bare
+        if _BARE.fullmatch(bare) is None:
+            return False
+        self._bare, self._given = "", 0
+        self._settle(out)
+        if _LONG.match(bare):
+            self.began = self._bare_at
+            pieces = self._readers.whole(bare, self._called(self._key), "number")
+            changed = any(new is not None for _, new in pieces)
+            out.append((bare, MASKED_NUMBER if changed else None))
+        else:
+            out.append((bare, None))
+        if self._gap:
+            out.append((self._gap, None))
+            self._gap = ""
+        self._value_ends()
+        return True
+
+    def _fail(self, out: list[Piece]) -> None:
+        """The text is no JSON from here on."""
+        key = self._key if self._state == "value" else ""
+        self.rest = self._readers.plain(self._called(key))
+        held = self._open + self._bare + self._gap
+        self._open = self._bare = self._gap = ""
+        given, self._given = held[: self._given], 0
+        if given:
+            out += self.rest.feed(given)
+            self.rest.given()
+        if len(held) > len(given):
+            out += self.rest.feed(held[len(given) :])
+
+
+class _Name:
+    """Reads the name of a member: it is text if no API gives it."""
+
+    __slots__ = ("_part", "_readers", "text")
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+        self._part: Part | None = None
+        self.text = ""
+
+    @property
+    def held(self) -> int:
+        """See `Part`."""
+        return len(self.text) if self._part is None else self._part.held
+
+    def feed(self, text: str) -> list[Piece]:
+        """See `Part`."""
+        if self._part is not None:
+            return self._part.feed(text)
+        self.text += text
+        if len(self.text) <= MAX_NAME:
+            return []
+        self._part, held, self.text = self._readers.plain("", "name"), self.text, ""
+        return self._part.feed(held)
+
+    def finish(self) -> list[Piece]:
+        """See `Part`."""
+        if self._part is not None:
+            return self._part.finish()
+        if self.text in KNOWN:
+            return [(self.text, None)]
+        return self._readers.whole(self.text, "", "name") if self.text else []
+
+    def settled(self) -> Part:
+        """See `Part`."""
+        return self
+
+    def copied(self, readers: Readers) -> "_Name":
+        """See `Part`."""
+        other: _Name = copy.copy(self)
+        other._readers = readers
+        if self._part is not None:
+            other._part = self._part.copied(readers)
+        return other
+
+    def given(self, *, torn: bool = False) -> None:
+        """See `Part`."""
+        if self._part is not None:
+            self._part.given(torn=torn)
+
+
+def _meant(group: str | None, raw: str) -> str:
+    """The character that an escape stands for; a lone surrogate is U+FFFD."""
+    if group == "pair":
+        return chr(0x10000 + ((int(raw[2:6], 16) - 0xD800) << 10) + (int(raw[8:], 16) - 0xDC00))
+    if group == "code":
+        point = int(raw[2:6], 16)
+        return "\ufffd" if 0xD800 <= point <= 0xDFFF else chr(point)
+    return _SHORT.get(raw[1], raw[1]) if group == "short" else raw

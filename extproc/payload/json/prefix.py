@@ -1,0 +1,125 @@
+"""The texts of a string that begins as JSON and does not end as such: cut short, or with words behind it."""
+
+import re
+
+from msgspec import Struct
+
+from extproc.payload.json.growing import GrowingJson
+from extproc.payload.parts import Keys, Part, Piece, Readers
+from extproc.payload.passage import Kind
+
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+
+
+class Spot(Struct, gc=False):
+    """A text in a string: its token from `start` to `end`, its kind; `keys` and `name`: see `Readers`."""
+
+    text: str
+    kind: Kind
+    keys: Keys
+    name: str
+    start: int
+    end: int
+
+    def __repr__(self) -> str:
+        return f"Spot({self.start}, {self.end}, {self.kind})"
+
+
+def spots(text: str, name: str, limit: int) -> tuple[list[Spot], int, str] | None:
+    """The texts of the JSON that `text` begins with, the offset from which it is none, and the name for the rest.
+
+    None if there are none, if it is nested too deeply, or has more than `limit` characters of JSON. `name`: that of the
+    nearest member.
+    """
+    outline = _Outline(text)
+    level = outline.level = GrowingJson(outline, name)
+    level.feed(text[:limit])
+    if outline.failed or (level.rest is None and limit < len(text)):
+        return None
+    level.finish()
+    rest = level.rest
+    at = len(text[:limit]) - len(rest.text) if isinstance(rest, _Taken) else len(text)
+    found = [each.spot() for each in outline.taken if each is not rest]
+    return (found, at, rest.name if isinstance(rest, _Taken) else name) if found else None
+
+
+class _Taken:
+    """Takes one text, and gives all of it back as it was."""
+
+    held = 0
+
+    def __init__(self, whole: str, kind: Kind, keys: Keys, name: str, start: int) -> None:
+        self._whole = whole
+        self._kind: Kind = kind
+        self._keys = keys
+        self.name = name
+        self._start = start
+        self.text = ""
+
+    def feed(self, text: str) -> list[Piece]:
+        """See `Part`."""
+        self.text += text
+        return [(text, None)]
+
+    def finish(self) -> list[Piece]:
+        """See `Part`."""
+        return []
+
+    def settled(self) -> Part:
+        """See `Part`."""
+        return self
+
+    def copied(self, readers: Readers) -> "_Taken":  # noqa: ARG002  the protocol's
+        """See `Part`; it is fed all there is at once."""
+        return self
+
+    def given(self, *, torn: bool = False) -> None:
+        """See `Part`."""
+
+    def spot(self) -> Spot:
+        """The text and its place."""
+        found = _TOKEN.match(self._whole, self._start) if self._kind != "number" else None
+        end = self._start + len(self.text) if found is None else found.end()
+        if found is not None and not _closed(found[0]):
+            end += 1  # where its quote would stand
+        return Spot(self.text, self._kind, self._keys, self.name, self._start, end)
+
+
+def _closed(token: str) -> bool:
+    return len(token) > 1 and token.endswith('"')
+
+
+class _Outline:
+    """Readers that note the texts they are given."""
+
+    level: GrowingJson
+
+    def __init__(self, whole: str) -> None:
+        self._whole = whole
+        self.taken: list[_Taken] = []
+        self.failed = False
+
+    def plain(self, name: str, kind: Kind = "text") -> Part:
+        """See `Readers`."""
+        return self._take(kind, ("", ""), name)
+
+    def whole(self, text: str, name: str, kind: Kind = "text") -> list[Piece]:
+        """See `Readers`."""
+        return self._take(kind, ("", ""), name).feed(text)
+
+    def string(self, keys: Keys, name: str, level: int) -> Part:  # noqa: ARG002  the protocol's
+        """See `Readers`."""
+        return self._take("text", keys, name)
+
+    def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:  # noqa: ARG002  the protocol's
+        """See `Readers`; nothing is asked for here."""
+        return [(text, None)]
+
+    def unread(self, reason: str) -> None:  # noqa: ARG002  the protocol's
+        """See `Readers`."""
+        self.failed = True
+
+    def _take(self, kind: Kind, keys: Keys, name: str) -> _Taken:
+        taken = _Taken(self._whole, kind, keys, name, self.level.began)
+        self.taken.append(taken)
+        return taken

@@ -1,0 +1,1 @@
+"""The facts of a request that conditions in the policy may be about."""

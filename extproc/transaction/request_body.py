@@ -1,0 +1,147 @@
+"""A request's body from the moment it is whole: handed to whoever reads and judges it, and routed by what it says."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from extproc import apis
+from extproc.protocol.effects import HeaderMutation
+from extproc.protocol.headers import HeaderMap
+from extproc.protocol.messages import Headers
+from extproc.signals.request import NO_BODY
+from extproc.transaction.admission import UNKNOWN, codings, unknown_encoding
+from extproc.transaction.facts import Facts
+from extproc.transaction.findings import Findings
+from extproc.transaction.misconfigured import check_shown
+from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal, said
+from extproc.transaction.passage import Passage
+from extproc.transaction.plan import Plan
+from extproc.transaction.recoding import Recoding
+from extproc.transaction.routed import Routed, route
+from extproc.transaction.shared import Shared
+
+RECODED_RATIO: Final = 16
+"""Bytes of a changed body for each that came in an encoding, beyond which it goes on encoded again. JSON shrinks to a
+tenth; who sends more of nothing than that pays for what it becomes."""
+
+RECODED_BYTES: Final = 64 * 1024
+"""Bytes of a changed body up to which it goes on decoded, whatever it was: a request in use has as many."""
+
+
+class Intake:
+    """What is kept of a request's headers until its body is whole, and of the body until it goes on.
+
+    `body` is as it came. Raises ClientError for what the client is to be told.
+    """
+
+    __slots__ = ("_asked", "_codings", "_facts", "_fields", "_passage", "_plain", "_plan", "_route_name", "body")
+
+    def __init__(self, plan: Plan, facts: Facts, fields: HeaderMap, route_name: str, passage: Passage) -> None:
+        self._plan = plan
+        self._passage = passage
+        self._facts = facts
+        self._fields = fields
+        self._route_name = route_name
+        self._codings = codings(fields)
+        self._asked: apis.Request | None = None
+        self.body = self._plain = b""
+        if self._codings is UNKNOWN and facts.dialect is not None:
+            raise unknown_encoding()
+
+    def reads_at_once(self, body: bytes) -> bool:
+        """Takes a body that is whole, nobody judges, and is read in no time, as most are; false for another."""
+        facts = self._facts
+        if facts.findings is not None or self._codings or len(body) > OPENED_BYTES:
+            return False
+        self.body = self._plain = body
+        if facts.dialect is not None and not self._plan.inert:
+            self._asks(facts.dialect.read(body))
+        return True
+
+    def _asks(self, asked: apis.Request | None) -> None:
+        """Takes what the body asks for; that is recorded whatever becomes of it."""
+        self._asked = asked
+        if asked is not None:
+            facts = self._facts
+            facts.stream = asked.stream
+            facts.model = asked.model if asked.model in self._plan.known else None
+
+    def work(self, body: bytes) -> Opening:
+        """Takes the body, which is whole, and says what is to be done with it."""
+        self.body = body
+        return Opening(self._plan, self._facts, self._fields, self._route_name, self._codings, body)
+
+    def settle(self, result: Judged | Refusal) -> bytes | None:
+        """Writes down what became of the body; what is to go on of it, None where nobody has judged it."""
+        findings = self._facts.findings
+        if isinstance(result, Refusal):
+            if findings is not None and result.blocked is not None:
+                findings.blocked = result.blocked
+            if findings is not None and result.unread:
+                findings.saw(result.unread)
+            raise result.error
+        opened, verdict = result.opened, result.verdict
+        self._plain = opened.plain
+        self._asks(result.asked)
+        if findings is None:
+            return None
+        if opened.unread:
+            findings.saw(opened.unread)
+        if opened.said is not None:
+            findings.rpc, findings.said = opened.rpc, opened.said
+        if verdict is None:
+            return None
+        findings.take(verdict)
+        if verdict.blocked is not None:
+            raise findings.refusal(verdict.blocked)
+        if "findings" in findings.said:
+            findings.said = {**findings.said, "findings": findings.facts()}
+        return verdict.body
+
+    def route(self, shared: Shared, judged: bytes | None, now: float) -> Routed:
+        """Chooses where `judged` goes, which is what inspection left of the body; None where nobody has judged it."""
+        facts, plain = self._facts, self._plain
+        onward = plain if judged is None else judged
+        if facts.findings is not None:
+            facts.strips = (*facts.strips, *facts.findings.strips)
+        if facts.dialect is None or self._asked is None:
+            facts.reason = "inspected"
+            if facts.findings is not None and facts.findings.masked:
+                facts.decision = "masked"
+            headers = self._passage.changed(HeaderMutation(remove=facts.strips))
+            routed = Routed(headers, None, None, clear_route=self._passage.destination is not None)
+        else:
+            routed = route(self._plan, shared, facts, self._asked, onward, now)
+        if routed.body is None and onward is not plain:
+            routed = replace(routed, body=onward)
+        return routed
+
+    def recoding(self, routed: Routed) -> Recoding | None:
+        """The work of encoding a changed body again, where it is much larger than what came."""
+        changed = routed.body
+        if changed is None or not self._codings or len(changed) <= RECODED_BYTES:
+            return None
+        if len(changed) <= RECODED_RATIO * len(self.body):
+            return None
+        findings = self._facts.findings
+        return Recoding(findings.pipeline.name if findings is not None else "", changed, self._codings)
+
+    def decoded(self, routed: Routed) -> Routed:
+        """What goes on of a body that was decoded and changed: as it is, without `content-encoding`."""
+        if routed.body is None or not self._codings:
+            return routed
+        return replace(routed, headers=routed.headers.removing("content-encoding"))
+
+
+def take_pipeline(plan: Plan, facts: Facts, message: Headers, *, detailed: bool) -> str:
+    """Finds the pipeline that is for a request, and begins its findings; gives the name of Envoy's route."""
+    assert facts.claim is not None
+    route_name = message.attributes.get("xds.route_name", "") if plan.needs.route_name else ""
+    if facts.claim.reads_fields or facts.claim.reads_route:
+        check_shown(facts.claim, message, known=facts.known)
+    found = plan.pipeline(facts.claim, message.fields, route_name)
+    if found is not None:
+        findings = facts.findings = Findings(found, detailed=detailed)
+        # What a body says is not known before it has come, and never becomes known if it is not read.
+        findings.said = said(facts, findings, message.fields, route_name, NO_BODY if message.end else None)
+    return route_name

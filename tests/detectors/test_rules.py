@@ -1,0 +1,59 @@
+import pytest
+
+from extproc.detectors import pii, secrets
+from extproc.matching.rule import Rule, marked
+from extproc.matching.span import unite
+from tests.inspection.texts import RULES, alone, scanner
+
+HITS = [pytest.param(rule, hit, id=f"{rule.title}-{n}") for rule in RULES for n, hit in enumerate(rule.hits)]
+MISSES = [pytest.param(rule, miss, id=f"{rule.title}-{n}") for rule in RULES for n, miss in enumerate(rule.misses)]
+POLICY_KINDS = {
+    *("email", "phone", "credit_card", "iban", "ip_address", "mac_address", "url", "url_credentials", "crypto_wallet"),
+    *("passport", "date_of_birth", "us_ssn", "de_tax_id", "fr_nir", "it_fiscal_code", "es_nif", "es_nie", "nl_bsn"),
+    *("pl_pesel", "uk_nhs", "uk_nino", "in_aadhaar", "in_pan", "br_cpf", "br_cnpj", "ca_sin", "au_tfn", "au_medicare"),
+}
+
+
+def _found(rule: Rule, text: str) -> list[tuple[int, int]]:
+    return [(piece.start, piece.end) for piece in unite(alone(rule).scan(text))]
+
+
+@pytest.mark.parametrize(("rule", "example"), HITS)
+def test_a_rule_finds_exactly_what_its_examples_mark(rule: Rule, example: str) -> None:
+    text, spans = marked(example)
+    assert spans
+    assert _found(rule, text) == spans
+
+
+@pytest.mark.parametrize(("rule", "text"), MISSES)
+def test_a_rule_finds_nothing_in_its_look_alikes(rule: Rule, text: str) -> None:
+    assert _found(rule, text) == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
+def test_every_rule_has_examples_on_both_sides(rule: Rule) -> None:
+    assert rule.hits
+    assert rule.misses
+
+
+@pytest.mark.parametrize(("rule", "example"), HITS)
+def test_a_rule_finds_the_same_among_all_others(rule: Rule, example: str) -> None:
+    text, _ = marked(example)
+    mine = [span for span in scanner().scan(text) if span.rule == rule.title]
+    assert mine == alone(rule).scan(text)
+
+
+def test_the_kinds_are_those_that_policies_name() -> None:
+    assert set(pii.KINDS) == POLICY_KINDS
+    assert set(pii.DEFAULT_KINDS) == POLICY_KINDS - {"url"}
+
+
+def test_a_kind_that_does_not_exist_is_named() -> None:
+    with pytest.raises(KeyError, match="emial"):
+        pii.rules(("email", "emial"))
+
+
+def test_names_are_unique() -> None:
+    titles = [rule.title for rule in RULES]
+    assert len(titles) == len(set(titles))
+    assert len(secrets.RULES) >= 22
