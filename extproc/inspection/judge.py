@@ -9,11 +9,14 @@ from msgspec.structs import replace
 
 from extproc import payload as text
 from extproc.apis.counts import NOTHING, Counts, count
+from extproc.apis.events.twofold import twofold
 from extproc.detectors.naming import named, spelled
+from extproc.inspection.led import leading, led
 from extproc.inspection.stage import Active, Facts, Limits, Processor, Stage
 from extproc.inspection.vault import Vault, restorations
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
-from extproc.matching.span import Distinct, Span, unite
+from extproc.matching.scanner import Scanner
+from extproc.matching.span import Distinct, Span, order, unite
 from extproc.payload import Document, Edit, TextLimitError
 from extproc.payload.opened import MAX_VALUES, metered
 from extproc.policy.conditions import ConditionError
@@ -108,9 +111,16 @@ class Job(Struct, frozen=True):
     def document(self, meter: Meter) -> Document:
         """All of the body, read. Raises TextLimitError."""
         try:
-            return text.read(self.body, self.content_type, metered(meter))
+            document = text.read(self.body, self.content_type, metered(meter))
+            return text.doubted(document) if self._answers and twofold(self.body) else document
         except ClientError:
             return text.read_malformed(self.body, metered(meter))
+
+    @property
+    def _answers(self) -> bool:
+        """True for the body of a response that is JSON."""
+        of = self.stage
+        return of is not None and of.side is Side.RESPONSE and text.declares_json(self.content_type)
 
     def given_up(self, reason: str) -> "Verdict | Job":
         """What becomes of the body when this job brought no verdict: one, or a job for the stand-ins."""
@@ -279,8 +289,9 @@ class _Judging:
         if scanner is None:
             return found, False
         try:
-            texts, name = self._texts()
-            for index, spans in scanner.scan_all(texts, name, self._meter):
+            texts, names, called = self._texts()
+            scanned = scanner.scan_all(texts, called, self._meter)
+            for index, spans in self._led(scanner, scanned, texts, names) if scanner.assigned else scanned:
                 distinct = Distinct()
                 for span in spans:
                     number = stage.of(span).number
@@ -292,13 +303,30 @@ class _Judging:
             return {}, True
         return found, False
 
-    def _texts(self) -> tuple[Sequence[str], Callable[[int], str | None]]:
-        """The texts, and what gives the words of the name of each."""
+    def _texts(self) -> tuple[Sequence[str], Sequence[str], Callable[[int], str | None]]:
+        """The texts, the name of each one's member as far as it may lead, and what gives the words of that name."""
         if self._glimpsed is not None:
             texts, names = self._glimpsed
-            return texts, lambda index: spelled(names[index])
+            return texts, names, lambda index: spelled(names[index])
         passages = self._document.passages
-        return [passage.text for passage in passages], lambda index: named(passages[index])
+        leads = [passage.name if passage.kind == "text" else "" for passage in passages]
+        return [passage.text for passage in passages], leads, lambda index: named(passages[index])
+
+    def _led(
+        self, scanner: Scanner, scanned: list[tuple[int, list[Span]]], texts: Sequence[str], names: Sequence[str]
+    ) -> list[tuple[int, list[Span]]]:
+        """What was found, and what the names of members tell."""
+        more = [
+            (index, spans)
+            for index, name in enumerate(names)
+            if (lead := leading(name)) and (spans := led(scanner, texts[index], lead, self._meter))
+        ]
+        if not more:
+            return scanned
+        found = dict(scanned)
+        for index, spans in more:
+            found[index] = sorted({*found.get(index, ()), *spans}, key=order)
+        return sorted(found.items())
 
     def _sizes(self, stage: Stage) -> Counts:
         if not stage.sizing:
