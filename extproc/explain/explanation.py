@@ -109,13 +109,13 @@ def _fields(headers: dict[str, str]) -> Iterable[tuple[str, bytes]]:
 
 
 def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Explanation:
-    facts, findings, refusal = rehearsed.record.facts, rehearsed.findings, rehearsed.refusal
+    record, findings, refusal = rehearsed.record, rehearsed.findings, rehearsed.refusal
     return Explanation(
         action=_action(rehearsed),
         status=refusal.status if refusal else status,
         pipeline=findings.pipeline.name if findings is not None else None,
-        backend=_text(facts["backend"]),
-        model=_text(facts["upstream_model"]),
+        backend=record.backend,
+        model=record.upstream_model,
         findings=tuple(map(_found, (findings.details or ()) if findings is not None else ())),
         signals=_signals(findings) if findings is not None else {},
         body=None if refusal else _shown(onward),
@@ -155,10 +155,6 @@ def _signals(findings: Findings) -> dict[str, object]:
     if "findings" in said:
         said["findings"] = findings.facts()
     return said
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _shown(body: bytes) -> Raw | str | None:

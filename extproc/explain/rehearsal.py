@@ -5,10 +5,11 @@ from typing import Final, Protocol, cast
 
 from msgspec import Struct
 
-from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Record, Reject
+from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Failed, Gone, Headers, Inspected, Message, Side
 from extproc.protocol.modes import BodyMode, ProtocolConfig
+from extproc.protocol.record import Record
 from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared

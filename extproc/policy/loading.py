@@ -1,4 +1,4 @@
-"""Loading: a file in; a policy, or every problem of the file, out."""
+"""Loading: the text of a file in; a policy, or every problem of the file, out."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from extproc.policy.advice import advice
 from extproc.policy.base import Loc, part
 from extproc.policy.checks import contradictions
-from extproc.policy.document import TEXT_MAX, Document, Fault, Place, UnreadableError, decode, read
+from extproc.policy.document import Document, Fault, Place, UnreadableError, decode, read
 from extproc.policy.model import Policy
 from extproc.policy.parts import Parts, parts_of, salvaged
 from extproc.policy.problems import PolicyError, Problem, Unusable
@@ -68,25 +68,9 @@ class Draft:
             yield _located(self.places, loc, each.message, each.mend)
 
 
-def load(path: Path) -> Policy:
-    """The policy in a file. Raises PolicyError with every problem."""
-    return draft(path).loaded().policy
-
-
 def loads(text: str, name: str = "policy", folder: Path | None = None) -> Policy:
     """The policy in a text; `name` stands for it in errors, relative paths start at `folder`. Raises PolicyError."""
     return drafted(text, name, folder).loaded().policy
-
-
-def draft(path: Path) -> Draft:
-    """What a file says. Raises PolicyError if it cannot be opened or is no YAML."""
-    name = str(path)
-    try:
-        with path.open("rb") as file:
-            raw = file.read(TEXT_MAX + 1)
-    except (OSError, ValueError) as error:
-        raise PolicyError((Problem(name, 1, 1, "", *_unopened(error)),)) from None
-    return drafted(raw, name, path.parent)
 
 
 def drafted(content: str | bytes, name: str = "policy", folder: Path | None = None) -> Draft:
@@ -182,17 +166,3 @@ def written(loc: Loc) -> str:
         else:
             text += f"[{step[:64]!r}]"
     return text
-
-
-def _unopened(error: OSError | ValueError) -> tuple[str, str]:
-    match error:
-        case FileNotFoundError():
-            return "there is no such file", "check the path, or the mount"
-        case IsADirectoryError():
-            return "this is a directory", "name the file in it"
-        case PermissionError():
-            return "the file may not be read", "give read permission to the user that runs extproc"
-        case OSError():
-            return f"the file cannot be read: {error.strerror}", "check the path and the disk"
-        case _:
-            return "this is not the path of a file", "check the path"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from extproc.policy import Policy, draft
+from extproc.policy import Policy
+from extproc.server.files import draft, read_file
 from extproc.transaction import Plan
 from extproc.transaction.fingerprint import Demands
 from extproc.transaction.prepared import prepare
@@ -48,7 +49,7 @@ class Loaded(Struct, frozen=True):
 
 def read(path: Path, environ: Mapping[str, str], now: float) -> Loaded:
     """Reads the policy and all that it names, and proves that they compile. Raises PolicyError with every problem."""
-    prepared = prepare(draft(path), environ)
+    prepared = prepare(draft(path), environ, read_file)
     policy, plan = prepared.loaded.policy, prepared.plan
     digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
     sealed = Sealed(pickle.dumps(policy), prepared.secrets)

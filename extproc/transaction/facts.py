@@ -4,9 +4,9 @@ import re
 from typing import Final
 
 from extproc.apis import Dialect
-from extproc.protocol.effects import Fact, Record
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
+from extproc.protocol.record import NO_USAGE, Record, Usage
 from extproc.routing.quoted import Quoted
 from extproc.routing.table import Choice, Destination
 from extproc.transaction.findings import Findings
@@ -33,7 +33,7 @@ class Facts:
     `findings` where a pipeline is for it. `destination`: the backend that gets the request. `request_mode`: the body
     mode that Envoy was told to go on in. `configuration` is Envoy's fingerprint, empty where it sends none; `known`: it
     is the plan's. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy ignores every
-    response of the processor.
+    response of the processor. `usage`: the tokens that the provider counted.
     """
 
     __slots__ = (
@@ -62,6 +62,7 @@ class Facts:
         "stream",
         "strips",
         "teller",
+        "usage",
     )
 
     def __init__(self, now: float, configuration: bytes = b"", *, known: bool = False) -> None:
@@ -89,6 +90,7 @@ class Facts:
         self.request_id: bytes = b""
         self.status: int | None = None
         self.stream: bool | None = None
+        self.usage: Usage = NO_USAGE
         self.request_bytes = 0
 
     @property
@@ -158,28 +160,36 @@ class Facts:
                 self.decision = "cut"
 
     def record(self, now: float) -> Record:
-        """All of it as data: names from the policy, fixed words and numbers, never a client's text."""
-        claim, choice, dialect = self.claim, self.choice, self.dialect
-        found: dict[str, Fact] = {} if self.findings is None else self.findings.record()
-        if self.misconfigured is not None:
-            found |= {"misconfigured": self.misconfigured, "detail": self.detail}
+        """Return the record of the exchange: names from the policy, fixed words and numbers, never a client's text."""
+        claim, choice, dialect, usage, findings = self.claim, self.choice, self.dialect, self.usage, self.findings
+        blocked = None if findings is None else findings.blocked
         return Record(
-            {
-                "request_id": self.request_id.decode("ascii"),
-                "dialect": dialect.name if dialect else None,
-                "path": claim.path if claim and dialect else None,
-                "model": self.model,
-                "stream": self.stream,
-                "decision": self.decision,
-                "reason": self.failure or self.reason,
-                "backend": choice.candidate.destination.name if choice else None,
-                "upstream_model": choice.candidate.model or self.model if choice else None,
-                "status": self.status,
-                "request_bytes": self.request_bytes,
-                "decided_ms": _ms(self.started, self.decided),
-                "duration_ms": _ms(self.started, now),
-                **found,
-            }
+            request_id=self.request_id.decode("ascii"),
+            dialect=dialect.name if dialect else None,
+            path=claim.path if claim and dialect else None,
+            model=self.model,
+            stream=self.stream,
+            decision=self.decision,
+            reason=self.failure or self.reason,
+            backend=choice.candidate.destination.name if choice else None,
+            upstream_model=choice.candidate.model or self.model if choice else None,
+            status=self.status,
+            request_bytes=self.request_bytes,
+            input_tokens=usage.input,
+            output_tokens=usage.output,
+            cached_input_tokens=usage.cached_input,
+            reasoning_tokens=usage.reasoning,
+            decided_ms=_ms(self.started, self.decided),
+            duration_ms=_ms(self.started, now),
+            pipeline=None if findings is None else findings.pipeline.name,
+            masked=None if findings is None else findings.masked,
+            findings=() if findings is None else findings.counted(),
+            failures=() if findings is None else findings.failed(),
+            uninspected=() if findings is None else findings.uninspected(),
+            blocked_by=None if blocked is None else blocked.by,
+            blocked_for=None if blocked is None else blocked.reason,
+            misconfigured=self.misconfigured,
+            detail=None if self.misconfigured is None else self.detail,
         )
 
 

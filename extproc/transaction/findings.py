@@ -9,9 +9,9 @@ from extproc.inspection.judge import Verdict, told
 from extproc.inspection.pipeline import Pipeline
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
-from extproc.protocol.effects import Fact
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
+from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor
 from extproc.signals.request import IN_BODIES
 
 KINDS_MAX: Final = 256
@@ -125,30 +125,20 @@ class Findings:
                 counts[processor, kind] += number
         return told(counts, {})
 
-    def record(self) -> dict[str, Fact]:
-        """All of it as data: words of the policy and numbers."""
-        facts: dict[str, Fact] = {"pipeline": self.pipeline.name, "masked": self.masked}
-        if self.counts:
-            facts["findings"] = [
-                {
-                    "processor": processor,
-                    "kind": kind,
-                    "action": action,
-                    "side": side.value,
-                    "shadow": shadow,
-                    "count": number,
-                }
-                for (processor, kind, action, side, shadow), number in self.counts.items()
-            ]
-        if self.failures:
-            facts["failures"] = [
-                {"processor": each.processor, "reason": each.reason, "allowed": each.allowed} for each in self.failures
-            ]
-        if self.unread:
-            facts["uninspected"] = [{"reason": reason, "count": number} for reason, number in self.unread.items()]
-        if self.blocked is not None:
-            facts["blocked_by"], facts["blocked_for"] = self.blocked.by, self.blocked.reason
-        return facts
+    def counted(self) -> tuple[CountedFinding, ...]:
+        """The findings as the record has them."""
+        return tuple(
+            CountedFinding(processor, kind, action, side.value, shadow, number)
+            for (processor, kind, action, side, shadow), number in self.counts.items()
+        )
+
+    def failed(self) -> tuple[FailedProcessor, ...]:
+        """The failures as the record has them."""
+        return tuple(FailedProcessor(each.processor, each.reason, each.allowed) for each in self.failures)
+
+    def uninspected(self) -> tuple[CountedUninspected, ...]:
+        """Return, as the record has it, all that could not be inspected."""
+        return tuple(CountedUninspected(reason, number) for reason, number in self.unread.items())
 
     def __repr__(self) -> str:
         return f"Findings({self.pipeline.name}, {len(self.counts)} kinds, masked={self.masked}, {self.blocked})"

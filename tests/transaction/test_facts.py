@@ -10,6 +10,7 @@ from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan
+from tests.records import logged
 from tests.transaction.test_inspection import CHAT, JSON, answered, plan, said
 
 TEXT = ("content-type", b"text/plain")
@@ -29,7 +30,7 @@ def outcome(own: Plan, body: bytes, path: str = "/mcp", kind: tuple[str, bytes] 
         envoy.sends(request_headers(path, kind))
         (effect,) = envoy.sends(request_body(body)).effects
         assert isinstance(effect, Proceed | Reject)
-        return (effect.status if isinstance(effect, Reject) else 200), dict(envoy.leaves().facts)
+        return (effect.status if isinstance(effect, Reject) else 200), logged(envoy.leaves())
 
 
 CALL = '"method":"tools/call","params":{"name":"shell","arguments":"Titan"}'
@@ -96,7 +97,7 @@ def responded(own: Plan, body: bytes, path: str) -> tuple[Effect, dict[str, Any]
         envoy.sends(request_body(body))
         envoy.sends(response_headers(200, JSON))
         (effect,) = envoy.sends(response_body(answered("Titan"))).effects
-        return effect, dict(envoy.leaves().facts)
+        return effect, logged(envoy.leaves())
 
 
 @pytest.mark.parametrize("when", ['model == "chat"', "tools == 1", "stream"])

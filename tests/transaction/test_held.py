@@ -76,7 +76,7 @@ def test_a_body_for_which_there_is_no_room_is_refused_in_the_clients_dialect(pat
     told = json.loads(refusal.body)
     assert told["error"]["message"] == "The gateway has too much to do; try again."
     assert ("type" in told) == (path == MESSAGES)
-    assert late.leaves().facts["reason"] == "overloaded"
+    assert late.leaves().reason == "overloaded"
     for envoy in envoys:
         envoy.leaves()
     assert shared.held == 0
