@@ -185,6 +185,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(("text", "part", "milliseconds"), STEPS)
 def test_the_most_that_is_taken_is_evaluated_in_milliseconds(text: str, part: str, milliseconds: int) -> None:
     taken = None

@@ -19,7 +19,7 @@ JSON = ("content-type", b"application/json")
 DUPLEX = BodyMode.FULL_DUPLEX_STREAMED
 LIMITS = """
 limits: {request_body: 1MiB, held_bodies: 2MiB}
-pipelines: [{name: p, response: [{use: pii, action: mask}]}]
+pipelines: [{name: p, response: [{use: pii, kinds: [email], action: mask}]}]
 """
 TIGHT = plan(LIMITS)
 MIB = 1024 * 1024
