@@ -1,7 +1,7 @@
 """An exchange played through the very code that decides about it: no Envoy, no threads, no waiting, nothing sent."""
 
 from collections.abc import Sequence
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from msgspec import Struct
 
@@ -34,11 +34,12 @@ class Half(Struct, frozen=True):
 
 
 class Rehearsed(Struct, frozen=True):
-    """What came of it. `findings` is None where no pipeline is for the exchange."""
+    """What came of it. `signals` are those that the policy reads; `findings` is None where there is no pipeline."""
 
     effects: tuple[Effect, ...]
     record: Record
     findings: Findings | None
+    signals: dict[str, Any]
 
     @property
     def refusal(self) -> Reject | None:
@@ -70,7 +71,7 @@ def rehearse(plan: Plan, shared: Shared, request: Half, answer: Half | None, now
     if answer is not None and not any(isinstance(each, Reject) for each in effects):
         effects += _answered(transaction, answer, config, now)
     (record,) = (each for each in transaction.receive(Gone(), now) if isinstance(each, Record))
-    return Rehearsed(tuple(effects), record, transaction.findings)
+    return Rehearsed(tuple(effects), record, transaction.findings, transaction.signals)
 
 
 def _first(request: Half, config: ProtocolConfig) -> Headers:

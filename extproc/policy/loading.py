@@ -17,6 +17,7 @@ from extproc.policy.document import Document, Fault, Place, UnreadableError, dec
 from extproc.policy.model import Policy
 from extproc.policy.parts import Parts, parts_of, salvaged
 from extproc.policy.problems import PolicyError, Problem, Unusable
+from extproc.policy.signals import BUILT_IN, Vocabulary
 from extproc.policy.wording import without_forms, worded
 
 PROBLEMS_MAX: Final = 200
@@ -68,27 +69,33 @@ class Draft:
             yield _located(self.places, loc, each.message, each.mend)
 
 
-def loads(text: str, name: str = "policy", folder: Path | None = None) -> Policy:
-    """The policy in a text; `name` stands for it in errors, relative paths start at `folder`. Raises PolicyError."""
-    return drafted(text, name, folder).loaded().policy
+def loads(text: str, name: str = "policy", folder: Path | None = None, signals: Vocabulary = BUILT_IN) -> Policy:
+    """Return the policy in a text. `name` stands for it in errors, relative paths start at `folder`.
+
+    `signals` are those that its expressions may ask for. Raises PolicyError.
+    """
+    return drafted(text, name, folder, signals).loaded().policy
 
 
-def drafted(content: str | bytes, name: str = "policy", folder: Path | None = None) -> Draft:
-    """What a text, or the bytes of a file, says. Raises PolicyError if it is no YAML."""
+def drafted(
+    content: str | bytes, name: str = "policy", folder: Path | None = None, signals: Vocabulary = BUILT_IN
+) -> Draft:
+    """Return what a text, or the bytes of a file, says; see `loads`. Raises PolicyError if it is no YAML."""
     try:
         document = read(decode(content) if isinstance(content, bytes) else content)
     except UnreadableError as error:
         raise PolicyError((_problem(name, error.fault),)) from None
-    policy, faults = _validated(document, folder)
-    parts = salvaged(document.data, folder) if policy is None else parts_of(policy)
+    context = {"folder": folder, "signals": signals}
+    policy, faults = _validated(document, context)
+    parts = salvaged(document.data, context) if policy is None else parts_of(policy)
     return Draft(policy, parts, tuple(faults), name, document.places)
 
 
-def _validated(document: Document, folder: Path | None) -> tuple[Policy | None, list[Fault]]:
+def _validated(document: Document, context: dict[str, Any]) -> tuple[Policy | None, list[Fault]]:
     policy: Policy | None = None
     faults = list(document.faults)
     try:
-        policy = Policy.model_validate(document.data, context={"folder": folder})
+        policy = Policy.model_validate(document.data, context=context)
     except ValidationError as error:
         # What crosses the fields is looked at even where a field is wrong: one run tells all.
         faults += [*_field_faults(document, error), *_cross_faults(document)]

@@ -1,5 +1,6 @@
 """The record of an exchange: data for the log, metrics and audit, told once the exchange is over."""
 
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -53,8 +54,9 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     The fields stand here as they stand in a line of the log. Those with a default are left out there where they have
     it; the others are always there, null where there is nothing to tell. `pipeline` to `blocked_for` are inspection's:
-    left out where no pipeline is for the exchange. `misconfigured` names what Envoy lacks. `processing_ms` and `abort`
-    are added by the shell: its own time in all, and the gRPC status that it ended the exchange with.
+    left out where no pipeline is for the exchange. `signals` are those that the policy has recorded; they alone may
+    hold a client's text. `misconfigured` names what Envoy lacks. `processing_ms` and `abort` are added by the shell:
+    its own time in all, and the gRPC status that it ended the exchange with.
     """
 
     request_id: str
@@ -81,6 +83,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     uninspected: tuple[CountedUninspected, ...] = ()
     blocked_by: str | None = None
     blocked_for: str | None = None
+    signals: Mapping[str, Scalar] | None = None
     misconfigured: str | None = None
     processing_ms: float | None = None
     abort: str | None = None

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from extproc.policy import Draft, Policy, PolicyError, Problem, drafted
 from extproc.policy.document import TEXT_MAX
+from extproc.policy.signals import BUILT_IN, Vocabulary
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -12,19 +13,19 @@ def read_file(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
-def load(path: Path) -> Policy:
-    """Return the policy in a file. Raises PolicyError with every problem."""
-    return draft(path).loaded().policy
+def load(path: Path, signals: Vocabulary = BUILT_IN) -> Policy:
+    """Return the policy in a file; see `policy.loads`. Raises PolicyError with every problem."""
+    return draft(path, signals).loaded().policy
 
 
-def draft(path: Path) -> Draft:
-    """Return what a policy file says. Raises PolicyError if it cannot be opened or is no YAML."""
+def draft(path: Path, signals: Vocabulary = BUILT_IN) -> Draft:
+    """Return what a policy file says; see `policy.loads`. Raises PolicyError if it cannot be opened or is no YAML."""
     name = str(path)
     try:
         raw = read_file(path, TEXT_MAX + 1)
     except (OSError, ValueError) as error:
         raise PolicyError((Problem(name, 1, 1, "", *_unopened(error)),)) from None
-    return drafted(raw, name, path.parent)
+    return drafted(raw, name, path.parent, signals)
 
 
 def _unopened(error: OSError | ValueError) -> tuple[str, str]:

@@ -257,11 +257,11 @@ class WholeAnswer:
             stage,
             b"",
             self._kind,
-            findings.said,
+            self._facts.signal_values(),
             findings.vault,
             pipeline.blocks_unread and stage is not None,
             restores=True,
-            active=None if stage is None else stage.active(findings.said),
+            active=None if stage is None else stage.active(self._facts.signal_values()),
             detailed=findings.details is not None,
             streamed=partial(streamed, dialect=spoken(self._facts, findings)),
         )
@@ -344,7 +344,7 @@ class StreamedAnswer:
         self.job: Piece | None = None
         self._stream: AnswerStream | None = AnswerStream(
             stage,
-            None if stage is None else stage.active(findings.said),
+            None if stage is None else stage.active(facts.signal_values()),
             findings.vault,
             dialect=spoken(facts, findings),
             refusal=findings.refusal,

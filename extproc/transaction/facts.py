@@ -1,14 +1,16 @@
 """What is remembered of one exchange, by both of its sides, until it is told in a `Record`."""
 
 import re
-from typing import Final
+from collections.abc import Collection
+from typing import Any, Final
 
 from extproc.apis import Dialect
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
-from extproc.protocol.record import NO_USAGE, Record, Usage
+from extproc.protocol.record import NO_USAGE, Record, Scalar, Usage
 from extproc.routing.quoted import Quoted
 from extproc.routing.table import Choice, Destination
+from extproc.signals.registry import Signals
 from extproc.transaction.findings import Findings
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
 from extproc.transaction.plan import Claim, Steering
@@ -24,16 +26,20 @@ ERROR: Final = 400
 
 BAD_GATEWAY: Final = 502
 
+RECORDED_TEXT: Final = 256
+"""Characters of a signal in the record: as many as the name of a model may have."""
+
 
 class Facts:
     """Mutable, one an exchange. Times are in seconds on the shell's clock.
 
     `path` is the request's as it came, `strips` the control headers that the client sent itself, `dialect` the API that
     it speaks once its request is known to be one that we read, `teller` the dialect of errors on other paths.
-    `findings` where a pipeline is for it. `destination`: the backend that gets the request. `request_mode`: the body
-    mode that Envoy was told to go on in. `configuration` is Envoy's fingerprint, empty where it sends none; `known`: it
-    is the plan's. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy ignores every
-    response of the processor. `usage`: the tokens that the provider counted.
+    `findings` where a pipeline is for it; `signals`, pipeline or not, where the policy reads any. `destination`: the
+    backend that gets the request. `request_mode`: the body mode that Envoy was told to go on in. `configuration` is
+    Envoy's fingerprint, empty where it sends none; `known`: it is the plan's. `misconfigured` names what Envoy lacks,
+    `detail` says how to fix it; `observed`: Envoy ignores every response of the processor. `usage`: the tokens that the
+    provider counted.
     """
 
     __slots__ = (
@@ -56,6 +62,7 @@ class Facts:
         "request_bytes",
         "request_id",
         "request_mode",
+        "signals",
         "started",
         "status",
         "steering",
@@ -86,6 +93,7 @@ class Facts:
         self.reason = "unclaimed"
         self.failure: str | None = None
         self.findings: Findings | None = None
+        self.signals: Signals | None = None
         self.model: str | None = None
         self.request_id: bytes = b""
         self.status: int | None = None
@@ -159,8 +167,27 @@ class Facts:
             if self.decision in _SERVED:
                 self.decision = "cut"
 
-    def record(self, now: float) -> Record:
-        """Return the record of the exchange: names from the policy, fixed words and numbers, never a client's text."""
+    def signal_values(self) -> dict[str, Any]:
+        """Return the signals that conditions of the pipeline read, by name, as far as they are known."""
+        findings = self.findings
+        if findings is None or self.signals is None:
+            return {}
+        values = self.signals.read(findings.pipeline.signals)
+        if "findings" in values:
+            values["findings"] = findings.so_far()
+        return values
+
+    def recorded(self, names: Collection[str]) -> dict[str, Scalar] | None:
+        """Return the values of signals as the record has them; None if it is to have none."""
+        if not names or self.signals is None:
+            return None
+        return {name: _cut(value) for name, value in self.signals.read(names).items()}
+
+    def record(self, now: float, signals: Collection[str] = ()) -> Record:
+        """Return the record of the exchange: names from the policy, fixed words and numbers.
+
+        A client's text is there only where `signals`, which the policy has recorded, are texts.
+        """
         claim, choice, dialect, usage, findings = self.claim, self.choice, self.dialect, self.usage, self.findings
         blocked = None if findings is None else findings.blocked
         return Record(
@@ -188,9 +215,14 @@ class Facts:
             uninspected=() if findings is None else findings.uninspected(),
             blocked_by=None if blocked is None else blocked.by,
             blocked_for=None if blocked is None else blocked.reason,
+            signals=self.recorded(signals),
             misconfigured=self.misconfigured,
             detail=None if self.misconfigured is None else self.detail,
         )
+
+
+def _cut(value: Scalar) -> Scalar:
+    return value[:RECORDED_TEXT] if isinstance(value, str) else value
 
 
 def _ms(start: float, end: float | None) -> float | None:

@@ -12,7 +12,6 @@ from extproc.inspection.verdict import Blocked, Count, Failure, Finding
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor
-from extproc.signals.request import IN_BODIES
 
 KINDS_MAX: Final = 256
 """Different finds that a record lists, by processor, kind, action and side. A policy with more kinds than that in one
@@ -27,7 +26,7 @@ FAILED: Final = ClientError(503, "inspection_failed", "The content could not be 
 class Findings:
     """Mutable, one an exchange that a pipeline is for.
 
-    `said`: the facts that conditions are about. `rpc`: the request, where it is a JSON-RPC message. `details`: finds
+    `rpc`: the request, where it is a JSON-RPC message. `details`: finds
     one by one, where somebody wants to be told of each.
     """
 
@@ -39,7 +38,6 @@ class Findings:
         "masked",
         "pipeline",
         "rpc",
-        "said",
         "unread",
         "vault",
     )
@@ -47,7 +45,6 @@ class Findings:
     def __init__(self, pipeline: Pipeline, *, detailed: bool) -> None:
         self.pipeline = pipeline
         self.vault = Vault()
-        self.said: Mapping[str, Any] = {}
         self.rpc: Rpc | None = None
         self.counts: dict[Count, int] = {}
         self.failures: list[Failure] = []
@@ -64,7 +61,7 @@ class Findings:
     @property
     def reads_request(self) -> bool:
         """True if the request's body has to be read: to be judged, or for what conditions on the response ask of it."""
-        return self.pipeline.request is not None or not IN_BODIES.isdisjoint(self.pipeline.facts)
+        return self.pipeline.request is not None or self.pipeline.asks_body
 
     @property
     def blocks_oversize(self) -> bool:
@@ -117,8 +114,8 @@ class Findings:
                 return FAILED
         return self.pipeline.unread
 
-    def facts(self) -> list[dict[str, Any]]:
-        """Finds as conditions see them: those of the request."""
+    def so_far(self) -> list[dict[str, Any]]:
+        """The findings of the request, as conditions see them."""
         counts: Counter[tuple[str, str]] = Counter()
         for (processor, kind, _, side, shadow), number in self.counts.items():
             if side is Side.REQUEST and not shadow:

@@ -41,7 +41,7 @@ from extproc.transaction.passage import Passage, without_key_protocols
 from extproc.transaction.pieces import pieces
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoded, Recoding
-from extproc.transaction.request_body import Intake, take_pipeline
+from extproc.transaction.request_body import Intake, begin_signals, take_pipeline
 from extproc.transaction.routed import Routed
 from extproc.transaction.shared import Shared
 
@@ -129,7 +129,9 @@ class RequestSide:
         if claim.models is not None and method in (b"GET", b"HEAD"):
             return self._models(claim.models, fields)
         claimed = claim.dialect is not None and (method not in READ_ONLY or upgrades(fields))
-        route_name = self._take_pipeline(message) if claim.pipelines else ""
+        route_name = begin_signals(plan, facts, message)
+        if claim.pipelines:
+            self._take_pipeline(message, route_name)
         if not claimed:
             self._passage = self._onward(fields)
         inspected = facts.findings is not None and facts.findings.reads_request and not message.end
@@ -191,17 +193,16 @@ class RequestSide:
 
     # -- headers
 
-    def _take_pipeline(self, message: Headers) -> str:
+    def _take_pipeline(self, message: Headers, route_name: str) -> None:
         """Finds the pipeline that is for the request, and sees to it that responses can be read where it wants that."""
         facts = self._facts
-        route_name = take_pipeline(self._plan, facts, message, detailed=self._shared.detailed)
+        take_pipeline(self._plan, facts, message, route_name, detailed=self._shared.detailed)
         assert self._config is not None, "the first message of an exchange tells it"
         if facts.findings is not None and facts.findings.pipeline.reads_response and not hands_over(self._config):
             error = MisconfiguredError("response_body_mode")
             if facts.findings.pipeline.enforces_response:
                 raise error
             facts.note(error.what, error.detail)
-        return route_name
 
     def _models(self, name: str, fields: HeaderMap) -> Effects:
         api: apis.Api = "anthropic" if "anthropic-version" in fields else "openai"
@@ -404,6 +405,8 @@ class RequestSide:
         if self._holding is not None:
             self._holding.clear()
         self.intent = Intent.DECIDED
+        if self._facts.signals is not None:
+            self._facts.signals.forget_body()
         if self._trailers:
             return send_with_trailers(self.mode, routed, intake.body, held)
         return send(self.mode, routed, intake.body, held, self._facts.strips)

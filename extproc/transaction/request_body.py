@@ -8,12 +8,13 @@ from extproc import apis
 from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Headers
-from extproc.signals.request import NO_BODY
+from extproc.signals.registry import Signals
+from extproc.signals.view import RequestView
 from extproc.transaction.admission import UNKNOWN, codings, unknown_encoding
 from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.misconfigured import check_shown
-from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal, said
+from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal
 from extproc.transaction.passage import Passage
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoding
@@ -51,7 +52,7 @@ class Intake:
     def reads_at_once(self, body: bytes) -> bool:
         """Takes a body that is whole, nobody judges, and is read in no time, as most are; false for another."""
         facts = self._facts
-        if facts.findings is not None or self._codings or len(body) > OPENED_BYTES:
+        if facts.findings is not None or self._codings or len(body) > OPENED_BYTES or self._plan.records_body:
             return False
         self.body = self._plain = body
         if facts.dialect is not None and not self._plan.inert:
@@ -83,19 +84,18 @@ class Intake:
         opened, verdict = result.opened, result.verdict
         self._plain = opened.plain
         self._asks(result.asked)
+        if opened.signals is not None:
+            self._facts.signals = opened.signals
         if findings is None:
             return None
         if opened.unread:
             findings.saw(opened.unread)
-        if opened.said is not None:
-            findings.rpc, findings.said = opened.rpc, opened.said
+        findings.rpc = opened.rpc
         if verdict is None:
             return None
         findings.take(verdict)
         if verdict.blocked is not None:
             raise findings.refusal(verdict.blocked)
-        if "findings" in findings.said:
-            findings.said = {**findings.said, "findings": findings.facts()}
         return verdict.body
 
     def route(self, shared: Shared, judged: bytes | None, now: float) -> Routed:
@@ -133,15 +133,22 @@ class Intake:
         return replace(routed, headers=routed.headers.removing("content-encoding"))
 
 
-def take_pipeline(plan: Plan, facts: Facts, message: Headers, *, detailed: bool) -> str:
-    """Finds the pipeline that is for a request, and begins its findings; gives the name of Envoy's route."""
+def begin_signals(plan: Plan, facts: Facts, message: Headers) -> str:
+    """Begin the signals of an exchange, if the policy reads any, and return the name of Envoy's route."""
     assert facts.claim is not None
     route_name = message.attributes.get("xds.route_name", "") if plan.needs.route_name else ""
+    if plan.reads_signals:
+        # What a body says is not known before it has come, and never becomes known if it is not read.
+        view = RequestView(message.fields, facts.claim.path, route_name, body=b"" if message.end else None)
+        facts.signals = Signals(plan.signals, view, whole=message.end)
+    return route_name
+
+
+def take_pipeline(plan: Plan, facts: Facts, message: Headers, route_name: str, *, detailed: bool) -> None:
+    """Find the pipeline that is for a request, and begin its findings."""
+    assert facts.claim is not None
     if facts.claim.reads_fields or facts.claim.reads_route:
         check_shown(facts.claim, message, known=facts.known)
     found = plan.pipeline(facts.claim, message.fields, route_name)
     if found is not None:
-        findings = facts.findings = Findings(found, detailed=detailed)
-        # What a body says is not known before it has come, and never becomes known if it is not read.
-        findings.said = said(facts, findings, message.fields, route_name, NO_BODY if message.end else None)
-    return route_name
+        facts.findings = Findings(found, detailed=detailed)

@@ -1,6 +1,6 @@
 """One HTTP exchange, from Envoy's first message to its last. The only decider."""
 
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from extproc.protocol.effects import Abort, AbortCode, Effect, Inspect
 from extproc.protocol.errors import ClientError, ProtocolViolation
@@ -94,6 +94,13 @@ class Transaction:
     def findings(self) -> Findings | None:
         """What inspection has come to; None where no pipeline is for the exchange."""
         return self._facts.findings
+
+    @property
+    def signals(self) -> dict[str, Any]:
+        """The signals of the exchange that the policy reads, by name; None for what cannot be told."""
+        facts = self._facts
+        read = {} if facts.signals is None else facts.signals.read(self._plan.recorded)
+        return read | facts.signal_values()
 
     def receive(self, message: Message, now: float) -> Effects:
         """What is to be done about `message`, which came at `now`."""
@@ -255,6 +262,8 @@ class Transaction:
     def _end(self) -> None:
         """Nothing more is answered: what still comes is to be shown here, and dropped."""
         self._over = True
+        if self._facts.signals is not None:
+            self._facts.signals.forget_body()
         self.request_lane = self.response_lane = Lane.READ
 
     def _tell(self, now: float) -> Effects:
@@ -269,4 +278,4 @@ class Transaction:
         self._facts.conclude()
         if self._response.cut and not self._facts.observed:
             self._facts.cut()
-        return (self._facts.record(now),)
+        return (self._facts.record(now, self._plan.recorded),)
