@@ -34,7 +34,7 @@ from extproc.transaction.answers import (
 from extproc.transaction.facts import Facts
 from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
-from extproc.transaction.misconfigured import MisconfiguredError, hands_over, mistaken
+from extproc.transaction.misconfigured import MisconfiguredError, check_line, hands_over, mistaken
 from extproc.transaction.onward import AT_ONCE, one_for_each, send, send_with_trailers, trailers_without
 from extproc.transaction.opening import Judged, Opened, Opening, Refusal
 from extproc.transaction.passage import Passage, without_key_protocols
@@ -126,6 +126,7 @@ class RequestSide:
         if facts.configuration and not facts.known:
             raise mistaken(plan, facts.configuration)
         method = fields.get(":method") or b""
+        check_line(method, facts.path)
         if claim.models is not None and method in (b"GET", b"HEAD"):
             return self._models(claim.models, fields)
         claimed = claim.dialect is not None and (method not in READ_ONLY or upgrades(fields))

@@ -224,9 +224,12 @@ class ResponseSide:
         if cluster != backend and from_upstream(message):
             self._shared.astray[self._facts.configuration] = self._plan
             raise MisconfiguredError("steering")
-        if self._facts.known and led_nowhere(message):
-            # Every backend has a cluster there: it is not the backend that fails.
-            raise MisconfiguredError("steering")
+        if led_nowhere(message):
+            if self._facts.known:
+                # Every backend has a cluster there: it is not the backend that fails.
+                raise MisconfiguredError("steering")
+            # A cluster may be missing for a while, and then another backend serves; the record says what it was.
+            self._facts.misconfigured, self._facts.detail = "steering", detail_of("steering")
 
     def _prove(self, effects: Effects) -> Effects:
         proof = self._proof

@@ -313,13 +313,15 @@ def test_a_response_of_another_cluster_is_refused_and_so_are_the_requests_after_
     assert isinstance(ask(shared, compiled(), "local"), Proceed)  # a reload asks again
 
 
-def test_a_local_reply_says_nothing_of_steering() -> None:
+@pytest.mark.parametrize(("details", "told"), [("cluster_not_found", "steering"), ("no_healthy_upstream", None)])
+def test_a_local_reply_refuses_nothing_and_a_cluster_that_is_missing_is_told(details: str, told: str | None) -> None:
     shared = Shared()
     with Playbook(PLAIN, shared) as envoy:
         envoy.sends(request_headers(CHAT))
         envoy.sends(request_body(ASK))
-        reply = response_headers(503, end=True, details="cluster_not_found")
+        reply = response_headers(503, end=True, details=details)
         envoy.sends(steered(reply, "")).gets_one(Proceed)
+        assert envoy.leaves().facts.get("misconfigured") == told
     assert not shared.astray
 
 
@@ -355,6 +357,22 @@ def test_a_response_is_judged_in_observability_mode_though_nothing_can_be_done()
     assert isinstance(record, Record)
     assert record.decision == "shadow"
     assert record.findings
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("unseen", [":path", ":method"])
+def test_a_request_whose_path_or_method_is_not_shown_goes_nowhere(unseen: str, known: bool) -> None:
+    """Such a path would be one that no API claims, and no pipeline is for."""
+    full = request_headers(CHAT, JSON)
+    shown = Headers(Side.REQUEST, HeaderMap([field for field in full.fields if field[0] != unseen]), end=False)
+    with Playbook(READING, configuration=READING.fingerprint if known else b"") as envoy:
+        refused(envoy.sends(shown).gets_one(Reject), envoy, "forward_rules")
+
+
+def test_connect_has_no_path() -> None:
+    fields = HeaderMap(((":method", b"CONNECT"), (":authority", b"a:1"), ("x-request-id", b"1")))
+    with Playbook(READING) as envoy:
+        envoy.sends(Headers(Side.REQUEST, fields, end=False)).gets_one(Proceed)
 
 
 def test_the_list_of_what_may_be_wrong_is_closed() -> None:
