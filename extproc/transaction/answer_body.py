@@ -23,9 +23,9 @@ from extproc.protocol.messages import Body, Side
 from extproc.protocol.meter import Meter
 from extproc.transaction.admission import exceeds
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import FAILED, Findings
 from extproc.transaction.held import Held
+from extproc.transaction.memory import Memory
 from extproc.transaction.pieces import pieces
 from extproc.transaction.shared import Shared
 from extproc.transaction.work import ResponseWork, Unread, Whole
@@ -60,7 +60,7 @@ class Wanted(Struct, frozen=True):
     unread: str = ""
 
 
-def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None:
+def wanted(facts: Memory, findings: Findings, fields: HeaderMap) -> Wanted | None:
     """How the answer with these headers is to be read; None where it is not, and may pass.
 
     Raises:
@@ -105,7 +105,7 @@ def _may_be_empty(fields: HeaderMap, findings: Findings, value: str) -> bool:
     return refuses and "content-length" not in fields and (not value or value.startswith("text/"))
 
 
-def unread(facts: Facts, findings: Findings, reason: str) -> None:
+def unread(facts: Memory, findings: Findings, reason: str) -> None:
     """Something of the answer cannot be read: written down, and refused where the policy says so."""
     findings.saw(reason)
     if findings.pipeline.blocks_unread and findings.pipeline.response is not None:
@@ -122,14 +122,14 @@ def oversize(findings: Findings) -> None:
         raise ClientError(502, "response_too_large", f"The answer is larger than the limit of {limit} bytes.")
 
 
-def refused(facts: Facts, error: ClientError) -> ClientError:
+def refused(facts: Memory, error: ClientError) -> ClientError:
     """The refusal of an answer; an error of the backend's stays one, so that clients try again as they should."""
     if facts.status is None or facts.status < 400:
         return error
     return ClientError(facts.status, error.code, error.message)
 
 
-def spoken(facts: Facts, findings: Findings) -> str:
+def spoken(facts: Memory, findings: Findings) -> str:
     """Return the name of the dialect that the request was in, or nothing."""
     if facts.dialect is not None:
         return facts.dialect.name
@@ -184,7 +184,7 @@ class WholeAnswer:
     )
 
     def __init__(
-        self, facts: Facts, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
+        self, facts: Memory, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
     ) -> None:
         self._unread = how.unread
         self._facts = facts
@@ -332,7 +332,7 @@ class StreamedAnswer:
 
     __slots__ = ("_costly", "_cut", "_end", "_facts", "_findings", "_quoted", "_steps", "_stream", "job")
 
-    def __init__(self, facts: Facts, findings: Findings, how: Wanted) -> None:
+    def __init__(self, facts: Memory, findings: Findings, how: Wanted) -> None:
         stage = findings.pipeline.response
         self._facts = facts
         self._findings = findings

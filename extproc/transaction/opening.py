@@ -18,8 +18,8 @@ from extproc.protocol.meter import Meter, SpentError
 from extproc.signals.registry import Signals
 from extproc.signals.view import RequestView, content_type
 from extproc.transaction.admission import UNKNOWN, malformed_encoding, overloaded, too_large
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
+from extproc.transaction.memory import Memory
 from extproc.transaction.plan import Plan
 
 INLINE_BYTES: Final = 16 * 1024
@@ -129,7 +129,7 @@ class Opening:
     __slots__ = ("_codings", "_facts", "_fields", "_findings", "_opened", "_plan", "_route_name", "body")
 
     def __init__(
-        self, plan: Plan, facts: Facts, fields: HeaderMap, route_name: str, codings: tuple[str, ...], body: bytes
+        self, plan: Plan, facts: Memory, fields: HeaderMap, route_name: str, codings: tuple[str, ...], body: bytes
     ) -> None:
         self._plan = plan
         self._facts = facts

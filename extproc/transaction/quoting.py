@@ -8,7 +8,7 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
 from extproc.transaction.answer_body import send_whole
 from extproc.transaction.answers import PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
-from extproc.transaction.facts import Facts
+from extproc.transaction.memory import Memory
 
 ERROR_MAX: Final = 256 * 1024
 """Bytes of an error, decoded; a larger one is withheld. Errors of APIs have some hundred bytes, pages of proxies some
@@ -20,7 +20,7 @@ class ErrorAnswer:
 
     __slots__ = ("_duplex", "_facts", "_fields", "_headers", "_held", "_size", "_trailers", "job")
 
-    def __init__(self, facts: Facts, fields: HeaderMap, headers: HeaderMutation, *, duplex: bool) -> None:
+    def __init__(self, facts: Memory, fields: HeaderMap, headers: HeaderMutation, *, duplex: bool) -> None:
         self._facts = facts
         self._fields = fields
         self._headers = headers

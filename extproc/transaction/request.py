@@ -31,9 +31,9 @@ from extproc.transaction.answers import (
     Effects,
     answer,
 )
-from extproc.transaction.facts import Facts
 from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
+from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_line, hands_over, mistaken
 from extproc.transaction.onward import AT_ONCE, one_for_each, send, send_with_trailers, trailers_without
 from extproc.transaction.opening import Judged, Opened, Opening, Refusal
@@ -82,7 +82,7 @@ class RequestSide:
         "unproven",
     )
 
-    def __init__(self, plan: Plan, shared: Shared, facts: Facts) -> None:
+    def __init__(self, plan: Plan, shared: Shared, facts: Memory) -> None:
         self._plan = plan
         self._shared = shared
         self._facts = facts

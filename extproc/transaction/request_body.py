@@ -11,8 +11,8 @@ from extproc.protocol.messages import Headers
 from extproc.signals.registry import Signals
 from extproc.signals.view import RequestView
 from extproc.transaction.admission import UNKNOWN, codings, unknown_encoding
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
+from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import check_shown
 from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal
 from extproc.transaction.passage import Passage
@@ -37,7 +37,7 @@ class Intake:
 
     __slots__ = ("_asked", "_codings", "_facts", "_fields", "_passage", "_plain", "_plan", "_route_name", "body")
 
-    def __init__(self, plan: Plan, facts: Facts, fields: HeaderMap, route_name: str, passage: Passage) -> None:
+    def __init__(self, plan: Plan, facts: Memory, fields: HeaderMap, route_name: str, passage: Passage) -> None:
         self._plan = plan
         self._passage = passage
         self._facts = facts
@@ -133,7 +133,7 @@ class Intake:
         return replace(routed, headers=routed.headers.removing("content-encoding"))
 
 
-def begin_signals(plan: Plan, facts: Facts, message: Headers) -> str:
+def begin_signals(plan: Plan, facts: Memory, message: Headers) -> str:
     """Begin the signals of an exchange, if the policy reads any, and return the name of Envoy's route."""
     assert facts.claim is not None
     route_name = message.attributes.get("xds.route_name", "") if plan.needs.route_name else ""
@@ -144,7 +144,7 @@ def begin_signals(plan: Plan, facts: Facts, message: Headers) -> str:
     return route_name
 
 
-def take_pipeline(plan: Plan, facts: Facts, message: Headers, route_name: str, *, detailed: bool) -> None:
+def take_pipeline(plan: Plan, facts: Memory, message: Headers, route_name: str, *, detailed: bool) -> None:
     """Find the pipeline that is for a request, and begin its findings."""
     assert facts.claim is not None
     if facts.claim.reads_fields or facts.claim.reads_route:

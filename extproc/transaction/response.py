@@ -22,9 +22,9 @@ from extproc.transaction.answers import (
     PASS_RESPONSE_TRAILERS,
     Effects,
 )
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
+from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
 from extproc.transaction.outcome import from_upstream, led_nowhere, length_of, observe, status_of
 from extproc.transaction.plan import CONTROL_PREFIX, Plan
@@ -64,7 +64,7 @@ class ResponseSide:
         "state",
     )
 
-    def __init__(self, plan: Plan, shared: Shared, facts: Facts) -> None:
+    def __init__(self, plan: Plan, shared: Shared, facts: Memory) -> None:
         self._plan = plan
         self._shared = shared
         self._facts = facts

@@ -10,7 +10,7 @@ from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.errors import ClientError
 from extproc.routing.selection import select
 from extproc.routing.table import Choice
-from extproc.transaction.facts import Facts
+from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError
 from extproc.transaction.plan import Plan, Steering
 from extproc.transaction.shared import Shared
@@ -30,7 +30,7 @@ class Routed(Struct, frozen=True):
     clear_route: bool
 
 
-def route(plan: Plan, shared: Shared, facts: Facts, asked: apis.Request, body: bytes, now: float) -> Routed:
+def route(plan: Plan, shared: Shared, facts: Memory, asked: apis.Request, body: bytes, now: float) -> Routed:
     """Chooses for what `body` asks, and writes the choice down in `facts`. Raises ClientError."""
     dialect = facts.dialect
     assert dialect is not None
@@ -42,7 +42,7 @@ def route(plan: Plan, shared: Shared, facts: Facts, asked: apis.Request, body: b
     return _steer(plan, shared, facts, choice, asked, body)
 
 
-def _steer(plan: Plan, shared: Shared, facts: Facts, choice: Choice, asked: apis.Request, body: bytes) -> Routed:
+def _steer(plan: Plan, shared: Shared, facts: Memory, choice: Choice, asked: apis.Request, body: bytes) -> Routed:
     model = choice.candidate.model or asked.model
     if choice.why == "default" and not _HEADER_SAFE.fullmatch(model):
         # It would become a header's value, and no provider has such a name.

@@ -19,9 +19,9 @@ from extproc.protocol.messages import (
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.states import State
 from extproc.transaction.answers import NOTHING, Effects, rejection
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
+from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_order
 from extproc.transaction.opening import Opened
 from extproc.transaction.plan import Plan
@@ -78,7 +78,7 @@ class Transaction:
     def __init__(self, plan: Plan, shared: Shared, now: float, configuration: bytes = b"") -> None:
         self._plan = plan
         self._configured = False
-        self._facts = Facts(now, configuration, known=configuration == plan.fingerprint)
+        self._facts = Memory(now, configuration, known=configuration == plan.fingerprint)
         self._request = RequestSide(plan, shared, self._facts)
         self._response = ResponseSide(plan, shared, self._facts)
         self._over = False

@@ -2,7 +2,7 @@ from msgspec import json
 from msgspec.structs import replace
 
 from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor, Record, Usage
-from extproc.transaction.facts import Facts
+from extproc.transaction.memory import Memory
 from tests.records import logged
 
 ALWAYS = [
@@ -64,7 +64,7 @@ def test_what_a_pipeline_came_to_stands_in_the_line_as_it_always_has() -> None:
 
 
 def test_tokens_that_the_provider_counted_are_told() -> None:
-    memory = Facts(0.0)
+    memory = Memory(0.0)
     memory.usage = Usage(input=10, output=20, cached_input=3, reasoning=4)
     told = logged(memory.record(1.0))
     names = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens")

@@ -55,4 +55,4 @@ def test_words_and_lists_of_numbers_that_are_no_media_pass(body: Any) -> None:
     with Playbook(BLOCKING) as envoy:
         envoy.sends(request_headers("/mcp", ("content-type", b"application/json")))
         envoy.sends(request_body(json.dumps(body).encode() if body is not None else b"")).gets_one(Proceed)
-        assert not envoy.leaves().facts.get("uninspected")
+        assert not envoy.leaves().uninspected

@@ -321,7 +321,7 @@ def test_a_local_reply_refuses_nothing_and_a_cluster_that_is_missing_is_told(det
         envoy.sends(request_body(ASK))
         reply = response_headers(503, end=True, details=details)
         envoy.sends(steered(reply, "")).gets_one(Proceed)
-        assert envoy.leaves().facts.get("misconfigured") == told
+        assert envoy.leaves().misconfigured == told
     assert not shared.astray
 
 

@@ -17,7 +17,7 @@ from extproc.signals.signal import Signal
 from extproc.signals.view import RequestView
 from extproc.testing.playbook import Playbook, request_body, request_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.facts import RECORDED_TEXT
+from extproc.transaction.memory import RECORDED_TEXT
 from extproc.transaction.opening import OPENED_BYTES, OUTLINED_BYTES, Opening
 from tests.records import logged
 from tests.transaction.plans import POLICY, SECRETS

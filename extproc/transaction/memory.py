@@ -30,7 +30,7 @@ RECORDED_TEXT: Final = 256
 """Characters of a signal in the record: as many as the name of a model may have."""
 
 
-class Facts:
+class Memory:
     """Mutable, one an exchange. Times are in seconds on the shell's clock.
 
     `path` is the request's as it came, `strips` the control headers that the client sent itself, `dialect` the API that

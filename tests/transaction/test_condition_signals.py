@@ -1,4 +1,4 @@
-"""Facts of a request, as conditions are asked about them: told in every spelling, or a failed condition."""
+"""Signals of a request, as conditions are asked about them: told in every spelling, or a failed condition."""
 
 import json
 from typing import Any
@@ -67,7 +67,7 @@ def test_a_condition_holds_in_every_spelling(when: str, body: str) -> None:
         ('mcp.tool == "shell"', json.dumps([{"method": str(number)} for number in range(17)])),
     ],
 )
-def test_a_fact_that_cannot_be_told_fails_the_condition(when: str, body: str) -> None:
+def test_a_signal_that_cannot_be_told_fails_the_condition(when: str, body: str) -> None:
     status, record = outcome(blocking(when), body.encode())
     assert (status, record["failures"]) == (503, [{"processor": "word", "reason": "condition", "allowed": False}])
     status, record = outcome(blocking(when, ", on_failure: allow"), body.encode())
@@ -110,14 +110,16 @@ def test_conditions_on_responses_know_the_request_also_where_nothing_else_reads_
     assert isinstance(effect, Reject) is (when == 'model == "chat"')
 
 
-def test_a_request_without_a_body_has_empty_facts() -> None:
+def test_a_request_without_a_body_has_empty_signals() -> None:
     with Playbook(plan(RESPONSE_ONLY.format("tools == 0")), response=BodyMode.BUFFERED) as envoy:
         envoy.sends(request_headers("/other", JSON, end=True))
         envoy.sends(response_headers(200, JSON))
         envoy.sends(response_body(answered("Titan"))).gets_one(Reject)
 
 
-def test_a_request_that_is_too_large_to_be_read_for_its_facts_passes_and_the_condition_on_the_response_fails() -> None:
+def test_a_request_that_is_too_large_to_be_read_for_its_signals_passes_and_the_condition_on_the_response_fails() -> (
+    None
+):
     own = plan(RESPONSE_ONLY.format("tools > 0") + "    body_limit: 100B\n")
     with Playbook(own, response=BodyMode.BUFFERED) as envoy:
         envoy.sends(request_headers("/other", JSON))
