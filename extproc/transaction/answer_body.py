@@ -60,7 +60,7 @@ class Wanted(Struct, frozen=True):
     unread: str = ""
 
 
-def wanted(facts: Memory, findings: Findings, fields: HeaderMap) -> Wanted | None:
+def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | None:
     """How the answer with these headers is to be read; None where it is not, and may pass.
 
     Raises:
@@ -76,14 +76,14 @@ def wanted(facts: Memory, findings: Findings, fields: HeaderMap) -> Wanted | Non
     if not known:
         if _may_be_empty(fields, findings, value):
             return Wanted(False, kind, (), "content_type")
-        unread(facts, findings, "content_type")
+        unread(memory, findings, "content_type")
         return None
     if not streams and exceeds(fields, findings.pipeline.body_limit):
         oversize(findings)
         return None
     if streams and known_charset(declared.parameters.get("charset", "")) is None:
         # The standard says UTF-8, but some clients decode as they are told.
-        unread(facts, findings, "charset")
+        unread(memory, findings, "charset")
         return None
     given = fields.getall("content-encoding")
     try:
@@ -91,7 +91,7 @@ def wanted(facts: Memory, findings: Findings, fields: HeaderMap) -> Wanted | Non
     except encodings.UnknownEncodingError:
         if _may_be_empty(fields, findings, ""):
             return Wanted(False, kind, (), "encoding")
-        unread(facts, findings, "encoding")
+        unread(memory, findings, "encoding")
         return None
     return Wanted(streams, kind, codings)
 
@@ -105,12 +105,12 @@ def _may_be_empty(fields: HeaderMap, findings: Findings, value: str) -> bool:
     return refuses and "content-length" not in fields and (not value or value.startswith("text/"))
 
 
-def unread(facts: Memory, findings: Findings, reason: str) -> None:
+def unread(memory: Memory, findings: Findings, reason: str) -> None:
     """Something of the answer cannot be read: written down, and refused where the policy says so."""
     findings.saw(reason)
     if findings.pipeline.blocks_unread and findings.pipeline.response is not None:
         findings.blocked = Blocked(findings.pipeline.name, "uninspected")
-        raise refused(facts, findings.pipeline.unread)
+        raise refused(memory, findings.pipeline.unread)
 
 
 def oversize(findings: Findings) -> None:
@@ -122,17 +122,17 @@ def oversize(findings: Findings) -> None:
         raise ClientError(502, "response_too_large", f"The answer is larger than the limit of {limit} bytes.")
 
 
-def refused(facts: Memory, error: ClientError) -> ClientError:
+def refused(memory: Memory, error: ClientError) -> ClientError:
     """The refusal of an answer; an error of the backend's stays one, so that clients try again as they should."""
-    if facts.status is None or facts.status < 400:
+    if memory.status is None or memory.status < 400:
         return error
-    return ClientError(facts.status, error.code, error.message)
+    return ClientError(memory.status, error.code, error.message)
 
 
-def spoken(facts: Memory, findings: Findings) -> str:
+def spoken(memory: Memory, findings: Findings) -> str:
     """Return the name of the dialect that the request was in, or nothing."""
-    if facts.dialect is not None:
-        return facts.dialect.name
+    if memory.dialect is not None:
+        return memory.dialect.name
     return "mcp" if findings.rpc is not None else ""
 
 
@@ -169,12 +169,12 @@ class WholeAnswer:
     __slots__ = (
         "_codings",
         "_duplex",
-        "_facts",
         "_findings",
         "_headers",
         "_held",
         "_holding",
         "_kind",
+        "_memory",
         "_most",
         "_passes",
         "_size",
@@ -184,10 +184,10 @@ class WholeAnswer:
     )
 
     def __init__(
-        self, facts: Memory, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
+        self, memory: Memory, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
     ) -> None:
         self._unread = how.unread
-        self._facts = facts
+        self._memory = memory
         self._findings = findings
         self._kind = how.kind
         self._codings = how.codings
@@ -208,7 +208,7 @@ class WholeAnswer:
         self._held.append(message.data)
         self._size += len(message.data)
         if self._unread and message.data:
-            unread(self._facts, self._findings, self._unread)
+            unread(self._memory, self._findings, self._unread)
         if self._size > self._findings.pipeline.body_limit:
             oversize(self._findings)
             return self._let_go(message)
@@ -232,14 +232,14 @@ class WholeAnswer:
             if result.reason == "size":
                 oversize(findings)
             else:
-                unread(self._facts, findings, result.reason)
+                unread(self._memory, findings, result.reason)
             return self._pass_unread()
         whole = cast("Whole", result)
         verdict = whole.verdict
         findings.take(verdict)
         if verdict.blocked is not None:
-            raise refused(self._facts, findings.refusal(verdict.blocked))
-        onward = self._facts.cleaned(verdict.body)
+            raise refused(self._memory, findings.refusal(verdict.blocked))
+        onward = self._memory.cleaned(verdict.body)
         return self._go_on(None if onward is whole.plain else onward)
 
     def gone(self) -> None:
@@ -257,13 +257,13 @@ class WholeAnswer:
             stage,
             b"",
             self._kind,
-            self._facts.signal_values(),
+            self._memory.signal_values(),
             findings.vault,
             pipeline.blocks_unread and stage is not None,
             restores=True,
-            active=None if stage is None else stage.active(self._facts.signal_values()),
+            active=None if stage is None else stage.active(self._memory.signal_values()),
             detailed=findings.details is not None,
-            streamed=partial(streamed, dialect=spoken(self._facts, findings)),
+            streamed=partial(streamed, dialect=spoken(self._memory, findings)),
         )
         work = ResponseWork(job, body, self._codings, pipeline.body_limit)
         result = work.at_once()
@@ -274,12 +274,12 @@ class WholeAnswer:
         return NOTHING
 
     def _pass_unread(self) -> Effects:
-        self._facts.refuse_unread_error()
+        self._memory.refuse_unread_error()
         return self._go_on(None)
 
     def _let_go(self, message: Body) -> Effects:
         """Sends on what was held."""
-        self._facts.refuse_unread_error()
+        self._memory.refuse_unread_error()
         self._passes = True
         held, self._held = b"".join(self._held), []
         self._holding.clear()
@@ -330,13 +330,13 @@ class GivenUp(Struct, frozen=True):
 class StreamedAnswer:
     """Judges an event stream as it comes. It is answered in full duplex alone: only there can it be ended by us."""
 
-    __slots__ = ("_costly", "_cut", "_end", "_facts", "_findings", "_quoted", "_steps", "_stream", "job")
+    __slots__ = ("_costly", "_cut", "_end", "_findings", "_memory", "_quoted", "_steps", "_stream", "job")
 
-    def __init__(self, facts: Memory, findings: Findings, how: Wanted) -> None:
+    def __init__(self, memory: Memory, findings: Findings, how: Wanted) -> None:
         stage = findings.pipeline.response
-        self._facts = facts
+        self._memory = memory
         self._findings = findings
-        self._quoted = facts.quoted
+        self._quoted = memory.quoted
         self._cut = False
         self._end = False
         self._costly = 0  # pieces that are handed out yet, because one before them took long
@@ -344,9 +344,9 @@ class StreamedAnswer:
         self.job: Piece | None = None
         self._stream: AnswerStream | None = AnswerStream(
             stage,
-            None if stage is None else stage.active(facts.signal_values()),
+            None if stage is None else stage.active(memory.signal_values()),
             findings.vault,
-            dialect=spoken(facts, findings),
+            dialect=spoken(memory, findings),
             refusal=findings.refusal,
             blocks_unread=findings.pipeline.blocks_unread and stage is not None,
             codings=how.codings,
@@ -381,7 +381,7 @@ class StreamedAnswer:
         stream = self._stream
         if self._cut:
             return NOTHING
-        out = b"" if stream is None else self._facts.cleaned(stream.close())
+        out = b"" if stream is None else self._memory.cleaned(stream.close())
         self.gone()
         return (*((Chunk(Side.RESPONSE, out),) if out else ()), *PASS_RESPONSE_TRAILERS)
 
@@ -410,7 +410,7 @@ class StreamedAnswer:
     def _passed(self, stream: AnswerStream, out: bytes) -> Effects:
         over = self._end or stream.ended
         self._cut = stream.ended
-        out = self._facts.cleaned(out)
+        out = self._memory.cleaned(out)
         if over:
             self.gone()
         return (Chunk(Side.RESPONSE, out, over),) if out or over else NOTHING
@@ -422,4 +422,4 @@ class StreamedAnswer:
         name = findings.pipeline.name
         findings.failures.append(Failure(name, reason, allowed=False))
         findings.blocked = findings.blocked or Blocked(name, "failure")
-        return (Chunk(Side.RESPONSE, (self._facts.dialect or CHAT).error_event(FAILED), end=True),)
+        return (Chunk(Side.RESPONSE, (self._memory.dialect or CHAT).error_event(FAILED), end=True),)

@@ -126,18 +126,18 @@ class Judged(Struct, frozen=True):
 class Opening:
     """The work on one body. It changes nothing of the exchange, so that it may be begun anew, or dropped."""
 
-    __slots__ = ("_codings", "_facts", "_fields", "_findings", "_opened", "_plan", "_route_name", "body")
+    __slots__ = ("_codings", "_fields", "_findings", "_memory", "_opened", "_plan", "_route_name", "body")
 
     def __init__(
-        self, plan: Plan, facts: Memory, fields: HeaderMap, route_name: str, codings: tuple[str, ...], body: bytes
+        self, plan: Plan, memory: Memory, fields: HeaderMap, route_name: str, codings: tuple[str, ...], body: bytes
     ) -> None:
         self._plan = plan
-        self._facts = facts
+        self._memory = memory
         self._fields = fields
         self._route_name = route_name
         self._codings = codings
         self.body = body
-        self._findings = facts.findings
+        self._findings = memory.findings
         self._opened: Opened | None = None
 
     @property
@@ -203,7 +203,7 @@ class Opening:
         return None
 
     def _open(self, meter: Meter | None, *, tells: bool) -> Opened:
-        dialect, findings = self._facts.dialect, self._findings
+        dialect, findings = self._memory.dialect, self._findings
         try:
             plain = self._decoded(meter) if self._codings else self.body
         except _UnreadError as unread:
@@ -221,14 +221,14 @@ class Opening:
         return self._read(findings, plain, asked, tells=tells and len(plain) <= limit)
 
     def _read(self, findings: Findings, plain: bytes, asked: apis.Request | None, *, tells: bool) -> Opened:
-        facts, pipeline = self._facts, findings.pipeline
-        kind = content_type(self._fields) if facts.dialect is None else _json_type(self._fields)
+        memory, pipeline = self._memory, findings.pipeline
+        kind = content_type(self._fields) if memory.dialect is None else _json_type(self._fields)
         view = self._view(asked, plain if tells else None, kind)
-        suspected = facts.dialect is None and mcp.suspected(plain)
+        suspected = memory.dialect is None and mcp.suspected(plain)
         rpc = mcp.message(view.outline) if suspected and view.outline is not None else findings.rpc
         signals = self._signals(view)
         if pipeline.request is None:
-            return Opened(facts.dialect, plain, asked, rpc, signals)
+            return Opened(memory.dialect, plain, asked, rpc, signals)
         job = Job(
             pipeline.name,
             pipeline.request,
@@ -239,17 +239,17 @@ class Opening:
             pipeline.blocks_unread,
             detailed=findings.details is not None,
         )
-        return Opened(facts.dialect, plain, asked, rpc, signals, job)
+        return Opened(memory.dialect, plain, asked, rpc, signals, job)
 
     def _view(self, asked: apis.Request | None = None, body: bytes | None = None, kind: str = "") -> RequestView:
-        assert self._facts.claim is not None
-        return RequestView(self._fields, self._facts.claim.path, self._route_name, asked, body, kind)
+        assert self._memory.claim is not None
+        return RequestView(self._fields, self._memory.claim.path, self._route_name, asked, body, kind)
 
     def _signals(self, view: RequestView) -> Signals | None:
         """The exchange's signals, now that all is known of the body; those that the policy reads are read here."""
-        if self._facts.signals is None:
+        if self._memory.signals is None:
             return None
-        signals = self._facts.signals.whole(view)
+        signals = self._memory.signals.whole(view)
         signals.read(self._plan.recorded)
         if self._findings is not None:
             signals.read(self._findings.pipeline.signals)
@@ -257,7 +257,7 @@ class Opening:
 
     def _decoded(self, meter: Meter | None) -> bytes:
         """The body without its encodings. Raises ClientError, or _UnreadError where it may go on undecoded."""
-        findings, claimed = self._findings, self._facts.dialect is not None
+        findings, claimed = self._findings, self._memory.dialect is not None
         limit = self._plan.limits.request_body
         most = limit if meter is None else min(limit, meter.left * INLINE_INFLATED)
         try:
