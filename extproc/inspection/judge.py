@@ -12,7 +12,7 @@ from extproc.apis.counts import NOTHING, Counts, count
 from extproc.apis.events.twofold import twofold
 from extproc.detectors.naming import named, spelled
 from extproc.inspection.led import leading, led
-from extproc.inspection.stage import Active, Facts, Limits, Processor, Stage
+from extproc.inspection.stage import Active, Limits, Processor, SignalValues, Stage
 from extproc.inspection.vault import Vault, restorations
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
 from extproc.matching.scanner import Scanner
@@ -58,16 +58,16 @@ class Job(Struct, frozen=True):
 
     `body` has no content-encoding left. `stage` is None where values are only to be restored. `active`: who is at work,
     where that is known already (an answer's conditions look at the request alone); else it is found out here, each
-    condition seeing what the processors before it found in `facts["findings"]`. `only`: stand-ins that are to judge in
-    place of others, whose `failures` are told as well. `streamed`: gives the verdict on a body that is a stream under
-    another name, and None for any other body.
+    condition seeing what the processors before it found in `signals["findings"]`. `only`: stand-ins that are to judge
+    in place of others, whose `failures` are told as well. `streamed`: gives the verdict on a body that is a stream
+    under another name, and None for any other body.
     """
 
     name: str
     stage: Stage | None
     body: bytes
     content_type: str
-    facts: Facts
+    signals: SignalValues
     vault: Vault
     blocks_unread: bool
     restores: bool = False
@@ -140,10 +140,10 @@ class Job(Struct, frozen=True):
         if self.active is not None:
             return self.active.on[each.number] or each in self.active.failed
         # What the body holds is not known now, so that a condition about it is taken to hold.
-        if each.when is None or "findings" in each.when.facts:
+        if each.when is None or "findings" in each.when.signals:
             return True
         try:
-            return each.when.holds(self.facts)
+            return each.when.holds(self.signals)
         except ConditionError:
             return True
 
@@ -262,11 +262,11 @@ class _Judging:
         """True if it is at work; None where that cannot be told."""
         if processor.when is None:
             return True
-        facts = self._job.facts
-        if "findings" in processor.when.facts:
-            facts = {**facts, "findings": [*facts.get("findings", ()), *self._told()]}
+        signals = self._job.signals
+        if "findings" in processor.when.signals:
+            signals = {**signals, "findings": [*signals.get("findings", ()), *self._told()]}
         try:
-            return processor.when.holds(facts)
+            return processor.when.holds(signals)
         except ConditionError:
             return None
 

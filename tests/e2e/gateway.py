@@ -19,7 +19,8 @@ from uuid import uuid4
 
 from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyProcess
-from extproc.policy import load, read_secrets
+from extproc.policy import read_secrets
+from extproc.server.files import load, read_file
 from extproc.testing.clients import Answer, Ending, Request, Step
 from extproc.testing.clients.answer import Field
 from extproc.testing.clients.http1 import Http1, http1
@@ -212,7 +213,7 @@ def made(before: Site, profile: Profile, patch: Patch = id) -> Json:
     policy = load(before.processor.policy)
     whole = bootstrap(
         policy,
-        needs=Plan.compile(policy, read_secrets(policy, KEYS)).needs,
+        needs=Plan.compile(policy, read_secrets(policy, KEYS, read_file)).needs,
         endpoints=before.processor.endpoints,
         listen=ANYWHERE,
         profile=profile,
