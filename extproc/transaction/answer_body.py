@@ -9,10 +9,9 @@ from typing import Final, cast
 
 from msgspec import Struct
 
-from extproc.apis.openai_chat.dialect import CHAT
-from extproc.inspection.answers import AnswerStream, streamed
+from extproc.inspection.answers import streamed
 from extproc.inspection.judge import Job
-from extproc.inspection.verdict import Blocked, Failure
+from extproc.inspection.verdict import Blocked
 from extproc.payload.charsets import known as known_charset
 from extproc.payload.encodings import codings as encodings
 from extproc.payload.fieldvalue import parse
@@ -20,30 +19,14 @@ from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
-from extproc.protocol.meter import Meter
 from extproc.transaction.admission import exceeds
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
-from extproc.transaction.findings import FAILED, Findings
+from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
 from extproc.transaction.pieces import pieces
 from extproc.transaction.shared import Shared
 from extproc.transaction.work import ResponseWork, Unread, Whole
-
-STREAM_INLINE_BYTES: Final = 8 * 1024
-"""Most bytes of a stream that are judged between two messages: some 30 events, or 0.3 ms. Full of telephone numbers
-they would take 20 ms, but only once: what follows in that stream is handed out."""
-
-STREAM_INLINE_STEPS: Final = 1000
-"""Steps of a meter, about a millisecond, that a piece of a stream may take before the pieces that follow it are handed
-out, however small they are."""
-
-CHEAP_PIECES: Final = 16
-"""Pieces in a row that have to be cheap before those of a stream that was costly are judged at once again."""
-
-PIECE_TIMEOUT: Final = 5.0
-"""Seconds for a piece of a stream that was handed out: Envoy sends 150 KiB at the most, which take 10 ms."""
-
 
 _RESPONSE: Final = Side.RESPONSE
 
@@ -163,8 +146,33 @@ def send_whole(
     return (first, *pieces(_RESPONSE, body))
 
 
+def response_work(memory: Memory, findings: Findings, kind: str, codings: tuple[str, ...], body: bytes) -> ResponseWork:
+    """Return the work of judging the whole body of a response."""
+    pipeline, stage = findings.pipeline, findings.pipeline.response
+    job = Job(
+        pipeline.name,
+        stage,
+        b"" if codings else body,
+        kind,
+        memory.signal_values(),
+        findings.vault,
+        pipeline.blocks_unread and stage is not None,
+        restores=True,
+        active=None if stage is None else stage.active(memory.signal_values()),
+        detailed=findings.details is not None,
+        # An object in one line, as nearly every response is, is no stream.
+        streamed=None
+        if not codings and body.startswith(b"{") and b"\n" not in body
+        else partial(streamed, dialect=spoken(memory, findings)),
+    )
+    return ResponseWork(job, body, codings, pipeline.body_limit)
+
+
 class WholeAnswer:
     """Holds an answer until it is judged; in full duplex with its headers, `headers` being what is set on them."""
+
+    waits = True
+    ended = False
 
     __slots__ = (
         "_codings",
@@ -242,30 +250,19 @@ class WholeAnswer:
         onward = self._memory.cleaned(verdict.body)
         return self._go_on(None if onward is whole.plain else onward)
 
+    def queued(self, size: int) -> Effects:  # noqa: ARG002  - trailers at the most
+        """Nothing that has to be counted follows the last piece."""
+        return NOTHING
+
     def gone(self) -> None:
         """The exchange is over: nothing is held for it any more, and there is nothing to tell of half an answer."""
         self._holding.clear()
 
     def _judge(self) -> Effects:
-        findings = self._findings
-        pipeline, stage = findings.pipeline, findings.pipeline.response
         body = b"".join(self._held)
         if not body:
             return self._go_on(None)  # there is nothing to read, whatever it is said to be
-        job = Job(
-            pipeline.name,
-            stage,
-            b"",
-            self._kind,
-            self._memory.signal_values(),
-            findings.vault,
-            pipeline.blocks_unread and stage is not None,
-            restores=True,
-            active=None if stage is None else stage.active(self._memory.signal_values()),
-            detailed=findings.details is not None,
-            streamed=partial(streamed, dialect=spoken(self._memory, findings)),
-        )
-        work = ResponseWork(job, body, self._codings, pipeline.body_limit)
+        work = response_work(self._memory, self._findings, self._kind, self._codings, body)
         result = work.at_once()
         if result is not None:
             return self.judged(result)
@@ -295,131 +292,3 @@ class WholeAnswer:
         self._passes = True
         body = b"".join(held) if changed is None else changed
         return send_whole(self._headers, body, changed is not None, self._codings, self._duplex, self._trailers)
-
-
-class Piece(Struct, frozen=True):
-    """What came of a stream in one message, to be judged in any thread; nobody else uses `stream` meanwhile."""
-
-    name: str
-    stream: AnswerStream
-    data: bytes
-    end: bool
-    large: bool = True  # it cannot be tried, and begun anew elsewhere
-    timeout: float = PIECE_TIMEOUT
-
-    def run(self, meter: Meter | None = None) -> bytes:  # noqa: ARG002  - the stream's own counts; it cannot begin anew
-        """What goes on of it."""
-        out = self.stream.feed(self.data)
-        return out + self.stream.close() if self.end and not self.stream.ended else out
-
-    def given_up(self, reason: str) -> "GivenUp":
-        """What becomes of the stream; a thread that is still at work on it stops."""
-        self.stream.stop()
-        return GivenUp(reason)
-
-    def __repr__(self) -> str:
-        return f"Piece({self.name}, {len(self.data)} bytes)"
-
-
-class GivenUp(Struct, frozen=True):
-    """A piece that was not judged in time, or failed."""
-
-    reason: str
-
-
-class StreamedAnswer:
-    """Judges an event stream as it comes. It is answered in full duplex alone: only there can it be ended by us."""
-
-    __slots__ = ("_costly", "_cut", "_end", "_findings", "_memory", "_quoted", "_steps", "_stream", "job")
-
-    def __init__(self, memory: Memory, findings: Findings, how: Wanted) -> None:
-        stage = findings.pipeline.response
-        self._memory = memory
-        self._findings = findings
-        self._quoted = memory.quoted
-        self._cut = False
-        self._end = False
-        self._costly = 0  # pieces that are handed out yet, because one before them took long
-        self._steps = 0  # of the stream, before the piece at hand
-        self.job: Piece | None = None
-        self._stream: AnswerStream | None = AnswerStream(
-            stage,
-            None if stage is None else stage.active(memory.signal_values()),
-            findings.vault,
-            dialect=spoken(memory, findings),
-            refusal=findings.refusal,
-            blocks_unread=findings.pipeline.blocks_unread and stage is not None,
-            codings=how.codings,
-            name=findings.pipeline.name,
-            details=findings.details,
-        )
-
-    def piece(self, message: Body, *, ends: bool) -> Effects:  # noqa: ARG002  - a stream ends with its end mark
-        """Takes a piece of the stream."""
-        stream = self._stream
-        if stream is None:
-            return NOTHING
-        inline = not self._costly and len(message.data) <= STREAM_INLINE_BYTES
-        if inline and not message.end:
-            # What nearly every event is.
-            out = stream.feed(message.data)
-            if stream.steps - self._steps > STREAM_INLINE_STEPS:
-                self._costly = CHEAP_PIECES
-            self._steps = stream.steps
-            if self._quoted is not None and out:
-                out = self._quoted.cleaned(out)
-            return self._passed(stream, out) if stream.ended else (Chunk(_RESPONSE, out),) if out else NOTHING
-        piece = Piece(self._findings.pipeline.name, stream, message.data, message.end)
-        self._end = message.end
-        if not inline:
-            self.job = piece
-            return NOTHING
-        return self._passed(stream, piece.run())
-
-    def trailers(self) -> Effects:
-        """Trailers have ended the stream."""
-        stream = self._stream
-        if self._cut:
-            return NOTHING
-        out = b"" if stream is None else self._memory.cleaned(stream.close())
-        self.gone()
-        return (*((Chunk(Side.RESPONSE, out),) if out else ()), *PASS_RESPONSE_TRAILERS)
-
-    def judged(self, result: object) -> Effects:
-        """Goes on with what is left of a piece."""
-        self.job = None
-        stream = self._stream
-        if type(result) is GivenUp or stream is None:
-            return self._given_up(cast("GivenUp", result).reason)
-        cheap = stream.steps - self._steps <= STREAM_INLINE_STEPS
-        self._costly = max(0, self._costly - 1) if cheap else CHEAP_PIECES
-        self._steps = stream.steps
-        return self._passed(stream, cast("bytes", result))
-
-    def gone(self) -> None:
-        """The exchange is over, or the stream; what it came to is told, however it ended."""
-        stream, findings = self._stream, self._findings
-        if stream is not None and self.job is not None:
-            stream.stop()  # a thread is at work on it, for nobody
-        if stream is None or self.job is not None:
-            return
-        self._stream = None
-        findings.add(stream.counts, stream.failures, stream.unread, masked=stream.masked)
-        findings.blocked = findings.blocked or stream.blocked
-
-    def _passed(self, stream: AnswerStream, out: bytes) -> Effects:
-        over = self._end or stream.ended
-        self._cut = stream.ended
-        out = self._memory.cleaned(out)
-        if over:
-            self.gone()
-        return (Chunk(Side.RESPONSE, out, over),) if out or over else NOTHING
-
-    def _given_up(self, reason: str) -> Effects:
-        """Ends the stream: what a thread may still be at work on is not to be touched, nor what it holds back told."""
-        findings = self._findings
-        self._stream, self._cut = None, True
-        name = findings.pipeline.name
-        findings.failures.append(Failure(name, reason, allowed=False))
-        findings.blocked = findings.blocked or Blocked(name, "failure")
-        return (Chunk(Side.RESPONSE, (self._memory.dialect or CHAT).error_event(FAILED), end=True),)

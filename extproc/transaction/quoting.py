@@ -18,6 +18,9 @@ ten thousand; a quarter of a megabyte is searched in some milliseconds."""
 class ErrorAnswer:
     """Holds the body, and in full duplex the headers, too; `headers` is what is set on them. Raises ClientError."""
 
+    waits = True
+    ended = False
+
     __slots__ = ("_duplex", "_fields", "_headers", "_held", "_memory", "_size", "_trailers", "job")
 
     def __init__(self, memory: Memory, fields: HeaderMap, headers: HeaderMutation, *, duplex: bool) -> None:
@@ -50,6 +53,10 @@ class ErrorAnswer:
     def judged(self, result: object) -> Effects:
         """Never called: there is no work to hand out."""
         raise AssertionError(result)
+
+    def queued(self, size: int) -> Effects:
+        """Never called, as `judged`."""
+        raise AssertionError(size)
 
     def gone(self) -> None:
         """The exchange is over: there is nothing to tell of half an error."""

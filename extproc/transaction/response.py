@@ -10,11 +10,11 @@ from typing import Final
 
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
-from extproc.protocol.messages import Body, Headers, Side
+from extproc.protocol.messages import Body, Headers, Side, Trailers
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import Event, State, advance
 from extproc.routing.quoted import Quoted
-from extproc.transaction.answer_body import Piece, Room, StreamedAnswer, Wanted, WholeAnswer, wanted
+from extproc.transaction.answer_body import Room, Wanted, WholeAnswer, wanted
 from extproc.transaction.answers import (
     NOTHING,
     PASS_RESPONSE_BODY,
@@ -31,10 +31,15 @@ from extproc.transaction.plan import CONTROL_PREFIX, Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
 from extproc.transaction.shared import Shared
+from extproc.transaction.streaming import Piece, StreamedAnswer
+from extproc.transaction.watching import WatchedBody, WatchedStream, only_watches
 from extproc.transaction.work import ResponseWork
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
+
+# Where trailers may come behind the last piece, which has no end mark then.
+_PIECES: Final = (BodyMode.STREAMED, BodyMode.FULL_DUPLEX_STREAMED)
 
 REQUEST_ID: Final = "x-extproc-request-id"
 
@@ -71,7 +76,7 @@ class ResponseSide:
         self._early = False
         self._left: int | None = None  # bytes of a body with a length that are still to come
         self._request_mode = BodyMode.NONE
-        self._answer: WholeAnswer | StreamedAnswer | ErrorAnswer | None = None
+        self._answer: WholeAnswer | StreamedAnswer | WatchedBody | WatchedStream | ErrorAnswer | None = None
         self._proof: Proof | None = None
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
@@ -84,8 +89,25 @@ class ResponseSide:
 
     @job.setter
     def job(self, job: ResponseWork) -> None:
-        assert isinstance(self._answer, WholeAnswer)
+        assert isinstance(self._answer, WholeAnswer | WatchedBody)
         self._answer.job = job
+
+    def keeps(self, message: Headers | Body | Trailers) -> Effects | None:
+        """What becomes of a message that comes while there is a job: None if it is to be fed now.
+
+        Else it has to wait, unless the response has `ended`.
+        """
+        answer = self._answer
+        if answer is None or not answer.waits:
+            return None
+        if answer.ended or type(message) is not Body:
+            return NOTHING
+        return answer.queued(len(message.data))
+
+    @property
+    def ended(self) -> bool:
+        """True once nothing more of the response goes on: what comes is dropped."""
+        return self._answer is not None and self._answer.ended
 
     @property
     def withholds(self) -> bool:
@@ -125,7 +147,7 @@ class ResponseSide:
         if findings is not None and not message.end and self._readable and from_upstream(message):
             how = wanted(memory, findings, message.fields)
             if how is not None:
-                return self._read(how, findings, headers or HeaderMutation())
+                return self._read(how, findings, headers or HeaderMutation(), length_of(message))
         if not message.end and memory.reads_error and from_upstream(message):
             return self._read_error(message.fields, headers or HeaderMutation())
         if not message.end:
@@ -177,27 +199,46 @@ class ResponseSide:
         if self._answer is not None:
             self._answer.gone()
 
-    def _read(self, how: Wanted, findings: Findings, headers: HeaderMutation) -> Effects:
+    def _read(self, how: Wanted, findings: Findings, headers: HeaderMutation, length: int | None) -> Effects:
         """Answers the headers of a body that is to be read, or holds them."""
         memory, duplex = self._memory, self.mode is BodyMode.FULL_DUPLEX_STREAMED
+        room = Room(self._shared, self._plan.limits.held)
+        if only_watches(memory, findings):
+            return self._watch(how, findings, headers, room, length)
         if not duplex and not self._may_override:
             raise MisconfiguredError("response_body_mode")
         if how.streams:
-            self._answer = StreamedAnswer(memory, findings, how)
+            self._answer = StreamedAnswer(memory, findings, how, room=room)
             if not duplex:
                 self._proof = Proof(known=memory.configuration in self._shared.overridden)
             # Its length will be another, and it goes on decoded.
             headers = headers.removing("content-length", *(("content-encoding",) if how.codings else ()))
         else:
-            self._answer = WholeAnswer(
-                memory, findings, how, headers, duplex=duplex, room=Room(self._shared, self._plan.limits.held)
-            )
+            self._answer = WholeAnswer(memory, findings, how, headers, duplex=duplex, room=room)
             if duplex:
                 return NOTHING
         wanted = BodyMode.FULL_DUPLEX_STREAMED if how.streams else BodyMode.BUFFERED
         modes = None if self.mode is wanted else _override(self._going_on(), wanted)
         self.mode = wanted
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=modes),)
+
+    def _watch(
+        self, how: Wanted, findings: Findings, headers: HeaderMutation, room: Room, length: int | None
+    ) -> Effects:
+        """Answers the headers of a body that passes while a copy is judged.
+
+        STREAMED and not full duplex: each of its messages is answered with a plain Proceed, which is right for an Envoy
+        that takes no override as well, and Envoy holds nothing.
+        """
+        memory, duplex = self._memory, self.mode is BodyMode.FULL_DUPLEX_STREAMED
+        kind = WatchedStream if how.streams else WatchedBody
+        self._answer = kind(memory, findings, how, length=length, duplex=duplex, room=room)
+        if duplex:
+            return (Proceed(Side.RESPONSE, Phase.HEADERS, headers),) if headers.sets else PASS_RESPONSE_HEADERS
+        if memory.quoted is not None:
+            headers = headers.removing("content-length")  # the body is shorter without a credential
+        self.mode = BodyMode.STREAMED
+        return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=_override(self._going_on(), self.mode)),)
 
     def _unread_lane(self, message: Headers) -> Lane:
         """Who passes on a body that is not read. One with a length is counted here; event streams have none."""
@@ -294,5 +335,5 @@ def _quotes(quoted: Quoted, fields: HeaderMap) -> bool:
 
 
 def _override(request: BodyMode, response: BodyMode) -> ModeOverride:
-    trailers = SendMode.SEND if response is BodyMode.FULL_DUPLEX_STREAMED else SendMode.DEFAULT
+    trailers = SendMode.SEND if response in _PIECES else SendMode.DEFAULT
     return ModeOverride(request, response, response_trailers=trailers)

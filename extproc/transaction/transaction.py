@@ -84,8 +84,8 @@ class Transaction:
         self._over = False
         self._told = False
         self._ticket = 0
-        self._jobs: dict[int, Side] = {}
-        self._waiting: dict[Side, list[Headers | Body | Trailers]] = {}
+        self._jobs: dict[int, Side] | None = None  # by their tickets; made with the first
+        self._waiting: dict[Side, list[Headers | Body | Trailers]] | None = None
         self.request_lane = Lane.READ
         self.response_lane = Lane.READ
         self.deadline = now + plan.limits.request_timeout
@@ -153,18 +153,26 @@ class Transaction:
         if job is None:
             return effects
         self._ticket += 1
+        if self._jobs is None:
+            self._jobs = {}
         self._jobs[self._ticket] = side
         return (*effects, Inspect(self._ticket, job.name, job, now + job.timeout))
 
     def _keep(self, message: Headers | Body | Trailers, now: float) -> Effects:
         """A message while there is work: one for a side that waits for it has to wait as well."""
-        if message.side in self._jobs.values():
-            self._waiting.setdefault(message.side, []).append(message)
-            return NOTHING
+        side = message.side
+        if self._jobs and side in self._jobs.values():
+            effects = self._response.keeps(message) if side is _RESPONSE else NOTHING
+            if effects is not None:
+                if side is not _RESPONSE or not self._response.ended:
+                    if self._waiting is None:
+                        self._waiting = {}
+                    self._waiting.setdefault(side, []).append(message)
+                return effects
         return self._on_response(message, now) if message.side is _RESPONSE else self._on_request(message, now)
 
     def _answered(self, message: Inspected | Failed, now: float) -> Effects:
-        side = self._jobs.pop(message.ticket, None)
+        side = self._jobs.pop(message.ticket, None) if self._jobs else None
         if side is None:
             raise ProtocolViolation("an answer to work that was never asked for")
         of = self._side(side)
@@ -178,7 +186,7 @@ class Transaction:
             return self._hand_out(side, effects, now)  # what was judged is encoded again
         if self._response.withholds:
             self.deadline = now + PROOF_WITHIN
-        for waiting in self._waiting.pop(side, ()):
+        for waiting in self._waiting.pop(side, ()) if self._waiting else ():
             effects += self._proceed(waiting, now)
         return effects
 
@@ -227,7 +235,9 @@ class Transaction:
             self.response_lane = response.lane
         else:
             effects = response.trailers()
-        return effects if response.job is None else self._hand_out(_RESPONSE, effects, now)
+        if response.job is None or _RESPONSE in (self._jobs or {}).values():
+            return effects
+        return self._hand_out(_RESPONSE, effects, now)
 
     def _reject(self, error: ClientError) -> Effect:
         self._end()
