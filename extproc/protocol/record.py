@@ -49,7 +49,7 @@ class Usage(Struct, frozen=True, gc=False):
 NO_USAGE: Final = Usage()
 
 
-class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(Struct, frozen=True, omit_defaults=True):
     """What is told of an exchange: names from the policy, fixed words and numbers, never text of a body.
 
     The fields stand here as they stand in a line of the log. Those with a default are left out there where they have

@@ -191,19 +191,21 @@ class Exchange:
             self.abort(AbortCode.INTERNAL, INTERNAL_ERROR)
 
     def _record(self, clean: bool) -> Record:
-        record = Record.lost(INTERNAL_ERROR)
+        told: Record | None = None
         try:
             for effect in self.decider.receive(Gone(clean), self._runtime.clock()):
                 if type(effect) is Record:
-                    record = effect
+                    told = effect
         except Exception as error:  # noqa: BLE001  - what failed once may fail again while it is told of
             self._runtime.log.event("internal_error", _origin(error))
+        record = Record.lost(INTERNAL_ERROR) if told is None else told
         spent = round(self._spent * 1000, 3)
-        detail = record.detail if self._detail is None else self._detail
+        if self._detail is not None:
+            record = replace(record, detail=self._detail)
         if self._aborted is None:
-            return replace(record, processing_ms=spent, detail=detail)
+            return replace(record, processing_ms=spent)
         code, reason = self._aborted
-        return replace(record, processing_ms=spent, detail=detail, decision="failed", reason=reason, abort=code.name)
+        return replace(record, processing_ms=spent, decision="failed", reason=reason, abort=code.name)
 
 
 def _kind(message: Message) -> tuple[str]:

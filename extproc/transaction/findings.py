@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from extproc.apis.mcp.request import Rpc
 from extproc.inspection.judge import Verdict, told
 from extproc.inspection.pipeline import Pipeline
@@ -11,7 +13,7 @@ from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
-from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor
+from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor, Record
 
 KINDS_MAX: Final = 256
 """Different finds that a record lists, by processor, kind, action and side. A policy with more kinds than that in one
@@ -122,20 +124,22 @@ class Findings:
                 counts[processor, kind] += number
         return told(counts, {})
 
-    def counted(self) -> tuple[CountedFinding, ...]:
-        """The findings as the record has them."""
-        return tuple(
+    def recorded(self, record: Record) -> Record:
+        """Return the record with all that inspection has come to: words of the policy and numbers."""
+        counted = tuple(
             CountedFinding(processor, kind, action, side.value, shadow, number)
             for (processor, kind, action, side, shadow), number in self.counts.items()
         )
-
-    def failed(self) -> tuple[FailedProcessor, ...]:
-        """The failures as the record has them."""
-        return tuple(FailedProcessor(each.processor, each.reason, each.allowed) for each in self.failures)
-
-    def uninspected(self) -> tuple[CountedUninspected, ...]:
-        """Return, as the record has it, all that could not be inspected."""
-        return tuple(CountedUninspected(reason, number) for reason, number in self.unread.items())
+        return replace(
+            record,
+            pipeline=self.pipeline.name,
+            masked=self.masked,
+            findings=counted,
+            failures=tuple(FailedProcessor(each.processor, each.reason, each.allowed) for each in self.failures),
+            uninspected=tuple(CountedUninspected(reason, number) for reason, number in self.unread.items()),
+            blocked_by=None if self.blocked is None else self.blocked.by,
+            blocked_for=None if self.blocked is None else self.blocked.reason,
+        )
 
     def __repr__(self) -> str:
         return f"Findings({self.pipeline.name}, {len(self.counts)} kinds, masked={self.masked}, {self.blocked})"
