@@ -1,9 +1,20 @@
 """What every test shares: the profile `fast` or `deep`, chosen by EXTPROC_PROFILE."""
 
 import os
+import sys
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
+
+BYTECODE: Final = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
+"""Where compiled modules are kept if the environment wants none beside the sources."""
+
+# A run starts hundreds of processes. Each of them would compile the whole package, which takes longer than its test.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(BYTECODE)
+    sys.dont_write_bytecode = False
 
 PROFILE = os.environ.get("EXTPROC_PROFILE", "fast")
 
@@ -15,14 +26,15 @@ settings.load_profile(PROFILE)
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is marked `deep`, unless the profile is that or the command line chooses by markers itself.
+    """Leaves out what is marked `deep` or `measured`, unless the profile or the command line's markers ask for it.
 
     What builds images comes first, after the order was drawn: it takes a minute of waiting that others can use.
     """
     items.sort(key=lambda item: item.get_closest_marker("docker") is None)
-    if PROFILE == "deep" or config.getoption("-m"):
+    if config.getoption("-m"):
         return
-    deep = [item for item in items if item.get_closest_marker("deep")]
-    if deep:
-        config.hook.pytest_deselected(items=deep)
-        items[:] = [item for item in items if not item.get_closest_marker("deep")]
+    left = ("measured",) if PROFILE == "deep" else ("deep", "measured")
+    out = [item for item in items if any(item.get_closest_marker(name) for name in left)]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if not any(item.get_closest_marker(name) for name in left)]

@@ -10,7 +10,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 VALUE: Final = "john.doe@example.com"
@@ -159,6 +159,40 @@ def _carried() -> Rows:
         (f"data:application/zip;base64,{_b64(_zip())}", "file"),
     ):
         yield f"data URL {url[:30]} {url[-30:]}", CHAT, JSON, said(url), reason
+    parts: list[tuple[str, Any]] = [
+        ("bytes of Bedrock", {"document": {"source": {"bytes": _b64(VALUE)}}}),
+        ("a name with base64", {"audio_base64": _b64(VALUE)}),
+        ("a name with base64 in capitals", {"bytesBase64Encoded": _b64(VALUE)}),
+        ("a type in capitals", {"source": {"Type": "BASE64", "Data": _b64(VALUE)}}),
+        ("a file's data", {"type": "file", "mediaType": "text/plain", "data": _b64(VALUE)}),
+        ("data and its encoding", {"data": _b64(VALUE), "encoding": "base64"}),
+        ("a picture's name that is a text", {"image": _b64(VALUE)}),
+    ]
+    for name, part in parts:
+        yield name, CHAT, JSON, said([part]), READ
+        if "picture" not in name:
+            yield f"{name}, in arguments", OTHER, JSON, json.dumps({"params": {"arguments": part}}).encode(), READ
+    for name in ("content", "value"):
+        for encoding in ("encoding", "contentEncoding"):
+            file = {name: _b64(VALUE), encoding: "base64"}
+            yield (
+                f"{name} beside {encoding}",
+                OTHER,
+                JSON,
+                json.dumps({"params": {"arguments": file}}).encode(),
+                "binary",
+            )
+    for name in ("images", "Images", "mask", "multimodal_data"):
+        yield f"short {name} in a list", OTHER, JSON, json.dumps({name: [_b64(VALUE)]}).encode(), READ
+    elsewhere: list[tuple[str, Any, str]] = [
+        ("an image's URL alone", {"image": "https://a/b.png"}, "image"),
+        ("a film's pictures", {"type": "video", "video": ["https://a/1.jpg", "https://a/2.jpg"]}, "video"),
+        ("names in capitals", {"Type": "image_url", "Image_url": {"Url": "https://a/b.png"}}, "image"),
+        ("a document's URL", {"type": "document_url", "document_url": "https://a/b.pdf"}, "file"),
+        ("a file of Gemini", {"fileData": {"mimeType": "application/pdf", "fileUri": "gs://a/b"}}, "file"),
+    ]
+    for name, part, reason in elsewhere:
+        yield name, CHAT, JSON, said([part]), reason
     yield "pictures in a list", OTHER, JSON, json.dumps({"images": [_b64(PNG)]}).encode(), "image"
 
 
@@ -207,6 +241,10 @@ def _numbers() -> Rows:
 
 def _tokens() -> Rows:
     """Prompts as the numbers of a model's vocabulary."""
+    yield "tokens as a message", CHAT, JSON, said([9906, 11]), "tokens"
+    yield "tokens as messages", CHAT, JSON, said([[9906, 11]]), "tokens"
+    yield "tokens in a part", CHAT, JSON, said([{"type": "text", "text": [9906, 11]}]), "tokens"
+    yield "vectors in a part", CHAT, JSON, said([{"type": "audio_embeds", "audio_embeds": [0.5, 0.25]}]), "tokens"
     for path, name, value in (
         (EMBEDDINGS, "input", [9906, 11]),
         (EMBEDDINGS, "input", [[9906, 11], [856]]),
@@ -222,6 +260,12 @@ def _tokens() -> Rows:
         (COMPLETIONS, "prompt_embeds", _b64(NOISE)),
         (COMPLETIONS, "prompt_embeds", [_b64(NOISE)]),
         (COMPLETIONS, "prompt_embeds", _b64(b"\xff\xff")),
+        (COMPLETIONS, "suffix", [1, 2]),
+        (COMPLETIONS, "inputs_embeds", [[0.25]]),
+        (RESPONSES, "instructions", [1, 2]),
+        (OTHER, "content", [1, "words"]),
+        (OTHER, "input_prefix", [1, 2]),
+        (OTHER, "Context", [1, 2]),
         (OTHER, "tokens", [1, 2]),
         (OTHER, "context", [1, 2]),
     ):
@@ -242,9 +286,13 @@ _OCTETS: Final = {
     "UTF-16 without a mark": VALUE.encode("utf-16-be"),
     "UTF-16 without a letter of ASCII": b"\xff\xfe" + "名字".encode("utf-16-le"),
     "UTF-32": VALUE.encode("utf-32"),
+    "RTF": b"{\\rtf1 john.doe\\'40example.com}",
+    "PostScript": b"%!PS-Adobe-3.0\n<6a6f686e> show",
     "noise": NOISE,
     "Cyrillic in KOI8-R": "Иван Петров".encode("koi8-r"),
 }
+
+_OF_ASCII: Final = frozenset(("PDF", "PDF behind something", "RTF", "PostScript"))
 
 
 def _plain() -> Rows:
@@ -253,7 +301,7 @@ def _plain() -> Rows:
         yield f"{name} as text", OTHER, TEXT, octets, "binary"
         yield f"{name} as text with a charset", OTHER, f"{TEXT}; charset=utf-8", octets, "binary"
         yield f"{name} as XML", OTHER, "application/xml", octets, "binary"
-        if "PDF" not in name:
+        if name not in _OF_ASCII:
             yield f"{name} as it is", OTHER, "application/octet-stream", octets, "content_type"
     for charset in ("utf-16", "utf-7", "shift_jis"):
         yield f"{charset} as declared", OTHER, f"{TEXT}; charset={charset}", VALUE.encode(charset), "charset"
@@ -267,6 +315,10 @@ def _forms() -> Rows:
         yield f"{name} as a field", OTHER, FORM, b"a=" + quote(octets).encode(), "binary"
         yield f"{name} as a field's name", OTHER, FORM, quote(octets).encode() + b"=1", "binary"
     yield "PNG as a form", OTHER, FORM, PNG, "binary"
+    for charset in ("utf-7", "utf-16"):
+        yield f"a form in {charset}", OTHER, f"{FORM}; charset={charset}", b"a=%2BAGo-", "charset"
+        yield f"a form that says {charset}", OTHER, FORM, f"_charset_={charset}&a=%2BAGo-".encode(), "charset"
+    yield "an image's URL as a field", OTHER, FORM, b"image_url=https://a/b.png", "image"
     yield "a field in percent", OTHER, FORM, b"a=john.doe%40example.com", READ
     yield "short base64 as a field", OTHER, FORM, f"blob={_b64(VALUE)}".encode(), READ
     yield "JSON as a form", OTHER, FORM, f'{{"a":"{ESCAPED}"}}'.encode(), READ
@@ -288,7 +340,7 @@ def _parts() -> Rows:
     for name, octets in _OCTETS.items():
         yield f"{name} in a part", OTHER, PARTS, _part(field, octets), "binary"
         yield f"{name} in a part of text", OTHER, PARTS, _part(f"{file}\r\nContent-Type: text/plain", octets), "binary"
-        if "PDF" not in name:
+        if name not in _OF_ASCII:
             yield f"{name} in a file without a type", OTHER, PARTS, _part(file, octets), "file"
     other = f"{file}\r\nContent-Type: application/octet-stream"
     yield "PDF of ASCII in a file", OTHER, PARTS, _part(other, PDF), "file"
@@ -321,6 +373,9 @@ def _parts() -> Rows:
         ("two of those", f"{disposition}; name*=utf-8''a; filename*=utf-8''john%2Edoe%40example.com", "x", READ),
         ("a name in RFC 5987", f"{disposition}; name*=utf-8''john%2Edoe%40example.com", "x", READ),
         ("the same in another charset", f"{disposition}; filename*=utf-16'en'%00j", "x", "charset"),
+        ("a name in RFC 5987 without a charset", f"{disposition}; filename*=john%2Edoe%40example.com", "x", "charset"),
+        ("a name with backslashes", f'{disposition}; name="a"; filename="john.doe\\@example.com"', "x", "encoding"),
+        ("blanks in front", f" Content-Type: text/plain; charset=utf-7\r\n{disposition}", "+AGo-", "content_type"),
         ("a continued name", f"{disposition}; filename*0=john.doe; filename*1=@example.com", "x", "encoding"),
         ("a continued name, encoded", f"{disposition}; filename*0*=utf-8''john; filename*1*=%2E", "x", "encoding"),
         ("the form's charset", f'{disposition}; name="_charset_"', "utf-16", "charset"),
@@ -351,5 +406,9 @@ def _types() -> Rows:
         "multipart/form-data; boundary*=utf-8''b4",
         "text/plain; charset=utf-8; charset=utf-7",
         "text/plain, multipart/form-data; boundary=b4",
+        "multipart /form-data; boundary=b4",
+        "multipart/form-data; boundary='b4'",
+        "multipart/form-data; boundary=<b4>",
+        "multipart/form-data; boundary=b4, text/plain",
     ):
         yield f"the type {kind}", OTHER, kind, _part('Content-Disposition: form-data; name="a"', "x"), "content_type"

@@ -9,17 +9,22 @@ from msgspec.structs import replace
 
 from extproc import payload as text
 from extproc.apis.counts import NOTHING, Counts, count
-from extproc.detectors.naming import named
-from extproc.inspection.stage import Active, Facts, Limits, Processor, Stage
+from extproc.apis.events.twofold import twofold
+from extproc.detectors.naming import named, spelled
+from extproc.inspection.led import leading, led
+from extproc.inspection.stage import Active, Limits, Processor, SignalValues, Stage
 from extproc.inspection.vault import Vault, restorations
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
-from extproc.matching.span import Distinct, Span, unite
+from extproc.matching.scanner import Scanner
+from extproc.matching.span import Distinct, Span, order, unite
 from extproc.payload import Document, Edit, TextLimitError
 from extproc.payload.opened import MAX_VALUES, metered
 from extproc.policy.conditions import ConditionError
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.meter import Meter, SpentError
+
+_USUAL = "application/json"
 
 ERROR = "error"
 CONDITION = "condition"
@@ -53,16 +58,16 @@ class Job(Struct, frozen=True):
 
     `body` has no content-encoding left. `stage` is None where values are only to be restored. `active`: who is at work,
     where that is known already (an answer's conditions look at the request alone); else it is found out here, each
-    condition seeing what the processors before it found in `facts["findings"]`. `only`: stand-ins that are to judge in
-    place of others, whose `failures` are told as well. `streamed`: gives the verdict on a body that is a stream under
-    another name, and None for any other body.
+    condition seeing what the processors before it found in `signals["findings"]`. `only`: stand-ins that are to judge
+    in place of others, whose `failures` are told as well. `streamed`: gives the verdict on a body that is a stream
+    under another name, and None for any other body.
     """
 
     name: str
     stage: Stage | None
     body: bytes
     content_type: str
-    facts: Facts
+    signals: SignalValues
     vault: Vault
     blocks_unread: bool
     restores: bool = False
@@ -82,9 +87,13 @@ class Job(Struct, frozen=True):
         meter = meter or Meter()
         if self.streamed is not None and (verdict := self.streamed(self, meter=meter)) is not None:
             return verdict
+        glimpsed = self._glimpsed()
+        if glimpsed is not None:
+            meter.spend(len(glimpsed[0]))
+            return _Judging(self, None, meter, glimpsed).verdict()
         limit = meter.left
         try:
-            document = self._document(meter)
+            document = self.document(meter)
         except TextLimitError as error:
             if limit < MAX_VALUES and error.limit == "values":
                 raise SpentError from None
@@ -93,11 +102,25 @@ class Job(Struct, frozen=True):
             meter.spend(len(document.passages))
         return _Judging(self, document, meter).verdict()
 
-    def _document(self, meter: Meter) -> Document:
+    def _glimpsed(self) -> text.Glimpsed | None:
+        """The texts of a body that has nothing but plain ones: only where something is found in them it is read."""
+        if self.content_type != _USUAL or (self.restores and self.vault.restores):
+            return None
+        return text.glimpse(self.body)
+
+    def document(self, meter: Meter) -> Document:
+        """All of the body, read. Raises TextLimitError."""
         try:
-            return text.read(self.body, self.content_type, metered(meter))
+            document = text.read(self.body, self.content_type, metered(meter))
+            return text.doubted(document) if self._answers and twofold(self.body) else document
         except ClientError:
             return text.read_malformed(self.body, metered(meter))
+
+    @property
+    def _answers(self) -> bool:
+        """True for the body of a response that is JSON."""
+        of = self.stage
+        return of is not None and of.side is Side.RESPONSE and text.declares_json(self.content_type)
 
     def given_up(self, reason: str) -> "Verdict | Job":
         """What becomes of the body when this job brought no verdict: one, or a job for the stand-ins."""
@@ -117,10 +140,10 @@ class Job(Struct, frozen=True):
         if self.active is not None:
             return self.active.on[each.number] or each in self.active.failed
         # What the body holds is not known now, so that a condition about it is taken to hold.
-        if each.when is None or "findings" in each.when.facts:
+        if each.when is None or "findings" in each.when.signals:
             return True
         try:
-            return each.when.holds(self.facts)
+            return each.when.holds(self.signals)
         except ConditionError:
             return True
 
@@ -158,32 +181,46 @@ def _uncalled(called: frozenset[str]) -> Blocked | None:
 
 
 class _Judging:
-    """One run of a job."""
+    """One run of a job. Where its texts were `glimpsed`, its document is read once something was found."""
 
-    def __init__(self, job: Job, document: Document, meter: Meter) -> None:
+    def __init__(
+        self, job: Job, document: Document | None, meter: Meter, glimpsed: text.Glimpsed | None = None
+    ) -> None:
         self._job = job
         self._meter = meter
-        self._document = document
+        self._read = document
+        self._glimpsed = glimpsed
         self._found: list[tuple[int, Span, Processor]] = []
         self._counts: dict[Count, int] = {}
         self._sized: list[tuple[str, Processor]] = []
         self._failures = list(job.failures)
         self._blocked: Blocked | None = None
 
+    @property
+    def _document(self) -> Document:
+        if self._read is None:
+            try:
+                self._read = self._job.document(self._meter)
+            except TextLimitError:
+                raise SpentError from None  # it is far below all limits but the meter's
+        return self._read
+
+    @property
+    def _uninspected(self) -> Sequence[text.Uninspected]:
+        return () if self._glimpsed is not None else self._document.uninspected
+
     def verdict(self) -> Verdict:
-        job, document = self._job, self._document
+        job = self._job
         if job.stage is not None:
             self._judge(job.stage, job.only, job.active)
-        unread: Mapping[str, int] = (
-            Counter(each.reason for each in document.uninspected) if document.uninspected else {}
-        )
+        unread: Mapping[str, int] = Counter(each.reason for each in self._uninspected) if self._uninspected else {}
         # Conditions fail on a body that is no JSON; what is wrong is the body, and trying again would not help.
         free = self._blocked is None or (self._blocked.reason == "failure" and "malformed" in unread)
         if free and job.blocks_unread and unread and not unread.keys() <= SEALED:
             self._blocked = Blocked(job.name, "uninspected")
         changes = self._blocked is None and (self._found or job.restores)
         edits = self._edits() if changes else {}
-        body = document.edit(edits) if edits else job.body
+        body = self._document.edit(edits) if edits else job.body
         return Verdict(
             body,
             self._blocked,
@@ -225,11 +262,11 @@ class _Judging:
         """True if it is at work; None where that cannot be told."""
         if processor.when is None:
             return True
-        facts = self._job.facts
-        if "findings" in processor.when.facts:
-            facts = {**facts, "findings": [*facts.get("findings", ()), *self._told()]}
+        signals = self._job.signals
+        if "findings" in processor.when.signals:
+            signals = {**signals, "findings": [*signals.get("findings", ()), *self._told()]}
         try:
-            return processor.when.holds(facts)
+            return processor.when.holds(signals)
         except ConditionError:
             return None
 
@@ -252,9 +289,9 @@ class _Judging:
         if scanner is None:
             return found, False
         try:
-            passages = self._document.passages
-            texts = [passage.text for passage in passages]
-            for index, spans in scanner.scan_all(texts, lambda index: named(passages[index]), self._meter):
+            texts, names, called = self._texts()
+            scanned = scanner.scan_all(texts, called, self._meter)
+            for index, spans in self._led(scanner, scanned, texts, names) if scanner.assigned else scanned:
                 distinct = Distinct()
                 for span in spans:
                     number = stage.of(span).number
@@ -266,6 +303,31 @@ class _Judging:
             return {}, True
         return found, False
 
+    def _texts(self) -> tuple[Sequence[str], Sequence[str], Callable[[int], str | None]]:
+        """The texts, the name of each one's member as far as it may lead, and what gives the words of that name."""
+        if self._glimpsed is not None:
+            texts, names = self._glimpsed
+            return texts, names, lambda index: spelled(names[index])
+        passages = self._document.passages
+        leads = [passage.name if passage.kind == "text" else "" for passage in passages]
+        return [passage.text for passage in passages], leads, lambda index: named(passages[index])
+
+    def _led(
+        self, scanner: Scanner, scanned: list[tuple[int, list[Span]]], texts: Sequence[str], names: Sequence[str]
+    ) -> list[tuple[int, list[Span]]]:
+        """What was found, and what the names of members tell."""
+        more = [
+            (index, spans)
+            for index, name in enumerate(names)
+            if (lead := leading(name)) and (spans := led(scanner, texts[index], lead, self._meter))
+        ]
+        if not more:
+            return scanned
+        found = dict(scanned)
+        for index, spans in more:
+            found[index] = sorted({*found.get(index, ()), *spans}, key=order)
+        return sorted(found.items())
+
     def _sizes(self, stage: Stage) -> Counts:
         if not stage.sizing:
             return NOTHING
@@ -275,7 +337,7 @@ class _Judging:
         counted = count(self._job.body, declared=text.declares_json(self._job.content_type))
         if counted.images is None:
             return counted
-        seen = sum(each.reason == "image" for each in self._document.uninspected)
+        seen = sum(each.reason == "image" for each in self._uninspected)
         return replace(counted, images=max(counted.images, seen))
 
     def _hear(self, each: Processor, spans: Sequence[tuple[int, Span]], sizes: Counts) -> None:
@@ -308,6 +370,8 @@ class _Judging:
 
     def _edits(self) -> dict[int, list[Edit]]:
         edits: dict[int, list[Edit]] = {}
+        if not self._found and not (self._job.restores and self._job.vault.restores):
+            return edits
         vault, document = self._job.vault, self._document
         masks: dict[int, dict[Span, Processor]] = {}
         for index, span, each in self._found:

@@ -4,7 +4,7 @@ import copy
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from extproc.inspection.vault import Piece, Restorer, Vault, label, written
 from extproc.matching.span import Span, Union, unite
@@ -53,22 +53,28 @@ def mask(text: str, spans: Iterable[Span], write: Writer) -> str:
     return "".join(parts)
 
 
+class Masking(Protocol):
+    """Says what is done about finds."""
+
+    def masks(self, span: Span) -> bool:
+        """Whether a find is to be replaced; others are only reported."""
+
+    def write(self, span: Span, value: str) -> str:
+        """What is written in place of a find."""
+
+
 class Masker:
     """Masks one streamed text, release by release; put together it is what `mask` makes of the whole.
 
-    `masked` says which hits to replace; a window may carry others, that are only reported. With a `restorer`, values
-    come back into the text that is not masked: never into what `write` wrote, nor out of it.
+    With a `restorer`, values come back into the text that is not masked: never into what was written, nor out of it.
     """
 
-    __slots__ = ("_at", "_masked", "_restorer", "_union", "_write")
+    __slots__ = ("_at", "_masking", "_restorer", "_union")
 
-    def __init__(
-        self, write: Writer, masked: Callable[[Span], bool] = lambda _: True, restorer: Restorer | None = None
-    ) -> None:
-        self._write = write
-        self._masked = masked
+    def __init__(self, masking: Masking, restorer: Restorer | None = None) -> None:
+        self._masking = masking
         self._restorer = restorer
-        self._union = Union()
+        self._union: Union | None = None
         self._at = 0
 
     @property
@@ -100,7 +106,7 @@ class Masker:
             if piece is not None:
                 span, value = piece
                 pieces += self._passed(text[max(0, self._at - start) : max(0, span.start - start)], ends=True)
-                pieces.append((text[span.start - start : max(0, span.end - start)], self._write(span, value)))
+                pieces.append((text[span.start - start : max(0, span.end - start)], self._masking.write(span, value)))
                 self._at = span.end
         pieces += self._passed(text[max(0, self._at - start) :], ends=False)
         self._at = max(self._at, end)
@@ -127,7 +133,9 @@ class Masker:
         return pieces
 
     def _piece(self, hit: Hit) -> tuple[Span, str] | None:
-        if not self._masked(hit.span):
+        if not self._masking.masks(hit.span):
             return None
+        if self._union is None:
+            self._union = Union()
         span = self._union.cut(hit.span)
         return None if span is None else (span, hit.value[span.start - hit.span.start :])

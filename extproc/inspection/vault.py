@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import TypeAlias
 
@@ -24,6 +25,9 @@ _LOOKS = re.compile(r"\[[A-Z][A-Z0-9_]{0,62}_[0-9]{1,9}\]")
 _PART = re.compile(r"\[[A-Z0-9_]*\Z")
 
 
+_NONE: AbstractSet[str] = frozenset()
+
+
 def label(kind: str) -> str:
     """A kind as placeholders write it: `us_ssn` is US_SSN, `github-token` GITHUB_TOKEN."""
     return re.sub(r"[^A-Z0-9]", "_", kind.upper())[:63].strip("_") or "MASKED"
@@ -39,7 +43,7 @@ class Vault:
         self._values: dict[str, str] = {}
         self._sorted: list[str] = []
         self._counts: dict[str, int] = {}
-        self._reserved: set[str] = set()
+        self._reserved: AbstractSet[str] = _NONE
 
     def reserve(self, text: str) -> None:
         """Keep clear of what looks like a placeholder in a `text` that the client or the model wrote.
@@ -47,7 +51,11 @@ class Vault:
         Called for every text of a body before the first is masked: then such text is never taken for one of ours.
         """
         if "[" in text and len(self._reserved) <= MOST_RESERVED:
-            self._reserved.update(match[0] for match in islice(_LOOKS.finditer(text), MOST_RESERVED + 1))
+            found = {match[0] for match in islice(_LOOKS.finditer(text), MOST_RESERVED + 1)}
+            if isinstance(self._reserved, set):
+                self._reserved.update(found)
+            elif found:
+                self._reserved = found
 
     def overhear(self, before: str, text: str) -> str:
         """`reserve` for a text in pieces: `before` is what this gave for the last one.

@@ -1,6 +1,6 @@
 """One rule made ready to run: its exact matcher, its coarse pattern for the fast lane, its prefixes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import re2
 from msgspec import Struct
@@ -78,11 +78,29 @@ class Matcher(Struct, frozen=True, eq=False):
     starts: Search | None
     tail: Tail | None = None
 
-    def find(self, data: bytes, start: int, stop: int, limit: int) -> Iterator[Place]:
+    def find(self, data: bytes, start: int, stop: int, limit: int) -> Iterable[Place]:
         """Every match in `data[:limit]` that starts in `start..stop`, overlapping ones too.
 
         Each place gives at most one match, whatever stands before it: that is what makes verdicts local.
         """
+        if stop - start > SHORT_STRETCH or self.starts is not None or self.tail is not None:
+            return self._each(data, start, stop, limit)
+        # As most are looked for: in so short a stretch that they may as well be found at once.
+        search, whole = self.search, self.groups == _WHOLE
+        places: list[Place] = []
+        while start <= stop:
+            found = search(data, start, limit)
+            opening = found[0][0]
+            if opening < 0:
+                break
+            start = opening + 1 if data[opening] < ASCII else after(data, opening)
+            if start > stop:
+                break
+            places.append(found[1] + found[1] if whole else self._place(found))
+        return places
+
+    def _each(self, data: bytes, start: int, stop: int, limit: int) -> Iterator[Place]:
+        """The same one by one, as there may be any number of them."""
         if self.starts is not None:
             yield from self._uncounted(self.starts, data, start, stop, limit)
             return

@@ -96,6 +96,8 @@ class Hold:
         earliest = len(data) if word == len(data) else self._in_word(data, word)
         for number, _ in self._spans.hits(data[before(data, first) : word]):
             earliest = min(earliest, self._phrases[number].earliest(data, first))
+            if earliest == first:
+                break
         return earliest
 
     def spanning(self, words: bytes) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from extproc.matching.escapes import LONGEST
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.scanner import Found, Scanner, spans
 from extproc.matching.span import Span, order
@@ -18,7 +17,7 @@ STEP = 256
 """Bytes by which such a word grows between two looks. So much more than `scanner.longest_hold` may be held."""
 
 
-SPARE = 256
+SPARE = 64
 """Bytes already judged that are kept longer than rules look back, as cutting them off has its cost, too."""
 
 
@@ -126,20 +125,21 @@ class Pane:
         data = self._data = self._data + encoded
         if len(data) < self._look and " " not in text and "\n" not in text:
             return None
-        end = self._scanner.plain(data, self._first)
+        scanner, first = self._scanner, self._first
+        end = scanner.plain(data, first)
         if end:
             return self._release(end, [])
-        end = self._scanner.hold.start(data, self._first)
-        if end == self._first:
+        end = scanner.hold.start(data, first)
+        if end == first:
             self._rest()
             return None
-        found = self._scanner.find(
-            data, self._first, end, opening=self._opening, final=False, name=self._name, meter=self._meter
-        )
+        found = scanner.find(data, first, end, opening=self._opening, final=False, name=self._name, meter=self._meter)
         if found:
-            end = min([end, *(each.match for each in found if each.open)])
+            for each in found:
+                if each.open and each.match < end:
+                    end = each.match
             found = [each for each in found if each.match < end]
-        released = self._release(end, found) if end > self._first else None
+        released = self._release(end, found) if end > first else None
         self._rest()
         return released
 
@@ -180,9 +180,8 @@ class Pane:
                 for each, span in zip(found, spans(found, data, first, start), strict=True)
             ]
             hits = self._due(fresh)
-        # At least as many code points as rules look back, and an escape before them; counting them would cost more than
-        # keeping some too many.
-        least = end - self._scanner.left * UTF8_MOST - LONGEST
+        # Counting the code points that rules look back would cost more than keeping some too many.
+        least = end - self._scanner.behind
         if least > SPARE:
             keep = whole(data, least)
             self._opening = False

@@ -11,16 +11,17 @@ its hits. Both are linear in the text for every pattern; what a text may demand 
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from msgspec import Struct
 
-from extproc.matching.compiled import UNDERSCORED, UNDERSCORED_MOST, CompiledRule, RuleError, compile_rule
+from extproc.matching.compiled import UNDERSCORED, CompiledRule, RuleError, compile_rule
 from extproc.matching.escapes import LONGEST, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
 from extproc.matching.hyperscan import Fast, Refused
 from extproc.matching.re2_search import within
+from extproc.matching.regions import regions
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.span import Span, foremost, order
@@ -57,6 +58,9 @@ BYTES_A_STEP = 8
 SCANNED_A_STEP = 512
 """The same for bytes that the fast lane reads."""
 
+ESCAPE_STEPS = 2
+"""The same for what begins an escape: 2 µs to read it and to know its place."""
+
 STEPS_AT_ONCE = 64
 """Steps that matches take until they are counted on the meter, together."""
 
@@ -91,16 +95,21 @@ class Scanner:
 
     def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
         self._lanes = lanes
+        self._captures = tuple([each.matcher.captures for each in lanes])
         self._numeric = tuple(number for number, each in enumerate(lanes) if each.rule.numeric)
         # Behind the gates of the rules one for all that is numeric.
         self._fast = Fast([*(each.gate for each in lanes), *[UNDERSCORED] * bool(self._numeric)])
         self._plain: set[int] = set()
         self._quiet: set[int] = set()
         self.hold = Hold(lanes)
+        self.assigned = any(each.rule.assigned for each in lanes)
+        """True if a rule wants a value behind the name that it is assigned to; see `led`."""
         self.reach = max((each.reach for each in lanes), default=1) + LONGEST
         """Code points around a position that decide what is said of it."""
         self.left = max((each.left for each in lanes), default=1)
         """Code points before a match's start that are looked at."""
+        self.behind = self.left * UTF8_MOST + LONGEST
+        """Bytes that are at least as many code points, and an escape before them."""
         self.longest_hold = max((each.longest + each.right for each in lanes), default=1)
         """The most code points that a stream ever has to hold back."""
 
@@ -131,14 +140,18 @@ class Scanner:
         """
         found = self._scan(text, name, meter)
         if marked(text):
+            if meter is not None:
+                meter.spend(escape_steps(text))
             found = [*found, *self._scan(plain(text), name, meter)]
             return sorted(foremost(set(found), places(text)), key=order) if found else []
         # Matches that begin at two places may agree on the find in them.
         return sorted(set(found), key=order) if found else []
 
-    def _scan(self, text: str, name: str | None, meter: Meter | None) -> list[Span]:
+    def _scan(
+        self, text: str, name: str | None, meter: Meter | None, hits: Sequence[tuple[int, int]] | None = None
+    ) -> list[Span]:
         data = b"\n" + text.encode("utf-8", "replace")
-        found = self.find(data, 1, len(data), opening=True, final=True, name=name, meter=meter)
+        found = self.find(data, 1, len(data), opening=True, final=True, name=name, meter=meter, hits=hits)
         return spans(found, data, 1, 0) if found else []
 
     def scan_all(
@@ -150,6 +163,9 @@ class Scanner:
         """
         numbers: Iterable[int] = range(len(texts))
         if len(texts) > 1 and sum(map(len, texts)) <= JOINED_MOST:
+            joined = "\n".join(texts)
+            if not marked(joined):
+                return self._scan_joined(texts, joined, name, meter)
             numbers = self._interesting(texts, meter)
         return [(number, found) for number in numbers if (found := self.scan(texts[number], name(number), meter))]
 
@@ -159,25 +175,46 @@ class Scanner:
         Between line feeds, which stand around every text that is scanned, each is what it is by itself; a match of the
         fast lane within it ends there here, too.
         """
-        joined = "\n".join(texts)
-        if not marked(joined):
-            return self._touched(texts, joined, meter)
         # What the texts look like without their escapes comes behind them.
         owners = [*range(len(texts)), *(number for number, text in enumerate(texts) if marked(text))]
         both = [*texts, *(plain(texts[number]) for number in owners[len(texts) :])]
         return sorted({owners[number] for number in self._touched(both, "\n".join(both), meter)})
 
-    def _touched(self, texts: Sequence[str], joined: str, meter: Meter | None) -> Sequence[int]:
+    def _scan_joined(
+        self, texts: Sequence[str], joined: str, name: Callable[[int], str | None], meter: Meter | None
+    ) -> list[tuple[int, list[Span]]]:
+        """What is found in texts without escapes, by the hits of one pass over all of them."""
+        found: list[tuple[int, list[Span]]] = []
+        touched = self._touched(texts, joined, meter)
+        for number in sorted(touched):
+            spans_ = self._scan(texts[number], name(number), meter, touched[number])
+            if spans_:
+                # Matches that begin at two places may agree on the find in them.
+                found.append((number, sorted(set(spans_), key=order)))
+        return found
+
+    def _touched(
+        self, texts: Sequence[str], joined: str, meter: Meter | None
+    ) -> Mapping[int, Sequence[tuple[int, int]]]:
+        """The texts in which the fast lane has hits, by their number, with the hits as each text by itself has them.
+
+        There may be more than that, by what stands in the next text.
+        """
         data = b"\n%b\n" % joined.encode("utf-8", "replace")
         hits = self._fast.hits(data, meter)
         if not hits:
-            return ()
+            return {}
         ends = list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
-        # A text's part of the data goes from one of its line feeds to the other, which is the next one's first.
-        found = {number for _, end in hits for number in (bisect_left(ends, end - 1), bisect_left(ends, end))}
-        return sorted(number for number in found if number < len(texts))
+        found: dict[int, list[tuple[int, int]]] = {}
+        for pattern, end in hits:
+            # A text's part of the data goes from one of its line feeds to the other, which is the next one's first.
+            first, last = bisect_left(ends, end - 1), bisect_left(ends, end)
+            for number in (first, last) if first < last else (first,):
+                if number < len(texts):
+                    found.setdefault(number, []).append((pattern, end - (ends[number - 1] if number else 0)))
+        return found
 
-    def quiet(self, words: Sequence[str]) -> bool:
+    def quiet(self, words: Sequence[str], meter: Meter | None = None) -> bool:
         """True if nothing is found in any of these words of an API, each a text of its own. Raises as `scan_all` does.
 
         They come again with every response, so that they are remembered as `plain` remembers its words.
@@ -185,7 +222,7 @@ class Scanner:
         known = self._quiet
         fresh = [word for word in words if hash(word) not in known]
         if fresh:
-            if self.scan_all(fresh):
+            if self.scan_all(fresh, meter=meter):
                 return False
             if len(known) >= MOST_PLAIN:
                 known.clear()
@@ -222,24 +259,27 @@ class Scanner:
         final: bool,
         name: str | None = None,
         meter: Meter | None = None,
+        hits: Sequence[tuple[int, int]] | None = None,
     ) -> list[Found]:
         """Every find whose match starts at byte `first` or later, but before `until`.
 
         `data` is UTF-8. Before `first` it holds `left` code points of the text, or all there are with one line feed in
         front of them: `opening`. With `final` the text ends with `data`; without, a find is `open` while words that it
         needs may still come. `name`: the words of the name of the member whose value the text is, which count as
-        context; None for a text that someone wrote. Raises TooManyCandidatesError, SpentError.
+        context; None for a text that someone wrote. `hits`: the fast lane's in `data` and a line feed, where these
+        are known. Raises TooManyCandidatesError, SpentError.
         """
         origin = before(data, first)
         if meter is not None:
             meter.spend(1 + (len(data) - origin) // SCANNED_A_STEP)
-        hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:], meter)
+        if hits is None:
+            hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:], meter)
         if not hits:
             return []
         found: list[Found] = []
         steps = 0
         left = most_looks(len(data) - origin)
-        for number, low, high in _regions(hits, self._lanes, self._numeric):
+        for number, low, high in regions(hits, self._lanes, self._numeric):
             each = self._lanes[number]
             start, stop = max(low, 0) + origin, min(high + origin, until - 1)
             limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
@@ -249,7 +289,7 @@ class Scanner:
                 and (name is None or not _called(each, name))
             ):
                 continue
-            captures = each.matcher.captures
+            captures = self._captures[number]
             for place in each.matcher.find(data, before(data, start + 1), stop, limit):
                 size = place[1] - place[0] if captures else 0
                 left -= 1 + size // BYTES_A_LOOK
@@ -284,45 +324,14 @@ def spans(found: Iterable[Found], data: bytes, base: int, offset: int) -> list[S
     ]
 
 
+def escape_steps(text: str) -> int:
+    """The steps of reading a text without its escapes, beside those of looking at it."""
+    return ESCAPE_STEPS * (text.count("\\") + text.count("%"))
+
+
 def most_looks(size: int) -> int:
     """How many matches are judged in a text of `size` bytes."""
     return min(max(size, LEAST_LOOKS), MOST_LOOKS)
-
-
-def _regions(
-    hits: Sequence[tuple[int, int]], lanes: tuple[CompiledRule, ...], numeric: Sequence[int]
-) -> list[tuple[int, int, int]]:
-    """The stretches in which to look for each rule's matches: rule, first and last byte at which one may start."""
-    if len(hits) == 1:
-        number, end = hits[0]
-        if number < len(lanes):
-            return [(number, end - lanes[number].window, end)]
-    ends: dict[int, list[int]] = {}
-    for number, end in hits:
-        ends.setdefault(number, []).append(end)
-    underscored = ends.pop(len(lanes), None)
-    regions: list[tuple[int, int, int]] = []
-    for number, stops in ends.items():
-        window = lanes[number].window
-        low, high = stops[0] - window, stops[0]
-        for end in stops[1:]:
-            if end - window > high:
-                regions.append((number, low, high))
-                low = end - window
-            high = end
-        regions.append((number, low, high))
-    return regions if underscored is None else [*regions, *_shared(underscored, numeric)]
-
-
-def _shared(stops: Sequence[int], numeric: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """The same for what stands behind underscores: for each of the rules that are `numeric`."""
-    low = high = stops[0]
-    for end in stops:
-        if end - UNDERSCORED_MOST > high:
-            yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
-            low = end
-        high = end
-    yield from ((number, low - UNDERSCORED_MOST, high) for number in numeric)
 
 
 def _hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: bool, final: bool) -> bool:

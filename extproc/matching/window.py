@@ -2,7 +2,7 @@
 
 from extproc.matching.escapes import begun, marked, places, plain
 from extproc.matching.pane import Hit, Pane, Released
-from extproc.matching.scanner import Scanner
+from extproc.matching.scanner import Scanner, escape_steps
 from extproc.matching.span import foremost, order
 from extproc.protocol.meter import Meter
 
@@ -60,6 +60,8 @@ class Window(Pane):
             and not ("\\" in text or "%" in text or "[" in text or "\x1b" in text)
         ):
             return _take(self, text, text.encode())
+        if self._meter is not None:
+            self._meter.spend(escape_steps(text))
         text = self._whole(text)
         if self._twin is None:
             return super().feed(text) if text else None

@@ -1,8 +1,9 @@
 """All the text of a payload: found wherever it stands, and changed without touching another byte."""
 
-from extproc.payload.bodies import declares_json, read, read_malformed
+from extproc.payload.bodies import declares_json, doubted, read, read_malformed
 from extproc.payload.document import Document, Place, read_json, read_string
 from extproc.payload.forms import read_form
+from extproc.payload.glimpse import Glimpsed, glimpse
 from extproc.payload.multipart import read_multipart
 from extproc.payload.passage import Edit, Holder, Kind, Passage, TextLimitError, Uninspected
 from extproc.payload.plain import read_plain
@@ -10,6 +11,7 @@ from extproc.payload.plain import read_plain
 __all__ = [
     "Document",
     "Edit",
+    "Glimpsed",
     "Holder",
     "Kind",
     "Passage",
@@ -17,6 +19,8 @@ __all__ = [
     "TextLimitError",
     "Uninspected",
     "declares_json",
+    "doubted",
+    "glimpse",
     "read",
     "read_form",
     "read_json",

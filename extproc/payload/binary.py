@@ -5,7 +5,7 @@ from urllib.parse import quote_from_bytes
 
 PDF_WITHIN = 1024
 """Characters in which readers of PDF look for its first line. A PDF may be ASCII from end to end, and still its text
-stands in it compressed or in hexadecimal digits."""
+stands in it compressed or in hexadecimal digits; so may RTF and PostScript, which are told by their first word."""
 
 MOST_FOREIGN = 10
 """One in so many characters of a text may be no UTF-8: names and signs of a Western text in Latin-1 stay below. Text of
@@ -14,7 +14,7 @@ any other charset, and compressed data, has more of them, and nothing that a det
 # Control characters but those for white space; of these, the escape that colours a terminal's text (ANSI) is text, too.
 _SUSPECT = bytes([*range(9), *range(0x0E, 0x20), 0x7F])
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]|\x1b(?!\[)")
-_PDF = re.compile(r"%PDF-\d")
+_PDF = re.compile(r"%PDF-\d|\A\s*+(?:\{\\rtf\d|%!PS)")
 _FOREIGN = re.compile("[\udc80-\udcff]")
 _MARKS = ("\udcff\udcfe", "\udcfe\udcff", "\xff\xfe", "\xfe\xff")  # of UTF-16 and UTF-32, read as UTF-8 and as Latin-1
 

@@ -41,6 +41,8 @@ def read(body: bytes, content_type: str, limit: Limit = MAX_VALUES) -> Document:
         ClientError: 400, for what is said to be JSON and is not.
         TextLimitError: there is more in it than is read.
     """
+    if not body:
+        return Document(body, (), (), ())  # it hides nothing, whatever it is said to be
     if content_type == _USUAL:
         return read_json(body, limit)
     declared = parse(content_type)
@@ -53,6 +55,11 @@ def read_malformed(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     return _naming(read_plain(body, "", limit), "malformed")
 
 
+def doubted(document: Document) -> Document:
+    """The document, named `malformed`: readers differ in what it says."""
+    return _naming(document, "malformed")
+
+
 def _read(body: bytes, declared: FieldValue, limit: Limit) -> Document:
     value = declared.value
     if _is_json(value):
@@ -60,7 +67,9 @@ def _read(body: bytes, declared: FieldValue, limit: Limit) -> Document:
         unknown = known(declared.parameters.get("charset", "")) is None
         return _naming(document, "charset") if unknown else document
     if value == "application/x-www-form-urlencoded":
-        return _read_form(body, limit)
+        document = _read_form(body, limit)
+        unknown = known(declared.parameters.get("charset", "")) != "utf-8"
+        return _naming(document, "charset") if unknown else document
     if declared.main == "multipart":
         return read_multipart(body, declared.boundary, limit)
     if is_text(declared):

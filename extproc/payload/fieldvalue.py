@@ -9,6 +9,8 @@ _PARAMETER = re.compile(r';[ \t]*+([^=;, \t"]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\
 _QUOTED = re.compile(r"\\(.)", re.DOTALL)
 
 
+_ODD = re.compile(r"[,\s]")
+
 REMEMBERED = 64
 REMEMBERED_MOST = 64
 """Fields that are remembered, and characters of one: an application uses a few short content-types."""
@@ -28,7 +30,8 @@ class FieldValue(Struct, frozen=True):
     def is_doubtful(self) -> bool:
         """True for a content-type that readers may understand differently."""
         extended = any("*" in name for name in self.parameters)
-        return self.repeated or extended or "," in self.value or (self.main == "multipart" and not self.boundary)
+        odd = _ODD.search(self.value) is not None
+        return self.repeated or extended or odd or (self.main == "multipart" and not self.boundary)
 
     @property
     def boundary(self) -> str:

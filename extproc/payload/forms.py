@@ -2,12 +2,16 @@
 
 from urllib.parse import unquote_to_bytes
 
+from extproc.payload.charsets import known
 from extproc.payload.codec import PERCENT
 from extproc.payload.document import Document
 from extproc.payload.json.walk import walk
-from extproc.payload.names import CARRIER, KNOWN
+from extproc.payload.names import KNOWN, carries
 from extproc.payload.opened import MAX_VALUES, Limit, Reading, Source
-from extproc.payload.passage import PART, Passage, TextLimitError
+from extproc.payload.passage import PART, Passage, TextLimitError, Uninspected
+
+CHARSET = "_charset_"
+"""The field in which a form says in what charset its texts are."""
 
 
 def read_form(body: bytes, limit: Limit = MAX_VALUES) -> Document:
@@ -48,7 +52,9 @@ def _field(text: str, span: tuple[int, int, int], source: int, reading: Reading)
         value = decoded(text[equals + 1 : end].replace("+", " "))
         reading.passages.append(Passage(value, "text", within, None, source, equals + 1, end))
         reading.distrust(reading.passages[-1])
-        reading.open(carrier=flag == CARRIER)
+        reading.open(carrier=carries(name))
+        if name == CHARSET and known(value) != "utf-8":
+            reading.named.append(Uninspected(within, None, "charset"))
 
 
 def decoded(text: str) -> str:

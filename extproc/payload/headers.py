@@ -19,6 +19,10 @@ _CONTROL = re.compile(r'[\x00-\x1f\x7f"]')
 _Q = re.compile(r"=([0-9A-Fa-f]{2})")
 _CONTINUED = re.compile(r";\s*+[\w.-]++\*\d", re.ASCII)
 _EXTENDED = re.compile(r";\s*+([\w.-]++)\*[ \t]*+=[ \t]*+\"?([^';\"\s]*+)'[^'\r\n]*+'([^;\"\r\n]*+)", re.ASCII)
+_ESCAPED = re.compile(r'"(?:[^"\\\n]|\\["\\])*+\\[^"\\\n]')
+"""A backslash in quotes before anything but a quote: one reader drops it, as in a mail, another keeps it."""
+
+_BARE = re.compile(r";\s*+[\w.-]++\*[ \t]*+=[ \t]*+(?!\"?[^';\"\s]*+'[^'\r\n]*+')", re.ASCII)
 _AS_IT_IS = frozenset(("", "7bit", "8bit", "binary"))
 
 
@@ -51,9 +55,13 @@ def fields(source: str, start: int, end: int) -> Fields:
     disposition, kind = parse(found.get("content-disposition", "")), found.get("content-type")
     declared = parse(kind) if kind is not None else None
     odd = list[Reason]()
-    if repeated or disposition.repeated or (declared is not None and declared.is_doubtful):
+    # Blanks before the first field fold it into nothing for one reader, and mean nothing to another.
+    repeated = repeated or disposition.repeated or source.startswith((" ", "\t"), start)
+    if repeated or (declared is not None and declared.is_doubtful):
         odd.append("content_type")
     if found.get("content-transfer-encoding", "").lower() not in _AS_IT_IS or _CONTINUED.search(text):
+        odd.append("encoding")
+    if _ESCAPED.search(text):
         odd.append("encoding")
     extended = list(_extended(source, start, end, odd))
     return Fields(disposition, declared, extended, odd)
@@ -65,6 +73,8 @@ def _extended(source: str, start: int, end: int, odd: list[Reason]) -> Iterator[
             yield Extended(found[1].lower(), *found.span(3))
         else:
             odd.append("charset")
+    if _BARE.search(source, start, end):
+        odd.append("charset")  # no charset and language in front, and the text percent-encoded all the same
 
 
 class _Piece(Struct, frozen=True):

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from extproc.payload.base64 import Carried, kind_of
-from extproc.payload.names import is_own
+from extproc.payload.base64 import SHORTEST_SIGNED, Carried, carried, kind_of
+from extproc.payload.names import is_own, says_base64
 from extproc.payload.passage import PART, Holder, Passage, Place, Reason, Uninspected, keys_of
 
 SEEN: frozenset[Reason] = frozenset(("image", "audio", "video"))
@@ -33,6 +33,9 @@ _SHAPES: Mapping[str, Reason] = {
     "file_data": "file",
     "file_url": "file",
     "document": "file",
+    "document_url": "file",
+    "file_uri": "file",
+    "fileUri": "file",
     "container_upload": "file",
     "prompt_embeds": "tokens",
 }
@@ -46,18 +49,33 @@ _SEALED_TYPES = frozenset(("redacted_thinking", "reasoning.encrypted"))
 object is sealed with them."""
 
 _BASE64 = frozenset((
-    "blob", "file_data", "b64_json", "partial_image_b64", "prompt_embeds", "image_embeds", "audio_embeds",
+    "blob", "file_data", "b64_json", "multimodal_data", "partial_image_b64",
+    "prompt_embeds", "image_embeds", "audio_embeds",
 ))  # fmt: skip
 """Members that hold base64, however short."""
 
 _IN_BASE64 = frozenset(("input_audio", "inline_data", "inlineData"))
 """Objects whose `data` is base64."""
 
-_MEDIA_TYPES = frozenset(("media_type", "mimeType", "mime_type"))
-_HINTS = _MEDIA_TYPES | {"type"}
+_MAYBE: Mapping[str, Reason] = {
+    "image": "image",
+    "images": "image",
+    "mask": "image",
+    "audio": "audio",
+    "video": "video",
+}
+"""Members of an API's own whose strings are URLs or base64. Elsewhere they are words: `{"image": "nginx:latest"}`."""
+
+_MEDIA_TYPES = frozenset(("media_type", "mimetype", "mime_type", "mediatype", "content_type", "contenttype"))
+_ENCODINGS = frozenset(("encoding", "contentencoding", "content_encoding"))
+_ENCODED = frozenset(("content", "value", "body", "payload", "text", "chunk"))
+"""Members that may be in base64 where an `encoding` beside them says so, as GitHub's files are."""
+
+_HINTS = _MEDIA_TYPES | _ENCODINGS | {"type"}
+"""Members that say what stands beside them, in small letters: Go's decoder takes `Type` for `type`."""
 
 # These are files elsewhere, where the shape says file at all; in a citation, say, `file_id` is only a word.
-_REFERENCES = frozenset(("file_id", "file_url", "url"))
+_REFERENCES = frozenset(("file_id", "file_url", "file_uri", "fileUri", "document_url", "url"))
 
 _VECTOR = "embedding"
 """Numbers in base64: no more text than the same numbers in an array, so there is nothing to name."""
@@ -96,26 +114,45 @@ def settle(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> tupl
     gone: set[int] = set()
     dropped = 0
     for candidate in candidates:
-        passage, carried = candidate.passage, candidate.carried
+        passage, found = candidate.passage, candidate.carried
         if not passage.text:
             continue  # An empty string hides nothing: some servers send an empty `audio` with every response.
         if candidate.index < dropped:
             continue
-        declared = carried.kind is not None or _is_base64(candidate, hints)
-        if carried.short and not declared:
+        declared = found.kind is not None or _is_base64(candidate, hints)
+        if found.short and not declared:
             # It is a word: what it would write in base64 is no text of the body.
             dropped = candidate.until
             gone.update(range(candidate.index + 1, dropped))
-            carried = Carried(None)
-        elif carried.text is not None or (carried.binary and not carried.short):
+            found = Carried(None)
+        elif found.text is not None or (found.binary and not found.short):
             gone.add(candidate.index)
-        binary = carried.binary or (carried.garbled and declared)
+        binary = found.binary or (found.garbled and declared)
         if binary and passage.key == _VECTOR and _is_own(passage):
             continue
         reason = _reason(candidate, hints)
         if binary or reason in SEEN or (reason == "file" and _elsewhere(candidate)):
             named.append(Uninspected(passage.within, passage.key, reason or "binary"))
+    named += _beside(passages, candidates)
     return [passage for index, passage in enumerate(passages) if index not in gone], named
+
+
+def _beside(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Iterator[Uninspected]:
+    """Texts that a member beside them says to be base64. Before it came they were read as words."""
+    encoded = {id(each.passage.within) for each in candidates if _says_base64(each.passage)}
+    if not encoded:
+        return
+    looked_at = {id(each.passage) for each in candidates}
+    for passage in passages:
+        if passage.key in _ENCODED and id(passage.within) in encoded and id(passage) not in looked_at:
+            found = carried(passage.text)
+            if found.binary or found.text is not None:
+                yield Uninspected(passage.within, passage.key, "binary")
+
+
+def _says_base64(passage: Passage) -> bool:
+    key = passage.key
+    return isinstance(key, str) and key.casefold() in _ENCODINGS and passage.text.casefold() == "base64"
 
 
 def _elsewhere(candidate: Candidate) -> bool:
@@ -132,12 +169,14 @@ def _hints(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Mapp
         for place in _around(candidate.passage):
             hints[id(place)] = _Hint()
     for passage in passages:
-        if passage.key in _HINTS and (hint := hints.get(id(passage.within))) is not None:
-            if passage.key != "type":
+        hint = hints.get(id(passage.within))
+        if hint is not None and isinstance(passage.key, str) and (key := passage.key.casefold()) in _HINTS:
+            hint.base64 = hint.base64 or (key not in _MEDIA_TYPES and passage.text.casefold() == "base64")
+            if key in _MEDIA_TYPES:
                 hint.media = _surer(hint.media, kind_of(passage.text))
+            if key != "type":
                 continue
             hint.type = _surer(hint.type, _SHAPES.get(passage.text))
-            hint.base64 = hint.base64 or passage.text == "base64"
             hint.sealed = hint.sealed or passage.text in _SEALED_TYPES
     return hints
 
@@ -169,13 +208,22 @@ def _is_base64(candidate: Candidate, hints: Mapping[int, _Hint]) -> bool:
     """True if the shape around a string says that it is base64."""
     passage = candidate.passage
     holder = next(_around(passage), None)
-    if _name(passage).casefold() in _BASE64:
+    name, text = _name(passage), candidate.carried.text
+    if name.casefold() in _BASE64:
         return True
+    if name.casefold() == "bytes" or says_base64(name) or (name.casefold() in _MAYBE and _is_own(passage)):
+        return text is not None or _is_long(candidate)
     if holder is None or not isinstance(passage.key, str) or passage.key.casefold() != "data":
         return False
     # A media type beside words says base64 only if base64 it is, and writes text.
     hint = hints[id(holder)]
-    return hint.base64 or holder[1] in _IN_BASE64 or (hint.media is not None and candidate.carried.text is not None)
+    hinted = hint.media is not None or hint.type is not None
+    return hint.base64 or holder[1] in _IN_BASE64 or (hinted and text is not None)
+
+
+def _is_long(candidate: Candidate) -> bool:
+    """True for base64 of more characters than a word has."""
+    return not candidate.carried.garbled and len(candidate.passage.text) >= SHORTEST_SIGNED
 
 
 def _reason(candidate: Candidate, hints: Mapping[int, _Hint]) -> Reason | None:
@@ -195,8 +243,16 @@ def _reasons(candidate: Candidate, hints: Mapping[int, _Hint]) -> Iterator[Reaso
     told = [hints[id(place)] for place in around]
     yield from (hint.media for hint in told)
     yield from (hint.type for hint in told)
-    names = (passage.key, *(place[1] for place in around[:1]))
-    yield from (_SHAPES.get(name) for name in names if isinstance(name, str))
+    own = _name(passage)
+    maybe = _MAYBE.get(own.casefold())
+    if maybe is not None and ("://" in passage.text or _is_long(candidate)) and _is_own(passage):
+        yield maybe
+    names = (own, passage.key, *(place[1] for place in around[:1]))
+    yield from (_shape(name) for name in names if isinstance(name, str) and (maybe is None or name != own))
+
+
+def _shape(name: str) -> Reason | None:
+    return _SHAPES.get(name) or _SHAPES.get(name.casefold())
 
 
 def _is_sealed(passage: Passage, hints: Mapping[int, _Hint]) -> bool:

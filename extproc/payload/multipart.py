@@ -12,19 +12,16 @@ from extproc.payload.charsets import known
 from extproc.payload.codec import FIELDS, PERCENT, octets
 from extproc.payload.document import Document
 from extproc.payload.fieldvalue import FieldValue, parse
-from extproc.payload.forms import decoded
+from extproc.payload.forms import CHARSET, decoded
 from extproc.payload.headers import Fields, fields
 from extproc.payload.json.walk import walk
 from extproc.payload.media import SEEN
-from extproc.payload.names import CARRIER, KNOWN
+from extproc.payload.names import carries
 from extproc.payload.opened import MAX_VALUES, Limit, Reading, Source
 from extproc.payload.passage import PART, Passage, TextLimitError, Uninspected
 
 _LINE = re.compile(r"(--)?[ \t]*+(?:\r?\n|\Z)")
 _PARTS = frozenset(("multipart", "message"))
-_CHARSET = "_charset_"
-"""The field in which a form says in what charset its texts are."""
-
 _FIELDS, _UTF8, _LATIN, _PERCENT = range(4)  # sources: the body, in which the same bytes are written in four ways
 
 
@@ -55,8 +52,12 @@ def read_multipart(body: bytes, boundary: str, limit: Limit = MAX_VALUES) -> Doc
         TextLimitError: more than `limit` parts and values in them, or JSON nested too deeply.
     """
     reader = _Reader(body.decode("latin-1"), boundary, limit)
-    for part in _parts(reader.text, boundary):
+    parts = list(_parts(reader.text, boundary))
+    for part in parts:
         reader.take(part)
+    if len(parts) == 1 and body and boundary:
+        # Quotes, brackets or a comma around the boundary: another reader may see parts where we see none.
+        reader.named.append(Uninspected(None, None, "content_type"))
     passages, uninspected = reader.reading.settle()
     return Document(body, passages, (*reader.named, *uninspected), reader.reading.sources, "latin-1")
 
@@ -91,9 +92,9 @@ class _Reader:
             self.named.append(Uninspected(within, None, "content_type"))
         is_file = any(name.startswith("filename") for name in said.disposition.parameters)
         if self._content(part, within, said.kind or parse("" if is_file else "text/plain")):
-            if name == _CHARSET and known(self.reading.passages[-1].text) != "utf-8":
+            if name == CHARSET and known(self.reading.passages[-1].text) != "utf-8":
                 self.named.append(Uninspected(within, None, "charset"))
-            self.reading.open(carrier=KNOWN.get(name) == CARRIER)
+            self.reading.open(carrier=carries(name))
 
     def _outside(self, part: _Part) -> None:
         """What stands before the first part or after the last one: no reader should, and each may, read it."""

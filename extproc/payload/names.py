@@ -22,8 +22,8 @@ _PLAIN = """
     modalities voice format prediction web_search_options search_context_size user_location country region city
     timezone encoding_format dimensions cache_control ttl thinking budget_tokens signature container
     context_management edits tool_use_id id is_error citations title context source media_type mimeType filename
-    detail refusal audio file image input_audio transcript choices message delta index finish_reason matched_stop
-    native_finish_reason usage object system_fingerprint tokens token bytes text_offset token_logprobs annotations
+    detail refusal file input_audio transcript choices message delta index finish_reason matched_stop
+    native_finish_reason usage object system_fingerprint tokens token text_offset token_logprobs annotations
     url_citation start_index end_index start_char_index end_char_index start_block_index end_block_index cited_text
     document_index document_title citation encrypted_index output output_text output_index content_index item item_id
     call_id part sequence_number response event status error code param incomplete_details reason reasoning_content
@@ -50,21 +50,22 @@ _PLAIN = """
     exclusiveMaximum multipleOf minLength maxLength pattern minItems maxItems uniqueItems prefixItems contains
     minContains maxContains minProperties maxProperties patternProperties propertyNames dependentRequired
     dependentSchemas unevaluatedProperties unevaluatedItems default examples deprecated readOnly writeOnly nullable
-    discriminator propertyName mapping contentEncoding contentMediaType enumNames inputs token_ids input_ids
-    prompt_token_ids body extra_content google provider_specific_fields
+    discriminator propertyName mapping contentMediaType enumNames inputs token_ids input_ids
+    prompt_token_ids body extra_content google provider_specific_fields texts ids input_prefix input_suffix
+    inputs_embeds input_embeds input_embeddings
 """
 
 _CARRIERS = """
     data blob url image_url file_url file_id file_data b64_json result image_data partial_image_b64 video_url embedding
     signature encrypted_content encrypted_index encrypted_stdout thought_signature thoughtSignature
-    audio_url images prompt_embeds image_embeds audio_embeds
+    audio_url images prompt_embeds image_embeds audio_embeds file_uri fileUri document_url
+    image video audio mask bytes multimodal_data encoding contentEncoding
 """
 
 _COUNTERS = """
     created created_at completed_at expires_at started_at cancelled_at failed_at last_active_at seed max_tokens
     max_completion_tokens max_output_tokens budget_tokens completion_tokens prompt_tokens total_tokens input_tokens
-    output_tokens total_duration load_duration prompt_eval_duration eval_duration sequence_number minimum maximum
-    exclusiveMinimum exclusiveMaximum
+    output_tokens total_duration load_duration prompt_eval_duration eval_duration sequence_number
 """
 
 _FREE_NAMES = """
@@ -75,11 +76,15 @@ _FREE_NAMES = """
 _FREE = frozenset(_FREE_NAMES.split())
 """Names whose values are the client's own, whatever the names in them look like: the arguments and schemas of tools."""
 
+_OF_TOOLS = frozenset(("input", "output"))
+
 _OWN_NAMES = 8
 """Names around a value of an API's own; the deepest have six. A bound, because each value of a body may ask."""
 
 TOKENS = frozenset((
     "prompt", "input", "inputs", "tokens", "token_ids", "input_ids", "prompt_token_ids", "prompt_embeds", "context",
+    "content", "text", "texts", "suffix", "system", "instructions", "ids", "input_prefix", "input_suffix",
+    "inputs_embeds", "input_embeds", "input_embeddings", "image_embeds", "audio_embeds",
 ))  # fmt: skip
 """Names of members that hold text, which servers take as numbers of a model's vocabulary, too, or as vectors."""
 
@@ -97,7 +102,13 @@ Whatever a client adds, such as the properties that its tools take, is text: nam
 def carries(name: str) -> bool:
     """True if a member of that name may carry an image, a sound or a file. Go's decoder takes `Blob` for `blob`."""
     flag = KNOWN.get(name)
-    return (KNOWN.get(name.casefold()) if flag is None else flag) == CARRIER
+    return flag == CARRIER if flag is not None else KNOWN.get(name.casefold()) == CARRIER or says_base64(name)
+
+
+def says_base64(name: str) -> bool:
+    """True if a name says that its string is base64, as `audio_base64` and `bytesBase64Encoded` do."""
+    folded = name.casefold()
+    return "base64" in folded or "b64" in folded
 
 
 def is_own(keys: Iterable[str | int | None]) -> bool:
@@ -112,9 +123,9 @@ def is_own(keys: Iterable[str | int | None]) -> bool:
     for key in keys:
         if isinstance(key, str):
             names += 1
-            # The `input` of a tool is an object, that of a model a list or a text.
-            free = key in _FREE or (key == "input" and isinstance(inner, str))
-            if free or opened or names > _OWN_NAMES or key not in KNOWN:
+            # The `input` of a tool and its `output` are objects, those of a model a list or a text.
+            free = key in _FREE or (key in _OF_TOOLS and isinstance(inner, str))
+            if free or opened or names > _OWN_NAMES or (key not in KNOWN and key.casefold() not in KNOWN):
                 return False
         elif key is None:
             opened = True

@@ -104,7 +104,7 @@ class Reading:
             if not isinstance(place, tuple) or not isinstance(place[1], int):
                 break
             place = place[0]
-        if isinstance(place, tuple) and place[1] in TOKENS and is_own(keys_of(place)):
+        if isinstance(place, tuple) and str(place[1]).casefold() in TOKENS and is_own(keys_of(place)):
             last = self.named[-1] if self.named else None
             if last is None or last.within is not place[0] or last.key != place[1]:
                 self.named.append(Uninspected(*place, "tokens"))

@@ -1,6 +1,7 @@
 """Server-sent events: bytes in at any cuts, events out with the very bytes they came as (WHATWG HTML, section 9.2)."""
 
 import re
+from copy import copy
 
 from msgspec import Struct
 
@@ -62,6 +63,12 @@ class Reader:
         self._started = False  # whether the first event, which a BOM may precede, is out
         self._carriage = False  # whether a CR was ever seen: without any, an end is two LF
         self._failed = False
+
+    def copied(self) -> "Reader":
+        """Return a reader that goes on as this one would."""
+        other: Reader = copy(self)
+        other._held = self._held.copy()
+        return other
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that this chunk completes.

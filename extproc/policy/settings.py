@@ -42,9 +42,10 @@ class Limits(Value):
     """Most exchanges open at once in a worker; beyond it new ones are refused. Bounds memory, and is far more
     than one worker keeps up with."""
     held_bodies: Annotated[Size, Field(ge=1, le=64 * GIB), Written("size", "1GiB")] = 256 * MIB
-    """Bytes of bodies that a worker holds at most over all exchanges, while they arrive or are judged; beyond it, an
-    exchange whose body is over 64 KiB gets 503 with `retry-after`. The default is eight of the largest bodies; one
-    always has room. Judging a body takes up to eight times its size in memory."""
+    """Bytes of bodies, and of what streams keep waiting, that a worker holds at most over all exchanges, while they
+    arrive or are judged; beyond it, an exchange that holds over 64 KiB gets 503 with `retry-after`, or ends as a stream
+    with an error event. The default is eight of the largest bodies; one always has room. Judging a body takes up to
+    eight times its size in memory."""
     drain_timeout: Annotated[Seconds, Field(ge=0, le=DAY)] = 30.0
     """How long open exchanges may go on after SIGTERM; the usual grace period of Kubernetes."""
 

@@ -41,3 +41,25 @@ class Meter:
     def stopped(self) -> bool:
         """True once nobody waits for the work."""
         return self._stopped
+
+
+class Chained(Meter):
+    """Counts the work of a stream, whose parts keep it, and has the meter of the piece at hand count it, too."""
+
+    __slots__ = ("_piece",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._piece: Meter | None = None
+
+    def spend(self, steps: int) -> None:
+        """See `Meter.spend`."""
+        self.left -= steps
+        if self._stopped:
+            raise SpentError
+        if self._piece is not None:
+            self._piece.spend(steps)
+
+    def chain(self, piece: Meter | None) -> None:
+        """Has this meter count from now on, too; None for no other."""
+        self._piece = piece

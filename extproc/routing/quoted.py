@@ -11,8 +11,10 @@ MARK: Final = b"[redacted]"
 QUOTED_MIN: Final = 6
 """Characters of a credential that is looked for. Shorter ones stand in any text by chance, and no provider has such."""
 
-_ESCAPES: Final = (b"\\", b"%", b"&")
-"""With one of these begins every spelling but the plain one."""
+_ESCAPES: Final = (b"\\", b"%", b"&", b"\0")
+"""With one of these begins every spelling but the plain one. In UTF-16 and UTF-32, NUL stands between characters."""
+
+_BETWEEN: Final = rb"\x00*"
 
 
 class Quoted(Struct, frozen=True):
@@ -42,7 +44,7 @@ def quoted(credential: bytes) -> Quoted | None:
     if len(credential) < QUOTED_MIN:
         return None
     # One way through for each character: the time is that of the text's length.
-    return Quoted(credential, re.compile(b"".join(map(_spellings, credential))))
+    return Quoted(credential, re.compile(_BETWEEN.join(map(_spellings, credential))))
 
 
 def _escaped(text: bytes) -> bool:

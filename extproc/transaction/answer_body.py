@@ -9,10 +9,9 @@ from typing import Final, cast
 
 from msgspec import Struct
 
-from extproc.apis.openai_chat.dialect import CHAT
-from extproc.inspection.answers import AnswerStream, streamed
+from extproc.inspection.answers import streamed
 from extproc.inspection.judge import Job
-from extproc.inspection.verdict import Blocked, Failure
+from extproc.inspection.verdict import Blocked
 from extproc.payload.charsets import known as known_charset
 from extproc.payload.encodings import codings as encodings
 from extproc.payload.fieldvalue import parse
@@ -20,30 +19,14 @@ from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
-from extproc.protocol.meter import Meter
 from extproc.transaction.admission import exceeds
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
-from extproc.transaction.facts import Facts
-from extproc.transaction.findings import FAILED, Findings
+from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
+from extproc.transaction.memory import Memory
 from extproc.transaction.pieces import pieces
 from extproc.transaction.shared import Shared
 from extproc.transaction.work import ResponseWork, Unread, Whole
-
-STREAM_INLINE_BYTES: Final = 8 * 1024
-"""Most bytes of a stream that are judged between two messages: some 30 events, or 0.3 ms. Full of telephone numbers
-they would take 20 ms, but only once: what follows in that stream is handed out."""
-
-STREAM_INLINE_STEPS: Final = 1000
-"""Steps of a meter, about a millisecond, that a piece of a stream may take before the pieces that follow it are handed
-out, however small they are."""
-
-CHEAP_PIECES: Final = 16
-"""Pieces in a row that have to be cheap before those of a stream that was costly are judged at once again."""
-
-PIECE_TIMEOUT: Final = 5.0
-"""Seconds for a piece of a stream that was handed out: Envoy sends 150 KiB at the most, which take 10 ms."""
-
 
 _RESPONSE: Final = Side.RESPONSE
 
@@ -60,7 +43,7 @@ class Wanted(Struct, frozen=True):
     unread: str = ""
 
 
-def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None:
+def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | None:
     """How the answer with these headers is to be read; None where it is not, and may pass.
 
     Raises:
@@ -76,14 +59,14 @@ def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None
     if not known:
         if _may_be_empty(fields, findings, value):
             return Wanted(False, kind, (), "content_type")
-        unread(facts, findings, "content_type")
+        unread(memory, findings, "content_type")
         return None
     if not streams and exceeds(fields, findings.pipeline.body_limit):
         oversize(findings)
         return None
     if streams and known_charset(declared.parameters.get("charset", "")) is None:
         # The standard says UTF-8, but some clients decode as they are told.
-        unread(facts, findings, "charset")
+        unread(memory, findings, "charset")
         return None
     given = fields.getall("content-encoding")
     try:
@@ -91,7 +74,7 @@ def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None
     except encodings.UnknownEncodingError:
         if _may_be_empty(fields, findings, ""):
             return Wanted(False, kind, (), "encoding")
-        unread(facts, findings, "encoding")
+        unread(memory, findings, "encoding")
         return None
     return Wanted(streams, kind, codings)
 
@@ -105,12 +88,12 @@ def _may_be_empty(fields: HeaderMap, findings: Findings, value: str) -> bool:
     return refuses and "content-length" not in fields and (not value or value.startswith("text/"))
 
 
-def unread(facts: Facts, findings: Findings, reason: str) -> None:
+def unread(memory: Memory, findings: Findings, reason: str) -> None:
     """Something of the answer cannot be read: written down, and refused where the policy says so."""
     findings.saw(reason)
     if findings.pipeline.blocks_unread and findings.pipeline.response is not None:
         findings.blocked = Blocked(findings.pipeline.name, "uninspected")
-        raise refused(facts, findings.pipeline.unread)
+        raise refused(memory, findings.pipeline.unread)
 
 
 def oversize(findings: Findings) -> None:
@@ -122,17 +105,17 @@ def oversize(findings: Findings) -> None:
         raise ClientError(502, "response_too_large", f"The answer is larger than the limit of {limit} bytes.")
 
 
-def refused(facts: Facts, error: ClientError) -> ClientError:
+def refused(memory: Memory, error: ClientError) -> ClientError:
     """The refusal of an answer; an error of the backend's stays one, so that clients try again as they should."""
-    if facts.status is None or facts.status < 400:
+    if memory.status is None or memory.status < 400:
         return error
-    return ClientError(facts.status, error.code, error.message)
+    return ClientError(memory.status, error.code, error.message)
 
 
-def spoken(facts: Facts, findings: Findings) -> str:
+def spoken(memory: Memory, findings: Findings) -> str:
     """Return the name of the dialect that the request was in, or nothing."""
-    if facts.dialect is not None:
-        return facts.dialect.name
+    if memory.dialect is not None:
+        return memory.dialect.name
     return "mcp" if findings.rpc is not None else ""
 
 
@@ -163,18 +146,44 @@ def send_whole(
     return (first, *pieces(_RESPONSE, body))
 
 
+def response_work(memory: Memory, findings: Findings, kind: str, codings: tuple[str, ...], body: bytes) -> ResponseWork:
+    """Return the work of judging the whole body of a response."""
+    pipeline, stage = findings.pipeline, findings.pipeline.response
+    values = memory.signal_values()
+    job = Job(
+        pipeline.name,
+        stage,
+        b"" if codings else body,
+        kind,
+        values,
+        findings.vault,
+        pipeline.blocks_unread and stage is not None,
+        restores=True,
+        active=None if stage is None else stage.active(values),
+        detailed=findings.details is not None,
+        # An object in one line, as nearly every response is, is no stream.
+        streamed=None
+        if not codings and body.startswith(b"{") and b"\n" not in body
+        else partial(streamed, dialect=spoken(memory, findings)),
+    )
+    return ResponseWork(job, body, codings, pipeline.body_limit)
+
+
 class WholeAnswer:
     """Holds an answer until it is judged; in full duplex with its headers, `headers` being what is set on them."""
+
+    waits = True
+    ended = False
 
     __slots__ = (
         "_codings",
         "_duplex",
-        "_facts",
         "_findings",
         "_headers",
         "_held",
         "_holding",
         "_kind",
+        "_memory",
         "_most",
         "_passes",
         "_size",
@@ -184,10 +193,10 @@ class WholeAnswer:
     )
 
     def __init__(
-        self, facts: Facts, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
+        self, memory: Memory, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
     ) -> None:
         self._unread = how.unread
-        self._facts = facts
+        self._memory = memory
         self._findings = findings
         self._kind = how.kind
         self._codings = how.codings
@@ -208,7 +217,7 @@ class WholeAnswer:
         self._held.append(message.data)
         self._size += len(message.data)
         if self._unread and message.data:
-            unread(self._facts, self._findings, self._unread)
+            unread(self._memory, self._findings, self._unread)
         if self._size > self._findings.pipeline.body_limit:
             oversize(self._findings)
             return self._let_go(message)
@@ -232,40 +241,29 @@ class WholeAnswer:
             if result.reason == "size":
                 oversize(findings)
             else:
-                unread(self._facts, findings, result.reason)
+                unread(self._memory, findings, result.reason)
             return self._pass_unread()
         whole = cast("Whole", result)
         verdict = whole.verdict
         findings.take(verdict)
         if verdict.blocked is not None:
-            raise refused(self._facts, findings.refusal(verdict.blocked))
-        onward = self._facts.cleaned(verdict.body)
+            raise refused(self._memory, findings.refusal(verdict.blocked))
+        onward = self._memory.cleaned(verdict.body)
         return self._go_on(None if onward is whole.plain else onward)
+
+    def queued(self, size: int) -> Effects:  # noqa: ARG002  - trailers at the most
+        """Nothing that has to be counted follows the last piece."""
+        return NOTHING
 
     def gone(self) -> None:
         """The exchange is over: nothing is held for it any more, and there is nothing to tell of half an answer."""
         self._holding.clear()
 
     def _judge(self) -> Effects:
-        findings = self._findings
-        pipeline, stage = findings.pipeline, findings.pipeline.response
         body = b"".join(self._held)
         if not body:
             return self._go_on(None)  # there is nothing to read, whatever it is said to be
-        job = Job(
-            pipeline.name,
-            stage,
-            b"",
-            self._kind,
-            findings.said,
-            findings.vault,
-            pipeline.blocks_unread and stage is not None,
-            restores=True,
-            active=None if stage is None else stage.active(findings.said),
-            detailed=findings.details is not None,
-            streamed=partial(streamed, dialect=spoken(self._facts, findings)),
-        )
-        work = ResponseWork(job, body, self._codings, pipeline.body_limit)
+        work = response_work(self._memory, self._findings, self._kind, self._codings, body)
         result = work.at_once()
         if result is not None:
             return self.judged(result)
@@ -274,12 +272,12 @@ class WholeAnswer:
         return NOTHING
 
     def _pass_unread(self) -> Effects:
-        self._facts.refuse_unread_error()
+        self._memory.refuse_unread_error()
         return self._go_on(None)
 
     def _let_go(self, message: Body) -> Effects:
         """Sends on what was held."""
-        self._facts.refuse_unread_error()
+        self._memory.refuse_unread_error()
         self._passes = True
         held, self._held = b"".join(self._held), []
         self._holding.clear()
@@ -295,131 +293,3 @@ class WholeAnswer:
         self._passes = True
         body = b"".join(held) if changed is None else changed
         return send_whole(self._headers, body, changed is not None, self._codings, self._duplex, self._trailers)
-
-
-class Piece(Struct, frozen=True):
-    """What came of a stream in one message, to be judged in any thread; nobody else uses `stream` meanwhile."""
-
-    name: str
-    stream: AnswerStream
-    data: bytes
-    end: bool
-    large: bool = True  # it cannot be tried, and begun anew elsewhere
-    timeout: float = PIECE_TIMEOUT
-
-    def run(self, meter: Meter | None = None) -> bytes:  # noqa: ARG002  - the stream's own counts; it cannot begin anew
-        """What goes on of it."""
-        out = self.stream.feed(self.data)
-        return out + self.stream.close() if self.end and not self.stream.ended else out
-
-    def given_up(self, reason: str) -> "GivenUp":
-        """What becomes of the stream; a thread that is still at work on it stops."""
-        self.stream.stop()
-        return GivenUp(reason)
-
-    def __repr__(self) -> str:
-        return f"Piece({self.name}, {len(self.data)} bytes)"
-
-
-class GivenUp(Struct, frozen=True):
-    """A piece that was not judged in time, or failed."""
-
-    reason: str
-
-
-class StreamedAnswer:
-    """Judges an event stream as it comes. It is answered in full duplex alone: only there can it be ended by us."""
-
-    __slots__ = ("_costly", "_cut", "_end", "_facts", "_findings", "_quoted", "_steps", "_stream", "job")
-
-    def __init__(self, facts: Facts, findings: Findings, how: Wanted) -> None:
-        stage = findings.pipeline.response
-        self._facts = facts
-        self._findings = findings
-        self._quoted = facts.quoted
-        self._cut = False
-        self._end = False
-        self._costly = 0  # pieces that are handed out yet, because one before them took long
-        self._steps = 0  # of the stream, before the piece at hand
-        self.job: Piece | None = None
-        self._stream: AnswerStream | None = AnswerStream(
-            stage,
-            None if stage is None else stage.active(findings.said),
-            findings.vault,
-            dialect=spoken(facts, findings),
-            refusal=findings.refusal,
-            blocks_unread=findings.pipeline.blocks_unread and stage is not None,
-            codings=how.codings,
-            name=findings.pipeline.name,
-            details=findings.details,
-        )
-
-    def piece(self, message: Body, *, ends: bool) -> Effects:  # noqa: ARG002  - a stream ends with its end mark
-        """Takes a piece of the stream."""
-        stream = self._stream
-        if stream is None:
-            return NOTHING
-        inline = not self._costly and len(message.data) <= STREAM_INLINE_BYTES
-        if inline and not message.end:
-            # What nearly every event is.
-            out = stream.feed(message.data)
-            if stream.steps - self._steps > STREAM_INLINE_STEPS:
-                self._costly = CHEAP_PIECES
-            self._steps = stream.steps
-            if self._quoted is not None and out:
-                out = self._quoted.cleaned(out)
-            return self._passed(stream, out) if stream.ended else (Chunk(_RESPONSE, out),) if out else NOTHING
-        piece = Piece(self._findings.pipeline.name, stream, message.data, message.end)
-        self._end = message.end
-        if not inline:
-            self.job = piece
-            return NOTHING
-        return self._passed(stream, piece.run())
-
-    def trailers(self) -> Effects:
-        """Trailers have ended the stream."""
-        stream = self._stream
-        if self._cut:
-            return NOTHING
-        out = b"" if stream is None else self._facts.cleaned(stream.close())
-        self.gone()
-        return (*((Chunk(Side.RESPONSE, out),) if out else ()), *PASS_RESPONSE_TRAILERS)
-
-    def judged(self, result: object) -> Effects:
-        """Goes on with what is left of a piece."""
-        self.job = None
-        stream = self._stream
-        if type(result) is GivenUp or stream is None:
-            return self._given_up(cast("GivenUp", result).reason)
-        cheap = stream.steps - self._steps <= STREAM_INLINE_STEPS
-        self._costly = max(0, self._costly - 1) if cheap else CHEAP_PIECES
-        self._steps = stream.steps
-        return self._passed(stream, cast("bytes", result))
-
-    def gone(self) -> None:
-        """The exchange is over, or the stream; what it came to is told, however it ended."""
-        stream, findings = self._stream, self._findings
-        if stream is not None and self.job is not None:
-            stream.stop()  # a thread is at work on it, for nobody
-        if stream is None or self.job is not None:
-            return
-        self._stream = None
-        findings.add(stream.counts, stream.failures, stream.unread, masked=stream.masked)
-        findings.blocked = findings.blocked or stream.blocked
-
-    def _passed(self, stream: AnswerStream, out: bytes) -> Effects:
-        over = self._end or stream.ended
-        self._cut = stream.ended
-        out = self._facts.cleaned(out)
-        if over:
-            self.gone()
-        return (Chunk(Side.RESPONSE, out, over),) if out or over else NOTHING
-
-    def _given_up(self, reason: str) -> Effects:
-        """Ends the stream: what a thread may still be at work on is not to be touched, nor what it holds back told."""
-        findings = self._findings
-        self._stream, self._cut = None, True
-        name = findings.pipeline.name
-        findings.failures.append(Failure(name, reason, allowed=False))
-        findings.blocked = findings.blocked or Blocked(name, "failure")
-        return (Chunk(Side.RESPONSE, (self._facts.dialect or CHAT).error_event(FAILED), end=True),)

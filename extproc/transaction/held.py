@@ -31,6 +31,14 @@ class Held:
         self.size = mine
         shared.held += size
 
+    def hold(self, size: int, limit: int) -> None:
+        """Counts `size` bytes in the place of those that were counted. Raises as `add` does."""
+        if size >= self.size:
+            self.add(size - self.size, limit)
+        else:
+            self._shared.held -= self.size - size
+            self.size = size
+
     def clear(self) -> None:
         """Counts them no longer. May be called more than once."""
         self._shared.held -= self.size

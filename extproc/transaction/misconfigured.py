@@ -34,6 +34,10 @@ OBSERVED: Final[What] = "observability_mode"
 ALWAYS_SHOWN: Final = ":scheme"
 """A field of every request that generated filters do not forward: where it comes, no allow-list is in force."""
 
+_UNSEEN: Final = (
+    "the filter does not forward :method and :path: let forward_rules show both, as `extproc envoy` writes it"
+)
+
 _DETAILS: Final[dict[What, str]] = {
     "configuration": "Envoy was configured for another policy",
     "error_body_mode": "an error was withheld, as it might quote a backend's credential: set response_body_mode to"
@@ -49,8 +53,8 @@ _DETAILS: Final[dict[What, str]] = {
     "response_body_mode": "the policy reads responses: set response_body_mode to BUFFERED, or to FULL_DUPLEX_STREAMED,"
     " which it must be where request_body_mode is FULL_DUPLEX_STREAMED or bodies do not wait for headers",
     "response_header_mode": "a response body came without its headers: set response_header_mode: SEND",
-    "steering": "Envoy did not follow the steering header: check the route with cluster_header, route_cache_action and"
-    " disable_clear_route_cache",
+    "steering": "Envoy did not follow the steering header, or has no cluster of the backend's name: check the route"
+    " with cluster_header, route_cache_action, disable_clear_route_cache and mutation_rules",
 }
 
 
@@ -81,6 +85,12 @@ def check_shown(claim: Claim, message: Headers, *, known: bool) -> None:
         raise MisconfiguredError("forward_rules")
     if claim.reads_route and "xds.route_name" not in message.attributes:
         raise MisconfiguredError("request_attributes")
+
+
+def check_line(method: bytes, path: bytes) -> None:
+    """Raise MisconfiguredError where Envoy does not show what is asked for; only CONNECT has no path."""
+    if not method or not (path or method == b"CONNECT"):
+        raise MisconfiguredError("forward_rules", _UNSEEN)
 
 
 def check_order(message: Headers) -> None:

@@ -26,7 +26,10 @@ class Whole(Struct, frozen=True):
 
 
 class ResponseWork(Struct, frozen=True):
-    """The work on one body. `job` judges it once it is decoded; `limit` is how large it may become by that."""
+    """The work on one body. `job` judges it; where it has `codings`, `job` gets it once these are undone.
+
+    `limit` is how large it may become by that.
+    """
 
     job: Job
     body: bytes
@@ -59,8 +62,10 @@ class ResponseWork(Struct, frozen=True):
 
     def run(self, meter: Meter | None = None) -> Whole | Unread:
         """Return what became of the body. Raises SpentError if `meter` runs out."""
+        if not self.codings:
+            return Whole(self.body, self.job.run(meter))
         try:
-            plain = self._decoded(meter) if self.codings else self.body
+            plain = self._decoded(meter)
         except encodings.DecodedTooLargeError:
             return Unread("size")
         except encodings.EncodingError:
@@ -72,7 +77,7 @@ class ResponseWork(Struct, frozen=True):
     def given_up(self, reason: str) -> "Whole | ResponseWork":
         """What becomes of the body when no result came: one, or work for the stand-ins."""
         result = self.job.given_up(reason)
-        # The job has no body yet: a verdict on it lets the body go on as it came, or ends it.
+        # A job that has no body yet gives a verdict by which the body goes on as it came, or ends.
         return replace(self, job=result) if isinstance(result, Job) else Whole(result.body, result)
 
     def _decoded(self, meter: Meter | None) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scripts.benchmarks import inspection, neighbours, quality, startup, transport
+from scripts.benchmarks import against, inspection, neighbours, quality, startup, thresholds, transport
 from scripts.benchmarks.report import BenchError, Row, document, table
 
 
@@ -23,16 +23,25 @@ BENCHES: Final[dict[str, Bench]] = {
     "neighbours": Bench(neighbours.measure),
     "quality": Bench(quality.measure, quality.table),
     "startup": Bench(startup.measure),
+    "thresholds": Bench(thresholds.measure),
     "transport": Bench(transport.measure),
 }
+EPILOG: Final = (
+    "`scripts/bench against CHECKOUT` holds the figures of `inspect` and `transport` against another checkout's."
+)
 SHORT: Final = (1, 1.0)
 
 
 def main() -> int:
     """Runs one bench, or a short run of all. 1: a floor was missed, with --check; 2: one cannot run here."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    if sys.argv[1:2] == ["against"]:
+        return against.main(sys.argv[2:])
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__, epilog=EPILOG)
     parser.add_argument(
-        "name", nargs="?", choices=sorted(BENCHES), help="what to measure; without it a short run of all"
+        "name",
+        nargs="?",
+        choices=sorted(BENCHES),
+        help="what to measure (neighbours: 6 min); without it a short run of all",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else")
     parser.add_argument("--check", action="store_true", help="fail if a figure is not what it is to be")

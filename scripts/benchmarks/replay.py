@@ -76,8 +76,8 @@ class Home:
     def __init__(self) -> None:
         from extproc.policy import loads  # noqa: PLC0415  - the other checkout's, in its process
         from extproc.server.h2.limits import Limits  # noqa: PLC0415
+        from extproc.server.log import Log, Sink  # noqa: PLC0415
         from extproc.server.runtime import Runtime  # noqa: PLC0415
-        from extproc.telemetry import Log, Sink  # noqa: PLC0415
         from extproc.transaction import Plan  # noqa: PLC0415
 
         self.limits = Limits()

@@ -226,7 +226,7 @@ def test_an_address_that_answers_everybody_is_refused(
         assert "--insecure-listen" in told
 
 
-@pytest.mark.parametrize("transport", ["h2", "grpcio"])
+@pytest.mark.parametrize("transport", ["h2", pytest.param("grpcio", marks=pytest.mark.deep)])
 def test_an_address_that_answers_everybody_is_served_with_a_warning_where_that_is_said(
     tmp_path: Path, transport: str
 ) -> None:

@@ -59,7 +59,7 @@ def ask(port: int, model: str) -> tuple[int, dict[str, str]]:
     return response.status, {name.lower(): value for name, value in response.getheaders()}
 
 
-@pytest.mark.parametrize("profile", ["buffered", "full-duplex"])
+@pytest.mark.parametrize("profile", [pytest.param("buffered", marks=pytest.mark.deep), "full-duplex"])
 def test_the_demonstration_shows_what_is_decided_and_why_and_ends(profile: str) -> None:
     done = extproc("up", "--once", "--port", "0", "--profile", profile)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -71,7 +71,7 @@ def test_the_demonstration_shows_what_is_decided_and_why_and_ends(profile: str) 
     assert "rejected: repeated_member" in done.stdout
 
 
-@pytest.mark.parametrize("profile", ["buffered", "full-duplex"])
+@pytest.mark.parametrize("profile", ["buffered", pytest.param("full-duplex", marks=pytest.mark.deep)])
 def test_a_policy_of_one_s_own_gets_its_shares_and_names(profile: str, tmp_path: Path) -> None:
     with running_provider("a") as a, running_provider("b") as b:
         policy = tmp_path / "policy.yaml"
@@ -117,9 +117,11 @@ def test_a_missing_credential_starts_nothing_and_names_it(tmp_path: Path) -> Non
     assert "EXTPROC_TEST_UNSET" in done.stderr
 
 
-def test_a_port_that_is_taken_is_said_and_nothing_stays_behind() -> None:
+def test_a_port_that_is_taken_is_said_and_nothing_stays_behind(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(SLOW.replace("PORT", "9"))
     with running_provider("taken") as taken:
-        done = extproc("up", "--port", taken.url.rpartition(":")[2])
+        done = extproc("up", "-c", str(policy), "--port", taken.url.rpartition(":")[2])
     assert done.returncode == 1
     assert "Address already in use" in done.stderr
     assert "Traceback" not in done.stderr

@@ -6,21 +6,19 @@ from collections.abc import Callable
 
 import pytest
 
-from extproc.detectors import pii, secrets
 from extproc.detectors.naming import MOST_NAME, named, spelled
-from extproc.matching.scanner import Scanner
 from extproc.payload import read_json
-
-DEFAULT = Scanner.compile([*pii.rules(), *secrets.RULES])
+from tests.inspection.answering import everything
 
 
 def found(body: object) -> list[tuple[str, str]]:
     """Kind and text of every finding in a JSON body."""
     document = read_json(json.dumps(body).encode())
-    passages = document.passages
+    passages, scanner = document.passages, everything().scanner
+    assert scanner is not None
     return [
         (span.kind, passages[index].text[span.start : span.end])
-        for index, spans in DEFAULT.scan_all([each.text for each in passages], lambda at: named(passages[at]))
+        for index, spans in scanner.scan_all([each.text for each in passages], lambda at: named(passages[at]))
         for span in spans
     ]
 

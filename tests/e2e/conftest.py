@@ -1,6 +1,6 @@
 """What the tests through a real Envoy share: gateways that are started once, and what is checked after each test."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 import pytest
@@ -57,18 +57,33 @@ def version(request: pytest.FixtureRequest) -> Version:
     return chosen
 
 
-READING = frozenset(
-    f"test_{name}.py"
-    for name in ("hiding", "numbers", "streams", "streams_whole", "streamed_as_whole", "inspection_cuts")
-)
-"""Files about how bodies are read, which is the same whichever transport brings them: the second one is for `deep`."""
+READING = ("hiding", "numbers", "streams", "streams_whole", "streamed_as_whole", "inspection_cuts")
+JUDGING = ("inspection_failures", "neighbours")
+BACKENDS = ("upstreams", "credentials", "bad_requests", "misconfigured", "workers")
+ONE_TRANSPORT = frozenset(f"test_{name}.py" for name in (*READING, *JUDGING, *BACKENDS))
+"""Files about what is the same whichever transport brings a message: the second one is for `deep`."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """The second transport with the second HTTP version is for `deep`: what it has is in the other three pairs, too."""
+    """Marks repetitions `deep`: any two of transport, profile and version meet without them, only all three do not."""
     params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    if params.get("transport") == "grpcio" and (params.get("version") == "http2" or item.path.name in READING):
+    if _repeats(params, item.path.name):
         item.add_marker(pytest.mark.deep)
+
+
+def _repeats(params: Mapping[str, object], name: str) -> bool:
+    """Whether a test's other combinations show as much, two choices at a time."""
+    second = [
+        params[which] == value
+        for which, value in (("transport", "grpcio"), ("profile", "full-duplex"), ("version", "http2"))
+        if which in params
+    ]
+    if name in ONE_TRANSPORT and params.get("transport") == "grpcio":
+        return True
+    if len(second) == 3:
+        # Four of eight: each pair of values is in one of them.
+        return sum(second) % 2 == 1
+    return params.get("transport") == "grpcio" and params.get("version") == "http2"
 
 
 Shared = Callable[..., Gateway]

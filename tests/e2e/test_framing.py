@@ -61,6 +61,8 @@ def test_an_odd_length_is_written_plainly(direct: Gateway) -> None:
         "transfer-encoding: xchunked\r\n",
     ],
 )
+@pytest.mark.parametrize("transport", ["h2", pytest.param("grpcio", marks=pytest.mark.deep)])
+@pytest.mark.parametrize("profile", [pytest.param("buffered", marks=pytest.mark.deep), "full-duplex"])
 def test_a_request_with_two_ends_reaches_nobody(direct: Gateway, fields: str) -> None:
     """Envoy's own response to it is lost where the processor looks at responses: the connection is closed by then."""
     assert _two_ends(direct, fields).status in {0, 400, 501}

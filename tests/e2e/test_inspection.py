@@ -27,11 +27,11 @@ models:
 pipelines:
   - name: tools
     match: {path: /mcp}
-    request: [{use: pii, action: mask}, {use: pattern, name: commands, regex: 'rm -rf', action: block}]
-    response: [{use: pii, action: mask}]
+    request: [{use: pii, kinds: [email], action: mask}, {use: pattern, name: commands, regex: 'rm -rf', action: block}]
+    response: [{use: pii, kinds: [email], action: mask}]
   - name: requests
     match: {path: /v1/embeddings}
-    request: [{use: pii, action: block}]
+    request: [{use: pii, kinds: [email], action: block}]
   - name: default
     request:
       - {use: secrets, action: block}

@@ -23,8 +23,8 @@ models:
 pipelines:
   - name: default
     response:
-      - {use: pii, action: mask}
-      - {use: secrets, action: mask}
+      - {use: pii, kinds: [email, credit_card, iban, ip_address], action: mask}
+      - {use: pattern, name: aws-access-key-id, regex: 'AKIA[0-9A-Z]{16}', action: mask}
       - {use: pattern, name: codename, regex: 'Projekt Übermorgen \\d+', action: block}
 """
 MASKED: Final = {

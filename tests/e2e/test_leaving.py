@@ -1,10 +1,12 @@
 """A client that goes away in the middle: nothing stays behind, no half request passes for a whole one."""
 
+import socket
 from typing import Any, Literal
 
 import pytest
 
 from extproc.testing.clients import Abort, End, Ending, Request, Step, Until, When
+from extproc.testing.clients.http1 import http1
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import chat, said
 from tests.e2e.conftest import Shared
@@ -97,15 +99,30 @@ def test_a_client_that_leaves_a_stream_ends_it_at_the_backend(
 def test_a_client_that_leaves_an_upload_that_nobody_claims_leaves_it_unfinished(
     gateway: Gateway, version: Version, how: How
 ) -> None:
-    """The backend may have had a part of it by then, which may not pass for the whole."""
+    """The backend may have had a part of it by then, or have it later: it never passes for the whole."""
     tag = tagged()
+    gateway.site.unfinished.add(tag)
     steps: list[Step] = [b"x" * 100_000, When(lambda: gateway.site.open == 1), Abort(how)]
     gateway.send(Request(target="/v1/files", headers=((TAG, tag),), body=steps, length=False), version)
     assert eventually(lambda: gateway.site.open == 0, ENDED)
-    found = gateway.site.found(tag)
-    gateway.site.expected += len(found)
-    assert all(not record.complete for _, record in found)
-    works(gateway, version)
+    works(gateway, version)  # and when the test is over, the site is looked at for the whole
+
+
+@pytest.mark.parametrize("profile", ["full-duplex"])
+@pytest.mark.parametrize("transport", ["h2"])
+def test_a_part_of_a_request_may_arrive_at_any_time_and_its_whole_may_not(gateway: Gateway) -> None:
+    """Of the check that follows each test."""
+    provider, tag = gateway.providers["north"], tagged()
+    gateway.site.unfinished.add(tag)
+    head = f"POST /v1/files HTTP/1.1\r\nhost: x\r\n{TAG}: {tag}\r\ncontent-length: 10\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", provider.port)) as client:
+        client.sendall(head.encode() + b"half")
+    assert eventually(lambda: bool(gateway.site.found(tag)), ENDED)
+    gateway.site.check()
+    http1(provider.port, Request(target="/v1/files", headers=((TAG, tag),), body=b"the whole"), within=ENDED)
+    with pytest.raises(AssertionError):
+        gateway.site.check()
+    gateway.site.begin()
 
 
 def test_a_refusal_is_heard_by_a_client_that_still_sends(gateway: Gateway, version: Version) -> None:

@@ -270,7 +270,18 @@ def disabled(whole: Json) -> None:
     ext_proc(whole)["disable_clear_route_cache"] = True
 
 
-@pytest.mark.parametrize("patch", [retained, disabled, unsteered])
+@pytest.mark.parametrize(
+    ("profile", "patch"),
+    [
+        ("buffered", retained),
+        ("full-duplex", disabled),
+        ("full-duplex", unsteered),
+        *(
+            pytest.param(*each, marks=pytest.mark.deep)
+            for each in (("full-duplex", retained), ("buffered", disabled), ("buffered", unsteered))
+        ),
+    ],
+)
 def test_no_key_and_no_response_go_where_envoy_did_not_follow(profile: Profile, patch: Patch) -> None:
     # A processor of its own: from an Envoy that was seen not to follow, nothing is taken any more.
     with site(READING, "h2") as before, gateway(before, profile, patch) as started:

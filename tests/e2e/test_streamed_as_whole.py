@@ -28,7 +28,9 @@ pipelines:
   - name: p
     match: {{path: /}}
     request: [{{use: pattern, name: names, regex: 'Project "Titan"', action: mask, restore: true}}]
-    response: [{{use: pii, action: mask}}, {{use: secrets, action: block}}]
+    response:
+      - {{use: pii, kinds: [email, credit_card], action: mask}}
+      - {{use: pattern, name: key, regex: 'AKIA[0-9A-Z]{{16}}', action: block}}
 """
 EMAIL: Final = "jane.doe@example.com"
 CARD: Final = "4012 8888 8888 1881"

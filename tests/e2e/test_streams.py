@@ -28,7 +28,7 @@ pipelines:
   - name: p
     match: {{path: /}}
     request: [{{use: pattern, name: names, regex: 'Titan', action: mask, restore: true}}]
-    response: [{{use: pii, action: mask}}, {{use: secrets, action: mask}}]
+    response: [{{use: pii, kinds: [email, credit_card], action: mask}}]
     content_types: [application/x-ndjson, text/plain]
 """
 PIECES: Final = ("Write to maria.gon", "zalez", "@example-mail.org soon. ", "Of [NA", "MES_1] too. ")

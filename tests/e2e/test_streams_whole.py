@@ -25,7 +25,7 @@ models:
 pipelines:
   - name: p
     match: {{path: /}}
-    response: [{{use: pii, action: mask}}, {{use: secrets, action: mask}}]
+    response: [{{use: pii, kinds: [email, phone, credit_card, iban], action: mask}}]
 """
 PATHS: Final = {
     "openai.chat": ("/v1/chat/completions", "m"),

@@ -57,6 +57,7 @@ def test_a_body_that_passes_with_trailers_is_refused_rather_than_doubled(
     before = pool.site(DIRECT, transport)
     with gateway(before, profile, retrying) as started:
         body, tag = chat(1000), tagged()
+        before.unfinished.add(tag)
         answer = sent(started, body, version, tag, target="/v1/files")
         assert (answer.status, answer.json()["error"]["code"]) == (400, "request_trailers")
         assert eventually(lambda: before.open == 0)

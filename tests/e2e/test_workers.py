@@ -21,17 +21,10 @@ pytestmark = pytest.mark.envoy
 STREAM = said("a b c d e f g h", "grow", stream=True)
 
 
-# Each test starts a gateway of its own, and what is tested is how worker processes come and go: the other transport and
-# the other version are for `deep`.
-@pytest.fixture(params=["h2", pytest.param("grpcio", marks=pytest.mark.deep)])
-def transport(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=["http1", pytest.param("http2", marks=pytest.mark.deep)])
-def version(request: pytest.FixtureRequest) -> Version:
-    chosen: Version = request.param
-    return chosen
+# Each test starts a gateway of its own. The other profile is for `deep` where neither the stage that an exchange is in
+# nor Envoy's own patience is what is tested.
+EITHER = pytest.mark.parametrize("profile", ["full-duplex", pytest.param("buffered", marks=pytest.mark.deep)])
+VERSION = pytest.mark.parametrize("version", ["http1", pytest.param("http2", marks=pytest.mark.deep)])
 
 
 @contextmanager
@@ -89,7 +82,7 @@ def test_a_killed_processor_is_503_until_it_is_back(transport: str, profile: Pro
         gateway.check()
 
 
-@pytest.mark.parametrize("size", [1000, 400_000])
+@pytest.mark.parametrize("size", [pytest.param(1000, marks=pytest.mark.deep), 400_000])
 def test_a_processor_that_is_killed_while_it_reads_is_503(
     transport: str, profile: Profile, version: Version, size: int
 ) -> None:
@@ -102,6 +95,7 @@ def test_a_processor_that_is_killed_while_it_reads_is_503(
         gateway.check()
 
 
+@VERSION
 def test_a_stream_outlives_the_processor_that_routed_it(transport: str, version: Version) -> None:
     """In full duplex Envoy 1.40 ends the exchange when the request is routed and nobody reads the response."""
     with running(transport, "full-duplex", policy=KEYLESS) as gateway:
@@ -111,6 +105,7 @@ def test_a_stream_outlives_the_processor_that_routed_it(transport: str, version:
         gateway.check()
 
 
+@VERSION
 def test_a_stream_whose_processor_dies_is_no_clean_end(transport: str, version: Version) -> None:
     """In buffered mode Envoy 1.40 keeps the exchange open until the answer's end, though nobody reads it."""
     with running(transport, "buffered") as gateway:
@@ -123,6 +118,7 @@ def test_a_stream_whose_processor_dies_is_no_clean_end(transport: str, version: 
         gateway.check()
 
 
+@EITHER
 def test_no_request_fails_when_one_of_two_workers_is_killed(transport: str, profile: Profile) -> None:
     with running(transport, profile, workers=2) as gateway:
         pids = gateway.processor.pids
@@ -234,6 +230,7 @@ def test_a_drain_lets_a_request_finish_that_is_being_read(transport: str, profil
         assert processor.wait() == 0
 
 
+@EITHER
 def test_while_a_worker_drains_the_other_serves(transport: str, profile: Profile) -> None:
     with running(transport, profile, workers=2) as gateway, ThreadPoolExecutor(1) as pool:
         release = threading.Event()
@@ -252,6 +249,7 @@ def test_while_a_worker_drains_the_other_serves(transport: str, profile: Profile
         gateway.check()
 
 
+@EITHER
 def test_what_does_not_finish_within_the_drain_timeout_is_ended_as_an_error(transport: str, profile: Profile) -> None:
     policy = DIRECT.replace("drain_timeout: 5s", "drain_timeout: 300ms")
     with site(policy, transport) as before, gateway(before, profile) as started:
@@ -301,6 +299,7 @@ def test_a_reload_changes_the_requests_to_come_and_not_a_stream_that_flows(
         gateway.check()
 
 
+@EITHER
 def test_a_request_keeps_the_policy_that_it_started_with(transport: str, profile: Profile) -> None:
     with running(transport, profile) as gateway:
         body = said("x", "grow")
@@ -317,6 +316,7 @@ def test_a_request_keeps_the_policy_that_it_started_with(transport: str, profile
         gateway.check()
 
 
+@EITHER
 def test_a_wrong_policy_changes_nothing(transport: str, profile: Profile, version: Version) -> None:
     with running(transport, profile) as gateway:
         text = gateway.processor.policy.read_text()
@@ -332,6 +332,7 @@ def test_a_wrong_policy_changes_nothing(transport: str, profile: Profile, versio
         gateway.check()
 
 
+@EITHER
 def test_a_credential_that_changed_is_used_after_a_reload(transport: str, profile: Profile) -> None:
     with running(transport, profile) as gateway:
         key = gateway.processor.policy.parent / "key"

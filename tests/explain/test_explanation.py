@@ -1,6 +1,7 @@
 """What `extproc explain` says of pipelines: the gateway's own decisions, find by find."""
 
 import json
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -32,12 +33,16 @@ def plan(pipeline: str) -> Plan:
     return Plan.compile(loads(BASE + pipeline, "policy.yaml"), {"local": b"-"})
 
 
-BOTH = plan("""
+@cache
+def both() -> Plan:
+    """Two processors on each side. Compiling all secrets takes a second: not while tests are collected."""
+    return plan("""
   - name: default
     match: {path: /v1/}
     request: [{use: pii, kinds: [email], action: mask, restore: true}, {use: secrets, action: block}]
     response: [{use: pii, kinds: [iban], action: mask}, {use: secrets, action: block}]
 """)
+
 
 PASSING = plans.plan(plans.ROUTED)
 
@@ -74,7 +79,7 @@ def streamed(body: str) -> str:
 
 
 def test_a_masked_request_is_told_with_its_finds_and_its_body() -> None:
-    shown = told(BOTH, "Grüße 👋 an a@b.de")
+    shown = told(both(), "Grüße 👋 an a@b.de")
     assert (shown["action"], shown["status"], shown["pipeline"], shown["answer"]) == ("mask", 200, "default", None)
     assert shown["findings"] == [
         {
@@ -93,7 +98,7 @@ def test_a_masked_request_is_told_with_its_finds_and_its_body() -> None:
 
 
 def test_a_blocked_request_is_told_with_what_the_client_gets() -> None:
-    shown = told(BOTH, f"{KEY} of a@b.de")
+    shown = told(both(), f"{KEY} of a@b.de")
     assert (shown["action"], shown["status"], shown["body"], shown["backend"]) == ("block", 403, None, None)
     assert shown["answer"]["error"]["message"] == BLOCKED
     assert [each["kind"] for each in shown["findings"]] == ["email", "aws-access-key-id"]
@@ -107,7 +112,7 @@ def test_what_is_only_in_shadow_is_marked_and_nothing_is_done() -> None:
 
 
 def test_an_answer_is_told_as_the_client_would_get_it_masked_and_restored() -> None:
-    shown = told(BOTH, "write to a@b.de", {"body": answered(f"[EMAIL_1] has {IBAN}")})
+    shown = told(both(), "write to a@b.de", {"body": answered(f"[EMAIL_1] has {IBAN}")})
     assert (shown["action"], shown["status"], shown["body"]) == ("mask", 200, answered("a@b.de has [IBAN_1]"))
     found = shown["findings"][-1]
     assert (found["side"], found["kind"], found["where"]) == ("response", "iban", "/choices/0/message/content")
@@ -117,7 +122,7 @@ def test_an_answer_is_told_as_the_client_would_get_it_masked_and_restored() -> N
 @pytest.mark.parametrize("headers", [{}, {"Content-Type": "text/event-stream; charset=utf-8"}])
 def test_an_event_stream_is_judged_as_one(headers: dict[str, str]) -> None:
     body = sse("ask [EMA", f"IL_1] for {IBAN[:9]}", f"{IBAN[9:]} now")
-    shown = told(BOTH, "write to a@b.de", {"headers": headers, "body": body})
+    shown = told(both(), "write to a@b.de", {"headers": headers, "body": body})
     assert (shown["action"], streamed(shown["body"])) == ("mask", "ask a@b.de for [IBAN_1] now")
     assert shown["body"].endswith("data: [DONE]\n\n")
     found = shown["findings"][-1]
@@ -126,7 +131,7 @@ def test_an_event_stream_is_judged_as_one(headers: dict[str, str]) -> None:
 
 
 def test_a_block_in_mid_stream_is_told_with_the_stream_as_it_would_end() -> None:
-    shown = told(BOTH, "hi", {"body": sse("here: ", KEY[:7], KEY[7:], " late")})
+    shown = told(both(), "hi", {"body": sse("here: ", KEY[:7], KEY[7:], " late")})
     assert (shown["action"], shown["status"]) == ("block", 200)
     assert BLOCKED in shown["body"]
     assert "content_filter" in shown["body"]
@@ -136,13 +141,13 @@ def test_a_block_in_mid_stream_is_told_with_the_stream_as_it_would_end() -> None
 
 
 def test_a_blocked_answer_is_told_with_what_the_client_gets_instead() -> None:
-    shown = told(BOTH, "hi", {"body": answered(KEY)})
+    shown = told(both(), "hi", {"body": answered(KEY)})
     assert (shown["action"], shown["status"], shown["body"], shown["backend"]) == ("block", 403, None, "local")
     assert shown["answer"]["error"]["code"] == "content_filter"
 
 
 def test_an_answer_to_a_request_that_goes_nowhere_is_not_judged() -> None:
-    shown = told(BOTH, KEY, {"body": answered(IBAN)})
+    shown = told(both(), KEY, {"body": answered(IBAN)})
     assert (shown["action"], shown["status"], shown["body"]) == ("block", 403, None)
     assert [each["side"] for each in shown["findings"]] == ["request"]
 
@@ -154,12 +159,12 @@ def test_an_answer_that_nobody_reads_is_told_as_it_came() -> None:
 
 
 def test_an_answer_without_a_body_is_told() -> None:
-    shown = told(BOTH, "hi", {"status": 204})
+    shown = told(both(), "hi", {"status": 204})
     assert (shown["action"], shown["status"], shown["body"]) == ("allow", 204, None)
 
 
 def test_an_answer_that_cannot_be_read_says_why() -> None:
-    shown = told(BOTH, "hi", {"headers": {"content-type": "application/json"}, "body": "{not json"})
+    shown = told(both(), "hi", {"headers": {"content-type": "application/json"}, "body": "{not json"})
     assert (shown["action"], shown["status"]) == ("block", 403)
     assert "not inspected: malformed (1)" in shown["why"]
     assert "pipeline default blocks what cannot be read (on_uninspected)" in shown["why"]
@@ -183,7 +188,7 @@ def test_a_body_over_the_limit_is_told(word: str) -> None:
 
 
 def test_a_large_body_is_judged_all_the_same() -> None:
-    shown = told(BOTH, "x " * LARGE + "a@b.de", {"body": answered("y " * LARGE + IBAN)})
+    shown = told(both(), "x " * LARGE + "a@b.de", {"body": answered("y " * LARGE + IBAN)})
     assert shown["action"] == "mask"
     assert [each["start"] for each in shown["findings"]] == [2 * LARGE, 2 * LARGE]
     assert shown["body"]["choices"][0]["message"]["content"].endswith("y [IBAN_1]")
@@ -210,7 +215,7 @@ def test_work_that_raises_is_a_failure_as_in_a_thread(monkeypatch: pytest.Monkey
         raise MemoryError
 
     monkeypatch.setattr(Job, "run", fails)
-    assert told(BOTH, "x" * LARGE)["status"] == 503
+    assert told(both(), "x" * LARGE)["status"] == 503
 
 
 def test_signals_are_the_facts_that_conditions_read_and_no_others() -> None:
@@ -232,7 +237,7 @@ def test_signals_are_the_facts_that_conditions_read_and_no_others() -> None:
             {"processor": "b", "kind": "b", "count": 1, "where": ""},
         ],
     }
-    assert told(BOTH, "a@b.de")["signals"] == {}
+    assert told(both(), "a@b.de")["signals"] == {}
 
 
 def test_the_pipeline_is_named_with_what_made_it_match() -> None:
@@ -251,7 +256,7 @@ def test_the_pipeline_is_named_with_what_made_it_match() -> None:
 
 
 def test_other_refusals_are_rejects() -> None:
-    shown = told(BOTH, {"model": "nobody", "messages": []})
+    shown = told(both(), {"model": "nobody", "messages": []})
     assert (shown["action"], shown["status"], shown["pipeline"]) == ("reject", 404, "default")
 
 
@@ -276,7 +281,7 @@ def test_half_a_surrogate_pair_in_a_body_is_explained_as_the_gateway_takes_it() 
     assert json.loads(shown)["body"] == {"a": "\ud83d [EMAIL_1]"}
     assert rb'"body":{"a": "\ud83d [EMAIL_1]"}' in shown
     chat = rb'{"path": "/v1/chat/completions", "body": {"model": "chat", "a": "\ud83d"}}'
-    assert explain(BOTH, Shared(), read_line(chat)).status == 400
+    assert explain(both(), Shared(), read_line(chat)).status == 400
 
 
 def test_half_a_surrogate_pair_in_an_answer_or_in_a_string_is_read() -> None:
@@ -301,8 +306,8 @@ def test_half_a_surrogate_pair_elsewhere_makes_it_no_request(line: bytes) -> Non
 
 def test_why_and_renderings_hold_nothing_that_was_said() -> None:
     for text in ("planted@example.com", f"{KEY} planted@example.com"):
-        shown = told(BOTH, text, {"body": answered(f"planted {KEY}")})
+        shown = told(both(), text, {"body": answered(f"planted {KEY}")})
         assert "planted" not in json.dumps(shown["why"])
         assert KEY not in json.dumps(shown["why"])
         line = read_line(json.dumps({"path": CHAT, "body": said(text), "response": {"body": answered(text)}}).encode())
-        assert "planted" not in repr((line, line.response, explain(BOTH, Shared(detailed=True), line)))
+        assert "planted" not in repr((line, line.response, explain(both(), Shared(detailed=True), line)))

@@ -18,6 +18,9 @@ WORDS = re.findall(r"\s*\S+", PROSE)
 AT_REST = 32 * 1024
 """Bytes that a stream may take while it waits."""
 
+COMMON = ("chat", "responses")
+"""Streams whose memory is measured in every run of the tests; `scripts/bench thresholds` measures the others, too."""
+
 QUIET = 8.0
 BUSY = 60.0
 """Microseconds of CPU that an event may cost, in which nothing starts or something does."""
@@ -60,6 +63,7 @@ def _least(work: Callable[[], object]) -> float:
     return min(times)
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("name", ["chat", "responses", "messages", "completions"])
 def test_an_event_in_which_nothing_starts_costs_little(name: str) -> None:
     dialect, make = STREAMS[name]
@@ -67,13 +71,16 @@ def test_an_event_in_which_nothing_starts_costs_little(name: str) -> None:
     assert _microseconds(dialect, raws) < AIR * QUIET
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("name", ["chat", "tools", "messages"])
 def test_an_event_in_which_something_starts_costs_more_but_not_much(name: str) -> None:
     dialect, make = STREAMS[name]
     assert _microseconds(dialect, make(HOT * 10)) < AIR * BUSY
 
 
-@pytest.mark.parametrize("name", sorted(STREAMS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=() if each in COMMON else pytest.mark.measured) for each in sorted(STREAMS)]
+)
 def test_a_stream_at_rest_takes_little_wherever_it_stands(name: str) -> None:
     dialect, make = STREAMS[name]
     raws = make([*WORDS[:50], "x" * 5_000, *HOT, "!"])
@@ -89,7 +96,7 @@ def test_a_stream_at_rest_takes_little_wherever_it_stands(name: str) -> None:
         gc.collect()
         tracemalloc.start()
         try:
-            kept = [passed(upto) for _ in range(6)]
+            kept = [passed(upto) for _ in range(3)]
             gc.collect()
             assert tracemalloc.get_traced_memory()[0] / len(kept) < AT_REST
         finally:
@@ -120,6 +127,7 @@ def test_no_text_is_held_back_beyond_the_bound(make: Callable[[Sequence[str]], l
 PLAIN = (PROSE * 8)[:16_000]
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("text", ADVERSARIAL.values(), ids=ADVERSARIAL)
 def test_no_text_costs_ten_times_as_much_as_prose(text: str) -> None:
     def passed(said: str) -> Callable[[], object]:
@@ -159,6 +167,7 @@ SHAPES: dict[str, tuple[str, Callable[[int], list[bytes]]]] = {
 }
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("name", SHAPES)
 def test_twice_as_much_costs_about_twice_as_much(name: str) -> None:
     dialect, make = SHAPES[name]

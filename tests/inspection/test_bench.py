@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from scripts.benchmarks import __main__ as program
-from scripts.benchmarks import inspection, stall, texts
+from scripts.benchmarks import inspection, stall, texts, thresholds
 from scripts.benchmarks.report import Row, document, table
 
 SMALL = {"PROMPTS": 2, "EVENTS": 40, "MEGABYTE": 4096, "HOSTILE_SIZE": 2048, "CANDIDATES_SIZE": 512, "REPEATS": 1}
@@ -25,6 +25,7 @@ def _subjects(rows: Sequence[Row], figure: str) -> list[str]:
     return [row.subject for row in rows if row.figure == figure]
 
 
+@pytest.mark.measured
 def test_every_figure_stands_beside_something_to_compare_it_with() -> None:
     rows = inspection.measure(2, 0, _said, ("prompts", "large", "events", "memory", "held-back"))
     assert _subjects(rows, "cpu_us_per_prompt")[:2] == ["json.loads", "no-pipeline"]
@@ -36,6 +37,7 @@ def test_every_figure_stands_beside_something_to_compare_it_with() -> None:
     assert {row.figure for row in rows} <= set(inspection.UNITS)
 
 
+@pytest.mark.measured
 def test_hostile_texts_are_held_against_prose_and_a_bound() -> None:
     rows = inspection.measure(1, 0, _said, ("hostile",))
     assert {row.most for row in rows if row.figure == "times_prose"} == {10, None}
@@ -44,6 +46,7 @@ def test_hostile_texts_are_held_against_prose_and_a_bound() -> None:
     assert not any(row.missed for row in held)
 
 
+@pytest.mark.measured
 def test_the_longest_wait_is_told_beside_an_idle_and_a_busy_thread() -> None:
     rows = inspection.measure(1, 0, _said, ("stalls",))
     assert _subjects(rows, "stall_ms")[:3] == ["idle", "busy-thread", "all-rules"]
@@ -66,6 +69,18 @@ def test_a_text_with_values_has_one_in_each_stretch() -> None:
 @pytest.mark.parametrize("name", texts.HOSTILE)
 def test_a_hostile_text_has_the_size_it_is_asked_for(name: str) -> None:
     assert len(texts.HOSTILE[name](4096).encode()) == 4096
+
+
+def test_a_file_with_a_test_that_failed_misses_its_threshold() -> None:
+    told = (
+        "F.\n== summary ==\nPASSED tests/a.py::test_x[b: c]\nERROR tests/b.py::test_y\nFAILED tests/a.py::test_z - no\n"
+    )
+    rows = list(thresholds.counted(told))
+    assert [(row.subject, row.values, row.missed) for row in rows] == [
+        ("tests/a.py", (1.0,), True),
+        ("tests/b.py", (1.0,), True),
+    ]
+    assert not any(row.missed for row in thresholds.counted("PASSED tests/a.py::test_x\n"))
 
 
 MISSED = Row("recall", "pii/email/x", "share", (0.5, 0.7), least=0.98)

@@ -1,6 +1,6 @@
 """Nothing is quadratic: twice a text costs about twice as much, whatever it repeats.
 
-By default what matchers look at is counted, which never varies; the deep profile measures time, and more texts.
+By default what matchers look at is counted, which never varies; `scripts/bench thresholds` measures time.
 """
 
 import random
@@ -129,13 +129,13 @@ def test_what_an_operator_writes_looks_at_text_in_proportion(rule: Rule, part: s
     assert not _grows(Counted((compile_rule(rule),)), part, (8 * KIB, 16 * KIB))
 
 
-@pytest.mark.deep
+@pytest.mark.measured
 @pytest.mark.parametrize("part", OPENINGS)
 def test_what_opens_matches_over_and_over_costs_time_in_proportion(part: str) -> None:
     assert not _grows_in_time(part, (8 * KIB, 16 * KIB, 32 * KIB))
 
 
-@pytest.mark.deep
+@pytest.mark.measured
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
 def test_the_examples_of_a_rule_repeated_cost_time_in_proportion(rule: Rule) -> None:
     for part in _examples(rule):
@@ -177,7 +177,7 @@ QUICK = ("numbers of three digits", "cards", "addresses", "telephone numbers", "
 def test_honest_tables_and_lists_are_far_from_the_bound(line: Callable[[random.Random], str]) -> None:
     source, size = random.Random(1), 64 * KIB
     text = "".join(line(source) for _ in range(size // 6))[:size]
-    counting = Counted(scanner()._lanes)
+    counting = _counted()
     counting.scan(text)
     assert counting.places < 0.6 * most_looks(size)
 

@@ -10,6 +10,8 @@ from extproc.matching.window import Window
 from tests.inspection.texts import scanner
 from tests.matching.test_holdback import PROSE
 
+pytestmark = pytest.mark.measured
+
 SIZE = 64 * 1024
 CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 ADVERSARIAL = {

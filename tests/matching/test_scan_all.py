@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from extproc.matching.rule import marked
 from extproc.matching.scanner import JOINED_MOST
-from tests.inspection.texts import scanner, texts
+from tests.inspection.texts import RULES, scanner, texts
 
 
 @given(st.lists(texts(), max_size=6))
@@ -15,7 +15,7 @@ def test_several_texts_are_found_the_same_in_as_each_by_itself(several: list[str
     assert scanner().scan_all(several) == expected
 
 
-@pytest.mark.parametrize("example", [hit for rule in scanner().rules for hit in rule.hits][:40])
+@pytest.mark.parametrize("example", [hit for rule in RULES for hit in rule.hits][:40])
 def test_a_find_between_other_texts_is_found_where_it_is(example: str) -> None:
     text, _ = marked(example)
     by = scanner()

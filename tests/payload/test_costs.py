@@ -57,6 +57,7 @@ def seconds(body: bytes) -> float:
     return best
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("name", HOSTILE)
 def test_four_times_the_text_costs_not_much_more_than_four_times_as_much(name: str) -> None:
     small, large = (HOSTILE[name](size).encode() for size in (MB // 8, MB // 2))

@@ -146,6 +146,7 @@ def test_log_probabilities_of_the_nearest_objects_go_with_a_text(around: int, go
     assert (masked(read(value))["logprobs"] == []) is gone
 
 
+@pytest.mark.measured
 def test_log_probabilities_within_log_probabilities_cost_no_more() -> None:
     def seconds(count: int) -> float:
         value: Any = [token("x")] * count

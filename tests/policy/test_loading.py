@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from extproc.policy import Bearer, Header, PolicyError, Problem, draft, load, loads
+from extproc.policy import Bearer, Header, PolicyError, Problem, loads
 from extproc.policy.base import COMPARED_MAX
 from extproc.policy.document import TEXT_MAX
 from extproc.policy.loading import PROBLEMS_MAX, written
+from extproc.server.files import draft, load
 from tests.policy.texts import GOOD, backend, root
 
 
@@ -102,6 +103,7 @@ def test_problems_past_what_a_person_reads_are_cut_with_a_word_on_it() -> None:
     assert caught.value.problems[-1].message == f"there are more than {PROBLEMS_MAX} problems"
 
 
+@pytest.mark.measured
 def test_thousands_of_wrong_names_are_told_in_bounded_time() -> None:
     backends = "".join(f"  - {{name: backend-{i}, url: http://a, api: openai}}\n" for i in range(COMPARED_MAX + 1))
     targets = "".join(f"      - {{backend: bakcend-{i}}}\n" for i in range(2000))

@@ -40,6 +40,13 @@ def test_a_credential_is_taken_out_in_every_spelling(spelling: str) -> None:
     assert of(KEY).cleaned(text) == b'{"error": "no such key: ' + MARK + b", nor " + MARK + b'"}'
 
 
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be", "utf-16", "utf-32"])
+def test_a_credential_is_taken_out_of_text_in_wide_characters(charset: str) -> None:
+    text = f"no such key: {KEY.decode()}, sorry".encode(charset)
+    assert of(KEY).found(text)
+    assert KEY not in of(KEY).cleaned(text).replace(b"\0", b"")
+
+
 @given(
     st.text("abcXYZ019-_/+=.%&\\\"'~", min_size=QUOTED_MIN, max_size=60),
     st.sampled_from(["plain", "json", "json, each character", "percent"]),

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from extproc.inspection.answers.stream import TRIED_BYTES
 from extproc.inspection.judge import Job
 from extproc.policy import loads
 from extproc.protocol.effects import AbortCode, Inspect
@@ -23,12 +24,11 @@ from extproc.protocol.meter import Meter
 from extproc.server import inspections
 from extproc.server.exchange import Exchange, admit
 from extproc.server.inspections import PACE, PACE_STEPS, QUICK_STEPS, SLOW_THREADS, Pool, nobody
+from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
 from extproc.server.transport import TRANSPORTS
 from extproc.server.worker import Worker, running_worker
-from extproc.telemetry import Log, Sink
 from extproc.transaction import Plan
-from extproc.transaction.answer_body import STREAM_INLINE_BYTES
 from extproc.transaction.opening import INLINE_BYTES
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue
 from extproc.wire.pb.modes_pb2 import ProcessingMode, ProtocolConfiguration
@@ -646,7 +646,7 @@ async def served(transport: str) -> AsyncIterator[tuple[Worker, Callable[[], Any
 def test_late_answers_and_direct_ones_keep_their_order(transport: str) -> None:
     # A large piece is judged in a thread; what comes meanwhile waits for it, and what comes after is answered directly.
     many = 40
-    texts = [f"<{number}>" + "word " * (STREAM_INLINE_BYTES // 5 if number % 4 == 0 else 3) for number in range(many)]
+    texts = [f"<{number}>" + "word " * (TRIED_BYTES // 5 if number % 4 == 0 else 3) for number in range(many)]
 
     async def main() -> None:
         async with asyncio.timeout(20), served(transport) as (_, process):

@@ -16,8 +16,9 @@ from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message,
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.server.exchange import admit
 from extproc.server.inspections import ERROR, Answer, Cancel
+from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
-from extproc.telemetry import Log, Sink, exposition
+from extproc.telemetry import exposition
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, UNINSPECTED
 from extproc.transaction import Plan
 from extproc.transaction.opening import Opened, Opening

@@ -7,12 +7,13 @@ name instead, so that what comes out tells who has judged.
 import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from msgspec import Struct
 
 from extproc.apis.events.leaves import MAX_TOKENS
+from extproc.inspection.answers.stream import TRIED_BYTES
 from extproc.matching.scanner import Found, Scanner
 from extproc.payload.limits import MAX_DEPTH
 from extproc.payload.opened import MAX_VALUES
@@ -23,8 +24,9 @@ from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.answer_body import STREAM_INLINE_BYTES
 from extproc.transaction.opening import INLINE_BYTES
+from extproc.transaction.streaming import Piece
+from tests.records import logged
 
 PLANTED: Final = "planted-marker"
 SAID: Final = f"{PLANTED} a@b.de Titan"
@@ -36,7 +38,7 @@ OTHER: Final = "/mcp"
 DUPLEX: Final = BodyMode.FULL_DUPLEX_STREAMED
 JSON: Final = ("content-type", b"application/json")
 SSE: Final = ("content-type", b"text/event-stream")
-FILLER: Final = "word " * (max(INLINE_BYTES, STREAM_INLINE_BYTES) // 5 + 1)
+FILLER: Final = "word " * (max(INLINE_BYTES, TRIED_BYTES) // 5 + 1)
 """Makes a body, or a piece of a stream, so large that it is judged in a thread."""
 
 BASE: Final = """
@@ -177,7 +179,7 @@ class Exchange:
         return self._judged(self._envoy.sends(told).effects)
 
     def _out(self, effects: Sequence[Effect], sent: bytes, side: Side) -> Out:
-        record = self._envoy.leaves().facts
+        record = logged(self._envoy.leaves())
         assert PLANTED not in repr((record, effects))
         out = Out(effects, sent, side, record)
         if out.refused is not None:
@@ -287,7 +289,7 @@ def test_a_stand_in_that_gets_no_answer_either_blocks() -> None:
         assert again.deadline > 0
         refused = envoy.sends(Failed(again.ticket, "overloaded")).gets_one(Reject)
         assert (refused.status, refused.details) == (503, "extproc_inspection_failed")
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     assert record["failures"] == [
         {"processor": "pii", "reason": "timeout", "allowed": True},
         {"processor": "guard", "reason": "overloaded", "allowed": False},
@@ -581,9 +583,12 @@ def test_an_encoded_stream_that_is_damaged_gives_no_encoded_bytes_to_a_client_wh
         envoy.sends(request_body(asked("hello")))
         envoy.sends(response_headers(200, SSE, ("content-encoding", b"gzip")))
         for at in range(0, len(damaged), 1000):
-            for chunk in envoy.sends(response_body(damaged[at : at + 1000], end=False)).effects:
-                assert isinstance(chunk, Chunk)
-                assert chunk.data.isascii()
+            for order in envoy.sends(response_body(damaged[at : at + 1000], end=False)).effects:
+                assert isinstance(order, Inspect)
+                work = cast("Piece", order.subject)
+                for chunk in envoy.sends(Inspected(order.ticket, work.run())).effects:
+                    assert isinstance(chunk, Chunk)
+                    assert chunk.data.isascii()
 
 
 def test_what_a_thread_made_of_a_piece_has_no_rendering_that_shows_it() -> None:

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 
 import pytest
 
+from extproc.inspection.answers.stream import TRIED_BYTES
 from extproc.payload.encodings import codings as encodings
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject
 from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
-from extproc.transaction.answer_body import CHEAP_PIECES, STREAM_INLINE_BYTES, Piece
 from extproc.transaction.opening import INLINE_BYTES, OPENED_BYTES, OUTLINED_BYTES, Opening
 from extproc.transaction.recoding import Recoding
 from extproc.transaction.request_body import RECODED_BYTES, RECODED_RATIO
+from extproc.transaction.streaming import CHEAP_PIECES, Piece
 from extproc.transaction.work import ResponseWork
 from tests.transaction.plans import plan
 
@@ -118,13 +119,12 @@ def event(text: str) -> bytes:
 
 
 def test_what_follows_a_costly_piece_of_a_stream_is_judged_elsewhere_until_it_is_cheap() -> None:
-    costly = event("4111 " * (STREAM_INLINE_BYTES // 5 - 40))
-    assert len(costly) <= STREAM_INLINE_BYTES
+    costly = event("4111 " * (TRIED_BYTES // 5 - 40))
+    assert len(costly) <= TRIED_BYTES
     with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
-        first = envoy.sends(response_body(costly, end=False)).effects
-        assert not any(isinstance(each, Inspect) for each in first)
+        done(envoy, handed(envoy.sends(response_body(costly, end=False)).effects))
         for _ in range(CHEAP_PIECES):
             order = handed(envoy.sends(response_body(event("Hello. "), end=False)).effects)
             assert isinstance(order.subject, Piece)
@@ -137,7 +137,7 @@ def test_a_piece_that_is_given_up_stops_its_stream() -> None:
     with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
-        order = handed(envoy.sends(response_body(event("4111 " * STREAM_INLINE_BYTES), end=False)).effects)
+        order = handed(envoy.sends(response_body(event("4111 " * TRIED_BYTES), end=False)).effects)
         assert isinstance(order.subject, Piece)
         (end,) = envoy.sends(Failed(order.ticket, "timeout")).effects
         assert isinstance(end, Chunk)
@@ -150,7 +150,7 @@ def test_a_client_that_leaves_stops_the_work_on_its_stream() -> None:
     with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
-        order = handed(envoy.sends(response_body(event("4111 " * STREAM_INLINE_BYTES), end=False)).effects)
+        order = handed(envoy.sends(response_body(event("4111 " * TRIED_BYTES), end=False)).effects)
         envoy.leaves()
     assert isinstance(order.subject, Piece)
     with pytest.raises(SpentError):
@@ -178,7 +178,7 @@ def test_what_conditions_ask_of_a_large_body_is_found_out_elsewhere(size: int, m
     def read_outline(body: bytes, *_: object, **__: object) -> None:
         outlined.append(len(body))
 
-    monkeypatch.setattr("extproc.transaction.opening.read_outline", read_outline)
+    monkeypatch.setattr("extproc.signals.view._outline", read_outline)
     body = said("x" * (size - len(said(""))))
     with Playbook(COUNTED) as envoy:
         order = handed(sent(envoy, body))

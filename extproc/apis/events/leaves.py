@@ -11,6 +11,7 @@ from msgspec import Struct
 from extproc.apis.events.event import Scope
 from extproc.payload.limits import SHORT
 from extproc.payload.names import COUNTER, KNOWN, is_own
+from extproc.protocol.meter import Meter
 
 MAX_TOKENS = 100_000
 """Strings, numbers, brackets and literals of one event: about 0.1 s of work. The last event of the responses API
@@ -18,6 +19,12 @@ repeats the whole answer in some hundred; with log probabilities of 4,000 tokens
 
 MAX_DEPTH = 64
 """Levels of nesting. Events of the APIs have up to ten, tool schemas some more; JSON has no use for more."""
+
+TOKENS_AT_ONCE = 32
+"""Tokens that are counted on the meter together, a step each."""
+
+NAME_STEPS = 6
+"""Further steps for the name of a member that no API gives: it is a text, and nobody knows its value."""
 
 MAX_DIGITS = 15
 """Digits of a sequence number. Counts of tokens have SHORT: whatever is longer may be someone's number."""
@@ -112,15 +119,16 @@ def text(token: bytes, *, halves: bool = False) -> str:
         return said if halves else _SURROGATES.sub("\ufffd", said)
 
 
-def leaves(data: bytes) -> Leaves:
+def leaves(data: bytes, meter: Meter | None = None) -> Leaves:
     """The strings of `data`, which `document` took for JSON.
 
     Cost: about a microsecond a token.
 
     Raises:
         TooComplexError: more than MAX_TOKENS or MAX_DEPTH.
+        SpentError: `meter` has no steps left.
     """
-    walk = _Walk(data)
+    walk = _Walk(data, meter or Meter())
     walk.run()
     return Leaves(walk.strings, walk.counts, walk.probabilities, walk.repeated)
 
@@ -128,8 +136,9 @@ def leaves(data: bytes) -> Leaves:
 class _Walk:
     """A step over each token, with the path to it."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, meter: Meter) -> None:
         self.data = data
+        self._meter = meter
         self.strings: list[Leaf] = []
         self.counts: dict[Scope, tuple[int, int]] = {}
         self.probabilities: dict[Scope, tuple[int, int]] = {}
@@ -144,6 +153,8 @@ class _Walk:
         for count, token in enumerate(TOKEN.finditer(self.data)):
             if count >= MAX_TOKENS:
                 raise TooComplexError
+            if count % TOKENS_AT_ONCE == 0:
+                self._meter.spend(TOKENS_AT_ONCE)
             group = token.lastindex
             start, end = token.span(1 if group == _NAME else group or 0)
             if group == _NAME:
@@ -163,6 +174,7 @@ class _Walk:
         self._names.add(name)
         self._key = name
         if name not in KNOWN:
+            self._meter.spend(NAME_STEPS)
             self.strings.append(Leaf((*self._path, name), start, end, "name"))
 
     def _here(self) -> Scope:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import TypeAlias
 
 from extproc.apis.events.event import Channel, Delta, Doubt, Reason, StreamEvent, UnreadableStreamError
@@ -13,6 +14,7 @@ from extproc.apis.events.source import Reading, Source, Text
 from extproc.apis.mcp import events as documents
 from extproc.payload import sse
 from extproc.payload.sse_lines import BOM, Line, LineEnds, data_lines, raw_offset
+from extproc.protocol.meter import Meter
 
 Plain: TypeAlias = Callable[[Sequence[str]], bool]
 """True if nobody has an interest in any of these texts."""
@@ -35,7 +37,8 @@ class StreamReader:
     is one. So are comments and all other lines, if they say anything. An event that a client may read or join otherwise
     has a `doubt`. An event with the shape of one before it costs some two microseconds, others about one a token.
 
-    `plain` is asked about words and identifiers of the API, and names: they are texts only where it says no.
+    `plain` is asked about words and identifiers of the API, and names: they are texts only where it says no. `meter`
+    counts the tokens of events that have no known shape; its SpentError leaves `feed` and `close`.
     """
 
     __slots__ = (
@@ -45,14 +48,24 @@ class StreamReader:
         "_failed",
         "_held",
         "_limit",
+        "_meter",
         "_plain",
         "_recognition",
         "_shapes",
         "_started",
     )
 
-    def __init__(self, dialect: str, limit: int = sse.MAX_EVENT, *, bare: bool = False, plain: Plain = _nobody) -> None:
+    def __init__(
+        self,
+        dialect: str,
+        limit: int = sse.MAX_EVENT,
+        *,
+        bare: bool = False,
+        plain: Plain = _nobody,
+        meter: Meter | None = None,
+    ) -> None:
         self._plain = plain
+        self._meter = meter
         self._recognition = Recognition(dialect)
         self._ends = LineEnds()
         self._events = sse.Reader(limit)
@@ -62,6 +75,19 @@ class StreamReader:
         self._shapes: list[Shape] = []
         self._failed: Reason | None = None
         self._started = False
+
+    @property
+    def pending(self) -> int:
+        """Bytes of an event that has not ended."""
+        return self._held
+
+    def copied(self, plain: Plain, meter: Meter) -> "StreamReader":
+        """Return a reader that goes on as this one would, with its own `plain` and `meter`."""
+        other: StreamReader = copy(self)
+        other._plain, other._meter = plain, meter
+        other._recognition, other._ends = copy(self._recognition), copy(self._ends)
+        other._events, other._shapes = self._events.copied(), self._shapes.copy()
+        return other
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """The events that this chunk completes.
@@ -75,7 +101,8 @@ class StreamReader:
             return self._read([sse.Event(chunk, chunk)])
         # A chunk that is one event of a known shape needs no cutting. (Behind a CR no end of an event is sure.)
         if not self._held and chunk.find(b"\n\n") == len(chunk) - 2 and len(chunk) <= self._limit:
-            known = self._known(chunk)
+            shapes = self._shapes
+            known = (shapes[0].read(chunk) if shapes else None) or self._known(chunk)
             if known is not None:
                 return [known]
         try:
@@ -137,7 +164,7 @@ class StreamReader:
             if not (is_silent(data) or _cut(event, lines)):
                 doubt = "malformed"
             return _unparsed(event, data_texts(lines) + others, doubt)
-        source = Source(data, value, leaves(data))
+        source = Source(data, value, leaves(data, self._meter))
         reading, doubted, dialect = self._recognition.read(source)
         texts = reading.texts
         if reading.quiet and not self._plain([text.text for text in reading.quiet]):
@@ -222,7 +249,7 @@ def _without_data(event: sse.Event, *, first: bool, doubt: Doubt) -> StreamEvent
             source = Source(data, value, leaves(data))
             reading = documents.read(source, {})
             alone = first and not event.ended and isinstance(value, dict)
-            if not alone and reading.kind != "error" and documents.any_tells(source, reading):
+            if not alone and reading.kind != "error" and documents.any_tells(reading):
                 doubt = "malformed"
             quiet = sorted((*reading.texts, *reading.quiet), key=_start)
             return _told(event, reading, quiet, [Line(data, at, 0)], doubt=doubt)

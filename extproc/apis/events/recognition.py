@@ -10,8 +10,7 @@ from extproc.apis.anthropic_messages import events as messages
 from extproc.apis.cohere import events as cohere
 from extproc.apis.completion import events as tokens
 from extproc.apis.events.event import Channel, Doubt
-from extproc.apis.events.leaves import document, leaves
-from extproc.apis.events.repeats import resolved
+from extproc.apis.events.repeats import blanked, differ, resolved
 from extproc.apis.events.source import Reading, Source, Text, is_index
 from extproc.apis.gemini import events as gemini
 from extproc.apis.mcp import events as documents
@@ -113,6 +112,14 @@ _NAMES = frozenset(
 )
 """Names on the way to a text that grows."""
 
+_FREE = "arguments"
+"""The one of them in which a model names members as it likes."""
+
+
+def miscased(name: str) -> bool:
+    """True for such a name in another case."""
+    return not (name.islower() and name.isascii()) and name not in _NAMES and name.casefold() in _NAMES
+
 
 def _miscased(source: Source) -> Doubt:
     """Say so if such a name is written in another case: Go reads it as the same name, others as another."""
@@ -122,6 +129,8 @@ def _miscased(source: Source) -> Doubt:
                 if step.casefold() in _NAMES:
                     return "malformed"
                 break  # what lies in other members may have any name
+            if step == _FREE:
+                break
     return ""
 
 
@@ -171,17 +180,20 @@ class Recognition:
         if reading.kind == "error" and not self._failed:
             self._failed = True
             return reading, "", ""
-        return reading, "stream" if documents.any_tells(source, reading) else "", ""
+        return reading, "stream" if documents.any_tells(reading) else "", ""
 
     def _repeated(self, source: Source) -> tuple[Reading, Doubt, str]:
         """Reads an event in which an object has a name twice: as readers do that take the first or the last of them.
 
         Where both join the same strings in the same way, the strings that one of them does not see come whole.
         """
-        first, last = (_blanked(data) for data in resolved(source.data))
-        one, other = self.read(first), self.read(last)
+        first, last = (blanked(data) for data in resolved(source.data))
+        before = self._shown, self._failed
+        one = self.read(first)
+        self._shown, self._failed = before
+        other = self.read(last)
         rest = documents.read(source, {})
-        if _joined(one[0]) != _joined(other[0]) or one[0].ends != other[0].ends:
+        if _joined(one[0]) != _joined(other[0]) or one[0].ends != other[0].ends or differ(source):
             return rest, "malformed", ""
         unseen = [text for text in rest.texts if last.data[text.start : text.start + 1].isspace()]
         texts = sorted([*other[0].texts, *unseen], key=_start)
@@ -194,8 +206,3 @@ def _start(text: Text) -> int:
 
 def _joined(reading: Reading) -> list[tuple[Channel, int, int]]:
     return [(each.channel, each.start, each.end) for each in reading.texts if not each.channel.whole]
-
-
-def _blanked(data: bytes) -> Source:
-    _, value = document(data)
-    return Source(data, value, leaves(data))

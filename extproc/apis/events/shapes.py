@@ -60,13 +60,21 @@ class Shape(Struct, frozen=True):
 
     def read(self, raw: bytes) -> StreamEvent | None:
         """The event, if it has this shape."""
-        if not (raw.startswith(self.head) and raw.endswith(self.tail)):
+        head, tail, holes = self.head, self.tail, self.holes
+        if not (raw.startswith(head) and raw.endswith(tail)):
             return None
-        if len(self.holes) > 1:
+        if len(holes) > 1:
             return self._holes(raw)
-        delta = self._text(raw, 0, len(self.head), len(raw) - len(self.tail))
-        if delta is None:
+        # As `_text`, since most events have one hole, and it is a text's.
+        at, end = len(head) - 1, len(raw) - len(tail) + 1
+        try:
+            text = _TEXT.decode(raw[at:end])
+        except _UNREADABLE:
             return None
+        channel: Channel = holes[0]  # type: ignore[assignment]
+        if not text and channel.whole:
+            return None
+        delta = Delta(channel, text, at, end, "string", self.repeats[0])
         return StreamEvent(raw, "delta", (delta,), (), self.opens, self.keeps, self.dialect)
 
     def _holes(self, raw: bytes) -> StreamEvent | None:

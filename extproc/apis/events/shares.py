@@ -1,6 +1,5 @@
 """The undecided shares of one growing text."""
 
-from collections import deque
 from itertools import islice
 from typing import Final
 
@@ -16,36 +15,47 @@ MORE: Final = 12
 MOST: Final = 32
 """Events that are packed together. Whoever packs at each sixteenth event needs no more."""
 
+LAST: Final = 2
+"""Shares behind a run when the last but one is packed into it."""
+
 LARGE: Final = 4096
 """Bytes of an event up to which it is packed, so that packing takes less than a millisecond. A larger one takes more
 memory for its bytes, which are bounded, than for what is known of it."""
 
 
-class Shares(deque[Share | Run]):
+class Shares(list[Share | Run]):
     """The undecided shares of one growing text, in order.
 
     What is decided is either kept or replaced. A replacement stands in the event in which the replaced text begins;
     characters that it has in common with that at either end stay in their own events, so that few events change.
     """
 
-    __slots__ = ()
+    __slots__ = ("_packed",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._packed = False  # whether there may be a run among them
 
     def undecided(self) -> str:
         """The text that is not decided yet."""
-        if any(isinstance(each, Run) for each in self):
+        if self._packed:
             self._unpack()
-        return "".join([share.text[len(share.text) - share.left :] for share in self if isinstance(share, Share)])
+        return "".join([share.text[len(share.text) - share.left :] for share in self])  # type: ignore[union-attr]
 
     def keep(self, count: int) -> None:
         """The next `count` characters stay as they are."""
+        at = 0
         while count:
-            share = self._first()
+            share = self._at(at)
             taken = min(count, share.left)
             if share.new is not None:
-                at = len(share.text) - share.left
-                share.new += share.text[at : at + taken]
+                begin = len(share.text) - share.left
+                share.new += share.text[begin : begin + taken]
             count -= taken
-            self._take(share, taken)
+            share.left -= taken
+            at += not share.left
+        if at:
+            del self[:at]
 
     def replace(self, said: str, new: str) -> None:
         """`new` stands in the place of `said`, which are the next characters."""
@@ -60,17 +70,39 @@ class Shares(deque[Share | Run]):
 
     def rewrite(self, count: int, new: str) -> None:
         """As `replace`, but all of `new` goes to the first event, whatever characters it has in common."""
+        at = 0
         while True:
-            share = self._first()
+            share = self._at(at)
             taken = min(count, share.left)
             before = share.text[: len(share.text) - share.left] if share.new is None else share.new
             share.new, new = before + new, ""
             count -= taken
-            self._take(share, taken)
+            share.left -= taken
+            at += not share.left
             if not count:
                 break
+        del self[:at]
 
-    def pack(self, entries: deque[Entry]) -> None:
+    def absorb(self, entries: list[Entry]) -> int:
+        """Pack the last but one of these shares, the latest of `entries`, into a run in front of it, if that is cheap.
+
+        Return the bytes of its event, or 0.
+        """
+        share, run = entries[-1], entries[-2]
+        if (
+            isinstance(run, Run)
+            and isinstance(share, Share)
+            and len(self) > LAST
+            and self[-2] is share
+            and self[-3] is run
+            and len(share.event.deltas) == 1
+            and run.absorb(share)
+        ):
+            del self[-2], entries[-1]
+            return len(share.event.raw)
+        return 0
+
+    def pack(self, entries: list[Entry]) -> None:
         """Pack the last of the events that wait, if many of them bring nothing but this text. The latest stays."""
         shares, run = self._alike(entries)
         if len(shares) < (LEAST if run is None else MORE):
@@ -80,10 +112,11 @@ class Shares(deque[Share | Run]):
             packed.add(shares)
         except UnicodeEncodeError:
             return
+        self._packed = True
         for each in (self, entries):
             _replace(each, len(shares), packed if run is None else None)
 
-    def _alike(self, entries: deque[Entry]) -> tuple[list[Share], Run | None]:
+    def _alike(self, entries: list[Entry]) -> tuple[list[Share], Run | None]:
         """The last shares but the latest that can be packed together, and the run in front of them if it takes them."""
         found: list[Share] = []
         pairs = zip(reversed(self), reversed(entries), strict=False)
@@ -98,17 +131,14 @@ class Shares(deque[Share | Run]):
             found.append(share)
         return found[::-1], None
 
-    def _first(self) -> Share:
-        """The first share, unpacked."""
-        first = self[0]
-        if isinstance(first, Run):
-            self.popleft()
+    def _at(self, at: int) -> Share:
+        """The share that stands there, unpacked; all before it are decided."""
+        first = self[at]
+        if self._packed and isinstance(first, Run):
             shares = first.unpack()
-            if first.packed:
-                self.appendleft(first)
-            self.extendleft(reversed(shares))
+            self[at : at + (not first.packed)] = shares
             return shares[0]
-        return first
+        return first  # type: ignore[return-value]
 
     def _unpack(self) -> None:
         """Unpack all of them."""
@@ -119,13 +149,8 @@ class Shares(deque[Share | Run]):
             else:
                 while each.packed:
                     shares += each.unpack()
-        self.clear()
-        self.extend(shares)
-
-    def _take(self, share: Share, taken: int) -> None:
-        share.left -= taken
-        if not share.left:
-            self.popleft()
+        self[:] = shares
+        self._packed = False
 
 
 def _plain(share: Share) -> bool:
@@ -134,14 +159,9 @@ def _plain(share: Share) -> bool:
     return share.new is None and share.left == len(share.text) and len(event.deltas) == 1 and len(event.raw) <= LARGE
 
 
-def _replace(entries: "deque[Share | Run] | deque[Entry]", count: int, run: Run | None) -> None:
+def _replace(entries: "list[Share | Run] | list[Entry]", count: int, run: Run | None) -> None:
     """Put `run` in the place of `count` events, which are the last but one."""
-    latest = entries.pop()
-    for _ in range(count):
-        entries.pop()
-    if run is not None:
-        entries.append(run)
-    entries.append(latest)  # type: ignore[arg-type]  # where it came from
+    entries[-1 - count : -1] = [] if run is None else [run]
 
 
 def _common(one: str, other: str) -> int:

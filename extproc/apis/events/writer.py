@@ -1,6 +1,7 @@
 """Writes a streamed answer: events as they came or with other texts, and the events that have to be added."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 
 from extproc.apis.anthropic_messages.writing import Messages
@@ -18,6 +19,8 @@ MAX_BEGUN = 128
 
 _NOTHING: Mapping[Channel, str] = MappingProxyType({})
 
+_NONE: AbstractSet[Scope] = frozenset()
+
 
 class StreamWriter:
     """Follows what the client of one stream has seen.
@@ -28,7 +31,7 @@ class StreamWriter:
     """
 
     __slots__ = (
-        "_begun",
+        "_before",
         "_between",
         "_broken",
         "_dialect",
@@ -45,7 +48,7 @@ class StreamWriter:
         self._between = between
         self.written: list[bytes] | None = None if between is None else []
         self._speak(dialect_name)
-        self._begun: set[Scope] = set()
+        self._before: AbstractSet[Scope] = _NONE  # what was begun before that
         self._opens: tuple[Scope, ...] = ()
         self._style: Style | None = None
         self._last = -1  # the sequence number written last
@@ -106,16 +109,27 @@ class StreamWriter:
     def _follow(self, event: StreamEvent) -> None:
         self._learn(event)
         if event.opens is not self._opens:
+            if self._opens and event.opens != self._opens:
+                self._remember(self._opens)
             self._opens = event.opens
-            self._begun.update(event.opens[: MAX_BEGUN - len(self._begun)])
         if event.ends:
-            self._opens = ()
             ends = frozenset(event.ends)
-            self._begun = {begun for begun in self._begun if not within(begun, ends)}
+            self._before = {begun for begun in self._begun if not within(begun, ends)} or _NONE
+            self._opens = ()
         if event.kind == "done":
             self._done = True
         if not event.ended:
             self._broken = True
+
+    @property
+    def _begun(self) -> AbstractSet[Scope]:
+        """The parts that the client has seen begin and not end."""
+        return {*self._before, *self._opens[: MAX_BEGUN - len(self._before)]}
+
+    def _remember(self, opens: tuple[Scope, ...]) -> None:
+        if not isinstance(self._before, set):
+            self._before = set()
+        self._before.update(opens[: MAX_BEGUN - len(self._before)])
 
     def _framed(self, added: list[Added]) -> bytes:
         between = self._between

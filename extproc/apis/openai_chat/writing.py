@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from extproc.apis.api import Dialect
-from extproc.apis.events.added import Added, Cut, members, short, told
+from extproc.apis.events.added import Added, Cut, inner, members, short, told
 from extproc.apis.events.event import StreamEvent
 
 DONE = Added(b"[DONE]")
@@ -24,16 +24,17 @@ class Chunks:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._completions = dialect.name == "openai.completions"
-        self._shared: dict[str, Raw] | None = None
+        self._shared: bytes | None = None
 
     def note(self, event: StreamEvent) -> None:
         """See `Scribe.note`. The first chunk that has a choice says it all; Azure sends one without names before."""
         if self._shared is None and event.opens:
             told = {each.channel.path[:1] for each in event.deltas if each.form == "number"}
             found = {name: value for name, value in members(event.raw).items() if (name,) not in told}
-            self._shared = short({name: value for name, value in found.items() if name in _SHARED})
+            shared = short({name: value for name, value in found.items() if name in _SHARED})
             if "usage" in found:
-                self._shared["usage"] = Raw(b"null")
+                shared["usage"] = Raw(b"null")
+            self._shared = msgspec.json.encode(shared)
 
     def blocked(self, cut: Cut) -> list[Added]:
         """See `Scribe.blocked`.
@@ -48,7 +49,7 @@ class Chunks:
 
     def _chunk(self, at: str | int, more: Mapping[str, Any], finish: str | None) -> Added:
         choice = {"index": at, **more, "logprobs": None, "finish_reason": finish}
-        shared = self._shared or {}
+        shared = inner(Raw(self._shared)) if self._shared else {}
         usage = {"usage": None} if "usage" in shared else {}
         head = {name: value for name, value in shared.items() if name != "usage"}
         return Added(msgspec.json.encode({**head, "choices": [choice], **usage}))

@@ -44,6 +44,8 @@ _CALLED = (
 
 
 _DIGITS = re.compile(r"\d+")
+_OF_A_DATE = re.compile(r"(?<!\d)0*(?:19|20)\d\d(?!\d)")
+"""A year as all dates have it that are looked for."""
 _DECIMAL, _LOCAL = re.compile(r"\d+\.\d+"), re.compile(r"\d{3}\.\d{4}")
 _WITH_CODE = 11  # digits of the numbers of the codes 1 and 7
 _MOST_DIGITS = 15  # ITU-T E.164
@@ -97,6 +99,8 @@ def _decimals(text: str) -> bool:
 
 
 def _like_a_date(text: str) -> bool:
+    if _OF_A_DATE.search(text) is None:
+        return False
     parts = [int(part) for part in _DIGITS.findall(text)]
     if len(parts) < 3:
         return len(parts) == 2 and all(1900 <= part <= 2099 for part in parts)

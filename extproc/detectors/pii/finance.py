@@ -52,6 +52,8 @@ _CARD_WORDS = (
     r"cart(?:ã|a)o",
     r"pan",
 )
+_FEWEST = 12
+"""Digits that a card has at least."""
 _USUAL = 16
 """Digits that a card has as a rule; a longer one in one run needs a word that speaks of a card."""
 _VERSIONS = frozenset({0x00, 0x05, 0x1E, 0x30, 0x32, 0x41, 0x16})
@@ -81,13 +83,15 @@ def _card_end(text: str) -> int:
 
 def _spoken_end(text: str) -> int:
     """The same where a word speaks of a card; its first twelve digits alone are seldom meant."""
+    if len(text) < _FEWEST:
+        return 0
     end = leading(text, _spoken_card, _USUAL)
     return end if end == len(text) or len(numerals(text[:end])) >= _USUAL else 0
 
 
 def _spoken_card(text: str) -> bool:
     number = numerals(text)
-    return 12 <= len(number) <= 19 and _checked(number)
+    return _FEWEST <= len(number) <= 19 and _checked(number)
 
 
 def _checked(number: str) -> bool:

@@ -1,12 +1,14 @@
 """The events of an answer, one after the other: what each looks like when its texts were judged."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 
 from extproc.apis.events import Channel, Delta, Run, Share, StreamEvent, StreamWriter, Waiting
 from extproc.apis.events.event import Scope, within
 from extproc.apis.events.shares import MORE
 from extproc.inspection.answers.growing import GrowingText, LooseText, Track
+from extproc.inspection.answers.recurring import RecurringText
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.strand import at_once
 from extproc.inspection.answers.tally import Tally
@@ -18,6 +20,13 @@ from extproc.inspection.verdict import Blocked
 MAX_OPEN = 256
 """Texts of an answer that are open at a time: OpenAI gives at most 128 choices, which may think aloud. One takes about
 1 KiB, and 2 where it is JSON."""
+
+MAX_RECURRING = 256
+"""Texts that come whole and are joined to what stood in the same place before. Calls of tools have up to some thirty,
+the sources of a search a hundred. Another text is judged by itself, and the next in its place is uninspected."""
+
+MAX_ALONE = 4096
+"""Places of such other texts that are remembered. Past it any such place is taken for one of them."""
 
 MAX_NAMED = 256
 """Places that are remembered to have been named as uninspected, so that sound in a thousand events is named once."""
@@ -34,6 +43,9 @@ _REASONED = frozenset({"openai.chat", "openai.completions", "gemini"})
 
 _NOTHING: Mapping[Channel, str] = MappingProxyType({})
 
+_NONE: AbstractSet[int] = frozenset()
+"""What most responses need no set of their own for."""
+
 
 class Events:
     """Judges event by event, and writes what goes out. All methods raise `Stopped` where the answer must end.
@@ -43,6 +55,7 @@ class Events:
     """
 
     __slots__ = (
+        "_alone",
         "_calls",
         "_dialect",
         "_distrusts",
@@ -54,6 +67,7 @@ class Events:
         "_over",
         "_queue",
         "_reasons",
+        "_recurring",
         "_repeats",
         "_tally",
         "_tracks",
@@ -74,14 +88,16 @@ class Events:
         self._unread = unread
         self._open: dict[Channel, GrowingText] = {}
         self._ended: dict[Channel, GrowingText] = {}  # those that a finish reason ended
+        self._recurring = 0  # texts that were opened and may recur
+        self._alone: set[int] = set()  # hashes of channels that may recur and were judged by themselves
         self._tracks: dict[Scope, Track] = {}
         self._calls: dict[Scope, int] = {}  # hashes of the identifiers of tool calls, by their places
         self._speak(writer.dialect)
         self._doubted = False  # true once it was told that nobody can join the events
-        self._over: set[int] = set()  # hashes of channels that one ended
+        self._over: AbstractSet[int] = _NONE  # hashes of channels that one ended
         self._distrusts = False  # whether such a one went on: from then on nothing ends before the answer does
-        self._named: set[int] = set()  # hashes of places that are named as uninspected
-        self._known: set[int] = set()  # hashes of places, and of places with the text there
+        self._named: AbstractSet[int] = _NONE  # hashes of places that are named as uninspected
+        self._known: list[int] = []  # hashes of places, and of places with the text there
 
     @property
     def writer(self) -> StreamWriter:
@@ -92,6 +108,25 @@ class Events:
     def held(self) -> int:
         """What is undecided of all texts."""
         return sum(each.held for each in self._open.values())
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of the events that wait."""
+        return self._queue.size
+
+    @property
+    def crowd(self) -> int:
+        """Events that wait, packed ones as one."""
+        return len(self._queue.entries)
+
+    def structured(self, event: StreamEvent) -> bool:
+        """True if an event goes on with a text that is more than plain: JSON in a string, say."""
+        texts = self._open
+        return any(
+            (text := texts.get(delta.channel)) is not None and text.structured
+            for delta in event.deltas
+            if not delta.channel.whole
+        )
 
     def unreadable(self, reason: str) -> None:
         """Something cannot be read."""
@@ -105,13 +140,10 @@ class Events:
         if key in self._named:
             return
         if len(self._named) < MAX_NAMED:
-            self._named.add(key)
+            self._named = _with(self._named, key)
         self._tally.unread[reason] += 1
         if self._unread is not None and reason not in SEALED:
             raise Stopped(self._unread)
-
-    def _unread_in(self, channel: Channel) -> Callable[[str], None]:
-        return lambda reason: self._unread_at(channel.path, reason)
 
     def passed(self, event: StreamEvent) -> bytes:
         """What goes out once an event has come: it, if all of it is decided, and what waited for it."""
@@ -133,15 +165,17 @@ class Events:
             return self._queued(Waiting(event, ())) if entries else self._writer.write(event)
         if entries:
             first = entries[0]
-            if not first.left and not isinstance(first, Run):
+            if not first.left:
                 if share.left and len(entries) == 1:
                     # This event waits, and the one before it leaves.
                     entries[0] = share
-                    texts = first.texts()
-                    return self._writer.write(first.event, texts) if texts else self._writer.write(first.event)
-            elif first.waits_for(share) and len(entries) % COUNTED and len(event.raw) <= SMALL:
+                    texts = first.texts()  # type: ignore[union-attr]  # a run never looks decided
+                    return self._writer.write(first.event, texts) if texts else self._writer.write(first.event)  # type: ignore[union-attr]
+            elif first.waits_for(share) and len(entries) % COUNTED and len(event.raw) <= SMALL and queue.light:
                 text.goes_on()
                 queue.grew += 1
+                if len(entries) > 1 and isinstance(entries[-2], Run):
+                    queue.room -= text.absorb(entries)
                 entries.append(share)
                 return b""
         _speak(text)
@@ -196,10 +230,11 @@ class Events:
         for place, call in event.calls:
             self._begin(place, call)
             self._track(place).spoken += 1
-        shares = self._pieces(event)
+        whole = [delta for delta in event.deltas if delta.channel.whole and not self._joins(delta)]
+        shares = self._pieces(event, whole)
         if event.ends:
             self._end(event)
-        changed = {delta.channel: self._whole(delta) for delta in event.deltas if delta.channel.whole}
+        changed = {delta.channel: self._whole(delta) for delta in whole}
         if event.doubt:
             self._doubt(event.doubt)  # a finding in it counts for more
         return Waiting(event, shares, changed or _NOTHING)
@@ -214,12 +249,30 @@ class Events:
         if known is not None or len(self._calls) < MAX_OPEN:
             self._calls[place] = call
 
-    def _pieces(self, event: StreamEvent) -> tuple[Share, ...]:
-        """The shares of an event in growing texts, of those that wait or are changed."""
+    def _joins(self, delta: Delta) -> bool:
+        """True if a text that comes whole is to be joined to others in its place."""
+        channel = delta.channel
+        if not channel.recurs or (delta.repeats and hash(channel.path) in self._known):
+            return False
+        if channel in self._open or channel in self._ended:
+            return True
+        if self._recurring < MAX_RECURRING:
+            self._recurring += 1
+            return True
+        key = hash(channel)
+        if key in self._alone or len(self._alone) >= MAX_ALONE:
+            self._doubt("stream")
+        else:
+            self._alone.add(key)
+        return False
+
+    def _pieces(self, event: StreamEvent, whole: Collection[Delta]) -> tuple[Share, ...]:
+        """The shares of an event in growing texts, of those that wait or are changed. `whole`: its other texts."""
         pieces: dict[Channel, str] = {}
+        apart = {delta.channel for delta in whole}
         for delta in event.deltas:
             channel = delta.channel
-            if not channel.whole:
+            if channel not in apart:
                 pieces[channel] = pieces[channel] + delta.text if channel in pieces else delta.text
         texts = [(text, said) for channel, said in pieces.items() if (text := self._text(channel, said))]
         for text, said in texts:
@@ -244,14 +297,15 @@ class Events:
         return text
 
     def _opened(self, channel: Channel) -> GrowingText | None:
-        if len(self._open) + len(self._ended) >= MAX_OPEN:
+        if not channel.recurs and len(self._open) + len(self._ended) - self._recurring >= MAX_OPEN:
             if not self._ended:
                 self.unreadable("complexity")
                 return None
             self._ended.pop(next(iter(self._ended))).finish()
-        self._remember(hash(channel.path))
-        kind = LooseText if channel.loose else GrowingText
-        return kind(channel, self._track(channel.path), self.ruling, self._vault, self._unread_in(channel))
+        if not channel.recurs:
+            self._remember(hash(channel.path))
+        kind = RecurringText if channel.recurs else LooseText if channel.loose else GrowingText
+        return kind(channel, self._track(channel.path), self.ruling, self._vault, self._unread_at)
 
     def _track(self, path: Scope) -> Track:
         """The choice that it lies in, or the whole answer."""
@@ -268,9 +322,14 @@ class Events:
         if self._distrusts:
             return
         for channel in [each for each in self._open if within(each.path, ends)]:
+            if channel.recurs:
+                # Whatever ends here, another may come in its place.
+                if self._reasons:
+                    self._open[channel].pause()
+                continue
             text = self._open.pop(channel)
             if self._reasons:
-                self._over.add(hash(channel))
+                self._over = _with(self._over, hash(channel))
                 self._ended[channel] = text
                 text.pause()
             else:
@@ -285,10 +344,11 @@ class Events:
             for text in texts.values():
                 text.finish()
             texts.clear()
+        self._recurring = 0
 
     def _whole(self, delta: Delta) -> str:
         told = delta.grows or ((self._repeats or delta.repeats) and self._told(delta))
-        return at_once(delta, self.ruling, self._vault, self._unread_in(delta.channel), counted=not told)
+        return at_once(delta, self.ruling, self._vault, self._unread_at, counted=not told)
 
     def _told(self, delta: Delta) -> bool:
         """Whether this very text was there before: streamed, or whole in an event that has most of an answer in it."""
@@ -299,10 +359,19 @@ class Events:
         return told
 
     def _remember(self, key: int) -> None:
-        if len(self._known) < MAX_PLACES:
-            self._known.add(key)
+        if len(self._known) < MAX_PLACES and key not in self._known:
+            self._known.append(key)
+
+
+def _with(known: AbstractSet[int], key: int) -> AbstractSet[int]:
+    """The set with another key, made with the first."""
+    if isinstance(known, set):
+        known.add(key)
+        return known
+    return {*known, key}
 
 
 def _speak(text: GrowingText) -> None:
-    text.track.spoken += 1
+    if not text.channel.recurs:
+        text.track.spoken += 1
     text.goes_on()

@@ -1,7 +1,6 @@
 """One text of an answer that grows from event to event, and the events that wait for what is said of it."""
 
 import re
-from collections import deque
 
 from extproc.apis.events import Channel, Entry, Share, Shares, StreamEvent
 from extproc.inspection.answers.looking import Unread, nothing_in
@@ -44,6 +43,7 @@ class GrowingText:
         "_odd",
         "_shares",
         "_strand",
+        "_torn",
         "behind",
         "channel",
         "paused",
@@ -58,6 +58,7 @@ class GrowingText:
         self._strand = Strand(channel, ruling, vault, unread)
         self._shares = Shares()
         self._half = ""  # a high surrogate at the end, which waits for the other half
+        self._torn = False  # whether a text that paused had such a half at its end
         self._cut = False  # whether there are halves among what is undecided
         self._odd = False  # whether a piece needs more thought than most
         self.paused = False
@@ -68,6 +69,16 @@ class GrowingText:
     def held(self) -> int:
         """What is undecided: characters, or bytes where nobody counted characters."""
         return self._strand.held
+
+    @property
+    def structured(self) -> bool:
+        """True if it is, or may be, more than plain text."""
+        return self._strand.structured
+
+    @property
+    def repeated(self) -> bool:
+        """True if what came last was what had come before."""
+        return False
 
     @property
     def followed(self) -> int:
@@ -117,10 +128,14 @@ class GrowingText:
         shares.keep(len(out))
         return share
 
-    def pack(self, entries: deque[Entry]) -> None:
+    def pack(self, entries: list[Entry]) -> None:
         """Have events that wait for this text take less memory. `entries` are those of all texts."""
         if not self._odd:
             self._shares.pack(entries)
+
+    def absorb(self, entries: list[Entry]) -> int:
+        """Have the event before this text's latest take less memory, if that is cheap; the bytes that it had."""
+        return 0 if self._odd else self._shares.absorb(entries)
 
     def pause(self) -> None:
         """Decides all of it, as if it had ended; it may go on."""
@@ -138,6 +153,12 @@ class GrowingText:
         if self.paused and text:
             self.paused, self.resumed = False, True
         share = self._added(event, text)
+        if self._torn and text:
+            self._torn = False
+            if "\udc00" <= text[0] <= "\udfff":
+                # Its other half has left.
+                self._shares.keep(1)
+                text = text[1:]
         said, self._half = self._half + text, ""
         if "\ud800" <= said[-1:] <= "\udbff":
             said, self._half = said[:-1], said[-1]
@@ -157,7 +178,7 @@ class GrowingText:
 
     def _end(self, *, ends: bool) -> None:
         strand, half = self._strand, self._half
-        self._half = ""
+        self._half, self._torn = "", bool(half) or (self._torn and not ends)
         out = strand.feed(_joined(half)) if half else ""
         out += strand.finish() if ends else strand.pause()
         if self._shares:
@@ -210,6 +231,11 @@ class LooseText(GrowingText):
         self._ruling = ruling
         self._last = ""
         self._harmless: bool | None = None
+
+    @property
+    def repeated(self) -> bool:
+        """See `GrowingText.repeated`."""
+        return self._harmless is not None
 
     def feed(self, event: StreamEvent, text: str) -> Share | None:
         """See `GrowingText.feed`."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.vault import Vault
+from extproc.protocol.meter import SpentError
 
 
 class Plain:
@@ -25,6 +26,8 @@ class Plain:
             return False
         scanner = self._ruling.scanner
         try:
-            return scanner is None or scanner.quiet(words)
+            return scanner is None or scanner.quiet(words, self._ruling.meter)
+        except SpentError:
+            raise
         except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the response
             return False

@@ -1,6 +1,7 @@
 """What becomes of the finds in one answer: whose they are, whether that processor is at work, what it does."""
 
 from collections.abc import Iterable
+from copy import copy
 
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.judge import ERROR, settle
@@ -44,6 +45,12 @@ class Ruling:
         self.enforces = False
         if stage is not None:
             self._take(stage, active.on if active is not None else (True,) * len(stage.processors))
+
+    def tried(self, meter: Meter) -> "Ruling":
+        """Return the same ruling for a trial: nothing is told of what it hears, and what it writes is forgotten."""
+        other: Ruling = copy(self)
+        other.meter, other._vault, other._tally, other._writers = meter, Vault(), Tally(), {}
+        return other
 
     def _take(self, stage: Stage, on: tuple[bool, ...]) -> None:
         self._stage, self._on, self._writers = stage, on, {}

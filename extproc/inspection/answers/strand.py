@@ -16,6 +16,15 @@ from extproc.payload.parts import Part
 _KINDS: Mapping[Form, Kind] = {"number": "number", "name": "name"}
 
 
+WHOLE_STEPS = 4
+"""Steps of a meter for a text that comes whole, beside those of looking for findings in it."""
+
+
+SIGN_STEPS = 5
+"""The same for each sign of JSON in a text that is, or may be, more than plain: it costs as much to know the string or
+the value that the sign begins or ends."""
+
+
 class Strand:
     """A text of a response that comes in pieces; see `GrowingString`.
 
@@ -26,13 +35,14 @@ class Strand:
     characters.
     """
 
-    __slots__ = ("_ahead", "_mute", "_open", "_plain", "_ruling", "_text", "_vault", "edited", "left")
+    __slots__ = ("_ahead", "_channel", "_open", "_plain", "_ruling", "_text", "_unread", "_vault", "edited", "left")
 
     def __init__(self, channel: Channel, ruling: Ruling, vault: Vault | None, unread: Unread) -> None:
         self._ruling = ruling
         self._vault = vault
         self._text: Part = _text(channel, Looking(channel, ruling, vault, unread, counted=True))
-        self._mute = Looking(channel, ruling, vault, unread, counted=False)
+        self._channel = channel
+        self._unread = unread
         self._open = True  # whether the reader may turn out not to be needed
         self._plain: Verbatim | None = None  # the reader, if the text was found to be plain, as most are
         self._ahead = 0  # characters that were sent before they were in a piece
@@ -44,20 +54,26 @@ class Strand:
         """Characters held back, or bytes where nothing is decided yet."""
         return max(0, self._text.held - self._ahead)
 
+    @property
+    def structured(self) -> bool:
+        """True if the text is, or may be, more than plain."""
+        return self._plain is None and not isinstance(self._text, Verbatim)
+
     def feed(self, text: str) -> str:
         """The text to send once another piece has come."""
         plain = self._plain
         if plain is None:
             return self._feed(text)
         out = plain.passed(text)
-        if isinstance(out, str):
+        if out.__class__ is str:
             self.left += len(text) - len(out)
             return out
         self.left += len(text)
-        return self._due(out)
+        return self._due(out)  # type: ignore[arg-type]
 
     def _feed(self, text: str) -> str:
         """As `feed`, where the text may be more than plain, or some of it was sent before it was decided."""
+        self._ruling.meter.spend(_signs(text))
         passes = not self.left and self._passes()
         pieces = self._text.feed(text)
         if passes:
@@ -84,7 +100,8 @@ class Strand:
         What was given out stays so: of a value that shows only later, the rest is masked.
         """
         given = self._ahead + self.left
-        out = self._due(self._text.copied(self._mute).finish())
+        mute = Looking(self._channel, self._ruling, self._vault, self._unread, counted=False)
+        out = self._due(self._text.copied(mute).finish())
         self._text.given()
         self._ahead, self.left, self._plain, self._open = given, 0, None, True
         return out
@@ -136,15 +153,22 @@ def at_once(delta: Delta, ruling: Ruling, vault: Vault | None, unread: Unread, *
     """
     readers = Looking(delta.channel, ruling, vault, unread, counted=counted)
     text = delta.text
+    ruling.meter.spend(WHOLE_STEPS)
     if delta.form in {"line", "fragment"}:
+        ruling.meter.spend(_signs(text))
         return _line(delta, readers)
     if delta.form != "string":
         return written(readers.whole(text, delta.channel.name, _KINDS.get(delta.form, "text")))
     part = _text(delta.channel, readers)
     if not delta.grows and isinstance(part, GrowingString) and not part.may_hold(text):
         return written(readers.whole(text, delta.channel.name))
+    ruling.meter.spend(_signs(text))
     out = written(part.feed(text))
     return out if delta.grows else out + written(part.finish())
+
+
+def _signs(text: str) -> int:
+    return SIGN_STEPS * (text.count('"') + text.count(",") + text.count("[") + text.count("{"))
 
 
 def _line(delta: Delta, readers: Looking) -> str:

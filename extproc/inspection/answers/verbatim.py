@@ -39,7 +39,14 @@ class Verbatim:
     )
 
     def __init__(
-        self, where: Channel, ruling: Ruling, vault: Vault | None, name: str | None, *, counted: bool = True
+        self,
+        where: Channel,
+        ruling: Ruling,
+        vault: Vault | None,
+        name: str | None,
+        lead: str = "",
+        *,
+        counted: bool = True,
     ) -> None:
         self._where = where
         self._ruling = ruling
@@ -49,7 +56,7 @@ class Verbatim:
         self._tail = ""  # the beginning of what may look like a placeholder
         self._masker = masker(ruling, vault)
         self._scanner = ruling.scanner
-        self._watch = watch(ruling.scanner, holds=ruling.enforces, name=name, meter=ruling.meter)
+        self._watch = watch(ruling.scanner, holds=ruling.enforces, name=name, lead=lead, meter=ruling.meter)
         self._given = 0  # the place up to which the text was given out when it paused
         self._before = ""  # what is judged of that, and is in no piece yet
         self._late: list[Hit] = []  # findings that go on behind that place
@@ -68,7 +75,16 @@ class Verbatim:
 
     def passed(self, text: str) -> str | list[Piece]:
         """The same, as one text where nothing is changed in it."""
-        released = self._look(text)
+        if self._tail or "[" in text or self._scanner is not self._ruling.scanner:
+            released = self._look(text)
+        else:
+            # As nearly always: nothing to do but look.
+            try:
+                released = self._watch.feed(text)
+            except Exception as error:  # noqa: BLE001  - as in `_look`
+                released = self._failed(error)
+            if released is not None and released.hits:
+                self._hear(released.hits)
         if released is None:
             return ""
         if self._given or self._before:
@@ -95,7 +111,7 @@ class Verbatim:
         other._watch, other._masker, other._late = alike(self._watch), self._masker.copied(), self._late.copy()
         return other
 
-    def given(self) -> None:
+    def given(self, *, torn: bool = False) -> None:  # noqa: ARG002  the protocol's: a character is none in parts here
         """See `Part`."""
         start, text = self._watch.unjudged
         self._before += self._masker.finish()
@@ -120,10 +136,20 @@ class Verbatim:
                 # It has come in already.
                 said = None if said is None else ""
         if released is not None and released.hits:
-            if self._distinct is None and self._counted:
-                self._distinct = Distinct()
-            ruling.hear(released.hits, self._where.where, self._distinct)
+            self._hear(released.hits)
         return released
+
+    def _failed(self, error: Exception) -> Released | None:
+        """What is free to go when looking failed: somebody else looks, who has seen no more than what is held back."""
+        if isinstance(error, SpentError):
+            raise error
+        self._ruling.give_up()
+        return self._look("")
+
+    def _hear(self, hits: tuple[Hit, ...]) -> None:
+        if self._distinct is None and self._counted:
+            self._distinct = Distinct()
+        self._ruling.hear(hits, self._where.where, self._distinct)
 
     def _handed(self) -> Watch:
         ruling = self._ruling
@@ -148,7 +174,7 @@ class Verbatim:
 
 def masker(ruling: Ruling, vault: Vault | None) -> Masker:
     """Return what writes a text anew: masks in it what is found, and restores what is not."""
-    return Masker(ruling.write, ruling.masks, None if vault is None else Restorer(vault))
+    return Masker(ruling, None if vault is None else Restorer(vault))
 
 
 def _from(hit: Hit, start: int) -> Hit:

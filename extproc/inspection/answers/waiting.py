@@ -1,6 +1,5 @@
 """The events of an answer that wait: for their own texts to be decided, and for the events in front of them."""
 
-from collections import deque
 from collections.abc import Mapping
 
 from extproc.apis.events import Channel, Entry, Run, StreamEvent, StreamWriter, Waiting
@@ -37,36 +36,51 @@ class Queue:
     """Events in their order. Each leaves when all in front of it have left and its own texts are decided.
 
     An event whose texts stay as they were leaves with the very bytes it came as. `grew`: events that went on with one
-    text since those that wait were packed.
+    text since those that wait were packed. `room`: bytes of events that may be packed one by one until those that wait
+    are counted.
     """
 
-    __slots__ = ("_writer", "entries", "grew")
+    __slots__ = ("_writer", "entries", "grew", "room")
 
     def __init__(self, writer: StreamWriter) -> None:
         self._writer = writer
-        self.entries: deque[Entry] = deque()
+        self.entries: list[Entry] = []
         self.grew = 0
+        self.room = COUNTED * SMALL
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return sum(map(_size, self.entries))
 
     @property
     def full(self) -> bool:
         """True if more bytes wait than may."""
         entries = self.entries
         count = len(entries)
-        if count < 2 or (count % COUNTED != 1 and _size(entries[-1]) <= SMALL):
+        if count < 2 or (count % COUNTED != 1 and _size(entries[-1]) <= SMALL and self.light):
             return False
-        return sum(map(_size, entries)) > MAX_WAITING
+        size = self.size
+        self.room = min(COUNTED * SMALL, MAX_WAITING - size)
+        return size > MAX_WAITING
+
+    @property
+    def light(self) -> bool:
+        """True unless so much was packed since those that wait were counted that they are to be counted again."""
+        return self.room > 0
 
     def leave(self, texts: Mapping[Channel, GrowingText], latest: StreamEvent) -> bytes:
         """Write what can leave now that `latest` has come. `texts` are those that may go on."""
         entries = self.entries
         parts: list[bytes] = []
-        while entries:
-            first = entries[0]
+        at = 0
+        while at < len(entries):
+            first = entries[at]
             if isinstance(first, Run):
-                if first.leave(entries):
+                if first.leave(entries, at):
                     continue
             elif not first.left:
-                entries.popleft()
+                at += 1
                 parts.append(self._writer.write(first.event, first.texts()))
                 continue
             elif first.event is latest:
@@ -75,6 +89,8 @@ class Queue:
             if _goes_on(text, latest):
                 break
             text.pause()
+        if at:
+            del entries[:at]
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def end(self, texts: Mapping[Channel, GrowingText]) -> bytes:
@@ -113,11 +129,18 @@ def _size(entry: Entry) -> int:
 
 def _goes_on(text: GrowingText, latest: StreamEvent) -> bool:
     """False if the text is taken to have ended, for now, after so much that brings nothing of it."""
-    if text.channel.loose:
+    if text.channel.may_end:
+        if text.channel.recurs and not text.repeated and _brings(latest, text):
+            text.behind = 0
+            return True
         part = text.channel.path[:2]
         text.behind += part in latest.opens or not latest.opens
         return text.behind <= PATIENCE
-    if any(delta.channel == text.channel and delta.text for delta in latest.deltas):
+    if _brings(latest, text):
         return True
     text.behind += 1 + len(latest.raw) // HEAVY
     return text.followed <= (LONG_PATIENCE if text.resumed else PATIENCE) and text.behind <= MAX_BEHIND
+
+
+def _brings(event: StreamEvent, text: GrowingText) -> bool:
+    return any(delta.channel == text.channel and delta.text for delta in event.deltas)

@@ -9,7 +9,7 @@ from json import JSONDecoder
 from typing import Any
 
 from extproc.payload.limits import MAX_DEPTH, SHORT
-from extproc.payload.names import CARRIER, COUNTER, KNOWN, is_own
+from extproc.payload.names import CARRIER, COUNTER, KNOWN, carries, is_own
 from extproc.payload.opened import OPENING, Reading
 from extproc.payload.passage import Holder, Passage, TextLimitError, keys_of
 
@@ -68,6 +68,8 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
             append(Passage(value, "text", place, name, source, at, end))
             if index >= 0 and place is not None:
                 flag = flags(place[1])
+                if flag is None and carries(str(place[1])):
+                    flag = CARRIER
             if flag == CARRIER or value[:1] in _DOCUMENTS:
                 reading.open(carrier=flag == CARRIER)
             at = end
@@ -125,7 +127,7 @@ def _name(text: str, at: int, place: Holder, source: int, append: Callable[[Pass
     flag = KNOWN.get(name)
     if flag is None:
         append(Passage(name, "name", place, name, source, at, end))
-        flag = CARRIER if KNOWN.get(name.casefold()) == CARRIER else 0  # Go's decoder takes `Blob` for `blob`
+        flag = CARRIER if carries(name) else 0
     if text[end] != ":":
         _, end = _skip(text, end)
     return name, flag, end + 1

@@ -20,11 +20,14 @@ def passed(dialect: str, raws: list[bytes]) -> tuple[StreamReader, StreamWriter]
     return reader, writer
 
 
+COMMON = ("chat", "responses", "messages")
+"""Streams that are measured in every run of the tests; `scripts/bench thresholds` measures the others, too."""
+
 TRIES = 3
 """Measurements at most: caches of the interpreter and of libraries grow now and then beside one of them."""
 
 
-def at_rest(dialect: str, raws: list[bytes], streams: int = 20) -> float:
+def at_rest(dialect: str, raws: list[bytes], streams: int = 6) -> float:
     """Bytes per stream after these events, measured over many of them."""
     passed(dialect, raws)  # what is made once for all streams
     gc.collect()
@@ -37,7 +40,9 @@ def at_rest(dialect: str, raws: list[bytes], streams: int = 20) -> float:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("name", sorted(STREAMS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=() if each in COMMON else pytest.mark.measured) for each in sorted(STREAMS)]
+)
 def test_a_stream_at_rest_takes_little_wherever_it_stands(name: str) -> None:
     dialect, make = STREAMS[name]
     raws = make(["Hello", " you, how are you doing today?", "x" * 20_000, "!"])

@@ -1,6 +1,5 @@
 """What is decided of a growing text is the same whether its events are packed or not."""
 
-from collections import deque
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -19,9 +18,9 @@ def share(at: int, text: str, kind: str = "a") -> Share:
     return Share(StreamEvent(raw, "delta", (delta,), dialect=kind, number=(0, len(str(at)))), TEXT, text, len(text))
 
 
-def waiting(texts: Sequence[str], packed: Sequence[int] = (), kinds: Sequence[str] = ()) -> tuple[Shares, deque[Entry]]:
+def waiting(texts: Sequence[str], packed: Sequence[int] = (), kinds: Sequence[str] = ()) -> tuple[Shares, list[Entry]]:
     """The shares, and the queue in which their events stand; packed once so many have come."""
-    shares, entries = Shares(), deque[Entry]()
+    shares, entries = Shares(), list[Entry]()
     for at, text in enumerate(texts):
         each = share(at, text, kinds[at] if at < len(kinds) else "a")
         shares.append(each)
@@ -31,7 +30,7 @@ def waiting(texts: Sequence[str], packed: Sequence[int] = (), kinds: Sequence[st
     return shares, entries
 
 
-def left(entries: deque[Entry]) -> list[tuple[StreamEvent, int, str | None]]:
+def left(entries: list[Entry]) -> list[tuple[StreamEvent, int, str | None]]:
     """Every event of the queue, in order, with what is undecided of it and what it says now."""
     events: list[tuple[StreamEvent, int, str | None]] = []
     while entries:
@@ -39,7 +38,7 @@ def left(entries: deque[Entry]) -> list[tuple[StreamEvent, int, str | None]]:
         if isinstance(first, Run):
             assert first.leave(entries), "all of it is unpacked"
             continue
-        entries.popleft()
+        del entries[0]
         assert isinstance(first, Share)
         events.append((first.event, first.left, first.new))
     return events
@@ -80,7 +79,7 @@ def test_packed_shares_are_kept_and_replaced_as_others(
     assert left(entries) == left(queue)
 
 
-def runs(entries: deque[Entry]) -> list[Run]:
+def runs(entries: list[Entry]) -> list[Run]:
     return [entry for entry in entries if isinstance(entry, Run)]
 
 

@@ -1,0 +1,254 @@
+"""An event stream while it is read: judged as it comes, between two messages where that is cheap, else in a thread."""
+
+from typing import Final, TypeAlias, cast
+
+from msgspec import Struct
+
+from extproc.apis.openai_chat.dialect import CHAT
+from extproc.inspection.answers import AnswerStream
+from extproc.inspection.verdict import Blocked, Count, Failure
+from extproc.protocol.effects import Chunk
+from extproc.protocol.errors import ClientError
+from extproc.protocol.messages import Body, Side
+from extproc.protocol.meter import Meter
+from extproc.transaction.answer_body import Room, Wanted, spoken
+from extproc.transaction.answers import NOTHING, PASS_RESPONSE_TRAILERS, Effects
+from extproc.transaction.findings import FAILED, Findings
+from extproc.transaction.held import Held
+from extproc.transaction.memory import Memory
+
+STREAM_INLINE_STEPS: Final = 1000
+"""Steps of a meter, about a millisecond, that a piece of a stream may take between two messages. If one took more after
+all, those that follow it are handed out, however small they are."""
+
+CHEAP_PIECES: Final = 16
+"""Pieces in a row that have to be cheap before those of a stream that was costly are judged at once again."""
+
+PIECE_TIMEOUT: Final = 5.0
+"""Seconds for a piece of a stream in which values are only restored: Envoy sends 150 KiB at the most, which take 10 ms.
+Where processors judge it, it has their time."""
+
+SHARE: Final = 0.5
+"""The part of that time which a piece has in a stream that is only watched. At its end two may be waited for, the one
+in a thread and all that came behind it; Envoy's own time for a message is that of the processors and some seconds."""
+
+_RESPONSE: Final = Side.RESPONSE
+_Come: TypeAlias = tuple[dict[Count, int], tuple[Failure, ...], dict[str, int], bool]
+"""What a stream has come to: findings, failures, what was not read; True if something was masked."""
+
+
+class Piece(Struct, frozen=True):
+    """What came of a stream in one message, to be judged in any thread; nobody else uses `stream` meanwhile."""
+
+    name: str
+    stream: AnswerStream
+    data: bytes
+    end: bool
+    timeout: float
+    large: bool = True  # it cannot be tried, and begun anew elsewhere
+
+    def run(self, meter: Meter | None = None) -> bytes:
+        """Return what goes on of it. Raises SpentError if `meter` is stopped; the stream is of no use then."""
+        stream = self.stream
+        stream.chain(meter)
+        out = stream.feed(self.data)
+        if self.end and not stream.ended:
+            out += stream.close()
+        stream.chain(None)
+        return out
+
+    def given_up(self, reason: str) -> "GivenUp":
+        """What becomes of the stream; a thread that is still at work on it stops."""
+        self.stream.stop()
+        return GivenUp(reason)
+
+    def __repr__(self) -> str:
+        return f"Piece({self.name}, {len(self.data)} bytes)"
+
+
+class GivenUp(Struct, frozen=True):
+    """A piece that was not judged in time, or failed."""
+
+    reason: str
+
+
+class StreamJudge:
+    """Judges a stream piece by piece, and says which pieces are to be handed out.
+
+    `watches`: what goes on does not depend on it.
+    """
+
+    __slots__ = ("_before", "_costly", "_findings", "_steps", "_timeout", "_told", "_watches", "stream")
+
+    def __init__(self, memory: Memory, findings: Findings, how: Wanted, *, watches: bool = False) -> None:
+        stage = findings.pipeline.response
+        self._findings = findings
+        self._watches = watches
+        self._timeout = (SHARE if watches else 1.0) * (PIECE_TIMEOUT if stage is None else stage.timeout)
+        self._costly = 0  # pieces that are handed out yet, because one before them took long
+        self._steps = 0  # of the stream, before the piece at hand
+        self._told = False
+        self._before: _Come | None = None  # what the stream had come to before the piece that is handed out
+        self.stream = AnswerStream(
+            stage,
+            None if stage is None else stage.active(memory.signal_values()),
+            findings.vault,
+            dialect=spoken(memory, findings),
+            refusal=findings.refusal,
+            blocks_unread=findings.pipeline.blocks_unread and stage is not None,
+            codings=how.codings,
+            name=findings.pipeline.name,
+            details=findings.details,
+        )
+
+    def at_once(self, data: bytes, *, end: bool) -> bytes | None:
+        """Return what goes out for a piece that is judged now; None for one that is to be handed out."""
+        stream = self.stream
+        if self._costly or not stream.affords(data, STREAM_INLINE_STEPS, end=end):
+            return None
+        out = stream.feed(data)
+        if end and not stream.ended:
+            out += stream.close()
+        if stream.steps - self._steps > STREAM_INLINE_STEPS:
+            self._costly = CHEAP_PIECES
+        self._steps = stream.steps
+        return out
+
+    def piece(self, data: bytes, *, end: bool) -> Piece:
+        """Return the work on a piece that is handed out. Until `came_back` nobody else may use the stream."""
+        self._before = self._now()
+        return Piece(self._findings.pipeline.name, self.stream, data, end, self._timeout)
+
+    def came_back(self) -> None:
+        """Notes that the piece which was handed out was judged."""
+        stream = self.stream
+        cheap = stream.steps - self._steps <= STREAM_INLINE_STEPS
+        self._costly = max(0, self._costly - 1) if cheap else CHEAP_PIECES
+        self._steps = stream.steps
+        self._before = None
+
+    def tell(self) -> None:
+        """Add what the stream came to, once; while a piece of it is handed out, what it had come to before."""
+        if self._told:
+            return
+        self._told = True
+        findings, (counts, failures, unread, masked) = self._findings, self._before or self._now()
+        findings.add(counts, failures, unread, masked=masked)
+        if self._before is None and not self._watches:
+            findings.blocked = findings.blocked or self.stream.blocked
+
+    def lose(self, reason: str, *, allowed: bool) -> None:
+        """Write down that the stream is judged no further. A thread that is at work on it stops."""
+        self.tell()
+        self.stream.stop()
+        self._findings.failures.append(Failure(self._findings.pipeline.name, reason, allowed))
+
+    def _now(self) -> _Come:
+        stream = self.stream
+        return dict(stream.counts), stream.failures, dict(stream.unread), stream.masked
+
+
+class StreamedAnswer:
+    """Judges an event stream as it comes. It is answered in full duplex alone: only there can it be ended by us.
+
+    What the stream keeps waiting is counted as held: events, and pieces behind one that is in a thread.
+    """
+
+    __slots__ = ("_findings", "_held", "_judge", "_memory", "_most", "_quoted", "_trailers", "ended", "job")
+
+    waits = True  # for a piece that was handed out, whatever comes behind it
+
+    def __init__(self, memory: Memory, findings: Findings, how: Wanted, *, room: Room) -> None:
+        self._memory = memory
+        self._findings = findings
+        self._quoted = memory.quoted
+        self._held = Held(room.shared)
+        self._most = room.limit
+        self._judge = StreamJudge(memory, findings, how)
+        self._trailers = False  # they have come, and wait for the last piece
+        self.job: Piece | None = None
+        self.ended = False
+        """True once nothing more goes on of it."""
+
+    def piece(self, message: Body, *, ends: bool) -> Effects:  # noqa: ARG002  - a stream ends with its end mark
+        """Takes a piece of the stream."""
+        return NOTHING if self.ended else self._take(message.data, end=message.end)
+
+    def queued(self, size: int) -> Effects:
+        """Counts what waits for the piece that was handed out; ends the stream where there is no room for it."""
+        try:
+            self._held.add(size, self._most)
+        except ClientError as error:
+            return self._crowded_out(error)
+        return NOTHING
+
+    def trailers(self) -> Effects:
+        """Trailers have ended the stream."""
+        if self.ended:
+            return NOTHING
+        self._trailers = True
+        return self._take(b"", end=True)
+
+    def judged(self, result: object) -> Effects:
+        """Goes on with what is left of a piece."""
+        job, self.job = self.job, None
+        if self.ended:
+            return NOTHING
+        if type(result) is GivenUp:
+            return self._given_up(result.reason)
+        assert job is not None, "a result is that of a job"
+        self._judge.came_back()
+        return self._passed(cast("bytes", result), end=job.end)
+
+    def gone(self) -> None:
+        """The exchange is over, or the stream; what it came to is told, however it ended."""
+        self._held.clear()
+        if self.job is not None:
+            self._judge.stream.stop()  # a thread is at work on it, for nobody
+        self._judge.tell()
+        self.ended = True
+
+    def _take(self, data: bytes, *, end: bool) -> Effects:
+        judge = self._judge
+        out = judge.at_once(data, end=end)
+        if out is not None:
+            return self._passed(out, end=end)
+        try:
+            self._held.hold(judge.stream.waiting + len(data), self._most)
+        except ClientError as error:
+            return self._crowded_out(error)
+        self.job = judge.piece(data, end=end)
+        return NOTHING
+
+    def _passed(self, out: bytes, *, end: bool) -> Effects:
+        stream = self._judge.stream
+        if self._quoted is not None and out:
+            out = self._quoted.cleaned(out)
+        if end or stream.ended:
+            self.gone()
+            if self._trailers:
+                return (*((Chunk(_RESPONSE, out),) if out else ()), *PASS_RESPONSE_TRAILERS)
+            return (Chunk(_RESPONSE, out, end=True),)
+        if stream.crowded:
+            try:
+                self._held.hold(stream.waiting, self._most)
+            except ClientError as error:
+                return self._crowded_out(error)
+        elif self._held.size:
+            self._held.clear()
+        return (Chunk(_RESPONSE, out),) if out else NOTHING
+
+    def _given_up(self, reason: str) -> Effects:
+        """Ends the stream: what a thread may still be at work on is not to be touched, nor what it holds back told."""
+        self._judge.lose(reason, allowed=False)
+        self._findings.blocked = self._findings.blocked or Blocked(self._findings.pipeline.name, "failure")
+        return self._cut(FAILED)
+
+    def _crowded_out(self, error: ClientError) -> Effects:
+        """Ends the stream, as there is no room for what it keeps waiting."""
+        self._memory.decision, self._memory.failure = "rejected", error.code
+        return self._cut(error)
+
+    def _cut(self, error: ClientError) -> Effects:
+        self.gone()
+        return (Chunk(_RESPONSE, (self._memory.dialect or CHAT).error_event(error), end=True),)
