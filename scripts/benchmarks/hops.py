@@ -8,7 +8,7 @@ without sockets. An exchange went before, so that what is made once and kept is 
 The counting rule: a file of extproc/ counts once a Python function of it is entered, from `Calls.receive` on; the shell
 that reads and writes the socket is left out. Each function counts once; comprehensions and lambdas do, too: they are
 functions to Python 3.11. Those of libraries and built-in ones do not. A hop is a call, not the resumption of a
-generator, from a function of one file to one of another. A reading by hand at 469595e said 44 files, 148 functions and
+generator, from a function of one file to one of another. A reading at 469595e said 44 files, 148 functions and
 94 hops for the body, 26 and 54 for the event; this program counts the same there, but 93 hops.
 """
 
