@@ -149,16 +149,17 @@ def send_whole(
 def response_work(memory: Memory, findings: Findings, kind: str, codings: tuple[str, ...], body: bytes) -> ResponseWork:
     """Return the work of judging the whole body of a response."""
     pipeline, stage = findings.pipeline, findings.pipeline.response
+    values = memory.signal_values()
     job = Job(
         pipeline.name,
         stage,
         b"" if codings else body,
         kind,
-        memory.signal_values(),
+        values,
         findings.vault,
         pipeline.blocks_unread and stage is not None,
         restores=True,
-        active=None if stage is None else stage.active(memory.signal_values()),
+        active=None if stage is None else stage.active(values),
         detailed=findings.details is not None,
         # An object in one line, as nearly every response is, is no stream.
         streamed=None
