@@ -15,6 +15,12 @@ CLIENTS_OWN = (
     ("x-goog-api-key", "CLIENT-4"),
     ("cookie", "session=CLIENT-5"),
     ("proxy-authorization", "Basic CLIENT-6"),
+    ("openai-api-key", "CLIENT-7"),
+    ("anthropic-api-key", "CLIENT-8"),
+    ("ocp-apim-subscription-key", "CLIENT-9"),
+    ("x-auth-token", "CLIENT-10"),
+    ("x-access-token", "CLIENT-11"),
+    ("x-amz-security-token", "CLIENT-12"),
 )
 SPOOFED = (
     ("x-extproc-cluster", "south"),
