@@ -56,7 +56,8 @@ class RecordedRequest(Struct, frozen=True):
 
     def __repr__(self) -> str:
         names = ", ".join(name for name, _ in self.headers)
-        return f"RecordedRequest({self.method} {self.target}, {names}, {self.size} bytes {self.framing}, complete={self.complete})"
+        about = f"{self.size} bytes {self.framing}, complete={self.complete}"
+        return f"RecordedRequest({self.method} {self.target}, {names}, {about})"
 
 
 class Intake:
