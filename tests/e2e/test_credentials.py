@@ -3,7 +3,7 @@
 import pytest
 
 from extproc.testing.clients import Request
-from extproc.testing.provider import Record
+from extproc.testing.provider import RecordedRequest
 from tests.e2e.gateway import KEYS, TAG, Gateway, Version, post, tagged
 
 pytestmark = pytest.mark.envoy
@@ -38,11 +38,11 @@ BACKENDS = {
 }
 
 
-def text(record: Record) -> str:
+def text(record: RecordedRequest) -> str:
     return str(record.headers) + str(record.trailers)
 
 
-def asked(gateway: Gateway, model: str, version: Version, *fields: tuple[str, str]) -> Record:
+def asked(gateway: Gateway, model: str, version: Version, *fields: tuple[str, str]) -> RecordedRequest:
     """What reaches the provider of a request for a model, with a client's credentials and `fields`."""
     target = "/v1/messages" if model == "opus" else "/v1/chat/completions"
     body = b'{"model":"%b","messages":[]}' % model.encode()

@@ -22,6 +22,7 @@ from extproc.telemetry import exposition
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, UNINSPECTED
 from extproc.transaction import Plan
 from extproc.transaction.opening import Opened, Opening
+from extproc.transaction.streaming import Piece
 from extproc.transaction.work import ResponseWork
 from extproc.wire.pb.processor_pb2 import ProcessingResponse
 from tests.server.support import MARKER
@@ -125,7 +126,7 @@ def _first(message: Message, config: ProtocolConfig) -> Headers:
 
 
 def _done(order: Inspect) -> Inspected | Failed:
-    assert isinstance(order.subject, Opened | Opening | ResponseWork)
+    assert isinstance(order.subject, Opened | Opening | Piece | ResponseWork)
     try:
         return Inspected(order.ticket, order.subject.run())
     except Exception:  # noqa: BLE001  - as the threads do
