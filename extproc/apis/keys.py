@@ -5,11 +5,15 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 QUERY_KEYS: Final = frozenset(
-    {b"key", b"api_key", b"api-key", b"apikey", b"x-api-key", b"x-goog-api-key", b"access_token", b"subscription-key"}
+    {
+        *(b"key", b"api_key", b"api-key", b"apikey", b"x-api-key", b"x-goog-api-key", b"openai-api-key"),
+        *(b"access_token", b"auth_token", b"token", b"subscription-key"),
+        *(b"sig", b"x-amz-signature", b"x-amz-credential", b"x-amz-security-token"),
+    }
 )
-"""Parameters in which APIs take a client's key: Google's, Azure's, those of RFC 6750 and of many others."""
+"""Parameters in which APIs take a client's key: Google's, Azure's, AWS's, those of RFC 6750 and of many others."""
 
-_MAYBE: Final = re.compile(rb"\?.*(?:[kK][eE][yY]|[tT][oO][kK][eE][nN]|%)", re.DOTALL)
+_MAYBE: Final = re.compile(rb"\?.*(?:[kK][eE][yY]|[tT][oO][kK][eE][nN]|[sS][iI][gG]|[cC][rR][eE][dD]|%)", re.DOTALL)
 _PARAMETERS: Final = re.compile(rb"[&;]")
 
 

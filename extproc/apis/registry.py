@@ -96,6 +96,14 @@ class Registry:
                     return found
         return self.claim(path)
 
+    def standing_alone(self, value: object) -> ApiEvents | None:
+        """Return how to read an event that is a message of its own, or an array of such messages."""
+        values = value if isinstance(value, list) else [value]
+        for _, events in self.standalone:
+            if values and all(isinstance(each, dict) and events.known(each) for each in values):
+                return events
+        return None
+
     def family_of(self, headers: Container[str]) -> Family | None:
         """Return the family whose clients alone send one of these header fields."""
         for family in self.families.values():

@@ -35,7 +35,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check the policy: 0 and a summary, or 2 and its problems; 1 if Envoy's configuration does not fit it."""
     draft = draft_or_exit(args.config)
-    for note in draft.located(missing_authorities(draft.parts)):
+    for note in draft.located(missing_authorities(draft.parts, Path.is_file)):
         print(f"note: {note}", file=sys.stderr)
     prepared = prepared_or_exit(draft, None if args.no_secrets else os.environ)
     loaded = prepared.loaded

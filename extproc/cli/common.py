@@ -45,8 +45,9 @@ def prepare_or_exit(path: Path, environ: "Mapping[str, str] | None" = None) -> "
 
 def draft_or_exit(path: Path) -> "Draft":
     """What a policy file says; exits with 2 if it cannot be read or is no YAML."""
-    from extproc.policy import PolicyError, draft, drafted  # noqa: PLC0415  - see above
+    from extproc.policy import PolicyError, drafted  # noqa: PLC0415  - see above
     from extproc.policy.document import TEXT_MAX  # noqa: PLC0415  - see above
+    from extproc.server.files import draft  # noqa: PLC0415  - see above
 
     try:
         if path == STDIN:
@@ -60,10 +61,11 @@ def draft_or_exit(path: Path) -> "Draft":
 def prepared_or_exit(draft: "Draft", environ: "Mapping[str, str] | None") -> "Prepared":
     """See `prepare_or_exit`."""
     from extproc.policy import PolicyError  # noqa: PLC0415  - see above
+    from extproc.server.files import read_file  # noqa: PLC0415  - see above
     from extproc.transaction.prepared import prepare  # noqa: PLC0415  - see above
 
     try:
-        return prepare(draft, environ)
+        return prepare(draft, environ, read_file)
     except PolicyError as error:
         print(error.render(), file=sys.stderr)
         raise SystemExit(USAGE) from None

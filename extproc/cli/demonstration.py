@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 from extproc.explain.explanation import because
+from extproc.protocol.record import CountedFinding, Record
 
 PROVIDERS: Final = ("hosted", "local", "claude")
 """The stand-in providers; each answers with an echo that says who answers and as which model it was asked."""
@@ -144,24 +147,24 @@ def _tell(answer: Answered, log: Path, say: Callable[[str], None]) -> None:
     say(f"    {answer.status}{where}: {_gist(answer)}")
     record = _record(log, said.get("x-extproc-request-id", ""))
     if record is not None:
-        took = record.get("decided_ms")
+        took = record.decided_ms
         timing = "" if took is None else f"; decided after {took} ms"
-        say(f"    {record['decision']}: {because(record)}{timing}")
-        if record.get("findings"):
-            say(f"    found: {_found(record['findings'])}")
+        say(f"    {record.decision}: {because(record)}{timing}")
+        if record.findings:
+            say(f"    found: {_found(record.findings)}")
 
 
-def _found(findings: Iterable[dict[str, Any]]) -> str:
-    return ", ".join(f"{each['count']} {each['kind']} in the {each['side']} ({each['action']})" for each in findings)
+def _found(findings: Iterable[CountedFinding]) -> str:
+    return ", ".join(f"{each.count} {each.kind} in the {each.side} ({each.action})" for each in findings)
 
 
-def _record(log: Path, request_id: str) -> dict[str, Any] | None:
+def _record(log: Path, request_id: str) -> Record | None:
     """The exchange log's line about a request; None if it has none, or has no id."""
     end = time.monotonic() + RECORD_WITHIN
     while request_id and time.monotonic() < end:
         for line in log.read_bytes().splitlines():
             if request_id.encode() in line:
-                return dict(json.loads(line))
+                return msgspec.json.decode(line, type=Record)
         time.sleep(0.02)
     return None
 

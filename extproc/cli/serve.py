@@ -12,10 +12,10 @@ from extproc.cli.common import USAGE, CommandError, Subparsers, complain
 from extproc.policy import PolicyError
 from extproc.server.errors import ServeError
 from extproc.server.listen import Listen, Tcp, parse
+from extproc.server.log import Log, Sink
 from extproc.server.supervisor import Options, Supervisor
 from extproc.server.tls import TlsFiles
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, TRANSPORTS
-from extproc.telemetry import Log, Sink
 
 ADMIN: Final = "127.0.0.1:9902"
 """Beside Envoy's customary 9901, and from this host alone: what is shown there is nobody else's business."""

@@ -51,7 +51,12 @@ def spelled(name: str) -> str | None:
         return None
     if len(name) > MOST_NAME:
         return ""
-    words = [word.lower() for word in _PART.findall(name)]
+    words = words_of(name)
     if not words or words[-1] in _MEASURES or (words[-1] in _IDENTIFIERS and _PERSONAL.isdisjoint(words)):
         return ""
     return " ".join(words)
+
+
+def words_of(name: str) -> list[str]:
+    """The parts of a name in lower case: `nhsNumber` has `nhs` and `number`."""
+    return [word.lower() for word in _PART.findall(name)]

@@ -13,7 +13,6 @@ from extproc.inspection.verdict import Finding
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
-from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
 
@@ -46,8 +45,8 @@ class Explanation(Struct, frozen=True):
     """What would happen. `body` is the request's (or the judged answer's) as it would go on; null where it would not.
 
     `action`: `block` by a pipeline, `reject` for other reasons, `mask` where something was replaced. `answer` is what
-    the client would get instead, on a refusal or where the processor answers by itself. `signals`: the facts that the
-    pipeline's conditions read.
+    the client would get instead, on a refusal or where the processor answers by itself. `signals`: those that the
+    policy reads.
     """
 
     action: Action
@@ -109,15 +108,15 @@ def _fields(headers: dict[str, str]) -> Iterable[tuple[str, bytes]]:
 
 
 def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Explanation:
-    facts, findings, refusal = rehearsed.record.facts, rehearsed.findings, rehearsed.refusal
+    record, findings, refusal = rehearsed.record, rehearsed.findings, rehearsed.refusal
     return Explanation(
         action=_action(rehearsed),
         status=refusal.status if refusal else status,
         pipeline=findings.pipeline.name if findings is not None else None,
-        backend=_text(facts["backend"]),
-        model=_text(facts["upstream_model"]),
+        backend=record.backend,
+        model=record.upstream_model,
         findings=tuple(map(_found, (findings.details or ()) if findings is not None else ())),
-        signals=_signals(findings) if findings is not None else {},
+        signals=_signals(rehearsed),
         body=None if refusal else _shown(onward),
         answer=_shown(refusal.body) if refusal else None,
         why=tuple(reasons(plan, rehearsed)),
@@ -147,18 +146,13 @@ def _found(each: Finding) -> Found:
     )
 
 
-def _signals(findings: Findings) -> dict[str, object]:
-    """The facts by name; of headers those that the policy names, and nobody's credential."""
-    said = dict(sorted(findings.said.items()))
-    if "headers" in said:
-        said["headers"] = {name: said["headers"].get(name, "") for name in sorted(findings.pipeline.fields)}
-    if "findings" in said:
-        said["findings"] = findings.facts()
-    return said
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _signals(rehearsed: Rehearsed) -> dict[str, object]:
+    """The signals by name; of headers those that the policy names, and nobody's credential."""
+    signals = dict(sorted(rehearsed.signals.items()))
+    if "headers" in signals and rehearsed.findings is not None:
+        named = sorted(rehearsed.findings.pipeline.fields)
+        signals["headers"] = {name: signals["headers"].get(name, "") for name in named}
+    return signals
 
 
 def _shown(body: bytes) -> Raw | str | None:

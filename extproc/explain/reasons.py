@@ -1,11 +1,12 @@
 """Why an exchange came out as it did, in sentences: words of the policy and numbers, never a client's text."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Iterable
+from typing import Final
 
 from extproc.explain.rehearsal import Rehearsed
 from extproc.inspection.pipeline import Pipeline
-from extproc.protocol.effects import Fact, Proceed
+from extproc.protocol.effects import Proceed
+from extproc.protocol.record import CountedFinding, Record
 from extproc.transaction.plan import CONTROL_PREFIX, Plan
 
 
@@ -18,11 +19,10 @@ def reasons(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:
     yield from _decided(rehearsed)
 
 
-def because(facts: Mapping[str, object]) -> str:
-    """Why an exchange came out as its record says, in words."""
-    reason = str(facts["reason"])
-    sentence = _CHOICES.get(reason)
-    return reason if sentence is None else sentence.format(backend=facts["backend"], model=facts["model"])
+def because(record: Record) -> str:
+    """Return in words why an exchange came out as its record says."""
+    sentence = _CHOICES.get(record.reason)
+    return record.reason if sentence is None else sentence.format(backend=record.backend, model=record.model)
 
 
 _CHOICES: Final = {
@@ -43,11 +43,11 @@ _BLOCKED: Final = {
 
 
 def _claimed(rehearsed: Rehearsed) -> Iterable[str]:
-    facts = rehearsed.record.facts
-    if facts["dialect"] is not None:
-        yield f"{facts['path']} is {facts['dialect']}"
+    record = rehearsed.record
+    if record.dialect is not None:
+        yield f"{record.path} is {record.dialect}"
     elif rehearsed.refusal is None:
-        through = "" if facts["reason"] == "inspected" else ": the request passes through untouched"
+        through = "" if record.reason == "inspected" else ": the request passes through untouched"
         yield f"no dialect claims this path and method{through}"
 
 
@@ -59,16 +59,16 @@ def _stripped(rehearsed: Rehearsed) -> Iterable[str]:
 
 
 def _decided(rehearsed: Rehearsed) -> Iterable[str]:
-    facts, refusal = rehearsed.record.facts, rehearsed.refusal
+    record, refusal = rehearsed.record, rehearsed.refusal
     if refusal is not None:
-        yield f"answered with {refusal.status} by the processor: {facts['reason']}"
-    elif facts["backend"] is not None:
-        yield because(facts)
-        if facts["decision"] == "rerouted":
+        yield f"answered with {refusal.status} by the processor: {record.reason}"
+    elif record.backend is not None:
+        yield because(record)
+        if record.decision == "rerouted":
             yield "another backend would have been first, but is known to be down"
-        if facts["model"] is not None and facts["upstream_model"] != facts["model"]:
-            yield f"the model is renamed to {facts['upstream_model']}"
-    elif facts["reason"] == "unknown-passed":
+        if record.model is not None and record.upstream_model != record.model:
+            yield f"the model is renamed to {record.upstream_model}"
+    elif record.reason == "unknown-passed":
         yield "the model is not in the policy, and unknown_models: pass lets it through untouched"
 
 
@@ -76,19 +76,18 @@ def _decided(rehearsed: Rehearsed) -> Iterable[str]:
 
 
 def _inspected(rehearsed: Rehearsed) -> Iterable[str]:
-    findings, facts = rehearsed.findings, rehearsed.record.facts
+    findings, record = rehearsed.findings, rehearsed.record
     if findings is None:
         yield "no pipeline is for this request"
         return
     yield f"pipeline {findings.pipeline.name} is the first that matches: {_match(findings.pipeline)}"
-    for each in _list(facts.get("findings")):
-        yield _found(each)
-    for each in _list(facts.get("failures")):
-        outcome = "that is allowed, or a stand-in judges" if each["allowed"] else "on_failure is block"
-        yield f"{each['processor']} could not judge it ({each['reason']}): {outcome}"
-    for each in _list(facts.get("uninspected")):
+    yield from map(_found, record.findings)
+    for failed in record.failures:
+        outcome = "that is allowed, or a stand-in judges" if failed.allowed else "on_failure is block"
+        yield f"{failed.processor} could not judge it ({failed.reason}): {outcome}"
+    for each in record.uninspected:
         allowed = "" if findings.blocked is not None else ", which the policy allows"
-        yield f"not inspected: {each['reason']} ({each['count']}){allowed}"
+        yield f"not inspected: {each.reason} ({each.count}){allowed}"
     if findings.blocked is not None:
         yield _BLOCKED[findings.blocked.reason].format(by=findings.blocked.by)
 
@@ -98,11 +97,7 @@ def _match(pipeline: Pipeline) -> str:
     return f"{conditions}, and the rest of its match holds" if pipeline.conditional else conditions
 
 
-def _found(each: Mapping[str, Any]) -> str:
-    effect = f"action {each['action']}" + (", in shadow: nothing is done about it" if each["shadow"] else "")
-    side = "request" if each["side"] == "request" else "answer"
-    return f"{each['processor']} found {each['kind']} ({each['count']}) in the {side}: {effect}"
-
-
-def _list(fact: Fact) -> list[Mapping[str, Any]]:
-    return list(cast("list[Mapping[str, Any]]", fact or []))
+def _found(each: CountedFinding) -> str:
+    effect = f"action {each.action}" + (", in shadow: nothing is done about it" if each.shadow else "")
+    side = "request" if each.side == "request" else "answer"
+    return f"{each.processor} found {each.kind} ({each.count}) in the {side}: {effect}"

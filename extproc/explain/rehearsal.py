@@ -1,14 +1,15 @@
 """An exchange played through the very code that decides about it: no Envoy, no threads, no waiting, nothing sent."""
 
 from collections.abc import Sequence
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from msgspec import Struct
 
-from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Record, Reject
+from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Failed, Gone, Headers, Inspected, Message, Side
 from extproc.protocol.modes import BodyMode, ProtocolConfig
+from extproc.protocol.record import Record
 from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
@@ -33,11 +34,12 @@ class Half(Struct, frozen=True):
 
 
 class Rehearsed(Struct, frozen=True):
-    """What came of it. `findings` is None where no pipeline is for the exchange."""
+    """What came of it. `signals` are those that the policy reads; `findings` is None where there is no pipeline."""
 
     effects: tuple[Effect, ...]
     record: Record
     findings: Findings | None
+    signals: dict[str, Any]
 
     @property
     def refusal(self) -> Reject | None:
@@ -69,7 +71,7 @@ def rehearse(plan: Plan, shared: Shared, request: Half, answer: Half | None, now
     if answer is not None and not any(isinstance(each, Reject) for each in effects):
         effects += _answered(transaction, answer, config, now)
     (record,) = (each for each in transaction.receive(Gone(), now) if isinstance(each, Record))
-    return Rehearsed(tuple(effects), record, transaction.findings)
+    return Rehearsed(tuple(effects), record, transaction.findings, transaction.signals)
 
 
 def _first(request: Half, config: ProtocolConfig) -> Headers:

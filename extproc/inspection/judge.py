@@ -9,11 +9,14 @@ from msgspec.structs import replace
 
 from extproc import payload as text
 from extproc.apis.counts import NOTHING, Counts, count
+from extproc.apis.streams.twofold import twofold
 from extproc.detectors.naming import named, spelled
-from extproc.inspection.stage import Active, Facts, Limits, Processor, Stage
+from extproc.inspection.led import leading, led
+from extproc.inspection.stage import Active, Limits, Processor, SignalValues, Stage
 from extproc.inspection.vault import Vault, restorations
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
-from extproc.matching.span import Distinct, Span, unite
+from extproc.matching.scanner import Scanner
+from extproc.matching.span import Distinct, Span, order, unite
 from extproc.payload import Document, Edit, TextLimitError
 from extproc.payload.opened import MAX_VALUES, metered
 from extproc.policy.conditions import ConditionError
@@ -55,16 +58,16 @@ class Job(Struct, frozen=True):
 
     `body` has no content-encoding left. `stage` is None where values are only to be restored. `active`: who is at work,
     where that is known already (an answer's conditions look at the request alone); else it is found out here, each
-    condition seeing what the processors before it found in `facts["findings"]`. `only`: stand-ins that are to judge in
-    place of others, whose `failures` are told as well. `streamed`: gives the verdict on a body that is a stream under
-    another name, and None for any other body.
+    condition seeing what the processors before it found in `signals["findings"]`. `only`: stand-ins that are to judge
+    in place of others, whose `failures` are told as well. `streamed`: gives the verdict on a body that is a stream
+    under another name, and None for any other body.
     """
 
     name: str
     stage: Stage | None
     body: bytes
     content_type: str
-    facts: Facts
+    signals: SignalValues
     vault: Vault
     blocks_unread: bool
     restores: bool = False
@@ -108,9 +111,16 @@ class Job(Struct, frozen=True):
     def document(self, meter: Meter) -> Document:
         """All of the body, read. Raises TextLimitError."""
         try:
-            return text.read(self.body, self.content_type, metered(meter))
+            document = text.read(self.body, self.content_type, metered(meter))
+            return text.doubted(document) if self._answers and twofold(self.body) else document
         except ClientError:
             return text.read_malformed(self.body, metered(meter))
+
+    @property
+    def _answers(self) -> bool:
+        """True for the body of a response that is JSON."""
+        of = self.stage
+        return of is not None and of.side is Side.RESPONSE and text.declares_json(self.content_type)
 
     def given_up(self, reason: str) -> "Verdict | Job":
         """What becomes of the body when this job brought no verdict: one, or a job for the stand-ins."""
@@ -130,10 +140,10 @@ class Job(Struct, frozen=True):
         if self.active is not None:
             return self.active.on[each.number] or each in self.active.failed
         # What the body holds is not known now, so that a condition about it is taken to hold.
-        if each.when is None or "findings" in each.when.facts:
+        if each.when is None or "findings" in each.when.signals:
             return True
         try:
-            return each.when.holds(self.facts)
+            return each.when.holds(self.signals)
         except ConditionError:
             return True
 
@@ -252,11 +262,11 @@ class _Judging:
         """True if it is at work; None where that cannot be told."""
         if processor.when is None:
             return True
-        facts = self._job.facts
-        if "findings" in processor.when.facts:
-            facts = {**facts, "findings": [*facts.get("findings", ()), *self._told()]}
+        signals = self._job.signals
+        if "findings" in processor.when.signals:
+            signals = {**signals, "findings": [*signals.get("findings", ()), *self._told()]}
         try:
-            return processor.when.holds(facts)
+            return processor.when.holds(signals)
         except ConditionError:
             return None
 
@@ -279,8 +289,9 @@ class _Judging:
         if scanner is None:
             return found, False
         try:
-            texts, name = self._texts()
-            for index, spans in scanner.scan_all(texts, name, self._meter):
+            texts, names, called = self._texts()
+            scanned = scanner.scan_all(texts, called, self._meter)
+            for index, spans in self._led(scanner, scanned, texts, names) if scanner.assigned else scanned:
                 distinct = Distinct()
                 for span in spans:
                     number = stage.of(span).number
@@ -292,13 +303,30 @@ class _Judging:
             return {}, True
         return found, False
 
-    def _texts(self) -> tuple[Sequence[str], Callable[[int], str | None]]:
-        """The texts, and what gives the words of the name of each."""
+    def _texts(self) -> tuple[Sequence[str], Sequence[str], Callable[[int], str | None]]:
+        """The texts, the name of each one's member as far as it may lead, and what gives the words of that name."""
         if self._glimpsed is not None:
             texts, names = self._glimpsed
-            return texts, lambda index: spelled(names[index])
+            return texts, names, lambda index: spelled(names[index])
         passages = self._document.passages
-        return [passage.text for passage in passages], lambda index: named(passages[index])
+        leads = [passage.name if passage.kind == "text" else "" for passage in passages]
+        return [passage.text for passage in passages], leads, lambda index: named(passages[index])
+
+    def _led(
+        self, scanner: Scanner, scanned: list[tuple[int, list[Span]]], texts: Sequence[str], names: Sequence[str]
+    ) -> list[tuple[int, list[Span]]]:
+        """What was found, and what the names of members tell."""
+        more = [
+            (index, spans)
+            for index, name in enumerate(names)
+            if (lead := leading(name)) and (spans := led(scanner, texts[index], lead, self._meter))
+        ]
+        if not more:
+            return scanned
+        found = dict(scanned)
+        for index, spans in more:
+            found[index] = sorted({*found.get(index, ()), *spans}, key=order)
+        return sorted(found.items())
 
     def _sizes(self, stage: Stage) -> Counts:
         if not stage.sizing:

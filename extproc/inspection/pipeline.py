@@ -46,16 +46,17 @@ class Pipeline:
             (_patience(stage) for stage in (self.request, self.response) if stage is not None), default=0.0
         )
         """Seconds after which the verdict on a body is there, or was given up."""
-        self.facts = frozenset(
-            fact for stage in (self.request, self.response) if stage is not None for fact in _reads(stage)
-        )
-        """The facts that conditions are about."""
+        conditions = [each.when for each in (*source.request, *source.response) if each.when is not None]
+        self.signals = frozenset(name for when in conditions for name in when.signals)
+        """The signals that conditions read."""
+        self.asks_body = any(when.reads_body for when in conditions)
+        """True if one of them is computed from the request's body."""
         self.fields = frozenset(name for name, _ in self._headers) | frozenset(
-            name for each in (*source.request, *source.response) if each.when for name in each.when.headers
+            name for when in conditions for name in when.headers
         )
         """The request's header fields that are looked at."""
 
-        self.reads_route = source.match.route_name is not None or "route_name" in self.facts
+        self.reads_route = source.match.route_name is not None or "route_name" in self.signals
         """Whether it matters which of Envoy's routes a request came by."""
         self.reads_response = self.response is not None or self.restores
         """Whether responses may have to be read."""
@@ -108,10 +109,6 @@ def _stages(source: policy.Pipeline, read: Secrets, index: int) -> tuple[Stage |
 
 def _patience(stage: Stage) -> float:
     return stage.timeout + (_patience(stage.reserve) if stage.reserve is not None else 0.0)
-
-
-def _reads(stage: Stage) -> frozenset[str]:
-    return stage.reads | (stage.reserve.reads if stage.reserve is not None else frozenset())
 
 
 def _stage(listed: Sequence[PlacedStep], read: Secrets) -> Stage | None:

@@ -16,8 +16,8 @@ from extproc.matching.span import Span
 from extproc.policy.conditions import Condition, ConditionError
 from extproc.protocol.messages import Side
 
-Facts = Mapping[str, Any]
-"""What conditions are asked about, by the names that policies have for it."""
+SignalValues = Mapping[str, Any]
+"""The signals that conditions read, by name; None for what cannot be told."""
 
 NUMBER_DIGITS = 3
 """Digits of a processor's number in front of its rules' names; a pipeline has at most 64 processors a side."""
@@ -110,8 +110,6 @@ class Stage:
         self.sizing = tuple(each for each in self.processors if each.limits is not None)
         self.timeout = min((each.timeout for each in self.processors), default=0.0)
         """Seconds after which work that was handed out is given up: its processors do it in one go."""
-        self.reads = frozenset(fact for each in self.processors if each.when for fact in each.when.facts)
-        """Facts that conditions are about."""
         self._always: Active | None = None
         if not any(each.when for each in self.processors):
             self._always = self.active({})
@@ -120,7 +118,7 @@ class Stage:
         """The processor whose rule found it."""
         return self._owners[span.rule]
 
-    def active(self, facts: Facts) -> Active:
+    def active(self, signals: SignalValues) -> Active:
         """Who is at work, where nothing that is found in this body has a say in it."""
         if self._always is not None:
             return self._always
@@ -129,7 +127,7 @@ class Stage:
             holds = each.when is None
             if each.when is not None:
                 try:
-                    holds = each.when.holds(facts)
+                    holds = each.when.holds(signals)
                 except ConditionError:
                     failed.append(each)
             on.append(holds)

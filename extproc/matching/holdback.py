@@ -38,8 +38,8 @@ SHORT_WORD = 24
 LONG_WORD = 128
 """Bytes of a last word from which on rules are asked by their width, so that none holds more than it is wide."""
 
-LONG_REPEAT = 64
-"""Repetitions beyond this are not counted: counting costs automaton states."""
+LONG_REPEAT = 24
+"""Repetitions beyond this are not counted: counting costs automaton states, and half of the time to compile them."""
 
 LONGEST_PHRASE = 12_000
 """Characters of a pattern for the beginnings of phrases; Hyperscan takes 16,000 in all."""

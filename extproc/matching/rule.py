@@ -42,6 +42,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     against it; `fit` cuts a find short where only its beginning is one; `allowed` says which finds the operator lets
     be.
 
+    `assigned`: the finding is a value behind the name that it is assigned to, which may be that of a member.
+
     `sign` is for speed alone: an expression that stands in every match and seldom elsewhere. So is `numeric`: every
     match begins with up to six letters and a digit, for which the fast lane looks behind underscores once for all.
     `kind` is what policies name; `name` tells rules of one kind apart. `score` is how sure a find is, from 0 to 1.
@@ -65,6 +67,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     near: tuple[int, int] = (WORDS_LEFT, WORDS_RIGHT)
     alone: bool = False
     named: bool = False
+    assigned: bool = False
     unless: tuple[str, ...] = ()
     behind: str = ""
     score: float = 0.9

@@ -102,6 +102,8 @@ class Scanner:
         self._plain: set[int] = set()
         self._quiet: set[int] = set()
         self.hold = Hold(lanes)
+        self.assigned = any(each.rule.assigned for each in lanes)
+        """True if a rule wants a value behind the name that it is assigned to; see `led`."""
         self.reach = max((each.reach for each in lanes), default=1) + LONGEST
         """Code points around a position that decide what is said of it."""
         self.left = max((each.left for each in lanes), default=1)

@@ -1,6 +1,6 @@
 """All the text of a payload: found wherever it stands, and changed without touching another byte."""
 
-from extproc.payload.bodies import declares_json, read, read_malformed
+from extproc.payload.bodies import declares_json, doubted, read, read_malformed
 from extproc.payload.document import Document, Place, read_json, read_string
 from extproc.payload.forms import read_form
 from extproc.payload.glimpse import Glimpsed, glimpse
@@ -19,6 +19,7 @@ __all__ = [
     "TextLimitError",
     "Uninspected",
     "declares_json",
+    "doubted",
     "glimpse",
     "read",
     "read_form",

@@ -55,6 +55,11 @@ def read_malformed(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     return _naming(read_plain(body, "", limit), "malformed")
 
 
+def doubted(document: Document) -> Document:
+    """The document, named `malformed`: readers differ in what it says."""
+    return _naming(document, "malformed")
+
+
 def _read(body: bytes, declared: FieldValue, limit: Limit) -> Document:
     value = declared.value
     if _is_json(value):

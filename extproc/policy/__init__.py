@@ -4,7 +4,7 @@ from extproc.policy.address import Address
 from extproc.policy.backends import Backend, BackendModel
 from extproc.policy.conditions import Condition, ConditionError
 from extproc.policy.credentials import Bearer, Credential, Header, Source
-from extproc.policy.loading import Draft, Loaded, draft, drafted, load, loads
+from extproc.policy.loading import Draft, Loaded, drafted, loads
 from extproc.policy.model import Policy
 from extproc.policy.names import OWN_ROUTES
 from extproc.policy.parts import Parts, PlacedStep, parts_of
@@ -59,10 +59,8 @@ __all__ = [
     "Unusable",
     "UnusableError",
     "VirtualModel",
-    "draft",
     "drafted",
     "key_of",
-    "load",
     "loads",
     "missing_authorities",
     "parts_of",

@@ -1,41 +1,21 @@
-"""Conditions: expressions in CEL over the facts of an exchange."""
+"""Conditions: expressions in CEL over the signals of an exchange."""
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from extproc.policy.base import refusal
 from extproc.policy.cel import program
-from extproc.policy.expressions import FACTS, Reads, reads
+from extproc.policy.expressions import reads
+from extproc.policy.signals import BUILT_IN, Vocabulary, vocabulary_of
 from extproc.policy.tokens import Tokens, tokens
 
 CONDITION_MAX: Final = 4096
 """Characters of a condition. What may stand in it takes at most milliseconds at this length."""
 
-_EMPTY: Final[Mapping[str, object]] = {
-    "model": "",
-    "path": "/",
-    "route_name": "",
-    "findings": [],
-    "stream": False,
-    "tools": 0,
-    "images": 0,
-    "mcp": {"method": "", "tool": ""},
-}
-"""What is known of a request of which little is known."""
-_FULL: Final[Mapping[str, object]] = {
-    "model": "gpt-4o",
-    "path": "/v1/chat/completions",
-    "route_name": "llm",
-    "findings": [{"kind": "email", "processor": "pii", "count": 1, "where": "request"}],
-    "stream": True,
-    "tools": 1,
-    "images": 1,
-    "mcp": {"method": "tools/call", "tool": "search"},
-}
 _PARSE: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 _CHECK: Final = "check quotes, brackets and operators there"
 _SLIPS: Final = {
@@ -52,22 +32,24 @@ _SLIPS: Final = {
 
 
 class ConditionError(Exception):
-    """A condition could not be evaluated. The text says which one, and nothing of the facts."""
+    """A condition could not be evaluated. The text says which one, and no value of a signal."""
 
 
 class Condition:
     """A CEL expression that was found right; immutable, and equal to another of the same text.
 
-    `facts`: the facts it reads. `headers`: the header fields it reads. Making one raises a refusal.
+    `signals`: those it reads. `headers`: the header fields that it, or one of its signals, reads. `reads_body`: one of
+    them is computed from the request's body. Making one raises a refusal.
     """
 
-    __slots__ = ("_program", "facts", "headers", "text")
+    __slots__ = ("_named", "_program", "_vocabulary", "headers", "reads_body", "signals", "text")
 
     text: str
-    facts: frozenset[str]
+    signals: frozenset[str]
     headers: frozenset[str]
+    reads_body: bool
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, vocabulary: Vocabulary = BUILT_IN) -> None:
         if not text.strip() or len(text) > CONDITION_MAX:
             raise refusal(f"a condition has 1 to {CONDITION_MAX} characters", "write it like 'tools > 0'")
         self.text = text
@@ -78,24 +60,28 @@ class Condition:
         words = tokens(text)
         if words is None:
             raise refusal("a condition is written in ASCII outside of quotes", "write it like 'tools > 0'")
-        found = reads(words)
-        self.facts, self.headers = frozenset(found.facts), frozenset(found.headers)
-        self._try_out(found, words)
+        found = reads(words, vocabulary)
+        self._vocabulary, self._named = vocabulary, frozenset(found.headers)
+        self.signals = frozenset(found.signals)
+        self.headers = self._named | vocabulary.headers(found.signals)
+        self.reads_body = vocabulary.reads_body(found.signals)
+        self._try_out(words)
 
-    def holds(self, facts: Mapping[str, object]) -> bool:
-        """Return whether it is true of these facts, which hold all of `self.facts`. Raises ConditionError.
+    def holds(self, signals: Mapping[str, object]) -> bool:
+        """Return whether it is true of these signals, which hold all of `self.signals`. Raises ConditionError.
 
-        `headers` maps names to text; one that is absent reads as "". `findings` is a list of mappings. A fact that is
-        None cannot be told. If `mcp` is a tuple, the request makes several calls: one that it is true of is enough.
+        `headers` maps names to text; one that is absent reads as "". `findings` is a list of mappings. A signal that is
+        None cannot be told. If one is a tuple, the request has several of it, such as calls of MCP: one that the
+        condition is true of is enough.
         """
-        asked = self._asked(facts)
+        asked = self._asked(signals)
         if any(value is None for value in asked.values()):
-            raise ConditionError(f"the condition {self.text} is about a fact that cannot be told")
-        several = asked.get("mcp")
-        if not isinstance(several, tuple):
+            raise ConditionError(f"the condition {self.text} is about a signal that cannot be told")
+        several = next((name for name, value in asked.items() if isinstance(value, tuple)), None)
+        if several is None:
             return self._true(asked)
-        # Each is asked: the verdict must not depend on which call comes first.
-        verdicts = [self._true({**asked, "mcp": call}) for call in several]
+        # Each is asked: the verdict must not depend on which comes first.
+        verdicts = [self._true({**asked, several: one}) for one in cast("tuple[object, ...]", asked[several])]
         return any(verdicts)
 
     def _true(self, asked: dict[str, object]) -> bool:
@@ -107,31 +93,34 @@ class Condition:
             raise ConditionError(f"the condition {self.text} is neither true nor false")
         return found
 
-    def _asked(self, facts: Mapping[str, object]) -> dict[str, object]:
-        """Only what it reads: handing a fact to the library costs more than asking it."""
-        asked = {name: facts[name] for name in self.facts}
-        if self.headers:
+    def _asked(self, signals: Mapping[str, object]) -> dict[str, object]:
+        """Only what it reads: handing a value to the library costs more than asking it."""
+        asked = {name: signals[name] for name in self.signals}
+        if self._named:
             headers = asked["headers"]
             assert isinstance(headers, Mapping)
-            asked["headers"] = {name: headers.get(name, "") for name in self.headers}
+            asked["headers"] = {name: headers.get(name, "") for name in self._named}
         return asked
 
-    def _try_out(self, found: Reads, words: Tokens) -> None:
+    def _try_out(self, words: Tokens) -> None:
         """Evaluate it for what little and for what much is known, and each operand by itself."""
-        full = {**_FULL, "headers": dict.fromkeys(found.headers, "1")}
-        for facts in (full, {**_EMPTY, "headers": {}}):
+        much = {name: self._vocabulary[name].trial for name in self.signals}
+        little = {name: self._vocabulary[name].lowest for name in self.signals}
+        if self._named:
+            much["headers"] = dict.fromkeys(self._named, "1")
+        for signals in (much, little):
             try:
-                result = self._program.execute(self._asked(facts))
+                result = self._program.execute(self._asked(signals))
             except Exception as error:  # noqa: BLE001  - of all that the library raises
-                raise _failed(error) from None
+                raise _failed(error, self._vocabulary) from None
             if not isinstance(result, bool):
                 raise refusal("this is neither true nor false", "compare it with something, such as tools > 0")
         for begin, end in words.operands():
             operand = self.text[begin:] if end < 0 else self.text[begin:end]
             try:
-                program(operand).execute(self._asked(full))
+                program(operand).execute(self._asked(much))
             except TypeError as error:  # && and || forgive it where the other operand decides
-                raise _failed(error) from None
+                raise _failed(error, self._vocabulary) from None
             except Exception:  # noqa: BLE001, S112  - may be right where the other operand guards it
                 continue
 
@@ -144,22 +133,22 @@ class Condition:
     def __repr__(self) -> str:
         return f"Condition({self.text!r})"
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.text,)
+    def __reduce__(self) -> tuple[type[Self], tuple[str, Vocabulary]]:
+        return type(self), (self.text, self._vocabulary)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             cls._validated, serialization=core_schema.plain_serializer_function_ser_schema(lambda value: value.text)
         )
 
     @classmethod
-    def _validated(cls, value: Any) -> "Condition":
+    def _validated(cls, value: Any, info: ValidationInfo) -> "Condition":
         if isinstance(value, Condition):
             return value
         if not isinstance(value, str):
             raise refusal("a condition is an expression in quotes", "write it like 'tools > 0'")
-        return cls(value)
+        return cls(value, vocabulary_of(info))
 
 
 def _unparsed(text: str, said: str) -> PydanticCustomError:
@@ -182,11 +171,11 @@ def _around(text: str, line: int, column: int) -> tuple[str, str]:
     return found[: column - 1], found[column - 1 :]
 
 
-def _failed(error: Exception) -> PydanticCustomError:
-    """An error of a trial, in which all facts are our own."""
+def _failed(error: Exception, vocabulary: Vocabulary) -> PydanticCustomError:
+    """An error of a trial, in which all values are our own."""
     match error:
         case TypeError():
-            mend = "compare numbers with numbers and text with text; facts are " + ", ".join(FACTS)
+            mend = "compare numbers with numbers and text with text; signals are " + ", ".join(vocabulary.names)
             return refusal("this compares or adds what does not go together", mend)
         case ZeroDivisionError():
             return refusal("this may divide by zero", "check for 0 first")

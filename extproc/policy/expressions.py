@@ -1,4 +1,4 @@
-"""What may stand in a condition: facts that there are, few functions, and nothing that takes long."""
+"""What may stand in a condition: signals that there are, few functions, and nothing that takes long."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,14 +10,8 @@ from pydantic_core import PydanticCustomError
 from extproc.policy.base import meant, refusal
 from extproc.policy.cel import program
 from extproc.policy.names import HEADER_NAME_MAX, is_header_name
+from extproc.policy.signals import FINDINGS, UNSUPPORTED, Vocabulary
 from extproc.policy.tokens import Tokens
-
-FACTS: Final = ("model", "path", "route_name", "headers", "findings", "stream", "tools", "images", "mcp")
-"""What a condition may ask."""
-UNSUPPORTED_FACTS: Final = frozenset({"tenant", "input_tokens", "intent", "difficulty", "language"})
-"""Facts of the format that are not known yet."""
-FINDING_FIELDS: Final = ("kind", "processor", "count", "where")
-MCP_FIELDS: Final = ("method", "tool")
 
 METHODS: Final = ("contains", "startsWith", "endsWith", "matches", "size")
 FUNCTIONS: Final = ("size", "int", "double", "string")
@@ -48,20 +42,24 @@ _CLASSES: Final = frozenset("wWdDsSpPbB")
 class Reads:
     """What an expression reads."""
 
-    facts: set[str] = field(default_factory=set)
+    signals: set[str] = field(default_factory=set)
     headers: set[str] = field(default_factory=set)
 
 
-def reads(tokens: Tokens) -> Reads:
-    """What an expression reads, once it is known to be allowed. Raises a refusal. The library must have parsed it."""
-    return _Walk(tokens).walk()
+def reads(tokens: Tokens, vocabulary: Vocabulary) -> Reads:
+    """Return what an expression reads, once it is known to be allowed. The library must have parsed it.
+
+    Raises a refusal.
+    """
+    return _Walk(tokens, vocabulary).walk()
 
 
 class _Walk:
     """One pass over the tokens, which knows the names that macros have bound so far."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, vocabulary: Vocabulary) -> None:
         self.tokens = tokens
+        self.vocabulary = vocabulary
         self.found = Reads()
         self.open: list[str | None] = []
         """For each bracket that is open: the name that its macro binds, if it is a macro's."""
@@ -97,7 +95,7 @@ class _Walk:
             self.open.append(self._binds(index))
             if self.open[-1] is not None:
                 self.times.append(self.times[-1] * self._length(index - 3))
-                if self.tokens.is_at(index - 3, "findings"):
+                if self._lists(index - 3):
                     self.findings.add(str(self.open[-1]))
         elif mark in ")]":
             name = self.open.pop()
@@ -109,7 +107,7 @@ class _Walk:
             if self.sums > PLUS_MAX:
                 raise refusal(f"there are more than {PLUS_MAX} of +", "compare the parts one by one")
         elif mark in "{}":
-            raise refusal("a condition makes no mappings", "compare the facts one by one")
+            raise refusal("a condition makes no mappings", "compare the signals one by one")
         elif mark == "." and not self.tokens.is_operand(index - 1):
             raise refusal("a name begins with a dot here", "delete the dot")
 
@@ -119,7 +117,7 @@ class _Walk:
                 self._method(index, name)
         elif self.tokens.calls(index):
             if name == "has":
-                raise refusal("every fact is there, empty if need be", 'compare it, such as mcp.tool != ""')
+                raise refusal("every signal is there, empty if need be", 'compare it, such as mcp.tool != ""')
             if name not in FUNCTIONS:
                 raise _no_function(name, [*FUNCTIONS, *METHODS])
         elif not self._is_binding(index):
@@ -143,7 +141,7 @@ class _Walk:
 
     def _length(self, index: int) -> int:
         """How many things a macro goes through whose list ends at an index; 0 if that is nothing for a macro."""
-        if self.tokens.is_at(index, "findings") and not self.tokens.is_at(index - 1, "."):
+        if self._lists(index) and not self.tokens.is_at(index - 1, "."):
             return FINDINGS_COUNTED
         before = self.tokens.closes.get(index, 0) - 1
         if self.tokens.is_at(index, "]") and not self.tokens.is_operand(before):
@@ -164,7 +162,7 @@ class _Walk:
         if not self.tokens.is_at(opening - 2, ".") or macro.kind != "name" or macro.written not in MACROS:
             return None
         name = self.tokens[opening + 1].written
-        if name in FACTS or name in UNSUPPORTED_FACTS or name in self.bound:
+        if name in self.vocabulary or name in UNSUPPORTED or name in self.bound:
             raise refusal(f"the name {name} has a meaning here already", "use another, such as f")
         return name
 
@@ -178,24 +176,35 @@ class _Walk:
         if name in self.bound:
             self._bound(index, name)
             return
-        if name in UNSUPPORTED_FACTS:
-            raise refusal(f"{name} is not known to this version", f"it knows {', '.join(FACTS)}")
-        if name not in FACTS:
-            raise refusal(f"there is no fact {name[:64]}", self._known(index, name))
-        self.found.facts.add(name)
-        if name == "findings":
-            self._whole(index)
-        elif name == "headers":
-            self.found.headers.add(self._header(index))
-        elif name == "mcp":
-            if not self.tokens.is_at(index + 1, ".") or self.tokens.calls(index + 2):
-                raise refusal("mcp is not a value itself", "write mcp.method or mcp.tool")
-            self._field(index, MCP_FIELDS, "mcp")
+        kind = self.vocabulary.type_of(name)
+        if kind is None and name in UNSUPPORTED:
+            raise refusal(f"{name} is not known to this version", f"it knows {', '.join(self.vocabulary.names)}")
+        if kind is None:
+            raise refusal(f"there is no signal {name[:64]}", self._known(index, name))
+        self.found.signals.add(name)
+        match kind:
+            case "objects":
+                self._whole(index)
+            case "headers":
+                self.found.headers.add(self._header(index))
+            case "object":
+                self._object(index, name)
+
+    def _object(self, index: int, name: str) -> None:
+        fields = self.vocabulary[name].fields
+        if not self.tokens.is_at(index + 1, ".") or self.tokens.calls(index + 2):
+            raise refusal(f"{name} is not a value itself", f"write {' or '.join(f'{name}.{each}' for each in fields)}")
+        self._field(index, fields, name)
+
+    def _lists(self, index: int) -> bool:
+        """True if the name of a list of findings stands at an index."""
+        token = self.tokens[index]
+        return token.kind == "name" and self.vocabulary.type_of(token.written) == "objects"
 
     def _bound(self, index: int, name: str) -> None:
         if name in self.findings and not self.tokens.is_at(index + 1, "."):
             raise refusal("a finding is asked by its fields", f"write {name}.kind, {name}.count and the like")
-        self._field(index, FINDING_FIELDS, "a finding")
+        self._field(index, FINDINGS.fields, "a finding")
 
     def _whole(self, index: int) -> None:
         """Findings are asked in place: a list of them that goes anywhere is copied, each finding of it."""
@@ -207,7 +216,7 @@ class _Walk:
         # headers.x-team reads as headers.x minus team
         if self.tokens.is_at(index - 1, "-") and self.tokens.is_at(index - 4, "headers"):
             return f'write headers["{self.tokens[index - 2].written}-{name[:64]}"]'
-        return meant(name, self.bound + list(FACTS))
+        return meant(name, [*self.bound, *self.vocabulary.names])
 
     def _field(self, index: int, known: Iterable[str], owner: str) -> None:
         name = self.tokens[index + 2].written

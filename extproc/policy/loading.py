@@ -1,4 +1,4 @@
-"""Loading: a file in; a policy, or every problem of the file, out."""
+"""Loading: the text of a file in; a policy, or every problem of the file, out."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,10 +13,11 @@ from pydantic_core import ErrorDetails
 from extproc.policy.advice import advice
 from extproc.policy.base import Loc, part
 from extproc.policy.checks import contradictions
-from extproc.policy.document import TEXT_MAX, Document, Fault, Place, UnreadableError, decode, read
+from extproc.policy.document import Document, Fault, Place, UnreadableError, decode, read
 from extproc.policy.model import Policy
 from extproc.policy.parts import Parts, parts_of, salvaged
 from extproc.policy.problems import PolicyError, Problem, Unusable
+from extproc.policy.signals import BUILT_IN, Vocabulary
 from extproc.policy.wording import without_forms, worded
 
 PROBLEMS_MAX: Final = 200
@@ -68,43 +69,33 @@ class Draft:
             yield _located(self.places, loc, each.message, each.mend)
 
 
-def load(path: Path) -> Policy:
-    """The policy in a file. Raises PolicyError with every problem."""
-    return draft(path).loaded().policy
+def loads(text: str, name: str = "policy", folder: Path | None = None, signals: Vocabulary = BUILT_IN) -> Policy:
+    """Return the policy in a text. `name` stands for it in errors, relative paths start at `folder`.
+
+    `signals` are those that its expressions may ask for. Raises PolicyError.
+    """
+    return drafted(text, name, folder, signals).loaded().policy
 
 
-def loads(text: str, name: str = "policy", folder: Path | None = None) -> Policy:
-    """The policy in a text; `name` stands for it in errors, relative paths start at `folder`. Raises PolicyError."""
-    return drafted(text, name, folder).loaded().policy
-
-
-def draft(path: Path) -> Draft:
-    """What a file says. Raises PolicyError if it cannot be opened or is no YAML."""
-    name = str(path)
-    try:
-        with path.open("rb") as file:
-            raw = file.read(TEXT_MAX + 1)
-    except (OSError, ValueError) as error:
-        raise PolicyError((Problem(name, 1, 1, "", *_unopened(error)),)) from None
-    return drafted(raw, name, path.parent)
-
-
-def drafted(content: str | bytes, name: str = "policy", folder: Path | None = None) -> Draft:
-    """What a text, or the bytes of a file, says. Raises PolicyError if it is no YAML."""
+def drafted(
+    content: str | bytes, name: str = "policy", folder: Path | None = None, signals: Vocabulary = BUILT_IN
+) -> Draft:
+    """Return what a text, or the bytes of a file, says; see `loads`. Raises PolicyError if it is no YAML."""
     try:
         document = read(decode(content) if isinstance(content, bytes) else content)
     except UnreadableError as error:
         raise PolicyError((_problem(name, error.fault),)) from None
-    policy, faults = _validated(document, folder)
-    parts = salvaged(document.data, folder) if policy is None else parts_of(policy)
+    context = {"folder": folder, "signals": signals}
+    policy, faults = _validated(document, context)
+    parts = salvaged(document.data, context) if policy is None else parts_of(policy)
     return Draft(policy, parts, tuple(faults), name, document.places)
 
 
-def _validated(document: Document, folder: Path | None) -> tuple[Policy | None, list[Fault]]:
+def _validated(document: Document, context: dict[str, Any]) -> tuple[Policy | None, list[Fault]]:
     policy: Policy | None = None
     faults = list(document.faults)
     try:
-        policy = Policy.model_validate(document.data, context={"folder": folder})
+        policy = Policy.model_validate(document.data, context=context)
     except ValidationError as error:
         # What crosses the fields is looked at even where a field is wrong: one run tells all.
         faults += [*_field_faults(document, error), *_cross_faults(document)]
@@ -182,17 +173,3 @@ def written(loc: Loc) -> str:
         else:
             text += f"[{step[:64]!r}]"
     return text
-
-
-def _unopened(error: OSError | ValueError) -> tuple[str, str]:
-    match error:
-        case FileNotFoundError():
-            return "there is no such file", "check the path, or the mount"
-        case IsADirectoryError():
-            return "this is a directory", "name the file in it"
-        case PermissionError():
-            return "the file may not be read", "give read permission to the user that runs extproc"
-        case OSError():
-            return f"the file cannot be read: {error.strerror}", "check the path and the disk"
-        case _:
-            return "this is not the path of a file", "check the path"

@@ -12,6 +12,7 @@ from extproc.policy.checks import contradictions
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.pipelines import PIPELINES_MAX, Pipeline
 from extproc.policy.settings import Health, Limits, Steering
+from extproc.policy.signals import RECORDED_MAX, SignalName
 from extproc.policy.virtual import VirtualModel
 
 CONTRADICTIONS_MAX: Final = 200
@@ -36,6 +37,11 @@ class Policy(Value):
     client's credentials. `none` is the default: a backend's credential goes with every request that reaches it."""
     pipelines: Annotated[tuple[Pipeline, ...], Field(max_length=PIPELINES_MAX)] = ()
     """What is looked at in requests and answers: the first pipeline that matches. None: they pass untouched."""
+    recorded_signals: Annotated[
+        tuple[SignalName, ...], Field(max_length=RECORDED_MAX), Written("names of signals", "[tools, images]")
+    ] = ()
+    """Signals that the log holds of each exchange, pipeline or not: see [Signals](#signals); those that are one value.
+    Texts among them, such as `model`, are the client's own, cut after 256 characters."""
     steering: Steering = Steering()
     """Headers by which the processor tells Envoy what it decided."""
     limits: Limits = Limits()

@@ -36,10 +36,21 @@ HOP_BY_HOP: Final = frozenset(
 """Fields that belong to one connection (RFC 9110 7.6.1); Envoy owns them."""
 FRAMING: Final = frozenset({"host", "content-length", "content-type", "content-encoding", "expect"})
 """Fields that say where a message goes or how its body reads."""
-CREDENTIALS: Final = frozenset(
-    {"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"}
+CREDENTIALS: Final = (
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+    "proxy-authorization",
+    "openai-api-key",
+    "anthropic-api-key",
+    "ocp-apim-subscription-key",
+    "x-auth-token",
+    "x-access-token",
+    "x-amz-security-token",
 )
-"""Fields that carry a client's own credential."""
+"""Fields that carry a client's own credential: those of the APIs, of HTTP, and of the gateways in front of APIs."""
 
 
 def _backend(name: str) -> str:

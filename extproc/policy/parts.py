@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -41,17 +40,18 @@ def parts_of(policy: Policy) -> Parts:
     return Parts(backends, tuple(_steps(policy)))
 
 
-def salvaged(data: object, folder: Path | None) -> Parts:
+def salvaged(data: object, context: dict[str, Any]) -> Parts:
     """The backends and processors that are right by their form in a file that as a whole is not.
 
-    So that one run reports what is wrong with these as well: a file that is missing, an expression.
+    So that one run reports what is wrong with these as well: a file that is missing, an expression. `context`: what the
+    file is validated with.
     """
     backends = (
         (("backends", index), found)
         for index, entry in enumerate(items(data, "backends"))
-        if (found := _valid(_BACKEND, entry, folder)) is not None
+        if (found := _valid(_BACKEND, entry, context)) is not None
     )
-    return Parts(tuple(backends), tuple(_salvaged_steps(data, folder)))
+    return Parts(tuple(backends), tuple(_salvaged_steps(data, context)))
 
 
 def _steps(policy: Policy) -> Iterator[PlacedStep]:
@@ -61,17 +61,17 @@ def _steps(policy: Policy) -> Iterator[PlacedStep]:
                 yield PlacedStep(("pipelines", index, side, position), pipeline.name, side, step)
 
 
-def _salvaged_steps(data: object, folder: Path | None) -> Iterator[PlacedStep]:
+def _salvaged_steps(data: object, context: dict[str, Any]) -> Iterator[PlacedStep]:
     for index, pipeline in enumerate(items(data, "pipelines")):
         for side in SIDES:
             for position, entry in enumerate(items(pipeline, side)):
-                found = _valid(_STEP, entry, folder)
+                found = _valid(_STEP, entry, context)
                 if found is not None and called(entry) is not None:
                     yield PlacedStep(("pipelines", index, side, position), str(part(pipeline, "name")), side, found)
 
 
-def _valid(adapter: TypeAdapter[Any], entry: object, folder: Path | None) -> Any:
+def _valid(adapter: TypeAdapter[Any], entry: object, context: dict[str, Any]) -> Any:
     try:
-        return adapter.validate_python(entry, context={"folder": folder})
+        return adapter.validate_python(entry, context=context)
     except ValidationError:
         return None

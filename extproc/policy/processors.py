@@ -103,7 +103,7 @@ class Step(Value):
     mode: Literal["enforce", "shadow"] = "enforce"
     """`shadow` runs it and records what it would have done, without effect."""
     when: When | None = None
-    """It runs only if this expression over the facts of the exchange is true; always if absent."""
+    """It runs only if this expression over the signals of the exchange is true; always if absent."""
     timeout: Annotated[Seconds, Field(gt=0, le=TIMEOUT_MAX), Written("duration", "500ms")] = 1.0
     """Longest time that it may take over one text; beyond it the processor has failed. Far above the milliseconds that
     a megabyte takes."""

@@ -5,14 +5,13 @@ from typing import Final
 
 from extproc.policy.conditions import CONDITION_MAX
 from extproc.policy.expressions import (
-    FINDING_FIELDS,
     FINDINGS_COUNTED,
     FUNCTIONS,
     MACROS,
     METHODS,
     NESTING_MAX,
-    UNSUPPORTED_FACTS,
 )
+from extproc.policy.signals import BUILT_IN, SignalDeclaration
 
 EXAMPLE: Final = """\
 version: 1
@@ -70,25 +69,50 @@ def code(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+def signals() -> str:
+    """The section on signals."""
+    listed = "\n".join(f"| {_spelled(each)} | {_type(each)} | {each.cost} | {each.description} |" for each in BUILT_IN)
+    return f"""\
+## Signals
+
+A signal is what a policy may ask about an exchange: in conditions, and to have it recorded (`recorded_signals`). It is
+computed only if the policy reads it, at most once per exchange. One of the cost `body` is known where the body is read:
+of requests of an API, and where a pipeline is for the request. Recording alone has no body read.
+
+| signal | type | cost | value |
+|---|---|---|---|
+{listed}
+
+A signal that cannot be told fails the condition, and `on_failure` says what follows: of a body that is not read or is
+no JSON, of a `model` that is given twice. It is never zero or empty instead. In the log it is null.
+
+Not known to this version: {code(BUILT_IN.unsupported)}."""
+
+
+def _spelled(each: SignalDeclaration) -> str:
+    if each.type == "object":
+        return code(f"{each.name}.{name}" for name in each.fields)
+    return f"`{each.name}`"
+
+
+def _type(each: SignalDeclaration) -> str:
+    match each.type:
+        case "headers":
+            return "strings by name"
+        case "object":
+            return "strings"
+        case "objects":
+            return f"list, each with {code(each.fields)}"
+    return each.type
+
+
 def conditions() -> str:
     """The section on conditions."""
     return f"""\
 ## Conditions
 
-A condition (`when`) is an expression in CEL that is true or false, of at most {CONDITION_MAX} characters. It is checked
-when the policy is loaded. The facts:
-
-- `model`, `path`, `route_name`: texts, empty where there is none
-- `headers["x-team"]` or `headers.team`: a request header by its name in lower case, empty where there is none
-- `stream`: whether a stream is asked for; `tools`, `images`: how many the request has
-- `mcp.method`, `mcp.tool`: texts, empty where the request is not MCP. If one body makes several calls, the condition
-  is true if it is true of one of them.
-- `findings`: what was found so far, each with {code(FINDING_FIELDS)}
-
-A fact that cannot be told fails the condition, and `on_failure` says what follows: of a body that is not read or is no
-JSON, of a `model` that is given twice. It is never zero or empty instead.
-
-Not known to this version: {code(sorted(UNSUPPORTED_FACTS))}.
+A condition (`when`) is an expression in CEL over [signals](#signals) that is true or false, of at most {CONDITION_MAX}
+characters. It is checked when the policy is loaded.
 
 - The operators are those of CEL; there are no mappings.
 - Functions: {code(FUNCTIONS)}; of texts and lists {code(METHODS)}.

@@ -23,7 +23,7 @@ from extproc.policy.processors import (
     SizeLimit,
     Step,
 )
-from extproc.policy.prose import EXAMPLE, code, conditions
+from extproc.policy.prose import EXAMPLE, code, conditions, signals
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
@@ -66,7 +66,15 @@ Space and newlines at its ends are dropped. In any other case the client's own c
 def markdown() -> str:
     """The whole page."""
     return (
-        "\n\n".join([_head(), *(_section(title, models) for title, models in SECTIONS.items()), conditions(), _units()])
+        "\n\n".join(
+            [
+                _head(),
+                *(_section(title, models) for title, models in SECTIONS.items()),
+                signals(),
+                conditions(),
+                _units(),
+            ]
+        )
         + "\n"
     )
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from extproc.policy.base import Loc
 from extproc.policy.credentials import Source
@@ -23,6 +23,9 @@ KEY_MIN: Final = 16
 RULES_MAX: Final = 1 << 20
 """Bytes of a file of rules: ten times the set that gitleaks publishes."""
 
+ReadFile: TypeAlias = Callable[[Path, int], bytes]
+"""Return the first bytes of a file, at most as many as are said. Raises OSError. The shell has one."""
+
 _VISIBLE: Final = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _SPACE: Final = b" \t\r\n"
 
@@ -37,34 +40,35 @@ def rules_of(pipeline: str, side: str, processor: str) -> str:
     return f"pipelines/{pipeline}/{side}/{processor}/gitleaks"
 
 
-def read_secrets(policy: Policy, environ: Mapping[str, str]) -> dict[str, bytes]:
+def read_secrets(policy: Policy, environ: Mapping[str, str], file: ReadFile) -> dict[str, bytes]:
     """All that is read from outside, by the name to hand it on under.
 
     By the backend's name its credential, if it has one of its own; by `key_of` and `rules_of` what processors need.
+    `file` reads a file.
 
     Raises:
         UnusableError: with all that cannot be read.
     """
-    return _whole(read_parts(parts_of(policy), environ))
+    return _whole(read_parts(parts_of(policy), environ, file))
 
 
-def read_rule_files(parts: Parts) -> tuple[dict[str, bytes], list[Unusable]]:
+def read_rule_files(parts: Parts, file: ReadFile) -> tuple[dict[str, bytes], list[Unusable]]:
     """Only the files of rules, which are no secret."""
-    return _read(_rules(parts))
+    return _read(_rules(parts, file))
 
 
-def read_parts(parts: Parts, environ: Mapping[str, str]) -> tuple[dict[str, bytes], list[Unusable]]:
+def read_parts(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> tuple[dict[str, bytes], list[Unusable]]:
     """What backends and processors need, by the names of `read_secrets`, and what of it cannot be read."""
-    return _read([*_credentials(parts, environ), *_keys(parts, environ), *_rules(parts)])
+    return _read([*_credentials(parts, environ, file), *_keys(parts, environ, file), *_rules(parts, file)])
 
 
-def missing_authorities(parts: Parts) -> list[Unusable]:
+def missing_authorities(parts: Parts, exists: Callable[[Path], bool]) -> list[Unusable]:
     """Files of certificate authorities that are not there. Envoy reads them, which may run on another machine."""
     named = ((where, backend.tls.ca) for where, backend in parts.backends if backend.tls is not None)
     return [
         Unusable((*where, "tls", "ca"), f"the file {ca} is not on this machine", "see that it is on Envoy's")
         for where, ca in named
-        if ca is not None and not ca.is_file()
+        if ca is not None and not exists(ca)
     ]
 
 
@@ -100,22 +104,22 @@ def _read(readings: Iterable[_Reading]) -> tuple[dict[str, bytes], list[Unusable
     return found, unusable
 
 
-def _credentials(parts: Parts, environ: Mapping[str, str]) -> Iterator[_Reading]:
+def _credentials(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> Iterator[_Reading]:
     for where, backend in parts.backends:
         if backend.credential is not None and backend.credential != "client":
-            yield backend.name, (*where, "credential"), partial(_credential, backend.credential.source, environ)
+            yield backend.name, (*where, "credential"), partial(_credential, backend.credential.source, environ, file)
 
 
-def _keys(parts: Parts, environ: Mapping[str, str]) -> Iterator[_Reading]:
+def _keys(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> Iterator[_Reading]:
     for each, source in _hashing(parts):
-        yield _key_name(each), (*each.where, "key"), partial(_key, source, environ)
+        yield _key_name(each), (*each.where, "key"), partial(_key, source, environ, file)
 
 
-def _rules(parts: Parts) -> Iterator[_Reading]:
+def _rules(parts: Parts, file: ReadFile) -> Iterator[_Reading]:
     for each in parts.steps:
         if isinstance(each.step, Secrets) and each.step.gitleaks is not None:
             name = rules_of(each.pipeline, each.side, each.step.name)
-            yield name, (*each.where, "gitleaks"), partial(_text, each.step.gitleaks)
+            yield name, (*each.where, "gitleaks"), partial(_text, each.step.gitleaks, file)
 
 
 def _hashing(parts: Parts) -> Iterator[tuple[PlacedStep, Source]]:
@@ -128,8 +132,8 @@ def _key_name(each: PlacedStep) -> str:
     return key_of(each.pipeline, each.side, each.step.name)
 
 
-def _credential(source: Source, environ: Mapping[str, str]) -> bytes:
-    where, value = _value(source, environ, "credential")
+def _credential(source: Source, environ: Mapping[str, str], file: ReadFile) -> bytes:
+    where, value = _value(source, environ, file, "credential")
     if len(value) > SECRET_MAX or _VISIBLE.fullmatch(value) is None:
         raise _Unreadable(
             f"what {where} holds cannot go into a header", f"write one line of at most {SECRET_MAX} characters"
@@ -137,8 +141,8 @@ def _credential(source: Source, environ: Mapping[str, str]) -> bytes:
     return value
 
 
-def _key(source: Source, environ: Mapping[str, str]) -> bytes:
-    where, value = _value(source, environ, "key")
+def _key(source: Source, environ: Mapping[str, str], file: ReadFile) -> bytes:
+    where, value = _value(source, environ, file, "key")
     if not KEY_MIN <= len(value) <= SECRET_MAX:
         mend = (
             f"write {KEY_MIN} to {SECRET_MAX} bytes that nobody guesses, such as the output of `openssl rand -hex 32`"
@@ -147,8 +151,8 @@ def _key(source: Source, environ: Mapping[str, str]) -> bytes:
     return value
 
 
-def _text(path: Path) -> bytes:
-    raw = _file(path, RULES_MAX)
+def _text(path: Path, file: ReadFile) -> bytes:
+    raw = _file(path, RULES_MAX, file)
     if len(raw) > RULES_MAX:
         raise _Unreadable(f"the file {path} is larger than {RULES_MAX >> 20} MiB", "take out rules that nobody needs")
     try:
@@ -158,10 +162,10 @@ def _text(path: Path) -> bytes:
     return raw
 
 
-def _value(source: Source, environ: Mapping[str, str], what: str) -> tuple[str, bytes]:
+def _value(source: Source, environ: Mapping[str, str], file: ReadFile, what: str) -> tuple[str, bytes]:
     """Where a source is, for an error, and what it holds."""
     if source.file is not None:
-        where, raw = f"the file {source.file}", _file(source.file, SECRET_MAX)
+        where, raw = f"the file {source.file}", _file(source.file, SECRET_MAX, file)
     else:
         assert source.env is not None  # a source has one of the two
         where, raw = f"the variable {source.env}", _variable(source.env, environ)
@@ -171,11 +175,10 @@ def _value(source: Source, environ: Mapping[str, str], what: str) -> tuple[str, 
     return where, value
 
 
-def _file(path: Path, most: int) -> bytes:
+def _file(path: Path, most: int, file: ReadFile) -> bytes:
     """The first bytes of a file, a few more than there may be."""
     try:
-        with path.open("rb") as file:
-            return file.read(most + 64)
+        return file(path, most + 64)
     except OSError as error:
         raise _Unreadable(
             f"the file {path} cannot be read: {error.strerror}", "check the path and its permissions"

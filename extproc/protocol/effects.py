@@ -1,6 +1,6 @@
 """What a transaction wants done. Orders, all of them; the shells carry them out and decide nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum, IntEnum
 from typing import TypeAlias
 
@@ -10,6 +10,7 @@ from extproc.protocol.enums import plain
 from extproc.protocol.headers import Field
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
+from extproc.protocol.record import Record
 
 MetadataValue: TypeAlias = str | int | float | bool
 Metadata: TypeAlias = Mapping[str, Mapping[str, MetadataValue]]
@@ -172,16 +173,6 @@ class Abort(Struct, frozen=True):
 
     code: AbortCode
     reason: str
-
-
-Scalar: TypeAlias = str | int | float | bool | None
-Fact: TypeAlias = Scalar | Sequence[Mapping[str, Scalar]]
-
-
-class Record(Struct, frozen=True):
-    """What is told of an exchange when it is over: data for the log, metrics and audit; never text of a body."""
-
-    facts: Mapping[str, Fact]
 
 
 Effect: TypeAlias = Proceed | Chunk | Override | Reject | Stream | Inspect | Abort | Record

@@ -5,12 +5,9 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from extproc.policy import OWN_ROUTES, Backend, Bearer, Header, Policy, Target
+from extproc.policy.names import CREDENTIALS
 from extproc.protocol.headers import Field
 from extproc.routing.quoted import Quoted, quoted
-
-CLIENT_CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization")
-"""What a client proves itself with, to the gateway: never meant for a provider, and removed before one sees it. So are
-the fields that the policy puts other backends' credentials into."""
 
 
 class Destination(Struct, frozen=True):
@@ -81,7 +78,7 @@ class Table(Struct, frozen=True):
     default: Mapping[str, Candidate]
     onward: Destination | None = None
     own_routes: bool = False
-    removes: tuple[str, ...] | None = CLIENT_CREDENTIALS
+    removes: tuple[str, ...] | None = CREDENTIALS
     reads_errors: bool = False
 
     @property
@@ -125,10 +122,13 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
 
 
 def client_credentials(policy: Policy) -> tuple[str, ...]:
-    """The fields in which a client's own credential may stand."""
+    """Return the fields in which a client's own credential may stand, and those of other backends' credentials.
+
+    None of them is meant for a provider: all are removed before one sees the request.
+    """
     given = (backend.credential for backend in policy.backends)
     named = (credential.field for credential in given if isinstance(credential, Bearer | Header))
-    return tuple(dict.fromkeys((*CLIENT_CREDENTIALS, *named)))
+    return tuple(dict.fromkeys((*CREDENTIALS, *named)))
 
 
 def _default(policy: Policy, destinations: Mapping[str, Destination]) -> dict[str, Candidate]:

@@ -28,9 +28,10 @@ from extproc.server.control import (
     Told,
     reports,
 )
+from extproc.server.log import Log
 from extproc.server.policies import Sealed
 from extproc.server.tls import Tls
-from extproc.telemetry import Log, Totals
+from extproc.telemetry import Totals
 
 BACKOFF_FIRST: Final = 0.1
 BACKOFF_MAX: Final = 10.0

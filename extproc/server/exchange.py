@@ -8,12 +8,14 @@ early close for "go on without me".
 import traceback
 from typing import Final, Protocol, assert_never, cast
 
-from extproc.protocol.effects import Abort, AbortCode, Inspect, Record
+from msgspec.structs import replace
+
+from extproc.protocol.effects import Abort, AbortCode, Inspect
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Body, Deadline, Failed, Gone, Headers, Inspected, Message, Side, Trailers
+from extproc.protocol.record import Record
 from extproc.server.inspections import Cancel
 from extproc.server.runtime import Decider, Runtime
-from extproc.telemetry.log import Fact
 from extproc.transaction import Lane
 from extproc.wire import decode, encode
 from extproc.wire.lane import PASSED_REQUEST, PASSED_RESPONSE, REQUEST_BODY, RESPONSE_BODY, echo
@@ -135,7 +137,7 @@ class Exchange:
             for cancel in self._work.values():
                 cancel()
         self._runtime.leave(self)
-        self._runtime.record(self._facts(clean), self._spent)
+        self._runtime.record(self._record(clean), self._spent)
 
     def abort(self, code: AbortCode, reason: str) -> None:
         """Ends the stream as an error; `reason` is a fixed word."""
@@ -188,31 +190,22 @@ class Exchange:
             self._runtime.log.event("internal_error", _origin(error))
             self.abort(AbortCode.INTERNAL, INTERNAL_ERROR)
 
-    def _facts(self, clean: bool) -> dict[str, Fact]:
-        facts: dict[str, Fact] = {}
+    def _record(self, clean: bool) -> Record:
+        told: Record | None = None
         try:
             for effect in self.decider.receive(Gone(clean), self._runtime.clock()):
                 if type(effect) is Record:
-                    facts = cast("dict[str, Fact]", effect.facts)  # made for us alone
+                    told = effect
         except Exception as error:  # noqa: BLE001  - what failed once may fail again while it is told of
             self._runtime.log.event("internal_error", _origin(error))
-            facts |= {"decision": "failed", "reason": INTERNAL_ERROR}
-        facts["processing_ms"] = round(self._spent * 1000, 3)
-        if self._aborted is not None:
-            code, reason = self._aborted
-            facts |= {"decision": "failed", "reason": reason, "abort": code.name}
+        record = Record.lost(INTERNAL_ERROR) if told is None else told
+        spent = round(self._spent * 1000, 3)
         if self._detail is not None:
-            facts["detail"] = self._detail
-        return facts
-
-
-def _unread(payload: bytes, lane: Lane) -> list[bytes] | None:
-    """The answer to a response body that nobody reads; None where somebody does, or has to look. Never raises."""
-    if lane is _PASS:
-        return _PASSED
-    if lane is _ECHO and (answer := echo(payload)) is not None:
-        return [answer]
-    return None
+            record = replace(record, detail=self._detail)
+        if self._aborted is None:
+            return replace(record, processing_ms=spent)
+        code, reason = self._aborted
+        return replace(record, processing_ms=spent, decision="failed", reason=reason, abort=code.name)
 
 
 def _kind(message: Message) -> tuple[str]:
@@ -225,7 +218,7 @@ def _public(reason: str) -> str:
     return f"extproc_{reason}"
 
 
-def _origin(error: Exception) -> dict[str, Fact | list[str]]:
+def _origin(error: Exception) -> dict[str, str | list[str]]:
     """Where an error of ours comes from: its type and the places, never its text, which may quote a client."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
     places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

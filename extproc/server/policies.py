@@ -7,7 +7,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from extproc.policy import Policy, draft
+from extproc.policy import Policy
+from extproc.server.files import draft, read_file
+from extproc.signals.registry import REGISTRY, SignalRegistry
 from extproc.transaction import Plan
 from extproc.transaction.fingerprint import Demands
 from extproc.transaction.prepared import prepare
@@ -25,11 +27,11 @@ class Sealed(Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Sealed({len(self.policy)} bytes, secrets of {', '.join(self.secrets) or 'nobody'})"
 
-    def open(self) -> Plan:
-        """The plan, compiled anew."""
+    def open(self, signals: SignalRegistry = REGISTRY) -> Plan:
+        """Return the plan, compiled anew."""
         policy = pickle.loads(self.policy)  # noqa: S301  - see the import
         assert isinstance(policy, Policy)
-        return Plan.compile(policy, self.secrets)
+        return Plan.compile(policy, self.secrets, signals)
 
 
 class Loaded(Struct, frozen=True):
@@ -46,9 +48,9 @@ class Loaded(Struct, frozen=True):
     fingerprint: str
 
 
-def read(path: Path, environ: Mapping[str, str], now: float) -> Loaded:
+def read(path: Path, environ: Mapping[str, str], now: float, signals: SignalRegistry = REGISTRY) -> Loaded:
     """Reads the policy and all that it names, and proves that they compile. Raises PolicyError with every problem."""
-    prepared = prepare(draft(path), environ)
+    prepared = prepare(draft(path, signals.vocabulary), environ, read_file, signals)
     policy, plan = prepared.loaded.policy, prepared.plan
     digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
     sealed = Sealed(pickle.dumps(policy), prepared.secrets)

@@ -32,12 +32,12 @@ from extproc.server.control import (
     orders,
 )
 from extproc.server.errors import ServeError
+from extproc.server.log import Log, Sink
 from extproc.server.loops import run
 from extproc.server.runtime import Runtime
 from extproc.server.tasks import cancel, spawn
 from extproc.server.tls import Tls
 from extproc.server.worker import Worker, start_worker
-from extproc.telemetry import Log, Sink
 from extproc.transaction import Plan
 
 FAILED: Final = 1

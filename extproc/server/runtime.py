@@ -1,14 +1,16 @@
 """What the exchanges of one worker share: the plan in force, metrics, the log, and the list of those that are open."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from extproc.protocol.effects import AbortCode, Effect
 from extproc.protocol.messages import Message
+from extproc.protocol.record import Record
 from extproc.server.health import Health
 from extproc.server.inspections import Submit, nobody
-from extproc.telemetry import Log, Metrics, Snapshot
+from extproc.server.log import Log
+from extproc.telemetry import Metrics, Snapshot
 from extproc.telemetry.families import (
     ABORTS,
     BACKEND_DOWN,
@@ -24,14 +26,11 @@ from extproc.telemetry.families import (
     VIOLATIONS,
 )
 from extproc.telemetry.inspected import count_inspected
-from extproc.telemetry.log import Fact
 from extproc.transaction import Lane, Plan, Shared, Transaction
 
 SWEEP_EVERY: Final = 0.2
 """Seconds between looks at the deadlines of all open exchanges: one timer a worker, none an exchange. A deadline is
 kept to within this, which is little against the shortest useful one (a second); 10,000 exchanges cost about 1 ms."""
-
-_NUMBER: Final = (int, float)
 
 
 class Decider(Protocol):
@@ -153,26 +152,23 @@ class Runtime:
         """Counts a stream that never became an exchange."""
         self.metrics.counter(ABORTS).add(code.name)
 
-    def record(self, facts: Mapping[str, Fact], spent: float) -> None:
-        """Tells of an exchange that is over; `spent` is our own time within it, in seconds."""
-        get = facts.get
-        decision = get("decision")
-        labels = (_label(decision), _label(get("dialect")), _label(get("backend")))
+    def record(self, record: Record, spent: float) -> None:
+        """Tell of an exchange that is over; `spent` is our own time within it, in seconds."""
+        labels = (record.decision, record.dialect or "none", record.backend or "none")
         if labels in self._exchanges:
             self._exchanges[labels] += 1
         else:
             self._exchanges.add(*labels)
-        if decision == "rejected":
-            self.metrics.counter(REJECTS).add(_label(get("reason")))
-        if "pipeline" in facts:
-            count_inspected(self.metrics, facts)
-        if "misconfigured" in facts:
-            self.metrics.counter(MISCONFIGURED).add(_label(facts["misconfigured"]))
+        if record.decision == "rejected":
+            self.metrics.counter(REJECTS).add(record.reason)
+        if record.pipeline is not None:
+            count_inspected(self.metrics, record)
+        if record.misconfigured is not None:
+            self.metrics.counter(MISCONFIGURED).add(record.misconfigured)
         self._processing.observe(spent)
-        duration = get("duration_ms")
-        if isinstance(duration, _NUMBER):
-            self._duration.observe(duration / 1000)
-        self.log.event("exchange", facts)
+        if record.duration_ms is not None:
+            self._duration.observe(record.duration_ms / 1000)
+        self.log.event("exchange", record)
 
     def aborted(self, code: AbortCode, *, violation: bool) -> None:
         """Counts an exchange that we end as an error."""
@@ -198,10 +194,6 @@ class Runtime:
         metrics.gauge(BACKEND_DOWN, {(name,): float(down) for name, down in self.backends().items()})
         self._lag = 0.0
         return metrics.snapshot()
-
-
-def _label(value: Fact) -> str:
-    return value if type(value) is str else "none"
 
 
 def _nothing() -> None:

@@ -21,11 +21,12 @@ from extproc.server.child import LINGER, Child, Config, State
 from extproc.server.control import Start
 from extproc.server.errors import ServeError
 from extproc.server.listen import Listen
+from extproc.server.log import Log
 from extproc.server.policies import Loaded
 from extproc.server.tasks import cancel, spawn
 from extproc.server.tls import TlsFiles
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding
-from extproc.telemetry import Log, Metrics, Snapshot, Totals
+from extproc.telemetry import Metrics, Snapshot, Totals
 from extproc.telemetry.families import LOG_DROPPED, MISCONFIGURED, RELOADS, RESTARTS, WORKERS
 from extproc.telemetry.snapshot import merged
 

@@ -10,10 +10,10 @@ from extproc.server import listen as addresses
 from extproc.server import transport as transports
 from extproc.server.inspections import Pool
 from extproc.server.listen import Listen
+from extproc.server.log import Log, Sink
 from extproc.server.runtime import SWEEP_EVERY, Begin, Runtime
 from extproc.server.tls import Tls
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding, Transport
-from extproc.telemetry import Log, Sink
 from extproc.transaction import Plan, Transaction
 
 DRAIN_TIMEOUT: Final = "drain_timeout"

@@ -1,1 +1,1 @@
-"""The facts of a request that conditions in the policy may be about."""
+"""Signals: what a policy may ask about an exchange; a registry of them, and those of one exchange."""

@@ -1,7 +1,6 @@
-"""Metrics and the log. Neither ever holds a client's text: names from the policy, fixed words and numbers only."""
+"""Metrics and the lines of the log: names from the policy, fixed words and numbers only, never a client's text."""
 
-from extproc.telemetry.log import Log, Sink
 from extproc.telemetry.metrics import Metrics
 from extproc.telemetry.snapshot import Snapshot, Totals
 
-__all__ = ["Log", "Metrics", "Sink", "Snapshot", "Totals"]
+__all__ = ["Metrics", "Snapshot", "Totals"]

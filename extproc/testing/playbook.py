@@ -19,12 +19,12 @@ from extproc.protocol.effects import (
     Override,
     Phase,
     Proceed,
-    Record,
     Reject,
 )
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Body, Deadline, Gone, Headers, Message, Side, Trailers
 from extproc.protocol.modes import BodyMode, ProtocolConfig
+from extproc.protocol.record import Record
 from extproc.protocol.states import ANSWERS, Answer, Reply
 from extproc.transaction import Plan, Shared, Transaction
 

@@ -21,9 +21,9 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
 from extproc.transaction.admission import exceeds
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
+from extproc.transaction.memory import Memory
 from extproc.transaction.pieces import pieces
 from extproc.transaction.shared import Shared
 from extproc.transaction.work import ResponseWork, Unread, Whole
@@ -43,7 +43,7 @@ class Wanted(Struct, frozen=True):
     unread: str = ""
 
 
-def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None:
+def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | None:
     """How the answer with these headers is to be read; None where it is not, and may pass.
 
     Raises:
@@ -59,14 +59,14 @@ def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None
     if not known:
         if _may_be_empty(fields, findings, value):
             return Wanted(False, kind, (), "content_type")
-        unread(facts, findings, "content_type")
+        unread(memory, findings, "content_type")
         return None
     if not streams and exceeds(fields, findings.pipeline.body_limit):
         oversize(findings)
         return None
     if streams and known_charset(declared.parameters.get("charset", "")) is None:
         # The standard says UTF-8, but some clients decode as they are told.
-        unread(facts, findings, "charset")
+        unread(memory, findings, "charset")
         return None
     given = fields.getall("content-encoding")
     try:
@@ -74,7 +74,7 @@ def wanted(facts: Facts, findings: Findings, fields: HeaderMap) -> Wanted | None
     except encodings.UnknownEncodingError:
         if _may_be_empty(fields, findings, ""):
             return Wanted(False, kind, (), "encoding")
-        unread(facts, findings, "encoding")
+        unread(memory, findings, "encoding")
         return None
     return Wanted(streams, kind, codings)
 
@@ -88,12 +88,12 @@ def _may_be_empty(fields: HeaderMap, findings: Findings, value: str) -> bool:
     return refuses and "content-length" not in fields and (not value or value.startswith("text/"))
 
 
-def unread(facts: Facts, findings: Findings, reason: str) -> None:
+def unread(memory: Memory, findings: Findings, reason: str) -> None:
     """Something of the answer cannot be read: written down, and refused where the policy says so."""
     findings.saw(reason)
     if findings.pipeline.blocks_unread and findings.pipeline.response is not None:
         findings.blocked = Blocked(findings.pipeline.name, "uninspected")
-        raise refused(facts, findings.pipeline.unread)
+        raise refused(memory, findings.pipeline.unread)
 
 
 def oversize(findings: Findings) -> None:
@@ -105,17 +105,17 @@ def oversize(findings: Findings) -> None:
         raise ClientError(502, "response_too_large", f"The answer is larger than the limit of {limit} bytes.")
 
 
-def refused(facts: Facts, error: ClientError) -> ClientError:
+def refused(memory: Memory, error: ClientError) -> ClientError:
     """The refusal of an answer; an error of the backend's stays one, so that clients try again as they should."""
-    if facts.status is None or facts.status < 400:
+    if memory.status is None or memory.status < 400:
         return error
-    return ClientError(facts.status, error.code, error.message)
+    return ClientError(memory.status, error.code, error.message)
 
 
-def spoken(facts: Facts, findings: Findings) -> str:
+def spoken(memory: Memory, findings: Findings) -> str:
     """Return the name of the API that the request was for, or nothing."""
-    if facts.claimed is not None:
-        return facts.claimed.api.name
+    if memory.claimed is not None:
+        return memory.claimed.api.name
     return findings.rpc.name if findings.rpc is not None else ""
 
 
@@ -146,24 +146,25 @@ def send_whole(
     return (first, *pieces(_RESPONSE, body))
 
 
-def response_work(facts: Facts, findings: Findings, kind: str, codings: tuple[str, ...], body: bytes) -> ResponseWork:
+def response_work(memory: Memory, findings: Findings, kind: str, codings: tuple[str, ...], body: bytes) -> ResponseWork:
     """Return the work of judging the whole body of a response."""
     pipeline, stage = findings.pipeline, findings.pipeline.response
+    values = memory.signal_values()
     job = Job(
         pipeline.name,
         stage,
         b"" if codings else body,
         kind,
-        findings.said,
+        values,
         findings.vault,
         pipeline.blocks_unread and stage is not None,
         restores=True,
-        active=None if stage is None else stage.active(findings.said),
+        active=None if stage is None else stage.active(values),
         detailed=findings.details is not None,
         # An object in one line, as nearly every response is, is no stream.
         streamed=None
         if not codings and body.startswith(b"{") and b"\n" not in body
-        else partial(streamed, dialect=spoken(facts, findings)),
+        else partial(streamed, dialect=spoken(memory, findings)),
     )
     return ResponseWork(job, body, codings, pipeline.body_limit)
 
@@ -177,12 +178,12 @@ class WholeAnswer:
     __slots__ = (
         "_codings",
         "_duplex",
-        "_facts",
         "_findings",
         "_headers",
         "_held",
         "_holding",
         "_kind",
+        "_memory",
         "_most",
         "_passes",
         "_size",
@@ -192,10 +193,10 @@ class WholeAnswer:
     )
 
     def __init__(
-        self, facts: Facts, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
+        self, memory: Memory, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
     ) -> None:
         self._unread = how.unread
-        self._facts = facts
+        self._memory = memory
         self._findings = findings
         self._kind = how.kind
         self._codings = how.codings
@@ -216,7 +217,7 @@ class WholeAnswer:
         self._held.append(message.data)
         self._size += len(message.data)
         if self._unread and message.data:
-            unread(self._facts, self._findings, self._unread)
+            unread(self._memory, self._findings, self._unread)
         if self._size > self._findings.pipeline.body_limit:
             oversize(self._findings)
             return self._let_go(message)
@@ -240,14 +241,14 @@ class WholeAnswer:
             if result.reason == "size":
                 oversize(findings)
             else:
-                unread(self._facts, findings, result.reason)
+                unread(self._memory, findings, result.reason)
             return self._pass_unread()
         whole = cast("Whole", result)
         verdict = whole.verdict
         findings.take(verdict)
         if verdict.blocked is not None:
-            raise refused(self._facts, findings.refusal(verdict.blocked))
-        onward = self._facts.cleaned(verdict.body)
+            raise refused(self._memory, findings.refusal(verdict.blocked))
+        onward = self._memory.cleaned(verdict.body)
         return self._go_on(None if onward is whole.plain else onward)
 
     def queued(self, size: int) -> Effects:  # noqa: ARG002  - trailers at the most
@@ -262,7 +263,7 @@ class WholeAnswer:
         body = b"".join(self._held)
         if not body:
             return self._go_on(None)  # there is nothing to read, whatever it is said to be
-        work = response_work(self._facts, self._findings, self._kind, self._codings, body)
+        work = response_work(self._memory, self._findings, self._kind, self._codings, body)
         result = work.at_once()
         if result is not None:
             return self.judged(result)
@@ -271,12 +272,12 @@ class WholeAnswer:
         return NOTHING
 
     def _pass_unread(self) -> Effects:
-        self._facts.refuse_unread_error()
+        self._memory.refuse_unread_error()
         return self._go_on(None)
 
     def _let_go(self, message: Body) -> Effects:
         """Sends on what was held."""
-        self._facts.refuse_unread_error()
+        self._memory.refuse_unread_error()
         self._passes = True
         held, self._held = b"".join(self._held), []
         self._holding.clear()

@@ -4,15 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from extproc.apis.mcp.request import Rpc
 from extproc.inspection.judge import Verdict, told
 from extproc.inspection.pipeline import Pipeline
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding
-from extproc.protocol.effects import Fact
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
-from extproc.signals.request import IN_BODIES
+from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor, Record
 
 KINDS_MAX: Final = 256
 """Different finds that a record lists, by processor, kind, action and side. A policy with more kinds than that in one
@@ -27,7 +28,7 @@ FAILED: Final = ClientError(503, "inspection_failed", "The content could not be 
 class Findings:
     """Mutable, one an exchange that a pipeline is for.
 
-    `said`: the facts that conditions are about. `rpc`: the request, where it is a JSON-RPC message. `details`: finds
+    `rpc`: the request, where it is a JSON-RPC message. `details`: finds
     one by one, where somebody wants to be told of each.
     """
 
@@ -39,7 +40,6 @@ class Findings:
         "masked",
         "pipeline",
         "rpc",
-        "said",
         "unread",
         "vault",
     )
@@ -47,7 +47,6 @@ class Findings:
     def __init__(self, pipeline: Pipeline, *, detailed: bool) -> None:
         self.pipeline = pipeline
         self.vault = Vault()
-        self.said: Mapping[str, Any] = {}
         self.rpc: Rpc | None = None
         self.counts: dict[Count, int] = {}
         self.failures: list[Failure] = []
@@ -64,7 +63,7 @@ class Findings:
     @property
     def reads_request(self) -> bool:
         """True if the request's body has to be read: to be judged, or for what conditions on the response ask of it."""
-        return self.pipeline.request is not None or not IN_BODIES.isdisjoint(self.pipeline.facts)
+        return self.pipeline.request is not None or self.pipeline.asks_body
 
     @property
     def blocks_oversize(self) -> bool:
@@ -117,38 +116,30 @@ class Findings:
                 return FAILED
         return self.pipeline.unread
 
-    def facts(self) -> list[dict[str, Any]]:
-        """Finds as conditions see them: those of the request."""
+    def so_far(self) -> list[dict[str, Any]]:
+        """The findings of the request, as conditions see them."""
         counts: Counter[tuple[str, str]] = Counter()
         for (processor, kind, _, side, shadow), number in self.counts.items():
             if side is Side.REQUEST and not shadow:
                 counts[processor, kind] += number
         return told(counts, {})
 
-    def record(self) -> dict[str, Fact]:
-        """All of it as data: words of the policy and numbers."""
-        facts: dict[str, Fact] = {"pipeline": self.pipeline.name, "masked": self.masked}
-        if self.counts:
-            facts["findings"] = [
-                {
-                    "processor": processor,
-                    "kind": kind,
-                    "action": action,
-                    "side": side.value,
-                    "shadow": shadow,
-                    "count": number,
-                }
-                for (processor, kind, action, side, shadow), number in self.counts.items()
-            ]
-        if self.failures:
-            facts["failures"] = [
-                {"processor": each.processor, "reason": each.reason, "allowed": each.allowed} for each in self.failures
-            ]
-        if self.unread:
-            facts["uninspected"] = [{"reason": reason, "count": number} for reason, number in self.unread.items()]
-        if self.blocked is not None:
-            facts["blocked_by"], facts["blocked_for"] = self.blocked.by, self.blocked.reason
-        return facts
+    def recorded(self, record: Record) -> Record:
+        """Return the record with all that inspection has come to: words of the policy and numbers."""
+        counted = tuple(
+            CountedFinding(processor, kind, action, side.value, shadow, number)
+            for (processor, kind, action, side, shadow), number in self.counts.items()
+        )
+        return replace(
+            record,
+            pipeline=self.pipeline.name,
+            masked=self.masked,
+            findings=counted,
+            failures=tuple(FailedProcessor(each.processor, each.reason, each.allowed) for each in self.failures),
+            uninspected=tuple(CountedUninspected(reason, number) for reason, number in self.unread.items()),
+            blocked_by=None if self.blocked is None else self.blocked.by,
+            blocked_for=None if self.blocked is None else self.blocked.reason,
+        )
 
     def __repr__(self) -> str:
         return f"Findings({self.pipeline.name}, {len(self.counts)} kinds, masked={self.masked}, {self.blocked})"

@@ -1,14 +1,12 @@
 """The work on a request's body once it is whole: decoded, read for its model, judged. It may be done in any thread."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc import apis
 from extproc.apis.mcp import request as mcp
-from extproc.apis.outline import Outline
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.verdict import Blocked
 from extproc.payload.charsets import known
@@ -17,10 +15,11 @@ from extproc.payload.fieldvalue import parse
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.meter import Meter, SpentError
-from extproc.signals.request import IN_BODIES, content_type, context, read_outline
+from extproc.signals.registry import Signals
+from extproc.signals.view import RequestView, content_type
 from extproc.transaction.admission import UNKNOWN, malformed_encoding, overloaded, too_large
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
+from extproc.transaction.memory import Memory
 from extproc.transaction.plan import Plan
 
 INLINE_BYTES: Final = 16 * 1024
@@ -60,14 +59,15 @@ class Refusal(Struct, frozen=True):
 class Opened(Struct, frozen=True):
     """A body that was read. `plain` has no encodings left; `job` judges it, None where nobody does.
 
-    `unread`: the reason for which it may go on although nobody could read it.
+    `signals`: the exchange's, now that the body is known; None where the policy reads none. `unread`: the reason for
+    which it may go on although nobody could read it.
     """
 
     claimed: apis.ApiRequestPath | None
     plain: bytes
     asked: apis.Request | None = None
     rpc: mcp.Rpc | None = None
-    said: Mapping[str, Any] | None = None
+    signals: Signals | None = None
     job: Job | None = None
     unread: str = ""
 
@@ -126,18 +126,18 @@ class Judged(Struct, frozen=True):
 class Opening:
     """The work on one body. It changes nothing of the exchange, so that it may be begun anew, or dropped."""
 
-    __slots__ = ("_codings", "_facts", "_fields", "_findings", "_opened", "_plan", "_route_name", "body")
+    __slots__ = ("_codings", "_fields", "_findings", "_memory", "_opened", "_plan", "_route_name", "body")
 
     def __init__(
-        self, plan: Plan, facts: Facts, fields: HeaderMap, route_name: str, codings: tuple[str, ...], body: bytes
+        self, plan: Plan, memory: Memory, fields: HeaderMap, route_name: str, codings: tuple[str, ...], body: bytes
     ) -> None:
         self._plan = plan
-        self._facts = facts
+        self._memory = memory
         self._fields = fields
         self._route_name = route_name
         self._codings = codings
         self.body = body
-        self._findings = facts.findings
+        self._findings = memory.findings
         self._opened: Opened | None = None
 
     @property
@@ -189,7 +189,7 @@ class Opening:
 
     @property
     def _opens_at_once(self) -> bool:
-        asks = self._findings is not None and not IN_BODIES.isdisjoint(self._findings.pipeline.facts)
+        asks = self._plan.records_body or (self._findings is not None and self._findings.pipeline.asks_body)
         return not self._codings and len(self.body) <= (OUTLINED_BYTES if asks else OPENED_BYTES)
 
     def _opens(self, meter: Meter | None, *, tells: bool = True) -> Refusal | None:
@@ -203,51 +203,61 @@ class Opening:
         return None
 
     def _open(self, meter: Meter | None, *, tells: bool) -> Opened:
-        claimed, findings = self._facts.claimed, self._findings
+        claimed, findings = self._memory.claimed, self._findings
         try:
             plain = self._decoded(meter) if self._codings else self.body
         except _UnreadError as unread:
             assert findings is not None, "who may pass unread is inspected"
-            return Opened(claimed, b"", said=self._said(findings, None, None), unread=unread.reason)
+            return Opened(claimed, b"", signals=self._signals(self._view()), unread=unread.reason)
         asked = claimed.read(plain) if claimed is not None and not self._plan.inert else None
         if findings is None:
-            return Opened(claimed, plain, asked)
+            view = self._view(asked, plain if tells else None, _json_type(self._fields))
+            return Opened(claimed, plain, asked, signals=self._signals(view))
         limit = findings.pipeline.body_limit
         if len(plain) > limit and findings.pipeline.request is not None:
             if findings.pipeline.blocks_oversize:
                 raise _RefusedError(Refusal(too_large(limit), Blocked(findings.pipeline.name, "oversize")))
-            return Opened(claimed, plain, asked, said=self._said(findings, None, asked), unread="size")
+            return Opened(claimed, plain, asked, signals=self._signals(self._view(asked)), unread="size")
         return self._read(findings, plain, asked, tells=tells and len(plain) <= limit)
 
     def _read(self, findings: Findings, plain: bytes, asked: apis.Request | None, *, tells: bool) -> Opened:
-        facts, pipeline = self._facts, findings.pipeline
-        kind = content_type(self._fields) if facts.claimed is None else _json_type(self._fields)
-        found: Outline | None = None
-        suspected = facts.claimed is None and mcp.suspected(plain)
-        if tells and (suspected or not IN_BODIES.isdisjoint(pipeline.facts)):
-            found = read_outline(plain, kind, images="images" in pipeline.facts)
-        rpc = mcp.message(found) if suspected and found is not None else findings.rpc
-        told = self._said(findings, found, asked)
+        memory, pipeline = self._memory, findings.pipeline
+        kind = content_type(self._fields) if memory.claimed is None else _json_type(self._fields)
+        view = self._view(asked, plain if tells else None, kind)
+        suspected = memory.claimed is None and mcp.suspected(plain)
+        rpc = mcp.message(view.outline) if suspected and view.outline is not None else findings.rpc
+        signals = self._signals(view)
         if pipeline.request is None:
-            return Opened(facts.claimed, plain, asked, rpc, told)
+            return Opened(memory.claimed, plain, asked, rpc, signals)
         job = Job(
             pipeline.name,
             pipeline.request,
             plain,
             kind,
-            told,
+            {} if signals is None else signals.read(pipeline.signals),
             findings.vault,
             pipeline.blocks_unread,
             detailed=findings.details is not None,
         )
-        return Opened(facts.claimed, plain, asked, rpc, told, job)
+        return Opened(memory.claimed, plain, asked, rpc, signals, job)
 
-    def _said(self, findings: Findings, body: Outline | None, asked: apis.Request | None) -> dict[str, Any]:
-        return said(self._facts, findings, self._fields, self._route_name, body, asked)
+    def _view(self, asked: apis.Request | None = None, body: bytes | None = None, kind: str = "") -> RequestView:
+        assert self._memory.claim is not None
+        return RequestView(self._fields, self._memory.claim.path, self._route_name, asked, body, kind)
+
+    def _signals(self, view: RequestView) -> Signals | None:
+        """The exchange's signals, now that all is known of the body; those that the policy reads are read here."""
+        if self._memory.signals is None:
+            return None
+        signals = self._memory.signals.whole(view)
+        signals.read(self._plan.recorded)
+        if self._findings is not None:
+            signals.read(self._findings.pipeline.signals)
+        return signals
 
     def _decoded(self, meter: Meter | None) -> bytes:
         """The body without its encodings. Raises ClientError, or _UnreadError where it may go on undecoded."""
-        findings, claimed = self._findings, self._facts.claimed is not None
+        findings, claimed = self._findings, self._memory.claimed is not None
         limit = self._plan.limits.request_body
         most = limit if meter is None else min(limit, meter.left * INLINE_INFLATED)
         try:
@@ -295,26 +305,3 @@ def _json_type(fields: HeaderMap) -> str:
     if known(parse(fields.text("content-type")).parameters.get("charset", "")) is not None:
         return _JSON
     return f"{_JSON}; charset=unknown"
-
-
-def said(
-    facts: Facts,
-    findings: Findings,
-    fields: HeaderMap,
-    route_name: str,
-    body: Outline | None,
-    asked: apis.Request | None = None,
-) -> dict[str, Any]:
-    """The facts of the request that conditions of its pipeline are about."""
-    wanted = findings.pipeline.facts
-    if not wanted:
-        return {}
-    assert facts.claim is not None
-    return context(
-        wanted,
-        fields,
-        path=facts.claim.path,
-        route_name=route_name,
-        asked=asked,
-        body=body,
-    )

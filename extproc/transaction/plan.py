@@ -1,6 +1,6 @@
 """A policy made ready: all that can be worked out once is worked out here, and nothing of it per message."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -8,11 +8,14 @@ from msgspec.structs import replace
 from extproc import apis
 from extproc.apis.paths import Aliases
 from extproc.inspection.pipeline import Pipeline
-from extproc.policy import Policy, Unusable, UnusableError
+from extproc.policy import Policy, Unusable, UnusableError, parts_of
+from extproc.policy.base import Loc
+from extproc.policy.signals import Vocabulary
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
 from extproc.routing.table import Choice, Table, compile_table
+from extproc.signals.registry import REGISTRY, SignalRegistry
 from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.keyed import keyed, removed
 from extproc.transaction.passage import PROTOCOLS, Passage, path_at, steered, steered_to, unsteered
@@ -90,10 +93,20 @@ class Steering(Struct, frozen=True):
 class Plan:
     """A compiled policy. Immutable but for its caches; transactions keep the one they started with."""
 
-    def __init__(self, policy: Policy, table: Table, pipelines: tuple[Pipeline, ...] = ()) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        table: Table,
+        pipelines: tuple[Pipeline, ...] = (),
+        signals: SignalRegistry = REGISTRY,
+    ) -> None:
         self.apis = apis.current()
         self.table = table
         self.pipelines = pipelines
+        self.signals = signals
+        self.recorded = policy.recorded_signals
+        self.records_body = signals.vocabulary.reads_body(self.recorded)
+        self.reads_signals = bool(self.recorded) or any(each.signals for each in pipelines)
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         self.inert = not policy.models and table.passes and not table.default and not table.listed
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
@@ -101,7 +114,7 @@ class Plan:
         self.health = policy.health
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
-        self.needs = _needs(table, pipelines)
+        self.needs = _needs(table, pipelines, signals.vocabulary, self.recorded)
         self.demands = demands(policy, self.needs)
         self.fingerprint = fingerprint(self.demands)
         prefixes = {_normal(backend.address.prefix) for backend in policy.backends} - {"/v1", ""}
@@ -117,14 +130,16 @@ class Plan:
         self._steerings: dict[tuple[str, str, str, bytes, bool], Steering] = {}
 
     @classmethod
-    def compile(cls, policy: Policy, secrets: Mapping[str, bytes]) -> "Plan":
+    def compile(cls, policy: Policy, secrets: Mapping[str, bytes], signals: SignalRegistry = REGISTRY) -> "Plan":
         """Compiles `policy`; `secrets` is what was read from outside of it (see `policy.secrets`).
+
+        `signals` has at least those whose vocabulary the policy was loaded with.
 
         Raises:
             UnusableError: expressions or files of rules cannot be used; it has all of them.
         """
         pipelines: list[Pipeline] = []
-        wrong: list[Unusable] = []
+        wrong = list(_unknown_signals(policy, signals))
         for index, each in enumerate(policy.pipelines):
             try:
                 pipelines.append(Pipeline(each, secrets, index))
@@ -132,7 +147,7 @@ class Plan:
                 wrong += error.parts
         if wrong:
             raise UnusableError(wrong)
-        return cls(policy, compile_table(policy, secrets), tuple(pipelines))
+        return cls(policy, compile_table(policy, secrets), tuple(pipelines), signals)
 
     def claim(self, raw_path: bytes) -> Claim:
         """What `raw_path` (`:path` as it came) means to us."""
@@ -246,18 +261,32 @@ def _normal(prefix: str) -> str:
     return apis.normalise(prefix.encode()).lower().rstrip("/")
 
 
-def _needs(table: Table, pipelines: tuple[Pipeline, ...]) -> Needs:
+def _unknown_signals(policy: Policy, signals: SignalRegistry) -> Iterator[Unusable]:
+    """Signals that the policy was loaded with and this process does not have."""
+    read: list[tuple[Loc, str]] = [(("recorded_signals",), name) for name in policy.recorded_signals]
+    for each in parts_of(policy).steps:
+        if each.step.when is not None:
+            read += [((*each.where, "when"), name) for name in sorted(each.step.when.signals)]
+    for where, name in read:
+        if name not in signals:
+            yield Unusable(where, f"no signal {name} is installed here", "install the plug-in that has it")
+
+
+def _needs(table: Table, pipelines: tuple[Pipeline, ...], vocabulary: Vocabulary, recorded: tuple[str, ...]) -> Needs:
     reading = [each for each in pipelines if each.reads_response]
     bodies = bool(reading)
     fields = dict.fromkeys(name for each in pipelines for name in sorted(each.fields))
+    fields |= dict.fromkeys(sorted(vocabulary.headers(recorded)))
+    fields |= dict.fromkeys(_shown_by())
+    typed = bool(pipelines) or vocabulary.reads_body(recorded)
     return Needs(
         response_headers=table.chooses or bodies or table.reads_errors,
         response_body=bodies,
         errors=table.reads_errors,
         answer_buffer=max((each.body_limit for each in reading), default=0),
         judging=max((each.patience for each in pipelines), default=0.0),
-        fields=(*(("content-type", *fields) if pipelines else ()), *_shown_by()),
-        route_name=any(each.reads_route for each in pipelines),
+        fields=(*(("content-type",) if typed else ()), *(name for name in fields if name != "content-type")),
+        route_name="route_name" in recorded or any(each.reads_route for each in pipelines),
     )
 
 

@@ -6,6 +6,8 @@ from msgspec import Struct
 
 from extproc.inspection.ruleset import unusable
 from extproc.policy import Draft, Loaded, UnusableError, read_parts, read_rule_files, stand_ins
+from extproc.policy.secrets import ReadFile
+from extproc.signals.registry import REGISTRY, SignalRegistry
 from extproc.transaction.plan import Plan
 
 
@@ -20,18 +22,20 @@ class Prepared(Struct, frozen=True):
         return f"Prepared({self.loaded.name})"
 
 
-def prepare(draft: Draft, environ: Mapping[str, str] | None) -> Prepared:
-    """Reads what the policy names and compiles it. Without `environ` no credential and no key need be there.
+def prepare(
+    draft: Draft, environ: Mapping[str, str] | None, file: ReadFile, signals: SignalRegistry = REGISTRY
+) -> Prepared:
+    """Read what the policy names, by `file`, and compile it. Without `environ` no credential and no key need be there.
 
     Raises:
         PolicyError: with every problem: wrong fields, what cannot be read, and rules that cannot be used.
     """
     parts = draft.parts
-    read, wrong = read_rule_files(parts) if environ is None else read_parts(parts, environ)
+    read, wrong = read_rule_files(parts, file) if environ is None else read_parts(parts, environ, file)
     if draft.policy is not None and not wrong:
         secrets = read if environ is not None else stand_ins(draft.policy) | read
         try:
-            return Prepared(draft.loaded(), Plan.compile(draft.policy, secrets), secrets)
+            return Prepared(draft.loaded(), Plan.compile(draft.policy, secrets, signals), secrets)
         except UnusableError as error:
             wrong = list(error.parts)
     else:

@@ -8,7 +8,7 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
 from extproc.transaction.answer_body import send_whole
 from extproc.transaction.answers import PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
-from extproc.transaction.facts import Facts
+from extproc.transaction.memory import Memory
 
 ERROR_MAX: Final = 256 * 1024
 """Bytes of an error, decoded; a larger one is withheld. Errors of APIs have some hundred bytes, pages of proxies some
@@ -21,10 +21,10 @@ class ErrorAnswer:
     waits = True
     ended = False
 
-    __slots__ = ("_duplex", "_facts", "_fields", "_headers", "_held", "_size", "_trailers", "job")
+    __slots__ = ("_duplex", "_fields", "_headers", "_held", "_memory", "_size", "_trailers", "job")
 
-    def __init__(self, facts: Facts, fields: HeaderMap, headers: HeaderMutation, *, duplex: bool) -> None:
-        self._facts = facts
+    def __init__(self, memory: Memory, fields: HeaderMap, headers: HeaderMutation, *, duplex: bool) -> None:
+        self._memory = memory
         self._fields = fields
         self._headers = headers
         self._duplex = duplex
@@ -40,7 +40,7 @@ class ErrorAnswer:
         self._held.append(message.data)
         self._size += len(message.data)
         if self._size > ERROR_MAX:
-            raise self._facts.withheld()
+            raise self._memory.withheld()
         return self._go_on() if ends else ()
 
     def trailers(self) -> Effects:
@@ -69,7 +69,7 @@ class ErrorAnswer:
             codings = encodings.codings(b",".join(given).decode("latin-1")) if given else ()
             plain = encodings.decode(body, codings, ERROR_MAX) if codings and body else body
         except encodings.EncodingError:
-            raise self._facts.withheld() from None
-        cleaned = self._facts.cleaned(plain)
+            raise self._memory.withheld() from None
+        cleaned = self._memory.cleaned(plain)
         changed = cleaned is not plain
         return send_whole(self._headers, cleaned if changed else body, changed, codings, self._duplex, self._trailers)

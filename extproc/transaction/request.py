@@ -30,9 +30,9 @@ from extproc.transaction.answers import (
     Effects,
     answer,
 )
-from extproc.transaction.facts import Facts
 from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
+from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_line, hands_over, mistaken
 from extproc.transaction.onward import AT_ONCE, one_for_each, send, send_with_trailers, trailers_without
 from extproc.transaction.opening import Judged, Opened, Opening, Refusal
@@ -40,7 +40,7 @@ from extproc.transaction.passage import Passage, without_key_protocols
 from extproc.transaction.pieces import pieces
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoded, Recoding
-from extproc.transaction.request_body import Intake, take_pipeline
+from extproc.transaction.request_body import Intake, begin_signals, take_pipeline
 from extproc.transaction.routed import Routed
 from extproc.transaction.shared import Shared
 
@@ -63,10 +63,10 @@ class RequestSide:
     __slots__ = (
         "_config",
         "_early",
-        "_facts",
         "_held",
         "_holding",
         "_intake",
+        "_memory",
         "_passage",
         "_plan",
         "_response_mode",
@@ -81,10 +81,10 @@ class RequestSide:
         "unproven",
     )
 
-    def __init__(self, plan: Plan, shared: Shared, facts: Facts) -> None:
+    def __init__(self, plan: Plan, shared: Shared, memory: Memory) -> None:
         self._plan = plan
         self._shared = shared
-        self._facts = facts
+        self._memory = memory
         self._early = False
         self._held: list[bytes] = []
         self._config: ProtocolConfig | None = None
@@ -117,39 +117,41 @@ class RequestSide:
         """Says what the request is, and holds its headers where the body may decide about them."""
         self.state = advance(self.mode, self.state, Event.HEADERS_END if message.end else Event.HEADERS, Side.REQUEST)
         fields = message.fields
-        plan, facts = self._plan, self._facts
-        facts.identify(fields.get("x-request-id"))
-        facts.strips = plan.control_headers(fields)
-        facts.path = fields.get(":path") or b""
-        claim = facts.claim = plan.claim(facts.path)
-        if facts.configuration and not facts.known:
-            raise mistaken(plan, facts.configuration)
+        plan, memory = self._plan, self._memory
+        memory.identify(fields.get("x-request-id"))
+        memory.strips = plan.control_headers(fields)
+        memory.path = fields.get(":path") or b""
+        claim = memory.claim = plan.claim(memory.path)
+        if memory.configuration and not memory.known:
+            raise mistaken(plan, memory.configuration)
         method = fields.get(":method") or b""
-        check_line(method, facts.path)
+        check_line(method, memory.path)
         if claim.models is not None and method in (b"GET", b"HEAD"):
             return self._models(claim.models, fields)
         claimed = claim.claimed is not None and (method not in READ_ONLY or upgrades(fields))
-        route_name = self._take_pipeline(message) if claim.pipelines else ""
+        route_name = begin_signals(plan, memory, message)
+        if claim.pipelines:
+            self._take_pipeline(message, route_name)
         if not claimed:
             self._passage = self._onward(fields)
-        inspected = facts.findings is not None and facts.findings.reads_request and not message.end
+        inspected = memory.findings is not None and memory.findings.reads_request and not message.end
         if (
             message.attributes
             and crowded(message)
             and (self._passage.destination is not None or (claimed and not plan.inert))
         ):
-            facts.teller = None if claim.claimed is None else claim.claimed.api
+            memory.teller = None if claim.claimed is None else claim.claimed.api
             raise too_many_headers()
         if not inspected and (not claimed or plan.inert):
             return self._pass(fields, end=message.end)
         if claimed:
-            facts.claimed = claim.claimed
+            memory.claimed = claim.claimed
             check_claimed(fields, method, empty=message.end)
         elif upgrades(fields):
             return self._upgrade(fields)
-        facts.reason = "reading"
+        memory.reason = "reading"
         self._check_length(fields)
-        self._intake = Intake(plan, facts, fields, route_name, self._passage)
+        self._intake = Intake(plan, memory, fields, route_name, self._passage)
         self.intent = Intent.READING
         return self._ask_for_body()
 
@@ -161,13 +163,13 @@ class RequestSide:
         event = (Event.BODY_END if data else Event.EMPTY_END) if message.end else Event.BODY
         self.state = advance(self.mode, before, event, Side.REQUEST)
         if self.unproven:
-            self._shared.overridden.add(self._facts.configuration)
+            self._shared.overridden.add(self._memory.configuration)
             self.unproven = False
-        self._facts.request_bytes += len(data)
+        self._memory.request_bytes += len(data)
         if self.intent is not Intent.READING:
             return self._pass_body(message, repeated=before is State.DONE)
         self._held.append(data)
-        if self._facts.request_bytes > self._most():
+        if self._memory.request_bytes > self._most():
             return self._oversize(message)
         if self.state is State.OPEN:
             self._hold(len(data))
@@ -191,17 +193,16 @@ class RequestSide:
 
     # -- headers
 
-    def _take_pipeline(self, message: Headers) -> str:
+    def _take_pipeline(self, message: Headers, route_name: str) -> None:
         """Finds the pipeline that is for the request, and sees to it that responses can be read where it wants that."""
-        facts = self._facts
-        route_name = take_pipeline(self._plan, facts, message, detailed=self._shared.detailed)
+        memory = self._memory
+        take_pipeline(self._plan, memory, message, route_name, detailed=self._shared.detailed)
         assert self._config is not None, "the first message of an exchange tells it"
-        if facts.findings is not None and facts.findings.pipeline.reads_response and not hands_over(self._config):
+        if memory.findings is not None and memory.findings.pipeline.reads_response and not hands_over(self._config):
             error = MisconfiguredError("response_body_mode")
-            if facts.findings.pipeline.enforces_response:
+            if memory.findings.pipeline.enforces_response:
                 raise error
-            facts.note(error.what, error.detail)
-        return route_name
+            memory.note(error.what, error.detail)
 
     def _models(self, name: str, fields: HeaderMap) -> Effects:
         registry = self._plan.apis
@@ -211,13 +212,13 @@ class RequestSide:
             raise ClientError(
                 404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model"
             )
-        self._facts.decision, self._facts.reason = "allowed", "models"
+        self._memory.decision, self._memory.reason = "allowed", "models"
         body = family.model_card(name, 0) if name else family.model_list(names, 0)
-        return (answer(body, self._facts.request_id),)
+        return (answer(body, self._memory.request_id),)
 
     def _upgrade(self, fields: HeaderMap) -> Effects:
         """An upgraded connection on a path of no API, which a pipeline is for: nobody could read it."""
-        findings = self._facts.findings
+        findings = self._memory.findings
         assert findings is not None
         if findings.pipeline.blocks_unread and findings.judges_request:
             raise upgrade_refused()
@@ -225,8 +226,8 @@ class RequestSide:
         return self._pass(fields, end=False)
 
     def _check_length(self, fields: HeaderMap) -> None:
-        findings, most = self._facts.findings, self._plan.limits.request_body
-        if self._facts.claimed is not None and exceeds(fields, most):
+        findings, most = self._memory.findings, self._plan.limits.request_body
+        if self._memory.claimed is not None and exceeds(fields, most):
             raise too_large(most)
         if findings is not None and findings.blocks_oversize and exceeds(fields, findings.pipeline.body_limit):
             findings.blocked = Blocked(findings.pipeline.name, "oversize")
@@ -237,18 +238,18 @@ class RequestSide:
 
         A pipeline that is for it says that somebody serves it: then Envoy's routes decide.
         """
-        facts = self._facts
-        passage = self._plan.passage(facts.path, known=facts.known) or (
-            None if facts.findings is None else self._plan.unsteered
+        memory = self._memory
+        passage = self._plan.passage(memory.path, known=memory.known) or (
+            None if memory.findings is None else self._plan.unsteered
         )
         if passage is None:
-            assert facts.claim is not None
-            claimed = facts.claim.claimed
-            facts.teller = claimed.api if claimed is not None else self._plan.apis.family_of(fields)
+            assert memory.claim is not None
+            claimed = memory.claim.claimed
+            memory.teller = claimed.api if claimed is not None else self._plan.apis.family_of(fields)
             raise ClientError(404, "not_found", "Nothing is served under this path.")
-        if passage.destination is not None and self._shared.astray.get(facts.configuration) is self._plan:
+        if passage.destination is not None and self._shared.astray.get(memory.configuration) is self._plan:
             raise MisconfiguredError("steering")
-        facts.destination = passage.destination
+        memory.destination = passage.destination
         return passage
 
     def _pass(self, fields: HeaderMap, *, end: bool) -> Effects:
@@ -259,27 +260,27 @@ class RequestSide:
             self.lane = Lane.PASS
         streams = self.mode in AT_ONCE and not end
         if streams:
-            self._facts.request_mode = BodyMode.NONE
-        if self._facts.findings is not None:
-            self._facts.strips = (*self._facts.strips, *self._facts.findings.strips)
+            self._memory.request_mode = BodyMode.NONE
+        if self._memory.findings is not None:
+            self._memory.strips = (*self._memory.strips, *self._memory.findings.strips)
         return self._pass_headers(
             self._response_mode if streams else None, upgrade=fields if upgrades(fields) else None
         )
 
     def _pass_headers(self, response: BodyMode | None, upgrade: HeaderMap | None) -> Effects:
-        passage, strips = self._passage, self._facts.strips
+        passage, strips = self._passage, self._memory.strips
         named = () if upgrade is None else without_key_protocols(passage.destination, upgrade)
         more = HeaderMutation(remove=strips, more=named) if strips or named else None
         return (passage.answer(more, response),)
 
     def _hold_headers(self) -> Effects:
         """Lets the headers of a body that is read go on, without `strips`; other changes are said with the body."""
-        return (Proceed(Side.REQUEST, Phase.HEADERS, HeaderMutation(remove=self._facts.strips)),)
+        return (Proceed(Side.REQUEST, Phase.HEADERS, HeaderMutation(remove=self._memory.strips)),)
 
     def _ask_for_body(self) -> Effects:
         match self.mode:
             case BodyMode.BUFFERED:
-                return self._hold_headers() if self._facts.strips else PASS_REQUEST_HEADERS
+                return self._hold_headers() if self._memory.strips else PASS_REQUEST_HEADERS
             case BodyMode.FULL_DUPLEX_STREAMED:
                 return NOTHING
             case BodyMode.STREAMED | BodyMode.NONE:
@@ -296,9 +297,9 @@ class RequestSide:
         # to its headers, and gives up: closed, never open.
         if self.mode is BodyMode.NONE:
             # From NONE, Envoy would keep the client's content-length beside a body of another length.
-            self._facts.strips = (*self._facts.strips, "content-length")
+            self._memory.strips = (*self._memory.strips, "content-length")
         self.mode = BodyMode.FULL_DUPLEX_STREAMED
-        self.unproven = self._facts.configuration not in self._shared.overridden
+        self.unproven = self._memory.configuration not in self._shared.overridden
         return (Override(ModeOverride(self.mode, self._response_mode, request_trailers=SendMode.SEND)),)
 
     # -- what does not decide
@@ -312,7 +313,7 @@ class RequestSide:
 
     def _pass_trailers(self) -> Effects:
         """Lets trailers go on without what the client's credentials could stand in."""
-        destination = self._facts.destination
+        destination = self._memory.destination
         meant = destination is not None and destination.removes is None  # the client's own is for the backend
         return trailers_without(() if meant else self._plan.table.removes or ())
 
@@ -326,21 +327,21 @@ class RequestSide:
     def _most(self) -> int:
         """Bytes of a body, as it comes, beyond which it is not read."""
         most = self._plan.limits.request_body
-        if self._facts.claimed is not None:
+        if self._memory.claimed is not None:
             return most  # whoever claims it must read all of it, for its model
-        assert self._facts.findings is not None
-        return min(most, self._facts.findings.pipeline.body_limit)
+        assert self._memory.findings is not None
+        return min(most, self._memory.findings.pipeline.body_limit)
 
     def _oversize(self, message: Body) -> Effects:
-        findings = self._facts.findings
-        if self._facts.claimed is not None or findings is None or findings.blocks_oversize:
+        findings = self._memory.findings
+        if self._memory.claimed is not None or findings is None or findings.blocks_oversize:
             raise self._too_much()
         findings.saw("size")
         held, self._held = self._held, []
         self.gone()
-        self.intent, self._facts.reason = Intent.PASSING, "oversize"
-        self._facts.strips = (*self._facts.strips, *findings.strips)
-        headers = self._passage.changed(HeaderMutation(remove=self._facts.strips))
+        self.intent, self._memory.reason = Intent.PASSING, "oversize"
+        self._memory.strips = (*self._memory.strips, *findings.strips)
+        headers = self._passage.changed(HeaderMutation(remove=self._memory.strips))
         clear = self._passage.destination is not None
         if self.mode in AT_ONCE:
             return (Proceed(Side.REQUEST, Phase.BODY, headers, clear_route=clear),)
@@ -350,8 +351,8 @@ class RequestSide:
         return (first, *pieces(Side.REQUEST, b"".join(held), end=message.end))
 
     def _too_much(self) -> ClientError:
-        findings = self._facts.findings
-        if findings is not None and self._facts.claimed is None:
+        findings = self._memory.findings
+        if findings is not None and self._memory.claimed is None:
             findings.blocked = Blocked(findings.pipeline.name, "oversize")
         return too_large(self._most())
 
@@ -406,6 +407,8 @@ class RequestSide:
         if self._holding is not None:
             self._holding.clear()
         self.intent = Intent.DECIDED
+        if self._memory.signals is not None:
+            self._memory.signals.forget_body()
         if self._trailers:
             return send_with_trailers(self.mode, routed, intake.body, held)
-        return send(self.mode, routed, intake.body, held, self._facts.strips)
+        return send(self.mode, routed, intake.body, held, self._memory.strips)

@@ -8,12 +8,13 @@ from extproc import apis
 from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Headers
-from extproc.signals.request import NO_BODY
+from extproc.signals.registry import Signals
+from extproc.signals.view import RequestView
 from extproc.transaction.admission import UNKNOWN, codings, unknown_encoding
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
+from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import check_shown
-from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal, said
+from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal
 from extproc.transaction.passage import Passage
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoding
@@ -34,46 +35,46 @@ class Intake:
     `body` is as it came. Raises ClientError for what the client is to be told.
     """
 
-    __slots__ = ("_asked", "_codings", "_facts", "_fields", "_passage", "_plain", "_plan", "_route_name", "body")
+    __slots__ = ("_asked", "_codings", "_fields", "_memory", "_passage", "_plain", "_plan", "_route_name", "body")
 
-    def __init__(self, plan: Plan, facts: Facts, fields: HeaderMap, route_name: str, passage: Passage) -> None:
+    def __init__(self, plan: Plan, memory: Memory, fields: HeaderMap, route_name: str, passage: Passage) -> None:
         self._plan = plan
         self._passage = passage
-        self._facts = facts
+        self._memory = memory
         self._fields = fields
         self._route_name = route_name
         self._codings = codings(fields)
         self._asked: apis.Request | None = None
         self.body = self._plain = b""
-        if self._codings is UNKNOWN and facts.claimed is not None:
+        if self._codings is UNKNOWN and memory.claimed is not None:
             raise unknown_encoding()
 
     def reads_at_once(self, body: bytes) -> bool:
         """Takes a body that is whole, nobody judges, and is read in no time, as most are; false for another."""
-        facts = self._facts
-        if facts.findings is not None or self._codings or len(body) > OPENED_BYTES:
+        memory = self._memory
+        if memory.findings is not None or self._codings or len(body) > OPENED_BYTES or self._plan.records_body:
             return False
         self.body = self._plain = body
-        if facts.claimed is not None and not self._plan.inert:
-            self._asks(facts.claimed.read(body))
+        if memory.claimed is not None and not self._plan.inert:
+            self._asks(memory.claimed.read(body))
         return True
 
     def _asks(self, asked: apis.Request | None) -> None:
         """Takes what the body asks for; that is recorded whatever becomes of it."""
         self._asked = asked
         if asked is not None:
-            facts = self._facts
-            facts.stream = asked.stream
-            facts.model = asked.model if asked.model in self._plan.known else None
+            memory = self._memory
+            memory.stream = asked.stream
+            memory.model = asked.model if asked.model in self._plan.known else None
 
     def work(self, body: bytes) -> Opening:
         """Takes the body, which is whole, and says what is to be done with it."""
         self.body = body
-        return Opening(self._plan, self._facts, self._fields, self._route_name, self._codings, body)
+        return Opening(self._plan, self._memory, self._fields, self._route_name, self._codings, body)
 
     def settle(self, result: Judged | Refusal) -> bytes | None:
         """Writes down what became of the body; what is to go on of it, None where nobody has judged it."""
-        findings = self._facts.findings
+        findings = self._memory.findings
         if isinstance(result, Refusal):
             if findings is not None and result.blocked is not None:
                 findings.blocked = result.blocked
@@ -83,35 +84,34 @@ class Intake:
         opened, verdict = result.opened, result.verdict
         self._plain = opened.plain
         self._asks(result.asked)
+        if opened.signals is not None:
+            self._memory.signals = opened.signals
         if findings is None:
             return None
         if opened.unread:
             findings.saw(opened.unread)
-        if opened.said is not None:
-            findings.rpc, findings.said = opened.rpc, opened.said
+        findings.rpc = opened.rpc
         if verdict is None:
             return None
         findings.take(verdict)
         if verdict.blocked is not None:
             raise findings.refusal(verdict.blocked)
-        if "findings" in findings.said:
-            findings.said = {**findings.said, "findings": findings.facts()}
         return verdict.body
 
     def route(self, shared: Shared, judged: bytes | None, now: float) -> Routed:
         """Chooses where `judged` goes, which is what inspection left of the body; None where nobody has judged it."""
-        facts, plain = self._facts, self._plain
+        memory, plain = self._memory, self._plain
         onward = plain if judged is None else judged
-        if facts.findings is not None:
-            facts.strips = (*facts.strips, *facts.findings.strips)
-        if facts.claimed is None or self._asked is None:
-            facts.reason = "inspected"
-            if facts.findings is not None and facts.findings.masked:
-                facts.decision = "masked"
-            headers = self._passage.changed(HeaderMutation(remove=facts.strips))
+        if memory.findings is not None:
+            memory.strips = (*memory.strips, *memory.findings.strips)
+        if memory.claimed is None or self._asked is None:
+            memory.reason = "inspected"
+            if memory.findings is not None and memory.findings.masked:
+                memory.decision = "masked"
+            headers = self._passage.changed(HeaderMutation(remove=memory.strips))
             routed = Routed(headers, None, None, clear_route=self._passage.destination is not None)
         else:
-            routed = route(self._plan, shared, facts, self._asked, onward, now)
+            routed = route(self._plan, shared, memory, self._asked, onward, now)
         if routed.body is None and onward is not plain:
             routed = replace(routed, body=onward)
         return routed
@@ -123,7 +123,7 @@ class Intake:
             return None
         if len(changed) <= RECODED_RATIO * len(self.body):
             return None
-        findings = self._facts.findings
+        findings = self._memory.findings
         return Recoding(findings.pipeline.name if findings is not None else "", changed, self._codings)
 
     def decoded(self, routed: Routed) -> Routed:
@@ -133,15 +133,22 @@ class Intake:
         return replace(routed, headers=routed.headers.removing("content-encoding"))
 
 
-def take_pipeline(plan: Plan, facts: Facts, message: Headers, *, detailed: bool) -> str:
-    """Finds the pipeline that is for a request, and begins its findings; gives the name of Envoy's route."""
-    assert facts.claim is not None
+def begin_signals(plan: Plan, memory: Memory, message: Headers) -> str:
+    """Begin the signals of an exchange, if the policy reads any, and return the name of Envoy's route."""
+    assert memory.claim is not None
     route_name = message.attributes.get("xds.route_name", "") if plan.needs.route_name else ""
-    if facts.claim.reads_fields or facts.claim.reads_route:
-        check_shown(facts.claim, message, known=facts.known)
-    found = plan.pipeline(facts.claim, message.fields, route_name)
-    if found is not None:
-        findings = facts.findings = Findings(found, detailed=detailed)
+    if plan.reads_signals:
         # What a body says is not known before it has come, and never becomes known if it is not read.
-        findings.said = said(facts, findings, message.fields, route_name, NO_BODY if message.end else None)
+        view = RequestView(message.fields, memory.claim.path, route_name, body=b"" if message.end else None)
+        memory.signals = Signals(plan.signals, view, whole=message.end)
     return route_name
+
+
+def take_pipeline(plan: Plan, memory: Memory, message: Headers, route_name: str, *, detailed: bool) -> None:
+    """Find the pipeline that is for a request, and begin its findings."""
+    assert memory.claim is not None
+    if memory.claim.reads_fields or memory.claim.reads_route:
+        check_shown(memory.claim, message, known=memory.known)
+    found = plan.pipeline(memory.claim, message.fields, route_name)
+    if found is not None:
+        memory.findings = Findings(found, detailed=detailed)

@@ -22,9 +22,9 @@ from extproc.transaction.answers import (
     PASS_RESPONSE_TRAILERS,
     Effects,
 )
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
+from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
 from extproc.transaction.outcome import from_upstream, led_nowhere, length_of, observe, status_of
 from extproc.transaction.plan import CONTROL_PREFIX, Plan
@@ -58,8 +58,8 @@ class ResponseSide:
     __slots__ = (
         "_answer",
         "_early",
-        "_facts",
         "_left",
+        "_memory",
         "_plan",
         "_proof",
         "_request_mode",
@@ -69,10 +69,10 @@ class ResponseSide:
         "state",
     )
 
-    def __init__(self, plan: Plan, shared: Shared, facts: Facts) -> None:
+    def __init__(self, plan: Plan, shared: Shared, memory: Memory) -> None:
         self._plan = plan
         self._shared = shared
-        self._facts = facts
+        self._memory = memory
         self._early = False
         self._left: int | None = None  # bytes of a body with a length that are still to come
         self._request_mode = BodyMode.NONE
@@ -121,7 +121,7 @@ class ResponseSide:
 
     def proven(self) -> Chunk:
         """The time has passed: the end of the stream."""
-        self._shared.overridden.add(self._facts.configuration)
+        self._shared.overridden.add(self._memory.configuration)
         self._proof = None
         return END
 
@@ -134,21 +134,21 @@ class ResponseSide:
     def headers(self, message: Headers, now: float) -> Effects:
         """Learns about the backend, sets the contract's headers, and says what is to become of the body."""
         self.state = advance(self.mode, self.state, Event.HEADERS_END if message.end else Event.HEADERS, Side.RESPONSE)
-        facts = self._facts
-        facts.status = status_of(message)
-        if facts.destination is not None and not facts.observed:
-            self._arrived(message, facts.destination.name)
-            if facts.choice is not None:
-                observe(self._shared.health, self._plan.health, facts.destination.name, message, now)
+        memory = self._memory
+        memory.status = status_of(message)
+        if memory.destination is not None and not memory.observed:
+            self._arrived(message, memory.destination.name)
+            if memory.choice is not None:
+                observe(self._shared.health, self._plan.health, memory.destination.name, message, now)
         headers = self._contract(message)
-        if facts.quoted is not None and _quotes(facts.quoted, message.fields):
-            raise facts.withheld()
-        findings = facts.findings
+        if memory.quoted is not None and _quotes(memory.quoted, message.fields):
+            raise memory.withheld()
+        findings = memory.findings
         if findings is not None and not message.end and self._readable and from_upstream(message):
-            how = wanted(facts, findings, message.fields)
+            how = wanted(memory, findings, message.fields)
             if how is not None:
                 return self._read(how, findings, headers or HeaderMutation(), length_of(message))
-        if not message.end and facts.reads_error and from_upstream(message):
+        if not message.end and memory.reads_error and from_upstream(message):
             return self._read_error(message.fields, headers or HeaderMutation())
         if not message.end:
             self.lane = self._unread_lane(message)
@@ -192,7 +192,7 @@ class ResponseSide:
         # A client may leave with all that the length promised before Envoy shows the end.
         whole = self._left is not None and self._left <= 0
         shown = (self.mode is BodyMode.FULL_DUPLEX_STREAMED and not whole) or self._answer is not None
-        return shown and self.state in {State.OPEN, State.WHOLE} and self._facts.failure is None
+        return shown and self.state in {State.OPEN, State.WHOLE} and self._memory.failure is None
 
     def gone(self) -> None:
         """The exchange is over; what a stream came to is told, however it ended."""
@@ -201,20 +201,20 @@ class ResponseSide:
 
     def _read(self, how: Wanted, findings: Findings, headers: HeaderMutation, length: int | None) -> Effects:
         """Answers the headers of a body that is to be read, or holds them."""
-        facts, duplex = self._facts, self.mode is BodyMode.FULL_DUPLEX_STREAMED
+        memory, duplex = self._memory, self.mode is BodyMode.FULL_DUPLEX_STREAMED
         room = Room(self._shared, self._plan.limits.held)
-        if only_watches(facts, findings):
+        if only_watches(memory, findings):
             return self._watch(how, findings, headers, room, length)
         if not duplex and not self._may_override:
             raise MisconfiguredError("response_body_mode")
         if how.streams:
-            self._answer = StreamedAnswer(facts, findings, how, room=room)
+            self._answer = StreamedAnswer(memory, findings, how, room=room)
             if not duplex:
-                self._proof = Proof(known=facts.configuration in self._shared.overridden)
+                self._proof = Proof(known=memory.configuration in self._shared.overridden)
             # Its length will be another, and it goes on decoded.
             headers = headers.removing("content-length", *(("content-encoding",) if how.codings else ()))
         else:
-            self._answer = WholeAnswer(facts, findings, how, headers, duplex=duplex, room=room)
+            self._answer = WholeAnswer(memory, findings, how, headers, duplex=duplex, room=room)
             if duplex:
                 return NOTHING
         wanted = BodyMode.FULL_DUPLEX_STREAMED if how.streams else BodyMode.BUFFERED
@@ -230,12 +230,12 @@ class ResponseSide:
         STREAMED and not full duplex: each of its messages is answered with a plain Proceed, which is right for an Envoy
         that takes no override as well, and Envoy holds nothing.
         """
-        facts, duplex = self._facts, self.mode is BodyMode.FULL_DUPLEX_STREAMED
+        memory, duplex = self._memory, self.mode is BodyMode.FULL_DUPLEX_STREAMED
         kind = WatchedStream if how.streams else WatchedBody
-        self._answer = kind(facts, findings, how, length=length, duplex=duplex, room=room)
+        self._answer = kind(memory, findings, how, length=length, duplex=duplex, room=room)
         if duplex:
             return (Proceed(Side.RESPONSE, Phase.HEADERS, headers),) if headers.sets else PASS_RESPONSE_HEADERS
-        if facts.quoted is not None:
+        if memory.quoted is not None:
             headers = headers.removing("content-length")  # the body is shorter without a credential
         self.mode = BodyMode.STREAMED
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=_override(self._going_on(), self.mode)),)
@@ -250,32 +250,32 @@ class ResponseSide:
     @property
     def _reads(self) -> bool:
         """True if a pipeline reads the response, or its headers say whether it is read for a credential of ours."""
-        facts = self._facts
-        return facts.quoted is not None or (facts.findings is not None and facts.findings.reads_answer)
+        memory = self._memory
+        return memory.quoted is not None or (memory.findings is not None and memory.findings.reads_answer)
 
     @property
     def _readable(self) -> bool:
         """Whether the answer is wanted, and Envoy hands it over."""
-        findings = self._facts.findings
-        return findings is not None and findings.reads_answer and self._facts.misconfigured in {None, OBSERVED}
+        findings = self._memory.findings
+        return findings is not None and findings.reads_answer and self._memory.misconfigured in {None, OBSERVED}
 
     def _arrived(self, message: Headers, backend: str) -> None:
         """Sees to it that the backend that answers is the one that was chosen."""
         cluster = message.attributes.get("xds.cluster_name", backend)
         if cluster != backend and from_upstream(message):
-            self._shared.astray[self._facts.configuration] = self._plan
+            self._shared.astray[self._memory.configuration] = self._plan
             raise MisconfiguredError("steering")
         if led_nowhere(message):
-            if self._facts.known:
+            if self._memory.known:
                 # Every backend has a cluster there: it is not the backend that fails.
                 raise MisconfiguredError("steering")
             # A cluster may be missing for a while, and then another backend serves; the record says what it was.
-            self._facts.misconfigured, self._facts.detail = "steering", detail_of("steering")
+            self._memory.misconfigured, self._memory.detail = "steering", detail_of("steering")
 
     def _prove(self, effects: Effects) -> Effects:
         proof = self._proof
         if proof is not None and proof.over:
-            self._shared.overridden.add(self._facts.configuration)
+            self._shared.overridden.add(self._memory.configuration)
             self._proof = None
         return effects
 
@@ -284,11 +284,11 @@ class ResponseSide:
 
         No override asks for it: Envoy does not say whether it takes one, and the error would pass where it does not.
         """
-        facts, duplex = self._facts, self.mode is BodyMode.FULL_DUPLEX_STREAMED
+        memory, duplex = self._memory, self.mode is BodyMode.FULL_DUPLEX_STREAMED
         if not duplex and self.mode is not BodyMode.BUFFERED:
-            facts.note("error_body_mode", detail_of("error_body_mode"))
-            raise facts.withheld()
-        self._answer = ErrorAnswer(facts, fields, headers, duplex=duplex)
+            memory.note("error_body_mode", detail_of("error_body_mode"))
+            raise memory.withheld()
+        self._answer = ErrorAnswer(memory, fields, headers, duplex=duplex)
         return NOTHING if duplex else (Proceed(Side.RESPONSE, Phase.HEADERS, headers),)
 
     @property
@@ -297,10 +297,10 @@ class ResponseSide:
         return not self._early and self._request_mode is not BodyMode.FULL_DUPLEX_STREAMED
 
     def _contract(self, message: Headers) -> HeaderMutation | None:
-        steering = self._facts.steering
+        steering = self._memory.steering
         if steering is None:
             return None
-        ours, request_id = steering.response, self._facts.request_id
+        ours, request_id = steering.response, self._memory.request_id
         if _told_already(ours, request_id, message.fields):
             return None
         spoofed = self._plan.control_headers(message.fields)
@@ -317,7 +317,7 @@ class ResponseSide:
 
     def _going_on(self) -> BodyMode:
         """The mode that the request's body is in, which an override has to say again."""
-        mode = self._facts.request_mode
+        mode = self._memory.request_mode
         return self._request_mode if mode is None else mode
 
 

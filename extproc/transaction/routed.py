@@ -10,7 +10,7 @@ from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.errors import ClientError
 from extproc.routing.selection import select
 from extproc.routing.table import Choice
-from extproc.transaction.facts import Facts
+from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError
 from extproc.transaction.plan import Plan, Steering
 from extproc.transaction.shared import Shared
@@ -30,22 +30,22 @@ class Routed(Struct, frozen=True):
     clear_route: bool
 
 
-def route(plan: Plan, shared: Shared, facts: Facts, asked: apis.Request, body: bytes, now: float) -> Routed:
-    """Chooses for what `body` asks, and writes the choice down in `facts`. Raises ClientError."""
-    claimed = facts.claimed
+def route(plan: Plan, shared: Shared, memory: Memory, asked: apis.Request, body: bytes, now: float) -> Routed:
+    """Chooses for what `body` asks, and writes the choice down in `memory`. Raises ClientError."""
+    claimed = memory.claimed
     assert claimed is not None
     choice = select(plan.table, asked.model, claimed.api.family.name, shared.draws.next(), shared.health, now)
-    facts.decided = now
+    memory.decided = now
     if choice is None:
-        facts.reason = "unknown-passed"
-        return Routed(plan.unsteered.changed(HeaderMutation(remove=facts.strips)), None, None, clear_route=False)
-    return _steer(plan, shared, facts, choice, claimed, asked, body)
+        memory.reason = "unknown-passed"
+        return Routed(plan.unsteered.changed(HeaderMutation(remove=memory.strips)), None, None, clear_route=False)
+    return _steer(plan, shared, memory, choice, claimed, asked, body)
 
 
 def _steer(
     plan: Plan,
     shared: Shared,
-    facts: Facts,
+    memory: Memory,
     choice: Choice,
     claimed: apis.ApiRequestPath,
     asked: apis.Request,
@@ -58,14 +58,14 @@ def _steer(
     # A model in the path is changed there, with the path.
     span = asked.model_span if model != asked.model else None
     changed = None if span is None else apis.rename(body, span, model)
-    masked = facts.findings is not None and facts.findings.masked
-    facts.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
-    if shared.astray and shared.astray.get(facts.configuration) is plan:
+    masked = memory.findings is not None and memory.findings.masked
+    memory.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
+    if shared.astray and shared.astray.get(memory.configuration) is plan:
         raise MisconfiguredError("steering")
-    steering = plan.steer(choice, model, claimed, facts.path, facts.decision, known=facts.known)
-    facts.choice, facts.steering, facts.reason = choice, steering, choice.why
-    facts.destination = choice.candidate.destination
+    steering = plan.steer(choice, model, claimed, memory.path, memory.decision, known=memory.known)
+    memory.choice, memory.steering, memory.reason = choice, steering, choice.why
+    memory.destination = choice.candidate.destination
     headers = steering.headers
-    if facts.strips:
-        headers = HeaderMutation(headers.set, (*headers.remove, *facts.strips))
+    if memory.strips:
+        headers = HeaderMutation(headers.set, (*headers.remove, *memory.strips))
     return Routed(headers, changed, steering, clear_route=True)

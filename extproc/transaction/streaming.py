@@ -13,9 +13,9 @@ from extproc.protocol.messages import Body, Side
 from extproc.protocol.meter import Meter
 from extproc.transaction.answer_body import Room, Wanted, spoken
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_TRAILERS, Effects
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import FAILED, Findings
 from extproc.transaction.held import Held
+from extproc.transaction.memory import Memory
 
 STREAM_INLINE_STEPS: Final = 1000
 """Steps of a meter, about a millisecond, that a piece of a stream may take between two messages. If one took more after
@@ -80,7 +80,7 @@ class StreamJudge:
 
     __slots__ = ("_before", "_costly", "_findings", "_steps", "_timeout", "_told", "_watches", "stream")
 
-    def __init__(self, facts: Facts, findings: Findings, how: Wanted, *, watches: bool = False) -> None:
+    def __init__(self, memory: Memory, findings: Findings, how: Wanted, *, watches: bool = False) -> None:
         stage = findings.pipeline.response
         self._findings = findings
         self._watches = watches
@@ -91,9 +91,9 @@ class StreamJudge:
         self._before: _Come | None = None  # what the stream had come to before the piece that is handed out
         self.stream = AnswerStream(
             stage,
-            None if stage is None else stage.active(findings.said),
+            None if stage is None else stage.active(memory.signal_values()),
             findings.vault,
-            dialect=spoken(facts, findings),
+            dialect=spoken(memory, findings),
             refusal=findings.refusal,
             blocks_unread=findings.pipeline.blocks_unread and stage is not None,
             codings=how.codings,
@@ -154,17 +154,17 @@ class StreamedAnswer:
     What the stream keeps waiting is counted as held: events, and pieces behind one that is in a thread.
     """
 
-    __slots__ = ("_facts", "_findings", "_held", "_judge", "_most", "_quoted", "_trailers", "ended", "job")
+    __slots__ = ("_findings", "_held", "_judge", "_memory", "_most", "_quoted", "_trailers", "ended", "job")
 
     waits = True  # for a piece that was handed out, whatever comes behind it
 
-    def __init__(self, facts: Facts, findings: Findings, how: Wanted, *, room: Room) -> None:
-        self._facts = facts
+    def __init__(self, memory: Memory, findings: Findings, how: Wanted, *, room: Room) -> None:
+        self._memory = memory
         self._findings = findings
-        self._quoted = facts.quoted
+        self._quoted = memory.quoted
         self._held = Held(room.shared)
         self._most = room.limit
-        self._judge = StreamJudge(facts, findings, how)
+        self._judge = StreamJudge(memory, findings, how)
         self._trailers = False  # they have come, and wait for the last piece
         self.job: Piece | None = None
         self.ended = False
@@ -246,11 +246,11 @@ class StreamedAnswer:
 
     def _crowded_out(self, error: ClientError) -> Effects:
         """Ends the stream, as there is no room for what it keeps waiting."""
-        self._facts.decision, self._facts.failure = "rejected", error.code
+        self._memory.decision, self._memory.failure = "rejected", error.code
         return self._cut(error)
 
     def _cut(self, error: ClientError) -> Effects:
         self.gone()
-        claimed = self._facts.claimed
+        claimed = self._memory.claimed
         error_event = apis.current().default.error_event if claimed is None else claimed.api.error_event
         return (Chunk(_RESPONSE, error_event(error, 0), end=True),)

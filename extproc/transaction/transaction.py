@@ -1,6 +1,6 @@
 """One HTTP exchange, from Envoy's first message to its last. The only decider."""
 
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from extproc.protocol.effects import Abort, AbortCode, Effect, Inspect
 from extproc.protocol.errors import ClientError, ProtocolViolation
@@ -19,9 +19,9 @@ from extproc.protocol.messages import (
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.states import State
 from extproc.transaction.answers import NOTHING, Effects, rejection
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
+from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_order
 from extproc.transaction.opening import Opened
 from extproc.transaction.plan import Plan
@@ -61,8 +61,8 @@ class Transaction:
 
     __slots__ = (
         "_configured",
-        "_facts",
         "_jobs",
+        "_memory",
         "_over",
         "_plan",
         "_request",
@@ -78,9 +78,9 @@ class Transaction:
     def __init__(self, plan: Plan, shared: Shared, now: float, configuration: bytes = b"") -> None:
         self._plan = plan
         self._configured = False
-        self._facts = Facts(now, configuration, known=configuration == plan.fingerprint)
-        self._request = RequestSide(plan, shared, self._facts)
-        self._response = ResponseSide(plan, shared, self._facts)
+        self._memory = Memory(now, configuration, known=configuration == plan.fingerprint)
+        self._request = RequestSide(plan, shared, self._memory)
+        self._response = ResponseSide(plan, shared, self._memory)
         self._over = False
         self._told = False
         self._ticket = 0
@@ -93,7 +93,14 @@ class Transaction:
     @property
     def findings(self) -> Findings | None:
         """What inspection has come to; None where no pipeline is for the exchange."""
-        return self._facts.findings
+        return self._memory.findings
+
+    @property
+    def signals(self) -> dict[str, Any]:
+        """The signals of the exchange that the policy reads, by name; None for what cannot be told."""
+        memory = self._memory
+        read = {} if memory.signals is None else memory.signals.read(self._plan.recorded)
+        return read | memory.signal_values()
 
     def receive(self, message: Message, now: float) -> Effects:
         """What is to be done about `message`, which came at `now`."""
@@ -133,7 +140,7 @@ class Transaction:
         """Takes what the first message tells of the filter's configuration."""
         self._configured = True
         if config is None:
-            self._facts.observe()
+            self._memory.observe()
             config = OBSERVING
         self._request.configure(config)
         self._response.configure(config)
@@ -211,9 +218,9 @@ class Transaction:
         request = self._request
         # Once a request needs no more reading, only the exchange as a whole is under a deadline.
         if request.intent is not _READING:
-            self.deadline = self._facts.started + self._plan.limits.exchange_timeout
+            self.deadline = self._memory.started + self._plan.limits.exchange_timeout
         elif not request.may_answer:
-            self.deadline = self._facts.started + self._plan.limits.request_timeout + GRACE
+            self.deadline = self._memory.started + self._plan.limits.request_timeout + GRACE
 
     def _on_response(self, message: Headers | Body | Trailers, now: float) -> Effects:
         response = self._response
@@ -234,24 +241,24 @@ class Transaction:
 
     def _reject(self, error: ClientError) -> Effect:
         self._end()
-        facts, findings = self._facts, self._facts.findings
+        memory, findings = self._memory, self._memory.findings
         blocked = findings is not None and findings.blocked is not None
-        facts.decision, facts.failure = "blocked" if blocked else "rejected", error.code
-        facts.status = error.status
-        teller = facts.claimed.api if facts.claimed is not None else facts.teller
+        memory.decision, memory.failure = "blocked" if blocked else "rejected", error.code
+        memory.status = error.status
+        teller = memory.claimed.api if memory.claimed is not None else memory.teller
         if teller is None and findings is not None:
             teller = findings.rpc
-        told, details = facts.decision, error.code
+        told, details = memory.decision, error.code
         if isinstance(error, MisconfiguredError):
-            facts.lacks(error)
+            memory.lacks(error)
             told, details = "rejected", f"{error.code}_{error.what}"
-            if teller is None and facts.claim is not None and facts.claim.claimed is not None:
-                teller = facts.claim.claimed.api
-        return rejection(error, teller, facts.request_id, told, details)
+            if teller is None and memory.claim is not None and memory.claim.claimed is not None:
+                teller = memory.claim.claimed.api
+        return rejection(error, teller, memory.request_id, told, details)
 
     def _expire(self, now: float) -> Effect:
         if self._response.withholds:
-            self.deadline = self._facts.started + self._plan.limits.exchange_timeout
+            self.deadline = self._memory.started + self._plan.limits.exchange_timeout
             return self._response.proven()
         self.deadline = now + self._plan.limits.exchange_timeout
         if self._request.may_answer:
@@ -263,23 +270,25 @@ class Transaction:
 
     def _fail(self, reason: str) -> None:
         self._end()
-        self._facts.decision, self._facts.failure = "failed", reason
+        self._memory.decision, self._memory.failure = "failed", reason
 
     def _end(self) -> None:
         """Nothing more is answered: what still comes is to be shown here, and dropped."""
         self._over = True
+        if self._memory.signals is not None:
+            self._memory.signals.forget_body()
         self.request_lane = self.response_lane = Lane.READ
 
     def _tell(self, now: float) -> Effects:
         if self._told:
             return NOTHING
         self._over = self._told = True
-        if self._facts.failure is None:
+        if self._memory.failure is None:
             if self._request.unproven or self._response.unproven:
-                self._facts.lacks(MisconfiguredError("mode_override"))
+                self._memory.lacks(MisconfiguredError("mode_override"))
             elif self._request.intent is Intent.READING:
-                self._facts.decision, self._facts.reason = "gone", "client_gone"
-        self._facts.conclude()
-        if self._response.cut and not self._facts.observed:
-            self._facts.cut()
-        return (self._facts.record(now),)
+                self._memory.decision, self._memory.reason = "gone", "client_gone"
+        self._memory.conclude()
+        if self._response.cut and not self._memory.observed:
+            self._memory.cut()
+        return (self._memory.record(now, self._plan.recorded),)

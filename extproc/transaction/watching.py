@@ -12,20 +12,20 @@ from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Body, Side
 from extproc.transaction.answer_body import Room, Wanted, oversize, response_work, unread
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
-from extproc.transaction.facts import Facts
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
+from extproc.transaction.memory import Memory
 from extproc.transaction.streaming import GivenUp, Piece, StreamJudge
 from extproc.transaction.work import ResponseWork, Unread, Whole
 
 _RESPONSE: Final = Side.RESPONSE
 
 
-def only_watches(facts: Facts, findings: Findings) -> bool:
+def only_watches(memory: Memory, findings: Findings) -> bool:
     """True if the pipeline neither changes nor stops the response, and it is no error that may quote a credential."""
     pipeline = findings.pipeline
     refuses = pipeline.enforces_response or pipeline.blocks_unread or pipeline.blocks_oversize
-    return not (refuses or findings.vault.restores or facts.reads_error)
+    return not (refuses or findings.vault.restores or memory.reads_error)
 
 
 class WatchedAnswer:
@@ -39,11 +39,11 @@ class WatchedAnswer:
         "_closed",
         "_due",
         "_duplex",
-        "_facts",
         "_findings",
         "_held",
         "_left",
         "_lost",
+        "_memory",
         "_most",
         "_over",
         "job",
@@ -52,8 +52,8 @@ class WatchedAnswer:
     waits = False
     ended = False
 
-    def __init__(self, facts: Facts, findings: Findings, *, length: int | None, duplex: bool, room: Room) -> None:
-        self._facts = facts
+    def __init__(self, memory: Memory, findings: Findings, *, length: int | None, duplex: bool, room: Room) -> None:
+        self._memory = memory
         self._findings = findings
         self._duplex = duplex
         self._held = Held(room.shared)
@@ -117,7 +117,7 @@ class WatchedAnswer:
 
     def _passed(self, data: bytes, *, end: bool) -> Effects:
         """A piece as it goes on: as it came, but for a credential of ours that stands whole in it."""
-        cleaned = self._facts.cleaned(data)
+        cleaned = self._memory.cleaned(data)
         if self._duplex:
             return (Chunk(_RESPONSE, cleaned, end),) if cleaned or end else NOTHING
         return PASS_RESPONSE_BODY if cleaned is data else (Proceed(_RESPONSE, Phase.BODY, None, cleaned),)
@@ -141,10 +141,10 @@ class WatchedStream(WatchedAnswer):
     __slots__ = ("_judge", "_waiting")
 
     def __init__(
-        self, facts: Facts, findings: Findings, how: Wanted, *, length: int | None, duplex: bool, room: Room
+        self, memory: Memory, findings: Findings, how: Wanted, *, length: int | None, duplex: bool, room: Room
     ) -> None:
-        super().__init__(facts, findings, length=length, duplex=duplex, room=room)
-        self._judge = StreamJudge(facts, findings, how, watches=True)
+        super().__init__(memory, findings, length=length, duplex=duplex, room=room)
+        self._judge = StreamJudge(memory, findings, how, watches=True)
         self._waiting: list[bytes] = []  # pieces behind the one that is in a thread
 
     def gone(self) -> None:
@@ -206,9 +206,9 @@ class WatchedBody(WatchedAnswer):
     __slots__ = ("_copy", "_how", "_size")
 
     def __init__(
-        self, facts: Facts, findings: Findings, how: Wanted, *, length: int | None, duplex: bool, room: Room
+        self, memory: Memory, findings: Findings, how: Wanted, *, length: int | None, duplex: bool, room: Room
     ) -> None:
-        super().__init__(facts, findings, length=length, duplex=duplex, room=room)
+        super().__init__(memory, findings, length=length, duplex=duplex, room=room)
         self._how = how
         self._copy: list[bytes] = []
         self._size = 0
@@ -230,7 +230,7 @@ class WatchedBody(WatchedAnswer):
             self._lose()
             return
         if ends and self._size:
-            work = response_work(self._facts, findings, self._how.kind, self._how.codings, b"".join(self._copy))
+            work = response_work(self._memory, findings, self._how.kind, self._how.codings, b"".join(self._copy))
             self._copy.clear()
             result = work.at_once()
             if result is None:
@@ -245,7 +245,7 @@ class WatchedBody(WatchedAnswer):
         elif result.reason == "size":
             oversize(findings)
         else:
-            unread(self._facts, findings, result.reason)
+            unread(self._memory, findings, result.reason)
 
     def _lose(self) -> None:
         super()._lose()

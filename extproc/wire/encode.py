@@ -12,7 +12,6 @@ from extproc.protocol.effects import (
     Override,
     Phase,
     Proceed,
-    Record,
     Reject,
     StreamBody,
     StreamHeaders,
@@ -20,6 +19,7 @@ from extproc.protocol.effects import (
 )
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
+from extproc.protocol.record import Record
 from extproc.wire.fields import Kept, Parts, delimited, enclose, flag, key, length, text, varint
 from extproc.wire.headers import header_map, header_mutation
 from extproc.wire.metadata import struct

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scripts.benchmarks import against, inspection, neighbours, quality, thresholds, transport
+from scripts.benchmarks import against, inspection, neighbours, quality, startup, thresholds, transport
 from scripts.benchmarks.report import BenchError, Row, document, table
 
 
@@ -22,6 +22,7 @@ BENCHES: Final[dict[str, Bench]] = {
     "inspect": Bench(inspection.measure),
     "neighbours": Bench(neighbours.measure),
     "quality": Bench(quality.measure, quality.table),
+    "startup": Bench(startup.measure),
     "thresholds": Bench(thresholds.measure),
     "transport": Bench(transport.measure),
 }

@@ -77,8 +77,12 @@ class Home:
         from extproc.policy import loads  # noqa: PLC0415  - the other checkout's, in its process
         from extproc.server.h2.limits import Limits  # noqa: PLC0415
         from extproc.server.runtime import Runtime  # noqa: PLC0415
-        from extproc.telemetry import Log, Sink  # noqa: PLC0415
         from extproc.transaction import Plan  # noqa: PLC0415
+
+        try:
+            from extproc.server.log import Log, Sink  # noqa: PLC0415
+        except ImportError:  # a checkout in which the log was not the server's yet
+            from extproc.telemetry import Log, Sink  # type: ignore[attr-defined,no-redef]  # noqa: PLC0415
 
         self.limits = Limits()
         self.runtime = Runtime(Plan.compile(loads(POLICY, "replay.yaml"), {}), Log(Sink("none")))

@@ -18,6 +18,7 @@ from extproc.apis.keys import QUERY_KEYS, without_keys
         (b"/v1/x?key=a&key=b", b"/v1/x"),
         (b"/v1/x?a=1;api-key=K", b"/v1/x"),
         (b"/v1/x?access_token=K&&b", b"/v1/x?&b"),
+        (b"/v1/x?token=K&a=1&Sig=K&X-Amz-Credential=K&auth_token=K", b"/v1/x?a=1"),
         (b"/v1/x?subscription-key=K&api_key=K&apikey=K&x-api-key=K&a", b"/v1/x?a"),
     ],
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from extproc.testing.provider import Record, read_records
+from extproc.testing.provider import RecordedRequest, read_records
 from extproc.testing.waiting import eventually
 from tests.e2e.compose_engine import docker, inspect, run
 
@@ -79,7 +79,7 @@ class Project:
         """The port on this machine that leads to Envoy."""
         return int(self.inspect("envoy")["NetworkSettings"]["Ports"]["8080/tcp"][0]["HostPort"])
 
-    def records(self, service: str) -> list[Record]:
+    def records(self, service: str) -> list[RecordedRequest]:
         """What a stand-in provider was sent."""
         return read_records(self.execute(service, "python", "-c", _RECORDS).encode())
 

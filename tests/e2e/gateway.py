@@ -19,13 +19,14 @@ from uuid import uuid4
 
 from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyProcess
-from extproc.policy import load, read_secrets
+from extproc.policy import read_secrets
+from extproc.server.files import load, read_file
 from extproc.testing.clients import Answer, Ending, Request, Step
 from extproc.testing.clients.answer import Field
 from extproc.testing.clients.http1 import Http1, http1
 from extproc.testing.clients.http2 import Http2
 from extproc.testing.envoy import assert_clean, real_envoy
-from extproc.testing.provider import HEADER, Provider, Record, running_provider
+from extproc.testing.provider import HEADER, Provider, RecordedRequest, running_provider
 from extproc.testing.waiting import eventually
 from extproc.transaction import Plan
 from tests.e2e.processor import Processor
@@ -61,7 +62,7 @@ class Site:
     unfinished: set[str] = field(default_factory=set)
     """Tags of requests that ended in the middle. A part of one may reach a provider, whenever it is told of the end."""
 
-    def found(self, tag: str) -> list[tuple[str, Record]]:
+    def found(self, tag: str) -> list[tuple[str, RecordedRequest]]:
         """Every request with this tag that reached a provider, with the provider's name."""
         return [(n, r) for n, provider in self.providers.items() for r in provider.records if r.header(TAG) == tag]
 
@@ -129,14 +130,14 @@ class Gateway:
         *headers: Field,
         provider: str = "north",
         **more: Any,
-    ) -> tuple[Answer, Record]:
+    ) -> tuple[Answer, RecordedRequest]:
         """A POST that is answered with 200, and what the provider got of it."""
         tag = tagged()
         answer = self.send(post(body, *headers, tag=tag, **more), version)
         assert (answer.status, answer.ending, answer.surplus) == (200, Ending.COMPLETE, b""), answer
         return answer, self.forwarded(tag, provider)
 
-    def forwarded(self, tag: str, provider: str | None = None, *, within: float = 5.0) -> Record:
+    def forwarded(self, tag: str, provider: str | None = None, *, within: float = 5.0) -> RecordedRequest:
         """The one request with this tag that reached a provider; `provider` says which one it was to be."""
         eventually(lambda: bool(self.site.found(tag)), within)
         found = self.site.found(tag)
@@ -146,7 +147,7 @@ class Gateway:
         assert provider is None or name == provider, f"{name} got what was for {provider}"
         return record
 
-    def straight(self, record: Record, provider: str) -> Answer:
+    def straight(self, record: RecordedRequest, provider: str) -> Answer:
         """What a provider says to a recorded request that comes without a gateway: the same to the same."""
         fields = tuple((name, value) for name, value in record.headers if name not in _FRAMING)
         body = record.body if record.framing == "length" else [record.body] if record.body else b""
@@ -212,7 +213,7 @@ def made(before: Site, profile: Profile, patch: Patch = id) -> Json:
     policy = load(before.processor.policy)
     whole = bootstrap(
         policy,
-        needs=Plan.compile(policy, read_secrets(policy, KEYS)).needs,
+        needs=Plan.compile(policy, read_secrets(policy, KEYS, read_file)).needs,
         endpoints=before.processor.endpoints,
         listen=ANYWHERE,
         profile=profile,

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from extproc.cli import main
-from extproc.policy import load
+from extproc.server.files import load
 from tests.e2e.compose_engine import compose_programs, run
 from tests.e2e.compose_project import ROOT, SERVICES
 

@@ -3,7 +3,7 @@
 import pytest
 
 from extproc.testing.clients import Request
-from extproc.testing.provider import Record
+from extproc.testing.provider import RecordedRequest
 from tests.e2e.gateway import KEYS, TAG, Gateway, Version, post, tagged
 
 pytestmark = pytest.mark.envoy
@@ -15,6 +15,12 @@ CLIENTS_OWN = (
     ("x-goog-api-key", "CLIENT-4"),
     ("cookie", "session=CLIENT-5"),
     ("proxy-authorization", "Basic CLIENT-6"),
+    ("openai-api-key", "CLIENT-7"),
+    ("anthropic-api-key", "CLIENT-8"),
+    ("ocp-apim-subscription-key", "CLIENT-9"),
+    ("x-auth-token", "CLIENT-10"),
+    ("x-access-token", "CLIENT-11"),
+    ("x-amz-security-token", "CLIENT-12"),
 )
 SPOOFED = (
     ("x-extproc-cluster", "south"),
@@ -32,11 +38,11 @@ BACKENDS = {
 }
 
 
-def text(record: Record) -> str:
+def text(record: RecordedRequest) -> str:
     return str(record.headers) + str(record.trailers)
 
 
-def asked(gateway: Gateway, model: str, version: Version, *fields: tuple[str, str]) -> Record:
+def asked(gateway: Gateway, model: str, version: Version, *fields: tuple[str, str]) -> RecordedRequest:
     """What reaches the provider of a request for a model, with a client's credentials and `fields`."""
     target = "/v1/messages" if model == "opus" else "/v1/chat/completions"
     body = b'{"model":"%b","messages":[]}' % model.encode()

@@ -7,7 +7,7 @@ import pytest
 
 from extproc.testing.clients import Answer, End, Pause, Request, Step
 from extproc.testing.clients.http1 import Http1
-from extproc.testing.provider import Record
+from extproc.testing.provider import RecordedRequest
 from tests.e2e.bodies import chat, pieces, said
 from tests.e2e.gateway import TAG, Gateway, Version, post, tagged
 
@@ -21,7 +21,7 @@ def renamed(body: bytes, model: str) -> bytes:
     return body.replace(b'"%b"' % model.encode(), b'"%b"' % RENAMES[model][1].encode(), 1)
 
 
-def framed(record: Record) -> bool:
+def framed(record: RecordedRequest) -> bool:
     """Whether the request says its length once and rightly, or else is chunked and says none."""
     lengths, codings = record.getall("content-length"), record.getall("transfer-encoding")
     return (lengths, codings) in (([str(record.size)], []), ([], ["chunked"]))

@@ -11,7 +11,7 @@ import yaml
 
 from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap
 from extproc.gateway.process import validate
-from extproc.policy import load
+from extproc.server.files import load
 from extproc.testing.envoy import assert_clean, real_envoy
 from extproc.transaction import Plan
 from tests.gateway.rig import Rig

@@ -34,7 +34,7 @@ def job(of: Stage | None, body: bytes, vault: Vault | None = None, **more: Any) 
     """A job of pipeline `p` that blocks nothing that it cannot read, unless `more` says so."""
     given: dict[str, Any] = {
         "content_type": "application/json",
-        "facts": {},
+        "signals": {},
         "blocks_unread": False,
         "detailed": True,
         "name": "p",

@@ -1,17 +1,22 @@
 """Events that some client reads otherwise than others: joined as all of them do, or named and refused."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from extproc.apis.events.leaves import document
-from extproc.inspection.answers import AnswerStream
-from extproc.inspection.judge import Job
+from extproc.inspection.answers import AnswerStream, streamed
+from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.vault import Vault
 from tests.apis.events.samples import event
 from tests.inspection.answering import answer, cut, everything, run
 
 FIRST, SECOND = "card 4012 8888", " 8888 1881 ok"
+
+
+def whole_as(dialect: str) -> Callable[..., Verdict | None]:
+    return lambda job, meter=None: streamed(job, dialect, meter)
 
 
 def chunk(text: str) -> str:
@@ -189,3 +194,78 @@ def test_the_same_document_has_the_same_verdict_streamed_and_whole(data: bytes) 
         run(stream, [b"data: %s\n\n" % data])
         assert whole.unread == stream.unread == {"malformed": 1}
         assert whole.blocked == stream.blocked
+
+
+TWOFOLD = {
+    "a text twice": '{"choices": [{"index": 0, "delta": {"content": "x", "content": "{}"}}]}',
+    "choices twice": '{"choices": [], "choices": [{"index": 0, "delta": {"content": "{}"}}]}',
+    "an index twice": '{"choices": [{"index": 0, "index": 1, "delta": {"content": "{}"}}]}',
+    "an unknown text of a delta twice": '{"choices": [{"index": 0, "delta": {"note": "x", "note": "{}"}}]}',
+    "a message's text twice": '{"choices": [{"index": 0, "message": {"content": "x", "content": "{}"}}]}',
+    "a candidate's text twice": '{"candidates": [{"content": {"parts": [{"text": "x", "text": "{}"}]}}]}',
+    "a message twice": '{"model": "m", "done": false, "message": {"content": "x"}, "message": {"content": "{}"}}',
+    "a delta twice": '{"type": "response.output_text.delta", "delta": "x", "delta": "{}"}',
+    "a whole text twice": '{"type": "response.output_text.done", "text": "x", "text": "{}"}',
+    "a block's text twice": '{"type": "content_block_delta", "index": 0, "delta": {"text": "x", "text": "{}"}}',
+    "a delta in another case": '{"choices": [{"index": 0, "Delta": {"content": "{}"}}]}',
+    "a message in another case": '{"choices": [{"index": 0, "Message": {"content": "{}"}}]}',
+    "a byte order mark": '\ufeff{"choices": [{"index": 0, "delta": {"content": "{}"}}]}',
+    "a byte order mark behind": '{"choices": [{"index": 0, "delta": {"content": "{}"}}]}\ufeff',
+    "two byte order marks": '\ufeff\ufeff{"choices": [{"index": 0, "message": {"content": "{}"}}]}',
+}
+"""Documents that are read in two ways."""
+
+ONEFOLD = {
+    "a role twice": '{"choices": [{"index": 0, "delta": {"role": "assistant", "role": "assistant", "content": "{}"}}]}',
+    "an unknown member twice": '{"note": "x", "note": "{}", "choices": [{"index": 0, "delta": {"content": "y"}}]}',
+    "words of the API twice": '{"id": "a", "id": "b", "object": "{}", "choices": []}',
+    "an error's message twice": '{"error": {"message": "x", "message": "{}"}}',
+    "a message of JSON-RPC": '{"jsonrpc": "2.0", "id": 1, "result": {"content": [{"text": "x", "text": "{}"}]}}',
+    "a model twice": '{"model": "m", "model": "n", "done": false, "message": {"content": "{}"}}',
+    "arguments with a name twice": '{"model": "m", "done": false, "message": {"tool_calls": [{"function": '
+    '{"arguments": {"q": "x", "Text": "{}", "Value": "a"}}}]}}',
+}
+"""Documents in which a name that is given twice, or in another case, changes no text of a model."""
+
+
+def verdicts(document: str, *, blocks: bool) -> list[tuple[object, ...]]:
+    """What the same document comes to whole and as the one event of a stream."""
+    data = document.encode()
+    whole = Job("pipeline", everything(), data, "application/json", {}, Vault(), blocks).run()
+    stream = answer(everything(), "", blocks_unread=blocks)
+    out = run(stream, [b"data: %s\n\n" % data])
+    masked = b"" if whole.blocked else b"data: %s\n\n" % whole.body
+    return [
+        (dict(whole.unread), whole.blocked, masked),
+        (dict(stream.unread), stream.blocked, b"" if stream.blocked else out),
+    ]
+
+
+@pytest.mark.parametrize("name", TWOFOLD)
+@pytest.mark.parametrize("said", ["y", "to bob@example.com"])
+def test_a_document_that_is_read_in_two_ways_is_uninspected_in_both_forms(name: str, said: str) -> None:
+    for blocks in (True, False):
+        whole, stream = verdicts(TWOFOLD[name].replace("{}", said), blocks=blocks)
+        assert whole == stream
+        assert whole[0] == {"malformed": 1}
+        assert (whole[1] is not None) == blocks
+
+
+@pytest.mark.parametrize("name", ONEFOLD)
+@pytest.mark.parametrize("said", ["y", "to bob@example.com"])
+def test_a_name_that_changes_no_text_of_a_model_is_read_in_both_forms(name: str, said: str) -> None:
+    whole, stream = verdicts(ONEFOLD[name].replace("{}", said), blocks=True)
+    assert whole == stream
+    assert whole[:2] == ({}, None)
+    assert b"bob@example.com" not in whole[2]  # type: ignore[operator]  # it is the body
+
+
+@pytest.mark.parametrize("form", ["[{0},{1}]", "{0}\n{1}"])
+def test_chunks_behind_a_byte_order_mark_are_joined_and_named(form: str) -> None:
+    body = ("\ufeff" + form.format(A, B)).encode()
+    for blocks in (True, False):
+        job = Job("p", everything(), body, "application/json", {}, Vault(), blocks, streamed=whole_as("openai.chat"))
+        verdict = job.run()
+        assert verdict.unread == {"malformed": 1}
+        assert (verdict.blocked is not None) == blocks
+        assert blocks or b"8888" not in verdict.body

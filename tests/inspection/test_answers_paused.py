@@ -81,3 +81,38 @@ def test_halves_of_a_character_in_json_stay_in_their_events() -> None:
     assert json.loads(joined.encode("utf-16-le", "surrogatepass").decode("utf-16-le")) == {
         "x": "a \U0001f600 [EMAIL_1]"
     }
+
+
+def spelled(text: str) -> str:
+    """The text in escapes alone, halves of pairs among them."""
+    octets = text.encode("utf-16-be")
+    return "".join(f"\\u{octets[at : at + 2].hex()}" for at in range(0, len(octets), 2))
+
+
+@pytest.mark.parametrize(
+    "value", ["bob@example.org", "4012888888881881", "\U0001f600bob@example.org\U0001f600", "a\nb"]
+)
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_pause_within_an_escape_breaks_no_json_and_shows_no_value(value: str, depth: int) -> None:
+    text = f'{{"q": "{spelled(value)}", "n": 12}}'
+    text = json.dumps({"note": text}) if depth else text
+    for at in range(1, len(text)):
+        out = json.loads(arguments(run(answer(everything(), "openai.chat"), paused(text[:at], text[at:]))))
+        said = json.loads(out["note"])["q"] if depth else out["q"]
+        assert "bob@example.org" not in said
+        assert "4012888888881881" not in said
+        assert said.encode()  # which halves of pairs refuse
+        assert "\n" in said or value != "a\nb"
+
+
+@pytest.mark.parametrize("at", [6, 12])
+def test_the_halves_of_a_character_stay_with_each_other_over_a_pause(at: int) -> None:
+    text = spelled("\U0001f600bob@example.org" if at == 6 else "\U0001f600")
+    raws = [
+        chunk([choice({"reasoning_content": "?"})]).replace(b'"?"', b'"%s"' % part.encode())
+        for part in (text[:at], text[at:])
+    ]
+    out = documents(run(answer(everything(), "openai.chat"), [raws[0], *OTHERS, raws[1]]))
+    said = "".join([each["choices"][0]["delta"].get("reasoning_content", "") for each in out])
+    joined = said.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    assert joined == ("\U0001f600[EMAIL_1]" if at == 6 else "\U0001f600")

@@ -141,8 +141,8 @@ def test_a_condition_sees_what_was_found_before_this_body() -> None:
     after = word("aa", "Titan", "action: block, when: 'findings.size() == 2'")
     both = stage("use: pii, kinds: [email], action: report", after)
     earlier = [{"processor": "earlier", "kind": "x", "count": 1, "where": ""}]
-    assert judged(both, said("a@b.de Titan"), facts={"findings": earlier}).blocked == Blocked("aa", "finding")
-    assert judged(both, said("a@b.de Titan"), facts={"findings": []}).blocked is None
+    assert judged(both, said("a@b.de Titan"), signals={"findings": earlier}).blocked == Blocked("aa", "finding")
+    assert judged(both, said("a@b.de Titan"), signals={"findings": []}).blocked is None
 
 
 def test_who_is_known_not_to_be_at_work_finds_nothing() -> None:
@@ -156,7 +156,7 @@ def test_a_condition_that_cannot_be_evaluated_is_a_failure_of_its_processor_alon
     number = 'headers["x-number"]'
     condition = f"when: '{number} == \"\" || int({number}) > 1'"
     both = stage(EMAIL, word("aa", "Titan", f"action: block, on_failure: allow, {condition}"))
-    verdict = judged(both, said("a@b.de Titan"), facts={"headers": {"x-number": "marker"}})
+    verdict = judged(both, said("a@b.de Titan"), signals={"headers": {"x-number": "marker"}})
     assert heard(verdict) == ["[EMAIL_1] Titan"]
     assert verdict.failures == (Failure("aa", "condition", allowed=True),)
     assert "marker" not in repr(verdict.failures)

@@ -82,7 +82,7 @@ def test_the_fields_and_facts_that_are_looked_at_are_known() -> None:
     response: [{use: pii, when: 'model == "b"'}]
 """)
     assert made.fields == {"x-team", "x-kind"}
-    assert made.facts == {"headers", "stream", "model"}
+    assert made.signals == {"headers", "stream", "model"}
 
 
 def test_a_side_without_processors_has_no_stage() -> None:

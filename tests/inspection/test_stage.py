@@ -63,7 +63,6 @@ def test_who_is_at_work_is_told_by_conditions_and_those_that_fail_are_named() ->
         processor(3, when=Condition(f'{number} == "" || int({number}) > 1')),
     ]
     made = Stage(Side.RESPONSE, given, [(each.number, TITAN) for each in given])
-    assert made.reads == {"stream", "headers"}
     assert made.active({"stream": True, "headers": {}}) == Active((True, True, False, True))
     assert made.active({"stream": False, "headers": {"x-number": "2"}}) == Active((True, False, True, True))
     assert made.active({"stream": False, "headers": {"x-number": "many"}}) == Active(
@@ -71,9 +70,8 @@ def test_who_is_at_work_is_told_by_conditions_and_those_that_fail_are_named() ->
     )
 
 
-def test_without_conditions_all_are_at_work_and_no_fact_is_asked_for() -> None:
+def test_without_conditions_all_are_at_work_and_no_signal_is_asked_for() -> None:
     made = Stage(Side.RESPONSE, [processor(0), processor(1)], [(0, TITAN), (1, ORION)])
-    assert made.reads == frozenset()
     assert made.active({}) is made.active({"model": "x"})
     assert made.active({}).on == (True, True)
 

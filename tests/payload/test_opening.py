@@ -33,7 +33,7 @@ class Taken:
     def copied(self, readers: Readers) -> "Taken":
         raise NotImplementedError
 
-    def given(self) -> None:
+    def given(self, *, torn: bool = False) -> None:
         raise NotImplementedError
 
 

@@ -10,10 +10,11 @@ from pydantic_core import PydanticCustomError
 
 from extproc.policy import Condition, ConditionError
 from extproc.policy.conditions import CONDITION_MAX
-from extproc.policy.expressions import FACTS, REGEX_STEPS, STEPS_MAX
+from extproc.policy.expressions import REGEX_STEPS, STEPS_MAX
+from extproc.policy.signals import BUILT_IN
 from extproc.policy.tokens import tokens
 
-FACTS_NOW = {
+SIGNALS_NOW = {
     "model": "gpt-4o-mini",
     "path": "/v1/chat/completions",
     "route_name": "",
@@ -64,8 +65,8 @@ def test_a_condition_says_whether_it_holds_and_what_it_reads(
     text: str, result: bool, facts: set[str], headers: set[str]
 ) -> None:
     condition = Condition(text)
-    assert condition.holds(FACTS_NOW) is result
-    assert condition.facts == frozenset(facts)
+    assert condition.holds(SIGNALS_NOW) is result
+    assert condition.signals == frozenset(facts)
     assert condition.headers == frozenset(headers)
 
 
@@ -92,8 +93,8 @@ WRONG = [
     ('"\ud800" == model', "not an expression", "check quotes and brackets"),
     ("\ud800", "not an expression", "check quotes and brackets"),
     # facts
-    ("modle == 'a'", "there is no fact modle", "did you mean model?"),
-    ("xyz > 1", "there is no fact xyz", "known here: model"),
+    ("modle == 'a'", "there is no signal modle", "did you mean model?"),
+    ("xyz > 1", "there is no signal xyz", "known here: model"),
     ("tenant == 'a'", "tenant is not known to this version", "it knows model"),
     ("input_tokens > 9", "input_tokens is not known to this version", "it knows model"),
     ("intent == 'code'", "intent is not known to this version", "it knows model"),
@@ -106,7 +107,7 @@ WRONG = [
     ("findings.exists(f, f.knd == 'a')", "a finding has no field knd", "did you mean kind?"),
     ("stream && findings.exists(f, f.knd == 'a')", "a finding has no field knd", "did you mean kind?"),
     # headers
-    ("headers.x-team == 'a'", "there is no fact team", 'write headers["x-team"]'),
+    ("headers.x-team == 'a'", "there is no signal team", 'write headers["x-team"]'),
     ("headers['X-Team'] == 'a'", "not the name of a header in lower case", 'write headers["x-team"]'),
     ("headers['a b'] == 'a'", "not the name of a header in lower case", "check the name"),
     ("headers[':path'] == 'a'", "a pseudo header", "write path"),
@@ -117,7 +118,7 @@ WRONG = [
     ("size(headers) > 3", "by its name in quotes", 'headers["x-team"]'),
     ("headers.size() > 3", "by its name in quotes", 'headers["x-team"]'),
     ("headers.exists(h, true)", "by its name in quotes", 'headers["x-team"]'),
-    ("has(headers.team)", "every fact is there", 'mcp.tool != ""'),
+    ("has(headers.team)", "every signal is there", 'mcp.tool != ""'),
     # results and types
     ("tools", "neither true nor false", "tools > 0"),
     ("stream ? 1 : 2", "neither true nor false", "tools > 0"),
@@ -171,11 +172,11 @@ def test_a_wrong_condition_is_refused_with_its_mend(text: str, message: str, men
 
 def test_the_bounds_themselves_are_allowed() -> None:
     assert Condition("true" + " " * (CONDITION_MAX - 4)).holds({})
-    assert Condition(" || ".join(["model.matches('a')"] * (STEPS_MAX // REGEX_STEPS - 1))).facts == {"model"}
-    assert Condition(" + ".join(["tools"] * 9) + " > 1").facts == {"tools"}
+    assert Condition(" || ".join(["model.matches('a')"] * (STEPS_MAX // REGEX_STEPS - 1))).signals == {"model"}
+    assert Condition(" + ".join(["tools"] * 9) + " > 1").signals == {"tools"}
     assert Condition(f"[{'1, ' * 1000}1].all(a, a == 1)").holds({})
     many = ", ".join(f"'m{n}'" for n in range(400))
-    assert Condition(f"model in [{many}]").facts == {"model"}
+    assert Condition(f"model in [{many}]").signals == {"model"}
     assert Condition("[1].exists(a, [[1], [2, 3]].exists(b, size(b) > a))").holds({})
 
 
@@ -233,14 +234,14 @@ def test_conditions_of_the_same_text_are_the_same() -> None:
     assert repr(condition) == "Condition('tools > 0')"
     copy = pickle.loads(pickle.dumps(condition))
     assert copy == condition
-    assert copy.facts == {"tools"}
+    assert copy.signals == {"tools"}
     assert copy.holds({"tools": 1})
 
 
 def test_every_fact_can_be_asked() -> None:
     asked = {"headers": "headers.a == ''", "findings": "size(findings) == 0", "mcp": "mcp.tool == ''"}
-    for fact in FACTS:
-        assert Condition(asked.get(fact, f"{fact} == {fact}")).facts == {fact}
+    for fact in BUILT_IN.names:
+        assert Condition(asked.get(fact, f"{fact} == {fact}")).signals == {fact}
 
 
 def test_conditions_need_nothing_of_the_librarys_terminal_program_and_the_library_only_when_there_is_one() -> None:
@@ -253,7 +254,7 @@ def test_conditions_need_nothing_of_the_librarys_terminal_program_and_the_librar
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-WORDS = [*FACTS, "f", "x", ".kind", ".exists(", ".matches(", ".size()", "size(", "int(", "has(", "(", ")"]
+WORDS = [*BUILT_IN.names, "f", "x", ".kind", ".exists(", ".matches(", ".size()", "size(", "int(", "has(", "(", ")"]
 WORDS += ["[", "]", "{", "}", ",", "?", ":", "==", "!=", "&&", "||", "!", "in", "+", "-", "/", ".", "1", "0", "1.5"]
 WORDS += ['"a"', "'x-a'", 'r"\\"', 'b"a"', "'''", '"', "true", "null", "//", "\n", "é", "\x00", "\ud800", "9" * 20]
 
@@ -268,8 +269,8 @@ def test_any_text_is_a_condition_or_refused(text: str) -> None:
         condition = Condition(text)
     except PydanticCustomError:
         return
-    assert condition.facts <= set(FACTS)
-    assert isinstance(condition.holds({**FACTS_NOW, "findings": []}), bool)
+    assert condition.signals <= set(BUILT_IN.names)
+    assert isinstance(condition.holds({**SIGNALS_NOW, "findings": []}), bool)
 
 
 @given(st.text(max_size=40))

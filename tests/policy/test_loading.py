@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from extproc.policy import Bearer, Header, PolicyError, Problem, draft, load, loads
+from extproc.policy import Bearer, Header, PolicyError, Problem, loads
 from extproc.policy.base import COMPARED_MAX
 from extproc.policy.document import TEXT_MAX
 from extproc.policy.loading import PROBLEMS_MAX, written
+from extproc.server.files import draft, load
 from tests.policy.texts import GOOD, backend, root
 
 

@@ -8,14 +8,16 @@ from typing import Any, Final
 
 import grpc
 from grpc import aio
+from msgspec.structs import replace
 
 from extproc.policy import loads
-from extproc.protocol.effects import Abort, AbortCode, Effect, Phase, Proceed, Record, Reject
+from extproc.protocol.effects import Abort, AbortCode, Effect, Phase, Proceed, Reject
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Body, Deadline, Gone, Headers, Message, Side
+from extproc.protocol.record import Record
 from extproc.server.health import PROCESS
+from extproc.server.log import Log, Sink
 from extproc.server.worker import Worker, running_worker
-from extproc.telemetry import Log, Sink
 from extproc.transaction import Lane, Plan, Shared
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue
 from extproc.wire.pb.processor_pb2 import HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse
@@ -73,7 +75,7 @@ class Decider:
             case "/abort":
                 return (Proceed(Side.REQUEST, Phase.HEADERS), Abort(AbortCode.RESOURCE_EXHAUSTED, "too_much"))
             case "/record":
-                return (Record({}),)
+                return (Record.lost("play"),)
             case "/late-reject" | "/late-abort" | "/late-crash":
                 self.deadline = now
                 return ()
@@ -95,7 +97,7 @@ class Decider:
         self.told += 1
         if self.path == "/crash-at-end":
             raise KeyError(MARKER)
-        return (Record({"decision": "allowed", "reason": "play", "clean": clean, "times": self.told}),)
+        return (replace(Record.lost("play"), decision="allowed", stream=clean, request_bytes=self.told),)
 
 
 def headers(path: str = "/", method: str = "POST", **fields: str) -> bytes:

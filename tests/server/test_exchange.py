@@ -6,8 +6,8 @@ import pytest
 
 from extproc.protocol.effects import AbortCode
 from extproc.server.exchange import Exchange, admit
+from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
-from extproc.telemetry import Log, Sink
 from extproc.telemetry.families import ABORTS, EXCHANGES, MESSAGES, VIOLATIONS
 from tests.server.support import MARKER, Decider, body, headers, kind, lines, plan
 
@@ -77,7 +77,7 @@ def test_an_exchange_is_told_of_once(stage: Stage) -> None:
     exchange.gone(True)
     exchange.gone(False)
     (line,) = stage.logged()
-    assert (line["decision"], line["clean"], line["times"]) == ("allowed", True, 1)
+    assert (line["decision"], line["stream"], line["request_bytes"]) == ("allowed", True, 1)
     assert stage.runtime.metrics.counter(EXCHANGES) == {("allowed", "none", "none"): 1}
 
 
@@ -86,7 +86,7 @@ def test_a_reset_is_as_normal_an_end_as_a_half_close(stage: Stage) -> None:
     exchange.receive(headers("/"))
     exchange.gone(False)
     (line,) = stage.logged()
-    assert (line["decision"], line["clean"]) == ("allowed", False)
+    assert (line["decision"], line["stream"]) == ("allowed", False)
     assert stream.aborts == []
 
 

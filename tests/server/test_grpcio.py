@@ -46,7 +46,7 @@ def test_an_exchange_goes_to_and_fro_and_ends_well_when_envoy_half_closes(tmp_pa
 
     play(scene, log=tmp_path / "log")
     (line,) = lines(tmp_path / "log")
-    assert (line["event"], line["decision"], line["clean"]) == ("exchange", "allowed", True)
+    assert (line["event"], line["decision"], line["stream"]) == ("exchange", "allowed", True)
 
 
 def test_several_answers_arrive_in_their_order() -> None:

@@ -24,10 +24,10 @@ from extproc.protocol.meter import Meter
 from extproc.server import inspections
 from extproc.server.exchange import Exchange, admit
 from extproc.server.inspections import PACE, PACE_STEPS, QUICK_STEPS, SLOW_THREADS, Pool, nobody
+from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
 from extproc.server.transport import TRANSPORTS
 from extproc.server.worker import Worker, running_worker
-from extproc.telemetry import Log, Sink
 from extproc.transaction import Plan
 from extproc.transaction.opening import INLINE_BYTES
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue

@@ -16,11 +16,13 @@ from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message,
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.server.exchange import admit
 from extproc.server.inspections import ERROR, Answer, Cancel
+from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
-from extproc.telemetry import Log, Sink, exposition
+from extproc.telemetry import exposition
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, UNINSPECTED
 from extproc.transaction import Plan
 from extproc.transaction.opening import Opened, Opening
+from extproc.transaction.streaming import Piece
 from extproc.transaction.work import ResponseWork
 from extproc.wire.pb.processor_pb2 import ProcessingResponse
 from tests.server.support import MARKER
@@ -124,7 +126,7 @@ def _first(message: Message, config: ProtocolConfig) -> Headers:
 
 
 def _done(order: Inspect) -> Inspected | Failed:
-    assert isinstance(order.subject, Opened | Opening | ResponseWork)
+    assert isinstance(order.subject, Opened | Opening | Piece | ResponseWork)
     try:
         return Inspected(order.ticket, order.subject.run())
     except Exception:  # noqa: BLE001  - as the threads do

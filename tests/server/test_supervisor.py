@@ -13,8 +13,9 @@ from extproc.server import supervisor as module
 from extproc.server.child import State
 from extproc.server.errors import ServeError
 from extproc.server.listen import parse
+from extproc.server.log import Log, Sink
 from extproc.server.supervisor import WORKERS_MAX, Options, Supervisor
-from extproc.telemetry import Log, Sink, Snapshot, exposition
+from extproc.telemetry import Snapshot, exposition
 from tests.server.support import MARKER, POLICY, channel_to, ending, headers, kind, lines, models_at, until
 
 START_SECONDS = 30.0

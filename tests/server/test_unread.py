@@ -6,8 +6,8 @@ from extproc.protocol.effects import Effect
 from extproc.protocol.messages import Message
 from extproc.protocol.modes import BodyMode
 from extproc.server.exchange import Exchange
+from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
-from extproc.telemetry import Log, Sink
 from extproc.transaction import Lane, Plan, Shared, Transaction
 from extproc.wire.pb.processor_pb2 import ProcessingRequest, ProcessingResponse
 from tests.server.support import plan

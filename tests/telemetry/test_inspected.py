@@ -1,21 +1,29 @@
 """What is counted of pipelines."""
 
+from typing import Any
+
+from msgspec.structs import replace
+
+from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor, Record
 from extproc.telemetry import Metrics
 from extproc.telemetry.exposition import text
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, UNINSPECTED
 from extproc.telemetry.inspected import count_inspected
-from extproc.telemetry.log import Fact
 from extproc.telemetry.metrics import OTHER, SERIES_MAX
 
 
-def found(kind: str, count: int = 1, *, shadow: bool = False) -> dict[str, str | bool | int]:
-    return {"processor": "pii", "kind": kind, "action": "mask", "side": "request", "shadow": shadow, "count": count}
+def found(kind: str, count: int = 1, *, shadow: bool = False) -> CountedFinding:
+    return CountedFinding("pii", kind, "mask", "request", shadow, count)
+
+
+def record(**more: Any) -> Record:
+    return replace(Record.lost("play"), pipeline="default", **more)
 
 
 def test_finds_are_counted_as_often_as_they_were_made_and_shadow_is_told_apart() -> None:
     metrics = Metrics()
     for _ in range(2):
-        count_inspected(metrics, {"findings": [found("email", 3), found("email", shadow=True), found("iban")]})
+        count_inspected(metrics, record(findings=(found("email", 3), found("email", shadow=True), found("iban"))))
     assert metrics.counter(FINDINGS) == {
         ("pii", "email", "mask", "request", "false"): 6,
         ("pii", "email", "mask", "request", "true"): 2,
@@ -25,16 +33,10 @@ def test_finds_are_counted_as_often_as_they_were_made_and_shadow_is_told_apart()
 
 def test_failures_blocks_and_what_could_not_be_read_are_counted_by_their_reason() -> None:
     metrics = Metrics()
-    facts: dict[str, Fact] = {
-        "failures": [
-            {"processor": "pii", "reason": "timeout", "allowed": True},
-            {"processor": "pii", "reason": "timeout", "allowed": False},
-        ],
-        "uninspected": [{"reason": "image", "count": 2}, {"reason": "size", "count": 1}],
-        "blocked_by": "pii",
-        "blocked_for": "failure",
-    }
-    count_inspected(metrics, facts)
+    failures = (FailedProcessor("pii", "timeout", allowed=True), FailedProcessor("pii", "timeout", allowed=False))
+    unread = (CountedUninspected("image", 2), CountedUninspected("size", 1))
+    told = record(failures=failures, uninspected=unread, blocked_by="pii", blocked_for="failure")
+    count_inspected(metrics, told)
     assert metrics.counter(INSPECTION_FAILURES) == {("pii", "timeout", "allowed"): 1, ("pii", "timeout", "blocked"): 1}
     assert metrics.counter(UNINSPECTED) == {("image",): 2, ("size",): 1}
     assert metrics.counter(BLOCKED) == {("pii", "failure"): 1}
@@ -45,13 +47,13 @@ def test_failures_blocks_and_what_could_not_be_read_are_counted_by_their_reason(
 
 def test_a_pipeline_that_found_nothing_counts_nothing() -> None:
     metrics = Metrics()
-    count_inspected(metrics, {"pipeline": "default", "masked": False})
+    count_inspected(metrics, record(masked=False))
     assert metrics.counter(FINDINGS) == metrics.counter(BLOCKED) == {}
 
 
 def test_kinds_past_the_limit_of_series_are_counted_as_other() -> None:
     metrics = Metrics()
     for number in range(SERIES_MAX + 2):
-        count_inspected(metrics, {"findings": [found(f"rule-{number}", 5)]})
+        count_inspected(metrics, record(findings=(found(f"rule-{number}", 5),)))
     assert len(metrics.counter(FINDINGS)) == SERIES_MAX + 1
     assert metrics.counter(FINDINGS)[(OTHER,) * 5] == 10

@@ -9,15 +9,15 @@ import trustme
 
 from extproc.testing.clients import Abort, End, Request, Until
 from extproc.testing.clients.http1 import Http1, http1
-from extproc.testing.provider import HEADER, Provider, Record, Records, read_records, running_provider
+from extproc.testing.provider import HEADER, Provider, RecordedRequest, Records, read_records, running_provider
 from extproc.testing.provider.record import MAX_BODY, dump
 from extproc.testing.provider.request import HEAD_LIMIT
 from extproc.testing.waiting import eventually
 from tests.testing.asking import CHAT, ask, chat
 
 
-def record(body: bytes = b"", target: str = "/") -> Record:
-    return Record("POST", target, "HTTP/1.1", (), body, len(body), "", (), 1, "length", True)
+def record(body: bytes = b"", target: str = "/") -> RecordedRequest:
+    return RecordedRequest("POST", target, "HTTP/1.1", (), body, len(body), "", (), 1, "length", True)
 
 
 def test_a_request_is_recorded_as_it_was_written() -> None:
@@ -207,7 +207,7 @@ def test_bytes_behind_a_body_are_a_violation() -> None:
 
 
 def test_a_provider_runs_on_the_loop_of_its_user() -> None:
-    async def main() -> tuple[Record, ...]:
+    async def main() -> tuple[RecordedRequest, ...]:
         async with Provider("east") as provider:
             answer = await asyncio.to_thread(ask, provider.port, chat())
             assert answer.json()["provider"] == "east"

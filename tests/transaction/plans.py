@@ -42,7 +42,11 @@ def plan(extra: str = "") -> Plan:
     return Plan.compile(loads(dedent(POLICY) + dedent(extra), "policy.yaml"), SECRETS)
 
 
-CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization")
+CREDENTIALS = (
+    *("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"),
+    *("openai-api-key", "anthropic-api-key", "ocp-apim-subscription-key"),
+    *("x-auth-token", "x-access-token", "x-amz-security-token"),
+)
 """The fields of a client's own credentials."""
 ROUTED = "default_backend: route"
 """What no dialect claims goes where Envoy's own routes lead."""

@@ -26,6 +26,7 @@ from extproc.testing.playbook import Playbook, request_body, request_headers, re
 from extproc.transaction import Plan, Shared
 from extproc.transaction.opening import INLINE_BYTES
 from extproc.transaction.streaming import Piece
+from tests.records import logged
 
 PLANTED: Final = "planted-marker"
 SAID: Final = f"{PLANTED} a@b.de Titan"
@@ -178,7 +179,7 @@ class Exchange:
         return self._judged(self._envoy.sends(told).effects)
 
     def _out(self, effects: Sequence[Effect], sent: bytes, side: Side) -> Out:
-        record = self._envoy.leaves().facts
+        record = logged(self._envoy.leaves())
         assert PLANTED not in repr((record, effects))
         out = Out(effects, sent, side, record)
         if out.refused is not None:
@@ -288,7 +289,7 @@ def test_a_stand_in_that_gets_no_answer_either_blocks() -> None:
         assert again.deadline > 0
         refused = envoy.sends(Failed(again.ticket, "overloaded")).gets_one(Reject)
         assert (refused.status, refused.details) == (503, "extproc_inspection_failed")
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     assert record["failures"] == [
         {"processor": "pii", "reason": "timeout", "allowed": True},
         {"processor": "guard", "reason": "overloaded", "allowed": False},

@@ -14,6 +14,7 @@ from extproc.testing.playbook import Playbook, request_body, request_headers, re
 from extproc.transaction import Shared, Transaction
 from extproc.transaction.held import SMALL_BYTES, Held
 from extproc.transaction.opening import OPENED_BYTES
+from tests.records import logged
 from tests.transaction.plans import plan
 
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
@@ -78,7 +79,7 @@ def test_a_body_for_which_there_is_no_room_is_refused_in_the_clients_dialect(pat
     told = json.loads(refusal.body)
     assert told["error"]["message"] == "The gateway has too much to do; try again."
     assert ("type" in told) == (path == MESSAGES)
-    assert late.leaves().facts["reason"] == "overloaded"
+    assert late.leaves().reason == "overloaded"
     for envoy in envoys:
         envoy.leaves()
     assert shared.held == 0
@@ -168,7 +169,7 @@ def crowded_out(envoy: Playbook, effects: Sequence[Effect]) -> None:
     assert end.end
     assert json.loads(end.data.split(b"data: ")[1])["error"]["code"] == "overloaded"
     envoy.sends(response_body(b"more", end=False)).gets_nothing()
-    record = envoy.leaves().facts
+    record = logged(envoy.leaves())
     assert (record["decision"], record["reason"]) == ("rejected", "overloaded")
     assert envoy.transaction.findings is not None
 

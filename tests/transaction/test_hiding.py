@@ -8,6 +8,7 @@ import pytest
 from extproc.protocol.effects import Proceed, Reject
 from extproc.testing.playbook import Playbook, request_body, request_headers
 from tests.hiding import READ, REFUSED, Place, places
+from tests.records import logged
 from tests.transaction.test_inspection import plan
 
 BLOCKING = plan("  - {name: p, request: [{use: pii, kinds: [email, credit_card], action: block}]}\n")
@@ -25,13 +26,13 @@ def test_what_can_hide_text_is_read_or_named(place: Place) -> None:
     with Playbook(BLOCKING) as envoy:
         envoy.sends(request_headers(place.path, *fields))
         refused = envoy.sends(request_body(place.body)).gets_one(Reject)
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     if place.outcome == REFUSED:
         assert refused.status == 400
     elif place.outcome == READ:
         assert (refused.status, record["blocked_for"]) == (403, "finding")
     else:
-        reasons = [each["reason"] for each in record["uninspected"]]  # type: ignore[union-attr,index]
+        reasons = [each["reason"] for each in record["uninspected"]]
         # What is named is read all the same, as far as it can be, and a finding is told first.
         assert refused.status == 403
         assert place.outcome in reasons
@@ -54,4 +55,4 @@ def test_words_and_lists_of_numbers_that_are_no_media_pass(body: Any) -> None:
     with Playbook(BLOCKING) as envoy:
         envoy.sends(request_headers("/mcp", ("content-type", b"application/json")))
         envoy.sends(request_body(json.dumps(body).encode() if body is not None else b"")).gets_one(Proceed)
-        assert not envoy.leaves().facts.get("uninspected")
+        assert not envoy.leaves().uninspected

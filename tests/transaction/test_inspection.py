@@ -22,6 +22,7 @@ from extproc.testing.playbook import (
 from extproc.transaction import Plan, Shared
 from extproc.transaction.opening import INLINE_BYTES, Opened, Opening
 from extproc.transaction.work import ResponseWork
+from tests.records import logged
 
 CHAT = "/v1/chat/completions"
 DUPLEX = BodyMode.FULL_DUPLEX_STREAMED
@@ -94,7 +95,7 @@ def test_a_request_is_masked_before_it_goes_anywhere(mode: BodyMode) -> None:
         assert body is not None
         assert json.loads(body) == {"model": "llama", "messages": [{"role": "user", "content": "write to [EMAIL_1]"}]}
         assert ("content-length", b"%d" % len(body)) in effects[0].headers.sets  # type: ignore[union-attr]
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     assert record["decision"] == "masked"
     assert record["findings"] == [
         {"processor": "pii", "kind": "email", "action": "mask", "side": "request", "shadow": False, "count": 1}
@@ -148,7 +149,7 @@ def test_a_blocked_request_is_told_so_in_its_dialect_and_goes_nowhere() -> None:
         assert isinstance(refused, Reject)
         assert (refused.status, refused.details) == (403, "extproc_content_filter")
         assert json.loads(refused.body)["error"]["message"] == "The content was blocked by policy."
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     assert (record["decision"], record["blocked_by"], record["blocked_for"]) == ("blocked", "secrets", "finding")
 
 
@@ -219,7 +220,7 @@ def test_an_answer_that_cannot_be_read_is_refused_or_passes_as_the_policy_says()
             if isinstance(effect, Proceed):
                 assert effect.modes is not None
                 assert effect.modes.response_body is BodyMode.NONE
-            record = envoy.leaves().facts
+            record = logged(envoy.leaves())
         assert record["uninspected"] == [{"reason": "content_type", "count": 1}]
 
 
@@ -250,7 +251,7 @@ def test_a_response_without_a_byte_passes_in_chunks_too(fields: tuple[tuple[str,
         asked(envoy, said("x"))
         effects = [*envoy.sends(response_headers(202, *fields)).effects, *envoy.sends(response_body(b"")).effects]
         assert not any(isinstance(each, Reject) for each in effects)
-        assert envoy.leaves().facts.get("uninspected") is None
+        assert envoy.leaves().uninspected == ()
 
 
 @pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
@@ -261,7 +262,7 @@ def test_a_response_that_may_be_empty_and_is_not_is_refused(field: tuple[str, by
         asked(envoy, said("x"))
         envoy.sends(response_headers(200, *([field] if field else [])))
         assert envoy.sends(response_body(b"x", end=not duplex)).gets_one(Reject).status == 403
-        assert envoy.leaves().facts["decision"] == "blocked"
+        assert envoy.leaves().decision == "blocked"
 
 
 def test_envoys_own_replies_pass_unread() -> None:
@@ -289,7 +290,7 @@ def test_a_request_over_the_pipelines_limit_is_refused_or_passes(word: str, kind
             body = said("")
             (effect,) = asked(envoy, said("x" * (size - len(body))))
             assert isinstance(effect, expected)
-            record = envoy.leaves().facts
+            record = logged(envoy.leaves())
         assert (record.get("uninspected") is not None) == (size > 1024 and word == "allow")
 
 
@@ -335,7 +336,7 @@ def test_work_that_fails_ends_as_on_failure_says(reason: str, word: str, kind: t
         effect = envoy.sends(Failed(order.ticket, reason)).gets_one(kind)
         if isinstance(effect, Reject):
             assert (effect.status, effect.details) == (503, "extproc_inspection_failed")
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     assert record["failures"] == [{"processor": "pii", "reason": reason, "allowed": word == "allow"}]
 
 
@@ -369,7 +370,7 @@ def test_a_client_that_leaves_while_its_body_is_judged_is_recorded() -> None:
     with Playbook(MASKING) as envoy:
         (order,) = asked(envoy, said("x" * INLINE_BYTES))
         assert isinstance(order, Inspect)
-        assert envoy.leaves().facts["decision"] == "gone"
+        assert envoy.leaves().decision == "gone"
 
 
 def test_shadow_records_and_changes_nothing() -> None:
@@ -377,7 +378,7 @@ def test_shadow_records_and_changes_nothing() -> None:
     with Playbook(own) as envoy:
         (passed,) = asked(envoy, said("a@b.de"))
         assert isinstance(passed, Proceed)
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     assert record["findings"] == [
         {"processor": "pii", "kind": "email", "action": "block", "side": "request", "shadow": True, "count": 1}
     ]
@@ -401,7 +402,7 @@ def test_conditions_say_when_a_processor_is_at_work() -> None:
     ):
         with Playbook(own) as envoy:
             asked(envoy, body)
-            assert envoy.leaves().facts.get("blocked_by") == blocked
+            assert envoy.leaves().blocked_by == blocked
     with Playbook(own) as envoy:
         envoy.sends(request_headers(CHAT, JSON, ("x-team", b"red")))
         envoy.sends(request_body(said("Vega"))).gets_one(Reject)
@@ -423,7 +424,7 @@ def test_the_first_pipeline_that_matches_is_for_the_request_however_its_path_is_
         with Playbook(own) as envoy:
             envoy.sends(request_headers(path, JSON, ("x-team", team)))
             envoy.sends(request_body(said(text))).gets_one(Proceed)
-            assert envoy.leaves().facts.get("pipeline") == pipeline
+            assert envoy.leaves().pipeline == pipeline
 
 
 def test_mcp_is_read_on_a_path_that_no_dialect_claims_and_told_of_errors_in_json_rpc() -> None:
@@ -463,7 +464,7 @@ def test_a_block_in_mid_stream_ends_the_stream_and_drops_the_rest() -> None:
         assert b"Titan" not in (out := onward(effects, Side.RESPONSE) or b"")
         assert b"content_filter" in out
         envoy.sends(response_body(b"")).gets_nothing()
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     assert record["blocked_by"] == "pattern"
 
 
@@ -480,7 +481,7 @@ def test_a_stream_may_be_as_long_as_the_policy_says_however_it_is_cut() -> None:
                 out += onward(envoy.sends(response_body(whole[at : at + cut], end=False)).effects, Side.RESPONSE) or b""
             outs.add(out)
             envoy.sends(response_body(b"")).gets_nothing()
-            assert envoy.leaves().facts["blocked_by"] == "size"
+            assert envoy.leaves().blocked_by == "size"
     (out,) = outs
     assert _told(out).startswith("hello there ")
     assert len(_told(out)) < len("hello there " + 3 * "and more ")
@@ -517,7 +518,7 @@ def test_what_a_provider_sealed_for_itself_is_named_and_passes() -> None:
         envoy.sends(response_headers(200, JSON))
         effects = envoy.sends(response_body(json.dumps(thinking).encode())).effects
         assert onward(effects, Side.RESPONSE) == json.dumps(thinking).encode()
-        assert envoy.leaves().facts["uninspected"] == [{"reason": "encrypted", "count": 1}]
+        assert logged(envoy.leaves())["uninspected"] == [{"reason": "encrypted", "count": 1}]
 
 
 @pytest.mark.parametrize(("request_mode", "mode"), [(BodyMode.BUFFERED, BodyMode.BUFFERED), (DUPLEX, DUPLEX)])

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 
 from extproc.policy import loads
-from extproc.protocol.effects import Chunk, HeaderMutation, Override, Proceed, Record, Reject
+from extproc.protocol.effects import Chunk, HeaderMutation, Override, Proceed, Reject
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Gone, Headers, Message, Side
 from extproc.protocol.modes import BodyMode
+from extproc.protocol.record import Record
 from extproc.testing.playbook import (
     Playbook,
     request_body,
@@ -22,6 +23,7 @@ from extproc.testing.playbook import (
 from extproc.transaction import Plan, Shared
 from extproc.transaction.misconfigured import WHATS
 from extproc.transaction.transaction import PROOF_WITHIN
+from tests.records import logged
 from tests.transaction.plans import POLICY, SECRETS
 
 NONE, STREAMED, BUFFERED, PARTIAL, DUPLEX, _ = BodyMode
@@ -49,7 +51,7 @@ def refused(effect: Reject, envoy: Playbook, what: str) -> dict[str, Any]:
     """Holds a refusal and its record to what is promised; gives the record."""
     assert (effect.status, effect.details) == (503, f"extproc_misconfigured_{what}")
     assert b"misconfigured" in effect.body
-    record = dict(envoy.leaves().facts)
+    record = logged(envoy.leaves())
     assert (record["decision"], record["reason"], record["misconfigured"]) == ("failed", "misconfigured", what)
     assert record["detail"]
     return record
@@ -104,7 +106,7 @@ def test_what_stops_nothing_does_not_stop_for_a_mode_and_says_that_it_did_not_lo
         envoy.sends(request_headers(CHAT, JSON))
         envoy.sends(request_body(ASK))
         assert envoy.sends(response_headers(200, JSON)).gets_one(Proceed).modes is None
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     assert (record["decision"], record["misconfigured"]) == ("allowed", "response_body_mode")
     assert record["uninspected"] == [{"reason": "misconfigured", "count": 1}]
 
@@ -113,7 +115,7 @@ def test_a_policy_that_reads_no_response_asks_for_none() -> None:
     with Playbook(PLAIN, response=NONE) as envoy:
         envoy.sends(request_headers(CHAT))
         envoy.sends(request_body(ASK)).gets_one(Proceed)
-        assert "misconfigured" not in envoy.leaves().facts
+        assert "misconfigured" not in logged(envoy.leaves())
 
 
 # -- overrides that Envoy may have ignored
@@ -137,7 +139,7 @@ def test_the_first_chunk_of_a_stream_is_guarded_and_no_other() -> None:
         assert IBAN.encode() not in first.data
         assert not envoy.sends(response_body(STREAM, end=False)).gets_one(Chunk).guard
         assert not envoy.sends(response_body(b"", end=True)).gets_one(Chunk).guard
-        assert "misconfigured" not in envoy.leaves().facts
+        assert "misconfigured" not in logged(envoy.leaves())
     assert shared.overridden == {b""}
 
 
@@ -157,7 +159,7 @@ def test_a_stream_in_one_message_waits_with_its_end_for_envoy_to_give_up() -> No
         first = envoy.sends(response_body(STREAM, end=True)).gets_one(Chunk)
         assert (first.guard, first.end) == (True, False)
         assert envoy.waits(PROOF_WITHIN).gets_one(Chunk) == Chunk(Side.RESPONSE, b"", end=True)
-        assert envoy.leaves().facts["decision"] == "masked"
+        assert envoy.leaves().decision == "masked"
     assert shared.overridden == {b""}
 
 
@@ -166,7 +168,7 @@ def test_an_envoy_that_gives_up_at_the_guard_did_not_take_the_override() -> None
     with Playbook(READING, shared) as envoy:
         streaming(envoy)
         envoy.sends(response_body(STREAM, end=True))
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     assert (record["decision"], record["reason"]) == ("failed", "misconfigured")
     assert record["misconfigured"] == "mode_override"
     assert record["uninspected"] == [{"reason": "misconfigured", "count": 1}]
@@ -179,21 +181,21 @@ def test_a_second_message_lets_the_end_go_that_was_held_back() -> None:
         streaming(envoy)
         assert not envoy.sends(response_body(STREAM, end=False)).gets_one(Chunk).end  # blocked: it ends by itself
         assert envoy.sends(response_body(STREAM, end=False)).gets_one(Chunk) == Chunk(Side.RESPONSE, b"", end=True)
-        assert envoy.leaves().facts["decision"] == "blocked"
+        assert envoy.leaves().decision == "blocked"
 
 
 def test_a_request_body_that_never_comes_after_an_override_is_told() -> None:
     with Playbook(PLAIN, Shared(), request=NONE) as envoy:
         envoy.sends(request_headers(CHAT)).gets_one(Override)
-        assert envoy.leaves().facts["misconfigured"] == "mode_override"
+        assert envoy.leaves().misconfigured == "mode_override"
     shared = Shared()
     with Playbook(PLAIN, shared, request=NONE) as envoy:
         envoy.sends(request_headers(CHAT))
         envoy.sends(request_body(ASK, end=False)).gets_nothing()
-        assert envoy.leaves().facts["decision"] == "gone"
+        assert envoy.leaves().decision == "gone"
     with Playbook(PLAIN, shared, request=NONE) as envoy:
         envoy.sends(request_headers(CHAT))
-        assert envoy.leaves().facts["decision"] == "gone"  # this Envoy takes overrides: the client has left
+        assert envoy.leaves().decision == "gone"  # this Envoy takes overrides: the client has left
 
 
 def test_trailers_prove_an_override_as_a_body_does() -> None:
@@ -201,7 +203,7 @@ def test_trailers_prove_an_override_as_a_body_does() -> None:
     with Playbook(compiled(extra="request_trailers: pass"), shared, request=NONE) as envoy:
         envoy.sends(request_headers(CHAT))
         envoy.sends(request_trailers()).gets_one(Reject)
-        assert "misconfigured" not in envoy.leaves().facts
+        assert "misconfigured" not in logged(envoy.leaves())
 
 
 # -- what is not forwarded
@@ -319,7 +321,7 @@ def test_a_local_reply_refuses_nothing_and_a_cluster_that_is_missing_is_told(det
         envoy.sends(request_body(ASK))
         reply = response_headers(503, end=True, details=details)
         envoy.sends(steered(reply, "")).gets_one(Proceed)
-        assert envoy.leaves().facts.get("misconfigured") == told
+        assert envoy.leaves().misconfigured == told
     assert not shared.astray
 
 
@@ -342,8 +344,8 @@ def test_an_exchange_that_envoy_only_shows_is_recorded_as_shadow() -> None:
             envoy.transaction.receive(message, 0.0)
         (record,) = envoy.transaction.receive(Gone(), 0.0)
         assert isinstance(record, Record)
-        assert (record.facts["decision"], record.facts["reason"]) == ("shadow", reason)
-        assert record.facts["misconfigured"] == "observability_mode"
+        assert (record.decision, record.reason) == ("shadow", reason)
+        assert record.misconfigured == "observability_mode"
 
 
 def test_a_response_is_judged_in_observability_mode_though_nothing_can_be_done() -> None:
@@ -353,8 +355,8 @@ def test_a_response_is_judged_in_observability_mode_though_nothing_can_be_done()
         envoy.transaction.receive(message, 0.0)
     (record,) = envoy.transaction.receive(Gone(), 0.0)
     assert isinstance(record, Record)
-    assert record.facts["decision"] == "shadow"
-    assert record.facts["findings"]
+    assert record.decision == "shadow"
+    assert record.findings
 
 
 @pytest.mark.parametrize("known", [True, False])

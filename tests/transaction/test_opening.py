@@ -178,7 +178,7 @@ def test_what_conditions_ask_of_a_large_body_is_found_out_elsewhere(size: int, m
     def read_outline(body: bytes, *_: object, **__: object) -> None:
         outlined.append(len(body))
 
-    monkeypatch.setattr("extproc.transaction.opening.read_outline", read_outline)
+    monkeypatch.setattr("extproc.signals.view._outline", read_outline)
     body = said("x" * (size - len(said(""))))
     with Playbook(COUNTED) as envoy:
         order = handed(sent(envoy, body))

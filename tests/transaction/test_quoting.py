@@ -20,6 +20,7 @@ from extproc.testing.playbook import (
 )
 from extproc.transaction.lanes import Lane
 from extproc.transaction.quoting import ERROR_MAX
+from tests.records import logged
 from tests.transaction.plans import SECRETS, plan
 
 CHAT = "/v1/chat/completions"
@@ -80,7 +81,7 @@ def test_a_credential_in_an_error_is_taken_out(
         ]
         assert came == goes or b"%d" % len(goes) in lengths
         record = envoy.leaves()
-    assert (record.facts["status"], record.facts["decision"]) == (status, "allowed")
+    assert (record.status, record.decision) == (status, "allowed")
 
 
 @PROFILES
@@ -128,7 +129,7 @@ def test_a_response_with_a_credential_in_its_headers_is_withheld(
         record = envoy.leaves()
     assert (refused.status, json.loads(refused.body)["error"]["code"]) == (told, "response_withheld")
     assert KEY not in refused.body
-    assert (record.facts["reason"], record.facts["status"]) == ("response_withheld", told)
+    assert (record.reason, record.status) == ("response_withheld", told)
 
 
 @pytest.mark.parametrize("request_mode", [BodyMode.BUFFERED, DUPLEX])
@@ -138,7 +139,7 @@ def test_an_error_whose_body_comes_only_by_an_override_is_withheld(request_mode:
     with Playbook(plan(), request=request_mode, response=mode) as envoy:
         asked(envoy)
         refused = envoy.sends(response_headers(401, JSON)).gets_one(Reject)
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     assert (refused.status, json.loads(refused.body)["error"]["code"]) == (401, "response_withheld")
     assert record["misconfigured"] == "error_body_mode"
 
@@ -231,7 +232,7 @@ def test_a_response_that_is_cut_is_not_recorded_as_allowed(extra: str, ends: boo
             envoy.sends(response_body(b""))
         record = envoy.leaves(clean=False)
     told = ("allowed", "only") if ends else ("cut", "response_cut")
-    assert (record.facts["decision"], record.facts["reason"]) == told
+    assert (record.decision, record.reason) == told
 
 
 @pytest.mark.parametrize(("length", "told"), [(5, "allowed"), (6, "cut"), (None, "cut")])
@@ -247,7 +248,7 @@ def test_a_response_whose_whole_length_came_is_not_cut_though_its_end_was_not_sh
         envoy.sends(response_body(b"345", end=False))
         assert (envoy.transaction.response_lane is Lane.ECHO) is (length is None)
         record = envoy.leaves(clean=False)
-    assert record.facts["decision"] == told
+    assert record.decision == told
 
 
 def test_a_held_response_that_never_ends_is_recorded_as_cut() -> None:
@@ -256,7 +257,7 @@ def test_a_held_response_that_never_ends_is_recorded_as_cut() -> None:
         held = envoy.sends(response_headers(200, JSON)).gets_one(Proceed)
         assert (held.phase, held.modes) == (Phase.HEADERS, None)
         record = envoy.leaves(clean=False)
-    assert (record.facts["decision"], record.facts["reason"]) == ("cut", "response_cut")
+    assert (record.decision, record.reason) == ("cut", "response_cut")
 
 
 def test_a_masked_response_that_is_cut_stays_masked_and_says_that_it_was_cut() -> None:
@@ -266,7 +267,7 @@ def test_a_masked_response_that_is_cut_stays_masked_and_says_that_it_was_cut() -
         event = {"choices": [{"index": 0, "delta": {"content": "write to a@example.com now"}}]}
         envoy.sends(response_body(b"data: " + json.dumps(event).encode() + b"\n\n", end=False))
         record = envoy.leaves(clean=False)
-    assert (record.facts["decision"], record.facts["reason"]) == ("masked", "response_cut")
+    assert (record.decision, record.reason) == ("masked", "response_cut")
 
 
 @pytest.mark.parametrize("processor", ["action: report", "action: mask, mode: shadow", "action: block, mode: shadow"])
@@ -283,5 +284,5 @@ def test_a_pipeline_that_only_watches_refuses_nothing(
         effects += envoy.sends(response_headers(200, JSON, ("content-length", b"300"))).effects
         record = envoy.leaves()
     assert not any(isinstance(each, Reject) for each in effects)
-    assert record.facts["uninspected"] == [{"reason": "size", "count": 2}]
+    assert logged(record)["uninspected"] == [{"reason": "size", "count": 2}]
     assert Side.RESPONSE in {each.side for each in effects if isinstance(each, Proceed)}

@@ -23,6 +23,7 @@ from extproc.transaction import Lane, Plan
 from extproc.transaction.admission import CROWDED
 from extproc.transaction.opening import Opening
 from extproc.transaction.pieces import CHUNK_BYTES
+from tests.records import logged
 from tests.transaction.plans import CREDENTIALS, ROUTED, passed, plan
 
 CHAT = "/v1/chat/completions"
@@ -267,7 +268,7 @@ def test_trailers_are_refused_in_every_mode_unless_the_policy_lets_them_pass(
     if not any(isinstance(each, Reject) for each in effects):
         effects = envoy.sends(request_trailers(("x", b"1"))).effects
     assert [each.details for each in effects if isinstance(each, Reject)] == ["extproc_request_trailers"]
-    assert envoy.leaves().facts["reason"] == "request_trailers"
+    assert envoy.leaves().reason == "request_trailers"
 
 
 def test_a_buffered_body_without_an_end_is_refused_although_its_trailers_are_not_shown() -> None:
@@ -348,7 +349,7 @@ def test_an_unclaimed_request_goes_to_the_default_backend(
     assert sets(answer.headers).get("authorization") == credential
     removed = [] if backend == "open" else [name for name in CREDENTIALS if name != "authorization" or not credential]
     assert list(answer.headers.remove) == removed
-    assert (record.facts["decision"], record.facts["reason"]) == ("passed", "unclaimed")
+    assert (record.decision, record.reason) == ("passed", "unclaimed")
 
 
 @pytest.mark.parametrize(
@@ -370,7 +371,7 @@ def test_without_a_default_backend_what_nobody_claims_is_404_in_the_client_s_dia
         refused = envoy.sends(message).gets_one(Reject)
         record = envoy.leaves()
     assert (refused.status, json.loads(refused.body)["error"]["type"]) == (404, kind)
-    assert (record.facts["decision"], record.facts["reason"], record.facts["backend"]) == (
+    assert (record.decision, record.reason, record.backend) == (
         "rejected",
         "not_found",
         None,
@@ -404,7 +405,7 @@ def test_a_blocked_or_refused_request_has_its_model_in_the_record(extra: str) ->
         envoy.sends(request_headers(CHAT))
         envoy.sends(request_body(ask("plain", "a@example.com"))).gets_one(Reject)
         record = envoy.leaves()
-    assert (record.facts["decision"], record.facts["model"], record.facts["stream"]) == ("blocked", "plain", False)
+    assert (record.decision, record.model, record.stream) == ("blocked", "plain", False)
 
 
 @pytest.mark.parametrize(
@@ -589,7 +590,7 @@ def test_headers_sent_twice_are_a_violation_and_the_record_says_so() -> None:
     envoy.sends(request_headers(CHAT))
     with pytest.raises(ProtocolViolation):
         envoy.sends(request_headers(CHAT))
-    assert envoy.leaves().facts["decision"] == "failed"
+    assert envoy.leaves().decision == "failed"
 
 
 # -- a policy by which nothing depends on what a request says
@@ -641,7 +642,7 @@ def test_an_unknown_model_that_nobody_lists_goes_to_the_default_backend() -> Non
         routed = envoy.sends(request_body(ask("theirs"))).gets_one(Proceed)
         record = envoy.leaves()
     assert sets(routed.headers)["x-extproc-cluster"] == b"local"
-    assert record.facts["model"] is None  # a name that only the client knows is the client's text
+    assert record.model is None  # a name that only the client knows is the client's text
 
 
 def test_an_unknown_model_goes_where_envoys_own_routes_lead_without_the_client_s_credentials() -> None:
@@ -670,7 +671,7 @@ def test_a_request_without_room_for_our_fields_is_refused_and_recorded_so(path: 
     with Playbook(plan("default_backend: hosted")) as envoy:
         message = replace(request_headers(path), attributes={CROWDED: "true"})
         refused = envoy.sends(message).gets_one(Reject)
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     assert (refused.status, refused.details) == (431, "extproc_too_many_headers")
     assert (record["decision"], record["reason"], record["status"]) == ("rejected", "too_many_headers", 431)
     assert (b'"type":"error"' in refused.body) is (path == "/v1/messages")

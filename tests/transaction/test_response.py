@@ -18,6 +18,7 @@ from extproc.testing.playbook import (
     response_trailers,
 )
 from extproc.transaction import Shared
+from tests.records import logged
 from tests.transaction.plans import ROUTED, plan
 
 CHAT = "/v1/chat/completions"
@@ -128,7 +129,7 @@ def one(shared: Shared, answer: Headers, model: str = "chat", now: float = 0.0) 
     if isinstance(effect, Reject):
         return str(effect.status)
     envoy.sends(answer)
-    return str(envoy.leaves().facts["backend"])
+    return str(envoy.leaves().backend)
 
 
 UNREACHABLE = (
@@ -165,7 +166,7 @@ def test_when_no_target_is_up_the_fallback_serves_and_the_client_is_told() -> No
     assert answer.headers is not None
     assert dict(answer.headers.set)["x-extproc-decision"] == b"rerouted"
     assert dict(answer.headers.set)["x-extproc-backend"] == b"open"
-    assert (record.facts["decision"], record.facts["reason"]) == ("rerouted", "fallback")
+    assert (record.decision, record.reason) == ("rerouted", "fallback")
 
 
 def test_when_nothing_is_up_the_client_gets_503_in_its_dialect() -> None:
@@ -234,7 +235,7 @@ def test_one_record_tells_of_the_exchange() -> None:
         envoy.now = 1.5
         record = envoy.leaves()
         assert envoy.transaction.receive(Gone(), 2.0) == ()
-    assert record.facts == {
+    assert logged(record) == {
         "request_id": REQUEST_ID.decode(),
         "dialect": "openai.chat",
         "path": CHAT,
@@ -246,6 +247,10 @@ def test_one_record_tells_of_the_exchange() -> None:
         "upstream_model": "gpt-4o-mini",
         "status": 200,
         "request_bytes": 50,
+        "input_tokens": None,
+        "output_tokens": None,
+        "cached_input_tokens": None,
+        "reasoning_tokens": None,
         "decided_ms": 250.0,
         "duration_ms": 1500.0,
     }
@@ -254,7 +259,7 @@ def test_one_record_tells_of_the_exchange() -> None:
 def test_a_client_that_leaves_before_its_request_was_read_is_told_of() -> None:
     envoy = Playbook(plan())
     envoy.sends(request_headers(CHAT))
-    assert envoy.leaves(clean=False).facts["decision"] == "gone"
+    assert envoy.leaves(clean=False).decision == "gone"
 
 
 def test_an_id_that_envoy_did_not_make_is_not_told() -> None:
@@ -262,4 +267,4 @@ def test_an_id_that_envoy_did_not_make_is_not_told() -> None:
     message = request_headers(CHAT)
     fields = [(n, b"planted text" if n == "x-request-id" else v) for n, v in message.fields]
     envoy.sends(Headers(Side.REQUEST, type(message.fields)(fields)))
-    assert envoy.leaves().facts["request_id"] == ""
+    assert envoy.leaves().request_id == ""

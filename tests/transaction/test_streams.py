@@ -14,6 +14,7 @@ from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
 from tests.apis.events.apis import APIS, events
+from tests.records import logged
 
 POLICY = """
 version: 1
@@ -37,7 +38,7 @@ def through_envoy(mode: BodyMode, path: str, kind: str, body: bytes) -> tuple[by
         effects = list(envoy.sends(request_body(ASKED)).effects)
         effects += envoy.sends(response_headers(200, ("content-type", kind.encode()))).effects
         effects += envoy.sends(response_body(body)).effects
-        record = envoy.leaves().facts
+        record = logged(envoy.leaves())
     refused = [each.body for each in effects if isinstance(each, Reject)]
     if refused:
         return refused[0], record
@@ -87,7 +88,7 @@ def test_events_that_are_declared_in_another_charset_are_uninspected(charset: st
         envoy.sends(request_body(ASKED))
         kind = f"text/event-stream; charset={charset}".encode()
         envoy.sends(response_headers(200, ("content-type", kind))).gets_one(Reject)
-        assert envoy.leaves().facts["uninspected"] == [{"reason": "charset", "count": 1}]
+        assert logged(envoy.leaves())["uninspected"] == [{"reason": "charset", "count": 1}]
 
 
 @pytest.mark.parametrize(
@@ -103,4 +104,4 @@ def test_a_stream_under_a_type_that_is_not_read_is_uninspected(kind: str) -> Non
             if not kind:  # it may be empty, which is seen with its first byte
                 effects = envoy.sends(response_body(b"data: x\n\n", end=mode is BodyMode.BUFFERED)).effects
             assert [type(each) for each in effects] == [Reject]
-            assert envoy.leaves().facts["uninspected"] == [{"reason": "content_type", "count": 1}]
+            assert logged(envoy.leaves())["uninspected"] == [{"reason": "content_type", "count": 1}]

@@ -22,6 +22,7 @@ from extproc.transaction import Plan, Shared, Transaction
 from extproc.transaction.answers import PASS_RESPONSE_BODY
 from extproc.transaction.held import SMALL_BYTES
 from extproc.transaction.opening import INLINE_BYTES
+from tests.records import logged
 from tests.transaction.plans import plan
 
 CHAT = "/v1/chat/completions"
@@ -80,7 +81,7 @@ COSTLY = event("4111 " * 1500)
 
 def told(envoy: Playbook) -> Any:
     """The record of the exchange, once its client has left."""
-    return envoy.leaves().facts
+    return logged(envoy.leaves())
 
 
 def finding(record: Mapping[str, Any], count: int = 1) -> None:

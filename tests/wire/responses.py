@@ -12,7 +12,6 @@ from extproc.protocol.effects import (
     Metadata,
     Override,
     Proceed,
-    Record,
     Reject,
     StreamBody,
     StreamHeaders,
@@ -21,6 +20,7 @@ from extproc.protocol.effects import (
 from extproc.protocol.headers import Field
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
+from extproc.protocol.record import Record
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue, HeaderValueOption
 from extproc.wire.pb.headers_pb2 import HeaderMutation as PbHeaderMutation
 from extproc.wire.pb.processor_pb2 import CommonResponse, ProcessingResponse, StatusCode

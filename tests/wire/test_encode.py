@@ -16,7 +16,6 @@ from extproc.protocol.effects import (
     Override,
     Phase,
     Proceed,
-    Record,
     Reject,
     StreamBody,
     StreamHeaders,
@@ -25,6 +24,7 @@ from extproc.protocol.effects import (
 from extproc.protocol.headers import Field
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode, ModeOverride, SendMode
+from extproc.protocol.record import Record
 from extproc.wire import encode
 from extproc.wire.pb.processor_pb2 import ProcessingResponse
 from tests.wire.responses import response
@@ -202,7 +202,7 @@ def test_a_streamed_answer_of_our_own_goes_out_piece_by_piece(
     assert decoded(piece) == response(piece)
 
 
-@pytest.mark.parametrize("effect", [Inspect(1, "pii", None, 1.0), Abort(AbortCode.INTERNAL, "no"), Record({})])
+@pytest.mark.parametrize("effect", [Inspect(1, "pii", None, 1.0), Abort(AbortCode.INTERNAL, "no"), Record.lost("no")])
 def test_what_is_not_for_envoy_is_refused(effect: Effect) -> None:
     with pytest.raises(TypeError, match="is not for Envoy"):
         encode(effect)

@@ -112,6 +112,9 @@ def _channel(kind: str, block: object, path: Scope) -> Channel:
     if kind == "content_block_delta" and path[0] == "delta" and isinstance(block, int):
         if path[1:] == ("partial_json",):
             return Channel(("content", block, "input"), json=True)
-        whole = len(path) > 2 or path[-1] == "signature"
-        return Channel(("content", block, *path[1:]), whole=whole, loose=not whole and path[-1] not in _STARTED)
+        place: Scope = ("content", block, *path[1:])
+        if len(path) > 2:
+            return Channel.recurring(place)
+        whole = path[-1] == "signature"
+        return Channel(place, whole=whole, loose=not whole and path[-1] not in _STARTED)
     return Channel(path, whole=True)

@@ -84,6 +84,9 @@ _WHOLE = frozenset(
 )
 """Members whose texts come whole."""
 
+_RECURRING = _WHOLE - {"response", "logprobs", "finish_reason"}
+"""Those of them that several events may bring."""
+
 
 def known(value: Mapping[str, object]) -> bool:
     """True for an event of one of the versions."""
@@ -112,7 +115,7 @@ def _second(source: Source, kind: str, given: object) -> Reading:
         ends = ((),)
     elif kind.endswith("-end"):
         ends = (({"content-end": "content", "tool-call-end": "tool_calls"}.get(kind, kind), at),)
-    return growing.read(source, USES, channel, whole=_WHOLE, ends=ends)
+    return growing.read(source, USES, channel, whole=_WHOLE, recurring=_RECURRING, ends=ends)
 
 
 def _first(source: Source, value: Mapping[str, object]) -> Reading:
@@ -125,4 +128,4 @@ def _first(source: Source, value: Mapping[str, object]) -> Reading:
         return None if json is None else Channel((*path[:1], at, *path[1:]), json=json)
 
     ends: tuple[Scope, ...] = ((),) if value.get("event_type") == "stream-end" else ()
-    return growing.read(source, USES, channel, whole=_WHOLE, ends=ends)
+    return growing.read(source, USES, channel, whole=_WHOLE, recurring=_RECURRING, ends=ends)

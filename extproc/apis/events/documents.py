@@ -8,7 +8,7 @@ from extproc.apis.events.source import Reading, Source, Text, Uses, sort
 _NAMING = frozenset({"type", "event", "object", "kind", "id", "role", "status", "state", "model", "method"})
 """Members that name things. A text that grows has another name in all known APIs."""
 
-_WORD = re.compile(rb"[A-Za-z0-9_.:/-]{0,64}")
+_WORD = re.compile(r"[A-Za-z0-9_.:/-]{0,64}")
 """A name, a type or an identifier."""
 
 
@@ -20,12 +20,12 @@ def read(source: Source, uses: Uses) -> Reading:
     return Reading("error" if failed else "other", found.texts, unread=tuple(found.unread), quiet=tuple(found.quiet))
 
 
-def tells(source: Source, text: Text) -> bool:
+def tells(text: Text) -> bool:
     """True if a text says more than a name, a type or a state: another event may go on with it."""
     names = bool(text.path) and text.path[-1] in _NAMING
-    return not (names and _WORD.fullmatch(source.data, text.start + 1, text.end - 1))
+    return not (names and _WORD.fullmatch(text.text))
 
 
-def any_tells(source: Source, reading: Reading) -> bool:
+def any_tells(reading: Reading) -> bool:
     """True if one of the texts that come whole tells something."""
-    return any(text.channel.whole and tells(source, text) for text in reading.texts)
+    return any(text.channel.whole and tells(text) for text in reading.texts)

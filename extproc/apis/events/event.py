@@ -43,13 +43,25 @@ class Channel(Struct, frozen=True, cache_hash=True, gc=False):
 
     `json`: the text is a JSON value that stands in no string of the whole response, such as Anthropic's `input`; or a
     line with JSON in it. `whole`: it comes at once, in this event; otherwise in pieces over any number of events, in
-    order. `loose`: no API says that it grows; it may, or come whole, or be the same word in every event.
+    order. `loose`: no API says that it grows; it may, or come whole, or be the same word in every event. `recurs`: it
+    comes whole, and another event may have a text in the same place, which some client joins to it.
     """
 
     path: Scope
     json: bool = False
     whole: bool = False
     loose: bool = False
+    recurs: bool = False
+
+    @classmethod
+    def recurring(cls, path: Scope) -> "Channel":
+        """A text that comes whole, and perhaps again; see `recurs`."""
+        return cls(path, whole=True, recurs=True)
+
+    @property
+    def may_end(self) -> bool:
+        """True if nobody knows whether more of it comes."""
+        return self.loose or self.recurs
 
     @property
     def where(self) -> str:
@@ -66,7 +78,8 @@ class Channel(Struct, frozen=True, cache_hash=True, gc=False):
         return self.path[: len(scope)] == scope
 
     def __repr__(self) -> str:
-        return f"Channel({self.where}{', json' * self.json}{', whole' * self.whole}{', loose' * self.loose})"
+        flags = [name for name in ("json", "whole", "loose", "recurs") if getattr(self, name)]
+        return f"Channel({', '.join([self.where, *flags])})"
 
 
 class Delta(Struct, frozen=True, gc=False):

@@ -11,17 +11,31 @@ Growth: TypeAlias = Callable[[Scope], Channel | None]
 """From a string's path in the event to the channel on which it is a piece; None for a string that comes whole."""
 
 
-def read(source: Source, uses: Uses, growth: Growth, *, whole: Container[str], ends: tuple[Scope, ...] = ()) -> Reading:
+def read(
+    source: Source,
+    uses: Uses,
+    growth: Growth,
+    *,
+    whole: Container[str],
+    recurring: Container[str] = (),
+    ends: tuple[Scope, ...] = (),
+) -> Reading:
     """Read an event; `source.value` is an object. `ends`: see `StreamEvent`.
 
-    `whole`: names of members whose texts are known to come whole, with all that lies in them. An event with
-    a text that is nowhere known is doubted.
+    `whole`: names of members whose texts are known to come whole, with all that lies in them. `recurring`: those of
+    them in which several events may have a text in the same place. An event with a text that is nowhere known is
+    doubted.
     """
     value = source.value
     assert isinstance(value, dict)
 
     def place(path: Scope) -> tuple[Channel, bool]:
-        return growth(path) or Channel(placed(value, path), whole=True), False
+        grown = growth(path)
+        if grown is not None:
+            return grown, False
+        own = placed(value, path)
+        again = any(step in recurring for step in path)
+        return Channel.recurring(own) if again else Channel(own, whole=True), False
 
     found = sort(source, uses, place)
     failed = value.get("error") is not None
@@ -33,13 +47,13 @@ def read(source: Source, uses: Uses, growth: Growth, *, whole: Container[str], e
         unread=tuple(found.unread),
         varying=found.varying(source.leaves),
         quiet=tuple(found.quiet),
-        doubt="" if failed or all(_known(source, text, whole) for text in found.texts) else "stream",
+        doubt="" if failed or all(_known(text, whole) for text in found.texts) else "stream",
     )
 
 
-def _known(source: Source, text: Text, whole: Container[str]) -> bool:
+def _known(text: Text, whole: Container[str]) -> bool:
     grows = not text.channel.whole or text.form == "tokens"
-    return grows or any(step in whole for step in text.path) or not tells(source, text)
+    return grows or any(step in whole for step in text.path) or not tells(text)
 
 
 def _kind(*, failed: bool, finished: bool, pieces: bool) -> Kind:

@@ -98,7 +98,7 @@ class Run:
 
     def waits_for(self, share: Share) -> bool:
         """See `Share.waits_for`."""
-        return not self._unpacked and self.channel is share.channel and not self.channel.loose
+        return not self._unpacked and self.channel is share.channel and not self.channel.may_end
 
     def leave(self, entries: "list[Entry]", at: int = 0) -> bool:
         """Put what is unpacked in front of the run, which stands there in `entries`. False if nothing is.

@@ -194,9 +194,16 @@ def _use(data: bytes, leaf: Leaf, uses: Uses) -> Use | None:
     if leaf.kind == "number":
         # The identifier of an answer is the one that the client gave (JSON-RPC); it would not find its answer.
         return use if leaf.path == _IDENTIFIER and use == "fixed" else None
-    if use is None or _SHAPES[use].fullmatch(data, leaf.start + 1, leaf.end - 1) is None:
+    if use is None or not _looks(data, leaf, _SHAPES[use]):
         return None
     return use
+
+
+def _looks(data: bytes, leaf: Leaf, like: re.Pattern[bytes]) -> bool:
+    """True if a string looks like that, however it is spelled."""
+    if data.find(b"\\", leaf.start, leaf.end) < 0:
+        return like.fullmatch(data, leaf.start + 1, leaf.end - 1) is not None
+    return like.fullmatch(text(data[leaf.start : leaf.end]).encode()) is not None
 
 
 def _add(sorted_: Sorted, data: bytes, leaf: Leaf, use: Use | None, place: Place) -> None:
@@ -226,7 +233,7 @@ def _probabilities(
 ) -> None:
     """Log probabilities repeat a text, token by token and again in bytes: a text that changes takes them away.
 
-    When they spell something else than the text beside them, they are a text of their own; and so are the
+    When they spell something else than the text beside them, they are a text of their own, too; and so are the
     alternatives to the tokens that were chosen.
     """
     span = source.leaves.probabilities[path]
@@ -236,11 +243,10 @@ def _probabilities(
         (spelled if chosen else others).append(_said(source.data, leaf, halves=chosen))
     empty = b"[]" if source.data[span[0]] == b"["[0] else b"null"
     shadow: Shadow = (*span, empty)
-    if "".join(spelled) == "".join(sorted_.texts[number].text for number in beside):
-        for number in beside:
-            each = sorted_.texts[number]
-            sorted_.texts[number] = _shadowed(each, shadow)
-    elif spelled:
+    said = "".join(sorted_.texts[number].text for number in beside)
+    for number in beside:
+        sorted_.texts[number] = _shadowed(sorted_.texts[number], shadow)
+    if spelled and "".join(spelled) != said:
         piece = Channel(place(path)[0].path)
         sorted_.texts.append(Text(piece, path, *span, "".join(spelled), "tokens", repeats=False, shadows=(shadow,)))
     if others:

@@ -29,7 +29,7 @@ class Share(Struct, gc=False):
 
     def waits_for(self, share: "Share") -> bool:
         """True if nothing but more of the text that `share` brings lets the event leave."""
-        return self.left > 0 and self.channel is share.channel and not self.channel.loose
+        return self.left > 0 and self.channel is share.channel and not self.channel.may_end
 
     def __repr__(self) -> str:
         return f"Share({len(self.text)} characters, {self.left} left)"

@@ -149,11 +149,15 @@ def _channel(value: object, path: Scope) -> Channel:
         return Channel(place, whole=True)
     if path[2:] == ("text",):
         return Channel(place)
-    if path[2] != "delta" or len(path) == 3:
+    if path[2] == "message":
         return Channel(place, whole=True)
-    whole = not _grows(path[3:])
+    if path[2] != "delta" or len(path) == 3:
+        return Channel.recurring(place)
+    own: Scope = (*place[:2], "message", *place[3:])
+    if not _grows(path[3:]):
+        return Channel.recurring(own)
     known = path[-1] in _GROWING and all(isinstance(step, int) or step in _AROUND for step in path[3:-1])
-    return Channel((*place[:2], "message", *place[3:]), whole=whole, loose=not known and not whole)
+    return Channel(own, loose=not known)
 
 
 def _calls(at: int, choice: object) -> list[tuple[Scope, int]]:

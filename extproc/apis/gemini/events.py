@@ -48,6 +48,9 @@ _WHOLE = frozenset(
 )
 """Members whose texts come whole."""
 
+_RECURRING = _WHOLE - {"safetyRatings", "logprobsResult", "usageMetadata", "traceId"}
+"""Those of them that bring words of the model, or of what it read. The others are the same in every event."""
+
 
 def response(value: Mapping[str, object]) -> Mapping[str, object] | None:
     """The response in an event: the event, or what is wrapped in it; None if it has no candidates."""
@@ -76,7 +79,14 @@ def read(source: Source) -> Reading:
     assert isinstance(candidates, list)
     start = 0 if answer is source.value else 1
     ended = tuple(end for at, each in enumerate(candidates) for end in _ends(each, at))
-    return growing.read(source, _USES, lambda path: _channel(candidates, path[start:]), whole=_WHOLE, ends=ended)
+    return growing.read(
+        source,
+        _USES,
+        lambda path: _channel(candidates, path[start:]),
+        whole=_WHOLE,
+        recurring=_RECURRING,
+        ends=ended,
+    )
 
 
 def _ends(candidate: object, at: int) -> tuple[Scope, ...]:

@@ -73,7 +73,8 @@ def read(source: Source) -> Reading:
             return None
         return Channel((owner, *placed(value, path)[1:]), json=path[-1] == "arguments")
 
-    return growing.read(source, USES, channel, whole=_WHOLE if kind.endswith(".delta") else value, ends=ends)
+    whole, recurring = (_WHOLE, _WHOLE) if kind.endswith(".delta") else (value, ())
+    return growing.read(source, USES, channel, whole=whole, recurring=recurring, ends=ends)
 
 
 def _grows(path: Scope) -> bool:

@@ -27,6 +27,8 @@ def _item(*at: str) -> dict[Pattern, Use]:
 
 USES: Uses = {
     ("type",): "fixed",
+    ("id",): "fixed",
+    ("speaker",): "fixed",
     ("item_id",): "fixed",
     ("response_id",): "fixed",
     ("obfuscation",): "padding",
@@ -82,7 +84,18 @@ _MEMBERS = frozenset({"text", "refusal", "arguments", "input", "code", "transcri
 _GROWN = frozenset({"arguments", "input", "code"})
 """Members of an item that deltas add to."""
 
+_SPOKEN = frozenset({"response.audio_transcript", "response.output_audio_transcript", "transcript.text"})
+"""Stems of events whose text lies in no output item."""
+
+_STEMS = _WHERE.keys() | _SPOKEN
+"""Stems of the events that bring a text in deltas and repeat it whole when it is done."""
+
 _TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+_STATES = _TERMINAL | {"response.created", "response.queued", "response.in_progress"}
+"""Events that bring the response as it is by then."""
+
+_PARTS = frozenset({"response.output_item", "response.content_part", "response.reasoning_summary_part"})
+"""Stems of the events that bring an item or a part as it is by then."""
 
 
 _TRANSCRIPT = "transcript.text."
@@ -177,15 +190,18 @@ def _channel(value: Mapping[str, object], kind: str, path: Scope) -> tuple[Chann
     if kind.endswith(".delta") and path[0] == "delta":
         stem = kind.removesuffix(".delta")
         return Channel((*_text(value, stem), *path[1:]), loose=len(path) > 1), False
-    if kind.endswith(".done") and len(path) == 1 and path[0] in _MEMBERS:
-        stem = kind.removesuffix(".done")
-        return Channel(_text(value, stem), whole=True), True
-    if kind.endswith(".done") and path == ("name",):
+    stem, _, end = kind.rpartition(".")
+    if end == "done" and len(path) == 1 and path[0] in _MEMBERS:
+        return Channel(_text(value, stem), whole=True, recurs=stem not in _STEMS), True
+    if end == "done" and stem in _STEMS and path == ("name",):
         return Channel((*item, "name"), whole=True), True
-    if path[0] == "response" and len(path) > 1:
+    if kind in _STATES and path[0] == "response" and len(path) > 1:
         return Channel(path[1:], whole=True), path[1] == "output"
     if kind.endswith(".added") and (begun := _begun(value, path)):
         return Channel(begun), False
+    if stem not in _PARTS:
+        known = kind == "error" or kind in _STATES
+        return Channel(path, whole=True) if known else Channel.recurring(path), False
     if path[0] == "item":
         return Channel((*item, *path[1:]), whole=True), kind.endswith(".done")
     if path[0] == "part":

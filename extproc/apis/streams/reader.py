@@ -249,7 +249,7 @@ def _without_data(event: sse.Event, *, first: bool, doubt: Doubt) -> StreamEvent
             source = Source(data, value, leaves(data))
             reading = documents.read(source, {})
             alone = first and not event.ended and isinstance(value, dict)
-            if not alone and reading.kind != "error" and documents.any_tells(source, reading):
+            if not alone and reading.kind != "error" and documents.any_tells(reading):
                 doubt = "malformed"
             quiet = sorted((*reading.texts, *reading.quiet), key=_start)
             return _told(event, reading, quiet, [Line(data, at, 0)], doubt=doubt)

@@ -6,10 +6,9 @@ from msgspec.structs import replace
 
 from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Doubt
-from extproc.apis.events.leaves import document, leaves
 from extproc.apis.events.source import Reading, Source, Text
 from extproc.apis.registry import Shaped, current
-from extproc.apis.streams.repeats import resolved
+from extproc.apis.streams.repeats import blanked, differ, resolved
 
 
 def recognised(shaped: Sequence[Shaped], value: Mapping[str, object]) -> list[Shaped]:
@@ -36,6 +35,15 @@ _NAMES = frozenset(
 """Names on the way to a text that grows."""
 
 
+_FREE = "arguments"
+"""The one of them in which a model names members as it likes."""
+
+
+def miscased(name: str) -> bool:
+    """True for such a name in another case."""
+    return not (name.islower() and name.isascii()) and name not in _NAMES and name.casefold() in _NAMES
+
+
 def _miscased(source: Source) -> Doubt:
     """Say so if such a name is written in another case: Go reads it as the same name, others as another."""
     for leaf in source.leaves.strings:
@@ -44,6 +52,8 @@ def _miscased(source: Source) -> Doubt:
                 if step.casefold() in _NAMES:
                     return "malformed"
                 break  # what lies in other members may have any name
+            if step == _FREE:
+                break
     return ""
 
 
@@ -55,12 +65,11 @@ class Recognition:
     an event of another API than those before it.
     """
 
-    __slots__ = ("_failed", "_hint", "_shaped", "_shown", "_standalone")
+    __slots__ = ("_failed", "_hint", "_registry", "_shaped", "_shown")
 
     def __init__(self, hint: str) -> None:
-        registry = current()
-        self._shaped = registry.shaped
-        self._standalone = registry.standalone
+        self._registry = current()
+        self._shaped = self._registry.shaped
         self._hint = next((each for each in self._shaped if each[0] == hint), None)
         self._shown: Shaped | None = None  # the API that the events before showed
         self._failed = False  # true once an error was told
@@ -87,12 +96,11 @@ class Recognition:
 
     def _message(self, source: Source) -> tuple[Reading, Doubt, str] | None:
         """The event as a message that stands by itself, or as an array of those; None if it is nothing of the kind."""
-        values = source.value if isinstance(source.value, list) else [source.value]
-        for _, events in self._standalone:
-            if values and all(isinstance(each, dict) and events.known(each) for each in values):
-                reading = events.read(source)
-                return reading, reading.doubt, ""
-        return None
+        events = self._registry.standing_alone(source.value)
+        if events is None:
+            return None
+        reading = events.read(source)
+        return reading, reading.doubt, ""
 
     def _unknown(self, source: Source) -> tuple[Reading, Doubt, str]:
         known = self._shown or self._hint
@@ -101,17 +109,20 @@ class Recognition:
         if reading.kind == "error" and not self._failed:
             self._failed = True
             return reading, "", ""
-        return reading, "stream" if documents.any_tells(source, reading) else "", ""
+        return reading, "stream" if documents.any_tells(reading) else "", ""
 
     def _repeated(self, source: Source) -> tuple[Reading, Doubt, str]:
         """Reads an event in which an object has a name twice: as readers do that take the first or the last of them.
 
         Where both join the same strings in the same way, the strings that one of them does not see come whole.
         """
-        first, last = (_blanked(data) for data in resolved(source.data))
-        one, other = self.read(first), self.read(last)
+        first, last = (blanked(data) for data in resolved(source.data))
+        before = self._shown, self._failed
+        one = self.read(first)
+        self._shown, self._failed = before
+        other = self.read(last)
         rest = documents.read(source, {})
-        if _joined(one[0]) != _joined(other[0]) or one[0].ends != other[0].ends:
+        if _joined(one[0]) != _joined(other[0]) or one[0].ends != other[0].ends or differ(source):
             return rest, "malformed", ""
         unseen = [text for text in rest.texts if last.data[text.start : text.start + 1].isspace()]
         texts = sorted([*other[0].texts, *unseen], key=_start)
@@ -124,8 +135,3 @@ def _start(text: Text) -> int:
 
 def _joined(reading: Reading) -> list[tuple[Channel, int, int]]:
     return [(each.channel, each.start, each.end) for each in reading.texts if not each.channel.whole]
-
-
-def _blanked(data: bytes) -> Source:
-    _, value = document(data)
-    return Source(data, value, leaves(data))

@@ -2,10 +2,20 @@
 
 from itertools import pairwise
 
-from extproc.apis.events.leaves import TOKEN, text
+from extproc.apis.events import documents
+from extproc.apis.events.event import Scope
+from extproc.apis.events.leaves import TOKEN, document, leaves, text
+from extproc.apis.events.source import Source
+from extproc.apis.registry import current
 
 _NAME, _OPEN, _CLOSE = 2, 3, 4
 _Member = tuple[str, int, int]
+
+_ROOTS = frozenset({"output", "content", "message", "text", "segments"})
+"""Members of whole responses in which the texts of a model stand, beside choices: OpenAI's, Anthropic's, Cohere's."""
+
+_BESIDE = frozenset({"annotations", "citations", "logprobs"})
+"""Members in them that streams send whole."""
 
 
 def resolved(data: bytes) -> tuple[bytes, bytes]:
@@ -18,6 +28,37 @@ def resolved(data: bytes) -> tuple[bytes, bytes]:
         _drop_later(first, members)
         _drop_earlier(last, members)
     return bytes(first), bytes(last)
+
+
+def differ(source: Source) -> bool:
+    """True if readers that take the first and the last of members with the same name have other texts of a model.
+
+    Only texts are looked at that come whole, and that a stream brings in pieces; messages that stand by
+    themselves, and errors, have none.
+    """
+    value = source.value
+    if not isinstance(value, dict) or value.get("error") is not None or current().standing_alone(value) is not None:
+        return False
+    first, last = (_told(data) for data in resolved(source.data))
+    return first != last
+
+
+def _told(data: bytes) -> list[tuple[int, int]]:
+    source = blanked(data)
+    texts = documents.read(source, {}).texts
+    return [(text.start, text.end) for text in texts if _grows(text.path) and documents.tells(text)]
+
+
+def _grows(path: Scope) -> bool:
+    if path[0] == "choices":
+        return path[2:3] == ("message",) and _BESIDE.isdisjoint(path)
+    return path[0] in _ROOTS and _BESIDE.isdisjoint(path)
+
+
+def blanked(data: bytes) -> Source:
+    """A document of which members were blanked."""
+    _, value = document(data)
+    return Source(data, value, leaves(data))
 
 
 def _objects(data: bytes) -> list[list[_Member]]:

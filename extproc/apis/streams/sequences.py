@@ -9,6 +9,7 @@ from msgspec import Struct
 from extproc.apis.events.leaves import TOKEN, TooComplexError, document
 from extproc.apis.registry import current
 from extproc.apis.streams.recognition import recognised
+from extproc.payload.sse_lines import BOM
 
 LEAST = 2
 """Chunks from which on a body is a stream. What stands in one of them alone is not cut."""
@@ -56,7 +57,7 @@ def sequence(body: bytes) -> Sequence | None:
 
 
 def _array(body: bytes) -> Sequence | None:
-    is_json, value = document(body)
+    is_json, value = document(body.removeprefix(BOM))
     if not (is_json and isinstance(value, list) and _grow(value)):
         return None
     spans = list(_elements(body))
@@ -68,7 +69,7 @@ def _lines(body: bytes) -> Sequence | None:
         return None
     spans: list[tuple[int, int]] = []
     values: list[object] = []
-    for line in _LINE.finditer(body):
+    for line in _LINE.finditer(body, len(BOM) if body.startswith(BOM) else 0):
         bare = line[0].strip(_BARE)
         if not bare:
             continue

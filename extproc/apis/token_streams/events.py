@@ -53,6 +53,9 @@ _WHOLE = frozenset(
 )
 """Members whose texts come whole."""
 
+_RECURRING = frozenset({"tool_calls"})
+"""Those of them that several events may bring. Alternatives to a token are no part of any text."""
+
 _SHAPES: tuple[Callable[[Mapping[str, object]], bool], ...] = (
     lambda value: isinstance(value.get("content"), str) and isinstance(value.get("stop"), bool),
     lambda value: isinstance(value.get("done"), bool) and ("message" in value or "response" in value),
@@ -78,7 +81,8 @@ def read(source: Source) -> Reading:
         place = pattern(path)
         return Channel((at, *(step for step in place if step != "*"))) if place in _GROWING else None
 
-    return growing.read(source, USES, channel, whole=_WHOLE, ends=((),) if _over(value) else _thought(value, at))
+    ends = ((),) if _over(value) else _thought(value, at)
+    return growing.read(source, USES, channel, whole=_WHOLE, recurring=_RECURRING, ends=ends)
 
 
 def _thought(value: Mapping[str, object], at: int) -> tuple[Scope, ...]:

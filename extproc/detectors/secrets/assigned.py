@@ -3,12 +3,15 @@
 from extproc.detectors.secrets.likelihood import assigned, entropy, example, named, password, stand_in, words
 from extproc.matching.rule import Rule
 
-_NAMES = (
+NAMES = (
     r"(?:api|access|account|auth|client|consumer|encryption|private|secret|service|session|signing|master|webhook)"
     r"[ _.-]?(?:key|secret|token)|"
     r"secret|token|credentials?|creds|(?:user|basic)[_.-]auth|apikey|authkey"
 )
-_PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd"
+"""How names begin that secrets are assigned to."""
+PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd"
+"""The same of passwords."""
+
 _ASSIGNED = r"[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:)\s{0,12}"
 _VALUE = r"[^\s\"'`<>,;)(\]}{]"
 
@@ -29,10 +32,11 @@ def _typed(text: str) -> bool:
 RULES = (
     Rule(
         kind="assigned-secret",
-        pattern=rf"(?:{_NAMES})[\w.-]{{0,20}}{_ASSIGNED}[\"'`]?({_VALUE}{{12,256}})",
+        pattern=rf"(?:{NAMES})[\w.-]{{0,20}}{_ASSIGNED}[\"'`]?({_VALUE}{{12,256}})",
         before=r"",
         after=r"\w",
         fold=True,
+        assigned=True,
         group=1,
         validator=assigned,
         judge=named,
@@ -52,10 +56,11 @@ RULES = (
     Rule(
         kind="password",
         name="password-quoted",
-        pattern=rf"(?:{_PASSWORDS}){_ASSIGNED}[\"'`]([^\s\"'`]{{6,128}})[\"'`]",
+        pattern=rf"(?:{PASSWORDS}){_ASSIGNED}[\"'`]([^\s\"'`]{{6,128}})[\"'`]",
         before="",
         after="",
         fold=True,
+        assigned=True,
         group=1,
         validator=password,
         score=0.8,
@@ -65,10 +70,11 @@ RULES = (
     Rule(
         kind="password",
         name="password-bare",
-        pattern=rf"(?:{_PASSWORDS}){_ASSIGNED}({_VALUE}{{6,128}})",
+        pattern=rf"(?:{PASSWORDS}){_ASSIGNED}({_VALUE}{{6,128}})",
         before="",
         after=r"\w(",
         fold=True,
+        assigned=True,
         group=1,
         validator=password,
         score=0.6,
@@ -78,7 +84,7 @@ RULES = (
     Rule(
         kind="password",
         name="password-said",
-        pattern=rf"(?:{_PASSWORDS}) (?:is|was|will be|to)(?: now|:)? {{1,2}}[\"'`]?"
+        pattern=rf"(?:{PASSWORDS}) (?:is|was|will be|to)(?: now|:)? {{1,2}}[\"'`]?"
         r"([^\s\"'`<>]{6,64}[^\s\"'`<>.,;:!?)])",
         after="",
         fold=True,
@@ -94,6 +100,7 @@ RULES = (
         r"([\w.=+/~:@-]{8,1000})",
         after="",
         fold=True,
+        assigned=True,
         group=1,
         validator=_sent,
         score=0.8,

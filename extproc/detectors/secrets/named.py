@@ -16,6 +16,9 @@ _SERVICES = (
     r"twilio|twitch|twitter|typeform|vercel|yandex|zendesk"
 )
 
+ASSIGNED_TO = rf"{_SERVICES}|facebook|sumo|bundle_(?:enterprise__|gems__)contribsys__com|message[_-]?bird"
+"""Names that the rules here know."""
+
 
 def _service_value(text: str) -> bool:
     if stand_in(text) or example(text) or words(text) or not mixed(text):
@@ -31,6 +34,7 @@ def _named(kind: str, name: str, value: str, hit: str, miss: str) -> Rule:
         pattern=rf"(?:{name})[\w.-]{{0,25}}{_ASSIGNED}({value})",
         after=r"\w-",
         fold=True,
+        assigned=True,
         group=1,
         validator=lambda text: random(text, 3.0) and any(map(str.isdigit, text)),
         hits=(hit,),
@@ -46,6 +50,7 @@ RULES = (
         # Names alone are found sixteen at a time, and are rare enough.
         sign=_SERVICES,
         fold=True,
+        assigned=True,
         group=1,
         validator=_service_value,
         judge=named,

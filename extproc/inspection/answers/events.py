@@ -1,6 +1,6 @@
 """The events of an answer, one after the other: what each looks like when its texts were judged."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 
@@ -10,6 +10,7 @@ from extproc.apis.events.event import Scope, within
 from extproc.apis.events.shares import MORE
 from extproc.apis.streams import StreamWriter
 from extproc.inspection.answers.growing import GrowingText, LooseText, Track
+from extproc.inspection.answers.recurring import RecurringText
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.strand import at_once
 from extproc.inspection.answers.tally import Tally
@@ -21,6 +22,13 @@ from extproc.inspection.verdict import Blocked
 MAX_OPEN = 256
 """Texts of an answer that are open at a time: OpenAI gives at most 128 choices, which may think aloud. One takes about
 1 KiB, and 2 where it is JSON."""
+
+MAX_RECURRING = 256
+"""Texts that come whole and are joined to what stood in the same place before. Calls of tools have up to some thirty,
+the sources of a search a hundred. Another text is judged by itself, and the next in its place is uninspected."""
+
+MAX_ALONE = 4096
+"""Places of such other texts that are remembered. Past it any such place is taken for one of them."""
 
 MAX_NAMED = 256
 """Places that are remembered to have been named as uninspected, so that sound in a thousand events is named once."""
@@ -46,6 +54,7 @@ class Events:
     """
 
     __slots__ = (
+        "_alone",
         "_calls",
         "_dialect",
         "_distrusts",
@@ -57,6 +66,7 @@ class Events:
         "_over",
         "_queue",
         "_reasons",
+        "_recurring",
         "_repeats",
         "_tally",
         "_tracks",
@@ -77,6 +87,8 @@ class Events:
         self._unread = unread
         self._open: dict[Channel, GrowingText] = {}
         self._ended: dict[Channel, GrowingText] = {}  # those that a finish reason ended
+        self._recurring = 0  # texts that were opened and may recur
+        self._alone: set[int] = set()  # hashes of channels that may recur and were judged by themselves
         self._tracks: dict[Scope, Track] = {}
         self._calls: dict[Scope, int] = {}  # hashes of the identifiers of tool calls, by their places
         self._speak(writer.dialect)
@@ -219,10 +231,11 @@ class Events:
         for place, call in event.calls:
             self._begin(place, call)
             self._track(place).spoken += 1
-        shares = self._pieces(event)
+        whole = [delta for delta in event.deltas if delta.channel.whole and not self._joins(delta)]
+        shares = self._pieces(event, whole)
         if event.ends:
             self._end(event)
-        changed = {delta.channel: self._whole(delta) for delta in event.deltas if delta.channel.whole}
+        changed = {delta.channel: self._whole(delta) for delta in whole}
         if event.doubt:
             self._doubt(event.doubt)  # a finding in it counts for more
         return Waiting(event, shares, changed or _NOTHING)
@@ -237,12 +250,30 @@ class Events:
         if known is not None or len(self._calls) < MAX_OPEN:
             self._calls[place] = call
 
-    def _pieces(self, event: StreamEvent) -> tuple[Share, ...]:
-        """The shares of an event in growing texts, of those that wait or are changed."""
+    def _joins(self, delta: Delta) -> bool:
+        """True if a text that comes whole is to be joined to others in its place."""
+        channel = delta.channel
+        if not channel.recurs or (delta.repeats and hash(channel.path) in self._known):
+            return False
+        if channel in self._open or channel in self._ended:
+            return True
+        if self._recurring < MAX_RECURRING:
+            self._recurring += 1
+            return True
+        key = hash(channel)
+        if key in self._alone or len(self._alone) >= MAX_ALONE:
+            self._doubt("stream")
+        else:
+            self._alone.add(key)
+        return False
+
+    def _pieces(self, event: StreamEvent, whole: Collection[Delta]) -> tuple[Share, ...]:
+        """The shares of an event in growing texts, of those that wait or are changed. `whole`: its other texts."""
         pieces: dict[Channel, str] = {}
+        apart = {delta.channel for delta in whole}
         for delta in event.deltas:
             channel = delta.channel
-            if not channel.whole:
+            if channel not in apart:
                 pieces[channel] = pieces[channel] + delta.text if channel in pieces else delta.text
         texts = [(text, said) for channel, said in pieces.items() if (text := self._text(channel, said))]
         for text, said in texts:
@@ -267,13 +298,14 @@ class Events:
         return text
 
     def _opened(self, channel: Channel) -> GrowingText | None:
-        if len(self._open) + len(self._ended) >= MAX_OPEN:
+        if not channel.recurs and len(self._open) + len(self._ended) - self._recurring >= MAX_OPEN:
             if not self._ended:
                 self.unreadable("complexity")
                 return None
             self._ended.pop(next(iter(self._ended))).finish()
-        self._remember(hash(channel.path))
-        kind = LooseText if channel.loose else GrowingText
+        if not channel.recurs:
+            self._remember(hash(channel.path))
+        kind = RecurringText if channel.recurs else LooseText if channel.loose else GrowingText
         return kind(channel, self._track(channel.path), self.ruling, self._vault, self._unread_at)
 
     def _track(self, path: Scope) -> Track:
@@ -291,6 +323,11 @@ class Events:
         if self._distrusts:
             return
         for channel in [each for each in self._open if within(each.path, ends)]:
+            if channel.recurs:
+                # Whatever ends here, another may come in its place.
+                if self._reasons:
+                    self._open[channel].pause()
+                continue
             text = self._open.pop(channel)
             if self._reasons:
                 self._over = _with(self._over, hash(channel))
@@ -308,6 +345,7 @@ class Events:
             for text in texts.values():
                 text.finish()
             texts.clear()
+        self._recurring = 0
 
     def _whole(self, delta: Delta) -> str:
         told = delta.grows or ((self._repeats or delta.repeats) and self._told(delta))
@@ -335,5 +373,6 @@ def _with(known: AbstractSet[int], key: int) -> AbstractSet[int]:
 
 
 def _speak(text: GrowingText) -> None:
-    text.track.spoken += 1
+    if not text.channel.recurs:
+        text.track.spoken += 1
     text.goes_on()

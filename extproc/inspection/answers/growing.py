@@ -43,6 +43,7 @@ class GrowingText:
         "_odd",
         "_shares",
         "_strand",
+        "_torn",
         "behind",
         "channel",
         "paused",
@@ -57,6 +58,7 @@ class GrowingText:
         self._strand = Strand(channel, ruling, vault, unread)
         self._shares = Shares()
         self._half = ""  # a high surrogate at the end, which waits for the other half
+        self._torn = False  # whether a text that paused had such a half at its end
         self._cut = False  # whether there are halves among what is undecided
         self._odd = False  # whether a piece needs more thought than most
         self.paused = False
@@ -72,6 +74,11 @@ class GrowingText:
     def structured(self) -> bool:
         """True if it is, or may be, more than plain text."""
         return self._strand.structured
+
+    @property
+    def repeated(self) -> bool:
+        """True if what came last was what had come before."""
+        return False
 
     @property
     def followed(self) -> int:
@@ -146,6 +153,12 @@ class GrowingText:
         if self.paused and text:
             self.paused, self.resumed = False, True
         share = self._added(event, text)
+        if self._torn and text:
+            self._torn = False
+            if "\udc00" <= text[0] <= "\udfff":
+                # Its other half has left.
+                self._shares.keep(1)
+                text = text[1:]
         said, self._half = self._half + text, ""
         if "\ud800" <= said[-1:] <= "\udbff":
             said, self._half = said[:-1], said[-1]
@@ -165,7 +178,7 @@ class GrowingText:
 
     def _end(self, *, ends: bool) -> None:
         strand, half = self._strand, self._half
-        self._half = ""
+        self._half, self._torn = "", bool(half) or (self._torn and not ends)
         out = strand.feed(_joined(half)) if half else ""
         out += strand.finish() if ends else strand.pause()
         if self._shares:
@@ -218,6 +231,11 @@ class LooseText(GrowingText):
         self._ruling = ruling
         self._last = ""
         self._harmless: bool | None = None
+
+    @property
+    def repeated(self) -> bool:
+        """See `GrowingText.repeated`."""
+        return self._harmless is not None
 
     def feed(self, event: StreamEvent, text: str) -> Share | None:
         """See `GrowingText.feed`."""

@@ -7,8 +7,9 @@ from extproc.apis.events.event import Scope
 from extproc.detectors.naming import spelled
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.verbatim import Verbatim, masker
+from extproc.inspection.led import leading, led
 from extproc.inspection.vault import Piece, Vault
-from extproc.matching.span import Distinct
+from extproc.matching.span import Distinct, order
 from extproc.matching.window import Hit, Released
 from extproc.payload import Edit, Kind, TextLimitError, read_string
 from extproc.payload.json.growing_string import GrowingString
@@ -38,14 +39,15 @@ class Looking:
     def plain(self, name: str, kind: Kind = "text") -> Verbatim:
         """See `Readers`."""
         self._ruling.meter.spend(TEXT_STEPS)
-        return Verbatim(self._channel, self._ruling, self._vault, _words(name, kind), counted=self._counted)
+        lead = leading(name) if kind == "text" else ""
+        return Verbatim(self._channel, self._ruling, self._vault, _words(name, kind), lead, counted=self._counted)
 
     def whole(self, text: str, name: str, kind: Kind = "text") -> list[Piece]:
         """See `Readers`."""
         ruling = self._ruling
         ruling.meter.spend(TEXT_STEPS)
         ruling.overhear("", text)
-        hits = hits_in(text, ruling, _words(name, kind))
+        hits = hits_in(text, ruling, _words(name, kind), leading(name) if kind == "text" else "")
         if hits:
             ruling.hear(hits, self._channel.where, Distinct() if self._counted else None)
         writer = masker(ruling, self._vault)
@@ -80,13 +82,14 @@ class Looking:
         self._unread(self._channel.path, reason)
 
 
-def hits_in(said: str, ruling: Ruling, name: str | None) -> tuple[Hit, ...]:
-    """The findings in the whole of a text. `name`: see `Scanner.find`."""
+def hits_in(said: str, ruling: Ruling, name: str | None, lead: str = "") -> tuple[Hit, ...]:
+    """The findings in the whole of a text. `name`: see `Scanner.find`; `lead`: see `leading`."""
     while ruling.scanner is not None:
         try:
-            return tuple(
-                [Hit(span, said[span.start : span.end]) for span in ruling.scanner.scan(said, name, ruling.meter)]
-            )
+            found = ruling.scanner.scan(said, name, ruling.meter)
+            if lead and ruling.scanner.assigned:
+                found = sorted({*found, *led(ruling.scanner, said, lead, ruling.meter)}, key=order)
+            return tuple([Hit(span, said[span.start : span.end]) for span in found])
         except SpentError:
             raise
         except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the response

@@ -194,6 +194,13 @@ class AnswerStream:
         """Has `meter` count the work of the piece at hand, too, and end it where it is stopped."""
         self._chain.chain(meter)
 
+    def doubt(self, reason: str) -> None:
+        """Some reader reads the response otherwise than it is read here."""
+        try:
+            self._events.unreadable(reason)
+        except Stopped as stopped:
+            self._due = stopped
+
     def stop(self) -> None:
         """Ends the work of another thread on it, which nobody waits for any more."""
         self._meter.stop()

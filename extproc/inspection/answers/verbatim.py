@@ -39,7 +39,14 @@ class Verbatim:
     )
 
     def __init__(
-        self, where: Channel, ruling: Ruling, vault: Vault | None, name: str | None, *, counted: bool = True
+        self,
+        where: Channel,
+        ruling: Ruling,
+        vault: Vault | None,
+        name: str | None,
+        lead: str = "",
+        *,
+        counted: bool = True,
     ) -> None:
         self._where = where
         self._ruling = ruling
@@ -49,7 +56,7 @@ class Verbatim:
         self._tail = ""  # the beginning of what may look like a placeholder
         self._masker = masker(ruling, vault)
         self._scanner = ruling.scanner
-        self._watch = watch(ruling.scanner, holds=ruling.enforces, name=name, meter=ruling.meter)
+        self._watch = watch(ruling.scanner, holds=ruling.enforces, name=name, lead=lead, meter=ruling.meter)
         self._given = 0  # the place up to which the text was given out when it paused
         self._before = ""  # what is judged of that, and is in no piece yet
         self._late: list[Hit] = []  # findings that go on behind that place
@@ -104,7 +111,7 @@ class Verbatim:
         other._watch, other._masker, other._late = alike(self._watch), self._masker.copied(), self._late.copy()
         return other
 
-    def given(self) -> None:
+    def given(self, *, torn: bool = False) -> None:  # noqa: ARG002  the protocol's: a character is none in parts here
         """See `Part`."""
         start, text = self._watch.unjudged
         self._before += self._masker.finish()

@@ -130,11 +130,18 @@ def _size(entry: Entry) -> int:
 
 def _goes_on(text: GrowingText, latest: StreamEvent) -> bool:
     """False if the text is taken to have ended, for now, after so much that brings nothing of it."""
-    if text.channel.loose:
+    if text.channel.may_end:
+        if text.channel.recurs and not text.repeated and _brings(latest, text):
+            text.behind = 0
+            return True
         part = text.channel.path[:2]
         text.behind += part in latest.opens or not latest.opens
         return text.behind <= PATIENCE
-    if any(delta.channel == text.channel and delta.text for delta in latest.deltas):
+    if _brings(latest, text):
         return True
     text.behind += 1 + len(latest.raw) // HEAVY
     return text.followed <= (LONG_PATIENCE if text.resumed else PATIENCE) and text.behind <= MAX_BEHIND
+
+
+def _brings(event: StreamEvent, text: GrowingText) -> bool:
+    return any(delta.channel == text.channel and delta.text for delta in event.deltas)

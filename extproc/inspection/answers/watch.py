@@ -2,8 +2,10 @@
 
 from typing import TypeAlias
 
+from extproc.inspection.led import MOST_LED, led
 from extproc.matching.scanner import Scanner
-from extproc.matching.window import Released, Window
+from extproc.matching.span import order
+from extproc.matching.window import Hit, Released, Window
 from extproc.protocol.meter import Meter
 
 
@@ -71,24 +73,102 @@ class Unwatched:
         return self._at, self._rest
 
 
-Watch: TypeAlias = Window | Onlooker | Unwatched
+class Led:
+    """Looks at a value together with the name of its member, which tells of a secret. See `led`.
+
+    The beginning waits, until what is told of it depends on nothing more; then `inner` looks at all of the text.
+    """
+
+    __slots__ = ("_hits", "_inner", "_lead", "_meter", "_scanner", "_waiting")
+
+    def __init__(self, inner: "Window | Onlooker", scanner: Scanner, lead: str, meter: Meter | None) -> None:
+        self._inner: Window | Onlooker = inner
+        self._scanner = scanner
+        self._lead = lead
+        self._meter = meter
+        self._waiting: str | None = ""
+        self._hits: list[Hit] = []  # those that the name tells, and that begin in what is not released yet
+
+    @property
+    def held(self) -> int:
+        """Bytes held back."""
+        return self._inner.held + len((self._waiting or "").encode("utf-8", "replace"))
+
+    @property
+    def unjudged(self) -> tuple[int, str]:
+        """See `Window.unjudged`."""
+        return self._inner.unjudged if self._waiting is None else (0, self._waiting)
+
+    def feed(self, text: str) -> Released | None:
+        """See `Window.feed`."""
+        if self._waiting is None:
+            return self._merged(self._inner.feed(text))
+        self._waiting += text
+        return self._begin() if len(self._waiting) > MOST_LED else None
+
+    def finish(self) -> Released | None:
+        """See `Window.finish`."""
+        first = None if self._waiting is None else self._begin()
+        last = self._merged(self._inner.finish())
+        if first is None or last is None:
+            return first or last
+        return Released(first.start, first.text + last.text, first.hits + last.hits)
+
+    def handed(self, scanner: Scanner) -> "Led":
+        """See `Window.handed`."""
+        other = Led(_handed(self._inner, scanner, None, self._meter), scanner, self._lead, self._meter)
+        other._waiting, other._hits = self._waiting, self._hits.copy()
+        return other
+
+    @property
+    def scanner(self) -> Scanner:
+        """What it looks with."""
+        return self._scanner
+
+    def _begin(self) -> Released | None:
+        text, self._waiting = self._waiting or "", None
+        spans = led(self._scanner, text, self._lead, self._meter)
+        self._hits = [Hit(span, text[span.start : span.end]) for span in spans]
+        return self._merged(self._inner.feed(text))
+
+    def _merged(self, released: Released | None) -> Released | None:
+        """What was released, with the findings that the name tells."""
+        if released is None or not self._hits:
+            return released
+        end = released.start + len(released.text)
+        due = {hit.span: hit for hit in released.hits}
+        due.update((hit.span, hit) for hit in self._hits if hit.span.start < end)
+        self._hits = [hit for hit in self._hits if hit.span.start >= end]
+        return Released(released.start, released.text, tuple([due[span] for span in sorted(due, key=order)]))
 
 
-def watch(scanner: Scanner | None, *, holds: bool, name: str | None = None, meter: Meter | None = None) -> Watch:
+Watch: TypeAlias = Window | Onlooker | Unwatched | Led
+
+
+def watch(
+    scanner: Scanner | None, *, holds: bool, name: str | None = None, lead: str = "", meter: Meter | None = None
+) -> Watch:
     """Return who looks at a text with this scanner.
 
-    `holds`: the text may have to be changed or stopped. `name`: see `Scanner.find`.
+    `holds`: the text may have to be changed or stopped. `name`: see `Scanner.find`; `lead`: see `leading`.
     """
     if scanner is None:
         return Unwatched()
     window = Window(scanner, name=name, meter=meter)
-    return window if holds else Onlooker(window)
+    inner = window if holds else Onlooker(window)
+    return Led(inner, scanner, lead, meter) if lead and scanner.assigned else inner
 
 
 def handed(before: Watch, scanner: Scanner | None, *, name: str | None = None, meter: Meter | None = None) -> Watch:
     """Who looks on with another scanner; what has not passed yet is judged by it, or by nobody."""
     if scanner is None:
         return Unwatched(*before.unjudged)
+    if isinstance(before, Led):
+        return before.handed(scanner)
+    return _handed(before, scanner, name, meter)
+
+
+def _handed(before: Window | Onlooker | Unwatched, scanner: Scanner, name: str | None, meter: Meter | None) -> Window:
     if isinstance(before, Window):
         return before.handed(scanner)
     start, text = before.unjudged
@@ -99,4 +179,4 @@ def handed(before: Watch, scanner: Scanner | None, *, name: str | None = None, m
 
 def alike(before: Watch) -> Watch:
     """Return another that tells what is said of the text that has not passed yet, if nothing follows."""
-    return before.handed(before.scanner) if isinstance(before, Window) else Unwatched(*before.unjudged)
+    return before.handed(before.scanner) if isinstance(before, Window | Led) else Unwatched(*before.unjudged)

@@ -5,6 +5,7 @@ from extproc.inspection.answers.stream import AnswerStream
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.stage import Active
 from extproc.inspection.verdict import Finding
+from extproc.payload.sse_lines import BOM
 from extproc.protocol.errors import ClientError
 from extproc.protocol.meter import Meter
 
@@ -30,6 +31,8 @@ def streamed(job: Job, dialect: str, meter: Meter | None = None) -> Verdict | No
         between=found.between,
         meter=meter,
     )
+    if job.body.startswith(BOM) and found.between is not None:
+        stream.doubt("malformed")
     body = _passed(stream, job.body, found)
     return Verdict(
         job.body if stream.ended or body == job.body else body,

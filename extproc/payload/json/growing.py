@@ -13,6 +13,7 @@ from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, SHORT
 from extproc.payload.names import KNOWN, OF_SCHEMAS
 from extproc.payload.parts import Part, Piece, Readers
 from extproc.payload.passage import MASKED_NUMBER
+from extproc.payload.torn import AROUND, OTHER, begun, other_end
 
 MAX_BARE = 64
 """Characters of a number or a literal that are kept together. Numbers in JSON have up to 25; beyond this it is taken
@@ -50,10 +51,17 @@ object; a colon; a comma or the end of what it is in; nothing, or another docume
 
 
 class _Run(Struct, gc=False):
-    """Characters of a string in a row. `said` is their meaning: `raw` itself, or the one character of an escape."""
+    """Characters of a string in a row. `said` is their meaning: `raw` itself, or the one character of an escape.
+
+    `torn`: the beginning of the escape was given out, its first `kept` characters, or a part of the next one. An end
+    has to follow: `instead`, or its own.
+    """
 
     raw: str
     said: str
+    torn: bool = False
+    kept: int = 0
+    instead: str | None = None
 
 
 class GrowingJson:
@@ -87,6 +95,7 @@ class GrowingJson:
         "_same",
         "_state",
         "_string",
+        "_torn",
         "_unfinished",
         "began",
         "rest",
@@ -110,6 +119,7 @@ class GrowingJson:
         self._same = 0  # characters that mean themselves, of which no reader has said anything yet
         self._runs: deque[_Run] = deque()  # what stands behind them, from the first escape on
         self._unfinished = ""  # the beginning of an escape
+        self._torn = ""  # what was given out of it; or AROUND, of an escape around the next character; or both
         self._lined = False  # a line ended behind the last document
         self._base = 0
         self._at = 0  # the offset of the token that is being read
@@ -193,13 +203,14 @@ class GrowingJson:
             other.rest = self.rest.copied(readers)
         return other
 
-    def given(self) -> None:
+    def given(self, *, torn: bool = False) -> None:
         """See `Part`."""
         self._given = len(self._open + self._bare + self._gap)
         if self._string is not None:
-            self._string.given()
+            self._torn = self._unfinished + AROUND * torn
+            self._string.given(torn=bool(self._torn))
         if self.rest is not None:
-            self.rest.given()
+            self.rest.given(torn=torn)
 
     # -- in strings
 
@@ -233,6 +244,16 @@ class GrowingJson:
 
     def _note(self, raw: str, said: str) -> None:
         """A string goes on with what `raw` means."""
+        if self._torn and raw:
+            torn, self._torn = self._torn, ""
+            if raw is not said:
+                kept = begun(torn)
+                self._runs.append(_Run(raw, said, True, kept, other_end(raw[:kept], said)))
+                return
+            self._runs.append(_Run(raw[:1], raw[:1], True, 0, OTHER))
+            raw = said = raw[1:]
+            if not raw:
+                return
         if raw is said and not self._runs:
             self._same += len(said)
         else:
@@ -249,7 +270,7 @@ class GrowingJson:
         assert self._string is not None, "a string is open"
         out += self._mapped(self._string.finish())
         out.append(('"', None))
-        self._string = None
+        self._string, self._torn = None, ""
         if self._name is not None:
             self._key, self._name, self._state = self._name.text, None, "colon"
         else:
@@ -270,6 +291,10 @@ class GrowingJson:
                     raws.append(run.raw)
                     count -= len(run.said)
                     runs.popleft()
+                    if run.torn and new is not None:
+                        found.append(("".join(raws[:-1]) + run.raw[: run.kept], None))
+                        found.append((run.raw[run.kept :], run.instead))
+                        raws = []
                 else:
                     raws.append(run.raw[:count])  # an escape is one character, and never cut
                     run.raw, run.said = run.raw[count:], run.said[count:]
@@ -462,10 +487,10 @@ class _Name:
             other._part = self._part.copied(readers)
         return other
 
-    def given(self) -> None:
+    def given(self, *, torn: bool = False) -> None:
         """See `Part`."""
         if self._part is not None:
-            self._part.given()
+            self._part.given(torn=torn)
 
 
 def _meant(group: str | None, raw: str) -> str:

@@ -87,10 +87,10 @@ class GrowingString:
             other._part = self._part.copied(readers)
         return other
 
-    def given(self) -> None:
+    def given(self, *, torn: bool = False) -> None:
         """See `Part`."""
         if self._part is not None:
-            self._part.given()
+            self._part.given(torn=torn)
 
     def _decided(self) -> Part | None:
         """The reader of this text; None while that cannot be told."""
@@ -149,5 +149,5 @@ class _Beyond:
         other._readers = readers
         return other
 
-    def given(self) -> None:
+    def given(self, *, torn: bool = False) -> None:
         """See `Part`."""

@@ -73,7 +73,7 @@ class _Taken:
         """See `Part`; it is fed all there is at once."""
         return self
 
-    def given(self) -> None:
+    def given(self, *, torn: bool = False) -> None:
         """See `Part`."""
 
     def spot(self) -> Spot:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from extproc.protocol.record import Scalar
 from extproc.server import sockets, tasks
 from extproc.server.errors import ServeError
 from extproc.server.h2 import certificates
@@ -15,11 +16,10 @@ from extproc.server.h2.limits import Limits
 from extproc.server.h2.peers import Peers
 from extproc.server.h2.shell import Shell
 from extproc.server.listen import Listen, Tcp, Unix
+from extproc.server.log import Log
 from extproc.server.runtime import Runtime
 from extproc.server.tls import Tls
 from extproc.server.transport import Binding, message_max
-from extproc.telemetry import Log
-from extproc.telemetry.log import Fact
 
 BACKLOG: Final = 128
 """Connections that wait to be accepted; the loop accepts in every turn."""
@@ -190,7 +190,7 @@ class Handshakes:
             self._untold += 1
             return
         reason = getattr(error, "reason", None)  # of OpenSSL's errors
-        facts: dict[str, Fact] = {"peer": peer, "reason": reason or type(error).__name__, "untold": self._untold}
+        facts: dict[str, Scalar] = {"peer": peer, "reason": reason or type(error).__name__, "untold": self._untold}
         self._log.event("tls_handshake_failed", facts)
         self._silent_until, self._untold = now + TELL_EVERY, 0
 

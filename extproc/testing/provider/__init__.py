@@ -6,9 +6,18 @@ What it can be told, and how, is in `orders`.
 """
 
 from extproc.testing.provider.orders import HEADER, OrderError, Orders
-from extproc.testing.provider.record import Record, Records
+from extproc.testing.provider.record import RecordedRequest, Records
 from extproc.testing.provider.record import read as read_records
 from extproc.testing.provider.server import Provider
 from extproc.testing.provider.thread import running_provider
 
-__all__ = ["HEADER", "OrderError", "Orders", "Provider", "Record", "Records", "read_records", "running_provider"]
+__all__ = [
+    "HEADER",
+    "OrderError",
+    "Orders",
+    "Provider",
+    "RecordedRequest",
+    "Records",
+    "read_records",
+    "running_provider",
+]

@@ -23,7 +23,7 @@ MAX_BODY: Final = 64 * 1024 * 1024
 """How much of one body is kept: twice what a policy allows by default. Its length and digest are of all of it."""
 
 
-class Record(Struct, frozen=True):
+class RecordedRequest(Struct, frozen=True):
     """One request as it came off the wire: nothing folded, sorted or joined.
 
     `headers` and `trailers` keep order, repetition and case; text is Latin-1, as HTTP has it. `complete` is False when
@@ -56,9 +56,8 @@ class Record(Struct, frozen=True):
 
     def __repr__(self) -> str:
         names = ", ".join(name for name, _ in self.headers)
-        return (
-            f"Record({self.method} {self.target}, {names}, {self.size} bytes {self.framing}, complete={self.complete})"
-        )
+        about = f"{self.size} bytes {self.framing}, complete={self.complete}"
+        return f"RecordedRequest({self.method} {self.target}, {names}, {about})"
 
 
 class Intake:
@@ -84,10 +83,10 @@ class Intake:
         self._digest.update(piece)
         self.body += piece[: max(0, MAX_BODY - len(self.body))]
 
-    def record(self) -> Record:
+    def record(self) -> RecordedRequest:
         """What has come, frozen."""
         head = self.head
-        return Record(
+        return RecordedRequest(
             method=head.method,
             target=head.target,
             version=head.version,
@@ -108,11 +107,11 @@ class Records:
     def __init__(self, max_records: int = MAX_RECORDS, max_bytes: int = MAX_BYTES) -> None:
         self._max_records = max_records
         self._max_bytes = max_bytes
-        self._kept: deque[Record] = deque()
+        self._kept: deque[RecordedRequest] = deque()
         self._bytes = 0
         self._changed = threading.Condition()
 
-    def add(self, record: Record) -> None:
+    def add(self, record: RecordedRequest) -> None:
         """Keep a record, and let go of the oldest ones where there are too many."""
         with self._changed:
             self._kept.append(record)
@@ -127,12 +126,14 @@ class Records:
             self._kept.clear()
             self._bytes = 0
 
-    def all(self) -> tuple[Record, ...]:
+    def all(self) -> tuple[RecordedRequest, ...]:
         """Those kept, oldest first."""
         with self._changed:
             return tuple(self._kept)
 
-    def wait_for(self, enough: Callable[[tuple[Record, ...]], bool], within: float) -> tuple[Record, ...]:
+    def wait_for(
+        self, enough: Callable[[tuple[RecordedRequest, ...]], bool], within: float
+    ) -> tuple[RecordedRequest, ...]:
         """The records as soon as they are `enough`; blocks its thread, `within` seconds at the most.
 
         Raises:
@@ -144,11 +145,11 @@ class Records:
             return tuple(self._kept)
 
 
-def dump(records: tuple[Record, ...]) -> bytes:
+def dump(records: tuple[RecordedRequest, ...]) -> bytes:
     """Records as JSON; bodies in base64."""
     return msgspec.json.encode(records)
 
 
-def read(document: bytes) -> list[Record]:
+def read(document: bytes) -> list[RecordedRequest]:
     """The records in the JSON that `GET /_records` answers."""
-    return msgspec.json.decode(document, type=list[Record])
+    return msgspec.json.decode(document, type=list[RecordedRequest])

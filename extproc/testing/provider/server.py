@@ -13,7 +13,7 @@ import msgspec
 from extproc.testing.provider.answer import JSON, Who
 from extproc.testing.provider.exchange import Exchange
 from extproc.testing.provider.orders import Orders, parse
-from extproc.testing.provider.record import Record, Records, dump
+from extproc.testing.provider.record import RecordedRequest, Records, dump
 from extproc.testing.provider.request import HEAD_LIMIT, Body, Head, Violation, read_head
 from extproc.testing.provider.response import Answer, Gone, Link, send
 
@@ -63,7 +63,7 @@ class Provider:
         self.gone = 0
         """How many times a peer left before it had the whole of an answer."""
 
-    def wait_for(self, count: int, within: float = 5.0) -> tuple[Record, ...]:
+    def wait_for(self, count: int, within: float = 5.0) -> tuple[RecordedRequest, ...]:
         """The records once there are `count` of them; blocks its thread, so not for the thread the provider runs in.
 
         Raises:
@@ -81,7 +81,7 @@ class Provider:
         return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
 
     @property
-    def records(self) -> tuple[Record, ...]:
+    def records(self) -> tuple[RecordedRequest, ...]:
         """What it was sent, in the order in which the requests ended."""
         return self.store.all()
 

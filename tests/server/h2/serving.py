@@ -12,10 +12,10 @@ from extproc.server.h2 import frames
 from extproc.server.h2.limits import Limits
 from extproc.server.h2.listener import H2Transport, serve
 from extproc.server.listen import Tcp, Unix
+from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
 from extproc.server.tls import Tls
 from extproc.server.transport import Binding
-from extproc.telemetry import Log, Sink
 from tests.server.h2.client import Frame, greeting
 from tests.server.support import Decider, plan
 

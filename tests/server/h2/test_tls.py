@@ -15,8 +15,8 @@ from extproc.server.h2 import frames
 from extproc.server.h2.certificates import context
 from extproc.server.h2.listener import TELL_EVERY, Handshakes
 from extproc.server.health import PROCESS
+from extproc.server.log import Log, Sink
 from extproc.server.tls import Tls
-from extproc.telemetry import Log, Sink
 from tests.server.h2.serving import play, raw, serving
 from tests.server.support import headers, kind, until
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from extproc.telemetry import Log, Sink
-from extproc.telemetry import log as module
-from extproc.telemetry.log import PIPE_WRITE_MAX, _pieces
+from extproc.server import log as module
+from extproc.server.log import PIPE_WRITE_MAX, Log, Sink, _pieces
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

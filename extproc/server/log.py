@@ -5,14 +5,14 @@ import stat
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Final
 
-import msgspec
+from msgspec import Struct
 
-Scalar: TypeAlias = str | int | float | bool | None
-Fact: TypeAlias = Scalar | Sequence[Mapping[str, Scalar]]
+from extproc.protocol.record import Scalar
+from extproc.telemetry.lines import Lines, Told
 
 QUEUE_LINES: Final = 10_000
 """Lines that wait to be written, about 5 MB; more are dropped and counted. A second or two of a busy worker."""
@@ -73,10 +73,9 @@ class Sink:
 class Log:
     """Lines on their way to a sink. `dropped` counts those that were not written."""
 
-    def __init__(self, sink: Sink, **common: Fact) -> None:
+    def __init__(self, sink: Sink, **common: Scalar) -> None:
         self._sink = sink
-        self._common = common
-        self._encoder = msgspec.json.Encoder()
+        self._encode = Lines(**common).line
         self._lines: deque[bytes] = deque()
         self._unwaited = 0  # dropped by the queue
         self._unwritten = 0  # dropped by the writer; each number has one thread that changes it
@@ -90,15 +89,12 @@ class Log:
         """Lines that were dropped so far."""
         return self._unwaited + self._unwritten
 
-    def event(self, event: str, facts: Mapping[str, Fact | list[str]]) -> None:
-        """Queues one line. Never blocks and never raises; `facts` hold no client's text."""
+    def event(self, event: str, details: Mapping[str, Told] | Struct) -> None:
+        """Queue one line. Never blocks and never raises; `details` hold no client's text."""
         if len(self._lines) >= QUEUE_LINES:
             self._unwaited += 1
             return
-        # Two documents made one: copying the facts beside the rest would cost more than encoding them.
-        head = self._encoder.encode({"time": datetime.now(UTC), "event": event, **self._common})
-        tail = self._encoder.encode(facts)
-        self._lines.append(head[:-1] + (b"," if len(tail) > 2 else b"") + tail[1:] + b"\n")
+        self._lines.append(self._encode(datetime.now(UTC), event, details))
         if not self._pending.is_set():
             self._pending.set()
 

@@ -1,4 +1,4 @@
-"""Facts of a request, as conditions are asked about them: told in every spelling, or a failed condition."""
+"""Signals of a request, as conditions are asked about them: told in every spelling, or a failed condition."""
 
 import json
 from typing import Any
@@ -10,6 +10,7 @@ from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan
+from tests.records import logged
 from tests.transaction.test_inspection import CHAT, JSON, answered, plan, said
 
 TEXT = ("content-type", b"text/plain")
@@ -29,7 +30,7 @@ def outcome(own: Plan, body: bytes, path: str = "/mcp", kind: tuple[str, bytes] 
         envoy.sends(request_headers(path, kind))
         (effect,) = envoy.sends(request_body(body)).effects
         assert isinstance(effect, Proceed | Reject)
-        return (effect.status if isinstance(effect, Reject) else 200), dict(envoy.leaves().facts)
+        return (effect.status if isinstance(effect, Reject) else 200), logged(envoy.leaves())
 
 
 CALL = '"method":"tools/call","params":{"name":"shell","arguments":"Titan"}'
@@ -66,7 +67,7 @@ def test_a_condition_holds_in_every_spelling(when: str, body: str) -> None:
         ('mcp.tool == "shell"', json.dumps([{"method": str(number)} for number in range(17)])),
     ],
 )
-def test_a_fact_that_cannot_be_told_fails_the_condition(when: str, body: str) -> None:
+def test_a_signal_that_cannot_be_told_fails_the_condition(when: str, body: str) -> None:
     status, record = outcome(blocking(when), body.encode())
     assert (status, record["failures"]) == (503, [{"processor": "word", "reason": "condition", "allowed": False}])
     status, record = outcome(blocking(when, ", on_failure: allow"), body.encode())
@@ -96,7 +97,7 @@ def responded(own: Plan, body: bytes, path: str) -> tuple[Effect, dict[str, Any]
         envoy.sends(request_body(body))
         envoy.sends(response_headers(200, JSON))
         (effect,) = envoy.sends(response_body(answered("Titan"))).effects
-        return effect, dict(envoy.leaves().facts)
+        return effect, logged(envoy.leaves())
 
 
 @pytest.mark.parametrize("when", ['model == "chat"', "tools == 1", "stream"])
@@ -109,14 +110,16 @@ def test_conditions_on_responses_know_the_request_also_where_nothing_else_reads_
     assert isinstance(effect, Reject) is (when == 'model == "chat"')
 
 
-def test_a_request_without_a_body_has_empty_facts() -> None:
+def test_a_request_without_a_body_has_empty_signals() -> None:
     with Playbook(plan(RESPONSE_ONLY.format("tools == 0")), response=BodyMode.BUFFERED) as envoy:
         envoy.sends(request_headers("/other", JSON, end=True))
         envoy.sends(response_headers(200, JSON))
         envoy.sends(response_body(answered("Titan"))).gets_one(Reject)
 
 
-def test_a_request_that_is_too_large_to_be_read_for_its_facts_passes_and_the_condition_on_the_response_fails() -> None:
+def test_a_request_that_is_too_large_to_be_read_for_its_signals_passes_and_the_condition_on_the_response_fails() -> (
+    None
+):
     own = plan(RESPONSE_ONLY.format("tools > 0") + "    body_limit: 100B\n")
     with Playbook(own, response=BodyMode.BUFFERED) as envoy:
         envoy.sends(request_headers("/other", JSON))

@@ -1,14 +1,18 @@
 """What is remembered of one exchange, by both of its sides, until it is told in a `Record`."""
 
 import re
-from typing import Final
+from collections.abc import Collection
+from typing import Any, Final
+
+from msgspec.structs import replace
 
 from extproc.apis import ApiRequestPath
-from extproc.protocol.effects import Fact, Record
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
+from extproc.protocol.record import NO_USAGE, Record, Scalar, Usage
 from extproc.routing.quoted import Quoted
 from extproc.routing.table import Choice, Destination
+from extproc.signals.registry import Signals
 from extproc.transaction.answers import Teller
 from extproc.transaction.findings import Findings
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
@@ -25,16 +29,20 @@ ERROR: Final = 400
 
 BAD_GATEWAY: Final = 502
 
+RECORDED_TEXT: Final = 256
+"""Characters of a signal in the record: as many as the name of a model may have."""
 
-class Facts:
+
+class Memory:
     """Mutable, one an exchange. Times are in seconds on the shell's clock.
 
     `path` is the request's as it came, `strips` the control headers that the client sent itself, `claimed` the API's
     path once the request is known to be one that is read, `teller` writes the errors on other paths.
-    `findings` where a pipeline is for it. `destination`: the backend that gets the request. `request_mode`: the body
-    mode that Envoy was told to go on in. `configuration` is Envoy's fingerprint, empty where it sends none; `known`: it
-    is the plan's. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy ignores every
-    response of the processor.
+    `findings` where a pipeline is for it; `signals`, pipeline or not, where the policy reads any. `destination`: the
+    backend that gets the request. `request_mode`: the body mode that Envoy was told to go on in. `configuration` is
+    Envoy's fingerprint, empty where it sends none; `known`: it is the plan's. `misconfigured` names what Envoy lacks,
+    `detail` says how to fix it; `observed`: Envoy ignores every response of the processor. `usage`: the tokens that the
+    provider counted.
     """
 
     __slots__ = (
@@ -57,12 +65,14 @@ class Facts:
         "request_bytes",
         "request_id",
         "request_mode",
+        "signals",
         "started",
         "status",
         "steering",
         "stream",
         "strips",
         "teller",
+        "usage",
     )
 
     def __init__(self, now: float, configuration: bytes = b"", *, known: bool = False) -> None:
@@ -86,10 +96,12 @@ class Facts:
         self.reason = "unclaimed"
         self.failure: str | None = None
         self.findings: Findings | None = None
+        self.signals: Signals | None = None
         self.model: str | None = None
         self.request_id: bytes = b""
         self.status: int | None = None
         self.stream: bool | None = None
+        self.usage: Usage = NO_USAGE
         self.request_bytes = 0
 
     @property
@@ -158,30 +170,57 @@ class Facts:
             if self.decision in _SERVED:
                 self.decision = "cut"
 
-    def record(self, now: float) -> Record:
-        """All of it as data: names from the policy, fixed words and numbers, never a client's text."""
-        claim, choice, claimed = self.claim, self.choice, self.claimed
-        found: dict[str, Fact] = {} if self.findings is None else self.findings.record()
-        if self.misconfigured is not None:
-            found |= {"misconfigured": self.misconfigured, "detail": self.detail}
-        return Record(
-            {
-                "request_id": self.request_id.decode("ascii"),
-                "dialect": claimed.api.name if claimed else None,
-                "path": claim.path if claim and claimed else None,
-                "model": self.model,
-                "stream": self.stream,
-                "decision": self.decision,
-                "reason": self.failure or self.reason,
-                "backend": choice.candidate.destination.name if choice else None,
-                "upstream_model": choice.candidate.model or self.model if choice else None,
-                "status": self.status,
-                "request_bytes": self.request_bytes,
-                "decided_ms": _ms(self.started, self.decided),
-                "duration_ms": _ms(self.started, now),
-                **found,
-            }
+    def signal_values(self) -> dict[str, Any]:
+        """Return the signals that conditions of the pipeline read, by name, as far as they are known."""
+        findings = self.findings
+        if findings is None or self.signals is None:
+            return {}
+        values = self.signals.read(findings.pipeline.signals)
+        if "findings" in values:
+            values["findings"] = findings.so_far()
+        return values
+
+    def recorded(self, names: Collection[str]) -> dict[str, Scalar] | None:
+        """Return the values of signals as the record has them; None before the request's headers came."""
+        if self.signals is None:
+            return None
+        return {name: _cut(value) for name, value in self.signals.read(names).items()}
+
+    def record(self, now: float, signals: Collection[str] = ()) -> Record:
+        """Return the record of the exchange: names from the policy, fixed words and numbers.
+
+        A client's text is there only where `signals`, which the policy has recorded, are texts.
+        """
+        claim, choice, claimed, usage = self.claim, self.choice, self.claimed, self.usage
+        # By position: names would cost each exchange a microsecond.
+        record = Record(
+            self.request_id.decode("ascii"),
+            claimed.api.name if claimed else None,
+            claim.path if claim and claimed else None,
+            self.model,
+            self.stream,
+            self.decision,
+            self.failure or self.reason,
+            choice.candidate.destination.name if choice else None,
+            choice.candidate.model or self.model if choice else None,
+            self.status,
+            self.request_bytes,
+            usage.input,
+            usage.output,
+            usage.cached_input,
+            usage.reasoning,
+            _ms(self.started, self.decided),
+            _ms(self.started, now),
         )
+        if self.findings is not None:
+            record = self.findings.recorded(record)
+        if self.misconfigured is not None:
+            record = replace(record, misconfigured=self.misconfigured, detail=self.detail)
+        return replace(record, signals=self.recorded(signals)) if signals else record
+
+
+def _cut(value: Scalar) -> Scalar:
+    return value[:RECORDED_TEXT] if isinstance(value, str) else value
 
 
 def _ms(start: float, end: float | None) -> float | None:

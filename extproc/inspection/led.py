@@ -1,0 +1,68 @@
+"""Secrets that the name of their member tells: `{"password": "..."}` says what `password="..."` says in prose.
+
+Rules for what is assigned to a name want both in one text. A member's value is a text by itself, so that it is read
+once more with the name in front of it, if that is a name of secrets. See `docs/decisions/0062`.
+"""
+
+import re
+from functools import lru_cache
+
+from extproc.detectors.naming import MOST_NAME, words_of
+from extproc.detectors.secrets.assigned import NAMES, PASSWORDS
+from extproc.detectors.secrets.named import ASSIGNED_TO
+from extproc.matching.escapes import marked, places, plain
+from extproc.matching.scanner import Scanner, spans
+from extproc.matching.span import Span, foremost, order
+from extproc.protocol.meter import Meter
+
+MOST_LED = 320
+"""Characters of a value that are read with its name, and wait in a stream until so many came: the longest of the rules
+takes 256, and `Bearer` before it some more."""
+
+MOST_NAMES = 1024
+"""Names that are remembered."""
+
+_TELLING = re.compile(f"{NAMES}|{PASSWORDS}|{ASSIGNED_TO}|authorization", re.IGNORECASE)
+
+_OWN = frozenset({"authorization", "authorization_token"})
+"""Members of the APIs that take credentials which are meant for them."""
+
+_POINTING = frozenset(
+    {
+        *("next", "previous", "page", "continuation", "continue", "cursor", "progress", "sync", "resume", "cache"),
+        *("public", "tokens", "tokenizer", "count", "total", "max", "min"),
+    }
+)
+"""Words in names of tokens that open nothing: those of pages and positions, and counts of a model's tokens."""
+
+
+@lru_cache(MOST_NAMES)
+def leading(name: str) -> str:
+    """The text that stands before a value of this name for the rules of assigned secrets; empty for most names."""
+    if len(name) > MOST_NAME or name in _OWN or _TELLING.search(name) is None:
+        return ""
+    return f'{name}="' if _POINTING.isdisjoint(words_of(name)) else ""
+
+
+def led(scanner: Scanner, text: str, lead: str, meter: Meter | None = None) -> list[Span]:
+    """The findings at the beginning of `text` that its lead tells, in `span.order`.
+
+    They are told by the first MOST_LED characters, and by whether there are more. Raises as `Scanner.scan` does.
+    """
+    head = text[:MOST_LED]
+    end = '"' if len(text) <= MOST_LED else ""
+    found = _read(scanner, lead, head, end, meter)
+    if not marked(head):
+        return sorted(found, key=order)
+    found |= _read(scanner, lead, plain(head), end, meter)
+    return sorted(foremost(found, places(head)), key=order)
+
+
+def _read(scanner: Scanner, lead: str, head: str, end: str, meter: Meter | None) -> set[Span]:
+    before = b"\n" + lead.encode("utf-8", "replace")
+    value = head.encode("utf-8", "replace")
+    data = before + value + end.encode()
+    base, limit = len(before), len(before) + len(value)
+    found = scanner.find(data, 1, len(data), opening=True, final=True, meter=meter)
+    kept = [each for each in found if each.lane.rule.assigned and each.match < base <= each.start and each.end <= limit]
+    return set(spans(kept, data, base, 0))

@@ -1,0 +1,204 @@
+"""Signals: what expressions of the policy may ask about an exchange, as the policy's checker needs to know them.
+
+How each is computed stands above, in `extproc.signals`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Final, Literal, TypeAlias
+
+from msgspec import Struct
+from pydantic import AfterValidator, ValidationInfo
+
+from extproc.policy.base import Written, listed, meant, refusal
+from extproc.policy.names import is_header_name
+
+Scalar: TypeAlias = Literal["string", "int", "double", "bool"]
+SignalType: TypeAlias = Scalar | Literal["headers", "object", "objects"]
+"""CEL types, and three that only built-in signals have: `headers`, asked for by their names; an `object` with fields,
+of text; `objects`, a list of these."""
+
+Cost: TypeAlias = Literal["headers", "body"]
+"""What has to be there before a signal can be computed. `body` has the whole request read first, and costs a parse."""
+
+SCALARS: Final[dict[str, type]] = {"string": str, "int": int, "double": float, "bool": bool}
+"""The types of signals that are one value, and what they are in Python."""
+
+UNSUPPORTED: Final = frozenset({"tenant", "input_tokens", "intent", "difficulty", "language"})
+"""Signals of the format that this version does not know."""
+
+SIGNALS_MAX: Final = 256
+"""Signals of a vocabulary: each name in use costs a lookup alone, and nobody overlooks more."""
+
+RECORDED_MAX: Final = 16
+"""Signals that each line of the log may hold besides: as many as it has fields."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+_RESERVED: Final = frozenset({
+    "all", "as", "bool", "break", "bytes", "const", "continue", "double", "duration", "dyn", "else", "exists",
+    "exists_one", "false", "filter", "for", "function", "has", "if", "import", "in", "int", "let", "loop", "map",
+    "matches", "namespace", "null", "package", "return", "size", "string", "timestamp", "true", "type", "uint", "var",
+    "void", "while",
+})  # fmt: skip
+"""Words of CEL and its functions, which no signal may have for a name."""
+
+
+class SignalError(ValueError):
+    """A declaration of a signal is wrong: the plug-in's mistake, reported before any request."""
+
+
+class SignalDeclaration(Struct, frozen=True):
+    """A signal as expressions know it. `description` stands in the policy reference, after the name.
+
+    `trial` is a value of an exchange of which much is known, `least` of one of which little is: each expression is
+    tried out with both when it is loaded. `headers`: the header fields that it is computed from; Envoy sends no others.
+    `fields` are those of an object. Raises SignalError.
+    """
+
+    name: str
+    type: SignalType
+    trial: object
+    description: str
+    cost: Cost = "headers"
+    headers: tuple[str, ...] = ()
+    least: object = None
+    fields: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no expression could read."""
+        if _NAME.fullmatch(self.name) is None or self.name in _RESERVED:
+            raise SignalError(f"{self.name[:64]!r} cannot be the name of a signal: write it like risk_level")
+        if not self.description.strip():
+            raise SignalError(f"the signal {self.name} has no description")
+        if self.cost not in {"headers", "body"}:
+            raise SignalError(f"the cost of the signal {self.name} is headers or body")
+        wrong = [name for name in self.headers if not is_header_name(name)]
+        if wrong:
+            raise SignalError(f"the signal {self.name} reads a header that is none: {wrong[0][:64]!r}")
+        expected = SCALARS.get(self.type)
+        if expected is not None and type(self.trial) is not expected:
+            raise SignalError(f"the trial value of the signal {self.name} is no {self.type}")
+
+    @property
+    def lowest(self) -> object:
+        """The value of an exchange of which little is known."""
+        return SCALARS[self.type]() if self.least is None and self.type in SCALARS else self.least
+
+    def told(self) -> "SignalDeclaration":
+        """The declaration alone, without what may stand beside it in a subclass."""
+        return SignalDeclaration(
+            self.name, self.type, self.trial, self.description, self.cost, self.headers, self.least, self.fields
+        )
+
+
+MODEL: Final = SignalDeclaration("model", "string", "gpt-4o", "the model that is asked for", "body")
+PATH: Final = SignalDeclaration("path", "string", "/v1/chat/completions", "the path of the request", least="/")
+ROUTE_NAME: Final = SignalDeclaration(
+    "route_name", "string", "llm", "the name of Envoy's route, empty where there is none"
+)
+HEADERS: Final = SignalDeclaration(
+    "headers",
+    "headers",
+    {},
+    'the request headers: `headers["x-team"]` or `headers.team`, by the name in lower case, empty where there is none',
+    least={},
+)
+FINDINGS: Final = SignalDeclaration(
+    "findings",
+    "objects",
+    [{"kind": "email", "processor": "pii", "count": 1, "where": "request"}],
+    "the findings so far",
+    least=[],
+    fields=("kind", "processor", "count", "where"),
+)
+STREAM: Final = SignalDeclaration("stream", "bool", True, "true if a stream is asked for", "body")
+TOOLS: Final = SignalDeclaration("tools", "int", 1, "the number of tools that the request offers", "body")
+IMAGES: Final = SignalDeclaration("images", "int", 1, "the number of images in the request", "body")
+MCP: Final = SignalDeclaration(
+    "mcp",
+    "object",
+    {"method": "tools/call", "tool": "search"},
+    "the call of an MCP request, its fields empty where the request is not MCP. If one body makes several calls, a"
+    " condition is true if it is true of one of them",
+    "body",
+    least={"method": "", "tool": ""},
+    fields=("method", "tool"),
+)
+
+
+class Vocabulary:
+    """The signals that expressions may name. Immutable, and made of data alone. Raises SignalError."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self, declared: Iterable[SignalDeclaration]) -> None:
+        self._known: dict[str, SignalDeclaration] = {}
+        for each in declared:
+            if each.name in self._known:
+                raise SignalError(f"there are two signals with the name {each.name}")
+            self._known[each.name] = each.told()
+        if len(self._known) > SIGNALS_MAX:
+            raise SignalError(f"there are more than {SIGNALS_MAX} signals")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, in the order of their declarations."""
+        return tuple(self._known)
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """Names of the format that stand for nothing here, sorted."""
+        return tuple(sorted(UNSUPPORTED - self._known.keys()))
+
+    def type_of(self, name: str) -> SignalType | None:
+        """The type of a signal; None where there is no such signal."""
+        declared = self._known.get(name)
+        return None if declared is None else declared.type
+
+    def reads_body(self, names: Iterable[str]) -> bool:
+        """True if one of these signals is computed from the body."""
+        return any(self._known[name].cost == "body" for name in names)
+
+    def headers(self, names: Iterable[str]) -> frozenset[str]:
+        """The header fields that these signals are computed from, besides those that an expression names itself."""
+        return frozenset(header for name in names for header in self._known[name].headers)
+
+    def __getitem__(self, name: str) -> SignalDeclaration:
+        return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
+
+    def __iter__(self) -> Iterator[SignalDeclaration]:
+        return iter(self._known.values())
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({', '.join(self._known)})"
+
+    def __reduce__(self) -> tuple[type["Vocabulary"], tuple[tuple[SignalDeclaration, ...]]]:
+        return type(self), (tuple(self._known.values()),)
+
+
+def _recordable(name: str, info: ValidationInfo) -> str:
+    """Refuse a name that no signal has which is one value."""
+    vocabulary = vocabulary_of(info)
+    known = [each.name for each in vocabulary if each.type in SCALARS]
+    if name in known:
+        return name
+    if name in vocabulary:
+        raise refusal(f"the signal {name} is not one value", f"known here: {listed(known)}")
+    raise refusal(f"there is no signal {name[:64]}", meant(name, known))
+
+
+SignalName: TypeAlias = Annotated[str, AfterValidator(_recordable), Written("name of a signal", "tools")]
+"""The name of a signal that can be recorded."""
+
+
+def vocabulary_of(info: ValidationInfo) -> Vocabulary:
+    """The vocabulary that a policy is validated with: the built-in signals, if it is not told of others."""
+    found = (info.context or {}).get("signals", BUILT_IN)
+    assert isinstance(found, Vocabulary)
+    return found
+
+
+BUILT_IN: Final = Vocabulary((MODEL, PATH, ROUTE_NAME, HEADERS, FINDINGS, STREAM, TOOLS, IMAGES, MCP))

@@ -1,0 +1,116 @@
+"""The record of an exchange: data for the log, metrics and audit, told once the exchange is over."""
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+Scalar: TypeAlias = str | int | float | bool | None
+
+
+class CountedFinding(Struct, frozen=True, gc=False):
+    """Findings of one kind by one processor, counted. All texts are words of the policy."""
+
+    processor: str
+    kind: str
+    action: str
+    side: str
+    shadow: bool
+    count: int
+
+
+class FailedProcessor(Struct, frozen=True, gc=False):
+    """A processor that gave no verdict. `reason` is a fixed word; `allowed`: the body went on all the same."""
+
+    processor: str
+    reason: str
+    allowed: bool
+
+
+class CountedUninspected(Struct, frozen=True, gc=False):
+    """Parts that could not be inspected, counted by the reason, which is a fixed word."""
+
+    reason: str
+    count: int
+
+
+class Usage(Struct, frozen=True, gc=False):
+    """Tokens of one exchange, as the provider counted them; None where it told none.
+
+    `cached_input` are among `input`, and `reasoning` among `output`.
+    """
+
+    input: int | None = None
+    output: int | None = None
+    cached_input: int | None = None
+    reasoning: int | None = None
+
+
+NO_USAGE: Final = Usage()
+
+
+class Record(Struct, frozen=True, omit_defaults=True):
+    """What is told of an exchange: names from the policy, fixed words and numbers, never text of a body.
+
+    The fields stand here as they stand in a line of the log. Those with a default are left out there where they have
+    it; the others are always there, null where there is nothing to tell. `pipeline` to `blocked_for` are inspection's:
+    left out where no pipeline is for the exchange. `signals` are those that the policy has recorded; they alone may
+    hold a client's text. `misconfigured` names what Envoy lacks. `processing_ms` and `abort` are added by the shell:
+    its own time in all, and the gRPC status that it ended the exchange with.
+    """
+
+    request_id: str
+    dialect: str | None
+    path: str | None
+    model: str | None
+    stream: bool | None
+    decision: str
+    reason: str
+    backend: str | None
+    upstream_model: str | None
+    status: int | None
+    request_bytes: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_input_tokens: int | None
+    reasoning_tokens: int | None
+    decided_ms: float | None
+    duration_ms: float | None
+    pipeline: str | None = None
+    masked: bool | None = None
+    findings: tuple[CountedFinding, ...] = ()
+    failures: tuple[FailedProcessor, ...] = ()
+    uninspected: tuple[CountedUninspected, ...] = ()
+    blocked_by: str | None = None
+    blocked_for: str | None = None
+    signals: Mapping[str, Scalar] | None = None
+    misconfigured: str | None = None
+    processing_ms: float | None = None
+    abort: str | None = None
+    detail: str | None = None
+
+    @classmethod
+    def lost(cls, reason: str) -> "Record":
+        """Return the record of an exchange of which nothing is known but that it failed."""
+        return cls(
+            request_id="",
+            dialect=None,
+            path=None,
+            model=None,
+            stream=None,
+            decision="failed",
+            reason=reason,
+            backend=None,
+            upstream_model=None,
+            status=None,
+            request_bytes=0,
+            input_tokens=None,
+            output_tokens=None,
+            cached_input_tokens=None,
+            reasoning_tokens=None,
+            decided_ms=None,
+            duration_ms=None,
+        )
+
+    def __repr__(self) -> str:
+        return f"Record({self.decision}, {self.reason})"

@@ -1,0 +1,43 @@
+"""Files that the operator names: opened here, and nowhere below."""
+
+from pathlib import Path
+
+from extproc.policy import Draft, Policy, PolicyError, Problem, drafted
+from extproc.policy.document import TEXT_MAX
+from extproc.policy.signals import BUILT_IN, Vocabulary
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """Return the first bytes of a file, at most that many. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(most)
+
+
+def load(path: Path, signals: Vocabulary = BUILT_IN) -> Policy:
+    """Return the policy in a file; see `policy.loads`. Raises PolicyError with every problem."""
+    return draft(path, signals).loaded().policy
+
+
+def draft(path: Path, signals: Vocabulary = BUILT_IN) -> Draft:
+    """Return what a policy file says; see `policy.loads`. Raises PolicyError if it cannot be opened or is no YAML."""
+    name = str(path)
+    try:
+        raw = read_file(path, TEXT_MAX + 1)
+    except (OSError, ValueError) as error:
+        raise PolicyError((Problem(name, 1, 1, "", *_unopened(error)),)) from None
+    return drafted(raw, name, path.parent, signals)
+
+
+def _unopened(error: OSError | ValueError) -> tuple[str, str]:
+    """What is wrong with the path of a file, and how to fix it."""
+    match error:
+        case FileNotFoundError():
+            return "there is no such file", "check the path, or the mount"
+        case IsADirectoryError():
+            return "this is a directory", "name the file in it"
+        case PermissionError():
+            return "the file may not be read", "give read permission to the user that runs extproc"
+        case OSError():
+            return f"the file cannot be read: {error.strerror}", "check the path and the disk"
+        case _:
+            return "this is not the path of a file", "check the path"

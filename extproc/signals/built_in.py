@@ -1,0 +1,102 @@
+"""The built-in signals of a request."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from extproc.apis.counts import counted
+from extproc.apis.mcp import request as mcp
+from extproc.apis.outline import Number, Outline, text_of
+from extproc.policy import signals as declared
+from extproc.signals.signal import Signal
+from extproc.signals.view import RequestView
+
+
+def _model(view: RequestView) -> str | None:
+    return view.asked.model if view.asked is not None else _named_model(view.outline)
+
+
+def _stream(view: RequestView) -> bool | None:
+    return view.asked.stream if view.asked is not None else _named_stream(view.outline)
+
+
+def _path(view: RequestView) -> str:
+    return view.path
+
+
+def _route_name(view: RequestView) -> str:
+    return view.route_name
+
+
+def _headers(view: RequestView) -> dict[str, str]:
+    return {name: view.headers.text(name) for name in view.headers.names()}
+
+
+def _findings(_: RequestView) -> list[dict[str, Any]]:
+    """None yet: inspection adds what it finds."""
+    return []
+
+
+def _tools(view: RequestView) -> int | None:
+    return None if view.outline is None else counted(view.outline).tools
+
+
+def _images(view: RequestView) -> int | None:
+    outline = view.outline
+    if outline is None:
+        return None
+    seen = view.image_parts
+    return None if seen is None else max(outline.images, seen)
+
+
+def _named_model(body: Outline | None) -> str | None:
+    """The model that a body of no dialect names; empty if it names none."""
+    if body is None:
+        return None
+    named = _different(body.every("model"))
+    if not named:
+        return ""
+    model = named[0]
+    return text_of(model) if len(named) == 1 and isinstance(model, str) and not isinstance(model, Number) else None
+
+
+def _named_stream(body: Outline | None) -> bool | None:
+    """True if a body of no dialect asks for a stream; None if it says both."""
+    if body is None:
+        return None
+    wanted = _different(body.every("stream"))
+    if not wanted:
+        return False
+    return wanted[0] if len(wanted) == 1 and isinstance(wanted[0], bool) else None
+
+
+def _different(values: Iterable[Any]) -> list[Any]:
+    """The different values that are not null, at most two of them."""
+    different: list[Any] = []
+    for value in values:
+        if value is not None and value not in different:
+            different.append(value)
+            if len(different) == 2:
+                break
+    return different
+
+
+def _mcp(view: RequestView) -> object:
+    """The call that a body makes; a tuple if it makes several, for conditions to be asked about each."""
+    calls = mcp.calls(view.outline) if view.outline is not None else None
+    if calls is None:
+        return None
+    told = tuple({"method": method, "tool": tool} for method, tool in calls)
+    return told[0] if len(told) == 1 else told
+
+
+SIGNALS: Final = (
+    Signal.of(declared.MODEL, _model),
+    Signal.of(declared.PATH, _path),
+    Signal.of(declared.ROUTE_NAME, _route_name),
+    Signal.of(declared.HEADERS, _headers),
+    Signal.of(declared.FINDINGS, _findings),
+    Signal.of(declared.STREAM, _stream),
+    Signal.of(declared.TOOLS, _tools),
+    Signal.of(declared.IMAGES, _images),
+    Signal.of(declared.MCP, _mcp),
+)

@@ -1,0 +1,42 @@
+"""A signal: what the policy's checker knows of it, and the function that computes it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from extproc.policy.signals import SCALARS, SignalDeclaration
+from extproc.signals.view import RequestView
+
+
+class Signal(SignalDeclaration, frozen=True, kw_only=True):
+    """A declared signal with its `compute`, which gives the value, or None where it cannot be told.
+
+    `compute` is called at most once per exchange, only if the policy reads the signal. One of the cost `headers` runs
+    between two messages and has to take microseconds; one of the cost `body` may run in any thread. If it raises, or
+    gives a value of another type, the signal cannot be told.
+    """
+
+    compute: Callable[[RequestView], Any]
+
+    @classmethod
+    def of(cls, declared: SignalDeclaration, compute: Callable[[RequestView], Any]) -> "Signal":
+        """Return the signal that a declaration is of."""
+        return cls(
+            declared.name,
+            declared.type,
+            declared.trial,
+            declared.description,
+            declared.cost,
+            declared.headers,
+            declared.least,
+            declared.fields,
+            compute=compute,
+        )
+
+    def value(self, view: RequestView) -> Any:
+        """Return the value for a request, or None. Raises nothing."""
+        try:
+            value = self.compute(view)
+        except Exception:  # noqa: BLE001  - it may be a plug-in's, and what it raises may quote the client
+            return None
+        expected = SCALARS.get(self.type)
+        return value if expected is None or type(value) is expected else None
