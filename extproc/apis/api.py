@@ -10,12 +10,12 @@ from msgspec import Struct
 
 from extproc.apis import request
 from extproc.apis.events.added import ErrorAtTheEnd, Scribe
-from extproc.apis.events.source import Reading, Source
-from extproc.apis.families import OPENAI, ErrorEvent, Family
+from extproc.apis.events.source import EventReading, EventSource
+from extproc.apis.families import OPENAI, ApiFamily, ErrorEvent
 from extproc.apis.paths import ROOT, query_of
 from extproc.apis.request import Request
 from extproc.apis.roles import RoleOf, other
-from extproc.apis.usage import Usage
+from extproc.apis.usage import ReportedUsage
 from extproc.protocol.errors import ClientError
 
 MODEL: Final = "{model}"
@@ -28,11 +28,11 @@ ReadRequest: TypeAlias = Callable[[bytes, "ApiRequestPath"], Request]
 """Reads a body that came to a claimed path. Raises ClientError, 400, if it cannot be read or names no model."""
 
 
-ReadUsage: TypeAlias = Callable[[Mapping[str, object]], Usage | None]
+ReadUsage: TypeAlias = Callable[[Mapping[str, object]], ReportedUsage | None]
 """Returns the tokens that an event or a whole body reports; None if it reports none. It is given the decoded JSON."""
 
 
-def no_usage(value: Mapping[str, object]) -> Usage | None:  # noqa: ARG001
+def no_usage(value: Mapping[str, object]) -> ReportedUsage | None:  # noqa: ARG001
     """Return None: nothing of the API reports tokens."""
     return None
 
@@ -51,7 +51,7 @@ class ApiEvents(Struct, frozen=True, eq=False):
     """
 
     known: Callable[[Mapping[str, object]], bool]
-    read: Callable[[Source], Reading]
+    read: Callable[[EventSource], EventReading]
     lenient: bool = False
     standalone: bool = False
     named: bool = True
@@ -83,7 +83,7 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
 
     name: str
     operation: str = "chat"
-    family: Family = OPENAI
+    family: ApiFamily = OPENAI
     paths: tuple[str, ...] = ()
     root: str = ROOT
     read_request: ReadRequest = read_request

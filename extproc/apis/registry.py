@@ -11,7 +11,7 @@ from extproc.apis.anthropic_count_tokens import COUNT_TOKENS
 from extproc.apis.anthropic_messages import MESSAGES
 from extproc.apis.api import MODEL, Api, ApiEvents, ApiRequestPath
 from extproc.apis.cohere import COHERE
-from extproc.apis.families import OPENAI, Family
+from extproc.apis.families import OPENAI, ApiFamily
 from extproc.apis.gemini import GEMINI
 from extproc.apis.mcp import MCP
 from extproc.apis.openai_assistants import THREADS
@@ -56,7 +56,7 @@ class Registry:
 
     def __init__(self, apis: tuple[Api, ...]) -> None:
         self.apis = apis
-        self.default: Family = OPENAI
+        self.default: ApiFamily = OPENAI
         self._by_name: Mapping[str, Api] = {api.name: api for api in apis}
         plain = {path.lower(): ApiRequestPath(api, path) for api in apis for path in api.paths if MODEL not in path}
         self._by_path: Mapping[str, ApiRequestPath] = plain
@@ -64,7 +64,7 @@ class Registry:
         events = [(api.name, api.events) for api in apis if api.events is not None]
         self.shaped: tuple[Shaped, ...] = tuple(each for each in events if not each[1].standalone)
         self.standalone: tuple[Shaped, ...] = tuple(each for each in events if each[1].standalone)
-        self.families: Mapping[str, Family] = {api.family.name: api.family for api in apis}
+        self.families: Mapping[str, ApiFamily] = {api.family.name: api.family for api in apis}
         self._roots = tuple(dict.fromkeys(api.root for api in apis if api.paths))
         _check(apis)
 
@@ -104,7 +104,7 @@ class Registry:
                 return events
         return None
 
-    def family_of(self, headers: Container[str]) -> Family | None:
+    def family_of(self, headers: Container[str]) -> ApiFamily | None:
         """Return the family whose clients alone send one of these header fields."""
         for family in self.families.values():
             if any(name in headers for name in family.headers):

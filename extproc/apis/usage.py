@@ -10,7 +10,7 @@ MAX_TOKENS: Final = 2**53
 """A count beyond it is none: JavaScript could not have written it, and no response has a thousandth of it."""
 
 
-class Usage(Struct, frozen=True, gc=False):
+class ReportedUsage(Struct, frozen=True, gc=False):
     """Counts of tokens, each None if the provider did not report it.
 
     Providers count in two ways. `cached_inside`: the tokens read from a cache are among `input_tokens` (OpenAI,
@@ -26,9 +26,9 @@ class Usage(Struct, frozen=True, gc=False):
     cached_inside: bool = True
     reasoning_inside: bool = True
 
-    def updated(self, later: "Usage") -> "Usage":
+    def updated(self, later: "ReportedUsage") -> "ReportedUsage":
         """Return these counts with those of a later event in their place: streams report sums, not differences."""
-        return Usage(
+        return ReportedUsage(
             _last(self.input_tokens, later.input_tokens),
             _last(self.output_tokens, later.output_tokens),
             _last(self.cached_input_tokens, later.cached_input_tokens),
@@ -38,7 +38,7 @@ class Usage(Struct, frozen=True, gc=False):
             later.reasoning_inside,
         )
 
-    def inclusive(self) -> "Usage":
+    def inclusive(self) -> "ReportedUsage":
         """Return the same counts, with all tokens among `input_tokens` and `output_tokens`, so that APIs compare."""
         counts = self
         if not self.cached_inside and self.input_tokens is not None:
@@ -64,7 +64,7 @@ def inside(value: object, *path: str) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 
 
-def reported(usage: Usage) -> Usage | None:
+def reported(usage: ReportedUsage) -> ReportedUsage | None:
     """Return the usage, or None if it has no count at all."""
     counts = (
         usage.input_tokens,

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from extproc.apis.families import ANTHROPIC, OPENAI, Family
+from extproc.apis.families import ANTHROPIC, OPENAI, ApiFamily
 
 NAMES = ["chat", 'o"1', "é"]
 
@@ -26,7 +26,7 @@ def test_anthropic_models_are_listed_as_one_page() -> None:
 
 
 @pytest.mark.parametrize("family", [OPENAI, ANTHROPIC], ids=lambda family: family.name)
-def test_a_card_is_what_the_list_has(family: Family) -> None:
+def test_a_card_is_what_the_list_has(family: ApiFamily) -> None:
     listed = json.loads(family.model_list(NAMES, 86_400))
     assert [json.loads(family.model_card(name, 86_400)) for name in NAMES] == listed["data"]
 

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from extproc.apis import Api, ApiEvents, Family
+from extproc.apis import Api, ApiEvents, ApiFamily
 from extproc.apis.events import Channel, StreamEvent
 from extproc.apis.events.added import Added, Cut, told
-from extproc.apis.events.source import Reading, Source, sort
+from extproc.apis.events.source import EventReading, EventSource, sort
 from extproc.apis.families import ErrorEvent
 from extproc.payload import sse
 from extproc.protocol.errors import ClientError
@@ -20,7 +20,7 @@ def error_body(error: ClientError) -> bytes:
     return msgspec.json.encode({"oops": error.message, "kind": error.code})
 
 
-FAMILY: Final = Family(
+FAMILY: Final = ApiFamily(
     name="toy",
     error_type=lambda status: f"toy_{status}",
     error=error_body,
@@ -37,11 +37,11 @@ def known(value: Mapping[str, object]) -> bool:
     return "toy" in value
 
 
-def read(source: Source) -> Reading:
+def read(source: EventSource) -> EventReading:
     """`toy` is a piece of the one text; `over` ends it."""
     found = sort(source, {}, lambda path: (Channel(("toy",), whole=path != ("toy",)), False))
     over = isinstance(source.value, dict) and "over" in source.value
-    return Reading("finish" if over else "delta", found.texts, ends=((),) if over else (), opens=(("toy",),))
+    return EventReading("finish" if over else "delta", found.texts, ends=((),) if over else (), opens=(("toy",),))
 
 
 @dataclass

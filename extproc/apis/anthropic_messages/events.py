@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Kind, Scope
-from extproc.apis.events.source import Reading, Source, Uses, is_index, sort
+from extproc.apis.events.source import EventReading, EventSource, Uses, is_index, sort
 
 _BLOCK = ("content_block",)
 
@@ -61,7 +61,7 @@ def known(value: Mapping[str, object]) -> bool:
     return not kind.startswith("content_block_") or is_index(value.get("index"))
 
 
-def read(source: Source) -> Reading:
+def read(source: EventSource) -> EventReading:
     """An event of this API; `source.value` is an object. An event of an unknown type is read as any document is."""
     value = source.value
     assert isinstance(value, dict)
@@ -72,7 +72,7 @@ def read(source: Source) -> Reading:
         return documents.read(source, USES)
     found = sort(source, USES, lambda path: (_channel(kind, block, path), False))
     ends = _ends(kind, block, value.get("delta"))
-    return Reading(
+    return EventReading(
         "usage" if kind == "message_delta" and not ends else _KINDS.get(kind, "other"),
         found.texts,
         ends=ends,

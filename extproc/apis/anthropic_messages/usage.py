@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from extproc.apis.usage import Usage, inside, reported, tokens
+from extproc.apis.usage import ReportedUsage, inside, reported, tokens
 
 MARKS = (b'"usage"',)
 """Bytes of an event that reports usage."""
 
 
-def usage(value: Mapping[str, object]) -> Usage | None:
+def usage(value: Mapping[str, object]) -> ReportedUsage | None:
     """Return the usage in an event or a body.
 
     `message_start` has it in the message that it starts, `message_delta` beside the delta: sums so far, in which counts
@@ -17,7 +17,7 @@ def usage(value: Mapping[str, object]) -> Usage | None:
     """
     counts = inside(value, "message", "usage") or inside(value, "usage")
     return reported(
-        Usage(
+        ReportedUsage(
             tokens(counts, "input_tokens"),
             tokens(counts, "output_tokens"),
             tokens(counts, "cache_read_input_tokens"),

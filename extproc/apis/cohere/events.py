@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
-from extproc.apis.events.source import Reading, Source, Uses, is_index
+from extproc.apis.events.source import EventReading, EventSource, Uses, is_index
 
 _TYPES = frozenset(
     {
@@ -94,7 +94,7 @@ def known(value: Mapping[str, object]) -> bool:
     return (isinstance(kind, str) and kind in _TYPES) or (isinstance(first, str) and first in _FIRST_TYPES)
 
 
-def read(source: Source) -> Reading:
+def read(source: EventSource) -> EventReading:
     """An event of this API; `source.value` is an object of one of the types."""
     value = source.value
     assert isinstance(value, dict)
@@ -103,7 +103,7 @@ def read(source: Source) -> Reading:
     return _first(source, value)
 
 
-def _second(source: Source, kind: str, given: object) -> Reading:
+def _second(source: EventSource, kind: str, given: object) -> EventReading:
     at = given if is_index(given) else 0
 
     def channel(path: Scope) -> Channel | None:
@@ -118,7 +118,7 @@ def _second(source: Source, kind: str, given: object) -> Reading:
     return growing.read(source, USES, channel, whole=_WHOLE, recurring=_RECURRING, ends=ends)
 
 
-def _first(source: Source, value: Mapping[str, object]) -> Reading:
+def _first(source: EventSource, value: Mapping[str, object]) -> EventReading:
     call = value.get("tool_call_delta")
     given = call.get("index") if isinstance(call, dict) else None
     at = given if is_index(given) else 0

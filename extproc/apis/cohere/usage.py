@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from extproc.apis.usage import Usage, inside, reported, tokens
+from extproc.apis.usage import ReportedUsage, inside, reported, tokens
 
 MARKS = (b'"usage"', b'"meta"')
 """Bytes of an event that reports usage."""
@@ -11,13 +11,13 @@ _PLACES = (("usage",), ("delta", "usage"), ("meta",), ("response", "meta"))
 """Where counts stand: in a body and in the last event of version 2, and the same of version 1."""
 
 
-def usage(value: Mapping[str, object]) -> Usage | None:
+def usage(value: Mapping[str, object]) -> ReportedUsage | None:
     """Return the usage in an event or a body: all tokens, or those that are billed where only these are told."""
     for place in _PLACES:
         counts = inside(value, *place)
         for kind in ("tokens", "billed_units"):
             found = reported(
-                Usage(
+                ReportedUsage(
                     tokens(counts, kind, "input_tokens"),
                     tokens(counts, kind, "output_tokens"),
                     tokens(counts, "cached_tokens"),

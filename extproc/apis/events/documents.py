@@ -3,7 +3,7 @@
 import re
 
 from extproc.apis.events.event import Channel
-from extproc.apis.events.source import Reading, Source, Text, Uses, sort
+from extproc.apis.events.source import EventReading, EventSource, Text, Uses, sort
 
 _NAMING = frozenset({"type", "event", "object", "kind", "id", "role", "status", "state", "model", "method"})
 """Members that name things. A text that grows has another name in all known APIs."""
@@ -12,12 +12,14 @@ _WORD = re.compile(r"[A-Za-z0-9_.:/-]{0,64}")
 """A name, a type or an identifier."""
 
 
-def read(source: Source, uses: Uses) -> Reading:
+def read(source: EventSource, uses: Uses) -> EventReading:
     """All strings are texts that come whole, save what `uses` knows."""
     found = sort(source, uses, lambda path: (Channel(path, whole=True), False))
     value = source.value
     failed = isinstance(value, dict) and (value.get("error") is not None or value.get("type") == "error")
-    return Reading("error" if failed else "other", found.texts, unread=tuple(found.unread), quiet=tuple(found.quiet))
+    return EventReading(
+        "error" if failed else "other", found.texts, unread=tuple(found.unread), quiet=tuple(found.quiet)
+    )
 
 
 def tells(text: Text) -> bool:
@@ -26,6 +28,6 @@ def tells(text: Text) -> bool:
     return not (names and _WORD.fullmatch(text.text))
 
 
-def any_tells(reading: Reading) -> bool:
+def any_tells(reading: EventReading) -> bool:
     """True if one of the texts that come whole tells something."""
     return any(text.channel.whole and tells(text) for text in reading.texts)

@@ -5,21 +5,21 @@ from typing import TypeAlias
 
 from extproc.apis.events.documents import tells
 from extproc.apis.events.event import Channel, Kind, Scope
-from extproc.apis.events.source import Reading, Source, Text, Uses, placed, sort
+from extproc.apis.events.source import EventReading, EventSource, Text, Uses, placed, sort
 
 Growth: TypeAlias = Callable[[Scope], Channel | None]
 """From a string's path in the event to the channel on which it is a piece; None for a string that comes whole."""
 
 
 def read(
-    source: Source,
+    source: EventSource,
     uses: Uses,
     growth: Growth,
     *,
     whole: Container[str],
     recurring: Container[str] = (),
     ends: tuple[Scope, ...] = (),
-) -> Reading:
+) -> EventReading:
     """Read an event; `source.value` is an object. `ends`: see `StreamEvent`.
 
     `whole`: names of members whose texts are known to come whole, with all that lies in them. `recurring`: those of
@@ -40,7 +40,7 @@ def read(
     found = sort(source, uses, place)
     failed = value.get("error") is not None
     pieces = any(not text.channel.whole for text in found.texts)
-    return Reading(
+    return EventReading(
         _kind(failed=failed, finished=bool(ends), pieces=pieces),
         found.texts,
         ends=((),) if failed else ends,

@@ -61,7 +61,7 @@ class Text(Struct, frozen=True, gc=False):
     grows: bool = False
 
 
-class Reading(Struct, frozen=True):
+class EventReading(Struct, frozen=True):
     """An event as its dialect sees it; offsets are those of its data. See `StreamEvent`.
 
     `varying`: bytes of sequence numbers, token counts and padding, which differ in events that are else alike. `quiet`:
@@ -81,7 +81,7 @@ class Reading(Struct, frozen=True):
     doubt: Doubt = ""
 
 
-class Source(Struct, frozen=True):
+class EventSource(Struct, frozen=True):
     """An event before a dialect looked at it. `value` is what `data` says as JSON."""
 
     data: bytes
@@ -102,11 +102,11 @@ class Sorted(Struct):
     padding: list[tuple[int, int]]
 
     def varying(self, leaves: Leaves) -> tuple[tuple[int, int], ...]:
-        """See `Reading`."""
+        """See `EventReading`."""
         return (*leaves.counts.values(), *self.padding)
 
 
-def sort(source: Source, uses: Uses, place: Place) -> Sorted:
+def sort(source: EventSource, uses: Uses, place: Place) -> Sorted:
     """Sorts strings and long numbers of an event: what `uses` knows and what looks like it is no text, all else is."""
     sorted_ = Sorted([], [], [], [])
     media = carriers(source.data, source.leaves.strings)
@@ -229,7 +229,7 @@ def _said(data: bytes, leaf: Leaf, *, halves: bool) -> str:
 
 
 def _probabilities(
-    sorted_: Sorted, source: Source, path: Scope, inside: Sequence[Leaf], beside: Sequence[int], place: Place
+    sorted_: Sorted, source: EventSource, path: Scope, inside: Sequence[Leaf], beside: Sequence[int], place: Place
 ) -> None:
     """Log probabilities repeat a text, token by token and again in bytes: a text that changes takes them away.
 

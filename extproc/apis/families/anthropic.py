@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from extproc.apis.families.family import Family
+from extproc.apis.families.family import ApiFamily
 from extproc.apis.roles import Keys, PassageRole, at, in_message
 from extproc.payload import sse
 from extproc.protocol.errors import ClientError
@@ -71,7 +71,7 @@ def role_of(keys: Keys, value: object) -> PassageRole:
     return "other"
 
 
-ANTHROPIC: Final = Family(
+ANTHROPIC: Final = ApiFamily(
     name="anthropic",
     error_type=error_type,
     error=error_body,

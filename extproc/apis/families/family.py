@@ -11,7 +11,7 @@ ErrorEvent: TypeAlias = Callable[[ClientError, int], bytes]
 """Returns an error as one server-sent event; the number is its place in the stream, where the API numbers events."""
 
 
-class Family(Struct, frozen=True, eq=False):
+class ApiFamily(Struct, frozen=True, eq=False):
     """A family, by the name that a backend's `api` has in the policy.
 
     `error_type` returns the word that errors of an HTTP status have; `error` is the JSON body of an error.
@@ -30,4 +30,4 @@ class Family(Struct, frozen=True, eq=False):
     headers: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Family({self.name})"
+        return f"ApiFamily({self.name})"

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from extproc.apis.families.family import Family
+from extproc.apis.families.family import ApiFamily
 from extproc.payload import sse
 from extproc.protocol.errors import ClientError
 
@@ -50,7 +50,7 @@ def _model_card(name: str, created: int) -> bytes:
     return msgspec.json.encode(_card(name, created))
 
 
-OPENAI: Final = Family(
+OPENAI: Final = ApiFamily(
     name="openai",
     error_type=error_type,
     error=error_body,

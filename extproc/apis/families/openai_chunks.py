@@ -6,7 +6,7 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from extproc.apis.events.event import Channel, Kind, Scope
-from extproc.apis.events.source import Reading, Source, Text, Uses, index, placed, sort
+from extproc.apis.events.source import EventReading, EventSource, Text, Uses, index, placed, sort
 from extproc.payload.names import CARRIER, KNOWN
 
 _CALL = ("choices", "*", "delta", "tool_calls", "*")
@@ -79,7 +79,7 @@ def is_completion(value: Mapping[str, object]) -> bool:
     return isinstance(choices, list) and any(isinstance(each, dict) and "text" in each for each in choices)
 
 
-def read(source: Source) -> Reading:
+def read(source: EventSource) -> EventReading:
     """An event of these APIs; `source.value` is an object.
 
     Whatever stands in a delta is a piece of a text, known or not, save in arrays of which nothing says that they grow,
@@ -100,7 +100,7 @@ def read(source: Source) -> Reading:
     told = any(text.path[:1] == ("choices",) for text in found.quiet if text.form != "name") or any(
         text.channel.whole for text in found.texts
     )
-    return Reading(
+    return EventReading(
         _kind(error=error, finished=bool(finished), pieces=pieces, used=used),
         found.texts,
         ends=((),) if error else finished,

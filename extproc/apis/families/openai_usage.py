@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from extproc.apis.usage import Usage, inside, reported, tokens
+from extproc.apis.usage import ReportedUsage, inside, reported, tokens
 
 MARKS = (b'"usage"',)
 """Bytes of an event that reports usage."""
 
 
-def usage(value: Mapping[str, object]) -> Usage | None:
+def usage(value: Mapping[str, object]) -> ReportedUsage | None:
     """Return the usage in a chunk or a body. Groq has it in a member of its own, too.
 
     DeepSeek names the cached tokens otherwise. xAI does not count reasoning among the tokens of the completion, and
@@ -20,7 +20,7 @@ def usage(value: Mapping[str, object]) -> Usage | None:
     reasoning = tokens(counts, "completion_tokens_details", "reasoning_tokens")
     beside = bool(reasoning) and tokens(counts, "total_tokens") == (prompt or 0) + (completion or 0) + (reasoning or 0)
     return reported(
-        Usage(
+        ReportedUsage(
             prompt,
             completion,
             tokens(counts, "prompt_cache_hit_tokens") if cached is None else cached,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
-from extproc.apis.events.source import Pattern, Reading, Source, Use, Uses, index
+from extproc.apis.events.source import EventReading, EventSource, Pattern, Use, Uses, index
 
 _WRAP = "response"
 
@@ -66,7 +66,7 @@ def known(value: Mapping[str, object]) -> bool:
     return response(value) is not None
 
 
-def read(source: Source) -> Reading:
+def read(source: EventSource) -> EventReading:
     """An event of this API; `source.value` is an object with candidates.
 
     A client joins all text parts of a candidate, whatever their places, and its thoughts apart from them. Arguments of

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from extproc.apis.usage import Usage, inside, reported, tokens
+from extproc.apis.usage import ReportedUsage, inside, reported, tokens
 
 MARKS = (b'"usageMetadata"',)
 """Bytes of an event that reports usage."""
 
 
-def usage(value: Mapping[str, object]) -> Usage | None:
+def usage(value: Mapping[str, object]) -> ReportedUsage | None:
     """Return the usage in an event or a body, also as Cloud Code wraps it. Each event has the sums so far.
 
     Cached tokens are among those of the prompt; thoughts come on top of the candidates' tokens. What tools bring into
@@ -17,7 +17,7 @@ def usage(value: Mapping[str, object]) -> Usage | None:
     counts = inside(value, "usageMetadata") or inside(value, "response", "usageMetadata")
     prompt, brought = tokens(counts, "promptTokenCount"), tokens(counts, "toolUsePromptTokenCount")
     return reported(
-        Usage(
+        ReportedUsage(
             prompt if brought is None else (prompt or 0) + brought,
             tokens(counts, "candidatesTokenCount"),
             tokens(counts, "cachedContentTokenCount"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from extproc.apis.events import documents
-from extproc.apis.events.source import Reading, Source, Uses
+from extproc.apis.events.source import EventReading, EventSource, Uses
 
 USES: Uses = {
     ("jsonrpc",): "fixed",
@@ -26,7 +26,7 @@ def known(value: Mapping[str, object]) -> bool:
     return value.get("jsonrpc") == "2.0"
 
 
-def read(source: Source) -> Reading:
+def read(source: EventSource) -> EventReading:
     """A message, or a batch of them; doubted if it brings a piece of a text."""
     reading = documents.read(source, USES)
     return replace(reading, doubt="stream") if _is_piece(source.value) else reading

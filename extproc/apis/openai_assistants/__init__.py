@@ -7,10 +7,10 @@ from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_usage
 from extproc.apis.openai_assistants import events
 from extproc.apis.roles import Keys, PassageRole, at, in_message
-from extproc.apis.usage import Usage
+from extproc.apis.usage import ReportedUsage
 
 
-def _usage(value: Mapping[str, object]) -> Usage | None:
+def _usage(value: Mapping[str, object]) -> ReportedUsage | None:
     """A run reports its usage, and each of its steps a share of it."""
     return openai_usage.usage(value) if value.get("object") == "thread.run" else None
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
-from extproc.apis.events.source import Reading, Source, Uses, placed
+from extproc.apis.events.source import EventReading, EventSource, Uses, placed
 
 _OBJECTS = frozenset(
     {
@@ -58,7 +58,7 @@ def known(value: Mapping[str, object]) -> bool:
     return isinstance(kind, str) and kind in _OBJECTS
 
 
-def read(source: Source) -> Reading:
+def read(source: EventSource) -> EventReading:
     """An event of this API; `source.value` is an object. Each message and step grows by itself, told by its id."""
     value = source.value
     assert isinstance(value, dict)

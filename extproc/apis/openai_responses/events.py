@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Kind, Scope
-from extproc.apis.events.source import Pattern, Reading, Source, Use, Uses, index, sort
+from extproc.apis.events.source import EventReading, EventSource, Pattern, Use, Uses, index, sort
 
 
 def _item(*at: str) -> dict[Pattern, Use]:
@@ -107,7 +107,7 @@ def known(value: Mapping[str, object]) -> bool:
     return isinstance(kind, str) and kind.startswith(("response.", _TRANSCRIPT))
 
 
-def read(source: Source) -> Reading:
+def read(source: EventSource) -> EventReading:
     """An event of this API; `source.value` is an object. An event without a type is read as any document is."""
     value = source.value
     assert isinstance(value, dict)
@@ -119,7 +119,7 @@ def read(source: Source) -> Reading:
     if kind.endswith(".added"):
         # Nothing is said yet by a text that is empty, and its pieces are those of the deltas that follow.
         texts = [text for text in texts if text.text or text.channel.whole]
-    return Reading(
+    return EventReading(
         _kind(kind),
         texts,
         ends=_ends(value, kind),

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from extproc.apis.usage import Usage, inside, reported, tokens
+from extproc.apis.usage import ReportedUsage, inside, reported, tokens
 
 MARKS = (b'"usage"',)
 """Bytes of an event that reports usage."""
 
 
-def usage(value: Mapping[str, object]) -> Usage | None:
+def usage(value: Mapping[str, object]) -> ReportedUsage | None:
     """Return the usage in an event or a body.
 
     Of a stream, the last event has it (`response.completed`, `response.incomplete`, `response.failed`), in the response
@@ -16,7 +16,7 @@ def usage(value: Mapping[str, object]) -> Usage | None:
     """
     counts = inside(value, "response", "usage") or inside(value, "usage")
     return reported(
-        Usage(
+        ReportedUsage(
             tokens(counts, "input_tokens"),
             tokens(counts, "output_tokens"),
             tokens(counts, "input_tokens_details", "cached_tokens"),

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Delta, Doubt, Reason, StreamEvent, UnreadableStreamError
 from extproc.apis.events.leaves import TooComplexError, begins_whole, document, leaves
-from extproc.apis.events.source import Reading, Source, Text
+from extproc.apis.events.source import EventReading, EventSource, Text
 from extproc.apis.streams.plain_lines import MAX_LINES, data_texts, is_silent, other_texts, strays
 from extproc.apis.streams.recognition import Recognition
 from extproc.apis.streams.shapes import MAX_REMEMBERED, Shape, shape
@@ -164,7 +164,7 @@ class StreamReader:
             if not (is_silent(data) or _cut(event, lines)):
                 doubt = "malformed"
             return _unparsed(event, data_texts(lines) + others, doubt)
-        source = Source(data, value, leaves(data, self._meter))
+        source = EventSource(data, value, leaves(data, self._meter))
         reading, doubted, dialect = self._recognition.read(source)
         texts = reading.texts
         if reading.quiet and not self._plain([text.text for text in reading.quiet]):
@@ -187,7 +187,7 @@ def _start(text: Text) -> int:
 
 def _told(
     event: sse.Event,
-    reading: Reading,
+    reading: EventReading,
     texts: Sequence[Text],
     lines: list[Line],
     others: tuple[Delta, ...] = (),
@@ -246,7 +246,7 @@ def _without_data(event: sse.Event, *, first: bool, doubt: Doubt) -> StreamEvent
         data = event.raw[at:]
         is_json, value = document(data)
         if is_json:
-            source = Source(data, value, leaves(data))
+            source = EventSource(data, value, leaves(data))
             reading = documents.read(source, {})
             alone = first and not event.ended and isinstance(value, dict)
             if not alone and reading.kind != "error" and documents.any_tells(reading):

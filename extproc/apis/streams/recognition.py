@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Doubt
-from extproc.apis.events.source import Reading, Source, Text
+from extproc.apis.events.source import EventReading, EventSource, Text
 from extproc.apis.registry import Shaped, current
 from extproc.apis.streams.repeats import blanked, differ, resolved
 
@@ -44,7 +44,7 @@ def miscased(name: str) -> bool:
     return not (name.islower() and name.isascii()) and name not in _NAMES and name.casefold() in _NAMES
 
 
-def _miscased(source: Source) -> Doubt:
+def _miscased(source: EventSource) -> Doubt:
     """Say so if such a name is written in another case: Go reads it as the same name, others as another."""
     for leaf in source.leaves.strings:
         for step in leaf.path:
@@ -74,7 +74,7 @@ class Recognition:
         self._shown: Shaped | None = None  # the API that the events before showed
         self._failed = False  # true once an error was told
 
-    def read(self, source: Source) -> tuple[Reading, Doubt, str]:
+    def read(self, source: EventSource) -> tuple[EventReading, Doubt, str]:
         """The event as its API has it, what is doubtful about it, and the name of the API if its shape shows it."""
         if source.leaves.repeated:
             return self._repeated(source)
@@ -94,7 +94,7 @@ class Recognition:
                 return each
         return shapes[0]
 
-    def _message(self, source: Source) -> tuple[Reading, Doubt, str] | None:
+    def _message(self, source: EventSource) -> tuple[EventReading, Doubt, str] | None:
         """The event as a message that stands by itself, or as an array of those; None if it is nothing of the kind."""
         events = self._registry.standing_alone(source.value)
         if events is None:
@@ -102,7 +102,7 @@ class Recognition:
         reading = events.read(source)
         return reading, reading.doubt, ""
 
-    def _unknown(self, source: Source) -> tuple[Reading, Doubt, str]:
+    def _unknown(self, source: EventSource) -> tuple[EventReading, Doubt, str]:
         known = self._shown or self._hint
         lenient = known is not None and known[1].lenient and isinstance(source.value, dict)
         reading = known[1].read(source) if known is not None and lenient else documents.read(source, {})
@@ -111,7 +111,7 @@ class Recognition:
             return reading, "", ""
         return reading, "stream" if documents.any_tells(reading) else "", ""
 
-    def _repeated(self, source: Source) -> tuple[Reading, Doubt, str]:
+    def _repeated(self, source: EventSource) -> tuple[EventReading, Doubt, str]:
         """Reads an event in which an object has a name twice: as readers do that take the first or the last of them.
 
         Where both join the same strings in the same way, the strings that one of them does not see come whole.
@@ -133,5 +133,5 @@ def _start(text: Text) -> int:
     return text.start
 
 
-def _joined(reading: Reading) -> list[tuple[Channel, int, int]]:
+def _joined(reading: EventReading) -> list[tuple[Channel, int, int]]:
     return [(each.channel, each.start, each.end) for each in reading.texts if not each.channel.whole]

@@ -5,7 +5,7 @@ from itertools import pairwise
 from extproc.apis.events import documents
 from extproc.apis.events.event import Scope
 from extproc.apis.events.leaves import TOKEN, document, leaves, text
-from extproc.apis.events.source import Source
+from extproc.apis.events.source import EventSource
 from extproc.apis.registry import current
 
 _NAME, _OPEN, _CLOSE = 2, 3, 4
@@ -30,7 +30,7 @@ def resolved(data: bytes) -> tuple[bytes, bytes]:
     return bytes(first), bytes(last)
 
 
-def differ(source: Source) -> bool:
+def differ(source: EventSource) -> bool:
     """True if readers that take the first and the last of members with the same name have other texts of a model.
 
     Only texts are looked at that come whole, and that a stream brings in pieces; messages that stand by
@@ -55,10 +55,10 @@ def _grows(path: Scope) -> bool:
     return path[0] in _ROOTS and _BESIDE.isdisjoint(path)
 
 
-def blanked(data: bytes) -> Source:
+def blanked(data: bytes) -> EventSource:
     """A document of which members were blanked."""
     _, value = document(data)
-    return Source(data, value, leaves(data))
+    return EventSource(data, value, leaves(data))
 
 
 def _objects(data: bytes) -> list[list[_Member]]:

@@ -3,7 +3,7 @@
 import json
 
 from extproc.apis.events.leaves import TooComplexError, document, leaves
-from extproc.apis.events.source import Source
+from extproc.apis.events.source import EventSource
 from extproc.apis.registry import current
 from extproc.apis.streams.recognition import Recognition, miscased, recognised
 from extproc.apis.streams.repeats import differ
@@ -28,7 +28,7 @@ def twofold(body: bytes) -> bool:
 
 def _differs(body: bytes) -> bool:
     _, value = document(body)
-    source = Source(body, value, leaves(body))
+    source = EventSource(body, value, leaves(body))
     if isinstance(value, dict) and recognised(current().shaped, value):
         return Recognition("").read(source)[1] == "malformed"
     return differ(source)

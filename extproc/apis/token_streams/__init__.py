@@ -6,23 +6,25 @@ from typing import Final
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.roles import Keys, PassageRole, at, in_message
 from extproc.apis.token_streams import events
-from extproc.apis.usage import Usage, reported, tokens
+from extproc.apis.usage import ReportedUsage, reported, tokens
 
 _MARKS = (b'"eval_count"', b'"prompt_eval_count"', b'"tokens_predicted"', b'"tokens_evaluated"', b'"generated_tokens"')
 """Bytes of an event that reports usage."""
 
 
-def _usage(value: Mapping[str, object]) -> Usage | None:
+def _usage(value: Mapping[str, object]) -> ReportedUsage | None:
     """Return the usage in an event or a body. TGI counts the prompt in streams alone.
 
     llama.cpp's `tokens_cached` is all that its cache holds in the end; `cache_n` is what it did not have to read again.
     """
     if "details" in value:
-        return reported(Usage(tokens(value, "details", "input_length"), tokens(value, "details", "generated_tokens")))
+        return reported(
+            ReportedUsage(tokens(value, "details", "input_length"), tokens(value, "details", "generated_tokens"))
+        )
     if "tokens_evaluated" in value or "tokens_predicted" in value:
         cached = tokens(value, "timings", "cache_n")
-        return reported(Usage(tokens(value, "tokens_evaluated"), tokens(value, "tokens_predicted"), cached))
-    return reported(Usage(tokens(value, "prompt_eval_count"), tokens(value, "eval_count")))
+        return reported(ReportedUsage(tokens(value, "tokens_evaluated"), tokens(value, "tokens_predicted"), cached))
+    return reported(ReportedUsage(tokens(value, "prompt_eval_count"), tokens(value, "eval_count")))
 
 
 _ASKED: Final = frozenset({"prompt", "suffix", "inputs", "input_prefix", "input_suffix", "input_extra"})

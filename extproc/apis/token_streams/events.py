@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
-from extproc.apis.events.source import Pattern, Reading, Source, Uses, is_index, pattern
+from extproc.apis.events.source import EventReading, EventSource, Pattern, Uses, is_index, pattern
 
 USES: Uses = {
     ("type",): "fixed",
@@ -69,7 +69,7 @@ def known(value: Mapping[str, object]) -> bool:
     return any(shape(value) for shape in _SHAPES)
 
 
-def read(source: Source) -> Reading:
+def read(source: EventSource) -> EventReading:
     """An event of one of these APIs; `source.value` is an object. Several prompts at once are told by `index`."""
     value = source.value
     assert isinstance(value, dict)
