@@ -34,13 +34,13 @@ class Source(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether at least one worker takes exchanges."""
+        """True if at least one worker takes exchanges."""
 
     async def collect(self) -> Snapshot:
         """The metrics of all workers together."""
 
     async def status(self) -> dict[str, object]:
-        """How all stands, without secrets."""
+        """Return how all stands, without secrets."""
 
 
 class Site:

@@ -67,7 +67,7 @@ def _against(file: Path, policy: Policy, plan: Plan) -> int:
 
 
 def summary(policy: Policy) -> list[str]:
-    """What the policy comes down to, a line each."""
+    """Return what the policy comes down to, a line each."""
     return [
         f"backends: {', '.join(f'{backend.name} ({backend.url})' for backend in policy.backends)}",
         f"models: {', '.join(model.name for model in policy.models) or 'none'}",

@@ -44,7 +44,7 @@ def prepare_or_exit(path: Path, environ: "Mapping[str, str] | None" = None) -> "
 
 
 def draft_or_exit(path: Path) -> "Draft":
-    """What a policy file says; exits with 2 if it cannot be read or is no YAML."""
+    """Return what a policy file says; exits with 2 if it cannot be read or is no YAML."""
     from extproc.policy import PolicyError, drafted  # noqa: PLC0415  - see above
     from extproc.policy.document import TEXT_MAX  # noqa: PLC0415  - see above
     from extproc.server.files import draft  # noqa: PLC0415  - see above

@@ -43,11 +43,11 @@ class Rehearsed(Struct, frozen=True):
 
     @property
     def refusal(self) -> Reject | None:
-        """What the client gets from us alone."""
+        """Return what the client gets from us alone."""
         return next((each for each in self.effects if isinstance(each, Reject)), None)
 
     def onward(self, side: Side, body: bytes) -> bytes:
-        """What goes on of a side's `body`."""
+        """Return what goes on of a side's `body`."""
         of_side = [each for each in self.effects if isinstance(each, Proceed | Chunk) and each.side is side]
         pieces = [each.data for each in of_side if isinstance(each, Chunk)]
         if pieces:
@@ -87,7 +87,7 @@ def _answered(transaction: Transaction, answer: Half, config: ProtocolConfig, no
 
 
 def _asked_for(effects: Sequence[Effect], config: ProtocolConfig) -> bool:
-    """Whether the body of an answer is to be sent."""
+    """True if the body of an answer is to be sent."""
     modes = [each.modes.response_body for each in effects if isinstance(each, Proceed) and each.modes is not None]
     mode = modes[-1] if modes else config.response_body
     return mode is not BodyMode.NONE and not any(isinstance(each, Reject) for each in effects)

@@ -167,7 +167,7 @@ class EnvoyProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """True if the process runs."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -179,7 +179,7 @@ class EnvoyProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended: None while it runs, negative for a signal."""
+        """Return how it ended: None while it runs, negative for a signal."""
         return None if self._process is None else self._process.poll()
 
     def port(self, listener: str) -> int:
@@ -293,7 +293,7 @@ def tied(command: Sequence[str]) -> list[str]:
 
 
 def _complaint(said: str) -> str:
-    """What Envoy complains of, without its greeting: the critical lines and errors, or the end of what it said."""
+    """Return Envoy's complaints without its greeting: its critical lines and errors, or the end of its log."""
     wanted = [line for line in said.splitlines() if "[critical]" in line or "[error]" in line]
     text = "\n".join(re.sub(r"^(\[[^\]]*\] ?)+", "", line) for line in wanted) or said[-TAIL_BYTES:]
     return text.strip()

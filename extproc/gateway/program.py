@@ -46,7 +46,7 @@ class Program:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
+        """True if it runs."""
         return self._process is not None and self._process.poll() is None
 
     @property

@@ -123,7 +123,7 @@ class Job(Struct, frozen=True):
         return of is not None and of.side is Side.RESPONSE and text.declares_json(self.content_type)
 
     def given_up(self, reason: str) -> "Verdict | Job":
-        """What becomes of the body when this job brought no verdict: one, or a job for the stand-ins."""
+        """Return what becomes of the body when this job brought no verdict: one, or a job for the stand-ins."""
         stage = self.stage
         if stage is None:
             return self._unread(reason)
@@ -134,7 +134,7 @@ class Job(Struct, frozen=True):
         return Verdict(self.body, blocked or _uncalled(called), failures=failures)
 
     def _asks(self, each: Processor) -> bool:
-        """Whether it was to judge, as far as that is known; one whose condition failed was."""
+        """True if it was to judge, as far as that is known; one whose condition failed was."""
         if self.only is not None and each.name not in self.only:
             return False
         if self.active is not None:
@@ -315,7 +315,7 @@ class _Judging:
     def _led(
         self, scanner: Scanner, scanned: list[tuple[int, list[Span]]], texts: Sequence[str], names: Sequence[str]
     ) -> list[tuple[int, list[Span]]]:
-        """What was found, and what the names of members tell."""
+        """Return what was found, and what the names of members tell."""
         more = [
             (index, spans)
             for index, name in enumerate(names)

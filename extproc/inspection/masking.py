@@ -57,10 +57,10 @@ class Masking(Protocol):
     """Says what is done about finds."""
 
     def masks(self, span: Span) -> bool:
-        """Whether a find is to be replaced; others are only reported."""
+        """True if a find is to be replaced; others are only reported."""
 
     def write(self, span: Span, value: str) -> str:
-        """What is written in place of a find."""
+        """Return what is written in place of a find."""
 
 
 class Masker:
@@ -83,11 +83,11 @@ class Masker:
         return 0 if self._restorer is None else self._restorer.held
 
     def feed(self, released: Released) -> str:
-        """What goes out for `released`; a find's replacement goes as soon as the find begins."""
+        """Return what goes out for `released`; a find's replacement goes as soon as the find begins."""
         return released.text if self.passes(released) else written(self.pieces(released))
 
     def passes(self, released: Released) -> bool:
-        """Whether `released` goes out as it is. If it does, it has gone: `feed` is for what does not."""
+        """True if `released` goes out as it is. If it does, it has gone: `feed` is for what does not."""
         start, text = released.start, released.text
         if released.hits or self._at > start or not (self._restorer is None or self._restorer.idle(text)):
             return False
@@ -113,7 +113,7 @@ class Masker:
         return pieces
 
     def finish(self) -> str:
-        """What was still held back."""
+        """Return what was still held back."""
         return "" if self._restorer is None else self._restorer.finish()
 
     def copied(self) -> "Masker":

@@ -67,7 +67,7 @@ class Pipeline:
 
     @property
     def conditional(self) -> bool:
-        """Whether more than the path says if it is meant."""
+        """True if more than the path says if it is meant."""
         return bool(self._headers) or self.route_name is not None
 
     def under(self, paths: Sequence[str]) -> bool:
@@ -78,7 +78,7 @@ class Pipeline:
         return any(f"{path.lower().rstrip('/')}/".startswith(self._prefix) for path in paths)
 
     def meant(self, fields: HeaderMap, route_name: str) -> bool:
-        """Whether the rest of `match` holds."""
+        """True if the rest of `match` holds."""
         if self.route_name is not None and self.route_name != route_name:
             return False
         # A header that is given twice says two things; it is taken for what `match` wants only if it says nothing else.

@@ -59,7 +59,7 @@ class Processor(Struct, frozen=True):
         return self.action != "report" and not self.shadow
 
     def writer(self, vault: Vault) -> Writer:
-        """What it writes in place of a find."""
+        """Return what it writes in place of a find."""
         match self.format:
             case "partial":
                 return partial
@@ -119,7 +119,7 @@ class Stage:
         return self._owners[span.rule]
 
     def active(self, signals: SignalValues) -> Active:
-        """Who is at work, where nothing that is found in this body has a say in it."""
+        """Return who is at work, where nothing that is found in this body has a say in it."""
         if self._always is not None:
             return self._always
         on, failed = list[bool](), list[Processor]()

@@ -91,16 +91,16 @@ class Vault:
                 return name
 
     def value(self, placeholder: str) -> str | None:
-        """What a placeholder of ours stands for."""
+        """Return what a placeholder of ours stands for."""
         return self._values.get(placeholder)
 
     @property
     def restores(self) -> bool:
-        """Whether there is a value to put back."""
+        """True if there is a value to put back."""
         return bool(self._sorted)
 
     def begins(self, text: str) -> bool:
-        """Whether a placeholder of ours begins with `text`."""
+        """True if a placeholder of ours begins with `text`."""
         place = bisect_left(self._sorted, text)
         return place < len(self._sorted) and self._sorted[place].startswith(text)
 
@@ -130,7 +130,7 @@ class Restorer:
         return len(self._held)
 
     def feed(self, text: str) -> str:
-        """What can go of the text so far, restored."""
+        """Return what can go of the text so far, restored."""
         if self.idle(text):
             return text
         return written(self._pieces(self._free(text)))
@@ -140,7 +140,7 @@ class Restorer:
         return [(text, None)] if self.idle(text) else self._pieces(self._free(text))
 
     def idle(self, text: str) -> bool:
-        """Whether nothing comes back in `text`, and nothing is held back in front of it or of its end."""
+        """True if nothing comes back in `text`, and nothing is held back in front of it or of its end."""
         return not self._held and ("[" not in text or not self._vault.restores)
 
     def _free(self, text: str) -> str:
@@ -151,7 +151,7 @@ class Restorer:
         return text[:keep]
 
     def finish(self) -> str:
-        """What was still held back."""
+        """Return what was still held back."""
         held, self._held = self._held, ""
         return held
 
@@ -168,7 +168,7 @@ class Restorer:
 
 
 def written(pieces: Iterable[Piece]) -> str:
-    """What pieces come to."""
+    """Return what pieces come to."""
     return "".join([text if new is None else new for text, new in pieces])
 
 
@@ -179,6 +179,6 @@ def restored(vault: Vault, text: str, escape: Callable[[str], str] = str) -> str
 
 
 def restorations(vault: Vault, text: str) -> list[tuple[int, int, str]]:
-    """Where in the whole of `text` values are to be put back, and which."""
+    """Return where in the whole of `text` values are to be put back, and which."""
     found = ((match, vault.value(match[0])) for match in _LOOKS.finditer(text))
     return [(match.start(), match.end(), value) for match, value in found if value is not None]

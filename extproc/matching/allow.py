@@ -23,7 +23,7 @@ class Allow:
         self._expression = expression(rf"\A(?:{'|'.join(patterns)})\z") if patterns else None
 
     def __call__(self, value: str) -> bool:
-        """Whether `value` is harmless."""
+        """True if `value` is harmless."""
         return value in self._values or (
             self._expression is not None and self._expression.search(value.encode("utf-8", "replace")) is not None
         )

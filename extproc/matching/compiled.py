@@ -139,7 +139,7 @@ class Matcher(Struct, frozen=True, eq=False):
 
     @property
     def captures(self) -> bool:
-        """Whether the find is a part of the match: to tell which takes RE2 some 60 ns a byte, a match alone 1 ns."""
+        """True if the find is a part of the match: to tell which takes RE2 some 60 ns a byte, a match alone 1 ns."""
         return self.groups != _WHOLE
 
     def _tail(self, tail: Tail, data: bytes, opening: int, limit: int) -> Place:
@@ -266,7 +266,7 @@ def _words(pattern: str) -> Search:
 
 
 def _against(rule: Rule) -> str:
-    """What may not end right before a match: a word of `unless` and up to three other characters, or `behind`."""
+    """Return what may not end right before a match: a word of `unless` and up to three characters more, or `behind`."""
     words = rf"(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.unless)})[^0-9A-Za-z]{{0,3}}"
     parts = [words] * bool(rule.unless) + [rule.behind] * bool(rule.behind)
     return rf"(?i)(?:{'|'.join(parts)})\z"
@@ -354,7 +354,7 @@ def _beyond_ascii(node: Node) -> bool:
 
 
 def _sign(rule: Rule, node: Node, longest: int) -> tuple[Node, tuple[bool, bool]]:
-    """What the fast lane looks for, and on which sides of it the neighbours count."""
+    """Return what the fast lane looks for, and on which sides of it the neighbours count."""
     if rule.sign:
         return _bounded(read(rule.sign, fold=rule.fold)[0]), (False, False)
     head = _head(node) if longest > _WIDE else None

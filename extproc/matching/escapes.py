@@ -91,7 +91,7 @@ def begun(text: str) -> int:
 
 
 def places(text: str) -> list[tuple[int, int]]:
-    r"""Where those escapes of `text` begin and end of which no letter is likely to be a value's first.
+    r"""Return where those escapes of `text` begin and end of which no letter is likely to be a value's first.
 
     A backslash before any other letter may stand before a name: `CORP\alice@example.com`.
     """

@@ -74,7 +74,7 @@ class Width(Struct, frozen=True):
 
 
 def width(node: Node) -> Width:
-    """How many code points a match of `node` takes."""
+    """Return how many code points a match of `node` takes."""
     match node:
         case Chars():
             return Width(1, 1)

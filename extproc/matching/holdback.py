@@ -101,7 +101,7 @@ class Hold:
         return earliest
 
     def spanning(self, words: bytes) -> bool:
-        """Whether a match may be in progress at the end of `words`, a space, and begin behind their first one."""
+        """True if a match may be in progress at the end of `words`, a space, and begin behind their first one."""
         first = after(words, 0)
         return any(self._phrases[number].earliest(words, first) < len(words) for number, _ in self._spans.hits(words))
 

@@ -86,7 +86,7 @@ class Pane:
 
     @property
     def state(self) -> tuple[bytes, bytes, int, str, bool]:
-        """What rules look back at, what is held back, its place, half a character; True if the text begins so."""
+        """The text before, what is held back, its place, half a character, and True if the text begins so."""
         return self._data[: self._first], self._data[self._first :], self._at, self._half, self._opening
 
     @property

@@ -23,5 +23,5 @@ def searching(expression: "re2._Regexp[str]", *, anchored: bool = False) -> Sear
 
 
 def within(search: Search, data: bytes) -> bool:
-    """Whether the expression matches anywhere in `data`."""
+    """True if the expression matches anywhere in `data`."""
     return search(data, 0, len(data))[0][0] >= 0

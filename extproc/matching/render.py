@@ -68,7 +68,7 @@ def _repeat(text: str, low: int, high: int | None, lazy: str) -> str:
 
 
 def uncounted(node: Node) -> bool:
-    """Whether `exact` leaves a repetition of `node` without end."""
+    """True if `exact` leaves a repetition of `node` without end."""
     match node:
         case Chars() | Assert():
             return False

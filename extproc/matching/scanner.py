@@ -157,7 +157,7 @@ class Scanner:
     def scan_all(
         self, texts: Sequence[str], name: Callable[[int], str | None] = lambda _: None, meter: Meter | None = None
     ) -> list[tuple[int, list[Span]]]:
-        """What `scan` finds in each of several texts, with the text's number; those without finds are left out.
+        """Return what `scan` finds in each of several texts, with the text's number; those without finds are left out.
 
         `name` gives that of a text by its number. Raises TooManyCandidatesError, SpentError.
         """
@@ -183,7 +183,7 @@ class Scanner:
     def _scan_joined(
         self, texts: Sequence[str], joined: str, name: Callable[[int], str | None], meter: Meter | None
     ) -> list[tuple[int, list[Span]]]:
-        """What is found in texts without escapes, by the hits of one pass over all of them."""
+        """Return what is found in texts without escapes, by the hits of one pass over all of them."""
         found: list[tuple[int, list[Span]]] = []
         touched = self._touched(texts, joined, meter)
         for number in sorted(touched):
@@ -330,12 +330,12 @@ def escape_steps(text: str) -> int:
 
 
 def most_looks(size: int) -> int:
-    """How many matches are judged in a text of `size` bytes."""
+    """Return how many matches are judged in a text of `size` bytes."""
     return min(max(size, LEAST_LOOKS), MOST_LOOKS)
 
 
 def _hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: bool, final: bool) -> bool:
-    """Whether none of the words that the rule needs stands anywhere near: a glance that spares many closer looks."""
+    """True if none of the words that the rule needs stands anywhere near: a glance that spares many closer looks."""
     end = limit + each.right * UTF8_MOST
     if not final and end > len(data):
         return False

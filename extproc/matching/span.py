@@ -52,7 +52,7 @@ class Distinct:
         self._widest: dict[int, Span] = {}
 
     def new(self, owner: int, span: Span) -> bool:
-        """Whether the next span of a text (in `order`) is one."""
+        """True if the next span of a text (in `order`) is one."""
         widest = self._widest.get(owner)
         if widest is not None and span.end <= widest.end:
             return span.score > widest.score
@@ -78,7 +78,7 @@ class Union:
         return [piece for span in spans if (piece := self.cut(span)) is not None]
 
     def cut(self, span: Span) -> Span | None:
-        """What the next span (in `order`) adds, if anything."""
+        """Return what the next span (in `order`) adds, if anything."""
         start = max(span.start, self._end)
         if span.end <= start:
             return None

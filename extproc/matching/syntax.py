@@ -78,7 +78,7 @@ class _Reader:
         return False
 
     def until(self, mark: str) -> str:
-        """What stands before the next `mark`, which is passed over."""
+        """Return what stands before the next `mark`, which is passed over."""
         end = self.text.find(mark, self.at)
         if end < 0:
             raise self.fail(f"missing {mark}")
@@ -203,7 +203,7 @@ class _Reader:
         return Chars(folded(ranges) if "i" in flags else ranges)
 
     def escaped(self) -> Ranges:
-        r"""What a backslash stands for, in a class and outside: a set, or one code point."""
+        r"""Return what a backslash stands for, in a class and outside: a set, or one code point."""
         self.at += 1
         sign = self.peek()
         self.at += 1

@@ -33,7 +33,7 @@ class Window(Pane):
 
     @property
     def scanner(self) -> Scanner:
-        """What it looks with."""
+        """Return what it looks with."""
         return self._scanner
 
     @property
@@ -120,7 +120,7 @@ class Window(Pane):
             self._hits += released.hits
 
     def _merged(self, released: Released | None, *, final: bool) -> Released | None:
-        """What both panes have released; `released` is what the twin did now."""
+        """Return what both panes have released; `released` is what the twin did now."""
         twin = self._twin
         assert twin is not None, "it is asked for where there are two"
         start = self._at - len(self._ahead)

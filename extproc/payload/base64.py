@@ -106,7 +106,7 @@ def _unquoted(text: str) -> bytes:
 
 
 def kind_of(media_type: str) -> Reason:
-    """What a media type, in any case, is called here: everything that is not seen or heard is a file."""
+    """Return what a media type, in any case, is called here: everything that is not seen or heard is a file."""
     match media_type.partition("/")[0].strip().lower():
         case "image":
             return "image"
@@ -118,7 +118,7 @@ def kind_of(media_type: str) -> Reason:
 
 
 def _decoded(payload: str) -> bytes | None:
-    """What base64 writes, or None when it is none; the padding may be left out."""
+    """Return what base64 writes, or None when it is none; the padding may be left out."""
     try:
         try:
             return binascii.a2b_base64(payload, strict_mode=True)
@@ -130,7 +130,7 @@ def _decoded(payload: str) -> bytes | None:
 
 
 def _signed(octets: bytes) -> Reason | None:
-    """What the first bytes say it is, if they do."""
+    """Return what the first bytes say it is, if they do."""
     if octets.startswith(b"RIFF"):
         return _RIFF.get(octets[8:12], "binary")
     if octets[4:8] == b"ftyp":

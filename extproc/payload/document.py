@@ -81,7 +81,7 @@ class Document(Struct, frozen=True):
         return [splice for number, found in pending.items() if self.sources[number].outer is None for splice in found]
 
     def places(self, index: int, spans: Sequence[tuple[int, int]]) -> list[Place]:
-        """Where spans of code points of a passage stand in the body: in which of its strings, and where in that.
+        """Return where spans of code points of a passage stand in the body: in which of its strings, and where in that.
 
         For a passage in a document in a string, this is where they stand in that string. Of text in base64, it is the
         whole of that. Costs no more for many spans than for the last of them.

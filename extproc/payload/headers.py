@@ -115,7 +115,7 @@ def _pieces(source: str, start: int, end: int, odd: list[Reason]) -> Iterator[_P
 
 
 def _word(charset: str, encoding: str, payload: str, odd: list[Reason]) -> str | None:
-    """What an encoded word says, without quotes and line ends, which would end the field it stands in."""
+    """Return what an encoded word says, without quotes and line ends, which would end the field it stands in."""
     codec = known(charset)
     if codec is None:
         odd.append("charset")

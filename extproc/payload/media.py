@@ -160,7 +160,7 @@ def _elsewhere(candidate: Candidate) -> bool:
 
 
 def _hints(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Mapping[int, _Hint]:
-    """What the objects around the candidates say they hold, by the identity of their place.
+    """Return what the objects around the candidates say they hold, by the identity of their place.
 
     If an object repeats itself, what is seen or heard counts before a file, so that every candidate looks at one hint.
     """
@@ -227,7 +227,7 @@ def _is_long(candidate: Candidate) -> bool:
 
 
 def _reason(candidate: Candidate, hints: Mapping[int, _Hint]) -> Reason | None:
-    """What a candidate is: the surest first, and what is sealed only if nothing around it is seen or heard."""
+    """Return what a candidate is: the surest first, and what is sealed only if nothing around it is seen or heard."""
     if candidate.carried.kind is not None:
         return candidate.carried.kind
     reasons = [reason for reason in _reasons(candidate, hints) if reason is not None]

@@ -154,7 +154,7 @@ class _Reader:
 
 
 def is_text(declared: FieldValue) -> bool:
-    """Whether a content-type is one of texts as they stand."""
+    """True if a content-type is one of texts as they stand."""
     value = declared.value
     return declared.main == "text" or (
         declared.main == "application" and value.endswith(("json", "xml", "yaml", "javascript", "jsonl"))
@@ -182,7 +182,7 @@ def _delimiters(text: str, boundary: str) -> Iterator[tuple[int, int, bool]]:
 
 
 def _line_end(text: str, at: int) -> int:
-    """Where the line end before a line begins: it belongs to the delimiter."""
+    """Return where the line end before a line begins: it belongs to the delimiter."""
     if text[at - 1 : at] == "\n":
         at -= 2 if text[at - 2 : at - 1] == "\r" else 1
     return at

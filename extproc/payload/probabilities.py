@@ -165,7 +165,7 @@ def _octets(value: Any) -> Iterator[bytes]:
 
 
 def _alternatives(value: Any) -> Iterator[str]:
-    """What the bytes of alternatives say, where that is not what the alternatives say themselves."""
+    """Return what the bytes of alternatives say, where that is not what the alternatives say themselves."""
     lists = value.values() if isinstance(value, dict) else (value,)
     for each in lists:
         for token in each if isinstance(each, list) else ():

@@ -148,7 +148,7 @@ class Reader:
         return None if end < 0 else end + 2
 
     def _waits(self, buffer: bytes | bytearray, end: int) -> bool:
-        """Whether the end at `end` may turn out to have one byte more."""
+        """True if the end at `end` may turn out to have one byte more."""
         return self._carriage and end == len(buffer) and buffer[-1] == b"\r"[0]
 
     def _event(self, raw: bytes, *, ended: bool) -> Event:

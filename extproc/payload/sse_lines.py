@@ -37,7 +37,7 @@ def data_lines(raw: bytes, *, bom: bool) -> list[Line]:
 
 
 def raw_offset(lines: list[Line], at: int) -> int:
-    """Where byte `at` of the data stands in the event's bytes. No JSON string goes over the end of a line."""
+    """Return where byte `at` of the data stands in the event's bytes. No JSON string goes over the end of a line."""
     line = lines[0] if len(lines) == 1 else lines[bisect_right(lines, at, key=_data_at) - 1]
     return line.raw_at + at - line.data_at
 

@@ -35,12 +35,12 @@ class Address:
 
     @property
     def secure(self) -> bool:
-        """Whether the backend is spoken to over TLS."""
+        """True if the backend is spoken to over TLS."""
         return self.scheme == "https"
 
     @property
     def numeric(self) -> bool:
-        """Whether the host is an IP address, so that nothing is to be looked up and no SNI sent."""
+        """True if the host is an IP address, so that nothing is to be looked up and no SNI sent."""
         return is_ip(self.host)
 
     @property
@@ -51,7 +51,7 @@ class Address:
 
 
 def is_ip(host: str) -> bool:
-    """Whether a host is written as an IP address."""
+    """True if a host is written as an IP address."""
     try:
         IPv6Address(host) if ":" in host else IPv4Address(host)
     except AddressValueError:
@@ -60,7 +60,7 @@ def is_ip(host: str) -> bool:
 
 
 def is_dns_name(host: str) -> bool:
-    """Whether a host is written as a DNS name that a certificate or a resolver can hold."""
+    """True if a host is written as a DNS name that a certificate or a resolver can hold."""
     return _DNS.fullmatch(host) is not None
 
 

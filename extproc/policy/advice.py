@@ -51,7 +51,7 @@ def _unreached(pipelines: Sequence[Pipeline]) -> Iterator[Note]:
 
 
 def _covers(first: Match, second: Match) -> bool:
-    """Whether each request that the second holds for is one of the first."""
+    """True if each request that the second holds for is one of the first."""
     return (
         second.path.lower().startswith(first.path.lower())
         and first.headers.items() <= second.headers.items()

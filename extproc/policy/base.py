@@ -70,7 +70,7 @@ def part(value: object, name: str) -> Any:
 
 
 def states(value: object, name: str) -> bool:
-    """Whether the operator wrote the field, whatever its default is."""
+    """True if the operator wrote the field, whatever its default is."""
     if isinstance(value, BaseModel):
         return name in value.model_fields_set
     return isinstance(value, dict) and name in value

@@ -166,7 +166,7 @@ def _unparsed(text: str, said: str) -> PydanticCustomError:
 
 
 def _around(text: str, line: int, column: int) -> tuple[str, str]:
-    """What stands before and from a place on, in its line."""
+    """Return what stands before and from a place on, in its line."""
     found = text.split("\n")[line - 1]
     return found[: column - 1], found[column - 1 :]
 

@@ -58,7 +58,7 @@ class Bearer(Value):
 
     @property
     def source(self) -> Source:
-        """Where the credential is read from."""
+        """Return where the credential is read from."""
         return self.bearer
 
     @property
@@ -68,7 +68,7 @@ class Bearer(Value):
 
     @property
     def scheme(self) -> str:
-        """What stands before the credential in the field's value."""
+        """Return what stands before the credential in the field's value."""
         return "Bearer "
 
 
@@ -80,7 +80,7 @@ class Header(Source):
 
     @property
     def source(self) -> Source:
-        """Where the credential is read from."""
+        """Return where the credential is read from."""
         return self
 
     @property
@@ -90,7 +90,7 @@ class Header(Source):
 
     @property
     def scheme(self) -> str:
-        """What stands before the credential in the field's value: nothing."""
+        """Return what stands before the credential in the field's value: nothing."""
         return ""
 
 

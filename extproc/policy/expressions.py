@@ -140,7 +140,7 @@ class _Walk:
             raise refusal(f"{name} goes through findings or a list", f"write it like findings.{name}(f, ...)")
 
     def _length(self, index: int) -> int:
-        """How many things a macro goes through whose list ends at an index; 0 if that is nothing for a macro."""
+        """Return how many things a macro goes through whose list ends at an index; 0 if that is nothing for a macro."""
         if self._lists(index) and not self.tokens.is_at(index - 1, "."):
             return FINDINGS_COUNTED
         before = self.tokens.closes.get(index, 0) - 1
@@ -238,7 +238,7 @@ def _no_function(name: str, known: Iterable[str]) -> PydanticCustomError:
 
 
 def _value(literal: str) -> str:
-    """What a literal says, escapes undone by the library itself."""
+    """Return what a literal says, escapes undone by the library itself."""
     found = program(literal).execute()
     if not isinstance(found, str):
         raise refusal("these are bytes, where text is wanted", "delete the b before the quotes")

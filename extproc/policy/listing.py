@@ -75,7 +75,7 @@ def _stand_ins(place: Loc, processors: list[Any]) -> Iterator[Found]:
 
 
 def _leads_to(start: str, end: str, following: dict[str, str]) -> bool:
-    """Whether stand-ins lead from one processor to another. There is no circle in `following`."""
+    """True if stand-ins lead from one processor to another. There is no circle in `following`."""
     at: str | None = start
     while at is not None and at != end:
         at = following.get(at)

@@ -53,7 +53,7 @@ class Draft:
         return PolicyError(_ordered(self.name, [*self.faults, *self._faults(unusable)]))
 
     def located(self, unusable: Iterable[Unusable]) -> tuple[Problem, ...]:
-        """What cannot be put to use, as problems with their lines, in the order of the file."""
+        """Return what cannot be put to use, as problems with their lines, in the order of the file."""
         return _ordered(self.name, self._faults(unusable))
 
     def loaded(self) -> Loaded:

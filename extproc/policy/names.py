@@ -83,7 +83,7 @@ def _label(name: str) -> str:
 
 
 def is_header_name(name: str) -> bool:
-    """Whether a header field can have this name, written in lower case."""
+    """True if a header field can have this name, written in lower case."""
     return len(name) <= HEADER_NAME_MAX and _TOKEN.fullmatch(name) is not None
 
 

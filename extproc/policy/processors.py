@@ -113,7 +113,7 @@ class Step(Value):
 
     @property
     def enforced(self) -> bool:
-        """Whether it changes or stops anything: it masks or blocks, and not in the shadow."""
+        """True if it changes or stops anything: it masks or blocks, and not in the shadow."""
         return self.mode == "enforce" and self.action != "report"
 
     @property
@@ -123,7 +123,7 @@ class Step(Value):
 
     @property
     def blocks_on_failure(self) -> bool:
-        """Whether the content is refused when it fails and has no stand-in. In the shadow nothing is."""
+        """True if the content is refused when it fails and has no stand-in. In the shadow nothing is."""
         return self.mode == "enforce" and (self.on_failure == "block" or (self.on_failure is None and self.enforced))
 
 

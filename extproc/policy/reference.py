@@ -148,7 +148,7 @@ def _link(model: type) -> str:
 
 
 def _written(annotation: Any) -> Written | None:
-    """How the innermost kind is written; a field's own word on it stands after its type's."""
+    """Return how the innermost kind is written; a field's own word on it stands after its type's."""
     return next((part for part in reversed(get_args(annotation)[1:]) if isinstance(part, Written)), None)
 
 

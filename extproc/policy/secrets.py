@@ -58,7 +58,7 @@ def read_rule_files(parts: Parts, file: ReadFile) -> tuple[dict[str, bytes], lis
 
 
 def read_parts(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> tuple[dict[str, bytes], list[Unusable]]:
-    """What backends and processors need, by the names of `read_secrets`, and what of it cannot be read."""
+    """Return what backends and processors need, by the names of `read_secrets`, and what of it cannot be read."""
     return _read([*_credentials(parts, environ, file), *_keys(parts, environ, file), *_rules(parts, file)])
 
 
@@ -73,7 +73,7 @@ def missing_authorities(parts: Parts, exists: Callable[[Path], bool]) -> list[Un
 
 
 def stand_ins(policy: Policy) -> dict[str, bytes]:
-    """What takes the place of credentials and keys where nothing is sent, so that none need be there."""
+    """Return what takes the place of credentials and keys where nothing is sent, so that none need be there."""
     credentials = {backend.name: b"-" for backend in policy.backends}
     return credentials | {_key_name(each): b"-" * KEY_MIN for each, _ in _hashing(parts_of(policy))}
 
@@ -163,7 +163,7 @@ def _text(path: Path, file: ReadFile) -> bytes:
 
 
 def _value(source: Source, environ: Mapping[str, str], file: ReadFile, what: str) -> tuple[str, bytes]:
-    """Where a source is, for an error, and what it holds."""
+    """Return where a source is, for an error, and what it holds."""
     if source.file is not None:
         where, raw = f"the file {source.file}", _file(source.file, SECRET_MAX, file)
     else:

@@ -45,7 +45,7 @@ class Tokens:
     closes: dict[int, int] = field(default_factory=dict)
 
     def is_at(self, index: int, written: str) -> bool:
-        """Whether this mark or name stands at an index, which may lie beyond the ends."""
+        """True if this mark or name stands at an index, which may lie beyond the ends."""
         token = self[index]
         return token.kind in {"mark", "name"} and token.written == written
 
@@ -56,14 +56,14 @@ class Tokens:
         return len(self.every)
 
     def is_operand(self, index: int) -> bool:
-        """Whether a value ends at an index, so that a dot or a bracket after it takes something of it."""
+        """True if a value ends at an index, so that a dot or a bracket after it takes something of it."""
         token = self[index]
         if token.kind == "mark":
             return token.written in _CLOSING
         return token.kind in {"text", "number"} or (token.kind == "name" and token.written != "in")
 
     def calls(self, index: int) -> bool:
-        """Whether the name at an index is called."""
+        """True if the name at an index is called."""
         return self[index].kind == "name" and self.is_at(index + 1, "(") and self[index].written != "in"
 
     def entries(self, closing: int) -> int:
@@ -76,7 +76,7 @@ class Tokens:
         return 1 + sum(1 for _ in commas)
 
     def operands(self) -> Iterator[tuple[int, int]]:
-        """Where each outermost operand of && and || begins and ends in the text; of none, the whole."""
+        """Return where each outermost operand of && and || begins and ends in the text; of none, the whole."""
         depth, begin = 0, 0
         for token in self.every:
             depth += (token.written in "([{") - (token.written in ")]}") if token.kind == "mark" else 0

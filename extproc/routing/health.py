@@ -41,7 +41,7 @@ class Health:
             streak.until = now + cooldown
 
     def down(self, backend: str, now: float) -> bool:
-        """Whether `backend` is out at `now`."""
+        """True if `backend` is out at `now`."""
         streak = self._streaks.get(backend)
         return streak is not None and now < streak.until
 

@@ -49,7 +49,7 @@ class Choice(Struct, frozen=True):
 
     @property
     def rerouted(self) -> bool:
-        """Whether a backend that is down changed the choice."""
+        """True if a backend that is down changed the choice."""
         return bool(self.skipped)
 
 
@@ -83,7 +83,7 @@ class Table(Struct, frozen=True):
 
     @property
     def chooses(self) -> bool:
-        """Whether any model has more than one way to be served, so that knowing who is down changes anything."""
+        """True if any model has more than one way to be served, so that knowing who is down changes anything."""
         return any(len({c.destination.name for c in (*r.targets, *r.fallback)}) > 1 for r in self.routes.values())
 
 

@@ -90,7 +90,7 @@ class Child:
 
     @property
     def endpoint(self) -> str:
-        """Where it listens, or is to."""
+        """Return where it listens, or is to."""
         return str(self._order.binding.listen)
 
     async def keep(self) -> None:

@@ -214,12 +214,12 @@ def _kind(message: Message) -> tuple[str]:
 
 
 def _public(reason: str) -> str:
-    """What Envoy shows in `%RESPONSE_CODE_DETAILS%`."""
+    """Return what Envoy shows in `%RESPONSE_CODE_DETAILS%`."""
     return f"extproc_{reason}"
 
 
 def _origin(error: Exception) -> dict[str, str | list[str]]:
-    """Where an error of ours comes from: its type and the places, never its text, which may quote a client."""
+    """Return where an error of ours comes from: its type and the places, never its text, which may quote a client."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
     places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return {"error": type(error).__name__, "frames": places}

@@ -29,7 +29,7 @@ def draft(path: Path, signals: Vocabulary = BUILT_IN) -> Draft:
 
 
 def _unopened(error: OSError | ValueError) -> tuple[str, str]:
-    """What is wrong with the path of a file, and how to fix it."""
+    """Return what is wrong with the path of a file, and how to fix it."""
     match error:
         case FileNotFoundError():
             return "there is no such file", "check the path, or the mount"

@@ -42,7 +42,7 @@ class Decider(Protocol):
     """How much of each side's body it wants to be shown."""
 
     def receive(self, message: Message, now: float, /) -> Iterable[Effect]:
-        """What is to be done about `message`."""
+        """Return what is to be done about `message`."""
 
 
 class Open(Protocol):
@@ -100,12 +100,12 @@ class Runtime:
 
     @property
     def open(self) -> int:
-        """How many exchanges are open."""
+        """Return how many exchanges are open."""
         return len(self._open)
 
     @property
     def full(self) -> bool:
-        """Whether `limits.open_exchanges` are open."""
+        """True if `limits.open_exchanges` are open."""
         return len(self._open) >= self.plan.limits.open_exchanges
 
     def begin(self, now: float, configuration: bytes = b"") -> Decider:

@@ -83,12 +83,12 @@ class Supervisor:
 
     @property
     def ready(self) -> bool:
-        """Whether at least one worker takes exchanges."""
+        """True if at least one worker takes exchanges."""
         return not self._stopping.is_set() and any(child.state is State.READY for child in self._children)
 
     @property
     def endpoints(self) -> tuple[str, ...]:
-        """Where the workers listen."""
+        """Return where the workers listen."""
         return tuple(child.endpoint for child in self._children)
 
     async def run(self, announce: Callable[[tuple[str, ...]], None]) -> None:
@@ -162,7 +162,7 @@ class Supervisor:
         return merged((self._metrics.snapshot(), self._totals.all()))
 
     async def status(self) -> dict[str, object]:
-        """What there is to know at a glance; no secret is part of it."""
+        """Return what there is to know at a glance; no secret is part of it."""
         await self.collect()
         policy = self._loaded.policy
         return {
@@ -181,7 +181,7 @@ class Supervisor:
         return Envoys(child.envoys for child in self._children)
 
     def _misconfigured(self) -> dict[str, int]:
-        """How many exchanges lacked what, since the start."""
+        """Return how many exchanges lacked what, since the start."""
         counted = self._totals.all().counters.get(MISCONFIGURED.name, [])
         return {labels[0]: int(number) for labels, number in counted}
 

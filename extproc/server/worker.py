@@ -44,7 +44,7 @@ class Worker:
 
     @property
     def endpoint(self) -> Listen:
-        """Where it listens; `str()` of it is how an operator writes it."""
+        """Return where it listens; `str()` of it is how an operator writes it."""
         return self._transport.endpoint
 
     def swap(self, plan: Plan, tls: Tls | None = None) -> None:

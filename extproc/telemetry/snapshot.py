@@ -24,7 +24,7 @@ class Snapshot(Struct, frozen=True):
     histograms: dict[str, Distribution] = {}
 
     def lasting(self) -> "Snapshot":
-        """What remains true when the process is gone: all but the gauges."""
+        """Return what remains true when the process is gone: all but the gauges."""
         return Snapshot(self.counters, {}, self.histograms)
 
 

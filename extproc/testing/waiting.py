@@ -10,7 +10,7 @@ LOOK_EVERY: Final = 0.01
 
 
 def eventually(holds: Callable[[], bool], within: float = 5.0) -> bool:
-    """Whether the condition holds before `within` seconds have passed; it is looked at once in any case."""
+    """True if the condition holds before `within` seconds have passed; it is looked at once in any case."""
     deadline = time.monotonic() + within
     never = Event()
     while not holds():

@@ -86,12 +86,12 @@ def upgrade_refused() -> ClientError:
 
 
 def upgrades(fields: HeaderMap) -> bool:
-    """Whether the connection is to become something else."""
+    """True if the connection is to become something else."""
     return "upgrade" in fields or ":protocol" in fields
 
 
 def exceeds(fields: HeaderMap, limit: int) -> bool:
-    """Whether the body is said to be larger than `limit` bytes, or what is said of its length is no number."""
+    """True if the body is said to be larger than `limit` bytes, or what is said of its length is no number."""
     length = fields.get("content-length")
     # By its digits first: a hostile number is not worth converting.
     return length is not None and (not length.isdigit() or len(length) > 15 or int(length) > limit)

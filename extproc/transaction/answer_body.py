@@ -44,7 +44,7 @@ class Wanted(Struct, frozen=True):
 
 
 def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | None:
-    """How the answer with these headers is to be read; None where it is not, and may pass.
+    """Return how the answer with these headers is to be read; None where it is not, and may pass.
 
     Raises:
         ClientError: it cannot be read, and may not pass unread.

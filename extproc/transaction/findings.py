@@ -72,7 +72,7 @@ class Findings:
 
     @property
     def reads_answer(self) -> bool:
-        """Whether the answer has to be read."""
+        """True if the answer has to be read."""
         return self.pipeline.response is not None or self.vault.restores
 
     @property
@@ -108,7 +108,7 @@ class Findings:
         self.unread[reason] = self.unread.get(reason, 0) + number
 
     def refusal(self, blocked: Blocked) -> ClientError:
-        """What the client is told."""
+        """Return what the client is told."""
         match blocked.reason:
             case "finding":
                 return self.pipeline.refusal

@@ -110,7 +110,7 @@ class Memory:
         return None if self.destination is None else self.destination.quoted
 
     def cleaned(self, said: bytes) -> bytes:
-        """What a backend says, without our credential."""
+        """Return what a backend says, without our credential."""
         quoted = self.quoted
         return said if quoted is None or not said else quoted.cleaned(said)
 
@@ -125,7 +125,7 @@ class Memory:
             raise self.withheld()
 
     def withheld(self) -> ClientError:
-        """What the client gets in place of a response that may quote our credential; an error keeps its status."""
+        """Return the refusal in place of a response that may quote our credential; an error keeps its status."""
         status = self.status if self.status is not None and self.status >= ERROR else BAD_GATEWAY
         return ClientError(status, "response_withheld", "The backend's response was withheld by the gateway.")
 

@@ -93,7 +93,7 @@ class Opened(Struct, frozen=True):
         return self._judged(self.job.run(meter))
 
     def given_up(self, reason: str) -> "Judged | Opened | Refusal":
-        """What becomes of the body when no verdict came: one, or work for the stand-ins."""
+        """Return what becomes of the body when no verdict came: one, or work for the stand-ins."""
         assert self.job is not None, "without a job it is never handed out"
         result = self.job.given_up(reason)
         return replace(self, job=result) if isinstance(result, Job) else self._judged(result)
@@ -175,7 +175,7 @@ class Opening:
         return self._opened.run(meter)
 
     def given_up(self, reason: str) -> Judged | Opened | Refusal:
-        """What becomes of the body when no result came."""
+        """Return what becomes of the body when no result came."""
         if self._opened is None:
             if self._codings or len(self.body) > OPENED_BYTES:
                 return Refusal(overloaded())  # nobody knows where it would have to go

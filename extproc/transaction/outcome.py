@@ -36,13 +36,13 @@ def status_of(message: Headers) -> int | None:
 
 
 def length_of(message: Headers) -> int | None:
-    """How many bytes the body has, where the headers say so."""
+    """Return how many bytes the body has, where the headers say so."""
     given = message.fields.get("content-length")
     return int(given) if given is not None and _LENGTH.fullmatch(given) else None
 
 
 def from_upstream(message: Headers) -> bool:
-    """Whether a backend said it: Envoy's own replies hold nothing of anybody's."""
+    """True if a backend said it: Envoy's own replies hold nothing of anybody's."""
     return message.attributes.get("response.code_details", _FROM_UPSTREAM) == _FROM_UPSTREAM
 
 

@@ -150,7 +150,7 @@ class Plan:
         return cls(policy, compile_table(policy, secrets), tuple(pipelines), signals)
 
     def claim(self, raw_path: bytes) -> Claim:
-        """What `raw_path` (`:path` as it came) means to us."""
+        """Return what `raw_path` (`:path` as it came) means to us."""
         found = self._claims.get(raw_path)
         if found is None:
             if len(self._claims) >= CLAIMS_CACHED:
@@ -197,7 +197,7 @@ class Plan:
         return tuple(n for n in names if n.startswith(CONTROL_PREFIX) or n in self._control)
 
     def passage(self, raw_path: bytes, *, known: bool) -> Passage | None:
-        """What becomes of a request that no API claims; None: nothing is served there. `known` as for `steer`."""
+        """Return what becomes of one that no API claims; None if nothing is served there. `known` as in `steer`."""
         destination = self.table.onward
         if destination is None:
             return self.unsteered if self.inert or self.table.own_routes else None
@@ -209,7 +209,7 @@ class Plan:
     def steer(
         self, choice: Choice, model: str, claimed: apis.ApiRequestPath, raw_path: bytes, decision: str, *, known: bool
     ) -> Steering:
-        """What the choice of a destination and of a `model` there sets. `model` is fit for a header's value.
+        """Return what the choice of a destination and of a `model` there sets. `model` is fit for a header's value.
 
         `known`: Envoy is known to be configured for this plan.
         """

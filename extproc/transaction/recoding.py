@@ -40,7 +40,7 @@ class Recoding(Struct, frozen=True):
         return Recoded(encodings.encode(self.body, self.codings))
 
     def given_up(self, reason: str) -> Refusal:  # noqa: ARG002  - as other work
-        """What becomes of the body when it was not encoded in time: nobody is sent so much for so little."""
+        """Return what becomes of the body when it was not encoded in time: nobody is sent so much for so little."""
         return Refusal(overloaded())
 
     def __repr__(self) -> str:

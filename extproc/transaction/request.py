@@ -103,7 +103,7 @@ class RequestSide:
 
     @property
     def may_answer(self) -> bool:
-        """Whether Envoy waits for an answer of ours, so that one may be given although no message just came."""
+        """True if Envoy waits for an answer of ours, so that one may be given although no message just came."""
         return self.intent is Intent.READING and (self.mode not in AT_ONCE or self.job is not None)
 
     def configure(self, config: ProtocolConfig) -> None:
@@ -234,7 +234,7 @@ class RequestSide:
             raise too_large(findings.pipeline.body_limit)
 
     def _onward(self, fields: HeaderMap) -> Passage:
-        """Where a request goes that no API claims. Raises ClientError where nothing is served.
+        """Return where a request goes that no API claims. Raises ClientError where nothing is served.
 
         A pipeline that is for it says that somebody serves it: then Envoy's routes decide.
         """

@@ -127,7 +127,7 @@ class Intake:
         return Recoding(findings.pipeline.name if findings is not None else "", changed, self._codings)
 
     def decoded(self, routed: Routed) -> Routed:
-        """What goes on of a body that was decoded and changed: as it is, without `content-encoding`."""
+        """Return what goes on of a body that was decoded and changed: as it is, without `content-encoding`."""
         if routed.body is None or not self._codings:
             return routed
         return replace(routed, headers=routed.headers.removing("content-encoding"))

@@ -93,7 +93,7 @@ class ResponseSide:
         self._answer.job = job
 
     def keeps(self, message: Headers | Body | Trailers) -> Effects | None:
-        """What becomes of a message that comes while there is a job: None if it is to be fed now.
+        """Return what becomes of a message that comes while there is a job: None if it is to be fed now.
 
         Else it has to wait, unless the response has `ended`.
         """
@@ -111,12 +111,12 @@ class ResponseSide:
 
     @property
     def withholds(self) -> bool:
-        """Whether a stream's end waits for time to show that Envoy took an override."""
+        """True if a stream's end waits for time to show that Envoy took an override."""
         return self._proof is not None and self._proof.withholds
 
     @property
     def unproven(self) -> bool:
-        """Whether the exchange ended before anything showed that Envoy took an override."""
+        """True if the exchange ended before anything showed that Envoy took an override."""
         return self._proof is not None and self._proof.missing
 
     def proven(self) -> Chunk:
@@ -241,7 +241,7 @@ class ResponseSide:
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=_override(self._going_on(), self.mode)),)
 
     def _unread_lane(self, message: Headers) -> Lane:
-        """Who passes on a body that is not read. One with a length is counted here; event streams have none."""
+        """Return who passes on a body that is not read. One with a length is counted here; event streams have none."""
         if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
             return Lane.PASS
         self._left = length_of(message)
@@ -255,7 +255,7 @@ class ResponseSide:
 
     @property
     def _readable(self) -> bool:
-        """Whether the answer is wanted, and Envoy hands it over."""
+        """True if the answer is wanted, and Envoy hands it over."""
         findings = self._memory.findings
         return findings is not None and findings.reads_answer and self._memory.misconfigured in {None, OBSERVED}
 

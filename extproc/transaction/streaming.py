@@ -58,7 +58,7 @@ class Piece(Struct, frozen=True):
         return out
 
     def given_up(self, reason: str) -> "GivenUp":
-        """What becomes of the stream; a thread that is still at work on it stops."""
+        """Return what becomes of the stream; a thread that is still at work on it stops."""
         self.stream.stop()
         return GivenUp(reason)
 

@@ -92,7 +92,7 @@ class Transaction:
 
     @property
     def findings(self) -> Findings | None:
-        """What inspection has come to; None where no pipeline is for the exchange."""
+        """Return what inspection has come to; None where no pipeline is for the exchange."""
         return self._memory.findings
 
     @property
@@ -103,7 +103,7 @@ class Transaction:
         return read | memory.signal_values()
 
     def receive(self, message: Message, now: float) -> Effects:
-        """What is to be done about `message`, which came at `now`."""
+        """Return what is to be done about `message`, which came at `now`."""
         if type(message) is Gone:
             self._request.gone()
             self._response.gone()

@@ -75,7 +75,7 @@ class ResponseWork(Struct, frozen=True):
         return Whole(plain, replace(self.job, body=plain, streamed=streamed).run(meter))
 
     def given_up(self, reason: str) -> "Whole | ResponseWork":
-        """What becomes of the body when no result came: one, or work for the stand-ins."""
+        """Return what becomes of the body when no result came: one, or work for the stand-ins."""
         result = self.job.given_up(reason)
         # A job that has no body yet gives a verdict by which the body goes on as it came, or ends.
         return replace(self, job=result) if isinstance(result, Job) else Whole(result.body, result)

@@ -51,7 +51,7 @@ def length(size: int) -> bytes:
 
 
 def key(message: type[Message], name: str) -> bytes:
-    """What stands before the value of the field `name` of `message`: its number and wire type."""
+    """Return what stands before the value of the field `name` of `message`: its number and wire type."""
     field = message.DESCRIPTOR.fields_by_name[name]
     return varint(field.number << 3 | _WIRE_TYPES[field.type])
 

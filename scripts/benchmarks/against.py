@@ -84,7 +84,7 @@ class Ratio:
 
     @property
     def worse(self) -> bool:
-        """Whether both say that this checkout's figure is worse."""
+        """True if both say that this checkout's figure is worse."""
         return self.figure not in LATENCIES and min(self.of_best, self.median) > WORSE
 
     def line(self, width: int) -> str:

@@ -143,7 +143,7 @@ class Envoy:
             call.handler = self._openers[call.path](self._runtime, Silent(), *said)
 
     def written(self) -> bytes:
-        """What is to be written since the last call."""
+        """Return what is to be written since the last call."""
         return self._calls.data_to_send()
 
     def exchange(self, stream_id: int, root: Path) -> dict[str, list[Step]]:

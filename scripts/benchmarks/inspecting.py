@@ -84,7 +84,7 @@ class Inspecting:
         stream.close()
 
     def held(self, chunks: Iterable[bytes]) -> list[int]:
-        """What is held back after each of these events."""
+        """Return what is held back after each of these events."""
         stream, held = self._opened(self.stage), []
         for chunk in chunks:
             stream.feed(chunk)

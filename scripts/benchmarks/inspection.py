@@ -127,7 +127,7 @@ def stalls(bench: Inspecting, seed: int) -> Figures:
 
 
 def memory(bench: Inspecting, seed: int) -> Figures:
-    """What an exchange takes while its answer streams, after a KiB of it; and amid a private key, the worst."""
+    """Return what an exchange takes while its answer streams, after a KiB of it; and amid a private key, the worst."""
     texts = {"": prose(KIB, seed), "/open-key": "-----BEGIN PRIVATE KEY-----\n" + HOSTILE["base64"](3 * KIB)}
     for suffix, text in texts.items():
         for subject, plan in (("no-pipeline", bench.bare), ("all-rules", bench.plan)):
@@ -142,7 +142,7 @@ def held_back(bench: Inspecting, seed: int) -> Figures:
 
 
 def growth(bench: Inspecting, seed: int) -> Figures:
-    """How the cost grows when there is twice as much: of text, messages, values, events."""
+    """Return how the cost grows when there is twice as much: of text, messages, values, events."""
     whole: dict[str, Callable[[int], bytes]] = {
         "text/prose": lambda times: prompt(prose(times * 256 * KIB, seed)),
         "text/values": lambda times: prompt(with_values(times * 64 * KIB, 256, seed)),

@@ -162,7 +162,7 @@ def events() -> Iterator[bytes]:
 
 
 def once(home: Home, clock: Callable[[list[bytes], Callable[[bytes], None]], float]) -> tuple[float, float]:
-    """What `clock` makes of the reads of all requests and of all events, for one of them."""
+    """Return what `clock` makes of the reads of all requests and of all events, for one of them."""
     from extproc.server.h2.shell import Shell  # noqa: PLC0415
 
     shell = Shell(home, cast("asyncio.AbstractEventLoop", Loop()))

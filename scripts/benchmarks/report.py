@@ -34,13 +34,13 @@ class Row:
 
     @property
     def missed(self) -> bool:
-        """Whether the median is not what it is to be."""
+        """True if the median is not what it is to be."""
         below = self.least is not None and self.median < self.least
         return below or (self.most is not None and self.median > self.most)
 
     @property
     def floor(self) -> str:
-        """What the median is to be, in words; nothing where anything will do."""
+        """Return what the median is to be, in words; nothing where anything will do."""
         words = (("at least", self.least), ("at most", self.most))
         wanted = ", ".join(f"{word} {limit:g}" for word, limit in words if limit is not None)
         return f"{wanted}: MISSED" if self.missed else wanted
@@ -78,7 +78,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def machine() -> dict[str, object]:
-    """What the figures were measured on."""
+    """Return what the figures were measured on."""
     info = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     model = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
     return {

@@ -14,7 +14,7 @@ MARKER: Final = "measured"
 
 
 def measure(rounds: int, seconds: float, say: Callable[[str], None], only: Collection[str] = ()) -> list[Row]:
-    """How many of the tests so marked fail, by file. Tests have rounds of their own; `only` names files."""
+    """Return how many of the tests so marked fail, by file. Tests have rounds of their own; `only` names files."""
     _ = rounds, seconds
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-m", MARKER, "-rA", "--tb=short"]
     done = subprocess.run(
@@ -33,7 +33,7 @@ def measure(rounds: int, seconds: float, say: Callable[[str], None], only: Colle
 
 
 def counted(told: str) -> Iterator[Row]:
-    """What pytest's summary says, as a row for each file: none of its tests is to fail."""
+    """Return what pytest's summary says, as a row for each file: none of its tests is to fail."""
     outcomes = re.findall(r"^(PASSED|FAILED|ERROR) ([^:\s]+)", told, re.MULTILINE)
     for file in sorted({file for _, file in outcomes}):
         missed = sum(outcome != "PASSED" for outcome, of in outcomes if of == file)

@@ -74,7 +74,7 @@ class Channel(Struct, frozen=True, cache_hash=True, gc=False):
         return next((step for step in reversed(self.path) if isinstance(step, str) and step not in OF_SCHEMAS), "")
 
     def within(self, scope: Scope) -> bool:
-        """Whether it lies in that part of the answer."""
+        """True if it lies in that part of the answer."""
         return self.path[: len(scope)] == scope
 
     def __repr__(self) -> str:
@@ -104,7 +104,7 @@ class Delta(Struct, frozen=True, gc=False):
 
 
 def within(path: Scope, scopes: Container[Scope]) -> bool:
-    """Whether it lies in one of these parts of the answer."""
+    """True if it lies in one of these parts of the answer."""
     return any(path[:size] in scopes for size in range(len(path) + 1))
 
 

@@ -83,11 +83,11 @@ class JsonText:
 
     @property
     def owes(self) -> bool:
-        """Whether something was put in that was not given out yet."""
+        """True if something was put in that was not given out yet."""
         return self._masked or bool(self._owed)
 
     def feed(self, text: str) -> str:
-        """What this piece says. The beginning of an escape waits for its end."""
+        """Return what this piece says. The beginning of an escape waits for its end."""
         if not text:
             return ""
         if self._inside and not self._unfinished and '"' not in text and "\\" not in text:
@@ -97,7 +97,7 @@ class JsonText:
         return self._parse(text, final=False)
 
     def finish(self) -> str:
-        """What the text's end says: an escape that never ended."""
+        """Return what the text's end says: an escape that never ended."""
         return self._parse(self._unfinished, final=True)
 
     def take(self, count: int) -> str:

@@ -111,7 +111,7 @@ def _integer(digits: str) -> float:
 
 
 def text(token: bytes, *, halves: bool = False) -> str:
-    """What a JSON string says; lone surrogates become U+FFFD, but with `halves` they stay."""
+    """Return what a JSON string says; lone surrogates become U+FFFD, but with `halves` they stay."""
     try:
         return _TEXT.decode(token)
     except msgspec.DecodeError:

@@ -165,7 +165,7 @@ def _replace(entries: "list[Share | Run] | list[Entry]", count: int, run: Run | 
 
 
 def _common(one: str, other: str) -> int:
-    """How many characters are the same at the beginning of both."""
+    """Return how many characters are the same at the beginning of both."""
     if one[:1] != other[:1]:
         return 0
     low, high = 0, min(len(one), len(other))

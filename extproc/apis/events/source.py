@@ -183,7 +183,7 @@ def index(element: object, place: int, name: str = "index") -> int:
 
 
 def is_index(given: object) -> TypeGuard[int]:
-    """Whether it can be the index of an element."""
+    """True if it can be the index of an element."""
     return isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= MAX_INDEX
 
 

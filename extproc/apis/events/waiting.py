@@ -24,7 +24,7 @@ class Share(Struct, gc=False):
     new: str | None = None
 
     def texts(self) -> Mapping[Channel, str]:
-        """What is to be rewritten in the event, if it has no other texts."""
+        """Return what is to be rewritten in the event, if it has no other texts."""
         return _NOTHING if self.new is None else {self.channel: self.new}
 
     def waits_for(self, share: "Share") -> bool:
@@ -52,6 +52,6 @@ class Waiting(Struct, gc=False):
         return all(each.waits_for(share) for each in self.shares if each.left)
 
     def texts(self) -> Mapping[Channel, str]:
-        """What is to be rewritten in the event."""
+        """Return what is to be rewritten in the event."""
         new = {share.channel: share.new for share in self.shares if share.new is not None}
         return {**self.changed, **new} if new else self.changed

@@ -225,7 +225,7 @@ def _told(
 
 
 def _unparsed(event: sse.Event, texts: tuple[Delta, ...], doubt: Doubt) -> StreamEvent:
-    """What is not JSON, or not all of it: each line is a text."""
+    """Return what is not JSON, or not all of it: each line is a text."""
     return StreamEvent(event.raw, "other", texts, () if event.ended else ((),), ended=event.ended, doubt=doubt)
 
 

@@ -119,7 +119,7 @@ def _is_padding(value: bytes) -> bool:
 
 
 def _is_count(value: bytes, digits: int) -> bool:
-    """Whether it is such a number as `leaves` counts, and JSON: no zeros in front."""
+    """True if it is such a number as `leaves` counts, and JSON: no zeros in front."""
     return len(value) <= digits and value.isdigit() and (value[:1] != b"0" or len(value) == 1)
 
 

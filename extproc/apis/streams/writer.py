@@ -80,7 +80,7 @@ class StreamWriter:
         return raw
 
     def block(self, error: ClientError, event: StreamEvent | None = None) -> bytes:
-        """What ends the stream cleanly, instead of `event` and all that would follow; nothing, if it has ended.
+        """Return what ends the stream cleanly, instead of `event` and all that would follow; nothing, if it has ended.
 
         What was held back is not told any more.
         """
@@ -144,5 +144,5 @@ class StreamWriter:
 
 
 def _empty(event: StreamEvent, texts: Mapping[Channel, str]) -> bool:
-    """Whether nothing is left of the event's texts."""
+    """True if nothing is left of the event's texts."""
     return all(not texts.get(delta.channel, delta.text) for delta in event.deltas)

@@ -66,7 +66,7 @@ def _without_extension(text: str) -> str:
 
 
 def _international_end(text: str) -> int:
-    """Where the number that begins `text` ends, 0 if none does: groups beyond the fifteenth digit are none of it."""
+    """Return where the number that begins `text` ends, or 0. Groups beyond the fifteenth digit are no part."""
     return leading(text, _international, _MOST_DIGITS)
 
 

@@ -77,7 +77,7 @@ def _known_card(text: str) -> bool:
 
 
 def _card_end(text: str) -> int:
-    """Where the card that begins `text` ends, 0 if none does: its check value may follow it like one more group."""
+    """Return where the card that begins `text` ends, 0 if none does. Its check value may follow like one more group."""
     return leading(text, _known_card, _USUAL)
 
 
@@ -99,7 +99,7 @@ def _checked(number: str) -> bool:
 
 
 def _iban_end(text: str) -> int:
-    """Where the IBAN that begins `text` ends, 0 if none does: what follows may look like more groups of it."""
+    """Return where the IBAN that begins `text` ends, 0 if none does: what follows may look like more groups of it."""
     length = _IBAN_LENGTHS.get(text[:2].upper(), 0)
     kept = [place for place, char in enumerate(text, 1) if char.isalnum()]
     if not 0 < length <= len(kept):

@@ -40,13 +40,13 @@ def entropy(text: str) -> float:
 
 
 def example(text: str) -> bool:
-    """Whether `text` says of itself that it stands for something else."""
+    """True if `text` says of itself that it stands for something else."""
     low = text.lower()
     return any(word in low for word in _EXAMPLES)
 
 
 def random(text: str, bits: float) -> bool:
-    """Whether `text` has at least `bits` of entropy a character and is no example."""
+    """True if `text` has at least `bits` of entropy a character and is no example."""
     return entropy(text) >= bits and not example(text)
 
 
@@ -56,27 +56,27 @@ def token(text: str) -> bool:
 
 
 def mixed(text: str) -> bool:
-    """Whether digits stand among letters."""
+    """True if digits stand among letters."""
     return digits(text) and (_LETTER.search(text) is not None if text.isascii() else any(map(str.isalpha, text)))
 
 
 def digits(text: str) -> bool:
-    """Whether there is a digit. Asked first, and of long texts: in C, if that can be."""
+    """True if there is a digit. Asked first, and of long texts: in C, if that can be."""
     return _DIGIT.search(text) is not None if text.isascii() else any(map(str.isdigit, text))
 
 
 def uuid(text: str) -> bool:
-    """Whether `text` is a UUID, which names a thing far more often than it opens one."""
+    """True if `text` is a UUID, which names a thing far more often than it opens one."""
     return tuple(map(len, text.split("-"))) == _UUID_PARTS and set(text) <= _HEX | {"-"}
 
 
 def hexadecimal(text: str) -> bool:
-    """Whether `text` is hexadecimal digits alone: a digest, a commit, at times a key."""
+    """True if `text` is hexadecimal digits alone: a digest, a commit, at times a key."""
     return set(text) <= _HEX
 
 
 def readable(text: str) -> bool:
-    """Whether `text` is base64 of plain ASCII text."""
+    """True if `text` is base64 of plain ASCII text."""
     try:
         plain = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
@@ -85,19 +85,19 @@ def readable(text: str) -> bool:
 
 
 def words(text: str) -> bool:
-    """Whether `text` reads as words, a name in a program, a path or a version rather than as something random."""
+    """True if `text` reads as words, a name in a program, a path or a version rather than as something random."""
     parts = text.replace("/", "-").replace(".", "-").replace("_", "-").replace(":", "-").split("-")
     return all(len(part) < 4 or part.isalpha() or part.isdigit() for part in parts)
 
 
 def stand_in(text: str) -> bool:
-    """Whether `text` is a variable, a call or a template where a value would stand."""
+    """True if `text` is a variable, a call or a template where a value would stand."""
     percent = text.startswith("%") and text.endswith("%")
     return percent or text.startswith(("$", "&", "@", "--")) or any(mark in text for mark in _STAND_INS)
 
 
 def assigned(text: str) -> bool:
-    """Whether what is assigned to a name that speaks of secrets is one."""
+    """True if what is assigned to a name that speaks of secrets is one."""
     if not mixed(text) or stand_in(text) or example(text) or uuid(text) or words(text) or readable(text):
         return False
     if text.startswith(("sha256-", "sha384-", "sha512-", "http://", "https://", "/", "./")):
@@ -106,13 +106,13 @@ def assigned(text: str) -> bool:
 
 
 def named(match: str, secret: str) -> bool:
-    """Whether the name in `match`, before what is assigned to it, is that of a secret, not of its path or type."""
+    """True if the name in `match`, before what is assigned to it, is that of a secret, not of its path or type."""
     name = match[: match.rindex(secret)].rstrip(" \t\r\n\"'`=:>?,|").lower()
     return not name.endswith(_ABOUT)
 
 
 def password(text: str) -> bool:
-    """Whether what is called a password is one: people choose less random ones than machines do."""
+    """True if what is called a password is one: people choose less random ones than machines do."""
     if not digits(text) or text.isdigit():
         return False  # it takes two kinds of characters, one of them digits
     if stand_in(text) or example(text) or uuid(text) or text.startswith(("http://", "https://", "/")):

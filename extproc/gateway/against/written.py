@@ -81,7 +81,7 @@ def line_of(part: object) -> int:
 
 
 def inside(part: object, *names: str) -> Any:
-    """What stands in `part` under the names, one below the other; None where one is missing."""
+    """Return what stands in `part` under the names, one below the other; None where one is missing."""
     for name in names:
         part = part.get(name) if isinstance(part, dict) else None
     return part

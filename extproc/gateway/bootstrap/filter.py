@@ -129,7 +129,7 @@ def _response_modes(setting: Setting) -> Json:
 
 
 def _forwarded(setting: Setting) -> Json:
-    """What the processor is shown: what it reads, and nothing else of the client's. The upstream still gets all."""
+    """Return the fields that the processor is shown: those that it reads. The upstream still gets all."""
     steering = setting.policy.steering
     names = dict.fromkeys((*FIELDS_READ, *setting.needs.fields, steering.cluster_header, steering.model_header))
     exact = [{"exact": name} for name in names if not name.startswith(CONTROL_PREFIX)]

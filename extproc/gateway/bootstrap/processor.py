@@ -69,7 +69,7 @@ def endpoint_address(endpoint: str) -> Json:
 
 
 def _discovery(addresses: list[Json]) -> Json:
-    """How the endpoints are found. Raises ValueError for a mixture that Envoy cannot hold in one cluster."""
+    """Return how the endpoints are found. Raises ValueError for a mixture that Envoy cannot hold in one cluster."""
     if not addresses:
         raise ValueError("the processor has at least one endpoint")
     if all("pipe" in address or is_ip(address["socket_address"]["address"]) for address in addresses):

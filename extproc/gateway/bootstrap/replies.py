@@ -132,7 +132,7 @@ def _code(op: str, status: int) -> Json:
 
 
 def _anthropic_paths(setting: Setting) -> Json:
-    """Where Anthropic's dialect is spoken: the client's path, and what the processor makes of it for a backend."""
+    """Return the paths of Anthropic's dialect: the client's, and what the processor makes of it for a backend."""
     prefixes = {"/v1"} | {b.address.prefix for b in setting.policy.backends if b.api == "anthropic"}
     paths = "|".join(re.escape(prefix).replace(r"\-", "-") for prefix in sorted(prefixes))
     return {"safe_regex": {"regex": f"(?:{paths})/messages(?:[/?].*)?"}}

@@ -76,7 +76,7 @@ class Setting:
 
     @property
     def fingerprint(self) -> str:
-        """What tells the processor that Envoy is configured for its policy."""
+        """Return what tells the processor that Envoy is configured for its policy."""
         return fingerprint(demands(self.policy, self.needs)).decode()
 
     @property
@@ -86,7 +86,7 @@ class Setting:
 
     @property
     def reads_response(self) -> bool:
-        """Whether any message of the response side is wanted."""
+        """True if any message of the response side is wanted."""
         return self.needs.response_headers or self.needs.response_body
 
 

@@ -105,7 +105,7 @@ class Events:
 
     @property
     def held(self) -> int:
-        """What is undecided of all texts."""
+        """Return what is undecided of all texts."""
         return sum(each.held for each in self._open.values())
 
     @property
@@ -145,7 +145,7 @@ class Events:
             raise Stopped(self._unread)
 
     def passed(self, event: StreamEvent) -> bytes:
-        """What goes out once an event has come: it, if all of it is decided, and what waited for it."""
+        """Return what goes out once an event has come: it, if all of it is decided, and what waited for it."""
         deltas = event.deltas
         if len(deltas) == 1 and not event.ends and not event.unread and not event.calls and not event.doubt:
             text = self._open.get(deltas[0].channel)
@@ -156,7 +156,7 @@ class Events:
         return self._queued(self._judged(event))
 
     def _grown(self, event: StreamEvent, text: GrowingText, said: str) -> bytes:
-        """What goes out for an event that brings a piece of one text and nothing else, as nearly all do."""
+        """Return what goes out for an event that brings a piece of one text and nothing else, as nearly all do."""
         share = text.feed(event, said)
         queue = self._queue
         entries = queue.entries
@@ -352,7 +352,7 @@ class Events:
         return at_once(delta, self.ruling, self._vault, self._unread_at, counted=not told)
 
     def _told(self, delta: Delta) -> bool:
-        """Whether this very text was there before: streamed, or whole in an event that has most of an answer in it."""
+        """True if this very text was there before: streamed, or whole in an event that has most of an answer in it."""
         place = hash(delta.channel.path)
         exact = hash((delta.channel.path, delta.text))
         told = exact in self._known or (delta.repeats and place in self._known)

@@ -67,7 +67,7 @@ class GrowingText:
 
     @property
     def held(self) -> int:
-        """What is undecided: characters, or bytes where nobody counted characters."""
+        """Return what is undecided: characters, or bytes where nobody counted characters."""
         return self._strand.held
 
     @property
@@ -214,7 +214,7 @@ def _character(found: re.Match[str]) -> str:
 
 
 def _units(text: str, count: int) -> int:
-    """How long the beginning of `text` is that has `count` characters, pairs of surrogates taken for one."""
+    """Return how long the beginning of `text` is that has `count` characters, pairs of surrogates taken for one."""
     at = 0
     for _ in range(count):
         at = found.end() if (found := _SURROGATES.match(text, at)) is not None else at + 1

@@ -91,12 +91,12 @@ class Ruling:
         return self._vault.overhear(before, text)
 
     def masks(self, span: Span) -> bool:
-        """Whether a find is to be masked."""
+        """True if a find is to be masked."""
         each = self._of(span)
         return each.action == "mask" and not each.shadow and self._on[each.number]
 
     def write(self, span: Span, value: str) -> str:
-        """What its processor writes in place of a find."""
+        """Return what its processor writes in place of a find."""
         each = self._of(span)
         writer = self._writers.get(each.number)
         if writer is None:

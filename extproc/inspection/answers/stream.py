@@ -117,7 +117,7 @@ class AnswerStream:
 
     @property
     def ended(self) -> bool:
-        """Whether the answer was blocked: nothing more may follow what was given out."""
+        """True if the answer was blocked: nothing more may follow what was given out."""
         return self._blocked is not None
 
     @property
@@ -137,12 +137,12 @@ class AnswerStream:
 
     @property
     def unread(self) -> Mapping[str, int]:
-        """What could not be read, by its reason: size, complexity, encoding, binary."""
+        """Return what could not be read, by its reason: size, complexity, encoding, binary."""
         return self._tally.unread
 
     @property
     def masked(self) -> bool:
-        """Whether a find was replaced."""
+        """True if a find was replaced."""
         return self._tally.masked
 
     @property
@@ -207,11 +207,11 @@ class AnswerStream:
 
     @property
     def held(self) -> int:
-        """What is held back of the texts: characters, or bytes where nothing is decided yet."""
+        """Return what is held back of the texts: characters, or bytes where nothing is decided yet."""
         return self._events.held
 
     def feed(self, data: bytes) -> bytes:
-        """What goes out once `data` has come."""
+        """Return what goes out once `data` has come."""
         if self._blocked is not None:
             return b""
         if self._due is not None:
@@ -255,7 +255,7 @@ class AnswerStream:
         return self._passed(events)
 
     def close(self) -> bytes:
-        """What goes out at the end of the answer.
+        """Return what goes out at the end of the answer.
 
         An encoding that ends in the middle is no matter here: all that it gave was judged.
         """

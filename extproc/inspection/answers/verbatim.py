@@ -140,7 +140,7 @@ class Verbatim:
         return released
 
     def _failed(self, error: Exception) -> Released | None:
-        """What is free to go when looking failed: somebody else looks, who has seen no more than what is held back."""
+        """Return what may go when scanning failed: another scanner takes over, which has seen only what is held."""
         if isinstance(error, SpentError):
             raise error
         self._ruling.give_up()

@@ -36,7 +36,7 @@ class Onlooker:
 
     @property
     def unjudged(self) -> tuple[int, str]:
-        """What came last, if nobody could look at it: all else has passed. See `Window.unjudged`."""
+        """Return what came last, if nobody could look at it: all else has passed. See `Window.unjudged`."""
         return self._at, self._coming
 
     def _passed(self, looked: Released | None) -> Released | None:
@@ -122,7 +122,7 @@ class Led:
 
     @property
     def scanner(self) -> Scanner:
-        """What it looks with."""
+        """Return what it looks with."""
         return self._scanner
 
     def _begin(self) -> Released | None:
@@ -132,7 +132,7 @@ class Led:
         return self._merged(self._inner.feed(text))
 
     def _merged(self, released: Released | None) -> Released | None:
-        """What was released, with the findings that the name tells."""
+        """Return what was released, with the findings that the name tells."""
         if released is None or not self._hits:
             return released
         end = released.start + len(released.text)
@@ -160,7 +160,7 @@ def watch(
 
 
 def handed(before: Watch, scanner: Scanner | None, *, name: str | None = None, meter: Meter | None = None) -> Watch:
-    """Who looks on with another scanner; what has not passed yet is judged by it, or by nobody."""
+    """Return who looks on with another scanner; what has not passed yet is judged by it, or by nobody."""
     if scanner is None:
         return Unwatched(*before.unjudged)
     if isinstance(before, Led):

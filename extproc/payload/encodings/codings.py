@@ -169,7 +169,7 @@ class _Stage:
         self._written = 0
 
     def feed(self, data: bytes, most: int) -> bytes:
-        """What `data` completes; all that came out of the stage may be `most` bytes."""
+        """Return what `data` completes; all that came out of the stage may be `most` bytes."""
         self._read = True
         decoded = self._codec.feed(data, most - self._written)
         self._written += len(decoded)

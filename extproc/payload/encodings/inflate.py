@@ -33,10 +33,10 @@ class Codec(Protocol):
 
     @property
     def ended(self) -> bool:
-        """Whether what came so far is a whole."""
+        """True if what came so far is a whole."""
 
     def feed(self, data: bytes, most: int) -> bytes:
-        """What `data` (at least one byte) completes: all of it, or anything longer than `most` bytes.
+        """Return what `data` (at least one byte) completes: all of it, or anything longer than `most` bytes.
 
         It does not become much longer than that, whatever is still to come.
 
@@ -111,7 +111,7 @@ class Deflate:
 
 
 def _has_header(data: bytes) -> bool:
-    """Whether two bytes are the beginning of zlib's format: the method is deflate, and the check value is right."""
+    """True if two bytes are the beginning of zlib's format: the method is deflate, and the check value is right."""
     return data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0
 
 

@@ -34,12 +34,12 @@ def refusal(request: Request, paths: Collection[bytes]) -> bytes | None:
 
 
 def timeout(request: Request) -> float | None:
-    """How many seconds the client gives an admitted call, or None for no bound."""
+    """Return how many seconds the client gives an admitted call, or None for no bound."""
     given = request.fields.get(b"grpc-timeout")
     match = _TIMEOUT.fullmatch(given) if given is not None else None
     return int(match[1]) * _SECONDS[match[2]] if match else None
 
 
 def compresses(request: Request) -> bool:
-    """Whether messages of the call may be compressed, in whatever way."""
+    """True if messages of the call may be compressed, in whatever way."""
     return request.fields.get(b"grpc-encoding", b"identity") != b"identity"

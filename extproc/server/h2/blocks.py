@@ -39,7 +39,7 @@ class HeaderBlocks:
 
     @property
     def pure(self) -> bool:
-        """Whether decoding a block depends on nothing but its bytes, now and for ever."""
+        """True if decoding a block depends on nothing but its bytes, now and for ever."""
         return self._decoder.max_allowed_table_size == 0 and self._decoder.header_table_size == 0
 
     def request(self, block: bytes) -> Request:

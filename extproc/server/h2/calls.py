@@ -82,7 +82,7 @@ class Calls:
         return self._core.over
 
     def wakes_before(self, then: float) -> bool:
-        """Whether `wake_at` is earlier."""
+        """True if `wake_at` is earlier."""
         return self._core.timers.first < then or self._deadlines.first < then
 
     @property
@@ -91,7 +91,7 @@ class Calls:
         return min(self._deadlines.first, self._core.timers.first)
 
     def data_to_send(self) -> bytes:
-        """What is to be written since the last call."""
+        """Return what is to be written since the last call."""
         return self._connection.data_to_send()
 
     def receive(self, data: bytes, now: float) -> Iterator[CallEvent]:

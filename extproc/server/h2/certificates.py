@@ -14,7 +14,7 @@ CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 def context(tls: Tls) -> ssl.SSLContext:
-    """What new connections are encrypted with; clients must show a certificate if there is a `client_ca`."""
+    """Return what new connections are encrypted with; clients must show a certificate if there is a `client_ca`."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 9113, 9.2
     made.set_ciphers(CIPHERS)

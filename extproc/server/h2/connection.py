@@ -149,7 +149,7 @@ class Connection:
         self.core.terminate(code, reason)
 
     def data_to_send(self) -> bytes:
-        """What is to be written since the last call, updates of windows included."""
+        """Return what is to be written since the last call, updates of windows included."""
         core = self.core
         if not core.over:
             core.receiving.settle()

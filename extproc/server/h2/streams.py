@@ -23,7 +23,7 @@ class Streams:
         self._remembered = remembered
 
     def state(self, stream_id: int) -> State:
-        """Where a stream is."""
+        """Return where a stream is."""
         stream = self.open.get(stream_id)
         if stream is not None:
             return stream.state
@@ -33,7 +33,7 @@ class Streams:
         return State.CLOSED if stream_id & 1 and stream_id <= self.last else State.IDLE
 
     def judge(self, stream_id: int, kind: int) -> Verdict:
-        """What becomes of a frame."""
+        """Return what becomes of a frame."""
         return VERDICTS[self.state(stream_id)][kind]
 
     def add(self, stream: Stream) -> None:

@@ -52,7 +52,7 @@ class Answer(Struct, frozen=True):
 
     @property
     def complete(self) -> bool:
-        """Whether it ended as it should, with nothing behind it."""
+        """True if it ended as it should, with nothing behind it."""
         return self.ending is Ending.COMPLETE and not self.surplus
 
     @property

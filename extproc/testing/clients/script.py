@@ -60,7 +60,7 @@ class Request(Struct, frozen=True):
 
     @property
     def chunked(self) -> bool:
-        """Whether the body is framed by chunks in HTTP/1.1."""
+        """True if the body is framed by chunks in HTTP/1.1."""
         return bool(self.trailers) or (not self.length and bool(self.body))
 
     @property

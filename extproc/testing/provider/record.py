@@ -74,7 +74,7 @@ class Intake:
 
     @property
     def whole(self) -> bool:
-        """Whether all of the body is here, none of it beyond what is kept."""
+        """True if all of the body is here, none of it beyond what is kept."""
         return self.complete and self.size == len(self.body)
 
     def take(self, piece: bytes) -> None:
@@ -84,7 +84,7 @@ class Intake:
         self.body += piece[: max(0, MAX_BODY - len(self.body))]
 
     def record(self) -> RecordedRequest:
-        """What has come, frozen."""
+        """Return what has come, frozen."""
         head = self.head
         return RecordedRequest(
             method=head.method,

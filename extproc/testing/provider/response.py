@@ -31,7 +31,7 @@ class Link(Struct, frozen=True):
 
     @property
     def lost(self) -> bool:
-        """Whether the peer has closed its side. No client of ours half-closes, so it does not want the rest."""
+        """True if the peer has closed its side. No client of ours half-closes, so it does not want the rest."""
         return self.reader.at_eof() or self.writer.is_closing()
 
     async def write(self, data: bytes) -> None:

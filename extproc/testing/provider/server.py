@@ -77,22 +77,22 @@ class Provider:
 
     @property
     def url(self) -> str:
-        """Where it listens, without a path."""
+        """Return where it listens, without a path."""
         return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
 
     @property
     def records(self) -> tuple[RecordedRequest, ...]:
-        """What it was sent, in the order in which the requests ended."""
+        """Return what it was sent, in the order in which the requests ended."""
         return self.store.all()
 
     @property
     def violations(self) -> tuple[str, ...]:
-        """What came that is not HTTP/1.1: a peer that has lost track of where a body ends."""
+        """Return what came that is not HTTP/1.1: a peer that has lost track of where a body ends."""
         return tuple(self._violations)
 
     @property
     def open_connections(self) -> int:
-        """How many connections are open now."""
+        """Return how many connections are open now."""
         return len(self._links)
 
     def order(self, do: str) -> None:
