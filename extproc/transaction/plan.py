@@ -197,7 +197,7 @@ class Plan:
         return tuple(n for n in names if n.startswith(CONTROL_PREFIX) or n in self._control)
 
     def passage(self, raw_path: bytes, *, known: bool) -> Passage | None:
-        """Return what becomes of one that no API claims; None if nothing is served there. `known` as in `steer`."""
+        """Return what becomes of a request of no API, or None if nothing is served there. `known` as in `steer`."""
         destination = self.table.onward
         if destination is None:
             return self.unsteered if self.inert or self.table.own_routes else None
