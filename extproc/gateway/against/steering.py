@@ -32,7 +32,7 @@ def steering(written: Written, policy: Policy, *, known: bool) -> Iterator[tuple
 
 
 def _keys(written: Written, policy: Policy, steered: list[Json]) -> Iterator[tuple[int, str]]:
-    """Check the names of keys: where the fingerprint is right they come under ours, and the steered route renames them."""
+    """Check the names of keys: with the right fingerprint they come under ours, and the steered route renames them."""
     for field in credential_fields(policy):
         own = KEY_PREFIX + field
         for route in steered:
