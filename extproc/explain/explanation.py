@@ -13,6 +13,7 @@ from extproc.inspection.verdict import Finding
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
+from extproc.protocol.record import Record
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
 
@@ -41,12 +42,21 @@ class Found(Struct, frozen=True, omit_defaults=True):
         return f"Found({self.processor}, {self.kind}, {self.action}, {self.side})"
 
 
+class Tokens(Struct, frozen=True, omit_defaults=True):
+    """Counts of tokens, named as in the record; what the provider did not report is left out."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
 class Explanation(Struct, frozen=True):
     """What would happen. `body` is the request's (or the judged answer's) as it would go on; null where it would not.
 
     `action`: `block` by a pipeline, `reject` for other reasons, `mask` where something was replaced. `answer` is what
     the client would get instead, on a refusal or where the processor answers by itself. `signals`: those that the
-    policy reads.
+    policy reads. `usage`: the tokens that the judged response reports; null if it reports none.
     """
 
     action: Action
@@ -56,6 +66,7 @@ class Explanation(Struct, frozen=True):
     model: str | None
     findings: tuple[Found, ...]
     signals: dict[str, object]
+    usage: Tokens | None
     body: Raw | str | None
     answer: Raw | str | None
     why: tuple[str, ...]
@@ -117,6 +128,7 @@ def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Expla
         model=record.upstream_model,
         findings=tuple(map(_found, (findings.details or ()) if findings is not None else ())),
         signals=_signals(rehearsed),
+        usage=_usage(record),
         body=None if refusal else _shown(onward),
         answer=_shown(refusal.body) if refusal else None,
         why=tuple(reasons(plan, rehearsed)),
@@ -144,6 +156,11 @@ def _found(each: Finding) -> Found:
         each.score,
         each.shadow,
     )
+
+
+def _usage(record: Record) -> Tokens | None:
+    tokens = Tokens(record.input_tokens, record.output_tokens, record.cached_input_tokens, record.reasoning_tokens)
+    return None if tokens == Tokens() else tokens
 
 
 def _signals(rehearsed: Rehearsed) -> dict[str, object]:

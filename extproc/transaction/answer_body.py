@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from msgspec import Struct
 
+from extproc import apis
 from extproc.inspection.answers import streamed
 from extproc.inspection.judge import Job
 from extproc.inspection.verdict import Blocked
@@ -27,6 +28,7 @@ from extproc.transaction.memory import Memory
 from extproc.transaction.pieces import pieces
 from extproc.transaction.shared import Shared
 from extproc.transaction.work import ResponseWork, Unread, Whole
+from extproc.usage import UsageMeter
 
 _RESPONSE: Final = Side.RESPONSE
 
@@ -149,7 +151,8 @@ def send_whole(
 def response_work(memory: Memory, findings: Findings, kind: str, codings: tuple[str, ...], body: bytes) -> ResponseWork:
     """Return the work of judging the whole body of a response."""
     pipeline, stage = findings.pipeline, findings.pipeline.response
-    values = memory.signal_values()
+    values, dialect = memory.signal_values(), spoken(memory, findings)
+    usage = UsageMeter(apis.current(), dialect)
     job = Job(
         pipeline.name,
         stage,
@@ -164,9 +167,9 @@ def response_work(memory: Memory, findings: Findings, kind: str, codings: tuple[
         # An object in one line, as nearly every response is, is no stream.
         streamed=None
         if not codings and body.startswith(b"{") and b"\n" not in body
-        else partial(streamed, dialect=spoken(memory, findings)),
+        else partial(streamed, dialect=dialect, observe=usage.event),
     )
-    return ResponseWork(job, body, codings, pipeline.body_limit)
+    return ResponseWork(job, body, codings, pipeline.body_limit, usage)
 
 
 class WholeAnswer:
@@ -244,7 +247,7 @@ class WholeAnswer:
                 unread(self._memory, findings, result.reason)
             return self._pass_unread()
         whole = cast("Whole", result)
-        verdict = whole.verdict
+        verdict, self._memory.usage = whole.verdict, whole.usage
         findings.take(verdict)
         if verdict.blocked is not None:
             raise refused(self._memory, findings.refusal(verdict.blocked))

@@ -16,6 +16,7 @@ from extproc.transaction.answers import NOTHING, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.findings import FAILED, Findings
 from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
+from extproc.usage import UsageMeter
 
 STREAM_INLINE_STEPS: Final = 1000
 """Steps of a meter, about a millisecond, that a piece of a stream may take between two messages. If one took more after
@@ -78,12 +79,26 @@ class StreamJudge:
     `watches`: what goes on does not depend on it.
     """
 
-    __slots__ = ("_before", "_costly", "_findings", "_steps", "_timeout", "_told", "_watches", "stream")
+    __slots__ = (
+        "_before",
+        "_costly",
+        "_findings",
+        "_memory",
+        "_steps",
+        "_timeout",
+        "_told",
+        "_usage",
+        "_watches",
+        "stream",
+    )
 
     def __init__(self, memory: Memory, findings: Findings, how: Wanted, *, watches: bool = False) -> None:
         stage = findings.pipeline.response
+        self._memory = memory
         self._findings = findings
         self._watches = watches
+        dialect = spoken(memory, findings)
+        self._usage = UsageMeter(apis.current(), dialect)
         self._timeout = (SHARE if watches else 1.0) * (PIECE_TIMEOUT if stage is None else stage.timeout)
         self._costly = 0  # pieces that are handed out yet, because one before them took long
         self._steps = 0  # of the stream, before the piece at hand
@@ -93,12 +108,13 @@ class StreamJudge:
             stage,
             None if stage is None else stage.active(memory.signal_values()),
             findings.vault,
-            dialect=spoken(memory, findings),
+            dialect=dialect,
             refusal=findings.refusal,
             blocks_unread=findings.pipeline.blocks_unread and stage is not None,
             codings=how.codings,
             name=findings.pipeline.name,
             details=findings.details,
+            observe=self._usage.event,
         )
 
     def at_once(self, data: bytes, *, end: bool) -> bytes | None:
@@ -132,6 +148,7 @@ class StreamJudge:
         if self._told:
             return
         self._told = True
+        self._memory.usage = self._usage.total
         findings, (counts, failures, unread, masked) = self._findings, self._before or self._now()
         findings.add(counts, failures, unread, masked=masked)
         if self._before is None and not self._watches:

@@ -241,7 +241,9 @@ class WatchedBody(WatchedAnswer):
     def _heard(self, job: ResponseWork | Piece | None, result: object) -> None:  # noqa: ARG002  - all jobs are alike
         findings = self._findings
         if type(result) is not Unread:
-            findings.take(cast("Whole", result).verdict)
+            whole = cast("Whole", result)
+            self._memory.usage = whole.usage
+            findings.take(whole.verdict)
         elif result.reason == "size":
             oversize(findings)
         else:

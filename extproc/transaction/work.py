@@ -6,7 +6,9 @@ from msgspec.structs import replace
 from extproc.inspection.judge import Job, Verdict
 from extproc.payload.encodings import codings as encodings
 from extproc.protocol.meter import Meter, SpentError
+from extproc.protocol.record import NO_USAGE, Usage
 from extproc.transaction.opening import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
+from extproc.usage import UsageMeter
 
 
 class Unread(Struct, frozen=True):
@@ -16,10 +18,11 @@ class Unread(Struct, frozen=True):
 
 
 class Whole(Struct, frozen=True):
-    """What became of a body: `plain` is what was judged."""
+    """The verdict on a body: `plain` is what was judged, `usage` the tokens that it reports."""
 
     plain: bytes
     verdict: Verdict
+    usage: Usage = NO_USAGE
 
     def __repr__(self) -> str:
         return f"Whole({self.verdict})"
@@ -28,13 +31,14 @@ class Whole(Struct, frozen=True):
 class ResponseWork(Struct, frozen=True):
     """The work on one body. `job` judges it; where it has `codings`, `job` gets it once these are undone.
 
-    `limit` is how large it may become by that.
+    `limit` is how large it may become by that. `usage` reads the tokens that it reports.
     """
 
     job: Job
     body: bytes
     codings: tuple[str, ...]
     limit: int
+    usage: UsageMeter
 
     @property
     def name(self) -> str:
@@ -63,7 +67,7 @@ class ResponseWork(Struct, frozen=True):
     def run(self, meter: Meter | None = None) -> Whole | Unread:
         """Return what became of the body. Raises SpentError if `meter` runs out."""
         if not self.codings:
-            return Whole(self.body, self.job.run(meter))
+            return self._judged(self.body, self.job, meter)
         try:
             plain = self._decoded(meter)
         except encodings.DecodedTooLargeError:
@@ -72,7 +76,12 @@ class ResponseWork(Struct, frozen=True):
             return Unread("encoding")
         # An object in one line, as nearly every response is, is no stream.
         streamed = None if plain.startswith(b"{") and b"\n" not in plain else self.job.streamed
-        return Whole(plain, replace(self.job, body=plain, streamed=streamed).run(meter))
+        return self._judged(plain, replace(self.job, body=plain, streamed=streamed), meter)
+
+    def _judged(self, plain: bytes, job: Job, meter: Meter | None) -> Whole:
+        verdict = job.run(meter)
+        self.usage.body(plain)
+        return Whole(plain, verdict, self.usage.total)
 
     def given_up(self, reason: str) -> "Whole | ResponseWork":
         """Return what becomes of the body when no result came: one, or work for the stand-ins."""

@@ -1,6 +1,7 @@
 """A streamed answer: bytes in as they come, and out as soon as nobody can object to them any more."""
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from extproc.apis.events import StreamEvent, UnreadableStreamError
 from extproc.apis.streams import StreamReader, StreamWriter
@@ -35,6 +36,10 @@ LARGE_BYTES = 16 * 1024
 """Bytes of an event that has not ended which are not."""
 
 
+Observe: TypeAlias = Callable[[StreamEvent], None]
+"""Takes an event of a stream, and changes nothing about it."""
+
+
 class AnswerStream:
     """One streamed answer (server-sent events) on its way to the client. Pure: no clock, no effects.
 
@@ -45,7 +50,7 @@ class AnswerStream:
     the exchange's, None where the request was not masked. `refusal(blocked)` returns the error that ends a blocked
     answer. `name` is the pipeline's. `codings`: the body's, undone here, so that the caller drops `content-encoding`.
     `details` collects the finds, where someone wants each. `between`: for JSON documents without lines, fed one
-    by one, the separator of those that are added; None for events.
+    by one, the separator of those that are added; None for events. `observe` is shown every event as it came.
     """
 
     __slots__ = (
@@ -56,6 +61,7 @@ class AnswerStream:
         "_events",
         "_meter",
         "_name",
+        "_observe",
         "_passing",
         "_reader",
         "_refusal",
@@ -78,7 +84,9 @@ class AnswerStream:
         details: list[Finding] | None = None,
         between: bytes | None = None,
         meter: Meter | None = None,
+        observe: Observe | None = None,
     ) -> None:
+        self._observe = observe
         self._tally = Tally(details)
         self._chain = Chained()
         self._meter = meter or self._chain
@@ -248,6 +256,7 @@ class AnswerStream:
             passed = self._passed(error.events)
             return passed + self._unreadable(error.reason, error.rest)
         if len(events) == 1:
+            self._show(events)
             try:
                 return self._events.passed(events[0])
             except Stopped as stopped:
@@ -273,6 +282,7 @@ class AnswerStream:
         return passed + self._flushed()
 
     def _passed(self, events: list[StreamEvent]) -> bytes:
+        self._show(events)
         parts: list[bytes] = []
         for event in events:
             try:
@@ -281,6 +291,11 @@ class AnswerStream:
                 parts.append(self._stop(stopped.blocked, event))
                 break
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _show(self, events: list[StreamEvent]) -> None:
+        if self._observe is not None:
+            for event in events:
+                self._observe(event)
 
     def _flushed(self) -> bytes:
         if self._blocked is not None:

@@ -1,7 +1,7 @@
 """A response that came whole and is a stream: an array of chunks, lines of documents, events under another type."""
 
 from extproc.apis.streams.sequences import Sequence, sequence
-from extproc.inspection.answers.stream import AnswerStream
+from extproc.inspection.answers.stream import AnswerStream, Observe
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.stage import Active
 from extproc.inspection.verdict import Finding
@@ -13,7 +13,7 @@ _UNUSED = ClientError(500, "blocked", "")
 """A blocked body does not go out, so that no error is written into it."""
 
 
-def streamed(job: Job, dialect: str, meter: Meter | None = None) -> Verdict | None:
+def streamed(job: Job, dialect: str, meter: Meter | None = None, observe: Observe | None = None) -> Verdict | None:
     """Judge the body of a job as the stream that it is, each text joined over its chunks; None if it is no stream."""
     found = sequence(job.body)
     if found is None:
@@ -30,6 +30,7 @@ def streamed(job: Job, dialect: str, meter: Meter | None = None) -> Verdict | No
         details=details,
         between=found.between,
         meter=meter,
+        observe=observe,
     )
     if job.body.startswith(BOM) and found.between is not None:
         stream.doubt("malformed")
