@@ -30,7 +30,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Source(Protocol):
-    """What is shown: a supervisor."""
+    """The source of the data that the admin site shows: a supervisor."""
 
     @property
     def ready(self) -> bool:

@@ -22,7 +22,7 @@ MODEL: Final = "{model}"
 """The place of the model in a path template."""
 
 SAFE: Final = "/-._~!$&'()*+,;=:@"
-"""What may stand in a path as it is, besides letters and digits (RFC 3986, section 3.3)."""
+"""Characters that may stand in a path unescaped, besides letters and digits (RFC 3986, section 3.3)."""
 
 ReadRequest: TypeAlias = Callable[[bytes, "ApiRequestPath"], Request]
 """Reads a body that came to a claimed path. Raises ClientError, 400, if it cannot be read or names no model."""
@@ -38,7 +38,7 @@ def no_usage(value: Mapping[str, object]) -> ReportedUsage | None:  # noqa: ARG0
 
 
 class ApiEvents(Struct, frozen=True, eq=False):
-    """How the events of one API are told from those of others, and read.
+    """A description of one API's event streams: how its events are recognised and read.
 
     `known`: True if an event is shaped like this API's and no other's; an event that two APIs know is ambiguous, and
     uninspected. `read` reads such an event. Both are asked only about events that are JSON objects, and only about the

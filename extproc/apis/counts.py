@@ -1,4 +1,4 @@
-"""How many messages, images and tools a request has, whatever API it is for."""
+"""Counts of a request's messages, images and tools, whatever API it is for."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from extproc.apis.outline import Object, Outline, values
 
 
 class Counts(Struct, frozen=True):
-    """What a body holds. None stands for a number that cannot be told."""
+    """The counts of one body. None stands for a number that cannot be determined."""
 
     messages: int | None = 0
     images: int | None = 0

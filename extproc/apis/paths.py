@@ -10,7 +10,7 @@ DECODINGS = 4
 still encoded after four is nobody's claimed path any more."""
 
 ROOT = "/v1"
-"""What stands before the part of a path that every backend shares."""
+"""The beginning of a path, in front of the part that every backend shares."""
 
 _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_-][A-Za-z0-9_.:@~-]*+)++")
 _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]+")

@@ -1,4 +1,4 @@
-"""What routing needs of a request's body, and the one edit that routing makes in it."""
+"""The members of a request's body that routing needs, and the one edit that routing makes in it."""
 
 import msgspec
 from msgspec import Struct

@@ -24,7 +24,7 @@ INTERRUPTED: Final = 130
 
 
 class Command(Protocol):
-    """What the module of a command has."""
+    """The functions that the module of a command must have."""
 
     def add_parser(self, subparsers: Subparsers) -> Any:
         """Add the command's own parser, under the command's name."""

@@ -1,4 +1,4 @@
-"""What commands share: exit codes, and errors that a person reads."""
+"""Shared parts of the commands: exit codes, and errors for people to read."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ STDIN: Final = Path("-")
 """Stands for standard input where a file is named."""
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  - it has no public name
-"""Where a command adds its own parser."""
+"""The object to which a command adds its own parser."""
 
 
 class CommandError(Exception):

@@ -115,7 +115,7 @@ def show(port: int, log: Path, say: Callable[[str], None]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What came back."""
+    """A response that the demonstration received."""
 
     status: int
     headers: dict[str, str]

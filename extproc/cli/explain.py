@@ -22,7 +22,7 @@ _WIDTH: Final = 2
 
 
 class BadLine(Struct, frozen=True):
-    """What stands in the output for a line that is no request; `line` counts from 1."""
+    """The output for a line that is no request; `line` counts from 1."""
 
     line: int
     error: str

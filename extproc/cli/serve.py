@@ -24,7 +24,7 @@ NO_ADMIN: Final = "none"
 
 OPEN_TO_PEERS: Final = "any peer that reaches this address can read the backends' credentials"
 SAFE_WAYS: Final = "use a Unix socket, a loopback address, or --tls-client-ca"
-"""What is said of a listener that answers everybody: to ext_proc's questions the answers hold the credentials."""
+"""Parts of the message about a listener that serves any peer: ext_proc responses contain the backends' credentials."""
 
 
 def add_parser(subparsers: Subparsers) -> None:

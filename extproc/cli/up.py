@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Stop:
-    """What signals ask for: the first that no more is begun, the second that all ends now."""
+    """The state of a requested stop: the first signal asks to begin nothing more, the second to end everything now."""
 
     def __init__(self) -> None:
         self.wanted = threading.Event()

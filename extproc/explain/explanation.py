@@ -1,4 +1,4 @@
-"""What would happen to a request, told by the very code that decides about it, without an Envoy and sending nothing."""
+"""The outcome of a request, computed by the same code that decides in production, without Envoy and sending nothing."""
 
 import json
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ __all__ = ["Explanation", "Found", "because", "explain"]
 Action = Literal["allow", "mask", "block", "reject"]
 
 _EVENTS: Final = (b"data:", b"event:", b"id:", b":")
-"""How an event stream begins."""
+"""The beginnings of an event stream."""
 
 
 class Found(Struct, frozen=True, omit_defaults=True):
@@ -52,11 +52,11 @@ class Tokens(Struct, frozen=True, omit_defaults=True):
 
 
 class Explanation(Struct, frozen=True):
-    """What would happen. `body` is the request's (or the judged answer's) as it would go on; null where it would not.
+    """The outcome for one request. `body` is the request's (or judged response's) as it would go on, or null.
 
-    `action`: `block` by a pipeline, `reject` for other reasons, `mask` where something was replaced. `answer` is what
-    the client would get instead, on a refusal or where the processor answers by itself. `signals`: those that the
-    policy reads. `usage`: the tokens that the judged response reports; null if it reports none.
+    `action`: `block` by a pipeline, `reject` for other reasons, `mask` if something was replaced. `answer` is the
+    response that the client would get instead, on a refusal or if the processor responds by itself. `signals`: those
+    that the policy reads. `usage`: the tokens that the judged response reports; null if it reports none.
     """
 
     action: Action

@@ -49,7 +49,7 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True):
 _decode: Final = msgspec.json.Decoder(Line).decode
 
 BARE_PATH: Final = "/v1/chat/completions"
-"""Where a bare body goes."""
+"""The path that a bare body is sent to."""
 
 _BARE: Final = frozenset({"model", "messages"})
 """Members that make an object without a `path` a bare body of that API."""

@@ -34,7 +34,7 @@ class Half(Struct, frozen=True):
 
 
 class Rehearsed(Struct, frozen=True):
-    """What came of it. `signals` are those that the policy reads; `findings` is None where there is no pipeline."""
+    """The result of a rehearsal. `signals` are those that the policy reads; `findings` is None without a pipeline."""
 
     effects: tuple[Effect, ...]
     record: Record

@@ -1,4 +1,4 @@
-"""Where this machine keeps the certificate authorities that it trusts, for an Envoy that runs here too."""
+"""The file in which this machine keeps its trusted certificate authorities, for an Envoy that runs here too."""
 
 import os
 import ssl

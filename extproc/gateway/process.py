@@ -36,7 +36,7 @@ POLL_EVERY: Final = 0.02
 """Seconds between two looks at a starting Envoy."""
 
 TAIL_BYTES: Final = 8 * 1024
-"""How much of the log's end an error shows: Envoy's last words are a few lines, its greeting is 10 KB of no use."""
+"""Bytes of the log's end that an error shows: Envoy's last words are a few lines, its greeting is 10 KB of no use."""
 
 LOOPBACK_ADMIN: Final = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}}
 

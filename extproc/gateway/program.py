@@ -42,7 +42,7 @@ class Program:
         self._process: subprocess.Popen[str] | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
         self.said = ""
-        """What followed the ready word."""
+        """The text after the ready word."""
 
     @property
     def alive(self) -> bool:

@@ -59,7 +59,7 @@ _GROWING: Mapping[Scope, bool] = {
     (*_MESSAGE, "tool_plan"): False,
     (*_MESSAGE, "tool_calls", "function", "arguments"): True,
 }
-"""What grows in version 2; whether it is JSON text."""
+"""Places of the texts that grow in version 2; True for JSON text."""
 
 _GROWING_FIRST: Mapping[Scope, bool] = {
     ("text",): False,

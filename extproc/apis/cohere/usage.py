@@ -8,7 +8,7 @@ MARKS = (b'"usage"', b'"meta"')
 """Bytes of an event that reports usage."""
 
 _PLACES = (("usage",), ("delta", "usage"), ("meta",), ("response", "meta"))
-"""Where counts stand: in a body and in the last event of version 2, and the same of version 1."""
+"""Places of the counts: in a body and in the last event of version 2, then the same in version 1."""
 
 
 def usage(value: Mapping[str, object]) -> ReportedUsage | None:

@@ -1,4 +1,4 @@
-"""What one event of a streamed answer is: its bytes, and where in them which text stands."""
+"""One event of a streamed response: its bytes, and the places of its texts in them."""
 
 import re
 from collections.abc import Container
@@ -10,7 +10,7 @@ from extproc.payload.names import OF_SCHEMAS
 from extproc.payload.passage import Reason as Unread
 
 Kind: TypeAlias = Literal["delta", "finish", "usage", "done", "error", "alive", "other"]
-"""What an event does: brings text, ends a text, counts tokens, ends the stream, tells of an error, shows that the
+"""The effect of an event: brings text, ends a text, counts tokens, ends the stream, reports an error, shows that the
 connection is alive; or none of these."""
 
 Scope: TypeAlias = tuple[str | int, ...]
@@ -21,9 +21,9 @@ a part of the answer with all that lies in it; `()` is all of it.
 """
 
 Form: TypeAlias = Literal["string", "name", "number", "line", "fragment", "tokens"]
-"""How a text stands in its event: as a JSON string; as the name of a member; as a long number, in whose place another
-stands; as a line that is not JSON; as one that looks like a part of JSON; as log probabilities, whose tokens repeat a
-text and which a changed text takes away."""
+"""The form of a text in its event: a JSON string; the name of a member; a long number, which another number replaces; a
+line that is not JSON; a line that looks like a part of JSON; log probabilities, whose tokens repeat a text and which
+are removed if that text changes."""
 
 Reason: TypeAlias = Literal["size", "complexity"]
 """Why an event cannot be read."""

@@ -1,4 +1,4 @@
-"""What a dialect makes of an event: which strings are texts of the answer, and which are none."""
+"""A dialect's reading of an event: the strings that are texts of the response, and those that are not."""
 
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -36,10 +36,10 @@ _SHAPES: Mapping[Use, re.Pattern[bytes]] = {
     "padding": re.compile(rb"[A-Za-z0-9]*+"),
     "audio": re.compile(rb"[A-Za-z0-9+/=_-]++"),
 }
-"""What each may look like. A string in such a place that looks otherwise is a text."""
+"""The expected form of the strings of each use. A string in such a place that has another form is a text."""
 
 _CHOSEN = frozenset({("content", "*", "token"), ("refusal", "*", "token"), ("tokens", "*"), ("*", "token")})
-"""Where log probabilities have the tokens that spell the text: chat, completions, responses."""
+"""Places in log probabilities of the tokens that spell the text: chat, completions, responses."""
 
 _IDENTIFIER = ("id",)
 

@@ -76,10 +76,10 @@ _WHERE: Mapping[str, Pattern] = {
     "response.custom_tool_call_input": ("input",),
     "response.code_interpreter_call_code": ("code",),
 }
-"""Where in its output item the text of an event lies. Parts in `content` and `summary` are numbered."""
+"""The place of an event's text in its output item. Parts in `content` and `summary` are numbered."""
 
 _MEMBERS = frozenset({"text", "refusal", "arguments", "input", "code", "transcript"})
-"""What the text is called in the event that repeats it whole."""
+"""Names of the text's member in the event that repeats the text whole."""
 
 _GROWN = frozenset({"arguments", "input", "code"})
 """Members of an item that deltas add to."""

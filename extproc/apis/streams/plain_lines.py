@@ -49,7 +49,7 @@ _FRAGMENT = re.compile(
     )""",
     re.VERBOSE,
 )
-"""What a line of JSON begins with, and hardly any other."""
+"""The beginnings of a line of JSON. Hardly any other line begins so."""
 
 
 def data_texts(lines: Iterable[Line]) -> tuple[Delta, ...]:

@@ -17,7 +17,7 @@ LEAST = 2
 _EVENTS = re.compile(rb"(?:\A|[\r\n])data:[ \t]*[{\[]")
 _LINE = re.compile(rb"[^\r\n]+")
 _BARE = b" \t\x1e"
-"""What may stand around the document in a line; RS begins one in JSON text sequences (RFC 7464)."""
+"""Bytes that may surround the document in a line; RS begins one in JSON text sequences (RFC 7464)."""
 
 _OPEN, _CLOSE, _ELEMENT = 3, 4, 2
 

@@ -28,7 +28,7 @@ _TEXT = msgspec.json.Decoder(str)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 Hole: TypeAlias = Channel | Literal["digits", "number", "padding"]
-"""What differs between events of a shape: a text, a count, the sequence number, padding."""
+"""A part that differs between events of one shape: a text, a count, the sequence number, padding."""
 
 
 class Shape(Struct, frozen=True):

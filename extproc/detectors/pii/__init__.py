@@ -18,7 +18,7 @@ KINDS: tuple[str, ...] = tuple(dict.fromkeys(rule.kind for rule in RULES))
 """The names for `kinds`."""
 
 DEFAULT_KINDS: tuple[str, ...] = tuple(kind for kind in KINDS if kind != "url")
-"""What is looked for without `kinds`: a URL is seldom personal, and answers are full of them."""
+"""The kinds that are detected if `kinds` is absent: a URL is seldom personal, and responses are full of them."""
 
 
 def rules(kinds: tuple[str, ...] = DEFAULT_KINDS) -> tuple[Rule, ...]:

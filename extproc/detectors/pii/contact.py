@@ -1,4 +1,4 @@
-"""How to reach a person: e-mail addresses and telephone numbers."""
+"""Contact data: e-mail addresses and telephone numbers."""
 
 import re
 

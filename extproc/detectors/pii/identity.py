@@ -1,4 +1,4 @@
-"""Who a person is, whatever the country: passports and dates of birth, both told by the words beside them."""
+"""Identity data of any country: passports and dates of birth, both recognised by the words beside them."""
 
 from extproc.matching.rule import Rule
 

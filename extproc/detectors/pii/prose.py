@@ -1,4 +1,4 @@
-"""What each kind of personal data is and how a finding of it is checked: for the list in docs/detection.md."""
+"""Descriptions of the kinds of personal data, and the check of each: for the list in docs/detection.md."""
 
 from collections.abc import Mapping
 
@@ -32,4 +32,4 @@ KINDS_PROSE: Mapping[str, tuple[str, str]] = {
     "au_tfn": ("tax file number (Australia)", "check digit (mod 11)"),
     "au_medicare": ("Medicare number (Australia)", "check digit (mod 10)"),
 }
-"""What a kind is, and how a finding of it is checked."""
+"""Kind -> its description, and how a finding of it is checked."""

@@ -8,7 +8,7 @@ NAMES = (
     r"[ _.-]?(?:key|secret|token)|"
     r"secret|token|credentials?|creds|(?:user|basic)[_.-]auth|apikey|authkey"
 )
-"""How names begin that secrets are assigned to."""
+"""Beginnings of names that secrets are assigned to."""
 PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd"
 """The same of passwords."""
 

@@ -1,4 +1,4 @@
-"""Where code is kept, built and published."""
+"""Credentials of services that keep, build and publish code."""
 
 from extproc.detectors.secrets.likelihood import random, token
 from extproc.matching.rule import Rule

@@ -1,4 +1,4 @@
-"""How a credential differs from what only looks like one: it is random, and nobody's example."""
+"""Tests that separate a credential from a lookalike: it is random, and nobody's example."""
 
 import base64
 import binascii
@@ -25,7 +25,7 @@ _ABOUT = (
     *("endpoint", "count", "limit", "limits", "usage", "expiry", "expires", "hash", "digest", "algorithm", "format"),
     *("public_key", "publickey", "pub_key"),
 )
-"""How names end that say something of a secret rather than hold it."""
+"""Endings of names whose values describe a secret and do not contain it."""
 
 _DIGIT = re.compile("[0-9]")
 _LETTER = re.compile("[A-Za-z]")

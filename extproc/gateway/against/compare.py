@@ -1,4 +1,4 @@
-"""What an Envoy configuration lacks for a policy, each with its line and what to write instead."""
+"""Differences between an Envoy configuration and a policy's needs: each with its line and what to write instead."""
 
 from collections.abc import Iterator
 from typing import Any, Final

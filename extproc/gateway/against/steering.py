@@ -1,4 +1,4 @@
-"""How an Envoy configuration follows the steering header, and who else might set it."""
+"""Checks of how an Envoy configuration follows the steering header, and of who else might set that header."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What Envoy's own answers say: each in the client's dialect, so that an SDK shows a message and not a parse error.
+"""The texts of Envoy's own responses, in the client's dialect, so that an SDK shows a message and not a parse error.
 
 The texts are fixed. Nothing that a client sent is put into them, so there is nothing to escape and nothing to inject.
 """
@@ -10,14 +10,14 @@ from typing import Final, NamedTuple
 from extproc.gateway.bootstrap.values import Json, Setting, typed
 
 TOO_MANY: Final = "response.code_details.contains('header_mutation') && response.code_details.contains('exceeds_limit')"
-"""What tells a request that has no room for the processor's fields: the client sent too many of its own."""
+"""Expression that is true for a request without room for the processor's fields: the client sent too many fields."""
 
 OURS: Final = "response.code_details.startsWith('extproc_')"
-"""What tells the processor's own answers: their details begin so; those of the filter begin with `ext_proc_`."""
+"""Expression that is true for the processor's own responses: their details begin so; the filter's with `ext_proc_`."""
 
 
 class Reply(NamedTuple):
-    """What is said for a status: OpenAI's `code` and `type`, Anthropic's `type`, and the sentence."""
+    """The error for a status: OpenAI's `code` and `type`, Anthropic's `type`, and the message."""
 
     status: int
     code: str

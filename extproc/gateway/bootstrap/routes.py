@@ -12,7 +12,7 @@ IDLE: Final = 600.0
 waits 10 minutes by default."""
 
 CLIENT_ADDRESS: Final = ("x-forwarded-for", "x-envoy-external-address", "x-envoy-internal")
-"""What Envoy adds about the client's address: for the processor, and no business of a provider's."""
+"""Header fields that Envoy adds about the client's address: for the processor, and no business of a provider's."""
 
 RESPONSE_HEADERS: Final = {
     "x-extproc-version": "%DYNAMIC_METADATA(extproc:version)%",

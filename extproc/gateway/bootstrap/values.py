@@ -1,4 +1,4 @@
-"""What a generated configuration is made from, and Envoy's way of writing typed values."""
+"""The inputs of a generated configuration, and Envoy's way of writing typed values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
