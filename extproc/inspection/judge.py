@@ -31,14 +31,14 @@ CONDITION = "condition"
 """Reasons of failures that arise here; the others are those of the work that was handed out."""
 
 SEALED = frozenset({"encrypted"})
-"""What is named as unread and yet never blocks: signatures and reasoning that only the provider who sealed them can
-open, and checks when they come back. Every answer of a model that thinks has some."""
+"""Reasons for which content is listed as uninspected and yet never blocks: signatures and reasoning that only the
+provider who sealed them can open, and checks when they come back. Every response of a model that thinks has some."""
 
 
 class Verdict(Struct, frozen=True):
-    """What one body comes to. `body` is what goes on: the very object that was judged, if nothing in it changed.
+    """The verdict on one body. `body` is what goes on: the very object that was judged, if nothing in it changed.
 
-    `counts`: finds; `unread`: what could not be read, by its reason. `findings` only where they were asked for.
+    `counts`: findings; `unread`: what could not be read, by its reason. `findings` are listed only if asked for.
     """
 
     body: bytes

@@ -15,7 +15,7 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
 
 Secrets = Mapping[str, bytes]
-"""What was read from outside of the policy (see `policy.secrets`)."""
+"""Values that were read from outside of the policy (see `policy.secrets`)."""
 
 
 class Pipeline:
@@ -41,7 +41,7 @@ class Pipeline:
         )
         self.request, self.response = _stages(source, read, index)
         self.restores = any(isinstance(each, steps.Maskable) and each.restore for each in source.request)
-        """Whether values of requests may have to be put back into their answers."""
+        """True if values of requests may have to be put back into their responses."""
         self.patience = max(
             (_patience(stage) for stage in (self.request, self.response) if stage is not None), default=0.0
         )
@@ -57,13 +57,13 @@ class Pipeline:
         """The request's header fields that are looked at."""
 
         self.reads_route = source.match.route_name is not None or "route_name" in self.signals
-        """Whether it matters which of Envoy's routes a request came by."""
+        """True if it matters which of Envoy's routes a request came by."""
         self.reads_response = self.response is not None or self.restores
-        """Whether responses may have to be read."""
+        """True if responses may have to be read."""
         self.enforces_response = any(each.enforced or each.blocks_on_failure for each in source.response) or any(
             isinstance(each, steps.Maskable) and each.restore and each.enforced for each in source.request
         )
-        """Whether responses are changed or stopped, so that none may pass that the processor cannot read."""
+        """True if responses are changed or stopped, so that none may pass that the processor cannot read."""
 
     @property
     def conditional(self) -> bool:

@@ -23,11 +23,11 @@ NUMBER_DIGITS = 3
 """Digits of a processor's number in front of its rules' names; a pipeline has at most 64 processors a side."""
 
 STANDING_IN = 500
-"""What is added to the number of stand-ins there, so that their finds are never taken for those of others."""
+"""The offset added to the number of stand-ins there, so that their findings are never taken for those of others."""
 
 
 class Limits(Struct, frozen=True):
-    """What `use: size` allows; None is no limit."""
+    """The limits that `use: size` sets; None is no limit."""
 
     bytes: int | None = None
     messages: int | None = None

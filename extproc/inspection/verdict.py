@@ -1,4 +1,4 @@
-"""What inspection says of a body: what was found, what could not be done, and what that comes to."""
+"""The verdict of inspection on a body: its findings, its failures, and the outcome."""
 
 from typing import Literal, TypeAlias
 

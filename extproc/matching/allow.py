@@ -1,4 +1,4 @@
-"""What is found and yet no finding: values and expressions that the operator knows to be harmless."""
+"""Allowed matches, which are no findings: values and expressions that the operator knows to be harmless."""
 
 from collections.abc import Iterable
 

@@ -31,7 +31,7 @@ LONGEST_MATCH = 8192
 """The widest match (code points) that a rule may have. A 4,096-bit RSA key in PEM takes 3,300; it bounds held text."""
 
 ENDLESS = (4096, 256, 64, 16)
-"""What `*`, `+` and `{n,}` are bounded to, beyond their least number: the first with which a match is not too wide."""
+"""Bounds for `*`, `+` and `{n,}`, beyond their least number: the first with which a match is not too wide is taken."""
 
 MATCHER_MEMORY = 16 << 20
 """Bytes of automaton states that one matcher may keep; RE2 starts over beyond it, and stays linear."""
@@ -49,7 +49,7 @@ stretch without any is followed by one of twice its length."""
 _UNDERSCORE: Ranges = ((0x5F, 0x5F),)
 
 UNDERSCORED = rb"_\(?[A-Za-z]{0,6}[0-9]"
-"""What the fast lane looks for in the place of the gates of `numeric` rules behind an underscore. Without it in the
+"""The expression of the fast lane that replaces the gates of `numeric` rules behind an underscore. Without it in the
 classes before their own gates, that engine would take half as much time again."""
 
 UNDERSCORED_MOST = 9

@@ -1,10 +1,10 @@
-"""How much of a text's end must be held back because a match may be in progress there.
+"""The length of a text's end that must be held back because a match may be in progress there.
 
 A match in progress begins either in the text's last word or before it. In the last word nearly anything may begin
-(every word may be the name in an e-mail address), so that a short one is held as it is; a long one is judged by the
-characters that rules are made of. Before the last word only rules can be in progress that span spaces: one Hyperscan
-pass for beginnings of their matches that end in a space says which, on prose none, and the exact beginnings of those
-say from where.
+(every word may be the name in an e-mail address), so a short last word is held as it is; a long one is judged by the
+characters that rules are made of. Before the last word, only rules whose matches span spaces can be in progress. One
+Hyperscan pass for beginnings of their matches that end in a space reports which rules those are (on prose, none), and
+the exact beginnings of those rules report the place.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ _SPACES: Ranges = ((0x0A, 0x0A), (0x20, 0x20))
 
 
 class _Beginning(Struct, frozen=True, eq=False):
-    """What a match of one rule or several may begin with, and the most bytes of it, in general and of ASCII alone."""
+    """The beginnings of matches of one rule or several, and the most bytes of them, in general and of ASCII alone."""
 
     search: Search
     most: int

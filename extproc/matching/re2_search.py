@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 import re2
 
 Spans: TypeAlias = Sequence[tuple[int, int]]
-"""Where a match and each of its groups begin and end; all -1 if there is none, or for a group that took no part."""
+"""Begin and end of a match and of each of its groups; all -1 if there is none, or for a group that took no part."""
 
 Search: TypeAlias = Callable[[bytes, int, int], Spans]
 """Finds the first match in `data` between two places, the first of which is no more than the second."""

@@ -15,7 +15,7 @@ Fit: TypeAlias = Callable[[str], int]
 """Says how many code points of a hit, from its start, are what it looks like; 0 for none."""
 
 JOINED = "[:alnum:]"
-"""What a value is joined to, so that it is no value: letters and digits. An underscore parts words as a blank does."""
+"""Characters that a value may not be joined to: letters and digits. An underscore parts words as a blank does."""
 
 WORDS_LEFT = 60
 """Code points before a hit in which a context word counts: about ten words, a form's label and its filler."""

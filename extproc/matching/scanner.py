@@ -30,23 +30,23 @@ from extproc.matching.utf8 import back, before
 from extproc.protocol.meter import Meter
 
 _BLANK = " \t\r\n\"'`.,;:()[]{}<>"
-"""What may stand around a value that is all there is of a text."""
+"""Characters that may surround a value that is the whole of a text."""
 
 
 PLAIN = 24
 """Bytes of words that are remembered to be of no interest: nearly all of what streams bring at once."""
 
 MOST_PLAIN = 8192
-"""How many such are remembered, in about 0.6 MB a scanner. English prose has 2,000 words for 80% of its text."""
+"""Words that are remembered so, in about 0.6 MB per scanner. English prose has 2,000 words for 80% of its text."""
 
 
 LEAST_LOOKS, MOST_LOOKS = 1 << 16, 1 << 20
-"""How many matches are judged in a text at most: as many as it has bytes, but no fewer and no more than these.
+"""Bounds of the number of matches judged in a text: as many as it has bytes, but no fewer and no more than these.
 
 One takes about 3 us: 0.2 s and 3.5 s. The densest of honest texts, tables of numbers of three digits, have half a match
-a byte (540 a KiB), those of four 390, lists of payment cards 155, of addresses or telephone numbers 40 to 110, whole
-files of assigned secrets 60. Beyond the bound is what an expression like `.*x.*` makes of large texts, or somebody who
-wants to keep a thread busy.
+per byte (540 per KiB), those of four 390, lists of payment cards 155, of addresses or telephone numbers 40 to 110,
+whole files of assigned secrets 60. Beyond the bound are expressions like `.*x.*` on large texts, and somebody who wants
+to keep a thread busy.
 """
 
 STEPS_A_LOOK = 10

@@ -1,4 +1,4 @@
-"""What a detector found, and how overlapping finds become the pieces that are masked."""
+"""Findings of a detector, and how overlapping findings become the pieces that are masked."""
 
 from collections.abc import Collection, Iterable, Sequence
 

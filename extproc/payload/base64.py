@@ -32,11 +32,11 @@ _RIFF: Mapping[bytes, Reason] = {b"WEBP": "image", b"WAVE": "audio", b"AVI ": "v
 
 
 class Carried(Struct, frozen=True, gc=False):
-    """What a string carries. `kind`: what it says itself to be, if it does.
+    """The content of a string. `kind`: the kind that the string itself states, if it does.
 
-    `text`: what the string writes from character `at` on in base64, or in `percent` encoding, if that is text;
-    `binary`: it writes something else. `short`: it is a word, unless the shape around it says base64. `garbled`: it is
-    none of this, although a lenient decoder may make something of it. `header`: the URL says more than a media type.
+    `text`: the text that the string encodes from character `at` on in base64, or in `percent` encoding; `binary`: it
+    encodes something else. `short`: it is a word, unless the shape around it says base64. `garbled`: it is none of
+    this, although a lenient decoder may decode it to something. `header`: the URL says more than a media type.
     """
 
     kind: Reason | None

@@ -1,4 +1,4 @@
-"""How a passage's text is written in the source in which it stands."""
+"""The codecs of a passage's text: how it is written in the source in which it stands."""
 
 import json
 import re

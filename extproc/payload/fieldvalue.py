@@ -17,7 +17,7 @@ REMEMBERED_MOST = 64
 
 
 class FieldValue(Struct, frozen=True):
-    """What a field says, in lower case, and its parameters by name in lower case; of a repeated one, the first.
+    """A field's value in lower case, and its parameters by name in lower case; of a repeated one, the first.
 
     `repeated`: a parameter is given twice, and readers differ in which of its values counts.
     """

@@ -61,7 +61,7 @@ def glimpse(body: bytes) -> Glimpsed | None:
 
 
 class _Seen:
-    """What was seen of a body so far. `named` counts the members."""
+    """The strings seen in a body so far. `named` counts the members."""
 
     __slots__ = ("named", "names", "texts")
 

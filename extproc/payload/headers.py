@@ -35,7 +35,7 @@ class Extended(Struct, frozen=True, gc=False):
 
 
 class Fields(Struct, frozen=True):
-    """What the fields of a part say. `odd`: the ways in which readers may differ about them."""
+    """The header fields of a part. `odd`: the ways in which readers may differ about them."""
 
     disposition: FieldValue
     kind: FieldValue | None

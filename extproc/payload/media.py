@@ -9,7 +9,7 @@ from extproc.payload.names import is_own, says_base64
 from extproc.payload.passage import PART, Holder, Passage, Place, Reason, Uninspected, keys_of
 
 SEEN: frozenset[Reason] = frozenset(("image", "audio", "video"))
-"""What is looked at or listened to. It is named even where its bytes could be read as text: its pixels could not."""
+"""Media to look at or to listen to. They are named even where their bytes could be read as text: pixels could not."""
 
 _SHAPES: Mapping[str, Reason] = {
     "image": "image",
@@ -99,7 +99,7 @@ class Candidate(Struct, frozen=True, gc=False):
 
 
 class _Hint(Struct):
-    """What an object says that it holds."""
+    """An object's statements about what it holds."""
 
     media: Reason | None = None
     type: Reason | None = None

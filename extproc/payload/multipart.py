@@ -97,7 +97,7 @@ class _Reader:
             self.reading.open(carrier=carries(name))
 
     def _outside(self, part: _Part) -> None:
-        """What stands before the first part or after the last one: no reader should, and each may, read it."""
+        """Add the text before the first part or after the last one: no reader should read it, and each may."""
         if part.begin < part.end:
             self._add(_UTF8, part.outside, None, part.begin, part.end)
             self.reading.distrust(self.reading.passages[-1])

@@ -1,4 +1,4 @@
-"""What reading a body gathers, and the documents that it opens inside of strings."""
+"""The results of reading a body, and the documents that it opens inside of strings."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -57,7 +57,7 @@ class Source(Struct, frozen=True, gc=False):
 
 
 class Reading:
-    """What has been read so far. `budget` is how many values may follow; every reader takes one from it for each.
+    """The results of reading so far. `budget` has one item per value that may follow; every reader takes one for each.
 
     `probabilities`: the containers called `logprobs`: their place, the offset of their bracket, their source.
     """
@@ -192,7 +192,7 @@ class Reading:
 
 
 Limit: TypeAlias = int | Iterator[int]
-"""How many values may be read, or what gives one for each; see `metered`."""
+"""The number of values that may be read, or an iterator that gives one item for each; see `metered`."""
 
 
 def metered(meter: Meter, limit: int = MAX_VALUES) -> Iterator[int]:

@@ -33,7 +33,7 @@ class Part(Protocol):
         """Another that has read the same, and asks `readers` for what follows; it tells what would be said now."""
 
     def given(self, *, torn: bool = False) -> None:
-        """What came so far was given out as it would be if the text had ended here; it goes on.
+        """Take note that all text so far was given out as if the text had ended here; it goes on.
 
         `torn`: so was the beginning of the escape that the next character is written with. That character stays.
         """

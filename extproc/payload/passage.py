@@ -31,15 +31,15 @@ body, or a part of a form, is written is not known here, or readers differ in it
 it is said to be, or a lenient reader may take it for JSON."""
 
 Place: TypeAlias = "tuple[Holder, str | int | None]"
-"""Where a value stands: what holds it, and its name or index there.
+"""The place of a value: what holds it, and its name or index there.
 
-Places are chains, not pointers, because most are never told, and the pointers of a body could be far longer than the
-body: a name of a megabyte may hold a thousand texts. What holds the outermost value is None, or the name of a form's
-part. The key None is a document inside of the string that stands at the place before it.
+Places are chains, not pointers, because most are never reported, and the pointers of a body could be far longer than
+the body: a name of a megabyte may hold a thousand texts. What holds the outermost value is None, or the name of a
+form's part. The key None is a document inside of the string that stands at the place before it.
 """
 
 Holder: TypeAlias = "Place | str | None"
-"""What holds a value."""
+"""The holder of a value."""
 
 Edit: TypeAlias = tuple[int, int, str]
 """Code points `start` to `end` (exclusive) of a passage's text, and what is to stand there instead."""
@@ -48,7 +48,7 @@ MASKED_NUMBER = "0"
 """Written in the place of a number of which something is masked. A typed reader refuses a string there."""
 
 PART = "part:"
-"""What stands before a field's name in the pointers of all that is in it."""
+"""The prefix of a field's name in the pointers of all that is in it."""
 
 NESTED = "#"
 """Written behind the pointer of a string that holds a document; behind it, pointers go on inside of that document."""

@@ -13,7 +13,7 @@ SPELLED = frozenset({"content", "refusal", "text", "delta"})
 """Members whose text log probabilities spell."""
 
 _CHOSEN = frozenset({("content", "*", "token"), ("refusal", "*", "token"), ("tokens", "*"), ("*", "token")})
-"""Where the tokens stand that spell the text: chat, completions, responses."""
+"""The places of the tokens that spell the text: chat, completions, responses."""
 
 _STEPS = 3
 """Steps of the longest of these paths."""

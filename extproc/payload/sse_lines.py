@@ -64,7 +64,7 @@ class LineEnds:
 
 
 class Style(Struct, frozen=True):
-    """How a stream writes its events: its line end, a space behind `data:` or none, an `event:` line or none."""
+    """A stream's way of writing its events: its line end, a space behind `data:` or none, an `event:` line or none."""
 
     end: bytes = b"\n"
     space: bytes = b" "

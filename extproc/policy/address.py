@@ -26,7 +26,7 @@ _EXAMPLE: Final = "write it like https://api.openai.com/v1"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a backend is. `host` is without brackets, `prefix` is empty or starts with a slash and ends with none."""
+    """The address of a backend. `host` has no brackets; `prefix` is empty or starts, but does not end, with a slash."""
 
     scheme: Literal["http", "https"]
     host: str

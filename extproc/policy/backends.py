@@ -14,7 +14,7 @@ from extproc.policy.units import Amount, Count
 
 
 class BackendModel(Value):
-    """What is known of a model at a backend. Not a list of what is allowed: names not listed may still be targets."""
+    """A model at a backend. The list is not a limit: names not listed may still be targets."""
 
     name: ModelName
     """The name that the backend knows the model by."""

@@ -1,4 +1,4 @@
-"""What the policy is made of: frozen values that take no unknown field, and refusals that carry their mend."""
+"""Base classes of the policy: frozen values that take no unknown field, and refusals that carry a suggested fix."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Loc = tuple[str | int, ...]
-"""Where in the policy: keys and list positions from the root, as pydantic has them."""
+"""A place in the policy: keys and list positions from the root, as pydantic has them."""
 
 SHOWN_MAX: Final = 128
 """Characters of a name in a message."""
@@ -19,7 +19,7 @@ COMPARED_MAX: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How a kind of value is written; stands in annotations, and the policy reference shows it."""
+    """The written form of a kind of value; stands in annotations, and the policy reference shows it."""
 
     kind: str
     example: str

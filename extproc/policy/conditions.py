@@ -28,7 +28,7 @@ _SLIPS: Final = {
     '"': "close the quotes, and write a backslash in them twice",
     "'": "close the quotes, and write a backslash in them twice",
 }
-"""What operators write who think of another language, and the mend."""
+"""Notations of operators who think of another language, and the fix for each."""
 
 
 class ConditionError(Exception):

@@ -22,7 +22,7 @@ Variable = Annotated[str, AfterValidator(_variable), Written("variable name", "O
 
 
 class Source(Value):
-    """Where a credential is read from: a file or an environment variable, one of the two."""
+    """The source of a credential: a file or an environment variable, one of the two."""
 
     file: FilePath | None = None
     """Path of a file that holds the credential and nothing else; a relative path starts at the policy file's folder."""
@@ -47,7 +47,7 @@ class Bearer(Value):
     """A credential sent as `authorization: Bearer ...`."""
 
     bearer: Source
-    """Where the token is read from."""
+    """The source of the token."""
 
     @model_validator(mode="before")
     @classmethod
@@ -114,4 +114,4 @@ Credential: TypeAlias = Annotated[
     Annotated[Bearer, Tag("(bearer)")] | Annotated[Header, Tag("(header)")] | Annotated[Client, Tag("(word)")],
     Discriminator(_kind),
 ]
-"""How a backend's credential is sent, and where it is read from."""
+"""The form in which a backend's credential is sent, and the source that it is read from."""

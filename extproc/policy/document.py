@@ -29,14 +29,14 @@ _OPENED: Final = {
     "while parsing a flow sequence": ("this bracket is not closed", "close it with ]"),
     "while parsing a flow mapping": ("this brace is not closed", "close it with }"),
 }
-"""What PyYAML says it was reading, and the words for it if that has no end."""
+"""PyYAML's words for what it was reading, and ours for it if it has no end."""
 _UNCLOSED: Final = re.compile(r"end of stream|<stream end>|document separator|<block (?:end|mapping)")
 _TAG: Final = "tag:yaml.org,2002:"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a part stands; lines and columns from 1. `key_*` is where its key stands. `written` is a scalar's text."""
+    """The place of a part; lines and columns from 1. `key_*` is the place of its key. `written` is a scalar's text."""
 
     line: int
     column: int

@@ -1,4 +1,4 @@
-"""What may stand in a condition: signals that there are, few functions, and nothing that takes long."""
+"""The parts that a condition may consist of: existing signals, few functions, and nothing that takes long."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ _CLASSES: Final = frozenset("wWdDsSpPbB")
 
 @dataclass(slots=True)
 class Reads:
-    """What an expression reads."""
+    """The signals and header fields that an expression reads."""
 
     signals: set[str] = field(default_factory=set)
     headers: set[str] = field(default_factory=set)

@@ -20,7 +20,7 @@ CONTRADICTIONS_MAX: Final = 200
 
 
 class Policy(Value):
-    """What the operator wants. One immutable value; a reload makes a new one."""
+    """The policy: what the operator wants. One immutable value; a reload makes a new one."""
 
     version: Literal[1]
     """Version of this file's format."""
@@ -32,11 +32,11 @@ class Policy(Value):
     """A name that is not in `models`: `reject` answers 404 in the client's dialect; `pass` sends it to the backend that
     lists it, else to the default backend. Rejecting is the default: passing spends money on what nobody planned."""
     default_backend: Annotated[str, Written("name of a backend", "openai")] | None = None
-    """Where requests go that no dialect claims and, with `unknown_models: pass`, names that no backend lists: a
-    backend's name; `none` (404); or `route`, where an Envoy of your own has routes for them: they pass without the
-    client's credentials. `none` is the default: a backend's credential goes with every request that reaches it."""
+    """The destination of requests that no dialect claims and, with `unknown_models: pass`, of names that no backend
+    lists: a backend's name; `none` (404); or `route`, if an Envoy of your own has routes for them: they pass without
+    the client's credentials. `none` is the default: a backend's credential goes with every request that reaches it."""
     pipelines: Annotated[tuple[Pipeline, ...], Field(max_length=PIPELINES_MAX)] = ()
-    """What is looked at in requests and answers: the first pipeline that matches. None: they pass untouched."""
+    """Pipelines that inspect requests and responses; the first that matches is used. None: they pass untouched."""
     recorded_signals: Annotated[
         tuple[SignalName, ...], Field(max_length=RECORDED_MAX), Written("names of signals", "[tools, images]")
     ] = ()

@@ -66,7 +66,7 @@ class Match(Value):
     """Which requests a pipeline is for. All of what is written here must hold; nothing written holds for all."""
 
     path: Annotated[str, AfterValidator(_prefix), Written("path prefix", "/v1/")] = "/"
-    """What the path begins with, in any spelling, below `/v1` or below a backend's own prefix."""
+    """The beginning of the path, in any spelling, below `/v1` or below a backend's own prefix."""
     headers: Annotated[
         Mapping[MatchedHeader, Annotated[str, AfterValidator(_value)]],
         AfterValidator(_headers),
@@ -78,7 +78,7 @@ class Match(Value):
 
 
 class Block(Value):
-    """What a client gets whose request or answer is blocked, as an error in its dialect."""
+    """The error that a client gets, in its dialect, if its request or the response is blocked."""
 
     status: Annotated[Count, Field(ge=400, le=599), Written("whole number", "451")] = 403
     """The HTTP status; a stream that is under way ends with an error event instead."""
@@ -89,16 +89,16 @@ class Block(Value):
 
 
 class Pipeline(Value):
-    """What looks at the requests that match, and at their answers. Without processors they pass untouched."""
+    """Processors for the requests that match, and for their responses. Without processors they pass untouched."""
 
     name: PipelineName
     """Name of the pipeline, for records and metrics."""
     match: Match = Match()
     """Which requests it is for; all if absent. The first pipeline that matches is taken."""
     request: Annotated[tuple[Processor, ...], Field(max_length=PROCESSORS_MAX)] = ()
-    """What looks at the request, in this order."""
+    """Processors that inspect the request, in this order."""
     response: Annotated[tuple[Processor, ...], Field(max_length=PROCESSORS_MAX)] = ()
-    """What looks at the answer, in this order."""
+    """Processors that inspect the response, in this order."""
     body_limit: Annotated[Size, Field(ge=1, le=GIB)] = 2 * MIB
     """Largest body that is looked at, decompressed. The default holds any text that a model can read."""
     on_oversize: Literal["block", "allow"] | None = None
@@ -110,7 +110,7 @@ class Pipeline(Value):
     content_types: Annotated[tuple[MediaType, ...], Field(max_length=TYPES_MAX)] = ()
     """Further content types of answers that are read whole and looked at as text. JSON and event streams always are."""
     block: Block = Block()
-    """What a client gets whose request or answer is blocked."""
+    """The error that a client gets if its request or the response is blocked."""
 
     @property
     def blocks_uninspected(self) -> bool:

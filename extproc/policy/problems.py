@@ -1,4 +1,4 @@
-"""What is wrong with a policy file, said so that it can be mended."""
+"""Problems in a policy file, described so that the operator can fix them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -91,15 +91,15 @@ class Allow(Value):
 
 
 class Step(Value):
-    """What every processor has. Each looks at the texts of its side: the first block wins, and masks are united."""
+    """The fields of every processor. Each inspects the texts of its side: the first block wins; masks are united."""
 
     use: Annotated[str, Written("`pii`, `secrets`, `pattern` or `size`", "pii")]
-    """What it looks for."""
+    """The kind of processor."""
     name: ProcessorName = ""
     """Name of the processor, unique in its list; the word in `use` if absent."""
     action: Literal["report", "mask", "block"] = "block"
-    """What is done about a finding: `report` says so in the record and in the metrics, `mask` also writes something
-    else in its place, `block` refuses the request or the answer. The default lets nothing through by accident."""
+    """The reaction to a finding: `report` lists it in the record and in the metrics, `mask` also replaces the text,
+    `block` refuses the request or the response. The default lets nothing through by accident."""
     mode: Literal["enforce", "shadow"] = "enforce"
     """`shadow` runs it and records what it would have done, without effect."""
     when: When | None = None
@@ -108,8 +108,8 @@ class Step(Value):
     """Longest time that it may take over one text; beyond it the processor has failed. Far above the milliseconds that
     a megabyte takes."""
     on_failure: Annotated[str, Written("`block`, `allow` or the name of a processor", "block")] | None = None
-    """What happens when it fails or takes too long: `block`, `allow`, or the name of another processor of the list that
-    then runs in its place, and only then. If absent, `block` for what masks or blocks and `allow` for what reports."""
+    """The reaction if the processor fails or takes too long: `block`, `allow`, or the name of another processor of the
+    list that then runs in its place, and only then. If absent, `block` if it masks or blocks, `allow` if it reports."""
 
     @property
     def enforced(self) -> bool:
@@ -128,13 +128,13 @@ class Step(Value):
 
 
 class Maskable(Step):
-    """What processors have that find a place in a text, which can be masked."""
+    """Fields of the processors whose findings have a place in a text, which can be masked."""
 
     allow: Allow = Allow()
     """Findings that are none."""
     format: Literal["placeholder", "partial", "hash"] = "placeholder"
-    """What `mask` writes: `[EMAIL_1]`, the same for the same value within a request; `****1234`, which leaves the last
-    characters; or `[EMAIL:9f86d081884c7d65]`, a keyed hash, the same for the same value wherever the key is."""
+    """The text that `mask` writes: `[EMAIL_1]`, the same for the same value within a request; `****1234`, which leaves
+    the last characters; or `[EMAIL:9f86d081884c7d65]`, a keyed hash, the same for the same value and the same key."""
     key: Source | None = None
     """Only for `format: hash`: where the key is read from, at least 16 bytes."""
     restore: Truth = False
@@ -167,7 +167,7 @@ class Pii(Maskable):
     use: Literal["pii"]
     name: ProcessorName = "pii"
     kinds: Annotated[tuple[Kind, ...], AfterValidator(_distinct)] | None = None
-    """What it looks for; every kind but `url` if absent."""
+    """The kinds to detect; every kind but `url` if absent."""
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ class Pattern(Maskable):
     literals: Annotated[tuple[Literally, ...], AfterValidator(_distinct), Field(max_length=LITERALS_MAX)] | None = None
     """Words or phrases. Either this or `regex`."""
     ignore_case: Truth = False
-    """Whether upper and lower case are the same."""
+    """`true`: upper and lower case are the same."""
     words: Truth = True
     """Only for `literals`: they match as whole words; `false` finds them inside others as well."""
 
@@ -209,12 +209,12 @@ class Pattern(Maskable):
 
 
 class SizeLimit(Step):
-    """What is too large or too much. There is nothing to mask in it."""
+    """Limits on a body's bytes, messages and images. There is nothing to mask in it."""
 
     use: Literal["size"]
     name: ProcessorName = "size"
     action: Literal["report", "block"] = "block"
-    """What is done about what is too large."""
+    """The reaction to a body over a limit."""
     max_bytes: Annotated[Size, Field(ge=1, le=GIB), Written("size", "256KiB")] | None = None
     """Most bytes of a body."""
     max_messages: Annotated[Count, Field(ge=1), Written("whole number", "200")] | None = None

@@ -1,4 +1,4 @@
-"""What the policy reference says besides its tables: the example, and the language of conditions."""
+"""Texts of the policy reference besides its tables: the example, and the language of conditions."""
 
 from collections.abc import Iterable
 from typing import Final

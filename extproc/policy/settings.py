@@ -47,7 +47,7 @@ class Limits(Value):
     with an error event. The default is eight of the largest bodies; one always has room. Judging a body takes up to
     eight times its size in memory."""
     drain_timeout: Annotated[Seconds, Field(ge=0, le=DAY)] = 30.0
-    """How long open exchanges may go on after SIGTERM; the usual grace period of Kubernetes."""
+    """Longest time that open exchanges may go on after SIGTERM; the usual grace period of Kubernetes."""
 
     @property
     def held(self) -> int:
@@ -73,7 +73,7 @@ class Health(Value):
     failures: Annotated[Count, Field(ge=1, le=10_000), Written("whole number", "5")] = 3
     """Failed answers in a row after which a backend is down. Fewer would take one bad moment for an outage."""
     cooldown: Annotated[Seconds, Field(gt=0, le=DAY)] = 10.0
-    """How long a backend that is down is left alone before a request may try it again."""
+    """Time for which a backend that is down is left alone before a request may try it again."""
 
 
 def _stated(value: Value, first: str, second: str) -> str:

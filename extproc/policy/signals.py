@@ -19,7 +19,7 @@ SignalType: TypeAlias = Scalar | Literal["headers", "object", "objects"]
 of text; `objects`, a list of these."""
 
 Cost: TypeAlias = Literal["headers", "body"]
-"""What has to be there before a signal can be computed. `body` has the whole request read first, and costs a parse."""
+"""The input that a signal needs. `body` has the whole request read first, and costs a parse."""
 
 SCALARS: Final[dict[str, type]] = {"string": str, "int": int, "double": float, "bool": bool}
 """The types of signals that are one value, and what they are in Python."""

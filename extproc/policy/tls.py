@@ -33,7 +33,7 @@ CertificateName = Annotated[str, AfterValidator(_san), Written("DNS name or URI"
 
 
 class Tls(Value):
-    """How a backend's certificate is checked. It always is: there is no way to switch that off."""
+    """Checks of a backend's certificate. It is always checked: there is no way to switch that off."""
 
     sni: HostName | None = None
     """Server name to ask for; the URL's host unless that is an IP address."""

@@ -30,6 +30,6 @@ class VirtualModel(Value):
     name: ModelName
     """The name that clients ask for."""
     targets: tuple[Target, ...]
-    """What serves it, each by its weight. At least one."""
+    """Targets that serve the model, each by its weight. At least one."""
     fallback: tuple[Target, ...] = ()
-    """What serves it, in this order, when no target can."""
+    """Targets that serve the model, in this order, when none of `targets` can."""

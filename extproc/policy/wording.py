@@ -24,7 +24,7 @@ _FORMS: Final[Mapping[str, type[Value] | None]] = {
     "(unknown)": None,
     "[key]": None,
 }
-"""What pydantic puts into a place to tell forms apart, of a credential, of a processor, and a key from its value."""
+"""pydantic's parts of a place that tell forms apart, of a credential, of a processor, and a key from its value."""
 
 _SECRET: Final = frozenset({"credential", "key"})
 """Fields at which someone may have written what must not be shown."""

@@ -1,4 +1,4 @@
-"""What a transaction wants done. Orders, all of them; the shells carry them out and decide nothing."""
+"""Effects: what a transaction wants done. They are orders; the shells carry them out and decide nothing."""
 
 from collections.abc import Mapping
 from enum import Enum, IntEnum

@@ -1,4 +1,4 @@
-"""What can happen to an exchange. Facts, all of them; nothing else reaches a transaction."""
+"""Messages: what can happen to an exchange. They are facts; nothing else reaches a transaction."""
 
 from collections.abc import Mapping
 from enum import Enum

@@ -33,7 +33,7 @@ class SendMode(IntEnum):
 
 
 class ProtocolConfig(Struct, frozen=True, gc=False):
-    """What the first message of an exchange says of the filter's configuration.
+    """The filter's configuration as the first message of an exchange states it.
 
     `body_early` is Envoy's `send_body_without_waiting_for_header_response`.
     """

@@ -50,13 +50,13 @@ NO_USAGE: Final = Usage()
 
 
 class Record(Struct, frozen=True, omit_defaults=True):
-    """What is told of an exchange: names from the policy, fixed words and numbers, never text of a body.
+    """The record of an exchange: names from the policy, fixed words and numbers, never text of a body.
 
-    The fields stand here as they stand in a line of the log. Those with a default are left out there where they have
-    it; the others are always there, null where there is nothing to tell. `pipeline` to `blocked_for` are inspection's:
-    left out where no pipeline is for the exchange. `signals` are those that the policy has recorded; they alone may
-    hold a client's text. `misconfigured` names what Envoy lacks. `processing_ms` and `abort` are added by the shell:
-    its own time in all, and the gRPC status that it ended the exchange with.
+    The fields have the order of a line of the log. Those with a default are left out there if they have it; the others
+    are always there, null if there is nothing to report. `pipeline` to `blocked_for` are inspection's: left out if no
+    pipeline is for the exchange. `signals` are those that the policy has recorded; they alone may hold a client's text.
+    `misconfigured` names what Envoy lacks. `processing_ms` and `abort` are added by the shell: its own time in all, and
+    the gRPC status that it ended the exchange with.
     """
 
     request_id: str

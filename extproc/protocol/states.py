@@ -15,7 +15,7 @@ from extproc.protocol.modes import BodyMode
 
 @plain
 class State(IntEnum):
-    """How far one side has come."""
+    """The progress of one side."""
 
     IDLE = 0  # nothing has arrived
     OPEN = 1  # headers, or the first of a body, have; more may follow
@@ -94,7 +94,7 @@ class Answer(IntEnum):
 
 @plain
 class Reply(IntEnum):
-    """How far the answers of one side have come."""
+    """The progress of the replies to one side."""
 
     AWAITED = 0  # headers not answered
     GOING = 1  # headers answered

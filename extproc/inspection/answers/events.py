@@ -43,7 +43,7 @@ MAX_ENDED = 512
 _NOTHING: Mapping[Channel, str] = MappingProxyType({})
 
 _NONE: AbstractSet[int] = frozenset()
-"""What most responses need no set of their own for."""
+"""The empty set that most responses share; they never need one of their own."""
 
 
 class Events:

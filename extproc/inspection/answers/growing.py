@@ -13,7 +13,7 @@ JOINED = 64
 letters alone are no values."""
 
 _WORD = re.compile("[A-Za-z_-]{2,64}")
-"""What every event may repeat: `analysis`, `final`. What has digits is judged as growing text."""
+"""Words that every event may repeat: `analysis`, `final`. A text with digits is judged as growing text."""
 
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
 

@@ -1,4 +1,4 @@
-"""What becomes of the finds in one answer: whose they are, whether that processor is at work, what it does."""
+"""Rulings on the findings in one response: whose each is, whether that processor is at work, what it does."""
 
 from collections.abc import Iterable
 from copy import copy

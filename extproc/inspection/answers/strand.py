@@ -91,7 +91,7 @@ class Strand:
         return out
 
     def settled(self) -> None:
-        """What was given out so far has found its place."""
+        """Mark that the output so far has found its place."""
         self.edited = False
 
     def pause(self) -> str:

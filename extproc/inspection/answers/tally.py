@@ -1,4 +1,4 @@
-"""What is told of a streamed answer when it is over."""
+"""The tally of a streamed response: what the record reports when the stream is over."""
 
 from collections import Counter
 

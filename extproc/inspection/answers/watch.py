@@ -1,4 +1,4 @@
-"""Who looks at a text as it passes: a window, one that holds nothing back, or nobody."""
+"""The watchers of a text as it passes: a window, an onlooker that holds nothing back, or nobody."""
 
 from typing import TypeAlias
 

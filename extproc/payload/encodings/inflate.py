@@ -17,7 +17,7 @@ class EncodingError(Exception):
 
 
 class DecodedTooLargeError(EncodingError):
-    """What comes out is more than the limit, or more than honest text for what went in."""
+    """The output is longer than the limit, or longer than honest text could be for its input."""
 
 
 class DamagedBodyError(EncodingError):
@@ -81,7 +81,7 @@ class Gzip:
 
 
 class Deflate:
-    """What HTTP calls deflate: zlib's format (RFC 1950) by the standard, bare deflate (RFC 1951) from some servers."""
+    """HTTP's deflate: zlib's format (RFC 1950) by the standard, bare deflate (RFC 1951) from some servers."""
 
     __slots__ = ("_head", "_inflater")
 

@@ -1,4 +1,4 @@
-"""Where the members of a JSON object lie in its bytes, found without building the values.
+"""The places of a JSON object's members in its bytes, found without building the values.
 
 Every value is checked and measured by msgspec in C and then stepped over, so a body is parsed once. An object that
 gives a name twice is refused: readers disagree on which one counts (most take the last, some the first), so we could

@@ -1,4 +1,4 @@
-"""Where the code points of a JSON string stand in its token, some of them written as escapes."""
+"""The places of a JSON string's code points in its token, some of them written as escapes."""
 
 import re
 from collections.abc import Sequence
