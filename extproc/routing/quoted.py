@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 MARK: Final = b"[redacted]"
-"""What stands in a credential's place. Neither JSON nor a query string gives it another meaning."""
+"""The text that replaces a credential. Neither JSON nor a query string gives it another meaning."""
 
 QUOTED_MIN: Final = 6
 """Characters of a credential that is looked for. Shorter ones stand in any text by chance, and no provider has such."""

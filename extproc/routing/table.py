@@ -38,7 +38,7 @@ class Candidate(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """What was chosen. `why` is one of `only`, `weighted`, `fallback`, `listed`, `default`; `rerouted`: not as written.
+    """The choice made. `why` is one of `only`, `weighted`, `fallback`, `listed`, `default`; `rerouted`: not as written.
 
     `skipped` names the backends that would have been in the running but are known to be down.
     """
@@ -65,7 +65,7 @@ class Route(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True):
-    """What selection looks up. `routes` is by (asked model, API dialect family); `listed` says who serves a name.
+    """The tables that selection reads. `routes` is by (asked model, API dialect family); `listed`: who serves a name.
 
     `onward`: where requests go that no dialect claims. `own_routes`: where Envoy's own routes decide what the policy
     does not, and `removes` are the fields that go then. `reads_errors`: some backend could quote a credential.

@@ -46,7 +46,7 @@ LINGER: Final = 5.0
 
 
 class State(Enum):
-    """How far a worker process is."""
+    """The state of a worker process."""
 
     STARTING = "starting"
     READY = "ready"
@@ -55,7 +55,7 @@ class State(Enum):
 
 
 class Config(Struct, frozen=True):
-    """What a reload may change."""
+    """The part of a worker's configuration that a reload may change."""
 
     sealed: Sealed
     tls: Tls | None = None

@@ -1,4 +1,4 @@
-"""What a supervisor and its workers say to each other: length-prefixed msgpack over a socket pair."""
+"""Messages between a supervisor and its workers: length-prefixed msgpack over a socket pair."""
 
 import asyncio
 import socket
@@ -78,7 +78,7 @@ class Draining(Struct, frozen=True, tag=True):
 
 
 class Told(Struct, frozen=True, tag=True):
-    """How the worker is. The last one, before it ends in order, has the ticket 0."""
+    """The state of the worker. The last one, before it ends in order, has the ticket 0."""
 
     ticket: int
     open: int

@@ -1,4 +1,4 @@
-"""What stops a server from starting, or a reload from taking hold: the operator's, each with its mend."""
+"""Errors that stop a server from starting, or a reload from taking hold: the operator's, each with its fix."""
 
 
 class ServeError(Exception):

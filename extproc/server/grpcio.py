@@ -83,7 +83,7 @@ class GrpcioTransport:
 
 
 class _Certificates:
-    """What grpc asks, at each handshake, for certificates that may have changed."""
+    """The certificates that grpc asks for at each handshake, because they may have changed."""
 
     def __init__(self, tls: Tls) -> None:
         self._mutual = tls.client_ca is not None

@@ -29,7 +29,7 @@ REQUEST_MAX: Final = 4096
 _SERVING: Final = HealthCheckResponse(status=HealthCheckResponse.SERVING).SerializeToString()
 _NOT_SERVING: Final = HealthCheckResponse(status=HealthCheckResponse.NOT_SERVING).SerializeToString()
 UNKNOWN: Final = HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN).SerializeToString()
-"""What `Watch` tells of a service that is not there; `Check` ends with NOT_FOUND."""
+"""The response of `Watch` for a service that is not there; `Check` ends with NOT_FOUND."""
 
 
 class TooManyWatchersError(Exception):
@@ -37,7 +37,7 @@ class TooManyWatchersError(Exception):
 
 
 class Health:
-    """Whether one worker takes new exchanges. `asked`: somebody has wanted to know, and will again."""
+    """The health of one worker: serving while it takes new exchanges. `asked`: somebody has asked, and will again."""
 
     def __init__(self) -> None:
         self.asked = False

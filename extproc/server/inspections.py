@@ -51,7 +51,7 @@ Submit: TypeAlias = Callable[[Inspect, Answer], Cancel]
 
 
 class Work(Protocol):
-    """What an order's subject can do."""
+    """The subject of an order."""
 
     @property
     def large(self) -> bool:

@@ -1,4 +1,4 @@
-"""Where a worker listens: a Unix socket or a TCP port, and the neighbouring one for each further worker.
+"""The address of a worker: a Unix socket or a TCP port, and the neighbouring one for each further worker.
 
 Three hosts mean the same wherever they are written. `localhost` is 127.0.0.1, and ::1 where the machine has IPv6;
 `0.0.0.0` is every IPv4 address of the machine; `[::]` is every address, of IPv4 and of IPv6.

@@ -30,7 +30,7 @@ FILE_MODE: Final = 0o640
 
 
 class Sink:
-    """Where lines go: `-` for stdout, `none`, or a file that is appended to."""
+    """The destination of log lines: `-` for stdout, `none`, or a file that is appended to."""
 
     def __init__(self, destination: str = "-") -> None:
         self._path = None if destination in {"-", "none"} else destination

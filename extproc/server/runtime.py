@@ -1,4 +1,4 @@
-"""What the exchanges of one worker share: the plan in force, metrics, the log, and the list of those that are open."""
+"""The shared state of one worker's exchanges: the plan in force, metrics, the log, and the list of open exchanges."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -34,12 +34,12 @@ kept to within this, which is little against the shortest useful one (a second);
 
 
 class Decider(Protocol):
-    """What an exchange asks of a transaction."""
+    """The part of a transaction that an exchange uses."""
 
     deadline: float
     request_lane: Lane
     response_lane: Lane
-    """How much of each side's body it wants to be shown."""
+    """The part of each side's body that the transaction wants to be shown."""
 
     def receive(self, message: Message, now: float, /) -> Iterable[Effect]:
         """Return what is to be done about `message`."""

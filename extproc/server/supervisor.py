@@ -52,7 +52,7 @@ STOP_MARGIN: Final = 10.0
 
 
 class Options(Struct, frozen=True):
-    """What `extproc serve` was told."""
+    """The options of `extproc serve`."""
 
     policy: Path
     listen: Listen

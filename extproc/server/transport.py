@@ -20,7 +20,7 @@ MESSAGE_SLACK: Final = 1024 * 1024
 
 
 class Binding(Struct, frozen=True):
-    """Where and how a worker listens."""
+    """The address on which a worker listens, its certificates and the mode of its socket."""
 
     listen: Listen
     tls: Tls | None = None
@@ -31,7 +31,7 @@ class Transport(Protocol):
     """A listening server that makes an exchange of each stream (`extproc.server.exchange.admit`)."""
 
     endpoint: Listen
-    """Where it really listens: a port that the system chose is told here."""
+    """The address on which it really listens, with the port that the system chose, if it did."""
 
     async def drain(self) -> None:
         """Takes no new connections, asks peers to go elsewhere (GOAWAY), lets open streams go on. Returns at once."""

@@ -54,7 +54,7 @@ class Signals:
         self._view: RequestView | None = view
         self._whole = whole
         self.told: dict[str, Any] = {}
-        """What was read so far, by name; None for what cannot be told."""
+        """Values that were read so far, by name; None for those that cannot be determined."""
 
     def read(self, names: Iterable[str]) -> dict[str, Any]:
         """Return the values of these signals, by name; None for what cannot be told."""

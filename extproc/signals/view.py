@@ -1,4 +1,4 @@
-"""What signals are computed from: a request, its body read by whoever needs it first, and once."""
+"""The view of a request that signals are computed from; whoever needs its body first reads it, once."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Whether a request is a gRPC call that we serve, and what it is told if it is not.
+"""Admission: decides if a request is a gRPC call that we serve, and how to refuse it if it is not.
 
 By "gRPC over HTTP2", the protocol's specification; the HTTP statuses are those that clients map back to the gRPC status
 beside them.

@@ -10,7 +10,7 @@ from extproc.server.h2.stream import Stream
 
 
 class Handler(Protocol):
-    """What serves a call. When it ends the call itself, nothing further is told to it."""
+    """The handler of a call. Once it has ended the call itself, it is called no more."""
 
     def receive(self, payload: bytes, /) -> Sequence[bytes]:
         """A message came; what this gives is sent now."""
@@ -72,9 +72,9 @@ class Call:
         self.timed = timed
         """It has a deadline."""
         self.messages: Messages | None = None
-        """What came in pieces; None as long as nothing did."""
+        """The assembler of messages that come in pieces; None as long as none did."""
         self.handler: Handler = NOBODY
-        """What serves it. A call that nobody serves is told of by events alone."""
+        """The handler that serves it. A call without one is reported by events alone."""
         self.ended = False
         """The client has said its last, though some of it may still be kept here."""
         self.half_closed = False

@@ -31,7 +31,7 @@ class Connection:
 
     def __init__(self, limits: Limits, now: float) -> None:
         self.core = Core(limits, now)
-        """What it knows; for `Calls`, which asks once a message and cannot pay for a detour."""
+        """The connection's state; for `Calls`, which asks once per message and cannot pay for a detour."""
         self._preface = frames.PREFACE
         self._rest = b""
         # Of a message in a frame of its own; a longer one is refused by whoever puts it together.

@@ -1,4 +1,4 @@
-"""What a connection knows, and what ends a stream or the whole of it. Frames act on this; so does its owner."""
+"""The state of a connection, and the ways to end a stream or the whole of it. Frames act on this; so does its owner."""
 
 from enum import IntEnum
 from typing import Final
@@ -28,7 +28,7 @@ DRAIN_PING: Final = b"extdrain"
 
 @plain
 class Phase(IntEnum):
-    """Where the connection is: what may come next, whatever the stream."""
+    """The phase of the connection: which frames may come next, whatever the stream."""
 
     FIRST = 0
     """The preface is read; SETTINGS must follow (RFC 9113, 3.4)."""

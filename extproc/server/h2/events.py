@@ -1,4 +1,4 @@
-"""What a connection tells of what it received."""
+"""Events: a connection's reports of what it received."""
 
 from typing import TypeAlias
 

@@ -1,4 +1,4 @@
-"""What a peer did wrong, by what it costs: one stream, or the connection (RFC 9113, 5.4)."""
+"""Faults of a peer, by what they cost: one stream, or the connection (RFC 9113, 5.4)."""
 
 from extproc.server.h2.frames import ErrorCode
 

@@ -1,4 +1,4 @@
-"""What each frame does, and in which phase of the connection it may come at all."""
+"""Handlers of the frames, and the phases of the connection in which each frame may come."""
 
 from collections.abc import Callable
 from typing import Final, TypeAlias

@@ -19,7 +19,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one connection may cost. Sizes are bytes, times are seconds.
+    """Limits on what one connection may cost. Sizes are bytes, times are seconds.
 
     The rates are far above what Envoy and grpc-core do and far below what hurts: a metered frame costs us about a
     microsecond, so 10,000 a second are one per cent of a core.
@@ -28,7 +28,7 @@ class Limits:
     streams: int = 16_384
     """Open at once. Advertised, and above Envoy's own 1024 a connection, so that Envoy never sees REFUSED_STREAM."""
     stream_window: int = 256 * KIB
-    """What a stream may send before we consumed it: 250 MB/s at a millisecond's distance, and bounded when held."""
+    """Bytes a stream may send before we consume them: 250 MB/s at a millisecond's distance, and bounded when held."""
     connection_window: int = 64 * MIB
     """The same for all streams together: 256 streams may stand still with full windows before the others do."""
     message: int = 40 * MIB
@@ -46,9 +46,10 @@ class Limits:
     write_high: int = 1 * MIB
     """Answers that wait for the peer's window, at which a stream is no longer read."""
     write_low: int = 256 * KIB
-    """Where it is read again."""
+    """Waiting bytes at which the stream is read again."""
     write_limit: int = 64 * MIB
-    """Where it is reset. One answer may wait whatever its size (it may be a whole body), two of the largest may not."""
+    """Waiting bytes at which the stream is reset. One response may wait whatever its size (it may be a whole body), two
+    of the largest may not."""
     write_total: int = 256 * MIB
     """Answers waiting on all streams of a connection together."""
     stall: float = 60.0

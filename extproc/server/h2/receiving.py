@@ -34,7 +34,7 @@ class Receiving:
 
     def __init__(self, limits: Limits, out: list[bytes | memoryview]) -> None:
         self.window = limits.connection_window
-        """What the peer may still send on all streams together."""
+        """Bytes that the peer may still send on all streams together."""
         self.held = 0
         """Received and not yet consumed, on all streams together."""
         self.due: list[Stream] = []

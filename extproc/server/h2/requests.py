@@ -1,4 +1,4 @@
-"""What a request's header block says, or that it says nothing HTTP/2 allows (RFC 9113, 8.2 and 8.3)."""
+"""A request as its header block states it, or the reason that HTTP/2 does not allow it (RFC 9113, 8.2 and 8.3)."""
 
 import re
 from collections.abc import Iterable, Mapping

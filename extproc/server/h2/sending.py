@@ -43,7 +43,7 @@ class Sending:
         self.window = frames.DEFAULT_WINDOW
         self.out: list[bytes | memoryview] = []
         self.queued = 0
-        """What waits on all streams together."""
+        """Bytes that wait on all streams together."""
 
     def direct(self, stream: Stream, payload: bytes) -> bool:
         """Sends a gRPC message as one frame, which is what happens to nearly all; False if something is in its way."""

@@ -18,7 +18,7 @@ _MORE_THAN_ONE: Final = "more than one message in a call that has one"
 
 
 class Answering(Protocol):
-    """What a handler can do to its call, at any time; after the call's end it does nothing."""
+    """A handler's access to its call, at any time; after the call's end its methods do nothing."""
 
     def send(self, payload: bytes, /) -> None:
         """Sends a message."""

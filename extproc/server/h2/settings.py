@@ -32,7 +32,7 @@ def ours(limits: Limits) -> bytes:
 
 
 class PeerSettings:
-    """What the client's SETTINGS say, as far as it binds a server."""
+    """The client's SETTINGS, as far as they bind a server."""
 
     __slots__ = ("frame_size", "window")
 

@@ -30,7 +30,7 @@ PROTOCOL: Final = "h2"
 
 
 class Home(Protocol):
-    """What connections share: the listener that they came by."""
+    """The shared state of connections: the listener that they came by."""
 
     runtime: Runtime
     limits: Limits
@@ -211,7 +211,7 @@ class Shell(asyncio.Protocol):
 
 
 class Answer:
-    """What a handler can do to its call (`services.Answering`)."""
+    """A handler's access to its call (`services.Answering`)."""
 
     __slots__ = ("_call", "_shell")
 

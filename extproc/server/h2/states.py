@@ -18,7 +18,7 @@ from extproc.server.h2 import frames
 
 @plain
 class State(IntEnum):
-    """Where a stream is."""
+    """The state of a stream."""
 
     IDLE = 0
     OPEN = 1
@@ -30,7 +30,7 @@ class State(IntEnum):
 
 @plain
 class Verdict(IntEnum):
-    """What becomes of a frame."""
+    """The verdict on a frame."""
 
     ACCEPT = 0
     IGNORE = 1
@@ -45,7 +45,7 @@ class Verdict(IntEnum):
 
 @plain
 class Step(IntEnum):
-    """What moves a stream from one state to another."""
+    """A step of a stream from one state to another."""
 
     OPENED = 0
     PEER_ENDED = 1

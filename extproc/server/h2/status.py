@@ -1,4 +1,4 @@
-"""How a gRPC call ends, as header blocks: status and message in trailers, or in trailers alone."""
+"""The end of a gRPC call, as header blocks: status and message in trailers, or in trailers alone."""
 
 import re
 from enum import IntEnum

@@ -1,4 +1,4 @@
-"""What is kept of an open stream."""
+"""The state of an open stream."""
 
 from collections import deque
 from typing import Final
@@ -11,7 +11,7 @@ _STEPS: Final = tuple(tuple(STEPS.get((state, step)) for step in Step) for state
 _IDLE: Final = State.IDLE
 
 NO_WINDOW: Final = -1
-"""What may be sent on a stream that is over: not even nothing."""
+"""The window of a stream that is over: below zero, so that not even an empty message may be sent."""
 
 
 class Stream:
@@ -37,7 +37,7 @@ class Stream:
         self.id = stream_id
         self.state = _IDLE
         self.window = window
-        """What the peer may still send."""
+        """Bytes that the peer may still send."""
         self.held = 0
         """Received and handed on, and not yet consumed."""
         self.plain = False
@@ -45,7 +45,7 @@ class Stream:
         self.expected: int | None = None
         """Body bytes that content-length still promises, if there is one."""
         self.send_window = send_window
-        """What we may still send; negative after the peer lowered SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113, 6.9.2)."""
+        """Bytes we may still send; negative after the peer lowered SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113, 6.9.2)."""
         self.queue: deque[memoryview] | None = None
         """Body bytes that wait for the peer's window; None as long as none had to."""
         self.queued = 0
