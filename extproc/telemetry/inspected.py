@@ -1,4 +1,4 @@
-"""What pipelines came to, counted from the records of exchanges."""
+"""Metrics of the pipelines, counted from the records of exchanges."""
 
 from collections.abc import Iterable
 

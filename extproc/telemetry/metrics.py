@@ -47,7 +47,7 @@ class Histogram:
 
 
 class Metrics:
-    """What one process counts."""
+    """The metrics of one process."""
 
     def __init__(self) -> None:
         self._counters = {family.name: Counter() for family in COUNTERS}

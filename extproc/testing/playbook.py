@@ -75,7 +75,7 @@ def response_trailers(*fields: Field) -> Trailers:
 
 
 class Heard:
-    """What the transaction said to one message."""
+    """The transaction's effects for one message."""
 
     def __init__(self, book: "Playbook", effects: Sequence[Effect]) -> None:
         self._book = book

@@ -1,4 +1,4 @@
-"""What is said of a request by its headers alone, and of a body that cannot be read for what they say."""
+"""Refusals of a request by its headers alone, and of a body that cannot be read as they describe it."""
 
 from typing import Final
 

@@ -34,7 +34,7 @@ _RESPONSE: Final = Side.RESPONSE
 
 
 class Wanted(Struct, frozen=True):
-    """How an answer is to be read. `kind`: its content-type; `codings` have to be undone first.
+    """The way in which a response is to be read. `kind`: its content-type; `codings` have to be undone first.
 
     `unread`: why it may not pass unless it turns out to be empty.
     """
@@ -122,7 +122,7 @@ def spoken(memory: Memory, findings: Findings) -> str:
 
 
 class Room(Struct, frozen=True):
-    """Where bodies are held, and how many bytes of them all at the most."""
+    """The room for held bodies, and the most bytes of all of them."""
 
     shared: Shared
     limit: int

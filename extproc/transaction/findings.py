@@ -1,4 +1,4 @@
-"""What inspection has come to in one exchange, request and answer together."""
+"""The results of inspection in one exchange, request and response together."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -32,7 +32,7 @@ MALFORMED: Final = b"malformed"
 _FORM: Final = re.compile(rb"[0-9]{1,4}-[0-9a-f]{%d}" % DIGEST_CHARACTERS)
 
 Demands = Mapping[str, Any]
-"""What Envoy must have, by what an operator calls it. Plain data: names and numbers, never a credential's value."""
+"""Requirements on Envoy, by an operator's names. Plain data: names and numbers, never a credential's value."""
 
 
 def demands(policy: Policy, needs: "Needs") -> Demands:

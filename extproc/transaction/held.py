@@ -11,7 +11,7 @@ the same, by `limits.open_exchanges`: 640 MB, should 10,000 clients do so at onc
 
 
 class Held:
-    """What one side of an exchange keeps of its body."""
+    """The count of the bytes that one side of an exchange keeps of its body."""
 
     __slots__ = ("_shared", "size")
 

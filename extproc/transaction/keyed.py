@@ -1,4 +1,4 @@
-"""How a backend's credential is handed to Envoy: under a name of our own, where the steered route gives it its name."""
+"""Credentials of a backend for Envoy: under names of our own, which the steered route changes to the real ones."""
 
 from extproc.protocol.headers import Field
 from extproc.routing.table import Destination

@@ -1,4 +1,4 @@
-"""What of a body the transaction wants to be shown."""
+"""The parts of a body that the transaction wants to be shown."""
 
 from enum import Enum, auto
 
@@ -7,7 +7,7 @@ from extproc.protocol.enums import plain
 
 @plain
 class Lane(Enum):
-    """How much of one side's body."""
+    """The part of one side's body."""
 
     READ = auto()  # each piece is a message to it
     PASS = auto()  # none: each piece may be answered with a plain Proceed

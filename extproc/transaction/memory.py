@@ -1,4 +1,4 @@
-"""What is remembered of one exchange, by both of its sides, until it is told in a `Record`."""
+"""The memory of one exchange, which both of its sides share, until it becomes a `Record`."""
 
 import re
 from collections.abc import Collection

@@ -1,7 +1,7 @@
-"""What Envoy must grant an exchange, judged by what it tells and by what arrives, and the refusal where it does not.
+"""Checks of what Envoy must grant an exchange, by what it reports and by what arrives, and the refusal if it does not.
 
 The order of an exchange's messages makes it possible to close before any text has passed: the body modes come with the
-first message, and a response body that Envoy holds back by its own configuration cannot pass unread.
+first message, and a response body that Envoy holds back by its own configuration cannot pass uninspected.
 """
 
 from typing import Final, Literal, get_args

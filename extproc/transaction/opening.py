@@ -113,7 +113,7 @@ class Opened(Struct, frozen=True):
 
 
 class Judged(Struct, frozen=True):
-    """What became of a body. `verdict` is None where nobody judged it; `asked` is what it asks for as it goes on."""
+    """The result for a body. `verdict` is None if nobody judged it; `asked` is what the body asks for as it goes on."""
 
     opened: Opened
     verdict: Verdict | None

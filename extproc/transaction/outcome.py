@@ -1,4 +1,4 @@
-"""What an answer says of the backend that gave it."""
+"""Outcomes: what a response shows about the backend that sent it."""
 
 import re
 from enum import Enum, auto
@@ -22,7 +22,7 @@ _STATUS: Final = {b"%d" % status: status for status in range(100, 600)}
 
 @plain
 class Outcome(Enum):
-    """What an answer says of the backend that was chosen."""
+    """The state of the chosen backend, as a response shows it."""
 
     SERVED = auto()
     FAILED = auto()

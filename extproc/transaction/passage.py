@@ -1,4 +1,4 @@
-"""What is done to a request that goes on by its path alone, because no API claims it."""
+"""The treatment of a request that goes on by its path alone, because no API claims it."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ from extproc.transaction.keyed import keyed, removed
 
 PROTOCOLS: Final = "sec-websocket-protocol"
 KEY_PROTOCOL: Final = "openai-insecure-api-key."
-"""How a browser hands a key over with a WebSocket: as the name of a protocol (OpenAI's realtime API)."""
+"""The prefix of the protocol name by which a browser passes a key with a WebSocket (OpenAI's realtime API)."""
 
 
 class Passage(Struct, frozen=True):

@@ -47,7 +47,7 @@ filling memory; 1,024 is far more than an application's set of paths and about 2
 
 
 class Needs(Struct, frozen=True):
-    """What Envoy must hand over besides the request. Nothing, unless somebody reads it."""
+    """The data that Envoy must hand over besides the request. Nothing, unless somebody reads it."""
 
     response_headers: bool = False
     response_body: bool = False
@@ -64,7 +64,7 @@ class Needs(Struct, frozen=True):
 
 
 class Claim(Struct, frozen=True):
-    """What a path means to us. `models` is the listing or the card's name when it is the models resource.
+    """The meaning of a path. `models` is the listing or the card's name if it is the models resource.
 
     `pipelines`: those that may be for it, in order; the last one surely is, or none is left. `reads_fields` and
     `reads_route`: one of them is chosen, or judges, by header fields of the request or by the name of Envoy's route.
@@ -79,7 +79,7 @@ class Claim(Struct, frozen=True):
 
 
 class Steering(Struct, frozen=True):
-    """What the choice of a destination says about every request for it on one path: built once, used for each.
+    """The headers and metadata that a choice of destination gives every request on one path: built once, used for each.
 
     `unchanged` is the whole answer to a buffered body that stays as it came; `response` are the contract's headers.
     """

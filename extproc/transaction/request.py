@@ -47,7 +47,7 @@ from extproc.transaction.shared import Shared
 
 @plain
 class Intent(Enum):
-    """What is to become of the request."""
+    """The transaction's plan for the request."""
 
     PASSING = auto()  # it goes on as it comes
     READING = auto()  # its body decides; nothing of it has gone on

@@ -30,9 +30,9 @@ RECODED_BYTES: Final = 64 * 1024
 
 
 class Intake:
-    """What is kept of a request's headers until its body is whole, and of the body until it goes on.
+    """The headers of a request until its body is whole, and the body until it goes on.
 
-    `body` is as it came. Raises ClientError for what the client is to be told.
+    `body` is as it came. Raises ClientError for an error that the client must get.
     """
 
     __slots__ = ("_asked", "_codings", "_fields", "_memory", "_passage", "_plain", "_plan", "_route_name", "body")

@@ -19,7 +19,7 @@ _HEADER_SAFE: Final = re.compile(r"[\x21-\x7e]+")
 
 
 class Routed(Struct, frozen=True):
-    """What is to change: `body` is None where it stays as it came, `steering` where nothing was chosen.
+    """The changes to a request: `body` is None if it stays as it came, `steering` if nothing was chosen.
 
     `headers` lacks the content-length, which depends on what Envoy does with a body in the mode at hand.
     """

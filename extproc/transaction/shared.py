@@ -1,4 +1,4 @@
-"""What the transactions of one worker have in common. Everything else belongs to one exchange."""
+"""The shared state of one worker's transactions. Everything else belongs to one exchange."""
 
 from collections.abc import Mapping
 

@@ -35,11 +35,11 @@ in a thread and all that came behind it; Envoy's own time for a message is that 
 
 _RESPONSE: Final = Side.RESPONSE
 _Come: TypeAlias = tuple[dict[Count, int], tuple[Failure, ...], dict[str, int], bool]
-"""What a stream has come to: findings, failures, what was not read; True if something was masked."""
+"""The results of a stream: findings, failures, what was not read; True if something was masked."""
 
 
 class Piece(Struct, frozen=True):
-    """What came of a stream in one message, to be judged in any thread; nobody else uses `stream` meanwhile."""
+    """A piece of a stream from one message, to be judged in any thread; nobody else uses `stream` meanwhile."""
 
     name: str
     stream: AnswerStream

@@ -41,8 +41,8 @@ asked for by: one that did not has given the exchange up by then, within millise
 and only for a stream that comes in one message."""
 
 OBSERVING: Final = ProtocolConfig(BodyMode.FULL_DUPLEX_STREAMED, BodyMode.FULL_DUPLEX_STREAMED)
-"""How an exchange is read whose first message tells no configuration, as in observability mode: nothing waits for a
-response there, so that of each side as much is read as comes."""
+"""The configuration assumed if the first message states none, as in observability mode: nothing waits for a response
+there, so that of each side as much is read as comes."""
 
 
 # Members of an Enum are looked up slowly; these two for every message.

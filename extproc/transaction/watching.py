@@ -29,10 +29,10 @@ def only_watches(memory: Memory, findings: Findings) -> bool:
 
 
 class WatchedAnswer:
-    """What bodies and streams that are only watched have in common.
+    """The common parts of bodies and streams that are only watched.
 
-    `length`: what the response's headers say of it. A copy for which there is no room, or no time, is judged no
-    further; what is left of the response passes as before.
+    `length`: the length that the response's headers state. A copy for which there is no room, or no time, is judged no
+    further; the rest of the response passes as before.
     """
 
     __slots__ = (

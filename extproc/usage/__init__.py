@@ -1,4 +1,4 @@
-"""What an exchange used, as its provider counted it."""
+"""The token usage of an exchange, as its provider counted it."""
 
 from extproc.usage.meter import UsageMeter
 

@@ -14,7 +14,7 @@ from extproc.protocol.record import NO_USAGE, Usage
 
 _decode: Final = msgspec.json.Decoder().decode
 _NULL: Final = (b":null", b": null")
-"""What follows the name where a provider reports nothing yet: OpenAI writes `"usage":null` into every chunk."""
+"""The bytes after the name if a provider reports nothing yet: OpenAI writes `"usage":null` into every chunk."""
 
 
 class UsageMeter:

@@ -1,4 +1,4 @@
-"""What stands beside a message in a ProcessingRequest: the attributes and, in the first one, the configuration."""
+"""The fields beside a message in a ProcessingRequest: the attributes and, in the first one, the configuration."""
 
 from collections.abc import Iterator, Mapping
 from itertools import product
@@ -33,7 +33,7 @@ class Beside(Record, frozen=True):
 
 
 class BesideMemo(dict[bytes, Beside | None]):
-    """What the bytes beside a message say; None where they say more, or are too many to be remembered.
+    """The meaning of the bytes beside a message; None if they say more, or are too many to be remembered.
 
     An operator's choice of attributes makes them the same few bytes for ever, or others each time. At most a quarter of
     a MiB of bytes.

@@ -22,7 +22,7 @@ from extproc.wire.pb.processor_pb2 import (
 
 REQUEST_BODY: Final = key(ProcessingRequest, "request_body")
 RESPONSE_BODY: Final = key(ProcessingRequest, "response_body")
-"""How a ProcessingRequest with a body begins: Envoy writes fields by number, and no lower one stands beside it."""
+"""The key that begins a ProcessingRequest with a body: Envoy writes fields by number; no lower one comes beside it."""
 
 PASSED_REQUEST: Final = encode(Proceed(Side.REQUEST, Phase.BODY))
 PASSED_RESPONSE: Final = encode(Proceed(Side.RESPONSE, Phase.BODY))
@@ -37,10 +37,10 @@ _PATH: Final = (
 )
 _CONTENT: Final = key(HttpBody, "body")
 _NOTHING: Final = (b"", key(ProcessingRequest, "metadata_context") + b"\x00")
-"""What may stand behind the body: Envoy names the metadata that it was told to forward, even where there is none."""
+"""Bytes that may follow the body: Envoy names the metadata that it is configured to forward, even if there is none."""
 _ENCLOSED_MAX: Final = 2048
 _ENCLOSED: Final = tuple(enclose((bytes(size),), *_PATH)[0] for size in range(_ENCLOSED_MAX))
-"""What stands before a content of each size that events have; 100 KiB."""
+"""The bytes before a content of each size that events have; 100 KiB."""
 assert len(REQUEST_BODY) == len(RESPONSE_BODY) == 1
 assert key(StreamedBodyResponse, "body") == _CONTENT
 assert key(StreamedBodyResponse, "end_of_stream") + b"\x01" == _LAST

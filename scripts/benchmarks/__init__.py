@@ -1,1 +1,1 @@
-"""What `scripts/bench` measures."""
+"""The benchmarks that `scripts/bench` runs."""

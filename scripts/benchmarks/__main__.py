@@ -12,7 +12,7 @@ from scripts.benchmarks.report import BenchError, Row, document, table
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What measures (rounds, seconds of a load, who is told of progress, subjects), and how people are shown it."""
+    """A function that measures (rounds, seconds of a load, a progress callback, subjects), and its table for people."""
 
     measure: Callable[[int, float, Callable[[str], None], Collection[str]], list[Row]]
     table: Callable[[Sequence[Row]], str] = table

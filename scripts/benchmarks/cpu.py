@@ -1,4 +1,4 @@
-"""What a process and its children used, from /proc."""
+"""CPU time of a process and its children, from /proc."""
 
 import os
 from collections.abc import Iterable

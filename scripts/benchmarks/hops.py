@@ -100,7 +100,7 @@ def _callers(entered: FrameType) -> Iterator[FrameType]:
 
 
 class Silent:
-    """What a call may do to its stream outside of a response: nothing of it happens here."""
+    """The methods by which a call may act on its stream outside of a response: none may be called here."""
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"{name}: a response was expected, and no more")

@@ -68,7 +68,7 @@ def members() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a kind of client sends, and how often: `clients` that send `payload` each `every` seconds.
+    """One kind of client and its rate: `clients` that send `payload` each `every` seconds.
 
     `slowly`: a piece of the payload each `every` seconds, on as many connections, and no end.
     """

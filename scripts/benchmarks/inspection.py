@@ -1,4 +1,4 @@
-"""What inspection costs, with all rules on: in the processor alone, without Envoy, in one thread but for the stalls.
+"""The cost of inspection, with all rules on: in the processor alone, without Envoy, in one thread but for the stalls.
 
 CPU time of this process, for it shares its machine. Each round takes every subject in turn and has texts of its own.
 """
@@ -69,7 +69,7 @@ MOST: Final[dict[str, dict[str, float]]] = {
     "growth_per_doubling": {"*": 2.3},
     "times_prose": {"*": 10},
 }
-"""What is demanded, by figure and subject; `*` is all others."""
+"""The required bounds, by figure and subject; `*` is all others."""
 
 Figures: TypeAlias = Iterator[tuple[str, str, float]]
 
@@ -226,7 +226,7 @@ def _most(bench: Inspecting, figure: str, subject: str) -> float | None:
 
 @contextmanager
 def _frozen() -> Iterator[None]:
-    """What lives as long as the process is no garbage: a worker does not let the collector walk over it, either."""
+    """Freeze the objects that live as long as the process: a worker does not let the collector walk over them."""
     gc.collect()
     gc.freeze()
     try:

@@ -1,4 +1,4 @@
-"""How long an innocent client waits beside clients that mean no good, through a real Envoy.
+"""The time that an innocent client waits beside clients that mean no good, through a real Envoy.
 
 Each round takes every load in turn, with a while of no load before each few of them, so that what else the machine
 does falls on all alike. A figure is the median, over the rounds, of the p99 of a client who sends a usual request and
@@ -26,7 +26,7 @@ from scripts.benchmarks.report import Row
 from scripts.benchmarks.transport import fixed_answer, run_load, running, wait_for_gateway
 
 FACTOR: Final = 3.0
-"""What the p99 may become beside a load, in terms of what it is without."""
+"""The most that the p99 may be beside a load, in terms of what it is without."""
 
 FLOOR_MS: Final = 20.0
 """Milliseconds that it may always be. The load, Envoy, the processor's threads and the client itself share the cores

@@ -1,10 +1,11 @@
-"""How well the detectors find what is labelled: recall and precision on the development data.
+"""The quality of the detectors: recall and precision on the labelled development data.
 
-The data lies beside the repository, not in it; its README says what its files hold.
+The data lies beside the repository, not in it; its README describes its files.
 
-A labelled span counts as found if a find of its kind touches it; a find that touches none counts against precision. A
-recogniser case counts as right if there are as many finds of its kind as it asks for, and they touch the spans that it
-gives. For secrets a text is the unit: found or not. The floors are those of the issue that asked for the detectors.
+A labelled span counts as found if a finding of its kind touches it; a finding that touches none counts against
+precision. A recogniser case counts as right if there are as many findings of its kind as it asks for, and they touch
+the spans that it gives. For secrets a text is the unit: found or not. The floors are those of the issue that asked for
+the detectors.
 """
 
 import gzip
@@ -26,7 +27,7 @@ DATA: Final = Path(__file__).resolve().parents[3] / "shared" / "data"
 SUFFIX: Final = ".jsonl.gz"
 
 RESEARCH: Final = "presidio_research_"
-"""What the names of its files begin with."""
+"""The beginning of the names of its files."""
 CASES: Final = "presidio_recogniser_cases"
 SECRETS: Final = "secrets"
 
@@ -39,7 +40,7 @@ LABELS: Final = {
     "DOMAIN_NAME": "url",
     "PHONE_NUMBER": "phone",
 }
-"""What presidio-research calls our kinds."""
+"""presidio-research's names for our kinds."""
 
 RECOGNISERS: Final = {
     "crypto": "crypto_wallet",
@@ -48,7 +49,7 @@ RECOGNISERS: Final = {
     **dict.fromkeys(("uk_passport", "us_passport", "es_passport", "de_passport", "in_passport"), "passport"),
     **{kind: kind for kind in pii.KINDS},
 }
-"""What Presidio's recogniser tests call our kinds."""
+"""The names of our kinds in Presidio's recogniser tests."""
 
 USUAL_FLOOR: Final = 0.98
 """Recall and precision of a kind of personal data, each."""

@@ -1,4 +1,4 @@
-"""What the h2 transport's Python costs: exchanges as Envoy sends them, played in-process without sockets or load.
+"""The cost of the h2 transport's Python: exchanges as Envoy sends them, played in-process without sockets or load.
 
 `python scripts/benchmarks/replay.py [--against CHECKOUT]` prints CPU time and calls of functions for a request of four
 messages and for an event of a stream; with another checkout beside it, in alternating rounds. Only the ratio of two

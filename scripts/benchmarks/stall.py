@@ -1,4 +1,4 @@
-"""How long an event of another stream waits while a large body is judged in the worker's threads.
+"""The time that an event of another stream waits while a large body is judged in the worker's threads.
 
 The events come from another process over a socket, each with the time at which it was sent, so that what the threads
 do to the interpreter cannot delay the sender. The wait includes what the machine adds; that shows in the subjects

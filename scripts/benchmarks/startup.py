@@ -1,4 +1,4 @@
-"""What it costs until a worker serves: all rules on, as `extproc serve` starts them, each round anew.
+"""The cost of starting a worker: all rules on, as `extproc serve` starts them, each round anew.
 
 CPU seconds of a worker are those of its process when the supervisor says that it is ready: imports and compiling. RSS
 counts what processes share in each of them, PSS divides it by those that share it; PSS is what a worker adds.

@@ -1,4 +1,4 @@
-"""What the path through the processor costs: against Envoy alone, and against a Go processor that does nothing.
+"""The cost of the path through the processor: against Envoy alone, and against a Go processor that does nothing.
 
 Each round starts every subject anew and takes them in turn, so that what else the machine does falls on all alike.
 """
@@ -51,7 +51,7 @@ UNITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is measured: a processor (None: Envoy alone), a profile, and how many messages a request it is asked for.
+    """A subject: a processor (None: Envoy alone), a profile, and the number of messages asked for per request.
 
     `four`: request headers and body, response headers and body, as performance figures of peers are given. Otherwise
     the configuration is exactly what `extproc envoy` generates for the policy, which asks for two. `routes`: the policy

@@ -1,4 +1,4 @@
-"""What came back to a raw client."""
+"""The response that a raw client received."""
 
 import json
 from enum import Enum
@@ -10,7 +10,7 @@ Field: TypeAlias = tuple[str, str]
 
 
 class Ending(Enum):
-    """How an answer ended."""
+    """The way in which a response ended."""
 
     COMPLETE = "complete"
     TRUNCATED = "truncated"
@@ -18,7 +18,7 @@ class Ending(Enum):
     RESET = "reset"
     """The peer reset the connection or the stream."""
     GARBLED = "garbled"
-    """What came is not HTTP."""
+    """The received bytes are not HTTP."""
     TIMEOUT = "timeout"
     ABORTED = "aborted"
     """We left, as we were told."""

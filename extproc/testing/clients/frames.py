@@ -16,7 +16,7 @@ MAX_FRAME: Final = 16_384
 
 
 class NoFrame(Exception):  # noqa: N818  - named for what it says
-    """What came is longer than any frame may be; in practice it is not HTTP/2 at all."""
+    """The received frame is longer than any frame may be; in practice it is not HTTP/2 at all."""
 
 
 class GoAway(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What a raw client shall do: a request, and its body as a script."""
+"""The script of a raw client: a request, and its body in steps."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias

@@ -14,7 +14,7 @@ READ_SIZE: Final = 64 * 1024
 
 
 class Turn(Struct, frozen=True):
-    """What one wait brought: how much was sent, and what came (None: nothing; b"": the peer closed)."""
+    """The result of one wait: how many bytes were sent, and which came (None: nothing; b"": the peer closed)."""
 
     sent: int = 0
     came: bytes | None = None

@@ -21,7 +21,7 @@ SSE: Final = ("content-type", "text/event-stream; charset=utf-8")
 
 
 class Endpoint(Struct, frozen=True):
-    """How paths with this ending are answered; `events` is None where there are no streams."""
+    """The handlers of paths with this ending; `events` is None if there are no streams."""
 
     ending: str
     dialect: Literal["openai", "anthropic"]

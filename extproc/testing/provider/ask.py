@@ -1,4 +1,4 @@
-"""What a request asks of the stand-in provider, whatever dialect it asks in."""
+"""A request's contents as the stand-in provider reads them, whatever the dialect."""
 
 import json
 from collections.abc import Iterable

@@ -1,9 +1,9 @@
-"""What the stand-in provider may be told to do, in one small language.
+"""Orders for the stand-in provider, in one small language.
 
-Orders come in the request header `x-provider-do`, in the model's name, or from whoever started the provider; where they
+Orders come in the request header `x-provider-do`, in the model's name, or from whoever started the provider; if they
 differ the header wins over the model, and the model over the start. They are joined by `+` (or a comma, or blanks):
 `x-provider-do: slow-500ms, cut-3`, model `gpt-4o@slow-500ms+cut-3`, or a model that is nothing but orders: `fail-429`.
-A model's name that does not read as orders is a plain model; a header that does not is answered with 400.
+A model's name that does not read as orders is a plain model; a header that does not is refused with 400.
 """
 
 import re
@@ -26,7 +26,7 @@ MAX_BODY: Final = 256 * 1024 * 1024
 
 
 class Orders(Struct, frozen=True):
-    """How to answer. The field's name is the order's word; times in seconds, sizes in bytes."""
+    """Orders for a response. The field's name is the order's word; times in seconds, sizes in bytes."""
 
     slow: float = 0.0
     """`slow-500ms`: wait before the answer's headers."""

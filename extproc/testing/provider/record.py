@@ -1,4 +1,4 @@
-"""What the stand-in provider was sent, exactly, and a bounded store of it."""
+"""A bounded store of the requests that the stand-in provider received, byte by byte."""
 
 import hashlib
 import json
@@ -13,14 +13,14 @@ from msgspec import Struct
 from extproc.testing.provider.request import Field, Framing, Head
 
 MAX_RECORDS: Final = 10_000
-"""How many requests are kept; the oldest go first. A test of one behaviour sends far fewer; a benchmark must not fill
-the memory."""
+"""Requests that are kept; the oldest go first. A test of one behaviour sends far fewer; a benchmark must not fill the
+memory."""
 
 MAX_BYTES: Final = 256 * 1024 * 1024
-"""How many bytes of bodies are kept in all; the oldest go first."""
+"""Bytes of bodies that are kept in all; the oldest go first."""
 
 MAX_BODY: Final = 64 * 1024 * 1024
-"""How much of one body is kept: twice what a policy allows by default. Its length and digest are of all of it."""
+"""Bytes of one body that are kept: twice what a policy allows by default. Its length and digest are of all of it."""
 
 
 class RecordedRequest(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What the stand-in provider says: the same to the same question, in pieces as a model would stream it."""
+"""Responses of the stand-in provider: the same for the same request, in pieces as a model would stream it."""
 
 import json
 import re
@@ -14,7 +14,7 @@ CREATED: Final = 1_700_000_000
 """Unix seconds: answers are the same on every day."""
 
 FILLER: Final = "word "
-"""What padding is made of: text in which no detector finds anything."""
+"""The text that padding is made of: no detector finds anything in it."""
 
 
 class Reply(Struct, frozen=True):

@@ -25,7 +25,7 @@ BACKLOG: Final = 4096
 """Connections that may wait to be taken: as many as Envoy opens at once under load."""
 
 MAX_VIOLATIONS: Final = 100
-"""How many violations are kept: one is already a failed test."""
+"""Violations that are kept: one is already a failed test."""
 
 
 class Provider:
@@ -59,9 +59,9 @@ class Provider:
         self._links: dict[int, tuple[Link, asyncio.Task[object]]] = {}
         self._violations: deque[str] = deque(maxlen=MAX_VIOLATIONS)
         self.connections = 0
-        """How many connections were opened so far."""
+        """Number of connections opened so far."""
         self.gone = 0
-        """How many times a peer left before it had the whole of an answer."""
+        """Number of times that a peer left before it had the whole of a response."""
 
     def wait_for(self, count: int, within: float = 5.0) -> tuple[RecordedRequest, ...]:
         """The records once there are `count` of them; blocks its thread, so not for the thread the provider runs in.
