@@ -13,7 +13,7 @@ WIDTH: Final = 48
 _INTRODUCTION: Final = """\
 # What is detected
 
-Written by `scripts/docs` from the rules in `extproc/inspection`. A rule of `pii` or `secrets` finds a value wherever it
+Written by `scripts/docs` from the rules in `extproc/detectors`. A rule of `pii` or `secrets` finds a value wherever it
 stands in a text, but not where letters or digits are joined to it. A written-out escape (`\\n`, `\\u000a`, `%20`), the
 code of a colour, a bracket, a quotation mark or an underscore beside a value hides nothing. No-break spaces and
 typographic dashes part groups as blanks and hyphens do.

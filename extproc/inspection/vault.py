@@ -5,7 +5,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 MOST_VALUES = 10_000
 """Values that one exchange may have placeholders for (a 2 MiB body of nothing but addresses has more). Those beyond it
@@ -27,6 +27,12 @@ _PART = re.compile(r"\[[A-Z0-9_]*\Z")
 
 _NONE: AbstractSet[str] = frozenset()
 
+# A vault shares these until it has a value: most exchanges have none, and open streams are many.
+_NO_NAMES: Final[dict[tuple[str, str], str]] = {}
+_NO_VALUES: Final[dict[str, str]] = {}
+_NO_COUNTS: Final[dict[str, int]] = {}
+_NOT_SORTED: Final[list[str]] = []
+
 
 def label(kind: str) -> str:
     """A kind as placeholders write it: `us_ssn` is US_SSN, `github-token` GITHUB_TOKEN."""
@@ -39,10 +45,10 @@ class Vault:
     __slots__ = ("_counts", "_names", "_reserved", "_sorted", "_values")
 
     def __init__(self) -> None:
-        self._names: dict[tuple[str, str], str] = {}
-        self._values: dict[str, str] = {}
-        self._sorted: list[str] = []
-        self._counts: dict[str, int] = {}
+        self._names = _NO_NAMES
+        self._values = _NO_VALUES
+        self._sorted = _NOT_SORTED
+        self._counts = _NO_COUNTS
         self._reserved: AbstractSet[str] = _NONE
 
     def reserve(self, text: str) -> None:
@@ -77,6 +83,8 @@ class Vault:
         if name is None:
             if len(self._names) >= MOST_VALUES or len(self._reserved) > MOST_RESERVED:
                 return f"[{label(kind)}]"
+            if not self._names:
+                self._names, self._values, self._sorted, self._counts = {}, {}, [], {}
             name = self._names[kind, value] = self._next(label(kind))
         if restorable and name not in self._values:
             self._values[name] = value

@@ -88,7 +88,7 @@ class Events:
         self._open: dict[Channel, GrowingText] = {}
         self._ended: dict[Channel, GrowingText] = {}  # those that a finish reason ended
         self._recurring = 0  # texts that were opened and may recur
-        self._alone: set[int] = set()  # hashes of channels that may recur and were judged by themselves
+        self._alone: AbstractSet[int] = _NONE  # hashes of channels that may recur and were judged by themselves
         self._tracks: dict[Scope, Track] = {}
         self._calls: dict[Scope, int] = {}  # hashes of the identifiers of tool calls, by their places
         self._speak(writer.dialect)
@@ -129,7 +129,7 @@ class Events:
 
     def unreadable(self, reason: str) -> None:
         """Something cannot be read."""
-        self._tally.unread[reason] += 1
+        self._tally.saw(reason)
         if self._unread is not None:
             raise Stopped(self._unread)
 
@@ -140,7 +140,7 @@ class Events:
             return
         if len(self._named) < MAX_NAMED:
             self._named = _with(self._named, key)
-        self._tally.unread[reason] += 1
+        self._tally.saw(reason)
         if self._unread is not None and reason not in SEALED:
             raise Stopped(self._unread)
 
@@ -264,7 +264,7 @@ class Events:
         if key in self._alone or len(self._alone) >= MAX_ALONE:
             self._doubt("stream")
         else:
-            self._alone.add(key)
+            self._alone = _with(self._alone, key)
         return False
 
     def _pieces(self, event: StreamEvent, whole: Collection[Delta]) -> tuple[Share, ...]:

@@ -81,7 +81,7 @@ class Ruling:
         """Counts that the answer is larger than a processor allows; whether it stops there."""
         assert self._stage is not None, "a processor has a stage"
         side = self._stage.side
-        self._tally.counts[each.name, "bytes", each.action, side, each.shadow] += 1
+        self._tally.count((each.name, "bytes", each.action, side, each.shadow))
         if self._tally.details is not None:
             self._tally.tell(Finding(each.name, "bytes", each.action, side, "", 0, 0, None, each.shadow))
         return each.action == "block" and not each.shadow
@@ -129,7 +129,7 @@ class Ruling:
     def _tell(self, each: Processor, span: Span, where: str) -> None:
         assert self._stage is not None, "a find has a rule"
         side = self._stage.side
-        self._tally.counts[each.name, span.kind, each.action, side, each.shadow] += 1
+        self._tally.count((each.name, span.kind, each.action, side, each.shadow))
         if self._tally.details is not None:
             at = (where, span.start, span.end)
             self._tally.tell(Finding(each.name, span.kind, each.action, side, *at, span.score, each.shadow))

@@ -318,7 +318,7 @@ class AnswerStream:
 
     def _damaged(self, reason: str) -> bytes:
         """The encoding cannot be undone any more. Its bytes cannot follow what was decoded, so this is the end."""
-        self._tally.unread[reason] += 1
+        self._tally.saw(reason)
         return self._stop(Blocked(self._name, "uninspected"))
 
     def _as_it_came(self, rest: bytes) -> bytes:

@@ -1,6 +1,8 @@
 """The tally of a streamed response: what the record reports when the stream is over."""
 
-from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 from extproc.inspection.verdict import Count, Failure, Finding
 
@@ -10,6 +12,12 @@ MAX_FAILURES = 128
 MAX_TOLD = 1024
 """Findings that are told one by one, where they are asked for: more than anyone reads. All are counted."""
 
+# Shared by all that have counted nothing yet: most streams never do, and many are open.
+_NO_COUNTS: Final[Mapping[Count, int]] = MappingProxyType({})
+_NO_REASONS: Final[Mapping[str, int]] = MappingProxyType({})
+
+_Key = TypeVar("_Key")
+
 
 class Tally:
     """Counts and names, no text. `details` is None where nobody asks for the finds themselves."""
@@ -17,17 +25,33 @@ class Tally:
     __slots__ = ("counts", "details", "failures", "masked", "unread")
 
     def __init__(self, details: list[Finding] | None = None) -> None:
-        self.counts: Counter[Count] = Counter()
-        self.unread: Counter[str] = Counter()
-        self.failures: list[Failure] = []
+        self.counts: Mapping[Count, int] = _NO_COUNTS
+        self.unread: Mapping[str, int] = _NO_REASONS
+        self.failures: Sequence[Failure] = ()
         self.details = details
         self.masked = False
 
     def fail(self, failures: tuple[Failure, ...]) -> None:
         """Adds what could not be judged."""
-        self.failures += failures[: MAX_FAILURES - len(self.failures)]
+        self.failures = (*self.failures, *failures[: MAX_FAILURES - len(self.failures)])
+
+    def count(self, key: Count) -> None:
+        """Count one more finding."""
+        self.counts = _counted(self.counts, key)
+
+    def saw(self, reason: str) -> None:
+        """Count one more place that is uninspected for that reason."""
+        self.unread = _counted(self.unread, reason)
 
     def tell(self, finding: Finding) -> None:
         """Adds a find for those who ask for each."""
         if self.details is not None and len(self.details) < MAX_TOLD:
             self.details.append(finding)
+
+
+def _counted(counts: Mapping[_Key, int], key: _Key) -> Mapping[_Key, int]:
+    """Return the counts with one more for `key`: the same object, unless it is the shared one."""
+    if not isinstance(counts, dict):
+        return {key: 1}
+    counts[key] = counts.get(key, 0) + 1
+    return counts
