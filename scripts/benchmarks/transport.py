@@ -23,7 +23,7 @@ from typing import Any, Final
 from extproc.gateway.bootstrap import SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyProcess
 from extproc.policy import Policy, loads
-from extproc.transaction import Needs, Plan
+from extproc.transaction import Plan
 from scripts.benchmarks import cpu
 from scripts.benchmarks.load import BODY
 from scripts.benchmarks.ports import free_port
@@ -249,9 +249,7 @@ def _policy(subject: Subject, fixed: int, upstream: int) -> str:
 def _bootstrap(subject: Subject, policy: Policy, socket: Path, fixed: int) -> dict[str, Any]:
     config = bootstrap(
         policy,
-        needs=Plan.compile(policy, {}).needs
-        if subject.inspects
-        else Needs(response_headers=subject.four, response_body=False),
+        needs=Plan.compile(policy, {}).needs,  # what its fingerprint says; `four` asks for more below
         endpoints=[f"unix:{socket}"],
         listen=SocketAddress("127.0.0.1", 0),
         profile="full-duplex" if subject.profile == "full-duplex" else "buffered",
