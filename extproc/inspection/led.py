@@ -36,10 +36,14 @@ _POINTING = frozenset(
 """Words in names of tokens that open nothing: those of pages and positions, and counts of a model's tokens."""
 
 
-@lru_cache(MOST_NAMES)
 def leading(name: str) -> str:
     """The text that stands before a value of this name for the rules of assigned secrets; empty for most names."""
-    if len(name) > MOST_NAME or name in _OWN or _TELLING.search(name) is None:
+    return "" if len(name) > MOST_NAME else _leading(name)  # a long one would be remembered, and a client chooses it
+
+
+@lru_cache(MOST_NAMES)
+def _leading(name: str) -> str:
+    if name in _OWN or _TELLING.search(name) is None:
         return ""
     return f'{name}="' if _POINTING.isdisjoint(words_of(name)) else ""
 

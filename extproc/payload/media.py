@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from extproc.payload.base64 import SHORTEST_SIGNED, Carried, carried, kind_of
-from extproc.payload.names import is_own, says_base64
+from extproc.payload.names import folded, is_own, says_base64
 from extproc.payload.passage import PART, Holder, Passage, Place, Reason, Uninspected, keys_of
 
 SEEN: frozenset[Reason] = frozenset(("image", "audio", "video"))
@@ -83,7 +83,7 @@ _VECTOR = "embedding"
 
 def points(names: Iterable[str]) -> bool:
     """True if one of the names of a string and of what holds it says that it may point to something not inspected."""
-    return any(name in _SHAPES or name.casefold() in _BASE64 for name in names)
+    return any(name in _SHAPES or folded(name) in _BASE64 for name in names)
 
 
 class Candidate(Struct, frozen=True, gc=False):
@@ -152,7 +152,7 @@ def _beside(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Ite
 
 def _says_base64(passage: Passage) -> bool:
     key = passage.key
-    return isinstance(key, str) and key.casefold() in _ENCODINGS and passage.text.casefold() == "base64"
+    return isinstance(key, str) and folded(key) in _ENCODINGS and folded(passage.text) == "base64"
 
 
 def _elsewhere(candidate: Candidate) -> bool:
@@ -170,8 +170,8 @@ def _hints(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Mapp
             hints[id(place)] = _Hint()
     for passage in passages:
         hint = hints.get(id(passage.within))
-        if hint is not None and isinstance(passage.key, str) and (key := passage.key.casefold()) in _HINTS:
-            hint.base64 = hint.base64 or (key not in _MEDIA_TYPES and passage.text.casefold() == "base64")
+        if hint is not None and isinstance(passage.key, str) and (key := folded(passage.key)) in _HINTS:
+            hint.base64 = hint.base64 or (key not in _MEDIA_TYPES and folded(passage.text) == "base64")
             if key in _MEDIA_TYPES:
                 hint.media = _surer(hint.media, kind_of(passage.text))
             if key != "type":
@@ -209,11 +209,11 @@ def _is_base64(candidate: Candidate, hints: Mapping[int, _Hint]) -> bool:
     passage = candidate.passage
     holder = next(_around(passage), None)
     name, text = _name(passage), candidate.carried.text
-    if name.casefold() in _BASE64:
+    if folded(name) in _BASE64:
         return True
-    if name.casefold() == "bytes" or says_base64(name) or (name.casefold() in _MAYBE and _is_own(passage)):
+    if folded(name) == "bytes" or says_base64(name) or (folded(name) in _MAYBE and _is_own(passage)):
         return text is not None or _is_long(candidate)
-    if holder is None or not isinstance(passage.key, str) or passage.key.casefold() != "data":
+    if holder is None or not isinstance(passage.key, str) or folded(passage.key) != "data":
         return False
     # A media type beside words says base64 only if base64 it is, and writes text.
     hint = hints[id(holder)]
@@ -244,7 +244,7 @@ def _reasons(candidate: Candidate, hints: Mapping[int, _Hint]) -> Iterator[Reaso
     yield from (hint.media for hint in told)
     yield from (hint.type for hint in told)
     own = _name(passage)
-    maybe = _MAYBE.get(own.casefold())
+    maybe = _MAYBE.get(folded(own))
     if maybe is not None and ("://" in passage.text or _is_long(candidate)) and _is_own(passage):
         yield maybe
     names = (own, passage.key, *(place[1] for place in around[:1]))
@@ -252,7 +252,7 @@ def _reasons(candidate: Candidate, hints: Mapping[int, _Hint]) -> Iterator[Reaso
 
 
 def _shape(name: str) -> Reason | None:
-    return _SHAPES.get(name) or _SHAPES.get(name.casefold())
+    return _SHAPES.get(name) or _SHAPES.get(folded(name))
 
 
 def _is_sealed(passage: Passage, hints: Mapping[int, _Hint]) -> bool:

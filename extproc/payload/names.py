@@ -99,16 +99,26 @@ Whatever a client adds, such as the properties that its tools take, is text: nam
 """
 
 
+MOST_TELLING = 256
+"""Characters of a name up to which it may say what its value is: four times the longest of an API. Every item of
+an array asks for the name again, so that a name of a megabyte would cost seconds."""
+
+
+def folded(name: str) -> str:
+    """Return the name as readers see it that ignore its case; one beyond MOST_TELLING as it stands."""
+    return name.casefold() if len(name) <= MOST_TELLING else name
+
+
 def carries(name: str) -> bool:
     """True if a member of that name may carry an image, a sound or a file. Go's decoder takes `Blob` for `blob`."""
     flag = KNOWN.get(name)
-    return flag == CARRIER if flag is not None else KNOWN.get(name.casefold()) == CARRIER or says_base64(name)
+    return flag == CARRIER if flag is not None else KNOWN.get(folded(name)) == CARRIER or says_base64(name)
 
 
 def says_base64(name: str) -> bool:
     """True if a name says that its string is base64, as `audio_base64` and `bytesBase64Encoded` do."""
-    folded = name.casefold()
-    return "base64" in folded or "b64" in folded
+    said = folded(name)
+    return len(said) <= MOST_TELLING and ("base64" in said or "b64" in said)
 
 
 def is_own(keys: Iterable[str | int | None]) -> bool:
@@ -125,7 +135,7 @@ def is_own(keys: Iterable[str | int | None]) -> bool:
             names += 1
             # The `input` of a tool and its `output` are objects, those of a model a list or a text.
             free = key in _FREE or (key in _OF_TOOLS and isinstance(inner, str))
-            if free or opened or names > _OWN_NAMES or (key not in KNOWN and key.casefold() not in KNOWN):
+            if free or opened or names > _OWN_NAMES or (key not in KNOWN and folded(key) not in KNOWN):
                 return False
         elif key is None:
             opened = True

@@ -14,7 +14,7 @@ from extproc.payload.json.prefix import spots
 from extproc.payload.json.wellformed import BOM, WHITE, documents, is_doubtful, start
 from extproc.payload.limits import MAX_OPENED
 from extproc.payload.media import Candidate, settle
-from extproc.payload.names import TOKENS, carries, is_own
+from extproc.payload.names import TOKENS, carries, folded, is_own
 from extproc.payload.passage import Holder, Passage, Place, TextLimitError, Uninspected, keys_of
 from extproc.protocol.meter import Meter
 
@@ -104,7 +104,7 @@ class Reading:
             if not isinstance(place, tuple) or not isinstance(place[1], int):
                 break
             place = place[0]
-        if isinstance(place, tuple) and str(place[1]).casefold() in TOKENS and is_own(keys_of(place)):
+        if isinstance(place, tuple) and folded(str(place[1])) in TOKENS and is_own(keys_of(place)):
             last = self.named[-1] if self.named else None
             if last is None or last.within is not place[0] or last.key != place[1]:
                 self.named.append(Uninspected(*place, "tokens"))

@@ -9,6 +9,7 @@ from extproc.apis.events.event import Channel, Doubt
 from extproc.apis.events.source import EventReading, EventSource, Text
 from extproc.apis.registry import Shaped, current
 from extproc.apis.streams.repeats import blanked, differ, resolved
+from extproc.payload.names import folded
 
 
 def recognised(shaped: Sequence[Shaped], value: Mapping[str, object]) -> list[Shaped]:
@@ -41,7 +42,7 @@ _FREE = "arguments"
 
 def miscased(name: str) -> bool:
     """True for such a name in another case."""
-    return not (name.islower() and name.isascii()) and name not in _NAMES and name.casefold() in _NAMES
+    return not (name.islower() and name.isascii()) and name not in _NAMES and folded(name) in _NAMES
 
 
 def _miscased(source: EventSource) -> Doubt:
@@ -49,7 +50,7 @@ def _miscased(source: EventSource) -> Doubt:
     for leaf in source.leaves.strings:
         for step in leaf.path:
             if isinstance(step, str) and step not in _NAMES:
-                if step.casefold() in _NAMES:
+                if folded(step) in _NAMES:
                     return "malformed"
                 break  # what lies in other members may have any name
             if step == _FREE:
