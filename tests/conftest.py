@@ -24,16 +24,11 @@ settings.register_profile("deep", max_examples=5_000, deadline=None, print_blob=
 settings.load_profile(PROFILE)
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is marked `deep` or `measured`, unless the profile or the command line's markers ask for it.
-
-    What builds images comes first, after the order was drawn: it takes a minute of waiting that others can use.
-    """
-    items.sort(key=lambda item: item.get_closest_marker("docker") is None)
+    """Leaves out what is marked `deep`, `docker` or `measured`, unless the profile or the command line asks for it."""
     if config.getoption("-m"):
         return
-    left = ("measured",) if PROFILE == "deep" else ("deep", "measured")
+    left = ("measured",) if PROFILE == "deep" else ("deep", "docker", "measured")
     out = [item for item in items if any(item.get_closest_marker(name) for name in left)]
     if out:
         config.hook.pytest_deselected(items=out)

@@ -57,7 +57,16 @@ def version(request: pytest.FixtureRequest) -> Version:
     return chosen
 
 
-READING = ("hiding", "numbers", "streams", "streams_whole", "streamed_as_whole", "inspection_cuts")
+READING = (
+    "hiding",
+    "inspection",
+    "numbers",
+    "watching",
+    "streams",
+    "streams_whole",
+    "streamed_as_whole",
+    "inspection_cuts",
+)
 JUDGING = ("inspection_failures", "neighbours")
 BACKENDS = ("upstreams", "credentials", "bad_requests", "misconfigured", "workers")
 ONE_TRANSPORT = frozenset(f"test_{name}.py" for name in (*READING, *JUDGING, *BACKENDS))

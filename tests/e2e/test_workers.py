@@ -174,6 +174,7 @@ def test_a_frozen_worker_is_left_for_the_other(transport: str, profile: Profile,
         gateway.check()
 
 
+@EITHER
 def test_requests_to_a_frozen_processor_do_not_hang(transport: str, profile: Profile, version: Version) -> None:
     """In full duplex Envoy has no timeout for it; the connection's keepalive, 5 s after 5 s, is what ends it."""
     with running(transport, profile, patch=quick_keepalive) as gateway:
@@ -203,6 +204,7 @@ def quick_keepalive(whole: Json) -> None:
 # -- drain
 
 
+@EITHER
 def test_a_drain_lets_a_stream_finish(transport: str, profile: Profile, version: Version) -> None:
     with running(transport, profile) as gateway:
         processor = gateway.processor
@@ -214,6 +216,7 @@ def test_a_drain_lets_a_stream_finish(transport: str, profile: Profile, version:
         assert_unavailable(gateway.send(post(said("x")), version))
 
 
+@EITHER
 def test_a_drain_lets_a_request_finish_that_is_being_read(transport: str, profile: Profile, version: Version) -> None:
     with running(transport, profile) as gateway:
         processor, body = gateway.processor, said("x", "grow")
@@ -282,6 +285,7 @@ def reload(gateway: Gateway, text: str) -> str:
     return str(processor.lines("reload")[-1]["result"])
 
 
+@EITHER
 def test_a_reload_changes_the_requests_to_come_and_not_a_stream_that_flows(
     transport: str, profile: Profile, version: Version
 ) -> None:

@@ -18,7 +18,7 @@ WORDS = re.findall(r"\s*\S+", PROSE)
 AT_REST = 32 * 1024
 """Bytes that a stream may take while it waits."""
 
-COMMON = ("chat", "responses")
+COMMON = ("responses",)
 """Streams whose memory is measured in every run of the tests; `scripts/bench thresholds` measures the others, too."""
 
 QUIET = 8.0

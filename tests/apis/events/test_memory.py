@@ -20,7 +20,7 @@ def passed(dialect: str, raws: list[bytes]) -> tuple[StreamReader, StreamWriter]
     return reader, writer
 
 
-COMMON = ("chat", "responses", "messages")
+COMMON = ("chat",)
 """Streams that are measured in every run of the tests; `scripts/bench thresholds` measures the others, too."""
 
 TRIES = 3
@@ -50,6 +50,7 @@ def test_a_stream_at_rest_takes_little_wherever_it_stands(name: str) -> None:
         assert any(at_rest(dialect, raws[:upto]) < AT_REST for _ in range(TRIES))
 
 
+@pytest.mark.measured
 def test_memory_does_not_grow_with_the_events_of_a_stream() -> None:
     for dialect, raw in (
         ("openai.chat", chunk([choice({"content": "Hello"})])),
