@@ -5,7 +5,7 @@ from typing import Final, TypeAlias, cast
 from msgspec import Struct
 
 from extproc import apis
-from extproc.inspection.answers import AnswerStream
+from extproc.inspection.answers import SURE_BYTES, AnswerStream
 from extproc.inspection.verdict import Blocked, Count, Failure
 from extproc.protocol.effects import Chunk
 from extproc.protocol.errors import ClientError
@@ -117,18 +117,30 @@ class StreamJudge:
             observe=self._usage.event,
         )
 
-    def at_once(self, data: bytes, *, end: bool) -> bytes | None:
-        """Return what goes out for a piece that is judged now; None for one that is to be handed out."""
+    def at_once(self, data: bytes, *, end: bool) -> tuple[bytes, bytes | None]:
+        """Judge as much of a piece as is cheap: what goes out for it, and what is to be handed out, None for nothing.
+
+        Its events are judged one by one, or a few of them at a time, so that few have to be tried.
+        """
+        out = b""
         stream = self.stream
-        if self._costly or not stream.affords(data, STREAM_INLINE_STEPS, end=end):
-            return None
-        out = stream.feed(data)
-        if end and not stream.ended:
-            out += stream.close()
-        if stream.steps - self._steps > STREAM_INLINE_STEPS:
-            self._costly = CHEAP_PIECES
+        at = 0
+        for to in (len(data),) if len(data) <= SURE_BYTES else stream.ends(data):
+            last = to == len(data)
+            part = data if last and not at else data[at:to]
+            if self._costly or not stream.affords(part, STREAM_INLINE_STEPS, end=end and last):
+                self._steps = stream.steps
+                return out, data[at:]
+            out += stream.feed(part)
+            if stream.ended:
+                break
+            if end and last:
+                out += stream.close()
+            if stream.steps - self._steps > STREAM_INLINE_STEPS:
+                self._costly = CHEAP_PIECES
+            at = to
         self._steps = stream.steps
-        return out
+        return out, None
 
     def piece(self, data: bytes, *, end: bool) -> Piece:
         """Return the work on a piece that is handed out. Until `came_back` nobody else may use the stream."""
@@ -227,15 +239,18 @@ class StreamedAnswer:
 
     def _take(self, data: bytes, *, end: bool) -> Effects:
         judge = self._judge
-        out = judge.at_once(data, end=end)
-        if out is not None:
+        out, left = judge.at_once(data, end=end)
+        if left is None:
             return self._passed(out, end=end)
+        passed = self._passed(out, end=False) if out else NOTHING
+        if self.ended:
+            return passed
         try:
-            self._held.hold(judge.stream.waiting + len(data), self._most)
+            self._held.hold(judge.stream.waiting + len(left), self._most)
         except ClientError as error:
-            return self._crowded_out(error)
-        self.job = judge.piece(data, end=end)
-        return NOTHING
+            return (*passed, *self._crowded_out(error))
+        self.job = judge.piece(left, end=end)
+        return passed
 
     def _passed(self, out: bytes, *, end: bool) -> Effects:
         stream = self._judge.stream

@@ -165,10 +165,10 @@ class WatchedStream(WatchedAnswer):
 
     def _judge_now(self, data: bytes, *, ends: bool) -> None:
         judge = self._judge
-        out = judge.at_once(data, end=ends)
-        if out is None:
-            self._hold(judge.stream.waiting + len(data))
-            self.job = None if self._lost else judge.piece(data, end=ends)
+        _, left = judge.at_once(data, end=ends)
+        if left is not None:
+            self._hold(judge.stream.waiting + len(left))
+            self.job = None if self._lost else judge.piece(left, end=ends)
         elif ends:
             judge.tell()
         elif judge.stream.crowded:

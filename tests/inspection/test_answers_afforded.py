@@ -117,6 +117,35 @@ def test_an_encoded_piece_is_not_tried() -> None:
     assert not stream.affords(b"\x1f", INLINE)
 
 
+@given(
+    sizes=st.lists(st.integers(1, 900), max_size=20),
+    blank=st.sampled_from([b"\n\n", b"\r\n\r\n"]),
+    pending=st.integers(0, 2 * SURE_BYTES),
+)
+def test_parts_of_a_piece_end_with_events_and_are_small_or_one_event(
+    sizes: list[int], blank: bytes, pending: int
+) -> None:
+    stream = answer(everything(), "openai.chat")
+    assert stream.feed(b": " + b"x" * pending) == b""
+    data = b"".join(b":" + b"x" * size + blank for size in sizes)[:TRIED_BYTES]
+    ends = list(stream.ends(data))
+    assert ends == sorted(set(ends))
+    assert (ends[-1:] or [0]) == [len(data)]
+    before = pending + 2
+    for start, to in pairwise([0, *ends]):
+        part = data[start:to]
+        assert to == len(data) or part.endswith(blank)
+        assert before + len(part) <= SURE_BYTES or part.count(blank) <= 1
+        before = 0
+
+
+def test_a_piece_that_is_too_large_to_be_tried_is_one_part() -> None:
+    stream = answer(everything(), "openai.chat")
+    whole = (event("Hello ") * 100)[:TRIED_BYTES]
+    assert len(list(stream.ends(whole))) > 1
+    assert list(stream.ends(whole + b":")) == [TRIED_BYTES + 1]
+
+
 @pytest.mark.parametrize("name", APIS)
 @given(cuts=st.lists(st.integers(0, 4000), max_size=12), steps=st.sampled_from([1, 100, INLINE, 1 << 40]))
 def test_trying_changes_nothing(name: str, cuts: list[int], steps: int) -> None:

@@ -133,6 +133,34 @@ def test_what_follows_a_costly_piece_of_a_stream_is_judged_elsewhere_until_it_is
         assert not any(isinstance(each, Inspect) for each in effects)
 
 
+def test_of_a_piece_the_events_before_a_costly_one_go_on_at_once_and_the_rest_is_judged_elsewhere() -> None:
+    cheap, costly = event("Hello there. "), event("4111 " * (TRIED_BYTES // 10))
+    with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
+        sent(envoy, said("x"))
+        envoy.sends(response_headers(200, SSE))
+        passed, order = envoy.sends(response_body(cheap * 3 + costly + cheap, end=False)).effects
+        assert passed == Chunk(Side.RESPONSE, cheap * 3)
+        assert isinstance(order, Inspect)
+        assert isinstance(order.subject, Piece)
+        assert order.subject.data == costly + cheap
+        (rest,) = done(envoy, order)
+        assert isinstance(rest, Chunk)
+        assert rest.data.startswith(b"data: ")
+
+
+def test_a_piece_that_holds_several_events_that_take_long_together_is_parted_when_they_have() -> None:
+    dense = event("+14155552671 " * 20)
+    with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
+        sent(envoy, said("x"))
+        envoy.sends(response_headers(200, SSE))
+        *passed, order = envoy.sends(response_body(dense * 20, end=False)).effects
+        assert isinstance(order, Inspect)
+        assert isinstance(order.subject, Piece)
+        assert passed, "what was judged goes on"
+        assert 0 < len(order.subject.data) < 20 * len(dense)
+        assert order.subject.data.startswith(b"data: "), "it was cut between events"
+
+
 def test_a_piece_that_is_given_up_stops_its_stream() -> None:
     with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
         sent(envoy, said("x"))

@@ -1,6 +1,6 @@
 """A streamed answer: bytes in as they come, and out as soon as nobody can object to them any more."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from extproc.apis.events import StreamEvent, UnreadableStreamError
@@ -187,6 +187,26 @@ class AnswerStream:
         if size > TRIED_BYTES or self._events.held > HELD_BYTES:
             return False
         return affordable(self._reader, self._events, data, end=end, steps=steps)
+
+    def ends(self, data: bytes) -> Iterator[int]:
+        """Where parts of `data` end that may be judged one after the other: at the ends of events, if there are any.
+
+        A part has `SURE_BYTES` at the most, with what is pending, or is one event. What is too large to be tried is one.
+        """
+        size = len(data)
+        at = 0
+        room = SURE_BYTES - self._reader.pending
+        blank = b"\n\n" if b"\n\n" in data else b"\n\r\n"
+        while size - at > room and size <= TRIED_BYTES:
+            to = data.rfind(blank, at, at + max(room, 0))
+            to = to if to >= 0 else data.find(blank, at)
+            if to < 0:
+                break
+            at = to + len(blank)
+            yield at
+            room = SURE_BYTES
+        if at < size:
+            yield size
 
     @property
     def crowded(self) -> bool:
