@@ -89,7 +89,10 @@ class Masker:
     def passes(self, released: Released) -> bool:
         """True if `released` goes out as it is. If it does, it has gone: `feed` is for what does not."""
         start, text = released.start, released.text
-        if released.hits or self._at > start or not (self._restorer is None or self._restorer.idle(text)):
+        if released.hits or self._at > start:
+            return False
+        restorer = self._restorer
+        if restorer is not None and (restorer.cut or "[" in text) and not restorer.idle(text):
             return False
         self._at = start + len(text)
         return True

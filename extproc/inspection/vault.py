@@ -125,17 +125,18 @@ class Restorer:
     Any cutting of the text gives the same result. Held back is only what may be a placeholder of ours cut in two.
     """
 
-    __slots__ = ("_escape", "_held", "_vault")
+    __slots__ = ("_escape", "_vault", "cut")
 
     def __init__(self, vault: Vault, escape: Callable[[str], str] = str) -> None:
         self._vault = vault
         self._escape = escape
-        self._held = ""
+        self.cut = ""
+        """The beginning of what may be a placeholder: it is held back."""
 
     @property
     def held(self) -> int:
         """Code points held back."""
-        return len(self._held)
+        return len(self.cut)
 
     def feed(self, text: str) -> str:
         """Return what can go of the text so far, restored."""
@@ -149,18 +150,18 @@ class Restorer:
 
     def idle(self, text: str) -> bool:
         """True if nothing comes back in `text`, and nothing is held back in front of it or of its end."""
-        return not self._held and ("[" not in text or not self._vault.restores)
+        return not self.cut and ("[" not in text or not self._vault.restores)
 
     def _free(self, text: str) -> str:
-        text = self._held + text
+        text = self.cut + text
         part = _PART.search(text, max(0, len(text) - LONGEST_PLACEHOLDER))
         keep = part.start() if part is not None and self._vault.begins(part[0]) else len(text)
-        self._held = text[keep:]
+        self.cut = text[keep:]
         return text[:keep]
 
     def finish(self) -> str:
         """Return what was still held back."""
-        held, self._held = self._held, ""
+        held, self.cut = self.cut, ""
         return held
 
     def _pieces(self, text: str) -> list[Piece]:

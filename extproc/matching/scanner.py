@@ -26,7 +26,7 @@ from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.span import Span, foremost, order
 from extproc.matching.tail import Place
-from extproc.matching.utf8 import back, before
+from extproc.matching.utf8 import ASCII, back, before
 from extproc.protocol.meter import Meter
 
 _BLANK = " \t\r\n\"'`.,;:()[]{}<>"
@@ -239,7 +239,10 @@ class Scanner:
             return 0
         # Of 64 bits under a key of this process, and no text: none is kept beyond its stream. Two that are alike come
         # up once in 10**15 words.
-        words = data[before(data, first) : word]
+        start = first - 1
+        if start < 0 or data[start] >= ASCII:
+            start = before(data, first)
+        words = data[start:word]
         key = hash(words)
         if key not in self._plain:
             if DIGIT.search(words) is not None or self.hold.spanning(words) or self._fast.hits(words):

@@ -83,8 +83,8 @@ class StreamJudge:
         "_before",
         "_costly",
         "_findings",
+        "_left",
         "_memory",
-        "_steps",
         "_timeout",
         "_told",
         "_usage",
@@ -101,7 +101,6 @@ class StreamJudge:
         self._usage = UsageMeter(apis.current(), dialect)
         self._timeout = (SHARE if watches else 1.0) * (PIECE_TIMEOUT if stage is None else stage.timeout)
         self._costly = 0  # pieces that are handed out yet, because one before them took long
-        self._steps = 0  # of the stream, before the piece at hand
         self._told = False
         self._before: _Come | None = None  # what the stream had come to before the piece that is handed out
         self.stream = AnswerStream(
@@ -116,6 +115,7 @@ class StreamJudge:
             details=findings.details,
             observe=self._usage.event,
         )
+        self._left = self.stream.meter.left  # steps of the stream, before the piece at hand
 
     def at_once(self, data: bytes, *, end: bool) -> tuple[bytes, bytes | None]:
         """Judge as much of a piece as is cheap: what goes out for it, and what is to be handed out, None for nothing.
@@ -129,17 +129,17 @@ class StreamJudge:
             last = to == len(data)
             part = data if last and not at else data[at:to]
             if self._costly or not stream.affords(part, STREAM_INLINE_STEPS, end=end and last):
-                self._steps = stream.steps
+                self._left = stream.meter.left
                 return out, data[at:]
             out += stream.feed(part)
             if stream.ended:
                 break
             if end and last:
                 out += stream.close()
-            if stream.steps - self._steps > STREAM_INLINE_STEPS:
+            if self._left - stream.meter.left > STREAM_INLINE_STEPS:
                 self._costly = CHEAP_PIECES
             at = to
-        self._steps = stream.steps
+        self._left = stream.meter.left
         return out, None
 
     def piece(self, data: bytes, *, end: bool) -> Piece:
@@ -150,9 +150,9 @@ class StreamJudge:
     def came_back(self) -> None:
         """Notes that the piece which was handed out was judged."""
         stream = self.stream
-        cheap = stream.steps - self._steps <= STREAM_INLINE_STEPS
+        cheap = self._left - stream.meter.left <= STREAM_INLINE_STEPS
         self._costly = max(0, self._costly - 1) if cheap else CHEAP_PIECES
-        self._steps = stream.steps
+        self._left = stream.meter.left
         self._before = None
 
     def tell(self) -> None:
@@ -241,7 +241,7 @@ class StreamedAnswer:
         judge = self._judge
         out, left = judge.at_once(data, end=end)
         if left is None:
-            return self._passed(out, end=end)
+            return self._passed(out, end=end, grew=len(out) < len(data))
         passed = self._passed(out, end=False) if out else NOTHING
         if self.ended:
             return passed
@@ -252,7 +252,8 @@ class StreamedAnswer:
         self.job = judge.piece(left, end=end)
         return passed
 
-    def _passed(self, out: bytes, *, end: bool) -> Effects:
+    def _passed(self, out: bytes, *, end: bool, grew: bool = True) -> Effects:
+        """Return what goes on. `grew`: more may wait in the stream than before."""
         stream = self._judge.stream
         if self._quoted is not None and out:
             out = self._quoted.cleaned(out)
@@ -261,13 +262,11 @@ class StreamedAnswer:
             if self._trailers:
                 return (*((Chunk(_RESPONSE, out),) if out else ()), *PASS_RESPONSE_TRAILERS)
             return (Chunk(_RESPONSE, out, end=True),)
-        if stream.crowded:
+        if self._held.size or (grew and stream.crowded):
             try:
-                self._held.hold(stream.waiting, self._most)
+                self._held.hold(stream.waiting if stream.crowded else 0, self._most)
             except ClientError as error:
                 return self._crowded_out(error)
-        elif self._held.size:
-            self._held.clear()
         return (Chunk(_RESPONSE, out),) if out else NOTHING
 
     def _given_up(self, reason: str) -> Effects:

@@ -37,10 +37,10 @@ def test_what_is_afforded_takes_no_more_steps_than_that(text: str) -> None:
         if begun:
             stream.feed(event("Hello "))
         data = event(filled(text))
-        before = stream.steps
+        left = stream.meter.left
         if stream.affords(data, INLINE):
             stream.feed(data)
-            assert stream.steps - before <= INLINE + SLACK
+            assert left - stream.meter.left <= INLINE + SLACK
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_the_meter_of_a_piece_counts_what_the_streams_does_and_stops_it() -> Non
     stream = answer(everything(), "openai.chat")
     stream.feed(event("Hello "))
     meter = Meter()
-    before, left = stream.steps, meter.left
+    before, left = stream.meter.left, meter.left
     stream.chain(meter)
     stream.feed(event("+14155552671 " * 20))
-    assert stream.steps - before == left - meter.left > 0
+    assert before - stream.meter.left == left - meter.left > 0
     meter.stop()
     with pytest.raises(SpentError):
         stream.feed(event("+14155552671 " * 20))

@@ -46,13 +46,13 @@ class StreamReader:
         "_ends",
         "_events",
         "_failed",
-        "_held",
         "_limit",
         "_meter",
         "_plain",
         "_recognition",
         "_shapes",
         "_started",
+        "pending",
     )
 
     def __init__(
@@ -71,15 +71,11 @@ class StreamReader:
         self._events = sse.Reader(limit)
         self._limit = limit
         self._bare = bare
-        self._held = 0  # bytes of an event that has not ended
+        self.pending = 0
+        """Bytes of an event that has not ended."""
         self._shapes: list[Shape] = []
         self._failed: Reason | None = None
         self._started = False
-
-    @property
-    def pending(self) -> int:
-        """Bytes of an event that has not ended."""
-        return self._held
 
     def copied(self, plain: Plain, meter: Meter) -> "StreamReader":
         """Return a reader that goes on as this one would, with its own `plain` and `meter`."""
@@ -100,7 +96,7 @@ class StreamReader:
         if self._bare:
             return self._read([sse.Event(chunk, chunk)])
         # A chunk that is one event of a known shape needs no cutting. (Behind a CR no end of an event is sure.)
-        if not self._held and chunk.find(b"\n\n") == len(chunk) - 2 and len(chunk) <= self._limit:
+        if not self.pending and chunk.find(b"\n\n") == len(chunk) - 2 and len(chunk) <= self._limit:
             shapes = self._shapes
             known = (shapes[0].read(chunk) if shapes else None) or self._known(chunk)
             if known is not None:
@@ -110,7 +106,7 @@ class StreamReader:
         except sse.EventTooLargeError as error:
             self._failed = "size"
             raise UnreadableStreamError("size", self._read(error.events, error.rest), error.rest) from None
-        self._held += len(chunk) - sum(len(event.raw) for event in events)
+        self.pending += len(chunk) - sum(len(event.raw) for event in events)
         return self._read(events)
 
     def close(self) -> list[StreamEvent]:

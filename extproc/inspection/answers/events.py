@@ -1,11 +1,11 @@
 """The events of an answer, one after the other: what each looks like when its texts were judged."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 
 from extproc import apis
-from extproc.apis.events import Channel, Delta, Run, Share, StreamEvent, Waiting
+from extproc.apis.events import Channel, Delta, Entry, Run, Share, StreamEvent, Waiting
 from extproc.apis.events.event import Scope, within
 from extproc.apis.events.shares import MORE
 from extproc.apis.streams import StreamWriter
@@ -73,6 +73,7 @@ class Events:
         "_unread",
         "_vault",
         "_writer",
+        "entries",
         "ruling",
     )
 
@@ -81,6 +82,8 @@ class Events:
     ) -> None:
         self._writer = writer
         self._queue = Queue(writer)
+        self.entries: Sequence[Entry] = self._queue.entries
+        """The events that wait, packed ones as one."""
         self.ruling = ruling
         self._vault = vault
         self._tally = tally
@@ -112,11 +115,6 @@ class Events:
     def waiting(self) -> int:
         """Bytes of the events that wait."""
         return self._queue.size
-
-    @property
-    def crowd(self) -> int:
-        """Events that wait, packed ones as one."""
-        return len(self._queue.entries)
 
     def structured(self, event: StreamEvent) -> bool:
         """True if an event goes on with a text that is more than plain: JSON in a string, say."""

@@ -17,7 +17,7 @@ from extproc.inspection.verdict import Blocked, Count, Failure, Finding
 from extproc.payload.encodings import codings as encodings
 from extproc.payload.encodings.codings import DecodedTooLargeError, Decoder, EncodingError
 from extproc.protocol.errors import ClientError
-from extproc.protocol.meter import ENDLESS, Chained, Meter
+from extproc.protocol.meter import Chained, Meter
 
 SURE_BYTES = 512
 """Bytes, with those of an event that has not ended, that are judged without a trial. Nearly every event has 250 to 350.
@@ -59,7 +59,6 @@ class AnswerStream:
         "_decoder",
         "_due",
         "_events",
-        "_meter",
         "_name",
         "_observe",
         "_passing",
@@ -68,6 +67,8 @@ class AnswerStream:
         "_size",
         "_sizes",
         "_tally",
+        "ended",
+        "meter",
     )
 
     def __init__(
@@ -89,10 +90,11 @@ class AnswerStream:
         self._observe = observe
         self._tally = Tally(details)
         self._chain = Chained()
-        self._meter = meter or self._chain
-        ruling = Ruling(stage, active, vault if vault is not None else Vault(), self._tally, self._meter)
+        self.meter = meter or self._chain
+        """Counts the steps of work that the stream takes."""
+        ruling = Ruling(stage, active, vault if vault is not None else Vault(), self._tally, self.meter)
         unread = Blocked(name, "uninspected") if blocks_unread else None
-        self._reader = StreamReader(dialect, bare=between is not None, plain=Plain(ruling, vault), meter=self._meter)
+        self._reader = StreamReader(dialect, bare=between is not None, plain=Plain(ruling, vault), meter=self.meter)
         self._events = Events(StreamWriter(dialect, between), ruling, vault, self._tally, unread)
         self._refusal = refusal
         self._name = name
@@ -102,6 +104,8 @@ class AnswerStream:
         self._decoder: Decoder | None = None
         self._due: Stopped | None = None  # what keeps the answer from beginning
         self._blocked: Blocked | None = None
+        self.ended = False
+        """True if the answer was blocked: nothing more may follow what was given out."""
         try:
             self._prepare(active, codings)
         except Stopped as stopped:
@@ -118,15 +122,10 @@ class AnswerStream:
                 raise Stopped(blocked)
         if codings:
             try:
-                self._decoder = Decoder(encodings.codings(",".join(codings)), None, self._meter)
+                self._decoder = Decoder(encodings.codings(",".join(codings)), None, self.meter)
             except EncodingError:
                 self._passing = True
                 self._events.unreadable("encoding")
-
-    @property
-    def ended(self) -> bool:
-        """True if the answer was blocked: nothing more may follow what was given out."""
-        return self._blocked is not None
 
     @property
     def blocked(self) -> Blocked | None:
@@ -163,11 +162,6 @@ class AnswerStream:
         """Documents without lines around them as they were written so far, one for each that was fed and has left."""
         return self._events.writer.written or []
 
-    @property
-    def steps(self) -> int:
-        """Steps of work that the stream has taken so far."""
-        return ENDLESS - self._meter.left
-
     def affords(self, data: bytes, steps: int, *, end: bool = False) -> bool:
         """True if judging `data`, and with `end` all that it leaves, takes no more than about so many steps.
 
@@ -179,7 +173,7 @@ class AnswerStream:
             return False
         pending = self._reader.pending
         size = pending + len(data)
-        crowded = self._events.crowd > FEW or end
+        crowded = len(self._events.entries) > FEW or end
         if size <= SURE_BYTES and not (crowded and self._events.held > HELD_BYTES):
             return True
         if pending and not end and b"\n" not in data and b"\r" not in data:
@@ -191,7 +185,7 @@ class AnswerStream:
     def ends(self, data: bytes) -> Iterator[int]:
         """Where parts of `data` end that may be judged one after the other: at the ends of events, if there are any.
 
-        A part has `SURE_BYTES` at the most, with what is pending, or is one event. What is too large to be tried is one.
+        A part has `SURE_BYTES` at the most, with what is pending, or is one event. Past `TRIED_BYTES` all is one.
         """
         size = len(data)
         at = 0
@@ -211,7 +205,7 @@ class AnswerStream:
     @property
     def crowded(self) -> bool:
         """True if more waits in the stream than nearly always does, so that it is to be counted."""
-        return self._events.crowd > FEW or self._reader.pending > LARGE_BYTES
+        return len(self._events.entries) > FEW or self._reader.pending > LARGE_BYTES
 
     @property
     def waiting(self) -> int:
@@ -231,7 +225,7 @@ class AnswerStream:
 
     def stop(self) -> None:
         """Ends the work of another thread on it, which nobody waits for any more."""
-        self._meter.stop()
+        self.meter.stop()
 
     @property
     def held(self) -> int:
@@ -276,7 +270,8 @@ class AnswerStream:
             passed = self._passed(error.events)
             return passed + self._unreadable(error.reason, error.rest)
         if len(events) == 1:
-            self._show(events)
+            if self._observe is not None:
+                self._observe(events[0])
             try:
                 return self._events.passed(events[0])
             except Stopped as stopped:
@@ -302,8 +297,10 @@ class AnswerStream:
         return passed + self._flushed()
 
     def _passed(self, events: list[StreamEvent]) -> bytes:
-        self._show(events)
         parts: list[bytes] = []
+        if self._observe is not None:
+            for event in events:
+                self._observe(event)
         for event in events:
             try:
                 parts.append(self._events.passed(event))
@@ -311,11 +308,6 @@ class AnswerStream:
                 parts.append(self._stop(stopped.blocked, event))
                 break
         return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _show(self, events: list[StreamEvent]) -> None:
-        if self._observe is not None:
-            for event in events:
-                self._observe(event)
 
     def _flushed(self) -> bytes:
         if self._blocked is not None:
@@ -348,6 +340,7 @@ class AnswerStream:
         if self._blocked is not None:
             return b""
         self._blocked = blocked
+        self.ended = True
         self._events.drop()
         return self._events.writer.block(self._refusal(blocked), event)
 
