@@ -50,18 +50,18 @@ class ReportedUsage(Struct, frozen=True, gc=False):
 
 
 def tokens(value: object, *path: str) -> int | None:
-    """Return the count at a path of members; None if there is none, or what stands there is no count."""
-    *within, last = path
-    found = inside(value, *within).get(last)
-    counts = isinstance(found, int) and not isinstance(found, bool) and 0 <= found < MAX_TOKENS
-    return found if counts and isinstance(found, int) else None
+    """Return the count at a path of members of decoded JSON; None if no count stands there."""
+    found = value
+    for name in path:
+        found = found.get(name) if type(found) is dict else None
+    return found if type(found) is int and 0 <= found < MAX_TOKENS else None
 
 
 def inside(value: object, *path: str) -> Mapping[str, object]:
     """Return the object at a path of members; an empty one if there is none."""
     for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
+        value = value.get(name) if type(value) is dict else None
+    return value if type(value) is dict else {}
 
 
 def reported(usage: ReportedUsage) -> ReportedUsage | None:

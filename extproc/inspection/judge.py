@@ -316,10 +316,13 @@ class _Judging:
         self, scanner: Scanner, scanned: list[tuple[int, list[Span]]], texts: Sequence[str], names: Sequence[str]
     ) -> list[tuple[int, list[Span]]]:
         """Return what was found, and what the names of members tell."""
+        leads = {name: before for name in set(names) if (before := leading(name))}
+        if not leads:
+            return scanned
         more = [
             (index, spans)
             for index, name in enumerate(names)
-            if (lead := leading(name)) and (spans := led(scanner, texts[index], lead, self._meter))
+            if (lead := leads.get(name)) and (spans := led(scanner, texts[index], lead, self._meter))
         ]
         if not more:
             return scanned

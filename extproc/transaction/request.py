@@ -135,11 +135,7 @@ class RequestSide:
         if not claimed:
             self._passage = self._onward(fields)
         inspected = memory.findings is not None and memory.findings.reads_request and not message.end
-        if (
-            message.attributes
-            and crowded(message)
-            and (self._passage.destination is not None or (claimed and not plan.inert))
-        ):
+        if crowded(message) and (self._passage.destination is not None or (claimed and not plan.inert)):
             memory.teller = None if claim.claimed is None else claim.claimed.api
             raise too_many_headers()
         if not inspected and (not claimed or plan.inert):
