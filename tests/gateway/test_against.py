@@ -10,6 +10,7 @@ import pytest
 from extproc.gateway.against import UnreadableError, compare, read
 from extproc.gateway.against.matching import changeable, forwarded
 from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap, render
+from extproc.gateway.bootstrap.filter import FILTER
 from extproc.policy import loads
 from extproc.transaction import Plan
 from tests.e2e.gateway import ext_proc, manager
@@ -87,6 +88,17 @@ def address(cluster: Json) -> Json:
     return found
 
 
+ENABLED: Json = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
+
+
+def enables(part: Json, own: Json | None = None, **chosen: Any) -> None:
+    """Replace what a part of a route configuration says about the filter, by nothing if there is nothing else."""
+    part = manager(part)["route_config"] if "static_resources" in part else part
+    part.pop("typed_per_filter_config", None)
+    if own is not None or chosen:
+        part["typed_per_filter_config"] = {FILTER: {**(own or {}), **chosen}}
+
+
 def override_off(whole: Json) -> Any:
     return ext_proc(whole).pop("allow_mode_override")
 
@@ -126,6 +138,9 @@ WRONG: dict[str, Callable[[Json], object]] = {
     "it leads to localhost:9002": clusters(lambda listed: address(listed[2]).update(port_value=9002)),
     "it speaks no TLS": clusters(lambda listed: listed[1].pop("transport_socket")),
     "per_connection_buffer_limit_bytes": clusters(lambda listed: listed[1].pop("per_connection_buffer_limit_bytes")),
+    "the route steered leads to a backend without the processor": lambda whole: enables(whole, None),
+    "the route unclaimed leads to a backend without the processor": lambda whole: enables(whole, disabled=True),
+    "no route configuration here enables it": lambda whole: manager(whole).pop("route_config"),
     "there is no ext_proc filter": lambda whole: manager(whole)["http_filters"].pop(0),
 }
 
@@ -135,6 +150,64 @@ def test_each_thing_that_is_missing_or_wrong_is_told(told: str) -> None:
     whole = copy.deepcopy(made())
     WRONG[told](whole)
     assert any(told in each for each in lacks(whole)), lacks(whole)
+
+
+def own_host(action: Json) -> Json:
+    return {"name": "own", "domains": ["own.example"], "routes": [{"match": {"prefix": "/"}, "route": action}]}
+
+
+def test_the_innermost_part_that_names_a_disabled_filter_counts() -> None:
+    whole = made()
+    host = manager(whole)["route_config"]["virtual_hosts"][0]
+    enables(whole)
+    enables(host, ENABLED)
+    assert lacks(whole) == []
+    enables(host["routes"][1], disabled=True)
+    assert [each[:20] for each in lacks(whole)] == ["the route unclaimed "]
+    enables(host, disabled=True)
+    for route in host["routes"]:
+        enables(route, ENABLED)
+    assert lacks(whole) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "guarded"),
+    [
+        ({"cluster": "north"}, True),
+        ({"weighted_clusters": {"clusters": [{"name": "else", "weight": 1}, {"name": "south", "weight": 1}]}}, True),
+        ({"cluster": "else"}, False),
+        ({"weighted_clusters": {"clusters": [{"name": "else", "weight": 1}]}}, False),
+    ],
+)
+def test_only_routes_to_backends_have_to_enable_a_disabled_filter(action: Json, guarded: bool) -> None:
+    whole = made()
+    host = own_host(action)
+    manager(whole)["route_config"]["virtual_hosts"].append(host)
+    assert lacks(whole) == []  # the route configuration enables it for every virtual host
+    enables(host, disabled=True)
+    told = lacks(whole)
+    assert [each for each in told if "without the processor" not in each] == []
+    assert bool(told) is guarded
+
+
+def test_routes_from_elsewhere_in_the_file_enable_a_disabled_filter() -> None:
+    whole = made()
+    routes_of = manager(whole).pop("route_config")
+    assert lacks({"whole": whole, "resources": [routes_of]}) == []
+    enables(routes_of)
+    assert len([each for each in lacks({"whole": whole, "resources": [routes_of]}) if "without" in each]) == 2
+
+
+def test_another_listeners_routes_need_not_enable_a_disabled_filter() -> None:
+    whole = made()
+    assert lacks({"whole": whole, "resources": [{"virtual_hosts": [own_host({"cluster": "north"})]}]}) == []
+
+
+def test_a_filter_that_is_not_disabled_needs_no_route_that_enables_it() -> None:
+    whole = made()
+    enables(whole)
+    del manager(whole)["http_filters"][0]["disabled"]
+    assert lacks(whole) == []
 
 
 def test_without_pipelines_the_body_mode_matters_for_errors_alone() -> None:

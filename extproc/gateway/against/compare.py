@@ -6,6 +6,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from extproc.gateway.against.backends import clusters
+from extproc.gateway.against.enabling import enabling
 from extproc.gateway.against.matching import changeable, forwarded, missing
 from extproc.gateway.against.steering import steering
 from extproc.gateway.against.written import Written, inside, line_of
@@ -34,6 +35,7 @@ def compare(written: Written, policy: Policy, plan: Plan) -> list[Difference]:
         found.add(Difference(0, "there is no ext_proc filter: without one Envoy does not ask the processor at all"))
     for filter_ in filters:
         found |= {Difference(line_of(filter_), text) for text in _filter(filter_, policy, plan)}
+    found |= {Difference(line, text) for line, text in enabling(written, filters, policy)}
     known = any(_fingerprint(each) == plan.fingerprint.decode() for each in filters)
     buffers = any(_mode(each, "response_body_mode", "NONE") == "BUFFERED" for each in filters)
     held = plan.needs.answer_buffer if buffers else 0
