@@ -2,12 +2,13 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
 
-from extproc.gateway.against import UnreadableError, compare, read
+from extproc.gateway.against import UnreadableError, compare, notes, read
 from extproc.gateway.against.matching import changeable, forwarded
 from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap, render
 from extproc.gateway.bootstrap.filter import FILTER
@@ -27,6 +28,7 @@ pipelines:
     match: {headers: {x-team: pay}, route_name: llm}
     response: [{use: pii, kinds: [iban], action: mask}]
 """
+KEYLESS = re.sub(r", credential: .*}}", "}", POLICY)
 SECRETS = {"north": b"1", "south": b"2"}
 
 
@@ -57,10 +59,47 @@ def own(whole: Json) -> None:
     filter_["mutation_rules"] = {"allow_all_routing": True}
 
 
+def noted(whole: object, text: str = POLICY) -> list[str]:
+    return [each.text for each in notes(read(json.dumps(whole)), loads(text, "policy.yaml"))]
+
+
 def test_a_filter_of_an_operators_own_needs_no_fingerprint() -> None:
     whole = made()
     own(whole)
     assert lacks(whole) == []
+
+
+def test_a_note_says_that_a_key_may_be_sent_before_a_mistake_in_steering_shows() -> None:
+    whole = made()
+    assert noted(whole) == []  # the fingerprint is there
+    own(whole)
+    (note,) = noted(whole)
+    assert "request_attributes: [xds.cluster_name]" in note
+    ext_proc(whole)["request_attributes"].append("xds.cluster_name")
+    assert (noted(whole), lacks(whole)) == ([], [])
+    del ext_proc(whole)["request_attributes"]
+    assert noted(whole, KEYLESS) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "match", "told"),
+    [
+        ({"cluster": "north"}, {"prefix": "/"}, True),
+        ({"cluster": "elsewhere"}, {"prefix": "/v1/"}, True),
+        ({"cluster": "north"}, {"prefix": "/health"}, False),
+        ({"cluster": "north"}, {"prefix": "/", "headers": [{"name": "x-extproc-model"}]}, False),
+    ],
+)
+def test_a_first_route_that_leads_to_a_cluster_is_told_where_envoy_reports_it(
+    action: Json, match: Json, told: bool
+) -> None:
+    whole = made()
+    own(whole)
+    manager(whole)["route_config"]["virtual_hosts"][0]["routes"][1] = {"match": match, "route": action}
+    assert lacks(whole) == []
+    ext_proc(whole)["request_attributes"].append("xds.cluster_name")
+    assert bool([each for each in lacks(whole) if "before they are steered" in each]) is told
+    assert not [each for each in lacks(whole, KEYLESS) if "before they are steered" in each]
 
 
 def modes(**chosen: str) -> Callable[[Json], object]:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from extproc.gateway.against.backends import clusters
 from extproc.gateway.against.enabling import enabling
 from extproc.gateway.against.matching import changeable, forwarded, missing
-from extproc.gateway.against.steering import steering
+from extproc.gateway.against.steering import steering, unproven
 from extproc.gateway.against.written import Written, inside, line_of
 from extproc.gateway.bootstrap.filter import FILTER, MESSAGE_TIMEOUT, writable
 from extproc.gateway.bootstrap.values import Json
@@ -42,6 +42,13 @@ def compare(written: Written, policy: Policy, plan: Plan) -> list[Difference]:
     found |= {Difference(line, text) for line, text in clusters(written, policy, held)}
     found |= {Difference(line, text) for line, text in steering(written, policy, known=known)}
     return sorted(found)
+
+
+def notes(written: Written, policy: Policy) -> list[Difference]:
+    """Return what an operator should know about a configuration that works."""
+    filters = [each for each in _ours(written) if _fingerprint(each) is None]
+    found = unproven(filters, policy)
+    return sorted(Difference(line, text) for line, text in found)
 
 
 def _ours(written: Written) -> list[Json]:
