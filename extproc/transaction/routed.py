@@ -60,7 +60,8 @@ def _steer(
     changed = None if span is None else apis.rename(body, span, model)
     masked = memory.findings is not None and memory.findings.masked
     memory.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
-    check_steered(plan, shared, memory, choice.candidate.destination)
+    if shared.astray or memory.first_cluster:
+        check_steered(plan, shared, memory, choice.candidate.destination)
     steering = plan.steer(choice, model, claimed, memory.path, memory.decision, known=memory.known)
     memory.choice, memory.steering, memory.reason = choice, steering, choice.why
     memory.destination = choice.candidate.destination
