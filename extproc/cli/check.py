@@ -52,13 +52,17 @@ def _against(file: Path, policy: Policy, plan: Plan) -> int:
     from extproc.gateway import against  # noqa: PLC0415  - only this option needs it
 
     try:
-        differences = against.compare(against.read(file.read_text("utf-8")), policy, plan)
+        written = against.read(file.read_text("utf-8"))
+        differences = against.compare(written, policy, plan)
+        notes = against.notes(written, policy)
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(
             f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}", USAGE
         ) from None
     except against.UnreadableError as error:
         raise CommandError(f"{file}: {error}", USAGE) from None
+    for each in notes:
+        print(f"note: {file}:{each.line}: {each.text}", file=sys.stderr)
     for each in differences:
         print(f"{file}:{each.line}: {each.text}" if each.line else f"{file}: {each.text}", file=sys.stderr)
     if not differences:

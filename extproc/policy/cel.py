@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cel import Program
+    from cel.cel import Program  # not from the package: xds-protos brings an empty cel/__init__.py
 
 
 @cache

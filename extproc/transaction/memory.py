@@ -40,7 +40,8 @@ class Memory:
     path once the request is known to be one that is read, `teller` writes the errors on other paths.
     `findings` where a pipeline is for it; `signals`, pipeline or not, where the policy reads any. `destination`: the
     backend that gets the request. `request_mode`: the body mode that Envoy was told to go on in. `configuration` is
-    Envoy's fingerprint, empty where it sends none; `known`: it is the plan's. `misconfigured` names what Envoy lacks,
+    Envoy's fingerprint, empty where it sends none; `known`: it is the plan's. `first_cluster`: the cluster of the route
+    that an Envoy without the fingerprint matched first, if it reports one. `misconfigured` names what Envoy lacks,
     `detail` says how to fix it; `observed`: Envoy ignores every response of the processor. `usage`: the tokens that the
     provider counted.
     """
@@ -56,6 +57,7 @@ class Memory:
         "detail",
         "failure",
         "findings",
+        "first_cluster",
         "known",
         "misconfigured",
         "model",
@@ -79,6 +81,7 @@ class Memory:
         self.started = now
         self.configuration = configuration
         self.known = known
+        self.first_cluster: str | None = None
         self.observed = False
         self.misconfigured: What | None = None
         self.detail = ""

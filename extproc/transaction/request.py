@@ -30,6 +30,7 @@ from extproc.transaction.answers import (
     Effects,
     answer,
 )
+from extproc.transaction.astray import check_steered
 from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
@@ -122,8 +123,10 @@ class RequestSide:
         memory.strips = plan.control_headers(fields)
         memory.path = fields.get(":path") or b""
         claim = memory.claim = plan.claim(memory.path)
-        if memory.configuration and not memory.known:
-            raise mistaken(plan, memory.configuration)
+        if not memory.known:
+            if memory.configuration:
+                raise mistaken(plan, memory.configuration)
+            memory.first_cluster = message.attributes.get("xds.cluster_name")
         method = fields.get(":method") or b""
         check_line(method, memory.path)
         if claim.models is not None and method in (b"GET", b"HEAD"):
@@ -243,8 +246,8 @@ class RequestSide:
             claimed = memory.claim.claimed
             memory.teller = claimed.api if claimed is not None else self._plan.apis.family_of(fields)
             raise ClientError(404, "not_found", "Nothing is served under this path.")
-        if passage.destination is not None and self._shared.astray.get(memory.configuration) is self._plan:
-            raise MisconfiguredError("steering")
+        if passage.destination is not None:
+            check_steered(self._plan, self._shared, memory, passage.destination)
         memory.destination = passage.destination
         return passage
 

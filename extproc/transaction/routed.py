@@ -10,8 +10,8 @@ from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.errors import ClientError
 from extproc.routing.selection import select
 from extproc.routing.table import Choice
+from extproc.transaction.astray import check_steered
 from extproc.transaction.memory import Memory
-from extproc.transaction.misconfigured import MisconfiguredError
 from extproc.transaction.plan import Plan, Steering
 from extproc.transaction.shared import Shared
 
@@ -60,8 +60,8 @@ def _steer(
     changed = None if span is None else apis.rename(body, span, model)
     masked = memory.findings is not None and memory.findings.masked
     memory.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
-    if shared.astray and shared.astray.get(memory.configuration) is plan:
-        raise MisconfiguredError("steering")
+    if shared.astray or memory.first_cluster:
+        check_steered(plan, shared, memory, choice.candidate.destination)
     steering = plan.steer(choice, model, claimed, memory.path, memory.decision, known=memory.known)
     memory.choice, memory.steering, memory.reason = choice, steering, choice.why
     memory.destination = choice.candidate.destination

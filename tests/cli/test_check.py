@@ -1,11 +1,14 @@
 import io
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from extproc.cli import main
+from tests.e2e.gateway import ext_proc
 
 GOOD = """\
 version: 1
@@ -147,6 +150,22 @@ def test_an_envoy_configuration_is_held_against_the_policy(tmp_path: Path, capsy
     assert out.startswith(f"{path}: OK\n")
     assert "cluster local: it leads to 127.0.0.1:9001, the policy says 127.0.0.1:9002" in err
     assert all(line.startswith(f"{envoy}:") for line in err.splitlines())
+
+
+def test_a_note_about_an_envoy_configuration_is_no_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_KEY", "planted")
+    path, envoy = tmp_path / "policy.yaml", tmp_path / "envoy.yaml"
+    path.write_text(GOOD.replace("api: openai", "api: openai, credential: {bearer: {env: LOCAL_KEY}}", 1))
+    assert main(["envoy", "-c", str(path)]) == 0
+    whole = yaml.safe_load(capsys.readouterr().out)
+    del ext_proc(whole)["grpc_service"]["initial_metadata"], ext_proc(whole)["forward_rules"]
+    envoy.write_text(yaml.safe_dump(whole))
+    assert main(["check", "-c", str(path), "--against", str(envoy)]) == 0
+    out, err = capsys.readouterr()
+    assert out.endswith(f"{envoy}: OK for this policy\n")
+    assert re.fullmatch(rf"note: {re.escape(str(envoy))}:\d+: .*xds\.cluster_name.*\n", err)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff", b"{a: ["])

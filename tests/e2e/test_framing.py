@@ -64,8 +64,7 @@ def test_an_odd_length_is_written_plainly(direct: Gateway) -> None:
 @pytest.mark.parametrize("transport", ["h2", pytest.param("grpcio", marks=pytest.mark.deep)])
 @pytest.mark.parametrize("profile", [pytest.param("buffered", marks=pytest.mark.deep), "full-duplex"])
 def test_a_request_with_two_ends_reaches_nobody(direct: Gateway, fields: str) -> None:
-    """Envoy's own response to it is lost where the processor looks at responses: the connection is closed by then."""
-    assert _two_ends(direct, fields).status in {0, 400, 501}
+    assert _two_ends(direct, fields).status in {400, 501}
 
 
 def test_requests_that_are_sent_together_are_kept_apart(direct: Gateway) -> None:
@@ -93,21 +92,10 @@ def test_a_client_that_waits_for_a_100_gets_one(direct: Gateway) -> None:
     assert (seen.body, seen.header("expect"), framed(seen)) == (renamed(body, "grow"), None, True)
 
 
-@pytest.mark.parametrize("fields", ["transfer-encoding: xchunked\r\n", "content-length: 5\r\ncontent-length: 6\r\n"])
-def test_a_request_with_two_ends_is_told_so_where_nobody_looks_at_responses(keyless: Gateway, fields: str) -> None:
-    assert _two_ends(keyless, fields).status in {400, 501}
-
-
 def _two_ends(gateway: Gateway, fields: str) -> Answer:
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n{fields}\r\n"
     with Http1(gateway.port) as client:
         return client.raw(head.encode() + b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n")
-
-
-def test_a_client_of_http_1_0_is_told_to_use_another_version(keyless: Gateway) -> None:
-    with Http1(keyless.port) as client:
-        answer = client.raw(b"POST /v1/chat/completions HTTP/1.0\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
-    assert answer.status == 426
 
 
 @pytest.mark.parametrize(

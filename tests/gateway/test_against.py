@@ -2,14 +2,16 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
 
-from extproc.gateway.against import UnreadableError, compare, read
+from extproc.gateway.against import UnreadableError, compare, notes, read
 from extproc.gateway.against.matching import changeable, forwarded
 from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap, render
+from extproc.gateway.bootstrap.filter import FILTER
 from extproc.policy import loads
 from extproc.transaction import Plan
 from tests.e2e.gateway import ext_proc, manager
@@ -26,6 +28,7 @@ pipelines:
     match: {headers: {x-team: pay}, route_name: llm}
     response: [{use: pii, kinds: [iban], action: mask}]
 """
+KEYLESS = re.sub(r", credential: .*}}", "}", POLICY)
 SECRETS = {"north": b"1", "south": b"2"}
 
 
@@ -56,10 +59,47 @@ def own(whole: Json) -> None:
     filter_["mutation_rules"] = {"allow_all_routing": True}
 
 
+def noted(whole: object, text: str = POLICY) -> list[str]:
+    return [each.text for each in notes(read(json.dumps(whole)), loads(text, "policy.yaml"))]
+
+
 def test_a_filter_of_an_operators_own_needs_no_fingerprint() -> None:
     whole = made()
     own(whole)
     assert lacks(whole) == []
+
+
+def test_a_note_says_that_a_key_may_be_sent_before_a_mistake_in_steering_shows() -> None:
+    whole = made()
+    assert noted(whole) == []  # the fingerprint is there
+    own(whole)
+    (note,) = noted(whole)
+    assert "request_attributes: [xds.cluster_name]" in note
+    ext_proc(whole)["request_attributes"].append("xds.cluster_name")
+    assert (noted(whole), lacks(whole)) == ([], [])
+    del ext_proc(whole)["request_attributes"]
+    assert noted(whole, KEYLESS) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "match", "told"),
+    [
+        ({"cluster": "north"}, {"prefix": "/"}, True),
+        ({"cluster": "elsewhere"}, {"prefix": "/v1/"}, True),
+        ({"cluster": "north"}, {"prefix": "/health"}, False),
+        ({"cluster": "north"}, {"prefix": "/", "headers": [{"name": "x-extproc-model"}]}, False),
+    ],
+)
+def test_a_first_route_that_leads_to_a_cluster_is_told_where_envoy_reports_it(
+    action: Json, match: Json, told: bool
+) -> None:
+    whole = made()
+    own(whole)
+    manager(whole)["route_config"]["virtual_hosts"][0]["routes"][1] = {"match": match, "route": action}
+    assert lacks(whole) == []
+    ext_proc(whole)["request_attributes"].append("xds.cluster_name")
+    assert bool([each for each in lacks(whole) if "before they are steered" in each]) is told
+    assert not [each for each in lacks(whole, KEYLESS) if "before they are steered" in each]
 
 
 def modes(**chosen: str) -> Callable[[Json], object]:
@@ -85,6 +125,17 @@ def clusters(change: Callable[[list[Json]], object]) -> Callable[[Json], object]
 def address(cluster: Json) -> Json:
     found: Json = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
     return found
+
+
+ENABLED: Json = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
+
+
+def enables(part: Json, own: Json | None = None, **chosen: Any) -> None:
+    """Replace what a part of a route configuration says about the filter, by nothing if there is nothing else."""
+    part = manager(part)["route_config"] if "static_resources" in part else part
+    part.pop("typed_per_filter_config", None)
+    if own is not None or chosen:
+        part["typed_per_filter_config"] = {FILTER: {**(own or {}), **chosen}}
 
 
 def override_off(whole: Json) -> Any:
@@ -126,6 +177,9 @@ WRONG: dict[str, Callable[[Json], object]] = {
     "it leads to localhost:9002": clusters(lambda listed: address(listed[2]).update(port_value=9002)),
     "it speaks no TLS": clusters(lambda listed: listed[1].pop("transport_socket")),
     "per_connection_buffer_limit_bytes": clusters(lambda listed: listed[1].pop("per_connection_buffer_limit_bytes")),
+    "the route steered leads to a backend without the processor": lambda whole: enables(whole, None),
+    "the route unclaimed leads to a backend without the processor": lambda whole: enables(whole, disabled=True),
+    "no route configuration here enables it": lambda whole: manager(whole).pop("route_config"),
     "there is no ext_proc filter": lambda whole: manager(whole)["http_filters"].pop(0),
 }
 
@@ -135,6 +189,64 @@ def test_each_thing_that_is_missing_or_wrong_is_told(told: str) -> None:
     whole = copy.deepcopy(made())
     WRONG[told](whole)
     assert any(told in each for each in lacks(whole)), lacks(whole)
+
+
+def own_host(action: Json) -> Json:
+    return {"name": "own", "domains": ["own.example"], "routes": [{"match": {"prefix": "/"}, "route": action}]}
+
+
+def test_the_innermost_part_that_names_a_disabled_filter_counts() -> None:
+    whole = made()
+    host = manager(whole)["route_config"]["virtual_hosts"][0]
+    enables(whole)
+    enables(host, ENABLED)
+    assert lacks(whole) == []
+    enables(host["routes"][1], disabled=True)
+    assert [each[:20] for each in lacks(whole)] == ["the route unclaimed "]
+    enables(host, disabled=True)
+    for route in host["routes"]:
+        enables(route, ENABLED)
+    assert lacks(whole) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "guarded"),
+    [
+        ({"cluster": "north"}, True),
+        ({"weighted_clusters": {"clusters": [{"name": "else", "weight": 1}, {"name": "south", "weight": 1}]}}, True),
+        ({"cluster": "else"}, False),
+        ({"weighted_clusters": {"clusters": [{"name": "else", "weight": 1}]}}, False),
+    ],
+)
+def test_only_routes_to_backends_have_to_enable_a_disabled_filter(action: Json, guarded: bool) -> None:
+    whole = made()
+    host = own_host(action)
+    manager(whole)["route_config"]["virtual_hosts"].append(host)
+    assert lacks(whole) == []  # the route configuration enables it for every virtual host
+    enables(host, disabled=True)
+    told = lacks(whole)
+    assert [each for each in told if "without the processor" not in each] == []
+    assert bool(told) is guarded
+
+
+def test_routes_from_elsewhere_in_the_file_enable_a_disabled_filter() -> None:
+    whole = made()
+    routes_of = manager(whole).pop("route_config")
+    assert lacks({"whole": whole, "resources": [routes_of]}) == []
+    enables(routes_of)
+    assert len([each for each in lacks({"whole": whole, "resources": [routes_of]}) if "without" in each]) == 2
+
+
+def test_another_listeners_routes_need_not_enable_a_disabled_filter() -> None:
+    whole = made()
+    assert lacks({"whole": whole, "resources": [{"virtual_hosts": [own_host({"cluster": "north"})]}]}) == []
+
+
+def test_a_filter_that_is_not_disabled_needs_no_route_that_enables_it() -> None:
+    whole = made()
+    enables(whole)
+    del manager(whole)["http_filters"][0]["disabled"]
+    assert lacks(whole) == []
 
 
 def test_without_pipelines_the_body_mode_matters_for_errors_alone() -> None:

@@ -325,6 +325,52 @@ def test_a_local_reply_refuses_nothing_and_a_cluster_that_is_missing_is_told(det
     assert not shared.astray
 
 
+ONWARD = compiled(extra="default_backend: hosted")
+
+
+@pytest.mark.parametrize(
+    ("model", "first", "configuration", "passes"),
+    [
+        ("renamed", "local", b"", False),
+        ("renamed", "somebody-elses", b"", False),
+        ("own-key", "local", b"", False),  # the client's credential is for that backend alone
+        ("plain", "hosted", b"", True),  # there is no credential
+        ("renamed", "hosted", b"", True),  # the key would go to its backend either way
+        ("renamed", "", b"", True),
+        ("renamed", None, b"", True),  # the route leads nowhere, or Envoy is not asked
+        ("renamed", "local", PLAIN.fingerprint, True),  # the key has a name that no backend knows
+    ],
+)
+def test_a_key_goes_nowhere_if_the_request_would_reach_another_cluster_without_steering(
+    model: str, first: str | None, configuration: bytes, passes: bool
+) -> None:
+    for plan, path in ((PLAIN, CHAT), (ONWARD, "/v1/files") if model == "renamed" else (PLAIN, CHAT)):
+        shared, known = Shared(), plan.fingerprint if configuration else b""
+        with Playbook(plan, shared, configuration=known) as envoy:
+            headers = request_headers(path)
+            effects = envoy.sends(headers if first is None else steered(headers, first)).effects
+            if path == CHAT:
+                effects = envoy.sends(request_body(ASK.replace(b"plain", model.encode()))).effects
+            assert isinstance(effects[0], Proceed if passes else Reject)
+            if isinstance(effects[0], Reject):
+                assert "direct_response" in refused(effects[0], envoy, "steering")["detail"]
+        assert not shared.astray  # another request may be for the backend that its first route leads to
+
+
+def test_an_exchange_that_envoy_only_shows_is_not_refused_for_its_first_route() -> None:
+    envoy = Playbook(PLAIN, observes=True)
+    shown: list[Message] = [
+        steered(request_headers(CHAT, JSON), "local"),
+        request_body(ASK.replace(b"plain", b"renamed"), end=True),
+        response_headers(200, JSON, end=True),
+    ]
+    for message in shown:
+        envoy.transaction.receive(message, 0.0)
+    (record,) = envoy.transaction.receive(Gone(), 0.0)
+    assert isinstance(record, Record)
+    assert (record.decision, record.misconfigured, record.reason) == ("shadow", "observability_mode", "only")
+
+
 # -- observability mode
 
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 from msgspec import Struct
 
 from extproc.gateway.against.backends import clusters
+from extproc.gateway.against.enabling import enabling
 from extproc.gateway.against.matching import changeable, forwarded, missing
-from extproc.gateway.against.steering import steering
+from extproc.gateway.against.steering import steering, unproven
 from extproc.gateway.against.written import Written, inside, line_of
 from extproc.gateway.bootstrap.filter import FILTER, MESSAGE_TIMEOUT, writable
 from extproc.gateway.bootstrap.values import Json
@@ -34,12 +35,20 @@ def compare(written: Written, policy: Policy, plan: Plan) -> list[Difference]:
         found.add(Difference(0, "there is no ext_proc filter: without one Envoy does not ask the processor at all"))
     for filter_ in filters:
         found |= {Difference(line_of(filter_), text) for text in _filter(filter_, policy, plan)}
+    found |= {Difference(line, text) for line, text in enabling(written, filters, policy)}
     known = any(_fingerprint(each) == plan.fingerprint.decode() for each in filters)
     buffers = any(_mode(each, "response_body_mode", "NONE") == "BUFFERED" for each in filters)
     held = plan.needs.answer_buffer if buffers else 0
     found |= {Difference(line, text) for line, text in clusters(written, policy, held)}
     found |= {Difference(line, text) for line, text in steering(written, policy, known=known)}
     return sorted(found)
+
+
+def notes(written: Written, policy: Policy) -> list[Difference]:
+    """Return what an operator should know about a configuration that works."""
+    filters = [each for each in _ours(written) if _fingerprint(each) is None]
+    found = unproven(filters, policy)
+    return sorted(Difference(line, text) for line, text in found)
 
 
 def _ours(written: Written) -> list[Json]:

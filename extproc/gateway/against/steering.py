@@ -1,7 +1,7 @@
 """Checks of how an Envoy configuration follows the steering header, and of who else might set that header."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from extproc.gateway.against.written import Written, inside, line_of
 from extproc.gateway.bootstrap.values import Json
@@ -9,6 +9,18 @@ from extproc.policy import Policy
 from extproc.transaction import CONTROL_PREFIX
 from extproc.transaction.fingerprint import credential_fields
 from extproc.transaction.keyed import KEY_PREFIX
+
+FIRST_CLUSTER: Final = "xds.cluster_name"
+"""The attribute of a request by which Envoy reports the cluster that it would go to without steering."""
+
+_UNPROVEN: Final = (
+    "if Envoy does not follow the steering header, the processor notices only after a backend's key has reached another"
+    f" backend: write request_attributes: [{FIRST_CLUSTER}], or add the fingerprint"
+)
+_LEADS_NOWHERE: Final = "those for other backends with a credential are refused; let it lead nowhere (direct_response)"
+
+CATCH_ALL: Final = ("/", "/v1", "/v1/")
+"""Prefixes of routes that every path of an API matches."""
 
 
 def steering(written: Written, policy: Policy, *, known: bool) -> Iterator[tuple[int, str]]:
@@ -23,12 +35,38 @@ def steering(written: Written, policy: Policy, *, known: bool) -> Iterator[tuple
         if not any(name in _names(each) for each in written.values("request_headers_to_remove")):
             yield 0, f"request_headers_to_remove lacks {name}: backends see it"
     if not known:
+        yield from _refused(written, policy)
         return
     # A route without the match is for what is not steered: it leads nowhere, as there is no name of a cluster.
     matched = [route for route in steered if _matched(route, header)]
     if steered and not matched:
         yield line_of(steered[0]), f"the route with cluster_header does not match on the header {header}"
     yield from _keys(written, policy, matched or steered)
+
+
+def unproven(filters: list[Json], policy: Policy) -> Iterator[tuple[int, str]]:
+    """Yield line and sentence for each filter before which a mistake in steering shows only after a key is sent."""
+    if not _keyed(policy):
+        return
+    for each in filters:
+        if FIRST_CLUSTER not in (inside(each, "request_attributes") or []):
+            yield line_of(each), _UNPROVEN
+
+
+def _refused(written: Written, policy: Policy) -> Iterator[tuple[int, str]]:
+    """Check the routes before steering, where Envoy reports their clusters to the processor."""
+    if not any(FIRST_CLUSTER in (inside(each, "request_attributes") or []) for each in written.filters):
+        return
+    for route in written.routes:
+        match, cluster = inside(route, "match"), inside(route, "route", "cluster")
+        whole = inside(match, "prefix") in CATCH_ALL and not inside(match, "headers")
+        if whole and isinstance(cluster, str) and _keyed(policy) - {cluster}:
+            sentence = f"requests match this route before they are steered, and it leads to {cluster}"
+            yield line_of(route), f"{sentence}: {_LEADS_NOWHERE}"
+
+
+def _keyed(policy: Policy) -> set[str]:
+    return {backend.name for backend in policy.backends if backend.credential is not None}
 
 
 def _keys(written: Written, policy: Policy, steered: list[Json]) -> Iterator[tuple[int, str]]:

@@ -57,7 +57,7 @@ REQUEST_ONLY: Final = ("x-envoy-", "x-forwarded-", "x-stainless-")
 
 
 def ext_proc(setting: Setting) -> Json:
-    """The filter as an entry of `http_filters`."""
+    """The filter as an entry of `http_filters`; `enabled` has to be in the route configuration."""
     config = typed(
         "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
         grpc_service=_service(setting),
@@ -77,7 +77,16 @@ def ext_proc(setting: Setting) -> Json:
     if setting.reads_response:
         # Tell answers of backends from Envoy's own, which pass here as well, and whether the chosen backend answers.
         config["response_attributes"] = ["response.code_details", "xds.cluster_name"]
-    return {"name": FILTER, "typed_config": config}
+    return {"name": FILTER, "disabled": True, "typed_config": config}
+
+
+def enabled() -> Json:
+    """The `typed_per_filter_config` of a route configuration whose requests all go through the filter.
+
+    The filter is disabled for what has no route: bytes that are no HTTP. Envoy closes their connection before the
+    processor could reply to its 400, so that the client would see no response at all.
+    """
+    return {FILTER: typed("envoy.config.route.v3.FilterConfig", config={})}
 
 
 def _service(setting: Setting) -> Json:

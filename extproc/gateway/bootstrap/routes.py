@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from extproc.gateway.bootstrap.filter import enabled
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds
 from extproc.routing.table import client_credentials
 from extproc.transaction.fingerprint import credential_fields
@@ -41,7 +42,7 @@ def route_config(setting: Setting) -> Json:
     }
     if setting.profile == "buffered":
         host["request_body_buffer_limit"] = setting.buffered
-    return {"name": PROCESSOR, "virtual_hosts": [host]}
+    return {"name": PROCESSOR, "typed_per_filter_config": enabled(), "virtual_hosts": [host]}
 
 
 def _told(name: str, value: str) -> Json:
