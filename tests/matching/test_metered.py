@@ -12,6 +12,9 @@ from msgspec.structs import replace
 from extproc.inspection.judge import Job
 from extproc.inspection.vault import Vault
 from extproc.matching.hyperscan import LOOK, SHORT, Fast, Hits
+from extproc.matching.regions import STEPS_A_REGION
+from extproc.matching.rule import Rule
+from extproc.matching.scanner import Scanner
 from extproc.protocol.meter import ENDLESS, Meter, SpentError
 from tests.inspection.answering import everything
 from tests.inspection.judging import job
@@ -85,6 +88,18 @@ def test_a_body_of_many_values_is_given_up_within_its_steps(data: bytes) -> None
     with pytest.raises(SpentError):
         work(data).run(meter)
     assert meter.left >= -LONGEST
+
+
+def test_each_stretch_in_which_a_match_may_begin_counts_though_there_is_none() -> None:
+    """A gate of one digit hits everywhere, and the expression matches nowhere."""
+    rule = Rule(kind="k", pattern="1(?:x[0-9]){3}", sign="1", before="", after="")
+    places, counted = 400, Meter()
+    assert Scanner.compile([rule]).scan(("1" + "-" * 100) * places, meter=counted) == []
+    assert ENDLESS - counted.left >= places * STEPS_A_REGION
+    limited = Meter(places * STEPS_A_REGION // 2)
+    with pytest.raises(SpentError):
+        Scanner.compile([rule]).scan(("1" + "-" * 100) * places, meter=limited)
+    assert limited.left >= -LONGEST
 
 
 def test_prose_of_that_size_costs_a_tenth_of_the_steps() -> None:
