@@ -35,6 +35,11 @@ SEALED = frozenset({"encrypted"})
 provider who sealed them can open, and checks when they come back. Every response of a model that thinks has some."""
 
 
+STEPS_A_FINDING, STEPS_A_MASK, STEPS_AN_EDIT = 2, 4, 6
+"""Steps of a meter that it takes to note a finding, to write its placeholder, and to put that into the body. So work
+that nobody waits for stops between them, whatever was found."""
+
+
 class Verdict(Struct, frozen=True):
     """The verdict on one body. `body` is what goes on: the very object that was judged, if nothing in it changed.
 
@@ -220,6 +225,7 @@ class _Judging:
             self._blocked = Blocked(job.name, "uninspected")
         changes = self._blocked is None and (self._found or job.restores)
         edits = self._edits() if changes else {}
+        self._meter.spend(STEPS_AN_EDIT * sum(map(len, edits.values())))
         body = self._document.edit(edits) if edits else job.body
         return Verdict(
             body,
@@ -345,6 +351,7 @@ class _Judging:
 
     def _hear(self, each: Processor, spans: Sequence[tuple[int, Span]], sizes: Counts) -> None:
         side = self._job.stage.side if self._job.stage is not None else Side.REQUEST
+        self._meter.spend(STEPS_A_FINDING * len(spans))
         for index, span in spans:
             self._found.append((index, span, each))
             self._count(each, span.kind, side)
@@ -384,6 +391,7 @@ class _Judging:
             for passage in document.passages:
                 vault.reserve(passage.text)
         for index in sorted(masks):
+            self._meter.spend(STEPS_A_MASK * len(masks[index]))
             edits[index] = _masked(document.passages[index].text, masks[index], vault)
         if self._job.restores and vault.restores:
             for index, passage in enumerate(document.passages):

@@ -49,11 +49,8 @@ stretch without any is followed by one of twice its length."""
 _UNDERSCORE: Ranges = ((0x5F, 0x5F),)
 
 UNDERSCORED = rb"_\(?[A-Za-z]{0,6}[0-9]"
-"""The expression of the fast lane that replaces the gates of `numeric` rules behind an underscore. Without it in the
-classes before their own gates, that engine would take half as much time again."""
-
-UNDERSCORED_MOST = 9
-"""Bytes that it matches at most."""
+"""The expression of the fast lane for what `numeric` rules may find behind an underscore; where it hits, their gates
+are tried. With underscores in the classes before these, that engine would always take half as much time again."""
 
 _HEAD_LEAST = 4
 """Code points that the beginning must have to tell enough."""
@@ -166,7 +163,8 @@ class CompiledRule(Struct, frozen=True, eq=False):
     """A rule and its matchers.
 
     `longest`: code points a match takes at most. `window`: bytes before the end of a fast-lane hit in which its match
-    starts. `gate`: the Hyperscan pattern. `wide`: whether a match may hold more than ASCII. `node`, `before`: the
+    starts. `gate`: the Hyperscan pattern; that of a `numeric` rule does not hit behind underscores, and `underscored`
+    is the one that does. `wide`: whether a match may hold more than ASCII. `node`, `before`: the
     pattern, and what may not stand before it. `hint` finds the words of `context` also inside others.
     `left`, `right`: code points beside a match that the verdict looks at.
     """
@@ -175,6 +173,7 @@ class CompiledRule(Struct, frozen=True, eq=False):
     longest: int
     window: int
     gate: bytes
+    underscored: bytes
     wide: bool
     node: Node
     before: Ranges
@@ -220,18 +219,16 @@ def _compiled(rule: Rule) -> CompiledRule:
             f"rule {rule.title}: a match must take 1 to {LONGEST_MATCH} characters, not {size.low} to {longest}"
         )
     sign, edges = _sign(rule, node, longest)
-    gate = (
-        _edge(union(before, _UNDERSCORE) if rule.numeric else before) * edges[0]
-        + coarse(sign)
-        + _edge(following) * edges[1]
-    )
+    gate = coarse(sign) + _edge(following) * edges[1]
+    edge = _edge(before) * edges[0]
     words, against = bool(rule.context), bool(rule.unless or rule.behind)
     return CompiledRule(
         rule=rule,
         longest=longest,
         window=(longest if rule.sign else width(sign).high or 0) * (UTF8_MOST if _beyond_ascii(node) else 1)
         + 2 * UTF8_MOST,
-        gate=gate.encode(),
+        gate=((_edge(union(before, _UNDERSCORE)) * edges[0] if rule.numeric else edge) + gate).encode(),
+        underscored=(edge + gate).encode() if rule.numeric else b"",
         wide=_beyond_ascii(node),
         node=node,
         before=before,

@@ -28,11 +28,10 @@ _SPACES = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _DASHES = "\u2010-\u2013\u2212\ufe58\ufe63\uff0d"
 _FULL_WIDTH = "\uff01-\uff0c\uff0e-\uff5e"
 _PLAIN = (
-    dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
-    | {point: chr(point - 0xFEE0) for point in range(0xFF01, 0xFF5F)}
-    | dict.fromkeys((*range(0x2010, 0x2014), 0x2212, 0xFE58, 0xFE63), "-")
+    dict.fromkeys(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)), " ")
+    | {chr(point): chr(point - 0xFEE0) for point in range(0xFF01, 0xFF5F)}
+    | dict.fromkeys(map(chr, (*range(0x2010, 0x2014), 0x2212, 0xFE58, 0xFE63)), "-")
 )
-_TYPOGRAPHIC = frozenset(map(chr, _PLAIN))
 _LETTER = 2  # characters of a backslash and a letter
 _BLANKS = frozenset((r"\n", r"\r", r"\t"))
 
@@ -46,7 +45,8 @@ _CONTROL = rf"(?:{_ESCAPE}\[|\x9b)[0-9;:?]{{0,{MOST_PARAMETERS}}}[A-Za-z]|\x1b(?
 _backslash, _percent, _colour = re.compile(_BACKSLASH), re.compile(_PERCENT), re.compile(_COLOUR)
 _wide = re.compile(f"[\x9b{_SPACES}{_DASHES}{_FULL_WIDTH}]")
 _wide_bytes = searching(expression(f"[\\x{{9b}}{_SPACES}{_DASHES}{_FULL_WIDTH}]"))
-_all = re.compile(f"{_CONTROL}|{_BACKSLASH}|{_PERCENT}|{_COLOUR}|[{_SPACES}{_DASHES}{_FULL_WIDTH}]")
+_escapes = re.compile(f"{_CONTROL}|{_BACKSLASH}|{_PERCENT}|{_COLOUR}")
+_typographic = re.compile(f"[{_SPACES}{_DASHES}{_FULL_WIDTH}]")
 
 # What may still become an escape: every beginning of one, and a whole one that may become longer.
 _begun = re.compile(
@@ -76,12 +76,22 @@ def _narrow(text: str) -> bool:
 
 def plain(text: str) -> str:
     """`text` with blanks for its escapes and ASCII for its typographic characters; the same object if it has none."""
-    return _all.sub(_written, text) if marked(text) else text
+    if not marked(text):
+        return text
+    bare = _escapes.sub(_blank, text) if begins(text) else text
+    for each in () if bare.isascii() else set(_typographic.findall(bare)):
+        bare = bare.replace(each, _PLAIN[each])
+    return bare
 
 
-def _written(found: re.Match[str]) -> str:
-    said = found[0]
-    return _PLAIN.get(ord(said), " ") if len(said) == 1 else " " * len(said)
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
+
+
+def begins(text: str) -> int:
+    """Return how many escapes may begin in `text`."""
+    coloured = min(text.count("["), text.count("m"))
+    return text.count("\\") + text.count("%") + text.count("\x1b") + text.count("\x9b") + coloured
 
 
 def begun(text: str) -> int:
@@ -95,7 +105,7 @@ def places(text: str) -> list[tuple[int, int]]:
 
     A backslash before any other letter may stand before a name: `CORP\alice@example.com`.
     """
-    if not marked(text):
+    if not begins(text):
         return []
-    found = ((each[0], each.span()) for each in _all.finditer(text))
-    return [span for said, span in found if said not in _TYPOGRAPHIC and (len(said) != _LETTER or said in _BLANKS)]
+    found = ((each[0], each.span()) for each in _escapes.finditer(text))
+    return [span for said, span in found if len(said) != _LETTER or said in _BLANKS]

@@ -16,12 +16,12 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-from extproc.matching.compiled import UNDERSCORED, CompiledRule, RuleError, compile_rule
-from extproc.matching.escapes import LONGEST, marked, places, plain
+from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
+from extproc.matching.escapes import LONGEST, begins, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
-from extproc.matching.hyperscan import Fast, Refused
+from extproc.matching.hyperscan import Refused
 from extproc.matching.re2_search import within
-from extproc.matching.regions import regions
+from extproc.matching.regions import SCANNED_A_STEP, STEPS_A_REGION, Regions
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.span import Span, foremost, order
@@ -55,11 +55,11 @@ STEPS_A_LOOK = 10
 BYTES_A_STEP = 8
 """The same for bytes of a match of which only a part is wanted: RE2 takes 130 ns a byte to tell which."""
 
-SCANNED_A_STEP = 512
-"""The same for bytes that the fast lane reads."""
-
 ESCAPE_STEPS = 2
 """The same for what begins an escape: 2 µs to read it and to know its place."""
+
+PLAINED_A_STEP = 16
+"""The same for characters of a text with escapes or typographic separators: 50 ns to write an ASCII character."""
 
 STEPS_AT_ONCE = 64
 """Steps that matches take until they are counted on the meter, together."""
@@ -96,9 +96,7 @@ class Scanner:
     def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
         self._lanes = lanes
         self._captures = tuple([each.matcher.captures for each in lanes])
-        self._numeric = tuple(number for number, each in enumerate(lanes) if each.rule.numeric)
-        # Behind the gates of the rules one for all that is numeric.
-        self._fast = Fast([*(each.gate for each in lanes), *[UNDERSCORED] * bool(self._numeric)])
+        self._regions = Regions(lanes)
         self._plain: set[int] = set()
         self._quiet: set[int] = set()
         self.hold = Hold(lanes)
@@ -201,7 +199,7 @@ class Scanner:
         There may be more than that, by what stands in the next text.
         """
         data = b"\n%b\n" % joined.encode("utf-8", "replace")
-        hits = self._fast.hits(data, meter)
+        hits = self._regions.hits(data, meter)
         if not hits:
             return {}
         ends = list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
@@ -245,7 +243,7 @@ class Scanner:
         words = data[start:word]
         key = hash(words)
         if key not in self._plain:
-            if DIGIT.search(words) is not None or self.hold.spanning(words) or self._fast.hits(words):
+            if DIGIT.search(words) is not None or self.hold.spanning(words) or self._regions.hits(words):
                 return 0
             if len(self._plain) >= MOST_PLAIN:
                 self._plain.clear()
@@ -275,14 +273,19 @@ class Scanner:
         origin = before(data, first)
         if meter is not None:
             meter.spend(1 + (len(data) - origin) // SCANNED_A_STEP)
+        shown = data[origin:] + b"\n" if final else data[origin:]
         if hits is None:
-            hits = self._fast.hits(data[origin:] + b"\n" if final else data[origin:], meter)
+            hits = self._regions.hits(shown, meter)
         if not hits:
             return []
         found: list[Found] = []
         steps = 0
         left = most_looks(len(data) - origin)
-        for number, low, high in regions(hits, self._lanes, self._numeric):
+        for number, low, high in self._regions.around(hits, shown, meter):
+            steps += STEPS_A_REGION
+            if steps >= STEPS_AT_ONCE and meter is not None:
+                meter.spend(steps)
+                steps = 0
             each = self._lanes[number]
             start, stop = max(low, 0) + origin, min(high + origin, until - 1)
             limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
@@ -329,7 +332,7 @@ def spans(found: Iterable[Found], data: bytes, base: int, offset: int) -> list[S
 
 def escape_steps(text: str) -> int:
     """The steps of reading a text without its escapes, beside those of looking at it."""
-    return ESCAPE_STEPS * (text.count("\\") + text.count("%"))
+    return ESCAPE_STEPS * begins(text) + len(text) // PLAINED_A_STEP
 
 
 def most_looks(size: int) -> int:

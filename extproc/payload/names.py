@@ -52,7 +52,8 @@ _PLAIN = """
     dependentSchemas unevaluatedProperties unevaluatedItems default examples deprecated readOnly writeOnly nullable
     discriminator propertyName mapping contentMediaType enumNames inputs token_ids input_ids
     prompt_token_ids body extra_content google provider_specific_fields texts ids input_prefix input_suffix
-    inputs_embeds input_embeds input_embeddings
+    inputs_embeds input_embeds input_embeddings candidates parts request thinking_blocks
+    content_blocks
 """
 
 _CARRIERS = """
@@ -94,6 +95,8 @@ KNOWN: Mapping[str, int] = (
     | dict.fromkeys(_COUNTERS.split(), COUNTER)
 )
 """Names with their flags: those of OpenAI's, Anthropic's and MCP's requests, answers and events, and JSON Schema's.
+
+Of other APIs (Gemini's, LiteLLM's, Portkey's) only the names around what a provider sealed for itself.
 
 Whatever a client adds, such as the properties that its tools take, is text: names can hold a secret, too.
 """

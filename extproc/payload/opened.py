@@ -1,7 +1,7 @@
 """The results of reading a body, and the documents that it opens inside of strings."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -164,9 +164,14 @@ class Reading:
             self._walk(passage.text, place, None, source, self, start(passage.text))
         self._level -= 1
 
+    def _spend(self, values: int) -> None:
+        """Takes as many values from the budget. Raises TextLimitError."""
+        if len(list(islice(self.budget, values))) < values:
+            raise TextLimitError("values")
+
     def _begin(self, passage: Passage) -> None:
         """Put the texts of the JSON that a passage, the last one, begins with in its place, and what follows it."""
-        found = spots(passage.text, passage.name, self._prefixes)
+        found = spots(passage.text, passage.name, self._prefixes, self._spend)
         if found is None:
             return
         begun, at, name = found
@@ -176,8 +181,7 @@ class Reading:
         place: Place = ((passage.within, passage.key), None)
         self._level += 1
         for spot in begun:
-            if next(self.budget, None) is None:
-                raise TextLimitError("values")
+            self._spend(1)
             key, holder = spot.keys
             around = place if spot.name in {key, holder, passage.name} else (place, spot.name)
             within = (around, holder) if holder else around

@@ -10,7 +10,7 @@ from extproc.gateway.bootstrap import Profile
 from tests.e2e.canned import Canned, canned
 from tests.e2e.conftest import Shared
 from tests.e2e.gateway import Gateway, post
-from tests.inspection.shapes import SHAPES
+from tests.inspection.shapes import SEALED, SHAPES
 
 pytestmark = [pytest.mark.envoy, pytest.mark.parametrize("transport", ["h2"])]
 
@@ -19,6 +19,7 @@ version: 1
 backends:
   - {{name: own, url: "http://127.0.0.1:{port}/v1", api: openai}}
   - {{name: other, url: "http://127.0.0.1:{port}/v1", api: anthropic}}
+default_backend: own
 models:
   - {{name: m, targets: [{{backend: own}}]}}
   - {{name: c, targets: [{{backend: other}}]}}
@@ -53,6 +54,18 @@ def test_every_shape_reaches_the_client_byte_for_byte(streaming: Gateway, backen
         body = {"model": model, "stream": True, "max_tokens": 9, "input": "hi", "messages": HI}
         answer = streaming.send(post(json.dumps(body).encode(), target=target))
         assert (answer.status, answer.body) == (200, b"".join(backend.pieces)), name
+
+
+def test_gemini_with_signatures_reaches_the_client_byte_for_byte(streaming: Gateway, backend: Canned) -> None:
+    parts: list[dict[str, Any]] = [
+        {"functionCall": {"name": "plan", "args": {"city": "York"}}, "thoughtSignature": SEALED},
+        {"text": "", "thoughtSignature": SEALED},
+    ]
+    said = [{"candidates": [{"content": {"parts": [part], "role": "model"}, "index": 0}]} for part in parts]
+    backend.pieces = [f"data: {json.dumps(each)}\r\n\r\n".encode() for each in said]
+    body = json.dumps({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}).encode()
+    answer = streaming.send(post(body, target="/v1beta/models/g:streamGenerateContent?alt=sse"))
+    assert (answer.status, answer.body) == (200, b"".join(backend.pieces))
 
 
 def test_a_mask_is_written_where_the_value_was(streaming: Gateway, backend: Canned) -> None:

@@ -3,6 +3,7 @@
 Texts are cut in the middle of words and of characters, as models cut them. `{}` in them is where a test plants a value.
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -27,6 +28,9 @@ def _deltas(deltas: Sequence[Mapping[str, Any]], at: int = 0, **more: Any) -> li
 def _ended(finish: str = "stop", **more: Any) -> list[bytes]:
     return [_chunk([choice({}, finish=finish)], **more), event("[DONE]")]
 
+
+SEALED = base64.b64encode(bytes(at * 37 % 256 for at in range(200))).decode()
+"""Bytes that only the provider can read."""
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 9, "total_tokens": 12}
 
@@ -191,9 +195,10 @@ def usage_only() -> list[bytes]:
 def litellm() -> list[bytes]:
     blocks = [{"type": "thinking", "thinking": piece, "signature": ""} for piece in PIECES]
     thought = [{"reasoning_content": block["thinking"], "thinking_blocks": [block]} for block in blocks]
+    signed = {"thinking_blocks": [{"type": "thinking", "thinking": "", "signature": SEALED}]}
     cited = {"citation": {"type": "char_location", "cited_text": "see below", "document_title": "A page"}}
     said = [{"content": piece, "provider_specific_fields": cited if piece == " plan" else None} for piece in PIECES]
-    return [*_deltas([*thought, *said]), *_ended()]
+    return [*_deltas([*thought, signed, *said]), *_ended()]
 
 
 def alibaba() -> list[bytes]:

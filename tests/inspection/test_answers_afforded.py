@@ -59,8 +59,28 @@ def test_what_is_afforded_takes_no_more_steps_than_that(text: str) -> None:
         event("x", delta=json.dumps([""] * 1300)),
         b"".join([event("+14155552671 " * 10)] * 25),
         event(json.dumps([""] * 1000)),
+        b"\n" * TRIED_BYTES,
+        b": x\n\n" * (TRIED_BYTES // 5),
+        b"data:\n\n" * (TRIED_BYTES // 7),
     ],
-    ids="phones escaped percent line list numbers identifier array texts names document many JSON".split(),  # noqa: SIM905
+    ids=[
+        "phones",
+        "escaped",
+        "percent",
+        "line",
+        "list",
+        "numbers",
+        "identifier",
+        "array",
+        "texts",
+        "names",
+        "document",
+        "many",
+        "JSON",
+        "blanks",
+        "comments",
+        "empty",
+    ],
 )
 def test_what_is_costly_is_not_afforded_however_it_is_written(data: bytes) -> None:
     assert len(data) <= TRIED_BYTES

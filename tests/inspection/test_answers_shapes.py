@@ -1,5 +1,7 @@
 """Streams whose path says nothing of them: told by the shape of their events, and joined as their clients do."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from tests.apis.events.apis import APIS, events, joined
 from tests.apis.events.client import documents
 from tests.apis.events.samples import STREAMS, event
 from tests.inspection.answering import EMAIL, answer, cut, masking, processor, run, stage
+from tests.inspection.shapes import SEALED
 
 VALUE = "maria.gonzalez@example-mail.org"
 PIECES = ("Write to maria.gon", "zalez", "@example-mail.org soon. ", "Bye. ")
@@ -114,6 +117,20 @@ def test_messages_of_a_run_are_joined_each_by_its_id() -> None:
     out = run(answer(masking(), ""), raws)
     assert "[EMAIL_1]" in spoken(out)
     assert out.count(b"event: thread.message.delta\n") == out.count(b"data: ")
+
+
+@pytest.mark.parametrize("around", [{}, {"traceId": "t"}])
+def test_a_signature_of_gemini_passes_beside_the_text_and_the_call_that_it_signs(around: dict[str, str]) -> None:
+    parts: tuple[dict[str, Any], ...] = (
+        {"text": "I look", "thought": True},
+        {"functionCall": {"name": "plan", "args": {"city": "York"}}, "thoughtSignature": SEALED},
+        {"text": "", "thoughtSignature": SEALED},
+    )
+    said = [{"candidates": [{"content": {"parts": [part], "role": "model"}, "index": 0}]} for part in parts]
+    raws = [event({"response": each, **around} if around else each) for each in said]
+    stream = answer(masking(), "")
+    assert run(stream, raws) == b"".join(raws)
+    assert stream.unread.keys() == {"encrypted"}
 
 
 def test_held_text_is_told_in_an_event_like_those_before_it() -> None:

@@ -25,6 +25,8 @@ ADVERSARIAL = {
     "opened tokens": ("eyJ" * SIZE)[:SIZE],
     "opened keys": ("-----BEGIN PRIVATE KEY-----" * SIZE)[:SIZE],
     "spaces": " " * SIZE,
+    "identifiers": ("order_004 " * SIZE)[:SIZE],
+    "keys of a service": ("a figd_T7kLmN2pQ " * SIZE)[:SIZE],
 }
 
 

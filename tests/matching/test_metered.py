@@ -9,17 +9,21 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from extproc.inspection.judge import Job
+from extproc.inspection.judge import STEPS_A_FINDING, STEPS_A_MASK, STEPS_AN_EDIT, Job
 from extproc.inspection.vault import Vault
 from extproc.matching.hyperscan import LOOK, SHORT, Fast, Hits
+from extproc.matching.regions import STEPS_A_REGION
+from extproc.matching.rule import Rule
+from extproc.matching.scanner import PLAINED_A_STEP, STEPS_A_LOOK, Scanner
 from extproc.protocol.meter import ENDLESS, Meter, SpentError
-from tests.inspection.answering import everything
-from tests.inspection.judging import job
+from tests.inspection.answering import EMAIL, everything, processor, stage
+from tests.inspection.judging import job, said
 from tests.inspection.texts import scanner
 
 COSTLY = (
     *("tokens=", "token=1", "password=", "pwd=a1-", "authorization: ", "curl -u a:b1 ", "password is ", "bearer a"),
     *("+14155552671 ", "4111 ", "123 ", "12 ", "ssn 123-45-6789 ", "DE89370400440532013000 "),
+    *("order_004 ", "a_1", "\u00a0", "\u202f1", "\x1b[31m", "[31m", "%41", '{"a":"b"}\n', '[1,"a",'),
     *("a@b.co ", "a.b@", "1.1.1.1 ", "::1 ", "https://a:b1c2@x ", "AKIA", "eyJhbGciOiJIUzI1NiJ9."),
 )
 """Texts that are dear when they are said over and over."""
@@ -85,6 +89,45 @@ def test_a_body_of_many_values_is_given_up_within_its_steps(data: bytes) -> None
     with pytest.raises(SpentError):
         work(data).run(meter)
     assert meter.left >= -LONGEST
+
+
+def test_each_stretch_in_which_a_match_may_begin_counts_though_there_is_none() -> None:
+    """A gate of one digit hits everywhere, and the expression matches nowhere."""
+    rule = Rule(kind="k", pattern="1(?:x[0-9]){3}", sign="1", before="", after="")
+    places, counted = 400, Meter()
+    assert Scanner.compile([rule]).scan(("1" + "-" * 100) * places, meter=counted) == []
+    assert ENDLESS - counted.left >= places * STEPS_A_REGION
+    limited = Meter(places * STEPS_A_REGION // 2)
+    with pytest.raises(SpentError):
+        Scanner.compile([rule]).scan(("1" + "-" * 100) * places, meter=limited)
+    assert limited.left >= -LONGEST
+
+
+@pytest.mark.parametrize("text", ["\u00a0", "\uff11", "\x1b[31m", "[31m", "\\n"])
+def test_a_text_is_not_read_without_its_escapes_for_nothing(text: str) -> None:
+    many = (text * 8000)[:8000]
+    plain, counted = Meter(), Meter()
+    scanner().scan("x" * len(many.encode()), meter=plain)
+    scanner().scan(many, meter=counted)
+    assert plain.left - counted.left >= len(many) // PLAINED_A_STEP
+
+
+MANY = 100
+"""Findings in a body."""
+
+
+def _finding(meter: Meter) -> int:
+    of = stage((processor(), EMAIL))
+    return sum(job(of, said(*["a@b.co"] * MANY), Vault(), detailed=False).run(meter).counts.values())
+
+
+def test_what_becomes_of_findings_counts_too() -> None:
+    meter = Watched()
+    assert _finding(meter) == MANY
+    assert ENDLESS - meter.left >= MANY * (STEPS_A_LOOK + STEPS_A_FINDING + STEPS_A_MASK + STEPS_AN_EDIT)
+    for calls in range(Watched().calls - meter.calls):
+        with pytest.raises(SpentError):
+            _finding(Watched(calls=calls))
 
 
 def test_prose_of_that_size_costs_a_tenth_of_the_steps() -> None:

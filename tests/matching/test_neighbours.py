@@ -39,6 +39,20 @@ def test_a_value_is_found_whole_between_escapes_brackets_and_separators(rule: Ru
         assert _whole(scanner().scan(text), start, start + len(value)), beside
 
 
+@pytest.mark.parametrize(("rule", "value"), [pytest.param(*each, id=each[0].title) for each in VALUES])
+def test_a_value_behind_an_underscore_is_found_where_its_text_ends(rule: Rule, value: str) -> None:
+    if rule.title in {*OF_IDENTIFIERS, "facebook-app-token"}:
+        pytest.skip("there it is a part of an identifier")
+    text = f"key_{value}"
+    assert _whole(scanner().scan(text), 4, len(text))
+    for texts in ([text, "more"], ["more", text], [text, text]):
+        found = dict(scanner().scan_all(texts))
+        assert all(_whole(found[number], 4, len(text)) for number, each in enumerate(texts) if each == text)
+    for size in (1, 5):
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        assert _whole(streamed(scanner(), pieces)[1], 4, len(text))
+
+
 @pytest.mark.parametrize("beside", ["\\n", "%20", "\\u000a", "\x1b[31m", "_", "\u00a0"])
 def test_a_stream_finds_the_same_between_them(beside: str) -> None:
     text = "".join(f"log: key{beside}{value}{beside} " for _, value in VALUES[::3])

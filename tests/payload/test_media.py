@@ -89,6 +89,26 @@ def test_images_sounds_and_files_are_named_where_the_apis_put_them(name: str) ->
             [("/extra_content/google/thought_signature", "encrypted")],
         ),
         ({"functionCall": {}, "thoughtSignature": NOISE64}, [("/thoughtSignature", "encrypted")]),
+        (
+            {"candidates": [{"content": {"parts": [{"text": "", "thoughtSignature": NOISE64}]}}]},
+            [("/candidates/0/content/parts/0/thoughtSignature", "encrypted")],
+        ),
+        (
+            {"request": {"contents": [{"parts": [{"functionCall": {}, "thoughtSignature": NOISE64}]}]}},
+            [("/request/contents/0/parts/0/thoughtSignature", "encrypted")],
+        ),
+        (
+            {"candidates": [{"content": {"parts": [{"functionCall": {"args": {"thoughtSignature": NOISE64}}}]}}]},
+            [("/candidates/0/content/parts/0/functionCall/args/thoughtSignature", "binary")],
+        ),
+        (
+            {"delta": {"thinking_blocks": [{"type": "thinking", "thinking": "", "signature": NOISE64}]}},
+            [("/delta/thinking_blocks/0/signature", "encrypted")],
+        ),
+        (
+            {"delta": {"content_blocks": [{"index": 0, "delta": {"signature": NOISE64}}]}},
+            [("/delta/content_blocks/0/delta/signature", "encrypted")],
+        ),
         ({"audio": {"id": "", "data": "", "transcript": ""}}, []),
         ({"type": "image", "data": "", "url": "", "image_url": {"url": ""}}, []),
         ({"type": "file", "file_id": "", "file_url": ""}, []),

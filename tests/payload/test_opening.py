@@ -5,11 +5,14 @@ import json
 import pytest
 
 from extproc.payload import Kind, read_json
+from extproc.payload.document import read_string
 from extproc.payload.json.growing import MAX_BARE, MAX_BLANK, MAX_NAME
 from extproc.payload.json.growing_string import MAX_CARRIED, GrowingString
+from extproc.payload.json.prefix import STRETCH, VALUES_A_STRETCH
 from extproc.payload.limits import MAX_DEPTH, MAX_OPENED
 from extproc.payload.opened import MAX_PREFIXES
 from extproc.payload.parts import Keys, Part, Piece, Readers
+from extproc.payload.passage import TextLimitError
 
 
 class Taken:
@@ -154,3 +157,22 @@ def test_white_space_in_front_does_not_wait_and_what_follows_is_read_as_what_it_
     bare = read(text)
     assert [(kind, name, said.strip()) for kind, name, said in room.texts] == bare.texts
     assert room.carriers == bare.carriers
+
+
+@pytest.mark.parametrize(
+    ("size", "values", "read"),
+    [
+        (STRETCH, VALUES_A_STRETCH, True),
+        (STRETCH + 1, VALUES_A_STRETCH, False),
+        (STRETCH, VALUES_A_STRETCH - 1, False),
+    ],
+)
+def test_json_that_does_not_end_as_such_counts_by_its_length(size: int, values: int, read: bool) -> None:
+    """It takes microseconds a character, so that work between two messages may not read much of it."""
+    text = ("[" + "1," * size)[:size]
+    if read:
+        assert [each.text for each in read_string(text, limit=values).passages] == [text]
+        return
+    with pytest.raises(TextLimitError) as failed:
+        read_string(text, limit=values)
+    assert failed.value.limit == "values"

@@ -86,10 +86,12 @@ class Queue:
                 continue
             elif first.event is latest:
                 break  # nothing stands behind it
-            text = texts[_undecided(first)]
-            if _goes_on(text, latest):
+            waited = [texts[channel] for channel in _undecided(first)]
+            going = [_goes_on(text, latest) for text in waited]  # each counts what came behind it
+            if any(going):
                 break
-            text.pause()
+            for text in waited:
+                text.pause()
         if at:
             del entries[:at]
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -116,11 +118,11 @@ class Queue:
         self.entries.clear()
 
 
-def _undecided(entry: Entry) -> Channel:
-    """The first of the channels that an event waits for."""
+def _undecided(entry: Entry) -> list[Channel]:
+    """The channels that an event waits for."""
     if isinstance(entry, Waiting):
-        return next(share.channel for share in entry.shares if share.left)
-    return entry.channel
+        return [share.channel for share in entry.shares if share.left]
+    return [entry.channel]
 
 
 def _size(entry: Entry) -> int:

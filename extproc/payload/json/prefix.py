@@ -1,6 +1,7 @@
 """The texts of a string that begins as JSON and does not end as such: cut short, or with words behind it."""
 
 import re
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -9,6 +10,14 @@ from extproc.payload.parts import Keys, Part, Piece, Readers
 from extproc.payload.passage import Kind
 
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+
+
+STRETCH = 256
+"""Characters that are read together: up to 0.8 ms, where all of them are brackets, quotes and escapes."""
+
+VALUES_A_STRETCH = 64
+"""Values of a body that so many characters count as: what is costly has a few characters for each. So the longest text
+that is read so counts as a quarter of the values that a body may have."""
 
 
 class Spot(Struct, gc=False):
@@ -25,15 +34,20 @@ class Spot(Struct, gc=False):
         return f"Spot({self.start}, {self.end}, {self.kind})"
 
 
-def spots(text: str, name: str, limit: int) -> tuple[list[Spot], int, str] | None:
+def spots(text: str, name: str, limit: int, spend: Callable[[int], object]) -> tuple[list[Spot], int, str] | None:
     """The texts of the JSON that `text` begins with, the offset from which it is none, and the name for the rest.
 
     None if there are none, if it is nested too deeply, or has more than `limit` characters of JSON. `name`: that of the
-    nearest member.
+    nearest member. `spend` is called before each STRETCH with what it costs, in values.
     """
     outline = _Outline(text)
     level = outline.level = GrowingJson(outline, name)
-    level.feed(text[:limit])
+    for at in range(0, min(limit, len(text)), STRETCH):
+        if level.rest is not None:
+            level.feed(text[at:limit])
+            break
+        spend(VALUES_A_STRETCH)
+        level.feed(text[at : min(at + STRETCH, limit)])
     if outline.failed or (level.rest is None and limit < len(text)):
         return None
     level.finish()
