@@ -99,6 +99,15 @@ Whatever a client adds, such as the properties that its tools take, is text: nam
 """
 
 
+MEDIA_TYPES = frozenset(("media_type", "mimetype", "mime_type", "mediatype", "content_type", "contenttype"))
+ENCODINGS = frozenset(("encoding", "contentencoding", "content_encoding"))
+ENCODED = frozenset(("content", "value", "body", "payload", "text", "chunk"))
+"""Members that may be in base64 where an `encoding` beside them says so, as GitHub's files are."""
+
+HINTS = MEDIA_TYPES | ENCODINGS | {"type"}
+"""Members that say what stands beside them, in small letters: Go's decoder takes `Type` for `type`."""
+
+
 MOST_TELLING = 256
 """Characters of a name up to which it may say what its value is: four times the longest of an API. Every item of
 an array asks for the name again, so that a name of a megabyte would cost seconds."""

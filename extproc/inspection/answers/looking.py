@@ -12,6 +12,7 @@ from extproc.inspection.vault import Piece, Vault
 from extproc.matching.span import Distinct, order
 from extproc.matching.window import Hit, Released
 from extproc.payload import Edit, Kind, TextLimitError, read_string
+from extproc.payload.json.beside import Told
 from extproc.payload.json.growing_string import GrowingString
 from extproc.payload.parts import Keys, Part
 from extproc.protocol.meter import SpentError
@@ -59,7 +60,7 @@ class Looking:
 
     def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:
         """See `Readers`."""
-        name = keys[0] or keys[1] or self._channel.name
+        name = keys.key or keys.holder or self._channel.name
         try:
             document = read_string(text, keys, nested=level > 0)
         except TextLimitError:
@@ -76,6 +77,21 @@ class Looking:
             for index, each in enumerate(document.passages)
         }
         return _pieces(text, document.splices(edits) if any(edits.values()) else ())
+
+    def told(self, text: str, keys: Keys, level: int, before: Told) -> None:
+        """See `Readers`."""
+        self._ruling.meter.spend(TEXT_STEPS)
+        try:
+            then = read_string(text, keys, nested=level > 0, beside=before)
+            now = read_string(text, keys, nested=level > 0)
+        except TextLimitError:
+            self.unread("complexity")
+            return
+        reasons = {each.reason for each in now.uninspected} - {each.reason for each in then.uninspected}
+        for reason in sorted(reasons):
+            self.unread(reason)
+        if not reasons and len(now.sources) > len(then.sources):
+            self.unread("binary")  # it writes a text that nobody has read
 
     def unread(self, reason: str) -> None:
         """See `Readers`."""

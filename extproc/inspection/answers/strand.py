@@ -11,7 +11,7 @@ from extproc.inspection.vault import Piece, Vault, written
 from extproc.payload import Kind
 from extproc.payload.json.growing import GrowingJson
 from extproc.payload.json.growing_string import GrowingString
-from extproc.payload.parts import Part
+from extproc.payload.parts import Keys, Part
 
 _KINDS: Mapping[Form, Kind] = {"number": "number", "name": "name"}
 
@@ -143,7 +143,7 @@ def _text(channel: Channel, readers: Looking) -> GrowingString | GrowingJson:
     if channel.json:
         return GrowingJson(readers, channel.name, -1)
     holder, key = ("", "", *(step if isinstance(step, str) else "" for step in channel.path))[-2:]
-    return GrowingString(readers, (key, holder), channel.name)
+    return GrowingString(readers, Keys(key, holder), channel.name)
 
 
 def at_once(delta: Delta, ruling: Ruling, vault: Vault | None, unread: Unread, *, counted: bool) -> str:

@@ -4,10 +4,12 @@ import re
 
 from msgspec import Struct
 
+from extproc.payload.json.beside import Told
 from extproc.payload.json.growing import GrowingJson
 from extproc.payload.parts import Keys, Part, Piece, Readers
 from extproc.payload.passage import Kind
 
+_ALONE = Keys("", "")
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
@@ -101,11 +103,11 @@ class _Outline:
 
     def plain(self, name: str, kind: Kind = "text") -> Part:
         """See `Readers`."""
-        return self._take(kind, ("", ""), name)
+        return self._take(kind, _ALONE, name)
 
     def whole(self, text: str, name: str, kind: Kind = "text") -> list[Piece]:
         """See `Readers`."""
-        return self._take(kind, ("", ""), name).feed(text)
+        return self._take(kind, _ALONE, name).feed(text)
 
     def string(self, keys: Keys, name: str, level: int) -> Part:  # noqa: ARG002  the protocol's
         """See `Readers`."""
@@ -114,6 +116,9 @@ class _Outline:
     def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:  # noqa: ARG002  the protocol's
         """See `Readers`; nothing is asked for here."""
         return [(text, None)]
+
+    def told(self, text: str, keys: Keys, level: int, before: Told) -> None:
+        """See `Readers`; whoever takes the texts looks at what is said about them."""
 
     def unread(self, reason: str) -> None:  # noqa: ARG002  the protocol's
         """See `Readers`."""

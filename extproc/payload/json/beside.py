@@ -1,0 +1,112 @@
+"""What objects in a text that comes in pieces say about the strings in them: a type, a media type, an encoding."""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from extproc.payload.names import ENCODED, HINTS, carries, folded
+from extproc.payload.parts import Keys, Readers
+
+MAX_HINT = 128
+"""Characters of what an object says about itself. Media types with their parameters have some fifty."""
+
+MAX_KEPT = 256
+"""Characters of a string that are kept until its object ends, in case that only a member behind it says that it is
+base64. A longer one is told by its beginning."""
+
+MAX_STRINGS = 256
+"""Strings that are kept of one object, and words that it says about itself. With more strings than that, nobody can
+tell what such a word means."""
+
+Hints: TypeAlias = tuple[tuple[str, str], ...]
+"""Names and texts of members that say what stands beside them."""
+
+Told: TypeAlias = tuple[Hints, Hints]
+"""What an object says about its strings, and what the object around it says."""
+
+
+class Seen(Struct, frozen=True, gc=False):
+    """A string that was given out. `told`: what was said about it by then."""
+
+    text: str
+    keys: Keys
+    level: int
+    told: Told
+
+    def __repr__(self) -> str:
+        return f"Seen({len(self.text)} characters)"
+
+
+class Beside:
+    """One object or array: what it says about what it holds, and the strings that this may concern.
+
+    `key`: its own name, empty for items of arrays. `inner`: strings of the objects right inside of it, to which its words apply as well.
+    """
+
+    __slots__ = ("around", "crowded", "hints", "inner", "key", "own")
+
+    def __init__(self, around: "Beside | None" = None, key: str = "") -> None:
+        self.around = around
+        self.key = key
+        self.hints: Hints = ()
+        self.own: list[Seen] = []
+        self.inner: list[Seen] = []
+        self.crowded = False
+
+    @property
+    def told(self) -> Told:
+        """Return what is said by now about its strings."""
+        return self.hints, () if self.around is None else self.around.hints
+
+    def saw(self, text: str, keys: Keys, level: int) -> None:
+        """Keep a string of this object."""
+        if len(self.own) < MAX_STRINGS:
+            self.own.append(Seen(text, keys, level, self.told))
+        else:
+            self.crowded = True
+
+    def says(self, name: str, text: str, readers: Readers) -> None:
+        """Take what the object says. Strings before it may be something else than they were taken for."""
+        if len(self.hints) == MAX_STRINGS:
+            self.crowded = True
+        else:
+            self.hints = (*self.hints, (name, text))
+        if self.crowded:
+            readers.unread("complexity")
+        for seen in (*self.own, *self.inner):
+            readers.told(seen.text, seen.keys, seen.level, seen.told)
+
+    def end(self) -> None:
+        """The object has ended; the one around it may still say something about its strings."""
+        if self.around is not None and (self.own or self.crowded):
+            room = MAX_STRINGS - len(self.around.inner)
+            self.around.inner += self.own[:room]
+            self.around.crowded = self.around.crowded or self.crowded or len(self.own) > room
+
+    def __repr__(self) -> str:
+        return f"Beside({len(self.hints)} hints, {len(self.own)} strings)"
+
+
+def is_hint(key: str) -> bool:
+    """True for a member that says what stands beside it."""
+    return folded(key) in HINTS
+
+
+def is_concerned(keys: Keys) -> bool:
+    """True for a string of which a member beside it may say that it is no text."""
+    return carries(keys.key or keys.holder) or folded(keys.key) in ENCODED
+
+
+def beginning(pieces: list[str]) -> str:
+    """As much of a string as is kept, without the white space that readers of base64 skip."""
+    return "".join("".join(pieces).split())[:MAX_KEPT]
+
+
+def copied(chain: list[Beside]) -> list[Beside]:
+    """The same objects, for a reader of their own."""
+    made: list[Beside] = []
+    for each in chain:
+        other = Beside(made[-1] if made else None, each.key)
+        other.hints, other.own, other.inner, other.crowded = each.hints, [*each.own], [*each.inner], each.crowded
+        made.append(other)
+    return made
