@@ -11,6 +11,7 @@ from msgspec import Struct
 from extproc.apis.events.event import Scope
 from extproc.payload.limits import SHORT
 from extproc.payload.names import COUNTER, KNOWN, is_own
+from extproc.payload.numbers import SHORTEST, telling
 from extproc.protocol.meter import Meter
 
 MAX_TOKENS = 100_000
@@ -41,6 +42,9 @@ _TEXT = msgspec.json.Decoder(str)
 _ANY = msgspec.json.Decoder()
 _FIRST = json.JSONDecoder()
 _SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+_NINE = ord("9")  # literals begin with a letter, which is beyond
 
 
 class TooComplexError(Exception):
@@ -198,16 +202,18 @@ class _Walk:
     def _leaf(self, start: int, end: int, *, string: bool) -> None:
         if string:
             self.strings.append(Leaf(self._here(), start, end))
-        elif end - start > SHORT and self._long(start):
+        elif end - start >= SHORTEST and self.data[start] <= _NINE and self._long(start, end):
             self.strings.append(Leaf(self._here(), start, end, "number"))
         elif self._counts(end - start) and self.data[start:end].isdigit():
             self.counts[self._here()] = (start, end)
         self._next()
 
-    def _long(self, start: int) -> bool:
+    def _long(self, start: int, end: int) -> bool:
+        if not telling(self.data[start:end].decode("latin-1")):
+            return False
         key = self._key
         counter = isinstance(key, str) and KNOWN.get(key) == COUNTER
-        return _LONG.match(self.data, start) is not None and not (counter and is_own(reversed((*self._path, key))))
+        return not (counter and is_own(reversed((*self._path, key))))
 
     def _counts(self, digits: int) -> bool:
         key = self._key

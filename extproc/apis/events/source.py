@@ -12,6 +12,7 @@ from extproc.apis.events.carriers import Carriers, carriers
 from extproc.apis.events.event import Channel, Doubt, Form, Kind, Scope, Shadow
 from extproc.apis.events.leaves import Leaf, Leaves, text
 from extproc.payload.limits import SHORT
+from extproc.payload.numbers import telling
 from extproc.payload.passage import Reason as Unread
 
 Use: TypeAlias = Literal["fixed", "padding", "audio"]
@@ -225,7 +226,7 @@ def _add(sorted_: Sorted, data: bytes, leaf: Leaf, use: Use | None, place: Place
 
 def _said(data: bytes, leaf: Leaf, *, halves: bool) -> str:
     token = data[leaf.start : leaf.end]
-    return token.decode("ascii") if leaf.kind == "number" else text(token, halves=halves)
+    return telling(token.decode("ascii")) if leaf.kind == "number" else text(token, halves=halves)
 
 
 def _probabilities(

@@ -90,7 +90,7 @@ class Looking:
         reasons = {each.reason for each in now.uninspected} - {each.reason for each in then.uninspected}
         for reason in sorted(reasons):
             self.unread(reason)
-        if not reasons and len(now.sources) > len(then.sources):
+        if not reasons and [each.text for each in now.passages] != [each.text for each in then.passages]:
             self.unread("binary")  # it writes a text that nobody has read
 
     def unread(self, reason: str) -> None:

@@ -40,7 +40,8 @@ class Seen(Struct, frozen=True, gc=False):
 class Beside:
     """One object or array: what it says about what it holds, and the strings that this may concern.
 
-    `key`: its own name, empty for items of arrays. `inner`: strings of the objects right inside of it, to which its words apply as well.
+    `key`: its own name, empty for items of arrays. `inner`: strings of the objects right inside of it, to which its
+    words apply as well.
     """
 
     __slots__ = ("around", "crowded", "hints", "inner", "key", "own")

@@ -12,6 +12,7 @@ from extproc.payload.json.beside import MAX_HINT, MAX_KEPT, Beside, beginning, c
 from extproc.payload.json.wellformed import BOM
 from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, SHORT
 from extproc.payload.names import KNOWN, OF_SCHEMAS
+from extproc.payload.numbers import telling
 from extproc.payload.parts import Keys, Part, Piece, Readers
 from extproc.payload.passage import MASKED_NUMBER
 from extproc.payload.torn import AROUND, OTHER, begun, other_end
@@ -113,7 +114,7 @@ class GrowingJson:
         self._names: list[str] = [name]  # the name for texts in each that have none of their own
         self._keys: list[str] = [""]  # the name of each itself; empty for an item
         self._beside: list[Beside] = []  # what each says about what it holds
-        self._kept: list[str] | None = None  # what the open string says, if it concerns others, or others may concern it
+        self._kept: list[str] | None = None  # what the open string says, if that is of use for what stands beside it
         self._key = ""  # the name of the member whose value comes; none for the items of arrays
         self._open = ""  # blanks in front, and a bracket of which nothing is known yet: it may begin a placeholder
         self._bare = ""  # a number or literal that has not ended
@@ -291,7 +292,7 @@ class GrowingJson:
         beside = self._beside[-1]
         if self._key and is_hint(self._key):
             beside.says(self._key, "".join(said)[:MAX_HINT], self._readers)
-        elif (text := beginning(said)):
+        elif text := beginning(said):
             beside.saw(text, Keys(self._key, self._keys[-1], beside), self._level + 1)
 
     def _close(self, out: list[Piece]) -> None:
@@ -448,9 +449,9 @@ class GrowingJson:
             return False
         self._bare, self._given = "", 0
         self._settle(out)
-        if _LONG.match(bare):
+        if said := telling(bare):
             self.began = self._bare_at
-            pieces = self._readers.whole(bare, self._called(self._key), "number")
+            pieces = self._readers.whole(said, self._called(self._key), "number")
             changed = any(new is not None for _, new in pieces)
             out.append((bare, MASKED_NUMBER if changed else None))
         else:

@@ -10,6 +10,7 @@ from extproc.payload.parts import Keys, Part, Piece, Readers
 from extproc.payload.passage import Kind
 
 _ALONE = Keys("", "")
+_NUMBER = re.compile(r"[-+.\deE]+", re.ASCII)
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
@@ -80,9 +81,9 @@ class _Taken:
 
     def spot(self) -> Spot:
         """The text and its place."""
-        found = _TOKEN.match(self._whole, self._start) if self._kind != "number" else None
+        found = (_NUMBER if self._kind == "number" else _TOKEN).match(self._whole, self._start)
         end = self._start + len(self.text) if found is None else found.end()
-        if found is not None and not _closed(found[0]):
+        if found is not None and self._kind != "number" and not _closed(found[0]):
             end += 1  # where its quote would stand
         return Spot(self.text, self._kind, self._keys, self.name, self._start, end)
 

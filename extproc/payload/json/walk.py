@@ -10,6 +10,7 @@ from typing import Any
 
 from extproc.payload.limits import MAX_DEPTH, SHORT
 from extproc.payload.names import CARRIER, COUNTER, KNOWN, carries, is_own
+from extproc.payload.numbers import SHORTEST, telling
 from extproc.payload.opened import OPENING, Reading
 from extproc.payload.passage import Holder, Passage, TextLimitError, keys_of
 
@@ -22,9 +23,9 @@ _MEMBER, _ALONE = -1, -2  # in the place of an item's index
 _blank = re.compile(r"[ \t\n\r]*+")
 _number = re.compile(r"[-+.\deE]*+(?:Infinity)?+")
 _long = re.compile(rf"-?\d{{{SHORT + 1},}}")
-_long_item = re.compile(rf",[ \t\n\r]*+-?\d{{{SHORT + 1}}}")
+_long_item = re.compile(rf",[ \t\n\r]*+-?\d{{{SHORT + 1}}}|[eE]\+?\d")
 # As many short numbers as follow each other, with their commas.
-_shorts = re.compile(rf"(?:-?\d{{1,{SHORT}}}(?!\d)[^,\]]*+,[ \t\n\r]*+)*+")
+_shorts = re.compile(rf"(?:-?\d{{1,{SHORT}}}(?!\d)(?:\.\d++)?(?:[eE]-\d++)?[ \t\n\r]*+,[ \t\n\r]*+)*+")
 _string = JSONDecoder().raw_decode
 
 
@@ -98,8 +99,9 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
             if index != _MEMBER:
                 reading.tokens(place)
             end = _end(_number, text, at)
-            if end - at > SHORT and _long.match(text, at) and not (flag == COUNTER and is_own(keys_of((place, name)))):
-                append(Passage(text[at:end], "number", place, name, source, at, end))
+            said = telling(text[at:end]) if end - at >= SHORTEST else ""
+            if said and not (flag == COUNTER and is_own(keys_of((place, name)))):
+                append(Passage(said, "number", place, name, source, at, end))
             at = end
         while stack:
             if (char := text[at]) in _WHITE:
