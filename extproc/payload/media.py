@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from extproc.payload.base64 import SHORTEST_SIGNED, Carried, carried, kind_of
-from extproc.payload.names import ENCODED, ENCODINGS, HINTS, MEDIA_TYPES, folded, is_own, says_base64
+from extproc.payload.names import ENCODED, ENCODINGS, HINTS, MEDIA_TYPES, folded, innermost, is_own, says_base64
 from extproc.payload.passage import PART, Holder, Passage, Place, Reason, Uninspected, keys_of
 
 SEEN: frozenset[Reason] = frozenset(("image", "audio", "video"))
@@ -197,7 +197,7 @@ def _name(passage: Passage) -> str:
     """The name of a string: its member's, that of the list that it stands in, or that of a form's field."""
     within = passage.within
     if isinstance(within, str):
-        return within.removeprefix(PART) if passage.key is None else str(passage.key)
+        return innermost(within.removeprefix(PART)) if passage.key is None else str(passage.key)
     if isinstance(passage.key, str) or within is None:
         return str(passage.key)
     return str(within[1])

@@ -1,6 +1,9 @@
 """The names of members that the APIs themselves give: these are no one's text, every other name is."""
 
+import re
 from collections.abc import Iterable, Mapping
+
+_INDEX = re.compile(r"\[([^\[\]]*)\]\Z")
 
 CARRIER = 1
 """Flag of names whose string may be, or point to, an image, a sound or a file."""
@@ -116,6 +119,12 @@ an array asks for the name again, so that a name of a megabyte would cost second
 def folded(name: str) -> str:
     """Return the name as readers see it that ignore its case; one beyond MOST_TELLING as it stands."""
     return name.casefold() if len(name) <= MOST_TELLING else name
+
+
+def innermost(name: str) -> str:
+    """The last name of a field that stands for a member of a member, as PHP, Rails and Go's readers have it: `a[b]`."""
+    found = _INDEX.search(name)
+    return name if found is None else found[1] or name[: found.start()]
 
 
 def carries(name: str) -> bool:
