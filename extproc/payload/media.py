@@ -85,6 +85,14 @@ def told_base64(name: str, said: Iterable[tuple[str, str]]) -> bool:
     return encoded and folded(name) in ENCODED
 
 
+def tells(name: str, word: str) -> bool:
+    """True if a member of that name, one of HINTS, says anything of what stands beside it."""
+    key = folded(name)
+    if key in MEDIA_TYPES or folded(word) == "base64":
+        return True
+    return key == "type" and (_shape(word) is not None or word in _SEALED_TYPES)
+
+
 class Candidate(Struct, frozen=True, gc=False):
     """A passage that carries something, or may point to it.
 

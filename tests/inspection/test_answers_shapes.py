@@ -1,6 +1,7 @@
 """Streams whose path says nothing of them: told by the shape of their events, and joined as their clients do."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -198,7 +199,7 @@ def call(text: str) -> bytes:
     return delta(tool_calls=[{"index": 0, "id": text, "function": {"arguments": ""}}])
 
 
-WORDS = {
+WORDS: dict[str, Callable[[str], bytes]] = {
     "a role": lambda text: delta(role=text, content="a"),
     "the identifier of a call": call,
     "the identifier of a sound": lambda text: delta(audio={"id": text}),

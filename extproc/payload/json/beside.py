@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from extproc.payload.media import tells
 from extproc.payload.names import ENCODED, HINTS, carries, folded
 from extproc.payload.parts import Keys, Readers
 
@@ -68,6 +69,8 @@ class Beside:
 
     def says(self, name: str, text: str, readers: Readers) -> None:
         """Take what the object says. Strings before it may be something else than they were taken for."""
+        if not tells(name, text):
+            return
         if len(self.hints) == MAX_STRINGS:
             self.crowded = True
         else:
