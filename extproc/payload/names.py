@@ -102,6 +102,23 @@ Whatever a client adds, such as the properties that its tools take, is text: nam
 """
 
 
+PROBABILITIES = frozenset((
+    "logprobs", "log_probs", "logprobsResult", "completion_probabilities", "completion_logprobs", "prompt_logprobs",
+    "output_token_logprobs", "output_top_logprobs", "top_tokens",
+))  # fmt: skip
+"""Members that spell a text again, token by token: OpenAI's, Gemini's, llama.cpp's, vLLM's, SGLang's, TGI's."""
+
+PERHAPS = frozenset(("details", "words"))
+"""Members that do so if they have the form for it: TGI's tokens, the words of a transcription."""
+
+SPELLED = frozenset((
+    "content", "refusal", "text", "delta", "response", "generated_text", "completion", "thinking", "reasoning",
+    "reasoning_content", "transcript",
+))  # fmt: skip
+"""Members whose text these spell."""
+
+_PROBABILITIES = frozenset(name.casefold() for name in PROBABILITIES)
+
 MEDIA_TYPES = frozenset(("media_type", "mimetype", "mime_type", "mediatype", "content_type", "contenttype"))
 ENCODINGS = frozenset(("encoding", "contentencoding", "content_encoding"))
 ENCODED = frozenset(("content", "value", "body", "payload", "text", "chunk"))
@@ -125,6 +142,13 @@ def innermost(name: str) -> str:
     """The last name of a field that stands for a member of a member, as PHP, Rails and Go's readers have it: `a[b]`."""
     found = _INDEX.search(name)
     return name if found is None else found[1] or name[: found.start()]
+
+
+def spells(name: str | int | None) -> bool:
+    """True if a member of that name spells a text again. Go's decoder takes `Logprobs` for `logprobs`."""
+    return name in PROBABILITIES or (
+        isinstance(name, str) and len(name) > len("probs") and not name.islower() and folded(name) in _PROBABILITIES
+    )
 
 
 def carries(name: str) -> bool:

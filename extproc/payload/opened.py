@@ -60,7 +60,7 @@ class Source(Struct, frozen=True, gc=False):
 class Reading:
     """The results of reading so far. `budget` has one item per value that may follow; every reader takes one for each.
 
-    `probabilities`: the containers called `logprobs`: their place, the offset of their bracket, their source.
+    `probabilities`: the containers that may spell a text again: their place, the offset of their bracket, their source.
     """
 
     __slots__ = (

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from extproc.apis.events.event import Scope
 from extproc.payload.limits import SHORT
-from extproc.payload.names import COUNTER, KNOWN, is_own
+from extproc.payload.names import COUNTER, KNOWN, is_own, spells
 from extproc.payload.numbers import SHORTEST, telling
 from extproc.protocol.meter import Meter
 
@@ -68,8 +68,8 @@ class Leaves(Struct, frozen=True):
 
     Of names and numbers only those that are read of a whole body (see `text.walk`): names that no API gives, and
     numbers of more than SHORT digits that are no time or count by their name. `counts`:
-    the numbers that change from event to event, by their paths. `probabilities`: values of members called `logprobs`,
-    by their paths. `repeated`: an object has a name twice, and readers differ in which counts.
+    the numbers that change from event to event, by their paths. `probabilities`: members that spell a text
+    (see `spells`), by their paths. `repeated`: an object has a name twice, and readers differ in which counts.
     """
 
     strings: list[Leaf]
@@ -195,7 +195,7 @@ class _Walk:
     def _close(self, end: int) -> None:
         path = self._path
         self._path, self._names, self._key, start = self._outer.pop()
-        if path and path[-1] == "logprobs":
+        if path and spells(path[-1]):
             self.probabilities[path] = (start, end)
         self._next()
 

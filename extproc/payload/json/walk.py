@@ -9,7 +9,7 @@ from json import JSONDecoder
 from typing import Any
 
 from extproc.payload.limits import MAX_DEPTH, SHORT
-from extproc.payload.names import CARRIER, COUNTER, KNOWN, carries, is_own
+from extproc.payload.names import CARRIER, COUNTER, KNOWN, PERHAPS, carries, is_own, spells
 from extproc.payload.numbers import SHORTEST, telling
 from extproc.payload.opened import OPENING, Reading
 from extproc.payload.passage import Holder, Passage, TextLimitError, keys_of
@@ -79,7 +79,7 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
                 raise TextLimitError("depth")
             stack.append((place, index))
             place, name, flag, index = (place, name), 0, 0, _MEMBER if char == "{" else 0
-            if place[1] == "logprobs":
+            if spells(place[1]) or place[1] in PERHAPS:
                 reading.probabilities.append((place, at, source))
             if (char := text[at := at + 1]) in _WHITE:
                 char, at = _skip(text, at)
