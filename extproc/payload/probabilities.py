@@ -51,7 +51,8 @@ class Spelling(Struct, frozen=True, gc=False):
 
 def chosen(path: Sequence[str | int]) -> bool:
     """True if a string at `path`, counted from the log probabilities, is a token of the text itself."""
-    return tuple("*" if isinstance(step, int) else step for step in path) in _CHOSEN
+    # vLLM's members are called by the number of their token.
+    return tuple("*" if isinstance(step, int) or step.isdigit() else step for step in path) in _CHOSEN
 
 
 def removed(text: str, start: int) -> str:
