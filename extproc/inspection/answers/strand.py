@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from extproc.apis.events import Channel, Delta, JsonText
 from extproc.apis.events.event import Form
 from extproc.inspection.answers.looking import Looking, Unread
-from extproc.inspection.answers.ruling import Ruling
+from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.verbatim import Verbatim
 from extproc.inspection.vault import Piece, Vault, written
 from extproc.payload import Kind
@@ -101,7 +101,11 @@ class Strand:
         """
         given = self._ahead + self.left
         mute = Looking(self._channel, self._ruling, self._vault, self._unread, counted=False)
-        out = self._due(self._text.copied(mute).finish())
+        try:
+            out = self._due(self._text.copied(mute).finish())
+        except Stopped:
+            self._text.finish()  # what stops the response counts, and nothing goes on behind it
+            raise
         self._text.given()
         self._ahead, self.left, self._plain, self._open = given, 0, None, True
         return out
