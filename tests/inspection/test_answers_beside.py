@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extproc.payload.json.beside import MAX_HINT, MAX_KEPT, MAX_STRINGS
+from extproc.payload.json.beside import MAX_HINT, MAX_KEPT, MAX_STRINGS, MAX_TAKEN
 from tests.inspection.answering import answer, run
 from tests.inspection.judging import judged
 from tests.inspection.test_streamed_as_whole import alike, blocking, every, masking, outcome, vault
@@ -131,6 +131,15 @@ def test_a_string_is_kept_up_to_a_length_and_told_by_its_beginning_beyond() -> N
         assert _unread(json.dumps({"content": text[:-3] + "...", "encoding": "base64"})) == (
             {"binary"} if size > MAX_KEPT else set()
         )
+
+
+@pytest.mark.parametrize(("blanks", "unread"), [(0, "binary"), (1, "complexity")])
+def test_a_string_with_more_blanks_than_are_skipped_cannot_be_told(blanks: int, unread: str) -> None:
+    text = b64encode(b"a" * MAX_KEPT).decode()
+    half = MAX_KEPT // 2
+    spread = text[:half] + " " * (MAX_TAKEN - MAX_KEPT + blanks) + text[half:]
+    assert _unread(json.dumps({"content": spread, "encoding": "base64"})) == {unread}
+    assert not _unread(json.dumps({"content": spread, "encoding": "utf-8"}))
 
 
 def test_a_word_about_a_string_counts_up_to_a_length() -> None:

@@ -1,5 +1,6 @@
 """What objects in a text that comes in pieces say about the strings in them: a type, a media type, an encoding."""
 
+from functools import lru_cache
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -14,6 +15,13 @@ MAX_HINT = 128
 MAX_KEPT = 256
 """Characters of a string that are kept until its object ends, in case that only a member behind it says that it is
 base64. A longer one is told by its beginning."""
+
+MAX_TAKEN = 4 * MAX_KEPT
+"""Characters among which these are looked for: base64 in lines has a line end in 64 or 76. Of a string with more white
+space, nobody can tell what a word behind it means."""
+
+MAX_NAMES = 1024
+"""Pairs of names that are remembered with what they mean."""
 
 MAX_STRINGS = 256
 """Strings that are kept of one object, and words that it says about itself. With more strings than that, nobody can
@@ -56,16 +64,23 @@ class Beside:
         self.crowded = False
 
     @property
+    def said(self) -> Hints:
+        """Return the same as one list."""
+        around = self.around
+        return self.hints if around is None or not around.hints else self.hints + around.hints
+
+    @property
     def told(self) -> Told:
         """Return what is said by now about its strings."""
         return self.hints, () if self.around is None else self.around.hints
 
-    def saw(self, text: str, keys: Keys, level: int) -> None:
-        """Keep a string of this object."""
-        if len(self.own) < MAX_STRINGS:
-            self.own.append(Seen(text, keys, level, self.told))
-        else:
+    def saw(self, text: str, keys: Keys, level: int, *, cut: bool) -> None:
+        """Keep a string of this object, without the white space that readers of base64 skip. `cut`: there is more."""
+        kept = "".join(text.split())[:MAX_KEPT]
+        if len(self.own) == MAX_STRINGS or (cut and len(kept) < MAX_KEPT):
             self.crowded = True
+        elif kept:
+            self.own.append(Seen(kept, keys, level, self.told))
 
     def says(self, name: str, text: str, readers: Readers) -> None:
         """Take what the object says. Strings before it may be something else than they were taken for."""
@@ -96,14 +111,10 @@ def is_hint(key: str) -> bool:
     return folded(key) in HINTS
 
 
-def is_concerned(keys: Keys) -> bool:
-    """True for a string of which a member beside it may say that it is no text."""
-    return carries(keys.key or keys.holder) or folded(keys.key) in ENCODED
-
-
-def beginning(pieces: list[str]) -> str:
-    """As much of a string as is kept, without the white space that readers of base64 skip."""
-    return "".join("".join(pieces).split())[:MAX_KEPT]
+@lru_cache(MAX_NAMES)
+def is_of_use(key: str, holder: str) -> bool:
+    """True for a string that says what stands beside it, or of which a member beside it may say that it is no text."""
+    return is_hint(key) or carries(key or holder) or folded(key) in ENCODED
 
 
 def copied(chain: list[Beside]) -> list[Beside]:

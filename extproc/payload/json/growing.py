@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from extproc.payload.codec import escaped
-from extproc.payload.json.beside import MAX_HINT, MAX_KEPT, Beside, beginning, copied, is_concerned, is_hint
+from extproc.payload.json.beside import MAX_HINT, MAX_TAKEN, Beside, copied, is_hint, is_of_use
 from extproc.payload.json.wellformed import BOM
 from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, SHORT
 from extproc.payload.names import KNOWN, OF_SCHEMAS
@@ -95,6 +95,7 @@ class GrowingJson:
         "_objects",
         "_open",
         "_readers",
+        "_room",
         "_runs",
         "_same",
         "_state",
@@ -114,7 +115,8 @@ class GrowingJson:
         self._names: list[str] = [name]  # the name for texts in each that have none of their own
         self._keys: list[str] = [""]  # the name of each itself; empty for an item
         self._beside: list[Beside] = []  # what each says about what it holds
-        self._kept: list[str] | None = None  # what the open string says, if that is of use for what stands beside it
+        self._kept: list[str] = []  # what the open string says, if that is of use for what stands beside it
+        self._room = 0  # characters more that are kept of it
         self._key = ""  # the name of the member whose value comes; none for the items of arrays
         self._open = ""  # blanks in front, and a bracket of which nothing is known yet: it may begin a placeholder
         self._bare = ""  # a number or literal that has not ended
@@ -155,7 +157,7 @@ class GrowingJson:
         if string is not None and '"' not in text and "\\" not in text and not self._unfinished and text:
             # Within a string nothing but its reader has a say.
             self._base += len(text)
-            if self._kept is not None:
+            if self._room:
                 self._keep(text)
             pieces = string.feed(text)
             self._note(text, text)
@@ -203,7 +205,7 @@ class GrowingJson:
         other._readers = readers
         other._objects, other._names, other._keys = self._objects.copy(), self._names.copy(), self._keys.copy()
         other._beside = copied(self._beside)
-        other._kept = None if self._kept is None else self._kept.copy()
+        other._kept = self._kept.copy()
         other._runs = deque([copy.copy(run) for run in self._runs])
         if self._name is not None:
             other._string = other._name = self._name.copied(readers)
@@ -272,28 +274,26 @@ class GrowingJson:
     def _feed(self, said: str, out: list[Piece]) -> None:
         assert self._string is not None, "a string is open"
         if said:
-            if self._kept is not None:
+            if self._room:
                 self._keep(said)
             pieces = self._string.feed(said)
             if pieces:
                 out += self._mapped(pieces)
 
     def _keep(self, said: str) -> None:
-        assert self._kept is not None, "the string is kept"
-        # White space counts for nothing in base64, and a piece may be a megabyte of it.
-        if sum(map(len, self._kept)) < MAX_KEPT:
-            self._kept.append(beginning([said]))
+        """Keep the beginning of a string that concerns others, or that others may concern."""
+        self._kept.append(said[: self._room])
+        self._room -= len(self._kept[-1])
 
     def _told(self) -> None:
         """Take note of what the string that has ended says, of others or for others to say something about."""
-        if self._kept is None:
-            return
-        said, self._kept = self._kept, None
-        beside = self._beside[-1]
+        said, beside = "".join(self._kept), self._beside[-1]
+        cut, self._room = not self._room, 0
+        self._kept.clear()
         if self._key and is_hint(self._key):
-            beside.says(self._key, "".join(said)[:MAX_HINT], self._readers)
-        elif text := beginning(said):
-            beside.saw(text, Keys(self._key, self._keys[-1], beside), self._level + 1)
+            beside.says(self._key, said[:MAX_HINT], self._readers)
+        else:
+            beside.saw(said, Keys(self._key, self._keys[-1], beside), self._level + 1, cut=cut)
 
     def _close(self, out: list[Piece]) -> None:
         assert self._string is not None, "a string is open"
@@ -303,7 +303,9 @@ class GrowingJson:
         if self._name is not None:
             self._key, self._name, self._state = self._name.text, None, "colon"
         else:
-            self._told()
+            if self._kept:
+                self._told()
+            self._room = 0
             self._value_ends()
 
     def _mapped(self, pieces: list[Piece]) -> list[Piece]:
@@ -420,7 +422,7 @@ class GrowingJson:
                 self._string = self._readers.plain(name)
             else:
                 keys = Keys(self._key, self._keys[-1], self._beside[-1])
-                self._kept = [] if is_hint(self._key) or is_concerned(keys) else None
+                self._room = MAX_TAKEN if is_of_use(self._key, self._keys[-1]) else 0
                 self._string = self._readers.string(keys, name, self._level + 1)
         else:
             return False

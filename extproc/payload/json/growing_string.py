@@ -39,7 +39,7 @@ class GrowingString:
     def __init__(self, readers: Readers, keys: Keys = _ALONE, name: str = "", level: int = 0) -> None:
         self._readers = readers
         self._name = name
-        said = () if keys.beside is None else [hint for hints in keys.beside.told for hint in hints]
+        said = () if keys.beside is None else keys.beside.said
         self._carrier = carries(keys.key or keys.holder) or (bool(said) and told_base64(keys.key, said))
         self._points = self._carrier and points([keys.key, keys.holder, *(word for _, word in said)])
         self._keys = keys
