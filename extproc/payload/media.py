@@ -85,12 +85,16 @@ def told_base64(name: str, said: Iterable[tuple[str, str]]) -> bool:
     return encoded and folded(name) in ENCODED
 
 
-def tells(name: str, word: str) -> bool:
-    """True if a member of that name, one of HINTS, says anything of what stands beside it."""
+def told_of(name: str, word: str) -> str:
+    """Return in one word what a member of that name, one of HINTS, says of what stands beside it; empty for nothing."""
     key = folded(name)
-    if key in MEDIA_TYPES or folded(word) == "base64":
-        return True
-    return key == "type" and (_shape(word) is not None or word in _SEALED_TYPES)
+    if key in MEDIA_TYPES:
+        return kind_of(word)
+    if folded(word) == "base64":
+        return "base64"
+    if key != "type":
+        return ""
+    return f"type {_shape(word) or ''}" if _shape(word) is not None or word in _SEALED_TYPES else ""
 
 
 class Candidate(Struct, frozen=True, gc=False):

@@ -154,11 +154,15 @@ def test_strings_of_an_object_are_kept_up_to_a_number(count: int, unread: set[st
     urls = ["https://a/b.png"] * count
     assert _unread(json.dumps({"image_url": urls, "type": "image"})) == unread
     assert not _unread(json.dumps({"data": ["a row of a table"] * count, "type": "table"}))
+    assert not _unread(json.dumps({"a": {"b": {"data": ["a row of a table"] * count}}, "mimeType": "text/plain"}))
+    rows = [{"data": "a row of a table"}] * count
+    assert not _unread(json.dumps({"rows": rows, "mimeType": "text/plain"}))
+    inner = {**{f"x{number}": {"url": "https://a/b.png"} for number in range(count)}, "type": "image"}
+    assert _unread(json.dumps(inner)) == unread
 
 
-def test_words_about_a_string_are_kept_up_to_a_number() -> None:
-    words = ",".join(['"type":"base64"'] * MAX_STRINGS)
+def test_a_word_that_is_said_again_says_no_more() -> None:
+    words = ",".join(['"type":"base64"', '"type":"x"', '"mimeType":"text/plain"'] * 1000)
     assert not _unread(f'{{{words},"data":"{CODED}"}}')
-    assert _unread(f'{{{words},"mimeType":"image/png","data":"{CODED}"}}') == {"complexity"}
-    words = ",".join(['"type":"x"'] * 2 * MAX_STRINGS)
-    assert not _unread(f'{{{words},"type":"base64","data":"{CODED}"}}')
+    assert _unread(f'{{"data":"{CODED}",{words}}}') == {"binary"}
+    assert _unread(f'{{{words},"mimeType":"image/png","data":"{CODED}"}}') == {"image"}

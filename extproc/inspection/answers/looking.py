@@ -25,6 +25,10 @@ TEXT_STEPS = 4
 """Steps of a meter for each text in a text, beside those of looking for findings in it."""
 
 
+TOLD_STEPS = 100
+"""The same for a string that is looked at again, because of a word behind it: it is read twice, by itself."""
+
+
 class Looking:
     """Makes the readers of the texts that one text of a response turns out to consist of. See `Readers`."""
 
@@ -80,7 +84,7 @@ class Looking:
 
     def told(self, text: str, keys: Keys, level: int, before: Told) -> None:
         """See `Readers`."""
-        self._ruling.meter.spend(TEXT_STEPS)
+        self._ruling.meter.spend(TOLD_STEPS)
         try:
             then = read_string(text, keys, nested=level > 0, beside=before)
             now = read_string(text, keys, nested=level > 0)

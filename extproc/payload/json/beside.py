@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from extproc.payload.media import tells
+from extproc.payload.media import told_of
 from extproc.payload.names import ENCODED, HINTS, carries, folded
 from extproc.payload.parts import Keys, Readers
 
@@ -23,9 +23,8 @@ space, nobody can tell what a word behind it means."""
 MAX_NAMES = 1024
 """Pairs of names that are remembered with what they mean."""
 
-MAX_STRINGS = 256
-"""Strings that are kept of one object, and words that it says about itself. With more strings than that, nobody can
-tell what such a word means."""
+MAX_STRINGS = 64
+"""Strings that are kept of one object. With more than that, nobody can tell what a word behind them means."""
 
 Hints: TypeAlias = tuple[tuple[str, str], ...]
 """Names and texts of members that say what stands beside them."""
@@ -53,15 +52,17 @@ class Beside:
     words apply as well.
     """
 
-    __slots__ = ("around", "crowded", "hints", "inner", "key", "own")
+    __slots__ = ("around", "crowded", "full", "hints", "inner", "key", "kinds", "own")
 
     def __init__(self, around: "Beside | None" = None, key: str = "") -> None:
         self.around = around
         self.key = key
         self.hints: Hints = ()
+        self.kinds: tuple[str, ...] = ()  # what the hints come to
         self.own: list[Seen] = []
         self.inner: list[Seen] = []
-        self.crowded = False
+        self.crowded = False  # more strings of its own than are kept
+        self.full = False  # and of the objects in it
 
     @property
     def said(self) -> Hints:
@@ -84,13 +85,12 @@ class Beside:
 
     def says(self, name: str, text: str, readers: Readers) -> None:
         """Take what the object says. Strings before it may be something else than they were taken for."""
-        if not tells(name, text):
-            return
-        if len(self.hints) == MAX_STRINGS:
-            self.crowded = True
-        else:
-            self.hints = (*self.hints, (name, text))
-        if self.crowded:
+        kind = told_of(name, text)
+        if not kind or kind in self.kinds:
+            return  # said twice, it says no more
+        self.kinds = (*self.kinds, kind)
+        self.hints = (*self.hints, (name, text))
+        if self.crowded or self.full:
             readers.unread("complexity")
         for seen in (*self.own, *self.inner):
             readers.told(seen.text, seen.keys, seen.level, seen.told)
@@ -100,7 +100,7 @@ class Beside:
         if self.around is not None and (self.own or self.crowded):
             room = MAX_STRINGS - len(self.around.inner)
             self.around.inner += self.own[:room]
-            self.around.crowded = self.around.crowded or self.crowded or len(self.own) > room
+            self.around.full = self.around.full or self.crowded or len(self.own) > room
 
     def __repr__(self) -> str:
         return f"Beside({len(self.hints)} hints, {len(self.own)} strings)"
@@ -122,6 +122,7 @@ def copied(chain: list[Beside]) -> list[Beside]:
     made: list[Beside] = []
     for each in chain:
         other = Beside(made[-1] if made else None, each.key)
-        other.hints, other.own, other.inner, other.crowded = each.hints, [*each.own], [*each.inner], each.crowded
+        other.hints, other.kinds, other.crowded, other.full = each.hints, each.kinds, each.crowded, each.full
+        other.own, other.inner = [*each.own], [*each.inner]
         made.append(other)
     return made
