@@ -172,7 +172,7 @@ def _carried() -> Rows:
         yield name, CHAT, JSON, said([part]), READ
         if "picture" not in name:
             yield f"{name}, in arguments", OTHER, JSON, json.dumps({"params": {"arguments": part}}).encode(), READ
-    for name in ("content", "value"):
+    for name in ("content", "value", "Content"):
         for encoding in ("encoding", "contentEncoding"):
             file = {name: _b64(VALUE), encoding: "base64"}
             yield (
@@ -182,12 +182,18 @@ def _carried() -> Rows:
                 json.dumps({"params": {"arguments": file}}).encode(),
                 "binary",
             )
+    cut = f'{{"data":"{_b64(VALUE)}","encoding":"base64"}} and words'
+    yield "data and its encoding, and words behind", CHAT, JSON, said(cut), READ
+    cut = f'{{"content":"{_b64(VALUE)}","encoding":"base64"'
+    yield "content beside encoding, cut short", CHAT, JSON, said(cut), "binary"
     for name in ("images", "Images", "mask", "multimodal_data"):
         yield f"short {name} in a list", OTHER, JSON, json.dumps({name: [_b64(VALUE)]}).encode(), READ
     elsewhere: list[tuple[str, Any, str]] = [
         ("an image's URL alone", {"image": "https://a/b.png"}, "image"),
         ("a film's pictures", {"type": "video", "video": ["https://a/1.jpg", "https://a/2.jpg"]}, "video"),
         ("names in capitals", {"Type": "image_url", "Image_url": {"Url": "https://a/b.png"}}, "image"),
+        ("a type in other capitals", {"type": "Image", "source": {"url": "https://a/b.png"}}, "image"),
+        ("a picture of a thread", {"type": "image_file", "image_file": {"file_id": "file-1"}}, "image"),
         ("a document's URL", {"type": "document_url", "document_url": "https://a/b.pdf"}, "file"),
         ("a file of Gemini", {"fileData": {"mimeType": "application/pdf", "fileUri": "gs://a/b"}}, "file"),
     ]
@@ -237,6 +243,12 @@ def _numbers() -> Rows:
         yield f"{name} under another name", CHAT, JSON, said("x", extra={name: CARD}), READ
         yield f"{name} in metadata", CHAT, JSON, said("x", metadata={name: CARD}), READ
         yield f"{name} in a result", CHAT, JSON, said(json.dumps({name: CARD})), READ
+    for spelt in ("4111111111111111e0", "4.111111111111111E+15", "41111111111111110e-1", "4111111111111111.0"):
+        for where, text in (("a member", '{"a":%s}'), ("an item", "[1,%s,2]"), ("a vector", "[%s,0.5,1e-05]")):
+            body = '{"model":"chat","x":%s}' % (text % spelt)
+            yield f"{spelt} as {where}", OTHER, JSON, body.encode(), READ
+            yield f"{spelt} as {where} in a string", CHAT, JSON, said(text % spelt), READ
+            yield f"{spelt} as {where} in a string that is cut", CHAT, JSON, said(f"{text % spelt} words"), READ
 
 
 def _tokens() -> Rows:
@@ -322,6 +334,9 @@ def _forms() -> Rows:
     yield "a field in percent", OTHER, FORM, b"a=john.doe%40example.com", READ
     yield "short base64 as a field", OTHER, FORM, f"blob={_b64(VALUE)}".encode(), READ
     yield "JSON as a form", OTHER, FORM, f'{{"a":"{ESCAPED}"}}'.encode(), READ
+    yield "short base64 as a member of a field", OTHER, FORM, f"a[0][blob]={_b64(VALUE)}".encode(), READ
+    yield "short base64 as an item of a field", OTHER, FORM, f"blob[]={_b64(VALUE)}".encode(), READ
+    yield "a field in percent as JavaScript wrote it", OTHER, FORM, b"a=john.doe%u0040example.com", "content_type"
     yield "JSON in percent as a form", OTHER, FORM, b'{"a":"john.doe%40example.com"}', READ
     yield "JSON with both as a form", OTHER, FORM, f'{{"a":"%40","b":"{ESCAPED}"}}'.encode(), READ
     yield "JSON with both hides", OTHER, FORM, b'{"a":"john\\u002edoe%40example.com"}', "content_type"
@@ -358,6 +373,9 @@ def _parts() -> Rows:
         ("folded base64", f"{text}\r\nContent-Transfer-Encoding:\r\n\tbase64", _b64(VALUE), "encoding"),
         ("quoted-printable", f"{text}\r\nContent-Transfer-Encoding: Quoted-Printable", "john=2Edoe", "encoding"),
         ("two encodings", f"{field}\r\n{encoding}: 8bit\r\n{encoding.lower()}: base64", "x", "content_type"),
+        ("a content-encoding", f"{field}\r\nContent-Encoding: base64", _b64(VALUE), "encoding"),
+        ("no content-encoding", f"{field}\r\nContent-Encoding: identity", VALUE, READ),
+        ("short base64", 'Content-Disposition: form-data; name="a[blob]"', _b64(VALUE), READ),
         ("parts in a part", f"{field}\r\nContent-Type: multipart/mixed; boundary=c", "--c\r\n\r\njo", "content_type"),
         ("a mail in a part", f"{field}\r\nContent-Type: message/rfc822", "a: b\r\n\r\nc", "content_type"),
         ("a form in a part", f"{field}\r\nContent-Type: {FORM}", "a=john%2edoe", "content_type"),
@@ -391,6 +409,9 @@ def _parts() -> Rows:
     yield "no last delimiter", OTHER, PARTS, whole.removesuffix(b"\r\n--b4--\r\n"), READ
     yield "a preamble", OTHER, PARTS, VALUE.encode() + b"\r\n" + _part(field, "x"), READ
     yield "an epilogue", OTHER, PARTS, _part(field, "x") + VALUE.encode(), READ
+    escaped = f'{{"a":"{ESCAPED}"}}'.encode()
+    yield "JSON as a preamble", OTHER, PARTS, escaped + b"\r\n" + _part(field, "x"), READ
+    yield "JSON as an epilogue", OTHER, PARTS, _part(field, "x") + escaped, READ
     yield "a binary preamble", OTHER, PARTS, b"\0\r\n" + _part(field, "x"), "binary"
     yield "parts behind the last one", OTHER, PARTS, _part(field, "x") + _part(field, '{"a":"\\u0061"}'), "content_type"
     yield "a part without a blank line", OTHER, PARTS, b'--b4\r\n{"a":"\\u0061"}\r\n--b4--', "content_type"
@@ -400,6 +421,14 @@ def _parts() -> Rows:
 
 def _types() -> Rows:
     """Content-types that readers understand differently."""
+    for name, body in {
+        "a string": f'"{ESCAPED}"',
+        "white space that is none": f'\x0b{{"a":"{ESCAPED}"}}',
+        "a guard": f')]}}\',\n{{"a":"{ESCAPED}"}}',
+        "a call": f'cb({{"a":"{ESCAPED}"}})',
+        "an escape of JavaScript": '{"a":"john.doe\\x40example.com"}',
+    }.items():
+        yield f"{name} as lines of JSON", OTHER, "application/x-ndjson", body.encode(), "malformed"
     for kind in (
         "multipart/form-data",
         "multipart/form-data; boundary=b4; boundary=b5",

@@ -16,20 +16,25 @@ class Counts(Struct, frozen=True):
     tools: int | None = 0
 
 
+_MESSAGES = ("messages", "input", "contents", "chat_history", "additional_messages")
+"""Members that hold the messages: of OpenAI, Anthropic and Ollama, of responses, of Gemini, Cohere, and assistants."""
+
 NOTHING = Counts()
 UNTOLD = Counts(None, None, None)
 
 
 def count(body: bytes, *, declared: bool = True) -> Counts:
-    """Count a body. One that is no JSON has nothing, or cannot be counted if it is `declared` to be JSON."""
+    """Count a body. One that is no JSON has nothing, or cannot be counted if it is `declared` to be JSON or may be."""
     found = outline.read(body)
-    return counted(found) if found is not None else UNTOLD if declared else NOTHING
+    if found is not None:
+        return counted(found)
+    return UNTOLD if declared or outline.suspected(body) else NOTHING
 
 
 def counted(found: Outline) -> Counts:
     """Count an outline.
 
-    Messages are those of `messages` or the items of `input`, whichever are more; tools are `tools` and `functions`
+    Messages are the items of one of `_MESSAGES`, whichever are most; tools are `tools` and `functions`
     together. Of a repeated member, and of the requests in a batch, the largest counts. Images are parts of that type at
     any depth, all of them together.
     """
@@ -39,7 +44,7 @@ def counted(found: Outline) -> Counts:
 
 
 def _messages(each: Object) -> int:
-    return max(_most(each, "messages"), _most(each, "input"))
+    return max(_most(each, name) for name in _MESSAGES)
 
 
 def _tools(each: Object) -> int:

@@ -7,13 +7,23 @@ from urllib.parse import unquote_to_bytes
 QUERY_KEYS: Final = frozenset(
     {
         *(b"key", b"api_key", b"api-key", b"apikey", b"x-api-key", b"x-goog-api-key", b"openai-api-key"),
-        *(b"access_token", b"auth_token", b"token", b"subscription-key"),
-        *(b"sig", b"x-amz-signature", b"x-amz-credential", b"x-amz-security-token"),
+        *(b"access_token", b"auth_token", b"api_token", b"id_token", b"session_token", b"token", b"jwt"),
+        *(b"subscription-key", b"ocp-apim-subscription-key", b"access_key", b"auth_key", b"secret_key", b"private_key"),
+        *(b"authorization", b"client_secret", b"anthropic-api-key", b"password"),
+        *(b"sig", b"signature", b"x-amz-signature", b"x-amz-credential", b"x-amz-security-token"),
+        *(b"x-goog-signature", b"x-goog-credential"),
     }
 )
-"""Parameters in which APIs take a client's key: Google's, Azure's, AWS's, those of RFC 6750 and of many others."""
+"""Parameters in which APIs take a client's key: Google's, Azure's, AWS's, those of RFC 6750 and of many others. Readers
+differ in hyphens and underscores, and in capitals."""
 
-_MAYBE: Final = re.compile(rb"\?.*(?:[kK][eE][yY]|[tT][oO][kK][eE][nN]|[sS][iI][gG]|[cC][rR][eE][dD]|%)", re.DOTALL)
+_BARE: Final = bytes.maketrans(b"", b"")
+_MARKS: Final = b"-_"
+_NAMES: Final = frozenset(name.translate(_BARE, _MARKS) for name in QUERY_KEYS)
+_INDEX: Final = re.compile(rb"\[[^\]]*\]\Z")
+"""The brackets behind a name that PHP and its relatives read as a list: `key[]`."""
+
+_MAYBE: Final = re.compile(rb"\?.*(?:key|token|sig|cred|auth|secr|jwt|pass|%)", re.DOTALL | re.IGNORECASE)
 _PARAMETERS: Final = re.compile(rb"[&;]")
 
 
@@ -31,4 +41,5 @@ def without_keys(target: bytes) -> bytes:
 
 def _is_key(parameter: bytes) -> bool:
     name = parameter.partition(b"=")[0]
-    return unquote_to_bytes(name).strip().lower() in QUERY_KEYS
+    bare = _INDEX.sub(b"", unquote_to_bytes(name).strip())
+    return bare.lower().translate(_BARE, _MARKS) in _NAMES

@@ -12,22 +12,31 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-IMAGES = frozenset({"image", "image_url", "input_image"})
-"""The types of content parts that are images: Anthropic's and MCP's, OpenAI's of chats and of responses."""
+IMAGES = frozenset({"image", "image_url", "input_image", "image_file"})
+"""The types of content parts that are images: Anthropic's and MCP's, OpenAI's of chats, responses and assistants."""
 
 _NAMES = frozenset({
     "model", "stream", "messages", "input", "tools", "functions", "jsonrpc", "id", "method", "params", "name",
-    "requests", "body",
+    "requests", "body", "request", "thread", "contents", "chat_history", "additional_messages",
 })  # fmt: skip
 _TYPE = "type"
-_INNER = frozenset({"params", "body"})
-"""Members that hold a request, in batches of Anthropic and OpenAI and in MCP's sampling."""
+_INNER = frozenset({"params", "body", "request", "thread"})
+"""Members that hold a request: in batches of Anthropic and OpenAI, in MCP's sampling, in what Cloud Code wraps around
+Gemini's requests, in runs of assistants."""
+
+_MORE = ("", None)
+"""Stands in an object for all members that nobody asks about, so that it is not empty."""
 
 _SPELT = {name: name for name in (*_NAMES, _TYPE)}
 
 _BOM = "\ufeff"
 _WHITE = " \t\n\r"
 _SURROGATES = re.compile("[\ud800-\udfff]")
+
+_OBJECT = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:[\s\x1e]|/\*.{0,256}?\*/|//[^\n]{0,256}\n)*+\[?\s*+\{(?:\s|/\*.{0,256}?\*/)*+[\"'}]",
+    re.DOTALL,
+)
 
 Object: TypeAlias = tuple[tuple[str, Any], ...]
 """The members of an object that are asked about: names in lower case, with their values. Arrays are lists."""
@@ -96,6 +105,11 @@ def read(body: bytes) -> Outline | None:
     return Outline(tuple(_objects(found)), reader.images, len(found) > 1 or isinstance(found[0], list))
 
 
+def suspected(body: bytes) -> bool:
+    """True if a body begins as JSON does that has an object in it: a lenient reader may take it for that."""
+    return _OBJECT.match(body) is not None
+
+
 def text_of(value: str) -> str:
     """A string as logs and conditions can hold it: lone surrogates become U+FFFD."""
     return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
@@ -111,15 +125,17 @@ class _Reader:
 
     def take(self, pairs: list[tuple[str, Any]]) -> Object:
         kept: list[tuple[str, Any]] = []
-        image = False
+        image = more = False
         for name, value in pairs:
             spelt = _SPELT.get(name) or name.casefold()
             if spelt in _NAMES:
                 kept.append((spelt, value))
-            elif spelt == _TYPE and isinstance(value, str) and value in IMAGES:
+                continue
+            more = True
+            if spelt == _TYPE and isinstance(value, str) and value.casefold() in IMAGES:
                 image = True
         self.images += image
-        return tuple(kept)
+        return (*kept, _MORE) if more else tuple(kept)
 
 
 def _objects(found: list[Any]) -> Iterator[Object]:
@@ -127,4 +143,4 @@ def _objects(found: list[Any]) -> Iterator[Object]:
         if isinstance(each, tuple):
             yield each
         elif isinstance(each, list):
-            yield from (item for item in each if isinstance(item, tuple))
+            yield from _objects(each)

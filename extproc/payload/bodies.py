@@ -73,12 +73,20 @@ def _read(body: bytes, declared: FieldValue, limit: Limit) -> Document:
     if declared.main == "multipart":
         return read_multipart(body, declared.boundary, limit)
     if is_text(declared):
-        return read_plain(body, declared.parameters.get("charset", ""), limit)
+        document = read_plain(body, declared.parameters.get("charset", ""), limit)
+        return doubted(document) if _belies(declared, body) else document
     kind = kind_of(value)
     if plain_text(body) is None:
         return Document(body, (), (Uninspected(None, None, kind if kind in SEEN else "content_type"),), ())
     document = read_plain(body, "", limit)
     return _naming(document, kind) if kind in SEEN else document
+
+
+def _belies(declared: FieldValue, body: bytes) -> bool:
+    """True for a body that is said to be lines of JSON, `application/x-ndjson` and the like, and is not."""
+    if declared.main != "application" or not declared.value.endswith(("json", "jsonl")):
+        return False
+    return bool(body.strip()) and documents(body.decode("utf-8", "replace")) == "none"
 
 
 def _read_form(body: bytes, limit: Limit) -> Document:

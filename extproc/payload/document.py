@@ -9,12 +9,16 @@ from msgspec import Struct
 from extproc.payload.binary import percent_encoded
 from extproc.payload.codec import JSON, VERBATIM
 from extproc.payload.json import wellformed
+from extproc.payload.json.beside import Told
 from extproc.payload.json.walk import walk
-from extproc.payload.names import carries
+from extproc.payload.names import HINTS, carries, folded
 from extproc.payload.opened import MAX_VALUES, Limit, Reading, Source
 from extproc.payload.parts import Keys
 from extproc.payload.passage import MASKED_NUMBER, Edit, Holder, Passage, Uninspected, pointer
 from extproc.payload.probabilities import Spelling, removed, spellings
+
+_ALONE = Keys("", "")
+_ARGUMENTS = "arguments"
 
 
 class Place(Struct, frozen=True):
@@ -165,20 +169,44 @@ def read_json(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     return Document(body, passages, uninspected, reading.sources, spellings=spelled)
 
 
-def read_string(text: str, keys: Keys = ("", ""), limit: int = MAX_VALUES, *, nested: bool = False) -> Document:
+def read_string(
+    text: str,
+    keys: Keys = _ALONE,
+    limit: int = MAX_VALUES,
+    *,
+    nested: bool = False,
+    beside: Told | None = None,
+) -> Document:
     """Read one string of a body; see `Keys`. Its places are those in the string. `nested`: it is in another string.
+
+    `beside`: what is said about it, where that is not all that `keys` knows by now.
 
     Raises:
         TextLimitError: as `read_json`.
     """
     reading = Reading(walk, limit)
     source = reading.add(Source(text, VERBATIM))
-    key, holder = keys
+    key, holder = keys.key, keys.holder
     within: Holder = ((None, ""), None) if nested else None
-    within = (within, holder) if holder else within
+    if keys.beside is None:
+        within = (within, holder) if holder else within
+    else:
+        # A text of JSON is no one's own: what is in it, its model or its client has named.
+        around = (within or (None, _ARGUMENTS), "")
+        within = (around, holder)
+        for place, said in zip((within, around), beside or keys.beside.told, strict=True):
+            for name, word in said:
+                reading.passages.append(Passage(word, "text", place, name, source, 0, 0))
+                if carries(name):
+                    reading.open(carrier=True)
+    hints = len(reading.passages)
     reading.passages.append(Passage(text, "text", within, key or None, source, 0, len(text)))
     reading.open(carrier=carries(key or holder))
+    told = {id(passage) for passage in reading.passages[:hints]}
     passages, uninspected = reading.settle()
+    if hints:
+        passages = [passage for passage in passages if id(passage) not in told]
+        uninspected = [each for each in uninspected if not (isinstance(each.key, str) and folded(each.key) in HINTS)]
     return Document(b"", passages, uninspected, reading.sources)
 
 

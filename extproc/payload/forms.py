@@ -1,17 +1,21 @@
 """Bodies of forms in the encoding of URLs: `prompt=Hello%2C+Bob&n=1`."""
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from extproc.payload.charsets import known
 from extproc.payload.codec import PERCENT
 from extproc.payload.document import Document
 from extproc.payload.json.walk import walk
-from extproc.payload.names import KNOWN, carries
+from extproc.payload.names import KNOWN, carries, innermost
 from extproc.payload.opened import MAX_VALUES, Limit, Reading, Source
 from extproc.payload.passage import PART, Passage, TextLimitError, Uninspected
 
 CHARSET = "_charset_"
 """The field in which a form says in what charset its texts are."""
+
+_WIDE = re.compile(r"%u[0-9a-fA-F]{4}")
+"""An escape of JavaScript's old function, which some servers undo and others do not."""
 
 
 def read_form(body: bytes, limit: Limit = MAX_VALUES) -> Document:
@@ -36,6 +40,8 @@ def read_form(body: bytes, limit: Limit = MAX_VALUES) -> Document:
         _field(text, (at, equals if equals >= 0 else end, end), source, reading)
         at = end + 1
     passages, uninspected = reading.settle()
+    if "%u" in text and _WIDE.search(text) is not None:
+        uninspected = (Uninspected(None, None, "content_type"), *uninspected)
     return Document(body, passages, uninspected, reading.sources, "latin-1")
 
 
@@ -52,7 +58,7 @@ def _field(text: str, span: tuple[int, int, int], source: int, reading: Reading)
         value = decoded(text[equals + 1 : end].replace("+", " "))
         reading.passages.append(Passage(value, "text", within, None, source, equals + 1, end))
         reading.distrust(reading.passages[-1])
-        reading.open(carrier=carries(name))
+        reading.open(carrier=carries(innermost(name)))
         if name == CHARSET and known(value) != "utf-8":
             reading.named.append(Uninspected(within, None, "charset"))
 

@@ -59,7 +59,8 @@ def fields(source: str, start: int, end: int) -> Fields:
     repeated = repeated or disposition.repeated or source.startswith((" ", "\t"), start)
     if repeated or (declared is not None and declared.is_doubtful):
         odd.append("content_type")
-    if found.get("content-transfer-encoding", "").lower() not in _AS_IT_IS or _CONTINUED.search(text):
+    encoded = found.get("content-encoding", "identity").lower() != "identity"
+    if encoded or found.get("content-transfer-encoding", "").lower() not in _AS_IT_IS or _CONTINUED.search(text):
         odd.append("encoding")
     if _ESCAPED.search(text):
         odd.append("encoding")

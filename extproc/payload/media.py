@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from extproc.payload.base64 import SHORTEST_SIGNED, Carried, carried, kind_of
-from extproc.payload.names import folded, is_own, says_base64
+from extproc.payload.names import ENCODED, ENCODINGS, HINTS, MEDIA_TYPES, folded, innermost, is_own, says_base64
 from extproc.payload.passage import PART, Holder, Passage, Place, Reason, Uninspected, keys_of
 
 SEEN: frozenset[Reason] = frozenset(("image", "audio", "video"))
@@ -13,6 +13,7 @@ SEEN: frozenset[Reason] = frozenset(("image", "audio", "video"))
 
 _SHAPES: Mapping[str, Reason] = {
     "image": "image",
+    "image_file": "image",
     "input_image": "image",
     "image_url": "image",
     "computer_screenshot": "image",
@@ -66,14 +67,6 @@ _MAYBE: Mapping[str, Reason] = {
 }
 """Members of an API's own whose strings are URLs or base64. Elsewhere they are words: `{"image": "nginx:latest"}`."""
 
-_MEDIA_TYPES = frozenset(("media_type", "mimetype", "mime_type", "mediatype", "content_type", "contenttype"))
-_ENCODINGS = frozenset(("encoding", "contentencoding", "content_encoding"))
-_ENCODED = frozenset(("content", "value", "body", "payload", "text", "chunk"))
-"""Members that may be in base64 where an `encoding` beside them says so, as GitHub's files are."""
-
-_HINTS = _MEDIA_TYPES | _ENCODINGS | {"type"}
-"""Members that say what stands beside them, in small letters: Go's decoder takes `Type` for `type`."""
-
 # These are files elsewhere, where the shape says file at all; in a citation, say, `file_id` is only a word.
 _REFERENCES = frozenset(("file_id", "file_url", "file_uri", "fileUri", "document_url", "url"))
 
@@ -83,7 +76,25 @@ _VECTOR = "embedding"
 
 def points(names: Iterable[str]) -> bool:
     """True if one of the names of a string and of what holds it says that it may point to something not inspected."""
-    return any(name in _SHAPES or folded(name) in _BASE64 for name in names)
+    return any(_shape(name) is not None or folded(name) in _BASE64 for name in names)
+
+
+def told_base64(name: str, said: Iterable[tuple[str, str]]) -> bool:
+    """True if a string of that name is in base64, where `said` is what the object around says about it."""
+    encoded = any(folded(key) in ENCODINGS and folded(word) == "base64" for key, word in said)
+    return encoded and folded(name) in ENCODED
+
+
+def told_of(name: str, word: str) -> str:
+    """Return in one word what a member of that name, one of HINTS, says of what stands beside it; empty for nothing."""
+    key = folded(name)
+    if key in MEDIA_TYPES:
+        return kind_of(word)
+    if folded(word) == "base64":
+        return "base64"
+    if key != "type":
+        return ""
+    return f"type {_shape(word) or ''}" if _shape(word) is not None or word in _SEALED_TYPES else ""
 
 
 class Candidate(Struct, frozen=True, gc=False):
@@ -144,7 +155,7 @@ def _beside(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Ite
         return
     looked_at = {id(each.passage) for each in candidates}
     for passage in passages:
-        if passage.key in _ENCODED and id(passage.within) in encoded and id(passage) not in looked_at:
+        if folded(str(passage.key)) in ENCODED and id(passage.within) in encoded and id(passage) not in looked_at:
             found = carried(passage.text)
             if found.binary or found.text is not None:
                 yield Uninspected(passage.within, passage.key, "binary")
@@ -152,7 +163,7 @@ def _beside(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Ite
 
 def _says_base64(passage: Passage) -> bool:
     key = passage.key
-    return isinstance(key, str) and folded(key) in _ENCODINGS and folded(passage.text) == "base64"
+    return isinstance(key, str) and folded(key) in ENCODINGS and folded(passage.text) == "base64"
 
 
 def _elsewhere(candidate: Candidate) -> bool:
@@ -170,13 +181,13 @@ def _hints(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Mapp
             hints[id(place)] = _Hint()
     for passage in passages:
         hint = hints.get(id(passage.within))
-        if hint is not None and isinstance(passage.key, str) and (key := folded(passage.key)) in _HINTS:
-            hint.base64 = hint.base64 or (key not in _MEDIA_TYPES and folded(passage.text) == "base64")
-            if key in _MEDIA_TYPES:
+        if hint is not None and isinstance(passage.key, str) and (key := folded(passage.key)) in HINTS:
+            hint.base64 = hint.base64 or (key not in MEDIA_TYPES and folded(passage.text) == "base64")
+            if key in MEDIA_TYPES:
                 hint.media = _surer(hint.media, kind_of(passage.text))
             if key != "type":
                 continue
-            hint.type = _surer(hint.type, _SHAPES.get(passage.text))
+            hint.type = _surer(hint.type, _shape(passage.text))
             hint.sealed = hint.sealed or passage.text in _SEALED_TYPES
     return hints
 
@@ -198,7 +209,7 @@ def _name(passage: Passage) -> str:
     """The name of a string: its member's, that of the list that it stands in, or that of a form's field."""
     within = passage.within
     if isinstance(within, str):
-        return within.removeprefix(PART) if passage.key is None else str(passage.key)
+        return innermost(within.removeprefix(PART)) if passage.key is None else str(passage.key)
     if isinstance(passage.key, str) or within is None:
         return str(passage.key)
     return str(within[1])

@@ -16,7 +16,7 @@ from extproc.payload.forms import CHARSET, decoded
 from extproc.payload.headers import Fields, fields
 from extproc.payload.json.walk import walk
 from extproc.payload.media import SEEN
-from extproc.payload.names import carries
+from extproc.payload.names import carries, innermost
 from extproc.payload.opened import MAX_VALUES, Limit, Reading, Source
 from extproc.payload.passage import PART, Passage, TextLimitError, Uninspected
 
@@ -94,13 +94,14 @@ class _Reader:
         if self._content(part, within, said.kind or parse("" if is_file else "text/plain")):
             if name == CHARSET and known(self.reading.passages[-1].text) != "utf-8":
                 self.named.append(Uninspected(within, None, "charset"))
-            self.reading.open(carrier=carries(name))
+            self.reading.open(carrier=carries(innermost(name)))
 
     def _outside(self, part: _Part) -> None:
         """Add the text before the first part or after the last one: no reader should read it, and each may."""
         if part.begin < part.end:
             self._add(_UTF8, part.outside, None, part.begin, part.end)
             self.reading.distrust(self.reading.passages[-1])
+            self.reading.open(carrier=False)
             self._alikes(part.begin, part.end, part.outside)
 
     def _headers(self, part: _Part, within: str, said: Fields) -> None:

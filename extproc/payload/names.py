@@ -1,6 +1,9 @@
 """The names of members that the APIs themselves give: these are no one's text, every other name is."""
 
+import re
 from collections.abc import Iterable, Mapping
+
+_INDEX = re.compile(r"\[([^\[\]]*)\]\Z")
 
 CARRIER = 1
 """Flag of names whose string may be, or point to, an image, a sound or a file."""
@@ -102,6 +105,32 @@ Whatever a client adds, such as the properties that its tools take, is text: nam
 """
 
 
+PROBABILITIES = frozenset((
+    "logprobs", "log_probs", "logprobsResult", "completion_probabilities", "completion_logprobs", "prompt_logprobs",
+    "output_token_logprobs", "output_top_logprobs", "top_tokens",
+))  # fmt: skip
+"""Members that spell a text again, token by token: OpenAI's, Gemini's, llama.cpp's, vLLM's, SGLang's, TGI's."""
+
+PERHAPS = frozenset(("details", "words"))
+"""Members that do so if they have the form for it: TGI's tokens, the words of a transcription."""
+
+SPELLED = frozenset((
+    "content", "refusal", "text", "delta", "response", "generated_text", "completion", "thinking", "reasoning",
+    "reasoning_content", "transcript",
+))  # fmt: skip
+"""Members whose text these spell."""
+
+_PROBABILITIES = frozenset(name.casefold() for name in PROBABILITIES)
+
+MEDIA_TYPES = frozenset(("media_type", "mimetype", "mime_type", "mediatype", "content_type", "contenttype"))
+ENCODINGS = frozenset(("encoding", "contentencoding", "content_encoding"))
+ENCODED = frozenset(("content", "value", "body", "payload", "text", "chunk"))
+"""Members that may be in base64 where an `encoding` beside them says so, as GitHub's files are."""
+
+HINTS = MEDIA_TYPES | ENCODINGS | {"type"}
+"""Members that say what stands beside them, in small letters: Go's decoder takes `Type` for `type`."""
+
+
 MOST_TELLING = 256
 """Characters of a name up to which it may say what its value is: four times the longest of an API. Every item of
 an array asks for the name again, so that a name of a megabyte would cost seconds."""
@@ -110,6 +139,19 @@ an array asks for the name again, so that a name of a megabyte would cost second
 def folded(name: str) -> str:
     """Return the name as readers see it that ignore its case; one beyond MOST_TELLING as it stands."""
     return name.casefold() if len(name) <= MOST_TELLING else name
+
+
+def innermost(name: str) -> str:
+    """The last name of a field that stands for a member of a member, as PHP, Rails and Go's readers have it: `a[b]`."""
+    found = _INDEX.search(name)
+    return name if found is None else found[1] or name[: found.start()]
+
+
+def spells(name: str | int | None) -> bool:
+    """True if a member of that name spells a text again. Go's decoder takes `Logprobs` for `logprobs`."""
+    return name in PROBABILITIES or (
+        isinstance(name, str) and len(name) > len("probs") and not name.islower() and folded(name) in _PROBABILITIES
+    )
 
 
 def carries(name: str) -> bool:

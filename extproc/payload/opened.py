@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from extproc.payload.base64 import carried, is_url
 from extproc.payload.binary import is_binary
 from extproc.payload.codec import JSON, VERBATIM, Codec
+from extproc.payload.json.beside import Beside
 from extproc.payload.json.prefix import spots
 from extproc.payload.json.wellformed import BOM, WHITE, documents, is_doubtful, start
 from extproc.payload.limits import MAX_OPENED
@@ -59,7 +60,7 @@ class Source(Struct, frozen=True, gc=False):
 class Reading:
     """The results of reading so far. `budget` has one item per value that may follow; every reader takes one for each.
 
-    `probabilities`: the containers called `logprobs`: their place, the offset of their bracket, their source.
+    `probabilities`: the containers that may spell a text again: their place, the offset of their bracket, their source.
     """
 
     __slots__ = (
@@ -180,11 +181,14 @@ class Reading:
         source, rest = self.add(Source(passage.text, JSON, passage)), self.add(Source(passage.text, VERBATIM, passage))
         place: Place = ((passage.within, passage.key), None)
         self._level += 1
+        places: dict[int, Place] = {}
         for spot in begun:
             self._spend(1)
-            key, holder = spot.keys
-            around = place if spot.name in {key, holder, passage.name} else (place, spot.name)
-            within = (around, holder) if holder else around
+            key, holder, beside = spot.keys
+            if beside is None:
+                within = place if spot.name == passage.name else (place, spot.name)
+            else:
+                within = _place(beside, place, places)
             self.passages.append(Passage(spot.text, spot.kind, within, key or 0, source, spot.start, spot.end))
             carrier = carries(key or holder)
             if spot.kind == "text" and self._level <= MAX_OPENED and (carrier or spot.text[:1] in OPENING):
@@ -193,6 +197,16 @@ class Reading:
         if at < len(passage.text):
             own = place if name == passage.name else (place, name)
             self.passages.append(Passage(passage.text[at:], "text", *own, rest, at, len(passage.text)))
+
+
+def _place(beside: Beside, document: Place, known: dict[int, Place]) -> Place:
+    """The place of an object in a document that is cut short; the same object has one place. `known`: by identity."""
+    found = known.get(id(beside))
+    if found is None:
+        around = beside.around
+        found = document if around is None else (_place(around, document, known), beside.key or 0)
+        known[id(beside)] = found
+    return found
 
 
 Limit: TypeAlias = int | Iterator[int]

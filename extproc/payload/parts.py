@@ -1,16 +1,26 @@
 """Readers of texts that come in pieces, which give them back in pieces, some of them with something else to write."""
 
 from collections.abc import Iterable
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from extproc.payload.passage import Kind
+
+if TYPE_CHECKING:
+    from extproc.payload.json.beside import Beside, Told
 
 Piece: TypeAlias = tuple[str, str | None]
 """A stretch of a text and the text to write in its place; None where it stays."""
 
 
-Keys: TypeAlias = tuple[str, str]
-"""The name of the member whose value a string is, and that of the object which holds it; empty for items of arrays."""
+class Keys(NamedTuple):
+    """The name of the member whose value a string is, and that of the object which holds it; empty for items of arrays.
+
+    `beside`: that object, in a text that is JSON.
+    """
+
+    key: str
+    holder: str
+    beside: "Beside | None" = None
 
 
 class Part(Protocol):
@@ -53,6 +63,12 @@ class Readers(Protocol):
 
     def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:
         """The pieces of a text that may be a data URL or base64; not `whole`: it is the beginning of one too long."""
+
+    def told(self, text: str, keys: Keys, level: int, before: "Told") -> None:
+        """Take note that more is known about what holds a string, of which `text` is the beginning.
+
+        `before`: what was known when all of it was given out.
+        """
 
     def unread(self, reason: str) -> None:
         """Something in a text cannot be read."""

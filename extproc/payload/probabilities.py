@@ -6,14 +6,24 @@ from typing import Any
 
 from msgspec import Struct
 
+from extproc.payload.names import PERHAPS, SPELLED
 from extproc.payload.opened import Reading, Source
 from extproc.payload.passage import Holder, Passage, Place
 
-SPELLED = frozenset({"content", "refusal", "text", "delta"})
-"""Members whose text log probabilities spell."""
+_CHOSEN = frozenset({
+    *(("content", "*", "token"), ("refusal", "*", "token"), ("reasoning_content", "*", "token")),
+    *(("tokens", "*"), ("*", "token"), ("chosenCandidates", "*", "token")),
+    *(("*", "content"), ("tokens", "*", "text"), ("*", "word")),
+    *(("*", "*", "decoded_token"), ("*", "*")),
+})  # fmt: skip
+"""The places of the tokens that spell the text: of chat; completions, responses, Gemini; llama.cpp, TGI,
+transcriptions; vLLM, SGLang."""
 
-_CHOSEN = frozenset({("content", "*", "token"), ("refusal", "*", "token"), ("tokens", "*"), ("*", "token")})
-"""The places of the tokens that spell the text: chat, completions, responses."""
+_FARTHER = frozenset(("output_token_logprobs", "output_top_logprobs"))
+"""Members whose text stands beside the object that holds them."""
+
+_WORDS = "words"
+"""The words of a transcription, each with its time."""
 
 _STEPS = 3
 """Steps of the longest of these paths."""
@@ -41,7 +51,8 @@ class Spelling(Struct, frozen=True, gc=False):
 
 def chosen(path: Sequence[str | int]) -> bool:
     """True if a string at `path`, counted from the log probabilities, is a token of the text itself."""
-    return tuple("*" if isinstance(step, int) else step for step in path) in _CHOSEN
+    # vLLM's members are called by the number of their token.
+    return tuple("*" if isinstance(step, int) or step.isdigit() else step for step in path) in _CHOSEN
 
 
 def removed(text: str, start: int) -> str:
@@ -57,7 +68,10 @@ def spellings(passages: Sequence[Passage], reading: Reading) -> tuple[Sequence[P
     """
     if not reading.probabilities:
         return passages, ()
-    places = _Places([place for place, _, _ in reading.probabilities])
+    known = list(_known(reading))
+    if not known:
+        return passages, ()
+    places = _Places([place for place, *_ in known])
     inside: dict[int, list[Passage]] = {}
     kept: list[Passage] = []
     for passage in passages:
@@ -68,16 +82,50 @@ def spellings(passages: Sequence[Passage], reading: Reading) -> tuple[Sequence[P
             kept.append(passage)
     beside = _beside(kept, reading.sources, places)
     found: list[Spelling] = []
-    for place, at, source in reading.probabilities:
-        if found and found[-1].source == source and at < found[-1].end:
-            continue
-        value, end = _value(reading.sources[source].text, at)
-        strings = sorted(beside.get((source, id(place[0])), ()), key=_start)
+    for place, at, source, (value, end) in known:
+        strings = sorted(beside.get((source, id(_holder(place))), ()), key=_start)
         found.append(Spelling(source, at, end, tuple((each.start, each.end) for each in strings)))
-        said = "".join(each.text for each in strings)
-        own = _own(inside.get(id(place), ()), place, value, said)
+        own = _own(inside.get(id(place), ()), place, value, [each.text for each in strings])
         kept += [Passage(text, "tokens", place[0], place[1], source, at, end) for text in own]
     return kept, found
+
+
+def _known(reading: Reading) -> Iterator[tuple[Place, int, int, tuple[Any, int]]]:
+    """Of each container that spells a text, and lies in no other: its place, offset and source, its value and end.
+
+    Each is parsed once, and so is what has only the name of one: in it, no other of that name is looked at.
+    """
+    ends: dict[tuple[int, str | int | None], int] = {}
+    for place, at, source in reading.probabilities:
+        perhaps = place[1] if place[1] in PERHAPS else None
+        if at < ends.get((source, None), 0) or at < ends.get((source, perhaps), 0):
+            continue
+        value, end = _value(reading.sources[source].text, at)
+        if _spells(place[1], value):
+            ends[source, None] = end
+            yield place, at, source, (value, end)
+        else:
+            ends[source, perhaps] = end
+
+
+def _holder(place: Place) -> Holder:
+    """The object that log probabilities and the text that they spell have in common."""
+    outer = place[0]
+    return outer[0] if place[1] in _FARTHER and isinstance(outer, tuple) else outer
+
+
+def _spells(name: str | int | None, value: Any) -> bool:
+    """True if a container of that name spells a text: some do only if they have the form for it."""
+    if name == _WORDS:
+        return isinstance(value, list) and bool(value) and all(_has(each, "word") for each in value)
+    if name in PERHAPS:
+        tokens = value.get("tokens") if isinstance(value, dict) else None
+        return isinstance(tokens, list) and bool(tokens) and all(_has(each, "text") for each in tokens)
+    return True
+
+
+def _has(value: Any, name: str) -> bool:
+    return isinstance(value, dict) and isinstance(value.get(name), str)
 
 
 class _Places:
@@ -88,7 +136,7 @@ class _Places:
 
     def __init__(self, places: Iterable[Place]) -> None:
         self._places = {id(place) for place in places}
-        self._holders = {id(place[0]) for place in places}
+        self._holders = {id(_holder(place)) for place in places}
         self._known: dict[int, tuple[int, tuple[int, ...]]] = {}
 
     def around(self, place: Holder) -> tuple[int, tuple[int, ...]]:
@@ -124,17 +172,19 @@ def _start(passage: Passage) -> int:
     return passage.start
 
 
-def _own(inside: Iterable[Passage], place: Place, value: Any, beside: str) -> Iterator[str]:
-    """The texts that log probabilities say beyond the text beside them."""
+def _own(inside: Iterable[Passage], place: Place, value: Any, strings: Sequence[str]) -> Iterator[str]:
+    """The texts that log probabilities say beyond the texts beside them: one of these, or all in their order."""
+    between = " " if place[1] == _WORDS else ""
+    beside = {"", "".join(strings), *strings, *(between.join(each.split()) for each in strings if between)}
     tokens, others = list[str](), list[str]()
     for passage in inside:
         (tokens if passage.kind != "name" and chosen(_path(passage, place)) else others).append(passage.text)
-    spelled = "".join(tokens)
-    if spelled not in {"", beside}:
+    spelled = between.join(each.strip() for each in tokens) if between else "".join(tokens)
+    if spelled not in beside:
         yield spelled
         others = [*tokens, *others]
     written = b"".join(_octets(value)).decode("utf-8", "replace")
-    if written not in {"", beside, spelled}:
+    if written not in {*beside, spelled}:
         yield written
     others += _alternatives(value)
     if others:

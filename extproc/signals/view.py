@@ -66,7 +66,7 @@ class RequestView:
 
 def _outline(body: bytes, kind: str) -> Outline | None:
     found = outline.read(body)
-    return NO_BODY if found is None and not declares_json(kind) else found
+    return NO_BODY if found is None and not (declares_json(kind) or outline.suspected(body)) else found
 
 
 def _images(body: bytes, kind: str) -> int | None:

@@ -251,7 +251,7 @@ class WholeAnswer:
         findings.take(verdict)
         if verdict.blocked is not None:
             raise refused(self._memory, findings.refusal(verdict.blocked))
-        onward = self._memory.cleaned(verdict.body)
+        onward = self._memory.cleaned_whole(verdict.body)
         return self._go_on(None if onward is whole.plain else onward)
 
     def queued(self, size: int) -> Effects:  # noqa: ARG002  - trailers at the most

@@ -117,6 +117,11 @@ class Memory:
         quoted = self.quoted
         return said if quoted is None or not said else quoted.cleaned(said)
 
+    def cleaned_whole(self, said: bytes) -> bytes:
+        """Return the same of a body that has come whole: in base64, too."""
+        quoted = self.quoted
+        return said if quoted is None or not said else quoted.decoded_and_cleaned(said)
+
     @property
     def reads_error(self) -> bool:
         """True if the response is an error in which the backend might quote our credential."""

@@ -70,6 +70,6 @@ class ErrorAnswer:
             plain = encodings.decode(body, codings, ERROR_MAX) if codings and body else body
         except encodings.EncodingError:
             raise self._memory.withheld() from None
-        cleaned = self._memory.cleaned(plain)
+        cleaned = self._memory.cleaned_whole(plain)
         changed = cleaned is not plain
         return send_whole(self._headers, cleaned if changed else body, changed, codings, self._duplex, self._trailers)

@@ -19,6 +19,8 @@ from extproc.apis.keys import QUERY_KEYS, without_keys
         (b"/v1/x?a=1;api-key=K", b"/v1/x"),
         (b"/v1/x?access_token=K&&b", b"/v1/x?&b"),
         (b"/v1/x?token=K&a=1&Sig=K&X-Amz-Credential=K&auth_token=K", b"/v1/x?a=1"),
+        (b"/v1/x?apiKey=K&API-KEY=K&accessToken=K&a=1&api_token=K&client-secret=K&Signature=K&jwt=K", b"/v1/x?a=1"),
+        (b"/v1/x?key[]=K&api_key[a]=K&a[]=1&%61piKey%5B%5D=K", b"/v1/x?a[]=1"),
         (b"/v1/x?subscription-key=K&api_key=K&apikey=K&x-api-key=K&a", b"/v1/x?a"),
     ],
 )
@@ -27,7 +29,15 @@ def test_a_key_in_the_query_is_taken_out(target: bytes, left: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", [b"/v1/key=K", b"/v1/x", b"/v1/x?", b"/v1/x?monkey=1&keys=2&a=key", b"/v1/x?page_token=3&%zz", b""]
+    "target",
+    [
+        b"/v1/key=K",
+        b"/v1/x",
+        b"/v1/x?",
+        b"/v1/x?monkey=1&keys=2&a=key",
+        b"/v1/x?page_token=3&max_tokens=4&author=5&%zz",
+        b"",
+    ],
 )
 def test_a_target_without_a_key_stays_the_very_same(target: bytes) -> None:
     assert without_keys(target) is target

@@ -38,6 +38,14 @@ from tests.payload.texts import bodies
         ('{"a":[{"type":"image"},{"type":"text","type":"input_image"},{"t\\u0079pe":"image_url"}]}', (0, 3, 0)),
         ('{"type":"image","type":"image_url"}', (0, 1, 0)),
         ('{"type":["image"],"tools":[]}', (0, 0, 0)),
+        ('{"content":[{"type":"image_file"},{"type":"Image"}]}', (0, 2, 0)),
+        ('{"tools":{"type":"function"},"messages":{"role":"user"}}', (1, 0, 1)),
+        ('{"tools":{},"messages":{}}', (0, 0, 0)),
+        ('{"contents":[{},{}],"messages":[]}', (2, 0, 0)),
+        ('{"request":{"contents":[{},{}],"tools":[{}]}}', (2, 0, 1)),
+        ('{"message":"a","chat_history":[{},{},{}]}', (3, 0, 0)),
+        ('{"thread":{"messages":[{},{}]},"additional_messages":[{}]}', (2, 0, 0)),
+        ('[[{"messages":[{},{}]}],[[{"tools":[{}]}]]]', (2, 0, 1)),
         ('"text"', (0, 0, 0)),
         ('\ufeff{"x":[NaN,-Infinity],"tools":[{}]}', (0, 0, 1)),
     ],
@@ -52,10 +60,28 @@ def test_bytes_of_another_charset_hide_no_tool() -> None:
     assert count(b'{"x":"\xe9","tools":[{}]}').tools == 1
 
 
-@pytest.mark.parametrize("body", ["{", '{"tools":[],}', '{"tools":[]} x', " \ufeff{}", "[" * 100_000])
+@pytest.mark.parametrize("body", ["{", "[see below]", "{name}, hello", " \ufeff{}", "[" * 100_000])
 def test_what_is_no_json_cannot_be_counted_if_it_is_said_to_be_json_and_has_nothing_if_not(body: str) -> None:
     assert count(body.encode()) == UNTOLD
     assert count(body.encode(), declared=False) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"tools":[],}',
+        '{"tools":[]} x',
+        '{}{"tools":[]}',
+        "{'tools':[]}",
+        '/* a */ {"tools":[]}',
+        '// a\n[{"tools":[]},]',
+        '\ufeff {/**/"tools":[],}',
+        '\x1e{"tools":[]}\n',
+        '{"a":1}\r{"tools":[]}',
+    ],
+)
+def test_what_a_lenient_reader_takes_for_an_object_cannot_be_counted_whatever_it_is_said_to_be(body: str) -> None:
+    assert count(body.encode(), declared=False) == UNTOLD
 
 
 @given(bodies())

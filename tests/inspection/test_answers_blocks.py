@@ -31,6 +31,24 @@ def test_a_find_that_is_blocked_ends_the_answer_the_same_way_for_any_cut(name: s
         assert again.counts == whole.counts == {("p1", "us_ssn", "block", Side.RESPONSE, False): 1}
 
 
+@pytest.mark.parametrize(
+    "raws",
+    [
+        [chunk([choice({"content": f"ssn {SECRET}"}, 0, "stop")])],
+        [chunk([choice({"content": "ssn 536-22"})]), chunk([choice({"content": "-1847"}, 0, "stop")])],
+        [chunk([choice({"content": f"ssn {SECRET}"})]), chunk([choice({}, 0, "stop")])],
+        [event({"choices": [{"index": 0, "message": {"content": f"ssn {SECRET}"}, "finish_reason": "stop"}]})],
+    ],
+    ids=["at once", "cut", "before it", "in a message"],
+)
+def test_a_find_that_is_blocked_because_the_text_ends_is_counted(raws: list[bytes]) -> None:
+    stream = answer(masking(), "openai.chat")
+    out = run(stream, raws)
+    assert stream.blocked == Blocked("p1", "finding")
+    assert stream.counts == {("p1", "us_ssn", "block", Side.RESPONSE, False): 1}
+    assert b"1847" not in out
+
+
 def test_nothing_follows_a_blocked_answer() -> None:
     raws = chat(PIECES)
     stream = answer(masking(), "openai.chat")

@@ -1,11 +1,14 @@
 """Streams whose path says nothing of them: told by the shape of their events, and joined as their clients do."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.apis.streams.reader import MAX_WORDS
 from extproc.inspection.vault import Vault
 from tests.apis.events.apis import APIS, events, joined
 from tests.apis.events.client import documents
@@ -174,6 +177,12 @@ def test_messages_of_json_rpc_stay_readable_one_by_one() -> None:
         {"id": 1, "result": {"kind": "artifact-update", "append": True, "artifact": {"parts": [{"text": "john.d"}]}}},
         {"id": 1, "result": {"artifactUpdate": {"lastChunk": False, "artifact": {"parts": [{"text": "john.d"}]}}}},
         {"method": "session/update", "params": {"update": {"sessionUpdate": "agent_message_chunk", "content": "a"}}},
+        {"method": "item/agentMessage/delta", "params": {"itemId": "i", "text": "john.d"}},
+        {"method": "notifications/tools/call/partial", "params": {"text": "john.d"}},
+        {"method": "x", "params": {"delta": "john.d"}},
+        {"method": "x", "params": {"chunk": {"text": "john.d"}}},
+        {"method": "codex/event", "params": {"msg": {"type": "agent_message_delta", "text": "john.d"}}},
+        {"method": "x", "params": {"event": {"kind": "textChunk", "text": "john.d"}}},
     ],
 )
 def test_a_message_of_json_rpc_that_brings_a_piece_is_uninspected(message: dict[str, object]) -> None:
@@ -181,6 +190,71 @@ def test_a_message_of_json_rpc_that_brings_a_piece_is_uninspected(message: dict[
     run(stream, [rpc(**message)])
     assert stream.unread == {"stream": 1}
     assert stream.ended
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"method": "notifications/message", "params": {"level": "info", "data": {"chunk": "a", "delta": "b"}}},
+        {"id": 1, "result": {"structuredContent": {"chunk": "a", "delta": "b", "type": "text_delta"}}},
+        {"id": 1, "method": "sampling/createMessage", "params": {"messages": [{"content": {"text": "a chunk"}}]}},
+        {"method": "notifications/progress", "params": {"progressToken": 1, "message": "a delta"}},
+    ],
+)
+def test_a_message_of_json_rpc_with_data_of_a_tool_is_no_piece(message: dict[str, object]) -> None:
+    stream = answer(masking(), "mcp")
+    assert run(stream, [rpc(**message)]) == rpc(**message)
+    assert not stream.unread
+
+
+def delta(**members: object) -> bytes:
+    return event({"id": "c", "choices": [{"index": 0, "delta": members}]})
+
+
+def call(text: str) -> bytes:
+    return delta(tool_calls=[{"index": 0, "id": text, "function": {"arguments": ""}}])
+
+
+WORDS: dict[str, Callable[[str], bytes]] = {
+    "a role": lambda text: delta(role=text, content="a"),
+    "the identifier of a call": call,
+    "the identifier of a sound": lambda text: delta(audio={"id": text}),
+}
+"""Words of an API in deltas, which OpenAI's and LangChain's clients add to what they have."""
+
+
+@pytest.mark.parametrize("cut_at", range(1, len(VALUE.strip())))
+@pytest.mark.parametrize("name", ["a role", "the identifier of a call", "the identifier of a sound"])
+def test_a_value_cut_over_words_that_clients_join_is_not_shown(name: str, cut_at: int) -> None:
+    value = VALUE.strip()
+    stream = answer(masking(), "openai.chat")
+    out = run(stream, [WORDS[name](value[:cut_at]), WORDS[name](value[cut_at:])])
+    shown = "".join(re.findall(r'"(?:role|id)": ?"(?!c")([^"]*)"', out.decode()))
+    assert value not in shown
+    assert stream.unread == {"stream": 1} or sum(stream.counts.values()) == 1
+
+
+@pytest.mark.parametrize("name", ["a role", "the identifier of a call", "the identifier of a sound"])
+def test_words_that_say_nothing_together_pass_as_they_are(name: str) -> None:
+    raws = [WORDS[name](word) for word in ("assistant", "assistant", "call_a1", "call_b2", "", "call_b2")]
+    stream = answer(masking(), "openai.chat")
+    assert run(stream, raws) == b"".join(raws)
+    assert not stream.unread
+
+
+def test_words_are_joined_in_so_many_places() -> None:
+    def roles(first: int, count: int) -> list[bytes]:
+        return [
+            event({"choices": [{"index": at, "delta": {"role": f"r{at}"}}]}, "") for at in range(first, first + count)
+        ]
+
+    stream = answer(masking(), "openai.chat")
+    for raw in roles(0, MAX_WORDS):
+        stream.feed(raw)
+    assert not stream.unread
+    for raw in roles(MAX_WORDS, 1):
+        stream.feed(raw)
+    assert stream.unread == {"stream": 1}
 
 
 @pytest.mark.parametrize(

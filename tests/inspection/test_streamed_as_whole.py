@@ -313,6 +313,26 @@ def test_a_message_that_grows_beside_its_deltas_shows_no_more_than_they_do() -> 
     assert {key[1]: count for key, count in one.counts.items()} == {"email": 1, "credit_card": 1}
 
 
+def test_a_message_that_grows_has_its_role_in_every_event() -> None:
+    raws = [_message("Hello", None), _message("Hello there.", None), _message("Hello there. Bye", "stop")]
+    out = documents(run(answer(masking(), "openai.chat"), raws))
+    assert [each["choices"][0]["message"]["role"] for each in out] == ["assistant"] * 3
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_message_that_comes_in_pieces_is_joined(ended: bool) -> None:
+    def piece(text: str, **more: str) -> bytes:
+        return event({"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, **more}]})
+
+    for at in range(1, len(CARD)):
+        first = piece(f"pay {CARD[:at]}")
+        last = piece(f"{CARD[at:]} now", **({"finish_reason": "stop"} if ended else {}))
+        one = answer(masking(), "openai.chat")
+        out = documents(run(one, [first, last]))
+        assert "".join(each["choices"][0]["message"]["content"] for each in out) == "pay [CREDIT_CARD_1] now"
+        assert sum(one.counts.values()) == 1
+
+
 def test_a_message_that_comes_whole_is_judged_whole() -> None:
     choice = {"index": 0, "message": {"role": "assistant", "content": f"mail {EMAIL}"}}
     one = answer(masking(), "openai.chat")

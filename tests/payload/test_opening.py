@@ -6,6 +6,7 @@ import pytest
 
 from extproc.payload import Kind, read_json
 from extproc.payload.document import read_string
+from extproc.payload.json.beside import Told
 from extproc.payload.json.growing import MAX_BARE, MAX_BLANK, MAX_NAME
 from extproc.payload.json.growing_string import MAX_CARRIED, GrowingString
 from extproc.payload.json.prefix import STRETCH, VALUES_A_STRETCH
@@ -62,6 +63,9 @@ class Room:
         self.carriers.append((keys[0], whole))
         return [(text, None)]
 
+    def told(self, text: str, keys: Keys, level: int, before: Told) -> None:
+        """Nothing is known of any."""
+
     def unread(self, reason: str) -> None:
         self.reasons.append(reason)
 
@@ -72,7 +76,7 @@ class Room:
 
 def read(text: str, key: str = "content", step: int = 1000) -> Room:
     room = Room()
-    part = GrowingString(room, (key, ""), key)
+    part = GrowingString(room, Keys(key, ""), key)
     out = [piece for at in range(0, len(text), step) for piece in part.feed(text[at : at + step])] + part.finish()
     assert "".join(piece for piece, _ in out) == text
     return room
@@ -132,7 +136,7 @@ def test_base64_is_read_up_to_the_limit_and_named_past_it(size: int, whole: bool
 
 
 def test_text_under_a_carriers_name_is_read_once_it_is_no_base64() -> None:
-    part = GrowingString(room := Room(), ("url", ""))
+    part = GrowingString(room := Room(), Keys("url", ""))
     assert part.feed("https") == []
     assert part.feed("://a") == [("https://a", None)]
     assert room.carriers == []
@@ -148,7 +152,7 @@ def test_json_that_does_not_end_as_such_is_read_up_to_the_limit(size: int, opene
 @pytest.mark.parametrize("text", ["data:text/plain,a%40b", "plain", '{"a": "b"}'])
 def test_white_space_in_front_does_not_wait_and_what_follows_is_read_as_what_it_is(text: str) -> None:
     room = Room()
-    part = GrowingString(room, ("content", ""), "content")
+    part = GrowingString(room, Keys("content", ""), "content")
     for _ in range(100):
         part.feed("  \n")
         assert part.held <= MAX_BLANK

@@ -1,6 +1,8 @@
 """A credential is found in what a backend says however it is spelt, and nothing else is touched."""
 
 import json
+import re
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from html import escape
 from urllib.parse import quote
@@ -26,6 +28,8 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "json with slashes": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
     "json, each character": lambda text: "".join(f"\\u{ord(each):04X}" for each in text),
     "percent": lambda text: quote(text, safe=""),
+    "percent, twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "html, with names": lambda text: escape(text).replace("+", "&plus;").replace("/", "&sol;").replace("=", "&equals;"),
     "percent, in lower case": lambda text: "".join(f"%{ord(each):02x}" for each in text),
     "html": lambda text: escape(text).replace("&quot;", "&#34;"),
     "html, in hexadecimal": lambda text: "".join(f"&#x{ord(each):x};" for each in text),
@@ -38,6 +42,26 @@ def test_a_credential_is_taken_out_in_every_spelling(spelling: str) -> None:
     text = b'{"error": "no such key: ' + spelt + b", nor " + spelt + b'"}'
     assert of(KEY).found(text)
     assert of(KEY).cleaned(text) == b'{"error": "no such key: ' + MARK + b", nor " + MARK + b'"}'
+
+
+@pytest.mark.parametrize("before", ["", "x", "xy", "Bearer "])
+@pytest.mark.parametrize("alphabet", [b64encode, urlsafe_b64encode])
+def test_a_credential_is_taken_out_of_base64_wherever_it_begins(
+    before: str, alphabet: Callable[[bytes], bytes]
+) -> None:
+    encoded = alphabet(before.encode() + KEY + b" and more")
+    text = b'{"error": "bad header", "header": "' + encoded + b'"}'
+    cleaned = of(KEY).decoded_and_cleaned(text)
+    assert MARK in cleaned
+    longest = max(re.findall(rb"[A-Za-z0-9+/_-]+", cleaned.partition(b'"header"')[2]), key=len)
+    assert len(longest) < len(encoded) - len(KEY)
+    slashed = of(KEY).decoded_and_cleaned(text.replace(b"/", b"\\/"))
+    assert MARK in slashed
+
+
+def test_a_body_without_the_credential_in_base64_stays_the_very_same() -> None:
+    text = b'{"data": "' + b64encode(b"nothing of ours, and some more") + b'"}'
+    assert of(KEY).decoded_and_cleaned(text) is text
 
 
 @pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be", "utf-16", "utf-32"])

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from extproc.apis.events.event import Scope
 from extproc.payload.limits import SHORT
-from extproc.payload.names import COUNTER, KNOWN, is_own
+from extproc.payload.names import COUNTER, KNOWN, is_own, spells
+from extproc.payload.numbers import SHORTEST, telling
 from extproc.protocol.meter import Meter
 
 MAX_TOKENS = 100_000
@@ -43,6 +44,9 @@ _FIRST = json.JSONDecoder()
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
+_NINE = ord("9")  # literals begin with a letter, which is beyond
+
+
 class TooComplexError(Exception):
     """A document has more tokens or levels than the bounds."""
 
@@ -64,8 +68,8 @@ class Leaves(Struct, frozen=True):
 
     Of names and numbers only those that are read of a whole body (see `text.walk`): names that no API gives, and
     numbers of more than SHORT digits that are no time or count by their name. `counts`:
-    the numbers that change from event to event, by their paths. `probabilities`: values of members called `logprobs`,
-    by their paths. `repeated`: an object has a name twice, and readers differ in which counts.
+    the numbers that change from event to event, by their paths. `probabilities`: members that spell a text
+    (see `spells`), by their paths. `repeated`: an object has a name twice, and readers differ in which counts.
     """
 
     strings: list[Leaf]
@@ -191,23 +195,25 @@ class _Walk:
     def _close(self, end: int) -> None:
         path = self._path
         self._path, self._names, self._key, start = self._outer.pop()
-        if path and path[-1] == "logprobs":
+        if path and spells(path[-1]):
             self.probabilities[path] = (start, end)
         self._next()
 
     def _leaf(self, start: int, end: int, *, string: bool) -> None:
         if string:
             self.strings.append(Leaf(self._here(), start, end))
-        elif end - start > SHORT and self._long(start):
+        elif end - start >= SHORTEST and self.data[start] <= _NINE and self._long(start, end):
             self.strings.append(Leaf(self._here(), start, end, "number"))
         elif self._counts(end - start) and self.data[start:end].isdigit():
             self.counts[self._here()] = (start, end)
         self._next()
 
-    def _long(self, start: int) -> bool:
+    def _long(self, start: int, end: int) -> bool:
+        if not telling(self.data[start:end].decode("latin-1")):
+            return False
         key = self._key
         counter = isinstance(key, str) and KNOWN.get(key) == COUNTER
-        return _LONG.match(self.data, start) is not None and not (counter and is_own(reversed((*self._path, key))))
+        return not (counter and is_own(reversed((*self._path, key))))
 
     def _counts(self, digits: int) -> bool:
         key = self._key

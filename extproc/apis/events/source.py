@@ -12,7 +12,10 @@ from extproc.apis.events.carriers import Carriers, carriers
 from extproc.apis.events.event import Channel, Doubt, Form, Kind, Scope, Shadow
 from extproc.apis.events.leaves import Leaf, Leaves, text
 from extproc.payload.limits import SHORT
+from extproc.payload.names import SPELLED
+from extproc.payload.numbers import telling
 from extproc.payload.passage import Reason as Unread
+from extproc.payload.probabilities import chosen
 
 Use: TypeAlias = Literal["fixed", "padding", "audio"]
 """The use of a string that is no text of the model: a word of the API or an identifier; random padding against traffic
@@ -38,13 +41,7 @@ _SHAPES: Mapping[Use, re.Pattern[bytes]] = {
 }
 """The expected form of the strings of each use. A string in such a place that has another form is a text."""
 
-_CHOSEN = frozenset({("content", "*", "token"), ("refusal", "*", "token"), ("tokens", "*"), ("*", "token")})
-"""Places in log probabilities of the tokens that spell the text: chat, completions, responses."""
-
 _IDENTIFIER = ("id",)
-
-_SPELLED = frozenset({"content", "refusal", "text", "delta"})
-"""Members whose text log probabilities spell."""
 
 
 class Text(Struct, frozen=True, gc=False):
@@ -151,7 +148,7 @@ def _beside(texts: Sequence[Text], places: AbstractSet[Scope]) -> dict[Scope, li
     """The texts that log probabilities at these places may spell, by their numbers."""
     found: dict[Scope, list[int]] = {}
     for number, each in enumerate(texts):
-        if places and each.path[-1:] and each.path[-1] in _SPELLED:
+        if places and each.path[-1:] and each.path[-1] in SPELLED:
             for size in range(len(each.path) + 1):
                 if each.path[:size] in places:
                     found.setdefault(each.path[:size], []).append(number)
@@ -225,7 +222,7 @@ def _add(sorted_: Sorted, data: bytes, leaf: Leaf, use: Use | None, place: Place
 
 def _said(data: bytes, leaf: Leaf, *, halves: bool) -> str:
     token = data[leaf.start : leaf.end]
-    return token.decode("ascii") if leaf.kind == "number" else text(token, halves=halves)
+    return telling(token.decode("ascii")) if leaf.kind == "number" else text(token, halves=halves)
 
 
 def _probabilities(
@@ -239,14 +236,14 @@ def _probabilities(
     span = source.leaves.probabilities[path]
     spelled, others = list[str](), list[str]()
     for leaf in inside:
-        chosen = leaf.kind != "name" and pattern(leaf.path[len(path) :]) in _CHOSEN
-        (spelled if chosen else others).append(_said(source.data, leaf, halves=chosen))
+        own = leaf.kind != "name" and chosen(leaf.path[len(path) :])
+        (spelled if own else others).append(_said(source.data, leaf, halves=own))
     empty = b"[]" if source.data[span[0]] == b"["[0] else b"null"
     shadow: Shadow = (*span, empty)
     said = "".join(sorted_.texts[number].text for number in beside)
     for number in beside:
         sorted_.texts[number] = _shadowed(sorted_.texts[number], shadow)
-    if spelled and "".join(spelled) != said:
+    if spelled and "".join(spelled) not in {said, *(sorted_.texts[number].text for number in beside)}:
         piece = Channel(place(path)[0].path)
         sorted_.texts.append(Text(piece, path, *span, "".join(spelled), "tokens", repeats=False, shadows=(shadow,)))
     if others:

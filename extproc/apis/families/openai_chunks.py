@@ -29,6 +29,9 @@ USES: Uses = {
     ("choices", "*", "native_finish_reason"): "fixed",  # OpenRouter
     ("choices", "*", "stop_reason"): "fixed",  # vLLM
     ("choices", "*", "delta", "role"): "fixed",
+    ("choices", "*", "message", "role"): "fixed",  # Perplexity
+    ("choices", "*", "message", "tool_calls", "*", "id"): "fixed",
+    ("choices", "*", "message", "tool_calls", "*", "type"): "fixed",
     (*_CALL, "id"): "fixed",
     (*_CALL, "type"): "fixed",
     (*_DETAIL, "id"): "fixed",
@@ -139,7 +142,7 @@ def _cumulative(text: Text, growing: Container[int]) -> Text:
     """The text, marked as one that the next event repeats with more behind it, if it is in such a message."""
     path = text.path
     if len(path) > 2 and path[0] == "choices" and path[1] in growing and path[2] == "message":
-        return replace(text, grows=True)
+        return replace(text, grows=True, channel=Channel(text.channel.path, whole=True))
     return text
 
 
@@ -150,7 +153,7 @@ def _channel(value: object, path: Scope) -> Channel:
     if path[2:] == ("text",):
         return Channel(place)
     if path[2] == "message":
-        return Channel(place, whole=True)
+        return Channel.recurring(place)
     if path[2] != "delta" or len(path) == 3:
         return Channel.recurring(place)
     own: Scope = (*place[:2], "message", *place[3:])

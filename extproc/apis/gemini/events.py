@@ -104,8 +104,6 @@ def _channel(candidates: list[object], path: Scope) -> Channel | None:
         return None
     candidate = candidates[at]
     own = ("candidates", index(candidate, at))
-    if path[2:4] == ("logprobsResult", "chosenCandidates") and path[5:] == ("token",):
-        return Channel((*own, "logprobs"))
     if path[2:4] != ("content", "parts"):
         return None
     place = path[4]

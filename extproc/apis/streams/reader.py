@@ -8,13 +8,20 @@ from typing import TypeAlias
 from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Delta, Doubt, Reason, StreamEvent, UnreadableStreamError
 from extproc.apis.events.leaves import TooComplexError, begins_whole, document, leaves
-from extproc.apis.events.source import EventReading, EventSource, Text
+from extproc.apis.events.source import MAX_FIXED, EventReading, EventSource, Text
 from extproc.apis.streams.plain_lines import MAX_LINES, data_texts, is_silent, other_texts, strays
 from extproc.apis.streams.recognition import Recognition
 from extproc.apis.streams.shapes import MAX_REMEMBERED, Shape, shape
 from extproc.payload import sse
 from extproc.payload.sse_lines import BOM, Line, LineEnds, data_lines, raw_offset
 from extproc.protocol.meter import Meter
+
+MAX_WORDS = 512
+"""Places of roles and identifiers in deltas that are remembered: 128 choices, each with a role and three calls. In an
+event with more of them, nobody knows what a client joins."""
+
+_SET = frozenset({"type", "index"})
+"""Members of a delta that every client replaces by what came last."""
 
 Plain: TypeAlias = Callable[[Sequence[str]], bool]
 """True if nobody has an interest in any of these texts."""
@@ -56,6 +63,7 @@ class StreamReader:
         "_recognition",
         "_shapes",
         "_started",
+        "_words",
         "pending",
     )
 
@@ -80,13 +88,14 @@ class StreamReader:
         self._shapes: list[Shape] = []
         self._failed: Reason | None = None
         self._started = False
+        self._words: dict[int, str] = {}  # what came in places of words of the API, by their hashes
 
     def copied(self, plain: Plain, meter: Meter) -> "StreamReader":
         """Return a reader that goes on as this one would, with its own `plain` and `meter`."""
         other: StreamReader = copy(self)
         other._plain, other._meter = plain, meter
         other._recognition, other._ends = copy(self._recognition), copy(self._ends)
-        other._events, other._shapes = self._events.copied(), self._shapes.copy()
+        other._events, other._shapes, other._words = self._events.copied(), self._shapes.copy(), self._words.copy()
         return other
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
@@ -169,11 +178,33 @@ class StreamReader:
         source = EventSource(data, value, leaves(data, self._meter))
         reading, doubted, dialect = self._recognition.read(source)
         texts = reading.texts
-        if reading.quiet and not self._plain([text.text for text in reading.quiet]):
-            texts = sorted((*texts, *reading.quiet), key=_start)
+        if reading.quiet:
+            if not self._plain([text.text for text in reading.quiet]):
+                texts = sorted((*texts, *reading.quiet), key=_start)
+            elif not self._apart(reading.quiet):
+                doubted = doubted or "stream"
         told = _told(event, reading, texts, lines, others, doubt or doubted, dialect)
         self._remember(shape(told, [_moved(lines, span) for span in reading.varying]))
         return told
+
+    def _apart(self, quiet: Sequence[Text]) -> bool:
+        """True if words of an API say nothing together with those that came in the same places of a delta before.
+
+        Some clients add all strings of a delta to what they have, the role and the identifiers as well.
+        """
+        for each in quiet:
+            if each.form == "name" or "delta" not in each.path or each.path[-1] in _SET:
+                continue
+            place = hash(each.channel.path)
+            before = self._words.get(place, "")
+            if not each.text or before.endswith(each.text):
+                continue  # most servers that send it again send the same
+            if before and not self._plain([before + each.text]):
+                return False
+            if place not in self._words and len(self._words) == MAX_WORDS:
+                return False
+            self._words[place] = (before + each.text)[-MAX_FIXED:]
+        return True
 
     def _remember(self, new: Shape | None) -> None:
         if new is None:

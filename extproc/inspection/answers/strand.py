@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from extproc.apis.events import Channel, Delta, JsonText
 from extproc.apis.events.event import Form
 from extproc.inspection.answers.looking import Looking, Unread
-from extproc.inspection.answers.ruling import Ruling
+from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.verbatim import Verbatim
 from extproc.inspection.vault import Piece, Vault, written
 from extproc.payload import Kind
 from extproc.payload.json.growing import GrowingJson
 from extproc.payload.json.growing_string import GrowingString
-from extproc.payload.parts import Part
+from extproc.payload.parts import Keys, Part
 
 _KINDS: Mapping[Form, Kind] = {"number": "number", "name": "name"}
 
@@ -101,7 +101,11 @@ class Strand:
         """
         given = self._ahead + self.left
         mute = Looking(self._channel, self._ruling, self._vault, self._unread, counted=False)
-        out = self._due(self._text.copied(mute).finish())
+        try:
+            out = self._due(self._text.copied(mute).finish())
+        except Stopped:
+            self._text.finish()  # what stops the response counts, and nothing goes on behind it
+            raise
         self._text.given()
         self._ahead, self.left, self._plain, self._open = given, 0, None, True
         return out
@@ -143,7 +147,7 @@ def _text(channel: Channel, readers: Looking) -> GrowingString | GrowingJson:
     if channel.json:
         return GrowingJson(readers, channel.name, -1)
     holder, key = ("", "", *(step if isinstance(step, str) else "" for step in channel.path))[-2:]
-    return GrowingString(readers, (key, holder), channel.name)
+    return GrowingString(readers, Keys(key, holder), channel.name)
 
 
 def at_once(delta: Delta, ruling: Ruling, vault: Vault | None, unread: Unread, *, counted: bool) -> str:

@@ -8,10 +8,12 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from extproc.payload.codec import escaped
+from extproc.payload.json.beside import MAX_HINT, MAX_TAKEN, Beside, copied, is_hint, is_of_use
 from extproc.payload.json.wellformed import BOM
 from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, SHORT
 from extproc.payload.names import KNOWN, OF_SCHEMAS
-from extproc.payload.parts import Part, Piece, Readers
+from extproc.payload.numbers import telling
+from extproc.payload.parts import Keys, Part, Piece, Readers
 from extproc.payload.passage import MASKED_NUMBER
 from extproc.payload.torn import AROUND, OTHER, begun, other_end
 
@@ -79,9 +81,11 @@ class GrowingJson:
         "_bare",
         "_bare_at",
         "_base",
+        "_beside",
         "_beyond",
         "_gap",
         "_given",
+        "_kept",
         "_key",
         "_keys",
         "_level",
@@ -91,6 +95,7 @@ class GrowingJson:
         "_objects",
         "_open",
         "_readers",
+        "_room",
         "_runs",
         "_same",
         "_state",
@@ -109,6 +114,9 @@ class GrowingJson:
         self._objects: list[bool] = []  # of each container around: whether it is an object
         self._names: list[str] = [name]  # the name for texts in each that have none of their own
         self._keys: list[str] = [""]  # the name of each itself; empty for an item
+        self._beside: list[Beside] = []  # what each says about what it holds
+        self._kept: list[str] = []  # what the open string says, if that is of use for what stands beside it
+        self._room = 0  # characters more that are kept of it
         self._key = ""  # the name of the member whose value comes; none for the items of arrays
         self._open = ""  # blanks in front, and a bracket of which nothing is known yet: it may begin a placeholder
         self._bare = ""  # a number or literal that has not ended
@@ -149,6 +157,8 @@ class GrowingJson:
         if string is not None and '"' not in text and "\\" not in text and not self._unfinished and text:
             # Within a string nothing but its reader has a say.
             self._base += len(text)
+            if self._room:
+                self._keep(text)
             pieces = string.feed(text)
             self._note(text, text)
             if not self._runs and len(pieces) == 1 and pieces[0][1] is None:
@@ -194,6 +204,8 @@ class GrowingJson:
         other: GrowingJson = copy.copy(self)
         other._readers = readers
         other._objects, other._names, other._keys = self._objects.copy(), self._names.copy(), self._keys.copy()
+        other._beside = copied(self._beside)
+        other._kept = self._kept.copy()
         other._runs = deque([copy.copy(run) for run in self._runs])
         if self._name is not None:
             other._string = other._name = self._name.copied(readers)
@@ -262,9 +274,26 @@ class GrowingJson:
     def _feed(self, said: str, out: list[Piece]) -> None:
         assert self._string is not None, "a string is open"
         if said:
+            if self._room:
+                self._keep(said)
             pieces = self._string.feed(said)
             if pieces:
                 out += self._mapped(pieces)
+
+    def _keep(self, said: str) -> None:
+        """Keep the beginning of a string that concerns others, or that others may concern."""
+        self._kept.append(said[: self._room])
+        self._room -= len(self._kept[-1])
+
+    def _told(self) -> None:
+        """Take note of what the string that has ended says, of others or for others to say something about."""
+        said, beside = "".join(self._kept), self._beside[-1]
+        cut, self._room = not self._room, 0
+        self._kept.clear()
+        if self._key and is_hint(self._key):
+            beside.says(self._key, said[:MAX_HINT], self._readers)
+        else:
+            beside.saw(said, Keys(self._key, self._keys[-1], beside), self._level + 1, cut=cut)
 
     def _close(self, out: list[Piece]) -> None:
         assert self._string is not None, "a string is open"
@@ -274,6 +303,9 @@ class GrowingJson:
         if self._name is not None:
             self._key, self._name, self._state = self._name.text, None, "colon"
         else:
+            if self._kept:
+                self._told()
+            self._room = 0
             self._value_ends()
 
     def _mapped(self, pieces: list[Piece]) -> list[Piece]:
@@ -355,6 +387,7 @@ class GrowingJson:
             self._objects.pop()
             self._names.pop()
             self._keys.pop()
+            self._beside.pop().end()
             self._value_ends()
         elif sign == ":":
             if state != "colon":
@@ -373,6 +406,7 @@ class GrowingJson:
             return False
         self._names.append(self._called(self._key))
         self._keys.append(self._key)
+        self._beside.append(Beside(self._beside[-1] if self._beside else None, self._key))
         self._open, self._key, self._lined = sign, "", False
         self._objects.append(sign == "{")
         self._state = "member" if sign == "{" else "item"
@@ -387,7 +421,9 @@ class GrowingJson:
             if self._beyond:
                 self._string = self._readers.plain(name)
             else:
-                self._string = self._readers.string((self._key, self._keys[-1]), name, self._level + 1)
+                keys = Keys(self._key, self._keys[-1], self._beside[-1])
+                self._room = MAX_TAKEN if is_of_use(self._key, self._keys[-1]) else 0
+                self._string = self._readers.string(keys, name, self._level + 1)
         else:
             return False
         self._settle(out)
@@ -415,9 +451,9 @@ class GrowingJson:
             return False
         self._bare, self._given = "", 0
         self._settle(out)
-        if _LONG.match(bare):
+        if said := telling(bare):
             self.began = self._bare_at
-            pieces = self._readers.whole(bare, self._called(self._key), "number")
+            pieces = self._readers.whole(said, self._called(self._key), "number")
             changed = any(new is not None for _, new in pieces)
             out.append((bare, MASKED_NUMBER if changed else None))
         else:

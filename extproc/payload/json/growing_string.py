@@ -6,7 +6,7 @@ import re
 from extproc.payload.base64 import is_url
 from extproc.payload.json.growing import MAX_BLANK, GrowingJson
 from extproc.payload.json.wellformed import BOM, WHITE
-from extproc.payload.media import points
+from extproc.payload.media import points, told_base64
 from extproc.payload.names import carries
 from extproc.payload.opened import OPENING
 from extproc.payload.parts import Keys, Part, Piece, Readers, told
@@ -22,6 +22,7 @@ _URL = re.compile(
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_\-\s]*+")
 _OPENING = frozenset(WHITE + BOM + "{[")
+_ALONE = Keys("", "")
 
 
 class GrowingString:
@@ -35,11 +36,12 @@ class GrowingString:
 
     __slots__ = ("_carrier", "_held", "_keys", "_level", "_name", "_part", "_points", "_readers")
 
-    def __init__(self, readers: Readers, keys: Keys = ("", ""), name: str = "", level: int = 0) -> None:
+    def __init__(self, readers: Readers, keys: Keys = _ALONE, name: str = "", level: int = 0) -> None:
         self._readers = readers
         self._name = name
-        self._carrier = carries(keys[0] or keys[1])
-        self._points = self._carrier and points(keys)
+        said = () if keys.beside is None else keys.beside.said
+        self._carrier = carries(keys.key or keys.holder) or (bool(said) and told_base64(keys.key, said))
+        self._points = self._carrier and points([keys.key, keys.holder, *(word for _, word in said)])
         self._keys = keys
         self._level = level
         self._held = ""

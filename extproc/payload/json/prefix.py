@@ -5,10 +5,13 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from extproc.payload.json.beside import Told
 from extproc.payload.json.growing import GrowingJson
 from extproc.payload.parts import Keys, Part, Piece, Readers
 from extproc.payload.passage import Kind
 
+_ALONE = Keys("", "")
+_NUMBER = re.compile(r"[-+.\deE]+", re.ASCII)
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
@@ -92,9 +95,9 @@ class _Taken:
 
     def spot(self) -> Spot:
         """The text and its place."""
-        found = _TOKEN.match(self._whole, self._start) if self._kind != "number" else None
+        found = (_NUMBER if self._kind == "number" else _TOKEN).match(self._whole, self._start)
         end = self._start + len(self.text) if found is None else found.end()
-        if found is not None and not _closed(found[0]):
+        if found is not None and self._kind != "number" and not _closed(found[0]):
             end += 1  # where its quote would stand
         return Spot(self.text, self._kind, self._keys, self.name, self._start, end)
 
@@ -115,11 +118,11 @@ class _Outline:
 
     def plain(self, name: str, kind: Kind = "text") -> Part:
         """See `Readers`."""
-        return self._take(kind, ("", ""), name)
+        return self._take(kind, _ALONE, name)
 
     def whole(self, text: str, name: str, kind: Kind = "text") -> list[Piece]:
         """See `Readers`."""
-        return self._take(kind, ("", ""), name).feed(text)
+        return self._take(kind, _ALONE, name).feed(text)
 
     def string(self, keys: Keys, name: str, level: int) -> Part:  # noqa: ARG002  the protocol's
         """See `Readers`."""
@@ -128,6 +131,9 @@ class _Outline:
     def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:  # noqa: ARG002  the protocol's
         """See `Readers`; nothing is asked for here."""
         return [(text, None)]
+
+    def told(self, text: str, keys: Keys, level: int, before: Told) -> None:
+        """See `Readers`; whoever takes the texts looks at what is said about them."""
 
     def unread(self, reason: str) -> None:  # noqa: ARG002  the protocol's
         """See `Readers`."""

@@ -9,7 +9,8 @@ from json import JSONDecoder
 from typing import Any
 
 from extproc.payload.limits import MAX_DEPTH, SHORT
-from extproc.payload.names import CARRIER, COUNTER, KNOWN, carries, is_own
+from extproc.payload.names import CARRIER, COUNTER, KNOWN, PERHAPS, PROBABILITIES, carries, is_own, spells
+from extproc.payload.numbers import SHORTEST, telling
 from extproc.payload.opened import OPENING, Reading
 from extproc.payload.passage import Holder, Passage, TextLimitError, keys_of
 
@@ -17,6 +18,7 @@ _WHITE = frozenset(" \t\n\r")
 # What texts begin with that may hold a document: JSON, or a data URL.
 _DOCUMENTS = OPENING
 _LITERALS = {"t": 4, "f": 5, "n": 4, "N": 3, "I": 8}  # the length of each by its first letter
+_SPELLING = PROBABILITIES | PERHAPS
 _MEMBER, _ALONE = -1, -2  # in the place of an item's index
 
 _blank = re.compile(r"[ \t\n\r]*+")
@@ -24,7 +26,7 @@ _number = re.compile(r"[-+.\deE]*+(?:Infinity)?+")
 _long = re.compile(rf"-?\d{{{SHORT + 1},}}")
 _long_item = re.compile(rf",[ \t\n\r]*+-?\d{{{SHORT + 1}}}")
 # As many short numbers as follow each other, with their commas.
-_shorts = re.compile(rf"(?:-?\d{{1,{SHORT}}}(?!\d)[^,\]]*+,[ \t\n\r]*+)*+")
+_shorts = re.compile(rf"(?:-?\d{{1,{SHORT}}}(?!\d)(?:\.\d++)?(?:[eE]-\d++)?[ \t\n\r]*+,[ \t\n\r]*+)*+")
 _string = JSONDecoder().raw_decode
 
 
@@ -77,9 +79,10 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
             if len(stack) == MAX_DEPTH:
                 raise TextLimitError("depth")
             stack.append((place, index))
-            place, name, flag, index = (place, name), 0, 0, _MEMBER if char == "{" else 0
-            if place[1] == "logprobs":
+            place = (place, name)
+            if name in _SPELLING or (name.__class__ is str and name not in KNOWN and spells(name)):
                 reading.probabilities.append((place, at, source))
+            name, flag, index = 0, 0, _MEMBER if char == "{" else 0
             if (char := text[at := at + 1]) in _WHITE:
                 char, at = _skip(text, at)
             if char not in "}]":
@@ -98,8 +101,9 @@ def walk(text: str, within: Holder, key: int | None, source: int, reading: Readi
             if index != _MEMBER:
                 reading.tokens(place)
             end = _end(_number, text, at)
-            if end - at > SHORT and _long.match(text, at) and not (flag == COUNTER and is_own(keys_of((place, name)))):
-                append(Passage(text[at:end], "number", place, name, source, at, end))
+            said = telling(text[at:end]) if end - at >= SHORTEST else ""
+            if said and not (flag == COUNTER and is_own(keys_of((place, name)))):
+                append(Passage(said, "number", place, name, source, at, end))
             at = end
         while stack:
             if (char := text[at]) in _WHITE:
@@ -143,6 +147,8 @@ def _vector(text: str, at: int) -> int:
         any(text.find(char, at, end) >= 0 for char in '"[{')
         or _long.match(text, at)
         or _long_item.search(text, at, end)
+        # An exponent that is not negative may make a short number long.
+        or any(text.count(sign, at, end) != text.count(f"{sign}-", at, end) for sign in "eE")
     ):
         return at
     return end
