@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from extproc.apis.paths import normalise
+from extproc.detectors.contract import OffloadedDetector, RuleDetector
+from extproc.inspection.judge import EDIT_TIMEOUT, READ_TIMEOUT
+from extproc.inspection.plugged import detector_of
 from extproc.inspection.ruleset import rules, unusable
 from extproc.inspection.stage import Limits, Processor, Stage
 from extproc.matching.compiled import RuleError
@@ -108,7 +111,12 @@ def _stages(source: policy.Pipeline, read: Secrets, index: int) -> tuple[Stage |
 
 
 def _patience(stage: Stage) -> float:
-    return stage.timeout + (_patience(stage.reserve) if stage.reserve is not None else 0.0)
+    """Seconds after which all of a stage has judged, or was given up."""
+    together = max((each.timeout for each in stage.local), default=READ_TIMEOUT)
+    if stage.offloaded:
+        at_once = max((each.timeout for each in stage.offloaded if not each.reads_findings), default=0.0)
+        together += at_once + sum(each.timeout for each in stage.offloaded if each.reads_findings) + EDIT_TIMEOUT
+    return together + (_patience(stage.reserve) if stage.reserve is not None else 0.0)
 
 
 def _stage(listed: Sequence[PlacedStep], read: Secrets) -> Stage | None:
@@ -154,4 +162,10 @@ def _processor(number: int, placed: PlacedStep, read: Secrets) -> Processor:
         key=read[key_of(placed.pipeline, placed.side, each.name)] if hashing else b"",
         restore=maskable.restore if maskable else False,
         limits=limits,
+        detector=_offloaded(placed),
     )
+
+
+def _offloaded(placed: PlacedStep) -> OffloadedDetector | None:
+    detector = detector_of(placed)
+    return None if isinstance(detector, RuleDetector) else detector

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from extproc.detectors import patterns, pii, secrets
+from extproc.detectors.contract import RuleDetector
 from extproc.detectors.secrets import gitleaks
+from extproc.inspection.plugged import detector_of
 from extproc.matching.allow import Allow, allowing
 from extproc.matching.compiled import RuleError
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
-from extproc.policy import PlacedStep, Unusable
+from extproc.policy import PlacedStep, Unusable, UnusableError
 from extproc.policy import processors as steps
 from extproc.policy.base import Loc
 from extproc.policy.secrets import rules_of
@@ -18,7 +20,7 @@ _MEND = "expressions are RE2's, files of rules gitleaks'"
 
 
 def rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:
-    """The rules of a processor; `read` has the file of rules that it names. Raises RuleError."""
+    """The rules of a processor; `read` has the file of rules that it names. Raises RuleError, or UnusableError."""
     found = own_rules(placed, read)
     match placed.step:
         case steps.Pii():
@@ -30,7 +32,7 @@ def rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:
 
 
 def own_rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:
-    """The rules that the operator wrote: an expression, literals or a file of rules. Raises RuleError."""
+    """The rules that the operator or a plug-in wrote. Raises RuleError, or UnusableError for a plug-in."""
     step = placed.step
     match step:
         case steps.Pattern(regex=str(expression)):
@@ -40,7 +42,8 @@ def own_rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]
         case steps.Secrets() if step.gitleaks is not None:
             text = read.get(rules_of(placed.pipeline, placed.side, step.name))
             return () if text is None else gitleaks.load(text.decode("utf-8", "replace")).rules
-    return ()
+    detector = detector_of(placed)
+    return detector.rules if isinstance(detector, RuleDetector) else ()
 
 
 def unusable(placed: PlacedStep, read: Mapping[str, bytes]) -> Iterator[Unusable]:
@@ -51,6 +54,9 @@ def unusable(placed: PlacedStep, read: Mapping[str, bytes]) -> Iterator[Unusable
         found = own_rules(placed, read)
     except RuleError as error:
         yield _unusable(written, error)
+        found = ()
+    except UnusableError as error:
+        yield from error.parts
         found = ()
     for rule in found:
         yield from _tried(written, partial(Scanner.compile, [rule]))
@@ -64,6 +70,8 @@ def _written(step: steps.Step) -> str:
     """The field that holds the operator's rules."""
     if isinstance(step, steps.Secrets):
         return "gitleaks"
+    if step.use not in steps.USES:
+        return "use"
     return "regex" if getattr(step, "regex", None) is not None else "literals"
 
 

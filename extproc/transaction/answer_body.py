@@ -25,6 +25,7 @@ from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPON
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
+from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.pieces import pieces
 from extproc.transaction.shared import Shared
 from extproc.transaction.work import ResponseWork, Unread, Whole
@@ -211,7 +212,7 @@ class WholeAnswer:
         self._size = 0
         self._passes = False  # it is not read after all
         self._trailers = False
-        self.job: ResponseWork | None = None
+        self.job: ResponseWork | PendingJudgement[Whole] | None = None
 
     def piece(self, message: Body, *, ends: bool) -> Effects:
         """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
@@ -268,10 +269,10 @@ class WholeAnswer:
             return self._go_on(None)  # there is nothing to read, whatever it is said to be
         work = response_work(self._memory, self._findings, self._kind, self._codings, body)
         result = work.at_once()
-        if result is not None:
+        if result is not None and not isinstance(result, PendingJudgement):
             return self.judged(result)
         self._holding.add(self._size - self._holding.size, self._most)
-        self.job = work
+        self.job = result or work
         return NOTHING
 
     def _pass_unread(self) -> Effects:

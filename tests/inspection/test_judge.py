@@ -12,7 +12,7 @@ from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Failure
 from extproc.policy.secrets import key_of
 from extproc.protocol.messages import Side
-from tests.inspection.judging import heard, job, judged, pipeline, said, stage
+from tests.inspection.judging import decided, heard, job, judged, pipeline, said, stage
 
 EMAIL: Final = "use: pii, kinds: [email], action: mask"
 IBAN: Final = "GB82WEST12345698765432"
@@ -415,7 +415,7 @@ def test_a_job_that_was_given_up_is_done_again_by_the_stand_ins_alone() -> None:
     )
     again = job(of, said("Titan Orion")).given_up("timeout")
     assert isinstance(again, Job)
-    verdict = again.run()
+    verdict = decided(again.run())
     assert heard(verdict) == ["[BB_1] [DD_1]"]
     assert verdict.failures == (Failure("aa", "timeout", allowed=True), Failure("cc", "timeout", allowed=True))
 
@@ -450,6 +450,6 @@ def test_values_that_could_not_be_put_back_in_time_are_told_as_unread(blocks: bo
 def test_nothing_here_has_a_rendering_that_shows_what_was_said() -> None:
     body, vault = said("marker@example.com"), Vault()
     made = job(stage(EMAIL), body, vault)
-    verdict = made.run()
+    verdict = decided(made.run())
     assert "marker" not in repr((made, verdict, vault, verdict.findings, verdict.counts))
     assert "marker" not in str(job(stage(EMAIL), b'{"marker').run())
