@@ -213,7 +213,12 @@ class Judgement:
     @property
     def ready(self) -> bool:
         """True if nothing more need be waited for: all is in, or the body is blocked already."""
-        return not self._rounds[-1].pending or self._stops(self._rounds[-1])
+        return not self._rounds[-1].pending or self.blocks
+
+    @property
+    def blocks(self) -> bool:
+        """True if the body is blocked by what is known already, so that nothing is left to be edited."""
+        return self._stops(self._rounds[-1])
 
     # -- going on
 

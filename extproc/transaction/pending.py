@@ -36,7 +36,7 @@ class PendingJudgement(Struct, Generic[R_co], frozen=True):
 
     def at_once(self) -> "R_co | PendingJudgement[R_co] | None":
         """The result, if it can be had between two messages; None if the work has to be handed out."""
-        if self.judgement.size > INLINE_BYTES:
+        if self.judgement.size > INLINE_BYTES and not self.judgement.blocks:
             return None
         try:
             return self.run(Meter(INLINE_STEPS))
