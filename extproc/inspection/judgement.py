@@ -4,16 +4,16 @@ Local processors (rules and limits) are heard as soon as the body is scanned. Th
 their results come; when all are in, or one blocks, the edits are made, once.
 """
 
+import copy
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from extproc.apis.counts import NOTHING, Counts
+from extproc.apis.counts import Counts
 from extproc.detectors.contract import Conversation, Detection
-from extproc.inspection.edits import edits
 from extproc.inspection.failures import settle, uncalled
-from extproc.inspection.stage import Active, Limits, Processor, Stage, patience
-from extproc.inspection.texts import BodyTexts, Found
+from extproc.inspection.masking import edits
+from extproc.inspection.stage import Active, Processor, Stage, patience
 from extproc.inspection.verdict import CONDITION, ERROR, SEALED, Blocked, Count, Failure, Finding, Verdict
 from extproc.matching.span import Span
 from extproc.policy.conditions import ConditionError
@@ -21,7 +21,7 @@ from extproc.protocol.messages import Side
 from extproc.protocol.meter import Meter
 
 if TYPE_CHECKING:
-    from extproc.inspection.judge import Job
+    from extproc.inspection.judge import BodyTexts, Job
 
 EDIT_TIMEOUT: Final = 5.0
 """Seconds for editing a large body, or putting values back into one: a hundred times what 32 MiB take."""
@@ -29,89 +29,109 @@ EDIT_TIMEOUT: Final = 5.0
 Spans = Sequence[tuple[int, Span]]
 """Findings in the texts of a body, each with the number of its text."""
 
+Found = dict[int, list[tuple[int, Span]]]
+"""Findings of rules by the number of their processor."""
+
+Looked = tuple[Found, bool, Counts]
+"""What a stage's local processors saw of a body in one pass; whether the scanner failed; and the numbers they limit."""
+
+NO_FAILURES: Final[Mapping[int, str]] = {}
+
 
 class Round:
     """One stage of a judgement: all processors of a side, or the stand-ins that were called.
 
     Mutable. `heard` and `exceeded`: findings by the number of their processor. `failed`: reasons by number, in the
-    order in which they were told of. `pending`: the processors whose work is handed out.
+    order in which they came. `pending`: the processors whose work is handed out. `blocker`: the first processor whose
+    findings block the body.
     """
 
-    __slots__ = ("_looked", "_on", "_settled", "exceeded", "failed", "heard", "only", "pending", "stage")
+    __slots__ = (
+        "_looked",
+        "_on",
+        "_settled",
+        "blocker",
+        "exceeded",
+        "failed",
+        "heard",
+        "only",
+        "pending",
+        "stage",
+    )
 
-    def __init__(self, stage: Stage, only: frozenset[str] | None, active: Active | None) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        looked: "Looked",
+        only: frozenset[str] | None,
+        active: Active | None = None,
+        failed: Mapping[int, str] = NO_FAILURES,
+    ) -> None:
         self.stage = stage
         self.only = only
-        self._on = active.on if active is not None else None
-        self._settled: set[int] = set()
         self.heard: dict[int, Spans] = {}
         self.exceeded: dict[int, Sequence[str]] = {}
-        self.failed: dict[int, str] = {}
+        self.failed: dict[int, str] = dict(failed)
+        if active is not None and active.failed:
+            self.failed |= {each.number: CONDITION for each in active.failed}
         self.pending: frozenset[int] = frozenset()
-        self._looked: tuple[Found, bool, Counts] = ({}, False, NOTHING)
-        for each in active.failed if active is not None else ():
-            self.fail(each, CONDITION)
+        self.blocker: Processor | None = None
+        self._on = None if active is None else active.on
+        self._settled: set[int] = set(self.failed)
+        self._looked = looked
 
-    def look(self, texts: BodyTexts) -> None:
-        """Have the local processors look at the body, all in one pass. Raises SpentError."""
-        if any(each.number not in self.failed for each in self.stage.local):
-            self._looked = (*texts.scan(self.stage), texts.sizes(self.stage))
-
-    def listen(self, judgement: "Judgement") -> tuple[Processor, ...]:
-        """Hear the local processors that are due; return those that are to be handed out."""
+    def listen(self, judgement: "Judgement") -> list[Processor]:
+        """Hear the local processors that are due, in order; return those at work that are to be handed out."""
         found, lost, sizes = self._looked
+        on, only, settled = self._on, self.only, self._settled
         orders: list[Processor] = []
-        for each in self._due(judgement):
-            number, limits = each.number, each.limits
-            if each.detector is not None:
-                orders.append(each)
-                self.pending |= {number}
-            elif (lost and number in self.stage.scanning) or (limits is not None and _untold(limits, sizes)):
-                self.fail(each, ERROR)
-            elif limits is not None or number in found:
-                self.hear(each, found.get(number, ()), _exceeded(limits, judgement.size, sizes))
-        return tuple(orders)
-
-    def fail(self, processor: Processor, reason: str) -> None:
-        """A processor of it has failed."""
-        self.failed.setdefault(processor.number, reason)
-        self._settled.add(processor.number)
-
-    def hear(self, processor: Processor, spans: Spans, exceeded: Sequence[str] = ()) -> None:
-        """A processor of it has found something."""
-        if spans:
-            self.heard[processor.number] = spans
-        if exceeded:
-            self.exceeded[processor.number] = exceeded
-
-    def _due(self, judgement: "Judgement") -> Iterator[Processor]:
-        """The processors at work that nothing is known of yet, in order; each of them is settled by that."""
-        only, on, settled = self.only, self._on, self._settled
         for each in self.stage.processors:
-            number = each.number
+            number, limits = each.number, each.limits
             if number in settled or (only is not None and each.name not in only):
                 continue
             if self.pending and each.reads_findings:
                 continue  # it waits until all that was handed out is heard
             settled.add(number)
-            holds = judgement.holds(self, each) if on is None else on[number]
-            if holds:
-                yield each
-            elif holds is None:
-                self.fail(each, CONDITION)
+            holds = on[number] if on is not None else each.when is None or judgement.holds(self, each)
+            if holds is None:
+                self.failed[number] = CONDITION
+            elif not holds:
+                pass
+            elif each.detector is not None:
+                orders.append(each)
+                self.pending |= {number}
+            elif (lost and number in self.stage.scanning) or (limits is not None and limits.untold(sizes)):
+                self.failed[number] = ERROR
+            elif number in found or limits is not None:
+                exceeded = () if limits is None else limits.exceeded(judgement.size, sizes)
+                self.hear(each, found.get(number, ()), exceeded)
+        return orders
 
-    def blocks(self) -> Processor | None:
-        """The first processor whose findings block the body."""
-        if not (self.heard or self.exceeded):
-            return None
-        for each in self.stage.processors:
-            if (
-                each.action == "block"
-                and not each.shadow
-                and (each.number in self.heard or each.number in self.exceeded)
-            ):
-                return each
-        return None
+    def fail(self, processor: Processor, reason: str) -> None:
+        """A processor has failed whose work was handed out."""
+        self.pending -= {processor.number}
+        self.failed[processor.number] = reason
+
+    def hear(self, processor: Processor, spans: Spans, exceeded: Sequence[str] = ()) -> None:
+        """A processor says what it has found, if it has."""
+        number = processor.number
+        self.pending -= {number}
+        if spans:
+            self.heard[number] = spans
+        if exceeded:
+            self.exceeded[number] = exceeded
+        if (
+            processor.action == "block"
+            and not processor.shadow
+            and (spans or exceeded)
+            and (self.blocker is None or number < self.blocker.number)
+        ):
+            self.blocker = processor
+
+    @property
+    def stops(self) -> bool:
+        """True if the body is blocked, whatever else is found in it."""
+        return self.blocker is not None or (bool(self.failed) and self.settle()[1] is not None)
 
     def settle(self) -> tuple[tuple[Failure, ...], Blocked | None, frozenset[str]]:
         """See `failures.settle`; failures of one reason stand together."""
@@ -129,12 +149,9 @@ class Round:
 
     def copied(self) -> "Round":
         """Another that knows the same."""
-        other = Round(self.stage, self.only, None)
-        other._on = self._on
-        other._settled = set(self._settled)
-        other._looked = self._looked
+        other = copy.copy(self)
+        other._settled = set(self._settled)  # noqa: SLF001
         other.heard, other.exceeded, other.failed = dict(self.heard), dict(self.exceeded), dict(self.failed)
-        other.pending = self.pending
         return other
 
 
@@ -148,21 +165,18 @@ class Judgement:
 
     __slots__ = ("_job", "_rounds", "_texts", "orders")
 
-    def __init__(self, job: "Job", texts: BodyTexts) -> None:
+    def __init__(self, job: "Job", texts: "BodyTexts") -> None:
         self._job = job
         self._texts = texts
         self._rounds: list[Round] = []
-        self.orders: tuple[Processor, ...] = ()
+        self.orders: Sequence[Processor] = ()
 
     @classmethod
-    def begun(cls, job: "Job", texts: BodyTexts) -> "Verdict | Judgement":
-        """Return the verdict on a body, or what it waits for. Raises SpentError."""
+    def begun(cls, job: "Job", texts: "BodyTexts", looked: Looked) -> "Verdict | Judgement":
+        """Return the verdict on a body that was looked at, or what it waits for. Raises SpentError."""
         judgement = cls(job, texts)
         if job.stage is not None:
-            first = Round(job.stage, job.only, job.active)
-            for number, reason in job.failed.items():
-                first.fail(job.stage.processors[number], reason)
-            judgement._begin(first)
+            judgement._rounds.append(Round(job.stage, looked, job.only, job.active, job.failed))
         return judgement.went_on()
 
     @property
@@ -194,7 +208,6 @@ class Judgement:
     def take(self, processor: Processor, found: Iterable[Detection]) -> None:
         """The detector of a processor has found this, which is within its contract."""
         round_ = self._rounds[-1]
-        round_.pending -= {processor.number}
         title, stated = round_.stage.title, self._texts.stated
         texts = self._texts.document.passages
         spans: list[tuple[int, Span]] = []
@@ -206,9 +219,7 @@ class Judgement:
 
     def fail(self, processor: Processor, reason: str) -> None:
         """The detector of a processor has failed."""
-        round_ = self._rounds[-1]
-        round_.pending -= {processor.number}
-        round_.fail(processor, reason)
+        self._rounds[-1].fail(processor, reason)
 
     @property
     def ready(self) -> bool:
@@ -218,7 +229,7 @@ class Judgement:
     @property
     def blocks(self) -> bool:
         """True if the body is blocked by what is known already, so that nothing is left to be edited."""
-        return self._stops(self._rounds[-1])
+        return self._rounds[-1].stops
 
     # -- going on
 
@@ -261,30 +272,20 @@ class Judgement:
         while self._rounds:
             last = self._rounds[-1]
             orders = last.listen(self)
-            if self._stops(last) or self._stops_unread(orders):
+            if (last.blocker is not None or last.failed) and last.stops:
                 break
             if orders:
+                if self._job.blocks_unread and self._unread_blocks():
+                    break  # whatever they would say
                 self._texts.converse(last.stage.side)
                 self.orders = orders
             if last.pending:
                 return self
-            called, reserve = self._called(), last.stage.reserve
+            reserve, called = last.stage.reserve, self._called() if last.failed else None
             if not called or reserve is None:
                 break
-            self._begin(Round(reserve, called, None))
+            self._rounds.append(Round(reserve, self._texts.look(reserve), called))
         return self._verdict()
-
-    def _begin(self, of: Round) -> None:
-        self._rounds.append(of)
-        of.look(self._texts)
-
-    def _stops(self, of: Round) -> bool:
-        """True if the body is blocked, whatever else is found in it."""
-        return of.blocks() is not None or (bool(of.failed) and of.settle()[1] is not None)
-
-    def _stops_unread(self, orders: Sequence[Processor]) -> bool:
-        """True if the body is blocked for what cannot be read, so that nobody need be asked about the rest."""
-        return bool(orders) and self._job.blocks_unread and self._unread_blocks()
 
     def _unread_blocks(self) -> bool:
         return not {each.reason for each in self._texts.uninspected} <= SEALED
@@ -295,8 +296,9 @@ class Judgement:
         return last.settle()[2] if last.failed and last.stage.reserve is not None else frozenset()
 
     def _copied(self, meter: Meter) -> "Judgement":
-        other = Judgement(self._job, self._texts.counted(meter))
-        other._rounds = [each.copied() for each in self._rounds]
+        other = copy.copy(self)
+        other._texts = self._texts.counted(meter)  # noqa: SLF001
+        other._rounds = [each.copied() for each in self._rounds]  # noqa: SLF001
         return other
 
     # -- the verdict
@@ -305,8 +307,8 @@ class Judgement:
         job = self._job
         failures = list(job.failures)
         for each in self._rounds:
-            blocker = each.blocks()
-            blocked = blocked or (Blocked(blocker.name, "finding") if blocker is not None else None)
+            if each.blocker is not None and blocked is None:
+                blocked = Blocked(each.blocker.name, "finding")
             if each.failed:
                 told_, stops, _ = each.settle()
                 failures += told_
@@ -317,41 +319,40 @@ class Judgement:
         free = blocked is None or (blocked.reason == "failure" and "malformed" in unread)
         if free and job.blocks_unread and unread and not unread.keys() <= SEALED:
             blocked = Blocked(job.name, "uninspected")
-        found = list(self._found())
-        made = edits(job, self._texts, found) if edits_body and blocked is None and (found or job.restores) else {}
+        found, counts, masks = self._merged()
+        changes = edits_body and blocked is None and (masks or job.restores)
+        body = job.body
+        if changes:
+            document = self._texts.document
+            made = edits(document, found, job.vault, restores=job.restores)
+            body = document.edit(made) if made else body
         return Verdict(
-            self._texts.document.edit(made) if made else job.body,
+            body,
             blocked,
-            blocked is None and any(_masks(each) for _, _, each in found),
-            self._counts() if self._rounds else {},
+            blocked is None and masks,
+            counts,
             tuple(failures),
             unread,
             tuple(self._findings(found)) if job.detailed else (),
         )
 
-    def _found(self) -> Iterator[tuple[int, Span, Processor]]:
-        for of in self._rounds:
-            for number in sorted(of.heard):
-                for index, span in of.heard[number]:
-                    yield index, span, of.stage.processors[number]
-
-    def _sized(self) -> Iterator[tuple[str, Processor]]:
-        for of in self._rounds:
-            for number in sorted(of.exceeded):
-                for kind in of.exceeded[number]:
-                    yield kind, of.stage.processors[number]
-
-    def _counts(self) -> dict[Count, int]:
+    def _merged(self) -> tuple[list[tuple[int, Span, Processor]], dict[Count, int], bool]:
+        """All findings in texts, in the policy's order; what they and the limits count to; and if one is masked."""
+        found: list[tuple[int, Span, Processor]] = []
         counts: dict[Count, int] = {}
+        masks = False
         for of in self._rounds:
-            side = of.stage.side
-            for number in sorted({*of.heard, *of.exceeded}):
-                each = of.stage.processors[number]
-                kinds = [span.kind for _, span in of.heard.get(number, ())]
-                for kind in (*kinds, *of.exceeded.get(number, ())):
-                    key = (each.name, kind, each.action, side, each.shadow)
+            side, processors = of.stage.side, of.stage.processors
+            for number in sorted(of.heard if not of.exceeded else {*of.heard, *of.exceeded}):
+                each = processors[number]
+                for index, span in of.heard.get(number, ()):
+                    found.append((index, span, each))
+                    key = (each.name, span.kind, each.action, side, each.shadow)
                     counts[key] = counts.get(key, 0) + 1
-        return counts
+                    masks = masks or (each.action == "mask" and not each.shadow)
+                for kind in of.exceeded.get(number, ()):
+                    counts[each.name, kind, each.action, side, each.shadow] = 1
+        return found, counts, masks
 
     def _told(self, of: Round, before: int) -> list[dict[str, Any]]:
         """The findings of the processors that stand before another, as its condition sees them."""
@@ -379,8 +380,11 @@ class Judgement:
             yield Finding(
                 each.name, span.kind, each.action, side, place.pointer, place.start, place.end, span.score, each.shadow
             )
-        for kind, each in self._sized():
-            yield Finding(each.name, kind, each.action, side, "", 0, 0, None, each.shadow)
+        for of in self._rounds:
+            for number in sorted(of.exceeded):
+                each = of.stage.processors[number]
+                for kind in of.exceeded[number]:
+                    yield Finding(each.name, kind, each.action, side, "", 0, 0, None, each.shadow)
 
     def __repr__(self) -> str:
         return f"Judgement({self.name}, {self.size} bytes, {len(self.orders)} orders)"
@@ -396,21 +400,3 @@ def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str],
 
 def _masks(each: Processor) -> bool:
     return each.action == "mask" and not each.shadow
-
-
-def _untold(limits: Limits, sizes: Counts) -> bool:
-    """True if a number that is limited cannot be told."""
-    return (limits.messages is not None and sizes.messages is None) or (
-        limits.images is not None and sizes.images is None
-    )
-
-
-def _exceeded(limits: Limits | None, size: int, sizes: Counts) -> Sequence[str]:
-    if limits is None:
-        return ()
-    measured = (("bytes", size, limits.bytes), ("messages", sizes.messages, limits.messages))
-    return [
-        kind
-        for kind, number, limit in (*measured, ("images", sizes.images, limits.images))
-        if limit is not None and number is not None and number > limit
-    ]

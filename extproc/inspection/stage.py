@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from extproc.apis.counts import Counts
 from extproc.detectors.contract import OffloadedDetector
 from extproc.inspection.masking import Writer, keyed_hash, partial, placeholders
 from extproc.inspection.vault import Vault
@@ -33,6 +34,21 @@ class Limits(Struct, frozen=True):
     bytes: int | None = None
     messages: int | None = None
     images: int | None = None
+
+    def untold(self, sizes: Counts) -> bool:
+        """True if a number that is limited cannot be told."""
+        return (self.messages is not None and sizes.messages is None) or (
+            self.images is not None and sizes.images is None
+        )
+
+    def exceeded(self, size: int, sizes: Counts) -> Sequence[str]:
+        """The limits that a body of `size` bytes is over, each by its name."""
+        measured = (
+            ("bytes", size, self.bytes),
+            ("messages", sizes.messages, self.messages),
+            ("images", sizes.images, self.images),
+        )
+        return [kind for kind, number, limit in measured if limit is not None and number is not None and number > limit]
 
 
 class Processor(Struct, frozen=True):

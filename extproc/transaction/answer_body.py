@@ -25,8 +25,8 @@ from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPON
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
+from extproc.transaction.onward import pieces
 from extproc.transaction.pending import PendingJudgement
-from extproc.transaction.pieces import pieces
 from extproc.transaction.shared import Shared
 from extproc.transaction.work import ResponseWork, Unread, Whole
 from extproc.usage import UsageMeter

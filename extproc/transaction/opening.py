@@ -9,6 +9,7 @@ from extproc import apis
 from extproc.apis.mcp import request as mcp
 from extproc.apis.roles import other
 from extproc.inspection.judge import READ_TIMEOUT, Job
+from extproc.inspection.judgement import Judgement
 from extproc.inspection.stage import patience
 from extproc.inspection.verdict import Blocked, Verdict
 from extproc.payload.charsets import known
@@ -23,7 +24,7 @@ from extproc.transaction.admission import UNKNOWN, malformed_encoding, overloade
 from extproc.transaction.findings import Findings
 from extproc.transaction.limits import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
 from extproc.transaction.memory import Memory
-from extproc.transaction.pending import PendingJudgement, judged
+from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.plan import Plan
 
 OPENED_BYTES: Final = 256 * 1024
@@ -82,7 +83,8 @@ class Opened(Struct, frozen=True):
         """Return the verdict, or what it waits for. Raises SpentError if `meter` runs out."""
         if self.job is None:
             return Judged(self, None, self.asked)
-        return judged(self.job.run(meter), self._judged)
+        result = self.job.run(meter)
+        return PendingJudgement(result, self._judged) if isinstance(result, Judgement) else self._judged(result)
 
     def given_up(self, reason: str, waited: float | None = None) -> "Judged | Opened | Refusal":
         """Return what becomes of the body when no verdict came: one, or work for those who are left."""

@@ -45,7 +45,8 @@ class PendingJudgement(Struct, Generic[R_co], frozen=True):
 
     def run(self, meter: Meter | None = None) -> "R_co | PendingJudgement[R_co]":
         """Return what became of the body, or what it waits for. Raises SpentError if `meter` runs out."""
-        return judged(self.judgement.run(meter), self.finish)
+        result = self.judgement.run(meter)
+        return PendingJudgement(result, self.finish) if isinstance(result, Judgement) else self.finish(result)
 
     def given_up(self, reason: str) -> R_co:
         """Return what becomes of the body when no result came."""
@@ -53,8 +54,3 @@ class PendingJudgement(Struct, Generic[R_co], frozen=True):
 
     def __repr__(self) -> str:
         return f"PendingJudgement({self.judgement})"
-
-
-def judged(result: Verdict | Judgement, finish: Callable[[Verdict], R_co]) -> R_co | PendingJudgement[R_co]:
-    """Return what became of a body that was judged, or what it waits for."""
-    return PendingJudgement(result, finish) if isinstance(result, Judgement) else finish(result)

@@ -35,11 +35,10 @@ from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_line, hands_over, mistaken
-from extproc.transaction.onward import AT_ONCE, one_for_each, send, send_with_trailers, trailers_without
+from extproc.transaction.onward import AT_ONCE, one_for_each, pieces, send, send_with_trailers, trailers_without
 from extproc.transaction.opening import Judged, Opened, Opening, Refusal
 from extproc.transaction.passage import Passage, without_key_protocols
 from extproc.transaction.pending import PendingJudgement
-from extproc.transaction.pieces import pieces
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoded, Recoding
 from extproc.transaction.request_body import Intake, begin_signals, take_pipeline

@@ -6,12 +6,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc.inspection.judge import Job
+from extproc.inspection.judgement import Judgement
 from extproc.inspection.verdict import Verdict
 from extproc.payload.encodings import codings as encodings
 from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.record import NO_USAGE, Usage
 from extproc.transaction.limits import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
-from extproc.transaction.pending import PendingJudgement, judged
+from extproc.transaction.pending import PendingJudgement
 from extproc.usage import UsageMeter
 
 
@@ -86,7 +87,9 @@ class ResponseWork(Struct, frozen=True):
         result = job.run(meter)
         self.usage.body(plain)
         usage = self.usage.total
-        return judged(result, lambda verdict: Whole(plain, verdict, usage))
+        if isinstance(result, Judgement):
+            return PendingJudgement(result, lambda verdict: Whole(plain, verdict, usage))
+        return Whole(plain, result, usage)
 
     def given_up(self, reason: str) -> "Whole | ResponseWork":
         """Return what becomes of the body when no result came: one, or work for those who are left."""
