@@ -46,18 +46,7 @@ class Round:
     findings block the body.
     """
 
-    __slots__ = (
-        "_looked",
-        "_on",
-        "_settled",
-        "blocker",
-        "exceeded",
-        "failed",
-        "heard",
-        "only",
-        "pending",
-        "stage",
-    )
+    __slots__ = ("_looked", "_on", "_settled", "blocker", "exceeded", "failed", "heard", "only", "pending", "stage")
 
     def __init__(
         self,
@@ -174,9 +163,11 @@ class Judgement:
     @classmethod
     def begun(cls, job: "Job", texts: "BodyTexts", looked: Looked) -> "Verdict | Judgement":
         """Return the verdict on a body that was looked at, or what it waits for. Raises SpentError."""
-        judgement = cls(job, texts)
-        if job.stage is not None:
-            judgement._rounds.append(Round(job.stage, looked, job.only, job.active, job.failed))
+        judgement, stage = cls(job, texts), job.stage
+        found, lost, _ = looked
+        # Most bodies have nothing that rules find, and rules alone have nothing else to say.
+        if stage is not None and (found or lost or job.failed or not stage.plain):
+            judgement._rounds.append(Round(stage, looked, job.only, job.active, job.failed))
         return judgement.went_on()
 
     @property
@@ -319,12 +310,12 @@ class Judgement:
         free = blocked is None or (blocked.reason == "failure" and "malformed" in unread)
         if free and job.blocks_unread and unread and not unread.keys() <= SEALED:
             blocked = Blocked(job.name, "uninspected")
-        found, counts, masks = self._merged()
-        changes = edits_body and blocked is None and (masks or job.restores)
+        found, counts, masks = self._merged() if self._rounds else ([], {}, False)
+        restores = job.restores and job.vault.restores
         body = job.body
-        if changes:
+        if blocked is None and edits_body and (masks or restores):
             document = self._texts.document
-            made = edits(document, found, job.vault, restores=job.restores)
+            made = edits(document, found, job.vault, restores=restores)
             body = document.edit(made) if made else body
         return Verdict(
             body,

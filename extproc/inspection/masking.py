@@ -162,7 +162,7 @@ def edits(
             vault.reserve(passage.text)
     for index in sorted(masks):
         made[index] = _masked(document.passages[index].text, masks[index], vault)
-    if restores and vault.restores:
+    if restores:
         for index, passage in enumerate(document.passages):
             if "[" in passage.text:
                 _restore(passage.text, vault, made.setdefault(index, []))

@@ -129,6 +129,8 @@ class Stage:
         self.side = side
         self.processors = tuple(processors)
         self.reserve = reserve
+        self.plain = not any(each.when or each.limits or each.detector for each in self.processors)
+        """True if there is nothing but rules, which always run."""
         self._offset = STANDING_IN * standing_in
         owned = tuple(_owned(place, number + self._offset, rule) for place, (number, rule) in enumerate(rules))
         self.scanner = _scanner(owned) if rules else None
