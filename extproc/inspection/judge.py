@@ -13,6 +13,7 @@ from extproc.apis.streams.twofold import twofold
 from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.naming import named, spelled
 from extproc.inspection.failures import settle, uncalled
+from extproc.inspection.held_streams import StreamTexts, judged
 from extproc.inspection.judgement import EDIT_TIMEOUT, NO_FAILURES, Found, Judgement, Looked
 from extproc.inspection.led import leading, led
 from extproc.inspection.stage import Active, Processor, SignalValues, Stage, patience
@@ -82,8 +83,8 @@ class Job(Struct, frozen=True):
         Raises SpentError if `meter` runs out, and nothing else that a body could cause.
         """
         meter = meter or Meter()
-        if self.streamed is not None and (verdict := self.streamed(self, meter=meter)) is not None:
-            return verdict
+        if self.streamed is not None and (result := self._as_stream(self.streamed, meter)) is not None:
+            return result
         glimpsed = self._glimpsed()
         if glimpsed is not None:
             meter.spend(len(glimpsed[0]))
@@ -98,6 +99,13 @@ class Job(Struct, frozen=True):
         if limit < MAX_VALUES:
             meter.spend(len(document.passages))
         return self._judged(BodyTexts(self, document, meter))
+
+    def _as_stream(self, streamed: "Callable[..., Verdict | None]", meter: Meter) -> Verdict | Judgement | None:
+        if self.stage is None or not self.stage.offloaded:
+            return streamed(self, meter=meter)
+        texts = StreamTexts()
+        rules = streamed(self, meter=meter, gather=texts.event)
+        return None if rules is None else judged(self, texts, rules)
 
     def _judged(self, texts: "BodyTexts") -> Verdict | Judgement:
         stage = self.stage
@@ -189,7 +197,7 @@ def _settled(stage: Stage, failed: Mapping[int, str]) -> tuple[tuple[Failure, ..
 class BodyTexts:
     """Reads a body no more than its judges need. `meter` counts it, and may be another for each run."""
 
-    __slots__ = ("_document", "_glimpsed", "conversation", "job", "meter", "stated", "uninspected")
+    __slots__ = ("_document", "_glimpsed", "_stated", "conversation", "job", "meter", "uninspected")
 
     def __init__(
         self, job: Job, document: Document | None, meter: Meter, glimpsed: text.Glimpsed | None = None
@@ -201,8 +209,7 @@ class BodyTexts:
         self.uninspected: Sequence[text.Uninspected] = () if document is None else document.uninspected
         """Everything that cannot be read: nothing where all was glimpsed."""
         self.conversation: Conversation | None = None
-        self.stated: list[int] = []
-        """The passages that are the conversation's statements."""
+        self._stated: list[int] = []
 
     @property
     def document(self) -> Document:
@@ -262,15 +269,28 @@ class BodyTexts:
                     role = "assistant" if side is Side.RESPONSE else roles.of(passage)
                     statements.append(Statement(passage.text, role))
                     stated.append(index)
-            self.stated = stated
+            self._stated = stated
             self.conversation = Conversation(side, tuple(statements))
         return self.conversation
+
+    def passage(self, statement: int) -> int:
+        """Return the number of the text that is a statement of the conversation."""
+        return self._stated[statement]
+
+    def pointer(self, index: int) -> str:
+        """Return the place of a text."""
+        return self.document.passages[index].pointer
+
+    def place(self, index: int, span: Span) -> tuple[str, int, int]:
+        """Return the place of a finding: the pointer of its string, and the code points there."""
+        (place,) = self.document.places(index, [(span.start, span.end)])
+        return place.pointer, place.start, place.end
 
     def counted(self, meter: Meter) -> "BodyTexts":
         """The same texts, counted by another meter."""
         other = BodyTexts(self.job, self._document, meter, self._glimpsed)
         other.uninspected = self.uninspected
-        other.conversation, other.stated = self.conversation, self.stated
+        other.conversation, other._stated = self.conversation, self._stated
         return other
 
     def _texts(self) -> tuple[Sequence[str], Sequence[str], Callable[[int], str | None]]:

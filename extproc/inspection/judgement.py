@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from extproc.apis.counts import Counts
+from extproc.apis.counts import NOTHING, Counts
 from extproc.detectors.contract import Conversation, Detection
 from extproc.inspection.failures import settle, uncalled
 from extproc.inspection.masking import edits
@@ -21,6 +21,7 @@ from extproc.protocol.messages import Side
 from extproc.protocol.meter import Meter
 
 if TYPE_CHECKING:
+    from extproc.inspection.held_streams import StreamTexts
     from extproc.inspection.judge import BodyTexts, Job
 
 EDIT_TIMEOUT: Final = 5.0
@@ -68,6 +69,14 @@ class Round:
         self._on = None if active is None else active.on
         self._settled: set[int] = set(self.failed)
         self._looked = looked
+
+    @classmethod
+    def unheard(cls, stage: Stage, only: frozenset[str] | None, active: Active | None) -> "Round":
+        """A round of which the local processors were heard elsewhere."""
+        made = cls(stage, ({}, False, NOTHING), only, active)
+        made._settled |= {each.number for each in stage.local}
+        made.failed = {number: why for number, why in made.failed.items() if stage.processors[number].detector}
+        return made
 
     def listen(self, judgement: "Judgement") -> list[Processor]:
         """Hear the local processors that are due, in order; return those at work that are to be handed out."""
@@ -145,18 +154,17 @@ class Round:
 
 
 class Judgement:
-    """Merges what is said of one body. `run` goes on as far as it can, in any thread; the rest is for one thread alone.
+    """Merges what is said of one body.
 
     `run` gives the verdict, or a judgement with `orders`: the processors whose detectors are to be handed out now. Each
-    is answered by `take` or by `fail`; once `ready`, `run` goes on. It leaves this one as it is, so that it may be
-    begun anew.
+    is answered by `take` or by `fail`; once `ready`, `run` goes on, in any thread, and may be begun anew.
     """
 
     __slots__ = ("_job", "_rounds", "_texts", "orders")
 
-    def __init__(self, job: "Job", texts: "BodyTexts") -> None:
+    def __init__(self, job: "Job", texts: "BodyTexts | StreamTexts") -> None:
         self._job = job
-        self._texts = texts
+        self._texts: BodyTexts | StreamTexts = texts
         self._rounds: list[Round] = []
         self.orders: Sequence[Processor] = ()
 
@@ -191,21 +199,21 @@ class Judgement:
     @property
     def conversation(self) -> Conversation:
         """The texts that its detectors are given. Only where there are orders."""
-        assert self._texts.conversation is not None, "it is read before anything is handed out"
-        return self._texts.conversation
+        return self._texts.converse(self._rounds[-1].stage.side)
 
     # -- what was handed out
 
     def take(self, processor: Processor, found: Iterable[Detection]) -> None:
         """The detector of a processor has found this, which is within its contract."""
         round_ = self._rounds[-1]
-        title, stated = round_.stage.title, self._texts.stated
-        texts = self._texts.document.passages
+        title, texts = round_.stage.title, self._texts
         spans: list[tuple[int, Span]] = []
         for each in found:
-            index = stated[each.statement]
-            end = len(texts[index].text) if each.end is None else each.end
-            spans.append((index, Span(each.start, end, each.kind, title(processor, each.kind), each.score)))
+            size = len(self.conversation.statements[each.statement].text)
+            span = Span(
+                each.start, size if each.end is None else each.end, each.kind, title(processor, each.kind), each.score
+            )
+            spans.append((texts.passage(each.statement), span))
         round_.hear(processor, spans)
 
     def fail(self, processor: Processor, reason: str) -> None:
@@ -219,13 +227,13 @@ class Judgement:
 
     @property
     def blocks(self) -> bool:
-        """True if the body is blocked by what is known already, so that nothing is left to be edited."""
+        """True if the body is blocked by what is known already."""
         return self._rounds[-1].stops
 
     # -- going on
 
     def run(self, meter: Meter | None = None) -> "Verdict | Judgement":
-        """Return the verdict, or what it waits for. Raises SpentError if `meter` runs out."""
+        """Return the verdict, or what it waits for. This one stays as it is. Raises SpentError if `meter` runs out."""
         return self._copied(meter or Meter()).went_on()
 
     def given_up(self, reason: str) -> Verdict:
@@ -236,7 +244,7 @@ class Judgement:
         """The same, and it changes this one."""
         blocked = uncalled(self._called())
         for of in self._rounds:
-            for number in [number for number in of.heard if _masks(of.stage.processors[number])]:
+            for number in [number for number in of.heard if masks(of.stage.processors[number])]:
                 each = of.stage.processors[number]
                 del of.heard[number]
                 of.fail(each, reason)
@@ -310,17 +318,17 @@ class Judgement:
         free = blocked is None or (blocked.reason == "failure" and "malformed" in unread)
         if free and job.blocks_unread and unread and not unread.keys() <= SEALED:
             blocked = Blocked(job.name, "uninspected")
-        found, counts, masks = self._merged() if self._rounds else ([], {}, False)
+        found, counts, masked = self._merged() if self._rounds else ([], {}, False)
         restores = job.restores and job.vault.restores
         body = job.body
-        if blocked is None and edits_body and (masks or restores):
+        if blocked is None and edits_body and (masked or restores):
             document = self._texts.document
             made = edits(document, found, job.vault, restores=restores)
             body = document.edit(made) if made else body
         return Verdict(
             body,
             blocked,
-            blocked is None and masks,
+            blocked is None and masked,
             counts,
             tuple(failures),
             unread,
@@ -331,7 +339,7 @@ class Judgement:
         """All findings in texts, in the policy's order; what they and the limits count to; and if one is masked."""
         found: list[tuple[int, Span, Processor]] = []
         counts: dict[Count, int] = {}
-        masks = False
+        masked = False
         for of in self._rounds:
             side, processors = of.stage.side, of.stage.processors
             for number in sorted(of.heard if not of.exceeded else {*of.heard, *of.exceeded}):
@@ -340,10 +348,10 @@ class Judgement:
                     found.append((index, span, each))
                     key = (each.name, span.kind, each.action, side, each.shadow)
                     counts[key] = counts.get(key, 0) + 1
-                    masks = masks or (each.action == "mask" and not each.shadow)
+                    masked = masked or (each.action == "mask" and not each.shadow)
                 for kind in of.exceeded.get(number, ()):
                     counts[each.name, kind, each.action, side, each.shadow] = 1
-        return found, counts, masks
+        return found, counts, masked
 
     def _told(self, of: Round, before: int) -> list[dict[str, Any]]:
         """The findings of the processors that stand before another, as its condition sees them."""
@@ -358,7 +366,7 @@ class Judgement:
                 for index, span in each.heard.get(number, ()):
                     key = processor.name, span.kind
                     if key not in firsts:
-                        firsts[key] = self._texts.document.passages[index].pointer
+                        firsts[key] = self._texts.pointer(index)
                     counts[key] += 1
                 for kind in each.exceeded.get(number, ()):
                     counts[processor.name, kind] += 1
@@ -367,10 +375,8 @@ class Judgement:
     def _findings(self, found: Sequence[tuple[int, Span, Processor]]) -> Iterable[Finding]:
         side = self._job.stage.side if self._job.stage is not None else Side.REQUEST
         for index, span, each in found:
-            (place,) = self._texts.document.places(index, [(span.start, span.end)])
-            yield Finding(
-                each.name, span.kind, each.action, side, place.pointer, place.start, place.end, span.score, each.shadow
-            )
+            where, start, end = self._texts.place(index, span)
+            yield Finding(each.name, span.kind, each.action, side, where, start, end, span.score, each.shadow)
         for of in self._rounds:
             for number in sorted(of.exceeded):
                 each = of.stage.processors[number]
@@ -389,5 +395,6 @@ def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str],
     ]
 
 
-def _masks(each: Processor) -> bool:
+def masks(each: Processor) -> bool:
+    """True if the findings of a processor are replaced."""
     return each.action == "mask" and not each.shadow

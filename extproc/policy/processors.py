@@ -118,8 +118,8 @@ class Step(Value):
     when: When | None = None
     """It runs only if this expression over the signals of the exchange is true; always if absent."""
     timeout: Annotated[Seconds, Field(gt=0, le=TIMEOUT_MAX), Written("duration", "500ms")] = 1.0
-    """Longest time that it may take over one text; beyond it the processor has failed. Far above the milliseconds that
-    a megabyte takes."""
+    """Longest time that it may take over one body, or one piece of a stream; beyond it this processor has failed. Far
+    above the milliseconds that a megabyte takes."""
     on_failure: Annotated[str, Written("`block`, `allow` or the name of a processor", "block")] | None = None
     """The reaction if the processor fails or takes too long: `block`, `allow`, or the name of another processor of the
     list that then runs in its place, and only then. If absent, `block` if it masks or blocks, `allow` if it reports."""

@@ -42,6 +42,13 @@ def answered(text: str) -> bytes:
     return json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]}).encode()
 
 
+def streamed(*texts: str) -> bytes:
+    """The same as a stream of these pieces."""
+    events = [{"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]} for text in texts]
+    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    return b"".join(b"data: %s\n\n" % json.dumps(each).encode() for each in [*events, last]) + b"data: [DONE]\n\n"
+
+
 class Played:
     """One exchange. `orders` are those that wait for a result, by the processor's name."""
 

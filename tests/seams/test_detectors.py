@@ -8,7 +8,7 @@ import pytest
 from extproc.protocol.effects import Inspect
 from extproc.protocol.messages import Side
 from extproc.transaction.limits import INLINE_BYTES
-from tests.seams.playing import answered, plan, played, said
+from tests.seams.playing import SSE, answered, plan, played, said, streamed
 
 LOUD: Final = "THIS IS SHOUTED"
 SCORER: Final = "{use: shouting, timeout: 50ms, on_failure: allow}"
@@ -262,3 +262,79 @@ def test_what_is_handed_out_shows_nothing_that_was_said() -> None:
             assert isinstance(order, Inspect)
             assert "planted-marker" not in repr(order) + repr(order.subject)
         exchange.does("shouting").does("toy-guard")
+
+
+# -- streamed responses, which are held
+
+
+def spoken(stream: bytes) -> str:
+    """What a stream says."""
+    events = [json.loads(line[6:]) for line in stream.decode().splitlines() if line.startswith("data: {")]
+    return "".join(choice["delta"].get("content", "") for each in events for choice in each.get("choices", ()))
+
+
+@BOTH
+def test_a_stream_is_held_for_a_detector_which_gets_its_texts_whole(duplex: bool) -> None:
+    with played(plan(response=f"{SCORER}, {MASKING}"), duplex=duplex) as exchange:
+        stream = streamed("is it ", "a@b", ".de?")
+        exchange.asks(said("hello")).replies(stream, SSE)
+        told = exchange.orders["shouting"].subject.conversation  # type: ignore[attr-defined]
+        assert [(each.text, each.role) for each in told.statements if "@" in each.text] == [
+            ("is it a@b.de?", "assistant")
+        ]
+        assert spoken(exchange.does("shouting").body(Side.RESPONSE, stream)) == "is it [EMAIL_1]?"
+        record = exchange.record()
+    assert record["masked"]
+    assert [each["processor"] for each in record["findings"]] == ["pii"]
+
+
+def test_a_stream_that_a_detector_lets_pass_goes_on_as_it_came() -> None:
+    with played(plan(response=SCORER)) as exchange:
+        stream = streamed("qui", "et")
+        exchange.asks(said("hello")).replies(stream, SSE)
+        assert exchange.does("shouting").body(Side.RESPONSE, stream) == stream
+
+
+@pytest.mark.parametrize(
+    ("processor", "name", "failing", "status"),
+    [
+        ("{use: shouting, action: block}", "shouting", False, 403),
+        ("{use: shouting, action: mask}", "shouting", False, 403),
+        ("{use: shouting, on_failure: block}", "shouting", True, 503),
+        ("{use: shouting, on_failure: other}, {use: pattern, name: other, regex: nowhere}", "shouting", True, 503),
+        ("{use: shouting, on_failure: allow}", "shouting", True, None),
+        ("{use: shouting, action: report}", "shouting", False, None),
+    ],
+)
+def test_a_held_stream_is_blocked_where_a_whole_body_might_be_edited(
+    processor: str, name: str, failing: bool, status: int | None
+) -> None:
+    with played(plan(response=processor), duplex=True) as exchange:
+        stream = streamed("THIS IS ", "LOUD")
+        exchange.asks(said("hello")).replies(stream, SSE)
+        if failing:
+            exchange.fails(name)
+        else:
+            exchange.does(name)
+        assert exchange.refused == status
+        if status is None:
+            assert exchange.body(Side.RESPONSE, stream) == stream
+        else:
+            assert exchange.record()["blocked_by"] == ("other" if "other" in processor else name)
+
+
+def test_a_stream_that_rules_block_is_shown_to_no_detector() -> None:
+    with played(plan(response=f"{SCORER}, {PII}")) as exchange:
+        exchange.asks(said("hello")).replies(streamed("a@b", ".de"), SSE)
+        assert (exchange.orders, exchange.refused) == ({}, 403)
+
+
+@pytest.mark.parametrize("kind", [b"application/json", b"application/x-ndjson", b"text/event-stream"])
+def test_a_stream_under_another_name_is_given_to_detectors_as_well(kind: bytes) -> None:
+    chunk = {"choices": [{"index": 0, "delta": {"content": "JAIL"}}]}
+    more = {"choices": [{"index": 0, "delta": {"content": "BREAK"}}]}
+    body = b"data: %s\n\ndata: %s\n\n" % (json.dumps(chunk).encode(), json.dumps(more).encode())
+    own = plan(response="{use: toy-guard, words: [JAILBREAK]}", more=", content_types: [application/x-ndjson]")
+    with played(own) as exchange:
+        exchange.asks(said("hello")).replies(body, ("content-type", kind))
+        assert exchange.does("toy-guard").refused == 403
