@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from extproc.detectors import patterns, pii, secrets
-from extproc.detectors.contract import RuleDetector
+from extproc.detectors.contract import Detector, RuleDetector
 from extproc.detectors.secrets import gitleaks
 from extproc.inspection.plugged import detector_of
 from extproc.matching.allow import Allow, allowing
@@ -19,9 +19,12 @@ from extproc.policy.secrets import rules_of
 _MEND = "expressions are RE2's, files of rules gitleaks'"
 
 
-def rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:
-    """The rules of a processor; `read` has the file of rules that it names. Raises RuleError, or UnusableError."""
-    found = own_rules(placed, read)
+def rules(placed: PlacedStep, read: Mapping[str, bytes], detector: Detector | None = None) -> tuple[Rule, ...]:
+    """The rules of a processor; `read` has the file of rules that it names. Raises RuleError.
+
+    `detector`: the one that a plug-in made for it.
+    """
+    found = detector.rules if isinstance(detector, RuleDetector) else own_rules(placed, read)
     match placed.step:
         case steps.Pii():
             found = pii.rules(placed.step.wanted)
@@ -32,7 +35,7 @@ def rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:
 
 
 def own_rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:
-    """The rules that the operator or a plug-in wrote. Raises RuleError, or UnusableError for a plug-in."""
+    """The rules that the operator wrote: an expression, literals or a file of rules. Raises RuleError."""
     step = placed.step
     match step:
         case steps.Pattern(regex=str(expression)):
@@ -42,8 +45,7 @@ def own_rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]
         case steps.Secrets() if step.gitleaks is not None:
             text = read.get(rules_of(placed.pipeline, placed.side, step.name))
             return () if text is None else gitleaks.load(text.decode("utf-8", "replace")).rules
-    detector = detector_of(placed)
-    return detector.rules if isinstance(detector, RuleDetector) else ()
+    return ()
 
 
 def unusable(placed: PlacedStep, read: Mapping[str, bytes]) -> Iterator[Unusable]:
@@ -51,7 +53,8 @@ def unusable(placed: PlacedStep, read: Mapping[str, bytes]) -> Iterator[Unusable
     step = placed.step
     written = (*placed.where, _written(step))
     try:
-        found = own_rules(placed, read)
+        detector = detector_of(placed)
+        found = detector.rules if isinstance(detector, RuleDetector) else own_rules(placed, read)
     except RuleError as error:
         yield _unusable(written, error)
         found = ()

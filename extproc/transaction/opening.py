@@ -22,7 +22,7 @@ from extproc.signals.registry import Signals
 from extproc.signals.view import RequestView, content_type
 from extproc.transaction.admission import UNKNOWN, malformed_encoding, overloaded, too_large
 from extproc.transaction.findings import Findings
-from extproc.transaction.limits import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
+from extproc.transaction.handed import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
 from extproc.transaction.memory import Memory
 from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.plan import Plan

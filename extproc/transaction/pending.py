@@ -8,7 +8,7 @@ from msgspec import Struct
 from extproc.inspection.judgement import Judgement
 from extproc.inspection.verdict import Verdict
 from extproc.protocol.meter import Meter, SpentError
-from extproc.transaction.limits import INLINE_BYTES, INLINE_STEPS, LARGE_BYTES
+from extproc.transaction.handed import INLINE_BYTES, INLINE_STEPS, LARGE_BYTES
 
 R_co = TypeVar("R_co", covariant=True)
 

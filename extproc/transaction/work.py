@@ -11,7 +11,7 @@ from extproc.inspection.verdict import Verdict
 from extproc.payload.encodings import codings as encodings
 from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.record import NO_USAGE, Usage
-from extproc.transaction.limits import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
+from extproc.transaction.handed import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
 from extproc.transaction.pending import PendingJudgement
 from extproc.usage import UsageMeter
 

@@ -121,6 +121,26 @@ def test_a_broken_plug_in_is_an_error_at_check_with_the_line(make: Callable[[obj
     assert "planted-marker" not in str(caught.value.problems)
 
 
+def test_a_detector_is_made_once_for_each_processor_that_uses_it() -> None:
+    made: list[DetectorOptions] = []
+
+    def make(options: DetectorOptions) -> Detector:
+        made.append(options)
+        return ScoredDetector("risk", lambda _: 0.0, 0.5)
+
+    with registered(DetectorKind("costly", DetectorOptions, make)):
+        prepare(drafted(written("{use: costly}", "{use: costly, name: second}", "{use: pii}")), None, lambda *_: b"")
+    assert [each.name for each in made] == ["costly", "second"]
+
+
+def test_every_broken_plug_in_of_a_list_is_told() -> None:
+    with registered(DetectorKind("broken", DetectorOptions, fails(DetectorError("no model")))):
+        text = written("{use: broken}", "{use: broken, name: second}")
+        with pytest.raises(PolicyError) as caught:
+            prepare(drafted(text), None, lambda *_: b"")
+    assert [each.path for each in caught.value.problems] == [f"pipelines[0].request[{at}].use" for at in range(2)]
+
+
 def test_the_sentence_of_a_plug_in_reaches_the_operator() -> None:
     with pytest.raises(PolicyError) as caught:
         prepare(drafted(written("{use: shouting, threshold: 0.05}")), None, lambda *_: b"")
