@@ -72,10 +72,10 @@ class Round:
 
     @classmethod
     def unheard(cls, stage: Stage, only: frozenset[str] | None, active: Active | None) -> "Round":
-        """A round of which the local processors were heard elsewhere."""
+        """A round of which the local processors were heard elsewhere, and conditions that failed as well."""
         made = cls(stage, ({}, False, NOTHING), only, active)
         made._settled |= {each.number for each in stage.local}
-        made.failed = {number: why for number, why in made.failed.items() if stage.processors[number].detector}
+        made.failed.clear()
         return made
 
     def listen(self, judgement: "Judgement") -> list[Processor]:

@@ -8,7 +8,7 @@ import pytest
 from extproc.protocol.effects import Inspect
 from extproc.protocol.messages import Side
 from extproc.transaction.handed import INLINE_BYTES
-from tests.seams.playing import SSE, answered, plan, played, said, streamed
+from tests.seams.playing import JSON, SSE, answered, plan, played, said, streamed
 
 LOUD: Final = "THIS IS SHOUTED"
 SCORER: Final = "{use: shouting, timeout: 50ms, on_failure: allow}"
@@ -338,3 +338,21 @@ def test_a_stream_under_another_name_is_given_to_detectors_as_well(kind: bytes) 
     with played(own) as exchange:
         exchange.asks(said("hello")).replies(body, ("content-type", kind))
         assert exchange.does("toy-guard").refused == 403
+
+
+@pytest.mark.parametrize(("word", "status"), [("allow", None), ("block", 503)])
+@pytest.mark.parametrize("kind", [JSON, SSE], ids=["whole", "held"])
+def test_a_detector_whose_condition_cannot_be_told_has_failed_once(
+    word: str, status: int | None, kind: tuple[str, bytes]
+) -> None:
+    number = 'headers["x-number"]'
+    condition = f"when: '{number} == \"\" || int({number}) > 1'"
+    own = plan(response=f"{{use: shouting, on_failure: {word}, {condition}}}, {{use: toy-guard, on_failure: allow}}")
+    with played(own) as exchange:
+        body = answered("hello") if kind is JSON else streamed("hel", "lo")
+        exchange.asks(said("hello"), ("x-number", b"many")).replies(body, kind)
+        if status is None:
+            assert exchange.does("toy-guard").body(Side.RESPONSE, body) == body
+        assert (exchange.refused, exchange.orders) == (status, {})
+        record = exchange.record()
+    assert record["failures"] == [{"processor": "shouting", "reason": "condition", "allowed": status is None}]
