@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 class StreamTexts:
     """The texts of a stream, each put together from the events that bring it, in the order in which they begin."""
 
-    __slots__ = ("_conversation", "_parts")
+    __slots__ = ("_conversation", "_parts", "meter")
 
     def __init__(self) -> None:
+        self.meter = Meter()  # never spent: nothing here takes long
         self._parts: dict[tuple[str | int, ...], list[str]] = {}
         self._conversation: Conversation | None = None
 
@@ -73,7 +74,7 @@ class StreamTexts:
         """See `BodyTexts.place`."""
         return "", span.start, span.end
 
-    def counted(self, meter: Meter) -> "StreamTexts":  # noqa: ARG002  - nothing here takes long
+    def counted(self, meter: Meter) -> "StreamTexts":  # noqa: ARG002  - as `BodyTexts` has it
         """See `BodyTexts.counted`."""
         return self
 

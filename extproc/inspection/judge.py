@@ -36,6 +36,9 @@ _STATED: Final = frozenset({"text", "name"})
 """Kinds of passages that a model of language can say something about: no digits, and no log probabilities, which only
 repeat another text."""
 
+STEPS_A_FINDING = 2
+"""Steps of a meter that it takes to note a finding."""
+
 NOTHING_SEEN: Final[Looked] = ({}, False, NOTHING)
 
 READ_TIMEOUT: Final = 5.0
@@ -225,7 +228,9 @@ class BodyTexts:
         """Have all local processors of a stage look at the body in one pass, unless all of them have failed before."""
         if failed and all(each.number in failed for each in stage.local):
             return NOTHING_SEEN
-        return (*self.scan(stage), self.sizes(stage) if stage.sizing else NOTHING)
+        found, lost = self.scan(stage)
+        self.meter.spend(STEPS_A_FINDING * sum(map(len, found.values())))
+        return found, lost, self.sizes(stage) if stage.sizing else NOTHING
 
     def scan(self, stage: Stage) -> tuple[Found, bool]:
         """Findings of the rules of a stage; and whether the scanner failed."""

@@ -323,7 +323,7 @@ class Judgement:
         body = job.body
         if blocked is None and edits_body and (masked or restores):
             document = self._texts.document
-            made = edits(document, found, job.vault, restores=restores)
+            made = edits(document, found, job.vault, self._texts.meter, restores=restores)
             body = document.edit(made) if made else body
         return Verdict(
             body,

@@ -10,6 +10,7 @@ from extproc.inspection.vault import Piece, Restorer, Vault, label, restorations
 from extproc.matching.span import Span, Union, unite
 from extproc.matching.window import Hit, Released
 from extproc.payload import Document, Edit
+from extproc.protocol.meter import Meter
 
 if TYPE_CHECKING:
     from extproc.inspection.stage import Processor
@@ -148,10 +149,18 @@ class Masker:
         return None if span is None else (span, hit.value[span.start - hit.span.start :])
 
 
+STEPS_A_MASK, STEPS_AN_EDIT = 4, 6
+"""Steps of a meter that it takes to write a finding's placeholder, and to put that into the body. So work that nobody
+waits for stops between them, whatever was found."""
+
+
 def edits(
-    document: Document, found: Sequence[tuple[int, Span, "Processor"]], vault: Vault, *, restores: bool
+    document: Document, found: Sequence[tuple[int, Span, "Processor"]], vault: Vault, meter: Meter, *, restores: bool
 ) -> dict[int, list[Edit]]:
-    """Return the edits of each text of a body, by its number: masks, and with `restores` values that come back."""
+    """Return the edits of each text of a body, by its number: masks, and with `restores` values that come back.
+
+    Raises SpentError.
+    """
     made: dict[int, list[Edit]] = {}
     masks: dict[int, dict[Span, Processor]] = {}
     for index, span, each in found:
@@ -161,11 +170,13 @@ def edits(
         for passage in document.passages:
             vault.reserve(passage.text)
     for index in sorted(masks):
+        meter.spend(STEPS_A_MASK * len(masks[index]))
         made[index] = _masked(document.passages[index].text, masks[index], vault)
     if restores:
         for index, passage in enumerate(document.passages):
             if "[" in passage.text:
                 _restore(passage.text, vault, made.setdefault(index, []))
+    meter.spend(STEPS_AN_EDIT * sum(map(len, made.values())))
     return made
 
 
