@@ -229,7 +229,8 @@ class BodyTexts:
         if failed and all(each.number in failed for each in stage.local):
             return NOTHING_SEEN
         found, lost = self.scan(stage)
-        self.meter.spend(STEPS_A_FINDING * sum(map(len, found.values())))
+        if found:
+            self.meter.spend(STEPS_A_FINDING * sum(map(len, found.values())))
         return found, lost, self.sizes(stage) if stage.sizing else NOTHING
 
     def scan(self, stage: Stage) -> tuple[Found, bool]:
