@@ -1,1 +1,39 @@
-"""The detectors: what they look for, as data for the rule engine."""
+"""The detectors: what they look for, as data for the rule engine; and the contract of those that plug-ins bring."""
+
+from extproc.detectors.contract import (
+    Conversation,
+    Detection,
+    Detector,
+    DetectorError,
+    RemoteDetector,
+    RuleDetector,
+    ScoredDetector,
+    Statement,
+)
+from extproc.detectors.registry import (
+    DetectorKind,
+    DetectorOptions,
+    DetectorRegistrationError,
+    MaskableOptions,
+    current,
+    register,
+    registered,
+)
+
+__all__ = [
+    "Conversation",
+    "Detection",
+    "Detector",
+    "DetectorError",
+    "DetectorKind",
+    "DetectorOptions",
+    "DetectorRegistrationError",
+    "MaskableOptions",
+    "RemoteDetector",
+    "RuleDetector",
+    "ScoredDetector",
+    "Statement",
+    "current",
+    "register",
+    "registered",
+]

@@ -1,11 +1,12 @@
 """An exchange played through the very code that decides about it: no Envoy, no threads, no waiting, nothing sent."""
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, Protocol, cast
 
 from msgspec import Struct
 
-from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject
+from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject, Withdraw
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Failed, Gone, Headers, Inspected, Message, Side
 from extproc.protocol.modes import BodyMode, ProtocolConfig
@@ -20,6 +21,8 @@ READ: Final = ProtocolConfig(BodyMode.BUFFERED, BodyMode.BUFFERED)
 """The body modes of the buffered profile, for a policy that reads no responses and for one that does."""
 
 ERROR: Final = "error"
+NOT_ASKED: Final = "not_asked"
+"""The reason for which a remote detector has failed here: nothing is sent."""
 
 
 class Half(Struct, frozen=True):
@@ -96,15 +99,24 @@ def _asked_for(effects: Sequence[Effect], config: ProtocolConfig) -> bool:
 def _played(transaction: Transaction, message: Message, now: float) -> list[Effect]:
     """The effects of a message, work that is handed out done at once."""
     effects: list[Effect] = []
-    for effect in transaction.receive(message, now):
-        if isinstance(effect, Inspect):
-            effects += _played(transaction, _done(effect), now)
-        else:
-            effects.append(effect)
+    withdrawn: set[int] = set()
+    due = deque(transaction.receive(message, now))
+    while due:
+        effect = due.popleft()
+        match effect:
+            case Withdraw():
+                withdrawn.add(effect.ticket)
+            case Inspect():
+                if effect.ticket not in withdrawn:
+                    due.extendleft(reversed(transaction.receive(_done(effect), now)))
+            case _:
+                effects.append(effect)
     return effects
 
 
 def _done(order: Inspect) -> Inspected | Failed:
+    if order.kind == "remote":
+        return Failed(order.ticket, NOT_ASKED)
     try:
         return Inspected(order.ticket, cast("_Work", order.subject).run())
     except Exception:  # noqa: BLE001  - as in a thread: `on_failure` says what becomes of the body

@@ -1,61 +1,48 @@
-"""A whole body judged: read, scanned, and written anew with what was masked or restored in it."""
+"""A whole body to be judged: read, scanned by its local processors, and handed to a judgement."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc import payload as text
 from extproc.apis.counts import NOTHING, Counts, count
+from extproc.apis.roles import PassageRoles, RoleOf, other
 from extproc.apis.streams.twofold import twofold
+from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.naming import named, spelled
+from extproc.inspection.failures import settle, uncalled
+from extproc.inspection.held_streams import StreamTexts, judged
+from extproc.inspection.judgement import EDIT_TIMEOUT, NO_FAILURES, Found, Judgement, Looked
 from extproc.inspection.led import leading, led
-from extproc.inspection.stage import Active, Limits, Processor, SignalValues, Stage
-from extproc.inspection.vault import Vault, restorations
-from extproc.inspection.verdict import Blocked, Count, Failure, Finding
+from extproc.inspection.stage import Active, Processor, SignalValues, Stage, patience
+from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import CONDITION, ERROR, SEALED, TIMEOUT, Blocked, Failure, Verdict
 from extproc.matching.scanner import Scanner
-from extproc.matching.span import Distinct, Span, order, unite
-from extproc.payload import Document, Edit, TextLimitError
+from extproc.matching.span import Distinct, Span, order
+from extproc.payload import Document, TextLimitError
 from extproc.payload.opened import MAX_VALUES, metered
 from extproc.policy.conditions import ConditionError
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.meter import Meter, SpentError
 
+__all__ = ["CONDITION", "EDIT_TIMEOUT", "ERROR", "READ_TIMEOUT", "SEALED", "Job", "Verdict", "settle"]
+
 _USUAL = "application/json"
 
-ERROR = "error"
-CONDITION = "condition"
-"""Reasons of failures that arise here; the others are those of the work that was handed out."""
+_STATED: Final = frozenset({"text", "name"})
+"""Kinds of passages that a model of language can say something about: no digits, and no log probabilities, which only
+repeat another text."""
 
-SEALED = frozenset({"encrypted"})
-"""Reasons for which content is listed as uninspected and yet never blocks: signatures and reasoning that only the
-provider who sealed them can open, and checks when they come back. Every response of a model that thinks has some."""
+STEPS_A_FINDING = 2
+"""Steps of a meter that it takes to note a finding."""
 
+NOTHING_SEEN: Final[Looked] = ({}, False, NOTHING)
 
-STEPS_A_FINDING, STEPS_A_MASK, STEPS_AN_EDIT = 2, 4, 6
-"""Steps of a meter that it takes to note a finding, to write its placeholder, and to put that into the body. So work
-that nobody waits for stops between them, whatever was found."""
-
-
-class Verdict(Struct, frozen=True):
-    """The verdict on one body. `body` is what goes on: the very object that was judged, if nothing in it changed.
-
-    `counts`: findings; `unread`: what could not be read, by its reason. `findings` are listed only if asked for.
-    """
-
-    body: bytes
-    blocked: Blocked | None = None
-    masked: bool = False
-    counts: Mapping[Count, int] = {}
-    failures: tuple[Failure, ...] = ()
-    unread: Mapping[str, int] = {}
-    findings: tuple[Finding, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Verdict({len(self.body)} bytes, blocked={self.blocked}, masked={self.masked})"
+READ_TIMEOUT: Final = 5.0
+"""Seconds for reading a body that only detectors of their own look at: 20 times what 32 MiB take."""
 
 
 class Job(Struct, frozen=True):
@@ -81,21 +68,30 @@ class Job(Struct, frozen=True):
     only: frozenset[str] | None = None
     failures: tuple[Failure, ...] = ()
     streamed: "Callable[..., Verdict | None] | None" = None
+    role_of: RoleOf = other
+    failed: Mapping[int, str] = {}
+    spent: float = 0.0
 
     @property
     def timeout(self) -> float:
         """Seconds that it may take once it is handed out."""
-        return self.stage.timeout if self.stage is not None else RESTORE_TIMEOUT
+        if self.stage is None:
+            return EDIT_TIMEOUT
+        limit = patience(self._local)
+        return READ_TIMEOUT if limit is None else max(0.0, limit - self.spent)
 
-    def run(self, meter: Meter | None = None) -> Verdict:
-        """Return the verdict. Raises SpentError if `meter` runs out, and nothing else that a body could cause."""
+    def run(self, meter: Meter | None = None) -> Verdict | Judgement:
+        """Return the verdict, or the judgement that waits for detectors of their own.
+
+        Raises SpentError if `meter` runs out, and nothing else that a body could cause.
+        """
         meter = meter or Meter()
-        if self.streamed is not None and (verdict := self.streamed(self, meter=meter)) is not None:
-            return verdict
+        if self.streamed is not None and (result := self._as_stream(self.streamed, meter)) is not None:
+            return result
         glimpsed = self._glimpsed()
         if glimpsed is not None:
             meter.spend(len(glimpsed[0]))
-            return _Judging(self, None, meter, glimpsed).verdict()
+            return self._judged(BodyTexts(self, None, meter, glimpsed))
         limit = meter.left
         try:
             document = self.document(meter)
@@ -105,7 +101,18 @@ class Job(Struct, frozen=True):
             return self._unread("complexity")
         if limit < MAX_VALUES:
             meter.spend(len(document.passages))
-        return _Judging(self, document, meter).verdict()
+        return self._judged(BodyTexts(self, document, meter))
+
+    def _as_stream(self, streamed: "Callable[..., Verdict | None]", meter: Meter) -> Verdict | Judgement | None:
+        if self.stage is None or not self.stage.offloaded:
+            return streamed(self, meter=meter)
+        texts = StreamTexts()
+        rules = streamed(self, meter=meter, gather=texts.event)
+        return None if rules is None else judged(self, texts, rules)
+
+    def _judged(self, texts: "BodyTexts") -> Verdict | Judgement:
+        stage = self.stage
+        return Judgement.begun(self, texts, NOTHING_SEEN if stage is None else texts.look(stage, self.failed))
 
     def _glimpsed(self) -> text.Glimpsed | None:
         """The texts of a body that has nothing but plain ones: only where something is found in them it is read."""
@@ -127,16 +134,35 @@ class Job(Struct, frozen=True):
         of = self.stage
         return of is not None and of.side is Side.RESPONSE and text.declares_json(self.content_type)
 
-    def given_up(self, reason: str) -> "Verdict | Job":
-        """Return what becomes of the body when this job brought no verdict: one, or a job for the stand-ins."""
+    def given_up(self, reason: str, waited: float | None = None) -> "Verdict | Job":
+        """Return what becomes of the body when this job brought no verdict: one, or a job for those who are left.
+
+        `waited`: the seconds that it took, if it was given up for the time and that is not `timeout`.
+        """
         stage = self.stage
         if stage is None:
             return self._unread(reason)
-        failures, blocked, called = settle([each for each in stage.processors if self._asks(each)], reason)
+        asked = self._local
+        passed = (patience(asked) or 0.0) if waited is None else self.spent + waited
+        late = [each for each in asked if reason != TIMEOUT or each.timeout <= passed]
+        failed = {**self.failed, **{each.number: reason for each in late}}
+        left = len(late) < len(asked) or (asked and any(self._asks(each) for each in stage.offloaded))
+        if not left:
+            # Who was to be handed out could not be given the body.
+            failed |= {each.number: reason for each in stage.offloaded if self._asks(each)}
+        failures, blocked, called = _settled(stage, failed)
+        if blocked is None and left:
+            return replace(self, failed=failed, spent=passed)
         failures = (*self.failures, *failures)
         if blocked is None and called and stage.reserve is not None:
-            return replace(self, stage=stage.reserve, only=called, failures=failures, active=None)
-        return Verdict(self.body, blocked or _uncalled(called), failures=failures)
+            return replace(self, stage=stage.reserve, only=called, failures=failures, active=None, failed={}, spent=0.0)
+        return Verdict(self.body, blocked or uncalled(called), failures=failures)
+
+    @property
+    def _local(self) -> list[Processor]:
+        """The processors that share this job, as far as it is known who is at work."""
+        local = self.stage.local if self.stage is not None else ()
+        return [each for each in local if each.number not in self.failed and self._asks(each)]
 
     def _asks(self, each: Processor) -> bool:
         """True if it was to judge, as far as that is known; one whose condition failed was."""
@@ -160,143 +186,62 @@ class Job(Struct, frozen=True):
         return f"Job({self.name}, {len(self.body)} bytes)"
 
 
-RESTORE_TIMEOUT = 5.0
-"""Seconds for putting values back into a large answer: a hundred times what 32 MiB take."""
-
-
-def settle(failed: Iterable[Processor], reason: str) -> tuple[tuple[Failure, ...], Blocked | None, frozenset[str]]:
-    """Resolve failures into records, a block (if any) and the names of the stand-ins to run."""
-    failures: list[Failure] = []
+def _settled(stage: Stage, failed: Mapping[int, str]) -> tuple[tuple[Failure, ...], Blocked | None, frozenset[str]]:
+    """See `settle`; processors of one stage by their numbers, with the reason of each."""
+    failures: tuple[Failure, ...] = ()
     blocked: Blocked | None = None
-    called: set[str] = set()
-    for each in failed:
-        standing_in = each.stand_in is not None and not each.shadow
-        allowed = each.shadow or each.allows_failure or standing_in
-        failures.append(Failure(each.name, reason, allowed))
-        if standing_in and each.stand_in is not None:
-            called.add(each.stand_in)
-        elif not allowed and blocked is None:
-            blocked = Blocked(each.name, "failure")
-    return tuple(failures), blocked, frozenset(called)
+    called: frozenset[str] = frozenset()
+    for number in sorted(failed):
+        told, stops, more = settle([stage.processors[number]], failed[number])
+        failures, blocked, called = (*failures, *told), blocked or stops, called | more
+    return failures, blocked, called
 
 
-def _uncalled(called: frozenset[str]) -> Blocked | None:
-    # A stand-in that fails has nobody in its own place.
-    return Blocked(min(called), "failure") if called else None
+class BodyTexts:
+    """Reads a body no more than its judges need. `meter` counts it, and may be another for each run."""
 
-
-class _Judging:
-    """One run of a job. Where its texts were `glimpsed`, its document is read once something was found."""
+    __slots__ = ("_document", "_glimpsed", "_stated", "conversation", "job", "meter", "uninspected")
 
     def __init__(
         self, job: Job, document: Document | None, meter: Meter, glimpsed: text.Glimpsed | None = None
     ) -> None:
-        self._job = job
-        self._meter = meter
-        self._read = document
+        self.job = job
+        self.meter = meter
+        self._document = document
         self._glimpsed = glimpsed
-        self._found: list[tuple[int, Span, Processor]] = []
-        self._counts: dict[Count, int] = {}
-        self._sized: list[tuple[str, Processor]] = []
-        self._failures = list(job.failures)
-        self._blocked: Blocked | None = None
+        self.uninspected: Sequence[text.Uninspected] = () if document is None else document.uninspected
+        """Everything that cannot be read: nothing where all was glimpsed."""
+        self.conversation: Conversation | None = None
+        self._stated: list[int] = []
 
     @property
-    def _document(self) -> Document:
-        if self._read is None:
+    def document(self) -> Document:
+        """All of the body. Raises SpentError."""
+        if self._document is None:
             try:
-                self._read = self._job.document(self._meter)
+                self._document = self.job.document(self.meter)
             except TextLimitError:
                 raise SpentError from None  # it is far below all limits but the meter's
-        return self._read
+        return self._document
 
-    @property
-    def _uninspected(self) -> Sequence[text.Uninspected]:
-        return () if self._glimpsed is not None else self._document.uninspected
+    def look(self, stage: Stage, failed: Mapping[int, str] = NO_FAILURES) -> Looked:
+        """Have all local processors of a stage look at the body in one pass, unless all of them have failed before."""
+        if failed and all(each.number in failed for each in stage.local):
+            return NOTHING_SEEN
+        found, lost = self.scan(stage)
+        if found:
+            self.meter.spend(STEPS_A_FINDING * sum(map(len, found.values())))
+        return found, lost, self.sizes(stage) if stage.sizing else NOTHING
 
-    def verdict(self) -> Verdict:
-        job = self._job
-        if job.stage is not None:
-            self._judge(job.stage, job.only, job.active)
-        unread: Mapping[str, int] = Counter(each.reason for each in self._uninspected) if self._uninspected else {}
-        # Conditions fail on a body that is no JSON; what is wrong is the body, and trying again would not help.
-        free = self._blocked is None or (self._blocked.reason == "failure" and "malformed" in unread)
-        if free and job.blocks_unread and unread and not unread.keys() <= SEALED:
-            self._blocked = Blocked(job.name, "uninspected")
-        changes = self._blocked is None and (self._found or job.restores)
-        edits = self._edits() if changes else {}
-        self._meter.spend(STEPS_AN_EDIT * sum(map(len, edits.values())))
-        body = self._document.edit(edits) if edits else job.body
-        return Verdict(
-            body,
-            self._blocked,
-            self._blocked is None and self._masks(),
-            self._counts,
-            tuple(self._failures),
-            unread,
-            tuple(self._findings()) if job.detailed else (),
-        )
-
-    def _masks(self) -> bool:
-        return bool(self._found) and any(each.enforces and each.action == "mask" for _, _, each in self._found)
-
-    # -- judging
-
-    def _judge(self, stage: Stage, only: frozenset[str] | None, active: Active | None) -> None:
-        spans, failed = self._scan(stage)
-        sizes = self._sizes(stage)
-        on = active.on if active is not None else None
-        reasons: dict[str, list[Processor]] = {}
-        if active is not None and active.failed:
-            reasons[CONDITION] = list(active.failed)
-        for each in stage.processors:
-            if only is not None and each.name not in only:
-                continue
-            holds = (each.when is None or self._holds(each)) if on is None else on[each.number]
-            if holds is None:
-                reasons.setdefault(CONDITION, []).append(each)
-            elif holds and (
-                (failed and each.number in stage.scanning) or (each.limits is not None and _untold(each.limits, sizes))
-            ):
-                reasons.setdefault(ERROR, []).append(each)
-            elif holds and (each.limits is not None or each.number in spans):
-                self._hear(each, spans.get(each.number, ()), sizes)
-        if reasons:
-            self._fail(stage, reasons)
-
-    def _holds(self, processor: Processor) -> bool | None:
-        """True if it is at work; None where that cannot be told."""
-        if processor.when is None:
-            return True
-        signals = self._job.signals
-        if "findings" in processor.when.signals:
-            signals = {**signals, "findings": [*signals.get("findings", ()), *self._told()]}
-        try:
-            return processor.when.holds(signals)
-        except ConditionError:
-            return None
-
-    def _told(self) -> list[dict[str, Any]]:
-        firsts: dict[tuple[str, str], str] = {}
-        for index, span, each in self._found:
-            # What runs in the shadow has no effect, on others neither.
-            if not each.shadow and (each.name, span.kind) not in firsts:
-                firsts[each.name, span.kind] = self._document.passages[index].pointer
-        counts: Counter[tuple[str, str]] = Counter()
-        for (name, kind, _, _, shadow), number in self._counts.items():
-            if not shadow:
-                counts[name, kind] += number
-        return told(counts, firsts)
-
-    def _scan(self, stage: Stage) -> tuple[dict[int, list[tuple[int, Span]]], bool]:
-        """Finds by the number of their processor; and whether the scanner failed."""
-        found: dict[int, list[tuple[int, Span]]] = {}
+    def scan(self, stage: Stage) -> tuple[Found, bool]:
+        """Findings of the rules of a stage; and whether the scanner failed."""
+        found: Found = {}
         scanner = stage.scanner
         if scanner is None:
             return found, False
         try:
             texts, names, called = self._texts()
-            scanned = scanner.scan_all(texts, called, self._meter)
+            scanned = scanner.scan_all(texts, called, self.meter)
             for index, spans in self._led(scanner, scanned, texts, names) if scanner.assigned else scanned:
                 distinct = Distinct()
                 for span in spans:
@@ -309,12 +254,57 @@ class _Judging:
             return {}, True
         return found, False
 
+    def sizes(self, stage: Stage) -> Counts:
+        """The numbers that a stage limits."""
+        limits = [each.limits for each in stage.sizing if each.limits is not None]
+        if all(each.messages is None and each.images is None for each in limits):
+            return NOTHING
+        counted = count(self.job.body, declared=text.declares_json(self.job.content_type))
+        if counted.images is None:
+            return counted
+        seen = sum(each.reason == "image" for each in self.uninspected)
+        return replace(counted, images=max(counted.images, seen))
+
+    def converse(self, side: Side) -> Conversation:
+        """Return the texts with their roles. Costs three microseconds for each; see `PassageRoles`."""
+        if self.conversation is None:
+            roles = PassageRoles(self.job.role_of, self.job.body)
+            statements, stated = list[Statement](), list[int]()
+            for index, passage in enumerate(self.document.passages):
+                if passage.kind in _STATED and not passage.text.isspace() and passage.text:
+                    role = "assistant" if side is Side.RESPONSE else roles.of(passage)
+                    statements.append(Statement(passage.text, role))
+                    stated.append(index)
+            self._stated = stated
+            self.conversation = Conversation(side, tuple(statements))
+        return self.conversation
+
+    def passage(self, statement: int) -> int:
+        """Return the number of the text that is a statement of the conversation."""
+        return self._stated[statement]
+
+    def pointer(self, index: int) -> str:
+        """Return the place of a text."""
+        return self.document.passages[index].pointer
+
+    def place(self, index: int, span: Span) -> tuple[str, int, int]:
+        """Return the place of a finding: the pointer of its string, and the code points there."""
+        (place,) = self.document.places(index, [(span.start, span.end)])
+        return place.pointer, place.start, place.end
+
+    def counted(self, meter: Meter) -> "BodyTexts":
+        """The same texts, counted by another meter."""
+        other = BodyTexts(self.job, self._document, meter, self._glimpsed)
+        other.uninspected = self.uninspected
+        other.conversation, other._stated = self.conversation, self._stated
+        return other
+
     def _texts(self) -> tuple[Sequence[str], Sequence[str], Callable[[int], str | None]]:
         """The texts, the name of each one's member as far as it may lead, and what gives the words of that name."""
         if self._glimpsed is not None:
             texts, names = self._glimpsed
             return texts, names, lambda index: spelled(names[index])
-        passages = self._document.passages
+        passages = self.document.passages
         leads = [passage.name if passage.kind == "text" else "" for passage in passages]
         return [passage.text for passage in passages], leads, lambda index: named(passages[index])
 
@@ -328,7 +318,7 @@ class _Judging:
         more = [
             (index, spans)
             for index, name in enumerate(names)
-            if (lead := leads.get(name)) and (spans := led(scanner, texts[index], lead, self._meter))
+            if (lead := leads.get(name)) and (spans := led(scanner, texts[index], lead, self.meter))
         ]
         if not more:
             return scanned
@@ -337,117 +327,5 @@ class _Judging:
             found[index] = sorted({*found.get(index, ()), *spans}, key=order)
         return sorted(found.items())
 
-    def _sizes(self, stage: Stage) -> Counts:
-        if not stage.sizing:
-            return NOTHING
-        limits = [each.limits for each in stage.sizing if each.limits is not None]
-        if all(each.messages is None and each.images is None for each in limits):
-            return NOTHING
-        counted = count(self._job.body, declared=text.declares_json(self._job.content_type))
-        if counted.images is None:
-            return counted
-        seen = sum(each.reason == "image" for each in self._uninspected)
-        return replace(counted, images=max(counted.images, seen))
-
-    def _hear(self, each: Processor, spans: Sequence[tuple[int, Span]], sizes: Counts) -> None:
-        side = self._job.stage.side if self._job.stage is not None else Side.REQUEST
-        self._meter.spend(STEPS_A_FINDING * len(spans))
-        for index, span in spans:
-            self._found.append((index, span, each))
-            self._count(each, span.kind, side)
-        exceeded = _exceeded(each, len(self._job.body), sizes)
-        for kind in exceeded:
-            self._sized.append((kind, each))
-            self._count(each, kind, side)
-        if (spans or exceeded) and each.action == "block" and not each.shadow and self._blocked is None:
-            self._blocked = Blocked(each.name, "finding")
-
-    def _count(self, each: Processor, kind: str, side: Side) -> None:
-        key = (each.name, kind, each.action, side, each.shadow)
-        self._counts[key] = self._counts.get(key, 0) + 1
-
-    def _fail(self, stage: Stage, reasons: Mapping[str, Sequence[Processor]]) -> None:
-        for reason, failed in reasons.items():
-            failures, blocked, called = settle(failed, reason)
-            self._failures += failures
-            if called and stage.reserve is not None and self._blocked is None and blocked is None:
-                self._judge(stage.reserve, called, None)
-            elif called and blocked is None:
-                blocked = _uncalled(called)
-            self._blocked = self._blocked or blocked
-
-    # -- writing
-
-    def _edits(self) -> dict[int, list[Edit]]:
-        edits: dict[int, list[Edit]] = {}
-        if not self._found and not (self._job.restores and self._job.vault.restores):
-            return edits
-        vault, document = self._job.vault, self._document
-        masks: dict[int, dict[Span, Processor]] = {}
-        for index, span, each in self._found:
-            if each.action == "mask" and not each.shadow:
-                masks.setdefault(index, {})[span] = each
-        if masks:
-            for passage in document.passages:
-                vault.reserve(passage.text)
-        for index in sorted(masks):
-            self._meter.spend(STEPS_A_MASK * len(masks[index]))
-            edits[index] = _masked(document.passages[index].text, masks[index], vault)
-        if self._job.restores and vault.restores:
-            for index, passage in enumerate(document.passages):
-                if "[" in passage.text:
-                    _restore(passage.text, vault, edits.setdefault(index, []))
-        return edits
-
-    def _findings(self) -> Iterable[Finding]:
-        side = self._job.stage.side if self._job.stage is not None else Side.REQUEST
-        for index, span, each in self._found:
-            (place,) = self._document.places(index, [(span.start, span.end)])
-            yield Finding(
-                each.name, span.kind, each.action, side, place.pointer, place.start, place.end, span.score, each.shadow
-            )
-        for kind, each in self._sized:
-            yield Finding(each.name, kind, each.action, side, "", 0, 0, None, each.shadow)
-
-
-def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str], str]) -> list[dict[str, Any]]:
-    """Finds as conditions see them. `firsts`: where the first of each processor and kind stands."""
-    return [
-        {"processor": name, "kind": kind, "count": number, "where": firsts.get((name, kind), "")}
-        for (name, kind), number in counts.items()
-    ]
-
-
-def _untold(limits: Limits, sizes: Counts) -> bool:
-    """True if a number that is limited cannot be told."""
-    return (limits.messages is not None and sizes.messages is None) or (
-        limits.images is not None and sizes.images is None
-    )
-
-
-def _exceeded(each: Processor, size: int, sizes: Counts) -> list[str]:
-    limits = each.limits
-    if limits is None:
-        return []
-    measured = (("bytes", size, limits.bytes), ("messages", sizes.messages, limits.messages))
-    return [
-        kind
-        for kind, number, limit in (*measured, ("images", sizes.images, limits.images))
-        if limit is not None and number is not None and number > limit
-    ]
-
-
-def _masked(said: str, spans: Mapping[Span, Processor], vault: Vault) -> list[Edit]:
-    # The pieces of a union keep the name of the rule that found them, and with it their processor.
-    writers = {span.rule: each.writer(vault) for span, each in spans.items()}
-    return [
-        (piece.start, piece.end, writers[piece.rule](piece, said[piece.start : piece.end])) for piece in unite(spans)
-    ]
-
-
-def _restore(said: str, vault: Vault, edits: list[Edit]) -> None:
-    """Adds the values that come back into a text, where nothing of it is masked."""
-    taken = [(start, end) for start, end, _ in edits]
-    for start, end, value in restorations(vault, said):
-        if all(end <= first or start >= last for first, last in taken):
-            edits.append((start, end, value))
+    def __repr__(self) -> str:
+        return f"BodyTexts({len(self.job.body)} bytes)"

@@ -3,12 +3,17 @@
 import copy
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from extproc.inspection.vault import Piece, Restorer, Vault, label, written
+from extproc.inspection.vault import Piece, Restorer, Vault, label, restorations, written
 from extproc.matching.span import Span, Union, unite
 from extproc.matching.window import Hit, Released
+from extproc.payload import Document, Edit
+from extproc.protocol.meter import Meter
+
+if TYPE_CHECKING:
+    from extproc.inspection.stage import Processor
 
 Writer: TypeAlias = Callable[[Span, str], str]
 """A find and its text to what is written instead."""
@@ -142,3 +147,50 @@ class Masker:
             self._union = Union()
         span = self._union.cut(hit.span)
         return None if span is None else (span, hit.value[span.start - hit.span.start :])
+
+
+STEPS_A_MASK, STEPS_AN_EDIT = 4, 6
+"""Steps of a meter that it takes to write a finding's placeholder, and to put that into the body. So work that nobody
+waits for stops between them, whatever was found."""
+
+
+def edits(
+    document: Document, found: Sequence[tuple[int, Span, "Processor"]], vault: Vault, meter: Meter, *, restores: bool
+) -> dict[int, list[Edit]]:
+    """Return the edits of each text of a body, by its number: masks, and with `restores` values that come back.
+
+    Raises SpentError.
+    """
+    made: dict[int, list[Edit]] = {}
+    masks: dict[int, dict[Span, Processor]] = {}
+    for index, span, each in found:
+        if each.action == "mask" and not each.shadow:
+            masks.setdefault(index, {})[span] = each
+    if masks:
+        for passage in document.passages:
+            vault.reserve(passage.text)
+    for index in sorted(masks):
+        meter.spend(STEPS_A_MASK * len(masks[index]))
+        made[index] = _masked(document.passages[index].text, masks[index], vault)
+    if restores:
+        for index, passage in enumerate(document.passages):
+            if "[" in passage.text:
+                _restore(passage.text, vault, made.setdefault(index, []))
+    meter.spend(STEPS_AN_EDIT * sum(map(len, made.values())))
+    return made
+
+
+def _masked(said: str, spans: Mapping[Span, "Processor"], vault: Vault) -> list[Edit]:
+    # The pieces of a union keep the name of the rule that found them, and with it their processor.
+    writers: dict[str, Writer] = {span.rule: each.writer(vault) for span, each in spans.items()}
+    return [
+        (piece.start, piece.end, writers[piece.rule](piece, said[piece.start : piece.end])) for piece in unite(spans)
+    ]
+
+
+def _restore(said: str, vault: Vault, edits: list[Edit]) -> None:
+    """Adds the values that come back into a text, where nothing of it is masked."""
+    taken = [(start, end) for start, end, _ in edits]
+    for start, end, value in restorations(vault, said):
+        if all(end <= first or start >= last for first, last in taken):
+            edits.append((start, end, value))

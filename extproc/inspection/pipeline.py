@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from extproc.apis.paths import normalise
+from extproc.detectors.contract import Detector, RuleDetector
+from extproc.inspection.judge import EDIT_TIMEOUT, READ_TIMEOUT
+from extproc.inspection.plugged import detector_of
 from extproc.inspection.ruleset import rules, unusable
 from extproc.inspection.stage import Limits, Processor, Stage
 from extproc.matching.compiled import RuleError
@@ -108,7 +111,12 @@ def _stages(source: policy.Pipeline, read: Secrets, index: int) -> tuple[Stage |
 
 
 def _patience(stage: Stage) -> float:
-    return stage.timeout + (_patience(stage.reserve) if stage.reserve is not None else 0.0)
+    """Seconds after which all of a stage has judged, or was given up."""
+    together = max((each.timeout for each in stage.local), default=READ_TIMEOUT)
+    if stage.offloaded:
+        at_once = max((each.timeout for each in stage.offloaded if not each.reads_findings), default=0.0)
+        together += at_once + sum(each.timeout for each in stage.offloaded if each.reads_findings) + EDIT_TIMEOUT
+    return together + (_patience(stage.reserve) if stage.reserve is not None else 0.0)
 
 
 def _stage(listed: Sequence[PlacedStep], read: Secrets) -> Stage | None:
@@ -125,9 +133,10 @@ def _stage(listed: Sequence[PlacedStep], read: Secrets) -> Stage | None:
 def _made(
     listed: Sequence[PlacedStep], read: Secrets, reserve: Stage | None = None, *, standing_in: bool = False
 ) -> Stage:
-    processors = [_processor(number, each, read) for number, each in enumerate(listed)]
+    detectors = _detectors(listed)
+    processors = [_processor(number, each, read, detectors[number]) for number, each in enumerate(listed)]
     try:
-        owned = [(number, rule) for number, each in enumerate(listed) for rule in rules(each, read)]
+        owned = [(number, rule) for number, each in enumerate(listed) for rule in rules(each, read, detectors[number])]
         return Stage(Side(listed[0].side), processors, owned, reserve, standing_in=standing_in)
     except RuleError as error:
         # One by one, which is slow, to tell whose rules they are.
@@ -136,7 +145,21 @@ def _made(
         raise UnusableError(parts or [together]) from None
 
 
-def _processor(number: int, placed: PlacedStep, read: Secrets) -> Processor:
+def _detectors(listed: Sequence[PlacedStep]) -> list[Detector | None]:
+    """The detectors of plug-ins, each made once; None for processors that are built in."""
+    made: list[Detector | None] = []
+    wrong: list[Unusable] = []
+    for each in listed:
+        try:
+            made.append(detector_of(each))
+        except UnusableError as error:
+            wrong += error.parts
+    if wrong:
+        raise UnusableError(wrong)
+    return made
+
+
+def _processor(number: int, placed: PlacedStep, read: Secrets, detector: Detector | None) -> Processor:
     each = placed.step
     maskable = each if isinstance(each, steps.Maskable) else None
     limits = Limits(each.max_bytes, each.max_messages, each.max_images) if isinstance(each, steps.SizeLimit) else None
@@ -154,4 +177,5 @@ def _processor(number: int, placed: PlacedStep, read: Secrets) -> Processor:
         key=read[key_of(placed.pipeline, placed.side, each.name)] if hashing else b"",
         restore=maskable.restore if maskable else False,
         limits=limits,
+        detector=None if isinstance(detector, RuleDetector) else detector,
     )

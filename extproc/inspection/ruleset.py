@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from extproc.detectors import patterns, pii, secrets
+from extproc.detectors.contract import Detector, RuleDetector
 from extproc.detectors.secrets import gitleaks
+from extproc.inspection.plugged import detector_of
 from extproc.matching.allow import Allow, allowing
 from extproc.matching.compiled import RuleError
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
-from extproc.policy import PlacedStep, Unusable
+from extproc.policy import PlacedStep, Unusable, UnusableError
 from extproc.policy import processors as steps
 from extproc.policy.base import Loc
 from extproc.policy.secrets import rules_of
@@ -17,9 +19,12 @@ from extproc.policy.secrets import rules_of
 _MEND = "expressions are RE2's, files of rules gitleaks'"
 
 
-def rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:
-    """The rules of a processor; `read` has the file of rules that it names. Raises RuleError."""
-    found = own_rules(placed, read)
+def rules(placed: PlacedStep, read: Mapping[str, bytes], detector: Detector | None = None) -> tuple[Rule, ...]:
+    """The rules of a processor; `read` has the file of rules that it names. Raises RuleError.
+
+    `detector`: the one that a plug-in made for it.
+    """
+    found = detector.rules if isinstance(detector, RuleDetector) else own_rules(placed, read)
     match placed.step:
         case steps.Pii():
             found = pii.rules(placed.step.wanted)
@@ -48,9 +53,13 @@ def unusable(placed: PlacedStep, read: Mapping[str, bytes]) -> Iterator[Unusable
     step = placed.step
     written = (*placed.where, _written(step))
     try:
-        found = own_rules(placed, read)
+        detector = detector_of(placed)
+        found = detector.rules if isinstance(detector, RuleDetector) else own_rules(placed, read)
     except RuleError as error:
         yield _unusable(written, error)
+        found = ()
+    except UnusableError as error:
+        yield from error.parts
         found = ()
     for rule in found:
         yield from _tried(written, partial(Scanner.compile, [rule]))
@@ -64,6 +73,8 @@ def _written(step: steps.Step) -> str:
     """The field that holds the operator's rules."""
     if isinstance(step, steps.Secrets):
         return "gitleaks"
+    if step.use not in steps.USES:
+        return "use"
     return "regex" if getattr(step, "regex", None) is not None else "literals"
 
 

@@ -1,12 +1,14 @@
 """One side of a pipeline made ready: its processors, and all their rules in one scanner."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from extproc.apis.counts import Counts
+from extproc.detectors.contract import OffloadedDetector
 from extproc.inspection.masking import Writer, keyed_hash, partial, placeholders
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Action
@@ -33,11 +35,27 @@ class Limits(Struct, frozen=True):
     messages: int | None = None
     images: int | None = None
 
+    def untold(self, sizes: Counts) -> bool:
+        """True if a number that is limited cannot be told."""
+        return (self.messages is not None and sizes.messages is None) or (
+            self.images is not None and sizes.images is None
+        )
+
+    def exceeded(self, size: int, sizes: Counts) -> Sequence[str]:
+        """The limits that a body of `size` bytes is over, each by its name."""
+        measured = (
+            ("bytes", size, self.bytes),
+            ("messages", sizes.messages, self.messages),
+            ("images", sizes.images, self.images),
+        )
+        return [kind for kind, number, limit in measured if limit is not None and number is not None and number > limit]
+
 
 class Processor(Struct, frozen=True):
     """One processor of a stage. `number` is its place there.
 
     `allows_failure`: a body goes on that it could not judge. `stand_in`: the processor that then judges instead.
+    `detector`: what it hands out, by itself; None for one whose rules or limits are looked at with those of the others.
     """
 
     number: int
@@ -52,6 +70,17 @@ class Processor(Struct, frozen=True):
     key: bytes = b""
     restore: bool = False
     limits: Limits | None = None
+    detector: OffloadedDetector | None = None
+
+    @property
+    def blocks_on_failure(self) -> bool:
+        """True if its failure alone blocks a body."""
+        return not (self.shadow or self.allows_failure or self.stand_in is not None)
+
+    @property
+    def reads_findings(self) -> bool:
+        """True if the findings of others decide about it."""
+        return self.when is not None and "findings" in self.when.signals
 
     @property
     def enforces(self) -> bool:
@@ -100,16 +129,20 @@ class Stage:
         self.side = side
         self.processors = tuple(processors)
         self.reserve = reserve
-        owned = tuple(
-            _owned(place, number + STANDING_IN * standing_in, rule) for place, (number, rule) in enumerate(rules)
-        )
+        self.plain = not any(each.when or each.limits or each.detector for each in self.processors)
+        """True if there is nothing but rules, which always run."""
+        self._offset = STANDING_IN * standing_in
+        owned = tuple(_owned(place, number + self._offset, rule) for place, (number, rule) in enumerate(rules))
         self.scanner = _scanner(owned) if rules else None
         self._owners = {rule.title: self.processors[number] for rule, (number, _) in zip(owned, rules, strict=True)}
         self.scanning = tuple(sorted({number for number, _ in rules}))
         """Numbers of the processors that have rules."""
         self.sizing = tuple(each for each in self.processors if each.limits is not None)
-        self.timeout = min((each.timeout for each in self.processors), default=0.0)
-        """Seconds after which work that was handed out is given up: its processors do it in one go."""
+        self.offloaded = tuple(each for each in self.processors if each.detector is not None)
+        self.local = tuple(each for each in self.processors if each.detector is None)
+        """Processors that share one pass over a body, here or in a thread."""
+        self.timeout = min((each.timeout for each in self.local or self.processors), default=0.0)
+        """Seconds after which a piece of a stream is given up: its processors do it in one go."""
         self._always: Active | None = None
         if not any(each.when for each in self.processors):
             self._always = self.active({})
@@ -117,6 +150,10 @@ class Stage:
     def of(self, span: Span) -> Processor:
         """The processor whose rule found it."""
         return self._owners[span.rule]
+
+    def title(self, processor: Processor, kind: str) -> str:
+        """The name of a finding that no rule brings, among those of the rules; see `_owned`."""
+        return f"{processor.number + self._offset:0{NUMBER_DIGITS}}:{kind}"
 
     def active(self, signals: SignalValues) -> Active:
         """Return who is at work, where nothing that is found in this body has a say in it."""
@@ -132,6 +169,17 @@ class Stage:
                     failed.append(each)
             on.append(holds)
         return Active(tuple(on), tuple(failed))
+
+
+def patience(together: Iterable[Processor]) -> float | None:
+    """Seconds that work may take which these processors do in one go; None if there are none.
+
+    When the first of them has failed whose failure blocks, nothing that the others find can let the body go on. If no
+    failure blocks, the last of them decides: a processor is not given up for the impatience of another.
+    """
+    every = tuple(together)
+    blocking = [each.timeout for each in every if each.blocks_on_failure]
+    return min(blocking) if blocking else max((each.timeout for each in every), default=None)
 
 
 SCANNERS_KEPT = 16

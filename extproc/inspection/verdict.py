@@ -1,10 +1,20 @@
 """The verdict of inspection on a body: its findings, its failures, and the outcome."""
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from extproc.protocol.messages import Side
+
+ERROR: Final = "error"
+CONDITION: Final = "condition"
+TIMEOUT: Final = "timeout"
+"""Reasons of failures that mean something here; others are those of the work that was handed out."""
+
+SEALED: Final = frozenset({"encrypted"})
+"""Reasons for which content is listed as uninspected and yet never blocks: signatures and reasoning that only the
+provider who sealed them can open, and checks when they come back. Every response of a model that thinks has some."""
 
 Action: TypeAlias = Literal["report", "mask", "block"]
 
@@ -51,3 +61,21 @@ class Blocked(Struct, frozen=True, gc=False):
 
 Count: TypeAlias = tuple[str, str, Action, Side, bool]
 """Processor, kind, action, side, shadow: what finds are counted by. All are words of the policy."""
+
+
+class Verdict(Struct, frozen=True):
+    """The verdict on one body. `body` is what goes on: the very object that was judged, if nothing in it changed.
+
+    `counts`: findings; `unread`: what could not be read, by its reason. `findings` are listed only if asked for.
+    """
+
+    body: bytes
+    blocked: Blocked | None = None
+    masked: bool = False
+    counts: Mapping[Count, int] = {}
+    failures: tuple[Failure, ...] = ()
+    unread: Mapping[str, int] = {}
+    findings: tuple[Finding, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Verdict({len(self.body)} bytes, blocked={self.blocked}, masked={self.masked})"

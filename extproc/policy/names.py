@@ -122,8 +122,13 @@ def _matched(name: str) -> str:
     return name
 
 
+def is_short_name(name: str) -> bool:
+    """True if a processor, a pipeline or a word of `use` can have this name."""
+    return _SHORT.fullmatch(name) is not None
+
+
 def _short(name: str) -> str:
-    if _SHORT.fullmatch(name) is None:
+    if not is_short_name(name):
         raise refusal(
             f"a name here has 1 to {BACKEND_NAME_MAX} lower-case letters, digits and dashes", "write it like prompt-pii"
         )

@@ -1,9 +1,21 @@
 """Processors: what looks at the texts of a request or an answer, and what is done about what it finds."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    SerializeAsAny,
+    Tag,
+    TypeAdapter,
+    ValidationInfo,
+    WrapValidator,
+    model_validator,
+)
 
 from extproc.policy.base import Value, Written, meant, refusal, refusals
 from extproc.policy.conditions import Condition
@@ -11,6 +23,7 @@ from extproc.policy.credentials import Source
 from extproc.policy.names import ProcessorName
 from extproc.policy.paths import FilePath
 from extproc.policy.units import GIB, Count, Seconds, Size, Truth
+from extproc.policy.uses import plugged, tag
 
 PII_KINDS: Final = (
     *("email", "phone", "credit_card", "iban", "ip_address", "mac_address", "url", "url_credentials"),
@@ -105,8 +118,8 @@ class Step(Value):
     when: When | None = None
     """It runs only if this expression over the signals of the exchange is true; always if absent."""
     timeout: Annotated[Seconds, Field(gt=0, le=TIMEOUT_MAX), Written("duration", "500ms")] = 1.0
-    """Longest time that it may take over one text; beyond it the processor has failed. Far above the milliseconds that
-    a megabyte takes."""
+    """Longest time that it may take over one body, or one piece of a stream; beyond it this processor has failed. Far
+    above the milliseconds that a megabyte takes."""
     on_failure: Annotated[str, Written("`block`, `allow` or the name of a processor", "block")] | None = None
     """The reaction if the processor fails or takes too long: `block`, `allow`, or the name of another processor of the
     list that then runs in its place, and only then. If absent, `block` if it masks or blocks, `allow` if it reports."""
@@ -230,28 +243,52 @@ class SizeLimit(Step):
 
 
 USES: Final[Mapping[str, type[Step]]] = {"pii": Pii, "secrets": Secrets, "pattern": Pattern, "size": SizeLimit}
-"""The words that `use` knows."""
+"""The built-in words of `use`; plug-ins add others (see `policy.uses`)."""
+
+PLUGGED: Final = "(plug-in)"
+"""The form of a processor that a plug-in brings."""
+
+PLUGGED_KEPT: Final = 64
+"""Validators that are kept, one for each word of a plug-in: a policy may use one a thousand times."""
 
 
 def _form(value: Any) -> str:
     """Which processor is meant, so that errors speak of that one alone."""
     use = value.get("use") if isinstance(value, dict) else getattr(value, "use", None)
-    return f"({use})" if isinstance(use, str) and use in USES else "(unknown)"
+    if not isinstance(use, str):
+        return "(unknown)"
+    return tag(use) if use in USES else PLUGGED if use in plugged() else "(unknown)"
 
 
 def _unknown(value: Any) -> Any:
     if not isinstance(value, dict):
         raise refusal("a processor is a mapping", "write it like {use: pii, action: mask}")
-    known = ", ".join(USES)
+    words = [*USES, *plugged()]
+    known = ", ".join(words)
     if "use" not in value:
         raise refusal("a processor says what it uses", f"add `use:` with one of {known}")
     use = value["use"]
     if isinstance(use, str) and use in UNSUPPORTED_USES:
         error = refusal(f"use {use} is not supported by this version", f"it has {known}; delete this processor")
     else:
-        near = meant(use, USES) if isinstance(use, str) else f"known here: {known}"
+        near = meant(use, words) if isinstance(use, str) else f"known here: {known}"
         error = refusal("there is no such processor", near)
     raise refusals("Processor", [(("use",), error)])
+
+
+def _plugged(value: Any, _: Any, info: ValidationInfo) -> Any:
+    """A processor of a plug-in, by the model of its options."""
+    if isinstance(value, Step):
+        return value
+    use = value["use"]
+    return _of_plug_in(use, plugged()[use]).validate_python({"name": use, **value}, context=info.context)
+
+
+@lru_cache(PLUGGED_KEPT)
+def _of_plug_in(use: str, options: type[Value]) -> TypeAdapter[Any]:
+    # One form of two, so that the places of errors name it.
+    forms: Any = Annotated[options, Tag(tag(use))] | Annotated[Pii, Tag("(unknown)")]
+    return TypeAdapter(Annotated[forms, Discriminator(lambda _: tag(use))])
 
 
 Processor: TypeAlias = Annotated[
@@ -259,6 +296,7 @@ Processor: TypeAlias = Annotated[
     | Annotated[Secrets, Tag("(secrets)")]
     | Annotated[Pattern, Tag("(pattern)")]
     | Annotated[SizeLimit, Tag("(size)")]
+    | Annotated[SerializeAsAny[Step], WrapValidator(_plugged), Tag("(plug-in)")]
     # The last form takes nothing: it is there for its errors.
     | Annotated[Pii, BeforeValidator(_unknown), Tag("(unknown)")],
     Discriminator(_form),

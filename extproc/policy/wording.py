@@ -8,19 +8,21 @@ from extproc.policy.base import Loc, Value, listed, meant
 from extproc.policy.credentials import Bearer, Header
 from extproc.policy.document import Place
 from extproc.policy.model import Policy
-from extproc.policy.processors import USES
+from extproc.policy.processors import PLUGGED, USES
 from extproc.policy.units import written_duration, written_size
+from extproc.policy.uses import plugged, tag
 
 UNSUPPORTED_FIELDS: Final = frozenset({"rules", "residency", "tenants", "budgets", "state"})
 """Sections of the format that are not built yet. Ignored, they would leave traffic unguarded without a word."""
 UNSUPPORTED_APIS: Final = frozenset({"gemini", "bedrock", "azure-openai"})
 """Dialects of the format that are not built yet."""
 
-_FORMS: Final[Mapping[str, type[Value] | None]] = {
+_FORMS: Final[dict[str, type[Value] | None]] = {
     "(bearer)": Bearer,
     "(header)": Header,
     "(word)": None,
-    **{f"({use})": form for use, form in USES.items()},
+    **{tag(use): form for use, form in USES.items()},
+    PLUGGED: None,
     "(unknown)": None,
     "[key]": None,
 }
@@ -47,6 +49,9 @@ _WANTED: Final = {
     "string_type": "text",
     "int_type": "a whole number",
     "float_type": "a number",
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "bool_parsing": "true or false",
     "bool_type": "true or false",
     "string_sub_type": "text",
     "tuple_type": "a list",
@@ -65,11 +70,16 @@ _SHAPES: Final = {
 }
 
 
+def _forms() -> Mapping[str, type[Value] | None]:
+    return _FORMS | {tag(use): form for use, form in plugged().items()}
+
+
 def without_forms(loc: Loc, places: Mapping[Loc, Place]) -> Loc:
     """A place as the operator sees it: pydantic's tags taken out."""
     clean: Loc = ()
+    forms = _forms()
     for step in loc:
-        if step not in _FORMS or (*clean, step) in places:
+        if step not in forms or (*clean, step) in places:
             clean = (*clean, step)
     return clean
 
@@ -109,11 +119,12 @@ def _unknown_field(loc: Loc, name: str) -> tuple[str, str]:
 def _class_at(loc: Loc) -> type[Value] | None:
     """The model that stands at a place, found by walking the types from the root."""
     found: type[Value] | None = Policy
+    forms = _forms()
     for step in loc:
         if isinstance(step, int):
             continue
-        if step in _FORMS:
-            found = _FORMS[step]
+        if step in forms:
+            found = forms[step]
         elif found is not None:
             field = found.model_fields.get(step)
             found = _model_in(field.annotation) if field else None

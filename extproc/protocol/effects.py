@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import Enum, IntEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -142,16 +142,29 @@ class StreamTrailers(Struct, frozen=True):
 Stream: TypeAlias = StreamHeaders | StreamBody | StreamTrailers
 
 
+WorkKind: TypeAlias = Literal["rules", "scored", "remote"]
+"""Who does a piece of work, one word for each kind of detector. `rules`: threads that run bounded steps, which is also
+where bodies are decoded and edited. `scored`: threads of their own for models that compute. `remote`: nobody here; the
+loop awaits somebody else's answer."""
+
+
 class Inspect(Struct, frozen=True):
-    """Work for a worker thread or a remote guard; `Inspected` or `Failed` with the same ticket answers it."""
+    """Work that is handed out; `Inspected` or `Failed` with the same ticket answers it, unless it is withdrawn."""
 
     ticket: int
     processor: str
     subject: object
     deadline: float
+    kind: WorkKind = "rules"
 
     def __repr__(self) -> str:
         return f"Inspect({self.ticket}, {self.processor})"
+
+
+class Withdraw(Struct, frozen=True):
+    """Stop the work with this ticket: its result would change nothing any more. Nothing answers it."""
+
+    ticket: int
 
 
 @plain
@@ -175,4 +188,4 @@ class Abort(Struct, frozen=True):
     reason: str
 
 
-Effect: TypeAlias = Proceed | Chunk | Override | Reject | Stream | Inspect | Abort | Record
+Effect: TypeAlias = Proceed | Chunk | Override | Reject | Stream | Inspect | Withdraw | Abort | Record

@@ -10,7 +10,7 @@ from typing import Final, Protocol, assert_never, cast
 
 from msgspec.structs import replace
 
-from extproc.protocol.effects import Abort, AbortCode, Inspect
+from extproc.protocol.effects import Abort, AbortCode, Inspect, Withdraw
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Body, Deadline, Failed, Gone, Headers, Inspected, Message, Side, Trailers
 from extproc.protocol.record import Record
@@ -42,7 +42,7 @@ _PASSED: Final = [PASSED_RESPONSE]
 _PASSED_REQUEST: Final = [PASSED_REQUEST]
 
 # Looked up by class: an `isinstance` that is false costs ten times as much, and nearly all effects are answers.
-_ORDERS: Final = frozenset({Abort, Inspect, Record})
+_ORDERS: Final = frozenset({Abort, Inspect, Withdraw, Record})
 
 
 class Stream(Protocol):
@@ -162,12 +162,12 @@ class Exchange:
         answers = []
         for effect in self.decider.receive(message, now):
             if effect.__class__ in _ORDERS:
-                self._perform(cast("Abort | Inspect | Record", effect))
+                self._perform(cast("Abort | Inspect | Withdraw | Record", effect))
             else:
                 answers.append(encode(effect))
         return [] if self._over else answers
 
-    def _perform(self, order: Abort | Inspect | Record) -> None:
+    def _perform(self, order: Abort | Inspect | Withdraw | Record) -> None:
         """The effects that are no messages to Envoy."""
         match order:
             case Abort(code=code, reason=reason):
@@ -176,6 +176,9 @@ class Exchange:
                 if self._work is None:
                     self._work = {}
                 self._work[ticket] = self._runtime.submit(order, self.inspected)
+            case Withdraw(ticket=ticket):
+                if self._work is not None and (cancel := self._work.pop(ticket, None)) is not None:
+                    cancel()
             case Record():
                 # It answers `Gone` alone; anything else is ours to mend, so INTERNAL.
                 raise AssertionError(type(order).__name__)

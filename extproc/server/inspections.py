@@ -1,8 +1,9 @@
-"""Threads that judge what is too large, or takes too long, to be judged between two messages.
+"""Work that is handed out: threads for what takes too long between two messages, and what is awaited from elsewhere.
 
-There are two lanes. Work begins in the quick one, where nothing may take longer than `QUICK_STEPS`; what does, or is
+Rules have two lanes. Work begins in the quick one, where nothing may take longer than `QUICK_STEPS`; what does, or is
 known to be large, goes to the slow one and begins again there. So a client whose bodies take long keeps only such
-bodies waiting. What nobody waits for any more is stopped, in either.
+bodies waiting. Scored detectors have a lane of their own, so that however slow they are, no rule waits for them;
+remote ones are tasks of the loop. What nobody waits for any more is stopped, wherever it is.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import Final, Protocol, TypeAlias, cast
 from extproc.protocol.effects import Inspect
 from extproc.protocol.messages import Failed, Inspected
 from extproc.protocol.meter import ENDLESS, Meter, SpentError
+from extproc.server.tasks import spawn
 
 QUICK_THREADS: Final = 1
 """Threads of the quick lane of a worker."""
@@ -23,12 +25,20 @@ SLOW_THREADS: Final = 2
 """Threads of the slow lane. The matchers let go of the interpreter's lock, so that one reads a body while the other
 scans; more would only share the same core."""
 
+SCORED_THREADS: Final = 2
+"""Threads for scored detectors. A model that computes has a core for itself while it lets go of the interpreter's lock;
+two of them keep one that waits for memory from stopping the other."""
+
 QUICK_STEPS: Final = 3_000
 """Steps, about 3 ms, after which work leaves the quick lane: what 250 KiB of prose take, or 1 KiB of card numbers."""
 
 WAITING_MAX: Final = 256
 """Bodies that wait for a thread of a lane or are in one; more have failed as `overloaded`. Each has its exchange's
 memory, and at 40 ms a megabyte the last of so many waits longer than anybody would."""
+
+REMOTE_MAX: Final = 1024
+"""Remote detectors that are asked at once by a worker; more have failed as `overloaded`. Each has its exchange's texts
+in memory, and a connection somewhere."""
 
 SWITCH: Final = 0.0005
 """Seconds after which a thread that reads a body gives the interpreter to the loop that waits for it; Python's default
@@ -63,6 +73,13 @@ class Work(Protocol):
         Raises:
             SpentError: `meter` ran out. It may be called again.
         """
+
+
+class RemoteAsk(Protocol):
+    """The subject of an order for a remote detector."""
+
+    async def ask(self) -> object:
+        """Return the verdict. Awaited in the loop, and cancelled when nobody waits for it any more."""
 
 
 class _Paced(Meter):
@@ -103,25 +120,34 @@ class Pool:
         self._clock = clock
         self.quick = _Threads("quick", QUICK_THREADS, QUICK_STEPS)
         self.slow = _Threads("slow", SLOW_THREADS, ENDLESS)
+        self.scored = _Threads("scored", SCORED_THREADS, ENDLESS)
+        self._asked: set[_Remote] = set()
         sys.setswitchinterval(SWITCH)
 
     @property
     def waiting(self) -> int:
-        """Orders that wait for a thread or are in one."""
-        return self.quick.waiting + self.slow.waiting
+        """Orders that wait for a thread or are in one, or for somebody else's answer."""
+        return self.quick.waiting + self.slow.waiting + self.scored.waiting + len(self._asked)
 
     def submit(self, order: Inspect, answer: Answer) -> Cancel:
         """See `Submit`."""
-        lane = self.slow if cast("Work", order.subject).large else self.quick
+        if order.kind == "remote":
+            if len(self._asked) >= REMOTE_MAX:
+                return self._overloaded(order, answer)
+            remote = _Remote(order, answer, self._asked)
+            return remote.started(self._loop.call_later(self._left(order), remote.expire))
+        lane = self._lane(order)
         if lane.full:
-            return self._loop.call_soon(answer, Failed(order.ticket, OVERLOADED)).cancel
+            return self._overloaded(order, answer)
         timer = self._loop.call_later
         return _Task(self, lane, order, answer, lambda task: timer(self._left(order), task.expire)).cancel
 
     def close(self) -> None:
         """Takes nothing more; what is in a thread ends there."""
-        for lane in (self.quick, self.slow):
+        for lane in (self.quick, self.slow, self.scored):
             lane.threads.shutdown(wait=False, cancel_futures=True)
+        for remote in tuple(self._asked):
+            remote.cancel()
 
     def start(self, task: "_Task", lane: _Threads, work: Work, meter: Meter) -> "Future[object]":
         """Queues work."""
@@ -130,6 +156,14 @@ class Pool:
         # The thread that is done wakes the loop, which may be gone by then.
         future.add_done_callback(lambda _: self._wake(task))
         return future
+
+    def _lane(self, order: Inspect) -> _Threads:
+        if order.kind == "scored":
+            return self.scored
+        return self.slow if cast("Work", order.subject).large else self.quick
+
+    def _overloaded(self, order: Inspect, answer: Answer) -> Cancel:
+        return self._loop.call_soon(answer, Failed(order.ticket, OVERLOADED)).cancel
 
     def _left(self, order: Inspect) -> float:
         return max(0.0, order.deadline - self._clock())
@@ -187,7 +221,7 @@ class _Task:
     def _move(self) -> None:
         """Begins again in the slow lane, where nothing was counted that cannot be afforded."""
         slow = self._pool.slow
-        if self._lane is slow:
+        if self._lane is not self._pool.quick:
             self._tell(Failed(self._ticket, ERROR))
         elif slow.full:
             self._tell(Failed(self._ticket, OVERLOADED))
@@ -201,6 +235,51 @@ class _Task:
     def _tell(self, message: Inspected | Failed) -> None:
         answer, self._answer = self._answer, None
         self._timer.cancel()
+        if answer is not None:
+            answer(message)
+
+
+class _Remote:
+    """One order that somebody else answers. Told of once, as a `_Task` is; it is among `asked` until it has ended."""
+
+    def __init__(self, order: Inspect, answer: Answer, asked: "set[_Remote]") -> None:
+        self._ticket = order.ticket
+        self._subject = cast("RemoteAsk", order.subject)
+        self._answer: Answer | None = answer
+        self._asked = asked
+        self._timer: asyncio.TimerHandle | None = None
+        asked.add(self)
+        self._task = spawn(self._ask())
+        self._task.add_done_callback(lambda _: asked.discard(self))
+
+    def started(self, timer: asyncio.TimerHandle) -> Cancel:
+        """Takes the timer of its deadline; gives what takes the order back."""
+        self._timer = timer
+        return self.cancel
+
+    def cancel(self) -> None:
+        """Takes the order back."""
+        self._answer = None
+        self._tell(Failed(self._ticket, TIMEOUT))
+        self._task.cancel()
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        self._tell(Failed(self._ticket, TIMEOUT))
+        self._task.cancel()
+
+    async def _ask(self) -> None:
+        try:
+            verdict = await self._subject.ask()
+        except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the body
+            self._tell(Failed(self._ticket, ERROR))
+        else:
+            self._tell(Inspected(self._ticket, verdict))
+
+    def _tell(self, message: Inspected | Failed) -> None:
+        answer, self._answer = self._answer, None
+        if self._timer is not None:
+            self._timer.cancel()
         if answer is not None:
             answer(message)
 

@@ -10,9 +10,11 @@ from typing import Final, cast
 from msgspec import Struct
 
 from extproc import apis
+from extproc.apis.events import StreamEvent
 from extproc.inspection.answers import streamed
+from extproc.inspection.answers.stream import Observe
 from extproc.inspection.judge import Job
-from extproc.inspection.verdict import Blocked
+from extproc.inspection.verdict import Blocked, Verdict
 from extproc.payload.charsets import known as known_charset
 from extproc.payload.encodings import codings as encodings
 from extproc.payload.fieldvalue import parse
@@ -20,12 +22,14 @@ from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
+from extproc.protocol.meter import Meter
 from extproc.transaction.admission import exceeds
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
-from extproc.transaction.pieces import pieces
+from extproc.transaction.onward import pieces
+from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.shared import Shared
 from extproc.transaction.work import ResponseWork, Unread, Whole
 from extproc.usage import UsageMeter
@@ -54,10 +58,10 @@ def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | No
     kind = fields.text("content-type")
     declared = parse(kind)
     value = declared.value
-    streams = value == "text/event-stream"
-    known = (
-        streams or value == "application/json" or value.endswith("+json") or value in findings.pipeline.content_types
-    )
+    events = value == "text/event-stream"
+    # Detectors of their own judge a text once it is whole.
+    streams = events and not (findings.pipeline.response is not None and findings.pipeline.response.offloaded)
+    known = events or value == "application/json" or value.endswith("+json") or value in findings.pipeline.content_types
     if not known:
         if _may_be_empty(fields, findings, value):
             return Wanted(False, kind, (), "content_type")
@@ -66,7 +70,7 @@ def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | No
     if not streams and exceeds(fields, findings.pipeline.body_limit):
         oversize(findings)
         return None
-    if streams and known_charset(declared.parameters.get("charset", "")) is None:
+    if events and known_charset(declared.parameters.get("charset", "")) is None:
         # The standard says UTF-8, but some clients decode as they are told.
         unread(memory, findings, "charset")
         return None
@@ -148,6 +152,18 @@ def send_whole(
     return (first, *pieces(_RESPONSE, body))
 
 
+def _streamed(job: Job, meter: Meter, dialect: str, usage: UsageMeter, gather: Observe | None = None) -> Verdict | None:
+    """See `inspection.answers.streamed`; `gather` is shown every event as well."""
+    if gather is None:
+        return streamed(job, dialect, meter, usage.event)
+
+    def observe(event: StreamEvent) -> None:
+        usage.event(event)
+        gather(event)
+
+    return streamed(job, dialect, meter, observe)
+
+
 def response_work(memory: Memory, findings: Findings, kind: str, codings: tuple[str, ...], body: bytes) -> ResponseWork:
     """Return the work of judging the whole body of a response."""
     pipeline, stage = findings.pipeline, findings.pipeline.response
@@ -167,7 +183,7 @@ def response_work(memory: Memory, findings: Findings, kind: str, codings: tuple[
         # An object in one line, as nearly every response is, is no stream.
         streamed=None
         if not codings and body.startswith(b"{") and b"\n" not in body
-        else partial(streamed, dialect=dialect, observe=usage.event),
+        else partial(_streamed, dialect=dialect, usage=usage),
     )
     return ResponseWork(job, body, codings, pipeline.body_limit, usage)
 
@@ -211,7 +227,7 @@ class WholeAnswer:
         self._size = 0
         self._passes = False  # it is not read after all
         self._trailers = False
-        self.job: ResponseWork | None = None
+        self.job: ResponseWork | PendingJudgement[Whole] | None = None
 
     def piece(self, message: Body, *, ends: bool) -> Effects:
         """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
@@ -268,10 +284,10 @@ class WholeAnswer:
             return self._go_on(None)  # there is nothing to read, whatever it is said to be
         work = response_work(self._memory, self._findings, self._kind, self._codings, body)
         result = work.at_once()
-        if result is not None:
+        if result is not None and not isinstance(result, PendingJudgement):
             return self.judged(result)
         self._holding.add(self._size - self._holding.size, self._most)
-        self.job = work
+        self.job = result or work
         return NOTHING
 
     def _pass_unread(self) -> Effects:

@@ -7,10 +7,10 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from extproc.apis.mcp.request import Rpc
-from extproc.inspection.judge import Verdict, told
+from extproc.inspection.judgement import told
 from extproc.inspection.pipeline import Pipeline
 from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import Blocked, Count, Failure, Finding
+from extproc.inspection.verdict import Blocked, Count, Failure, Finding, Verdict
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor, Record

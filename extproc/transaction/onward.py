@@ -1,16 +1,19 @@
-"""A request's body on its way out: the answers to all that came of it, by the mode that Envoy is in."""
+"""Bodies that were held, on their way out: the answers to all that came of one, by the mode that Envoy is in."""
 
 from typing import Final
 
-from extproc.protocol.effects import HeaderMutation, Phase, Proceed
+from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
 from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS, Effects
-from extproc.transaction.pieces import pieces
 from extproc.transaction.routed import Routed
 
 AT_ONCE: Final = (BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 """Modes in which one message holds the body."""
+
+CHUNK_BYTES: Final = 256 * 1024
+"""Size of a piece of a held body. Envoy took 20 MiB at once, but pieces let it apply back-pressure, and at 256 KiB a
+message's fixed cost is lost in that of copying it."""
 
 
 def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[str, ...]) -> Effects:
@@ -66,3 +69,11 @@ def one_for_each(messages: int, changed: bytes | None) -> Effects:
 
 def _with_length(headers: HeaderMutation, body: bytes) -> HeaderMutation:
     return HeaderMutation(headers.set, headers.remove, (("content-length", b"%d" % len(body)),))
+
+
+def pieces(side: Side, body: bytes, *, end: bool = True) -> tuple[Chunk, ...]:
+    """The body in chunks, at least one; the last one ends the side where `end` says so."""
+    if len(body) <= CHUNK_BYTES:
+        return (Chunk(side, body, end),)
+    starts = range(0, len(body), CHUNK_BYTES)
+    return tuple(Chunk(side, body[at : at + CHUNK_BYTES], end and at + CHUNK_BYTES >= len(body)) for at in starts)

@@ -1,14 +1,17 @@
 """The work on a request's body once it is whole: decoded, read for its model, judged. It may be done in any thread."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc import apis
 from extproc.apis.mcp import request as mcp
-from extproc.inspection.judge import Job, Verdict
-from extproc.inspection.verdict import Blocked
+from extproc.apis.roles import other
+from extproc.inspection.judge import READ_TIMEOUT, Job
+from extproc.inspection.judgement import Judgement
+from extproc.inspection.stage import patience
+from extproc.inspection.verdict import Blocked, Verdict
 from extproc.payload.charsets import known
 from extproc.payload.encodings import codings as encodings
 from extproc.payload.fieldvalue import parse
@@ -19,14 +22,10 @@ from extproc.signals.registry import Signals
 from extproc.signals.view import RequestView, content_type
 from extproc.transaction.admission import UNKNOWN, malformed_encoding, overloaded, too_large
 from extproc.transaction.findings import Findings
+from extproc.transaction.handed import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
 from extproc.transaction.memory import Memory
+from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.plan import Plan
-
-INLINE_BYTES: Final = 16 * 1024
-"""Largest body that is judged between two messages; a larger one goes to another thread."""
-
-INLINE_STEPS: Final = 1000
-"""Steps of a meter, about a millisecond, after which a smaller one goes there, too: that is what others wait for it."""
 
 OPENED_BYTES: Final = 256 * 1024
 """Largest body that is read for its model between two messages, which takes 0.1 ms, or 1 ms at the worst. So a body
@@ -34,12 +33,6 @@ that no thread could judge in time can still be routed, where the policy lets it
 
 OUTLINED_BYTES: Final = 32 * 1024
 """The same where conditions ask what the body holds, which takes a parse of all of it."""
-
-LARGE_BYTES: Final = 256 * 1024
-"""Bytes from which on work is known to take long: 10 ms, if it is prose."""
-
-INLINE_INFLATED: Final = 64
-"""Bytes that may come out of decoding between two messages for each step that is left: 62 KiB, which take 0.2 ms."""
 
 _JSON: Final = "application/json"
 _JSON_BYTES: Final = _JSON.encode()
@@ -86,16 +79,17 @@ class Opened(Struct, frozen=True):
         """True if judging it is known to take long."""
         return len(self.plain) > LARGE_BYTES
 
-    def run(self, meter: Meter | None = None) -> "Judged | Refusal":
-        """Return the verdict. Raises SpentError if `meter` runs out."""
+    def run(self, meter: Meter | None = None) -> "RequestResult":
+        """Return the verdict, or what it waits for. Raises SpentError if `meter` runs out."""
         if self.job is None:
             return Judged(self, None, self.asked)
-        return self._judged(self.job.run(meter))
+        result = self.job.run(meter)
+        return PendingJudgement(result, self._judged) if isinstance(result, Judgement) else self._judged(result)
 
-    def given_up(self, reason: str) -> "Judged | Opened | Refusal":
-        """Return what becomes of the body when no verdict came: one, or work for the stand-ins."""
+    def given_up(self, reason: str, waited: float | None = None) -> "Judged | Opened | Refusal":
+        """Return what becomes of the body when no verdict came: one, or work for those who are left."""
         assert self.job is not None, "without a job it is never handed out"
-        result = self.job.given_up(reason)
+        result = self.job.given_up(reason, waited)
         return replace(self, job=result) if isinstance(result, Job) else self._judged(result)
 
     def _judged(self, verdict: Verdict) -> "Judged | Refusal":
@@ -121,6 +115,10 @@ class Judged(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Judged({self.verdict})"
+
+
+RequestResult: TypeAlias = Judged | Refusal | PendingJudgement[Judged | Refusal]
+"""What work on a request's body gives."""
 
 
 class Opening:
@@ -149,14 +147,17 @@ class Opening:
     def timeout(self) -> float:
         """Seconds that it may take once it is handed out."""
         stage = self._findings.pipeline.request if self._findings is not None else None
-        return TIMEOUT if stage is None else stage.timeout
+        if stage is None:
+            return TIMEOUT
+        limit = patience(stage.local)
+        return READ_TIMEOUT if limit is None else limit
 
     @property
     def large(self) -> bool:
         """True if it is known to take long."""
         return len(self.body) > LARGE_BYTES
 
-    def at_once(self) -> Judged | Refusal | None:
+    def at_once(self) -> RequestResult | None:
         """The result, if it can be had between two messages; None if the work has to be handed out."""
         if len(self.body) > INLINE_BYTES:
             refusal = self._opens(None) if self._opens_at_once else None
@@ -167,14 +168,14 @@ class Opening:
         except SpentError:
             return None
 
-    def run(self, meter: Meter | None = None) -> Judged | Refusal:
-        """Return what became of the body. Raises SpentError if `meter` runs out."""
+    def run(self, meter: Meter | None = None) -> RequestResult:
+        """Return what became of the body, or what it waits for. Raises SpentError if `meter` runs out."""
         if self._opened is None and (refusal := self._opens(meter)) is not None:
             return refusal
         assert self._opened is not None, "it was opened, or refused"
         return self._opened.run(meter)
 
-    def given_up(self, reason: str) -> Judged | Opened | Refusal:
+    def given_up(self, reason: str) -> RequestResult | Opened:
         """Return what becomes of the body when no result came."""
         if self._opened is None:
             if self._codings or len(self.body) > OPENED_BYTES:
@@ -183,7 +184,7 @@ class Opening:
             if refusal is not None:
                 return refusal
         assert self._opened is not None, "it was opened, or refused"
-        return self._opened.given_up(reason) if self._opened.job is not None else self._opened.run()
+        return self._opened.given_up(reason, self.timeout) if self._opened.job is not None else self._opened.run()
 
     # -- reading
 
@@ -238,6 +239,7 @@ class Opening:
             findings.vault,
             pipeline.blocks_unread,
             detailed=findings.details is not None,
+            role_of=other if memory.claimed is None else memory.claimed.api.role_of,
         )
         return Opened(memory.claimed, plain, asked, rpc, signals, job)
 

@@ -7,7 +7,8 @@ from msgspec import Struct
 from extproc.payload.encodings import codings as encodings
 from extproc.protocol.meter import Meter
 from extproc.transaction.admission import overloaded
-from extproc.transaction.opening import LARGE_BYTES, Refusal
+from extproc.transaction.handed import LARGE_BYTES
+from extproc.transaction.opening import Refusal
 
 TIMEOUT: Final = 5.0
 """Seconds that it may take: ten times what 32 MiB do."""

@@ -35,10 +35,10 @@ from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_line, hands_over, mistaken
-from extproc.transaction.onward import AT_ONCE, one_for_each, send, send_with_trailers, trailers_without
+from extproc.transaction.onward import AT_ONCE, one_for_each, pieces, send, send_with_trailers, trailers_without
 from extproc.transaction.opening import Judged, Opened, Opening, Refusal
 from extproc.transaction.passage import Passage, without_key_protocols
-from extproc.transaction.pieces import pieces
+from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoded, Recoding
 from extproc.transaction.request_body import Intake, begin_signals, take_pipeline
@@ -95,7 +95,7 @@ class RequestSide:
         self._passage = plan.unsteered
         self._trailers = False
         self._routed: Routed | None = None
-        self.job: Opening | Opened | Recoding | None = None
+        self.job: Opening | Opened | Recoding | PendingJudgement[Judged | Refusal] | None = None
         self.intent = Intent.PASSING
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
@@ -366,10 +366,10 @@ class RequestSide:
             return self._go_on(intake, intake.route(self._shared, None, now))
         work = intake.work(body)
         result = work.at_once()
-        if result is not None:
+        if result is not None and not isinstance(result, PendingJudgement):
             return self._route(intake, result, now)
         self._hold(len(work.body) - (self._holding.size if self._holding is not None else 0))
-        self.job = work
+        self.job = result or work
         return NOTHING
 
     def _hold(self, size: int) -> None:

@@ -27,13 +27,14 @@ from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
 from extproc.transaction.outcome import from_upstream, led_nowhere, length_of, observe, status_of
+from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.plan import CONTROL_PREFIX, Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
 from extproc.transaction.shared import Shared
 from extproc.transaction.streaming import Piece, StreamedAnswer
 from extproc.transaction.watching import WatchedBody, WatchedStream, only_watches
-from extproc.transaction.work import ResponseWork
+from extproc.transaction.work import ResponseWork, Whole
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
@@ -83,12 +84,12 @@ class ResponseSide:
         self.state = State.IDLE
 
     @property
-    def job(self) -> ResponseWork | Piece | None:
+    def job(self) -> ResponseWork | PendingJudgement[Whole] | Piece | None:
         """Work to be handed out before anything more of the answer is fed."""
         return None if self._answer is None else self._answer.job
 
     @job.setter
-    def job(self, job: ResponseWork) -> None:
+    def job(self, job: ResponseWork | PendingJudgement[Whole]) -> None:
         assert isinstance(self._answer, WholeAnswer | WatchedBody)
         self._answer.job = job
 

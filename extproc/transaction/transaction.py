@@ -2,7 +2,10 @@
 
 from typing import Any, Final, cast
 
-from extproc.protocol.effects import Abort, AbortCode, Effect, Inspect
+from extproc.detectors.contract import Detection
+from extproc.inspection.offloaded import offload
+from extproc.inspection.stage import Processor
+from extproc.protocol.effects import Abort, AbortCode, Effect, Inspect, Withdraw
 from extproc.protocol.errors import ClientError, ProtocolViolation
 from extproc.protocol.messages import (
     Body,
@@ -20,10 +23,12 @@ from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.states import State
 from extproc.transaction.answers import NOTHING, Effects, rejection
 from extproc.transaction.findings import Findings
+from extproc.transaction.handed import Handed
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_order
 from extproc.transaction.opening import Opened
+from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.plan import Plan
 from extproc.transaction.request import Intent, RequestSide
 from extproc.transaction.response import ResponseSide
@@ -84,7 +89,7 @@ class Transaction:
         self._over = False
         self._told = False
         self._ticket = 0
-        self._jobs: dict[int, Side] | None = None  # by their tickets; made with the first
+        self._jobs: dict[int, Handed] | None = None  # by their tickets; made with the first
         self._waiting: dict[Side, list[Headers | Body | Trailers]] | None = None
         self.request_lane = Lane.READ
         self.response_lane = Lane.READ
@@ -152,16 +157,26 @@ class Transaction:
         job = self._side(side).job
         if job is None:
             return effects
+        if not isinstance(job, PendingJudgement) or not job.judgement.orders:
+            return (*effects, Inspect(self._ticketed(Handed(side)), job.name, job, now + job.timeout))
+        told = job.judgement.conversation
+        for each in job.judgement.orders:
+            kind, work = offload(each, told)
+            ticket = self._ticketed(Handed(side, each))
+            effects = (*effects, Inspect(ticket, each.name, work, now + each.timeout, kind))
+        return effects
+
+    def _ticketed(self, handed: Handed) -> int:
         self._ticket += 1
         if self._jobs is None:
             self._jobs = {}
-        self._jobs[self._ticket] = side
-        return (*effects, Inspect(self._ticket, job.name, job, now + job.timeout))
+        self._jobs[self._ticket] = handed
+        return self._ticket
 
     def _keep(self, message: Headers | Body | Trailers, now: float) -> Effects:
         """A message while there is work: one for a side that waits for it has to wait as well."""
         side = message.side
-        if self._jobs and side in self._jobs.values():
+        if self._waits(side):
             effects = self._response.keeps(message) if side is _RESPONSE else NOTHING
             if effects is not None:
                 if side is not _RESPONSE or not self._response.ended:
@@ -171,17 +186,54 @@ class Transaction:
                 return effects
         return self._on_response(message, now) if message.side is _RESPONSE else self._on_request(message, now)
 
+    def _waits(self, side: Side) -> bool:
+        """True if work is handed out for a side."""
+        return any(each.side is side for each in self._jobs.values()) if self._jobs else False
+
     def _answered(self, message: Inspected | Failed, now: float) -> Effects:
-        side = self._jobs.pop(message.ticket, None) if self._jobs else None
-        if side is None:
+        handed = self._jobs.pop(message.ticket, None) if self._jobs else None
+        if handed is None:
             raise ProtocolViolation("an answer to work that was never asked for")
+        job = self._side(handed.side).job
+        assert job is not None
+        if handed.processor is not None:
+            return self._heard(handed.side, handed.processor, message, now)
+        result = message.verdict if type(message) is Inspected else job.given_up(cast("Failed", message).reason)
+        return self._go_on(handed.side, result, now)
+
+    def _heard(self, side: Side, processor: Processor, message: Inspected | Failed, now: float) -> Effects:
+        """Takes what one detector says that was handed out by itself."""
+        job = cast("PendingJudgement[object]", self._side(side).job)
+        if type(message) is Inspected:
+            job.judgement.take(processor, cast("list[Detection]", message.verdict))
+        else:
+            job.judgement.fail(processor, cast("Failed", message).reason)
+        if not job.judgement.ready:
+            return NOTHING
+        withdrawn = self._withdraw(side)
+        result = job.at_once()
+        if result is not None:
+            return self._go_on(side, result, now, withdrawn)
+        return (*withdrawn, Inspect(self._ticketed(Handed(side)), job.name, job, now + job.timeout))
+
+    def _withdraw(self, side: Side) -> Effects:
+        """Stops the detectors of a side that need not be waited for any more."""
+        jobs = self._jobs or {}
+        tickets = [ticket for ticket, each in jobs.items() if each.side is side and each.processor is not None]
+        for ticket in tickets:
+            del jobs[ticket]
+        return tuple(Withdraw(ticket) for ticket in tickets)
+
+    def _go_on(self, side: Side, result: object, now: float, effects: Effects = NOTHING) -> Effects:
+        """Goes on with the result of work, after these effects."""
         of = self._side(side)
-        assert of.job is not None
-        result = message.verdict if type(message) is Inspected else of.job.given_up(cast("Failed", message).reason)
-        if isinstance(result, Opened | ResponseWork):
-            of.job = result  # others stand in for those who failed
-            return self._hand_out(side, NOTHING, now)
-        effects = self._after(side, of.judged(result, now))
+        if isinstance(result, Opened | ResponseWork | PendingJudgement):
+            of.job = result  # others stand in for those who failed, or detectors are asked
+            return self._hand_out(side, effects, now)
+        try:
+            effects = (*effects, *self._after(side, of.judged(result, now)))
+        except ClientError as error:
+            return (*effects, self._reject(error))
         if of.job is not None:
             return self._hand_out(side, effects, now)  # what was judged is encoded again
         if self._response.withholds:
@@ -235,7 +287,7 @@ class Transaction:
             self.response_lane = response.lane
         else:
             effects = response.trailers()
-        if response.job is None or _RESPONSE in (self._jobs or {}).values():
+        if response.job is None or self._waits(_RESPONSE):
             return effects
         return self._hand_out(_RESPONSE, effects, now)
 

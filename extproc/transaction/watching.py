@@ -15,6 +15,7 @@ from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPON
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
+from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.streaming import GivenUp, Piece, StreamJudge
 from extproc.transaction.work import ResponseWork, Unread, Whole
 
@@ -63,7 +64,7 @@ class WatchedAnswer:
         self._over = False  # the end mark has
         self._lost = False  # the copy is judged no further
         self._due: Effects = NOTHING  # what goes on with the verdict
-        self.job: ResponseWork | Piece | None = None
+        self.job: ResponseWork | PendingJudgement[Whole] | Piece | None = None
 
     def piece(self, message: Body, *, ends: bool) -> Effects:
         """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
@@ -126,7 +127,7 @@ class WatchedAnswer:
         """Takes a piece of the copy."""
         raise NotImplementedError
 
-    def _heard(self, job: ResponseWork | Piece | None, result: object) -> None:
+    def _heard(self, job: object, result: object) -> None:
         """Takes the result of a job; None for one that was not handed out."""
         raise NotImplementedError
 
@@ -176,7 +177,7 @@ class WatchedStream(WatchedAnswer):
         elif self._held.size:
             self._held.clear()
 
-    def _heard(self, job: ResponseWork | Piece | None, result: object) -> None:
+    def _heard(self, job: object, result: object) -> None:
         if type(result) is GivenUp:
             self._judge.lose(result.reason, allowed=True)
             self._lose()
@@ -233,12 +234,12 @@ class WatchedBody(WatchedAnswer):
             work = response_work(self._memory, findings, self._how.kind, self._how.codings, b"".join(self._copy))
             self._copy.clear()
             result = work.at_once()
-            if result is None:
-                self.job = work
+            if result is None or isinstance(result, PendingJudgement):
+                self.job = result or work
             else:
                 self._heard(None, result)
 
-    def _heard(self, job: ResponseWork | Piece | None, result: object) -> None:  # noqa: ARG002  - all jobs are alike
+    def _heard(self, job: object, result: object) -> None:  # noqa: ARG002  - all jobs are alike
         findings = self._findings
         if type(result) is not Unread:
             whole = cast("Whole", result)

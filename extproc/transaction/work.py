@@ -1,13 +1,18 @@
 """The work on a response's body once it is whole: decoded and judged. It may be done in any thread."""
 
+from typing import TypeAlias
+
 from msgspec import Struct
 from msgspec.structs import replace
 
-from extproc.inspection.judge import Job, Verdict
+from extproc.inspection.judge import Job
+from extproc.inspection.judgement import Judgement
+from extproc.inspection.verdict import Verdict
 from extproc.payload.encodings import codings as encodings
 from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.record import NO_USAGE, Usage
-from extproc.transaction.opening import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
+from extproc.transaction.handed import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
+from extproc.transaction.pending import PendingJudgement
 from extproc.usage import UsageMeter
 
 
@@ -55,7 +60,7 @@ class ResponseWork(Struct, frozen=True):
         """True if it is known to take long."""
         return len(self.body) > LARGE_BYTES
 
-    def at_once(self) -> Whole | Unread | None:
+    def at_once(self) -> "ResponseResult | None":
         """The result, if it can be had between two messages; None if the work has to be handed out."""
         if len(self.body) > INLINE_BYTES:
             return None
@@ -64,8 +69,8 @@ class ResponseWork(Struct, frozen=True):
         except SpentError:
             return None
 
-    def run(self, meter: Meter | None = None) -> Whole | Unread:
-        """Return what became of the body. Raises SpentError if `meter` runs out."""
+    def run(self, meter: Meter | None = None) -> "ResponseResult":
+        """Return what became of the body, or what it waits for. Raises SpentError if `meter` runs out."""
         if not self.codings:
             return self._judged(self.body, self.job, meter)
         try:
@@ -78,13 +83,16 @@ class ResponseWork(Struct, frozen=True):
         streamed = None if plain.startswith(b"{") and b"\n" not in plain else self.job.streamed
         return self._judged(plain, replace(self.job, body=plain, streamed=streamed), meter)
 
-    def _judged(self, plain: bytes, job: Job, meter: Meter | None) -> Whole:
-        verdict = job.run(meter)
+    def _judged(self, plain: bytes, job: Job, meter: Meter | None) -> "Whole | PendingJudgement[Whole]":
+        result = job.run(meter)
         self.usage.body(plain)
-        return Whole(plain, verdict, self.usage.total)
+        usage = self.usage.total
+        if isinstance(result, Judgement):
+            return PendingJudgement(result, lambda verdict: Whole(plain, verdict, usage))
+        return Whole(plain, result, usage)
 
     def given_up(self, reason: str) -> "Whole | ResponseWork":
-        """Return what becomes of the body when no result came: one, or work for the stand-ins."""
+        """Return what becomes of the body when no result came: one, or work for those who are left."""
         result = self.job.given_up(reason)
         # A job that has no body yet gives a verdict by which the body goes on as it came, or ends.
         return replace(self, job=result) if isinstance(result, Job) else Whole(result.body, result)
@@ -100,3 +108,7 @@ class ResponseWork(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"ResponseWork({self.name}, {len(self.body)} bytes)"
+
+
+ResponseResult: TypeAlias = Whole | Unread | PendingJudgement[Whole]
+"""What work on a response's body gives."""

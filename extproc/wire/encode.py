@@ -16,6 +16,7 @@ from extproc.protocol.effects import (
     StreamBody,
     StreamHeaders,
     StreamTrailers,
+    Withdraw,
 )
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
@@ -113,7 +114,7 @@ def encode(effect: Effect) -> bytes:
             return _stream(_STREAM_BODY, _piece(effect.data, effect.end))
         case StreamTrailers():
             return _stream(_STREAM_TRAILERS, (header_map(effect.headers),))
-        case Inspect() | Abort() | Record():
+        case Inspect() | Withdraw() | Abort() | Record():
             raise TypeError(f"{type(effect).__name__} is not for Envoy")
         case _:
             assert_never(effect)

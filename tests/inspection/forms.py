@@ -19,6 +19,7 @@ from tests.apis.events.apis import APIS, events, joined
 from tests.apis.events.client import documents
 from tests.apis.events.samples import STREAMS
 from tests.inspection.answering import answer, cut, everything, run
+from tests.inspection.judging import decided
 from tests.inspection.shapes import PIECES, SHAPES
 
 PLAIN: Final = ("bob@example.com", "4012 8888 8888 1881", "AKIAZYMLOPIFQYF7M2NX")
@@ -189,7 +190,7 @@ def _single(path: Path) -> bool:
 def _check_whole(document: Any, where: str) -> None:
     """The same document as a whole body and as the only event of a stream."""
     data = json.dumps(document).encode()
-    whole = Job("pipeline", everything(), data, "application/json", {}, Vault(), blocks_unread=True).run()
+    whole = decided(Job("pipeline", everything(), data, "application/json", {}, Vault(), blocks_unread=True).run())
     stream = answer(everything(), "")
     out = run(stream, [b"data: %s\n\n" % data])
     if "stream" in stream.unread:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from extproc.inspection.judge import Job, Verdict
+from extproc.inspection.judgement import Judgement
 from extproc.inspection.pipeline import Pipeline
 from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
@@ -45,7 +46,13 @@ def job(of: Stage | None, body: bytes, vault: Vault | None = None, **more: Any) 
 
 def judged(of: Stage | None, body: bytes, vault: Vault | None = None, **more: Any) -> Verdict:
     """What a body comes to."""
-    return job(of, body, vault, **more).run()
+    return decided(job(of, body, vault, **more).run())
+
+
+def decided(result: Verdict | Judgement) -> Verdict:
+    """The verdict of rules, which wait for nobody."""
+    assert isinstance(result, Verdict)
+    return result
 
 
 def said(*texts: str) -> bytes:

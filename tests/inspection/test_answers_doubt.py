@@ -11,6 +11,7 @@ from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.vault import Vault
 from tests.apis.events.samples import event
 from tests.inspection.answering import answer, cut, everything, run
+from tests.inspection.judging import decided
 
 FIRST, SECOND = "card 4012 8888", " 8888 1881 ok"
 
@@ -189,7 +190,7 @@ DOCUMENTS = [f"{A},", f"/* x */ {A}", f"{A}{B}", A.replace('"', "'"), f"{A} x"]
 @pytest.mark.parametrize("data", [*(each.encode() for each in DOCUMENTS), A.encode().replace(b"card", b"\xff")])
 def test_the_same_document_has_the_same_verdict_streamed_and_whole(data: bytes) -> None:
     for blocks in (True, False):
-        whole = Job("pipeline", everything(), data, "application/json", {}, Vault(), blocks).run()
+        whole = decided(Job("pipeline", everything(), data, "application/json", {}, Vault(), blocks).run())
         stream = answer(everything(), "openai.chat", blocks_unread=blocks)
         run(stream, [b"data: %s\n\n" % data])
         assert whole.unread == stream.unread == {"malformed": 1}
@@ -231,7 +232,7 @@ ONEFOLD = {
 def verdicts(document: str, *, blocks: bool) -> list[tuple[object, ...]]:
     """What the same document comes to whole and as the one event of a stream."""
     data = document.encode()
-    whole = Job("pipeline", everything(), data, "application/json", {}, Vault(), blocks).run()
+    whole = decided(Job("pipeline", everything(), data, "application/json", {}, Vault(), blocks).run())
     stream = answer(everything(), "", blocks_unread=blocks)
     out = run(stream, [b"data: %s\n\n" % data])
     masked = b"" if whole.blocked else b"data: %s\n\n" % whole.body
@@ -265,7 +266,7 @@ def test_chunks_behind_a_byte_order_mark_are_joined_and_named(form: str) -> None
     body = ("\ufeff" + form.format(A, B)).encode()
     for blocks in (True, False):
         job = Job("p", everything(), body, "application/json", {}, Vault(), blocks, streamed=whole_as("openai.chat"))
-        verdict = job.run()
+        verdict = decided(job.run())
         assert verdict.unread == {"malformed": 1}
         assert (verdict.blocked is not None) == blocks
         assert blocks or b"8888" not in verdict.body

@@ -1,18 +1,19 @@
 """Whole bodies judged: whose finds count, what is written for them, and what comes back."""
 
 import json
+from collections.abc import Sequence
 from itertools import permutations
 from typing import Any, Final
 
 import pytest
 
-from extproc.inspection.judge import Job
+from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.stage import Active
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Failure
 from extproc.policy.secrets import key_of
 from extproc.protocol.messages import Side
-from tests.inspection.judging import heard, job, judged, pipeline, said, stage
+from tests.inspection.judging import decided, heard, job, judged, pipeline, said, stage
 
 EMAIL: Final = "use: pii, kinds: [email], action: mask"
 IBAN: Final = "GB82WEST12345698765432"
@@ -415,7 +416,7 @@ def test_a_job_that_was_given_up_is_done_again_by_the_stand_ins_alone() -> None:
     )
     again = job(of, said("Titan Orion")).given_up("timeout")
     assert isinstance(again, Job)
-    verdict = again.run()
+    verdict = decided(again.run())
     assert heard(verdict) == ["[BB_1] [DD_1]"]
     assert verdict.failures == (Failure("aa", "timeout", allowed=True), Failure("cc", "timeout", allowed=True))
 
@@ -437,6 +438,54 @@ def test_who_is_known_not_to_be_at_work_does_not_fail_and_one_whose_condition_fa
     assert failed.blocked == Blocked("bb", "failure")
 
 
+def timed(name: str, timeout: str, on_failure: str, more: str = "") -> str:
+    return word(name, name, f"action: mask, timeout: {timeout}, on_failure: {on_failure}{more}")
+
+
+@pytest.mark.parametrize(
+    ("processors", "seconds"),
+    [
+        ([("10ms", "block"), ("1s", "block")], 0.01),
+        ([("10ms", "allow"), ("1s", "block")], 1.0),
+        ([("10ms", "block"), ("1s", "allow")], 0.01),
+        ([("10ms", "allow"), ("2s", "allow")], 2.0),
+        ([("10ms", "block, mode: shadow"), ("1s", "block")], 1.0),
+    ],
+)
+def test_rules_are_given_up_when_the_first_failure_blocks_or_else_with_the_last(
+    processors: Sequence[tuple[str, str]], seconds: float
+) -> None:
+    of = stage(*(timed(name, *each) for name, each in zip(("aa", "bb"), processors, strict=True)))
+    assert job(of, said("x")).timeout == seconds
+
+
+def test_a_processor_that_is_not_at_work_hurries_nobody() -> None:
+    of = stage(timed("aa", "10ms", "block", ", when: stream"), timed("bb", "1s", "block"))
+    assert job(of, said("x"), signals={"stream": False}).timeout == 1.0
+    assert job(of, said("x"), signals={"stream": True}).timeout == 0.01
+
+
+def test_only_those_whose_time_is_over_have_failed_and_the_others_judge_on_in_the_time_that_they_have_left() -> None:
+    of = stage(timed("aa", "10ms", "allow"), timed("bb", "1s", "block"))
+    again = job(of, said("aa bb")).given_up("timeout", 0.25)
+    assert isinstance(again, Job)
+    assert again.timeout == 0.75
+    verdict = decided(again.run())
+    assert heard(verdict) == ["aa [BB_1]"]
+    assert verdict.failures == (Failure("aa", "timeout", allowed=True),)
+    last = again.given_up("timeout")
+    assert isinstance(last, Verdict)
+    assert last.blocked == Blocked("bb", "failure")
+    assert last.failures == (Failure("aa", "timeout", allowed=True), Failure("bb", "timeout", allowed=False))
+
+
+def test_one_that_failed_for_its_time_has_a_stand_in_beside_those_who_judge_on() -> None:
+    of = stage(timed("aa", "10ms", "cc"), timed("bb", "1s", "allow"), word("cc", "aa", "action: mask"))
+    again = job(of, said("aa bb")).given_up("timeout", 0.25)
+    assert isinstance(again, Job)
+    assert heard(decided(again.run())) == ["[CC_1] [BB_1]"]
+
+
 @pytest.mark.parametrize("blocks", [True, False])
 def test_values_that_could_not_be_put_back_in_time_are_told_as_unread(blocks: bool) -> None:
     body = said("[WORD_1]")
@@ -450,6 +499,6 @@ def test_values_that_could_not_be_put_back_in_time_are_told_as_unread(blocks: bo
 def test_nothing_here_has_a_rendering_that_shows_what_was_said() -> None:
     body, vault = said("marker@example.com"), Vault()
     made = job(stage(EMAIL), body, vault)
-    verdict = made.run()
+    verdict = decided(made.run())
     assert "marker" not in repr((made, verdict, vault, verdict.findings, verdict.counts))
     assert "marker" not in str(job(stage(EMAIL), b'{"marker').run())

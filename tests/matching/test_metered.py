@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from extproc.inspection.judge import STEPS_A_FINDING, STEPS_A_MASK, STEPS_AN_EDIT, Job
+from extproc.inspection.judge import STEPS_A_FINDING, Job
+from extproc.inspection.masking import STEPS_A_MASK, STEPS_AN_EDIT
 from extproc.inspection.vault import Vault
 from extproc.matching.hyperscan import LOOK, SHORT, Fast, Hits
 from extproc.matching.regions import STEPS_A_REGION
@@ -17,7 +18,7 @@ from extproc.matching.rule import Rule
 from extproc.matching.scanner import PLAINED_A_STEP, STEPS_A_LOOK, Scanner
 from extproc.protocol.meter import ENDLESS, Meter, SpentError
 from tests.inspection.answering import EMAIL, everything, processor, stage
-from tests.inspection.judging import job, said
+from tests.inspection.judging import decided, job, said
 from tests.inspection.texts import scanner
 
 COSTLY = (
@@ -118,7 +119,7 @@ MANY = 100
 
 def _finding(meter: Meter) -> int:
     of = stage((processor(), EMAIL))
-    return sum(job(of, said(*["a@b.co"] * MANY), Vault(), detailed=False).run(meter).counts.values())
+    return sum(decided(job(of, said(*["a@b.co"] * MANY), Vault(), detailed=False).run(meter)).counts.values())
 
 
 def test_what_becomes_of_findings_counts_too() -> None:

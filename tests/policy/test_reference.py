@@ -14,7 +14,8 @@ def test_the_page_is_what_the_models_say() -> None:
 
 def test_every_field_of_every_model_is_described() -> None:
     models = {model for models in SECTIONS.values() for model in models}
-    assert models == _below(Value)
+    ours = {model for model in _below(Value) if model.__module__.startswith("extproc.")}  # not what tests plug in
+    assert models == ours
     for model in models:
         for name, field in model.model_fields.items():
             assert field.description or _described_above(model, name), f"{model.__name__}.{name}"

@@ -24,7 +24,7 @@ from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.opening import INLINE_BYTES
+from extproc.transaction.handed import INLINE_BYTES
 from extproc.transaction.streaming import Piece
 from tests.records import logged
 

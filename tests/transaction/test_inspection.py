@@ -20,7 +20,8 @@ from extproc.testing.playbook import (
     response_trailers,
 )
 from extproc.transaction import Plan, Shared
-from extproc.transaction.opening import INLINE_BYTES, Opened, Opening
+from extproc.transaction.handed import INLINE_BYTES
+from extproc.transaction.opening import Opened, Opening
 from extproc.transaction.work import ResponseWork
 from tests.records import logged
 

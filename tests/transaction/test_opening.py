@@ -15,7 +15,8 @@ from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
-from extproc.transaction.opening import INLINE_BYTES, OPENED_BYTES, OUTLINED_BYTES, Opening
+from extproc.transaction.handed import INLINE_BYTES
+from extproc.transaction.opening import OPENED_BYTES, OUTLINED_BYTES, Opening
 from extproc.transaction.recoding import Recoding
 from extproc.transaction.request_body import RECODED_BYTES, RECODED_RATIO
 from extproc.transaction.streaming import CHEAP_PIECES, Piece

@@ -21,8 +21,8 @@ from extproc.testing.playbook import (
 )
 from extproc.transaction import Lane, Plan
 from extproc.transaction.admission import CROWDED
+from extproc.transaction.onward import CHUNK_BYTES
 from extproc.transaction.opening import Opening
-from extproc.transaction.pieces import CHUNK_BYTES
 from tests.records import logged
 from tests.transaction.plans import CREDENTIALS, ROUTED, passed, plan
 

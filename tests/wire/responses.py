@@ -16,6 +16,7 @@ from extproc.protocol.effects import (
     StreamBody,
     StreamHeaders,
     StreamTrailers,
+    Withdraw,
 )
 from extproc.protocol.headers import Field
 from extproc.protocol.messages import Side
@@ -57,7 +58,7 @@ def response(effect: Effect) -> ProcessingResponse:
         case StreamTrailers():
             written.streamed_immediate_response.trailers_response.CopyFrom(_map(effect.headers))
             written.streamed_immediate_response.trailers_response.SetInParent()
-        case Inspect() | Abort() | Record():
+        case Inspect() | Withdraw() | Abort() | Record():
             raise AssertionError("not for Envoy")
         case _:
             assert_never(effect)

@@ -1,0 +1,154 @@
+"""The contract of a detector: what it is given, and what it returns.
+
+A detector reads; it never edits, blocks or writes. There are three kinds:
+
+- `RuleDetector`: rules, which run in the scanner that all rules of a side share, in streams as well.
+- `ScoredDetector`: a function that computes a number for a text, in a thread of its own pool.
+- `RemoteDetector`: a coroutine that asks somebody else, awaited in the event loop.
+
+The policy decides about the rest: `action`, `mode`, `when`, `timeout` and `on_failure` of the processor that uses the
+detector. A detector that raises, takes too long, or returns what this contract does not allow has failed, for that
+processor alone; the text of its exception is shown nowhere.
+"""
+
+import math
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from extproc.apis.roles import PassageRole
+from extproc.matching.rule import Rule
+from extproc.protocol.messages import Side
+
+KINDS_MAX: Final = 64
+"""Kinds of findings of one detector: each is a label of the metrics. `pii` has half as many."""
+
+DETECTIONS_MAX: Final = 1_000
+"""Findings of one detector in one body; more are a failure. Each becomes an edit, and the answer of a remote guard is
+somebody else's."""
+
+
+class DetectorError(ValueError):
+    """Raised where a detector breaks its contract.
+
+    A plug-in raises it while a policy is loaded, with a sentence for the operator; later, the message is shown nowhere.
+    """
+
+
+class Statement(Struct, frozen=True, gc=False):
+    """One text of a body, every escape undone, and the role whose words it is (see `apis.roles.PassageRole`)."""
+
+    text: str
+    role: PassageRole = "other"
+
+    def __repr__(self) -> str:
+        return f"Statement({len(self.text)} code points, {self.role})"
+
+
+class Conversation(Struct, frozen=True):
+    """The texts of one request or of one response, in the order of the body.
+
+    Members of an API that are no prose, such as the name of the model, are among them: what is left out could hold
+    anything.
+    """
+
+    side: Side
+    statements: tuple[Statement, ...]
+
+    def __repr__(self) -> str:
+        return f"Conversation({self.side.value}, {len(self.statements)} statements)"
+
+
+class Detection(Struct, frozen=True, gc=False):
+    """A finding of a detector.
+
+    `statement` is the number of the text in the conversation; `start` and `end` (exclusive) are code points of that
+    text, `end` None for its end. `score` is from 0 to 1.
+    """
+
+    kind: str
+    statement: int
+    start: int = 0
+    end: int | None = None
+    score: float = 1.0
+
+
+class RuleDetector(Struct, frozen=True):
+    """Rules for the shared scanner. Its findings have the rules' kinds."""
+
+    rules: tuple[Rule, ...]
+
+
+class ScoredDetector(Struct, frozen=True):
+    """A number for each text: `score(statement)` is from 0 to 1; from `threshold` on it is a finding of `kind`.
+
+    `score` is called in a thread, from several threads at once, and may take long: it holds up no other detector. The
+    same statement has the same score. Between two calls the work is stopped when nobody waits for it any more.
+    """
+
+    kind: str
+    score: Callable[[Statement], float]
+    threshold: float
+
+    def __post_init__(self) -> None:
+        """Refuse a threshold that no score could reach, or that every score does."""
+        _check_kinds((self.kind,))
+        if not 0 < self.threshold <= 1:
+            raise DetectorError("a threshold is above 0 and at most 1")
+
+    def detection(self, number: int, statement: Statement) -> Detection | None:
+        """Return the finding in a statement, if there is one. Raises DetectorError, and whatever `score` raises."""
+        score = self.score(statement)
+        # A numpy scalar is a float to its author; a truth value or a text is a mistake.
+        if isinstance(score, bool | str | bytes) or not 0 <= (value := float(score)) <= 1:
+            raise DetectorError("a score is a number from 0 to 1")
+        return Detection(self.kind, number, score=value) if value >= self.threshold else None
+
+
+class RemoteDetector(Struct, frozen=True):
+    """Somebody else's judgement: `judge(conversation)` is awaited in the event loop, and is cancelled at its deadline.
+
+    It must not block the loop. `kinds` are all kinds that its findings may have.
+    """
+
+    kinds: tuple[str, ...]
+    judge: Callable[[Conversation], Awaitable[Iterable[Detection]]]
+
+    def __post_init__(self) -> None:
+        """Refuse kinds that cannot be told of."""
+        _check_kinds(self.kinds)
+
+
+Detector: TypeAlias = RuleDetector | ScoredDetector | RemoteDetector
+
+OffloadedDetector: TypeAlias = ScoredDetector | RemoteDetector
+"""The detectors that are handed out, each by itself."""
+
+
+def checked(detector: OffloadedDetector, conversation: Conversation, found: Iterable[Detection]) -> list[Detection]:
+    """Return the findings of a detector if each is one that its contract allows. Raises DetectorError."""
+    kinds = {detector.kind} if isinstance(detector, ScoredDetector) else set(detector.kinds)
+    kept: list[Detection] = []
+    every: Iterable[object] = found  # a plug-in's
+    for each in every:
+        if not (isinstance(each, Detection) and each.kind in kinds):
+            raise DetectorError("a finding is a Detection of a declared kind")
+        if not 0 <= each.statement < len(conversation.statements):
+            raise DetectorError("a finding is in no statement")
+        size = len(conversation.statements[each.statement].text)
+        end = size if each.end is None else each.end
+        if not 0 <= each.start <= end <= size or not (math.isfinite(each.score) and 0 <= each.score <= 1):
+            raise DetectorError("a finding lies outside of its statement, or its score is none")
+        if len(kept) >= DETECTIONS_MAX:
+            raise DetectorError("there are too many findings")
+        kept.append(each)
+    return kept
+
+
+def _check_kinds(kinds: tuple[str, ...]) -> None:
+    if not kinds or len(kinds) > KINDS_MAX:
+        raise DetectorError(f"a detector has 1 to {KINDS_MAX} kinds of findings")
+    for kind in kinds:
+        if not (0 < len(kind) <= 64 and kind.isascii() and kind.replace("_", "").replace("-", "").isalnum()):
+            raise DetectorError("a kind is written like jailbreak or card_number")

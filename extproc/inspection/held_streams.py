@@ -1,0 +1,116 @@
+"""A stream that was held until it was whole, because detectors of their own judge it: they are given its texts.
+
+Its rules were heard as those of any stream, each text joined over its events. A place that a detector names has no
+bytes of its own in such a stream, so that what would be masked there is blocked; and nobody stands in for a detector.
+"""
+
+import copy
+from typing import TYPE_CHECKING
+
+from extproc.apis.events import StreamEvent
+from extproc.detectors.contract import Conversation, Statement
+from extproc.inspection.judgement import Judgement, Looked, Round, masks
+from extproc.inspection.stage import Stage
+from extproc.inspection.verdict import Blocked, Verdict
+from extproc.matching.span import Span
+from extproc.payload import Document
+from extproc.protocol.messages import Side
+from extproc.protocol.meter import Meter
+
+if TYPE_CHECKING:
+    from extproc.inspection.judge import Job
+
+
+class StreamTexts:
+    """The texts of a stream, each put together from the events that bring it, in the order in which they begin."""
+
+    __slots__ = ("_conversation", "_parts", "meter")
+
+    def __init__(self) -> None:
+        self.meter = Meter()  # never spent: nothing here takes long
+        self._parts: dict[tuple[str | int, ...], list[str]] = {}
+        self._conversation: Conversation | None = None
+
+    uninspected = ()
+    """What cannot be read is told with the verdict on the events."""
+
+    def event(self, event: StreamEvent) -> None:
+        """Take the texts of the next event."""
+        for delta in event.deltas:
+            if not delta.repeats and delta.form not in {"number", "tokens"}:
+                self._parts.setdefault(delta.channel.path, []).append(delta.text)
+
+    def converse(self, side: Side) -> Conversation:
+        """See `BodyTexts.converse`."""
+        if self._conversation is None:
+            texts = ("".join(parts) for parts in self._parts.values())
+            said = tuple(Statement(text, "assistant") for text in texts if text and not text.isspace())
+            self._conversation = Conversation(side, said)
+        return self._conversation
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """See `BodyTexts`."""
+        return self._conversation
+
+    @property
+    def document(self) -> Document:
+        """Never read: a stream is no document."""
+        raise AssertionError(self)
+
+    def passage(self, statement: int) -> int:
+        """See `BodyTexts.passage`."""
+        return statement
+
+    def pointer(self, index: int) -> str:  # noqa: ARG002  - as `BodyTexts` has it
+        """A text of a stream is named by no place in its bytes."""
+        return ""
+
+    def look(self, stage: Stage) -> Looked:
+        """Never called: nobody stands in for the detectors of a stream."""
+        raise AssertionError(stage)
+
+    def place(self, index: int, span: Span) -> tuple[str, int, int]:  # noqa: ARG002  - as `BodyTexts` has it
+        """See `BodyTexts.place`."""
+        return "", span.start, span.end
+
+    def counted(self, meter: Meter) -> "StreamTexts":  # noqa: ARG002  - as `BodyTexts` has it
+        """See `BodyTexts.counted`."""
+        return self
+
+    def __repr__(self) -> str:
+        return f"StreamTexts({len(self._parts)})"
+
+
+class StreamJudgement(Judgement):
+    """The judgement on such a stream. `rules` is the verdict of the rules, with the body that they leave."""
+
+    __slots__ = ("_rules",)
+
+    def __init__(self, job: "Job", texts: StreamTexts, rules: Verdict) -> None:
+        super().__init__(job, texts)
+        self._rules = rules
+        assert job.stage is not None, "somebody has detectors"
+        alone = copy.copy(job.stage)
+        alone.reserve = None
+        self._rounds.append(Round.unheard(alone, job.only, job.active))
+
+    def _verdict(self, blocked: Blocked | None = None, *, edits_body: bool = True) -> Verdict:  # noqa: ARG002
+        rules = self._rules
+        own = super()._verdict(blocked, edits_body=False)
+        masking = [each for _, _, each in self._merged()[0] if masks(each)]
+        blocked = own.blocked or (Blocked(masking[0].name, "finding") if masking else None)
+        return Verdict(
+            rules.body if blocked is None else self._job.body,
+            blocked,
+            blocked is None and rules.masked,
+            {**rules.counts, **own.counts},
+            (*rules.failures, *own.failures[len(self._job.failures) :]),
+            rules.unread,
+            (*rules.findings, *own.findings),
+        )
+
+
+def judged(job: "Job", texts: StreamTexts, rules: Verdict) -> Verdict | Judgement:
+    """Return the verdict on a held stream, or what it waits for."""
+    return rules if rules.blocked is not None else StreamJudgement(job, texts, rules).went_on()

@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+
+import pytest
+
+from extproc.detectors import registered
+from tests.seams.toys import TOYS
+
+
+@pytest.fixture(autouse=True)
+def toys() -> Iterator[None]:
+    """The toys are installed."""
+    with registered(*TOYS):
+        yield
