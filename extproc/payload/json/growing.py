@@ -2,20 +2,18 @@
 
 import copy
 import re
-from collections import deque
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
-
-from extproc.payload.codec import escaped
 from extproc.payload.json.beside import MAX_HINT, MAX_TAKEN, Beside, copied, is_hint, is_of_use
+from extproc.payload.json.growing_name import GrowingName
 from extproc.payload.json.wellformed import BOM
+from extproc.payload.json.written import IN_STRING, UNFINISHED, WrittenString, meaning
 from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, SHORT
-from extproc.payload.names import KNOWN, OF_SCHEMAS
+from extproc.payload.names import OF_SCHEMAS
 from extproc.payload.numbers import telling
 from extproc.payload.parts import Keys, Part, Piece, Readers
 from extproc.payload.passage import MASKED_NUMBER
-from extproc.payload.torn import AROUND, OTHER, begun, other_end
+from extproc.payload.torn import AROUND
 
 MAX_BARE = 64
 """Characters of a number or a literal that are kept together. Numbers in JSON have up to 25; beyond this it is taken
@@ -25,24 +23,6 @@ MAX_BLANK = 64
 """Characters of white space in front of JSON, or behind a number, that wait for what follows: a line end or two, and
 the space that many models begin with."""
 
-MAX_NAME = max(map(len, KNOWN))
-"""Characters of a member's name that are kept until it ends: a longer one is none of an API."""
-
-_IN_STRING = re.compile(
-    r"""(?P<text>[^"\\]+)
-    |   (?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})
-    |   (?P<code>\\u[0-9a-fA-F]{4})
-    |   (?P<short>\\[^u])
-    |   (?P<quote>")
-    |   (?P<other>\\)""",
-    re.VERBOSE | re.DOTALL,
-)
-_UNFINISHED = re.compile(
-    r"""\\(?:u[0-9a-fA-F]{0,3})?\Z
-    |   \\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?\Z""",
-    re.VERBOSE,
-)
-_SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _OUTSIDE = re.compile(r'(?P<white>[ \t\n\r]+|\ufeff)|(?P<sign>[{}\[\]:,"])|(?P<bare>[^ \t\n\r\ufeff{}\[\]:,"]+)')
 _BARE = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null|NaN|-?Infinity")
 _LONG = re.compile(rf"-?[0-9]{{{SHORT + 1}}}")
@@ -50,20 +30,6 @@ _LONG = re.compile(rf"-?[0-9]{{{SHORT + 1}}}")
 _State: TypeAlias = Literal["start", "value", "item", "name", "member", "colon", "after", "end"]
 """The tokens that may come next: a document; a value; a value or the end of an array; a name; a name or the end of an
 object; a colon; a comma or the end of what it is in; nothing, or another document in a line of its own."""
-
-
-class _Run(Struct, gc=False):
-    """Characters of a string in a row. `said` is their meaning: `raw` itself, or the one character of an escape.
-
-    `torn`: the beginning of the escape was given out, its first `kept` characters, or a part of the next one. An end
-    has to follow: `instead`, or its own.
-    """
-
-    raw: str
-    said: str
-    torn: bool = False
-    kept: int = 0
-    instead: str | None = None
 
 
 class GrowingJson:
@@ -96,12 +62,10 @@ class GrowingJson:
         "_open",
         "_readers",
         "_room",
-        "_runs",
-        "_same",
         "_state",
         "_string",
-        "_torn",
         "_unfinished",
+        "_written",
         "began",
         "rest",
     )
@@ -123,11 +87,9 @@ class GrowingJson:
         self._gap = ""  # white space behind it
         self._given = 0  # characters of these that were given out when the text paused
         self._string: Part | None = None  # the reader of the string that is open
-        self._name: _Name | None = None  # the same reader, if it is a name
-        self._same = 0  # characters that mean themselves, of which no reader has said anything yet
-        self._runs: deque[_Run] = deque()  # what stands behind them, from the first escape on
+        self._name: GrowingName | None = None  # the same reader, if it is a name
+        self._written = WrittenString()  # what it has not given out yet
         self._unfinished = ""  # the beginning of an escape
-        self._torn = ""  # what was given out of it; or AROUND, of an escape around the next character; or both
         self._lined = False  # a line ended behind the last document
         self._base = 0
         self._at = 0  # the offset of the token that is being read
@@ -142,12 +104,7 @@ class GrowingJson:
         """See `Part`."""
         if self.rest is not None:
             return self.rest.held
-        return (
-            self._same
-            + sum(len(run.said) for run in self._runs)
-            + len(self._unfinished)
-            + len(self._open + self._bare + self._gap)
-        )
+        return self._written.held + len(self._unfinished) + len(self._open + self._bare + self._gap)
 
     def feed(self, text: str) -> list[Piece]:
         """See `Part`."""
@@ -160,11 +117,12 @@ class GrowingJson:
             if self._room:
                 self._keep(text)
             pieces = string.feed(text)
-            self._note(text, text)
-            if not self._runs and len(pieces) == 1 and pieces[0][1] is None:
-                self._same -= len(pieces[0][0])
+            written = self._written
+            written.note(text, text)
+            if written.plain and len(pieces) == 1 and pieces[0][1] is None:
+                written.same -= len(pieces[0][0])
                 return pieces
-            return self._mapped(pieces) if pieces else pieces
+            return written.pieces(pieces) if pieces else pieces
         if self._unfinished:
             text, self._unfinished = self._unfinished + text, ""
         out: list[Piece] = []
@@ -184,7 +142,7 @@ class GrowingJson:
         if self.rest is None and self._string is not None:
             if self._unfinished:
                 self._fill(self._unfinished, self._unfinished, out)
-            out += self._mapped(self._string.finish())
+            out += self._written.pieces(self._string.finish())
         elif self.rest is None and self._bare and not self._end_bare(out):
             self._fail(out)
         if self.rest is not None:
@@ -206,7 +164,7 @@ class GrowingJson:
         other._objects, other._names, other._keys = self._objects.copy(), self._names.copy(), self._keys.copy()
         other._beside = copied(self._beside)
         other._kept = self._kept.copy()
-        other._runs = deque([copy.copy(run) for run in self._runs])
+        other._written = self._written.copied()
         if self._name is not None:
             other._string = other._name = self._name.copied(readers)
         elif self._string is not None:
@@ -219,8 +177,8 @@ class GrowingJson:
         """See `Part`."""
         self._given = len(self._open + self._bare + self._gap)
         if self._string is not None:
-            self._torn = self._unfinished + AROUND * torn
-            self._string.given(torn=bool(self._torn))
+            self._written.torn = self._unfinished + AROUND * torn
+            self._string.given(torn=bool(self._written.torn))
         if self.rest is not None:
             self.rest.given(torn=torn)
 
@@ -230,19 +188,19 @@ class GrowingJson:
         """Take what a string says up to its end; the offset behind it."""
         said: list[str] = []
         while at < len(text):
-            found = _IN_STRING.match(text, at)
+            found = IN_STRING.match(text, at)
             assert found is not None, "it takes any character"
             group, raw = found.lastgroup, found[0]
             if group == "quote":
                 self._feed("".join(said), out)
                 self._close(out)
                 return at + 1
-            if group in {"code", "other"} and _UNFINISHED.match(text, at):
+            if group in {"code", "other"} and UNFINISHED.match(text, at):
                 self._unfinished = text[at:]
                 at = len(text)
                 break
-            meant = raw if group == "text" else _meant(group, raw)
-            self._note(raw, meant)
+            meant = raw if group == "text" else meaning(group, raw)
+            self._written.note(raw, meant)
             said.append(meant)
             at = found.end()
         self._feed("".join(said), out)
@@ -251,25 +209,8 @@ class GrowingJson:
         return at
 
     def _fill(self, raw: str, said: str, out: list[Piece]) -> None:
-        self._note(raw, said)
+        self._written.note(raw, said)
         self._feed(said, out)
-
-    def _note(self, raw: str, said: str) -> None:
-        """A string goes on with what `raw` means."""
-        if self._torn and raw:
-            torn, self._torn = self._torn, ""
-            if raw is not said:
-                kept = begun(torn)
-                self._runs.append(_Run(raw, said, True, kept, other_end(raw[:kept], said)))
-                return
-            self._runs.append(_Run(raw[:1], raw[:1], True, 0, OTHER))
-            raw = said = raw[1:]
-            if not raw:
-                return
-        if raw is said and not self._runs:
-            self._same += len(said)
-        else:
-            self._runs.append(_Run(raw, said))
 
     def _feed(self, said: str, out: list[Piece]) -> None:
         assert self._string is not None, "a string is open"
@@ -278,7 +219,7 @@ class GrowingJson:
                 self._keep(said)
             pieces = self._string.feed(said)
             if pieces:
-                out += self._mapped(pieces)
+                out += self._written.pieces(pieces)
 
     def _keep(self, said: str) -> None:
         """Keep the beginning of a string that concerns others, or that others may concern."""
@@ -297,9 +238,9 @@ class GrowingJson:
 
     def _close(self, out: list[Piece]) -> None:
         assert self._string is not None, "a string is open"
-        out += self._mapped(self._string.finish())
+        out += self._written.pieces(self._string.finish())
         out.append(('"', None))
-        self._string, self._torn = None, ""
+        self._string, self._written.torn = None, ""
         if self._name is not None:
             self._key, self._name, self._state = self._name.text, None, "colon"
         else:
@@ -307,32 +248,6 @@ class GrowingJson:
                 self._told()
             self._room = 0
             self._value_ends()
-
-    def _mapped(self, pieces: list[Piece]) -> list[Piece]:
-        """Pieces of what a string says as pieces of how it is written."""
-        found: list[Piece] = []
-        runs = self._runs
-        for said, new in pieces:
-            size = min(len(said), self._same)
-            self._same -= size
-            count = len(said) - size
-            raws = [said[:size]]
-            while count > 0:
-                run = runs[0]
-                if len(run.said) <= count:
-                    raws.append(run.raw)
-                    count -= len(run.said)
-                    runs.popleft()
-                    if run.torn and new is not None:
-                        found.append(("".join(raws[:-1]) + run.raw[: run.kept], None))
-                        found.append((run.raw[run.kept :], run.instead))
-                        raws = []
-                else:
-                    raws.append(run.raw[:count])  # an escape is one character, and never cut
-                    run.raw, run.said = run.raw[count:], run.said[count:]
-                    count = 0
-            found.append(("".join(raws), None if new is None else escaped(new)))
-        return found
 
     # -- between strings
 
@@ -415,7 +330,7 @@ class GrowingJson:
     def _quote(self, out: list[Piece]) -> bool:
         self.began = self._at
         if self._state in {"name", "member"}:
-            self._string = self._name = _Name(self._readers)
+            self._string = self._name = GrowingName(self._readers)
         elif self._state in {"value", "item"}:
             name = self._called(self._key)
             if self._beyond:
@@ -476,64 +391,3 @@ class GrowingJson:
             self.rest.given()
         if len(held) > len(given):
             out += self.rest.feed(held[len(given) :])
-
-
-class _Name:
-    """Reads the name of a member: it is text if no API gives it."""
-
-    __slots__ = ("_part", "_readers", "text")
-
-    def __init__(self, readers: Readers) -> None:
-        self._readers = readers
-        self._part: Part | None = None
-        self.text = ""
-
-    @property
-    def held(self) -> int:
-        """See `Part`."""
-        return len(self.text) if self._part is None else self._part.held
-
-    def feed(self, text: str) -> list[Piece]:
-        """See `Part`."""
-        if self._part is not None:
-            return self._part.feed(text)
-        self.text += text
-        if len(self.text) <= MAX_NAME:
-            return []
-        self._part, held, self.text = self._readers.plain("", "name"), self.text, ""
-        return self._part.feed(held)
-
-    def finish(self) -> list[Piece]:
-        """See `Part`."""
-        if self._part is not None:
-            return self._part.finish()
-        if self.text in KNOWN:
-            return [(self.text, None)]
-        return self._readers.whole(self.text, "", "name") if self.text else []
-
-    def settled(self) -> Part:
-        """See `Part`."""
-        return self
-
-    def copied(self, readers: Readers) -> "_Name":
-        """See `Part`."""
-        other: _Name = copy.copy(self)
-        other._readers = readers
-        if self._part is not None:
-            other._part = self._part.copied(readers)
-        return other
-
-    def given(self, *, torn: bool = False) -> None:
-        """See `Part`."""
-        if self._part is not None:
-            self._part.given(torn=torn)
-
-
-def _meant(group: str | None, raw: str) -> str:
-    """The character that an escape stands for; a lone surrogate is U+FFFD."""
-    if group == "pair":
-        return chr(0x10000 + ((int(raw[2:6], 16) - 0xD800) << 10) + (int(raw[8:], 16) - 0xDC00))
-    if group == "code":
-        point = int(raw[2:6], 16)
-        return "\ufffd" if 0xD800 <= point <= 0xDFFF else chr(point)
-    return _SHORT.get(raw[1], raw[1]) if group == "short" else raw
