@@ -7,8 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from extproc.policy import Policy
-from extproc.server.files import draft, read_file
+from extproc.policy import Policy, drafted
+from extproc.server.files import read_file
 from extproc.signals.registry import REGISTRY, SignalRegistry
 from extproc.transaction import Plan
 from extproc.transaction.fingerprint import Demands
@@ -48,10 +48,17 @@ class Loaded(Struct, frozen=True):
     fingerprint: str
 
 
-def read(path: Path, environ: Mapping[str, str], now: float, signals: SignalRegistry = REGISTRY) -> Loaded:
-    """Reads the policy and all that it names, and proves that they compile. Raises PolicyError with every problem."""
-    prepared = prepare(draft(path, signals.vocabulary), environ, read_file, signals)
+def compiled(
+    raw: bytes, path: Path, environ: Mapping[str, str], now: float, signals: SignalRegistry = REGISTRY
+) -> tuple[Loaded, Plan]:
+    """Return the policy that the file at `path` holds as `raw`, and its plan; reads all that the policy names.
+
+    Raises:
+        PolicyError: with every problem.
+    """
+    draft = drafted(raw, str(path), path.parent, signals.vocabulary)
+    prepared = prepare(draft, environ, read_file, signals)
     policy, plan = prepared.loaded.policy, prepared.plan
     digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
     sealed = Sealed(pickle.dumps(policy), prepared.secrets)
-    return Loaded(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode())
+    return Loaded(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode()), plan

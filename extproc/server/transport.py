@@ -48,6 +48,9 @@ Factory = Callable[[Runtime, Binding], Awaitable[Transport]]
 TRANSPORTS: Final = {"grpcio": "extproc.server.grpcio", "h2": "extproc.server.h2.listener"}
 """Name -> module, whose `serve` is the factory; imported only when asked for."""
 
+FORKABLE: Final = frozenset({"h2"})
+"""Transports whose module may be imported before a process forks. Grpc keeps threads of its own."""
+
 DEFAULT_TRANSPORT: Final = "h2"
 
 
