@@ -5,6 +5,7 @@ import gc
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -124,7 +125,7 @@ def test_a_worker_that_ends_while_there_is_no_template_waits_for_the_next(
     async def scene(supervisor: Supervisor) -> None:
         template, worker = _template(supervisor), _pid(supervisor)
         os.kill(template, signal.SIGKILL)
-        await until(lambda: stage.events("template_ended"))
+        await until(lambda: bool(stage.events("template_ended")))
         os.kill(worker, signal.SIGKILL)
         await _again(supervisor, worker)
         assert _template(supervisor) != template
@@ -235,7 +236,7 @@ def test_nothing_outlives_a_killed_supervisor(stage: Stage) -> None:
     command += ["--workers", "2", "--admin", "none", "--log", str(stage.log)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as serving:
         try:
-            asyncio.run(until(lambda: stage.log.exists() and stage.events("ready"), START_SECONDS))
+            asyncio.run(until(lambda: stage.log.exists() and bool(stage.events("ready")), START_SECONDS))
             processes = cpu.with_children(serving.pid)
             assert len(processes) == 4, "the supervisor, the template and two workers"
         finally:
@@ -249,7 +250,7 @@ def test_a_worker_that_is_busy_ends_when_its_supervisor_has_gone() -> None:
         "threading.Thread(target=process.end_without, args=(int(sys.argv[1]),), daemon=True).start();"
         "print('busy', flush=True); time.sleep(600)"
     )
-    ours, theirs = module.socket.socketpair()
+    ours, theirs = socket.socketpair()
     with ours, theirs:
         command = [sys.executable, "-c", program, str(theirs.fileno())]
         with subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=[theirs.fileno()]) as worker:
