@@ -3,14 +3,11 @@
 import asyncio
 import pickle  # between our own processes, as in `policies`
 import socket
-import subprocess
-import sys
 import time
-import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple, assert_never
+from typing import Final, assert_never
 
 from extproc.policy import PolicyError
 from extproc.server import files
@@ -36,8 +33,7 @@ from extproc.server.life import Life
 from extproc.server.log import Log
 from extproc.server.policies import Loaded, Sealed
 from extproc.server.tasks import first
-
-MODULE: Final = "extproc.server.template_process"
+from extproc.server.template import Template
 
 ANSWER_TIMEOUT: Final = 60.0
 """Seconds for the template to carry out an order before it is killed: it compiles all rules in two, and a machine may
@@ -51,25 +47,11 @@ LASTED: Final = 30.0
 """Seconds a template must have lived for its next end to count as a first one."""
 
 
-class _Process(NamedTuple):
-    """A template process, and our ends of its sockets."""
-
-    process: subprocess.Popen[bytes]
-    orders: socket.socket
-    descriptors: socket.socket
-
-    def end(self) -> int:
-        """Ends the template if it has not ended, and frees all; its exit code."""
-        self.orders.close()
-        self.descriptors.close()
-        self.process.kill()
-        return self.process.wait()
-
-
 class Forker:
-    """A template process, started when this is made. `compile_first` comes before `keep`, all else during it."""
+    """Keeps a template running. `compile_first` comes before `keep`, all else during it."""
 
-    def __init__(self, transport: str, log: Log) -> None:
+    def __init__(self, template: Template, transport: str, log: Log) -> None:
+        self._template = template
         self._transport = transport
         self._log = log
         self._ending = asyncio.Event()
@@ -78,12 +60,11 @@ class Forker:
         self._tickets = 0
         self._asked: dict[int, asyncio.Future[Compiled | Wrong | Life | None]] = {}
         self._lives: dict[int, Life] = {}
-        self._start()
 
     @property
     def pid(self) -> int:
         """Return the process number of the template."""
-        return self._template.process.pid
+        return self._template.pid
 
     def compile_first(self, path: Path) -> Loaded:
         """Return the policy in a file, compiled and in force for workers to come. Blocks.
@@ -132,35 +113,20 @@ class Forker:
         await self._listen()
         while not self._ending.is_set():
             backoff = AGAIN_FIRST if time.monotonic() - begun > LASTED else min(backoff * 2, AGAIN_MAX)
-            self._log.event("template_ended", {"exit_code": self._end(), "again_in_s": backoff})
+            self._log.event("template_ended", {"exit_code": self._template.end(), "again_in_s": backoff})
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), backoff)
                 break
             begun = time.monotonic()
             with suppress(OSError):  # no process or no descriptor is left: tried again, as if it had ended
-                self._start()
+                self._template = Template(self._transport)
                 await self._listen(Restore(sealed()))
-        self._end()
+        self._template.end()
 
     def stop(self) -> None:
         """Ends the template: when its workers have ended, for their ends are not told of after this."""
         self._ending.set()
-        self._template.process.kill()
-
-    def _start(self) -> None:
-        orders, their_orders = socket.socketpair()
-        descriptors, their_descriptors = socket.socketpair()
-        descriptors.setblocking(False)
-        with their_orders, their_descriptors:
-            numbers = (their_orders.fileno(), their_descriptors.fileno())
-            process = subprocess.Popen(  # noqa: S603  - ourselves
-                [sys.executable, "-m", MODULE, *map(str, numbers), self._transport],
-                pass_fds=numbers,
-                stdin=subprocess.DEVNULL,
-            )
-        self._template = _Process(process, orders, descriptors)
-        # So that a supervisor that never runs leaves no process behind.
-        self._end = weakref.finalize(self, self._template.end)
+        self._template.kill()
 
     def _ticket(self) -> int:
         self._tickets += 1
@@ -174,7 +140,7 @@ class Forker:
         try:
             return await asyncio.wait_for(answered, ANSWER_TIMEOUT)
         except TimeoutError:
-            self._template.process.kill()
+            self._template.kill()
             return None
         finally:
             del self._asked[ticket]

@@ -25,6 +25,7 @@ from extproc.server.listen import Listen
 from extproc.server.log import Log
 from extproc.server.policies import Loaded
 from extproc.server.tasks import cancel, spawn
+from extproc.server.template import Template
 from extproc.server.tls import TlsFiles
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding
 from extproc.telemetry import Metrics, Snapshot, Totals
@@ -65,14 +66,17 @@ class Options(Struct, frozen=True):
 
 
 class Supervisor:
-    """Workers under one policy. Raises ServeError or PolicyError when made of what cannot be served."""
+    """Workers under one policy. Raises ServeError or PolicyError when made of what cannot be served.
 
-    def __init__(self, options: Options, log: Log) -> None:
+    `template` is one that was started before, for the same transport.
+    """
+
+    def __init__(self, options: Options, log: Log, template: Template | None = None) -> None:
         if not 1 <= options.workers <= WORKERS_MAX:
             raise ServeError(f"{options.workers} workers: write 1 to {WORKERS_MAX}")
         self._options = options
         self._log = log
-        self._forker = Forker(options.transport, log)
+        self._forker = Forker(template or Template(options.transport), options.transport, log)
         self._loaded = self._forker.compile_first(options.policy)
         self._config = self._with_tls(self._loaded)
         self._last_reload: dict[str, object] | None = None

@@ -79,7 +79,7 @@ class Compiler:
         _share()
 
 
-class Template:
+class Nursery:
     """Carries out a supervisor's orders until it is a worker itself or the supervisor has gone."""
 
     def __init__(self, supervisor: socket.socket, descriptors: socket.socket) -> None:
@@ -191,8 +191,8 @@ def main(arguments: Sequence[str]) -> int:
     gc.disable()
     _import(transport)
     _share()
-    template = Template(socket.socket(fileno=int(orders)), socket.socket(fileno=int(descriptors)))
-    worker = template.run()
+    nursery = Nursery(socket.socket(fileno=int(orders)), socket.socket(fileno=int(descriptors)))
+    worker = nursery.run()
     if worker is None:
         return 0
     gc.enable()

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from extproc.policy import PolicyError
 from extproc.server import forker as module
+from extproc.server import template
 from extproc.server.errors import ServeError
 from extproc.server.log import Log, Sink
 from extproc.server.policies import Sealed
@@ -217,7 +218,7 @@ def test_a_supervisor_that_never_runs_leaves_no_template(stage: Stage) -> None:
 
 
 def test_a_template_that_cannot_start_is_a_problem_with_a_name(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MODULE", "extproc.server.no_such_module")
+    monkeypatch.setattr(template, "MODULE", "extproc.server.no_such_module")
     with pytest.raises(ServeError, match="could not be compiled"):
         _made(stage.options())
 
