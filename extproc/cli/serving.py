@@ -3,10 +3,9 @@
 import argparse
 import asyncio
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Final
 
-from extproc.admin import serving
 from extproc.cli.common import USAGE, CommandError, complain
 from extproc.cli.serve import NO_ADMIN
 from extproc.policy import PolicyError
@@ -51,7 +50,7 @@ async def _serve(options: Options, admin: Tcp | None, log: Log, template: Templa
             complain(problem)
         return USAGE
     async with AsyncExitStack() as stack:
-        shown = None if admin is None else await stack.enter_async_context(serving(supervisor, admin))
+        shown = None if admin is None else await stack.enter_async_context(_site(supervisor, admin))
 
         def announce(endpoints: tuple[str, ...]) -> None:
             where = "" if shown is None else f"; admin at http://{shown}"
@@ -61,6 +60,12 @@ async def _serve(options: Options, admin: Tcp | None, log: Log, template: Templa
             log.event("admin", {"endpoint": str(shown)})
         await supervisor.run(announce)
     return 0
+
+
+def _site(supervisor: Supervisor, admin: Tcp) -> AbstractAsyncContextManager[Tcp]:
+    from extproc.admin import serving  # noqa: PLC0415  - an HTTP server takes its time to import
+
+    return serving(supervisor, admin)
 
 
 def _options(args: argparse.Namespace) -> Options:

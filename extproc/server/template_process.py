@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from extproc.policy import PolicyError
-from extproc.server import policies, process
+from extproc.server import compiling, process
 from extproc.server.forking import (
     Compile,
     Compiled,
@@ -60,7 +60,7 @@ class Compiler:
         """Make a policy ready."""
         self._offered = None
         try:
-            loaded, plan = policies.compiled(order.raw, Path(order.path), os.environ, time.time())
+            loaded, plan = compiling.compiled(order.raw, Path(order.path), os.environ, time.time())
         except PolicyError as error:
             return Wrong(order.ticket, error.problems)
         self._offered = (loaded.sealed, plan)

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from extproc.policy import PolicyError
+from extproc.server.compiling import compiled
 from extproc.server.files import text
-from extproc.server.policies import Loaded, compiled
+from extproc.server.policies import Loaded
 from tests.server.support import MARKER, POLICY
 
 
