@@ -1,9 +1,9 @@
 """The cost of starting: all rules on, as `extproc serve` starts its workers, each round anew.
 
 CPU seconds are those of a process when the supervisor says that the workers are ready. The template imports and
-compiles, a worker is forked from it. RSS counts what processes share in each of them, PSS divides it by those that share
-it; PSS is what a worker adds. Byte code is there, as where the package is installed: a start that is not counted writes
-it.
+compiles, a worker is forked from it. RSS counts what processes share in each of them, PSS divides it by those that
+share it; PSS is what a worker adds. Byte code is there, as where the package is installed: a start that is not counted
+writes it.
 """
 
 import os
