@@ -33,7 +33,7 @@ from extproc.telemetry.families import LOG_DROPPED, MISCONFIGURED, RELOADS, REST
 from extproc.telemetry.snapshot import merged
 
 WORKERS_MAX: Final = 256
-"""More than the cores of any one machine that this runs on; each worker takes some 60 MiB."""
+"""More than the cores of any one machine that this runs on; each worker adds 20 to 60 MiB."""
 
 START_TIMEOUT: Final = 60.0
 """Seconds for all workers to listen; each takes about one on a machine that is not busy."""

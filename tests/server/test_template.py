@@ -134,6 +134,29 @@ def test_a_worker_that_ends_while_there_is_no_template_waits_for_the_next(
     play(stage, scene)
 
 
+def test_a_template_that_cannot_be_started_again_at_once_is_tried_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Exhausted(template.Template):
+        left = 1
+
+        def __init__(self, transport: str) -> None:
+            if Exhausted.left:
+                Exhausted.left -= 1
+                raise BlockingIOError("no process is left")
+            super().__init__(transport)
+
+    async def scene(supervisor: Supervisor) -> None:
+        before = _template(supervisor)
+        monkeypatch.setattr(module, "Template", Exhausted)
+        os.kill(before, signal.SIGKILL)
+        await _another_template(supervisor, before)
+        assert await supervisor.reload()
+
+    play(stage, scene)
+    assert [line["exit_code"] for line in stage.events("template_ended")] == [-signal.SIGKILL, None]
+
+
 def test_signals_to_all_processes_of_a_service_leave_the_template_alone(stage: Stage) -> None:
     async def scene(supervisor: Supervisor) -> None:
         template, worker = _template(supervisor), _pid(supervisor)
