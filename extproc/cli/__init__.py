@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final, Protocol, cast
 
-from extproc import __version__
 from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, complain
 
 COMMANDS: Final = {
@@ -72,8 +71,18 @@ def _run(words: list[str]) -> int:
 
 def _parser() -> tuple[argparse.ArgumentParser, Subparsers]:
     parser = argparse.ArgumentParser(prog="extproc", description="An AI payload processor for Envoy.")
-    parser.add_argument("--version", action="version", version=f"extproc {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     return parser, parser.add_subparsers(dest="command", metavar="command", title="commands")
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is looked up for nothing else."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from extproc import __version__  # noqa: PLC0415  - see above
+
+        print(f"extproc {__version__}")
+        parser.exit()
 
 
 def _command(name: str) -> Command:

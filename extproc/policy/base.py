@@ -31,7 +31,7 @@ class Value(BaseModel):
     Errors do not show their input: it may be a credential that was written where it does not belong.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def refusal(message: str, mend: str) -> PydanticCustomError:

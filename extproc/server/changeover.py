@@ -9,7 +9,6 @@ from shlex import quote
 from typing import Final
 
 from extproc.server.policies import Loaded
-from extproc.transaction.fingerprint import differences
 
 FRESH: Final = 3.0
 """Seconds for which an Envoy that was heard of is taken to be there. One that is configured by us asks for a worker's
@@ -62,4 +61,6 @@ def warning(now: Loaded, new: Loaded, envoys: Envoys) -> str | None:
 
 
 def _changes(now: Loaded, new: Loaded) -> str:
+    from extproc.transaction.fingerprint import differences  # noqa: PLC0415  - a supervisor seldom needs it
+
     return ", ".join(differences(now.demands, new.demands))

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,6 +27,8 @@ from extproc.server.control import (
     Told,
     reports,
 )
+from extproc.server.forker import Forker
+from extproc.server.life import Life
 from extproc.server.log import Log
 from extproc.server.policies import Sealed
 from extproc.server.tls import Tls
@@ -65,7 +66,13 @@ class Child:
     """One of the workers. `config` tells what is in force at the moment that it is asked."""
 
     def __init__(
-        self, order: Start, config: Callable[[], Config], totals: Totals, log: Log, changed: Callable[[], None]
+        self,
+        order: Start,
+        config: Callable[[], Config],
+        forker: Forker,
+        totals: Totals,
+        log: Log,
+        changed: Callable[[], None],
     ) -> None:
         self.index = order.index
         self.state = State.DOWN
@@ -77,11 +84,12 @@ class Child:
         self.problem: str | None = None
         self._order = order
         self._config = config
+        self._forker = forker
         self._totals = totals
         self._log = log
         self._changed = changed
         self._ending = asyncio.Event()
-        self._process: asyncio.subprocess.Process | None = None
+        self._life: Life | None = None
         self._channel: Channel[Report, Order] | None = None
         self._tickets = 0
         self._asked: dict[int, asyncio.Future[None]] = {}
@@ -160,8 +168,8 @@ class Child:
 
     def kill(self) -> None:
         """Ends by force a worker that answers no more; it is started again."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+        if self._life is not None:
+            self._life.kill()
 
     def _offer(self, config: Config) -> None:
         self._offered = config
@@ -171,28 +179,32 @@ class Child:
         if self._channel is not None:
             self._channel.send(order)
 
-    async def _live(self) -> int:
-        """One life of the process; its exit code."""
+    async def _live(self) -> int | None:
+        """One life of the process; its exit code, if anybody can tell."""
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "extproc.server.process",
-                str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-            )
-        self.pid, self.problem = self._process.pid, None
+            life = self._life = await self._forked(ours, theirs)
+        if life is None:
+            return None
+        self.pid, self.problem = life.pid, None
         self._become(State.STARTING)
         self._channel = await reports(ours)
         try:
             await self._listen(self._channel)
-            return await self._end(self._process)
+            return await self._end(life)
         finally:
             self.kill()
             self._channel.close()
             self._bury()
+
+    async def _forked(self, ours: socket.socket, theirs: socket.socket) -> Life | None:
+        life = None
+        try:
+            life = await self._forker.fork(theirs)
+        finally:
+            if life is None:
+                ours.close()
+        return life
 
     async def _listen(self, channel: Channel[Report, Order]) -> None:
         config = self._offered = self._config()
@@ -228,15 +240,15 @@ class Child:
         if answered is not None and not answered.done():
             answered.set_result(None)
 
-    async def _end(self, process: asyncio.subprocess.Process) -> int:
-        try:
-            return await asyncio.wait_for(process.wait(), LINGER)
-        except TimeoutError:
-            process.kill()
-            return await process.wait()
+    async def _end(self, life: Life) -> int | None:
+        code = await life.code(LINGER)
+        if code is None:
+            life.kill()
+            code = await life.code(LINGER)
+        return code
 
     def _bury(self) -> None:
-        self._channel, self._process, self.pid = None, None, None
+        self._channel, self._life, self.pid = None, None, None
         self.open, self.backends, self.envoys = 0, {}, {}
         self._totals.bury(self.index)
         for answered in self._asked.values():

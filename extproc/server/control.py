@@ -16,7 +16,7 @@ from extproc.telemetry import Snapshot
 FRAME_MAX: Final = 64 * 1024 * 1024
 """Bytes of a message. A policy of the largest size that is read is far below; more would be garbage."""
 
-_LENGTH_BYTES: Final = 4
+LENGTH_BYTES: Final = 4
 
 
 class Start(Struct, frozen=True, tag=True):
@@ -95,6 +95,11 @@ Incoming = TypeVar("Incoming")
 Outgoing = TypeVar("Outgoing")
 
 
+def framed(content: bytes) -> bytes:
+    """Return a message as it travels: behind its length."""
+    return len(content).to_bytes(LENGTH_BYTES, "big") + content
+
+
 class Channel(Generic[Incoming, Outgoing]):
     """One end of the socket pair."""
 
@@ -110,7 +115,7 @@ class Channel(Generic[Incoming, Outgoing]):
         """Sends a message; it is lost if the other end has gone, which `receive` tells."""
         content = self._encoder.encode(message)
         if not self._writer.is_closing():
-            self._writer.write(len(content).to_bytes(_LENGTH_BYTES, "big") + content)
+            self._writer.write(framed(content))
 
     async def flush(self) -> None:
         """Waits until what was sent has left."""
@@ -122,7 +127,7 @@ class Channel(Generic[Incoming, Outgoing]):
     async def receive(self) -> Incoming | None:
         """The next message; None when the other end has gone."""
         try:
-            size = int.from_bytes(await self._reader.readexactly(_LENGTH_BYTES), "big")
+            size = int.from_bytes(await self._reader.readexactly(LENGTH_BYTES), "big")
             if size > FRAME_MAX:
                 return None
             return self._decoder.decode(await self._reader.readexactly(size))

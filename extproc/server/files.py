@@ -20,12 +20,15 @@ def load(path: Path, signals: Vocabulary = BUILT_IN) -> Policy:
 
 def draft(path: Path, signals: Vocabulary = BUILT_IN) -> Draft:
     """Return what a policy file says; see `policy.loads`. Raises PolicyError if it cannot be opened or is no YAML."""
-    name = str(path)
+    return drafted(text(path), str(path), path.parent, signals)
+
+
+def text(path: Path) -> bytes:
+    """Return the bytes of a policy file, one more than it may have at most. Raises PolicyError."""
     try:
-        raw = read_file(path, TEXT_MAX + 1)
+        return read_file(path, TEXT_MAX + 1)
     except (OSError, ValueError) as error:
-        raise PolicyError((Problem(name, 1, 1, "", *_unopened(error)),)) from None
-    return drafted(raw, name, path.parent, signals)
+        raise PolicyError((Problem(str(path), 1, 1, "", *_unopened(error)),)) from None
 
 
 def _unopened(error: OSError | ValueError) -> tuple[str, str]:

@@ -1,21 +1,15 @@
 """A policy as the server holds it: read with its credentials in one go, and handed to workers as one value."""
 
 import pickle  # between our own processes, over a socket pair that nobody else holds
-from collections.abc import Mapping
-from hashlib import sha256
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from extproc.policy import Policy
-from extproc.server.files import draft, read_file
-from extproc.signals.registry import REGISTRY, SignalRegistry
-from extproc.transaction import Plan
-from extproc.transaction.fingerprint import Demands
-from extproc.transaction.prepared import prepare
 
-DIGEST_CHARACTERS = 16
-"""Hexadecimal digits shown of a policy's digest: enough to tell one's own policies apart."""
+if TYPE_CHECKING:  # a supervisor compiles nothing
+    from extproc.transaction import Plan
+    from extproc.transaction.fingerprint import Demands
 
 
 class Sealed(Struct, frozen=True):
@@ -27,11 +21,13 @@ class Sealed(Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Sealed({len(self.policy)} bytes, secrets of {', '.join(self.secrets) or 'nobody'})"
 
-    def open(self, signals: SignalRegistry = REGISTRY) -> Plan:
+    def open(self) -> "Plan":
         """Return the plan, compiled anew."""
+        from extproc.transaction import Plan  # noqa: PLC0415  - see above
+
         policy = pickle.loads(self.policy)  # noqa: S301  - see the import
         assert isinstance(policy, Policy)
-        return Plan.compile(policy, self.secrets, signals)
+        return Plan.compile(policy, self.secrets)
 
 
 class Loaded(Struct, frozen=True):
@@ -44,14 +40,5 @@ class Loaded(Struct, frozen=True):
     sealed: Sealed
     digest: str
     at: float
-    demands: Demands
+    demands: "Demands"
     fingerprint: str
-
-
-def read(path: Path, environ: Mapping[str, str], now: float, signals: SignalRegistry = REGISTRY) -> Loaded:
-    """Reads the policy and all that it names, and proves that they compile. Raises PolicyError with every problem."""
-    prepared = prepare(draft(path, signals.vocabulary), environ, read_file, signals)
-    policy, plan = prepared.loaded.policy, prepared.plan
-    digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
-    sealed = Sealed(pickle.dumps(policy), prepared.secrets)
-    return Loaded(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode())

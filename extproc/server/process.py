@@ -1,17 +1,18 @@
-"""A worker as a process of its own: `python -m extproc.server.process FD`, started by the supervisor.
+"""A worker as a process of its own, forked from the template.
 
-It is told what to do over the socket FD, and ends at once when that is closed: without its supervisor nobody would
-watch it, and an operator who kills the supervisor wants the port back.
+Its supervisor tells it what to do over a socket, and it ends at once when that is closed: without its supervisor nobody
+would watch it, and an operator who kills the supervisor wants the port back.
 """
 
 import asyncio
 import gc
 import os
+import select
 import signal
 import socket
-import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import Final, assert_never
 
 from extproc.server.control import (
@@ -34,6 +35,7 @@ from extproc.server.control import (
 from extproc.server.errors import ServeError
 from extproc.server.log import Log, Sink
 from extproc.server.loops import run
+from extproc.server.policies import Sealed
 from extproc.server.runtime import Runtime
 from extproc.server.tasks import cancel, spawn
 from extproc.server.tls import Tls
@@ -41,9 +43,6 @@ from extproc.server.worker import Worker, start_worker
 from extproc.transaction import Plan
 
 FAILED: Final = 1
-
-LOOK_EVERY: Final = 0.5
-"""Seconds between looks at whether the supervisor still runs."""
 
 ORPHANED: Final = 3.0
 """Seconds that a worker has to end by itself without its supervisor, and to take its socket away: what is open then
@@ -142,8 +141,8 @@ class Process:
         return Told(ticket, runtime.open, runtime.snapshot(), runtime.backends(), runtime.envoys())
 
 
-async def serve(end: socket.socket) -> int:
-    """A worker under the supervisor at the other end of the socket; its exit code."""
+async def serve(end: socket.socket, plans: Sequence[tuple[Sealed, Plan]] = ()) -> int:
+    """A worker under the supervisor at the other end of the socket; its exit code. `plans` are compiled already."""
     supervisor = await orders(end)
     start = await supervisor.receive()
     if not isinstance(start, Start):
@@ -153,7 +152,7 @@ async def serve(end: socket.socket) -> int:
     log: Log | None = None
     try:
         log = Log(Sink(start.log), worker=start.index)
-        runtime = Runtime(start.sealed.open(), log, start=start.start)
+        runtime = Runtime(_plan(start.sealed, plans), log, start=start.start)
         worker = await start_worker(runtime, start.binding, start.transport)
         await Process(supervisor, worker).serve()
     except (ServeError, OSError) as error:
@@ -178,22 +177,22 @@ def _collect_seldom() -> None:
     gc.set_threshold(*COLLECTIONS)
 
 
-def end_with(parent: int) -> None:
-    """Ends this process when its parent has gone and it did not end by itself: its loop may be busy for long."""
-    while os.getppid() == parent:
-        time.sleep(LOOK_EVERY)
+def _plan(sealed: Sealed, plans: Sequence[tuple[Sealed, Plan]]) -> Plan:
+    """Return the plan of a policy, compiled only if it is none of `plans`."""
+    return next((plan for each, plan in plans if each == sealed), None) or sealed.open()
+
+
+def end_without(supervisor: int) -> None:
+    """Ends this process when the supervisor has gone and it did not end by itself: its loop may be busy."""
+    hung_up = select.poll()
+    hung_up.register(supervisor, 0)  # the end of the other side is told in any case
+    hung_up.poll()
     time.sleep(ORPHANED)
     os._exit(FAILED)
 
 
-def main(arguments: list[str]) -> int:
-    """Run the worker that `arguments`, the number of a descriptor, tell of."""
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
-    # Ctrl-C reaches the whole process group; the supervisor decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    return run(serve(socket.socket(fileno=int(arguments[0]))))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def work(end: socket.socket, plans: Sequence[tuple[Sealed, Plan]]) -> int:
+    """Run a worker, in a process of its own, under the supervisor at the other end; its exit code."""
+    watched = os.dup(end.fileno())  # as long as the process lives, whenever the other is closed
+    threading.Thread(target=end_without, args=(watched,), daemon=True).start()
+    return run(serve(end, plans))

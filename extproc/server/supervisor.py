@@ -15,15 +15,17 @@ from msgspec import Struct
 
 from extproc import __version__
 from extproc.policy import PolicyError
-from extproc.server import changeover, policies, tls
+from extproc.server import changeover, tls
 from extproc.server.changeover import Envoys
 from extproc.server.child import LINGER, Child, Config, State
 from extproc.server.control import Start
 from extproc.server.errors import ServeError
+from extproc.server.forker import Forker
 from extproc.server.listen import Listen
 from extproc.server.log import Log
 from extproc.server.policies import Loaded
 from extproc.server.tasks import cancel, spawn
+from extproc.server.template import Template
 from extproc.server.tls import TlsFiles
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding
 from extproc.telemetry import Metrics, Snapshot, Totals
@@ -31,7 +33,7 @@ from extproc.telemetry.families import LOG_DROPPED, MISCONFIGURED, RELOADS, REST
 from extproc.telemetry.snapshot import merged
 
 WORKERS_MAX: Final = 256
-"""More than the cores of any one machine that this runs on; each worker takes some 60 MiB."""
+"""More than the cores of any one machine that this runs on; each worker adds 20 to 60 MiB."""
 
 START_TIMEOUT: Final = 60.0
 """Seconds for all workers to listen; each takes about one on a machine that is not busy."""
@@ -64,14 +66,19 @@ class Options(Struct, frozen=True):
 
 
 class Supervisor:
-    """Workers under one policy. Raises ServeError or PolicyError when made of what cannot be served."""
+    """Workers under one policy. Raises ServeError or PolicyError when made of what cannot be served.
 
-    def __init__(self, options: Options, log: Log) -> None:
+    `template` is one that was started before, for the same transport.
+    """
+
+    def __init__(self, options: Options, log: Log, template: Template | None = None) -> None:
         if not 1 <= options.workers <= WORKERS_MAX:
             raise ServeError(f"{options.workers} workers: write 1 to {WORKERS_MAX}")
         self._options = options
         self._log = log
-        self._loaded, self._config = self._read()
+        self._forker = Forker(template or Template(options.transport), options.transport, log)
+        self._loaded = self._forker.compile_first(options.policy)
+        self._config = self._with_tls(self._loaded)
         self._last_reload: dict[str, object] | None = None
         self._metrics = Metrics()
         self._totals = Totals()
@@ -98,6 +105,7 @@ class Supervisor:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: spawn(self.reload()))
         self._log.event("start", {"version": __version__, "pid": os.getpid(), "policy": self._loaded.digest})
+        forking = spawn(self._forker.keep(lambda: self._config.sealed))
         keeping = [spawn(child.keep()) for child in self._children]
         watching = [spawn(self._watch(child)) for child in self._children]
         try:
@@ -112,6 +120,8 @@ class Supervisor:
                 child.abandon()
             await asyncio.wait(keeping, timeout=LINGER)
             await cancel(*keeping, *watching)
+            self._forker.stop()
+            await forking
             self._log.event("stopped", {})
 
     def stop(self) -> None:
@@ -127,7 +137,8 @@ class Supervisor:
         """Reads policy, credentials and certificates anew, and puts them in force everywhere or nowhere."""
         async with self._reloading:
             try:
-                loaded, config = self._read()
+                loaded = await self._forker.compile(self._options.policy)
+                config = self._with_tls(loaded)
             except (PolicyError, ServeError) as error:
                 return self._reloaded([str(problem) for problem in error.problems])
             await self._ask_all()
@@ -189,12 +200,11 @@ class Supervisor:
         options = self._options
         binding = Binding(options.listen.sibling(index), self._config.tls, options.socket_mode)
         order = Start(index, index / options.workers, self._config.sealed, binding, options.transport, options.log)
-        return Child(order, lambda: self._config, self._totals, self._log, self._changed.set)
+        return Child(order, lambda: self._config, self._forker, self._totals, self._log, self._changed.set)
 
-    def _read(self) -> tuple[Loaded, Config]:
+    def _with_tls(self, loaded: Loaded) -> Config:
         files = self._options.tls_files
-        loaded = policies.read(self._options.policy, os.environ, time.time())
-        return loaded, Config(loaded.sealed, None if files is None else tls.read(files))
+        return Config(loaded.sealed, None if files is None else tls.read(files))
 
     async def _started(self) -> None:
         """Waits until all workers listen, or one says that it cannot."""
@@ -233,6 +243,7 @@ class Supervisor:
             self._log.event("reload_note", {"note": "limits.request_body grew: larger bodies need a restart"})
 
     def _reloaded(self, problems: list[str], warning: str | None = None) -> bool:
+        self._forker.settle(taken=not problems)
         for problem in problems:
             self._log.event("reload_problem", {"problem": problem})
         result = "failed" if problems else "ok"

@@ -2,14 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from importlib import import_module
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast
 
 from msgspec import Struct
 
 from extproc.server.errors import ServeError
 from extproc.server.listen import Listen
-from extproc.server.runtime import Runtime
 from extproc.server.tls import Tls
+
+if TYPE_CHECKING:  # a command that only names a transport does not wait for all that serves
+    from extproc.server.runtime import Runtime
 
 SOCKET_MODE: Final = 0o660
 """Permissions of a Unix socket: Envoy may run as another user of the same group."""
@@ -43,15 +45,18 @@ class Transport(Protocol):
         """Uses other certificates for the connections to come."""
 
 
-Factory = Callable[[Runtime, Binding], Awaitable[Transport]]
+Factory: TypeAlias = "Callable[[Runtime, Binding], Awaitable[Transport]]"
 
 TRANSPORTS: Final = {"grpcio": "extproc.server.grpcio", "h2": "extproc.server.h2.listener"}
 """Name -> module, whose `serve` is the factory; imported only when asked for."""
 
+FORKABLE: Final = frozenset({"h2"})
+"""Transports whose module may be imported before a process forks. Grpc keeps threads of its own."""
+
 DEFAULT_TRANSPORT: Final = "h2"
 
 
-async def serve(name: str, runtime: Runtime, binding: Binding) -> Transport:
+async def serve(name: str, runtime: "Runtime", binding: Binding) -> Transport:
     """A server of transport `name`. Raises ServeError."""
     if name not in TRANSPORTS:
         raise ServeError(f"there is no transport {name}; choose one of {', '.join(TRANSPORTS)}")
@@ -59,6 +64,6 @@ async def serve(name: str, runtime: Runtime, binding: Binding) -> Transport:
     return await factory(runtime, binding)
 
 
-def message_max(runtime: Runtime) -> int:
+def message_max(runtime: "Runtime") -> int:
     """Largest message in bytes that a transport takes."""
     return runtime.plan.limits.request_body + MESSAGE_SLACK

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -333,9 +333,10 @@ def _processor(subject: Subject, policy: Policy, folder: Path, fixed: int, upstr
 
 
 @contextmanager
-def running(command: Sequence[str], ready: str) -> Iterator[int]:
-    """A program, once it has said that it is ready."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+def running(command: Sequence[str], ready: str, environ: Mapping[str, str] | None = None) -> Iterator[int]:
+    """A program, once it has said that it is ready. Without `environ` it has the variables of this one."""
+    pipe, to_pipe = subprocess.PIPE, subprocess.STDOUT
+    with subprocess.Popen(command, stdout=pipe, stderr=to_pipe, text=True, env=environ) as process:
         try:
             assert process.stdout is not None
             said = ""

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from extproc.policy import PolicyError
-from extproc.server.policies import read
+from extproc.server.compiling import compiled
+from extproc.server.files import text
+from extproc.server.policies import Loaded
 from tests.server.support import MARKER, POLICY
 
 
@@ -11,6 +13,10 @@ def _written(folder: Path, text: str) -> Path:
     path = folder / "policy.yaml"
     path.write_text(text)
     return path
+
+
+def read(path: Path, environ: dict[str, str], now: float) -> Loaded:
+    return compiled(text(path), path, environ, now)[0]
 
 
 def test_a_policy_arrives_at_a_worker_as_it_was_read(tmp_path: Path) -> None:
