@@ -39,6 +39,7 @@ _BLOCKED: Final = {
     "failure": "{by} could not judge it, and on_failure is block",
     "uninspected": "pipeline {by} blocks what cannot be read (on_uninspected)",
     "oversize": "pipeline {by} blocks what is larger than its body_limit (on_oversize)",
+    "stage": "the response cannot pass the answer stage {by}, and its on_failure is block",
 }
 
 

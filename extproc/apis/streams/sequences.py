@@ -1,7 +1,7 @@
 """Whole bodies that are streams: events under another content type, an array of chunks, a document in each line."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import pairwise
 
 from msgspec import Struct
@@ -39,6 +39,13 @@ class Sequence(Struct, frozen=True):
             if each:
                 parts += (before if parts else self.around[0], each)
         return b"".join((*(parts or self.around[:1]), self.around[-1]))
+
+    def rewritten(self, documents: Collection[bytes]) -> bytes:
+        """The body with other documents, which may be more or fewer; as it came if they are its own."""
+        if tuple(documents) == self.documents:
+            return self.joined(documents)
+        between = self.between or b""
+        return b"".join((self.around[0], between.join([each for each in documents if each]), self.around[-1]))
 
 
 def sequence(body: bytes) -> Sequence | None:
