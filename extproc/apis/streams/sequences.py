@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from extproc.apis.events.leaves import TOKEN, TooComplexError, document
+from extproc.apis.events.leaves import TooComplexError, document, tokens
 from extproc.apis.registry import current
 from extproc.apis.streams.recognition import recognised
 from extproc.payload.sse_lines import BOM
@@ -102,7 +102,7 @@ def _grow(values: list[object]) -> bool:
 def _elements(body: bytes) -> Iterable[tuple[int, int]]:
     """The places of the elements of an array."""
     depth = begin = 0
-    for token in TOKEN.finditer(body):
+    for token in tokens(body):
         group = token.lastindex or 0
         start, end = token.span(group)
         if group == _OPEN:
