@@ -16,6 +16,8 @@ def reasons(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:
     yield from _stripped(rehearsed)
     if plan.pipelines:
         yield from _inspected(rehearsed)
+    if plan.stages and rehearsed.record.dialect is not None:
+        yield f"the response passes the answer stages {', '.join(each.name for each in plan.stages)}"
     yield from _decided(rehearsed)
 
 

@@ -7,16 +7,20 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 from pydantic import PlainValidator, SerializeAsAny, ValidationError, ValidationInfo
 from pydantic_core import InitErrorDetails
+from pydantic_core.core_schema import ErrorType
 
 from extproc.policy.base import Value, Written, meant, refusal, refusals
 
 STAGES_MAX: Final = 16
 """Answer stages of a policy: each takes every event of every response in its turn."""
+
+_STANDARD: Final = frozenset(get_args(ErrorType))
+"""Types of errors that pydantic itself knows; a plug-in may have others."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 
@@ -97,6 +101,9 @@ def _used(value: Any, info: ValidationInfo) -> StageOptions:
             return stage.options.model_validate(value, context=info.context)
         except ValidationError as error:
             raise _told(error, stage.options) from None
+        except Exception:  # noqa: BLE001  - a plug-in's own mistake, and what it says may quote a credential
+            mistake = refusal(f"the answer stage {use} cannot check its options", "report it to the plug-in's author")
+            raise mistake from None
     if "use" not in value:
         raise refusal("an answer stage says what it uses", "add `use:` with the name of a stage")
     fix = meant(use, _declared) if isinstance(use, str) and _declared else "install the plug-in that has it"
@@ -114,6 +121,8 @@ def _told(error: ValidationError, options: type[StageOptions]) -> ValidationErro
         elif each["type"] == "refused":
             context = each.get("ctx", {})
             told["type"] = refusal(context["problem"], context["mend"])
+        elif each["type"] not in _STANDARD:
+            told["type"] = refusal(f"this is not valid: {each['msg']}", f"see the documentation of {options.__name__}")
         details.append(told)
     return ValidationError.from_exception_data("StageOptions", details, hide_input=True)
 
