@@ -76,7 +76,7 @@ def test_options_are_a_value_of_the_plug_ins_model() -> None:
             "did you mean count?",
         ),
         ("- {use: counting, count: 10}", "answer_stages[0].count", "this has to be at most 9", "write a value"),
-        ("- {use: counting, count: many}", "answer_stages[0].count", "this is not valid", "see the policy reference"),
+        ("- {use: counting, count: many}", "answer_stages[0].count", "a whole number belongs here", "write digits"),
         (
             "- {use: counting, on_failure: skip}",
             "answer_stages[0].on_failure",

@@ -19,7 +19,7 @@ from extproc.gateway.bootstrap import Profile, SocketAddress, bootstrap
 from extproc.pipe import registered
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed
-from extproc.protocol.messages import Inspected, Message
+from extproc.protocol.messages import Inspected, Message, Side
 from extproc.protocol.modes import BodyMode
 from extproc.server.worker import running_worker
 from extproc.testing.clients import Answer, Request
@@ -30,6 +30,7 @@ from extproc.transaction import Plan
 from tests.e2e.canned import Canned, canned
 from tests.records import logged
 from tests.seams.notice import NOTICE
+from tests.seams.playing import played
 
 PATH: Final = "/v1/chat/completions"
 ASKED: Final = b'{"model":"chat","messages":[]}'
@@ -78,7 +79,11 @@ STREAM: Final = b"".join((b": hi\n\n", FIRST, SECRET, LAST, END))
 
 def passed(notice: str) -> bytes:
     """The stream once the stage has passed it."""
-    return b"".join((b": hi\n\n", noticed(f"ask {notice} "), FIRST, LAST, END))
+    return passed_with(f"ask {notice} ")
+
+
+def passed_with(notice: str) -> bytes:
+    return b"".join((b": hi\n\n", noticed(notice), FIRST, LAST, END))
 
 
 def answer(text: str) -> bytes:
@@ -216,6 +221,23 @@ def test_only_responses_of_apis_pass_the_stage() -> None:
     compiled = plan(f"default_backend: local\n{STAGE}")
     exchange = Exchange(compiled, BodyMode.FULL_DUPLEX_STREAMED, b"text/event-stream", path="/elsewhere")
     assert exchange.takes([STREAM]).body == STREAM
+
+
+@pytest.mark.parametrize("kind", [b"application/json", b"text/event-stream"])
+@pytest.mark.parametrize(("notice", "loud"), [("AND NOW A LOUD NOTICE ", True), ("and now a quiet one ", False)])
+def test_a_detector_of_its_own_is_shown_what_the_stage_adds(kind: bytes, notice: str, loud: bool) -> None:
+    judging = "pipelines: [{name: p, response: [{use: shouting, action: block, threshold: 0.5}]}]\n"
+    stage = f"answer_stages: [{{use: notice, text: '{notice}', drop: secret-word}}]\n"
+    streams = kind == b"text/event-stream"
+    body = STREAM if streams else answer("ok")
+    with played(plan(stage + judging)) as exchange:
+        exchange.asks(ASKED).replies(body, ("content-type", kind)).does("shouting")
+        assert exchange.refused == (403 if loud else None)
+        if not loud:
+            out = exchange.body(Side.RESPONSE, body)
+            assert out == (passed_with(notice) if streams else body.replace(b'"ok', b'"' + notice.encode() + b"ok"))
+        line = exchange.record()
+    assert (line["input_tokens"], line["output_tokens"]) == (20, 30)
 
 
 # -- through a real Envoy
