@@ -285,7 +285,7 @@ class AnswerPipe:
             return passed + self._unreadable(error.reason, error.rest)
         given: Sequence[StreamEvent] = events
         for stage in self._stages:
-            given = tuple(stage.event(given[0])) if len(given) == 1 else through((stage,), given)
+            given = stage.event(given[0]) if len(given) == 1 else through((stage,), given)
         if len(given) == 1 and self._plugged is None:
             try:
                 return self._sink.passed(given[0])

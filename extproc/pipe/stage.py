@@ -27,12 +27,12 @@ class AnswerFacts(Struct, frozen=True):
 
 
 class EventStage(Protocol):
-    """The methods of a stage. The program's own, such as the usage meter, have no others."""
+    """The methods of a stage of the program's own, such as the usage meter."""
 
-    def event(self, event: StreamEvent, /) -> Iterable[StreamEvent]:
+    def event(self, event: StreamEvent, /) -> Sequence[StreamEvent]:
         """Return what goes on now that `event` has come."""
 
-    def finish(self) -> Iterable[StreamEvent]:
+    def finish(self) -> Sequence[StreamEvent]:
         """Return what goes on behind the last event."""
 
 
