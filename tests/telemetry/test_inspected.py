@@ -51,7 +51,7 @@ def test_failures_blocks_and_what_could_not_be_read_are_counted_by_their_reason(
 def test_an_answer_stage_that_fails_without_a_pipeline_is_counted() -> None:
     failures = (FailedProcessor("notice", "error", allowed=False),)
     runtime = Runtime(plan(), Log(Sink("none")))
-    runtime.record(record(pipeline=None, failures=failures, blocked_by="notice", blocked_for="stage"), 0.0)
+    runtime.record(replace(record(failures=failures, blocked_by="notice", blocked_for="stage"), pipeline=None), 0.0)
     assert runtime.metrics.counter(INSPECTION_FAILURES) == {("notice", "error", "blocked"): 1}
     assert runtime.metrics.counter(BLOCKED) == {("notice", "stage"): 1}
 
