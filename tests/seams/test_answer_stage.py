@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extproc.gateway.bootstrap import Profile, SocketAddress, bootstrap
+from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap
 from extproc.pipe import registered
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed
@@ -28,6 +28,7 @@ from extproc.testing.envoy import assert_clean, real_envoy
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan
 from tests.e2e.canned import Canned, canned
+from tests.e2e.gateway import ext_proc
 from tests.records import logged
 from tests.seams.notice import NOTICE
 from tests.seams.playing import played
@@ -264,13 +265,20 @@ def running(compiled: Plan) -> Iterator[str]:
         thread.join(30)
 
 
-def asked(backend: Canned, more: str, profile: Profile) -> Answer:
-    """What a client gets of the backend's response through Envoy."""
+def unseen(made: Json) -> None:
+    """Has Envoy show the processor nothing of responses."""
+    modes = ext_proc(made)["processing_mode"]
+    modes |= {"response_header_mode": "SKIP", "response_body_mode": "NONE", "response_trailer_mode": "SKIP"}
+
+
+def asked(backend: Canned, more: str, profile: Profile, patch: Callable[[Json], object] = id) -> Answer:
+    """What a client gets of the backend's response through Envoy; `patch` alters the generated configuration."""
     written = loads(policy(more, backend.port))
     compiled = Plan.compile(written, {})
     with running(compiled) as endpoint:
         listen = SocketAddress("127.0.0.1", 0)
         made = bootstrap(written, needs=compiled.needs, endpoints=[endpoint], listen=listen, profile=profile)
+        patch(made)
         with real_envoy(made, log_level="warning") as envoy:
             request = Request("POST", PATH, (("content-type", "application/json"),), ASKED)
             answered = http1(envoy.port("extproc"), request, within=30)
@@ -291,3 +299,18 @@ def test_streams_and_json_pass_the_stage_through_envoy(profile: Profile, pipelin
         answered = asked(backend, STAGE + pipeline, profile)
         expected = answer("Hello").replace(b"Hello", f"ask {notice} Hello".encode())
         assert (answered.status, answered.body) == (200, expected)
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize("profile", ["buffered", "full-duplex"])
+@pytest.mark.parametrize(("on_failure", "status"), [("block", 503), ("allow", 200)])
+def test_where_envoy_shows_no_response_only_a_stage_that_may_fail_is_passed_by(
+    profile: Profile, on_failure: str, status: int
+) -> None:
+    with canned() as backend:
+        backend.pieces = [STREAM]
+        stage = f"answer_stages: [{{use: notice, text: x, on_failure: {on_failure}}}]\n"
+        answered = asked(backend, stage, profile, unseen)
+    assert answered.status == status
+    assert (answered.body == STREAM) is (status == 200)
+    assert (b"misconfigured" in answered.body) is (status == 503)
