@@ -16,6 +16,8 @@ def reasons(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:
     yield from _stripped(rehearsed)
     if plan.pipelines:
         yield from _inspected(rehearsed)
+    if plan.stages and rehearsed.record.dialect is not None:
+        yield f"the response passes the answer stages {', '.join(each.name for each in plan.stages)}"
     yield from _decided(rehearsed)
 
 
@@ -39,6 +41,7 @@ _BLOCKED: Final = {
     "failure": "{by} could not judge it, and on_failure is block",
     "uninspected": "pipeline {by} blocks what cannot be read (on_uninspected)",
     "oversize": "pipeline {by} blocks what is larger than its body_limit (on_oversize)",
+    "stage": "the response cannot pass the answer stage {by}, and its on_failure is block",
 }
 
 

@@ -34,11 +34,16 @@ class StreamTexts:
     uninspected = ()
     """What cannot be read is told with the verdict on the events."""
 
-    def event(self, event: StreamEvent) -> None:
-        """Take the texts of the next event."""
+    def event(self, event: StreamEvent) -> tuple[StreamEvent]:
+        """Take the texts of the next event, and pass it."""
         for delta in event.deltas:
             if not delta.repeats and delta.form not in {"number", "tokens"}:
                 self._parts.setdefault(delta.channel.path, []).append(delta.text)
+        return (event,)
+
+    def finish(self) -> tuple[()]:
+        """Give nothing behind the last event."""
+        return ()
 
     def converse(self, side: Side) -> Conversation:
         """See `BodyTexts.converse`."""

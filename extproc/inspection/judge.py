@@ -107,7 +107,7 @@ class Job(Struct, frozen=True):
         if self.stage is None or not self.stage.offloaded:
             return streamed(self, meter=meter)
         texts = StreamTexts()
-        rules = streamed(self, meter=meter, gather=texts.event)
+        rules = streamed(self, meter=meter, gather=texts)
         return None if rules is None else judged(self, texts, rules)
 
     def _judged(self, texts: "BodyTexts") -> Verdict | Judgement:

@@ -18,8 +18,8 @@ provider who sealed them can open, and checks when they come back. Every respons
 
 Action: TypeAlias = Literal["report", "mask", "block"]
 
-Reason: TypeAlias = Literal["finding", "failure", "uninspected", "oversize"]
-"""Why a body is blocked."""
+Reason: TypeAlias = Literal["finding", "failure", "uninspected", "oversize", "stage"]
+"""Why a body is blocked. `stage`: an answer stage of a plug-in failed, or the body could not pass it."""
 
 
 class Finding(Struct, frozen=True, gc=False):
@@ -53,7 +53,10 @@ class Failure(Struct, frozen=True, gc=False):
 
 
 class Blocked(Struct, frozen=True, gc=False):
-    """Why a body goes no further. `by`: a processor's name; the pipeline's, where the body could not be read."""
+    """Why a body goes no further.
+
+    `by`: the name of a processor or a stage; the pipeline's, where the body could not be read.
+    """
 
     by: str
     reason: Reason

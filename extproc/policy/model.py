@@ -13,6 +13,7 @@ from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.pipelines import PIPELINES_MAX, Pipeline
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.signals import RECORDED_MAX, SignalName
+from extproc.policy.stages import STAGES_MAX, UsedStage
 from extproc.policy.virtual import VirtualModel
 
 CONTRADICTIONS_MAX: Final = 200
@@ -42,6 +43,8 @@ class Policy(Value):
     ] = ()
     """Signals that the log holds of each exchange, pipeline or not: see [Signals](#signals); those that are one value.
     Texts among them, such as `model`, are the client's own, cut after 256 characters."""
+    answer_stages: Annotated[tuple[UsedStage, ...], Field(max_length=STAGES_MAX)] = ()
+    """Stages of plug-ins that the events of responses pass, in this order, pipeline or not."""
     steering: Steering = Steering()
     """Headers by which the processor tells Envoy what it decided."""
     limits: Limits = Limits()

@@ -30,6 +30,7 @@ from extproc.policy.processors import (
 )
 from extproc.policy.prose import EXAMPLE, code, conditions, signals
 from extproc.policy.settings import Health, Limits, Steering
+from extproc.policy.stages import StageOptions
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
 from extproc.policy.virtual import Target, VirtualModel
@@ -52,6 +53,7 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Processor pattern": (Pattern,),
     "Processor size": (SizeLimit,),
     "Allow": (Allow,),
+    "Answer stage": (StageOptions,),
     "Steering": (Steering,),
     "Limits": (Limits,),
     "Health": (Health,),

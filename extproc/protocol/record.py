@@ -54,9 +54,10 @@ class Record(Struct, frozen=True, omit_defaults=True):
 
     The fields have the order of a line of the log. Those with a default are left out there if they have it; the others
     are always there, null if there is nothing to report. `pipeline` to `blocked_for` are inspection's: left out if no
-    pipeline is for the exchange. `signals` are those that the policy has recorded; they alone may hold a client's text.
-    `misconfigured` names what Envoy lacks. `processing_ms` and `abort` are added by the shell: its own time in all, and
-    the gRPC status that it ended the exchange with.
+    pipeline is for the exchange. (`failures` and `blocked_by` may name an answer stage without any.)
+    `signals` are those that the policy has recorded; they alone may hold a client's text. `misconfigured` names what
+    Envoy lacks. `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC status that it
+    ended the exchange with.
     """
 
     request_id: str

@@ -161,7 +161,7 @@ class Runtime:
             self._exchanges.add(*labels)
         if record.decision == "rejected":
             self.metrics.counter(REJECTS).add(record.reason)
-        if record.pipeline is not None:
+        if record.pipeline is not None or record.failures:  # answer stages may fail without a pipeline
             count_inspected(self.metrics, record)
         if record.misconfigured is not None:
             self.metrics.counter(MISCONFIGURED).add(record.misconfigured)

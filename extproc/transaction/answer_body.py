@@ -10,19 +10,16 @@ from typing import Final, cast
 from msgspec import Struct
 
 from extproc import apis
-from extproc.apis.events import StreamEvent
-from extproc.inspection.answers import streamed
-from extproc.inspection.answers.stream import Observe
 from extproc.inspection.judge import Job
-from extproc.inspection.verdict import Blocked, Verdict
+from extproc.inspection.verdict import Blocked
 from extproc.payload.charsets import known as known_charset
 from extproc.payload.encodings import codings as encodings
 from extproc.payload.fieldvalue import parse
+from extproc.pipe.whole import streamed
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
-from extproc.protocol.meter import Meter
 from extproc.transaction.admission import exceeds
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.findings import Findings
@@ -31,6 +28,8 @@ from extproc.transaction.memory import Memory
 from extproc.transaction.onward import pieces
 from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.shared import Shared
+from extproc.transaction.staged_work import StagedWork
+from extproc.transaction.staging import refused, unstaged
 from extproc.transaction.work import ResponseWork, Unread, Whole
 from extproc.usage import UsageMeter
 
@@ -47,6 +46,8 @@ class Wanted(Struct, frozen=True):
     kind: str
     codings: tuple[str, ...]
     unread: str = ""
+    staged: bool = False
+    """True for a response that passes answer stages if there are any: JSON, or events."""
 
 
 def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | None:
@@ -61,18 +62,21 @@ def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | No
     events = value == "text/event-stream"
     # Detectors of their own judge a text once it is whole.
     streams = events and not (findings.pipeline.response is not None and findings.pipeline.response.offloaded)
-    known = events or value == "application/json" or value.endswith("+json") or value in findings.pipeline.content_types
-    if not known:
+    staged = events or value == "application/json" or value.endswith("+json")
+    if not (staged or value in findings.pipeline.content_types):
         if _may_be_empty(fields, findings, value):
             return Wanted(False, kind, (), "content_type")
         unread(memory, findings, "content_type")
         return None
     if not streams and exceeds(fields, findings.pipeline.body_limit):
         oversize(findings)
+        if staged:
+            unstaged(memory, findings, "size")
         return None
     if events and known_charset(declared.parameters.get("charset", "")) is None:
         # The standard says UTF-8, but some clients decode as they are told.
         unread(memory, findings, "charset")
+        unstaged(memory, findings, "charset")
         return None
     given = fields.getall("content-encoding")
     try:
@@ -81,8 +85,10 @@ def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | No
         if _may_be_empty(fields, findings, ""):
             return Wanted(False, kind, (), "encoding")
         unread(memory, findings, "encoding")
+        if staged:
+            unstaged(memory, findings, "encoding")
         return None
-    return Wanted(streams, kind, codings)
+    return Wanted(streams, kind, codings, staged=staged)
 
 
 def _may_be_empty(fields: HeaderMap, findings: Findings, value: str) -> bool:
@@ -111,18 +117,13 @@ def oversize(findings: Findings) -> None:
         raise ClientError(502, "response_too_large", f"The answer is larger than the limit of {limit} bytes.")
 
 
-def refused(memory: Memory, error: ClientError) -> ClientError:
-    """The refusal of an answer; an error of the backend's stays one, so that clients try again as they should."""
-    if memory.status is None or memory.status < 400:
-        return error
-    return ClientError(memory.status, error.code, error.message)
-
-
 def spoken(memory: Memory, findings: Findings) -> str:
     """Return the name of the API that the request was for, or nothing."""
     if memory.claimed is not None:
         return memory.claimed.api.name
-    return findings.rpc.name if findings.rpc is not None else ""
+    if findings.rpc is not None:
+        return findings.rpc.name
+    return "" if findings.staging is None else findings.staging.facts.api
 
 
 class Room(Struct, frozen=True):
@@ -152,20 +153,9 @@ def send_whole(
     return (first, *pieces(_RESPONSE, body))
 
 
-def _streamed(job: Job, meter: Meter, dialect: str, usage: UsageMeter, gather: Observe | None = None) -> Verdict | None:
-    """See `inspection.answers.streamed`; `gather` is shown every event as well."""
-    if gather is None:
-        return streamed(job, dialect, meter, usage.event)
-
-    def observe(event: StreamEvent) -> None:
-        usage.event(event)
-        gather(event)
-
-    return streamed(job, dialect, meter, observe)
-
-
-def response_work(memory: Memory, findings: Findings, kind: str, codings: tuple[str, ...], body: bytes) -> ResponseWork:
-    """Return the work of judging the whole body of a response."""
+def response_work(memory: Memory, findings: Findings, how: Wanted, body: bytes) -> ResponseWork:
+    """Return the work of judging the whole body of a response, and of the answer stages on it."""
+    kind, codings, staging = how.kind, how.codings, findings.staging if how.staged else None
     pipeline, stage = findings.pipeline, findings.pipeline.response
     values, dialect = memory.signal_values(), spoken(memory, findings)
     usage = UsageMeter(apis.current(), dialect)
@@ -183,9 +173,11 @@ def response_work(memory: Memory, findings: Findings, kind: str, codings: tuple[
         # An object in one line, as nearly every response is, is no stream.
         streamed=None
         if not codings and body.startswith(b"{") and b"\n" not in body
-        else partial(_streamed, dialect=dialect, usage=usage),
+        else partial(streamed, dialect=dialect, stages=(usage,), staging=staging),
     )
-    return ResponseWork(job, body, codings, pipeline.body_limit, usage)
+    if staging is None:
+        return ResponseWork(job, body, codings, pipeline.body_limit, usage)
+    return StagedWork(job, body, codings, pipeline.body_limit, usage, dialect, staging)
 
 
 class WholeAnswer:
@@ -195,30 +187,26 @@ class WholeAnswer:
     ended = False
 
     __slots__ = (
-        "_codings",
         "_duplex",
         "_findings",
         "_headers",
         "_held",
         "_holding",
-        "_kind",
+        "_how",
         "_memory",
         "_most",
         "_passes",
         "_size",
         "_trailers",
-        "_unread",
         "job",
     )
 
     def __init__(
         self, memory: Memory, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
     ) -> None:
-        self._unread = how.unread
         self._memory = memory
         self._findings = findings
-        self._kind = how.kind
-        self._codings = how.codings
+        self._how = how
         self._headers = headers
         self._duplex = duplex
         self._held: list[bytes] = []
@@ -235,10 +223,11 @@ class WholeAnswer:
             return (Chunk(Side.RESPONSE, message.data, message.end),) if self._duplex else PASS_RESPONSE_BODY
         self._held.append(message.data)
         self._size += len(message.data)
-        if self._unread and message.data:
-            unread(self._memory, self._findings, self._unread)
+        if self._how.unread and message.data:
+            unread(self._memory, self._findings, self._how.unread)
         if self._size > self._findings.pipeline.body_limit:
             oversize(self._findings)
+            self._unstaged("size")
             return self._let_go(message)
         if ends:
             return self._judge()
@@ -261,6 +250,7 @@ class WholeAnswer:
                 oversize(findings)
             else:
                 unread(self._memory, findings, result.reason)
+            self._unstaged(result.reason)
             return self._pass_unread()
         whole = cast("Whole", result)
         verdict, self._memory.usage = whole.verdict, whole.usage
@@ -282,13 +272,17 @@ class WholeAnswer:
         body = b"".join(self._held)
         if not body:
             return self._go_on(None)  # there is nothing to read, whatever it is said to be
-        work = response_work(self._memory, self._findings, self._kind, self._codings, body)
+        work = response_work(self._memory, self._findings, self._how, body)
         result = work.at_once()
         if result is not None and not isinstance(result, PendingJudgement):
             return self.judged(result)
         self._holding.add(self._size - self._holding.size, self._most)
         self.job = result or work
         return NOTHING
+
+    def _unstaged(self, reason: str) -> None:
+        if self._how.staged:
+            unstaged(self._memory, self._findings, reason)
 
     def _pass_unread(self) -> Effects:
         self._memory.refuse_unread_error()
@@ -311,4 +305,4 @@ class WholeAnswer:
         self._holding.clear()
         self._passes = True
         body = b"".join(held) if changed is None else changed
-        return send_whole(self._headers, body, changed is not None, self._codings, self._duplex, self._trailers)
+        return send_whole(self._headers, body, changed is not None, self._how.codings, self._duplex, self._trailers)

@@ -11,6 +11,7 @@ from extproc.inspection.judgement import told
 from extproc.inspection.pipeline import Pipeline
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding, Verdict
+from extproc.pipe.plugged import Staging
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor, Record
@@ -24,12 +25,15 @@ FAILURES_MAX: Final = 128
 
 FAILED: Final = ClientError(503, "inspection_failed", "The content could not be inspected; try again.")
 
+UNSTAGED: Final = ClientError(502, "response_not_processed", "The response could not be processed by the gateway.")
+"""The error in place of a response that an answer stage failed on, or that could not pass one."""
+
 
 class Findings:
-    """Mutable, one an exchange that a pipeline is for.
+    """Mutable, one an exchange that a pipeline is for; one a response that passes answer stages without a pipeline.
 
     `rpc`: the request, where it is a JSON-RPC message. `details`: finds
-    one by one, where somebody wants to be told of each.
+    one by one, where somebody wants to be told of each. `staging`: the stages of plug-ins that the response passes.
     """
 
     __slots__ = (
@@ -40,6 +44,7 @@ class Findings:
         "masked",
         "pipeline",
         "rpc",
+        "staging",
         "unread",
         "vault",
     )
@@ -48,6 +53,7 @@ class Findings:
         self.pipeline = pipeline
         self.vault = Vault()
         self.rpc: Rpc | None = None
+        self.staging: Staging | None = None
         self.counts: dict[Count, int] = {}
         self.failures: list[Failure] = []
         self.unread: dict[str, int] = {}
@@ -114,7 +120,16 @@ class Findings:
                 return self.pipeline.refusal
             case "failure":
                 return FAILED
+            case "stage":
+                return UNSTAGED
         return self.pipeline.unread
+
+    @property
+    def given_up(self) -> Blocked:
+        """Return why a stream ends whose judging was given up."""
+        if self.staging is not None and not self.reads_answer:
+            return Blocked(self.staging.stages[0].name, "stage")
+        return Blocked(self.pipeline.name, "failure")
 
     def so_far(self) -> list[dict[str, Any]]:
         """The findings of the request, as conditions see them."""
@@ -140,6 +155,11 @@ class Findings:
             blocked_by=None if self.blocked is None else self.blocked.by,
             blocked_for=None if self.blocked is None else self.blocked.reason,
         )
+
+    def staged(self, record: Record) -> Record:
+        """Return the record with what answer stages came to where no pipeline is for the exchange."""
+        whole = self.recorded(record)
+        return replace(record, failures=whole.failures, blocked_by=whole.blocked_by, blocked_for=whole.blocked_for)
 
     def __repr__(self) -> str:
         return f"Findings({self.pipeline.name}, {len(self.counts)} kinds, masked={self.masked}, {self.blocked})"

@@ -38,12 +38,12 @@ class Memory:
 
     `path` is the request's as it came, `strips` the control headers that the client sent itself, `claimed` the API's
     path once the request is known to be one that is read, `teller` writes the errors on other paths.
-    `findings` where a pipeline is for it; `signals`, pipeline or not, where the policy reads any. `destination`: the
-    backend that gets the request. `request_mode`: the body mode that Envoy was told to go on in. `configuration` is
-    Envoy's fingerprint, empty where it sends none; `known`: it is the plan's. `first_cluster`: the cluster of the route
-    that an Envoy without the fingerprint matched first, if it reports one. `misconfigured` names what Envoy lacks,
-    `detail` says how to fix it; `observed`: Envoy ignores every response of the processor. `usage`: the tokens that the
-    provider counted.
+    `findings` where a pipeline is for it, `staged` where none is and the response passes answer stages; `signals`,
+    pipeline or not, where the policy reads any. `destination`: the backend that gets the request. `request_mode`: the
+    body mode that Envoy was told to go on in. `configuration` is Envoy's fingerprint, empty where it sends none;
+    `known`: it is the plan's. `first_cluster`: the cluster of the route that an Envoy without the fingerprint matched
+    first, if it reports one. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy
+    ignores every response of the processor. `usage`: the tokens that the provider counted.
     """
 
     __slots__ = (
@@ -68,6 +68,7 @@ class Memory:
         "request_id",
         "request_mode",
         "signals",
+        "staged",
         "started",
         "status",
         "steering",
@@ -99,6 +100,7 @@ class Memory:
         self.reason = "unclaimed"
         self.failure: str | None = None
         self.findings: Findings | None = None
+        self.staged: Findings | None = None
         self.signals: Signals | None = None
         self.model: str | None = None
         self.request_id: bytes = b""
@@ -163,7 +165,7 @@ class Memory:
         if self.observed:
             self.reason, self.failure, self.decision = self.failure or self.reason, None, "shadow"
             return
-        findings = self.findings
+        findings = self.findings or self.staged
         if findings is None or self.failure is not None:
             return
         if findings.blocked is not None:
@@ -222,6 +224,8 @@ class Memory:
         )
         if self.findings is not None:
             record = self.findings.recorded(record)
+        elif self.staged is not None:
+            record = self.staged.staged(record)
         if self.misconfigured is not None:
             record = replace(record, misconfigured=self.misconfigured, detail=self.detail)
         return replace(record, signals=self.recorded(signals)) if signals else record

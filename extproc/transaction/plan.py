@@ -8,7 +8,10 @@ from msgspec.structs import replace
 from extproc import apis
 from extproc.apis.paths import Aliases
 from extproc.inspection.pipeline import Pipeline
+from extproc.pipe.plugged import PlannedStage
+from extproc.pipe.registry import planned
 from extproc.policy import Policy, Unusable, UnusableError, parts_of
+from extproc.policy import pipelines as written
 from extproc.policy.base import Loc
 from extproc.policy.signals import Vocabulary
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
@@ -40,6 +43,9 @@ FIELDS_READ = (
 )
 """The header fields that a transaction looks at, besides control headers. A configuration of ours asks Envoy for no
 other: each costs both sides about half a microsecond, and a credential that is not sent cannot be lost."""
+
+UNPIPED = "none"
+"""The name of the pipeline that stands where none is; no record has it."""
 
 CLAIMS_CACHED = 1024
 """Paths whose claim is remembered. A query string makes a path its own, so the bound is what keeps a client from
@@ -99,10 +105,14 @@ class Plan:
         table: Table,
         pipelines: tuple[Pipeline, ...] = (),
         signals: SignalRegistry = REGISTRY,
+        stages: tuple[PlannedStage, ...] = (),
     ) -> None:
         self.apis = apis.current()
         self.table = table
         self.pipelines = pipelines
+        self.stages = stages
+        self.unpiped = Pipeline(written.Pipeline(name=UNPIPED), {})
+        """Stands for a pipeline where there is none and a response passes answer stages. It does nothing."""
         self.signals = signals
         self.recorded = policy.recorded_signals
         self.records_body = signals.vocabulary.reads_body(self.recorded)
@@ -114,7 +124,8 @@ class Plan:
         self.health = policy.health
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
-        self.needs = _needs(table, pipelines, signals.vocabulary, self.recorded)
+        read = (*pipelines, *((self.unpiped,) if stages else ()))
+        self.needs = _needs(table, read, signals.vocabulary, self.recorded, staged=bool(stages))
         self.demands = demands(policy, self.needs)
         self.fingerprint = fingerprint(self.demands)
         prefixes = {_normal(backend.address.prefix) for backend in policy.backends} - {"/v1", ""}
@@ -145,9 +156,10 @@ class Plan:
                 pipelines.append(Pipeline(each, secrets, index))
             except UnusableError as error:
                 wrong += error.parts
+        stages = planned(policy.answer_stages, wrong)
         if wrong:
             raise UnusableError(wrong)
-        return cls(policy, compile_table(policy, secrets), tuple(pipelines), signals)
+        return cls(policy, compile_table(policy, secrets), tuple(pipelines), signals, stages)
 
     def claim(self, raw_path: bytes) -> Claim:
         """Return what `raw_path` (`:path` as it came) means to us."""
@@ -272,8 +284,11 @@ def _unknown_signals(policy: Policy, signals: SignalRegistry) -> Iterator[Unusab
             yield Unusable(where, f"no signal {name} is installed here", "install the plug-in that has it")
 
 
-def _needs(table: Table, pipelines: tuple[Pipeline, ...], vocabulary: Vocabulary, recorded: tuple[str, ...]) -> Needs:
-    reading = [each for each in pipelines if each.reads_response]
+def _needs(
+    table: Table, pipelines: tuple[Pipeline, ...], vocabulary: Vocabulary, recorded: tuple[str, ...], *, staged: bool
+) -> Needs:
+    """The union of what all that reads an exchange needs. `staged`: every response passes answer stages."""
+    reading = [each for each in pipelines if each.reads_response or staged]
     bodies = bool(reading)
     fields = dict.fromkeys(name for each in pipelines for name in sorted(each.fields))
     fields |= dict.fromkeys(sorted(vocabulary.headers(recorded)))

@@ -32,6 +32,7 @@ from extproc.transaction.plan import CONTROL_PREFIX, Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
 from extproc.transaction.shared import Shared
+from extproc.transaction.staging import check_stages, stage_response, staged
 from extproc.transaction.streaming import Piece, StreamedAnswer
 from extproc.transaction.watching import WatchedBody, WatchedStream, only_watches
 from extproc.transaction.work import ResponseWork, Whole
@@ -132,6 +133,10 @@ class ResponseSide:
         self._request_mode = config.request_body
         self._early = config.body_early
 
+    def expect(self) -> None:
+        """Sees to it that Envoy hands the response over, if it passes answer stages. Raises MisconfiguredError."""
+        check_stages(self._plan, self._memory, ProtocolConfig(self._request_mode, self.mode, self._early))
+
     def headers(self, message: Headers, now: float) -> Effects:
         """Learns about the backend, sets the contract's headers, and says what is to become of the body."""
         self.state = advance(self.mode, self.state, Event.HEADERS_END if message.end else Event.HEADERS, Side.RESPONSE)
@@ -144,8 +149,8 @@ class ResponseSide:
         headers = self._contract(message)
         if memory.quoted is not None and _quotes(memory.quoted, message.fields):
             raise memory.withheld()
-        findings = memory.findings
-        if findings is not None and not message.end and self._readable and from_upstream(message):
+        findings = None if message.end or not from_upstream(message) else self._reading(message.fields)
+        if findings is not None:
             how = wanted(memory, findings, message.fields)
             if how is not None:
                 return self._read(how, findings, headers or HeaderMutation(), length_of(message))
@@ -250,15 +255,20 @@ class ResponseSide:
 
     @property
     def _reads(self) -> bool:
-        """True if a pipeline reads the response, or its headers say whether it is read for a credential of ours."""
+        """True if something reads the response, or its headers say whether it is read for a credential of ours."""
         memory = self._memory
-        return memory.quoted is not None or (memory.findings is not None and memory.findings.reads_answer)
+        reads = memory.findings is not None and memory.findings.reads_answer
+        return memory.quoted is not None or reads or staged(self._plan, memory)
 
-    @property
-    def _readable(self) -> bool:
-        """True if the answer is wanted, and Envoy hands it over."""
-        findings = self._memory.findings
-        return findings is not None and findings.reads_answer and self._memory.misconfigured in {None, OBSERVED}
+    def _reading(self, fields: HeaderMap) -> Findings | None:
+        """Return what the response is read for; None if nothing reads it, or Envoy does not hand it over."""
+        memory = self._memory
+        findings = memory.findings
+        if memory.misconfigured not in {None, OBSERVED}:
+            return None
+        if staged(self._plan, memory):
+            return stage_response(self._plan, memory, fields)
+        return findings if findings is not None and findings.reads_answer else None
 
     def _arrived(self, message: Headers, backend: str) -> None:
         """Sees to it that the backend that answers is the one that was chosen."""

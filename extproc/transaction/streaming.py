@@ -5,15 +5,15 @@ from typing import Final, TypeAlias, cast
 from msgspec import Struct
 
 from extproc import apis
-from extproc.inspection.answers import SURE_BYTES, AnswerStream
-from extproc.inspection.verdict import Blocked, Count, Failure
+from extproc.inspection.verdict import Count, Failure
+from extproc.pipe.pipe import SURE_BYTES, AnswerPipe
 from extproc.protocol.effects import Chunk
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Body, Side
 from extproc.protocol.meter import Meter
 from extproc.transaction.answer_body import Room, Wanted, spoken
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_TRAILERS, Effects
-from extproc.transaction.findings import FAILED, Findings
+from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
 from extproc.usage import UsageMeter
@@ -42,7 +42,7 @@ class Piece(Struct, frozen=True):
     """A piece of a stream from one message, to be judged in any thread; nobody else uses `stream` meanwhile."""
 
     name: str
-    stream: AnswerStream
+    stream: AnswerPipe
     data: bytes
     end: bool
     timeout: float
@@ -103,7 +103,7 @@ class StreamJudge:
         self._costly = 0  # pieces that are handed out yet, because one before them took long
         self._told = False
         self._before: _Come | None = None  # what the stream had come to before the piece that is handed out
-        self.stream = AnswerStream(
+        self.stream = AnswerPipe(
             stage,
             None if stage is None else stage.active(memory.signal_values()),
             findings.vault,
@@ -113,7 +113,8 @@ class StreamJudge:
             codings=how.codings,
             name=findings.pipeline.name,
             details=findings.details,
-            observe=self._usage.event,
+            stages=(self._usage,),
+            staging=findings.staging,
         )
         self._left = self.stream.meter.left  # steps of the stream, before the piece at hand
 
@@ -170,7 +171,7 @@ class StreamJudge:
         """Write down that the stream is judged no further. A thread that is at work on it stops."""
         self.tell()
         self.stream.stop()
-        self._findings.failures.append(Failure(self._findings.pipeline.name, reason, allowed))
+        self._findings.failures.append(Failure(self._findings.given_up.by, reason, allowed))
 
     def _now(self) -> _Come:
         stream = self.stream
@@ -272,8 +273,10 @@ class StreamedAnswer:
     def _given_up(self, reason: str) -> Effects:
         """Ends the stream: what a thread may still be at work on is not to be touched, nor what it holds back told."""
         self._judge.lose(reason, allowed=False)
-        self._findings.blocked = self._findings.blocked or Blocked(self._findings.pipeline.name, "failure")
-        return self._cut(FAILED)
+        findings = self._findings
+        given_up = findings.given_up
+        findings.blocked = findings.blocked or given_up
+        return self._cut(findings.refusal(given_up))
 
     def _crowded_out(self, error: ClientError) -> Effects:
         """Ends the stream, as there is no room for what it keeps waiting."""

@@ -258,6 +258,8 @@ class Transaction:
         request = self._request
         if type(message) is Headers:
             effects = request.headers(message)
+            if self._plan.stages:
+                self._response.expect()
         elif type(message) is Body:
             effects = request.body(message, now)
         else:

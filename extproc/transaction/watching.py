@@ -23,10 +23,10 @@ _RESPONSE: Final = Side.RESPONSE
 
 
 def only_watches(memory: Memory, findings: Findings) -> bool:
-    """True if the pipeline neither changes nor stops the response, and it is no error that may quote a credential."""
+    """True if nothing changes or stops the response, and it is no error that may quote a credential."""
     pipeline = findings.pipeline
     refuses = pipeline.enforces_response or pipeline.blocks_unread or pipeline.blocks_oversize
-    return not (refuses or findings.vault.restores or memory.reads_error)
+    return not (findings.staging is not None or refuses or findings.vault.restores or memory.reads_error)
 
 
 class WatchedAnswer:
@@ -231,7 +231,7 @@ class WatchedBody(WatchedAnswer):
             self._lose()
             return
         if ends and self._size:
-            work = response_work(self._memory, findings, self._how.kind, self._how.codings, b"".join(self._copy))
+            work = response_work(self._memory, findings, self._how, b"".join(self._copy))
             self._copy.clear()
             result = work.at_once()
             if result is None or isinstance(result, PendingJudgement):

@@ -18,7 +18,9 @@ _NULL: Final = (b":null", b": null")
 
 
 class UsageMeter:
-    """The tokens of one response so far. One user at a time; to read an event or a body again changes nothing.
+    """The tokens of one response so far: the first stage of its pipe, which passes every event as it came.
+
+    One user at a time; to read an event or a body again changes nothing.
 
     `name`: the API of the request, or empty. An event of another API's shape is read as that API's.
 
@@ -32,19 +34,23 @@ class UsageMeter:
         self._api = registry.named(name)
         self._reported: ReportedUsage | None = None
 
-    def event(self, event: StreamEvent) -> None:
-        """Take what an event reports. Streams report sums: what comes later replaces what came before."""
+    def event(self, event: StreamEvent) -> tuple[StreamEvent]:
+        """Take what an event reports, and pass it. Streams report sums: what comes later replaces what came before."""
         api, dialect = self._api, event.dialect
         if dialect and (api is None or api.name != dialect):
             api = self._registry.named(dialect)
         if api is not None and _reports(api, event.raw):
             self._take(api, data_of(event.raw) or event.raw)
+        return (event,)
+
+    def finish(self) -> tuple[()]:
+        """Give nothing: the meter holds no event."""
+        return ()
 
     def body(self, body: bytes) -> None:
-        """Take what the JSON of a whole response reports."""
-        api = self._api
-        if api is not None and _reports(api, body):
-            self._take(api, body)
+        """Take what the JSON of a whole response reports, which is a stream of one event."""
+        if body.lstrip()[:1] == b"{":
+            self.event(StreamEvent(body))
 
     @property
     def total(self) -> Usage:

@@ -11,12 +11,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from extproc.inspection.answers import AnswerStream
 from extproc.inspection.judge import Job
 from extproc.inspection.pipeline import Pipeline
 from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
 from extproc.matching.pane import STEP
+from extproc.pipe.pipe import AnswerPipe
 from extproc.policy import loads
 from extproc.protocol.messages import Body, Headers
 from extproc.protocol.modes import BodyMode, ProtocolConfig
@@ -72,9 +72,9 @@ class Inspecting:
             transaction.receive(headers, 0.0)
             transaction.receive(request_body(body), 0.0)
 
-    def _opened(self, stage: Stage | None) -> AnswerStream:
+    def _opened(self, stage: Stage | None) -> AnswerPipe:
         refusal = self.pipeline.refusal
-        return AnswerStream(stage, None, None, dialect="openai.chat", refusal=lambda _: refusal, blocks_unread=True)
+        return AnswerPipe(stage, None, None, dialect="openai.chat", refusal=lambda _: refusal, blocks_unread=True)
 
     def stream(self, chunks: Iterable[bytes], stage: Stage | None) -> None:
         """Has a streamed answer pass; without a stage nobody looks at it."""

@@ -6,11 +6,11 @@ from itertools import pairwise
 from typing import Any
 
 from extproc.detectors import pii, secrets
-from extproc.inspection.answers import AnswerStream
 from extproc.inspection.stage import Active, Processor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Action, Blocked
 from extproc.matching.rule import Rule
+from extproc.pipe.pipe import AnswerPipe
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from tests.apis.events.client import seen
@@ -67,13 +67,13 @@ def every_rule() -> Stage:
 
 def answer(
     of: Stage | None, dialect: str, vault: Vault | None = None, *, active: Active | None = None, **more: Any
-) -> AnswerStream:
+) -> AnswerPipe:
     """A stream of an answer, in which what cannot be read is blocked unless `more` says otherwise."""
     given: dict[str, Any] = {"refusal": refusal, "blocks_unread": True, "name": "pipeline"}
-    return AnswerStream(of, active, vault, dialect=dialect, **{**given, **more})
+    return AnswerPipe(of, active, vault, dialect=dialect, **{**given, **more})
 
 
-def run(stream: AnswerStream, chunks: Iterable[bytes]) -> bytes:
+def run(stream: AnswerPipe, chunks: Iterable[bytes]) -> bytes:
     """All that comes out."""
     return b"".join([stream.feed(chunk) for chunk in chunks]) + stream.close()
 

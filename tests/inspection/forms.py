@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from extproc.inspection.answers import AnswerStream
 from extproc.inspection.judge import Job
 from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
+from extproc.pipe.pipe import AnswerPipe
 from tests.apis.events.apis import APIS, events, joined
 from tests.apis.events.client import documents
 from tests.apis.events.samples import STREAMS
@@ -105,7 +105,7 @@ def written(made: list[Event], rng: random.Random | None = None) -> bytes:
 class Outcome:
     """What a stream comes to: its findings, its doubts, what a client reads."""
 
-    def __init__(self, stream: AnswerStream, out: bytes) -> None:
+    def __init__(self, stream: AnswerPipe, out: bytes) -> None:
         self.ended = stream.blocked is not None
         self.told = (dict(stream.counts), dict(stream.unread), stream.blocked)
         # Usage in events of ours counts what was read of it before.

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.inspection.answers.stream import HELD_BYTES, SURE_BYTES, TRIED_BYTES
 from extproc.inspection.vault import Vault
 from extproc.payload.encodings.codings import codings
+from extproc.pipe.pipe import HELD_BYTES, SURE_BYTES, TRIED_BYTES
 from extproc.protocol.meter import Chained, Meter, SpentError
 from tests.apis.events.apis import APIS, events
 from tests.inspection.answering import answer, blocking, everything

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from extproc.apis.events.leaves import document
-from extproc.inspection.answers import AnswerStream, streamed
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.vault import Vault
+from extproc.pipe.pipe import AnswerPipe
+from extproc.pipe.whole import streamed
 from tests.apis.events.samples import event
 from tests.inspection.answering import answer, cut, everything, run
 from tests.inspection.judging import decided
@@ -89,7 +90,7 @@ MALFORMED = {
 """Halves of a card in two events each, which some client reads and others do not."""
 
 
-def outcome(data: bytes, *, blocks: bool = True) -> tuple[AnswerStream, bytes]:
+def outcome(data: bytes, *, blocks: bool = True) -> tuple[AnswerPipe, bytes]:
     stream = answer(everything(), "openai.chat", blocks_unread=blocks)
     return stream, run(stream, [data])
 

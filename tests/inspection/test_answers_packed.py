@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from extproc.apis.events import Run, shares
 from extproc.apis.events.shares import LARGE, LEAST, MORE
 from extproc.detectors import secrets
-from extproc.inspection.answers import AnswerStream
 from extproc.inspection.answers.waiting import COUNTED, MAX_WAITING
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked
+from extproc.pipe.pipe import AnswerPipe
 from tests.apis.events.samples import STREAMS, chat, choice, chunk
 from tests.inspection.answering import answer, everything, processor, run, stage
 
@@ -41,9 +41,9 @@ def ended(count: int, end: str = END) -> list[str]:
     return ["Here: ", BEGIN, *key(count), end, " so", " it is."]
 
 
-def runs(stream: AnswerStream) -> list[Run]:
+def runs(stream: AnswerPipe) -> list[Run]:
     """The packed events that wait."""
-    return [entry for entry in stream._events._queue.entries if isinstance(entry, Run)]
+    return [entry for entry in stream._sink.entries if isinstance(entry, Run)]
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def each_out(dialect: str, raws: Sequence[bytes], vault: Vault | None = None) ->
 def test_a_stream_amid_a_private_key_takes_little_memory() -> None:
     raws = amid(700)
 
-    def opened() -> AnswerStream:
+    def opened() -> AnswerPipe:
         stream = answer(everything(), "openai.chat")
         for raw in raws:
             stream.feed(bytes(bytearray(raw)))  # a copy, as each stream has bytes of its own
@@ -162,7 +162,7 @@ def test_all_events_of_a_key_are_in_one_run_but_the_last() -> None:
     most = 0
     for raw in amid(20 * COUNTED):
         stream.feed(raw)
-        most = max(most, len(stream._events._queue.entries))
+        most = max(most, len(stream._sink.entries))
     assert len(runs(stream)) == 1
     assert most <= COUNTED + LEAST + MORE
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from extproc.inspection.answers.stream import TRIED_BYTES
 from extproc.inspection.judge import Job
+from extproc.pipe.pipe import TRIED_BYTES
 from extproc.policy import loads
 from extproc.protocol.effects import AbortCode, Inspect
 from extproc.protocol.messages import Failed, Inspected

@@ -5,11 +5,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor, Record
+from extproc.server.log import Log, Sink
+from extproc.server.runtime import Runtime
 from extproc.telemetry import Metrics
 from extproc.telemetry.exposition import text
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, UNINSPECTED
 from extproc.telemetry.inspected import count_inspected
 from extproc.telemetry.metrics import OTHER, SERIES_MAX
+from tests.server.support import plan
 
 
 def found(kind: str, count: int = 1, *, shadow: bool = False) -> CountedFinding:
@@ -43,6 +46,14 @@ def test_failures_blocks_and_what_could_not_be_read_are_counted_by_their_reason(
     page = text(metrics.snapshot()).decode()
     assert 'extproc_inspection_failures_total{outcome="blocked",processor="pii",reason="timeout"} 1.0' in page
     assert 'extproc_blocked_total{processor="pii",reason="failure"} 1.0' in page
+
+
+def test_an_answer_stage_that_fails_without_a_pipeline_is_counted() -> None:
+    failures = (FailedProcessor("notice", "error", allowed=False),)
+    runtime = Runtime(plan(), Log(Sink("none")))
+    runtime.record(replace(record(failures=failures, blocked_by="notice", blocked_for="stage"), pipeline=None), 0.0)
+    assert runtime.metrics.counter(INSPECTION_FAILURES) == {("notice", "error", "blocked"): 1}
+    assert runtime.metrics.counter(BLOCKED) == {("notice", "stage"): 1}
 
 
 def test_a_pipeline_that_found_nothing_counts_nothing() -> None:

@@ -13,10 +13,10 @@ import pytest
 from msgspec import Struct
 
 from extproc.apis.events.leaves import MAX_TOKENS
-from extproc.inspection.answers.stream import TRIED_BYTES
 from extproc.matching.scanner import Found, Scanner
 from extproc.payload.limits import MAX_DEPTH
 from extproc.payload.opened import MAX_VALUES
+from extproc.pipe.pipe import TRIED_BYTES
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject
 from extproc.protocol.headers import Field

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from extproc.inspection.answers.stream import TRIED_BYTES
 from extproc.payload.encodings import codings as encodings
+from extproc.pipe.pipe import TRIED_BYTES
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject
 from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.meter import Meter, SpentError

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from extproc.apis.events import documents
 from extproc.apis.events.event import Scope
-from extproc.apis.events.leaves import TOKEN, document, leaves, text
+from extproc.apis.events.leaves import document, leaves, text, tokens
 from extproc.apis.events.source import EventSource
 from extproc.apis.registry import current
 
@@ -65,7 +65,7 @@ def _objects(data: bytes) -> list[list[_Member]]:
     """The members of each object that has a name twice: name, beginning of the name, end of the value."""
     found: list[list[_Member]] = []
     stack: list[list[_Member]] = []
-    for token in TOKEN.finditer(data):
+    for token in tokens(data):
         group = token.lastindex or 0
         if group == _NAME:
             start, end = token.span(1)

@@ -1,12 +1,12 @@
 """Whole bodies that are streams: events under another content type, an array of chunks, a document in each line."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import pairwise
 
 from msgspec import Struct
 
-from extproc.apis.events.leaves import TOKEN, TooComplexError, document
+from extproc.apis.events.leaves import TooComplexError, document, tokens
 from extproc.apis.registry import current
 from extproc.apis.streams.recognition import recognised
 from extproc.payload.sse_lines import BOM
@@ -39,6 +39,13 @@ class Sequence(Struct, frozen=True):
             if each:
                 parts += (before if parts else self.around[0], each)
         return b"".join((*(parts or self.around[:1]), self.around[-1]))
+
+    def rewritten(self, documents: Collection[bytes]) -> bytes:
+        """The body with other documents, which may be more or fewer; as it came if they are its own."""
+        if tuple(documents) == self.documents:
+            return self.joined(documents)
+        between = self.between or b""
+        return b"".join((self.around[0], between.join([each for each in documents if each]), self.around[-1]))
 
 
 def sequence(body: bytes) -> Sequence | None:
@@ -95,7 +102,7 @@ def _grow(values: list[object]) -> bool:
 def _elements(body: bytes) -> Iterable[tuple[int, int]]:
     """The places of the elements of an array."""
     depth = begin = 0
-    for token in TOKEN.finditer(body):
+    for token in tokens(body):
         group = token.lastindex or 0
         start, end = token.span(group)
         if group == _OPEN:

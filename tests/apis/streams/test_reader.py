@@ -11,6 +11,7 @@ from extproc.apis.events.event import within
 from extproc.apis.events.leaves import MAX_DEPTH, MAX_TOKENS
 from extproc.apis.streams import StreamReader
 from extproc.apis.streams.plain_lines import MAX_LINES, MAX_WORDS
+from extproc.apis.streams.sequences import sequence
 from extproc.payload import read_json
 from extproc.payload.limits import SHORT
 from tests.apis.events.samples import choice, chunk, event
@@ -590,3 +591,15 @@ def test_no_rendering_shows_what_a_stream_says() -> None:
     with pytest.raises(UnreadableStreamError) as caught:
         StreamReader("openai.chat", 20).feed(one.raw)
     assert "marker77" not in f"{caught.value!r} {caught.value}"
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\t"])
+def test_blanks_behind_a_document_take_no_time_of_their_own(blank: bytes) -> None:
+    # A token was sought from each of them on, over all that follow: half an hour for these, and no meter stops it.
+    body = b'{"choices":[]}' + blank * (1 << 20)
+    (event,) = StreamReader("openai.chat").feed(b"data: " + body + b"\n\n")
+    assert (event.doubt, event.deltas) == ("", ())
+    chunk = b'{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"a"}}]}'
+    found = sequence(b"[" + chunk + b"," + chunk + b"]" + blank * (1 << 20))
+    assert found is not None
+    assert found.documents == (chunk, chunk)

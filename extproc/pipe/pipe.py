@@ -1,7 +1,10 @@
-"""A streamed answer: bytes in as they come, and out as soon as nobody can object to them any more."""
+"""The pipe of a response: bytes in, decoded, read as events, through the stages, and written again.
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
+Inspection is the last of the stages. It writes by itself what it lets go, as it knows which bytes a text stands in.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from extproc.apis.events import StreamEvent, UnreadableStreamError
 from extproc.apis.streams import StreamReader, StreamWriter
@@ -10,12 +13,16 @@ from extproc.inspection.answers.plain import Plain
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.answers.trial import affordable
-from extproc.inspection.judge import CONDITION, settle
-from extproc.inspection.stage import Active, Processor, Stage
+from extproc.inspection.failures import settle
+from extproc.inspection.stage import Active, Stage
 from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import Blocked, Count, Failure, Finding
+from extproc.inspection.verdict import CONDITION, Blocked, Count, Failure, Finding
 from extproc.payload.encodings import codings as encodings
 from extproc.payload.encodings.codings import DecodedTooLargeError, Decoder, EncodingError
+from extproc.pipe.plugged import Plugged, Staging
+from extproc.pipe.sizes import Sizes
+from extproc.pipe.stage import EventStage, finished, through
+from extproc.pipe.unjudged import Unjudged
 from extproc.protocol.errors import ClientError
 from extproc.protocol.meter import Chained, Meter
 
@@ -36,12 +43,8 @@ LARGE_BYTES = 16 * 1024
 """Bytes of an event that has not ended which are not."""
 
 
-Observe: TypeAlias = Callable[[StreamEvent], None]
-"""Takes an event of a stream, and changes nothing about it."""
-
-
-class AnswerStream:
-    """One streamed answer (server-sent events) on its way to the client. Pure: no clock, no effects.
+class AnswerPipe:
+    """One streamed response (server-sent events) on its way to the client. Pure: no clock, no effects.
 
     Any cuts of the answer's bytes give the same bytes out, put together, and no character that a rule could still
     object to is among them. (Of a body whose encoding turns out damaged, as much went out as could be decoded before.)
@@ -50,7 +53,10 @@ class AnswerStream:
     the exchange's, None where the request was not masked. `refusal(blocked)` returns the error that ends a blocked
     answer. `name` is the pipeline's. `codings`: the body's, undone here, so that the caller drops `content-encoding`.
     `details` collects the finds, where someone wants each. `between`: for JSON documents without lines, fed one
-    by one, the separator of those that are added; None for events. `observe` is shown every event as it came.
+    by one, the separator of those that are added; None for events. `stages` are the program's own: they get every event
+    as the provider sent it. `staging`: those of plug-ins, which come next; what they give is judged. Where there are
+    such and nobody judges or restores, events are written as the stages leave them. `gather`: the program's own that
+    take every event as it is judged.
     """
 
     __slots__ = (
@@ -58,14 +64,15 @@ class AnswerStream:
         "_chain",
         "_decoder",
         "_due",
-        "_events",
+        "_gather",
         "_name",
-        "_observe",
         "_passing",
+        "_plugged",
         "_reader",
         "_refusal",
-        "_size",
+        "_sink",
         "_sizes",
+        "_stages",
         "_tally",
         "ended",
         "meter",
@@ -85,21 +92,29 @@ class AnswerStream:
         details: list[Finding] | None = None,
         between: bytes | None = None,
         meter: Meter | None = None,
-        observe: Observe | None = None,
+        stages: Sequence[EventStage] = (),
+        gather: Sequence[EventStage] = (),
+        staging: Staging | None = None,
     ) -> None:
-        self._observe = observe
+        self._stages = (*stages, *gather) if staging is None else stages
+        self._gather = () if staging is None else gather
         self._tally = Tally(details)
         self._chain = Chained()
         self.meter = meter or self._chain
         """Counts the steps of work that the stream takes."""
         ruling = Ruling(stage, active, vault if vault is not None else Vault(), self._tally, self.meter)
         unread = Blocked(name, "uninspected") if blocks_unread else None
-        self._reader = StreamReader(dialect, bare=between is not None, plain=Plain(ruling, vault), meter=self.meter)
-        self._events = Events(StreamWriter(dialect, between), ruling, vault, self._tally, unread)
+        bare, plain, writer = between is not None, Plain(ruling, vault), StreamWriter(dialect, between)
+        self._reader = StreamReader(dialect, bare=bare, plain=plain, meter=self.meter)
+        self._plugged: Plugged | None = None
+        if staging is not None:
+            reader = partial(StreamReader, dialect, bare=bare, plain=plain, meter=self.meter)
+            self._plugged = Plugged(staging, reader, self._tally.fail, self.meter)
+        judges = staging is None or stage is not None or (vault is not None and vault.restores)
+        self._sink = Events(writer, ruling, vault, self._tally, unread) if judges else Unjudged(writer)
         self._refusal = refusal
         self._name = name
-        self._sizes = _sizes(stage, active)
-        self._size = 0  # bytes that came, decoded
+        self._sizes = Sizes.of(ruling, stage, active)
         self._passing = False  # whether nothing can be read any more, and what comes goes on as it is
         self._decoder: Decoder | None = None
         self._due: Stopped | None = None  # what keeps the answer from beginning
@@ -125,7 +140,7 @@ class AnswerStream:
                 self._decoder = Decoder(encodings.codings(",".join(codings)), None, self.meter)
             except EncodingError:
                 self._passing = True
-                self._events.unreadable("encoding")
+                self._uninspected("encoding")
 
     @property
     def blocked(self) -> Blocked | None:
@@ -160,7 +175,7 @@ class AnswerStream:
     @property
     def documents(self) -> list[bytes]:
         """Documents without lines around them as they were written so far, one for each that was fed and has left."""
-        return self._events.writer.written or []
+        return self._sink.writer.written or []
 
     def affords(self, data: bytes, steps: int, *, end: bool = False) -> bool:
         """True if judging `data`, and with `end` all that it leaves, takes no more than about so many steps.
@@ -171,16 +186,23 @@ class AnswerStream:
             return True
         if self._decoder is not None:
             return False
+        if self._plugged is not None:
+            return self._sure(len(data), end=end)
         pending = self._reader.pending
         size = pending + len(data)
-        crowded = len(self._events.entries) > FEW or end
-        if size <= SURE_BYTES and not (crowded and self._events.held > HELD_BYTES):
+        crowded = len(self._sink.entries) > FEW or end
+        if size <= SURE_BYTES and not (crowded and self._sink.held > HELD_BYTES):
             return True
         if pending and not end and b"\n" not in data and b"\r" not in data:
             return True  # no event ends in it
-        if size > TRIED_BYTES or self._events.held > HELD_BYTES:
+        if size > TRIED_BYTES or self._sink.held > HELD_BYTES or not isinstance(self._sink, Events):
             return False
-        return affordable(self._reader, self._events, data, end=end, steps=steps)
+        return affordable(self._reader, self._sink, data, end=end, steps=steps)
+
+    def _sure(self, size: int, *, end: bool) -> bool:
+        """`affords` where stages of plug-ins are at work: they cannot be tried, as nobody can copy them."""
+        held = self._sink.held + self.kept if end or len(self._sink.entries) > FEW else self.kept
+        return self._reader.pending + size <= SURE_BYTES and held <= HELD_BYTES
 
     def ends(self, data: bytes) -> Iterator[int]:
         """Where parts of `data` end that may be judged one after the other: at the ends of events, if there are any.
@@ -205,12 +227,18 @@ class AnswerStream:
     @property
     def crowded(self) -> bool:
         """True if more waits in the stream than nearly always does, so that it is to be counted."""
-        return len(self._events.entries) > FEW or self._reader.pending > LARGE_BYTES
+        kept = self._plugged is not None and self._plugged.held > LARGE_BYTES
+        return len(self._sink.entries) > FEW or self._reader.pending > LARGE_BYTES or kept
 
     @property
     def waiting(self) -> int:
-        """Bytes that came and have not left: of events that wait, and of one that has not ended."""
-        return self._events.waiting + self._reader.pending
+        """Bytes that came and have not left: of events that wait or that stages hold, and of one that has not ended."""
+        return self._sink.waiting + self._reader.pending + self.kept
+
+    @property
+    def kept(self) -> int:
+        """Bytes that stages of plug-ins say to hold."""
+        return 0 if self._plugged is None else self._plugged.held
 
     def chain(self, meter: Meter | None) -> None:
         """Has `meter` count the work of the piece at hand, too, and end it where it is stopped."""
@@ -219,7 +247,7 @@ class AnswerStream:
     def doubt(self, reason: str) -> None:
         """Some reader reads the response otherwise than it is read here."""
         try:
-            self._events.unreadable(reason)
+            self._sink.unreadable(reason)
         except Stopped as stopped:
             self._due = stopped
 
@@ -230,7 +258,7 @@ class AnswerStream:
     @property
     def held(self) -> int:
         """Return what is held back of the texts: characters, or bytes where nothing is decided yet."""
-        return self._events.held
+        return self._sink.held
 
     def feed(self, data: bytes) -> bytes:
         """Return what goes out once `data` has come."""
@@ -243,22 +271,8 @@ class AnswerStream:
                 data = self._decoder.feed(data)
             except EncodingError as error:
                 return self._damaged("size" if isinstance(error, DecodedTooLargeError) else "encoding")
-        if self._sizes:
-            return self._measured(data)
-        return self._read(data)
-
-    def _measured(self, data: bytes) -> bytes:
-        """Reads no more than may be read; where the limit lies does not depend on the cuts."""
-        self._size += len(data)
-        for each in self._sizes:
-            limit = each.limits.bytes if each.limits is not None else None
-            if limit is None or self._size <= limit:
-                continue
-            stops = self._events.ruling.oversize(each)
-            self._sizes = tuple(other for other in self._sizes if other is not each)
-            if stops:
-                kept = data[: len(data) - (self._size - limit)]
-                return self._read(kept) + self._stop(Blocked(each.name, "finding"))
+        if self._sizes is not None and (over := self._sizes.over(len(data))) is not None:
+            return self._read(data[: len(data) - over[0]]) + self._stop(over[1])
         return self._read(data)
 
     def _read(self, data: bytes) -> bytes:
@@ -267,16 +281,17 @@ class AnswerStream:
         try:
             events = self._reader.feed(data)
         except UnreadableStreamError as error:
-            passed = self._passed(error.events)
+            passed = self._passed(through(self._stages, error.events))
             return passed + self._unreadable(error.reason, error.rest)
-        if len(events) == 1:
-            if self._observe is not None:
-                self._observe(events[0])
+        given: Sequence[StreamEvent] = events
+        for stage in self._stages:
+            given = stage.event(given[0]) if len(given) == 1 else through((stage,), given)
+        if len(given) == 1 and self._plugged is None:
             try:
-                return self._events.passed(events[0])
+                return self._sink.passed(given[0])
             except Stopped as stopped:
-                return self._stop(stopped.blocked, events[0])
-        return self._passed(events)
+                return self._stop(stopped.blocked, given[0])
+        return self._passed(given)
 
     def close(self) -> bytes:
         """Return what goes out at the end of the answer.
@@ -290,30 +305,54 @@ class AnswerStream:
         if self._passing:
             return b""
         try:
-            passed = self._passed(self._reader.close())
+            passed = self._passed(through(self._stages, self._reader.close()))
         except UnreadableStreamError as error:
-            passed = self._passed(error.events)
+            passed = self._passed(through(self._stages, error.events))
             return passed + self._unreadable(error.reason, error.rest)
-        return passed + self._flushed()
+        return passed + self._finished() + self._flushed()
 
-    def _passed(self, events: list[StreamEvent]) -> bytes:
+    def _passed(self, events: Sequence[StreamEvent]) -> bytes:
+        """Return what goes out for events: through the stages of plug-ins, and to inspection."""
         parts: list[bytes] = []
-        if self._observe is not None:
-            for event in events:
-                self._observe(event)
         for event in events:
+            if self.ended:
+                break
             try:
-                parts.append(self._events.passed(event))
+                given = (event,) if self._plugged is None else self._plugged.event(event)
+            except Stopped as stopped:
+                parts.append(self._stop(stopped.blocked, event))
+            else:
+                self._judged(given, parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _judged(self, events: Sequence[StreamEvent], parts: list[bytes]) -> None:
+        """Add what goes out for events that have passed the stages of plug-ins."""
+        for event in through(self._gather, events):
+            try:
+                parts.append(self._sink.passed(event))
             except Stopped as stopped:
                 parts.append(self._stop(stopped.blocked, event))
                 break
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _finished(self) -> bytes:
+        """Return what goes out for the events that stages give at the end."""
+        if self._blocked is not None:
+            return b""
+        parts = [self._passed(finished(self._stages))]
+        if self._plugged is not None and not self.ended:
+            try:
+                given = self._plugged.finish()
+            except Stopped as stopped:
+                parts.append(self._stop(stopped.blocked))
+            else:
+                self._judged(given, parts)
+        return b"".join(parts)
 
     def _flushed(self) -> bytes:
         if self._blocked is not None:
             return b""
         try:
-            return self._events.flush()
+            return self._sink.flush()
         except Stopped as stopped:
             return self._stop(stopped.blocked)
 
@@ -323,10 +362,16 @@ class AnswerStream:
             return b""
         self._passing, self._decoder = True, None
         try:
-            self._events.unreadable(reason)
+            self._uninspected(reason)
         except Stopped as stopped:
             return self._stop(stopped.blocked)
-        return self._flushed() + self._as_it_came(rest)
+        return self._finished() + self._flushed() + self._as_it_came(rest)
+
+    def _uninspected(self, reason: str) -> None:
+        """Raise Stopped if the rest of the response may not pass as it is."""
+        if self._plugged is not None:
+            self._plugged.unreadable(reason)
+        self._sink.unreadable(reason)
 
     def _damaged(self, reason: str) -> bytes:
         """The encoding cannot be undone any more. Its bytes cannot follow what was decoded, so this is the end."""
@@ -341,12 +386,5 @@ class AnswerStream:
             return b""
         self._blocked = blocked
         self.ended = True
-        self._events.drop()
-        return self._events.writer.block(self._refusal(blocked), event)
-
-
-def _sizes(stage: Stage | None, active: Active | None) -> tuple[Processor, ...]:
-    """The processors at work that limit a stream's size."""
-    if stage is None:
-        return ()
-    return tuple(each for each in stage.sizing if active is None or active.on[each.number])
+        self._sink.drop()
+        return self._sink.writer.block(self._refusal(blocked), event)
