@@ -44,12 +44,14 @@ def prepare_or_exit(path: Path, environ: "Mapping[str, str] | None" = None) -> "
 
 
 def draft_or_exit(path: Path) -> "Draft":
-    """Return what a policy file says; exits with 2 if it cannot be read or is no YAML."""
+    """Return what a policy file says; exits with 2 if it cannot be read or is no YAML, or a plug-in cannot be used."""
     from extproc.policy import PolicyError, drafted  # noqa: PLC0415  - see above
     from extproc.policy.document import TEXT_MAX  # noqa: PLC0415  - see above
+    from extproc.server import plugins  # noqa: PLC0415  - see above
     from extproc.server.files import draft  # noqa: PLC0415  - see above
 
     try:
+        plugins.loaded()
         if path == STDIN:
             return drafted(sys.stdin.buffer.read(TEXT_MAX + 1), "<stdin>", Path())
         return draft(path)

@@ -22,8 +22,11 @@ class Sealed(Struct, frozen=True):
         return f"Sealed({len(self.policy)} bytes, secrets of {', '.join(self.secrets) or 'nobody'})"
 
     def open(self) -> "Plan":
-        """Return the plan, compiled anew."""
+        """Return the plan, compiled anew. Raises PluginError if this process cannot use its plug-ins."""
+        from extproc.server import plugins  # noqa: PLC0415  - see above
         from extproc.transaction import Plan  # noqa: PLC0415  - see above
+
+        plugins.loaded()
 
         policy = pickle.loads(self.policy)  # noqa: S301  - see the import
         assert isinstance(policy, Policy)

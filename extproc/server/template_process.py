@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from extproc.policy import PolicyError
-from extproc.server import compiling, process
+from extproc.server import compiling, plugins, process
 from extproc.server.forking import (
     Compile,
     Compiled,
@@ -176,11 +176,12 @@ def _nothing(*_: object) -> None:
 
 
 def _import(transport: str) -> None:
-    """Imports what a worker would import by itself once it runs."""
+    """Imports what a worker would import by itself once it runs. Problems of plug-ins are told with each policy."""
     if transport in FORKABLE:
         import_module(TRANSPORTS[transport])
     if find_spec("uvloop") is not None:
         import_module("uvloop")
+    plugins.looked()
 
 
 def main(arguments: Sequence[str]) -> int:
