@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from extproc import apis, detectors, pipe
 from extproc.apis import Api, ApiEvents, ApiFamily, RegistrationError
-from extproc.detectors import DetectorKind, DetectorRegistrationError
+from extproc.detectors import DetectorError, DetectorKind, DetectorRegistrationError
 from extproc.pipe import AnswerStageType, StageError
 from extproc.policy.signals import SCALARS, SignalError
 from extproc.protocol.headers import HeaderMap
@@ -42,6 +42,10 @@ _FUNCTIONS: Final[dict[type, tuple[str, ...]]] = {
 
 class ContributionError(ValueError):
     """Raised when a contribution cannot be registered. The message is for the operator and its plug-in's author."""
+
+
+EXPLAINED: Final = (ContributionError, DetectorError, SignalError, StageError)
+"""Errors whose text is a sentence for the operator. That of any other may hold what a plug-in read somewhere."""
 
 
 class Described(Struct, frozen=True):
@@ -127,8 +131,10 @@ def _check_api(api: Api) -> None:
             raise ContributionError(f"`{name}` of Api is no tuple")
 
 
-def _check_options(options: type[BaseModel]) -> None:
+def _check_options(options: object) -> None:
     """Refuse a model that no other process could find: policies are pickled on their way to the workers."""
+    if not (isinstance(options, type) and issubclass(options, BaseModel)):
+        raise ContributionError("the options are no class of DetectorOptions or StageOptions")
     found: object = sys.modules.get(options.__module__)
     for name in options.__qualname__.split("."):
         found = getattr(found, name, None)

@@ -29,11 +29,11 @@ OURS: Final = "extproc."
 
 _VERSIONED: Final = re.compile(r"extproc\.plugins\.v([0-9]{1,9})")
 
-_NEAR: Final = frozenset({
-    Path(__file__),
-    Path(__file__).parents[1] / "ext" / "contribution.py",
-    *(Path(str(each.__file__)) for each in (importlib, metadata)),
-})  # fmt: skip
+SAID_MAX: Final = 512
+"""Characters of a plug-in's own sentence that are shown: a line or two of a terminal."""
+
+_PROGRAM: Final = Path(__file__).parents[1]
+_IMPORTING: Final = frozenset(str(each.__file__) for each in (importlib, metadata))
 """Files that stand in each traceback of a plug-in's mistake, and say nothing about it."""
 
 _TELL: Final = "tell its author, or uninstall it"
@@ -147,7 +147,7 @@ def _registered(point: EntryPoint, owners: "dict[Described, str]") -> "Described
 
     if point.group != ext.GROUP:
         raise _of_another_group(point.group, ext.CONTRACT)
-    named = _imported(point)
+    named = _imported(point, ext.EXPLAINED)
     if isinstance(named, ext.Contribution):
         described = ext.described(named)
         if described in owners:
@@ -174,8 +174,11 @@ def _of_another_group(group: str, contract: int) -> _UnusableError:
     return _UnusableError(f"it is for version {number} of extproc.ext, and this is version {contract}", mend)
 
 
-def _imported(point: EntryPoint) -> object:
-    """Return what an entry point names. Workers are forked, so that nobody may have started a thread by then."""
+def _imported(point: EntryPoint, explained: tuple[type[Exception], ...]) -> object:
+    """Return what an entry point names. Workers are forked, so that nobody may have started a thread by then.
+
+    `explained` are the errors whose text is for the operator.
+    """
     threads = threading.active_count()
     try:
         named: object = point.load()
@@ -183,9 +186,9 @@ def _imported(point: EntryPoint) -> object:
         missing = str(error.name)[:128]
         raise _UnusableError(f"the module {missing} is not installed{_place(error)}", _AGAIN) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001  - a plug-in may raise anything
-        # The text of the exception is not shown: it may hold what the plug-in read from the environment.
-        message = f"{type(error).__name__} while {point.value[:128]} was imported{_place(error)}"
-        raise _UnusableError(message, _TELL) from None
+        unexplained = f"{type(error).__name__} while {point.value[:128]} was imported"
+        message = str(error)[:SAID_MAX] if isinstance(error, explained) else unexplained
+        raise _UnusableError(message + _place(error), _TELL) from None
     if threading.active_count() > threads:
         raise _UnusableError(
             f"importing {point.value[:128]} starts a thread, which workers would not have",
@@ -199,8 +202,12 @@ def _place(error: BaseException | None) -> str:
     if error is None:
         return ""
     frames = traceback.extract_tb(error.__traceback__)
-    foreign = [each for each in frames if not each.filename.startswith("<") and Path(each.filename) not in _NEAR]
+    foreign = [each for each in frames if not (each.filename.startswith("<") or _near(each.filename))]
     return f" ({foreign[-1].filename}, line {foreign[-1].lineno})" if foreign else ""
+
+
+def _near(file: str) -> bool:
+    return file in _IMPORTING or _PROGRAM in Path(file).parents
 
 
 def _problem(installed: Distribution, point: str, message: str, mend: str) -> Problem:

@@ -30,7 +30,7 @@ from extproc.transaction import Plan
 from tests.e2e.canned import Canned, canned
 from tests.e2e.gateway import ext_proc
 from tests.records import logged
-from tests.seams.notice import NOTICE
+from tests.seams.acme.notice import NOTICE
 from tests.seams.playing import played
 
 PATH: Final = "/v1/chat/completions"

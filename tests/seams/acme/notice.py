@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from extproc.pipe import (
+from extproc.ext import (
     AnswerFacts,
     AnswerStage,
     AnswerStageType,
