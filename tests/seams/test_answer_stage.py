@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from extproc.ext import registered
 from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap
-from extproc.pipe import registered
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed
 from extproc.protocol.messages import Inspected, Message, Side

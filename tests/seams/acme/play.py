@@ -48,7 +48,7 @@ class PlayWriter:
 
 def role_of(keys: Sequence[str | int | None], body: object) -> PassageRole:  # noqa: ARG001
     """Return the role of a text by its place in the body."""
-    return "user" if keys[:1] == ("say",) else "other"
+    return "user" if keys and keys[0] == "say" else "other"
 
 
 def usage(value: Mapping[str, object]) -> ReportedUsage | None:
