@@ -78,7 +78,8 @@ def register(contribution: object) -> Contribution:
         ContributionError: it is none, it is broken, or its name is taken.
     """
     if not isinstance(contribution, Contribution):
-        found = contribution.__name__ if isinstance(contribution, type) else f"a {type(contribution).__name__}"
+        shown = type(contribution).__name__
+        found = f"the class {contribution.__name__}" if isinstance(contribution, type) else f"a value of type {shown}"
         known = ", ".join(each.__name__ for each in get_args(Contribution))
         raise ContributionError(f"{found[:64]} is no value of {known}")
     _check_functions(contribution)

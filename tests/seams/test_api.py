@@ -51,10 +51,7 @@ def streamed(own: Plan, *events: bytes) -> tuple[bytes, dict[str, Any]]:
         envoy.sends(response_headers(200, SSE))
         effects = [each for sent in events for each in envoy.sends(response_body(sent, end=False)).effects]
         effects += envoy.sends(response_body(b"")).effects
-        passed = [
-            each.data if isinstance(each, Chunk) else each.body for each in effects if isinstance(each, Chunk | Proceed)
-        ]
-        return b"".join(each for each in passed if each is not None), logged(envoy.leaves())
+        return b"".join(each.data for each in effects if isinstance(each, Chunk)), logged(envoy.leaves())
 
 
 def test_the_model_in_the_path_is_routed_and_written_there_and_the_body_is_left() -> None:
@@ -112,7 +109,7 @@ def test_a_blocked_stream_ends_as_the_api_has_it() -> None:
 
 
 def test_events_that_nobody_changes_keep_their_bytes_and_usage_is_metered() -> None:
-    events = [b'data:  {"play" : "hello"}\n\n', b": hi\n\n", event(play="", over="end", cost=7)]
+    events = [b": hi\n\n", b'data:  {"play" : "hello"}\n\n', event(play="", over="end", cost=7)]
     passed, line = streamed(plan(response="{use: pii, kinds: [email], action: mask}"), *events)
     assert passed == b"".join(events)
     assert (line["dialect"], line["output_tokens"]) == ("acme.play", 7)

@@ -123,9 +123,9 @@ def test_a_plug_in_that_raises_is_told_with_the_place_and_not_with_the_text(fold
         ("import acme_missing", "IT", "the module acme_missing is not installed"),
         ("", "IT", "AttributeError while acme_it:IT was imported"),
         ("", "no.such.thing", "AttributeError while acme_it:no.such.thing was imported"),
-        ("IT = {}", "IT", "a dict is no value of DetectorKind, Signal, Api, AnswerStageType"),
-        ("from extproc.ext import Signal as IT", "IT", "Signal is no value of DetectorKind"),
-        ("def IT(): pass", "IT", "a function is no value of DetectorKind"),
+        ("IT = {}", "IT", "a value of type dict is no value of DetectorKind, Signal, Api, AnswerStageType"),
+        ("from extproc.ext import Signal as IT", "IT", "the class Signal is no value of DetectorKind"),
+        ("def IT(): pass", "IT", "a value of type function is no value of DetectorKind"),
     ],
 )
 def test_a_plug_in_that_is_none_is_told(folder: Path, source: str, value: str, message: str) -> None:
