@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, draft_or_exit, prepared_or_exit
+from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, copied_or_exit, draft_or_exit, prepared_or_exit
 from extproc.policy import Pipeline, Policy, missing_authorities
 from extproc.policy.processors import Step
 from extproc.server import plugins
@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = prepared.loaded
     for note in loaded.notes:
         print(f"note: {note}", file=sys.stderr)
+    copied_or_exit(loaded)
     print(f"{loaded.name}: OK")
     for line in summary(loaded.policy):
         print(line)

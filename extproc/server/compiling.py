@@ -1,6 +1,5 @@
 """A policy file made into what is handed to workers, and into the plan that they run."""
 
-import pickle  # between our own processes, as in `policies`
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Final
 from extproc.policy import drafted
 from extproc.server import plugins
 from extproc.server.files import read_file
-from extproc.server.policies import Loaded, Sealed
+from extproc.server.policies import Loaded, Sealed, copied
 from extproc.transaction import Plan
 from extproc.transaction.prepared import prepare
 
@@ -23,10 +22,10 @@ def compiled(raw: bytes, path: Path, environ: Mapping[str, str], now: float) -> 
     Raises:
         PolicyError: with every problem; if plug-ins cannot be used, with theirs alone.
     """
-    plugins.loaded()
+    found = tuple(map(str, plugins.loaded()))
     draft = drafted(raw, str(path), path.parent)
     prepared = prepare(draft, environ, read_file)
     policy, plan = prepared.loaded.policy, prepared.plan
     digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
-    sealed = Sealed(pickle.dumps(policy), prepared.secrets)
-    return Loaded(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode()), plan
+    sealed = Sealed(copied(policy, str(path)), prepared.secrets)
+    return Loaded(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode(), found), plan

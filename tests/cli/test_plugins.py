@@ -35,6 +35,17 @@ REQUEST: Final = {
 }
 
 
+LOCKED: Final = """\
+from threading import Lock
+from typing import Any
+from pydantic import PrivateAttr
+from extproc.ext import DetectorKind, DetectorOptions, ScoredDetector
+class Locked(DetectorOptions):
+    _lock: Any = PrivateAttr(default_factory=Lock)
+IT = DetectorKind("locked", Locked, lambda options: ScoredDetector("risk", lambda statement: 0.0, 0.5))
+"""
+
+
 class Commands:
     """`extproc` in a folder of its own, with another on the path of modules."""
 
@@ -135,7 +146,20 @@ def test_a_plug_in_is_broken_whatever_the_policy_uses(commands: Commands) -> Non
     assert "acme-broken 1.0: entry point it: a value of type int is no value of" in err
 
 
-@pytest.mark.parametrize("command", [("check",), ("serve", "--listen", "127.0.0.1:0", "--admin", "none")])
+SERVE: Final = ("serve", "--listen", "127.0.0.1:0", "--admin", "none")
+
+
+@pytest.mark.parametrize("command", [("check",), SERVE])
+def test_options_that_cannot_be_copied_to_a_worker_are_told(commands: Commands, command: tuple[str, ...]) -> None:
+    install_one(commands.modules, "acme-it", LOCKED)
+    policy = POLICY.partition("recorded_signals")[0]
+    commands.policy.write_text(policy + "pipelines: [{name: p, request: [{use: locked}]}]\n")
+    code, _, err = commands.run(*command)
+    assert code == 2
+    assert "the options of a plug-in cannot be copied to a worker: TypeError (tell its author" in err
+
+
+@pytest.mark.parametrize("command", [("check",), SERVE])
 def test_the_folder_that_a_command_is_started_in_is_not_searched(commands: Commands, command: tuple[str, ...]) -> None:
     install_one(commands.modules, "acme-broken", "raise SystemExit")
     commands.policy.write_text(POLICY.partition("models:")[0] + "models: 3\n")
