@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +37,7 @@ from extproc.server.forking import (
     next_order,
     send,
 )
+from extproc.server.plugins import PluginError
 from extproc.server.policies import Sealed
 from extproc.server.transport import FORKABLE, TRANSPORTS
 from extproc.transaction import Plan
@@ -75,7 +77,9 @@ class Compiler:
 
     def restore(self, sealed: Sealed) -> None:
         """Compile what is in force already. A worker that does not find its plan here compiles it by itself."""
-        self._in_force = (sealed, sealed.open())
+        self._in_force = None
+        with suppress(PluginError):  # each worker will refuse to start, and say why
+            self._in_force = (sealed, sealed.open())
         _share()
 
 

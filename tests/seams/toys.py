@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from extproc.detectors import register
 from tests.seams.acme.badge import BADGE
 from tests.seams.acme.guard import GUARD, RemoteGuard
 from tests.seams.acme.notice import NOTICE
@@ -10,15 +9,9 @@ from tests.seams.acme.play import PLAY
 from tests.seams.acme.shouting import SHOUTING, TAKES, Shouting
 from tests.seams.acme.tier import TIER
 
-__all__ = ["BADGE", "EVERY", "GUARD", "SHOUTING", "TAKES", "TOYS", "RemoteGuard", "Shouting", "install"]
+__all__ = ["BADGE", "EVERY", "GUARD", "SHOUTING", "TAKES", "TOYS", "RemoteGuard", "Shouting"]
 
 TOYS: Final = (BADGE, SHOUTING, GUARD)
 """The detectors."""
 
 EVERY: Final = (*TOYS, TIER, PLAY, NOTICE)
-
-
-def install() -> None:
-    """Register the detectors, as the program does when it finds their entry points."""
-    for each in TOYS:
-        register(each)
