@@ -7,7 +7,6 @@ be used is a problem of the whole program, because a gateway that starts without
 import importlib
 import re
 import threading
-import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
@@ -36,8 +35,9 @@ _PROGRAM: Final = Path(__file__).parents[1]
 _IMPORTING: Final = frozenset(str(each.__file__) for each in (importlib, metadata))
 """Files that stand in each traceback of a plug-in's mistake, and say nothing about it."""
 
-_TELL: Final = "tell its author, or uninstall it"
-_AGAIN: Final = "install it again, or uninstall it"
+_TELL: Final = "tell the plug-in's author, or uninstall it"
+_AGAIN: Final = "install the plug-in again, or uninstall it"
+_MISSING: Final = "install that module, or uninstall the plug-in"
 
 
 class Plugin(Struct, frozen=True):
@@ -184,7 +184,7 @@ def _imported(point: EntryPoint, explained: tuple[type[Exception], ...]) -> obje
         named: object = point.load()
     except ModuleNotFoundError as error:
         missing = str(error.name)[:128]
-        raise _UnusableError(f"the module {missing} is not installed{_place(error)}", _AGAIN) from None
+        raise _UnusableError(f"the module {missing} is not installed{_place(error)}", _MISSING) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001  - a plug-in may raise anything
         unexplained = f"{type(error).__name__} while {point.value[:128]} was imported"
         message = str(error)[:SAID_MAX] if isinstance(error, explained) else unexplained
@@ -201,6 +201,8 @@ def _place(error: BaseException | None) -> str:
     """Return where an exception was raised, if that is known and not in Python's own import system."""
     if error is None:
         return ""
+    import traceback  # noqa: PLC0415  - only mistakes need it
+
     frames = traceback.extract_tb(error.__traceback__)
     foreign = [each for each in frames if not (each.filename.startswith("<") or _near(each.filename))]
     return f" ({foreign[-1].filename}, line {foreign[-1].lineno})" if foreign else ""

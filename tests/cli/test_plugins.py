@@ -134,7 +134,7 @@ def test_a_broken_plug_in_ends_every_command_at_its_start(commands: Commands, co
     (line,) = (each for each in err.splitlines() if not each.startswith("extproc: warning"))
     assert line == (
         f"plug-in acme-broken 1.0: entry point it: RuntimeError while acme_broken:IT was imported ({place})"
-        " (tell its author, or uninstall it)"
+        " (tell the plug-in's author, or uninstall it)"
     )
 
 

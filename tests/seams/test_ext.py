@@ -75,7 +75,8 @@ def test_where_there_is_no_plug_in_their_contracts_are_not_imported(tmp_path: Pa
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
     program = (
-        "import sys\nfrom extproc.cli import main\nfrom extproc.server import plugins\n"
+        "import sys\nfrom extproc.cli import main\nfrom extproc.server import plugins, template_process\n"
+        "import extproc.server.h2.listener, extproc.server.worker\n"
         f"assert main(['check', '-c', {str(policy)!r}]) == 0\n"
         "assert plugins.loaded() == ()\n"
         "sys.exit('extproc.ext' in sys.modules)\n"
