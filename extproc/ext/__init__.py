@@ -33,7 +33,8 @@ from extproc.detectors import (
     ScoredDetector,
     Statement,
 )
-from extproc.ext.contribution import CONTRACT, GROUP, Contribution, ContributionError, registered
+from extproc.ext.contribution import CONTRACT, GROUP, Contribution, registered
+from extproc.ext.trial import ContributionError
 from extproc.matching.rule import Rule
 from extproc.payload.sse import frame
 from extproc.pipe import AnswerFacts, AnswerStage, AnswerStageType, StageError, StageOptions, made_like

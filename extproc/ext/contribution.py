@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from extproc import apis, detectors, pipe
 from extproc.apis import Api, ApiEvents, ApiFamily, RegistrationError
 from extproc.detectors import DetectorError, DetectorKind, DetectorRegistrationError
+from extproc.ext import trial
+from extproc.ext.trial import ContributionError
 from extproc.pipe import AnswerStageType, StageError
-from extproc.policy.signals import SCALARS, SignalError
-from extproc.protocol.headers import HeaderMap
+from extproc.policy.signals import SignalError
 from extproc.signals import registry as signals
 from extproc.signals.signal import Signal
-from extproc.signals.view import RequestView
 
 CONTRACT: Final = 1
 """Version of this contract. It grows by one whenever a plug-in that worked might no longer work."""
@@ -27,8 +27,6 @@ GROUP: Final = f"extproc.plugins.v{CONTRACT}"
 Contribution: TypeAlias = DetectorKind | Signal | Api | AnswerStageType
 """Everything that an entry point may name."""
 
-_BARE: Final = "a request with no header, no body and the path /"
-
 _FUNCTIONS: Final[dict[type, tuple[str, ...]]] = {
     Api: ("read_request", "scribe", "usage", "role_of"),
     ApiEvents: ("known", "read"),
@@ -38,10 +36,6 @@ _FUNCTIONS: Final[dict[type, tuple[str, ...]]] = {
     AnswerStageType: ("open",),
 }
 """Fields that are called, all of them during a request or while a policy is compiled."""
-
-
-class ContributionError(ValueError):
-    """Raised when a contribution cannot be registered. The message is for the operator and its plug-in's author."""
 
 
 EXPLAINED: Final = (ContributionError, DetectorError, SignalError, StageError)
@@ -89,10 +83,11 @@ def register(contribution: object) -> Contribution:
                 _check_options(contribution.options)
                 detectors.register(contribution)
             case Signal():
-                _try_out(contribution)
+                trial.try_signal(contribution)
                 signals.register(contribution)
             case Api():
                 _check_api(contribution)
+                trial.try_api(contribution)
                 apis.register(contribution)
             case AnswerStageType():
                 _check_options(contribution.options)
@@ -127,9 +122,10 @@ def _check_api(api: Api) -> None:
         raise ContributionError("`family` of Api is no ApiFamily")
     for part in (api.family, *((api.events,) if api.events is not None else ())):
         _check_functions(part)
-    for name in ("paths", "usage_marks"):
-        if not isinstance(getattr(api, name), tuple):
-            raise ContributionError(f"`{name}` of Api is no tuple")
+    for name, kind in (("paths", str), ("usage_marks", bytes)):
+        found: object = getattr(api, name)
+        if not (isinstance(found, tuple) and all(isinstance(each, kind) for each in found)):
+            raise ContributionError(f"`{name}` of Api is no tuple of {kind.__name__}")
 
 
 def _check_options(options: object) -> None:
@@ -141,16 +137,3 @@ def _check_options(options: object) -> None:
         found = getattr(found, name, None)
     if found is not options:
         raise ContributionError(f"the options {options.__name__} must be a class of a module, under its own name")
-
-
-def _try_out(signal: Signal) -> None:
-    """Refuse a signal that fails for the poorest request, or gives a value of another type than it declares."""
-    try:
-        value = signal.compute(RequestView(HeaderMap(), "/"))
-    except Exception as error:
-        raise ContributionError(f"`compute` of Signal raises {type(error).__name__} for {_BARE}") from error
-    expected = SCALARS.get(signal.type)
-    if expected is None:
-        raise ContributionError(f"the type of a signal is one of {', '.join(SCALARS)}")
-    if value is not None and type(value) is not expected:
-        raise ContributionError(f"`compute` of Signal gives a {type(value).__name__}, declared is {signal.type}")

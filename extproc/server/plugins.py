@@ -143,21 +143,27 @@ def _shadowed(installed: Distribution, text: str) -> bool:
 
 
 def _registered(point: EntryPoint, owners: "dict[Described, str]") -> "Described":
+    from extproc.ext import ContributionError  # noqa: PLC0415  - see above
     from extproc.ext import contribution as ext  # noqa: PLC0415  - see above
 
     if point.group != ext.GROUP:
         raise _of_another_group(point.group, ext.CONTRACT)
     named = _imported(point, ext.EXPLAINED)
-    if isinstance(named, ext.Contribution):
-        described = ext.described(named)
-        if described in owners:
-            raise _UnusableError(f"the {described} is also that of {owners[described]}", "uninstall one of them")
     try:
+        if isinstance(named, ext.Contribution):
+            _refuse_twice(ext.described(named), owners)
         return ext.described(ext.register(named))
-    except ext.ContributionError as error:
+    except _UnusableError:
+        raise
+    except ContributionError as error:
         raise _UnusableError(f"{error}{_place(error.__cause__)}", _TELL) from None
     except Exception as error:  # noqa: BLE001  - a plug-in's value may hold anything
         raise _UnusableError(f"{type(error).__name__} while it was registered{_place(error)}", _TELL) from None
+
+
+def _refuse_twice(described: "Described", owners: "dict[Described, str]") -> None:
+    if described in owners:
+        raise _UnusableError(f"the {described} is also that of {owners[described]}", "uninstall one of them")
 
 
 def _of_another_group(group: str, contract: int) -> _UnusableError:

@@ -140,8 +140,8 @@ def test_a_plug_in_that_is_none_is_told(folder: Path, source: str, value: str, m
             signal("Risk"),
             "'Risk' cannot be the name of a signal: write it like risk_level",
         ),
-        (signal(value="'high'"), "`compute` of Signal gives a str, declared is int"),
-        (signal(value="view.asked.model"), "`compute` of Signal raises AttributeError for a request with no header"),
+        (signal(value="'high'"), "`compute` gives a value of type str, declared is int"),
+        (signal(value="view.asked.model"), "`compute` raises AttributeError for a request with no header"),
         (
             'from extproc.ext import Signal\nIT = Signal("risk", "int", 1, "a number", compute=3)',
             "`compute` of Signal is no function",
@@ -182,14 +182,16 @@ def test_a_plug_in_that_is_none_is_told(folder: Path, source: str, value: str, m
         ),
         ("from extproc.ext import Api\nIT = Api(name='openai.chat')", "two APIs have the same name"),
         ("from extproc.ext import Api\nIT = Api(name='it', paths=('/v1/chat/completions',))", "the same path"),
-        ("from extproc.ext import Api\nIT = Api(name='it', paths='/it')", "`paths` of Api is no tuple"),
+        ("from extproc.ext import Api\nIT = Api(name='it', paths='/it')", "`paths` of Api is no tuple of str"),
         ("from extproc.ext import Api\nIT = Api(name='it', events=3)", "`events` of Api is no ApiEvents"),
         (
             "from extproc.ext import Api, ApiEvents\nIT = Api(name='it', events=ApiEvents(None, None))",
             "`known` of ApiEvents is no function",
         ),
         ("from extproc.ext import Api\nIT = Api(name='it', family='openai')", "`family` of Api is no ApiFamily"),
-        ("from extproc.ext import Api\nIT = Api(name='it', paths=(3,))", "TypeError while it was registered"),
+        ("from extproc.ext import Api\nIT = Api(name='it', paths=(3,))", "`paths` of Api is no tuple of str"),
+        ("from extproc.ext import Api\nIT = Api(name='it', usage_marks=('a',))", "`usage_marks` of Api is no tuple of"),
+        ("from extproc.ext import Api\nIT = Api(name=[])", "TypeError while it was registered"),
     ],
 )
 def test_a_plug_in_that_cannot_be_registered_is_told(folder: Path, source: str, message: str) -> None:
