@@ -180,7 +180,7 @@ def _nothing(*_: object) -> None:
 
 
 def _import(transport: str) -> None:
-    """Imports what a worker would import by itself once it runs. Problems of plug-ins are told with each policy."""
+    """Imports what a worker would import by itself once it runs. Problems of plug-ins are reported with each policy."""
     if transport in FORKABLE:
         import_module(TRANSPORTS[transport])
     if find_spec("uvloop") is not None:
