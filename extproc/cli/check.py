@@ -5,9 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, draft_or_exit, prepared_or_exit
+from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, copied_or_exit, draft_or_exit, prepared_or_exit
 from extproc.policy import Pipeline, Policy, missing_authorities
 from extproc.policy.processors import Step
+from extproc.server import plugins
 from extproc.transaction import Plan
 
 
@@ -16,8 +17,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "check",
         help="report what is wrong with a policy, line by line",
-        description="Exits with 0, or with 2 after every problem, a line each: what cannot be read, named or compiled. "
-        "With --against it exits with 1 if the policy is right and the Envoy configuration does not fit it.",
+        description="Exits with 0, or with 2 after every problem, a line each: what cannot be read, named or compiled, "
+        "and plug-ins that cannot be used. With --against it exits with 1 if the policy is right and the Envoy "
+        "configuration does not fit it.",
     )
     parser.add_argument(
         "-c", "--config", type=Path, required=True, metavar="policy.yaml", help="the policy to check; - reads stdin"
@@ -41,9 +43,12 @@ def run(args: argparse.Namespace) -> int:
     loaded = prepared.loaded
     for note in loaded.notes:
         print(f"note: {note}", file=sys.stderr)
+    copied_or_exit(loaded)
     print(f"{loaded.name}: OK")
     for line in summary(loaded.policy):
         print(line)
+    for each in plugins.loaded():
+        print(f"plug-in: {each}")
     return 0 if args.against is None else _against(args.against, loaded.policy, prepared.plan)
 
 

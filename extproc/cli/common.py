@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:  # a command that reads no policy does not wait for pydantic
     from collections.abc import Mapping
 
-    from extproc.policy import Draft
+    from extproc.policy import Draft, Loaded
     from extproc.transaction.prepared import Prepared
 
 FAILED: Final = 1
@@ -44,12 +44,14 @@ def prepare_or_exit(path: Path, environ: "Mapping[str, str] | None" = None) -> "
 
 
 def draft_or_exit(path: Path) -> "Draft":
-    """Return what a policy file says; exits with 2 if it cannot be read or is no YAML."""
+    """Return what a policy file says; exits with 2 if it cannot be read or is no YAML, or a plug-in cannot be used."""
     from extproc.policy import PolicyError, drafted  # noqa: PLC0415  - see above
     from extproc.policy.document import TEXT_MAX  # noqa: PLC0415  - see above
+    from extproc.server import plugins  # noqa: PLC0415  - see above
     from extproc.server.files import draft  # noqa: PLC0415  - see above
 
     try:
+        plugins.loaded()
         if path == STDIN:
             return drafted(sys.stdin.buffer.read(TEXT_MAX + 1), "<stdin>", Path())
         return draft(path)
@@ -66,6 +68,18 @@ def prepared_or_exit(draft: "Draft", environ: "Mapping[str, str] | None") -> "Pr
 
     try:
         return prepare(draft, environ, read_file)
+    except PolicyError as error:
+        print(error.render(), file=sys.stderr)
+        raise SystemExit(USAGE) from None
+
+
+def copied_or_exit(loaded: "Loaded") -> None:
+    """See that the policy can be handed to workers; exits with 2 if a plug-in's options cannot."""
+    from extproc.policy import PolicyError  # noqa: PLC0415  - see above
+    from extproc.server.policies import copied  # noqa: PLC0415  - see above
+
+    try:
+        copied(loaded.policy, loaded.name)
     except PolicyError as error:
         print(error.render(), file=sys.stderr)
         raise SystemExit(USAGE) from None

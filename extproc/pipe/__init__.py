@@ -1,6 +1,6 @@
 """The pipe of a response: its bytes are read as events, which pass stages, and are written again.
 
-These are the names that a plug-in needs for a stage of its own.
+Plug-ins import the names that they need for a stage of their own from `extproc.ext`.
 """
 
 from extproc.apis.events import StreamEvent, rewrite

@@ -17,7 +17,7 @@ from extproc.policy.document import Document, Fault, Place, UnreadableError, dec
 from extproc.policy.model import Policy
 from extproc.policy.parts import Parts, parts_of, salvaged
 from extproc.policy.problems import PolicyError, Problem, Unusable
-from extproc.policy.signals import BUILT_IN, Vocabulary
+from extproc.policy.signals import Vocabulary, vocabulary
 from extproc.policy.wording import without_forms, worded
 
 PROBLEMS_MAX: Final = 200
@@ -69,23 +69,23 @@ class Draft:
             yield _located(self.places, loc, each.message, each.mend)
 
 
-def loads(text: str, name: str = "policy", folder: Path | None = None, signals: Vocabulary = BUILT_IN) -> Policy:
+def loads(text: str, name: str = "policy", folder: Path | None = None, signals: Vocabulary | None = None) -> Policy:
     """Return the policy in a text. `name` stands for it in errors, relative paths start at `folder`.
 
-    `signals` are those that its expressions may ask for. Raises PolicyError.
+    `signals` are those that its expressions may ask for: those of this process unless told. Raises PolicyError.
     """
     return drafted(text, name, folder, signals).loaded().policy
 
 
 def drafted(
-    content: str | bytes, name: str = "policy", folder: Path | None = None, signals: Vocabulary = BUILT_IN
+    content: str | bytes, name: str = "policy", folder: Path | None = None, signals: Vocabulary | None = None
 ) -> Draft:
     """Return what a text, or the bytes of a file, says; see `loads`. Raises PolicyError if it is no YAML."""
     try:
         document = read(decode(content) if isinstance(content, bytes) else content)
     except UnreadableError as error:
         raise PolicyError((_problem(name, error.fault),)) from None
-    context = {"folder": folder, "signals": signals}
+    context = {"folder": folder, "signals": signals or vocabulary()}
     policy, faults = _validated(document, context)
     parts = salvaged(document.data, context) if policy is None else parts_of(policy)
     return Draft(policy, parts, tuple(faults), name, document.places)

@@ -10,7 +10,8 @@ from extproc.policy.base import Loc
 class Problem:
     """One thing to mend.
 
-    `line` and `column` count from 1; `path` is like `models[0].targets[1].backend`, and empty for the whole file.
+    `line` and `column` count from 1; `path` is like `models[0].targets[1].backend`, and empty for the whole file. What
+    stands in no file of the policy, such as a plug-in, has the line 0, and `file` says what it is.
     """
 
     file: str
@@ -21,7 +22,7 @@ class Problem:
     mend: str
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}: "
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: "
         return f"{place}{self.path + ': ' if self.path else ''}{self.message} ({self.mend})"
 
 

@@ -181,11 +181,11 @@ class Vocabulary:
 
 def _recordable(name: str, info: ValidationInfo) -> str:
     """Refuse a name that no signal has which is one value."""
-    vocabulary = vocabulary_of(info)
-    known = [each.name for each in vocabulary if each.type in SCALARS]
+    every = vocabulary_of(info)
+    known = [each.name for each in every if each.type in SCALARS]
     if name in known:
         return name
-    if name in vocabulary:
+    if name in every:
         raise refusal(f"the signal {name} is not one value", f"known here: {listed(known)}")
     raise refusal(f"there is no signal {name[:64]}", meant(name, known))
 
@@ -195,10 +195,22 @@ SignalName: TypeAlias = Annotated[str, AfterValidator(_recordable), Written("nam
 
 
 def vocabulary_of(info: ValidationInfo) -> Vocabulary:
-    """The vocabulary that a policy is validated with: the built-in signals, if it is not told of others."""
-    found = (info.context or {}).get("signals", BUILT_IN)
+    """The vocabulary that a policy is validated with: that of this process, if it is not told of another."""
+    found = (info.context or {}).get("signals", _current)
     assert isinstance(found, Vocabulary)
     return found
 
 
+def vocabulary() -> Vocabulary:
+    """Return the vocabulary of this process: the built-in signals, and those of plug-ins."""
+    return _current
+
+
+def speak(found: Vocabulary) -> None:
+    """Replace the vocabulary of this process, as `signals.registry` does where a plug-in brings a signal."""
+    global _current
+    _current = found
+
+
 BUILT_IN: Final = Vocabulary((MODEL, PATH, ROUTE_NAME, HEADERS, FINDINGS, STREAM, TOOLS, IMAGES, MCP))
+_current = BUILT_IN

@@ -1,15 +1,14 @@
 """A policy file made into what is handed to workers, and into the plan that they run."""
 
-import pickle  # between our own processes, as in `policies`
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from extproc.policy import drafted
+from extproc.server import plugins
 from extproc.server.files import read_file
-from extproc.server.policies import Loaded, Sealed
-from extproc.signals.registry import REGISTRY, SignalRegistry
+from extproc.server.policies import Loaded, Sealed, copied
 from extproc.transaction import Plan
 from extproc.transaction.prepared import prepare
 
@@ -17,17 +16,16 @@ DIGEST_CHARACTERS: Final = 16
 """Hexadecimal digits shown of a policy's digest: enough to tell one's own policies apart."""
 
 
-def compiled(
-    raw: bytes, path: Path, environ: Mapping[str, str], now: float, signals: SignalRegistry = REGISTRY
-) -> tuple[Loaded, Plan]:
+def compiled(raw: bytes, path: Path, environ: Mapping[str, str], now: float) -> tuple[Loaded, Plan]:
     """Return the policy that the file at `path` holds as `raw`, and its plan; reads all that the policy names.
 
     Raises:
-        PolicyError: with every problem.
+        PolicyError: with every problem; if plug-ins cannot be used, with theirs alone.
     """
-    draft = drafted(raw, str(path), path.parent, signals.vocabulary)
-    prepared = prepare(draft, environ, read_file, signals)
+    found = tuple(map(str, plugins.loaded()))
+    draft = drafted(raw, str(path), path.parent)
+    prepared = prepare(draft, environ, read_file)
     policy, plan = prepared.loaded.policy, prepared.plan
     digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
-    sealed = Sealed(pickle.dumps(policy), prepared.secrets)
-    return Loaded(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode()), plan
+    sealed = Sealed(copied(policy, str(path)), prepared.secrets)
+    return Loaded(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode(), found), plan

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from extproc.policy import Draft, Policy, PolicyError, Problem, drafted
 from extproc.policy.document import TEXT_MAX
-from extproc.policy.signals import BUILT_IN, Vocabulary
+from extproc.policy.signals import Vocabulary
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -13,12 +13,12 @@ def read_file(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
-def load(path: Path, signals: Vocabulary = BUILT_IN) -> Policy:
+def load(path: Path, signals: Vocabulary | None = None) -> Policy:
     """Return the policy in a file; see `policy.loads`. Raises PolicyError with every problem."""
     return draft(path, signals).loaded().policy
 
 
-def draft(path: Path, signals: Vocabulary = BUILT_IN) -> Draft:
+def draft(path: Path, signals: Vocabulary | None = None) -> Draft:
     """Return what a policy file says; see `policy.loads`. Raises PolicyError if it cannot be opened or is no YAML."""
     return drafted(text(path), str(path), path.parent, signals)
 

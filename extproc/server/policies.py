@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from extproc.policy import Policy
+from extproc.policy import Policy, PolicyError, Problem
 
 if TYPE_CHECKING:  # a supervisor compiles nothing
     from extproc.transaction import Plan
@@ -22,18 +22,36 @@ class Sealed(Struct, frozen=True):
         return f"Sealed({len(self.policy)} bytes, secrets of {', '.join(self.secrets) or 'nobody'})"
 
     def open(self) -> "Plan":
-        """Return the plan, compiled anew."""
+        """Return the plan, compiled anew. Raises PluginError if this process cannot use its plug-ins."""
+        from extproc.server import plugins  # noqa: PLC0415  - see above
         from extproc.transaction import Plan  # noqa: PLC0415  - see above
+
+        plugins.loaded()
 
         policy = pickle.loads(self.policy)  # noqa: S301  - see the import
         assert isinstance(policy, Policy)
         return Plan.compile(policy, self.secrets)
 
 
+def copied(policy: Policy, name: str) -> bytes:
+    """Return a policy as it goes to workers. `name` stands for it in errors.
+
+    Raises:
+        PolicyError: the options of a plug-in hold something that cannot leave its process.
+    """
+    try:
+        return pickle.dumps(policy)
+    except Exception as error:  # noqa: BLE001  - it is a plug-in's, and what it raises may quote the policy
+        message = f"the options of a plug-in cannot be copied to a worker: {type(error).__name__}"
+        mend = "tell its author: options are plain values, and all else is made by the plug-in's functions"
+        raise PolicyError((Problem(name, 1, 1, "", message, mend),)) from None
+
+
 class Loaded(Struct, frozen=True):
     """A policy in force. `digest` tells policies apart by what they say, `at` is Unix time.
 
-    `demands` is what Envoy must be configured with for it, `fingerprint` the short name of that.
+    `demands` is what Envoy must be configured with for it, `fingerprint` the short name of that. `plugins`: a line for
+    each plug-in of the process that compiled it.
     """
 
     policy: Policy
@@ -42,3 +60,4 @@ class Loaded(Struct, frozen=True):
     at: float
     demands: "Demands"
     fingerprint: str
+    plugins: tuple[str, ...] = ()

@@ -35,6 +35,7 @@ from extproc.server.control import (
 from extproc.server.errors import ServeError
 from extproc.server.log import Log, Sink
 from extproc.server.loops import run
+from extproc.server.plugins import PluginError
 from extproc.server.policies import Sealed
 from extproc.server.runtime import Runtime
 from extproc.server.tasks import cancel, spawn
@@ -155,8 +156,8 @@ async def serve(end: socket.socket, plans: Sequence[tuple[Sealed, Plan]] = ()) -
         runtime = Runtime(_plan(start.sealed, plans), log, start=start.start)
         worker = await start_worker(runtime, start.binding, start.transport)
         await Process(supervisor, worker).serve()
-    except (ServeError, OSError) as error:
-        supervisor.send(Refused(str(error)))
+    except (ServeError, OSError, PluginError) as error:
+        supervisor.send(Refused(error.render() if isinstance(error, PluginError) else str(error)))
         await supervisor.flush()
         return FAILED
     finally:

@@ -180,6 +180,7 @@ class Supervisor:
             "version": __version__,
             "ready": self.ready,
             "policy": {"file": str(self._options.policy), "digest": self._loaded.digest, "loaded_at": self._loaded.at},
+            "plugins": list(self._loaded.plugins),
             "last_reload": self._last_reload,
             "transport": self._options.transport,
             "workers": [_described(child) for child in self._children],

@@ -22,7 +22,8 @@ class Template:
         with orders, descriptors:
             numbers = (orders.fileno(), descriptors.fileno())
             self._process = subprocess.Popen(  # noqa: S603  - ourselves
-                [sys.executable, "-m", MODULE, *map(str, numbers), transport],
+                # -P: what lies in the current directory was not installed.
+                [sys.executable, "-P", "-m", MODULE, *map(str, numbers), transport],
                 pass_fds=numbers,
                 stdin=subprocess.DEVNULL,
             )

@@ -15,13 +15,14 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, assert_never
 
 from extproc.policy import PolicyError
-from extproc.server import compiling, process
+from extproc.server import compiling, plugins, process
 from extproc.server.forking import (
     Compile,
     Compiled,
@@ -36,6 +37,7 @@ from extproc.server.forking import (
     next_order,
     send,
 )
+from extproc.server.plugins import PluginError
 from extproc.server.policies import Sealed
 from extproc.server.transport import FORKABLE, TRANSPORTS
 from extproc.transaction import Plan
@@ -75,7 +77,9 @@ class Compiler:
 
     def restore(self, sealed: Sealed) -> None:
         """Compile what is in force already. A worker that does not find its plan here compiles it by itself."""
-        self._in_force = (sealed, sealed.open())
+        self._in_force = None
+        with suppress(PluginError):  # each worker will refuse to start, and say why
+            self._in_force = (sealed, sealed.open())
         _share()
 
 
@@ -176,11 +180,12 @@ def _nothing(*_: object) -> None:
 
 
 def _import(transport: str) -> None:
-    """Imports what a worker would import by itself once it runs."""
+    """Imports what a worker would import by itself once it runs. Problems of plug-ins are reported with each policy."""
     if transport in FORKABLE:
         import_module(TRANSPORTS[transport])
     if find_spec("uvloop") is not None:
         import_module("uvloop")
+    plugins.looked()
 
 
 def main(arguments: Sequence[str]) -> int:

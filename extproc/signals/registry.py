@@ -1,9 +1,10 @@
 """The registry of signals, and the signals of one exchange."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from extproc.policy.signals import Vocabulary
+from extproc.policy.signals import Vocabulary, speak
 from extproc.signals.built_in import SIGNALS
 from extproc.signals.signal import Signal
 from extproc.signals.view import RequestView
@@ -38,6 +39,42 @@ class SignalRegistry:
 
 REGISTRY: Final = SignalRegistry()
 """The built-in signals."""
+
+_current = REGISTRY
+
+
+def current() -> SignalRegistry:
+    """Return the registry of this process. A compiled policy keeps the registry that it began with."""
+    return _current
+
+
+def register(signal: Signal) -> None:
+    """Add a signal, for the policies that are loaded and compiled from now on.
+
+    For plug-ins, which are loaded before the first policy, in each process. Nothing that a client sends leads here.
+
+    Raises:
+        SignalError: another signal has the name, or there are too many.
+    """
+    _set(_current.adding(signal))
+
+
+@contextmanager
+def registered(*signals: Signal) -> Iterator[SignalRegistry]:
+    """Register signals for the length of a `with` block, as tests of a plug-in do."""
+    before = _current
+    try:
+        for each in signals:
+            register(each)
+        yield _current
+    finally:
+        _set(before)
+
+
+def _set(registry: SignalRegistry) -> None:
+    global _current
+    _current = registry
+    speak(registry.vocabulary)
 
 
 class Signals:

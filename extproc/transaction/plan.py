@@ -18,7 +18,7 @@ from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
 from extproc.routing.table import Choice, Table, compile_table
-from extproc.signals.registry import REGISTRY, SignalRegistry
+from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.keyed import keyed, removed
 from extproc.transaction.passage import PROTOCOLS, Passage, path_at, steered, steered_to, unsteered
@@ -141,15 +141,17 @@ class Plan:
         self._steerings: dict[tuple[str, str, str, bytes, bool], Steering] = {}
 
     @classmethod
-    def compile(cls, policy: Policy, secrets: Mapping[str, bytes], signals: SignalRegistry = REGISTRY) -> "Plan":
+    def compile(cls, policy: Policy, secrets: Mapping[str, bytes], signals: SignalRegistry | None = None) -> "Plan":
         """Compiles `policy`; `secrets` is what was read from outside of it (see `policy.secrets`).
 
-        `signals` has at least those whose vocabulary the policy was loaded with.
+        `signals` has at least those whose vocabulary the policy was loaded with; they are those of this process unless
+        told.
 
         Raises:
             UnusableError: expressions or files of rules cannot be used; it has all of them.
         """
         pipelines: list[Pipeline] = []
+        signals = signals or current()
         wrong = list(_unknown_signals(policy, signals))
         for index, each in enumerate(policy.pipelines):
             try:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from extproc.inspection.ruleset import unusable
 from extproc.policy import Draft, Loaded, UnusableError, read_parts, read_rule_files, stand_ins
 from extproc.policy.secrets import ReadFile
-from extproc.signals.registry import REGISTRY, SignalRegistry
+from extproc.signals.registry import SignalRegistry
 from extproc.transaction.plan import Plan
 
 
@@ -23,7 +23,7 @@ class Prepared(Struct, frozen=True):
 
 
 def prepare(
-    draft: Draft, environ: Mapping[str, str] | None, file: ReadFile, signals: SignalRegistry = REGISTRY
+    draft: Draft, environ: Mapping[str, str] | None, file: ReadFile, signals: SignalRegistry | None = None
 ) -> Prepared:
     """Read what the policy names, by `file`, and compile it. Without `environ` no credential and no key need be there.
 

@@ -3,24 +3,20 @@
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-from extproc.detectors import registered
+from extproc.ext import registered
 from extproc.server.inspections import SCORED_THREADS
 from extproc.testing.clients import Abort, Answer, Ending, Step, When
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import said
 from tests.e2e.gateway import Gateway, gateway, post, site, tagged
+from tests.seams.distributions import install_acme
 from tests.seams.toys import TAKES, TOYS
 
 pytestmark = pytest.mark.envoy
-
-ROOT: Final = Path(__file__).parents[2]
-INSTALLED: Final = "from tests.seams.toys import install\ninstall()\n"
-"""Run by every Python process before its program: what the entry point of a plug-in does."""
 
 POLICY: Final = """\
 version: 1
@@ -61,10 +57,10 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """A gateway whose processor has the toys installed."""
     transport, profile = request.param
     folder = tmp_path_factory.mktemp("plug-in")
-    (folder / "sitecustomize.py").write_text(INSTALLED)
+    install_acme(folder)
     with (
         registered(*TOYS),
-        site(POLICY, transport, environ={"PYTHONPATH": f"{folder}:{ROOT}"}) as before,
+        site(POLICY, transport, environ={"PYTHONPATH": str(folder)}) as before,
         gateway(before, profile) as found,
     ):
         yield found

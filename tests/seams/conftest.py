@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from extproc.detectors import registered
+from extproc.ext import registered
 from tests.seams.toys import TOYS
 
 

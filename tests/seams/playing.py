@@ -58,9 +58,9 @@ class Played:
         self.withdrawn: list[str] = []
         self.effects: list[Effect] = []
 
-    def asks(self, body: bytes, *fields: tuple[str, bytes]) -> "Played":
+    def asks(self, body: bytes, *fields: tuple[str, bytes], path: str = CHAT) -> "Played":
         """A request comes."""
-        self._envoy.sends(request_headers(CHAT, JSON, *fields))
+        self._envoy.sends(request_headers(path, JSON, *fields))
         return self._took(self._envoy.sends(request_body(body)).effects)
 
     def replies(self, body: bytes, kind: tuple[str, bytes] = JSON) -> "Played":

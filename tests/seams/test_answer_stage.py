@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from extproc.ext import registered
 from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap
-from extproc.pipe import registered
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed
 from extproc.protocol.messages import Inspected, Message, Side
@@ -30,7 +30,7 @@ from extproc.transaction import Plan
 from tests.e2e.canned import Canned, canned
 from tests.e2e.gateway import ext_proc
 from tests.records import logged
-from tests.seams.notice import NOTICE
+from tests.seams.acme.notice import NOTICE
 from tests.seams.playing import played
 
 PATH: Final = "/v1/chat/completions"

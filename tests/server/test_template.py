@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import grpc
 import pytest
@@ -23,12 +24,18 @@ from extproc.server.policies import Sealed
 from extproc.server.process import _plan
 from extproc.server.supervisor import Options, Supervisor
 from scripts.benchmarks import cpu
+from tests.seams.distributions import install_one
 from tests.server.support import POLICY, channel_to, ending, headers, kind, models_at, plan, until
 from tests.server.test_supervisor import START_SECONDS, Stage, _again, _pid, play
 
 RULES = """
 pipelines:
   - {name: cards, request: [{use: pii, kinds: [credit_card], action: mask}]}
+"""
+
+SIGNAL = """
+from extproc.ext import Signal
+IT = Signal("risk", "int", 1, "a number", compute=lambda view: 1)
 """
 
 GRPC_LIBRARY = "cygrpc"
@@ -283,3 +290,37 @@ def test_a_worker_that_is_busy_ends_when_its_supervisor_has_gone() -> None:
             assert worker.poll() is None
             ours.close()
             assert worker.wait(START_SECONDS) == 1
+
+
+def test_a_plug_in_that_breaks_while_serving_harms_no_worker_and_is_told_when_one_starts(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = tmp_path / "modules"
+    install_one(modules, "acme-it", SIGNAL)
+    monkeypatch.setenv("PYTHONPATH", str(modules))
+    said = f"plug-in acme-it 1.0: entry point it: RuntimeError while acme_it:IT was imported ({modules}/"
+
+    async def scene(supervisor: Supervisor) -> None:
+        assert (await supervisor.status())["plugins"] == ["acme-it 1.0: signal risk"]
+        (child,) = supervisor._children
+        (modules / "acme_it.py").write_text("raise RuntimeError")
+        before, worker = _template(supervisor), _pid(supervisor)
+        os.kill(before, signal.SIGKILL)
+        await _another_template(supervisor, before)
+        assert _pid(supervisor) == worker
+        assert "chat" in await models_at(stage.listen)
+        assert not await supervisor.reload()
+        reload = cast("dict[str, list[str]]", (await supervisor.status())["last_reload"])
+        assert [each.startswith(said) for each in reload["problems"]] == [True]
+        os.kill(worker, signal.SIGKILL)
+        await until(lambda: child.problem is not None, START_SECONDS)
+        (modules / "acme_it.py").write_text(SIGNAL)
+        before = _template(supervisor)
+        os.kill(before, signal.SIGKILL)
+        await _another_template(supervisor, before)
+        await _again(supervisor, worker)
+
+    play(stage, scene)
+    told = [str(line["problem"]) for line in stage.events("worker_ended") if line["problem"]]
+    assert told
+    assert all(each.startswith(said) for each in told)

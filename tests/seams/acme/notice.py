@@ -1,7 +1,4 @@
-"""A plug-in with an answer stage: a notice goes before the text of a chat, and some events do not go on.
-
-Nothing here is the program's own: this is the whole of what an author writes.
-"""
+"""An answer stage: a notice goes before the text of a chat, and some events do not go on."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from extproc.pipe import (
+from extproc.ext import (
     AnswerFacts,
     AnswerStage,
     AnswerStageType,
@@ -35,6 +32,7 @@ class Notice(AnswerStage):
 
     def __init__(self, options: NoticeOptions, facts: AnswerFacts) -> None:
         self._options = options
+        self._chat = facts.api == "openai.chat"
         self._streams = facts.streams
         self._said = False
 
@@ -42,7 +40,9 @@ class Notice(AnswerStage):
         """See `AnswerStage.event`."""
         said = "".join(delta.text for delta in event.deltas)
         drop = self._options.drop
-        if not self._streams:
+        if not self._chat:
+            yield event
+        elif not self._streams:
             yield StreamEvent(rewrite(event, {each.channel: self._options.text + each.text for each in event.deltas}))
         elif not (drop and drop in said):
             if said and not self._said:
