@@ -9,6 +9,7 @@ import pytest
 from scripts.benchmarks import cpu, startup
 
 
+@pytest.mark.deep
 def test_a_start_is_told_in_seconds_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "WORKERS", 1)
     rows = startup.measure(1, 0, lambda _: None, ("no-pipeline",))
