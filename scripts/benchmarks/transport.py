@@ -45,7 +45,7 @@ UNITS: Final = {
     "added_ms_p50": "ms",
     "added_ms_p99": "ms",
     "added_first_byte_ms_p50": "ms",
-    "rss_mib": "MiB",
+    "pss_mib": "MiB",
 }
 
 
@@ -140,7 +140,7 @@ def _one(subject: Subject, folder: Path, upstream: int, seconds: float, base: di
         figures["envoy_cpu_us_per_request"] = (cpu.seconds([envoy.pid]) - before[1]) / requests * 1e6
         if processor:
             figures["cpu_us_per_request"] = (cpu.seconds(pids) - before[0]) / requests * 1e6
-            figures["rss_mib"] = cpu.rss_mib(pids)
+            figures["pss_mib"] = cpu.pss_mib(pids)  # the template and its workers share most of theirs
         # Half load: 16 clients that each wait as long as 16 requests take at full speed, so that half the time is idle.
         half = run_load("unary", port, "--seconds", str(seconds), "--pause", str(16 / figures["requests_per_s"]))
         _added(figures, base, "added_ms_p50", half["p50_ms"])
