@@ -1,4 +1,4 @@
-"""What `extproc serve` does once its arguments are read: a supervisor and its admin port."""
+"""`extproc serve` once its arguments are read: a supervisor and its admin port."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""What becomes of a body when processors fail: `on_failure`, in one place."""
+"""The fate of a body whose processors fail: `on_failure`, in one place."""
 
 from collections.abc import Iterable
 

@@ -32,7 +32,7 @@ class StreamTexts:
         self._conversation: Conversation | None = None
 
     uninspected = ()
-    """What cannot be read is told with the verdict on the events."""
+    """Nothing: what cannot be read is told with the verdict on the events."""
 
     def event(self, event: StreamEvent) -> tuple[StreamEvent]:
         """Take the texts of the next event, and pass it."""

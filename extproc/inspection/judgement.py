@@ -34,7 +34,7 @@ Found = dict[int, list[tuple[int, Span]]]
 """Findings of rules by the number of their processor."""
 
 Looked = tuple[Found, bool, Counts]
-"""What a stage's local processors saw of a body in one pass; whether the scanner failed; and the numbers they limit."""
+"""The findings of a stage's local processors in a body, whether the scanner failed, and the numbers they limit."""
 
 NO_FAILURES: Final[Mapping[int, str]] = {}
 

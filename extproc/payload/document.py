@@ -9,7 +9,7 @@ from msgspec import Struct
 from extproc.payload.binary import percent_encoded
 from extproc.payload.codec import JSON, VERBATIM
 from extproc.payload.json import wellformed
-from extproc.payload.json.beside import Told
+from extproc.payload.json.hints import Told
 from extproc.payload.json.walk import walk
 from extproc.payload.names import HINTS, carries, folded
 from extproc.payload.opened import MAX_VALUES, Limit, Reading, Source

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from extproc.payload.base64 import carried, is_url
 from extproc.payload.binary import is_binary
 from extproc.payload.codec import JSON, VERBATIM, Codec
-from extproc.payload.json.beside import Beside
+from extproc.payload.json.hints import ObjectHints
 from extproc.payload.json.prefix import spots
 from extproc.payload.json.wellformed import BOM, WHITE, documents, is_doubtful, start
 from extproc.payload.limits import MAX_OPENED
@@ -199,7 +199,7 @@ class Reading:
             self.passages.append(Passage(passage.text[at:], "text", *own, rest, at, len(passage.text)))
 
 
-def _place(beside: Beside, document: Place, known: dict[int, Place]) -> Place:
+def _place(beside: ObjectHints, document: Place, known: dict[int, Place]) -> Place:
     """The place of an object in a document that is cut short; the same object has one place. `known`: by identity."""
     found = known.get(id(beside))
     if found is None:

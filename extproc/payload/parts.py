@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 from extproc.payload.passage import Kind
 
 if TYPE_CHECKING:
-    from extproc.payload.json.beside import Beside, Told
+    from extproc.payload.json.hints import ObjectHints, Told
 
 Piece: TypeAlias = tuple[str, str | None]
 """A stretch of a text and the text to write in its place; None where it stays."""
@@ -20,7 +20,7 @@ class Keys(NamedTuple):
 
     key: str
     holder: str
-    beside: "Beside | None" = None
+    beside: "ObjectHints | None" = None
 
 
 class Part(Protocol):

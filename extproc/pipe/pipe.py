@@ -205,7 +205,7 @@ class AnswerPipe:
         return self._reader.pending + size <= SURE_BYTES and held <= HELD_BYTES
 
     def ends(self, data: bytes) -> Iterator[int]:
-        """Where parts of `data` end that may be judged one after the other: at the ends of events, if there are any.
+        """Yield the ends of parts of `data` to be judged one after the other: those of events, if there are any.
 
         A part has `SURE_BYTES` at the most, with what is pending, or is one event. Past `TRIED_BYTES` all is one.
         """

@@ -143,9 +143,9 @@ Stream: TypeAlias = StreamHeaders | StreamBody | StreamTrailers
 
 
 WorkKind: TypeAlias = Literal["rules", "scored", "remote"]
-"""Who does a piece of work, one word for each kind of detector. `rules`: threads that run bounded steps, which is also
-where bodies are decoded and edited. `scored`: threads of their own for models that compute. `remote`: nobody here; the
-loop awaits somebody else's answer."""
+"""The place of a piece of work, one word for each kind of detector. `rules`: threads that run bounded steps, where
+bodies are decoded and edited as well. `scored`: threads of their own for models that compute. `remote`: nobody here;
+the loop awaits somebody else's answer."""
 
 
 class Inspect(Struct, frozen=True):

@@ -118,7 +118,7 @@ class Judged(Struct, frozen=True):
 
 
 RequestResult: TypeAlias = Judged | Refusal | PendingJudgement[Judged | Refusal]
-"""What work on a request's body gives."""
+"""The result of work on a request's body."""
 
 
 class Opening:

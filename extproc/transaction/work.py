@@ -111,4 +111,4 @@ class ResponseWork(Struct, frozen=True):
 
 
 ResponseResult: TypeAlias = Whole | Unread | PendingJudgement[Whole]
-"""What work on a response's body gives."""
+"""The result of work on a response's body."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extproc.payload.json.beside import MAX_HINT, MAX_KEPT, MAX_STRINGS, MAX_TAKEN
+from extproc.payload.json.hints import MAX_HINT, MAX_KEPT, MAX_STRINGS, MAX_TAKEN
 from tests.inspection.answering import answer, run
 from tests.inspection.judging import judged
 from tests.inspection.test_streamed_as_whole import alike, blocking, every, masking, outcome, vault
@@ -24,7 +24,7 @@ READ: dict[str, Any] = {
     "a source": {"type": "document", "source": {"type": "base64", "media_type": "text/plain", "data": CODED}},
     "a media type": {"mimeType": "text/plain", "data": CODED},
 }
-"""What is said before the string: it is read."""
+"""Words in front of the string: it is read."""
 
 NAMED: dict[str, tuple[Any, str]] = {
     "content and its encoding": ({"encoding": "base64", "content": CODED}, "binary"),
@@ -46,7 +46,7 @@ BEHIND: dict[str, Any] = {
     "data and its type": {"data": CODED, "media_type": "text/plain", "type": "base64"},
     "capitals": {"Data": CODED, "Type": "BASE64"},
 }
-"""What is said behind the string, which is out by then: it is named."""
+"""Words behind the string, which is out by then: it is named."""
 
 HARMLESS: dict[str, Any] = {
     "another encoding": {"encoding": "utf-8", "content": "abcdefgh", "data": "abcd"},

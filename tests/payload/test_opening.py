@@ -6,10 +6,10 @@ import pytest
 
 from extproc.payload import Kind, read_json
 from extproc.payload.document import read_string
-from extproc.payload.json.beside import Told
 from extproc.payload.json.growing import MAX_BARE, MAX_BLANK
 from extproc.payload.json.growing_name import MAX_NAME
 from extproc.payload.json.growing_string import MAX_CARRIED, GrowingString
+from extproc.payload.json.hints import Told
 from extproc.payload.json.prefix import STRETCH, VALUES_A_STRETCH
 from extproc.payload.limits import MAX_DEPTH, MAX_OPENED
 from extproc.payload.opened import MAX_PREFIXES

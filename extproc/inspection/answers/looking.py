@@ -12,8 +12,8 @@ from extproc.inspection.vault import Piece, Vault
 from extproc.matching.span import Distinct, order
 from extproc.matching.window import Hit, Released
 from extproc.payload import Edit, Kind, TextLimitError, read_string
-from extproc.payload.json.beside import Told
 from extproc.payload.json.growing_string import GrowingString
+from extproc.payload.json.hints import Told
 from extproc.payload.parts import Keys, Part
 from extproc.protocol.meter import SpentError
 

@@ -4,8 +4,8 @@ import copy
 import re
 from typing import Literal, TypeAlias
 
-from extproc.payload.json.beside import MAX_HINT, MAX_TAKEN, Beside, copied, is_hint, is_of_use
 from extproc.payload.json.growing_name import GrowingName
+from extproc.payload.json.hints import MAX_HINT, MAX_TAKEN, ObjectHints, copied, is_hint, is_of_use
 from extproc.payload.json.wellformed import BOM
 from extproc.payload.json.written import IN_STRING, UNFINISHED, WrittenString, meaning
 from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, SHORT
@@ -78,7 +78,7 @@ class GrowingJson:
         self._objects: list[bool] = []  # of each container around: whether it is an object
         self._names: list[str] = [name]  # the name for texts in each that have none of their own
         self._keys: list[str] = [""]  # the name of each itself; empty for an item
-        self._beside: list[Beside] = []  # what each says about what it holds
+        self._beside: list[ObjectHints] = []  # what each says about what it holds
         self._kept: list[str] = []  # what the open string says, if that is of use for what stands beside it
         self._room = 0  # characters more that are kept of it
         self._key = ""  # the name of the member whose value comes; none for the items of arrays
@@ -321,7 +321,7 @@ class GrowingJson:
             return False
         self._names.append(self._called(self._key))
         self._keys.append(self._key)
-        self._beside.append(Beside(self._beside[-1] if self._beside else None, self._key))
+        self._beside.append(ObjectHints(self._beside[-1] if self._beside else None, self._key))
         self._open, self._key, self._lined = sign, "", False
         self._objects.append(sign == "{")
         self._state = "member" if sign == "{" else "item"

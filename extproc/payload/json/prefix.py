@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from extproc.payload.json.beside import Told
 from extproc.payload.json.growing import GrowingJson
+from extproc.payload.json.hints import Told
 from extproc.payload.parts import Keys, Part, Piece, Readers
 from extproc.payload.passage import Kind
 

@@ -1,4 +1,4 @@
-"""What objects in a text that comes in pieces say about the strings in them: a type, a media type, an encoding."""
+"""Objects in a text that comes in pieces, and their words about their strings: a type, a media type, an encoding."""
 
 from functools import lru_cache
 from typing import TypeAlias
@@ -30,7 +30,7 @@ Hints: TypeAlias = tuple[tuple[str, str], ...]
 """Names and texts of members that say what stands beside them."""
 
 Told: TypeAlias = tuple[Hints, Hints]
-"""What an object says about its strings, and what the object around it says."""
+"""Words of an object about its strings, and those of the object around it."""
 
 
 class Seen(Struct, frozen=True, gc=False):
@@ -45,7 +45,7 @@ class Seen(Struct, frozen=True, gc=False):
         return f"Seen({len(self.text)} characters)"
 
 
-class Beside:
+class ObjectHints:
     """One object or array: what it says about what it holds, and the strings that this may concern.
 
     `key`: its own name, empty for items of arrays. `inner`: strings of the objects right inside of it, to which its
@@ -54,7 +54,7 @@ class Beside:
 
     __slots__ = ("around", "crowded", "full", "hints", "inner", "key", "kinds", "own")
 
-    def __init__(self, around: "Beside | None" = None, key: str = "") -> None:
+    def __init__(self, around: "ObjectHints | None" = None, key: str = "") -> None:
         self.around = around
         self.key = key
         self.hints: Hints = ()
@@ -103,7 +103,7 @@ class Beside:
             self.around.full = self.around.full or self.crowded or len(self.own) > room
 
     def __repr__(self) -> str:
-        return f"Beside({len(self.hints)} hints, {len(self.own)} strings)"
+        return f"ObjectHints({len(self.hints)} hints, {len(self.own)} strings)"
 
 
 def is_hint(key: str) -> bool:
@@ -117,11 +117,11 @@ def is_of_use(key: str, holder: str) -> bool:
     return is_hint(key) or carries(key or holder) or folded(key) in ENCODED
 
 
-def copied(chain: list[Beside]) -> list[Beside]:
+def copied(chain: list[ObjectHints]) -> list[ObjectHints]:
     """The same objects, for a reader of their own."""
-    made: list[Beside] = []
+    made: list[ObjectHints] = []
     for each in chain:
-        other = Beside(made[-1] if made else None, each.key)
+        other = ObjectHints(made[-1] if made else None, each.key)
         other.hints, other.kinds, other.crowded, other.full = each.hints, each.kinds, each.crowded, each.full
         other.own, other.inner = [*each.own], [*each.inner]
         made.append(other)
