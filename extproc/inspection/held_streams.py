@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 
 
 class StreamTexts:
-    """The texts of a stream, each put together from the events that bring it, in the order in which they begin."""
+    """The texts of a stream, each put together from the events that bring it, in the order in which they begin.
 
-    __slots__ = ("_conversation", "_parts", "meter")
+    Behind them those that an event repeats, as its place says, and that did not come before: a backend may give a text
+    in its last event alone, or another than it had streamed, and clients take the last.
+    """
+
+    __slots__ = ("_conversation", "_parts", "_repeated", "meter")
 
     def __init__(self) -> None:
         self.meter = Meter()  # never spent: nothing here takes long
         self._parts: dict[tuple[str | int, ...], list[str]] = {}
+        self._repeated: dict[str, None] = {}  # in their order, each once
         self._conversation: Conversation | None = None
 
     uninspected = ()
@@ -37,8 +42,15 @@ class StreamTexts:
     def event(self, event: StreamEvent) -> tuple[StreamEvent]:
         """Take the texts of the next event, and pass it."""
         for delta in event.deltas:
-            if not delta.repeats and delta.form not in {"number", "tokens"}:
-                self._parts.setdefault(delta.channel.path, []).append(delta.text)
+            if delta.form in {"number", "tokens"}:
+                continue
+            if delta.repeats:
+                self._repeated[delta.text] = None
+                continue
+            parts = self._parts.setdefault(delta.channel.path, [])
+            if delta.grows and delta.text.startswith("".join(parts)):
+                parts.clear()
+            parts.append(delta.text)
         return (event,)
 
     def finish(self) -> tuple[()]:
@@ -48,7 +60,9 @@ class StreamTexts:
     def converse(self, side: Side) -> Conversation:
         """See `BodyTexts.converse`."""
         if self._conversation is None:
-            texts = ("".join(parts) for parts in self._parts.values())
+            joined = ["".join(parts) for parts in self._parts.values()]
+            told = set(joined)
+            texts = (*joined, *(text for text in self._repeated if text not in told))
             said = tuple(Statement(text, "assistant") for text in texts if text and not text.isspace())
             self._conversation = Conversation(side, said)
         return self._conversation

@@ -329,6 +329,50 @@ def test_a_stream_that_rules_block_is_shown_to_no_detector() -> None:
         assert (exchange.orders, exchange.refused) == ({}, 403)
 
 
+def of_responses(*events: dict[str, object]) -> bytes:
+    """A stream of OpenAI's responses API."""
+    return b"".join(
+        b"event: %s\ndata: %s\n\n" % (str(each["type"]).encode(), json.dumps(each).encode()) for each in events
+    )
+
+
+def of_output(kind: str, **text: str) -> dict[str, object]:
+    """An event with a piece of the one text, or with all of it."""
+    return {"type": f"response.output_text.{kind}", "item_id": "m", "output_index": 0, "content_index": 0, **text}
+
+
+def completed(text: str) -> dict[str, object]:
+    """The last event, which has the whole response in it."""
+    content = [{"type": "output_text", "text": text}]
+    output = [{"type": "message", "id": "m", "role": "assistant", "content": content}]
+    return {"type": "response.completed", "response": {"id": "r", "object": "response", "output": output}}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [completed("THIS IS LOUD")],
+        [of_output("done", text="THIS IS LOUD")],
+        [of_output("delta", delta="quiet"), of_output("done", text="THIS IS LOUD"), completed("THIS IS LOUD")],
+        [of_output("delta", delta="quiet"), of_output("done", text="quiet"), completed("THIS IS LOUD")],
+    ],
+    ids=["end alone", "done alone", "another than was streamed", "another at the end"],
+)
+def test_a_text_that_only_an_event_which_repeats_has_is_given_to_detectors(events: list[dict[str, object]]) -> None:
+    with played(plan(response="{use: shouting, action: block}")) as exchange:
+        exchange.asks(said("hello")).replies(of_responses(*events), SSE)
+        assert exchange.does("shouting").refused == 403
+
+
+def test_a_text_that_is_repeated_is_given_to_detectors_once() -> None:
+    with played(plan(response=SCORER)) as exchange:
+        events = [of_output("delta", delta="a "), of_output("delta", delta="word"), of_output("done", text="a word")]
+        exchange.asks(said("hello")).replies(of_responses(*events, completed("a word")), SSE)
+        told = exchange.orders["shouting"].subject.conversation  # type: ignore[attr-defined]
+        assert [each.text for each in told.statements].count("a word") == 1
+        exchange.does("shouting")
+
+
 @pytest.mark.parametrize("kind", [b"application/json", b"application/x-ndjson", b"text/event-stream"])
 def test_a_stream_under_another_name_is_given_to_detectors_as_well(kind: bytes) -> None:
     chunk = {"choices": [{"index": 0, "delta": {"content": "JAIL"}}]}
