@@ -28,7 +28,7 @@ STANDING_IN = 500
 """The offset added to the number of stand-ins there, so that their findings are never taken for those of others."""
 
 
-class Limits(Struct, frozen=True):
+class SizeLimits(Struct, frozen=True):
     """The limits that `use: size` sets; None is no limit."""
 
     bytes: int | None = None
@@ -69,7 +69,7 @@ class Processor(Struct, frozen=True):
     format: str = "placeholder"
     key: bytes = b""
     restore: bool = False
-    limits: Limits | None = None
+    limits: SizeLimits | None = None
     detector: OffloadedDetector | None = None
 
     @property

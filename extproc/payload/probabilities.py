@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from extproc.payload.names import PERHAPS, SPELLED
-from extproc.payload.opened import Reading, Source
+from extproc.payload.opened import Reading, TextSource
 from extproc.payload.passage import Holder, Passage, Place
 
 _CHOSEN = frozenset({
@@ -156,7 +156,7 @@ class _Places:
 
 
 def _beside(
-    passages: Iterable[Passage], sources: Sequence[Source], places: _Places
+    passages: Iterable[Passage], sources: Sequence[TextSource], places: _Places
 ) -> Mapping[tuple[int, int], list[Passage]]:
     """The strings that log probabilities may spell, by their source and the container that holds the latter."""
     found: dict[tuple[int, int], list[Passage]] = {}

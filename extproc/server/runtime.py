@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from extproc.protocol.effects import AbortCode, Effect
 from extproc.protocol.messages import Message
 from extproc.protocol.record import Record
-from extproc.server.health import Health
+from extproc.server.health import WorkerHealth
 from extproc.server.inspections import Submit, nobody
 from extproc.server.log import Log
 from extproc.telemetry import Metrics, Snapshot
@@ -81,7 +81,7 @@ class Runtime:
     ) -> None:
         self.plan = plan
         self.shared = Shared(start)
-        self.health = Health()
+        self.health = WorkerHealth()
         self.metrics = Metrics()
         self.messages = self.metrics.counter(MESSAGES)
         self._exchanges = self.metrics.counter(EXCHANGES)

@@ -4,14 +4,14 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from extproc.server.h2.requests import Request
+from extproc.server.h2.requests import RequestHead
 
 
-class Opened(Struct, frozen=True, gc=False):
+class RequestStarted(Struct, frozen=True, gc=False):
     """A request began. `ended`: it has no body."""
 
     stream_id: int
-    request: Request
+    request: RequestHead
     ended: bool
 
 
@@ -66,4 +66,4 @@ class Terminated(Struct, frozen=True, gc=False):
     reason: str
 
 
-Event: TypeAlias = Opened | Data | Message | Reset | Writable | Terminated
+ConnectionEvent: TypeAlias = RequestStarted | Data | Message | Reset | Writable | Terminated

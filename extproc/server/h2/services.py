@@ -8,7 +8,7 @@ from extproc.protocol.effects import AbortCode
 from extproc.server.exchange import Exchange, admit
 from extproc.server.h2.call import NOBODY, Handler
 from extproc.server.h2.status import Status
-from extproc.server.health import CHECK, PROCESS, UNKNOWN, WATCH, Health, TooManyWatchersError, service_of
+from extproc.server.health import CHECK, PROCESS, UNKNOWN, WATCH, TooManyWatchersError, WorkerHealth, service_of
 from extproc.server.runtime import Runtime
 
 _NO_QUESTION: Final = "not a HealthCheckRequest"
@@ -33,7 +33,7 @@ class Answering(Protocol):
         """Ends the call well."""
 
 
-class Process:
+class ProcessCall:
     """`ExternalProcessor.Process`: one exchange a call."""
 
     __slots__ = ("_answering", "_exchange", "receive")
@@ -54,11 +54,11 @@ class Process:
 
 
 class Check:
-    """`Health.Check`: one question, one answer."""
+    """`WorkerHealth.Check`: one question, one answer."""
 
     __slots__ = ("_answering", "_health", "_question")
 
-    def __init__(self, health: Health, answering: Answering) -> None:
+    def __init__(self, health: WorkerHealth, answering: Answering) -> None:
         self._health = health
         self._answering = answering
         self._question: bytes | None = None
@@ -90,11 +90,11 @@ class Check:
 
 
 class Watch:
-    """`Health.Watch`: the answer now, and again whenever it changes, for as long as the client listens."""
+    """`WorkerHealth.Watch`: the answer now, and again whenever it changes, for as long as the client listens."""
 
     __slots__ = ("_answering", "_health", "_last", "_service", "_stop")
 
-    def __init__(self, health: Health, answering: Answering) -> None:
+    def __init__(self, health: WorkerHealth, answering: Answering) -> None:
         self._health = health
         self._answering = answering
         self._service: str | None = None
@@ -144,7 +144,7 @@ class Watch:
 
 def _process(runtime: Runtime, answering: Answering, configuration: bytes) -> Handler:
     exchange = admit(runtime, answering, configuration)
-    return NOBODY if exchange is None else Process(exchange, answering)
+    return NOBODY if exchange is None else ProcessCall(exchange, answering)
 
 
 def _check(runtime: Runtime, answering: Answering, configuration: bytes) -> Handler:
