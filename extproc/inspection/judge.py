@@ -14,7 +14,7 @@ from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.naming import named, spelled
 from extproc.inspection.failures import settle, uncalled
 from extproc.inspection.held_streams import StreamTexts, judged
-from extproc.inspection.judgement import EDIT_TIMEOUT, NO_FAILURES, Found, Judgement, Looked
+from extproc.inspection.judgement import EDIT_TIMEOUT, NO_FAILURES, Judgement, Looked, RuleFindings
 from extproc.inspection.led import leading, led
 from extproc.inspection.stage import Active, Processor, SignalValues, Stage, patience
 from extproc.inspection.vault import Vault
@@ -233,9 +233,9 @@ class BodyTexts:
             self.meter.spend(STEPS_A_FINDING * sum(map(len, found.values())))
         return found, lost, self.sizes(stage) if stage.sizing else NOTHING
 
-    def scan(self, stage: Stage) -> tuple[Found, bool]:
+    def scan(self, stage: Stage) -> tuple[RuleFindings, bool]:
         """Findings of the rules of a stage; and whether the scanner failed."""
-        found: Found = {}
+        found: RuleFindings = {}
         scanner = stage.scanner
         if scanner is None:
             return found, False

@@ -30,10 +30,10 @@ EDIT_TIMEOUT: Final = 5.0
 Spans = Sequence[tuple[int, Span]]
 """Findings in the texts of a body, each with the number of its text."""
 
-Found = dict[int, list[tuple[int, Span]]]
+RuleFindings = dict[int, list[tuple[int, Span]]]
 """Findings of rules by the number of their processor."""
 
-Looked = tuple[Found, bool, Counts]
+Looked = tuple[RuleFindings, bool, Counts]
 """The findings of a stage's local processors in a body, whether the scanner failed, and the numbers they limit."""
 
 NO_FAILURES: Final[Mapping[int, str]] = {}

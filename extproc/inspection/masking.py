@@ -6,10 +6,11 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from extproc.inspection.vault import Piece, Restorer, Vault, label, restorations, written
+from extproc.inspection.vault import Restorer, Vault, label, restorations, written
 from extproc.matching.span import Span, Union, unite
 from extproc.matching.window import Hit, Released
 from extproc.payload import Document, Edit
+from extproc.payload.parts import Segment
 from extproc.protocol.meter import Meter
 
 if TYPE_CHECKING:
@@ -102,11 +103,11 @@ class Masker:
         self._at = start + len(text)
         return True
 
-    def pieces(self, released: Released) -> list[Piece]:
+    def pieces(self, released: Released) -> list[Segment]:
         """The same piece by piece: what a find covers in later releases is replaced by nothing there."""
         start, text = released.start, released.text
         end = start + len(text)
-        pieces: list[Piece] = []
+        pieces: list[Segment] = []
         if self._at > start:
             pieces.append((text[: self._at - start], ""))
         for hit in released.hits:
@@ -131,7 +132,7 @@ class Masker:
         other._restorer = copy.copy(self._restorer)
         return other
 
-    def _passed(self, text: str, *, ends: bool) -> list[Piece]:
+    def _passed(self, text: str, *, ends: bool) -> list[Segment]:
         if self._restorer is None:
             return [(text, None)]
         pieces = self._restorer.pieces(text)

@@ -28,7 +28,7 @@ STANDING_IN = 500
 """The offset added to the number of stand-ins there, so that their findings are never taken for those of others."""
 
 
-class SizeLimits(Struct, frozen=True):
+class BodyLimits(Struct, frozen=True):
     """The limits that `use: size` sets; None is no limit."""
 
     bytes: int | None = None
@@ -69,7 +69,7 @@ class Processor(Struct, frozen=True):
     format: str = "placeholder"
     key: bytes = b""
     restore: bool = False
-    limits: SizeLimits | None = None
+    limits: BodyLimits | None = None
     detector: OffloadedDetector | None = None
 
     @property

@@ -25,7 +25,7 @@ from extproc.matching.regions import SCANNED_A_STEP, STEPS_A_REGION, Regions
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.span import Span, foremost, order
-from extproc.matching.tail import Place
+from extproc.matching.tail import MatchPlace
 from extproc.matching.utf8 import ASCII, back, before
 from extproc.protocol.meter import Meter
 
@@ -356,7 +356,7 @@ def _called(each: CompiledRule, name: str) -> bool:
 
 
 def _judge(
-    each: CompiledRule, data: bytes, place: Place, opening: bool, final: bool, name: str | None
+    each: CompiledRule, data: bytes, place: MatchPlace, opening: bool, final: bool, name: str | None
 ) -> BufferMatch | None:
     """The find at `place`, if it is one."""
     match, end, start, close = place

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from extproc.payload.base64 import SHORTEST_SIGNED, Carried, carried, kind_of
 from extproc.payload.names import ENCODED, ENCODINGS, HINTS, MEDIA_TYPES, folded, innermost, is_own, says_base64
-from extproc.payload.passage import PART, Holder, Passage, Place, Reason, Uninspected, keys_of
+from extproc.payload.passage import PART, Holder, Passage, Reason, Uninspected, ValuePlace, keys_of
 
 SEEN: frozenset[Reason] = frozenset(("image", "audio", "video"))
 """Media to look at or to listen to. They are named even where their bytes could be read as text: pixels could not."""
@@ -198,7 +198,7 @@ def _surer(before: Reason | None, kind: Reason | None) -> Reason | None:
     return kind if before is None or kind in SEEN else before
 
 
-def _around(passage: Passage) -> Iterator[Place]:
+def _around(passage: Passage) -> Iterator[ValuePlace]:
     """The object that holds a passage, and the one that holds that."""
     place: Holder = passage.within
     for _ in range(2):

@@ -16,7 +16,7 @@ from extproc.payload.json.wellformed import BOM, WHITE, documents, is_doubtful, 
 from extproc.payload.limits import MAX_OPENED
 from extproc.payload.media import MediaCandidate, settle
 from extproc.payload.names import TOKENS, carries, folded, is_own
-from extproc.payload.passage import Holder, Passage, Place, TextLimitError, Uninspected, keys_of
+from extproc.payload.passage import Holder, Passage, TextLimitError, Uninspected, ValuePlace, keys_of
 from extproc.protocol.meter import Meter
 
 MAX_VALUES = 128 * 1024
@@ -84,7 +84,7 @@ class Reading:
         self.named: list[Uninspected] = []
         self.passages: list[Passage] = []
         self.sources: list[TextSource] = []
-        self.probabilities: list[tuple[Place, int, int]] = []
+        self.probabilities: list[tuple[ValuePlace, int, int]] = []
 
     def add(self, source: TextSource) -> int:
         """The number of a new source."""
@@ -182,9 +182,9 @@ class Reading:
             self.add(TextSource(passage.text, JSON, passage)),
             self.add(TextSource(passage.text, VERBATIM, passage)),
         )
-        place: Place = ((passage.within, passage.key), None)
+        place: ValuePlace = ((passage.within, passage.key), None)
         self._level += 1
-        places: dict[int, Place] = {}
+        places: dict[int, ValuePlace] = {}
         for spot in begun:
             self._spend(1)
             key, holder, beside = spot.keys
@@ -202,7 +202,7 @@ class Reading:
             self.passages.append(Passage(passage.text[at:], "text", *own, rest, at, len(passage.text)))
 
 
-def _place(beside: ObjectHints, document: Place, known: dict[int, Place]) -> Place:
+def _place(beside: ObjectHints, document: ValuePlace, known: dict[int, ValuePlace]) -> ValuePlace:
     """The place of an object in a document that is cut short; the same object has one place. `known`: by identity."""
     found = known.get(id(beside))
     if found is None:

@@ -45,7 +45,7 @@ class Fork(Struct, frozen=True, tag=True):
 
 
 class Compiled(Struct, frozen=True, tag=True):
-    """The policy is compiled. `loaded` is a pickled `Loaded`."""
+    """The policy is compiled. `loaded` is a pickled `ActivePolicy`."""
 
     ticket: int
     loaded: bytes

@@ -54,7 +54,7 @@ class ProcessCall:
 
 
 class Check:
-    """`WorkerHealth.Check`: one question, one answer."""
+    """`Health.Check`: one question, one answer."""
 
     __slots__ = ("_answering", "_health", "_question")
 
@@ -90,7 +90,7 @@ class Check:
 
 
 class Watch:
-    """`WorkerHealth.Watch`: the answer now, and again whenever it changes, for as long as the client listens."""
+    """`Health.Watch`: the answer now, and again whenever it changes, for as long as the client listens."""
 
     __slots__ = ("_answering", "_health", "_last", "_service", "_stop")
 

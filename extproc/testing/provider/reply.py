@@ -18,7 +18,7 @@ FILLER: Final = "word "
 
 
 class ModelReply(Struct, frozen=True):
-    """The answer to an `Question`. `pieces` joined are its text, or the arguments of the tool call.
+    """The answer to a `Question`. `pieces` joined are its text, or the arguments of the tool call.
 
     `key` is a digest of the request, from which ids are made; `provider` is the provider's name.
     """
