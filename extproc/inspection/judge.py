@@ -16,7 +16,7 @@ from extproc.inspection.failures import settle, uncalled
 from extproc.inspection.held_streams import StreamTexts, judged
 from extproc.inspection.judgement import EDIT_TIMEOUT, NO_FAILURES, Judgement, Looked, RuleFindings
 from extproc.inspection.led import leading, led
-from extproc.inspection.stage import Active, Processor, SignalValues, Stage, patience
+from extproc.inspection.stage import Active, CompiledProcessor, SignalValues, Stage, patience
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import CONDITION, ERROR, SEALED, TIMEOUT, Blocked, Failure, Verdict
 from extproc.matching.scanner import Scanner
@@ -159,12 +159,12 @@ class Job(Struct, frozen=True):
         return Verdict(self.body, blocked or uncalled(called), failures=failures)
 
     @property
-    def _local(self) -> list[Processor]:
+    def _local(self) -> list[CompiledProcessor]:
         """The processors that share this job, as far as it is known who is at work."""
         local = self.stage.local if self.stage is not None else ()
         return [each for each in local if each.number not in self.failed and self._asks(each)]
 
-    def _asks(self, each: Processor) -> bool:
+    def _asks(self, each: CompiledProcessor) -> bool:
         """True if it was to judge, as far as that is known; one whose condition failed was."""
         if self.only is not None and each.name not in self.only:
             return False

@@ -14,7 +14,7 @@ from extproc.payload.parts import Segment
 from extproc.protocol.meter import Meter
 
 if TYPE_CHECKING:
-    from extproc.inspection.stage import Processor
+    from extproc.inspection.stage import CompiledProcessor
 
 Writer: TypeAlias = Callable[[Span, str], str]
 """A find and its text to what is written instead."""
@@ -156,14 +156,19 @@ waits for stops between them, whatever was found."""
 
 
 def edits(
-    document: Document, found: Sequence[tuple[int, Span, "Processor"]], vault: Vault, meter: Meter, *, restores: bool
+    document: Document,
+    found: Sequence[tuple[int, Span, "CompiledProcessor"]],
+    vault: Vault,
+    meter: Meter,
+    *,
+    restores: bool,
 ) -> dict[int, list[Edit]]:
     """Return the edits of each text of a body, by its number: masks, and with `restores` values that come back.
 
     Raises SpentError.
     """
     made: dict[int, list[Edit]] = {}
-    masks: dict[int, dict[Span, Processor]] = {}
+    masks: dict[int, dict[Span, CompiledProcessor]] = {}
     for index, span, each in found:
         if each.action == "mask" and not each.shadow:
             masks.setdefault(index, {})[span] = each
@@ -181,7 +186,7 @@ def edits(
     return made
 
 
-def _masked(said: str, spans: Mapping[Span, "Processor"], vault: Vault) -> list[Edit]:
+def _masked(said: str, spans: Mapping[Span, "CompiledProcessor"], vault: Vault) -> list[Edit]:
     # The pieces of a union keep the name of the rule that found them, and with it their processor.
     writers: dict[str, Writer] = {span.rule: each.writer(vault) for span, each in spans.items()}
     return [

@@ -7,7 +7,7 @@ from extproc.detectors.contract import Detector, RuleDetector
 from extproc.inspection.judge import EDIT_TIMEOUT, READ_TIMEOUT
 from extproc.inspection.plugged import detector_of
 from extproc.inspection.ruleset import rules, unusable
-from extproc.inspection.stage import BodyLimits, Processor, Stage
+from extproc.inspection.stage import BodyLimits, CompiledProcessor, Stage
 from extproc.matching.compiled import RuleError
 from extproc.policy import PlacedStep, Unusable, UnusableError
 from extproc.policy import pipelines as policy
@@ -159,14 +159,14 @@ def _detectors(listed: Sequence[PlacedStep]) -> list[Detector | None]:
     return made
 
 
-def _processor(number: int, placed: PlacedStep, read: Secrets, detector: Detector | None) -> Processor:
+def _processor(number: int, placed: PlacedStep, read: Secrets, detector: Detector | None) -> CompiledProcessor:
     each = placed.step
     maskable = each if isinstance(each, steps.Maskable) else None
     limits = (
         BodyLimits(each.max_bytes, each.max_messages, each.max_images) if isinstance(each, steps.SizeLimit) else None
     )
     hashing = maskable is not None and maskable.format == "hash"
-    return Processor(
+    return CompiledProcessor(
         number=number,
         name=each.name,
         action=each.action,

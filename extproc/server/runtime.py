@@ -45,7 +45,7 @@ class Decider(Protocol):
         """Return what is to be done about `message`."""
 
 
-class Open(Protocol):
+class OpenExchange(Protocol):
     """An exchange, as the list of open ones needs to know it."""
 
     decider: Decider
@@ -95,7 +95,7 @@ class Runtime:
         self.configurations: dict[bytes, float] = {}
         """Fingerprint (empty: an exchange came without) -> when it last came."""
         self._begin = begin
-        self._open: set[Open] = set()
+        self._open: set[OpenExchange] = set()
         self._lag = 0.0
 
     @property
@@ -125,11 +125,11 @@ class Runtime:
             del seen[min(seen, key=seen.__getitem__)]
         seen[configuration] = now
 
-    def enter(self, exchange: Open) -> None:
+    def enter(self, exchange: OpenExchange) -> None:
         """Adds an exchange to the open ones."""
         self._open.add(exchange)
 
-    def leave(self, exchange: Open) -> None:
+    def leave(self, exchange: OpenExchange) -> None:
         """Takes an exchange out; `on_idle` is called when it was the last."""
         self._open.discard(exchange)
         if not self._open:

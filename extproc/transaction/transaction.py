@@ -4,7 +4,7 @@ from typing import Any, Final, cast
 
 from extproc.detectors.contract import Detection
 from extproc.inspection.offloaded import offload
-from extproc.inspection.stage import Processor
+from extproc.inspection.stage import CompiledProcessor
 from extproc.protocol.effects import Abort, AbortCode, Effect, Inspect, Withdraw
 from extproc.protocol.errors import ClientError, ProtocolViolation
 from extproc.protocol.messages import (
@@ -201,7 +201,7 @@ class Transaction:
         result = message.verdict if type(message) is Inspected else job.given_up(cast("Failed", message).reason)
         return self._go_on(handed.side, result, now)
 
-    def _heard(self, side: Side, processor: Processor, message: Inspected | Failed, now: float) -> Effects:
+    def _heard(self, side: Side, processor: CompiledProcessor, message: Inspected | Failed, now: float) -> Effects:
         """Takes what one detector says that was handed out by itself."""
         job = cast("PendingJudgement[object]", self._side(side).job)
         if type(message) is Inspected:

@@ -22,10 +22,10 @@ Use: TypeAlias = Literal["fixed", "padding", "audio"]
 analysis; sound in base64 under a name that does not tell. Other images, sounds and files are told as in whole bodies
 (see `carriers`)."""
 
-Pattern: TypeAlias = tuple[str, ...]
+PathPattern: TypeAlias = tuple[str, ...]
 """A path with `*` for every place in an array."""
 
-Uses: TypeAlias = Mapping[Pattern, Use]
+Uses: TypeAlias = Mapping[PathPattern, Use]
 
 MAX_INDEX = 10**SHORT - 1
 """The largest index that an element of an array gives itself. OpenAI's are below 128; a longer number may be someone's,
@@ -155,7 +155,7 @@ def _beside(texts: Sequence[Text], places: AbstractSet[Scope]) -> dict[Scope, li
     return found
 
 
-def pattern(path: Scope) -> Pattern:
+def pattern(path: Scope) -> PathPattern:
     """The path with `*` for places in arrays."""
     return tuple("*" if isinstance(step, int) else step for step in path)
 

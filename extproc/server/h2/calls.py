@@ -10,7 +10,7 @@ from typing import Final
 from extproc.server.h2 import admission, status
 from extproc.server.h2.call import NOBODY, Call, CallAborted, CallEvent, HalfClosed, Received, Started
 from extproc.server.h2.connection import Connection
-from extproc.server.h2.events import ConnectionEvent, Data, Message, RequestStarted, Reset, Terminated, Writable
+from extproc.server.h2.events import ConnectionEvent, Data, GrpcMessage, RequestStarted, Reset, Terminated, Writable
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.messages import PREFIX_SIZE, MessageFault, Messages, prefixed
@@ -178,7 +178,7 @@ class Calls:
         calls = self._calls
         for event in events:
             # By class, the usual first: an `isinstance` that is false costs ten times as much.
-            if type(event) is Message:
+            if type(event) is GrpcMessage:
                 call = calls.get(event.stream_id)
                 if call is None:
                     continue  # it is over

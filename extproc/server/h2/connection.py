@@ -7,7 +7,7 @@ from typing import Final
 
 from extproc.server.h2 import core, frames
 from extproc.server.h2.core import ConnectionPhase, Core
-from extproc.server.h2.events import ConnectionEvent, Message, Reset
+from extproc.server.h2.events import ConnectionEvent, GrpcMessage, Reset
 from extproc.server.h2.faults import ConnectionFault, StreamFault
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.handlers import PHASES
@@ -123,7 +123,7 @@ class Connection:
             core.receiving.consumed(stream, size)
 
     def keep(self, stream_id: int, size: int) -> None:
-        """So many bytes that counted as consumed, those of a `Message`, are not: `consumed` is to be said of them."""
+        """Take back that the bytes of a `GrpcMessage` counted as consumed: `consumed` is to be said of them."""
         core = self.core
         stream = core.streams.open.get(stream_id)
         if stream is not None:
@@ -194,7 +194,7 @@ class Connection:
                             receiving.due.append(stream)
                         start = at + 14
                         at += 9 + size
-                        state.events.append(Message(stream_id, data[start:at]))
+                        state.events.append(GrpcMessage(stream_id, data[start:at]))
                         continue
             stop = self._frame(data, at, end)
             if not stop:

@@ -11,7 +11,7 @@ from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.states import VERDICTS, FrameVerdict, StreamState, StreamTransition
 from extproc.server.h2.stream import Stream
 
-Handler: TypeAlias = Callable[[Core, int, int, bytes], None]
+FrameHandler: TypeAlias = Callable[[Core, int, int, bytes], None]
 """Takes flags, stream number and payload; raises StreamFault or ConnectionFault."""
 
 LAST_NUMBERS: Final = frames.MAX_STREAM_ID - 2_000_000
@@ -272,7 +272,7 @@ def _no_block(_core: Core, _flags: int, _stream_id: int, _payload: bytes) -> Non
     raise ConnectionFault(_PROTOCOL_ERROR, "CONTINUATION without HEADERS")
 
 
-_READY: Final[tuple[Handler, ...]] = (
+_READY: Final[tuple[FrameHandler, ...]] = (
     _data,
     _headers,
     _priority,
@@ -286,7 +286,7 @@ _READY: Final[tuple[Handler, ...]] = (
 )
 
 
-def _only(kind: int, handler: Handler, otherwise: Handler) -> tuple[Handler, ...]:
+def _only(kind: int, handler: FrameHandler, otherwise: FrameHandler) -> tuple[FrameHandler, ...]:
     return tuple(handler if each == kind else otherwise for each in range(256))
 
 

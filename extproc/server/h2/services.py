@@ -53,7 +53,7 @@ class ProcessCall:
         self._exchange.gone(clean=False)
 
 
-class Check:
+class CheckCall:
     """`Health.Check`: one question, one answer."""
 
     __slots__ = ("_answering", "_health", "_question")
@@ -89,7 +89,7 @@ class Check:
         """Nothing is kept."""
 
 
-class Watch:
+class WatchCall:
     """`Health.Watch`: the answer now, and again whenever it changes, for as long as the client listens."""
 
     __slots__ = ("_answering", "_health", "_last", "_service", "_stop")
@@ -150,11 +150,11 @@ def _process(runtime: Runtime, answering: Answering, configuration: bytes) -> Ha
 def _check(runtime: Runtime, answering: Answering, configuration: bytes) -> Handler:
     if configuration:
         runtime.heard(configuration, runtime.clock())
-    return Check(runtime.health, answering)
+    return CheckCall(runtime.health, answering)
 
 
 def _watch(runtime: Runtime, answering: Answering, _configuration: bytes) -> Handler:
-    return Watch(runtime.health, answering)
+    return WatchCall(runtime.health, answering)
 
 
 OPENERS: Final[Mapping[bytes, Callable[[Runtime, Answering, bytes], Handler]]] = MappingProxyType(
