@@ -1,5 +1,5 @@
 """The admin port: health, readiness, metrics and status over HTTP."""
 
-from extproc.admin.site import Source, serving
+from extproc.admin.site import AdminSource, serving
 
-__all__ = ["Source", "serving"]
+__all__ = ["AdminSource", "serving"]

@@ -29,7 +29,7 @@ BUSY_MAX: Final = 16
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Source(Protocol):
+class AdminSource(Protocol):
     """The source of the data that the admin site shows: a supervisor."""
 
     @property
@@ -46,7 +46,7 @@ class Source(Protocol):
 class Site:
     """The four pages."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: AdminSource) -> None:
         self._source = source
         self._busy = 0
 
@@ -88,7 +88,7 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(source: Source, address: Tcp) -> AsyncIterator[Tcp]:
+async def serving(source: AdminSource, address: Tcp) -> AsyncIterator[Tcp]:
     """The site at `address`; where it really listens. Raises ServeError."""
     app = Site(source).application(loopback=_is_loopback(address.host))
     runner = web.AppRunner(

@@ -90,7 +90,7 @@ def read(body: bytes) -> Outline | None:
     text = body.decode("utf-8", "surrogateescape").removeprefix(_BOM).strip(_WHITE)
     if not text.startswith(("{", "[")):
         return None
-    reader = _Reader()
+    reader = _OutlineReader()
     decoder = json.JSONDecoder(
         object_pairs_hook=reader.take, parse_int=Number, parse_float=Number, parse_constant=Number
     )
@@ -115,7 +115,7 @@ def text_of(value: str) -> str:
     return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
 
 
-class _Reader:
+class _OutlineReader:
     """Reduces each object to what is asked about, from the inside out."""
 
     __slots__ = ("images",)

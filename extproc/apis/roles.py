@@ -11,10 +11,10 @@ PassageRole: TypeAlias = Literal["user", "system", "assistant", "tool_result", "
 `tool_result`: brought by a tool that the model called. `tool_definition`: the description of a tool. `file`: a document
 that comes with the request. `other`: everything else, and whatever no API explains."""
 
-Keys: TypeAlias = Sequence[str | int | None]
-"""The names and indices on the way from the body to a text, from the outside in; see `payload.passage.Place`."""
+KeyPath: TypeAlias = Sequence[str | int | None]
+"""The names and indices on the way from the body to a text, from the outside in; see `payload.passage.ValuePlace`."""
 
-RoleOf: TypeAlias = Callable[[Keys, object], PassageRole]
+RoleOf: TypeAlias = Callable[[KeyPath, object], PassageRole]
 """Returns the role of the text at a place in a body; the object is the decoded JSON of the body."""
 
 _SPEAKERS: Final[Mapping[object, PassageRole]] = {
@@ -33,7 +33,7 @@ _FILES: Final = frozenset({"file", "input_file", "document", "search_result", "c
 """Types of content parts that are documents: OpenAI's, and Anthropic's."""
 
 
-def other(keys: Keys, value: object) -> PassageRole:  # noqa: ARG001
+def other(keys: KeyPath, value: object) -> PassageRole:  # noqa: ARG001
     """Return `other`: nothing of the API explains its bodies."""
     return "other"
 
@@ -55,7 +55,7 @@ def speaker(role: object) -> PassageRole:
     return _SPEAKERS.get(role.lower(), "other") if isinstance(role, str) else "other"
 
 
-def in_message(message: object, keys: Keys) -> PassageRole:
+def in_message(message: object, keys: KeyPath) -> PassageRole:
     """Return the role of a text in a message that has a `role`; `keys` lead to it from there.
 
     A part of the content counts for more than the message: files and results of tools stand in messages of users, too.

@@ -64,7 +64,7 @@ def _against(file: Path, policy: Policy, plan: Plan) -> int:
         raise CommandError(
             f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}", USAGE
         ) from None
-    except against.UnreadableError as error:
+    except against.UnreadableConfigError as error:
         raise CommandError(f"{file}: {error}", USAGE) from None
     for each in notes:
         print(f"note: {file}:{each.line}: {each.text}", file=sys.stderr)

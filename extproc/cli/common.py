@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:  # a command that reads no policy does not wait for pydantic
     from collections.abc import Mapping
 
-    from extproc.policy import Draft, Loaded
-    from extproc.transaction.prepared import Prepared
+    from extproc.policy import Draft, LoadedPolicy
+    from extproc.transaction.prepared import PreparedPolicy
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -34,7 +34,7 @@ def complain(message: str) -> None:
     print(f"extproc: {message}", file=sys.stderr)
 
 
-def prepare_or_exit(path: Path, environ: "Mapping[str, str] | None" = None) -> "Prepared":
+def prepare_or_exit(path: Path, environ: "Mapping[str, str] | None" = None) -> "PreparedPolicy":
     """The policy in a file (`-` for standard input) and its plan.
 
     Prints every problem of a wrong one, a line each, and exits with 2. Without `environ` no credential is looked for:
@@ -60,7 +60,7 @@ def draft_or_exit(path: Path) -> "Draft":
         raise SystemExit(USAGE) from None
 
 
-def prepared_or_exit(draft: "Draft", environ: "Mapping[str, str] | None") -> "Prepared":
+def prepared_or_exit(draft: "Draft", environ: "Mapping[str, str] | None") -> "PreparedPolicy":
     """See `prepare_or_exit`."""
     from extproc.policy import PolicyError  # noqa: PLC0415  - see above
     from extproc.server.files import read_file  # noqa: PLC0415  - see above
@@ -73,7 +73,7 @@ def prepared_or_exit(draft: "Draft", environ: "Mapping[str, str] | None") -> "Pr
         raise SystemExit(USAGE) from None
 
 
-def copied_or_exit(loaded: "Loaded") -> None:
+def copied_or_exit(loaded: "LoadedPolicy") -> None:
     """See that the policy can be handed to workers; exits with 2 if a plug-in's options cannot."""
     from extproc.policy import PolicyError  # noqa: PLC0415  - see above
     from extproc.server.policies import copied  # noqa: PLC0415  - see above

@@ -62,7 +62,7 @@ RECORD_WITHIN: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DemoRequest:
     """One telling request: what it shows, and the request."""
 
     shows: str
@@ -77,28 +77,32 @@ def _ask(model: str, text: str, **more: object) -> bytes:
 
 
 STEPS: Final = (
-    Step("the models, answered from the policy", None, "/v1/models"),
-    Step("10 requests for a virtual model, shared 80:20", _ask("chat", "Hello"), times=10),
-    Step("the same, streamed", _ask("chat", "Stream this", stream=True)),
-    Step(
+    DemoRequest("the models, answered from the policy", None, "/v1/models"),
+    DemoRequest("10 requests for a virtual model, shared 80:20", _ask("chat", "Hello"), times=10),
+    DemoRequest("the same, streamed", _ask("chat", "Stream this", stream=True)),
+    DemoRequest(
         "Anthropic's API beside it", _ask("claude", "Hello", max_tokens=64), "/v1/messages", (("x-api-key", "my-own"),)
     ),
-    Step("an address and a card, masked for the provider, restored for the client", _ask("chat", PERSONAL)),
-    Step("the same in a stream, where a value may be cut anywhere", _ask("chat", PERSONAL, stream=True)),
-    Step("a key in a prompt", _ask("chat", f"Why does {SECRET} not work?")),
-    Step("what the policy keeps in, said in mid-stream", _ask("chat", "Sum up Project Titan.", stream=True)),
-    Step("personal data of somebody else in an answer", _ask("chat", "Her social security number is 536-22-8716.")),
-    Step(
+    DemoRequest("an address and a card, masked for the provider, restored for the client", _ask("chat", PERSONAL)),
+    DemoRequest("the same in a stream, where a value may be cut anywhere", _ask("chat", PERSONAL, stream=True)),
+    DemoRequest("a key in a prompt", _ask("chat", f"Why does {SECRET} not work?")),
+    DemoRequest("what the policy keeps in, said in mid-stream", _ask("chat", "Sum up Project Titan.", stream=True)),
+    DemoRequest(
+        "personal data of somebody else in an answer", _ask("chat", "Her social security number is 536-22-8716.")
+    ),
+    DemoRequest(
         "a client that tries to choose its backend itself",
         _ask("chat", "Hello"),
         CHAT,
         (("x-extproc-cluster", "claude"),),
     ),
-    Step("a backend that is down: found out ...", _ask("resilient", "Hello")),
-    Step("... and passed over from then on", _ask("resilient", "Hello")),
-    Step("a model that nobody serves", _ask("gpt-99", "Hello")),
-    Step("a body that is no JSON", b'{"model": "chat", '),
-    Step("two models in one body, which two readers would read differently", b'{"model": "chat", "model": "claude"}'),
+    DemoRequest("a backend that is down: found out ...", _ask("resilient", "Hello")),
+    DemoRequest("... and passed over from then on", _ask("resilient", "Hello")),
+    DemoRequest("a model that nobody serves", _ask("gpt-99", "Hello")),
+    DemoRequest("a body that is no JSON", b'{"model": "chat", '),
+    DemoRequest(
+        "two models in one body, which two readers would read differently", b'{"model": "chat", "model": "claude"}'
+    ),
 )
 
 
@@ -122,7 +126,7 @@ class Answered:
     body: bytes
 
 
-def _exchange(port: int, step: Step) -> Answered:
+def _exchange(port: int, step: DemoRequest) -> Answered:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         headers = {"content-type": "application/json", "authorization": "Bearer my-own", **dict(step.headers)}

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM; SIGHUP reloads the policy."""
     if args.config is not None and (args.show or args.once):
         raise CommandError("--show and --once send the demonstration's requests: leave -c out", USAGE)
-    stop = Stop()
+    stop = StopRequest()
     before = {number: signal.signal(number, stop.handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         return _up(args, stop)
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             signal.signal(number, handler)
 
 
-class Stop:
+class StopRequest:
     """The state of a requested stop: the first signal asks to begin nothing more, the second to end everything now."""
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class Stop:
         (self.now if self.wanted.is_set() else self.wanted).set()
 
 
-def _up(args: argparse.Namespace, stop: Stop) -> int:
+def _up(args: argparse.Namespace, stop: StopRequest) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="extproc-")))
         path = args.config or _demonstration(folder, stack)
@@ -178,7 +178,7 @@ def _forward_reload(processor: Program) -> None:
     signal.signal(signal.SIGHUP, reload)
 
 
-def _watch(stop: Stop, processor: Program, envoy: EnvoyProcess) -> None:
+def _watch(stop: StopRequest, processor: Program, envoy: EnvoyProcess) -> None:
     while not stop.wanted.wait(LOOK_EVERY):
         if not processor.alive:
             raise CommandError(f"the processor ended:\n{processor.tail}", FAILED)
@@ -186,7 +186,7 @@ def _watch(stop: Stop, processor: Program, envoy: EnvoyProcess) -> None:
             raise CommandError(f"Envoy ended:\n{envoy.log_tail()}", FAILED)
 
 
-def _drain(stop: Stop, envoy: EnvoyProcess, timeout: float) -> None:
+def _drain(stop: StopRequest, envoy: EnvoyProcess, timeout: float) -> None:
     """Lets what is open in Envoy come to its end. Envoy itself exits on SIGTERM without a look at it."""
     end = time.monotonic() + timeout
     with suppress(EnvoyError):  # it has ended by itself

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Raw, Struct
 
-from extproc.explain.lines import Answer, Line, body_of
+from extproc.explain.lines import SampleRequest, SampleResponse, body_of
 from extproc.explain.reasons import because, reasons
 from extproc.explain.rehearsal import Half, Rehearsed, rehearse
 from extproc.inspection.verdict import Finding
@@ -17,7 +17,7 @@ from extproc.protocol.record import Record
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
 
-__all__ = ["Explanation", "Found", "because", "explain"]
+__all__ = ["ExplainedFinding", "Explanation", "because", "explain"]
 
 Action = Literal["allow", "mask", "block", "reject"]
 
@@ -25,7 +25,7 @@ _EVENTS: Final = (b"data:", b"event:", b"id:", b":")
 """The beginnings of an event stream."""
 
 
-class Found(Struct, frozen=True, omit_defaults=True):
+class ExplainedFinding(Struct, frozen=True, omit_defaults=True):
     """A find. `where`: the JSON pointer of its string, `start` and `end` code points in that; see `verdict.Finding`."""
 
     processor: str
@@ -39,10 +39,10 @@ class Found(Struct, frozen=True, omit_defaults=True):
     shadow: bool = False
 
     def __repr__(self) -> str:
-        return f"Found({self.processor}, {self.kind}, {self.action}, {self.side})"
+        return f"ExplainedFinding({self.processor}, {self.kind}, {self.action}, {self.side})"
 
 
-class Tokens(Struct, frozen=True, omit_defaults=True):
+class TokenCounts(Struct, frozen=True, omit_defaults=True):
     """Counts of tokens, named as in the record; what the provider did not report is left out."""
 
     input_tokens: int | None = None
@@ -64,9 +64,9 @@ class Explanation(Struct, frozen=True):
     pipeline: str | None
     backend: str | None
     model: str | None
-    findings: tuple[Found, ...]
+    findings: tuple[ExplainedFinding, ...]
     signals: dict[str, object]
-    usage: Tokens | None
+    usage: TokenCounts | None
     body: Raw | str | None
     answer: Raw | str | None
     why: tuple[str, ...]
@@ -75,7 +75,7 @@ class Explanation(Struct, frozen=True):
         return f"Explanation({self.action}, {self.status}, {len(self.findings)} findings)"
 
 
-def explain(plan: Plan, shared: Shared, line: Line, now: float = 0.0) -> Explanation:
+def explain(plan: Plan, shared: Shared, line: SampleRequest, now: float = 0.0) -> Explanation:
     """Play `line` through a transaction. Findings are listed only if `shared.detailed` is set. Raises ValueError."""
     body, answer = body_of(line.body), line.response
     request = Half(_request_fields(line), body, line.route_name)
@@ -89,7 +89,7 @@ def explain(plan: Plan, shared: Shared, line: Line, now: float = 0.0) -> Explana
     return _told(plan, rehearsed, answer.status, rehearsed.onward(Side.RESPONSE, answered.body))
 
 
-def _request_fields(line: Line) -> HeaderMap:
+def _request_fields(line: SampleRequest) -> HeaderMap:
     pseudo = [
         (":method", line.method.encode()),
         (":path", line.path.encode()),
@@ -99,7 +99,7 @@ def _request_fields(line: Line) -> HeaderMap:
     return HeaderMap([*pseudo, *_fields(line.headers)])
 
 
-def _answered(answer: Answer) -> Half:
+def _answered(answer: SampleResponse) -> Half:
     body = body_of(answer.body)
     fields = [(":status", str(answer.status).encode()), *_fields(answer.headers)]
     if body and all(name != "content-type" for name, _ in fields):
@@ -144,8 +144,8 @@ def _action(rehearsed: Rehearsed) -> Action:
     return "mask" if findings is not None and findings.masked else "allow"
 
 
-def _found(each: Finding) -> Found:
-    return Found(
+def _found(each: Finding) -> ExplainedFinding:
+    return ExplainedFinding(
         each.processor,
         each.kind,
         each.action,
@@ -158,9 +158,9 @@ def _found(each: Finding) -> Found:
     )
 
 
-def _usage(record: Record) -> Tokens | None:
-    tokens = Tokens(record.input_tokens, record.output_tokens, record.cached_input_tokens, record.reasoning_tokens)
-    return None if tokens == Tokens() else tokens
+def _usage(record: Record) -> TokenCounts | None:
+    tokens = TokenCounts(record.input_tokens, record.output_tokens, record.cached_input_tokens, record.reasoning_tokens)
+    return None if tokens == TokenCounts() else tokens
 
 
 def _signals(rehearsed: Rehearsed) -> dict[str, object]:

@@ -16,7 +16,7 @@ _LETTER: Final = rb"\\u0061"
 """Takes the place of one, and is as long."""
 
 
-class Answer(Struct, frozen=True, forbid_unknown_fields=True):
+class SampleResponse(Struct, frozen=True, forbid_unknown_fields=True):
     """The answer to judge, in a request line."""
 
     status: int = 200
@@ -24,10 +24,10 @@ class Answer(Struct, frozen=True, forbid_unknown_fields=True):
     body: Raw = Raw()
 
     def __repr__(self) -> str:
-        return f"Answer({self.status})"
+        return f"SampleResponse({self.status})"
 
 
-class Line(Struct, frozen=True, forbid_unknown_fields=True):
+class SampleRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A request to explain.
 
     A body that is a JSON string stands for its own characters, so that bodies that are not JSON can be told; any other
@@ -39,14 +39,14 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True):
     method: str = "POST"
     headers: dict[str, str] = {}
     body: Raw = Raw()
-    response: Answer | None = None
+    response: SampleResponse | None = None
     route_name: str = ""
 
     def __repr__(self) -> str:
-        return f"Line(answered={self.response is not None})"
+        return f"SampleRequest(answered={self.response is not None})"
 
 
-_decode: Final = msgspec.json.Decoder(Line).decode
+_decode: Final = msgspec.json.Decoder(SampleRequest).decode
 
 BARE_PATH: Final = "/v1/chat/completions"
 """The path that a bare body is sent to."""
@@ -55,19 +55,19 @@ _BARE: Final = frozenset({"model", "messages"})
 """Members that make an object without a `path` a bare body of that API."""
 
 
-def read_line(text: bytes) -> Line:
+def read_line(text: bytes) -> SampleRequest:
     """Decodes a request line, or a bare body of the API. Raises ValueError with a sentence that quotes none of it."""
     try:
         try:
             return _decode(text)
         except msgspec.ValidationError:
             if _is_bare(text):
-                return Line(BARE_PATH, body=Raw(text.strip()))
+                return SampleRequest(BARE_PATH, body=Raw(text.strip()))
             raise
         except msgspec.DecodeError:
             if _SURROGATE.search(text) is None:
                 raise
-            return Line(BARE_PATH, body=Raw(text.strip())) if _is_bare(text) else _halved(text)
+            return SampleRequest(BARE_PATH, body=Raw(text.strip())) if _is_bare(text) else _halved(text)
     except (msgspec.DecodeError, ClientError, RecursionError, UnicodeError) as error:
         raise ValueError(_plain(error)) from None
 
@@ -89,7 +89,7 @@ def _is_bare(text: bytes) -> bool:
     return "path" not in names and not _BARE.isdisjoint(names)
 
 
-def _halved(text: bytes) -> Line:
+def _halved(text: bytes) -> SampleRequest:
     """A line with escapes of surrogates that have no other half: msgspec refuses them, clients do send them.
 
     Bodies are found in a copy that has letters in their place, and left out while the rest is decoded.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from extproc.explain.rehearsal import Rehearsed
-from extproc.inspection.pipeline import Pipeline
+from extproc.inspection.pipeline import CompiledPipeline
 from extproc.protocol.effects import Proceed
 from extproc.protocol.record import CountedFinding, Record
 from extproc.transaction.plan import CONTROL_PREFIX, Plan
@@ -95,7 +95,7 @@ def _inspected(rehearsed: Rehearsed) -> Iterable[str]:
         yield _BLOCKED[findings.blocked.reason].format(by=findings.blocked.by)
 
 
-def _match(pipeline: Pipeline) -> str:
+def _match(pipeline: CompiledPipeline) -> str:
     conditions = f"the path is under {pipeline.path}" if pipeline.path != "/" else "it is for every path"
     return f"{conditions}, and the rest of its match holds" if pipeline.conditional else conditions
 

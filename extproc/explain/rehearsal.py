@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject, Withdraw
 from extproc.protocol.headers import HeaderMap
-from extproc.protocol.messages import Body, Failed, Gone, Headers, Inspected, Message, Side
+from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message, Side, StreamClosed
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.record import Record
 from extproc.transaction.findings import Findings
@@ -73,7 +73,7 @@ def rehearse(plan: Plan, shared: Shared, request: Half, answer: Half | None, now
         effects += _played(transaction, Body(Side.REQUEST, request.body, end=True), now)
     if answer is not None and not any(isinstance(each, Reject) for each in effects):
         effects += _answered(transaction, answer, config, now)
-    (record,) = (each for each in transaction.receive(Gone(), now) if isinstance(each, Record))
+    (record,) = (each for each in transaction.receive(StreamClosed(), now) if isinstance(each, Record))
     return Rehearsed(tuple(effects), record, transaction.findings, transaction.signals)
 
 

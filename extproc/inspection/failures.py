@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
-from extproc.inspection.stage import Processor
+from extproc.inspection.stage import CompiledProcessor
 from extproc.inspection.verdict import Blocked, Failure
 
 
-def settle(failed: Iterable[Processor], reason: str) -> tuple[tuple[Failure, ...], Blocked | None, frozenset[str]]:
+def settle(
+    failed: Iterable[CompiledProcessor], reason: str
+) -> tuple[tuple[Failure, ...], Blocked | None, frozenset[str]]:
     """Resolve failures into records, a block (if any) and the names of the stand-ins to run."""
     failures: list[Failure] = []
     blocked: Blocked | None = None

@@ -14,9 +14,9 @@ from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.naming import named, spelled
 from extproc.inspection.failures import settle, uncalled
 from extproc.inspection.held_streams import StreamTexts, judged
-from extproc.inspection.judgement import EDIT_TIMEOUT, NO_FAILURES, Found, Judgement, Looked
+from extproc.inspection.judgement import EDIT_TIMEOUT, NO_FAILURES, Judgement, Looked, RuleFindings
 from extproc.inspection.led import leading, led
-from extproc.inspection.stage import Active, Processor, SignalValues, Stage, patience
+from extproc.inspection.stage import Active, CompiledProcessor, SignalValues, Stage, patience
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import CONDITION, ERROR, SEALED, TIMEOUT, Blocked, Failure, Verdict
 from extproc.matching.scanner import Scanner
@@ -159,12 +159,12 @@ class Job(Struct, frozen=True):
         return Verdict(self.body, blocked or uncalled(called), failures=failures)
 
     @property
-    def _local(self) -> list[Processor]:
+    def _local(self) -> list[CompiledProcessor]:
         """The processors that share this job, as far as it is known who is at work."""
         local = self.stage.local if self.stage is not None else ()
         return [each for each in local if each.number not in self.failed and self._asks(each)]
 
-    def _asks(self, each: Processor) -> bool:
+    def _asks(self, each: CompiledProcessor) -> bool:
         """True if it was to judge, as far as that is known; one whose condition failed was."""
         if self.only is not None and each.name not in self.only:
             return False
@@ -233,9 +233,9 @@ class BodyTexts:
             self.meter.spend(STEPS_A_FINDING * sum(map(len, found.values())))
         return found, lost, self.sizes(stage) if stage.sizing else NOTHING
 
-    def scan(self, stage: Stage) -> tuple[Found, bool]:
+    def scan(self, stage: Stage) -> tuple[RuleFindings, bool]:
         """Findings of the rules of a stage; and whether the scanner failed."""
-        found: Found = {}
+        found: RuleFindings = {}
         scanner = stage.scanner
         if scanner is None:
             return found, False

@@ -13,7 +13,7 @@ from extproc.apis.counts import NOTHING, Counts
 from extproc.detectors.contract import Conversation, Detection
 from extproc.inspection.failures import settle, uncalled
 from extproc.inspection.masking import edits
-from extproc.inspection.stage import Active, Processor, Stage, patience
+from extproc.inspection.stage import Active, CompiledProcessor, Stage, patience
 from extproc.inspection.verdict import CONDITION, ERROR, SEALED, Blocked, Count, Failure, Finding, Verdict
 from extproc.matching.span import Span
 from extproc.policy.conditions import ConditionError
@@ -30,10 +30,10 @@ EDIT_TIMEOUT: Final = 5.0
 Spans = Sequence[tuple[int, Span]]
 """Findings in the texts of a body, each with the number of its text."""
 
-Found = dict[int, list[tuple[int, Span]]]
+RuleFindings = dict[int, list[tuple[int, Span]]]
 """Findings of rules by the number of their processor."""
 
-Looked = tuple[Found, bool, Counts]
+Looked = tuple[RuleFindings, bool, Counts]
 """The findings of a stage's local processors in a body, whether the scanner failed, and the numbers they limit."""
 
 NO_FAILURES: Final[Mapping[int, str]] = {}
@@ -65,7 +65,7 @@ class Round:
         if active is not None and active.failed:
             self.failed |= {each.number: CONDITION for each in active.failed}
         self.pending: frozenset[int] = frozenset()
-        self.blocker: Processor | None = None
+        self.blocker: CompiledProcessor | None = None
         self._on = None if active is None else active.on
         self._settled: set[int] = set(self.failed)
         self._looked = looked
@@ -78,11 +78,11 @@ class Round:
         made.failed.clear()
         return made
 
-    def listen(self, judgement: "Judgement") -> list[Processor]:
+    def listen(self, judgement: "Judgement") -> list[CompiledProcessor]:
         """Hear the local processors that are due, in order; return those at work that are to be handed out."""
         found, lost, sizes = self._looked
         on, only, settled = self._on, self.only, self._settled
-        orders: list[Processor] = []
+        orders: list[CompiledProcessor] = []
         for each in self.stage.processors:
             number, limits = each.number, each.limits
             if number in settled or (only is not None and each.name not in only):
@@ -105,12 +105,12 @@ class Round:
                 self.hear(each, found.get(number, ()), exceeded)
         return orders
 
-    def fail(self, processor: Processor, reason: str) -> None:
+    def fail(self, processor: CompiledProcessor, reason: str) -> None:
         """A processor has failed whose work was handed out."""
         self.pending -= {processor.number}
         self.failed[processor.number] = reason
 
-    def hear(self, processor: Processor, spans: Spans, exceeded: Sequence[str] = ()) -> None:
+    def hear(self, processor: CompiledProcessor, spans: Spans, exceeded: Sequence[str] = ()) -> None:
         """A processor says what it has found, if it has."""
         number = processor.number
         self.pending -= {number}
@@ -166,7 +166,7 @@ class Judgement:
         self._job = job
         self._texts: BodyTexts | StreamTexts = texts
         self._rounds: list[Round] = []
-        self.orders: Sequence[Processor] = ()
+        self.orders: Sequence[CompiledProcessor] = ()
 
     @classmethod
     def begun(cls, job: "Job", texts: "BodyTexts", looked: Looked) -> "Verdict | Judgement":
@@ -203,7 +203,7 @@ class Judgement:
 
     # -- what was handed out
 
-    def take(self, processor: Processor, found: Iterable[Detection]) -> None:
+    def take(self, processor: CompiledProcessor, found: Iterable[Detection]) -> None:
         """The detector of a processor has found this, which is within its contract."""
         round_ = self._rounds[-1]
         title, texts = round_.stage.title, self._texts
@@ -216,7 +216,7 @@ class Judgement:
             spans.append((texts.passage(each.statement), span))
         round_.hear(processor, spans)
 
-    def fail(self, processor: Processor, reason: str) -> None:
+    def fail(self, processor: CompiledProcessor, reason: str) -> None:
         """The detector of a processor has failed."""
         self._rounds[-1].fail(processor, reason)
 
@@ -252,7 +252,7 @@ class Judgement:
                 blocked = blocked or stops or uncalled(called)
         return self._verdict(blocked, edits_body=False)
 
-    def holds(self, of: Round, processor: Processor) -> bool | None:
+    def holds(self, of: Round, processor: CompiledProcessor) -> bool | None:
         """True if a processor is at work; None if that cannot be told."""
         if processor.when is None:
             return True
@@ -335,9 +335,9 @@ class Judgement:
             tuple(self._findings(found)) if job.detailed else (),
         )
 
-    def _merged(self) -> tuple[list[tuple[int, Span, Processor]], dict[Count, int], bool]:
+    def _merged(self) -> tuple[list[tuple[int, Span, CompiledProcessor]], dict[Count, int], bool]:
         """All findings in texts, in the policy's order; what they and the limits count to; and if one is masked."""
-        found: list[tuple[int, Span, Processor]] = []
+        found: list[tuple[int, Span, CompiledProcessor]] = []
         counts: dict[Count, int] = {}
         masked = False
         for of in self._rounds:
@@ -372,7 +372,7 @@ class Judgement:
                     counts[processor.name, kind] += 1
         return told(counts, firsts)
 
-    def _findings(self, found: Sequence[tuple[int, Span, Processor]]) -> Iterable[Finding]:
+    def _findings(self, found: Sequence[tuple[int, Span, CompiledProcessor]]) -> Iterable[Finding]:
         side = self._job.stage.side if self._job.stage is not None else Side.REQUEST
         for index, span, each in found:
             where, start, end = self._texts.place(index, span)
@@ -395,6 +395,6 @@ def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str],
     ]
 
 
-def masks(each: Processor) -> bool:
+def masks(each: CompiledProcessor) -> bool:
     """True if the findings of a processor are replaced."""
     return each.action == "mask" and not each.shadow

@@ -6,14 +6,15 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from extproc.inspection.vault import Piece, Restorer, Vault, label, restorations, written
+from extproc.inspection.vault import Restorer, Vault, label, restorations, written
 from extproc.matching.span import Span, Union, unite
 from extproc.matching.window import Hit, Released
 from extproc.payload import Document, Edit
+from extproc.payload.parts import Segment
 from extproc.protocol.meter import Meter
 
 if TYPE_CHECKING:
-    from extproc.inspection.stage import Processor
+    from extproc.inspection.stage import CompiledProcessor
 
 Writer: TypeAlias = Callable[[Span, str], str]
 """A find and its text to what is written instead."""
@@ -102,11 +103,11 @@ class Masker:
         self._at = start + len(text)
         return True
 
-    def pieces(self, released: Released) -> list[Piece]:
+    def pieces(self, released: Released) -> list[Segment]:
         """The same piece by piece: what a find covers in later releases is replaced by nothing there."""
         start, text = released.start, released.text
         end = start + len(text)
-        pieces: list[Piece] = []
+        pieces: list[Segment] = []
         if self._at > start:
             pieces.append((text[: self._at - start], ""))
         for hit in released.hits:
@@ -131,7 +132,7 @@ class Masker:
         other._restorer = copy.copy(self._restorer)
         return other
 
-    def _passed(self, text: str, *, ends: bool) -> list[Piece]:
+    def _passed(self, text: str, *, ends: bool) -> list[Segment]:
         if self._restorer is None:
             return [(text, None)]
         pieces = self._restorer.pieces(text)
@@ -155,14 +156,19 @@ waits for stops between them, whatever was found."""
 
 
 def edits(
-    document: Document, found: Sequence[tuple[int, Span, "Processor"]], vault: Vault, meter: Meter, *, restores: bool
+    document: Document,
+    found: Sequence[tuple[int, Span, "CompiledProcessor"]],
+    vault: Vault,
+    meter: Meter,
+    *,
+    restores: bool,
 ) -> dict[int, list[Edit]]:
     """Return the edits of each text of a body, by its number: masks, and with `restores` values that come back.
 
     Raises SpentError.
     """
     made: dict[int, list[Edit]] = {}
-    masks: dict[int, dict[Span, Processor]] = {}
+    masks: dict[int, dict[Span, CompiledProcessor]] = {}
     for index, span, each in found:
         if each.action == "mask" and not each.shadow:
             masks.setdefault(index, {})[span] = each
@@ -180,7 +186,7 @@ def edits(
     return made
 
 
-def _masked(said: str, spans: Mapping[Span, "Processor"], vault: Vault) -> list[Edit]:
+def _masked(said: str, spans: Mapping[Span, "CompiledProcessor"], vault: Vault) -> list[Edit]:
     # The pieces of a union keep the name of the rule that found them, and with it their processor.
     writers: dict[str, Writer] = {span.rule: each.writer(vault) for span, each in spans.items()}
     return [

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from extproc.detectors.contract import Conversation, Detection, RemoteDetector, ScoredDetector, Statement, checked
-from extproc.inspection.stage import Processor
+from extproc.inspection.stage import CompiledProcessor
 from extproc.protocol.effects import WorkKind
 from extproc.protocol.meter import Meter
 
@@ -51,7 +51,7 @@ class RemoteWork(Struct, frozen=True):
         return f"RemoteWork({self.conversation})"
 
 
-def offload(processor: Processor, conversation: Conversation) -> tuple[WorkKind, ScoredWork | RemoteWork]:
+def offload(processor: CompiledProcessor, conversation: Conversation) -> tuple[WorkKind, ScoredWork | RemoteWork]:
     """Return the work of a processor that has a detector of its own, and who does it."""
     match processor.detector:
         case ScoredDetector() as scored:

@@ -7,7 +7,7 @@ from extproc.detectors.contract import Detector, RuleDetector
 from extproc.inspection.judge import EDIT_TIMEOUT, READ_TIMEOUT
 from extproc.inspection.plugged import detector_of
 from extproc.inspection.ruleset import rules, unusable
-from extproc.inspection.stage import Limits, Processor, Stage
+from extproc.inspection.stage import BodyLimits, CompiledProcessor, Stage
 from extproc.matching.compiled import RuleError
 from extproc.policy import PlacedStep, Unusable, UnusableError
 from extproc.policy import pipelines as policy
@@ -21,7 +21,7 @@ Secrets = Mapping[str, bytes]
 """Values that were read from outside of the policy (see `policy.secrets`)."""
 
 
-class Pipeline:
+class CompiledPipeline:
     """Immutable, shared by all exchanges. `index` is its place in the policy.
 
     Raises UnusableError with all rules that cannot be used.
@@ -88,7 +88,7 @@ class Pipeline:
         return all(fields.getall(name) == [value] for name, value in self._headers)
 
     def __repr__(self) -> str:
-        return f"Pipeline({self.name})"
+        return f"CompiledPipeline({self.name})"
 
 
 def _stages(source: policy.Pipeline, read: Secrets, index: int) -> tuple[Stage | None, Stage | None]:
@@ -159,12 +159,14 @@ def _detectors(listed: Sequence[PlacedStep]) -> list[Detector | None]:
     return made
 
 
-def _processor(number: int, placed: PlacedStep, read: Secrets, detector: Detector | None) -> Processor:
+def _processor(number: int, placed: PlacedStep, read: Secrets, detector: Detector | None) -> CompiledProcessor:
     each = placed.step
     maskable = each if isinstance(each, steps.Maskable) else None
-    limits = Limits(each.max_bytes, each.max_messages, each.max_images) if isinstance(each, steps.SizeLimit) else None
+    limits = (
+        BodyLimits(each.max_bytes, each.max_messages, each.max_images) if isinstance(each, steps.SizeLimit) else None
+    )
     hashing = maskable is not None and maskable.format == "hash"
-    return Processor(
+    return CompiledProcessor(
         number=number,
         name=each.name,
         action=each.action,

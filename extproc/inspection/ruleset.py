@@ -7,7 +7,7 @@ from extproc.detectors import patterns, pii, secrets
 from extproc.detectors.contract import Detector, RuleDetector
 from extproc.detectors.secrets import gitleaks
 from extproc.inspection.plugged import detector_of
-from extproc.matching.allow import Allow, allowing
+from extproc.matching.allow import AllowList, allowing
 from extproc.matching.compiled import RuleError
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
@@ -31,7 +31,7 @@ def rules(placed: PlacedStep, read: Mapping[str, bytes], detector: Detector | No
         case steps.Secrets():
             found = (*secrets.RULES, *found)
     allow = _allow(placed.step)
-    return found if allow is None else allowing(found, Allow(allow.values, allow.patterns))
+    return found if allow is None else allowing(found, AllowList(allow.values, allow.patterns))
 
 
 def own_rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:
@@ -66,7 +66,7 @@ def unusable(placed: PlacedStep, read: Mapping[str, bytes]) -> Iterator[Unusable
     allow = _allow(step)
     for index, pattern in enumerate(allow.patterns if allow is not None else ()):
         place = (*placed.where, "allow", "patterns", index)
-        yield from _tried(place, partial(Allow, (), [pattern]))
+        yield from _tried(place, partial(AllowList, (), [pattern]))
 
 
 def _written(step: steps.Step) -> str:

@@ -28,7 +28,7 @@ STANDING_IN = 500
 """The offset added to the number of stand-ins there, so that their findings are never taken for those of others."""
 
 
-class Limits(Struct, frozen=True):
+class BodyLimits(Struct, frozen=True):
     """The limits that `use: size` sets; None is no limit."""
 
     bytes: int | None = None
@@ -51,7 +51,7 @@ class Limits(Struct, frozen=True):
         return [kind for kind, number, limit in measured if limit is not None and number is not None and number > limit]
 
 
-class Processor(Struct, frozen=True):
+class CompiledProcessor(Struct, frozen=True):
     """One processor of a stage. `number` is its place there.
 
     `allows_failure`: a body goes on that it could not judge. `stand_in`: the processor that then judges instead.
@@ -69,7 +69,7 @@ class Processor(Struct, frozen=True):
     format: str = "placeholder"
     key: bytes = b""
     restore: bool = False
-    limits: Limits | None = None
+    limits: BodyLimits | None = None
     detector: OffloadedDetector | None = None
 
     @property
@@ -97,7 +97,7 @@ class Processor(Struct, frozen=True):
         return placeholders(vault, restorable=self.restore)
 
     def __repr__(self) -> str:
-        return f"Processor({self.name}, {self.action})"
+        return f"CompiledProcessor({self.name}, {self.action})"
 
 
 class Active(Struct, frozen=True):
@@ -107,7 +107,7 @@ class Active(Struct, frozen=True):
     """
 
     on: tuple[bool, ...]
-    failed: tuple[Processor, ...] = ()
+    failed: tuple[CompiledProcessor, ...] = ()
 
 
 class Stage:
@@ -120,7 +120,7 @@ class Stage:
     def __init__(
         self,
         side: Side,
-        processors: Sequence[Processor],
+        processors: Sequence[CompiledProcessor],
         rules: Sequence[tuple[int, Rule]],
         reserve: "Stage | None" = None,
         *,
@@ -147,11 +147,11 @@ class Stage:
         if not any(each.when for each in self.processors):
             self._always = self.active({})
 
-    def of(self, span: Span) -> Processor:
+    def of(self, span: Span) -> CompiledProcessor:
         """The processor whose rule found it."""
         return self._owners[span.rule]
 
-    def title(self, processor: Processor, kind: str) -> str:
+    def title(self, processor: CompiledProcessor, kind: str) -> str:
         """The name of a finding that no rule brings, among those of the rules; see `_owned`."""
         return f"{processor.number + self._offset:0{NUMBER_DIGITS}}:{kind}"
 
@@ -159,7 +159,7 @@ class Stage:
         """Return who is at work, where nothing that is found in this body has a say in it."""
         if self._always is not None:
             return self._always
-        on, failed = list[bool](), list[Processor]()
+        on, failed = list[bool](), list[CompiledProcessor]()
         for each in self.processors:
             holds = each.when is None
             if each.when is not None:
@@ -171,7 +171,7 @@ class Stage:
         return Active(tuple(on), tuple(failed))
 
 
-def patience(together: Iterable[Processor]) -> float | None:
+def patience(together: Iterable[CompiledProcessor]) -> float | None:
     """Seconds that work may take which these processors do in one go; None if there are none.
 
     When the first of them has failed whose failure blocks, nothing that the others find can let the body go on. If no

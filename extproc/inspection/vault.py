@@ -5,7 +5,9 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Final
+
+from extproc.payload.parts import Segment
 
 MOST_VALUES = 10_000
 """Values that one exchange may have placeholders for (a 2 MiB body of nothing but addresses has more). Those beyond it
@@ -17,9 +19,6 @@ Beyond it no new numbers are given."""
 
 LONGEST_PLACEHOLDER = 80
 """Code points of a placeholder: a kind of at most 63, a number, brackets. No more is ever held back for one."""
-
-Piece: TypeAlias = tuple[str, str | None]
-"""A stretch of a text and what is written in its place; None where it stays."""
 
 _LOOKS = re.compile(r"\[[A-Z][A-Z0-9_]{0,62}_[0-9]{1,9}\]")
 _PART = re.compile(r"\[[A-Z0-9_]*\Z")
@@ -144,7 +143,7 @@ class Restorer:
             return text
         return written(self._pieces(self._free(text)))
 
-    def pieces(self, text: str) -> list[Piece]:
+    def pieces(self, text: str) -> list[Segment]:
         """The same piece by piece."""
         return [(text, None)] if self.idle(text) else self._pieces(self._free(text))
 
@@ -164,8 +163,8 @@ class Restorer:
         held, self.cut = self.cut, ""
         return held
 
-    def _pieces(self, text: str) -> list[Piece]:
-        found: list[Piece] = []
+    def _pieces(self, text: str) -> list[Segment]:
+        found: list[Segment] = []
         at = 0
         for match in _LOOKS.finditer(text):
             value = self._vault.value(match[0])
@@ -176,7 +175,7 @@ class Restorer:
         return found
 
 
-def written(pieces: Iterable[Piece]) -> str:
+def written(pieces: Iterable[Segment]) -> str:
     """Return what pieces come to."""
     return "".join([text if new is None else new for text, new in pieces])
 

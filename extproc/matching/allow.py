@@ -11,7 +11,7 @@ from extproc.matching.rule import Rule, Validator
 from extproc.matching.syntax import read
 
 
-class Allow:
+class AllowList:
     """Exact values, and expressions that must match the whole of a find's text; letters' case counts in both.
 
     Raises RuleError for an expression that cannot be read.

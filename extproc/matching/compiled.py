@@ -24,7 +24,7 @@ from extproc.matching.re2_search import Search, Spans, searching
 from extproc.matching.render import UTF8_MOST, coarse, exact, octets, outside, uncounted
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.syntax import read
-from extproc.matching.tail import Place, Tail, split
+from extproc.matching.tail import MatchPlace, Tail, split
 from extproc.matching.utf8 import ASCII, after, ahead, whole
 
 LONGEST_MATCH = 8192
@@ -75,7 +75,7 @@ class Matcher(Struct, frozen=True, eq=False):
     starts: Search | None
     tail: Tail | None = None
 
-    def find(self, data: bytes, start: int, stop: int, limit: int) -> Iterable[Place]:
+    def find(self, data: bytes, start: int, stop: int, limit: int) -> Iterable[MatchPlace]:
         """Every match in `data[:limit]` that starts in `start..stop`, overlapping ones too.
 
         Each place gives at most one match, whatever stands before it: that is what makes verdicts local.
@@ -84,7 +84,7 @@ class Matcher(Struct, frozen=True, eq=False):
             return self._each(data, start, stop, limit)
         # As most are looked for: in so short a stretch that they may as well be found at once.
         search, whole = self.search, self.groups == _WHOLE
-        places: list[Place] = []
+        places: list[MatchPlace] = []
         while start <= stop:
             found = search(data, start, limit)
             opening = found[0][0]
@@ -96,7 +96,7 @@ class Matcher(Struct, frozen=True, eq=False):
             places.append(found[1] + found[1] if whole else self._place(found))
         return places
 
-    def _each(self, data: bytes, start: int, stop: int, limit: int) -> Iterator[Place]:
+    def _each(self, data: bytes, start: int, stop: int, limit: int) -> Iterator[MatchPlace]:
         """The same one by one, as there may be any number of them."""
         if self.starts is not None:
             yield from self._uncounted(self.starts, data, start, stop, limit)
@@ -113,7 +113,7 @@ class Matcher(Struct, frozen=True, eq=False):
                 return
             yield self._place(found) if tail is None else self._tail(tail, data, opening, limit)
 
-    def _uncounted(self, starts: Search, data: bytes, start: int, stop: int, limit: int) -> Iterator[Place]:
+    def _uncounted(self, starts: Search, data: bytes, start: int, stop: int, limit: int) -> Iterator[MatchPlace]:
         """The same for an expression that does not count: a stretch at a time, no look beyond what a match needs."""
         stretch = SHORT_STRETCH
         while start <= stop:
@@ -139,14 +139,14 @@ class Matcher(Struct, frozen=True, eq=False):
         """True if the find is a part of the match: to tell which takes RE2 some 60 ns a byte, a match alone 1 ns."""
         return self.groups != _WHOLE
 
-    def _tail(self, tail: Tail, data: bytes, opening: int, limit: int) -> Place:
+    def _tail(self, tail: Tail, data: bytes, opening: int, limit: int) -> MatchPlace:
         return tail.place(data, opening, limit) or self._place(tail.whole(data, opening, limit))
 
     def _cut(self, data: bytes, first: int) -> int:
         # One more, for the character after the match.
         return ahead(data, first, self.most + 1) if self.wide else after(data, first + self.most)
 
-    def _place(self, found: Spans) -> Place:
+    def _place(self, found: Spans) -> MatchPlace:
         first, end = found[1]
         begin, close = (first, end) if self.groups == _WHOLE else self._find(found)
         return first, end, begin, close

@@ -27,7 +27,7 @@ from extproc.matching.expression import (
     union,
     without,
 )
-from extproc.matching.hyperscan import Fast, Refused
+from extproc.matching.hyperscan import Fast, UnsupportedPatternError
 from extproc.matching.re2_search import Search, searching
 from extproc.matching.render import charset, coarse, members, octets, outside, prefixes, starters
 from extproc.matching.utf8 import ASCII, after, before, whole
@@ -82,8 +82,8 @@ class Hold:
         ]
         try:
             self._spans = Fast([_phrase(each) for _, each in spanning])
-        except Refused as error:
-            raise Refused(spanning[error.number][0], str(error)) from None
+        except UnsupportedPatternError as error:
+            raise UnsupportedPatternError(spanning[error.number][0], str(error)) from None
 
     def start(self, data: bytes, first: int) -> int:
         """The earliest byte from `first` on at which a match may be in progress at the end of `data`, or its length.

@@ -12,7 +12,7 @@ from extproc.protocol.meter import Meter, SpentError
 _CompileError = cast("type[Exception]", _pyperscan.HyperscanCompileError)
 
 
-class Refused(ValueError):  # noqa: N818  - what happened to the pattern
+class UnsupportedPatternError(ValueError):
     """A pattern that Hyperscan will not take: its place in the list, and why."""
 
     def __init__(self, number: int, reason: str) -> None:
@@ -78,7 +78,7 @@ def _stretch(meter: Meter) -> int:
 class Fast:
     """A compiled database and its idle scanners: one serves one call at a time; there are as many as calls at once.
 
-    Raises Refused for a pattern that cannot be compiled.
+    Raises UnsupportedPatternError for a pattern that cannot be compiled.
     """
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
@@ -152,4 +152,4 @@ def _database(patterns: Sequence[bytes]) -> pyperscan.BlockDatabase:
         )
     except _CompileError as error:
         reason, number = error.args
-        raise Refused(number, str(reason)) from None
+        raise UnsupportedPatternError(number, str(reason)) from None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from extproc.matching.render import UTF8_MOST
-from extproc.matching.scanner import Found, Scanner, spans
+from extproc.matching.scanner import BufferMatch, Scanner, spans
 from extproc.matching.span import Span, order
 from extproc.matching.utf8 import whole
 from extproc.protocol.meter import Meter
@@ -169,7 +169,7 @@ class Pane:
         )
         return self._release(len(data), found)
 
-    def _release(self, end: int, found: list[Found]) -> Released:
+    def _release(self, end: int, found: list[BufferMatch]) -> Released:
         data, first, start = self._data, self._first, self._at
         text = data[first:end].decode()
         self._at = start + len(text)

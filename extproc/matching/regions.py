@@ -7,7 +7,7 @@ from extproc.matching.compiled import UNDERSCORED, CompiledRule
 from extproc.matching.hyperscan import Fast
 from extproc.protocol.meter import Meter
 
-Hits: TypeAlias = Sequence[tuple[int, int]]
+RuleHits: TypeAlias = Sequence[tuple[int, int]]
 """Hits of the fast lane: the number of a rule, and the byte at which the hit ends."""
 
 STEPS_A_REGION = 5
@@ -35,11 +35,11 @@ class Regions:
         apart = [numeric[at::APART] for at in range(APART)]
         self._underscored = [(each, Fast([lanes[number].underscored for number in each])) for each in apart if each]
 
-    def hits(self, data: bytes, meter: Meter | None = None) -> Hits:
+    def hits(self, data: bytes, meter: Meter | None = None) -> RuleHits:
         """Return the hits of the fast lane in `data`. Raises SpentError."""
         return self._fast.hits(data, meter)
 
-    def around(self, hits: Hits, data: bytes, meter: Meter | None) -> list[tuple[int, int, int]]:
+    def around(self, hits: RuleHits, data: bytes, meter: Meter | None) -> list[tuple[int, int, int]]:
         """Return the stretches in which to look for each rule's matches, by the hits in `data`.
 
         Each is a rule, and the first and the last byte at which a match may start. Raises SpentError.
@@ -74,7 +74,7 @@ class Regions:
         return found
 
 
-def _ends(hits: Hits) -> dict[int, list[int]]:
+def _ends(hits: RuleHits) -> dict[int, list[int]]:
     ends: dict[int, list[int]] = {}
     for number, end in hits:
         ends.setdefault(number, []).append(end)

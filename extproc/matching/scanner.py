@@ -19,13 +19,13 @@ from msgspec import Struct
 from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
 from extproc.matching.escapes import LONGEST, begins, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
-from extproc.matching.hyperscan import Refused
+from extproc.matching.hyperscan import UnsupportedPatternError
 from extproc.matching.re2_search import within
 from extproc.matching.regions import SCANNED_A_STEP, STEPS_A_REGION, Regions
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.span import Span, foremost, order
-from extproc.matching.tail import Place
+from extproc.matching.tail import MatchPlace
 from extproc.matching.utf8 import ASCII, back, before
 from extproc.protocol.meter import Meter
 
@@ -71,7 +71,7 @@ DIGIT = re.compile(rb"\d")
 """Words with digits are seldom plain: it is not worth the while to ask."""
 
 
-class Found(Struct, frozen=True, gc=False):
+class BufferMatch(Struct, frozen=True, gc=False):
     """A find in a buffer: bytes of the match's start and of the find. `open`: text still to come decides it."""
 
     match: int
@@ -121,7 +121,7 @@ class Scanner:
             raise RuleError(f"rules of the same name: {', '.join(twice)}")
         try:
             return cls(lanes)
-        except Refused as error:
+        except UnsupportedPatternError as error:
             raise RuleError(f"rule {titles[error.number]}: {error}") from None
 
     @property
@@ -261,7 +261,7 @@ class Scanner:
         name: str | None = None,
         meter: Meter | None = None,
         hits: Sequence[tuple[int, int]] | None = None,
-    ) -> list[Found]:
+    ) -> list[BufferMatch]:
         """Every find whose match starts at byte `first` or later, but before `until`.
 
         `data` is UTF-8. Before `first` it holds `left` code points of the text, or all there are with one line feed in
@@ -278,7 +278,7 @@ class Scanner:
             hits = self._regions.hits(shown, meter)
         if not hits:
             return []
-        found: list[Found] = []
+        found: list[BufferMatch] = []
         steps = 0
         left = most_looks(len(data) - origin)
         for number, low, high in self._regions.around(hits, shown, meter):
@@ -315,7 +315,7 @@ class Scanner:
         return found
 
 
-def spans(found: Iterable[Found], data: bytes, base: int, offset: int) -> list[Span]:
+def spans(found: Iterable[BufferMatch], data: bytes, base: int, offset: int) -> list[Span]:
     """Finds as spans in code points; byte `base` of `data` is code point `offset` of the text."""
     found = list(found)
     places = sorted({place for each in found for place in (each.start, each.end)})
@@ -355,7 +355,9 @@ def _called(each: CompiledRule, name: str) -> bool:
     return each.rule.named and each.context is not None and within(each.context, name.encode())
 
 
-def _judge(each: CompiledRule, data: bytes, place: Place, opening: bool, final: bool, name: str | None) -> Found | None:
+def _judge(
+    each: CompiledRule, data: bytes, place: MatchPlace, opening: bool, final: bool, name: str | None
+) -> BufferMatch | None:
     """The find at `place`, if it is one."""
     match, end, start, close = place
     rule = each.rule
@@ -380,7 +382,7 @@ def _judge(each: CompiledRule, data: bytes, place: Place, opening: bool, final: 
     undecided: bool | None = False
     if each.context is not None and (name is None or not _called(each, name)):
         undecided = _context(each, data, match, end, opening, final, free=name is None)
-    return None if undecided is None else Found(match, start, close, each, undecided)
+    return None if undecided is None else BufferMatch(match, start, close, each, undecided)
 
 
 def _context(

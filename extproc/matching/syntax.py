@@ -55,7 +55,7 @@ _POSIX: dict[str, Ranges] = {
 _CONTROLS = {"t": 0x09, "n": 0x0A, "v": 0x0B, "f": 0x0C, "r": 0x0D, "a": 0x07}
 
 
-class _Reader:
+class _PatternReader:
     """A cursor over a pattern. One use, one pattern."""
 
     def __init__(self, text: str) -> None:
@@ -281,7 +281,7 @@ def _changed(flags: frozenset[str], words: str) -> frozenset[str]:
 
 def read(pattern: str, *, fold: bool = False) -> tuple[Node, dict[str, int]]:
     """The tree of `pattern` and the numbers of its named groups. Raises ExpressionError. `fold`: ignore case."""
-    reader = _Reader(pattern)
+    reader = _PatternReader(pattern)
     node = reader.alternation(frozenset("i") if fold else frozenset())
     if reader.at < len(pattern):
         raise reader.fail("unmatched )")

@@ -6,7 +6,7 @@ from extproc.matching.expression import Alt, Assert, Chars, Group, Node, Repeat,
 from extproc.matching.re2_search import Search
 from extproc.matching.utf8 import after, before
 
-Place = tuple[int, int, int, int]
+MatchPlace = tuple[int, int, int, int]
 """A match and the finding in it: start and end of each, in bytes; -1 for a group that took no part."""
 
 
@@ -26,7 +26,7 @@ class Tail(Struct, frozen=True, eq=False):
     most: int
     edge: bool
 
-    def place(self, data: bytes, opening: int, limit: int) -> Place | None:
+    def place(self, data: bytes, opening: int, limit: int) -> MatchPlace | None:
         """The match whose search begins at `opening`, one code point before it; None where only RE2 can tell."""
         first = after(data, opening)
         found = self.head(data, opening, min(limit, first + self.most))

@@ -12,7 +12,7 @@ from extproc.payload.json import wellformed
 from extproc.payload.json.hints import Told
 from extproc.payload.json.walk import walk
 from extproc.payload.names import HINTS, carries, folded
-from extproc.payload.opened import MAX_VALUES, Limit, Reading, Source
+from extproc.payload.opened import MAX_VALUES, Limit, Reading, TextSource
 from extproc.payload.parts import Keys
 from extproc.payload.passage import MASKED_NUMBER, Edit, Holder, Passage, Uninspected, pointer
 from extproc.payload.probabilities import Spelling, removed, spellings
@@ -44,7 +44,7 @@ class Document(Struct, frozen=True):
     body: bytes
     passages: Sequence[Passage]
     uninspected: Sequence[Uninspected]
-    sources: Sequence[Source]
+    sources: Sequence[TextSource]
     charset: str = "utf-8"
     spellings: Sequence[Spelling] = ()
 
@@ -133,7 +133,7 @@ class Document(Struct, frozen=True):
         kept = [each for each in splices if not ((at := bisect_right(begins, each[0])) and each[0] < ends[at - 1])]
         return kept + gone
 
-    def _outward(self, source: Source, outer: Passage, edits: Sequence[Edit]) -> list[Edit]:
+    def _outward(self, source: TextSource, outer: Passage, edits: Sequence[Edit]) -> list[Edit]:
         """Edits of a document's source as edits of the source in which its string stands."""
         if source.at is None:
             return self._raw(outer, edits)
@@ -161,7 +161,7 @@ def read_json(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     """
     text = wellformed.read(body)
     reading = Reading(walk, limit)
-    walk(text, None, None, reading.add(Source(text, JSON)), reading, wellformed.start(text))
+    walk(text, None, None, reading.add(TextSource(text, JSON)), reading, wellformed.start(text))
     passages, uninspected = reading.settle()
     if not reading.probabilities:
         return Document(body, passages, uninspected, reading.sources)
@@ -185,7 +185,7 @@ def read_string(
         TextLimitError: as `read_json`.
     """
     reading = Reading(walk, limit)
-    source = reading.add(Source(text, VERBATIM))
+    source = reading.add(TextSource(text, VERBATIM))
     key, holder = keys.key, keys.holder
     within: Holder = ((None, ""), None) if nested else None
     if keys.beside is None:
@@ -231,7 +231,7 @@ def _any(starts: Sequence[int], span: tuple[int, int]) -> bool:
     return at < len(starts) and starts[at] < span[1]
 
 
-def _mapped(source: Source, passage: Passage, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _mapped(source: TextSource, passage: Passage, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Spans of a passage as spans of its source."""
     if passage.kind == "tokens":
         return [(passage.start, passage.end)] * len(spans)

@@ -8,7 +8,7 @@ from extproc.payload.codec import PERCENT
 from extproc.payload.document import Document
 from extproc.payload.json.walk import walk
 from extproc.payload.names import KNOWN, carries, innermost
-from extproc.payload.opened import MAX_VALUES, Limit, Reading, Source
+from extproc.payload.opened import MAX_VALUES, Limit, Reading, TextSource
 from extproc.payload.passage import PART, Passage, TextLimitError, Uninspected
 
 CHARSET = "_charset_"
@@ -29,7 +29,7 @@ def read_form(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     """
     text = body.decode("latin-1")
     reading = Reading(walk, limit)
-    source = reading.add(Source(text, PERCENT))
+    source = reading.add(TextSource(text, PERCENT))
     at = 0
     while at < len(text):
         if next(reading.budget, None) is None:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from extproc.payload.base64 import SHORTEST_SIGNED, Carried, carried, kind_of
 from extproc.payload.names import ENCODED, ENCODINGS, HINTS, MEDIA_TYPES, folded, innermost, is_own, says_base64
-from extproc.payload.passage import PART, Holder, Passage, Place, Reason, Uninspected, keys_of
+from extproc.payload.passage import PART, Holder, Passage, Reason, Uninspected, ValuePlace, keys_of
 
 SEEN: frozenset[Reason] = frozenset(("image", "audio", "video"))
 """Media to look at or to listen to. They are named even where their bytes could be read as text: pixels could not."""
@@ -97,7 +97,7 @@ def told_of(name: str, word: str) -> str:
     return f"type {_shape(word) or ''}" if _shape(word) is not None or word in _SEALED_TYPES else ""
 
 
-class Candidate(Struct, frozen=True, gc=False):
+class MediaCandidate(Struct, frozen=True, gc=False):
     """A passage that carries something, or may point to it.
 
     `index` is its own among the passages; from the next one up to `until` stand those of the text that it carries.
@@ -118,7 +118,9 @@ class _Hint(Struct):
     sealed: bool = False
 
 
-def settle(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> tuple[list[Passage], list[Uninspected]]:
+def settle(
+    passages: Sequence[Passage], candidates: Sequence[MediaCandidate]
+) -> tuple[list[Passage], list[Uninspected]]:
     """The passages without those of binary content, and what is to be named as not inspected, in order."""
     hints = _hints(passages, candidates)
     named: list[Uninspected] = []
@@ -148,7 +150,7 @@ def settle(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> tupl
     return [passage for index, passage in enumerate(passages) if index not in gone], named
 
 
-def _beside(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Iterator[Uninspected]:
+def _beside(passages: Sequence[Passage], candidates: Sequence[MediaCandidate]) -> Iterator[Uninspected]:
     """Texts that a member beside them says to be base64. Before it came they were read as words."""
     encoded = {id(each.passage.within) for each in candidates if _says_base64(each.passage)}
     if not encoded:
@@ -166,11 +168,11 @@ def _says_base64(passage: Passage) -> bool:
     return isinstance(key, str) and folded(key) in ENCODINGS and folded(passage.text) == "base64"
 
 
-def _elsewhere(candidate: Candidate) -> bool:
+def _elsewhere(candidate: MediaCandidate) -> bool:
     return candidate.carried.text is None and candidate.passage.key in _REFERENCES
 
 
-def _hints(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> Mapping[int, _Hint]:
+def _hints(passages: Sequence[Passage], candidates: Sequence[MediaCandidate]) -> Mapping[int, _Hint]:
     """Return what the objects around the candidates say they hold, by the identity of their place.
 
     If an object repeats itself, what is seen or heard counts before a file, so that every candidate looks at one hint.
@@ -196,7 +198,7 @@ def _surer(before: Reason | None, kind: Reason | None) -> Reason | None:
     return kind if before is None or kind in SEEN else before
 
 
-def _around(passage: Passage) -> Iterator[Place]:
+def _around(passage: Passage) -> Iterator[ValuePlace]:
     """The object that holds a passage, and the one that holds that."""
     place: Holder = passage.within
     for _ in range(2):
@@ -215,7 +217,7 @@ def _name(passage: Passage) -> str:
     return str(within[1])
 
 
-def _is_base64(candidate: Candidate, hints: Mapping[int, _Hint]) -> bool:
+def _is_base64(candidate: MediaCandidate, hints: Mapping[int, _Hint]) -> bool:
     """True if the shape around a string says that it is base64."""
     passage = candidate.passage
     holder = next(_around(passage), None)
@@ -232,12 +234,12 @@ def _is_base64(candidate: Candidate, hints: Mapping[int, _Hint]) -> bool:
     return hint.base64 or holder[1] in _IN_BASE64 or (hinted and text is not None)
 
 
-def _is_long(candidate: Candidate) -> bool:
+def _is_long(candidate: MediaCandidate) -> bool:
     """True for base64 of more characters than a word has."""
     return not candidate.carried.garbled and len(candidate.passage.text) >= SHORTEST_SIGNED
 
 
-def _reason(candidate: Candidate, hints: Mapping[int, _Hint]) -> Reason | None:
+def _reason(candidate: MediaCandidate, hints: Mapping[int, _Hint]) -> Reason | None:
     """Return what a candidate is: the surest first, and what is sealed only if nothing around it is seen or heard."""
     if candidate.carried.kind is not None:
         return candidate.carried.kind
@@ -248,7 +250,7 @@ def _reason(candidate: Candidate, hints: Mapping[int, _Hint]) -> Reason | None:
     return seen or next(iter(reasons), None)
 
 
-def _reasons(candidate: Candidate, hints: Mapping[int, _Hint]) -> Iterator[Reason | None]:
+def _reasons(candidate: MediaCandidate, hints: Mapping[int, _Hint]) -> Iterator[Reason | None]:
     passage = candidate.passage
     around = list(_around(passage))
     told = [hints[id(place)] for place in around]

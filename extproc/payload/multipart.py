@@ -17,7 +17,7 @@ from extproc.payload.headers import Fields, fields
 from extproc.payload.json.walk import walk
 from extproc.payload.media import SEEN
 from extproc.payload.names import carries, innermost
-from extproc.payload.opened import MAX_VALUES, Limit, Reading, Source
+from extproc.payload.opened import MAX_VALUES, Limit, Reading, TextSource
 from extproc.payload.passage import PART, Passage, TextLimitError, Uninspected
 
 _LINE = re.compile(r"(--)?[ \t]*+(?:\r?\n|\Z)")
@@ -51,7 +51,7 @@ def read_multipart(body: bytes, boundary: str, limit: Limit = MAX_VALUES) -> Doc
     Raises:
         TextLimitError: more than `limit` parts and values in them, or JSON nested too deeply.
     """
-    reader = _Reader(body.decode("latin-1"), boundary, limit)
+    reader = _PartsReader(body.decode("latin-1"), boundary, limit)
     parts = list(_parts(reader.text, boundary))
     for part in parts:
         reader.take(part)
@@ -62,7 +62,7 @@ def read_multipart(body: bytes, boundary: str, limit: Limit = MAX_VALUES) -> Doc
     return Document(body, passages, (*reader.named, *uninspected), reader.reading.sources, "latin-1")
 
 
-class _Reader:
+class _PartsReader:
     """Reads one part after the other."""
 
     __slots__ = ("_alike", "named", "reading", "text")
@@ -73,7 +73,7 @@ class _Reader:
         self.reading = Reading(walk, limit)
         self.named: list[Uninspected] = []
         for codec in (FIELDS, octets("utf-8"), octets("latin-1"), PERCENT):
-            self.reading.add(Source(text, codec))
+            self.reading.add(TextSource(text, codec))
 
     def take(self, part: _Part) -> None:
         if next(self.reading.budget, None) is None:
@@ -110,7 +110,7 @@ class _Reader:
             self._add(_FIELDS, within, "headers", part.begin, part.blank)
         else:
             text, codec, odd = words
-            source = self.reading.add(Source(self.text, codec))
+            source = self.reading.add(TextSource(self.text, codec))
             passage = Passage(text, "text", within, "headers", source, part.begin, part.blank)
             self.reading.passages.append(passage)
             self.named += (Uninspected(within, "headers", reason) for reason in odd)

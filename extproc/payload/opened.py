@@ -14,9 +14,9 @@ from extproc.payload.json.hints import ObjectHints
 from extproc.payload.json.prefix import spots
 from extproc.payload.json.wellformed import BOM, WHITE, documents, is_doubtful, start
 from extproc.payload.limits import MAX_OPENED
-from extproc.payload.media import Candidate, settle
+from extproc.payload.media import MediaCandidate, settle
 from extproc.payload.names import TOKENS, carries, folded, is_own
-from extproc.payload.passage import Holder, Passage, Place, TextLimitError, Uninspected, keys_of
+from extproc.payload.passage import Holder, Passage, TextLimitError, Uninspected, ValuePlace, keys_of
 from extproc.protocol.meter import Meter
 
 MAX_VALUES = 128 * 1024
@@ -41,7 +41,7 @@ TOKEN_LISTS = 3
 """Lists around a token: a prompt is a list of them, several prompts are a list of lists."""
 
 
-class Source(Struct, frozen=True, gc=False):
+class TextSource(Struct, frozen=True, gc=False):
     """A text in which passages stand: the body (then `outer` is None), or a document in the string `outer`.
 
     The document is the text of `outer`, or what that writes in base64 from character `at` on, or in `percent` encoding.
@@ -54,7 +54,7 @@ class Source(Struct, frozen=True, gc=False):
     percent: bool = False
 
     def __repr__(self) -> str:
-        return f"Source({len(self.text)} code points)"
+        return f"TextSource({len(self.text)} code points)"
 
 
 class Reading:
@@ -79,14 +79,14 @@ class Reading:
         self._walk = walk
         self._level = 0
         self._prefixes = MAX_PREFIXES
-        self._candidates: list[Candidate] = []
+        self._candidates: list[MediaCandidate] = []
         self.budget: Iterator[int] = iter(range(limit)) if isinstance(limit, int) else limit
         self.named: list[Uninspected] = []
         self.passages: list[Passage] = []
-        self.sources: list[Source] = []
-        self.probabilities: list[tuple[Place, int, int]] = []
+        self.sources: list[TextSource] = []
+        self.probabilities: list[tuple[ValuePlace, int, int]] = []
 
-    def add(self, source: Source) -> int:
+    def add(self, source: TextSource) -> int:
         """The number of a new source."""
         self.sources.append(source)
         return len(self.sources) - 1
@@ -128,18 +128,18 @@ class Reading:
         """Look into a string that may carry something; what it carries follows it among the passages."""
         found = carried(passage.text)
         slot, index = len(self._candidates), len(self.passages) - 1
-        self._candidates.append(Candidate(passage, found, index, index + 1))
+        self._candidates.append(MediaCandidate(passage, found, index, index + 1))
         if found.header and (found.binary or found.text is not None):
             self.passages.append(replace(passage, text=passage.text[: found.at]))
         if found.text is not None:
-            source = self.add(Source(found.text, VERBATIM, passage, found.at, found.percent))
+            source = self.add(TextSource(found.text, VERBATIM, passage, found.at, found.percent))
             place = (passage.within, passage.key)
             inner = Passage(found.text, "text", place, None, source, 0, len(found.text))
             self.passages.append(inner)
             self._document(inner)
         elif not found.binary or found.short:
             self._document(passage)
-        self._candidates[slot] = Candidate(passage, found, index, len(self.passages))
+        self._candidates[slot] = MediaCandidate(passage, found, index, len(self.passages))
 
     def _document(self, passage: Passage) -> None:
         """Open the passage added last if it is a document."""
@@ -154,7 +154,7 @@ class Reading:
             raise TextLimitError("nesting")
         self._level += 1
         self.passages.pop()
-        source = self.add(Source(passage.text, JSON, passage))
+        source = self.add(TextSource(passage.text, JSON, passage))
         place = (passage.within, passage.key)
         if lines:
             at, end, index = start(passage.text), len(passage.text.rstrip(WHITE)), 0
@@ -178,10 +178,13 @@ class Reading:
         begun, at, name = found
         self._prefixes -= at
         self.passages.pop()
-        source, rest = self.add(Source(passage.text, JSON, passage)), self.add(Source(passage.text, VERBATIM, passage))
-        place: Place = ((passage.within, passage.key), None)
+        source, rest = (
+            self.add(TextSource(passage.text, JSON, passage)),
+            self.add(TextSource(passage.text, VERBATIM, passage)),
+        )
+        place: ValuePlace = ((passage.within, passage.key), None)
         self._level += 1
-        places: dict[int, Place] = {}
+        places: dict[int, ValuePlace] = {}
         for spot in begun:
             self._spend(1)
             key, holder, beside = spot.keys
@@ -199,7 +202,7 @@ class Reading:
             self.passages.append(Passage(passage.text[at:], "text", *own, rest, at, len(passage.text)))
 
 
-def _place(beside: ObjectHints, document: Place, known: dict[int, Place]) -> Place:
+def _place(beside: ObjectHints, document: ValuePlace, known: dict[int, ValuePlace]) -> ValuePlace:
     """The place of an object in a document that is cut short; the same object has one place. `known`: by identity."""
     found = known.get(id(beside))
     if found is None:

@@ -8,7 +8,7 @@ from extproc.payload.passage import Kind
 if TYPE_CHECKING:
     from extproc.payload.json.hints import ObjectHints, Told
 
-Piece: TypeAlias = tuple[str, str | None]
+Segment: TypeAlias = tuple[str, str | None]
 """A stretch of a text and the text to write in its place; None where it stays."""
 
 
@@ -30,10 +30,10 @@ class Part(Protocol):
     def held(self) -> int:
         """Characters that came and are in no piece yet."""
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[Segment]:
         """The pieces that are decided once `text` has come."""
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[Segment]:
         """The rest of the pieces, now that the text has ended."""
 
     def settled(self) -> "Part":
@@ -55,13 +55,13 @@ class Readers(Protocol):
     def plain(self, name: str, kind: Kind = "text") -> Part:
         """A reader of a text that stands as it is. `name`: that of the nearest member that holds it."""
 
-    def whole(self, text: str, name: str, kind: Kind = "text") -> list[Piece]:
+    def whole(self, text: str, name: str, kind: Kind = "text") -> list[Segment]:
         """The pieces of a whole text that stands as it is."""
 
     def string(self, keys: Keys, name: str, level: int) -> Part:
         """A reader of a string; `level`: the documents in strings around it."""
 
-    def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:
+    def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Segment]:
         """The pieces of a text that may be a data URL or base64; not `whole`: it is the beginning of one too long."""
 
     def told(self, text: str, keys: Keys, level: int, before: "Told") -> None:
@@ -74,11 +74,11 @@ class Readers(Protocol):
         """Something in a text cannot be read."""
 
 
-def written(pieces: Iterable[Piece]) -> str:
+def written(pieces: Iterable[Segment]) -> str:
     """The text that pieces come to."""
     return "".join([text if new is None else new for text, new in pieces])
 
 
-def told(part: Part, text: str) -> list[Piece]:
+def told(part: Part, text: str) -> list[Segment]:
     """All pieces of a whole text."""
     return part.feed(text) + part.finish()

@@ -30,7 +30,7 @@ reasoning and search results that only the provider who made them can read. `enc
 body, or a part of a form, is written is not known here, or readers differ in it. `malformed`: it is no JSON, although
 it is said to be, or a lenient reader may take it for JSON."""
 
-Place: TypeAlias = "tuple[Holder, str | int | None]"
+ValuePlace: TypeAlias = "tuple[Holder, str | int | None]"
 """The place of a value: what holds it, and its name or index there.
 
 Places are chains, not pointers, because most are never reported, and the pointers of a body could be far longer than
@@ -38,7 +38,7 @@ the body: a name of a megabyte may hold a thousand texts. What holds the outermo
 form's part. The key None is a document inside of the string that stands at the place before it.
 """
 
-Holder: TypeAlias = "Place | str | None"
+Holder: TypeAlias = "ValuePlace | str | None"
 """The holder of a value."""
 
 Edit: TypeAlias = tuple[int, int, str]

@@ -4,7 +4,7 @@ from extproc.payload.charsets import known
 from extproc.payload.codec import plain
 from extproc.payload.document import Document
 from extproc.payload.json.walk import walk
-from extproc.payload.opened import MAX_VALUES, Limit, Reading, Source
+from extproc.payload.opened import MAX_VALUES, Limit, Reading, TextSource
 from extproc.payload.passage import Passage, Uninspected
 from extproc.payload.probabilities import spellings
 
@@ -25,7 +25,7 @@ def read_plain(body: bytes, charset: str = "", limit: Limit = MAX_VALUES) -> Doc
         return Document(body, (), (Uninspected(None, None, "charset"),), ())
     text = body.decode(codec, "surrogateescape")
     reading = Reading(walk, limit)
-    source = reading.add(Source(text, plain(codec)))
+    source = reading.add(TextSource(text, plain(codec)))
     reading.passages.append(Passage(text, "text", None, None, source, 0, len(text)))
     reading.distrust(reading.passages[-1])
     reading.open(carrier=False)

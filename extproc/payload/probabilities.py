@@ -7,8 +7,8 @@ from typing import Any
 from msgspec import Struct
 
 from extproc.payload.names import PERHAPS, SPELLED
-from extproc.payload.opened import Reading, Source
-from extproc.payload.passage import Holder, Passage, Place
+from extproc.payload.opened import Reading, TextSource
+from extproc.payload.passage import Holder, Passage, ValuePlace
 
 _CHOSEN = frozenset({
     *(("content", "*", "token"), ("refusal", "*", "token"), ("reasoning_content", "*", "token")),
@@ -90,7 +90,7 @@ def spellings(passages: Sequence[Passage], reading: Reading) -> tuple[Sequence[P
     return kept, found
 
 
-def _known(reading: Reading) -> Iterator[tuple[Place, int, int, tuple[Any, int]]]:
+def _known(reading: Reading) -> Iterator[tuple[ValuePlace, int, int, tuple[Any, int]]]:
     """Of each container that spells a text, and lies in no other: its place, offset and source, its value and end.
 
     Each is parsed once, and so is what has only the name of one: in it, no other of that name is looked at.
@@ -108,7 +108,7 @@ def _known(reading: Reading) -> Iterator[tuple[Place, int, int, tuple[Any, int]]
             ends[source, perhaps] = end
 
 
-def _holder(place: Place) -> Holder:
+def _holder(place: ValuePlace) -> Holder:
     """The object that log probabilities and the text that they spell have in common."""
     outer = place[0]
     return outer[0] if place[1] in _FARTHER and isinstance(outer, tuple) else outer
@@ -134,7 +134,7 @@ class _Places:
     Every container is looked at once: places are known by their identity.
     """
 
-    def __init__(self, places: Iterable[Place]) -> None:
+    def __init__(self, places: Iterable[ValuePlace]) -> None:
         self._places = {id(place) for place in places}
         self._holders = {id(_holder(place)) for place in places}
         self._known: dict[int, tuple[int, tuple[int, ...]]] = {}
@@ -156,7 +156,7 @@ class _Places:
 
 
 def _beside(
-    passages: Iterable[Passage], sources: Sequence[Source], places: _Places
+    passages: Iterable[Passage], sources: Sequence[TextSource], places: _Places
 ) -> Mapping[tuple[int, int], list[Passage]]:
     """The strings that log probabilities may spell, by their source and the container that holds the latter."""
     found: dict[tuple[int, int], list[Passage]] = {}
@@ -172,7 +172,7 @@ def _start(passage: Passage) -> int:
     return passage.start
 
 
-def _own(inside: Iterable[Passage], place: Place, value: Any, strings: Sequence[str]) -> Iterator[str]:
+def _own(inside: Iterable[Passage], place: ValuePlace, value: Any, strings: Sequence[str]) -> Iterator[str]:
     """The texts that log probabilities say beyond the texts beside them: one of these, or all in their order."""
     between = " " if place[1] == _WORDS else ""
     beside = {"", "".join(strings), *strings, *(between.join(each.split()) for each in strings if between)}
@@ -191,7 +191,7 @@ def _own(inside: Iterable[Passage], place: Place, value: Any, strings: Sequence[
         yield "\n".join(others)
 
 
-def _path(passage: Passage, container: Place) -> list[str | int]:
+def _path(passage: Passage, container: ValuePlace) -> list[str | int]:
     """The path of a passage from a container; empty if it is longer than any that is known."""
     steps: list[str | int] = []
     place: Holder = (passage.within, passage.key)

@@ -1,7 +1,7 @@
 """The limits that processors set on the bytes of a stream; where one lies does not depend on how the stream is cut."""
 
 from extproc.inspection.answers.ruling import Ruling
-from extproc.inspection.stage import Active, Processor, Stage
+from extproc.inspection.stage import Active, CompiledProcessor, Stage
 from extproc.inspection.verdict import Blocked
 
 
@@ -10,7 +10,7 @@ class Sizes:
 
     __slots__ = ("_limits", "_ruling", "_size")
 
-    def __init__(self, ruling: Ruling, limits: tuple[Processor, ...]) -> None:
+    def __init__(self, ruling: Ruling, limits: tuple[CompiledProcessor, ...]) -> None:
         self._ruling = ruling
         self._limits = limits
         self._size = 0

@@ -4,7 +4,7 @@ from extproc.policy.address import Address
 from extproc.policy.backends import Backend, BackendModel
 from extproc.policy.conditions import Condition, ConditionError
 from extproc.policy.credentials import Bearer, Credential, Header, Source
-from extproc.policy.loading import Draft, Loaded, drafted, loads
+from extproc.policy.loading import Draft, LoadedPolicy, drafted, loads
 from extproc.policy.model import Policy
 from extproc.policy.names import OWN_ROUTES
 from extproc.policy.parts import Parts, PlacedStep, parts_of
@@ -39,7 +39,7 @@ __all__ = [
     "Header",
     "Health",
     "Limits",
-    "Loaded",
+    "LoadedPolicy",
     "Match",
     "Parts",
     "Pattern",

@@ -6,16 +6,12 @@ They read models and plain data alike, so that a file with a misspelt field is t
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic_core import PydanticCustomError
-
 from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
-from extproc.policy.listing import pipelines
+from extproc.policy.listing import PlacedError, pipelines
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 
-Found = tuple[Loc, PydanticCustomError]
 
-
-def contradictions(policy: object) -> Iterator[Found]:
+def contradictions(policy: object) -> Iterator[PlacedError]:
     """Everything that no field can see by itself. Nothing for a good policy."""
     yield from _backends(policy)
     yield from _models(policy)
@@ -27,7 +23,7 @@ def _names(entries: list[Any]) -> list[str]:
     return [name for entry in entries if isinstance(name := part(entry, "name"), str)]
 
 
-def _repeated(place: Loc, entries: list[Any], what: str) -> Iterator[Found]:
+def _repeated(place: Loc, entries: list[Any], what: str) -> Iterator[PlacedError]:
     seen: set[str] = set()
     for index, entry in enumerate(entries):
         name = part(entry, "name")
@@ -41,7 +37,7 @@ def _repeated(place: Loc, entries: list[Any], what: str) -> Iterator[Found]:
         seen.add(name)
 
 
-def _backends(policy: object) -> Iterator[Found]:
+def _backends(policy: object) -> Iterator[PlacedError]:
     backends = items(policy, "backends")
     if not backends and isinstance(part(policy, "backends"), list | tuple):
         yield ("backends",), refusal("a policy needs a backend", "add one: {name: NAME, url: URL, api: openai}")
@@ -50,7 +46,7 @@ def _backends(policy: object) -> Iterator[Found]:
         yield from _repeated(("backends", index, "models"), items(backend, "models"), "model")
 
 
-def _models(policy: object) -> Iterator[Found]:
+def _models(policy: object) -> Iterator[PlacedError]:
     models = items(policy, "models")
     yield from _repeated(("models",), models, "model")
     known = _names(items(policy, "backends"))
@@ -62,7 +58,7 @@ def _models(policy: object) -> Iterator[Found]:
         yield from _unordered((*place, "fallback"), items(model, "fallback"))
 
 
-def _targets(place: Loc, targets: list[Any], known: list[str]) -> Iterator[Found]:
+def _targets(place: Loc, targets: list[Any], known: list[str]) -> Iterator[PlacedError]:
     seen: set[tuple[str, str | None]] = set()
     for index, target in enumerate(targets):
         backend, model = part(target, "backend"), part(target, "model")
@@ -76,7 +72,7 @@ def _targets(place: Loc, targets: list[Any], known: list[str]) -> Iterator[Found
         seen.add((backend, model))
 
 
-def _weights(place: Loc, targets: object) -> Iterator[Found]:
+def _weights(place: Loc, targets: object) -> Iterator[PlacedError]:
     if not isinstance(targets, list | tuple):
         return
     if not targets:
@@ -87,14 +83,14 @@ def _weights(place: Loc, targets: object) -> Iterator[Found]:
         yield place, refusal("every weight is 0, so no target would be chosen", "give one of them a weight above 0")
 
 
-def _unordered(place: Loc, fallback: list[Any]) -> Iterator[Found]:
+def _unordered(place: Loc, fallback: list[Any]) -> Iterator[PlacedError]:
     for index, target in enumerate(fallback):
         if states(target, "weight"):
             error = refusal("fallback is tried in order and has no weights", "delete `weight`, and order the list")
             yield (*place, index, "weight"), error
 
 
-def _default(policy: object) -> Iterator[Found]:
+def _default(policy: object) -> Iterator[PlacedError]:
     name = part(policy, "default_backend")
     known = [*_names(items(policy, "backends")), NO_BACKEND, OWN_ROUTES]
     if isinstance(name, str) and name not in known:

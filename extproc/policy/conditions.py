@@ -11,7 +11,7 @@ from extproc.policy.base import refusal
 from extproc.policy.cel import program
 from extproc.policy.expressions import reads
 from extproc.policy.signals import BUILT_IN, Vocabulary, vocabulary_of
-from extproc.policy.tokens import Tokens, tokens
+from extproc.policy.tokens import ExpressionTokens, tokens
 
 CONDITION_MAX: Final = 4096
 """Characters of a condition. What may stand in it takes at most milliseconds at this length."""
@@ -102,7 +102,7 @@ class Condition:
             asked["headers"] = {name: headers.get(name, "") for name in self._named}
         return asked
 
-    def _try_out(self, words: Tokens) -> None:
+    def _try_out(self, words: ExpressionTokens) -> None:
         """Evaluate it for what little and for what much is known, and each operand by itself."""
         much = {name: self._vocabulary[name].trial for name in self.signals}
         little = {name: self._vocabulary[name].lowest for name in self.signals}

@@ -35,7 +35,7 @@ _TAG: Final = "tag:yaml.org,2002:"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """The place of a part; lines and columns from 1. `key_*` is the place of its key. `written` is a scalar's text."""
 
     line: int
@@ -65,11 +65,11 @@ class UnreadableError(Exception):
 
 
 @dataclass(slots=True)
-class Document:
+class PolicyDocument:
     """Plain data, the place of each part of it, and what was wrong on the way. Faulty parts are None in the data."""
 
     data: Any = None
-    places: dict[Loc, Place] = field(default_factory=dict)
+    places: dict[Loc, Position] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -85,7 +85,7 @@ def decode(raw: bytes) -> str:
         raise UnreadableError(line, column, "the file is not UTF-8 text", "save it as UTF-8") from None
 
 
-def read(text: str) -> Document:
+def read(text: str) -> PolicyDocument:
     """Compose a YAML text. Raises UnreadableError."""
     if len(text) > TEXT_MAX:
         raise UnreadableError(1, 1, f"the text is larger than {TEXT_MAX >> 20} MiB", "is this the policy?")
@@ -168,20 +168,20 @@ def _too_deep(mark: Any) -> UnreadableError:
     return UnreadableError(mark.line + 1, mark.column + 1, message, "a policy is not that deep; check the brackets")
 
 
-def _place(node: Node, key: Node) -> Place:
+def _place(node: Node, key: Node) -> Position:
     value, name = node.start_mark, key.start_mark
     written = node.value if isinstance(node, ScalarNode) else None
-    return Place(value.line + 1, value.column + 1, name.line + 1, name.column + 1, written)
+    return Position(value.line + 1, value.column + 1, name.line + 1, name.column + 1, written)
 
 
 class _Builder:
     """Turns the node graph into data, aliases written out, within DEPTH_MAX and NODES_MAX."""
 
     def __init__(self) -> None:
-        self.document = Document()
+        self.document = PolicyDocument()
         self.nodes = 0
 
-    def value(self, node: Node, loc: Loc, place: Place) -> Any:
+    def value(self, node: Node, loc: Loc, place: Position) -> Any:
         self.nodes += 1
         if self.nodes > NODES_MAX:
             message = f"more than {NODES_MAX} values, aliases written out"

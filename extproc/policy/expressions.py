@@ -11,7 +11,7 @@ from extproc.policy.base import meant, refusal
 from extproc.policy.cel import program
 from extproc.policy.names import HEADER_NAME_MAX, is_header_name
 from extproc.policy.signals import FINDINGS, UNSUPPORTED, Vocabulary
-from extproc.policy.tokens import Tokens
+from extproc.policy.tokens import ExpressionTokens
 
 METHODS: Final = ("contains", "startsWith", "endsWith", "matches", "size")
 FUNCTIONS: Final = ("size", "int", "double", "string")
@@ -46,18 +46,18 @@ class Reads:
     headers: set[str] = field(default_factory=set)
 
 
-def reads(tokens: Tokens, vocabulary: Vocabulary) -> Reads:
+def reads(tokens: ExpressionTokens, vocabulary: Vocabulary) -> Reads:
     """Return what an expression reads, once it is known to be allowed. The library must have parsed it.
 
     Raises a refusal.
     """
-    return _Walk(tokens, vocabulary).walk()
+    return _ExpressionWalk(tokens, vocabulary).walk()
 
 
-class _Walk:
+class _ExpressionWalk:
     """One pass over the tokens, which knows the names that macros have bound so far."""
 
-    def __init__(self, tokens: Tokens, vocabulary: Vocabulary) -> None:
+    def __init__(self, tokens: ExpressionTokens, vocabulary: Vocabulary) -> None:
         self.tokens = tokens
         self.vocabulary = vocabulary
         self.found = Reads()

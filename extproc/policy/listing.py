@@ -10,12 +10,13 @@ from extproc.policy.names import RESERVED_PROCESSORS
 from extproc.policy.settings import Limits
 from extproc.policy.units import GIB, size, written_size
 
-Found = tuple[Loc, PydanticCustomError]
+PlacedError = tuple[Loc, PydanticCustomError]
+"""A fault and its place in the policy."""
 
 SIDES: Final = ("request", "response")
 
 
-def pipelines(policy: object) -> Iterator[Found]:
+def pipelines(policy: object) -> Iterator[PlacedError]:
     """Everything that no pipeline and no processor can see by itself. Reads models and plain data alike."""
     seen: set[str] = set()
     for index, pipeline in enumerate(items(policy, "pipelines")):
@@ -40,7 +41,7 @@ def called(processor: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _names(place: Loc, processors: list[Any]) -> Iterator[Found]:
+def _names(place: Loc, processors: list[Any]) -> Iterator[PlacedError]:
     seen: set[str] = set()
     for index, processor in enumerate(processors):
         name = called(processor)
@@ -55,7 +56,7 @@ def _names(place: Loc, processors: list[Any]) -> Iterator[Found]:
         seen.add(name)
 
 
-def _stand_ins(place: Loc, processors: list[Any]) -> Iterator[Found]:
+def _stand_ins(place: Loc, processors: list[Any]) -> Iterator[PlacedError]:
     names = [name for processor in processors if (name := called(processor)) is not None]
     following: dict[str, str] = {}
     for index, processor in enumerate(processors):
@@ -82,7 +83,7 @@ def _leads_to(start: str, end: str, following: dict[str, str]) -> bool:
     return at == end
 
 
-def _one_sided(place: Loc, processors: list[Any]) -> Iterator[Found]:
+def _one_sided(place: Loc, processors: list[Any]) -> Iterator[PlacedError]:
     for index, processor in enumerate(processors):
         if part(processor, "restore") is True:
             error = refusal("only what a request says can be restored", "delete it here, and write it in `request`")
@@ -93,7 +94,7 @@ def _one_sided(place: Loc, processors: list[Any]) -> Iterator[Found]:
                 yield (*place, index, name), error
 
 
-def _limit(place: Loc, pipeline: object, limits: object) -> Iterator[Found]:
+def _limit(place: Loc, pipeline: object, limits: object) -> Iterator[PlacedError]:
     if not states(pipeline, "body_limit"):
         return
     wanted = _bytes(part(pipeline, "body_limit"))

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from extproc.policy.advice import advice
 from extproc.policy.base import Loc, part
 from extproc.policy.checks import contradictions
-from extproc.policy.document import Document, Fault, Place, UnreadableError, decode, read
+from extproc.policy.document import Fault, PolicyDocument, Position, UnreadableError, decode, read
 from extproc.policy.model import Policy
 from extproc.policy.parts import Parts, parts_of, salvaged
 from extproc.policy.problems import PolicyError, Problem, Unusable
@@ -27,7 +27,7 @@ _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedPolicy:
     """A policy, and what is allowed in it but looks like a mistake. `name` stands for the file."""
 
     policy: Policy
@@ -46,7 +46,7 @@ class Draft:
     parts: Parts
     faults: tuple[Fault, ...]
     name: str
-    places: Mapping[Loc, Place] = field(repr=False)
+    places: Mapping[Loc, Position] = field(repr=False)
 
     def refusal(self, unusable: Iterable[Unusable] = ()) -> PolicyError:
         """The error with every fault, and with what cannot be put to use."""
@@ -56,12 +56,12 @@ class Draft:
         """Return what cannot be put to use, as problems with their lines, in the order of the file."""
         return _ordered(self.name, self._faults(unusable))
 
-    def loaded(self) -> Loaded:
+    def loaded(self) -> LoadedPolicy:
         """The policy, and notes on it. Raises PolicyError with every fault."""
         if self.policy is None:
             raise self.refusal()
         notes = (_located(self.places, loc, message, mend) for loc, message, mend in advice(self.policy))
-        return Loaded(self.policy, _ordered(self.name, notes), self.name)
+        return LoadedPolicy(self.policy, _ordered(self.name, notes), self.name)
 
     def _faults(self, unusable: Iterable[Unusable]) -> Iterator[Fault]:
         for each in unusable:
@@ -91,7 +91,7 @@ def drafted(
     return Draft(policy, parts, tuple(faults), name, document.places)
 
 
-def _validated(document: Document, context: dict[str, Any]) -> tuple[Policy | None, list[Fault]]:
+def _validated(document: PolicyDocument, context: dict[str, Any]) -> tuple[Policy | None, list[Fault]]:
     policy: Policy | None = None
     faults = list(document.faults)
     try:
@@ -102,7 +102,7 @@ def _validated(document: Document, context: dict[str, Any]) -> tuple[Policy | No
     return (None if faults else policy), faults
 
 
-def _field_faults(document: Document, error: ValidationError) -> Iterator[Fault]:
+def _field_faults(document: PolicyDocument, error: ValidationError) -> Iterator[Fault]:
     told = {fault.loc for fault in document.faults}
     for detail in islice(error.errors(include_url=False), PROBLEMS_MAX + 1):
         loc = without_forms(detail["loc"], document.places)
@@ -110,7 +110,7 @@ def _field_faults(document: Document, error: ValidationError) -> Iterator[Fault]
             yield _located(document.places, loc, *worded(detail, document.places.get(loc)), key=_at_key(detail))
 
 
-def _cross_faults(document: Document) -> Iterator[Fault]:
+def _cross_faults(document: PolicyDocument) -> Iterator[Fault]:
     for loc, refused in islice(contradictions(document.data), PROBLEMS_MAX + 1):
         context: dict[str, Any] = refused.context or {}
         yield _located(document.places, loc, context["problem"], context["mend"])
@@ -135,13 +135,13 @@ def _at_key(detail: ErrorDetails) -> bool:
     return detail["type"] == "extra_forbidden" or detail["loc"][-1:] == ("[key]",)
 
 
-def _located(places: Mapping[Loc, Place], loc: Loc, message: str, mend: str, key: bool = False) -> Fault:
+def _located(places: Mapping[Loc, Position], loc: Loc, message: str, mend: str, key: bool = False) -> Fault:
     place = _nearest(places, loc)
     line, column = (place.key_line, place.key_column) if key else (place.line, place.column)
     return Fault(loc, line, column, message, mend)
 
 
-def _nearest(places: Mapping[Loc, Place], loc: Loc) -> Place:
+def _nearest(places: Mapping[Loc, Position], loc: Loc) -> Position:
     """The place of a part, or of the smallest part around it that is in the file."""
     while loc and loc not in places:
         loc = loc[:-1]

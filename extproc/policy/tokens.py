@@ -38,7 +38,7 @@ class Token:
 
 
 @dataclass(slots=True)
-class Tokens:
+class ExpressionTokens:
     """The tokens, then an empty one. `closes`: from a closing bracket to its opening one, by index."""
 
     every: list[Token] = field(default_factory=list)
@@ -88,9 +88,9 @@ class Tokens:
         yield begin, -1
 
 
-def tokens(text: str) -> Tokens | None:
+def tokens(text: str) -> ExpressionTokens | None:
     """The tokens of a text; None where it holds something that is not read here."""
-    found = Tokens()
+    found = ExpressionTokens()
     opened: list[int] = []
     at = 0
     while at < len(text):

@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 
 from extproc.policy.base import Loc, Value, listed, meant
 from extproc.policy.credentials import Bearer, Header
-from extproc.policy.document import Place
+from extproc.policy.document import Position
 from extproc.policy.model import Policy
 from extproc.policy.processors import PLUGGED, USES
 from extproc.policy.units import written_duration, written_size
@@ -74,7 +74,7 @@ def _forms() -> Mapping[str, type[Value] | None]:
     return _FORMS | {tag(use): form for use, form in plugged().items()}
 
 
-def without_forms(loc: Loc, places: Mapping[Loc, Place]) -> Loc:
+def without_forms(loc: Loc, places: Mapping[Loc, Position]) -> Loc:
     """A place as the operator sees it: pydantic's tags taken out."""
     clean: Loc = ()
     forms = _forms()
@@ -84,7 +84,7 @@ def without_forms(loc: Loc, places: Mapping[Loc, Place]) -> Loc:
     return clean
 
 
-def worded(error: Mapping[str, Any], place: Place | None) -> tuple[str, str]:
+def worded(error: Mapping[str, Any], place: Position | None) -> tuple[str, str]:
     """The message and the mend of one of pydantic's errors. Nothing written at a credential is quoted."""
     kind, loc, context, value = error["type"], error["loc"], error.get("ctx", {}), error.get("input")
     name = str(loc[-1]) if loc else ""
@@ -174,7 +174,7 @@ def _nothing(wanted: str, loc: Loc) -> tuple[str, str]:
     return f"{wanted} belongs here, but there is nothing", f"{_SHAPES[wanted]}{or_not}"
 
 
-def _wrong_type(wanted: str, value: object, place: Place | None) -> tuple[str, str]:
+def _wrong_type(wanted: str, value: object, place: Position | None) -> tuple[str, str]:
     found = _named(value)
     written = place.written if place else None
     if wanted == "text" and written is not None and len(written) <= 64:

@@ -139,7 +139,7 @@ class StreamTrailers(Struct, frozen=True):
     headers: tuple[Field, ...] = ()
 
 
-Stream: TypeAlias = StreamHeaders | StreamBody | StreamTrailers
+StreamEffect: TypeAlias = StreamHeaders | StreamBody | StreamTrailers
 
 
 WorkKind: TypeAlias = Literal["rules", "scored", "remote"]
@@ -188,4 +188,4 @@ class Abort(Struct, frozen=True):
     reason: str
 
 
-Effect: TypeAlias = Proceed | Chunk | Override | Reject | Stream | Inspect | Withdraw | Abort | Record
+Effect: TypeAlias = Proceed | Chunk | Override | Reject | StreamEffect | Inspect | Withdraw | Abort | Record

@@ -76,10 +76,10 @@ class Deadline(Struct, frozen=True):
     """The time named by `Transaction.deadline` has passed."""
 
 
-class Gone(Struct, frozen=True):
+class StreamClosed(Struct, frozen=True):
     """Envoy ended the stream. `clean` tells a half-close from a reset; Envoy does either after a normal exchange."""
 
     clean: bool = True
 
 
-Message: TypeAlias = Headers | Body | Trailers | Unknown | Inspected | Failed | Deadline | Gone
+Message: TypeAlias = Headers | Body | Trailers | Unknown | Inspected | Failed | Deadline | StreamClosed

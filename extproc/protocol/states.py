@@ -14,7 +14,7 @@ from extproc.protocol.modes import BodyMode
 
 
 @plain
-class State(IntEnum):
+class SideState(IntEnum):
     """The progress of one side."""
 
     IDLE = 0  # nothing has arrived
@@ -24,7 +24,7 @@ class State(IntEnum):
 
 
 @plain
-class Event(IntEnum):
+class MessageKind(IntEnum):
     """A message, as far as legality is concerned."""
 
     HEADERS = 0
@@ -35,8 +35,8 @@ class Event(IntEnum):
     EMPTY_END = 5  # an end mark without data; Envoy 1.35 to 1.37 sent some twice
 
 
-_S = State
-_E = Event
+_S = SideState
+_E = MessageKind
 _START = {_E.HEADERS: _S.OPEN, _E.HEADERS_END: _S.DONE, _E.TRAILERS: _S.DONE}
 # A filter with header mode SKIP starts with the body: legal in every mode that has bodies.
 _FLOWING = {_E.BODY: _S.OPEN, _E.BODY_END: _S.DONE, _E.EMPTY_END: _S.DONE, _E.TRAILERS: _S.DONE}
@@ -53,7 +53,7 @@ _BUFFER: Final = {
     _S.DONE: _ENDED,
 }
 
-TRANSITIONS: Final[dict[BodyMode, dict[State, dict[Event, State]]]] = {
+TRANSITIONS: Final[dict[BodyMode, dict[SideState, dict[MessageKind, SideState]]]] = {
     BodyMode.NONE: _NO_BODY,
     BodyMode.STREAMED: _STREAM,
     BodyMode.BUFFERED: _BUFFER,
@@ -65,14 +65,14 @@ TRANSITIONS: Final[dict[BodyMode, dict[State, dict[Event, State]]]] = {
 """Mode -> state -> what may arrive -> the state after it. What is absent is a violation."""
 
 
-def _dense(mode: BodyMode) -> tuple[tuple[State | None, ...], ...]:
-    return tuple(tuple(TRANSITIONS[mode][state].get(event) for event in Event) for state in State)
+def _dense(mode: BodyMode) -> tuple[tuple[SideState | None, ...], ...]:
+    return tuple(tuple(TRANSITIONS[mode][state].get(event) for event in MessageKind) for state in SideState)
 
 
 _DENSE: Final = tuple(_dense(mode) for mode in BodyMode)  # the same table as tuples: one index per lookup, no hashing
 
 
-def advance(mode: BodyMode, state: State, event: Event, side: Side) -> State:
+def advance(mode: BodyMode, state: SideState, event: MessageKind, side: Side) -> SideState:
     """The state after `event`. Raises ProtocolViolation where the table has no such cell."""
     after = _DENSE[mode][state][event]
     if after is None:
@@ -81,7 +81,7 @@ def advance(mode: BodyMode, state: State, event: Event, side: Side) -> State:
 
 
 @plain
-class Answer(IntEnum):
+class ReplyKind(IntEnum):
     """An answer of ours, as far as legality is concerned."""
 
     HEADERS = 0  # Proceed for headers
@@ -93,7 +93,7 @@ class Answer(IntEnum):
 
 
 @plain
-class Reply(IntEnum):
+class ReplyProgress(IntEnum):
     """The progress of the replies to one side."""
 
     AWAITED = 0  # headers not answered
@@ -101,8 +101,8 @@ class Reply(IntEnum):
     ENDED = 2  # nothing more may be answered
 
 
-_A = Answer
-_R = Reply
+_A = ReplyKind
+_R = ReplyProgress
 _ONE_TO_ONE: Final = {
     _R.AWAITED: {_A.HEADERS: _R.GOING, _A.REPLACE: _R.ENDED, _A.BODY: _R.GOING, _A.TRAILERS: _R.ENDED},
     _R.GOING: {_A.BODY: _R.GOING, _A.TRAILERS: _R.ENDED},
@@ -114,7 +114,7 @@ _M_TO_N: Final = {
     _R.ENDED: {},
 }
 
-ANSWERS: Final[dict[BodyMode, dict[Reply, dict[Answer, Reply]]]] = {
+ANSWERS: Final[dict[BodyMode, dict[ReplyProgress, dict[ReplyKind, ReplyProgress]]]] = {
     mode: (_M_TO_N if mode is BodyMode.FULL_DUPLEX_STREAMED else _ONE_TO_ONE) for mode in BodyMode
 }
 """Mode -> how far our answers are -> what may be answered -> how far they are then.

@@ -16,7 +16,7 @@ class _Streak:
     until: float = 0.0
 
 
-class Health:
+class BackendHealth:
     """Counts a backend's failures in a row; enough of them take it out for a while, and one success brings it back.
 
     After the cooldown the backend is offered again at once (one probe is one request); if that fails too, the next

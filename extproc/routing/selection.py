@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from extproc.protocol.errors import ClientError
-from extproc.routing.health import Health
+from extproc.routing.health import BackendHealth
 from extproc.routing.table import Candidate, Choice, Route, Table
 
 
-def select(table: Table, model: str, api: str, draw: float, health: Health, now: float) -> Choice | None:
+def select(table: Table, model: str, api: str, draw: float, health: BackendHealth, now: float) -> Choice | None:
     """Chooses for `model` asked for in the `api` family; `draw` is in [0, 1).
 
     None: the policy lets unknown models pass, and Envoy's own routes decide about this one. Raises ClientError 404 for
@@ -23,7 +23,7 @@ def select(table: Table, model: str, api: str, draw: float, health: Health, now:
     return _unlisted(table, model, api, health, now)
 
 
-def _along(route: Route, draw: float, health: Health, now: float) -> Choice:
+def _along(route: Route, draw: float, health: BackendHealth, now: float) -> Choice:
     targets = route.targets
     if route.sole is not None and not health.down(targets[0].destination.name, now):
         return route.sole
@@ -53,7 +53,7 @@ def _weighted(candidates: Sequence[Candidate], draw: float) -> Candidate | None:
     return next(c for c in reversed(candidates) if c.weight > 0)  # rounding left the point on the far edge
 
 
-def _unlisted(table: Table, model: str, api: str, health: Health, now: float) -> Choice | None:
+def _unlisted(table: Table, model: str, api: str, health: BackendHealth, now: float) -> Choice | None:
     candidate = table.listed.get((model, api))
     why = "listed"
     if candidate is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from shlex import quote
 from typing import Final
 
-from extproc.server.policies import Loaded
+from extproc.server.policies import ActivePolicy
 
 FRESH: Final = 3.0
 """Seconds for which an Envoy that was heard of is taken to be there. One that is configured by us asks for a worker's
@@ -39,7 +39,7 @@ class Envoys:
         return fresh[0] if fresh else None if latest in {NONE, wanted} else latest
 
 
-def refusal(now: Loaded, new: Loaded, envoys: Envoys, file: str) -> str | None:
+def refusal(now: ActivePolicy, new: ActivePolicy, envoys: Envoys, file: str) -> str | None:
     """Return why `new` cannot be taken: the sentence names what Envoy lacks and the command to run. None if it can."""
     other = envoys.other(new.fingerprint)
     if new.fingerprint == now.fingerprint or other is None:
@@ -50,7 +50,7 @@ def refusal(now: Loaded, new: Loaded, envoys: Envoys, file: str) -> str | None:
     )
 
 
-def warning(now: Loaded, new: Loaded, envoys: Envoys) -> str | None:
+def warning(now: ActivePolicy, new: ActivePolicy, envoys: Envoys) -> str | None:
     """Return what to look after where `new` was taken without knowing whether Envoy is configured for it."""
     if new.fingerprint in {now.fingerprint, envoys.latest}:
         return None
@@ -60,7 +60,7 @@ def warning(now: Loaded, new: Loaded, envoys: Envoys) -> str | None:
     )
 
 
-def _changes(now: Loaded, new: Loaded) -> str:
+def _changes(now: ActivePolicy, new: ActivePolicy) -> str:
     from extproc.transaction.fingerprint import differences  # noqa: PLC0415  - a supervisor seldom needs it
 
     return ", ".join(differences(now.demands, new.demands))

@@ -11,27 +11,27 @@ from typing import Final, assert_never
 from msgspec import Struct, structs
 
 from extproc.server.control import (
-    Ask,
-    Channel,
     Commit,
+    ControlChannel,
     Drain,
     Draining,
     Order,
+    PolicyPrepared,
     Prepare,
-    Prepared,
     Ready,
-    Refused,
     Report,
+    ReportStatus,
     Start,
+    StartFailed,
     Stop,
-    Told,
+    WorkerStatus,
     reports,
 )
 from extproc.server.forker import Forker
 from extproc.server.life import Life
 from extproc.server.log import Log
 from extproc.server.policies import Sealed
-from extproc.server.tls import Tls
+from extproc.server.tls import TlsContent
 from extproc.telemetry import Totals
 
 BACKOFF_FIRST: Final = 0.1
@@ -46,7 +46,7 @@ LINGER: Final = 5.0
 """Seconds from a worker's hanging up to its end, before it is killed."""
 
 
-class State(Enum):
+class WorkerState(Enum):
     """The state of a worker process."""
 
     STARTING = "starting"
@@ -59,7 +59,7 @@ class Config(Struct, frozen=True):
     """The part of a worker's configuration that a reload may change."""
 
     sealed: Sealed
-    tls: Tls | None = None
+    tls: TlsContent | None = None
 
 
 class Child:
@@ -75,7 +75,7 @@ class Child:
         changed: Callable[[], None],
     ) -> None:
         self.index = order.index
-        self.state = State.DOWN
+        self.state = WorkerState.DOWN
         self.pid: int | None = None
         self.restarts = 0
         self.open = 0
@@ -90,7 +90,7 @@ class Child:
         self._changed = changed
         self._ending = asyncio.Event()
         self._life: Life | None = None
-        self._channel: Channel[Report, Order] | None = None
+        self._channel: ControlChannel[Report, Order] | None = None
         self._tickets = 0
         self._asked: dict[int, asyncio.Future[None]] = {}
         self._preparing: asyncio.Future[str | None] | None = None
@@ -118,12 +118,12 @@ class Child:
 
     async def ask(self, within: float) -> bool:
         """Brings `open`, `backends` and the totals up to date. False if nothing is heard `within` so many seconds."""
-        if self._channel is None or self.state is State.STARTING:
+        if self._channel is None or self.state is WorkerState.STARTING:
             return False
         self._tickets += 1
         ticket, answered = self._tickets, asyncio.get_running_loop().create_future()
         self._asked[ticket] = answered
-        self._channel.send(Ask(ticket))
+        self._channel.send(ReportStatus(ticket))
         try:
             await asyncio.wait_for(answered, within)
         except TimeoutError:
@@ -134,7 +134,7 @@ class Child:
 
     async def prepare(self, config: Config, within: float) -> str | None:
         """Has the worker make `config` ready; a problem, or None. One that is not up will start with it."""
-        if self._channel is None or self.state is not State.READY:
+        if self._channel is None or self.state is not WorkerState.READY:
             return None
         self._preparing = asyncio.get_running_loop().create_future()
         self._offer(config)
@@ -187,7 +187,7 @@ class Child:
         if life is None:
             return None
         self.pid, self.problem = life.pid, None
-        self._become(State.STARTING)
+        self._become(WorkerState.STARTING)
         self._channel = await reports(ours)
         try:
             await self._listen(self._channel)
@@ -206,7 +206,7 @@ class Child:
                 ours.close()
         return life
 
-    async def _listen(self, channel: Channel[Report, Order]) -> None:
+    async def _listen(self, channel: ControlChannel[Report, Order]) -> None:
         config = self._offered = self._config()
         binding = structs.replace(self._order.binding, tls=config.tls)
         channel.send(structs.replace(self._order, sealed=config.sealed, binding=binding))
@@ -216,23 +216,23 @@ class Child:
                     # Kept for the next life: Envoy knows this address, a port chosen anew it would not.
                     self._order = structs.replace(self._order, binding=structs.replace(binding, listen=endpoint))
                     self._log.event("worker_ready", {"worker": self.index, "pid": self.pid, "endpoint": str(endpoint)})
-                    self._become(State.READY)
+                    self._become(WorkerState.READY)
                     if self._ending.is_set():
                         channel.send(Drain())  # the order may have come before there was anybody to hear it
-                case Refused(problem=problem):
+                case StartFailed(problem=problem):
                     self.problem = problem
-                case Told():
+                case WorkerStatus():
                     self._heard(report)
-                case Prepared(problem=problem):
+                case PolicyPrepared(problem=problem):
                     if self._preparing is not None and not self._preparing.done():
                         self._preparing.set_result(problem)
                 case Draining():
-                    self._become(State.DRAINING)
+                    self._become(WorkerState.DRAINING)
                     self._log.event("drain", {"worker": self.index})
                 case _:
                     assert_never(report)
 
-    def _heard(self, told: Told) -> None:
+    def _heard(self, told: WorkerStatus) -> None:
         self.open, self.backends = told.open, told.backends
         self.envoys = told.envoys
         self._totals.update(self.index, told.metrics)
@@ -256,8 +256,8 @@ class Child:
                 answered.set_result(None)  # its end is an answer, too
         if self._preparing is not None and not self._preparing.done():
             self._preparing.set_result(None)  # the next one starts with it
-        self._become(State.DOWN)
+        self._become(WorkerState.DOWN)
 
-    def _become(self, state: State) -> None:
+    def _become(self, state: WorkerState) -> None:
         self.state = state
         self._changed()

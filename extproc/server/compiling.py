@@ -8,7 +8,7 @@ from typing import Final
 from extproc.policy import drafted
 from extproc.server import plugins
 from extproc.server.files import read_file
-from extproc.server.policies import Loaded, Sealed, copied
+from extproc.server.policies import ActivePolicy, Sealed, copied
 from extproc.transaction import Plan
 from extproc.transaction.prepared import prepare
 
@@ -16,7 +16,7 @@ DIGEST_CHARACTERS: Final = 16
 """Hexadecimal digits shown of a policy's digest: enough to tell one's own policies apart."""
 
 
-def compiled(raw: bytes, path: Path, environ: Mapping[str, str], now: float) -> tuple[Loaded, Plan]:
+def compiled(raw: bytes, path: Path, environ: Mapping[str, str], now: float) -> tuple[ActivePolicy, Plan]:
     """Return the policy that the file at `path` holds as `raw`, and its plan; reads all that the policy names.
 
     Raises:
@@ -28,4 +28,4 @@ def compiled(raw: bytes, path: Path, environ: Mapping[str, str], now: float) -> 
     policy, plan = prepared.loaded.policy, prepared.plan
     digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
     sealed = Sealed(copied(policy, str(path)), prepared.secrets)
-    return Loaded(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode(), found), plan
+    return ActivePolicy(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode(), found), plan

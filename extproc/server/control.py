@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from extproc.server.listen import Listen
 from extproc.server.policies import Sealed
-from extproc.server.tls import Tls
+from extproc.server.tls import TlsContent
 from extproc.server.transport import Binding
 from extproc.telemetry import Snapshot
 
@@ -31,18 +31,18 @@ class Start(Struct, frozen=True, tag=True):
 
 
 class Prepare(Struct, frozen=True, tag=True):
-    """Make this policy ready, and answer `Prepared`; nothing changes yet."""
+    """Make this policy ready, and answer `PolicyPrepared`; nothing changes yet."""
 
     sealed: Sealed
-    tls: Tls | None
+    tls: TlsContent | None
 
 
 class Commit(Struct, frozen=True, tag=True):
     """Put what was prepared in force, and open the log anew."""
 
 
-class Ask(Struct, frozen=True, tag=True):
-    """Answer `Told` with the same ticket."""
+class ReportStatus(Struct, frozen=True, tag=True):
+    """Answer `WorkerStatus` with the same ticket."""
 
     ticket: int
 
@@ -61,13 +61,13 @@ class Ready(Struct, frozen=True, tag=True):
     endpoint: Listen
 
 
-class Refused(Struct, frozen=True, tag=True):
+class StartFailed(Struct, frozen=True, tag=True):
     """The worker cannot serve, and ends."""
 
     problem: str
 
 
-class Prepared(Struct, frozen=True, tag=True):
+class PolicyPrepared(Struct, frozen=True, tag=True):
     """The policy is ready; `problem` says why not."""
 
     problem: str | None = None
@@ -77,7 +77,7 @@ class Draining(Struct, frozen=True, tag=True):
     """The worker takes nothing new, by whoever's order."""
 
 
-class Told(Struct, frozen=True, tag=True):
+class WorkerStatus(Struct, frozen=True, tag=True):
     """The state of the worker. The last one, before it ends in order, has the ticket 0."""
 
     ticket: int
@@ -88,8 +88,8 @@ class Told(Struct, frozen=True, tag=True):
     """Fingerprint of an Envoy's configuration (empty: it sends none) -> seconds since an exchange last had it."""
 
 
-Order = Start | Prepare | Commit | Ask | Drain | Stop
-Report = Ready | Refused | Prepared | Draining | Told
+Order = Start | Prepare | Commit | ReportStatus | Drain | Stop
+Report = Ready | StartFailed | PolicyPrepared | Draining | WorkerStatus
 
 Incoming = TypeVar("Incoming")
 Outgoing = TypeVar("Outgoing")
@@ -100,7 +100,7 @@ def framed(content: bytes) -> bytes:
     return len(content).to_bytes(LENGTH_BYTES, "big") + content
 
 
-class Channel(Generic[Incoming, Outgoing]):
+class ControlChannel(Generic[Incoming, Outgoing]):
     """One end of the socket pair."""
 
     def __init__(
@@ -139,13 +139,13 @@ class Channel(Generic[Incoming, Outgoing]):
         self._writer.close()
 
 
-async def orders(end: socket.socket) -> Channel[Order, Report]:
+async def orders(end: socket.socket) -> ControlChannel[Order, Report]:
     """The worker's end."""
     reader, writer = await asyncio.open_connection(sock=end)
-    return Channel(reader, writer, msgspec.msgpack.Decoder(Order))
+    return ControlChannel(reader, writer, msgspec.msgpack.Decoder(Order))
 
 
-async def reports(end: socket.socket) -> Channel[Report, Order]:
+async def reports(end: socket.socket) -> ControlChannel[Report, Order]:
     """The supervisor's end."""
     reader, writer = await asyncio.open_connection(sock=end)
-    return Channel(reader, writer, msgspec.msgpack.Decoder(Report))
+    return ControlChannel(reader, writer, msgspec.msgpack.Decoder(Report))

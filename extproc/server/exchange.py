@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from extproc.protocol.effects import Abort, AbortCode, Inspect, Withdraw
 from extproc.protocol.errors import ProtocolViolation
-from extproc.protocol.messages import Body, Deadline, Failed, Gone, Headers, Inspected, Message, Side, Trailers
+from extproc.protocol.messages import Body, Deadline, Failed, Headers, Inspected, Message, Side, StreamClosed, Trailers
 from extproc.protocol.record import Record
 from extproc.server.inspections import Cancel
 from extproc.server.runtime import Decider, Runtime
@@ -45,7 +45,7 @@ _PASSED_REQUEST: Final = [PASSED_REQUEST]
 _ORDERS: Final = frozenset({Abort, Inspect, Withdraw, Record})
 
 
-class Stream(Protocol):
+class ExchangeStream(Protocol):
     """The transport's side of one gRPC stream."""
 
     def send(self, payload: bytes, /) -> None:
@@ -55,7 +55,7 @@ class Stream(Protocol):
         """Ends the stream with this gRPC status and sends nothing more. Called once at most, within `receive`, too."""
 
 
-def admit(runtime: Runtime, stream: Stream, configuration: bytes = b"") -> "Exchange | None":
+def admit(runtime: Runtime, stream: ExchangeStream, configuration: bytes = b"") -> "Exchange | None":
     """The exchange of a new stream; None, with the stream aborted, when there is no room or the worker drains.
 
     `configuration` is the fingerprint that Envoy sent with the stream, empty where it sent none.
@@ -74,7 +74,7 @@ class Exchange:
 
     __slots__ = ("_aborted", "_detail", "_over", "_runtime", "_spent", "_stream", "_work", "decider")
 
-    def __init__(self, runtime: Runtime, stream: Stream, configuration: bytes = b"") -> None:
+    def __init__(self, runtime: Runtime, stream: ExchangeStream, configuration: bytes = b"") -> None:
         self._runtime = runtime
         self._stream = stream
         self._spent = 0.0
@@ -180,7 +180,7 @@ class Exchange:
                 if self._work is not None and (cancel := self._work.pop(ticket, None)) is not None:
                     cancel()
             case Record():
-                # It answers `Gone` alone; anything else is ours to mend, so INTERNAL.
+                # It answers `StreamClosed` alone; anything else is ours to mend, so INTERNAL.
                 raise AssertionError(type(order).__name__)
             case _:
                 assert_never(order)
@@ -196,7 +196,7 @@ class Exchange:
     def _record(self, clean: bool) -> Record:
         told: Record | None = None
         try:
-            for effect in self.decider.receive(Gone(clean), self._runtime.clock()):
+            for effect in self.decider.receive(StreamClosed(clean), self._runtime.clock()):
                 if type(effect) is Record:
                     told = effect
         except Exception as error:  # noqa: BLE001  - what failed once may fail again while it is told of

@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 from extproc.policy import PolicyError
 from extproc.server import files
-from extproc.server.control import Channel
+from extproc.server.control import ControlChannel
 from extproc.server.errors import ServeError
 from extproc.server.forking import (
     Compile,
@@ -31,7 +31,7 @@ from extproc.server.forking import (
 )
 from extproc.server.life import Life
 from extproc.server.log import Log
-from extproc.server.policies import Loaded, Sealed
+from extproc.server.policies import ActivePolicy, Sealed
 from extproc.server.tasks import first
 from extproc.server.template import Template
 
@@ -56,7 +56,7 @@ class Forker:
         self._log = log
         self._ending = asyncio.Event()
         self._up = asyncio.Event()
-        self._channel: Channel[TemplateReport, TemplateOrder] | None = None
+        self._channel: ControlChannel[TemplateReport, TemplateOrder] | None = None
         self._tickets = 0
         self._asked: dict[int, asyncio.Future[Compiled | Wrong | Life | None]] = {}
         self._lives: dict[int, Life] = {}
@@ -66,7 +66,7 @@ class Forker:
         """Return the process number of the template."""
         return self._template.pid
 
-    def compile_first(self, path: Path) -> Loaded:
+    def compile_first(self, path: Path) -> ActivePolicy:
         """Return the policy in a file, compiled and in force for workers to come. Blocks.
 
         Raises:
@@ -83,7 +83,7 @@ class Forker:
             report = None
         return _loaded(report)
 
-    async def compile(self, path: Path) -> Loaded:
+    async def compile(self, path: Path) -> ActivePolicy:
         """Return the policy in a file, compiled and not in force; `settle` follows. Raises as `compile_first` does."""
         raw = files.text(path)
         await first(self._up, self._ending)
@@ -185,11 +185,11 @@ class Forker:
         self._lives.clear()
 
 
-def _loaded(report: TemplateReport | None) -> Loaded:
+def _loaded(report: TemplateReport | None) -> ActivePolicy:
     match report:
         case Compiled(loaded=pickled):
             loaded = pickle.loads(pickled)  # noqa: S301  - see the import
-            assert isinstance(loaded, Loaded)
+            assert isinstance(loaded, ActivePolicy)
             return loaded
         case Wrong(problems=problems):
             raise PolicyError(problems)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from extproc.policy import Problem
-from extproc.server.control import FRAME_MAX, LENGTH_BYTES, Channel, framed
+from extproc.server.control import FRAME_MAX, LENGTH_BYTES, ControlChannel, framed
 from extproc.server.policies import Sealed
 
 _BESIDE: Final = b"\0"
@@ -45,7 +45,7 @@ class Fork(Struct, frozen=True, tag=True):
 
 
 class Compiled(Struct, frozen=True, tag=True):
-    """The policy is compiled. `loaded` is a pickled `Loaded`."""
+    """The policy is compiled. `loaded` is a pickled `ActivePolicy`."""
 
     ticket: int
     loaded: bytes
@@ -96,10 +96,10 @@ def next_report(end: socket.socket) -> TemplateReport | None:
     return None if frame is None else msgspec.msgpack.decode(frame, type=TemplateReport)
 
 
-async def template_reports(end: socket.socket) -> Channel[TemplateReport, TemplateOrder]:
+async def template_reports(end: socket.socket) -> ControlChannel[TemplateReport, TemplateOrder]:
     """The supervisor's end, as `control.reports` is for a worker."""
     reader, writer = await asyncio.open_connection(sock=end)
-    return Channel(reader, writer, msgspec.msgpack.Decoder(TemplateReport))
+    return ControlChannel(reader, writer, msgspec.msgpack.Decoder(TemplateReport))
 
 
 def send_descriptor(end: socket.socket, descriptor: int) -> None:

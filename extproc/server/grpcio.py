@@ -16,7 +16,7 @@ from extproc.server.health import TooManyWatchersError, service_of
 from extproc.server.listen import LOOPBACKS, Listen, Tcp, Unix, is_localhost
 from extproc.server.runtime import Runtime
 from extproc.server.tasks import spawn
-from extproc.server.tls import Tls
+from extproc.server.tls import TlsContent
 from extproc.server.transport import Binding, message_max
 from extproc.transaction import fingerprint
 
@@ -76,7 +76,7 @@ class GrpcioTransport:
         if isinstance(self.endpoint, Unix):
             sockets.remove(self.endpoint)
 
-    def renew(self, tls: Tls) -> None:
+    def renew(self, tls: TlsContent) -> None:
         """Uses other certificates for the handshakes to come."""
         if self._certificates is not None:
             self._certificates.renew(tls)
@@ -85,7 +85,7 @@ class GrpcioTransport:
 class _Certificates:
     """The certificates that grpc asks for at each handshake, because they may have changed."""
 
-    def __init__(self, tls: Tls) -> None:
+    def __init__(self, tls: TlsContent) -> None:
         self._mutual = tls.client_ca is not None
         self._latest: Any = None
         self._first = _pair(tls)
@@ -93,7 +93,7 @@ class _Certificates:
     def credentials(self) -> Any:
         return grpc.dynamic_ssl_server_credentials(self._first, self._fetch, self._mutual)
 
-    def renew(self, tls: Tls) -> None:
+    def renew(self, tls: TlsContent) -> None:
         self._latest = _pair(tls)
 
     def _fetch(self) -> Any:
@@ -101,7 +101,7 @@ class _Certificates:
         return latest
 
 
-def _pair(tls: Tls) -> Any:
+def _pair(tls: TlsContent) -> Any:
     return grpc.ssl_server_certificate_configuration([(tls.key, tls.cert)], tls.client_ca)
 
 
@@ -212,7 +212,7 @@ def _configuration(context: Any) -> bytes:
 
 
 class _Call:
-    """The transport's side of one `Process` call (`extproc.server.exchange.Stream`).
+    """The transport's side of one `Process` call (`extproc.server.exchange.ExchangeStream`).
 
     `ending` is the status that it is to end with, once one was ordered.
     """

@@ -36,7 +36,7 @@ class TooManyWatchersError(Exception):
     """`WATCHERS_MAX` are open."""
 
 
-class Health:
+class WorkerHealth:
     """The health of one worker: serving while it takes new exchanges. `asked`: somebody has asked, and will again."""
 
     def __init__(self) -> None:

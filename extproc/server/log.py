@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from extproc.protocol.record import Scalar
-from extproc.telemetry.lines import Lines, Told
+from extproc.telemetry.lines import Lines, LogValue
 
 QUEUE_LINES: Final = 10_000
 """Lines that wait to be written, about 5 MB; more are dropped and counted. A second or two of a busy worker."""
@@ -89,7 +89,7 @@ class Log:
         """Lines that were dropped so far."""
         return self._unwaited + self._unwritten
 
-    def event(self, event: str, details: Mapping[str, Told] | Struct) -> None:
+    def event(self, event: str, details: Mapping[str, LogValue] | Struct) -> None:
         """Queue one line. Never blocks and never raises; `details` hold no client's text."""
         if len(self._lines) >= QUEUE_LINES:
             self._unwaited += 1

@@ -47,7 +47,7 @@ def copied(policy: Policy, name: str) -> bytes:
         raise PolicyError((Problem(name, 1, 1, "", message, mend),)) from None
 
 
-class Loaded(Struct, frozen=True):
+class ActivePolicy(Struct, frozen=True):
     """A policy in force. `digest` tells policies apart by what they say, `at` is Unix time.
 
     `demands` is what Envoy must be configured with for it, `fingerprint` the short name of that. `plugins`: a line for

@@ -16,20 +16,20 @@ from collections.abc import Sequence
 from typing import Final, assert_never
 
 from extproc.server.control import (
-    Ask,
-    Channel,
     Commit,
+    ControlChannel,
     Drain,
     Draining,
     Order,
+    PolicyPrepared,
     Prepare,
-    Prepared,
     Ready,
-    Refused,
     Report,
+    ReportStatus,
     Start,
+    StartFailed,
     Stop,
-    Told,
+    WorkerStatus,
     orders,
 )
 from extproc.server.errors import ServeError
@@ -39,7 +39,7 @@ from extproc.server.plugins import PluginError
 from extproc.server.policies import Sealed
 from extproc.server.runtime import Runtime
 from extproc.server.tasks import cancel, spawn
-from extproc.server.tls import Tls
+from extproc.server.tls import TlsContent
 from extproc.server.worker import Worker, start_worker
 from extproc.transaction import Plan
 
@@ -56,13 +56,13 @@ again until all are. 2,000 objects are 150 open exchanges and 0.2 ms of standing
 them (20 ms with 10,000 exchanges open) are looked through when two million were added: for garbage, hardly ever."""
 
 
-class Process:
+class WorkerProcess:
     """Carries out a supervisor's orders on one worker."""
 
-    def __init__(self, supervisor: Channel[Order, Report], worker: Worker) -> None:
+    def __init__(self, supervisor: ControlChannel[Order, Report], worker: Worker) -> None:
         self._supervisor = supervisor
         self._worker = worker
-        self._prepared: tuple[Plan, Tls | None] | None = None
+        self._prepared: tuple[Plan, TlsContent | None] | None = None
         self._draining = False
         self._ended = asyncio.Event()
 
@@ -106,7 +106,7 @@ class Process:
 
     async def _carry_out(self, order: Order) -> None:
         match order:
-            case Ask(ticket=ticket):
+            case ReportStatus(ticket=ticket):
                 self._supervisor.send(self._told(ticket))
             case Prepare():
                 self._supervisor.send(await self._prepare(order))
@@ -122,14 +122,14 @@ class Process:
             case _:
                 assert_never(order)
 
-    async def _prepare(self, order: Prepare) -> Prepared:
+    async def _prepare(self, order: Prepare) -> PolicyPrepared:
         try:
             # In a thread: a large policy takes a second, and exchanges are going on meanwhile.
             plan = await asyncio.to_thread(order.sealed.open)
         except Exception as error:  # noqa: BLE001  - whatever is wrong with a new policy, the old one goes on
-            return Prepared(f"{type(error).__name__} while compiling the policy")
+            return PolicyPrepared(f"{type(error).__name__} while compiling the policy")
         self._prepared = (plan, order.tls)
-        return Prepared()
+        return PolicyPrepared()
 
     def _commit(self) -> None:
         if self._prepared is not None:
@@ -137,9 +137,9 @@ class Process:
             self._prepared = None
         self._worker.runtime.log.reopen()
 
-    def _told(self, ticket: int) -> Told:
+    def _told(self, ticket: int) -> WorkerStatus:
         runtime = self._worker.runtime
-        return Told(ticket, runtime.open, runtime.snapshot(), runtime.backends(), runtime.envoys())
+        return WorkerStatus(ticket, runtime.open, runtime.snapshot(), runtime.backends(), runtime.envoys())
 
 
 async def serve(end: socket.socket, plans: Sequence[tuple[Sealed, Plan]] = ()) -> int:
@@ -155,9 +155,9 @@ async def serve(end: socket.socket, plans: Sequence[tuple[Sealed, Plan]] = ()) -
         log = Log(Sink(start.log), worker=start.index)
         runtime = Runtime(_plan(start.sealed, plans), log, start=start.start)
         worker = await start_worker(runtime, start.binding, start.transport)
-        await Process(supervisor, worker).serve()
+        await WorkerProcess(supervisor, worker).serve()
     except (ServeError, OSError, PluginError) as error:
-        supervisor.send(Refused(error.render() if isinstance(error, PluginError) else str(error)))
+        supervisor.send(StartFailed(error.render() if isinstance(error, PluginError) else str(error)))
         await supervisor.flush()
         return FAILED
     finally:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from extproc.protocol.effects import AbortCode, Effect
 from extproc.protocol.messages import Message
 from extproc.protocol.record import Record
-from extproc.server.health import Health
+from extproc.server.health import WorkerHealth
 from extproc.server.inspections import Submit, nobody
 from extproc.server.log import Log
 from extproc.telemetry import Metrics, Snapshot
@@ -45,7 +45,7 @@ class Decider(Protocol):
         """Return what is to be done about `message`."""
 
 
-class Open(Protocol):
+class OpenExchange(Protocol):
     """An exchange, as the list of open ones needs to know it."""
 
     decider: Decider
@@ -81,7 +81,7 @@ class Runtime:
     ) -> None:
         self.plan = plan
         self.shared = Shared(start)
-        self.health = Health()
+        self.health = WorkerHealth()
         self.metrics = Metrics()
         self.messages = self.metrics.counter(MESSAGES)
         self._exchanges = self.metrics.counter(EXCHANGES)
@@ -95,7 +95,7 @@ class Runtime:
         self.configurations: dict[bytes, float] = {}
         """Fingerprint (empty: an exchange came without) -> when it last came."""
         self._begin = begin
-        self._open: set[Open] = set()
+        self._open: set[OpenExchange] = set()
         self._lag = 0.0
 
     @property
@@ -125,11 +125,11 @@ class Runtime:
             del seen[min(seen, key=seen.__getitem__)]
         seen[configuration] = now
 
-    def enter(self, exchange: Open) -> None:
+    def enter(self, exchange: OpenExchange) -> None:
         """Adds an exchange to the open ones."""
         self._open.add(exchange)
 
-    def leave(self, exchange: Open) -> None:
+    def leave(self, exchange: OpenExchange) -> None:
         """Takes an exchange out; `on_idle` is called when it was the last."""
         self._open.discard(exchange)
         if not self._open:

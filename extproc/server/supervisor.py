@@ -17,13 +17,13 @@ from extproc import __version__
 from extproc.policy import PolicyError
 from extproc.server import changeover, tls
 from extproc.server.changeover import Envoys
-from extproc.server.child import LINGER, Child, Config, State
+from extproc.server.child import LINGER, Child, Config, WorkerState
 from extproc.server.control import Start
 from extproc.server.errors import ServeError
 from extproc.server.forker import Forker
 from extproc.server.listen import Listen
 from extproc.server.log import Log
-from extproc.server.policies import Loaded
+from extproc.server.policies import ActivePolicy
 from extproc.server.tasks import cancel, spawn
 from extproc.server.template import Template
 from extproc.server.tls import TlsFiles
@@ -91,7 +91,7 @@ class Supervisor:
     @property
     def ready(self) -> bool:
         """True if at least one worker takes exchanges."""
-        return not self._stopping.is_set() and any(child.state is State.READY for child in self._children)
+        return not self._stopping.is_set() and any(child.state is WorkerState.READY for child in self._children)
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ class Supervisor:
         self._metrics.counter(RESTARTS)[()] = sum(child.restarts for child in self._children)
         self._metrics.counter(LOG_DROPPED)[()] = self._log.dropped
         self._metrics.gauge(
-            WORKERS, {(s.value,): float(sum(child.state is s for child in self._children)) for s in State}
+            WORKERS, {(s.value,): float(sum(child.state is s for child in self._children)) for s in WorkerState}
         )
         return merged((self._metrics.snapshot(), self._totals.all()))
 
@@ -203,7 +203,7 @@ class Supervisor:
         order = Start(index, index / options.workers, self._config.sealed, binding, options.transport, options.log)
         return Child(order, lambda: self._config, self._forker, self._totals, self._log, self._changed.set)
 
-    def _with_tls(self, loaded: Loaded) -> Config:
+    def _with_tls(self, loaded: ActivePolicy) -> Config:
         files = self._options.tls_files
         return Config(loaded.sealed, None if files is None else tls.read(files))
 
@@ -214,7 +214,7 @@ class Supervisor:
             problems = [child.problem for child in self._children if child.problem is not None]
             if problems:
                 raise ServeError(*problems)
-            if all(child.state is State.READY for child in self._children):
+            if all(child.state is WorkerState.READY for child in self._children):
                 return
             self._changed.clear()
             try:
@@ -225,7 +225,7 @@ class Supervisor:
     async def _watch(self, child: Child) -> None:
         while True:
             await asyncio.sleep(PING_EVERY)
-            if child.state in {State.READY, State.DRAINING} and not await child.ask(FROZEN_AFTER):
+            if child.state in {WorkerState.READY, WorkerState.DRAINING} and not await child.ask(FROZEN_AFTER):
                 self._log.event("worker_frozen", {"worker": child.index, "pid": child.pid})
                 child.kill()
 
@@ -238,7 +238,7 @@ class Supervisor:
     async def _ask_all(self) -> None:
         await asyncio.gather(*(child.ask(ASK_TIMEOUT) for child in self._children))
 
-    def _note_growth(self, loaded: Loaded) -> None:
+    def _note_growth(self, loaded: ActivePolicy) -> None:
         """A transport's largest message is fixed when it starts to listen."""
         if loaded.policy.limits.request_body > self._loaded.policy.limits.request_body:
             self._log.event("reload_note", {"note": "limits.request_body grew: larger bodies need a restart"})
@@ -258,7 +258,7 @@ class Supervisor:
         return {
             str(child.index): "down" if child.backends.get(backend) else "up"
             for child in self._children
-            if child.state is not State.DOWN
+            if child.state is not WorkerState.DOWN
         }
 
 

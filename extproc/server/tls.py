@@ -20,7 +20,7 @@ class TlsFiles(Struct, frozen=True):
     client_ca: str | None = None
 
 
-class Tls(Struct, frozen=True):
+class TlsContent(Struct, frozen=True):
     """The content of those files."""
 
     cert: bytes
@@ -28,10 +28,10 @@ class Tls(Struct, frozen=True):
     client_ca: bytes | None = None
 
     def __repr__(self) -> str:
-        return f"Tls(client_ca={self.client_ca is not None})"
+        return f"TlsContent(client_ca={self.client_ca is not None})"
 
 
-def read(files: TlsFiles) -> Tls:
+def read(files: TlsFiles) -> TlsContent:
     """Reads and checks `files`. Raises ServeError."""
     cert, key = _pem(files.cert), _pem(files.key)
     client_ca = None if files.client_ca is None else _pem(files.client_ca)
@@ -42,7 +42,7 @@ def read(files: TlsFiles) -> Tls:
         raise ServeError(f"{files.cert} and {files.key} are no pair of certificate and key: {error.reason}") from error
     if client_ca is not None:
         _check_authorities(context, str(files.client_ca))
-    return Tls(cert, key, client_ca)
+    return TlsContent(cert, key, client_ca)
 
 
 def _check_authorities(context: ssl.SSLContext, path: str) -> None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from extproc.server.errors import ServeError
 from extproc.server.listen import Listen
-from extproc.server.tls import Tls
+from extproc.server.tls import TlsContent
 
 if TYPE_CHECKING:  # a command that only names a transport does not wait for all that serves
     from extproc.server.runtime import Runtime
@@ -25,7 +25,7 @@ class Binding(Struct, frozen=True):
     """The address on which a worker listens, its certificates and the mode of its socket."""
 
     listen: Listen
-    tls: Tls | None = None
+    tls: TlsContent | None = None
     socket_mode: int = SOCKET_MODE
 
 
@@ -41,7 +41,7 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Lets what is finished reach the peer, ends all else as an error, and frees the endpoint."""
 
-    def renew(self, tls: Tls) -> None:
+    def renew(self, tls: TlsContent) -> None:
         """Uses other certificates for the connections to come."""
 
 

@@ -12,7 +12,7 @@ from extproc.server.inspections import Pool
 from extproc.server.listen import Listen
 from extproc.server.log import Log, Sink
 from extproc.server.runtime import SWEEP_EVERY, Begin, Runtime
-from extproc.server.tls import Tls
+from extproc.server.tls import TlsContent
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding, Transport
 from extproc.transaction import Plan, Transaction
 
@@ -47,7 +47,7 @@ class Worker:
         """Return where it listens; `str()` of it is how an operator writes it."""
         return self._transport.endpoint
 
-    def swap(self, plan: Plan, tls: Tls | None = None) -> None:
+    def swap(self, plan: Plan, tls: TlsContent | None = None) -> None:
         """Puts another plan in force. Exchanges that are open keep theirs."""
         self.runtime.plan = plan
         if tls is not None:
@@ -104,7 +104,7 @@ async def running_worker(
     listen: str = "127.0.0.1:0",
     *,
     transport: str = DEFAULT_TRANSPORT,
-    tls: Tls | None = None,
+    tls: TlsContent | None = None,
     log: Log | None = None,
     begin: Begin = Transaction,
 ) -> AsyncIterator[Worker]:

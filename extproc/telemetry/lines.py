@@ -8,7 +8,7 @@ import msgspec
 
 from extproc.protocol.record import Scalar
 
-Told: TypeAlias = Scalar | Sequence[str] | Mapping[str, Scalar]
+LogValue: TypeAlias = Scalar | Sequence[str] | Mapping[str, Scalar]
 """A value of a line."""
 
 
@@ -21,7 +21,7 @@ class Lines:
         self._common = common
         self._encoder = msgspec.json.Encoder()
 
-    def line(self, at: datetime, event: str, details: Mapping[str, Told] | msgspec.Struct) -> bytes:
+    def line(self, at: datetime, event: str, details: Mapping[str, LogValue] | msgspec.Struct) -> bytes:
         """Return one line, with the line break at its end."""
         # Two documents made one: copying the details beside the rest would cost more than encoding them.
         head = self._encoder.encode({"time": at, "event": event, **self._common})

@@ -22,10 +22,10 @@ from extproc.protocol.effects import (
     Reject,
 )
 from extproc.protocol.headers import Field, HeaderMap
-from extproc.protocol.messages import Body, Deadline, Gone, Headers, Message, Side, Trailers
+from extproc.protocol.messages import Body, Deadline, Headers, Message, Side, StreamClosed, Trailers
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.record import Record
-from extproc.protocol.states import ANSWERS, Answer, Reply
+from extproc.protocol.states import ANSWERS, ReplyKind, ReplyProgress
 from extproc.transaction import Plan, Shared, Transaction
 
 E = TypeVar("E", bound=Effect)
@@ -128,7 +128,7 @@ class Playbook:
         self.transaction = Transaction(plan, shared, now, configuration)
         self._config: ProtocolConfig | None = None if observes else ProtocolConfig(request, response, early)
         self._modes = {Side.REQUEST: request, Side.RESPONSE: response}
-        self._replies = dict.fromkeys(Side, Reply.AWAITED)
+        self._replies = dict.fromkeys(Side, ReplyProgress.AWAITED)
         self._waiting: dict[Side, list[Message]] = {side: [] for side in Side}
         self._over = False
         self._script: list[str] = []
@@ -165,7 +165,7 @@ class Playbook:
     def leaves(self, *, clean: bool = True) -> Record:
         """Envoy ends the stream; gives what is told of the exchange."""
         self._over = True
-        return self.sends(Gone(clean)).gets_one(Record)
+        return self.sends(StreamClosed(clean)).gets_one(Record)
 
     def tell(self, problem: str) -> str:
         """The conversation so far, for a failure's message."""
@@ -187,7 +187,7 @@ class Playbook:
     def _expect_answer(self, message: Headers | Body | Trailers) -> None:
         # In full duplex a side waits for its headers, then for an end: its pieces are not answered one by one.
         duplex = self._modes[message.side] is BodyMode.FULL_DUPLEX_STREAMED
-        if duplex and self._replies[message.side] is Reply.ENDED:
+        if duplex and self._replies[message.side] is ReplyProgress.ENDED:
             return
         if not (duplex and isinstance(message, Body) and not message.end):
             self._waiting[message.side].append(message)
@@ -200,7 +200,9 @@ class Playbook:
             case Override():
                 # Envoy 1.40: only to full duplex, only while the request headers are unanswered.
                 assert effect.modes.request_body is BodyMode.FULL_DUPLEX_STREAMED, self.tell("spurious override")
-                assert self._replies[Side.REQUEST] is Reply.AWAITED, self.tell("an override after the headers answer")
+                assert self._replies[Side.REQUEST] is ReplyProgress.AWAITED, self.tell(
+                    "an override after the headers answer"
+                )
                 self._modes[Side.REQUEST] = effect.modes.request_body
                 self._modes[Side.RESPONSE] = effect.modes.response_body
             case Proceed() | Chunk():
@@ -214,20 +216,22 @@ class Playbook:
         assert after is not None, self.tell(f"{answer.name} may not be answered now")
         self._replies[side] = after
         waiting = self._waiting[side]
-        if answer is Answer.REPLACE:
+        if answer is ReplyKind.REPLACE:
             waiting.clear()
-        elif answer is Answer.CHUNK_END and side is Side.RESPONSE and not waiting:
+        elif answer is ReplyKind.CHUNK_END and side is Side.RESPONSE and not waiting:
             pass  # the answer is cut short: what still comes of it is dropped
-        elif answer is not Answer.CHUNK:
+        elif answer is not ReplyKind.CHUNK:
             assert waiting, self.tell("an answer to no message")
             waiting.pop(0)
         if isinstance(effect, Proceed) and effect.modes is not None and side is Side.RESPONSE:
             self._modes[side] = effect.modes.response_body
 
 
-def _answer(effect: Proceed | Chunk) -> Answer:
+def _answer(effect: Proceed | Chunk) -> ReplyKind:
     if isinstance(effect, Chunk):
-        return Answer.CHUNK_END if effect.end else Answer.CHUNK
+        return ReplyKind.CHUNK_END if effect.end else ReplyKind.CHUNK
     if effect.replace:
-        return Answer.REPLACE
-    return {Phase.HEADERS: Answer.HEADERS, Phase.BODY: Answer.BODY, Phase.TRAILERS: Answer.TRAILERS}[effect.phase]
+        return ReplyKind.REPLACE
+    return {Phase.HEADERS: ReplyKind.HEADERS, Phase.BODY: ReplyKind.BODY, Phase.TRAILERS: ReplyKind.TRAILERS}[
+        effect.phase
+    ]

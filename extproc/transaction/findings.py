@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from extproc.apis.mcp.request import Rpc
 from extproc.inspection.judgement import told
-from extproc.inspection.pipeline import Pipeline
+from extproc.inspection.pipeline import CompiledPipeline
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding, Verdict
 from extproc.pipe.plugged import Staging
@@ -49,7 +49,7 @@ class Findings:
         "vault",
     )
 
-    def __init__(self, pipeline: Pipeline, *, detailed: bool) -> None:
+    def __init__(self, pipeline: CompiledPipeline, *, detailed: bool) -> None:
         self.pipeline = pipeline
         self.vault = Vault()
         self.rpc: Rpc | None = None

@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from extproc.inspection.stage import Processor
+from extproc.inspection.stage import CompiledProcessor
 from extproc.protocol.messages import Side
 
 INLINE_BYTES: Final = 16 * 1024
@@ -24,4 +24,4 @@ class Handed(Struct, frozen=True):
     """The side that waits for a piece of work. `processor`: whose detector it is, if it is that of one alone."""
 
     side: Side
-    processor: Processor | None = None
+    processor: CompiledProcessor | None = None

@@ -16,7 +16,7 @@ from extproc.signals.registry import Signals
 from extproc.transaction.answers import Teller
 from extproc.transaction.findings import Findings
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
-from extproc.transaction.plan import Claim, Steering
+from extproc.transaction.plan import Claim, SteeringEdits
 
 # Envoy writes UUIDs; anything else in that header may be a client's own text, which is not to reach a log.
 _REQUEST_ID: Final = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -95,7 +95,7 @@ class Memory:
         self.destination: Destination | None = None
         self.request_mode: BodyMode | None = None
         self.teller: Teller | None = None
-        self.steering: Steering | None = None
+        self.steering: SteeringEdits | None = None
         self.decision = "passed"
         self.reason = "unclaimed"
         self.failure: str | None = None

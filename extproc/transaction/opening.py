@@ -49,7 +49,7 @@ class Refusal(Struct, frozen=True):
     unread: str = ""
 
 
-class Opened(Struct, frozen=True):
+class OpenedBody(Struct, frozen=True):
     """A body that was read. `plain` has no encodings left; `job` judges it, None where nobody does.
 
     `signals`: the exchange's, now that the body is known; None where the policy reads none. `unread`: the reason for
@@ -86,7 +86,7 @@ class Opened(Struct, frozen=True):
         result = self.job.run(meter)
         return PendingJudgement(result, self._judged) if isinstance(result, Judgement) else self._judged(result)
 
-    def given_up(self, reason: str, waited: float | None = None) -> "Judged | Opened | Refusal":
+    def given_up(self, reason: str, waited: float | None = None) -> "Judged | OpenedBody | Refusal":
         """Return what becomes of the body when no verdict came: one, or work for those who are left."""
         assert self.job is not None, "without a job it is never handed out"
         result = self.job.given_up(reason, waited)
@@ -103,13 +103,13 @@ class Opened(Struct, frozen=True):
         return Judged(self, verdict, asked)
 
     def __repr__(self) -> str:
-        return f"Opened({len(self.plain)} bytes, {self.job})"
+        return f"OpenedBody({len(self.plain)} bytes, {self.job})"
 
 
 class Judged(Struct, frozen=True):
     """The result for a body. `verdict` is None if nobody judged it; `asked` is what the body asks for as it goes on."""
 
-    opened: Opened
+    opened: OpenedBody
     verdict: Verdict | None
     asked: apis.Request | None
 
@@ -136,7 +136,7 @@ class Opening:
         self._codings = codings
         self.body = body
         self._findings = memory.findings
-        self._opened: Opened | None = None
+        self._opened: OpenedBody | None = None
 
     @property
     def name(self) -> str:
@@ -175,7 +175,7 @@ class Opening:
         assert self._opened is not None, "it was opened, or refused"
         return self._opened.run(meter)
 
-    def given_up(self, reason: str) -> RequestResult | Opened:
+    def given_up(self, reason: str) -> RequestResult | OpenedBody:
         """Return what becomes of the body when no result came."""
         if self._opened is None:
             if self._codings or len(self.body) > OPENED_BYTES:
@@ -203,25 +203,25 @@ class Opening:
             return refused.refusal
         return None
 
-    def _open(self, meter: Meter | None, *, tells: bool) -> Opened:
+    def _open(self, meter: Meter | None, *, tells: bool) -> OpenedBody:
         claimed, findings = self._memory.claimed, self._findings
         try:
             plain = self._decoded(meter) if self._codings else self.body
         except _UnreadError as unread:
             assert findings is not None, "who may pass unread is inspected"
-            return Opened(claimed, b"", signals=self._signals(self._view()), unread=unread.reason)
+            return OpenedBody(claimed, b"", signals=self._signals(self._view()), unread=unread.reason)
         asked = claimed.read(plain) if claimed is not None and not self._plan.inert else None
         if findings is None:
             view = self._view(asked, plain if tells else None, _json_type(self._fields))
-            return Opened(claimed, plain, asked, signals=self._signals(view))
+            return OpenedBody(claimed, plain, asked, signals=self._signals(view))
         limit = findings.pipeline.body_limit
         if len(plain) > limit and findings.pipeline.request is not None:
             if findings.pipeline.blocks_oversize:
                 raise _RefusedError(Refusal(too_large(limit), Blocked(findings.pipeline.name, "oversize")))
-            return Opened(claimed, plain, asked, signals=self._signals(self._view(asked)), unread="size")
+            return OpenedBody(claimed, plain, asked, signals=self._signals(self._view(asked)), unread="size")
         return self._read(findings, plain, asked, tells=tells and len(plain) <= limit)
 
-    def _read(self, findings: Findings, plain: bytes, asked: apis.Request | None, *, tells: bool) -> Opened:
+    def _read(self, findings: Findings, plain: bytes, asked: apis.Request | None, *, tells: bool) -> OpenedBody:
         memory, pipeline = self._memory, findings.pipeline
         kind = content_type(self._fields) if memory.claimed is None else _json_type(self._fields)
         view = self._view(asked, plain if tells else None, kind)
@@ -229,7 +229,7 @@ class Opening:
         rpc = mcp.message(view.outline) if suspected and view.outline is not None else findings.rpc
         signals = self._signals(view)
         if pipeline.request is None:
-            return Opened(memory.claimed, plain, asked, rpc, signals)
+            return OpenedBody(memory.claimed, plain, asked, rpc, signals)
         job = Job(
             pipeline.name,
             pipeline.request,
@@ -241,7 +241,7 @@ class Opening:
             detailed=findings.details is not None,
             role_of=other if memory.claimed is None else memory.claimed.api.role_of,
         )
-        return Opened(memory.claimed, plain, asked, rpc, signals, job)
+        return OpenedBody(memory.claimed, plain, asked, rpc, signals, job)
 
     def _view(self, asked: apis.Request | None = None, body: bytes | None = None, kind: str = "") -> RequestView:
         assert self._memory.claim is not None

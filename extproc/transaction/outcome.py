@@ -4,10 +4,10 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-from extproc.policy import Health as Settings
+from extproc.policy import Health
 from extproc.protocol.enums import plain
 from extproc.protocol.messages import Headers
-from extproc.routing.health import FAILURE_STATUS, Health
+from extproc.routing.health import FAILURE_STATUS, BackendHealth
 
 # `response.code_details` tells a backend's own answer from Envoy's local replies, which pass through us, too.
 _FROM_UPSTREAM: Final = "via_upstream"
@@ -52,7 +52,7 @@ def led_nowhere(message: Headers) -> bool:
     return details.startswith(_NO_CLUSTER)
 
 
-def observe(health: Health, settings: Settings, backend: str, message: Headers, now: float) -> None:
+def observe(health: BackendHealth, settings: Health, backend: str, message: Headers, now: float) -> None:
     """Writes down what the answer says of the backend that was chosen."""
     match _outcome(message, status_of(message)):
         case Outcome.SERVED:

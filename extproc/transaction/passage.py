@@ -17,7 +17,7 @@ KEY_PROTOCOL: Final = "openai-insecure-api-key."
 """The prefix of the protocol name by which a browser passes a key with a WebSocket (OpenAI's realtime API)."""
 
 
-class Passage(Struct, frozen=True):
+class Forwarding(Struct, frozen=True):
     """The headers that change, and where the request goes; `destination` is None where Envoy's own routes decide.
 
     `answers` are the whole answers to the headers, as `answer` gives them; empty where this passage is for one path.
@@ -42,21 +42,21 @@ class Passage(Struct, frozen=True):
         return ours if more is None else HeaderMutation(ours.set, (*ours.remove, *more.remove), more.more)
 
 
-def unsteered(removes: tuple[str, ...]) -> Passage:
+def unsteered(removes: tuple[str, ...]) -> Forwarding:
     """The passage of what Envoy's own routes decide about."""
     return _lasting(HeaderMutation(remove=removes), None)
 
 
-def steered(destination: Destination, cluster_header: str, *, known: bool) -> Passage:
+def steered(destination: Destination, cluster_header: str, *, known: bool) -> Forwarding:
     """The passage to a backend of what keeps its path. `known`: Envoy is known to be configured for the plan."""
     fields = _fields(destination, cluster_header, known=known)
     return _lasting(HeaderMutation(fields, removed(destination, known=known)), destination)
 
 
-def steered_to(path: bytes, destination: Destination, cluster_header: str, *, known: bool) -> Passage:
+def steered_to(path: bytes, destination: Destination, cluster_header: str, *, known: bool) -> Forwarding:
     """The passage to a backend of one path, which is another there."""
     fields = (*_fields(destination, cluster_header, known=known), (":path", path))
-    return Passage(HeaderMutation(fields, removed(destination, known=known)), destination)
+    return Forwarding(HeaderMutation(fields, removed(destination, known=known)), destination)
 
 
 def path_at(destination: Destination, raw_path: bytes) -> bytes:
@@ -82,9 +82,9 @@ def _fields(destination: Destination, cluster_header: str, *, known: bool) -> tu
     return ((cluster_header, destination.name.encode()), (":authority", destination.authority), *credential)
 
 
-def _lasting(headers: HeaderMutation, destination: Destination | None) -> Passage:
+def _lasting(headers: HeaderMutation, destination: Destination | None) -> Forwarding:
     modes: tuple[BodyMode | None, ...] = (None, *BodyMode)
-    return Passage(headers, destination, tuple(_answer(headers, destination, mode, lasting=True) for mode in modes))
+    return Forwarding(headers, destination, tuple(_answer(headers, destination, mode, lasting=True) for mode in modes))
 
 
 def _answer(

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from extproc import apis
 from extproc.apis.paths import Aliases
-from extproc.inspection.pipeline import Pipeline
+from extproc.inspection.pipeline import CompiledPipeline
 from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.registry import planned
 from extproc.policy import Policy, Unusable, UnusableError, parts_of
@@ -21,7 +21,7 @@ from extproc.routing.table import Choice, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.keyed import keyed, removed
-from extproc.transaction.passage import PROTOCOLS, Passage, path_at, steered, steered_to, unsteered
+from extproc.transaction.passage import PROTOCOLS, Forwarding, path_at, steered, steered_to, unsteered
 
 CONTROL_PREFIX = "x-extproc-"
 """Header names with this prefix are ours alone: a client's are removed, and so are an upstream's."""
@@ -79,12 +79,12 @@ class Claim(Struct, frozen=True):
     path: str
     claimed: apis.ApiRequestPath | None = None
     models: str | None = None
-    pipelines: tuple[Pipeline, ...] = ()
+    pipelines: tuple[CompiledPipeline, ...] = ()
     reads_fields: bool = False
     reads_route: bool = False
 
 
-class Steering(Struct, frozen=True):
+class SteeringEdits(Struct, frozen=True):
     """The headers and metadata that a choice of destination gives every request on one path: built once, used for each.
 
     `unchanged` is the whole answer to a buffered body that stays as it came; `response` are the contract's headers.
@@ -103,7 +103,7 @@ class Plan:
         self,
         policy: Policy,
         table: Table,
-        pipelines: tuple[Pipeline, ...] = (),
+        pipelines: tuple[CompiledPipeline, ...] = (),
         signals: SignalRegistry = REGISTRY,
         stages: tuple[PlannedStage, ...] = (),
     ) -> None:
@@ -111,7 +111,7 @@ class Plan:
         self.table = table
         self.pipelines = pipelines
         self.stages = stages
-        self.unpiped = Pipeline(written.Pipeline(name=UNPIPED), {})
+        self.unpiped = CompiledPipeline(written.Pipeline(name=UNPIPED), {})
         """Stands for a pipeline where there is none and a response passes answer stages. It does nothing."""
         self.signals = signals
         self.recorded = policy.recorded_signals
@@ -138,7 +138,7 @@ class Plan:
         self._steered = () if onward is None else tuple(steered(onward, header, known=each) for each in (False, True))
         self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
         self._claims: dict[bytes, Claim] = {}
-        self._steerings: dict[tuple[str, str, str, bytes, bool], Steering] = {}
+        self._steerings: dict[tuple[str, str, str, bytes, bool], SteeringEdits] = {}
 
     @classmethod
     def compile(cls, policy: Policy, secrets: Mapping[str, bytes], signals: SignalRegistry | None = None) -> "Plan":
@@ -150,12 +150,12 @@ class Plan:
         Raises:
             UnusableError: expressions or files of rules cannot be used; it has all of them.
         """
-        pipelines: list[Pipeline] = []
+        pipelines: list[CompiledPipeline] = []
         signals = signals or current()
         wrong = list(_unknown_signals(policy, signals))
         for index, each in enumerate(policy.pipelines):
             try:
-                pipelines.append(Pipeline(each, secrets, index))
+                pipelines.append(CompiledPipeline(each, secrets, index))
             except UnusableError as error:
                 wrong += error.parts
         stages = planned(policy.answer_stages, wrong)
@@ -172,7 +172,7 @@ class Plan:
             found = self._claims[raw_path] = self._claim(raw_path)
         return found
 
-    def pipeline(self, claim: Claim, fields: HeaderMap, route_name: str) -> Pipeline | None:
+    def pipeline(self, claim: Claim, fields: HeaderMap, route_name: str) -> CompiledPipeline | None:
         """The pipeline that is for a request."""
         return next((each for each in claim.pipelines if each.meant(fields, route_name)), None)
 
@@ -210,7 +210,7 @@ class Plan:
             return ()
         return tuple(n for n in names if n.startswith(CONTROL_PREFIX) or n in self._control)
 
-    def passage(self, raw_path: bytes, *, known: bool) -> Passage | None:
+    def passage(self, raw_path: bytes, *, known: bool) -> Forwarding | None:
         """Return what becomes of a request of no API, or None if nothing is served there. `known` as in `steer`."""
         destination = self.table.onward
         if destination is None:
@@ -222,7 +222,7 @@ class Plan:
 
     def steer(
         self, choice: Choice, model: str, claimed: apis.ApiRequestPath, raw_path: bytes, decision: str, *, known: bool
-    ) -> Steering:
+    ) -> SteeringEdits:
         """Return what the choice of a destination and of a `model` there sets. `model` is fit for a header's value.
 
         `known`: Envoy is known to be configured for this plan.
@@ -238,7 +238,7 @@ class Plan:
 
     def _steering(
         self, choice: Choice, model: str, claimed: apis.ApiRequestPath, raw_path: bytes, decision: str, *, known: bool
-    ) -> Steering:
+    ) -> SteeringEdits:
         destination = choice.candidate.destination
         name, wire_model = destination.name.encode(), model.encode()
         asked = raw_path if destination.removes is None else apis.without_keys(raw_path)
@@ -258,7 +258,7 @@ class Plan:
             "extproc": ours,
             "io.envoy.ai_gateway": {"model_name_override": model, "ai_service_backend_name": destination.name},
         }
-        return Steering(
+        return SteeringEdits(
             headers=headers,
             metadata=metadata,
             unchanged=Proceed(Side.REQUEST, Phase.BODY, headers, clear_route=True, metadata=metadata, lasting=True),
@@ -287,7 +287,12 @@ def _unknown_signals(policy: Policy, signals: SignalRegistry) -> Iterator[Unusab
 
 
 def _needs(
-    table: Table, pipelines: tuple[Pipeline, ...], vocabulary: Vocabulary, recorded: tuple[str, ...], *, staged: bool
+    table: Table,
+    pipelines: tuple[CompiledPipeline, ...],
+    vocabulary: Vocabulary,
+    recorded: tuple[str, ...],
+    *,
+    staged: bool,
 ) -> Needs:
     """The union of what all that reads an exchange needs. `staged`: every response passes answer stages."""
     reading = [each for each in pipelines if each.reads_response or staged]

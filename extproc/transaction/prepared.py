@@ -5,26 +5,26 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from extproc.inspection.ruleset import unusable
-from extproc.policy import Draft, Loaded, UnusableError, read_parts, read_rule_files, stand_ins
+from extproc.policy import Draft, LoadedPolicy, UnusableError, read_parts, read_rule_files, stand_ins
 from extproc.policy.secrets import ReadFile
 from extproc.signals.registry import SignalRegistry
 from extproc.transaction.plan import Plan
 
 
-class Prepared(Struct, frozen=True):
+class PreparedPolicy(Struct, frozen=True):
     """A policy, its plan, and what was read for it from outside (no rendering shows that)."""
 
-    loaded: Loaded
+    loaded: LoadedPolicy
     plan: Plan
     secrets: dict[str, bytes]
 
     def __repr__(self) -> str:
-        return f"Prepared({self.loaded.name})"
+        return f"PreparedPolicy({self.loaded.name})"
 
 
 def prepare(
     draft: Draft, environ: Mapping[str, str] | None, file: ReadFile, signals: SignalRegistry | None = None
-) -> Prepared:
+) -> PreparedPolicy:
     """Read what the policy names, by `file`, and compile it. Without `environ` no credential and no key need be there.
 
     Raises:
@@ -35,7 +35,7 @@ def prepare(
     if draft.policy is not None and not wrong:
         secrets = read if environ is not None else stand_ins(draft.policy) | read
         try:
-            return Prepared(draft.loaded(), Plan.compile(draft.policy, secrets, signals), secrets)
+            return PreparedPolicy(draft.loaded(), Plan.compile(draft.policy, secrets, signals), secrets)
         except UnusableError as error:
             wrong = list(error.parts)
     else:

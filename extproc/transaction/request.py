@@ -12,7 +12,7 @@ from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Side
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
-from extproc.protocol.states import Event, State, advance
+from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.transaction.admission import (
     READ_ONLY,
     check_claimed,
@@ -36,8 +36,8 @@ from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_line, hands_over, mistaken
 from extproc.transaction.onward import AT_ONCE, one_for_each, pieces, send, send_with_trailers, trailers_without
-from extproc.transaction.opening import Judged, Opened, Opening, Refusal
-from extproc.transaction.passage import Passage, without_key_protocols
+from extproc.transaction.opening import Judged, OpenedBody, Opening, Refusal
+from extproc.transaction.passage import Forwarding, without_key_protocols
 from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoded, Recoding
@@ -95,11 +95,11 @@ class RequestSide:
         self._passage = plan.unsteered
         self._trailers = False
         self._routed: Routed | None = None
-        self.job: Opening | Opened | Recoding | PendingJudgement[Judged | Refusal] | None = None
+        self.job: Opening | OpenedBody | Recoding | PendingJudgement[Judged | Refusal] | None = None
         self.intent = Intent.PASSING
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
-        self.state = State.IDLE
+        self.state = SideState.IDLE
         self.unproven = False  # an override was asked for, and nothing shows yet that Envoy took it
 
     @property
@@ -116,7 +116,9 @@ class RequestSide:
 
     def headers(self, message: Headers) -> Effects:
         """Says what the request is, and holds its headers where the body may decide about them."""
-        self.state = advance(self.mode, self.state, Event.HEADERS_END if message.end else Event.HEADERS, Side.REQUEST)
+        self.state = advance(
+            self.mode, self.state, MessageKind.HEADERS_END if message.end else MessageKind.HEADERS, Side.REQUEST
+        )
         fields = message.fields
         plan, memory = self._plan, self._memory
         memory.identify(fields.get("x-request-id"))
@@ -157,20 +159,20 @@ class RequestSide:
     def body(self, message: Body, now: float) -> Effects:
         """Collects what decides, passes on what does not."""
         data, before = message.data, self.state
-        if before is State.IDLE:
+        if before is SideState.IDLE:
             raise MisconfiguredError("request_header_mode")
-        event = (Event.BODY_END if data else Event.EMPTY_END) if message.end else Event.BODY
+        event = (MessageKind.BODY_END if data else MessageKind.EMPTY_END) if message.end else MessageKind.BODY
         self.state = advance(self.mode, before, event, Side.REQUEST)
         if self.unproven:
             self._shared.overridden.add(self._memory.configuration)
             self.unproven = False
         self._memory.request_bytes += len(data)
         if self.intent is not Intent.READING:
-            return self._pass_body(message, repeated=before is State.DONE)
+            return self._pass_body(message, repeated=before is SideState.DONE)
         self._held.append(data)
         if self._memory.request_bytes > self._most():
             return self._oversize(message)
-        if self.state is State.OPEN:
+        if self.state is SideState.OPEN:
             self._hold(len(data))
             return NOTHING
         if self.mode is BodyMode.BUFFERED and not message.end:
@@ -180,9 +182,9 @@ class RequestSide:
     def trailers(self, now: float) -> Effects:
         """Ends the request, where a body's end mark did not."""
         before = self.state
-        if before is State.IDLE:
+        if before is SideState.IDLE:
             raise MisconfiguredError("request_header_mode")
-        self.state = advance(self.mode, before, Event.TRAILERS, Side.REQUEST)
+        self.state = advance(self.mode, before, MessageKind.TRAILERS, Side.REQUEST)
         self.unproven = False
         self._refuse_trailers()
         if self.intent is not Intent.READING:
@@ -232,7 +234,7 @@ class RequestSide:
             findings.blocked = Blocked(findings.pipeline.name, "oversize")
             raise too_large(findings.pipeline.body_limit)
 
-    def _onward(self, fields: HeaderMap) -> Passage:
+    def _onward(self, fields: HeaderMap) -> Forwarding:
         """Return where a request goes that no API claims. Raises ClientError where nothing is served.
 
         A pipeline that is for it says that somebody serves it: then Envoy's routes decide.

@@ -15,7 +15,7 @@ from extproc.transaction.findings import Findings
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import check_shown
 from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal
-from extproc.transaction.passage import Passage
+from extproc.transaction.passage import Forwarding
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoding
 from extproc.transaction.routed import Routed, route
@@ -37,7 +37,7 @@ class Intake:
 
     __slots__ = ("_asked", "_codings", "_fields", "_memory", "_passage", "_plain", "_plan", "_route_name", "body")
 
-    def __init__(self, plan: Plan, memory: Memory, fields: HeaderMap, route_name: str, passage: Passage) -> None:
+    def __init__(self, plan: Plan, memory: Memory, fields: HeaderMap, route_name: str, passage: Forwarding) -> None:
         self._plan = plan
         self._passage = passage
         self._memory = memory

@@ -12,7 +12,7 @@ from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Body, Headers, Side, Trailers
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
-from extproc.protocol.states import Event, State, advance
+from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.routing.quoted import Quoted
 from extproc.transaction.answer_body import Room, Wanted, WholeAnswer, wanted
 from extproc.transaction.answers import (
@@ -33,7 +33,7 @@ from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
 from extproc.transaction.shared import Shared
 from extproc.transaction.staging import check_stages, stage_response, staged
-from extproc.transaction.streaming import Piece, StreamedAnswer
+from extproc.transaction.streaming import StreamedAnswer, StreamPiece
 from extproc.transaction.watching import WatchedBody, WatchedStream, only_watches
 from extproc.transaction.work import ResponseWork, Whole
 
@@ -82,10 +82,10 @@ class ResponseSide:
         self._proof: Proof | None = None
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
-        self.state = State.IDLE
+        self.state = SideState.IDLE
 
     @property
-    def job(self) -> ResponseWork | PendingJudgement[Whole] | Piece | None:
+    def job(self) -> ResponseWork | PendingJudgement[Whole] | StreamPiece | None:
         """Work to be handed out before anything more of the answer is fed."""
         return None if self._answer is None else self._answer.job
 
@@ -139,7 +139,9 @@ class ResponseSide:
 
     def headers(self, message: Headers, now: float) -> Effects:
         """Learns about the backend, sets the contract's headers, and says what is to become of the body."""
-        self.state = advance(self.mode, self.state, Event.HEADERS_END if message.end else Event.HEADERS, Side.RESPONSE)
+        self.state = advance(
+            self.mode, self.state, MessageKind.HEADERS_END if message.end else MessageKind.HEADERS, Side.RESPONSE
+        )
         memory = self._memory
         memory.status = status_of(message)
         if memory.destination is not None and not memory.observed:
@@ -166,16 +168,16 @@ class ResponseSide:
     def body(self, message: Body) -> Effects:
         """Judges a piece, or passes it on. One may come although none was wanted: an override is not always allowed."""
         data, before = message.data, self.state
-        event = (Event.BODY_END if data else Event.EMPTY_END) if message.end else Event.BODY
+        event = (MessageKind.BODY_END if data else MessageKind.EMPTY_END) if message.end else MessageKind.BODY
         self.state = advance(self.mode, before, event, Side.RESPONSE)
-        if before is State.IDLE and self._reads:
+        if before is SideState.IDLE and self._reads:
             raise MisconfiguredError("response_header_mode")
         if self._answer is not None:
-            effects = self._answer.piece(message, ends=self.state is not State.OPEN)
+            effects = self._answer.piece(message, ends=self.state is not SideState.OPEN)
             return effects if self._proof is None else self._prove(self._proof.came(effects))
         if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
             return PASS_RESPONSE_BODY
-        if before is State.DONE or not (data or message.end):
+        if before is SideState.DONE or not (data or message.end):
             return NOTHING
         if self._left is not None:
             self._left -= len(data)
@@ -183,7 +185,7 @@ class ResponseSide:
 
     def trailers(self) -> Effects:
         """Ends the body, where an end mark did not, and passes the trailers on."""
-        self.state = advance(self.mode, self.state, Event.TRAILERS, Side.RESPONSE)
+        self.state = advance(self.mode, self.state, MessageKind.TRAILERS, Side.RESPONSE)
         return PASS_RESPONSE_TRAILERS if self._answer is None else self._answer.trailers()
 
     def judged(self, result: object, now: float) -> Effects:  # noqa: ARG002  - as for requests
@@ -198,7 +200,7 @@ class ResponseSide:
         # A client may leave with all that the length promised before Envoy shows the end.
         whole = self._left is not None and self._left <= 0
         shown = (self.mode is BodyMode.FULL_DUPLEX_STREAMED and not whole) or self._answer is not None
-        return shown and self.state in {State.OPEN, State.WHOLE} and self._memory.failure is None
+        return shown and self.state in {SideState.OPEN, SideState.WHOLE} and self._memory.failure is None
 
     def gone(self) -> None:
         """The exchange is over; what a stream came to is told, however it ended."""

@@ -12,7 +12,7 @@ from extproc.routing.selection import select
 from extproc.routing.table import Choice
 from extproc.transaction.astray import check_steered
 from extproc.transaction.memory import Memory
-from extproc.transaction.plan import Plan, Steering
+from extproc.transaction.plan import Plan, SteeringEdits
 from extproc.transaction.shared import Shared
 
 _HEADER_SAFE: Final = re.compile(r"[\x21-\x7e]+")
@@ -26,7 +26,7 @@ class Routed(Struct, frozen=True):
 
     headers: HeaderMutation
     body: bytes | None
-    steering: Steering | None
+    steering: SteeringEdits | None
     clear_route: bool
 
 

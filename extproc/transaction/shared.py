@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from extproc.routing.draws import Draws
-from extproc.routing.health import Health
+from extproc.routing.health import BackendHealth
 
 
 class Shared:
@@ -20,7 +20,7 @@ class Shared:
         self.detailed = detailed
         self.overridden: set[bytes] = set()
         self.astray: dict[bytes, object] = {}
-        self.health = Health()
+        self.health = BackendHealth()
         self.draws = Draws(start)
         self.held = 0
 

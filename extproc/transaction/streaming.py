@@ -38,7 +38,7 @@ _Come: TypeAlias = tuple[dict[Count, int], tuple[Failure, ...], dict[str, int], 
 """The results of a stream: findings, failures, what was not read; True if something was masked."""
 
 
-class Piece(Struct, frozen=True):
+class StreamPiece(Struct, frozen=True):
     """A piece of a stream from one message, to be judged in any thread; nobody else uses `stream` meanwhile."""
 
     name: str
@@ -64,7 +64,7 @@ class Piece(Struct, frozen=True):
         return GivenUp(reason)
 
     def __repr__(self) -> str:
-        return f"Piece({self.name}, {len(self.data)} bytes)"
+        return f"StreamPiece({self.name}, {len(self.data)} bytes)"
 
 
 class GivenUp(Struct, frozen=True):
@@ -143,10 +143,10 @@ class StreamJudge:
         self._left = stream.meter.left
         return out, None
 
-    def piece(self, data: bytes, *, end: bool) -> Piece:
+    def piece(self, data: bytes, *, end: bool) -> StreamPiece:
         """Return the work on a piece that is handed out. Until `came_back` nobody else may use the stream."""
         self._before = self._now()
-        return Piece(self._findings.pipeline.name, self.stream, data, end, self._timeout)
+        return StreamPiece(self._findings.pipeline.name, self.stream, data, end, self._timeout)
 
     def came_back(self) -> None:
         """Notes that the piece which was handed out was judged."""
@@ -196,7 +196,7 @@ class StreamedAnswer:
         self._most = room.limit
         self._judge = StreamJudge(memory, findings, how)
         self._trailers = False  # they have come, and wait for the last piece
-        self.job: Piece | None = None
+        self.job: StreamPiece | None = None
         self.ended = False
         """True once nothing more goes on of it."""
 

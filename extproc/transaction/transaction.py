@@ -4,30 +4,30 @@ from typing import Any, Final, cast
 
 from extproc.detectors.contract import Detection
 from extproc.inspection.offloaded import offload
-from extproc.inspection.stage import Processor
+from extproc.inspection.stage import CompiledProcessor
 from extproc.protocol.effects import Abort, AbortCode, Effect, Inspect, Withdraw
 from extproc.protocol.errors import ClientError, ProtocolViolation
 from extproc.protocol.messages import (
     Body,
     Deadline,
     Failed,
-    Gone,
     Headers,
     Inspected,
     Message,
     Side,
+    StreamClosed,
     Trailers,
     Unknown,
 )
 from extproc.protocol.modes import BodyMode, ProtocolConfig
-from extproc.protocol.states import State
+from extproc.protocol.states import SideState
 from extproc.transaction.answers import NOTHING, Effects, rejection
 from extproc.transaction.findings import Findings
 from extproc.transaction.handed import Handed
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_order
-from extproc.transaction.opening import Opened
+from extproc.transaction.opening import OpenedBody
 from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.plan import Plan
 from extproc.transaction.request import Intent, RequestSide
@@ -109,7 +109,7 @@ class Transaction:
 
     def receive(self, message: Message, now: float) -> Effects:
         """Return what is to be done about `message`, which came at `now`."""
-        if type(message) is Gone:
+        if type(message) is StreamClosed:
             self._request.gone()
             self._response.gone()
             return self._tell(now)
@@ -201,7 +201,7 @@ class Transaction:
         result = message.verdict if type(message) is Inspected else job.given_up(cast("Failed", message).reason)
         return self._go_on(handed.side, result, now)
 
-    def _heard(self, side: Side, processor: Processor, message: Inspected | Failed, now: float) -> Effects:
+    def _heard(self, side: Side, processor: CompiledProcessor, message: Inspected | Failed, now: float) -> Effects:
         """Takes what one detector says that was handed out by itself."""
         job = cast("PendingJudgement[object]", self._side(side).job)
         if type(message) is Inspected:
@@ -227,7 +227,7 @@ class Transaction:
     def _go_on(self, side: Side, result: object, now: float, effects: Effects = NOTHING) -> Effects:
         """Goes on with the result of work, after these effects."""
         of = self._side(side)
-        if isinstance(result, Opened | ResponseWork | PendingJudgement):
+        if isinstance(result, OpenedBody | ResponseWork | PendingJudgement):
             of.job = result  # others stand in for those who failed, or detectors are asked
             return self._hand_out(side, effects, now)
         try:
@@ -283,7 +283,7 @@ class Transaction:
             if response.withholds:
                 self.deadline = now + PROOF_WITHIN
         elif type(message) is Headers:
-            if self._request.state is State.IDLE:
+            if self._request.state is SideState.IDLE:
                 check_order(message)
             effects = response.headers(message, now)
             self.response_lane = response.lane

@@ -16,7 +16,7 @@ from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
 from extproc.transaction.pending import PendingJudgement
-from extproc.transaction.streaming import GivenUp, Piece, StreamJudge
+from extproc.transaction.streaming import GivenUp, StreamJudge, StreamPiece
 from extproc.transaction.work import ResponseWork, Unread, Whole
 
 _RESPONSE: Final = Side.RESPONSE
@@ -64,7 +64,7 @@ class WatchedAnswer:
         self._over = False  # the end mark has
         self._lost = False  # the copy is judged no further
         self._due: Effects = NOTHING  # what goes on with the verdict
-        self.job: ResponseWork | PendingJudgement[Whole] | Piece | None = None
+        self.job: ResponseWork | PendingJudgement[Whole] | StreamPiece | None = None
 
     def piece(self, message: Body, *, ends: bool) -> Effects:
         """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
@@ -184,7 +184,7 @@ class WatchedStream(WatchedAnswer):
             return
         self._judge.came_back()
         waiting, self._waiting = b"".join(self._waiting), []
-        if cast("Piece", job).end:
+        if cast("StreamPiece", job).end:
             self._judge.tell()
         elif waiting or self._closed:
             self._judge_now(waiting, ends=self._closed)

@@ -21,7 +21,7 @@ from extproc.protocol.effects import (
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
 from extproc.protocol.record import Record
-from extproc.wire.fields import Kept, Parts, delimited, enclose, flag, key, length, text, varint
+from extproc.wire.fields import ByteParts, Kept, delimited, enclose, flag, key, length, text, varint
 from extproc.wire.headers import header_map, header_mutation
 from extproc.wire.metadata import struct
 from extproc.wire.pb.modes_pb2 import ProcessingMode
@@ -127,7 +127,7 @@ def _proceed(answer: Proceed) -> bytes:
         plain = member + b"\x00"
         if metadata is None and modes is None:
             return plain
-        parts: Parts = (plain,)
+        parts: ByteParts = (plain,)
     elif answer.phase is _TRAILERS:
         parts = enclose(_trailer_mutation(answer), member)
     else:
@@ -146,7 +146,7 @@ def _member(side: Side, phase: Phase) -> bytes:
     return _RESPONSE_HEADERS if phase is _HEADERS else _RESPONSE_TRAILERS
 
 
-def _common(answer: Proceed) -> Parts:
+def _common(answer: Proceed) -> ByteParts:
     """The content of a CommonResponse."""
     headers, body = answer.headers, answer.body
     head = _REPLACE if answer.replace else b""
@@ -159,7 +159,7 @@ def _common(answer: Proceed) -> Parts:
     return head, *enclose(mutation, _BODY_MUTATION), tail
 
 
-def _trailer_mutation(answer: Proceed) -> Parts:
+def _trailer_mutation(answer: Proceed) -> ByteParts:
     """The content of a TrailersResponse."""
     if answer.body is not None or answer.replace or answer.clear_route:
         raise ValueError("trailers can be answered with header changes only")
@@ -190,7 +190,7 @@ _known: Final = _kept.known
 _metadata_kept: Final = Kept[Metadata]()
 
 
-def _piece(data: bytes, end: bool) -> Parts:
+def _piece(data: bytes, end: bool) -> ByteParts:
     """The content of a StreamedBodyResponse."""
     mark = _PIECE_END if end else b""
     return (_PIECE_DATA, length(len(data)), data, mark) if data else (mark,)
@@ -214,5 +214,5 @@ def _reject(reject: Reject) -> bytes:
     return b"".join((*enclose(content, _IMMEDIATE), _metadata(reject.metadata)))
 
 
-def _stream(member: bytes, content: Parts) -> bytes:
+def _stream(member: bytes, content: ByteParts) -> bytes:
     return b"".join(enclose(content, member, _STREAMED))

@@ -24,7 +24,7 @@ _WIRE_TYPES: Final = {
 
 double: Final = Struct("<d").pack
 
-Parts: TypeAlias = tuple[bytes, ...]
+ByteParts: TypeAlias = tuple[bytes, ...]
 """Bytes to be joined. A body of many MB within four messages is copied once, not four times."""
 
 K = TypeVar("K")
@@ -66,7 +66,7 @@ def delimited(before: bytes, value: bytes) -> bytes:
     return before + length(len(value)) + value
 
 
-def enclose(parts: Parts, *path: bytes) -> Parts:
+def enclose(parts: ByteParts, *path: bytes) -> ByteParts:
     """Messages within messages, each the only field of the next: `path` has their keys, from the inside out."""
     size = sum(map(len, parts))
     head = b""

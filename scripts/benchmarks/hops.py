@@ -121,7 +121,7 @@ class Envoy:
         log = _module("extproc.server.log", "extproc.telemetry")
         from extproc.policy import loads  # noqa: PLC0415  - the other checkout's, in its process
         from extproc.server.h2.calls import Calls  # noqa: PLC0415
-        from extproc.server.h2.limits import Limits  # noqa: PLC0415
+        from extproc.server.h2.limits import ConnectionLimits  # noqa: PLC0415
         from extproc.server.h2.services import OPENERS  # noqa: PLC0415
         from extproc.server.runtime import Runtime  # noqa: PLC0415
         from extproc.transaction import Plan  # noqa: PLC0415
@@ -129,7 +129,7 @@ class Envoy:
         self.log = log.Log(log.Sink("none"))
         self._runtime = Runtime(Plan.compile(loads(POLICY, "hops.yaml"), {}), self.log)
         self._openers = OPENERS
-        self._calls = Calls(Limits(), OPENERS.keys(), 0.0)
+        self._calls = Calls(ConnectionLimits(), OPENERS.keys(), 0.0)
         self.send(greeting())
 
     def send(self, read: bytes, noting: AbstractContextManager[object] = UNNOTED) -> None:

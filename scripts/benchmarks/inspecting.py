@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from extproc.inspection.judge import Job
-from extproc.inspection.pipeline import Pipeline
+from extproc.inspection.pipeline import CompiledPipeline
 from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
 from extproc.matching.pane import STEP
@@ -116,7 +116,7 @@ class Inspecting:
             tracemalloc.stop()
 
 
-def _both(pipeline: Pipeline) -> Stage:
+def _both(pipeline: CompiledPipeline) -> Stage:
     """The stage of requests, which has the rules of the one of answers."""
     assert pipeline.request is not None
     assert pipeline.response is not None

@@ -21,7 +21,7 @@ from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyProcess
 from extproc.policy import read_secrets
 from extproc.server.files import load, read_file
-from extproc.testing.clients import Answer, Ending, Request, Step
+from extproc.testing.clients import ClientRequest, ClientResponse, Ending, ScriptStep
 from extproc.testing.clients.answer import Field
 from extproc.testing.clients.http1 import Http1, http1
 from extproc.testing.clients.http2 import Http2
@@ -118,19 +118,19 @@ class Gateway:
         """A raw client with a connection of its own; to be closed."""
         return (Http1 if version == "http1" else Http2)(self.port, within=within)
 
-    def send(self, request: Request, version: Version = "http1", within: float = WITHIN) -> Answer:
+    def send(self, request: ClientRequest, version: Version = "http1", within: float = WITHIN) -> ClientResponse:
         """One request on a connection of its own."""
         with self.client(version, within) as client:
             return client.request(request)
 
     def ask(
         self,
-        body: bytes | Sequence[Step],
+        body: bytes | Sequence[ScriptStep],
         version: Version = "http1",
         *headers: Field,
         provider: str = "north",
         **more: Any,
-    ) -> tuple[Answer, RecordedRequest]:
+    ) -> tuple[ClientResponse, RecordedRequest]:
         """A POST that is answered with 200, and what the provider got of it."""
         tag = tagged()
         answer = self.send(post(body, *headers, tag=tag, **more), version)
@@ -147,18 +147,18 @@ class Gateway:
         assert provider is None or name == provider, f"{name} got what was for {provider}"
         return record
 
-    def straight(self, record: RecordedRequest, provider: str) -> Answer:
+    def straight(self, record: RecordedRequest, provider: str) -> ClientResponse:
         """What a provider says to a recorded request that comes without a gateway: the same to the same."""
         fields = tuple((name, value) for name, value in record.headers if name not in _FRAMING)
         body = record.body if record.framing == "length" else [record.body] if record.body else b""
         self.site.expected += 1
         return http1(
             self.providers[provider].port,
-            Request(record.method, record.target, fields, body, length=record.framing == "length"),
+            ClientRequest(record.method, record.target, fields, body, length=record.framing == "length"),
             within=WITHIN,
         )
 
-    def line(self, answer: Answer) -> dict[str, Any]:
+    def line(self, answer: ClientResponse) -> dict[str, Any]:
         """The processor's log line of an exchange."""
         request_id = answer.header("x-extproc-request-id")
         assert request_id, f"the answer {answer.status} has no x-extproc-request-id"
@@ -176,14 +176,16 @@ def tagged() -> str:
     return uuid4().hex
 
 
-def post(body: bytes | Sequence[Step], *headers: Field, tag: str = "", do: str = "", **more: Any) -> Request:
+def post(
+    body: bytes | Sequence[ScriptStep], *headers: Field, tag: str = "", do: str = "", **more: Any
+) -> ClientRequest:
     """A POST of JSON to chat completions, unless told otherwise."""
     fields = [("content-type", "application/json"), *headers]
     if tag:
         fields.append((TAG, tag))
     if do:
         fields.append((HEADER, do))
-    return Request(target=more.pop("target", "/v1/chat/completions"), headers=tuple(fields), body=body, **more)
+    return ClientRequest(target=more.pop("target", "/v1/chat/completions"), headers=tuple(fields), body=body, **more)
 
 
 @contextmanager

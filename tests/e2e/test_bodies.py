@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from extproc.testing.clients import End, Pause, Step, Until
+from extproc.testing.clients import End, Pause, ScriptStep, Until
 from tests.e2e.bodies import chat, pieces, said
 from tests.e2e.conftest import Shared
 from tests.e2e.gateway import Gateway, Version, post, tagged
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.envoy
 SIZES = (1_000, 200_000, 6_000_000)
 
 
-def slowly(body: bytes, count: int, seconds: float) -> list[Step]:
+def slowly(body: bytes, count: int, seconds: float) -> list[ScriptStep]:
     """The body in pieces with pauses between them, `seconds` in all."""
-    steps: list[Step] = [step for piece in pieces(body, count) for step in (piece, Pause(seconds / count))]
+    steps: list[ScriptStep] = [step for piece in pieces(body, count) for step in (piece, Pause(seconds / count))]
     return [*steps, End()]
 
 
@@ -65,7 +65,7 @@ def test_a_body_that_is_uploaded_slowly_arrives_whole(
 
 
 @pytest.mark.parametrize("body", [b"", [End()]])
-def test_an_empty_body_is_refused(direct: Gateway, version: Version, body: bytes | list[Step]) -> None:
+def test_an_empty_body_is_refused(direct: Gateway, version: Version, body: bytes | list[ScriptStep]) -> None:
     answer = direct.send(post(body), version)
     assert (answer.status, answer.complete, answer.json()["error"]["code"]) == (400, True, "empty_body")
 
@@ -86,7 +86,7 @@ def test_events_reach_the_client_one_by_one(direct: Gateway, version: Version) -
 
 
 def test_an_answer_that_is_read_slowly_arrives_whole(direct: Gateway, version: Version) -> None:
-    steps: list[Step] = [said("hello"), End(), Until(1), Pause(0.3, read=False)]
+    steps: list[ScriptStep] = [said("hello"), End(), Until(1), Pause(0.3, read=False)]
     answer, seen = direct.ask(steps, version, do="body-6000000")
     assert len(answer.body) == 6_000_000
     assert answer.body == direct.straight(seen, "north").body

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from extproc.testing.clients import Request
+from extproc.testing.clients import ClientRequest
 from extproc.testing.clients.http1 import http1
 from extproc.testing.provider import HEADER
 from tests.e2e import compose_engine, compose_images
@@ -55,7 +55,7 @@ def test_a_clean_checkout_is_built_comes_up_healthy_routes_streams_is_locked_in_
 
 def routes_by_the_body(project: Project) -> None:
     headers = (("content-type", "application/json"), ("authorization", "Bearer the-clients-own"))
-    answer = http1(project.port, Request(target=CHAT, headers=headers, body=chat("which way", "smart")))
+    answer = http1(project.port, ClientRequest(target=CHAT, headers=headers, body=chat("which way", "smart")))
     assert (answer.status, answer.json()["provider"]) == (200, "hosted")
     assert (answer.header("x-extproc-backend"), answer.header("x-extproc-model")) == ("hosted", "gpt-4o-mini")
     (seen,) = project.records("provider-hosted")
@@ -67,7 +67,7 @@ def routes_by_the_body(project: Project) -> None:
 
 def streams_as_it_comes(project: Project) -> None:
     headers = (("content-type", "application/json"), (HEADER, "events-5+gap-100ms"))
-    answer = http1(project.port, Request(target=CHAT, headers=headers, body=chat(model="private", stream=True)))
+    answer = http1(project.port, ClientRequest(target=CHAT, headers=headers, body=chat(model="private", stream=True)))
     assert (answer.status, answer.complete) == (200, True)
     assert (answer.header("content-type") or "").startswith("text/event-stream")
     assert answer.events()[-1] == b"[DONE]"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from extproc.gateway.bootstrap import Profile
-from extproc.testing.clients import Answer, End, Request, Step
+from extproc.testing.clients import ClientRequest, ClientResponse, End, ScriptStep
 from tests.e2e.bodies import said
 from tests.e2e.conftest import Shared
 from tests.e2e.gateway import KEYS, Gateway, Version, post, tagged
@@ -48,7 +48,7 @@ def gateway(shared: Shared, profile: Profile, request: pytest.FixtureRequest) ->
     return shared(request.param, profile)
 
 
-def told(answer: Answer) -> dict[str, str]:
+def told(answer: ClientResponse) -> dict[str, str]:
     """The response headers in our name, each of them once."""
     ours = [(name, value) for name, value in answer.headers if name.startswith("x-extproc-")]
     assert len(dict(ours)) == len(ours), ours
@@ -82,7 +82,7 @@ def test_a_backends_error_says_so_too(gateway: Gateway, version: Version) -> Non
     ids=["malformed", "unknown", "compressed"],
 )
 def test_a_refusal_says_so_and_names_no_backend(
-    gateway: Gateway, version: Version, request_: Request, status: int
+    gateway: Gateway, version: Version, request_: ClientRequest, status: int
 ) -> None:
     answer = gateway.send(request_, version)
     headers = told(answer)
@@ -92,7 +92,7 @@ def test_a_refusal_says_so_and_names_no_backend(
 
 
 def test_what_passes_has_an_id_and_no_decision(gateway: Gateway, version: Version) -> None:
-    answer = gateway.send(Request("GET", "/other"), version)
+    answer = gateway.send(ClientRequest("GET", "/other"), version)
     gateway.site.expected += 1
     assert set(told(answer)) == {"request-id"}
     line = gateway.line(answer)
@@ -183,11 +183,11 @@ def test_no_word_of_a_client_is_told_to_anybody_else(gateway: Gateway, version: 
     answers = []
     for target in targets:
         for body in bodies:
-            steps: bytes | list[Step] = body or [End()]
-            request = Request(target=target, headers=fields, body=steps)
+            steps: bytes | list[ScriptStep] = body or [End()]
+            request = ClientRequest(target=target, headers=fields, body=steps)
             answers.append(gateway.send(request, version))
             if target.startswith("/v1/models/"):
-                answers.append(gateway.send(Request("GET", target, fields), version))
+                answers.append(gateway.send(ClientRequest("GET", target, fields), version))
     gateway.line(answers[-1])
     gateway.site.expected = gateway.site.received
     assert {answer.status for answer in answers} == {200, 400, 404}

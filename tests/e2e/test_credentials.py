@@ -2,7 +2,7 @@
 
 import pytest
 
-from extproc.testing.clients import Request
+from extproc.testing.clients import ClientRequest
 from extproc.testing.provider import RecordedRequest
 from tests.e2e.gateway import KEYS, TAG, Gateway, Version, post, tagged
 
@@ -100,7 +100,7 @@ def test_a_path_that_nobody_claims_takes_the_backends_credential_and_not_the_cli
     direct: Gateway, version: Version, path: str
 ) -> None:
     tag = tagged()
-    answer = direct.send(Request("PUT", path, ((TAG, tag), *CLIENTS_OWN), b"x" * 100_000), version)
+    answer = direct.send(ClientRequest("PUT", path, ((TAG, tag), *CLIENTS_OWN), b"x" * 100_000), version)
     seen = direct.forwarded(tag, "north")
     assert (answer.status, len(seen.body)) == (200, 100_000)
     assert "CLIENT" not in text(seen) + seen.target
@@ -118,7 +118,9 @@ def test_nor_on_a_path_that_nobody_claims(direct: Gateway, version: Version, pat
     if (method, path) == ("POST", "/v1/chat/completions"):
         path += "/nobody"
     tag = tagged()
-    answer = direct.send(Request(method, path, ((TAG, tag), *SPOOFED), b"x" if method == "POST" else b""), version)
+    answer = direct.send(
+        ClientRequest(method, path, ((TAG, tag), *SPOOFED), b"x" if method == "POST" else b""), version
+    )
     assert "x-extproc" not in text(direct.forwarded(tag, "north"))
     assert answer.header("x-extproc-backend") is None
 

@@ -9,7 +9,7 @@ import pytest
 
 from extproc.ext import registered
 from extproc.server.inspections import SCORED_THREADS
-from extproc.testing.clients import Abort, Answer, Ending, Step, When
+from extproc.testing.clients import ClientResponse, Disconnect, Ending, ScriptStep, When
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import said
 from tests.e2e.gateway import Gateway, gateway, post, site, tagged
@@ -74,7 +74,7 @@ def guarded(installed: Gateway) -> Iterator[Gateway]:
     installed.check()
 
 
-def refused(answer: Answer) -> tuple[int, str]:
+def refused(answer: ClientResponse) -> tuple[int, str]:
     """The status of an error of ours, and its code."""
     assert (answer.ending, answer.surplus) == (Ending.COMPLETE, b"")
     return answer.status, json.loads(answer.body)["error"]["code"]
@@ -113,7 +113,7 @@ def test_scorers_stop_when_their_clients_have_left(guarded: Gateway) -> None:
     texts = [{"role": "user", "content": f"quiet {number}"} for number in range(TEXTS)]
     body = json.dumps({"model": "chat", "messages": texts}).encode()
     for _ in range(SCORED_THREADS):
-        steps: list[Step] = [body, When(lambda: guarded.site.open == 1), Abort("reset")]
+        steps: list[ScriptStep] = [body, When(lambda: guarded.site.open == 1), Disconnect("reset")]
         guarded.send(post(steps, tag=tagged()))
         assert eventually(lambda: guarded.site.open == 0), "the exchange goes on without its client"
     tag = tagged()

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from extproc.testing.clients import Answer, End, Pause, Request, Step
+from extproc.testing.clients import ClientRequest, ClientResponse, End, Pause, ScriptStep
 from extproc.testing.clients.http1 import Http1
 from extproc.testing.provider import RecordedRequest
 from tests.e2e.bodies import chat, pieces, said
@@ -86,13 +86,13 @@ def test_requests_that_are_sent_together_are_kept_apart(direct: Gateway) -> None
 
 def test_a_client_that_waits_for_a_100_gets_one(direct: Gateway) -> None:
     body = said("hello", "grow")
-    steps: list[Step] = [Pause(0.1), body, End()]
+    steps: list[ScriptStep] = [Pause(0.1), body, End()]
     answer, seen = direct.ask(steps, "http1", ("expect", "100-continue"))
     assert answer.interim == (100,)
     assert (seen.body, seen.header("expect"), framed(seen)) == (renamed(body, "grow"), None, True)
 
 
-def _two_ends(gateway: Gateway, fields: str) -> Answer:
+def _two_ends(gateway: Gateway, fields: str) -> ClientResponse:
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n{fields}\r\n"
     with Http1(gateway.port) as client:
         return client.raw(head.encode() + b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -129,7 +129,9 @@ def test_a_body_that_is_compressed_is_routed_and_decoded_only_if_it_changes(
 @pytest.mark.parametrize("size", [0, 100_000, 3_000_000])
 def test_a_body_on_a_path_that_nobody_claims_keeps_its_framing(direct: Gateway, version: Version, size: int) -> None:
     tag, body = tagged(), bytes(range(256)) * (size // 256)
-    request = Request(target="/v1/files?purpose=x", headers=((TAG, tag), ("content-type", "image/png")), body=body)
+    request = ClientRequest(
+        target="/v1/files?purpose=x", headers=((TAG, tag), ("content-type", "image/png")), body=body
+    )
     answer = direct.send(request, version)
     seen = direct.forwarded(tag, "north")
     assert (answer.status, answer.complete, answer.sent) == (200, True, True)

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from extproc.gateway.bootstrap import Profile
-from extproc.testing.clients import Request
+from extproc.testing.clients import ClientRequest
 from tests.e2e.conftest import Shared
 from tests.e2e.gateway import Gateway
 from tests.hiding import READ, REFUSED, places
@@ -41,13 +41,13 @@ def hiding(shared: Shared, profile: Profile) -> Gateway:
     return shared(HIDING, profile)
 
 
-def statuses(gateway: Gateway, requests: list[Request]) -> list[int]:
+def statuses(gateway: Gateway, requests: list[ClientRequest]) -> list[int]:
     """What the client gets for each. Envoy may close the connection of a request that it refuses."""
     return [gateway.send(request).status for request in requests]
 
 
-def post(path: str, body: bytes, kind: str = "application/json") -> Request:
-    return Request(target=path, headers=(("content-type", kind),) if kind else (), body=body)
+def post(path: str, body: bytes, kind: str = "application/json") -> ClientRequest:
+    return ClientRequest(target=path, headers=(("content-type", kind),) if kind else (), body=body)
 
 
 def test_what_hides_text_reaches_nobody(hiding: Gateway) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from extproc.gateway.bootstrap import Profile
-from extproc.testing.clients import Answer, Ending
+from extproc.testing.clients import ClientResponse, Ending
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import said
 from tests.e2e.conftest import Shared
@@ -50,7 +50,7 @@ def inspecting(shared: Shared, profile: Profile) -> Gateway:
     return shared(INSPECTING, profile)
 
 
-def streamed(answer: Answer) -> str:
+def streamed(answer: ClientResponse) -> str:
     """The text of a streamed chat."""
     texts = []
     for line in answer.body.decode().splitlines():

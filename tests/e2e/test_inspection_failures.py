@@ -11,8 +11,8 @@ from typing import Final, Literal
 import pytest
 
 from extproc.gateway.bootstrap import Profile
-from extproc.testing.clients import Abort, Answer, End, Ending
-from extproc.testing.clients.script import Pause, Step
+from extproc.testing.clients import ClientResponse, Disconnect, End, Ending
+from extproc.testing.clients.script import Pause, ScriptStep
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import pieces, said
 from tests.e2e.conftest import Shared
@@ -68,7 +68,7 @@ def mode(size: str, word: str = "block") -> tuple[str, str]:
     return "x-mode", f"{size}-{word}"
 
 
-def content(answer: Answer) -> str:
+def content(answer: ClientResponse) -> str:
     """What a chat that is no stream says."""
     text: str = answer.json()["choices"][0]["message"]["content"]
     return text
@@ -215,7 +215,7 @@ def test_a_stream_keeps_its_pace_while_large_prompts_are_judged(failing: Gateway
 
 
 def test_a_hundred_requests_at_once_get_each_its_own_values_back(failing: Gateway) -> None:
-    def one(number: int) -> tuple[Answer, str]:
+    def one(number: int) -> tuple[ClientResponse, str]:
         own = f"person.{number:03}@example.com"
         # Every other one is so large that it is judged in a thread.
         text = f"{'word ' * (8_000 if number % 2 else 8)}{own}"
@@ -247,7 +247,7 @@ def test_a_client_that_leaves_while_its_body_is_judged_leaves_nothing_behind(
     # later each time, until it has left in the middle.
     waits = (number * 0.005 for number in range(1, 60))
     while not judging():
-        leaving: list[Step] = [MEGABYTE, End(), Pause(next(waits)), Abort(how)]
+        leaving: list[ScriptStep] = [MEGABYTE, End(), Pause(next(waits)), Disconnect(how)]
         failing.send(post(leaving, ("x-mode", "refusing")))
         assert eventually(lambda: failing.site.open == 0, 5)
     answer, record = failing.ask(said(EMAIL), "http1", mode("large"))

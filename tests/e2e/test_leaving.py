@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pytest
 
-from extproc.testing.clients import Abort, End, Ending, Request, Step, Until, When
+from extproc.testing.clients import ClientRequest, Disconnect, End, Ending, ScriptStep, Until, When
 from extproc.testing.clients.http1 import http1
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import chat, said
@@ -32,7 +32,7 @@ def gateway(shared: Shared, profile: Any, request: pytest.FixtureRequest) -> Gat
 
 def lines(gateway: Gateway) -> int:
     """How many exchanges the log tells of, once all that are over are in it: lines are written in order."""
-    gateway.line(gateway.send(Request("GET", "/v1/models")))
+    gateway.line(gateway.send(ClientRequest("GET", "/v1/models")))
     return len(gateway.processor.lines())
 
 
@@ -55,7 +55,7 @@ def test_a_client_that_leaves_while_it_sends_was_never_there(
 ) -> None:
     body = chat(size + 300_000)[:size]
     before = lines(gateway)
-    steps: list[Step] = [body, When(lambda: gateway.site.open == 1), Abort(how)]
+    steps: list[ScriptStep] = [body, When(lambda: gateway.site.open == 1), Disconnect(how)]
     # Where a body is declared but none of it comes, Envoy and the processor wait for it all the same.
     answer = gateway.send(post(steps if size else steps[1:], tag=tagged()), version)
     assert answer.ending is Ending.ABORTED
@@ -70,7 +70,7 @@ def test_a_client_that_leaves_before_the_answer_takes_the_request_to_the_backend
 ) -> None:
     tag, provider = tagged(), gateway.providers["north"]
     before, gone = lines(gateway), provider.gone
-    steps: list[Step] = [said("x", "grow"), End(), When(lambda: bool(gateway.site.found(tag))), Abort(how)]
+    steps: list[ScriptStep] = [said("x", "grow"), End(), When(lambda: bool(gateway.site.found(tag))), Disconnect(how)]
     answer = gateway.send(post(steps, tag=tag, do="hang"), version)
     assert (answer.ending, answer.status) == (Ending.ABORTED, 0)
     assert gateway.forwarded(tag, "north").json()["model"] == "a-name-much-longer-than-grow"
@@ -86,7 +86,7 @@ def test_a_client_that_leaves_a_stream_ends_it_at_the_backend(
 ) -> None:
     tag, provider = tagged(), gateway.providers["north"]
     gone = provider.gone
-    steps: list[Step] = [said("x", "grow", stream=True), End(), Until(200 * events), Abort(how)]
+    steps: list[ScriptStep] = [said("x", "grow", stream=True), End(), Until(200 * events), Disconnect(how)]
     answer = gateway.send(post(steps, tag=tag, do="events-100000+gap-2ms"), version)
     gateway.forwarded(tag, "north")
     assert (answer.ending, answer.status) == (Ending.ABORTED, 200)
@@ -102,8 +102,8 @@ def test_a_client_that_leaves_an_upload_that_nobody_claims_leaves_it_unfinished(
     """The backend may have had a part of it by then, or have it later: it never passes for the whole."""
     tag = tagged()
     gateway.site.unfinished.add(tag)
-    steps: list[Step] = [b"x" * 100_000, When(lambda: gateway.site.open == 1), Abort(how)]
-    gateway.send(Request(target="/v1/files", headers=((TAG, tag),), body=steps, length=False), version)
+    steps: list[ScriptStep] = [b"x" * 100_000, When(lambda: gateway.site.open == 1), Disconnect(how)]
+    gateway.send(ClientRequest(target="/v1/files", headers=((TAG, tag),), body=steps, length=False), version)
     assert eventually(lambda: gateway.site.open == 0, ENDED)
     works(gateway, version)  # and when the test is over, the site is looked at for the whole
 
@@ -119,13 +119,13 @@ def test_a_part_of_a_request_may_arrive_at_any_time_and_its_whole_may_not(gatewa
         client.sendall(head.encode() + b"half")
     assert eventually(lambda: bool(gateway.site.found(tag)), ENDED)
     gateway.site.check()
-    http1(provider.port, Request(target="/v1/files", headers=((TAG, tag),), body=b"the whole"), within=ENDED)
+    http1(provider.port, ClientRequest(target="/v1/files", headers=((TAG, tag),), body=b"the whole"), within=ENDED)
     with pytest.raises(AssertionError):
         gateway.site.check()
     gateway.site.begin()
 
 
 def test_a_refusal_is_heard_by_a_client_that_still_sends(gateway: Gateway, version: Version) -> None:
-    steps: list[Step] = [b"x" * 1000, Until(1), b"x" * 1000]
+    steps: list[ScriptStep] = [b"x" * 1000, Until(1), b"x" * 1000]
     answer = gateway.send(post(steps, ("content-encoding", "lzma"), length=False), version)
     assert (answer.status, answer.json()["error"]["code"]) == (415, "unsupported_encoding")

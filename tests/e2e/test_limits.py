@@ -2,7 +2,7 @@
 
 import pytest
 
-from extproc.testing.clients import Answer
+from extproc.testing.clients import ClientResponse
 from extproc.testing.clients.http1 import Http1
 from tests.e2e.bodies import chat, pieces
 from tests.e2e.gateway import Gateway, Version, post
@@ -13,7 +13,7 @@ LIMIT = 8 * 1024 * 1024
 """`limits.request_body` of the policy."""
 
 
-def assert_too_large(answer: Answer, path: str = "openai") -> None:
+def assert_too_large(answer: ClientResponse, path: str = "openai") -> None:
     document = answer.json()
     assert answer.status == 413
     assert answer.header("content-type") == "application/json"

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from extproc.gateway.bootstrap import Json, Profile
-from extproc.testing.clients import Answer
+from extproc.testing.clients import ClientResponse
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import said
 from tests.e2e.conftest import Pool
@@ -48,7 +48,7 @@ def modes(whole: Json, *, override: bool | None = None, config: bool = True, **c
         del filter_["grpc_service"]["initial_metadata"]
 
 
-def ask(before: Site, profile: Profile, patch: Patch, body: bytes, **more: Any) -> tuple[Answer, Gateway]:
+def ask(before: Site, profile: Profile, patch: Patch, body: bytes, **more: Any) -> tuple[ClientResponse, Gateway]:
     """One exchange through an Envoy of its own, which has ended when this returns."""
     before.begin()
     with gateway(before, profile, patch) as started:

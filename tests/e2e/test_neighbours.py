@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from extproc.gateway.bootstrap import Profile
-from extproc.testing.clients import Answer
+from extproc.testing.clients import ClientResponse
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import said
 from tests.e2e.conftest import Shared
@@ -96,7 +96,7 @@ def test_bodies_that_are_held_leave_room_for_small_ones_and_the_others_are_told_
             slow = stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port)))
             slow.sendall(head + b"{" + b" " * MIB)
         large = said("x" * MIB)
-        told: list[Answer] = []
+        told: list[ClientResponse] = []
 
         def refused() -> bool:
             tag = tagged()

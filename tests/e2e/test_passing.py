@@ -2,7 +2,7 @@
 
 import pytest
 
-from extproc.testing.clients import Request
+from extproc.testing.clients import ClientRequest
 from tests.e2e.gateway import TAG, Gateway, Version, post, tagged
 
 pytestmark = pytest.mark.envoy
@@ -12,31 +12,31 @@ ALL_BYTES = bytes(range(256)) * 300
 
 
 def test_the_models_are_those_of_the_policy(direct: Gateway, version: Version) -> None:
-    answer = direct.send(Request("GET", "/v1/models"), version)
+    answer = direct.send(ClientRequest("GET", "/v1/models"), version)
     assert (answer.status, answer.complete, answer.header("content-type")) == (200, True, "application/json")
     assert [card["id"] for card in answer.json()["data"]] == NAMES
     assert answer.header("content-length") == str(len(answer.body))
 
 
 def test_anthropics_clients_get_the_models_in_their_form(direct: Gateway, version: Version) -> None:
-    answer = direct.send(Request("GET", "/v1/models?limit=20", (("anthropic-version", "2023-06-01"),)), version)
+    answer = direct.send(ClientRequest("GET", "/v1/models?limit=20", (("anthropic-version", "2023-06-01"),)), version)
     assert (answer.status, answer.json()["first_id"], answer.json()["has_more"]) == (200, "chat", False)
 
 
 def test_a_single_model_is_told_of(direct: Gateway, version: Version) -> None:
-    answer = direct.send(Request("GET", "/v1/models/grow"), version)
+    answer = direct.send(ClientRequest("GET", "/v1/models/grow"), version)
     assert (answer.status, answer.json()["id"]) == (200, "grow")
 
 
 def test_a_model_that_is_not_there_is_404(direct: Gateway, version: Version) -> None:
-    answer = direct.send(Request("GET", "/v1/models/other"), version)
+    answer = direct.send(ClientRequest("GET", "/v1/models/other"), version)
     assert (answer.status, answer.json()["error"]["code"]) == (404, "model_not_found")
 
 
 def test_a_head_of_the_models_has_no_body(direct: Gateway, version: Version) -> None:
     with direct.client(version) as client:
         for _ in range(2):  # the second shows that the first left nothing behind on the connection
-            answer = client.request(Request("HEAD", "/v1/models"))
+            answer = client.request(ClientRequest("HEAD", "/v1/models"))
             assert (answer.status, answer.body, answer.complete) == (200, b"", True)
 
 
@@ -47,7 +47,7 @@ def test_a_request_that_nobody_claims_passes_untouched(
 ) -> None:
     tag = tagged()
     fields = (("x-own", "a, b"), ("x-own", "c"), ("content-type", "text/x"), ("accept-encoding", "gzip"), (TAG, tag))
-    answer = direct.send(Request(method, "/other/%20x?q=%2F..&model=grow", fields, body), version)
+    answer = direct.send(ClientRequest(method, "/other/%20x?q=%2F..&model=grow", fields, body), version)
     seen = direct.forwarded(tag, "north")
     assert (answer.status, answer.complete, answer.header("x-extproc-decision")) == (200, True, None)
     assert (seen.method, seen.target, seen.body) == (method, "/other/%20x?q=%2F..&model=grow", body)
@@ -60,7 +60,7 @@ def test_a_request_that_nobody_claims_passes_untouched(
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/files/file-1?after=x"])
 def test_methods_without_a_body_pass(direct: Gateway, version: Version, method: str, path: str) -> None:
     tag = tagged()
-    answer = direct.send(Request(method, path, ((TAG, tag),)), version)
+    answer = direct.send(ClientRequest(method, path, ((TAG, tag),)), version)
     seen = direct.forwarded(tag, "north")
     assert answer.complete
     assert (seen.method, seen.target, seen.body) == (method, f"/openai{path}", b"")
@@ -69,7 +69,7 @@ def test_methods_without_a_body_pass(direct: Gateway, version: Version, method: 
 
 def test_the_default_backend_hears_its_own_name(direct: Gateway) -> None:
     tag = tagged()
-    direct.send(Request("GET", "/other", (("host", "gateway.example"), (TAG, tag))))
+    direct.send(ClientRequest("GET", "/other", (("host", "gateway.example"), (TAG, tag))))
     assert direct.forwarded(tag, "north").header("host") == direct.providers["north"].url.removeprefix("http://")
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from extproc.ext import registered
-from extproc.testing.clients import Answer, Ending
+from extproc.testing.clients import ClientResponse, Ending
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import said
 from tests.e2e.canned import Canned, canned
@@ -80,7 +80,7 @@ def acme(installed: tuple[Gateway, Canned]) -> Iterator[tuple[Gateway, Canned]]:
     installed[0].check()
 
 
-def refused(answer: Answer) -> tuple[int, str]:
+def refused(answer: ClientResponse) -> tuple[int, str]:
     """The status of an error of ours, and its code."""
     assert (answer.ending, answer.surplus) == (Ending.COMPLETE, b"")
     return answer.status, json.loads(answer.body)["error"]["code"]
@@ -127,7 +127,7 @@ def test_the_stage_drops_an_event(acme: tuple[Gateway, Canned]) -> None:
     assert texts == ["Mind: ", "Well, ", "done"]
 
 
-def data(answer: Answer) -> list[bytes]:
+def data(answer: ClientResponse) -> list[bytes]:
     """The data of each event of a stream that ended well."""
     assert (answer.status, answer.ending, answer.surplus) == (200, Ending.COMPLETE, b""), answer
     return [each.removeprefix(b"data: ") for each in answer.body.split(b"\n\n") if each]

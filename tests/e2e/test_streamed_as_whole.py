@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from extproc.gateway.bootstrap import Profile
-from extproc.testing.clients import Answer
+from extproc.testing.clients import ClientResponse
 from tests.apis.events.client import documents
 from tests.apis.events.samples import choice, chunk, event
 from tests.e2e.canned import Canned, canned
@@ -50,7 +50,7 @@ def gateway(backend: Canned, shared: Shared, profile: Profile) -> Gateway:
     return shared(POLICY.format(port=backend.port), profile)
 
 
-def ask(gateway: Gateway, backend: Canned, answer: Any, target: str = CHAT) -> Answer:
+def ask(gateway: Gateway, backend: Canned, answer: Any, target: str = CHAT) -> ClientResponse:
     """The answer to a request when the backend answers so: an object, or the events of a stream."""
     streams = isinstance(answer, list)
     backend.content_type = "text/event-stream" if streams else "application/json"
@@ -72,7 +72,7 @@ def streamed(text: str, *steps: Any, step: int = 5) -> list[bytes]:
     return [*pieces, chunk([choice({}, finish="stop")]), event("[DONE]")]
 
 
-def said(answer: Answer) -> str:
+def said(answer: ClientResponse) -> str:
     """The text of a stream's deltas, in content or in arguments."""
     found = ""
     for each in documents(answer.body):
@@ -83,7 +83,7 @@ def said(answer: Answer) -> str:
     return found
 
 
-def named(gateway: Gateway, answer: Answer) -> list[str]:
+def named(gateway: Gateway, answer: ClientResponse) -> list[str]:
     """The reasons for which something was not inspected."""
     return [each["reason"] for each in gateway.line(answer)["uninspected"]]
 

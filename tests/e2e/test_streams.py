@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from extproc.gateway.bootstrap import Profile
-from extproc.testing.clients import Answer
+from extproc.testing.clients import ClientResponse
 from tests.apis.events.apis import APIS, joined
 from tests.apis.events.client import documents
 from tests.apis.events.samples import chat, event, messages
@@ -59,7 +59,9 @@ def streaming(backend: Canned, shared: Shared, profile: Profile) -> Gateway:
     return shared(POLICY.format(port=backend.port), profile)
 
 
-def ask(gateway: Gateway, backend: Canned, target: str, pieces: list[bytes], kind: str = "text/event-stream") -> Answer:
+def ask(
+    gateway: Gateway, backend: Canned, target: str, pieces: list[bytes], kind: str = "text/event-stream"
+) -> ClientResponse:
     backend.content_type, backend.pieces = kind, pieces
     body = {"model": "chat", "stream": True, "messages": [{"role": "user", "content": "about Titan"}]}
     return gateway.send(post(json.dumps(body).encode(), target=target))

@@ -3,7 +3,7 @@
 import pytest
 
 from extproc.gateway.bootstrap import Json, Profile
-from extproc.testing.clients import Answer
+from extproc.testing.clients import ClientResponse
 from extproc.testing.envoy import assert_clean
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import chat, pieces
@@ -37,7 +37,9 @@ def retrying_early(whole: Json) -> None:
     filter_["message_timeout"] = "1s"
 
 
-def sent(started: Gateway, body: bytes, version: Version, tag: str, target: str = "/v1/chat/completions") -> Answer:
+def sent(
+    started: Gateway, body: bytes, version: Version, tag: str, target: str = "/v1/chat/completions"
+) -> ClientResponse:
     steps = pieces(body, 3)
     return started.send(post(steps, tag=tag, do="fail-503", target=target, trailers=TRAILERS, length=False), version)
 

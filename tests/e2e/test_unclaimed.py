@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from extproc.gateway.bootstrap import Profile
-from extproc.testing.clients import Request
+from extproc.testing.clients import ClientRequest
 from extproc.testing.waiting import eventually
 from tests.e2e.conftest import Pool
 from tests.e2e.gateway import KEYS, Gateway, Version, post
@@ -99,7 +99,7 @@ def gateway(pool: Pool, odd: Odd, transport: str, profile: Profile) -> Iterator[
 def test_a_credential_that_a_backend_quotes_does_not_reach_the_client(
     gateway: Gateway, version: Version, said: str
 ) -> None:
-    answer = gateway.send(Request("GET", f"/elsewhere/{said}"), version)
+    answer = gateway.send(ClientRequest("GET", f"/elsewhere/{said}"), version)
     assert KEY not in str(answer.headers) + answer.body.decode()
     name = said.replace("%20", " ")
     status = {"fine": 404, "echoed": 200, "other header": 502}.get(name, 401)
@@ -115,7 +115,7 @@ def test_an_error_on_a_claimed_path_is_read_too_and_a_percent_encoded_prefix_sta
     answer = gateway.send(post(b'{"model":"chat"}'), version)
     assert (answer.status, answer.json()["error"]["message"]) == (401, "Incorrect API key provided: [redacted].")
     assert odd.heads[0].startswith(b"POST /a%20b/v%2F1/chat/completions HTTP/1.1\r\n")
-    assert gateway.send(Request("GET", "/v1/files/fine?a=%2f"), version).status == 404
+    assert gateway.send(ClientRequest("GET", "/v1/files/fine?a=%2f"), version).status == 404
     assert odd.heads[1].startswith(b"GET /a%20b/v%2F1/files/fine?a=%2f HTTP/1.1\r\n")
 
 
@@ -153,7 +153,7 @@ def test_without_a_default_backend_it_is_404_in_the_client_s_dialect_and_no_back
         ("/v1/chat/completions", (), "invalid_request_error"),
         ("/v1/files", (("anthropic-version", "2023-06-01"),), "not_found_error"),
     ):
-        answer = gateway.send(Request("GET", path, fields), version)
+        answer = gateway.send(ClientRequest("GET", path, fields), version)
         assert (answer.status, answer.json()["error"]["type"]) == (404, kind)
     assert odd.heads == []
     gateway.check()
@@ -165,7 +165,7 @@ def test_too_many_header_fields_of_a_client_s_are_431_and_recorded_so(
     for number in (100, 117, 118, 119, 120):
         fields = tuple((f"h-{each}", "1") for each in range(number))
         odd.heads.clear()
-        for request in (Request("GET", "/elsewhere/fine", fields), post(b'{"model":"chat"}', *fields)):
+        for request in (ClientRequest("GET", "/elsewhere/fine", fields), post(b'{"model":"chat"}', *fields)):
             answer = gateway.send(request, version)
             line = gateway.line(answer)
             if odd.heads:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from extproc.gateway.bootstrap import Profile
-from extproc.testing.clients import Answer, Ending, Request, Step, Until
+from extproc.testing.clients import ClientRequest, ClientResponse, Ending, ScriptStep, Until
 from tests.e2e.bodies import said
 from tests.e2e.conftest import Shared
 from tests.e2e.gateway import TAG, Gateway, Version, post, tagged
@@ -41,7 +41,7 @@ def fresh() -> int:
     return number
 
 
-def names(answer: Answer) -> tuple[str | None, ...]:
+def names(answer: ClientResponse) -> tuple[str | None, ...]:
     """What the response headers tell of the decision."""
     return tuple(answer.header(f"x-extproc-{name}") for name in ("decision", "backend", "model"))
 
@@ -190,9 +190,9 @@ def test_an_early_answer_reaches_a_client_that_still_sends(shared: Shared, versi
     """On a path that nobody claims, full duplex hands pieces on as they come."""
     gateway = shared(FAILING, "full-duplex")
     tag = tagged()
-    steps: list[Step] = [b"x" * 1000, Until(1), b"y" * 1000]
+    steps: list[ScriptStep] = [b"x" * 1000, Until(1), b"y" * 1000]
     fields = ((TAG, tag), ("x-provider-do", do))
-    answer = gateway.send(Request(target="/v1/files", headers=fields, body=steps, length=False), version)
+    answer = gateway.send(ClientRequest(target="/v1/files", headers=fields, body=steps, length=False), version)
     seen = gateway.forwarded(tag, "spare")
     assert answer.status == int(do.split("-")[1])
     assert (b"x" * 1000 + b"y" * 1000).startswith(seen.body)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from extproc.gateway.bootstrap import Json, Profile
-from extproc.testing.clients import Answer, End, Ending, Step, Until, When
+from extproc.testing.clients import ClientResponse, End, Ending, ScriptStep, Until, When
 from extproc.testing.waiting import eventually
 from tests.e2e.bodies import chat, said
 from tests.e2e.gateway import Gateway, Patch, Version, ext_proc, gateway, post, site, tagged
@@ -56,7 +56,7 @@ def worker_of(gateway: Gateway) -> int:
     return int(busy[0]) if len(busy) == 1 else -1
 
 
-def assert_unavailable(answer: Answer) -> None:
+def assert_unavailable(answer: ClientResponse) -> None:
     assert (answer.status, answer.complete, answer.json()["error"]["code"]) == (503, True, "unavailable")
 
 
@@ -88,7 +88,11 @@ def test_a_processor_that_is_killed_while_it_reads_is_503(
 ) -> None:
     with running(transport, profile) as gateway:
         body = chat(size)
-        steps: list[Step] = [body[: size // 2], When(lambda: gateway.site.open == 1), did(lambda: kill(gateway, 0))]
+        steps: list[ScriptStep] = [
+            body[: size // 2],
+            When(lambda: gateway.site.open == 1),
+            did(lambda: kill(gateway, 0)),
+        ]
         answer = gateway.send(post([*steps, body[size // 2 :], End()]), version)
         assert_unavailable(answer)
         assert gateway.site.received == 0
@@ -99,7 +103,7 @@ def test_a_processor_that_is_killed_while_it_reads_is_503(
 def test_a_stream_outlives_the_processor_that_routed_it(transport: str, version: Version) -> None:
     """In full duplex Envoy 1.40 ends the exchange when the request is routed and nobody reads the response."""
     with running(transport, "full-duplex", policy=KEYLESS) as gateway:
-        steps: list[Step] = [STREAM, End(), Until(100), did(lambda: kill(gateway, 0))]
+        steps: list[ScriptStep] = [STREAM, End(), Until(100), did(lambda: kill(gateway, 0))]
         answer, seen = gateway.ask(steps, version, do="gap-30ms")
         assert answer.body == gateway.straight(seen, "north").body
         gateway.check()
@@ -110,7 +114,7 @@ def test_a_stream_whose_processor_dies_is_no_clean_end(transport: str, version: 
     """In buffered mode Envoy 1.40 keeps the exchange open until the answer's end, though nobody reads it."""
     with running(transport, "buffered") as gateway:
         tag = tagged()
-        steps: list[Step] = [STREAM, End(), Until(100), did(lambda: kill(gateway, 0))]
+        steps: list[ScriptStep] = [STREAM, End(), Until(100), did(lambda: kill(gateway, 0))]
         answer = gateway.send(post(steps, tag=tag, do="gap-30ms"), version)
         seen = gateway.forwarded(tag, "north")
         assert (answer.status, answer.ending in {Ending.TRUNCATED, Ending.RESET}) == (200, True)
@@ -139,12 +143,12 @@ def test_a_worker_that_is_killed_with_requests_open_takes_no_other_down(transpor
         killed = threading.Event()
         body = said("x", "grow")
 
-        def one() -> Answer:
+        def one() -> ClientResponse:
             # Held in the middle of its body until the worker is dead.
-            steps: list[Step] = [body[:20], When(killed.is_set), body[20:], End()]
+            steps: list[ScriptStep] = [body[:20], When(killed.is_set), body[20:], End()]
             return gateway.send(post(steps, tag="open"))
 
-        answers: list[Future[Answer]] = [pool.submit(one) for _ in range(8)]
+        answers: list[Future[ClientResponse]] = [pool.submit(one) for _ in range(8)]
         assert eventually(lambda: gateway.site.open == 8, 10)
         opened = [w["open_exchanges"] for w in gateway.processor.status()["workers"]]
         kill(gateway, 0)
@@ -208,7 +212,7 @@ def quick_keepalive(whole: Json) -> None:
 def test_a_drain_lets_a_stream_finish(transport: str, profile: Profile, version: Version) -> None:
     with running(transport, profile) as gateway:
         processor = gateway.processor
-        steps: list[Step] = [STREAM, End(), Until(100), did(lambda: processor.signal(signal.SIGTERM))]
+        steps: list[ScriptStep] = [STREAM, End(), Until(100), did(lambda: processor.signal(signal.SIGTERM))]
         answer, seen = gateway.ask(steps, version, do="gap-50ms")
         assert answer.body == gateway.straight(seen, "north").body
         assert processor.wait() == 0
@@ -220,7 +224,7 @@ def test_a_drain_lets_a_stream_finish(transport: str, profile: Profile, version:
 def test_a_drain_lets_a_request_finish_that_is_being_read(transport: str, profile: Profile, version: Version) -> None:
     with running(transport, profile) as gateway:
         processor, body = gateway.processor, said("x", "grow")
-        steps: list[Step] = [
+        steps: list[ScriptStep] = [
             body[:10],
             When(lambda: gateway.site.open == 1),
             did(lambda: processor.signal(signal.SIGTERM)),
@@ -238,7 +242,7 @@ def test_while_a_worker_drains_the_other_serves(transport: str, profile: Profile
     with running(transport, profile, workers=2) as gateway, ThreadPoolExecutor(1) as pool:
         release = threading.Event()
         body = said("x", "grow")
-        steps: list[Step] = [body[:10], When(release.is_set), body[10:], End()]
+        steps: list[ScriptStep] = [body[:10], When(release.is_set), body[10:], End()]
         held = pool.submit(lambda: gateway.ask(steps))
         assert eventually(lambda: worker_of(gateway) >= 0, 5)
         draining = worker_of(gateway)
@@ -257,7 +261,7 @@ def test_what_does_not_finish_within_the_drain_timeout_is_ended_as_an_error(tran
     policy = DIRECT.replace("drain_timeout: 5s", "drain_timeout: 300ms")
     with site(policy, transport) as before, gateway(before, profile) as started:
         processor, body = started.processor, said("x")
-        steps: list[Step] = [
+        steps: list[ScriptStep] = [
             body[:10],
             When(lambda: started.site.open == 1),
             did(lambda: processor.signal(signal.SIGTERM)),
@@ -293,7 +297,7 @@ def test_a_reload_changes_the_requests_to_come_and_not_a_stream_that_flows(
         text = gateway.processor.policy.read_text()
         renamed = text.replace("a-name-much-longer-than-grow", "new-name")
         results: list[str] = []
-        steps: list[Step] = [STREAM, End(), Until(100), did(lambda: results.append(reload(gateway, renamed)))]
+        steps: list[ScriptStep] = [STREAM, End(), Until(100), did(lambda: results.append(reload(gateway, renamed)))]
         answer, seen = gateway.ask(steps, version, do="gap-30ms")
         assert answer.body == gateway.straight(seen, "north").body
         assert results == ["ok"]
@@ -308,7 +312,7 @@ def test_a_request_keeps_the_policy_that_it_started_with(transport: str, profile
     with running(transport, profile) as gateway:
         body = said("x", "grow")
         text = gateway.processor.policy.read_text().replace("a-name-much-longer-than-grow", "new-name")
-        steps: list[Step] = [
+        steps: list[ScriptStep] = [
             body[:10],
             When(lambda: gateway.site.open == 1),
             did(lambda: reload(gateway, text)),
@@ -325,7 +329,12 @@ def test_a_wrong_policy_changes_nothing(transport: str, profile: Profile, versio
     with running(transport, profile) as gateway:
         text = gateway.processor.policy.read_text()
         results: list[str] = []
-        steps: list[Step] = [STREAM, End(), Until(100), did(lambda: results.append(reload(gateway, "version: 2\n")))]
+        steps: list[ScriptStep] = [
+            STREAM,
+            End(),
+            Until(100),
+            did(lambda: results.append(reload(gateway, "version: 2\n"))),
+        ]
         gateway.ask(steps, version, do="gap-30ms")
         assert results == ["failed"]
         assert gateway.processor.lines("reload_problem")

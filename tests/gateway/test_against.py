@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from extproc.gateway.against import UnreadableError, compare, notes, read
+from extproc.gateway.against import UnreadableConfigError, compare, notes, read
 from extproc.gateway.against.matching import changeable, forwarded
 from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap, render
 from extproc.gateway.bootstrap.filter import FILTER
@@ -276,13 +276,13 @@ def test_a_filter_beside_ours_is_none_of_our_business() -> None:
 
 @pytest.mark.parametrize("text", ["{a: [", "[" * 300 + "]" * 300, "a: *nowhere", "\t\tx: \x00"])
 def test_what_cannot_be_read_is_told(text: str) -> None:
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableConfigError):
         read(text)
 
 
 def test_aliases_that_would_make_millions_of_parts_are_given_up() -> None:
     lines = ["a0: &a0 {x: {y: 1}}"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 8)]
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableConfigError):
         read("\n".join(lines))
 
 

@@ -7,7 +7,7 @@ import pytest
 from extproc.gateway.bootstrap.listener import STREAM_WINDOW
 from extproc.gateway.bootstrap.values import REQUEST_SLACK
 from extproc.server.transport import MESSAGE_SLACK
-from extproc.testing.clients import Request
+from extproc.testing.clients import ClientRequest
 from extproc.testing.clients.http2 import http2
 from extproc.transaction import Needs
 from tests.gateway.rig import Rig, a_policy, a_rig
@@ -113,7 +113,7 @@ def test_an_http_2_body_of_unknown_length_overshoots_the_limit_by_a_window_at_th
     with a_rig(tmp_path, policy=lambda a, b: a_policy(a, b, limits={"request_body": limit})) as rig:
         for over in (STREAM_WINDOW, 2 * STREAM_WINDOW, 8 * STREAM_WINDOW):
             pieces = [b"x" * 1024] * ((limit + over) // 1024)
-            answer = http2(rig.port, Request(target="/v1/files", body=pieces, length=False))
+            answer = http2(rig.port, ClientRequest(target="/v1/files", body=pieces, length=False))
             assert (answer.status, answer.json()["error"]["code"]) == (413, "request_too_large")
         assert rig.north.seen == []
     assert REQUEST_SLACK + STREAM_WINDOW < MESSAGE_SLACK

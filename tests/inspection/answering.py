@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from extproc.detectors import pii, secrets
-from extproc.inspection.stage import Active, Processor, Stage
+from extproc.inspection.stage import Active, CompiledProcessor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Action, Blocked
 from extproc.matching.rule import Rule
@@ -28,13 +28,13 @@ def refusal(blocked: Blocked) -> ClientError:
     return UNINSPECTED if blocked.reason == "uninspected" else REFUSAL
 
 
-def processor(number: int = 0, name: str = "", action: Action = "mask", **more: Any) -> Processor:
+def processor(number: int = 0, name: str = "", action: Action = "mask", **more: Any) -> CompiledProcessor:
     """A processor that is not allowed to fail, unless `more` says so."""
     given: dict[str, Any] = {"shadow": False, "timeout": 1.0, "allows_failure": False, **more}
-    return Processor(number, name or f"p{number}", action, **given)
+    return CompiledProcessor(number, name or f"p{number}", action, **given)
 
 
-def stage(*parts: tuple[Processor, Sequence[Rule]], reserve: Stage | None = None) -> Stage:
+def stage(*parts: tuple[CompiledProcessor, Sequence[Rule]], reserve: Stage | None = None) -> Stage:
     """A stage of answers: processors and the rules of each."""
     rules = [(each.number, rule) for each, own in parts for rule in own]
     return Stage(Side.RESPONSE, [each for each, _ in parts], rules, reserve)

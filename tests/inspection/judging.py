@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from extproc.inspection.judge import Job, Verdict
 from extproc.inspection.judgement import Judgement
-from extproc.inspection.pipeline import Pipeline
+from extproc.inspection.pipeline import CompiledPipeline
 from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
 from extproc.policy import loads
@@ -19,9 +19,9 @@ pipelines:
 """
 
 
-def pipeline(text: str, read: Mapping[str, bytes] | None = None) -> Pipeline:
+def pipeline(text: str, read: Mapping[str, bytes] | None = None) -> CompiledPipeline:
     """The first pipeline of a policy; `text` is the list. `read`: keys and rules, by `key_of` and `rules_of`."""
-    return Pipeline(loads(BASE + text, "policy.yaml").pipelines[0], read or {})
+    return CompiledPipeline(loads(BASE + text, "policy.yaml").pipelines[0], read or {})
 
 
 def stage(*processors: str, read: Mapping[str, bytes] | None = None) -> Stage:

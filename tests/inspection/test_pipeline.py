@@ -2,7 +2,7 @@
 
 import pytest
 
-from extproc.inspection.pipeline import Pipeline
+from extproc.inspection.pipeline import CompiledPipeline
 from extproc.policy import UnusableError
 from extproc.policy.secrets import key_of, rules_of
 from extproc.protocol.headers import HeaderMap
@@ -10,7 +10,7 @@ from extproc.protocol.messages import Side
 from tests.inspection.judging import heard, judged, pipeline, said
 
 
-def matching(match: str) -> Pipeline:
+def matching(match: str) -> CompiledPipeline:
     return pipeline(f"  - {{name: p, match: {match}, request: [{{use: pii}}]}}\n")
 
 
@@ -197,4 +197,4 @@ def test_a_file_of_rules_that_cannot_be_used_names_its_processor(rules: bytes, w
 
 
 def test_a_pipeline_is_rendered_by_its_name() -> None:
-    assert repr(matching("{path: /secret-prefix}")) == "Pipeline(p)"
+    assert repr(matching("{path: /secret-prefix}")) == "CompiledPipeline(p)"

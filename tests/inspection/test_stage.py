@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from extproc.inspection.stage import Active, Limits, Stage
+from extproc.inspection.stage import Active, BodyLimits, Stage
 from extproc.matching.rule import Rule
 from extproc.policy.conditions import Condition
 from extproc.protocol.messages import Side
@@ -45,7 +45,7 @@ def test_stages_of_the_same_rules_share_a_scanner() -> None:
 
 
 def test_a_stage_without_rules_has_no_scanner() -> None:
-    made = Stage(Side.REQUEST, [processor(0, limits=Limits(bytes=1))], [])
+    made = Stage(Side.REQUEST, [processor(0, limits=BodyLimits(bytes=1))], [])
     assert made.scanner is None
     assert [each.name for each in made.sizing] == ["p0"]
 

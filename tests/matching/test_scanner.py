@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.detectors.patterns import MOST_LITERALS, literals, regex
-from extproc.matching.allow import Allow, allowing
+from extproc.matching.allow import AllowList, allowing
 from extproc.matching.compiled import RuleError
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
@@ -82,8 +82,8 @@ def test_a_value_that_is_all_there_is_needs_no_context() -> None:
 
 
 def test_allowed_values_and_expressions_are_no_finds() -> None:
-    rules = allowing([regex("x", r"\w+@\w+")], Allow(["a@b"], [r"\w+@corp"]))
-    more = Scanner.compile(allowing(rules, Allow(["e@f"])))
+    rules = allowing([regex("x", r"\w+@\w+")], AllowList(["a@b"], [r"\w+@corp"]))
+    more = Scanner.compile(allowing(rules, AllowList(["e@f"])))
     assert _texts(more, "a@b") == []
     assert [text for text in _texts(more, "cc@corp") if text == "cc@corp"] == []
     assert "c@corpse" in _texts(more, "c@corpse")
@@ -93,7 +93,7 @@ def test_allowed_values_and_expressions_are_no_finds() -> None:
 
 def test_an_expression_of_an_allow_list_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(RuleError, match="allow: missing"):
-        Allow(expressions=["(a"])
+        AllowList(expressions=["(a"])
 
 
 def test_literals_are_found_as_words_the_longest_first() -> None:

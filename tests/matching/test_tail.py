@@ -12,7 +12,7 @@ from extproc.matching.compiled import CompiledRule, compile_rule
 from extproc.matching.expression import Repeat
 from extproc.matching.rule import Rule
 from extproc.matching.syntax import read
-from extproc.matching.tail import Place, split
+from extproc.matching.tail import MatchPlace, split
 from extproc.matching.utf8 import after
 
 OWN = (
@@ -28,7 +28,7 @@ PIECES = (
 )
 
 
-def grouped(each: CompiledRule, data: bytes) -> Iterator[Place]:
+def grouped(each: CompiledRule, data: bytes) -> Iterator[MatchPlace]:
     """The places as RE2 tells them, at every place by itself."""
     matcher = each.matcher
     assert matcher.tail is not None

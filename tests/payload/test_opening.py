@@ -13,7 +13,7 @@ from extproc.payload.json.hints import Told
 from extproc.payload.json.prefix import STRETCH, VALUES_A_STRETCH
 from extproc.payload.limits import MAX_DEPTH, MAX_OPENED
 from extproc.payload.opened import MAX_PREFIXES
-from extproc.payload.parts import Keys, Part, Piece, Readers
+from extproc.payload.parts import Keys, Part, Readers, Segment
 from extproc.payload.passage import TextLimitError
 
 
@@ -25,11 +25,11 @@ class Taken:
     def __init__(self) -> None:
         self.text = ""
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[Segment]:
         self.text += text
         return [(text, None)]
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[Segment]:
         return []
 
     def settled(self) -> "Taken":
@@ -54,13 +54,13 @@ class Room:
         self.taken.append((kind, name, Taken()))
         return self.taken[-1][2]
 
-    def whole(self, text: str, name: str, kind: Kind = "text") -> list[Piece]:
+    def whole(self, text: str, name: str, kind: Kind = "text") -> list[Segment]:
         return self.plain(name, kind).feed(text)
 
     def string(self, keys: Keys, name: str, level: int) -> Part:
         return GrowingString(self, keys, name, level)
 
-    def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:  # noqa: ARG002
+    def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Segment]:  # noqa: ARG002
         self.carriers.append((keys[0], whole))
         return [(text, None)]
 

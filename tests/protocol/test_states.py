@@ -7,7 +7,7 @@ import pytest
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
-from extproc.protocol.states import ANSWERS, Answer, Event, Reply, State, advance
+from extproc.protocol.states import ANSWERS, MessageKind, ReplyKind, ReplyProgress, SideState, advance
 
 ILLEGAL = "-"
 
@@ -45,46 +45,52 @@ LAW = {
 }
 
 
-def cells(text: str) -> dict[tuple[State, Event], str]:
+def cells(text: str) -> dict[tuple[SideState, MessageKind], str]:
     header, *rows = [line.split() for line in text.strip().splitlines()]
-    return {(State[row[0]], Event[event]): after for row in rows for event, after in zip(header, row[1:], strict=True)}
+    return {
+        (SideState[row[0]], MessageKind[event]): after
+        for row in rows
+        for event, after in zip(header, row[1:], strict=True)
+    }
 
 
 @pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize(("mode", "state", "event"), list(itertools.product(BodyMode, State, Event)))
-def test_each_cell_is_as_the_law_says(mode: BodyMode, state: State, event: Event, side: Side) -> None:
+@pytest.mark.parametrize(("mode", "state", "event"), list(itertools.product(BodyMode, SideState, MessageKind)))
+def test_each_cell_is_as_the_law_says(mode: BodyMode, state: SideState, event: MessageKind, side: Side) -> None:
     after = cells(LAW[mode])[state, event]
     if after == ILLEGAL:
         with pytest.raises(ProtocolViolation, match=event.name):
             advance(mode, state, event, side)
     else:
-        assert advance(mode, state, event, side) is State[after]
+        assert advance(mode, state, event, side) is SideState[after]
 
 
 @pytest.mark.parametrize("mode", BodyMode)
 def test_nothing_but_a_repeated_end_mark_may_follow_the_end(mode: BodyMode) -> None:
-    legal = {event for event in Event if cells(LAW[mode])[State.DONE, event] != ILLEGAL}
-    assert legal == {Event.EMPTY_END}
+    legal = {event for event in MessageKind if cells(LAW[mode])[SideState.DONE, event] != ILLEGAL}
+    assert legal == {MessageKind.EMPTY_END}
 
 
 ONE_TO_ONE = {
-    (Reply.AWAITED, Answer.HEADERS): Reply.GOING,
-    (Reply.AWAITED, Answer.REPLACE): Reply.ENDED,
-    (Reply.AWAITED, Answer.BODY): Reply.GOING,
-    (Reply.AWAITED, Answer.TRAILERS): Reply.ENDED,
-    (Reply.GOING, Answer.BODY): Reply.GOING,
-    (Reply.GOING, Answer.TRAILERS): Reply.ENDED,
+    (ReplyProgress.AWAITED, ReplyKind.HEADERS): ReplyProgress.GOING,
+    (ReplyProgress.AWAITED, ReplyKind.REPLACE): ReplyProgress.ENDED,
+    (ReplyProgress.AWAITED, ReplyKind.BODY): ReplyProgress.GOING,
+    (ReplyProgress.AWAITED, ReplyKind.TRAILERS): ReplyProgress.ENDED,
+    (ReplyProgress.GOING, ReplyKind.BODY): ReplyProgress.GOING,
+    (ReplyProgress.GOING, ReplyKind.TRAILERS): ReplyProgress.ENDED,
 }
 M_TO_N = {
-    (Reply.AWAITED, Answer.HEADERS): Reply.GOING,
-    (Reply.AWAITED, Answer.REPLACE): Reply.ENDED,
-    (Reply.GOING, Answer.CHUNK): Reply.GOING,
-    (Reply.GOING, Answer.CHUNK_END): Reply.ENDED,
-    (Reply.GOING, Answer.TRAILERS): Reply.ENDED,
+    (ReplyProgress.AWAITED, ReplyKind.HEADERS): ReplyProgress.GOING,
+    (ReplyProgress.AWAITED, ReplyKind.REPLACE): ReplyProgress.ENDED,
+    (ReplyProgress.GOING, ReplyKind.CHUNK): ReplyProgress.GOING,
+    (ReplyProgress.GOING, ReplyKind.CHUNK_END): ReplyProgress.ENDED,
+    (ReplyProgress.GOING, ReplyKind.TRAILERS): ReplyProgress.ENDED,
 }
 
 
-@pytest.mark.parametrize(("mode", "reply", "answer"), list(itertools.product(BodyMode, Reply, Answer)))
-def test_each_answer_is_allowed_exactly_where_envoy_takes_it(mode: BodyMode, reply: Reply, answer: Answer) -> None:
+@pytest.mark.parametrize(("mode", "reply", "answer"), list(itertools.product(BodyMode, ReplyProgress, ReplyKind)))
+def test_each_answer_is_allowed_exactly_where_envoy_takes_it(
+    mode: BodyMode, reply: ReplyProgress, answer: ReplyKind
+) -> None:
     law = M_TO_N if mode is BodyMode.FULL_DUPLEX_STREAMED else ONE_TO_ONE
     assert ANSWERS[mode][reply].get(answer) == law.get((reply, answer))

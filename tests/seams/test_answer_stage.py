@@ -22,7 +22,7 @@ from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed
 from extproc.protocol.messages import Inspected, Message, Side
 from extproc.protocol.modes import BodyMode
 from extproc.server.worker import running_worker
-from extproc.testing.clients import Answer, Request
+from extproc.testing.clients import ClientRequest, ClientResponse
 from extproc.testing.clients.http1 import http1
 from extproc.testing.envoy import assert_clean, real_envoy
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
@@ -271,7 +271,7 @@ def unseen(made: Json) -> None:
     modes |= {"response_header_mode": "SKIP", "response_body_mode": "NONE", "response_trailer_mode": "SKIP"}
 
 
-def asked(backend: Canned, more: str, profile: Profile, patch: Callable[[Json], object] = id) -> Answer:
+def asked(backend: Canned, more: str, profile: Profile, patch: Callable[[Json], object] = id) -> ClientResponse:
     """What a client gets of the backend's response through Envoy; `patch` alters the generated configuration."""
     written = loads(policy(more, backend.port))
     compiled = Plan.compile(written, {})
@@ -280,7 +280,7 @@ def asked(backend: Canned, more: str, profile: Profile, patch: Callable[[Json], 
         made = bootstrap(written, needs=compiled.needs, endpoints=[endpoint], listen=listen, profile=profile)
         patch(made)
         with real_envoy(made, log_level="warning") as envoy:
-            request = Request("POST", PATH, (("content-type", "application/json"),), ASKED)
+            request = ClientRequest("POST", PATH, (("content-type", "application/json"),), ASKED)
             answered = http1(envoy.port("extproc"), request, within=30)
             assert_clean(envoy)
             return answered

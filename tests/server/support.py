@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from extproc.policy import loads
 from extproc.protocol.effects import Abort, AbortCode, Effect, Phase, Proceed, Reject
 from extproc.protocol.errors import ProtocolViolation
-from extproc.protocol.messages import Body, Deadline, Gone, Headers, Message, Side
+from extproc.protocol.messages import Body, Deadline, Headers, Message, Side, StreamClosed
 from extproc.protocol.record import Record
 from extproc.server.health import PROCESS
 from extproc.server.log import Log, Sink
@@ -53,7 +53,7 @@ class Decider:
 
     def receive(self, message: Message, now: float, /) -> Iterable[Effect]:
         match message:
-            case Gone(clean=clean):
+            case StreamClosed(clean=clean):
                 return self._tell(clean)
             case Deadline():
                 return self._late(now)

@@ -5,10 +5,10 @@ from msgspec.structs import replace
 
 from extproc.policy import loads
 from extproc.server.changeover import FRESH, Envoys, refusal, warning
-from extproc.server.policies import Loaded, Sealed
+from extproc.server.policies import ActivePolicy, Sealed
 
 POLICY = loads("{version: 1, backends: [{name: a, url: 'http://127.0.0.1:1/v1', api: openai}]}", "policy.yaml")
-NOW = Loaded(POLICY, Sealed(b"", {}), "digest", 0.0, {"backends": 1, "responses": 2}, "1-now")
+NOW = ActivePolicy(POLICY, Sealed(b"", {}), "digest", 0.0, {"backends": 1, "responses": 2}, "1-now")
 NEW = replace(NOW, demands={"backends": 1, "responses": 3}, fingerprint="1-new")
 LONG_AGO = FRESH + 0.1
 

@@ -7,34 +7,34 @@ import pytest
 from extproc.server import control
 from extproc.server.control import (
     FRAME_MAX,
-    Ask,
-    Channel,
     Commit,
+    ControlChannel,
     Drain,
     Draining,
     Order,
+    PolicyPrepared,
     Prepare,
-    Prepared,
     Ready,
-    Refused,
     Report,
+    ReportStatus,
     Start,
+    StartFailed,
     Stop,
-    Told,
+    WorkerStatus,
 )
 from extproc.server.listen import Tcp, Unix
 from extproc.server.policies import Sealed
-from extproc.server.tls import Tls
+from extproc.server.tls import TlsContent
 from extproc.server.transport import Binding
 from extproc.telemetry import Metrics
 from extproc.telemetry.families import REJECTS
 
 SEALED = Sealed(b"policy", {"openai": b"key"})
 ORDERS: list[Order] = [
-    Start(1, 0.5, SEALED, Binding(Unix("/s"), Tls(b"c", b"k"), 0o600), "grpcio", "-"),
+    Start(1, 0.5, SEALED, Binding(Unix("/s"), TlsContent(b"c", b"k"), 0o600), "grpcio", "-"),
     Prepare(SEALED, None),
     Commit(),
-    Ask(7),
+    ReportStatus(7),
     Drain(),
     Stop(),
 ]
@@ -42,13 +42,13 @@ METRICS = Metrics()
 METRICS.counter(REJECTS).add("model_not_found")
 REPORTS: list[Report] = [
     Ready(Tcp("::1", 9)),
-    Refused("no"),
-    Prepared("no"),
+    StartFailed("no"),
+    PolicyPrepared("no"),
     Draining(),
-    Told(7, 3, METRICS.snapshot(), {"openai": True}),
+    WorkerStatus(7, 3, METRICS.snapshot(), {"openai": True}),
 ]
 
-Ends = tuple[Channel[Order, Report], Channel[Report, Order]]
+Ends = tuple[ControlChannel[Order, Report], ControlChannel[Report, Order]]
 
 
 def play(scene: Callable[[Ends, socket.socket], Awaitable[None]]) -> None:

@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from extproc.server import health as module
 from extproc.server import worker as worker_module
-from extproc.server.health import PROCESS_SERVICE, REQUEST_MAX, SERVICES, Health, TooManyWatchersError, service_of
+from extproc.server.health import PROCESS_SERVICE, REQUEST_MAX, SERVICES, TooManyWatchersError, WorkerHealth, service_of
 from extproc.server.worker import Worker
 from tests.server.support import headers, playing, until
 
@@ -95,7 +95,7 @@ def test_a_request_holds_one_name_and_no_more() -> None:
 
 
 def test_watchers_are_told_of_the_one_change_there_is() -> None:
-    health, told = Health(), []
+    health, told = WorkerHealth(), []
     stop = health.watch(lambda: told.append("first"))
     health.watch(lambda: told.append("second"))
     stop()
@@ -106,7 +106,7 @@ def test_watchers_are_told_of_the_one_change_there_is() -> None:
 
 def test_there_may_be_so_many_watchers_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WATCHERS_MAX", 1)
-    health = Health()
+    health = WorkerHealth()
     stop = health.watch(lambda: None)
     with pytest.raises(TooManyWatchersError):
         health.watch(lambda: None)

@@ -21,8 +21,8 @@ from extproc.server.runtime import Runtime
 from extproc.telemetry import exposition
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, UNINSPECTED
 from extproc.transaction import Plan
-from extproc.transaction.opening import Opened, Opening
-from extproc.transaction.streaming import Piece
+from extproc.transaction.opening import OpenedBody, Opening
+from extproc.transaction.streaming import StreamPiece
 from extproc.transaction.work import ResponseWork
 from extproc.wire.pb.processor_pb2 import ProcessingResponse
 from tests.server.support import MARKER
@@ -126,7 +126,7 @@ def _first(message: Message, config: ProtocolConfig) -> Headers:
 
 
 def _done(order: Inspect) -> Inspected | Failed:
-    assert isinstance(order.subject, Opened | Opening | Piece | ResponseWork)
+    assert isinstance(order.subject, OpenedBody | Opening | StreamPiece | ResponseWork)
     try:
         return Inspected(order.ticket, order.subject.run())
     except Exception:  # noqa: BLE001  - as the threads do

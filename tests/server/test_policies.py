@@ -5,7 +5,7 @@ import pytest
 from extproc.policy import PolicyError
 from extproc.server.compiling import compiled
 from extproc.server.files import text
-from extproc.server.policies import Loaded
+from extproc.server.policies import ActivePolicy
 from tests.server.support import MARKER, POLICY
 
 
@@ -15,7 +15,7 @@ def _written(folder: Path, text: str) -> Path:
     return path
 
 
-def read(path: Path, environ: dict[str, str], now: float) -> Loaded:
+def read(path: Path, environ: dict[str, str], now: float) -> ActivePolicy:
     return compiled(text(path), path, environ, now)[0]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from extproc.policy import PolicyError
 from extproc.server import supervisor as module
-from extproc.server.child import State
+from extproc.server.child import WorkerState
 from extproc.server.errors import ServeError
 from extproc.server.listen import parse
 from extproc.server.log import Log, Sink
@@ -83,7 +83,7 @@ def _pid(supervisor: Supervisor, index: int = 0) -> int:
 async def _again(supervisor: Supervisor, before: int, index: int = 0) -> None:
     """Waits until another process serves in the place of `before`."""
     child = supervisor._children[index]
-    await until(lambda: child.pid not in {None, before} and child.state is State.READY, START_SECONDS)
+    await until(lambda: child.pid not in {None, before} and child.state is WorkerState.READY, START_SECONDS)
 
 
 def test_each_worker_serves_at_an_address_of_its_own_and_all_are_counted_as_one(stage: Stage) -> None:
@@ -150,7 +150,7 @@ def test_a_worker_that_is_terminated_finishes_its_work_and_the_others_go_on(stag
             assert kind(await call.read()) == "request_headers"
             terminated = _pid(supervisor)
             os.kill(terminated, signal.SIGTERM)
-            await until(lambda: supervisor._children[0].state is State.DRAINING)
+            await until(lambda: supervisor._children[0].state is WorkerState.DRAINING)
             assert supervisor.ready
             assert "chat" in await models_at(f"{stage.listen}.1")
             await call.done_writing()
@@ -264,7 +264,7 @@ def test_a_worker_without_its_supervisor_ends_and_the_next_has_what_was_reloaded
         child = supervisor._children[0]
         assert child._channel is not None
         child._channel.close()
-        await until(lambda: child.state is State.STARTING, START_SECONDS)
+        await until(lambda: child.state is WorkerState.STARTING, START_SECONDS)
         stage.policy.write_text(POLICY.replace("name: chat", "name: fresh"))
         assert await supervisor.reload()
         await _again(supervisor, orphan)

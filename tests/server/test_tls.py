@@ -11,7 +11,7 @@ from grpc import aio
 from extproc.server import tls as module
 from extproc.server.errors import ServeError
 from extproc.server.health import PROCESS
-from extproc.server.tls import PEM_MAX, Tls, TlsFiles, read
+from extproc.server.tls import PEM_MAX, TlsContent, TlsFiles, read
 from extproc.server.worker import running_worker
 from tests.server.support import Decider, headers, kind, plan
 
@@ -51,7 +51,7 @@ async def _answered(port: int, credentials: Any) -> str | None:
         return kind(await call.read())
 
 
-def _served(tls: Tls, scene: Callable[[Any, int], Any]) -> None:
+def _served(tls: TlsContent, scene: Callable[[Any, int], Any]) -> None:
     async def main() -> None:
         async with asyncio.timeout(20), running_worker(plan(), "localhost:0", tls=tls, begin=Decider) as worker:
             await scene(worker, int(str(worker.endpoint).rpartition(":")[2]))

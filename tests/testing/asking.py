@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from extproc.testing.clients import Answer, Request, Step
+from extproc.testing.clients import ClientRequest, ClientResponse, ScriptStep
 from extproc.testing.clients.http1 import http1
 from extproc.testing.provider import HEADER
 
@@ -15,9 +15,9 @@ def chat(text: str = "hello there", model: str = "gpt", **more: Any) -> bytes:
 
 
 def ask(
-    port: int, body: bytes | list[Step] | dict[str, Any], do: str = "", *, target: str = CHAT, **request: Any
-) -> Answer:
+    port: int, body: bytes | list[ScriptStep] | dict[str, Any], do: str = "", *, target: str = CHAT, **request: Any
+) -> ClientResponse:
     """One POST on a connection of its own, with the orders in the header."""
     payload = json.dumps(body).encode() if isinstance(body, dict) else body
     headers = ((HEADER, do),) if do else ()
-    return http1(port, Request(target=target, headers=headers, body=payload, **request), within=20)
+    return http1(port, ClientRequest(target=target, headers=headers, body=payload, **request), within=20)

@@ -10,7 +10,7 @@ import h2.events
 import h2.settings
 import pytest
 
-from extproc.testing.clients import Abort, End, Ending, Pause, Request, Until
+from extproc.testing.clients import ClientRequest, Disconnect, End, Ending, Pause, Until
 from extproc.testing.clients.frames import GoAway, NoFrame, Splitter
 from extproc.testing.clients.http2 import Http2, http2
 from tests.testing.peer import peer, read_to_end
@@ -66,7 +66,9 @@ def test_a_request_is_written_as_it_is_given() -> None:
         seen.append(server.until(h2.events.TrailersReceived))
         server.answer()
 
-    request = Request("PUT", "/a?b", (("x-one", "1"), ("host", "there"), ("x-one", "2")), b"abc", (("x-sum", "3"),))
+    request = ClientRequest(
+        "PUT", "/a?b", (("x-one", "1"), ("host", "there"), ("x-one", "2")), b"abc", (("x-sum", "3"),)
+    )
     with peer(serving(play)) as port:
         assert http2(port, request).complete
     assert [getattr(event, "headers", None) or getattr(event, "data", None) for event in seen] == [
@@ -100,7 +102,7 @@ def test_the_end_is_merged_unless_it_is_scripted(body: bytes | list[bytes], fram
         server.answer()
 
     with peer(serving(play)) as port:
-        assert http2(port, Request(body=body)).sent
+        assert http2(port, ClientRequest(body=body)).sent
     assert seen == frames
 
 
@@ -120,7 +122,7 @@ def test_a_small_window_slows_the_sending_and_loses_nothing() -> None:
 
     body = bytes(range(200))
     with peer(serving(play, {h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 7})) as port, Http2(port) as client:
-        answer = client.request(Request(body=[Pause(0.1), body]))
+        answer = client.request(ClientRequest(body=[Pause(0.1), body]))
     assert (answer.complete, answer.sent, bytes(came)) == (True, True, body)
 
 
@@ -129,7 +131,7 @@ def test_a_window_that_stays_shut_is_a_timeout() -> None:
         server.until(h2.events.RequestReceived)
 
     with peer(serving(play, {h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})) as port:
-        answer = http2(port, Request(body=[Pause(0.1), b"abc"]), within=0.3)
+        answer = http2(port, ClientRequest(body=[Pause(0.1), b"abc"]), within=0.3)
     assert (answer.ending, answer.sent) == (Ending.TIMEOUT, False)
 
 
@@ -145,7 +147,7 @@ def test_a_draining_server_still_answers() -> None:
         server.flush()
 
     with peer(serving(play)) as port:
-        answer = http2(port, Request())
+        answer = http2(port, ClientRequest())
     assert (answer.body, answer.complete, answer.goaway, answer.code) == (b"first second", True, True, 0)
 
 
@@ -156,7 +158,7 @@ def test_a_server_that_refuses_the_stream_ends_the_sending() -> None:
         server.wire.shutdown(socket.SHUT_WR)
 
     with peer(serving(play)) as port:
-        answer = http2(port, Request(body=[b"abc", Pause(0.1), b"def"]))
+        answer = http2(port, ClientRequest(body=[b"abc", Pause(0.1), b"def"]))
     assert (answer.ending, answer.code, answer.sent) == (Ending.TRUNCATED, 11, False)
 
 
@@ -168,7 +170,7 @@ def test_a_reset_after_the_whole_answer_is_no_fault() -> None:
         server.flush()
 
     with peer(serving(play)) as port:
-        answer = http2(port, Request(body=[b"abc", Until(2), Pause(0.1), b"def"]))
+        answer = http2(port, ClientRequest(body=[b"abc", Until(2), Pause(0.1), b"def"]))
     assert (answer.body, answer.complete, answer.sent, answer.code) == (b"ok", True, False, 0)
 
 
@@ -181,7 +183,7 @@ def test_a_reset_in_the_middle_says_its_code() -> None:
         server.flush()
 
     with peer(serving(play)) as port:
-        answer = http2(port, Request())
+        answer = http2(port, ClientRequest())
     assert (answer.status, answer.body, answer.ending, answer.code) == (200, b"o", Ending.RESET, 11)
 
 
@@ -192,7 +194,7 @@ def test_answers_before_the_answer_are_kept_apart() -> None:
         server.answer()
 
     with peer(serving(play)) as port:
-        answer = http2(port, Request())
+        answer = http2(port, ClientRequest())
     assert (answer.interim, answer.status, answer.body) == ((103,), 200, b"ok")
 
 
@@ -204,7 +206,7 @@ def test_trailers_end_an_answer() -> None:
         server.flush()
 
     with peer(serving(play)) as port:
-        answer = http2(port, Request())
+        answer = http2(port, ClientRequest())
     assert (answer.trailers, answer.complete) == ((("x-sum", "1"),), True)
 
 
@@ -219,8 +221,8 @@ def test_leaving_resets_the_stream_alone() -> None:
         server.flush()
 
     with peer(serving(play)) as port, Http2(port) as client:
-        assert client.request(Request(body=[b"abc", Abort("reset"), b"never"])).ending is Ending.ABORTED
-        assert client.request(Request(body=b"abc")).complete
+        assert client.request(ClientRequest(body=[b"abc", Disconnect("reset"), b"never"])).ending is Ending.ABORTED
+        assert client.request(ClientRequest(body=b"abc")).complete
     assert codes == [h2.errors.ErrorCodes.CANCEL]
 
 
@@ -231,13 +233,13 @@ def test_leaving_a_stream_that_was_reset_sends_nothing() -> None:
         server.flush()
 
     with peer(serving(play)) as port:
-        answer = http2(port, Request(body=[b"abc", Until(1), Abort("reset")]))
+        answer = http2(port, ClientRequest(body=[b"abc", Until(1), Disconnect("reset")]))
     assert (answer.ending, answer.code) == (Ending.RESET, 2)
 
 
 def test_leaving_by_closing_ends_the_connection() -> None:
     with peer(serving(lambda _: None)) as port:
-        answer = http2(port, Request(body=[b"abc", End(), Abort("close")]))
+        answer = http2(port, ClientRequest(body=[b"abc", End(), Disconnect("close")]))
     assert (answer.ending, answer.sent) == (Ending.ABORTED, True)
 
 
@@ -247,7 +249,7 @@ def test_what_is_not_http_2_is_garbled() -> None:
         read_to_end(wire)
 
     with peer(play) as port:
-        assert http2(port, Request("GET")).ending is Ending.GARBLED
+        assert http2(port, ClientRequest("GET")).ending is Ending.GARBLED
 
 
 def test_a_peer_that_goes_leaves_a_truncated_answer() -> None:
@@ -256,7 +258,7 @@ def test_a_peer_that_goes_leaves_a_truncated_answer() -> None:
         server.wire.shutdown(socket.SHUT_WR)
 
     with peer(serving(play)) as port:
-        assert http2(port, Request()).ending is Ending.TRUNCATED
+        assert http2(port, ClientRequest()).ending is Ending.TRUNCATED
 
 
 @pytest.mark.parametrize("size", [1, 3, 9, 10, 100])
@@ -281,4 +283,4 @@ def test_a_frame_that_breaks_the_rules_is_garbled() -> None:
         read_to_end(wire)
 
     with peer(play) as port:
-        assert http2(port, Request("GET")).ending is Ending.GARBLED
+        assert http2(port, ClientRequest("GET")).ending is Ending.GARBLED

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from extproc.gateway.process import EnvoyProcess
-from extproc.testing.clients import Abort, Answer, End, Ending, Pause, Request, Step, Until
+from extproc.testing.clients import ClientRequest, ClientResponse, Disconnect, End, Ending, Pause, ScriptStep, Until
 from extproc.testing.clients.http1 import Http1, http1
 from extproc.testing.clients.http2 import Http2
 from extproc.testing.envoy import assert_clean, ext_proc_stats, real_envoy
@@ -66,10 +66,10 @@ def processor(answer: bytes) -> Iterator[int]:
         server.stop(0).wait(5)
 
 
-def ask(client: Client, body: bytes | list[Step], do: str = "", **request: object) -> Answer:
+def ask(client: Client, body: bytes | list[ScriptStep], do: str = "", **request: object) -> ClientResponse:
     headers = ((HEADER, do),) if do else ()
     trailers = (("x-sum", "7"),) if request.get("trailers") else ()
-    return client.request(Request(target=CHAT, headers=headers, body=body, trailers=trailers))
+    return client.request(ClientRequest(target=CHAT, headers=headers, body=body, trailers=trailers))
 
 
 @pytest.mark.parametrize("size", [0, 1_000, 200_000, 6_000_000])
@@ -85,7 +85,8 @@ def test_the_client_gets_the_bytes_that_the_provider_sent(client: Client, provid
     answer = ask(client, chat(), "body-6000000")
     assert answer.complete
     assert (
-        answer.body == http1(provider.port, Request(target=CHAT, headers=((HEADER, "body-6000000"),), body=chat())).body
+        answer.body
+        == http1(provider.port, ClientRequest(target=CHAT, headers=((HEADER, "body-6000000"),), body=chat())).body
     )
 
 
@@ -114,7 +115,7 @@ def test_trailers_pass_both_ways(client: Client, provider: Provider) -> None:
 def test_an_upload_that_the_client_leaves_never_ends_at_the_provider(
     client: Client, provider: Provider, how: str
 ) -> None:
-    abort = Abort("reset") if how == "reset" else Abort("close")
+    abort = Disconnect("reset") if how == "reset" else Disconnect("close")
     answer = ask(client, [chat()[:9], Pause(0.1), abort])
     (seen,) = provider.wait_for(1)
     assert answer.ending is Ending.ABORTED
@@ -123,7 +124,7 @@ def test_an_upload_that_the_client_leaves_never_ends_at_the_provider(
 
 def test_an_answer_that_the_client_leaves_is_left_at_the_provider(client: Client, provider: Provider) -> None:
     gone = provider.gone
-    answer = ask(client, [STREAM, End(), Until(1), Abort()], "gap-20ms+events-1000")
+    answer = ask(client, [STREAM, End(), Until(1), Disconnect()], "gap-20ms+events-1000")
     assert (answer.status, answer.ending) == (200, Ending.ABORTED)
     assert eventually(lambda: provider.gone == gone + 1)
 
@@ -153,7 +154,7 @@ def test_a_connection_carries_one_request_after_the_other(client: Client, provid
 
 def test_an_http_2_connection_outlives_a_reset_stream(forwarding: tuple[int, Provider]) -> None:
     with Http2(forwarding[0]) as client:
-        assert ask(client, [b"abc", Abort("reset")]).ending is Ending.ABORTED
+        assert ask(client, [b"abc", Disconnect("reset")]).ending is Ending.ABORTED
         assert ask(client, chat()).status == 200
 
 
@@ -161,7 +162,7 @@ def test_an_http_2_request_that_is_malformed_ends_the_connection(
     forwarding: tuple[int, Provider], provider: Provider
 ) -> None:
     with Http2(forwarding[0]) as client:
-        answer = client.request(Request(target=CHAT, headers=(("Upper-Case", "x"),), body=chat()))
+        answer = client.request(ClientRequest(target=CHAT, headers=(("Upper-Case", "x"),), body=chat()))
     # Envoy 1.40 closes the connection and sends neither RST_STREAM nor GOAWAY.
     assert (answer.status, answer.code) == (0, None)
     assert answer.ending in {Ending.RESET, Ending.TRUNCATED}

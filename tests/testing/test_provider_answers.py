@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from extproc.testing.clients import Answer, Request
+from extproc.testing.clients import ClientRequest, ClientResponse
 from extproc.testing.clients.http1 import http1
 from extproc.testing.provider import running_provider
 from tests.testing.asking import CHAT, ask, chat
@@ -14,7 +14,7 @@ TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {}}}
 HI = [{"role": "user", "content": "hello there"}]
 
 
-def answer_to(body: bytes | dict[str, Any], target: str = CHAT, do: str = "") -> Answer:
+def answer_to(body: bytes | dict[str, Any], target: str = CHAT, do: str = "") -> ClientResponse:
     with running_provider("east", models=("small", "big")) as provider:
         answer = ask(provider.port, body, do, target=target)
         assert provider.violations == ()
@@ -22,12 +22,12 @@ def answer_to(body: bytes | dict[str, Any], target: str = CHAT, do: str = "") ->
         return answer
 
 
-def data_of(answer: Answer) -> list[Any]:
+def data_of(answer: ClientResponse) -> list[Any]:
     assert answer.header("content-type") == "text/event-stream; charset=utf-8"
     return [json.loads(event) for event in answer.events() if event != b"[DONE]"]
 
 
-def names_of(answer: Answer) -> list[str]:
+def names_of(answer: ClientResponse) -> list[str]:
     return [line.removeprefix("event: ") for line in answer.body.decode().splitlines() if line.startswith("event: ")]
 
 
@@ -233,10 +233,10 @@ def test_an_api_may_stand_below_a_prefix() -> None:
 
 def test_models_are_listed_and_found() -> None:
     with running_provider("east", models=("small", "big")) as provider:
-        listed = http1(provider.port, Request("GET", "/v1/models")).json()
+        listed = http1(provider.port, ClientRequest("GET", "/v1/models")).json()
         assert [model["id"] for model in listed["data"]] == ["small", "big"]
-        assert http1(provider.port, Request("GET", "/v1/models/big")).json() == listed["data"][1]
-        assert http1(provider.port, Request("GET", "/v1/models/none")).status == 404
+        assert http1(provider.port, ClientRequest("GET", "/v1/models/big")).json() == listed["data"][1]
+        assert http1(provider.port, ClientRequest("GET", "/v1/models/none")).status == 404
 
 
 def test_a_path_of_no_dialect_is_mirrored() -> None:
@@ -246,7 +246,7 @@ def test_a_path_of_no_dialect_is_mirrored() -> None:
 
 def test_a_request_for_headers_alone_gets_no_body() -> None:
     with running_provider() as provider:
-        answer = http1(provider.port, Request("HEAD", "/v1/models"))
+        answer = http1(provider.port, ClientRequest("HEAD", "/v1/models"))
     assert (answer.status, answer.body, answer.complete) == (200, b"", True)
 
 
@@ -288,4 +288,4 @@ def test_half_a_surrogate_pair_is_echoed_as_a_question_mark() -> None:
 
 def test_only_post_asks_a_question() -> None:
     with running_provider() as provider:
-        assert http1(provider.port, Request("GET", CHAT)).status == 405
+        assert http1(provider.port, ClientRequest("GET", CHAT)).status == 405

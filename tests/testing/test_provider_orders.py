@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from extproc.testing.clients import Abort, End, Ending, Pause, Request, Until
+from extproc.testing.clients import ClientRequest, Disconnect, End, Ending, Pause, Until
 from extproc.testing.clients.http1 import Http1, http1
 from extproc.testing.provider import HEADER, OrderError, running_provider
 from extproc.testing.waiting import eventually
@@ -132,7 +132,7 @@ def test_a_model_makes_the_answer_early_as_soon_as_it_was_read() -> None:
 
 def test_a_connection_goes_on_after_an_early_answer() -> None:
     with running_provider() as provider, Http1(provider.port) as client:
-        request = Request(target=CHAT, headers=((HEADER, "early-200"),), body=[b"abc", Until(1), b"def"])
+        request = ClientRequest(target=CHAT, headers=((HEADER, "early-200"),), body=[b"abc", Until(1), b"def"])
         assert client.request(request).complete
         assert client.request(request).complete
         assert provider.connections == 1
@@ -219,15 +219,15 @@ def test_a_body_may_come_without_its_length() -> None:
 
 def test_a_connection_is_closed_when_that_is_ordered() -> None:
     with running_provider() as provider, Http1(provider.port) as client:
-        answer = client.request(Request(target=CHAT, headers=((HEADER, "close"),), body=chat()))
+        answer = client.request(ClientRequest(target=CHAT, headers=((HEADER, "close"),), body=chat()))
         assert (answer.complete, answer.header("connection")) == (True, "close")
-        assert client.request(Request(target=CHAT, body=chat())).status == 0
+        assert client.request(ClientRequest(target=CHAT, body=chat())).status == 0
 
 
 def test_a_client_that_says_close_is_closed() -> None:
     with running_provider() as provider, Http1(provider.port) as client:
-        assert client.request(Request(target=CHAT, headers=(("connection", "Close"),), body=chat())).complete
-        assert client.request(Request(target=CHAT, body=chat())).status == 0
+        assert client.request(ClientRequest(target=CHAT, headers=(("connection", "Close"),), body=chat())).complete
+        assert client.request(ClientRequest(target=CHAT, body=chat())).status == 0
 
 
 def test_a_dropped_request_gets_no_answer_and_is_recorded() -> None:
@@ -239,7 +239,7 @@ def test_a_dropped_request_gets_no_answer_and_is_recorded() -> None:
 
 def test_a_hanging_answer_ends_when_the_client_goes() -> None:
     with running_provider() as provider:
-        answer = http1(provider.port, Request(target=CHAT, headers=((HEADER, "hang"),), body=chat()), within=0.2)
+        answer = http1(provider.port, ClientRequest(target=CHAT, headers=((HEADER, "hang"),), body=chat()), within=0.2)
         assert answer.ending is Ending.TIMEOUT
         assert eventually(lambda: provider.open_connections == 0)
         assert provider.gone == 1
@@ -250,13 +250,13 @@ def test_a_provider_that_waits_stops_at_once(do: str) -> None:
     started = time.monotonic()
     with running_provider() as provider:
         client = Http1(provider.port, within=0.2)
-        client.request(Request(target=CHAT, headers=((HEADER, do),), body=STREAM))
+        client.request(ClientRequest(target=CHAT, headers=((HEADER, do),), body=STREAM))
     client.close()
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("leave", [Abort("reset"), Abort("close")])
-def test_a_client_that_leaves_a_stream_is_noticed(leave: Abort) -> None:
+@pytest.mark.parametrize("leave", [Disconnect("reset"), Disconnect("close")])
+def test_a_client_that_leaves_a_stream_is_noticed(leave: Disconnect) -> None:
     with running_provider() as provider:
         answer = ask(provider.port, [STREAM, End(), Until(1), leave], "gap-20ms+events-1000")
         assert (answer.status, answer.ending) == (200, Ending.ABORTED)
@@ -292,7 +292,7 @@ def test_wrong_orders_at_the_start_are_an_error() -> None:
 
 def test_a_client_that_waits_to_continue_is_told_to() -> None:
     with running_provider() as provider:
-        request = Request(target=CHAT, headers=(("expect", "100-continue"),), body=[Pause(0.1), chat()])
+        request = ClientRequest(target=CHAT, headers=(("expect", "100-continue"),), body=[Pause(0.1), chat()])
         answer = http1(provider.port, request)
     assert (answer.interim, answer.status) == ((100,), 200)
 
@@ -300,5 +300,5 @@ def test_a_client_that_waits_to_continue_is_told_to() -> None:
 def test_an_early_answer_does_not_ask_for_the_rest() -> None:
     headers = (("expect", "100-continue"), (HEADER, "early-413"))
     with running_provider() as provider:
-        answer = http1(provider.port, Request(target=CHAT, headers=headers, body=[Until(1), chat()]))
+        answer = http1(provider.port, ClientRequest(target=CHAT, headers=headers, body=[Until(1), chat()]))
     assert (answer.interim, answer.status) == ((), 413)

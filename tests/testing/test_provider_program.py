@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from extproc.testing.clients import Request
+from extproc.testing.clients import ClientRequest
 from extproc.testing.clients.http1 import Http1, http1
 from extproc.testing.provider import HEADER, read_records, running_provider
 from extproc.testing.provider.__main__ import main
@@ -27,18 +27,18 @@ def program(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 def test_the_program_serves_says_it_is_healthy_and_shows_what_it_got() -> None:
     with program("--name", "east", "--models", "small,big", "--do", "crlf") as (_, port):
-        assert http1(port, Request("GET", "/healthz")).body == b"ok\n"
+        assert http1(port, ClientRequest("GET", "/healthz")).body == b"ok\n"
         assert ask(port, chat()).json()["provider"] == "east"
         assert b"\r\n" in ask(port, chat(stream=True)).body
-        assert [row["id"] for row in http1(port, Request("GET", "/v1/models")).json()["data"]] == ["small", "big"]
-        records = read_records(http1(port, Request("GET", "/_records")).body)
+        assert [row["id"] for row in http1(port, ClientRequest("GET", "/v1/models")).json()["data"]] == ["small", "big"]
+        records = read_records(http1(port, ClientRequest("GET", "/_records")).body)
         assert [seen.body for seen in records] == [chat(), chat(stream=True), b""]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_program_at_once_and_without_a_word(number: signal.Signals) -> None:
     with program() as (process, port), Http1(port, within=0.2) as client:
-        client.request(Request(target=CHAT, headers=((HEADER, "hang"),), body=chat()))
+        client.request(ClientRequest(target=CHAT, headers=((HEADER, "hang"),), body=chat()))
         started = time.monotonic()
         process.send_signal(number)
         assert process.wait(5) == 0

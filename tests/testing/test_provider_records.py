@@ -7,7 +7,7 @@ from http.client import HTTPSConnection
 import pytest
 import trustme
 
-from extproc.testing.clients import Abort, End, Request, Until
+from extproc.testing.clients import ClientRequest, Disconnect, End, Until
 from extproc.testing.clients.http1 import Http1, http1
 from extproc.testing.provider import HEADER, Provider, RecordedRequest, Records, read_records, running_provider
 from extproc.testing.provider.record import MAX_BODY, dump
@@ -23,7 +23,7 @@ def record(body: bytes = b"", target: str = "/") -> RecordedRequest:
 def test_a_request_is_recorded_as_it_was_written() -> None:
     headers = (("X-Twice", "one"), ("accept", "*/*"), ("x-twice", "two  words"), ("X-Utf", "caf\xc3\xa9"))
     with running_provider() as provider:
-        http1(provider.port, Request("PATCH", "/a%2Fb?q=1&q=2", headers, b"\x00\xffbody"))
+        http1(provider.port, ClientRequest("PATCH", "/a%2Fb?q=1&q=2", headers, b"\x00\xffbody"))
         (seen,) = provider.records
     assert (seen.method, seen.target, seen.version) == ("PATCH", "/a%2Fb?q=1&q=2", "HTTP/1.1")
     assert seen.headers == (("host", f"127.0.0.1:{provider.port}"), *headers, ("content-length", "6"))
@@ -33,7 +33,7 @@ def test_a_request_is_recorded_as_it_was_written() -> None:
 
 def test_headers_of_a_record_are_found_whatever_their_case() -> None:
     with running_provider() as provider:
-        http1(provider.port, Request(headers=(("X-Twice", "one"), ("x-twice", "two"))))
+        http1(provider.port, ClientRequest(headers=(("X-Twice", "one"), ("x-twice", "two"))))
         (seen,) = provider.records
     assert seen.header("x-TWICE") == "one"
     assert seen.getall("X-twice") == ["one", "two"]
@@ -52,7 +52,7 @@ def test_chunks_and_trailers_are_recorded() -> None:
 
 def test_a_request_without_a_body_has_no_framing() -> None:
     with running_provider() as provider:
-        http1(provider.port, Request("GET", "/v1/models"))
+        http1(provider.port, ClientRequest("GET", "/v1/models"))
         (seen,) = provider.records
     assert (seen.framing, seen.body, seen.complete) == ("none", b"", True)
 
@@ -60,8 +60,8 @@ def test_a_request_without_a_body_has_no_framing() -> None:
 def test_connections_are_told_apart() -> None:
     with running_provider() as provider:
         with Http1(provider.port) as client:
-            client.request(Request(target=CHAT, body=chat()))
-            client.request(Request(target=CHAT, body=chat()))
+            client.request(ClientRequest(target=CHAT, body=chat()))
+            client.request(ClientRequest(target=CHAT, body=chat()))
         ask(provider.port, chat())
         assert [seen.connection for seen in provider.records] == [1, 1, 2]
         assert provider.connections == 2
@@ -70,7 +70,7 @@ def test_connections_are_told_apart() -> None:
 @pytest.mark.parametrize("length", [True, False])
 def test_a_request_that_stops_in_the_middle_is_recorded_as_incomplete(length: bool) -> None:
     with running_provider() as provider:
-        ask(provider.port, [chat()[:9], Abort("close")], length=length)
+        ask(provider.port, [chat()[:9], Disconnect("close")], length=length)
         (seen,) = provider.wait_for(1)
         assert (seen.complete, seen.body) == (False, chat()[:9])
         assert provider.violations == ()
@@ -126,9 +126,9 @@ def test_records_survive_json() -> None:
 def test_the_records_are_served_and_cleared_without_being_recorded() -> None:
     with running_provider() as provider:
         ask(provider.port, chat())
-        served = http1(provider.port, Request("GET", "/_records"))
+        served = http1(provider.port, ClientRequest("GET", "/_records"))
         assert tuple(read_records(served.body)) == provider.records
-        assert http1(provider.port, Request("DELETE", "/_records")).status == 204
+        assert http1(provider.port, ClientRequest("DELETE", "/_records")).status == 204
         assert provider.records == ()
 
 
@@ -192,7 +192,7 @@ def test_what_is_not_http_is_refused_and_counted(data: bytes, status: int, said:
 
 def test_a_long_head_within_the_limit_is_taken() -> None:
     with running_provider() as provider:
-        answer = http1(provider.port, Request("GET", "/v1/models", headers=(("x", "y" * (HEAD_LIMIT - 200)),)))
+        answer = http1(provider.port, ClientRequest("GET", "/v1/models", headers=(("x", "y" * (HEAD_LIMIT - 200)),)))
         assert (answer.status, provider.violations) == (200, ())
 
 
@@ -202,7 +202,7 @@ def test_bytes_behind_a_body_are_a_violation() -> None:
             client.raw(b"POST / HTTP/1.1\r\ncontent-length: 1\r\n\r\nabcdef\r\n\r\n")
         provider.wait_for(1)
         with Http1(provider.port) as client:
-            client.request(Request("GET", "/healthz"))
+            client.request(ClientRequest("GET", "/healthz"))
         assert provider.violations == ("a request line that is none",)
 
 
@@ -249,7 +249,7 @@ def test_a_connection_without_a_request_is_no_violation() -> None:
 def test_a_peer_that_resets_between_requests_is_no_violation() -> None:
     with running_provider() as provider:
         with Http1(provider.port) as client:
-            client.request(Request(body=[b"x", End(), Until(1), Abort("reset")]))
+            client.request(ClientRequest(body=[b"x", End(), Until(1), Disconnect("reset")]))
         assert eventually(lambda: provider.open_connections == 0)
         assert (provider.violations, provider.gone) == ((), 0)
 

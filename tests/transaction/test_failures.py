@@ -13,7 +13,7 @@ import pytest
 from msgspec import Struct
 
 from extproc.apis.events.leaves import MAX_TOKENS
-from extproc.matching.scanner import Found, Scanner
+from extproc.matching.scanner import BufferMatch, Scanner
 from extproc.payload.limits import MAX_DEPTH
 from extproc.payload.opened import MAX_VALUES
 from extproc.pipe.pipe import TRIED_BYTES
@@ -25,7 +25,7 @@ from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
 from extproc.transaction.handed import INLINE_BYTES
-from extproc.transaction.streaming import Piece
+from extproc.transaction.streaming import StreamPiece
 from tests.records import logged
 
 PLANTED: Final = "planted-marker"
@@ -231,9 +231,9 @@ def expect(out: Out, where: str, word: str, reason: str) -> None:
 
 def _broken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every scanner that looks for addresses raises; one of a stand-in does not."""
-    find: Callable[..., list[Found]] = Scanner.find
+    find: Callable[..., list[BufferMatch]] = Scanner.find
 
-    def raising(self: Scanner, *given: Any, **more: Any) -> list[Found]:
+    def raising(self: Scanner, *given: Any, **more: Any) -> list[BufferMatch]:
         if any(rule.kind == "email" for rule in self.rules):
             raise RuntimeError(SAID)
         return find(self, *given, **more)
@@ -585,7 +585,7 @@ def test_an_encoded_stream_that_is_damaged_gives_no_encoded_bytes_to_a_client_wh
         for at in range(0, len(damaged), 1000):
             for order in envoy.sends(response_body(damaged[at : at + 1000], end=False)).effects:
                 assert isinstance(order, Inspect)
-                work = cast("Piece", order.subject)
+                work = cast("StreamPiece", order.subject)
                 for chunk in envoy.sends(Inspected(order.ticket, work.run())).effects:
                     assert isinstance(chunk, Chunk)
                     assert chunk.data.isascii()

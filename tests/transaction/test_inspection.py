@@ -21,7 +21,7 @@ from extproc.testing.playbook import (
 )
 from extproc.transaction import Plan, Shared
 from extproc.transaction.handed import INLINE_BYTES
-from extproc.transaction.opening import Opened, Opening
+from extproc.transaction.opening import OpenedBody, Opening
 from extproc.transaction.work import ResponseWork
 from tests.records import logged
 
@@ -360,7 +360,7 @@ def test_a_stand_in_judges_where_the_first_failed() -> None:
             (order,) = asked(envoy, said("y" * INLINE_BYTES + text))
             assert isinstance(order, Inspect)
             again = envoy.sends(Failed(order.ticket, "timeout")).gets_one(Inspect)
-            assert isinstance(again.subject, Opened)
+            assert isinstance(again.subject, OpenedBody)
             envoy.sends(Inspected(again.ticket, again.subject.run())).gets_one(kind)
     with Playbook(own) as envoy:
         (passed,) = asked(envoy, said("Titan"))

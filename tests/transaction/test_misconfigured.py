@@ -9,7 +9,7 @@ import pytest
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, HeaderMutation, Override, Proceed, Reject
 from extproc.protocol.headers import HeaderMap
-from extproc.protocol.messages import Gone, Headers, Message, Side
+from extproc.protocol.messages import Headers, Message, Side, StreamClosed
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import Record
 from extproc.testing.playbook import (
@@ -366,7 +366,7 @@ def test_an_exchange_that_envoy_only_shows_is_not_refused_for_its_first_route() 
     ]
     for message in shown:
         envoy.transaction.receive(message, 0.0)
-    (record,) = envoy.transaction.receive(Gone(), 0.0)
+    (record,) = envoy.transaction.receive(StreamClosed(), 0.0)
     assert isinstance(record, Record)
     assert (record.decision, record.misconfigured, record.reason) == ("shadow", "observability_mode", "only")
 
@@ -388,7 +388,7 @@ def test_an_exchange_that_envoy_only_shows_is_recorded_as_shadow() -> None:
         ]
         for message in shown:
             envoy.transaction.receive(message, 0.0)
-        (record,) = envoy.transaction.receive(Gone(), 0.0)
+        (record,) = envoy.transaction.receive(StreamClosed(), 0.0)
         assert isinstance(record, Record)
         assert (record.decision, record.reason) == ("shadow", reason)
         assert record.misconfigured == "observability_mode"
@@ -399,7 +399,7 @@ def test_a_response_is_judged_in_observability_mode_though_nothing_can_be_done()
     shown: list[Message] = [request_headers(CHAT, JSON), request_body(ASK), response_headers(200, SSE)]
     for message in (*shown, response_body(STREAM)):
         envoy.transaction.receive(message, 0.0)
-    (record,) = envoy.transaction.receive(Gone(), 0.0)
+    (record,) = envoy.transaction.receive(StreamClosed(), 0.0)
     assert isinstance(record, Record)
     assert record.decision == "shadow"
     assert record.findings

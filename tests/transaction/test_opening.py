@@ -19,7 +19,7 @@ from extproc.transaction.handed import INLINE_BYTES
 from extproc.transaction.opening import OPENED_BYTES, OUTLINED_BYTES, Opening
 from extproc.transaction.recoding import Recoding
 from extproc.transaction.request_body import RECODED_BYTES, RECODED_RATIO
-from extproc.transaction.streaming import CHEAP_PIECES, Piece
+from extproc.transaction.streaming import CHEAP_PIECES, StreamPiece
 from extproc.transaction.work import ResponseWork
 from tests.transaction.plans import plan
 
@@ -128,7 +128,7 @@ def test_what_follows_a_costly_piece_of_a_stream_is_judged_elsewhere_until_it_is
         done(envoy, handed(envoy.sends(response_body(costly, end=False)).effects))
         for _ in range(CHEAP_PIECES):
             order = handed(envoy.sends(response_body(event("Hello. "), end=False)).effects)
-            assert isinstance(order.subject, Piece)
+            assert isinstance(order.subject, StreamPiece)
             done(envoy, order)
         effects = envoy.sends(response_body(event("Hello. "), end=False)).effects
         assert not any(isinstance(each, Inspect) for each in effects)
@@ -142,7 +142,7 @@ def test_of_a_piece_the_events_before_a_costly_one_go_on_at_once_and_the_rest_is
         passed, order = envoy.sends(response_body(cheap * 3 + costly + cheap, end=False)).effects
         assert passed == Chunk(Side.RESPONSE, cheap * 3)
         assert isinstance(order, Inspect)
-        assert isinstance(order.subject, Piece)
+        assert isinstance(order.subject, StreamPiece)
         assert order.subject.data == costly + cheap
         (rest,) = done(envoy, order)
         assert isinstance(rest, Chunk)
@@ -156,7 +156,7 @@ def test_a_piece_that_holds_several_events_that_take_long_together_is_parted_whe
         envoy.sends(response_headers(200, SSE))
         *passed, order = envoy.sends(response_body(dense * 20, end=False)).effects
         assert isinstance(order, Inspect)
-        assert isinstance(order.subject, Piece)
+        assert isinstance(order.subject, StreamPiece)
         assert passed, "what was judged goes on"
         assert 0 < len(order.subject.data) < 20 * len(dense)
         assert order.subject.data.startswith(b"data: "), "it was cut between events"
@@ -167,7 +167,7 @@ def test_a_piece_that_is_given_up_stops_its_stream() -> None:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
         order = handed(envoy.sends(response_body(event("4111 " * TRIED_BYTES), end=False)).effects)
-        assert isinstance(order.subject, Piece)
+        assert isinstance(order.subject, StreamPiece)
         (end,) = envoy.sends(Failed(order.ticket, "timeout")).effects
         assert isinstance(end, Chunk)
         assert end.end
@@ -181,7 +181,7 @@ def test_a_client_that_leaves_stops_the_work_on_its_stream() -> None:
         envoy.sends(response_headers(200, SSE))
         order = handed(envoy.sends(response_body(event("4111 " * TRIED_BYTES), end=False)).effects)
         envoy.leaves()
-    assert isinstance(order.subject, Piece)
+    assert isinstance(order.subject, StreamPiece)
     with pytest.raises(SpentError):
         order.subject.run()
 

@@ -6,7 +6,7 @@ import pytest
 
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed, Reject
 from extproc.protocol.errors import ProtocolViolation
-from extproc.protocol.messages import Gone, Headers, Side
+from extproc.protocol.messages import Headers, Side, StreamClosed
 from extproc.protocol.modes import BodyMode, ModeOverride
 from extproc.testing.playbook import (
     REQUEST_ID,
@@ -234,7 +234,7 @@ def test_one_record_tells_of_the_exchange() -> None:
         envoy.sends(response_body(b"planted"))
         envoy.now = 1.5
         record = envoy.leaves()
-        assert envoy.transaction.receive(Gone(), 2.0) == ()
+        assert envoy.transaction.receive(StreamClosed(), 2.0) == ()
     assert logged(record) == {
         "request_id": REQUEST_ID.decode(),
         "dialect": "openai.chat",

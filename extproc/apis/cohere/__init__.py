@@ -4,10 +4,10 @@ from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.cohere import events, usage
-from extproc.apis.roles import Keys, PassageRole, at, in_message
+from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 
 
-def _role_of(keys: Keys, value: object) -> PassageRole:
+def _role_of(keys: KeyPath, value: object) -> PassageRole:
     """Return the role of the text at a place in a body for this API."""
     match keys[:2]:
         case ["messages" | "chat_history" as name, int(place)]:

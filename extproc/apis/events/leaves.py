@@ -143,12 +143,12 @@ def leaves(data: bytes, meter: Meter | None = None) -> Leaves:
         TooComplexError: more than MAX_TOKENS or MAX_DEPTH.
         SpentError: `meter` has no steps left.
     """
-    walk = _Walk(data, meter or Meter())
+    walk = _LeafWalk(data, meter or Meter())
     walk.run()
     return Leaves(walk.strings, walk.counts, walk.probabilities, walk.repeated)
 
 
-class _Walk:
+class _LeafWalk:
     """A step over each token, with the path to it."""
 
     def __init__(self, data: bytes, meter: Meter) -> None:

@@ -22,10 +22,10 @@ Use: TypeAlias = Literal["fixed", "padding", "audio"]
 analysis; sound in base64 under a name that does not tell. Other images, sounds and files are told as in whole bodies
 (see `carriers`)."""
 
-Pattern: TypeAlias = tuple[str, ...]
+PathPattern: TypeAlias = tuple[str, ...]
 """A path with `*` for every place in an array."""
 
-Uses: TypeAlias = Mapping[Pattern, Use]
+Uses: TypeAlias = Mapping[PathPattern, Use]
 
 MAX_INDEX = 10**SHORT - 1
 """The largest index that an element of an array gives itself. OpenAI's are below 128; a longer number may be someone's,
@@ -86,7 +86,7 @@ class EventSource(Struct, frozen=True):
     leaves: Leaves
 
 
-Place: TypeAlias = Callable[[Scope], tuple[Channel, bool]]
+ChannelOf: TypeAlias = Callable[[Scope], tuple[Channel, bool]]
 """From a string's path in the event to its channel, and whether it repeats what was streamed."""
 
 
@@ -103,7 +103,7 @@ class Sorted(Struct):
         return (*leaves.counts.values(), *self.padding)
 
 
-def sort(source: EventSource, uses: Uses, place: Place) -> Sorted:
+def sort(source: EventSource, uses: Uses, place: ChannelOf) -> Sorted:
     """Sorts strings and long numbers of an event: what `uses` knows and what looks like it is no text, all else is."""
     sorted_ = Sorted([], [], [], [])
     media = carriers(source.data, source.leaves.strings)
@@ -125,7 +125,7 @@ def sort(source: EventSource, uses: Uses, place: Place) -> Sorted:
     return sorted_
 
 
-def _unread(sorted_: Sorted, leaf: Leaf, media: Carriers, place: Place) -> bool:
+def _unread(sorted_: Sorted, leaf: Leaf, media: Carriers, place: ChannelOf) -> bool:
     """Names a string that is no text; True if it is not read at all."""
     reason = media.named.get(leaf.path)
     if reason is None or leaf.kind != "string":
@@ -155,7 +155,7 @@ def _beside(texts: Sequence[Text], places: AbstractSet[Scope]) -> dict[Scope, li
     return found
 
 
-def pattern(path: Scope) -> Pattern:
+def pattern(path: Scope) -> PathPattern:
     """The path with `*` for places in arrays."""
     return tuple("*" if isinstance(step, int) else step for step in path)
 
@@ -203,7 +203,7 @@ def _looks(data: bytes, leaf: Leaf, like: re.Pattern[bytes]) -> bool:
     return like.fullmatch(text(data[leaf.start : leaf.end]).encode()) is not None
 
 
-def _add(sorted_: Sorted, data: bytes, leaf: Leaf, use: Use | None, place: Place) -> None:
+def _add(sorted_: Sorted, data: bytes, leaf: Leaf, use: Use | None, place: ChannelOf) -> None:
     channel, repeats = place(leaf.path)
     form: Form = "string"
     if use == "fixed":
@@ -226,7 +226,7 @@ def _said(data: bytes, leaf: Leaf, *, halves: bool) -> str:
 
 
 def _probabilities(
-    sorted_: Sorted, source: EventSource, path: Scope, inside: Sequence[Leaf], beside: Sequence[int], place: Place
+    sorted_: Sorted, source: EventSource, path: Scope, inside: Sequence[Leaf], beside: Sequence[int], place: ChannelOf
 ) -> None:
     """Log probabilities repeat a text, token by token and again in bytes: a text that changes takes them away.
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from extproc.apis.families.family import ApiFamily
-from extproc.apis.roles import Keys, PassageRole, at, in_message
+from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 from extproc.payload import sse
 from extproc.protocol.errors import ClientError
 
@@ -55,7 +55,7 @@ def _model_card(name: str, created: int) -> bytes:
     return msgspec.json.encode(_card(name, created))
 
 
-def role_of(keys: Keys, value: object) -> PassageRole:
+def role_of(keys: KeyPath, value: object) -> PassageRole:
     """Return the role of the text at a place in the body of a message.
 
     Results of tools and documents stand in messages of the user, as parts of their own; what a server tool brought

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
-from extproc.apis.events.source import EventReading, EventSource, Pattern, Use, Uses, index
+from extproc.apis.events.source import EventReading, EventSource, PathPattern, Use, Uses, index
 
 _WRAP = "response"
 
 
-def _uses(*at: str) -> dict[Pattern, Use]:
+def _uses(*at: str) -> dict[PathPattern, Use]:
     """The uses in a response that stands there."""
     candidate = (*at, "candidates", "*")
     part = (*candidate, "content", "parts", "*")

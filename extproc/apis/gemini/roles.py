@@ -1,9 +1,9 @@
 """The roles in a request for Gemini, also as Cloud Code wraps it in `request`."""
 
-from extproc.apis.roles import Keys, PassageRole, at, speaker
+from extproc.apis.roles import KeyPath, PassageRole, at, speaker
 
 
-def role_of(keys: Keys, value: object) -> PassageRole:
+def role_of(keys: KeyPath, value: object) -> PassageRole:
     """Return the role of the text at a place in a body. Names may be written either way, as protobuf has it."""
     if keys and keys[0] == "request":
         keys, value = keys[1:], at(value, "request")
@@ -17,7 +17,7 @@ def role_of(keys: Keys, value: object) -> PassageRole:
     return "other"
 
 
-def _in_content(keys: Keys, value: object) -> PassageRole:
+def _in_content(keys: KeyPath, value: object) -> PassageRole:
     """Return the role of a text in a content: of its part, or of who said it; a content without a role is the user's.
 
     `contents` may be one object in the place of a list of them.

@@ -24,7 +24,7 @@ CALL = "tools/call"
 
 _NULL = b"null"
 
-Call: TypeAlias = tuple[str, str]
+MethodCall: TypeAlias = tuple[str, str]
 """A method, and the tool that it calls or an empty text."""
 
 
@@ -56,7 +56,7 @@ def message(found: Outline) -> Rpc | None:
     return Rpc(_identity(ids[0]) if len(ids) == 1 and not found.batch else _NULL)
 
 
-def calls(found: Outline) -> tuple[Call, ...] | None:
+def calls(found: Outline) -> tuple[MethodCall, ...] | None:
     """The different calls that a body makes, `jsonrpc` or not; None if there are more than `MAX_CALLS`.
 
     If a member is repeated, every reading is a call. A body without a method makes the call ("", "").
@@ -67,7 +67,7 @@ def calls(found: Outline) -> tuple[Call, ...] | None:
     return tuple(every) or (("", ""),)
 
 
-def _calls(each: Object) -> Iterator[Call]:
+def _calls(each: Object) -> Iterator[MethodCall]:
     methods = dict.fromkeys(text_of(value) for value in values(each, "method") if _is_text(value))
     for method in methods or ("",):
         if method == CALL:

@@ -1,9 +1,9 @@
 """The roles in JSON-RPC messages of MCP."""
 
-from extproc.apis.roles import Keys, PassageRole, at, in_message
+from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 
 
-def role_of(keys: Keys, value: object) -> PassageRole:
+def role_of(keys: KeyPath, value: object) -> PassageRole:
     """Return the role of the text at a place in a message, or in a batch of them.
 
     The arguments of a tool's call are the model's words, those of a prompt the user's. A message with a `result`

@@ -6,7 +6,7 @@ from typing import Final
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_usage
 from extproc.apis.openai_assistants import events
-from extproc.apis.roles import Keys, PassageRole, at, in_message
+from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 from extproc.apis.usage import ReportedUsage
 
 
@@ -15,7 +15,7 @@ def _usage(value: Mapping[str, object]) -> ReportedUsage | None:
     return openai_usage.usage(value) if value.get("object") == "thread.run" else None
 
 
-def _role_of(keys: Keys, value: object) -> PassageRole:
+def _role_of(keys: KeyPath, value: object) -> PassageRole:
     """Return the role of the text at a place in a body for this API."""
     match keys:
         case ["instructions" | "additional_instructions", *_]:

@@ -6,10 +6,10 @@ from typing import Final
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_chunks, openai_usage
 from extproc.apis.families.openai_chunk_writer import Chunks
-from extproc.apis.roles import Keys, PassageRole, at, in_message
+from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 
 
-def _role_of(keys: Keys, value: object) -> PassageRole:
+def _role_of(keys: KeyPath, value: object) -> PassageRole:
     """Return the role of the text at a place in a body for this API.
 
     Messages say whose they are. A predicted output is the client's text, but nobody's words: it counts as a file.

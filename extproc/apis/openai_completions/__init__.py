@@ -6,10 +6,10 @@ from typing import Final
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_chunks, openai_usage
 from extproc.apis.families.openai_chunk_writer import Chunks
-from extproc.apis.roles import Keys, PassageRole
+from extproc.apis.roles import KeyPath, PassageRole
 
 
-def _role_of(keys: Keys, value: object) -> PassageRole:  # noqa: ARG001  the place says it all
+def _role_of(keys: KeyPath, value: object) -> PassageRole:  # noqa: ARG001  the place says it all
     """A prompt is what the user asks, and a suffix belongs to it."""
     return "user" if keys and keys[0] in {"prompt", "suffix"} else "other"
 

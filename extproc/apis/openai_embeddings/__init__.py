@@ -4,10 +4,10 @@ from typing import Final
 
 from extproc.apis.api import Api
 from extproc.apis.families import openai_usage
-from extproc.apis.roles import Keys, PassageRole
+from extproc.apis.roles import KeyPath, PassageRole
 
 
-def _role_of(keys: Keys, value: object) -> PassageRole:  # noqa: ARG001  the place says it all
+def _role_of(keys: KeyPath, value: object) -> PassageRole:  # noqa: ARG001  the place says it all
     """The input is the user's, as far as anybody can tell."""
     return "user" if keys and keys[0] == "input" else "other"
 

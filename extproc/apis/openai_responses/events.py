@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from extproc.apis.events import documents
 from extproc.apis.events.event import Channel, Kind, Scope
-from extproc.apis.events.source import EventReading, EventSource, Pattern, Use, Uses, index, sort
+from extproc.apis.events.source import EventReading, EventSource, PathPattern, Use, Uses, index, sort
 
 
-def _item(*at: str) -> dict[Pattern, Use]:
+def _item(*at: str) -> dict[PathPattern, Use]:
     """The uses in an output item that stands there."""
     part = (*at, "content", "*")
     return {
@@ -66,7 +66,7 @@ _USES_OF: Mapping[str, Uses] = {
 }
 """Of events in which a member means something else than in all others."""
 
-_WHERE: Mapping[str, Pattern] = {
+_WHERE: Mapping[str, PathPattern] = {
     "response.output_text": ("content", "text"),
     "response.refusal": ("content", "refusal"),
     "response.reasoning_text": ("content", "text"),

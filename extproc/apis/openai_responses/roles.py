@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from extproc.apis.roles import Keys, PassageRole, at, in_message
+from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 
 _BROUGHT: Final = frozenset({"output", "outputs", "results"})
 """Members of a call in which its result stands: MCP's, the code interpreter's, the file search's."""
 
 
-def role_of(keys: Keys, value: object) -> PassageRole:
+def role_of(keys: KeyPath, value: object) -> PassageRole:
     """Return the role of the text at a place in a body for this API."""
     match keys[:2]:
         case ["input"]:
@@ -24,7 +24,7 @@ def role_of(keys: Keys, value: object) -> PassageRole:
     return "other"
 
 
-def _in_item(item: object, keys: Keys) -> PassageRole:
+def _in_item(item: object, keys: KeyPath) -> PassageRole:
     """Return the role of a text in an item of the input: a message, or something the model or a tool has done."""
     if at(item, "role") is not None:
         return in_message(item, keys)

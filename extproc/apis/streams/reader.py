@@ -23,7 +23,7 @@ event with more of them, nobody knows what a client joins."""
 _SET = frozenset({"type", "index"})
 """Members of a delta that every client replaces by what came last."""
 
-Plain: TypeAlias = Callable[[Sequence[str]], bool]
+IsPlain: TypeAlias = Callable[[Sequence[str]], bool]
 """True if nobody has an interest in any of these texts."""
 
 _COMMENTS = re.compile(rb"(?::[^\r\n]*+(?:\r\n|\n|\r))++(?:\r\n|\n|\r)?+")
@@ -73,7 +73,7 @@ class StreamReader:
         limit: int = sse.MAX_EVENT,
         *,
         bare: bool = False,
-        plain: Plain = _nobody,
+        plain: IsPlain = _nobody,
         meter: Meter | None = None,
     ) -> None:
         self._plain = plain
@@ -90,7 +90,7 @@ class StreamReader:
         self._started = False
         self._words: dict[int, str] = {}  # what came in places of words of the API, by their hashes
 
-    def copied(self, plain: Plain, meter: Meter) -> "StreamReader":
+    def copied(self, plain: IsPlain, meter: Meter) -> "StreamReader":
         """Return a reader that goes on as this one would, with its own `plain` and `meter`."""
         other: StreamReader = copy(self)
         other._plain, other._meter = plain, meter

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.roles import Keys, PassageRole, at, in_message
+from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 from extproc.apis.token_streams import events
 from extproc.apis.usage import ReportedUsage, reported, tokens
 
@@ -31,7 +31,7 @@ _ASKED: Final = frozenset({"prompt", "suffix", "inputs", "input_prefix", "input_
 """Members in which the whole question stands: a template may have put any role into it, but nothing tells which."""
 
 
-def _role_of(keys: Keys, value: object) -> PassageRole:
+def _role_of(keys: KeyPath, value: object) -> PassageRole:
     """Return the role of the text at a place in a body for these APIs."""
     match keys[:2]:
         case ["messages", int(place)]:

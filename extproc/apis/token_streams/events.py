@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from extproc.apis.events import growing
 from extproc.apis.events.event import Channel, Scope
-from extproc.apis.events.source import EventReading, EventSource, Pattern, Uses, is_index, pattern
+from extproc.apis.events.source import EventReading, EventSource, PathPattern, Uses, is_index, pattern
 
 USES: Uses = {
     ("type",): "fixed",
@@ -21,7 +21,7 @@ USES: Uses = {
     ("details", "finish_reason"): "fixed",
 }
 
-_GROWING: frozenset[Pattern] = frozenset(
+_GROWING: frozenset[PathPattern] = frozenset(
     {
         ("content",),  # llama.cpp
         ("reasoning_content",),

@@ -26,14 +26,14 @@ Allows = Callable[[str, str], bool]
 """Match and secret to whether the find is none."""
 
 
-class Loaded(Struct, frozen=True):
+class GitleaksRules(Struct, frozen=True):
     """The rules of a file, and the ids of those that are about files rather than text."""
 
     rules: tuple[Rule, ...]
     skipped: tuple[str, ...]
 
 
-def load(text: str) -> Loaded:
+def load(text: str) -> GitleaksRules:
     """The rules that `text` holds. Raises RuleError with the rule's id, or the line, and the reason."""
     try:
         file = tomllib.loads(text)
@@ -51,7 +51,7 @@ def load(text: str) -> Loaded:
             skipped.append(name)
         else:
             rules.append(_rule(name, entry, _shared(file, name)))
-    return Loaded(tuple(rules), tuple(skipped))
+    return GitleaksRules(tuple(rules), tuple(skipped))
 
 
 def _rule(name: str, entry: Mapping[str, Any], shared: Sequence[Allows]) -> Rule:

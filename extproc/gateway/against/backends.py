@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from extproc.gateway.against.written import Written, inside, line_of, mappings
+from extproc.gateway.against.written import WrittenConfig, inside, line_of, mappings
 from extproc.gateway.bootstrap.clusters import ANSWER_BUFFER
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Backend, Policy
@@ -12,7 +12,7 @@ LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 """Names of one and the same host."""
 
 
-def clusters(written: Written, policy: Policy, held: int) -> Iterator[tuple[int, str]]:
+def clusters(written: WrittenConfig, policy: Policy, held: int) -> Iterator[tuple[int, str]]:
     """Yield line and sentence for each backend that Envoy would not reach as the policy says.
 
     `held` is the largest response, in bytes, that Envoy has to buffer.

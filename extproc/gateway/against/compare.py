@@ -9,7 +9,7 @@ from extproc.gateway.against.backends import clusters
 from extproc.gateway.against.enabling import enabling
 from extproc.gateway.against.matching import changeable, forwarded, missing
 from extproc.gateway.against.steering import steering, unproven
-from extproc.gateway.against.written import Written, inside, line_of
+from extproc.gateway.against.written import WrittenConfig, inside, line_of
 from extproc.gateway.bootstrap.filter import FILTER, MESSAGE_TIMEOUT, writable
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
@@ -27,7 +27,7 @@ class Difference(Struct, frozen=True, order=True):
     text: str
 
 
-def compare(written: Written, policy: Policy, plan: Plan) -> list[Difference]:
+def compare(written: WrittenConfig, policy: Policy, plan: Plan) -> list[Difference]:
     """Return every difference that matters, in the order of the lines."""
     found: set[Difference] = set()
     filters = _ours(written)
@@ -44,14 +44,14 @@ def compare(written: Written, policy: Policy, plan: Plan) -> list[Difference]:
     return sorted(found)
 
 
-def notes(written: Written, policy: Policy) -> list[Difference]:
+def notes(written: WrittenConfig, policy: Policy) -> list[Difference]:
     """Return what an operator should know about a configuration that works."""
     filters = [each for each in _ours(written) if _fingerprint(each) is None]
     found = unproven(filters, policy)
     return sorted(Difference(line, text) for line, text in found)
 
 
-def _ours(written: Written) -> list[Json]:
+def _ours(written: WrittenConfig) -> list[Json]:
     """The filters that ask this processor: by fingerprint or by the name that ours has; all, where none has either."""
     named = [
         inside(part, "typed_config") for part in written.parts if part.get("name") == FILTER and "typed_config" in part

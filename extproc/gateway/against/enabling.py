@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from extproc.gateway.against.written import Written, inside, line_of, mappings
+from extproc.gateway.against.written import WrittenConfig, inside, line_of, mappings
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
 
 
-def enabling(written: Written, filters: list[Json], policy: Policy) -> Iterator[tuple[int, str]]:
+def enabling(written: WrittenConfig, filters: list[Json], policy: Policy) -> Iterator[tuple[int, str]]:
     """Yield line and sentence for each route to a backend whose requests do not go through one of `filters`.
 
     Other routes may leave the filter out: an operator may serve more than backends.
@@ -32,7 +32,7 @@ def _sentence(route: Json, name: str) -> str:
     )
 
 
-def _route_configurations(written: Written, entry: Json) -> list[Json]:
+def _route_configurations(written: WrittenConfig, entry: Json) -> list[Json]:
     """The route configuration beside the filter; all in the file if it is not there but comes from elsewhere."""
     beside = (part.get("route_config") for part in written.parts if _has(part.get("http_filters"), entry))
     inline = [each for each in beside if isinstance(each, dict)]

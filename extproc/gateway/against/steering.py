@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from extproc.gateway.against.written import Written, inside, line_of
+from extproc.gateway.against.written import WrittenConfig, inside, line_of
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
 from extproc.transaction import CONTROL_PREFIX
@@ -23,7 +23,7 @@ CATCH_ALL: Final = ("/", "/v1", "/v1/")
 """Prefixes of routes that every path of an API matches."""
 
 
-def steering(written: Written, policy: Policy, *, known: bool) -> Iterator[tuple[int, str]]:
+def steering(written: WrittenConfig, policy: Policy, *, known: bool) -> Iterator[tuple[int, str]]:
     """Yield line and sentence for what keeps requests from where they are steered. `known`: by the fingerprint."""
     header = policy.steering.cluster_header
     steered = [route for route in written.routes if inside(route, "route", "cluster_header") == header]
@@ -53,7 +53,7 @@ def unproven(filters: list[Json], policy: Policy) -> Iterator[tuple[int, str]]:
             yield line_of(each), _UNPROVEN
 
 
-def _refused(written: Written, policy: Policy) -> Iterator[tuple[int, str]]:
+def _refused(written: WrittenConfig, policy: Policy) -> Iterator[tuple[int, str]]:
     """Check the routes before steering, where Envoy reports their clusters to the processor."""
     if not any(FIRST_CLUSTER in (inside(each, "request_attributes") or []) for each in written.filters):
         return
@@ -69,7 +69,7 @@ def _keyed(policy: Policy) -> set[str]:
     return {backend.name for backend in policy.backends if backend.credential is not None}
 
 
-def _keys(written: Written, policy: Policy, steered: list[Json]) -> Iterator[tuple[int, str]]:
+def _keys(written: WrittenConfig, policy: Policy, steered: list[Json]) -> Iterator[tuple[int, str]]:
     """Check the names of keys: with the right fingerprint they come under ours, and the steered route renames them."""
     for field in credential_fields(policy):
         own = KEY_PREFIX + field
@@ -81,7 +81,7 @@ def _keys(written: Written, policy: Policy, steered: list[Json]) -> Iterator[tup
             yield 0, f"request_headers_to_remove lacks {own}: a key could reach a backend that it is not for"
 
 
-def _from_clients(written: Written, policy: Policy) -> Iterator[str]:
+def _from_clients(written: WrittenConfig, policy: Policy) -> Iterator[str]:
     prefixes = {inside(each, "key_matcher", "prefix") for each in written.values("remove_on_match")}
     removed = {each for each in written.values("remove") if isinstance(each, str)}
     for name in (CONTROL_PREFIX, policy.steering.cluster_header):

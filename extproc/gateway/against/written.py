@@ -18,7 +18,7 @@ PARTS_MOST: Final = 500_000
 few lines."""
 
 
-class UnreadableError(Exception):
+class UnreadableConfigError(Exception):
     """The file is no YAML or JSON, or is nested beyond all reason."""
 
 
@@ -31,7 +31,7 @@ class _Lined(yaml.SafeLoader):
         return mapping
 
 
-class Written:
+class WrittenConfig:
     """The parts of a configuration that matter, wherever in it they stand."""
 
     def __init__(self, whole: object) -> None:
@@ -61,16 +61,16 @@ class Written:
         return (part[key] for part in self.parts if key in part)
 
 
-def read(text: str) -> Written:
-    """Return what is written in `text`. Raises UnreadableError."""
+def read(text: str) -> WrittenConfig:
+    """Return what is written in `text`. Raises UnreadableConfigError."""
     try:
-        return Written(list(yaml.load_all(text, Loader=_Lined)))
+        return WrittenConfig(list(yaml.load_all(text, Loader=_Lined)))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f"line {mark.line + 1}: "
-        raise UnreadableError(f"{where}this is neither YAML nor JSON") from None
+        raise UnreadableConfigError(f"{where}this is neither YAML nor JSON") from None
     except (RecursionError, ValueError):
-        raise UnreadableError(
+        raise UnreadableConfigError(
             "the file cannot be read: it is nested too deep, or has values that YAML forbids"
         ) from None
 
@@ -88,14 +88,14 @@ def inside(part: object, *names: str) -> Any:
 
 
 def mappings(whole: object) -> Iterator[Json]:
-    """`whole`, if it is a mapping, and every mapping below it. Raises UnreadableError beyond the bounds."""
+    """`whole`, if it is a mapping, and every mapping below it. Raises UnreadableConfigError beyond the bounds."""
     waiting: list[tuple[object, int]] = [(whole, 0)]
     seen = 0
     while waiting:
         part, depth = waiting.pop()
         seen += 1
         if depth > DEPTH_MOST or seen > PARTS_MOST:
-            raise UnreadableError("the file is nested too deep, or has too many parts")
+            raise UnreadableConfigError("the file is nested too deep, or has too many parts")
         if isinstance(part, dict):
             yield part
             waiting += [(value, depth + 1) for value in part.values()]

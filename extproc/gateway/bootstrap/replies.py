@@ -16,7 +16,7 @@ OURS: Final = "response.code_details.startsWith('extproc_')"
 """Expression that is true for the processor's own responses: their details begin so; the filter's with `ext_proc_`."""
 
 
-class Reply(NamedTuple):
+class LocalReply(NamedTuple):
     """The error for a status: OpenAI's `code` and `type`, Anthropic's `type`, and the message."""
 
     status: int
@@ -27,59 +27,69 @@ class Reply(NamedTuple):
 
 
 REPLIES: Final = (
-    Reply(400, "bad_request", "invalid_request_error", "invalid_request_error", "The request is not valid HTTP."),
-    Reply(
+    LocalReply(400, "bad_request", "invalid_request_error", "invalid_request_error", "The request is not valid HTTP."),
+    LocalReply(
         401,
         "unauthorized",
         "authentication_error",
         "authentication_error",
         "The gateway requires valid credentials for this request.",
     ),
-    Reply(402, "payment_required", "invalid_request_error", "billing_error", "The gateway requires payment for this."),
-    Reply(403, "forbidden", "invalid_request_error", "permission_error", "The gateway does not allow this request."),
-    Reply(404, "not_found", "invalid_request_error", "not_found_error", "Nothing is served under this path."),
-    Reply(408, "request_timeout", "timeout_error", "timeout_error", "The request did not arrive in time."),
-    Reply(
+    LocalReply(
+        402, "payment_required", "invalid_request_error", "billing_error", "The gateway requires payment for this."
+    ),
+    LocalReply(
+        403, "forbidden", "invalid_request_error", "permission_error", "The gateway does not allow this request."
+    ),
+    LocalReply(404, "not_found", "invalid_request_error", "not_found_error", "Nothing is served under this path."),
+    LocalReply(408, "request_timeout", "timeout_error", "timeout_error", "The request did not arrive in time."),
+    LocalReply(
         413,
         "request_too_large",
         "invalid_request_error",
         "request_too_large",
         "The request body is larger than the gateway accepts.",
     ),
-    Reply(
+    LocalReply(
         415,
         "unsupported_media_type",
         "invalid_request_error",
         "invalid_request_error",
         "The gateway does not accept this content type.",
     ),
-    Reply(426, "upgrade_required", "invalid_request_error", "invalid_request_error", "HTTP/1.1 or HTTP/2 is needed."),
-    Reply(
+    LocalReply(
+        426, "upgrade_required", "invalid_request_error", "invalid_request_error", "HTTP/1.1 or HTTP/2 is needed."
+    ),
+    LocalReply(
         429,
         "rate_limit_exceeded",
         "rate_limit_error",
         "rate_limit_error",
         "The gateway received too many requests; try again later.",
     ),
-    Reply(431, "headers_too_large", "invalid_request_error", "request_too_large", "The request headers are too large."),
-    Reply(502, "bad_upstream", "server_error", "api_error", "The backend's answer is not valid HTTP."),
-    Reply(
+    LocalReply(
+        431, "headers_too_large", "invalid_request_error", "request_too_large", "The request headers are too large."
+    ),
+    LocalReply(502, "bad_upstream", "server_error", "api_error", "The backend's answer is not valid HTTP."),
+    LocalReply(
         503,
         "unavailable",
         "server_error",
         "overloaded_error",
         "The gateway or the backend cannot serve the request now; try again later.",
     ),
-    Reply(504, "timeout", "timeout_error", "timeout_error", "The gateway or the backend did not answer in time."),
+    LocalReply(504, "timeout", "timeout_error", "timeout_error", "The gateway or the backend did not answer in time."),
 )
 """Every status that Envoy and its usual filters were seen to answer with; REFUSED and FALLBACK are for the rest."""
 
-REFUSED: Final = Reply(
+REFUSED: Final = LocalReply(
     499, "refused", "invalid_request_error", "invalid_request_error", "The gateway refused this request."
 )
 """Any other status from 400 to 499: the client's fault, whichever filter says so. Its own status is kept."""
 
-FALLBACK: Final = Reply(500, "internal_error", "server_error", "api_error", "The gateway could not handle the request.")
+FALLBACK: Final = LocalReply(
+    500, "internal_error", "server_error", "api_error", "The gateway could not handle the request."
+)
 
 
 FIELDS: Final = next(reply for reply in REPLIES if reply.status == 431)
@@ -121,7 +131,7 @@ def _both(*filters: Json) -> Json:
     return {"and_filter": {"filters": list(filters)}}
 
 
-def _status(reply: Reply) -> Json:
+def _status(reply: LocalReply) -> Json:
     return _code("EQ", reply.status)
 
 
@@ -138,11 +148,11 @@ def _anthropic_paths(setting: Setting) -> Json:
     return {"safe_regex": {"regex": f"(?:{paths})/messages(?:[/?].*)?"}}
 
 
-def _openai(reply: Reply) -> Json:
+def _openai(reply: LocalReply) -> Json:
     return {"error": {"message": reply.message, "type": reply.openai, "param": None, "code": reply.code}}
 
 
-def _anthropic(reply: Reply) -> Json:
+def _anthropic(reply: LocalReply) -> Json:
     return {"type": "error", "error": {"type": reply.anthropic, "message": reply.message}}
 
 

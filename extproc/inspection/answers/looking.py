@@ -8,13 +8,13 @@ from extproc.detectors.naming import spelled
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.verbatim import Verbatim, masker
 from extproc.inspection.led import leading, led
-from extproc.inspection.vault import Piece, Vault
+from extproc.inspection.vault import Vault
 from extproc.matching.span import Distinct, order
 from extproc.matching.window import Hit, Released
 from extproc.payload import Edit, Kind, TextLimitError, read_string
 from extproc.payload.json.growing_string import GrowingString
 from extproc.payload.json.hints import Told
-from extproc.payload.parts import Keys, Part
+from extproc.payload.parts import Keys, Part, Segment
 from extproc.protocol.meter import SpentError
 
 Unread = Callable[[Scope, str], None]
@@ -47,7 +47,7 @@ class Looking:
         lead = leading(name) if kind == "text" else ""
         return Verbatim(self._channel, self._ruling, self._vault, _words(name, kind), lead, counted=self._counted)
 
-    def whole(self, text: str, name: str, kind: Kind = "text") -> list[Piece]:
+    def whole(self, text: str, name: str, kind: Kind = "text") -> list[Segment]:
         """See `Readers`."""
         ruling = self._ruling
         ruling.meter.spend(TEXT_STEPS)
@@ -62,7 +62,7 @@ class Looking:
         """See `Readers`."""
         return GrowingString(self, keys, name, level)
 
-    def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:
+    def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Segment]:
         """See `Readers`."""
         name = keys.key or keys.holder or self._channel.name
         try:
@@ -127,7 +127,7 @@ def _words(name: str, kind: Kind) -> str | None:
     return "" if kind == "name" else spelled(name)
 
 
-def _edits(pieces: Iterable[Piece]) -> list[Edit]:
+def _edits(pieces: Iterable[Segment]) -> list[Edit]:
     """The pieces of a whole text that are written anew."""
     found: list[Edit] = []
     at = 0
@@ -138,9 +138,9 @@ def _edits(pieces: Iterable[Piece]) -> list[Edit]:
     return found
 
 
-def _pieces(text: str, edits: Iterable[Edit]) -> list[Piece]:
+def _pieces(text: str, edits: Iterable[Edit]) -> list[Segment]:
     """The pieces of a whole text with these edits."""
-    found: list[Piece] = []
+    found: list[Segment] = []
     at = 0
     for start, end, new in sorted(edits):
         found += ((text[at:start], None), (text[start:end], new))

@@ -6,7 +6,7 @@ from copy import copy
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.judge import ERROR, settle
 from extproc.inspection.masking import Writer
-from extproc.inspection.stage import Active, Processor, Stage
+from extproc.inspection.stage import Active, CompiledProcessor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Finding
 from extproc.matching.scanner import Scanner
@@ -58,7 +58,7 @@ class Ruling:
         self.scanner = stage.scanner if scanning else None
         self.enforces = any(each.enforces for each in scanning)
 
-    def _scanning(self) -> list[Processor]:
+    def _scanning(self) -> list[CompiledProcessor]:
         """The processors at work that have rules."""
         stage = self._stage
         return [] if stage is None else [stage.processors[number] for number in stage.scanning if self._on[number]]
@@ -77,7 +77,7 @@ class Ruling:
                 if each.action == "block" and not each.shadow:
                     raise Stopped(Blocked(each.name, "finding"))
 
-    def oversize(self, each: Processor) -> bool:
+    def oversize(self, each: CompiledProcessor) -> bool:
         """Counts that the answer is larger than a processor allows; whether it stops there."""
         assert self._stage is not None, "a processor has a stage"
         side = self._stage.side
@@ -122,11 +122,11 @@ class Ruling:
         if called and reserve is not None:
             self._take(reserve, tuple(each.name in called for each in reserve.processors))
 
-    def _of(self, span: Span) -> Processor:
+    def _of(self, span: Span) -> CompiledProcessor:
         assert self._stage is not None, "a find has a rule"
         return self._stage.of(span)
 
-    def _tell(self, each: Processor, span: Span, where: str) -> None:
+    def _tell(self, each: CompiledProcessor, span: Span, where: str) -> None:
         assert self._stage is not None, "a find has a rule"
         side = self._stage.side
         self._tally.count((each.name, span.kind, each.action, side, each.shadow))

@@ -7,11 +7,11 @@ from extproc.apis.events.event import Form
 from extproc.inspection.answers.looking import Looking, Unread
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.verbatim import Verbatim
-from extproc.inspection.vault import Piece, Vault, written
+from extproc.inspection.vault import Vault, written
 from extproc.payload import Kind
 from extproc.payload.json.growing import GrowingJson
 from extproc.payload.json.growing_string import GrowingString
-from extproc.payload.parts import Keys, Part
+from extproc.payload.parts import Keys, Part, Segment
 
 _KINDS: Mapping[Form, Kind] = {"number": "number", "name": "name"}
 
@@ -124,7 +124,7 @@ class Strand:
         """True if no processor can change or stop the text, and no value can come back into it."""
         return not self._ruling.enforces and (self._vault is None or not self._vault.restores)
 
-    def _due(self, pieces: Sequence[Piece]) -> str:
+    def _due(self, pieces: Sequence[Segment]) -> str:
         """The text to send for pieces, without the characters that were sent already."""
         due: list[str] = []
         ahead = left = self._ahead

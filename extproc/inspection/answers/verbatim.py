@@ -6,10 +6,10 @@ from extproc.apis.events import Channel
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.watch import Watch, alike, handed, watch
 from extproc.inspection.masking import Masker
-from extproc.inspection.vault import Piece, Restorer, Vault
+from extproc.inspection.vault import Restorer, Vault
 from extproc.matching.span import Distinct, Span
 from extproc.matching.window import Hit, Released
-from extproc.payload.parts import Readers
+from extproc.payload.parts import Readers, Segment
 from extproc.protocol.meter import SpentError
 
 
@@ -66,14 +66,14 @@ class Verbatim:
         """Bytes held back."""
         return self._watch.held + self._masker.held
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[Segment]:
         """See `Part`."""
         out = self.passed(text)
         if isinstance(out, str):
             return [(out, None)] if out else []
         return out
 
-    def passed(self, text: str) -> str | list[Piece]:
+    def passed(self, text: str) -> str | list[Segment]:
         """The same, as one text where nothing is changed in it."""
         if self._tail or "[" in text or self._scanner is not self._ruling.scanner:
             released = self._look(text)
@@ -93,7 +93,7 @@ class Verbatim:
             return released.text
         return self._masker.pieces(released)
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[Segment]:
         """See `Part`."""
         released = self._look(None)
         pieces = self._resumed(released)
@@ -155,9 +155,9 @@ class Verbatim:
         ruling = self._ruling
         return handed(self._watch, ruling.scanner, name=self._name, meter=ruling.meter)
 
-    def _resumed(self, released: Released | None) -> list[Piece]:
+    def _resumed(self, released: Released | None) -> list[Segment]:
         """The pieces of what is free to go; what was given out is in them as it came."""
-        pieces: list[Piece] = [(self._before, None)] if self._before else []
+        pieces: list[Segment] = [(self._before, None)] if self._before else []
         self._before = ""
         if released is None:
             return pieces

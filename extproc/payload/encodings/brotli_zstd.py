@@ -66,11 +66,11 @@ class Brotli:
 
     @property
     def ended(self) -> bool:
-        """See `Codec.ended`."""
+        """See `Decompressor.ended`."""
         return bool(self._decompressor.is_finished())
 
     def feed(self, data: bytes, most: int) -> bytes:
-        """See `Codec.feed`."""
+        """See `Decompressor.feed`."""
         parts: list[bytes] = []
         try:
             while most >= 0:
@@ -100,11 +100,11 @@ class Zstd:
 
     @property
     def ended(self) -> bool:
-        """See `Codec.ended`."""
+        """See `Decompressor.ended`."""
         return bool(self._frame.eof)
 
     def feed(self, data: bytes, most: int) -> bytes:
-        """See `Codec.feed`."""
+        """See `Decompressor.feed`."""
         parts: list[bytes] = []
         for at in range(0, len(data), PIECE):
             piece = data[at : at + PIECE]

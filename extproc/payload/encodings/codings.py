@@ -12,9 +12,9 @@ import zlib
 from extproc.payload.encodings import brotli_zstd as optional
 from extproc.payload.encodings import inflate
 from extproc.payload.encodings.inflate import (
-    Codec,
     DamagedBodyError,
     DecodedTooLargeError,
+    Decompressor,
     EncodingError,
     TruncatedBodyError,
 )
@@ -81,7 +81,7 @@ def _known(coding: str) -> bool:
     return False
 
 
-def _codec(coding: str) -> Codec:
+def _codec(coding: str) -> Decompressor:
     match coding:
         case "gzip":
             return inflate.Gzip()
@@ -163,7 +163,7 @@ class _Stage:
 
     __slots__ = ("_codec", "_read", "_written")
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Decompressor) -> None:
         self._codec = codec
         self._read = False
         self._written = 0

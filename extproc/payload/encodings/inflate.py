@@ -28,7 +28,7 @@ class TruncatedBodyError(EncodingError):
     """The body is over, but its encoding is not."""
 
 
-class Codec(Protocol):
+class Decompressor(Protocol):
     """Undoes one coding."""
 
     @property
@@ -61,11 +61,11 @@ class Gzip:
 
     @property
     def ended(self) -> bool:
-        """See `Codec.ended`."""
+        """See `Decompressor.ended`."""
         return self._inflater.eof
 
     def feed(self, data: bytes, most: int) -> bytes:
-        """See `Codec.feed`."""
+        """See `Decompressor.feed`."""
         parts: list[bytes] = []
         while data and most >= 0:
             if self._inflater.eof:
@@ -91,11 +91,11 @@ class Deflate:
 
     @property
     def ended(self) -> bool:
-        """See `Codec.ended`."""
+        """See `Decompressor.ended`."""
         return self._inflater is not None and self._inflater.eof
 
     def feed(self, data: bytes, most: int) -> bytes:
-        """See `Codec.feed`."""
+        """See `Decompressor.feed`."""
         if self._inflater is None:
             data = self._head + data
             if len(data) < 2:

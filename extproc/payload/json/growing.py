@@ -11,7 +11,7 @@ from extproc.payload.json.written import IN_STRING, UNFINISHED, WrittenString, m
 from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, SHORT
 from extproc.payload.names import OF_SCHEMAS
 from extproc.payload.numbers import telling
-from extproc.payload.parts import Keys, Part, Piece, Readers
+from extproc.payload.parts import Keys, Part, Readers, Segment
 from extproc.payload.passage import MASKED_NUMBER
 from extproc.payload.torn import AROUND
 
@@ -106,7 +106,7 @@ class GrowingJson:
             return self.rest.held
         return self._written.held + len(self._unfinished) + len(self._open + self._bare + self._gap)
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[Segment]:
         """See `Part`."""
         if self.rest is not None:
             return self.rest.feed(text)
@@ -125,7 +125,7 @@ class GrowingJson:
             return written.pieces(pieces) if pieces else pieces
         if self._unfinished:
             text, self._unfinished = self._unfinished + text, ""
-        out: list[Piece] = []
+        out: list[Segment] = []
         base, at = self._base, 0
         while at < len(text):
             if self.rest is not None:
@@ -136,9 +136,9 @@ class GrowingJson:
         self._base = base + len(text) - len(self._unfinished)
         return out
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[Segment]:
         """See `Part`."""
-        out: list[Piece] = []
+        out: list[Segment] = []
         if self.rest is None and self._string is not None:
             if self._unfinished:
                 self._fill(self._unfinished, self._unfinished, out)
@@ -184,7 +184,7 @@ class GrowingJson:
 
     # -- in strings
 
-    def _inside(self, text: str, at: int, out: list[Piece]) -> int:
+    def _inside(self, text: str, at: int, out: list[Segment]) -> int:
         """Take what a string says up to its end; the offset behind it."""
         said: list[str] = []
         while at < len(text):
@@ -208,11 +208,11 @@ class GrowingJson:
             self._string = self._string.settled()
         return at
 
-    def _fill(self, raw: str, said: str, out: list[Piece]) -> None:
+    def _fill(self, raw: str, said: str, out: list[Segment]) -> None:
         self._written.note(raw, said)
         self._feed(said, out)
 
-    def _feed(self, said: str, out: list[Piece]) -> None:
+    def _feed(self, said: str, out: list[Segment]) -> None:
         assert self._string is not None, "a string is open"
         if said:
             if self._room:
@@ -236,7 +236,7 @@ class GrowingJson:
         else:
             beside.saw(said, Keys(self._key, self._keys[-1], beside), self._level + 1, cut=cut)
 
-    def _close(self, out: list[Piece]) -> None:
+    def _close(self, out: list[Segment]) -> None:
         assert self._string is not None, "a string is open"
         out += self._written.pieces(self._string.finish())
         out.append(('"', None))
@@ -251,7 +251,7 @@ class GrowingJson:
 
     # -- between strings
 
-    def _outside(self, text: str, at: int, out: list[Piece]) -> int:
+    def _outside(self, text: str, at: int, out: list[Segment]) -> int:
         """Take one token, or the beginning of one; the offset behind it."""
         found = _OUTSIDE.match(text, at)
         assert found is not None, "it takes any character"
@@ -283,7 +283,7 @@ class GrowingJson:
             return at
         return found.end()
 
-    def _sign(self, sign: str, out: list[Piece]) -> bool:
+    def _sign(self, sign: str, out: list[Segment]) -> bool:
         """Take a sign; False if it may not stand here."""
         state = self._state
         if sign == '"':
@@ -327,7 +327,7 @@ class GrowingJson:
         self._state = "member" if sign == "{" else "item"
         return True
 
-    def _quote(self, out: list[Piece]) -> bool:
+    def _quote(self, out: list[Segment]) -> bool:
         self.began = self._at
         if self._state in {"name", "member"}:
             self._string = self._name = GrowingName(self._readers)
@@ -353,13 +353,13 @@ class GrowingJson:
         self._state = "after" if self._objects else "end"
         self._lined = False
 
-    def _settle(self, out: list[Piece]) -> None:
+    def _settle(self, out: list[Segment]) -> None:
         """A bracket has turned out to be one."""
         if self._open:
             out.append((self._open, None))
             self._open, self._given = "", 0
 
-    def _end_bare(self, out: list[Piece]) -> bool:
+    def _end_bare(self, out: list[Segment]) -> bool:
         """End a number or literal; False if it is neither."""
         bare = self._bare
         if _BARE.fullmatch(bare) is None:
@@ -379,7 +379,7 @@ class GrowingJson:
         self._value_ends()
         return True
 
-    def _fail(self, out: list[Piece]) -> None:
+    def _fail(self, out: list[Segment]) -> None:
         """The text is no JSON from here on."""
         key = self._key if self._state == "value" else ""
         self.rest = self._readers.plain(self._called(key))

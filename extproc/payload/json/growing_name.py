@@ -3,7 +3,7 @@
 import copy
 
 from extproc.payload.names import KNOWN
-from extproc.payload.parts import Part, Piece, Readers
+from extproc.payload.parts import Part, Readers, Segment
 
 MAX_NAME = max(map(len, KNOWN))
 """Characters of a member's name that are kept until it ends: a longer one is none of an API."""
@@ -24,7 +24,7 @@ class GrowingName:
         """See `Part`."""
         return len(self.text) if self._part is None else self._part.held
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[Segment]:
         """See `Part`."""
         if self._part is not None:
             return self._part.feed(text)
@@ -34,7 +34,7 @@ class GrowingName:
         self._part, held, self.text = self._readers.plain("", "name"), self.text, ""
         return self._part.feed(held)
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[Segment]:
         """See `Part`."""
         if self._part is not None:
             return self._part.finish()

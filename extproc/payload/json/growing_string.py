@@ -9,7 +9,7 @@ from extproc.payload.json.wellformed import BOM, WHITE
 from extproc.payload.media import points, told_base64
 from extproc.payload.names import carries
 from extproc.payload.opened import OPENING
-from extproc.payload.parts import Keys, Part, Piece, Readers, told
+from extproc.payload.parts import Keys, Part, Readers, Segment, told
 
 MAX_CARRIED = 64 * 1024
 """Characters of base64 that are kept until it is known what they write: text in data URLs has a few hundred. An image
@@ -56,7 +56,7 @@ class GrowingString:
         """True if the whole of `text` may be something else than a text as it stands."""
         return bool(text) and (self._carrier or text[0] in OPENING)
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[Segment]:
         """See `Part`."""
         if self._part is None:
             self._held += text
@@ -66,7 +66,7 @@ class GrowingString:
             text, self._held = self._held, ""
         return self._part.feed(text)
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[Segment]:
         """See `Part`."""
         if self._part is not None:
             return self._part.finish()
@@ -105,7 +105,7 @@ class GrowingString:
             return None
         return _Beyond(self._readers, self._keys, self._level) if held.strip() else self._opened(held)
 
-    def _blanks(self) -> list[Piece]:
+    def _blanks(self) -> list[Segment]:
         """White space in front that is more than waits: whatever follows, it says nothing."""
         held = self._held
         if self._carrier or len(held) <= MAX_BLANK or held.strip(WHITE):
@@ -130,14 +130,14 @@ class _Beyond:
         self._keys = keys
         self._begun = False
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[Segment]:
         """See `Part`."""
         if not self._begun:
             self._begun = True
             self._readers.carried(text, self._keys, self._level, whole=False)
         return [(text, None)]
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[Segment]:
         """See `Part`."""
         return []
 

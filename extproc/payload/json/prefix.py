@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from extproc.payload.json.growing import GrowingJson
 from extproc.payload.json.hints import Told
-from extproc.payload.parts import Keys, Part, Piece, Readers
+from extproc.payload.parts import Keys, Part, Readers, Segment
 from extproc.payload.passage import Kind
 
 _ALONE = Keys("", "")
@@ -73,12 +73,12 @@ class _Taken:
         self._start = start
         self.text = ""
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[Segment]:
         """See `Part`."""
         self.text += text
         return [(text, None)]
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[Segment]:
         """See `Part`."""
         return []
 
@@ -120,7 +120,7 @@ class _Outline:
         """See `Readers`."""
         return self._take(kind, _ALONE, name)
 
-    def whole(self, text: str, name: str, kind: Kind = "text") -> list[Piece]:
+    def whole(self, text: str, name: str, kind: Kind = "text") -> list[Segment]:
         """See `Readers`."""
         return self._take(kind, _ALONE, name).feed(text)
 
@@ -128,7 +128,7 @@ class _Outline:
         """See `Readers`."""
         return self._take("text", keys, name)
 
-    def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Piece]:  # noqa: ARG002  the protocol's
+    def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Segment]:  # noqa: ARG002  the protocol's
         """See `Readers`; nothing is asked for here."""
         return [(text, None)]
 

@@ -7,7 +7,7 @@ from collections import deque
 from msgspec import Struct
 
 from extproc.payload.codec import escaped
-from extproc.payload.parts import Piece
+from extproc.payload.parts import Segment
 from extproc.payload.torn import OTHER, begun, other_end
 
 IN_STRING = re.compile(
@@ -88,9 +88,9 @@ class WrittenString:
         else:
             self._rest.append(_Characters(raw, said))
 
-    def pieces(self, pieces: list[Piece]) -> list[Piece]:
+    def pieces(self, pieces: list[Segment]) -> list[Segment]:
         """Return pieces of what the string says as pieces of how it is written."""
-        found: list[Piece] = []
+        found: list[Segment] = []
         rest = self._rest
         for said, new in pieces:
             size = min(len(said), self.same)

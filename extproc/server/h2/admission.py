@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from extproc.server.h2.requests import Request
+from extproc.server.h2.requests import RequestHead
 from extproc.server.h2.status import Status, only_trailers
 
 # Any "+format" but proto would be read as protobuf and misunderstood.
@@ -17,7 +17,7 @@ _TIMEOUT: Final = re.compile(rb"([0-9]{1,8})([HMSmun])")
 _SECONDS: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 
 
-def refusal(request: Request, paths: Collection[bytes]) -> bytes | None:
+def refusal(request: RequestHead, paths: Collection[bytes]) -> bytes | None:
     """The header block that answers what is no call of ours, or None for one that is."""
     if request.method != b"POST":
         return only_trailers(Status.INTERNAL, "a gRPC call is a POST", 405)
@@ -33,13 +33,13 @@ def refusal(request: Request, paths: Collection[bytes]) -> bytes | None:
     return None
 
 
-def timeout(request: Request) -> float | None:
+def timeout(request: RequestHead) -> float | None:
     """Return how many seconds the client gives an admitted call, or None for no bound."""
     given = request.fields.get(b"grpc-timeout")
     match = _TIMEOUT.fullmatch(given) if given is not None else None
     return int(match[1]) * _SECONDS[match[2]] if match else None
 
 
-def compresses(request: Request) -> bool:
+def compresses(request: RequestHead) -> bool:
     """True if messages of the call may be compressed, in whatever way."""
     return request.fields.get(b"grpc-encoding", b"identity") != b"identity"

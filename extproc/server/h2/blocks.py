@@ -15,8 +15,8 @@ from hpack import Decoder, HPACKError, OversizedHeaderListError
 from extproc.server.h2 import requests
 from extproc.server.h2.faults import ConnectionFault
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits
-from extproc.server.h2.requests import Request
+from extproc.server.h2.limits import ConnectionLimits
+from extproc.server.h2.requests import RequestHead
 
 # hpack writes every header field to its log at DEBUG level, values included.
 logging.getLogger("hpack").setLevel(logging.WARNING)
@@ -27,9 +27,9 @@ class HeaderBlocks:
 
     __slots__ = ("_capacity", "_decoder", "_longest", "_requests")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ConnectionLimits) -> None:
         self._decoder = Decoder(max_header_list_size=limits.header_list)
-        self._requests: dict[bytes, Request] = {}
+        self._requests: dict[bytes, RequestHead] = {}
         self._capacity = limits.cached_blocks
         self._longest = limits.cached_block_size
 
@@ -42,7 +42,7 @@ class HeaderBlocks:
         """True if decoding a block depends on nothing but its bytes, now and for ever."""
         return self._decoder.max_allowed_table_size == 0 and self._decoder.header_table_size == 0
 
-    def request(self, block: bytes) -> Request:
+    def request(self, block: bytes) -> RequestHead:
         """The request that a block opens.
 
         Raises:
@@ -76,7 +76,7 @@ class HeaderBlocks:
     def __len__(self) -> int:
         return len(self._requests)
 
-    def _remember(self, block: bytes, request: Request) -> None:
+    def _remember(self, block: bytes, request: RequestHead) -> None:
         if len(self._requests) >= self._capacity:
             # The oldest goes: a client whose blocks all differ (it sends trace ids) gains nothing either way.
             del self._requests[next(iter(self._requests))]

@@ -137,10 +137,10 @@ class HalfClosed(Struct, frozen=True, gc=False):
 
 
 @final
-class Gone(Struct, frozen=True, gc=False):
+class CallAborted(Struct, frozen=True, gc=False):
     """The call is over before its time: reset, past its deadline, or its connection lost. Nothing can be said to it."""
 
     call: Call
 
 
-CallEvent: TypeAlias = Started | Received | HalfClosed | Gone
+CallEvent: TypeAlias = Started | Received | HalfClosed | CallAborted

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from extproc.server.h2 import admission, status
-from extproc.server.h2.call import NOBODY, Call, CallEvent, Gone, HalfClosed, Received, Started
+from extproc.server.h2.call import NOBODY, Call, CallAborted, CallEvent, HalfClosed, Received, Started
 from extproc.server.h2.connection import Connection
-from extproc.server.h2.events import Data, Event, Message, Opened, Reset, Terminated, Writable
+from extproc.server.h2.events import ConnectionEvent, Data, GrpcMessage, RequestStarted, Reset, Terminated, Writable
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.messages import PREFIX_SIZE, MessageFault, Messages, prefixed
-from extproc.server.h2.requests import Request
+from extproc.server.h2.requests import RequestHead
 from extproc.server.h2.status import Status
 from extproc.server.h2.stream import NO_WINDOW, Stream
 from extproc.server.h2.timers import Timers
@@ -52,7 +52,7 @@ class Calls:
         "terminated",
     )
 
-    def __init__(self, limits: Limits, paths: Collection[bytes], now: float) -> None:
+    def __init__(self, limits: ConnectionLimits, paths: Collection[bytes], now: float) -> None:
         self._limits = limits
         self._paths = paths
         self._connection = Connection(limits, now)
@@ -62,7 +62,7 @@ class Calls:
         self._deadlines = Timers()
         self._kept = 0
         # The last request that was admitted, and what it says of its calls.
-        self._admitted: Request | None = None
+        self._admitted: RequestHead | None = None
         self._timeout: float | None = None
         self._compresses = False
         self._configuration = b""
@@ -104,7 +104,7 @@ class Calls:
         for stream_id in self._deadlines.due(now):
             call = self._calls[stream_id]
             self._end(call, Status.DEADLINE_EXCEEDED, "the deadline given by grpc-timeout has passed")
-            yield Gone(call)
+            yield CallAborted(call)
 
     def unblock(self, now: float) -> Iterator[CallEvent]:
         """The socket takes more again."""
@@ -161,24 +161,24 @@ class Calls:
         """No new calls; `over` once those that there are have ended."""
         self._connection.drain(now)
 
-    def close(self, reason: str) -> Iterator[Gone]:
+    def close(self, reason: str) -> Iterator[CallAborted]:
         """Ends every call with UNAVAILABLE, and the connection: Envoy takes anything cleaner for "go on without me"."""
         for call in list(self._calls.values()):
             self._end(call, Status.UNAVAILABLE, reason)
-            yield Gone(call)
+            yield CallAborted(call)
         self._connection.close(ErrorCode.NO_ERROR, reason)
 
-    def lost(self) -> Iterator[Gone]:
+    def lost(self) -> Iterator[CallAborted]:
         """The transport is gone."""
         for call in list(self._calls.values()):
             self._forget(call)
-            yield Gone(call)
+            yield CallAborted(call)
 
-    def _interpret(self, events: list[Event], now: float) -> Iterator[CallEvent]:
+    def _interpret(self, events: list[ConnectionEvent], now: float) -> Iterator[CallEvent]:
         calls = self._calls
         for event in events:
             # By class, the usual first: an `isinstance` that is false costs ten times as much.
-            if type(event) is Message:
+            if type(event) is GrpcMessage:
                 call = calls.get(event.stream_id)
                 if call is None:
                     continue  # it is over
@@ -198,8 +198,8 @@ class Calls:
             elif type(event) is Reset:
                 if (call := calls.get(event.stream_id)) is not None:
                     self._forget(call)
-                    yield Gone(call)
-            elif type(event) is Opened:
+                    yield CallAborted(call)
+            elif type(event) is RequestStarted:
                 call = self._admit(event, now)
                 if call is None:
                     continue
@@ -210,7 +210,7 @@ class Calls:
             else:
                 yield from self._interpret_rare(event)
 
-    def _interpret_rare(self, event: Event) -> Iterator[CallEvent]:
+    def _interpret_rare(self, event: ConnectionEvent) -> Iterator[CallEvent]:
         if isinstance(event, Terminated):
             self.terminated = event
             yield from self.lost()
@@ -232,7 +232,7 @@ class Calls:
         self._connection.keep(call.id, PREFIX_SIZE + len(message))
         return self._take(call, prefixed(message), ended=False)
 
-    def _admit(self, event: Opened, now: float) -> Call | None:
+    def _admit(self, event: RequestStarted, now: float) -> Call | None:
         request = event.request
         # Envoy's requests are one object, remembered by their bytes: what was found of it holds for the next as well.
         if request is not self._admitted:
@@ -273,7 +273,7 @@ class Calls:
             yield from self._deliver(call)
         except MessageFault as fault:
             self._end(call, fault.status, fault.reason)
-            yield Gone(call)
+            yield CallAborted(call)
 
     def _deliver(self, call: Call) -> Iterator[CallEvent]:
         while call.messages and not call.held and (message := call.messages.next()) is not None:

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import Final
 
 from extproc.server.h2.shell import PROTOCOL
-from extproc.server.tls import Tls
+from extproc.server.tls import TlsContent
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2, what HTTP/2 does not forbid (RFC 9113, 9.2.2 and appendix A); those of TLS 1.3 are all fine."""
 
 
-def context(tls: Tls) -> ssl.SSLContext:
+def context(tls: TlsContent) -> ssl.SSLContext:
     """Return what new connections are encrypted with; clients must show a certificate if there is a `client_ca`."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 9113, 9.2

@@ -4,7 +4,7 @@ from typing import Final
 
 from extproc.server.h2.faults import ConnectionFault, StreamFault
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.states import Verdict
+from extproc.server.h2.states import FrameVerdict
 
 _PROTOCOL_ERROR: Final = ErrorCode.PROTOCOL_ERROR
 
@@ -31,11 +31,11 @@ def unpad(payload: bytes, least: int) -> bytes:
     return payload[1:end]
 
 
-def refuse(verdict: Verdict) -> None:
+def refuse(verdict: FrameVerdict) -> None:
     """Raises what a verdict other than ACCEPT and IGNORE asks for."""
-    if verdict is Verdict.STREAM_CLOSED:
+    if verdict is FrameVerdict.STREAM_CLOSED:
         raise StreamFault(ErrorCode.STREAM_CLOSED, "a frame after the stream's end")
-    if verdict is Verdict.CONNECTION_STREAM_CLOSED:
+    if verdict is FrameVerdict.CONNECTION_STREAM_CLOSED:
         raise ConnectionFault(ErrorCode.STREAM_CLOSED, "a frame on a closed stream")
-    if verdict is Verdict.PROTOCOL_ERROR:
+    if verdict is FrameVerdict.PROTOCOL_ERROR:
         raise ConnectionFault(_PROTOCOL_ERROR, "a frame that this stream cannot take")

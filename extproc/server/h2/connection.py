@@ -6,18 +6,18 @@ What may come when is said by two tables: `handlers.PHASES` for the connection a
 from typing import Final
 
 from extproc.server.h2 import core, frames
-from extproc.server.h2.core import Core, Phase
-from extproc.server.h2.events import Event, Message, Reset
+from extproc.server.h2.core import ConnectionPhase, Core
+from extproc.server.h2.events import ConnectionEvent, GrpcMessage, Reset
 from extproc.server.h2.faults import ConnectionFault, StreamFault
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.handlers import PHASES
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.messages import PREFIX_SIZE
 from extproc.server.h2.stream import Stream
 
 _header: Final = frames.HEADER.unpack_from
 _message_header: Final = frames.MESSAGE_HEADER.unpack_from
-_READY: Final = Phase.READY
+_READY: Final = ConnectionPhase.READY
 
 
 class Connection:
@@ -29,7 +29,7 @@ class Connection:
 
     __slots__ = ("_longest", "_preface", "_rest", "core")
 
-    def __init__(self, limits: Limits, now: float) -> None:
+    def __init__(self, limits: ConnectionLimits, now: float) -> None:
         self.core = Core(limits, now)
         """The connection's state; for `Calls`, which asks once per message and cannot pay for a detour."""
         self._preface = frames.PREFACE
@@ -47,7 +47,7 @@ class Connection:
         """When `tick` is to be called; infinity if nothing is waited for. Never too late, sometimes too early."""
         return self.core.timers.first
 
-    def receive(self, data: bytes, now: float) -> list[Event]:
+    def receive(self, data: bytes, now: float) -> list[ConnectionEvent]:
         """Takes what was read, cut anywhere; gives what it meant. Never raises for what a peer sends."""
         state = self.core
         if not state.over:
@@ -58,7 +58,7 @@ class Connection:
                 state.terminate(fault.code, fault.reason)
         return self._events()
 
-    def tick(self, now: float) -> list[Event]:
+    def tick(self, now: float) -> list[ConnectionEvent]:
         """Does what is due by now."""
         state = self.core
         state.now = now
@@ -83,8 +83,8 @@ class Connection:
     def send(self, stream_id: int, message: bytes, now: float) -> int:
         """Sends a gRPC message, or queues what the peer's windows do not allow yet.
 
-        Gives how many bytes wait on the stream now; past `Limits.write_high` send no more until it is `Writable`. -1:
-        the stream is over, or it was reset just now because too much waits; no event tells of that.
+        Returns how many bytes wait on the stream now; past `ConnectionLimits.write_high` send no more until it is
+        `Writable`. -1: the stream is over, or it was reset just now because too much waits; no event tells of that.
         """
         core = self.core
         stream = core.streams.open.get(stream_id)
@@ -123,7 +123,7 @@ class Connection:
             core.receiving.consumed(stream, size)
 
     def keep(self, stream_id: int, size: int) -> None:
-        """So many bytes that counted as consumed, those of a `Message`, are not: `consumed` is to be said of them."""
+        """Take back that the bytes of a `GrpcMessage` counted as consumed: `consumed` is to be said of them."""
         core = self.core
         stream = core.streams.open.get(stream_id)
         if stream is not None:
@@ -133,7 +133,7 @@ class Connection:
         """The socket takes no more: from now on messages wait here, where they are bounded."""
         self.core.sending.block()
 
-    def unblock(self, now: float) -> list[Event]:
+    def unblock(self, now: float) -> list[ConnectionEvent]:
         """The socket takes more again."""
         self.core.now = now
         self.core.sending.unblock(self.core.events, now)
@@ -155,7 +155,7 @@ class Connection:
             core.receiving.settle()
         return core.sending.take()
 
-    def _events(self) -> list[Event]:
+    def _events(self) -> list[ConnectionEvent]:
         events, self.core.events = self.core.events, []
         return events
 
@@ -194,7 +194,7 @@ class Connection:
                             receiving.due.append(stream)
                         start = at + 14
                         at += 9 + size
-                        state.events.append(Message(stream_id, data[start:at]))
+                        state.events.append(GrpcMessage(stream_id, data[start:at]))
                         continue
             stop = self._frame(data, at, end)
             if not stop:

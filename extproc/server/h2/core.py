@@ -6,13 +6,13 @@ from typing import Final
 from extproc.protocol.enums import plain
 from extproc.server.h2 import frames, settings
 from extproc.server.h2.blocks import HeaderBlocks
-from extproc.server.h2.events import Event, Reset, Terminated
+from extproc.server.h2.events import ConnectionEvent, Reset, Terminated
 from extproc.server.h2.faults import ConnectionFault, StreamFault
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits, Meter
+from extproc.server.h2.limits import ConnectionLimits, RateMeter
 from extproc.server.h2.receiving import Receiving
 from extproc.server.h2.sending import Sending
-from extproc.server.h2.states import State, Step
+from extproc.server.h2.states import StreamState, StreamTransition
 from extproc.server.h2.stream import NO_WINDOW, Stream
 from extproc.server.h2.streams import Streams
 from extproc.server.h2.timers import Timers
@@ -27,7 +27,7 @@ DRAIN_PING: Final = b"extdrain"
 
 
 @plain
-class Phase(IntEnum):
+class ConnectionPhase(IntEnum):
     """The phase of the connection: which frames may come next, whatever the stream."""
 
     FIRST = 0
@@ -64,12 +64,12 @@ class Core:
         "updates",
     )
 
-    def __init__(self, limits: Limits, now: float) -> None:
+    def __init__(self, limits: ConnectionLimits, now: float) -> None:
         self.limits = limits
         self.now = now
-        self.events: list[Event] = []
+        self.events: list[ConnectionEvent] = []
         self.over = False
-        self.phase = Phase.FIRST
+        self.phase = ConnectionPhase.FIRST
         self.draining: int | None = None
         """None; or the highest stream number that is still taken."""
         self.ack_due = True
@@ -84,11 +84,11 @@ class Core:
         self.block_stream = 0
         self.block_ended = False
         self.block_frames = 0
-        self.pings = Meter(limits.pings, "too many PINGs", now)
-        self.settings = Meter(limits.settings, "too many SETTINGS", now)
-        self.updates = Meter(limits.updates, "too many WINDOW_UPDATEs", now)
-        self.resets = Meter(limits.resets, "too many streams reset", now)
-        self.idle_frames = Meter(limits.idle_frames, "too many frames that say nothing", now)
+        self.pings = RateMeter(limits.pings, "too many PINGs", now)
+        self.settings = RateMeter(limits.settings, "too many SETTINGS", now)
+        self.updates = RateMeter(limits.updates, "too many WINDOW_UPDATEs", now)
+        self.resets = RateMeter(limits.resets, "too many streams reset", now)
+        self.idle_frames = RateMeter(limits.idle_frames, "too many frames that say nothing", now)
         self.sending.out.append(settings.ours(limits))
         self.timers.set(PREFACE, now + limits.preface)
         self.timers.set(SETTINGS_ACK, now + limits.settings_ack)
@@ -96,18 +96,18 @@ class Core:
     def finish(self, stream: Stream, trailers: bytes) -> None:
         """Ends our side with trailers, and with it the stream."""
         self.sending.headers(stream, trailers, end=True)
-        if stream.state is State.OPEN:
+        if stream.state is StreamState.OPEN:
             # "A server MAY request that the client abort transmission of a request without error" (RFC 9113, 8.1).
             self.reset(stream, ErrorCode.NO_ERROR)
         else:
-            self.end(stream, Step.WE_ENDED)
+            self.end(stream, StreamTransition.WE_ENDED)
 
     def reset(self, stream: Stream, code: ErrorCode) -> None:
         """Ends a stream with RST_STREAM."""
         self.sending.out.append(frames.rst_stream(stream.id, code))
-        self.end(stream, Step.WE_RESET)
+        self.end(stream, StreamTransition.WE_RESET)
 
-    def end(self, stream: Stream, step: Step) -> None:
+    def end(self, stream: Stream, step: StreamTransition) -> None:
         """A stream is over: what it held of the connection's window is given back, what waited is dropped."""
         self.streams.end(stream, step)
         if stream.queued:

@@ -4,14 +4,14 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from extproc.server.h2.requests import Request
+from extproc.server.h2.requests import RequestHead
 
 
-class Opened(Struct, frozen=True, gc=False):
+class RequestStarted(Struct, frozen=True, gc=False):
     """A request began. `ended`: it has no body."""
 
     stream_id: int
-    request: Request
+    request: RequestHead
     ended: bool
 
 
@@ -29,7 +29,7 @@ class Data(Struct, frozen=True, gc=False):
         return f"Data({self.stream_id}, {len(self.data)} bytes, ended={self.ended})"
 
 
-class Message(Struct, frozen=True, gc=False):
+class GrpcMessage(Struct, frozen=True, gc=False):
     """A DATA frame without padding or flags that is exactly one uncompressed gRPC message: the usual case.
 
     `payload` is the message without its prefix. It counts as consumed, unless its owner says `Connection.keep`.
@@ -39,7 +39,7 @@ class Message(Struct, frozen=True, gc=False):
     payload: bytes
 
     def __repr__(self) -> str:
-        return f"Message({self.stream_id}, {len(self.payload)} bytes)"
+        return f"GrpcMessage({self.stream_id}, {len(self.payload)} bytes)"
 
 
 class Reset(Struct, frozen=True, gc=False):
@@ -66,4 +66,4 @@ class Terminated(Struct, frozen=True, gc=False):
     reason: str
 
 
-Event: TypeAlias = Opened | Data | Message | Reset | Writable | Terminated
+ConnectionEvent: TypeAlias = RequestStarted | Data | GrpcMessage | Reset | Writable | Terminated

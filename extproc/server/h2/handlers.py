@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from extproc.server.h2 import checks, frames, requests
-from extproc.server.h2.core import DRAIN_PING, HEADER_BLOCK, PREFACE, SETTINGS_ACK, Core, Phase
-from extproc.server.h2.events import Data, Opened, Reset
+from extproc.server.h2.core import DRAIN_PING, HEADER_BLOCK, PREFACE, SETTINGS_ACK, ConnectionPhase, Core
+from extproc.server.h2.events import Data, RequestStarted, Reset
 from extproc.server.h2.faults import ConnectionFault, StreamFault
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.states import VERDICTS, State, Step, Verdict
+from extproc.server.h2.states import VERDICTS, FrameVerdict, StreamState, StreamTransition
 from extproc.server.h2.stream import Stream
 
-Handler: TypeAlias = Callable[[Core, int, int, bytes], None]
+FrameHandler: TypeAlias = Callable[[Core, int, int, bytes], None]
 """Takes flags, stream number and payload; raises StreamFault or ConnectionFault."""
 
 LAST_NUMBERS: Final = frames.MAX_STREAM_ID - 2_000_000
@@ -20,12 +20,12 @@ at 4,000 exchanges a second."""
 
 # What the receive loop reads is in plain constants and tuples: attributes of an Enum class are slow in Python 3.11.
 _PROTOCOL_ERROR: Final = ErrorCode.PROTOCOL_ERROR
-_ACCEPT: Final = Verdict.ACCEPT
-_DATA_VERDICTS: Final = tuple(VERDICTS[state][frames.DATA] for state in State)
-_RST_VERDICTS: Final = tuple(VERDICTS[state][frames.RST_STREAM] for state in State)
-_NEW: Final = VERDICTS[State.IDLE][frames.HEADERS] is _ACCEPT
-_ENDED: Final = Step.PEER_ENDED
-_PEER_RESET: Final = Step.PEER_RESET
+_ACCEPT: Final = FrameVerdict.ACCEPT
+_DATA_VERDICTS: Final = tuple(VERDICTS[state][frames.DATA] for state in StreamState)
+_RST_VERDICTS: Final = tuple(VERDICTS[state][frames.RST_STREAM] for state in StreamState)
+_NEW: Final = VERDICTS[StreamState.IDLE][frames.HEADERS] is _ACCEPT
+_ENDED: Final = StreamTransition.PEER_ENDED
+_PEER_RESET: Final = StreamTransition.PEER_RESET
 _UNUSUAL: Final = frames.PADDED | frames.PRIORITY_FLAG
 
 
@@ -84,7 +84,7 @@ def _headers(core: Core, flags: int, stream_id: int, payload: bytes) -> None:
         _header_block(core, stream_id, fragment, ended=ended)
         return
     core.block_stream, core.block_ended, core.block_frames = stream_id, ended, 0
-    core.phase = Phase.BLOCK
+    core.phase = ConnectionPhase.BLOCK
     core.timers.set(HEADER_BLOCK, core.now + core.limits.header_block)
     _keep(core, fragment)
 
@@ -97,7 +97,7 @@ def _continuation(core: Core, flags: int, stream_id: int, payload: bytes) -> Non
         raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "header block in too many pieces")
     _keep(core, payload)
     if flags & frames.END_HEADERS:
-        core.phase = Phase.READY
+        core.phase = ConnectionPhase.READY
         core.timers.drop(HEADER_BLOCK)
         block, core.block = bytes(core.block), bytearray()
         _header_block(core, stream_id, block, ended=core.block_ended)
@@ -113,7 +113,7 @@ def _keep(core: Core, fragment: bytes) -> None:
 def _header_block(core: Core, stream_id: int, block: bytes, *, ended: bool) -> None:
     verdict = core.streams.judge(stream_id, frames.HEADERS)
     if verdict is not _ACCEPT:
-        if verdict is not Verdict.CONNECTION_STREAM_CLOSED:
+        if verdict is not FrameVerdict.CONNECTION_STREAM_CLOSED:
             core.blocks.fields(block)  # HPACK's state is the connection's (RFC 9113, 4.3)
         checks.refuse(verdict)
         core.updates.count(core.now)
@@ -148,7 +148,7 @@ def _open(core: Core, stream_id: int, block: bytes, *, ended: bool) -> None:
     else:
         stream.plain = _DATA_VERDICTS[stream.state] is _ACCEPT
     stream.announced = True
-    core.events.append(Opened(stream_id, request, ended))
+    core.events.append(RequestStarted(stream_id, request, ended))
 
 
 def _trail(core: Core, stream: Stream, block: bytes, *, ended: bool) -> None:
@@ -159,7 +159,7 @@ def _trail(core: Core, stream: Stream, block: bytes, *, ended: bool) -> None:
     requests.check_trailers(fields)
     if stream.expected is not None:
         _count_down(stream, 0, ended=True)
-    stream.step(Step.PEER_ENDED)
+    stream.step(StreamTransition.PEER_ENDED)
     core.events.append(Data(stream.id, b"", ended=True))
 
 
@@ -214,7 +214,7 @@ def _first(core: Core, flags: int, stream_id: int, payload: bytes) -> None:
         _not_settings(core, flags, stream_id, payload)
     _settings(core, flags, stream_id, payload)
     core.timers.drop(PREFACE)
-    core.phase = Phase.READY
+    core.phase = ConnectionPhase.READY
 
 
 def _ping(core: Core, flags: int, stream_id: int, payload: bytes) -> None:
@@ -272,7 +272,7 @@ def _no_block(_core: Core, _flags: int, _stream_id: int, _payload: bytes) -> Non
     raise ConnectionFault(_PROTOCOL_ERROR, "CONTINUATION without HEADERS")
 
 
-_READY: Final[tuple[Handler, ...]] = (
+_READY: Final[tuple[FrameHandler, ...]] = (
     _data,
     _headers,
     _priority,
@@ -286,7 +286,7 @@ _READY: Final[tuple[Handler, ...]] = (
 )
 
 
-def _only(kind: int, handler: Handler, otherwise: Handler) -> tuple[Handler, ...]:
+def _only(kind: int, handler: FrameHandler, otherwise: FrameHandler) -> tuple[FrameHandler, ...]:
     return tuple(handler if each == kind else otherwise for each in range(256))
 
 
@@ -295,4 +295,4 @@ PHASES: Final = (
     _READY + (_unknown,) * (256 - len(_READY)),
     _only(frames.CONTINUATION, _continuation, _not_continuation),
 )
-"""Phase -> any frame type that a byte can name -> what it does."""
+"""Connection phase -> any frame type that a byte can name -> what it does."""

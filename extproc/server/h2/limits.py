@@ -18,7 +18,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """Limits on what one connection may cost. Sizes are bytes, times are seconds.
 
     The rates are far above what Envoy and grpc-core do and far below what hurts: a metered frame costs us about a
@@ -76,7 +76,7 @@ class Limits:
     """PRIORITY, unknown types, and DATA that carries nothing and ends nothing."""
 
 
-class Meter:
+class RateMeter:
     """Counts down and looks at the clock only when it is used up, so that counting is nearly free."""
 
     __slots__ = ("_burst", "_left", "_per_second", "_reason", "_since")

@@ -12,13 +12,13 @@ from extproc.protocol.record import Scalar
 from extproc.server import sockets, tasks
 from extproc.server.errors import ServeError
 from extproc.server.h2 import certificates
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.peers import Peers
 from extproc.server.h2.shell import Shell
 from extproc.server.listen import Listen, Tcp, Unix
 from extproc.server.log import Log
 from extproc.server.runtime import Runtime
-from extproc.server.tls import Tls
+from extproc.server.tls import TlsContent
 from extproc.server.transport import Binding, message_max
 
 BACKLOG: Final = 128
@@ -39,7 +39,7 @@ FLUSH_GRACE: Final = 0.5
 CLOSING: Final = "the server shuts down"
 
 
-async def serve(runtime: Runtime, binding: Binding, limits: Limits | None = None) -> "H2Transport":
+async def serve(runtime: Runtime, binding: Binding, limits: ConnectionLimits | None = None) -> "H2Transport":
     """A listening server. Raises ServeError."""
     bounds = limits or _limits(message_max(runtime))
     encryption = None if binding.tls is None else certificates.context(binding.tls)
@@ -47,9 +47,9 @@ async def serve(runtime: Runtime, binding: Binding, limits: Limits | None = None
     return H2Transport(runtime, bounds, binding.listen, listening, encryption)
 
 
-def _limits(message: int) -> Limits:
+def _limits(message: int) -> ConnectionLimits:
     """The defaults, for messages of a size that the policy sets: four of them may be incomplete at once at least."""
-    usual = Limits()
+    usual = ConnectionLimits()
     return replace(usual, message=message, assembling=max(usual.assembling, 4 * message))
 
 
@@ -59,7 +59,7 @@ class H2Transport:
     def __init__(
         self,
         runtime: Runtime,
-        limits: Limits,
+        limits: ConnectionLimits,
         listen: Listen,
         listening: list[socket.socket],
         encryption: ssl.SSLContext | None,
@@ -103,7 +103,7 @@ class H2Transport:
         if isinstance(self.endpoint, Unix):
             sockets.remove(self.endpoint)
 
-    def renew(self, tls: Tls) -> None:
+    def renew(self, tls: TlsContent) -> None:
         """Uses other certificates for the connections to come."""
         self._encryption = certificates.context(tls)
 

@@ -5,11 +5,11 @@ from typing import Final
 from extproc.server.h2 import frames
 from extproc.server.h2.faults import ConnectionFault, StreamFault
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits
-from extproc.server.h2.states import State
+from extproc.server.h2.limits import ConnectionLimits
+from extproc.server.h2.states import StreamState
 from extproc.server.h2.stream import Stream
 
-_OPEN: Final = State.OPEN
+_OPEN: Final = StreamState.OPEN
 
 
 class Receiving:
@@ -32,7 +32,7 @@ class Receiving:
         "window",
     )
 
-    def __init__(self, limits: Limits, out: list[bytes | memoryview]) -> None:
+    def __init__(self, limits: ConnectionLimits, out: list[bytes | memoryview]) -> None:
         self.window = limits.connection_window
         """Bytes that the peer may still send on all streams together."""
         self.held = 0

@@ -18,7 +18,7 @@ _CONNECTION_SPECIFIC: Final = frozenset(
 )
 
 
-class Request(Struct, frozen=True):
+class RequestHead(Struct, frozen=True):
     """The head of a request. `fields` has each name once, repeated ones joined by commas (RFC 9110, 5.2).
 
     `length` is the value of content-length, None without one. Values are not rendered: they may hold credentials.
@@ -30,10 +30,10 @@ class Request(Struct, frozen=True):
     length: int | None = None
 
     def __repr__(self) -> str:
-        return f"Request({len(self.fields)} fields)"
+        return f"RequestHead({len(self.fields)} fields)"
 
 
-def parse(fields: Iterable[tuple[bytes, bytes]]) -> Request:
+def parse(fields: Iterable[tuple[bytes, bytes]]) -> RequestHead:
     """The request that a decoded header block makes.
 
     Raises:
@@ -53,7 +53,7 @@ def parse(fields: Iterable[tuple[bytes, bytes]]) -> Request:
             pseudo[name] = value
     _check_target(pseudo)
     _check_host(pseudo.get(b":authority"), regular.get(b"host"))
-    return Request(pseudo[b":method"], pseudo.get(b":path", b""), regular, _length(regular.get(b"content-length")))
+    return RequestHead(pseudo[b":method"], pseudo.get(b":path", b""), regular, _length(regular.get(b"content-length")))
 
 
 def check_trailers(fields: Iterable[tuple[bytes, bytes]]) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Final
 
 from extproc.server.h2 import fields, frames
-from extproc.server.h2.events import Event, Writable
+from extproc.server.h2.events import ConnectionEvent, Writable
 from extproc.server.h2.faults import ConnectionFault, StreamFault
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.settings import PeerSettings
 from extproc.server.h2.stream import Stream
 from extproc.server.h2.timers import Timers
@@ -32,7 +32,7 @@ class Sending:
 
     __slots__ = ("_blocked", "_finish", "_limits", "_line", "_stalls", "_told_table", "out", "peer", "queued", "window")
 
-    def __init__(self, limits: Limits, stalls: Timers, finish: Callable[[Stream, bytes], None]) -> None:
+    def __init__(self, limits: ConnectionLimits, stalls: Timers, finish: Callable[[Stream, bytes], None]) -> None:
         self._limits = limits
         self._stalls = stalls
         self._finish = finish
@@ -105,7 +105,7 @@ class Sending:
         self.queued = 0
         self._line.clear()
 
-    def widen(self, stream: Stream | None, increment: int, events: list[Event], now: float) -> None:
+    def widen(self, stream: Stream | None, increment: int, events: list[ConnectionEvent], now: float) -> None:
         """WINDOW_UPDATE, for a stream or (None) for the connection.
 
         Raises:
@@ -125,7 +125,7 @@ class Sending:
         if self._line:
             self._pump(events, now)
 
-    def shift(self, streams: list[Stream], delta: int, events: list[Event], now: float) -> None:
+    def shift(self, streams: list[Stream], delta: int, events: list[ConnectionEvent], now: float) -> None:
         """SETTINGS_INITIAL_WINDOW_SIZE changed: every stream's window changes by the difference (RFC 9113, 6.9.2).
 
         Raises:
@@ -142,7 +142,7 @@ class Sending:
         """The socket takes no more for now."""
         self._blocked = True
 
-    def unblock(self, events: list[Event], now: float) -> None:
+    def unblock(self, events: list[ConnectionEvent], now: float) -> None:
         """The socket takes more again."""
         self._blocked = False
         self._pump(events, now)
@@ -172,7 +172,7 @@ class Sending:
         if stream.queued and stream.send_window > 0:
             self._line[stream.id] = stream
 
-    def _pump(self, events: list[Event], now: float) -> None:
+    def _pump(self, events: list[ConnectionEvent], now: float) -> None:
         """Lets the streams in line send, a frame each in turn, until the connection's window or the line is empty."""
         line = self._line
         moved: dict[int, Stream] = {}
@@ -186,7 +186,7 @@ class Sending:
         for stream in moved.values():
             self._settle(stream, events, now)
 
-    def _settle(self, stream: Stream, events: list[Event], now: float) -> None:
+    def _settle(self, stream: Stream, events: list[ConnectionEvent], now: float) -> None:
         """After progress: the stall's time starts anew, and what waited for the queue to shrink is done."""
         if stream.queued:
             self._stalls.set(stream.id, now + self._limits.stall)

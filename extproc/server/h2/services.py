@@ -8,7 +8,7 @@ from extproc.protocol.effects import AbortCode
 from extproc.server.exchange import Exchange, admit
 from extproc.server.h2.call import NOBODY, Handler
 from extproc.server.h2.status import Status
-from extproc.server.health import CHECK, PROCESS, UNKNOWN, WATCH, Health, TooManyWatchersError, service_of
+from extproc.server.health import CHECK, PROCESS, UNKNOWN, WATCH, TooManyWatchersError, WorkerHealth, service_of
 from extproc.server.runtime import Runtime
 
 _NO_QUESTION: Final = "not a HealthCheckRequest"
@@ -33,7 +33,7 @@ class Answering(Protocol):
         """Ends the call well."""
 
 
-class Process:
+class ProcessCall:
     """`ExternalProcessor.Process`: one exchange a call."""
 
     __slots__ = ("_answering", "_exchange", "receive")
@@ -53,12 +53,12 @@ class Process:
         self._exchange.gone(clean=False)
 
 
-class Check:
+class CheckCall:
     """`Health.Check`: one question, one answer."""
 
     __slots__ = ("_answering", "_health", "_question")
 
-    def __init__(self, health: Health, answering: Answering) -> None:
+    def __init__(self, health: WorkerHealth, answering: Answering) -> None:
         self._health = health
         self._answering = answering
         self._question: bytes | None = None
@@ -89,12 +89,12 @@ class Check:
         """Nothing is kept."""
 
 
-class Watch:
+class WatchCall:
     """`Health.Watch`: the answer now, and again whenever it changes, for as long as the client listens."""
 
     __slots__ = ("_answering", "_health", "_last", "_service", "_stop")
 
-    def __init__(self, health: Health, answering: Answering) -> None:
+    def __init__(self, health: WorkerHealth, answering: Answering) -> None:
         self._health = health
         self._answering = answering
         self._service: str | None = None
@@ -144,17 +144,17 @@ class Watch:
 
 def _process(runtime: Runtime, answering: Answering, configuration: bytes) -> Handler:
     exchange = admit(runtime, answering, configuration)
-    return NOBODY if exchange is None else Process(exchange, answering)
+    return NOBODY if exchange is None else ProcessCall(exchange, answering)
 
 
 def _check(runtime: Runtime, answering: Answering, configuration: bytes) -> Handler:
     if configuration:
         runtime.heard(configuration, runtime.clock())
-    return Check(runtime.health, answering)
+    return CheckCall(runtime.health, answering)
 
 
 def _watch(runtime: Runtime, answering: Answering, _configuration: bytes) -> Handler:
-    return Watch(runtime.health, answering)
+    return WatchCall(runtime.health, answering)
 
 
 OPENERS: Final[Mapping[bytes, Callable[[Runtime, Answering, bytes], Handler]]] = MappingProxyType(

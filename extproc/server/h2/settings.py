@@ -5,7 +5,7 @@ from typing import Final
 from extproc.server.h2 import frames
 from extproc.server.h2.faults import ConnectionFault
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 
 HEADER_TABLE_SIZE: Final = 0x1
 ENABLE_PUSH: Final = 0x2
@@ -15,7 +15,7 @@ MAX_FRAME_SIZE: Final = 0x5
 MAX_HEADER_LIST_SIZE: Final = 0x6
 
 
-def ours(limits: Limits) -> bytes:
+def ours(limits: ConnectionLimits) -> bytes:
     """Our SETTINGS frame, and the update that widens the connection's window, which SETTINGS cannot.
 
     A header table of size 0 makes every header block say all of itself, so that blocks can be remembered by their

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Final, Protocol, cast
 
 from extproc.protocol.effects import AbortCode
-from extproc.server.h2.call import NOBODY, Call, CallEvent, Gone, HalfClosed, Received, Started
+from extproc.server.h2.call import NOBODY, Call, CallAborted, CallEvent, HalfClosed, Received, Started
 from extproc.server.h2.calls import Calls
-from extproc.server.h2.limits import MIB, Limits
+from extproc.server.h2.limits import MIB, ConnectionLimits
 from extproc.server.h2.services import OPENERS
 from extproc.server.h2.status import Status
 from extproc.server.runtime import Runtime
@@ -33,7 +33,7 @@ class Home(Protocol):
     """The shared state of connections: the listener that they came by."""
 
     runtime: Runtime
-    limits: Limits
+    limits: ConnectionLimits
     closed: bool
     """Connections that come late are not to stay."""
 
@@ -168,13 +168,13 @@ class Shell(asyncio.Protocol):
         self._running = False
         self._flush()
 
-    def _run_rare(self, event: Started | HalfClosed | Gone) -> None:
+    def _run_rare(self, event: Started | HalfClosed | CallAborted) -> None:
         call = event.call
         # By class, the usual first: an `isinstance` that is false costs ten times as much.
-        if type(event) is Gone:
+        if type(event) is CallAborted:
             call.leave()
         elif type(event) is Started:
-            call.handler = OPENERS[call.path](self._home.runtime, Answer(self, call), call.configuration)
+            call.handler = OPENERS[call.path](self._home.runtime, CallResponder(self, call), call.configuration)
         else:
             call.handler.half_closed()
 
@@ -210,7 +210,7 @@ class Shell(asyncio.Protocol):
         self._run(self._calls.tick(now), now)
 
 
-class Answer:
+class CallResponder:
     """A handler's access to its call (`services.Answering`)."""
 
     __slots__ = ("_call", "_shell")

@@ -17,7 +17,7 @@ from extproc.server.h2 import frames
 
 
 @plain
-class State(IntEnum):
+class StreamState(IntEnum):
     """The state of a stream."""
 
     IDLE = 0
@@ -29,7 +29,7 @@ class State(IntEnum):
 
 
 @plain
-class Verdict(IntEnum):
+class FrameVerdict(IntEnum):
     """The verdict on a frame."""
 
     ACCEPT = 0
@@ -44,7 +44,7 @@ class Verdict(IntEnum):
 
 
 @plain
-class Step(IntEnum):
+class StreamTransition(IntEnum):
     """A step of a stream from one state to another."""
 
     OPENED = 0
@@ -54,8 +54,8 @@ class Step(IntEnum):
     WE_RESET = 4
 
 
-_A, _I = Verdict.ACCEPT, Verdict.IGNORE
-_S, _C, _P = Verdict.STREAM_CLOSED, Verdict.CONNECTION_STREAM_CLOSED, Verdict.PROTOCOL_ERROR
+_A, _I = FrameVerdict.ACCEPT, FrameVerdict.IGNORE
+_S, _C, _P = FrameVerdict.STREAM_CLOSED, FrameVerdict.CONNECTION_STREAM_CLOSED, FrameVerdict.PROTOCOL_ERROR
 
 # CONTINUATION is judged before its stream is: outside a header block it is an error everywhere (RFC 9113, 6.10).
 STREAM_FRAMES: Final = (
@@ -71,26 +71,26 @@ STREAM_FRAMES: Final = (
 VERDICTS: Final = MappingProxyType(
     {
         #                  DATA HEADERS PRIORITY RST PUSH WINDOW
-        State.IDLE: dict(zip(STREAM_FRAMES, (_P, _A, _I, _P, _P, _P), strict=True)),
-        State.OPEN: dict(zip(STREAM_FRAMES, (_A, _A, _I, _A, _P, _A), strict=True)),
-        State.HALF_CLOSED: dict(zip(STREAM_FRAMES, (_S, _S, _I, _A, _P, _A), strict=True)),
-        State.RESET: dict(zip(STREAM_FRAMES, (_I, _I, _I, _I, _P, _I), strict=True)),
-        State.CLOSED: dict(zip(STREAM_FRAMES, (_C, _C, _I, _I, _P, _I), strict=True)),
+        StreamState.IDLE: dict(zip(STREAM_FRAMES, (_P, _A, _I, _P, _P, _P), strict=True)),
+        StreamState.OPEN: dict(zip(STREAM_FRAMES, (_A, _A, _I, _A, _P, _A), strict=True)),
+        StreamState.HALF_CLOSED: dict(zip(STREAM_FRAMES, (_S, _S, _I, _A, _P, _A), strict=True)),
+        StreamState.RESET: dict(zip(STREAM_FRAMES, (_I, _I, _I, _I, _P, _I), strict=True)),
+        StreamState.CLOSED: dict(zip(STREAM_FRAMES, (_C, _C, _I, _I, _P, _I), strict=True)),
     }
 )
 
 STEPS: Final = MappingProxyType(
     {
-        (State.IDLE, Step.OPENED): State.OPEN,
-        (State.OPEN, Step.PEER_ENDED): State.HALF_CLOSED,
-        (State.OPEN, Step.PEER_RESET): State.CLOSED,
-        (State.OPEN, Step.WE_RESET): State.RESET,
-        (State.HALF_CLOSED, Step.PEER_RESET): State.CLOSED,
-        (State.HALF_CLOSED, Step.WE_ENDED): State.CLOSED,
+        (StreamState.IDLE, StreamTransition.OPENED): StreamState.OPEN,
+        (StreamState.OPEN, StreamTransition.PEER_ENDED): StreamState.HALF_CLOSED,
+        (StreamState.OPEN, StreamTransition.PEER_RESET): StreamState.CLOSED,
+        (StreamState.OPEN, StreamTransition.WE_RESET): StreamState.RESET,
+        (StreamState.HALF_CLOSED, StreamTransition.PEER_RESET): StreamState.CLOSED,
+        (StreamState.HALF_CLOSED, StreamTransition.WE_ENDED): StreamState.CLOSED,
         # The peer has ended: all that can still come (RST_STREAM, WINDOW_UPDATE) is ignored in CLOSED as well.
-        (State.HALF_CLOSED, Step.WE_RESET): State.CLOSED,
-        (State.RESET, Step.PEER_ENDED): State.CLOSED,
-        (State.RESET, Step.PEER_RESET): State.CLOSED,
+        (StreamState.HALF_CLOSED, StreamTransition.WE_RESET): StreamState.CLOSED,
+        (StreamState.RESET, StreamTransition.PEER_ENDED): StreamState.CLOSED,
+        (StreamState.RESET, StreamTransition.PEER_RESET): StreamState.CLOSED,
     }
 )
 """Steps that are not here do not happen; taking one is a bug of ours and raises KeyError."""

@@ -3,12 +3,12 @@
 from collections import deque
 from typing import Final
 
-from extproc.server.h2.states import STEPS, State, Step
+from extproc.server.h2.states import STEPS, StreamState, StreamTransition
 
 # The loops that every frame passes through read tuples and plain constants: hashing a pair is slow, and so is looking
 # up an attribute of an Enum class in Python 3.11.
-_STEPS: Final = tuple(tuple(STEPS.get((state, step)) for step in Step) for state in State)
-_IDLE: Final = State.IDLE
+_STEPS: Final = tuple(tuple(STEPS.get((state, step)) for step in StreamTransition) for state in StreamState)
+_IDLE: Final = StreamState.IDLE
 
 NO_WINDOW: Final = -1
 """The window of a stream that is over: below zero, so that not even an empty message may be sent."""
@@ -53,13 +53,13 @@ class Stream:
         self.trailers: bytes | None = None
         """The header block that ends the stream once the queue is empty."""
         self.clogged = False
-        """More waits than `Limits.write_high`; a `Writable` is due when it falls to `write_low`."""
+        """More waits than `ConnectionLimits.write_high`; a `Writable` is due when it falls to `write_low`."""
         self.announced = False
-        """`Opened` was told of it; what the owner never heard of ends without a word."""
+        """`RequestStarted` was told of it; what the owner never heard of ends without a word."""
         self.answered = False
         """Response headers are out."""
 
-    def step(self, step: Step) -> None:
+    def step(self, step: StreamTransition) -> None:
         """Moves to the state that the table names. Whoever opens the stream says whether it is plain from now on."""
         after = _STEPS[self.state][step]
         if after is None:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from extproc.server.h2.states import VERDICTS, State, Step, Verdict
+from extproc.server.h2.states import VERDICTS, FrameVerdict, StreamState, StreamTransition
 from extproc.server.h2.stream import Stream
 
 
@@ -22,31 +22,31 @@ class Streams:
         self._resets: OrderedDict[int, None] = OrderedDict()
         self._remembered = remembered
 
-    def state(self, stream_id: int) -> State:
+    def state(self, stream_id: int) -> StreamState:
         """Return where a stream is."""
         stream = self.open.get(stream_id)
         if stream is not None:
             return stream.state
         if stream_id in self._resets:
-            return State.RESET
+            return StreamState.RESET
         # Even numbers are ours to use, and we use none.
-        return State.CLOSED if stream_id & 1 and stream_id <= self.last else State.IDLE
+        return StreamState.CLOSED if stream_id & 1 and stream_id <= self.last else StreamState.IDLE
 
-    def judge(self, stream_id: int, kind: int) -> Verdict:
+    def judge(self, stream_id: int, kind: int) -> FrameVerdict:
         """Return what becomes of a frame."""
         return VERDICTS[self.state(stream_id)][kind]
 
     def add(self, stream: Stream) -> None:
         """A new stream opens; all lower numbers that were not used are closed by that (RFC 9113, 5.1.1)."""
-        stream.step(Step.OPENED)
+        stream.step(StreamTransition.OPENED)
         self.open[stream.id] = stream
         self.last = stream.id
 
-    def end(self, stream: Stream, step: Step) -> None:
+    def end(self, stream: Stream, step: StreamTransition) -> None:
         """A stream is over, by the step given."""
         stream.step(step)
         del self.open[stream.id]
-        if stream.state is State.RESET:
+        if stream.state is StreamState.RESET:
             self._resets[stream.id] = None
             if len(self._resets) > self._remembered:
                 self._resets.popitem(last=False)

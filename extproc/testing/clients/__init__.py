@@ -3,7 +3,18 @@
 `http1.Http1` needs the `h11` library and `http2.Http2` the `h2` library; neither comes with the plain install.
 """
 
-from extproc.testing.clients.answer import Answer, Ending, Piece
-from extproc.testing.clients.script import Abort, End, Pause, Request, Step, Until, When
+from extproc.testing.clients.answer import ClientResponse, Ending, Piece
+from extproc.testing.clients.script import ClientRequest, Disconnect, End, Pause, ScriptStep, Until, When
 
-__all__ = ["Abort", "Answer", "End", "Ending", "Pause", "Piece", "Request", "Step", "Until", "When"]
+__all__ = [
+    "ClientRequest",
+    "ClientResponse",
+    "Disconnect",
+    "End",
+    "Ending",
+    "Pause",
+    "Piece",
+    "ScriptStep",
+    "Until",
+    "When",
+]

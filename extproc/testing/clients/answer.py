@@ -31,7 +31,7 @@ class Piece(Struct, frozen=True):
     at: float
 
 
-class Answer(Struct, frozen=True):
+class ClientResponse(Struct, frozen=True):
     """An answer, or as much of one as came: `status` is 0 when no headers did.
 
     `interim` are the 1xx before it; `sent` is whether all of the request went out; `surplus` is what came on an

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from extproc.testing.clients.answer import Answer, Ending, Piece
-from extproc.testing.clients.script import Abort, End, Pause, Step, Until, When
+from extproc.testing.clients.answer import ClientResponse, Ending, Piece
+from extproc.testing.clients.script import Disconnect, End, Pause, ScriptStep, Until, When
 from extproc.testing.clients.wire import Wire
 from extproc.testing.waiting import LOOK_EVERY
 
@@ -20,14 +20,14 @@ SEND_SIZE: Final = 64 * 1024
 """Bytes handed to the kernel at once."""
 
 
-class Exchange(ABC):
+class ClientExchange(ABC):
     """One request and its answer. A version of HTTP says how a piece is written and how bytes are read."""
 
     def __init__(self, wire: Wire, within: float) -> None:
         self.wire = wire
         self.out = bytearray()
         """Bytes that are to be sent."""
-        self.answer = Answer()
+        self.answer = ClientResponse()
         self.over = False
         """The answer has ended, one way or another."""
         self.unwanted = False
@@ -54,12 +54,12 @@ class Exchange(ABC):
     def receive(self, data: bytes) -> None:
         """Take what came; b"" when the peer closed."""
 
-    def run(self, steps: Iterable[Step]) -> Answer:
+    def run(self, steps: Iterable[ScriptStep]) -> ClientResponse:
         """Play the script, then wait for the answer's end."""
         try:
             for step in steps:
                 self._play(step)
-                if isinstance(step, Abort):
+                if isinstance(step, Disconnect):
                     break
             self._turns(lambda: self.over)
         except ConnectionResetError:
@@ -103,7 +103,7 @@ class Exchange(ABC):
         """Seconds since the request was begun."""
         return time.monotonic() - self._started
 
-    def _play(self, step: Step) -> None:
+    def _play(self, step: ScriptStep) -> None:
         match step:
             case bytes():
                 self.piece(step)
@@ -121,7 +121,7 @@ class Exchange(ABC):
                 self.finish()
                 self.drain()
                 self.note(sent=not (self.wire.broken or self.unwanted or self.out))
-            case Abort(how):
+            case Disconnect(how):
                 self.drain()
                 self.leave(how)
                 self.end(Ending.ABORTED)

@@ -5,9 +5,9 @@ from typing import Any, Final, Literal, Self
 
 import h11
 
-from extproc.testing.clients.answer import Answer, Ending, Field
-from extproc.testing.clients.exchange import WITHIN, Exchange
-from extproc.testing.clients.script import End, Request
+from extproc.testing.clients.answer import ClientResponse, Ending, Field
+from extproc.testing.clients.exchange import WITHIN, ClientExchange
+from extproc.testing.clients.script import ClientRequest, End
 from extproc.testing.clients.wire import Wire
 
 MAX_HEAD: Final = 1024 * 1024
@@ -22,13 +22,13 @@ class Http1:
         self._authority = f"{host}:{port}"
         self._within = within
 
-    def request(self, request: Request) -> Answer:
+    def request(self, request: ClientRequest) -> ClientResponse:
         """Send a request as its script says, and read what comes meanwhile and after."""
         return _Exchange1(self._wire, request, self._authority, self._within).run(request.steps())
 
-    def raw(self, data: bytes, method: str = "POST") -> Answer:
+    def raw(self, data: bytes, method: str = "POST") -> ClientResponse:
         """Send these bytes and nothing else; `method` says how to read the answer (one to HEAD has no body)."""
-        exchange = _Exchange1(self._wire, Request(method=method), self._authority, self._within)
+        exchange = _Exchange1(self._wire, ClientRequest(method=method), self._authority, self._within)
         exchange.out = bytearray(data)
         return exchange.run([End()])
 
@@ -45,13 +45,13 @@ class Http1:
         self.close()
 
 
-def http1(port: int, request: Request, *, within: float = WITHIN) -> Answer:
+def http1(port: int, request: ClientRequest, *, within: float = WITHIN) -> ClientResponse:
     """One request on a connection of its own."""
     with Http1(port, within=within) as client:
         return client.request(request)
 
 
-def _head(request: Request, authority: str) -> bytes:
+def _head(request: ClientRequest, authority: str) -> bytes:
     fields = list(request.headers)
     if request.header("host") is None:
         fields.insert(0, ("host", authority))
@@ -66,10 +66,10 @@ def _fields(fields: tuple[Field, ...]) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
 
 
-class _Exchange1(Exchange):
+class _Exchange1(ClientExchange):
     """One request and its answer on an HTTP/1.1 connection."""
 
-    def __init__(self, wire: Wire, request: Request, authority: str, within: float) -> None:
+    def __init__(self, wire: Wire, request: ClientRequest, authority: str, within: float) -> None:
         super().__init__(wire, within)
         self._request = request
         self.out += _head(request, authority)

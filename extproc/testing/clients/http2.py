@@ -9,10 +9,10 @@ import h2.errors
 import h2.events
 import h2.exceptions
 
-from extproc.testing.clients.answer import Answer, Ending, Field
-from extproc.testing.clients.exchange import WITHIN, Exchange
+from extproc.testing.clients.answer import ClientResponse, Ending, Field
+from extproc.testing.clients.exchange import WITHIN, ClientExchange
 from extproc.testing.clients.frames import GoAway, NoFrame, Splitter
-from extproc.testing.clients.script import Request
+from extproc.testing.clients.script import ClientRequest
 from extproc.testing.clients.wire import Wire
 
 
@@ -31,7 +31,7 @@ class Http2:
         self._connection.initiate_connection()
         self._splitter = Splitter()
 
-    def request(self, request: Request) -> Answer:
+    def request(self, request: ClientRequest) -> ClientResponse:
         """Send a request on a stream of its own as its script says, and read what comes meanwhile and after."""
         exchange = _Exchange2(self._wire, self._connection, self._splitter, request, self._authority, self._within)
         return exchange.run(request.steps())
@@ -49,13 +49,13 @@ class Http2:
         self.close()
 
 
-def http2(port: int, request: Request, *, within: float = WITHIN) -> Answer:
+def http2(port: int, request: ClientRequest, *, within: float = WITHIN) -> ClientResponse:
     """One request on a connection of its own."""
     with Http2(port, within=within) as client:
         return client.request(request)
 
 
-class _Exchange2(Exchange):
+class _Exchange2(ClientExchange):
     """One request and its answer on a stream.
 
     A body that is not scripted ends with its last DATA frame; the end of a scripted one is a frame of its own.
@@ -66,7 +66,7 @@ class _Exchange2(Exchange):
         wire: Wire,
         connection: h2.connection.H2Connection,
         splitter: Splitter,
-        request: Request,
+        request: ClientRequest,
         authority: str,
         within: float,
     ) -> None:
@@ -168,7 +168,7 @@ class _Exchange2(Exchange):
         self.out += self._connection.data_to_send()
 
 
-def _head(request: Request, authority: str) -> list[Field]:
+def _head(request: ClientRequest, authority: str) -> list[Field]:
     pseudo = [(":method", request.method), (":scheme", "http"), (":path", request.target)]
     pseudo.append((":authority", request.header("host") or authority))
     fields = [(name, value) for name, value in request.headers if name.lower() != "host"]

@@ -31,7 +31,7 @@ class End(Struct, frozen=True):
     """The request ends here. Where a script has none, it ends after the last piece."""
 
 
-class Abort(Struct, frozen=True):
+class Disconnect(Struct, frozen=True):
     """Leave, in the middle of whatever is going on.
 
     "reset": HTTP/1.1 resets the connection (RST), HTTP/2 the stream (CANCEL). "close": the connection is closed (FIN).
@@ -40,10 +40,10 @@ class Abort(Struct, frozen=True):
     how: Literal["reset", "close"] = "reset"
 
 
-Step: TypeAlias = bytes | Pause | Until | When | End | Abort
+ScriptStep: TypeAlias = bytes | Pause | Until | When | End | Disconnect
 
 
-class Request(Struct, frozen=True):
+class ClientRequest(Struct, frozen=True):
     """A request. `body` is the whole of it, or a script; each piece is a chunk (HTTP/1.1) or DATA frames (HTTP/2).
 
     `length`: send a content-length, of all pieces together, and of one byte more when the script aborts before the
@@ -54,7 +54,7 @@ class Request(Struct, frozen=True):
     method: str = "POST"
     target: str = "/"
     headers: tuple[Field, ...] = ()
-    body: bytes | Sequence[Step] = b""
+    body: bytes | Sequence[ScriptStep] = b""
     trailers: tuple[Field, ...] = ()
     length: bool = True
 
@@ -70,11 +70,11 @@ class Request(Struct, frozen=True):
         kept = any(isinstance(step, End) for step in steps)
         return sum(len(step) for step in steps if isinstance(step, bytes)) + (not kept)
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[ScriptStep]:
         """The script, which ends the request somewhere unless it aborts."""
         steps = [self.body] if isinstance(self.body, bytes) else list(self.body)
         yield from steps
-        if not any(isinstance(step, End | Abort) for step in steps):
+        if not any(isinstance(step, End | Disconnect) for step in steps):
             yield End()
 
     def header(self, name: str) -> str | None:

@@ -8,13 +8,13 @@ import msgspec
 from msgspec import Struct
 
 from extproc.testing.provider import anthropic, openai, responses
-from extproc.testing.provider.ask import Ask, Refusal, decode
+from extproc.testing.provider.ask import ProviderError, Question, decode
 from extproc.testing.provider.ask import read as read_ask
 from extproc.testing.provider.orders import HEADER, OrderError, Orders, in_model, parse
-from extproc.testing.provider.reply import Reply, compose, filler
+from extproc.testing.provider.reply import ModelReply, compose, filler
 from extproc.testing.provider.request import Head
-from extproc.testing.provider.response import Answer
-from extproc.testing.provider.sse import Event
+from extproc.testing.provider.response import ProviderResponse
+from extproc.testing.provider.sse import ProviderEvent
 
 JSON: Final = ("content-type", "application/json")
 SSE: Final = ("content-type", "text/event-stream; charset=utf-8")
@@ -25,8 +25,8 @@ class Endpoint(Struct, frozen=True):
 
     ending: str
     dialect: Literal["openai", "anthropic"]
-    whole: Callable[[Reply, Ask], dict[str, Any]]
-    events: Callable[[Reply, Ask], Iterator[Event]] | None
+    whole: Callable[[ModelReply, Question], dict[str, Any]]
+    events: Callable[[ModelReply, Question], Iterator[ProviderEvent]] | None
 
 
 # By the path's ending, because a provider's API may stand below any prefix. The first that fits counts.
@@ -60,7 +60,7 @@ class Who(Struct, frozen=True):
 class Planned(Struct, frozen=True):
     """An answer and the orders by which it is sent."""
 
-    answer: Answer
+    answer: ProviderResponse
     orders: Orders
 
 
@@ -85,23 +85,23 @@ def plan(who: Who, head: Head, body: bytes | None) -> Planned:
         return Planned(_answer(who, endpoint, document, body, orders), orders)
     except OrderError as error:
         return Planned(_error(who, endpoint, 400, str(error), "invalid_order", HEADER), Orders())
-    except Refusal as refusal:
+    except ProviderError as refusal:
         return Planned(_error(who, endpoint, refusal.status, str(refusal), refusal.code, refusal.param), Orders())
 
 
 def _posted(head: Head, body: bytes) -> dict[str, Any]:
     if head.method != "POST":
-        raise Refusal(405, "method_not_allowed", "only POST is allowed here")
+        raise ProviderError(405, "method_not_allowed", "only POST is allowed here")
     return decode(body)
 
 
-def early(who: Who, head: Head, orders: Orders) -> Answer:
+def early(who: Who, head: Head, orders: Orders) -> ProviderResponse:
     """An answer to a request that has not been read: nobody knows what it asks."""
     endpoint = find(head.path)
     if orders.early >= 400:
         return _error(who, endpoint, orders.early, "answered before the request was read", "early")
-    reply = compose(Ask(model=""), orders, who.name, "early")
-    document = {"provider": who.name} if endpoint is None else endpoint.whole(reply, Ask(model=""))
+    reply = compose(Question(model=""), orders, who.name, "early")
+    document = {"provider": who.name} if endpoint is None else endpoint.whole(reply, Question(model=""))
     return _json(who, orders.early, document)
 
 
@@ -110,14 +110,14 @@ def find(path: str) -> Endpoint | None:
     return next((endpoint for endpoint in ENDPOINTS if path.endswith(endpoint.ending)), None)
 
 
-def _answer(who: Who, endpoint: Endpoint, document: dict[str, Any], body: bytes, orders: Orders) -> Answer:
+def _answer(who: Who, endpoint: Endpoint, document: dict[str, Any], body: bytes, orders: Orders) -> ProviderResponse:
     if orders.fail:
         return _failure(who, endpoint, orders)
     ask = read_ask(document, orders)
     reply = compose(ask, orders, who.name, hashlib.sha256(body).hexdigest()[:24])
     if ask.stream and endpoint.events is not None:
         events = (event.encode(crlf=orders.crlf) for event in endpoint.events(reply, ask))
-        return Answer(200, _headers(who, SSE), events=events)
+        return ProviderResponse(200, _headers(who, SSE), events=events)
     answer = _json(who, 200, endpoint.whole(reply, ask))
     missing = orders.body - len(answer.body)
     if missing > 0 and not reply.tool:
@@ -143,7 +143,7 @@ def _plain(who: Who, head: Head, orders: Orders) -> Planned:
     return Planned(msgspec.structs.replace(answer, body=answer.body.ljust(orders.body)), orders)
 
 
-def _failure(who: Who, endpoint: Endpoint | None, orders: Orders) -> Answer:
+def _failure(who: Who, endpoint: Endpoint | None, orders: Orders) -> ProviderResponse:
     answer = _error(who, endpoint, orders.fail, f"{who.name} was told to fail")
     if orders.fail in {429, 503}:
         return msgspec.structs.replace(answer, headers=(*answer.headers, ("retry-after", "1")))
@@ -152,14 +152,14 @@ def _failure(who: Who, endpoint: Endpoint | None, orders: Orders) -> Answer:
 
 def _error(
     who: Who, endpoint: Endpoint | None, status: int, text: str, code: str | None = None, param: str | None = None
-) -> Answer:
+) -> ProviderResponse:
     if endpoint is not None and endpoint.dialect == "anthropic":
         return _json(who, status, anthropic.error(status, text))
     return _json(who, status, openai.error(status, text, code, param))
 
 
-def _json(who: Who, status: int, document: dict[str, Any]) -> Answer:
-    return Answer(status, _headers(who, JSON), body=msgspec.json.encode(document))
+def _json(who: Who, status: int, document: dict[str, Any]) -> ProviderResponse:
+    return ProviderResponse(status, _headers(who, JSON), body=msgspec.json.encode(document))
 
 
 def _headers(who: Who, kind: tuple[str, str]) -> tuple[tuple[str, str], ...]:

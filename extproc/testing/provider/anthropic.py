@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from extproc.testing.provider.reply import Reply
-from extproc.testing.provider.sse import Event
+from extproc.testing.provider.reply import ModelReply
+from extproc.testing.provider.sse import ProviderEvent
 
 _KINDS: Final = {
     400: "invalid_request_error",
@@ -24,28 +24,28 @@ def error(status: int, text: str) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": text}}
 
 
-def message(reply: Reply) -> dict[str, Any]:
+def message(reply: ModelReply) -> dict[str, Any]:
     """A finished message."""
     return _message(reply, [_block(reply, reply.text)], _stop(reply), reply.completion_tokens)
 
 
-def message_events(reply: Reply) -> Iterator[Event]:
+def message_events(reply: ModelReply) -> Iterator[ProviderEvent]:
     """The same as a stream; usage comes in two parts, the input's first."""
-    yield Event.typed("message_start", message=_message(reply, [], None, 0))
-    yield Event.typed("content_block_start", index=0, content_block=_block(reply, None))
-    yield Event.typed("ping")
+    yield ProviderEvent.typed("message_start", message=_message(reply, [], None, 0))
+    yield ProviderEvent.typed("content_block_start", index=0, content_block=_block(reply, None))
+    yield ProviderEvent.typed("ping")
     for piece in reply.pieces:
         more = (
             {"type": "input_json_delta", "partial_json": piece} if reply.tool else {"type": "text_delta", "text": piece}
         )
-        yield Event.typed("content_block_delta", index=0, delta=more)
-    yield Event.typed("content_block_stop", index=0)
+        yield ProviderEvent.typed("content_block_delta", index=0, delta=more)
+    yield ProviderEvent.typed("content_block_stop", index=0)
     ended = {"stop_reason": _stop(reply), "stop_sequence": None}
-    yield Event.typed("message_delta", delta=ended, usage={"output_tokens": reply.completion_tokens})
-    yield Event.typed("message_stop")
+    yield ProviderEvent.typed("message_delta", delta=ended, usage={"output_tokens": reply.completion_tokens})
+    yield ProviderEvent.typed("message_stop")
 
 
-def _message(reply: Reply, content: list[dict[str, Any]], stop: str | None, tokens: int) -> dict[str, Any]:
+def _message(reply: ModelReply, content: list[dict[str, Any]], stop: str | None, tokens: int) -> dict[str, Any]:
     return {
         "id": f"msg_{reply.key}",
         "type": "message",
@@ -64,12 +64,12 @@ def _message(reply: Reply, content: list[dict[str, Any]], stop: str | None, toke
     }
 
 
-def _block(reply: Reply, text: str | None) -> dict[str, Any]:
+def _block(reply: ModelReply, text: str | None) -> dict[str, Any]:
     if reply.tool:
         arguments = {} if text is None else json.loads(text)
         return {"type": "tool_use", "id": f"toolu_{reply.key}", "name": reply.tool, "input": arguments}
     return {"type": "text", "text": text or ""}
 
 
-def _stop(reply: Reply) -> str:
+def _stop(reply: ModelReply) -> str:
     return "tool_use" if reply.tool else "end_turn"

@@ -9,7 +9,7 @@ from msgspec import Struct
 from extproc.testing.provider.orders import Orders
 
 
-class Refusal(Exception):  # noqa: N818  - named for what it says
+class ProviderError(Exception):
     """A request that no provider would take. `code` is a short word, the text is fixed."""
 
     def __init__(self, status: int, code: str, text: str, param: str | None = None) -> None:
@@ -19,7 +19,7 @@ class Refusal(Exception):  # noqa: N818  - named for what it says
         self.param = param
 
 
-class Ask(Struct, frozen=True):
+class Question(Struct, frozen=True):
     """The question. `tool` is the tool to call, or empty; `inputs` are the texts to embed.
 
     Tokens are words here: a count that a reader can check by eye.
@@ -40,25 +40,25 @@ def decode(body: bytes) -> dict[str, Any]:
     """The body as a JSON object with a model in it.
 
     Raises:
-        Refusal: it is not that.
+        ProviderError: it is not that.
     """
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise Refusal(400, "invalid_json", "the body is not JSON") from None
+        raise ProviderError(400, "invalid_json", "the body is not JSON") from None
     if not isinstance(document, dict):
-        raise Refusal(400, "invalid_json", "the body is not a JSON object")
+        raise ProviderError(400, "invalid_json", "the body is not a JSON object")
     if not isinstance(document.get("model"), str) or not document["model"]:
-        raise Refusal(400, "missing_model", "you must provide a model parameter", "model")
+        raise ProviderError(400, "missing_model", "you must provide a model parameter", "model")
     return document
 
 
-def read(document: dict[str, Any], orders: Orders) -> Ask:
+def read(document: dict[str, Any], orders: Orders) -> Question:
     """The question in a body of any dialect; each has its texts under names of its own."""
     messages = _messages(document)
     texts = [text for _, text in messages]
     options = document.get("stream_options")
-    return Ask(
+    return Question(
         model=document["model"],
         text=next((text for role, text in reversed(messages) if role == "user" and text), ""),
         prompt_tokens=sum(words(text) for text in texts),

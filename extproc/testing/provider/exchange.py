@@ -6,9 +6,9 @@ from typing import Final
 
 from extproc.testing.provider.answer import Who, early, orders_of, plan
 from extproc.testing.provider.orders import OrderError, Orders
-from extproc.testing.provider.record import Intake, Records
-from extproc.testing.provider.request import PIECE, Body, Head
-from extproc.testing.provider.response import Gone, Link, send
+from extproc.testing.provider.record import IncomingRequest, Records
+from extproc.testing.provider.request import PIECE, Head, IncomingBody
+from extproc.testing.provider.response import Link, PeerDisconnectedError, send
 
 MODEL_WITHIN: Final = PIECE
 """Bytes of a body in which a model is looked for before the body has ended."""
@@ -24,7 +24,7 @@ class _Left(Exception):  # noqa: N818  - named for what it says
     """The provider was told to leave."""
 
 
-class Exchange:
+class ProviderExchange:
     """Reads a request into the records, and answers it: after that or, so ordered, before."""
 
     def __init__(self, who: Who, link: Link, head: Head, records: Records) -> None:
@@ -32,13 +32,13 @@ class Exchange:
         self._link = link
         self._head = head
         self._records = records
-        self._intake = Intake(head, link.number)
+        self._intake = IncomingRequest(head, link.number)
 
     async def run(self) -> bool:
         """True when another request may follow on this connection.
 
         Raises:
-            Gone: the peer left before it had the whole answer.
+            PeerDisconnectedError: the peer left before it had the whole answer.
             IncompleteReadError: it left before the request's end.
             Violation: its body is not HTTP/1.1.
         """
@@ -57,7 +57,7 @@ class Exchange:
         kept = await self._answer_early()
         if kept is None and self._head.get("expect").lower() == "100-continue":
             await self._link.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        body = Body(self._link.reader, self._head)
+        body = IncomingBody(self._link.reader, self._head)
         async for piece in body.pieces():
             self._intake.take(piece)
             if kept is None and self._intake.size <= MODEL_WITHIN:
@@ -90,7 +90,7 @@ class Exchange:
         planned = plan(self._who, self._head, bytes(self._intake.body) if self._intake.whole else None)
         if planned.orders.hang:
             await self._link.until_lost()
-            raise Gone
+            raise PeerDisconnectedError
         if planned.orders.drop:
             await self._link.cut()
             return False

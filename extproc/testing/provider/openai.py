@@ -6,11 +6,11 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Final
 
-from extproc.testing.provider.ask import Ask, words
-from extproc.testing.provider.reply import CREATED, Reply
-from extproc.testing.provider.sse import Event
+from extproc.testing.provider.ask import Question, words
+from extproc.testing.provider.reply import CREATED, ModelReply
+from extproc.testing.provider.sse import ProviderEvent
 
-DONE: Final = Event(None, b"[DONE]")
+DONE: Final = ProviderEvent(None, b"[DONE]")
 
 _CODES: Final = {429: "rate_limit_exceeded", 404: "model_not_found", 413: "request_too_large"}
 
@@ -21,7 +21,7 @@ def error(status: int, text: str, code: str | None = None, param: str | None = N
     return {"error": {"message": text, "type": kind, "param": param, "code": code or _CODES.get(status)}}
 
 
-def usage(reply: Reply) -> dict[str, Any]:
+def usage(reply: ModelReply) -> dict[str, Any]:
     """Tokens, with the details that clients add up."""
     return {
         "prompt_tokens": reply.prompt_tokens,
@@ -32,7 +32,7 @@ def usage(reply: Reply) -> dict[str, Any]:
     }
 
 
-def chat(reply: Reply) -> dict[str, Any]:
+def chat(reply: ModelReply) -> dict[str, Any]:
     """A chat completion."""
     message: dict[str, Any] = {"role": "assistant", "content": reply.text, "refusal": None}
     if reply.tool:
@@ -45,7 +45,7 @@ def chat(reply: Reply) -> dict[str, Any]:
     return _envelope(reply, "chatcmpl", "chat.completion") | {"choices": [choice], "usage": usage(reply)}
 
 
-def chat_events(reply: Reply, ask: Ask) -> Iterator[Event]:
+def chat_events(reply: ModelReply, ask: Question) -> Iterator[ProviderEvent]:
     """The same as a stream of `chat.completion.chunk`, the role first, the usage last and only when asked for."""
     opening: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
     if reply.tool:
@@ -58,30 +58,32 @@ def chat_events(reply: Reply, ask: Ask) -> Iterator[Event]:
         yield _chat_chunk(reply, ask, more)
     yield _chat_chunk(reply, ask, {}, _finish(reply))
     if ask.include_usage:
-        yield Event.of(_envelope(reply, "chatcmpl", "chat.completion.chunk") | {"choices": [], "usage": usage(reply)})
+        yield ProviderEvent.of(
+            _envelope(reply, "chatcmpl", "chat.completion.chunk") | {"choices": [], "usage": usage(reply)}
+        )
     yield DONE
 
 
-def completion(reply: Reply) -> dict[str, Any]:
+def completion(reply: ModelReply) -> dict[str, Any]:
     """A legacy text completion."""
     choice = {"index": 0, "text": reply.text, "logprobs": None, "finish_reason": "stop"}
     return _envelope(reply, "cmpl", "text_completion") | {"choices": [choice], "usage": usage(reply)}
 
 
-def completion_events(reply: Reply, ask: Ask) -> Iterator[Event]:
+def completion_events(reply: ModelReply, ask: Question) -> Iterator[ProviderEvent]:
     """The same as a stream; its chunks are called as the whole is."""
     shared = _envelope(reply, "cmpl", "text_completion")
     none_yet = {"usage": None} if ask.include_usage else {}
     for piece in (*reply.pieces, None):
         finish = "stop" if piece is None else None
         choice = {"index": 0, "text": piece or "", "logprobs": None, "finish_reason": finish}
-        yield Event.of(shared | {"choices": [choice]} | none_yet)
+        yield ProviderEvent.of(shared | {"choices": [choice]} | none_yet)
     if ask.include_usage:
-        yield Event.of(shared | {"choices": [], "usage": usage(reply)})
+        yield ProviderEvent.of(shared | {"choices": [], "usage": usage(reply)})
     yield DONE
 
 
-def embeddings(reply: Reply, ask: Ask) -> dict[str, Any]:
+def embeddings(reply: ModelReply, ask: Question) -> dict[str, Any]:
     """One vector an input, made from the input's digest; numbers, or base64 of little-endian floats."""
     data = [
         {"object": "embedding", "index": index, "embedding": _vector(text, ask)}
@@ -107,7 +109,7 @@ def model(name: str, provider: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": CREATED, "owned_by": provider}
 
 
-def _envelope(reply: Reply, prefix: str, kind: str) -> dict[str, Any]:
+def _envelope(reply: ModelReply, prefix: str, kind: str) -> dict[str, Any]:
     # `provider` is not OpenAI's; some that speak its dialect add it, and a reader sees who answered.
     return {
         "id": f"{prefix}-{reply.key}",
@@ -119,17 +121,17 @@ def _envelope(reply: Reply, prefix: str, kind: str) -> dict[str, Any]:
     }
 
 
-def _chat_chunk(reply: Reply, ask: Ask, delta: dict[str, Any], finish: str | None = None) -> Event:
+def _chat_chunk(reply: ModelReply, ask: Question, delta: dict[str, Any], finish: str | None = None) -> ProviderEvent:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
     none_yet = {"usage": None} if ask.include_usage else {}
-    return Event.of(_envelope(reply, "chatcmpl", "chat.completion.chunk") | {"choices": [choice]} | none_yet)
+    return ProviderEvent.of(_envelope(reply, "chatcmpl", "chat.completion.chunk") | {"choices": [choice]} | none_yet)
 
 
-def _finish(reply: Reply) -> str:
+def _finish(reply: ModelReply) -> str:
     return "tool_calls" if reply.tool else "stop"
 
 
-def _vector(text: str, ask: Ask) -> list[float] | str:
+def _vector(text: str, ask: Question) -> list[float] | str:
     noise = hashlib.shake_128(text.encode()).digest(ask.dimensions)
     numbers = [byte / 128 - 1 for byte in noise]
     return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode() if ask.base64 else numbers

@@ -60,7 +60,7 @@ class RecordedRequest(Struct, frozen=True):
         return f"RecordedRequest({self.method} {self.target}, {names}, {about})"
 
 
-class Intake:
+class IncomingRequest:
     """A request while it comes in."""
 
     def __init__(self, head: Head, connection: int) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from extproc.testing.provider.ask import Ask, words
+from extproc.testing.provider.ask import Question, words
 from extproc.testing.provider.orders import Orders
 
 CREATED: Final = 1_700_000_000
@@ -17,8 +17,8 @@ FILLER: Final = "word "
 """The text that padding is made of: no detector finds anything in it."""
 
 
-class Reply(Struct, frozen=True):
-    """The answer to an `Ask`. `pieces` joined are its text, or the arguments of the tool call.
+class ModelReply(Struct, frozen=True):
+    """The answer to a `Question`. `pieces` joined are its text, or the arguments of the tool call.
 
     `key` is a digest of the request, from which ids are made; `provider` is the provider's name.
     """
@@ -37,14 +37,14 @@ class Reply(Struct, frozen=True):
         return "".join(self.pieces)
 
 
-def compose(ask: Ask, orders: Orders, provider: str, key: str) -> Reply:
+def compose(ask: Question, orders: Orders, provider: str, key: str) -> ModelReply:
     """The reply: `echo: ` and the last user text, or the ordered number of pieces, or a tool call with that text."""
     pieces = _pieces(ask, orders)
     spoken = orders.events if orders.events and not ask.tool else words("".join(pieces))
-    return Reply(provider, key, ask.model, pieces, ask.tool, ask.prompt_tokens, spoken)
+    return ModelReply(provider, key, ask.model, pieces, ask.tool, ask.prompt_tokens, spoken)
 
 
-def _pieces(ask: Ask, orders: Orders) -> Sequence[str]:
+def _pieces(ask: Question, orders: Orders) -> Sequence[str]:
     if ask.tool:
         return re.findall(r"(?s).{1,16}", json.dumps({"text": ask.text}, ensure_ascii=False))
     if orders.events:

@@ -105,7 +105,7 @@ def _bad(text: str) -> tuple[Framing, int]:
     raise Violation(text)
 
 
-class Body:
+class IncomingBody:
     """A request's body as it comes. `trailers` are there once `pieces` is used up."""
 
     def __init__(self, reader: StreamReader, head: Head) -> None:

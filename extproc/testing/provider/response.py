@@ -18,7 +18,7 @@ TRAILER: Final = "x-provider-trailer"
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
-class Gone(Exception):  # noqa: N818  - named for what it says
+class PeerDisconnectedError(Exception):
     """The peer left before it had the whole answer."""
 
 
@@ -38,15 +38,15 @@ class Link(Struct, frozen=True):
         """Write, and wait until the peer takes it.
 
         Raises:
-            Gone: there is nobody any more.
+            PeerDisconnectedError: there is nobody any more.
         """
         if self.lost:
-            raise Gone
+            raise PeerDisconnectedError
         try:
             self.writer.write(data)
             await self.writer.drain()
         except ConnectionError as error:
-            raise Gone from error
+            raise PeerDisconnectedError from error
 
     async def cut(self) -> None:
         """End the connection in the middle of whatever it is in, after all that was written has gone out."""
@@ -60,7 +60,7 @@ class Link(Struct, frozen=True):
             pass
 
 
-class Answer(Struct, frozen=True):
+class ProviderResponse(Struct, frozen=True):
     """A status, headers, and either a body or the events of a stream (each as its bytes)."""
 
     status: int
@@ -69,11 +69,11 @@ class Answer(Struct, frozen=True):
     events: Iterable[bytes] | None = None
 
 
-async def send(link: Link, answer: Answer, orders: Orders, *, bodiless: bool = False) -> bool:
+async def send(link: Link, answer: ProviderResponse, orders: Orders, *, bodiless: bool = False) -> bool:
     """Write an answer as ordered; True when the connection can carry another.
 
     Raises:
-        Gone: the peer left.
+        PeerDisconnectedError: the peer left.
     """
     await _pause(orders.slow)
     chunked = answer.events is not None or orders.chunked or orders.trailers
@@ -102,7 +102,7 @@ async def _pause(seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-def _head(answer: Answer, orders: Orders, length: int | None) -> bytes:
+def _head(answer: ProviderResponse, orders: Orders, length: int | None) -> bytes:
     fields = [*answer.headers]
     if orders.gzip:
         fields.append(("content-encoding", "gzip"))
@@ -127,7 +127,7 @@ def _event_pieces(events: Iterable[bytes], orders: Orders) -> Iterator[bytes]:
     return _zipped_stream(wanted, whole=orders.cut is None) if orders.gzip else iter(wanted)
 
 
-def _cut_bytes(pieces: Iterable[bytes], answer: Answer, orders: Orders) -> Iterable[bytes]:
+def _cut_bytes(pieces: Iterable[bytes], answer: ProviderResponse, orders: Orders) -> Iterable[bytes]:
     """A body that is no stream is cut by bytes; a stream was cut by events."""
     if answer.events is not None or orders.cut is None:
         return pieces

@@ -11,11 +11,11 @@ from typing import Final, Self
 import msgspec
 
 from extproc.testing.provider.answer import JSON, Who
-from extproc.testing.provider.exchange import Exchange
+from extproc.testing.provider.exchange import ProviderExchange
 from extproc.testing.provider.orders import Orders, parse
 from extproc.testing.provider.record import RecordedRequest, Records, dump
-from extproc.testing.provider.request import HEAD_LIMIT, Body, Head, Violation, read_head
-from extproc.testing.provider.response import Answer, Gone, Link, send
+from extproc.testing.provider.request import HEAD_LIMIT, Head, IncomingBody, Violation, read_head
+from extproc.testing.provider.response import Link, PeerDisconnectedError, ProviderResponse, send
 
 HEALTH: Final = "/healthz"
 RECORDS: Final = "/_records"
@@ -156,7 +156,7 @@ class Provider:
             while (head := await read_head(link.reader)) is not None:
                 if not await self._exchange(link, head):
                     return
-        except Gone:
+        except PeerDisconnectedError:
             self.gone += 1
         except (IncompleteReadError, ConnectionError):
             pass  # the request's record says that it is not complete
@@ -166,23 +166,23 @@ class Provider:
     async def _complain(self, link: Link, violation: Violation) -> None:
         self._violations.append(str(violation))
         try:
-            await send(link, Answer(violation.status, body=str(violation).encode()), Orders(close=True))
-        except Gone:
+            await send(link, ProviderResponse(violation.status, body=str(violation).encode()), Orders(close=True))
+        except PeerDisconnectedError:
             self.gone += 1
 
     async def _exchange(self, link: Link, head: Head) -> bool:
         """One request and its answer; True when another may follow on this connection."""
         if head.path in {HEALTH, RECORDS}:
-            async for _ in Body(link.reader, head).pieces():
+            async for _ in IncomingBody(link.reader, head).pieces():
                 pass
             return await self._control(link, head)
-        return await Exchange(self._who, link, head, self.store).run()
+        return await ProviderExchange(self._who, link, head, self.store).run()
 
     async def _control(self, link: Link, head: Head) -> bool:
         """Answer whoever runs the provider."""
         if head.path == HEALTH:
-            return await send(link, Answer(200, body=b"ok\n"), Orders(), bodiless=head.method == "HEAD")
+            return await send(link, ProviderResponse(200, body=b"ok\n"), Orders(), bodiless=head.method == "HEAD")
         if head.method == "DELETE":
             self.store.clear()
-            return await send(link, Answer(204), Orders(), bodiless=True)
-        return await send(link, Answer(200, (JSON,), body=dump(self.store.all())), Orders())
+            return await send(link, ProviderResponse(204), Orders(), bodiless=True)
+        return await send(link, ProviderResponse(200, (JSON,), body=dump(self.store.all())), Orders())

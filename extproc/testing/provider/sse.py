@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 
-class Event(Struct, frozen=True):
+class ProviderEvent(Struct, frozen=True):
     """One event; `data` is a single line."""
 
     name: str | None

@@ -5,9 +5,9 @@ from typing import NamedTuple
 from extproc.server.h2 import fields, frames
 from extproc.server.h2.calls import Calls
 from extproc.server.h2.connection import Connection
-from extproc.server.h2.events import Event, Terminated
+from extproc.server.h2.events import ConnectionEvent, Terminated
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 
 PROCESS = b"/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 WIDE = 1 << 30
@@ -78,23 +78,23 @@ def greeting(window: int = WIDE) -> bytes:
     return frames.PREFACE + settings((4, window)) + frames.window_update(0, WIDE) + frames.SETTINGS_ACK
 
 
-def connected(limits: Limits | None = None, now: float = 0.0, window: int = WIDE) -> Connection:
+def connected(limits: ConnectionLimits | None = None, now: float = 0.0, window: int = WIDE) -> Connection:
     """A connection past its greetings, with nothing left to send."""
-    connection = Connection(limits or Limits(), now)
+    connection = Connection(limits or ConnectionLimits(), now)
     assert connection.receive(greeting(window), now) == []
     connection.data_to_send()
     return connection
 
 
-def called(limits: Limits | None = None, now: float = 0.0, window: int = WIDE) -> Calls:
+def called(limits: ConnectionLimits | None = None, now: float = 0.0, window: int = WIDE) -> Calls:
     """The same with gRPC on top."""
-    calls = Calls(limits or Limits(), {PROCESS}, now)
+    calls = Calls(limits or ConnectionLimits(), {PROCESS}, now)
     assert list(calls.receive(greeting(window), now)) == []
     calls.data_to_send()
     return calls
 
 
-def opened(*stream_ids: int, limits: Limits | None = None, window: int = WIDE) -> Connection:
+def opened(*stream_ids: int, limits: ConnectionLimits | None = None, window: int = WIDE) -> Connection:
     """A connection on which these streams are open."""
     connection = connected(limits, window=window)
     for stream_id in stream_ids:
@@ -125,7 +125,7 @@ def reset_by(connection: Connection, sent: bytes, now: float = 0.0) -> tuple[int
     return resets[0].stream_id, ErrorCode(frames.UINT32.unpack(resets[0].payload)[0])
 
 
-def taken(connection: Connection, sent: bytes, now: float = 0.0) -> list[Event]:
+def taken(connection: Connection, sent: bytes, now: float = 0.0) -> list[ConnectionEvent]:
     """The events of what is no fault at all."""
     events = connection.receive(sent, now)
     assert not connection.over, events

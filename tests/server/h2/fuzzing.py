@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from extproc.server.h2 import frames
-from extproc.server.h2.call import CallEvent, Gone, HalfClosed, Received, Started
+from extproc.server.h2.call import CallAborted, CallEvent, HalfClosed, Received, Started
 from extproc.server.h2.calls import Calls
 from extproc.server.h2.frames import MAX_WINDOW
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from tests.server.h2.client import PROCESS, parse
 
 CORPUS = Path(__file__).with_name("corpus")
-LIMITS = Limits(
+LIMITS = ConnectionLimits(
     streams=20,
     stream_window=5_000,
     connection_window=70_000,
@@ -44,7 +44,7 @@ def run(data: bytes) -> Calls:
         now += control[1] / 1000
         sent += _step(calls, data[at : at + size], now, blocked=bool(control[0] & 8), drains=bool(control[0] & 16))
     for event in calls.tick(now + 1000):
-        assert isinstance(event, Gone | Received | HalfClosed)
+        assert isinstance(event, CallAborted | Received | HalfClosed)
     parse(sent + calls.data_to_send())  # whole frames, to the last byte
     return calls
 
@@ -63,7 +63,7 @@ def _step(calls: Calls, read: bytes, now: float, *, blocked: bool, drains: bool)
             case Started():
                 if drains:
                     calls.drain(now)
-            case Gone(call):
+            case CallAborted(call):
                 assert call.over
     for call in [each for each in calls._calls.values() if each.paused]:
         _echo(calls, calls.resume(call), now)

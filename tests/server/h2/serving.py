@@ -9,12 +9,12 @@ from typing import Any
 from extproc.server import listen as addresses
 from extproc.server import loops
 from extproc.server.h2 import frames
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.listener import H2Transport, serve
 from extproc.server.listen import Tcp, Unix
 from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
-from extproc.server.tls import Tls
+from extproc.server.tls import TlsContent
 from extproc.server.transport import Binding
 from tests.server.h2.client import Frame, greeting
 from tests.server.support import Decider, plan
@@ -35,11 +35,11 @@ def play(scene: Callable[[], Awaitable[None]], *, uvloop: bool = True) -> None:
 
 @asynccontextmanager
 async def serving(
-    limits: Limits | None = None,
+    limits: ConnectionLimits | None = None,
     *,
     policy: str = "",
     listen: str = "127.0.0.1:0",
-    tls: Tls | None = None,
+    tls: TlsContent | None = None,
     begin: Any = Decider,
     log: Log | None = None,
 ) -> AsyncIterator[H2Transport]:

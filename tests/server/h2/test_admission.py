@@ -4,20 +4,20 @@ import pytest
 from hpack import Decoder
 
 from extproc.server.h2 import admission
-from extproc.server.h2.requests import Request
+from extproc.server.h2.requests import RequestHead
 from extproc.server.h2.status import Status
 from tests.server.h2.client import PROCESS
 
 FIELDS = {b"content-type": b"application/grpc", b"te": b"trailers"}
 
 
-def request(method: bytes = b"POST", path: bytes = PROCESS, **fields: bytes | None) -> Request:
+def request(method: bytes = b"POST", path: bytes = PROCESS, **fields: bytes | None) -> RequestHead:
     changed = {name.replace("_", "-").encode(): value for name, value in fields.items()}
     merged = {**FIELDS, **changed}
-    return Request(method, path, {name: value for name, value in merged.items() if value is not None})
+    return RequestHead(method, path, {name: value for name, value in merged.items() if value is not None})
 
 
-def answer(refused: Request) -> tuple[int, Status]:
+def answer(refused: RequestHead) -> tuple[int, Status]:
     block = admission.refusal(refused, {PROCESS})
     assert block is not None
     decoded = dict(Decoder().decode(block, raw=True))
@@ -25,7 +25,7 @@ def answer(refused: Request) -> tuple[int, Status]:
     return int(decoded[b":status"]), Status(int(decoded[b"grpc-status"]))
 
 
-def admitted(each: Request) -> bool:
+def admitted(each: RequestHead) -> bool:
     return admission.refusal(each, {PROCESS}) is None
 
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from extproc.server.h2 import fields
 from extproc.server.h2.blocks import HeaderBlocks
 from extproc.server.h2.connection import Connection
-from extproc.server.h2.events import Opened
+from extproc.server.h2.events import RequestStarted
 from extproc.server.h2.faults import ConnectionFault, StreamFault
 from extproc.server.h2.frames import HEADERS, PREFACE, SETTINGS_ACK, ErrorCode
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.status import Status, only_trailers
 from tests.server.h2 import client
 from tests.server.h2.client import REQUEST, SIZE_ZERO, headers
@@ -28,11 +28,11 @@ def adding(name: bytes, value: bytes) -> bytes:
     return b"\x40" + bytes((len(name),)) + name + bytes((len(value),)) + value
 
 
-def blocks(limits: Limits | None = None) -> HeaderBlocks:
-    return HeaderBlocks(limits or Limits())
+def blocks(limits: ConnectionLimits | None = None) -> HeaderBlocks:
+    return HeaderBlocks(limits or ConnectionLimits())
 
 
-def pure(limits: Limits | None = None) -> HeaderBlocks:
+def pure(limits: ConnectionLimits | None = None) -> HeaderBlocks:
     """One whose peer has acknowledged our settings and said so to HPACK."""
     made = blocks(limits)
     made.acknowledged()
@@ -142,7 +142,7 @@ def test_malformed_requests_are_not_remembered() -> None:
 
 
 def test_so_many_blocks_are_remembered_and_the_oldest_goes() -> None:
-    made = pure(Limits(cached_blocks=2))
+    made = pure(ConnectionLimits(cached_blocks=2))
     variants = [PLAIN + fields.encode([(b"x-n", b"%d" % number)]) for number in range(3)]
     first, second, _third = [made.request(block) for block in variants]
     assert len(made) == 2
@@ -152,7 +152,7 @@ def test_so_many_blocks_are_remembered_and_the_oldest_goes() -> None:
 
 def test_blocks_up_to_a_size_are_remembered() -> None:
     room = 1000 - len(PLAIN) - 6
-    made = pure(Limits(cached_block_size=1000))
+    made = pure(ConnectionLimits(cached_block_size=1000))
     made.request(PLAIN + fields.encode([(b"x", b"a" * room)]))
     assert len(made) == 1
     made.request(PLAIN + fields.encode([(b"x", b"a" * (room + 1))]))
@@ -161,14 +161,14 @@ def test_blocks_up_to_a_size_are_remembered() -> None:
 
 def test_a_header_list_of_the_limits_size_is_taken_and_one_byte_more_is_not() -> None:
     size = sum(len(name) + len(value) + 32 for name, value in REQUEST)
-    pure(Limits(header_list=size)).request(PLAIN)
+    pure(ConnectionLimits(header_list=size)).request(PLAIN)
     with pytest.raises(ConnectionFault) as caught:
-        pure(Limits(header_list=size - 1)).request(PLAIN)
+        pure(ConnectionLimits(header_list=size - 1)).request(PLAIN)
     assert caught.value.code == ErrorCode.ENHANCE_YOUR_CALM
 
 
 def test_a_bomb_of_small_indexes_to_one_large_entry_is_stopped_at_the_limit() -> None:
-    made = blocks(Limits(header_list=32 * 1024))
+    made = blocks(ConnectionLimits(header_list=32 * 1024))
     made.fields(adding(b"x", b"a" * 100) + b"")
     bomb = b"\x40\x01x\x7f\x81\x1e" + b"a" * 3968  # 4 KB, the whole table
     made.fields(bomb)
@@ -225,7 +225,7 @@ def test_whenever_the_acknowledgement_comes_every_request_is_what_its_encoder_me
 
 
 def test_a_connection_remembers_blocks_only_after_its_peers_acknowledgement() -> None:
-    connection = Connection(Limits(), 0.0)
+    connection = Connection(ConnectionLimits(), 0.0)
     remembered = connection.core.blocks
     encoder = Encoder()
     connection.receive(PREFACE + client.settings() + headers(1, encoder.encode(REQUEST)), 0.0)
@@ -237,8 +237,8 @@ def test_a_connection_remembers_blocks_only_after_its_peers_acknowledgement() ->
     block = encoder.encode(REQUEST)
     opened = connection.receive(headers(7, block) + headers(9, block), 0.0)
     assert len(remembered) == 1
-    assert isinstance(opened[0], Opened)
-    assert isinstance(opened[1], Opened)
+    assert isinstance(opened[0], RequestStarted)
+    assert isinstance(opened[1], RequestStarted)
     assert opened[0].request is opened[1].request
     assert opened[0].request.path == client.PROCESS
 

@@ -7,10 +7,10 @@ import pytest
 from hpack import Decoder
 
 from extproc.server.h2 import fields, frames
-from extproc.server.h2.call import NOBODY, Call, CallEvent, Gone, HalfClosed, Received, Started
+from extproc.server.h2.call import NOBODY, Call, CallAborted, CallEvent, HalfClosed, Received, Started
 from extproc.server.h2.calls import Calls
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.status import Status
 from extproc.server.h2.stream import Stream
 from tests.server.h2 import client
@@ -96,7 +96,7 @@ def test_messages_may_be_cut_and_joined_in_any_way() -> None:
 def test_a_call_that_ends_within_a_message_is_an_error() -> None:
     calls = called()
     (call,) = begun(calls, 1)
-    assert received(calls, data(1, message(b"abc")[:-1], end=True)) == [Gone(call)]
+    assert received(calls, data(1, message(b"abc")[:-1], end=True)) == [CallAborted(call)]
     assert ending(calls.data_to_send())[0] == Status.INTERNAL
 
 
@@ -113,31 +113,31 @@ def test_a_request_that_is_no_call_is_answered_and_not_told() -> None:
 def test_a_compressed_message_ends_its_call_and_no_other() -> None:
     calls = called()
     one, other = begun(calls, 1, 3)
-    assert received(calls, data(1, message(b"abc", flag=1))) == [Gone(one)]
+    assert received(calls, data(1, message(b"abc", flag=1))) == [CallAborted(one)]
     assert ending(calls.data_to_send())[0] == Status.INTERNAL
     assert received(calls, data(3, message(b"abc"))) == [Received(other, b"abc")]
 
 
 def test_a_message_above_the_limit_ends_its_call_when_its_prefix_comes() -> None:
-    calls = called(Limits(message=10))
+    calls = called(ConnectionLimits(message=10))
     (call,) = begun(calls, 1)
     assert received(calls, data(1, message(bytes(10)))) == [Received(call, bytes(10))]
-    assert received(calls, data(1, message(bytes(11))[:5])) == [Gone(call)]
+    assert received(calls, data(1, message(bytes(11))[:5])) == [CallAborted(call)]
     assert ending(calls.data_to_send()) == (Status.RESOURCE_EXHAUSTED, "message too large")
 
 
 def test_incomplete_messages_of_all_calls_are_bounded_together() -> None:
-    calls = called(Limits(assembling=100))
+    calls = called(ConnectionLimits(assembling=100))
     begun(calls, 1, 3)
     assert received(calls, data(1, message(bytes(1000))[:60]) + data(3, message(bytes(1000))[:40])) == []
     (event,) = received(calls, data(3, b"x"))
-    assert isinstance(event, Gone)
+    assert isinstance(event, CallAborted)
     assert ending(calls.data_to_send(), 3)[0] == Status.RESOURCE_EXHAUSTED
     assert received(calls, data(1, bytes(40))) == []
 
 
 def test_messages_that_came_whole_do_not_count_as_incomplete() -> None:
-    calls = called(Limits(assembling=100))
+    calls = called(ConnectionLimits(assembling=100))
     (call,) = begun(calls, 1)
     for _ in range(10):
         assert received(calls, data(1, message(bytes(45)) + message(bytes(45)))) == [Received(call, bytes(45))] * 2
@@ -147,7 +147,7 @@ def test_messages_that_came_whole_do_not_count_as_incomplete() -> None:
 def test_a_client_that_resets_is_gone() -> None:
     calls = called()
     (call,) = begun(calls, 1)
-    assert received(calls, rst(1)) == [Gone(call)]
+    assert received(calls, rst(1)) == [CallAborted(call)]
     assert not calls.send(call, [ANSWER], 0.0)
     calls.finish(call)
     calls.abort(call, Status.INTERNAL, "late")
@@ -157,7 +157,7 @@ def test_a_client_that_resets_is_gone() -> None:
 def test_a_connection_error_ends_every_call() -> None:
     calls = called()
     one, other = begun(calls, 1, 3)
-    assert received(calls, client.frame(frames.PING, 0, 5, bytes(8))) == [Gone(one), Gone(other)]
+    assert received(calls, client.frame(frames.PING, 0, 5, bytes(8))) == [CallAborted(one), CallAborted(other)]
     assert calls.over
     assert calls.terminated is not None
     assert calls.terminated.code == ErrorCode.PROTOCOL_ERROR
@@ -166,7 +166,7 @@ def test_a_connection_error_ends_every_call() -> None:
 def test_a_lost_transport_ends_every_call_once() -> None:
     calls = called()
     one, other = begun(calls, 1, 3)
-    assert list(calls.lost()) == [Gone(one), Gone(other)]
+    assert list(calls.lost()) == [CallAborted(one), CallAborted(other)]
     assert list(calls.lost()) == []
 
 
@@ -226,7 +226,7 @@ def test_closing_ends_every_call_as_unavailable_and_never_as_ok() -> None:
     one, other = begun(calls, 1, 3)
     calls.send(other, [ANSWER], 0.0)
     received(calls, data(3, end=True))
-    assert list(calls.close("bye")) == [Gone(one), Gone(other)]
+    assert list(calls.close("bye")) == [CallAborted(one), CallAborted(other)]
     sent = calls.data_to_send()
     assert ending(sent, 1) == ending(sent, 3) == (Status.UNAVAILABLE, "bye")
     assert parse(sent)[-1].kind == frames.GOAWAY
@@ -246,7 +246,7 @@ def test_a_deadline_that_passes_ends_the_call() -> None:
     assert calls.wake_at <= 100.5
     assert list(calls.tick(100.4)) == []
     assert calls.wake_at == 100.5
-    assert list(calls.tick(100.5)) == [Gone(started.call)]
+    assert list(calls.tick(100.5)) == [CallAborted(started.call)]
     assert ending(calls.data_to_send())[0] == Status.DEADLINE_EXCEEDED
 
 
@@ -293,7 +293,7 @@ def window_given(sent: bytes, stream_id: int = 1) -> int:
     return sum(frames.UINT32.unpack(each.payload)[0] for each in found)
 
 
-SMALL = Limits(stream_window=1000, connection_window=70_000, write_high=100, write_low=10)
+SMALL = ConnectionLimits(stream_window=1000, connection_window=70_000, write_high=100, write_low=10)
 
 
 def test_a_message_that_was_handled_gives_its_window_back() -> None:
@@ -383,7 +383,7 @@ def test_a_client_that_takes_no_answers_gets_no_more_until_it_does() -> None:
 
 
 def test_a_client_that_takes_nothing_at_all_loses_the_call() -> None:
-    calls = called(Limits(write_limit=300), window=0)
+    calls = called(ConnectionLimits(write_limit=300), window=0)
     (call,) = begun(calls, 1)
     assert calls.send(call, [bytes(200)], 0.0)
     assert not calls.send(call, [bytes(200)], 0.0)
@@ -392,10 +392,10 @@ def test_a_client_that_takes_nothing_at_all_loses_the_call() -> None:
 
 
 def test_a_stalled_call_is_gone() -> None:
-    calls = called(Limits(stall=10.0), window=0)
+    calls = called(ConnectionLimits(stall=10.0), window=0)
     (call,) = begun(calls, 1)
     calls.send(call, [ANSWER], 0.0)
-    assert list(calls.tick(10.0)) == [Gone(call)]
+    assert list(calls.tick(10.0)) == [CallAborted(call)]
 
 
 def test_a_blocked_socket_holds_calls_once_much_waits() -> None:
@@ -422,7 +422,7 @@ def test_a_gigabyte_echoed_to_a_client_that_reads_slowly_is_never_kept() -> None
     calls = called(window=0)
     begun(calls, 1)
     piece = data(1, message(bytes(16_379)))
-    window = Limits().stream_window
+    window = ConnectionLimits().stream_window
     received_back = 0
     most = 0
     for _ in range(4_000):
@@ -436,7 +436,7 @@ def test_a_gigabyte_echoed_to_a_client_that_reads_slowly_is_never_kept() -> None
         received_back += len(body(sent))
         assert not calls.over
     assert received_back >= 60_000_000
-    assert most <= Limits().write_high + Limits().stream_window + 2 * 16_384
+    assert most <= ConnectionLimits().write_high + ConnectionLimits().stream_window + 2 * 16_384
 
 
 # Scale.
@@ -474,8 +474,8 @@ def test_calls_that_begin_with_the_same_bytes_have_each_their_own_deadline() -> 
     received(calls, headers(1, block))
     (one,) = received(calls, headers(3, block), 5.0)
     (other,) = received(calls, headers(5, block), 5.5)
-    assert list(calls.tick(6.0))[-1:] == [Gone(one.call)]
-    assert list(calls.tick(6.5)) == [Gone(other.call)]
+    assert list(calls.tick(6.0))[-1:] == [CallAborted(one.call)]
+    assert list(calls.tick(6.5)) == [CallAborted(other.call)]
 
 
 def test_calls_are_judged_anew_where_their_bytes_differ() -> None:

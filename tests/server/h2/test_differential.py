@@ -13,14 +13,14 @@ from hypothesis import given
 
 from extproc.server.h2 import frames
 from extproc.server.h2.connection import Connection
-from extproc.server.h2.events import Data, Event, Opened, Reset
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.events import ConnectionEvent, Data, RequestStarted, Reset
+from extproc.server.h2.limits import ConnectionLimits
 from tests.server.h2.client import greeting, parse
 from tests.server.h2.scripts import SCRIPTS
 from tests.server.h2.test_splits import split_at_frames
 
 WINDOW = 40_000
-LIMITS = Limits(stream_window=WINDOW, connection_window=100_000)
+LIMITS = ConnectionLimits(stream_window=WINDOW, connection_window=100_000)
 ALTSVC = 10
 """A frame that `h2` knows and RFC 9113 does not."""
 
@@ -51,9 +51,9 @@ def ours(connection: Connection, sent: bytes) -> Said | None:
     return None if refuses(connection.data_to_send()) else [each for event in events for each in described(event)]
 
 
-def described(event: Event) -> Said:
+def described(event: ConnectionEvent) -> Said:
     match event:
-        case Opened(stream_id, request, ended):
+        case RequestStarted(stream_id, request, ended):
             return [("opened", stream_id, request.path), *ending(stream_id, ended)]
         case Data(stream_id, data, ended):
             return [*([("data", stream_id, data)] if data else []), *ending(stream_id, ended)]

@@ -5,10 +5,10 @@ import pytest
 from extproc.server.h2 import frames
 from extproc.server.h2.connection import Connection
 from extproc.server.h2.core import DRAIN_PING
-from extproc.server.h2.events import Opened, Terminated
+from extproc.server.h2.events import RequestStarted, Terminated
 from extproc.server.h2.frames import MAX_STREAM_ID, ErrorCode
 from extproc.server.h2.handlers import LAST_NUMBERS
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.status import Status, only_trailers
 from tests.server.h2.client import connected, data, frame, headers, opened, parse, reset_by, rst, taken
 
@@ -33,7 +33,7 @@ def test_a_drain_starts_with_a_goaway_that_refuses_nothing_and_a_ping() -> None:
 def test_streams_on_their_way_are_still_taken() -> None:
     connection = opened(1)
     connection.drain(0.0)
-    assert [type(event) for event in connection.receive(headers(3), 0.0)] == [Opened]
+    assert [type(event) for event in connection.receive(headers(3), 0.0)] == [RequestStarted]
 
 
 def test_the_second_goaway_follows_the_pings_answer_and_names_the_last_stream() -> None:
@@ -46,7 +46,7 @@ def test_the_second_goaway_follows_the_pings_answer_and_names_the_last_stream() 
 
 
 def test_the_second_goaway_comes_without_an_answer_after_its_time() -> None:
-    connection = opened(1, limits=Limits(drain_ping=1.0))
+    connection = opened(1, limits=ConnectionLimits(drain_ping=1.0))
     connection.drain(10.0)
     connection.data_to_send()
     assert connection.wake_at <= 11.0
@@ -111,7 +111,7 @@ def test_a_stream_that_ends_between_the_goaways_does_not_close_the_connection() 
     connection.drain(0.0)
     connection.receive(rst(1), 0.0)
     assert not connection.over
-    assert [type(event) for event in connection.receive(headers(3), 0.0)] == [Opened]
+    assert [type(event) for event in connection.receive(headers(3), 0.0)] == [RequestStarted]
 
 
 def test_draining_twice_says_it_once() -> None:
@@ -134,17 +134,17 @@ def test_draining_what_is_over_says_nothing() -> None:
 
 
 def test_a_connection_may_drain_before_the_client_has_said_a_word() -> None:
-    connection = Connection(Limits(), 0.0)
+    connection = Connection(ConnectionLimits(), 0.0)
     connection.drain(0.0)
-    connection.tick(Limits().drain_ping)
+    connection.tick(ConnectionLimits().drain_ping)
     assert connection.over
 
 
 def test_5_1_1_a_connection_whose_stream_numbers_run_out_is_drained() -> None:
     connection = opened(LAST_NUMBERS - 2)
-    assert [type(event) for event in connection.receive(headers(LAST_NUMBERS), 0.0)] == [Opened]
+    assert [type(event) for event in connection.receive(headers(LAST_NUMBERS), 0.0)] == [RequestStarted]
     assert goaways(connection) == []
-    assert [type(event) for event in connection.receive(headers(LAST_NUMBERS + 2), 0.0)] == [Opened]
+    assert [type(event) for event in connection.receive(headers(LAST_NUMBERS + 2), 0.0)] == [RequestStarted]
     assert goaways(connection) == [(MAX_STREAM_ID, ErrorCode.NO_ERROR)]
     connection.receive(headers(LAST_NUMBERS + 4), 0.0)
     assert goaways(connection) == []

@@ -8,14 +8,14 @@ from extproc.server.h2 import frames
 from extproc.server.h2.connection import Connection
 from extproc.server.h2.events import Data, Reset, Writable
 from extproc.server.h2.frames import MAX_WINDOW, ErrorCode
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.status import Status, only_trailers
 from tests.server.h2 import client
 from tests.server.h2.client import data, ended_by, frame, headers, message, opened, parse, reset_by, taken
 
 FLOW = ErrorCode.FLOW_CONTROL_ERROR
 OK = only_trailers(Status.OK)
-SMALL = Limits(stream_window=100, connection_window=70_000)
+SMALL = ConnectionLimits(stream_window=100, connection_window=70_000)
 
 
 def body(connection: Connection, stream_id: int = 1) -> bytes:
@@ -42,7 +42,7 @@ def test_5_2_a_stream_may_send_its_window_and_no_byte_more() -> None:
 
 
 def test_5_2_all_streams_together_may_send_the_connections_window_and_no_byte_more() -> None:
-    limits = Limits(stream_window=100_000, connection_window=70_000)
+    limits = ConnectionLimits(stream_window=100_000, connection_window=70_000)
     connection = opened(1, 3, limits=limits)
     for stream_id, size in ((1, 16_384), (1, 16_384), (3, 16_384), (3, 16_384), (1, 4_464)):
         taken(connection, data(stream_id, bytes(size)))
@@ -50,7 +50,7 @@ def test_5_2_all_streams_together_may_send_the_connections_window_and_no_byte_mo
 
 
 def test_5_2_data_of_streams_that_are_over_counts_on_the_connection() -> None:
-    limits = Limits(stream_window=100_000, connection_window=70_000)
+    limits = ConnectionLimits(stream_window=100_000, connection_window=70_000)
     connection = opened(1, 3, limits=limits)
     connection.receive(b"".join(data(1, bytes(16_384)) for _ in range(4)), 0.0)
     connection.reset(3, ErrorCode.CANCEL)
@@ -78,7 +78,7 @@ def test_the_window_is_given_back_when_the_consumer_says_so_and_not_before() -> 
 
 
 def test_the_connections_window_is_given_back_with_the_streams() -> None:
-    connection = opened(1, 3, limits=Limits(stream_window=50_000, connection_window=70_000))
+    connection = opened(1, 3, limits=ConnectionLimits(stream_window=50_000, connection_window=70_000))
     for stream_id in (1, 3):
         for _ in range(2):
             connection.receive(data(stream_id, bytes(10_000)), 0.0)
@@ -101,7 +101,7 @@ def test_no_window_is_given_to_a_stream_that_has_ended() -> None:
 
 @pytest.mark.parametrize("how", ["reset", "peer", "finish"])
 def test_what_a_stream_still_holds_at_its_end_is_given_back_to_the_connection(how: str) -> None:
-    connection = opened(1, limits=Limits(stream_window=100_000, connection_window=70_000))
+    connection = opened(1, limits=ConnectionLimits(stream_window=100_000, connection_window=70_000))
     connection.receive(data(1, bytes(16_000)) * 3, 0.0)
     assert updates(connection) == []
     if how == "reset":
@@ -118,7 +118,7 @@ def test_what_a_stream_still_holds_at_its_end_is_given_back_to_the_connection(ho
 @given(st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 200), st.booleans()), max_size=60))
 def test_whatever_is_consumed_when_the_windows_add_up(steps: list[tuple[int, int, bool]]) -> None:
     """What the peer may still send, what is held and what is owed make up the window, always."""
-    limits = Limits(stream_window=10_000, connection_window=70_000)
+    limits = ConnectionLimits(stream_window=10_000, connection_window=70_000)
     connection = opened(1, limits=limits)
     core = connection.core
     stream = core.streams.open[1]
@@ -162,7 +162,7 @@ def test_6_9_2_a_window_of_1_lets_a_message_out_byte_by_byte() -> None:
 
 
 def test_6_9_1_the_default_windows_are_65535() -> None:
-    connection = Connection(Limits(), 0.0)
+    connection = Connection(ConnectionLimits(), 0.0)
     connection.receive(frames.PREFACE + client.settings() + frames.SETTINGS_ACK + headers(1) + headers(3), 0.0)
     connection.data_to_send()
     connection.send(1, bytes(70_000), 0.0)
@@ -174,7 +174,7 @@ def test_6_9_1_the_default_windows_are_65535() -> None:
 
 
 def test_6_9_1_the_connections_window_is_shared_in_turns() -> None:
-    connection = Connection(Limits(), 0.0)
+    connection = Connection(ConnectionLimits(), 0.0)
     greeting = frames.PREFACE + client.settings((0x4, 1 << 20)) + frames.SETTINGS_ACK
     connection.receive(greeting + headers(1) + headers(3) + headers(5), 0.0)
     connection.send(1, bytes(65_530), 0.0)
@@ -281,7 +281,7 @@ def test_a_stream_that_is_reset_while_it_waits_leaves_nothing_behind() -> None:
 
 
 def test_a_stream_that_is_reset_while_it_stands_in_line_leaves_the_line() -> None:
-    connection = Connection(Limits(), 0.0)
+    connection = Connection(ConnectionLimits(), 0.0)
     greeting = frames.PREFACE + client.settings((0x4, 1 << 20)) + frames.SETTINGS_ACK
     connection.receive(greeting + headers(1) + headers(3) + headers(5), 0.0)
     connection.send(1, bytes(65_530), 0.0)  # all of the connection's window
@@ -306,7 +306,7 @@ def test_a_socket_that_takes_no_more_keeps_answers_here() -> None:
 
 
 def test_a_clogged_stream_tells_once_when_there_is_room_again() -> None:
-    limits = Limits(write_high=100, write_low=20)
+    limits = ConnectionLimits(write_high=100, write_low=20)
     connection = opened(1, window=0, limits=limits)
     assert connection.send(1, bytes(50), 0.0) <= limits.write_high
     assert connection.send(1, bytes(50), 0.0) > limits.write_high
@@ -348,7 +348,7 @@ def test_however_the_windows_move_every_byte_goes_out_once_and_in_order(
 
 
 def test_a_reset_by_stall_is_told() -> None:
-    connection = opened(1, window=0, limits=Limits(stall=10.0))
+    connection = opened(1, window=0, limits=ConnectionLimits(stall=10.0))
     connection.send(1, b"abc", 5.0)
     connection.data_to_send()
     assert connection.wake_at <= 15.0
@@ -358,7 +358,7 @@ def test_a_reset_by_stall_is_told() -> None:
 
 
 def test_any_progress_starts_the_time_of_a_stall_anew() -> None:
-    connection = opened(1, window=0, limits=Limits(stall=10.0))
+    connection = opened(1, window=0, limits=ConnectionLimits(stall=10.0))
     connection.send(1, b"abc", 0.0)
     connection.receive(frames.window_update(1, 1), 9.0)
     assert connection.tick(18.9) == []
@@ -367,7 +367,7 @@ def test_any_progress_starts_the_time_of_a_stall_anew() -> None:
 
 
 def test_the_events_of_one_read_come_in_its_order() -> None:
-    connection = opened(1, window=0, limits=Limits(write_high=10, write_low=0))
+    connection = opened(1, window=0, limits=ConnectionLimits(write_high=10, write_low=0))
     connection.send(1, bytes(50), 0.0)
     sent = data(1, b"a") + frames.window_update(1, 55) + data(1, b"b")
     assert connection.receive(sent, 0.0) == [Data(1, b"a", ended=False), Writable(1), Data(1, b"b", ended=False)]

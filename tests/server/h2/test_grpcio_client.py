@@ -9,7 +9,7 @@ import grpc
 import pytest
 from grpc import aio
 
-from extproc.server.h2.limits import MIB, Limits
+from extproc.server.h2.limits import MIB, ConnectionLimits
 from extproc.server.h2.listener import H2Transport
 from extproc.server.health import CHECK, PROCESS, WATCH
 from extproc.wire.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -246,7 +246,7 @@ def test_keepalive_pings_are_answered(uvloop: bool) -> None:
         await call.read()
         (shell,) = transport._shells
         pings = shell._calls._connection.core.pings
-        await until(lambda: pings._left <= Limits().pings.burst - 2)
+        await until(lambda: pings._left <= ConnectionLimits().pings.burst - 2)
         await call.write(body(b"x"))
         assert kind(await call.read()) == "request_body"
 

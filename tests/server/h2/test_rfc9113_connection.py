@@ -4,9 +4,9 @@ import pytest
 
 from extproc.server.h2 import fields, frames, settings
 from extproc.server.h2.connection import Connection
-from extproc.server.h2.events import Data, Opened, Reset, Terminated
+from extproc.server.h2.events import Data, RequestStarted, Reset, Terminated
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from tests.server.h2 import client
 from tests.server.h2.client import BLOCK, connected, data, ended_by, frame, headers, opened, parse, reset_by, taken
 
@@ -14,28 +14,28 @@ SETTINGS = client.settings()
 
 
 def fresh() -> Connection:
-    connection = Connection(Limits(), 0.0)
+    connection = Connection(ConnectionLimits(), 0.0)
     connection.data_to_send()
     return connection
 
 
 def test_3_4_the_server_starts_with_settings() -> None:
-    first, second = parse(Connection(Limits(), 0.0).data_to_send())
+    first, second = parse(Connection(ConnectionLimits(), 0.0).data_to_send())
     assert (first.kind, first.flags, first.stream_id) == (frames.SETTINGS, 0, 0)
     values = dict(frames.SETTING.iter_unpack(first.payload))
     assert values == {
         settings.HEADER_TABLE_SIZE: 0,
-        settings.MAX_CONCURRENT_STREAMS: Limits().streams,
-        settings.INITIAL_WINDOW_SIZE: Limits().stream_window,
-        settings.MAX_HEADER_LIST_SIZE: Limits().header_list,
+        settings.MAX_CONCURRENT_STREAMS: ConnectionLimits().streams,
+        settings.INITIAL_WINDOW_SIZE: ConnectionLimits().stream_window,
+        settings.MAX_HEADER_LIST_SIZE: ConnectionLimits().header_list,
     }
-    assert second == (frames.WINDOW_UPDATE, 0, 0, frames.UINT32.pack(Limits().connection_window - 65_535))
+    assert second == (frames.WINDOW_UPDATE, 0, 0, frames.UINT32.pack(ConnectionLimits().connection_window - 65_535))
 
 
 def test_3_4_a_client_may_send_requests_with_its_preface() -> None:
     plain = fields.encode(client.REQUEST)
     events = fresh().receive(frames.PREFACE + SETTINGS + headers(1, plain) + data(1, b"x"), 0.0)
-    assert [type(event) for event in events] == [Opened, Data]
+    assert [type(event) for event in events] == [RequestStarted, Data]
 
 
 @pytest.mark.parametrize("cut", range(len(frames.PREFACE)))
@@ -104,7 +104,7 @@ def test_4_3_a_block_cut_short_never_passes_for_a_whole_one(size: int) -> None:
     connection = connected()
     events = connection.receive(headers(1, BLOCK[:size]), 0.0)
     # Cut between two fields it is a request without some of them: decodable, malformed or not.
-    assert not any(isinstance(event, Opened) and event.request.fields.keys() >= {b"te"} for event in events)
+    assert not any(isinstance(event, RequestStarted) and event.request.fields.keys() >= {b"te"} for event in events)
 
 
 @pytest.mark.parametrize(
@@ -146,14 +146,14 @@ def test_5_1_1_stream_0_cannot_be_opened() -> None:
 
 
 def test_5_1_2_streams_beyond_the_limit_are_refused_and_may_be_tried_again() -> None:
-    connection = opened(1, 3, limits=Limits(streams=2))
+    connection = opened(1, 3, limits=ConnectionLimits(streams=2))
     assert reset_by(connection, headers(5)) == (5, ErrorCode.REFUSED_STREAM)
     connection.receive(client.rst(1), 0.0)
-    assert [type(event) for event in taken(connection, headers(7))] == [Opened]
+    assert [type(event) for event in taken(connection, headers(7))] == [RequestStarted]
 
 
 def test_5_1_2_half_closed_streams_count_as_well() -> None:
-    connection = connected(Limits(streams=1))
+    connection = connected(ConnectionLimits(streams=1))
     connection.receive(headers(1, end=True), 0.0)
     assert reset_by(connection, headers(3)) == (3, ErrorCode.REFUSED_STREAM)
 

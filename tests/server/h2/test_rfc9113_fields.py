@@ -3,9 +3,9 @@
 import pytest
 
 from extproc.server.h2 import fields
-from extproc.server.h2.events import Data, Opened
+from extproc.server.h2.events import Data, RequestStarted
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.requests import Request
+from extproc.server.h2.requests import RequestHead
 from tests.server.h2.client import PROCESS, REQUEST, SIZE_ZERO, connected, data, headers, opened, reset_by, taken
 
 MALFORMED = (1, ErrorCode.PROTOCOL_ERROR)
@@ -22,9 +22,9 @@ def request(*more: tuple[bytes, bytes], without: bytes = b"", **changed: bytes) 
     return SIZE_ZERO + fields.encode([*found, *more])
 
 
-def accepted(block: bytes) -> Request:
+def accepted(block: bytes) -> RequestHead:
     (event,) = taken(connected(), headers(1, block))
-    assert isinstance(event, Opened)
+    assert isinstance(event, RequestStarted)
     return event.request
 
 

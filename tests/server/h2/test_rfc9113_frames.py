@@ -4,9 +4,9 @@ import pytest
 
 from extproc.server.h2 import frames
 from extproc.server.h2.connection import Connection
-from extproc.server.h2.events import Data, Opened, Reset
+from extproc.server.h2.events import Data, RequestStarted, Reset
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from tests.server.h2 import client
 from tests.server.h2.client import BLOCK, connected, data, ended_by, frame, headers, opened, parse, reset_by, taken
 
@@ -44,17 +44,17 @@ def test_6_1_padded_data_without_a_length_of_padding_is_a_frame_size_error() -> 
 
 def test_6_2_padding_of_headers_is_taken_off() -> None:
     sent = padded(frames.HEADERS, frames.END_HEADERS, BLOCK, 17)
-    assert [type(event) for event in taken(connected(), sent)] == [Opened]
+    assert [type(event) for event in taken(connected(), sent)] == [RequestStarted]
 
 
 def test_6_2_priority_in_headers_is_taken_off() -> None:
     sent = frame(frames.HEADERS, frames.END_HEADERS | frames.PRIORITY_FLAG, 1, bytes(5) + BLOCK)
-    assert [type(event) for event in taken(connected(), sent)] == [Opened]
+    assert [type(event) for event in taken(connected(), sent)] == [RequestStarted]
 
 
 def test_6_2_padding_and_priority_come_together() -> None:
     sent = padded(frames.HEADERS, frames.END_HEADERS | frames.PRIORITY_FLAG, bytes(5) + BLOCK, 3)
-    assert [type(event) for event in taken(connected(), sent)] == [Opened]
+    assert [type(event) for event in taken(connected(), sent)] == [RequestStarted]
 
 
 def test_6_2_padding_may_not_reach_into_the_priority() -> None:
@@ -124,7 +124,7 @@ def test_6_5_settings_of_a_wrong_size_are_a_frame_size_error(size: int) -> None:
 
 
 def test_6_5_an_acknowledgement_with_a_payload_is_a_frame_size_error() -> None:
-    connection = Connection(Limits(), 0.0)
+    connection = Connection(ConnectionLimits(), 0.0)
     connection.receive(frames.PREFACE + client.settings(), 0.0)
     assert ended_by(connection, frame(frames.SETTINGS, frames.ACK, 0, bytes(6))) == SIZE
 
@@ -178,7 +178,7 @@ def test_6_5_3_the_last_value_of_a_setting_wins() -> None:
 
 
 def test_6_5_3_settings_that_are_not_acknowledged_in_time_are_a_settings_timeout() -> None:
-    connection = Connection(Limits(settings_ack=5.0), 100.0)
+    connection = Connection(ConnectionLimits(settings_ack=5.0), 100.0)
     connection.receive(frames.PREFACE + client.settings(), 101.0)
     assert connection.tick(104.9) == []
     connection.data_to_send()
@@ -188,7 +188,7 @@ def test_6_5_3_settings_that_are_not_acknowledged_in_time_are_a_settings_timeout
 
 
 def test_6_5_3_settings_acknowledged_in_time_wake_nobody() -> None:
-    connection = connected(Limits(settings_ack=5.0))
+    connection = connected(ConnectionLimits(settings_ack=5.0))
     assert connection.tick(1000.0) == []
     assert not connection.over
 
@@ -258,7 +258,7 @@ def test_6_10_a_block_may_be_cut_into_continuations_anywhere() -> None:
         sent = frame(frames.HEADERS, frames.END_STREAM, 1, BLOCK[:cut])
         sent += frame(frames.CONTINUATION, 0, 1, b"") + frame(frames.CONTINUATION, frames.END_HEADERS, 1, BLOCK[cut:])
         (event,) = taken(connected(), sent)
-        assert isinstance(event, Opened)
+        assert isinstance(event, RequestStarted)
         assert event.ended
         assert event.request.path == client.PROCESS
 

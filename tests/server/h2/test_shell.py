@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from extproc.protocol.effects import AbortCode, Effect
-from extproc.protocol.messages import Gone, Message
+from extproc.protocol.messages import Message, StreamClosed
 from extproc.server.h2 import frames, listener, peers
 from extproc.server.h2.core import DRAIN_PING
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import MIB, Limits
+from extproc.server.h2.limits import MIB, ConnectionLimits
 from extproc.server.h2.listener import H2Transport
 from extproc.server.h2.peers import Peers
 from extproc.server.h2.shell import WRITE_BUFFER
@@ -25,7 +25,7 @@ from tests.server.support import Decider, body, kind, until
 from tests.server.support import headers as request_headers
 
 LOOPS = pytest.mark.parametrize("uvloop", [True, False], ids=["uvloop", "asyncio"])
-WIDE = Limits(stream_window=64 * MIB, connection_window=128 * MIB)
+WIDE = ConnectionLimits(stream_window=64 * MIB, connection_window=128 * MIB)
 """Windows that let a client send much without reading a thing."""
 GRPC = message(request_headers("/"))
 
@@ -131,7 +131,7 @@ def test_an_http_1_client_is_turned_away(uvloop: bool) -> None:
 @LOOPS
 def test_a_client_that_says_nothing_is_turned_away_after_its_time(uvloop: bool) -> None:
     async def scene() -> None:
-        async with serving(Limits(preface=0.1)) as transport, raw(transport, window=None) as client:
+        async with serving(ConnectionLimits(preface=0.1)) as transport, raw(transport, window=None) as client:
             assert (await client.rest())[-1].kind == frames.GOAWAY
 
     play(scene, uvloop=uvloop)
@@ -215,7 +215,7 @@ def test_an_exchange_hears_how_it_ended(uvloop: bool) -> None:
 
     class Hearing(Decider):
         def receive(self, message: Message, now: float, /) -> Iterable[Effect]:
-            if isinstance(message, Gone):
+            if isinstance(message, StreamClosed):
                 ends.append(message.clean)
             return super().receive(message, now)
 

@@ -6,15 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.server.h2 import frames
-from extproc.server.h2.call import CallEvent, Gone, HalfClosed, Received, Started
+from extproc.server.h2.call import CallAborted, CallEvent, HalfClosed, Received, Started
 from extproc.server.h2.calls import Calls
 from extproc.server.h2.connection import Connection
-from extproc.server.h2.events import Event
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.events import ConnectionEvent
+from extproc.server.h2.limits import ConnectionLimits
 from tests.server.h2.client import PROCESS, Frame, greeting, parse
 from tests.server.h2.scripts import SCRIPTS
 
-LIMITS = Limits(stream_window=40_000, connection_window=100_000, message=15_000, write_high=500, write_low=100)
+LIMITS = ConnectionLimits(
+    stream_window=40_000, connection_window=100_000, message=15_000, write_high=500, write_low=100
+)
 CUTS = st.lists(st.integers(0, 400_000), max_size=40)
 
 
@@ -23,7 +25,7 @@ def pieces(wire: bytes, cuts: list[int]) -> list[bytes]:
     return [wire[start:stop] for start, stop in pairwise(places)]
 
 
-def events_of(parts: list[bytes]) -> tuple[list[Event], bytes]:
+def events_of(parts: list[bytes]) -> tuple[list[ConnectionEvent], bytes]:
     connection = Connection(LIMITS, 0.0)
     events, sent = [], b""
     for part in parts:
@@ -48,7 +50,7 @@ def dialogue_of(parts: list[bytes]) -> tuple[list[tuple[str, int, bytes]], list[
             elif isinstance(event, HalfClosed):
                 calls.finish(event.call)
             else:
-                assert isinstance(event, Started | Gone)
+                assert isinstance(event, Started | CallAborted)
         sent += calls.data_to_send()
     return heard, parse(sent)
 

@@ -8,28 +8,28 @@ from extproc.server.h2 import fields, frames
 from extproc.server.h2.connection import Connection
 from extproc.server.h2.events import Data, Reset, Terminated
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits
-from extproc.server.h2.states import STEPS, STREAM_FRAMES, VERDICTS, State, Step, Verdict
+from extproc.server.h2.limits import ConnectionLimits
+from extproc.server.h2.states import STEPS, STREAM_FRAMES, VERDICTS, FrameVerdict, StreamState, StreamTransition
 from extproc.server.h2.status import Status, only_trailers
 from tests.server.h2 import client
 from tests.server.h2.client import TRAILERS, data, frame, headers, opened, parse, rst
 
 STREAM = 5
 PLAIN = fields.encode(client.REQUEST)
-CELLS = [(state, kind) for state in State for kind in STREAM_FRAMES]
+CELLS = [(state, kind) for state in StreamState for kind in STREAM_FRAMES]
 
 
-def connection_in(state: State) -> Connection:
+def connection_in(state: StreamState) -> Connection:
     """A connection whose stream 5 is in `state`; stream 1 is open beside it."""
     connection = opened(1)
-    if state is State.IDLE:
+    if state is StreamState.IDLE:
         return connection
     connection.receive(headers(STREAM), 0.0)
-    if state is State.HALF_CLOSED:
+    if state is StreamState.HALF_CLOSED:
         connection.receive(data(STREAM, b"abc", end=True), 0.0)
-    elif state is State.RESET:
+    elif state is StreamState.RESET:
         connection.reset(STREAM, ErrorCode.CANCEL)
-    elif state is State.CLOSED:
+    elif state is StreamState.CLOSED:
         connection.receive(rst(STREAM), 0.0)
     connection.data_to_send()
     return connection
@@ -48,35 +48,35 @@ def sample(kind: int) -> bytes:
 
 
 def test_every_state_has_a_verdict_on_every_frame_of_a_stream() -> None:
-    assert set(VERDICTS) == set(State)
+    assert set(VERDICTS) == set(StreamState)
     for row in VERDICTS.values():
         assert tuple(row) == STREAM_FRAMES
 
 
 @pytest.mark.parametrize(("state", "kind"), CELLS)
-def test_a_frame_in_a_state_has_the_outcome_that_its_cell_says(state: State, kind: int) -> None:
+def test_a_frame_in_a_state_has_the_outcome_that_its_cell_says(state: StreamState, kind: int) -> None:
     connection = connection_in(state)
-    sent = headers(STREAM) if (state, kind) == (State.IDLE, frames.HEADERS) else sample(kind)
+    sent = headers(STREAM) if (state, kind) == (StreamState.IDLE, frames.HEADERS) else sample(kind)
     match VERDICTS[state][kind]:
-        case Verdict.ACCEPT:
+        case FrameVerdict.ACCEPT:
             assert connection.receive(sent, 0.0) != [] or kind == frames.WINDOW_UPDATE
             assert not connection.over
             assert parse(connection.data_to_send()) == []
-        case Verdict.IGNORE:
+        case FrameVerdict.IGNORE:
             assert connection.receive(sent, 0.0) == []
             assert parse(connection.data_to_send()) == []
-        case Verdict.STREAM_CLOSED:
+        case FrameVerdict.STREAM_CLOSED:
             assert client.reset_by(connection, sent) == (STREAM, ErrorCode.STREAM_CLOSED)
-        case Verdict.CONNECTION_STREAM_CLOSED:
+        case FrameVerdict.CONNECTION_STREAM_CLOSED:
             assert client.ended_by(connection, sent) == ErrorCode.STREAM_CLOSED
-        case Verdict.PROTOCOL_ERROR:
+        case FrameVerdict.PROTOCOL_ERROR:
             assert client.ended_by(connection, sent) == ErrorCode.PROTOCOL_ERROR
 
 
 @pytest.mark.parametrize(("state", "kind"), [cell for cell in CELLS if VERDICTS[cell[0]][cell[1]] < 3])
-def test_what_a_stream_does_leaves_the_others_alone(state: State, kind: int) -> None:
+def test_what_a_stream_does_leaves_the_others_alone(state: StreamState, kind: int) -> None:
     connection = connection_in(state)
-    connection.receive(headers(STREAM) if state is State.IDLE and kind == frames.HEADERS else sample(kind), 0.0)
+    connection.receive(headers(STREAM) if state is StreamState.IDLE and kind == frames.HEADERS else sample(kind), 0.0)
     assert connection.receive(data(1, b"x", end=True), 0.0) == [Data(1, b"x", ended=True)]
 
 
@@ -84,16 +84,16 @@ def finish(connection: Connection) -> None:
     connection.finish(STREAM, only_trailers(Status.OK))
 
 
-LEGAL: dict[Step, Callable[[Connection], object]] = {
-    Step.PEER_ENDED: lambda connection: connection.receive(data(STREAM, end=True), 0.0),
-    Step.PEER_RESET: lambda connection: connection.receive(rst(STREAM), 0.0),
-    Step.WE_ENDED: finish,
-    Step.WE_RESET: lambda connection: connection.reset(STREAM, ErrorCode.CANCEL),
+LEGAL: dict[StreamTransition, Callable[[Connection], object]] = {
+    StreamTransition.PEER_ENDED: lambda connection: connection.receive(data(STREAM, end=True), 0.0),
+    StreamTransition.PEER_RESET: lambda connection: connection.receive(rst(STREAM), 0.0),
+    StreamTransition.WE_ENDED: finish,
+    StreamTransition.WE_RESET: lambda connection: connection.reset(STREAM, ErrorCode.CANCEL),
 }
 
 
-@pytest.mark.parametrize(("state", "step"), [cell for cell in STEPS if cell[1] is not Step.OPENED])
-def test_a_step_leads_where_its_cell_says(state: State, step: Step) -> None:
+@pytest.mark.parametrize(("state", "step"), [cell for cell in STEPS if cell[1] is not StreamTransition.OPENED])
+def test_a_step_leads_where_its_cell_says(state: StreamState, step: StreamTransition) -> None:
     connection = connection_in(state)
     LEGAL[step](connection)
     connection.data_to_send()
@@ -102,29 +102,29 @@ def test_a_step_leads_where_its_cell_says(state: State, step: Step) -> None:
 
 
 def test_a_stream_that_we_end_first_is_reset_without_error_in_the_same_write() -> None:
-    connection = connection_in(State.OPEN)
+    connection = connection_in(StreamState.OPEN)
     finish(connection)
     ending, reset = parse(connection.data_to_send())
     assert (ending.kind, ending.flags & frames.END_STREAM) == (frames.HEADERS, frames.END_STREAM)
     assert reset == (frames.RST_STREAM, 0, STREAM, frames.UINT32.pack(ErrorCode.NO_ERROR))
-    assert connection.core.streams.state(STREAM) is State.RESET
+    assert connection.core.streams.state(STREAM) is StreamState.RESET
 
 
 def test_a_stream_that_the_client_ended_first_ends_with_trailers_alone() -> None:
-    connection = connection_in(State.HALF_CLOSED)
+    connection = connection_in(StreamState.HALF_CLOSED)
     finish(connection)
     assert [each.kind for each in parse(connection.data_to_send())] == [frames.HEADERS]
 
 
 def test_late_frames_of_a_reset_stream_still_count_on_the_connection() -> None:
-    connection = connection_in(State.RESET)
+    connection = connection_in(StreamState.RESET)
     before = connection.core.receiving.window
     connection.receive(data(STREAM, b"abc"), 0.0)
     assert connection.core.receiving.window == before - 3
 
 
 def test_late_headers_of_a_reset_stream_still_move_the_state_of_hpack() -> None:
-    connection = Connection(Limits(), 0.0)
+    connection = Connection(ConnectionLimits(), 0.0)
     connection.receive(frames.PREFACE + client.settings() + headers(1, PLAIN), 0.0)
     connection.reset(1, ErrorCode.CANCEL)
     added = b"\x40\x03x-a\x011"  # an entry for the dynamic table
@@ -134,17 +134,21 @@ def test_late_headers_of_a_reset_stream_still_move_the_state_of_hpack() -> None:
 
 
 def test_the_end_of_a_reset_stream_closes_it_for_good() -> None:
-    connection = connection_in(State.RESET)
+    connection = connection_in(StreamState.RESET)
     connection.receive(data(STREAM, end=True), 0.0)
     assert client.ended_by(connection, data(STREAM, b"more")) == ErrorCode.STREAM_CLOSED
 
 
 def test_only_so_many_reset_streams_are_remembered() -> None:
-    limits = Limits(remembered_resets=2)
+    limits = ConnectionLimits(remembered_resets=2)
     connection = opened(1, 3, 5, limits=limits)
     for stream_id in (1, 3, 5):
         connection.reset(stream_id, ErrorCode.CANCEL)
-    assert [connection.core.streams.state(each) for each in (1, 3, 5)] == [State.CLOSED, State.RESET, State.RESET]
+    assert [connection.core.streams.state(each) for each in (1, 3, 5)] == [
+        StreamState.CLOSED,
+        StreamState.RESET,
+        StreamState.RESET,
+    ]
 
 
 def test_numbers_that_were_passed_over_are_closed() -> None:

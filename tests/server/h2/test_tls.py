@@ -16,7 +16,7 @@ from extproc.server.h2.certificates import context
 from extproc.server.h2.listener import TELL_EVERY, Handshakes
 from extproc.server.health import PROCESS
 from extproc.server.log import Log, Sink
-from extproc.server.tls import Tls
+from extproc.server.tls import TlsContent
 from tests.server.h2.serving import play, raw, serving
 from tests.server.support import headers, kind, until
 
@@ -24,10 +24,10 @@ LOOPS = pytest.mark.parametrize("uvloop", [True, False], ids=["uvloop", "asyncio
 AUTHORITY = trustme.CA()
 
 
-def certificate(authority: trustme.CA = AUTHORITY, *, clients: trustme.CA | None = None) -> Tls:
+def certificate(authority: trustme.CA = AUTHORITY, *, clients: trustme.CA | None = None) -> TlsContent:
     issued = authority.issue_cert("localhost")
     chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
-    return Tls(chain, issued.private_key_pem.bytes(), clients.cert_pem.bytes() if clients else None)
+    return TlsContent(chain, issued.private_key_pem.bytes(), clients.cert_pem.bytes() if clients else None)
 
 
 def credentials(trusted: trustme.CA = AUTHORITY, own: trustme.CA | None = None) -> Any:

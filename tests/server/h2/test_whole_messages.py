@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.server.h2 import fields, frames
-from extproc.server.h2.call import Call, CallEvent, Gone, HalfClosed, Received, Started
+from extproc.server.h2.call import Call, CallAborted, CallEvent, HalfClosed, Received, Started
 from extproc.server.h2.calls import Calls
-from extproc.server.h2.events import Data, Message, Reset
+from extproc.server.h2.events import Data, GrpcMessage, Reset
 from extproc.server.h2.frames import ErrorCode
-from extproc.server.h2.limits import Limits
+from extproc.server.h2.limits import ConnectionLimits
 from tests.server.h2.client import (
     BLOCK,
     REQUEST,
@@ -33,7 +33,7 @@ WHOLE = message(b"abc")
 
 def test_a_frame_that_is_one_message_is_told_as_one() -> None:
     for payload in (b"abc", b""):
-        assert opened(1).receive(data(1, message(payload)), 0.0) == [Message(1, payload)]
+        assert opened(1).receive(data(1, message(payload)), 0.0) == [GrpcMessage(1, payload)]
 
 
 @pytest.mark.parametrize(
@@ -54,15 +54,15 @@ def test_a_frame_with_any_flag_is_told_as_data() -> None:
 
 
 def test_a_message_of_the_limits_size_is_told_as_one_and_one_byte_more_is_not() -> None:
-    connection = opened(1, limits=Limits(message=3))
-    assert connection.receive(data(1, WHOLE), 0.0) == [Message(1, b"abc")]
+    connection = opened(1, limits=ConnectionLimits(message=3))
+    assert connection.receive(data(1, WHOLE), 0.0) == [GrpcMessage(1, b"abc")]
     assert connection.receive(data(1, message(b"abcd")), 0.0) == [Data(1, message(b"abcd"), ended=False)]
 
 
 def test_a_frame_of_the_largest_size_is_taken_and_one_byte_more_is_not() -> None:
     connection = opened(1)
     largest = bytes(16_384 - 5)
-    assert connection.receive(data(1, message(largest)), 0.0) == [Message(1, largest)]
+    assert connection.receive(data(1, message(largest)), 0.0) == [GrpcMessage(1, largest)]
     assert ended_by(connection, data(1, message(largest + b"x"))) == ErrorCode.FRAME_SIZE_ERROR
 
 
@@ -75,14 +75,14 @@ def test_a_body_with_a_promised_length_is_counted_down() -> None:
 
 
 def test_a_message_may_use_a_window_up_and_not_exceed_it() -> None:
-    limits = Limits(stream_window=16, connection_window=70_000)
+    limits = ConnectionLimits(stream_window=16, connection_window=70_000)
     connection = opened(1, 3, limits=limits)
-    assert connection.receive(data(1, WHOLE) * 2, 0.0) == [Message(1, b"abc")] * 2
+    assert connection.receive(data(1, WHOLE) * 2, 0.0) == [GrpcMessage(1, b"abc")] * 2
     assert reset_by(connection, data(1, message(b""))) == (1, ErrorCode.FLOW_CONTROL_ERROR)
 
 
 def test_a_message_may_use_the_connections_window_up_and_not_exceed_it() -> None:
-    connection = opened(1, 3, limits=Limits(stream_window=100_000, connection_window=65_544))
+    connection = opened(1, 3, limits=ConnectionLimits(stream_window=100_000, connection_window=65_544))
     connection.receive(data(1, message(bytes(16_379))) * 4 + data(3, WHOLE), 0.0)
     assert not connection.over
     assert ended_by(connection, data(3, message(b""))) == ErrorCode.FLOW_CONTROL_ERROR
@@ -97,18 +97,18 @@ def test_a_message_in_the_middle_of_a_header_block_is_an_error_of_the_connection
 def test_the_reserved_bit_of_a_stream_number_is_ignored() -> None:
     sent = data(1, WHOLE)
     assert opened(1).receive(sent[:5] + b"\x80" + sent[6:], 0.0) in (
-        [Message(1, b"abc")],
+        [GrpcMessage(1, b"abc")],
         [Data(1, WHOLE, ended=False)],
     )
 
 
 def test_a_message_before_its_streams_reset_is_told_before_it() -> None:
     events = opened(1).receive(data(1, WHOLE) + rst(1), 0.0)
-    assert events == [Message(1, b"abc"), Reset(1, ErrorCode.CANCEL, by_peer=True)]
+    assert events == [GrpcMessage(1, b"abc"), Reset(1, ErrorCode.CANCEL, by_peer=True)]
 
 
 def test_windows_that_messages_used_up_are_given_back_when_they_were_taken() -> None:
-    calls = called(Limits(stream_window=40, connection_window=70_000))
+    calls = called(ConnectionLimits(stream_window=40, connection_window=70_000))
     list(calls.receive(headers(1), 0.0))
     list(calls.receive(data(1, WHOLE) * 2, 0.0))
     assert calls.data_to_send() == b""
@@ -117,14 +117,14 @@ def test_windows_that_messages_used_up_are_given_back_when_they_were_taken() -> 
 
 
 def test_the_connections_window_is_given_back_though_no_stream_used_up_half_of_its_own() -> None:
-    calls = called(Limits(stream_window=70_000, connection_window=70_000))
+    calls = called(ConnectionLimits(stream_window=70_000, connection_window=70_000))
     list(calls.receive(b"".join(headers(each) for each in (1, 3, 5)), 0.0))
     list(calls.receive(b"".join(data(each, message(bytes(11_995))) for each in (1, 3, 5)), 0.0))
     assert calls.data_to_send() == frames.window_update(0, 36_000)
 
 
 def test_a_message_at_which_its_call_is_paused_keeps_its_window() -> None:
-    calls = called(Limits(stream_window=40, connection_window=70_000))
+    calls = called(ConnectionLimits(stream_window=40, connection_window=70_000))
     (started,) = calls.receive(headers(1), 0.0)
     for event in calls.receive(data(1, WHOLE) * 4, 0.0):
         assert isinstance(event, Received)
@@ -144,7 +144,7 @@ STEPS = st.lists(
     ),
     max_size=25,
 )
-LIMITS = Limits(stream_window=6_000, connection_window=70_000, message=1_000)
+LIMITS = ConnectionLimits(stream_window=6_000, connection_window=70_000, message=1_000)
 
 
 def _data(stream_id: int, payload: bytes, *, padded: bool) -> bytes:
@@ -217,7 +217,7 @@ def _plain(calls: Calls, event: CallEvent) -> object:
         return event.call.id, event.payload
     if isinstance(event, HalfClosed):
         calls.finish(event.call)
-    assert not isinstance(event, Gone) or event.call.over
+    assert not isinstance(event, CallAborted) or event.call.over
     return event.call.id, type(event)
 
 
