@@ -177,11 +177,23 @@ def measure(
         SECRETS: lambda: credentials(credential, folder),
     }
     found: list[Row] = []
-    for source, rows in measures.items():
+    for source, rows in (measures | _more(folder)).items():
         if not only or source in only:
             say(source)
             found += rows()
     return found
+
+
+def _more(folder: Path) -> dict[str, Callable[[], Iterator[Share]]]:
+    """The measures that judge whole requests, by the names of their sources; none where their data is missing."""
+    from scripts.benchmarks import forms, unseen  # noqa: PLC0415  - they are made of this module's parts
+
+    more: dict[str, tuple[str, Callable[[], Iterator[Share]]]] = {
+        unseen.PERSONAL: (unseen.PERSONAL, lambda: unseen.personal(folder)),
+        unseen.CREDENTIALS: (unseen.CREDENTIALS, lambda: unseen.credentials(folder)),
+        "forms": (unseen.PERSONAL, lambda: forms.forms(folder)),
+    }
+    return {name: each for name, (file, each) in more.items() if (folder / f"{file}{SUFFIX}").exists()}
 
 
 def table(rows: Sequence[Row]) -> str:
