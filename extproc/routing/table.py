@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from extproc.policy import OWN_ROUTES, Backend, Bearer, Header, Policy, Target
-from extproc.policy.names import CREDENTIALS
+from extproc.policy.credential_headers import CREDENTIALS
 from extproc.protocol.headers import Field
 from extproc.routing.quoted import Quoted, quoted
 
@@ -78,7 +78,7 @@ class Table(Struct, frozen=True):
     default: Mapping[str, Candidate]
     onward: Destination | None = None
     own_routes: bool = False
-    removes: tuple[str, ...] | None = CREDENTIALS
+    removes: tuple[str, ...] | None = tuple(CREDENTIALS)
     reads_errors: bool = False
 
     @property

@@ -36,7 +36,8 @@ RECORDED_TEXT: Final = 256
 class Memory:
     """Mutable, one an exchange. Times are in seconds on the shell's clock.
 
-    `path` is the request's as it came, `strips` the control headers that the client sent itself, `claimed` the API's
+    `path` is the request's as it came, `strips` the control headers that the client sent itself, `keys` fields whose
+    names end as credentials do: they join `strips` once it is known that they are for no backend. `claimed` the API's
     path once the request is known to be one that is read, `teller` writes the errors on other paths.
     `findings` where a pipeline is for it, `staged` where none is and the response passes answer stages; `signals`,
     pipeline or not, where the policy reads any. `destination`: the backend that gets the request. `request_mode`: the
@@ -58,6 +59,7 @@ class Memory:
         "failure",
         "findings",
         "first_cluster",
+        "keys",
         "known",
         "misconfigured",
         "model",
@@ -91,6 +93,7 @@ class Memory:
         self.claimed: ApiRequestPath | None = None
         self.path = b""
         self.strips: tuple[str, ...] = ()
+        self.keys: tuple[str, ...] = ()
         self.choice: Choice | None = None
         self.destination: Destination | None = None
         self.request_mode: BodyMode | None = None
@@ -138,6 +141,12 @@ class Memory:
         """Return the refusal in place of a response that may quote our credential; an error keeps its status."""
         status = self.status if self.status is not None and self.status >= ERROR else BAD_GATEWAY
         return ClientError(status, "response_withheld", "The backend's response was withheld by the gateway.")
+
+    def strip_keys(self, removes: tuple[str, ...] | None) -> None:
+        """Have the client's `keys` removed. `removes`: None if the client's own credentials are for the backend."""
+        if self.keys and removes is not None:
+            self.strips = (*self.strips, *self.keys)
+        self.keys = ()
 
     def identify(self, request_id: bytes | None) -> None:
         """Takes the request's id over, if it is one that Envoy makes."""

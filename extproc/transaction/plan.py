@@ -13,6 +13,7 @@ from extproc.pipe.registry import planned
 from extproc.policy import Policy, Unusable, UnusableError, parts_of
 from extproc.policy import pipelines as written
 from extproc.policy.base import Loc
+from extproc.policy.credential_headers import credentials_among
 from extproc.policy.signals import Vocabulary
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
@@ -209,6 +210,10 @@ class Plan:
         if CONTROL_PREFIX not in "\n".join(names) and self._control.isdisjoint(names):
             return ()
         return tuple(n for n in names if n.startswith(CONTROL_PREFIX) or n in self._control)
+
+    def credentials(self, fields: HeaderMap) -> tuple[str, ...]:
+        """The names among `fields` that end as credentials do, beside those that are removed in any case."""
+        return () if self.table.removes is None else credentials_among(fields.names())
 
     def passage(self, raw_path: bytes, *, known: bool) -> Forwarding | None:
         """Return what becomes of a request of no API, or None if nothing is served there. `known` as in `steer`."""
