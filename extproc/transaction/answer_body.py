@@ -173,7 +173,9 @@ def response_work(memory: Memory, findings: Findings, how: Wanted, body: bytes) 
         # An object in one line, as nearly every response is, is no stream.
         streamed=None
         if not codings and body.startswith(b"{") and b"\n" not in body
-        else partial(streamed, dialect=dialect, stages=(usage,), staging=staging),
+        else partial(
+            streamed, dialect=dialect, stages=(usage,), staging=staging, keys=pipeline.keys if memory.quoted else None
+        ),
     )
     if staging is None:
         return ResponseWork(job, body, codings, pipeline.body_limit, usage)

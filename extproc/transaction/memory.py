@@ -10,7 +10,7 @@ from extproc.apis import ApiRequestPath
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import NO_USAGE, Record, Scalar, Usage
-from extproc.routing.quoted import Quoted
+from extproc.routing.quoted import Quoted, QuotedInPieces
 from extproc.routing.table import Choice, Destination
 from extproc.signals.registry import Signals
 from extproc.transaction.answers import Teller
@@ -117,13 +117,13 @@ class Memory:
         """The credential that the request's backend was sent, to be looked for in what it says."""
         return None if self.destination is None else self.destination.quoted
 
-    def cleaned(self, said: bytes) -> bytes:
-        """Return what a backend says, without our credential."""
+    def in_pieces(self) -> QuotedInPieces | None:
+        """Return what takes our credential out of a body that comes in pieces; None if there is none to be found."""
         quoted = self.quoted
-        return said if quoted is None or not said else quoted.cleaned(said)
+        return None if quoted is None else QuotedInPieces(quoted)
 
     def cleaned_whole(self, said: bytes) -> bytes:
-        """Return the same of a body that has come whole: in base64, too."""
+        """Return a body that has come whole, without our credential: in base64, too."""
         quoted = self.quoted
         return said if quoted is None or not said else quoted.decoded_and_cleaned(said)
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from extproc import apis
 from extproc.apis.paths import Aliases
+from extproc.inspection.keys import keys_of
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.registry import planned
@@ -153,16 +154,18 @@ class Plan:
         """
         pipelines: list[CompiledPipeline] = []
         signals = signals or current()
+        table = compile_table(policy, secrets)
+        keys = keys_of(each.plain for each in table.quoted) if policy.pipelines else None
         wrong = list(_unknown_signals(policy, signals))
         for index, each in enumerate(policy.pipelines):
             try:
-                pipelines.append(CompiledPipeline(each, secrets, index))
+                pipelines.append(CompiledPipeline(each, secrets, index, keys))
             except UnusableError as error:
                 wrong += error.parts
         stages = planned(policy.answer_stages, wrong)
         if wrong:
             raise UnusableError(wrong)
-        return cls(policy, compile_table(policy, secrets), tuple(pipelines), signals, stages)
+        return cls(policy, table, tuple(pipelines), signals, stages)
 
     def claim(self, raw_path: bytes) -> Claim:
         """Return what `raw_path` (`:path` as it came) means to us."""
