@@ -79,10 +79,9 @@ class Quoted(Struct, frozen=True):
     def begun(self, text: bytes) -> int:
         """The place from which the end of `text` may be the beginning of the credential, or the length of `text`."""
         size = len(text)
-        # As pieces of most streams end, with a line feed.
+        if not text or text[-1] not in self.inside:
+            return size  # as pieces of most streams end, with a line feed
         first = max(len(text.rstrip(self.inside)), size - SPELT_MOST * len(self.plain))
-        if first == size:
-            return size
         for found in self.spelt.finditer(text) if self.found(text) else ():
             first = max(first, found.end())
         cut = _BEGUN.search(text, first)
