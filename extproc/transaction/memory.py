@@ -144,7 +144,7 @@ class Memory:
 
     def strip_keys(self, removes: tuple[str, ...] | None) -> None:
         """Have the client's `keys` removed. `removes`: None if the client's own credentials are for the backend."""
-        if self.keys and removes is not None:
+        if removes is not None:
             self.strips = (*self.strips, *self.keys)
         self.keys = ()
 

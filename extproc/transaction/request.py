@@ -145,7 +145,8 @@ class RequestSide:
             memory.teller = None if claim.claimed is None else claim.claimed.api
             raise too_many_headers()
         if not inspected and (not claimed or plan.inert):
-            memory.strip_keys(plan.table.removes)
+            if memory.keys:
+                memory.strip_keys(plan.table.removes)
             return self._pass(fields, end=message.end)
         if claimed:
             memory.claimed = claim.claimed
@@ -253,7 +254,8 @@ class RequestSide:
         if passage.destination is not None:
             check_steered(plan, self._shared, memory, passage.destination)
         memory.destination = passage.destination
-        memory.strip_keys(plan.table.removes if passage.destination is None else passage.destination.removes)
+        if memory.keys:
+            memory.strip_keys(plan.table.removes if passage.destination is None else passage.destination.removes)
         return passage
 
     def _pass(self, fields: HeaderMap, *, end: bool) -> Effects:

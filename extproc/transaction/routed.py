@@ -66,7 +66,8 @@ def _steer(
     steering = plan.steer(choice, model, claimed, memory.path, memory.decision, known=memory.known)
     memory.choice, memory.steering, memory.reason = choice, steering, choice.why
     memory.destination = choice.candidate.destination
-    memory.strip_keys(memory.destination.removes)
+    if memory.keys:
+        memory.strip_keys(memory.destination.removes)
     headers = steering.headers
     if memory.strips:
         headers = HeaderMutation(headers.set, (*headers.remove, *memory.strips))

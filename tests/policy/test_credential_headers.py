@@ -4,7 +4,6 @@ import pytest
 
 from extproc.policy import PolicyError, loads
 from extproc.policy.credential_headers import (
-    _PARTS,
     CREDENTIAL_ENDINGS,
     CREDENTIALS,
     carries_credential,
@@ -36,7 +35,6 @@ def test_these_do_not(name: str) -> None:
 
 
 def test_the_quick_look_misses_no_ending() -> None:
-    assert all(any(part in f"{ending}\n" for part in _PARTS) for ending in CREDENTIAL_ENDINGS)
     names = [f"x-odd{ending}" for ending in CREDENTIAL_ENDINGS]
     assert all(credentials_among([":path", name, "x-other"]) == (name,) for name in names)
 

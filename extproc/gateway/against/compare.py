@@ -131,10 +131,10 @@ def _fields(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
     read = [*FIELDS_READ, *plan.needs.fields, policy.steering.cluster_header, policy.steering.model_header]
     if plan.needs.errors:
         read += ["www-authenticate", "location"]  # in which a backend might quote a credential
-    unseen = missing(read, inside(filter_, "forward_rules"), forwarded)
+    odd = [f"x-any{ending}" for ending in CREDENTIAL_ENDINGS] if removes_by_kind(policy) else []
+    unseen = missing([*read, *odd], inside(filter_, "forward_rules"), forwarded)
     if unseen:
         yield f"forward_rules hide fields that the processor reads: {unseen}"
-    odd = [f"x-any{ending}" for ending in CREDENTIAL_ENDINGS] if removes_by_kind(policy) else []
     written = sorted({*writable(policy), "x-extproc-version", *odd})
     kept = missing(written, inside(filter_, "mutation_rules"), changeable)
     if kept:
