@@ -163,7 +163,7 @@ def test_without_a_default_backend_it_is_404_in_the_client_s_dialect_and_no_back
 
 def test_too_many_header_fields_of_a_backend_s_are_502(gateway: Gateway, version: Version) -> None:
     """The response needs a change, for it quotes the key, and 128 fields are the most that Envoy has."""
-    answer = gateway.send(Request("GET", "/elsewhere/crowded"), version)
+    answer = gateway.send(ClientRequest("GET", "/elsewhere/crowded"), version)
     assert (answer.status, answer.json()["error"]["code"]) == (502, "bad_upstream")
     assert "too many header fields" in answer.json()["error"]["message"]
 

@@ -98,7 +98,7 @@ FALLBACK: Final = LocalReply(
 
 FIELDS: Final = next(reply for reply in REPLIES if reply.status == 431)
 
-BACKEND_FIELDS: Final = Reply(
+BACKEND_FIELDS: Final = LocalReply(
     502, "bad_upstream", "server_error", "api_error", "The backend's response has too many header fields."
 )
 """The error for a response without room for the processor's changes."""
@@ -125,7 +125,7 @@ def local_replies(setting: Setting) -> Json:
     }
 
 
-def _fields(anthropic: Json, expression: str, reply: Reply) -> list[Json]:
+def _fields(anthropic: Json, expression: str, reply: LocalReply) -> list[Json]:
     """Return the mappers, in both dialects, of a message with too many header fields."""
     return [
         {"filter": _both(anthropic, _cel(expression)), "status_code": reply.status, **_says(_anthropic(reply))},
