@@ -22,23 +22,23 @@ KEY_MOST: Final = 4096
 back as much of what resembles a longer one."""
 
 
-class Keys(Struct, frozen=True):
+class BackendKeys(Struct, frozen=True):
     """The rules, and a scanner of them alone for responses that no other rule reads. Has no rendering."""
 
     rules: tuple[Rule, ...]
     scanner: Scanner
 
     def __repr__(self) -> str:
-        return f"Keys({len(self.rules)} rules)"
+        return f"BackendKeys({len(self.rules)} rules)"
 
 
-def keys_of(credentials: Iterable[bytes]) -> Keys | None:
+def keys_of(credentials: Iterable[bytes]) -> BackendKeys | None:
     """Return the rules for these credentials; None if there are none that a text could have."""
     wanted = {text for each in credentials if (text := _text(each)) and len(text) <= KEY_MOST}
     if not wanted:
         return None
     rules = patterns.literals(KIND, wanted, words=False)
-    return Keys(rules, Scanner.compile(rules))
+    return BackendKeys(rules, Scanner.compile(rules))
 
 
 def is_key(span: Span) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from extproc.apis.paths import normalise
 from extproc.detectors.contract import Detector, RuleDetector
 from extproc.inspection.judge import EDIT_TIMEOUT, READ_TIMEOUT
-from extproc.inspection.keys import Keys
+from extproc.inspection.keys import BackendKeys
 from extproc.inspection.plugged import detector_of
 from extproc.inspection.ruleset import rules, unusable
 from extproc.inspection.stage import BodyLimits, CompiledProcessor, Stage
@@ -29,7 +29,7 @@ class CompiledPipeline:
     Raises UnusableError with all rules that cannot be used.
     """
 
-    def __init__(self, source: policy.Pipeline, read: Secrets, index: int = 0, keys: Keys | None = None) -> None:
+    def __init__(self, source: policy.Pipeline, read: Secrets, index: int = 0, keys: BackendKeys | None = None) -> None:
         self.name = source.name
         self.keys = None if keys is None else keys.scanner
         """The scanner for backends' credentials in responses that no rule of the pipeline reads."""
