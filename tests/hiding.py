@@ -47,6 +47,17 @@ class Place(NamedTuple):
     outcome: str
 
 
+_UNSEEN: Final = {
+    "soft hyphens": "\u00ad",
+    "zero-width spaces": "\u200b",
+    "word joiners": "\u2060",
+    "byte order marks": "\ufeff",
+    "tags": "\U000e0041",
+    "variation selectors": "\ufe0f",
+}
+"""Code points that nobody sees, between every two of a value."""
+
+
 def places() -> list[Place]:
     """The table."""
     every = (_json(), _carried(), _sealed(), _numbers(), _tokens(), _plain(), _forms(), _parts(), _types())
@@ -317,6 +328,11 @@ def _plain() -> Rows:
             yield f"{name} as it is", OTHER, "application/octet-stream", octets, "content_type"
     for charset in ("utf-16", "utf-7", "shift_jis"):
         yield f"{charset} as declared", OTHER, f"{TEXT}; charset={charset}", VALUE.encode(charset), "charset"
+    for name, unseen in _UNSEEN.items():
+        yield f"{name} in text", OTHER, TEXT, unseen.join(VALUE).encode(), READ
+        yield f"{name} in a field", OTHER, FORM, b"a=" + quote(unseen.join(VALUE)).encode(), READ
+        yield f"{name} in JSON", CHAT, JSON, said(unseen.join(VALUE)), READ
+        yield f"{name} in JSON, as it is", CHAT, JSON, f'{{"model":"chat","x":"{unseen.join(VALUE)}"}}'.encode(), READ
     yield "ANSI colours", OTHER, TEXT, f"\x1b[31m {VALUE} \x1b[0m".encode(), READ
     yield "Latin-1", OTHER, f"{TEXT}; charset=latin-1", f"é {VALUE}".encode("latin-1"), READ
 

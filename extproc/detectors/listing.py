@@ -16,7 +16,8 @@ _INTRODUCTION: Final = """\
 Written by `scripts/docs` from the rules in `extproc/detectors`. A rule of `pii` or `secrets` finds a value wherever it
 stands in a text, but not where letters or digits are joined to it. A written-out escape (`\\n`, `\\u000a`, `%20`), the
 code of a colour, a bracket, a quotation mark or an underscore beside a value hides nothing. No-break spaces and
-typographic dashes part groups as blanks and hyphens do.
+typographic dashes part groups as blanks and hyphens do. Soft hyphens, zero-width spaces and other code points that
+nobody sees hide nothing inside a value either.
 
 Digits alone are nobody's: a national identifier without its own punctuation is found where a word beside it says what
 it is. In JSON, the name of the member counts (`{"nhsNumber": 9434765919}`), unless it names a time, a size, a count or

@@ -15,6 +15,7 @@ from extproc.detectors.naming import named, spelled
 from extproc.inspection.failures import settle, uncalled
 from extproc.inspection.held_streams import StreamTexts, judged
 from extproc.inspection.judgement import EDIT_TIMEOUT, NO_FAILURES, Judgement, Looked, RuleFindings
+from extproc.inspection.keys import is_key
 from extproc.inspection.led import leading, led
 from extproc.inspection.stage import Active, CompiledProcessor, SignalValues, Stage, patience
 from extproc.inspection.vault import Vault
@@ -245,6 +246,8 @@ class BodyTexts:
             for index, spans in self._led(scanner, scanned, texts, names) if scanner.assigned else scanned:
                 distinct = Distinct()
                 for span in spans:
+                    if is_key(span):
+                        continue
                     number = stage.of(span).number
                     if distinct.new(number, span):
                         found.setdefault(number, []).append((index, span))

@@ -11,6 +11,7 @@ from extproc.detectors.naming import MOST_NAME, words_of
 from extproc.detectors.secrets.assigned import NAMES, PASSWORDS
 from extproc.detectors.secrets.named import ASSIGNED_TO
 from extproc.matching.escapes import marked, places, plain
+from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.scanner import Scanner, spans
 from extproc.matching.span import Span, foremost, order
 from extproc.protocol.meter import Meter
@@ -55,11 +56,20 @@ def led(scanner: Scanner, text: str, lead: str, meter: Meter | None = None) -> l
     """
     head = text[:MOST_LED]
     end = '"' if len(text) <= MOST_LED else ""
+    found = _visible(scanner, lead, head, end, meter)
+    if hidden(head):
+        ignored = Ignored()
+        found |= {ignored.span(each) for each in _visible(scanner, lead, ignored.bare(head), end, meter)}
+    return sorted(found, key=order)
+
+
+def _visible(scanner: Scanner, lead: str, head: str, end: str, meter: Meter | None) -> set[Span]:
+    """The findings in `head` as it stands and without its escapes."""
     found = _read(scanner, lead, head, end, meter)
     if not marked(head):
-        return sorted(found, key=order)
+        return found
     found |= _read(scanner, lead, plain(head), end, meter)
-    return sorted(foremost(found, places(head)), key=order)
+    return set(foremost(found, places(head)))
 
 
 def _read(scanner: Scanner, lead: str, head: str, end: str, meter: Meter | None) -> set[Span]:

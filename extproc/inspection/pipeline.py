@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from extproc.apis.paths import normalise
 from extproc.detectors.contract import Detector, RuleDetector
 from extproc.inspection.judge import EDIT_TIMEOUT, READ_TIMEOUT
+from extproc.inspection.keys import BackendKeys
 from extproc.inspection.plugged import detector_of
 from extproc.inspection.ruleset import rules, unusable
 from extproc.inspection.stage import BodyLimits, CompiledProcessor, Stage
 from extproc.matching.compiled import RuleError
+from extproc.matching.rule import Rule
 from extproc.policy import PlacedStep, Unusable, UnusableError
 from extproc.policy import pipelines as policy
 from extproc.policy import processors as steps
@@ -27,8 +29,10 @@ class CompiledPipeline:
     Raises UnusableError with all rules that cannot be used.
     """
 
-    def __init__(self, source: policy.Pipeline, read: Secrets, index: int = 0) -> None:
+    def __init__(self, source: policy.Pipeline, read: Secrets, index: int = 0, keys: BackendKeys | None = None) -> None:
         self.name = source.name
+        self.keys = None if keys is None else keys.scanner
+        """The scanner for backends' credentials in responses that no rule of the pipeline reads."""
         self.path = source.match.path.lower()
         # Compared with what requests are normalised to; the slash at its end, or none, is meant.
         self._prefix = normalise(source.match.path.encode()).lower().rstrip("/") + "/" * source.match.path.endswith("/")
@@ -42,7 +46,7 @@ class CompiledPipeline:
         self.unread = ClientError(
             source.block.status, "uninspected_content", "A part of the content could not be inspected."
         )
-        self.request, self.response = _stages(source, read, index)
+        self.request, self.response = _stages(source, read, index, () if keys is None else keys.rules)
         self.restores = any(isinstance(each, steps.Maskable) and each.restore for each in source.request)
         """True if values of requests may have to be put back into their responses."""
         self.patience = max(
@@ -91,8 +95,10 @@ class CompiledPipeline:
         return f"CompiledPipeline({self.name})"
 
 
-def _stages(source: policy.Pipeline, read: Secrets, index: int) -> tuple[Stage | None, Stage | None]:
-    """The stages of both sides."""
+def _stages(
+    source: policy.Pipeline, read: Secrets, index: int, keys: Sequence[Rule]
+) -> tuple[Stage | None, Stage | None]:
+    """The stages of both sides. Both have the rules for `keys`, so that equal ones share a scanner."""
     made: list[Stage | None] = []
     wrong: list[Unusable] = []
     for side, listed in ((Side.REQUEST, source.request), (Side.RESPONSE, source.response)):
@@ -101,7 +107,7 @@ def _stages(source: policy.Pipeline, read: Secrets, index: int) -> tuple[Stage |
             for position, step in enumerate(listed)
         ]
         try:
-            made.append(_stage(placed, read))
+            made.append(_stage(placed, read, keys))
         except UnusableError as error:
             wrong += error.parts
     if wrong:
@@ -119,25 +125,30 @@ def _patience(stage: Stage) -> float:
     return together + (_patience(stage.reserve) if stage.reserve is not None else 0.0)
 
 
-def _stage(listed: Sequence[PlacedStep], read: Secrets) -> Stage | None:
+def _stage(listed: Sequence[PlacedStep], read: Secrets, keys: Sequence[Rule]) -> Stage | None:
     """The stage of one side, with the stand-ins apart."""
     if not listed:
         return None
     standing_in = {each.step.stand_in for each in listed} - {None}
     first = [each for each in listed if each.step.name not in standing_in]
     second = [each for each in listed if each.step.name in standing_in]
-    reserve = _made(second, read, standing_in=True) if second else None
-    return _made(first, read, reserve)
+    reserve = _made(second, read, keys, standing_in=True) if second else None
+    return _made(first, read, keys, reserve)
 
 
 def _made(
-    listed: Sequence[PlacedStep], read: Secrets, reserve: Stage | None = None, *, standing_in: bool = False
+    listed: Sequence[PlacedStep],
+    read: Secrets,
+    keys: Sequence[Rule],
+    reserve: Stage | None = None,
+    *,
+    standing_in: bool = False,
 ) -> Stage:
     detectors = _detectors(listed)
     processors = [_processor(number, each, read, detectors[number]) for number, each in enumerate(listed)]
     try:
         owned = [(number, rule) for number, each in enumerate(listed) for rule in rules(each, read, detectors[number])]
-        return Stage(Side(listed[0].side), processors, owned, reserve, standing_in=standing_in)
+        return Stage(Side(listed[0].side), processors, owned, reserve, standing_in=standing_in, keys=keys)
     except RuleError as error:
         # One by one, which is slow, to tell whose rules they are.
         parts = [part for each in listed for part in unusable(each, read)]

@@ -114,7 +114,8 @@ class Stage:
     """Immutable, shared by all exchanges and threads.
 
     `rules` come with the number of their processor. `reserve`: the stage of the stand-ins, which are not among
-    `processors`; `standing_in`: this is one. Raises RuleError for rules that cannot be used.
+    `processors`; `standing_in`: this is one. `keys`: rules of no processor (see `keys`). Raises RuleError for rules
+    that cannot be used.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class Stage:
         reserve: "Stage | None" = None,
         *,
         standing_in: bool = False,
+        keys: Sequence[Rule] = (),
     ) -> None:
         self.side = side
         self.processors = tuple(processors)
@@ -133,7 +135,7 @@ class Stage:
         """True if there is nothing but rules, which always run."""
         self._offset = STANDING_IN * standing_in
         owned = tuple(_owned(place, number + self._offset, rule) for place, (number, rule) in enumerate(rules))
-        self.scanner = _scanner(owned) if rules else None
+        self.scanner = _scanner((*owned, *keys)) if rules else None
         self._owners = {rule.title: self.processors[number] for rule, (number, _) in zip(owned, rules, strict=True)}
         self.scanning = tuple(sorted({number for number, _ in rules}))
         """Numbers of the processors that have rules."""

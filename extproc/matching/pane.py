@@ -109,6 +109,12 @@ class Pane:
         self._data, self._first = changed.encode(), len(changed[: len(context)].encode())
         self._at, self._opening = at - len(ahead), opening and len(known) > len(ahead)
 
+    def behind(self, other: "Pane", ahead: str) -> None:
+        """Take over the text in front of `ahead`, which `other` released last, as far as it still knows that."""
+        known, opening = other.state[0].decode(), other.state[4]
+        self._data = (known[: len(known) - len(ahead)] or "\n").encode()
+        self._first, self._opening = len(self._data), opening and len(known) > len(ahead)
+
     def hold(self, text: str) -> None:
         """Adds `text` to the end, to be judged with what comes next."""
         self._data += self._encoded(text)

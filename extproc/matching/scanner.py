@@ -20,6 +20,7 @@ from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
 from extproc.matching.escapes import LONGEST, begins, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
 from extproc.matching.hyperscan import UnsupportedPatternError
+from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.re2_search import within
 from extproc.matching.regions import SCANNED_A_STEP, STEPS_A_REGION, Regions
 from extproc.matching.render import UTF8_MOST
@@ -132,10 +133,21 @@ class Scanner:
     def scan(self, text: str, name: str | None = None, meter: Meter | None = None) -> list[Span]:
         """Every find in the whole of `text`, overlapping ones too, in `span.order`. A lone surrogate counts as `?`.
 
-        `text` is read as it stands and without its escapes. `name`: see `find`.
+        `text` is read as it stands, without its escapes, and without what nobody sees. `name`: see `find`.
 
         Raises TooManyCandidatesError, and SpentError where `meter` has no steps left.
         """
+        found = self._scan_visible(text, name, meter)
+        if not hidden(text):
+            return found
+        if meter is not None:
+            meter.spend(len(text) // PLAINED_A_STEP)
+        ignored = Ignored()
+        more = self._scan_visible(ignored.bare(text), name, meter)
+        return sorted({*found, *(ignored.span(each) for each in more)}, key=order) if more else found
+
+    def _scan_visible(self, text: str, name: str | None, meter: Meter | None) -> list[Span]:
+        """The same for `text` as it stands and without its escapes."""
         found = self._scan(text, name, meter)
         if marked(text):
             if meter is not None:
@@ -162,7 +174,7 @@ class Scanner:
         numbers: Iterable[int] = range(len(texts))
         if len(texts) > 1 and sum(map(len, texts)) <= JOINED_MOST:
             joined = "\n".join(texts)
-            if not marked(joined):
+            if not (marked(joined) or hidden(joined)):
                 return self._scan_joined(texts, joined, name, meter)
             numbers = self._interesting(texts, meter)
         return [(number, found) for number in numbers if (found := self.scan(texts[number], name(number), meter))]
@@ -173,9 +185,12 @@ class Scanner:
         Between line feeds, which stand around every text that is scanned, each is what it is by itself; a match of the
         fast lane within it ends there here, too.
         """
-        # What the texts look like without their escapes comes behind them.
-        owners = [*range(len(texts)), *(number for number, text in enumerate(texts) if marked(text))]
-        both = [*texts, *(plain(texts[number]) for number in owners[len(texts) :])]
+        # What the texts look like without what nobody sees, and without their escapes, comes behind them.
+        owners = [*range(len(texts)), *(number for number, text in enumerate(texts) if hidden(text))]
+        both = [*texts, *(Ignored().bare(texts[number]) for number in owners[len(texts) :])]
+        escaped = [place for place, text in enumerate(both) if marked(text)]
+        owners += [owners[place] for place in escaped]
+        both += [plain(both[place]) for place in escaped]
         return sorted({owners[number] for number in self._touched(both, "\n".join(both), meter)})
 
     def _scan_joined(

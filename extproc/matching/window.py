@@ -1,7 +1,9 @@
 """Text as it streams, judged as if it had come whole: as it stands, and as its reader sees it (see `escapes`)."""
 
+from extproc.matching.bare import BareReading, shows_less
 from extproc.matching.escapes import begun, marked, places, plain
 from extproc.matching.pane import Hit, Pane, Released
+from extproc.matching.render import UTF8_MOST
 from extproc.matching.scanner import Scanner, escape_steps
 from extproc.matching.span import foremost, order
 from extproc.protocol.meter import Meter
@@ -20,9 +22,11 @@ class Window(Pane):
     back at has no escape any more; a text is released once both panes have released it. `_ahead`: what this pane
     released before its twin did. `_hits`: hits that begin in text that is not released yet. `_tail`: the beginning of
     an escape that may go on in the next piece; neither pane has seen it.
+
+    From the first code point on that nobody sees, `_bare` reads the text without those, in the same way.
     """
 
-    __slots__ = ("_ahead", "_hits", "_tail", "_twin")
+    __slots__ = ("_ahead", "_bare", "_hits", "_sees_all", "_tail", "_twin")
 
     def __init__(self, scanner: Scanner, start: int = 0, name: str | None = None, meter: Meter | None = None) -> None:
         super().__init__(scanner, start, name, meter)
@@ -30,6 +34,8 @@ class Window(Pane):
         self._tail = ""
         self._ahead = ""
         self._hits: list[Hit] = []
+        self._bare: BareReading | None = None
+        self._sees_all = False  # whether it is such a reading itself: what still is unseen in its text stays there
 
     @property
     def scanner(self) -> Scanner:
@@ -40,12 +46,14 @@ class Window(Pane):
     def held(self) -> int:
         """Bytes held back."""
         held = len(self._data) - self._first
-        return held + len((self._ahead + self._tail).encode()) if self._ahead or self._tail else held
+        ahead = self._ahead + self._tail if self._bare is None else self._bare.ahead + self._ahead + self._tail
+        return held + len(ahead.encode()) if ahead else held
 
     @property
     def unjudged(self) -> tuple[int, str]:
         """The text that is held back, and its place in the whole."""
-        return self._at - len(self._ahead), self._ahead + self.waiting + self._tail
+        ahead = self._ahead if self._bare is None else self._bare.ahead + self._ahead
+        return self._at - len(ahead), ahead + self.waiting + self._tail
 
     def feed(self, text: str) -> Released | None:
         """Add `text` to the end; return what is released by it, if anything.
@@ -54,6 +62,7 @@ class Window(Pane):
         """
         if (
             self._twin is None
+            and self._bare is None
             and not self._tail
             and not self._half
             and text.isascii()
@@ -62,6 +71,14 @@ class Window(Pane):
             return _take(self, text, text.encode())
         if self._meter is not None:
             self._meter.spend(escape_steps(text))
+        if not self._reads_bare(text):
+            return self._feed_visible(text)
+        assert self._bare is not None, "it was begun"
+        bare = self._bare.feed(text)
+        return self._together(self._feed_visible(text), bare, final=False)
+
+    def _feed_visible(self, text: str) -> Released | None:
+        """The same, for the text as it stands and without its escapes."""
         text = self._whole(text)
         if self._twin is None:
             return super().feed(text) if text else None
@@ -70,6 +87,9 @@ class Window(Pane):
 
     def hold(self, text: str) -> None:
         """Add `text` to the end, to be judged with what comes next."""
+        if self._reads_bare(text):
+            assert self._bare is not None, "it was begun"
+            self._bare.hold(text)
         text = self._whole(text)
         super().hold(text)
         if self._twin is not None:
@@ -77,6 +97,11 @@ class Window(Pane):
 
     def finish(self) -> Released | None:
         """End the text; return what was still held back, if anything."""
+        if self._bare is None:
+            return self._finish_visible()
+        return self._together(self._finish_visible(), self._bare.finish(), final=True)
+
+    def _finish_visible(self) -> Released | None:
         tail, self._tail = self._tail, ""
         if self._twin is None and marked(tail):
             self._split()
@@ -88,17 +113,70 @@ class Window(Pane):
         self._take(super().finish())
         return self._merged(self._twin.finish(), final=True)
 
-    def handed(self, scanner: Scanner) -> "Window":
+    def handed(self, scanner: Scanner, *, sees_all: bool = False) -> "Window":
         """A window that takes over, with what this one holds back; nobody has judged that.
 
-        It sees of the text in front of it what this one needed.
+        It sees of the text in front of it what this one needed. `sees_all`: it is for a reading without what nobody
+        sees, whose halves of characters wait elsewhere.
         """
         other = Window(scanner, name=self._name, meter=self._meter)
+        if self._bare is not None:
+            behind: Window = self._bare.window if self._bare.ahead else self
+            other.behind(behind, behind._ahead)
+            other._at, text = self.unjudged
+            other.hold(text)
+            return other
         other.copied(self, self._ahead, str)
-        other._tail = self._tail
+        other._tail, other._sees_all = self._tail, sees_all
+        if sees_all:
+            other._half = ""
         if self._twin is not None:
             other._split()
         return other
+
+    @property
+    def released(self) -> int:
+        """The place up to which all is released of the text as it stands and without its escapes."""
+        return self._at - len(self._ahead)
+
+    def _reads_bare(self, text: str) -> bool:
+        """True if the text is read without what nobody sees as well; from now on, if there is such in `text`."""
+        if self._bare is not None or self._sees_all or text.isascii():
+            return self._bare is not None
+        # The code point in front of it; the line feed that every text has in front says as little as none would.
+        before = self._tail[-1:] or self._data[-UTF8_MOST:].decode("utf-8", "ignore")[-1:]
+        if shows_less(self._half + text, before):
+            # Nothing of the sort stands in what came before, but for what neither rules nor escapes look back at.
+            end = self._at + len(self._data[self._first :].decode()) + len(self._tail)
+            other = self.handed(self._scanner, sees_all=True)
+            self._bare = BareReading(other, end, before, self._half)
+        return self._bare is not None
+
+    def _together(self, visible: Released | None, bare: Released | None, *, final: bool) -> Released | None:
+        """Return what both readings have released, with the hits of both."""
+        other = self._bare
+        assert other is not None, "it is asked for where there are two"
+        if visible is not None:
+            other.ahead += visible.text
+            other.hits.update((hit.span, hit) for hit in visible.hits)
+        end = self.released
+        start = end - len(other.ahead)
+        other.hear(bare, start, other.ahead + self._ahead + self.waiting + self._tail)
+        size = (end if final else min(end, other.reach())) - start
+        if size <= 0 and not (final and other.hits):
+            return None
+        due = [span for span in other.hits if final or span.start < start + size]
+        hits = tuple([other.hits.pop(span) for span in sorted(due, key=order)])
+        out, other.ahead = other.ahead[:size], other.ahead[size:]
+        if other.idle and self.prospect is not None and self.prospect == other.window.prospect:
+            self._bare = None
+        return Released(start, out, hits)
+
+    @property
+    def prospect(self) -> tuple[bytes, bytes, bool, str] | None:
+        """What `outlook` gives but for the place, and what waits to become an escape; None where more is pending."""
+        seen = self.outlook if self._twin is None else None
+        return None if seen is None else (seen[0], seen[1], seen[3], self._tail)
 
     def _whole(self, text: str) -> str:
         """The text without the beginning of an escape at its end, which waits; a twin is there if it needs one."""

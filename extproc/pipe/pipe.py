@@ -17,6 +17,7 @@ from extproc.inspection.failures import settle
 from extproc.inspection.stage import Active, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import CONDITION, Blocked, Count, Failure, Finding
+from extproc.matching.scanner import Scanner
 from extproc.payload.encodings import codings as encodings
 from extproc.payload.encodings.codings import DecodedTooLargeError, Decoder, EncodingError
 from extproc.pipe.plugged import Plugged, Staging
@@ -56,7 +57,7 @@ class AnswerPipe:
     by one, the separator of those that are added; None for events. `stages` are the program's own: they get every event
     as the provider sent it. `staging`: those of plug-ins, which come next; what they give is judged. Where there are
     such and nobody judges or restores, events are written as the stages leave them. `gather`: the program's own that
-    take every event as it is judged.
+    take every event as it is judged. `keys`: the pipeline's, where backends' credentials are to be replaced.
     """
 
     __slots__ = (
@@ -95,6 +96,7 @@ class AnswerPipe:
         stages: Sequence[EventStage] = (),
         gather: Sequence[EventStage] = (),
         staging: Staging | None = None,
+        keys: Scanner | None = None,
     ) -> None:
         self._stages = (*stages, *gather) if staging is None else stages
         self._gather = () if staging is None else gather
@@ -102,7 +104,7 @@ class AnswerPipe:
         self._chain = Chained()
         self.meter = meter or self._chain
         """Counts the steps of work that the stream takes."""
-        ruling = Ruling(stage, active, vault if vault is not None else Vault(), self._tally, self.meter)
+        ruling = Ruling(stage, active, vault if vault is not None else Vault(), self._tally, self.meter, keys)
         unread = Blocked(name, "uninspected") if blocks_unread else None
         bare, plain, writer = between is not None, Plain(ruling, vault), StreamWriter(dialect, between)
         self._reader = StreamReader(dialect, bare=bare, plain=plain, meter=self.meter)

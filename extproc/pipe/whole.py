@@ -8,6 +8,7 @@ from extproc.apis.streams import sequences
 from extproc.inspection.judge import Job
 from extproc.inspection.stage import Active
 from extproc.inspection.verdict import Finding, Verdict
+from extproc.matching.scanner import Scanner
 from extproc.payload.fieldvalue import parse
 from extproc.payload.sse_lines import BOM
 from extproc.pipe.pipe import AnswerPipe
@@ -27,10 +28,11 @@ def streamed(
     stages: Sequence[EventStage] = (),
     staging: Staging | None = None,
     gather: EventStage | None = None,
+    keys: Scanner | None = None,
 ) -> Verdict | None:
     """Judge the body of a job as the stream that it is, each text joined over its chunks; None if it is no stream.
 
-    `gather` takes every event as it is judged.
+    `gather` takes every event as it is judged. `keys`: see `AnswerPipe`.
     """
     found = sequence_of(job.body, job.content_type) if staging is not None else sequences.sequence(job.body)
     if found is None:
@@ -52,6 +54,7 @@ def streamed(
         stages=stages,
         staging=staging,
         gather=() if gather is None else (gather,),
+        keys=keys,
     )
     if job.body.startswith(BOM) and found.between is not None:
         stream.doubt("malformed")

@@ -9,6 +9,9 @@ from extproc.policy.names import HeaderName
 from extproc.policy.paths import FilePath
 
 _SOURCES: Final = "write {file: /run/secrets/name} or {env: NAME}"
+REDACTED: Final = "[redacted]"
+"""The text that replaces a backend's credential in a response. Neither JSON nor a query gives it another meaning."""
+
 _FORMS: Final = "write {bearer: {file: PATH}}, {bearer: {env: NAME}}, {header: x-api-key, file: PATH} or client"
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator
 
 from extproc.policy.base import Written, refusal
+from extproc.policy.credential_headers import carries_credential
 
 BACKEND_NAME_MAX: Final = 63
 """As long as a DNS label and a name in GEP-5091: fits every place a cluster's name goes."""
@@ -36,21 +37,6 @@ HOP_BY_HOP: Final = frozenset(
 """Fields that belong to one connection (RFC 9110 7.6.1); Envoy owns them."""
 FRAMING: Final = frozenset({"host", "content-length", "content-type", "content-encoding", "expect"})
 """Fields that say where a message goes or how its body reads."""
-CREDENTIALS: Final = (
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "cookie",
-    "proxy-authorization",
-    "openai-api-key",
-    "anthropic-api-key",
-    "ocp-apim-subscription-key",
-    "x-auth-token",
-    "x-access-token",
-    "x-amz-security-token",
-)
-"""Fields that carry a client's own credential: those of the APIs, of HTTP, and of the gateways in front of APIs."""
 
 
 def _backend(name: str) -> str:
@@ -110,7 +96,7 @@ def _header(name: str) -> str:
 
 
 def _steering(name: str) -> str:
-    if name in CREDENTIALS:
+    if carries_credential(name):
         raise refusal(f"the header {name} carries credentials", "name a header of your own such as x-extproc-cluster")
     return name
 

@@ -12,10 +12,10 @@ from pydantic.fields import FieldInfo
 
 from extproc.policy.backends import Backend, BackendModel
 from extproc.policy.base import Value, Written
+from extproc.policy.credential_headers import CREDENTIAL_ENDINGS, CREDENTIALS
 from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.document import DEPTH_MAX, NODES_MAX, TEXT_MAX
 from extproc.policy.model import Policy
-from extproc.policy.names import CREDENTIALS
 from extproc.policy.pipelines import Block, Match, Pipeline
 from extproc.policy.processors import (
     UNSUPPORTED_USES,
@@ -67,7 +67,8 @@ How a credential is sent and where it is read from; the policy never holds one. 
 - `client`: the client's own goes on as it came
 
 Space and newlines at its ends are dropped. In any other case the client's own credentials
-({", ".join(f"`{name}`" for name in sorted(CREDENTIALS))}) are removed."""
+({", ".join(f"`{name}`" for name in sorted(CREDENTIALS))}) are removed, and header fields whose names end as
+credentials do ({", ".join(f"`{ending}`" for ending in CREDENTIAL_ENDINGS)})."""
 
 
 def markdown() -> str:

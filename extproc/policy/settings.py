@@ -31,7 +31,8 @@ class Limits(Value):
     """Bounds on what one exchange and one worker may take."""
 
     request_body: Annotated[Size, Field(ge=1, le=GIB)] = 32 * MIB
-    """Largest request body; beyond it 413. The default holds the largest requests of hosted APIs (images in base64)."""
+    """Largest request body, decompressed; beyond it 413. The default holds the largest requests of hosted APIs (images
+    in base64). Whatever the limit, a compressed body beyond 1MiB may grow to at most 256 times its size."""
     request_timeout: Annotated[Seconds, Field(gt=0, le=DAY), Written("duration", "2m")] = 60.0
     """Longest time for a request to arrive and be decided; beyond it the exchange fails. Slow uploads of large bodies
     fit."""

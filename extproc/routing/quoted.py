@@ -6,8 +6,10 @@ from typing import Final
 
 from msgspec import Struct
 
-MARK: Final = b"[redacted]"
-"""The text that replaces a credential. Neither JSON nor a query string gives it another meaning."""
+from extproc.policy.credentials import REDACTED
+
+MARK: Final = REDACTED.encode()
+"""The text that replaces a credential, as bytes."""
 
 QUOTED_MIN: Final = 6
 """Characters of a credential that is looked for. Shorter ones stand in any text by chance, and no provider has such."""
@@ -29,16 +31,30 @@ _NAMED: Final = {
 
 _BETWEEN: Final = rb"\x00*"
 
+SPELT_MOST: Final = 16
+"""Bytes of a character, however it is spelt, as far as pieces are joined: `\\u002d` in UTF-16 has 12."""
+
+_SPELLING: Final = b"\\%&#;\0" + b"0123456789abcdefABCDEFuxX" + b"".join(_NAMED.values())
+"""Bytes of which spellings consist."""
+
+_BEGUN: Final = re.compile(
+    rb"(?:\\(?:\x00*u(?:\x00*[0-9a-fA-F]){0,3})?|%(?:25)*[0-9a-fA-F]?|&(?:#(?:[0-9]*|[xX][0-9a-fA-F]*)|[a-z]*))\x00*\Z"
+)
+"""The beginning of a spelling, at the end of a piece."""
+
 
 class Quoted(Struct, frozen=True):
     """One credential, made ready to be looked for. Has no rendering: it holds the credential.
 
-    `encoded`: how it looks in base64, wherever in the encoded text it begins.
+    `encoded`: how it looks in base64, wherever in the encoded text it begins. `characters`: each of its characters, and
+    `inside`: the bytes of which it may consist.
     """
 
     plain: bytes
     spelt: re.Pattern[bytes]
     encoded: tuple[bytes, ...]
+    characters: tuple[re.Pattern[bytes], ...]
+    inside: bytes
 
     def found(self, text: bytes) -> bool:
         """True if `text` holds the credential in any spelling."""
@@ -60,8 +76,62 @@ class Quoted(Struct, frozen=True):
                 text = text.replace(each, MARK)
         return text
 
+    def begun(self, text: bytes) -> int:
+        """The place from which the end of `text` may be the beginning of the credential, or the length of `text`."""
+        size = len(text)
+        if not text or text[-1] not in self.inside:
+            return size  # as pieces of most streams end, with a line feed
+        first = max(len(text.rstrip(self.inside)), size - SPELT_MOST * len(self.plain))
+        for found in self.spelt.finditer(text) if self.found(text) else ():
+            first = max(first, found.end())
+        cut = _BEGUN.search(text, first)
+        last = size if cut is None else cut.start()
+        starts = (each.start() for each in self.characters[0].finditer(text, first) if self._goes_on(text, each))
+        return min(last, next(starts, size))
+
+    def _goes_on(self, text: bytes, found: re.Match[bytes]) -> bool:
+        """True if the credential's first character is `found` and those behind it are in all that is left of `text`."""
+        at = found.end()
+        for each in self.characters[1:]:
+            while text[at : at + 1] == b"\0":
+                at += 1
+            if at == len(text) or _BEGUN.match(text, at) is not None:
+                return True
+            more = each.match(text, at)
+            if more is None:
+                return False
+            at = more.end()
+        return False
+
     def __repr__(self) -> str:
         return "Quoted()"
+
+
+class QuotedInPieces:
+    """Takes a credential out of a body that comes in pieces. Any cuts give the same bytes, put together.
+
+    What may be the beginning of the credential is held back at the end of a piece.
+    """
+
+    __slots__ = ("_held", "_quoted")
+
+    def __init__(self, quoted: Quoted) -> None:
+        self._quoted = quoted
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what goes on once `data` has come; the very same object if nothing is held or taken out."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        at = self._quoted.begun(data)
+        if at < len(data):
+            data, self._held = data[:at], data[at:]
+        return self._quoted.cleaned(data)
+
+    def finish(self) -> bytes:
+        """Return what was still held back."""
+        held, self._held = self._held, b""
+        return held
 
 
 def quoted(credential: bytes) -> Quoted | None:
@@ -69,7 +139,14 @@ def quoted(credential: bytes) -> Quoted | None:
     if len(credential) < QUOTED_MIN:
         return None
     # One way through for each character: the time is that of the text's length.
-    return Quoted(credential, re.compile(_BETWEEN.join(map(_spellings, credential))), _encoded(credential))
+    spellings = [_spellings(byte) for byte in credential]
+    return Quoted(
+        credential,
+        re.compile(_BETWEEN.join(spellings)),
+        _encoded(credential),
+        tuple(map(re.compile, spellings)),
+        bytes({*credential, *_SPELLING}),
+    )
 
 
 def _encoded(credential: bytes) -> tuple[bytes, ...]:
@@ -104,4 +181,7 @@ def _spellings(byte: int) -> bytes:
         ways.append(rb"&%s;" % plain_name)
     if byte in b'/"\\':
         ways.insert(0, rb"\\" + plain)
+    if byte in b"\\%&":
+        # As itself it is the beginning of other spellings, which go first: nobody steps back between characters.
+        ways.append(ways.pop(ways.index(plain)))
     return b"(?:" + b"|".join(ways) + b")"

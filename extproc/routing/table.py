@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from extproc.policy import OWN_ROUTES, Backend, Bearer, Header, Policy, Target
-from extproc.policy.names import CREDENTIALS
+from extproc.policy.credential_headers import CREDENTIALS
 from extproc.protocol.headers import Field
 from extproc.routing.quoted import Quoted, quoted
 
@@ -68,7 +68,8 @@ class Table(Struct, frozen=True):
     """The tables that selection reads. `routes` is by (asked model, API dialect family); `listed`: who serves a name.
 
     `onward`: where requests go that no dialect claims. `own_routes`: where Envoy's own routes decide what the policy
-    does not, and `removes` are the fields that go then. `reads_errors`: some backend could quote a credential.
+    does not, and `removes` are the fields that go then. `reads_errors`: some backend could quote a credential;
+    `quoted` are those that are looked for.
     """
 
     routes: Mapping[tuple[str, str], Route]
@@ -78,8 +79,9 @@ class Table(Struct, frozen=True):
     default: Mapping[str, Candidate]
     onward: Destination | None = None
     own_routes: bool = False
-    removes: tuple[str, ...] | None = CREDENTIALS
+    removes: tuple[str, ...] | None = tuple(CREDENTIALS)
     reads_errors: bool = False
+    quoted: tuple[Quoted, ...] = ()
 
     @property
     def chooses(self) -> bool:
@@ -118,6 +120,7 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
         own_routes=policy.default_backend == OWN_ROUTES,
         removes=None if all(each.removes is None for each in destinations.values()) else names,
         reads_errors=any(each.credential for each in destinations.values()),
+        quoted=tuple(each.quoted for each in destinations.values() if each.quoted is not None),
     )
 
 

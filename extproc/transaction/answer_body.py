@@ -20,7 +20,7 @@ from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
-from extproc.transaction.admission import exceeds
+from extproc.transaction.admission import DENSE, exceeds
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
@@ -108,13 +108,13 @@ def unread(memory: Memory, findings: Findings, reason: str) -> None:
         raise refused(memory, findings.pipeline.unread)
 
 
-def oversize(findings: Findings) -> None:
-    """The answer is too large to be read: as `unread`."""
+def oversize(findings: Findings, *, dense: bool = False) -> None:
+    """The answer is too large to be read: as `unread`. `dense`: its compressed form is too small for it."""
     findings.saw("size")
     if findings.pipeline.blocks_oversize and findings.pipeline.response is not None:
         findings.blocked = Blocked(findings.pipeline.name, "oversize")
-        limit = findings.pipeline.body_limit
-        raise ClientError(502, "response_too_large", f"The answer is larger than the limit of {limit} bytes.")
+        said = DENSE if dense else f"is larger than the limit of {findings.pipeline.body_limit} bytes."
+        raise ClientError(502, "response_too_large", f"The response {said}")
 
 
 def spoken(memory: Memory, findings: Findings) -> str:
@@ -173,7 +173,9 @@ def response_work(memory: Memory, findings: Findings, how: Wanted, body: bytes) 
         # An object in one line, as nearly every response is, is no stream.
         streamed=None
         if not codings and body.startswith(b"{") and b"\n" not in body
-        else partial(streamed, dialect=dialect, stages=(usage,), staging=staging),
+        else partial(
+            streamed, dialect=dialect, stages=(usage,), staging=staging, keys=pipeline.keys if memory.quoted else None
+        ),
     )
     if staging is None:
         return ResponseWork(job, body, codings, pipeline.body_limit, usage)
@@ -247,7 +249,7 @@ class WholeAnswer:
         findings = self._findings
         if type(result) is Unread:
             if result.reason == "size":
-                oversize(findings)
+                oversize(findings, dense=result.dense)
             else:
                 unread(self._memory, findings, result.reason)
             self._unstaged(result.reason)

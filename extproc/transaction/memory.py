@@ -10,7 +10,7 @@ from extproc.apis import ApiRequestPath
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import NO_USAGE, Record, Scalar, Usage
-from extproc.routing.quoted import Quoted
+from extproc.routing.quoted import Quoted, QuotedInPieces
 from extproc.routing.table import Choice, Destination
 from extproc.signals.registry import Signals
 from extproc.transaction.answers import Teller
@@ -36,7 +36,8 @@ RECORDED_TEXT: Final = 256
 class Memory:
     """Mutable, one an exchange. Times are in seconds on the shell's clock.
 
-    `path` is the request's as it came, `strips` the control headers that the client sent itself, `claimed` the API's
+    `path` is the request's as it came, `strips` the control headers that the client sent itself, `keys` fields whose
+    names end as credentials do: they join `strips` once it is known that they are for no backend. `claimed` the API's
     path once the request is known to be one that is read, `teller` writes the errors on other paths.
     `findings` where a pipeline is for it, `staged` where none is and the response passes answer stages; `signals`,
     pipeline or not, where the policy reads any. `destination`: the backend that gets the request. `request_mode`: the
@@ -58,6 +59,7 @@ class Memory:
         "failure",
         "findings",
         "first_cluster",
+        "keys",
         "known",
         "misconfigured",
         "model",
@@ -91,6 +93,7 @@ class Memory:
         self.claimed: ApiRequestPath | None = None
         self.path = b""
         self.strips: tuple[str, ...] = ()
+        self.keys: tuple[str, ...] = ()
         self.choice: Choice | None = None
         self.destination: Destination | None = None
         self.request_mode: BodyMode | None = None
@@ -114,13 +117,13 @@ class Memory:
         """The credential that the request's backend was sent, to be looked for in what it says."""
         return None if self.destination is None else self.destination.quoted
 
-    def cleaned(self, said: bytes) -> bytes:
-        """Return what a backend says, without our credential."""
+    def in_pieces(self) -> QuotedInPieces | None:
+        """Return what takes our credential out of a body that comes in pieces; None if there is none to be found."""
         quoted = self.quoted
-        return said if quoted is None or not said else quoted.cleaned(said)
+        return None if quoted is None else QuotedInPieces(quoted)
 
     def cleaned_whole(self, said: bytes) -> bytes:
-        """Return the same of a body that has come whole: in base64, too."""
+        """Return a body that has come whole, without our credential: in base64, too."""
         quoted = self.quoted
         return said if quoted is None or not said else quoted.decoded_and_cleaned(said)
 
@@ -138,6 +141,12 @@ class Memory:
         """Return the refusal in place of a response that may quote our credential; an error keeps its status."""
         status = self.status if self.status is not None and self.status >= ERROR else BAD_GATEWAY
         return ClientError(status, "response_withheld", "The backend's response was withheld by the gateway.")
+
+    def strip_keys(self, removes: tuple[str, ...] | None) -> None:
+        """Have the client's `keys` removed. `removes`: None if the client's own credentials are for the backend."""
+        if removes is not None:
+            self.strips = (*self.strips, *self.keys)
+        self.keys = ()
 
     def identify(self, request_id: bytes | None) -> None:
         """Takes the request's id over, if it is one that Envoy makes."""

@@ -20,7 +20,7 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.meter import Meter, SpentError
 from extproc.signals.registry import Signals
 from extproc.signals.view import RequestView, content_type
-from extproc.transaction.admission import UNKNOWN, malformed_encoding, overloaded, too_large
+from extproc.transaction.admission import UNKNOWN, malformed_encoding, overloaded, too_dense, too_large
 from extproc.transaction.findings import Findings
 from extproc.transaction.handed import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
 from extproc.transaction.memory import Memory
@@ -265,11 +265,12 @@ class Opening:
         try:
             if self._codings is not UNKNOWN:
                 return encodings.decode(self.body, self._codings, most, meter)
-        except encodings.DecodedTooLargeError:
-            if most < limit:
+        except encodings.DecodedTooLargeError as error:
+            dense = isinstance(error, encodings.RatioExceededError)
+            if most < limit and not dense:
                 raise SpentError from None
             if claimed or findings is None or findings.blocks_oversize:
-                raise too_large(limit) from None
+                raise (too_dense() if dense else too_large(limit)) from None
             raise _UnreadError("size") from None
         except encodings.EncodingError:
             if claimed:

@@ -7,12 +7,14 @@ from msgspec.structs import replace
 
 from extproc import apis
 from extproc.apis.paths import Aliases
+from extproc.inspection.keys import keys_of
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.registry import planned
 from extproc.policy import Policy, Unusable, UnusableError, parts_of
 from extproc.policy import pipelines as written
 from extproc.policy.base import Loc
+from extproc.policy.credential_headers import credentials_among
 from extproc.policy.signals import Vocabulary
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
@@ -152,16 +154,18 @@ class Plan:
         """
         pipelines: list[CompiledPipeline] = []
         signals = signals or current()
+        table = compile_table(policy, secrets)
+        keys = keys_of(each.plain for each in table.quoted) if policy.pipelines else None
         wrong = list(_unknown_signals(policy, signals))
         for index, each in enumerate(policy.pipelines):
             try:
-                pipelines.append(CompiledPipeline(each, secrets, index))
+                pipelines.append(CompiledPipeline(each, secrets, index, keys))
             except UnusableError as error:
                 wrong += error.parts
         stages = planned(policy.answer_stages, wrong)
         if wrong:
             raise UnusableError(wrong)
-        return cls(policy, compile_table(policy, secrets), tuple(pipelines), signals, stages)
+        return cls(policy, table, tuple(pipelines), signals, stages)
 
     def claim(self, raw_path: bytes) -> Claim:
         """Return what `raw_path` (`:path` as it came) means to us."""
@@ -209,6 +213,10 @@ class Plan:
         if CONTROL_PREFIX not in "\n".join(names) and self._control.isdisjoint(names):
             return ()
         return tuple(n for n in names if n.startswith(CONTROL_PREFIX) or n in self._control)
+
+    def credentials(self, fields: HeaderMap) -> tuple[str, ...]:
+        """The names among `fields` that end as credentials do, beside those that are removed in any case."""
+        return () if self.table.removes is None else credentials_among(fields.names())
 
     def passage(self, raw_path: bytes, *, known: bool) -> Forwarding | None:
         """Return what becomes of a request of no API, or None if nothing is served there. `known` as in `steer`."""

@@ -10,7 +10,7 @@ from extproc.protocol.effects import Chunk, HeaderMutation, Override, Phase, Pro
 from extproc.protocol.enums import plain
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
-from extproc.protocol.messages import Body, Headers, Side
+from extproc.protocol.messages import Body, Headers, Side, Trailers
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.transaction.admission import (
@@ -123,6 +123,7 @@ class RequestSide:
         plan, memory = self._plan, self._memory
         memory.identify(fields.get("x-request-id"))
         memory.strips = plan.control_headers(fields)
+        memory.keys = plan.credentials(fields)
         memory.path = fields.get(":path") or b""
         claim = memory.claim = plan.claim(memory.path)
         if not memory.known:
@@ -144,6 +145,8 @@ class RequestSide:
             memory.teller = None if claim.claimed is None else claim.claimed.api
             raise too_many_headers()
         if not inspected and (not claimed or plan.inert):
+            if memory.keys:
+                memory.strip_keys(plan.table.removes)
             return self._pass(fields, end=message.end)
         if claimed:
             memory.claimed = claim.claimed
@@ -179,7 +182,7 @@ class RequestSide:
             self._refuse_trailers()  # they follow, whether or not Envoy shows them to us
         return self._judge(now)
 
-    def trailers(self, now: float) -> Effects:
+    def trailers(self, message: Trailers, now: float) -> Effects:
         """Ends the request, where a body's end mark did not."""
         before = self.state
         if before is SideState.IDLE:
@@ -187,8 +190,10 @@ class RequestSide:
         self.state = advance(self.mode, before, MessageKind.TRAILERS, Side.REQUEST)
         self.unproven = False
         self._refuse_trailers()
+        keys = self._plan.credentials(message.fields)
         if self.intent is not Intent.READING:
-            return self._pass_trailers()
+            return self._pass_trailers(keys)
+        self._memory.keys += keys
         self._trailers = True
         return self._judge(now)
 
@@ -239,18 +244,18 @@ class RequestSide:
 
         A pipeline that is for it says that somebody serves it: then Envoy's routes decide.
         """
-        memory = self._memory
-        passage = self._plan.passage(memory.path, known=memory.known) or (
-            None if memory.findings is None else self._plan.unsteered
-        )
+        memory, plan = self._memory, self._plan
+        passage = plan.passage(memory.path, known=memory.known) or (None if memory.findings is None else plan.unsteered)
         if passage is None:
             assert memory.claim is not None
             claimed = memory.claim.claimed
-            memory.teller = claimed.api if claimed is not None else self._plan.apis.family_of(fields)
+            memory.teller = claimed.api if claimed is not None else plan.apis.family_of(fields)
             raise ClientError(404, "not_found", "Nothing is served under this path.")
         if passage.destination is not None:
-            check_steered(self._plan, self._shared, memory, passage.destination)
+            check_steered(plan, self._shared, memory, passage.destination)
         memory.destination = passage.destination
+        if memory.keys:
+            memory.strip_keys(plan.table.removes if passage.destination is None else passage.destination.removes)
         return passage
 
     def _pass(self, fields: HeaderMap, *, end: bool) -> Effects:
@@ -312,11 +317,11 @@ class RequestSide:
             return NOTHING
         return (Chunk(Side.REQUEST, message.data, message.end),)
 
-    def _pass_trailers(self) -> Effects:
-        """Lets trailers go on without what the client's credentials could stand in."""
+    def _pass_trailers(self, keys: tuple[str, ...]) -> Effects:
+        """Lets trailers go on without what the client's credentials could stand in; `keys` are those that came."""
         destination = self._memory.destination
         meant = destination is not None and destination.removes is None  # the client's own is for the backend
-        return trailers_without(() if meant else self._plan.table.removes or ())
+        return trailers_without(() if meant else (*(self._plan.table.removes or ()), *keys))
 
     def _refuse_trailers(self) -> None:
         # Envoy 1.40 (#36119): a route's retry after request trailers sends a streamed body a second time.

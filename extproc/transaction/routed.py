@@ -38,6 +38,7 @@ def route(plan: Plan, shared: Shared, memory: Memory, asked: apis.Request, body:
     memory.decided = now
     if choice is None:
         memory.reason = "unknown-passed"
+        memory.strip_keys(plan.table.removes)
         return Routed(plan.unsteered.changed(HeaderMutation(remove=memory.strips)), None, None, clear_route=False)
     return _steer(plan, shared, memory, choice, claimed, asked, body)
 
@@ -65,6 +66,8 @@ def _steer(
     steering = plan.steer(choice, model, claimed, memory.path, memory.decision, known=memory.known)
     memory.choice, memory.steering, memory.reason = choice, steering, choice.why
     memory.destination = choice.candidate.destination
+    if memory.keys:
+        memory.strip_keys(memory.destination.removes)
     headers = steering.headers
     if memory.strips:
         headers = HeaderMutation(headers.set, (*headers.remove, *memory.strips))

@@ -115,6 +115,7 @@ class StreamJudge:
             details=findings.details,
             stages=(self._usage,),
             staging=findings.staging,
+            keys=None if watches or memory.quoted is None else findings.pipeline.keys,
         )
         self._left = self.stream.meter.left  # steps of the stream, before the piece at hand
 
@@ -191,7 +192,7 @@ class StreamedAnswer:
     def __init__(self, memory: Memory, findings: Findings, how: Wanted, *, room: Room) -> None:
         self._memory = memory
         self._findings = findings
-        self._quoted = memory.quoted
+        self._quoted = memory.in_pieces()
         self._held = Held(room.shared)
         self._most = room.limit
         self._judge = StreamJudge(memory, findings, how)
@@ -256,9 +257,10 @@ class StreamedAnswer:
     def _passed(self, out: bytes, *, end: bool, grew: bool = True) -> Effects:
         """Return what goes on. `grew`: more may wait in the stream than before."""
         stream = self._judge.stream
-        if self._quoted is not None and out:
-            out = self._quoted.cleaned(out)
-        if end or stream.ended:
+        over = end or stream.ended
+        if self._quoted is not None:
+            out = self._quoted.feed(out) + self._quoted.finish() if over else self._quoted.feed(out)
+        if over:
             self.gone()
             if self._trailers:
                 return (*((Chunk(_RESPONSE, out),) if out else ()), *PASS_RESPONSE_TRAILERS)

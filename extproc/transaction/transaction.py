@@ -263,7 +263,7 @@ class Transaction:
         elif type(message) is Body:
             effects = request.body(message, now)
         else:
-            effects = request.trailers(now)
+            effects = request.trailers(cast("Trailers", message), now)
         self.request_lane = request.lane
         self._set_deadline()
         return effects if request.job is None else self._hand_out(Side.REQUEST, effects, now)

@@ -47,6 +47,7 @@ class WatchedAnswer:
         "_memory",
         "_most",
         "_over",
+        "_quoted",
         "job",
     )
 
@@ -64,6 +65,7 @@ class WatchedAnswer:
         self._over = False  # the end mark has
         self._lost = False  # the copy is judged no further
         self._due: Effects = NOTHING  # what goes on with the verdict
+        self._quoted = memory.in_pieces()
         self.job: ResponseWork | PendingJudgement[Whole] | StreamPiece | None = None
 
     def piece(self, message: Body, *, ends: bool) -> Effects:
@@ -71,7 +73,7 @@ class WatchedAnswer:
         if self._over:  # a second end mark
             return NOTHING if self._duplex else PASS_RESPONSE_BODY
         self._over = ends
-        passed = self._passed(message.data, end=message.end)
+        passed = self._passed(message.data, end=message.end, last=ends)
         if self._left is not None:
             self._left -= len(message.data)
         if not self._closed:
@@ -87,10 +89,13 @@ class WatchedAnswer:
         if not self._closed:
             self._closed = True
             self._look(b"", ends=True)
+        # In other modes nothing can be added to a body behind its last piece: the beginning of a credential ends there.
+        held = b"" if self._quoted is None or not self._duplex else self._quoted.finish()
+        last = (*((Chunk(_RESPONSE, held),) if held else ()), *PASS_RESPONSE_TRAILERS)
         if self._awaited:
-            self._due = (*self._due, *PASS_RESPONSE_TRAILERS)
+            self._due = (*self._due, *last)
             return NOTHING
-        return PASS_RESPONSE_TRAILERS
+        return last
 
     def judged(self, result: object) -> Effects:
         """Takes the result of work that was handed out; gives what waited for the last of it."""
@@ -116,9 +121,11 @@ class WatchedAnswer:
     def _awaited(self) -> bool:
         return self.job is not None and not self._lost
 
-    def _passed(self, data: bytes, *, end: bool) -> Effects:
-        """A piece as it goes on: as it came, but for a credential of ours that stands whole in it."""
-        cleaned = self._memory.cleaned(data)
+    def _passed(self, data: bytes, *, end: bool, last: bool) -> Effects:
+        """A piece as it goes on: as it came, but for a credential of ours, and what may be the beginning of one."""
+        cleaned = data if self._quoted is None else self._quoted.feed(data)
+        if self._quoted is not None and last and (held := self._quoted.finish()):
+            cleaned += held
         if self._duplex:
             return (Chunk(_RESPONSE, cleaned, end),) if cleaned or end else NOTHING
         return PASS_RESPONSE_BODY if cleaned is data else (Proceed(_RESPONSE, Phase.BODY, None, cleaned),)

@@ -17,9 +17,10 @@ from extproc.usage import UsageMeter
 
 
 class Unread(Struct, frozen=True):
-    """The body could not be decoded; `reason` is what records say of it."""
+    """The body could not be decoded; `reason` is what records say of it. `dense`: of "size", the ratio was too much."""
 
     reason: str
+    dense: bool = False
 
 
 class Whole(Struct, frozen=True):
@@ -75,8 +76,8 @@ class ResponseWork(Struct, frozen=True):
             return self._judged(self.body, self.job, meter)
         try:
             plain = self._decoded(meter)
-        except encodings.DecodedTooLargeError:
-            return Unread("size")
+        except encodings.DecodedTooLargeError as error:
+            return Unread("size", isinstance(error, encodings.RatioExceededError))
         except encodings.EncodingError:
             return Unread("encoding")
         # An object in one line, as nearly every response is, is no stream.
@@ -101,6 +102,8 @@ class ResponseWork(Struct, frozen=True):
         most = self.limit if meter is None else min(self.limit, meter.left * INLINE_INFLATED)
         try:
             return encodings.decode(self.body, self.codings, most, meter)
+        except encodings.RatioExceededError:
+            raise
         except encodings.DecodedTooLargeError:
             if most < self.limit:
                 raise SpentError from None

@@ -8,6 +8,13 @@ from tests.e2e.gateway import KEYS, TAG, Gateway, Version, post, tagged
 
 pytestmark = pytest.mark.envoy
 
+ODD = (
+    ("x-nobody-knows-api-key", "CLIENT-23"),
+    ("x-serverless-authorization", "CLIENT-24"),
+    ("x-gitlab-token", "CLIENT-25"),
+    ("modal-secret", "CLIENT-26"),
+)
+"""Fields that are in no table, but end as credentials do."""
 CLIENTS_OWN = (
     ("authorization", "Bearer CLIENT-1"),
     ("x-api-key", "CLIENT-2"),
@@ -21,6 +28,17 @@ CLIENTS_OWN = (
     ("x-auth-token", "CLIENT-10"),
     ("x-access-token", "CLIENT-11"),
     ("x-amz-security-token", "CLIENT-12"),
+    ("xi-api-key", "CLIENT-13"),
+    ("helicone-auth", "CLIENT-14"),
+    ("cf-access-client-id", "CLIENT-15"),
+    ("cf-access-client-secret", "CLIENT-16"),
+    ("cf-aig-authorization", "CLIENT-17"),
+    ("x-goog-iap-jwt-assertion", "CLIENT-18"),
+    ("x-goog-authenticated-user-email", "CLIENT-19"),
+    ("x-portkey-api-key", "CLIENT-20"),
+    ("x-portkey-virtual-key", "CLIENT-21"),
+    ("private-token", "CLIENT-22"),
+    *ODD,
 )
 SPOOFED = (
     ("x-extproc-cluster", "south"),
@@ -83,8 +101,9 @@ def test_an_underscore_does_not_pass_for_a_dash(direct: Gateway, version: Versio
 
 
 def test_a_backend_that_takes_the_clients_credential_gets_it(direct: Gateway, version: Version) -> None:
-    _, seen = direct.ask(b'{"model":"mine"}', version, ("authorization", "Bearer CLIENT-1"), provider="own")
+    _, seen = direct.ask(b'{"model":"mine"}', version, ("authorization", "Bearer CLIENT-1"), *ODD, provider="own")
     assert seen.getall("authorization") == ["Bearer CLIENT-1"]
+    assert [(name, seen.header(name)) for name, _ in ODD] == list(ODD)
     assert not any(key in text(seen) for key in KEYS.values())
 
 

@@ -9,7 +9,7 @@ import pytest
 from extproc.gateway.bootstrap import Profile
 from tests.e2e.canned import Canned, canned
 from tests.e2e.conftest import Shared
-from tests.e2e.gateway import Gateway, post
+from tests.e2e.gateway import KEYS, Gateway, post
 from tests.inspection.shapes import SEALED, SHAPES
 
 pytestmark = [pytest.mark.envoy, pytest.mark.parametrize("transport", ["h2"])]
@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.envoy, pytest.mark.parametrize("transport", ["h2"])]
 POLICY: Final = """\
 version: 1
 backends:
-  - {{name: own, url: "http://127.0.0.1:{port}/v1", api: openai}}
-  - {{name: other, url: "http://127.0.0.1:{port}/v1", api: anthropic}}
+  - {{name: own, url: "http://127.0.0.1:{port}/v1", api: openai, credential: {{bearer: {{env: NORTH_KEY}}}}}}
+  - {{name: other, url: "http://127.0.0.1:{port}/v1", api: anthropic, credential: {{bearer: {{env: NORTH_KEY}}}}}}
 default_backend: own
 models:
   - {{name: m, targets: [{{backend: own}}]}}
@@ -82,6 +82,18 @@ def test_a_mask_is_written_where_the_value_was(streaming: Gateway, backend: Cann
                 )
                 calls[call["index"]] = calls.get(call["index"], "") + call["function"]["arguments"]
     assert [json.loads(arguments) for arguments in calls.values()] == [{"city": "[EMAIL_1]", "days": 12}] * 2
+
+
+def test_a_credential_that_the_backend_quotes_in_two_events_does_not_reach_the_client(
+    streaming: Gateway, backend: Canned
+) -> None:
+    key = KEYS["NORTH_KEY"]
+    said = [{"choices": [{"index": 0, "delta": {"content": text}}]} for text in (f"no key {key[:6]}", key[6:], "!")]
+    raw = b"".join(f"data: {json.dumps(each)}\n\n".encode() for each in said)
+    for backend.pieces in ([raw], [raw[at : at + 9] for at in range(0, len(raw), 9)]):
+        answer = streaming.send(post(json.dumps({"model": "m", "stream": True, "messages": HI}).encode()))
+        events = [json.loads(line[6:]) for line in answer.body.splitlines() if line.startswith(b"data: {")]
+        assert "".join(each["choices"][0]["delta"]["content"] for each in events) == "no key [redacted]!"
 
 
 def test_the_libraries_read_a_stream_of_the_gateway(streaming: Gateway, backend: Canned) -> None:

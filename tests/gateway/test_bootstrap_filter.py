@@ -285,7 +285,7 @@ def test_the_allow_list_is_whole_names() -> None:
     with Upstream() as north, Upstream() as south:
         made = bootstrap(a_policy(north, south), needs=Needs(), endpoints=["a:1"], listen=ANYWHERE)
     allowed = re.compile(the_filter(made)["mutation_rules"]["allow_expression"]["regex"])
-    for name in ("authorization", "content-length", "x-south-key", "x-extproc-anything"):
+    for name in ("authorization", "content-length", "x-south-key", "x-extproc-anything", "x-odd-token"):
         assert allowed.fullmatch(name)
     for name in ("transfer-encoding", "xauthorization", "content-length2", "host", "connection", ":method"):
         assert not allowed.fullmatch(name)

@@ -220,6 +220,18 @@ def test_a_hundred_fields_of_a_provider_s_are_passed_on(
         assert (answer.status_code, answer.headers["x-p96"]) == (200, "1")
 
 
+def test_a_response_without_room_for_the_processor_s_changes_is_the_backend_s_fault(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    needs = Needs(response_headers=True)
+    with a_rig(tmp_path_factory.mktemp("rig"), needs=needs, policy=with_a_dead_backend) as rig:
+        rig.south.answer_headers = {**rig.south.answer_headers, **{f"x-p{number}": "1" for number in range(120)}}
+        for path, kind in ((CHAT, "server_error"), (MESSAGES, "api_error")):
+            answer = rig.asks("POST", path, adding, content=b"{}")
+            assert (answer.status_code, answer.json()["error"]["type"]) == (502, kind)
+            assert "too many header fields" in answer.json()["error"]["message"]
+
+
 def adding(messages: Iterator[ProcessingRequest]) -> Iterator[ProcessingResponse]:
     """Steers to `south`, and sets five fields of the response."""
     for response in steering("south")(messages):

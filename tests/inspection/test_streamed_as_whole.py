@@ -104,6 +104,17 @@ def test_values_cut_anywhere_are_judged_alike(name: str) -> None:
         assert outcome(TWINS[name], masking(), [said[:at], said[at:]], streamed=True) == whole
 
 
+@pytest.mark.parametrize("unseen", ["\u00ad", "\u200b", "\ufeff", "\U000e0041", "\ufe0f"])
+@pytest.mark.parametrize("name", ["content", "tool_calls", "function_arguments", "input"])
+def test_values_with_unseen_code_points_inside_are_judged_alike(name: str, unseen: str) -> None:
+    odd = f"mail {unseen.join(EMAIL)}, pay {unseen.join(CARD)} by {unseen.join(KEY)} for ever"
+    for depth in (0, 1, 2):
+        out, counts, unread, blocked = alike(TWINS[name], masking(), list(nested(odd, depth)))
+        assert "mail [EMAIL_1], pay [CREDIT_CARD_1] by [AWS_ACCESS_KEY_ID_1] for ever" in out
+        assert (len(counts), unread, blocked) == (3, set(), None)
+        alike(TWINS[name], blocking(), every(nested(odd, depth), 7))
+
+
 @pytest.mark.parametrize("name", TWINS)
 def test_nothing_is_changed_where_nothing_is_found(name: str) -> None:
     for depth in (0, 2):

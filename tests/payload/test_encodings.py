@@ -22,6 +22,7 @@ from extproc.payload.encodings.codings import (
     DecodedTooLargeError,
     Decoder,
     EncodingError,
+    RatioExceededError,
     TruncatedBodyError,
     UnknownEncodingError,
     codings,
@@ -140,8 +141,13 @@ def test_a_bomb_is_refused_by_its_ratio_even_without_a_limit(name: str) -> None:
     assert decode(ENCODERS[name](bytes(RATIO_FLOOR)), (coding(name),), RATIO_FLOOR) == bytes(RATIO_FLOOR)
     bomb = ENCODERS[name](bytes(64 << 20))
     decoder = Decoder((coding(name),), None)
-    with pytest.raises(DecodedTooLargeError):
+    with pytest.raises(RatioExceededError):
         decoder.feed(bomb)
+    with pytest.raises(RatioExceededError):
+        decode(body, (coding(name),), 2 * RATIO_FLOOR)
+    with pytest.raises(DecodedTooLargeError) as refused:
+        decode(body, (coding(name),), RATIO_FLOOR)
+    assert refused.type is DecodedTooLargeError, "the limit is no larger, and is what the operator can change"
 
 
 @given(st.lists(st.integers(1, 20_000), max_size=4))
@@ -176,7 +182,7 @@ def test_one_ratio_holds_for_a_whole_chain_of_encodings() -> None:
         decode(BOMB, ("gzip", "gzip", "gzip"), 1 << 30)
     for cut in (1, 50, len(BOMB) - 1):
         decoder = Decoder(("gzip", "gzip", "gzip"), None)
-        assert outcome(decoder, [BOMB[:cut], BOMB[cut:]]) is DecodedTooLargeError
+        assert outcome(decoder, [BOMB[:cut], BOMB[cut:]]) is RatioExceededError
 
 
 @given(st.lists(names, min_size=1, max_size=MAX_CODINGS), st.integers(0, 3 << 20))

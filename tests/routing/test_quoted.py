@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.routing.quoted import MARK, QUOTED_MIN, Quoted, quoted
+from extproc.routing.quoted import MARK, QUOTED_MIN, Quoted, QuotedInPieces, quoted
 
 KEY = b'sk-proj/A+b="c\\d'
 
@@ -96,3 +96,41 @@ def test_a_credential_too_short_to_be_told_from_other_text_is_not_looked_for() -
 
 def test_it_has_no_rendering() -> None:
     assert "sk-" not in repr(of(KEY)) + str(of(KEY))
+
+
+# -- in pieces
+
+PIECED = [
+    b'{"error": "no such key: ' + KEY + b'"}',
+    KEY + KEY[:5] + KEY + b" " + KEY[:-1],
+    KEY[:3],
+    b"data: " + KEY + b"\n\ndata: " + KEY[:7] + b"\n\n",
+    b"".join(b"\\u00%02X" % byte for byte in KEY) + b" \\u0073",
+    b"".join(b"%%25%02x" % byte for byte in KEY) + b"%2",
+    b"".join(b"&#x%x;" % byte for byte in KEY) + b"&am",
+    (KEY + b" and more").decode().encode("utf-16-le"),
+]
+
+
+@pytest.mark.parametrize("text", PIECED)
+def test_any_cuts_give_the_bytes_that_the_whole_gives(text: bytes) -> None:
+    whole = of(KEY).cleaned(text)
+    for first in range(len(text) + 1):
+        for second in range(first, len(text) + 1, 3):
+            pieces = QuotedInPieces(of(KEY))
+            out = [pieces.feed(part) for part in (text[:first], text[first:second], text[second:])]
+            assert b"".join((*out, pieces.finish())) == whole
+    pieces = QuotedInPieces(of(KEY))
+    assert b"".join([*(pieces.feed(text[at : at + 1]) for at in range(len(text))), pieces.finish()]) == whole
+
+
+@pytest.mark.parametrize("text", [b"data: {}\n\n", b"", b"no key here.\n", b'{"a": 1}'])
+def test_a_piece_that_ends_in_no_beginning_of_the_credential_is_the_same_object(text: bytes) -> None:
+    assert QuotedInPieces(of(KEY)).feed(text) is text
+
+
+@given(st.lists(st.sampled_from([KEY, KEY[:4], KEY[4:], KEY[:9], b"\\u0073", b"%", b"&#", b"a", b"\n"]), max_size=8))
+def test_cuts_between_parts_of_the_credential_change_nothing(parts: list[bytes]) -> None:
+    pieces = QuotedInPieces(of(KEY))
+    out = b"".join([*map(pieces.feed, parts), pieces.finish()])
+    assert out == of(KEY).cleaned(b"".join(parts))

@@ -2,7 +2,7 @@
 
 from textwrap import dedent
 
-from extproc.policy import loads
+from extproc.policy import credential_headers, loads
 from extproc.protocol.effects import HeaderMutation, Phase, Proceed
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode, ModeOverride
@@ -42,11 +42,7 @@ def plan(extra: str = "") -> Plan:
     return Plan.compile(loads(dedent(POLICY) + dedent(extra), "policy.yaml"), SECRETS)
 
 
-CREDENTIALS = (
-    *("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"),
-    *("openai-api-key", "anthropic-api-key", "ocp-apim-subscription-key"),
-    *("x-auth-token", "x-access-token", "x-amz-security-token"),
-)
+CREDENTIALS = tuple(credential_headers.CREDENTIALS)
 """The fields of a client's own credentials."""
 ROUTED = "default_backend: route"
 """What no dialect claims goes where Envoy's own routes lead."""

@@ -420,7 +420,7 @@ def test_a_request_that_cannot_be_decoded_on_a_path_that_nobody_claims(cause: st
 @pytest.mark.parametrize("cause", ENCODED)
 def test_an_answer_that_cannot_be_decoded(cause: str, word: str) -> None:
     coding, body = ENCODED[cause]
-    out = Exchange(plan("response", word)).answer(body, JSON, ("content-encoding", coding))
+    out = Exchange(plan("response", word, limit="8MiB")).answer(body, JSON, ("content-encoding", coding))
     size = cause == "bomb"
     assert out.record["uninspected"] == [{"reason": "size" if size else "encoding", "count": 1}]
     if word == "allow":
@@ -430,6 +430,9 @@ def test_an_answer_that_cannot_be_decoded(cause: str, word: str) -> None:
         assert first.headers is None or "content-encoding" not in first.headers.remove
     elif size:
         assert out.refused == (502, "extproc_response_too_large")
+        refusal = out.effects[-1]
+        assert isinstance(refusal, Reject)
+        assert b"256 times as large as its compressed form" in refusal.body
     else:
         assert out.refused == (403, "extproc_uninspected_content")
         assert (out.record["blocked_by"], out.record["blocked_for"]) == ("p", "uninspected")

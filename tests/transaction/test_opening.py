@@ -242,6 +242,7 @@ def test_a_chain_of_encodings_is_undone_elsewhere_and_refused_by_its_ratio() -> 
             (refusal,) = done(envoy, order)
             assert isinstance(refusal, Reject)
             assert refusal.status == 413
+            assert "more than 256 times as large as its compressed form" in json.loads(refusal.body)["error"]["message"]
 
 
 def test_a_small_encoded_body_is_undone_at_once() -> None:

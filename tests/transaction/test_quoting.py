@@ -286,3 +286,86 @@ def test_a_pipeline_that_only_watches_refuses_nothing(
     assert not any(isinstance(each, Reject) for each in effects)
     assert logged(record)["uninspected"] == [{"reason": "size", "count": 2}]
     assert Side.RESPONSE in {each.side for each in effects if isinstance(each, Proceed)}
+
+
+# -- a credential in parts, in responses that a pipeline reads
+
+SSE: Field = ("content-type", b"text/event-stream")
+RESTORING = "pipelines: [{name: p, request: [{use: pii, kinds: [email], action: mask, restore: true}]}]"
+CUTTING = "pipelines: [{name: p, response: [{use: size, max_bytes: 1MiB, action: block}]}]"
+WATCHING = "pipelines: [{name: p, response: [{use: pii, kinds: [email], action: report}]}]"
+CONDITIONAL = "pipelines: [{name: p, response: [{use: pii, kinds: [email], action: mask, when: 'stream == false'}]}]"
+
+
+def deltas(*texts: str) -> bytes:
+    events = [{"choices": [{"index": 0, "delta": {"content": text}}]} for text in texts]
+    return b"".join(b"data: %s\n\n" % json.dumps(each).encode() for each in events) + b"data: [DONE]\n\n"
+
+
+def said_by(body: bytes) -> str:
+    events = [json.loads(line[6:]) for line in body.splitlines() if line.startswith(b"data: {")]
+    return "".join(each["choices"][0]["delta"].get("content", "") for each in events)
+
+
+def streamed(extra: str, pieces: Sequence[bytes], mode: BodyMode = DUPLEX, status: int = 200) -> bytes:
+    with Playbook(plan(extra), request=mode, response=mode) as envoy:
+        envoy.sends(request_headers(CHAT))
+        asking = {"model": "renamed", "stream": True, "messages": [{"role": "user", "content": "I am a@b.de"}]}
+        envoy.sends(request_body(json.dumps(asking).encode()))
+        effects = [*envoy.sends(response_headers(status, SSE)).effects]
+        for piece in pieces:
+            effects += envoy.sends(response_body(piece, end=False)).effects
+        effects += envoy.sends(response_body(b"")).effects
+        record = envoy.leaves()
+    assert (record.decision, record.findings, record.failures) in {("allowed", (), ()), ("masked", record.findings, ())}
+    return body_of(effects, b"")
+
+
+@pytest.mark.parametrize("extra", [READING, RESTORING, CUTTING, CONDITIONAL], ids=["rules", "restore", "size", "when"])
+def test_a_credential_in_parts_of_a_streamed_text_is_taken_out(extra: str) -> None:
+    key = KEY.decode()
+    for at in range(1, len(key)):
+        body = streamed(extra, [deltas(f"no key {key[:at]}", f"{key[at:]}.", " Bye")])
+        assert said_by(body) == "no key [redacted]. Bye"
+    every = [deltas(*f"it is {key}, and {key[:-1]} is none")]
+    assert said_by(streamed(extra, every)) == f"it is [redacted], and {key[:-1]} is none"
+
+
+def test_events_without_anything_of_a_credential_stay_as_they_came() -> None:
+    body = deltas("planted words, and ", "a plan", "ted-hosted thing")
+    for pieces in ([body], [body[at : at + 11] for at in range(0, len(body), 11)]):
+        assert streamed(READING, pieces) == body
+
+
+def test_any_cuts_of_a_stream_with_a_credential_in_parts_give_the_same() -> None:
+    body = deltas(f"no key {KEY[:5].decode()}", f"{KEY[5:].decode()}.")
+    whole = streamed(READING, [body])
+    assert KEY not in whole
+    for at in range(0, len(body), 7):
+        assert streamed(READING, [body[:at], body[at:]]) == whole
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
+def test_a_credential_that_is_cut_by_pieces_of_a_watched_response_is_taken_out(mode: BodyMode) -> None:
+    body = b'data: {"error": "no such key: ' + KEY + b'"}\n\ndata: [DONE]\n\n'
+    for at in range(1, len(body)):
+        with Playbook(plan(WATCHING), request=mode, response=mode) as envoy:
+            asked(envoy, stream=True)
+            effects = [*envoy.sends(response_headers(200, SSE)).effects]
+            out = b""
+            for piece in (body[:at], body[at:]):
+                effects = [*envoy.sends(response_body(piece, end=False)).effects]
+                out += body_of(effects, b"" if effects == [] or isinstance(effects[0], Chunk) else piece)
+            out += body_of(envoy.sends(response_body(b"")).effects, b"")
+        assert out == body.replace(KEY, b"[redacted]")
+
+
+@PROFILES
+def test_a_credential_in_parts_of_a_stream_that_comes_whole_is_taken_out(
+    request_mode: BodyMode, response_mode: BodyMode
+) -> None:
+    body = deltas(f"no key {KEY[:5].decode()}", f"{KEY[5:].decode()}.")
+    with Playbook(plan(READING), request=request_mode, response=response_mode) as envoy:
+        asked(envoy)
+        effects = [*envoy.sends(response_headers(200, JSON)).effects, *envoy.sends(response_body(body)).effects]
+    assert said_by(body_of(effects, body)) == "no key [redacted]."

@@ -82,6 +82,44 @@ def test_the_client_s_own_credentials_are_taken_out_and_the_backend_s_put_in() -
     assert "x-api-key" not in routed.headers.remove
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["x-vendor-api-key", "x-serverless-authorization", "x-gitlab-token", "modal-secret", "x-litellm-virtual-key"],
+)
+def test_a_field_that_ends_as_credentials_do_is_taken_out_on_every_way_to_a_backend(name: str) -> None:
+    own = (name, b"CLIENT")
+    with Playbook(plan()) as envoy:
+        envoy.sends(request_headers(CHAT, own)).gets(PASSED_HEADERS)
+        routed = envoy.sends(request_body(ask("plain"))).gets_one(Proceed)
+    assert name in removed_by(routed)
+    with Playbook(plan(), request=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+        envoy.sends(request_headers(CHAT, own)).gets_nothing()
+        assert name in removed_by(envoy.sends(request_body(ask("plain"))).effects[0])
+    for policy in ("default_backend: hosted", ROUTED):
+        with Playbook(plan(policy)) as envoy:
+            assert name in removed_by(envoy.sends(request_headers("/elsewhere", own, end=True)).gets_one(Proceed))
+    with Playbook(plan("request_trailers: pass\ndefault_backend: hosted")) as envoy:
+        envoy.sends(request_headers("/elsewhere")).gets_one(Proceed)
+        assert name in removed_by(envoy.sends(request_trailers(own)).gets_one(Proceed))
+    with Playbook(plan()) as envoy:
+        envoy.sends(request_headers(CHAT, own)).gets(PASSED_HEADERS)
+        routed = envoy.sends(request_body(ask("own-key"))).gets_one(Proceed)
+    assert name not in removed_by(routed), "`credential: client`"
+
+
+def removed_by(effect: object) -> tuple[str, ...]:
+    assert isinstance(effect, Proceed)
+    return () if effect.headers is None else effect.headers.remove
+
+
+def test_no_field_is_taken_out_that_only_resembles_a_credential() -> None:
+    fields = tuple((name, b"1") for name in ("idempotency-key", "x-keys", "x-tokens", "x-author", "sec-websocket-key"))
+    with Playbook(plan()) as envoy:
+        envoy.sends(request_headers(CHAT, *fields)).gets(PASSED_HEADERS)
+        routed = envoy.sends(request_body(ask("plain"))).gets_one(Proceed)
+    assert set(removed_by(routed)) <= set(CREDENTIALS)
+
+
 def test_a_backend_may_be_told_to_take_the_client_s_own_credential() -> None:
     with Playbook(plan()) as envoy:
         envoy.sends(request_headers(CHAT, ("authorization", b"Bearer mine"))).gets(PASSED_HEADERS)

@@ -10,9 +10,10 @@ from extproc.gateway.against.enabling import enabling
 from extproc.gateway.against.matching import changeable, forwarded, missing
 from extproc.gateway.against.steering import steering, unproven
 from extproc.gateway.against.written import WrittenConfig, inside, line_of
-from extproc.gateway.bootstrap.filter import FILTER, MESSAGE_TIMEOUT, writable
+from extproc.gateway.bootstrap.filter import FILTER, MESSAGE_TIMEOUT, removes_by_kind, writable
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
+from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
 from extproc.transaction import FIELDS_READ, Plan
 from extproc.transaction.fingerprint import CONFIG_HEADER
 
@@ -130,10 +131,11 @@ def _fields(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
     read = [*FIELDS_READ, *plan.needs.fields, policy.steering.cluster_header, policy.steering.model_header]
     if plan.needs.errors:
         read += ["www-authenticate", "location"]  # in which a backend might quote a credential
-    unseen = missing(read, inside(filter_, "forward_rules"), forwarded)
+    odd = [f"x-any{ending}" for ending in CREDENTIAL_ENDINGS] if removes_by_kind(policy) else []
+    unseen = missing([*read, *odd], inside(filter_, "forward_rules"), forwarded)
     if unseen:
         yield f"forward_rules hide fields that the processor reads: {unseen}"
-    written = sorted({*writable(policy), "x-extproc-version"})
+    written = sorted({*writable(policy), "x-extproc-version", *odd})
     kept = missing(written, inside(filter_, "mutation_rules"), changeable)
     if kept:
         yield f"mutation_rules forbid fields that the processor sets or removes: {kept}"

@@ -5,6 +5,7 @@ from typing import Final
 
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, typed
 from extproc.policy import Policy
+from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
 from extproc.routing.table import client_credentials
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
 from extproc.transaction.admission import CROWDED
@@ -143,27 +144,35 @@ def _forwarded(setting: Setting) -> Json:
     names = dict.fromkeys((*FIELDS_READ, *setting.needs.fields, steering.cluster_header, steering.model_header))
     exact = [{"exact": name} for name in names if not name.startswith(CONTROL_PREFIX)]
     patterns = [*exact, {"prefix": CONTROL_PREFIX}]
-    if not setting.needs.errors:
-        return {"allowed_headers": {"patterns": patterns}}
-    credentials = client_credentials(setting.policy)
-    never = [*({"exact": name} for name in credentials), *({"prefix": prefix} for prefix in REQUEST_ONLY)]
+    never: list[Json] = []
+    if removes_by_kind(setting.policy):
+        # Names that the processor removes if they come. Those that it removes in any case it need not see.
+        patterns += [{"suffix": ending} for ending in CREDENTIAL_ENDINGS]
+        never += [{"exact": name} for name in client_credentials(setting.policy) if name not in names]
+    if setting.needs.errors:
+        patterns += ERROR_FIELDS
+        never += [{"prefix": prefix} for prefix in REQUEST_ONLY]
     return {
-        "allowed_headers": {"patterns": [*patterns, *ERROR_FIELDS]},
-        "disallowed_headers": {
-            "patterns": [each for each in never if each["exact" if "exact" in each else "prefix"] not in names]
-        },
+        "allowed_headers": {"patterns": patterns},
+        **({"disallowed_headers": {"patterns": never}} if never else {}),
     }
 
 
 def _rules(setting: Setting) -> Json:
     named = sorted(name for name in writable(setting.policy) if not name.startswith("x-extproc-"))
     names = "|".join(re.escape(name).replace(r"\-", "-") for name in named)
+    kinds = f"|.*(?:{'|'.join(CREDENTIAL_ENDINGS)})" if removes_by_kind(setting.policy) else ""
     return {
         "disallow_all": True,
-        "allow_expression": {"regex": f"(?:{names}|x-extproc-.*)"},
+        "allow_expression": {"regex": f"(?:{names}|x-extproc-.*{kinds})"},
         # Left out silently, a field that was to be removed, such as the client's credential, would go on.
         "disallow_is_error": True,
     }
+
+
+def removes_by_kind(policy: Policy) -> bool:
+    """True if the processor removes credentials of clients that come under names which only end as such do."""
+    return any(backend.credential != "client" for backend in policy.backends)
 
 
 def writable(policy: Policy) -> frozenset[str]:

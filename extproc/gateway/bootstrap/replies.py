@@ -10,7 +10,11 @@ from typing import Final, NamedTuple
 from extproc.gateway.bootstrap.values import Json, Setting, typed
 
 TOO_MANY: Final = "response.code_details.contains('header_mutation') && response.code_details.contains('exceeds_limit')"
-"""Expression that is true for a request without room for the processor's fields: the client sent too many fields."""
+"""Expression that is true where the processor's changes would leave too many header fields."""
+
+ANSWERED: Final = "has(upstream.address)"
+"""Expression that is true once a backend was asked. With `TOO_MANY` it is the backend that sent too many fields, else
+the client: Envoy says the same of both."""
 
 OURS: Final = "response.code_details.startsWith('extproc_')"
 """Expression that is true for the processor's own responses: their details begin so; the filter's with `ext_proc_`."""
@@ -94,6 +98,11 @@ FALLBACK: Final = LocalReply(
 
 FIELDS: Final = next(reply for reply in REPLIES if reply.status == 431)
 
+BACKEND_FIELDS: Final = LocalReply(
+    502, "bad_upstream", "server_error", "api_error", "The backend's response has too many header fields."
+)
+"""The error for a response without room for the processor's changes."""
+
 
 def local_replies(setting: Setting) -> Json:
     """`local_reply_config` of the connection manager. The first mapper that matches decides."""
@@ -101,9 +110,9 @@ def local_replies(setting: Setting) -> Json:
     return {
         "mappers": [
             {"filter": _cel(OURS), "body_format_override": _format("%LOCAL_REPLY_BODY%")},
+            *_fields(anthropic, f"{TOO_MANY} && {ANSWERED}", BACKEND_FIELDS),
             # Not 503, which clients would try again.
-            {"filter": _both(anthropic, _cel(TOO_MANY)), "status_code": FIELDS.status, **_says(_anthropic(FIELDS))},
-            {"filter": _cel(TOO_MANY), "status_code": FIELDS.status, **_says(_openai(FIELDS))},
+            *_fields(anthropic, TOO_MANY, FIELDS),
             # No error: a redirect to a login page, a health check, a direct response.
             {"filter": _code("LE", 399), "body_format_override": _format("%LOCAL_REPLY_BODY%")},
             *({"filter": _both(anthropic, _status(reply)), **_says(_anthropic(reply))} for reply in REPLIES),
@@ -114,6 +123,14 @@ def local_replies(setting: Setting) -> Json:
         ],
         "body_format": _says(_openai(FALLBACK))["body_format_override"],
     }
+
+
+def _fields(anthropic: Json, expression: str, reply: LocalReply) -> list[Json]:
+    """Return the mappers, in both dialects, of a message with too many header fields."""
+    return [
+        {"filter": _both(anthropic, _cel(expression)), "status_code": reply.status, **_says(_anthropic(reply))},
+        {"filter": _cel(expression), "status_code": reply.status, **_says(_openai(reply))},
+    ]
 
 
 def _cel(expression: str) -> Json:

@@ -5,6 +5,7 @@ from copy import copy
 
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.judge import ERROR, settle
+from extproc.inspection.keys import KIND, is_key
 from extproc.inspection.masking import Writer
 from extproc.inspection.stage import Active, CompiledProcessor, Stage
 from extproc.inspection.vault import Vault
@@ -12,6 +13,7 @@ from extproc.inspection.verdict import Blocked, Finding
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Distinct, Span
 from extproc.matching.window import Hit
+from extproc.policy.credentials import REDACTED
 from extproc.protocol.meter import Meter
 
 
@@ -26,14 +28,22 @@ class Stopped(Exception):  # noqa: N818  - what happened to the answer
 class Ruling:
     """The processors of one stage that are at work for one answer, or nobody where there is no stage.
 
+    `keys`: looks for backends' credentials where no rule of a processor is at work; None where none is to be replaced.
+
     `active` is None where all of them are. `scanner`: what looks for their finds; None when nobody looks any more.
     `meter` counts the work of the whole stream, and stops it where nobody waits for it any more.
     """
 
-    __slots__ = ("_on", "_stage", "_tally", "_vault", "_writers", "enforces", "meter", "scanner")
+    __slots__ = ("_keys", "_on", "_stage", "_tally", "_vault", "_writers", "enforces", "meter", "scanner")
 
     def __init__(
-        self, stage: Stage | None, active: Active | None, vault: Vault, tally: Tally, meter: Meter | None = None
+        self,
+        stage: Stage | None,
+        active: Active | None,
+        vault: Vault,
+        tally: Tally,
+        meter: Meter | None = None,
+        keys: Scanner | None = None,
     ) -> None:
         self._vault = vault
         self._tally = tally
@@ -41,8 +51,8 @@ class Ruling:
         self._on: tuple[bool, ...] = ()
         self._writers: dict[int, Writer] = {}
         self.meter = meter or Meter()
-        self.scanner: Scanner | None = None
-        self.enforces = False
+        self._keys = self.scanner = keys
+        self.enforces = keys is not None
         if stage is not None:
             self._take(stage, active.on if active is not None else (True,) * len(stage.processors))
 
@@ -55,8 +65,8 @@ class Ruling:
     def _take(self, stage: Stage, on: tuple[bool, ...]) -> None:
         self._stage, self._on, self._writers = stage, on, {}
         scanning = self._scanning()
-        self.scanner = stage.scanner if scanning else None
-        self.enforces = any(each.enforces for each in scanning)
+        self.scanner = stage.scanner if scanning else self._keys
+        self.enforces = self._keys is not None or any(each.enforces for each in scanning)
 
     def _scanning(self) -> list[CompiledProcessor]:
         """The processors at work that have rules."""
@@ -70,6 +80,8 @@ class Ruling:
             Stopped: one of them is to be blocked. What comes after it is not heard.
         """
         for hit in hits:
+            if is_key(hit.span):
+                continue
             each = self._of(hit.span)
             if self._on[each.number]:
                 if distinct is not None and distinct.new(each.number, hit.span):
@@ -92,11 +104,15 @@ class Ruling:
 
     def masks(self, span: Span) -> bool:
         """True if a find is to be masked."""
+        if is_key(span):
+            return self._keys is not None
         each = self._of(span)
         return each.action == "mask" and not each.shadow and self._on[each.number]
 
     def write(self, span: Span, value: str) -> str:
         """Return what its processor writes in place of a find."""
+        if is_key(span):
+            return REDACTED
         each = self._of(span)
         writer = self._writers.get(each.number)
         if writer is None:
@@ -110,6 +126,8 @@ class Ruling:
         Raises:
             Stopped: a processor that does not allow it has nobody to stand in for it.
         """
+        if self._keys is not None and self.scanner is self._keys:
+            raise Stopped(Blocked(KIND, "failure"))
         failures, blocked, called = settle(self._scanning(), ERROR)
         self._tally.fail(failures)
         reserve = self._stage.reserve if self._stage is not None else None
@@ -118,7 +136,7 @@ class Ruling:
             blocked = Blocked(min(called - able), "failure")
         if blocked is not None:
             raise Stopped(blocked)
-        self.scanner = None
+        self.scanner = self._keys
         if called and reserve is not None:
             self._take(reserve, tuple(each.name in called for each in reserve.processors))
 

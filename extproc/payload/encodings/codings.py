@@ -16,6 +16,7 @@ from extproc.payload.encodings.inflate import (
     DecodedTooLargeError,
     Decompressor,
     EncodingError,
+    RatioExceededError,
     TruncatedBodyError,
 )
 from extproc.protocol.meter import Meter
@@ -25,6 +26,7 @@ __all__ = [
     "DecodedTooLargeError",
     "Decoder",
     "EncodingError",
+    "RatioExceededError",
     "TruncatedBodyError",
     "UnknownEncodingError",
     "codings",
@@ -133,11 +135,12 @@ class Decoder:
     def _piece(self, data: bytes) -> bytes:
         self._read += len(data)
         most = max(RATIO_FLOOR, MAX_RATIO * PIECE * -(-self._read // PIECE))
-        if self._limit is not None:
-            most = min(most, self._limit)
+        error: type[DecodedTooLargeError] = RatioExceededError
+        if self._limit is not None and self._limit <= most:
+            most, error = self._limit, DecodedTooLargeError
         for stage in self._stages:
             if data:
-                data = stage.feed(data, most)
+                data = stage.feed(data, most, error)
                 if self._meter is not None:
                     self._meter.spend(len(data) // BYTES_A_STEP)
         return data
@@ -168,13 +171,13 @@ class _Stage:
         self._read = False
         self._written = 0
 
-    def feed(self, data: bytes, most: int) -> bytes:
-        """Return what `data` completes; all that came out of the stage may be `most` bytes."""
+    def feed(self, data: bytes, most: int, error: type[DecodedTooLargeError]) -> bytes:
+        """Return what `data` completes. Raises `error` if more than `most` bytes came out of the stage in all."""
         self._read = True
         decoded = self._codec.feed(data, most - self._written)
         self._written += len(decoded)
         if self._written > most:
-            raise DecodedTooLargeError("the decoded body is too large")
+            raise error("the decoded body is too large")
         return decoded
 
     def close(self) -> None:

@@ -17,7 +17,11 @@ class EncodingError(Exception):
 
 
 class DecodedTooLargeError(EncodingError):
-    """The output is longer than the limit, or longer than honest text could be for its input."""
+    """The output is longer than the limit."""
+
+
+class RatioExceededError(DecodedTooLargeError):
+    """The output is within the limit, but longer than honest text could be for its input."""
 
 
 class DamagedBodyError(EncodingError):

@@ -1,0 +1,81 @@
+"""The reading of a streamed text without the code points that nobody sees, beside that of the text as it stands."""
+
+import re
+from typing import TYPE_CHECKING
+
+from extproc.matching.ignorable import Ignored, hidden
+from extproc.matching.pane import Hit, Released
+from extproc.matching.span import Span
+
+if TYPE_CHECKING:
+    from extproc.matching.window import Window
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def joined(text: str) -> str:
+    """`text` with the characters that its pairs of surrogates stand for."""
+    if _SURROGATE.search(text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def shows_less(text: str, before: str) -> bool:
+    """True if something in a piece of a text is left out, also if JSON escapes give it in halves."""
+    return hidden(joined(text), before)
+
+
+class BareReading:
+    """A window that is fed what is left of each piece.
+
+    `window`: has taken over from that of the text, which had come up to `end`, behind `before`, but for `half` a
+    character. `ahead`: the
+    text that the other reading has released and this one has not; `hits`: of both, in text that is not released yet.
+    """
+
+    __slots__ = ("_half", "_ignored", "ahead", "hits", "window")
+
+    def __init__(self, window: "Window", end: int, before: str, half: str) -> None:
+        self.window = window
+        self._ignored = Ignored(end, before)
+        self._half = half
+        self.ahead = ""
+        self.hits: dict[Span, Hit] = {}
+
+    def feed(self, text: str) -> Released | None:
+        """Add a piece of the text. The places in the result are those of what is left."""
+        left = self._left(text)
+        return self.window.feed(left) if left else None
+
+    def hold(self, text: str) -> None:
+        """Add a piece of the text, to be judged with what comes next."""
+        self.window.hold(self._left(text))
+
+    def finish(self) -> Released | None:
+        """End the text."""
+        if self._half:
+            self.window.hold("?")
+        return self.window.finish()
+
+    def hear(self, released: Released | None, start: int, text: str) -> None:
+        """Take the hits of a release. `text` is that of the other reading which has not left, from `start` on."""
+        for hit in () if released is None else released.hits:
+            span = self._ignored.span(hit.span)
+            self.hits.setdefault(span, Hit(span, text[span.start - start : span.end - start]))
+
+    def reach(self) -> int:
+        """Return the place in the text up to which all is released. Nothing before it is asked for any more."""
+        place = self.window.released
+        end = self._ignored.end(place)
+        self._ignored.forget(place)
+        return end
+
+    @property
+    def idle(self) -> bool:
+        """True if nothing waits here but what the other reading has as well."""
+        return not (self.ahead or self.hits or self._half)
+
+    def _left(self, text: str) -> str:
+        text = self._half + text
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        return self._ignored.bare(joined(text[: len(text) - len(self._half)]))

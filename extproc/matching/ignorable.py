@@ -1,0 +1,113 @@
+"""Code points that nobody sees: a value with some of them inside is the value without them.
+
+A soft hyphen, a zero-width space or a tag character inside a key keeps every rule from finding it, while models and
+people read it as the key. So a text with such code points is read once more without them. As it stands it is read as
+well: what is joined by leaving one out may be no value any more.
+
+Behind a symbol they stay: there they say how an emoji looks, which stands in no value, and every second answer of a
+model has such. `Ignored` says which are left out: what it says of one depends on those right before it.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+
+from extproc.matching.compiled import expression
+from extproc.matching.re2_search import searching, within
+from extproc.matching.span import Span
+
+MOST_IN_A_ROW = 64
+"""Code points in a row that are left out; those behind them stand. It bounds what a stream holds back: so many times
+what the rules need. Emoji of families have 4 in a row, a shortened word has one."""
+
+SHORT = 256
+"""Characters up to which Python's own search for them is quicker than encoding the text for RE2."""
+
+# Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt).
+_POINTS = (
+    *((0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F)),
+    *((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF)),
+    *((0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
+)
+_SYMBOLS = ((0x2190, 0x2BFF), (0x1F000, 0x1FAFF))  # arrows to dingbats, and emoji
+_unseen = "".join(f"{chr(first)}-{chr(last)}" for first, last in _POINTS)
+_symbols = "".join(f"{chr(first)}-{chr(last)}" for first, last in _SYMBOLS)
+_any = re.compile(f"(?:\\A|[^{_symbols}{_unseen}])[{_unseen}]")
+_bytes = searching(expression(f"(?:\\A|[^{_symbols}{_unseen}])[{_unseen}]"))
+_runs = re.compile(f"[{_unseen}]+")
+_SYMBOL = chr(_SYMBOLS[0][0])
+_kept_behind = re.compile(f"[{_symbols}{_unseen}]")
+
+
+def hidden(text: str, before: str = "") -> bool:
+    """True if something in `text`, which stands behind `before`, is left out. Costs one look where it is ASCII."""
+    if text.isascii():
+        return False
+    text = (_SYMBOL if _row(before) else before) + text
+    if len(text) <= SHORT:
+        return _any.search(text) is not None
+    return within(_bytes, text.encode("utf-8", "replace"))
+
+
+class Ignored:
+    """A text without its ignorable code points, and the places in the text of what is left.
+
+    `start`: the text's place in a whole. Places in what is left are counted from there, too. `before`: the code point
+    in front of it, if any.
+    """
+
+    __slots__ = ("_gaps", "_left", "_row", "_size")
+
+    def __init__(self, start: int = 0, before: str = "") -> None:
+        self._gaps: list[int] = []  # for each code point that is left out, the place of the next one that is not
+        self._left = 0  # those that are not in the list any more
+        self._size = start
+        self._row = _row(before)  # those that were left out in a row, or as if they had been
+
+    def bare(self, text: str) -> str:
+        """Return what is left of the next piece of the text."""
+        parts: list[str] = []
+        at = 0
+        for found in _runs.finditer(text):
+            first, last = found.span()
+            parts.append(text[at:first])
+            self._size += first - at
+            if first:
+                self._row = _row(text[first - 1])
+            out = min(last - first, MOST_IN_A_ROW - self._row)
+            self._gaps += [self._size] * out
+            self._row += out
+            parts.append(text[first + out : last])
+            self._size += last - first - out
+            at = last
+        if at < len(text):
+            self._row = _row(text[-1])
+        parts.append(text[at:])
+        self._size += len(text) - at
+        return "".join(parts)
+
+    def first(self, place: int) -> int:
+        """Return the place in the text of the code point at `place`."""
+        return place + self._left + bisect_right(self._gaps, place)
+
+    def end(self, place: int) -> int:
+        """Return the place in the text behind the code point before `place`."""
+        return self.first(place - 1) + 1
+
+    def span(self, span: Span) -> Span:
+        """Return a finding in what is left as one in the text: from its first code point to its last."""
+        return Span(self.first(span.start), self.end(span.end), span.kind, span.rule, span.score)
+
+    def forget(self, place: int) -> None:
+        """Nothing before `place` is asked for any more, but for its end."""
+        count = bisect_left(self._gaps, place)
+        if count:
+            del self._gaps[:count]
+            self._left += count
+
+
+def _row(before: str) -> int:
+    """How many may be thought to be left out already behind a code point: all that may if what follows it stays.
+
+    Behind one that itself is not seen, and was read so far with the rest, they stay as that does.
+    """
+    return MOST_IN_A_ROW if _kept_behind.match(before) is not None else 0
