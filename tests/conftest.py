@@ -1,12 +1,18 @@
 """What every test shares: the profile `fast` or `deep`, chosen by EXTPROC_PROFILE."""
 
+import gc
 import os
 import sys
+from collections.abc import Generator, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from pyperscan import BlockDatabase
 
 BYTECODE: Final = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 """Where compiled modules are kept if the environment wants none beside the sources."""
@@ -16,6 +22,9 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(BYTECODE)
     sys.dont_write_bytecode = False
 
+DATABASES_KEPT: Final = 512
+"""Compiled databases that a run keeps: more than the default run has sets of patterns, 10 to 500 KB each."""
+
 PROFILE = os.environ.get("EXTPROC_PROFILE", "fast")
 
 # `fast` is for every commit: few examples, and the same ones each time, so that a red run is red again.
@@ -24,12 +33,52 @@ settings.register_profile("deep", max_examples=5_000, deadline=None, print_blob=
 settings.load_profile(PROFILE)
 
 
+def pytest_configure() -> None:
+    """Compile each set of patterns once per process: tests use the same few rules in hundreds of policies.
+
+    A database never changes, and each pass over a text has a scanner of its own. Only its making is kept here: rules,
+    scanners and plans are made anew by each test, and a refusal is raised anew.
+    """
+    from extproc.matching import hyperscan
+
+    compile_patterns = hyperscan._database
+
+    @lru_cache(DATABASES_KEPT)
+    def kept(patterns: tuple[bytes, ...]) -> "BlockDatabase":
+        return compile_patterns(patterns)
+
+    def database(patterns: Sequence[bytes]) -> "BlockDatabase":
+        return kept(tuple(patterns))
+
+    hyperscan._database = database
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Three workers for two cores (`-n auto`): a third of a run is waiting, mostly for processes that tests start."""
+    cores = yield
+    return cores if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else -(-3 * cores // 2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector off what is collected: it would look through 14,000 tests each time that it runs."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is marked `deep`, `docker` or `measured`, unless the profile or the command line asks for it."""
     if config.getoption("-m"):
         return
     left = ("measured",) if PROFILE == "deep" else ("deep", "docker", "measured")
-    out = [item for item in items if any(item.get_closest_marker(name) for name in left)]
+    out = [item for item in items if not {mark.name for mark in item.iter_markers()}.isdisjoint(left)]
     if out:
         config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if not any(item.get_closest_marker(name) for name in left)]
+        gone = set(out)
+        items[:] = [item for item in items if item not in gone]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from typing import Final
 
 import pytest
 
@@ -10,34 +11,71 @@ from extproc.server.transport import TRANSPORTS
 from tests.e2e.gateway import PROFILES, VERSIONS, Gateway, Patch, Site, Version, gateway, site
 from tests.e2e.policies import DIRECT, KEYLESS
 
+SITES_KEPT: Final = 6
+"""Sites that a pool keeps running: the tests of a file follow each other, and use six at the most. An idle processor
+takes 0.2 % of a core, and so does each Envoy before it; a run has thirty processors and a hundred Envoys."""
+
+
+class Kept:
+    """A running site, the gateways before it, and what ends them."""
+
+    def __init__(self, policy: str, transport: str) -> None:
+        self.stack = ExitStack()
+        self.site = self.stack.enter_context(site(policy, transport))
+        self._gateways: dict[tuple[Profile, Patch], Gateway] = {}
+
+    def gateway(self, profile: Profile, patch: Patch) -> Gateway:
+        """The gateway with this configuration."""
+        key = (profile, patch)
+        if key not in self._gateways:
+            self._gateways[key] = self.stack.enter_context(gateway(self.site, profile, patch))
+        return self._gateways[key]
+
 
 class Pool:
-    """Sites by policy, and gateways before them: each is started when it is first asked for, and kept."""
+    """Sites by policy, and gateways before them: each is started when it is first asked for.
 
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._sites: dict[tuple[str, str], Site] = {}
-        self._gateways: dict[tuple[str, str, Profile, Patch], Gateway] = {}
+    It is kept until `SITES_KEPT` other sites were used after it.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Kept] = {}
+        """The one that was used last is the last."""
 
     def site(self, policy: str, transport: str) -> Site:
         """The site under a policy."""
-        if (policy, transport) not in self._sites:
-            self._sites[policy, transport] = self._stack.enter_context(site(policy, transport))
-        return self._sites[policy, transport]
+        return self._used(policy, transport).site
 
     def gateway(self, policy: str, transport: str, profile: Profile, patch: Patch = id) -> Gateway:
         """The gateway before the site under a policy, with a bootstrap that `patch` (a module's function) altered."""
-        key = (policy, transport, profile, patch)
-        if key not in self._gateways:
-            self._gateways[key] = self._stack.enter_context(gateway(self.site(policy, transport), profile, patch))
-        return self._gateways[key]
+        return self._used(policy, transport).gateway(profile, patch)
+
+    def end(self) -> None:
+        """Ends all."""
+        with ExitStack() as stack:
+            for kept in self._kept.values():
+                stack.push(kept.stack)
+            self._kept.clear()
+
+    def _used(self, policy: str, transport: str) -> Kept:
+        key = (policy, transport)
+        kept = self._kept.pop(key, None)
+        if kept is None:
+            if len(self._kept) >= SITES_KEPT:
+                self._kept.pop(next(iter(self._kept))).stack.close()
+            kept = Kept(policy, transport)
+        self._kept[key] = kept
+        return kept
 
 
 # Not parametrised fixtures of session scope: pytest would stop and start the gateways with each change of a parameter.
 @pytest.fixture(scope="session")
 def pool() -> Iterator[Pool]:
-    with ExitStack() as stack:
-        yield Pool(stack)
+    kept = Pool()
+    try:
+        yield kept
+    finally:
+        kept.end()
 
 
 @pytest.fixture(params=sorted(TRANSPORTS))
@@ -78,6 +116,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
     if _repeats(params, item.path.name):
         item.add_marker(pytest.mark.deep)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that use the pool first: one xdist worker then starts most of its gateways, the others none.
+
+    `--dist worksteal` gives each worker a part of the list, and an idle one takes from the end of another's part.
+    """
+    items.sort(key=lambda item: not (isinstance(item, pytest.Function) and "pool" in item.fixturenames))
 
 
 def _repeats(params: Mapping[str, object], name: str) -> bool:

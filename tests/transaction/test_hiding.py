@@ -1,18 +1,24 @@
 """What a client can hide text in, from the table of `tests.hiding`: each is read, or named and refused."""
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
 
 from extproc.protocol.effects import Proceed, Reject
 from extproc.testing.playbook import Playbook, request_body, request_headers
+from extproc.transaction import Plan
 from tests.hiding import READ, REFUSED, Place, places
 from tests.records import logged
 from tests.transaction.test_inspection import plan
 
-BLOCKING = plan("  - {name: p, request: [{use: pii, kinds: [email, credit_card], action: block}]}\n")
 PLACES = places()
+
+
+@cache
+def blocking() -> Plan:
+    return plan("  - {name: p, request: [{use: pii, kinds: [email, credit_card], action: block}]}\n")
 
 
 def test_no_place_stands_in_the_table_twice() -> None:
@@ -23,7 +29,7 @@ def test_no_place_stands_in_the_table_twice() -> None:
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
 def test_what_can_hide_text_is_read_or_named(place: Place) -> None:
     fields = [("content-type", place.kind.encode())] if place.kind else []
-    with Playbook(BLOCKING) as envoy:
+    with Playbook(blocking()) as envoy:
         envoy.sends(request_headers(place.path, *fields))
         refused = envoy.sends(request_body(place.body)).gets_one(Reject)
         record = logged(envoy.leaves())
@@ -52,7 +58,7 @@ def test_what_can_hide_text_is_read_or_named(place: Place) -> None:
     ids=str,
 )
 def test_words_and_lists_of_numbers_that_are_no_media_pass(body: Any) -> None:
-    with Playbook(BLOCKING) as envoy:
+    with Playbook(blocking()) as envoy:
         envoy.sends(request_headers("/mcp", ("content-type", b"application/json")))
         envoy.sends(request_body(json.dumps(body).encode() if body is not None else b"")).gets_one(Proceed)
         assert not envoy.leaves().uninspected

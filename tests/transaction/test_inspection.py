@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -41,13 +42,19 @@ def plan(pipeline: str) -> Plan:
     return Plan.compile(loads(BASE + pipeline, "policy.yaml"), {"local": b"-"})
 
 
-MASKING = plan("""
+@cache
+def masking() -> Plan:
+    return plan("""
   - name: default
     request: [{use: pii, kinds: [email], action: mask, restore: true}, {use: secrets, action: block}]
     response: [{use: pii, kinds: [iban], action: mask}]
     on_uninspected: block
 """)
-REQUEST_ONLY = plan("  - {name: r, request: [{use: pii, kinds: [email], action: mask}]}\n")
+
+
+@cache
+def request_only() -> Plan:
+    return plan("  - {name: r, request: [{use: pii, kinds: [email], action: mask}]}\n")
 
 
 def said(text: str, **more: Any) -> bytes:
@@ -90,7 +97,7 @@ def asked(envoy: Playbook, body: bytes, *, path: str = CHAT) -> list[Effect]:
 
 @pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
 def test_a_request_is_masked_before_it_goes_anywhere(mode: BodyMode) -> None:
-    with Playbook(MASKING, request=mode) as envoy:
+    with Playbook(masking(), request=mode) as envoy:
         effects = asked(envoy, said("write to a@b.de"))
         body = onward(effects, Side.REQUEST)
         assert body is not None
@@ -104,7 +111,7 @@ def test_a_request_is_masked_before_it_goes_anywhere(mode: BodyMode) -> None:
 
 
 def test_the_client_gets_its_own_value_back_and_the_answer_is_masked_for_what_is_not_its_own() -> None:
-    with Playbook(MASKING, response=BodyMode.BUFFERED) as envoy:
+    with Playbook(masking(), response=BodyMode.BUFFERED) as envoy:
         asked(envoy, said("write to a@b.de"))
         envoy.sends(response_headers(200, JSON)).gets_one(Proceed)
         answer = envoy.sends(response_body(answered("[EMAIL_1] has GB82WEST12345698765432 and [EMAIL_2]")))
@@ -115,7 +122,7 @@ def test_the_client_gets_its_own_value_back_and_the_answer_is_masked_for_what_is
 
 
 def test_an_answer_in_full_duplex_waits_with_its_headers_until_it_is_judged() -> None:
-    with Playbook(MASKING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(masking(), request=DUPLEX, response=DUPLEX) as envoy:
         asked(envoy, said("x"))
         envoy.sends(response_headers(200, JSON)).gets_nothing()
         whole = answered("GB82WEST12345698765432")
@@ -126,7 +133,7 @@ def test_an_answer_in_full_duplex_waits_with_its_headers_until_it_is_judged() ->
 
 
 def test_a_stream_goes_on_as_it_comes_masked() -> None:
-    with Playbook(MASKING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(masking(), request=DUPLEX, response=DUPLEX) as envoy:
         asked(envoy, said("write to a@b.de", stream=True))
         assert "content-length" in removed(envoy.sends(response_headers(200, SSE)).gets_one(Proceed))
         out = b""
@@ -138,14 +145,14 @@ def test_a_stream_goes_on_as_it_comes_masked() -> None:
 
 def test_in_the_buffered_profile_a_stream_is_asked_for_in_full_duplex_and_json_comes_as_envoy_is_configured() -> None:
     for kind, wanted in ((SSE, ModeOverride(BodyMode.BUFFERED, DUPLEX, response_trailers=SendMode.SEND)), (JSON, None)):
-        with Playbook(MASKING) as envoy:
+        with Playbook(masking()) as envoy:
             asked(envoy, said("x", stream=True))
             assert envoy.sends(response_headers(200, kind)).gets_one(Proceed).modes == wanted
             envoy.sends(response_body(b"{}" if kind is JSON else sse("x")))
 
 
 def test_a_blocked_request_is_told_so_in_its_dialect_and_goes_nowhere() -> None:
-    with Playbook(MASKING) as envoy:
+    with Playbook(masking()) as envoy:
         (refused,) = asked(envoy, said("key AKIAZ7XQ4HNRTW2LPYKM and a@b.de"))
         assert isinstance(refused, Reject)
         assert (refused.status, refused.details) == (403, "extproc_content_filter")
@@ -167,20 +174,20 @@ def test_the_status_and_the_text_of_a_block_are_the_policys() -> None:
 
 
 def test_nothing_is_asked_of_answers_by_a_pipeline_that_reads_none() -> None:
-    assert not REQUEST_ONLY.needs.response_body
-    assert not REQUEST_ONLY.needs.response_headers
-    assert MASKING.needs.response_body
+    assert not request_only().needs.response_body
+    assert not request_only().needs.response_headers
+    assert masking().needs.response_body
 
 
 def test_the_upstream_is_not_asked_to_encode_an_answer_that_is_read() -> None:
-    with Playbook(MASKING) as envoy:
+    with Playbook(masking()) as envoy:
         assert "accept-encoding" in removed(asked(envoy, said("x"))[0])
-    with Playbook(REQUEST_ONLY) as envoy:
+    with Playbook(request_only()) as envoy:
         assert "accept-encoding" not in removed(asked(envoy, said("x"))[0])
 
 
 def test_an_encoded_answer_is_decoded_and_says_so() -> None:
-    with Playbook(MASKING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(masking(), request=DUPLEX, response=DUPLEX) as envoy:
         asked(envoy, said("x"))
         envoy.sends(response_headers(200, JSON, ("content-encoding", b"gzip"))).gets_nothing()
         first, chunk = envoy.sends(response_body(gzip.compress(answered("GB82WEST12345698765432")))).effects
@@ -191,7 +198,7 @@ def test_an_encoded_answer_is_decoded_and_says_so() -> None:
 
 def test_an_encoded_answer_in_which_nothing_is_found_goes_on_in_the_very_bytes_it_came_in() -> None:
     encoded = gzip.compress(answered("nothing"))
-    with Playbook(MASKING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(masking(), request=DUPLEX, response=DUPLEX) as envoy:
         asked(envoy, said("x"))
         envoy.sends(response_headers(200, JSON, ("content-encoding", b"gzip")))
         first, chunk = envoy.sends(response_body(encoded)).effects
@@ -226,7 +233,7 @@ def test_an_answer_that_cannot_be_read_is_refused_or_passes_as_the_policy_says()
 
 
 def test_an_error_of_the_backend_that_cannot_be_read_keeps_its_status() -> None:
-    with Playbook(MASKING) as envoy:
+    with Playbook(masking()) as envoy:
         asked(envoy, said("x"))
         fields = (("content-type", b"text/html"), ("content-length", b"9"))
         refused = envoy.sends(response_headers(502, *fields)).gets_one(Reject)
@@ -248,7 +255,7 @@ def test_an_error_of_the_backend_that_cannot_be_read_keeps_its_status() -> None:
 def test_a_response_without_a_byte_passes_in_chunks_too(fields: tuple[tuple[str, bytes], ...], mode: BodyMode) -> None:
     if len(fields) == 2 and fields[1][1] == b"unheard-of":
         fields = fields[1:]
-    with Playbook(MASKING, request=mode, response=mode) as envoy:
+    with Playbook(masking(), request=mode, response=mode) as envoy:
         asked(envoy, said("x"))
         effects = [*envoy.sends(response_headers(202, *fields)).effects, *envoy.sends(response_body(b"")).effects]
         assert not any(isinstance(each, Reject) for each in effects)
@@ -259,7 +266,7 @@ def test_a_response_without_a_byte_passes_in_chunks_too(fields: tuple[tuple[str,
 @pytest.mark.parametrize("field", [None, ("content-type", b"text/plain"), ("content-encoding", b"unheard-of")])
 def test_a_response_that_may_be_empty_and_is_not_is_refused(field: tuple[str, bytes] | None, mode: BodyMode) -> None:
     duplex = mode is BodyMode.FULL_DUPLEX_STREAMED
-    with Playbook(MASKING, request=mode, response=mode) as envoy:
+    with Playbook(masking(), request=mode, response=mode) as envoy:
         asked(envoy, said("x"))
         envoy.sends(response_headers(200, *([field] if field else [])))
         assert envoy.sends(response_body(b"x", end=not duplex)).gets_one(Reject).status == 403
@@ -267,7 +274,7 @@ def test_a_response_that_may_be_empty_and_is_not_is_refused(field: tuple[str, by
 
 
 def test_envoys_own_replies_pass_unread() -> None:
-    with Playbook(MASKING) as envoy:
+    with Playbook(masking()) as envoy:
         asked(envoy, said("x"))
         reply = response_headers(503, ("content-type", b"text/plain"), details="no_healthy_upstream")
         passed = envoy.sends(reply).gets_one(Proceed)
@@ -317,7 +324,7 @@ def test_an_answer_over_the_limit_is_refused_or_passes(word: str) -> None:
 
 def test_a_large_body_is_judged_elsewhere_and_envoy_waits() -> None:
     text = "x" * INLINE_BYTES + " a@b.de"
-    with Playbook(MASKING) as envoy:
+    with Playbook(masking()) as envoy:
         (order,) = asked(envoy, said(text))
         assert isinstance(order, Inspect)
         assert isinstance(order.subject, Opening)
@@ -368,7 +375,7 @@ def test_a_stand_in_judges_where_the_first_failed() -> None:
 
 
 def test_a_client_that_leaves_while_its_body_is_judged_is_recorded() -> None:
-    with Playbook(MASKING) as envoy:
+    with Playbook(masking()) as envoy:
         (order,) = asked(envoy, said("x" * INLINE_BYTES))
         assert isinstance(order, Inspect)
         assert envoy.leaves().decision == "gone"
@@ -490,7 +497,7 @@ def test_a_stream_may_be_as_long_as_the_policy_says_however_it_is_cut() -> None:
 
 
 def test_trailers_after_a_buffered_answer_pass() -> None:
-    with Playbook(MASKING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(masking(), request=DUPLEX, response=DUPLEX) as envoy:
         asked(envoy, said("x"))
         envoy.sends(response_headers(200, JSON)).gets_nothing()
         envoy.sends(response_body(answered("GB82WEST12345698765432"), end=False)).gets_nothing()
@@ -500,7 +507,7 @@ def test_trailers_after_a_buffered_answer_pass() -> None:
 
 
 def test_messages_that_come_while_a_side_is_judged_wait_for_it() -> None:
-    with Playbook(MASKING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(masking(), request=DUPLEX, response=DUPLEX) as envoy:
         asked(envoy, said("x"))
         envoy.sends(response_headers(200, JSON)).gets_nothing()
         whole = answered("y" * INLINE_BYTES + " GB82WEST12345698765432")
@@ -514,7 +521,7 @@ def test_messages_that_come_while_a_side_is_judged_wait_for_it() -> None:
 
 def test_what_a_provider_sealed_for_itself_is_named_and_passes() -> None:
     thinking = {"content": [{"type": "thinking", "thinking": "hm", "signature": "EqQB" + "AbC1" * 40}]}
-    with Playbook(MASKING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(masking(), request=DUPLEX, response=DUPLEX) as envoy:
         asked(envoy, said("x"))
         envoy.sends(response_headers(200, JSON))
         effects = envoy.sends(response_body(json.dumps(thinking).encode())).effects
@@ -526,7 +533,7 @@ def test_what_a_provider_sealed_for_itself_is_named_and_passes() -> None:
 def test_a_body_that_is_to_be_read_does_not_pass_because_its_headers_were_not_sent(
     request_mode: BodyMode, mode: BodyMode
 ) -> None:
-    with Playbook(MASKING, request=request_mode, response=mode) as envoy:
+    with Playbook(masking(), request=request_mode, response=mode) as envoy:
         asked(envoy, said("x"))
         refused = envoy.sends(response_body(answered("GB82WEST12345698765432"))).gets_one(Reject)
         assert refused.details == "extproc_misconfigured_response_header_mode"
@@ -545,7 +552,7 @@ def test_what_runs_in_the_shadow_has_no_effect_on_others() -> None:
 
 
 def test_no_record_shows_what_was_said() -> None:
-    with Playbook(MASKING, Shared(detailed=True)) as envoy:
+    with Playbook(masking(), Shared(detailed=True)) as envoy:
         asked(envoy, said("planted@example.com AKIAZ7XQ4HNRTW2LPYKM"))
         record = repr(envoy.leaves())
     assert "planted" not in record

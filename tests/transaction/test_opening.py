@@ -5,6 +5,7 @@ import gzip
 import json
 import random
 from collections.abc import Sequence
+from functools import cache
 
 import pytest
 
@@ -15,6 +16,7 @@ from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
+from extproc.transaction import Plan
 from extproc.transaction.handed import INLINE_BYTES
 from extproc.transaction.opening import OPENED_BYTES, OUTLINED_BYTES, Opening
 from extproc.transaction.recoding import Recoding
@@ -37,8 +39,23 @@ COUNTING = """
 pipelines:
   - {name: p, request: [{use: pattern, regex: zzz, when: "tools > 0"}]}
 """
-INSPECTING, COUNTED, BARE = plan(ALL), plan(COUNTING), plan()
 COSTLY = ("tokens=", "password=", "+14155552671 ", "4111 ", "token=1a", "123 ")
+
+
+# Not while tests are collected: compiling all of `pii` and `secrets` takes two seconds.
+@cache
+def inspecting() -> Plan:
+    return plan(ALL)
+
+
+@cache
+def counted() -> Plan:
+    return plan(COUNTING)
+
+
+@cache
+def bare() -> Plan:
+    return plan()
 
 
 def said(text: str, model: str = "renamed") -> bytes:
@@ -78,7 +95,7 @@ def onward(effects: Sequence[Effect]) -> bytes:
 def test_a_small_body_that_is_costly_is_judged_elsewhere(text: str) -> None:
     body = repeated(text)
     assert len(body) <= INLINE_BYTES
-    with Playbook(INSPECTING) as envoy:
+    with Playbook(inspecting()) as envoy:
         order = handed(sent(envoy, body))
         assert isinstance(order.subject, Opening)
         assert not order.subject.large
@@ -87,7 +104,7 @@ def test_a_small_body_that_is_costly_is_judged_elsewhere(text: str) -> None:
 
 
 def test_a_small_body_of_prose_is_judged_at_once() -> None:
-    with Playbook(INSPECTING) as envoy:
+    with Playbook(inspecting()) as envoy:
         (effect,) = sent(envoy, repeated("The quick brown fox jumps over the lazy dog. "))
         assert isinstance(effect, Proceed)
 
@@ -95,7 +112,7 @@ def test_a_small_body_of_prose_is_judged_at_once() -> None:
 @pytest.mark.parametrize("text", COSTLY)
 def test_a_response_that_is_costly_is_judged_elsewhere(text: str) -> None:
     whole = json.dumps({"choices": [{"message": {"content": (text * INLINE_BYTES)[: INLINE_BYTES - 200]}}]}).encode()
-    with Playbook(INSPECTING, response=DUPLEX) as envoy:
+    with Playbook(inspecting(), response=DUPLEX) as envoy:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, JSON)).gets_nothing()
         order = handed(envoy.sends(response_body(whole)).effects)
@@ -104,7 +121,7 @@ def test_a_response_that_is_costly_is_judged_elsewhere(text: str) -> None:
 
 
 def test_work_is_called_large_by_its_size() -> None:
-    with Playbook(INSPECTING) as envoy:
+    with Playbook(inspecting()) as envoy:
         order = handed(sent(envoy, repeated("x", 300 * 1024)))
         assert isinstance(order.subject, Opening)
         assert order.subject.large
@@ -122,7 +139,7 @@ def event(text: str) -> bytes:
 def test_what_follows_a_costly_piece_of_a_stream_is_judged_elsewhere_until_it_is_cheap() -> None:
     costly = event("4111 " * (TRIED_BYTES // 5 - 40))
     assert len(costly) <= TRIED_BYTES
-    with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(inspecting(), request=DUPLEX, response=DUPLEX) as envoy:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
         done(envoy, handed(envoy.sends(response_body(costly, end=False)).effects))
@@ -136,7 +153,7 @@ def test_what_follows_a_costly_piece_of_a_stream_is_judged_elsewhere_until_it_is
 
 def test_of_a_piece_the_events_before_a_costly_one_go_on_at_once_and_the_rest_is_judged_elsewhere() -> None:
     cheap, costly = event("Hello there. "), event("4111 " * (TRIED_BYTES // 10))
-    with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(inspecting(), request=DUPLEX, response=DUPLEX) as envoy:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
         passed, order = envoy.sends(response_body(cheap * 3 + costly + cheap, end=False)).effects
@@ -151,7 +168,7 @@ def test_of_a_piece_the_events_before_a_costly_one_go_on_at_once_and_the_rest_is
 
 def test_a_piece_that_holds_several_events_that_take_long_together_is_parted_when_they_have() -> None:
     dense = event("+14155552671 " * 20)
-    with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(inspecting(), request=DUPLEX, response=DUPLEX) as envoy:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
         *passed, order = envoy.sends(response_body(dense * 20, end=False)).effects
@@ -163,7 +180,7 @@ def test_a_piece_that_holds_several_events_that_take_long_together_is_parted_whe
 
 
 def test_a_piece_that_is_given_up_stops_its_stream() -> None:
-    with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(inspecting(), request=DUPLEX, response=DUPLEX) as envoy:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
         order = handed(envoy.sends(response_body(event("4111 " * TRIED_BYTES), end=False)).effects)
@@ -176,7 +193,7 @@ def test_a_piece_that_is_given_up_stops_its_stream() -> None:
 
 
 def test_a_client_that_leaves_stops_the_work_on_its_stream() -> None:
-    with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(inspecting(), request=DUPLEX, response=DUPLEX) as envoy:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
         order = handed(envoy.sends(response_body(event("4111 " * TRIED_BYTES), end=False)).effects)
@@ -193,7 +210,7 @@ def test_a_client_that_leaves_stops_the_work_on_its_stream() -> None:
 def test_a_body_that_nobody_judges_is_read_at_once_up_to_a_size(size: int) -> None:
     body = said("x" * (size - len(said(""))))
     assert len(body) == size
-    with Playbook(BARE) as envoy:
+    with Playbook(bare()) as envoy:
         effects = sent(envoy, body)
         if size > OPENED_BYTES:
             effects = done(envoy, handed(effects))
@@ -209,7 +226,7 @@ def test_what_conditions_ask_of_a_large_body_is_found_out_elsewhere(size: int, m
 
     monkeypatch.setattr("extproc.signals.view._outline", read_outline)
     body = said("x" * (size - len(said(""))))
-    with Playbook(COUNTED) as envoy:
+    with Playbook(counted()) as envoy:
         order = handed(sent(envoy, body))
         assert outlined == ([size] if size <= OUTLINED_BYTES else [])
         done(envoy, order)
@@ -218,7 +235,7 @@ def test_what_conditions_ask_of_a_large_body_is_found_out_elsewhere(size: int, m
 
 def test_a_body_that_was_never_read_is_refused_with_a_time_to_try_again() -> None:
     for path, kind in ((CHAT, "error"), ("/v1/messages", "type")):
-        with Playbook(BARE) as envoy:
+        with Playbook(bare()) as envoy:
             envoy.sends(request_headers(path, JSON))
             body = said("x" * OPENED_BYTES, "claude" if "messages" in path else "renamed")
             order = handed(envoy.sends(request_body(body)).effects)
@@ -236,7 +253,7 @@ BOMB = gzip.compress(gzip.compress(gzip.compress(said("a" * (31 << 20)), mtime=0
 
 def test_a_chain_of_encodings_is_undone_elsewhere_and_refused_by_its_ratio() -> None:
     assert len(BOMB) < 400
-    for policy in (BARE, INSPECTING):
+    for policy in (bare(), inspecting()):
         with Playbook(policy) as envoy:
             order = handed(sent(envoy, BOMB, "gzip, gzip", "gzip"))
             (refusal,) = done(envoy, order)
@@ -246,7 +263,7 @@ def test_a_chain_of_encodings_is_undone_elsewhere_and_refused_by_its_ratio() -> 
 
 
 def test_a_small_encoded_body_is_undone_at_once() -> None:
-    with Playbook(INSPECTING) as envoy:
+    with Playbook(inspecting()) as envoy:
         (effect,) = sent(envoy, gzip.compress(said("a@b.de")), "gzip")
         assert isinstance(effect, Proceed)
         assert effect.headers is not None
@@ -262,7 +279,7 @@ NOISE = base64.b64encode(random.Random(7).randbytes(RECODED_BYTES)).decode()
 def test_a_changed_body_that_grew_much_goes_on_encoded_again(chain: tuple[str, ...], text: str, again: bool) -> None:
     body = said(text)
     assert (len(body) > RECODED_RATIO * len(encodings.encode(body, chain))) == again
-    with Playbook(BARE) as envoy:
+    with Playbook(bare()) as envoy:
         order = handed(sent(envoy, encodings.encode(body, chain), ",".join(chain)))
         effects = done(envoy, order)
         assert isinstance(effects[0], Inspect) == again
@@ -279,14 +296,14 @@ def test_a_changed_body_that_grew_much_goes_on_encoded_again(chain: tuple[str, .
 
 def test_a_body_that_could_not_be_encoded_again_in_time_is_refused() -> None:
     body = gzip.compress(said(" " * (RECODED_BYTES * 4)))
-    with Playbook(BARE) as envoy:
+    with Playbook(bare()) as envoy:
         (again,) = done(envoy, handed(sent(envoy, body, "gzip")))
         assert isinstance(again, Inspect)
         assert envoy.sends(Failed(again.ticket, "overloaded")).gets_one(Reject).status == 503
 
 
 def test_the_work_changes_nothing_until_its_result_is_taken() -> None:
-    with Playbook(INSPECTING) as envoy:
+    with Playbook(inspecting()) as envoy:
         order = handed(sent(envoy, repeated("4111 ")))
         assert isinstance(order.subject, Opening)
         with pytest.raises(SpentError):
@@ -298,7 +315,7 @@ def test_the_work_changes_nothing_until_its_result_is_taken() -> None:
 
 
 def test_no_rendering_of_work_shows_what_it_works_on() -> None:
-    for policy in (BARE, INSPECTING):
+    for policy in (bare(), inspecting()):
         with Playbook(policy) as envoy:
             order = handed(sent(envoy, repeated("planted ", OPENED_BYTES + 1)))
             result = order.subject.run()  # type: ignore[attr-defined]
@@ -307,7 +324,7 @@ def test_no_rendering_of_work_shows_what_it_works_on() -> None:
 
 
 def test_a_side_that_waits_for_work_keeps_what_comes_meanwhile() -> None:
-    with Playbook(INSPECTING, request=DUPLEX, response=DUPLEX) as envoy:
+    with Playbook(inspecting(), request=DUPLEX, response=DUPLEX) as envoy:
         envoy.sends(request_headers(CHAT, JSON))
         order = handed(envoy.sends(request_body(repeated("4111 "))).effects)
         assert [each.side for each in done(envoy, order) if isinstance(each, Chunk)] == [Side.REQUEST]

@@ -1,6 +1,7 @@
 """Streams of any API through a transaction: `explain`, and both of Envoy's profiles, say the same of them."""
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -26,14 +27,20 @@ pipelines:
     response: [{use: pii, action: mask}]
     content_types: [text/plain, application/x-ndjson]
 """
-PLAN = Plan.compile(loads(POLICY, "policy.yaml"), {"local": b"-"})
+
+
+@cache
+def plan() -> Plan:
+    return Plan.compile(loads(POLICY, "policy.yaml"), {"local": b"-"})
+
+
 PIECES = ("Write to maria.gon", "zalez", "@example-mail.org soon. ")
 ASKED = b'{"model": "chat", "stream": true, "messages": []}'
 
 
 def through_envoy(mode: BodyMode, path: str, kind: str, body: bytes) -> tuple[bytes, Any]:
     """What the client gets, and the record."""
-    with Playbook(PLAN, request=mode, response=mode) as envoy:
+    with Playbook(plan(), request=mode, response=mode) as envoy:
         envoy.sends(request_headers(path, ("content-type", b"application/json")))
         effects = list(envoy.sends(request_body(ASKED)).effects)
         effects += envoy.sends(response_headers(200, ("content-type", kind.encode()))).effects
@@ -50,7 +57,7 @@ def through_envoy(mode: BodyMode, path: str, kind: str, body: bytes) -> tuple[by
 def explained(path: str, kind: str, body: bytes) -> Any:
     answer = {"headers": {"content-type": kind}, "body": body.decode()}
     line = {"path": path, "method": "POST", "body": json.loads(ASKED), "response": answer}
-    return explain(PLAN, Shared(detailed=True), read_line(json.dumps(line).encode()))
+    return explain(plan(), Shared(detailed=True), read_line(json.dumps(line).encode()))
 
 
 CASES = {
@@ -83,7 +90,7 @@ def test_explain_and_both_profiles_agree_about_a_stream(name: str) -> None:
 
 @pytest.mark.parametrize("charset", ["utf-7", "utf-16", "ibm037"])
 def test_events_that_are_declared_in_another_charset_are_uninspected(charset: str) -> None:
-    with Playbook(PLAN, Shared(), request=BodyMode.BUFFERED, response=BodyMode.BUFFERED) as envoy:
+    with Playbook(plan(), Shared(), request=BodyMode.BUFFERED, response=BodyMode.BUFFERED) as envoy:
         envoy.sends(request_headers("/v1/chat/completions", ("content-type", b"application/json")))
         envoy.sends(request_body(ASKED))
         kind = f"text/event-stream; charset={charset}".encode()
@@ -96,7 +103,7 @@ def test_events_that_are_declared_in_another_charset_are_uninspected(charset: st
 )
 def test_a_stream_under_a_type_that_is_not_read_is_uninspected(kind: str) -> None:
     for mode in (BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED):
-        with Playbook(PLAN, request=mode, response=mode) as envoy:
+        with Playbook(plan(), request=mode, response=mode) as envoy:
             envoy.sends(request_headers("/v1/chat/completions", ("content-type", b"application/json")))
             envoy.sends(request_body(ASKED))
             fields = (("content-type", kind.encode()),) if kind else ()

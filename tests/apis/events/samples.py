@@ -173,7 +173,7 @@ def messages(pieces: Pieces) -> list[bytes]:
             {"type": "thinking", "thinking": "", "signature": ""},
             [
                 *({"type": "thinking_delta", "thinking": piece} for piece in pieces),
-                {"type": "signature_delta", "signature": "EqQBCgIYAhIM1gbcDa9GJwZA2b3h=="},
+                {"type": "signature_delta", "signature": "EqQBCgIYAhIM1gncDa9GJwZA2n3h=="},
             ],
         ),
         add("ping"),
