@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Self, cast
+from typing import Annotated, Any, Final, Self, TypeAlias, cast
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from extproc.policy.base import refusal
+from extproc.policy.base import Written, refusal
 from extproc.policy.cel import program
 from extproc.policy.expressions import reads
 from extproc.policy.signals import BUILT_IN, Vocabulary, vocabulary_of
@@ -39,15 +39,16 @@ class Condition:
     """A CEL expression that was found right; immutable, and equal to another of the same text.
 
     `signals`: those it reads. `headers`: the header fields that it, or one of its signals, reads. `reads_body`: one of
-    them is computed from the request's body. Making one raises a refusal.
+    them is computed from the request's body. `reads_places`: it asks where a finding is. Making one raises a refusal.
     """
 
-    __slots__ = ("_named", "_program", "_vocabulary", "headers", "reads_body", "signals", "text")
+    __slots__ = ("_named", "_program", "_vocabulary", "headers", "reads_body", "reads_places", "signals", "text")
 
     text: str
     signals: frozenset[str]
     headers: frozenset[str]
     reads_body: bool
+    reads_places: bool
 
     def __init__(self, text: str, vocabulary: Vocabulary = BUILT_IN) -> None:
         if not text.strip() or len(text) > CONDITION_MAX:
@@ -65,6 +66,7 @@ class Condition:
         self.signals = frozenset(found.signals)
         self.headers = self._named | vocabulary.headers(found.signals)
         self.reads_body = vocabulary.reads_body(found.signals)
+        self.reads_places = found.places
         self._try_out(words)
 
     def holds(self, signals: Mapping[str, object]) -> bool:
@@ -149,6 +151,10 @@ class Condition:
         if not isinstance(value, str):
             raise refusal("a condition is an expression in quotes", "write it like 'tools > 0'")
         return cls(value, vocabulary_of(info))
+
+
+When: TypeAlias = Annotated[Condition, Written("CEL expression", "'tools > 0'")]
+"""A condition as a field of the policy."""
 
 
 def _unparsed(text: str, said: str) -> PydanticCustomError:

@@ -34,16 +34,20 @@ REGEX_MEMORY: Final = 32 * 1024
 REGEX_STEPS: Final = 2_500
 """Steps that a `matches` counts for."""
 
+PLACE: Final = "where"
+"""The field of a finding that tells where it is."""
+
 _WORDS: Final = frozenset({"true", "false", "null", "in"})
 _CLASSES: Final = frozenset("wWdDsSpPbB")
 
 
 @dataclass(slots=True)
 class Reads:
-    """The signals and header fields that an expression reads."""
+    """The signals and header fields that an expression reads. `places`: it asks where a finding is."""
 
     signals: set[str] = field(default_factory=set)
     headers: set[str] = field(default_factory=set)
+    places: bool = False
 
 
 def reads(tokens: ExpressionTokens, vocabulary: Vocabulary) -> Reads:
@@ -115,6 +119,8 @@ class _ExpressionWalk:
         if self.tokens.is_at(index - 1, "."):
             if self.tokens.calls(index):
                 self._method(index, name)
+            elif name == PLACE:
+                self.found.places = FINDINGS.name in self.found.signals
         elif self.tokens.calls(index):
             if name == "has":
                 raise refusal("every signal is there, empty if need be", 'compare it, such as mcp.tool != ""')
