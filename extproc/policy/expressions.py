@@ -43,11 +43,15 @@ _CLASSES: Final = frozenset("wWdDsSpPbB")
 
 @dataclass(slots=True)
 class Reads:
-    """The signals and header fields that an expression reads. `places`: it asks where a finding is."""
+    """The signals and header fields that an expression reads.
+
+    `places`: it asks where a finding is. `steps`: its cost, as for `STEPS_MAX`.
+    """
 
     signals: set[str] = field(default_factory=set)
     headers: set[str] = field(default_factory=set)
     places: bool = False
+    steps: int = 0
 
 
 def reads(tokens: ExpressionTokens, vocabulary: Vocabulary) -> Reads:
@@ -81,6 +85,7 @@ class _ExpressionWalk:
                 self._mark(index, token.written)
             elif token.kind == "name" and token.written not in _WORDS:
                 self._name(index, token.written)
+        self.found.steps = self.steps
         return self.found
 
     def _count(self, steps: int) -> None:

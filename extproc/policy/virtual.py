@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from extproc.policy.base import Value, Written, refusal
 from extproc.policy.conditions import Condition, When
+from extproc.policy.expressions import FINDINGS_COUNTED, MACROS, STEPS_MAX
 from extproc.policy.names import BackendName, ModelName, RuleName
 from extproc.policy.units import Count
 
@@ -14,8 +15,12 @@ WEIGHT_MAX: Final = 1_000_000
 """Fine enough for any share; keeps sums of weights exact in floating point."""
 
 RULES_MAX: Final = 64
-"""Rules of a model. They are asked one after the other for each request, between two messages: 64 usual conditions take
-about 60 µs, and nobody overlooks more."""
+"""Rules of a model: nobody overlooks more. They are asked one after the other for each request, between two messages;
+64 short conditions take 0.1 ms."""
+
+RULES_STEPS_MAX: Final = 2 * STEPS_MAX
+"""Steps of all conditions of a model's rules: at most 10 ms with a hundred findings, and twice what one condition may
+take. Other exchanges wait meanwhile."""
 
 
 class Target(Value):
@@ -35,6 +40,15 @@ def _placeless(when: Condition) -> Condition:
     if when.reads_places:
         raise refusal("a rule cannot ask where a finding is", "ask for its kind, processor or count")
     return when
+
+
+def _affordable(rules: "tuple[RoutingRule, ...]") -> "tuple[RoutingRule, ...]":
+    if sum(rule.when.steps for rule in rules) > RULES_STEPS_MAX:
+        raise refusal(
+            f"the rules of this model take too long together, with {FINDINGS_COUNTED} findings",
+            f"write fewer rules, or less within {', '.join(MACROS)} and matches",
+        )
+    return rules
 
 
 class RoutingRule(Value):
@@ -63,7 +77,7 @@ class VirtualModel(Value):
 
     name: ModelName
     """The name that clients ask for."""
-    rules: Annotated[tuple[RoutingRule, ...], Field(max_length=RULES_MAX)] = ()
+    rules: Annotated[tuple[RoutingRule, ...], Field(max_length=RULES_MAX), AfterValidator(_affordable)] = ()
     """Rules that choose other targets by what a request says; the first whose condition is true holds. If none is, the
     request goes to `targets`."""
     targets: tuple[Target, ...]

@@ -4,9 +4,9 @@ import pickle
 
 import pytest
 
-from extproc.policy import PolicyError, VirtualModel, drafted, loads
+from extproc.policy import Condition, PolicyError, VirtualModel, drafted, loads
 from extproc.policy.signals import BUILT_IN, SignalDeclaration, Vocabulary
-from extproc.policy.virtual import RULES_MAX, unnamed
+from extproc.policy.virtual import RULES_MAX, RULES_STEPS_MAX, unnamed
 
 HEAD = """\
 version: 1
@@ -126,6 +126,22 @@ def test_a_model_has_a_bounded_number_of_rules() -> None:
         loads(policy(*rules))
     (problem,) = caught.value.problems
     assert (problem.path, problem.message) == ("models[0].rules", f"at most {RULES_MAX} entries may stand here")
+
+
+def test_the_conditions_of_a_model_s_rules_are_bounded_together() -> None:
+    steps = Condition('findings.exists(f, f.kind == "k-10")').steps
+    most = RULES_STEPS_MAX // steps
+    assert 1 < most < RULES_MAX
+    rules = [
+        f"{{when: 'findings.exists(f, f.kind == \"k-{number}\")', to: [{{backend: a}}]}}"
+        for number in range(10, 11 + most)
+    ]
+    assert len(model(*rules[:most]).rules) == most
+    with pytest.raises(PolicyError) as caught:
+        loads(policy(*rules))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.path) == (FIRST, "models[0].rules")
+    assert "take too long together" in problem.message
 
 
 def test_a_rule_may_ask_for_a_signal_of_a_plug_in() -> None:
