@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Self, TypeAlias, cast
+from typing import Annotated, Any, Final, Self, cast
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -169,7 +169,7 @@ class Condition:
         return cls(value, vocabulary_of(info))
 
 
-When: TypeAlias = Annotated[Condition, Written("CEL expression", "'tools > 0'")]
+When = Annotated[Condition, Written("CEL expression", "'tools > 0'")]
 """A condition as a field of the policy."""
 
 

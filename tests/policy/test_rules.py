@@ -129,12 +129,12 @@ def test_a_model_has_a_bounded_number_of_rules() -> None:
 
 
 def test_the_conditions_of_a_model_s_rules_are_bounded_together() -> None:
-    steps = Condition('findings.exists(f, f.kind == "k-10")').steps
+    written = 'findings.exists(f, f.kind == "k-10" && f.processor == "pii" && f.count > 1 && f.count < 9)'
+    steps = Condition(written).steps
     most = RULES_STEPS_MAX // steps
     assert 1 < most < RULES_MAX
     rules = [
-        f"{{when: 'findings.exists(f, f.kind == \"k-{number}\")', to: [{{backend: a}}]}}"
-        for number in range(10, 11 + most)
+        f"{{when: '{written.replace('k-10', f'k-{number}')}', to: [{{backend: a}}]}}" for number in range(10, 11 + most)
     ]
     assert len(model(*rules[:most]).rules) == most
     with pytest.raises(PolicyError) as caught:
