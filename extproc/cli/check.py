@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, copied_or_exit, draft_or_exit, prepared_or_exit
-from extproc.policy import Pipeline, Policy, missing_authorities
+from extproc.policy import Pipeline, Policy, VirtualModel, missing_authorities
 from extproc.policy.processors import Step
 from extproc.server import plugins
 from extproc.transaction import Plan
@@ -79,11 +79,16 @@ def summary(policy: Policy) -> list[str]:
     """Return what the policy comes down to, a line each."""
     return [
         f"backends: {', '.join(f'{backend.name} ({backend.url})' for backend in policy.backends)}",
-        f"models: {', '.join(model.name for model in policy.models) or 'none'}",
+        f"models: {', '.join(map(_model, policy.models)) or 'none'}",
         f"unknown models: {policy.unknown_models}",
         f"default backend: {policy.default_backend or 'none'}",
         *(f"pipeline {pipeline.name}: {_sides(pipeline)}" for pipeline in policy.pipelines),
     ]
+
+
+def _model(model: VirtualModel) -> str:
+    rules = ", ".join(name for name, _ in model.named_rules())
+    return f"{model.name} (rules: {rules})" if rules else model.name
 
 
 def _sides(pipeline: Pipeline) -> str:

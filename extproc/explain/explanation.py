@@ -55,13 +55,15 @@ class Explanation(Struct, frozen=True):
     """The outcome for one request. `body` is the request's (or judged response's) as it would go on, or null.
 
     `action`: `block` by a pipeline, `reject` for other reasons, `mask` if something was replaced. `answer` is the
-    response that the client would get instead, on a refusal or if the processor responds by itself. `signals`: those
-    that the policy reads. `usage`: the tokens that the judged response reports; null if it reports none.
+    response that the client would get instead, on a refusal or if the processor responds by itself. `rule`: the model's
+    rule that decided, or could not be asked; null if none did. `signals`: those that the policy reads. `usage`: the
+    tokens that the judged response reports; null if it reports none.
     """
 
     action: Action
     status: int
     pipeline: str | None
+    rule: str | None
     backend: str | None
     model: str | None
     findings: tuple[ExplainedFinding, ...]
@@ -124,10 +126,11 @@ def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Expla
         action=_action(rehearsed),
         status=refusal.status if refusal else status,
         pipeline=findings.pipeline.name if findings is not None else None,
+        rule=record.rule,
         backend=record.backend,
         model=record.upstream_model,
         findings=tuple(map(_found, (findings.details or ()) if findings is not None else ())),
-        signals=_signals(rehearsed),
+        signals=_signals(plan, rehearsed),
         usage=_usage(record),
         body=None if refusal else _shown(onward),
         answer=_shown(refusal.body) if refusal else None,
@@ -163,11 +166,12 @@ def _usage(record: Record) -> TokenCounts | None:
     return None if tokens == TokenCounts() else tokens
 
 
-def _signals(rehearsed: Rehearsed) -> dict[str, object]:
+def _signals(plan: Plan, rehearsed: Rehearsed) -> dict[str, object]:
     """The signals by name; of headers those that the policy names, and nobody's credential."""
     signals = dict(sorted(rehearsed.signals.items()))
-    if "headers" in signals and rehearsed.findings is not None:
-        named = sorted(rehearsed.findings.pipeline.fields)
+    if "headers" in signals:
+        inspected = rehearsed.findings.pipeline.fields if rehearsed.findings is not None else frozenset[str]()
+        named = sorted(plan.rule_fields | inspected)
         signals["headers"] = {name: signals["headers"].get(name, "") for name in named}
     return signals
 

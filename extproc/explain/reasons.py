@@ -18,15 +18,24 @@ def reasons(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:
         yield from _inspected(rehearsed)
     if plan.stages and rehearsed.record.dialect is not None:
         yield f"the response passes the answer stages {', '.join(each.name for each in plan.stages)}"
+    yield from _ruled(plan, rehearsed)
     yield from _decided(rehearsed)
 
 
 def because(record: Record) -> str:
     """Return in words why an exchange came out as its record says."""
-    sentence = _CHOICES.get(record.reason)
-    return record.reason if sentence is None else sentence.format(backend=record.backend, model=record.model)
+    sentences = _CHOICES if record.rule is None else _CHOICES | _RULED
+    sentence = sentences.get(record.reason)
+    if sentence is None:
+        return record.reason
+    return sentence.format(backend=record.backend, model=record.model, rule=record.rule)
 
 
+_RULED: Final = {
+    "only": "{model} is served by {backend} alone, as rule {rule} says",
+    "weighted": "rule {rule} of {model} has several targets; {backend} was drawn by weight",
+    "fallback": "no target of rule {rule} of {model} is up; {backend} is the first of its fallbacks that is",
+}
 _CHOICES: Final = {
     "only": "{model} is served by {backend} alone",
     "weighted": "{model} is served by several targets; {backend} was drawn by weight",
@@ -59,6 +68,17 @@ def _stripped(rehearsed: Rehearsed) -> Iterable[str]:
     stripped = {name for each in mutations for name in each.remove if name.startswith(CONTROL_PREFIX)}
     if stripped:
         yield f"control headers from the client are removed: {', '.join(sorted(stripped))}"
+
+
+def _ruled(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:
+    """What the rules of the model came to, if it has any and they were asked."""
+    record = rehearsed.record
+    if record.rule is not None and record.reason == "routing_failed":
+        yield f"rule {record.rule} of {record.model} cannot be evaluated: a signal that it reads cannot be determined"
+    elif record.rule is not None:
+        yield f"rule {record.rule} of {record.model} is the first whose condition is true"
+    elif record.backend is not None and record.model in plan.table.asks:
+        yield f"no rule of {record.model} has a condition that is true, so its own targets serve it"
 
 
 def _decided(rehearsed: Rehearsed) -> Iterable[str]:

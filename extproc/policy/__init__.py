@@ -22,7 +22,7 @@ from extproc.policy.secrets import (
 )
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.tls import Tls
-from extproc.policy.virtual import Target, VirtualModel
+from extproc.policy.virtual import RoutingRule, Target, VirtualModel
 
 __all__ = [
     "OWN_ROUTES",
@@ -50,6 +50,7 @@ __all__ = [
     "PolicyError",
     "Problem",
     "Processor",
+    "RoutingRule",
     "Secrets",
     "SizeLimit",
     "Source",

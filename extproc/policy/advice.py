@@ -8,7 +8,7 @@ from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, meant
 from extproc.policy.model import Policy
 from extproc.policy.pipelines import Match, Pipeline
-from extproc.policy.virtual import Target
+from extproc.policy.virtual import RoutingRule, Target, VirtualModel
 
 Note = tuple[Loc, str, str]
 
@@ -20,11 +20,11 @@ def advice(policy: Policy) -> Iterator[Note]:
             place = ("backends", index, "credential")
             yield place, "this credential goes over the network in clear text", "use https in `url` if you can"
     for index, model in enumerate(policy.models):
-        for kind, targets in (("targets", model.targets), ("fallback", model.fallback)):
+        for at, targets in _lists(("models", index), model):
             for position, target in enumerate(targets):
-                yield from _unlisted(
-                    ("models", index, kind, position), policy.backend(target.backend), target, model.name
-                )
+                yield from _unlisted((*at, position), policy.backend(target.backend), target, model.name)
+        yield from _unasked(("models", index, "rules"), model.rules)
+        yield from _unserved(policy, ("models", index), model)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)
     if policy.default_backend is None:
@@ -32,6 +32,42 @@ def advice(policy: Policy) -> Iterator[Note]:
         yield ("backends",), message, f"write `default_backend: {policy.backends[0].name}` to send them there, or none"
     if not policy.models and policy.unknown_models == "reject":
         yield ("unknown_models",), "every model is unknown, so every request is rejected", "add `models`, or write pass"
+
+
+def _lists(place: Loc, model: VirtualModel) -> Iterator[tuple[Loc, tuple[Target, ...]]]:
+    """Every list of targets of a model, with its place."""
+    for index, rule in enumerate(model.rules):
+        yield (*place, "rules", index, "to"), rule.to
+        yield (*place, "rules", index, "fallback"), rule.fallback
+    yield (*place, "targets"), model.targets
+    yield (*place, "fallback"), model.fallback
+
+
+def _unasked(place: Loc, rules: Sequence[RoutingRule]) -> Iterator[Note]:
+    first: dict[str, int] = {}
+    for index, rule in enumerate(rules):
+        condition = rule.when.text.strip()
+        before = first.setdefault("true" if "true" in first else condition, index)
+        if before != index:
+            message = f"no request gets here: rule {before + 1} of the list holds for all of them before"
+            yield (*place, index), message, "put this one first, or delete it"
+
+
+def _unserved(policy: Policy, place: Loc, model: VirtualModel) -> Iterator[Note]:
+    """Rules, or targets beside rules, without a candidate for an API that others of the model serve."""
+    if not model.rules:
+        return
+    served = [
+        ((*place, "rules", index, "to"), f"rule {name}", (*rule.to, *rule.fallback))
+        for index, (name, rule) in enumerate(model.named_rules())
+    ]
+    served.append(((*place, "targets"), f"model {model.name} without a rule", (*model.targets, *model.fallback)))
+    apis = [frozenset(policy.backend(target.backend).api for target in targets) for _, _, targets in served]
+    for api in sorted(frozenset[str]().union(*apis)):
+        for (at, owner, _), its in zip(served, apis, strict=True):
+            if api not in its:
+                message = f"{owner} has no target for the API {api}, so these requests get 404"
+                yield at, message, f"add a backend with api: {api}, here or in `fallback`"
 
 
 def _unlisted(place: Loc, backend: Backend, target: Target, asked: str) -> Iterator[Note]:

@@ -9,6 +9,7 @@ from typing import Any
 from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
 from extproc.policy.listing import PlacedError, pipelines
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
+from extproc.policy.virtual import unnamed
 
 
 def contradictions(policy: object) -> Iterator[PlacedError]:
@@ -52,10 +53,34 @@ def _models(policy: object) -> Iterator[PlacedError]:
     known = _names(items(policy, "backends"))
     for index, model in enumerate(models):
         place: Loc = ("models", index)
-        for kind in ("targets", "fallback"):
-            yield from _targets((*place, kind), items(model, kind), known)
-        yield from _weights((*place, "targets"), part(model, "targets"))
-        yield from _unordered((*place, "fallback"), items(model, "fallback"))
+        yield from _chain(place, model, "targets", "a model", known)
+        rules = items(model, "rules")
+        yield from _called((*place, "rules"), rules)
+        for position, rule in enumerate(rules):
+            yield from _chain((*place, "rules", position), rule, "to", "a rule", known)
+
+
+def _chain(place: Loc, entry: object, first: str, owner: str, known: list[str]) -> Iterator[PlacedError]:
+    """The targets of a model or a rule, in the list `first`, and its fallback."""
+    for kind in (first, "fallback"):
+        yield from _targets((*place, kind), items(entry, kind), known)
+    yield from _weights((*place, first), part(entry, first), owner)
+    yield from _unordered((*place, "fallback"), items(entry, "fallback"))
+
+
+def _called(place: Loc, rules: list[Any]) -> Iterator[PlacedError]:
+    """Names of a model's rules that repeat, be they written or by the place in the list."""
+    seen: set[str] = set()
+    for index, rule in enumerate(rules):
+        written = part(rule, "name")
+        name = written if isinstance(written, str) else unnamed(index)
+        if name in seen:
+            error = refusal(
+                f"there is already a rule of the name {listed([name])} in this model",
+                "give one of them a `name` of its own",
+            )
+            yield (*place, index, "name"), error
+        seen.add(name)
 
 
 def _targets(place: Loc, targets: list[Any], known: list[str]) -> Iterator[PlacedError]:
@@ -72,11 +97,11 @@ def _targets(place: Loc, targets: list[Any], known: list[str]) -> Iterator[Place
         seen.add((backend, model))
 
 
-def _weights(place: Loc, targets: object) -> Iterator[PlacedError]:
+def _weights(place: Loc, targets: object, owner: str) -> Iterator[PlacedError]:
     if not isinstance(targets, list | tuple):
         return
     if not targets:
-        yield place, refusal("a model needs a target", "add one, such as {backend: NAME, model: NAME}")
+        yield place, refusal(f"{owner} needs a target", "add one, such as {backend: NAME, model: NAME}")
         return
     weights = [part(target, "weight") if states(target, "weight") else 1 for target in targets]
     if all(weight == 0 for weight in weights):

@@ -34,16 +34,24 @@ REGEX_MEMORY: Final = 32 * 1024
 REGEX_STEPS: Final = 2_500
 """Steps that a `matches` counts for."""
 
+PLACE: Final = "where"
+"""The field of a finding that tells where it is."""
+
 _WORDS: Final = frozenset({"true", "false", "null", "in"})
 _CLASSES: Final = frozenset("wWdDsSpPbB")
 
 
 @dataclass(slots=True)
 class Reads:
-    """The signals and header fields that an expression reads."""
+    """The signals and header fields that an expression reads.
+
+    `places`: it asks where a finding is. `steps`: its cost, as for `STEPS_MAX`.
+    """
 
     signals: set[str] = field(default_factory=set)
     headers: set[str] = field(default_factory=set)
+    places: bool = False
+    steps: int = 0
 
 
 def reads(tokens: ExpressionTokens, vocabulary: Vocabulary) -> Reads:
@@ -77,6 +85,7 @@ class _ExpressionWalk:
                 self._mark(index, token.written)
             elif token.kind == "name" and token.written not in _WORDS:
                 self._name(index, token.written)
+        self.found.steps = self.steps
         return self.found
 
     def _count(self, steps: int) -> None:
@@ -115,6 +124,8 @@ class _ExpressionWalk:
         if self.tokens.is_at(index - 1, "."):
             if self.tokens.calls(index):
                 self._method(index, name)
+            elif name == PLACE:
+                self.found.places = FINDINGS.name in self.found.signals
         elif self.tokens.calls(index):
             if name == "has":
                 raise refusal("every signal is there, empty if need be", 'compare it, such as mcp.tool != ""')

@@ -141,6 +141,7 @@ SteeringHeader = Annotated[
     str, AfterValidator(_header), AfterValidator(_steering), Written("header name", "x-gateway-cluster")
 ]
 MatchedHeader = Annotated[str, AfterValidator(_matched), Written("header name", "x-team")]
+RuleName = Annotated[str, AfterValidator(_short), Written("name", "code")]
 PipelineName = Annotated[str, AfterValidator(_short), Written("name", "default")]
 ProcessorName = Annotated[str, AfterValidator(_processor), Written("name", "prompt-pii")]
 MediaType = Annotated[str, AfterValidator(_media_type), Written("content type", "[text/plain]")]

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from extproc.policy.base import Value, Written, meant, refusal, refusals
-from extproc.policy.conditions import Condition
+from extproc.policy.conditions import When
 from extproc.policy.credentials import Source
 from extproc.policy.names import ProcessorName
 from extproc.policy.paths import FilePath
@@ -91,7 +91,6 @@ Kind = Annotated[str, AfterValidator(_kind), Written("kind", "[email, phone, cre
 Expression = Annotated[str, AfterValidator(_expression), Written("regular expression", "'PRJ-[0-9]{4}'")]
 Literally = Annotated[str, AfterValidator(_literal), Written("text", "[Titan, Orion]")]
 AllowedText = Annotated[str, AfterValidator(_literal), Written("text", "[support@example.com]")]
-When = Annotated[Condition, Written("CEL expression", "'tools > 0'")]
 
 
 class Allow(Value):

@@ -43,6 +43,11 @@ models:
       - {backend: vllm-eu, model: llama-3.1-8b}
   - name: claude
     targets: [{backend: anthropic, model: claude-sonnet-4-5}]
+  - name: auto
+    rules:
+      - {name: personal, when: 'size(findings) > 0', to: [{backend: vllm-eu, model: llama-3.1-8b}]}
+      - {name: agents, when: 'tools > 0', to: [{backend: openai, model: gpt-4o-mini}]}
+    targets: [{backend: vllm-eu, model: llama-3.1-8b}]
 
 pipelines:
   - name: default
@@ -76,15 +81,17 @@ def signals() -> str:
 ## Signals
 
 A signal is what a policy may ask about an exchange: in conditions, and to have it recorded (`recorded_signals`). It is
-computed only if the policy reads it, at most once per exchange. One of the cost `body` is known where the body is read:
-of requests of an API, and where a pipeline is for the request. Recording alone has no body read.
+computed only if the policy reads it, at most once per exchange; one that only the rules of a model read, only if that
+model is asked for. One of the cost `body` is known where the body is read: of requests of an API, and where a pipeline
+is for the request. Recording alone has no body read.
 
 | signal | type | cost | value |
 |---|---|---|---|
 {listed}
 
-A signal that cannot be told fails the condition, and `on_failure` says what follows: of a body that is not read or is
-no JSON, of a `model` that is given twice. It is never zero or empty instead. In the log it is null.
+A signal that cannot be told fails the condition: of a body that is not read or is no JSON, of a `model` that is given
+twice. It is never zero or empty instead. For a processor, `on_failure` says what follows; a request that a
+[rule](#rule) is asked about gets 503. In the log it is null.
 
 Not known to this version: {code(BUILT_IN.unsupported)}."""
 

@@ -33,7 +33,7 @@ from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.stages import StageOptions
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
-from extproc.policy.virtual import Target, VirtualModel
+from extproc.policy.virtual import RoutingRule, Target, VirtualModel
 from extproc.policy.wording import UNSUPPORTED_APIS, UNSUPPORTED_FIELDS
 
 SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
@@ -43,6 +43,7 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Credential": (Bearer, Header, Source),
     "TLS": (Tls,),
     "Model": (VirtualModel,),
+    "Rule": (RoutingRule,),
     "Target": (Target,),
     "Pipeline": (Pipeline,),
     "Match": (Match,),

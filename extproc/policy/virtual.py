@@ -1,15 +1,26 @@
 """Virtual models: the names that clients ask for, and what serves them."""
 
+from collections.abc import Iterator
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from extproc.policy.base import Value, Written
-from extproc.policy.names import BackendName, ModelName
+from extproc.policy.base import Value, Written, refusal
+from extproc.policy.conditions import Condition, When
+from extproc.policy.expressions import FINDINGS_COUNTED, MACROS, STEPS_MAX
+from extproc.policy.names import BackendName, ModelName, RuleName
 from extproc.policy.units import Count
 
 WEIGHT_MAX: Final = 1_000_000
 """Fine enough for any share; keeps sums of weights exact in floating point."""
+
+RULES_MAX: Final = 64
+"""Rules of a model: nobody overlooks more. They are asked one after the other for each request, between two messages;
+64 short conditions take 0.1 ms."""
+
+RULES_STEPS_MAX: Final = 2 * STEPS_MAX
+"""Steps of all conditions of a model's rules: at most 10 ms with a hundred findings, and twice what one condition may
+take. Other exchanges wait meanwhile."""
 
 
 class Target(Value):
@@ -24,12 +35,61 @@ class Target(Value):
     ordered."""
 
 
+def _placeless(when: Condition) -> Condition:
+    """Refuse what is not known of findings once the whole request was judged."""
+    if when.reads_places:
+        raise refusal("a rule cannot ask where a finding is", "ask for its kind, processor or count")
+    return when
+
+
+def _affordable(rules: "tuple[RoutingRule, ...]") -> "tuple[RoutingRule, ...]":
+    if sum(rule.when.steps for rule in rules) > RULES_STEPS_MAX:
+        raise refusal(
+            f"the rules of this model take too long together, with {FINDINGS_COUNTED} findings",
+            f"write fewer rules, or less within {', '.join(MACROS)} and matches",
+        )
+    return rules
+
+
+class RoutingRule(Value):
+    """Targets for the requests of a model that a condition is true of.
+
+    The first rule of a model whose condition is true serves the request, from `to` and then `fallback`; if none of
+    these is up the client gets 503, and no other rule is tried. A condition that cannot be evaluated, because a signal
+    cannot be told, ends the request with 503 `routing_failed`: it might have been for this rule. Candidates of another
+    API than the request's are left out; a rule that has none for it gives 404.
+    """
+
+    name: RuleName | None = None
+    """The rule's name in the log and in `explain`, unique in its model; if absent `rule-1` and so on, by its
+    place in the list."""
+    when: Annotated[When, AfterValidator(_placeless)]
+    """[Condition](#conditions) on the request. `findings` are those of the request's pipeline: none where no pipeline
+    is for it. They cannot be told if the pipeline let the body pass unread, or a processor failed and none stood in."""
+    to: tuple[Target, ...]
+    """Targets, each by its weight. At least one."""
+    fallback: tuple[Target, ...] = ()
+    """Targets that serve the request, in this order, when none of `to` can."""
+
+
 class VirtualModel(Value):
     """A name that clients may put in `model`."""
 
     name: ModelName
     """The name that clients ask for."""
+    rules: Annotated[tuple[RoutingRule, ...], Field(max_length=RULES_MAX), AfterValidator(_affordable)] = ()
+    """Rules that choose other targets by what a request says; the first whose condition is true holds. If none is, the
+    request goes to `targets`."""
     targets: tuple[Target, ...]
     """Targets that serve the model, each by its weight. At least one."""
     fallback: tuple[Target, ...] = ()
     """Targets that serve the model, in this order, when none of `targets` can."""
+
+    def named_rules(self) -> Iterator[tuple[str, RoutingRule]]:
+        """Return the rules with their names, in order."""
+        return ((each.name or unnamed(index), each) for index, each in enumerate(self.rules))
+
+
+def unnamed(index: int) -> str:
+    """Return the name of a rule that the operator gave none; `index` is its place in the list, from 0."""
+    return f"rule-{index + 1}"

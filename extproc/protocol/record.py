@@ -53,11 +53,12 @@ class Record(Struct, frozen=True, omit_defaults=True):
     """The record of an exchange: names from the policy, fixed words and numbers, never text of a body.
 
     The fields have the order of a line of the log. Those with a default are left out there if they have it; the others
-    are always there, null if there is nothing to report. `pipeline` to `blocked_for` are inspection's: left out if no
-    pipeline is for the exchange. (`failures` and `blocked_by` may name an answer stage without any.)
-    `signals` are those that the policy has recorded; they alone may hold a client's text. `misconfigured` names what
-    Envoy lacks. `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC status that it
-    ended the exchange with.
+    are always there, null if there is nothing to report. `rule` is the model's rule that decided, or could not be
+    asked. `pipeline` to `blocked_for` are inspection's: left out if no pipeline is for the exchange. (`failures` and
+    `blocked_by` may name an answer stage without any.) `signals` are those that the policy has recorded, which alone
+    may hold a client's text, and numbers and truths that the model's rules read. `misconfigured` names what Envoy
+    lacks. `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC status that it ended
+    the exchange with.
     """
 
     request_id: str
@@ -77,6 +78,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     reasoning_tokens: int | None
     decided_ms: float | None
     duration_ms: float | None
+    rule: str | None = None
     pipeline: str | None = None
     masked: bool | None = None
     findings: tuple[CountedFinding, ...] = ()

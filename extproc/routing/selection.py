@@ -1,26 +1,68 @@
 """The choice of a destination for one request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+from extproc.policy import ConditionError
 from extproc.protocol.errors import ClientError
 from extproc.routing.health import BackendHealth
 from extproc.routing.table import Candidate, Choice, Route, Table
 
+NO_SIGNALS: Final[Mapping[str, Any]] = {}
 
-def select(table: Table, model: str, api: str, draw: float, health: BackendHealth, now: float) -> Choice | None:
+
+class UnroutedError(ClientError):
+    """Raised where a model of the policy cannot be served. `rule` is the rule that decided, or could not be asked."""
+
+    def __init__(self, rule: str | None, status: int, code: str, message: str, param: str | None = None) -> None:
+        super().__init__(status, code, message, param)
+        self.rule = rule
+
+
+def select(
+    table: Table,
+    model: str,
+    api: str,
+    draw: float,
+    health: BackendHealth,
+    now: float,
+    signals: Mapping[str, Any] = NO_SIGNALS,
+) -> Choice | None:
     """Chooses for `model` asked for in the `api` family; `draw` is in [0, 1).
 
+    `signals` are those that `table.asks` names for the model; None for what cannot be told.
+
     None: the policy lets unknown models pass, and Envoy's own routes decide about this one. Raises ClientError 404 for
-    a model that nobody serves, 503 when all that could serve it are known to be down.
+    a model that nobody serves, 503 when all that could serve it are known to be down, or a rule cannot be asked.
     """
     route = table.routes.get((model, api))
     if route is not None:
-        return _along(route, draw, health, now)
+        return _along(_held(route, signals) if route.rules else route, draw, health, now)
     if model in table.names:
-        raise ClientError(404, "model_not_found", "This model is not served on this API; see GET /v1/models.", "model")
+        raise _unserved(None)
     if not table.passes:
         raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
     return _unlisted(table, model, api, health, now)
+
+
+def _held(route: Route, signals: Mapping[str, Any]) -> Route:
+    """The route of the first rule that holds, or the model's own."""
+    for each in route.rules:
+        assert each.when is not None, "the route of a rule has its condition"
+        try:
+            if each.when.holds(signals):
+                return each
+        except ConditionError:
+            # Not the next rule: the request may be for this one, which may be there to keep it from all others.
+            message = "The gateway could not determine where this request may go."
+            raise UnroutedError(each.rule, 503, "routing_failed", message) from None
+    return route
+
+
+def _unserved(rule: str | None) -> UnroutedError:
+    return UnroutedError(
+        rule, 404, "model_not_found", "This model is not served on this API; see GET /v1/models.", "model"
+    )
 
 
 def _along(route: Route, draw: float, health: BackendHealth, now: float) -> Choice:
@@ -32,12 +74,14 @@ def _along(route: Route, draw: float, health: BackendHealth, now: float) -> Choi
     skipped = tuple(sorted(downs))
     picked = _weighted(up, draw)
     if picked is not None:
-        return Choice(picked, "weighted" if len(targets) > 1 else "only", skipped)
+        return Choice(picked, "weighted" if len(targets) > 1 else "only", skipped, route.rule)
     for candidate in route.fallback:
         if not health.down(candidate.destination.name, now):
-            return Choice(candidate, "fallback", skipped)
-    raise ClientError(
-        503, "backend_unavailable", "No backend is available for this model right now; try again shortly."
+            return Choice(candidate, "fallback", skipped, route.rule)
+    if not targets and not route.fallback:
+        raise _unserved(route.rule)
+    raise UnroutedError(
+        route.rule, 503, "backend_unavailable", "No backend is available for this model right now; try again shortly."
     )
 
 

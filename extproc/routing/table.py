@@ -1,10 +1,11 @@
 """A policy's backends and models, made ready for choosing among them once a request."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from extproc.policy import OWN_ROUTES, Backend, Bearer, Header, Policy, Target
+from extproc.policy import OWN_ROUTES, Backend, Bearer, Condition, Header, Policy, RoutingRule, Target
 from extproc.policy.credential_headers import CREDENTIALS
 from extproc.protocol.headers import Field
 from extproc.routing.quoted import Quoted, quoted
@@ -40,12 +41,14 @@ class Candidate(Struct, frozen=True):
 class Choice(Struct, frozen=True):
     """The choice made. `why` is one of `only`, `weighted`, `fallback`, `listed`, `default`; `rerouted`: not as written.
 
-    `skipped` names the backends that would have been in the running but are known to be down.
+    `skipped` names the backends that would have been in the running but are known to be down. `rule`: the rule whose
+    candidates these were; None where they are the model's own.
     """
 
     candidate: Candidate
     why: str
     skipped: tuple[str, ...] = ()
+    rule: str | None = None
 
     @property
     def rerouted(self) -> bool:
@@ -54,14 +57,18 @@ class Choice(Struct, frozen=True):
 
 
 class Route(Struct, frozen=True):
-    """The ways to serve one virtual model: weighted targets, then fallbacks in order.
+    """The ways to serve one virtual model, or what one of its rules holds for: weighted targets, then fallbacks.
 
-    `sole` is the choice where there is one target, as long as it is up.
+    `sole` is the choice where there is one target, as long as it is up. `rules` choose another route by what a request
+    says; `rule` is the name of the one whose route this is, `when` its condition.
     """
 
     targets: tuple[Candidate, ...]
     fallback: tuple[Candidate, ...]
     sole: Choice | None
+    rules: "tuple[Route, ...]" = ()
+    rule: str | None = None
+    when: Condition | None = None
 
 
 class Table(Struct, frozen=True):
@@ -69,7 +76,7 @@ class Table(Struct, frozen=True):
 
     `onward`: where requests go that no dialect claims. `own_routes`: where Envoy's own routes decide what the policy
     does not, and `removes` are the fields that go then. `reads_errors`: some backend could quote a credential;
-    `quoted` are those that are looked for.
+    `quoted` are those that are looked for. `asks`: the signals that a model's rules read, by the model's name.
     """
 
     routes: Mapping[tuple[str, str], Route]
@@ -82,11 +89,13 @@ class Table(Struct, frozen=True):
     removes: tuple[str, ...] | None = tuple(CREDENTIALS)
     reads_errors: bool = False
     quoted: tuple[Quoted, ...] = ()
+    asks: Mapping[str, frozenset[str]] = {}
 
     @property
     def chooses(self) -> bool:
         """True if any model has more than one way to be served, so that knowing who is down changes anything."""
-        return any(len({c.destination.name for c in (*r.targets, *r.fallback)}) > 1 for r in self.routes.values())
+        every = (each for route in self.routes.values() for each in (route, *route.rules))
+        return any(len({c.destination.name for c in (*r.targets, *r.fallback)}) > 1 for r in every)
 
 
 def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
@@ -100,11 +109,10 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
     routes: dict[tuple[str, str], Route] = {}
     for model in policy.models:
         for api in apis:
-            targets = _candidates(model.targets, destinations, api)
-            fallback = _candidates(model.fallback, destinations, api)
-            if targets or fallback:
-                sole = Choice(targets[0], "only") if len(targets) == 1 else None
-                routes[model.name, api] = Route(targets, fallback, sole)
+            rules = tuple(_rule(name, rule, destinations, api) for name, rule in model.named_rules())
+            route = _route(model.targets, model.fallback, destinations, api, rules)
+            if any(each.targets or each.fallback for each in (route, *rules)):
+                routes[model.name, api] = route
     listed: dict[tuple[str, str], Candidate] = {}
     for backend in policy.backends:
         for entry in backend.models:
@@ -121,6 +129,7 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
         removes=None if all(each.removes is None for each in destinations.values()) else names,
         reads_errors=any(each.credential for each in destinations.values()),
         quoted=tuple(each.quoted for each in destinations.values() if each.quoted is not None),
+        asks={model.name: _asked(model.rules) for model in policy.models if model.rules},
     )
 
 
@@ -139,6 +148,28 @@ def _default(policy: Policy, destinations: Mapping[str, Destination]) -> dict[st
         return {}
     chosen = destinations[policy.fallback_backend]
     return {chosen.api: Candidate(chosen, None, 1.0)}
+
+
+def _asked(rules: Iterable[RoutingRule]) -> frozenset[str]:
+    """The signals that rules read."""
+    return frozenset(name for rule in rules for name in rule.when.signals)
+
+
+def _rule(name: str, rule: RoutingRule, destinations: Mapping[str, Destination], api: str) -> Route:
+    found = _route(rule.to, rule.fallback, destinations, api)
+    sole = None if found.sole is None else replace(found.sole, rule=name)
+    return replace(found, sole=sole, rule=name, when=rule.when)
+
+
+def _route(
+    targets: tuple[Target, ...],
+    fallback: tuple[Target, ...],
+    destinations: Mapping[str, Destination],
+    api: str,
+    rules: tuple[Route, ...] = (),
+) -> Route:
+    first, second = _candidates(targets, destinations, api), _candidates(fallback, destinations, api)
+    return Route(first, second, Choice(first[0], "only") if len(first) == 1 else None, rules)
 
 
 def _candidates(

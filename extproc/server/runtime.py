@@ -23,6 +23,7 @@ from extproc.telemetry.families import (
     OPEN,
     PROCESSING,
     REJECTS,
+    RULES,
     VIOLATIONS,
 )
 from extproc.telemetry.inspected import count_inspected
@@ -159,6 +160,8 @@ class Runtime:
             self._exchanges[labels] += 1
         else:
             self._exchanges.add(*labels)
+        if record.rule is not None:
+            self.metrics.counter(RULES).add(record.model or "none", record.rule)
         if record.decision == "rejected":
             self.metrics.counter(REJECTS).add(record.reason)
         if record.pipeline is not None or record.failures:  # answer stages may fail without a pipeline

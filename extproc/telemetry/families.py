@@ -22,6 +22,11 @@ class Family(Struct, frozen=True):
 EXCHANGES: Final = Family(
     "exchanges_total", "HTTP exchanges that are over, by what was decided.", ("decision", "dialect", "backend")
 )
+RULES: Final = Family(
+    "rules_total",
+    "Requests that a rule of a model decided about, and those that one of its conditions could not be evaluated for.",
+    ("model", "rule"),
+)
 REJECTS: Final = Family("rejects_total", "Exchanges answered with an error of ours, by its reason.", ("reason",))
 MESSAGES: Final = Family("messages_total", "Messages that Envoy sent.", ("kind",))
 VIOLATIONS: Final = Family("protocol_violations_total", "Exchanges ended because Envoy sent what may not follow.")
@@ -49,6 +54,7 @@ UNINSPECTED: Final = Family("uninspected_total", "Bodies and parts of bodies tha
 _INSPECTED: Final = (FINDINGS, BLOCKED, INSPECTION_FAILURES, UNINSPECTED)
 COUNTERS: Final = (
     EXCHANGES,
+    RULES,
     REJECTS,
     MESSAGES,
     VIOLATIONS,

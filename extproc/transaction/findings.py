@@ -23,6 +23,9 @@ exchange has the rest counted as `other`."""
 FAILURES_MAX: Final = 128
 """Failures that a record lists: one a processor and side is the rule."""
 
+PARTS: Final = frozenset({"image", "audio", "video", "file", "binary", "tokens", "encrypted", "misconfigured"})
+"""Reasons for which a part of a body is listed as uninspected, and not all of it. The last is about the response."""
+
 FAILED: Final = ClientError(503, "inspection_failed", "The content could not be inspected; try again.")
 
 UNSTAGED: Final = ClientError(502, "response_not_processed", "The response could not be processed by the gateway.")
@@ -138,6 +141,20 @@ class Findings:
             if side is Side.REQUEST and not shadow:
                 counts[processor, kind] += number
         return told(counts, {})
+
+    def known(self) -> list[dict[str, Any]] | None:
+        """The findings of the request, as rules of models see them; None if one may be missing.
+
+        That is so if the body went on unread, or a processor failed that nobody stood in for. What `on_uninspected` let
+        pass of a body that was read, such as an image, is no reason.
+        """
+        stage = self.pipeline.request
+        if stage is None:
+            return []
+        alone = {each.name for each in stage.processors if not each.shadow and each.stand_in is None}
+        if not self.unread.keys() <= PARTS or any(each.processor in alone for each in self.failures):
+            return None
+        return self.so_far()
 
     def recorded(self, record: Record) -> Record:
         """Return the record with all that inspection has come to: words of the policy and numbers."""

@@ -1,7 +1,7 @@
 """The memory of one exchange, which both of its sides share, until it becomes a `Record`."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -44,7 +44,8 @@ class Memory:
     body mode that Envoy was told to go on in. `configuration` is Envoy's fingerprint, empty where it sends none;
     `known`: it is the plan's. `first_cluster`: the cluster of the route that an Envoy without the fingerprint matched
     first, if it reports one. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy
-    ignores every response of the processor. `usage`: the tokens that the provider counted.
+    ignores every response of the processor. `usage`: the tokens that the provider counted. `rule`: the model's rule
+    that decided, or could not be asked; `rule_signals`: the signals that the model's rules read.
     """
 
     __slots__ = (
@@ -69,6 +70,8 @@ class Memory:
         "request_bytes",
         "request_id",
         "request_mode",
+        "rule",
+        "rule_signals",
         "signals",
         "staged",
         "started",
@@ -105,6 +108,8 @@ class Memory:
         self.findings: Findings | None = None
         self.staged: Findings | None = None
         self.signals: Signals | None = None
+        self.rule_signals: Mapping[str, Any] = {}
+        self.rule: str | None = None
         self.model: str | None = None
         self.request_id: bytes = b""
         self.status: int | None = None
@@ -199,16 +204,28 @@ class Memory:
             values["findings"] = findings.so_far()
         return values
 
+    def signals_for_rules(self, names: Collection[str]) -> Mapping[str, Any]:
+        """Return the signals that a model's rules read, by name, and remember them."""
+        if self.signals is None or not names:
+            return {}
+        values = self.signals.read(names)
+        if "findings" in values:
+            values["findings"] = [] if self.findings is None else self.findings.known()
+        self.rule_signals = values
+        return values
+
     def recorded(self, names: Collection[str]) -> dict[str, Scalar] | None:
         """Return the values of signals as the record has them; None before the request's headers came."""
         if self.signals is None:
             return None
-        return {name: _cut(value) for name, value in self.signals.read(names).items()}
+        seen = {name: value for name, value in self.rule_signals.items() if isinstance(value, int | float | None)}
+        return seen | {name: _cut(value) for name, value in self.signals.read(names).items()}
 
     def record(self, now: float, signals: Collection[str] = ()) -> Record:
         """Return the record of the exchange: names from the policy, fixed words and numbers.
 
-        A client's text is there only where `signals`, which the policy has recorded, are texts.
+        A client's text is there only where `signals`, which the policy has recorded, are texts. Numbers and truths that
+        the model's rules read are recorded as well.
         """
         claim, choice, claimed, usage = self.claim, self.choice, self.claimed, self.usage
         # By position: names would cost each exchange a microsecond.
@@ -237,7 +254,9 @@ class Memory:
             record = self.staged.staged(record)
         if self.misconfigured is not None:
             record = replace(record, misconfigured=self.misconfigured, detail=self.detail)
-        return replace(record, signals=self.recorded(signals)) if signals else record
+        if self.rule is not None:
+            record = replace(record, rule=self.rule)
+        return replace(record, signals=self.recorded(signals) or None) if signals or self.rule_signals else record
 
 
 def _cut(value: Scalar) -> Scalar:

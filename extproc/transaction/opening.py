@@ -190,7 +190,7 @@ class Opening:
 
     @property
     def _opens_at_once(self) -> bool:
-        asks = self._plan.records_body or (self._findings is not None and self._findings.pipeline.asks_body)
+        asks = self._plan.reads_body or (self._findings is not None and self._findings.pipeline.asks_body)
         return not self._codings and len(self.body) <= (OUTLINED_BYTES if asks else OPENED_BYTES)
 
     def _opens(self, meter: Meter | None, *, tells: bool = True) -> Refusal | None:
@@ -253,6 +253,8 @@ class Opening:
             return None
         signals = self._memory.signals.whole(view)
         signals.read(self._plan.recorded)
+        if view.asked is not None:
+            signals.read(self._plan.table.asks.get(view.asked.model, ()))
         if self._findings is not None:
             signals.read(self._findings.pipeline.signals)
         return signals

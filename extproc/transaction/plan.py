@@ -1,6 +1,6 @@
 """A policy made ready: all that can be worked out once is worked out here, and nothing of it per message."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from extproc.inspection.keys import keys_of
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.registry import planned
-from extproc.policy import Policy, Unusable, UnusableError, parts_of
+from extproc.policy import Condition, Policy, Unusable, UnusableError, parts_of
 from extproc.policy import pipelines as written
 from extproc.policy.base import Loc
 from extproc.policy.credential_headers import credentials_among
@@ -75,7 +75,8 @@ class Claim(Struct, frozen=True):
     """The meaning of a path. `models` is the listing or the card's name if it is the models resource.
 
     `pipelines`: those that may be for it, in order; the last one surely is, or none is left. `reads_fields` and
-    `reads_route`: one of them is chosen, or judges, by header fields of the request or by the name of Envoy's route.
+    `reads_route`: one of them is chosen, or judges, by header fields of the request or by the name of Envoy's route; or
+    a model that may be asked for there has rules about these.
     """
 
     path: str
@@ -117,8 +118,14 @@ class Plan:
         """Stands for a pipeline where there is none and a response passes answer stages. It does nothing."""
         self.signals = signals
         self.recorded = policy.recorded_signals
-        self.records_body = signals.vocabulary.reads_body(self.recorded)
-        self.reads_signals = bool(self.recorded) or any(each.signals for each in pipelines)
+        self._conditions = tuple(rule.when for model in policy.models for rule in model.rules)
+        self.reads_body = signals.vocabulary.reads_body(self.recorded) or any(
+            each.reads_body for each in self._conditions
+        )
+        """True if signals of the body are read of requests that no pipeline is for."""
+        self.reads_signals = bool(self.recorded or self._conditions) or any(each.signals for each in pipelines)
+        self.rule_fields = frozenset(name for each in self._conditions for name in each.headers)
+        """The request's header fields that rules of models look at."""
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         self.inert = not policy.models and table.passes and not table.default and not table.listed
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
@@ -127,7 +134,7 @@ class Plan:
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
         read = (*pipelines, *((self.unpiped,) if stages else ()))
-        self.needs = _needs(table, read, signals.vocabulary, self.recorded, staged=bool(stages))
+        self.needs = _needs(table, read, self._conditions, signals.vocabulary, self.recorded, staged=bool(stages))
         self.demands = demands(policy, self.needs)
         self.fingerprint = fingerprint(self.demands)
         prefixes = {_normal(backend.address.prefix) for backend in policy.backends} - {"/v1", ""}
@@ -140,7 +147,7 @@ class Plan:
         self._steered = () if onward is None else tuple(steered(onward, header, known=each) for each in (False, True))
         self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
         self._claims: dict[bytes, Claim] = {}
-        self._steerings: dict[tuple[str, str, str, bytes, bool], SteeringEdits] = {}
+        self._steerings: dict[tuple[str, str | None, str, str, bytes, bool], SteeringEdits] = {}
 
     @classmethod
     def compile(cls, policy: Policy, secrets: Mapping[str, bytes], signals: SignalRegistry | None = None) -> "Plan":
@@ -182,7 +189,8 @@ class Plan:
 
     def _claim(self, raw_path: bytes) -> Claim:
         claim = self._meaning(raw_path)
-        if not self.pipelines:
+        conditions = self._conditions if claim.claimed is not None else ()
+        if not self.pipelines and not conditions:
             return claim
         # However it is spelt, a request of an API is one under that API's path.
         paths = self._aliases.of(*((claim.path, claim.claimed.path) if claim.claimed is not None else (claim.path,)))
@@ -192,8 +200,8 @@ class Plan:
         return replace(
             claim,
             pipelines=meant,
-            reads_fields=any(each.fields for each in meant),
-            reads_route=any(each.reads_route for each in meant),
+            reads_fields=any(each.fields for each in meant) or any(each.headers for each in conditions),
+            reads_route=any(each.reads_route for each in meant) or _names_route(conditions),
         )
 
     def _meaning(self, raw_path: bytes) -> Claim:
@@ -235,7 +243,7 @@ class Plan:
 
         `known`: Envoy is known to be configured for this plan.
         """
-        key = (choice.candidate.destination.name, model, decision, raw_path, known)
+        key = (choice.candidate.destination.name, choice.rule, model, decision, raw_path, known)
         found = self._steerings.get(key)
         if found is None:
             # Paths, and names that the policy does not hold, are the client's to invent: bounded like the claims.
@@ -262,6 +270,8 @@ class Plan:
             remove=removed(destination, known=known),
         )
         ours = {"version": CONTRACT_VERSION.decode(), "decision": decision, "model": model, "backend": destination.name}
+        if choice.rule is not None:
+            ours["rule"] = choice.rule
         metadata = {
             "extproc": ours,
             "io.envoy.ai_gateway": {"model_name_override": model, "ai_service_backend_name": destination.name},
@@ -289,6 +299,9 @@ def _unknown_signals(policy: Policy, signals: SignalRegistry) -> Iterator[Unusab
     for each in parts_of(policy).steps:
         if each.step.when is not None:
             read += [((*each.where, "when"), name) for name in sorted(each.step.when.signals)]
+    for index, model in enumerate(policy.models):
+        for number, rule in enumerate(model.rules):
+            read += [(("models", index, "rules", number, "when"), name) for name in sorted(rule.when.signals)]
     for where, name in read:
         if name not in signals:
             yield Unusable(where, f"no signal {name} is installed here", "install the plug-in that has it")
@@ -297,18 +310,23 @@ def _unknown_signals(policy: Policy, signals: SignalRegistry) -> Iterator[Unusab
 def _needs(
     table: Table,
     pipelines: tuple[CompiledPipeline, ...],
+    conditions: tuple[Condition, ...],
     vocabulary: Vocabulary,
     recorded: tuple[str, ...],
     *,
     staged: bool,
 ) -> Needs:
-    """The union of what all that reads an exchange needs. `staged`: every response passes answer stages."""
+    """The union of what all that reads an exchange needs.
+
+    `conditions` are those of models' rules. `staged`: every response passes answer stages.
+    """
     reading = [each for each in pipelines if each.reads_response or staged]
     bodies = bool(reading)
     fields = dict.fromkeys(name for each in pipelines for name in sorted(each.fields))
+    fields |= dict.fromkeys(name for each in conditions for name in sorted(each.headers))
     fields |= dict.fromkeys(sorted(vocabulary.headers(recorded)))
     fields |= dict.fromkeys(_shown_by())
-    typed = bool(pipelines) or vocabulary.reads_body(recorded)
+    typed = bool(pipelines) or vocabulary.reads_body(recorded) or any(each.reads_body for each in conditions)
     return Needs(
         response_headers=table.chooses or bodies or table.reads_errors,
         response_body=bodies,
@@ -316,8 +334,13 @@ def _needs(
         answer_buffer=max((each.body_limit for each in reading), default=0),
         judging=max((each.patience for each in pipelines), default=0.0),
         fields=(*(("content-type",) if typed else ()), *(name for name in fields if name != "content-type")),
-        route_name="route_name" in recorded or any(each.reads_route for each in pipelines),
+        route_name="route_name" in recorded or _names_route(conditions) or any(each.reads_route for each in pipelines),
     )
+
+
+def _names_route(conditions: Iterable[Condition]) -> bool:
+    """True if one of them is about the name of Envoy's route."""
+    return any("route_name" in each.signals for each in conditions)
 
 
 def _shown_by() -> tuple[str, ...]:

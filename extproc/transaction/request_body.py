@@ -52,7 +52,7 @@ class Intake:
     def reads_at_once(self, body: bytes) -> bool:
         """Takes a body that is whole, nobody judges, and is read in no time, as most are; false for another."""
         memory = self._memory
-        if memory.findings is not None or self._codings or len(body) > OPENED_BYTES or self._plan.records_body:
+        if memory.findings is not None or self._codings or len(body) > OPENED_BYTES or self._plan.reads_body:
             return False
         self.body = self._plain = body
         if memory.claimed is not None and not self._plan.inert:
@@ -139,6 +139,8 @@ def begin_signals(plan: Plan, memory: Memory, message: Headers) -> str:
     route_name = message.attributes.get("xds.route_name", "") if plan.needs.route_name else ""
     if plan.reads_signals:
         # What a body says is not known before it has come, and never becomes known if it is not read.
+        if not memory.claim.pipelines and (memory.claim.reads_fields or memory.claim.reads_route):
+            check_shown(memory.claim, message, known=memory.known)
         view = RequestView(message.fields, memory.claim.path, route_name, body=b"" if message.end else None)
         memory.signals = Signals(plan.signals, view, whole=message.end)
     return route_name

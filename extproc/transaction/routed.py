@@ -8,7 +8,7 @@ from msgspec import Struct
 from extproc import apis
 from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.errors import ClientError
-from extproc.routing.selection import select
+from extproc.routing.selection import NO_SIGNALS, UnroutedError, select
 from extproc.routing.table import Choice
 from extproc.transaction.astray import check_steered
 from extproc.transaction.memory import Memory
@@ -34,7 +34,13 @@ def route(plan: Plan, shared: Shared, memory: Memory, asked: apis.Request, body:
     """Chooses for what `body` asks, and writes the choice down in `memory`. Raises ClientError."""
     claimed = memory.claimed
     assert claimed is not None
-    choice = select(plan.table, asked.model, claimed.api.family.name, shared.draws.next(), shared.health, now)
+    table, family, draw = plan.table, claimed.api.family.name, shared.draws.next()
+    signals = memory.signals_for_rules(table.asks.get(asked.model, ())) if table.asks else NO_SIGNALS
+    try:
+        choice = select(table, asked.model, family, draw, shared.health, now, signals)
+    except UnroutedError as error:
+        memory.rule = error.rule
+        raise
     memory.decided = now
     if choice is None:
         memory.reason = "unknown-passed"
@@ -64,7 +70,7 @@ def _steer(
     if shared.astray or memory.first_cluster:
         check_steered(plan, shared, memory, choice.candidate.destination)
     steering = plan.steer(choice, model, claimed, memory.path, memory.decision, known=memory.known)
-    memory.choice, memory.steering, memory.reason = choice, steering, choice.why
+    memory.choice, memory.steering, memory.reason, memory.rule = choice, steering, choice.why, choice.rule
     memory.destination = choice.candidate.destination
     if memory.keys:
         memory.strip_keys(memory.destination.removes)

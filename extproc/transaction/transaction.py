@@ -105,7 +105,7 @@ class Transaction:
         """The signals of the exchange that the policy reads, by name; None for what cannot be told."""
         memory = self._memory
         read = {} if memory.signals is None else memory.signals.read(self._plan.recorded)
-        return read | memory.signal_values()
+        return {**read, **memory.signal_values(), **memory.rule_signals}
 
     def receive(self, message: Message, now: float) -> Effects:
         """Return what is to be done about `message`, which came at `now`."""

@@ -41,6 +41,12 @@ def test_a_good_policy_is_summed_up_and_exits_0(tmp_path: Path, capsys: pytest.C
     ]
 
 
+def test_the_rules_of_a_model_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = "[{name: agents, when: tools > 0, to: [{backend: local}]}, {when: stream, to: [{backend: local}]}]"
+    assert check(tmp_path, GOOD + f"  - {{name: auto, targets: [{{backend: local}}], rules: {rules}}}\n")[0] == 0
+    assert "models: chat, auto (rules: agents, rule-2)\n" in capsys.readouterr().out
+
+
 def test_no_default_backend_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(tmp_path, GOOD.replace("default_backend: none\n", ""))[0] == 0
     said = capsys.readouterr()

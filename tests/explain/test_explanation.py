@@ -311,3 +311,60 @@ def test_why_and_renderings_hold_nothing_that_was_said() -> None:
         assert KEY not in json.dumps(shown["why"])
         line = read_line(json.dumps({"path": CHAT, "body": said(text), "response": {"body": answered(text)}}).encode())
         assert "planted" not in repr((line, line.response, explain(both(), Shared(detailed=True), line)))
+
+
+# -- rules of models
+
+
+RULED = """
+version: 1
+backends:
+  - {name: big, url: "http://127.0.0.1:1/v1", api: openai}
+  - {name: small, url: "http://127.0.0.1:2/v1", api: openai}
+models:
+  - name: chat
+    rules:
+      - {when: 'headers["x-team"] == "pay"', to: [{backend: big, model: priced}]}
+      - {name: agents, when: tools > 0, to: [{backend: big}, {backend: small}]}
+    targets: [{backend: small, model: llama}]
+"""
+
+
+def ruled(**more: Any) -> dict[str, Any]:
+    own = Plan.compile(loads(RULED), {})
+    return told(own, said("hi", **more.pop("body", {})), **more)
+
+
+def test_the_rule_that_decided_is_told_with_the_signals_that_it_saw() -> None:
+    shown = ruled(headers={"x-team": "pay", "x-other": "planted"})
+    assert (shown["rule"], shown["backend"], shown["model"], shown["pipeline"]) == ("rule-1", "big", "priced", None)
+    assert shown["signals"] == {"headers": {"x-team": "pay"}, "tools": 0}
+    assert shown["why"][1:3] == [
+        "rule rule-1 of chat is the first whose condition is true",
+        "chat is served by big alone, as rule rule-1 says",
+    ]
+
+
+def test_a_rule_with_weights_is_told_as_one() -> None:
+    shown = ruled(body={"tools": [{}]})
+    assert (shown["rule"], shown["signals"]["tools"]) == ("agents", 1)
+    assert shown["why"][2] == f"rule agents of chat has several targets; {shown['backend']} was drawn by weight"
+
+
+def test_where_no_rule_holds_it_is_told_that_none_does() -> None:
+    shown = ruled()
+    assert (shown["rule"], shown["backend"], shown["model"]) == (None, "small", "llama")
+    assert shown["why"][1] == "no rule of chat has a condition that is true, so its own targets serve it"
+
+
+def test_a_rule_that_cannot_be_evaluated_is_told() -> None:
+    own = Plan.compile(loads(RULED.replace("tools > 0", "size(findings) > 0") + NOT_READ), {})
+    shown = told(own, said("x" * 2000))
+    assert (shown["action"], shown["status"], shown["rule"], shown["backend"]) == ("reject", 503, "agents", None)
+    assert shown["signals"]["findings"] is None
+    assert "rule agents of chat cannot be evaluated: a signal that it reads cannot be determined" in shown["why"]
+
+
+NOT_READ = """pipelines:
+  - {name: p, request: [{use: pii, kinds: [email]}], body_limit: 1KiB, on_oversize: allow}
+"""

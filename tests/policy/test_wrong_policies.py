@@ -24,6 +24,7 @@ WRONG = [
     ("version: 1\nbackends: []", 2, "backends", "a policy needs a backend", "add one"),
     ("version: 1\nbackends:", 2, "backends", "a list belongs here, but there is nothing", "after a dash"),
     ("version: 1\nbackends: {a: b}", 2, "backends", "a list belongs here, not a mapping", "after a dash"),
+    (root("rules: []"), 6, "rules", "there is no field rules here", "known here"),
     (root("model: []"), 6, "model", "there is no field model here", "did you mean models?"),
     (root("'a b': []"), 6, "['a b']", "there is no field a b here", "known here: version"),
     (root("on: 1"), 6, "on", "there is no field on here", "known here"),
@@ -34,12 +35,10 @@ WRONG = [
     (root("default_backend: b"), 6, "default_backend", "there is no backend b", "known here: a, none"),
     (root("default_backend: nine"), 6, "default_backend", "there is no backend nine", "did you mean none?"),
     # what the format names and this version has not
-    (root("rules: []"), 6, "rules", LATER, "delete it"),
     (root("residency: []"), 6, "residency", LATER, "delete it"),
     (root("tenants: {}"), 6, "tenants", LATER, "delete it"),
     (root("budgets: []"), 6, "budgets", LATER, "delete it"),
     (root("state: {memory: {}}"), 6, "state", LATER, "delete it"),
-    (root("models: [{name: m, rules: [], targets: [{backend: a}]}]"), 6, "models[0].rules", LATER, "delete it"),
     (
         backend().replace("api: openai", "api: gemini"),
         5,
@@ -321,7 +320,7 @@ models:
   - name: chat
     targets: [{backend: c, weight: 010}]
     fallback: [{backend: a, weight: 1}]
-    rules: []
+    rules: {}
   - targets: []
 residency: []
 residency: []

@@ -58,8 +58,36 @@ def test_a_condition_reads_the_signal_and_fails_closed_where_it_cannot_be_determ
     assert exchanged(plan(BLOCKING), ("x-tier", value))[0] is refused
 
 
+RULED = """
+version: 1
+backends:
+  - {name: local, url: "http://127.0.0.1:9001/v1", api: openai}
+  - {name: fast, url: "http://127.0.0.1:9002/v1", api: openai}
+models:
+  - name: chat
+    rules: [{name: paying, when: 'tier != "free"', to: [{backend: fast, model: large}]}]
+    targets: [{backend: local}]
+"""
+
+
+@pytest.mark.parametrize(("value", "rule", "backend"), [(b"gold", "paying", "fast"), (b"free", None, "local")])
+def test_a_rule_of_a_model_reads_the_signal_without_any_pipeline(value: bytes, rule: str | None, backend: str) -> None:
+    refused, line = exchanged(Plan.compile(loads(RULED), {}), ("x-tier", value))
+    assert not refused
+    assert (line.get("rule"), line["backend"]) == (rule, backend)
+    assert "pipeline" not in line
+    assert "signals" not in line, "a text is recorded only if the policy says so"
+
+
+def test_a_request_whose_rule_cannot_be_evaluated_goes_nowhere() -> None:
+    refused, line = exchanged(Plan.compile(loads(RULED), {}), ("x-tier", b"planted"))
+    assert refused
+    assert (line["status"], line["reason"], line["rule"]) == (503, "routing_failed", "paying")
+
+
 def test_envoy_sends_the_header_that_the_signal_declares() -> None:
     assert "x-tier" in plan(RECORDED).needs.fields
+    assert "x-tier" in Plan.compile(loads(RULED), {}).needs.fields
     assert "x-tier" not in plan("").needs.fields
 
 

@@ -3,12 +3,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from extproc.protocol.effects import AbortCode
+from extproc.protocol.record import Record
 from extproc.server.exchange import Exchange, admit
 from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
-from extproc.telemetry.families import ABORTS, EXCHANGES, MESSAGES, VIOLATIONS
+from extproc.telemetry.families import ABORTS, EXCHANGES, MESSAGES, RULES, VIOLATIONS
 from tests.server.support import MARKER, Decider, body, headers, kind, lines, plan
 
 
@@ -232,3 +234,9 @@ def test_the_snapshot_tells_how_late_timers_were_since_the_last(stage: Stage) ->
     stage.runtime.sweep(stage.now, 0.05)
     assert stage.runtime.snapshot().gauges["loop_lag_seconds"] == [((), 0.25)]
     assert stage.runtime.snapshot().gauges["loop_lag_seconds"] == [((), 0.0)]
+
+
+def test_a_rule_of_a_model_is_counted(stage: Stage) -> None:
+    stage.runtime.record(replace(Record.lost("only"), model="auto", rule="agents"), 0.0)
+    stage.runtime.record(Record.lost("only"), 0.0)
+    assert stage.runtime.metrics.counter(RULES) == {("auto", "agents"): 1}

@@ -24,6 +24,7 @@ FIELDS: Final = {
     "decision": "%DYNAMIC_METADATA(extproc:decision)%",
     "model": "%DYNAMIC_METADATA(extproc:model)%",
     "backend": "%DYNAMIC_METADATA(extproc:backend)%",
+    "rule": "%DYNAMIC_METADATA(extproc:rule)%",
     "ext_proc": f"%FILTER_STATE({FILTER}:PLAIN)%",  # microseconds and gRPC status of each call to the processor
 }
 
