@@ -11,6 +11,7 @@ from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message, Side, Trailers, Unknown
 from extproc.protocol.modes import BodyMode, ModeOverride, SendMode
+from extproc.protocol.work import WorkResult
 from extproc.testing.playbook import (
     Playbook,
     request_body,
@@ -187,8 +188,8 @@ def test_a_long_body_leaves_in_pieces_that_are_the_body(size: int) -> None:
         if isinstance(effects[0], Inspect):  # so long that it is read elsewhere
             (order,) = effects
             assert isinstance(order, Inspect)
-            assert isinstance(order.subject, Opening)
-            effects = envoy.sends(Inspected(order.ticket, order.subject.run())).effects
+            assert isinstance(order.work, Opening)
+            effects = envoy.sends(Inspected(order.ticket, order.work.run())).effects
         _, *pieces = effects
     chunks = [piece for piece in pieces if isinstance(piece, Chunk)]
     assert b"".join(chunk.data for chunk in chunks) == body
@@ -607,7 +608,7 @@ def test_an_exchange_that_takes_too_long_is_aborted_never_ended_cleanly() -> Non
     "message",
     [
         Unknown(),
-        Inspected(1, None),
+        Inspected(1, WorkResult()),
         Failed(1, "timeout"),
     ],
 )
