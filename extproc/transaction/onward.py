@@ -40,11 +40,13 @@ class Routed(Struct, frozen=True):
     clear_route: bool
 
 
-def unrouted(memory: Memory, passage: Forwarding, changed: bytes | None) -> Routed:
+def unrouted(plan: Plan, memory: Memory, passage: Forwarding, changed: bytes | None) -> Routed:
     """Send a request on by its path alone, as `passage` says; `changed` as for `route`."""
     memory.reason = "inspected"
     if memory.findings is not None and memory.findings.masked:
         memory.decision = "masked"
+    if memory.keys:
+        memory.strip_keys(plan.table.removes if passage.destination is None else passage.destination.removes)
     headers = passage.changed(HeaderMutation(remove=memory.strips))
     return Routed(headers, changed, None, clear_route=passage.destination is not None)
 

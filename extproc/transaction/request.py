@@ -321,7 +321,7 @@ class RequestSide:
                 changed = None if verdict.body is plain else verdict.body
             memory.strips = (*memory.strips, *findings.strips)
         if memory.claimed is None or asked is None:
-            routed = unrouted(memory, self._passage, changed)
+            routed = unrouted(self._plan, memory, self._passage, changed)
         else:
             routed = route(self._plan, self._shared, memory, asked, plain, changed, now)
         if routed.body is not None and self._opening is not None and self._opening.codings:

@@ -108,6 +108,29 @@ def test_a_field_that_ends_as_credentials_do_is_taken_out_on_every_way_to_a_back
     assert name not in removed_by(routed), "`credential: client`"
 
 
+INSPECTED = """
+version: 1
+backends: [{name: local, url: "http://127.0.0.1:9001/v1", api: openai}]
+unknown_models: pass
+default_backend: route
+request_trailers: pass
+pipelines: [{name: p, request: [{use: pii, action: mask}]}]
+"""
+
+
+def test_it_is_taken_out_of_an_inspected_request_that_envoys_own_routes_lead() -> None:
+    own, kind = ("x-vendor-api-key", b"CLIENT"), ("content-type", b"application/json")
+    policy = Plan.compile(loads(INSPECTED), {})
+    with Playbook(policy) as envoy:
+        envoy.sends(request_headers(CHAT, kind, own)).gets_one(Proceed)
+        assert own[0] in removed_by(envoy.sends(request_body(ask("plain"))).gets_one(Proceed))
+    for path in (CHAT, "/elsewhere"):
+        with Playbook(policy, request=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+            envoy.sends(request_headers(path, kind)).gets_nothing()
+            envoy.sends(request_body(ask("plain"), end=False)).gets_nothing()
+            assert own[0] in removed_by(envoy.sends(request_trailers(own)).effects[0])
+
+
 def removed_by(effect: object) -> tuple[str, ...]:
     assert isinstance(effect, Proceed)
     return () if effect.headers is None else effect.headers.remove
