@@ -11,6 +11,7 @@ from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
 from extproc.routing.selection import NO_SIGNALS, UnroutedError, select
+from extproc.routing.table import Choice
 from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS, Effects
 from extproc.transaction.astray import check_steered
 from extproc.transaction.memory import Memory
@@ -58,16 +59,8 @@ def route(
 
     `plain` is the body without encodings, `changed` what inspection made of it: None if it is as it came.
     """
-    claimed = memory.claimed
+    claimed, choice = memory.claimed, _choose(plan, shared, memory, asked.model, now)
     assert claimed is not None
-    table, family, draw = plan.table, claimed.api.family.name, shared.draws.next()
-    signals = memory.signals_for_rules(table.asks.get(asked.model, ())) if table.asks else NO_SIGNALS
-    try:
-        choice = select(table, asked.model, family, draw, shared.health, now, signals)
-    except UnroutedError as error:
-        memory.rule = error.rule
-        raise
-    memory.decided = now
     if choice is None:
         memory.reason = "unknown-passed"
         memory.strip_keys(plan.table.removes)
@@ -92,6 +85,20 @@ def route(
     if memory.strips:
         headers = HeaderMutation(headers.set, (*headers.remove, *memory.strips))
     return Routed(headers, changed, steering, clear_route=True)
+
+
+def _choose(plan: Plan, shared: Shared, memory: Memory, model: str, now: float) -> Choice | None:
+    """Return where a request for `model` goes; None if it is unknown and passes. Raises ClientError."""
+    assert memory.claimed is not None, "what no API claims is not routed"
+    table, family, draw = plan.table, memory.claimed.api.family.name, shared.draws.next()
+    signals = memory.signals_for_rules(table.asks.get(model, ())) if table.asks else NO_SIGNALS
+    try:
+        choice = select(table, model, family, draw, shared.health, now, signals)
+    except UnroutedError as error:
+        memory.rule = error.rule
+        raise
+    memory.decided = now
+    return choice
 
 
 def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[str, ...]) -> Effects:
