@@ -5,7 +5,7 @@ from extproc.apis.families import ApiFamily
 from extproc.apis.keys import without_keys
 from extproc.apis.paths import ROOT, normalise
 from extproc.apis.registry import RegistrationError, Registry, current, register, registered
-from extproc.apis.request import Request, rename
+from extproc.apis.request import Request, rename, spliced
 
 __all__ = [
     "ROOT",
@@ -21,5 +21,6 @@ __all__ = [
     "register",
     "registered",
     "rename",
+    "spliced",
     "without_keys",
 ]

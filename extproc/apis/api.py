@@ -8,12 +8,11 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from extproc.apis import request
 from extproc.apis.events.added import ErrorAtTheEnd, Scribe
 from extproc.apis.events.source import EventReading, EventSource
 from extproc.apis.families import OPENAI, ApiFamily, ErrorEvent
 from extproc.apis.paths import ROOT, query_of
-from extproc.apis.request import Request
+from extproc.apis.request import Request, read_request
 from extproc.apis.roles import RoleOf, other
 from extproc.apis.usage import ReportedUsage
 from extproc.protocol.errors import ClientError
@@ -59,13 +58,6 @@ class ApiEvents(Struct, frozen=True, eq=False):
     by_reason: bool = False
 
 
-def read_request(body: bytes, claimed: "ApiRequestPath") -> Request:
-    """Read a body with `model` and `stream`, the model in the path counting for more. Raises ClientError."""
-    if claimed.model is not None:
-        return request.read_without_model(body, claimed.model)
-    return request.read(body, claimed.api.family.missing_model)
-
-
 class Api(Struct, frozen=True, eq=False, kw_only=True):
     """One operation of one provider's API: a value to be registered (see `registry`). All functions are pure.
 
@@ -74,7 +66,8 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
 
     `paths` are the paths that it claims, in the one spelling of `paths.normalise`; `{model}` in one of them stands for
     the model (one segment or more). An API without paths is known by its events alone. `root`: the beginning of these
-    paths in whose place a backend's prefix stands. `read_request`: see `ReadRequest`.
+    paths in whose place a backend's prefix stands. `read_request`: see `ReadRequest`. `missing_model`: what a client is
+    told whose request names no model, in place of the family's words.
 
     `events`: None for an API that does not stream. `scribe` makes the writer of what is added to one stream.
     `own_error_event`: in place of the family's. `usage`: see `ReadUsage`; what has none of `usage_marks` among its
@@ -87,6 +80,7 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
     paths: tuple[str, ...] = ()
     root: str = ROOT
     read_request: ReadRequest = read_request
+    missing_model: str = ""
     events: ApiEvents | None = None
     scribe: Callable[[ErrorEvent], Scribe] = ErrorAtTheEnd
     own_error_event: ErrorEvent | None = None
@@ -129,10 +123,6 @@ class ApiRequestPath(Struct, frozen=True):
     def path(self) -> str:
         """The path in the API's own spelling, percent-encoded nowhere."""
         return self.template if self.model is None else self.template.replace(MODEL, self.model)
-
-    def read(self, body: bytes) -> Request:
-        """Read what routing needs of the request. Raises ClientError, 400."""
-        return self.api.read_request(body, self)
 
     def target(self, raw_path: bytes, prefix: str, model: str) -> bytes:
         """Return the request target for a backend: the path behind the backend's prefix, with the client's query.

@@ -1,10 +1,16 @@
 """The members of a request's body that routing needs, and the one edit that routing makes in it."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import msgspec
 from msgspec import Struct
 
-from extproc.payload.json.members import COMMON, WHITE, Span, members
+from extproc.payload.json.members import COMMON, WHITE, Span, Splice, members
 from extproc.protocol.errors import ClientError
+
+if TYPE_CHECKING:
+    from extproc.apis.api import ApiRequestPath
 
 MAX_MODEL = 256
 """Characters of a model's name: it goes into headers, logs and metadata. The longest in use (Hugging Face paths, AWS
@@ -13,6 +19,9 @@ ARNs, fine-tuned models) stay under 150."""
 _ROUTING = frozenset({"model", "stream"})
 """Names that decide where a request goes and how it is answered. Go's decoder takes `Model` for `model`, too, so that a
 backend written in Go could serve another model than the one that was judged."""
+
+_STREAMING = frozenset({"stream"})
+"""The same where the model stands in the path."""
 
 _STREAM = {b"true": True, b"false": False, b"null": False}
 _TEXT = msgspec.json.Decoder(str)
@@ -30,8 +39,8 @@ class Request(Struct, frozen=True, gc=False):
     stream: bool
 
 
-def read(body: bytes, missing: str) -> Request:
-    """Read a request; `missing` is what to say when it names no model.
+def read_request(body: bytes, claimed: "ApiRequestPath") -> Request:
+    """Read a body with `stream`, and with `model` unless the path has it.
 
     Cost: about 8 parses by `msgspec.json.Decoder(dict[str, Raw])` for a 300-byte chat body; for larger
     ones see `members`.
@@ -40,26 +49,47 @@ def read(body: bytes, missing: str) -> Request:
         ClientError: 400; its message quotes nothing of the body.
     """
     spans = members(body)
-    model = spans.get("model")
-    if model is None:
-        raise ClientError(400, "missing_model", missing, "model")
-    if not spans.keys() <= COMMON and any(name.casefold() in _ROUTING for name in spans.keys() - COMMON):
-        raise ClientError(400, "repeated_member", "The members model and stream must be written in lower case.")
-    token = body[model[0] : model[1]].rstrip(WHITE)
-    if token[0] != b'"'[0]:
-        raise ClientError(400, "invalid_model", "The model must be a string.", "model")
-    span = (model[0], model[0] + len(token))
-    stream = spans.get("stream")
-    return Request(checked(_TEXT.decode(token)), span, False if stream is None else _stream(body, stream))
+    name, at, flag = claimed.model, spans.get("model"), spans.get("stream")
+    if name is None and at is None:
+        raise ClientError(400, "missing_model", claimed.api.missing_model or claimed.api.family.missing_model, "model")
+    if not spans.keys() <= COMMON:
+        deciding = _ROUTING if name is None else _STREAMING
+        if any(each.casefold() in deciding for each in spans.keys() - COMMON):
+            raise _miswritten(deciding)
+    span = None
+    if name is None and at is not None:
+        token = body[at[0] : at[1]].rstrip(WHITE)
+        if token[0] != b'"'[0]:
+            raise ClientError(400, "invalid_model", "The model must be a string.", "model")
+        name, span = _TEXT.decode(token), (at[0], at[0] + len(token))
+    # The name is written into headers and logs: a line break there would be the client's own header or log line.
+    if not name or len(name) > MAX_MODEL or not name.isprintable():
+        raise _unfit(name)
+    stream = False if flag is None else _STREAM.get(body[flag[0] : flag[1]].rstrip(WHITE))
+    if stream is None:
+        raise ClientError(400, "invalid_stream", "The parameter stream must be true or false.", "stream")
+    return Request(name, span, stream)
 
 
-def read_without_model(body: bytes, model: str) -> Request:
-    """Read a request whose model stands in its path. Raises ClientError, 400, as `read` does."""
-    spans = members(body)
-    if not spans.keys() <= COMMON and any(name.casefold() == "stream" for name in spans.keys() - COMMON):
-        raise ClientError(400, "repeated_member", "The member stream must be written in lower case.")
-    stream = spans.get("stream")
-    return Request(checked(model), None, False if stream is None else _stream(body, stream))
+def spliced(asked: Request, splices: Sequence[Splice] | None, claimed: "ApiRequestPath") -> Request | None:
+    """Return what a body asks for once `splices`, in their order, were made in it; None if it has to be read again.
+
+    That is so if they change the model, if they may change the names of members (then they are None), or if nobody
+    knows where the API found the model.
+    """
+    span = asked.model_span
+    if splices is None or (span is None and claimed.model is None):
+        return None
+    if span is None:
+        return asked
+    moved = 0
+    for start, end, length in splices:
+        if start >= span[1]:
+            break
+        if end > span[0]:
+            return None
+        moved += length - (end - start)
+    return Request(asked.model, (span[0] + moved, span[1] + moved), asked.stream) if moved else asked
 
 
 def rename(body: bytes, span: Span, model: str) -> bytes:
@@ -68,20 +98,17 @@ def rename(body: bytes, span: Span, model: str) -> bytes:
     return b"".join((view[: span[0]], msgspec.json.encode(model), view[span[1] :]))
 
 
-def checked(name: str) -> str:
-    """Return the name of a model if it is fit for headers and logs. Raises ClientError, 400."""
+def _unfit(name: str | None) -> ClientError:
+    """The refusal of a model's name that is not fit for headers and logs."""
     if not name:
-        raise ClientError(400, "invalid_model", "The model must not be empty.", "model")
-    if len(name) > MAX_MODEL:
-        raise ClientError(400, "invalid_model", f"The model must not be longer than {MAX_MODEL} characters.", "model")
-    # The name is written into headers and logs: a line break there would be the client's own header or log line.
-    if not name.isprintable():
-        raise ClientError(400, "invalid_model", "The model must consist of printable characters.", "model")
-    return name
+        what = "not be empty"
+    elif len(name) > MAX_MODEL:
+        what = f"not be longer than {MAX_MODEL} characters"
+    else:
+        what = "consist of printable characters"
+    return ClientError(400, "invalid_model", f"The model must {what}.", "model")
 
 
-def _stream(body: bytes, span: Span) -> bool:
-    stream = _STREAM.get(body[span[0] : span[1]].rstrip(WHITE))
-    if stream is None:
-        raise ClientError(400, "invalid_stream", "The parameter stream must be true or false.", "stream")
-    return stream
+def _miswritten(deciding: frozenset[str]) -> ClientError:
+    what = "members model and stream" if len(deciding) > 1 else "member stream"
+    return ClientError(400, "repeated_member", f"The {what} must be written in lower case.")

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message, Side, StreamClosed
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.record import Record
+from extproc.protocol.work import RemoteAsk
 from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
@@ -56,11 +57,6 @@ class Rehearsed(Struct, frozen=True):
         if pieces:
             return b"".join(pieces)
         return next((each.body for each in of_side if isinstance(each, Proceed) and each.body is not None), body)
-
-
-class _Work(Protocol):
-    def run(self) -> object:
-        """The verdict."""
 
 
 def rehearse(plan: Plan, shared: Shared, request: Half, answer: Half | None, now: float) -> Rehearsed:
@@ -115,9 +111,9 @@ def _played(transaction: Transaction, message: Message, now: float) -> list[Effe
 
 
 def _done(order: Inspect) -> Inspected | Failed:
-    if order.kind == "remote":
+    if isinstance(order.work, RemoteAsk):
         return Failed(order.ticket, NOT_ASKED)
     try:
-        return Inspected(order.ticket, cast("_Work", order.subject).run())
+        return Inspected(order.ticket, order.work.run())
     except Exception:  # noqa: BLE001  - as in a thread: `on_failure` says what becomes of the body
         return Failed(order.ticket, ERROR)

@@ -12,13 +12,13 @@ change in any release, those of this module only together with `CONTRACT`.
 """
 
 from extproc.apis import Api, ApiEvents, ApiFamily, ApiRequestPath, Request
-from extproc.apis.api import read_request
 from extproc.apis.events import Channel, StreamEvent, rewrite
 from extproc.apis.events.added import Added, Cut, ErrorAtTheEnd, Scribe, data_of
 from extproc.apis.events.added import told as error_added
 from extproc.apis.events.source import EventReading, EventSource
 from extproc.apis.events.source import sort as sort_texts
 from extproc.apis.families import OPENAI, ErrorEvent
+from extproc.apis.request import read_request
 from extproc.apis.roles import PassageRole
 from extproc.apis.usage import ReportedUsage
 from extproc.detectors import (

@@ -90,7 +90,7 @@ def _calls(api: Api) -> Iterator[tuple[str, object, Any]]:
 
 def _read(claimed: ApiRequestPath) -> Request:
     try:
-        return claimed.read(b'{"model":"a"}')
+        return claimed.api.read_request(b'{"model":"a"}', claimed)
     except ClientError:  # it may need more than that
         return Request("a", None, stream=False)
 

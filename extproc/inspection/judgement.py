@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from extproc.apis.counts import NOTHING, Counts
 from extproc.detectors.contract import Conversation, Detection
 from extproc.inspection.failures import settle, uncalled
-from extproc.inspection.masking import edits
+from extproc.inspection.masking import edited, edits
 from extproc.inspection.stage import Active, CompiledProcessor, Stage, patience
 from extproc.inspection.verdict import CONDITION, ERROR, SEALED, Blocked, Count, Failure, Finding, Verdict
 from extproc.matching.span import Span
@@ -320,11 +320,14 @@ class Judgement:
             blocked = Blocked(job.name, "uninspected")
         found, counts, masked = self._merged() if self._rounds else ([], {}, False)
         restores = job.restores and job.vault.restores
-        body = job.body
+        body, splices = job.body, None
         if blocked is None and edits_body and (masked or restores):
             document = self._texts.document
             made = edits(document, found, job.vault, self._texts.meter, restores=restores)
-            body = document.edit(made) if made else body
+            if job.restores:  # nobody reads a response again
+                body = document.edit(made) if made else body
+            elif made:
+                body, splices = edited(document, made)
         return Verdict(
             body,
             blocked,
@@ -333,6 +336,7 @@ class Judgement:
             tuple(failures),
             unread,
             tuple(self._findings(found)) if job.detailed else (),
+            splices,
         )
 
     def _merged(self) -> tuple[list[tuple[int, Span, CompiledProcessor]], dict[Count, int], bool]:

@@ -10,6 +10,8 @@ from extproc.inspection.vault import Restorer, Vault, label, restorations, writt
 from extproc.matching.span import Span, Union, unite
 from extproc.matching.window import Hit, Released
 from extproc.payload import Document, Edit
+from extproc.payload.document import apply
+from extproc.payload.json.members import Splice
 from extproc.payload.parts import Segment
 from extproc.protocol.meter import Meter
 
@@ -184,6 +186,31 @@ def edits(
                 _restore(passage.text, vault, made.setdefault(index, []))
     meter.spend(STEPS_AN_EDIT * sum(map(len, made.values())))
     return made
+
+
+def edited(document: Document, made: Mapping[int, Sequence[Edit]]) -> tuple[bytes, Sequence[Splice] | None]:
+    """Return a body with edits of its texts made, and where its bytes differ then.
+
+    Whoever has read the body need not read it again where it is the same. None is for a body whose members may have
+    other names than before, and for one that is not in UTF-8.
+    """
+    splices = sorted(document.splices(made))
+    if not splices:
+        return document.body, ()
+    text, passages, moved, at, last = document.sources[0].text, document.passages, list[Splice](), 0, 0
+    body = apply(text, splices).encode(document.charset, "surrogateescape")
+    if document.charset != "utf-8" or "name" in [passages[index].kind for index in made]:
+        return body, None
+    ascii_alone = text.isascii() and body.isascii()
+    for start, end, new in splices:
+        if ascii_alone:
+            moved.append((start, end, len(new)))
+            continue
+        first = last + len(text[at:start].encode("utf-8", "surrogateescape"))
+        last = first + len(text[start:end].encode("utf-8", "surrogateescape"))
+        moved.append((first, last, len(new.encode("utf-8", "surrogateescape"))))
+        at = end
+    return body, moved
 
 
 def _masked(said: str, spans: Mapping[Span, "CompiledProcessor"], vault: Vault) -> list[Edit]:

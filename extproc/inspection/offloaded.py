@@ -1,11 +1,20 @@
 """The work of one detector that is handed out by itself, for one body."""
 
+from typing import ClassVar
+
 from msgspec import Struct
 
 from extproc.detectors.contract import Conversation, Detection, RemoteDetector, ScoredDetector, Statement, checked
 from extproc.inspection.stage import CompiledProcessor
 from extproc.protocol.effects import WorkKind
 from extproc.protocol.meter import Meter
+from extproc.protocol.work import WorkResult
+
+
+class DetectorFindings(WorkResult, frozen=True):
+    """The findings of one detector."""
+
+    found: list[Detection]
 
 
 class ScoredWork(Struct, frozen=True):
@@ -13,8 +22,9 @@ class ScoredWork(Struct, frozen=True):
 
     detector: ScoredDetector
     conversation: Conversation
+    large: ClassVar[bool] = False
 
-    def run(self, meter: Meter | None = None) -> list[Detection]:
+    def run(self, meter: Meter | None = None) -> DetectorFindings:
         """Return the findings.
 
         Raises:
@@ -31,7 +41,7 @@ class ScoredWork(Struct, frozen=True):
             seen = known[statement]
             if seen is not None:
                 found.append(Detection(seen.kind, number, score=seen.score))
-        return checked(self.detector, self.conversation, found)
+        return DetectorFindings(checked(self.detector, self.conversation, found))
 
     def __repr__(self) -> str:
         return f"ScoredWork({self.detector.kind}, {self.conversation})"
@@ -43,9 +53,10 @@ class RemoteWork(Struct, frozen=True):
     detector: RemoteDetector
     conversation: Conversation
 
-    async def ask(self) -> list[Detection]:
+    async def ask(self) -> DetectorFindings:
         """Return the findings. Raises as `ScoredWork.run`."""
-        return checked(self.detector, self.conversation, await self.detector.judge(self.conversation))
+        found = await self.detector.judge(self.conversation)
+        return DetectorFindings(checked(self.detector, self.conversation, found))
 
     def __repr__(self) -> str:
         return f"RemoteWork({self.conversation})"

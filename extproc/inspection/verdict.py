@@ -1,10 +1,11 @@
 """The verdict of inspection on a body: its findings, its failures, and the outcome."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from extproc.payload.json.members import Splice
 from extproc.protocol.messages import Side
 
 ERROR: Final = "error"
@@ -70,6 +71,7 @@ class Verdict(Struct, frozen=True):
     """The verdict on one body. `body` is what goes on: the very object that was judged, if nothing in it changed.
 
     `counts`: findings; `unread`: what could not be read, by its reason. `findings` are listed only if asked for.
+    `splices`: where `body` differs from the body that was judged, in their order; None if names of members may differ.
     """
 
     body: bytes
@@ -79,6 +81,7 @@ class Verdict(Struct, frozen=True):
     failures: tuple[Failure, ...] = ()
     unread: Mapping[str, int] = {}
     findings: tuple[Finding, ...] = ()
+    splices: Sequence[Splice] | None = None
 
     def __repr__(self) -> str:
         return f"Verdict({len(self.body)} bytes, blocked={self.blocked}, masked={self.masked})"

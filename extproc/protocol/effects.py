@@ -11,6 +11,7 @@ from extproc.protocol.headers import Field
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
 from extproc.protocol.record import Record
+from extproc.protocol.work import RemoteAsk, Work
 
 MetadataValue: TypeAlias = str | int | float | bool
 Metadata: TypeAlias = Mapping[str, Mapping[str, MetadataValue]]
@@ -153,7 +154,7 @@ class Inspect(Struct, frozen=True):
 
     ticket: int
     processor: str
-    subject: object
+    work: Work | RemoteAsk
     deadline: float
     kind: WorkKind = "rules"
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from extproc.protocol.enums import plain
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.modes import ProtocolConfig
+from extproc.protocol.work import WorkResult
 
 
 @plain
@@ -56,10 +57,10 @@ class Unknown(Struct, frozen=True):
 
 
 class Inspected(Struct, frozen=True):
-    """The answer to an `Inspect` effect. The verdict has no rendering: it may be text."""
+    """The answer to an `Inspect` effect. The result has no rendering: it may be text."""
 
     ticket: int
-    verdict: object
+    result: WorkResult
 
     def __repr__(self) -> str:
         return f"Inspected({self.ticket})"

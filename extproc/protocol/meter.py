@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec import Struct
+
 ENDLESS: Final = 1 << 62
 """Steps that no work takes."""
 
@@ -10,18 +12,15 @@ class SpentError(Exception):
     """The steps are used up, or nobody waits for the result any more. What was done so far is of no use."""
 
 
-class Meter:
+class Meter(Struct, eq=False):
     """Counts steps of about a microsecond, estimated by what they do, as no clock is read here.
 
     The thread that works spends; any other may `stop` it. Both are looked at in `spend` alone, so whoever works calls
-    it between bounded steps.
+    it between bounded steps. `stopped`: nobody waits for the work any more.
     """
 
-    __slots__ = ("_stopped", "left")
-
-    def __init__(self, steps: int = ENDLESS) -> None:
-        self.left = steps
-        self._stopped = False
+    left: int = ENDLESS
+    stopped: bool = False
 
     def spend(self, steps: int) -> None:
         """Counts `steps`.
@@ -30,32 +29,23 @@ class Meter:
             SpentError: there are none left, or the work was stopped.
         """
         self.left -= steps
-        if self.left < 0 or self._stopped:
+        if self.left < 0 or self.stopped:
             raise SpentError
 
     def stop(self) -> None:
         """Ends the work at its next step."""
-        self._stopped = True
-
-    @property
-    def stopped(self) -> bool:
-        """True once nobody waits for the work."""
-        return self._stopped
+        self.stopped = True
 
 
-class Chained(Meter):
+class Chained(Meter, eq=False):
     """Counts the work of a stream, whose parts keep it, and has the meter of the piece at hand count it, too."""
 
-    __slots__ = ("_piece",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._piece: Meter | None = None
+    _piece: Meter | None = None
 
     def spend(self, steps: int) -> None:
         """See `Meter.spend`."""
         self.left -= steps
-        if self._stopped:
+        if self.stopped:
             raise SpentError
         if self._piece is not None:
             self._piece.spend(steps)

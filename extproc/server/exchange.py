@@ -105,7 +105,9 @@ class Exchange:
         now = runtime.clock()
         try:
             message = decode(payload)
-            runtime.messages[_kind(message)] += 1
+            kinds = _KINDS.get(message.__class__)
+            kind = _UNKNOWN if kinds is None else kinds[cast("Body", message).side is _RESPONSE]
+            runtime.messages[kind] += 1
             answers = self._decide(message, now)
         except Exception as error:  # noqa: BLE001  - an error that left here would end the stream in the transport's way
             self._fail(error)
@@ -209,11 +211,6 @@ class Exchange:
             return replace(record, processing_ms=spent)
         code, reason = self._aborted
         return replace(record, processing_ms=spent, decision="failed", reason=reason, abort=code.name)
-
-
-def _kind(message: Message) -> tuple[str]:
-    kinds = _KINDS.get(message.__class__)
-    return _UNKNOWN if kinds is None else kinds[cast("Body", message).side is _RESPONSE]
 
 
 def _public(reason: str) -> str:

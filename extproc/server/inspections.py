@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, Protocol, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from extproc.protocol.effects import Inspect
 from extproc.protocol.messages import Failed, Inspected
 from extproc.protocol.meter import ENDLESS, Meter, SpentError
+from extproc.protocol.work import RemoteAsk, Work, WorkResult
 from extproc.server.tasks import spawn
 
 QUICK_THREADS: Final = 1
@@ -60,36 +61,10 @@ Submit: TypeAlias = Callable[[Inspect, Answer], Cancel]
 """Takes an order and calls back once, later, in the loop; what it returns takes the order back."""
 
 
-class Work(Protocol):
-    """The subject of an order."""
-
-    @property
-    def large(self) -> bool:
-        """True if it is known to take long, so that it is not tried in the quick lane."""
-
-    def run(self, meter: Meter) -> object:
-        """Return the verdict. Called in a thread.
-
-        Raises:
-            SpentError: `meter` ran out. It may be called again.
-        """
-
-
-class RemoteAsk(Protocol):
-    """The subject of an order for a remote detector."""
-
-    async def ask(self) -> object:
-        """Return the verdict. Awaited in the loop, and cancelled when nobody waits for it any more."""
-
-
-class _Paced(Meter):
+class _Paced(Meter, eq=False):
     """The meter of the slow lane: its thread steps aside now and then, so that the loop gets its turn for sure."""
 
-    __slots__ = ("_next",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._next = self.left - PACE_STEPS
+    _next: int = ENDLESS - PACE_STEPS
 
     def spend(self, steps: int) -> None:
         """See `Meter.spend`."""
@@ -131,16 +106,17 @@ class Pool:
 
     def submit(self, order: Inspect, answer: Answer) -> Cancel:
         """See `Submit`."""
-        if order.kind == "remote":
+        work = order.work
+        if isinstance(work, RemoteAsk):
             if len(self._asked) >= REMOTE_MAX:
                 return self._overloaded(order, answer)
-            remote = _Remote(order, answer, self._asked)
+            remote = _Remote(order.ticket, work, answer, self._asked)
             return remote.started(self._loop.call_later(self._left(order), remote.expire))
-        lane = self._lane(order)
+        lane = self.scored if order.kind == "scored" else self.slow if work.large else self.quick
         if lane.full:
             return self._overloaded(order, answer)
         timer = self._loop.call_later
-        return _Task(self, lane, order, answer, lambda task: timer(self._left(order), task.expire)).cancel
+        return _Task(self, lane, order.ticket, work, answer, lambda task: timer(self._left(order), task.expire)).cancel
 
     def close(self) -> None:
         """Takes nothing more; what is in a thread ends there."""
@@ -149,18 +125,13 @@ class Pool:
         for remote in tuple(self._asked):
             remote.cancel()
 
-    def start(self, task: "_Task", lane: _Threads, work: Work, meter: Meter) -> "Future[object]":
+    def start(self, task: "_Task", lane: _Threads, work: Work, meter: Meter) -> "Future[WorkResult]":
         """Queues work."""
         lane.waiting += 1
         future = lane.threads.submit(work.run, meter)
         # The thread that is done wakes the loop, which may be gone by then.
         future.add_done_callback(lambda _: self._wake(task))
         return future
-
-    def _lane(self, order: Inspect) -> _Threads:
-        if order.kind == "scored":
-            return self.scored
-        return self.slow if cast("Work", order.subject).large else self.quick
 
     def _overloaded(self, order: Inspect, answer: Answer) -> Cancel:
         return self._loop.call_soon(answer, Failed(order.ticket, OVERLOADED)).cancel
@@ -174,19 +145,20 @@ class Pool:
 
 
 class _Task:
-    """One order. It is answered once: by its verdict, by a failure, or, taken back, not at all."""
+    """One order. It is answered once: by its result, by a failure, or, taken back, not at all."""
 
     def __init__(
         self,
         pool: Pool,
         lane: _Threads,
-        order: Inspect,
+        ticket: int,
+        work: Work,
         answer: Answer,
         timer: "Callable[[_Task], asyncio.TimerHandle]",
     ) -> None:
         self._pool = pool
-        self._ticket = order.ticket
-        self._work = cast("Work", order.subject)
+        self._ticket = ticket
+        self._work = work
         self._answer: Answer | None = answer
         self._begin(lane)
         self._timer = timer(self)
@@ -242,9 +214,9 @@ class _Task:
 class _Remote:
     """One order that somebody else answers. Told of once, as a `_Task` is; it is among `asked` until it has ended."""
 
-    def __init__(self, order: Inspect, answer: Answer, asked: "set[_Remote]") -> None:
-        self._ticket = order.ticket
-        self._subject = cast("RemoteAsk", order.subject)
+    def __init__(self, ticket: int, work: RemoteAsk, answer: Answer, asked: "set[_Remote]") -> None:
+        self._ticket = ticket
+        self._work = work
         self._answer: Answer | None = answer
         self._asked = asked
         self._timer: asyncio.TimerHandle | None = None
@@ -270,11 +242,11 @@ class _Remote:
 
     async def _ask(self) -> None:
         try:
-            verdict = await self._subject.ask()
+            result = await self._work.ask()
         except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the body
             self._tell(Failed(self._ticket, ERROR))
         else:
-            self._tell(Inspected(self._ticket, verdict))
+            self._tell(Inspected(self._ticket, result))
 
     def _tell(self, message: Inspected | Failed) -> None:
         answer, self._answer = self._answer, None

@@ -1,11 +1,11 @@
 """An answer's body while it is read: judged as it comes, or held until all of it is judged.
 
-Either gives what goes on. While its `job` is not None, that work has been handed out, and nothing may be fed to it
-until `judged` was told the result.
+Either gives what goes on, and the work that is handed out before it: until `judged` is given the result of that,
+nothing may be fed to it.
 """
 
 from functools import partial
-from typing import Final, cast
+from typing import Final
 
 from msgspec import Struct
 
@@ -20,6 +20,7 @@ from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
+from extproc.protocol.work import WorkResult
 from extproc.transaction.admission import DENSE, exceeds
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.findings import Findings
@@ -200,7 +201,6 @@ class WholeAnswer:
         "_passes",
         "_size",
         "_trailers",
-        "job",
     )
 
     def __init__(
@@ -217,9 +217,8 @@ class WholeAnswer:
         self._size = 0
         self._passes = False  # it is not read after all
         self._trailers = False
-        self.job: ResponseWork | PendingJudgement[Whole] | None = None
 
-    def piece(self, message: Body, *, ends: bool) -> Effects:
+    def piece(self, message: Body, now: float, *, ends: bool) -> Effects:
         """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
         if self._passes:
             return (Chunk(Side.RESPONSE, message.data, message.end),) if self._duplex else PASS_RESPONSE_BODY
@@ -232,35 +231,34 @@ class WholeAnswer:
             self._unstaged("size")
             return self._let_go(message)
         if ends:
-            return self._judge()
+            return self._judge(now)
         self._holding.add(len(message.data), self._most)
         return NOTHING
 
-    def trailers(self) -> Effects:
+    def trailers(self, now: float) -> Effects:
         """Trailers have ended the body."""
         if self._passes:
             return PASS_RESPONSE_TRAILERS
         self._trailers = True
-        return self._judge()
+        return self._judge(now)
 
-    def judged(self, result: object) -> Effects:
+    def judged(self, result: WorkResult, now: float) -> Effects:  # noqa: ARG002  - as a stream
         """Goes on with the verdict."""
-        self.job = None
         findings = self._findings
-        if type(result) is Unread:
+        if isinstance(result, Unread):
             if result.reason == "size":
                 oversize(findings, dense=result.dense)
             else:
                 unread(self._memory, findings, result.reason)
             self._unstaged(result.reason)
             return self._pass_unread()
-        whole = cast("Whole", result)
-        verdict, self._memory.usage = whole.verdict, whole.usage
+        assert isinstance(result, Whole), "a whole body is judged, or was not read"
+        verdict, self._memory.usage = result.verdict, result.usage
         findings.take(verdict)
         if verdict.blocked is not None:
             raise refused(self._memory, findings.refusal(verdict.blocked))
         onward = self._memory.cleaned_whole(verdict.body)
-        return self._go_on(None if onward is whole.plain else onward)
+        return self._go_on(None if onward is result.plain else onward)
 
     def queued(self, size: int) -> Effects:  # noqa: ARG002  - trailers at the most
         """Nothing that has to be counted follows the last piece."""
@@ -270,17 +268,16 @@ class WholeAnswer:
         """The exchange is over: nothing is held for it any more, and there is nothing to tell of half an answer."""
         self._holding.clear()
 
-    def _judge(self) -> Effects:
+    def _judge(self, now: float) -> Effects:
         body = b"".join(self._held)
         if not body:
             return self._go_on(None)  # there is nothing to read, whatever it is said to be
         work = response_work(self._memory, self._findings, self._how, body)
         result = work.at_once()
         if result is not None and not isinstance(result, PendingJudgement):
-            return self.judged(result)
+            return self.judged(result, now)
         self._holding.add(self._size - self._holding.size, self._most)
-        self.job = result or work
-        return NOTHING
+        return self._memory.handed.order(_RESPONSE, result or work, now)
 
     def _unstaged(self, reason: str) -> None:
         if self._how.staged:

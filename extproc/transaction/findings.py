@@ -1,7 +1,6 @@
 """The results of inspection in one exchange, request and response together."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -88,29 +87,21 @@ class Findings:
     def strips(self) -> tuple[str, ...]:
         """Fields of the request that would make the answer hard to read."""
         # Envoy cannot decode an answer before we see it (#21205), so the upstream is not asked to encode it.
-        return ("accept-encoding",) if self.reads_answer else ()
+        return ("accept-encoding",) if self.pipeline.response is not None or self.vault.restores else ()
 
     def take(self, verdict: Verdict) -> None:
-        """Adds what one body came to."""
-        self.add(verdict.counts, verdict.failures, verdict.unread, masked=verdict.masked)
-        if self.details is not None:
-            self.details += verdict.findings
-        self.blocked = self.blocked or verdict.blocked
-
-    def add(
-        self, counts: Mapping[Count, int], failures: Iterable[Failure], unread: Mapping[str, int], *, masked: bool
-    ) -> None:
-        """Adds finds, failures, and what was not read."""
-        self.masked = self.masked or masked
-        if not (counts or failures or unread):
-            return
-        for key, number in counts.items():
+        """Adds what one body came to: findings, failures, and what was not read."""
+        self.masked = self.masked or verdict.masked
+        for key, number in verdict.counts.items():
             if key not in self.counts and len(self.counts) >= KINDS_MAX:
                 key = (key[0], "other", *key[2:])  # noqa: PLW2901  - counted under another name
             self.counts[key] = self.counts.get(key, 0) + number
-        self.failures += list(failures)[: FAILURES_MAX - len(self.failures)]
-        for reason, number in unread.items():
+        self.failures += verdict.failures[: FAILURES_MAX - len(self.failures)]
+        for reason, number in verdict.unread.items():
             self.saw(reason, number)
+        if self.details is not None:
+            self.details += verdict.findings
+        self.blocked = self.blocked or verdict.blocked
 
     def saw(self, reason: str, number: int = 1) -> None:
         """Counts what could not be read."""

@@ -1,27 +1,138 @@
-"""Work that is handed out: what is too much to be done between two messages, and who waits for it."""
+"""The work of one exchange that is handed out: its tickets, the side that waits for it, and what comes back."""
 
-from typing import Final
+from typing import Protocol, TypeAlias, assert_never
 
 from msgspec import Struct
 
+from extproc.inspection.offloaded import DetectorFindings, offload
 from extproc.inspection.stage import CompiledProcessor
-from extproc.protocol.messages import Side
-
-INLINE_BYTES: Final = 16 * 1024
-"""Largest body that is judged between two messages; a larger one goes to another thread."""
-
-INLINE_STEPS: Final = 1000
-"""Steps of a meter, about a millisecond, after which a smaller one goes there, too: that is what others wait for it."""
-
-LARGE_BYTES: Final = 256 * 1024
-"""Bytes from which on work is known to take long: 10 ms, if it is prose."""
-
-INLINE_INFLATED: Final = 64
-"""Bytes that may come out of decoding between two messages for each step that is left: 62 KiB, which take 0.2 ms."""
+from extproc.protocol.effects import Inspect, Withdraw
+from extproc.protocol.errors import ProtocolViolation
+from extproc.protocol.messages import Failed, Inspected, Side
+from extproc.protocol.work import Work, WorkResult
+from extproc.transaction.answers import NOTHING, Effects
+from extproc.transaction.pending import PendingJudgement
 
 
-class Handed(Struct, frozen=True):
-    """The side that waits for a piece of work. `processor`: whose detector it is, if it is that of one alone."""
+class BodyWork(Work, Protocol):
+    """Work on a body that a side waits for."""
+
+    @property
+    def name(self) -> str:
+        """The pipeline that it is handed out for."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that it may take once it is handed out."""
+
+    def given_up(self, reason: str) -> "WorkResult | BodyWork":
+        """Return what becomes of the body when no result came: a result, or work for those who are left."""
+
+
+class HandedWork(Struct, frozen=True):
+    """A piece of work, and the side that waits for it."""
 
     side: Side
-    processor: CompiledProcessor | None = None
+    work: BodyWork
+
+
+class HandedDetector(Struct, frozen=True):
+    """The detector of one processor, and the judgement that waits for it."""
+
+    side: Side
+    pending: PendingJudgement[WorkResult]
+    processor: CompiledProcessor
+
+
+Handed: TypeAlias = HandedWork | HandedDetector
+
+
+class HandedOut:
+    """The work of both sides that has not come back. `open` holds it by its tickets."""
+
+    __slots__ = ("_last", "open")
+
+    def __init__(self) -> None:
+        self._last = 0
+        self.open: dict[int, Handed] = {}
+
+    def waits(self, side: Side) -> bool:
+        """True if work is handed out for a side."""
+        return bool(self.open) and any(each.side is side for each in self.open.values())
+
+    def order(self, side: Side, work: BodyWork, now: float) -> Effects:
+        """Hand work out: return the order for it, or one for each detector that its judgement waits for."""
+        if not isinstance(work, PendingJudgement) or not work.judgement.orders:
+            return (self._ordered(side, work, now),)
+        orders = []
+        conversation = work.judgement.conversation
+        for each in work.judgement.orders:
+            kind, offloaded = offload(each, conversation)
+            ticket = self._ticket(HandedDetector(side, work, each))
+            orders.append(Inspect(ticket, each.name, offloaded, now + each.timeout, kind))
+        return tuple(orders)
+
+    def returned(self, message: Inspected | Failed, now: float) -> tuple[Side, Effects, WorkResult | None]:
+        """Take what became of work.
+
+        Return the side that it was for, the effects that come first, and the result that the side goes on with: None
+        while there is more to wait for.
+
+        Raises:
+            ProtocolViolation: no work was handed out with this ticket.
+        """
+        handed = self.open.pop(message.ticket, None)
+        match handed:
+            case None:
+                raise ProtocolViolation("an answer to work that was never asked for")
+            case HandedWork(side=side, work=work):
+                result = message.result if isinstance(message, Inspected) else work.given_up(message.reason)
+                return side, *self._resolved(side, result, now)
+            case HandedDetector(side=side):
+                return side, *self._heard(handed, message, now)
+            case _:
+                assert_never(handed)
+
+    def _heard(
+        self, handed: HandedDetector, message: Inspected | Failed, now: float
+    ) -> tuple[Effects, WorkResult | None]:
+        """Take what one detector says that was handed out by itself."""
+        side, pending = handed.side, handed.pending
+        judgement = pending.judgement
+        if isinstance(message, Failed):
+            judgement.fail(handed.processor, message.reason)
+        else:
+            assert isinstance(message.result, DetectorFindings), "a detector has no other result"
+            judgement.take(handed.processor, message.result.found)
+        if not judgement.ready:
+            return NOTHING, None
+        withdrawn = self._withdraw(side)
+        result = pending.at_once()
+        if result is None:
+            return (*withdrawn, self._ordered(side, pending, now)), None
+        return self._resolved(side, result, now, withdrawn)
+
+    def _resolved(
+        self, side: Side, result: WorkResult | BodyWork, now: float, effects: Effects = NOTHING
+    ) -> tuple[Effects, WorkResult | None]:
+        if isinstance(result, PendingJudgement) or not isinstance(result, WorkResult):
+            # Detectors are asked, or others stand in for those who failed.
+            return (*effects, *self.order(side, result, now)), None
+        return effects, result
+
+    def _withdraw(self, side: Side) -> Effects:
+        """Stop the detectors of a side that need not be waited for any more."""
+        tickets = [
+            ticket for ticket, each in self.open.items() if each.side is side and isinstance(each, HandedDetector)
+        ]
+        for ticket in tickets:
+            del self.open[ticket]
+        return tuple(Withdraw(ticket) for ticket in tickets)
+
+    def _ordered(self, side: Side, work: BodyWork, now: float) -> Inspect:
+        return Inspect(self._ticket(HandedWork(side, work)), work.name, work, now + work.timeout)
+
+    def _ticket(self, handed: Handed) -> int:
+        self._last += 1
+        self.open[self._last] = handed
+        return self._last

@@ -15,6 +15,7 @@ from extproc.routing.table import Choice, Destination
 from extproc.signals.registry import Signals
 from extproc.transaction.answers import Teller
 from extproc.transaction.findings import Findings
+from extproc.transaction.handed import HandedOut
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
 from extproc.transaction.plan import Claim, SteeringEdits
 
@@ -46,6 +47,7 @@ class Memory:
     first, if it reports one. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy
     ignores every response of the processor. `usage`: the tokens that the provider counted. `rule`: the model's rule
     that decided, or could not be asked; `rule_signals`: the signals that the model's rules read.
+    `handed`: work for threads and remote detectors.
     """
 
     __slots__ = (
@@ -60,6 +62,7 @@ class Memory:
         "failure",
         "findings",
         "first_cluster",
+        "handed",
         "keys",
         "known",
         "misconfigured",
@@ -106,6 +109,7 @@ class Memory:
         self.reason = "unclaimed"
         self.failure: str | None = None
         self.findings: Findings | None = None
+        self.handed = HandedOut()
         self.staged: Findings | None = None
         self.signals: Signals | None = None
         self.rule_signals: Mapping[str, Any] = {}

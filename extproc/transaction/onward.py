@@ -1,12 +1,23 @@
-"""Bodies that were held, on their way out: the answers to all that came of one, by the mode that Envoy is in."""
+"""A request's body on its way out: where it goes, what changes with that, and the answers to all that came of it."""
 
+import re
 from typing import Final
 
+from msgspec import Struct
+
+from extproc import apis
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
+from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
+from extproc.routing.selection import NO_SIGNALS, UnroutedError, select
+from extproc.routing.table import Choice
 from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS, Effects
-from extproc.transaction.routed import Routed
+from extproc.transaction.astray import check_steered
+from extproc.transaction.memory import Memory
+from extproc.transaction.passage import Forwarding
+from extproc.transaction.plan import Plan, SteeringEdits
+from extproc.transaction.shared import Shared
 
 AT_ONCE: Final = (BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 """Modes in which one message holds the body."""
@@ -15,19 +26,95 @@ CHUNK_BYTES: Final = 256 * 1024
 """Size of a piece of a held body. Envoy took 20 MiB at once, but pieces let it apply back-pressure, and at 256 KiB a
 message's fixed cost is lost in that of copying it."""
 
+_HEADER_SAFE: Final = re.compile(r"[\x21-\x7e]+")
+
+
+class Routed(Struct, frozen=True):
+    """The changes to a request: `body` is None if it stays as it came, `steering` if nothing was chosen.
+
+    `headers` lacks the content-length, which depends on what Envoy does with a body in the mode at hand.
+    """
+
+    headers: HeaderMutation
+    body: bytes | None
+    steering: SteeringEdits | None
+    clear_route: bool
+
+
+def unrouted(plan: Plan, memory: Memory, passage: Forwarding, changed: bytes | None) -> Routed:
+    """Send a request on by its path alone, as `passage` says; `changed` as for `route`."""
+    memory.reason = "inspected"
+    if memory.findings is not None and memory.findings.masked:
+        memory.decision = "masked"
+    if memory.keys:
+        memory.strip_keys(plan.table.removes if passage.destination is None else passage.destination.removes)
+    headers = passage.changed(HeaderMutation(remove=memory.strips))
+    return Routed(headers, changed, None, clear_route=passage.destination is not None)
+
+
+def route(
+    plan: Plan, shared: Shared, memory: Memory, asked: apis.Request, plain: bytes, changed: bytes | None, now: float
+) -> Routed:
+    """Choose the backend for what a body asks, and write the choice down in `memory`. Raises ClientError.
+
+    `plain` is the body without encodings, `changed` what inspection made of it: None if it is as it came.
+    """
+    claimed, choice = memory.claimed, _choose(plan, shared, memory, asked.model, now)
+    assert claimed is not None
+    if choice is None:
+        memory.reason = "unknown-passed"
+        memory.strip_keys(plan.table.removes)
+        return Routed(plan.unsteered.changed(HeaderMutation(remove=memory.strips)), changed, None, clear_route=False)
+    destination, model = choice.candidate.destination, choice.candidate.model or asked.model
+    if choice.why == "default" and not _HEADER_SAFE.fullmatch(model):
+        # It would become a header's value, and no provider has such a name.
+        raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
+    if asked.model_span is not None and model != asked.model:  # a model in the path is changed there, with the path
+        changed = apis.rename(plain if changed is None else changed, asked.model_span, model)
+    masked = memory.findings is not None and memory.findings.masked
+    memory.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
+    if shared.astray or memory.first_cluster:
+        check_steered(plan, shared, memory, destination)
+    key = (destination.name, choice.rule, model, memory.decision, memory.path, memory.known)
+    steering = plan.steerings.get(key) or plan.steer(key, choice, claimed)
+    memory.choice, memory.steering, memory.reason, memory.rule = choice, steering, choice.why, choice.rule
+    memory.destination = destination
+    if memory.keys:
+        memory.strip_keys(destination.removes)
+    headers = steering.headers
+    if memory.strips:
+        headers = HeaderMutation(headers.set, (*headers.remove, *memory.strips))
+    return Routed(headers, changed, steering, clear_route=True)
+
+
+def _choose(plan: Plan, shared: Shared, memory: Memory, model: str, now: float) -> Choice | None:
+    """Return where a request for `model` goes; None if it is unknown and passes. Raises ClientError."""
+    assert memory.claimed is not None, "what no API claims is not routed"
+    table, family, draw = plan.table, memory.claimed.api.family.name, shared.draws.next()
+    signals = memory.signals_for_rules(table.asks.get(model, ())) if table.asks else NO_SIGNALS
+    try:
+        choice = select(table, model, family, draw, shared.health, now, signals)
+    except UnroutedError as error:
+        memory.rule = error.rule
+        raise
+    memory.decided = now
+    return choice
+
 
 def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[str, ...]) -> Effects:
     """Answers a body that came in `held` messages and goes on as `routed` says."""
-    steering, changed = routed.steering, routed.body
+    steering, changed, headers = routed.steering, routed.body, routed.headers
     clear, metadata = routed.clear_route, steering.metadata if steering else None
-    if mode in AT_ONCE:
-        if steering is not None and changed is None and not strips:
-            return (steering.unchanged,)
-        headers = routed.headers if changed is None else _with_length(routed.headers, changed)
-        return (Proceed(Side.REQUEST, Phase.BODY, headers, changed, False, clear, None, metadata),)
+    at_once = mode in AT_ONCE
+    if at_once and steering is not None and changed is None and not strips:
+        return (steering.unchanged,)
     onward = body if changed is None else changed
     # Envoy drops the length of a body that it streams, and takes ours where it is allowed: the whole body is here.
-    headers = routed.headers if "content-length" in strips else _with_length(routed.headers, onward)
+    sized = changed is not None if at_once else "content-length" not in strips
+    if sized:
+        headers = HeaderMutation(headers.set, headers.remove, (("content-length", b"%d" % len(onward)),))
+    if at_once:
+        return (Proceed(Side.REQUEST, Phase.BODY, headers, changed, False, clear, None, metadata),)
     first = Proceed(Side.REQUEST, Phase.HEADERS, headers, clear_route=clear, metadata=metadata)
     if mode is BodyMode.STREAMED:
         return (first, *one_for_each(held, changed))
@@ -45,6 +132,18 @@ def send_with_trailers(mode: BodyMode, routed: Routed, body: bytes, held: int) -
     # that we claim has a use for them.
     whole = body if changed is None else changed
     return (Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, whole, True, clear, None, metadata),)
+
+
+def send_unread(mode: BodyMode, memory: Memory, passage: Forwarding, held: list[bytes], *, end: bool) -> Effects:
+    """Answers the beginning of a body that is too large to be read, and goes on as it comes."""
+    headers = passage.changed(HeaderMutation(remove=memory.strips))
+    clear = passage.destination is not None
+    if mode in AT_ONCE:
+        return (Proceed(Side.REQUEST, Phase.BODY, headers, clear_route=clear),)
+    first = Proceed(Side.REQUEST, Phase.HEADERS, headers, clear_route=clear)
+    if mode is BodyMode.STREAMED:
+        return (first, *one_for_each(len(held), None))
+    return (first, *pieces(Side.REQUEST, b"".join(held), end=end))
 
 
 def _not_in_trailers(headers: HeaderMutation) -> tuple[str, ...]:
@@ -65,10 +164,6 @@ def one_for_each(messages: int, changed: bytes | None) -> Effects:
         return PASS_REQUEST_BODY * messages
     cleared = Proceed(Side.REQUEST, Phase.BODY, body=b"")
     return (Proceed(Side.REQUEST, Phase.BODY, body=changed), *((cleared,) * (messages - 1)))
-
-
-def _with_length(headers: HeaderMutation, body: bytes) -> HeaderMutation:
-    return HeaderMutation(headers.set, headers.remove, (("content-length", b"%d" % len(body)),))
 
 
 def pieces(side: Side, body: bytes, *, end: bool = True) -> tuple[Chunk, ...]:

@@ -18,13 +18,21 @@ from extproc.payload.fieldvalue import parse
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.meter import Meter, SpentError
+from extproc.protocol.work import WorkResult
 from extproc.signals.registry import Signals
 from extproc.signals.view import RequestView, content_type
-from extproc.transaction.admission import UNKNOWN, malformed_encoding, overloaded, too_dense, too_large
+from extproc.transaction.admission import (
+    UNKNOWN,
+    codings,
+    malformed_encoding,
+    overloaded,
+    too_dense,
+    too_large,
+    unknown_encoding,
+)
 from extproc.transaction.findings import Findings
-from extproc.transaction.handed import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
 from extproc.transaction.memory import Memory
-from extproc.transaction.pending import PendingJudgement
+from extproc.transaction.pending import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES, PendingJudgement
 from extproc.transaction.plan import Plan
 
 OPENED_BYTES: Final = 256 * 1024
@@ -41,7 +49,7 @@ TIMEOUT: Final = 5.0
 """Seconds for reading a body that nobody judges: 20 times what 32 MiB take."""
 
 
-class Refusal(Struct, frozen=True):
+class Refusal(WorkResult, frozen=True):
     """The body goes no further, and the client is told why. `unread`: the reason for which nobody could read it."""
 
     error: ClientError
@@ -93,11 +101,10 @@ class OpenedBody(Struct, frozen=True):
         return replace(self, job=result) if isinstance(result, Job) else self._judged(result)
 
     def _judged(self, verdict: Verdict) -> "Judged | Refusal":
-        asked = self.asked
-        changed = verdict.body is not self.plain
-        if changed and asked is not None and self.claimed is not None and verdict.blocked is None:
+        asked, claimed = self.asked, self.claimed
+        if asked is not None and claimed is not None and verdict.body is not self.plain and verdict.blocked is None:
             try:
-                asked = self.claimed.read(verdict.body)
+                asked = apis.spliced(asked, verdict.splices, claimed) or claimed.api.read_request(verdict.body, claimed)
             except ClientError as error:
                 return Refusal(error)
         return Judged(self, verdict, asked)
@@ -106,7 +113,7 @@ class OpenedBody(Struct, frozen=True):
         return f"OpenedBody({len(self.plain)} bytes, {self.job})"
 
 
-class Judged(Struct, frozen=True):
+class Judged(WorkResult, frozen=True):
     """The result for a body. `verdict` is None if nobody judged it; `asked` is what the body asks for as it goes on."""
 
     opened: OpenedBody
@@ -122,21 +129,29 @@ RequestResult: TypeAlias = Judged | Refusal | PendingJudgement[Judged | Refusal]
 
 
 class Opening:
-    """The work on one body. It changes nothing of the exchange, so that it may be begun anew, or dropped."""
+    """The body of one request: what its headers say of it, and the work on it once it is whole.
 
-    __slots__ = ("_codings", "_fields", "_findings", "_memory", "_opened", "_plan", "_route_name", "body")
+    `body` is the body as it came, set once that is whole; `codings` are to be undone before it can be read. The work
+    changes nothing of the exchange, so that it may be begun anew, or dropped. Raises ClientError for codings that
+    nobody here knows, where an API has to read the body.
+    """
 
-    def __init__(
-        self, plan: Plan, memory: Memory, fields: HeaderMap, route_name: str, codings: tuple[str, ...], body: bytes
-    ) -> None:
+    __slots__ = ("_fields", "_findings", "_kind", "_memory", "_opened", "_plan", "_route_name", "body", "codings")
+
+    def __init__(self, plan: Plan, memory: Memory, fields: HeaderMap, route_name: str) -> None:
         self._plan = plan
         self._memory = memory
         self._fields = fields
         self._route_name = route_name
-        self._codings = codings
-        self.body = body
         self._findings = memory.findings
-        self._opened: OpenedBody | None = None
+        self._kind = ""
+        if memory.findings is not None or memory.signals is not None:
+            self._kind = content_type(fields) if memory.claimed is None else _json_type(fields)
+        self._opened: OpenedBody | Refusal | None = None
+        self.codings = codings(fields)
+        self.body = b""
+        if self.codings is UNKNOWN and memory.claimed is not None:
+            raise unknown_encoding()
 
     @property
     def name(self) -> str:
@@ -159,82 +174,86 @@ class Opening:
 
     def at_once(self) -> RequestResult | None:
         """The result, if it can be had between two messages; None if the work has to be handed out."""
-        if len(self.body) > INLINE_BYTES:
-            refusal = self._opens(None) if self._opens_at_once else None
-            opened = self._opened
-            return refusal or (opened.run() if opened is not None and opened.job is None else None)
-        try:
-            return self.run(Meter(INLINE_STEPS))
-        except SpentError:
+        if len(self.body) <= INLINE_BYTES:
+            try:
+                return self.run(Meter(INLINE_STEPS))
+            except SpentError:
+                return None
+        if self.codings or len(self.body) > (OUTLINED_BYTES if self._asks else OPENED_BYTES):
             return None
+        opened = self._opened = self._open(None)
+        if isinstance(opened, Refusal):
+            return opened
+        return opened.run() if opened.job is None else None
 
     def run(self, meter: Meter | None = None) -> RequestResult:
         """Return what became of the body, or what it waits for. Raises SpentError if `meter` runs out."""
-        if self._opened is None and (refusal := self._opens(meter)) is not None:
-            return refusal
-        assert self._opened is not None, "it was opened, or refused"
-        return self._opened.run(meter)
+        opened = self._opened
+        if opened is None:
+            opened = self._opened = self._open(meter)
+        return opened if isinstance(opened, Refusal) else opened.run(meter)
 
     def given_up(self, reason: str) -> RequestResult | OpenedBody:
         """Return what becomes of the body when no result came."""
-        if self._opened is None:
-            if self._codings or len(self.body) > OPENED_BYTES:
+        opened = self._opened
+        if opened is None:
+            if self.codings or len(self.body) > OPENED_BYTES:
                 return Refusal(overloaded())  # nobody knows where it would have to go
-            refusal = self._opens(None, tells=False)
-            if refusal is not None:
-                return refusal
-        assert self._opened is not None, "it was opened, or refused"
-        return self._opened.given_up(reason, self.timeout) if self._opened.job is not None else self._opened.run()
+            opened = self._opened = self._open(None, tells=False)
+        if isinstance(opened, Refusal):
+            return opened
+        return opened.given_up(reason, self.timeout) if opened.job is not None else opened.run()
 
     # -- reading
 
     @property
-    def _opens_at_once(self) -> bool:
-        asks = self._plan.reads_body or (self._findings is not None and self._findings.pipeline.asks_body)
-        return not self._codings and len(self.body) <= (OUTLINED_BYTES if asks else OPENED_BYTES)
+    def _asks(self) -> bool:
+        """True if somebody asks what the body holds, besides its texts."""
+        return self._plan.reads_body or (self._findings is not None and self._findings.pipeline.asks_body)
 
-    def _opens(self, meter: Meter | None, *, tells: bool = True) -> Refusal | None:
-        """Reads the body, unless that is refused. `tells`: what conditions ask about it is found out, too."""
-        try:
-            self._opened = self._open(meter, tells=tells)
-        except ClientError as error:
-            return Refusal(error)
-        except _RefusedError as refused:
-            return refused.refusal
-        return None
-
-    def _open(self, meter: Meter | None, *, tells: bool) -> OpenedBody:
-        claimed, findings = self._memory.claimed, self._findings
-        try:
-            plain = self._decoded(meter) if self._codings else self.body
-        except _UnreadError as unread:
-            assert findings is not None, "who may pass unread is inspected"
-            return OpenedBody(claimed, b"", signals=self._signals(self._view()), unread=unread.reason)
-        asked = claimed.read(plain) if claimed is not None and not self._plan.inert else None
+    def _open(self, meter: Meter | None, *, tells: bool = True) -> OpenedBody | Refusal:
+        """Read the body, unless that is refused. `tells`: what conditions ask about it is found out, too."""
+        claimed, findings, plain = self._memory.claimed, self._findings, self.body
+        if self.codings:
+            decoded = self._decoded(meter)
+            if not isinstance(decoded, bytes):
+                return decoded
+            plain = decoded
+        asked = None
+        if claimed is not None and not self._plan.inert:
+            try:
+                asked = claimed.api.read_request(plain, claimed)
+            except ClientError as error:
+                return Refusal(error)
         if findings is None:
-            view = self._view(asked, plain if tells else None, _json_type(self._fields))
-            return OpenedBody(claimed, plain, asked, signals=self._signals(view))
+            signals = None
+            if self._memory.signals is not None:
+                signals = self._signals(self._view(asked, plain if tells else None))
+            return OpenedBody(claimed, plain, asked, signals=signals)
         limit = findings.pipeline.body_limit
-        if len(plain) > limit and findings.pipeline.request is not None:
-            if findings.pipeline.blocks_oversize:
-                raise _RefusedError(Refusal(too_large(limit), Blocked(findings.pipeline.name, "oversize")))
-            return OpenedBody(claimed, plain, asked, signals=self._signals(self._view(asked)), unread="size")
-        return self._read(findings, plain, asked, tells=tells and len(plain) <= limit)
+        if len(plain) <= limit or findings.pipeline.request is None:
+            return self._told(findings, plain, asked, tells=tells and len(plain) <= limit)
+        if findings.pipeline.blocks_oversize:
+            return Refusal(too_large(limit), Blocked(findings.pipeline.name, "oversize"))
+        return OpenedBody(claimed, plain, asked, signals=self._signals(self._view(asked)), unread="size")
 
-    def _read(self, findings: Findings, plain: bytes, asked: apis.Request | None, *, tells: bool) -> OpenedBody:
+    def _told(self, findings: Findings, plain: bytes, asked: apis.Request | None, *, tells: bool) -> OpenedBody:
+        """Find out what is asked about a body, and make the job of judging it."""
         memory, pipeline = self._memory, findings.pipeline
-        kind = content_type(self._fields) if memory.claimed is None else _json_type(self._fields)
-        view = self._view(asked, plain if tells else None, kind)
+        rpc, signals = findings.rpc, None
         suspected = memory.claimed is None and mcp.suspected(plain)
-        rpc = mcp.message(view.outline) if suspected and view.outline is not None else findings.rpc
-        signals = self._signals(view)
+        if suspected or memory.signals is not None:
+            view = self._view(asked, plain if tells else None)
+            if suspected and view.outline is not None:
+                rpc = mcp.message(view.outline)
+            signals = self._signals(view)
         if pipeline.request is None:
             return OpenedBody(memory.claimed, plain, asked, rpc, signals)
         job = Job(
             pipeline.name,
             pipeline.request,
             plain,
-            kind,
+            self._kind,
             {} if signals is None else signals.read(pipeline.signals),
             findings.vault,
             pipeline.blocks_unread,
@@ -243,9 +262,9 @@ class Opening:
         )
         return OpenedBody(memory.claimed, plain, asked, rpc, signals, job)
 
-    def _view(self, asked: apis.Request | None = None, body: bytes | None = None, kind: str = "") -> RequestView:
+    def _view(self, asked: apis.Request | None = None, body: bytes | None = None) -> RequestView:
         assert self._memory.claim is not None
-        return RequestView(self._fields, self._memory.claim.path, self._route_name, asked, body, kind)
+        return RequestView(self._fields, self._memory.claim.path, self._route_name, asked, body, self._kind)
 
     def _signals(self, view: RequestView) -> Signals | None:
         """The exchange's signals, now that all is known of the body; those that the policy reads are read here."""
@@ -259,48 +278,35 @@ class Opening:
             signals.read(self._findings.pipeline.signals)
         return signals
 
-    def _decoded(self, meter: Meter | None) -> bytes:
-        """The body without its encodings. Raises ClientError, or _UnreadError where it may go on undecoded."""
+    def _decoded(self, meter: Meter | None) -> bytes | OpenedBody | Refusal:
+        """Return the body without its encodings; else what becomes of it, which may be that it goes on undecoded."""
         findings, claimed = self._findings, self._memory.claimed is not None
         limit = self._plan.limits.request_body
         most = limit if meter is None else min(limit, meter.left * INLINE_INFLATED)
         try:
-            if self._codings is not UNKNOWN:
-                return encodings.decode(self.body, self._codings, most, meter)
+            if self.codings is not UNKNOWN:
+                return encodings.decode(self.body, self.codings, most, meter)
         except encodings.DecodedTooLargeError as error:
             dense = isinstance(error, encodings.RatioExceededError)
             if most < limit and not dense:
                 raise SpentError from None
             if claimed or findings is None or findings.blocks_oversize:
-                raise (too_dense() if dense else too_large(limit)) from None
-            raise _UnreadError("size") from None
+                return Refusal(too_dense() if dense else too_large(limit))
+            return self._unread("size")
         except encodings.EncodingError:
             if claimed:
-                raise malformed_encoding() from None
-        assert findings is not None
+                return Refusal(malformed_encoding())
+        assert findings is not None, "who may pass unread is inspected"
         if findings.pipeline.blocks_unread and findings.judges_request:
             blocked = Blocked(findings.pipeline.name, "uninspected")
-            raise _RefusedError(Refusal(findings.refusal(blocked), blocked, "encoding"))
-        raise _UnreadError("encoding")
+            return Refusal(findings.refusal(blocked), blocked, "encoding")
+        return self._unread("encoding")
+
+    def _unread(self, reason: str) -> OpenedBody:
+        return OpenedBody(self._memory.claimed, b"", signals=self._signals(self._view()), unread=reason)
 
     def __repr__(self) -> str:
         return f"Opening({self.name}, {len(self.body)} bytes)"
-
-
-class _UnreadError(Exception):
-    """The body cannot be read, and may go on; `reason` is what records say of it."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class _RefusedError(Exception):
-    """The body may not go on."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.error.code)
-        self.refusal = refusal
 
 
 def _json_type(fields: HeaderMap) -> str:

@@ -1,20 +1,30 @@
-"""A body whose judgement waits for detectors that were handed out, each by itself."""
+"""A judgement that waits for detectors which were handed out; and how much work is done without being handed out."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
-
-from msgspec import Struct
+from typing import Final, Generic, TypeVar
 
 from extproc.inspection.judgement import Judgement
 from extproc.inspection.verdict import Verdict
 from extproc.protocol.meter import Meter, SpentError
-from extproc.transaction.handed import INLINE_BYTES, INLINE_STEPS, LARGE_BYTES
+from extproc.protocol.work import WorkResult
 
-R_co = TypeVar("R_co", covariant=True)
+INLINE_BYTES: Final = 16 * 1024
+"""Largest body that is judged between two messages; a larger one goes to another thread."""
+
+INLINE_STEPS: Final = 1000
+"""Steps of a meter, about a millisecond, after which a smaller one goes there, too: that is what others wait for it."""
+
+LARGE_BYTES: Final = 256 * 1024
+"""Bytes from which on work is known to take long: 10 ms, if it is prose."""
+
+INLINE_INFLATED: Final = 64
+"""Bytes that may come out of decoding between two messages for each step that is left: 62 KiB, which take 0.2 ms."""
+
+R_co = TypeVar("R_co", covariant=True, bound=WorkResult)
 
 
-class PendingJudgement(Struct, Generic[R_co], frozen=True):
-    """A judgement, and what is to be made of its verdict. Once it is `ready`, it is work like any other."""
+class PendingJudgement(WorkResult, Generic[R_co], frozen=True):
+    """A judgement, and what is to be made of its verdict. It is the result of work, and once it is `ready`, work."""
 
     judgement: Judgement
     finish: Callable[[Verdict], R_co]

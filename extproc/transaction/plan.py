@@ -1,6 +1,7 @@
 """A policy made ready: all that can be worked out once is worked out here, and nothing of it per message."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -87,6 +88,11 @@ class Claim(Struct, frozen=True):
     reads_route: bool = False
 
 
+SteeringKey: TypeAlias = tuple[str, str | None, str, str, bytes, bool]
+"""What steering hangs on: the destination's name, the rule that chose it, the model there (fit for a header's value),
+the decision, the path as it came, and whether Envoy is known to be configured for the plan."""
+
+
 class SteeringEdits(Struct, frozen=True):
     """The headers and metadata that a choice of destination gives every request on one path: built once, used for each.
 
@@ -147,7 +153,7 @@ class Plan:
         self._steered = () if onward is None else tuple(steered(onward, header, known=each) for each in (False, True))
         self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
         self._claims: dict[bytes, Claim] = {}
-        self._steerings: dict[tuple[str, str | None, str, str, bytes, bool], SteeringEdits] = {}
+        self.steerings: dict[SteeringKey, SteeringEdits] = {}
 
     @classmethod
     def compile(cls, policy: Policy, secrets: Mapping[str, bytes], signals: SignalRegistry | None = None) -> "Plan":
@@ -227,7 +233,7 @@ class Plan:
         return () if self.table.removes is None else credentials_among(fields.names())
 
     def passage(self, raw_path: bytes, *, known: bool) -> Forwarding | None:
-        """Return what becomes of a request of no API, or None if nothing is served there. `known` as in `steer`."""
+        """Return what becomes of a request of no API, or None if nothing is served. `known`: see `SteeringKey`."""
         destination = self.table.onward
         if destination is None:
             return self.unsteered if self.inert or self.table.own_routes else None
@@ -236,25 +242,16 @@ class Plan:
             return self._steered[known]
         return steered_to(path, destination, self.steering.cluster_header, known=known)
 
-    def steer(
-        self, choice: Choice, model: str, claimed: apis.ApiRequestPath, raw_path: bytes, decision: str, *, known: bool
-    ) -> SteeringEdits:
-        """Return what the choice of a destination and of a `model` there sets. `model` is fit for a header's value.
-
-        `known`: Envoy is known to be configured for this plan.
-        """
-        key = (choice.candidate.destination.name, choice.rule, model, decision, raw_path, known)
-        found = self._steerings.get(key)
-        if found is None:
-            # Paths, and names that the policy does not hold, are the client's to invent: bounded like the claims.
-            if len(self._steerings) >= CLAIMS_CACHED:
-                self._steerings.clear()
-            found = self._steerings[key] = self._steering(choice, model, claimed, raw_path, decision, known=known)
+    def steer(self, key: SteeringKey, choice: Choice, claimed: apis.ApiRequestPath) -> SteeringEdits:
+        """Return what the choice of a destination sets, and remember it in `steerings`."""
+        # Paths, and names that the policy does not hold, are the client's to invent: bounded like the claims.
+        if len(self.steerings) >= CLAIMS_CACHED:
+            self.steerings.clear()
+        found = self.steerings[key] = self._steering(choice, claimed, key)
         return found
 
-    def _steering(
-        self, choice: Choice, model: str, claimed: apis.ApiRequestPath, raw_path: bytes, decision: str, *, known: bool
-    ) -> SteeringEdits:
+    def _steering(self, choice: Choice, claimed: apis.ApiRequestPath, key: SteeringKey) -> SteeringEdits:
+        _, _, model, decision, raw_path, known = key
         destination = choice.candidate.destination
         name, wire_model = destination.name.encode(), model.encode()
         asked = raw_path if destination.removes is None else apis.without_keys(raw_path)

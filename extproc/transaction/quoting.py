@@ -6,6 +6,7 @@ from extproc.payload.encodings import codings as encodings
 from extproc.protocol.effects import Chunk, HeaderMutation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
+from extproc.protocol.work import WorkResult
 from extproc.transaction.answer_body import send_whole
 from extproc.transaction.answers import PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.memory import Memory
@@ -21,7 +22,7 @@ class ErrorAnswer:
     waits = True
     ended = False
 
-    __slots__ = ("_duplex", "_fields", "_headers", "_held", "_memory", "_size", "_trailers", "job")
+    __slots__ = ("_duplex", "_fields", "_headers", "_held", "_memory", "_size", "_trailers")
 
     def __init__(self, memory: Memory, fields: HeaderMap, headers: HeaderMutation, *, duplex: bool) -> None:
         self._memory = memory
@@ -31,9 +32,8 @@ class ErrorAnswer:
         self._held: list[bytes] | None = []
         self._size = 0
         self._trailers = False
-        self.job: None = None
 
-    def piece(self, message: Body, *, ends: bool) -> Effects:
+    def piece(self, message: Body, now: float, *, ends: bool) -> Effects:  # noqa: ARG002  - it hands nothing out
         """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
         if self._held is None:  # a second end mark
             return (Chunk(Side.RESPONSE, message.data, message.end),) if self._duplex else PASS_RESPONSE_BODY
@@ -43,14 +43,14 @@ class ErrorAnswer:
             raise self._memory.withheld()
         return self._go_on() if ends else ()
 
-    def trailers(self) -> Effects:
+    def trailers(self, now: float) -> Effects:  # noqa: ARG002
         """Trailers have ended the body."""
         if self._held is None:
             return PASS_RESPONSE_TRAILERS
         self._trailers = True
         return self._go_on()
 
-    def judged(self, result: object) -> Effects:
+    def judged(self, result: WorkResult, now: float) -> Effects:  # noqa: ARG002
         """Never called: there is no work to hand out."""
         raise AssertionError(result)
 

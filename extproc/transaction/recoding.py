@@ -6,15 +6,28 @@ from msgspec import Struct
 
 from extproc.payload.encodings import codings as encodings
 from extproc.protocol.meter import Meter
+from extproc.protocol.work import WorkResult
 from extproc.transaction.admission import overloaded
-from extproc.transaction.handed import LARGE_BYTES
 from extproc.transaction.opening import Refusal
+from extproc.transaction.pending import LARGE_BYTES
+
+RECODED_RATIO: Final = 16
+"""Bytes of a changed body for each that came in an encoding, beyond which it goes on encoded again. JSON shrinks to a
+tenth; who sends more of nothing than that pays for what it becomes."""
+
+RECODED_BYTES: Final = 64 * 1024
+"""Bytes of a changed body up to which it goes on decoded, whatever it was: a request in use has as many."""
 
 TIMEOUT: Final = 5.0
 """Seconds that it may take: ten times what 32 MiB do."""
 
 
-class Recoded(Struct, frozen=True):
+def swells(changed: bytes, came: bytes) -> bool:
+    """True if a body that came in an encoding has become so much larger that it has to go on in that."""
+    return len(changed) > RECODED_BYTES and len(changed) > RECODED_RATIO * len(came)
+
+
+class Recoded(WorkResult, frozen=True):
     """The body as it goes on."""
 
     body: bytes

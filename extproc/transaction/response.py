@@ -13,6 +13,7 @@ from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Body, Headers, Side, Trailers
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import MessageKind, SideState, advance
+from extproc.protocol.work import WorkResult
 from extproc.routing.quoted import Quoted
 from extproc.transaction.answer_body import Room, Wanted, WholeAnswer, wanted
 from extproc.transaction.answers import (
@@ -27,15 +28,13 @@ from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
 from extproc.transaction.outcome import from_upstream, led_nowhere, length_of, observe, status_of
-from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.plan import CONTROL_PREFIX, Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
 from extproc.transaction.shared import Shared
 from extproc.transaction.staging import check_stages, stage_response, staged
-from extproc.transaction.streaming import StreamedAnswer, StreamPiece
+from extproc.transaction.streaming import StreamedAnswer
 from extproc.transaction.watching import WatchedBody, WatchedStream, only_watches
-from extproc.transaction.work import ResponseWork, Whole
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
@@ -54,7 +53,8 @@ _STOP: Final = tuple(
 class ResponseSide:
     """Passes the answer on, read where a pipeline wants it. Raises ClientError for what the client gets instead.
 
-    While `job` is not None, the body is being judged; nothing else may be fed until `judged` was told the verdict.
+    Each method returns what is to be done, work included. While such work is handed out, `keeps` says what becomes of a
+    message.
     """
 
     __slots__ = (
@@ -84,18 +84,8 @@ class ResponseSide:
         self.mode = BodyMode.NONE
         self.state = SideState.IDLE
 
-    @property
-    def job(self) -> ResponseWork | PendingJudgement[Whole] | StreamPiece | None:
-        """Work to be handed out before anything more of the answer is fed."""
-        return None if self._answer is None else self._answer.job
-
-    @job.setter
-    def job(self, job: ResponseWork | PendingJudgement[Whole]) -> None:
-        assert isinstance(self._answer, WholeAnswer | WatchedBody)
-        self._answer.job = job
-
     def keeps(self, message: Headers | Body | Trailers) -> Effects | None:
-        """Return what becomes of a message that comes while there is a job: None if it is to be fed now.
+        """Return what becomes of a message that comes while work is handed out: None if it is to be fed now.
 
         Else it has to wait, unless the response has `ended`.
         """
@@ -165,7 +155,7 @@ class ResponseSide:
             return PASS_RESPONSE_HEADERS if stop is None else stop
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=None if stop is None else stop[0].modes),)
 
-    def body(self, message: Body) -> Effects:
+    def body(self, message: Body, now: float) -> Effects:
         """Judges a piece, or passes it on. One may come although none was wanted: an override is not always allowed."""
         data, before = message.data, self.state
         event = (MessageKind.BODY_END if data else MessageKind.EMPTY_END) if message.end else MessageKind.BODY
@@ -173,7 +163,7 @@ class ResponseSide:
         if before is SideState.IDLE and self._reads:
             raise MisconfiguredError("response_header_mode")
         if self._answer is not None:
-            effects = self._answer.piece(message, ends=self.state is not SideState.OPEN)
+            effects = self._answer.piece(message, now, ends=self.state is not SideState.OPEN)
             return effects if self._proof is None else self._prove(self._proof.came(effects))
         if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
             return PASS_RESPONSE_BODY
@@ -183,15 +173,15 @@ class ResponseSide:
             self._left -= len(data)
         return (Chunk(Side.RESPONSE, data, message.end),)
 
-    def trailers(self) -> Effects:
+    def trailers(self, now: float) -> Effects:
         """Ends the body, where an end mark did not, and passes the trailers on."""
         self.state = advance(self.mode, self.state, MessageKind.TRAILERS, Side.RESPONSE)
-        return PASS_RESPONSE_TRAILERS if self._answer is None else self._answer.trailers()
+        return PASS_RESPONSE_TRAILERS if self._answer is None else self._answer.trailers(now)
 
-    def judged(self, result: object, now: float) -> Effects:  # noqa: ARG002  - as for requests
+    def judged(self, result: WorkResult, now: float) -> Effects:
         """Goes on with what became of the work that was handed out."""
         assert self._answer is not None
-        effects = self._answer.judged(result)
+        effects = self._answer.judged(result, now)
         return effects if self._proof is None else self._prove(self._proof.sent(effects))
 
     @property

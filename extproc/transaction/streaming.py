@@ -1,16 +1,17 @@
 """An event stream while it is read: judged as it comes, between two messages where that is cheap, else in a thread."""
 
-from typing import Final, TypeAlias, cast
+from typing import Final
 
 from msgspec import Struct
 
 from extproc import apis
-from extproc.inspection.verdict import Count, Failure
+from extproc.inspection.verdict import Failure, Verdict
 from extproc.pipe.pipe import SURE_BYTES, AnswerPipe
 from extproc.protocol.effects import Chunk
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Body, Side
 from extproc.protocol.meter import Meter
+from extproc.protocol.work import WorkResult
 from extproc.transaction.answer_body import Room, Wanted, spoken
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.findings import Findings
@@ -34,8 +35,6 @@ SHARE: Final = 0.5
 in a thread and all that came behind it; Envoy's own time for a message is that of the processors and some seconds."""
 
 _RESPONSE: Final = Side.RESPONSE
-_Come: TypeAlias = tuple[dict[Count, int], tuple[Failure, ...], dict[str, int], bool]
-"""The results of a stream: findings, failures, what was not read; True if something was masked."""
 
 
 class StreamPiece(Struct, frozen=True):
@@ -48,7 +47,7 @@ class StreamPiece(Struct, frozen=True):
     timeout: float
     large: bool = True  # it cannot be tried, and begun anew elsewhere
 
-    def run(self, meter: Meter | None = None) -> bytes:
+    def run(self, meter: Meter | None = None) -> "JudgedPiece":
         """Return what goes on of it. Raises SpentError if `meter` is stopped; the stream is of no use then."""
         stream = self.stream
         stream.chain(meter)
@@ -56,7 +55,7 @@ class StreamPiece(Struct, frozen=True):
         if self.end and not stream.ended:
             out += stream.close()
         stream.chain(None)
-        return out
+        return JudgedPiece(out, self.end)
 
     def given_up(self, reason: str) -> "GivenUp":
         """Return what becomes of the stream; a thread that is still at work on it stops."""
@@ -67,7 +66,17 @@ class StreamPiece(Struct, frozen=True):
         return f"StreamPiece({self.name}, {len(self.data)} bytes)"
 
 
-class GivenUp(Struct, frozen=True):
+class JudgedPiece(WorkResult, frozen=True):
+    """What goes on of a piece. `end`: it was the last."""
+
+    data: bytes
+    end: bool
+
+    def __repr__(self) -> str:
+        return f"JudgedPiece({len(self.data)} bytes, end={self.end})"
+
+
+class GivenUp(WorkResult, frozen=True):
     """A piece that was not judged in time, or failed."""
 
     reason: str
@@ -102,7 +111,7 @@ class StreamJudge:
         self._timeout = (SHARE if watches else 1.0) * (PIECE_TIMEOUT if stage is None else stage.timeout)
         self._costly = 0  # pieces that are handed out yet, because one before them took long
         self._told = False
-        self._before: _Come | None = None  # what the stream had come to before the piece that is handed out
+        self._before: Verdict | None = None  # what the stream had come to before the piece that is handed out
         self.stream = AnswerPipe(
             stage,
             None if stage is None else stage.active(memory.signal_values()),
@@ -163,8 +172,8 @@ class StreamJudge:
             return
         self._told = True
         self._memory.usage = self._usage.total
-        findings, (counts, failures, unread, masked) = self._findings, self._before or self._now()
-        findings.add(counts, failures, unread, masked=masked)
+        findings = self._findings
+        findings.take(self._before or self._now())
         if self._before is None and not self._watches:
             findings.blocked = findings.blocked or self.stream.blocked
 
@@ -174,9 +183,10 @@ class StreamJudge:
         self.stream.stop()
         self._findings.failures.append(Failure(self._findings.given_up.by, reason, allowed))
 
-    def _now(self) -> _Come:
+    def _now(self) -> Verdict:
+        """Return what the stream has come to so far, but for its text, and for why it was blocked."""
         stream = self.stream
-        return dict(stream.counts), stream.failures, dict(stream.unread), stream.masked
+        return Verdict(b"", None, stream.masked, dict(stream.counts), stream.failures, dict(stream.unread))
 
 
 class StreamedAnswer:
@@ -185,7 +195,7 @@ class StreamedAnswer:
     What the stream keeps waiting is counted as held: events, and pieces behind one that is in a thread.
     """
 
-    __slots__ = ("_findings", "_held", "_judge", "_memory", "_most", "_quoted", "_trailers", "ended", "job")
+    __slots__ = ("_findings", "_held", "_judge", "_memory", "_most", "_quoted", "_threaded", "_trailers", "ended")
 
     waits = True  # for a piece that was handed out, whatever comes behind it
 
@@ -197,13 +207,13 @@ class StreamedAnswer:
         self._most = room.limit
         self._judge = StreamJudge(memory, findings, how)
         self._trailers = False  # they have come, and wait for the last piece
-        self.job: StreamPiece | None = None
+        self._threaded = False  # a piece of it is in a thread
         self.ended = False
         """True once nothing more goes on of it."""
 
-    def piece(self, message: Body, *, ends: bool) -> Effects:  # noqa: ARG002  - a stream ends with its end mark
+    def piece(self, message: Body, now: float, *, ends: bool) -> Effects:  # noqa: ARG002  - it ends with its end mark
         """Takes a piece of the stream."""
-        return NOTHING if self.ended else self._take(message.data, end=message.end)
+        return NOTHING if self.ended else self._take(message.data, now, end=message.end)
 
     def queued(self, size: int) -> Effects:
         """Counts what waits for the piece that was handed out; ends the stream where there is no room for it."""
@@ -213,33 +223,33 @@ class StreamedAnswer:
             return self._crowded_out(error)
         return NOTHING
 
-    def trailers(self) -> Effects:
+    def trailers(self, now: float) -> Effects:
         """Trailers have ended the stream."""
         if self.ended:
             return NOTHING
         self._trailers = True
-        return self._take(b"", end=True)
+        return self._take(b"", now, end=True)
 
-    def judged(self, result: object) -> Effects:
+    def judged(self, result: WorkResult, now: float) -> Effects:  # noqa: ARG002  - as a watched stream
         """Goes on with what is left of a piece."""
-        job, self.job = self.job, None
+        self._threaded = False
         if self.ended:
             return NOTHING
-        if type(result) is GivenUp:
+        if isinstance(result, GivenUp):
             return self._given_up(result.reason)
-        assert job is not None, "a result is that of a job"
+        assert isinstance(result, JudgedPiece), "a piece is judged, or given up"
         self._judge.came_back()
-        return self._passed(cast("bytes", result), end=job.end)
+        return self._passed(result.data, end=result.end)
 
     def gone(self) -> None:
         """The exchange is over, or the stream; what it came to is told, however it ended."""
         self._held.clear()
-        if self.job is not None:
+        if self._threaded:
             self._judge.stream.stop()  # a thread is at work on it, for nobody
         self._judge.tell()
         self.ended = True
 
-    def _take(self, data: bytes, *, end: bool) -> Effects:
+    def _take(self, data: bytes, now: float, *, end: bool) -> Effects:
         judge = self._judge
         out, left = judge.at_once(data, end=end)
         if left is None:
@@ -251,8 +261,8 @@ class StreamedAnswer:
             self._held.hold(judge.stream.waiting + len(left), self._most)
         except ClientError as error:
             return (*passed, *self._crowded_out(error))
-        self.job = judge.piece(left, end=end)
-        return passed
+        self._threaded = True
+        return (*passed, *self._memory.handed.order(_RESPONSE, judge.piece(left, end=end), now))
 
     def _passed(self, out: bytes, *, end: bool, grew: bool = True) -> Effects:
         """Return what goes on. `grew`: more may wait in the stream than before."""

@@ -2,10 +2,7 @@
 
 from typing import Any, Final, cast
 
-from extproc.detectors.contract import Detection
-from extproc.inspection.offloaded import offload
-from extproc.inspection.stage import CompiledProcessor
-from extproc.protocol.effects import Abort, AbortCode, Effect, Inspect, Withdraw
+from extproc.protocol.effects import Abort, AbortCode, Effect
 from extproc.protocol.errors import ClientError, ProtocolViolation
 from extproc.protocol.messages import (
     Body,
@@ -23,17 +20,13 @@ from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.states import SideState
 from extproc.transaction.answers import NOTHING, Effects, rejection
 from extproc.transaction.findings import Findings
-from extproc.transaction.handed import Handed
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_order
-from extproc.transaction.opening import OpenedBody
-from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.plan import Plan
 from extproc.transaction.request import Intent, RequestSide
 from extproc.transaction.response import ResponseSide
 from extproc.transaction.shared import Shared
-from extproc.transaction.work import ResponseWork
 
 GRACE: Final = 5.0
 """Seconds past `limits.request_timeout` after which a request whose body Envoy still buffers is aborted: Envoy's own
@@ -66,13 +59,11 @@ class Transaction:
 
     __slots__ = (
         "_configured",
-        "_jobs",
         "_memory",
         "_over",
         "_plan",
         "_request",
         "_response",
-        "_ticket",
         "_told",
         "_waiting",
         "deadline",
@@ -88,8 +79,6 @@ class Transaction:
         self._response = ResponseSide(plan, shared, self._memory)
         self._over = False
         self._told = False
-        self._ticket = 0
-        self._jobs: dict[int, Handed] | None = None  # by their tickets; made with the first
         self._waiting: dict[Side, list[Headers | Body | Trailers]] | None = None
         self.request_lane = Lane.READ
         self.response_lane = Lane.READ
@@ -130,7 +119,7 @@ class Transaction:
             of_a_side = cast("Headers | Body | Trailers", message)
             if not self._configured:
                 self._configure(of_a_side.config)
-            if self._jobs:
+            if self._memory.handed.open:
                 return self._keep(of_a_side, now)
             return (
                 self._on_response(of_a_side, now) if of_a_side.side is _RESPONSE else self._on_request(of_a_side, now)
@@ -139,7 +128,7 @@ class Transaction:
             return (self._expire(now),)
         if kind is Unknown:
             raise ProtocolViolation("a message of no known kind")
-        return self._answered(cast("Inspected | Failed", message), now)
+        return self._returned(cast("Inspected | Failed", message), now)
 
     def _configure(self, config: ProtocolConfig | None) -> None:
         """Takes what the first message tells of the filter's configuration."""
@@ -152,31 +141,10 @@ class Transaction:
 
     # -- work that was handed out
 
-    def _hand_out(self, side: Side, effects: Effects, now: float) -> Effects:
-        """The effects, and the work that they left to be done before the side goes on."""
-        job = self._side(side).job
-        if job is None:
-            return effects
-        if not isinstance(job, PendingJudgement) or not job.judgement.orders:
-            return (*effects, Inspect(self._ticketed(Handed(side)), job.name, job, now + job.timeout))
-        told = job.judgement.conversation
-        for each in job.judgement.orders:
-            kind, work = offload(each, told)
-            ticket = self._ticketed(Handed(side, each))
-            effects = (*effects, Inspect(ticket, each.name, work, now + each.timeout, kind))
-        return effects
-
-    def _ticketed(self, handed: Handed) -> int:
-        self._ticket += 1
-        if self._jobs is None:
-            self._jobs = {}
-        self._jobs[self._ticket] = handed
-        return self._ticket
-
     def _keep(self, message: Headers | Body | Trailers, now: float) -> Effects:
         """A message while there is work: one for a side that waits for it has to wait as well."""
         side = message.side
-        if self._waits(side):
+        if self._memory.handed.waits(side):
             effects = self._response.keeps(message) if side is _RESPONSE else NOTHING
             if effects is not None:
                 if side is not _RESPONSE or not self._response.ended:
@@ -184,72 +152,30 @@ class Transaction:
                         self._waiting = {}
                     self._waiting.setdefault(side, []).append(message)
                 return effects
-        return self._on_response(message, now) if message.side is _RESPONSE else self._on_request(message, now)
+        return self._on_response(message, now) if side is _RESPONSE else self._on_request(message, now)
 
-    def _waits(self, side: Side) -> bool:
-        """True if work is handed out for a side."""
-        return any(each.side is side for each in self._jobs.values()) if self._jobs else False
-
-    def _answered(self, message: Inspected | Failed, now: float) -> Effects:
-        handed = self._jobs.pop(message.ticket, None) if self._jobs else None
-        if handed is None:
-            raise ProtocolViolation("an answer to work that was never asked for")
-        job = self._side(handed.side).job
-        assert job is not None
-        if handed.processor is not None:
-            return self._heard(handed.side, handed.processor, message, now)
-        result = message.verdict if type(message) is Inspected else job.given_up(cast("Failed", message).reason)
-        return self._go_on(handed.side, result, now)
-
-    def _heard(self, side: Side, processor: CompiledProcessor, message: Inspected | Failed, now: float) -> Effects:
-        """Takes what one detector says that was handed out by itself."""
-        job = cast("PendingJudgement[object]", self._side(side).job)
-        if type(message) is Inspected:
-            job.judgement.take(processor, cast("list[Detection]", message.verdict))
-        else:
-            job.judgement.fail(processor, cast("Failed", message).reason)
-        if not job.judgement.ready:
-            return NOTHING
-        withdrawn = self._withdraw(side)
-        result = job.at_once()
-        if result is not None:
-            return self._go_on(side, result, now, withdrawn)
-        return (*withdrawn, Inspect(self._ticketed(Handed(side)), job.name, job, now + job.timeout))
-
-    def _withdraw(self, side: Side) -> Effects:
-        """Stops the detectors of a side that need not be waited for any more."""
-        jobs = self._jobs or {}
-        tickets = [ticket for ticket, each in jobs.items() if each.side is side and each.processor is not None]
-        for ticket in tickets:
-            del jobs[ticket]
-        return tuple(Withdraw(ticket) for ticket in tickets)
-
-    def _go_on(self, side: Side, result: object, now: float, effects: Effects = NOTHING) -> Effects:
-        """Goes on with the result of work, after these effects."""
-        of = self._side(side)
-        if isinstance(result, OpenedBody | ResponseWork | PendingJudgement):
-            of.job = result  # others stand in for those who failed, or detectors are asked
-            return self._hand_out(side, effects, now)
+    def _returned(self, message: Inspected | Failed, now: float) -> Effects:
+        """Take what became of work; the side that waits for it goes on with the result."""
+        handed = self._memory.handed
+        side, effects, result = handed.returned(message, now)
+        if result is None:
+            return effects
         try:
-            effects = (*effects, *self._after(side, of.judged(result, now)))
+            if side is _RESPONSE:
+                effects += self._response.judged(result, now)
+                self.response_lane = self._response.lane
+            else:
+                effects += self._request.judged(result, now)
+                if self._request.intent is not _READING:
+                    self.deadline = self._memory.started + self._plan.limits.exchange_timeout
         except ClientError as error:
             return (*effects, self._reject(error))
-        if of.job is not None:
-            return self._hand_out(side, effects, now)  # what was judged is encoded again
+        if handed.waits(side):
+            return effects  # what was judged is encoded again, or more of it is judged
         if self._response.withholds:
             self.deadline = now + PROOF_WITHIN
         for waiting in self._waiting.pop(side, ()) if self._waiting else ():
             effects += self._proceed(waiting, now)
-        return effects
-
-    def _side(self, side: Side) -> RequestSide | ResponseSide:
-        return self._response if side is _RESPONSE else self._request
-
-    def _after(self, side: Side, effects: Effects) -> Effects:
-        if side is _RESPONSE:
-            self.response_lane = self._response.lane
-        else:
-            self._set_deadline()
         return effects
 
     # -- the sides
@@ -265,21 +191,17 @@ class Transaction:
         else:
             effects = request.trailers(cast("Trailers", message), now)
         self.request_lane = request.lane
-        self._set_deadline()
-        return effects if request.job is None else self._hand_out(Side.REQUEST, effects, now)
-
-    def _set_deadline(self) -> None:
-        request = self._request
         # Once a request needs no more reading, only the exchange as a whole is under a deadline.
         if request.intent is not _READING:
             self.deadline = self._memory.started + self._plan.limits.exchange_timeout
         elif not request.may_answer:
             self.deadline = self._memory.started + self._plan.limits.request_timeout + GRACE
+        return effects
 
     def _on_response(self, message: Headers | Body | Trailers, now: float) -> Effects:
         response = self._response
         if type(message) is Body:
-            effects = response.body(message)
+            effects = response.body(message, now)
             if response.withholds:
                 self.deadline = now + PROOF_WITHIN
         elif type(message) is Headers:
@@ -288,10 +210,8 @@ class Transaction:
             effects = response.headers(message, now)
             self.response_lane = response.lane
         else:
-            effects = response.trailers()
-        if response.job is None or self._waits(_RESPONSE):
-            return effects
-        return self._hand_out(_RESPONSE, effects, now)
+            effects = response.trailers(now)
+        return effects
 
     def _reject(self, error: ClientError) -> Effect:
         self._end()

@@ -4,20 +4,21 @@ So what only watches keeps no response waiting, whatever its size, and Envoy nee
 waits for the verdict, so that the record of the exchange has it: a client that has all of a response may leave.
 """
 
-from typing import Final, cast
+from typing import Final
 
 from extproc.inspection.verdict import Failure
 from extproc.protocol.effects import Chunk, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Body, Side
+from extproc.protocol.work import WorkResult
 from extproc.transaction.answer_body import Room, Wanted, oversize, response_work, unread
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
 from extproc.transaction.pending import PendingJudgement
-from extproc.transaction.streaming import GivenUp, StreamJudge, StreamPiece
-from extproc.transaction.work import ResponseWork, Unread, Whole
+from extproc.transaction.streaming import GivenUp, JudgedPiece, StreamJudge
+from extproc.transaction.work import Unread, Whole
 
 _RESPONSE: Final = Side.RESPONSE
 
@@ -37,6 +38,7 @@ class WatchedAnswer:
     """
 
     __slots__ = (
+        "_busy",
         "_closed",
         "_due",
         "_duplex",
@@ -48,7 +50,6 @@ class WatchedAnswer:
         "_most",
         "_over",
         "_quoted",
-        "job",
     )
 
     waits = False
@@ -66,9 +67,9 @@ class WatchedAnswer:
         self._lost = False  # the copy is judged no further
         self._due: Effects = NOTHING  # what goes on with the verdict
         self._quoted = memory.in_pieces()
-        self.job: ResponseWork | PendingJudgement[Whole] | StreamPiece | None = None
+        self._busy = False  # the copy, or a piece of it, is handed out
 
-    def piece(self, message: Body, *, ends: bool) -> Effects:
+    def piece(self, message: Body, now: float, *, ends: bool) -> Effects:
         """Takes a piece; with `ends` it is the last one, whether or not trailers follow."""
         if self._over:  # a second end mark
             return NOTHING if self._duplex else PASS_RESPONSE_BODY
@@ -76,34 +77,35 @@ class WatchedAnswer:
         passed = self._passed(message.data, end=message.end, last=ends)
         if self._left is not None:
             self._left -= len(message.data)
+        orders = NOTHING
         if not self._closed:
             self._closed = ends or self._left == 0
-            self._look(message.data, ends=self._closed)
+            orders = self._look(message.data, now, ends=self._closed)
         if not (self._closed and self._awaited):
-            return passed
+            return (*passed, *orders) if orders else passed
         self._due = (*self._due, *passed)
-        return NOTHING
+        return orders
 
-    def trailers(self) -> Effects:
+    def trailers(self, now: float) -> Effects:
         """Trailers have ended the body."""
+        orders = NOTHING
         if not self._closed:
             self._closed = True
-            self._look(b"", ends=True)
+            orders = self._look(b"", now, ends=True)
         # In other modes nothing can be added to a body behind its last piece: the beginning of a credential ends there.
         held = b"" if self._quoted is None or not self._duplex else self._quoted.finish()
         last = (*((Chunk(_RESPONSE, held),) if held else ()), *PASS_RESPONSE_TRAILERS)
         if self._awaited:
             self._due = (*self._due, *last)
-            return NOTHING
+            return orders
         return last
 
-    def judged(self, result: object) -> Effects:
-        """Takes the result of work that was handed out; gives what waited for the last of it."""
-        job, self.job = self.job, None
-        if not self._lost:
-            self._heard(job, result)
+    def judged(self, result: WorkResult, now: float) -> Effects:
+        """Takes the result of work that was handed out; gives what waited for the last of it, or more work."""
+        self._busy = False
+        orders = NOTHING if self._lost else self._heard(result, now)
         if self._awaited:
-            return NOTHING
+            return orders
         due, self._due = self._due, NOTHING
         if self._closed:
             self._held.clear()
@@ -119,7 +121,7 @@ class WatchedAnswer:
 
     @property
     def _awaited(self) -> bool:
-        return self.job is not None and not self._lost
+        return self._busy and not self._lost
 
     def _passed(self, data: bytes, *, end: bool, last: bool) -> Effects:
         """A piece as it goes on: as it came, but for a credential of ours, and what may be the beginning of one."""
@@ -130,12 +132,12 @@ class WatchedAnswer:
             return (Chunk(_RESPONSE, cleaned, end),) if cleaned or end else NOTHING
         return PASS_RESPONSE_BODY if cleaned is data else (Proceed(_RESPONSE, Phase.BODY, None, cleaned),)
 
-    def _look(self, data: bytes, *, ends: bool) -> None:
-        """Takes a piece of the copy."""
+    def _look(self, data: bytes, now: float, *, ends: bool) -> Effects:
+        """Take a piece of the copy; return the work that is handed out for it."""
         raise NotImplementedError
 
-    def _heard(self, job: object, result: object) -> None:
-        """Takes the result of a job; None for one that was not handed out."""
+    def _heard(self, result: WorkResult, now: float) -> Effects:
+        """Take the result of work; return the work that is handed out next."""
         raise NotImplementedError
 
     def _lose(self) -> None:
@@ -158,43 +160,49 @@ class WatchedStream(WatchedAnswer):
     def gone(self) -> None:
         """The exchange is over; what the stream came to is told."""
         super().gone()
-        if self.job is not None:
+        if self._busy:
             self._judge.stream.stop()
         self._judge.tell()
 
-    def _look(self, data: bytes, *, ends: bool) -> None:
+    def _look(self, data: bytes, now: float, *, ends: bool) -> Effects:
         if self._lost:
-            return
-        if self.job is None:
-            self._judge_now(data, ends=ends)
-        elif data:
+            return NOTHING
+        if not self._busy:
+            return self._judge_now(data, now, ends=ends)
+        if data:
             self._waiting.append(data)
             self._hold(self._held.size + len(data))
+        return NOTHING
 
-    def _judge_now(self, data: bytes, *, ends: bool) -> None:
+    def _judge_now(self, data: bytes, now: float, *, ends: bool) -> Effects:
         judge = self._judge
         _, left = judge.at_once(data, end=ends)
         if left is not None:
             self._hold(judge.stream.waiting + len(left))
-            self.job = None if self._lost else judge.piece(left, end=ends)
+            if not self._lost:
+                self._busy = True
+                return self._memory.handed.order(_RESPONSE, judge.piece(left, end=ends), now)
         elif ends:
             judge.tell()
         elif judge.stream.crowded:
             self._hold(judge.stream.waiting)
         elif self._held.size:
             self._held.clear()
+        return NOTHING
 
-    def _heard(self, job: object, result: object) -> None:
-        if type(result) is GivenUp:
+    def _heard(self, result: WorkResult, now: float) -> Effects:
+        if isinstance(result, GivenUp):
             self._judge.lose(result.reason, allowed=True)
             self._lose()
-            return
+            return NOTHING
+        assert isinstance(result, JudgedPiece), "a piece is judged, or given up"
         self._judge.came_back()
         waiting, self._waiting = b"".join(self._waiting), []
-        if cast("StreamPiece", job).end:
+        if result.end:
             self._judge.tell()
         elif waiting or self._closed:
-            self._judge_now(waiting, ends=self._closed)
+            return self._judge_now(waiting, now, ends=self._closed)
+        return NOTHING
 
     def _hold(self, size: int) -> None:
         try:
@@ -221,41 +229,45 @@ class WatchedBody(WatchedAnswer):
         self._copy: list[bytes] = []
         self._size = 0
 
-    def _look(self, data: bytes, *, ends: bool) -> None:
+    def _look(self, data: bytes, now: float, *, ends: bool) -> Effects:
         if self._lost:
-            return
+            return NOTHING
         self._copy.append(data)
         self._size += len(data)
         findings = self._findings
         if self._size > findings.pipeline.body_limit:
             oversize(findings)
             self._lose()
-            return
+            return NOTHING
         try:
             self._held.add(len(data), self._most)
         except ClientError as error:
             findings.failures.append(Failure(findings.pipeline.name, error.code, allowed=True))
             self._lose()
-            return
+            return NOTHING
         if ends and self._size:
             work = response_work(self._memory, findings, self._how, b"".join(self._copy))
             self._copy.clear()
             result = work.at_once()
-            if result is None or isinstance(result, PendingJudgement):
-                self.job = result or work
-            else:
-                self._heard(None, result)
+            if result is not None and not isinstance(result, PendingJudgement):
+                return self._heard(result, now)
+            self._busy = True
+            return self._memory.handed.order(_RESPONSE, result or work, now)
+        return NOTHING
 
-    def _heard(self, job: object, result: object) -> None:  # noqa: ARG002  - all jobs are alike
+    def _heard(self, result: WorkResult, now: float) -> Effects:  # noqa: ARG002  - nothing is handed out after it
         findings = self._findings
-        if type(result) is not Unread:
-            whole = cast("Whole", result)
-            self._memory.usage = whole.usage
-            findings.take(whole.verdict)
-        elif result.reason == "size":
-            oversize(findings)
-        else:
-            unread(self._memory, findings, result.reason)
+        match result:
+            case Whole():
+                self._memory.usage = result.usage
+                findings.take(result.verdict)
+            case Unread(reason="size"):
+                oversize(findings)
+            case Unread(reason=reason):
+                unread(self._memory, findings, reason)
+            case _:
+                raise AssertionError(type(result).__name__)
+        return NOTHING
 
     def _lose(self) -> None:
         super()._lose()

@@ -11,19 +11,19 @@ from extproc.inspection.verdict import Verdict
 from extproc.payload.encodings import codings as encodings
 from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.record import NO_USAGE, Usage
-from extproc.transaction.handed import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES
-from extproc.transaction.pending import PendingJudgement
+from extproc.protocol.work import WorkResult
+from extproc.transaction.pending import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES, PendingJudgement
 from extproc.usage import UsageMeter
 
 
-class Unread(Struct, frozen=True):
+class Unread(WorkResult, frozen=True):
     """The body could not be decoded; `reason` is what records say of it. `dense`: of "size", the ratio was too much."""
 
     reason: str
     dense: bool = False
 
 
-class Whole(Struct, frozen=True):
+class Whole(WorkResult, frozen=True):
     """The verdict on a body: `plain` is what was judged, `usage` the tokens that it reports."""
 
     plain: bytes

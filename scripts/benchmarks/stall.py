@@ -19,8 +19,9 @@ from typing import Final
 from extproc.inspection.judge import Job
 from extproc.protocol.effects import Inspect
 from extproc.protocol.meter import Meter
+from extproc.protocol.work import Work, WorkResult
 from extproc.server import loops
-from extproc.server.inspections import Pool, Work
+from extproc.server.inspections import Pool
 from scripts.benchmarks.texts import chance
 
 EVERY: Final = 0.0005
@@ -47,9 +48,10 @@ class Busy:
     def __init__(self) -> None:
         self._data = chance(1).randbytes(256 * 1024)
 
-    def run(self, meter: Meter) -> None:  # noqa: ARG002  - as `Work` has it
+    def run(self, meter: Meter | None = None) -> WorkResult:  # noqa: ARG002  - as `Work` has it
         """Takes about 15 ms."""
         zlib.compress(self._data * 2, 1)
+        return WorkResult()
 
 
 class Judging:
@@ -60,9 +62,10 @@ class Judging:
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def run(self, meter: Meter) -> object:
+    def run(self, meter: Meter | None = None) -> WorkResult:
         """Takes as long as the body is."""
-        return self._job.run(meter)
+        self._job.run(meter)
+        return WorkResult()
 
 
 def stalls(job: Callable[[bytes], Job], bodies: Mapping[str, Sequence[bytes]]) -> dict[str, float]:

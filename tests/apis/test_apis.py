@@ -50,14 +50,14 @@ def test_each_path_is_claimed_by_its_api(path: str, name: str, family: str, oper
 
 @pytest.mark.parametrize("api", CLAIMED, ids=lambda api: api.name)
 def test_every_api_reads_the_model(api: Api) -> None:
-    asked = claimed(api).read(b'{"model":"m","stream":true}')
+    asked = api.read_request(b'{"model":"m","stream":true}', claimed(api))
     assert (asked.model, asked.model_span, asked.stream) == ("m", (9, 12), True)
 
 
 @pytest.mark.parametrize("api", CLAIMED, ids=lambda api: api.name)
 def test_every_api_refuses_a_body_without_a_model(api: Api) -> None:
     with pytest.raises(ClientError, match="model") as caught:
-        claimed(api).read(b'{"prompt":{"id":"pmpt_1"}}')
+        api.read_request(b'{"prompt":{"id":"pmpt_1"}}', claimed(api))
     assert (caught.value.status, caught.value.code, caught.value.param) == (400, "missing_model", "model")
 
 

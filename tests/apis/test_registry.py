@@ -65,7 +65,7 @@ def test_the_model_in_a_path_keeps_its_spelling(raw: bytes, model: str) -> None:
         claimed = registry.claim(normalise(raw))
         assert claimed is not None
         assert (claimed.api, claimed.model, claimed.path) == (TOY, model, f"/toy/models/{model}:Play")
-        asked = claimed.read(b'{"stream":true}')
+        asked = TOY.read_request(b'{"stream":true}', claimed)
         assert (asked.model, asked.model_span, asked.stream) == (model, None, True)
 
 

@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.apis import Request, rename
-from extproc.apis.request import MAX_MODEL, read
+from extproc.apis import Api, ApiRequestPath, Request, rename
+from extproc.apis.request import MAX_MODEL, read_request
 from extproc.payload.json.members import SMALL
 from extproc.protocol.errors import ClientError
 from tests.apis.bodies import TOKENS, WHITE
 
 MISSING = "say which"
+CLAIMED = ApiRequestPath(Api(name="toy", missing_model=MISSING), "/toy")
 MODELS = st.text(min_size=1, max_size=MAX_MODEL).filter(str.isprintable)
 
 
@@ -21,7 +22,7 @@ def span_of(asked: Request) -> tuple[int, int]:
 
 def refusal(body: bytes) -> ClientError:
     with pytest.raises(ClientError) as caught:
-        read(body, MISSING)
+        read_request(body, CLAIMED)
     assert caught.value.status == 400
     assert "SECRET" not in str(vars(caught.value))
     return caught.value
@@ -44,7 +45,7 @@ def refusal(body: bytes) -> ClientError:
 )
 def test_model_and_stream_are_read_and_the_models_place_found(body: bytes, model: str, stream: bool) -> None:
     for whole in (body, body + b" " * SMALL):
-        asked = read(whole, MISSING)
+        asked = read_request(whole, CLAIMED)
         assert (asked.model, asked.stream) == (model, stream)
         start, end = span_of(asked)
         assert json.loads(whole[start:end]) == model
@@ -93,7 +94,7 @@ def test_the_dialect_says_what_a_request_without_a_model_lacks() -> None:
 def test_a_model_as_long_as_the_limit_is_read_and_a_longer_one_refused(character: str) -> None:
     for escaped in (False, True):
         name = character * MAX_MODEL
-        assert read(json.dumps({"model": name}, ensure_ascii=escaped).encode(), MISSING).model == name
+        assert read_request(json.dumps({"model": name}, ensure_ascii=escaped).encode(), CLAIMED).model == name
         error = refusal(json.dumps({"model": name + character}, ensure_ascii=escaped).encode())
         assert (error.code, error.param) == ("invalid_model", "model")
 
@@ -101,12 +102,12 @@ def test_a_model_as_long_as_the_limit_is_read_and_a_longer_one_refused(character
 def test_a_hundred_thousand_messages_are_read() -> None:
     messages = [{"role": "user", "content": "hi"}] * 100_000
     body = json.dumps({"messages": messages, "stream": True, "model": "m"}).encode()
-    assert read(body, MISSING) == Request("m", (len(body) - 4, len(body) - 1), stream=True)
+    assert read_request(body, CLAIMED) == Request("m", (len(body) - 4, len(body) - 1), stream=True)
 
 
 def test_a_renamed_body_keeps_big_numbers_order_escapes_and_spacing() -> None:
     body = rb'{ "seed":12345678901234567890123, "model" : "\u0067pt" ,"z":1.0e+1,"a":"\u00e9\/", "stream":false}'
-    renamed = rename(body, span_of(read(body, MISSING)), 'o"1\\')
+    renamed = rename(body, span_of(read_request(body, CLAIMED)), 'o"1\\')
     assert (
         renamed == rb'{ "seed":12345678901234567890123, "model" : "o\"1\\" ,"z":1.0e+1,"a":"\u00e9\/", "stream":false}'
     )
@@ -127,10 +128,10 @@ def bodies(draw: st.DrawFn) -> tuple[bytes, str]:
 @given(bodies(), MODELS)
 def test_a_renamed_body_reads_as_the_new_name_and_is_equal_elsewhere(sent: tuple[bytes, str], new: str) -> None:
     body, old = sent
-    asked = read(body, MISSING)
+    asked = read_request(body, CLAIMED)
     assert asked.model == old
     renamed = rename(body, span_of(asked), new)
-    again = read(renamed, MISSING)
+    again = read_request(renamed, CLAIMED)
     assert again.model == new
     (start, end), (new_start, new_end) = span_of(asked), span_of(again)
     assert new_start == start

@@ -36,13 +36,11 @@ LONGEST = 400
 """Steps that are spent in one go at the most, on bodies of 16 KiB."""
 
 
-class Watched(Meter):
+class Watched(Meter, eq=False):
     """A meter that remembers the most that was spent at once, and may stop itself after some calls."""
 
-    def __init__(self, steps: int = ENDLESS, *, calls: int = 1 << 30) -> None:
-        super().__init__(steps)
-        self.most = 0
-        self.calls = calls
+    most: int = 0
+    calls: int = 1 << 30
 
     def spend(self, steps: int) -> None:
         self.most = max(self.most, steps)

@@ -11,6 +11,7 @@ from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject, Withdraw
 from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.modes import BodyMode
+from extproc.protocol.work import WorkResult
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
 from tests.records import logged
@@ -72,10 +73,10 @@ class Played:
     def does(self, name: str) -> "Played":
         """The work of a processor is done, and its result comes."""
         order = self.orders.pop(name)
-        if isinstance(order.subject, RemoteWork):
-            result: object = asyncio.run(order.subject.ask())
+        if isinstance(order.work, RemoteWork):
+            result: WorkResult = asyncio.run(order.work.ask())
         else:
-            result = cast("ScoredWork", order.subject).run()
+            result = cast("ScoredWork", order.work).run()
         return self._took(self._envoy.sends(Inspected(order.ticket, result)).effects)
 
     def fails(self, name: str, reason: str = "timeout") -> "Played":

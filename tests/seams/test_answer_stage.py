@@ -109,7 +109,7 @@ class Exchange:
         for effect in self.book.sends(message).effects:
             if isinstance(effect, Inspect):
                 self.handed_out += 1
-                self.sends(Inspected(effect.ticket, effect.subject.run()))  # type: ignore[attr-defined]
+                self.sends(Inspected(effect.ticket, effect.work.run()))  # type: ignore[union-attr]
             else:
                 self.effects.append(effect)
 

@@ -25,14 +25,14 @@ TALK = Conversation(
 
 
 def scored(score: object, threshold: float = 0.5) -> list[Detection]:
-    return ScoredWork(ScoredDetector("risk", lambda _: score, threshold), TALK).run()  # type: ignore[arg-type,return-value]
+    return ScoredWork(ScoredDetector("risk", lambda _: score, threshold), TALK).run().found  # type: ignore[arg-type,return-value]
 
 
 def asked(found: object) -> list[Detection]:
     async def judge(_: Conversation) -> Iterable[Detection]:
         return found  # type: ignore[return-value]
 
-    return asyncio.run(RemoteWork(RemoteDetector(("a", "b"), judge), TALK).ask())
+    return asyncio.run(RemoteWork(RemoteDetector(("a", "b"), judge), TALK).ask()).found
 
 
 @pytest.mark.parametrize(("score", "found"), [(0, False), (0.49, False), (0.5, True), (1, True)])
@@ -53,7 +53,7 @@ def test_the_same_words_of_the_same_role_are_scored_once() -> None:
         heard.append(statement)
         return float(statement.role == "user")
 
-    found = ScoredWork(ScoredDetector("risk", score, 0.5), TALK).run()
+    found = ScoredWork(ScoredDetector("risk", score, 0.5), TALK).run().found
     assert [each.statement for each in found] == [0, 2]
     assert heard == [Statement("hello", "user"), Statement("be nice", "system")]
 

@@ -7,7 +7,7 @@ import pytest
 
 from extproc.protocol.effects import Inspect
 from extproc.protocol.messages import Side
-from extproc.transaction.handed import INLINE_BYTES
+from extproc.transaction.pending import INLINE_BYTES
 from tests.seams.playing import JSON, SSE, answered, plan, played, said, streamed
 
 LOUD: Final = "THIS IS SHOUTED"
@@ -214,7 +214,7 @@ def test_a_detector_is_told_whose_words_they_are() -> None:
         }
     ).encode()
     with played(plan(GUARD)) as exchange:
-        told = exchange.asks(body).orders["toy-guard"].subject.conversation  # type: ignore[attr-defined]
+        told = exchange.asks(body).orders["toy-guard"].work.conversation  # type: ignore[union-attr]
         roles = {statement.text: statement.role for statement in told.statements}
         exchange.does("toy-guard")
     assert told.side is Side.REQUEST
@@ -260,7 +260,7 @@ def test_what_is_handed_out_shows_nothing_that_was_said() -> None:
         exchange.asks(said("planted-marker"))
         for order in exchange.orders.values():
             assert isinstance(order, Inspect)
-            assert "planted-marker" not in repr(order) + repr(order.subject)
+            assert "planted-marker" not in repr(order) + repr(order.work)
         exchange.does("shouting").does("toy-guard")
 
 
@@ -278,7 +278,7 @@ def test_a_stream_is_held_for_a_detector_which_gets_its_texts_whole(duplex: bool
     with played(plan(response=f"{SCORER}, {MASKING}"), duplex=duplex) as exchange:
         stream = streamed("is it ", "a@b", ".de?")
         exchange.asks(said("hello")).replies(stream, SSE)
-        told = exchange.orders["shouting"].subject.conversation  # type: ignore[attr-defined]
+        told = exchange.orders["shouting"].work.conversation  # type: ignore[union-attr]
         assert [(each.text, each.role) for each in told.statements if "@" in each.text] == [
             ("is it a@b.de?", "assistant")
         ]
@@ -368,7 +368,7 @@ def test_a_text_that_is_repeated_is_given_to_detectors_once() -> None:
     with played(plan(response=SCORER)) as exchange:
         events = [of_output("delta", delta="a "), of_output("delta", delta="word"), of_output("done", text="a word")]
         exchange.asks(said("hello")).replies(of_responses(*events, completed("a word")), SSE)
-        told = exchange.orders["shouting"].subject.conversation  # type: ignore[attr-defined]
+        told = exchange.orders["shouting"].work.conversation  # type: ignore[union-attr]
         assert [each.text for each in told.statements].count("a word") == 1
         exchange.does("shouting")
 

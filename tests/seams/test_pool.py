@@ -10,9 +10,10 @@ from msgspec import Struct
 from extproc.protocol.effects import Inspect, WorkKind
 from extproc.protocol.messages import Failed, Inspected
 from extproc.protocol.meter import Meter, SpentError
+from extproc.protocol.work import RemoteAsk, Work
 from extproc.server import inspections
 from extproc.server.inspections import SCORED_THREADS, WAITING_MAX, Pool
-from tests.server.support import until
+from tests.server.support import Told, until
 
 FAR = 60.0
 """Seconds that no test waits for."""
@@ -24,8 +25,9 @@ class Threaded(Struct):
     does: Callable[[Meter], object]
     large: bool = False
 
-    def run(self, meter: Meter) -> object:
-        return self.does(meter)
+    def run(self, meter: Meter | None = None) -> Told:
+        assert meter is not None
+        return Told(self.does(meter))
 
 
 class Elsewhere(Struct):
@@ -33,8 +35,8 @@ class Elsewhere(Struct):
 
     does: Callable[[], Awaitable[object]]
 
-    async def ask(self) -> object:
-        return await self.does()
+    async def ask(self) -> Told:
+        return Told(await self.does())
 
 
 class Asked:
@@ -45,8 +47,8 @@ class Asked:
         self.pool = Pool(self.loop, self.loop.time)
         self.answers: asyncio.Queue[Inspected | Failed] = asyncio.Queue()
 
-    def order(self, kind: WorkKind, subject: object, ticket: int, *, within: float = FAR) -> Callable[[], None]:
-        order = Inspect(ticket, "p", subject, self.loop.time() + within, kind)
+    def order(self, kind: WorkKind, work: Work | RemoteAsk, ticket: int, *, within: float = FAR) -> Callable[[], None]:
+        order = Inspect(ticket, "p", work, self.loop.time() + within, kind)
         return self.pool.submit(order, self.answers.put_nowait)
 
     async def idle(self) -> None:
@@ -100,7 +102,7 @@ def test_a_scorer_is_never_run_in_a_lane_of_the_rules() -> None:
             asked.order("scored", Threaded(lambda _: threading.current_thread().name, large), ticket)
             answer = await asked.answers.get()
             assert isinstance(answer, Inspected)
-            assert str(answer.verdict).startswith("extproc-scored")
+            assert str(answer.result).startswith("Told(value='extproc-scored")
 
     play(scene)
 
@@ -112,7 +114,7 @@ def test_scorers_that_wait_are_bounded_and_the_next_fails(held: threading.Event)
         asked.order("scored", Threaded(lambda _: None), WAITING_MAX)
         assert await asked.answers.get() == Failed(WAITING_MAX, "overloaded")
         asked.order("rules", Threaded(lambda _: None), WAITING_MAX + 1)
-        assert await asked.answers.get() == Inspected(WAITING_MAX + 1, None)
+        assert await asked.answers.get() == Inspected(WAITING_MAX + 1, Told(None))
         held.set()
         await asked.idle()
 
@@ -126,7 +128,7 @@ def test_each_scorer_is_given_up_at_its_own_deadline(held: threading.Event) -> N
         assert await asked.answers.get() == Failed(2, "timeout")
         assert asked.answers.empty()
         held.set()
-        assert await asked.answers.get() == Inspected(1, True)
+        assert await asked.answers.get() == Inspected(1, Told(True))
 
     play(scene)
 
@@ -179,7 +181,7 @@ def test_a_guard_is_awaited_in_the_loop() -> None:
 
         asked.order("remote", Elsewhere(judge), 1)
         assert asked.answers.empty()
-        assert await asked.answers.get() == Inspected(1, threading.get_ident())
+        assert await asked.answers.get() == Inspected(1, Told(threading.get_ident()))
         await asked.idle()
 
     play(scene)

@@ -15,6 +15,7 @@ from extproc.protocol.effects import Abort, AbortCode, Effect, Phase, Proceed, R
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Body, Deadline, Headers, Message, Side, StreamClosed
 from extproc.protocol.record import Record
+from extproc.protocol.work import WorkResult
 from extproc.server.health import PROCESS
 from extproc.server.log import Log, Sink
 from extproc.server.worker import Worker, running_worker
@@ -38,6 +39,12 @@ default_backend: route
 def plan(limits: str = "") -> Plan:
     """A small plan; `limits` is the inside of the policy's `limits`."""
     return Plan.compile(loads(f"{POLICY}limits: {{{limits}}}\n"), {})
+
+
+class Told(WorkResult, frozen=True):
+    """The result of work that tells what it came to."""
+
+    value: object
 
 
 class Decider:

@@ -21,6 +21,7 @@ from extproc.policy import loads
 from extproc.protocol.effects import AbortCode, Inspect
 from extproc.protocol.messages import Failed, Inspected
 from extproc.protocol.meter import Meter
+from extproc.protocol.work import Work
 from extproc.server import inspections
 from extproc.server.exchange import Exchange, admit
 from extproc.server.inspections import PACE, PACE_STEPS, QUICK_STEPS, SLOW_THREADS, Pool, nobody
@@ -29,7 +30,7 @@ from extproc.server.runtime import Runtime
 from extproc.server.transport import TRANSPORTS
 from extproc.server.worker import Worker, running_worker
 from extproc.transaction import Plan
-from extproc.transaction.handed import INLINE_BYTES
+from extproc.transaction.pending import INLINE_BYTES
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue
 from extproc.wire.pb.modes_pb2 import ProcessingMode, ProtocolConfiguration
 from extproc.wire.pb.processor_pb2 import (
@@ -38,20 +39,20 @@ from extproc.wire.pb.processor_pb2 import (
     ProcessingRequest,
     ProcessingResponse,
 )
-from tests.server.support import MARKER, POLICY, channel_to, headers, kind, lines, until
+from tests.server.support import MARKER, POLICY, Told, channel_to, headers, kind, lines, until
 
 FAR = 60.0
 """Seconds that no test waits for."""
 
 
 class Task(Struct):
-    """An order's subject that does what it is told."""
+    """The work of an order, which does what it is told."""
 
     does: Callable[[], object]
     large: bool = True
 
-    def run(self, meter: Meter) -> object:  # noqa: ARG002  - as `Work` has it
-        return self.does()
+    def run(self, meter: Meter | None = None) -> Told:  # noqa: ARG002  - as `Work` has it
+        return Told(self.does())
 
 
 class Asked:
@@ -65,8 +66,8 @@ class Asked:
     def submit(self, does: Callable[[], object], ticket: int = 1, *, within: float = FAR) -> Callable[[], None]:
         return self.order(Task(does), ticket, within=within)
 
-    def order(self, subject: object, ticket: int = 1, *, within: float = FAR) -> Callable[[], None]:
-        return self.pool.submit(Inspect(ticket, "p", subject, self.loop.time() + within), self.answers.put_nowait)
+    def order(self, work: Work, ticket: int = 1, *, within: float = FAR) -> Callable[[], None]:
+        return self.pool.submit(Inspect(ticket, "p", work, self.loop.time() + within), self.answers.put_nowait)
 
     async def settled(self) -> None:
         """Both threads are idle, and what they said has been heard."""
@@ -114,7 +115,8 @@ def test_a_verdict_comes_back_with_its_ticket_in_the_loops_thread() -> None:
         message, where = await heard
         assert isinstance(message, Inspected)
         assert message.ticket == 7
-        assert where == threading.get_ident() != message.verdict
+        assert isinstance(message.result, Told)
+        assert where == threading.get_ident() != message.result.value
 
     play(scene)
 
@@ -183,7 +185,7 @@ def test_as_many_as_may_wait_are_taken_and_the_next_is_overloaded(
         assert {(await asked.answers.get()).ticket for _ in range(5)} == set(range(5))
         # One has left, so that there is room for one.
         asked.submit(held.wait, 6)
-        assert await asked.answers.get() == Inspected(6, True)
+        assert await asked.answers.get() == Inspected(6, Told(True))
 
     play(scene)
 
@@ -201,7 +203,7 @@ def test_a_job_that_was_given_up_takes_up_room_until_its_thread_has_done_with_it
         held.set()
         while True:
             asked.submit(held.wait, 3)
-            if (await asked.answers.get()) == Inspected(3, True):
+            if (await asked.answers.get()) == Inspected(3, Told(True)):
                 break
 
     play(scene)
@@ -284,10 +286,11 @@ class Steps(Struct):
     steps: int
     large: bool = False
 
-    def run(self, meter: Meter) -> object:
+    def run(self, meter: Meter | None = None) -> Told:
+        assert meter is not None
         for _ in range(self.steps):
             meter.spend(1)
-        return threading.current_thread().name
+        return Told(threading.current_thread().name)
 
 
 def test_work_that_takes_long_begins_anew_where_it_keeps_no_small_work_waiting() -> None:
@@ -296,11 +299,11 @@ def test_work_that_takes_long_begins_anew_where_it_keeps_no_small_work_waiting()
             asked.order(Steps(steps))
             message = await asked.answers.get()
             assert isinstance(message, Inspected)
-            assert f"extproc-{lane}" in str(message.verdict)
+            assert f"extproc-{lane}" in str(message.result)
         asked.order(Steps(1, large=True))
         message = await asked.answers.get()
         assert isinstance(message, Inspected)
-        assert "extproc-slow" in str(message.verdict)
+        assert "extproc-slow" in str(message.result)
 
     play(scene)
 
@@ -363,7 +366,7 @@ def test_work_that_is_to_move_where_there_is_no_room_is_overloaded(
         asked.order(Steps(QUICK_STEPS + 1), 2)
         assert await asked.answers.get() == Failed(2, "overloaded")
         held.set()
-        assert await asked.answers.get() == Inspected(1, True)
+        assert await asked.answers.get() == Inspected(1, Told(True))
 
     play(scene)
 

@@ -126,9 +126,9 @@ def _first(message: Message, config: ProtocolConfig) -> Headers:
 
 
 def _done(order: Inspect) -> Inspected | Failed:
-    assert isinstance(order.subject, OpenedBody | Opening | StreamPiece | ResponseWork)
+    assert isinstance(order.work, OpenedBody | Opening | StreamPiece | ResponseWork)
     try:
-        return Inspected(order.ticket, order.subject.run())
+        return Inspected(order.ticket, order.work.run())
     except Exception:  # noqa: BLE001  - as the threads do
         return Failed(order.ticket, ERROR)
 

@@ -24,7 +24,7 @@ from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.handed import INLINE_BYTES
+from extproc.transaction.pending import INLINE_BYTES
 from extproc.transaction.streaming import StreamPiece
 from tests.records import logged
 
@@ -174,7 +174,7 @@ class Exchange:
         reason, self._fails = self._fails, ""
         told: Failed | Inspected = Failed(order.ticket, reason)
         if not reason:
-            told = Inspected(order.ticket, order.subject.run())  # type: ignore[attr-defined]
+            told = Inspected(order.ticket, order.work.run())  # type: ignore[union-attr]
         assert PLANTED not in repr(order)
         return self._judged(self._envoy.sends(told).effects)
 
@@ -588,7 +588,7 @@ def test_an_encoded_stream_that_is_damaged_gives_no_encoded_bytes_to_a_client_wh
         for at in range(0, len(damaged), 1000):
             for order in envoy.sends(response_body(damaged[at : at + 1000], end=False)).effects:
                 assert isinstance(order, Inspect)
-                work = cast("StreamPiece", order.subject)
+                work = cast("StreamPiece", order.work)
                 for chunk in envoy.sends(Inspected(order.ticket, work.run())).effects:
                     assert isinstance(chunk, Chunk)
                     assert chunk.data.isascii()
@@ -600,7 +600,7 @@ def test_what_a_thread_made_of_a_piece_has_no_rendering_that_shows_it() -> None:
         envoy.sends(request_body(asked("hello")))
         envoy.sends(response_headers(200, SSE))
         order = envoy.sends(response_body(streamed(FILLER + SAID))).gets_one(Inspect)
-        told = Inspected(order.ticket, order.subject.run())  # type: ignore[attr-defined]
+        told = Inspected(order.ticket, order.work.run())  # type: ignore[union-attr]
         envoy.sends(told)
         envoy.leaves()
     assert PLANTED not in repr(told)

@@ -102,7 +102,7 @@ def test_room_is_given_back_when_a_body_goes_on_is_refused_or_its_client_leaves(
     going.sends(request_body(body[:-1], end=False)).gets_nothing()
     order = going.sends(request_body(body[-1:])).gets_one(Inspect)
     assert shared.held == len(body), "it is held while it is worked on"
-    going.sends(Inspected(order.ticket, order.subject.run()))  # type: ignore[attr-defined]
+    going.sends(Inspected(order.ticket, order.work.run()))  # type: ignore[union-attr]
     assert shared.held == 0
 
     refused = opened(shared)
@@ -182,9 +182,9 @@ def test_what_waits_behind_a_piece_in_a_thread_is_held() -> None:
     rest = b":" + b" " * (2 * MIB - len(COSTLY) - 3) + b"\n\n"
     envoy.sends(response_body(rest, end=False)).gets_nothing()
     assert shared.held == 2 * MIB, "just the limit"
-    order = envoy.sends(Inspected(order.ticket, order.subject.run())).gets_one(Inspect)  # type: ignore[attr-defined]
+    order = envoy.sends(Inspected(order.ticket, order.work.run())).gets_one(Inspect)  # type: ignore[union-attr]
     assert shared.held == 2 * MIB, "its last number is not decided, so that it waits as a whole"
-    envoy.sends(Inspected(order.ticket, order.subject.run()))  # type: ignore[attr-defined]
+    envoy.sends(Inspected(order.ticket, order.work.run()))  # type: ignore[union-attr]
     assert shared.held == 0
 
 
@@ -195,7 +195,7 @@ def test_a_stream_ends_that_has_more_waiting_behind_a_thread_than_there_is_room_
     envoy.sends(response_body(b":" * (2 * MIB - len(COSTLY)), end=False)).gets_nothing()
     effects = envoy.sends(response_body(b":", end=False)).effects
     with pytest.raises(SpentError):
-        order.subject.run()  # type: ignore[attr-defined]
+        order.work.run()  # type: ignore[union-attr]
     assert shared.held == 0
     envoy.sends(Failed(order.ticket, "error")).gets_nothing()
     crowded_out(envoy, effects)
@@ -205,7 +205,7 @@ def test_an_event_that_has_not_ended_is_held_and_ends_its_stream_where_there_is_
     shared = Shared()
     envoy = streaming(shared)
     order = envoy.sends(response_body(b": " + PIECE, end=False)).gets_one(Inspect)
-    envoy.sends(Inspected(order.ticket, order.subject.run())).gets_nothing()  # type: ignore[attr-defined]
+    envoy.sends(Inspected(order.ticket, order.work.run())).gets_nothing()  # type: ignore[union-attr]
     assert shared.held == len(PIECE) + 2
     envoy.sends(response_body(b" " * (2 * MIB - shared.held), end=False)).gets_nothing()
     assert shared.held == 2 * MIB, "just the limit"
@@ -239,6 +239,6 @@ def test_a_small_stream_finds_room_always() -> None:
     (end,) = envoy.sends(response_body(b":", end=False)).effects
     assert isinstance(end, Chunk)
     assert end.end
-    assert order.subject is not None
+    assert order.work is not None
     envoy.leaves()
     assert shared.held == 2 * MIB

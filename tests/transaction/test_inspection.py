@@ -21,8 +21,8 @@ from extproc.testing.playbook import (
     response_trailers,
 )
 from extproc.transaction import Plan, Shared
-from extproc.transaction.handed import INLINE_BYTES
 from extproc.transaction.opening import OpenedBody, Opening
+from extproc.transaction.pending import INLINE_BYTES
 from extproc.transaction.work import ResponseWork
 from tests.records import logged
 
@@ -327,8 +327,8 @@ def test_a_large_body_is_judged_elsewhere_and_envoy_waits() -> None:
     with Playbook(masking()) as envoy:
         (order,) = asked(envoy, said(text))
         assert isinstance(order, Inspect)
-        assert isinstance(order.subject, Opening)
-        effects = envoy.sends(Inspected(order.ticket, order.subject.run())).effects
+        assert isinstance(order.work, Opening)
+        effects = envoy.sends(Inspected(order.ticket, order.work.run())).effects
         body = onward(effects, Side.REQUEST)
         assert body is not None
         assert b"[EMAIL_1]" in body
@@ -367,8 +367,8 @@ def test_a_stand_in_judges_where_the_first_failed() -> None:
             (order,) = asked(envoy, said("y" * INLINE_BYTES + text))
             assert isinstance(order, Inspect)
             again = envoy.sends(Failed(order.ticket, "timeout")).gets_one(Inspect)
-            assert isinstance(again.subject, OpenedBody)
-            envoy.sends(Inspected(again.ticket, again.subject.run())).gets_one(kind)
+            assert isinstance(again.work, OpenedBody)
+            envoy.sends(Inspected(again.ticket, again.work.run())).gets_one(kind)
     with Playbook(own) as envoy:
         (passed,) = asked(envoy, said("Titan"))
         assert isinstance(passed, Proceed)
@@ -513,8 +513,8 @@ def test_messages_that_come_while_a_side_is_judged_wait_for_it() -> None:
         whole = answered("y" * INLINE_BYTES + " GB82WEST12345698765432")
         envoy.sends(response_body(whole, end=False)).gets_nothing()
         order = envoy.sends(response_trailers()).gets_one(Inspect)
-        assert isinstance(order.subject, ResponseWork)
-        effects = envoy.sends(Inspected(order.ticket, order.subject.run())).effects
+        assert isinstance(order.work, ResponseWork)
+        effects = envoy.sends(Inspected(order.ticket, order.work.run())).effects
         assert isinstance(effects[-1], Proceed)
         assert effects[-1].phase is Phase.TRAILERS
 

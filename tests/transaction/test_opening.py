@@ -17,10 +17,9 @@ from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan
-from extproc.transaction.handed import INLINE_BYTES
-from extproc.transaction.opening import OPENED_BYTES, OUTLINED_BYTES, Opening
-from extproc.transaction.recoding import Recoding
-from extproc.transaction.request_body import RECODED_BYTES, RECODED_RATIO
+from extproc.transaction.opening import OPENED_BYTES, OUTLINED_BYTES, Judged, Opening
+from extproc.transaction.pending import INLINE_BYTES
+from extproc.transaction.recoding import RECODED_BYTES, RECODED_RATIO, Recoding
 from extproc.transaction.streaming import CHEAP_PIECES, StreamPiece
 from extproc.transaction.work import ResponseWork
 from tests.transaction.plans import plan
@@ -79,7 +78,7 @@ def handed(effects: Sequence[Effect]) -> Inspect:
 
 
 def done(envoy: Playbook, order: Inspect) -> Sequence[Effect]:
-    return envoy.sends(Inspected(order.ticket, order.subject.run())).effects  # type: ignore[attr-defined]
+    return envoy.sends(Inspected(order.ticket, order.work.run())).effects  # type: ignore[union-attr]
 
 
 def onward(effects: Sequence[Effect]) -> bytes:
@@ -97,8 +96,8 @@ def test_a_small_body_that_is_costly_is_judged_elsewhere(text: str) -> None:
     assert len(body) <= INLINE_BYTES
     with Playbook(inspecting()) as envoy:
         order = handed(sent(envoy, body))
-        assert isinstance(order.subject, Opening)
-        assert not order.subject.large
+        assert isinstance(order.work, Opening)
+        assert not order.work.large
         (effect,) = done(envoy, order)
         assert isinstance(effect, Proceed)
 
@@ -116,15 +115,15 @@ def test_a_response_that_is_costly_is_judged_elsewhere(text: str) -> None:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, JSON)).gets_nothing()
         order = handed(envoy.sends(response_body(whole)).effects)
-        assert isinstance(order.subject, ResponseWork)
+        assert isinstance(order.work, ResponseWork)
         assert any(isinstance(each, Chunk) for each in done(envoy, order))
 
 
 def test_work_is_called_large_by_its_size() -> None:
     with Playbook(inspecting()) as envoy:
         order = handed(sent(envoy, repeated("x", 300 * 1024)))
-        assert isinstance(order.subject, Opening)
-        assert order.subject.large
+        assert isinstance(order.work, Opening)
+        assert order.work.large
         done(envoy, order)
 
 
@@ -145,7 +144,7 @@ def test_what_follows_a_costly_piece_of_a_stream_is_judged_elsewhere_until_it_is
         done(envoy, handed(envoy.sends(response_body(costly, end=False)).effects))
         for _ in range(CHEAP_PIECES):
             order = handed(envoy.sends(response_body(event("Hello. "), end=False)).effects)
-            assert isinstance(order.subject, StreamPiece)
+            assert isinstance(order.work, StreamPiece)
             done(envoy, order)
         effects = envoy.sends(response_body(event("Hello. "), end=False)).effects
         assert not any(isinstance(each, Inspect) for each in effects)
@@ -159,8 +158,8 @@ def test_of_a_piece_the_events_before_a_costly_one_go_on_at_once_and_the_rest_is
         passed, order = envoy.sends(response_body(cheap * 3 + costly + cheap, end=False)).effects
         assert passed == Chunk(Side.RESPONSE, cheap * 3)
         assert isinstance(order, Inspect)
-        assert isinstance(order.subject, StreamPiece)
-        assert order.subject.data == costly + cheap
+        assert isinstance(order.work, StreamPiece)
+        assert order.work.data == costly + cheap
         (rest,) = done(envoy, order)
         assert isinstance(rest, Chunk)
         assert rest.data.startswith(b"data: ")
@@ -173,10 +172,10 @@ def test_a_piece_that_holds_several_events_that_take_long_together_is_parted_whe
         envoy.sends(response_headers(200, SSE))
         *passed, order = envoy.sends(response_body(dense * 20, end=False)).effects
         assert isinstance(order, Inspect)
-        assert isinstance(order.subject, StreamPiece)
+        assert isinstance(order.work, StreamPiece)
         assert passed, "what was judged goes on"
-        assert 0 < len(order.subject.data) < 20 * len(dense)
-        assert order.subject.data.startswith(b"data: "), "it was cut between events"
+        assert 0 < len(order.work.data) < 20 * len(dense)
+        assert order.work.data.startswith(b"data: "), "it was cut between events"
 
 
 def test_a_piece_that_is_given_up_stops_its_stream() -> None:
@@ -184,12 +183,12 @@ def test_a_piece_that_is_given_up_stops_its_stream() -> None:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
         order = handed(envoy.sends(response_body(event("4111 " * TRIED_BYTES), end=False)).effects)
-        assert isinstance(order.subject, StreamPiece)
+        assert isinstance(order.work, StreamPiece)
         (end,) = envoy.sends(Failed(order.ticket, "timeout")).effects
         assert isinstance(end, Chunk)
         assert end.end
     with pytest.raises(SpentError):
-        order.subject.run()
+        order.work.run()
 
 
 def test_a_client_that_leaves_stops_the_work_on_its_stream() -> None:
@@ -198,9 +197,9 @@ def test_a_client_that_leaves_stops_the_work_on_its_stream() -> None:
         envoy.sends(response_headers(200, SSE))
         order = handed(envoy.sends(response_body(event("4111 " * TRIED_BYTES), end=False)).effects)
         envoy.leaves()
-    assert isinstance(order.subject, StreamPiece)
+    assert isinstance(order.work, StreamPiece)
     with pytest.raises(SpentError):
-        order.subject.run()
+        order.work.run()
 
 
 # -- reading and counting
@@ -284,7 +283,7 @@ def test_a_changed_body_that_grew_much_goes_on_encoded_again(chain: tuple[str, .
         effects = done(envoy, order)
         assert isinstance(effects[0], Inspect) == again
         if isinstance(effects[0], Inspect):
-            assert isinstance(effects[0].subject, Recoding)
+            assert isinstance(effects[0].work, Recoding)
             effects = done(envoy, effects[0])
     (effect,) = effects
     assert isinstance(effect, Proceed)
@@ -305,10 +304,10 @@ def test_a_body_that_could_not_be_encoded_again_in_time_is_refused() -> None:
 def test_the_work_changes_nothing_until_its_result_is_taken() -> None:
     with Playbook(inspecting()) as envoy:
         order = handed(sent(envoy, repeated("4111 ")))
-        assert isinstance(order.subject, Opening)
+        assert isinstance(order.work, Opening)
         with pytest.raises(SpentError):
-            order.subject.run(Meter(500))
-        first, second = order.subject.run(), order.subject.run()
+            order.work.run(Meter(500))
+        first, second = order.work.run(), order.work.run()
         assert first == second
         effects = envoy.sends(Inspected(order.ticket, second)).effects
         assert isinstance(effects[0], Proceed)
@@ -318,7 +317,9 @@ def test_no_rendering_of_work_shows_what_it_works_on() -> None:
     for policy in (bare(), inspecting()):
         with Playbook(policy) as envoy:
             order = handed(sent(envoy, repeated("planted ", OPENED_BYTES + 1)))
-            result = order.subject.run()  # type: ignore[attr-defined]
+            assert isinstance(order.work, Opening)
+            result = order.work.run()
+            assert isinstance(result, Judged)
             assert "planted" not in repr((order, result, result.opened))
             envoy.sends(Inspected(order.ticket, result))
 

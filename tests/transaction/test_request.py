@@ -11,6 +11,7 @@ from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message, Side, Trailers, Unknown
 from extproc.protocol.modes import BodyMode, ModeOverride, SendMode
+from extproc.protocol.work import WorkResult
 from extproc.testing.playbook import (
     Playbook,
     request_body,
@@ -107,6 +108,29 @@ def test_a_field_that_ends_as_credentials_do_is_taken_out_on_every_way_to_a_back
     assert name not in removed_by(routed), "`credential: client`"
 
 
+INSPECTED = """
+version: 1
+backends: [{name: local, url: "http://127.0.0.1:9001/v1", api: openai}]
+unknown_models: pass
+default_backend: route
+request_trailers: pass
+pipelines: [{name: p, request: [{use: pii, action: mask}]}]
+"""
+
+
+def test_it_is_taken_out_of_an_inspected_request_that_envoys_own_routes_lead() -> None:
+    own, kind = ("x-vendor-api-key", b"CLIENT"), ("content-type", b"application/json")
+    policy = Plan.compile(loads(INSPECTED), {})
+    with Playbook(policy) as envoy:
+        envoy.sends(request_headers(CHAT, kind, own)).gets_one(Proceed)
+        assert own[0] in removed_by(envoy.sends(request_body(ask("plain"))).gets_one(Proceed))
+    for path in (CHAT, "/elsewhere"):
+        with Playbook(policy, request=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+            envoy.sends(request_headers(path, kind)).gets_nothing()
+            envoy.sends(request_body(ask("plain"), end=False)).gets_nothing()
+            assert own[0] in removed_by(envoy.sends(request_trailers(own)).effects[0])
+
+
 def removed_by(effect: object) -> tuple[str, ...]:
     assert isinstance(effect, Proceed)
     return () if effect.headers is None else effect.headers.remove
@@ -187,8 +211,8 @@ def test_a_long_body_leaves_in_pieces_that_are_the_body(size: int) -> None:
         if isinstance(effects[0], Inspect):  # so long that it is read elsewhere
             (order,) = effects
             assert isinstance(order, Inspect)
-            assert isinstance(order.subject, Opening)
-            effects = envoy.sends(Inspected(order.ticket, order.subject.run())).effects
+            assert isinstance(order.work, Opening)
+            effects = envoy.sends(Inspected(order.ticket, order.work.run())).effects
         _, *pieces = effects
     chunks = [piece for piece in pieces if isinstance(piece, Chunk)]
     assert b"".join(chunk.data for chunk in chunks) == body
@@ -607,7 +631,7 @@ def test_an_exchange_that_takes_too_long_is_aborted_never_ended_cleanly() -> Non
     "message",
     [
         Unknown(),
-        Inspected(1, None),
+        Inspected(1, WorkResult()),
         Failed(1, "timeout"),
     ],
 )

@@ -83,8 +83,8 @@ def played(own: Plan, body: bytes, *fields: tuple[str, bytes], path: str = CHAT)
         envoy.sends(request_headers(path, JSON, *fields))
         effects = envoy.sends(request_body(body)).effects
         for order in [each for each in effects if isinstance(each, Inspect)]:
-            assert isinstance(order.subject, Opening)
-            effects = envoy.sends(Inspected(order.ticket, order.subject.run())).effects
+            assert isinstance(order.work, Opening)
+            effects = envoy.sends(Inspected(order.ticket, order.work.run())).effects
         return any(isinstance(each, Reject) for each in effects), logged(envoy.leaves())
 
 

@@ -81,7 +81,7 @@ def worked(envoy: Playbook, data: bytes, *, end: bool = False) -> list[Effect]:
     """The effects of a piece of the response, with those of the work that was handed out for it."""
     effects = [*envoy.sends(response_body(data, end=end)).effects]
     while effects and isinstance(order := effects[-1], Inspect):
-        told = Inspected(order.ticket, order.subject.run())  # type: ignore[attr-defined]
+        told = Inspected(order.ticket, order.work.run())  # type: ignore[union-attr]
         effects[-1:] = envoy.sends(told).effects
     return effects
 

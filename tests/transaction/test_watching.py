@@ -20,8 +20,8 @@ from extproc.testing.playbook import (
 )
 from extproc.transaction import Plan, Shared, Transaction
 from extproc.transaction.answers import PASS_RESPONSE_BODY
-from extproc.transaction.handed import INLINE_BYTES
 from extproc.transaction.held import SMALL_BYTES
+from extproc.transaction.pending import INLINE_BYTES
 from tests.records import logged
 from tests.transaction.plans import plan
 
@@ -107,7 +107,7 @@ def test_only_the_end_of_a_body_waits_for_a_thread(mode: BodyMode) -> None:
     with answering(REPORTING, mode, JSON) as envoy:
         passed(envoy.sends(response_body(body[:-8], end=False)).effects, body[:-8])
         order = envoy.sends(response_body(body[-8:])).gets_one(Inspect)
-        after = envoy.sends(Inspected(order.ticket, order.subject.run())).effects  # type: ignore[attr-defined]
+        after = envoy.sends(Inspected(order.ticket, order.work.run())).effects  # type: ignore[union-attr]
         passed(after, body[-8:], end=True)
         finding(told(envoy))
 
@@ -119,7 +119,7 @@ def test_the_piece_that_completes_a_length_waits_as_its_client_may_leave_then(mo
         passed(envoy.sends(response_body(body[:-8], end=False)).effects, body[:-8])
         order = envoy.sends(response_body(body[-8:], end=False)).gets_one(Inspect)
         envoy.sends(response_body(b"", end=True)).gets_nothing()
-        last, end = envoy.sends(Inspected(order.ticket, order.subject.run())).effects  # type: ignore[attr-defined]
+        last, end = envoy.sends(Inspected(order.ticket, order.work.run())).effects  # type: ignore[union-attr]
         passed([last], body[-8:])
         passed([end], b"", end=True)
         finding(told(envoy))
@@ -147,7 +147,7 @@ def test_a_body_of_just_the_limit_is_judged(mode: BodyMode) -> None:
             effects = envoy.sends(response_body(body + b" " * (size - len(body)))).effects
             for order in effects:
                 if isinstance(order, Inspect):
-                    envoy.sends(Inspected(order.ticket, order.subject.run()))  # type: ignore[attr-defined]
+                    envoy.sends(Inspected(order.ticket, order.work.run()))  # type: ignore[union-attr]
             record = told(envoy)
         assert ("uninspected" in record, "findings" in record) == (over, not over)
 
@@ -187,7 +187,7 @@ def test_who_stands_in_judges_a_body_that_no_thread_did(mode: BodyMode) -> None:
         *_, order = envoy.sends(response_body(b'"x"' + b" " * INLINE_BYTES)).effects
         assert isinstance(order, Inspect)
         again = envoy.sends(Failed(order.ticket, "timeout")).gets_one(Inspect)
-        work = again.subject.run()  # type: ignore[attr-defined]
+        work = again.work.run()  # type: ignore[union-attr]
         passed(envoy.sends(Inspected(again.ticket, work)).effects, b'"x"' + b" " * INLINE_BYTES, end=True)
         record = told(envoy)
     assert [each["processor"] for each in record["findings"]] == ["b"]
@@ -210,8 +210,8 @@ def test_a_stream_passes_while_pieces_of_it_are_judged_in_a_thread(policy: Plan,
             passed(envoy.sends(response_body(later, end=False)).effects, later)
         assert shared.held == len(COSTLY) + 2 * len(later)
         envoy.sends(response_body(b"data: [DONE]\n\n")).gets_nothing()
-        rest = envoy.sends(Inspected(order.ticket, order.subject.run())).gets_one(Inspect)  # type: ignore[attr-defined]
-        after = envoy.sends(Inspected(rest.ticket, rest.subject.run())).effects  # type: ignore[attr-defined]
+        rest = envoy.sends(Inspected(order.ticket, order.work.run())).gets_one(Inspect)  # type: ignore[union-attr]
+        after = envoy.sends(Inspected(rest.ticket, rest.work.run())).effects  # type: ignore[union-attr]
         passed(after, b"data: [DONE]\n\n", end=True)
         record = told(envoy)
     found = {each["kind"]: each["count"] for each in record["findings"]}
@@ -274,10 +274,10 @@ def test_trailers_wait_for_the_verdict(mode: BodyMode) -> None:
         *_, order = envoy.sends(response_body(COSTLY, end=False)).effects
         assert isinstance(order, Inspect)
         envoy.sends(response_trailers()).gets_nothing()
-        rest = envoy.sends(Inspected(order.ticket, order.subject.run())).effects  # type: ignore[attr-defined]
+        rest = envoy.sends(Inspected(order.ticket, order.work.run())).effects  # type: ignore[union-attr]
         (order,) = rest
         assert isinstance(order, Inspect)
-        after = envoy.sends(Inspected(order.ticket, order.subject.run()))  # type: ignore[attr-defined]
+        after = envoy.sends(Inspected(order.ticket, order.work.run()))  # type: ignore[union-attr]
         assert after.gets_one(Proceed).phase is Phase.TRAILERS
 
 
@@ -291,7 +291,7 @@ def test_a_client_that_leaves_stops_the_work_on_the_copy_and_what_was_seen_is_to
     record = told(envoy)
     assert [each["kind"] for each in record["findings"]] == ["email"]
     with pytest.raises(SpentError):
-        order.subject.run()  # type: ignore[attr-defined]
+        order.work.run()  # type: ignore[union-attr]
     assert shared.held == 0
 
 

@@ -23,8 +23,10 @@ from extproc.protocol.effects import (
 )
 from extproc.protocol.headers import Field
 from extproc.protocol.messages import Side
+from extproc.protocol.meter import Meter
 from extproc.protocol.modes import BodyMode, ModeOverride, SendMode
 from extproc.protocol.record import Record
+from extproc.protocol.work import WorkResult
 from extproc.wire import encode
 from extproc.wire.pb.processor_pb2 import ProcessingResponse
 from tests.wire.responses import response
@@ -202,7 +204,16 @@ def test_a_streamed_answer_of_our_own_goes_out_piece_by_piece(
     assert decoded(piece) == response(piece)
 
 
-@pytest.mark.parametrize("effect", [Inspect(1, "pii", None, 1.0), Abort(AbortCode.INTERNAL, "no"), Record.lost("no")])
+class Idle:
+    """Work for nobody."""
+
+    large = False
+
+    def run(self, meter: Meter | None = None) -> WorkResult:
+        raise AssertionError(meter)
+
+
+@pytest.mark.parametrize("effect", [Inspect(1, "pii", Idle(), 1.0), Abort(AbortCode.INTERNAL, "no"), Record.lost("no")])
 def test_what_is_not_for_envoy_is_refused(effect: Effect) -> None:
     with pytest.raises(TypeError, match="is not for Envoy"):
         encode(effect)

@@ -4,20 +4,14 @@ from typing import Final
 
 import msgspec
 
-from extproc.apis import request
-from extproc.apis.api import Api, ApiEvents, ApiRequestPath
+from extproc.apis.api import Api, ApiEvents
 from extproc.apis.openai_responses import events, roles, usage
 from extproc.apis.openai_responses.writer import ResponseEvents
-from extproc.apis.request import Request
 from extproc.payload import sse
 from extproc.protocol.errors import ClientError
 
-_MISSING = "You must provide a model parameter, also with a prompt template: the gateway routes by it."
-
-
-def _read_request(body: bytes, claimed: ApiRequestPath) -> Request:  # noqa: ARG001  the path tells nothing
-    """OpenAI lets a prompt template bring the model, which only OpenAI knows then; such a request is refused."""
-    return request.read(body, _MISSING)
+# OpenAI lets a prompt template bring the model, which only OpenAI knows then; such a request is refused.
+_MISSING: Final = "You must provide a model parameter, also with a prompt template: the gateway routes by it."
 
 
 def _error_event(error: ClientError, sequence: int) -> bytes:
@@ -35,7 +29,7 @@ def _error_event(error: ClientError, sequence: int) -> bytes:
 RESPONSES: Final = Api(
     name="openai.responses",
     paths=("/v1/responses",),
-    read_request=_read_request,
+    missing_model=_MISSING,
     events=ApiEvents(events.known, events.read, lenient=True, repeats=True),
     scribe=ResponseEvents,
     own_error_event=_error_event,

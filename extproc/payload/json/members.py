@@ -31,6 +31,9 @@ WHITE = b" \t\n\r"
 Span = tuple[int, int]
 """Offsets of a value's first byte and of the one past it; after the end there may be white space that belongs to it."""
 
+Splice = tuple[int, int, int]
+"""Bytes of a body, from the first to the one past the last, that were replaced; and how many stand there instead."""
+
 _OBJECT = Decoder(dict[str, Raw])
 _VALUE = Decoder(Raw)
 _TEXT = Decoder(str)
@@ -90,9 +93,10 @@ def members(body: bytes) -> dict[str, Span]:
     """
     if not body:
         raise ClientError(400, "empty_body", "The request has no body; a JSON object is expected.")
-    _check_utf8(body)
+    if not body.isascii():
+        _check_utf8(body)
     try:
-        return _slice(body) if len(body) <= SMALL else _walk(body)
+        return _walk(body) if len(body) > SMALL else _found(body, _OBJECT.decode(body))
     except ValidationError:
         raise _no_object() from None
     except DecodeError:
@@ -101,38 +105,26 @@ def members(body: bytes) -> dict[str, Span]:
         raise ClientError(400, "nesting_too_deep", "The request body is nested too deeply.") from None
 
 
-def _check_utf8(body: bytes) -> None:
-    """Refuse what is not UTF-8: msgspec does not look inside the strings it steps over."""
-    if body.isascii():
-        return
-    view, size, at = memoryview(body), len(body), 0
-    try:
-        while at < size:
-            at += codecs.utf_8_decode(view[at : at + UTF8_SLICE], "strict", at + UTF8_SLICE >= size)[1]
-    except UnicodeDecodeError:
-        raise ClientError(400, "invalid_utf8", "The request body is not valid UTF-8.") from None
-
-
-def _slice(body: bytes) -> dict[str, Span]:
-    """All values at once, then a walk that finds where each lies.
+def _found(body: bytes, values: dict[str, Raw]) -> dict[str, Span]:
+    """Walk over all values at once, and find where each lies.
 
     msgspec keeps the last of a repeated name in the place of the first. So with a repetition either some value is not
     where the walk looks for it (a number may be the beginning of another: then no comma follows it), or members are
     left over at the end.
     """
-    values = _OBJECT.decode(body)
     if len(values) > MAX_MEMBERS:
         raise _too_many()
     spans: dict[str, Span] = {}
     at, begins, common = 0, body.startswith, _COMMON.get
     for name, value in values.items():
         lead = common(name)
-        start = at + 1 + len(lead) if lead is not None and begins(lead, at + 1) else _value_at(body, at)
-        if not begins(value, start):
-            # White space may stand between the colon and the value, too.
-            start = _value_at(body, at)
-            if not begins(value, start):
+        start = at + 1 + len(lead) if lead is not None and begins(lead, at + 1) else 0
+        if not (start and begins(value, start)):
+            # Step over a comma (or the opening brace), a name, a colon, and white space wherever it may stand.
+            found = _NAME.match(body, at)
+            if found is None or not begins(value, found.end()):
                 raise _repeated()
+            start = found.end()
         at = start + len(value)
         spans[name] = (start, at)
     if spans and _CLOSING.match(body, at) is None:
@@ -140,12 +132,14 @@ def _slice(body: bytes) -> dict[str, Span]:
     return spans
 
 
-def _value_at(body: bytes, at: int) -> int:
-    """Step over a comma (or the opening brace), a name and a colon."""
-    found = _NAME.match(body, at)
-    if found is None:
-        raise _repeated()
-    return found.end()
+def _check_utf8(body: bytes) -> None:
+    """Refuse what is not UTF-8: msgspec does not look inside the strings it steps over."""
+    view, size, at = memoryview(body), len(body), 0
+    try:
+        while at < size:
+            at += codecs.utf_8_decode(view[at : at + UTF8_SLICE], "strict", at + UTF8_SLICE >= size)[1]
+    except UnicodeDecodeError:
+        raise ClientError(400, "invalid_utf8", "The request body is not valid UTF-8.") from None
 
 
 def _walk(body: bytes) -> dict[str, Span]:

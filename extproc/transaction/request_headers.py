@@ -1,0 +1,169 @@
+"""A request by its headers alone: whether it is answered here, goes on as it comes, or is decided about by its body."""
+
+from msgspec import Struct
+
+from extproc.inspection.verdict import Blocked
+from extproc.protocol.effects import Reject
+from extproc.protocol.errors import ClientError
+from extproc.protocol.headers import HeaderMap
+from extproc.protocol.messages import Headers
+from extproc.protocol.modes import ProtocolConfig
+from extproc.signals.registry import Signals
+from extproc.signals.view import RequestView
+from extproc.transaction.admission import (
+    READ_ONLY,
+    check_claimed,
+    crowded,
+    exceeds,
+    too_large,
+    too_many_headers,
+    upgrade_refused,
+    upgrades,
+)
+from extproc.transaction.answers import answer
+from extproc.transaction.astray import check_steered
+from extproc.transaction.findings import Findings
+from extproc.transaction.memory import Memory
+from extproc.transaction.misconfigured import MisconfiguredError, check_line, check_shown, hands_over, mistaken
+from extproc.transaction.passage import Forwarding
+from extproc.transaction.plan import Plan
+from extproc.transaction.shared import Shared
+
+
+class Admitted(Struct, frozen=True):
+    """A request that goes on: where its path alone leads it, and the name of Envoy's route, if the policy reads it.
+
+    `reads`: its body decides, so that it is read before the request goes on.
+    """
+
+    passage: Forwarding
+    route_name: str
+    reads: bool
+
+
+def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, message: Headers) -> Admitted | Reject:
+    """Say what a request is, and write it down in `memory`. Reject answers a question for models.
+
+    Raises:
+        ClientError: it may not go on.
+    """
+    fields = message.fields
+    memory.identify(fields.get("x-request-id"))
+    memory.strips = plan.control_headers(fields)
+    memory.keys = plan.credentials(fields)
+    memory.path = fields.get(":path") or b""
+    claim = memory.claim = plan.claim(memory.path)
+    if not memory.known:
+        if memory.configuration:
+            raise mistaken(plan, memory.configuration)
+        memory.first_cluster = message.attributes.get("xds.cluster_name")
+    method = fields.get(":method") or b""
+    check_line(method, memory.path)
+    if claim.models is not None and method in (b"GET", b"HEAD"):
+        return _models(plan, memory, claim.models, fields)
+    claimed = claim.claimed is not None and (method not in READ_ONLY or upgrades(fields))
+    route_name = _begin_signals(plan, memory, message)
+    if claim.pipelines:
+        _take_pipeline(plan, memory, config, message, route_name, detailed=shared.detailed)
+    passage = plan.unsteered if claimed else _onward(plan, shared, memory, fields)
+    inspected = memory.findings is not None and memory.findings.reads_request and not message.end
+    if crowded(message) and (passage.destination is not None or (claimed and not plan.inert)):
+        memory.teller = None if claim.claimed is None else claim.claimed.api
+        raise too_many_headers()
+    reads = inspected or (claimed and not plan.inert)
+    if not reads and memory.keys:
+        memory.strip_keys(plan.table.removes)
+    if reads and claimed:
+        memory.claimed = claim.claimed
+        check_claimed(fields, method, empty=message.end)
+    elif reads and upgrades(fields):
+        _check_upgrade(memory)
+        reads = False
+    if reads:
+        memory.reason = "reading"
+        _check_length(plan, memory, fields)
+    return Admitted(passage, route_name, reads)
+
+
+def _begin_signals(plan: Plan, memory: Memory, message: Headers) -> str:
+    """Begin the signals of an exchange, if the policy reads any, and return the name of Envoy's route."""
+    assert memory.claim is not None
+    route_name = message.attributes.get("xds.route_name", "") if plan.needs.route_name else ""
+    if plan.reads_signals:
+        if not memory.claim.pipelines and (memory.claim.reads_fields or memory.claim.reads_route):
+            check_shown(memory.claim, message, known=memory.known)
+        # What a body says is not known before it has come, and never becomes known if it is not read.
+        view = RequestView(message.fields, memory.claim.path, route_name, body=b"" if message.end else None)
+        memory.signals = Signals(plan.signals, view, whole=message.end)
+    return route_name
+
+
+def _take_pipeline(
+    plan: Plan, memory: Memory, config: ProtocolConfig, message: Headers, route_name: str, *, detailed: bool
+) -> None:
+    """Find the pipeline that is for a request, begin its findings, and see to it that responses can be read.
+
+    Raises:
+        MisconfiguredError: Envoy does not show what the choice hangs on, or hands over no response to be stopped.
+    """
+    claim = memory.claim
+    assert claim is not None
+    if claim.reads_fields or claim.reads_route:
+        check_shown(claim, message, known=memory.known)
+    found = plan.pipeline(claim, message.fields, route_name)
+    if found is None:
+        return
+    memory.findings = Findings(found, detailed=detailed)
+    if found.reads_response and not hands_over(config):
+        error = MisconfiguredError("response_body_mode")
+        if found.enforces_response:
+            raise error
+        memory.note(error.what, error.detail)
+
+
+def _models(plan: Plan, memory: Memory, name: str, fields: HeaderMap) -> Reject:
+    """Return the list of models, or the card of one."""
+    family = plan.apis.family_of(fields) or plan.apis.default
+    names = plan.table.names
+    if name and name not in names:
+        raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
+    memory.decision, memory.reason = "allowed", "models"
+    body = family.model_card(name, 0) if name else family.model_list(names, 0)
+    return answer(body, memory.request_id)
+
+
+def _check_upgrade(memory: Memory) -> None:
+    """Note an upgraded connection on a path of no API, which a pipeline is for: nobody could read it."""
+    findings = memory.findings
+    assert findings is not None
+    if findings.pipeline.blocks_unread and findings.judges_request:
+        raise upgrade_refused()
+    findings.saw("upgrade")
+
+
+def _check_length(plan: Plan, memory: Memory, fields: HeaderMap) -> None:
+    findings, most = memory.findings, plan.limits.request_body
+    if memory.claimed is not None and exceeds(fields, most):
+        raise too_large(most)
+    if findings is not None and findings.blocks_oversize and exceeds(fields, findings.pipeline.body_limit):
+        findings.blocked = Blocked(findings.pipeline.name, "oversize")
+        raise too_large(findings.pipeline.body_limit)
+
+
+def _onward(plan: Plan, shared: Shared, memory: Memory, fields: HeaderMap) -> Forwarding:
+    """Return where a request goes that no API claims. Raises ClientError where nothing is served.
+
+    A pipeline that is for it says that somebody serves it: then Envoy's routes decide.
+    """
+    passage = plan.passage(memory.path, known=memory.known) or (None if memory.findings is None else plan.unsteered)
+    if passage is None:
+        assert memory.claim is not None
+        claimed = memory.claim.claimed
+        memory.teller = claimed.api if claimed is not None else plan.apis.family_of(fields)
+        raise ClientError(404, "not_found", "Nothing is served under this path.")
+    if passage.destination is not None:
+        check_steered(plan, shared, memory, passage.destination)
+    memory.destination = passage.destination
+    if memory.keys:
+        memory.strip_keys(plan.table.removes if passage.destination is None else passage.destination.removes)
+    return passage
