@@ -114,6 +114,12 @@ def _module(*names: str) -> Any:
     raise BenchError(f"this checkout has none of {', '.join(names)}")
 
 
+def _limits() -> Any:
+    """The limits of a connection, by the name that the checkout has for them."""
+    limits = import_module("extproc.server.h2.limits")
+    return (getattr(limits, "ConnectionLimits", None) or limits.Limits)()
+
+
 class Envoy:
     """One connection's calls, fed with frames."""
 
@@ -121,7 +127,6 @@ class Envoy:
         log = _module("extproc.server.log", "extproc.telemetry")
         from extproc.policy import loads  # noqa: PLC0415  - the other checkout's, in its process
         from extproc.server.h2.calls import Calls  # noqa: PLC0415
-        from extproc.server.h2.limits import ConnectionLimits  # noqa: PLC0415
         from extproc.server.h2.services import OPENERS  # noqa: PLC0415
         from extproc.server.runtime import Runtime  # noqa: PLC0415
         from extproc.transaction import Plan  # noqa: PLC0415
@@ -129,7 +134,7 @@ class Envoy:
         self.log = log.Log(log.Sink("none"))
         self._runtime = Runtime(Plan.compile(loads(POLICY, "hops.yaml"), {}), self.log)
         self._openers = OPENERS
-        self._calls = Calls(ConnectionLimits(), OPENERS.keys(), 0.0)
+        self._calls = Calls(_limits(), OPENERS.keys(), 0.0)
         self.send(greeting())
 
     def send(self, read: bytes, noting: AbstractContextManager[object] = UNNOTED) -> None:
