@@ -162,16 +162,21 @@ class Matcher(Struct, frozen=True, eq=False):
 class CompiledRule(Struct, frozen=True, eq=False):
     """A rule and its matchers.
 
-    `longest`: code points a match takes at most. `window`: bytes before the end of a fast-lane hit in which its match
-    starts. `gate`: the Hyperscan pattern; that of a `numeric` rule does not hit behind underscores, and `underscored`
-    is the one that does. `wide`: whether a match may hold more than ASCII. `node`, `before`: the
+    `rank` orders the findings of several rules at one place, as `span.order` does. `longest`: code points a match takes
+    at most. `window`, `least`: a match starts at most, and at least, so many bytes before the end of a fast-lane hit.
+    `most_bytes`: bytes that a match and the characters beside it take at most. `gate`: the Hyperscan pattern; that of a
+    `numeric` rule does not hit behind underscores, and `underscored` is the one that does. `wide`: whether a match may hold more than ASCII. `node`, `before`: the
     pattern, and what may not stand before it. `hint` finds the words of `context` also inside others.
     `left`, `right`: code points beside a match that the verdict looks at.
     """
 
     rule: Rule
+    title: str
+    rank: tuple[float, str]
     longest: int
     window: int
+    least: int
+    most_bytes: int
     gate: bytes
     underscored: bytes
     wide: bool
@@ -190,13 +195,8 @@ class CompiledRule(Struct, frozen=True, eq=False):
         return self.longest + max(self.left, self.right)
 
     @property
-    def most_bytes(self) -> int:
-        """Bytes that a match and the characters beside it take at most."""
-        return self.longest * (UTF8_MOST if self.wide else 1) + 2 * UTF8_MOST
-
-    @property
     def most_ascii(self) -> int:
-        """The same where all characters are ASCII."""
+        """`most_bytes` where all characters are ASCII."""
         return self.longest + 2 * UTF8_MOST
 
 
@@ -222,14 +222,19 @@ def _compiled(rule: Rule) -> CompiledRule:
     gate = coarse(sign) + _edge(following) * edges[1]
     edge = _edge(before) * edges[0]
     words, against = bool(rule.context), bool(rule.unless or rule.behind)
+    wide = _beyond_ascii(node)
     return CompiledRule(
         rule=rule,
+        title=rule.title,
+        rank=(-rule.score, rule.title),
         longest=longest,
-        window=(longest if rule.sign else width(sign).high or 0) * (UTF8_MOST if _beyond_ascii(node) else 1)
-        + 2 * UTF8_MOST,
+        window=(longest if rule.sign else width(sign).high or 0) * (UTF8_MOST if wide else 1) + 2 * UTF8_MOST,
+        # A character takes one byte at least, and so does the neighbour that a gate ends with.
+        least=width(sign).low + (edges[1] and bool(following)),
+        most_bytes=longest * (UTF8_MOST if wide else 1) + 2 * UTF8_MOST,
         gate=((_edge(union(before, _UNDERSCORE)) * edges[0] if rule.numeric else edge) + gate).encode(),
         underscored=(edge + gate).encode() if rule.numeric else b"",
-        wide=_beyond_ascii(node),
+        wide=wide,
         node=node,
         before=before,
         matcher=_matcher(rule, node, names, (outside(before), _close(following)), longest),
