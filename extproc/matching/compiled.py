@@ -25,7 +25,7 @@ from extproc.matching.render import UTF8_MOST, coarse, exact, octets, outside, u
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.syntax import read
 from extproc.matching.tail import MatchPlace, Tail, split
-from extproc.matching.utf8 import ASCII, after, ahead, whole
+from extproc.matching.utf8 import ASCII, after, ahead, before, whole
 
 LONGEST_MATCH = 8192
 """The widest match (code points) that a rule may have. A 4,096-bit RSA key in PEM takes 3,300; it bounds held text."""
@@ -41,6 +41,9 @@ _WIDE = 160
 
 _WHOLE = (1,)
 """The groups of a rule whose find is its whole match."""
+
+AT_ONCE = 256
+"""Bytes in which all matches may be looked for before the first of them is judged: RE2 takes about 1 µs for each."""
 
 SHORT_STRETCH, LONG_STRETCH = 64, 4096
 """Bytes in which the next start is looked for, beside the width of a match: behind one it is likely near, and each
@@ -66,6 +69,10 @@ class Matcher(Struct, frozen=True, eq=False):
     `groups`: the find is the first of these that took part. `most`: code points after which a match is cut off, 0 where
     the expression itself counts; `wide` tells whether they may be more than a byte each. `starts` finds where something
     begins that is too long at most: an expression that does not count runs on to the end of whatever it is shown.
+
+    `ending`: given where `search` has no groups, as the find is the whole match and lies between the two characters
+    that were looked at. Only at the end of the data may nothing stand behind it: then this, which has groups, tells.
+    `edge`: one code point behind the match was looked at.
     """
 
     search: Search
@@ -74,26 +81,30 @@ class Matcher(Struct, frozen=True, eq=False):
     wide: bool
     starts: Search | None
     tail: Tail | None = None
+    ending: Search | None = None
+    edge: bool = False
 
     def find(self, data: bytes, start: int, stop: int, limit: int) -> Iterable[MatchPlace]:
         """Every match in `data[:limit]` that starts in `start..stop`, overlapping ones too.
 
         Each place gives at most one match, whatever stands before it: that is what makes verdicts local.
         """
-        if stop - start > SHORT_STRETCH or self.starts is not None or self.tail is not None:
+        if self.ending is None or stop - start > AT_ONCE:
             return self._each(data, start, stop, limit)
         # As most are looked for: in so short a stretch that they may as well be found at once.
-        search, whole = self.search, self.groups == _WHOLE
+        search, edge, size = self.search, self.edge, len(data)
         places: list[MatchPlace] = []
-        while start <= stop:
-            found = search(data, start, limit)
-            opening = found[0][0]
+        while start < stop:
+            opening, end = search(data, start, limit)[0]
             if opening < 0:
                 break
+            # The match proper begins after the one code point that the class before it took.
             start = opening + 1 if data[opening] < ASCII else after(data, opening)
             if start > stop:
                 break
-            places.append(found[1] + found[1] if whole else self._place(found))
+            # Behind a usual match there is an ASCII character that was looked at.
+            end = end - 1 if edge and end < size and data[end - 1] < ASCII else self._end(data, opening, end, limit)
+            places.append((start, end, start, end))
         return places
 
     def _each(self, data: bytes, start: int, stop: int, limit: int) -> Iterator[MatchPlace]:
@@ -102,16 +113,25 @@ class Matcher(Struct, frozen=True, eq=False):
             yield from self._uncounted(self.starts, data, start, stop, limit)
             return
         search, tail = self.search, self.tail
-        while start <= stop:
+        while start < stop:
             found = search(data, start, limit)
             opening = found[0][0]
             if opening < 0:
                 return
-            # The match proper begins after the one code point that the class before it took.
             start = opening + 1 if data[opening] < ASCII else after(data, opening)
             if start > stop:
                 return
-            yield self._place(found) if tail is None else self._tail(tail, data, opening, limit)
+            if self.ending is not None:
+                end = self._end(data, opening, found[0][1], limit)
+                yield start, end, start, end
+            else:
+                yield self._place(found) if tail is None else self._tail(tail, data, opening, limit)
+
+    def _end(self, data: bytes, opening: int, end: int, limit: int) -> int:
+        """The end of a match that `search` found without groups, by the end of what was looked at."""
+        if not self.edge or self.ending is None:
+            return end
+        return before(data, end) if end < len(data) else self.ending(data, opening, limit)[1][1]
 
     def _uncounted(self, starts: Search, data: bytes, start: int, stop: int, limit: int) -> Iterator[MatchPlace]:
         """The same for an expression that does not count: a stretch at a time, no look beyond what a match needs."""
@@ -286,9 +306,11 @@ def _matcher(rule: Rule, node: Node, names: dict[str, int], beside: tuple[str, s
         groups = (group + 1,)
     tail = _tail(node, beside, compiled) if groups == (2,) else None
     if not uncounted(node):
-        # Where the tail tells the finding, its match needs no groups.
-        search = compiled if tail is None else expression(f"{left}(?:{exact(node, groups=False)}){right}")
-        return Matcher(searching(search), groups, 0, _beyond_ascii(node), None, tail)
+        # Where the tail tells the finding, or the finding is all of the match, no groups are needed.
+        bare = tail is not None or groups == _WHOLE
+        search = expression(f"{left}(?:{exact(node, groups=False)}){right}") if bare else compiled
+        ending = searching(compiled, anchored=True) if groups == _WHOLE else None
+        return Matcher(searching(search), groups, 0, _beyond_ascii(node), None, tail, ending, bool(right))
     # Lazy and without groups it comes to an end as soon as there is a match at all.
     starts = searching(expression(f"{left}(?:{exact(_lazy(node), groups=False)}){right}"))
     return Matcher(searching(compiled, anchored=True), groups, longest, _beyond_ascii(node), starts, tail)
