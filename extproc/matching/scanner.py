@@ -20,10 +20,17 @@ from msgspec import Struct
 from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
 from extproc.matching.escapes import LONGEST, begins, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
-from extproc.matching.hyperscan import UnsupportedPatternError
+from extproc.matching.hyperscan import (
+    SCANNED_A_STEP,
+    STEPS_A_REGION,
+    Regions,
+    RuleHits,
+    UnsupportedPatternError,
+    by_rule,
+)
 from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.re2_search import within
-from extproc.matching.regions import SCANNED_A_STEP, STEPS_A_REGION, Regions, RuleHits, by_rule
+from extproc.matching.re2_search import within
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.span import Span, foremost, order
@@ -163,8 +170,10 @@ class Scanner:
         found = self.find(data, 1, len(data), opening=True, final=True, name=name, meter=meter, hits=hits)
         if len(found) > 1:
             # Matches that begin at two places may agree on the find in them.
-            once = {(each.start, -each.end, each.lane.rank): each for each in found}
-            found = [once[place] for place in sorted(once)]
+            once: dict[tuple[int, int, tuple[float, str]], BufferMatch] = {}
+            for each in found:
+                once[each.start, -each.end, each.lane.rank] = each
+            found = [*map(once.__getitem__, sorted(once))]
         return spans(found, data, 1, 0)
 
     def scan_all(
@@ -323,7 +332,8 @@ class Scanner:
             ):
                 continue
             captures = self._captures[number]
-            for place in each.matcher.find(data, before(data, start + 1), stop, limit):
+            start = start if data[start] < ASCII else before(data, start + 1)
+            for place in each.matcher.find(data, start, stop, limit):
                 size = place[1] - place[0] if captures else 0
                 left -= 1 + size // BYTES_A_LOOK
                 if left < 0:
