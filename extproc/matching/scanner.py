@@ -30,7 +30,6 @@ from extproc.matching.hyperscan import (
 )
 from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.re2_search import within
-from extproc.matching.re2_search import within
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.span import Span, foremost, order
@@ -187,7 +186,7 @@ class Scanner:
         touched: Mapping[int, RuleHits] | None = None
         if len(texts) > 1 and sum(map(len, texts)) <= JOINED_MOST:
             joined = "\n".join(texts)
-            if marked(joined) or hidden(joined):
+            if marked(joined) or (not joined.isascii() and hidden(joined)):
                 numbers = self._interesting(texts, meter)
             else:
                 touched = self._touched(texts, joined, meter)

@@ -7,7 +7,7 @@ anywhere else: they come from the descriptors, by name.
 
 from collections.abc import Callable
 from struct import Struct
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
@@ -92,8 +92,8 @@ class Memo(dict[K, bytes]):
     rebuilding of those that do. At most 1 MiB a memo.
     """
 
-    MOST: Final = 1024
-    LONGEST: Final = 512
+    MOST: ClassVar[int] = 1024
+    LONGEST: ClassVar[int] = 512
 
     __slots__ = ("_build",)
 

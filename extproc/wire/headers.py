@@ -31,8 +31,21 @@ def _set(field: Field) -> bytes:
 
 # Backends, models and credentials repeat: a plan gives the same tuples with each request for the same destination.
 _sets_kept: Final = Kept[tuple[Field, ...]]()
-# By value: names that are removed from some requests alone are put together for each of them.
-_removals: Final = Memo[tuple[str, ...]](lambda names: b"".join([delimited(_REMOVE, text(name)) for name in names]))
+
+
+class RemovalsMemo(Memo[tuple[str, ...]]):
+    """Encodings of removals by their names: those that only some requests need are put together for each of them.
+
+    At most 1 MiB, as any memo. The headers that may hold a client's credential take 800 bytes.
+    """
+
+    MOST = 256
+    LONGEST = 4096
+
+    __slots__ = ()
+
+
+_removals: Final = RemovalsMemo(lambda names: b"".join([delimited(_REMOVE, text(name)) for name in names]))
 
 
 def header_mutation(mutation: HeaderMutation) -> bytes:
