@@ -173,7 +173,7 @@ class Scanner:
             for each in found:
                 once[each.start, -each.end, each.lane.rank] = each
             found = [*map(once.__getitem__, sorted(once))]
-        return spans(found, data, 1, 0)
+        return spans(found, data, 1, 0) if found else []
 
     def scan_all(
         self, texts: Sequence[str], name: Callable[[int], str | None] = lambda _: None, meter: Meter | None = None
