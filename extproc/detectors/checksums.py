@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import string
 from collections.abc import Callable
 from itertools import cycle
 
@@ -15,6 +16,9 @@ _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 # Tables for bytes.translate, which is ten times as fast as going over a text: a digit's value, and twice the value.
 _VALUES = bytes(max(0, byte - 48) % 10 for byte in range(256))
 _DOUBLED = bytes(sum(divmod(2 * value, 10)) % 10 for value in range(256))
+
+_NUMBERS = {char: str(int(char, 36)) for char in string.digits + string.ascii_letters}
+"""What a letter or digit counts as in `mod97`."""
 
 _VERHOEFF_TIMES = (
     (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
@@ -54,7 +58,7 @@ def _values(text: str) -> bytes:
     return text.encode("ascii", "ignore").translate(_VALUES, _NO_DIGITS)
 
 
-def leading(text: str, valid: Callable[[str], bool], usual: int) -> int:
+def leading(text: str, valid: Callable[[str], object], usual: int) -> int:
     """The length of the longest beginning of `text` that is `valid`: all of it, or up to the end of a group of digits.
 
     0 if there is none. What follows a number may look like one more group of it: then there are more than `usual`
@@ -81,7 +85,7 @@ def luhn(text: str) -> bool:
 
 def mod97(text: str) -> int:
     """ISO/IEC 7064 mod 97-10 of letters (A = 10) and digits."""
-    return int("".join(str(int(char, 36)) for char in text)) % 97
+    return int("".join(map(_NUMBERS.__getitem__, text))) % 97
 
 
 def mod11_10(numbers: list[int]) -> bool:

@@ -1,6 +1,4 @@
-"""One rule made ready to run: its exact matcher, its coarse pattern for the fast lane, its prefixes."""
-
-from collections.abc import Iterable, Iterator
+"""One rule made ready to run: its exact matcher, and its coarse pattern for the fast lane."""
 
 import re2
 from msgspec import Struct
@@ -20,12 +18,12 @@ from extproc.matching.expression import (
     width,
     without,
 )
-from extproc.matching.re2_search import Search, Spans, searching
+from extproc.matching.matcher import WHOLE, Matcher
+from extproc.matching.re2_search import Search, searching
 from extproc.matching.render import UTF8_MOST, coarse, exact, octets, outside, uncounted
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.syntax import read
-from extproc.matching.tail import MatchPlace, Tail, split
-from extproc.matching.utf8 import ASCII, after, ahead, whole
+from extproc.matching.tail import Tail, split
 
 LONGEST_MATCH = 8192
 """The widest match (code points) that a rule may have. A 4,096-bit RSA key in PEM takes 3,300; it bounds held text."""
@@ -38,13 +36,6 @@ MATCHER_MEMORY = 16 << 20
 
 _WIDE = 160
 """From this width on (code points) the fast lane looks for the beginning of a match, if that tells enough."""
-
-_WHOLE = (1,)
-"""The groups of a rule whose find is its whole match."""
-
-SHORT_STRETCH, LONG_STRETCH = 64, 4096
-"""Bytes in which the next start is looked for, beside the width of a match: behind one it is likely near, and each
-stretch without any is followed by one of twice its length."""
 
 _UNDERSCORE: Ranges = ((0x5F, 0x5F),)
 
@@ -60,118 +51,24 @@ class RuleError(ValueError):
     """A rule that cannot be run; the text names the rule and the reason."""
 
 
-class Matcher(Struct, frozen=True, eq=False):
-    """The exact reading of a rule: where it matches and which part of the match is the find.
-
-    `groups`: the find is the first of these that took part. `most`: code points after which a match is cut off, 0 where
-    the expression itself counts; `wide` tells whether they may be more than a byte each. `starts` finds where something
-    begins that is too long at most: an expression that does not count runs on to the end of whatever it is shown.
-    """
-
-    search: Search
-    groups: tuple[int, ...]
-    most: int
-    wide: bool
-    starts: Search | None
-    tail: Tail | None = None
-
-    def find(self, data: bytes, start: int, stop: int, limit: int) -> Iterable[MatchPlace]:
-        """Every match in `data[:limit]` that starts in `start..stop`, overlapping ones too.
-
-        Each place gives at most one match, whatever stands before it: that is what makes verdicts local.
-        """
-        if stop - start > SHORT_STRETCH or self.starts is not None or self.tail is not None:
-            return self._each(data, start, stop, limit)
-        # As most are looked for: in so short a stretch that they may as well be found at once.
-        search, whole = self.search, self.groups == _WHOLE
-        places: list[MatchPlace] = []
-        while start <= stop:
-            found = search(data, start, limit)
-            opening = found[0][0]
-            if opening < 0:
-                break
-            start = opening + 1 if data[opening] < ASCII else after(data, opening)
-            if start > stop:
-                break
-            places.append(found[1] + found[1] if whole else self._place(found))
-        return places
-
-    def _each(self, data: bytes, start: int, stop: int, limit: int) -> Iterator[MatchPlace]:
-        """The same one by one, as there may be any number of them."""
-        if self.starts is not None:
-            yield from self._uncounted(self.starts, data, start, stop, limit)
-            return
-        search, tail = self.search, self.tail
-        while start <= stop:
-            found = search(data, start, limit)
-            opening = found[0][0]
-            if opening < 0:
-                return
-            # The match proper begins after the one code point that the class before it took.
-            start = opening + 1 if data[opening] < ASCII else after(data, opening)
-            if start > stop:
-                return
-            yield self._place(found) if tail is None else self._tail(tail, data, opening, limit)
-
-    def _uncounted(self, starts: Search, data: bytes, start: int, stop: int, limit: int) -> Iterator[MatchPlace]:
-        """The same for an expression that does not count: a stretch at a time, no look beyond what a match needs."""
-        stretch = SHORT_STRETCH
-        while start <= stop:
-            last = min(stop, start + stretch)
-            opening = starts(data, start, min(limit, self._cut(data, last)))[0][0]
-            if opening < 0 or after(data, opening) > last:
-                if last == stop:
-                    return
-                # What begins behind `last` has before it the code point there.
-                start, stretch = whole(data, last), min(2 * stretch, LONG_STRETCH)
-                continue
-            start, stretch = after(data, opening), SHORT_STRETCH
-            most = min(limit, self._cut(data, start))
-            if self.tail is not None and (place := self.tail.place(data, opening, most)) is not None:
-                yield place
-                continue
-            found = self.search(data, opening, most)
-            if found[0][0] >= 0:
-                yield self._place(found)
-
-    @property
-    def captures(self) -> bool:
-        """True if the find is a part of the match: to tell which takes RE2 some 60 ns a byte, a match alone 1 ns."""
-        return self.groups != _WHOLE
-
-    def _tail(self, tail: Tail, data: bytes, opening: int, limit: int) -> MatchPlace:
-        return tail.place(data, opening, limit) or self._place(tail.whole(data, opening, limit))
-
-    def _cut(self, data: bytes, first: int) -> int:
-        # One more, for the character after the match.
-        return ahead(data, first, self.most + 1) if self.wide else after(data, first + self.most)
-
-    def _place(self, found: Spans) -> MatchPlace:
-        first, end = found[1]
-        begin, close = (first, end) if self.groups == _WHOLE else self._find(found)
-        return first, end, begin, close
-
-    def _find(self, found: Spans) -> tuple[int, int]:
-        for group in self.groups:
-            start, end = found[group]
-            if start >= 0 and (len(self.groups) == 1 or start < end):
-                return start, end
-        return -1, -1
-
-
 class CompiledRule(Struct, frozen=True, eq=False):
     """A rule and its matchers.
 
-    `longest`: code points a match takes at most. `window`: bytes before the end of a fast-lane hit in which its match
-    starts. `gate`: the Hyperscan pattern; that of a `numeric` rule does not hit behind underscores, and `underscored`
-    is the one that does. `wide`: whether a match may hold more than ASCII. `node`, `before`: the
-    pattern, and what may not stand before it. `hint` finds the words of `context` also inside others.
-    `left`, `right`: code points beside a match that the verdict looks at.
+    `rank` orders the findings of several rules at one place, as `span.order` does. `longest`: code points a match takes
+    at most. `window`, `least`: a match starts at most, and at least, so many bytes before the end of a fast-lane hit.
+    `most_bytes`: bytes that a match and the characters beside it take at most. `gate`: the Hyperscan pattern; that of a
+    `numeric` rule does not hit behind underscores, and `underscored` is the one that does. `wide`: whether a match may
+    hold more than ASCII. `node`, `before`: the pattern, and what may not stand before it. `hint` finds the words of
+    `context` also inside others. `left`, `right`: code points beside a match that the verdict looks at.
     """
 
     rule: Rule
+    title: str
+    rank: tuple[float, str]
     longest: int
     window: int
+    least: int
+    most_bytes: int
     gate: bytes
     underscored: bytes
     wide: bool
@@ -190,13 +87,8 @@ class CompiledRule(Struct, frozen=True, eq=False):
         return self.longest + max(self.left, self.right)
 
     @property
-    def most_bytes(self) -> int:
-        """Bytes that a match and the characters beside it take at most."""
-        return self.longest * (UTF8_MOST if self.wide else 1) + 2 * UTF8_MOST
-
-    @property
     def most_ascii(self) -> int:
-        """The same where all characters are ASCII."""
+        """`most_bytes` where all characters are ASCII."""
         return self.longest + 2 * UTF8_MOST
 
 
@@ -222,14 +114,19 @@ def _compiled(rule: Rule) -> CompiledRule:
     gate = coarse(sign) + _edge(following) * edges[1]
     edge = _edge(before) * edges[0]
     words, against = bool(rule.context), bool(rule.unless or rule.behind)
+    wide = _beyond_ascii(node)
     return CompiledRule(
         rule=rule,
+        title=rule.title,
+        rank=(-rule.score, rule.title),
         longest=longest,
-        window=(longest if rule.sign else width(sign).high or 0) * (UTF8_MOST if _beyond_ascii(node) else 1)
-        + 2 * UTF8_MOST,
+        window=(longest if rule.sign else width(sign).high or 0) * (UTF8_MOST if wide else 1) + 2 * UTF8_MOST,
+        # A character takes one byte at least, and so does the neighbour that a gate ends with.
+        least=width(sign).low + (edges[1] and bool(following)),
+        most_bytes=longest * (UTF8_MOST if wide else 1) + 2 * UTF8_MOST,
         gate=((_edge(union(before, _UNDERSCORE)) * edges[0] if rule.numeric else edge) + gate).encode(),
         underscored=(edge + gate).encode() if rule.numeric else b"",
-        wide=_beyond_ascii(node),
+        wide=wide,
         node=node,
         before=before,
         matcher=_matcher(rule, node, names, (outside(before), _close(following)), longest),
@@ -281,9 +178,11 @@ def _matcher(rule: Rule, node: Node, names: dict[str, int], beside: tuple[str, s
         groups = (group + 1,)
     tail = _tail(node, beside, compiled) if groups == (2,) else None
     if not uncounted(node):
-        # Where the tail tells the finding, its match needs no groups.
-        search = compiled if tail is None else expression(f"{left}(?:{exact(node, groups=False)}){right}")
-        return Matcher(searching(search), groups, 0, _beyond_ascii(node), None, tail)
+        # Where the tail tells the finding, or the finding is all of the match, no groups are needed.
+        bare = tail is not None or groups == WHOLE
+        search = expression(f"{left}(?:{exact(node, groups=False)}){right}") if bare else compiled
+        ending = searching(compiled, anchored=True) if groups == WHOLE else None
+        return Matcher(searching(search), groups, 0, _beyond_ascii(node), None, tail, ending, bool(right))
     # Lazy and without groups it comes to an end as soon as there is a match at all.
     starts = searching(expression(f"{left}(?:{exact(_lazy(node), groups=False)}){right}"))
     return Matcher(searching(compiled, anchored=True), groups, longest, _beyond_ascii(node), starts, tail)

@@ -11,18 +11,25 @@ its hits. Both are linear in the text for every pattern; what a text may demand 
 
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import accumulate
+from functools import partial
 
 from msgspec import Struct
 
 from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
 from extproc.matching.escapes import LONGEST, begins, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
-from extproc.matching.hyperscan import UnsupportedPatternError
+from extproc.matching.hyperscan import (
+    SCANNED_A_STEP,
+    STEPS_A_REGION,
+    Regions,
+    RuleHits,
+    UnsupportedPatternError,
+    by_rule,
+)
 from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.re2_search import within
-from extproc.matching.regions import SCANNED_A_STEP, STEPS_A_REGION, Regions
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.span import Span, foremost, order
@@ -154,14 +161,18 @@ class Scanner:
                 meter.spend(escape_steps(text))
             found = [*found, *self._scan(plain(text), name, meter)]
             return sorted(foremost(set(found), places(text)), key=order) if found else []
-        # Matches that begin at two places may agree on the find in them.
-        return sorted(set(found), key=order) if found else []
+        return found
 
-    def _scan(
-        self, text: str, name: str | None, meter: Meter | None, hits: Sequence[tuple[int, int]] | None = None
-    ) -> list[Span]:
+    def _scan(self, text: str, name: str | None, meter: Meter | None, hits: RuleHits | None = None) -> list[Span]:
+        """Every find in a text as it stands, in `span.order`."""
         data = b"\n" + text.encode("utf-8", "replace")
         found = self.find(data, 1, len(data), opening=True, final=True, name=name, meter=meter, hits=hits)
+        if len(found) > 1:
+            # Matches that begin at two places may agree on the find in them.
+            once: dict[tuple[int, int, tuple[float, str]], BufferMatch] = {}
+            for each in found:
+                once[each.start, -each.end, each.lane.rank] = each
+            found = [*map(once.__getitem__, sorted(once))]
         return spans(found, data, 1, 0) if found else []
 
     def scan_all(
@@ -172,12 +183,25 @@ class Scanner:
         `name` gives that of a text by its number. Raises TooManyCandidatesError, SpentError.
         """
         numbers: Iterable[int] = range(len(texts))
+        touched: Mapping[int, RuleHits] | None = None
         if len(texts) > 1 and sum(map(len, texts)) <= JOINED_MOST:
             joined = "\n".join(texts)
-            if not (marked(joined) or hidden(joined)):
-                return self._scan_joined(texts, joined, name, meter)
-            numbers = self._interesting(texts, meter)
-        return [(number, found) for number in numbers if (found := self.scan(texts[number], name(number), meter))]
+            if marked(joined) or (not joined.isascii() and hidden(joined)):
+                numbers = self._interesting(texts, meter)
+            else:
+                touched = self._touched(texts, joined, meter)
+                numbers = sorted(touched)
+        scanned: list[tuple[int, list[Span]]] = []
+        for number in numbers:
+            text, called = texts[number], name(number)
+            if touched is None:
+                found = self.scan(text, called, meter)
+            else:
+                # With nothing to be read in another way, and with the hits of the one pass over all of them.
+                found = self._scan(text, called, meter, touched[number])
+            if found:
+                scanned.append((number, found))
+        return scanned
 
     def _interesting(self, texts: Sequence[str], meter: Meter | None) -> Iterable[int]:
         """The numbers of the texts in which there may be something, by one pass over all of them.
@@ -193,22 +217,7 @@ class Scanner:
         both += [plain(both[place]) for place in escaped]
         return sorted({owners[number] for number in self._touched(both, "\n".join(both), meter)})
 
-    def _scan_joined(
-        self, texts: Sequence[str], joined: str, name: Callable[[int], str | None], meter: Meter | None
-    ) -> list[tuple[int, list[Span]]]:
-        """Return what is found in texts without escapes, by the hits of one pass over all of them."""
-        found: list[tuple[int, list[Span]]] = []
-        touched = self._touched(texts, joined, meter)
-        for number in sorted(touched):
-            spans_ = self._scan(texts[number], name(number), meter, touched[number])
-            if spans_:
-                # Matches that begin at two places may agree on the find in them.
-                found.append((number, sorted(set(spans_), key=order)))
-        return found
-
-    def _touched(
-        self, texts: Sequence[str], joined: str, meter: Meter | None
-    ) -> Mapping[int, Sequence[tuple[int, int]]]:
+    def _touched(self, texts: Sequence[str], joined: str, meter: Meter | None) -> Mapping[int, RuleHits]:
         """The texts in which the fast lane has hits, by their number, with the hits as each text by itself has them.
 
         There may be more than that, by what stands in the next text.
@@ -217,14 +226,24 @@ class Scanner:
         hits = self._regions.hits(data, meter)
         if not hits:
             return {}
-        ends = list(accumulate(len(text.encode("utf-8", "replace")) + 1 for text in texts))
-        found: dict[int, list[tuple[int, int]]] = {}
-        for pattern, end in hits:
-            # A text's part of the data goes from one of its line feeds to the other, which is the next one's first.
-            first, last = bisect_left(ends, end - 1), bisect_left(ends, end)
-            for number in (first, last) if first < last else (first,):
-                if number < len(texts):
-                    found.setdefault(number, []).append((pattern, end - (ends[number - 1] if number else 0)))
+        # A text's part of the data goes from one of its line feeds to the other, which is the next one's first.
+        feeds, at = [0], 0
+        for text in texts:
+            at += 1 + (len(text) if text.isascii() else len(text.encode("utf-8", "replace")))
+            feeds.append(at)
+        found: defaultdict[int, defaultdict[int, list[int]]] = defaultdict(partial(defaultdict, list))
+        own: defaultdict[int, list[int]] = defaultdict(list)
+        low = high = 0
+        for rule, end in hits:
+            # Most come one after the other in the same text.
+            if not low + 1 < end <= high:
+                number = bisect_left(feeds, end, 1) - 1
+                if number and end - 1 == feeds[number]:
+                    found[number - 1][rule].append(end - feeds[number - 1])
+                if number == len(texts):
+                    continue
+                own, low, high = found[number], feeds[number], feeds[number + 1]
+            own[rule].append(end - low)
         return found
 
     def quiet(self, words: Sequence[str], meter: Meter | None = None) -> bool:
@@ -275,7 +294,7 @@ class Scanner:
         final: bool,
         name: str | None = None,
         meter: Meter | None = None,
-        hits: Sequence[tuple[int, int]] | None = None,
+        hits: RuleHits | None = None,
     ) -> list[BufferMatch]:
         """Every find whose match starts at byte `first` or later, but before `until`.
 
@@ -285,17 +304,18 @@ class Scanner:
         context; None for a text that someone wrote. `hits`: the fast lane's in `data` and a line feed, where these
         are known. Raises TooManyCandidatesError, SpentError.
         """
-        origin = before(data, first)
+        origin = before(data, first) if first > 1 else 0
         if meter is not None:
             meter.spend(1 + (len(data) - origin) // SCANNED_A_STEP)
         shown = data[origin:] + b"\n" if final else data[origin:]
         if hits is None:
-            hits = self._regions.hits(shown, meter)
-        if not hits:
-            return []
+            pairs = self._regions.hits(shown, meter)
+            if not pairs:
+                return []
+            hits = by_rule(pairs)
         found: list[BufferMatch] = []
         steps = 0
-        left = most_looks(len(data) - origin)
+        left = LEAST_LOOKS if len(data) <= LEAST_LOOKS else most_looks(len(data) - origin)
         for number, low, high in self._regions.around(hits, shown, meter):
             steps += STEPS_A_REGION
             if steps >= STEPS_AT_ONCE and meter is not None:
@@ -303,7 +323,7 @@ class Scanner:
                 steps = 0
             each = self._lanes[number]
             start, stop = max(low, 0) + origin, min(high + origin, until - 1)
-            limit = min(len(data), stop + (each.longest + 2) * UTF8_MOST)
+            limit = min(len(data), stop + each.most_bytes)
             if stop < start or (
                 each.context is not None
                 and _hopeless(each, data, start, limit, opening, final)
@@ -311,7 +331,8 @@ class Scanner:
             ):
                 continue
             captures = self._captures[number]
-            for place in each.matcher.find(data, before(data, start + 1), stop, limit):
+            start = start if data[start] < ASCII else before(data, start + 1)
+            for place in each.matcher.find(data, start, stop, limit):
                 size = place[1] - place[0] if captures else 0
                 left -= 1 + size // BYTES_A_LOOK
                 if left < 0:
@@ -330,19 +351,26 @@ class Scanner:
         return found
 
 
-def spans(found: Iterable[BufferMatch], data: bytes, base: int, offset: int) -> list[Span]:
+def spans(found: Sequence[BufferMatch], data: bytes, base: int, offset: int) -> list[Span]:
     """Finds as spans in code points; byte `base` of `data` is code point `offset` of the text."""
-    found = list(found)
+    points = None if data.isascii() else _code_points(found, data, base, offset)
+    shift = offset - base
+    told: list[Span] = []
+    for each in found:
+        lane, start, end = each.lane, each.start, each.end
+        start, end = (start + shift, end + shift) if points is None else (points[start], points[end])
+        told.append(Span(start, end, lane.rule.kind, lane.title, lane.rule.score))
+    return told
+
+
+def _code_points(found: Iterable[BufferMatch], data: bytes, base: int, offset: int) -> Mapping[int, int]:
     places = sorted({place for each in found for place in (each.start, each.end)})
     points, at, point = {}, base, offset
     for place in places:
         point += len(data[at:place].decode()) if place >= at else -len(data[place:at].decode())
         at = place
         points[place] = point
-    return [
-        Span(points[each.start], points[each.end], each.lane.rule.kind, each.lane.rule.title, each.lane.rule.score)
-        for each in found
-    ]
+    return points
 
 
 def escape_steps(text: str) -> int:

@@ -39,53 +39,48 @@ def foremost(spans: Collection[Span], escapes: Sequence[tuple[int, int]]) -> Col
     ]
 
 
-class Distinct:
+class Distinct(dict[int, Span]):
     """Tells finds that say something new: none that lies within an earlier one of the same owner that is as sure.
 
     Two rules of a kind may find the same value, the one by its form, the other by the words beside it; and a part of a
-    phone number may pass for a number of another kind.
+    phone number may pass for a number of another kind. Holds the widest find of each owner so far.
     """
 
-    __slots__ = ("_widest",)
-
-    def __init__(self) -> None:
-        self._widest: dict[int, Span] = {}
+    __slots__ = ()
 
     def new(self, owner: int, span: Span) -> bool:
         """True if the next span of a text (in `order`) is one."""
-        widest = self._widest.get(owner)
+        widest = self.get(owner)
         if widest is not None and span.end <= widest.end:
             return span.score > widest.score
-        self._widest[owner] = span
+        self[owner] = span
         return True
 
 
-class Union:
+class Union(Struct):
     """Turns spans, which may overlap, into pieces that do not: leftmost, then longest.
 
     What a later span covers beyond an earlier one becomes a piece of its own, so that all that was found is masked and
-    no piece is longer than one span. Spans come in `order` over any number of calls: a stream gives what a whole text
-    gives.
+    no piece is longer than one span. `end`: that of the last piece.
     """
 
-    __slots__ = ("_end",)
-
-    def __init__(self) -> None:
-        self._end = 0
-
-    def add(self, spans: Iterable[Span]) -> list[Span]:
-        """The pieces that `spans` (sorted by `order`, none before those of earlier calls) add."""
-        return [piece for span in spans if (piece := self.cut(span)) is not None]
+    end: int = 0
 
     def cut(self, span: Span) -> Span | None:
-        """Return what the next span (in `order`) adds, if anything."""
-        start = max(span.start, self._end)
+        """Return what the next span adds, if anything. Over a stream they come in `order`, as in a whole text."""
+        start = max(span.start, self.end)
         if span.end <= start:
             return None
-        self._end = span.end
+        self.end = span.end
         return span if start == span.start else Span(start, span.end, span.kind, span.rule, span.score)
 
 
 def unite(spans: Iterable[Span]) -> list[Span]:
     """The pieces of one whole text (see Union); `spans` in any order."""
-    return Union().add(sorted(spans, key=order))
+    union = Union()
+    pieces: list[Span] = []
+    for span in sorted(spans, key=order):
+        piece = union.cut(span)
+        if piece is not None:
+            pieces.append(piece)
+    return pieces

@@ -50,6 +50,9 @@ _RESPONSE_BODY: Final = key(ProcessingResponse, "response_body")
 _RESPONSE_TRAILERS: Final = key(ProcessingResponse, "response_trailers")
 _IMMEDIATE: Final = key(ProcessingResponse, "immediate_response")
 _STREAMED: Final = key(ProcessingResponse, "streamed_immediate_response")
+# By phase.
+_REQUEST_KEYS: Final = (_REQUEST_HEADERS, _REQUEST_BODY, _REQUEST_TRAILERS)
+_RESPONSE_KEYS: Final = (_RESPONSE_HEADERS, _RESPONSE_BODY, _RESPONSE_TRAILERS)
 _METADATA: Final = key(ProcessingResponse, "dynamic_metadata")
 _OVERRIDE: Final = key(ProcessingResponse, "mode_override")
 
@@ -121,29 +124,22 @@ def encode(effect: Effect) -> bytes:
 
 
 def _proceed(answer: Proceed) -> bytes:
-    member = _member(answer.side, answer.phase)
-    metadata, modes = answer.metadata, answer.modes
+    phase, metadata, modes = answer.phase, answer.metadata, answer.modes
+    # Comparing identities, not looking up: the hash of an enumeration is computed in Python.
+    keys = _REQUEST_KEYS if answer.side is _REQUEST else _RESPONSE_KEYS
+    member = keys[0 if phase is _HEADERS else 1 if phase is _BODY else 2]
     if answer.headers is None and answer.body is None and not (answer.clear_route or answer.replace):
         plain = member + b"\x00"
         if metadata is None and modes is None:
             return plain
         parts: ByteParts = (plain,)
-    elif answer.phase is _TRAILERS:
+    elif phase is _TRAILERS:
         parts = enclose(_trailer_mutation(answer), member)
     else:
         parts = enclose(_common(answer), _COMMON, member)
-    return b"".join((*parts, _metadata(metadata), b"" if modes is None else _modes(modes)))
-
-
-def _member(side: Side, phase: Phase) -> bytes:
-    # Comparing identities, not looking up: the hash of an enumeration is computed in Python.
-    if side is _REQUEST:
-        if phase is _BODY:
-            return _REQUEST_BODY
-        return _REQUEST_HEADERS if phase is _HEADERS else _REQUEST_TRAILERS
-    if phase is _BODY:
-        return _RESPONSE_BODY
-    return _RESPONSE_HEADERS if phase is _HEADERS else _RESPONSE_TRAILERS
+    if metadata is not None:
+        parts += (_metadata(metadata),)
+    return b"".join(parts if modes is None else (*parts, _modes(modes)))
 
 
 def _common(answer: Proceed) -> ByteParts:
@@ -166,9 +162,7 @@ def _trailer_mutation(answer: Proceed) -> ByteParts:
     return () if answer.headers is None else (delimited(_TRAILER_MUTATION, header_mutation(answer.headers)),)
 
 
-def _metadata(metadata: Metadata | None) -> bytes:
-    if metadata is None:
-        return b""
+def _metadata(metadata: Metadata) -> bytes:
     # A plan gives the same metadata with each request for the same destination.
     return _metadata_kept.known.get(id(metadata)) or _metadata_kept.put(
         metadata, delimited(_METADATA, struct(metadata))
@@ -198,11 +192,12 @@ def _piece(data: bytes, end: bool) -> ByteParts:
 
 def _chunk(chunk: Chunk) -> bytes:
     member = _REQUEST_BODY if chunk.side is _REQUEST else _RESPONSE_BODY
+    piece = _piece(chunk.data, chunk.end)
     if chunk.guard:
-        piece = (delimited(_BODY_MUTATION, b"".join(enclose(_piece(chunk.data, chunk.end), _PIECE))),)
-        return b"".join((*enclose((_GUARD, *piece), _COMMON, member), _metadata(chunk.metadata)))
-    parts = enclose(_piece(chunk.data, chunk.end), _PIECE, _BODY_MUTATION, _COMMON, member)
-    return b"".join((*parts, _metadata(chunk.metadata)))
+        parts = enclose((_GUARD, *enclose(piece, _PIECE, _BODY_MUTATION)), _COMMON, member)
+    else:
+        parts = enclose(piece, _PIECE, _BODY_MUTATION, _COMMON, member)
+    return b"".join(parts if chunk.metadata is None else (*parts, _metadata(chunk.metadata)))
 
 
 def _reject(reject: Reject) -> bytes:
@@ -211,7 +206,8 @@ def _reject(reject: Reject) -> bytes:
     if reject.headers:
         head += delimited(_REJECT_HEADERS, header_mutation(HeaderMutation(more=reject.headers)))
     content = (head, _REJECT_BODY, length(len(reject.body)), reject.body, delimited(_DETAILS, text(reject.details)))
-    return b"".join((*enclose(content, _IMMEDIATE), _metadata(reject.metadata)))
+    parts = enclose(content, _IMMEDIATE)
+    return b"".join(parts if reject.metadata is None else (*parts, _metadata(reject.metadata)))
 
 
 def _stream(member: bytes, content: ByteParts) -> bytes:

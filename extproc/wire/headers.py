@@ -5,7 +5,7 @@ from typing import Final
 
 from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.headers import Field
-from extproc.wire.fields import Kept, delimited, flag, key, text, varint
+from extproc.wire.fields import Kept, Memo, delimited, flag, key, text, varint
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue, HeaderValueOption
 from extproc.wire.pb.headers_pb2 import HeaderMutation as PbHeaderMutation
 
@@ -19,23 +19,33 @@ _REMOVE: Final = key(PbHeaderMutation, "remove_headers")
 _HEADERS: Final = key(HeaderMap, "headers")
 
 
-def _header(field: Field) -> bytes:
-    name, value = field
-    return delimited(_NAME, text(name)) + delimited(_VALUE, value)
+# Names are the policy's and this program's own, values are not: a length, a credential.
+_names: Final = Memo[str](lambda name: delimited(_NAME, text(name)))
 
 
 def _set(field: Field) -> bytes:
-    keep = b"" if field[1] else _KEEP_EMPTY
-    return delimited(_SET, delimited(_HEADER, _header(field)) + _OVERWRITE + keep)
-
-
-def _removals(names: tuple[str, ...]) -> bytes:
-    return b"".join([delimited(_REMOVE, text(name)) for name in names])
+    name, value = field
+    keep = b"" if value else _KEEP_EMPTY
+    return delimited(_SET, delimited(_HEADER, _names[name] + delimited(_VALUE, value)) + _OVERWRITE + keep)
 
 
 # Backends, models and credentials repeat: a plan gives the same tuples with each request for the same destination.
 _sets_kept: Final = Kept[tuple[Field, ...]]()
-_removals_kept: Final = Kept[tuple[str, ...]]()
+
+
+class RemovalsMemo(Memo[tuple[str, ...]]):
+    """Encodings of removals by their names: those that only some requests need are put together for each of them.
+
+    At most 1 MiB, as any memo. The headers that may hold a client's credential take 800 bytes.
+    """
+
+    MOST = 256
+    LONGEST = 4096
+
+    __slots__ = ()
+
+
+_removals: Final = RemovalsMemo(lambda names: b"".join([delimited(_REMOVE, text(name)) for name in names]))
 
 
 def header_mutation(mutation: HeaderMutation) -> bytes:
@@ -46,11 +56,9 @@ def header_mutation(mutation: HeaderMutation) -> bytes:
         encoded = _sets_kept.known.get(id(sets)) or _sets_kept.put(sets, b"".join([_set(field) for field in sets]))
     for field in more:
         encoded += _set(field)
-    if remove:
-        encoded += _removals_kept.known.get(id(remove)) or _removals_kept.put(remove, _removals(remove))
-    return encoded
+    return encoded + _removals[remove] if remove else encoded
 
 
 def header_map(fields: Iterable[Field]) -> bytes:
     """The content of a HeaderMap."""
-    return b"".join([delimited(_HEADERS, _header(field)) for field in fields])
+    return b"".join([delimited(_HEADERS, _names[name] + delimited(_VALUE, value)) for name, value in fields])

@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from extproc.inspection.judge import STEPS_A_FINDING, Job
 from extproc.inspection.masking import STEPS_A_MASK, STEPS_AN_EDIT
 from extproc.inspection.vault import Vault
-from extproc.matching.hyperscan import LOOK, SHORT, Fast, Hits
-from extproc.matching.regions import STEPS_A_REGION
+from extproc.matching.hyperscan import LOOK, SHORT, STEPS_A_REGION, Fast, Hits
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import PLAINED_A_STEP, STEPS_A_LOOK, Scanner
 from extproc.protocol.meter import ENDLESS, Meter, SpentError

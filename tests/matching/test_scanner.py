@@ -1,3 +1,4 @@
+from copy import copy
 from itertools import pairwise
 
 import pytest
@@ -171,4 +172,8 @@ def test_uniting_covers_the_same_places_without_overlap_in_any_order(spans: list
 def test_uniting_bit_by_bit_gives_the_same(spans: list[Span], cut: int) -> None:
     ordered = sorted(spans, key=lambda span: (span.start, -span.end))
     union = Union()
-    assert union.add(ordered[:cut]) + union.add(ordered[cut:]) == unite(spans)
+    pieces = [union.cut(span) for span in ordered[:cut]]
+    other = copy(union)
+    rest = [union.cut(span) for span in ordered[cut:]]
+    assert [piece for piece in (*pieces, *rest) if piece is not None] == unite(spans)
+    assert rest == [other.cut(span) for span in ordered[cut:]]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.wire.fields import Kept, Memo, delimited, enclose, flag, key, length, text, varint
+from extproc.wire.headers import RemovalsMemo
 from extproc.wire.pb.processor_pb2 import CommonResponse, GrpcStatus, HttpBody, ProcessingResponse
 
 
@@ -95,6 +96,30 @@ def test_a_memo_is_full_at_its_most_and_empties_for_one_more() -> None:
     assert len(memo) == Memo.MOST
     assert memo[Memo.MOST] == varint(Memo.MOST)
     assert set(memo) == {Memo.MOST}
+
+
+def test_the_names_of_all_headers_that_may_hold_a_credential_are_kept_together() -> None:
+    """By their value: a body that goes on in another length is answered with names put together for it alone."""
+    built: list[tuple[str, ...]] = []
+
+    def build(names: tuple[str, ...]) -> bytes:
+        built.append(names)
+        return "".join(names).encode()
+
+    memo = RemovalsMemo(build)
+    wide = tuple(f"{number:032}" for number in range(RemovalsMemo.LONGEST // 32))
+    assert memo[wide] == memo[(*wide,)] == "".join(wide).encode()
+    assert built == [wide]
+    assert len(memo[*wide, "x"]) == RemovalsMemo.LONGEST + 1
+    assert set(memo) == {wide}
+
+
+def test_a_memo_of_removals_is_full_at_its_most_and_holds_a_mebibyte() -> None:
+    memo = RemovalsMemo(lambda names: names[0].encode())
+    for number in range(RemovalsMemo.MOST + 1):
+        assert memo[str(number),] == str(number).encode()
+    assert set(memo) == {(str(RemovalsMemo.MOST),)}
+    assert RemovalsMemo.MOST * RemovalsMemo.LONGEST == 1 << 20
 
 
 def test_kept_encodings_are_found_by_identity_and_bounded() -> None:

@@ -56,13 +56,11 @@ def _email(text: str) -> bool:
     return ".." not in text and local[-1] != "." and not domain.startswith("-")
 
 
-def _international(text: str) -> bool:
-    number = numerals(_without_extension(text)).lstrip("0")
-    return 8 <= len(number) <= _MOST_DIGITS and (number[:1] in _CODES or number[:2] in _CODES)
-
-
-def _without_extension(text: str) -> str:
-    return text.lower().partition("x")[0].partition("e")[0]
+def _international(text: str) -> str:
+    """The digits from the country's code on, without an extension; empty if they are no number of any country."""
+    number = numerals(text.lower().partition("x")[0].partition("e")[0]).lstrip("0")
+    known = number[:1] in _CODES or number[:2] in _CODES
+    return number if known and 8 <= len(number) <= _MOST_DIGITS else ""
 
 
 def _international_end(text: str) -> int:
@@ -71,9 +69,9 @@ def _international_end(text: str) -> int:
 
 
 def _abroad(text: str) -> bool:
-    number = numerals(_without_extension(text)).lstrip("0")
+    number = _international(text)
     # An order's number may have zeros in front: where the length of a country's numbers is known, it must be that.
-    return _international(text) and (number[0] not in "17" or len(number) == _WITH_CODE)
+    return bool(number) and (number[0] not in "17" or len(number) == _WITH_CODE)
 
 
 def _abroad_end(text: str) -> int:

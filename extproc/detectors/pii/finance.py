@@ -101,14 +101,13 @@ def _checked(number: str) -> bool:
 def _iban_end(text: str) -> int:
     """Return where the IBAN that begins `text` ends, 0 if none does: what follows may look like more groups of it."""
     length = _IBAN_LENGTHS.get(text[:2].upper(), 0)
-    kept = [place for place, char in enumerate(text, 1) if char.isalnum()]
-    if not 0 < length <= len(kept):
+    code = text.replace(" ", "").replace("-", "")[:length]
+    if not 0 < length <= len(code):
         return 0
-    end = kept[length - 1]
-    if text[end : end + 1].isalnum():
-        return 0
-    code = "".join(filter(str.isalnum, text[:end]))
-    if not (code.isupper() or code.islower()):
+    end = length
+    while end < length + (apart := text.count(" ", 0, end) + text.count("-", 0, end)):
+        end = length + apart
+    if text[end : end + 1].isalnum() or not (code.isupper() or code.islower()):
         return 0
     code = code.upper()
     if code[:2] in _IBAN_DIGITS and not code[4:].isdigit():

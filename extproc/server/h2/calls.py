@@ -48,7 +48,9 @@ class Calls:
         "_kept",
         "_limits",
         "_paths",
+        "_streams",
         "_timeout",
+        "data_to_send",
         "terminated",
     )
 
@@ -57,7 +59,10 @@ class Calls:
         self._paths = paths
         self._connection = Connection(limits, now)
         self._core = self._connection.core
+        self._streams = self._core.streams.open
         self._direct = self._core.sending.direct
+        self.data_to_send = self._connection.data_to_send
+        """Returns what is to be written since the last call."""
         self._calls: dict[int, Call] = {}
         self._deadlines = Timers()
         self._kept = 0
@@ -74,7 +79,7 @@ class Calls:
     @property
     def mark(self) -> int:
         """-1 while there are calls; else a number that is another one after each call."""
-        return -1 if self._core.streams.open else self._core.streams.last
+        return -1 if self._streams else self._core.streams.last
 
     @property
     def over(self) -> bool:
@@ -89,10 +94,6 @@ class Calls:
     def wake_at(self) -> float:
         """When `tick` is to be called; infinity if nothing is waited for. Never too late, sometimes too early."""
         return min(self._deadlines.first, self._core.timers.first)
-
-    def data_to_send(self) -> bytes:
-        """Return what is to be written since the last call."""
-        return self._connection.data_to_send()
 
     def receive(self, data: bytes, now: float) -> Iterator[CallEvent]:
         """Takes what was read."""
@@ -119,8 +120,9 @@ class Calls:
         if call.over:
             return False
         stream, direct = call.stream, self._direct
-        if not stream.answered:
-            self._connection.respond(call.id, status.RESPONSE)
+        if not stream.answered and call.id in self._streams:
+            stream.answered = True
+            self._core.sending.headers(stream, status.RESPONSE, end=False)
         for payload in payloads:
             if direct(stream, payload):
                 continue
@@ -245,7 +247,7 @@ class Calls:
             self._compresses = admission.compresses(request)
             self._configuration = fingerprint.read(request.fields.get(_CONFIG_HEADER))
         timeout = self._timeout
-        stream = self._core.streams.open.get(event.stream_id) or _over(event.stream_id)
+        stream = self._streams.get(event.stream_id) or _over(event.stream_id)
         call = self._calls[stream.id] = Call(
             stream,
             request.path,
@@ -259,12 +261,13 @@ class Calls:
 
     def _take(self, call: Call, data: bytes, *, ended: bool) -> Iterator[CallEvent]:
         """Keeps a piece, and gives the messages that it completes."""
-        if call.messages is None:
-            call.messages = Messages(self._limits.message, compresses=call.compresses)
-        call.messages.feed(data)
-        call.owed += len(data)
         call.ended = ended
-        self._kept += len(data)
+        if data:  # the end of most calls brings none
+            if call.messages is None:
+                call.messages = Messages(self._limits.message, compresses=call.compresses)
+            call.messages.feed(data)
+            call.owed += len(data)
+            self._kept += len(data)
         yield from self._pump(call)
 
     def _pump(self, call: Call) -> Iterator[CallEvent]:

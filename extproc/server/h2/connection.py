@@ -56,7 +56,8 @@ class Connection:
                 self._parse(data)
             except ConnectionFault as fault:
                 state.terminate(fault.code, fault.reason)
-        return self._events()
+        events, state.events = state.events, []
+        return events
 
     def tick(self, now: float) -> list[ConnectionEvent]:
         """Does what is due by now."""
@@ -72,13 +73,6 @@ class Connection:
             else:
                 state.terminate(ErrorCode.ENHANCE_YOUR_CALM, "preface or header block not complete in time")
         return self._events()
-
-    def respond(self, stream_id: int, block: bytes) -> None:
-        """Sends response headers."""
-        stream = self.core.streams.open.get(stream_id)
-        if stream is not None:
-            stream.answered = True
-            self.core.sending.headers(stream, block, end=False)
 
     def send(self, stream_id: int, message: bytes, now: float) -> int:
         """Sends a gRPC message, or queues what the peer's windows do not allow yet.
@@ -151,9 +145,14 @@ class Connection:
     def data_to_send(self) -> bytes:
         """Return what is to be written since the last call, updates of windows included."""
         core = self.core
-        if not core.over:
-            core.receiving.settle()
-        return core.sending.take()
+        receiving, out = core.receiving, core.sending.out
+        if (receiving.due or receiving.window <= receiving.low) and not core.over:
+            receiving.settle()
+        if not out:
+            return b""
+        data = b"".join(out)
+        out.clear()
+        return data
 
     def _events(self) -> list[ConnectionEvent]:
         events, self.core.events = self.core.events, []

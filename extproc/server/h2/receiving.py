@@ -21,13 +21,13 @@ class Receiving:
 
     __slots__ = (
         "_limit",
-        "_low",
         "_out",
         "_step",
         "_stream_limit",
         "_stream_step",
         "due",
         "held",
+        "low",
         "stream_low",
         "window",
     )
@@ -41,7 +41,8 @@ class Receiving:
         """Streams to which something may be owed: those of which something came while their window was low."""
         self._limit = limits.connection_window
         self._step = limits.connection_window // 2
-        self._low = self._limit - self._step
+        self.low = self._limit - self._step
+        """Above this, the connection's window is not low, and no update is due for it."""
         self._stream_limit = limits.stream_window
         self._stream_step = max(1, limits.stream_window // 2)
         self.stream_low = self._stream_limit - self._stream_step
@@ -88,7 +89,7 @@ class Receiving:
 
     def settle(self) -> None:
         """Gives back what is owed, where it is enough to be worth a frame; to be called when all was dealt with."""
-        if self.window <= self._low and (owed := self._limit - self.window - self.held) >= self._step:
+        if self.window <= self.low and (owed := self._limit - self.window - self.held) >= self._step:
             self._out.append(frames.window_update(0, owed))
             self.window += owed
         if self.due:

@@ -42,6 +42,7 @@ class Sending:
         self.peer = PeerSettings()
         self.window = frames.DEFAULT_WINDOW
         self.out: list[bytes | memoryview] = []
+        """Bytes to be written, in order; see `Connection.data_to_send`."""
         self.queued = 0
         """Bytes that wait on all streams together."""
 
@@ -146,14 +147,6 @@ class Sending:
         """The socket takes more again."""
         self._blocked = False
         self._pump(events, now)
-
-    def take(self) -> bytes:
-        """Everything to be written, which is then no longer here."""
-        if not self.out:
-            return b""
-        data = b"".join(self.out)
-        self.out.clear()
-        return data
 
     def _enqueue(self, stream: Stream, parts: tuple[bytes, bytes], now: float) -> None:
         if not stream.queued:

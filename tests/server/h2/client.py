@@ -53,6 +53,14 @@ def frame(kind: int, flags: int = 0, stream_id: int = 0, payload: bytes = b"") -
     return frames.header(kind, flags, stream_id, len(payload)) + payload
 
 
+def respond(connection: Connection, stream_id: int, block: bytes) -> None:
+    """Sends response headers, as `Calls` does: not on a stream that is over."""
+    stream = connection.core.streams.open.get(stream_id)
+    if stream is not None:
+        stream.answered = True
+        connection.core.sending.headers(stream, block, end=False)
+
+
 def headers(stream_id: int, block: bytes = BLOCK, *, end: bool = False) -> bytes:
     return frames.headers(stream_id, block, end=end)
 

@@ -144,6 +144,16 @@ def test_messages_that_came_whole_do_not_count_as_incomplete() -> None:
     assert calls._kept == 0
 
 
+def test_a_call_that_was_reset_in_the_read_that_began_it_is_sent_nothing_not_even_headers() -> None:
+    calls = called()
+    events = calls.receive(headers(1) + rst(1, ErrorCode.CANCEL), 0.0)
+    started = next(events)
+    assert isinstance(started, Started)
+    assert not calls.send(started.call, [ANSWER], 0.0)
+    assert list(events) == []
+    assert not [each for each in parse(calls.data_to_send()) if each.stream_id == 1]
+
+
 def test_a_client_that_resets_is_gone() -> None:
     calls = called()
     (call,) = begun(calls, 1)

@@ -143,7 +143,7 @@ def test_whatever_is_consumed_when_the_windows_add_up(steps: list[tuple[int, int
 
 def test_6_9_2_a_window_of_0_holds_everything_but_headers() -> None:
     connection = opened(1, window=0)
-    connection.respond(1, OK)
+    client.respond(connection, 1, OK)
     assert connection.send(1, b"abc", 0.0) == 8
     assert [each.kind for each in parse(connection.data_to_send())] == [frames.HEADERS]
 

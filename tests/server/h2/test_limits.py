@@ -143,7 +143,7 @@ def test_resets_of_answered_streams_are_not_rapid_resets() -> None:
     for index in range(100):
         stream_id = 2 * index + 1
         connection.receive(headers(stream_id), 0.0)
-        connection.respond(stream_id, fields.status(200))
+        client.respond(connection, stream_id, fields.status(200))
         connection.receive(rst(stream_id), 0.0)
     assert not connection.over
 
@@ -173,7 +173,7 @@ def test_the_defaults_let_a_busy_envoy_do_5000_exchanges_a_second() -> None:
         stream_id = 2 * index + 1
         now = index / 5000
         connection.receive(headers(stream_id) + data(stream_id, b"x"), now)
-        connection.respond(stream_id, fields.status(200))
+        client.respond(connection, stream_id, fields.status(200))
         connection.receive(frames.window_update(0, 10) + data(stream_id, end=True) + rst(stream_id), now)
         connection.data_to_send()
     assert not connection.over
@@ -285,7 +285,7 @@ def test_clients_that_open_and_drop_clogged_streams_leave_nothing_behind() -> No
     for index in range(2000):
         stream_id = 2 * index + 1
         connection.receive(headers(stream_id), float(index))
-        connection.respond(stream_id, fields.status(200))
+        client.respond(connection, stream_id, fields.status(200))
         connection.send(stream_id, b"abc", float(index))
         connection.receive(rst(stream_id), float(index))
         connection.data_to_send()

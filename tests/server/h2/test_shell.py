@@ -496,17 +496,17 @@ def test_an_accept_that_fails_is_tried_again(uvloop: bool, monkeypatch: pytest.M
 @LOOPS
 def test_a_client_of_many_streams_is_answered_in_few_writes(uvloop: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one read brings is answered in one write."""
-    from extproc.server.h2.calls import Calls
+    from extproc.server.h2.connection import Connection
 
     taken: list[int] = []
-    real = Calls.data_to_send
+    real = Connection.data_to_send
 
-    def counting(calls: Calls) -> bytes:
-        sent = real(calls)
+    def counting(connection: Connection) -> bytes:
+        sent = real(connection)
         taken.append(len(sent))
         return sent
 
-    monkeypatch.setattr(Calls, "data_to_send", counting)
+    monkeypatch.setattr(Connection, "data_to_send", counting)
 
     async def scene() -> None:
         async with serving() as transport, raw(transport) as client:

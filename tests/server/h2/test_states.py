@@ -179,7 +179,7 @@ def test_nothing_is_told_after_the_connection_is_over() -> None:
     connection.data_to_send()
     assert connection.receive(data(1, b"x"), 0.0) == []
     assert connection.send(1, b"late", 0.0) == -1
-    connection.respond(1, fields.status(200))
+    client.respond(connection, 1, fields.status(200))
     connection.finish(1, fields.status(200))
     connection.reset(1, ErrorCode.CANCEL)
     connection.consumed(1, 1)
