@@ -9,12 +9,9 @@ from msgspec.structs import replace
 
 from extproc.apis.counts import Counts
 from extproc.detectors.contract import OffloadedDetector
-from extproc.inspection.masking import Writer, keyed_hash, partial, placeholders
-from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Action
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
-from extproc.matching.span import Span
 from extproc.policy.conditions import Condition, ConditionError
 from extproc.protocol.messages import Side
 
@@ -87,15 +84,6 @@ class CompiledProcessor(Struct, frozen=True):
         """True if the processor masks or blocks (not `report`, not shadow)."""
         return self.action != "report" and not self.shadow
 
-    def writer(self, vault: Vault) -> Writer:
-        """Return what it writes in place of a find."""
-        match self.format:
-            case "partial":
-                return partial
-            case "hash":
-                return keyed_hash(self.key)
-        return placeholders(vault, restorable=self.restore)
-
     def __repr__(self) -> str:
         return f"CompiledProcessor({self.name}, {self.action})"
 
@@ -136,7 +124,8 @@ class Stage:
         self._offset = STANDING_IN * standing_in
         owned = tuple(_owned(place, number + self._offset, rule) for place, (number, rule) in enumerate(rules))
         self.scanner = _scanner((*owned, *keys)) if rules else None
-        self._owners = {rule.title: self.processors[number] for rule, (number, _) in zip(owned, rules, strict=True)}
+        self.owners = {rule.title: self.processors[number] for rule, (number, _) in zip(owned, rules, strict=True)}
+        """The processors by the names of their rules, as spans have them; rules of `keys` have none."""
         self.scanning = tuple(sorted({number for number, _ in rules}))
         """Numbers of the processors that have rules."""
         self.sizing = tuple(each for each in self.processors if each.limits is not None)
@@ -148,10 +137,6 @@ class Stage:
         self._always: Active | None = None
         if not any(each.when for each in self.processors):
             self._always = self.active({})
-
-    def of(self, span: Span) -> CompiledProcessor:
-        """The processor whose rule found it."""
-        return self._owners[span.rule]
 
     def title(self, processor: CompiledProcessor, kind: str) -> str:
         """The name of a finding that no rule brings, among those of the rules; see `_owned`."""

@@ -60,7 +60,7 @@ class Distinct:
         return True
 
 
-class Union:
+class Union(Struct):
     """Turns spans, which may overlap, into pieces that do not: leftmost, then longest.
 
     What a later span covers beyond an earlier one becomes a piece of its own, so that all that was found is masked and
@@ -68,24 +68,22 @@ class Union:
     gives.
     """
 
-    __slots__ = ("_end",)
-
-    def __init__(self) -> None:
-        self._end = 0
-
-    def add(self, spans: Iterable[Span]) -> list[Span]:
-        """The pieces that `spans` (sorted by `order`, none before those of earlier calls) add."""
-        return [piece for span in spans if (piece := self.cut(span)) is not None]
+    end: int = 0
 
     def cut(self, span: Span) -> Span | None:
         """Return what the next span (in `order`) adds, if anything."""
-        start = max(span.start, self._end)
+        start = max(span.start, self.end)
         if span.end <= start:
             return None
-        self._end = span.end
+        self.end = span.end
         return span if start == span.start else Span(start, span.end, span.kind, span.rule, span.score)
 
 
 def unite(spans: Iterable[Span]) -> list[Span]:
     """The pieces of one whole text (see Union); `spans` in any order."""
-    return Union().add(sorted(spans, key=order))
+    union, pieces = Union(), list[Span]()
+    for span in sorted(spans, key=order):
+        piece = union.cut(span)
+        if piece is not None:
+            pieces.append(piece)
+    return pieces

@@ -6,8 +6,8 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from extproc.apis.mcp.request import Rpc
-from extproc.inspection.judgement import told
 from extproc.inspection.pipeline import CompiledPipeline
+from extproc.inspection.rounds import told
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Count, Failure, Finding, Verdict
 from extproc.pipe.plugged import Staging

@@ -6,7 +6,7 @@ from copy import copy
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.judge import ERROR, settle
 from extproc.inspection.keys import KIND, is_key
-from extproc.inspection.masking import Writer
+from extproc.inspection.masking import replacement
 from extproc.inspection.stage import Active, CompiledProcessor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked, Finding
@@ -34,7 +34,7 @@ class Ruling:
     `meter` counts the work of the whole stream, and stops it where nobody waits for it any more.
     """
 
-    __slots__ = ("_keys", "_on", "_stage", "_tally", "_vault", "_writers", "enforces", "meter", "scanner")
+    __slots__ = ("_keys", "_on", "_stage", "_tally", "_vault", "enforces", "meter", "scanner")
 
     def __init__(
         self,
@@ -49,7 +49,6 @@ class Ruling:
         self._tally = tally
         self._stage = stage
         self._on: tuple[bool, ...] = ()
-        self._writers: dict[int, Writer] = {}
         self.meter = meter or Meter()
         self._keys = self.scanner = keys
         self.enforces = keys is not None
@@ -59,11 +58,11 @@ class Ruling:
     def tried(self, meter: Meter) -> "Ruling":
         """Return the same ruling for a trial: nothing is told of what it hears, and what it writes is forgotten."""
         other: Ruling = copy(self)
-        other.meter, other._vault, other._tally, other._writers = meter, Vault(), Tally(), {}
+        other.meter, other._vault, other._tally = meter, Vault(), Tally()
         return other
 
     def _take(self, stage: Stage, on: tuple[bool, ...]) -> None:
-        self._stage, self._on, self._writers = stage, on, {}
+        self._stage, self._on = stage, on
         scanning = self._scanning()
         self.scanner = stage.scanner if scanning else self._keys
         self.enforces = self._keys is not None or any(each.enforces for each in scanning)
@@ -113,12 +112,8 @@ class Ruling:
         """Return what its processor writes in place of a find."""
         if is_key(span):
             return REDACTED
-        each = self._of(span)
-        writer = self._writers.get(each.number)
-        if writer is None:
-            writer = self._writers[each.number] = each.writer(self._vault)
         self._tally.masked = True
-        return writer(span, value)
+        return replacement(self._of(span), self._vault, span.kind, value)
 
     def give_up(self) -> None:
         """The scanner failed: stand-ins take over, or nobody.
@@ -142,7 +137,7 @@ class Ruling:
 
     def _of(self, span: Span) -> CompiledProcessor:
         assert self._stage is not None, "a find has a rule"
-        return self._stage.of(span)
+        return self._stage.owners[span.rule]
 
     def _tell(self, each: CompiledProcessor, span: Span, where: str) -> None:
         assert self._stage is not None, "a find has a rule"
