@@ -13,7 +13,7 @@ from extproc.detectors.contract import Conversation, Statement
 from extproc.inspection.body_texts import NOTHING_SEEN, Looked
 from extproc.inspection.judgement import Judgement
 from extproc.inspection.masking import EditedBody
-from extproc.inspection.rounds import Round, masks, merge
+from extproc.inspection.rounds import Round, merge
 from extproc.inspection.stage import CompiledProcessor, Stage
 from extproc.inspection.verdict import Blocked, Verdict
 from extproc.matching.span import Span
@@ -111,7 +111,7 @@ class StreamJudgement(Judgement):
     def __init__(self, job: "Job", texts: StreamTexts, rules: Verdict) -> None:
         assert job.stage is not None, "somebody has detectors"
         alone = copy.copy(job.stage)
-        alone.reserve = None
+        alone.reserve, alone.stand_ins = None, frozenset()
         # Local processors were heard as those of any stream, and so were conditions that failed.
         heard = [*alone.local, *(job.active.failed if job.active is not None else ())]
         first = Round(alone, NOTHING_SEEN, job.only, job.active, settled={each.number for each in heard})
@@ -121,7 +121,7 @@ class StreamJudgement(Judgement):
     def _verdict(self, blocked: Blocked | None = None, *, edits_body: bool = True) -> Verdict:  # noqa: ARG002
         rules = self._rules
         own = super()._verdict(blocked, edits_body=False)
-        masking = [each for _, _, each in merge(self._rounds).found if masks(each)]
+        masking = [each for _, _, each in merge(self._rounds).found if each.masks]
         blocked = own.blocked or (Blocked(masking[0].name, "finding") if masking else None)
         return Verdict(
             rules.body if blocked is None else self._job.body,

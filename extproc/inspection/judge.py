@@ -10,20 +10,18 @@ from extproc import payload as text
 from extproc.apis.roles import RoleOf, other
 from extproc.apis.streams.twofold import twofold
 from extproc.inspection.body_texts import NOTHING_SEEN, BodyTexts
-from extproc.inspection.failures import settle, uncalled
+from extproc.inspection.failures import settle
 from extproc.inspection.held_streams import StreamTexts, judged
 from extproc.inspection.judgement import EDIT_TIMEOUT, Judgement, judgement_on
 from extproc.inspection.stage import Active, CompiledProcessor, SignalValues, Stage, patience
 from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import CONDITION, ERROR, SEALED, TIMEOUT, Blocked, Failure, Verdict
+from extproc.inspection.verdict import TIMEOUT, Blocked, Failure, Verdict
 from extproc.payload import Document, TextLimitError
 from extproc.payload.opened import MAX_VALUES, metered
 from extproc.policy.conditions import ConditionError
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.meter import Meter, SpentError
-
-__all__ = ["CONDITION", "EDIT_TIMEOUT", "ERROR", "READ_TIMEOUT", "SEALED", "Job", "Verdict", "settle"]
 
 _USUAL = "application/json"
 
@@ -127,13 +125,14 @@ class Job(Struct, frozen=True):
         if not left:
             # Who was to be handed out could not be given the body.
             failed |= {each.number: reason for each in stage.offloaded if self._asks(each)}
-        failures, blocked, called = _settled(stage, failed)
+        reasons = [(stage.processors[number], failed[number]) for number in sorted(failed)]
+        failures, blocked, called = settle(reasons, stage.stand_ins)
         if blocked is None and left:
             return replace(self, failed=failed, spent=passed)
         failures = (*self.failures, *failures)
-        if blocked is None and called and stage.reserve is not None:
+        if blocked is None and called:
             return replace(self, stage=stage.reserve, only=called, failures=failures, active=None, failed={}, spent=0.0)
-        return Verdict(self.body, blocked or uncalled(called), failures=failures)
+        return Verdict(self.body, blocked, failures=failures)
 
     @property
     def _local(self) -> list[CompiledProcessor]:
@@ -161,14 +160,3 @@ class Job(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Job({self.name}, {len(self.body)} bytes)"
-
-
-def _settled(stage: Stage, failed: Mapping[int, str]) -> tuple[tuple[Failure, ...], Blocked | None, frozenset[str]]:
-    """See `settle`; processors of one stage by their numbers, with the reason of each."""
-    failures: tuple[Failure, ...] = ()
-    blocked: Blocked | None = None
-    called: frozenset[str] = frozenset()
-    for number in sorted(failed):
-        told, stops, more = settle([stage.processors[number]], failed[number])
-        failures, blocked, called = (*failures, *told), blocked or stops, called | more
-    return failures, blocked, called

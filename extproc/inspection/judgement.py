@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from extproc.detectors.contract import Conversation, Detection
 from extproc.inspection.body_texts import BodyTexts, Looked
-from extproc.inspection.failures import settle, uncalled
-from extproc.inspection.rounds import Round, masks, told, verdict
+from extproc.inspection.failures import settle
+from extproc.inspection.rounds import Round, told, verdict
 from extproc.inspection.stage import CompiledProcessor, patience
 from extproc.inspection.verdict import SEALED, Blocked, Verdict
 from extproc.matching.span import Span
@@ -106,14 +106,14 @@ class Judgement:
 
     def failed(self, reason: str) -> Verdict:
         """The same, and it changes this one."""
-        blocked = uncalled(self._called())
+        called = self._called()
+        blocked = Blocked(min(called), "failure") if called else None
         for of in self._rounds:
-            for number in [number for number in of.heard if masks(of.stage.processors[number])]:
+            for number in [number for number in of.heard if of.stage.processors[number].masks]:
                 each = of.stage.processors[number]
                 del of.heard[number]
                 of.fail(each, reason)
-                _, stops, called = settle([each], reason)
-                blocked = blocked or stops or uncalled(called)
+                blocked = blocked or settle([(each, reason)])[1]
         return self._verdict(blocked, edits_body=False)
 
     def holds(self, of: Round, processor: CompiledProcessor) -> bool | None:

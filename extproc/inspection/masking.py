@@ -156,7 +156,7 @@ def edits(
     masks: dict[int, set[Span]] = {}
     owners: dict[str, CompiledProcessor] = {}  # by the name of the rule, which is one's own
     for index, span, each in found:
-        if each.action == "mask" and not each.shadow:
+        if each.masks:
             masks.setdefault(index, set()).add(span)
             owners[span.rule] = each
     if masks:

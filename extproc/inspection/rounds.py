@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from extproc.inspection.body_texts import Looked, Spans
-from extproc.inspection.failures import settle, uncalled
+from extproc.inspection.failures import Settlement, settle
 from extproc.inspection.stage import Active, CompiledProcessor, Stage
 from extproc.inspection.verdict import CONDITION, ERROR, SEALED, Blocked, Count, Failure, Finding, Verdict
 from extproc.matching.span import Span
@@ -90,7 +90,7 @@ class Round(Struct, eq=False):
             self.heard[number] = spans
         if exceeded:
             self.exceeded[number] = exceeded
-        if (spans or exceeded) and blocks(processor):
+        if (spans or exceeded) and processor.blocks:
             self.blocks = True
 
     @property
@@ -98,19 +98,12 @@ class Round(Struct, eq=False):
         """True if the body is blocked, whatever else is found in it."""
         return self.blocks or (bool(self.failed) and self.settle()[1] is not None)
 
-    def settle(self) -> tuple[tuple[Failure, ...], Blocked | None, frozenset[str]]:
+    def settle(self) -> Settlement:
         """See `failures.settle`; failures of one reason stand together."""
-        failures: list[Failure] = []
-        blocked: Blocked | None = None
-        called: frozenset[str] = frozenset()
-        for reason in dict.fromkeys(self.failed.values()):
-            alike = [self.stage.processors[number] for number, why in self.failed.items() if why == reason]
-            told, stops, more = settle(alike, reason)
-            failures += told
-            blocked, called = blocked or stops, called | more
-        if called and blocked is None and self.stage.reserve is None:
-            blocked = uncalled(called)
-        return tuple(failures), blocked, called
+        reasons = list(dict.fromkeys(self.failed.values()))
+        alike = sorted(self.failed.items(), key=lambda failed: reasons.index(failed[1]))
+        stage = self.stage
+        return settle([(stage.processors[number], reason) for number, reason in alike], stage.stand_ins)
 
     def copied(self) -> "Round":
         """Another that knows the same."""
@@ -171,16 +164,16 @@ def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Ite
         side, processors = of.stage.side, of.stage.processors
         for number in sorted(of.heard if not of.exceeded else {*of.heard, *of.exceeded}):
             each = processors[number]
-            name, action, shadow = each.name, each.action, each.shadow
-            for index, span in of.heard.get(number, ()):
+            spans = of.heard.get(number, ())
+            for index, span in spans:
                 found.append((index, span, each))
-                key = (name, span.kind, action, side, shadow)
+                key = each.count(span.kind, side)
                 counts[key] = counts.get(key, 0) + 1
-                merged.masks |= action == "mask" and not shadow
             for kind in of.exceeded.get(number, ()):
-                counts[name, kind, action, side, shadow] = 1
-            if merged.blocked is None and action == "block" and not shadow:
-                merged.blocked = Blocked(name, "finding")
+                counts[each.count(kind, side)] = 1
+            if each.blocks:
+                merged.blocked = merged.blocked or Blocked(each.name, "finding")
+            merged.masks |= each.masks and bool(spans)
         if of.failed:
             told_, stops, _ = of.settle()
             merged.failures += told_
@@ -197,13 +190,12 @@ def _findings(
     """List the findings in texts, and then the limits that the body exceeds."""
     side = job.stage.side if job.stage is not None else Side.REQUEST
     for index, span, each in found:
-        where, start, end = texts.place(index, span)
-        yield Finding(each.name, span.kind, each.action, side, where, start, end, span.score, each.shadow)
+        yield each.finding(span.kind, side, texts.place(index, span), span.score)
     for of in rounds:
         for number in sorted(of.exceeded):
             each = of.stage.processors[number]
             for kind in of.exceeded[number]:
-                yield Finding(each.name, kind, each.action, side, "", 0, 0, None, each.shadow)
+                yield each.finding(kind, side)
 
 
 def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str], str]) -> list[dict[str, Any]]:
@@ -212,13 +204,3 @@ def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str],
         {"processor": name, "kind": kind, "count": number, "where": firsts.get((name, kind), "")}
         for (name, kind), number in counts.items()
     ]
-
-
-def masks(each: CompiledProcessor) -> bool:
-    """True if the findings of a processor are replaced."""
-    return each.action == "mask" and not each.shadow
-
-
-def blocks(each: CompiledProcessor) -> bool:
-    """True if the findings of a processor block a body."""
-    return each.action == "block" and not each.shadow

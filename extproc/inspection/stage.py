@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc.apis.counts import Counts
 from extproc.detectors.contract import OffloadedDetector
-from extproc.inspection.verdict import Action
+from extproc.inspection.verdict import Action, Count, Finding
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
 from extproc.policy.conditions import Condition, ConditionError
@@ -23,6 +23,10 @@ NUMBER_DIGITS = 3
 
 STANDING_IN = 500
 """The offset added to the number of stand-ins there, so that their findings are never taken for those of others."""
+
+
+WHOLE_BODY: Final = ("", 0, 0)
+"""The place of what a body as a whole is found to be."""
 
 
 class BodyLimits(Struct, frozen=True):
@@ -80,9 +84,29 @@ class CompiledProcessor(Struct, frozen=True):
         return self.when is not None and "findings" in self.when.signals
 
     @property
+    def masks(self) -> bool:
+        """True if the processor's findings are replaced."""
+        return self.action == "mask" and not self.shadow
+
+    @property
+    def blocks(self) -> bool:
+        """True if the processor's findings block."""
+        return self.action == "block" and not self.shadow
+
+    @property
     def enforces(self) -> bool:
         """True if the processor masks or blocks (not `report`, not shadow)."""
         return self.action != "report" and not self.shadow
+
+    def count(self, kind: str, side: Side) -> Count:
+        """Return what its findings of a kind are counted by."""
+        return (self.name, kind, self.action, side, self.shadow)
+
+    def finding(
+        self, kind: str, side: Side, place: tuple[str, int, int] = WHOLE_BODY, score: float | None = None
+    ) -> Finding:
+        """Return one of its findings as people are told of it."""
+        return Finding(self.name, kind, self.action, side, *place, score, self.shadow)
 
     def __repr__(self) -> str:
         return f"CompiledProcessor({self.name}, {self.action})"
@@ -119,6 +143,8 @@ class Stage:
         self.side = side
         self.processors = tuple(processors)
         self.reserve = reserve
+        self.stand_ins = frozenset(each.name for each in reserve.processors) if reserve is not None else frozenset()
+        """Names of the stand-ins."""
         self.plain = not any(each.when or each.limits or each.detector for each in self.processors)
         """True if there is nothing but rules, which always run."""
         self._offset = STANDING_IN * standing_in

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.inspection.judge import Job, Verdict
+from extproc.inspection.judge import Job
 from extproc.inspection.stage import Active
 from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import Blocked, Failure
+from extproc.inspection.verdict import Blocked, Failure, Verdict
 from extproc.payload import glimpse
 from extproc.policy.secrets import key_of
 from extproc.protocol.messages import Side
