@@ -28,6 +28,7 @@ MOST_DEPTH: Final = 8
 _LONG: Final = 10**SHORT
 _decode = msgspec.json.Decoder().decode
 
+_WHITE: Final = frozenset(" \t\n\r")
 _colon = re.compile(r"[ \t\n\r]*+:").match
 _string = JSONDecoder().raw_decode
 
@@ -77,15 +78,18 @@ def located(body: bytes, texts: Sequence[str], last: int) -> Document:
     """
     passages: list[Passage] = []
     source = body.decode()
-    end = 0
-    while len(passages) <= last:
-        at = source.find('"', end)
-        end = source.find('"', at + 1) + 1
-        if "\\" in source[at:end]:
-            _, end = _string(source, at)
-        # A string in front of a colon is a name; all others are texts.
-        if _colon(source, end) is None:
-            passages.append(Passage(texts[len(passages)], "text", None, None, 0, at, end))
+    find = source.find
+    at = end = 0
+    for text in texts[: last + 1]:
+        named = True
+        while named:
+            at = find('"', end)
+            end = find('"', at + 1) + 1
+            if "\\" in source[at:end]:
+                _, end = _string(source, at)
+            # A string in front of a colon is a name; all others are texts.
+            named = source[end] == ":" or (source[end] in _WHITE and _colon(source, end) is not None)
+        passages.append(Passage(text, "text", None, None, 0, at, end))
     return Document(body, passages, (), (TextSource(source, JSON),))
 
 
