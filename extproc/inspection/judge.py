@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from extproc import payload as text
 from extproc.apis.roles import RoleOf, other
 from extproc.apis.streams.twofold import twofold
-from extproc.inspection.body_texts import NOTHING_SEEN, BodyTexts
+from extproc.inspection.body_texts import BodyTexts
 from extproc.inspection.failures import settle
 from extproc.inspection.held_streams import StreamTexts, judged
-from extproc.inspection.judgement import EDIT_TIMEOUT, Judgement, judgement_on
+from extproc.inspection.judgement import EDIT_TIMEOUT, Judgement
+from extproc.inspection.rounds import Round, verdict
 from extproc.inspection.stage import Active, CompiledProcessor, SignalValues, Stage, patience
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import TIMEOUT, Blocked, Failure, Verdict
@@ -89,8 +90,20 @@ class Job(Struct, frozen=True):
             texts = BodyTexts(
                 self, meter, [each.text for each in document.passages], None, document, document.uninspected
             )
+        return self._judged(texts)
+
+    def _judged(self, texts: BodyTexts) -> Verdict | Judgement:
+        """Return the verdict on a body that was read, or what it waits for. Raises SpentError."""
         stage = self.stage
-        return judgement_on(self, texts, NOTHING_SEEN if stage is None else texts.look(stage, self.failed))
+        if stage is None:
+            return verdict(self, texts, ())
+        looked = texts.look(stage, self.failed)
+        found, lost, _ = looked
+        everybody = self.only is None and (self.active is None or all(self.active.on))
+        if stage.plain and everybody and not lost and not self.failed:
+            # Rules that run in any case wait for nobody. In most bodies they find nothing.
+            return verdict(self, texts, (Round(stage, looked, heard=found),) if found else ())
+        return Judgement(self, texts, Round.of(self, stage, looked)).went_on()
 
     def _as_stream(self, streamed: "Callable[..., Verdict | None]", meter: Meter) -> Verdict | Judgement | None:
         if self.stage is None or not self.stage.offloaded:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from extproc.detectors.contract import Conversation, Detection
-from extproc.inspection.body_texts import BodyTexts, Looked
+from extproc.inspection.body_texts import BodyTexts
 from extproc.inspection.failures import settle
 from extproc.inspection.rounds import Round, told, verdict
 from extproc.inspection.stage import CompiledProcessor, patience
@@ -188,15 +188,3 @@ class Judgement:
 
     def __repr__(self) -> str:
         return f"Judgement({self.name}, {self.size} bytes, {len(self.orders)} orders)"
-
-
-def judgement_on(job: "Job", texts: "BodyTexts", looked: Looked) -> Verdict | Judgement:
-    """Return the verdict on a body that was looked at, or what it waits for. Raises SpentError."""
-    stage, (found, lost, _) = job.stage, looked
-    if stage is None:
-        return verdict(job, texts, ())
-    everybody = job.only is None and (job.active is None or all(job.active.on))
-    if stage.plain and everybody and not lost and not job.failed:
-        # Rules that run in any case wait for nobody. In most bodies they find nothing.
-        return verdict(job, texts, (Round(stage, looked, heard=found),) if found else ())
-    return Judgement(job, texts, Round.of(job, stage, looked)).went_on()
