@@ -5,15 +5,18 @@ bytes of its own in such a stream, so that what would be masked there is blocked
 """
 
 import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from extproc.apis.events import StreamEvent
 from extproc.detectors.contract import Conversation, Statement
-from extproc.inspection.judgement import Judgement, Looked, Round, masks
-from extproc.inspection.stage import Stage
+from extproc.inspection.body_texts import NOTHING_SEEN, Looked
+from extproc.inspection.judgement import Judgement
+from extproc.inspection.masking import EditedBody
+from extproc.inspection.rounds import Round, merge
+from extproc.inspection.stage import CompiledProcessor, Stage
 from extproc.inspection.verdict import Blocked, Verdict
 from extproc.matching.span import Span
-from extproc.payload import Document
 from extproc.protocol.messages import Side
 from extproc.protocol.meter import Meter
 
@@ -72,10 +75,9 @@ class StreamTexts:
         """See `BodyTexts`."""
         return self._conversation
 
-    @property
-    def document(self) -> Document:
-        """Never read: a stream is no document."""
-        raise AssertionError(self)
+    def edited(self, found: Sequence[tuple[int, Span, CompiledProcessor]], *, restores: bool) -> EditedBody:
+        """Never called: the rules have written the stream."""
+        raise AssertionError(self, found, restores)
 
     def passage(self, statement: int) -> int:
         """See `BodyTexts.passage`."""
@@ -107,17 +109,19 @@ class StreamJudgement(Judgement):
     __slots__ = ("_rules",)
 
     def __init__(self, job: "Job", texts: StreamTexts, rules: Verdict) -> None:
-        super().__init__(job, texts)
-        self._rules = rules
         assert job.stage is not None, "somebody has detectors"
         alone = copy.copy(job.stage)
-        alone.reserve = None
-        self._rounds.append(Round.unheard(alone, job.only, job.active))
+        alone.reserve, alone.stand_ins = None, frozenset()
+        # Local processors were heard as those of any stream, and so were conditions that failed.
+        heard = [*alone.local, *(job.active.failed if job.active is not None else ())]
+        first = Round(alone, NOTHING_SEEN, job.only, job.active, settled={each.number for each in heard})
+        super().__init__(job, texts, first)
+        self._rules = rules
 
     def _verdict(self, blocked: Blocked | None = None, *, edits_body: bool = True) -> Verdict:  # noqa: ARG002
         rules = self._rules
         own = super()._verdict(blocked, edits_body=False)
-        masking = [each for _, _, each in self._merged()[0] if masks(each)]
+        masking = [each for _, _, each in merge(self._rounds).found if each.masks]
         blocked = own.blocked or (Blocked(masking[0].name, "finding") if masking else None)
         return Verdict(
             rules.body if blocked is None else self._job.body,

@@ -6,6 +6,7 @@ once more with the name in front of it, if that is a name of secrets. See `docs/
 
 import re
 from functools import lru_cache
+from typing import Final
 
 from extproc.detectors.naming import MOST_NAME, words_of
 from extproc.detectors.secrets.assigned import NAMES, PASSWORDS
@@ -14,6 +15,7 @@ from extproc.matching.escapes import marked, places, plain
 from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.scanner import Scanner, spans
 from extproc.matching.span import Span, foremost, order
+from extproc.payload.names import KNOWN
 from extproc.protocol.meter import Meter
 
 MOST_LED = 320
@@ -47,6 +49,10 @@ def _leading(name: str) -> str:
     if name in _OWN or _TELLING.search(name) is None:
         return ""
     return f'{name}="' if _POINTING.isdisjoint(words_of(name)) else ""
+
+
+LEADING: Final = frozenset(name for name in KNOWN if leading(name))
+"""The names of the APIs that stand before such a value."""
 
 
 def led(scanner: Scanner, text: str, lead: str, meter: Meter | None = None) -> list[Span]:

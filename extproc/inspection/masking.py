@@ -3,9 +3,10 @@
 import copy
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeAlias
 
+from extproc.inspection.stage import CompiledProcessor
 from extproc.inspection.vault import Restorer, Vault, label, restorations, written
 from extproc.matching.span import Span, Union, unite
 from extproc.matching.window import Hit, Released
@@ -15,12 +16,6 @@ from extproc.payload.json.members import Splice
 from extproc.payload.parts import Segment
 from extproc.protocol.meter import Meter
 
-if TYPE_CHECKING:
-    from extproc.inspection.stage import CompiledProcessor
-
-Writer: TypeAlias = Callable[[Span, str], str]
-"""A find and its text to what is written instead."""
-
 SHOWN = 4
 """Characters at the end of a value that a partial mask leaves: as many as a receipt prints of a card."""
 
@@ -28,37 +23,22 @@ DIGEST_DIGITS = 16
 """Hexadecimal digits of a keyed hash: 64 bits, so that a million values hardly ever share one."""
 
 
-def placeholders(vault: Vault, *, restorable: bool = True) -> Writer:
-    """Writes `[EMAIL_1]`; `restorable`: the value may come back from `vault`."""
-    return lambda span, value: vault.placeholder(span.kind, value, restorable=restorable)
+def replacement(processor: CompiledProcessor, vault: Vault, kind: str, value: str) -> str:
+    """Return what a processor writes in place of a finding: `[EMAIL_1]`, `****1234` or `[EMAIL:9f86d081884c7d65]`.
 
-
-def partial(_span: Span, value: str) -> str:
-    """Writes `****1234`: the last four characters, but never more than a third of the value."""
-    shown = min(SHOWN, len(value) // 3)
-    return "****" + value[len(value) - shown :]
-
-
-def keyed_hash(key: bytes) -> Writer:
-    """Writes `[EMAIL:9f86d081884c7d65]`, the same for the same value wherever `key` is; without it nobody can guess."""
-
-    def write(span: Span, value: str) -> str:
-        kind = span.kind
-        digest = hmac.new(key, f"{kind}\0{value}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()
-        return f"[{label(kind)}:{digest[:DIGEST_DIGITS]}]"
-
-    return write
-
-
-def mask(text: str, spans: Iterable[Span], write: Writer) -> str:
-    """The whole of `text` with every find replaced; `spans` may overlap and come in any order."""
-    parts: list[str] = []
-    at = 0
-    for piece in unite(spans):
-        parts += (text[at : piece.start], write(piece, text[piece.start : piece.end]))
-        at = piece.end
-    parts.append(text[at:])
-    return "".join(parts)
+    A placeholder comes back from `vault` if the processor restores. A partial mask shows the last four characters, but
+    never more than a third of the value. A hash is the same for the same value wherever its key is; without the key,
+    nobody can guess the value.
+    """
+    match processor.format:
+        case "partial":
+            shown = min(SHOWN, len(value) // 3)
+            return "****" + value[len(value) - shown :]
+        case "hash":
+            said = f"{kind}\0{value}".encode("utf-8", "replace")
+            digest = hmac.new(processor.key, said, hashlib.sha256).hexdigest()
+            return f"[{label(kind)}:{digest[:DIGEST_DIGITS]}]"
+    return vault.placeholder(kind, value, restorable=processor.restore)
 
 
 class Masking(Protocol):
@@ -72,7 +52,7 @@ class Masking(Protocol):
 
 
 class Masker:
-    """Masks one streamed text, release by release; put together it is what `mask` makes of the whole.
+    """Masks one streamed text, release by release; put together it is what `edits` make of the whole.
 
     With a `restorer`, values come back into the text that is not masked: never into what was written, nor out of it.
     """
@@ -152,43 +132,51 @@ class Masker:
         return None if span is None else (span, hit.value[span.start - hit.span.start :])
 
 
+EditedBody: TypeAlias = tuple[bytes, Sequence[Splice] | None]
+"""A body that was edited, and its splices; see `Verdict`."""
+
 STEPS_A_MASK, STEPS_AN_EDIT = 4, 6
 """Steps of a meter that it takes to write a finding's placeholder, and to put that into the body. So work that nobody
 waits for stops between them, whatever was found."""
 
 
 def edits(
-    document: Document,
-    found: Sequence[tuple[int, Span, "CompiledProcessor"]],
+    texts: Sequence[str],
+    found: Sequence[tuple[int, Span, CompiledProcessor]],
     vault: Vault,
     meter: Meter,
     *,
     restores: bool,
 ) -> dict[int, list[Edit]]:
-    """Return the edits of each text of a body, by its number: masks, and with `restores` values that come back.
+    """Return the edits of the texts of a body, by their numbers: masks, and with `restores` values that come back.
 
     Raises SpentError.
     """
     made: dict[int, list[Edit]] = {}
-    masks: dict[int, dict[Span, CompiledProcessor]] = {}
+    masks: dict[int, set[Span]] = {}
+    owners: dict[str, CompiledProcessor] = {}  # by the name of the rule, which is one's own
     for index, span, each in found:
-        if each.action == "mask" and not each.shadow:
-            masks.setdefault(index, {})[span] = each
+        if each.masks:
+            masks.setdefault(index, set()).add(span)
+            owners[span.rule] = each
     if masks:
-        for passage in document.passages:
-            vault.reserve(passage.text)
+        for said in texts:
+            if "[" in said:
+                vault.reserve(said)
     for index in sorted(masks):
-        meter.spend(STEPS_A_MASK * len(masks[index]))
-        made[index] = _masked(document.passages[index].text, masks[index], vault)
+        spans, said = masks[index], texts[index]
+        meter.spend(STEPS_A_MASK * len(spans))
+        pieces = made[index] = []
+        for piece in unite(spans):
+            value = said[piece.start : piece.end]
+            pieces.append((piece.start, piece.end, replacement(owners[piece.rule], vault, piece.kind, value)))
     if restores:
-        for index, passage in enumerate(document.passages):
-            if "[" in passage.text:
-                _restore(passage.text, vault, made.setdefault(index, []))
+        _restore(texts, vault, made)
     meter.spend(STEPS_AN_EDIT * sum(map(len, made.values())))
     return made
 
 
-def edited(document: Document, made: Mapping[int, Sequence[Edit]]) -> tuple[bytes, Sequence[Splice] | None]:
+def edited(document: Document, made: Mapping[int, Sequence[Edit]]) -> EditedBody:
     """Return a body with edits of its texts made, and where its bytes differ then.
 
     Whoever has read the body need not read it again where it is the same. None is for a body whose members may have
@@ -213,17 +201,11 @@ def edited(document: Document, made: Mapping[int, Sequence[Edit]]) -> tuple[byte
     return body, moved
 
 
-def _masked(said: str, spans: Mapping[Span, "CompiledProcessor"], vault: Vault) -> list[Edit]:
-    # The pieces of a union keep the name of the rule that found them, and with it their processor.
-    writers: dict[str, Writer] = {span.rule: each.writer(vault) for span, each in spans.items()}
-    return [
-        (piece.start, piece.end, writers[piece.rule](piece, said[piece.start : piece.end])) for piece in unite(spans)
-    ]
-
-
-def _restore(said: str, vault: Vault, edits: list[Edit]) -> None:
-    """Adds the values that come back into a text, where nothing of it is masked."""
-    taken = [(start, end) for start, end, _ in edits]
-    for start, end, value in restorations(vault, said):
-        if all(end <= first or start >= last for first, last in taken):
-            edits.append((start, end, value))
+def _restore(texts: Sequence[str], vault: Vault, made: dict[int, list[Edit]]) -> None:
+    """Add the values that come back into texts, where nothing is masked."""
+    for index, said in enumerate(texts):
+        found = restorations(vault, said) if "[" in said else ()
+        if found:
+            edits = made.setdefault(index, [])
+            taken = [(start, end) for start, end, _ in edits]
+            edits += [each for each in found if all(each[1] <= first or each[0] >= last for first, last in taken)]

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from extproc.apis.paths import normalise
 from extproc.detectors.contract import Detector, RuleDetector
-from extproc.inspection.judge import EDIT_TIMEOUT, READ_TIMEOUT
+from extproc.inspection.judge import READ_TIMEOUT
+from extproc.inspection.judgement import EDIT_TIMEOUT
 from extproc.inspection.keys import BackendKeys
 from extproc.inspection.plugged import detector_of
 from extproc.inspection.ruleset import rules, unusable

@@ -2,19 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc.apis.counts import Counts
 from extproc.detectors.contract import OffloadedDetector
-from extproc.inspection.masking import Writer, keyed_hash, partial, placeholders
-from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import Action
+from extproc.inspection.verdict import Action, Count, Finding
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
-from extproc.matching.span import Span
 from extproc.policy.conditions import Condition, ConditionError
 from extproc.protocol.messages import Side
 
@@ -26,6 +23,10 @@ NUMBER_DIGITS = 3
 
 STANDING_IN = 500
 """The offset added to the number of stand-ins there, so that their findings are never taken for those of others."""
+
+
+WHOLE_BODY: Final = ("", 0, 0)
+"""The place of what a body as a whole is found to be."""
 
 
 class BodyLimits(Struct, frozen=True):
@@ -83,18 +84,29 @@ class CompiledProcessor(Struct, frozen=True):
         return self.when is not None and "findings" in self.when.signals
 
     @property
+    def masks(self) -> bool:
+        """True if the processor's findings are replaced."""
+        return self.action == "mask" and not self.shadow
+
+    @property
+    def blocks(self) -> bool:
+        """True if the processor's findings block."""
+        return self.action == "block" and not self.shadow
+
+    @property
     def enforces(self) -> bool:
         """True if the processor masks or blocks (not `report`, not shadow)."""
         return self.action != "report" and not self.shadow
 
-    def writer(self, vault: Vault) -> Writer:
-        """Return what it writes in place of a find."""
-        match self.format:
-            case "partial":
-                return partial
-            case "hash":
-                return keyed_hash(self.key)
-        return placeholders(vault, restorable=self.restore)
+    def count(self, kind: str, side: Side) -> Count:
+        """Return what its findings of a kind are counted by."""
+        return (self.name, kind, self.action, side, self.shadow)
+
+    def finding(
+        self, kind: str, side: Side, place: tuple[str, int, int] = WHOLE_BODY, score: float | None = None
+    ) -> Finding:
+        """Return one of its findings as people are told of it."""
+        return Finding(self.name, kind, self.action, side, *place, score, self.shadow)
 
     def __repr__(self) -> str:
         return f"CompiledProcessor({self.name}, {self.action})"
@@ -131,12 +143,15 @@ class Stage:
         self.side = side
         self.processors = tuple(processors)
         self.reserve = reserve
+        self.stand_ins = frozenset(each.name for each in reserve.processors) if reserve is not None else frozenset()
+        """Names of the stand-ins."""
         self.plain = not any(each.when or each.limits or each.detector for each in self.processors)
         """True if there is nothing but rules, which always run."""
         self._offset = STANDING_IN * standing_in
         owned = tuple(_owned(place, number + self._offset, rule) for place, (number, rule) in enumerate(rules))
         self.scanner = _scanner((*owned, *keys)) if rules else None
-        self._owners = {rule.title: self.processors[number] for rule, (number, _) in zip(owned, rules, strict=True)}
+        self.owners = {rule.title: self.processors[number] for rule, (number, _) in zip(owned, rules, strict=True)}
+        """The processors by the names of their rules, as spans have them; rules of `keys` have none."""
         self.scanning = tuple(sorted({number for number, _ in rules}))
         """Numbers of the processors that have rules."""
         self.sizing = tuple(each for each in self.processors if each.limits is not None)
@@ -148,10 +163,6 @@ class Stage:
         self._always: Active | None = None
         if not any(each.when for each in self.processors):
             self._always = self.active({})
-
-    def of(self, span: Span) -> CompiledProcessor:
-        """The processor whose rule found it."""
-        return self._owners[span.rule]
 
     def title(self, processor: CompiledProcessor, kind: str) -> str:
         """The name of a finding that no rule brings, among those of the rules; see `_owned`."""

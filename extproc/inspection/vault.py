@@ -4,6 +4,7 @@ import re
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -16,6 +17,9 @@ are masked without a number, and never restored."""
 MOST_RESERVED = 10_000
 """Texts that look like placeholders and are none, of which placeholders keep clear: as many as there may be values.
 Beyond it no new numbers are given."""
+
+MOST_LABELS = 1024
+"""Labels that are remembered: all kinds of most policies."""
 
 LONGEST_PLACEHOLDER = 80
 """Code points of a placeholder: a kind of at most 63, a number, brackets. No more is ever held back for one."""
@@ -33,6 +37,7 @@ _NO_COUNTS: Final[dict[str, int]] = {}
 _NOT_SORTED: Final[list[str]] = []
 
 
+@lru_cache(MOST_LABELS)
 def label(kind: str) -> str:
     """A kind as placeholders write it: `us_ssn` is US_SSN, `github-token` GITHUB_TOKEN."""
     return re.sub(r"[^A-Z0-9]", "_", kind.upper())[:63].strip("_") or "MASKED"
@@ -80,22 +85,19 @@ class Vault:
         """
         name = self._names.get((kind, value))
         if name is None:
+            word = label(kind)
             if len(self._names) >= MOST_VALUES or len(self._reserved) > MOST_RESERVED:
-                return f"[{label(kind)}]"
+                return f"[{word}]"
             if not self._names:
                 self._names, self._values, self._sorted, self._counts = {}, {}, [], {}
-            name = self._names[kind, value] = self._next(label(kind))
+            while name is None or name in self._reserved:
+                count = self._counts[word] = self._counts.get(word, 0) + 1
+                name = f"[{word}_{count}]"
+            self._names[kind, value] = name
         if restorable and name not in self._values:
             self._values[name] = value
             insort(self._sorted, name)
         return name
-
-    def _next(self, word: str) -> str:
-        while True:
-            count = self._counts[word] = self._counts.get(word, 0) + 1
-            name = f"[{word}_{count}]"
-            if name not in self._reserved:
-                return name
 
     def value(self, placeholder: str) -> str | None:
         """Return what a placeholder of ours stands for."""

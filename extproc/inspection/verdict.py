@@ -45,6 +45,11 @@ class Finding(Struct, frozen=True, gc=False):
         return f"Finding({self.processor}, {self.kind}, {self.action}, {self.side.value}, {self.start}:{self.end})"
 
 
+MAX_FAILURES: Final = 128
+"""Failures that are listed for a body, a stream or an exchange: all that a stage of 64 processors and its stand-ins can
+have."""
+
+
 class Failure(Struct, frozen=True, gc=False):
     """A processor that gave no verdict. `reason` is a fixed word; `allowed`: the body goes on all the same."""
 

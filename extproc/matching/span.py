@@ -77,8 +77,7 @@ class Union(Struct):
 
 def unite(spans: Iterable[Span]) -> list[Span]:
     """The pieces of one whole text (see Union); `spans` in any order."""
-    union = Union()
-    pieces: list[Span] = []
+    union, pieces = Union(), list[Span]()
     for span in sorted(spans, key=order):
         piece = union.cut(span)
         if piece is not None:

@@ -3,7 +3,7 @@
 from extproc.payload.bodies import declares_json, doubted, read, read_malformed
 from extproc.payload.document import Document, Place, read_json, read_string
 from extproc.payload.forms import read_form
-from extproc.payload.glimpse import Glimpsed, glimpse
+from extproc.payload.glimpse import Glimpsed, glimpse, located
 from extproc.payload.multipart import read_multipart
 from extproc.payload.passage import Edit, Holder, Kind, Passage, TextLimitError, Uninspected
 from extproc.payload.plain import read_plain
@@ -21,6 +21,7 @@ __all__ = [
     "declares_json",
     "doubted",
     "glimpse",
+    "located",
     "read",
     "read_form",
     "read_json",

@@ -25,15 +25,21 @@ class Codec(Struct, frozen=True):
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _json_offsets(source: str, passage: Passage, points: Sequence[int]) -> list[int]:
+    start, end = passage.start + 1, passage.end - 1
     if passage.kind == "number":
-        return [passage.start + point for point in points]
-    return spelling.offsets(source, passage.start + 1, passage.end - 1, points)
+        start -= 1
+    elif source.find("\\", start, end) >= 0:
+        return spelling.offsets(source, start, end, points)
+    return list(map(start.__add__, points))
 
 
 def escaped(text: str) -> str:
     """`text` as it stands between the quotes of a JSON string."""
-    inner = json.dumps(text, ensure_ascii=False)[1:-1]
+    inner = _quoted(text)[1:-1]
     return inner if inner.isascii() else _SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", inner)
 
 

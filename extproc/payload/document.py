@@ -3,6 +3,7 @@
 import binascii
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -18,6 +19,7 @@ from extproc.payload.passage import MASKED_NUMBER, Edit, Holder, Passage, Uninsp
 from extproc.payload.probabilities import Spelling, removed, spellings
 
 _ALONE = Keys("", "")
+_range = itemgetter(0, 1)
 _ARGUMENTS = "arguments"
 
 
@@ -74,6 +76,8 @@ class Document(Struct, frozen=True):
         for index, wanted in edits.items():
             passage = self.passages[index]
             pending.setdefault(passage.source, []).extend(self._raw(passage, wanted))
+        if len(self.sources) == 1 and not self.spellings:
+            return pending.get(0, [])
         # A document's source comes after the one that its string stands in.
         for number in range(len(self.sources) - 1, -1, -1):
             source, splices = self.sources[number], pending.get(number)
@@ -104,18 +108,25 @@ class Document(Struct, frozen=True):
 
     def _raw(self, passage: Passage, edits: Sequence[Edit]) -> list[Edit]:
         """Edits of a passage as edits of its source."""
-        wanted = _checked(edits, len(passage.text))
-        if not wanted:
+        if not edits:
             return []
+        wanted = sorted(edits, key=_range)
+        points, at = list[int](), 0
+        for start, end, _ in wanted:
+            if not at <= start <= end <= len(passage.text):
+                raise ValueError("edits overlap or lie outside of their passage")
+            points += (start, end)
+            at = end
         source = self.sources[passage.source]
         if passage.kind == "tokens":
             return [(passage.start, passage.end, removed(source.text, passage.start))]
         if passage.kind == "number":
             return [(passage.start, passage.end, MASKED_NUMBER)]
-        points = [point for start, end, _ in wanted for point in (start, end)]
         offsets = source.codec.offsets(source.text, passage, points)
-        writes = (source.codec.write(text) for _, _, text in wanted)
-        return list(zip(offsets[::2], offsets[1::2], writes, strict=True))
+        raw: list[Edit] = []
+        for start, end, (_, _, text) in zip(offsets[::2], offsets[1::2], wanted, strict=True):
+            raw.append((start, end, source.codec.write(text)))
+        return raw
 
     def _without(self, number: int, splices: list[Edit]) -> list[Edit]:
         """Edits of a source, and those that take away the log probabilities of a text which these change."""
@@ -214,7 +225,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     """`text` with edits made that do not overlap."""
     parts: list[str] = []
     at = 0
-    for start, end, written in sorted(edits, key=_start):
+    for start, end, written in sorted(edits, key=_range):
         parts += (text[at:start], written)
         at = end
     parts.append(text[at:])
@@ -238,18 +249,3 @@ def _mapped(source: TextSource, passage: Passage, spans: Sequence[tuple[int, int
     points = sorted({point for span in spans for point in span})
     offsets = dict(zip(points, source.codec.offsets(source.text, passage, points), strict=True))
     return [(offsets[start], offsets[end]) for start, end in spans]
-
-
-def _start(edit: Edit) -> tuple[int, int]:
-    return edit[:2]
-
-
-def _checked(edits: Sequence[Edit], length: int) -> list[Edit]:
-    """The edits in order."""
-    wanted = sorted(edits, key=_start)
-    at = 0
-    for start, end, _ in wanted:
-        if not at <= start <= end <= length:
-            raise ValueError("edits overlap or lie outside of their passage")
-        at = end
-    return wanted

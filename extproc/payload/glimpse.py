@@ -1,17 +1,23 @@
 """The texts of a plain JSON body, without their places: most bodies have nothing in them, and need no more.
 
-msgspec makes values of the whole body in a tenth of the time that `walk` takes to find where each of them stands.
+msgspec makes values of the whole body in a tenth of the time that `walk` takes to find where each of them stands. Where
+a text is to be edited, `located` finds the strings again.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from json import JSONDecoder
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from extproc.payload.base64 import is_url
+from extproc.payload.codec import JSON
+from extproc.payload.document import Document
 from extproc.payload.limits import SHORT
 from extproc.payload.names import CARRIER, COUNTER, KNOWN, OF_SCHEMAS
-from extproc.payload.opened import OPENING
+from extproc.payload.opened import OPENING, TextSource
+from extproc.payload.passage import Passage
 
 MOST_GLIMPSED: Final = 16 * 1024
 """Bytes of a body that is glimpsed at. Of larger ones the rules take most of the time, however they are read."""
@@ -21,6 +27,10 @@ MOST_DEPTH: Final = 8
 
 _LONG: Final = 10**SHORT
 _decode = msgspec.json.Decoder().decode
+
+_WHITE: Final = frozenset(" \t\n\r")
+_colon = re.compile(r"[ \t\n\r]*+:").match
+_string = JSONDecoder().raw_decode
 
 _FLAGS: Final = {name: flag for name, flag in KNOWN.items() if name not in OF_SCHEMAS}
 """Names of values in a schema do not say what a value is."""
@@ -48,63 +58,76 @@ def glimpse(body: bytes) -> Glimpsed | None:
         return None
     if type(value) is not dict:
         return None
-    seen = _Seen()
+    texts: list[str] = []
+    names: list[str] = []
     try:
-        seen.members(value, 1)
+        named = _members(value, 1, texts, names)
     except _MoreError:
         return None
     # Of a name that is there twice msgspec keeps one value. All quotes have to be those of what was seen.
-    quotes = 2 * (seen.named + len(seen.texts))
+    quotes = 2 * (named + len(texts))
     if b"\\" in body:
-        quotes += sum([each.count('"') for each in seen.texts])
-    return (seen.texts, seen.names) if body.count(b'"') == quotes else None
+        quotes += sum([each.count('"') for each in texts])
+    return (texts, names) if body.count(b'"') == quotes else None
 
 
-class _Seen:
-    """The strings seen in a body so far. `named` counts the members."""
+def located(body: bytes, texts: Sequence[str], last: int) -> Document:
+    """Return a body that was glimpsed as a document up to the text numbered `last`; see `glimpse`.
 
-    __slots__ = ("named", "names", "texts")
+    Its passages can be edited and tell no pointers. Costs 2 µs, and 0.5 µs a string.
+    """
+    passages: list[Passage] = []
+    source = body.decode()
+    find = source.find
+    at = end = 0
+    for text in texts[: last + 1]:
+        named = True
+        while named:
+            at = find('"', end)
+            end = find('"', at + 1) + 1
+            if "\\" in source[at:end]:
+                _, end = _string(source, at)
+            # A string in front of a colon is a name; all others are texts.
+            named = source[end] == ":" or (source[end] in _WHITE and _colon(source, end) is not None)
+        passages.append(Passage(text, "text", None, None, 0, at, end))
+    return Document(body, passages, (), (TextSource(source, JSON),))
 
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.names: list[str] = []
-        self.named = 0
 
-    def members(self, value: Mapping[str, Any], depth: int) -> None:
-        """Take an object. Raises _MoreError."""
-        self.named += len(value)
-        for name, each in value.items():
-            flag = _FLAGS.get(name)
-            if flag is None:
+def _members(value: Mapping[str, Any], depth: int, texts: list[str], names: list[str]) -> int:
+    """Take the texts of an object and of all in it, each with its name; return the number of members there.
+
+    Raises:
+        _MoreError: there is more than plain texts.
+    """
+    count = len(value)
+    for name, each in value.items():
+        flag = _FLAGS.get(name)
+        if flag is None:
+            raise _MoreError
+        kind = type(each)
+        if kind is str:
+            if flag == CARRIER or (each[:1] in OPENING and _opens(each)):
                 raise _MoreError
-            kind = type(each)
-            if kind is str:
-                if flag == CARRIER or (each[:1] in OPENING and _opens(each)):
-                    raise _MoreError
-                self.texts.append(each)
-                self.names.append(name)
-            elif kind is dict or kind is list:
-                if depth == MOST_DEPTH or name == "logprobs":
-                    raise _MoreError
-                if kind is dict:
-                    self.members(each, depth + 1)
+            texts.append(each)
+            names.append(name)
+        elif kind is dict or kind is list:
+            if depth == MOST_DEPTH or name == "logprobs":
+                raise _MoreError
+            if kind is dict:
+                count += _members(each, depth + 1, texts, names)
+                continue
+            for item in each:
+                if type(item) is dict and depth + 1 < MOST_DEPTH:
+                    count += _members(item, depth + 2, texts, names)
+                elif type(item) is str and flag != CARRIER and not (item[:1] in OPENING and _opens(item)):
+                    texts.append(item)
+                    names.append(name)
                 else:
-                    self._items(each, name, flag, depth + 1)
-            # A long number is a text, save times and counts of the API's own, as those at the top are.
-            elif (kind is int or kind is float) and not -_LONG < each < _LONG and (flag != COUNTER or depth > 1):
-                raise _MoreError
-
-    def _items(self, value: Sequence[Any], name: str, flag: int, depth: int) -> None:
-        """Take an array of that name. Raises _MoreError."""
-        for each in value:
-            kind = type(each)
-            if kind is dict and depth < MOST_DEPTH:
-                self.members(each, depth + 1)
-            elif kind is str and flag != CARRIER and not (each[:1] in OPENING and _opens(each)):
-                self.texts.append(each)
-                self.names.append(name)
-            else:
-                raise _MoreError
+                    raise _MoreError
+        # A long number is a text, save times and counts of the API's own, as those at the top are.
+        elif (kind is int or kind is float) and not -_LONG < each < _LONG and (flag != COUNTER or depth > 1):
+            raise _MoreError
+    return count
 
 
 def _opens(text: str) -> bool:

@@ -130,11 +130,9 @@ class AnswerPipe:
 
     def _prepare(self, active: Active | None, codings: tuple[str, ...]) -> None:
         if active is not None and active.failed:
-            failures, blocked, called = settle(active.failed, CONDITION)
+            # No stand-in can run: it would have to read beside the others.
+            failures, blocked, _ = settle((each, CONDITION) for each in active.failed)
             self._tally.fail(failures)
-            if blocked is None and called:
-                # It would have to read beside the others.
-                blocked = Blocked(min(called), "failure")
             if blocked is not None:
                 raise Stopped(blocked)
         if codings:

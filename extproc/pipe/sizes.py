@@ -29,8 +29,8 @@ class Sizes:
             limit = each.limits.bytes if each.limits is not None else None
             if limit is None or self._size <= limit:
                 continue
-            stops = self._ruling.oversize(each)
+            self._ruling.tell(each, "bytes")
             self._limits = tuple(other for other in self._limits if other is not each)
-            if stops:
+            if each.blocks:
                 return self._size - limit, Blocked(each.name, "finding")
         return None

@@ -6,10 +6,10 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from extproc.apis.mcp.request import Rpc
-from extproc.inspection.judgement import told
 from extproc.inspection.pipeline import CompiledPipeline
+from extproc.inspection.rounds import told
 from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import Blocked, Count, Failure, Finding, Verdict
+from extproc.inspection.verdict import MAX_FAILURES, Blocked, Count, Failure, Finding, Verdict
 from extproc.pipe.plugged import Staging
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
@@ -18,9 +18,6 @@ from extproc.protocol.record import CountedFinding, CountedUninspected, FailedPr
 KINDS_MAX: Final = 256
 """Different finds that a record lists, by processor, kind, action and side. A policy with more kinds than that in one
 exchange has the rest counted as `other`."""
-
-FAILURES_MAX: Final = 128
-"""Failures that a record lists: one a processor and side is the rule."""
 
 PARTS: Final = frozenset({"image", "audio", "video", "file", "binary", "tokens", "encrypted", "misconfigured"})
 """Reasons for which a part of a body is listed as uninspected, and not all of it. The last is about the response."""
@@ -96,7 +93,7 @@ class Findings:
             if key not in self.counts and len(self.counts) >= KINDS_MAX:
                 key = (key[0], "other", *key[2:])  # noqa: PLW2901  - counted under another name
             self.counts[key] = self.counts.get(key, 0) + number
-        self.failures += verdict.failures[: FAILURES_MAX - len(self.failures)]
+        self.failures += verdict.failures[: MAX_FAILURES - len(self.failures)]
         for reason, number in verdict.unread.items():
             self.saw(reason, number)
         if self.details is not None:

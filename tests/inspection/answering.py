@@ -6,13 +6,17 @@ from itertools import pairwise
 from typing import Any
 
 from extproc.detectors import pii, secrets
+from extproc.inspection.masking import edits
 from extproc.inspection.stage import Active, CompiledProcessor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Action, Blocked
 from extproc.matching.rule import Rule
+from extproc.matching.span import Span
+from extproc.payload.document import apply
 from extproc.pipe.pipe import AnswerPipe
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
+from extproc.protocol.meter import Meter
 from tests.apis.events.client import seen
 from tests.inspection.texts import RULES
 
@@ -32,6 +36,14 @@ def processor(number: int = 0, name: str = "", action: Action = "mask", **more: 
     """A processor that is not allowed to fail, unless `more` says so."""
     given: dict[str, Any] = {"shadow": False, "timeout": 1.0, "allows_failure": False, **more}
     return CompiledProcessor(number, name or f"p{number}", action, **given)
+
+
+def masked(text: str, spans: Iterable[Span], vault: Vault | None = None) -> str:
+    """The whole of a text as a processor that restores masks it."""
+    each = processor(restore=True)
+    found = [(0, span, each) for span in spans]
+    made = edits([text], found, vault if vault is not None else Vault(), Meter(), restores=False)
+    return apply(text, made.get(0, ()))
 
 
 def stage(*parts: tuple[CompiledProcessor, Sequence[Rule]], reserve: Stage | None = None) -> Stage:

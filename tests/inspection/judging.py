@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from extproc.inspection.judge import Job, Verdict
+from extproc.inspection.judge import Job
 from extproc.inspection.judgement import Judgement
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import Verdict
 from extproc.policy import loads
 
 BASE: Final = """

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from extproc.apis.events.leaves import document
-from extproc.inspection.judge import Job, Verdict
+from extproc.inspection.judge import Job
 from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import Verdict
 from extproc.pipe.pipe import AnswerPipe
 from extproc.pipe.whole import streamed
 from tests.apis.events.samples import event

@@ -1,8 +1,8 @@
 import pytest
 
 from extproc.inspection.answers.events import MAX_ENDED, MAX_PLACES
-from extproc.inspection.answers.tally import MAX_FAILURES, MAX_TOLD, Tally
-from extproc.inspection.verdict import Failure, Finding
+from extproc.inspection.answers.tally import MAX_TOLD, Tally
+from extproc.inspection.verdict import MAX_FAILURES, Failure, Finding
 from extproc.matching import scanner as scanners
 from extproc.matching.pane import SPARE
 from extproc.matching.window import Window

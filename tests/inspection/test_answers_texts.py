@@ -5,13 +5,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.inspection.masking import mask, placeholders
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Finding
 from extproc.protocol.messages import Side
 from tests.apis.events.client import documents, replaced
 from tests.apis.events.samples import STREAMS, chat, chat_tools, choice, chunk, event, messages, responses
-from tests.inspection.answering import EMAIL, answer, cut, every_rule, everything, masking, processor, run, said, stage
+from tests.inspection.answering import (
+    EMAIL,
+    answer,
+    cut,
+    every_rule,
+    everything,
+    masked,
+    masking,
+    processor,
+    run,
+    said,
+    stage,
+)
 from tests.inspection.texts import texts
 
 OWN = 'own "name"\\@value.org'
@@ -99,8 +110,8 @@ def test_an_answer_in_pieces_is_masked_as_if_it_had_come_whole(name: str, pieces
     text = "".join(pieces)
     of = every_rule()
     assert of.scanner is not None
-    masked = mask(text, of.scanner.scan(text), placeholders(Vault()))
-    assert said(dialect, run(answer(of, dialect), make(pieces))) == said(dialect, b"".join(make([masked])))
+    whole = masked(text, of.scanner.scan(text))
+    assert said(dialect, run(answer(of, dialect), make(pieces))) == said(dialect, b"".join(make([whole])))
 
 
 # -- values that come back

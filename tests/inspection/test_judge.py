@@ -6,11 +6,14 @@ from itertools import permutations
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from extproc.inspection.judge import Job, Verdict
+from extproc.inspection.judge import Job
 from extproc.inspection.stage import Active
 from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import Blocked, Failure
+from extproc.inspection.verdict import Blocked, Failure, Verdict
+from extproc.payload import glimpse
 from extproc.policy.secrets import key_of
 from extproc.protocol.messages import Side
 from tests.inspection.judging import decided, heard, job, judged, pipeline, said, stage
@@ -21,6 +24,44 @@ IBAN: Final = "GB82WEST12345698765432"
 
 def word(name: str, expression: str, more: str = "action: mask") -> str:
     return f"use: pattern, name: {name}, regex: '{expression}', {more}"
+
+
+# -- one reading for most bodies
+
+
+TEXTS = st.sampled_from(
+    [
+        "hello",
+        "Titan",
+        "a@b.de",
+        'say "a@b.de"\nTitan\\',
+        "é Titan Titan",
+        "see [EMAIL_1]",
+        "- [NAME_1] a@b.de",
+        "a [X_1]",
+        "",
+    ]
+)
+TURNS = st.fixed_dictionaries(
+    {"content": TEXTS | st.lists(st.fixed_dictionaries({"text": TEXTS}), max_size=2)},
+    optional={"role": TEXTS, "name": TEXTS, "token": TEXTS | st.just("ghp-x7Yq2Lm9Zk4Rt1Wv8Bn3Cd6Fh0Jp5Sg")},
+)
+
+
+@given(st.lists(TURNS, max_size=3), st.booleans(), st.booleans())
+def test_a_body_that_is_glimpsed_has_the_verdict_of_one_that_is_read(
+    turns: list[dict[str, object]], detailed: bool, restores: bool
+) -> None:
+    body = json.dumps({"model": "chat", "messages": turns}, ensure_ascii=False).encode()
+    assert glimpse(body) is not None
+    of = stage(EMAIL, word("name", "Titan"), "use: secrets, action: mask")
+    verdicts = []
+    for content_type in ("application/json", "application/json; charset=utf-8"):  # the first alone is glimpsed
+        vault = Vault()
+        vault.placeholder("x", "own value")
+        more = {"detailed": detailed, "restores": restores, "content_type": content_type}
+        verdicts.append(judged(of, body, vault, **more))
+    assert verdicts[0] == verdicts[1]
 
 
 # -- several processors

@@ -1,36 +1,46 @@
 from collections.abc import Callable
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.inspection.masking import Masker, Writer, keyed_hash, mask, partial, placeholders
+from extproc.inspection.masking import Masker, replacement
+from extproc.inspection.stage import CompiledProcessor
 from extproc.inspection.vault import LONGEST_PLACEHOLDER, MOST_VALUES, Restorer, Vault, label, restored
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span
 from extproc.matching.window import Window
+from tests.inspection.answering import masked, processor
 from tests.inspection.texts import pieces, scanner, texts
+
+RESTORING = processor(restore=True)
 
 
 class _Masking:
     """Replaces those finds."""
 
-    def __init__(self, write: Writer, masks: Callable[[Span], bool] = lambda _: True) -> None:
-        self.write, self.masks = write, masks
+    def __init__(
+        self, vault: Vault, masks: Callable[[Span], bool] = lambda _: True, by: CompiledProcessor = RESTORING
+    ) -> None:
+        self.vault, self.masks, self.by = vault, masks, by
+
+    def write(self, span: Span, value: str) -> str:
+        return replacement(self.by, self.vault, span.kind, value)
 
 
 def _masked(by: Scanner, parts: list[str], vault: Vault) -> str:
-    window, masker = Window(by), Masker(_Masking(placeholders(vault)))
+    window, masker = Window(by), Masker(_Masking(vault))
     released = [window.feed(part) for part in parts] + [window.finish()]
     return "".join(masker.feed(each) for each in released if each)
 
 
-def _of(kind: str) -> Span:
-    return Span(0, 0, kind, kind, 1.0)
+def _written(kind: str, value: str, **more: Any) -> str:
+    return replacement(processor(**more), Vault(), kind, value)
 
 
 @given(texts(), st.integers(0, 1 << 30))
 def test_any_cutting_gives_the_same_masked_text(text: str, seed: int) -> None:
-    whole = mask(text, scanner().scan(text), placeholders(Vault()))
+    whole = masked(text, scanner().scan(text))
     assert _masked(scanner(), pieces(text, seed), Vault()) == whole
 
 
@@ -38,14 +48,14 @@ def test_any_cutting_gives_the_same_masked_text(text: str, seed: int) -> None:
 def test_what_was_masked_is_restored_however_it_comes_back(text: str, seed: int) -> None:
     vault = Vault()
     vault.reserve(text)
-    masked = mask(text, scanner().scan(text), placeholders(vault))
+    sent = masked(text, scanner().scan(text), vault)
     restorer = Restorer(vault)
-    assert "".join(restorer.feed(part) for part in pieces(masked, seed)) + restorer.finish() == text
+    assert "".join(restorer.feed(part) for part in pieces(sent, seed)) + restorer.finish() == text
 
 
 def test_the_same_value_gets_the_same_placeholder() -> None:
     text = "a@b.de c@d.de a@b.de"
-    assert mask(text, scanner().scan(text), placeholders(Vault())) == "[EMAIL_1] [EMAIL_2] [EMAIL_1]"
+    assert masked(text, scanner().scan(text)) == "[EMAIL_1] [EMAIL_2] [EMAIL_1]"
 
 
 def test_one_text_in_two_kinds_is_two_values() -> None:
@@ -58,9 +68,9 @@ def test_a_placeholder_that_the_client_wrote_stays_its_own() -> None:
     vault = Vault()
     text = "what is [EMAIL_1]? mail a@b.de"
     vault.reserve(text)
-    masked = mask(text, scanner().scan(text), placeholders(vault))
-    assert masked == "what is [EMAIL_1]? mail [EMAIL_2]"
-    assert restored(vault, masked) == text
+    sent = masked(text, scanner().scan(text), vault)
+    assert sent == "what is [EMAIL_1]? mail [EMAIL_2]"
+    assert restored(vault, sent) == text
 
 
 def test_another_exchange_restores_nothing() -> None:
@@ -131,31 +141,27 @@ def test_labels_are_made_of_letters_digits_and_underscores() -> None:
 
 
 def test_a_partial_mask_shows_four_characters_and_never_more_than_a_third() -> None:
-    assert partial(_of("credit_card"), "4012888888881234") == "****1234"
-    assert partial(_of("x"), "123456") == "****56"
-    assert partial(_of("x"), "12") == "****"
+    assert _written("credit_card", "4012888888881234", format="partial") == "****1234"
+    assert _written("x", "123456", format="partial") == "****56"
+    assert _written("x", "12", format="partial") == "****"
 
 
 def test_a_keyed_hash_depends_on_key_kind_and_value() -> None:
-    write = keyed_hash(b"key")
-    assert write(_of("email"), "a@b.de") == write(_of("email"), "a@b.de")
-    assert write(_of("email"), "a@b.de").startswith("[EMAIL:")
-    assert (
-        len(
-            {
-                write(_of("email"), "a@b.de"),
-                write(_of("iban"), "a@b.de"),
-                write(_of("email"), "c@d.de"),
-                keyed_hash(b"k")(_of("email"), "a@b.de"),
-            }
-        )
-        == 4
-    )
+    keyed = {"format": "hash", "key": b"key"}
+    assert _written("email", "a@b.de", **keyed) == _written("email", "a@b.de", **keyed)
+    assert _written("email", "a@b.de", **keyed).startswith("[EMAIL:")
+    differing = {
+        _written("email", "a@b.de", **keyed),
+        _written("iban", "a@b.de", **keyed),
+        _written("email", "c@d.de", **keyed),
+        _written("email", "a@b.de", format="hash", key=b"k"),
+    }
+    assert len(differing) == 4
 
 
 def test_finds_that_are_only_reported_are_left_as_they_are() -> None:
     window = Window(scanner())
-    masker = Masker(_Masking(placeholders(Vault()), lambda span: span.kind == "email"))
+    masker = Masker(_Masking(Vault(), lambda span: span.kind == "email"))
     text = "a@b.de 10.0.0.1 "
     released = [window.feed(text), window.finish()]
     assert "".join(masker.feed(each) for each in released if each) == "[EMAIL_1] 10.0.0.1 "
@@ -163,11 +169,11 @@ def test_finds_that_are_only_reported_are_left_as_they_are() -> None:
 
 def test_what_a_second_find_covers_beyond_the_first_is_masked_too() -> None:
     spans = [Span(0, 4, "a", "a", 1.0), Span(2, 6, "b", "b", 1.0)]
-    assert mask("0123456789", spans, placeholders(Vault())) == "[A_1][B_1]6789"
+    assert masked("0123456789", spans) == "[A_1][B_1]6789"
 
 
-def _stream(text: str, cuts: int, vault: Vault, write: Writer) -> str:
-    window, masker = Window(scanner()), Masker(_Masking(write), restorer=Restorer(vault))
+def _stream(text: str, cuts: int, vault: Vault) -> str:
+    window, masker = Window(scanner()), Masker(_Masking(vault, by=processor()), restorer=Restorer(vault))
     released = [*(window.feed(part) for part in pieces(text, cuts)), window.finish()]
     return "".join(masker.feed(each) for each in released if each) + masker.finish()
 
@@ -176,7 +182,7 @@ def _stream(text: str, cuts: int, vault: Vault, write: Writer) -> str:
 def test_values_come_back_between_masks_however_the_text_is_cut(cuts: int) -> None:
     vault = Vault()
     vault.placeholder("email", "a@b.de")
-    out = _stream("ask [EMAIL_1] or c@d.de, [EMAIL_1]", cuts, vault, placeholders(vault, restorable=False))
+    out = _stream("ask [EMAIL_1] or c@d.de, [EMAIL_1]", cuts, vault)
     assert out == "ask a@b.de or [EMAIL_2], a@b.de"
 
 
@@ -184,7 +190,7 @@ def test_values_come_back_between_masks_however_the_text_is_cut(cuts: int) -> No
 def test_what_an_answer_was_masked_for_is_not_had_by_its_placeholder(cuts: int) -> None:
     vault = Vault()
     vault.placeholder("email", "a@b.de")
-    out = _stream("c@d.de is [EMAIL_2] and not [EMAIL_1]", cuts, vault, placeholders(vault, restorable=False))
+    out = _stream("c@d.de is [EMAIL_2] and not [EMAIL_1]", cuts, vault)
     assert out == "[EMAIL_2] is [EMAIL_2] and not a@b.de"
 
 

@@ -16,7 +16,7 @@ ORION: Final = Rule(kind="orion", pattern="Orion")
 def test_a_find_belongs_to_the_processor_whose_rule_it_is_though_the_rule_be_the_same() -> None:
     made = Stage(Side.REQUEST, [processor(0), processor(1), processor(2)], [(2, TITAN), (0, ORION), (1, TITAN)])
     assert made.scanner is not None
-    owners = [(span.kind, made.of(span).name) for span in made.scanner.scan("Titan Orion")]
+    owners = [(span.kind, made.owners[span.rule].name) for span in made.scanner.scan("Titan Orion")]
     assert owners == [("titan", "p1"), ("titan", "p2"), ("orion", "p0")]
     assert made.scanning == (0, 1, 2)
 
@@ -34,7 +34,7 @@ def test_a_reserve_counts_its_own_processors() -> None:
     reserve = made.request.reserve
     assert reserve is not None
     assert reserve.scanner is not None
-    assert [reserve.of(span).name for span in reserve.scanner.scan("Orion Titan")] == ["bb", "aa"]
+    assert [reserve.owners[span.rule].name for span in reserve.scanner.scan("Orion Titan")] == ["bb", "aa"]
     assert [reserve.processors[number].name for number in reserve.scanning] == ["aa", "bb"]
 
 

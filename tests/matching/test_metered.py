@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from extproc.inspection.judge import STEPS_A_FINDING, Job
+from extproc.inspection.body_texts import STEPS_A_FINDING
+from extproc.inspection.judge import Job
 from extproc.inspection.masking import STEPS_A_MASK, STEPS_AN_EDIT
 from extproc.inspection.vault import Vault
 from extproc.matching.hyperscan import LOOK, SHORT, STEPS_A_REGION, Fast, Hits

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.payload import TextLimitError, read_json
-from extproc.payload.glimpse import MOST_DEPTH, MOST_GLIMPSED, glimpse
+from extproc.payload.glimpse import MOST_DEPTH, MOST_GLIMPSED, glimpse, located
 from extproc.protocol.errors import ClientError
 
 NAMES = st.sampled_from(
@@ -64,6 +64,28 @@ def test_what_is_glimpsed_is_all_that_is_read(value: object, escaped: bool, inde
     body = json.dumps(value, ensure_ascii=escaped, indent=indent).encode("utf-8", "surrogatepass")
     texts = glimpse(body)
     assert texts is None or texts == read(body)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["model", "content", "usage", "prompt"]), VALUES, min_size=1, max_size=4),
+    st.sampled_from([None, 1, "\t"]),
+    st.sampled_from([(",", ":"), (" ,  ", " : "), ("\r\n,", "\n\t:\n")]),
+    st.data(),
+)
+def test_a_text_that_was_glimpsed_is_located_where_it_is_read(
+    value: dict[str, object], indent: int | str | None, separators: tuple[str, str], data: st.DataObject
+) -> None:
+    body = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators).encode("utf-8", "surrogatepass")
+    glimpsed = glimpse(body)
+    if glimpsed is None or not glimpsed[0]:
+        return
+    texts = glimpsed[0]
+    last = data.draw(st.integers(0, len(texts) - 1))
+    document, whole = located(body, texts, last), read_json(body)
+    tokens = [(passage.text, passage.start, passage.end) for passage in whole.passages]
+    assert [(passage.text, passage.start, passage.end) for passage in document.passages] == tokens[: last + 1]
+    edits = {last: [(0, len(texts[last]), 'new "é"\n')]}
+    assert document.edit(edits) == whole.edit(edits)
 
 
 @given(st.lists(st.tuples(NAMES, STRINGS | NUMBERS), max_size=4), st.booleans())

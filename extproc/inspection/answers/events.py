@@ -15,9 +15,8 @@ from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.strand import at_once
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.answers.waiting import COUNTED, SMALL, Queue
-from extproc.inspection.judge import SEALED
 from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import Blocked
+from extproc.inspection.verdict import SEALED, Blocked
 
 MAX_OPEN = 256
 """Texts of an answer that are open at a time: OpenAI gives at most 128 choices, which may think aloud. One takes about

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from copy import copy
 
 from extproc.inspection.answers.tally import Tally
-from extproc.inspection.judge import ERROR, settle
+from extproc.inspection.failures import settle
 from extproc.inspection.keys import KIND, is_key
-from extproc.inspection.masking import Writer
-from extproc.inspection.stage import Active, CompiledProcessor, Stage
+from extproc.inspection.masking import replacement
+from extproc.inspection.stage import WHOLE_BODY, Active, CompiledProcessor, Stage
 from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import Blocked, Finding
+from extproc.inspection.verdict import ERROR, Blocked
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Distinct, Span
 from extproc.matching.window import Hit
@@ -34,7 +34,7 @@ class Ruling:
     `meter` counts the work of the whole stream, and stops it where nobody waits for it any more.
     """
 
-    __slots__ = ("_keys", "_on", "_stage", "_tally", "_vault", "_writers", "enforces", "meter", "scanner")
+    __slots__ = ("_keys", "_on", "_stage", "_tally", "_vault", "enforces", "meter", "scanner")
 
     def __init__(
         self,
@@ -49,7 +49,6 @@ class Ruling:
         self._tally = tally
         self._stage = stage
         self._on: tuple[bool, ...] = ()
-        self._writers: dict[int, Writer] = {}
         self.meter = meter or Meter()
         self._keys = self.scanner = keys
         self.enforces = keys is not None
@@ -59,11 +58,11 @@ class Ruling:
     def tried(self, meter: Meter) -> "Ruling":
         """Return the same ruling for a trial: nothing is told of what it hears, and what it writes is forgotten."""
         other: Ruling = copy(self)
-        other.meter, other._vault, other._tally, other._writers = meter, Vault(), Tally(), {}
+        other.meter, other._vault, other._tally = meter, Vault(), Tally()
         return other
 
     def _take(self, stage: Stage, on: tuple[bool, ...]) -> None:
-        self._stage, self._on, self._writers = stage, on, {}
+        self._stage, self._on = stage, on
         scanning = self._scanning()
         self.scanner = stage.scanner if scanning else self._keys
         self.enforces = self._keys is not None or any(each.enforces for each in scanning)
@@ -85,18 +84,24 @@ class Ruling:
             each = self._of(hit.span)
             if self._on[each.number]:
                 if distinct is not None and distinct.new(each.number, hit.span):
-                    self._tell(each, hit.span, where)
-                if each.action == "block" and not each.shadow:
+                    span = hit.span
+                    self.tell(each, span.kind, (where, span.start, span.end), span.score)
+                if each.blocks:
                     raise Stopped(Blocked(each.name, "finding"))
 
-    def oversize(self, each: CompiledProcessor) -> bool:
-        """Counts that the answer is larger than a processor allows; whether it stops there."""
+    def tell(
+        self,
+        each: CompiledProcessor,
+        kind: str,
+        place: tuple[str, int, int] = WHOLE_BODY,
+        score: float | None = None,
+    ) -> None:
+        """Count a finding of a processor, and list it for those who ask for each."""
         assert self._stage is not None, "a processor has a stage"
         side = self._stage.side
-        self._tally.count((each.name, "bytes", each.action, side, each.shadow))
+        self._tally.count(each.count(kind, side))
         if self._tally.details is not None:
-            self._tally.tell(Finding(each.name, "bytes", each.action, side, "", 0, 0, None, each.shadow))
-        return each.action == "block" and not each.shadow
+            self._tally.tell(each.finding(kind, side, place, score))
 
     def overhear(self, before: str, text: str) -> str:
         """See `Vault.overhear`."""
@@ -107,18 +112,14 @@ class Ruling:
         if is_key(span):
             return self._keys is not None
         each = self._of(span)
-        return each.action == "mask" and not each.shadow and self._on[each.number]
+        return each.masks and self._on[each.number]
 
     def write(self, span: Span, value: str) -> str:
         """Return what its processor writes in place of a find."""
         if is_key(span):
             return REDACTED
-        each = self._of(span)
-        writer = self._writers.get(each.number)
-        if writer is None:
-            writer = self._writers[each.number] = each.writer(self._vault)
         self._tally.masked = True
-        return writer(span, value)
+        return replacement(self._of(span), self._vault, span.kind, value)
 
     def give_up(self) -> None:
         """The scanner failed: stand-ins take over, or nobody.
@@ -128,12 +129,10 @@ class Ruling:
         """
         if self._keys is not None and self.scanner is self._keys:
             raise Stopped(Blocked(KIND, "failure"))
-        failures, blocked, called = settle(self._scanning(), ERROR)
-        self._tally.fail(failures)
         reserve = self._stage.reserve if self._stage is not None else None
         able = {reserve.processors[number].name for number in reserve.scanning} if reserve is not None else set()
-        if blocked is None and not called <= able:
-            blocked = Blocked(min(called - able), "failure")
+        failures, blocked, called = settle([(each, ERROR) for each in self._scanning()], able)
+        self._tally.fail(failures)
         if blocked is not None:
             raise Stopped(blocked)
         self.scanner = self._keys
@@ -142,12 +141,4 @@ class Ruling:
 
     def _of(self, span: Span) -> CompiledProcessor:
         assert self._stage is not None, "a find has a rule"
-        return self._stage.of(span)
-
-    def _tell(self, each: CompiledProcessor, span: Span, where: str) -> None:
-        assert self._stage is not None, "a find has a rule"
-        side = self._stage.side
-        self._tally.count((each.name, span.kind, each.action, side, each.shadow))
-        if self._tally.details is not None:
-            at = (where, span.start, span.end)
-            self._tally.tell(Finding(each.name, span.kind, each.action, side, *at, span.score, each.shadow))
+        return self._stage.owners[span.rule]

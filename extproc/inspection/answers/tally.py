@@ -4,10 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from extproc.inspection.verdict import Count, Failure, Finding
-
-MAX_FAILURES = 128
-"""Failures that are told: all that a stage of 64 processors and its stand-ins can have."""
+from extproc.inspection.verdict import MAX_FAILURES, Count, Failure, Finding
 
 MAX_TOLD = 1024
 """Findings that are told one by one, where they are asked for: more than anyone reads. All are counted."""

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.apis.streams.sequences import Sequence, sequence
-from extproc.inspection.judge import Job, Verdict
+from extproc.inspection.judge import Job
 from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import Verdict
 from extproc.pipe.whole import streamed
 from tests.apis.events.apis import APIS, joined
 from tests.apis.events.samples import chat, event

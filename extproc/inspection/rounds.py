@@ -1,0 +1,206 @@
+"""The rounds of a judgement on a whole body, and the verdict that they come to, in the policy's order."""
+
+import copy
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from extproc.inspection.body_texts import Looked, Spans
+from extproc.inspection.failures import Settlement, settle
+from extproc.inspection.stage import Active, CompiledProcessor, Stage
+from extproc.inspection.verdict import CONDITION, ERROR, SEALED, Blocked, Count, Failure, Finding, Verdict
+from extproc.matching.span import Span
+from extproc.protocol.messages import Side
+
+if TYPE_CHECKING:
+    from extproc.inspection.body_texts import BodyTexts
+    from extproc.inspection.held_streams import StreamTexts
+    from extproc.inspection.judge import Job
+    from extproc.inspection.judgement import Judgement
+
+
+class Round(Struct, eq=False):
+    """One stage of a judgement: all processors of a side, or the stand-ins that were called.
+
+    `looked`: what its local processors see. `only`: the stand-ins that were called; None for everybody. `active`: see
+    `Job`. `heard` and `exceeded`: findings by the number of their processor. `failed`: reasons by number, in the order
+    in which they came. `pending`: the processors whose work is handed out. `settled`: all whose turn is over. `blocks`:
+    the findings of one block the body.
+    """
+
+    stage: Stage
+    looked: Looked
+    only: frozenset[str] | None = None
+    active: Active | None = None
+    heard: dict[int, Spans] = {}
+    exceeded: dict[int, Sequence[str]] = {}
+    failed: dict[int, str] = {}
+    pending: frozenset[int] = frozenset()
+    settled: set[int] = set()
+    blocks: bool = False
+
+    @classmethod
+    def of(cls, job: "Job", stage: Stage, looked: Looked) -> "Round":
+        """The first round of a job."""
+        failed = dict(job.failed)
+        if job.active is not None:
+            failed |= {each.number: CONDITION for each in job.active.failed}
+        return cls(stage, looked, job.only, job.active, failed=failed, settled=set(failed))
+
+    def listen(self, judgement: "Judgement") -> list[CompiledProcessor]:
+        """Hear the local processors that are due, in order; return those at work that are to be handed out."""
+        found, lost, sizes = self.looked
+        only, settled = self.only, self.settled
+        on = None if self.active is None else self.active.on
+        orders: list[CompiledProcessor] = []
+        for each in self.stage.processors:
+            number, limits = each.number, each.limits
+            if number in settled or (only is not None and each.name not in only):
+                continue
+            if self.pending and each.reads_findings:
+                continue  # it waits until all that was handed out is heard
+            settled.add(number)
+            holds = on[number] if on is not None else each.when is None or judgement.holds(self, each)
+            if holds is None:
+                self.failed[number] = CONDITION
+            elif not holds:
+                pass
+            elif each.detector is not None:
+                orders.append(each)
+                self.pending |= {number}
+            elif (lost and number in self.stage.scanning) or (limits is not None and limits.untold(sizes)):
+                self.failed[number] = ERROR
+            elif number in found or limits is not None:
+                exceeded = () if limits is None else limits.exceeded(judgement.size, sizes)
+                self.hear(each, found.get(number, []), exceeded)
+        return orders
+
+    def fail(self, processor: CompiledProcessor, reason: str) -> None:
+        """A processor has failed whose work was handed out."""
+        self.pending -= {processor.number}
+        self.failed[processor.number] = reason
+
+    def hear(self, processor: CompiledProcessor, spans: Spans, exceeded: Sequence[str] = ()) -> None:
+        """A processor says what it has found, if it has."""
+        number = processor.number
+        self.pending -= {number}
+        if spans:
+            self.heard[number] = spans
+        if exceeded:
+            self.exceeded[number] = exceeded
+        if (spans or exceeded) and processor.blocks:
+            self.blocks = True
+
+    @property
+    def stops(self) -> bool:
+        """True if the body is blocked, whatever else is found in it."""
+        return self.blocks or (bool(self.failed) and self.settle()[1] is not None)
+
+    def settle(self) -> Settlement:
+        """See `failures.settle`; failures of one reason stand together."""
+        reasons = list(dict.fromkeys(self.failed.values()))
+        alike = sorted(self.failed.items(), key=lambda failed: reasons.index(failed[1]))
+        stage = self.stage
+        return settle([(stage.processors[number], reason) for number, reason in alike], stage.stand_ins)
+
+    def copied(self) -> "Round":
+        """Another that knows the same."""
+        other = copy.copy(self)
+        other.heard, other.exceeded, other.failed = dict(self.heard), dict(self.exceeded), dict(self.failed)
+        other.settled = set(self.settled)
+        return other
+
+
+class Merged(Struct):
+    """The sum of all rounds.
+
+    `found`: findings in texts, in the policy's order. `masks`: one of them is to be masked.
+    """
+
+    blocked: Blocked | None
+    failures: list[Failure]
+    found: list[tuple[int, Span, CompiledProcessor]] = []
+    counts: dict[Count, int] = {}
+    masks: bool = False
+
+
+def verdict(
+    job: "Job",
+    texts: "BodyTexts | StreamTexts",
+    rounds: Sequence[Round],
+    blocked: Blocked | None = None,
+    *,
+    edits_body: bool = True,
+) -> Verdict:
+    """Return the verdict of all rounds, and make the edits. `blocked`: what blocks the body before all else.
+
+    Raises SpentError.
+    """
+    merged = merge(rounds, blocked, job.failures)
+    blocked = merged.blocked
+    unread: Mapping[str, int] = Counter(each.reason for each in texts.uninspected) if texts.uninspected else {}
+    # Conditions fail on a body that is no JSON; what is wrong is the body, and trying again would not help.
+    free = blocked is None or (blocked.reason == "failure" and "malformed" in unread)
+    if free and job.blocks_unread and unread and not unread.keys() <= SEALED:
+        blocked = Blocked(job.name, "uninspected")
+    body, splices, restores = job.body, None, job.restores and job.vault.restores
+    if blocked is None and edits_body and (merged.masks or restores):
+        body, splices = texts.edited(merged.found, restores=restores)
+    findings = tuple(_findings(job, texts, rounds, merged.found)) if job.detailed else ()
+    masked = blocked is None and merged.masks
+    return Verdict(body, blocked, masked, merged.counts, tuple(merged.failures), unread, findings, splices)
+
+
+def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Iterable[Failure] = ()) -> Merged:
+    """Merge rounds in the policy's order; the first that blocks the body counts, findings of a round before failures.
+
+    `blocked` and `failures`: those that came before.
+    """
+    merged = Merged(blocked, [*failures])
+    found, counts = merged.found, merged.counts
+    for of in rounds:
+        side, processors = of.stage.side, of.stage.processors
+        for number in sorted(of.heard if not of.exceeded else {*of.heard, *of.exceeded}):
+            each = processors[number]
+            spans = of.heard.get(number, ())
+            for index, span in spans:
+                found.append((index, span, each))
+                key = each.count(span.kind, side)
+                counts[key] = counts.get(key, 0) + 1
+            for kind in of.exceeded.get(number, ()):
+                counts[each.count(kind, side)] = 1
+            if each.blocks:
+                merged.blocked = merged.blocked or Blocked(each.name, "finding")
+            merged.masks |= each.masks and bool(spans)
+        if of.failed:
+            told_, stops, _ = of.settle()
+            merged.failures += told_
+            merged.blocked = merged.blocked or stops
+    return merged
+
+
+def _findings(
+    job: "Job",
+    texts: "BodyTexts | StreamTexts",
+    rounds: Sequence[Round],
+    found: Sequence[tuple[int, Span, CompiledProcessor]],
+) -> Iterable[Finding]:
+    """List the findings in texts, and then the limits that the body exceeds."""
+    side = job.stage.side if job.stage is not None else Side.REQUEST
+    for index, span, each in found:
+        yield each.finding(span.kind, side, texts.place(index, span), span.score)
+    for of in rounds:
+        for number in sorted(of.exceeded):
+            each = of.stage.processors[number]
+            for kind in of.exceeded[number]:
+                yield each.finding(kind, side)
+
+
+def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str], str]) -> list[dict[str, Any]]:
+    """Finds as conditions see them. `firsts`: where the first of each processor and kind stands."""
+    return [
+        {"processor": name, "kind": kind, "count": number, "where": firsts.get((name, kind), "")}
+        for (name, kind), number in counts.items()
+    ]
