@@ -1,4 +1,4 @@
-"""One name, one thing: a class name is defined once in the project, so that a search for it has one answer."""
+"""House rules of names and files: a class name is defined once, and no file is a sliver."""
 
 import ast
 from collections.abc import Iterable
@@ -62,3 +62,15 @@ def test_names_that_are_only_used_are_no_definitions() -> None:
         repeated([("one", "class Stream: ..."), ("other", "from one import Stream\nopened: Stream | None = None")])
         == {}
     )
+
+
+LEAST_LINES = 25
+"""Lines of a file, below which its one idea belongs beside another: a reader opens fewer files."""
+
+SHORT_FILES = {"__main__.py", "enums.py", "lanes.py"}
+"""Files that may be shorter: the module that is run, and enumerations."""
+
+
+def test_no_file_is_a_sliver() -> None:
+    files = [path for path in modules() if path.name != "__init__.py" and path.name not in SHORT_FILES]
+    assert [path.name for path in files if len(path.read_text(encoding="utf-8").splitlines()) < LEAST_LINES] == []

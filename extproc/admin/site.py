@@ -9,8 +9,8 @@ from typing import Final, Protocol
 import msgspec
 from aiohttp import web
 
+from extproc.protocol.errors import ServeError
 from extproc.server import sockets
-from extproc.server.errors import ServeError
 from extproc.server.listen import Tcp
 from extproc.telemetry import Snapshot, exposition
 

@@ -8,7 +8,7 @@ from typing import Final, get_args
 
 from extproc.cli.common import USAGE, CommandError, Subparsers, prepare_or_exit
 from extproc.gateway.bootstrap import SYSTEM_CA, ProcessorTls, Profile, SocketAddress, bootstrap, render
-from extproc.server.errors import ServeError
+from extproc.protocol.errors import ServeError
 from extproc.server.listen import Tcp, parse
 
 ENDPOINT: Final = "unix:/run/extproc.sock"

@@ -9,7 +9,7 @@ from typing import Final
 from extproc.cli.common import USAGE, CommandError, complain
 from extproc.cli.serve import NO_ADMIN
 from extproc.policy import PolicyError
-from extproc.server.errors import ServeError
+from extproc.protocol.errors import ServeError
 from extproc.server.listen import Listen, Tcp, parse
 from extproc.server.log import Log, Sink
 from extproc.server.supervisor import Options, Supervisor

@@ -18,7 +18,8 @@ from extproc.inspection.stage import Active, CompiledProcessor, SignalValues, St
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import TIMEOUT, Blocked, Failure, Verdict
 from extproc.payload import Document, TextLimitError
-from extproc.payload.opened import MAX_VALUES, metered
+from extproc.payload.limits import MAX_VALUES
+from extproc.payload.opened import metered
 from extproc.policy.conditions import ConditionError
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct
 
 from extproc.payload.binary import plain_text
-from extproc.payload.charsets import known
+from extproc.payload.fieldvalue import known
 from extproc.payload.passage import Reason
 
 SHORTEST = 64

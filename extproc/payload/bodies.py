@@ -6,14 +6,14 @@ from msgspec.structs import replace
 
 from extproc.payload.base64 import kind_of
 from extproc.payload.binary import plain_text
-from extproc.payload.charsets import known
 from extproc.payload.document import Document, read_json
-from extproc.payload.fieldvalue import FieldValue, parse
+from extproc.payload.fieldvalue import FieldValue, known, parse
 from extproc.payload.forms import read_form
 from extproc.payload.json.wellformed import documents
+from extproc.payload.limits import MAX_VALUES
 from extproc.payload.media import SEEN
 from extproc.payload.multipart import is_text, read_multipart
-from extproc.payload.opened import MAX_VALUES, Limit
+from extproc.payload.opened import Limit
 from extproc.payload.passage import Reason, Uninspected
 from extproc.payload.plain import read_plain
 

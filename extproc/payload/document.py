@@ -12,8 +12,9 @@ from extproc.payload.codec import JSON, VERBATIM
 from extproc.payload.json import wellformed
 from extproc.payload.json.hints import Told
 from extproc.payload.json.walk import walk
+from extproc.payload.limits import MAX_VALUES
 from extproc.payload.names import HINTS, carries, folded
-from extproc.payload.opened import MAX_VALUES, Limit, Reading, TextSource
+from extproc.payload.opened import Limit, Reading, TextSource
 from extproc.payload.parts import Keys
 from extproc.payload.passage import MASKED_NUMBER, Edit, Holder, Passage, Uninspected, pointer
 from extproc.payload.probabilities import Spelling, removed, spellings

@@ -3,12 +3,13 @@
 import re
 from urllib.parse import unquote_to_bytes
 
-from extproc.payload.charsets import known
 from extproc.payload.codec import PERCENT
 from extproc.payload.document import Document
+from extproc.payload.fieldvalue import known
 from extproc.payload.json.walk import walk
+from extproc.payload.limits import MAX_VALUES
 from extproc.payload.names import KNOWN, carries, innermost
-from extproc.payload.opened import MAX_VALUES, Limit, Reading, TextSource
+from extproc.payload.opened import Limit, Reading, TextSource
 from extproc.payload.passage import PART, Passage, TextLimitError, Uninspected
 
 CHARSET = "_charset_"

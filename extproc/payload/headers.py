@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from extproc.payload.charsets import known
 from extproc.payload.codec import FIELDS, Codec
-from extproc.payload.fieldvalue import FieldValue, parse
+from extproc.payload.fieldvalue import FieldValue, known, parse
 from extproc.payload.passage import Passage, Reason
 
 _FIELD = re.compile(r"^(content-[a-z-]++)[ \t]*+:(.*)$", re.IGNORECASE | re.MULTILINE)

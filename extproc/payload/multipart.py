@@ -8,16 +8,16 @@ from msgspec import Struct
 from extproc.payload import headers
 from extproc.payload.base64 import kind_of
 from extproc.payload.binary import plain_text
-from extproc.payload.charsets import known
 from extproc.payload.codec import FIELDS, PERCENT, octets
 from extproc.payload.document import Document
-from extproc.payload.fieldvalue import FieldValue, parse
+from extproc.payload.fieldvalue import FieldValue, known, parse
 from extproc.payload.forms import CHARSET, decoded
 from extproc.payload.headers import Fields, fields
 from extproc.payload.json.walk import walk
+from extproc.payload.limits import MAX_VALUES
 from extproc.payload.media import SEEN
 from extproc.payload.names import carries, innermost
-from extproc.payload.opened import MAX_VALUES, Limit, Reading, TextSource
+from extproc.payload.opened import Limit, Reading, TextSource
 from extproc.payload.passage import PART, Passage, TextLimitError, Uninspected
 
 _LINE = re.compile(r"(--)?[ \t]*+(?:\r?\n|\Z)")

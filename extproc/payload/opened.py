@@ -13,25 +13,17 @@ from extproc.payload.codec import JSON, VERBATIM, Codec
 from extproc.payload.json.hints import ObjectHints
 from extproc.payload.json.prefix import spots
 from extproc.payload.json.wellformed import BOM, WHITE, documents, is_doubtful, start
-from extproc.payload.limits import MAX_OPENED
+from extproc.payload.limits import MAX_OPENED, MAX_PREFIXES, MAX_VALUES
 from extproc.payload.media import MediaCandidate, settle
 from extproc.payload.names import TOKENS, carries, folded, is_own
 from extproc.payload.passage import Holder, Passage, TextLimitError, Uninspected, ValuePlace, keys_of
 from extproc.protocol.meter import Meter
-
-MAX_VALUES = 128 * 1024
-"""Values of a body, those of the documents in its strings among them: 16 bytes each in 2 MiB, the default body limit,
-where requests in use have some hundreds. Reading so many takes about 0.1 s and 25 MB."""
 
 STRETCH = 64
 """Values that are counted on a meter together."""
 
 STEPS_A_VALUE = 1
 """Steps of a meter that a value counts as: 0.5 µs to walk over, and as much to keep and to look at."""
-
-MAX_PREFIXES = 128 * 1024
-"""Characters of JSON that does not end as such which are read for its strings: at a microsecond each, in 0.15 s. In a
-body with more of it, such a string is one text as it stands."""
 
 OPENING = frozenset(map(chr, range(33))) | frozenset("{[dD" + BOM)
 """The first characters of strings that may hold a document: JSON, or a data URL."""

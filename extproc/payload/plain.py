@@ -1,10 +1,11 @@
 """Bodies that are text as they stand."""
 
-from extproc.payload.charsets import known
 from extproc.payload.codec import plain
 from extproc.payload.document import Document
+from extproc.payload.fieldvalue import known
 from extproc.payload.json.walk import walk
-from extproc.payload.opened import MAX_VALUES, Limit, Reading, TextSource
+from extproc.payload.limits import MAX_VALUES
+from extproc.payload.opened import Limit, Reading, TextSource
 from extproc.payload.passage import Passage, Uninspected
 from extproc.payload.probabilities import spellings
 

@@ -22,3 +22,11 @@ class ClientError(Exception):
         self.message = message
         self.param = param
         self.retry_after = retry_after
+
+
+class ServeError(Exception):
+    """One or more things for the operator to mend; `problems` are sentences that hold no secret and no user's text."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from extproc.policy import PolicyError
+from extproc.protocol.errors import ServeError
 from extproc.server import files
 from extproc.server.control import ControlChannel
-from extproc.server.errors import ServeError
 from extproc.server.forking import (
     Compile,
     Compiled,

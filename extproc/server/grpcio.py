@@ -9,8 +9,8 @@ import grpc
 from grpc import aio
 
 from extproc.protocol.effects import AbortCode
+from extproc.protocol.errors import ServeError
 from extproc.server import health, sockets
-from extproc.server.errors import ServeError
 from extproc.server.exchange import admit
 from extproc.server.health import TooManyWatchersError, service_of
 from extproc.server.listen import LOOPBACKS, Listen, Tcp, Unix, is_localhost

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from extproc.server.errors import ServeError
+from extproc.protocol.errors import ServeError
 
 UNIX_PATH_MAX: Final = 107
 """Bytes of a Unix socket's path: `sun_path` holds 108 on Linux, the last of them NUL (unix(7))."""

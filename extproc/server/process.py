@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, assert_never
 
+from extproc.protocol.errors import ServeError
 from extproc.server.control import (
     Commit,
     ControlChannel,
@@ -32,13 +33,11 @@ from extproc.server.control import (
     WorkerStatus,
     orders,
 )
-from extproc.server.errors import ServeError
 from extproc.server.log import Log, Sink
-from extproc.server.loops import run
 from extproc.server.plugins import PluginError
 from extproc.server.policies import Sealed
 from extproc.server.runtime import Runtime
-from extproc.server.tasks import cancel, spawn
+from extproc.server.tasks import cancel, run, spawn
 from extproc.server.tls import TlsContent
 from extproc.server.worker import Worker, start_worker
 from extproc.transaction import Plan

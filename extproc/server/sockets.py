@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from extproc.server.errors import ServeError
+from extproc.protocol.errors import ServeError
 from extproc.server.listen import EVERY_ADDRESS, LOOPBACKS, Tcp, Unix, is_localhost
 
 PROBE_TIMEOUT: Final = 1.0

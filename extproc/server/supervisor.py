@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from extproc import __version__
 from extproc.policy import PolicyError
+from extproc.protocol.errors import ServeError
 from extproc.server import changeover, tls
 from extproc.server.changeover import Envoys
 from extproc.server.child import LINGER, Child, Config, WorkerState
 from extproc.server.control import Start
-from extproc.server.errors import ServeError
 from extproc.server.forker import Forker
 from extproc.server.listen import Listen
 from extproc.server.log import Log

@@ -1,7 +1,12 @@
-"""Tasks that somebody holds: asyncio keeps only a weak reference, so an orphan may vanish, and its error with it."""
+"""The event loop of a worker, and tasks that are held.
+
+asyncio keeps only a weak reference to a task: an orphan may vanish, and its error with it.
+"""
 
 import asyncio
 from collections.abc import Coroutine
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -31,3 +36,10 @@ async def first(*events: asyncio.Event) -> None:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
         await cancel(*waiting)
+
+
+def run(main: Coroutine[Any, Any, T], *, uvloop: bool = True) -> T:
+    """Run `main` in a new loop: uvloop's where it is installed, else asyncio's own, which costs more."""
+    factory = import_module("uvloop").new_event_loop if uvloop and find_spec("uvloop") is not None else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)

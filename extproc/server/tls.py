@@ -6,7 +6,7 @@ from typing import Final, NoReturn
 
 from msgspec import Struct
 
-from extproc.server.errors import ServeError
+from extproc.protocol.errors import ServeError
 
 PEM_MAX: Final = 1024 * 1024
 """Bytes of a PEM file; a bundle of all public authorities has 200 KB."""

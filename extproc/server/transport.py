@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast
 
 from msgspec import Struct
 
-from extproc.server.errors import ServeError
+from extproc.protocol.errors import ServeError
 from extproc.server.listen import Listen
 from extproc.server.tls import TlsContent
 

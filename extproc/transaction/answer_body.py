@@ -12,8 +12,8 @@ from msgspec import Struct
 from extproc import apis
 from extproc.inspection.judge import Job
 from extproc.inspection.verdict import Blocked
-from extproc.payload.charsets import known as known_charset
 from extproc.payload.encodings import codings as encodings
+from extproc.payload.fieldvalue import known as known_charset
 from extproc.payload.fieldvalue import parse
 from extproc.pipe.whole import streamed
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed

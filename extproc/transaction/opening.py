@@ -12,9 +12,8 @@ from extproc.inspection.judge import READ_TIMEOUT, Job
 from extproc.inspection.judgement import Judgement
 from extproc.inspection.stage import patience
 from extproc.inspection.verdict import Blocked, Verdict
-from extproc.payload.charsets import known
 from extproc.payload.encodings import codings as encodings
-from extproc.payload.fieldvalue import parse
+from extproc.payload.fieldvalue import known, parse
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.meter import Meter, SpentError

@@ -23,8 +23,7 @@ from extproc.protocol.messages import Side
 from extproc.routing.table import Choice, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.fingerprint import demands, fingerprint
-from extproc.transaction.keyed import keyed, removed
-from extproc.transaction.passage import PROTOCOLS, Forwarding, path_at, steered, steered_to, unsteered
+from extproc.transaction.passage import PROTOCOLS, Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
 
 CONTROL_PREFIX = "x-extproc-"
 """Header names with this prefix are ours alone: a client's are removed, and so are an upstream's."""

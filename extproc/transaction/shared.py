@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from extproc.routing.draws import Draws
 from extproc.routing.health import BackendHealth
+from extproc.routing.selection import Draws
 
 
 class Shared:

@@ -20,7 +20,7 @@ from extproc.inspection.judge import Job
 from extproc.protocol.effects import Inspect
 from extproc.protocol.meter import Meter
 from extproc.protocol.work import Work, WorkResult
-from extproc.server import loops
+from extproc.server import tasks
 from extproc.server.inspections import Pool
 from scripts.benchmarks.texts import chance
 
@@ -79,7 +79,7 @@ def _longest(works: Sequence[Work]) -> float:
     interval = sys.getswitchinterval()
     try:
         with _sender() as events:
-            return loops.run(_waits(works, events))
+            return tasks.run(_waits(works, events))
     finally:
         sys.setswitchinterval(interval)  # which the pool shortens
 

@@ -5,7 +5,7 @@ import pytest
 from aiohttp import ClientSession
 
 from extproc.admin import serving, site
-from extproc.server.errors import ServeError
+from extproc.protocol.errors import ServeError
 from extproc.server.listen import Tcp
 from extproc.telemetry import Metrics, Snapshot
 

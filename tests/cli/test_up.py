@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from extproc.gateway.program import Program, ProgramError
+from extproc.testing import eventually
 from extproc.testing.provider import running_provider
-from extproc.testing.waiting import eventually
 
 pytestmark = pytest.mark.envoy
 

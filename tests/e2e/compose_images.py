@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from extproc.testing.waiting import eventually
+from extproc.testing import eventually
 from tests.e2e.compose_engine import CommandFailed, docker, run
 
 KEPT: Final = "extproc-test"

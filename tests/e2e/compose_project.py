@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from extproc.testing import eventually
 from extproc.testing.provider import RecordedRequest, read_records
-from extproc.testing.waiting import eventually
 from tests.e2e.compose_engine import docker, inspect, run
 
 ROOT: Final = Path(__file__).parents[2]

@@ -21,13 +21,13 @@ from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyProcess
 from extproc.policy import read_secrets
 from extproc.server.files import load, read_file
+from extproc.testing import eventually
 from extproc.testing.clients import ClientRequest, ClientResponse, Ending, ScriptStep
 from extproc.testing.clients.answer import Field
 from extproc.testing.clients.http1 import Http1, http1
 from extproc.testing.clients.http2 import Http2
 from extproc.testing.envoy import assert_clean, real_envoy
 from extproc.testing.provider import HEADER, Provider, RecordedRequest, running_provider
-from extproc.testing.waiting import eventually
 from extproc.transaction import Plan
 from tests.e2e.processor import Processor
 

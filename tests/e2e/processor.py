@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from extproc.gateway.process import tied
-from extproc.testing.waiting import eventually
+from extproc.testing import eventually
 
 READY_WITHIN: Final = 30.0
 """Seconds until all workers listen; one second on a machine that is not busy."""

@@ -9,8 +9,8 @@ import pytest
 
 from extproc.ext import registered
 from extproc.server.inspections import SCORED_THREADS
+from extproc.testing import eventually
 from extproc.testing.clients import ClientResponse, Disconnect, Ending, ScriptStep, When
-from extproc.testing.waiting import eventually
 from tests.e2e.bodies import said
 from tests.e2e.gateway import Gateway, gateway, post, site, tagged
 from tests.seams.distributions import install_acme

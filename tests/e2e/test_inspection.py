@@ -7,8 +7,8 @@ from typing import Any, Final
 import pytest
 
 from extproc.gateway.bootstrap import Profile
+from extproc.testing import eventually
 from extproc.testing.clients import ClientResponse, Ending
-from extproc.testing.waiting import eventually
 from tests.e2e.bodies import said
 from tests.e2e.conftest import Shared
 from tests.e2e.gateway import Gateway, Version, post, tagged

@@ -11,9 +11,9 @@ from typing import Final, Literal
 import pytest
 
 from extproc.gateway.bootstrap import Profile
+from extproc.testing import eventually
 from extproc.testing.clients import ClientResponse, Disconnect, End, Ending
 from extproc.testing.clients.script import Pause, ScriptStep
-from extproc.testing.waiting import eventually
 from tests.e2e.bodies import pieces, said
 from tests.e2e.conftest import Shared
 from tests.e2e.gateway import WITHIN, Gateway, Version, post, tagged

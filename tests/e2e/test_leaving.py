@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import pytest
 
+from extproc.testing import eventually
 from extproc.testing.clients import ClientRequest, Disconnect, End, Ending, ScriptStep, Until, When
 from extproc.testing.clients.http1 import http1
-from extproc.testing.waiting import eventually
 from tests.e2e.bodies import chat, said
 from tests.e2e.conftest import Shared
 from tests.e2e.gateway import TAG, Gateway, Version, post, tagged

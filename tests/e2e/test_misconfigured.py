@@ -11,8 +11,8 @@ from typing import Any, Final
 import pytest
 
 from extproc.gateway.bootstrap import Json, Profile
+from extproc.testing import eventually
 from extproc.testing.clients import ClientResponse
-from extproc.testing.waiting import eventually
 from tests.e2e.bodies import said
 from tests.e2e.conftest import Pool
 from tests.e2e.gateway import Gateway, Patch, Site, ext_proc, gateway, manager, post, site

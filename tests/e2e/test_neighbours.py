@@ -10,8 +10,8 @@ from typing import Final
 import pytest
 
 from extproc.gateway.bootstrap import Profile
+from extproc.testing import eventually
 from extproc.testing.clients import ClientResponse
-from extproc.testing.waiting import eventually
 from tests.e2e.bodies import said
 from tests.e2e.conftest import Shared
 from tests.e2e.gateway import Gateway, post, tagged

@@ -8,8 +8,8 @@ from typing import Final
 import pytest
 
 from extproc.ext import registered
+from extproc.testing import eventually
 from extproc.testing.clients import ClientResponse, Ending
-from extproc.testing.waiting import eventually
 from tests.e2e.bodies import said
 from tests.e2e.canned import Canned, canned
 from tests.e2e.gateway import Gateway, gateway, post, site, tagged

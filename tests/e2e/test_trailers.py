@@ -3,9 +3,9 @@
 import pytest
 
 from extproc.gateway.bootstrap import Json, Profile
+from extproc.testing import eventually
 from extproc.testing.clients import ClientResponse
 from extproc.testing.envoy import assert_clean
-from extproc.testing.waiting import eventually
 from tests.e2e.bodies import chat, pieces
 from tests.e2e.conftest import Pool, Shared
 from tests.e2e.gateway import Gateway, Version, ext_proc, gateway, post, tagged

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from extproc.gateway.bootstrap import Profile
+from extproc.testing import eventually
 from extproc.testing.clients import ClientRequest
-from extproc.testing.waiting import eventually
 from tests.e2e.conftest import Pool
 from tests.e2e.gateway import KEYS, Gateway, Version, post
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from extproc.gateway.bootstrap import Json, Profile
+from extproc.testing import eventually
 from extproc.testing.clients.http1 import Http1
-from extproc.testing.waiting import eventually
 from tests.e2e.conftest import Pool
 from tests.e2e.gateway import Gateway, manager
 

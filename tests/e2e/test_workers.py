@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from extproc.gateway.bootstrap import Json, Profile
+from extproc.testing import eventually
 from extproc.testing.clients import ClientResponse, End, Ending, ScriptStep, Until, When
-from extproc.testing.waiting import eventually
 from tests.e2e.bodies import chat, said
 from tests.e2e.gateway import Gateway, Patch, Version, ext_proc, gateway, post, site, tagged
 from tests.e2e.policies import DIRECT, KEYLESS

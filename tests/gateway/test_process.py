@@ -17,7 +17,7 @@ from extproc.gateway.process import (
     find_envoy,
     validate,
 )
-from extproc.testing.waiting import eventually
+from extproc.testing import eventually
 
 pytestmark = pytest.mark.envoy
 

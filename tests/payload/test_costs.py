@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from extproc.payload import Document, TextLimitError
-from extproc.payload.opened import MAX_VALUES
+from extproc.payload.limits import MAX_VALUES
 
 MB = 1024 * 1024
 

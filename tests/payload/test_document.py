@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from extproc.payload import Document, TextLimitError
 from extproc.payload.json.members import members
-from extproc.payload.limits import MAX_DEPTH, MAX_OPENED
-from extproc.payload.opened import MAX_VALUES
+from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, MAX_VALUES
 from extproc.protocol.errors import ClientError
 from tests.payload.texts import bodies, expected, parse
 

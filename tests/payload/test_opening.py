@@ -11,8 +11,7 @@ from extproc.payload.json.growing_name import MAX_NAME
 from extproc.payload.json.growing_string import MAX_CARRIED, GrowingString
 from extproc.payload.json.hints import Told
 from extproc.payload.json.prefix import STRETCH, VALUES_A_STRETCH
-from extproc.payload.limits import MAX_DEPTH, MAX_OPENED
-from extproc.payload.opened import MAX_PREFIXES
+from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, MAX_PREFIXES
 from extproc.payload.parts import Keys, Part, Readers, Segment
 from extproc.payload.passage import TextLimitError
 

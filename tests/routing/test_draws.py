@@ -1,4 +1,4 @@
-from extproc.routing.draws import Draws
+from extproc.routing.selection import Draws
 
 
 def test_every_stretch_of_the_sequence_keeps_a_share() -> None:

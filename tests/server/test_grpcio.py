@@ -10,7 +10,7 @@ import grpc
 import pytest
 from grpc import aio
 
-from extproc.server.errors import ServeError
+from extproc.protocol.errors import ServeError
 from extproc.server.transport import MESSAGE_SLACK
 from extproc.server.worker import Worker, running_worker
 from tests.server.support import MARKER, Decider, body, channel_to, ending, headers, kind, lines, plan, playing, until

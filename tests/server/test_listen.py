@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from extproc.protocol.errors import ServeError
 from extproc.server import sockets
-from extproc.server.errors import ServeError
 from extproc.server.listen import PORT_MAX, UNIX_PATH_MAX, Tcp, Unix, parse
 
 

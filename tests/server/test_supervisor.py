@@ -9,9 +9,9 @@ import grpc
 import pytest
 
 from extproc.policy import PolicyError
+from extproc.protocol.errors import ServeError
 from extproc.server import supervisor as module
 from extproc.server.child import WorkerState
-from extproc.server.errors import ServeError
 from extproc.server.listen import parse
 from extproc.server.log import Log, Sink
 from extproc.server.supervisor import WORKERS_MAX, Options, Supervisor

@@ -16,9 +16,9 @@ import pytest
 from msgspec.structs import replace
 
 from extproc.policy import PolicyError
+from extproc.protocol.errors import ServeError
 from extproc.server import forker as module
 from extproc.server import template
-from extproc.server.errors import ServeError
 from extproc.server.log import Log, Sink
 from extproc.server.policies import Sealed
 from extproc.server.process import _plan

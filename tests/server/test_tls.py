@@ -8,8 +8,8 @@ import pytest
 import trustme
 from grpc import aio
 
+from extproc.protocol.errors import ServeError
 from extproc.server import tls as module
-from extproc.server.errors import ServeError
 from extproc.server.health import PROCESS
 from extproc.server.tls import PEM_MAX, TlsContent, TlsFiles, read
 from extproc.server.worker import running_worker

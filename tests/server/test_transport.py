@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from extproc.server.errors import ServeError
+from extproc.protocol.errors import ServeError
 from extproc.server.worker import running_worker
 from tests.server.support import plan
 

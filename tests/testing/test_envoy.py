@@ -9,12 +9,12 @@ import grpc
 import pytest
 
 from extproc.gateway.process import EnvoyProcess
+from extproc.testing import eventually
 from extproc.testing.clients import ClientRequest, ClientResponse, Disconnect, End, Ending, Pause, ScriptStep, Until
 from extproc.testing.clients.http1 import Http1, http1
 from extproc.testing.clients.http2 import Http2
 from extproc.testing.envoy import assert_clean, ext_proc_stats, real_envoy
 from extproc.testing.provider import HEADER, Provider, running_provider
-from extproc.testing.waiting import eventually
 from tests.testing.asking import CHAT, chat
 from tests.testing.proxy import proxy
 

@@ -5,10 +5,10 @@ import zlib
 
 import pytest
 
+from extproc.testing import eventually
 from extproc.testing.clients import ClientRequest, Disconnect, End, Ending, Pause, Until
 from extproc.testing.clients.http1 import Http1, http1
 from extproc.testing.provider import HEADER, OrderError, running_provider
-from extproc.testing.waiting import eventually
 from tests.testing.asking import CHAT, ask, chat
 
 STREAM = chat("one two three", stream=True)

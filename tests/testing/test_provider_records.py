@@ -7,12 +7,12 @@ from http.client import HTTPSConnection
 import pytest
 import trustme
 
+from extproc.testing import eventually
 from extproc.testing.clients import ClientRequest, Disconnect, End, Until
 from extproc.testing.clients.http1 import Http1, http1
 from extproc.testing.provider import HEADER, Provider, RecordedRequest, Records, read_records, running_provider
 from extproc.testing.provider.record import MAX_BODY, dump
 from extproc.testing.provider.request import HEAD_LIMIT
-from extproc.testing.waiting import eventually
 from tests.testing.asking import CHAT, ask, chat
 
 

@@ -1,6 +1,6 @@
 import time
 
-from extproc.testing.waiting import eventually
+from extproc.testing import eventually
 
 
 def test_what_holds_already_is_not_waited_for() -> None:

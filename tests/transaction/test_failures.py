@@ -14,8 +14,7 @@ from msgspec import Struct
 
 from extproc.apis.events.leaves import MAX_TOKENS
 from extproc.matching.scanner import BufferMatch, Scanner
-from extproc.payload.limits import MAX_DEPTH
-from extproc.payload.opened import MAX_VALUES
+from extproc.payload.limits import MAX_DEPTH, MAX_VALUES
 from extproc.pipe.pipe import TRIED_BYTES
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject

@@ -8,7 +8,7 @@ from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
 from extproc.transaction import CONTROL_PREFIX
 from extproc.transaction.fingerprint import credential_fields
-from extproc.transaction.keyed import KEY_PREFIX
+from extproc.transaction.passage import KEY_PREFIX
 
 FIRST_CLUSTER: Final = "xds.cluster_name"
 """The attribute of a request by which Envoy reports the cluster that it would go to without steering."""

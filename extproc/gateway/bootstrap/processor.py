@@ -5,7 +5,7 @@ from typing import Final
 from extproc.gateway.bootstrap.clusters import HTTP_OPTIONS, one_endpoint, tls
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, ProcessorTls, Setting, seconds, socket_address, typed
 from extproc.policy.address import is_dns_name, is_ip
-from extproc.server.errors import ServeError
+from extproc.protocol.errors import ServeError
 from extproc.server.listen import Unix, parse
 from extproc.transaction.fingerprint import CONFIG_HEADER
 

@@ -6,7 +6,7 @@ from extproc.gateway.bootstrap.filter import enabled
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds
 from extproc.routing.table import client_credentials
 from extproc.transaction.fingerprint import credential_fields
-from extproc.transaction.keyed import KEY_PREFIX
+from extproc.transaction.passage import KEY_PREFIX
 
 IDLE: Final = 600.0
 """Seconds in which neither side sends a byte. Reasoning models think for minutes before the first; OpenAI's own SDK

@@ -13,8 +13,7 @@ import logging
 from hpack import Decoder, HPACKError, OversizedHeaderListError
 
 from extproc.server.h2 import requests
-from extproc.server.h2.faults import ConnectionFault
-from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.frames import ConnectionFault, ErrorCode
 from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.requests import RequestHead
 

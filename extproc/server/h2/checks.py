@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from extproc.server.h2.faults import ConnectionFault, StreamFault
-from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.frames import ConnectionFault, ErrorCode, StreamFault
 from extproc.server.h2.states import FrameVerdict
 
 _PROTOCOL_ERROR: Final = ErrorCode.PROTOCOL_ERROR

@@ -8,8 +8,7 @@ from typing import Final
 from extproc.server.h2 import core, frames
 from extproc.server.h2.core import ConnectionPhase, Core
 from extproc.server.h2.events import ConnectionEvent, GrpcMessage, Reset
-from extproc.server.h2.faults import ConnectionFault, StreamFault
-from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.frames import ConnectionFault, ErrorCode, StreamFault
 from extproc.server.h2.handlers import PHASES
 from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.messages import PREFIX_SIZE

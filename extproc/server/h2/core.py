@@ -7,8 +7,7 @@ from extproc.protocol.enums import plain
 from extproc.server.h2 import frames, settings
 from extproc.server.h2.blocks import HeaderBlocks
 from extproc.server.h2.events import ConnectionEvent, Reset, Terminated
-from extproc.server.h2.faults import ConnectionFault, StreamFault
-from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.frames import ConnectionFault, ErrorCode, StreamFault
 from extproc.server.h2.limits import ConnectionLimits, RateMeter
 from extproc.server.h2.receiving import Receiving
 from extproc.server.h2.sending import Sending

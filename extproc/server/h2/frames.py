@@ -101,3 +101,21 @@ def settings(values: Iterable[tuple[int, int]]) -> bytes:
 
 
 SETTINGS_ACK: Final = header(SETTINGS, ACK, 0, 0)
+
+
+class ConnectionFault(Exception):  # noqa: N818  - a fault of the peer's, not an error of ours
+    """The connection ends with GOAWAY. `reason` is fixed text and holds nothing the peer sent."""
+
+    def __init__(self, code: ErrorCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class StreamFault(Exception):  # noqa: N818  - as above
+    """The stream ends with RST_STREAM; the connection lives on."""
+
+    def __init__(self, code: ErrorCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason

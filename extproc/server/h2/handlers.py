@@ -6,8 +6,7 @@ from typing import Final, TypeAlias
 from extproc.server.h2 import checks, frames, requests
 from extproc.server.h2.core import DRAIN_PING, HEADER_BLOCK, PREFACE, SETTINGS_ACK, ConnectionPhase, Core
 from extproc.server.h2.events import Data, RequestStarted, Reset
-from extproc.server.h2.faults import ConnectionFault, StreamFault
-from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.frames import ConnectionFault, ErrorCode, StreamFault
 from extproc.server.h2.states import VERDICTS, FrameVerdict, StreamState, StreamTransition
 from extproc.server.h2.stream import Stream
 

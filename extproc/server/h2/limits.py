@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from extproc.server.h2.faults import ConnectionFault
-from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.frames import ConnectionFault, ErrorCode
 
 KIB = 1024
 MIB = 1024 * KIB

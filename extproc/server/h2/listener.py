@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from extproc.protocol.errors import ServeError
 from extproc.protocol.record import Scalar
 from extproc.server import sockets, tasks
-from extproc.server.errors import ServeError
 from extproc.server.h2 import certificates
 from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.peers import Peers

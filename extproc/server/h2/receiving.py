@@ -3,8 +3,7 @@
 from typing import Final
 
 from extproc.server.h2 import frames
-from extproc.server.h2.faults import ConnectionFault, StreamFault
-from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.frames import ConnectionFault, ErrorCode, StreamFault
 from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.states import StreamState
 from extproc.server.h2.stream import Stream

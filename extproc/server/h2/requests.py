@@ -6,8 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from extproc.server.h2.faults import StreamFault
-from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.frames import ErrorCode, StreamFault
 
 # A token (RFC 9110, 5.6.2) without upper case (RFC 9113, 8.2.1).
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")

@@ -6,8 +6,7 @@ from typing import Final
 
 from extproc.server.h2 import fields, frames
 from extproc.server.h2.events import ConnectionEvent, Writable
-from extproc.server.h2.faults import ConnectionFault, StreamFault
-from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.frames import ConnectionFault, ErrorCode, StreamFault
 from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.settings import PeerSettings
 from extproc.server.h2.stream import Stream

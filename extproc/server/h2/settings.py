@@ -3,8 +3,7 @@
 from typing import Final
 
 from extproc.server.h2 import frames
-from extproc.server.h2.faults import ConnectionFault
-from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.frames import ConnectionFault, ErrorCode
 from extproc.server.h2.limits import ConnectionLimits
 
 HEADER_TABLE_SIZE: Final = 0x1

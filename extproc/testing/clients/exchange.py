@@ -7,10 +7,10 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from extproc.testing import LOOK_EVERY
 from extproc.testing.clients.answer import ClientResponse, Ending, Piece
 from extproc.testing.clients.script import Disconnect, End, Pause, ScriptStep, Until, When
 from extproc.testing.clients.wire import Wire
-from extproc.testing.waiting import LOOK_EVERY
 
 WITHIN: Final = 30.0
 """Seconds for a request and its answer, unless the caller says otherwise."""

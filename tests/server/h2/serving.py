@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from extproc.server import listen as addresses
-from extproc.server import loops
+from extproc.server import tasks
 from extproc.server.h2 import frames
 from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.listener import H2Transport, serve
@@ -30,7 +30,7 @@ def play(scene: Callable[[], Awaitable[None]], *, uvloop: bool = True) -> None:
         async with asyncio.timeout(PATIENCE):
             await scene()
 
-    loops.run(bounded(), uvloop=uvloop)
+    tasks.run(bounded(), uvloop=uvloop)
 
 
 @asynccontextmanager

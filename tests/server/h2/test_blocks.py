@@ -11,8 +11,7 @@ from extproc.server.h2 import fields
 from extproc.server.h2.blocks import HeaderBlocks
 from extproc.server.h2.connection import Connection
 from extproc.server.h2.events import RequestStarted
-from extproc.server.h2.faults import ConnectionFault, StreamFault
-from extproc.server.h2.frames import HEADERS, PREFACE, SETTINGS_ACK, ErrorCode
+from extproc.server.h2.frames import HEADERS, PREFACE, SETTINGS_ACK, ConnectionFault, ErrorCode, StreamFault
 from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.status import Status, only_trailers
 from tests.server.h2 import client

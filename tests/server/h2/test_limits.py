@@ -7,8 +7,7 @@ import pytest
 from extproc.server.h2 import fields, frames
 from extproc.server.h2.connection import Connection
 from extproc.server.h2.events import RequestStarted, Terminated
-from extproc.server.h2.faults import ConnectionFault
-from extproc.server.h2.frames import ErrorCode
+from extproc.server.h2.frames import ConnectionFault, ErrorCode
 from extproc.server.h2.limits import ConnectionLimits, Rate, RateMeter
 from extproc.server.h2.status import Status, only_trailers
 from tests.server.h2 import client

@@ -1,6 +1,6 @@
 import asyncio
 
-from extproc.server.loops import run
+from extproc.server.tasks import run
 
 
 async def _loop() -> str:
