@@ -18,3 +18,9 @@ where requests in use have some hundreds. Reading so many takes about 0.1 s and 
 MAX_PREFIXES = 128 * 1024
 """Characters of JSON that does not end as such which are read for its strings: at a microsecond each, in 0.15 s. In a
 body with more of it, such a string is one text as it stands."""
+
+MAX_EXACT = 64
+"""Characters of a number that is written out. A longer one is taken as it stands."""
+
+MAX_EXPONENT = 64
+"""The largest power of ten that is written out: numbers that identify someone have up to some thirty digits."""

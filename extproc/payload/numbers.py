@@ -3,13 +3,7 @@
 import re
 from decimal import Decimal
 
-from extproc.payload.limits import SHORT
-
-MAX_EXACT = 64
-"""Characters of a number that is written out. A longer one is taken as it stands."""
-
-MAX_EXPONENT = 64
-"""The largest power of ten that is written out: numbers that identify someone have up to some thirty digits."""
+from extproc.payload.limits import MAX_EXACT, MAX_EXPONENT, SHORT
 
 _WITH_EXPONENT = re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d{1,3}", re.ASCII)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from extproc.payload.numbers import MAX_EXACT, MAX_EXPONENT, SHORTEST, telling
+from extproc.payload.limits import MAX_EXACT, MAX_EXPONENT
+from extproc.payload.numbers import SHORTEST, telling
 
 
 @pytest.mark.parametrize(
