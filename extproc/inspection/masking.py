@@ -187,8 +187,11 @@ def edited(document: Document, made: Mapping[int, Sequence[Edit]]) -> EditedBody
         return document.body, ()
     text, passages, moved, at, last = document.sources[0].text, document.passages, list[Splice](), 0, 0
     body = apply(text, splices).encode(document.charset, "surrogateescape")
-    if document.charset != "utf-8" or "name" in [passages[index].kind for index in made]:
+    if document.charset != "utf-8":
         return body, None
+    for index in made:
+        if passages[index].kind == "name":
+            return body, None
     ascii_alone = text.isascii() and body.isascii()
     for start, end, new in splices:
         if ascii_alone:

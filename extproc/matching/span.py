@@ -77,8 +77,12 @@ class Union(Struct):
 
 def unite(spans: Iterable[Span]) -> list[Span]:
     """The pieces of one whole text (see Union); `spans` in any order."""
+    ordered = list(spans)
+    if len(ordered) < 2:
+        return ordered  # most texts with a finding have one
+    ordered.sort(key=order)
     union, pieces = Union(), list[Span]()
-    for span in sorted(spans, key=order):
+    for span in ordered:
         piece = union.cut(span)
         if piece is not None:
             pieces.append(piece)
