@@ -75,7 +75,7 @@ class Home:
 
     def __init__(self) -> None:
         from extproc.policy import loads  # noqa: PLC0415  - the other checkout's, in its process
-        from extproc.server.h2.limits import ConnectionLimits  # noqa: PLC0415
+        from extproc.server.h2 import limits  # noqa: PLC0415
         from extproc.server.runtime import Runtime  # noqa: PLC0415
         from extproc.transaction import Plan  # noqa: PLC0415
 
@@ -84,7 +84,8 @@ class Home:
         except ImportError:  # a checkout in which the log was not the server's yet
             from extproc.telemetry import Log, Sink  # type: ignore[attr-defined,no-redef]  # noqa: PLC0415
 
-        self.limits = ConnectionLimits()
+        # A checkout from before each class had a name of its own calls them so.
+        self.limits = vars(limits).get("ConnectionLimits", vars(limits).get("Limits"))()
         self.runtime = Runtime(Plan.compile(loads(POLICY, "replay.yaml"), {}), Log(Sink("none")))
 
     def joined(self, _: object) -> None:
