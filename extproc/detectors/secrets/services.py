@@ -56,7 +56,7 @@ RULES = (
     ),
     _prefixed("mailchimp-key", r"[0-9a-f]{32}-us\d{1,2}", "b5b9f8e50c640da28993e8b6a48e3e53-us18", "us18"),
     _prefixed(
-        "shopify-token", r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}", "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", "shpat_x"
+        "shopify-token", r"shp(?:at|ca|pa|ss)_[a-zA-Z0-9]{32}", "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", "shpat_x"
     ),
     _prefixed(
         "square-token",
@@ -81,7 +81,7 @@ RULES = (
     ),
     _prefixed(
         "notion-token",
-        r"ntn_\d{11}[A-Za-z0-9]{32,35}|secret_[A-Za-z0-9]{43}",
+        r"ntn_\d{11}[A-Za-z0-9]{35}|secret_[A-Za-z0-9]{43}",
         "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",
         "ntn_12345678901abc",
     ),
@@ -142,7 +142,7 @@ RULES = (
     ),
     _prefixed(
         "telegram-bot-token",
-        r"\d{8,10}:AA[\w-]{33}",
+        r"\d{8,10}:AA[\w-]{32,35}",
         "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw3",
         "110201543:AAH",
         3.5,
