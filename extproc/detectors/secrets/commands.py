@@ -105,7 +105,14 @@ RULES = (
         group=1,
         validator=given,
         score=0.7,
-        hits=('new NetworkCredential("ann@example.com", "«vzihlaquknriqlht»")', "HTTPBasicAuth('ann', '«open-sesame7»')"),
-        misses=("HTTPBasicAuth('user', 'pass')", 'NetworkCredential("user", "password")', "HTTPBasicAuth(user, password)"),
+        hits=(
+            'new NetworkCredential("ann@example.com", "«vzihlaquknriqlht»")',
+            "HTTPBasicAuth('ann', '«open-sesame7»')",
+        ),
+        misses=(
+            "HTTPBasicAuth('user', 'pass')",
+            'NetworkCredential("user", "password")',
+            "HTTPBasicAuth(user, password)",
+        ),
     ),
 )

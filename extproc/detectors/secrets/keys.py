@@ -19,7 +19,9 @@ _SCHEMES = (
 _LEAST_SIGNS = 12
 """Different characters in the body of a key; 40 of base64 have 26 on average."""
 
-_SAID = frozenset(("password", "mypassword", "passwd", "pass", "pwd", "secret", "user", "username", "token", "test", "example"))
+_SAID = frozenset(
+    ("password", "mypassword", "passwd", "pass", "pwd", "secret", "user", "username", "token", "test", "example")
+)
 
 
 def _url_password(text: str) -> bool:
@@ -118,6 +120,12 @@ RULES = (
         validator=_url_password,
         judge=_of_user,
         hits=("postgres://app:«1clbQ2w0Wlthw9Q0»@db.internal:5432/prod", "redis://:«p4ss»@cache:6379"),
-        misses=("https://user:password@example.com", "postgres://postgres:postgres@localhost", "https://user:1111@example.com", "postgres://${U}:${P}@db", "http://host:80/a@b"),
+        misses=(
+            "https://user:password@example.com",
+            "postgres://postgres:postgres@localhost",
+            "https://user:1111@example.com",
+            "postgres://${U}:${P}@db",
+            "http://host:80/a@b",
+        ),
     ),
 )

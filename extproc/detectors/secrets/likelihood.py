@@ -56,7 +56,20 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.|->|::)[A-Za-z_]|\w\[")
 
 _NO_PASSWORDS = frozenset(
     (
-        *("password", "passwd", "passphrase", "passcode", "pass", "pwd", "secret", "string", "text", "null", "none", "nil"),
+        *(
+            "password",
+            "passwd",
+            "passphrase",
+            "passcode",
+            "pass",
+            "pwd",
+            "secret",
+            "string",
+            "text",
+            "null",
+            "none",
+            "nil",
+        ),
         *("true", "false", "undefined", "required", "optional", "incorrect", "invalid", "wrong", "empty", "missing"),
         *("forgotten", "disabled", "enabled", "hidden", "masked", "encrypted", "plaintext", "credentials", "unknown"),
         *("username", "test", "user", "default", "prompt", "expired", "correct", "reset", "value", "token", "object"),

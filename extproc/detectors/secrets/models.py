@@ -10,6 +10,7 @@ RULES = (
         before=r"[:alnum:]-",
         after=r"[:alnum:]-",
         validator=token,
+        sign=r"T3BlbkFJ|sk-(?:proj|svcacct|admin)-|sk-[A-Za-z0-9]{12}",
         hits=("«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»",),
         misses=("sk-learn", "sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
     ),

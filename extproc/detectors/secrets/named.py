@@ -45,6 +45,7 @@ def _named(kind: str, name: str, value: str, hit: str, miss: str) -> Rule:
         kind=kind,
         pattern=rf"(?:{name})[\w.-]{{0,25}}{_ASSIGNED}({value})",
         after=r"\w-",
+        sign=name,
         fold=True,
         assigned=True,
         group=1,

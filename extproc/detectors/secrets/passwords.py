@@ -94,7 +94,7 @@ RULES = (
         kind="password",
         name="password-of-user",
         pattern=rf"\b{_USERS}[\"']?\s{{0,8}}(?:=>|[:=]|\s)\s{{0,8}}[\\\"']{{0,2}}[^\s;,\"'\\]{{1,64}}[\\\"']{{0,2}}"
-        rf"(?:\s?[;,]\s{{0,80}}|\n\s{{0,16}})(?:[^\n]{{0,40}}\n\s{{0,16}})?[\w.\"'$ -]{{0,24}}?(?:pass(?:word)?|pwd)[\"']?\s{{0,16}}"
+        rf"(?:\s?[;,]\s{{0,24}}|\n\s{{0,16}})[\w.\"'$-]{{0,24}}?(?:pass(?:word)?|pwd)[\"']?\s{{0,16}}"
         r"(?:(?:=>|[:=]|\s)\s{0,8}(?:\\?[\"'])([^\s\"'\\]{4,64})\\?[\"']|=([^\s;,\"'()\\]{6,64}))",
         before="",
         after=r"\w(.[",
@@ -110,7 +110,7 @@ RULES = (
         ),
         misses=(
             "user=user, password=password",
-            "user: \"ann\"\npassword: \"password\"",
+            'user: "ann"\npassword: "password"',
             "login(user=self.user, password=self.password)",
             "User Id=${USER};Password=${PASSWORD};",
         ),
@@ -143,7 +143,7 @@ RULES = (
         group=1,
         validator=given,
         score=0.5,
-        hits=("ensure the password is \"«centipede»\" and go", "Ensure the password for user 'postgres' is '«admin»' or"),
+        hits=('ensure the password is "«centipede»" and go', "Ensure the password for user 'postgres' is '«admin»' or"),
         misses=('the password is "incorrect"', "the password is 'None'", 'if the password is "..."'),
     ),
 )

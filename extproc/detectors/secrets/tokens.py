@@ -118,7 +118,7 @@ def _of(kind: str, table: tuple[Prefixed, ...], hits: tuple[str, ...], misses: t
         kind=kind,
         pattern="|".join(each.pattern for each in table),
         after=r"[:alnum:]_-",
-        sign=rf"(?:{starts})[\w-]{{14}}",
+        sign=rf"(?:{starts})[\w-]{{4}}",
         validator=_token,
         hits=hits,
         misses=misses,
@@ -134,13 +134,20 @@ RULES = (
             "OPENROUTER_API_KEY=«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»",
             "«jina_c1758c6f49e14ced990ac7776800dc45ShJNTXBCizzwjE6IMFYJ7LD959cG»",
         ),
-        ("tvly-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "sk-learn-estimator-html-representation-base", "fw_firmwareversionofthedevice"),
+        (
+            "tvly-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "sk-learn-estimator-html-representation-base",
+            "fw_firmwareversionofthedevice",
+        ),
     ),
     _of(
         "service-token",
         SERVICES,
         ("IO_KEY «aio_NrZCb67VvzSaM7fr3nMXrfZ1uMPH»", "push «oy2dgb333j35kjjybcf99yzxo7hjyloera4anxn4ivcvle» -Source"),
-        ("https://notes.example/API-BD80F56CDC1441E6BF6011AB6D852875", "live_streaming_of_the_annual_general_meeting_2024"),
+        (
+            "https://notes.example/API-BD80F56CDC1441E6BF6011AB6D852875",
+            "live_streaming_of_the_annual_general_meeting_2024",
+        ),
     ),
     Rule(
         kind="tailscale-key",
@@ -186,6 +193,8 @@ RULES = (
     Rule(
         kind="service-token",
         name="service-token-in-parts",
+        sign=r"live_\d{6}|re_[A-Za-z0-9]{8}_|pk_\d{6}|(?:pat-(?:na|eu)\d|access-(?:sandbox|production|development)|sdk|mob)-"
+        r"[0-9a-f]{8}-|[12]/\d{10}|VF\.[A-Z]{2}\.|00D[A-Za-z0-9]{12,15}!|NRAL|sk\.eyJ|pat\.[\w-]{22}\.|KEY[0-9A-F]{8}",
         pattern=r"live_\d{6,12}_[A-Za-z0-9]{30}|re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}|pk_\d{6,9}_[A-Z0-9]{32}|"
         r"(?:pat-(?:na|eu)\d|access-(?:sandbox|production|development)|sdk|mob)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|"
         r"[12]/\d{10,18}(?:/\d{10,18})?:[0-9a-f]{32}|VF\.[A-Z]{2}\.[0-9a-f]{24}\.[A-Za-z0-9]{16}|"
