@@ -1,6 +1,18 @@
 """Credentials: own rules by whom they let in, and a loader for rules in gitleaks' format."""
 
-from extproc.detectors.secrets import assigned, cloud, code, commands, keys, models, named, passwords, services, tokens
+from extproc.detectors.secrets import (
+    assigned,
+    cloud,
+    code,
+    columns,
+    commands,
+    keys,
+    models,
+    named,
+    passwords,
+    services,
+    tokens,
+)
 from extproc.matching.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -14,5 +26,6 @@ RULES: tuple[Rule, ...] = (
     *assigned.RULES,
     *passwords.RULES,
     *commands.RULES,
+    *columns.RULES,
 )
 """Every rule of our own. A rule's kind is its name."""
