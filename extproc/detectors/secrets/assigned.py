@@ -1,4 +1,6 @@
-"""Secrets that only their surroundings give away: assigned to a telling name, beside a word for keys, sent in a header."""
+"""Secrets that only what stands beside them tells: a name they are assigned to, a word for keys, a header."""
+
+from typing import Final
 
 from extproc.detectors.secrets.likelihood import assigned, entropy, example, keyed, named, query_value, stand_in, words
 from extproc.matching.rule import Rule
@@ -14,71 +16,35 @@ KEY_WORDS = r"(?:key|token|secret|private|access|unseal|[_.-]pat)"
 """Words for keys, also at the end of other words: `simfinKEY`."""
 
 ATTRIBUTE = r"[\"']\s{1,4}(?:value\s?=|\{\s{0,40}default\s?=)\s?[\"']"
-"""What stands between a name and its value where both are values: `<x name="key" value="v"/>`, Terraform's variables."""
+"""What stands between a name and its value where both are values: `<x name="key" value="v"/>`, also in Terraform."""
 
-ELEMENT = rf"(?:{ATTRIBUTE}|[\"']?>)"
-"""The same in XML, also of elements: `<key>v</key>`, `<x name="key">v</x>`."""
+_SIGN = r"(?:[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:)\s{0,12}|[\"']?>)"
+"""A sign of assignment, and the end of a tag: `<key>v</key>`, `<x name="key">v</x>`."""
 
-ASSIGNED = rf"(?:[\"']?\s{{0,12}}(?:=>|[:?]{{0,3}}=|==|:)\s{{0,12}}|{ELEMENT})"
-"""The same in programs, settings and documents."""
+ASSIGNED = rf"(?:{_SIGN}|{ATTRIBUTE})"
+"""What stands between a name and its value in programs, settings and documents."""
 
 VALUE = r"[^\s\"'`<>,;)(\]}{]"
 """Characters of a value without quotation marks."""
 
-_BESIDE = rf"(?:{ASSIGNED}[\"'`]?|[\"']{{0,2}}(?:[ \t]{{1,4}}| is {{1,2}}|: {{1,2}}| ?, ?|[.-])[\"'`(]{{0,2}})"
+_BESIDE = rf"(?:{_SIGN}[\"'`]?|[\"']{{0,2}}(?:[ \t]{{1,4}}| is {{1,2}}|: {{1,2}}| ?, ?|[.-])[\"'`(]{{0,2}})"
 """What stands between a word for keys and a key: a sign of assignment, a blank, a hyphen, or "is"."""
 
-_CHAIN = rf"{KEY_WORDS}(?:[ _.-]?(?:key|token|secret|private|access|value)){{0,3}}(?: \d{{1,2}})?"
+_CHAIN = rf"{KEY_WORDS}(?:[ _.-]?(?:key|token|secret|private|access)){{0,3}}(?: \d{{1,2}})?"
 
-_OPEN = (
-    *("public", "pub", "pk", "primary", "foreign", "sort", "cache", "caching", "partition", "idempotency", "routing"),
-    *(
-        "row",
-        "hash",
-        "group",
-        "order",
-        "index",
-        "object",
-        "storage",
-        "shard",
-        "dedup",
-        "range",
-        "lookup",
-        "map",
-        "dict",
-    ),
-    *("json", "config", "translation", "i18n", "message", "resource", "file", "blob", "data", "unique", "composite"),
-    *("search", "filter", "field", "column", "react", "element", "component", "node", "item", "entry", "page", "next"),
-    *(
-        "prev",
-        "previous",
-        "continuation",
-        "sync",
-        "cursor",
-        "gpg",
-        "pgp",
-        "rsa",
-        "dsa",
-        "ecdsa",
-        "ed25519",
-        "ssh",
-        "host",
-    ),
-    *(
-        "csrf",
-        "xsrf",
-        "resume",
-        "commit",
-        "lexer",
-        "parser",
-        "syntax",
-        "count",
-        "image",
-        "track",
-        "fingerprint",
-        "websocket",
-        "gnupg",
-    ),
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_OPEN: Final = _listed(
+    """
+    public pub pk primary foreign sort cache caching partition idempotency routing row hash group order index
+    object storage shard dedup range lookup map dict json config translation i18n message resource file blob data
+    unique composite search filter field column react element component node item entry page next prev previous
+    continuation sync cursor gpg pgp rsa dsa ecdsa ed25519 ssh host csrf xsrf resume commit lexer parser syntax
+    count image track fingerprint websocket gnupg
+    """
 )
 """Words before `key` and `token` that make them a name for something open."""
 
@@ -96,6 +62,7 @@ RULES = (
     Rule(
         kind="assigned-secret",
         pattern=rf"(?:{NAMES})[\w.-]{{0,20}}{ASSIGNED}[\"'`]?({VALUE}{{12,256}})",
+        sign=rf"(?:{NAMES})[\w.-]{{0,20}}[\"']?\s{{0,12}}[=:>?{{v]",
         before=r"",
         after=r"\w",
         fold=True,
@@ -130,6 +97,7 @@ RULES = (
         kind="assigned-secret",
         name="secret-beside-word",
         pattern=rf"{_CHAIN}{_BESIDE}([a-z0-9][a-z0-9_+/=~.-]{{14,199}})",
+        sign=rf"{KEY_WORDS}[\"' \d=:>,.?(`\s\-is]{{1,34}}[a-z0-9_+/=~.-]{{15}}",
         before="",
         after=r"\w=+/@(",
         fold=True,

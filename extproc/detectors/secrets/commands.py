@@ -7,7 +7,8 @@ _LINE = r"(?:[^\n|;]|\\\n){0,200}?"
 """What stands in a command before an option, also over a line's continuation."""
 
 _PROGRAMS = (
-    r"(?:mysql|mariadb)[\w-]{0,8} |sshpass |[Pp][Ss][Ee][Xx][Ee][Cc]|(?:docker|podman) login |smbclient |mongo[a-z]{0,7} |cqlsh |evil-winrm |"
+    r"(?:mysql|mariadb)[\w-]{0,8} |sshpass |[Pp][Ss][Ee][Xx][Ee][Cc]|(?:docker|podman) login |smbclient |"
+    r"mongo[a-z]{0,7} |cqlsh |evil-winrm |"
     r"redis-cli |sqlcmd |bcp |ldap[a-z]{3,6} "
 )
 _CALLS = (
@@ -48,7 +49,8 @@ RULES = (
         kind="password",
         name="password-typed",
         pattern=rf"(?:(?:mysql|mariadb)[\w-]{{0,8}} {_LINE}\s-p|"
-        r"(?:sshpass|[Pp][Ss][Ee][Xx][Ee][Cc](?:64)?(?:\.(?:exe|EXE))?|(?:docker|podman) login|smbclient|mongo(?:sh|dump|restore|export)?|"
+        r"(?:sshpass|[Pp][Ss][Ee][Xx][Ee][Cc](?:64)?(?:\.(?:exe|EXE))?|(?:docker|podman) login|smbclient|"
+        r"mongo(?:sh|dump|restore|export)?|"
         rf"cqlsh|evil-winrm) (?:{_LINE}\s)?-p\s?|redis-cli (?:{_LINE}\s)?-a\s|"
         rf"(?:sqlcmd|bcp) {_LINE}\s-P\s?|ldap(?:search|add|modify|passwd) {_LINE}\s-w\s){_TYPED}",
         after="",

@@ -50,7 +50,10 @@ RULES = (
         validator=_keyed,
         score=1.0,
         hits=(
-            "> «-----BEGIN EC PRIVATE KEY-----\n> MHcCAQEEIKq8R3mX7vT5wY1zB3nL6cD9fG4hJ0kPq2sU8v+oAoGCCqGSM49\n> -----END EC PRIVATE KEY-----»",
+            (
+                "> «-----BEGIN EC PRIVATE KEY-----\n"
+                "> MHcCAQEEIKq8R3mX7vT5wY1zB3nL6cD9fG4hJ0kPq2sU8v+oAoGCCqGSM49\n> -----END EC PRIVATE KEY-----»"
+            ),
             (
                 "key: «-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEAx7vK2mQ8rT5wY1zB3nL6cD9fG4hJ0kP\nq2sU8v=\n"
                 "-----END RSA PRIVATE KEY-----» end"

@@ -151,7 +151,7 @@ def wordy(text: str) -> bool:
     if hexadecimal(text):
         return False  # `decade` is six digits
     read = sum(len(run) for run in _RUN.findall(text) if len(run) > 3 and _spoken(run.lower()))
-    return 0 < read and 2 * read >= sum(map(str.isalpha, text))
+    return read > 0 and 2 * read >= sum(map(str.isalpha, text))
 
 
 def _spoken(run: str) -> bool:
@@ -184,7 +184,7 @@ def keyed(text: str) -> bool:
 
 
 def _of_one_kind(text: str) -> bool:
-    """True if `text` is a key without digits, or of digits alone: longer, and neither words nor a sign over and over."""
+    """True if `text` is a key without digits, or of digits alone: longer, and no sign over and over."""
     longest = max(re.split(r"[^0-9A-Za-z]", text), key=len)
     return len(longest) >= (_DIGITS_ALONE if text.isdigit() else _LETTERS_ALONE) and entropy(text) >= 2.5
 

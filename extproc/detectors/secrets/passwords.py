@@ -1,4 +1,4 @@
-"""Passwords beside their name, in programs, settings, commands and prose. People choose less random ones than machines."""
+"""Passwords beside their name, in programs, settings and prose. People choose less random ones than machines do."""
 
 from extproc.detectors.secrets.assigned import ASSIGNED, ATTRIBUTE, VALUE
 from extproc.detectors.secrets.likelihood import chosen, given, password, query_value, words
@@ -9,7 +9,7 @@ PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd|[_.-]pass"
 
 _USERS = r"(?:user(?:[ _-]?(?:id|name))?|uid|login)"
 
-# A gate of a whole pattern takes Hyperscan a tenth of a second to compile; a name with what must follow it tells enough.
+# A gate of a whole pattern takes Hyperscan 0.1 s to compile; a name with what must follow it tells enough.
 _SIGN = rf"(?:{PASSWORDS})[\"']?[\s:=?>]"
 _SIGN_SAID = rf"(?:{PASSWORDS}) (?:is|was|will|to|for) "
 
@@ -136,7 +136,8 @@ RULES = (
     Rule(
         kind="password",
         name="password-said-quoted",
-        pattern=rf"(?:{PASSWORDS})(?: for [^\n]{{1,40}}?)? (?:is|was|will be)(?: now|:)? {{1,2}}[\"'`]([^\s\"'`<>]{{4,64}})[\"'`]",
+        pattern=rf"(?:{PASSWORDS})(?: for [^\n]{{1,40}}?)? (?:is|was|will be)(?: now|:)? {{1,2}}[\"'`]"
+        rf"([^\s\"'`<>]{{4,64}})[\"'`]",
         after="",
         fold=True,
         sign=_SIGN_SAID,

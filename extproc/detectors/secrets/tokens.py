@@ -185,8 +185,10 @@ RULES = (
         validator=lambda text: random(text, 3.5),
         hits=(
             "url «https://discord.com/api/webhooks/1098765432109876543/T7kLmN2pQ9rS4tU6vW8xY1zA3bC5dE7fG9hJ2kL4mN6pQ8rS1tU3vW5xY7zA9bC1dE3f»",
-            "«https://outlook.office.com/webhook/9da5da9c-4218-4c22-aed6-b5c8baebfff5@2f2b54b7-0141-4ba7-8fcd-ab7d17a60547/"
-            "IncomingWebhook/1bf66ccbb8e745e791fa6e6de0cf465b/4361420b-8fde-48eb-b62a-0e34fec63f5c»;",
+            (
+                "«https://outlook.office.com/webhook/9da5da9c-4218-4c22-aed6-b5c8baebfff5@2f2b54b7-0141-4ba7-8fcd-ab7d17a60547/"
+                "IncomingWebhook/1bf66ccbb8e745e791fa6e6de0cf465b/4361420b-8fde-48eb-b62a-0e34fec63f5c»;"
+            ),
         ),
         misses=("https://discord.com/api/webhooks/", "https://outlook.office.com/webhook/setup"),
     ),

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-NAMES: Final[tuple[str, ...]] = tuple(
-    r"""
+NAMES: Final = r"""
     abuseipdb adafruit adobe airtable alchemy algolia alibaba amplitude anthropic apify apilayer artifactory asana
     assemblyai atlassian auth0 aws azure beamer bitbucket bitly bittrex blazemeter braintree bugsnag buildkite
     calendly cerebras chargebee circleci clarifai clearbit clickhouse clicksend clickup clojars cloudconvert
@@ -23,8 +22,7 @@ NAMES: Final[tuple[str, ...]] = tuple(
     telegram telnyx the[_-]?odds[_-]?api thingsboard ticketmaster tiingo todoist tomtom travis(?:ci)? trello twilio
     twitch twitter typeform unsplash uptimerobot urlscan vercel virustotal vultr wandb weatherbit weatherstack webex
     webflow wepay wrike yandex zapier zendesk zenrows
-    """.split()
-)
+"""
 """As far as can be no words of a language: each place where one stands is looked at closely."""
 
-PATTERN: Final = "|".join(NAMES)
+PATTERN: Final = "|".join(NAMES.split())
