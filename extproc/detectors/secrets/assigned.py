@@ -97,7 +97,7 @@ RULES = (
         kind="assigned-secret",
         name="secret-beside-word",
         pattern=rf"{_CHAIN}{_BESIDE}([a-z0-9][a-z0-9_+/=~.-]{{14,199}})",
-        sign=rf"{KEY_WORDS}[\"' \d=:>,.?(`\s\-is]{{1,34}}[a-z0-9_+/=~.-]{{15}}",
+        sign=rf"{KEY_WORDS}(?: \d{{1,2}})?(?:[\"'=:>,.?(`\s-]{{1,32}}| is [\"' (`]{{0,3}})[a-z0-9][a-z0-9_+/=~.-]{{14}}",
         before="",
         after=r"\w=+/@(",
         fold=True,
