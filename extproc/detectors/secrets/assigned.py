@@ -48,6 +48,11 @@ _OPEN: Final = _listed(
 )
 """Words before `key` and `token` that make them a name for something open."""
 
+_POINTING: Final = _listed(
+    "public next prev previous page continuation cursor progress sync resume max min total count num"
+)
+"""The same for names to which something is assigned: those of pages and positions, and counts of a model's tokens."""
+
 _ALONE = r"(?:^|[^0-9A-Za-z ._-])[ ._-]{0,16}"
 """What stands before a word for keys that says of itself whose it is: nothing."""
 
@@ -71,6 +76,7 @@ RULES = (
         fit=query_value,
         validator=assigned,
         judge=named,
+        unless=_POINTING,
         score=0.7,
         hits=(
             '"client_secret" : "«6da89121079f83b2eb6acccf8219ea982c3d79bccc3e9c6a85856480661f8fde»",',
@@ -87,6 +93,7 @@ RULES = (
             "secret = os.environ['SECRET']",
             "token: ${TOKEN}",
             "KeyPair = X25519.KeyPair",
+            '{"next_token": "f1d2d2f924e986ac86fdf7b36c94bcdf"}',
             "statetokens = tokendefs[ctx.stack[-1]]",
             "private_key: ed25519.Ed25519PrivateKey",
             "auth_token = base64.b64encode(raw)",

@@ -54,6 +54,8 @@ _SIGNED = re.compile(r"[A-Za-z][A-Za-z!@#$%^&+~-]*[!@#$%^&+~][A-Za-z!@#$%^&+~]*"
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.|->|::)[A-Za-z_]|\w\[")
 """A member, a method or an element of something in a program."""
 
+_VARIABLE = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+\d?:?")
+
 _NO_PASSWORDS = frozenset(
     (
         *(
@@ -220,6 +222,11 @@ def password(text: str) -> bool:
         return False
     cased = text.upper() != text.lower() if text.isascii() else any(map(_cased, text))
     return (cased or not text.isalnum()) and entropy(text) >= 2.5
+
+
+def variable(text: str) -> bool:
+    """True if `text` is written as a variable's name is: words, underscores between them, and at most one digit."""
+    return _VARIABLE.fullmatch(text) is not None
 
 
 def chosen(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Passwords beside their name, in programs, settings and prose. People choose less random ones than machines do."""
 
 from extproc.detectors.secrets.assigned import ASSIGNED, ATTRIBUTE, VALUE
-from extproc.detectors.secrets.likelihood import chosen, given, password, query_value, words
+from extproc.detectors.secrets.likelihood import chosen, given, password, query_value, variable, words
 from extproc.matching.rule import Rule
 
 PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd|[_.-]pass"
@@ -57,7 +57,7 @@ RULES = (
         sign=_SIGN,
         group=1,
         fit=query_value,
-        validator=password,
+        validator=lambda text: password(text) and not variable(text),
         score=0.6,
         hits=(
             "export PGPASSWORD=«s3cr3tPa55»",
@@ -73,6 +73,7 @@ RULES = (
             "password=$PASSWORD1",
             "password: str",
             "password = base64.b64decode",
+            "if password == confirm_password1: ok()",
             "tool --password $DB_PASSWORD1",
             "tool --password-file ./secret1.txt",
             "<password>${db.password1}</password>",
