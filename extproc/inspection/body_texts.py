@@ -110,7 +110,12 @@ class BodyTexts(Struct, eq=False):
         if scanned and scanner.assigned and self.job.stage is not None and self.job.stage.side is Side.REQUEST:
             # A response may stream, and is to have the same verdict whole.
             scanned = [
-                (index, sorted({*spans, *more}, key=order) if (more := below(scanner, self.texts[index], spans, self.meter)) else spans)
+                (
+                    index,
+                    sorted({*spans, *more}, key=order)
+                    if (more := below(scanner, self.texts[index], spans, self.meter))
+                    else spans,
+                )
                 for index, spans in scanned
             ]
         found: RuleFindings = {}

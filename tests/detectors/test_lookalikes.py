@@ -32,8 +32,10 @@ HARMLESS = (
     "password: REPLACE_WITH_PASSWORD\napi_key: your-key-here\ntoken: xxxxxxxxxxxxxxxxxxxx\nsecret: <secret>",
     "mysql -u root -p shop < dump.sql; docker run -p 8080:8080 web1; ssh -p 2222 host1",
     "The password must have 8-32 characters. The token is required. A key is needed for access.",
-    ("call_abcDEF123ghiJKL456mnoPQR toolu_01A09q90qw90lq917835lq9\n"
-    "chatcmpl-9xYzAbC123dEf456GhI789jKl msg_01XFDUDYJgAACzvnptvVoYEL"),
+    (
+        "call_abcDEF123ghiJKL456mnoPQR toolu_01A09q90qw90lq917835lq9\n"
+        "chatcmpl-9xYzAbC123dEf456GhI789jKl msg_01XFDUDYJgAACzvnptvVoYEL"
+    ),
     "statetokens = tokendefs[ctx.stack[-1]]; credentials = standard_b64encode(pair2)",
     "Key,Value\nretries,10\n\nname,key\nsha,9f86d081884c7d65\n",
     "user=user, password=password, host=host1, api_key=api_key2",

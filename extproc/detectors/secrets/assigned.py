@@ -42,14 +42,17 @@ _OPEN: Final = _listed(
     public pub pk primary foreign sort cache caching partition idempotency routing row hash group order index
     object storage shard dedup range lookup map dict json config translation i18n message resource file blob data
     unique composite search filter field column react element component node item entry page next prev previous
-    continuation sync cursor gpg pgp rsa dsa ecdsa ed25519 ssh host csrf xsrf resume commit lexer parser syntax
+    continuation sync cursor gpg pgp rsa dsa ecdsa ed25519 ssh host csrf xsrf authenticity resume commit lexer parser syntax
     count image track fingerprint websocket gnupg
     """
 )
 """Words before `key` and `token` that make them a name for something open."""
 
 _POINTING: Final = _listed(
-    "public next prev previous page continuation cursor progress sync resume max min total count num"
+    """
+    public next prev previous page continuation cursor progress sync resume max min total count num csrf xsrf
+    authenticity
+    """
 )
 """The same for names to which something is assigned: those of pages and positions, and counts of a model's tokens."""
 
@@ -104,7 +107,8 @@ RULES = (
         kind="assigned-secret",
         name="secret-beside-word",
         pattern=rf"{_CHAIN}{_BESIDE}([a-z0-9][a-z0-9_+/=~.-]{{14,199}})",
-        sign=rf"{KEY_WORDS}(?: \d{{1,2}})?(?:[\"'=:>,.?(`\s-]{{1,32}}| is [\"' (`]{{0,3}})[a-z0-9][a-z0-9_+/=~.-]{{14}}",
+        sign=rf"{KEY_WORDS}(?: \d{{1,2}})?(?:[\"'=:>,.?(`\s-]{{1,32}}| is [\"' (`]{{0,3}})"
+        r"[a-z0-9][a-z0-9_+/=~.-]{14}",
         before="",
         after=r"\w=+/@(",
         fold=True,

@@ -54,6 +54,8 @@ _SIGNED = re.compile(r"[A-Za-z][A-Za-z!@#$%^&+~-]*[!@#$%^&+~][A-Za-z!@#$%^&+~]*"
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.|->|::)[A-Za-z_]|\w\[")
 """A member, a method or an element of something in a program."""
 
+_DIGESTS_AND_PLACES = ("sha256-", "sha384-", "sha512-", "http://", "https://", "/", "./")
+
 _VARIABLE = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+\d?:?")
 
 _NO_PASSWORDS = frozenset(
@@ -171,7 +173,7 @@ def assigned(text: str) -> bool:
     """True if what is assigned to a name that speaks of secrets is one."""
     if not mixed(text) or stand_in(text) or example(text) or uuid(text) or words(text) or readable(text):
         return False
-    if text.startswith(("sha256-", "sha384-", "sha512-", "http://", "https://", "/", "./")):
+    if text.startswith(_DIGESTS_AND_PLACES):
         return False
     return not wordy(text) and entropy(text) >= (3.0 if len(text) < 20 else 3.3)
 
@@ -179,6 +181,8 @@ def assigned(text: str) -> bool:
 def keyed(text: str) -> bool:
     """True if what stands beside a word for a key is one: no sign of an assignment vouches for it."""
     if stand_in(text) or example(text) or uuid(text) or readable(text) or wordy(text):
+        return False
+    if text.lower().startswith(_DIGESTS_AND_PLACES):
         return False
     if not mixed(text):
         return _of_one_kind(text)

@@ -117,7 +117,7 @@ def _of(kind: str, table: tuple[Prefixed, ...], hits: tuple[str, ...], misses: t
     return Rule(
         kind=kind,
         pattern="|".join(each.pattern for each in table),
-        after=r"[:alnum:]_-",
+        after=r"[:alnum:]-",
         sign=rf"(?:{starts})[\w-]{{4}}",
         validator=_token,
         hits=hits,
@@ -202,7 +202,7 @@ RULES = (
         r"[12]/\d{10,18}(?:/\d{10,18})?:[0-9a-f]{32}|VF\.[A-Z]{2}\.[0-9a-f]{24}\.[A-Za-z0-9]{16}|"
         r"00D[A-Za-z0-9]{12,15}![\w.]{80,120}|(?:eu01xx[0-9a-f]{30}|[0-9a-f]{36})NRAL|sk\.eyJ[\w-]{40,120}\.[\w-]{20,30}|"
         r"pat\.[\w-]{22}\.[0-9a-f]{24}\.[A-Za-z0-9]{20}|KEY[0-9A-F]{4}[0-9A-F]{28}_[A-Za-z0-9]{22}",
-        after=r"[:alnum:]_-",
+        after=r"[:alnum:]-",
         validator=lambda text: random(text, 2.8),
         hits=(
             "STREAM «live_126031192_RJVJxpxq8Q1X1Qdc9SwwTvpXonANmi»",
