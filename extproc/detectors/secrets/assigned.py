@@ -40,10 +40,10 @@ def _listed(text: str) -> tuple[str, ...]:
 _OPEN: Final = _listed(
     """
     public pub pk primary foreign sort cache caching partition idempotency routing row hash group order index
-    object storage shard dedup range lookup map dict json config translation i18n message resource file blob data
-    unique composite search filter field column react element component node item entry page next prev previous
-    continuation sync cursor gpg pgp rsa dsa ecdsa ed25519 ssh host csrf xsrf authenticity resume commit lexer parser syntax
-    count image track fingerprint websocket gnupg
+    object storage shard dedup range lookup map dict json config translation i18n message resource file blob
+    data unique composite search filter field column react element component node item entry page next prev
+    previous continuation sync cursor gpg pgp rsa dsa ecdsa ed25519 ssh host csrf xsrf authenticity resume
+    commit lexer parser syntax count image track fingerprint websocket gnupg
     """
 )
 """Words before `key` and `token` that make them a name for something open."""

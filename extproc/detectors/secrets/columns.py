@@ -26,8 +26,11 @@ _PASSWORD = re.compile(PASSWORDS, re.IGNORECASE)
 
 
 def _pattern() -> str:
-    value = rf"\r?\n(?:[^\n]{{0,240}}?[{DELIMITERS}])?[\"']?([^\s\"'{DELIMITERS}]{{6,128}})[\"']?"
-    return _NAME + "(?:" + "|".join(_CELL * behind + value + _CELL * behind for behind in range(MOST_BEHIND + 1)) + ")"
+    value = r"[\"']?([^\s\"'" + DELIMITERS + r"]{6,128})[\"']?"
+    before = rf"\r?\n(?:[^\n]{{0,240}}?[{DELIMITERS}])"
+    # A line of one cell alone is no table.
+    columns = [before + value, *(_CELL * at + before + "?" + value + _CELL * at for at in range(1, MOST_BEHIND + 1))]
+    return f"{_NAME}(?:{'|'.join(columns)})"
 
 
 def _fits(match: str, secret: str) -> bool:
@@ -58,6 +61,7 @@ RULES = (
             "user,password,role\nann,,admin1\n",
             "user,password\nann,changeme1\n",
             "user, password\nHere is A1b2c3d4 and more",
+            "AI_PASSIVE\nAI_V4MAPPED",
         ),
     ),
 )
