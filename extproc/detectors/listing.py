@@ -5,6 +5,7 @@ from typing import Final
 
 from extproc.detectors import pii, secrets
 from extproc.detectors.pii.prose import KINDS_PROSE
+from extproc.detectors.secrets import tokens
 from extproc.matching.rule import Rule, marked
 
 WIDTH: Final = 48
@@ -57,10 +58,12 @@ def _credentials() -> Iterable[str]:
     yield "| rule | finds | begins like |"
     yield "|---|---|---|"
     for rule in secrets.RULES:
-        finds = "a value under a name, in a header or in a command" if rule.group else "a token or key by its form"
+        finds = "a value under a name, in a header or in a command" if rule.group != 0 else "a token or key by its form"
         shown = rule.pattern if len(rule.pattern) <= WIDTH else rule.pattern[:WIDTH] + "…"
         title = f"`{rule.kind}`" if rule.title == rule.kind else f"`{rule.kind}` ({rule.title})"
         yield _row(title, finds, f"`{shown}`")
+    for kind, table in (("model-provider-token", tokens.MODELS), ("service-token", tokens.SERVICES)):
+        yield f"\n`{kind}` is for the tokens of: {', '.join(dict.fromkeys(each.service for each in table))}."
 
 
 def _example(rule: Rule) -> str:

@@ -14,6 +14,7 @@ from extproc.detectors.naming import named, spelled
 from extproc.inspection.led import LEADING, leading, led
 from extproc.inspection.masking import EditedBody, edited, edits
 from extproc.inspection.stage import CompiledProcessor, Stage
+from extproc.inspection.tables import below
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Distinct, Span, order
 from extproc.payload import Document, TextLimitError
@@ -106,6 +107,17 @@ class BodyTexts(Struct, eq=False):
         scanned = scanner.scan_all(self.texts, self._called, self.meter)
         if scanner.assigned and (self.names is None or not LEADING.isdisjoint(self.names)):
             scanned = self._led(scanner, scanned)
+        if scanned and scanner.assigned and self.job.stage is not None and self.job.stage.side is Side.REQUEST:
+            # A response may stream, and is to have the same verdict whole.
+            scanned = [
+                (
+                    index,
+                    sorted({*spans, *more}, key=order)
+                    if (more := below(scanner, self.texts[index], spans, self.meter))
+                    else spans,
+                )
+                for index, spans in scanned
+            ]
         found: RuleFindings = {}
         for index, spans in scanned:
             distinct = Distinct() if len(spans) > 1 else None

@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import Final
 
 from extproc.detectors.naming import MOST_NAME, words_of
-from extproc.detectors.secrets.assigned import NAMES, PASSWORDS
+from extproc.detectors.secrets.assigned import KEY_WORDS, NAMES
 from extproc.detectors.secrets.named import ASSIGNED_TO
+from extproc.detectors.secrets.passwords import PASSWORDS
 from extproc.matching.escapes import marked, places, plain
 from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.scanner import Scanner, spans
@@ -25,7 +26,7 @@ takes 256, and `Bearer` before it some more."""
 MOST_NAMES = 1024
 """Names that are remembered."""
 
-_TELLING = re.compile(f"{NAMES}|{PASSWORDS}|{ASSIGNED_TO}|authorization", re.IGNORECASE)
+_TELLING = re.compile(f"{NAMES}|{PASSWORDS}|{KEY_WORDS}$|{ASSIGNED_TO}|authorization", re.IGNORECASE)
 
 _OWN = frozenset({"authorization", "authorization_token"})
 """Members of the APIs that take credentials which are meant for them."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks import quality
+from scripts.benchmarks import forms, quality, unseen
 from scripts.benchmarks.report import BenchError
 
 data = pytest.mark.skipif(not quality.sources(), reason="the development data lies outside the repository")
@@ -42,6 +42,25 @@ def test_the_cases_of_another_detector_come_out_right() -> None:
 def test_secrets_are_found_and_look_alikes_are_not() -> None:
     assert _figures()["precision", f"secrets/all/{quality.SECRETS}"] >= 0.94
     assert _figures()["recall", f"secrets/all/{quality.SECRETS}"] >= 0.92
+
+
+@data
+def test_secrets_of_other_scanners_cases_are_found() -> None:
+    rows = {(row.figure, row.subject): row.median for row in unseen.credentials()}
+    assert rows["recall", f"secrets/all/{unseen.CREDENTIALS}"] >= 0.86
+    assert rows["precision", f"secrets/all/{unseen.CREDENTIALS}"] >= unseen.SECRETS_FLOORS["precision"]
+
+
+@data
+@pytest.mark.parametrize("kind", sorted(forms.CREDENTIALS))
+@pytest.mark.parametrize("form", forms.FORMS)
+def test_a_credential_is_found_in_every_form(form: str, kind: str) -> None:
+    names, write = forms.NAMES[kind], forms.FORMS[form]
+    for number, value in enumerate(forms.values(kind)):
+        text = write(names[number % len(names)], value)
+        judged = unseen.judge(text)
+        assert judged.secret()
+        assert value not in judged.masked
 
 
 def _write(folder: Path, name: str, *rows: dict[str, object]) -> None:

@@ -1,6 +1,18 @@
 """Credentials: own rules by whom they let in, and a loader for rules in gitleaks' format."""
 
-from extproc.detectors.secrets import assigned, cloud, code, keys, models, named, services
+from extproc.detectors.secrets import (
+    assigned,
+    cloud,
+    code,
+    columns,
+    commands,
+    keys,
+    models,
+    named,
+    passwords,
+    services,
+    tokens,
+)
 from extproc.matching.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -8,8 +20,12 @@ RULES: tuple[Rule, ...] = (
     *code.RULES,
     *models.RULES,
     *services.RULES,
+    *tokens.RULES,
     *named.RULES,
     *keys.RULES,
     *assigned.RULES,
+    *passwords.RULES,
+    *commands.RULES,
+    *columns.RULES,
 )
 """Every rule of our own. A rule's kind is its name."""

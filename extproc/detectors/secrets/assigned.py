@@ -1,6 +1,8 @@
-"""Secrets that only their surroundings give away: assigned to a telling name, sent as a header, typed at a shell."""
+"""Secrets that only what stands beside them tells: a name they are assigned to, a word for keys, a header."""
 
-from extproc.detectors.secrets.likelihood import assigned, entropy, example, named, password, stand_in, words
+from typing import Final
+
+from extproc.detectors.secrets.likelihood import assigned, entropy, example, keyed, named, query_value, stand_in, words
 from extproc.matching.rule import Rule
 
 NAMES = (
@@ -9,41 +11,84 @@ NAMES = (
     r"secret|token|credentials?|creds|(?:user|basic)[_.-]auth|apikey|authkey"
 )
 """Beginnings of names that secrets are assigned to."""
-PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd"
-"""The same of passwords."""
 
-_ASSIGNED = r"[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:)\s{0,12}"
-_VALUE = r"[^\s\"'`<>,;)(\]}{]"
+KEY_WORDS = r"(?:key|token|secret|private|access|unseal|[_.-]pat)"
+"""Words for keys, also at the end of other words: `simfinKEY`."""
+
+ATTRIBUTE = r"[\"']\s{1,4}(?:value\s?=|\{\s{0,40}default\s?=)\s?[\"']"
+"""What stands between a name and its value where both are values: `<x name="key" value="v"/>`, also in Terraform."""
+
+_SIGN = r"(?:[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:)\s{0,12}|[\"']?>)"
+"""A sign of assignment, and the end of a tag: `<key>v</key>`, `<x name="key">v</x>`."""
+
+ASSIGNED = rf"(?:{_SIGN}|{ATTRIBUTE})"
+"""What stands between a name and its value in programs, settings and documents."""
+
+VALUE = r"[^\s\"'`<>,;)(\]}{]"
+"""Characters of a value without quotation marks."""
+
+_BESIDE = rf"(?:{_SIGN}[\"'`]?|[\"']{{0,2}}(?:[ \t]{{1,4}}| is {{1,2}}|: {{1,2}}| ?, ?|[.-])[\"'`(]{{0,2}})"
+"""What stands between a word for keys and a key: a sign of assignment, a blank, a hyphen, or "is"."""
+
+_CHAIN = rf"{KEY_WORDS}(?:[ _.-]?(?:key|token|secret|private|access)){{0,3}}(?: \d{{1,2}})?"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_OPEN: Final = _listed(
+    """
+    public pub pk primary foreign sort cache caching partition idempotency routing row hash group order index
+    object storage shard dedup range lookup map dict json config translation i18n message resource file blob
+    data unique composite search filter field column react element component node item entry page next prev
+    previous continuation sync cursor gpg pgp rsa dsa ecdsa ed25519 ssh host csrf xsrf authenticity resume
+    commit lexer parser syntax count image track fingerprint websocket gnupg
+    """
+)
+"""Words before `key` and `token` that make them a name for something open."""
+
+_POINTING: Final = _listed(
+    """
+    public next prev previous page continuation cursor progress sync resume max min total count num csrf xsrf
+    authenticity
+    """
+)
+"""The same for names to which something is assigned: those of pages and positions, and counts of a model's tokens."""
+
+_ALONE = r"(?:^|[^0-9A-Za-z ._-])[ ._-]{0,16}"
+"""What stands before a word for keys that says of itself whose it is: nothing."""
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{11,12}"
 
 
 def _sent(text: str) -> bool:
     return not (stand_in(text) or example(text) or words(text)) and entropy(text) >= 3.0
 
 
-def _typed(text: str) -> bool:
-    user, _, secret = text.partition(":")
-    if any(mark in text for mark in ("$", "<", "[", "*")) or example(text):
-        return False
-    return max(entropy(part.strip("{}\"'")) * (len(part) >= 8) for part in (user, secret)) >= 2.75 and any(
-        map(str.isdigit, text)
-    )
-
-
 RULES = (
     Rule(
         kind="assigned-secret",
-        pattern=rf"(?:{NAMES})[\w.-]{{0,20}}{_ASSIGNED}[\"'`]?({_VALUE}{{12,256}})",
+        pattern=rf"(?:{NAMES})[\w.-]{{0,20}}{ASSIGNED}[\"'`]?({VALUE}{{12,256}})",
+        sign=rf"(?:{NAMES})[\w.-]{{0,20}}[\"']?\s{{0,12}}[=:>?{{v]",
         before=r"",
         after=r"\w",
         fold=True,
         assigned=True,
         group=1,
+        fit=query_value,
         validator=assigned,
         judge=named,
+        unless=_POINTING,
         score=0.7,
         hits=(
             '"client_secret" : "«6da89121079f83b2eb6acccf8219ea982c3d79bccc3e9c6a85856480661f8fde»",',
             "API_KEY=«Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu»",
+            "https://api.example.com/update?token=«Rps15JICmtRVbFyS_95houlLbm6xIQ2L»&pin=v1&isDisabled=true",
+            'variable "api_token" {\n  default = "«Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu»"\n}',
+            "<apiKey>«Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu»</apiKey>",
+            '<string name="api_key">«Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu»</string>',
+            '<add key="ClientSecret" value="«Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu»"/>',
         ),
         misses=(
             "clientId = 73082700-1f09-405b-80d0-3131bfd6272d",
@@ -51,52 +96,75 @@ RULES = (
             "secret = os.environ['SECRET']",
             "token: ${TOKEN}",
             "KeyPair = X25519.KeyPair",
+            '{"next_token": "f1d2d2f924e986ac86fdf7b36c94bcdf"}',
+            "statetokens = tokendefs[ctx.stack[-1]]",
+            "private_key: ed25519.Ed25519PrivateKey",
+            "auth_token = base64.b64encode(raw)",
+            '<label for="token">Token1ofYours</label>',
         ),
     ),
     Rule(
-        kind="password",
-        name="password-quoted",
-        pattern=rf"(?:{PASSWORDS}){_ASSIGNED}[\"'`]([^\s\"'`]{{6,128}})[\"'`]",
+        kind="assigned-secret",
+        name="secret-beside-word",
+        pattern=rf"{_CHAIN}{_BESIDE}([a-z0-9][a-z0-9_+/=~.-]{{14,199}})",
+        sign=rf"{KEY_WORDS}(?: \d{{1,2}})?(?:[\"'=:>,.?(`\s-]{{1,32}}| is [\"' (`]{{0,3}})"
+        r"[a-z0-9][a-z0-9_+/=~.-]{14}",
         before="",
-        after="",
+        after=r"\w=+/@(",
         fold=True,
         assigned=True,
         group=1,
-        validator=password,
-        score=0.8,
-        hits=('password: "«cX4PHXFQl0Irtg9s»"', "DB_PASSWORD='«%dLoZ4fC6uycOIei»'", '{"passwd":"«hunter2!x»"}'),
-        misses=('password: "<your password>"', 'password = ""', 'password: "changeme1"', 'password: "password"'),
+        validator=keyed,
+        unless=_OPEN,
+        behind=_ALONE,
+        score=0.6,
+        hits=(
+            "moonclerk ACCESSKEY «1f34567890abcdef9234567890abcd7f»",
+            "The api key is «f1d2d2f924e986ac86fdf7b36c94bcdf»",
+            "tool create --api-key «f1d2d2f924e986ac86fdf7b36c94bcdf» --verbose",
+            "weatherbitSECRET «ff9cfa3aafd54870b8407ac660f17590»",
+            "prospect-access-«4d9f1e2b6ac3fd80e162b12f8a9c45f1»",
+            "planyo_key=«12ab4567890123d567890123456c890e»",
+            "oanda ACCESS TOKEN «ZYXWVUTSRQPONMLKJIHGFEDC»",
+        ),
+        misses=(
+            "sort_key = d2f924e986ac86fdf7b36c94bcdf1f",
+            "cacheKey: f1d2d2f924e986ac86fdf7b36c94bcdf",
+            "gpg: using RSA key 647F28654894E3BD457199BE38DBBDC86092693E",
+            '{"key": "f1d2d2f924e986ac86fdf7b36c94bcdf"}',
+            "the token authentication-middleware-2024-edition",
+            "secret_key=get_secret_key_v2_from_vault()",
+            "api key is required-by-the-server-2",
+        ),
     ),
     Rule(
-        kind="password",
-        name="password-bare",
-        pattern=rf"(?:{PASSWORDS}){_ASSIGNED}({_VALUE}{{6,128}})",
+        kind="assigned-secret",
+        name="secret-uuid",
+        pattern=rf"{_CHAIN}{_BESIDE}({_UUID})",
         before="",
-        after=r"\w(",
+        after=r"\w-",
         fold=True,
         assigned=True,
         group=1,
-        validator=password,
+        validator=lambda text: entropy(text) >= 3.0,
+        unless=(*_OPEN, "the", "my", "a", "an", "this", "your", "our", "export", "set", "env", "let", "const", "var"),
+        behind=_ALONE,
         score=0.6,
-        hits=("export PGPASSWORD=«s3cr3tPa55»", "pwd=«Tr0ub4dor&3»;server=db"),
-        misses=("password = getpass1()", "password=$PASSWORD1", "password: str"),
-    ),
-    Rule(
-        kind="password",
-        name="password-said",
-        pattern=rf"(?:{PASSWORDS}) (?:is|was|will be|to)(?: now|:)? {{1,2}}[\"'`]?"
-        r"([^\s\"'`<>]{6,64}[^\s\"'`<>.,;:!?)])",
-        after="",
-        fold=True,
-        group=1,
-        validator=lambda text: password(text) and not words(text),
-        score=0.6,
-        hits=("my password is «hunter2Zx9», please keep it", "The passphrase is '«c0rrectH0rse»'."),
-        misses=("the password is required", "password is incorrect", "the password is 8-32 characters"),
+        hits=(
+            "ONESIGNAL_SECRET_KEY=«98765432-10fe-dcba-9876-543210fedcba»",
+            "kontent_key = «123e4567-e89b-12d3-a456-426614174000»",
+            "//registry.example.org/:_authToken=«743b294a-cd03-11ec-9d64-0242ac120002»",
+        ),
+        misses=(
+            "Here is my key 3bb79c49-6633-5f09-db86-bf8fbdfd93ce",
+            "export TOKEN=c9c8121e-0bad-f9f1-52c2-44ef39adec59",
+            "Idempotency-Key: 3bb79c49-6633-5f09-db86-bf8fbdfd93ce",
+            "api_key=00000000-0000-0000-0000-000000000000",
+        ),
     ),
     Rule(
         kind="authorization-header",
-        pattern=r"authorization[\"']?\s{0,12}[:=]\s{0,12}[\"']?(?:(?:bearer|basic|token|apikey|api-key|digest)\s{1,12})?"
+        pattern=r"authorization[\"']?\s{0,12}[:=]\s{0,12}[\"']?(?:[a-z][a-z-]{2,19}\s{1,12})?"
         r"([\w.=+/~:@-]{8,1000})",
         after="",
         fold=True,
@@ -106,6 +174,7 @@ RULES = (
         score=0.8,
         hits=(
             "Authorization: Bearer «Xqz8PoEXnLwrWnfRVUWJuK5N796lK5muVlQG25fd»",
+            "Authorization: SSWS «00QCjAl4MlV-WPXM-7k2xR9tY3wZ5vB8nL1cD4fG6hJ»",
             'curl -H "Authorization: Token «22cb987851bc5659229114c62e60c79abd0d2c08»"',
         ),
         misses=("Authorization: Bearer $TOKEN", "Authorization: Basic ...", "Authorization: Bearer YOUR_API_KEY"),
@@ -120,20 +189,5 @@ RULES = (
         score=0.7,
         hits=("bearer «hM66N8EVOzpanvqVe0wr7WIP7FqsOv0ZnHYqlErX»",),
         misses=("bearer authentication-is-required-here", "bearer $ACCESS_TOKEN_FROM_ENV_1"),
-    ),
-    Rule(
-        kind="curl-credentials",
-        pattern=r"curl [^\n|]{0,200}?(?:-u|--user)[ =]{0,3}[\"']?([^\s]{0,64}:[^\s]{1,127}[^\s\"'])",
-        after="",
-        fold=True,
-        group=1,
-        validator=_typed,
-        score=0.8,
-        hits=('curl -u "«:d2LkV78zLx!t»" https://localhost:9200',),
-        misses=(
-            'curl -u "${_username}:${_password}"',
-            "curl --user user:pass http://x",
-            'curl -u "myusername" http://x',
-        ),
     ),
 )

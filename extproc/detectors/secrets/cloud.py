@@ -18,6 +18,7 @@ RULES = (
         fold=True,
         group=1,
         validator=lambda text: random(text, 3.8),
+        sign=r"secret[\w.-]{0,20}[\"']?\s{0,12}(?:=>|:=|=|:)",
         hits=("aws_secret_access_key = «OWFtjcdwBCRGja3o3kV+2WHPSoIFieCIPnINFB44»",),
         misses=(
             "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -29,6 +30,7 @@ RULES = (
         pattern=r"ABSK[A-Za-z0-9+/]{109,269}={0,2}|bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9+/=]{0,400}",
         after=r"[:alnum:]+/",
         validator=lambda text: len(set(text)) > 8,
+        sign=r"ABSK[A-Za-z0-9+/]{8}|bedrock-api-key-",
         hits=(
             (
                 "«ABSKQmVkcm9ja0FQSUtleS1qN2xPcTRzVnc5eEJ0MmZHZDZoWmt1Y1lhMUtNcFJ2TDhUblEzV29FNXlqSWdYek5iSH"
@@ -50,6 +52,7 @@ RULES = (
         pattern=r"GOCSPX-[\w-]{28}|ya29\.[\w-]{30,400}|1//0[\w-]{40,200}",
         after=r"[:alnum:]-",
         validator=token,
+        sign=r"GOCSPX-|ya29\.|1//0",
         hits=("«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»", "«ya29.a0AfH6SMBx7yQpR3kTzWvN5uLcE2dFgHjK»"),
         misses=("GOCSPX-short", "ya29.short"),
     ),
@@ -87,6 +90,7 @@ RULES = (
         r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
         after=r"[:alnum:]-",
         fold=True,
+        sign=r"HRKU-AA|heroku",
         hits=('«heroku_api_key = "832d2129-a846-4e27-99f4-7004b6ad53ef»"',),
         misses=("832d2129-a846-4e27-99f4-7004b6ad53ef",),
     ),
@@ -108,6 +112,7 @@ RULES = (
         after=r"[:alnum:]-",
         fold=True,
         validator=token,
+        sign=r"v1\.0-[a-f0-9]{8}|cloudflare|cf_",
         hits=("«CLOUDFLARE_API_TOKEN=Xqz8PoEXnLwrWnfRVUWJuK5N796lK5muVlQG25fd»",),
         misses=("cloudflare token",),
     ),

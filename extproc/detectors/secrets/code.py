@@ -20,9 +20,11 @@ RULES = (
     ),
     Rule(
         kind="gitlab-token",
-        pattern=r"(?:glpat|gldt|glrt|glcbt|glft|glimt|glptt|glagent|glsoat|glffct)-[\w-]{20,80}(?:\.\w{2}\.\w{9})?|GR1348941[\w-]{20}",
+        pattern=r"gl(?:pat|dt|rt|ft|soat|ffct)-[\w-]{20}|glimt-[\w-]{25}|glptt-[\w-]{40}|glagent-[\w-]{50}|gloas-[\w-]{64}|"
+        r"glcbt-(?:[0-9a-f]{1,5}_)?[\w-]{20}|gl(?:pat|rt)-[\w-]{27,300}\.[0-9a-z]{2}\.?[0-9a-z]{7,9}|GR1348941[\w-]{20}",
         after=r"[:alnum:]-",
         validator=token,
+        sign=r"gl(?:pat|dt|rt|ft|soat|ffct|imt|ptt|agent|oas|cbt)-|GR1348941",
         hits=("«glpat-ChY0-3W6JVq-9Eta0qwo»",),
         misses=("glpat-xxxxxxxxxxxxxxxxxxxx", "GR1348941XXXXXXXXXXXXXXXXXXXX"),
     ),
@@ -55,6 +57,7 @@ RULES = (
         pattern=r"dckr_(?:pat|oat)_[\w-]{27,40}",
         after=r"[:alnum:]-",
         validator=token,
+        sign=r"dckr_",
         hits=("«dckr_pat_J8kL2mN5pQ7rS9tU1vW3xY6zA4b»",),
         misses=("dckr_pat_short",),
     ),
@@ -76,11 +79,16 @@ RULES = (
     ),
     Rule(
         kind="sonar-token",
-        pattern=r"sq[upa][_][a-z0-9]{40}|sonar[\w.-]{0,20}(?:token|login)[\"']?\s{0,12}(?:=|:)\s{0,12}[\"']?[a-z0-9=_-]{40}",
+        pattern=r"sq[upa]_[a-z0-9]{40}|sonar[\w.-]{0,20}(?:token|login)[\"']?\s{0,12}(?:=|:)\s{0,12}[\"']?[a-z0-9=_-]{40}",
+        before="",
         fold=True,
         after=r"[:alnum:]-",
         validator=lambda text: random(text, 3.3),
-        hits=("«squ_a4f1c8e2b9d7063f5e1a2c4b8d6f7e9a0b3c5d1e»",),
+        sign=r"sq[upa]_[a-z0-9]{4}|sonar",
+        hits=(
+            "«squ_a4f1c8e2b9d7063f5e1a2c4b8d6f7e9a0b3c5d1e»",
+            "-D«sonar.login=5524bf449ca45fcace54698371466398321f3a82»",
+        ),
         misses=("sonar.login=admin",),
     ),
     Rule(
@@ -106,6 +114,7 @@ RULES = (
         after=r"[:alnum:]-",
         fold=True,
         group=1,
+        sign=r"snyk",
         hits=("SNYK_TOKEN: «12345678-abcd-4e5f-9012-3456789abcde»",),
         misses=("snyk 12345678-abcd-4e5f-9012-3456789abcde",),
     ),

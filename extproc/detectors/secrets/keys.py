@@ -1,6 +1,6 @@
 """Keys and tokens that are the same everywhere: private keys, JSON web tokens, credentials in URLs."""
 
-from extproc.detectors.secrets.likelihood import example, stand_in
+from extproc.detectors.secrets.likelihood import example, jwt, stand_in
 from extproc.matching.rule import Rule
 
 _MOST_KEY = 7000
@@ -8,18 +8,36 @@ _MOST_KEY = 7000
 
 _BREAK = r"(?:\s|\x{5c}[nr])"
 _HEADERS = rf"{_BREAK}{{0,8}}(?:[A-Za-z-]{{2,20}}: [^\n\x{{5c}}]{{1,80}}{_BREAK}{{1,6}}){{0,4}}"
-_BODY = r"[A-Za-z0-9+/=\s\x{5c}\"',]"
+_BODY = r"[A-Za-z0-9+/=\s\x{5c}\"',<>|#&;]"
+"""Characters of a key's body, and what mail, programs and documents put at the ends and beginnings of its lines."""
 _KEY = r"[ A-Z0-9_-]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 
 _SCHEMES = (
     r"(?:postgres(?:ql)?|mysql|mariadb|mongodb|redis|rediss|amqps?|mssql|sqlserver|oracle|clickhouse|cockroachdb|cassandra|"
     r"couchdb|elasticsearch|kafka|mqtts?|ldaps?|smtps?|imaps?|s?ftps?|ssh|git|https?)(?:\+[a-z0-9]{2,12})?"
 )
-_SAID = frozenset(("password", "passwd", "pass", "pwd", "secret", "user", "username", "token", "test", "example"))
+_LEAST_SIGNS = 12
+"""Different characters in the body of a key; 40 of base64 have 26 on average."""
+
+_SAID = frozenset(
+    ("password", "mypassword", "passwd", "pass", "pwd", "secret", "user", "username", "token", "test", "example")
+)
 
 
 def _url_password(text: str) -> bool:
-    return not (stand_in(text) or example(text) or text.lower() in _SAID or text.startswith(("[", "{", "*")))
+    if stand_in(text) or example(text) or text.lower() in _SAID or text.startswith(("[", "{", "*")):
+        return False
+    return len(set(text)) > 1
+
+
+def _of_user(match: str, secret: str) -> bool:
+    """True unless the user and the password are the same, as of databases that nobody has set up."""
+    return f"//{secret}:" not in match
+
+
+def _keyed(text: str) -> bool:
+    """True if the body of a private key is one, and no sign over and over."""
+    return len(set(text.split("-----")[2])) > _LEAST_SIGNS
 
 
 RULES = (
@@ -29,8 +47,13 @@ RULES = (
         before="-",
         after="",
         sign=r"-----BEGIN[ A-Z0-9_-]{0,40}PRIVATE KEY",
+        validator=_keyed,
         score=1.0,
         hits=(
+            (
+                "> «-----BEGIN EC PRIVATE KEY-----\n"
+                "> MHcCAQEEIKq8R3mX7vT5wY1zB3nL6cD9fG4hJ0kPq2sU8v+oAoGCCqGSM49\n> -----END EC PRIVATE KEY-----»"
+            ),
             (
                 "key: «-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEAx7vK2mQ8rT5wY1zB3nL6cD9fG4hJ0kP\nq2sU8v=\n"
                 "-----END RSA PRIVATE KEY-----» end"
@@ -39,20 +62,49 @@ RULES = (
         misses=(
             "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n-----END PUBLIC KEY-----",
             "-----BEGIN PRIVATE KEY----- goes here",
+            "-----BEGIN PRIVATE KEY-----\n" + "XXXX\n" * 12 + "-----END PRIVATE KEY-----",
         ),
     ),
     Rule(
+        kind="private-key",
+        name="private-key-encoded",
+        pattern=r"LS0tLS1CRUdJTi(?:BQUklW|BSU0EgUFJJV|BFQyBQUklW|BPUEVOU1NIIFBSSVZ|BFTkNSWVBURUQgUFJJV|BEU0EgUFJJV)[A-Za-z0-9+/]{40,7000}={0,2}",
+        after=r"[:alnum:]+/=",
+        score=1.0,
+        hits=("PRIVATE_KEY_B64=«LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQpNSUlFb2dJQkFBS0NBUUVBb3kxWFh1VkFRcHE»",),
+        misses=("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSURkekNDQWwrZ0F3SUJBZ0lFQWdBQXVUQU5CZ2s=",),
+    ),
+    Rule(
+        kind="password-hash",
+        pattern=r"\$(?:1|apr1)\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22}|\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}|"
+        r"\$[56]\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,16}\$(?:[./A-Za-z0-9]{86}|[./A-Za-z0-9]{43})|"
+        r"\$g?y\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43}|\$[89]\$[./A-Za-z0-9]{14}\$[./A-Za-z0-9]{43}|"
+        r"\$argon2(?:id|i|d)\$(?:v=\d{1,3}\$)?m=\d{1,8},t=\d{1,4},p=\d{1,3}\$[\w+/]{8,64}\$[\w+/]{20,128}|"
+        r"\$krb5(?:tgs|asrep|pa)\$\d{1,2}\$[^\s$]{1,100}\$[0-9a-f$]{64,4000}|\$[PH]\$[./A-Za-z0-9]{31}",
+        after=r"[./[:alnum:]]",
+        sign=r"\$(?:1|apr1|2[abxy]?|[5689]|g?y|argon2i?d?|krb5[a-z]{2,5}|[PH])\$[./\w=]",
+        validator=lambda text: len(set(text)) > 12,
+        score=0.7,
+        hits=(
+            "root:«$6$52450745$k5ka2p8bFuSmoVT1tzOyyuaREkkKBcCNqoDKzYiJL9RaE8yMnPgh2XzzF0NDrUhgrcLwg78xs1w5pJiypEdFX/»:19000:",
+            "ann:«$2a$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW»",
+            "enable secret 8 «$8$mTj4RZG8N9ZDOk$elY/asfm8kD3iDmkBe3hD2r4xcA/0oWS5V3os.O91u.»",
+        ),
+        misses=("cost $1$ and $2$10", "$2a$12$" + "x" * 53, "$6$salt$short", "echo $1$2"),
+    ),
+    Rule(
         kind="jwt",
-        pattern=r"ey[A-Za-z0-9_/+-]{15,1000}={0,2}\.ey[A-Za-z0-9_/+-]{15,1500}={0,2}\.(?:[A-Za-z0-9_/+-]{10,700}={0,2})?",
+        pattern=r"ey[A-Za-z0-9_/+-]{15,1000}={0,2}\.ey[A-Za-z0-9_/+-]{15,1500}={0,2}(?:\.(?:[A-Za-z0-9_/+-]{10,700}={0,2})?)?",
         before=r"[:alnum:]-",
         after="",
+        validator=jwt,
         hits=(
             (
                 "«eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiAiNDUxNDgxNzEyNSIsICJuYW1lIjogIngifQ."
                 "IlgTfbZb7qE6WRKkYcEn96tYU9Ay9E1_xHJlFbQLYXA» ok"
             ),
         ),
-        misses=("eyJhbGciOiJIUzI1NiJ9", "eyJ.eyJ.x"),
+        misses=("eyJhbGciOiJIUzI1NiJ9", "eyJ.eyJ.x", "eyJhbasdGciOiJIUaddasd.eyJzdWIiOiIxMjM0NTY3ODkwIn0.SflKxwRJSM"),
     ),
     Rule(
         kind="jwt-encoded",
@@ -69,7 +121,14 @@ RULES = (
         fold=True,
         group=1,
         validator=_url_password,
+        judge=_of_user,
         hits=("postgres://app:«1clbQ2w0Wlthw9Q0»@db.internal:5432/prod", "redis://:«p4ss»@cache:6379"),
-        misses=("https://user:password@example.com", "postgres://${U}:${P}@db", "http://host:80/a@b"),
+        misses=(
+            "https://user:password@example.com",
+            "postgres://postgres:postgres@localhost",
+            "https://user:1111@example.com",
+            "postgres://${U}:${P}@db",
+            "http://host:80/a@b",
+        ),
     ),
 )

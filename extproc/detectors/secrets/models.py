@@ -10,6 +10,7 @@ RULES = (
         before=r"[:alnum:]-",
         after=r"[:alnum:]-",
         validator=token,
+        sign=r"T3BlbkFJ|sk-(?:proj|svcacct|admin)-|sk-[A-Za-z0-9]{12}",
         hits=("«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»",),
         misses=("sk-learn", "sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
     ),
@@ -40,7 +41,7 @@ RULES = (
     ),
     Rule(
         kind="xai-api-key",
-        pattern=r"xai-[A-Za-z0-9]{70,90}",
+        pattern=r"xai-\w{70,90}",
         after=r"[:alnum:]-",
         validator=token,
         hits=("«xai-" + "T7kLmN2pQ9rS4tU6vW8xY1zA3bC5dE7fG9hJ2kL4" * 2 + "»",),
@@ -48,7 +49,7 @@ RULES = (
     ),
     Rule(
         kind="replicate-api-token",
-        pattern=r"r8_[A-Za-z0-9]{37}",
+        pattern=r"r8_[A-Za-z0-9]{37,48}",
         validator=token,
         hits=("«r8_T7kLmN2pQ9rS4tU6vW8xY1zA3bC5dE7fG9hJ2»",),
         misses=("r8_short",),

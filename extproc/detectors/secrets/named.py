@@ -1,30 +1,42 @@
 """Values that only the name they are assigned to tells: a service's name, and something random."""
 
-from extproc.detectors.secrets.likelihood import entropy, example, hexadecimal, mixed, named, random, stand_in, words
+from extproc.detectors.secrets import vendors
+from extproc.detectors.secrets.likelihood import (
+    entropy,
+    example,
+    hexadecimal,
+    keyed,
+    mixed,
+    named,
+    random,
+    stand_in,
+    words,
+    wordy,
+)
 from extproc.matching.rule import Rule
 
-_ASSIGNED = r"[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:|,)[\s\"'`]{0,12}"
+_ASSIGNED = r"(?:[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:)[\s\"'`]{0,12}|[\"'`]\s?,\s?[\"'`])"
 
-_SERVICES = (
-    r"adafruit|adobe|airtable|algolia|alibaba|anthropic|artifactory|asana|atlassian|auth0|aws|azure|beamer|bitbucket|bittrex|"
-    r"braintree|circleci|clojars|cloudflare|codecov|cohere|coinbase|confluen(?:ce|t)|contentful|datadog|digitalocean|discord|"
-    r"docker(?:hub)?|drone(?:ci)?|dropbox|elastic|etsy|fastly|finicity|finnhub|firebase|flickr|freshbooks|gemini|github|gitlab|"
-    r"gitter|gocardless|grafana|groq|heroku|hubspot|huggingface|intercom|jenkins|jfrog|jira|kraken|kucoin|launchdarkly|linear|"
-    r"linked[_-]?in|lob|looker|mailchimp|mailgun|mapbox|mattermost|meraki|mistral|netlify|new[_-]?relic|nytimes|okta|openai|"
-    r"pagerduty|paypal|plaid|postmark|private[_-]?ai|pusher|rapidapi|razorpay|rollbar|segment|sendbird|sendgrid|sendinblue|sentry|"
-    r"shippo|shopify|slack|snyk|sonar|sourcegraph|spotify|square(?:space)?|stripe|supabase|tavily|telegram|travis(?:ci)?|trello|"
-    r"twilio|twitch|twitter|typeform|vercel|yandex|zendesk"
-)
-
-ASSIGNED_TO = rf"{_SERVICES}|facebook|sumo|bundle_(?:enterprise__|gems__)contribsys__com|message[_-]?bird"
+ASSIGNED_TO = rf"{vendors.PATTERN}|facebook|sumo|bundle_(?:enterprise__|gems__)contribsys__com|message[_-]?bird"
 """Names that the rules here know."""
 
 
+_LEAST_BESIDE = 20
+"""Characters of a key that a blank or a hyphen parts from the name of its service."""
+
+
 def _service_value(text: str) -> bool:
-    if stand_in(text) or example(text) or words(text) or not mixed(text):
+    if stand_in(text) or example(text) or words(text) or wordy(text) or not mixed(text):
         return False
     # A commit or a digest has 40 or 64 hexadecimal digits as some keys do: a name that speaks of a service tells them.
     return entropy(text) >= (2.5 if hexadecimal(text) else 3.2)
+
+
+def _beside(match: str, secret: str) -> bool:
+    """True if the name is that of a secret, and what only a blank or a hyphen parts from it is one by itself."""
+    if not named(match, secret):
+        return False
+    return match[-len(secret) - 1] not in " -" or (len(secret) >= _LEAST_BESIDE and keyed(secret))
 
 
 def _named(kind: str, name: str, value: str, hit: str, miss: str) -> Rule:
@@ -33,6 +45,7 @@ def _named(kind: str, name: str, value: str, hit: str, miss: str) -> Rule:
         kind=kind,
         pattern=rf"(?:{name})[\w.-]{{0,25}}{_ASSIGNED}({value})",
         after=r"\w-",
+        sign=name,
         fold=True,
         assigned=True,
         group=1,
@@ -45,18 +58,19 @@ def _named(kind: str, name: str, value: str, hit: str, miss: str) -> Rule:
 RULES = (
     Rule(
         kind="service-credential",
-        pattern=rf"(?:{_SERVICES})[\w.-]{{0,25}}{_ASSIGNED}([\w=-]{{15,128}})",
+        pattern=rf"(?:{vendors.PATTERN})[\w.-]{{0,25}}(?:{_ASSIGNED}|[ -])([\w=-]{{15,128}})",
         after=r"\w=+/.:@-",
         # Names alone are found sixteen at a time, and are rare enough.
-        sign=_SERVICES,
+        sign=vendors.PATTERN,
         fold=True,
         assigned=True,
         group=1,
         validator=_service_value,
-        judge=named,
+        judge=_beside,
         score=0.7,
         hits=(
             'datadog_api_key = "«9f8e7d6c5b4a39281706f5e4d3c2b1a0»"',
+            "fastforex «1234abcd5678efgh9012ijkl3456»",
             "export NETLIFY_TOKEN=«a8f4k29x7m1p5q3w6z0b2n4c9d7f1g5h3j8k2l6m»",
             "SONAR_LOGIN ::= '«4f1c8e2b9d7063f5e1a2c4b8d6f7e9a0b3c5d1e7»'",
         ),
@@ -65,6 +79,9 @@ RULES = (
             "stripe_customer_id = 9f8e7d6c5b4a39281706f5e4d3c2b1a0",
             "docker: registry.example.com/team/image1",
             "github: ${GITHUB_TOKEN_FOR_ROBOT}",
+            "from openai import OpenAI, DefaultHttpx2Client",
+            "segment.py,sha256=6XdX0MfL18tUCaUWDWncIqx0wpq3GiaqzhYP779JvRA",
+            "gitlab merge-request-pipeline-2024-stage3",
         ),
     ),
     _named(

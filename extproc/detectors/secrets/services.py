@@ -4,11 +4,12 @@ from extproc.detectors.secrets.likelihood import random, token
 from extproc.matching.rule import Rule
 
 
-def _prefixed(kind: str, pattern: str, hit: str, miss: str, bits: float = 3.0) -> Rule:
-    """A token that its beginning names; the characters of tokens do not follow it."""
+def _prefixed(kind: str, pattern: str, hit: str, miss: str, bits: float = 3.0, sign: str = "") -> Rule:
+    """A token that its beginning names; the characters of tokens do not follow it. `sign`: see `Rule`."""
     return Rule(
         kind=kind,
         pattern=pattern,
+        sign=sign,
         after=r"[:alnum:]-",
         validator=token if bits == 3.0 else lambda text: random(text, bits),
         hits=(f"a «{hit}» b",),
@@ -41,6 +42,7 @@ RULES = (
         r"(?:sk|rk)_(?:test|live|prod)_[A-Za-z0-9]{10,99}|whsec_[A-Za-z0-9+/=]{32,64}",
         "sk_live_vYTIkpfrQKblUOlJRVzCQ8N8",
         "sk_live_xxxxxxxxxxxxxxxxxxxxxxxx",
+        sign="[sr]k_(?:test|live|prod)_|whsec_",
     ),
     _prefixed(
         "sendgrid-key",
@@ -56,13 +58,14 @@ RULES = (
     ),
     _prefixed("mailchimp-key", r"[0-9a-f]{32}-us\d{1,2}", "b5b9f8e50c640da28993e8b6a48e3e53-us18", "us18"),
     _prefixed(
-        "shopify-token", r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}", "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", "shpat_x"
+        "shopify-token", r"shp(?:at|ca|pa|ss)_[a-zA-Z0-9]{32}", "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", "shpat_x"
     ),
     _prefixed(
         "square-token",
         r"sq0(?:atp|csp|idp)-[\w-]{22,43}|EAAA[\w+=-]{56,60}",
         "sq0atp-812erere3wewew45678901",
         "sq0atp-short",
+        sign=r"sq0(?:atp|csp|idp)-|EAAA[\w+=-]{8}",
     ),
     _prefixed(
         "facebook-token",
@@ -81,7 +84,7 @@ RULES = (
     ),
     _prefixed(
         "notion-token",
-        r"ntn_\d{11}[A-Za-z0-9]{32,35}|secret_[A-Za-z0-9]{43}",
+        r"ntn_\d{11}[A-Za-z0-9]{35}|secret_[A-Za-z0-9]{43}",
         "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",
         "ntn_12345678901abc",
     ),
@@ -102,6 +105,7 @@ RULES = (
         r"pscale_(?:tkn|oauth|pw)_[\w=.-]{32,64}",
         "pscale_tkn_T7kLmN2pQ9rS4tU6vW8xY1zA3bC5dE7fG9hJ",
         "pscale_tkn_x",
+        sign="pscale_",
     ),
     _prefixed(
         "postman-key",
@@ -114,12 +118,14 @@ RULES = (
         r"NRAK-[A-Z0-9]{27}|NRII-[\w-]{32}|NRJS-[a-f0-9]{19}",
         "NRAK-7K2M9P4R6T1V3X5Z8B0D2F4H6J8",
         "NRAK-x",
+        sign="NRAK-|NRII-|NRJS-",
     ),
     _prefixed(
         "grafana-token",
         r"glsa_[A-Za-z0-9]{32}_[a-fA-F0-9]{8}|glc_[A-Za-z0-9+/]{32,400}={0,2}|eyJrIjoi[A-Za-z0-9+/]{70,400}={0,2}",
         "glsa_T7kLmN2pQ9rS4tU6vW8xY1zA3bC5dE7f_1a2b3c4d",
         "glc_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        sign="glsa_|glc_|eyJrIjoi",
     ),
     _prefixed(
         "sentry-token",
@@ -139,10 +145,11 @@ RULES = (
         r"fo1_[\w-]{43}|fm[12][ar]?_[A-Za-z0-9+/=_-]{100,400}",
         "fo1_T7kLmN2pQ9rS4tU6vW8xY1zA3bC5dE7fG9hJ2kL4mN6",
         "fo1_x",
+        sign="fo1_|fm[12][ar]?_",
     ),
     _prefixed(
         "telegram-bot-token",
-        r"\d{8,10}:AA[\w-]{33}",
+        r"\d{8,10}:AA[\w-]{32,35}",
         "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw3",
         "110201543:AAH",
         3.5,
@@ -187,6 +194,7 @@ RULES = (
         r"duffel_(?:test|live)_[\w=-]{43}",
         "duffel_live_T7kLmN2pQ9rS4tU6vW8xY1zA3bC5dE7fG9hJ2kL4mN6",
         "duffel_live_x",
+        sign="duffel_",
     ),
     _prefixed(
         "dynatrace-token",

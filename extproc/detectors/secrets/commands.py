@@ -1,0 +1,120 @@
+"""Credentials as people type them: at a shell, in SQL, in `.netrc`, as arguments of a call that logs in."""
+
+from extproc.detectors.secrets.likelihood import entropy, example, given
+from extproc.matching.rule import Rule
+
+_LINE = r"(?:[^\n|;]|\\\n){0,200}?"
+"""What stands in a command before an option, also over a line's continuation."""
+
+_PROGRAMS = (
+    r"(?:mysql|mariadb)[\w-]{0,8} |sshpass |[Pp][Ss][Ee][Xx][Ee][Cc]|(?:docker|podman) login |smbclient |"
+    r"mongo[a-z]{0,7} |cqlsh |evil-winrm |"
+    r"redis-cli |sqlcmd |bcp |ldap[a-z]{3,6} "
+)
+_CALLS = (
+    r"NetworkCredential|DirectoryEntry|PasswordAuthentication|UsernamePasswordCredentials|HTTP(?:Basic|Digest|Proxy)Auth|"
+    r"set_?basic_?auth"
+)
+
+_TYPED = r"[\"']?([^\s\"'|;&<>]{4,128})"
+
+
+def _typed(text: str) -> bool:
+    user, _, secret = text.partition(":")
+    if any(mark in text for mark in ("$", "<", "[", "*")) or example(text):
+        return False
+    return max(entropy(part.strip("{}\"'")) * (len(part) >= 8) for part in (user, secret)) >= 2.75 and any(
+        map(str.isdigit, text)
+    )
+
+
+RULES = (
+    Rule(
+        kind="curl-credentials",
+        pattern=rf"curl {_LINE}(?:-u|--user)[ =]{{0,3}}[\"']?([^\s]{{0,64}}:[^\s]{{1,127}}[^\s\"'])",
+        after="",
+        fold=True,
+        sign="curl ",
+        group=1,
+        validator=_typed,
+        score=0.8,
+        hits=('curl -u "«:d2LkV78zLx!t»" https://localhost:9200',),
+        misses=(
+            'curl -u "${_username}:${_password}"',
+            "curl --user user:pass http://x",
+            'curl -u "myusername" http://x',
+        ),
+    ),
+    Rule(
+        kind="password",
+        name="password-typed",
+        pattern=rf"(?:(?:mysql|mariadb)[\w-]{{0,8}} {_LINE}\s-p|"
+        r"(?:sshpass|[Pp][Ss][Ee][Xx][Ee][Cc](?:64)?(?:\.(?:exe|EXE))?|(?:docker|podman) login|smbclient|"
+        r"mongo(?:sh|dump|restore|export)?|"
+        rf"cqlsh|evil-winrm) (?:{_LINE}\s)?-p\s?|redis-cli (?:{_LINE}\s)?-a\s|"
+        rf"(?:sqlcmd|bcp) {_LINE}\s-P\s?|ldap(?:search|add|modify|passwd) {_LINE}\s-w\s){_TYPED}",
+        after="",
+        sign=_PROGRAMS,
+        group=1,
+        validator=given,
+        score=0.7,
+        hits=(
+            "mysql -u root -p«opensesame» shop",
+            "sshpass -p '«hunter22x»' ssh ann@host",
+            'system("psexec 192.0.2.7 -u Administrator -p «braksha» shutdown");',
+            "redis-cli -h cache -a «f8Kq2mVx»",
+        ),
+        misses=(
+            "mysql -u root -p shop",
+            'mysql -u root -p"$MYSQL_PWD"',
+            "docker run -p 8080:8080 image",
+            "mysqldump -u root -pPASSWORD shop",
+        ),
+    ),
+    Rule(
+        kind="password",
+        name="password-in-sql",
+        pattern=r"identified\s{1,4}(?:with\s{1,4}[\"'\w]{1,40}\s{1,4})?by\s{1,4}(?:password\s{1,4})?[\"']([^\s\"']{4,128})[\"']",
+        after="",
+        fold=True,
+        sign=r"identified\s{1,4}(?:by|with)\s",
+        group=1,
+        validator=given,
+        score=0.8,
+        hits=("CREATE USER app IDENTIFIED BY '«opensesame»';",),
+        misses=("CREATE USER app IDENTIFIED BY 'password';", "IDENTIFIED BY '${PASSWORD}'", "identified by 'xxxxxxxx'"),
+    ),
+    Rule(
+        kind="password",
+        name="password-in-netrc",
+        pattern=r"machine\s{1,8}\S{1,120}\s{1,16}login\s{1,8}\S{1,80}\s{1,16}password\s{1,8}(\S{4,128})",
+        after=r"",
+        fold=True,
+        sign=r"machine\s{1,8}[\w.-]{1,80}\s{1,8}login\s",
+        group=1,
+        validator=given,
+        score=0.8,
+        hits=("machine api.example.com\n  login ann\n  password «pass123»\n",),
+        misses=("machine api.example.com login ann password <token>", "machine learning login page password reset"),
+    ),
+    Rule(
+        kind="password",
+        name="password-of-call",
+        pattern=rf"(?:{_CALLS})\s?\(\s{{0,20}}(?:[\"'][^\"'\n]{{0,120}}[\"']\s?,\s{{0,20}}){{1,2}}[\"']([^\s\"']{{4,128}})[\"']",
+        after="",
+        fold=True,
+        sign=_CALLS,
+        group=1,
+        validator=given,
+        score=0.7,
+        hits=(
+            'new NetworkCredential("ann@example.com", "«vzihlaquknriqlht»")',
+            "HTTPBasicAuth('ann', '«open-sesame7»')",
+        ),
+        misses=(
+            "HTTPBasicAuth('user', 'pass')",
+            'NetworkCredential("user", "password")',
+            "HTTPBasicAuth(user, password)",
+        ),
+    ),
+)
