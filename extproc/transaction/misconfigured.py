@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Headers
 from extproc.protocol.modes import BodyMode, ProtocolConfig
-from extproc.transaction.outcome import from_upstream
+from extproc.transaction.outcome import FROM_UPSTREAM, details_of
 from extproc.transaction.plan import Claim, Plan
 
 What = Literal[
@@ -98,7 +98,7 @@ def check_order(message: Headers) -> None:
 
     Envoy's local replies come so, too: those of filters before the processor's.
     """
-    if from_upstream(message):
+    if details_of(message) == FROM_UPSTREAM:
         raise MisconfiguredError("request_header_mode")
 
 

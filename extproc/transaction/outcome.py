@@ -10,7 +10,9 @@ from extproc.protocol.messages import Headers
 from extproc.routing.health import FAILURE_STATUS, BackendHealth
 
 # `response.code_details` tells a backend's own answer from Envoy's local replies, which pass through us, too.
-_FROM_UPSTREAM: Final = "via_upstream"
+FROM_UPSTREAM: Final = "via_upstream"
+"""The details of a response that a backend sent."""
+
 _RESET: Final = re.compile(r"upstream_reset_before_response_started\{(\w+)")
 _NO_CONNECTION: Final = frozenset({"remote_connection_failure", "local_connection_failure", "connection_timeout"})
 _NO_CLUSTER: Final = "cluster_not_found"
@@ -41,20 +43,24 @@ def length_of(message: Headers) -> int | None:
     return int(given) if given is not None and _LENGTH.fullmatch(given) else None
 
 
-def from_upstream(message: Headers) -> bool:
-    """True if a backend said it: Envoy's own replies hold nothing of anybody's."""
-    return message.attributes.get("response.code_details", _FROM_UPSTREAM) == _FROM_UPSTREAM
+def details_of(message: Headers) -> str:
+    """Envoy's `response.code_details`: FROM_UPSTREAM where a backend sent the response, or where Envoy does not say.
+
+    Envoy's own replies hold nothing of anybody's.
+    """
+    return message.attributes.get("response.code_details", FROM_UPSTREAM)
 
 
-def led_nowhere(message: Headers) -> bool:
-    """True for Envoy's reply where a route names no cluster that there is."""
-    details = message.attributes.get("response.code_details", _FROM_UPSTREAM)
+def led_nowhere(details: str) -> bool:
+    """True for the details of Envoy's reply where a route names no cluster that there is."""
     return details.startswith(_NO_CLUSTER)
 
 
-def observe(health: BackendHealth, settings: Health, backend: str, message: Headers, now: float) -> None:
-    """Writes down what the answer says of the backend that was chosen."""
-    match _outcome(message, status_of(message)):
+def observe(
+    health: BackendHealth, settings: Health, backend: str, status: int | None, details: str, now: float
+) -> None:
+    """Writes down what a response of this status, with these details, says of the backend that was chosen."""
+    match _outcome(status, details):
         case Outcome.SERVED:
             health.served(backend)
         case Outcome.FAILED:
@@ -65,11 +71,10 @@ def observe(health: BackendHealth, settings: Health, backend: str, message: Head
             pass
 
 
-def _outcome(message: Headers, status: int | None) -> Outcome:
+def _outcome(status: int | None, details: str) -> Outcome:
     if status is not None and status < 400:
-        return Outcome.SERVED  # without a look at the attributes: Envoy's own replies are errors
-    details = message.attributes.get("response.code_details", _FROM_UPSTREAM)
-    if details == _FROM_UPSTREAM:
+        return Outcome.SERVED  # whatever the details are: Envoy's own replies are errors
+    if details == FROM_UPSTREAM:
         return Outcome.FAILED if status in FAILURE_STATUS else Outcome.SERVED
     if details.startswith(_NO_HOST):
         return Outcome.UNREACHABLE

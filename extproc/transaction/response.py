@@ -27,7 +27,7 @@ from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
-from extproc.transaction.outcome import from_upstream, led_nowhere, length_of, observe, status_of
+from extproc.transaction.outcome import FROM_UPSTREAM, details_of, led_nowhere, length_of, observe, status_of
 from extproc.transaction.plan import CONTROL_PREFIX, Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
@@ -132,23 +132,26 @@ class ResponseSide:
         self.state = advance(
             self.mode, self.state, MessageKind.HEADERS_END if message.end else MessageKind.HEADERS, Side.RESPONSE
         )
-        memory = self._memory
+        memory, details = self._memory, details_of(message)
         memory.status = status_of(message)
-        if memory.destination is not None and not memory.observed:
-            self._arrived(message, memory.destination.name)
-            if memory.choice is not None:
-                observe(self._shared.health, self._plan.health, memory.destination.name, message, now)
+        quoted = None
+        if (destination := memory.destination) is not None:
+            quoted = destination.quoted
+            if not memory.observed:
+                self._arrived(message, destination.name, details)
+                if memory.choice is not None:
+                    observe(self._shared.health, self._plan.health, destination.name, memory.status, details, now)
         headers = self._contract(message)
-        if memory.quoted is not None and _quotes(memory.quoted, message.fields):
+        if quoted is not None and _quotes(quoted, message.fields):
             raise memory.withheld()
-        findings = None if message.end or not from_upstream(message) else self._reading(message.fields)
-        if findings is not None:
-            how = wanted(memory, findings, message.fields)
-            if how is not None:
-                return self._read(how, findings, headers or HeaderMutation(), length_of(message))
-        if not message.end and memory.reads_error and from_upstream(message):
-            return self._read_error(message.fields, headers or HeaderMutation())
         if not message.end:
+            if details == FROM_UPSTREAM:
+                findings = self._reading(message.fields)
+                how = None if findings is None else wanted(memory, findings, message.fields)
+                if findings is not None and how is not None:
+                    return self._read(how, findings, headers or HeaderMutation(), length_of(message))
+                if quoted is not None and memory.reads_error:
+                    return self._read_error(message.fields, headers or HeaderMutation())
             self.lane = self._unread_lane(message)
         stop = None if message.end else self._without_body()
         if headers is None:
@@ -187,10 +190,12 @@ class ResponseSide:
     @property
     def cut(self) -> bool:
         """True if the response had begun, and its end was to be seen here and was not."""
+        if self.state is not SideState.OPEN and self.state is not SideState.WHOLE:
+            return False
         # A client may leave with all that the length promised before Envoy shows the end.
         whole = self._left is not None and self._left <= 0
         shown = (self.mode is BodyMode.FULL_DUPLEX_STREAMED and not whole) or self._answer is not None
-        return shown and self.state in {SideState.OPEN, SideState.WHOLE} and self._memory.failure is None
+        return shown and self._memory.failure is None
 
     def gone(self) -> None:
         """The exchange is over; what a stream came to is told, however it ended."""
@@ -256,19 +261,19 @@ class ResponseSide:
         """Return what the response is read for; None if nothing reads it, or Envoy does not hand it over."""
         memory = self._memory
         findings = memory.findings
-        if memory.misconfigured not in {None, OBSERVED}:
+        if memory.misconfigured is not None and memory.misconfigured != OBSERVED:
             return None
-        if staged(self._plan, memory):
+        if self._plan.stages and staged(self._plan, memory):
             return stage_response(self._plan, memory, fields)
         return findings if findings is not None and findings.reads_answer else None
 
-    def _arrived(self, message: Headers, backend: str) -> None:
+    def _arrived(self, message: Headers, backend: str, details: str) -> None:
         """Sees to it that the backend that answers is the one that was chosen."""
         cluster = message.attributes.get("xds.cluster_name", backend)
-        if cluster != backend and from_upstream(message):
+        if cluster != backend and details == FROM_UPSTREAM:
             self._shared.astray[self._memory.configuration] = self._plan
             raise MisconfiguredError("steering")
-        if led_nowhere(message):
+        if led_nowhere(details):
             if self._memory.known:
                 # Every backend has a cluster there: it is not the backend that fails.
                 raise MisconfiguredError("steering")
@@ -326,7 +331,10 @@ class ResponseSide:
 
 def _told_already(ours: tuple[Field, ...], request_id: bytes, fields: HeaderMap) -> bool:
     """True if the contract's headers are there, and no other of our names: an Envoy of ours sets them by itself."""
-    if any(fields.get(name) != value for name, value in ours) or (fields.get(REQUEST_ID) or b"") != request_id:
+    for name, value in ours:
+        if fields.get(name) != value:
+            return False
+    if (fields.get(REQUEST_ID) or b"") != request_id:
         return False
     named = sum(name.startswith(CONTROL_PREFIX) for name, _ in fields)
     return named == len(ours) + bool(request_id)

@@ -85,7 +85,7 @@ class Home:
             from extproc.telemetry import Log, Sink  # type: ignore[attr-defined,no-redef]  # noqa: PLC0415
 
         # A checkout from before each class had a name of its own calls them so.
-        self.limits = vars(limits).get("ConnectionLimits", vars(limits).get("Limits"))()
+        self.limits = vars(limits)["ConnectionLimits" if hasattr(limits, "ConnectionLimits") else "Limits"]()
         self.runtime = Runtime(Plan.compile(loads(POLICY, "replay.yaml"), {}), Log(Sink("none")))
 
     def joined(self, _: object) -> None:
