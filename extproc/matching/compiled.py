@@ -62,8 +62,9 @@ class CompiledRule(Struct, frozen=True, eq=False):
     at most. `window`, `least`: a match starts at most, and at least, so many bytes before the end of a fast-lane hit.
     `most_bytes`: bytes that a match and the characters beside it take at most. `gate`: the Hyperscan pattern; that of a
     `numeric` rule does not hit behind underscores, and `underscored` is the one that does. `wide`: whether a match may
-    hold more than ASCII. `node`, `before`: the pattern, and what may not stand before it. `called` finds the
-    words that count in a member's name. `hint` finds the words of `context` also inside others. `left`, `right`: code points beside a match that the verdict looks at.
+    hold more than ASCII. `node`, `before`: the pattern, and what may not stand before it. `called` finds the words that
+    count in a member's name. `hint` finds the words of `context` also inside others. `left`, `right`: code points
+    beside a match that the verdict looks at.
     """
 
     rule: Rule
