@@ -55,7 +55,8 @@ RULES = (
         name="uk-nino-spoken-of",
         # Numbers of other prefixes are in use for temporary and administrative purposes, and in test data.
         # Only capitals may stand apart: in a stream, every other short word would have to wait for what follows.
-        pattern=r"(?:[A-Za-z]{2}-?|[A-Z]{2} {1,3})"
+        pattern=r"(?:[A-CEGHJ-PR-TW-Za-ceghj-pr-tw-z][A-CEGHJ-NPR-TW-Za-ceghj-npr-tw-z]-?|"
+        r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] {1,3})"
         r"(?:\d{2}[ -]{0,3}\d{2}[ -]{0,3}\d{2}|\d{3}[ -]\d{3})(?:[ -]{0,3}[A-Za-z])?",
         context=expressions("uk_nino"),
         named=True,
@@ -65,6 +66,6 @@ RULES = (
             "national_insurance_number: «TN123456»",
             "NI number «AZ 123 456 A»",
         ),
-        misses=("ZZ 134125 T", "flight BA 123456"),
+        misses=("ZZ 134125 T", "flight BA 123456", "no valid national insurance number UV 98 76 54 B"),
     ),
 )

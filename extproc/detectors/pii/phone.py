@@ -97,7 +97,9 @@ def _national(text: str) -> bool:
 
 
 def _national_end(text: str) -> int:
-    return 0 if _PAIRS.match(text) else _parted_end(text, _national)
+    # Only brackets tell where a number begins that more groups follow; else these may be the last ones of a card.
+    end = _parted_end(text, _national)
+    return end if end == len(text) or (text[0] == "(" and not _PAIRS.match(text)) else 0
 
 
 def _spoken_end(text: str) -> int:
