@@ -62,8 +62,7 @@ RULES = (
     Rule(
         kind="us_ssn",
         name="us-ssn-spoken-of",
-        # The second form is that of an employer's number, by which some pay their own taxes.
-        pattern=r"\d{3}[ .-]{0,3}\d{2}[ .-]{0,3}\d{4}|\d{2}-\d{7}",
+        pattern=r"\d{3}[ .-]?\d{2}[ .-]?\d{4}",
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
         validator=_ssn,
@@ -71,7 +70,6 @@ RULES = (
         named=True,
         score=0.95,
         hits=(
-            "the ssn is «11-1234567».",
             "SSN «078051121»",
             "social security number is «078-051121»",
             "«078051121» is my SSN",
@@ -84,6 +82,7 @@ RULES = (
         numeric=True,
         # Rows of numbers of three digits are taken whole, and are none.
         pattern=r"\d{3}-\d{3}-\d{3}|\d{3} \d{3} \d{3}(?: \d{1,3}){0,8}",
+        sign=r"\d{3}-\d{3}-\d{3}|\d{3} \d{3} \d{3}",
         before=r"[:alnum:].,-",
         after=r"[:alnum:],%-",
         behind=r"\d[ ,]",
@@ -104,11 +103,11 @@ RULES = (
         kind="ca_sin",
         name="ca-sin-spoken-of",
         numeric=True,
-        pattern=r"\d{3}[ -]{0,3}\d{3}[ -]{0,3}\d{3}",
+        pattern=r"\d{9}",
         validator=_sin_spoken,
         context=expressions("ca_sin"),
         named=True,
-        hits=("my SIN: «550090112»", "«550090112» is my SIN", "sin: «046 454 286»"),
+        hits=("my SIN: «550090112»", "«550090112» is my SIN", "sin: «046454286»"),
         misses=("order 550090112", "550090112", "SIN 550090113"),
     ),
     Rule(

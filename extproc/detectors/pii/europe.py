@@ -119,13 +119,13 @@ RULES = (
         kind="es_nif",
         numeric=True,
         pattern=r"\d{7,8}[ -]?[a-hj-np-tv-z]",
-        before=r"[:alnum:]#.,",  # a colour has eight digits, too
+        before=r"[:alnum:]#",  # a colour has eight digits, too
         after=r"[:alnum:]-",  # and so has the first group of a UUID
         fold=True,
         validator=_nif_alone,
         score=0.75,
         hits=("NIF «12345678Z»", "«55555555-K»", "«01111111g»"),
-        misses=("12345678A", "401-023-2138", "123456Z", "#7111676f", "0921954e-5b6d-4e2a", "00000003a", "1.00000003A"),
+        misses=("12345678A", "401-023-2138", "123456Z", "#7111676f", "0921954e-5b6d-4e2a", "00000003a"),
     ),
     Rule(
         kind="es_nif",

@@ -148,7 +148,7 @@ RULES = (
         kind="credit_card",
         name="credit-card-spoken-of",
         numeric=True,
-        pattern=r"\d{12,19}|\d{4}(?:[ -]{1,3}\d{2,6}){2,4}",
+        pattern=r"\d{12,19}|\d{4}(?:[ -]\d{2,6}){2,4}",
         before=r"[:alnum:].",
         fit=_spoken_end,
         context=expressions("credit_card"),
@@ -163,7 +163,7 @@ RULES = (
         numeric=True,
         # Groups of four, or of any other size; three blanks are one in a URL.
         pattern=r"[a-z]{2}\d{2}(?:[ -]{0,3}[a-z0-9]){11,29}",
-        sign=r"[a-z]{2}\d{2}[ -]{0,3}[a-z0-9][ -]{0,3}[a-z0-9][ -]{0,3}[a-z0-9]{1,4}[ -]{0,3}\d",
+        sign=r"[a-z]{2}\d{2}[ -]{0,3}[a-z0-9][ -]{0,3}[a-z0-9]",
         fold=True,
         fit=_iban_end,
         score=1.0,
@@ -187,7 +187,7 @@ RULES = (
     Rule(
         kind="crypto_wallet",
         name="crypto-base58",
-        pattern=r"[123mnLMDAT9][1-9A-HJ-NP-Za-km-z]{25,34}",
+        pattern=r"[123LMDAT9][1-9A-HJ-NP-Za-km-z]{25,34}",
         validator=_base58,
         score=1.0,
         hits=("«16Yeky6GMjeNkAiNcBY7ZhrLoMSgg1BoyZ»", "to «3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy»."),

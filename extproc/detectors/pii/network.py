@@ -3,7 +3,6 @@
 import ipaddress
 import re
 
-from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
@@ -183,22 +182,6 @@ RULES = (
         score=0.95,
         hits=("MAC «01:23:45:67:89:AB»", "«00-1A-2B-3C-4D-5E»!", "«0123.4567.89ab»", "«01:23:45:67:89:ab:cd:ef»"),
         misses=("FF:FF:FF:FF:FF:FF", "10:2F:33-AC-29-C3", "00:1A:2B:3C:4D", "01:23:45:67:89:ab:cd"),
-    ),
-    Rule(
-        kind="mac_address",
-        name="mac-spoken-of",
-        # Bytes with blanks between them are those of any dump.
-        pattern=r"(?:[0-9A-Fa-f]{2} ){5}[0-9A-Fa-f]{2}",
-        before=r"[:alnum:]:.-",
-        after=r"[:alnum:]:-",
-        validator=_mac,
-        context=expressions("mac_address"),
-        near=(24, 1),
-        named=True,
-        alone=True,
-        score=0.7,
-        hits=("MAC «A9 C5 D4 9F EB D3»", "«01 02 03 04 05 ab»"),
-        misses=("dump 7f 45 4c 46 02 01", "sum a9 c5 d4 9f eb d3"),
     ),
     Rule(
         kind="url",

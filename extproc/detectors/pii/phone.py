@@ -262,7 +262,8 @@ RULES = (
         name="phone-spoken-of",
         pattern=rf"(?:\( ?)?(?:\+ ?)?(?:\( ?)?\d(?:{_PART}\d){{5,23}}{_EXTENSION}",
         # Behind an underscore it is a part of an identifier: `call_2813882583`.
-        sign=rf"\d(?:{_PART}\d){{5}}",
+        # Only where a group ends: each hit has its cost, and the numbers of a table would have one for each digit.
+        sign=rf"\d(?:{_PART}\d){{5}}[^0-9]",
         before=r"\w+.,/-",
         after=r"[:alnum:]/:",
         fold=True,

@@ -51,7 +51,6 @@ WORDS = {
     "br_cpf": "br cpf, brazilian tax id",
     "br_cnpj": "br cnpj",
     "crypto_wallet": "bitcoin, btc, wallet, wallet address, crypto, litecoin, ltc, dogecoin, tron, address",
-    "mac_address": "mac, mac address, mac addr, hardware address, physical address, ethernet address, bssid, hwaddr",
 }
 MONTHS = """
     january, february, march, april, may, june, july, august, september, october, november, december, jan, feb, mar,
