@@ -21,14 +21,25 @@ _MEASURES = _words("""
 """)
 """Last words of names whose numbers are times, sizes and counts."""
 
+_DAYS = _words("""
+    date on at
+""")
+"""Those of them that may also say a day in someone's life."""
+
 _IDENTIFIERS = _words("""
     id ids uuid guid key hash etag sha
 """)
 """Last words of names whose values name a thing, if none of `_PERSONAL` stands before them."""
 
 _PERSONAL = _words("""
-    tax nhs national citizen passport steuer ssn insurance medicare uidai
+    tax nhs national citizen passport steuer ssn insurance medicare uidai nif nie dni cpf cnpj pesel bsn nir nino sin
+    tfn aadhaar fiscal reisepass passeport pasaporte
 """)
+
+_BIRTH = _words("""
+    birth born dob naissance nacimiento nascita nascimento geburt urodzenia
+""")
+"""Words of names with which the last word `date` says a day in someone's life."""
 
 MOST_NAME = 64
 """Characters of a name that is read. The longest of the APIs has 40; beyond that it is a text by itself, and a name of
@@ -52,9 +63,9 @@ def spelled(name: str) -> str | None:
     if len(name) > MOST_NAME:
         return ""
     words = words_of(name)
-    if not words or words[-1] in _MEASURES or (words[-1] in _IDENTIFIERS and _PERSONAL.isdisjoint(words)):
+    if not words or (words[-1] in _MEASURES and not (words[-1] in _DAYS and not _BIRTH.isdisjoint(words))):
         return ""
-    return " ".join(words)
+    return "" if words[-1] in _IDENTIFIERS and _PERSONAL.isdisjoint(words) else " ".join(words)
 
 
 def words_of(name: str) -> list[str]:

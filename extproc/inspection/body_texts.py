@@ -11,6 +11,7 @@ from extproc.apis.counts import NOTHING, Counts, count
 from extproc.apis.roles import PassageRoles
 from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.naming import named, spelled
+from extproc.inspection.columns import named_spans, tables
 from extproc.inspection.led import LEADING, leading, led
 from extproc.inspection.masking import EditedBody, edited, edits
 from extproc.inspection.stage import CompiledProcessor, Stage
@@ -105,6 +106,8 @@ class BodyTexts(Struct, eq=False):
     def _scanned(self, scanner: Scanner, owners: Mapping[str, CompiledProcessor]) -> RuleFindings:
         """The findings of all processors' rules, those that say nothing new left out. Raises as `Scanner.scan` does."""
         scanned = scanner.scan_all(self.texts, self._called, self.meter)
+        if self.job.stage is not None and self.job.stage.side is Side.REQUEST:
+            scanned = self._tabled(scanner, scanned)
         if scanner.assigned and (self.names is None or not LEADING.isdisjoint(self.names)):
             scanned = self._led(scanner, scanned)
         if scanned and scanner.assigned and self.job.stage is not None and self.job.stage.side is Side.REQUEST:
@@ -172,6 +175,18 @@ class BodyTexts(Struct, eq=False):
     def counted(self, meter: Meter) -> "BodyTexts":
         """The same texts, counted by another meter."""
         return replace(self, meter=meter)
+
+    def _tabled(self, scanner: Scanner, scanned: list[tuple[int, list[Span]]]) -> list[tuple[int, list[Span]]]:
+        """Return what was found, and what the headers of columns tell."""
+        every = {index: told for index, each in enumerate(self.texts) if (told := tables(each, scanner, self.meter))}
+        if not every:
+            return scanned
+        found = dict(scanned)
+        for index, told in every.items():
+            spans = named_spans(found.get(index, ()), told, scanner, self.meter)
+            if spans:
+                found[index] = spans
+        return sorted(found.items())
 
     def _led(self, scanner: Scanner, scanned: list[tuple[int, list[Span]]]) -> list[tuple[int, list[Span]]]:
         """Return what was found, and what the names of members tell."""

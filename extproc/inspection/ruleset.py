@@ -5,6 +5,7 @@ from functools import partial
 
 from extproc.detectors import patterns, pii, secrets
 from extproc.detectors.contract import Detector, RuleDetector
+from extproc.detectors.pii.network import not_public
 from extproc.detectors.secrets import gitleaks
 from extproc.inspection.plugged import detector_of
 from extproc.matching.allow import AllowList, allowing
@@ -27,11 +28,42 @@ def rules(placed: PlacedStep, read: Mapping[str, bytes], detector: Detector | No
     found = detector.rules if isinstance(detector, RuleDetector) else own_rules(placed, read)
     match placed.step:
         case steps.Pii():
-            found = pii.rules(placed.step.wanted)
+            found = _personal(placed.step)
         case steps.Secrets():
             found = (*secrets.RULES, *found)
     allow = _allow(placed.step)
     return found if allow is None else allowing(found, AllowList(allow.values, allow.patterns))
+
+
+def _personal(step: steps.Pii) -> tuple[Rule, ...]:
+    """The rules of personal data whose findings are as sure as the policy wants, and none that it leaves out.
+
+    Raises RuleError for a kind none of whose rules is.
+    """
+    found = _sure(step)
+    if vain := _vain(step, found):
+        raise RuleError(f"no finding of {vain[0]} is so sure")
+    if step.ip_addresses == "all":
+        return found
+    return tuple(allowing([rule], not_public)[0] if rule.kind == "ip_address" else rule for rule in found)
+
+
+def _sure(step: steps.Pii) -> tuple[Rule, ...]:
+    return tuple(rule for rule in pii.rules(step.wanted) if rule.score >= step.least(rule.kind))
+
+
+def _vain(step: steps.Pii, found: tuple[Rule, ...]) -> list[str]:
+    """The kinds for which the least score is above that of every rule: they would be looked for in vain."""
+    reached = {rule.kind for rule in found}
+    return [kind for kind in step.wanted if kind not in reached]
+
+
+def _too_sure(placed: PlacedStep, step: steps.Pii) -> Iterator[Unusable]:
+    for kind in _vain(step, _sure(step)):
+        field = ("min_scores", kind) if kind in step.min_scores else ("min_score",)
+        most = max(rule.score for rule in pii.rules((kind,)))
+        mend = f"write {most:g} at most, or leave out the kind"
+        yield Unusable((*placed.where, *field), f"no finding of {kind} is so sure", mend)
 
 
 def own_rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:
@@ -61,6 +93,8 @@ def unusable(placed: PlacedStep, read: Mapping[str, bytes]) -> Iterator[Unusable
     except UnusableError as error:
         yield from error.parts
         found = ()
+    if isinstance(step, steps.Pii):
+        yield from _too_sure(placed, step)
     for rule in found:
         yield from _tried(written, partial(Scanner.compile, [rule]))
     allow = _allow(step)

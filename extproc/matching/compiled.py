@@ -39,6 +39,10 @@ _WIDE = 160
 
 _UNDERSCORE: Ranges = ((0x5F, 0x5F),)
 
+_PARTED = r"[^0-9A-Za-z\x{c0}-\x{d6}\x{d8}-\x{f6}\x{f8}-\x{24f}\x{370}-\x{52f}]"
+"""What stands beside a context word: no digit, and no letter of the scripts that part words by blanks. In Chinese and
+Japanese nothing parts them."""
+
 UNDERSCORED = rb"_\(?[A-Za-z]{0,6}[0-9]"
 """The expression of the fast lane for what `numeric` rules may find behind an underscore; where it hits, their gates
 are tried. With underscores in the classes before these, that engine would always take half as much time again."""
@@ -58,8 +62,9 @@ class CompiledRule(Struct, frozen=True, eq=False):
     at most. `window`, `least`: a match starts at most, and at least, so many bytes before the end of a fast-lane hit.
     `most_bytes`: bytes that a match and the characters beside it take at most. `gate`: the Hyperscan pattern; that of a
     `numeric` rule does not hit behind underscores, and `underscored` is the one that does. `wide`: whether a match may
-    hold more than ASCII. `node`, `before`: the pattern, and what may not stand before it. `hint` finds the words of
-    `context` also inside others. `left`, `right`: code points beside a match that the verdict looks at.
+    hold more than ASCII. `node`, `before`: the pattern, and what may not stand before it. `called` finds the words that
+    count in a member's name. `hint` finds the words of `context` also inside others. `left`, `right`: code points
+    beside a match that the verdict looks at.
     """
 
     rule: Rule
@@ -76,6 +81,7 @@ class CompiledRule(Struct, frozen=True, eq=False):
     before: Ranges
     matcher: Matcher
     context: Search | None
+    called: Search | None
     hint: Search | None
     unless: Search | None
     left: int
@@ -130,11 +136,13 @@ def _compiled(rule: Rule) -> CompiledRule:
         node=node,
         before=before,
         matcher=_matcher(rule, node, names, (outside(before), _close(following)), longest),
-        context=_words(rf"(?i)(?:^|[^0-9A-Za-z])(?:{'|'.join(rule.context)})(?:$|[^0-9A-Za-z])") if words else None,
+        context=_parted(rule.context) if words else None,
+        called=_called(rule) if words else None,
         hint=_words(f"(?i){'|'.join(rule.context)}") if words else None,
         unless=_words(_against(rule)) if against else None,
-        left=max(1, rule.near[0] if words else 1, UNLESS_LEFT if against else 1),
-        right=max(1, rule.near[1]) if words else 1,
+        # One more than words may stand in: what parts the furthest of them from the rest of a longer word.
+        left=max(1, rule.near[0] + 1 if words else 1, UNLESS_LEFT if against else 1),
+        right=rule.near[1] + 1 if words else 1,
     )
 
 
@@ -153,6 +161,16 @@ def expression(pattern: str, memory: int = MATCHER_MEMORY) -> "re2._Regexp[str]"
     options.log_errors = False
     options.max_mem = memory
     return re2.compile(pattern, options)
+
+
+def _parted(words: tuple[str, ...]) -> Search:
+    return _words(f"(?i){_PARTED}(?:{'|'.join(words)}){_PARTED}")
+
+
+def _called(rule: Rule) -> Search | None:
+    """Return what finds the words of a rule in the name of a member."""
+    words = rule.context if rule.named is True else rule.named
+    return _parted(words) if words else None
 
 
 def _words(pattern: str) -> Search:

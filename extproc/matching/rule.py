@@ -37,10 +37,10 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     What makes a match a find: `validator` judges the find's text, `judge` the match's and the find's; with `context`,
     one of those expressions must stand as a word within `near` code points (left, right) of the match, or, with
-    `named`, in the name of the member whose value the text is, or, with `alone`, the match must be all there is of a
-    text that is no member's value; a word of `unless`, or the expression `behind`, right in front of the match speaks
-    against it; `fit` cuts a find short where only its beginning is one; `allowed` says which finds the operator lets
-    be.
+    `named`, that or one of its own expressions in the name of the member whose value the text is, or, with `alone`, the
+    match must be all there is of a text that is no member's value; a word of `unless`, or the expression `behind`,
+    right in front of the match speaks against it; `fit` cuts a find short where only its beginning is one; `allowed`
+    says which finds the operator lets be.
 
     `assigned`: the finding is a value behind the name that it is assigned to, which may be that of a member.
 
@@ -66,7 +66,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     context: tuple[str, ...] = ()
     near: tuple[int, int] = (WORDS_LEFT, WORDS_RIGHT)
     alone: bool = False
-    named: bool = False
+    named: bool | tuple[str, ...] = False
     assigned: bool = False
     unless: tuple[str, ...] = ()
     behind: str = ""

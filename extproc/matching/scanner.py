@@ -75,6 +75,9 @@ STEPS_AT_ONCE = 64
 BYTES_A_LOOK = 64
 """A match of which only a part is wanted counts as one more look for each so many of its bytes."""
 
+CAMEL = re.compile(rb"([a-z]{2})([A-Z])")
+"""The letters between which a word of a name in camel case ends; `iPhone` is one word."""
+
 DIGIT = re.compile(rb"\d")
 """Words with digits are seldom plain: it is not worth the while to ask."""
 
@@ -107,6 +110,7 @@ class Scanner:
         self._regions = Regions(lanes)
         self._plain: set[int] = set()
         self._quiet: set[int] = set()
+        self._telling: dict[str, bool] = {}
         self.hold = Hold(lanes)
         self.assigned = any(each.rule.assigned for each in lanes)
         """True if a rule wants a value behind the name that it is assigned to; see `led`."""
@@ -261,6 +265,15 @@ class Scanner:
             known.update(map(hash, fresh))
         return True
 
+    def tells(self, name: str) -> bool:
+        """True if the words of a name, as `scan` takes them, are context for some rule. Remembered as `plain` does."""
+        known = self._telling.get(name)
+        if known is None:
+            if len(self._telling) >= MOST_PLAIN:
+                self._telling.clear()
+            known = self._telling[name] = any(_called(each, name) for each in self._lanes)
+        return known
+
     def plain(self, data: bytes, first: int) -> int:
         """The byte at which the last word begins, if no rule has any interest in those from byte `first` to it.
 
@@ -395,7 +408,7 @@ def _hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: bo
 
 def _called(each: CompiledRule, name: str) -> bool:
     """True if the member's name has a word that the rule needs."""
-    return each.rule.named and each.context is not None and within(each.context, name.encode())
+    return each.called is not None and within(each.called, f" {name} ".encode())
 
 
 def _judge(
@@ -428,19 +441,25 @@ def _judge(
     return None if undecided is None else BufferMatch(match, start, close, each, undecided)
 
 
+def _parted(text: bytes) -> bytes:
+    """The text with a blank where a word of a name in camel case begins: `homePhone` holds the word "phone"."""
+    return CAMEL.sub(rb"\1 \2", text)
+
+
 def _context(
     each: CompiledRule, data: bytes, match: int, end: int, opening: bool, final: bool, *, free: bool
 ) -> bool | None:
     """None: the words that the rule needs are missing. False: they are there. True: they may still come."""
     first = back(data, match, each.left)
     left = data[first:match]
-    if each.context is None or within(each.context, left):
+    # The match itself parts the words beside it from the rest; so does the end of the text.
+    if each.context is None or within(each.context, b"%b " % _parted(left)):
         return False
     right = data[end : end + each.right * UTF8_MOST].decode("utf-8", "ignore")[: each.right]
     whole = len(right) == each.right
     if not whole and not final:
         return True
-    if within(each.context, right.encode()):
+    if within(each.context, b" %b" % _parted(right.encode() if whole else f"{right} ".encode())):
         return False
     alone = (
         each.rule.alone and free and opening and first == 0 and not whole and not (left.decode() + right).strip(_BLANK)

@@ -10,6 +10,7 @@ from pydantic import (
     Discriminator,
     Field,
     SerializeAsAny,
+    Strict,
     Tag,
     TypeAdapter,
     ValidationInfo,
@@ -17,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from extproc.policy.base import Value, Written, meant, refusal, refusals
+from extproc.policy.base import Loc, Value, Written, meant, refusal, refusals
 from extproc.policy.conditions import When
 from extproc.policy.credentials import Source
 from extproc.policy.names import ProcessorName
@@ -88,6 +89,7 @@ def _encodable(text: str) -> str:
 
 
 Kind = Annotated[str, AfterValidator(_kind), Written("kind", "[email, phone, credit_card]")]
+Score = Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False), Written("number from 0 to 1", "0.8")]
 Expression = Annotated[str, AfterValidator(_expression), Written("regular expression", "'PRJ-[0-9]{4}'")]
 Literally = Annotated[str, AfterValidator(_literal), Written("text", "[Titan, Orion]")]
 AllowedText = Annotated[str, AfterValidator(_literal), Written("text", "[support@example.com]")]
@@ -180,11 +182,33 @@ class Pii(Maskable):
     name: ProcessorName = "pii"
     kinds: Annotated[tuple[Kind, ...], AfterValidator(_distinct)] | None = None
     """The kinds to detect; every kind but `url` if absent."""
+    min_score: Score = 0.0
+    """The least score of a finding: how sure it is, from 0 to 1. docs/detection.md has those of each kind."""
+    min_scores: Annotated[Mapping[Kind, Score], Written("kinds and numbers from 0 to 1", "{credit_card: 0.9}")] = {}
+    """The same for single kinds, in place of `min_score`."""
+    ip_addresses: Literal["all", "public"] = "all"
+    """`public` leaves out private, loopback, link-local and documentation addresses."""
 
     @property
     def wanted(self) -> tuple[str, ...]:
         """The kinds that it looks for."""
         return PII_USUAL if self.kinds is None else self.kinds
+
+    def least(self, kind: str) -> float:
+        """Return the least score of a finding of a kind."""
+        return self.min_scores.get(kind, self.min_score)
+
+    @model_validator(mode="after")
+    def _scores_are_used(self) -> Self:
+        error = refusal("this kind is not looked for here", "add it to `kinds`, or delete its score")
+        unused: list[tuple[Loc, Any]] = [
+            (("min_scores", kind), error) for kind in self.min_scores if kind not in self.wanted
+        ]
+        if "ip_addresses" in self.model_fields_set and "ip_address" not in self.wanted:
+            unused.append((("ip_addresses",), refusal("no addresses are looked for here", "add ip_address to `kinds`")))
+        if unused:
+            raise refusals("Pii", unused)
+        return self
 
 
 class Secrets(Maskable):

@@ -74,7 +74,7 @@ def test_a_match_is_looked_for_wherever_its_hit_leaves_room(text: str) -> None:
 
 
 def test_a_match_starts_so_far_before_the_end_of_its_hit_as_it_is_long_at_least() -> None:
-    (email, card) = (next(each for each in BARE if each.rule.kind == kind) for kind in ("email", "credit_card"))
+    (email, card) = (next(each for each in BARE if each.title == title) for title in ("email", "credit-card-digits"))
     assert email.least == 5, "the sign: a character, @, two of a domain with a dot between them"
     assert card.least == 15, "fourteen digits, and the neighbour"
 

@@ -165,7 +165,7 @@ def test_a_detector_that_is_stopped_is_not_one_that_failed() -> None:
 
 
 def test_one_pass_over_a_large_text_ends_where_its_meter_does() -> None:
-    meter, telephone = Watched(5000), "call +14155552671"
+    meter, telephone = Watched(5000), "see +14155552671"
     before = scanner().scan(telephone)
     with pytest.raises(SpentError):
         scanner().scan("123 " * 100_000, None, meter)

@@ -1,10 +1,11 @@
 """Personal data: one rule or a few for every kind that a policy may name."""
 
-from extproc.detectors.pii import america, asia_pacific, britain, contact, europe, finance, identity, network
+from extproc.detectors.pii import america, asia_pacific, britain, contact, europe, finance, identity, network, phone
 from extproc.matching.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     *contact.RULES,
+    *phone.RULES,
     *finance.RULES,
     *network.RULES,
     *identity.RULES,

@@ -1,18 +1,8 @@
 """National identifiers of the United States, Canada and Brazil."""
 
 from extproc.detectors.checksums import digits, luhn, numerals, weighted
+from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
-
-_SSN_WORDS = (
-    r"ssns?#?",
-    r"social(?: security)?(?: ?(?:no|number|#))?",
-    r"soc sec",
-    r"ss ?(?:#|no|number)",
-    r"tax ?payer",
-)
-_SIN_WORDS = (r"sin#?", r"social insurance(?: ?(?:no|number))?", r"nas", r"assurance sociale")
-_CPF_WORDS = (r"cpfs?(?:/mf)?", r"cadastro de pessoas? f(?:í|i)sicas?")
-_CNPJ_WORDS = (r"cnpjs?(?:/mf)?", r"cadastro nacional")
 
 
 def _ssn(text: str) -> bool:
@@ -21,9 +11,13 @@ def _ssn(text: str) -> bool:
     return number[:3] not in {"000", "666"} and number[3:5] != "00" and number[5:] != "0000" and len(set(number)) > 1
 
 
+def _sin_spoken(text: str) -> bool:
+    return len(set(digits(text))) > 1 and luhn(text)
+
+
 def _sin(text: str) -> bool:
-    number = digits(text)
-    return number[0] not in {0, 8} and len(set(number)) > 1 and luhn(text)
+    # Service Canada: no number begins with 0 or 8.
+    return len(digits(text)) == 9 and digits(text)[0] not in {0, 8} and _sin_spoken(text)
 
 
 def _modulo_11(numbers: list[int], weights: tuple[int, ...]) -> int:
@@ -54,6 +48,7 @@ RULES = (
         after=r"[:alnum:]-",
         unless=(r"suite", r"apt\.?", r"apartment", r"unit", r"(?:p\.? ?o\.? )?box", r"room", r"floor"),
         validator=_ssn,
+        score=0.95,
         hits=("Here's my SSN: «460-89-9847»", "abc «078 05 1123» abc", "«853-37-1694»."),
         misses=(
             "000-12-3456",
@@ -71,32 +66,48 @@ RULES = (
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
         validator=_ssn,
-        context=_SSN_WORDS,
+        context=expressions("us_ssn"),
         named=True,
-        hits=("SSN «078051121»", "social security number is «078-051121»", "«078051121» is my SSN"),
+        score=0.95,
+        hits=(
+            "SSN «078051121»",
+            "social security number is «078-051121»",
+            "«078051121» is my SSN",
+        ),
         misses=("078051121", "SSN 000000000", "SSN 0780511201"),
     ),
     Rule(
         kind="ca_sin",
         name="ca-sin",
         numeric=True,
-        pattern=r"\d{3}-\d{3}-\d{3}|\d{3} \d{3} \d{3}",
+        # Rows of numbers of three digits are taken whole, and are none.
+        pattern=r"\d{3}-\d{3}-\d{3}|\d{3} \d{3} \d{3}(?: \d{1,3}){0,8}",
+        sign=r"\d{3}-\d{3}-\d{3}|\d{3} \d{3} \d{3}",
         before=r"[:alnum:].,-",
-        after=r"[:alnum:]-",
+        after=r"[:alnum:],%-",
+        behind=r"\d[ ,]",
+        unless=(r"rgba?", r"hsla?", r"lab"),
         validator=_sin,
-        score=0.7,
+        score=0.5,
         hits=("«347-677-452»", "my SIN is «130-692-544»", "«435 418 165»"),
-        misses=("130 692 545", "812 345 678", "999-999-999"),
+        misses=(
+            "130 692 545",
+            "812 345 678",
+            "999-999-999",
+            "100 435 418 165",
+            "435 418 165 200",
+            "rgb(157 174 111 / 50%)",
+        ),
     ),
     Rule(
         kind="ca_sin",
         name="ca-sin-spoken-of",
         numeric=True,
         pattern=r"\d{9}",
-        validator=_sin,
-        context=_SIN_WORDS,
+        validator=_sin_spoken,
+        context=expressions("ca_sin"),
         named=True,
-        hits=("my SIN: «550090112»", "«550090112» is my SIN"),
+        hits=("my SIN: «550090112»", "«550090112» is my SIN", "sin: «046454286»"),
         misses=("order 550090112", "550090112", "SIN 550090113"),
     ),
     Rule(
@@ -115,7 +126,7 @@ RULES = (
         numeric=True,
         pattern=r"\d{9}-?\d{2}",
         validator=_cpf,
-        context=_CPF_WORDS,
+        context=expressions("br_cpf"),
         named=True,
         hits=("meu CPF é «52998224725»", "«52998224725» (CPF)"),
         misses=("52998224725 itens", "52998224725", "cpf 52998224726"),
@@ -136,7 +147,7 @@ RULES = (
         name="br-cnpj-spoken-of",
         pattern=r"\d{14}|\d{8}/\d{4}-\d{2}",
         validator=_cnpj,
-        context=_CNPJ_WORDS,
+        context=expressions("br_cnpj"),
         named=True,
         hits=("cnpj: «11222333000181»",),
         misses=("lote 11222333000181 hoje", "11222333000181"),

@@ -1,12 +1,8 @@
 """National identifiers of India and Australia."""
 
 from extproc.detectors.checksums import digits, numerals, verhoeff, weighted
+from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
-
-_AADHAAR_WORDS = (r"a+dh?a+r(?: ?(?:card|no|number))?", r"uidai?", r"आधार")
-_TFN_WORDS = (r"tfn", r"tax file(?: ?(?:no|number))?", r"australian tax")
-_MEDICARE_WORDS = (r"medicare(?: ?(?:card|no|number))?",)
-
 
 _FINGERPRINT = frozenset("0123456789abcdef")
 
@@ -28,8 +24,9 @@ def _medicare(text: str) -> bool:
 
 
 def _pan(text: str) -> bool:
-    # Ten hexadecimal digits in small letters are a fingerprint, such as each response of OpenAI has one.
-    return not set(text) <= _FINGERPRINT
+    # Ten hexadecimal digits in small letters are a fingerprint, such as each response of OpenAI has one; so are the
+    # last seven behind `git`.
+    return not set(text[3:]) <= _FINGERPRINT or text.isupper()
 
 
 RULES = (
@@ -50,7 +47,7 @@ RULES = (
         pattern=r"[2-9]\d{11}",
         before=r"[:alnum:].",
         validator=_aadhaar,
-        context=_AADHAAR_WORDS,
+        context=expressions("in_aadhaar"),
         named=True,
         hits=("Aadhaar «312345678909»", "«399876543211» is my UIDAI number"),
         misses=("batch 312345678909", "312345678909", "aadhaar 312345678908"),
@@ -60,15 +57,15 @@ RULES = (
         pattern=r"[a-z]{3}[abcfghjlpt][a-z]\d{4}[a-z]",
         fold=True,
         validator=_pan,
-        hits=("My PAN is «ABBPM4567S» with", "«aaapa1234a»"),
-        misses=("ABCD1234", "ABBXM4567S", "XABBPM4567S", "fp_becfc5213f"),
+        hits=("My PAN is «ABBPM4567S» with", "«aaapk1234a»"),
+        misses=("ABCD1234", "ABBXM4567S", "XABBPM4567S", "fp_becfc5213f", "2.1gitfa8646d"),
     ),
     Rule(
         kind="au_tfn",
         pattern=r"\d{9}|\d{3} \d{3} \d{3}|\d{8}|\d{2} \d{3} \d{3}",
         before=r"[:alnum:].",
         validator=_tfn,
-        context=_TFN_WORDS,
+        context=expressions("au_tfn"),
         named=True,
         hits=("TFN «876543210»", "my tax file number is «876 543 210»"),
         misses=("824753557", "123 456\n789", "job 876543210", "876543210", "12345677"),
@@ -88,7 +85,7 @@ RULES = (
         name="au-medicare-spoken-of",
         pattern=r"[2-6]\d{9,10}",
         validator=_medicare,
-        context=_MEDICARE_WORDS,
+        context=expressions("au_medicare"),
         named=True,
         hits=("Medicare «2123456701»", "«2123456701» (Medicare)"),
         misses=("2123456701", "Medicare 2123258701", "212345670221", "2123456702AF", "lot 2123456701"),

@@ -1,9 +1,9 @@
 """National identifiers of the United Kingdom."""
 
 from extproc.detectors.checksums import digits, weighted
+from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
-_NHS_WORDS = (r"nhs(?: ?(?:no|number|#))?", r"national health(?: service)?", r"patients?", r"health ?(?:no|number)")
 _NOT_ISSUED = frozenset(("BG", "GB", "KN", "NK", "NT", "TN", "ZZ"))
 
 
@@ -37,7 +37,7 @@ RULES = (
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
         validator=_nhs,
-        context=_NHS_WORDS,
+        context=expressions("uk_nhs"),
         named=True,
         hits=("NHS «9434765919»", "«0032698674» is my NHS number", "patient «401-023-2137»"),
         misses=("call 401-023-2137 now", "1743324049", "9434765919", "NHS 9434765910"),
@@ -49,5 +49,24 @@ RULES = (
         validator=_nino,
         hits=("NI «AA 12 34 56 B»", "nino: «PR 123612C»", "«ab123456d»"),
         misses=("UV 98 76 54 B", "GB123456A", "AB123456E", "ab1234561"),
+    ),
+    Rule(
+        kind="uk_nino",
+        name="uk-nino-spoken-of",
+        # Numbers of other prefixes are in use for temporary and administrative purposes, and in test data.
+        # Only capitals may stand apart: in a stream, every other short word would have to wait for what follows.
+        pattern=r"(?:[A-CEGHJ-PR-TW-Za-ceghj-pr-tw-z][A-CEGHJ-NPR-TW-Za-ceghj-npr-tw-z]-?|"
+        r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] {1,3})"
+        r"(?:\d{2}[ -]{0,3}\d{2}[ -]{0,3}\d{2}|\d{3}[ -]\d{3})(?:[ -]{0,3}[A-Za-z])?",
+        sign=r"[a-zA-Z][ -]{0,3}\d{2}[ -]{0,3}\d[ -]{0,3}\d[ -]{0,3}\d",
+        context=expressions("uk_nino"),
+        named=True,
+        score=0.95,
+        hits=(
+            "My National Insurance number is «ZZ 134125 T».",
+            "national_insurance_number: «TN123456»",
+            "NI number «AZ 123 456 A»",
+        ),
+        misses=("ZZ 134125 T", "flight BA 123456", "no valid national insurance number UV 98 76 54 B"),
     ),
 )

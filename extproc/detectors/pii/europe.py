@@ -3,27 +3,9 @@
 from collections import Counter
 
 from extproc.detectors.checksums import digits, mod11_10, numerals, weighted
+from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
-_TAX_WORDS = (
-    r"steuer(?:liche)?[ -]?(?:id(?:entifikations)?(?:nr|nummer|-nr|-nummer)?|nummer|nr)\.?",
-    r"(?:steuer)?identifikationsnummer",
-    r"id[ -]?nr\.?",
-    r"tin",
-    r"tax ?(?:id|number|identification(?: number)?)",
-)
-_BSN_WORDS = (r"bsn", r"burgerservice(?:nummer)?", r"sofi(?:nummer)?", r"citizen service number")
-_PESEL_WORDS = (r"pesel(?:u|em|owi)?", r"numer(?:u|em)? (?:ewidencyjny|pesel)", r"ewidencyjn\w{1,4}")
-_NIR_WORDS = (
-    r"nir",
-    r"insee",
-    r"s(?:é|e)curit(?:é|e) sociale",
-    r"s(?:é|e)cu",
-    r"num(?:é|e)ro (?:de )?ss",
-    r"carte vitale",
-    r"social security(?: ?(?:no|number))?",
-    r"ssn",
-)
 _NIR_MIDDLE = r"\d{2}[ .]?(?:0[1-9]|1[0-2]|[2-9]\d)[ .]?(?:\d{2}|2[ab])[ .]?\d{3}[ .]?\d{3}"
 _DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 # Ministero delle Finanze, decree of 23 December 1976: what a character counts in an odd place.
@@ -31,7 +13,6 @@ _ODD_LETTERS = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12
 _ODD = dict(
     zip("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", (*_ODD_LETTERS[:10], *_ODD_LETTERS), strict=True),
 )
-_LONGEST_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def _tax_id(text: str) -> bool:
@@ -59,8 +40,12 @@ def _fiscal_code(text: str) -> bool:
 
 
 def _nif(text: str) -> bool:
-    letter = text[-1].upper()
-    return _DNI_LETTERS[int(numerals(text)) % 23] == letter
+    return _DNI_LETTERS[int(numerals(text)) % 23] == text[-1].upper()
+
+
+def _nif_alone(text: str) -> bool:
+    # Small letters up to f are hexadecimal digits, and an E is that of an exponent.
+    return _nif(text) and text[-1] not in "abcdefE"
 
 
 def _nie(text: str) -> bool:
@@ -75,12 +60,7 @@ def _bsn(text: str) -> bool:
 
 
 def _pesel(text: str) -> bool:
-    number = digits(text)
-    # Centuries are told by adding 0, 20, 40, 60 or 80 to the month.
-    month, day = (number[2] * 10 + number[3]) % 20, number[4] * 10 + number[5]
-    if not (1 <= month <= 12 and 1 <= day <= _LONGEST_MONTH[month - 1]):
-        return False
-    return weighted(number, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)) % 10 == 0
+    return len(set(text)) > 2 and weighted(digits(text), (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)) % 10 == 0
 
 
 RULES = (
@@ -96,10 +76,10 @@ RULES = (
     Rule(
         kind="de_tax_id",
         name="de-tax-id-spoken-of",
-        pattern=r"\d{11}|\d{2} \d{3} \d{3} \d{3}",
+        pattern=r"\d{11}|\d{2}[ ./]{1,3}\d{3}[ ./]{1,3}\d{3}[ ./]{1,3}\d{3}",
         before=r"[:alnum:].",
         validator=_tax_id,
-        context=_TAX_WORDS,
+        context=expressions("de_tax_id"),
         named=True,
         hits=("IdNr. «98765432106» liegt vor.", "«86095742719» (Steuer-ID)"),
         misses=("IdNr. 12345678901", "12345678903", "Los 98765432106"),
@@ -120,7 +100,7 @@ RULES = (
         pattern=r"[1278]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)\d{10}",
         before=r"[:alnum:].",
         validator=_nir,
-        context=_NIR_WORDS,
+        context=expressions("fr_nir"),
         named=True,
         score=1.0,
         hits=("NIR «255081416802538»", "«255081416802538», ma sécurité sociale"),
@@ -142,9 +122,23 @@ RULES = (
         before=r"[:alnum:]#",  # a colour has eight digits, too
         after=r"[:alnum:]-",  # and so has the first group of a UUID
         fold=True,
-        validator=_nif,
+        validator=_nif_alone,
+        score=0.75,
         hits=("NIF «12345678Z»", "«55555555-K»", "«01111111g»"),
-        misses=("12345678A", "401-023-2138", "123456Z", "#7111676f", "0921954e-5b6d-4e2a"),
+        misses=("12345678A", "401-023-2138", "123456Z", "#7111676f", "0921954e-5b6d-4e2a", "00000003a"),
+    ),
+    Rule(
+        kind="es_nif",
+        name="es-nif-spoken-of",
+        numeric=True,
+        pattern=r"\d{7,8}[ -]{0,3}[a-hj-np-tv-z]|\d{1,2}\.\d{3}\.\d{3}[ -]?[a-hj-np-tv-z]",
+        fold=True,
+        validator=_nif,
+        context=expressions("es_nif"),
+        named=True,
+        score=0.95,
+        hits=("Mi DNI es «00000003a».", "dni: «12.345.678-Z»"),
+        misses=("00000003a", "DNI 12345678A"),
     ),
     Rule(
         kind="es_nie",
@@ -159,7 +153,7 @@ RULES = (
         pattern=r"\d{8,9}|\d{4}[ .]\d{2}[ .]\d{3}|\d{3}[ .]\d{3}[ .]\d{3}",
         before=r"[:alnum:].",
         validator=_bsn,
-        context=_BSN_WORDS,
+        context=expressions("nl_bsn"),
         named=True,
         hits=("mijn BSN is «111222333»", "BSN: «1112.22.333»", "«123456782» (burgerservicenummer)"),
         misses=("111222333", "BSN 111222334"),
@@ -169,7 +163,7 @@ RULES = (
         pattern=r"\d{11}",
         before=r"[:alnum:].",
         validator=_pesel,
-        context=_PESEL_WORDS,
+        context=expressions("pl_pesel"),
         named=True,
         hits=("PESEL «44051401458»", "«02070803628» to mój numer PESEL"),
         misses=("44051401458", "PESEL 44051401459", "PESEL 11110021111", "PESEL 85040812345"),

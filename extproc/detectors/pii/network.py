@@ -1,12 +1,17 @@
 """Machines and places on the net: IP and MAC addresses, URLs, URLs that carry credentials."""
 
 import ipaddress
+import re
 
 from extproc.matching.rule import Rule
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _V4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
-_HOST = rf"(?:(?:[a-z0-9_](?:[a-z0-9_-]{{0,62}})\.){{1,8}}(?:xn--[a-z0-9-]{{2,40}}|[a-z]{{2,24}})|{_V4}|localhost)"
+_HOST = (
+    rf"(?:(?:[a-z0-9_](?:[a-z0-9_-]{{0,62}})\.){{1,8}}(?:xn--[a-z0-9-]{{2,40}}|[a-z]{{2,24}})|{_V4}|localhost"
+    r"|\[[0-9a-f:.]{2,45}\]|(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4})"
+)
+_EUI64 = re.compile("(?:[0-9a-fA-F]{2}:){7}[0-9a-fA-F]{2}")
 _UNSAID = frozenset(("user", "username", "login", "password", "pass", "passwd", "pwd", "secret", "token", "key"))
 _ADDRESS_WORDS = (
     r"ip(?:v6)?",
@@ -21,9 +26,37 @@ _ADDRESS_WORDS = (
 )
 
 
+_VERSIONED = (
+    r"v(?:er(?:sions?)?)?\.?",
+    r"rel(?:ease)?",
+    r"build",
+    r"section",
+    r"chapter",
+    r"firmware",
+    r"rev(?:ision)?",
+    r"update",
+    r"patch",
+    r"kernel",
+    r"driver",
+    r"oid",
+)
+_NAMED = r"[A-Za-z0-9][/@-]|[=~<>!]=[ ]?|[~^]"
+"""What stands in front of the version of a named program: `nginx/1.2.3.4`, `lodash@1.2.3.4`, `pkg==1.2.3.4`."""
+_VERSIONS_MOST = 64
+"""Parts of versions are smaller than this more often than not; addresses have a larger one nearly always."""
+
+
+def _named_v4(text: str) -> bool:
+    """True for an address behind a name, where a version is as likely: `worker-1/10.0.0.2`."""
+    octets = [int(part) for part in text.partition("/")[0].split(".")[:4]]
+    return _v4(text) and (octets[0] in {10, 127} or max(octets) > _VERSIONS_MOST)
+
+
 def _v4(text: str) -> bool:
     # 120.0.0.0 is a browser's version far more often than somebody's network.
     number, _, prefix = text.partition("/")
+    if "-" in number:
+        return False
     return number.count(".") == 3 and (
         bool(prefix) or not number.endswith(".0.0.0") or number.startswith(("0.", "10."))
     )
@@ -35,8 +68,21 @@ def _v6(text: str) -> bool:
         ipaddress.IPv6Address(address)
     except ValueError:
         return False
+    if _EUI64.fullmatch(address):
+        return False  # a hardware address of 64 bits
     # `abc::def` is a name in a program; an address without any digit is nearly unheard of.
     return any(char.isdigit() for char in address)
+
+
+def not_public(text: str) -> bool:
+    """True for an address, or a network, that nobody reaches over the internet; False where it cannot be read."""
+    # Behind the address may stand a port, as in the lists of netstat.
+    for address in (text, ".".join(text.split(".")[:4])):
+        try:
+            return not ipaddress.ip_interface(address).is_global
+        except ValueError:
+            continue
+    return False
 
 
 def _mac(text: str) -> bool:
@@ -59,10 +105,12 @@ RULES = (
         kind="ip_address",
         name="ipv4",
         numeric=True,
-        pattern=rf"{_V4}(?:/(?:3[0-2]|[12]?\d)|\.\d{{1,5}})?",
+        # The last alternative is the version of a package.
+        pattern=rf"{_V4}(?:/(?:3[0-2]|[12]?\d)|\.\d{{1,5}}|-\d{{1,3}}(?:ubuntu|deb|build|\.el|\.fc)\d{{0,3}})?",
         before=r"[:alnum:].",
         after=r"[:alnum:]",
-        unless=(r"v(?:er(?:sion)?)?\.?", r"release", r"build", r"section", r"chapter", r"firmware"),
+        unless=_VERSIONED,
+        behind=_NAMED,
         validator=_v4,
         score=0.95,
         hits=("(«192.168.1.1»)", "IP: «192.168.1.1».", "net «10.0.0.0/8» is", "http://«10.1.2.3»:80/", "«0.0.0.0»"),
@@ -74,12 +122,28 @@ RULES = (
             "1.2.3.4.5",
             "Chrome/120.0.0.0",
             "10.1.1.1a",
+            "nginx/1.2.3.4",
+            "pkg==1.2.3.4",
+            "libfoo-1.2.3.4",
+            "1.2.3.4-5ubuntu1",
         ),
     ),
     Rule(
         kind="ip_address",
+        name="ipv4-behind-a-name",
+        pattern=rf"[/@=^~-] ?({_V4}(?:/(?:3[0-2]|[12]?\d)|\.\d{{1,5}})?)",
+        before="",
+        group=1,
+        unless=_VERSIONED,
+        validator=_named_v4,
+        score=0.8,
+        hits=("worker-1/«10.0.0.2»:8080", "host-«192.168.1.7»", "root@«203.0.113.9»", "ip==«198.51.100.4»"),
+        misses=("nginx/1.2.3.4", "lodash@4.17.21.3", "pkg==1.2.3.4", "libfoo-1.2.3.4", "~1.2.3.4"),
+    ),
+    Rule(
+        kind="ip_address",
         name="ipv6",
-        pattern=rf"(?:[0-9a-f]{{0,4}}:){{2,7}}(?:{_V4}|[0-9a-f]{{0,4}}(?:\.\d{{1,3}}){{0,2}})(?:%[a-z0-9]{{1,15}})?(?:/(?:12[0-8]|1[01]\d|[1-9]?\d))?",
+        pattern=rf"(?:[0-9a-f]{{0,4}}:){{2,8}}(?:{_V4}|[0-9a-f]{{0,4}}(?:\.\d{{1,3}}){{0,2}})(?:%[a-z0-9]{{1,15}})?(?:/(?:12[0-8]|1[01]\d|[1-9]?\d))?",
         before=r"[:alnum:]:.",
         after=r"[:alnum:]:",
         fold=True,
@@ -102,27 +166,29 @@ RULES = (
         before=r"[:alnum:]:.",
         after=r"[:alnum:]:",
         context=_ADDRESS_WORDS,
-        near=(16, 1),
+        near=(24, 1),
         score=0.5,
         hits=("Unspecified «::»", "src=«::» dst"),
         misses=("map :: (a -> b)", "std::cout"),
     ),
     Rule(
         kind="mac_address",
-        pattern=r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|(?:[0-9a-f]{2}-){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}",
+        pattern=r"(?:[0-9a-f]{2}:){5}(?:[0-9a-f]{2}:[0-9a-f]{2}:)?[0-9a-f]{2}|"
+        r"(?:[0-9a-f]{2}-){5}(?:[0-9a-f]{2}-[0-9a-f]{2}-)?[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}",
         before=r"[:alnum:]:.-",
         after=r"[:alnum:]:-",
         fold=True,
         validator=_mac,
-        hits=("MAC «01:23:45:67:89:AB»", "«00-1A-2B-3C-4D-5E»!", "«0123.4567.89ab»"),
-        misses=("FF:FF:FF:FF:FF:FF", "10:2F:33-AC-29-C3", "00:1A:2B:3C:4D", "01:23:45:67:89:ab:cd:ef"),
+        score=0.95,
+        hits=("MAC «01:23:45:67:89:AB»", "«00-1A-2B-3C-4D-5E»!", "«0123.4567.89ab»", "«01:23:45:67:89:ab:cd:ef»"),
+        misses=("FF:FF:FF:FF:FF:FF", "10:2F:33-AC-29-C3", "00:1A:2B:3C:4D", "01:23:45:67:89:ab:cd"),
     ),
     Rule(
         kind="url",
-        pattern=rf"(?:(?:https?|ftp)://(?:[^\s/@\"'<>]{{1,100}}@)?{_HOST}|www\.{_HOST})(?::\d{{1,5}})?"
+        pattern=rf"(?:(?:https?|ftp)://(?:[^\s/@\"'<>]{{1,100}}@)?{_HOST}|www\.{_HOST}|{_V4}:\d{{1,5}}/[a-z0-9_.~-]{{0,64}})(?::\d{{1,5}})?"
         r"(?:[/?#](?:[^\s\"'<>\x{5c}^`{|}]{0,1999}[^\s\"'<>\x{5c}^`{|}.,;:!?)\]])?)?",
         # The whole of it takes the fast lane more time to compile than all other rules.
-        sign=r"(?:https?|ftp)://[^\s/@\"'<>]|www\.[a-z0-9_]",
+        sign=r"(?:https?|ftp)://[^\s/@\"'<>]|www\.[a-z0-9_]|\d:\d{1,5}/",
         before=r"[:alnum:]@",
         after="",
         fold=True,
@@ -131,7 +197,10 @@ RULES = (
             "(«http://example.site»)",
             "«www.example.org».",
             "«http://10.0.0.1:8080/x»",
+            "«10.0.0.1:8080/x/y.html?a=1».",
+            "«http://[2001:db8::1]:80/x»",
         ),
+        score=0.95,
         misses=("http://microsoft", "www.microsoft", "https://"),
     ),
     Rule(

@@ -1,0 +1,13 @@
+"""Finnish."""
+
+WORDS = {
+    "phone": "puhelin, puhelinnumero*, puhelimen, puh, puh nro, matkapuhelin*, kännykkä*, gsm, faksi",
+    "call": "soita, soittaa, soittakaa, tavoittaa, tavoitettavissa",
+    "date_of_birth": "syntynyt, synt, syntymäaika*, syntymäpäivä*, syntymä aika, synnyin",
+    "passport": "passi, passin numero, passinumero*, passini",
+    "credit_card": "kortti, kortin numero, luottokortti*, pankkikortti*, korttinumero*, korttini",
+}
+MONTHS = """
+    tammikuuta, helmikuuta, maaliskuuta, huhtikuuta, toukokuuta, kesäkuuta, heinäkuuta, elokuuta, syyskuuta, lokakuuta,
+    marraskuuta, joulukuuta
+"""

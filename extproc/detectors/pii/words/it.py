@@ -1,0 +1,19 @@
+"""Italian."""
+
+WORDS = {
+    "phone": """
+        telefono, telefoni, numero di telefono, tel, cellulare, numero di cellulare, cell, recapito telefonico, fisso,
+        fax, numero telefonico, recapito
+    """,
+    "call": """
+        chiamami, chiamare, chiami, chiamate, chiamaci, chiama, contattami, contattare, contattarmi, telefonare,
+        raggiungibile
+    """,
+    "date_of_birth": "nato il, nata il, nati il, data di nascita, data nascita, nascita, compleanno, nato a, nata a",
+    "passport": "passaporto, passaporti, numero di passaporto, numero passaporto, n. passaporto",
+    "credit_card": "carta, carta di credito, carta di debito, carta bancaria, numero di carta, numero carta, bancomat",
+}
+MONTHS = """
+    gennaio, febbraio, marzo, aprile, maggio, giugno, luglio, agosto, settembre, ottobre, novembre, dicembre, gen, mag,
+    giu, lug, set, ott, dic
+"""

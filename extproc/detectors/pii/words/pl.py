@@ -1,0 +1,24 @@
+"""Polish."""
+
+WORDS = {
+    "phone": """
+        telefon, telefonu, telefonem, telefony, numer telefonu, nr telefonu, nr tel, tel, komórka, komórkę, komórki,
+        komórkowy, numer komórki, tel kom, stacjonarny, fax, faks
+    """,
+    "call": """
+        dzwonić, dzwoń, dzwonię, zadzwoń, zadzwonić, zadzwonił, zadzwoniła, oddzwonić, pod numer, pod numerem, kontakt
+    """,
+    "date_of_birth": "urodz*, urodził się, urodziła się, data urodzenia, daty urodzenia, dzień urodzin, data ur",
+    "passport": "paszport, paszportu, paszporty, numer paszportu, nr paszportu",
+    "credit_card": """
+        karta, karty, kartę, karcie, kartą, numer karty, nr karty, karta kredytowa, karty kredytowej, karta płatnicza
+    """,
+    "pl_pesel": """
+        pesel, peselu, peselem, peselowi, numer pesel, nr pesel, numer ewidencyjny, numeru ewidencyjnego, ewidencyjn*
+    """,
+}
+MONTHS = """
+    stycznia, lutego, marca, kwietnia, maja, czerwca, lipca, sierpnia, września, października, listopada, grudnia,
+    styczeń, luty, marzec, kwiecień, maj, czerwiec, lipiec, sierpień, wrzesień, październik, listopad, grudzień, sty,
+    lut, kwi, cze, lip, sie, wrz, paź, lis, gru
+"""

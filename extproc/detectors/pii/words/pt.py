@@ -1,0 +1,24 @@
+"""Portuguese."""
+
+WORDS = {
+    "phone": """
+        telefone, telefones, tel, telefone fixo, número de telefone, nº de telefone, telemóvel, telemóveis, número de
+        telemóvel, celular, celulares, número de celular, fone, fax, móvel, contacto telefónico
+    """,
+    "call": """
+        liga, ligue, ligar, ligue me, liga me, ligue para, ligar para, contactar, contatar, contacto, contato, chamar,
+        discar
+    """,
+    "date_of_birth": """
+        nasci, nasci em, nasceu, nasceu em, nascido, nascida, nascido em, nascida em, data de nascimento, data
+        nascimento, dt nascimento, nascimento, aniversário
+    """,
+    "passport": "passaporte, passaportes, número do passaporte, número de passaporte, nº do passaporte",
+    "credit_card": "cartão, cartões, cartão de crédito, cartão de débito, número do cartão, nº do cartão",
+    "br_cpf": "cpf, cpfs, cpf/mf, c.p.f, cadastro de pessoa física, cadastro de pessoas físicas",
+    "br_cnpj": "cnpj, cnpjs, cnpj/mf, cadastro nacional, cadastro nacional da pessoa jurídica",
+}
+MONTHS = """
+    janeiro, fevereiro, março, abril, maio, junho, julho, agosto, setembro, outubro, novembro, dezembro, fev, mai, ago,
+    out, dez
+"""

@@ -1,0 +1,16 @@
+"""Turkish."""
+
+WORDS = {
+    "phone": """
+        telefon*, telefon numaras*, telefon no, tel, tel no, cep, cep telefon*, cep no, gsm, gsm no, mobil, faks, sabit
+        hat
+    """,
+    "call": """
+        ara, arayın, arayabilirsiniz, arayınız, aramak, numaradan, numarasından, numaramdan, numaraya, ulaşın,
+        ulaşabilirsiniz
+    """,
+    "date_of_birth": "doğum, doğum tarih*, doğum günü, doğum günüm, doğdum, doğdu, doğumlu, doğumluyum",
+    "passport": "pasaport*, pasaport no, pasaport numaras*",
+    "credit_card": "kart, kart no, kart numaras*, kredi kart*, banka kart*, kartım, kartı",
+}
+MONTHS = "ocak, şubat, mart, nisan, mayıs, haziran, temmuz, ağustos, eylül, ekim, kasım, aralık"
