@@ -1,8 +1,8 @@
 """The quality of the detectors on sources that nobody developed against, judged as a request is: through its body.
 
-A labelled value is found if a finding of its kind touches it and nothing of it stays in the masked text. A finding of
-another kind than the labelled one counts against the precision of its own kind, unless it lies on a value of the text
-and the kinds are known to share their shape.
+A labelled value is found if a finding of its kind touches it and nothing of it stays in the masked text. A finding
+counts against the precision of its kind if no line labels a value of that kind in the same text: some texts stand in
+several lines, once for each kind. Web addresses are labelled in lines of their own kind alone: only those count.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -51,6 +51,9 @@ BARE: Final = "locales-bare"
 """A source of values without a word beside them."""
 TOLD: Final = frozenset({"email", "credit_card", "iban", "ip_address", "mac_address", "url", "crypto_wallet"})
 """Kinds that their own shape tells; of the others, values without a word beside them are in no figure of recall."""
+
+UNLABELLED: Final = frozenset({"url"})
+"""Kinds whose values stand unlabelled in lines of other kinds."""
 
 _POLICY: Final = """
     version: 1
@@ -98,6 +101,7 @@ def personal(folder: Path = DATA) -> Iterator[Share]:
     """Recall and precision by kind, and recall by source."""
     kinds: dict[str, Tally] = {}
     sources: dict[tuple[str, str], Tally] = {}
+    labelled = {(line["text"], line["kind"]) for line in lines(PERSONAL, folder) if line["values"]}
     for line in lines(PERSONAL, folder):
         kind, source = line["kind"], line["source"]
         tally = kinds.setdefault(kind, Tally())
@@ -107,20 +111,15 @@ def personal(folder: Path = DATA) -> Iterator[Share]:
             for each in (tally, sources.setdefault((kind, source), Tally())):
                 each.hit += found
                 each.missed += len(line["values"]) - found
-        _wrong(kinds, judged, line)
+        for found_kind in {each.kind for each in judged.findings if each.processor == "pii"}:
+            if (line["text"], found_kind) not in labelled and (found_kind not in UNLABELLED or found_kind == kind):
+                kinds.setdefault(found_kind, Tally()).wrong += 1
     for kind, tally in sorted(kinds.items()):
         floors = {"recall": RECALLS.get(kind, USUAL_RECALL), "precision": PRECISION}
         yield from tally.rows(f"pii/{kind}/{PERSONAL}", floors.get)
     for (kind, source), tally in sorted(sources.items()):
         floor = PHONES_EACH if kind == "phone" else None
         yield from tally.rows(f"pii/{kind}/{source}", {"recall": floor}.get)
-
-
-def _wrong(kinds: dict[str, Tally], judged: Judged, line: dict[str, Any]) -> None:
-    """Counts the findings of kinds that the text has no value of."""
-    for kind in {each.kind for each in judged.findings if each.processor == "pii"}:
-        if kind != line["kind"] or not line["values"]:
-            kinds.setdefault(kind, Tally()).wrong += 1
 
 
 def credentials(folder: Path = DATA) -> Iterator[Share]:
