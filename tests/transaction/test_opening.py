@@ -166,7 +166,7 @@ def test_of_a_piece_the_events_before_a_costly_one_go_on_at_once_and_the_rest_is
 
 
 def test_a_piece_that_holds_several_events_that_take_long_together_is_parted_when_they_have() -> None:
-    dense = event("+14155552671 " * 20)
+    dense = event("+14155552671 " * 12)
     with Playbook(inspecting(), request=DUPLEX, response=DUPLEX) as envoy:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
