@@ -337,11 +337,11 @@ class Scanner:
             each = self._lanes[number]
             start, stop = max(low, 0) + origin, min(high + origin, until - 1)
             limit = min(len(data), stop + each.most_bytes)
-            if stop < start or (
-                each.context is not None
-                and _hopeless(each, data, start, limit, opening, final)
-                and (name is None or not _called(each, name))
-            ):
+            if stop < start:
+                continue
+            # Without a word in the member's name it takes one beside the match.
+            beside = each.context is not None and (name is None or not _called(each, name))
+            if beside and _hopeless(each, data, start, limit, opening, final):
                 continue
             captures = self._captures[number]
             start = start if data[start] < ASCII else before(data, start + 1)
@@ -356,6 +356,8 @@ class Scanner:
                     steps = 0
                 # A group that took no part in the match has no place in it.
                 if place[0] >= first and place[2] >= 0:
+                    if beside and _hopeless(each, data, place[0], place[1], opening, final):
+                        continue  # a region may be long
                     judged = _judge(each, data, place, opening, final, name)
                     if judged is not None:
                         found.append(judged)
@@ -403,7 +405,10 @@ def _hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: bo
         return False
     if each.rule.alone and opening and low <= each.left * UTF8_MOST:
         return False
-    return each.hint is not None and not within(each.hint, data[max(0, low - each.left * UTF8_MOST) : end])
+    around = data[max(0, low - each.left * UTF8_MOST) : end]
+    if each.hint is None or not within(each.hint, around):
+        return each.hint is not None
+    return each.apart is not None and not within(each.apart, around) and CAMEL.search(around) is None
 
 
 def _called(each: CompiledRule, name: str) -> bool:
