@@ -20,7 +20,7 @@ from extproc.matching.expression import (
 )
 from extproc.matching.matcher import WHOLE, Matcher
 from extproc.matching.re2_search import Search, searching
-from extproc.matching.render import UTF8_MOST, charset, coarse, exact, members, octets, outside, starters, uncounted
+from extproc.matching.render import UTF8_MOST, charset, coarse, ended, exact, members, octets, outside, starters, uncounted
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.syntax import read
 from extproc.matching.tail import Tail, split
@@ -120,7 +120,7 @@ def _compiled(rule: Rule) -> CompiledRule:
             f"rule {rule.title}: a match must take 1 to {LONGEST_MATCH} characters, not {size.low} to {longest}"
         )
     sign, edges = _sign(rule, node, longest)
-    gate = coarse(sign) + _edge(following) * edges[1]
+    gate = coarse(sign) + _edge(following) if edges[1] else ended(sign)
     edge = _edge(before) * edges[0]
     words, against = bool(rule.context), bool(rule.unless or rule.behind)
     wide = _beyond_ascii(node)

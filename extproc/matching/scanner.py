@@ -78,6 +78,9 @@ BYTES_A_LOOK = 64
 CAMEL = re.compile(rb"([a-z]{2})([A-Z])")
 """The letters between which a word of a name in camel case ends; `iPhone` is one word."""
 
+HUMP = re.compile(rb"[A-Z](?<=[a-z]{2}[A-Z])")
+"""The end of what CAMEL finds: seven times as fast to look for in prose, where capitals are rare."""
+
 DIGIT = re.compile(rb"\d")
 """Words with digits are seldom plain: it is not worth the while to ask."""
 
@@ -408,7 +411,7 @@ def _hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: bo
     around = data[max(0, low - each.left * UTF8_MOST) : end]
     if each.hint is None or not within(each.hint, around):
         return each.hint is not None
-    return each.apart is not None and not within(each.apart, around) and CAMEL.search(around) is None
+    return each.apart is not None and not within(each.apart, around) and HUMP.search(around) is None
 
 
 def _called(each: CompiledRule, name: str) -> bool:
