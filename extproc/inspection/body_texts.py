@@ -178,7 +178,11 @@ class BodyTexts(Struct, eq=False):
 
     def _tabled(self, scanner: Scanner, scanned: list[tuple[int, list[Span]]]) -> list[tuple[int, list[Span]]]:
         """Return what was found, and what the headers of columns tell."""
-        every = {index: told for index, each in enumerate(self.texts) if (told := tables(each, scanner, self.meter))}
+        every = {
+            index: told
+            for index, each in enumerate(self.texts)
+            if "\n" in each and (told := tables(each, scanner, self.meter))
+        }
         if not every:
             return scanned
         found = dict(scanned)

@@ -20,7 +20,7 @@ from extproc.matching.expression import (
 )
 from extproc.matching.matcher import WHOLE, Matcher
 from extproc.matching.re2_search import Search, searching
-from extproc.matching.render import UTF8_MOST, coarse, exact, octets, outside, uncounted
+from extproc.matching.render import UTF8_MOST, charset, coarse, ended, exact, members, octets, outside, starters, uncounted
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.syntax import read
 from extproc.matching.tail import Tail, split
@@ -39,7 +39,8 @@ _WIDE = 160
 
 _UNDERSCORE: Ranges = ((0x5F, 0x5F),)
 
-_PARTED = r"[^0-9A-Za-z\x{c0}-\x{d6}\x{d8}-\x{f6}\x{f8}-\x{24f}\x{370}-\x{52f}]"
+_JOINING = r"0-9A-Za-z\x{c0}-\x{d6}\x{d8}-\x{f6}\x{f8}-\x{24f}\x{370}-\x{52f}"
+_PARTED = f"[^{_JOINING}]"
 """What stands beside a context word: no digit, and no letter of the scripts that part words by blanks. In Chinese and
 Japanese nothing parts them."""
 
@@ -63,8 +64,9 @@ class CompiledRule(Struct, frozen=True, eq=False):
     `most_bytes`: bytes that a match and the characters beside it take at most. `gate`: the Hyperscan pattern; that of a
     `numeric` rule does not hit behind underscores, and `underscored` is the one that does. `wide`: whether a match may
     hold more than ASCII. `node`, `before`: the pattern, and what may not stand before it. `called` finds the words that
-    count in a member's name. `hint` finds the words of `context` also inside others. `left`, `right`: code points
-    beside a match that the verdict looks at.
+    count in a member's name. `hint` finds the words of `context` also inside others, `apart` those that stand apart or
+    beside a match; where names in camel case stand, only the former finds all that `context` may. `left`, `right`: code
+    points beside a match that the verdict looks at.
     """
 
     rule: Rule
@@ -83,6 +85,7 @@ class CompiledRule(Struct, frozen=True, eq=False):
     context: Search | None
     called: Search | None
     hint: Search | None
+    apart: Search | None
     unless: Search | None
     left: int
     right: int
@@ -117,7 +120,7 @@ def _compiled(rule: Rule) -> CompiledRule:
             f"rule {rule.title}: a match must take 1 to {LONGEST_MATCH} characters, not {size.low} to {longest}"
         )
     sign, edges = _sign(rule, node, longest)
-    gate = coarse(sign) + _edge(following) * edges[1]
+    gate = coarse(sign) + _edge(following) if edges[1] else ended(sign)
     edge = _edge(before) * edges[0]
     words, against = bool(rule.context), bool(rule.unless or rule.behind)
     wide = _beyond_ascii(node)
@@ -139,6 +142,7 @@ def _compiled(rule: Rule) -> CompiledRule:
         context=_parted(rule.context) if words else None,
         called=_called(rule) if words else None,
         hint=_words(f"(?i){'|'.join(rule.context)}") if words else None,
+        apart=_apart(rule, node) if words else None,
         unless=_words(_against(rule)) if against else None,
         # One more than words may stand in: what parts the furthest of them from the rest of a longer word.
         left=max(1, rule.near[0] + 1 if words else 1, UNLESS_LEFT if against else 1),
@@ -165,6 +169,13 @@ def expression(pattern: str, memory: int = MATCHER_MEMORY) -> "re2._Regexp[str]"
 
 def _parted(words: tuple[str, ...]) -> Search:
     return _words(f"(?i){_PARTED}(?:{'|'.join(words)}){_PARTED}")
+
+
+def _apart(rule: Rule, node: Node) -> Search:
+    """Return what finds the words of a rule that stand apart, or right behind or in front of what its matches hold."""
+    apart = without(_class(_JOINING))
+    before, behind = charset(union(apart, members(node))), charset(union(apart, starters(node)))
+    return _words(f"(?i){before}(?:{'|'.join(rule.context)})(?:{behind}|\\z)")
 
 
 def _called(rule: Rule) -> Search | None:

@@ -104,6 +104,21 @@ def coarse(node: Node) -> str:
             return f"(?:{coarse(item)}){{{low},{'' if high is None else high}}}"
 
 
+def ended(node: Node) -> str:
+    """The same up to the first byte of a last character: each further one of a wide class would be one more hit."""
+    match node:
+        case Chars(ranges=ranges):
+            return octets(ranges)
+        case Group(item=item):
+            return ended(item)
+        case Seq(items=(*front, last)):
+            return "".join(map(coarse, front)) + ended(last)
+        case Alt(options=options):
+            return "(?:" + "|".join(map(ended, options)) + ")"
+        case _:
+            return coarse(node)
+
+
 def coarse_class(ranges: Ranges) -> str:
     """One code point of `ranges` as bytes, or something like it."""
     return f"(?:{octets(ranges)}{{1,{UTF8_MOST}}})" if ranges and ranges[-1][1] > 0x7F else octets(ranges)

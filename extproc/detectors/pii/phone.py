@@ -60,14 +60,14 @@ def _without_extension(text: str) -> str:
 
 def _international_end(text: str) -> int:
     """Return where the number that begins `text` ends, or 0. Groups beyond the fifteenth digit are no part."""
-    if _FLOAT.fullmatch(text) or (text[1:].isdigit() and len(text) <= _UNPARTED):
+    if (text[1:].isdigit() and len(text) <= _UNPARTED) or ("." in text and _FLOAT.fullmatch(text)):
         return 0
     return _american_end(text) or leading(text, _international, _MOST_DIGITS)
 
 
 def _american_end(text: str) -> int:
     """The end of a number whose code tells its length, if groups follow it that are none of its own."""
-    if numerals(text).lstrip("0")[:1] not in {"1", "7"} or "x" in text.lower():
+    if text.lstrip("+( ")[:1] not in {"1", "7"} or "x" in text.lower():
         return 0
     ends = (group.end() for group in _DIGITS.finditer(text))
     return next((end for end in ends if len(numerals(text[:end]).lstrip("0")) == _WITH_CODE), 0)
@@ -88,18 +88,19 @@ def _abroad_end(text: str) -> int:
 def _national(text: str) -> bool:
     # 02111-1307 is a ZIP code, and stands in every copy of the GNU licences.
     return (
-        _ZIP.fullmatch(text) is None
+        9 <= len(numerals(text)) <= 12
+        and _ZIP.fullmatch(text) is None
         and _SOCIAL.match(text) is None
-        and 9 <= len(numerals(text)) <= 12
         and not _like_a_date(text)
-        and not _decimals(text)
+        and not ("." in text and _decimals(text))
     )
 
 
 def _national_end(text: str) -> int:
+    if _national(text):
+        return len(text)
     # Only brackets tell where a number begins that more groups follow; else these may be the last ones of a card.
-    end = _parted_end(text, _national)
-    return end if end == len(text) or (text[0] == "(" and not _PAIRS.match(text)) else 0
+    return _parted_end(text, _national) if text[0] == "(" and not _PAIRS.match(text) else 0
 
 
 def _spoken_end(text: str) -> int:
@@ -108,8 +109,10 @@ def _spoken_end(text: str) -> int:
 
 def _parted_end(text: str, valid: Callable[[str], bool]) -> int:
     """Return the length of the longest beginning of `text` that is `valid`, up to a blank or a bracket or all of it."""
-    ends = [len(text), *(blank.start() for blank in reversed([*_BLANKS.finditer(text)]))]
-    return next((end for end in ends if valid(text[:end])), 0)
+    if valid(text):
+        return len(text)
+    ends = [blank.start() for blank in _BLANKS.finditer(text)]
+    return next((end for end in reversed(ends) if valid(text[:end])), 0)
 
 
 def _spoken(text: str) -> bool:
