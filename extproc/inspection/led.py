@@ -66,7 +66,7 @@ def led(scanner: Scanner, text: str, lead: str, meter: Meter | None = None) -> l
     found = _visible(scanner, lead, head, end, meter)
     if hidden(head):
         ignored = Ignored()
-        found |= {ignored.span(each) for each in _visible(scanner, lead, ignored.bare(head), end, meter)}
+        found |= {ignored.span(each) for each in _visible(scanner, lead, ignored.bare(head, meter), end, meter)}
     return sorted(found, key=order)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.pane import Hit, Released
 from extproc.matching.span import Span
+from extproc.protocol.meter import Meter
 
 if TYPE_CHECKING:
     from extproc.matching.window import Window
@@ -33,12 +34,13 @@ class BareReading:
     text that the other reading has released and this one has not; `hits`: of both, in text that is not released yet.
     """
 
-    __slots__ = ("_half", "_ignored", "ahead", "hits", "window")
+    __slots__ = ("_half", "_ignored", "_meter", "ahead", "hits", "window")
 
-    def __init__(self, window: "Window", end: int, before: str, half: str) -> None:
+    def __init__(self, window: "Window", end: int, before: str, half: str, meter: Meter | None) -> None:
         self.window = window
         self._ignored = Ignored(end, before)
         self._half = half
+        self._meter = meter
         self.ahead = ""
         self.hits: dict[Span, Hit] = {}
 
@@ -78,4 +80,4 @@ class BareReading:
     def _left(self, text: str) -> str:
         text = self._half + text
         self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        return self._ignored.bare(joined(text[: len(text) - len(self._half)]))
+        return self._ignored.bare(joined(text[: len(text) - len(self._half)]), self._meter)

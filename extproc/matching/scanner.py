@@ -18,7 +18,7 @@ from functools import partial
 from msgspec import Struct
 
 from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
-from extproc.matching.escapes import LONGEST, begins, marked, places, plain
+from extproc.matching.escapes import LONGEST, PLAINED_A_STEP, begins, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
 from extproc.matching.hyperscan import (
     SCANNED_A_STEP,
@@ -65,9 +65,6 @@ BYTES_A_STEP = 8
 
 ESCAPE_STEPS = 2
 """The same for what begins an escape: 2 µs to read it and to know its place."""
-
-PLAINED_A_STEP = 16
-"""The same for characters of a text with escapes or typographic separators: 50 ns to write an ASCII character."""
 
 STEPS_AT_ONCE = 64
 """Steps that matches take until they are counted on the meter, together."""
@@ -157,7 +154,7 @@ class Scanner:
         if meter is not None:
             meter.spend(len(text) // PLAINED_A_STEP)
         ignored = Ignored()
-        more = self._scan_visible(ignored.bare(text), name, meter)
+        more = self._scan_visible(ignored.bare(text, meter), name, meter)
         return sorted({*found, *(ignored.span(each) for each in more)}, key=order) if more else found
 
     def _scan_visible(self, text: str, name: str | None, meter: Meter | None) -> list[Span]:
@@ -218,10 +215,10 @@ class Scanner:
         """
         # What the texts look like without what nobody sees, and without their escapes, comes behind them.
         owners = [*range(len(texts)), *(number for number, text in enumerate(texts) if hidden(text))]
-        both = [*texts, *(Ignored().bare(texts[number]) for number in owners[len(texts) :])]
+        both = [*texts, *(Ignored().bare(texts[number], meter) for number in owners[len(texts) :])]
         escaped = [place for place, text in enumerate(both) if marked(text)]
         owners += [owners[place] for place in escaped]
-        both += [plain(both[place]) for place in escaped]
+        both += [plain(both[place], meter) for place in escaped]
         return sorted({owners[number] for number in self._touched(both, "\n".join(both), meter)})
 
     def _touched(self, texts: Sequence[str], joined: str, meter: Meter | None) -> Mapping[int, RuleHits]:

@@ -149,7 +149,7 @@ class Window(Pane):
             # Nothing of the sort stands in what came before, but for what neither rules nor escapes look back at.
             end = self._at + len(self._data[self._first :].decode()) + len(self._tail)
             other = self.handed(self._scanner, sees_all=True)
-            self._bare = BareReading(other, end, before, self._half)
+            self._bare = BareReading(other, end, before, self._half, self._meter)
         return self._bare is not None
 
     def _together(self, visible: Released | None, bare: Released | None, *, final: bool) -> Released | None:

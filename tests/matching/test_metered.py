@@ -13,9 +13,12 @@ from extproc.inspection.body_texts import STEPS_A_FINDING
 from extproc.inspection.judge import Job
 from extproc.inspection.masking import STEPS_A_MASK, STEPS_AN_EDIT
 from extproc.inspection.vault import Vault
+from extproc.matching.escapes import PLAINED_A_STEP
 from extproc.matching.hyperscan import LOOK, SHORT, STEPS_A_REGION, Fast, Hits
+from extproc.matching.ignorable import STEPS_A_RUN
 from extproc.matching.rule import Rule
-from extproc.matching.scanner import PLAINED_A_STEP, STEPS_A_LOOK, Scanner
+from extproc.matching.scanner import STEPS_A_LOOK, Scanner
+from extproc.matching.window import Window
 from extproc.protocol.meter import ENDLESS, Meter, SpentError
 from tests.inspection.answering import EMAIL, everything, processor, stage
 from tests.inspection.judging import decided, job, said
@@ -109,6 +112,26 @@ def test_a_text_is_not_read_without_its_escapes_for_nothing(text: str) -> None:
     scanner().scan("x" * len(many.encode()), meter=plain)
     scanner().scan(many, meter=counted)
     assert plain.left - counted.left >= len(many) // PLAINED_A_STEP
+
+
+@pytest.mark.parametrize("text", ["\u00a0", "\x1b[31m", "[31m", "\\n", "%41", "a\u00ad", "k\u200be\u200by"])
+def test_several_texts_are_not_read_without_their_escapes_for_nothing(text: str) -> None:
+    limited = Watched(INLINE // 4)
+    with pytest.raises(SpentError):
+        scanner().scan_all([(text * 8000)[:8000], "chat"], meter=limited)
+
+
+@pytest.mark.parametrize("texts", [["a\u00ad" * 4000], ["a\u00ad" * 4000, "chat"]], ids=["one", "two"])
+def test_what_nobody_sees_counts_by_the_run_that_is_left_out(texts: list[str]) -> None:
+    meter = Meter()
+    scanner().scan_all(texts, meter=meter)
+    assert ENDLESS - meter.left >= 4000 * STEPS_A_RUN
+
+
+def test_a_stream_counts_what_nobody_sees_by_the_run_that_is_left_out() -> None:
+    meter = Meter()
+    Window(scanner(), meter=meter).feed("a\u00ad" * 4000)
+    assert ENDLESS - meter.left >= 4000 * STEPS_A_RUN
 
 
 MANY = 100

@@ -18,6 +18,10 @@ DELIMITERS: Final = ",;\t|"
 MOST_BEHIND: Final = 6
 """Columns behind that of the secret. Lists of users have six to ten in all; each more costs 15 ms to compile."""
 
+MOST_VALUE: Final = 160
+"""Characters of a value. Repetitions up to 128 are counted (see `render.COUNTED`), here seven times: then RE2's
+automaton outgrows its memory, and a table of 16 KiB takes 180 ms instead of 20."""
+
 IN_COLUMN: Final = "secret-in-column"
 
 _CELL = rf"[{DELIMITERS}][^{DELIMITERS}\n]{{0,48}}"
@@ -26,7 +30,7 @@ _PASSWORD = re.compile(PASSWORDS, re.IGNORECASE)
 
 
 def _pattern() -> str:
-    value = r"[\"']?([^\s\"'" + DELIMITERS + r"]{6,128})[\"']?"
+    value = r"[\"']?([^\s\"'" + DELIMITERS + rf"]{{6,{MOST_VALUE}}})[\"']?"
     before = rf"\r?\n(?:[^\n]{{0,240}}?[{DELIMITERS}])"
     # A line of one cell alone is no table.
     columns = [before + value, *(_CELL * at + before + "?" + value + _CELL * at for at in range(1, MOST_BEHIND + 1))]
