@@ -183,11 +183,12 @@ class Pii(Maskable):
     kinds: Annotated[tuple[Kind, ...], AfterValidator(_distinct)] | None = None
     """The kinds to detect; every kind but `url` if absent."""
     min_score: Score = 0.0
-    """The least score of a finding: how sure it is, from 0 to 1. docs/detection.md has those of each kind."""
+    """Findings with a lower score are ignored. A score says how sure a finding is, from 0 to 1;
+    [detection.md](detection.md) lists the scores of each kind."""
     min_scores: Annotated[Mapping[Kind, Score], Written("kinds and numbers from 0 to 1", "{credit_card: 0.9}")] = {}
-    """The same for single kinds, in place of `min_score`."""
+    """The same for single kinds, instead of `min_score`."""
     ip_addresses: Literal["all", "public"] = "all"
-    """`public` leaves out private, loopback, link-local and documentation addresses."""
+    """`public` ignores private, loopback, link-local and documentation addresses."""
 
     @property
     def wanted(self) -> tuple[str, ...]:
