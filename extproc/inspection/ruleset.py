@@ -71,9 +71,7 @@ def _too_sure(placed: PlacedStep, step: steps.Pii) -> Iterator[Unusable]:
     if most:
         kinds = [*most][:KINDS_NAMED]
         more = f" and {len(most) - len(kinds)} more kinds" if len(most) > len(kinds) else ""
-        mend = (
-            f"write {min(most.values()):g} at most, or lower scores for these in `min_scores`, or `kinds` without them"
-        )
+        mend = f"write {min(most.values()):g} at most, or `min_scores` for these kinds, or `kinds` without them"
         message = f"no finding of {', '.join(kinds)}{more} reaches this score"
         yield Unusable((*placed.where, "min_score"), message, mend)
 

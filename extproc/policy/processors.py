@@ -89,7 +89,7 @@ def _encodable(text: str) -> str:
 
 
 Kind = Annotated[str, AfterValidator(_kind), Written("kind", "[email, phone, credit_card]")]
-Score = Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False), Written("number from 0 to 1", "0.8")]
+Score = Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False), Written("number", "0.8")]
 Expression = Annotated[str, AfterValidator(_expression), Written("regular expression", "'PRJ-[0-9]{4}'")]
 Literally = Annotated[str, AfterValidator(_literal), Written("text", "[Titan, Orion]")]
 AllowedText = Annotated[str, AfterValidator(_literal), Written("text", "[support@example.com]")]

@@ -55,9 +55,9 @@ class RoutingRule(Value):
     """Targets for the requests of a model for which a condition is true.
 
     The first rule of a model whose condition is true serves the request, from `to` and then `fallback`; if none of
-    these is up the client gets 503, and no other rule is tried. If a condition cannot be evaluated because a
-    signal cannot be determined, the client gets 503 `routing_failed`: the request might have been for this rule. Targets
-    whose backends speak another API than the request's are left out; if none is left the client gets 404.
+    these is up the client gets 503, and no other rule is tried. If a condition cannot be evaluated, because a signal
+    cannot be determined, the client gets 503 `routing_failed`: the request might have been for this rule. Targets whose
+    backends speak another API than the request's are left out; if none is left the client gets 404.
     """
 
     name: RuleName | None = None
@@ -65,8 +65,8 @@ class RoutingRule(Value):
     place in the list."""
     when: Annotated[When, AfterValidator(_placeless)]
     """[Condition](#conditions) on the request. `findings` are those of the request's pipeline, none if no pipeline
-    matches. They cannot be determined if the pipeline let the body pass uninspected, or if a processor failed and had no
-    stand-in."""
+    matches. They cannot be determined if the pipeline let the body pass uninspected, or if a processor failed and had
+    no stand-in."""
     to: tuple[Target, ...]
     """Targets, each by its weight. At least one."""
     fallback: tuple[Target, ...] = ()

@@ -65,4 +65,4 @@ RULES = (
         ),
     ),
 )
-"""The first line below the names; `inspection/led.py` goes on from there where a text is whole."""
+"""The first line below the names; `inspection/tables.py` reads the further lines if a text is whole."""

@@ -89,7 +89,7 @@ def _told(filter_: Json, plan: Plan) -> Iterator[str]:
         yield f"there is no fingerprint, so that the processor cannot know which fields are forwarded: add {entry}"
     elif found is not None and found != wanted:
         made_for = owner(plan.fingerprint, found.encode())
-        yield f"the fingerprint {found} is for {made_for}: needed is {wanted}; write the file again with `extproc envoy`"
+        yield f"the fingerprint {found} is for {made_for}, not {wanted}: write the file again with `extproc envoy`"
 
 
 def _requests(filter_: Json, policy: Policy) -> Iterator[str]:
