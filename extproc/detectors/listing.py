@@ -36,9 +36,9 @@ def markdown() -> str:
 
 def _personal() -> Iterable[str]:
     yield "## Personal data: the kinds of `pii`\n"
-    yield "A score says how sure a finding is, from 0 to 1. It depends on the form of the value and the words beside it;"
-    yield "the table gives the lowest and the highest of each kind. Findings below `min_score` or `min_scores` of the"
-    yield "policy are ignored.\n"
+    yield "A score says how sure a finding is, from 0 to 1. It depends on the value's form and the words beside it; the"
+    yield "table gives the lowest and the highest of each kind. Findings below the policy's `min_score` or `min_scores`"
+    yield "are ignored.\n"
     yield "| kind | what | checked by | needs a word beside it | score | example |"
     yield "|---|---|---|---|---|---|"
     for kind in pii.KINDS:
