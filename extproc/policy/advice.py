@@ -24,6 +24,7 @@ def advice(policy: Policy) -> Iterator[Note]:
             for position, target in enumerate(targets):
                 yield from _unlisted((*at, position), policy.backend(target.backend), target, model.name)
         yield from _unasked(("models", index, "rules"), model)
+        yield from _unfound(policy, ("models", index, "rules"), model)
         yield from _unserved(policy, ("models", index), model)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)
@@ -52,6 +53,16 @@ def _unasked(place: Loc, model: VirtualModel) -> Iterator[Note]:
         if before != index:
             message = f"no request gets here: rule {names[before]} before it applies to all of them"
             yield (*place, index), message, "put this one first, or delete it"
+
+
+def _unfound(policy: Policy, place: Loc, model: VirtualModel) -> Iterator[Note]:
+    """Rules about findings, where no pipeline could have any."""
+    if any(pipeline.request for pipeline in policy.pipelines):
+        return
+    for index, (name, rule) in enumerate(model.named_rules()):
+        if "findings" in rule.when.signals:
+            message = f"rule {name} reads findings, which are always empty: no pipeline inspects requests"
+            yield (*place, index, "when"), message, "add a pipeline with processors under `request`"
 
 
 def _unserved(policy: Policy, place: Loc, model: VirtualModel) -> Iterator[Note]:

@@ -165,6 +165,15 @@ def test_a_rule_that_no_request_gets_to_is_noted(first: str) -> None:
     assert found == [(FIRST + 1, "models[0].rules[1]", message)]
 
 
+def test_a_rule_about_findings_that_no_pipeline_can_have_is_noted() -> None:
+    text = policy("{name: personal, when: size(findings) > 0, to: [{backend: a}]}")
+    (note,) = drafted(text).loaded().notes
+    assert (note.line, note.path) == (FIRST, "models[0].rules[0].when")
+    assert note.message == "rule personal reads findings, which are always empty: no pipeline inspects requests"
+    inspected = text + "pipelines: [{name: p, request: [{use: pii, action: mask}]}]\n"
+    assert drafted(inspected).loaded().notes == ()
+
+
 def test_a_rule_without_a_target_for_an_api_of_the_model_is_noted() -> None:
     found = notes(
         "{name: code, when: tools > 0, to: [{backend: a}], fallback: [{backend: c}]}",
