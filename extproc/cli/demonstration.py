@@ -40,6 +40,9 @@ models:
   - name: resilient
     targets: [{{backend: broken, model: gpt-4o}}]
     fallback: [{{backend: local, model: llama-3.1-8b}}]
+  - name: auto
+    rules: [{{name: personal, when: 'size(findings) > 0', to: [{{backend: local, model: llama-3.1-8b}}]}}]
+    targets: [{{backend: hosted, model: gpt-4o-mini}}]
 pipelines:
   - name: default
     request:
@@ -85,6 +88,8 @@ STEPS: Final = (
     ),
     DemoRequest("an address and a card, masked for the provider, restored for the client", _ask("chat", PERSONAL)),
     DemoRequest("the same in a stream, where a value may be cut anywhere", _ask("chat", PERSONAL, stream=True)),
+    DemoRequest("a model with a rule: personal data goes to the local backend ...", _ask("auto", PERSONAL)),
+    DemoRequest("... and everything else to the hosted one", _ask("auto", "Hello")),
     DemoRequest("a key in a prompt", _ask("chat", f"Why does {SECRET} not work?")),
     DemoRequest("what the policy keeps in, said in mid-stream", _ask("chat", "Sum up Project Titan.", stream=True)),
     DemoRequest(

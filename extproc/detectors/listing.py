@@ -15,17 +15,17 @@ _INTRODUCTION: Final = """\
 # What is detected
 
 Written by `scripts/docs` from the rules in `extproc/detectors`. A rule of `pii` or `secrets` finds a value wherever it
-stands in a text, but not where letters or digits are joined to it. A written-out escape (`\\n`, `\\u000a`, `%20`), the
-code of a colour, a bracket, a quotation mark or an underscore beside a value hides nothing. No-break spaces and
-typographic dashes part groups as blanks and hyphens do. Soft hyphens, zero-width spaces and other code points that
-nobody sees hide nothing inside a value either.
+stands in a text, unless letters or digits are joined to it. A value is also found beside a written-out escape (`\\n`,
+`\\u000a`, `%20`), the code of a colour, a bracket, a quotation mark or an underscore. Its groups may be separated by
+no-break spaces and typographic dashes, and it may contain invisible code points such as soft hyphens and zero-width
+spaces.
 
-Digits alone are nobody's: a national identifier without its own punctuation is found where a word beside it says what
-it is. Such words are known in some twenty languages (a file each in `extproc/detectors/pii/words`), in snake, camel and
+Digits alone identify nobody: a national identifier without its own punctuation is found only if a word beside it says
+what it is. Such words are known in twenty languages (a file each in `extproc/detectors/pii/words`), in snake, camel and
 kebab case (`date_of_birth: `, `DATE_OF_BIRTH=`, `<dateOfBirth>`, `?phone=`, `--phone-number`). In JSON, the name of the
 member counts (`{"nhsNumber": 9434765919}`), unless it names a time, a size, a count or an identifier (`created_at`,
-`bytes`, `order_id`); in a table of a request, the header of the column. Where a JSON number is masked, the number 0
-stands in its place, whatever the format of the mask: a number never becomes a string.
+`bytes`, `order_id`); in a table of a request, the header of the column counts. A JSON number that is
+masked becomes the number 0, whatever the format of the mask: a number never becomes a string.
 """
 
 
@@ -36,8 +36,9 @@ def markdown() -> str:
 
 def _personal() -> Iterable[str]:
     yield "## Personal data: the kinds of `pii`\n"
-    yield "A score is how sure a finding is, from 0 to 1: the least and the highest of a kind, by the form of the value"
-    yield "and the words beside it. `min_score` and `min_scores` of the policy leave out what is less sure.\n"
+    yield "A score says how sure a finding is, from 0 to 1. It depends on the value's form and the words beside it; the"
+    yield "table gives the lowest and the highest of each kind. Findings below the policy's `min_score` or `min_scores`"
+    yield "are ignored.\n"
     yield "| kind | what | checked by | needs a word beside it | score | example |"
     yield "|---|---|---|---|---|---|"
     for kind in pii.KINDS:
@@ -63,7 +64,7 @@ def _words(rules: Sequence[Rule]) -> str:
 
 def _credentials() -> Iterable[str]:
     yield "## Credentials: the rules of `secrets`\n"
-    yield "Every value must be random enough, and no example or placeholder.\n"
+    yield "A value must be random enough. Examples and placeholders are no findings.\n"
     yield "| rule | finds | begins like |"
     yield "|---|---|---|"
     for rule in secrets.RULES:

@@ -56,8 +56,8 @@ class Explanation(Struct, frozen=True):
 
     `action`: `block` by a pipeline, `reject` for other reasons, `mask` if something was replaced. `answer` is the
     response that the client would get instead, on a refusal or if the processor responds by itself. `rule`: the model's
-    rule that decided, or could not be asked; null if none did. `signals`: those that the policy reads. `usage`: the
-    tokens that the judged response reports; null if it reports none.
+    rule that applied, or could not be evaluated; null if none applied. `signals`: those that the policy reads. `usage`:
+    the tokens that the judged response reports; null if it reports none.
     """
 
     action: Action

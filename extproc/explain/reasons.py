@@ -74,11 +74,23 @@ def _ruled(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:
     """What the rules of the model came to, if it has any and they were asked."""
     record = rehearsed.record
     if record.rule is not None and record.reason == "routing_failed":
-        yield f"rule {record.rule} of {record.model} cannot be evaluated: a signal that it reads cannot be determined"
+        yield f"rule {record.rule} of {record.model} cannot be evaluated: {_unevaluated(plan, rehearsed)}"
     elif record.rule is not None:
         yield f"rule {record.rule} of {record.model} is the first whose condition is true"
     elif record.backend is not None and record.model in plan.table.asks:
         yield f"no rule of {record.model} has a condition that is true, so its own targets serve it"
+
+
+def _unevaluated(plan: Plan, rehearsed: Rehearsed) -> str:
+    """Why the condition of the rule in the record fails: by signals without a value, or by a value it cannot use."""
+    record = rehearsed.record
+    routes = (route for (model, _), route in plan.table.routes.items() if model == record.model)
+    asked = [each.when for route in routes for each in route.rules if each.rule == record.rule and each.when]
+    read = {name for condition in asked for name in condition.signals}
+    unknown = sorted(name for name in read if rehearsed.signals.get(name) is None)
+    if unknown:
+        return f"{', '.join(unknown)} cannot be determined"
+    return "its condition fails for these signals, such as `int` of a text that is no number"
 
 
 def _decided(rehearsed: Rehearsed) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""Tables in a text: the header of a column says of its values what the name of a member says of its own.
+"""Tables in a text: the header of a column identifies its values, as the name of a member identifies its value.
 
 A header is a line of names between commas, semicolons, tabs or bars; its rows are the lines below with as many cells.
 The header of a long table is further from most rows than rules look back for words, so that the values of a telling

@@ -1,7 +1,7 @@
 """The backends' credentials in the texts of streamed responses: rules beside those of a pipeline, in the same scanner.
 
 A provider that quotes the gateway's key may do so in pieces, each in an event of its own. Only a reader of texts joins
-them. What such a rule finds is no finding of the pipeline: it is replaced, and neither counted nor told.
+them. What such a rule finds is no finding of the pipeline: it is replaced, and neither counted nor reported.
 """
 
 from collections.abc import Iterable

@@ -78,12 +78,12 @@ class Round(Struct, eq=False):
         return orders
 
     def fail(self, processor: CompiledProcessor, reason: str) -> None:
-        """A processor has failed whose work was handed out."""
+        """Note that a processor failed whose work was handed out."""
         self.pending -= {processor.number}
         self.failed[processor.number] = reason
 
     def hear(self, processor: CompiledProcessor, spans: Spans, exceeded: Sequence[str] = ()) -> None:
-        """A processor says what it has found, if it has."""
+        """Note the findings of a processor, if it has any."""
         number = processor.number
         self.pending -= {number}
         if spans:
@@ -106,7 +106,7 @@ class Round(Struct, eq=False):
         return settle([(stage.processors[number], reason) for number, reason in alike], stage.stand_ins)
 
     def copied(self) -> "Round":
-        """Another that knows the same."""
+        """Return a copy that can go on by itself."""
         other = copy.copy(self)
         other.heard, other.exceeded, other.failed = dict(self.heard), dict(self.exceeded), dict(self.failed)
         other.settled = set(self.settled)
@@ -199,7 +199,7 @@ def _findings(
 
 
 def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str], str]) -> list[dict[str, Any]]:
-    """Finds as conditions see them. `firsts`: where the first of each processor and kind stands."""
+    """Return findings as conditions see them. `firsts`: where the first of each processor and kind stands."""
     return [
         {"processor": name, "kind": kind, "count": number, "where": firsts.get((name, kind), "")}
         for (name, kind), number in counts.items()

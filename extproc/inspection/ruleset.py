@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import Final
 
 from extproc.detectors import patterns, pii, secrets
 from extproc.detectors.contract import Detector, RuleDetector
@@ -16,6 +17,9 @@ from extproc.policy import PlacedStep, Unusable, UnusableError
 from extproc.policy import processors as steps
 from extproc.policy.base import Loc
 from extproc.policy.secrets import rules_of
+
+KINDS_NAMED: Final = 5
+"""Kinds that one message names: as many as fit into a line of a terminal."""
 
 _MEND = "expressions are RE2's, files of rules gitleaks'"
 
@@ -42,7 +46,7 @@ def _personal(step: steps.Pii) -> tuple[Rule, ...]:
     """
     found = _sure(step)
     if vain := _vain(step, found):
-        raise RuleError(f"no finding of {vain[0]} is so sure")
+        raise RuleError(f"no finding of {vain[0]} reaches its least score")
     if step.ip_addresses == "all":
         return found
     return tuple(allowing([rule], not_public)[0] if rule.kind == "ip_address" else rule for rule in found)
@@ -59,11 +63,17 @@ def _vain(step: steps.Pii, found: tuple[Rule, ...]) -> list[str]:
 
 
 def _too_sure(placed: PlacedStep, step: steps.Pii) -> Iterator[Unusable]:
-    for kind in _vain(step, _sure(step)):
-        field = ("min_scores", kind) if kind in step.min_scores else ("min_score",)
-        most = max(rule.score for rule in pii.rules((kind,)))
-        mend = f"write {most:g} at most, or leave out the kind"
-        yield Unusable((*placed.where, *field), f"no finding of {kind} is so sure", mend)
+    """What is wrong with each score of a kind, and with the score of all the others at once."""
+    most = {kind: max(rule.score for rule in pii.rules((kind,))) for kind in _vain(step, _sure(step))}
+    for kind in most.keys() & step.min_scores.keys():
+        mend = f"write {most.pop(kind):g} at most, or leave the kind out of `kinds`"
+        yield Unusable((*placed.where, "min_scores", kind), f"no finding of {kind} reaches this score", mend)
+    if most:
+        kinds = [*most][:KINDS_NAMED]
+        more = f" and {len(most) - len(kinds)} more kinds" if len(most) > len(kinds) else ""
+        mend = f"write {min(most.values()):g} at most, or `min_scores` for these kinds, or `kinds` without them"
+        message = f"no finding of {', '.join(kinds)}{more} reaches this score"
+        yield Unusable((*placed.where, "min_score"), message, mend)
 
 
 def own_rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:

@@ -16,7 +16,7 @@ from extproc.policy.conditions import Condition, ConditionError
 from extproc.protocol.messages import Side
 
 SignalValues = Mapping[str, Any]
-"""The signals that conditions read, by name; None for what cannot be told."""
+"""The signals that conditions read, by name; None for what cannot be determined."""
 
 NUMBER_DIGITS = 3
 """Digits of a processor's number in front of its rules' names; a pipeline has at most 64 processors a side."""
@@ -37,7 +37,7 @@ class BodyLimits(Struct, frozen=True):
     images: int | None = None
 
     def untold(self, sizes: Counts) -> bool:
-        """True if a number that is limited cannot be told."""
+        """True if a number that is limited cannot be determined."""
         return (self.messages is not None and sizes.messages is None) or (
             self.images is not None and sizes.images is None
         )

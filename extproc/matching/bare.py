@@ -1,4 +1,4 @@
-"""The reading of a streamed text without the code points that nobody sees, beside that of the text as it stands."""
+"""The reading of a streamed text without its invisible code points, beside the reading of the text as it stands."""
 
 import re
 from typing import TYPE_CHECKING
@@ -29,9 +29,9 @@ def shows_less(text: str, before: str) -> bool:
 class BareReading:
     """A window that is fed what is left of each piece.
 
-    `window`: has taken over from that of the text, which had come up to `end`, behind `before`, but for `half` a
-    character. `ahead`: the
-    text that the other reading has released and this one has not; `hits`: of both, in text that is not released yet.
+    `window`: takes over from the window of the text at the place `end`, behind the code point `before`; `half`: the
+    half of a character that came last, if any. `ahead`: the text that the other reading has released and this one has
+    not. `hits`: those of both readings, in text that is not released yet.
     """
 
     __slots__ = ("_half", "_ignored", "_meter", "ahead", "hits", "window")

@@ -1,4 +1,4 @@
-"""Code points that nobody sees: a value with some of them inside is the value without them.
+"""Invisible code points: a value with some of them inside is the value without them.
 
 A soft hyphen, a zero-width space or a tag character inside a key keeps every rule from finding it, while models and
 people read it as the key. So a text with such code points is read once more without them. As it stands it is read as

@@ -1,4 +1,4 @@
-"""The exact matcher of a rule: where it matches, and which part of a match is the find."""
+"""The exact matcher of a rule: where it matches, and which part of a match is the finding."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,7 +9,7 @@ from extproc.matching.tail import MatchPlace, Tail
 from extproc.matching.utf8 import ASCII, after, ahead, before, whole
 
 WHOLE = (1,)
-"""The groups of a rule whose find is its whole match."""
+"""The groups of a rule whose finding is its whole match."""
 
 AT_ONCE = 256
 """Bytes in which all matches may be looked for before the first of them is judged: RE2 takes about 1 µs for each."""
@@ -20,14 +20,15 @@ stretch without any is followed by one of twice its length."""
 
 
 class Matcher(Struct, frozen=True, eq=False):
-    """The exact reading of a rule: where it matches and which part of the match is the find.
+    """The exact reading of a rule: where it matches and which part of the match is the finding.
 
-    `groups`: the find is the first of these that took part. `most`: code points after which a match is cut off, 0 where
-    the expression itself counts; `wide` tells whether they may be more than a byte each. `starts` finds where something
-    begins that is too long at most: an expression that does not count runs on to the end of whatever it is shown.
+    `groups`: the finding is the first of these that took part. `most`: code points after which a match is cut off, 0
+    where the expression itself counts; `wide`: true if they may be more than a byte each. `starts` finds where
+    something begins that is too long at most: an expression that does not count runs on to the end of whatever it is
+    shown.
 
-    `ending`: given where `search` has no groups, as the find is the whole match and lies between the two characters
-    that were looked at. Only at the end of the data may nothing stand behind it: then this, which has groups, tells.
+    `ending`: given where `search` has no groups, as the finding is the whole match and lies between the two characters
+    that were looked at. Only at the end of the data may nothing stand behind it: then this, which has groups, decides.
     `edge`: one code point behind the match was looked at.
     """
 
@@ -112,7 +113,7 @@ class Matcher(Struct, frozen=True, eq=False):
 
     @property
     def captures(self) -> bool:
-        """True if the find is a part of the match: to tell which takes RE2 some 60 ns a byte, a match alone 1 ns."""
+        """True if the finding is a part of the match: which part takes RE2 some 60 ns per byte, a match alone 1 ns."""
         return self.groups != WHOLE
 
     def _tail(self, tail: Tail, data: bytes, opening: int, limit: int) -> MatchPlace:

@@ -8,7 +8,7 @@ from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, meant
 from extproc.policy.model import Policy
 from extproc.policy.pipelines import Match, Pipeline
-from extproc.policy.virtual import RoutingRule, Target, VirtualModel
+from extproc.policy.virtual import Target, VirtualModel
 
 Note = tuple[Loc, str, str]
 
@@ -23,7 +23,8 @@ def advice(policy: Policy) -> Iterator[Note]:
         for at, targets in _lists(("models", index), model):
             for position, target in enumerate(targets):
                 yield from _unlisted((*at, position), policy.backend(target.backend), target, model.name)
-        yield from _unasked(("models", index, "rules"), model.rules)
+        yield from _unasked(("models", index, "rules"), model)
+        yield from _unfound(policy, ("models", index, "rules"), model)
         yield from _unserved(policy, ("models", index), model)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)
@@ -43,14 +44,25 @@ def _lists(place: Loc, model: VirtualModel) -> Iterator[tuple[Loc, tuple[Target,
     yield (*place, "fallback"), model.fallback
 
 
-def _unasked(place: Loc, rules: Sequence[RoutingRule]) -> Iterator[Note]:
+def _unasked(place: Loc, model: VirtualModel) -> Iterator[Note]:
+    names = [name for name, _ in model.named_rules()]
     first: dict[str, int] = {}
-    for index, rule in enumerate(rules):
+    for index, rule in enumerate(model.rules):
         condition = rule.when.text.strip()
         before = first.setdefault("true" if "true" in first else condition, index)
         if before != index:
-            message = f"no request gets here: rule {before + 1} of the list holds for all of them before"
+            message = f"no request gets here: rule {names[before]} before it applies to all of them"
             yield (*place, index), message, "put this one first, or delete it"
+
+
+def _unfound(policy: Policy, place: Loc, model: VirtualModel) -> Iterator[Note]:
+    """Rules about findings, where no pipeline could have any."""
+    if any(pipeline.request for pipeline in policy.pipelines):
+        return
+    for index, (name, rule) in enumerate(model.named_rules()):
+        if "findings" in rule.when.signals:
+            message = f"rule {name} reads findings, which are always empty: no pipeline inspects requests"
+            yield (*place, index, "when"), message, "add a pipeline with processors under `request`"
 
 
 def _unserved(policy: Policy, place: Loc, model: VirtualModel) -> Iterator[Note]:
@@ -61,7 +73,9 @@ def _unserved(policy: Policy, place: Loc, model: VirtualModel) -> Iterator[Note]
         ((*place, "rules", index, "to"), f"rule {name}", (*rule.to, *rule.fallback))
         for index, (name, rule) in enumerate(model.named_rules())
     ]
-    served.append(((*place, "targets"), f"model {model.name} without a rule", (*model.targets, *model.fallback)))
+    served.append(
+        ((*place, "targets"), f"model {model.name}, where no rule applies,", (*model.targets, *model.fallback))
+    )
     apis = [frozenset(policy.backend(target.backend).api for target in targets) for _, _, targets in served]
     for api in sorted(frozenset[str]().union(*apis)):
         for (at, owner, _), its in zip(served, apis, strict=True):

@@ -85,7 +85,7 @@ class Condition:
         """Return whether it is true of these signals, which hold all of `self.signals`. Raises ConditionError.
 
         `headers` maps names to text; one that is absent reads as "". `findings` is a list of mappings. A signal that is
-        None cannot be told. If one is a tuple, the request has several of it, such as calls of MCP: one that the
+        None cannot be determined. If one is a tuple, the request has several of it, such as calls of MCP: one that the
         condition is true of is enough.
         """
         asked = self._asked(signals)
@@ -93,7 +93,7 @@ class Condition:
         # A loop, as generators took a third of the time of a short condition, and a model's rules are many.
         for name, value in asked.items():
             if value is None:
-                raise ConditionError(f"the condition {self.text} is about a signal that cannot be told")
+                raise ConditionError(f"the condition {self.text} is about a signal that cannot be determined")
             if isinstance(value, tuple):
                 several = name
         if several is None:

@@ -89,7 +89,7 @@ def _encodable(text: str) -> str:
 
 
 Kind = Annotated[str, AfterValidator(_kind), Written("kind", "[email, phone, credit_card]")]
-Score = Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False), Written("number from 0 to 1", "0.8")]
+Score = Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False), Written("number", "0.8")]
 Expression = Annotated[str, AfterValidator(_expression), Written("regular expression", "'PRJ-[0-9]{4}'")]
 Literally = Annotated[str, AfterValidator(_literal), Written("text", "[Titan, Orion]")]
 AllowedText = Annotated[str, AfterValidator(_literal), Written("text", "[support@example.com]")]
@@ -183,11 +183,12 @@ class Pii(Maskable):
     kinds: Annotated[tuple[Kind, ...], AfterValidator(_distinct)] | None = None
     """The kinds to detect; every kind but `url` if absent."""
     min_score: Score = 0.0
-    """The least score of a finding: how sure it is, from 0 to 1. docs/detection.md has those of each kind."""
+    """Findings with a lower score are ignored. A score says how sure a finding is, from 0 to 1;
+    [detection.md](detection.md) lists the scores of each kind."""
     min_scores: Annotated[Mapping[Kind, Score], Written("kinds and numbers from 0 to 1", "{credit_card: 0.9}")] = {}
-    """The same for single kinds, in place of `min_score`."""
+    """The same for single kinds, instead of `min_score`."""
     ip_addresses: Literal["all", "public"] = "all"
-    """`public` leaves out private, loopback, link-local and documentation addresses."""
+    """`public` ignores private, loopback, link-local and documentation addresses."""
 
     @property
     def wanted(self) -> tuple[str, ...]:

@@ -81,17 +81,17 @@ def signals() -> str:
 ## Signals
 
 A signal is what a policy may ask about an exchange: in conditions, and to have it recorded (`recorded_signals`). It is
-computed only if the policy reads it, at most once per exchange; one that only the rules of a model read, only if that
-model is asked for. One of the cost `body` is known where the body is read: of requests of an API, and where a pipeline
-is for the request. Recording alone has no body read.
+computed only if the policy reads it, at most once per exchange. A signal that only a model's rules read is computed
+only for requests for that model. Signals of the cost `body` are known if the body is read: for requests of an API, and
+for requests that a pipeline matches. Recording a signal does not make the processor read the body.
 
 | signal | type | cost | value |
 |---|---|---|---|
 {listed}
 
-A signal that cannot be told fails the condition: of a body that is not read or is no JSON, of a `model` that is given
-twice. It is never zero or empty instead. For a processor, `on_failure` says what follows; a request that a
-[rule](#rule) is asked about gets 503. In the log it is null.
+A signal cannot be determined if the body is not read or is not JSON, or if `model` is given twice. It is never zero or
+empty instead: a condition that reads it fails. If the condition is a processor's, its `on_failure` applies; if it is
+that of a [rule](#rule), the client gets 503. The log shows null.
 
 Not known to this version: {code(BUILT_IN.unsupported)}."""
 

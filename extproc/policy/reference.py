@@ -95,8 +95,8 @@ def _head() -> str:
 # The policy file
 
 One YAML file says which backends there are, which models clients may ask for, and what is looked at in requests and
-answers. `extproc check -c policy.yaml` reports every problem at once, a line each (`file:line:column: path: message
-(mend)`), and exits with 2; with 0 if there are none. A field that is not described here is an error, never ignored. The
+responses. `extproc check -c policy.yaml` reports every problem at once, a line each (`file:line:column: path: message
+(fix)`), and exits with 2; with 0 if there are none. A field that is not described here is an error, never ignored. The
 format also names these, which this version does not support: {later}; the APIs {apis}; and the
 processors {uses}.
 

@@ -52,20 +52,21 @@ def _affordable(rules: "tuple[RoutingRule, ...]") -> "tuple[RoutingRule, ...]":
 
 
 class RoutingRule(Value):
-    """Targets for the requests of a model that a condition is true of.
+    """Targets for the requests of a model for which a condition is true.
 
     The first rule of a model whose condition is true serves the request, from `to` and then `fallback`; if none of
-    these is up the client gets 503, and no other rule is tried. A condition that cannot be evaluated, because a signal
-    cannot be told, ends the request with 503 `routing_failed`: it might have been for this rule. Candidates of another
-    API than the request's are left out; a rule that has none for it gives 404.
+    these is up the client gets 503, and no other rule is tried. If a condition cannot be evaluated, because a signal
+    cannot be determined, the client gets 503 `routing_failed`: the request might have been for this rule. Targets whose
+    backends speak another API than the request's are left out; if none is left the client gets 404.
     """
 
     name: RuleName | None = None
     """The rule's name in the log and in `explain`, unique in its model; if absent `rule-1` and so on, by its
     place in the list."""
     when: Annotated[When, AfterValidator(_placeless)]
-    """[Condition](#conditions) on the request. `findings` are those of the request's pipeline: none where no pipeline
-    is for it. They cannot be told if the pipeline let the body pass unread, or a processor failed and none stood in."""
+    """[Condition](#conditions) on the request. `findings` are those of the request's pipeline, none if no pipeline
+    matches. They cannot be determined if the pipeline let the body pass uninspected, or if a processor failed and had
+    no stand-in."""
     to: tuple[Target, ...]
     """Targets, each by its weight. At least one."""
     fallback: tuple[Target, ...] = ()
@@ -78,8 +79,8 @@ class VirtualModel(Value):
     name: ModelName
     """The name that clients ask for."""
     rules: Annotated[tuple[RoutingRule, ...], Field(max_length=RULES_MAX), AfterValidator(_affordable)] = ()
-    """Rules that choose other targets by what a request says; the first whose condition is true holds. If none is, the
-    request goes to `targets`."""
+    """Rules that choose other targets by what a request says; the first whose condition is true applies. If none
+    applies, the request goes to `targets`."""
     targets: tuple[Target, ...]
     """Targets that serve the model, each by its weight. At least one."""
     fallback: tuple[Target, ...] = ()

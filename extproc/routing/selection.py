@@ -30,7 +30,7 @@ def select(
 ) -> Choice | None:
     """Chooses for `model` asked for in the `api` family; `draw` is in [0, 1).
 
-    `signals` are those that `table.asks` names for the model; None for what cannot be told.
+    `signals` are those that `table.asks` names for the model; None for what cannot be determined.
 
     None: the policy lets unknown models pass, and Envoy's own routes decide about this one. Raises ClientError 404 for
     a model that nobody serves, 503 when all that could serve it are known to be down, or a rule cannot be asked.

@@ -81,7 +81,7 @@ class Signals:
     """The signals of one exchange: each is computed when it is first read, and then remembered.
 
     Mutable, one per exchange. `whole`: all that will ever be known of the request is known. Until then a signal of the
-    cost `body` cannot be told, and is not computed.
+    cost `body` cannot be determined, and is not computed.
     """
 
     __slots__ = ("_registry", "_view", "_whole", "told")
@@ -94,7 +94,7 @@ class Signals:
         """Values that were read so far, by name; None for those that cannot be determined."""
 
     def read(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return the values of these signals, by name; None for what cannot be told."""
+        """Return the values of these signals, by name; None for what cannot be determined."""
         return {name: self._read(name) for name in names}
 
     def _read(self, name: str) -> Any:

@@ -8,11 +8,11 @@ from extproc.signals.view import RequestView
 
 
 class Signal(SignalDeclaration, frozen=True, kw_only=True):
-    """A declared signal with its `compute`, which gives the value, or None where it cannot be told.
+    """A declared signal with its `compute`, which gives the value, or None where it cannot be determined.
 
     `compute` is called at most once per exchange, only if the policy reads the signal. One of the cost `headers` runs
     between two messages and has to take microseconds; one of the cost `body` may run in any thread. If it raises, or
-    gives a value of another type, the signal cannot be told.
+    gives a value of another type, the signal cannot be determined.
     """
 
     compute: Callable[[RequestView], Any]

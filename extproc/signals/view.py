@@ -48,14 +48,14 @@ class RequestView:
 
     @property
     def outline(self) -> Outline | None:
-        """The members of the body that limits and signals ask about; None where they cannot be told."""
+        """The members of the body that limits and signals ask about; None where they cannot be determined."""
         if not self._outline:
             self._outline.append(None if self._body is None else _outline(self._body, self._content_type))
         return self._outline[0]
 
     @property
     def image_parts(self) -> int | None:
-        """Images that only a look at all of the text brings to light, such as parts of a form; None: cannot be told."""
+        """Images that only a reading of all the text shows, such as form parts; None if they cannot be determined."""
         if not self._image_parts:
             self._image_parts.append(None if self._body is None else _images(self._body, self._content_type))
         return self._image_parts[0]

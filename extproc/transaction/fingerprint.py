@@ -65,6 +65,12 @@ def read(value: bytes | None) -> bytes:
     return value if _FORM.fullmatch(value) else MALFORMED
 
 
+def owner(wanted: bytes, found: bytes) -> str:
+    """Return what an Envoy with the fingerprint `found` was configured for, where `wanted` is needed."""
+    versions = [each.partition(b"-")[0] for each in (wanted, found)]
+    return "another policy" if found == MALFORMED or versions[0] == versions[1] else "another release of extproc"
+
+
 def differences(one: Demands, other: Demands) -> tuple[str, ...]:
     """Return the names of what differs between two policies' demands."""
     return tuple(name for name in one if one[name] != other.get(name))

@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Headers
 from extproc.protocol.modes import BodyMode, ProtocolConfig
+from extproc.transaction.fingerprint import owner
 from extproc.transaction.outcome import FROM_UPSTREAM, details_of
 from extproc.transaction.plan import Claim, Plan
 
@@ -75,8 +76,10 @@ def detail_of(what: What) -> str:
 def mistaken(plan: Plan, configuration: bytes) -> MisconfiguredError:
     """Return the error of an exchange whose Envoy has the fingerprint `configuration`, which is not the plan's."""
     ours, theirs = plan.fingerprint.decode(), configuration.decode()
-    sentence = f"Envoy was configured for another policy (fingerprint {theirs}; the policy in force needs {ours})"
-    return MisconfiguredError("configuration", f"{sentence}: write its configuration anew with `extproc envoy`")
+    made_for = owner(plan.fingerprint, configuration)
+    sentence = f"Envoy was configured for {made_for} (fingerprint {theirs}; the policy in force needs {ours})"
+    command = "write its configuration again with `extproc envoy -c POLICY`, and start Envoy with it"
+    return MisconfiguredError("configuration", f"{sentence}: {command}")
 
 
 def check_shown(claim: Claim, message: Headers, *, known: bool) -> None:

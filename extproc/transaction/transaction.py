@@ -91,7 +91,7 @@ class Transaction:
 
     @property
     def signals(self) -> dict[str, Any]:
-        """The signals of the exchange that the policy reads, by name; None for what cannot be told."""
+        """The signals of the exchange that the policy reads, by name; None for what cannot be determined."""
         memory = self._memory
         read = {} if memory.signals is None else memory.signals.read(self._plan.recorded)
         return {**read, **memory.signal_values(), **memory.rule_signals}

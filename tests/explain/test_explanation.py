@@ -362,7 +362,15 @@ def test_a_rule_that_cannot_be_evaluated_is_told() -> None:
     shown = told(own, said("x" * 2000))
     assert (shown["action"], shown["status"], shown["rule"], shown["backend"]) == ("reject", 503, "agents", None)
     assert shown["signals"]["findings"] is None
-    assert "rule agents of chat cannot be evaluated: a signal that it reads cannot be determined" in shown["why"]
+    assert "rule agents of chat cannot be evaluated: findings cannot be determined" in shown["why"]
+
+
+def test_a_rule_whose_condition_fails_for_a_header_s_value_is_told_as_that() -> None:
+    condition = """'headers["x-n"] != "" && int(headers["x-n"]) > 3'"""
+    own = Plan.compile(loads(RULED.replace("tools > 0", condition)), {})
+    shown = told(own, said("x"), headers={"x-n": "many"})
+    assert (shown["status"], shown["rule"]) == (503, "agents")
+    assert any("cannot be evaluated: its condition fails for these signals" in each for each in shown["why"])
 
 
 NOT_READ = """pipelines:

@@ -79,6 +79,17 @@ def test_a_score_that_no_finding_of_a_kind_reaches_is_an_error() -> None:
     with pytest.raises(UnusableError) as raised:
         stage("kinds: [email, passport, phone], min_score: 0.95, min_scores: {phone: 1}")
     assert [(each.where[-1], each.message) for each in raised.value.parts] == [
-        ("min_score", "no finding of passport is so sure"),
-        ("phone", "no finding of phone is so sure"),
+        ("phone", "no finding of phone reaches this score"),
+        ("min_score", "no finding of passport reaches this score"),
     ]
+
+
+def test_a_score_that_many_kinds_do_not_reach_is_one_error_with_the_score_that_all_reach() -> None:
+    with pytest.raises(UnusableError) as raised:
+        stage("min_score: 1")
+    (problem,) = raised.value.parts
+    assert problem.message == (
+        "no finding of phone, ip_address, mac_address, url_credentials, passport and 14 more kinds reaches this score"
+    )
+    assert "write 0.9 at most" in problem.mend
+    stage("min_score: 0.9")

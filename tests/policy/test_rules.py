@@ -161,8 +161,17 @@ def notes(*rules: str) -> list[tuple[int, str, str]]:
 @pytest.mark.parametrize("first", ["tools > 0", "'true'"])
 def test_a_rule_that_no_request_gets_to_is_noted(first: str) -> None:
     found = notes(f"{{when: {first}, to: [{{backend: a}}]}}", "{name: late, when: tools > 0, to: [{backend: b}]}")
-    message = "no request gets here: rule 1 of the list holds for all of them before"
+    message = "no request gets here: rule rule-1 before it applies to all of them"
     assert found == [(FIRST + 1, "models[0].rules[1]", message)]
+
+
+def test_a_rule_about_findings_that_no_pipeline_can_have_is_noted() -> None:
+    text = policy("{name: personal, when: size(findings) > 0, to: [{backend: a}]}")
+    (note,) = drafted(text).loaded().notes
+    assert (note.line, note.path) == (FIRST, "models[0].rules[0].when")
+    assert note.message == "rule personal reads findings, which are always empty: no pipeline inspects requests"
+    inspected = text + "pipelines: [{name: p, request: [{use: pii, action: mask}]}]\n"
+    assert drafted(inspected).loaded().notes == ()
 
 
 def test_a_rule_without_a_target_for_an_api_of_the_model_is_noted() -> None:
@@ -172,7 +181,7 @@ def test_a_rule_without_a_target_for_an_api_of_the_model_is_noted() -> None:
     )
     lost = "has no target for the API {}, so these requests get 404"
     assert found == [
-        (9, "models[0].targets", f"model auto without a rule {lost.format('anthropic')}"),
+        (9, "models[0].targets", f"model auto, where no rule applies, {lost.format('anthropic')}"),
         (FIRST + 1, "models[0].rules[1].to", f"rule {unnamed(1)} {lost.format('openai')}"),
     ]
 

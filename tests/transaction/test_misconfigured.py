@@ -262,7 +262,18 @@ def test_an_envoy_with_another_fingerprint_gets_nothing_done_and_both_are_named(
         record = refused(envoy.sends(request_headers(CHAT)).gets_one(Reject), envoy, "configuration")
     assert "1-0123456789abcdef" in record["detail"]
     assert PLAIN.fingerprint.decode() in record["detail"]
-    assert "extproc envoy" in record["detail"]
+    assert "extproc envoy -c" in record["detail"]
+
+
+@pytest.mark.parametrize(
+    ("version", "made_for"), [(b"1", "another release of extproc"), (PLAIN.fingerprint[:1], "another policy")]
+)
+def test_an_envoy_configured_by_another_release_is_told_from_one_for_another_policy(
+    version: bytes, made_for: str
+) -> None:
+    with Playbook(PLAIN, configuration=version + b"-0123456789abcdef") as envoy:
+        record = refused(envoy.sends(request_headers(CHAT)).gets_one(Reject), envoy, "configuration")
+    assert f"Envoy was configured for {made_for} (" in record["detail"]
 
 
 def test_the_refusal_is_in_the_clients_dialect() -> None:

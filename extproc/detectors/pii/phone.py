@@ -22,7 +22,7 @@ _OF_THINGS = (
         r"(?: ?(?:no|number|nr|id|#))?\.?"
     ),
 )
-"""What numbers of things are called, which look like those of telephones."""
+"""Words before numbers that look like telephone numbers and are not."""
 
 _HEX = (
     r"(?:^|[^0-9A-Za-z])"

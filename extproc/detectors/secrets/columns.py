@@ -1,4 +1,4 @@
-"""Secrets in tables: the line of names tells what stands in the same column of the next line.
+"""Secrets in tables: the line of names identifies what stands in the same column of the next line.
 
 A column is counted from the right: the name, and as many cells behind it as behind the value. That needs no beginning
 of the line, which a stream would have to wait for in every line that has a comma.
@@ -69,4 +69,4 @@ RULES = (
         ),
     ),
 )
-"""The first line below the names; `inspection/led.py` goes on from there where a text is whole."""
+"""The first line below the names; `inspection/tables.py` reads the further lines if a text is whole."""

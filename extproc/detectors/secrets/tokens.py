@@ -1,4 +1,4 @@
-"""Tokens that their first letters tell: a table of services, of what their tokens begin with and consist of.
+"""Tokens that a prefix identifies: a table of services, with the prefix and the characters of their tokens.
 
 One rule for all of them, so that a new line costs the fast lane a word. The same holds for prefixes that are not of one
 service alone (`sk-`): who issued a token is of no account to whoever finds it in a prompt.

@@ -15,7 +15,7 @@ from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
 from extproc.transaction import FIELDS_READ, Plan
-from extproc.transaction.fingerprint import CONFIG_HEADER
+from extproc.transaction.fingerprint import CONFIG_HEADER, owner
 
 HELD: Final = {"BUFFERED", "FULL_DUPLEX_STREAMED"}
 """Body modes in which nothing goes on before the processor has said so."""
@@ -88,7 +88,8 @@ def _told(filter_: Json, plan: Plan) -> Iterator[str]:
     if found is None and plan.needs.fields and inside(filter_, "forward_rules", "allowed_headers", "patterns"):
         yield f"there is no fingerprint, so that the processor cannot know which fields are forwarded: add {entry}"
     elif found is not None and found != wanted:
-        yield f"the fingerprint {found} is another policy's: this one has {wanted}; write the file anew"
+        made_for = owner(plan.fingerprint, found.encode())
+        yield f"the fingerprint {found} is for {made_for}, not {wanted}: write the file again with `extproc envoy`"
 
 
 def _requests(filter_: Json, policy: Policy) -> Iterator[str]:
