@@ -1,6 +1,7 @@
 """The reading of a streamed text without its invisible code points, beside the reading of the text as it stands."""
 
 import re
+from copy import copy
 from typing import TYPE_CHECKING
 
 from extproc.matching.ignorable import Ignored, hidden
@@ -71,6 +72,12 @@ class BareReading:
         end = self._ignored.end(place)
         self._ignored.forget(place)
         return end
+
+    def again(self) -> "BareReading":
+        """Another that has seen the same."""
+        other: BareReading = copy(self)
+        other.window, other._ignored, other.hits = self.window.again(), self._ignored.again(), self.hits.copy()
+        return other
 
     @property
     def idle(self) -> bool:

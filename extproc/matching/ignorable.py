@@ -10,6 +10,7 @@ model has such. `Ignored` says which are left out: what it says of one depends o
 
 import re
 from bisect import bisect_left, bisect_right
+from copy import copy
 
 from extproc.matching.compiled import expression
 from extproc.matching.re2_search import searching, within
@@ -109,6 +110,12 @@ class Ignored:
         if count:
             del self._gaps[:count]
             self._left += count
+
+    def again(self) -> "Ignored":
+        """Another that has seen the same."""
+        other: Ignored = copy(self)
+        other._gaps = self._gaps.copy()
+        return other
 
 
 def _row(before: str) -> int:

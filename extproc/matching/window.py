@@ -1,5 +1,7 @@
 """Text as it streams, judged as if it had come whole: as it stands, and as its reader sees it (see `escapes`)."""
 
+from copy import copy
+
 from extproc.matching.bare import BareReading, shows_less
 from extproc.matching.escapes import begun, marked, places, plain
 from extproc.matching.pane import Hit, Pane, Released
@@ -132,6 +134,18 @@ class Window(Pane):
             other._half = ""
         if self._twin is not None:
             other._split()
+        return other
+
+    def again(self) -> "Window":
+        """Another that has seen the same.
+
+        One that only took over what is held back could not know what began in front of that: a match whose
+        finding is held, and words that are some only without what nobody sees.
+        """
+        other: Window = copy(self)
+        other._hits = self._hits.copy()
+        other._twin = copy(self._twin)
+        other._bare = None if self._bare is None else self._bare.again()
         return other
 
     @property

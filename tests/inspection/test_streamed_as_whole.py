@@ -15,7 +15,7 @@ from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
 from tests.apis.events.client import documents
 from tests.apis.events.samples import event
-from tests.inspection.answering import answer, processor, run, stage
+from tests.inspection.answering import answer, every_rule, processor, run, stage
 from tests.inspection.judging import judged
 from tests.inspection.twins import TWINS, Twin
 from tests.payload.shapes import PNG
@@ -113,6 +113,23 @@ def test_values_with_unseen_code_points_inside_are_judged_alike(name: str, unsee
         assert "mail [EMAIL_1], pay [CREDIT_CARD_1] by [AWS_ACCESS_KEY_ID_1] for ever" in out
         assert (len(counts), unread, blocked) == (3, set(), None)
         alike(TWINS[name], blocking(), every(nested(odd, depth), 7))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ALTER ROLE app WITH PASSWORD 'Tr0ub4dor';.\u2011",
+        "x HTTPBasicAuth('ann', 'op\\ten-sesame7').",
+        "my tax fi\u200ble number is 876 543 210.",
+        "\u200b".join("HTTPBasicAuth('ann', 'open-sesame7')"),
+    ],
+)
+@pytest.mark.parametrize("name", ["refusal", "completions", "annotations", "function_call"])
+def test_a_finding_that_is_held_when_its_text_pauses_is_masked(name: str, said: str) -> None:
+    """What tells of it, the beginning of its match or a word in front, has left already."""
+    out, counts, unread, blocked = alike(TWINS[name], every_rule(), list(said))
+    assert (len(counts), unread, blocked) == (1, set(), None)
+    assert not any(value in out for value in ("Tr0ub4dor", "sesame7", "876 543 210"))
 
 
 @pytest.mark.parametrize("name", TWINS)

@@ -164,6 +164,20 @@ def test_findings_are_known_if_another_processor_stood_in_or_the_one_that_failed
     assert (refused, line["backend"], [each["processor"] for each in line["failures"]]) == (None, "small", ["pii"])
 
 
+def test_findings_cannot_be_told_if_the_one_that_stood_in_failed_too() -> None:
+    stand_in = ", {use: pattern, name: other, regex: '@[a-z]{9}', action: mask, on_failure: allow}"
+    first = "{use: pii, kinds: [email], action: mask, on_failure: other}"
+    own = plan(PERSONAL, more=f"pipelines: [{{name: p, request: [{first}{stand_in}]}}]\n")
+    with played(own) as envoy:
+        envoy.asks(said("x" * 20_000))
+        envoy.fails("p")
+        while envoy.orders:
+            envoy.fails(next(iter(envoy.orders)))
+        line = envoy.record()
+    assert [each["processor"] for each in line["failures"]] == ["pii", "other"]
+    assert (envoy.refused, line["reason"], line["rule"]) == (503, "routing_failed", "personal")
+
+
 def test_an_image_that_the_pipeline_lets_pass_leaves_findings_known() -> None:
     own = plan(PERSONAL, more=MASKING.replace("request:", "on_uninspected: allow, request:"))
     image = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]

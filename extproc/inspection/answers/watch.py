@@ -116,7 +116,16 @@ class Led:
 
     def handed(self, scanner: Scanner) -> "Led":
         """See `Window.handed`."""
-        other = Led(_handed(self._inner, scanner, None, self._meter), scanner, self._lead, self._meter)
+        return self._led(_handed(self._inner, scanner, None, self._meter), scanner)
+
+    def again(self) -> "Led":
+        """See `Window.again`."""
+        inner = self._inner
+        same = inner.again() if isinstance(inner, Window) else _handed(inner, self._scanner, None, self._meter)
+        return self._led(same, self._scanner)
+
+    def _led(self, inner: Window, scanner: Scanner) -> "Led":
+        other = Led(inner, scanner, self._lead, self._meter)
         other._waiting, other._hits = self._waiting, self._hits.copy()
         return other
 
@@ -179,4 +188,4 @@ def _handed(before: Window | Onlooker | Unwatched, scanner: Scanner, name: str |
 
 def alike(before: Watch) -> Watch:
     """Return another that tells what is said of the text that has not passed yet, if nothing follows."""
-    return before.handed(before.scanner) if isinstance(before, Window | Led) else Unwatched(*before.unjudged)
+    return before.again() if isinstance(before, Window | Led) else Unwatched(*before.unjudged)
