@@ -20,7 +20,18 @@ from extproc.matching.expression import (
 )
 from extproc.matching.matcher import WHOLE, Matcher
 from extproc.matching.re2_search import Search, searching
-from extproc.matching.render import UTF8_MOST, charset, coarse, ended, exact, members, octets, outside, starters, uncounted
+from extproc.matching.render import (
+    UTF8_MOST,
+    charset,
+    coarse,
+    ended,
+    exact,
+    members,
+    octets,
+    outside,
+    starters,
+    uncounted,
+)
 from extproc.matching.rule import UNLESS_LEFT, Rule
 from extproc.matching.syntax import read
 from extproc.matching.tail import Tail, split
