@@ -3,7 +3,7 @@
 import gc
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -44,11 +44,11 @@ def pytest_configure() -> None:
     compile_patterns = hyperscan._database
 
     @lru_cache(DATABASES_KEPT)
-    def kept(patterns: tuple[bytes, ...]) -> "BlockDatabase":
-        return compile_patterns(patterns)
+    def kept(patterns: tuple[tuple[int, bytes], ...]) -> "BlockDatabase":
+        return compile_patterns(dict(patterns))
 
-    def database(patterns: Sequence[bytes]) -> "BlockDatabase":
-        return kept(tuple(patterns))
+    def database(patterns: Mapping[int, bytes]) -> "BlockDatabase":
+        return kept(tuple(patterns.items()))
 
     hyperscan._database = database
 

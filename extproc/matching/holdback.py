@@ -81,7 +81,7 @@ class Hold:
             _beginning(expression(rf"{outside(each.before)}{prefixes(each.node)}\z"), [each]) for _, each in spanning
         ]
         try:
-            self._spans = Fast([_phrase(each) for _, each in spanning])
+            self._spans = Fast(dict(enumerate(_phrase(each) for _, each in spanning)))
         except UnsupportedPatternError as error:
             raise UnsupportedPatternError(spanning[error.number][0], str(error)) from None
 

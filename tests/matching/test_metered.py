@@ -217,7 +217,7 @@ def test_hits_are_noted_up_to_what_the_meter_can_pay_for() -> None:
 
 @pytest.mark.parametrize("size", [SHORT, SHORT + 1])
 def test_the_hits_of_a_pass_are_paid_for_whether_it_is_short_or_not(size: int) -> None:
-    fast, data = Fast([b"a"]), b"a" * size
+    fast, data = Fast({0: b"a"}), b"a" * size
     meter = Meter()
     before = meter.left
     assert len(fast.hits(data, meter)) == size
