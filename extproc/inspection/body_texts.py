@@ -106,21 +106,18 @@ class BodyTexts(Struct, eq=False):
     def _scanned(self, scanner: Scanner, owners: Mapping[str, CompiledProcessor]) -> RuleFindings:
         """The findings of all processors' rules, those that say nothing new left out. Raises as `Scanner.scan` does."""
         scanned = scanner.scan_all(self.texts, self._called, self.meter)
+        several = False  # tables need lines, and a whole text: a response may stream
         if self.job.stage is not None and self.job.stage.side is Side.REQUEST:
+            for each in self.texts:
+                if "\n" in each:
+                    several = True
+                    break
+        if several:
             scanned = self._tabled(scanner, scanned)
         if scanner.assigned and (self.names is None or not LEADING.isdisjoint(self.names)):
             scanned = self._led(scanner, scanned)
-        if scanned and scanner.assigned and self.job.stage is not None and self.job.stage.side is Side.REQUEST:
-            # A response may stream, and is to have the same verdict whole.
-            scanned = [
-                (
-                    index,
-                    sorted({*spans, *more}, key=order)
-                    if (more := below(scanner, self.texts[index], spans, self.meter))
-                    else spans,
-                )
-                for index, spans in scanned
-            ]
+        if several and scanned and scanner.assigned:
+            scanned = [(index, self._below(scanner, index, spans)) for index, spans in scanned]
         found: RuleFindings = {}
         for index, spans in scanned:
             distinct = Distinct() if len(spans) > 1 else None
@@ -129,6 +126,11 @@ class BodyTexts(Struct, eq=False):
                 if owner is not None and (distinct is None or distinct.new(owner.number, span)):
                     found.setdefault(owner.number, []).append((index, span))
         return found
+
+    def _below(self, scanner: Scanner, index: int, spans: list[Span]) -> list[Span]:
+        """Return the findings in a text, and those below them in the columns of a table."""
+        more = below(scanner, self.texts[index], spans, self.meter)
+        return sorted({*spans, *more}, key=order) if more else spans
 
     def _called(self, index: int) -> str | None:
         """The words of the name of a text's member; see `named`."""

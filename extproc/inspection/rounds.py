@@ -171,9 +171,10 @@ def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Ite
                 counts[key] = counts.get(key, 0) + 1
             for kind in of.exceeded.get(number, ()):
                 counts[each.count(kind, side)] = 1
-            if each.blocks:
+            if each.masks:
+                merged.masks |= bool(spans)
+            elif each.blocks:
                 merged.blocked = merged.blocked or Blocked(each.name, "finding")
-            merged.masks |= each.masks and bool(spans)
         if of.failed:
             told_, stops, _ = of.settle()
             merged.failures += told_
