@@ -18,7 +18,7 @@ _VALUES = bytes(max(0, byte - 48) % 10 for byte in range(256))
 _DOUBLED = bytes(sum(divmod(2 * value, 10)) % 10 for value in range(256))
 
 _NUMBERS = {char: str(int(char, 36)) for char in string.digits + string.ascii_letters}
-"""What a letter or digit counts as in `mod97`."""
+"""The digits of each letter or digit in `mod97`."""
 
 _VERHOEFF_TIMES = (
     (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),

@@ -71,7 +71,7 @@ def _stripped(rehearsed: Rehearsed) -> Iterable[str]:
 
 
 def _ruled(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:
-    """What the rules of the model came to, if it has any and they were asked."""
+    """The sentence about the model's rules, if it has any and they were evaluated."""
     record = rehearsed.record
     if record.rule is not None and record.reason == "routing_failed":
         yield f"rule {record.rule} of {record.model} cannot be evaluated: {_unevaluated(plan, rehearsed)}"

@@ -63,7 +63,7 @@ def _vain(step: steps.Pii, found: tuple[Rule, ...]) -> list[str]:
 
 
 def _too_sure(placed: PlacedStep, step: steps.Pii) -> Iterator[Unusable]:
-    """What is wrong with each score of a kind, and with the score of all the others at once."""
+    """List the problems: one for each kind's own score, and one for the score of all other kinds."""
     most = {kind: max(rule.score for rule in pii.rules((kind,))) for kind in _vain(step, _sure(step))}
     for kind in most.keys() & step.min_scores.keys():
         mend = f"write {most.pop(kind):g} at most, or leave the kind out of `kinds`"

@@ -53,7 +53,7 @@ def _cells(text: str, first: Span) -> Iterator[tuple[str, int, str]]:
 
 
 def _lead(text: str, opening: int, behind: int) -> str:
-    """What leads a value of the column that has so many behind it, by the line of names before `opening`."""
+    """Return the lead of a column's values: its name, in the line before `opening`. `behind`: the columns after it."""
     names = text[text.rfind("\n", 0, opening - 1) + 1 : opening - 1]
     parted = next((char for char in names if char in DELIMITERS), "")
     cells = names.split(parted) if parted else [names]

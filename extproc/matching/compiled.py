@@ -52,7 +52,7 @@ _UNDERSCORE: Ranges = ((0x5F, 0x5F),)
 
 _JOINING = r"0-9A-Za-z\x{c0}-\x{d6}\x{d8}-\x{f6}\x{f8}-\x{24f}\x{370}-\x{52f}"
 _PARTED = f"[^{_JOINING}]"
-"""What stands beside a context word: no digit, and no letter of the scripts that part words by blanks. In Chinese and
+"""The neighbour of a context word: no digit, and no letter of the scripts that part words by blanks. In Chinese and
 Japanese nothing parts them."""
 
 UNDERSCORED = rb"_\(?[A-Za-z]{0,6}[0-9]"

@@ -37,7 +37,7 @@ APART = 3
 compile; in three that share them out, 0.1 s."""
 
 DIGIT = re.compile(rb"[0-9]")
-"""What every match of a `numeric` rule has."""
+"""A digit: every match of a `numeric` rule has one."""
 
 HITS_A_STEP = 2
 """Hits that count as a step of a meter: 0.2 µs to write one down, and as much to join it to others."""

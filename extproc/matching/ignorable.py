@@ -119,7 +119,7 @@ class Ignored:
 
 
 def _row(before: str) -> int:
-    """How many may be thought to be left out already behind a code point: all that may if what follows it stays.
+    """The number of code points that count as left out behind another: the most there may be if what follows it stays.
 
     Behind one that itself is not seen, and was read so far with the rest, they stay as that does.
     """

@@ -188,7 +188,7 @@ class Window(Pane):
 
     @property
     def prospect(self) -> tuple[bytes, bytes, bool, str] | None:
-        """What `outlook` gives but for the place, and what waits to become an escape; None where more is pending."""
+        """The state in `outlook` without the place, and what waits to become an escape; None where more is pending."""
         seen = self.outlook if self._twin is None else None
         return None if seen is None else (seen[0], seen[1], seen[3], self._tail)
 

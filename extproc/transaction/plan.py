@@ -88,7 +88,7 @@ class Claim(Struct, frozen=True):
 
 
 SteeringKey: TypeAlias = tuple[str, str | None, str, str, bytes, bool]
-"""What steering hangs on: the destination's name, the rule that chose it, the model there (fit for a header's value),
+"""The key of a steering: the destination's name, the rule that chose it, the model there (fit for a header's value),
 the decision, the path as it came, and whether Envoy is known to be configured for the plan."""
 
 

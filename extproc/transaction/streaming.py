@@ -67,7 +67,7 @@ class StreamPiece(Struct, frozen=True):
 
 
 class JudgedPiece(WorkResult, frozen=True):
-    """What goes on of a piece. `end`: it was the last."""
+    """The part of a piece that goes on. `end`: it was the last."""
 
     data: bytes
     end: bool

@@ -66,7 +66,7 @@ _POLICY: Final = """
 
 
 class Judged(Struct, frozen=True):
-    """What became of a text: the findings in it, and its masked form."""
+    """The result for a text: the findings in it, and its masked form."""
 
     findings: tuple[Finding, ...]
     masked: str

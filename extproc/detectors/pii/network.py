@@ -41,7 +41,7 @@ _VERSIONED = (
     r"oid",
 )
 _NAMED = r"[A-Za-z0-9][/@-]|[=~<>!]=[ ]?|[~^]"
-"""What stands in front of the version of a named program: `nginx/1.2.3.4`, `lodash@1.2.3.4`, `pkg==1.2.3.4`."""
+"""The beginning of a named program's version: `nginx/1.2.3.4`, `lodash@1.2.3.4`, `pkg==1.2.3.4`."""
 _VERSIONS_MOST = 64
 """Parts of versions are smaller than this more often than not; addresses have a larger one nearly always."""
 

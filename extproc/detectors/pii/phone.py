@@ -9,7 +9,7 @@ from extproc.matching.rule import Rule
 
 _EXTENSION = r"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?"
 _PART = r"[ ./()-]{0,3}"
-"""What stands between two digits of a number as people write it: `) `, ` / `, `-`. Three blanks are one in a URL."""
+"""Separators between two digits of a number as people write it: `) `, ` / `, `-`. Three blanks are one in a URL."""
 
 # ITU-T E.164 country codes of one or two digits, then the first two digits of those that have three.
 _CODES = frozenset(("1", "7")) | frozenset(map(str, {20, 27, *range(30, 35), 36, *range(39, 42), *range(43, 50)}))

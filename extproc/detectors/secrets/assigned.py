@@ -16,19 +16,19 @@ KEY_WORDS = r"(?:key|token|secret|private|access|unseal|[_.-]pat)"
 """Words for keys, also at the end of other words: `simfinKEY`."""
 
 ATTRIBUTE = r"[\"']\s{1,4}(?:value\s?=|\{\s{0,40}default\s?=)\s?[\"']"
-"""What stands between a name and its value where both are values: `<x name="key" value="v"/>`, also in Terraform."""
+"""The separator of a name and its value where both are values: `<x name="key" value="v"/>`, also in Terraform."""
 
 _SIGN = r"(?:[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:)\s{0,12}|[\"']?>)"
 """A sign of assignment, and the end of a tag: `<key>v</key>`, `<x name="key">v</x>`."""
 
 ASSIGNED = rf"(?:{_SIGN}|{ATTRIBUTE})"
-"""What stands between a name and its value in programs, settings and documents."""
+"""Separators of a name and its value in programs, settings and documents."""
 
 VALUE = r"[^\s\"'`<>,;)(\]}{]"
 """Characters of a value without quotation marks."""
 
 _BESIDE = rf"(?:{_SIGN}[\"'`]?|[\"']{{0,2}}(?:[ \t]{{1,4}}| is {{1,2}}|: {{1,2}}| ?, ?|[.-])[\"'`(]{{0,2}})"
-"""What stands between a word for keys and a key: a sign of assignment, a blank, a hyphen, or "is"."""
+"""Separators of a word for keys and a key: a sign of assignment, a blank, a hyphen, or "is"."""
 
 _CHAIN = rf"{KEY_WORDS}(?:[ _.-]?(?:key|token|secret|private|access)){{0,3}}(?: \d{{1,2}})?"
 
@@ -57,7 +57,7 @@ _POINTING: Final = _listed(
 """The same for names to which something is assigned: those of pages and positions, and counts of a model's tokens."""
 
 _ALONE = r"(?:^|[^0-9A-Za-z ._-])[ ._-]{0,16}"
-"""What stands before a word for keys that says of itself whose it is: nothing."""
+"""The left edge of a word for keys that names its owner itself: nothing may precede it."""
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{11,12}"
 

@@ -4,7 +4,7 @@ from extproc.detectors.secrets.likelihood import entropy, example, given
 from extproc.matching.rule import Rule
 
 _LINE = r"(?:[^\n|;]|\\\n){0,200}?"
-"""What stands in a command before an option, also over a line's continuation."""
+"""The space before an option of a command, continued lines included."""
 
 _PROGRAMS = (
     r"(?:mysql|mariadb)[\w-]{0,8} |sshpass |[Pp][Ss][Ee][Xx][Ee][Cc]|(?:docker|podman) login |smbclient |"

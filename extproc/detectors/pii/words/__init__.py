@@ -53,7 +53,7 @@ _PLAIN: Final[Mapping[str, str]] = {
     **dict.fromkeys("ťţț", "t"),
     **dict(zip("äöüßłřğæýď", ("ae?", "oe?", "ue?", "ss", "l", "r", "g", "ae", "y", "d"), strict=True)),
 }
-"""What a letter may be written as where a keyboard or a name of a member has no accents."""
+"""Spellings of a letter where a keyboard, or the name of a member, has no accents."""
 
 SHORT_WORD: Final = 4
 """Letters from which on a word may lose its accents."""
