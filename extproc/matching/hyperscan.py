@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias, cast
 
 import pyperscan
@@ -51,6 +51,13 @@ LEAST_LOOK = 16
 
 SHORT = 4096
 """Bytes up to which the hits of a pass are counted when it is over: no more than LOOK of them, as a rule."""
+
+PIECE = 64 * 1024
+"""Bytes that a pass reads at once, and some more for gates that lie across two pieces. The hits of a piece are
+forgotten before the next one: to free those of 2 MB kept the interpreter from everybody else for 25 ms."""
+
+OVERLAPS_A_PIECE = 8
+"""Overlaps that a piece holds at least: so much of a text that is read twice takes an eighth more time at most."""
 
 
 class Hits(list[tuple[int, int]]):
@@ -191,6 +198,9 @@ class Regions(Fast):
         self._numeric = Fast({number: lanes[number].gate for number in numeric})
         apart = [each for at in range(APART) if (each := numeric[at::APART])]
         self._underscored = [Fast({number: lanes[number].underscored for number in each}) for each in apart]
+        self._overlap = max((each.gate_most for each in lanes), default=0)
+        self.piece = max(PIECE, OVERLAPS_A_PIECE * self._overlap)
+        """Bytes from which on a text is read piece by piece."""
 
     def hits(self, data: bytes, meter: Meter | None = None) -> Sequence[tuple[int, int]]:
         """Every hit of a rule's gate in `data`: the rule, and the end. Raises as `Fast.hits` does."""
@@ -198,6 +208,21 @@ class Regions(Fast):
         if DIGIT.search(data) is None or not (more := self._numeric.hits(data, meter)):
             return hits
         return [*hits, *more]
+
+    def stretches(self, data: bytes, meter: Meter | None) -> Iterator[tuple[int, int, int]]:
+        """Yield the stretches of `around` by the hits in all of `data`, piece by piece. Raises SpentError."""
+        overlap, size = self._overlap, self.piece
+        done: dict[int, int] = {}
+        for at in range(0, len(data), size):
+            origin = max(0, at - overlap)
+            piece = data[origin : at + size]
+            # Hits up to `at` are those of the piece before; they were seen whole there.
+            pairs = [hit for hit in self.hits(piece, meter) if hit[1] > at - origin]
+            for number, low, high in self.around(by_rule(pairs), piece, meter):
+                first, last = max(low + origin, done.get(number, low + origin)), high + origin
+                if first <= last:
+                    done[number] = last + 1
+                    yield number, first, last
 
     def around(self, hits: RuleHits, data: bytes, meter: Meter | None) -> list[tuple[int, int, int]]:
         """Return the stretches in which to look for each rule's matches, by the hits in `data`.

@@ -321,15 +321,20 @@ class Scanner:
         if meter is not None:
             meter.spend(1 + (len(data) - origin) // SCANNED_A_STEP)
         shown = data[origin:] + b"\n" if final else data[origin:]
-        if hits is None:
+        stretches: Iterable[tuple[int, int, int]]
+        if hits is not None:
+            stretches = self._regions.around(hits, shown, meter)
+        elif len(shown) > self._regions.piece:
+            stretches = self._regions.stretches(shown, meter)
+        else:
             pairs = self._regions.hits(shown, meter)
             if not pairs:
                 return []
-            hits = by_rule(pairs)
+            stretches = self._regions.around(by_rule(pairs), shown, meter)
         found: list[BufferMatch] = []
         steps = 0
         left = LEAST_LOOKS if len(data) <= LEAST_LOOKS else most_looks(len(data) - origin)
-        for number, low, high in self._regions.around(hits, shown, meter):
+        for number, low, high in stretches:
             steps += STEPS_A_REGION
             if steps >= STEPS_AT_ONCE and meter is not None:
                 meter.spend(steps)
