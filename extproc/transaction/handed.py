@@ -47,14 +47,14 @@ class HandedDetector(Struct, frozen=True):
 Handed: TypeAlias = HandedWork | HandedDetector
 
 
-class HandedOut:
+class HandedOut(Struct, eq=False):
     """The work of both sides that has not come back. `open` holds it by its tickets."""
 
-    __slots__ = ("_last", "open")
+    open: dict[int, Handed] = {}
+    _last: int = 0
 
-    def __init__(self) -> None:
-        self._last = 0
-        self.open: dict[int, Handed] = {}
+    def __repr__(self) -> str:
+        return f"HandedOut({len(self.open)})"
 
     def waits(self, side: Side) -> bool:
         """True if work is handed out for a side."""

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from extproc.apis import ApiRequestPath
@@ -30,11 +32,13 @@ ERROR: Final = 400
 
 BAD_GATEWAY: Final = 502
 
+_NO_SIGNALS: Final[Mapping[str, Any]] = MappingProxyType({})
+
 RECORDED_TEXT: Final = 256
 """Characters of a signal in the record: as many as the name of a model may have."""
 
 
-class Memory:
+class Memory(Struct, eq=False):
     """Mutable, one an exchange. Times are in seconds on the shell's clock.
 
     `path` is the request's as it came, `strips` the control headers that the client sent itself, `keys` fields whose
@@ -50,76 +54,42 @@ class Memory:
     `handed`: work for threads and remote detectors.
     """
 
-    __slots__ = (
-        "choice",
-        "claim",
-        "claimed",
-        "configuration",
-        "decided",
-        "decision",
-        "destination",
-        "detail",
-        "failure",
-        "findings",
-        "first_cluster",
-        "handed",
-        "keys",
-        "known",
-        "misconfigured",
-        "model",
-        "observed",
-        "path",
-        "reason",
-        "request_bytes",
-        "request_id",
-        "request_mode",
-        "rule",
-        "rule_signals",
-        "signals",
-        "staged",
-        "started",
-        "status",
-        "steering",
-        "stream",
-        "strips",
-        "teller",
-        "usage",
-    )
+    started: float
+    configuration: bytes = b""
+    known: bool = False
+    first_cluster: str | None = None
+    observed: bool = False
+    misconfigured: What | None = None
+    detail: str = ""
+    decided: float | None = None
+    claim: Claim | None = None
+    claimed: ApiRequestPath | None = None
+    path: bytes = b""
+    strips: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    choice: Choice | None = None
+    destination: Destination | None = None
+    request_mode: BodyMode | None = None
+    teller: Teller | None = None
+    steering: SteeringEdits | None = None
+    decision: str = "passed"
+    reason: str = "unclaimed"
+    failure: str | None = None
+    findings: Findings | None = None
+    handed: HandedOut = field(default_factory=HandedOut)
+    staged: Findings | None = None
+    signals: Signals | None = None
+    rule_signals: Mapping[str, Any] = _NO_SIGNALS
+    rule: str | None = None
+    model: str | None = None
+    request_id: bytes = b""
+    status: int | None = None
+    stream: bool | None = None
+    usage: Usage = NO_USAGE
+    request_bytes: int = 0
 
-    def __init__(self, now: float, configuration: bytes = b"", *, known: bool = False) -> None:
-        self.started = now
-        self.configuration = configuration
-        self.known = known
-        self.first_cluster: str | None = None
-        self.observed = False
-        self.misconfigured: What | None = None
-        self.detail = ""
-        self.decided: float | None = None
-        self.claim: Claim | None = None
-        self.claimed: ApiRequestPath | None = None
-        self.path = b""
-        self.strips: tuple[str, ...] = ()
-        self.keys: tuple[str, ...] = ()
-        self.choice: Choice | None = None
-        self.destination: Destination | None = None
-        self.request_mode: BodyMode | None = None
-        self.teller: Teller | None = None
-        self.steering: SteeringEdits | None = None
-        self.decision = "passed"
-        self.reason = "unclaimed"
-        self.failure: str | None = None
-        self.findings: Findings | None = None
-        self.handed = HandedOut()
-        self.staged: Findings | None = None
-        self.signals: Signals | None = None
-        self.rule_signals: Mapping[str, Any] = {}
-        self.rule: str | None = None
-        self.model: str | None = None
-        self.request_id: bytes = b""
-        self.status: int | None = None
-        self.stream: bool | None = None
-        self.usage: Usage = NO_USAGE
-        self.request_bytes = 0
+    def __repr__(self) -> str:
+        return f"Memory({self.decision}, {self.failure or self.reason})"
 
     @property
     def quoted(self) -> Quoted | None:

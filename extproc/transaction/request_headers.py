@@ -49,8 +49,7 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     """
     fields = message.fields
     memory.identify(fields.get("x-request-id"))
-    memory.strips = plan.control_headers(fields)
-    memory.keys = plan.credentials(fields)
+    memory.strips, memory.keys = plan.screened(fields)
     memory.path = fields.get(":path") or b""
     claim = memory.claim = plan.claim(memory.path)
     if not memory.known:
