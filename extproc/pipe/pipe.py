@@ -56,8 +56,9 @@ class AnswerPipe:
     `details` collects the finds, where someone wants each. `between`: for JSON documents without lines, fed one
     by one, the separator of those that are added; None for events. `stages` are the program's own: they get every event
     as the provider sent it. `staging`: those of plug-ins, which come next; what they give is judged. Where there are
-    such and nobody judges or restores, events are written as the stages leave them. `gather`: the program's own that
-    take every event as it is judged. `keys`: the pipeline's, where backends' credentials are to be replaced.
+    such and nobody judges, restores or looks for `keys`, events are written as the stages leave them. `gather`: the
+    program's own that take every event as it is judged. `keys`: the pipeline's, where backends' credentials are to be
+    replaced.
     """
 
     __slots__ = (
@@ -112,7 +113,8 @@ class AnswerPipe:
         if staging is not None:
             reader = partial(StreamReader, dialect, bare=bare, plain=plain, meter=self.meter)
             self._plugged = Plugged(staging, reader, self._tally.fail, self.meter)
-        judges = staging is None or stage is not None or (vault is not None and vault.restores)
+        restores = vault is not None and vault.restores
+        judges = staging is None or stage is not None or keys is not None or restores
         self._sink = Events(writer, ruling, vault, self._tally, unread) if judges else Unjudged(writer)
         self._refusal = refusal
         self._name = name

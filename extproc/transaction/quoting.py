@@ -2,7 +2,11 @@
 
 from typing import Final
 
+from extproc.inspection.judge import Job
+from extproc.inspection.vault import Vault
+from extproc.matching.scanner import Scanner
 from extproc.payload.encodings import codings as encodings
+from extproc.pipe.whole import streamed
 from extproc.protocol.effects import Chunk, HeaderMutation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
@@ -17,17 +21,23 @@ ten thousand; a quarter of a megabyte is searched in some milliseconds."""
 
 
 class ErrorAnswer:
-    """Holds the body, and in full duplex the headers, too; `headers` is what is set on them. Raises ClientError."""
+    """Holds the body, and in full duplex the headers, too; `headers` is what is set on them. Raises ClientError.
+
+    `keys`: looks for credentials in texts that come in parts, if the body turns out to be a stream.
+    """
 
     waits = True
     ended = False
 
-    __slots__ = ("_duplex", "_fields", "_headers", "_held", "_memory", "_size", "_trailers")
+    __slots__ = ("_duplex", "_fields", "_headers", "_held", "_keys", "_memory", "_size", "_trailers")
 
-    def __init__(self, memory: Memory, fields: HeaderMap, headers: HeaderMutation, *, duplex: bool) -> None:
+    def __init__(
+        self, memory: Memory, fields: HeaderMap, headers: HeaderMutation, keys: Scanner | None, *, duplex: bool
+    ) -> None:
         self._memory = memory
         self._fields = fields
         self._headers = headers
+        self._keys = keys
         self._duplex = duplex
         self._held: list[bytes] | None = []
         self._size = 0
@@ -70,6 +80,20 @@ class ErrorAnswer:
             plain = encodings.decode(body, codings, ERROR_MAX) if codings and body else body
         except encodings.EncodingError:
             raise self._memory.withheld() from None
-        cleaned = self._memory.cleaned_whole(plain)
+        cleaned = self._memory.cleaned_whole(self._joined(plain))
         changed = cleaned is not plain
         return send_whole(self._headers, cleaned if changed else body, changed, codings, self._duplex, self._trailers)
+
+    def _joined(self, body: bytes) -> bytes:
+        """The body without a credential that is cut over the events of a stream; the very object if it has none."""
+        if self._keys is None:
+            return body
+        kind = self._fields.text("content-type")
+        job = Job("", None, body, kind, {}, Vault(), False, restores=True)
+        claimed = self._memory.claimed
+        verdict = streamed(job, "" if claimed is None else claimed.api.name, keys=self._keys)
+        if verdict is None:
+            return body
+        if verdict.blocked is not None:  # looking failed
+            raise self._memory.withheld()
+        return verdict.body

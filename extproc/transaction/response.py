@@ -296,7 +296,7 @@ class ResponseSide:
         if not duplex and self.mode is not BodyMode.BUFFERED:
             memory.note("error_body_mode", detail_of("error_body_mode"))
             raise memory.withheld()
-        self._answer = ErrorAnswer(memory, fields, headers, duplex=duplex)
+        self._answer = ErrorAnswer(memory, fields, headers, self._plan.unpiped.keys, duplex=duplex)
         return NOTHING if duplex else (Proceed(Side.RESPONSE, Phase.HEADERS, headers),)
 
     @property
