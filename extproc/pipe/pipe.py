@@ -19,7 +19,7 @@ from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import CONDITION, Blocked, Count, Failure, Finding
 from extproc.matching.scanner import Scanner
 from extproc.payload.encodings import codings as encodings
-from extproc.payload.encodings.codings import DecodedTooLargeError, Decoder, EncodingError
+from extproc.payload.encodings.codings import MAX_RATIO, DecodedTooLargeError, Decoder, EncodingError
 from extproc.pipe.plugged import Plugged, Staging
 from extproc.pipe.sizes import Sizes
 from extproc.pipe.stage import EventStage, finished, through
@@ -52,7 +52,8 @@ class AnswerPipe:
 
     `stage`: who judges, None where values are only restored. `active`: who of them is at work, None for all. `vault`:
     the exchange's, None where the request was not masked. `refusal(blocked)` returns the error that ends a blocked
-    answer. `name` is the pipeline's. `codings`: the body's, undone here, so that the caller drops `content-encoding`.
+    answer. `name` is the pipeline's. `codings`: the body's, undone here, so that the caller drops `content-encoding`;
+    `ratio`: how many times as large as it came it may become by that.
     `details` collects the finds, where someone wants each. `between`: for JSON documents without lines, fed one
     by one, the separator of those that are added; None for events. `stages` are the program's own: they get every event
     as the provider sent it. `staging`: those of plug-ins, which come next; what they give is judged. Where there are
@@ -90,6 +91,7 @@ class AnswerPipe:
         refusal: Callable[[Blocked], ClientError],
         blocks_unread: bool,
         codings: tuple[str, ...] = (),
+        ratio: int = MAX_RATIO,
         name: str = "",
         details: list[Finding] | None = None,
         between: bytes | None = None,
@@ -126,11 +128,11 @@ class AnswerPipe:
         self.ended = False
         """True if the answer was blocked: nothing more may follow what was given out."""
         try:
-            self._prepare(active, codings)
+            self._prepare(active, codings, ratio)
         except Stopped as stopped:
             self._due = stopped
 
-    def _prepare(self, active: Active | None, codings: tuple[str, ...]) -> None:
+    def _prepare(self, active: Active | None, codings: tuple[str, ...], ratio: int) -> None:
         if active is not None and active.failed:
             # No stand-in can run: it would have to read beside the others.
             failures, blocked, _ = settle((each, CONDITION) for each in active.failed)
@@ -139,7 +141,7 @@ class AnswerPipe:
                 raise Stopped(blocked)
         if codings:
             try:
-                self._decoder = Decoder(encodings.codings(",".join(codings)), None, self.meter)
+                self._decoder = Decoder(encodings.codings(",".join(codings)), None, self.meter, ratio)
             except EncodingError:
                 self._passing = True
                 self._uninspected("encoding")

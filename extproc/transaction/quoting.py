@@ -4,7 +4,6 @@ from typing import Final
 
 from extproc.inspection.judge import Job
 from extproc.inspection.vault import Vault
-from extproc.matching.scanner import Scanner
 from extproc.payload.encodings import codings as encodings
 from extproc.pipe.whole import streamed
 from extproc.protocol.effects import Chunk, HeaderMutation
@@ -14,6 +13,7 @@ from extproc.protocol.work import WorkResult
 from extproc.transaction.answer_body import send_whole
 from extproc.transaction.answers import PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.memory import Memory
+from extproc.transaction.plan import Plan
 
 ERROR_MAX: Final = 256 * 1024
 """Bytes of an error, decoded; a larger one is withheld. Errors of APIs have some hundred bytes, pages of proxies some
@@ -21,23 +21,19 @@ ten thousand; a quarter of a megabyte is searched in some milliseconds."""
 
 
 class ErrorAnswer:
-    """Holds the body, and in full duplex the headers, too; `headers` is what is set on them. Raises ClientError.
-
-    `keys`: looks for credentials in texts that come in parts, if the body turns out to be a stream.
-    """
+    """Holds the body, and in full duplex the headers, too; `headers` is what is set on them. Raises ClientError."""
 
     waits = True
     ended = False
 
-    __slots__ = ("_duplex", "_fields", "_headers", "_held", "_keys", "_memory", "_size", "_trailers")
+    __slots__ = ("_duplex", "_fields", "_headers", "_held", "_keys", "_memory", "_ratio", "_size", "_trailers")
 
-    def __init__(
-        self, memory: Memory, fields: HeaderMap, headers: HeaderMutation, keys: Scanner | None, *, duplex: bool
-    ) -> None:
+    def __init__(self, memory: Memory, fields: HeaderMap, headers: HeaderMutation, plan: Plan, *, duplex: bool) -> None:
         self._memory = memory
         self._fields = fields
         self._headers = headers
-        self._keys = keys
+        self._keys = plan.unpiped.keys
+        self._ratio = plan.limits.inflation_ratio
         self._duplex = duplex
         self._held: list[bytes] | None = []
         self._size = 0
@@ -77,7 +73,7 @@ class ErrorAnswer:
         given = self._fields.getall("content-encoding")
         try:
             codings = encodings.codings(b",".join(given).decode("latin-1")) if given else ()
-            plain = encodings.decode(body, codings, ERROR_MAX) if codings and body else body
+            plain = encodings.decode(body, codings, ERROR_MAX, ratio=self._ratio) if codings and body else body
         except encodings.EncodingError:
             raise self._memory.withheld() from None
         cleaned = self._memory.cleaned_whole(self._joined(plain))

@@ -205,7 +205,7 @@ class ResponseSide:
     def _read(self, how: Wanted, findings: Findings, headers: HeaderMutation, length: int | None) -> Effects:
         """Answers the headers of a body that is to be read, or holds them."""
         memory, duplex = self._memory, self.mode is BodyMode.FULL_DUPLEX_STREAMED
-        room = Room(self._shared, self._plan.limits.held)
+        room = Room(self._shared, self._plan.limits.held, self._plan.limits.inflation_ratio)
         if only_watches(memory, findings):
             return self._watch(how, findings, headers, room, length)
         if not duplex and not self._may_override:
@@ -296,7 +296,7 @@ class ResponseSide:
         if not duplex and self.mode is not BodyMode.BUFFERED:
             memory.note("error_body_mode", detail_of("error_body_mode"))
             raise memory.withheld()
-        self._answer = ErrorAnswer(memory, fields, headers, self._plan.unpiped.keys, duplex=duplex)
+        self._answer = ErrorAnswer(memory, fields, headers, self._plan, duplex=duplex)
         return NOTHING if duplex else (Proceed(Side.RESPONSE, Phase.HEADERS, headers),)
 
     @property

@@ -51,6 +51,7 @@ class WatchedAnswer:
         "_most",
         "_over",
         "_quoted",
+        "_ratio",
     )
 
     waits = False
@@ -64,6 +65,7 @@ class WatchedAnswer:
         self._duplex = duplex
         self._held = Held(room.shared)
         self._most = room.limit
+        self._ratio = room.ratio
         self._left = length  # bytes that are still to come
         self._closed = False  # all of the body has come, if not its end mark: then a client may leave
         self._over = False  # the end mark has
@@ -157,7 +159,7 @@ class WatchedStream(WatchedAnswer):
         self, memory: Memory, findings: Findings, how: Wanted, *, length: int | None, duplex: bool, room: Room
     ) -> None:
         super().__init__(memory, findings, how, length=length, duplex=duplex, room=room)
-        self._judge = StreamJudge(memory, findings, how, watches=True)
+        self._judge = StreamJudge(memory, findings, how, ratio=room.ratio, watches=True)
         self._waiting: list[bytes] = []  # pieces behind the one that is in a thread
 
     def gone(self) -> None:
@@ -249,7 +251,7 @@ class WatchedBody(WatchedAnswer):
             self._lose()
             return NOTHING
         if ends and self._size:
-            work = response_work(self._memory, findings, self._how, b"".join(self._copy))
+            work = response_work(self._memory, findings, self._how, b"".join(self._copy), self._ratio)
             self._copy.clear()
             result = work.at_once()
             if result is not None and not isinstance(result, PendingJudgement):
