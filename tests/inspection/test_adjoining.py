@@ -104,8 +104,8 @@ def test_long_parts_are_joined_near_their_ends(fill: int) -> None:
 
 @pytest.mark.parametrize(("head", "found"), [(BESIDE, True), (BESIDE + 1, False)])
 def test_a_value_is_joined_if_it_has_no_more_than_the_limit_on_a_side(head: int, found: bool) -> None:
-    of = stage("use: pattern, name: long, regex: 'q{900,1100}z', action: mask")
-    body = json.dumps(asked(parts("p" * 3 * BESIDE + " " + "q" * head, "z"))).encode()
+    of = stage("use: pattern, name: long, regex: 'aq{900,1100}z', action: mask")
+    body = json.dumps(asked(parts("p" * 3 * BESIDE + " a" + "q" * (head - 1), "z"))).encode()
     assert (judged(of, body).body != body) is found
 
 
