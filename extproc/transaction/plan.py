@@ -16,6 +16,7 @@ from extproc.policy import Condition, Policy, Unusable, UnusableError, parts_of
 from extproc.policy import pipelines as written
 from extproc.policy.base import Loc
 from extproc.policy.credential_headers import credentials_among
+from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.signals import Vocabulary
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
@@ -24,9 +25,6 @@ from extproc.routing.table import Choice, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.passage import PROTOCOLS, Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
-
-CONTROL_PREFIX = "x-extproc-"
-"""Header names with this prefix are ours alone: a client's are removed, and so are an upstream's."""
 
 CONTRACT_VERSION = b"1"
 """`x-extproc-version`: the version of the response header contract, not of the package."""

@@ -8,6 +8,7 @@ it may pass for that (see `Proof`).
 
 from typing import Final
 
+from extproc.policy.names import CONTROL_PREFIX
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Body, Headers, Side, Trailers
@@ -28,7 +29,7 @@ from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
 from extproc.transaction.outcome import FROM_UPSTREAM, details_of, led_nowhere, length_of, observe, status_of
-from extproc.transaction.plan import CONTROL_PREFIX, Plan
+from extproc.transaction.plan import Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
 from extproc.transaction.shared import Shared
