@@ -34,7 +34,7 @@ Chain = Sequence[int]
 """The numbers of texts that are parts of one."""
 
 
-class Run(Struct, frozen=True):
+class JoinedParts(Struct, frozen=True):
     """Parts that are read together: their numbers, what is read of each, and where that begins in the part."""
 
     numbers: Sequence[int]
@@ -92,7 +92,7 @@ def _grows(own: Iterable[Span], kind: str, start: int, end: int) -> bool:
     return any(each.kind == kind and each.start < end and each.end > start for each in own)
 
 
-def _runs(texts: Sequence[str], chain: Chain) -> Iterable[Run]:
+def _runs(texts: Sequence[str], chain: Chain) -> Iterable[JoinedParts]:
     """Cut a chain where a part is so long that its ends have nothing to do with each other."""
     numbers, read, starts = [chain[0]], [texts[chain[0]][-BESIDE:]], [max(0, len(texts[chain[0]]) - BESIDE)]
     for _, number in pairwise(chain):
@@ -103,10 +103,10 @@ def _runs(texts: Sequence[str], chain: Chain) -> Iterable[Run]:
             read.append(text)
             continue
         read.append(text[:BESIDE])
-        yield Run(numbers, read, starts)
+        yield JoinedParts(numbers, read, starts)
         numbers, read, starts = [number], [text[-BESIDE:]], [len(text) - BESIDE]
     if len(numbers) > 1:
-        yield Run(numbers, read, starts)
+        yield JoinedParts(numbers, read, starts)
 
 
 def parted(begins: Sequence[int], chain: Chain, start: int, end: int) -> Iterable[tuple[int, int, int]]:

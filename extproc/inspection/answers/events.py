@@ -10,6 +10,7 @@ from extproc.apis.events.event import Scope, within
 from extproc.apis.events.shares import MORE
 from extproc.apis.streams import StreamWriter
 from extproc.inspection.answers.growing import GrowingText, LooseText, Track
+from extproc.inspection.answers.parts import PartText, holder_of
 from extproc.inspection.answers.recurring import RecurringText
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.strand import at_once
@@ -63,6 +64,7 @@ class Events:
         "_named",
         "_open",
         "_over",
+        "_parts",
         "_queue",
         "_reasons",
         "_recurring",
@@ -89,6 +91,7 @@ class Events:
         self._unread = unread
         self._open: dict[Channel, GrowingText] = {}
         self._ended: dict[Channel, GrowingText] = {}  # those that a finish reason ended
+        self._parts: dict[Scope, PartText] = {}  # the last part of each message
         self._recurring = 0  # texts that were opened and may recur
         self._alone: AbstractSet[int] = _NONE  # hashes of channels that may recur and were judged by themselves
         self._tracks: dict[Scope, Track] = {}
@@ -302,8 +305,21 @@ class Events:
             self._ended.pop(next(iter(self._ended))).finish()
         if not channel.recurs:
             self._remember(hash(channel.path))
+        track = self._track(channel.path)
+        holder = None if channel.may_end else holder_of(channel)
+        if holder is not None:
+            return self._part(channel, track, holder)
         kind = RecurringText if channel.recurs else LooseText if channel.loose else GrowingText
-        return kind(channel, self._track(channel.path), self.ruling, self._vault, self._unread_at)
+        return kind(channel, track, self.ruling, self._vault, self._unread_at)
+
+    def _part(self, channel: Channel, track: Track, holder: Scope) -> PartText:
+        """The text that is a part of a message, which knows the part in front of it."""
+        before = self._parts.pop(holder, None)
+        if len(self._parts) >= MAX_OPEN:
+            del self._parts[next(iter(self._parts))]  # messages come one after the other, as do their parts
+        part = PartText(channel, track, self.ruling, self._vault, self._unread_at, before)
+        self._parts[holder] = part
+        return part
 
     def _track(self, path: Scope) -> Track:
         """The choice that it lies in, or the whole answer."""
