@@ -13,14 +13,8 @@ from msgspec import Struct
 
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span
-from extproc.payload import Passage
+from extproc.payload.chains import Chain
 from extproc.protocol.meter import Meter
-
-HOLDERS: Final = frozenset({"content", "parts", "segments", "system"})
-"""Arrays whose items are parts of one text: messages of all APIs, instructions of Anthropic's, transcriptions."""
-
-TEXT: Final = "text"
-"""The member of a part that is its text, in every API."""
 
 BESIDE: Final = 1024
 """Characters on each side of a boundary that are read together: the longest values but private keys and signed tokens,
@@ -30,9 +24,6 @@ request of large parts costs no more."""
 BLANK: Final = "*"
 """Stands in a part that a mask would leave empty: Anthropic refuses such parts."""
 
-Chain = Sequence[int]
-"""The numbers of texts that are parts of one."""
-
 
 class JoinedParts(Struct, frozen=True):
     """Parts that are read together: their numbers, what is read of each, and where that begins in the part."""
@@ -40,25 +31,6 @@ class JoinedParts(Struct, frozen=True):
     numbers: Sequence[int]
     texts: Sequence[str]
     starts: Sequence[int]
-
-
-def chains(passages: Iterable[Passage]) -> list[Chain]:
-    """The texts that adjoin each other in an array of parts, in the order of the body. `MAX_VALUES` bounds them."""
-    found: list[list[int]] = []
-    array: object = None
-    last = -1
-    for number, each in enumerate(passages):
-        if each.key != TEXT or each.kind != "text" or type(each.within) is not tuple:
-            continue
-        holder, at = each.within
-        if type(at) is not int or type(holder) is not tuple or holder[1] not in HOLDERS:
-            continue
-        if at == last + 1 and array == holder:
-            found[-1].append(number)
-        else:
-            found.append([number])
-        array, last = holder, at
-    return [each for each in found if len(each) > 1]
 
 
 def crossing(

@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import accumulate
 from typing import Protocol, TypeAlias
 
-from extproc.inspection.adjoining import BLANK, Chain, parted
+from extproc.inspection.adjoining import BLANK, parted
 from extproc.inspection.stage import CompiledProcessor
 from extproc.inspection.vault import Restorer, Vault, label, restorations, written
 from extproc.matching.span import Span, Union, unite
 from extproc.matching.window import Hit, Released
 from extproc.payload import Document, Edit
+from extproc.payload.chains import Chain
 from extproc.payload.document import apply
 from extproc.payload.json.members import Splice
 from extproc.payload.parts import Segment

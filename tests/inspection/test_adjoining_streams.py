@@ -21,15 +21,14 @@ UNINSPECTED = Blocked("pipeline", "uninspected")
 
 @cache
 def stages() -> dict[str, Stage]:
-    return {
-        action: stage((processor(0, action=action), (*EMAIL, *SSN)))  # type: ignore[arg-type]
-        for action in ("block", "mask", "report")
-    }
+    return {action: stage((processor(0, action=action), (*EMAIL, *SSN))) for action in ("block", "mask", "report")}
 
 
 def messages(parts: Sequence[Sequence[str]]) -> list[bytes]:
     """Text blocks of an Anthropic message, each in pieces."""
-    made = [{"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": []}}]
+    made: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": []}}
+    ]
     for at, pieces in enumerate(parts):
         made.append({"type": "content_block_start", "index": at, "content_block": {"type": "text", "text": ""}})
         made += [

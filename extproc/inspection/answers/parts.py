@@ -8,7 +8,7 @@ from typing import Final
 
 from extproc.apis.events import Channel, Share, StreamEvent
 from extproc.apis.events.event import Scope
-from extproc.inspection.adjoining import BESIDE, HOLDERS, TEXT
+from extproc.inspection.adjoining import BESIDE
 from extproc.inspection.answers.growing import GrowingText, Track
 from extproc.inspection.answers.looking import Unread, hits_in
 from extproc.inspection.answers.ruling import Ruling
@@ -16,6 +16,7 @@ from extproc.inspection.vault import Vault
 from extproc.matching.scanner import TooManyCandidatesError
 from extproc.matching.span import Distinct
 from extproc.matching.window import Hit, Released, Window
+from extproc.payload.chains import HOLDERS, TEXT
 from extproc.protocol.meter import SpentError
 
 KEPT: Final = 4 * BESIDE
