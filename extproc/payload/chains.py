@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from extproc.payload.passage import Passage
+from extproc.payload.names import folded
+from extproc.payload.passage import Holder, Passage
 
 HOLDERS: Final = frozenset({"content", "parts", "segments", "system"})
 """Arrays whose items are parts of one text: messages of all APIs, instructions of Anthropic's, transcriptions."""
@@ -11,40 +12,78 @@ HOLDERS: Final = frozenset({"content", "parts", "segments", "system"})
 TEXT: Final = "text"
 """The member of a part that is its text, in every API."""
 
+TYPE: Final = "type"
+TYPES: Final = frozenset({"text", "input_text", "output_text"})
+"""The member that tells what a part is, and those that are texts."""
+
 Chain: TypeAlias = Sequence[int]
 """The numbers of texts that are parts of one."""
 
 
-def chains(passages: Iterable[Passage]) -> list[Chain]:
-    """The texts that adjoin each other in an array of parts, in the order of the body. `MAX_VALUES` bounds them."""
+_NONE: Final[list[int]] = []
+
+
+def chains(passages: Sequence[Passage]) -> list[Chain]:
+    """The texts that adjoin each other in an array of parts, in the order of the body. `MAX_VALUES` bounds them.
+
+    Nothing is between two parts if all that stands there is of no text: null, or a part that only has a type.
+    """
     found: list[list[int]] = []
-    array: object = None
-    last = -1
+    open_: dict[int, tuple[int, list[int]]] = {}  # by the array, which all of its items share: its last part, the chain
     for number, each in enumerate(passages):
-        if each.key != TEXT or each.kind != "text" or type(each.within) is not tuple:
+        if each.kind != "text":
             continue
-        holder, at = each.within
-        if type(at) is not int or type(holder) is not tuple or holder[1] not in HOLDERS:
+        place = _part(each)
+        if place is None:
             continue
-        if at == last + 1 and array == holder:
-            found[-1].append(number)
+        holder, at = place
+        last, chain = open_.get(id(holder), (at, _NONE))
+        if chain and (at == last + 1 or (at > last and _bare(passages[chain[-1] + 1 : number], holder))):
+            chain.append(number)
         else:
-            found.append([number])
-        array, last = holder, at
+            chain = [number]
+            found.append(chain)
+        open_[id(holder)] = at, chain
     return [each for each in found if len(each) > 1]
+
+
+def _part(passage: Passage) -> tuple[Holder, int] | None:
+    """The array that a text is a part in, and its place there; None if it is no part."""
+    key: object = passage.key
+    place: Holder = passage.within
+    if isinstance(key, str):
+        if (key != TEXT and folded(key) != TEXT) or not isinstance(place, tuple):
+            return None
+        place, key = place
+    if type(key) is not int or not isinstance(place, tuple):
+        return None
+    name = place[1]
+    return (place, key) if name in HOLDERS or (isinstance(name, str) and folded(name) in HOLDERS) else None
+
+
+def _bare(between: Iterable[Passage], holder: Holder) -> bool:
+    """True if all these texts are types of parts that are texts, in the items of an array."""
+    for each in between:
+        place = each.within
+        if each.key != TYPE or each.text not in TYPES or not isinstance(place, tuple) or place[0] is not holder:
+            return False
+    return True
 
 
 def chained(parts: Sequence[Any], starts: Sequence[int]) -> list[Chain] | None:
     """The same for one array of parts, from the number of the first text in each; None if that does not tell."""
     found: list[list[int]] = [[]]
     for part, start in zip(parts, starts, strict=True):
-        if type(part) is not dict or type(part.get(TEXT)) is not str:
-            found.append([])
-            continue
-        number = _own(part, start)
-        if number is None:
-            return None
-        found[-1].append(number)
+        if type(part) is str:
+            found[-1].append(start)
+        elif type(part) is not dict or type(part.get(TEXT)) is not str:
+            if part != {TYPE: TEXT}:
+                found.append([])
+        else:
+            number = _own(part, start)
+            if number is None:
+                return None
+            found[-1].append(number)
     return [each for each in found if len(each) > 1]
 
 

@@ -7,6 +7,7 @@ a text is to be edited, `located` finds the strings again.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from json import JSONDecoder
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -99,13 +100,13 @@ def located(body: bytes, texts: Sequence[str], last: int) -> Document:
 
 
 def _all(found: Iterable[list[Chain] | None]) -> Sequence[Chain] | None:
-    """The chains of all arrays; None if one of them does not tell."""
+    """The chains of all arrays, in the order of the body; None if one of them does not tell."""
     every: list[Chain] = []
     for each in found:
         if each is None:
             return None
         every += each
-    return every
+    return sorted(every, key=itemgetter(0))
 
 
 def _members(

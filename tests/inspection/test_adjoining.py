@@ -57,6 +57,29 @@ def test_a_value_over_two_parts_is_masked_in_the_first_and_removed_from_the_seco
         assert len(verdict.findings) == 1
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        [CARD[:9], CARD[9:]],
+        [CARD[:9], *parts(CARD[9:])],
+        [{"type": "text", "Text": CARD[:9]}, {"type": "text", "TEXT": CARD[9:]}],
+        [*parts(CARD[:9]), None, *parts(CARD[9:])],
+        [*parts(CARD[:9]), {"type": "text"}, {"type": "input_text"}, *parts(CARD[9:])],
+        [*parts(CARD[:9]), *parts(""), *parts(CARD[9:])],
+        [
+            {"text": CARD[:9], "cache_control": {"type": "ephemeral"}},
+            {"cache_control": {"ttl": "1h"}, "text": CARD[9:]},
+        ],
+    ],
+)
+@pytest.mark.parametrize("name", ["content", "Content"])
+def test_other_ways_to_write_parts_hide_nothing(content: Any, name: str) -> None:
+    body = json.dumps({"messages": [{"role": "user", name: content}]}).encode()
+    verdict = judged(masking(), body)
+    assert sum(verdict.counts.values()) == 1
+    assert CARD[9:].encode() not in verdict.body
+
+
 def test_a_value_over_many_parts_leaves_none_of_them_empty() -> None:
     verdict = judged(masking(), json.dumps(asked(parts(*CARD, " then", " more"))).encode())
     assert texts_of(verdict.body) == ["[CREDIT_CARD_1]", *BLANK * (len(CARD) - 1), " then", " more"]

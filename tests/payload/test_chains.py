@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from extproc.payload import Document, glimpse
 from extproc.payload.chains import chains
 
+TEXTS = st.sampled_from(["", "some words"])
 PARTS = st.fixed_dictionaries(
     {},
     optional={
@@ -27,7 +28,7 @@ def parts(draw: st.DrawFn) -> list[Any]:
     return [dict(draw(st.permutations(list(each.items())))) for each in made]
 
 
-@given(st.lists(st.one_of(st.just("text"), parts()), min_size=1, max_size=3))
+@given(st.lists(st.one_of(st.just("text"), parts(), st.lists(PARTS | TEXTS, max_size=4)), min_size=1, max_size=3))
 def test_both_readers_tell_the_same_parts(contents: list[Any]) -> None:
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": each} for each in contents]}).encode()
     glimpsed = glimpse(body)
