@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from extproc.inspection.adjoining import BESIDE
-from extproc.inspection.answers.parts import KEPT
+from extproc.inspection.answers.parts import KEPT, MOST_MESSAGES
 from extproc.inspection.stage import Stage
 from extproc.inspection.verdict import Blocked
-from tests.apis.events.samples import event
+from tests.apis.events.samples import choice, chunk, event
 from tests.inspection.answering import EMAIL, SSN, answer, processor, run, stage
 from tests.inspection.judging import judged
 
@@ -110,3 +110,56 @@ def test_parts_that_do_not_adjoin_are_not_joined() -> None:
     stream = answer(stages()["block"], "anthropic.messages")
     run(stream, events)
     assert (stream.blocked, dict(stream.counts)) == (None, {})
+
+
+def said(*contents: Any) -> list[bytes]:
+    return [chunk([choice({"content": each})]) for each in contents]
+
+
+def once(kind: str, **more: Any) -> bytes:
+    return event({"type": kind, **more}, kind)
+
+
+FIRST, SECOND = SAID[:5], SAID[5:]
+BOTH = [{"type": "text", "text": FIRST}, {"type": "text", "text": SECOND}]
+AT_ONCE: dict[str, tuple[str, list[bytes]]] = {
+    "parts of one delta": ("openai.chat", said(BOTH)),
+    "strings of one delta": ("openai.chat", said([FIRST, SECOND])),
+    "a message in place of a delta": ("openai.chat", [chunk([{"index": 0, "message": {"content": BOTH}}])]),
+    "the beginning of a message": (
+        "anthropic.messages",
+        [once("message_start", message={"id": "m", "type": "message", "role": "assistant", "content": BOTH})],
+    ),
+    "the end of a response": (
+        "openai.responses",
+        [once("response.completed", response={"id": "r", "output": [{"type": "message", "content": BOTH}]})],
+    ),
+    "parts that are told when they are done": (
+        "openai.responses",
+        [
+            once("response.content_part.done", item_id="i", output_index=0, content_index=at, part=part)
+            for at, part in enumerate(BOTH)
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_parts_that_come_at_once_are_joined(name: str) -> None:
+    dialect, events = AT_ONCE[name]
+    for action, blocked in (("block", Blocked("p0", "finding")), ("mask", UNINSPECTED), ("report", None)):
+        stream = answer(stages()[action], dialect)
+        run(stream, events)
+        assert stream.blocked == blocked
+        assert sum(stream.counts.values()) == 1
+
+
+def test_messages_are_remembered_up_to_a_number() -> None:
+    def part(message: int, at: int) -> bytes:
+        where = {"item_id": f"i{message}", "output_index": message, "content_index": at}
+        return once("response.content_part.done", **where, part=BOTH[at])
+
+    for others in (MOST_MESSAGES - 1, MOST_MESSAGES):
+        stream = answer(stages()["block"], "openai.responses")
+        run(stream, [part(0, 0), *(part(number, 0) for number in range(1, others + 1)), part(0, 1)])
+        assert (stream.blocked is not None) is (others < MOST_MESSAGES)

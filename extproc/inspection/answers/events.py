@@ -10,7 +10,7 @@ from extproc.apis.events.event import Scope, within
 from extproc.apis.events.shares import MORE
 from extproc.apis.streams import StreamWriter
 from extproc.inspection.answers.growing import GrowingText, LooseText, Track
-from extproc.inspection.answers.parts import PartText, holder_of
+from extproc.inspection.answers.parts import MOST_MESSAGES, PartText, WholeParts, part_of
 from extproc.inspection.answers.recurring import RecurringText
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.strand import at_once
@@ -73,6 +73,7 @@ class Events:
         "_tracks",
         "_unread",
         "_vault",
+        "_whole_parts",
         "_writer",
         "entries",
         "ruling",
@@ -91,7 +92,8 @@ class Events:
         self._unread = unread
         self._open: dict[Channel, GrowingText] = {}
         self._ended: dict[Channel, GrowingText] = {}  # those that a finish reason ended
-        self._parts: dict[Scope, PartText] = {}  # the last part of each message
+        self._parts: dict[Scope, tuple[int, PartText]] = {}  # the last part of each message, if it grows
+        self._whole_parts = WholeParts(ruling, self._unread_at)
         self._recurring = 0  # texts that were opened and may recur
         self._alone: AbstractSet[int] = _NONE  # hashes of channels that may recur and were judged by themselves
         self._tracks: dict[Scope, Track] = {}
@@ -235,6 +237,10 @@ class Events:
         shares = self._pieces(event, whole)
         if event.ends:
             self._end(event)
+        for delta in event.deltas:
+            if delta.channel.whole or delta.channel.loose:
+                told = delta.grows or (delta.repeats and hash(delta.channel.path) in self._known)
+                self._whole_parts.take(delta, counted=not told)
         changed = {delta.channel: self._whole(delta) for delta in whole}
         if event.doubt:
             self._doubt(event.doubt)  # a finding in it counts for more
@@ -306,19 +312,20 @@ class Events:
         if not channel.recurs:
             self._remember(hash(channel.path))
         track = self._track(channel.path)
-        holder = None if channel.may_end else holder_of(channel)
-        if holder is not None:
-            return self._part(channel, track, holder)
+        place = None if channel.may_end else part_of(channel)
+        if place is not None:
+            return self._part(channel, track, *place)
         kind = RecurringText if channel.recurs else LooseText if channel.loose else GrowingText
         return kind(channel, track, self.ruling, self._vault, self._unread_at)
 
-    def _part(self, channel: Channel, track: Track, holder: Scope) -> PartText:
+    def _part(self, channel: Channel, track: Track, holder: Scope, at: int) -> PartText:
         """The text that is a part of a message, which knows the part in front of it."""
-        before = self._parts.pop(holder, None)
-        if len(self._parts) >= MAX_OPEN:
-            del self._parts[next(iter(self._parts))]  # messages come one after the other, as do their parts
-        part = PartText(channel, track, self.ruling, self._vault, self._unread_at, before)
-        self._parts[holder] = part
+        last, before = self._parts.pop(holder, (at, None))
+        if len(self._parts) >= MOST_MESSAGES:
+            del self._parts[next(iter(self._parts))]
+        own = before if last == at - 1 else None
+        part = PartText(channel, track, self.ruling, self._vault, self._unread_at, own)
+        self._parts[holder] = at, part
         return part
 
     def _track(self, path: Scope) -> Track:

@@ -6,9 +6,9 @@ beginning has left with the first part. So where it is to be masked, the respons
 
 from typing import Final
 
-from extproc.apis.events import Channel, Share, StreamEvent
+from extproc.apis.events import Channel, Delta, Share, StreamEvent
 from extproc.apis.events.event import Scope
-from extproc.inspection.adjoining import BESIDE
+from extproc.inspection.adjoining import BESIDE, crossing
 from extproc.inspection.answers.growing import GrowingText, Track
 from extproc.inspection.answers.looking import Unread, hits_in
 from extproc.inspection.answers.ruling import Ruling
@@ -23,18 +23,63 @@ KEPT: Final = 4 * BESIDE
 """Characters of a part that may be kept until those that are too far from its end are dropped."""
 
 
-def holder_of(channel: Channel) -> Scope | None:
-    """Return the place of the array that a text is a part in; None if it is no such part."""
-    path = channel.path
-    if len(path) < 3 or path[-1] != TEXT or type(path[-2]) is not int or path[-3] not in HOLDERS:
+MOST_MESSAGES: Final = 256
+"""Messages whose last part is remembered: they come one after the other, as their parts do, and a response has one."""
+
+
+def part_of(channel: Channel) -> tuple[Scope, int] | None:
+    """Return the array that a text is a part in, and its place there; None if it is no such part."""
+    path = channel.path[:-1] if channel.path[-1:] == (TEXT,) else channel.path
+    if len(path) < 2 or type(path[-1]) is not int or path[-2] not in HOLDERS:
         return None
-    return path[:-2]
+    return path[:-1], path[-1]
+
+
+class WholeParts:
+    """The parts of messages that come at once, each in an event or several in one."""
+
+    __slots__ = ("_last", "_ruling", "_unread")
+
+    def __init__(self, ruling: Ruling, unread: Unread) -> None:
+        self._ruling = ruling
+        self._unread = unread
+        self._last: dict[Scope, tuple[int, str]] = {}
+
+    def take(self, delta: Delta, *, counted: bool) -> None:
+        """Look at a text, if it is a part, with the part in front of it. Raises Stopped; SpentError."""
+        place = part_of(delta.channel)
+        scanner = self._ruling.scanner
+        if place is None or scanner is None:
+            return
+        holder, at = place
+        last, before = self._last.pop(holder, (at, ""))
+        before = before if last == at - 1 else ""
+        if len(self._last) >= MOST_MESSAGES:
+            del self._last[next(iter(self._last))]
+        self._last[holder] = at, (before + delta.text)[-BESIDE:]
+        if not (before and delta.text):
+            return
+        texts, meter = (before, delta.text), self._ruling.meter
+        try:
+            found = crossing(scanner, texts, (0, 1), {}, meter)
+            if found:
+                own = {number: scanner.scan(text, meter=meter) for number, text in enumerate(texts)}
+                found = crossing(scanner, texts, (0, 1), own, meter)
+        except TooManyCandidatesError:
+            self._unread(delta.channel.path, "stream")
+            return
+        said = before + delta.text
+        for _, span in found:
+            hit = Hit(span, said[span.start : span.end])
+            self._ruling.hear((hit,), delta.channel.where, Distinct() if counted else None)
+            if self._ruling.masks(span):
+                self._unread(delta.channel.path, "stream")
 
 
 class PartText(GrowingText):
-    """A part. `before`: the part that stands in front of it, if one does."""
+    """A part that grows. `before`: the part that stands in front of it, if one does."""
 
-    __slots__ = ("_before", "_boundary", "_ruling", "_said", "_told", "_unread", "_window")
+    __slots__ = ("_before", "_boundary", "_prior", "_ruling", "_said", "_told", "_unread", "_window")
 
     def __init__(
         self,
@@ -48,13 +93,11 @@ class PartText(GrowingText):
         super().__init__(channel, track, ruling, vault, unread)
         self._ruling = ruling
         self._unread = unread
-        self._before = "" if before is None or before.channel.path[-2] != channel.path[-2] - 1 else before.end  # type: ignore[operator]
+        self._prior = before
+        self._before = ""
         self._said = ""
         self._told = Distinct()
         self._window: Window | None = None
-        if self._before and ruling.scanner is not None:
-            self._window = Window(ruling.scanner, meter=ruling.meter)
-            self._hear(self._window.feed(self._before))
 
     @property
     def end(self) -> str:
@@ -63,6 +106,8 @@ class PartText(GrowingText):
 
     def feed(self, event: StreamEvent, text: str) -> Share | None:
         """See `GrowingText.feed`."""
+        if self._prior is not None:
+            self._begin(self._prior)
         self._said += text
         if len(self._said) > KEPT:
             self._said = self._said[-BESIDE:]
@@ -76,6 +121,14 @@ class PartText(GrowingText):
         if window is not None:
             self._hear(window.finish())
         super().finish()
+
+    def _begin(self, prior: "PartText") -> None:
+        """The first piece has come: what the part in front of it ends with is known now."""
+        self._prior, self._before = None, prior.end
+        scanner = self._ruling.scanner
+        if self._before and scanner is not None:
+            self._window = Window(scanner, meter=self._ruling.meter)
+            self._hear(self._window.feed(self._before))
 
     def _look(self, window: Window, text: str) -> None:
         try:
