@@ -5,9 +5,10 @@ from typing import Final
 
 from extproc.explain.rehearsal import Rehearsed
 from extproc.inspection.pipeline import CompiledPipeline
+from extproc.policy.names import CONTROL_PREFIX
 from extproc.protocol.effects import Proceed
 from extproc.protocol.record import CountedFinding, Record
-from extproc.transaction.plan import CONTROL_PREFIX, Plan
+from extproc.transaction.plan import Plan
 
 
 def reasons(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:

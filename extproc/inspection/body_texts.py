@@ -11,6 +11,7 @@ from extproc.apis.counts import NOTHING, Counts, count
 from extproc.apis.roles import PassageRoles
 from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.naming import named, spelled
+from extproc.inspection.adjoining import crossing
 from extproc.inspection.columns import named_spans, tables
 from extproc.inspection.led import LEADING, leading, led
 from extproc.inspection.masking import EditedBody, edited, edits
@@ -19,6 +20,7 @@ from extproc.inspection.tables import below
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Distinct, Span, order
 from extproc.payload import Document, TextLimitError
+from extproc.payload.chains import Chain, chains
 from extproc.protocol.messages import Side
 from extproc.protocol.meter import Meter, SpentError
 
@@ -52,7 +54,7 @@ class BodyTexts(Struct, eq=False):
 
     `names`: for each text the name of its member, or None if the passages of `document` have to tell. `document`: None
     for a body that was only glimpsed, until a place in it is asked for. `uninspected`: all that cannot be read there;
-    nothing of a body that was glimpsed.
+    nothing of a body that was glimpsed. `chained`: texts that are parts of one; None if nobody has looked for them.
     """
 
     job: "Job"
@@ -63,6 +65,7 @@ class BodyTexts(Struct, eq=False):
     uninspected: Sequence[text.Uninspected] = ()
     conversation: Conversation | None = None
     stated: list[int] = []
+    chained: Sequence[Chain] | None = None
 
     def read(self) -> Document:
         """Return all of the body. Raises SpentError."""
@@ -96,7 +99,7 @@ class BodyTexts(Struct, eq=False):
         Raises SpentError.
         """
         job = self.job
-        made = edits(self.texts, found, job.vault, self.meter, restores=restores)
+        made = edits(self.texts, found, job.vault, self.meter, restores=restores, chained=self.chained or ())
         if not made:
             return job.body, None
         document = self.document or text.located(job.body, self.texts, max(made))
@@ -118,6 +121,10 @@ class BodyTexts(Struct, eq=False):
             scanned = self._led(scanner, scanned)
         if several and scanned and scanner.assigned:
             scanned = [(index, self._below(scanner, index, spans)) for index, spans in scanned]
+        if self.chained is None:
+            self.chained = chains(self.read().passages)
+        if self.chained:
+            scanned = self._crossed(scanner, scanned, self.chained)
         found: RuleFindings = {}
         for index, spans in scanned:
             distinct = Distinct() if len(spans) > 1 else None
@@ -126,6 +133,16 @@ class BodyTexts(Struct, eq=False):
                 if owner is not None and (distinct is None or distinct.new(owner.number, span)):
                     found.setdefault(owner.number, []).append((index, span))
         return found
+
+    def _crossed(
+        self, scanner: Scanner, scanned: list[tuple[int, list[Span]]], chained: Sequence[Chain]
+    ) -> list[tuple[int, list[Span]]]:
+        """Return what was found, and what lies over the boundaries of parts of one text."""
+        found = dict(scanned)
+        for chain in chained:
+            for index, span in crossing(scanner, self.texts, chain, found, self.meter):
+                found[index] = sorted({*found.get(index, ()), span}, key=order)
+        return sorted(found.items())
 
     def _below(self, scanner: Scanner, index: int, spans: list[Span]) -> list[Span]:
         """Return the findings in a text, and those below them in the columns of a table."""
@@ -171,7 +188,7 @@ class BodyTexts(Struct, eq=False):
 
     def place(self, index: int, span: Span) -> tuple[str, int, int]:
         """Return the place of a finding: the pointer of its string, and the code points there."""
-        (place,) = self.read().places(index, [(span.start, span.end)])
+        (place,) = self.read().places(index, [(span.start, min(span.end, len(self.texts[index])))])
         return place.pointer, place.start, place.end
 
     def counted(self, meter: Meter) -> "BodyTexts":

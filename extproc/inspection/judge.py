@@ -77,7 +77,7 @@ class Job(Struct, frozen=True):
         glimpsed = text.glimpse(self.body) if self.content_type == _USUAL else None
         if glimpsed is not None:
             meter.spend(len(glimpsed[0]))
-            texts = BodyTexts(self, meter, *glimpsed)
+            texts = BodyTexts(self, meter, glimpsed[0], glimpsed[1], chained=glimpsed[2])
         else:
             limit = meter.left
             try:

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from extproc.detectors import patterns
+from extproc.matching.literals import LiteralScanner
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span
@@ -38,7 +39,7 @@ def keys_of(credentials: Iterable[bytes]) -> BackendKeys | None:
     if not wanted:
         return None
     rules = patterns.literals(KIND, wanted, words=False)
-    return BackendKeys(rules, Scanner.compile(rules))
+    return BackendKeys(rules, LiteralScanner.of(rules, wanted))
 
 
 def is_key(span: Span) -> bool:

@@ -3,14 +3,17 @@
 import copy
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import accumulate
 from typing import Protocol, TypeAlias
 
+from extproc.inspection.adjoining import BLANK, parted
 from extproc.inspection.stage import CompiledProcessor
 from extproc.inspection.vault import Restorer, Vault, label, restorations, written
 from extproc.matching.span import Span, Union, unite
 from extproc.matching.window import Hit, Released
 from extproc.payload import Document, Edit
+from extproc.payload.chains import Chain
 from extproc.payload.document import apply
 from extproc.payload.json.members import Splice
 from extproc.payload.parts import Segment
@@ -147,10 +150,12 @@ def edits(
     meter: Meter,
     *,
     restores: bool,
+    chained: Sequence[Chain] = (),
 ) -> dict[int, list[Edit]]:
     """Return the edits of the texts of a body, by their numbers: masks, and with `restores` values that come back.
 
-    Raises SpentError.
+    A finding that goes on behind its text is one in the texts of a chain: it is masked in the first of them, and what
+    the others have of it is removed. Raises SpentError.
     """
     made: dict[int, list[Edit]] = {}
     masks: dict[int, set[Span]] = {}
@@ -163,8 +168,21 @@ def edits(
         for said in texts:
             if "[" in said:
                 vault.reserve(said)
+    joined = _joined(masks, texts, chained) if chained else {}
     for index in sorted(masks):
         spans, said = masks[index], texts[index]
+        if index in joined:
+            chain = joined[index]
+            if chain is not None:
+                meter.spend(STEPS_A_MASK * sum(len(masks.get(number, ())) for number in chain))
+                _mask_chain(
+                    made,
+                    masks,
+                    texts,
+                    chain,
+                    lambda piece, value: replacement(owners[piece.rule], vault, piece.kind, value),
+                )
+            continue
         meter.spend(STEPS_A_MASK * len(spans))
         pieces = made[index] = []
         for piece in unite(spans):
@@ -174,6 +192,42 @@ def edits(
         _restore(texts, vault, made)
     meter.spend(STEPS_AN_EDIT * sum(map(len, made.values())))
     return made
+
+
+def _joined(
+    masks: Mapping[int, Collection[Span]], texts: Sequence[str], chained: Sequence[Chain]
+) -> dict[int, Chain | None]:
+    """The texts that are masked together, each chain by its first text with a mask; None for its others."""
+    joined: dict[int, Chain | None] = {}
+    for chain in chained:
+        masked = [number for number in chain if number in masks]
+        if any(span.end > len(texts[number]) for number in masked for span in masks[number]):
+            joined |= dict.fromkeys(masked)
+            joined[masked[0]] = chain
+    return joined
+
+
+def _mask_chain(
+    made: dict[int, list[Edit]],
+    masks: Mapping[int, Collection[Span]],
+    texts: Sequence[str],
+    chain: Chain,
+    write: Callable[[Span, str], str],
+) -> None:
+    """Add the edits of texts that are parts of one."""
+    said = "".join([texts[number] for number in chain])
+    begins = [0, *accumulate(len(texts[number]) for number in chain)]
+    spans = [
+        Span(each.start + begin, each.end + begin, each.kind, each.rule, each.score)
+        for number, begin in zip(chain, begins, strict=False)
+        for each in masks.get(number, ())
+    ]
+    for piece in unite(spans):
+        new = write(piece, said[piece.start : piece.end])
+        for number, start, end in parted(begins, chain, piece.start, piece.end):
+            blank = not new and end - start == len(texts[number])
+            made.setdefault(number, []).append((start, end, BLANK if blank else new))
+            new = ""
 
 
 def edited(document: Document, made: Mapping[int, Sequence[Edit]]) -> EditedBody:

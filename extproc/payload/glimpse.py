@@ -5,13 +5,15 @@ a text is to be edited, `located` finds the strings again.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from json import JSONDecoder
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from extproc.payload.base64 import is_url
+from extproc.payload.chains import HOLDERS, Chain, chained
 from extproc.payload.codec import JSON
 from extproc.payload.document import Document
 from extproc.payload.limits import SHORT
@@ -40,8 +42,9 @@ class _MoreError(Exception):
     """There is something in the body that only a reader of all of it can tell."""
 
 
-Glimpsed: TypeAlias = tuple[Sequence[str], Sequence[str]]
-"""Texts, and for each the name of the nearest member that tells what it is; see `Passage.name`."""
+Glimpsed: TypeAlias = tuple[Sequence[str], Sequence[str], Sequence[Chain] | None]
+"""Texts, for each the name of the nearest member that tells what it is (see `Passage.name`), and the chains of texts:
+None if only a reader of all of the body could tell these."""
 
 
 def glimpse(body: bytes) -> Glimpsed | None:
@@ -60,15 +63,18 @@ def glimpse(body: bytes) -> Glimpsed | None:
         return None
     texts: list[str] = []
     names: list[str] = []
+    found: list[list[Chain] | None] = []
     try:
-        named = _members(value, 1, texts, names)
+        named = _members(value, 1, texts, names, found)
     except _MoreError:
         return None
     # Of a name that is there twice msgspec keeps one value. All quotes have to be those of what was seen.
     quotes = 2 * (named + len(texts))
     if b"\\" in body:
         quotes += sum([each.count('"') for each in texts])
-    return (texts, names) if body.count(b'"') == quotes else None
+    if body.count(b'"') != quotes:
+        return None
+    return texts, names, _all(found) if found else ()
 
 
 def located(body: bytes, texts: Sequence[str], last: int) -> Document:
@@ -93,8 +99,22 @@ def located(body: bytes, texts: Sequence[str], last: int) -> Document:
     return Document(body, passages, (), (TextSource(source, JSON),))
 
 
-def _members(value: Mapping[str, Any], depth: int, texts: list[str], names: list[str]) -> int:
+def _all(found: Iterable[list[Chain] | None]) -> Sequence[Chain] | None:
+    """The chains of all arrays, in the order of the body; None if one of them does not tell."""
+    every: list[Chain] = []
+    for each in found:
+        if each is None:
+            return None
+        every += each
+    return sorted(every, key=itemgetter(0))
+
+
+def _members(
+    value: Mapping[str, Any], depth: int, texts: list[str], names: list[str], found: list[list[Chain] | None]
+) -> int:
     """Take the texts of an object and of all in it, each with its name; return the number of members there.
+
+    `found` gets the chains of each array of several parts.
 
     Raises:
         _MoreError: there is more than plain texts.
@@ -114,16 +134,21 @@ def _members(value: Mapping[str, Any], depth: int, texts: list[str], names: list
             if depth == MOST_DEPTH or name == "logprobs":
                 raise _MoreError
             if kind is dict:
-                count += _members(each, depth + 1, texts, names)
+                count += _members(each, depth + 1, texts, names, found)
                 continue
+            starts: list[int] | None = [] if name in HOLDERS and len(each) > 1 else None
             for item in each:
+                if starts is not None:
+                    starts.append(len(texts))
                 if type(item) is dict and depth + 1 < MOST_DEPTH:
-                    count += _members(item, depth + 2, texts, names)
+                    count += _members(item, depth + 2, texts, names, found)
                 elif type(item) is str and flag != CARRIER and not (item[:1] in OPENING and _opens(item)):
                     texts.append(item)
                     names.append(name)
                 else:
                     raise _MoreError
+            if starts is not None:
+                found.append(chained(each, starts))
         # A long number is a text, save times and counts of the API's own, as those at the top are.
         elif (kind is int or kind is float) and not -_LONG < each < _LONG and (flag != COUNTER or depth > 1):
             raise _MoreError

@@ -19,7 +19,7 @@ from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import CONDITION, Blocked, Count, Failure, Finding
 from extproc.matching.scanner import Scanner
 from extproc.payload.encodings import codings as encodings
-from extproc.payload.encodings.codings import DecodedTooLargeError, Decoder, EncodingError
+from extproc.payload.encodings.codings import MAX_RATIO, DecodedTooLargeError, Decoder, EncodingError
 from extproc.pipe.plugged import Plugged, Staging
 from extproc.pipe.sizes import Sizes
 from extproc.pipe.stage import EventStage, finished, through
@@ -52,12 +52,14 @@ class AnswerPipe:
 
     `stage`: who judges, None where values are only restored. `active`: who of them is at work, None for all. `vault`:
     the exchange's, None where the request was not masked. `refusal(blocked)` returns the error that ends a blocked
-    answer. `name` is the pipeline's. `codings`: the body's, undone here, so that the caller drops `content-encoding`.
+    answer. `name` is the pipeline's. `codings`: the body's, undone here, so that the caller drops `content-encoding`;
+    `ratio`: how many times as large as it came it may become by that.
     `details` collects the finds, where someone wants each. `between`: for JSON documents without lines, fed one
     by one, the separator of those that are added; None for events. `stages` are the program's own: they get every event
     as the provider sent it. `staging`: those of plug-ins, which come next; what they give is judged. Where there are
-    such and nobody judges or restores, events are written as the stages leave them. `gather`: the program's own that
-    take every event as it is judged. `keys`: the pipeline's, where backends' credentials are to be replaced.
+    such and nobody judges, restores or looks for `keys`, events are written as the stages leave them. `gather`: the
+    program's own that take every event as it is judged. `keys`: the pipeline's, where backends' credentials are to be
+    replaced.
     """
 
     __slots__ = (
@@ -89,6 +91,7 @@ class AnswerPipe:
         refusal: Callable[[Blocked], ClientError],
         blocks_unread: bool,
         codings: tuple[str, ...] = (),
+        ratio: int = MAX_RATIO,
         name: str = "",
         details: list[Finding] | None = None,
         between: bytes | None = None,
@@ -112,7 +115,8 @@ class AnswerPipe:
         if staging is not None:
             reader = partial(StreamReader, dialect, bare=bare, plain=plain, meter=self.meter)
             self._plugged = Plugged(staging, reader, self._tally.fail, self.meter)
-        judges = staging is None or stage is not None or (vault is not None and vault.restores)
+        restores = vault is not None and vault.restores
+        judges = staging is None or stage is not None or keys is not None or restores
         self._sink = Events(writer, ruling, vault, self._tally, unread) if judges else Unjudged(writer)
         self._refusal = refusal
         self._name = name
@@ -124,11 +128,11 @@ class AnswerPipe:
         self.ended = False
         """True if the answer was blocked: nothing more may follow what was given out."""
         try:
-            self._prepare(active, codings)
+            self._prepare(active, codings, ratio)
         except Stopped as stopped:
             self._due = stopped
 
-    def _prepare(self, active: Active | None, codings: tuple[str, ...]) -> None:
+    def _prepare(self, active: Active | None, codings: tuple[str, ...], ratio: int) -> None:
         if active is not None and active.failed:
             # No stand-in can run: it would have to read beside the others.
             failures, blocked, _ = settle((each, CONDITION) for each in active.failed)
@@ -137,7 +141,7 @@ class AnswerPipe:
                 raise Stopped(blocked)
         if codings:
             try:
-                self._decoder = Decoder(encodings.codings(",".join(codings)), None, self.meter)
+                self._decoder = Decoder(encodings.codings(",".join(codings)), None, self.meter, ratio)
             except EncodingError:
                 self._passing = True
                 self._uninspected("encoding")

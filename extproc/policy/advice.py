@@ -1,12 +1,14 @@
 """Notes: what a policy may say, but rarely means."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
 
 from extproc.policy.address import Address
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, meant
 from extproc.policy.model import Policy
+from extproc.policy.names import CONTROL_PREFIX
+from extproc.policy.parts import conditions_of
 from extproc.policy.pipelines import Match, Pipeline
 from extproc.policy.virtual import Target, VirtualModel
 
@@ -26,6 +28,7 @@ def advice(policy: Policy) -> Iterator[Note]:
         yield from _unasked(("models", index, "rules"), model)
         yield from _unfound(policy, ("models", index, "rules"), model)
         yield from _unserved(policy, ("models", index), model)
+    yield from _own_headers(policy)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)
     if policy.default_backend is None:
@@ -42,6 +45,19 @@ def _lists(place: Loc, model: VirtualModel) -> Iterator[tuple[Loc, tuple[Target,
         yield (*place, "rules", index, "fallback"), rule.fallback
     yield (*place, "targets"), model.targets
     yield (*place, "fallback"), model.fallback
+
+
+def _own_headers(policy: Policy) -> Iterator[Note]:
+    """Conditions and matches about header fields that only the processor sets."""
+    named: list[tuple[Loc, Iterable[str]]] = [(loc, when.named) for loc, when in conditions_of(policy)]
+    for index, pipeline in enumerate(policy.pipelines):
+        named.append((("pipelines", index, "match", "headers"), pipeline.match.headers))
+    steering = {policy.steering.cluster_header, policy.steering.model_header}
+    for loc, names in named:
+        for name in sorted(names):
+            if name.startswith(CONTROL_PREFIX) or name in steering:
+                message = f"the field {name} is the processor's own: only a client could set it before, as it likes"
+                yield loc, message, "ask for a field that a trusted proxy sets, or for signals such as model"
 
 
 def _unasked(place: Loc, model: VirtualModel) -> Iterator[Note]:

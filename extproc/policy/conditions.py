@@ -38,7 +38,8 @@ class ConditionError(Exception):
 class Condition:
     """A CEL expression that was found right; immutable, and equal to another of the same text.
 
-    `signals`: those it reads. `headers`: the header fields that it, or one of its signals, reads. `reads_body`: one of
+    `signals`: those it reads. `kinds`: the texts that it compares
+    kinds of findings with. `headers`: the header fields that it, or one of its signals, reads. `reads_body`: one of
     them is computed from the request's body. `reads_places`: it asks where a finding is. `steps` estimates its
     cost (see `expressions.STEPS_MAX`). Making one raises a refusal.
     """
@@ -48,6 +49,7 @@ class Condition:
         "_program",
         "_vocabulary",
         "headers",
+        "kinds",
         "reads_body",
         "reads_places",
         "signals",
@@ -58,6 +60,7 @@ class Condition:
     text: str
     signals: frozenset[str]
     headers: frozenset[str]
+    kinds: frozenset[str]
     reads_body: bool
     reads_places: bool
     steps: int
@@ -76,10 +79,16 @@ class Condition:
         found = reads(words, vocabulary)
         self._vocabulary, self._named = vocabulary, frozenset(found.headers)
         self.signals = frozenset(found.signals)
+        self.kinds = frozenset(found.kinds)
         self.headers = self._named | vocabulary.headers(found.signals)
         self.reads_body = vocabulary.reads_body(found.signals)
         self.reads_places, self.steps = found.places, found.steps
         self._try_out(words)
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Return the header fields that it names itself."""
+        return self._named
 
     def holds(self, signals: Mapping[str, object]) -> bool:
         """Return whether it is true of these signals, which hold all of `self.signals`. Raises ConditionError.

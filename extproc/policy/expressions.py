@@ -1,6 +1,6 @@
 """The parts that a condition may consist of: existing signals, few functions, and nothing that takes long."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,8 +36,11 @@ REGEX_STEPS: Final = 2_500
 
 PLACE: Final = "where"
 """The field of a finding that tells where it is."""
+KIND: Final = "kind"
+"""The field of a finding that tells what it is."""
 
 _WORDS: Final = frozenset({"true", "false", "null", "in"})
+_EQUAL: Final = frozenset({"==", "!="})
 _CLASSES: Final = frozenset("wWdDsSpPbB")
 
 
@@ -45,11 +48,13 @@ _CLASSES: Final = frozenset("wWdDsSpPbB")
 class Reads:
     """The signals and header fields that an expression reads.
 
-    `places`: it asks where a finding is. `steps`: its cost, as for `STEPS_MAX`.
+    `kinds`: the texts that it compares kinds of findings with. `places`: it asks where a finding is. `steps`: its cost,
+    as for `STEPS_MAX`.
     """
 
     signals: set[str] = field(default_factory=set)
     headers: set[str] = field(default_factory=set)
+    kinds: set[str] = field(default_factory=set)
     places: bool = False
     steps: int = 0
 
@@ -126,6 +131,10 @@ class _ExpressionWalk:
                 self._method(index, name)
             elif name == PLACE:
                 self.found.places = FINDINGS.name in self.found.signals
+            elif name == KIND and (
+                self.tokens[index - 2].written in self.findings or self.tokens.is_at(index - 2, "]")
+            ):
+                self.found.kinds.update(self._compared(index))
         elif self.tokens.calls(index):
             if name == "has":
                 raise refusal("every signal is there, empty if need be", 'compare it, such as mcp.tool != ""')
@@ -133,6 +142,18 @@ class _ExpressionWalk:
                 raise _no_function(name, [*FUNCTIONS, *METHODS])
         elif not self._is_binding(index):
             self._variable(index, name)
+
+    def _compared(self, index: int) -> Iterator[str]:
+        """Yield the texts that the field at an index is compared with by ==, != or in."""
+        tokens = self.tokens
+        if tokens.is_at(index + 1, "in") and tokens.is_at(index + 2, "["):
+            end = next((end for end, begin in tokens.closes.items() if begin == index + 2), index)
+            compared = range(index + 3, end)
+        else:
+            compared = range(index + 2, index + 3) if tokens[index + 1].written in _EQUAL else range(0)
+            if tokens[index - 3].written in _EQUAL:
+                compared = range(index - 4, index - 3)
+        yield from (_value(tokens[at].written) for at in compared if tokens[at].kind == "text")
 
     def _method(self, index: int, name: str) -> None:
         if name in COPYING:

@@ -16,6 +16,9 @@ LABEL_MAX: Final = 63
 HEADER_NAME_MAX: Final = 128
 MEDIA_TYPE_MAX: Final = 128
 
+CONTROL_PREFIX: Final = "x-extproc-"
+"""Header names with this prefix are the processor's alone: a client's are removed, and so are an upstream's."""
+
 RESERVED_PROCESSORS: Final = frozenset({"block", "allow"})
 NO_BACKEND: Final = "none"
 OWN_ROUTES: Final = "route"

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, items, part
+from extproc.policy.conditions import Condition
 from extproc.policy.listing import SIDES, called
 from extproc.policy.model import Policy
 from extproc.policy.processors import Processor, Step
@@ -38,6 +39,16 @@ def parts_of(policy: Policy) -> Parts:
     """All backends and processors of a policy."""
     backends = tuple((("backends", index), backend) for index, backend in enumerate(policy.backends))
     return Parts(backends, tuple(_steps(policy)))
+
+
+def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:
+    """All conditions of a policy, each with its place."""
+    for each in _steps(policy):
+        if each.step.when is not None:
+            yield (*each.where, "when"), each.step.when
+    for index, model in enumerate(policy.models):
+        for number, rule in enumerate(model.rules):
+            yield ("models", index, "rules", number, "when"), rule.when
 
 
 def salvaged(data: object, context: dict[str, Any]) -> Parts:

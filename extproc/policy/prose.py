@@ -125,6 +125,9 @@ characters. It is checked when the policy is loaded.
 - Functions: {code(FUNCTIONS)}; of texts and lists {code(METHODS)}.
 - The expression of `matches` is RE2, stands in quotes, and has no `\\w` and the like: they hold all of Unicode.
 - Of `findings` and lists: {code(MACROS)}, {NESTING_MAX} of them within each other.
+- A client chooses the header fields that it sends, also how often: of a field that is repeated, a condition sees all
+  values, joined by commas. Envoy itself joins those that it knows (`user-agent`), and shows others one by one.
+- `check` notes a condition on a field that only the processor sets (`x-extproc-*`), and a kind that no finding has.
 - What would take longer than some milliseconds with {FINDINGS_COUNTED} findings is refused.
 
 ```yaml

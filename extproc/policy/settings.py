@@ -32,7 +32,11 @@ class Limits(Value):
 
     request_body: Annotated[Size, Field(ge=1, le=GIB)] = 32 * MIB
     """Largest request body, decompressed; beyond it 413. The default holds the largest requests of hosted APIs (images
-    in base64). Whatever the limit, a compressed body beyond 1MiB may grow to at most 256 times its size."""
+    in base64)."""
+    inflation_ratio: Annotated[Count, Field(ge=1, le=100_000), Written("whole number", "1000")] = 256
+    """Bytes that a compressed body, of a request or a response, may have for each of its compressed bytes. It counts
+    beyond 1 MiB: a larger request gets 413, a larger response is uninspected (`size`). JSON and prose shrink to a
+    tenth, the most repetitive responses to a hundredth; gzip can reach 1,032, brotli and zstd many thousands."""
     request_timeout: Annotated[Seconds, Field(gt=0, le=DAY), Written("duration", "2m")] = 60.0
     """Longest time for a request to arrive and be decided; beyond it the exchange fails. Slow uploads of large bodies
     fit."""

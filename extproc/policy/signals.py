@@ -100,7 +100,8 @@ HEADERS: Final = SignalDeclaration(
     "headers",
     "headers",
     {},
-    'the request headers: `headers["x-team"]` or `headers.team`, by the name in lower case, empty where there is none',
+    'the request headers: `headers["x-team"]` or `headers.team`, by the name in lower case, empty where there is none;'
+    " the values of a field that is repeated, joined by commas",
     least={},
 )
 FINDINGS: Final = SignalDeclaration(

@@ -34,6 +34,12 @@ class HeaderMap:
         """Every value of `name`, in order."""
         return [value for key, value in self._fields if key == name]
 
+    def joined(self, name: str) -> str:
+        """All values of `name` as one text, with commas between them (RFC 9110 5.3), or an empty string."""
+        if len(self._first) == len(self._fields):
+            return self.text(name)
+        return b",".join(self.getall(name)).decode("latin-1")
+
     def names(self) -> Iterable[str]:
         """The distinct names."""
         return self._first.keys()

@@ -28,7 +28,7 @@ def _route_name(view: RequestView) -> str:
 
 
 def _headers(view: RequestView) -> dict[str, str]:
-    return {name: view.headers.text(name) for name in view.headers.names()}
+    return {name: view.headers.joined(name) for name in view.headers.names()}
 
 
 def _findings(_: RequestView) -> list[dict[str, Any]]:

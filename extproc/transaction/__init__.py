@@ -1,7 +1,8 @@
 """The only decider: joins protocol, apis, inspection and routing into what is answered to Envoy."""
 
+from extproc.policy.names import CONTROL_PREFIX
 from extproc.transaction.lanes import Lane
-from extproc.transaction.plan import CONTROL_PREFIX, FIELDS_READ, Needs, Plan
+from extproc.transaction.plan import FIELDS_READ, Needs, Plan
 from extproc.transaction.shared import Shared
 from extproc.transaction.transaction import Transaction
 

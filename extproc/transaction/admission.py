@@ -26,10 +26,10 @@ CROWDED: Final = f"size(request.headers) > {FIELDS_MOST - FIELDS_OURS}"
 name; one that is true or false makes the same bytes of nearly every request, which are read once."""
 
 DENSE: Final = (
-    f"is over {encodings.RATIO_FLOOR} bytes and more than {encodings.MAX_RATIO} times as large as its compressed form, "
+    f"is over {encodings.RATIO_FLOOR} bytes and more than %d times as large as its compressed form, "
     "the highest ratio that is accepted."
 )
-"""The predicate of messages about a body that is refused for its ratio, which no setting changes."""
+"""The predicate of messages about a body that is refused for its ratio."""
 
 UNKNOWN: Final = ("unknown",)
 """Codings that cannot be undone here."""
@@ -81,9 +81,9 @@ def too_large(limit: int) -> ClientError:
     return ClientError(413, "request_too_large", f"The request body is larger than the limit of {limit} bytes.")
 
 
-def too_dense() -> ClientError:
-    """The refusal of a body that its content-encoding makes much smaller than honest text could be."""
-    return ClientError(413, "request_too_large", f"The request body {DENSE} Send it without content-encoding.")
+def too_dense(ratio: int) -> ClientError:
+    """The refusal of a body that is more than `ratio` times as large as its compressed form."""
+    return ClientError(413, "request_too_large", f"The request body {DENSE % ratio} Send it without content-encoding.")
 
 
 def overloaded() -> ClientError:

@@ -109,12 +109,13 @@ def unread(memory: Memory, findings: Findings, reason: str) -> None:
         raise refused(memory, findings.pipeline.unread)
 
 
-def oversize(findings: Findings, *, dense: bool = False) -> None:
-    """The answer is too large to be read: as `unread`. `dense`: its compressed form is too small for it."""
+def oversize(findings: Findings, *, ratio: int | None = None) -> None:
+    """The answer is too large to be read: as `unread`. `ratio`: the one that it exceeds, if it is for that."""
     findings.saw("size")
     if findings.pipeline.blocks_oversize and findings.pipeline.response is not None:
         findings.blocked = Blocked(findings.pipeline.name, "oversize")
-        said = DENSE if dense else f"is larger than the limit of {findings.pipeline.body_limit} bytes."
+        larger = f"is larger than the limit of {findings.pipeline.body_limit} bytes."
+        said = larger if ratio is None else DENSE % ratio
         raise ClientError(502, "response_too_large", f"The response {said}")
 
 
@@ -128,10 +129,11 @@ def spoken(memory: Memory, findings: Findings) -> str:
 
 
 class Room(Struct, frozen=True):
-    """The room for held bodies, and the most bytes of all of them."""
+    """The room for held bodies, the most bytes of all of them, and the most that a compressed one may grow."""
 
     shared: Shared
     limit: int
+    ratio: int
 
 
 def send_whole(
@@ -154,8 +156,8 @@ def send_whole(
     return (first, *pieces(_RESPONSE, body))
 
 
-def response_work(memory: Memory, findings: Findings, how: Wanted, body: bytes) -> ResponseWork:
-    """Return the work of judging the whole body of a response, and of the answer stages on it."""
+def response_work(memory: Memory, findings: Findings, how: Wanted, body: bytes, ratio: int) -> ResponseWork:
+    """Return the work of judging the whole body of a response, and of the answer stages on it. `ratio`: see `Room`."""
     kind, codings, staging = how.kind, how.codings, findings.staging if how.staged else None
     pipeline, stage = findings.pipeline, findings.pipeline.response
     values, dialect = memory.signal_values(), spoken(memory, findings)
@@ -179,8 +181,8 @@ def response_work(memory: Memory, findings: Findings, how: Wanted, body: bytes) 
         ),
     )
     if staging is None:
-        return ResponseWork(job, body, codings, pipeline.body_limit, usage)
-    return StagedWork(job, body, codings, pipeline.body_limit, usage, dialect, staging)
+        return ResponseWork(job, body, codings, pipeline.body_limit, ratio, usage)
+    return StagedWork(job, body, codings, pipeline.body_limit, ratio, usage, dialect, staging)
 
 
 class WholeAnswer:
@@ -199,6 +201,7 @@ class WholeAnswer:
         "_memory",
         "_most",
         "_passes",
+        "_ratio",
         "_size",
         "_trailers",
     )
@@ -214,6 +217,7 @@ class WholeAnswer:
         self._held: list[bytes] = []
         self._holding = Held(room.shared)
         self._most = room.limit
+        self._ratio = room.ratio
         self._size = 0
         self._passes = False  # it is not read after all
         self._trailers = False
@@ -247,7 +251,7 @@ class WholeAnswer:
         findings = self._findings
         if isinstance(result, Unread):
             if result.reason == "size":
-                oversize(findings, dense=result.dense)
+                oversize(findings, ratio=self._ratio if result.dense else None)
             else:
                 unread(self._memory, findings, result.reason)
             self._unstaged(result.reason)
@@ -272,7 +276,7 @@ class WholeAnswer:
         body = b"".join(self._held)
         if not body:
             return self._go_on(None)  # there is nothing to read, whatever it is said to be
-        work = response_work(self._memory, self._findings, self._how, body)
+        work = response_work(self._memory, self._findings, self._how, body, self._ratio)
         result = work.at_once()
         if result is not None and not isinstance(result, PendingJudgement):
             return self.judged(result, now)

@@ -284,13 +284,13 @@ class Opening:
         most = limit if meter is None else min(limit, meter.left * INLINE_INFLATED)
         try:
             if self.codings is not UNKNOWN:
-                return encodings.decode(self.body, self.codings, most, meter)
+                return encodings.decode(self.body, self.codings, most, meter, self._plan.limits.inflation_ratio)
         except encodings.DecodedTooLargeError as error:
             dense = isinstance(error, encodings.RatioExceededError)
             if most < limit and not dense:
                 raise SpentError from None
             if claimed or findings is None or findings.blocks_oversize:
-                return Refusal(too_dense() if dense else too_large(limit))
+                return Refusal(too_dense(self._plan.limits.inflation_ratio) if dense else too_large(limit))
             return self._unread("size")
         except encodings.EncodingError:
             if claimed:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from extproc import apis
 from extproc.apis.paths import Aliases
-from extproc.inspection.keys import keys_of
+from extproc.inspection.keys import BackendKeys, keys_of
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.registry import planned
@@ -16,6 +16,7 @@ from extproc.policy import Condition, Policy, Unusable, UnusableError, parts_of
 from extproc.policy import pipelines as written
 from extproc.policy.base import Loc
 from extproc.policy.credential_headers import credentials_among
+from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.signals import Vocabulary
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
@@ -24,9 +25,6 @@ from extproc.routing.table import Choice, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.passage import PROTOCOLS, Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
-
-CONTROL_PREFIX = "x-extproc-"
-"""Header names with this prefix are ours alone: a client's are removed, and so are an upstream's."""
 
 CONTRACT_VERSION = b"1"
 """`x-extproc-version`: the version of the response header contract, not of the package."""
@@ -118,13 +116,14 @@ class Plan:
         pipelines: tuple[CompiledPipeline, ...] = (),
         signals: SignalRegistry = REGISTRY,
         stages: tuple[PlannedStage, ...] = (),
+        keys: BackendKeys | None = None,
     ) -> None:
         self.apis = apis.current()
         self.table = table
         self.pipelines = pipelines
         self.stages = stages
-        self.unpiped = CompiledPipeline(written.Pipeline(name=UNPIPED), {})
-        """Stands for a pipeline where there is none and a response passes answer stages. It does nothing."""
+        self.unpiped = CompiledPipeline(written.Pipeline(name=UNPIPED), {}, keys=keys)
+        """Stands for a pipeline where there is none and a response passes answer stages: it only looks for `keys`."""
         self.signals = signals
         self.recorded = policy.recorded_signals
         self._conditions = tuple(rule.when for model in policy.models for rule in model.rules)
@@ -172,7 +171,7 @@ class Plan:
         pipelines: list[CompiledPipeline] = []
         signals = signals or current()
         table = compile_table(policy, secrets)
-        keys = keys_of(each.plain for each in table.quoted) if policy.pipelines else None
+        keys = keys_of(each.plain for each in table.quoted)
         wrong = list(_unknown_signals(policy, signals))
         for index, each in enumerate(policy.pipelines):
             try:
@@ -182,7 +181,7 @@ class Plan:
         stages = planned(policy.answer_stages, wrong)
         if wrong:
             raise UnusableError(wrong)
-        return cls(policy, table, tuple(pipelines), signals, stages)
+        return cls(policy, table, tuple(pipelines), signals, stages, keys)
 
     def claim(self, raw_path: bytes) -> Claim:
         """Return what `raw_path` (`:path` as it came) means to us."""

@@ -2,7 +2,10 @@
 
 from typing import Final
 
+from extproc.inspection.judge import Job
+from extproc.inspection.vault import Vault
 from extproc.payload.encodings import codings as encodings
+from extproc.pipe.whole import streamed
 from extproc.protocol.effects import Chunk, HeaderMutation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Side
@@ -10,6 +13,7 @@ from extproc.protocol.work import WorkResult
 from extproc.transaction.answer_body import send_whole
 from extproc.transaction.answers import PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.memory import Memory
+from extproc.transaction.plan import Plan
 
 ERROR_MAX: Final = 256 * 1024
 """Bytes of an error, decoded; a larger one is withheld. Errors of APIs have some hundred bytes, pages of proxies some
@@ -22,12 +26,14 @@ class ErrorAnswer:
     waits = True
     ended = False
 
-    __slots__ = ("_duplex", "_fields", "_headers", "_held", "_memory", "_size", "_trailers")
+    __slots__ = ("_duplex", "_fields", "_headers", "_held", "_keys", "_memory", "_ratio", "_size", "_trailers")
 
-    def __init__(self, memory: Memory, fields: HeaderMap, headers: HeaderMutation, *, duplex: bool) -> None:
+    def __init__(self, memory: Memory, fields: HeaderMap, headers: HeaderMutation, plan: Plan, *, duplex: bool) -> None:
         self._memory = memory
         self._fields = fields
         self._headers = headers
+        self._keys = plan.unpiped.keys
+        self._ratio = plan.limits.inflation_ratio
         self._duplex = duplex
         self._held: list[bytes] | None = []
         self._size = 0
@@ -67,9 +73,23 @@ class ErrorAnswer:
         given = self._fields.getall("content-encoding")
         try:
             codings = encodings.codings(b",".join(given).decode("latin-1")) if given else ()
-            plain = encodings.decode(body, codings, ERROR_MAX) if codings and body else body
+            plain = encodings.decode(body, codings, ERROR_MAX, ratio=self._ratio) if codings and body else body
         except encodings.EncodingError:
             raise self._memory.withheld() from None
-        cleaned = self._memory.cleaned_whole(plain)
+        cleaned = self._memory.cleaned_whole(self._joined(plain))
         changed = cleaned is not plain
         return send_whole(self._headers, cleaned if changed else body, changed, codings, self._duplex, self._trailers)
+
+    def _joined(self, body: bytes) -> bytes:
+        """The body without a credential that is cut over the events of a stream; the very object if it has none."""
+        if self._keys is None:
+            return body
+        kind = self._fields.text("content-type")
+        job = Job("", None, body, kind, {}, Vault(), False, restores=True)
+        claimed = self._memory.claimed
+        verdict = streamed(job, "" if claimed is None else claimed.api.name, keys=self._keys)
+        if verdict is None:
+            return body
+        if verdict.blocked is not None:  # looking failed
+            raise self._memory.withheld()
+        return verdict.body

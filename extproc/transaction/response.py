@@ -8,6 +8,7 @@ it may pass for that (see `Proof`).
 
 from typing import Final
 
+from extproc.policy.names import CONTROL_PREFIX
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Body, Headers, Side, Trailers
@@ -28,7 +29,7 @@ from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
 from extproc.transaction.outcome import FROM_UPSTREAM, details_of, led_nowhere, length_of, observe, status_of
-from extproc.transaction.plan import CONTROL_PREFIX, Plan
+from extproc.transaction.plan import Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
 from extproc.transaction.shared import Shared
@@ -205,7 +206,7 @@ class ResponseSide:
     def _read(self, how: Wanted, findings: Findings, headers: HeaderMutation, length: int | None) -> Effects:
         """Answers the headers of a body that is to be read, or holds them."""
         memory, duplex = self._memory, self.mode is BodyMode.FULL_DUPLEX_STREAMED
-        room = Room(self._shared, self._plan.limits.held)
+        room = Room(self._shared, self._plan.limits.held, self._plan.limits.inflation_ratio)
         if only_watches(memory, findings):
             return self._watch(how, findings, headers, room, length)
         if not duplex and not self._may_override:
@@ -296,7 +297,7 @@ class ResponseSide:
         if not duplex and self.mode is not BodyMode.BUFFERED:
             memory.note("error_body_mode", detail_of("error_body_mode"))
             raise memory.withheld()
-        self._answer = ErrorAnswer(memory, fields, headers, duplex=duplex)
+        self._answer = ErrorAnswer(memory, fields, headers, self._plan, duplex=duplex)
         return NOTHING if duplex else (Proceed(Side.RESPONSE, Phase.HEADERS, headers),)
 
     @property

@@ -85,7 +85,7 @@ class GivenUp(WorkResult, frozen=True):
 class StreamJudge:
     """Judges a stream piece by piece, and says which pieces are to be handed out.
 
-    `watches`: what goes on does not depend on it.
+    `watches`: what goes on does not depend on it. `ratio`: see `Room`.
     """
 
     __slots__ = (
@@ -101,7 +101,7 @@ class StreamJudge:
         "stream",
     )
 
-    def __init__(self, memory: Memory, findings: Findings, how: Wanted, *, watches: bool = False) -> None:
+    def __init__(self, memory: Memory, findings: Findings, how: Wanted, *, ratio: int, watches: bool = False) -> None:
         stage = findings.pipeline.response
         self._memory = memory
         self._findings = findings
@@ -120,6 +120,7 @@ class StreamJudge:
             refusal=findings.refusal,
             blocks_unread=findings.pipeline.blocks_unread and stage is not None,
             codings=how.codings,
+            ratio=ratio,
             name=findings.pipeline.name,
             details=findings.details,
             stages=(self._usage,),
@@ -205,7 +206,7 @@ class StreamedAnswer:
         self._quoted = memory.in_pieces()
         self._held = Held(room.shared)
         self._most = room.limit
-        self._judge = StreamJudge(memory, findings, how)
+        self._judge = StreamJudge(memory, findings, how, ratio=room.ratio)
         self._trailers = False  # they have come, and wait for the last piece
         self._threaded = False  # a piece of it is in a thread
         self.ended = False

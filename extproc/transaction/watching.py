@@ -13,6 +13,7 @@ from extproc.protocol.messages import Body, Side
 from extproc.protocol.work import WorkResult
 from extproc.transaction.answer_body import Room, Wanted, oversize, response_work, unread
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
+from extproc.transaction.cleaning import cleaning
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
@@ -50,23 +51,27 @@ class WatchedAnswer:
         "_most",
         "_over",
         "_quoted",
+        "_ratio",
     )
 
     waits = False
     ended = False
 
-    def __init__(self, memory: Memory, findings: Findings, *, length: int | None, duplex: bool, room: Room) -> None:
+    def __init__(
+        self, memory: Memory, findings: Findings, how: Wanted, *, length: int | None, duplex: bool, room: Room
+    ) -> None:
         self._memory = memory
         self._findings = findings
         self._duplex = duplex
         self._held = Held(room.shared)
         self._most = room.limit
+        self._ratio = room.ratio
         self._left = length  # bytes that are still to come
         self._closed = False  # all of the body has come, if not its end mark: then a client may leave
         self._over = False  # the end mark has
         self._lost = False  # the copy is judged no further
         self._due: Effects = NOTHING  # what goes on with the verdict
-        self._quoted = memory.in_pieces()
+        self._quoted = cleaning(memory, findings, how)
         self._busy = False  # the copy, or a piece of it, is handed out
 
     def piece(self, message: Body, now: float, *, ends: bool) -> Effects:
@@ -130,7 +135,7 @@ class WatchedAnswer:
             cleaned += held
         if self._duplex:
             return (Chunk(_RESPONSE, cleaned, end),) if cleaned or end else NOTHING
-        return PASS_RESPONSE_BODY if cleaned is data else (Proceed(_RESPONSE, Phase.BODY, None, cleaned),)
+        return PASS_RESPONSE_BODY if cleaned == data else (Proceed(_RESPONSE, Phase.BODY, None, cleaned),)
 
     def _look(self, data: bytes, now: float, *, ends: bool) -> Effects:
         """Take a piece of the copy; return the work that is handed out for it."""
@@ -153,8 +158,8 @@ class WatchedStream(WatchedAnswer):
     def __init__(
         self, memory: Memory, findings: Findings, how: Wanted, *, length: int | None, duplex: bool, room: Room
     ) -> None:
-        super().__init__(memory, findings, length=length, duplex=duplex, room=room)
-        self._judge = StreamJudge(memory, findings, how, watches=True)
+        super().__init__(memory, findings, how, length=length, duplex=duplex, room=room)
+        self._judge = StreamJudge(memory, findings, how, ratio=room.ratio, watches=True)
         self._waiting: list[bytes] = []  # pieces behind the one that is in a thread
 
     def gone(self) -> None:
@@ -224,7 +229,7 @@ class WatchedBody(WatchedAnswer):
     def __init__(
         self, memory: Memory, findings: Findings, how: Wanted, *, length: int | None, duplex: bool, room: Room
     ) -> None:
-        super().__init__(memory, findings, length=length, duplex=duplex, room=room)
+        super().__init__(memory, findings, how, length=length, duplex=duplex, room=room)
         self._how = how
         self._copy: list[bytes] = []
         self._size = 0
@@ -246,7 +251,7 @@ class WatchedBody(WatchedAnswer):
             self._lose()
             return NOTHING
         if ends and self._size:
-            work = response_work(self._memory, findings, self._how, b"".join(self._copy))
+            work = response_work(self._memory, findings, self._how, b"".join(self._copy), self._ratio)
             self._copy.clear()
             result = work.at_once()
             if result is not None and not isinstance(result, PendingJudgement):

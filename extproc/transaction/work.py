@@ -37,13 +37,15 @@ class Whole(WorkResult, frozen=True):
 class ResponseWork(Struct, frozen=True):
     """The work on one body. `job` judges it; where it has `codings`, `job` gets it once these are undone.
 
-    `limit` is how large it may become by that. `usage` reads the tokens that it reports.
+    `limit` is how large it may become by that, `ratio` how many times as large. `usage` reads the tokens that it
+    reports.
     """
 
     job: Job
     body: bytes
     codings: tuple[str, ...]
     limit: int
+    ratio: int
     usage: UsageMeter
 
     @property
@@ -101,7 +103,7 @@ class ResponseWork(Struct, frozen=True):
     def _decoded(self, meter: Meter | None) -> bytes:
         most = self.limit if meter is None else min(self.limit, meter.left * INLINE_INFLATED)
         try:
-            return encodings.decode(self.body, self.codings, most, meter)
+            return encodings.decode(self.body, self.codings, most, meter, self.ratio)
         except encodings.RatioExceededError:
             raise
         except encodings.DecodedTooLargeError:

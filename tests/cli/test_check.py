@@ -184,3 +184,36 @@ def test_an_envoy_configuration_that_cannot_be_read_exits_2(
         envoy.write_bytes(content)
     assert main(["check", "-c", str(path), "--against", str(envoy)]) == 2
     assert str(envoy) in capsys.readouterr().err
+
+
+def test_conditions_on_the_processors_own_fields_and_on_unknown_kinds_are_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whens = {
+        'headers["x-extproc-model"] == "a"': "the field x-extproc-model is the processor's own",
+        'headers["x-gateway-model"] == "a"': "the field x-gateway-model is the processor's own",
+        'findings.exists(f, f.kind == "emial")': "no finding has the kind emial (did you mean email?)",
+        'findings.exists(f, "emial" != f.kind)': "no finding has the kind emial",
+        'findings.exists(f, f.kind in ["email", "fone"])': "no finding has the kind fone",
+        'size(findings) > 0 && findings[0].kind == "mial"': "no finding has the kind mial",
+        'findings.exists(f, f.kind == "email" || f.kind == "github-token" || f.kind == "own" || f.kind == "bytes")': "",
+        'findings.exists(f, f.processor == "emial")': "",
+        'headers["x-team"] == "emial"': "",
+    }
+    for when, note in whens.items():
+        text = (
+            f"{GOOD}steering: {{model_header: x-gateway-model}}\n"
+            "pipelines:\n  - name: p\n    request:\n      - {use: pattern, name: own, regex: 'PRJ-', action: report}\n"
+            f"      - {{use: pii, action: mask, when: '{when}'}}\n"
+        )
+        code, path = check(tmp_path, text)
+        err = capsys.readouterr().err
+        assert code == 0
+        assert (f"note: {path}:13:" in err) == bool(note), err
+        assert note in err
+
+
+def test_a_match_on_a_field_of_the_processor_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _ = check(tmp_path, GOOD + "pipelines: [{name: p, match: {headers: {x-extproc-cluster: a}}, request: []}]\n")
+    assert code == 0
+    assert "the field x-extproc-cluster is the processor's own" in capsys.readouterr().err

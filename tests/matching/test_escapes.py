@@ -1,8 +1,10 @@
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.matching.escapes import LONGEST, MOST_PARAMETERS, begun, marked, places, plain
+from extproc.matching.escapes import _ZEROS, LONGEST, MOST_PARAMETERS, begun, marked, places, plain
 
 ESCAPES = (
     *(
@@ -44,6 +46,8 @@ def test_a_text_without_escapes_is_the_same_object(text: str) -> None:
         ("4111\u00a01111\u202f1111\u20071111", "4111 1111 1111 1111"),
         ("536\u201122\u20108741", "536-22-8741"),
         ("\uff14\uff11\uff11\uff11", "4111"),
+        ("\u0664\u0660\u06f1\u0968 \U0001d7d8\U0001d7d9", "4012 01"),
+        ("ann\ufe6bexample\ufe52com", "ann@example.com"),
         ("a\u2013b\u2212c\u2014d", "a-b-c\u2014d"),
     ],
 )
@@ -51,6 +55,16 @@ def test_separators_and_wide_digits_are_those_of_ascii(text: str, expected: str)
     assert plain(text) == expected
     assert plain(text * 200) == expected * 200  # another search looks at longer texts
     assert places(text) == []
+
+
+def test_every_digit_and_small_form_is_the_one_of_ascii() -> None:
+    """As Unicode says; also where there are more of them than are replaced one by one."""
+    digits = "".join(chr(zero + digit) for zero in _ZEROS for digit in range(10))
+    assert plain(digits) == "0123456789" * len(_ZEROS) == "".join(str(unicodedata.digit(each)) for each in digits)
+    small = [chr(point) for point in range(0xFE50, 0xFE6C)]
+    forms = {each: form for each in small if (form := unicodedata.normalize("NFKC", each)).isascii()}
+    assert len(forms) == 22
+    assert {each: plain(each) for each in forms} == forms
 
 
 def test_a_colour_has_so_many_parameters_and_no_more() -> None:

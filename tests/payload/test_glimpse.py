@@ -63,7 +63,7 @@ def read(body: bytes) -> tuple[list[str], list[str]]:
 def test_what_is_glimpsed_is_all_that_is_read(value: object, escaped: bool, indent: int | None) -> None:
     body = json.dumps(value, ensure_ascii=escaped, indent=indent).encode("utf-8", "surrogatepass")
     texts = glimpse(body)
-    assert texts is None or texts == read(body)
+    assert texts is None or texts[:2] == read(body)
 
 
 @given(
@@ -93,7 +93,7 @@ def test_a_name_that_is_there_twice_hides_nothing(members: list[tuple[str, objec
     inner = ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in members)
     body = (f'{{"messages":[{{{inner}}}]}}' if nested else f"{{{inner}}}").encode()
     texts = glimpse(body)
-    assert texts is None or texts == read(body)
+    assert texts is None or texts[:2] == read(body)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,9 @@ def test_a_name_that_is_there_twice_hides_nothing(members: list[tuple[str, objec
 )
 def test_usual_bodies_are_glimpsed(value: object) -> None:
     body = json.dumps(value, ensure_ascii=False).encode()
-    assert glimpse(body) == read(body)
+    glimpsed = glimpse(body)
+    assert glimpsed is not None
+    assert glimpsed[:2] == read(body)
 
 
 @pytest.mark.parametrize(

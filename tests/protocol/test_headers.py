@@ -29,3 +29,9 @@ def test_maps_with_the_same_fields_are_equal() -> None:
 def test_a_rendering_shows_names_and_no_value() -> None:
     assert "authorization" in repr(HeaderMap([("authorization", b"Bearer planted")]))
     assert "planted" not in repr(HeaderMap([("authorization", b"Bearer planted")]))
+
+
+def test_the_values_of_a_repeated_field_are_joined() -> None:
+    fields = HeaderMap([("x-team", b"a"), ("x", b"1"), ("x-team", b"b")])
+    assert [fields.joined(name) for name in ("x-team", "x", "absent")] == ["a,b", "1", ""]
+    assert HeaderMap([("x", b"1")]).joined("x") == "1"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from extproc.policy import Condition
 from extproc.policy.signals import BUILT_IN, SCALARS, SignalError
 from extproc.protocol.headers import HeaderMap
 from extproc.signals.registry import REGISTRY, SignalRegistry, Signals
@@ -102,3 +103,14 @@ def test_a_signal_says_nothing_of_the_request_when_it_is_shown() -> None:
     signals = Signals(REGISTRY, view(b'{"model":"PLANTED"}'), whole=True)
     signals.read(BUILT_IN.names)
     assert "PLANTED" not in repr(signals) + repr(view(b"PLANTED"))
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_a_condition_sees_all_values_of_a_repeated_field(first: str) -> None:
+    """Whoever repeats a field cannot hide one value behind another."""
+    second = "ab".replace(first, "")
+    fields = HeaderMap([("x-team", first.encode()), ("x-team", second.encode())])
+    told = Signals(REGISTRY, RequestView(fields, "/x"), whole=True).read(["headers"])
+    assert told["headers"] == {"x-team": f"{first},{second}"}
+    assert not Condition('headers["x-team"] == "a"').holds(told)
+    assert Condition('headers["x-team"].contains("b")').holds(told)

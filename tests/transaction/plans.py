@@ -37,9 +37,9 @@ POLICY = """
 SECRETS = {"hosted": b"planted-hosted-key", "claude": b"planted-claude-key"}
 
 
-def plan(extra: str = "") -> Plan:
-    """The policy above with `extra` top-level lines, compiled."""
-    return Plan.compile(loads(dedent(POLICY) + dedent(extra), "policy.yaml"), SECRETS)
+def plan(extra: str = "", **keys: bytes) -> Plan:
+    """The policy above with `extra` top-level lines, compiled. `keys`: other credentials than those above."""
+    return Plan.compile(loads(dedent(POLICY) + dedent(extra), "policy.yaml"), SECRETS | keys)
 
 
 CREDENTIALS = tuple(credential_headers.CREDENTIALS)

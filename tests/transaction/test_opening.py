@@ -261,6 +261,20 @@ def test_a_chain_of_encodings_is_undone_elsewhere_and_refused_by_its_ratio() -> 
             assert "more than 256 times as large as its compressed form" in json.loads(refusal.body)["error"]["message"]
 
 
+@pytest.mark.parametrize("size", [2 << 20, (2 << 20) + 1])
+def test_the_ratio_of_a_body_is_bounded_by_the_policy(size: int) -> None:
+    """At the limit and past it: four KiB of a body count as begun, and this one is smaller."""
+    body = gzip.compress(said("a" * (size - len(said("")))), mtime=0)
+    assert len(body) < encodings.PIECE
+    with Playbook(plan("limits: {inflation_ratio: 512}")) as envoy:
+        effects = sent(envoy, body, "gzip")
+        while isinstance(effects[-1], Inspect):
+            effects = done(envoy, effects[-1])
+    refused = [each for each in effects if isinstance(each, Reject)]
+    assert bool(refused) == (size > 512 * encodings.PIECE)
+    assert all(b"more than 512 times as large" in each.body for each in refused)
+
+
 def test_a_small_encoded_body_is_undone_at_once() -> None:
     with Playbook(inspecting()) as envoy:
         (effect,) = sent(envoy, gzip.compress(said("a@b.de")), "gzip")

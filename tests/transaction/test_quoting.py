@@ -20,6 +20,7 @@ from extproc.testing.playbook import (
 )
 from extproc.transaction.lanes import Lane
 from extproc.transaction.quoting import ERROR_MAX
+from tests.inspection.forms import streams as recorded
 from tests.records import logged
 from tests.transaction.plans import SECRETS, plan
 
@@ -294,7 +295,26 @@ SSE: Field = ("content-type", b"text/event-stream")
 RESTORING = "pipelines: [{name: p, request: [{use: pii, kinds: [email], action: mask, restore: true}]}]"
 CUTTING = "pipelines: [{name: p, response: [{use: size, max_bytes: 1MiB, action: block}]}]"
 WATCHING = "pipelines: [{name: p, response: [{use: pii, kinds: [email], action: report}]}]"
+SHADOW = "pipelines: [{name: p, response: [{use: pii, kinds: [email], action: mask, mode: shadow}]}]"
 CONDITIONAL = "pipelines: [{name: p, response: [{use: pii, kinds: [email], action: mask, when: 'stream == false'}]}]"
+
+
+RECORDED = recorded()
+WAITING = frozenset(
+    {
+        *("openai_parallel_tools", "openai_text_then_tool", "tools_in_turn", "alibaba", "anthropic_tools", "api tools"),
+        *("gemini_tools", "openrouter", "half_emojis"),
+    }
+)
+"""Streams with texts that wait for the next event in any case: arguments in JSON, signatures, halves of characters."""
+READERS = {
+    "rules": READING,
+    "restore": RESTORING,
+    "size": CUTTING,
+    "when": CONDITIONAL,
+    "report": WATCHING,
+    "shadow": SHADOW,
+}
 
 
 def deltas(*texts: str) -> bytes:
@@ -313,28 +333,89 @@ def streamed(extra: str, pieces: Sequence[bytes], mode: BodyMode = DUPLEX, statu
         asking = {"model": "renamed", "stream": True, "messages": [{"role": "user", "content": "I am a@b.de"}]}
         envoy.sends(request_body(json.dumps(asking).encode()))
         effects = [*envoy.sends(response_headers(status, SSE)).effects]
-        for piece in pieces:
-            effects += envoy.sends(response_body(piece, end=False)).effects
-        effects += envoy.sends(response_body(b"")).effects
+        out = b""
+        for piece in (*filter(None, pieces), b""):
+            effects = [*envoy.sends(response_body(piece, end=not piece)).effects]
+            out += joined(effects, piece)
         record = envoy.leaves()
     assert (record.decision, record.findings, record.failures) in {("allowed", (), ()), ("masked", record.findings, ())}
-    return body_of(effects, b"")
+    return out
 
 
-@pytest.mark.parametrize("extra", [READING, RESTORING, CUTTING, CONDITIONAL], ids=["rules", "restore", "size", "when"])
-def test_a_credential_in_parts_of_a_streamed_text_is_taken_out(extra: str) -> None:
+def joined(effects: Sequence[Effect], piece: bytes) -> bytes:
+    """What the effects let go of a body: a plain Proceed lets the piece pass as it came."""
+    return b"".join(
+        each.data if isinstance(each, Chunk) else piece if each.body is None else each.body
+        for each in effects
+        if isinstance(each, Chunk | Proceed)
+    )
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
+@pytest.mark.parametrize("extra", READERS.values(), ids=READERS)
+def test_a_credential_in_parts_of_a_streamed_text_is_taken_out(extra: str, mode: BodyMode) -> None:
     key = KEY.decode()
     for at in range(1, len(key)):
-        body = streamed(extra, [deltas(f"no key {key[:at]}", f"{key[at:]}.", " Bye")])
+        body = streamed(extra, [deltas(f"no key {key[:at]}", f"{key[at:]}.", " Bye")], mode)
         assert said_by(body) == "no key [redacted]. Bye"
     every = [deltas(*f"it is {key}, and {key[:-1]} is none")]
-    assert said_by(streamed(extra, every)) == f"it is [redacted], and {key[:-1]} is none"
+    assert said_by(streamed(extra, every, mode)) == f"it is [redacted], and {key[:-1]} is none"
 
 
-def test_events_without_anything_of_a_credential_stay_as_they_came() -> None:
+@PROFILES
+def test_a_credential_in_parts_of_a_streamed_error_is_taken_out(
+    request_mode: BodyMode, response_mode: BodyMode
+) -> None:
+    body = deltas(f"no key {KEY[:5].decode()}", f"{KEY[5:].decode()}.")
+    for extra in ("", WATCHING, READING):
+        with Playbook(plan(extra), request=request_mode, response=response_mode) as envoy:
+            asked(envoy, stream=True)
+            effects = [*envoy.sends(response_headers(429, SSE)).effects, *envoy.sends(response_body(body)).effects]
+        assert said_by(body_of(effects, b"")) == "no key [redacted]."
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
+@pytest.mark.parametrize("extra", [READING, SHADOW])
+def test_events_without_anything_of_a_credential_stay_as_they_came(extra: str, mode: BodyMode) -> None:
     body = deltas("planted words, and ", "a plan", "ted-hosted thing")
     for pieces in ([body], [body[at : at + 11] for at in range(0, len(body), 11)]):
-        assert streamed(READING, pieces) == body
+        assert streamed(extra, pieces, mode) == body
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
+@pytest.mark.parametrize("name", RECORDED)
+def test_what_only_watches_changes_no_recorded_stream(name: str, mode: BodyMode) -> None:
+    assert streamed(SHADOW, RECORDED[name], mode) == b"".join(RECORDED[name])
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
+@pytest.mark.parametrize("name", sorted(RECORDED.keys() - WAITING))
+def test_what_only_watches_lets_every_event_go_at_once_that_ends_in_nothing_of_a_credential(
+    name: str, mode: BodyMode
+) -> None:
+    """Although the rules that watch would hold back nearly every last word."""
+    events = RECORDED[name]
+    with Playbook(plan(SHADOW, hosted=b"Zq-hosted", claude=b"Zq-claude"), request=mode, response=mode) as envoy:
+        asked(envoy, stream=True)
+        envoy.sends(response_headers(200, SSE))
+        for event in events:
+            effects = [*envoy.sends(response_body(event, end=False)).effects]
+            assert joined(effects, event) == event
+        envoy.sends(response_body(b""))
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
+def test_only_an_event_whose_text_ends_as_a_credential_begins_waits(mode: BodyMode) -> None:
+    first, second, third, done = deltas("it is", " so pla", "in").split(b"\n\n")[:4]
+    with Playbook(plan(SHADOW), request=mode, response=mode) as envoy:
+        asked(envoy, stream=True)
+        envoy.sends(response_headers(200, SSE))
+        out = []
+        for event in (first, second, third, done):
+            effects = [*envoy.sends(response_body(event + b"\n\n", end=False)).effects]
+            out.append(joined(effects, event + b"\n\n"))
+        envoy.sends(response_body(b""))
+    assert out == [first + b"\n\n", b"", second + b"\n\n" + third + b"\n\n", done + b"\n\n"]
 
 
 def test_any_cuts_of_a_stream_with_a_credential_in_parts_give_the_same() -> None:
@@ -351,12 +432,11 @@ def test_a_credential_that_is_cut_by_pieces_of_a_watched_response_is_taken_out(m
     for at in range(1, len(body)):
         with Playbook(plan(WATCHING), request=mode, response=mode) as envoy:
             asked(envoy, stream=True)
-            effects = [*envoy.sends(response_headers(200, SSE)).effects]
+            envoy.sends(response_headers(200, SSE))
             out = b""
             for piece in (body[:at], body[at:]):
-                effects = [*envoy.sends(response_body(piece, end=False)).effects]
-                out += body_of(effects, b"" if effects == [] or isinstance(effects[0], Chunk) else piece)
-            out += body_of(envoy.sends(response_body(b"")).effects, b"")
+                out += joined([*envoy.sends(response_body(piece, end=False)).effects], piece)
+            out += joined([*envoy.sends(response_body(b"")).effects], b"")
         assert out == body.replace(KEY, b"[redacted]")
 
 

@@ -14,7 +14,7 @@ from extproc.testing.playbook import Playbook, request_body, request_headers, re
 from extproc.transaction import Shared
 from tests.pipe.stages import Functions, Holding, said
 from tests.records import logged
-from tests.transaction.plans import plan
+from tests.transaction.plans import SECRETS, plan
 
 PATH: Final = "/v1/chat/completions"
 JSON: Final = ("content-type", b"application/json")
@@ -126,6 +126,40 @@ def test_a_stream_is_guarded_until_envoy_has_shown_that_it_took_the_override() -
         first = envoy.sends(response_body(said("hello"), end=False)).gets_one(Chunk)
         assert (first.guard, first.data) == (True, said("HELLO"))
         assert logged(envoy.leaves())["misconfigured"] == "mode_override"
+
+
+# -- a credential of ours, in parts
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
+@PIPELINES
+def test_a_credential_in_parts_is_taken_out_where_stages_alone_change_the_response(
+    pipeline: str, mode: BodyMode
+) -> None:
+    key = SECRETS["hosted"].decode()
+    for at in range(1, len(key)):
+        pieces = [said("hello, no key "), said(f"is {key[:at]}"), said(f"{key[at:]} here"), b"data: [DONE]\n\n"]
+        assert streamed(stages("marking") + pipeline, pieces, mode) == (
+            said("HELLO, no key ") + said("is [redacted]") + said(" here") + pieces[-1]
+        )
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
+@PIPELINES
+def test_what_stages_leave_passes_as_they_leave_it(pipeline: str, mode: BodyMode) -> None:
+    pieces = [said("hello, pl"), said("anet"), said("plan"), b"data: [DONE]\n\n"]
+    passed = b"".join(pieces).replace(b"hello", b"HELLO")
+    assert streamed(stages("marking") + pipeline, pieces, mode) == passed
+
+
+def streamed(extra: str, pieces: list[bytes], mode: BodyMode) -> bytes:
+    with Playbook(plan(extra), request=mode, response=mode) as envoy:
+        envoy.sends(request_headers(PATH, JSON))
+        envoy.sends(request_body(b'{"model":"renamed","messages":[]}'))
+        envoy.sends(response_headers(200, EVENTS))
+        effects = [each for piece in pieces for each in worked(envoy, piece)]
+        effects += worked(envoy, b"", end=True)
+    return b"".join(each.data for each in effects if isinstance(each, Chunk))
 
 
 # -- what cannot pass

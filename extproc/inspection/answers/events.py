@@ -10,6 +10,7 @@ from extproc.apis.events.event import Scope, within
 from extproc.apis.events.shares import MORE
 from extproc.apis.streams import StreamWriter
 from extproc.inspection.answers.growing import GrowingText, LooseText, Track
+from extproc.inspection.answers.parts import MOST_MESSAGES, PartText, WholeParts, part_of
 from extproc.inspection.answers.recurring import RecurringText
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.strand import at_once
@@ -63,6 +64,7 @@ class Events:
         "_named",
         "_open",
         "_over",
+        "_parts",
         "_queue",
         "_reasons",
         "_recurring",
@@ -71,6 +73,7 @@ class Events:
         "_tracks",
         "_unread",
         "_vault",
+        "_whole_parts",
         "_writer",
         "entries",
         "ruling",
@@ -89,6 +92,8 @@ class Events:
         self._unread = unread
         self._open: dict[Channel, GrowingText] = {}
         self._ended: dict[Channel, GrowingText] = {}  # those that a finish reason ended
+        self._parts: dict[Scope, tuple[int, PartText]] = {}  # the last part of each message, if it grows
+        self._whole_parts = WholeParts(ruling, self._unread_at)
         self._recurring = 0  # texts that were opened and may recur
         self._alone: AbstractSet[int] = _NONE  # hashes of channels that may recur and were judged by themselves
         self._tracks: dict[Scope, Track] = {}
@@ -232,6 +237,10 @@ class Events:
         shares = self._pieces(event, whole)
         if event.ends:
             self._end(event)
+        for delta in event.deltas:
+            if delta.channel.whole or delta.channel.loose:
+                told = delta.grows or (delta.repeats and hash(delta.channel.path) in self._known)
+                self._whole_parts.take(delta, counted=not told)
         changed = {delta.channel: self._whole(delta) for delta in whole}
         if event.doubt:
             self._doubt(event.doubt)  # a finding in it counts for more
@@ -302,8 +311,22 @@ class Events:
             self._ended.pop(next(iter(self._ended))).finish()
         if not channel.recurs:
             self._remember(hash(channel.path))
+        track = self._track(channel.path)
+        place = None if channel.may_end else part_of(channel)
+        if place is not None:
+            return self._part(channel, track, *place)
         kind = RecurringText if channel.recurs else LooseText if channel.loose else GrowingText
-        return kind(channel, self._track(channel.path), self.ruling, self._vault, self._unread_at)
+        return kind(channel, track, self.ruling, self._vault, self._unread_at)
+
+    def _part(self, channel: Channel, track: Track, holder: Scope, at: int) -> PartText:
+        """The text that is a part of a message, which knows the part in front of it."""
+        last, before = self._parts.pop(holder, (at, None))
+        if len(self._parts) >= MOST_MESSAGES:
+            del self._parts[next(iter(self._parts))]
+        own = before if last == at - 1 else None
+        part = PartText(channel, track, self.ruling, self._vault, self._unread_at, own)
+        self._parts[holder] = at, part
+        return part
 
     def _track(self, path: Scope) -> Track:
         """The choice that it lies in, or the whole answer."""

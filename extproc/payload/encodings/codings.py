@@ -38,8 +38,9 @@ MAX_CODINGS = 3
 """Encodings on top of each other. One is usual, a second comes from a proxy that encodes what is encoded already."""
 
 MAX_RATIO = 256
-"""Bytes decoded for each byte that came, through all codings of the chain together. JSON and prose shrink to a tenth,
-the most repetitive responses to a hundredth; deflate can write 1,032 for one, brotli and zstd many thousands."""
+"""Bytes decoded for each byte that came, through all codings of the chain together, unless a policy says otherwise.
+JSON and prose shrink to a tenth, the most repetitive responses to a hundredth; deflate can write 1,032 for one, brotli
+and zstd many thousands."""
 
 PIECE = 4096
 """Bytes encoded after which the ratio is looked at: always at the same places of a body, however it is cut, so that one
@@ -97,15 +98,18 @@ def _codec(coding: str) -> Decompressor:
 class Decoder:
     """Decodes a body chunk by chunk; what comes out depends only on what went in so far, not on the cuts.
 
-    `limit`: bytes that may come out of it and of each of its stages, or None for a stream without end. In any case the
-    ratio (`MAX_RATIO`) bounds every stage by the bytes that came into the first. After an error it takes no more.
+    `limit`: bytes that may come out of it and of each of its stages, or None for a stream without end. In any case
+    `ratio` bounds every stage by the bytes that came into the first (see `MAX_RATIO`). After an error it takes no more.
     """
 
-    __slots__ = ("_failed", "_limit", "_meter", "_read", "_stages")
+    __slots__ = ("_failed", "_limit", "_meter", "_ratio", "_read", "_stages")
 
-    def __init__(self, encodings: tuple[str, ...], limit: int | None, meter: Meter | None = None) -> None:
+    def __init__(
+        self, encodings: tuple[str, ...], limit: int | None, meter: Meter | None = None, ratio: int = MAX_RATIO
+    ) -> None:
         self._stages = [_Stage(_codec(coding)) for coding in reversed(encodings)]
         self._limit = limit
+        self._ratio = ratio
         self._meter = meter
         self._read = 0
         self._failed: EncodingError | None = None
@@ -134,7 +138,7 @@ class Decoder:
 
     def _piece(self, data: bytes) -> bytes:
         self._read += len(data)
-        most = max(RATIO_FLOOR, MAX_RATIO * PIECE * -(-self._read // PIECE))
+        most = max(RATIO_FLOOR, self._ratio * PIECE * -(-self._read // PIECE))
         error: type[DecodedTooLargeError] = RatioExceededError
         if self._limit is not None and self._limit <= most:
             most, error = self._limit, DecodedTooLargeError
@@ -185,7 +189,9 @@ class _Stage:
             raise TruncatedBodyError("the body ends in the middle of its encoding")
 
 
-def decode(body: bytes, encodings: tuple[str, ...], limit: int, meter: Meter | None = None) -> bytes:
+def decode(
+    body: bytes, encodings: tuple[str, ...], limit: int, meter: Meter | None = None, ratio: int = MAX_RATIO
+) -> bytes:
     """A whole body decoded; the same object when there is nothing to undo.
 
     Costs about 3 ms a decoded MB (gzip).
@@ -193,7 +199,7 @@ def decode(body: bytes, encodings: tuple[str, ...], limit: int, meter: Meter | N
     Raises:
         EncodingError, SpentError: see `Decoder`.
     """
-    decoder = Decoder(encodings, limit, meter)
+    decoder = Decoder(encodings, limit, meter, ratio)
     decoded = decoder.feed(body)
     decoder.close()
     return decoded

@@ -1,0 +1,160 @@
+"""A text part of a streamed message that another part may precede: both are one text to many a client.
+
+A value that is cut over the two is found, counted and blocked as in a whole response. It cannot be masked: its
+beginning has left with the first part. So where it is to be masked, the response is uninspected (`stream`).
+"""
+
+from typing import Final
+
+from extproc.apis.events import Channel, Delta, Share, StreamEvent
+from extproc.apis.events.event import Scope
+from extproc.inspection.adjoining import BESIDE, crossing
+from extproc.inspection.answers.growing import GrowingText, Track
+from extproc.inspection.answers.looking import Unread, hits_in
+from extproc.inspection.answers.ruling import Ruling
+from extproc.inspection.vault import Vault
+from extproc.matching.scanner import TooManyCandidatesError
+from extproc.matching.span import Distinct
+from extproc.matching.window import Hit, Released, Window
+from extproc.payload.chains import HOLDERS, TEXT
+from extproc.protocol.meter import SpentError
+
+KEPT: Final = 4 * BESIDE
+"""Characters of a part that may be kept until those that are too far from its end are dropped."""
+
+
+MOST_MESSAGES: Final = 256
+"""Messages whose last part is remembered: they come one after the other, as their parts do, and a response has one."""
+
+
+def part_of(channel: Channel) -> tuple[Scope, int] | None:
+    """Return the array that a text is a part in, and its place there; None if it is no such part."""
+    path = channel.path[:-1] if channel.path[-1:] == (TEXT,) else channel.path
+    if len(path) < 2 or type(path[-1]) is not int or path[-2] not in HOLDERS:
+        return None
+    return path[:-1], path[-1]
+
+
+class WholeParts:
+    """The parts of messages that come at once, each in an event or several in one."""
+
+    __slots__ = ("_last", "_ruling", "_unread")
+
+    def __init__(self, ruling: Ruling, unread: Unread) -> None:
+        self._ruling = ruling
+        self._unread = unread
+        self._last: dict[Scope, tuple[int, str]] = {}
+
+    def take(self, delta: Delta, *, counted: bool) -> None:
+        """Look at a text, if it is a part, with the part in front of it. Raises Stopped; SpentError."""
+        place = part_of(delta.channel)
+        scanner = self._ruling.scanner
+        if place is None or scanner is None:
+            return
+        holder, at = place
+        last, before = self._last.pop(holder, (at, ""))
+        before = before if last == at - 1 else ""
+        if len(self._last) >= MOST_MESSAGES:
+            del self._last[next(iter(self._last))]
+        self._last[holder] = at, (before + delta.text)[-BESIDE:]
+        if not (before and delta.text):
+            return
+        texts, meter = (before, delta.text), self._ruling.meter
+        try:
+            found = crossing(scanner, texts, (0, 1), {}, meter)
+            if found:
+                own = {number: scanner.scan(text, meter=meter) for number, text in enumerate(texts)}
+                found = crossing(scanner, texts, (0, 1), own, meter)
+        except TooManyCandidatesError:
+            self._unread(delta.channel.path, "stream")
+            return
+        said = before + delta.text
+        for _, span in found:
+            hit = Hit(span, said[span.start : span.end])
+            self._ruling.hear((hit,), delta.channel.where, Distinct() if counted else None)
+            if self._ruling.masks(span):
+                self._unread(delta.channel.path, "stream")
+
+
+class PartText(GrowingText):
+    """A part that grows. `before`: the part that stands in front of it, if one does."""
+
+    __slots__ = ("_before", "_boundary", "_prior", "_ruling", "_said", "_told", "_unread", "_window")
+
+    def __init__(
+        self,
+        channel: Channel,
+        track: Track,
+        ruling: Ruling,
+        vault: Vault | None,
+        unread: Unread,
+        before: "PartText | None",
+    ) -> None:
+        super().__init__(channel, track, ruling, vault, unread)
+        self._ruling = ruling
+        self._unread = unread
+        self._prior = before
+        self._before = ""
+        self._said = ""
+        self._told = Distinct()
+        self._window: Window | None = None
+
+    @property
+    def end(self) -> str:
+        """Return the last characters of the text, and of those in front of it if it has few."""
+        return (self._before + self._said)[-BESIDE:]
+
+    def feed(self, event: StreamEvent, text: str) -> Share | None:
+        """See `GrowingText.feed`."""
+        if self._prior is not None:
+            self._begin(self._prior)
+        self._said += text
+        if len(self._said) > KEPT:
+            self._said = self._said[-BESIDE:]
+        if self._window is not None and text:
+            self._look(self._window, text)
+        return super().feed(event, text)
+
+    def finish(self) -> None:
+        """See `GrowingText.finish`."""
+        window, self._window = self._window, None
+        if window is not None:
+            self._hear(window.finish())
+        super().finish()
+
+    def _begin(self, prior: "PartText") -> None:
+        """The first piece has come: what the part in front of it ends with is known now."""
+        self._prior, self._before = None, prior.end
+        scanner = self._ruling.scanner
+        if self._before and scanner is not None:
+            self._window = Window(scanner, meter=self._ruling.meter)
+            self._hear(self._window.feed(self._before))
+
+    def _look(self, window: Window, text: str) -> None:
+        try:
+            self._hear(window.feed(text))
+        except SpentError:
+            raise
+        except TooManyCandidatesError:
+            self._window = None
+            self._unread(self.channel.path, "stream")
+        # What begins in front of the part is decided by then, whatever it is.
+        if len(self._said) > 2 * BESIDE:
+            self._window = None
+
+    def _hear(self, released: Released | None) -> None:
+        for hit in () if released is None else released.hits:
+            span = hit.span
+            if span.start < len(self._before) < span.end and not self._own(hit):
+                self._ruling.hear((hit,), self.channel.where, self._told)
+                if self._ruling.masks(span):
+                    self._unread(self.channel.path, "stream")
+
+    def _own(self, hit: Hit) -> bool:
+        """True if a finding only makes one longer that lies in one of the parts; see `adjoining.crossing`."""
+        start, edge, end = hit.span.start, len(self._before), hit.span.end
+        return any(
+            each.span.kind == hit.span.kind and each.span.start < high and each.span.end > low
+            for text, low, high in ((self._before, start, edge), (self._said, 0, end - edge))
+            for each in hits_in(text, self._ruling, None)
+        )

@@ -1,0 +1,40 @@
+"""Kinds that conditions ask for: those of this program, of the policy's own rules, and of plug-ins."""
+
+from collections.abc import Iterable, Iterator
+
+from extproc.detectors import secrets
+from extproc.detectors.contract import ScoredDetector
+from extproc.inspection.keys import KIND as KEY
+from extproc.inspection.pipeline import CompiledPipeline
+from extproc.inspection.stage import Stage
+from extproc.policy import Policy, Unusable
+from extproc.policy.base import meant
+from extproc.policy.parts import conditions_of
+from extproc.policy.processors import PII_KINDS
+
+SIZES = ("bytes", "messages", "images")
+"""The kinds of findings of `use: size`."""
+
+
+def unknown_kinds(policy: Policy, pipelines: Iterable[CompiledPipeline]) -> Iterator[Unusable]:
+    """Kinds that conditions compare findings with, and that no finding can have."""
+    known = {*PII_KINDS, *(rule.kind for rule in secrets.RULES), *SIZES}
+    for pipeline in pipelines:
+        for stage in (pipeline.request, pipeline.response):
+            known.update(_kinds(stage))
+    for where, condition in conditions_of(policy):
+        for kind in sorted(condition.kinds - known):
+            yield Unusable(where, f"no finding has the kind {kind[:64]}", meant(kind, sorted(known)))
+
+
+def _kinds(stage: Stage | None) -> Iterator[str]:
+    if stage is None:
+        return
+    if stage.scanner is not None:
+        yield from (rule.kind for rule in stage.scanner.rules if rule.kind != KEY)
+    for each in stage.processors:
+        if isinstance(each.detector, ScoredDetector):
+            yield each.detector.kind
+        elif each.detector is not None:
+            yield from each.detector.kinds
+    yield from _kinds(stage.reserve)
