@@ -151,14 +151,14 @@ RULES = (
         kind="sg_nric",
         name="sg-nric-spoken-of",
         numeric=True,
-        pattern=r"[stfgm][ -]?\d{7}[ -]?[a-z]",
+        # Only capitals may stand apart: in a stream, every other short word would have to wait for what follows.
+        pattern=r"[STFGMstfgm]-?\d{7}-?[A-Za-z]|[STFGM] \d{7} ?[A-Z]",
         sign=RUN,
-        fold=True,
         validator=lambda text: _nric(text.replace(" ", "").replace("-", "")),
         context=expressions("sg_nric"),
         named=True,
         score=0.95,
-        hits=("nric «s1234567d»",),
+        hits=("nric «s1234567d»", "NRIC «S 1234567 D»"),
         misses=("s1234567d", "nric s1234567e"),
     ),
     Rule(

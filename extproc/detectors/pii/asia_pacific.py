@@ -145,15 +145,15 @@ RULES = (
     Rule(
         kind="in_voter_id",
         numeric=True,
-        pattern=r"[a-z]{3}[ -]?\d{7}|[a-z]{2}/\d{2}/\d{3}/\d{6}",
+        # Only capitals may stand apart: in a stream, every other short word would have to wait for what follows.
+        pattern=r"[A-Za-z]{3}-?\d{7}|[A-Z]{3} \d{7}|[A-Za-z]{2}/\d{2}/\d{3}/\d{6}",
         sign=RUN,
-        fold=True,
         context=expressions("in_voter_id"),
         named=True,
         score=0.85,
         hits=(
             "Voter ID: «ABC1234567»",
-            "EPIC no «abc 1234567»",
+            "EPIC no «ABC 1234567», «abc1234567»",
             "epic_number=«WRN7654321»",
             "voter id «UP/78/385/123456»",
         ),

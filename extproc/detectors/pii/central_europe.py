@@ -82,7 +82,7 @@ RULES = (
         name="cz-rodne-cislo",
         numeric=True,
         pattern=r"\d{6}/\d{4}",
-        before=r"[:alnum:]./=&?_-",
+        before=r"[:alnum:]./-",
         after=r"[:alnum:]/-",
         validator=_rodne_cislo_bare,
         # Of random numbers of this form, 7 in 1,000 pass: a day, and one check digit.

@@ -79,10 +79,11 @@ RULES = (
     Rule(
         kind="mx_rfc",
         name="mx-rfc-spoken-of",
+        numeric=True,
         # Some registered codes have a wrong check digit.
-        pattern=r"[A-Z&\x{d1}]{3,4}[ -]?\d{6}[ -]?[0-9A-Z]{3}",
-        sign=r"[A-Z&\x{d1}]{3,4}[ -]?\d{6}[ -]?[0-9A-Z]",
-        fold=True,
+        # Only capitals may stand apart: in a stream, every other short word would have to wait for what follows.
+        pattern=r"[A-Za-z&\x{d1}\x{f1}]{3,4}-?\d{6}-?[0-9A-Za-z]{3}|[A-Z&\x{d1}]{3,4} \d{6} ?[0-9A-Z]{3}",
+        sign=r"[A-Za-z&\x{d1}\x{f1}]{3}[ -]?\d{6}[ -]?[0-9A-Za-z]",
         validator=_rfc_dated,
         context=expressions("mx_rfc"),
         named=True,

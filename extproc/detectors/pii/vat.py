@@ -202,7 +202,9 @@ def _uk_vat(text: str) -> bool:
 
 
 _COUNTRIES: Final = "|".join(_NUMBERS)
-_SIGN: Final = rf"[^0-9A-Za-z](?:{_COUNTRIES})[ .-]?[0-9A-Z]{{0,3}}[ .-]?\d(?:[ .-]?\d){{4}}"
+_EITHER_CASE: Final = "|".join(f"[{a}{a.lower()}][{b}{b.lower()}]" for a, b in _NUMBERS)
+_GROUPS: Final = r"[0-9A-Za-z]{0,3}(?:[ .-]?\d){5,12}(?:[ .-]?(?:[A-Za-z]{1,2}|[Bb] ?\d{2}))?"
+_SIGN: Final = rf"[^0-9A-Za-z](?:{_EITHER_CASE})[ .-]?[0-9A-Za-z]{{0,3}}[ .-]?\d(?:[ .-]?\d){{4}}"
 """One gate for both rules: the country, and five digits behind it."""
 
 RULES = (
@@ -212,7 +214,6 @@ RULES = (
         numeric=True,
         pattern=rf"(?:{_COUNTRIES}) ?[0-9A-Z]{{0,3}}\d{{5,11}}(?:[A-Z]{{1,2}}|B\d{{2}})?",
         sign=_SIGN,
-        fold=True,
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
         validator=_vat_bare,
@@ -244,9 +245,9 @@ RULES = (
         kind="eu_vat",
         name="eu-vat-spoken-of",
         numeric=True,
-        pattern=rf"(?:{_COUNTRIES})[ .-]?[0-9A-Z]{{0,3}}(?:[ .-]?\d){{5,12}}(?:[ .-]?(?:[A-Z]{{1,2}}|B ?\d{{2}}))?",
+        # Only capitals may stand apart: in a stream, words like "it" would have to wait for what follows.
+        pattern=rf"(?:{_EITHER_CASE})[.-]?{_GROUPS}|(?:{_COUNTRIES}) {_GROUPS}",
         sign=_SIGN,
-        fold=True,
         fit=_vat_end,
         context=expressions("eu_vat"),
         named=True,

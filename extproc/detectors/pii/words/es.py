@@ -29,7 +29,7 @@ WORDS = {
     """,
     "ar_dni": "dni, d.n.i, dni nro, documento nacional de identidad, nro de dni, número de dni, nro de documento",
     "cl_rut": """
-        rut, r.u.t, rut nro, run, r.u.n, rol único tributario, rol único nacional, cédula de identidad, rut empresa, rut
+        rut, r.u.t, rut nro, run nro, rol único tributario, rol único nacional, cédula de identidad, rut empresa, rut
         cliente
     """,
     "co_nit": "nit, n.i.t, número de identificación tributaria, nit nro, nit empresa",
