@@ -43,16 +43,17 @@ class SharedGate(Struct, frozen=True, eq=False):
 
     def concerned(self, data: bytes, start: int, stop: int, *, final: bool, name: str | None) -> Sequence[int]:
         """Return the rules that may find something between two bytes; the others need words that are not there."""
-        end = min(len(data), stop + self.most_bytes) + self.right * UTF8_MOST
-        if not self.needing or (not final and end > len(data)):
-            return self.members
-        begin = max(0, start)
-        left = data[max(0, begin - self.left * UTF8_MOST) : begin]
-        around = (left[-self.left :] if left.isascii() else left) + data[begin:end]
+        # In ASCII, which is the usual case, a code point is a byte.
+        wide = 1 if data.isascii() else UTF8_MOST
+        low, high = max(0, start - self.left * wide), stop + self.most_bytes + self.right * wide
+        if high > len(data):
+            if not final:
+                return self.members
+            high = len(data)
         told: set[int] = set()
-        if within(self.any, around):
-            told.update(self.words.Match(around) or ())
-        if HUMP.search(around) is not None and within(self.any, words := parted(around)):
+        if self.any(data, low, high)[0][0] >= 0:
+            told.update(self.words.Match(data[low:high]) or ())
+        if HUMP.search(data, low, high) is not None and within(self.any, words := parted(data[low:high])):
             told.update(self.words.Match(words) or ())
         if name:
             told.update(self.named(name))
