@@ -11,7 +11,7 @@ from typing import Final
 import re2
 from msgspec import Struct
 
-from extproc.matching.compiled import HUMP, MATCHER_MEMORY, CompiledRule, apart, called, expression, parted
+from extproc.matching.compiled import HUMP, MATCHER_MEMORY, CompiledRule, apart, expression, parted
 from extproc.matching.re2_search import Search, searching, within
 from extproc.matching.render import UTF8_MOST
 
@@ -23,9 +23,10 @@ class SharedGate(Struct, frozen=True, eq=False):
     """Rules with one gate, which is that of the first.
 
     `members`: their numbers, in order. `window`, `least`, `most_bytes`, `left`, `right` are the greatest of theirs (the
-    least for `least`). `always`: those that need no word, or may stand alone. `any` finds a
-    word of one of `needing`, the rest; `words`, `called` are sets of expressions, one for each of these, that find
-    theirs in a text and in the name of a member: one search takes a microsecond, a set ten on texts not seen before.
+    least for `least`). `always`: those that need no word, may stand alone, or have words of their own for names of
+    members. `any` finds a word of one of `needing`, the rest; `words` is a set of expressions, one for each of these,
+    that find theirs: one search takes a microsecond, a set ten on texts not seen before. `called` are the searches for
+    them in names, and `known` what these gave.
     """
 
     members: tuple[int, ...]
@@ -38,7 +39,7 @@ class SharedGate(Struct, frozen=True, eq=False):
     needing: tuple[int, ...]
     any: Search
     words: "re2.Set"
-    called: "re2.Set"
+    called: tuple[Search | None, ...]
     known: dict[str, tuple[int, ...]]
 
     def concerned(self, data: bytes, start: int, stop: int, *, final: bool, name: str | None) -> Sequence[int]:
@@ -67,7 +68,11 @@ class SharedGate(Struct, frozen=True, eq=False):
         if known is None:
             if len(self.known) >= MOST_NAMES:
                 self.known.clear()
-            known = self.known[name] = tuple(self.called.Match(f" {name} ".encode()) or ())
+            words = f" {name} ".encode()
+            # Words that stand in a name by themselves are among those that stand apart.
+            near = self.words.Match(words) or () if within(self.any, words) else ()
+            calling = [(place, self.called[place]) for place in near]
+            known = self.known[name] = tuple(place for place, each in calling if each and within(each, words))
         return known
 
 
@@ -81,7 +86,7 @@ def shared_gates(lanes: Sequence[CompiledRule]) -> dict[int, SharedGate]:
 
 def _shared(lanes: Sequence[CompiledRule], numbers: Sequence[int]) -> SharedGate:
     rules = [lanes[number] for number in numbers]
-    needing = [number for number in numbers if lanes[number].context is not None and not lanes[number].rule.alone]
+    needing = [number for number in numbers if _needs(lanes[number])]
     words = [(lanes[number].rule, lanes[number].node) for number in needing]
     return SharedGate(
         members=tuple(numbers),
@@ -94,9 +99,14 @@ def _shared(lanes: Sequence[CompiledRule], numbers: Sequence[int]) -> SharedGate
         needing=tuple(needing),
         any=searching(expression(apart(words))),
         words=_set(apart([each]) for each in words),
-        called=_set(called(lanes[number].rule) for number in needing),
+        called=tuple(lanes[number].called for number in needing),
         known={},
     )
+
+
+def _needs(each: CompiledRule) -> bool:
+    """True if the words of `context` alone tell whether a rule may find something."""
+    return each.context is not None and not each.rule.alone and isinstance(each.rule.named, bool)
 
 
 def _set(expressions: Iterable[str]) -> "re2.Set":

@@ -134,6 +134,7 @@ RULES = (
     ),
     Rule(
         kind="in_gstin",
+        name="in-gstin",
         numeric=True,
         pattern=r"[0-3]\d[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z][1-9A-Z]Z[0-9A-Z]",
         fold=True,
@@ -141,6 +142,18 @@ RULES = (
         score=1.0,
         hits=("GSTIN: «27AAPFU0939F1ZV»", "gst no «27aapfu0939f1zv».", "«29AAGCB7383J1Z4»"),
         misses=("27AAPFU0939F1ZW", "47AAPFU0939F1ZV", "27AAPFU0939F1YV"),
+    ),
+    Rule(
+        kind="in_gstin",
+        name="in-gstin-spoken-of",
+        numeric=True,
+        pattern=r"[0-3]\d[A-Z]{5}\d{4}[A-Z][0-9A-Z]Z[0-9A-Z]",
+        fold=True,
+        context=expressions("in_gstin"),
+        named=True,
+        score=0.95,
+        hits=("GSTIN: «27ABCDE1234F1Z5»", "gst_no=«01abcde1234f1z5»"),
+        misses=("27ABCDE1234F1Z5", "GSTIN 47ABCDE1234F1Z5", "GSTIN 27ABCDE1234F1X5"),
     ),
     Rule(
         kind="in_voter_id",

@@ -17,6 +17,7 @@ def spoken(
     validator: Callable[[str], bool],
     *,
     words: tuple[str, ...] = (),
+    own: bool = True,
     name: str = "",
     before: str = "[:alnum:].",
     after: str = "[:alnum:]",
@@ -24,9 +25,9 @@ def spoken(
     hits: tuple[str, ...],
     misses: tuple[str, ...],
 ) -> Rule:
-    """Return the rule for numbers beside a word of `kind`, or of the lists in `words`; the name of a member counts.
+    """Return the rule for numbers beside a word of `kind`, if it is its `own`, or of the lists in `words`.
 
-    A match begins with a digit and is found by `RUN`; letters may be of either case.
+    The name of a member counts. A match begins with a digit and is found by `RUN`; letters may be of either case.
     """
     return Rule(
         kind=kind,
@@ -38,7 +39,7 @@ def spoken(
         after=after,
         fold=True,
         validator=validator,
-        context=expressions(kind, *words),
+        context=expressions(*(kind,) * own, *words),
         named=True,
         score=score,
         hits=hits,

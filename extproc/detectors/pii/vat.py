@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from extproc.detectors.checksums import digits, luhn, mod11_10, mod97, numerals, weighted
 from extproc.detectors.pii.central_europe import afm, oib, rodne_cislo
-from extproc.detectors.pii.runs import RUN
+from extproc.detectors.pii.runs import RUN, spoken
 from extproc.detectors.pii.west_europe import pps
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
@@ -124,6 +124,10 @@ def _pl(text: str) -> bool:
     return weighted(number, (6, 5, 7, 2, 3, 4, 5, 6, 7)) % 11 == number[9]
 
 
+def _nip(text: str) -> bool:
+    return len(set(numerals(text))) > 2 and _pl(text)
+
+
 def _ro(text: str) -> bool:
     number = digits(text.zfill(10))
     return 10 * weighted(number, (7, 5, 3, 2, 1, 7, 5, 3, 2)) % 11 % 10 == number[9]
@@ -202,7 +206,7 @@ def _uk_vat(text: str) -> bool:
 
 
 _COUNTRIES: Final = "|".join(_NUMBERS)
-_EITHER_CASE: Final = "|".join(f"[{a}{a.lower()}][{b}{b.lower()}]" for a, b in _NUMBERS)
+_EITHER_CASE: Final = "|".join("".join(f"[{letter}{letter.lower()}]" for letter in country) for country in _NUMBERS)
 _GROUPS: Final = r"[0-9A-Za-z]{0,3}(?:[ .-]?\d){5,12}(?:[ .-]?(?:[A-Za-z]{1,2}|[Bb] ?\d{2}))?"
 _SIGN: Final = rf"[^0-9A-Za-z](?:{_EITHER_CASE})[ .-]?[0-9A-Za-z]{{0,3}}[ .-]?\d(?:[ .-]?\d){{4}}"
 """One gate for both rules: the country, and five digits behind it."""
@@ -261,6 +265,26 @@ RULES = (
             "«ATU 1358 5627» (UID)",
         ),
         misses=("BE 0428.759.497", "VAT BE 0428.759.498", "VAT rate DE 19"),
+    ),
+    spoken(
+        "eu_vat",
+        r"\d{11}",
+        _it,
+        words=("it_partita_iva",),
+        own=False,
+        name="eu-vat-partita-iva",
+        hits=("P.IVA «00743110157»", "Partita IVA: «00743110157»", "partita_iva: «00743110157»"),
+        misses=("00743110157", "P.IVA 00743110158", "VAT 00743110157"),
+    ),
+    spoken(
+        "eu_vat",
+        r"\d{10}|\d{3}-\d{3}-\d{2}-\d{2}|\d{3}-\d{2}-\d{2}-\d{3}",
+        _nip,
+        words=("pl_nip",),
+        own=False,
+        name="eu-vat-nip",
+        hits=("NIP: «8567346215»", "nr NIP «856-734-62-15»", "«8567346215» (NIP)"),
+        misses=("8567346215", "NIP 8567346216", "VAT 8567346215"),
     ),
     Rule(
         kind="uk_vat",

@@ -64,6 +64,8 @@ WORDS = {
         vat, vat no, vat number, vat numbers, vat id, vat nr, vat reg, vat reg no, vat registration, vat registration
         number, vat registration no, vat identification number, vatin, eu vat, tax number, tax id
     """,
+    "it_partita_iva": "italian vat, italian vat number, italian vat no",
+    "pl_nip": "polish vat, polish vat number, polish tax number, polish tax id",
     "uk_vat": "vat, vat no, vat number, vat reg, vat reg no, vat registration, vat registration number, uk vat, gb vat",
     "au_abn": "abn, a.b.n, abn no, abn number, australian business number, business number, au abn",
     "au_acn": "acn, a.c.n, acn no, acn number, australian company number, company number, au acn",
@@ -79,7 +81,7 @@ WORDS = {
     "jp_my_number": "my number, my number card, individual number, japanese individual number, mynumber, jp my number",
     "kr_rrn": """
         rrn, resident registration number, resident registration no, resident registration, korean id, korean resident
-        number, jumin, kr rrn
+        number, frn, foreigner registration number, alien registration number, jumin, kr rrn
     """,
     "sg_nric": """
         nric, nric no, nric number, nric/fin, fin no, fin number, singapore id, singapore nric, foreign identification

@@ -16,6 +16,9 @@ WORDS = {
     "eu_vat": """
         partita iva, p.iva, p. iva, piva, iva, numero iva, numero di partita iva, n. iva, part. iva, codice iva
     """,
+    "it_partita_iva": """
+        partita iva, p.iva, p. iva, piva, numero di partita iva, n. iva, part. iva, codice iva, p.i, partite iva
+    """,
     "ch_ahv": "avs, numero avs, n. avs, numero d'assicurato",
 }
 MONTHS = """

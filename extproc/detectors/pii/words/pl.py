@@ -17,6 +17,7 @@ WORDS = {
         pesel, peselu, peselem, peselowi, numer pesel, nr pesel, numer ewidencyjny, numeru ewidencyjnego, ewidencyjn*
     """,
     "national_id": "numer identyfikacyjny, numer dowodu, dowód osobisty",
+    "pl_nip": "nip, numer nip, nr nip, nipu, numer identyfikacji podatkowej",
     "eu_vat": "nip, numer nip, nr nip, nip ue, vat ue, numer vat, nr vat, vat eu, nip-ue",
 }
 MONTHS = """
