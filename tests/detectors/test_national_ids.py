@@ -24,7 +24,10 @@ BARE: dict[str, tuple[Callable[[random.Random], str], float]] = {
     "kr-rrn": (lambda chance: f"{_digits(chance, 6)}-{_digits(chance, 7)}", 0.006),
     "be-nrn": (lambda chance: f"{_digits(chance, 2)}.{_digits(chance, 2)}.{_digits(chance, 2)}-123.45", 0.02),
     "ch-ahv": (lambda chance: f"756.{_digits(chance, 4)}.{_digits(chance, 4)}.{_digits(chance, 2)}", 0.13),
-    "th-id": (lambda chance: f"1-{_digits(chance, 4)}-{_digits(chance, 5)}-{_digits(chance, 2)}-{_digits(chance, 1)}", 0.13),
+    "th-id": (
+        lambda chance: f"1-{_digits(chance, 4)}-{_digits(chance, 5)}-{_digits(chance, 2)}-{_digits(chance, 1)}",
+        0.13,
+    ),
     "ar-cuil": (lambda chance: f"20-{_digits(chance, 8)}-{_digits(chance, 1)}", 0.13),
     "cl-rut": (lambda chance: f"{_digits(chance, 2)}.{_digits(chance, 3)}.{_digits(chance, 3)}-1", 0.13),
     "mx-rfc": (lambda chance: f"ABCD{_digits(chance, 6)}{_digits(chance, 3)}", 0.006),

@@ -11,6 +11,7 @@ _RESIDENT_CHECKS = "10X98765432"
 _PROVINCES = frozenset(
     map(str, (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71))
 ) | {"81", "82", "83", "91"}
+_MY_NUMBER = r"\d{12}|\d{4}[ -]\d{4}[ -]\d{4}"
 _MY_NUMBER_WEIGHTS = (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
 _NRIC_CHECKS = {"S": "JZIHGFEDCBA", "F": "XWUTRQPNMLK", "M": "XWUTRQPNJLK"}
 _NRIC_CHECKS |= {"T": _NRIC_CHECKS["S"], "G": _NRIC_CHECKS["F"]}
@@ -102,11 +103,24 @@ RULES = (
     ),
     spoken(
         "jp_my_number",
-        r"\d{12}|\d{4}[ -]\d{4}[ -]\d{4}",
+        _MY_NUMBER,
         _my_number,
+        name="jp-my-number",
         # One in eleven of random numbers passes.
-        hits=("マイナンバー: «123456789018»", "個人番号は«1234 5678 9018»です", "My Number «1234-5678-9018»"),
+        hits=("マイナンバー: «123456789018»", "個人番号は«1234 5678 9018»です", "My Number card «1234-5678-9018»"),
         misses=("123456789018", "マイナンバー 123456789019", "注文番号 123456789018"),
+    ),
+    spoken(
+        "jp_my_number",
+        _MY_NUMBER,
+        _my_number,
+        words=("my_number",),
+        own=False,
+        name="jp-my-number-said",
+        # Less than that of a telephone number: in English, "my number" is one.
+        score=0.75,
+        hits=("My Number: «123456789018»", "my_number=«1234 5678 9018»"),
+        misses=("123456789018", "my number 123456789019"),
     ),
     Rule(
         kind="kr_rrn",
@@ -190,7 +204,6 @@ RULES = (
         r"\d{6}[ -]?\d{2}[ -]?\d{4}",
         _mykad,
         # With a day and a place, but no check digit: 3 in 100 of random numbers pass.
-        score=0.85,
         hits=("No. kad pengenalan: «900101-14-5678»", "MyKad «900101145678»", "IC number «900101 14 5678»"),
         misses=("900101-14-5678", "MyKad 901301-14-5678", "kad pengenalan 900101-00-5678"),
     ),
@@ -208,7 +221,6 @@ RULES = (
         r"\d{2}-\d{7}-\d|\d{10}",
         _varied,
         # Without a check digit, any number of this length beside the word passes.
-        score=0.7,
         hits=("SSS number «34-1234567-8»", "SSS no. «3412345678»", "sss_number: «34-1234567-8»"),
         misses=("34-1234567-8", "SSS number 11-1111111-1", "job 3412345678"),
     ),
@@ -217,7 +229,6 @@ RULES = (
         r"\d{3}[ -]\d{3}[ -]\d{3}(?:[ -]\d{3}(?:\d{2})?)?|\d{9}(?:\d{3})?",
         _varied,
         # Without a check digit, any number of this length beside the word passes.
-        score=0.7,
         hits=("BIR TIN «123-456-789-000»", "Philippine TIN: «123456789»", "BIR TIN «123-456-780»"),
         misses=("123-456-789-000", "BIR TIN 111-111-111", "TIN 123456780"),
     ),

@@ -128,7 +128,6 @@ RULES = (
         r"\d{3}[ -]\d{3}[ -]\d{3}|\d{9}",
         _acn,
         # One in ten of random numbers passes.
-        score=0.85,
         hits=("ACN «004 085 616»", "A.C.N. «004085616»", "Australian Company Number: «004-085-616»"),
         misses=("004 085 616", "ACN 004 085 617", "job 004085616"),
     ),
@@ -163,7 +162,6 @@ RULES = (
         sign=RUN,
         context=expressions("in_voter_id"),
         named=True,
-        score=0.85,
         hits=(
             "Voter ID: «ABC1234567»",
             "EPIC no «ABC 1234567», «abc1234567»",

@@ -117,7 +117,6 @@ RULES = (
         r"\d{1,2}\.\d{3}\.\d{3}|\d{7,8}",
         _dni,
         # Without a check digit, any number of this length beside the word passes.
-        score=0.7,
         hits=("Mi DNI es «12.345.678».", "DNI: «28756321»", "documento nacional de identidad «5.123.456»"),
         misses=("12.345.678", "DNI 11111111", "población: 12.345.678"),
     ),
@@ -148,7 +147,6 @@ RULES = (
         r"\d{8,9}[ -]?\d|\d{3}\.\d{3}\.\d{3}[ -]\d",
         _nit,
         # One in eleven of random numbers passes.
-        score=0.85,
         hits=("NIT «213123432-1»", "NIT: «213.123.432-1»", "nit=«2131234321»"),
         misses=("213123432-1", "NIT 213123432-2", "factura 213123432-1"),
     ),
@@ -157,7 +155,6 @@ RULES = (
         r"\d{7,10}|\d\.\d{3}\.\d{3}\.\d{3}|\d{1,2}\.\d{3}\.\d{3}",
         _dni,
         # Without a check digit, any number of this length beside the word passes.
-        score=0.7,
         hits=(
             "cédula de ciudadanía «1.020.304.050»",
             "C.C. «52345678»",

@@ -49,7 +49,6 @@ RULES = (
         r"\d{9}|\d{8}-\d|\d-\d{7}-\d",
         _il_id,
         # One in ten of random numbers passes.
-        score=0.85,
         hits=("תעודת זהות: «123456782»", "ת.ז. «12345678-2»", "Israeli ID «123456782»", "teudat zehut «000000018»"),
         misses=("123456782", "תעודת זהות 123456783", "הזמנה 123456782"),
     ),

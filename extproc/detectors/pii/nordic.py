@@ -90,7 +90,6 @@ RULES = (
         r"\d{6}[ -]?\d{4}",
         _cpr,
         # With a day, but no check digit: 4 in 100 of random numbers pass.
-        score=0.85,
         hits=(
             "CPR-nummer: «211062-5629»",
             "cpr «2110625629»",

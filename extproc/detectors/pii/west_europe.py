@@ -64,7 +64,6 @@ RULES = (
         r"\d{2}[ -]\d{3}[ /-]\d{4}|\d{2}-?\d{3}/?\d{4}",
         _at_tax,
         # One in ten of random numbers passes.
-        score=0.8,
         hits=("Abgabenkontonummer «59-119/9013»", "Steuernummer: «591199013»", "Steuernr. «59 119/9013» Finanzamt"),
         misses=("59-119/9013", "Steuernummer 59-119/9012", "Akt 591199013"),
     ),
@@ -100,7 +99,6 @@ RULES = (
         r"\d{9}|\d{3}[ .]\d{3}[ .]\d{3}",
         _pt_nif,
         # One in 14 of random numbers passes.
-        score=0.85,
         hits=(
             "O meu NIF é «501964843».",
             "contribuinte n.º «501 964 843»",

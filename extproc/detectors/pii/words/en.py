@@ -78,7 +78,8 @@ WORDS = {
         resident id, resident id number, resident id card, resident identity card, chinese id, chinese id number,
         chinese id card, china id, prc id, cn resident id
     """,
-    "jp_my_number": "my number, my number card, individual number, japanese individual number, mynumber, jp my number",
+    "jp_my_number": "my number card, individual number, japanese individual number, japanese my number, jp my number",
+    "my_number": "my number, mynumber",
     "kr_rrn": """
         rrn, resident registration number, resident registration no, resident registration, korean id, korean resident
         number, frn, foreigner registration number, alien registration number, jumin, kr rrn
