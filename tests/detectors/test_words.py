@@ -36,7 +36,7 @@ DATES = {
     "zh": "我的出生日期是1980年5月5日。",
 }
 
-SHARED_WORDS = {"call", "national_id", "it_partita_iva", "pl_nip", "my_number"}
+SHARED_WORDS = {"call", "national_id", "it_partita_iva", "pl_nip", "my_number", "ph_tin_grouped"}
 """Lists that are no kind's own."""
 
 

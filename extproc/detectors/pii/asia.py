@@ -11,6 +11,7 @@ _RESIDENT_CHECKS = "10X98765432"
 _PROVINCES = frozenset(
     map(str, (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71))
 ) | {"81", "82", "83", "91"}
+_RRN = r"\d{6}-[1-8]\d{6}"
 _MY_NUMBER = r"\d{12}|\d{4}[ -]\d{4}[ -]\d{4}"
 _MY_NUMBER_WEIGHTS = (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
 _NRIC_CHECKS = {"S": "JZIHGFEDCBA", "F": "XWUTRQPNMLK", "M": "XWUTRQPNJLK"}
@@ -126,14 +127,29 @@ RULES = (
         kind="kr_rrn",
         name="kr-rrn",
         numeric=True,
-        pattern=r"\d{6}-[1-8]\d{6}",
+        pattern=_RRN,
+        sign=_RRN,
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
         validator=_rrn,
         # Of random numbers of this form, 3 in 1,000 pass: a day, and one check digit.
         score=0.8,
         hits=("«900101-1234568»", "주민등록번호 «820701-2409181»"),
-        misses=("900101-1234567", "901301-1234568", "900101-9234568", "9001011234568"),
+        misses=("901231-1234567", "901301-1234568", "900101-9234568", "9001011234568"),
+    ),
+    Rule(
+        kind="kr_rrn",
+        name="kr-rrn-dated",
+        numeric=True,
+        pattern=_RRN,
+        sign=_RRN,
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        validator=_rrn_dated,
+        # Numbers without a check digit; of random numbers of this form, 3 in 100 pass.
+        score=0.5,
+        hits=("«960121-1234567»",),
+        misses=("961321-1234567", "960121-9234567"),
     ),
     spoken(
         "kr_rrn",
@@ -226,10 +242,20 @@ RULES = (
     ),
     spoken(
         "ph_tin",
-        r"\d{3}[ -]\d{3}[ -]\d{3}(?:[ -]\d{3}(?:\d{2})?)?|\d{9}(?:\d{3})?",
+        r"\d{3}-\d{3}-\d{3}(?:-\d{3}(?:\d{2})?)?",
         _varied,
-        # Without a check digit, any number of this length beside the word passes.
-        hits=("BIR TIN «123-456-789-000»", "Philippine TIN: «123456789»", "BIR TIN «123-456-780»"),
-        misses=("123-456-789-000", "BIR TIN 111-111-111", "TIN 123456780"),
+        words=("ph_tin_grouped",),
+        name="ph-tin",
+        # Without a check digit, any number of this form beside the word passes.
+        hits=("TIN «123-456-789-000»", "BIR TIN: «123-456-780»", "TIN: «000-123-456»"),
+        misses=("123-456-789-000", "BIR TIN 111-111-111", "lot 123-456-789"),
+    ),
+    spoken(
+        "ph_tin",
+        r"\d{3} \d{3} \d{3}(?: \d{3}(?:\d{2})?)?|\d{9}(?:\d{3})?",
+        _varied,
+        name="ph-tin-digits",
+        hits=("Philippine TIN: «123456789»", "BIR TIN «123 456 789 000»"),
+        misses=("123456789", "TIN 123456780"),
     ),
 )

@@ -5,6 +5,7 @@ from extproc.detectors.pii.runs import RUN, spoken
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
+_GSTIN = r"[0-3]\d[A-Z]{5}\d{4}[A-Z][0-9A-Z]Z[0-9A-Z]"
 _FINGERPRINT = frozenset("0123456789abcdef")
 
 
@@ -135,6 +136,7 @@ RULES = (
         kind="in_gstin",
         name="in-gstin",
         numeric=True,
+        sign=_GSTIN,
         pattern=r"[0-3]\d[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z][1-9A-Z]Z[0-9A-Z]",
         fold=True,
         validator=_gstin,
@@ -144,15 +146,29 @@ RULES = (
     ),
     Rule(
         kind="in_gstin",
+        name="in-gstin-form",
+        numeric=True,
+        pattern=_GSTIN,
+        sign=_GSTIN,
+        fold=True,
+        validator=str.isupper,
+        # Many that are written in documents have no check character that fits.
+        score=0.7,
+        hits=("«27ABCDE1234F1Z5»",),
+        misses=("27abcde1234f1z5", "47ABCDE1234F1Z5", "27ABCDE1234F1X5"),
+    ),
+    Rule(
+        kind="in_gstin",
         name="in-gstin-spoken-of",
         numeric=True,
-        pattern=r"[0-3]\d[A-Z]{5}\d{4}[A-Z][0-9A-Z]Z[0-9A-Z]",
+        pattern=_GSTIN,
+        sign=_GSTIN,
         fold=True,
         context=expressions("in_gstin"),
         named=True,
         score=0.95,
         hits=("GSTIN: «27ABCDE1234F1Z5»", "gst_no=«01abcde1234f1z5»"),
-        misses=("27ABCDE1234F1Z5", "GSTIN 47ABCDE1234F1Z5", "GSTIN 27ABCDE1234F1X5"),
+        misses=("27abcde1234f1z5", "GSTIN 47ABCDE1234F1Z5", "GSTIN 27ABCDE1234F1X5"),
     ),
     Rule(
         kind="in_voter_id",

@@ -95,6 +95,7 @@ WORDS = {
     """,
     "id_nik": "nik, nik no, nik number, nik ktp, ktp, ktp no, ktp number, e ktp, indonesian id, id nik",
     "ph_sss": "sss, sss no, sss number, sss id, sss #, philippine sss, social security system, ph sss",
+    "ph_tin_grouped": "tin, tin no, tin number, taxpayer identification number",
     "ph_tin": "bir tin, philippine tin, philippines tin, ph tin, bir tin no",
     "il_id": """
         israeli id, israeli id number, israel id, israeli identity number, teudat zehut, mispar zehut, tz number, il id
