@@ -77,6 +77,7 @@ RULES = (
         numeric=True,
         # Small letters in the middle are those of hexadecimal numbers.
         pattern=r"\d{6}(?:[+-]\d{3}[0-9A-FHJ-NPR-Ya-fhj-npr-y]|[A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y])",
+        sign=r"\d{6}[A-FU-Y+-]\d{3}[0-9A-Ya-y][^0-9A-Za-z]",
         before=r"[:alnum:].+-",
         after=r"[:alnum:]-",
         validator=_hetu,
