@@ -22,7 +22,7 @@ from extproc.matching.rule import Rule
 from extproc.protocol.messages import Side
 
 KINDS_MAX: Final = 64
-"""Kinds of findings of one detector: each is a label of the metrics. `pii` has half as many."""
+"""Kinds of findings of one detector: each is a label of the metrics. `pii` has a few more."""
 
 DETECTIONS_MAX: Final = 1_000
 """Findings of one detector in one body; more are a failure. Each becomes an edit, and the answer of a remote guard is

@@ -33,7 +33,8 @@ _IDENTIFIERS = _words("""
 
 _PERSONAL = _words("""
     tax nhs national citizen passport steuer ssn insurance medicare uidai nif nie dni cpf cnpj pesel bsn nir nino sin
-    tfn aadhaar fiscal reisepass passeport pasaporte
+    tfn aadhaar fiscal reisepass passeport pasaporte resident identity personal voter elector vat ust btw tva iva gst
+    thai nric mykad nik ktp rut curp rfc cuil cuit oib egn cnp amka pps hetu kimlik zehut
 """)
 
 _BIRTH = _words("""

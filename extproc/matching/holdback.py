@@ -77,14 +77,17 @@ class Hold:
         for each in lanes:
             buckets.setdefault(_bucket(each), []).append(each)
         self._long = [_beginning(_words(bucket), bucket) for bucket in buckets.values()]
-        spanning = [(number, each) for number, each in enumerate(lanes) if _spaced(each.node)]
-        self._phrases = [
-            _beginning(expression(rf"{outside(each.before)}{prefixes(each.node)}\z"), [each]) for _, each in spanning
-        ]
+        # Rules with one gate begin alike: where a text ends in a number and a space, one search is for all of them.
+        alike: dict[object, list[tuple[int, CompiledRule]]] = {}
+        for number, each in enumerate(lanes):
+            if _spaced(each.node):
+                alike.setdefault((each.gate, each.underscored) if each.rule.sign else number, []).append((number, each))
+        spanning = [*alike.values()]
+        self._phrases = [_beginning(_prefixes(each), [one for _, one in each]) for each in spanning]
         try:
-            self._spans = Fast(dict(enumerate(_phrase(each) for _, each in spanning)))
+            self._spans = Fast(dict(enumerate(_phrases([one for _, one in each]) for each in spanning)))
         except UnsupportedPatternError as error:
-            raise UnsupportedPatternError(spanning[error.number][0], str(error)) from None
+            raise UnsupportedPatternError(spanning[error.number][0][0], str(error)) from None
 
     def start(self, data: bytes, first: int) -> int:
         """The earliest byte from `first` on at which a match may be in progress at the end of `data`, or its length.
@@ -136,14 +139,27 @@ def _unspaced(ranges: Ranges) -> Ranges:
     return _both(ranges, without(_SPACES))
 
 
-def _phrase(each: CompiledRule) -> bytes:
+def _prefixes(lanes: Sequence[tuple[int, CompiledRule]]) -> "re2._Regexp[str]":
+    """An expression for what may be a match in progress."""
+    parts = dict.fromkeys(f"{outside(each.before)}{prefixes(each.node)}" for _, each in lanes)
+    return expression(rf"(?:{'|'.join(parts)})\z")
+
+
+def _phrases(lanes: Sequence[CompiledRule]) -> bytes:
     """A Hyperscan pattern for the beginnings of matches that end in a space, at the end of a text."""
+    phrases = _either([_phrase(each) for each in lanes])
+    if len(phrases) > LONGEST_PHRASE:
+        phrases = f"{octets(union(*(members(each.node) for each in lanes)))}*{charset(_SPACES)}"
+    return rf"{phrases}\z".encode()
+
+
+def _phrase(each: CompiledRule) -> str:
     edge = octets(without(each.before)) if each.before else octets(((0, LAST),))
     phrase = _spaced(each.node)
     if len(phrase) > LONGEST_PHRASE:
         # Anything that the rule's matches are made of, up to a space: the exact beginnings decide anyway.
         phrase = f"{octets(members(each.node))}*{charset(_SPACES)}"
-    return rf"{edge}{phrase}\z".encode()
+    return f"{edge}{phrase}"
 
 
 def _spaced(node: Node) -> str:

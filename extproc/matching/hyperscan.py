@@ -9,6 +9,7 @@ import pyperscan
 from pyperscan import _pyperscan
 
 from extproc.matching.compiled import UNDERSCORED, CompiledRule
+from extproc.matching.gates import shared_gates
 from extproc.protocol.meter import Meter, SpentError
 
 # The package's own stub forgets that these are exceptions.
@@ -192,11 +193,20 @@ class Regions(Fast):
 
     def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
         self._lanes = lanes
-        numeric = [number for number, each in enumerate(lanes) if each.rule.numeric]
-        gates = {number: each.gate for number, each in enumerate(lanes) if not each.rule.numeric}
+        self.shared = shared_gates(lanes)
+        """The gates that several rules have, by the first of these, which alone is in the databases."""
+        self._widths = [(each.window, each.least) for each in lanes]
+        for number, gate in self.shared.items():
+            self._widths[number] = gate.window, gate.least
+        others = {number for gate in self.shared.values() for number in gate.members[1:]}
+        numbers = [number for number in range(len(lanes)) if number not in others]
+        numeric = [number for number in numbers if lanes[number].rule.numeric]
+        gates = {number: lanes[number].gate for number in numbers if not lanes[number].rule.numeric}
         super().__init__(gates | {len(lanes): UNDERSCORED} if numeric else gates)
         self._numeric = Fast({number: lanes[number].gate for number in numeric})
-        apart = [each for at in range(APART) if (each := numeric[at::APART])]
+        # A gate that looks at nothing in front of it hits behind underscores, too.
+        edged = [number for number in numeric if lanes[number].underscored != lanes[number].gate]
+        apart = [each for at in range(APART) if (each := edged[at::APART])]
         self._underscored = [Fast({number: lanes[number].underscored for number in each}) for each in apart]
         self._overlap = max((each.gate_most for each in lanes), default=0)
         self.piece = max(PIECE, OVERLAPS_A_PIECE * self._overlap)
@@ -227,15 +237,16 @@ class Regions(Fast):
     def around(self, hits: RuleHits, data: bytes, meter: Meter | None) -> list[tuple[int, int, int]]:
         """Return the stretches in which to look for each rule's matches, by the hits in `data`.
 
-        Each is a rule, and the first and the last byte at which a match may start. Raises SpentError.
+        Each is a rule, which stands for all in `shared` that have its gate, and the first and the last byte at which a
+        match may start. Raises SpentError.
         """
-        lanes = self._lanes
+        lanes, widths = self._lanes, self._widths
         if len(lanes) in hits:
             hits = {**hits, **by_rule(self._behind_underscores(data, meter))}
             del hits[len(lanes)]
         found: list[tuple[int, int, int]] = []
         for number, ends in hits.items():
-            window, least = lanes[number].window, lanes[number].least
+            window, least = widths[number]
             ends.sort()  # Hyperscan promises no order
             low, high = ends[0] - window, ends[-1]
             if high - window > ends[0]:

@@ -12,12 +12,12 @@ its hits. Both are linear in the text for every pattern; what a text may demand 
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
 
-from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
+from extproc.matching.compiled import HUMP, CompiledRule, RuleError, compile_rule, parted
 from extproc.matching.escapes import LONGEST, PLAINED_A_STEP, begins, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
 from extproc.matching.hyperscan import (
@@ -71,12 +71,6 @@ STEPS_AT_ONCE = 64
 
 BYTES_A_LOOK = 64
 """A match of which only a part is wanted counts as one more look for each so many of its bytes."""
-
-CAMEL = re.compile(rb"([a-z]{2})([A-Z])")
-"""The letters between which a word of a name in camel case ends; `iPhone` is one word."""
-
-HUMP = re.compile(rb"[A-Z](?<=[a-z]{2}[A-Z])")
-"""The end of what CAMEL finds: seven times as fast to look for in prose, where capitals are rare."""
 
 DIGIT = re.compile(rb"\d")
 """Words with digits are seldom plain: it is not worth the while to ask."""
@@ -271,8 +265,15 @@ class Scanner:
         if known is None:
             if len(self._telling) >= MOST_PLAIN:
                 self._telling.clear()
-            known = self._telling[name] = any(_called(each, name) for each in self._lanes)
+            known = self._telling[name] = self._told(name)
         return known
+
+    def _told(self, name: str) -> bool:
+        shared = self._regions.shared
+        known = {number for gate in shared.values() for number in gate.needing}
+        return any(gate.named(name) for gate in shared.values()) or any(
+            _called(each, name) for number, each in enumerate(self._lanes) if number not in known
+        )
 
     def plain(self, data: bytes, first: int) -> int:
         """The byte at which the last word begins, if no rule has any interest in those from byte `first` to it.
@@ -334,7 +335,7 @@ class Scanner:
         found: list[BufferMatch] = []
         steps = 0
         left = LEAST_LOOKS if len(data) <= LEAST_LOOKS else most_looks(len(data) - origin)
-        for number, low, high in stretches:
+        for number, low, high in self._apart(stretches, data, origin, meter, final=final, name=name):
             steps += STEPS_A_REGION
             if steps >= STEPS_AT_ONCE and meter is not None:
                 meter.spend(steps)
@@ -369,6 +370,29 @@ class Scanner:
         if steps and meter is not None:
             meter.spend(steps)
         return found
+
+    def _apart(
+        self,
+        stretches: Iterable[tuple[int, int, int]],
+        data: bytes,
+        origin: int,
+        meter: Meter | None,
+        *,
+        final: bool,
+        name: str | None,
+    ) -> Iterator[tuple[int, int, int]]:
+        """Yield a stretch of a gate that rules share once for each that may find something in it."""
+        shared = self._regions.shared
+        for stretch in stretches:
+            gate = shared.get(stretch[0])
+            if gate is None:
+                yield stretch
+                continue
+            if meter is not None:
+                meter.spend(STEPS_A_REGION)
+            _, low, high = stretch
+            for number in gate.concerned(data, low + origin, high + origin, final=final, name=name):
+                yield number, low, high
 
 
 def spans(found: Sequence[BufferMatch], data: bytes, base: int, offset: int) -> list[Span]:
@@ -451,11 +475,6 @@ def _judge(
     return None if undecided is None else BufferMatch(match, start, close, each, undecided)
 
 
-def _parted(text: bytes) -> bytes:
-    """The text with a blank where a word of a name in camel case begins: `homePhone` holds the word "phone"."""
-    return CAMEL.sub(rb"\1 \2", text)
-
-
 def _context(
     each: CompiledRule, data: bytes, match: int, end: int, opening: bool, final: bool, *, free: bool
 ) -> bool | None:
@@ -463,13 +482,13 @@ def _context(
     first = back(data, match, each.left)
     left = data[first:match]
     # The match itself parts the words beside it from the rest; so does the end of the text.
-    if each.context is None or within(each.context, b"%b " % _parted(left)):
+    if each.context is None or within(each.context, b"%b " % parted(left)):
         return False
     right = data[end : end + each.right * UTF8_MOST].decode("utf-8", "ignore")[: each.right]
     whole = len(right) == each.right
     if not whole and not final:
         return True
-    if within(each.context, b" %b" % _parted(right.encode() if whole else f"{right} ".encode())):
+    if within(each.context, b" %b" % parted(right.encode() if whole else f"{right} ".encode())):
         return False
     alone = (
         each.rule.alone and free and opening and first == 0 and not whole and not (left.decode() + right).strip(_BLANK)

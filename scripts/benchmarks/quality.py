@@ -48,6 +48,14 @@ RECOGNISERS: Final = {
     "mac": "mac_address",
     **dict.fromkeys(("uk_passport", "us_passport", "es_passport", "de_passport", "in_passport"), "passport"),
     **{kind: kind for kind in pii.KINDS},
+    **dict.fromkeys(("de_vat_id", "it_vat_code"), "eu_vat"),
+    "fi_personal_identity_code": "fi_hetu",
+    "in_voter": "in_voter_id",
+    "kr_frn": "kr_rrn",
+    "sg_fin": "sg_nric",
+    "th_tnin": "th_id",
+    "tr_national_id": "tr_kimlik",
+    "za_id_number": "za_id",
 }
 """The names of our kinds in Presidio's recogniser tests."""
 

@@ -35,7 +35,8 @@ def test_personal_data_is_found_and_nothing_else(kind: str, source: str) -> None
 
 @data
 def test_the_cases_of_another_detector_come_out_right() -> None:
-    assert _figures()["right", f"pii/all/{quality.CASES}"] >= 0.95
+    # Of the others, most are digits alone, which are a national identifier there, but none here without a word.
+    assert _figures()["right", f"pii/all/{quality.CASES}"] >= quality.CASES_FLOOR
 
 
 @data

@@ -13,6 +13,11 @@ POLICY_KINDS = {
     *("email", "phone", "credit_card", "iban", "ip_address", "mac_address", "url", "url_credentials", "crypto_wallet"),
     *("passport", "date_of_birth", "us_ssn", "de_tax_id", "fr_nir", "it_fiscal_code", "es_nif", "es_nie", "nl_bsn"),
     *("pl_pesel", "uk_nhs", "uk_nino", "in_aadhaar", "in_pan", "br_cpf", "br_cnpj", "ca_sin", "au_tfn", "au_medicare"),
+    *("at_svnr", "at_tax_id", "be_nrn", "pt_nif", "ie_pps", "ch_ahv", "cz_rodne_cislo", "ro_cnp", "bg_egn", "hr_oib"),
+    *("gr_amka", "gr_afm", "hu_taj", "hu_tax_id", "se_personnummer", "fi_hetu", "dk_cpr", "no_fodselsnummer"),
+    *("eu_vat", "uk_vat", "au_abn", "au_acn", "in_gstin", "in_voter_id", "cn_resident_id", "jp_my_number", "kr_rrn"),
+    *("sg_nric", "th_id", "my_nric", "id_nik", "ph_sss", "ph_tin", "tr_kimlik", "za_id", "il_id", "mx_curp"),
+    *("mx_rfc", "ar_cuil", "ar_dni", "cl_rut", "co_nit", "co_cedula"),
 }
 
 

@@ -1,6 +1,23 @@
 """Personal data: one rule or a few for every kind that a policy may name."""
 
-from extproc.detectors.pii import america, asia_pacific, britain, contact, europe, finance, identity, network, phone
+from extproc.detectors.pii import (
+    america,
+    asia,
+    asia_pacific,
+    britain,
+    central_europe,
+    contact,
+    europe,
+    finance,
+    identity,
+    latin_america,
+    middle_east_africa,
+    network,
+    nordic,
+    phone,
+    vat,
+    west_europe,
+)
 from extproc.matching.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -12,7 +29,14 @@ RULES: tuple[Rule, ...] = (
     *america.RULES,
     *europe.RULES,
     *britain.RULES,
+    *west_europe.RULES,
+    *central_europe.RULES,
+    *nordic.RULES,
+    *vat.RULES,
     *asia_pacific.RULES,
+    *asia.RULES,
+    *middle_east_africa.RULES,
+    *latin_america.RULES,
 )
 
 KINDS: tuple[str, ...] = tuple(dict.fromkeys(rule.kind for rule in RULES))

@@ -1,6 +1,7 @@
 """National identifiers of the United States, Canada and Brazil."""
 
 from extproc.detectors.checksums import digits, luhn, numerals, weighted
+from extproc.detectors.pii.runs import RUN
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
@@ -62,7 +63,9 @@ RULES = (
     Rule(
         kind="us_ssn",
         name="us-ssn-spoken-of",
+        numeric=True,
         pattern=r"\d{3}[ .-]?\d{2}[ .-]?\d{4}",
+        sign=RUN,
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
         validator=_ssn,
@@ -104,6 +107,7 @@ RULES = (
         name="ca-sin-spoken-of",
         numeric=True,
         pattern=r"\d{9}",
+        sign=RUN,
         validator=_sin_spoken,
         context=expressions("ca_sin"),
         named=True,
@@ -125,6 +129,7 @@ RULES = (
         name="br-cpf-spoken-of",
         numeric=True,
         pattern=r"\d{9}-?\d{2}",
+        sign=RUN,
         validator=_cpf,
         context=expressions("br_cpf"),
         named=True,
@@ -145,7 +150,9 @@ RULES = (
     Rule(
         kind="br_cnpj",
         name="br-cnpj-spoken-of",
+        numeric=True,
         pattern=r"\d{14}|\d{8}/\d{4}-\d{2}",
+        sign=RUN,
         validator=_cnpj,
         context=expressions("br_cnpj"),
         named=True,

@@ -1,9 +1,11 @@
-"""National identifiers of India and Australia."""
+"""National identifiers and numbers of businesses of India and Australia."""
 
 from extproc.detectors.checksums import digits, numerals, verhoeff, weighted
+from extproc.detectors.pii.runs import RUN, spoken
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
+_GSTIN = r"[0-3]\d[A-Z]{5}\d{4}[A-Z][0-9A-Z]Z[0-9A-Z]"
 _FINGERPRINT = frozenset("0123456789abcdef")
 
 
@@ -21,6 +23,25 @@ def _tfn(text: str) -> bool:
 def _medicare(text: str) -> bool:
     number = digits(text)
     return weighted(number, (1, 3, 7, 9, 1, 3, 7, 9)) % 10 == number[8] and number[9] != 0
+
+
+def _abn(text: str) -> bool:
+    # Australian Business Register: one is taken from the first digit.
+    number = digits(text)
+    return weighted([number[0] - 1, *number[1:]], (10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19)) % 89 == 0
+
+
+def _acn(text: str) -> bool:
+    number = digits(text)
+    return len(set(number)) > 1 and -weighted(number, (8, 7, 6, 5, 4, 3, 2, 1)) % 10 == number[8]
+
+
+def _gstin(text: str) -> bool:
+    # Base 36: every second character counts twice, and both digits of what that gives are added.
+    code = text.upper()
+    products = [int(char, 36) * (1 + place % 2) for place, char in enumerate(code[:14])]
+    check = -sum(product // 36 + product % 36 for product in products) % 36
+    return 1 <= int(code[:2]) <= 38 and int(code[14], 36) == check
 
 
 def _pan(text: str) -> bool:
@@ -45,6 +66,7 @@ RULES = (
         name="in-aadhaar-spoken-of",
         numeric=True,
         pattern=r"[2-9]\d{11}",
+        sign=RUN,
         before=r"[:alnum:].",
         validator=_aadhaar,
         context=expressions("in_aadhaar"),
@@ -62,7 +84,9 @@ RULES = (
     ),
     Rule(
         kind="au_tfn",
+        numeric=True,
         pattern=r"\d{9}|\d{3} \d{3} \d{3}|\d{8}|\d{2} \d{3} \d{3}",
+        sign=RUN,
         before=r"[:alnum:].",
         validator=_tfn,
         context=expressions("au_tfn"),
@@ -83,11 +107,83 @@ RULES = (
     Rule(
         kind="au_medicare",
         name="au-medicare-spoken-of",
+        numeric=True,
         pattern=r"[2-6]\d{9,10}",
+        sign=RUN,
         validator=_medicare,
         context=expressions("au_medicare"),
         named=True,
         hits=("Medicare «2123456701»", "«2123456701» (Medicare)"),
         misses=("2123456701", "Medicare 2123258701", "212345670221", "2123456702AF", "lot 2123456701"),
+    ),
+    spoken(
+        "au_abn",
+        r"[1-9]\d{10}|[1-9]\d[ -]\d{3}[ -]\d{3}[ -]\d{3}",
+        _abn,
+        score=0.95,
+        hits=("ABN: «51 824 753 556»", "abn «51824753556»", "«51 824 753 556» (ABN)"),
+        misses=("51 824 753 556", "ABN 51 824 753 557", "job 51824753556"),
+    ),
+    spoken(
+        "au_acn",
+        r"\d{3}[ -]\d{3}[ -]\d{3}|\d{9}",
+        _acn,
+        # One in ten of random numbers passes.
+        hits=("ACN «004 085 616»", "A.C.N. «004085616»", "Australian Company Number: «004-085-616»"),
+        misses=("004 085 616", "ACN 004 085 617", "job 004085616"),
+    ),
+    Rule(
+        kind="in_gstin",
+        name="in-gstin",
+        numeric=True,
+        sign=_GSTIN,
+        pattern=r"[0-3]\d[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z][1-9A-Z]Z[0-9A-Z]",
+        fold=True,
+        validator=_gstin,
+        score=1.0,
+        hits=("GSTIN: «27AAPFU0939F1ZV»", "gst no «27aapfu0939f1zv».", "«29AAGCB7383J1Z4»"),
+        misses=("27AAPFU0939F1ZW", "47AAPFU0939F1ZV", "27AAPFU0939F1YV"),
+    ),
+    Rule(
+        kind="in_gstin",
+        name="in-gstin-form",
+        numeric=True,
+        pattern=_GSTIN,
+        sign=_GSTIN,
+        fold=True,
+        validator=str.isupper,
+        # Many that are written in documents have no check character that fits.
+        score=0.7,
+        hits=("«27ABCDE1234F1Z5»",),
+        misses=("27abcde1234f1z5", "47ABCDE1234F1Z5", "27ABCDE1234F1X5"),
+    ),
+    Rule(
+        kind="in_gstin",
+        name="in-gstin-spoken-of",
+        numeric=True,
+        pattern=_GSTIN,
+        sign=_GSTIN,
+        fold=True,
+        context=expressions("in_gstin"),
+        named=True,
+        score=0.95,
+        hits=("GSTIN: «27ABCDE1234F1Z5»", "gst_no=«01abcde1234f1z5»"),
+        misses=("27abcde1234f1z5", "GSTIN 47ABCDE1234F1Z5", "GSTIN 27ABCDE1234F1X5"),
+    ),
+    Rule(
+        kind="in_voter_id",
+        numeric=True,
+        # Only capitals may stand apart: in a stream, every other short word would have to wait for what follows.
+        pattern=r"[A-Za-z]{3}-?\d{7}|[A-Z]{3} \d{7}|[A-Za-z]{2}/\d{2}/\d{3}/\d{6}",
+        sign=RUN,
+        context=expressions("in_voter_id"),
+        named=True,
+        hits=(
+            "Voter ID: «ABC1234567»",
+            "EPIC no «ABC 1234567», «abc1234567»",
+            "epic_number=«WRN7654321»",
+            "voter id «UP/78/385/123456»",
+        ),
+        misses=("ABC1234567", "voter id AB1234567", "voter ABC12345678"),
     ),
 )

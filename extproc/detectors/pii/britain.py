@@ -1,6 +1,7 @@
 """National identifiers of the United Kingdom."""
 
 from extproc.detectors.checksums import digits, weighted
+from extproc.detectors.pii.runs import RUN
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
@@ -34,6 +35,7 @@ RULES = (
         name="uk-nhs-spoken-of",
         numeric=True,
         pattern=r"\d{10}|\d{3}-\d{3}-\d{4}",
+        sign=RUN,
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
         validator=_nhs,

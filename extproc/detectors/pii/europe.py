@@ -3,6 +3,7 @@
 from collections import Counter
 
 from extproc.detectors.checksums import digits, mod11_10, numerals, weighted
+from extproc.detectors.pii.runs import RUN
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
@@ -76,7 +77,9 @@ RULES = (
     Rule(
         kind="de_tax_id",
         name="de-tax-id-spoken-of",
+        numeric=True,
         pattern=r"\d{11}|\d{2}[ ./]{1,3}\d{3}[ ./]{1,3}\d{3}[ ./]{1,3}\d{3}",
+        sign=RUN,
         before=r"[:alnum:].",
         validator=_tax_id,
         context=expressions("de_tax_id"),
@@ -97,7 +100,9 @@ RULES = (
     Rule(
         kind="fr_nir",
         name="fr-nir-spoken-of",
+        numeric=True,
         pattern=r"[1278]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)\d{10}",
+        sign=RUN,
         before=r"[:alnum:].",
         validator=_nir,
         context=expressions("fr_nir"),
@@ -132,6 +137,7 @@ RULES = (
         name="es-nif-spoken-of",
         numeric=True,
         pattern=r"\d{7,8}[ -]{0,3}[a-hj-np-tv-z]|\d{1,2}\.\d{3}\.\d{3}[ -]?[a-hj-np-tv-z]",
+        sign=RUN,
         fold=True,
         validator=_nif,
         context=expressions("es_nif"),
@@ -150,7 +156,9 @@ RULES = (
     ),
     Rule(
         kind="nl_bsn",
+        numeric=True,
         pattern=r"\d{8,9}|\d{4}[ .]\d{2}[ .]\d{3}|\d{3}[ .]\d{3}[ .]\d{3}",
+        sign=RUN,
         before=r"[:alnum:].",
         validator=_bsn,
         context=expressions("nl_bsn"),
@@ -160,7 +168,9 @@ RULES = (
     ),
     Rule(
         kind="pl_pesel",
+        numeric=True,
         pattern=r"\d{11}",
+        sign=RUN,
         before=r"[:alnum:].",
         validator=_pesel,
         context=expressions("pl_pesel"),

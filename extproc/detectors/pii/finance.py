@@ -1,6 +1,7 @@
 """Money: payment cards, IBANs, crypto wallets."""
 
 from extproc.detectors.checksums import base58check, bech32, leading, luhn, mod97, numerals
+from extproc.detectors.pii.runs import RUN
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
@@ -149,6 +150,7 @@ RULES = (
         name="credit-card-spoken-of",
         numeric=True,
         pattern=r"\d{12,19}|\d{4}(?:[ -]\d{2,6}){2,4}",
+        sign=RUN,
         before=r"[:alnum:].",
         fit=_spoken_end,
         context=expressions("credit_card"),

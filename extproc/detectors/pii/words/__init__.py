@@ -16,6 +16,7 @@ from functools import cache
 from typing import Final
 
 from extproc.detectors.pii.words import (
+    bg,
     cs,
     da,
     de,
@@ -24,21 +25,53 @@ from extproc.detectors.pii.words import (
     es,
     fi,
     fr,
+    he,
     hi,
+    hr,
+    hu,
     it,
     ja,
     ko,
+    ms,
     nl,
     pl,
     pt,
     ro,
     ru,
     sv,
+    th,
     tr,
     zh,
 )
 
-LANGUAGES: Final = (cs, da, de, el, en, es, fi, fr, hi, it, ja, ko, nl, pl, pt, ro, ru, sv, tr, zh)
+LANGUAGES: Final = (
+    bg,
+    cs,
+    da,
+    de,
+    el,
+    en,
+    es,
+    fi,
+    fr,
+    he,
+    hi,
+    hr,
+    hu,
+    it,
+    ja,
+    ko,
+    ms,
+    nl,
+    pl,
+    pt,
+    ro,
+    ru,
+    sv,
+    th,
+    tr,
+    zh,
+)
 
 _PLAIN: Final[Mapping[str, str]] = {
     **dict.fromkeys("àáâãåāăąά", "a"),

@@ -11,6 +11,9 @@ WORDS = {
     """,
     "passport": "cestovní pas, cestovný pas, číslo pasu, pas č, pasu",
     "credit_card": "karta, kartu, karty, číslo karty, platební karta, kreditní karta, platobná karta, kreditná karta",
+    "national_id": "identifikační číslo, osobní číslo, číslo op, číslo občanského průkazu, osobné číslo",
+    "eu_vat": "dič, ič dph, dič dph, daňové identifikační číslo, daňové identifikačné číslo, dph",
+    "cz_rodne_cislo": "rodné číslo, rodného čísla, rodným číslem, rč, r.č, rod č, rodné č, rodných čísel",
 }
 MONTHS = """
     ledna, února, března, dubna, května, června, července, srpna, září, října, listopadu, prosince, januára, februára,

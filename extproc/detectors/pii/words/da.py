@@ -8,6 +8,13 @@ WORDS = {
     "date_of_birth": "født, født den, fødselsdato, fødselsdag, fødselsdata, fødsel, fødd",
     "passport": "pasnummer, pas nr, passnummer, pass nr, passnr",
     "credit_card": "kort, kortnummer, kreditkort, betalingskort, bankkort, dankort",
+    "national_id": "id nummer, identitetsnummer, personnummer, personnr",
+    "eu_vat": "momsnummer, moms nr, momsnr, se nummer, se nr, cvr nr, cvr nummer, cvr",
+    "dk_cpr": "cpr, cpr nr, cpr nummer, cprnr, cprnummer, cpr nummeret, personnummer, personnr, cpr-nr.",
+    "no_fodselsnummer": """
+        fødselsnummer, fødselsnummeret, fødselsnr, fødselsnummer er, fnr, f nr, personnummer, personnr, d nummer, d
+        nr, dnr, dnummer, fødsels og personnummer, fodselsnummer
+    """,
 }
 MONTHS = """
     januar, februar, marts, mars, april, maj, mai, juni, juli, august, september, oktober, november, december, desember,

@@ -18,6 +18,21 @@ WORDS = {
         steueridentifikationsnummer, steuerliche id, steuerliche identifikationsnummer, identifikationsnummer, idnr, id
         nr, tin, steueridentnummer, steuer identifikationsnummer
     """,
+    "national_id": "personalausweisnummer, ausweis nr, personenkennzahl, personennummer, identitätsnummer",
+    "eu_vat": """
+        ust id, ust idnr, ust id nr, ustid, ustidnr, ust identnr, umsatzsteuer id, umsatzsteuer identifikationsnummer,
+        umsatzsteueridentifikationsnummer, umsatzsteuer idnr, ust nr, uid, uid nr, uid nummer, mehrwertsteuer nr,
+        mehrwertsteuernummer, mwst nr, mwst nummer, steuernummer
+    """,
+    "at_svnr": """
+        svnr, sv nr, sv nummer, sozialversicherungsnummer, sozialversicherungs nr, versicherungsnummer,
+        sozialversicherungsnr, vsnr
+    """,
+    "at_tax_id": "abgabenkontonummer, abgabenkonto, steuernummer, steuer nr, steuernr, finanzamts nr",
+    "ch_ahv": """
+        ahv, ahv nr, ahv nummer, ahvn13, ahv13, ahvn, sozialversicherungsnummer, versichertennummer, svnr, neue ahv
+        nummer
+    """,
 }
 MONTHS = """
     januar, jänner, februar, feber, märz, april, mai, juni, juli, august, september, oktober, november, dezember, jän,

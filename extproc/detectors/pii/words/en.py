@@ -51,6 +51,105 @@ WORDS = {
     "br_cpf": "br cpf, brazilian tax id",
     "br_cnpj": "br cnpj",
     "crypto_wallet": "bitcoin, btc, wallet, wallet address, crypto, litecoin, ltc, dogecoin, tron, address",
+    "national_id": """
+        national id, national ids, national id no, national id number, national id card, national identity card,
+        national identity number, national identification number, national number, national insurance id, identity
+        number, identity no, identity card, identity card number, identity document, identification number, id number,
+        id numbers, id no, id card, id card number, idcard, id card no, personal id, personal id number, personal
+        identification number, personal identity number, personal identity code, personal number, personal code,
+        citizen id, citizen number, citizen id number, national register number, social security number, population
+        register number, government id, civil registration number
+    """,
+    "eu_vat": """
+        vat, vat no, vat number, vat numbers, vat id, vat nr, vat reg, vat reg no, vat registration, vat registration
+        number, vat registration no, vat identification number, vatin, eu vat, tax number, tax id
+    """,
+    "it_partita_iva": "italian vat, italian vat number, italian vat no",
+    "pl_nip": "polish vat, polish vat number, polish tax number, polish tax id",
+    "uk_vat": "vat, vat no, vat number, vat reg, vat reg no, vat registration, vat registration number, uk vat, gb vat",
+    "au_abn": "abn, a.b.n, abn no, abn number, australian business number, business number, au abn",
+    "au_acn": "acn, a.c.n, acn no, acn number, australian company number, company number, au acn",
+    "in_gstin": "gstin, gst no, gst number, gst",
+    "in_voter_id": """
+        voter id, voter id no, voter id number, voter id card, voter card, voters id, voter identity card, elector id,
+        epic, epic no, epic number, elector photo identity card, in voter id
+    """,
+    "cn_resident_id": """
+        resident id, resident id number, resident id card, resident identity card, chinese id, chinese id number,
+        chinese id card, china id, prc id, cn resident id
+    """,
+    "jp_my_number": "my number card, individual number, japanese individual number, japanese my number, jp my number",
+    "my_number": "my number, mynumber",
+    "kr_rrn": """
+        rrn, resident registration number, resident registration no, resident registration, korean id, korean resident
+        number, frn, foreigner registration number, alien registration number, jumin, kr rrn
+    """,
+    "sg_nric": """
+        nric, nric no, nric number, nric/fin, fin no, fin number, singapore id, singapore nric, foreign identification
+        number, sg nric
+    """,
+    "th_id": "thai id, thai id number, thai id card, thai national id, thai citizen id, thai identification, th id",
+    "my_nric": """
+        mykad, my kad, mykad no, mykad number, malaysian ic, malaysian id, malaysian nric, malaysia ic, ic no, ic
+        number, nric, nric no, nric number, my nric
+    """,
+    "id_nik": "nik, nik no, nik number, nik ktp, ktp, ktp no, ktp number, e ktp, indonesian id, id nik",
+    "ph_sss": "sss, sss no, sss number, sss id, sss #, philippine sss, social security system, ph sss",
+    "ph_tin_grouped": "tin, tin no, tin number, taxpayer identification number",
+    "ph_tin": "bir tin, philippine tin, philippines tin, ph tin, bir tin no",
+    "il_id": """
+        israeli id, israeli id number, israel id, israeli identity number, teudat zehut, mispar zehut, tz number, il id
+    """,
+    "za_id": """
+        south african id, south african id number, south african identity number, south africa id, sa id, sa id number,
+        rsa id, rsa id number, sa identity number, za id
+    """,
+    "tr_kimlik": "turkish id, turkish id number, turkish identification number, turkish identity number, tr kimlik",
+    "se_personnummer": """
+        swedish personal number, swedish personal identity number, swedish id, personnummer, person number, pnr, se
+        personnummer
+    """,
+    "fi_hetu": "hetu, fi hetu",
+    "dk_cpr": "cpr, cpr no, cpr number, cpr nr, danish cpr, danish personal number, danish id, dk cpr",
+    "no_fodselsnummer": """
+        norwegian national id, norwegian id, norwegian birth number, norwegian personal number, birth number, no
+        fodselsnummer
+    """,
+    "mx_curp": "curp, mx curp",
+    "mx_rfc": "rfc, mexican tax id, mexican rfc, mx rfc",
+    "ar_cuil": "cuil, cuit, argentine tax id, argentinian tax id, ar cuil, ar cuit",
+    "ar_dni": "dni, dni no, dni number, argentine id, argentinian dni, argentine dni, ar dni",
+    "cl_rut": "rut, rut no, rut number, chilean id, chilean rut, chilean tax id, cl rut",
+    "co_nit": "nit, nit no, nit number, colombian tax id, colombian nit, co nit",
+    "co_cedula": "cedula, cedula number, colombian id, colombian cedula, citizenship card, co cedula",
+    "ch_ahv": """
+        ahv, avs, ahv number, avs number, swiss social security, swiss social security number, swiss social insurance
+        number, social security number, social insurance number, oasi, oasi number, ch ahv
+    """,
+    "be_nrn": """
+        nrn, insz, niss, national register number, national registration number, belgian national number, belgian id,
+        belgian national register number, be nrn
+    """,
+    "pt_nif": "nif, nif number, portuguese tax id, portuguese tax number, portuguese nif, pt nif",
+    "ro_cnp": "cnp, personal numerical code, personal numeric code, romanian id, ro cnp",
+    "ie_pps": """
+        pps, ppsn, pps no, pps number, pps nr, ppsn no, ppsn number, personal public service, personal public service
+        number, irish tax number, irish social security number, irish pps, ie pps
+    """,
+    "at_svnr": """
+        austrian social security number, austrian social insurance number, austrian insurance number, svnr, at svnr
+    """,
+    "at_tax_id": "austrian tax id, austrian tax number, at tax id",
+    "cz_rodne_cislo": """
+        rodne cislo, czech birth number, slovak birth number, birth number, czech personal number, czech id, slovak
+        personal number, cz rodne cislo
+    """,
+    "gr_amka": "amka, amka number, greek social security number, greek social security, gr amka",
+    "gr_afm": "afm, afm number, greek tax id, greek tax number, gr afm",
+    "hu_taj": "taj, taj number, hungarian social security number, hungarian health insurance number, hu taj",
+    "hu_tax_id": "hungarian tax id, hungarian tax number, hungarian tax identification number, hu tax id",
+    "bg_egn": "egn, egn number, bulgarian id, bulgarian personal number, unified civil number, bg egn",
+    "hr_oib": "oib, oib number, croatian id, croatian personal identification number, croatian tax id, hr oib",
 }
 MONTHS = """
     january, february, march, april, may, june, july, august, september, october, november, december, jan, feb, mar,

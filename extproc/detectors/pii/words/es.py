@@ -16,6 +16,27 @@ WORDS = {
     "passport": "pasaporte, pasaportes, número de pasaporte, n° de pasaporte, pasaporte n°",
     "credit_card": "tarjeta, tarjetas, tarjeta de crédito, tarjeta de débito, número de tarjeta",
     "es_nif": "dni, nif, nie, d.n.i, n.i.f, documento nacional de identidad, número de identificación fiscal, dni nif",
+    "national_id": """
+        documento de identidad, número de identidad, cédula de identidad, identificación, número de identificación,
+        identificación nacional
+    """,
+    "eu_vat": "nif iva, nif, cif, número de iva, iva intracomunitario, n° iva, nif intracomunitario, vies",
+    "mx_curp": "curp, clave única de registro de población, clave única",
+    "mx_rfc": "rfc, r.f.c, registro federal de contribuyentes, clave rfc, rfc con homoclave",
+    "ar_cuil": """
+        cuil, cuit, cuil nro, cuit nro, c.u.i.t, c.u.i.l, clave única de identificación tributaria, código único de
+        identificación laboral, cuit/cuil
+    """,
+    "ar_dni": "dni, d.n.i, dni nro, documento nacional de identidad, nro de dni, número de dni, nro de documento",
+    "cl_rut": """
+        rut, r.u.t, rut nro, run nro, rol único tributario, rol único nacional, cédula de identidad, rut empresa, rut
+        cliente
+    """,
+    "co_nit": "nit, n.i.t, número de identificación tributaria, nit nro, nit empresa",
+    "co_cedula": """
+        cédula, cédula de ciudadanía, c.c, cédula nro, número de cédula, cédula ciudadanía, nro de cédula, cédula de
+        extranjería, n° de cédula
+    """,
 }
 MONTHS = """
     enero, febrero, marzo, abril, mayo, junio, julio, agosto, septiembre, setiembre, octubre, noviembre, diciembre, ene,

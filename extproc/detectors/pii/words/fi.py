@@ -6,6 +6,9 @@ WORDS = {
     "date_of_birth": "syntynyt, synt, syntymäaika*, syntymäpäivä*, syntymä aika, synnyin",
     "passport": "passi, passin numero, passinumero*, passini",
     "credit_card": "kortti, kortin numero, luottokortti*, pankkikortti*, korttinumero*, korttini",
+    "national_id": "henkilönumero, tunnusnumero",
+    "eu_vat": "alv, alv numero*, alv tunniste, alv nro, arvonlisävero*",
+    "fi_hetu": "hetu, henkilötunnus, henkilötunnukse*, henkilötunnukseni, sotu, sosiaaliturvatunnus",
 }
 MONTHS = """
     tammikuuta, helmikuuta, maaliskuuta, huhtikuuta, toukokuuta, kesäkuuta, heinäkuuta, elokuuta, syyskuuta, lokakuuta,

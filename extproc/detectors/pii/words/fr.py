@@ -16,6 +16,19 @@ WORDS = {
         nir, insee, numéro insee, sécurité sociale, numéro de sécurité sociale, numéro sécurité sociale, sécu, numéro de
         sécu, numéro de ss, numéro ss, n° ss, n° de sécurité sociale, carte vitale, numéro d'assuré
     """,
+    "national_id": "numéro d'identité, numéro national, carte d'identité, n° d'identité, numéro d'identification",
+    "eu_vat": """
+        tva, n° tva, n° de tva, numéro de tva, numéro tva, tva intracommunautaire, numéro de tva intracommunautaire, no
+        tva, id tva, assujetti à la tva
+    """,
+    "ch_ahv": """
+        avs, no avs, n° avs, numéro avs, numéro d'avs, navs, navs13, numéro d'assuré, numéro de sécurité sociale,
+        numéro d'assurance sociale
+    """,
+    "be_nrn": """
+        niss, registre national, numéro de registre national, numéro du registre national, n° de registre national,
+        n° registre national, numéro national, no national
+    """,
 }
 MONTHS = """
     janvier, février, mars, avril, mai, juin, juillet, août, septembre, octobre, novembre, décembre, janv, févr, avr,

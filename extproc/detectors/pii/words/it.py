@@ -12,6 +12,14 @@ WORDS = {
     "date_of_birth": "nato il, nata il, nati il, data di nascita, data nascita, nascita, compleanno, nato a, nata a",
     "passport": "passaporto, passaporti, numero di passaporto, numero passaporto, n. passaporto",
     "credit_card": "carta, carta di credito, carta di debito, carta bancaria, numero di carta, numero carta, bancomat",
+    "national_id": "numero di identità, carta d'identità, numero personale, numero di identificazione",
+    "eu_vat": """
+        partita iva, p.iva, p. iva, piva, iva, numero iva, numero di partita iva, n. iva, part. iva, codice iva
+    """,
+    "it_partita_iva": """
+        partita iva, p.iva, p. iva, piva, numero di partita iva, n. iva, part. iva, codice iva, p.i, partite iva
+    """,
+    "ch_ahv": "avs, numero avs, n. avs, numero d'assicurato",
 }
 MONTHS = """
     gennaio, febbraio, marzo, aprile, maggio, giugno, luglio, agosto, settembre, ottobre, novembre, dicembre, gen, mag,

@@ -10,5 +10,11 @@ WORDS = {
     "passport": "paspoort, paspoorten, paspoortnummer, paspoort nr, paspoortnr",
     "credit_card": "creditcard, kaart, kaartnummer, betaalkaart, bankpas, pasnummer, creditcardnummer",
     "nl_bsn": "bsn, bsn nummer, burgerservice, burgerservicenummer, burger service nummer, sofi, sofinummer",
+    "national_id": "identiteitsnummer, persoonsnummer, identiteitskaart, identiteitskaartnummer, id nummer",
+    "eu_vat": "btw, btw nummer, btw nr, btw id, btw identificatienummer, btw identificatie, omzetbelastingnummer",
+    "be_nrn": """
+        rijksregisternummer, rijksregister, rijksregisternr, rijksregister nr, rrn, rr nr, insz, insz nummer, inss,
+        nationaal nummer
+    """,
 }
 MONTHS = "januari, februari, maart, april, mei, juni, juli, augustus, september, oktober, november, december, mrt, okt"

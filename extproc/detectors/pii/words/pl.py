@@ -16,6 +16,9 @@ WORDS = {
     "pl_pesel": """
         pesel, peselu, peselem, peselowi, numer pesel, nr pesel, numer ewidencyjny, numeru ewidencyjnego, ewidencyjn*
     """,
+    "national_id": "numer identyfikacyjny, numer dowodu, dowód osobisty",
+    "pl_nip": "nip, numer nip, nr nip, nipu, numer identyfikacji podatkowej",
+    "eu_vat": "nip, numer nip, nr nip, nip ue, vat ue, numer vat, nr vat, vat eu, nip-ue",
 }
 MONTHS = """
     stycznia, lutego, marca, kwietnia, maja, czerwca, lipca, sierpnia, września, października, listopada, grudnia,

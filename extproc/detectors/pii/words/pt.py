@@ -17,6 +17,13 @@ WORDS = {
     "credit_card": "cartão, cartões, cartão de crédito, cartão de débito, número do cartão, nº do cartão",
     "br_cpf": "cpf, cpfs, cpf/mf, c.p.f, cadastro de pessoa física, cadastro de pessoas físicas",
     "br_cnpj": "cnpj, cnpjs, cnpj/mf, cadastro nacional, cadastro nacional da pessoa jurídica",
+    "national_id": "número de identidade, cartão de cidadão, bilhete de identidade, documento de identidade",
+    "eu_vat": "número de iva, n.º de iva, iva, nif, nipc, contribuinte, vies",
+    "pt_nif": """
+        nif, n.i.f, nipc, nº contribuinte, contribuinte, contribuinte nº, contribuinte n.º, número de contribuinte, n.º
+        de contribuinte, nº de contribuinte, numero contribuinte, número fiscal, número de identificação fiscal,
+        identificação fiscal, contribuintes
+    """,
 }
 MONTHS = """
     janeiro, fevereiro, março, abril, maio, junho, julho, agosto, setembro, outubro, novembro, dezembro, fev, mai, ago,

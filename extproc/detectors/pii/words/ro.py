@@ -8,5 +8,8 @@ WORDS = {
     "date_of_birth": "născut, născută, născut la, născută la, data nașterii, data nasterii, m am născut, naștere",
     "passport": "pașaport, pașaportul, pașaportului, număr pașaport, numărul pașaportului",
     "credit_card": "card, cardul, cardului, numărul cardului, card de credit, număr card",
+    "national_id": "carte de identitate, buletin, număr de identificare",
+    "eu_vat": "cif, cui, cod fiscal, cod de tva, cod tva, cod de înregistrare în scopuri de tva, nr tva",
+    "ro_cnp": "cnp, c.n.p, cnp ul, cnpul, cod numeric personal, codul numeric personal, codului numeric personal",
 }
 MONTHS = "ianuarie, februarie, martie, aprilie, mai, iunie, iulie, august, septembrie, octombrie, noiembrie, decembrie"

@@ -9,5 +9,12 @@ WORDS = {
     "date_of_birth": "född, född den, född år, födda, födelsedatum, födelsedag, födelse, födelsedata",
     "passport": "passet, passnummer, passnr, pass nummer",
     "credit_card": "kort, kortet, kortnummer, kreditkort, betalkort, bankkort, kontokort",
+    "national_id": "id nummer, identitetsnummer, legitimationsnummer",
+    "eu_vat": "momsnummer, momsnr, moms nr, momsregistreringsnummer, vat nummer, vat nr, momsreg nr",
+    "se_personnummer": """
+        personnummer, personnumret, personnr, pers nr, persnr, pnr, personnummer är, samordningsnummer, samordningsnr,
+        personbeteckning, personnumren
+    """,
+    "fi_hetu": "personbeteckning, personbeteckningen",
 }
 MONTHS = "januari, februari, mars, april, maj, juni, juli, augusti, september, oktober, november, december, okt"

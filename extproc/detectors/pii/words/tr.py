@@ -12,5 +12,10 @@ WORDS = {
     "date_of_birth": "doğum, doğum tarih*, doğum günü, doğum günüm, doğdum, doğdu, doğumlu, doğumluyum",
     "passport": "pasaport*, pasaport no, pasaport numaras*",
     "credit_card": "kart, kart no, kart numaras*, kredi kart*, banka kart*, kartım, kartı",
+    "national_id": "kimlik numaras*, kimlik no, kimlik",
+    "tr_kimlik": """
+        tc kimlik, tc kimlik no, tc kimlik numaras*, t.c. kimlik, t.c. kimlik no, t.c. kimlik numaras*, tckn, tc no,
+        tckimlik, tckimlikno, kimlik no, kimlik numaras*, vatandaşlık numaras*, vatandaşlık no, kimlik numaram
+    """,
 }
 MONTHS = "ocak, şubat, mart, nisan, mayıs, haziran, temmuz, ağustos, eylül, ekim, kasım, aralık"
