@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from extproc.inspection.adjoining import BESIDE
-from extproc.inspection.answers.parts import KEPT, MOST_MESSAGES
+from extproc.inspection.answers.parts import MOST_MESSAGES, MOST_PIECES
 from extproc.inspection.stage import Stage
 from extproc.inspection.verdict import Blocked
 from tests.apis.events.samples import choice, chunk, event
@@ -92,7 +92,7 @@ def test_what_is_no_value_over_parts_leaves_as_it_came(dialect: str, parts: Sequ
 
 
 @pytest.mark.parametrize("dialect", SHAPES)
-@pytest.mark.parametrize("length", [BESIDE, KEPT, 3 * KEPT])
+@pytest.mark.parametrize("length", [BESIDE, 5 * MOST_PIECES, 5 * (MOST_PIECES + 1), 12 * BESIDE])
 def test_long_parts_are_joined_near_their_ends(dialect: str, length: int) -> None:
     long = ["word "] * (length // 5)
     parts = [[*long, SAID[:5]], [SAID[5:], " ", *long, SAID[:6]], [SAID[6:], " ", *long]]

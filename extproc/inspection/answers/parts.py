@@ -19,8 +19,11 @@ from extproc.matching.window import Hit, Released, Window
 from extproc.payload.chains import HOLDERS, TEXT
 from extproc.protocol.meter import SpentError
 
-KEPT: Final = 4 * BESIDE
-"""Characters of a part that may be kept until those that are too far from its end are dropped."""
+MOST_PIECES: Final = 128
+"""Pieces of a part that are kept as they came, none longer than this: joined for so many at once, which costs nothing
+that could be measured."""
+
+_feed = GrowingText.feed  # for `super()` takes as long as to keep a piece
 
 
 MOST_MESSAGES: Final = 256
@@ -79,7 +82,7 @@ class WholeParts:
 class PartText(GrowingText):
     """A part that grows. `before`: the part that stands in front of it, if one does."""
 
-    __slots__ = ("_before", "_boundary", "_prior", "_ruling", "_said", "_told", "_unread", "_window")
+    __slots__ = ("_before", "_follows", "_pieces", "_prior", "_ruling", "_told", "_unread", "_window")
 
     def __init__(
         self,
@@ -94,26 +97,24 @@ class PartText(GrowingText):
         self._ruling = ruling
         self._unread = unread
         self._prior = before
+        self._follows = before is not None
         self._before = ""
-        self._said = ""
+        self._pieces: list[str] = []
         self._told = Distinct()
         self._window: Window | None = None
 
     @property
     def end(self) -> str:
         """Return the last characters of the text, and of those in front of it if it has few."""
-        return (self._before + self._said)[-BESIDE:]
+        return (self._before + self._said())[-BESIDE:]
 
     def feed(self, event: StreamEvent, text: str) -> Share | None:
         """See `GrowingText.feed`."""
-        if self._prior is not None:
-            self._begin(self._prior)
-        self._said += text
-        if len(self._said) > KEPT:
-            self._said = self._said[-BESIDE:]
-        if self._window is not None and text:
-            self._look(self._window, text)
-        return super().feed(event, text)
+        pieces = self._pieces
+        pieces.append(text)
+        if self._follows or len(pieces) > MOST_PIECES or len(text) > MOST_PIECES:
+            self._more(text)
+        return _feed(self, event, text)
 
     def finish(self) -> None:
         """See `GrowingText.finish`."""
@@ -121,6 +122,20 @@ class PartText(GrowingText):
         if window is not None:
             self._hear(window.finish())
         super().finish()
+
+    def _said(self) -> str:
+        """What was said, as far as it is kept."""
+        return "".join(self._pieces)
+
+    def _more(self, text: str) -> None:
+        """A piece has come that is long, or follows another part, or is one of many."""
+        said = self._said()
+        if self._prior is not None:
+            self._begin(self._prior)
+        if self._window is not None and text:
+            self._look(self._window, text, len(said))
+        self._follows = self._window is not None
+        self._pieces = [said if self._follows else said[-BESIDE:]]
 
     def _begin(self, prior: "PartText") -> None:
         """The first piece has come: what the part in front of it ends with is known now."""
@@ -130,7 +145,7 @@ class PartText(GrowingText):
             self._window = Window(scanner, meter=self._ruling.meter)
             self._hear(self._window.feed(self._before))
 
-    def _look(self, window: Window, text: str) -> None:
+    def _look(self, window: Window, text: str, size: int) -> None:
         try:
             self._hear(window.feed(text))
         except SpentError:
@@ -139,7 +154,7 @@ class PartText(GrowingText):
             self._window = None
             self._unread(self.channel.path, "stream")
         # What begins in front of the part is decided by then, whatever it is.
-        if len(self._said) > 2 * BESIDE:
+        if size > 2 * BESIDE:
             self._window = None
 
     def _hear(self, released: Released | None) -> None:
@@ -155,6 +170,6 @@ class PartText(GrowingText):
         start, edge, end = hit.span.start, len(self._before), hit.span.end
         return any(
             each.span.kind == hit.span.kind and each.span.start < high and each.span.end > low
-            for text, low, high in ((self._before, start, edge), (self._said, 0, end - edge))
+            for text, low, high in ((self._before, start, edge), (self._said(), 0, end - edge))
             for each in hits_in(text, self._ruling, None)
         )
