@@ -129,7 +129,7 @@ RULES = (
         numeric=True,
         pattern=_RRN,
         sign=_RRN,
-        before=r"[:alnum:].-",
+        before=r"[:alnum:].+-",
         after=r"[:alnum:]-",
         validator=_rrn,
         # Of random numbers of this form, 3 in 1,000 pass: a day, and one check digit.
@@ -143,13 +143,13 @@ RULES = (
         numeric=True,
         pattern=_RRN,
         sign=_RRN,
-        before=r"[:alnum:].-",
+        before=r"[:alnum:].+-",
         after=r"[:alnum:]-",
         validator=_rrn_dated,
         # Numbers without a check digit; of random numbers of this form, 3 in 100 pass.
         score=0.5,
         hits=("«960121-1234567»",),
-        misses=("961321-1234567", "960121-9234567"),
+        misses=("961321-1234567", "960121-9234567", "+340308-1181434"),
     ),
     spoken(
         "kr_rrn",
