@@ -65,6 +65,8 @@ def _routing(text: str) -> bool:
 
 def _account(text: str) -> bool:
     number = numerals(text)
+    if len(number) in {15, 16} and number[0] in "3456" and luhn(number):
+        return False  # a payment card
     return _LEAST_ACCOUNT <= len(number) <= _MOST_ACCOUNT and len(set(number)) > 1 and _DATE.match(text) is None
 
 
@@ -141,6 +143,7 @@ RULES = (
             "bank account 000000000",
             "bank account 123456789012345678",
             "a bank account since 2010-03-30",
+            "bank account of card 4012888888881881",
         ),
     ),
     _account_rule(
