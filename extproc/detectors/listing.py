@@ -7,6 +7,8 @@ from extproc.detectors import pii, secrets
 from extproc.detectors.pii.prose import KINDS_PROSE
 from extproc.detectors.secrets import tokens
 from extproc.matching.rule import Rule, marked
+from extproc.policy.kinds import ON_REQUEST, PII_GROUPS
+from extproc.policy.prose import code
 
 WIDTH: Final = 48
 """Characters of an expression that are shown: enough to tell a token by its beginning."""
@@ -29,6 +31,19 @@ number 0, whatever the format of the mask: a number never becomes a string.
 """
 
 
+_BOUNDS: Final = """
+### What rules cannot tell
+
+- A driver's licence, a number plate and a bank account have no check digits: only the words beside them tell them, and
+  all driver's licences are one kind, because no form or word tells the country.
+- A postal address is found by the usual forms of streets. A street whose name holds no word for one (`Unter den Linden
+  77`), one in small letters, and one in another language are not found, nor is a town or a country by itself. The name
+  of the person in front of it stays.
+- A security code or an expiry date that stands neither behind its card nor beside a word is a number as any other.
+- An age is a number with "years old", or beside a word: a number of years alone is as often how long something takes.
+"""
+
+
 def markdown() -> str:
     """The whole page."""
     return "\n".join([_INTRODUCTION, *_personal(), "", *_credentials(), ""])
@@ -45,6 +60,15 @@ def _personal() -> Iterable[str]:
         rules = [rule for rule in pii.RULES if rule.kind == kind]
         what, check = KINDS_PROSE[kind]
         yield _row(f"`{kind}`", what, check, _words(rules), _scores(rules), f"`{_example(rules[0])}`")
+    yield "\n### Kinds on request\n"
+    yield "These are detected only if `kinds` names them, or a group that they are in:\n"
+    yield from (f"- `{kind}`: {reason}." for kind, reason in ON_REQUEST.items())
+    yield "\n### Groups\n"
+    yield "The name of a group may stand wherever that of a kind may: in `kinds`, beside kinds, and in `min_scores`.\n"
+    yield "| group | kinds |"
+    yield "|---|---|"
+    yield from (_row(f"`{name}`", code(kinds)) for name, kinds in PII_GROUPS.items())
+    yield _BOUNDS
 
 
 def _scores(rules: Sequence[Rule]) -> str:

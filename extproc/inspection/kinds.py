@@ -9,8 +9,8 @@ from extproc.inspection.pipeline import CompiledPipeline
 from extproc.inspection.stage import Stage
 from extproc.policy import Policy, Unusable
 from extproc.policy.base import meant
+from extproc.policy.kinds import PII_KINDS
 from extproc.policy.parts import conditions_of
-from extproc.policy.processors import PII_KINDS
 
 SIZES = ("bytes", "messages", "images")
 """The kinds of findings of `use: size`."""

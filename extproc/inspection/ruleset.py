@@ -1,6 +1,6 @@
 """The rules of one processor of the policy, and which of them cannot be used."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -63,17 +63,26 @@ def _vain(step: steps.Pii, found: tuple[Rule, ...]) -> list[str]:
 
 
 def _too_sure(placed: PlacedStep, step: steps.Pii) -> Iterator[Unusable]:
-    """List the problems: one for each kind's own score, and one for the score of all other kinds."""
+    """List the problems: one for each score of a kind or a group, and one for the score of all other kinds."""
     most = {kind: max(rule.score for rule in pii.rules((kind,))) for kind in _vain(step, _sure(step))}
-    for kind in most.keys() & step.min_scores.keys():
-        mend = f"write {most.pop(kind):g} at most, or leave the kind out of `kinds`"
-        yield Unusable((*placed.where, "min_scores", kind), f"no finding of {kind} reaches this score", mend)
+    for name in step.min_scores:
+        vain = [kind for kind in most if step.scored(kind) == name]
+        if vain:
+            least = min(most.pop(kind) for kind in vain)
+            mend = f"write {least:g} at most, or leave the kind out of `kinds`"
+            yield Unusable(
+                (*placed.where, "min_scores", name), f"no finding of {_named(vain)} reaches this score", mend
+            )
     if most:
-        kinds = [*most][:KINDS_NAMED]
-        more = f" and {len(most) - len(kinds)} more kinds" if len(most) > len(kinds) else ""
         mend = f"write {min(most.values()):g} at most, or `min_scores` for these kinds, or `kinds` without them"
-        message = f"no finding of {', '.join(kinds)}{more} reaches this score"
+        message = f"no finding of {_named([*most])} reaches this score"
         yield Unusable((*placed.where, "min_score"), message, mend)
+
+
+def _named(kinds: Sequence[str]) -> str:
+    """Kinds for a message: the first few, and how many more there are."""
+    more = f" and {len(kinds) - KINDS_NAMED} more kinds" if len(kinds) > KINDS_NAMED else ""
+    return ", ".join(kinds[:KINDS_NAMED]) + more
 
 
 def own_rules(placed: PlacedStep, read: Mapping[str, bytes]) -> tuple[Rule, ...]:

@@ -145,7 +145,7 @@ def _compiled(rule: Rule) -> CompiledRule:
         )
     sign, edges = _sign(rule, node, longest)
     gate = coarse(sign) + _edge(following) if edges[1] else ended(sign)
-    edge = _edge(before) * edges[0]
+    edge = "" if rule.cued else _edge(before) * edges[0]
     words, against = bool(rule.context), bool(rule.unless or rule.behind)
     wide = _beyond_ascii(node)
     return CompiledRule(

@@ -77,10 +77,11 @@ class SharedGate(Struct, frozen=True, eq=False):
 
 
 def shared_gates(lanes: Sequence[CompiledRule]) -> dict[int, SharedGate]:
-    """The gates of two rules and more, each by the number of its first rule."""
+    """The gates of two rules and more, each by the number of its first rule; `cued` rules keep theirs."""
     sharing: defaultdict[tuple[bytes, bytes], list[int]] = defaultdict(list)
     for number, each in enumerate(lanes):
-        sharing[each.gate, each.underscored].append(number)
+        if not each.rule.cued:
+            sharing[each.gate, each.underscored].append(number)
     return {numbers[0]: _shared(lanes, numbers) for numbers in sharing.values() if len(numbers) > 1}
 
 

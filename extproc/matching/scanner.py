@@ -72,6 +72,9 @@ STEPS_AT_ONCE = 64
 BYTES_A_LOOK = 64
 """A match of which only a part is wanted counts as one more look for each so many of its bytes."""
 
+_BEFORE_VALUE = 2
+"""Characters in front of a value that may stand in the text of its member, too."""
+
 DIGIT = re.compile(rb"\d")
 """Words with digits are seldom plain: it is not worth the while to ask."""
 
@@ -326,9 +329,9 @@ class Scanner:
         if hits is not None:
             stretches = self._regions.around(hits, shown, meter)
         elif len(shown) > self._regions.piece:
-            stretches = self._regions.stretches(shown, meter)
+            stretches = self._regions.stretches(shown, meter, whole=final and not origin)
         else:
-            pairs = self._regions.hits(shown, meter)
+            pairs = self._regions.hits(shown, meter, data[:origin], whole=final)
             if not pairs:
                 return []
             stretches = self._regions.around(by_rule(pairs), shown, meter)
@@ -470,9 +473,15 @@ def _judge(
     if each.unless is not None and name and not data[:match].strip() and within(each.unless, f"{name} ".encode()):
         return None
     undecided: bool | None = False
-    if each.context is not None and (name is None or not _called(each, name)):
+    told = name is not None and _called(each, name) and not (rule.cued and not _begins(data, match, opening))
+    if each.context is not None and not told:
         undecided = _context(each, data, match, end, opening, final, free=name is None)
     return None if undecided is None else BufferMatch(match, start, close, each, undecided)
+
+
+def _begins(data: bytes, match: int, opening: bool) -> bool:
+    """True if a text begins with the match, or with a quotation mark or a blank in front of it."""
+    return opening and match <= 1 + _BEFORE_VALUE and not data[:match].strip(b"\n \"'")
 
 
 def _context(

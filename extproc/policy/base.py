@@ -46,12 +46,12 @@ def refusals(title: str, found: Iterable[tuple[Loc, PydanticCustomError]]) -> Va
     return ValidationError.from_exception_data(title, details, hide_input=True)
 
 
-def meant(name: str, known: Iterable[str]) -> str:
-    """The mend for an unknown name: the nearest known one, or all of them."""
+def meant(name: str, known: Iterable[str], most: int = 1) -> str:
+    """The mend for an unknown name: the nearest known ones, `most` at most, or all of them."""
     names = list(dict.fromkeys(known))
-    near = get_close_matches(name[:SHOWN_MAX], names[:COMPARED_MAX], n=1)
+    near = get_close_matches(name[:SHOWN_MAX], names[:COMPARED_MAX], n=most)
     if near:
-        return f"did you mean {near[0]}?"
+        return f"did you mean {' or '.join(near)}?"
     return f"known here: {listed(names)}" if names else "define it first"
 
 

@@ -21,25 +21,11 @@ from pydantic import (
 from extproc.policy.base import Loc, Value, Written, meant, refusal, refusals
 from extproc.policy.conditions import When
 from extproc.policy.credentials import Source
+from extproc.policy.kinds import PII_GROUPS, PII_KINDS, PII_USUAL, expanded
 from extproc.policy.names import ProcessorName
 from extproc.policy.paths import FilePath
 from extproc.policy.units import GIB, Count, Seconds, Size, Truth
 from extproc.policy.uses import plugged, tag
-
-PII_KINDS: Final = (
-    *("email", "phone", "credit_card", "iban", "ip_address", "mac_address", "url", "url_credentials"),
-    *("crypto_wallet", "passport", "date_of_birth", "us_ssn", "de_tax_id", "fr_nir", "it_fiscal_code", "es_nif"),
-    *("es_nie", "nl_bsn", "pl_pesel", "uk_nhs", "uk_nino", "in_aadhaar", "in_pan", "br_cpf", "br_cnpj", "ca_sin"),
-    *("au_tfn", "au_medicare"),
-    *("at_svnr", "at_tax_id", "be_nrn", "pt_nif", "ie_pps", "ch_ahv", "cz_rodne_cislo", "ro_cnp", "bg_egn", "hr_oib"),
-    *("gr_amka", "gr_afm", "hu_taj", "hu_tax_id", "se_personnummer", "fi_hetu", "dk_cpr", "no_fodselsnummer"),
-    *("eu_vat", "uk_vat", "au_abn", "au_acn", "in_gstin", "in_voter_id", "cn_resident_id", "jp_my_number", "kr_rrn"),
-    *("sg_nric", "th_id", "my_nric", "id_nik", "ph_sss", "ph_tin", "tr_kimlik", "za_id", "il_id", "mx_curp"),
-    *("mx_rfc", "ar_cuil", "ar_dni", "cl_rut", "co_nit", "co_cedula"),
-)
-"""The kinds that `pii` knows."""
-PII_USUAL: Final = tuple(kind for kind in PII_KINDS if kind != "url")
-"""The kinds that it looks for unless told: URLs are in most texts, and rarely personal."""
 
 TIMEOUT_MAX: Final = 60.0
 """Seconds. A client waits while a processor thinks; beyond a minute most have given up."""
@@ -54,13 +40,17 @@ ALLOWED_MAX: Final = 10_000
 ALLOWED_PATTERNS_MAX: Final = 256
 """Expressions of an allow-list: they become one matcher."""
 
+NEAR_KINDS: Final = 3
+"""Names that the error for an unknown kind suggests; several kinds of one country differ in few letters."""
+
 UNSUPPORTED_USES: Final = frozenset({"injection", "webhook", "json_schema"})
 """Processors of the format that are not built yet. Ignored, they would leave traffic unguarded without a word."""
 
 
 def _kind(name: str) -> str:
-    if name not in PII_KINDS:
-        raise refusal("this is not a kind of personal data that is known here", meant(name, PII_KINDS))
+    if name not in PII_KINDS and name not in PII_GROUPS:
+        mend = meant(name, (*PII_GROUPS, *PII_KINDS), most=NEAR_KINDS)
+        raise refusal("this is not a kind of personal data that is known here, nor a group of kinds", mend)
     return name
 
 
@@ -93,7 +83,7 @@ def _encodable(text: str) -> str:
     return text
 
 
-Kind = Annotated[str, AfterValidator(_kind), Written("kind", "[email, phone, credit_card]")]
+Kind = Annotated[str, AfterValidator(_kind), Written("kind or group", "[email, finance, eu]")]
 Score = Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False), Written("number", "0.8")]
 Expression = Annotated[str, AfterValidator(_expression), Written("regular expression", "'PRJ-[0-9]{4}'")]
 Literally = Annotated[str, AfterValidator(_literal), Written("text", "[Titan, Orion]")]
@@ -186,31 +176,42 @@ class Pii(Maskable):
     use: Literal["pii"]
     name: ProcessorName = "pii"
     kinds: Annotated[tuple[Kind, ...], AfterValidator(_distinct)] | None = None
-    """The kinds to detect; every kind but `url` if absent."""
+    """The kinds to detect, and groups of kinds. If absent, every kind but those on request;
+    [detection.md](detection.md) lists both."""
     min_score: Score = 0.0
     """Findings with a lower score are ignored. A score says how sure a finding is, from 0 to 1;
     [detection.md](detection.md) lists the scores of each kind."""
     min_scores: Annotated[Mapping[Kind, Score], Written("kinds and numbers from 0 to 1", "{credit_card: 0.9}")] = {}
-    """The same for single kinds, instead of `min_score`."""
+    """The same for single kinds and for groups, instead of `min_score`. The score of a kind goes before those of its
+    groups, and of these the highest counts."""
     ip_addresses: Literal["all", "public"] = "all"
     """`public` ignores private, loopback, link-local and documentation addresses."""
 
     @property
     def wanted(self) -> tuple[str, ...]:
         """The kinds that it looks for."""
-        return PII_USUAL if self.kinds is None else self.kinds
+        return PII_USUAL if self.kinds is None else expanded(self.kinds)
 
     def least(self, kind: str) -> float:
         """Return the least score of a finding of a kind."""
-        return self.min_scores.get(kind, self.min_score)
+        name = self.scored(kind)
+        return self.min_score if name is None else self.min_scores[name]
+
+    def scored(self, kind: str) -> str | None:
+        """Return the name in `min_scores` that sets the least score of a kind; None if `min_score` does."""
+        if kind in self.min_scores:
+            return kind
+        groups = [name for name in self.min_scores if kind in PII_GROUPS.get(name, ())]
+        return max(groups, key=self.min_scores.__getitem__, default=None)
 
     @model_validator(mode="after")
     def _scores_are_used(self) -> Self:
         error = refusal("this kind is not looked for here", "add it to `kinds`, or delete its score")
+        wanted = frozenset(self.wanted)
         unused: list[tuple[Loc, Any]] = [
-            (("min_scores", kind), error) for kind in self.min_scores if kind not in self.wanted
+            (("min_scores", name), error) for name in self.min_scores if wanted.isdisjoint(expanded([name]))
         ]
-        if "ip_addresses" in self.model_fields_set and "ip_address" not in self.wanted:
+        if "ip_addresses" in self.model_fields_set and "ip_address" not in wanted:
             unused.append((("ip_addresses",), refusal("no addresses are looked for here", "add ip_address to `kinds`")))
         if unused:
             raise refusals("Pii", unused)

@@ -15,6 +15,7 @@ from extproc.policy.base import Value, Written
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS, CREDENTIALS
 from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.document import DEPTH_MAX, NODES_MAX, TEXT_MAX
+from extproc.policy.kinds import PII_GROUPS
 from extproc.policy.model import Policy
 from extproc.policy.pipelines import Block, Match, Pipeline
 from extproc.policy.processors import (
@@ -60,6 +61,15 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Health": (Health,),
 }
 
+_GROUPS: Final = "\n".join(
+    [
+        "\n\nGroups of kinds, whose names may stand wherever those of kinds may:\n",
+        "| Group | Kinds |",
+        "|---|---|",
+        *(f"| `{name}` | {code(kinds)} |" for name, kinds in PII_GROUPS.items()),
+    ]
+)
+
 _CREDENTIAL: Final = f"""\
 How a credential is sent and where it is read from; the policy never holds one. One of:
 
@@ -78,7 +88,7 @@ def markdown() -> str:
         "\n\n".join(
             [
                 _head(),
-                *(_section(title, models) for title, models in SECTIONS.items()),
+                *(_section(title, models) + _GROUPS * (models == (Pii,)) for title, models in SECTIONS.items()),
                 signals(),
                 conditions(),
                 _units(),

@@ -18,6 +18,18 @@ POLICY_KINDS = {
     *("eu_vat", "uk_vat", "au_abn", "au_acn", "in_gstin", "in_voter_id", "cn_resident_id", "jp_my_number", "kr_rrn"),
     *("sg_nric", "th_id", "my_nric", "id_nik", "ph_sss", "ph_tin", "tr_kimlik", "za_id", "il_id", "mx_curp"),
     *("mx_rfc", "ar_cuil", "ar_dni", "cl_rut", "co_nit", "co_cedula"),
+    *(
+        "postal_address",
+        "coordinates",
+        "age",
+        "driver_license",
+        "license_plate",
+        "vin",
+        "imei",
+        "card_cvv",
+        "card_expiry",
+    ),
+    *("swift_bic", "us_routing_number", "us_bank_account", "us_itin", "us_ein", "us_npi", "us_mbi", "us_dea"),
 }
 
 
@@ -62,7 +74,7 @@ def test_a_rule_finds_the_same_among_all_others(rule: Rule, example: str) -> Non
 
 def test_the_kinds_are_those_that_policies_name() -> None:
     assert set(pii.KINDS) == POLICY_KINDS
-    assert set(pii.DEFAULT_KINDS) == POLICY_KINDS - {"url"}
+    assert set(pii.DEFAULT_KINDS) == POLICY_KINDS - {"url", "age", "coordinates", "license_plate", "postal_address"}
 
 
 def test_a_kind_that_does_not_exist_is_named() -> None:

@@ -66,6 +66,7 @@ def test_addresses_that_are_not_public_can_be_left_out() -> None:
         ("kinds: [email], min_score: 1.1", "min_score"),
         ("kinds: [email], min_scores: {phone: 0.5}", "not looked for"),
         ("kinds: [email], min_scores: {mail: 0.5}", "not a kind"),
+        ("kinds: [email], min_scores: {finance: 0.5}", "not looked for"),
         ("kinds: [email], ip_addresses: public", "no addresses are looked for"),
     ],
 )
@@ -89,7 +90,30 @@ def test_a_score_that_many_kinds_do_not_reach_is_one_error_with_the_score_that_a
         stage("min_score: 1")
     (problem,) = raised.value.parts
     assert problem.message == (
-        "no finding of phone, ip_address, mac_address, url_credentials, passport and 53 more kinds reaches this score"
+        "no finding of phone, ip_address, mac_address, url_credentials, passport and 66 more kinds reaches this score"
     )
     assert "write 0.9 at most" in problem.mend
     stage("min_score: 0.9")
+
+
+def test_a_score_of_a_group_stands_for_its_kinds_and_that_of_a_kind_goes_before_it() -> None:
+    text = "4012888888881881, acct 945456787654, ITIN 911701234"
+    assert masked("kinds: [us, credit_card]", text) == "[CREDIT_CARD_1], acct [US_BANK_ACCOUNT_1], ITIN [US_ITIN_1]"
+    assert masked("kinds: [us, credit_card], min_scores: {us: 0.9}", text) == (
+        "[CREDIT_CARD_1], acct 945456787654, ITIN [US_ITIN_1]"
+    )
+    options = "kinds: [us, credit_card], min_scores: {finance: 0.9, us_bank_account: 0.5}"
+    assert masked(options, text) == "4012888888881881, acct [US_BANK_ACCOUNT_1], ITIN [US_ITIN_1]"
+
+
+def test_of_the_scores_of_two_groups_of_a_kind_the_highest_counts() -> None:
+    for scores in ("{us: 0.5, finance: 0.9}", "{finance: 0.9, us: 0.5}"):
+        assert masked(f"kinds: [us], min_scores: {scores}", "acct 945456787654") == "acct 945456787654"
+
+
+def test_a_score_of_a_group_that_a_kind_of_it_does_not_reach_is_an_error() -> None:
+    with pytest.raises(UnusableError) as raised:
+        stage("kinds: [contact], min_scores: {contact: 0.9}")
+    assert [(each.where[-1], each.message) for each in raised.value.parts] == [
+        ("contact", "no finding of postal_address reaches this score")
+    ]

@@ -18,6 +18,7 @@ from extproc.policy import (
     drafted,
     loads,
 )
+from extproc.policy.kinds import PII_KINDS, PII_USUAL
 from extproc.policy.names import BACKEND_NAME_MAX, MEDIA_TYPE_MAX
 from extproc.policy.pipelines import (
     HEADER_VALUE_MAX,
@@ -34,8 +35,6 @@ from extproc.policy.processors import (
     ALLOWED_PATTERNS_MAX,
     LITERAL_MAX,
     LITERALS_MAX,
-    PII_KINDS,
-    PII_USUAL,
     REGEX_MAX,
     Step,
 )
@@ -120,12 +119,12 @@ def test_a_processor_blocks_and_is_called_by_its_use_unless_told() -> None:
         assert (found.when, found.timeout, found.on_failure) == (None, 1.0, None)
 
 
-def test_pii_without_kinds_is_all_kinds_but_urls() -> None:
+def test_pii_without_kinds_is_all_kinds_but_those_on_request() -> None:
     found = first("{use: pii}")
     assert isinstance(found, Pii)
     assert found.wanted == PII_USUAL
-    assert set(PII_KINDS) - set(PII_USUAL) == {"url"}
-    assert len(PII_KINDS) == 71
+    assert set(PII_KINDS) - set(PII_USUAL) == {"url", "age", "coordinates", "license_plate", "postal_address"}
+    assert len(PII_KINDS) == len(set(PII_KINDS)) == 88
 
 
 FAILURES = [

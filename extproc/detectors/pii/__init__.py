@@ -4,29 +4,38 @@ from extproc.detectors.pii import (
     america,
     asia,
     asia_pacific,
+    banking,
     britain,
     central_europe,
     contact,
     europe,
     finance,
+    healthcare,
     identity,
     latin_america,
     middle_east_africa,
     network,
     nordic,
     phone,
+    places,
     vat,
+    vehicles,
     west_europe,
 )
 from extproc.matching.rule import Rule
+from extproc.policy.kinds import ON_REQUEST
 
 RULES: tuple[Rule, ...] = (
     *contact.RULES,
     *phone.RULES,
+    *places.RULES,
     *finance.RULES,
+    *banking.RULES,
     *network.RULES,
     *identity.RULES,
+    *vehicles.RULES,
     *america.RULES,
+    *healthcare.RULES,
     *europe.RULES,
     *britain.RULES,
     *west_europe.RULES,
@@ -42,8 +51,8 @@ RULES: tuple[Rule, ...] = (
 KINDS: tuple[str, ...] = tuple(dict.fromkeys(rule.kind for rule in RULES))
 """The names for `kinds`."""
 
-DEFAULT_KINDS: tuple[str, ...] = tuple(kind for kind in KINDS if kind != "url")
-"""The kinds that are detected if `kinds` is absent: a URL is seldom personal, and responses are full of them."""
+DEFAULT_KINDS: tuple[str, ...] = tuple(kind for kind in KINDS if kind not in ON_REQUEST)
+"""The kinds that are detected if `kinds` is absent."""
 
 
 def rules(kinds: tuple[str, ...] = DEFAULT_KINDS) -> tuple[Rule, ...]:

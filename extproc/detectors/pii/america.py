@@ -1,15 +1,33 @@
-"""National identifiers of the United States, Canada and Brazil."""
+"""National identifiers, and numbers for taxes, of the United States, Canada and Brazil."""
+
+import re
 
 from extproc.detectors.checksums import digits, luhn, numerals, weighted
 from extproc.detectors.pii.runs import RUN
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
+_ITIN = r"9\d{2}{0}(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9]){0}\d{4}"
+"""Form of an ITIN: its fourth and fifth digits are in the ranges that are issued (Internal Revenue Service)."""
+_ISSUED_ITIN = re.compile(_ITIN.replace("{0}", "[ -]"))
+_NO_CAMPUS = frozenset({0, 7, 8, 9, 17, 18, 19, 28, 29, 49, 69, 70, 78, 79, 89, 96, 97})
+
+
+def _ssn_alone(text: str) -> bool:
+    # What an ITIN may be is one: Social Security numbers of these areas were never issued.
+    return _ssn(text) and _ISSUED_ITIN.fullmatch(text) is None
+
 
 def _ssn(text: str) -> bool:
     # Social Security Administration: no area 000 or 666, no group 00, no serial 0000. Areas from 900 on are ITINs.
     number = numerals(text)
     return number[:3] not in {"000", "666"} and number[3:5] != "00" and number[5:] != "0000" and len(set(number)) > 1
+
+
+def _ein(text: str) -> bool:
+    # Internal Revenue Service: prefixes of the campuses that assign numbers.
+    number = numerals(text)
+    return int(number[:2]) not in _NO_CAMPUS and len(set(number)) > 2
 
 
 def _sin_spoken(text: str) -> bool:
@@ -48,7 +66,7 @@ RULES = (
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
         unless=(r"suite", r"apt\.?", r"apartment", r"unit", r"(?:p\.? ?o\.? )?box", r"room", r"floor"),
-        validator=_ssn,
+        validator=_ssn_alone,
         score=0.95,
         hits=("Here's my SSN: «460-89-9847»", "abc «078 05 1123» abc", "«853-37-1694»."),
         misses=(
@@ -58,6 +76,7 @@ RULES = (
             "Suite 680 36 4022 Oak Lane",
             "123-45-67890",
             "123-45-0000",
+            "911-64-1234",
         ),
     ),
     Rule(
@@ -78,6 +97,45 @@ RULES = (
             "«078051121» is my SSN",
         ),
         misses=("078051121", "SSN 000000000", "SSN 0780511201"),
+    ),
+    Rule(
+        kind="us_itin",
+        name="us-itin",
+        numeric=True,
+        pattern=_ITIN.replace("{0}", "-"),
+        sign=r"9\d{2}-[5-9]\d-\d{4}[^0-9A-Za-z-]",
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        score=0.9,
+        hits=("«911-64-1234»", "tax id «999-70-1234»."),
+        misses=("911-89-1234", "911-49-1234", "811-64-1234", "911-64-1234-5"),
+    ),
+    Rule(
+        kind="us_itin",
+        name="us-itin-spoken-of",
+        cued=True,
+        pattern=_ITIN.replace("{0}", "[ -]?"),
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        context=expressions("us_itin"),
+        near=(40, 24),
+        named=True,
+        score=0.98,
+        hits=("ITIN «911701234»", "my ITIN is «911 64 1234»", "«911701234» is my ITIN"),
+        misses=("911701234", "ITIN 911491234", "911 64 1234"),
+    ),
+    Rule(
+        kind="us_ein",
+        cued=True,
+        pattern=r"\d{2}-\d{7}",
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        validator=_ein,
+        context=expressions("us_ein"),
+        near=(40, 24),
+        named=True,
+        hits=("EIN: «12-3456789»", "employer identification number «91-1144442»", "«12-3456789» (EIN)"),
+        misses=("12-3456789", "EIN 07-3456789", "EIN 12-34567890"),
     ),
     Rule(
         kind="ca_sin",

@@ -1,8 +1,10 @@
-"""Machines and places on the net: IP and MAC addresses, URLs, URLs that carry credentials."""
+"""Machines and places on the net: IP and MAC addresses, IMEIs, URLs, URLs that carry credentials."""
 
 import ipaddress
 import re
 
+from extproc.detectors.checksums import luhn, numerals
+from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
@@ -89,6 +91,12 @@ def _mac(text: str) -> bool:
     return set(text.lower()) - set(":-.") not in ({"f"}, {"0"})
 
 
+def _imei(text: str) -> bool:
+    # GSMA TS.06: the body that reported the type; the sixteenth digit of an IMEISV counts software.
+    number = numerals(text)
+    return number[:2] in _REPORTING and len(set(number)) > 2 and (len(number) == _WITH_SOFTWARE or luhn(number))
+
+
 def _credentials(text: str) -> bool:
     user, _, password = text.partition(":")
     marks = "<${[*"
@@ -98,6 +106,12 @@ def _credentials(text: str) -> bool:
         or set(password) <= {"x", "X"}
         or not user + password
     )
+
+
+_REPORTING = frozenset(
+    {"01", "10", "30", "33", "35", "44", "45", "49", "50", "51", "52", "53", "54", "86", "91", "98", "99"}
+)
+_WITH_SOFTWARE = 16
 
 
 RULES = (
@@ -217,5 +231,33 @@ RULES = (
             "https://${USER}:${PASS}@example.com",
             "http://example.com:80/a@b",
         ),
+    ),
+    Rule(
+        kind="imei",
+        name="imei",
+        pattern=r"\d{2}-\d{6}-\d{6}-\d",
+        sign=r"\d{2}-\d{6}-\d{6}-\d[^0-9A-Za-z-]",
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        numeric=True,
+        validator=_imei,
+        score=0.85,
+        hits=("«49-015420-323751-8»", "phone «35-209900-176148-1»."),
+        misses=("49-015420-323751-7", "77-015420-323751-8", "49-015420-323751-8-1"),
+    ),
+    Rule(
+        kind="imei",
+        name="imei-spoken-of",
+        cued=True,
+        pattern=r"\d{15,16}|\d{2}[ /-]\d{6}[ /-]\d{6}(?:[ /-]\d{1,2})?",
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        validator=_imei,
+        context=expressions("imei"),
+        near=(40, 16),
+        named=True,
+        score=0.95,
+        hits=("IMEI: «490154203237518»", "imei «35 209900 176148 1»", "«490154203237518» (IMEI)"),
+        misses=("490154203237518", "IMEI 490154203237517", "imei 770154203237518"),
     ),
 )

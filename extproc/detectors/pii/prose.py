@@ -22,7 +22,7 @@ KINDS_PROSE: Mapping[str, tuple[str, str]] = {
         "ranges; no versions of programs; `ip_addresses: public` leaves out private ones",
     ),
     "mac_address": ("hardware address, also of 64 bits", "form; no broadcast and no zero addresses"),
-    "url": ("URL (not among the default kinds)", "form of scheme and host"),
+    "url": ("URL", "form of scheme and host"),
     "url_credentials": ("user and password in a URL", "no variables and no placeholders"),
     "passport": ("passport number", "forms of several countries"),
     "date_of_birth": (
@@ -89,5 +89,31 @@ KINDS_PROSE: Mapping[str, tuple[str, str]] = {
     "cl_rut": ("RUT (Chile)", "check digit (mod 11)"),
     "co_nit": ("NIT (Colombia)", "check digit (mod 11)"),
     "co_cedula": ("cédula (Colombia)", "form"),
+    "postal_address": (
+        "postal address",
+        "usual forms of streets in eight languages; a post box; beside a word, a number and names, or a postal code",
+    ),
+    "coordinates": (
+        "geographic coordinates",
+        "a pair of degrees with four decimals, not in a list; degrees and minutes; one number beside a word",
+    ),
+    "age": ("age of a person", 'up to 120; "years old" in several languages, or a word'),
+    "driver_license": (
+        "driver's licence of any country",
+        "form of the United Kingdom with its date; beside a word, those of America, Europe, India and Korea",
+    ),
+    "license_plate": ("number plate of a vehicle", "groups of capitals and digits"),
+    "vin": ("vehicle identification number", "check digit (mod 11); beside a word, the form"),
+    "imei": ("IMEI of a telephone, also with its software version", "reporting body, Luhn check digit"),
+    "card_cvv": ("security code of a card", "three or four digits behind card and expiry date, or beside a word"),
+    "card_expiry": ("expiry date of a card", "a month until 2049 behind a card, or beside a word"),
+    "swift_bic": ("SWIFT code (BIC)", "country; no English words; alone, that of a head office"),
+    "us_routing_number": ("ABA routing number (United States)", "ranges that are issued, check digit (mod 10)"),
+    "us_bank_account": ("bank account number (United States)", "6 to 17 digits beside a word"),
+    "us_itin": ("individual taxpayer identification number (United States)", "ranges that are issued"),
+    "us_ein": ("employer identification number (United States)", "prefixes that are issued"),
+    "us_npi": ("national provider identifier (United States)", "Luhn check digit with 80840"),
+    "us_mbi": ("Medicare beneficiary identifier (United States)", "form, in capitals unless beside a word"),
+    "us_dea": ("DEA registration number (United States)", "check digit"),
 }
 """Kind -> its description, and how a finding of it is checked."""

@@ -14,6 +14,9 @@ WORDS = {
     "national_id": "identifikační číslo, osobní číslo, číslo op, číslo občanského průkazu, osobné číslo",
     "eu_vat": "dič, ič dph, dič dph, daňové identifikační číslo, daňové identifikačné číslo, dph",
     "cz_rodne_cislo": "rodné číslo, rodného čísla, rodným číslem, rč, r.č, rod č, rodné č, rodných čísel",
+    "driver_license": "řidičský průkaz, řidičského průkazu, číslo řidičského průkazu",
+    "license_plate": "spz, registrační značka, státní poznávací značka",
+    "card_cvv": "bezpečnostní kód",
 }
 MONTHS = """
     ledna, února, března, dubna, května, června, července, srpna, září, října, listopadu, prosince, januára, februára,

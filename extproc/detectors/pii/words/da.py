@@ -15,6 +15,9 @@ WORDS = {
         fødselsnummer, fødselsnummeret, fødselsnr, fødselsnummer er, fnr, f nr, personnummer, personnr, d nummer, d
         nr, dnr, dnummer, fødsels og personnummer, fodselsnummer
     """,
+    "driver_license": "kørekort, kørekortnummer",
+    "license_plate": "nummerplade, registreringsnummer",
+    "card_cvv": "sikkerhedskode, kontrolcifre",
 }
 MONTHS = """
     januar, februar, marts, mars, april, maj, mai, juni, juli, august, september, oktober, november, december, desember,

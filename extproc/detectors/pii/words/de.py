@@ -33,6 +33,30 @@ WORDS = {
         ahv, ahv nr, ahv nummer, ahvn13, ahv13, ahvn, sozialversicherungsnummer, versichertennummer, svnr, neue ahv
         nummer
     """,
+    "swift_bic": "bic code, swift code, bankleitzahl international",
+    "us_bank_account": "kontonummer, konto nr, bankkonto, kontonr",
+    "card_cvv": """
+        prüfnummer, kartenprüfnummer, prüfziffer, kartenprüfziffer, sicherheitscode, cvc code, kartensicherheitscode
+    """,
+    "card_expiry": "karte gültig bis, gültig bis, ablaufdatum der karte, ablaufdatum, gültigkeit der karte",
+    "driver_license": """
+        führerschein, führerscheinnummer, führerschein nr, führerscheinnr, fahrerlaubnis, fahrerlaubnisnummer
+    """,
+    "license_plate": """
+        kennzeichen, autokennzeichen, kfz kennzeichen, nummernschild, amtliches kennzeichen, kennzeichens
+    """,
+    "vin": """
+        fahrgestellnummer, fahrzeugidentifizierungsnummer, fahrzeug identifizierungsnummer, fin, fahrgestell nr,
+        fahrzeug ident nr
+    """,
+    "age": "alter, im alter von, lebensalter",
+    "years_old": "jahre alt, jahre jung, jahr alt, jährige, jähriger, jähriges, jährigen, jährigem, lebensjahr",
+    "coordinates": "breitengrad, längengrad, breite, länge, koordinaten, gps breite, gps länge",
+    "postal_address": """
+        adresse, anschrift, wohnadresse, lieferadresse, rechnungsadresse, postanschrift, wohnhaft in, wohnhaft,
+        wohne in, wohnt in, straße, hausanschrift
+    """,
+    "postal_code": "plz, postleitzahl",
 }
 MONTHS = """
     januar, jänner, februar, feber, märz, april, mai, juni, juli, august, september, oktober, november, dezember, jän,

@@ -150,6 +150,79 @@ WORDS = {
     "hu_tax_id": "hungarian tax id, hungarian tax number, hungarian tax identification number, hu tax id",
     "bg_egn": "egn, egn number, bulgarian id, bulgarian personal number, unified civil number, bg egn",
     "hr_oib": "oib, oib number, croatian id, croatian personal identification number, croatian tax id, hr oib",
+    "us_routing_number": """
+        routing number, routing no, routing #, routing, routing transit number, rtn, aba, aba number, aba routing,
+        bank routing, transit number, routing num, bankrouting, abarouting
+    """,
+    "us_bank_account": """
+        bank account, bank account number, bank account no, bank acct, checking account, checking account number,
+        savings account, savings account number, deposit account, bank acct no
+    """,
+    "account_number": """
+        account number, account no, account num, account #, acct, acct no, acct number, acct num, acct #
+    """,
+    "us_itin": """
+        itin, itins, individual taxpayer, individual taxpayer identification number, taxpayer identification number,
+        taxpayer id, us itin
+    """,
+    "us_ein": """
+        ein, fein, employer identification number, employer id, federal tax id, federal tax number, employer tax id,
+        federal employer identification number, us ein
+    """,
+    "us_npi": """
+        npi, npis, npi number, npi no, national provider identifier, provider identifier, national provider,
+        provider number, provider id, us npi
+    """,
+    "us_mbi": """
+        mbi, mbi number, medicare, medicare beneficiary, medicare beneficiary identifier, medicare number, medicare
+        id, beneficiary identifier, us mbi
+    """,
+    "us_dea": "dea, dea number, dea no, dea #, dea registration, dea registration number, dea license, us dea",
+    "swift_bic": """
+        swift, swift code, swift bic, swift no, bic, bic code, bic swift, bank identifier code, bank identification
+        code, swiftcode, swift number
+    """,
+    "card_cvv": """
+        cvv, cvv2, cvc, cvc2, cvn, csc, cid number, cvv code, cvc code, cvv number, card cvv, card cvc, security
+        code, card security code, card verification, card verification code, card verification value, card
+        verification number, card code, verification value
+    """,
+    "card_expiry": """
+        card expiry, card expiry date, card expires, card expiration, card expiration date, card exp, exp date,
+        expdate, exp, expiry, expiry date, exp dt, valid thru, valid through, good thru, card valid until, cc exp,
+        cc expiry
+    """,
+    "driver_license": """
+        driver's license, drivers license, driver license, driver's licence, drivers licence, driver licence,
+        driving license, driving licence, driver’s license, driver’s licence, driving permit, driver's permit,
+        driver's license number, driver license number, dl number, dl no, dl #, dln, license number, licence number,
+        driver id, drivers lic, driver lic
+    """,
+    "license_plate": """
+        license plate, license plates, licence plate, license plate number, licence plate number, number plate,
+        number plates, plate number, plate no, registration plate, vehicle registration, car registration, vehicle
+        registration number, registration mark, vrm, vrn, tag number, vehicle plate, car plate, reg plate
+    """,
+    "vin": """
+        vin, vin number, vin no, vin #, vehicle identification number, vehicle identification, vehicle id number,
+        chassis number, chassis no, frame number
+    """,
+    "imei": "imei, imei number, imei no, imeis, imei1, imei2, imeisv, device imei",
+    "age": "age, aged, at the age of, ages",
+    "years_old": """
+        years old, year old, years of age, yrs old, yr old, yo, y o, y/o, years young, years-old, months old, month
+        old
+    """,
+    "coordinates": """
+        latitude, longitude, lat, lon, lng, long, gps, coordinates, coords, geo lat, geo lon, gps lat, gps lon, gps
+        latitude, gps longitude
+    """,
+    "postal_address": """
+        address, home address, street address, mailing address, postal address, billing address, shipping address,
+        delivery address, residential address, address line, address line 1, address1, street, lives at, live at,
+        living at, lived at, resides at, residing at, residence, deliver to, ship to, mail to, domicile
+    """,
+    "postal_code": "zip, zip code, zipcode, postcode, postal code, post code, zip codes, postalcode",
 }
 MONTHS = """
     january, february, march, april, may, june, july, august, september, october, november, december, jan, feb, mar,

@@ -37,6 +37,26 @@ WORDS = {
         cédula, cédula de ciudadanía, c.c, cédula nro, número de cédula, cédula ciudadanía, nro de cédula, cédula de
         extranjería, n° de cédula
     """,
+    "us_bank_account": "número de cuenta, cuenta bancaria, nº de cuenta, cuenta corriente",
+    "swift_bic": "código swift, código bic",
+    "card_cvv": "código de seguridad, código cvv, código cvc, código de verificación",
+    "card_expiry": """
+        fecha de caducidad, fecha de vencimiento, caducidad de la tarjeta, válida hasta, caduca, vencimiento de la
+        tarjeta
+    """,
+    "driver_license": """
+        permiso de conducir, carnet de conducir, licencia de conducir, licencia de manejo, carné de conducir,
+        permiso de conducción
+    """,
+    "license_plate": "matrícula, placa, placas, matrícula del coche, número de matrícula, patente",
+    "vin": "número de bastidor, bastidor, número de chasis",
+    "age": "edad, a la edad de, edad de",
+    "coordinates": "latitud, longitud, coordenadas",
+    "postal_address": """
+        dirección, domicilio, dirección postal, dirección de envío, dirección de facturación, vive en, vivo en,
+        calle
+    """,
+    "postal_code": "código postal",
 }
 MONTHS = """
     enero, febrero, marzo, abril, mayo, junio, julio, agosto, septiembre, setiembre, octubre, noviembre, diciembre, ene,

@@ -9,6 +9,9 @@ WORDS = {
     "national_id": "henkilönumero, tunnusnumero",
     "eu_vat": "alv, alv numero*, alv tunniste, alv nro, arvonlisävero*",
     "fi_hetu": "hetu, henkilötunnus, henkilötunnukse*, henkilötunnukseni, sotu, sosiaaliturvatunnus",
+    "driver_license": "ajokortti, ajokortin numero",
+    "license_plate": "rekisterinumero, rekisterikilpi, rekisteritunnus",
+    "card_cvv": "turvakoodi, tarkistusnumero",
 }
 MONTHS = """
     tammikuuta, helmikuuta, maaliskuuta, huhtikuuta, toukokuuta, kesäkuuta, heinäkuuta, elokuuta, syyskuuta, lokakuuta,

@@ -29,6 +29,25 @@ WORDS = {
         niss, registre national, numéro de registre national, numéro du registre national, n° de registre national,
         n° registre national, numéro national, no national
     """,
+    "us_bank_account": "numéro de compte, compte bancaire, n° de compte",
+    "swift_bic": "code bic, code swift",
+    "card_cvv": "cryptogramme, cryptogramme visuel, code de sécurité, code cvv, code cvc, code de vérification",
+    "card_expiry": """
+        date d'expiration, expiration de la carte, valable jusqu'au, carte expire, date de validité, expire fin
+    """,
+    "driver_license": "permis de conduire, permis de conduire n°, numéro de permis, n° de permis, permis n°",
+    "license_plate": """
+        plaque d'immatriculation, immatriculation, plaque, plaques d'immatriculation, immatriculé, immatriculée,
+        numéro d'immatriculation
+    """,
+    "vin": "numéro de châssis, numéro d'identification du véhicule, numéro de série du véhicule",
+    "age": "âge, âgé de, âgée de, âgés de, âgées de, à l'âge de",
+    "coordinates": "latitude, longitude, coordonnées, coordonnées gps",
+    "postal_address": """
+        adresse, adresse postale, domicile, domicilié, domiciliée, adresse de livraison, adresse de facturation,
+        habite, habite au, demeurant
+    """,
+    "postal_code": "code postal",
 }
 MONTHS = """
     janvier, février, mars, avril, mai, juin, juillet, août, septembre, octobre, novembre, décembre, janv, févr, avr,

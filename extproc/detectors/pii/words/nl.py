@@ -16,5 +16,18 @@ WORDS = {
         rijksregisternummer, rijksregister, rijksregisternr, rijksregister nr, rrn, rr nr, insz, insz nummer, inss,
         nationaal nummer
     """,
+    "us_bank_account": "rekeningnummer, bankrekening, bankrekeningnummer",
+    "card_cvv": "beveiligingscode, veiligheidscode, controlecode",
+    "card_expiry": "vervaldatum, geldig tot, verloopdatum",
+    "driver_license": "rijbewijs, rijbewijsnummer, rijbewijs nr",
+    "license_plate": "kenteken, nummerplaat, kentekenplaat, kentekennummer",
+    "vin": "chassisnummer, voertuigidentificatienummer",
+    "age": "leeftijd, op leeftijd van",
+    "years_old": "jaar oud, jarige",
+    "coordinates": "breedtegraad, lengtegraad, coördinaten",
+    "postal_address": """
+        adres, woonadres, afleveradres, factuuradres, postadres, woonachtig, woon op de, woont op de, woon in de
+    """,
+    "postal_code": "postcode",
 }
 MONTHS = "januari, februari, maart, april, mei, juni, juli, augustus, september, oktober, november, december, mrt, okt"

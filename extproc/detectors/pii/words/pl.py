@@ -19,6 +19,22 @@ WORDS = {
     "national_id": "numer identyfikacyjny, numer dowodu, dowód osobisty",
     "pl_nip": "nip, numer nip, nr nip, nipu, numer identyfikacji podatkowej",
     "eu_vat": "nip, numer nip, nr nip, nip ue, vat ue, numer vat, nr vat, vat eu, nip-ue",
+    "us_bank_account": "numer konta, numer rachunku, nr konta, rachunek bankowy",
+    "swift_bic": "kod swift, kod bic",
+    "card_cvv": "kod cvv, kod cvc, kod zabezpieczający, kod bezpieczeństwa",
+    "card_expiry": "data ważności, ważna do, termin ważności karty",
+    "driver_license": "prawo jazdy, prawa jazdy, numer prawa jazdy, nr prawa jazdy",
+    "license_plate": """
+        numer rejestracyjny, tablica rejestracyjna, nr rejestracyjny, rejestracja, tablice rejestracyjne
+    """,
+    "vin": "numer vin, numer nadwozia",
+    "age": "wiek, w wieku",
+    "years_old": "letni, letnia, letniego, letniej",
+    "coordinates": "szerokość geograficzna, długość geograficzna, współrzędne",
+    "postal_address": """
+        adres, adres zamieszkania, adres dostawy, zamieszkały, zamieszkała, mieszkam przy, mieszka przy
+    """,
+    "postal_code": "kod pocztowy",
 }
 MONTHS = """
     stycznia, lutego, marca, kwietnia, maja, czerwca, lipca, sierpnia, września, października, listopada, grudnia,

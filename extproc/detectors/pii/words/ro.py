@@ -11,5 +11,8 @@ WORDS = {
     "national_id": "carte de identitate, buletin, număr de identificare",
     "eu_vat": "cif, cui, cod fiscal, cod de tva, cod tva, cod de înregistrare în scopuri de tva, nr tva",
     "ro_cnp": "cnp, c.n.p, cnp ul, cnpul, cod numeric personal, codul numeric personal, codului numeric personal",
+    "driver_license": "permis de conducere, permisul de conducere",
+    "license_plate": "număr de înmatriculare, numărul de înmatriculare, număr auto",
+    "card_cvv": "cod de securitate, codul de securitate",
 }
 MONTHS = "ianuarie, februarie, martie, aprilie, mai, iunie, iulie, august, septembrie, octombrie, noiembrie, decembrie"

@@ -16,5 +16,8 @@ WORDS = {
         personbeteckning, personnumren
     """,
     "fi_hetu": "personbeteckning, personbeteckningen",
+    "driver_license": "körkort, körkortsnummer",
+    "license_plate": "registreringsnummer, regnummer, registreringsskylt",
+    "card_cvv": "säkerhetskod",
 }
 MONTHS = "januari, februari, mars, april, maj, juni, juli, augusti, september, oktober, november, december, okt"

@@ -17,5 +17,8 @@ WORDS = {
         tc kimlik, tc kimlik no, tc kimlik numaras*, t.c. kimlik, t.c. kimlik no, t.c. kimlik numaras*, tckn, tc no,
         tckimlik, tckimlikno, kimlik no, kimlik numaras*, vatandaşlık numaras*, vatandaşlık no, kimlik numaram
     """,
+    "license_plate": "plaka, plakası, plaka numarası, plakalı",
+    "driver_license": "ehliyet, sürücü belgesi, ehliyet no",
+    "card_cvv": "güvenlik kodu",
 }
 MONTHS = "ocak, şubat, mart, nisan, mayıs, haziran, temmuz, ağustos, eylül, ekim, kasım, aralık"

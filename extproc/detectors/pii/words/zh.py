@@ -15,5 +15,9 @@ WORDS = {
         居民身份证, 公民身份号码, 公民身份证号码, 身分证, 证件号码, shenfenzheng, sfz, sfzh
     """,
     "sg_nric": "身份证, 身份证号, 身份證, 身份证号码",
+    "driver_license": "驾驶证, 驾照, 驾驶证号",
+    "card_cvv": "安全码",
+    "age": "年龄",
+    "postal_code": "邮政编码, 邮编",
 }
 MONTHS = ""

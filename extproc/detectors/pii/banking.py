@@ -1,0 +1,240 @@
+"""Money beyond cards and accounts of the IBAN: routing and account numbers, SWIFT codes, what is printed on a card."""
+
+import re
+
+from extproc.detectors.checksums import digits, luhn, numerals, weighted
+from extproc.detectors.pii.words import expressions
+from extproc.matching.rule import Rule
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ROUTED = frozenset([*range(13), *range(21, 33), *range(61, 73), 80])
+"""First two digits of routing numbers (American Bankers Association): Federal Reserve districts, thrifts, electronic
+numbers, traveller's cheques."""
+
+_COUNTRIES = _listed("""
+    AD AE AF AG AI AL AM AO AR AT AU AW AZ BA BB BD BE BF BG BH BI BJ BM BN BO BR BS BT BW BY BZ CA CD CF CG CH CI
+    CK CL CM CN CO CR CU CV CW CY CZ DE DJ DK DM DO DZ EC EE EG ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI
+    GL GM GN GP GQ GR GT GU GW GY HK HN HR HT HU ID IE IL IM IN IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KR KW KY
+    KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MG MH MK ML MM MN MO MQ MR MS MT MU MV MW MX MY MZ NA NC NE NG
+    NI NL NO NP NR NZ OM PA PE PF PG PH PK PL PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SK SL SM SN
+    SO SR SS ST SV SX SY SZ TC TD TG TH TJ TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VG VI VN VU WF WS XK
+    YE YT ZA ZM ZW
+""")
+"""ISO 3166-1, and Kosovo's code."""
+
+_ENGLISH = _listed("""
+    ABSOLUTE ACCIDENT ACTIVITY ADDITION ALPHABET AUDIENCE BASELINE BUSINESS CALENDAR CAPACITY CHANGING COMPLETE
+    COMPUTED CONSTANT CONTINUE CREATING CREATION CURRENCY CUSTOMER DATABASE DECEMBER DECISION DELIVERY DIRECTOR
+    DISTANCE DOCUMENT DOMESTIC DOWNLOAD DURATION DYNAMICS ENSEMBLE ENVELOPE EQUATION ESTIMATE EVALUATE EVIDENCE
+    EXCHANGE EXPLICIT EXTERNAL FEBRUARY FEEDBACK FUNCTION GRADIENT GRAPHICS GUIDANCE HARDWARE HERITAGE HIGHLAND
+    HOSPITAL IDENTITY INDUSTRY INITIALS INSTANCE INTERNAL INTERNET ISSUANCE JUDGMENT KEYBOARD LANGUAGE LOCATION
+    MAGAZINE MAINTAIN MANUALLY MATERIAL MAXIMISE MAXIMIZE MEDICINE MIGRATED MINIMIZE MOUNTAIN MULTIPLE NATIONAL
+    NEGATIVE NORMALLY NOTATION NOVEMBER OPERATOR OPTIONAL ORDINARY ORIGINAL OVERRIDE PARALLEL PASSWORD PERSONAL
+    PHYSICAL PIPELINE PLATFORM POSITION POSITIVE PREAMBLE PRECLUDE PRESSURE PROBABLE PROPERTY PROPOSAL PROTOCOL
+    PROVIDER PURCHASE QUESTION RATIONAL REGISTER REGIONAL RELATION RELEASED RELATIVE RELIANCE REPUBLIC REQUIRED
+    RESEARCH RESIDENT RESOURCE RESPONSE REVISION SCENARIO SCHEDULE SECURITY SELECTOR SENTENCE SEQUENCE SHORTAGE
+    SOFTWARE SOLUTION STANDARD STRATEGY SUBTITLE SUNSHINE SUPPLIES SWITCHED SYMBOLIC TEACHING TEMPLATE TERMINAL
+    TOGETHER TRAILING TRANSFER TREASURY TRIANGLE TROPICAL ULTIMATE UNIVERSE VARIABLE VERTICAL VIOLENCE WARRANTY
+    WIRELESS WORKFLOW
+""")
+"""Words in capitals that may stand beside "SWIFT", also as the name of a language."""
+
+_LEAST_ACCOUNT, _MOST_ACCOUNT = 6, 17
+"""Digits of an account; ACH entries have room for 17 (Nacha Operating Rules)."""
+
+_DATE = re.compile(r"(?:19|20)\d\d[ -]\d\d[ -]\d\d(?!\d)")
+
+_CARD = r"(?:\d{4}[ -]?){3}\d{4}|\d{4}[ -]?\d{6}[ -]?\d{5}"
+_EXPIRY = r"(?:0[1-9]|1[0-2]) ?[/-] ?(?:20)?[2-4]\d"
+_APART = r"[ ,;:|/\t]{1,3}(?:(?i:exp(?:iry|ires|\.)?|valid thru|cvv2?|cvc2?)[ :.]{1,2})?"
+"""What stands between the values of a card in one line, as forms and leaked lists have them."""
+
+
+def _routing(text: str) -> bool:
+    number = digits(text)
+    return (
+        number[0] * 10 + number[1] in _ROUTED
+        and len(set(number)) > 2
+        and weighted(number, (3, 7, 1, 3, 7, 1, 3, 7, 1)) % 10 == 0
+    )
+
+
+def _account(text: str) -> bool:
+    number = numerals(text)
+    if len(number) in {15, 16} and number[0] in "3456" and luhn(number):
+        return False  # a payment card
+    return _LEAST_ACCOUNT <= len(number) <= _MOST_ACCOUNT and len(set(number)) > 1 and _DATE.match(text) is None
+
+
+def _swift(text: str) -> bool:
+    code = text.upper()
+    # ISO 9362: the country, and a location that does not begin with 0 or 1 and has no letter O behind it.
+    return code[4:6] in _COUNTRIES and code[6] not in "01" and code[7] != "O" and code not in _ENGLISH
+
+
+def _of_card(match: str, _: str) -> bool:
+    number = numerals(match)
+    return any(luhn(number[:size]) and len(set(number[:size])) > 1 for size in (15, 16))
+
+
+def _account_rule(name: str, words: str, score: float, hits: tuple[str, ...], misses: tuple[str, ...]) -> Rule:
+    return Rule(
+        kind="us_bank_account",
+        name=name,
+        cued=True,
+        pattern=r"\d{6,17}|\d{3,6}(?:[ -]\d{2,6}){1,4}",
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        validator=_account,
+        context=expressions(words),
+        near=(40, 0),
+        named=True,
+        score=score,
+        hits=hits,
+        misses=misses,
+    )
+
+
+RULES = (
+    Rule(
+        kind="us_routing_number",
+        name="us-routing",
+        # As cheques have it; without hyphens it takes a word.
+        pattern=r"\d{4}-\d{4}-\d",
+        sign=r"\d{4}-\d{4}-\d[^0-9A-Za-z-]",
+        before=r"[:alnum:].-",
+        after=r"[:alnum:]-",
+        numeric=True,
+        validator=_routing,
+        score=0.6,
+        hits=("«0711-0130-7»", "pay to «3222-7162-7»."),
+        misses=("1234-0000-0", "0711-0130-8", "0711-0130-7-1", "1111-1111-1"),
+    ),
+    Rule(
+        kind="us_routing_number",
+        name="us-routing-spoken-of",
+        cued=True,
+        pattern=r"\d{9}|\d{4}-\d{4}-\d",
+        validator=_routing,
+        context=expressions("us_routing_number"),
+        near=(40, 24),
+        named=True,
+        score=0.95,
+        hits=("routing number: «021000021»", "ABA «121042882»", "«011000015» is our routing number"),
+        misses=("021000021", "routing number 021000022", "routing 0210000210", "routing number 991000029"),
+    ),
+    _account_rule(
+        "us-bank-account",
+        "us_bank_account",
+        0.9,
+        hits=(
+            "my bank account number is «000123456789»",
+            "Checking account: «4401-22890-17»",
+            "bank_account=«12345678»",
+        ),
+        misses=(
+            "945456787654",
+            "account number 945456787654",
+            "bank account 12345",
+            "bank account 000000000",
+            "bank account 123456789012345678",
+            "a bank account since 2010-03-30",
+            "bank account of card 4012888888881881",
+        ),
+    ),
+    _account_rule(
+        "us-bank-account-number",
+        "account_number",
+        # Shops and providers of water have such numbers, too.
+        0.6,
+        hits=("acct no. «945456787654»", "account_number=«12345678»", "Account number: «4401-22890-17»"),
+        misses=("945456787654", "the account has 1234567 followers", "account number 12345"),
+    ),
+    Rule(
+        kind="swift_bic",
+        name="swift-bic",
+        # The code of a head office says what it is.
+        pattern=r"[A-Z]{6}[A-Z0-9]{2}XXX",
+        validator=_swift,
+        score=0.7,
+        hits=("«DEUTDEFFXXX»", "to «BARCGB22XXX»."),
+        misses=("DEUTQQFFXXX", "XDEUTDEFFXXX", "DEUTDEFF"),
+    ),
+    Rule(
+        kind="swift_bic",
+        name="swift-bic-spoken-of",
+        pattern=r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?|[a-z]{6}[a-z0-9]{2}(?:[a-z0-9]{3})?",
+        # Small letters are a name in a program; capitals in every place are rare enough to be looked for.
+        sign=r"[A-Z]{6}[A-Z0-9]{2}",
+        validator=_swift,
+        context=expressions("swift_bic"),
+        near=(32, 16),
+        named=True,
+        hits=("SWIFT code: «DEUTDEFF500»", "BIC «CHASUS33»", "«BNPAFRPP» (BIC)", '{"bic":"«NDEAFIHH»"}'),
+        misses=("CHASUS33", "SWIFT LANGUAGE", "BIC: ABSOLUTE", "bic CHASQQ33", "swift: DEUTDE0F"),
+    ),
+    Rule(
+        kind="card_cvv",
+        name="card-cvv",
+        numeric=True,
+        before=r"[:alnum:].-",
+        pattern=rf"(?:{_CARD}){_APART}{_EXPIRY}{_APART}(\d{{3,4}})",
+        sign=rf"\d{{4}}{_APART}{_EXPIRY}{_APART}\d{{3}}",
+        group=1,
+        judge=_of_card,
+        score=0.95,
+        hits=(
+            "4012888888881881 12/27 «123»",
+            "4012 8888 8888 1881, exp 12/2027, cvv «123»",
+            "4012888888881881|09/27|«123»",
+            "3782-822463-10005 01/28 «1234».",
+        ),
+        misses=("4012888888881882 12/27 123", "4012888888881881 13/27 123", "4012888888881881 12/27 12345"),
+    ),
+    Rule(
+        kind="card_cvv",
+        name="card-cvv-spoken-of",
+        cued=True,
+        pattern=r"\d{3,4}",
+        before=r"[:alnum:].,(/+-",
+        after=r"[:alnum:])/:%-",
+        context=expressions("card_cvv"),
+        near=(32, 0),
+        named=True,
+        score=0.85,
+        hits=("CVV: «123»", "the security code of my card is «4321».", "card_cvv=«907»", "Prüfnummer «123»"),
+        misses=("123", "cvv 12", "cvv 12345", "security code 12/27", "cvv 4012-8888"),
+    ),
+    Rule(
+        kind="card_expiry",
+        name="card-expiry",
+        numeric=True,
+        before=r"[:alnum:].-",
+        pattern=rf"(?:{_CARD}){_APART}({_EXPIRY})",
+        sign=rf"\d{{4}}{_APART}{_EXPIRY}",
+        group=1,
+        after=r"[:alnum:]/-",
+        judge=_of_card,
+        score=0.95,
+        hits=("4012888888881881 «12/27»", "4012 8888 8888 1881, exp «12/2027»", "4012888888881881|«09/27»|123"),
+        misses=("4012888888881882 12/27", "4012888888881881 13/27", "4012888888881881 12/27/2024"),
+    ),
+    Rule(
+        kind="card_expiry",
+        name="card-expiry-spoken-of",
+        cued=True,
+        pattern=r"(?:0[1-9]|1[0-2]) ?[/-] ?(?:20)?[2-4]\d|20[2-4]\d-(?:0[1-9]|1[0-2])",
+        before=r"[:alnum:]./-",
+        after=r"[:alnum:]/-",
+        context=expressions("card_expiry"),
+        near=(24, 0),
+        named=True,
+        score=0.75,
+        hits=("card expires «12/27»", "Valid thru: «09/2028»", "exp date «01-29»", "card_expiry=«2027-12»"),
+        misses=("12/27", "expires 13/27", "exp date 12/27/2024", "expiration of the offer on 12/27"),
+    ),
+)
