@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import re2
@@ -306,6 +307,7 @@ def _lazy(node: Node) -> Node:
             return Repeat(_lazy(item), low, high, lazy=True)
 
 
+@lru_cache
 def _class(content: str) -> Ranges:
     node = read(f"[{content}]")[0] if content else Seq(())
     return node.ranges if isinstance(node, Chars) else ()
