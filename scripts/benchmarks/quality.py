@@ -30,6 +30,7 @@ RESEARCH: Final = "presidio_research_"
 """The beginning of the names of its files."""
 CASES: Final = "presidio_recogniser_cases"
 SECRETS: Final = "secrets"
+HARMLESS: Final = "harmless"
 
 LABELS: Final = {
     "EMAIL_ADDRESS": "email",
@@ -189,7 +190,22 @@ def measure(
         if not only or source in only:
             say(source)
             found += rows()
+    if not only or HARMLESS in only:
+        found += _harmless(say, asked=HARMLESS in only)
     return found
+
+
+def _harmless(say: Callable[[str], None], *, asked: bool) -> list[Row]:
+    """The findings in harmless texts. Where these are not there, that is said, and raised as a BenchError if `asked`."""
+    from scripts.benchmarks import harmless  # noqa: PLC0415  - it is made of this module's parts
+
+    try:
+        return list(harmless.harmless())
+    except BenchError as error:
+        if asked:
+            raise
+        say(str(error))
+        return []
 
 
 def _more(folder: Path) -> dict[str, Callable[[], Iterator[Share]]]:

@@ -81,17 +81,17 @@ class Judged(Struct, frozen=True):
 
 
 @cache
-def _stage() -> Stage:
-    text = dedent(_POLICY).format(kinds=", ".join(pii.KINDS))
+def _stage(kinds: tuple[str, ...]) -> Stage:
+    text = dedent(_POLICY).format(kinds=", ".join(kinds))
     (pipeline,) = Plan.compile(loads(text, "unseen.yaml"), {}).pipelines
     assert pipeline.request is not None
     return pipeline.request
 
 
-def judge(text: str) -> Judged:
-    """Has a user's message judged by all kinds and all secrets."""
+def judge(text: str, kinds: tuple[str, ...] = pii.KINDS) -> Judged:
+    """Has a user's message judged by all kinds, or some, and all secrets."""
     body = json.dumps({"model": "chat", "messages": [{"role": "user", "content": text}]}).encode()
-    job = Job("unseen", _stage(), body, "application/json", {}, Vault(), blocks_unread=False, detailed=True)
+    job = Job("unseen", _stage(kinds), body, "application/json", {}, Vault(), blocks_unread=False, detailed=True)
     verdict = job.run(Meter())
     assert isinstance(verdict, Verdict), "rules alone never wait"
     return Judged(verdict.findings, json.loads(verdict.body)["messages"][0]["content"])
