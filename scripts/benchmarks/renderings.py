@@ -49,26 +49,26 @@ def _dumped(data: bytes, style: int) -> Iterator[str]:
         elif style == 2:
             yield f"{at:07o} {line.hex(' ')}"
         else:
-            yield f"{at:07o}" + "".join(f" {each:>10}" for each in struct.unpack(f"<{len(line) // 4}I", line[: len(line) // 4 * 4]))
+            words = struct.unpack(f"<{len(line) // 4}I", line[: len(line) // 4 * 4])
+            yield f"{at:07o}" + "".join(f" {each:>10}" for each in words)
 
 
 def listing(data: bytes) -> str:
     """Return the log of a program that unpacks a wheel: a line a member, with dates, sizes, checksums and offsets."""
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         infos = opened.infolist()
-    return "".join(
-        f"{at.year:04}-{at.month:02}-{at.day:02}T{at.hour:02}:{at.minute:02}:{at.second:02}.{number % 1000:03}Z INFO "
-        f"unpack[{number + 2000}] file={info.filename} size={info.file_size} packed={info.compress_size} "
-        f"crc32={info.CRC:08x} crc={info.CRC} offset=0x{info.header_offset:x} ratio={info.compress_size / (info.file_size or 1):.6f}\n"
-        for number, (info, at) in enumerate((each, _Moment(each.date_time)) for each in infos)
+    return "".join(_logged(number, info) for number, info in enumerate(infos))
+
+
+def _logged(number: int, info: zipfile.ZipInfo) -> str:
+    year, month, day, hour, minute, second = info.date_time
+    time = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{number % 1000:03}Z"
+    sizes = f"size={info.file_size} packed={info.compress_size} crc32={info.CRC:08x} crc={info.CRC}"
+    ratio = info.compress_size / (info.file_size or 1)
+    return (
+        f"{time} INFO unpack[{number + 2000}] file={info.filename} {sizes} offset=0x{info.header_offset:x} "
+        f"ratio={ratio:.6f}\n"
     )
-
-
-class _Moment:
-    """The parts of the time at which a member was changed."""
-
-    def __init__(self, parts: tuple[int, int, int, int, int, int]) -> None:
-        self.year, self.month, self.day, self.hour, self.minute, self.second = parts
 
 
 def diff(name: str, before: str, after: str) -> str:

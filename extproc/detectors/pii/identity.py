@@ -21,6 +21,8 @@ _DATES = (
 # A year and what follows it, or all of a date with but two digits of it. The whole takes the fast lane long to compile,
 # and each hit costs a look for words.
 _SIGN = r"(?:18|19|20)\d{2}(?:\d{4})?[^0-9]|\d[./-]\d{1,2}[./-]\d\d[^0-9]"
+_COUNTED = r"(?:crc(?:32)?|size|packed|offset|bytes|length|count|checksum|hash)[\"']?[=:] ?[\"']?"
+"""The name of what counts something else, right in front of a number."""
 _WORD, _NUMBER = re.compile("[a-z\u00c0-\u024f\u0370-\u052f\u0900-\u097f]{2,}"), re.compile(r"\d+")
 _BESIDE_MONTHS = frozenset({"of", "de", "del", "do", "st", "nd", "rd", "th", "er"})
 _CLOCK = re.compile(r"[Tt ]\d\d:.*", re.DOTALL)
@@ -76,6 +78,7 @@ RULES = (
         r"\d{2}[A-Za-z]{2}\d{5}",
         # How a match ends; its beginnings make the fast lane a third slower.
         sign=r"\d{5}[A-Za-z]?[^0-9A-Za-z]|[A-Za-z]\d[A-Za-z0-9]{3,6}\d[^0-9A-Za-z]",
+        behind=_COUNTED,
         validator=_numbered,
         context=expressions("passport"),
         near=(40, 32),
@@ -96,6 +99,7 @@ RULES = (
             "my passport is here",
             "invoice AB1234567",
             "npm install passport2023 passport-oauth20",
+            "passport.svg size=1057 crc32=81262583",
         ),
     ),
     Rule(

@@ -35,8 +35,8 @@ _HEX = (
 """A group of a hexadecimal dump, or its offset, right in front of what is another of its groups."""
 
 _COUNTED = (
-    r"(?:crc(?:32)?|size|packed|offset|bytes|length|count|checksum|hash|port|pid|duration|elapsed|timestamp)[\"']?[=:] ?"
-    r"[\"']?|(?:[Cc]loses|[Bb]ug|[Ii]ssue|[Ff]ixe?[sd]?|LP):? ?#|(?:^|\n)[0-9a-f]{7,8}:? {1,2}"
+    r"(?:crc(?:32)?|size|packed|offset|bytes|length|count|checksum|hash|port|pid|duration|elapsed|timestamp)"
+    r"[\"']?[=:] ?[\"']?|(?:[Cc]loses|[Bb]ug|[Ii]ssue|[Ff]ixe?[sd]?|LP):? ?#|(?:^|\n)[0-9a-f]{7,8}:? {1,2}"
 )
 """The name of what counts something else, of an issue in a tracker, or an offset in a dump, right in front of a number
 that has a word for telephones somewhere near."""
@@ -92,7 +92,7 @@ def _american_end(text: str) -> int:
 
 def _abroad(text: str) -> bool:
     number = _international(text)
-    if _FOURS.match(text) is not None:
+    if _FOURS.match(text) is not None or ("." in text and sum("." in part for part in text.split()) > 1):
         return False
     # An order's number may have zeros in front: where the length of a country's numbers is known, it must be that.
     return bool(number) and (number[0] not in "17" or len(number) == _WITH_CODE)
@@ -226,6 +226,7 @@ RULES = (
             "c-.006.22-.349.344-.0044.15.12.13",
             "q.001 2.13-.197 3.743z",
             "0065 0302 0304 ; [.2007.0021.0002]",
+            "a5.055 5.055 0 0010.932 15 5.068 5.068 0 0016 9.932",
         ),
     ),
     Rule(
@@ -256,7 +257,8 @@ RULES = (
         name="phone-national",
         numeric=True,
         # No area's code begins with two zeros.
-        pattern=r"(?:0[1-9]\d{0,3}[ ./-]|\(0[1-9]\d{0,3}\)[ ]?)(?:\d{3,8}(?:[ .-]\d{2,5}){0,3}|\d{2}(?:[ .-]\d{2,4}){2,6})",
+        pattern=r"(?:0[1-9]\d{0,3}[ ./-]|\(0[1-9]\d{0,3}\)[ ]?)"
+        r"(?:\d{3,8}(?:[ .-]\d{2,5}){0,3}|\d{2}(?:[ .-]\d{2,4}){2,6})",
         before=r"[:alnum:]+.,/:-",
         after=r"[:alnum:]/:",
         fit=_national_end,
