@@ -124,6 +124,9 @@ def _v6(text: str) -> bool:
     return any(char.isdigit() for char in address)
 
 
+_MACHINES = (r"mac(?: ?addr(?:ess)?)?", r"hw ?addr(?:ess)?", r"(?:hardware|physical|ethernet) ?addr(?:ess)?", r"ether")
+
+
 def not_public(text: str) -> bool:
     """True for an address, or a network, that nobody reaches over the internet; False where it cannot be read."""
     # Behind the address may stand a port, as in the lists of netstat.
@@ -136,7 +139,12 @@ def not_public(text: str) -> bool:
 
 
 def _mac(text: str) -> bool:
-    return set(text.lower()) - set(":-.") not in ({"f"}, {"0"})
+    return any(char not in "0:-. " for char in text)
+
+
+def _spaced_mac(text: str) -> bool:
+    # Digits alone may as well be a telephone number.
+    return _mac(text) and not text.replace(" ", "").isdigit()
 
 
 def _imei(text: str) -> bool:
@@ -301,10 +309,44 @@ RULES = (
         before=r"[:alnum:]:.-",
         after=r"[:alnum:]:-",
         fold=True,
+        unless=(r"broadcast(?: addr(?:ess)?)?",),
         validator=_mac,
         score=0.95,
-        hits=("MAC «01:23:45:67:89:AB»", "«00-1A-2B-3C-4D-5E»!", "«0123.4567.89ab»", "«01:23:45:67:89:ab:cd:ef»"),
-        misses=("FF:FF:FF:FF:FF:FF", "10:2F:33-AC-29-C3", "00:1A:2B:3C:4D", "01:23:45:67:89:ab:cd"),
+        hits=(
+            "MAC «01:23:45:67:89:AB»",
+            "«00-1A-2B-3C-4D-5E»!",
+            "«0123.4567.89ab»",
+            "«01:23:45:67:89:ab:cd:ef»",
+            "«FF:FF:FF:FF:FF:FF»",
+        ),
+        misses=(
+            "00:00:00:00:00:00",
+            "Broadcast: FF:FF:FF:FF:FF:FF",
+            "10:2F:33-AC-29-C3",
+            "00:1A:2B:3C:4D",
+            "01:23:45:67:89:ab:cd",
+        ),
+    ),
+    Rule(
+        kind="mac_address",
+        name="mac-spaced",
+        numeric=True,
+        pattern=r"(?:[0-9a-f]{2} ){5}[0-9a-f]{2}",
+        before=r"\w:.-",
+        after=r"[:alnum:]:-",
+        fold=True,
+        validator=_spaced_mac,
+        context=_MACHINES,
+        near=(24, 8),
+        alone=True,
+        score=0.7,
+        hits=("MAC address «A9 C5 D4 9F EB D3»", "«01 02 03 04 05 ab»"),
+        misses=(
+            "01 02 03 04 05 ab more",
+            "0000010 01 02 03 04 05 ab 07",
+            "mac 01 02 03 04 05 06 07",
+            "01 02 03 04 05 06",
+        ),
     ),
     Rule(
         kind="url",
