@@ -180,7 +180,7 @@ class Pii(Maskable):
     [detection.md](detection.md) lists both."""
     min_score: Score = 0.0
     """Findings with a lower score are ignored. A score says how sure a finding is, from 0 to 1;
-    [detection.md](detection.md) lists the scores of each kind."""
+    [detectors.md](detectors.md) lists the scores of each kind."""
     min_scores: Annotated[Mapping[Kind, Score], Written("kinds and numbers from 0 to 1", "{credit_card: 0.9}")] = {}
     """The same for single kinds and for groups, instead of `min_score`. The score of a kind goes before those of its
     groups, and of these the highest counts."""

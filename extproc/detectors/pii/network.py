@@ -236,11 +236,11 @@ RULES = (
     Rule(
         kind="ip_address",
         name="ipv4-behind-a-name",
-        pattern=rf"(?:[/@=^~-] ?|{_BEHIND_NUMBERS})({_V4}(?:/(?:3[0-2]|[12]?\d)|\.\d{{1,5}})?)",
+        # What stands before the digit in front is of no matter: in a stream, it would be the beginning of a match.
+        pattern=rf"(?:[/@=^~-] ?|\d[ -])({_V4}(?:/(?:3[0-2]|[12]?\d)|\.\d{{1,5}})?)",
         before="",
         group=1,
         unless=_VERSIONED,
-        behind=r"\.\d{1,6}",
         judge=_named_v4,
         score=0.8,
         hits=(

@@ -1,4 +1,4 @@
-"""Descriptions of the kinds of personal data, and the check of each: for the list in docs/detection.md."""
+"""Descriptions of the kinds of personal data, and the check of each: for the list in docs/detectors.md."""
 
 from collections.abc import Mapping
 
