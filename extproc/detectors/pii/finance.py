@@ -35,6 +35,8 @@ _IBAN_DIGITS = (
     "AE AT BA BE CZ DE DK EE ES FI FO GL HR HU IL IS LT ME MN NO PL PT RS SE SI SK TL TN VA XK"  # looked up two by two
 )
 
+_TOGETHER = str.maketrans("", "", " +-")
+
 _FEWEST = 12
 """Digits that a card has at least."""
 _USUAL = 16
@@ -87,11 +89,11 @@ def _checked(number: str) -> bool:
 def _iban_end(text: str) -> int:
     """Return where the IBAN that begins `text` ends, 0 if none does: what follows may look like more groups of it."""
     length = _IBAN_LENGTHS.get(text[:2].upper(), 0)
-    code = text.replace(" ", "").replace("-", "")[:length]
+    code = text.translate(_TOGETHER)[:length]
     if not 0 < length <= len(code):
         return 0
     end = length
-    while end < length + (apart := text.count(" ", 0, end) + text.count("-", 0, end)):
+    while end < length + (apart := text.count(" ", 0, end) + text.count("-", 0, end) + text.count("+", 0, end)):
         end = length + apart
     if text[end : end + 1].isalnum() or not (code.isupper() or code.islower()):
         return 0
@@ -173,9 +175,9 @@ RULES = (
     Rule(
         kind="iban",
         numeric=True,
-        # Groups of four, or of any other size; three blanks are one in a URL.
-        pattern=r"[a-z]{2}\d{2}(?:[ -]{0,3}[a-z0-9]){11,29}",
-        sign=r"[a-z]{2}\d{2}[ -]{0,3}[a-z0-9][ -]{0,3}[a-z0-9]",
+        # Groups of four, or of any other size; three blanks are one in a URL, where `+` is one, too.
+        pattern=r"[a-z]{2}\d{2}(?:[ +-]{0,3}[a-z0-9]){11,29}",
+        sign=r"[a-z]{2}\d{2}[ +-]{0,3}[a-z0-9][ +-]{0,3}[a-z0-9]",
         fold=True,
         fit=_iban_end,
         score=1.0,
@@ -188,6 +190,7 @@ RULES = (
             "«DE89 370400 44 0532 0130 00» und",
             "«DZ580002100001113000000570»",
             "iban=«BE71%200961%202345%206769»&open=1",
+            "iban=«BE71+0961+2345+6769»&open=1",
         ),
         misses=(
             "GB69PMNJ18913943430744",

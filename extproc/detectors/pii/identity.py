@@ -15,8 +15,8 @@ _DATES = (
     rf"\d{{1,4}}[./ -]{{1,3}}\d{{1,2}}[./ -]{{1,3}}\d{{2,4}}{_TIME}",
     r"(?:18|19|20)\d{6}",
     r"\d{4} ?[年년] ?\d{1,2} ?[月월] ?\d{1,2} ?[日일]?",
-    # The same in a URL, where each sign takes three bytes of three characters.
-    r"\d{4} {9}\d{1,2} {9}\d{1,2}",
+    # The same in a URL, where each sign takes three bytes of three characters, and as `\u5e74`.
+    r"\d{4}(?: {6}| {9})\d{1,2}(?: {6}| {9})\d{1,2}",
     rf"\d{{1,4}}{_ORDINAL}[ .-]{{1,2}}{_OF}{_LETTER}{{2,14}}\.?[ ,.-]{{1,2}}{_OF}\d{{2,4}}",
     rf"{_ENGLISH}[ .-]\d{{1,2}}{_ORDINAL}[ ,-]{{1,2}}\d{{4}}",
 )
@@ -137,6 +137,7 @@ RULES = (
             "生年月日は«1984年08月06日»です",
             'dateOfBirth="«1990-05-12T00:00:00Z»"',
             "DATE_OF_BIRTH=«19900512»",
+            r"\"dob\": \"«1967\u5e7405\u670802»\u65e5",
             "?dob=«1967%E5%B9%B405%E6%9C%8802»%E6%97%A5&open=1",
             "Doğum tarihim «24.05.1999».",
             "род. и дата рождения: «5 мая 1980»",

@@ -9,6 +9,7 @@ from extproc.matching.rule import Rule
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _V4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_SMALL_V4 = r"[1-9]?\d(?:\.[1-9]?\d){3}"
 _HOST = (
     rf"(?:(?:[a-z0-9_](?:[a-z0-9_-]{{0,62}})\.){{1,8}}(?:xn--[a-z0-9-]{{2,40}}|[a-z]{{2,24}})|{_V4}|localhost"
     r"|\[[0-9a-f:.]{2,45}\]|(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4})"
@@ -205,7 +206,7 @@ RULES = (
         kind="ip_address",
         name="ipv4-small",
         numeric=True,
-        pattern=_V4,
+        pattern=_SMALL_V4,
         sign=r"\d\.\d{1,2}\.\d{1,2}\.\d{1,2}[^0-9.]",
         before=r"[:alnum:].",
         after=r"[:alnum:].-",
@@ -223,8 +224,8 @@ RULES = (
     Rule(
         kind="ip_address",
         name="ipv4-served",
-        pattern=rf"({_V4}):\d{{2,5}}|\[({_V4})\]",
-        sign=r"\.\d{1,3}(?::\d|\])",
+        pattern=rf"({_SMALL_V4}):\d{{2,5}}|\[({_SMALL_V4})\]",
+        sign=r"\d\.\d{1,2}\.\d{1,2}\.\d{1,2}(?::\d|\])",
         before=r"[:alnum:].",
         group=None,
         unless=_VERSIONED,

@@ -10,6 +10,8 @@ from extproc.matching.rule import Rule
 _EXTENSION = r"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?"
 _PART = r"[ ./()-]{0,3}"
 """Separators between two digits of a number as people write it: `) `, ` / `, `-`. Three blanks are one in a URL."""
+_SPOKEN_PART = r"[ .+/()-]{0,3}"
+"""The same where a word says what it is: in a URL, `+` is a blank."""
 
 # ITU-T E.164 country codes of one or two digits, then those of three.
 _CODES = frozenset(("1", "7")) | frozenset(map(str, {20, 27, *range(30, 35), 36, *range(39, 42), *range(43, 50)}))
@@ -290,10 +292,10 @@ RULES = (
     Rule(
         kind="phone",
         name="phone-spoken-of",
-        pattern=rf"(?:\( ?)?(?:\+ ?)?(?:\( ?)?\d(?:{_PART}\d){{5,23}}{_EXTENSION}",
+        pattern=rf"(?:\( ?)?(?:\+ ?)?(?:\( ?)?\d(?:{_SPOKEN_PART}\d){{5,23}}{_EXTENSION}",
         # Behind an underscore it is a part of an identifier: `call_2813882583`.
         # Only where a group ends: each hit has its cost, and the numbers of a table would have one for each digit.
-        sign=rf"\d(?:{_PART}\d){{5}}[^0-9]",
+        sign=rf"\d(?:{_SPOKEN_PART}\d){{5}}[^0-9]",
         before=r"\w+.,/-",
         after=r"[:alnum:]/:",
         fold=True,
@@ -317,6 +319,7 @@ RULES = (
             "PHONE_NUMBER=«0285601815»",
             "tool --phone-number «0285601815» --verbose",
             "?id=7&phone=«533%20186%20091»&open=1",
+            "?id=7&phone=«533+186+091»&open=1",
             "userPhone=«0285601815»",
             "They're not answering at «785 8949»",
             "«96 228011» office",
