@@ -1,11 +1,14 @@
 """A candidate: a place where a rule's pattern matches, judged by its checks and by the words beside it."""
 
+from collections.abc import Iterable, Mapping, Sequence
+
 from msgspec import Struct
 
 from extproc.matching.compiled import HUMP, CompiledRule, parted
 from extproc.matching.re2_search import within
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT
+from extproc.matching.span import Span
 from extproc.matching.tail import MatchPlace
 from extproc.matching.utf8 import back
 
@@ -21,6 +24,28 @@ class BufferMatch(Struct, frozen=True, gc=False):
     end: int
     lane: CompiledRule
     open: bool
+
+
+def spans(found: Sequence[BufferMatch], data: bytes, base: int, offset: int) -> list[Span]:
+    """Finds as spans in code points; byte `base` of `data` is code point `offset` of the text."""
+    points = None if data.isascii() else _code_points(found, data, base, offset)
+    shift = offset - base
+    told: list[Span] = []
+    for each in found:
+        lane, start, end = each.lane, each.start, each.end
+        start, end = (start + shift, end + shift) if points is None else (points[start], points[end])
+        told.append(Span(start, end, lane.rule.kind, lane.title, lane.rule.score))
+    return told
+
+
+def _code_points(found: Iterable[BufferMatch], data: bytes, base: int, offset: int) -> Mapping[int, int]:
+    places = sorted({place for each in found for place in (each.start, each.end)})
+    points, at, point = {}, base, offset
+    for place in places:
+        point += len(data[at:place].decode()) if place >= at else -len(data[place:at].decode())
+        at = place
+        points[place] = point
+    return points
 
 
 def hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: bool, final: bool) -> bool:

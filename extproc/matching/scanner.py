@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from extproc.matching.candidate import BufferMatch, called, hopeless, judge
+from extproc.matching.candidate import BufferMatch, called, hopeless, judge, spans
 from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
 from extproc.matching.escapes import LONGEST, PLAINED_A_STEP, begins, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
@@ -379,28 +379,6 @@ class Scanner:
             _, low, high = stretch
             for number in gate.concerned(data, low + origin, high + origin, final=final, name=name):
                 yield number, low, high
-
-
-def spans(found: Sequence[BufferMatch], data: bytes, base: int, offset: int) -> list[Span]:
-    """Finds as spans in code points; byte `base` of `data` is code point `offset` of the text."""
-    points = None if data.isascii() else _code_points(found, data, base, offset)
-    shift = offset - base
-    told: list[Span] = []
-    for each in found:
-        lane, start, end = each.lane, each.start, each.end
-        start, end = (start + shift, end + shift) if points is None else (points[start], points[end])
-        told.append(Span(start, end, lane.rule.kind, lane.title, lane.rule.score))
-    return told
-
-
-def _code_points(found: Iterable[BufferMatch], data: bytes, base: int, offset: int) -> Mapping[int, int]:
-    places = sorted({place for each in found for place in (each.start, each.end)})
-    points, at, point = {}, base, offset
-    for place in places:
-        point += len(data[at:place].decode()) if place >= at else -len(data[place:at].decode())
-        at = place
-        points[place] = point
-    return points
 
 
 def escape_steps(text: str) -> int:

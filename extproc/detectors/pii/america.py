@@ -91,7 +91,7 @@ RULES = (
         # Three blanks are one in a URL, where `+` is one, too. Two digits and seven are a number of an employer, or a
         # mistake: a word says what it is.
         pattern=r"\d{3}(?:[ .+-]| {3})?\d{2}(?:[ .+-]| {3})?\d{4}|\d{2}-\d{7}",
-        sign=r"\d{3}(?:[ .+-]| {3})?\d{2}(?:[ .+-]| {3})?\d{4}|\d{2}-\d{7}",
+        sign=RUN,
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
         validator=_ssn,
