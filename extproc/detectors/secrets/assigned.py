@@ -65,6 +65,11 @@ _ALONE = r"(?:^|[^0-9A-Za-z ._-])[ ._-]{0,16}"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{11,12}"
 
 
+def _unescaped(text: str) -> int:
+    """The length of a value without the backslashes of the quotation mark behind it, and as `query_value` has it."""
+    return query_value(text.rstrip("\\"))
+
+
 def _sent(text: str) -> bool:
     return not (stand_in(text) or example(text) or words(text)) and entropy(text) >= 3.0
 
@@ -72,14 +77,14 @@ def _sent(text: str) -> bool:
 RULES = (
     Rule(
         kind="assigned-secret",
-        pattern=rf"(?:{NAMES})[\w.-]{{0,20}}{ASSIGNED}(?:{ESCAPED}[\"'`])?({VALUE}{{11,255}}[^\s\"'`<>,;)(\]}}{{\x{{5c}}])",
+        pattern=rf"(?:{NAMES})[\w.-]{{0,20}}{ASSIGNED}(?:{ESCAPED}[\"'`])?({VALUE}{{12,256}})",
         sign=rf"(?:{NAMES})[\w.-]{{0,20}}(?:{ESCAPED}[\"'])?\s{{0,12}}[=:>?{{v]",
         before=r"",
         after=r"\w",
         fold=True,
         assigned=True,
         group=1,
-        fit=query_value,
+        fit=_unescaped,
         validator=assigned,
         judge=named,
         unless=_POINTING,
