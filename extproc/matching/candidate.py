@@ -15,6 +15,9 @@ from extproc.matching.utf8 import back
 _BLANK = " \t\r\n\"'`.,;:()[]{}<>"
 """Characters that may surround a value that is the whole of a text."""
 
+_BEFORE_VALUE = 2
+"""Characters in front of a value that may stand in the text of its member, too."""
+
 
 class BufferMatch(Struct, frozen=True, gc=False):
     """A find in a buffer: bytes of the match's start and of the find. `open`: text still to come decides it."""
@@ -86,15 +89,19 @@ def judge(
         return None
     if rule.allowed is not None and rule.allowed(value):
         return None
+    undecided = False
+    told = name is not None and called(each, name) and not (rule.cued and not _begins(data, match, opening))
+    if each.context is not None and not told:
+        # Most numbers have no word beside them, so that it is asked for first.
+        beside = _context(each, data, match, end, opening, final, free=name is None)
+        if beside is None:
+            return None
+        undecided = beside
     if each.unless is not None and within(each.unless, data[back(data, match, UNLESS_LEFT) : match]):
         return None
     if each.unless is not None and name and not data[:match].strip() and within(each.unless, f"{name} ".encode()):
         return None
-    undecided: bool | None = False
-    told = name is not None and called(each, name) and not (rule.cued and not _begins(data, match, opening))
-    if each.context is not None and not told:
-        undecided = _context(each, data, match, end, opening, final, free=name is None)
-    return None if undecided is None else BufferMatch(match, start, close, each, undecided)
+    return BufferMatch(match, start, close, each, undecided)
 
 
 def _begins(data: bytes, match: int, opening: bool) -> bool:

@@ -65,9 +65,6 @@ STEPS_AT_ONCE = 64
 BYTES_A_LOOK = 64
 """A match of which only a part is wanted counts as one more look for each so many of its bytes."""
 
-_BEFORE_VALUE = 2
-"""Characters in front of a value that may stand in the text of its member, too."""
-
 DIGIT = re.compile(rb"\d")
 """Words with digits are seldom plain: it is not worth the while to ask."""
 

@@ -177,7 +177,7 @@ class Pii(Maskable):
     name: ProcessorName = "pii"
     kinds: Annotated[tuple[Kind, ...], AfterValidator(_distinct)] | None = None
     """The kinds to detect, and groups of kinds. If absent, every kind but those on request;
-    [detection.md](detection.md) lists both."""
+    [detectors.md](detectors.md) lists both."""
     min_score: Score = 0.0
     """Findings with a lower score are ignored. A score says how sure a finding is, from 0 to 1;
     [detectors.md](detectors.md) lists the scores of each kind."""
