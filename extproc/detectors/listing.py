@@ -1,4 +1,4 @@
-"""The list of all kinds and rules, written from the rules themselves; `scripts/docs` puts it into docs/detection.md."""
+"""The list of all kinds and rules, written from the rules themselves; `scripts/docs` puts it into docs/detectors.md."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -54,7 +54,7 @@ def _personal() -> Iterable[str]:
     yield "A score says how sure a finding is, from 0 to 1. It depends on the value's form and the words beside it; the"
     yield "table gives the lowest and the highest of each kind. Findings below the policy's `min_score` or `min_scores`"
     yield "are ignored.\n"
-    yield "| kind | what | checked by | needs a word beside it | score | example |"
+    yield "| kind | what | checked by | needs a word beside it | default score | example |"
     yield "|---|---|---|---|---|---|"
     for kind in pii.KINDS:
         rules = [rule for rule in pii.RULES if rule.kind == kind]

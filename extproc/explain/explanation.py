@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 from extproc.explain.lines import SampleRequest, SampleResponse, body_of
 from extproc.explain.reasons import because, reasons
 from extproc.explain.rehearsal import Half, Rehearsed, rehearse
-from extproc.inspection.verdict import Finding
+from extproc.inspection.verdict import Finding, OtherKind
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
@@ -26,7 +26,10 @@ _EVENTS: Final = (b"data:", b"event:", b"id:", b":")
 
 
 class ExplainedFinding(Struct, frozen=True, omit_defaults=True):
-    """A find. `where`: the JSON pointer of its string, `start` and `end` code points in that; see `verdict.Finding`."""
+    """A find. `where`: the JSON pointer of its string, `start` and `end` code points in that; see `verdict.Finding`.
+
+    `also`: the other kinds that fit the same characters, with their scores; left out where there are none.
+    """
 
     processor: str
     kind: str
@@ -37,6 +40,7 @@ class ExplainedFinding(Struct, frozen=True, omit_defaults=True):
     end: int
     score: float | None
     shadow: bool = False
+    also: tuple[OtherKind, ...] = ()
 
     def __repr__(self) -> str:
         return f"ExplainedFinding({self.processor}, {self.kind}, {self.action}, {self.side})"
@@ -158,6 +162,7 @@ def _found(each: Finding) -> ExplainedFinding:
         each.end,
         each.score,
         each.shadow,
+        each.also,
     )
 
 

@@ -17,6 +17,7 @@ from extproc.inspection.led import LEADING, leading, led
 from extproc.inspection.masking import EditedBody, edited, edits
 from extproc.inspection.stage import CompiledProcessor, Stage
 from extproc.inspection.tables import below
+from extproc.inspection.verdict import OtherKind, with_kind
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Distinct, Span, order
 from extproc.payload import Document, TextLimitError
@@ -66,6 +67,7 @@ class BodyTexts(Struct, eq=False):
     conversation: Conversation | None = None
     stated: list[int] = []
     chained: Sequence[Chain] | None = None
+    also: dict[tuple[int, Span], tuple[OtherKind, ...]] = {}
 
     def read(self) -> Document:
         """Return all of the body. Raises SpentError."""
@@ -130,8 +132,13 @@ class BodyTexts(Struct, eq=False):
             distinct = Distinct() if len(spans) > 1 else None
             for span in spans:
                 owner = owners.get(span.rule)
-                if owner is not None and (distinct is None or distinct.new(owner.number, span)):
+                if owner is None:
+                    continue
+                if distinct is None or distinct.new(owner.number, span):
                     found.setdefault(owner.number, []).append((index, span))
+                elif self.job.detailed and (winner := distinct.outdone(owner.number, span)) is not None:
+                    key = index, winner
+                    self.also[key] = with_kind(self.also.get(key, ()), span)
         return found
 
     def _crossed(

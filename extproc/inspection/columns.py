@@ -8,13 +8,14 @@ response that streams, the header has left long before (see `docs/decisions/0080
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 from msgspec import Struct
 
 from extproc.detectors.naming import spelled
+from extproc.inspection.cells import MARKS, Cell, cells, points, rows
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span, order
 from extproc.protocol.meter import Meter
@@ -25,9 +26,6 @@ COLUMNS_MAX: Final = 256
 HEADER_STEPS: Final = 10
 """Steps of a meter for a line that looks like a header: 5 µs to find it and to read its names."""
 
-CELLS_A_STEP: Final = 4
-"""Cells of rows that a step of a meter counts as: 0.3 µs to find the ends of one."""
-
 NAME_WORDS_MAX: Final = 5
 """Words of a column's name; a part of a sentence between two commas has more."""
 
@@ -36,12 +34,6 @@ NAME_WORDS_MAX: Final = 5
 _NAME = rb"[\w \x80-\xff.#/\"'()-]"
 _HEADER = re.compile(rb"\n\|?(?!\d)%b++(?:[,;\t|]%b*+)++\r?(?=\n[^\n\d]*+\d|\n[|:+= -]*\n)" % (_NAME, _NAME))
 _DIGIT = re.compile(rb"\d")
-_MARKS: Final = (b",", b";", b"\t", b"|")
-_RULER = re.compile(rb"[\s|:+=-]+")
-_BOUNDS: Final = b" \t\r\"'"
-
-Cell: TypeAlias = tuple[int, int]
-"""The bytes of a value, without the quotes and blanks around it."""
 
 
 class Column(Struct, frozen=True):
@@ -78,7 +70,7 @@ def tables(text: str, scanner: Scanner, meter: Meter | None = None) -> Tables | 
         # The line feed behind a header may be that in front of another.
         first, start = header.start() + 1, header.end()
         end = data.find(b"\n", start + 1)
-        mark = max(_MARKS, key=header[0].count)
+        mark = max(MARKS, key=header[0].count)
         width = header[0].count(mark)
         if width < COLUMNS_MAX and data.count(mark, start, end) >= width:
             more, start = _columns(data, first, start, mark, scanner, meter)
@@ -96,7 +88,7 @@ def named_spans(spans: Sequence[Span], told: Tables, scanner: Scanner, meter: Me
     for column in told.columns:
         values = told.values(column)
         read = scanner.scan_all(values, partial(_same, column.words), meter)
-        firsts = _points(told.data, [column.cells[number][0] for number, _ in read])
+        firsts = points(told.data, [column.cells[number][0] for number, _ in read])
         for (number, each), first in zip(read, firsts, strict=True):
             cells[first] = first + len(values[number])
             found |= {Span(first + one.start, first + one.end, one.kind, one.rule, one.score) for one in each}
@@ -122,65 +114,17 @@ def _columns(
 
     A line that tells nothing may stand above the header: then that is the end.
     """
-    cells = _cells(data, first, end, mark)
+    names = cells(data, first, end, mark)
     if meter is not None:
-        meter.spend(HEADER_STEPS + len(cells))
+        meter.spend(HEADER_STEPS + len(names))
     told: dict[int, tuple[str, list[Cell]]] = {}
-    for number, cell in enumerate(cells):
+    for number, cell in enumerate(names):
         name = spelled(data[slice(*cell)].decode())
         if name and name.count(" ") < NAME_WORDS_MAX and scanner.tells(name):
             told[number] = name, []
     last = end
-    for row, below in _rows(data, end + 1, len(cells), mark, meter) if told else ():
+    for row, below in rows(data, end + 1, len(names), mark, meter) if told else ():
         last = below
         for number, (_, places) in told.items():
             places.append(row[number])
     return [Column(name, tuple(places)) for name, places in told.values() if places], last
-
-
-def _rows(data: bytes, start: int, width: int, mark: bytes, meter: Meter | None) -> Iterator[tuple[list[Cell], int]]:
-    """The cells of each row and its end, up to the first line with another number of cells."""
-    while start < len(data):
-        end = data.find(b"\n", start)
-        count = data.count(mark, start, end)
-        if meter is not None:
-            meter.spend(2 + min(count, width) // CELLS_A_STEP)
-        row = _cells(data, start, end, mark) if count + 1 >= width else []
-        if len(row) != width:
-            return
-        if _RULER.fullmatch(data, start, end) is None:
-            yield row, end
-        start = end + 1
-
-
-def _cells(data: bytes, start: int, end: int, mark: bytes) -> list[Cell]:
-    """The cells of the line in `data[start:end]`; no mark within double quotes ends one."""
-    cells: list[Cell] = []
-    quoted = False
-    at = start
-    while at <= end:
-        close = data.find(mark, at, end)
-        close = end if close < 0 else close
-        quoted ^= data.count(b'"', at, close) % 2 == 1
-        at = close + 1
-        if not quoted or close == end:
-            cells.append(_bare(data, start, close))
-            start = at
-    return cells
-
-
-def _bare(data: bytes, start: int, end: int) -> Cell:
-    value = data[start:end]
-    first = start + len(value) - len(value.lstrip(_BOUNDS))
-    return first, max(first, start + len(value.rstrip(_BOUNDS)))
-
-
-def _points(data: bytes, places: Sequence[int]) -> list[int]:
-    """The code points of the text in front of some bytes of it, in ascending order."""
-    points: list[int] = []
-    at, point = 1, 0
-    for place in places:
-        point += len(data[at:place].decode())
-        at = place
-        points.append(point)
-    return points

@@ -5,7 +5,7 @@ bytes of its own in such a stream, so that what would be masked there is blocked
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from extproc.apis.events import StreamEvent
@@ -15,7 +15,7 @@ from extproc.inspection.judgement import Judgement
 from extproc.inspection.masking import EditedBody
 from extproc.inspection.rounds import Round, merge
 from extproc.inspection.stage import CompiledProcessor, Stage
-from extproc.inspection.verdict import Blocked, Verdict
+from extproc.inspection.verdict import Blocked, OtherKind, Verdict
 from extproc.matching.span import Span
 from extproc.protocol.messages import Side
 from extproc.protocol.meter import Meter
@@ -38,6 +38,9 @@ class StreamTexts:
         self._parts: dict[tuple[str | int, ...], list[str]] = {}
         self._repeated: dict[str, None] = {}  # in their order, each once
         self._conversation: Conversation | None = None
+
+    also: Mapping[tuple[int, Span], tuple[OtherKind, ...]] = {}
+    """Nothing: rules never look at these texts."""
 
     uninspected = ()
     """Nothing: what cannot be read is told with the verdict on the events."""

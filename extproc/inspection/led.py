@@ -12,9 +12,10 @@ from extproc.detectors.naming import MOST_NAME, words_of
 from extproc.detectors.secrets.assigned import KEY_WORDS, NAMES
 from extproc.detectors.secrets.named import ASSIGNED_TO
 from extproc.detectors.secrets.passwords import PASSWORDS
+from extproc.matching.candidate import spans
 from extproc.matching.escapes import marked, places, plain
 from extproc.matching.ignorable import Ignored, hidden
-from extproc.matching.scanner import Scanner, spans
+from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span, foremost, order
 from extproc.payload.names import KNOWN
 from extproc.protocol.meter import Meter

@@ -191,7 +191,7 @@ def _findings(
     """List the findings in texts, and then the limits that the body exceeds."""
     side = job.stage.side if job.stage is not None else Side.REQUEST
     for index, span, each in found:
-        yield each.finding(span.kind, side, texts.place(index, span), span.score)
+        yield each.finding(span.kind, side, texts.place(index, span), span.score, texts.also.get((index, span), ()))
     for of in rounds:
         for number in sorted(of.exceeded):
             each = of.stage.processors[number]

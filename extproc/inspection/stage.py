@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from extproc.apis.counts import Counts
 from extproc.detectors.contract import OffloadedDetector
-from extproc.inspection.verdict import Action, Count, Finding
+from extproc.inspection.verdict import Action, Count, Finding, OtherKind
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
 from extproc.policy.conditions import Condition, ConditionError
@@ -103,10 +103,15 @@ class CompiledProcessor(Struct, frozen=True):
         return (self.name, kind, self.action, side, self.shadow)
 
     def finding(
-        self, kind: str, side: Side, place: tuple[str, int, int] = WHOLE_BODY, score: float | None = None
+        self,
+        kind: str,
+        side: Side,
+        place: tuple[str, int, int] = WHOLE_BODY,
+        score: float | None = None,
+        also: tuple[OtherKind, ...] = (),
     ) -> Finding:
         """Return one of its findings as people are told of it."""
-        return Finding(self.name, kind, self.action, side, *place, score, self.shadow)
+        return Finding(self.name, kind, self.action, side, *place, score, self.shadow, also)
 
     def __repr__(self) -> str:
         return f"CompiledProcessor({self.name}, {self.action})"

@@ -6,8 +6,10 @@ be any distance behind. See `docs/decisions/0081`.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
-from extproc.detectors.secrets.columns import DELIMITERS, IN_COLUMN
+from extproc.detectors.secrets.columns import IN_COLUMN
+from extproc.inspection.cells import MARKS, Cell, cells, points, rows
 from extproc.inspection.led import leading, led
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span
@@ -16,51 +18,49 @@ from extproc.protocol.meter import Meter
 MOST_ROWS = 1000
 """Lines of a table that are read, 20 µs each: a prompt with more is an export, whose first lines are masked already."""
 
-_AROUND = " \t\r\"'"
-
 
 def below(scanner: Scanner, text: str, found: Iterable[Span], meter: Meter | None = None) -> list[Span]:
     """Return what stands in the same columns as the findings of the rule for columns. Raises as `Scanner.scan` does."""
-    return [
-        Span(start + each.start, start + each.end, each.kind, each.rule, each.score)
-        for first in found
-        if first.rule.rpartition(":")[2] == IN_COLUMN  # a stage puts its processor's number before the rule's name
-        for lead, start, cell in _cells(text, first)
-        for each in led(scanner, cell, lead, meter)
-    ]
+    # A stage puts its processor's number before the rule's name.
+    firsts = [each for each in found if each.rule.rpartition(":")[2] == IN_COLUMN]
+    if not firsts:
+        return []
+    data = b"\n%b\n" % text.encode("utf-8", "replace")
+    more: list[Span] = []
+    for first in firsts:
+        column = list(_below(data, 1 + len(text[: first.start].encode("utf-8", "replace")), meter))
+        starts = points(data, [cell[0] for _, cell in column])
+        for (lead, cell), start in zip(column, starts, strict=True):
+            value = data[slice(*cell)].decode()
+            more += (
+                Span(start + each.start, start + each.end, each.kind, each.rule, each.score)
+                for each in led(scanner, value, lead, meter)
+            )
+    return more
 
 
-def _cells(text: str, first: Span) -> Iterator[tuple[str, int, str]]:
-    """The cells below a finding, each with what leads it and its place."""
-    opening = text.rfind("\n", 0, first.start) + 1
-    ending = _end(text, opening)
-    delimiter = next(
-        (char for char in text[first.end : ending] + text[opening : first.start] if char in DELIMITERS), ""
-    )
-    behind, columns = text.count(delimiter, first.end, ending), text.count(delimiter, opening, ending)
-    lead = _lead(text, opening, behind) if delimiter else ""
-    if not lead:
+def _below(data: bytes, at: int, meter: Meter | None) -> Iterator[tuple[str, Cell]]:
+    """Yield the cells below the one at byte `at`, each with what leads it."""
+    opening, ending = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
+    # What stands behind the value parts it from the next; the last one has something in front alone.
+    mark = _mark(data[at:ending]) or _mark(data[opening:at])
+    if not mark:
         return
-    for _ in range(MOST_ROWS):
-        opening = ending + 1
-        ending = _end(text, opening)
-        if opening >= len(text) or text.count(delimiter, opening, ending) != columns:
-            return
-        cells = text[opening:ending].split(delimiter)
-        start = opening + sum(len(each) + 1 for each in cells[: columns - behind])
-        cell = cells[columns - behind]
-        yield lead, start + len(cell) - len(cell.lstrip(_AROUND)), cell.strip(_AROUND)
+    row = cells(data, opening, ending, mark)
+    behind = sum(first > at for first, _ in row)
+    lead = _lead(data, opening, behind)
+    if lead:
+        for each, _ in islice(rows(data, ending + 1, len(row), mark, meter), MOST_ROWS):
+            yield lead, each[-1 - behind]
 
 
-def _lead(text: str, opening: int, behind: int) -> str:
+def _mark(line: bytes) -> bytes:
+    """The first mark in a part of a line; empty without one."""
+    return min((mark for mark in MARKS if mark in line), key=line.find, default=b"")
+
+
+def _lead(data: bytes, opening: int, behind: int) -> str:
     """Return the lead of a column's values: its name, in the line before `opening`. `behind`: the columns after it."""
-    names = text[text.rfind("\n", 0, opening - 1) + 1 : opening - 1]
-    parted = next((char for char in names if char in DELIMITERS), "")
-    cells = names.split(parted) if parted else [names]
-    return leading(cells[-1 - behind].strip(_AROUND)) if behind < len(cells) else ""
-
-
-def _end(text: str, start: int) -> int:
-    """The end of the line that begins at `start`."""
-    end = text.find("\n", start)
-    return len(text) if end < 0 else end
+    start, end = data.rfind(b"\n", 0, opening - 1) + 1, opening - 1
+    names = cells(data, start, end, _mark(data[start:end]) or MARKS[0])
+    return leading(data[slice(*names[-1 - behind])].decode()) if behind < len(names) else ""

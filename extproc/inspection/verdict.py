@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from extproc.matching.span import Span
 from extproc.payload.json.members import Splice
 from extproc.protocol.messages import Side
 
@@ -23,11 +24,19 @@ Reason: TypeAlias = Literal["finding", "failure", "uninspected", "oversize", "st
 """Why a body is blocked. `stage`: an answer stage of a plug-in failed, or the body could not pass it."""
 
 
+class OtherKind(Struct, frozen=True, gc=False):
+    """Another kind that fits the value of a finding, and how sure its rule is of that: no more than the finding's."""
+
+    kind: str
+    score: float
+
+
 class Finding(Struct, frozen=True, gc=False):
     """A find, as people are told of it.
 
     `where`: the JSON pointer of its string in the body (see `payload.passage.pointer`), `start` and `end` code points
-    in that string; all empty for what a body as a whole is found to be. `shadow`: nothing was done about it.
+    in that string; all empty for what a body as a whole is found to be. `shadow`: nothing was done about it. `also`:
+    the other kinds of the same processor that fit the same characters.
     """
 
     processor: str
@@ -39,10 +48,18 @@ class Finding(Struct, frozen=True, gc=False):
     end: int
     score: float | None
     shadow: bool
+    also: tuple[OtherKind, ...] = ()
 
     def __repr__(self) -> str:
         # Not the pointer: names in it may be the client's.
         return f"Finding({self.processor}, {self.kind}, {self.action}, {self.side.value}, {self.start}:{self.end})"
+
+
+def with_kind(also: tuple[OtherKind, ...], span: Span) -> tuple[OtherKind, ...]:
+    """Return other kinds with that of a find among them, each once."""
+    if any(each.kind == span.kind for each in also):
+        return also
+    return (*also, OtherKind(span.kind, span.score))
 
 
 MAX_FAILURES: Final = 128

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from extproc.matching.candidate import BufferMatch, spans
 from extproc.matching.render import UTF8_MOST
-from extproc.matching.scanner import BufferMatch, Scanner, spans
+from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span, order
 from extproc.matching.utf8 import whole
 from extproc.protocol.meter import Meter

@@ -24,8 +24,8 @@ WORDS_RIGHT = 24
 """Code points after it: "... is my SSN". Short, because a stream has to wait for them."""
 
 
-UNLESS_LEFT = 16
-"""Code points before a hit in which a word of `unless` speaks against it."""
+UNLESS_LEFT = 40
+"""Code points before a hit in which a word of `unless`, or `behind`, speaks against it: two long numbers."""
 
 
 class Rule(Struct, frozen=True, kw_only=True):

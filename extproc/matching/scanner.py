@@ -15,9 +15,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from msgspec import Struct
-
-from extproc.matching.compiled import HUMP, CompiledRule, RuleError, compile_rule, parted
+from extproc.matching.candidate import BufferMatch, called, hopeless, judge, spans
+from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
 from extproc.matching.escapes import LONGEST, PLAINED_A_STEP, begins, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
 from extproc.matching.hyperscan import (
@@ -29,17 +28,11 @@ from extproc.matching.hyperscan import (
     by_rule,
 )
 from extproc.matching.ignorable import Ignored, hidden
-from extproc.matching.re2_search import within
 from extproc.matching.render import UTF8_MOST
-from extproc.matching.rule import UNLESS_LEFT, Rule
+from extproc.matching.rule import Rule
 from extproc.matching.span import Span, foremost, order
-from extproc.matching.tail import MatchPlace
-from extproc.matching.utf8 import ASCII, back, before
+from extproc.matching.utf8 import ASCII, before
 from extproc.protocol.meter import Meter
-
-_BLANK = " \t\r\n\"'`.,;:()[]{}<>"
-"""Characters that may surround a value that is the whole of a text."""
-
 
 PLAIN = 24
 """Bytes of words that are remembered to be of no interest: nearly all of what streams bring at once."""
@@ -72,21 +65,8 @@ STEPS_AT_ONCE = 64
 BYTES_A_LOOK = 64
 """A match of which only a part is wanted counts as one more look for each so many of its bytes."""
 
-_BEFORE_VALUE = 2
-"""Characters in front of a value that may stand in the text of its member, too."""
-
 DIGIT = re.compile(rb"\d")
 """Words with digits are seldom plain: it is not worth the while to ask."""
-
-
-class BufferMatch(Struct, frozen=True, gc=False):
-    """A find in a buffer: bytes of the match's start and of the find. `open`: text still to come decides it."""
-
-    match: int
-    start: int
-    end: int
-    lane: CompiledRule
-    open: bool
 
 
 JOINED_MOST = 16 * 1024
@@ -275,7 +255,7 @@ class Scanner:
         shared = self._regions.shared
         known = {number for gate in shared.values() for number in gate.needing}
         return any(gate.named(name) for gate in shared.values()) or any(
-            _called(each, name) for number, each in enumerate(self._lanes) if number not in known
+            called(each, name) for number, each in enumerate(self._lanes) if number not in known
         )
 
     def plain(self, data: bytes, first: int) -> int:
@@ -349,8 +329,8 @@ class Scanner:
             if stop < start:
                 continue
             # Without a word in the member's name it takes one beside the match.
-            beside = each.context is not None and (name is None or not _called(each, name))
-            if beside and _hopeless(each, data, start, limit, opening, final):
+            beside = each.context is not None and (name is None or not called(each, name))
+            if beside and hopeless(each, data, start, limit, opening, final):
                 continue
             captures = self._captures[number]
             start = start if data[start] < ASCII else before(data, start + 1)
@@ -365,9 +345,9 @@ class Scanner:
                     steps = 0
                 # A group that took no part in the match has no place in it.
                 if place[0] >= first and place[2] >= 0:
-                    if beside and _hopeless(each, data, place[0], place[1], opening, final):
+                    if beside and hopeless(each, data, place[0], place[1], opening, final):
                         continue  # a region may be long
-                    judged = _judge(each, data, place, opening, final, name)
+                    judged = judge(each, data, place, opening, final, name)
                     if judged is not None:
                         found.append(judged)
         if steps and meter is not None:
@@ -398,28 +378,6 @@ class Scanner:
                 yield number, low, high
 
 
-def spans(found: Sequence[BufferMatch], data: bytes, base: int, offset: int) -> list[Span]:
-    """Finds as spans in code points; byte `base` of `data` is code point `offset` of the text."""
-    points = None if data.isascii() else _code_points(found, data, base, offset)
-    shift = offset - base
-    told: list[Span] = []
-    for each in found:
-        lane, start, end = each.lane, each.start, each.end
-        start, end = (start + shift, end + shift) if points is None else (points[start], points[end])
-        told.append(Span(start, end, lane.rule.kind, lane.title, lane.rule.score))
-    return told
-
-
-def _code_points(found: Iterable[BufferMatch], data: bytes, base: int, offset: int) -> Mapping[int, int]:
-    places = sorted({place for each in found for place in (each.start, each.end)})
-    points, at, point = {}, base, offset
-    for place in places:
-        point += len(data[at:place].decode()) if place >= at else -len(data[place:at].decode())
-        at = place
-        points[place] = point
-    return points
-
-
 def escape_steps(text: str) -> int:
     """The steps of reading a text without its escapes, beside those of looking at it."""
     return ESCAPE_STEPS * begins(text) + len(text) // PLAINED_A_STEP
@@ -428,78 +386,3 @@ def escape_steps(text: str) -> int:
 def most_looks(size: int) -> int:
     """Return how many matches are judged in a text of `size` bytes."""
     return min(max(size, LEAST_LOOKS), MOST_LOOKS)
-
-
-def _hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: bool, final: bool) -> bool:
-    """True if none of the words that the rule needs stands anywhere near: a glance that spares many closer looks."""
-    end = limit + each.right * UTF8_MOST
-    if not final and end > len(data):
-        return False
-    if each.rule.alone and opening and low <= each.left * UTF8_MOST:
-        return False
-    around = data[max(0, low - each.left * UTF8_MOST) : end]
-    if each.hint is None or not within(each.hint, around):
-        return each.hint is not None
-    return each.apart is not None and not within(each.apart, around) and HUMP.search(around) is None
-
-
-def _called(each: CompiledRule, name: str) -> bool:
-    """True if the member's name has a word that the rule needs."""
-    return each.called is not None and within(each.called, f" {name} ".encode())
-
-
-def _judge(
-    each: CompiledRule, data: bytes, place: MatchPlace, opening: bool, final: bool, name: str | None
-) -> BufferMatch | None:
-    """The find at `place`, if it is one."""
-    match, end, start, close = place
-    rule = each.rule
-    value = data[start:close].decode()
-    if rule.fit is not None:
-        length = rule.fit(value)
-        if not length:
-            return None
-        if length < len(value):
-            value = value[:length]
-            close = end = start + len(value.encode())
-    if rule.validator is not None and not rule.validator(value):
-        return None
-    if rule.judge is not None and not rule.judge(data[match:end].decode(), value):
-        return None
-    if rule.allowed is not None and rule.allowed(value):
-        return None
-    if each.unless is not None and within(each.unless, data[back(data, match, UNLESS_LEFT) : match]):
-        return None
-    if each.unless is not None and name and not data[:match].strip() and within(each.unless, f"{name} ".encode()):
-        return None
-    undecided: bool | None = False
-    told = name is not None and _called(each, name) and not (rule.cued and not _begins(data, match, opening))
-    if each.context is not None and not told:
-        undecided = _context(each, data, match, end, opening, final, free=name is None)
-    return None if undecided is None else BufferMatch(match, start, close, each, undecided)
-
-
-def _begins(data: bytes, match: int, opening: bool) -> bool:
-    """True if a text begins with the match, or with a quotation mark or a blank in front of it."""
-    return opening and match <= 1 + _BEFORE_VALUE and not data[:match].strip(b"\n \"'")
-
-
-def _context(
-    each: CompiledRule, data: bytes, match: int, end: int, opening: bool, final: bool, *, free: bool
-) -> bool | None:
-    """None: the words that the rule needs are missing. False: they are there. True: they may still come."""
-    first = back(data, match, each.left)
-    left = data[first:match]
-    # The match itself parts the words beside it from the rest; so does the end of the text.
-    if each.context is None or within(each.context, b"%b " % parted(left)):
-        return False
-    right = data[end : end + each.right * UTF8_MOST].decode("utf-8", "ignore")[: each.right]
-    whole = len(right) == each.right
-    if not whole and not final:
-        return True
-    if within(each.context, b" %b" % parted(right.encode() if whole else f"{right} ".encode())):
-        return False
-    alone = (
-        each.rule.alone and free and opening and first == 0 and not whole and not (left.decode() + right).strip(_BLANK)
-    )
-    return False if alone else None

@@ -56,6 +56,12 @@ class Distinct(dict[int, Span]):
         self[owner] = span
         return True
 
+    def outdone(self, owner: int, span: Span) -> Span | None:
+        """Return the find of another kind at the very place of one that is not `new`, if there is one."""
+        widest = self[owner]
+        same = (span.start, span.end) == (widest.start, widest.end) and span.kind != widest.kind
+        return widest if same else None
+
 
 class Union(Struct):
     """Turns spans, which may overlap, into pieces that do not: leftmost, then longest.

@@ -177,10 +177,10 @@ class Pii(Maskable):
     name: ProcessorName = "pii"
     kinds: Annotated[tuple[Kind, ...], AfterValidator(_distinct)] | None = None
     """The kinds to detect, and groups of kinds. If absent, every kind but those on request;
-    [detection.md](detection.md) lists both."""
+    [detectors.md](detectors.md) lists both."""
     min_score: Score = 0.0
     """Findings with a lower score are ignored. A score says how sure a finding is, from 0 to 1;
-    [detection.md](detection.md) lists the scores of each kind."""
+    [detectors.md](detectors.md) lists the scores of each kind."""
     min_scores: Annotated[Mapping[Kind, Score], Written("kinds and numbers from 0 to 1", "{credit_card: 0.9}")] = {}
     """The same for single kinds and for groups, instead of `min_score`. The score of a kind goes before those of its
     groups, and of these the highest counts."""

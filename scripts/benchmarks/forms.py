@@ -13,7 +13,7 @@ import string
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape, quoteattr
 
 from scripts.benchmarks.quality import DATA, Share, lines
@@ -78,6 +78,9 @@ FORMS: Final[dict[str, Callable[[str, str], str]]] = {
     "csv": lambda words, value: _row(_snake(words), value),
     "header": lambda words, value: f"Host: example\nX-{_kebab(words.title())}: {value}\nAccept: */*\n",
     "query": lambda words, value: f"GET /v1/users?id=1041&{_snake(words)}={quote(value)}&open=1 HTTP/1.1",
+    "query-plus": lambda words, value: f"id=1041&{quote_plus(words)}={quote_plus(value)}&open=1",
+    "query-name": lambda words, value: f"/v1/users?id=1041&{quote(words)}={quote(value)}&open=1",
+    "json-escaped": lambda words, value: f"got {json.dumps(json.dumps({_snake(words): value}, ensure_ascii=False))}",
     "flag": lambda words, value: f"tool create --{_kebab(words)} {shlex.quote(value)} --verbose",
     "flag-equals": lambda words, value: f"tool create --{_kebab(words)}={shlex.quote(value)} --verbose",
 }
@@ -103,7 +106,7 @@ def values(kind: str, folder: Path = DATA) -> list[str]:
 
 def _found(kind: str, text: str, value: str) -> bool:
     judged = judge(text)
-    gone = value not in judged.masked and quote(value) not in judged.masked
+    gone = not any(spelling in judged.masked for spelling in (value, quote(value), quote_plus(value)))
     right = any((each.processor == "secrets") if kind in CREDENTIALS else each.kind == kind for each in judged.findings)
     return gone and right
 

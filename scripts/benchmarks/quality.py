@@ -30,6 +30,7 @@ RESEARCH: Final = "presidio_research_"
 """The beginning of the names of its files."""
 CASES: Final = "presidio_recogniser_cases"
 SECRETS: Final = "secrets"
+HARMLESS: Final = "harmless"
 
 LABELS: Final = {
     "EMAIL_ADDRESS": "email",
@@ -189,7 +190,22 @@ def measure(
         if not only or source in only:
             say(source)
             found += rows()
+    if HARMLESS in only or (not only and folder == DATA):
+        found += _harmless(say, asked=HARMLESS in only)
     return found
+
+
+def _harmless(say: Callable[[str], None], *, asked: bool) -> list[Row]:
+    """The findings in harmless texts. Where there are none, that is said, or raised if `asked` for."""
+    from scripts.benchmarks import harmless  # noqa: PLC0415  - it is made of this module's parts
+
+    try:
+        return list(harmless.harmless())
+    except BenchError as error:
+        if asked:
+            raise
+        say(str(error))
+        return []
 
 
 def _more(folder: Path) -> dict[str, Callable[[], Iterator[Share]]]:
@@ -218,7 +234,8 @@ def _line(subject: str, figures: Sequence[str], known: dict[str, Row]) -> str:
     shown = [_value(known[figure]) if figure in known else "" for figure in figures]
     # Labelled spans where there are any: what was found beyond them shows in the precision.
     count = next((str(row.count) for row in known.values() if isinstance(row, Share)), "")
-    floors = dict.fromkeys(f"{row.least:g}" for row in known.values() if row.least is not None)
+    limits = [("", row.least) for row in known.values()] + [("at most ", row.most) for row in known.values()]
+    floors = dict.fromkeys(f"{word}{limit:g}" for word, limit in limits if limit is not None)
     return f"| {subject} | {count} | {' | '.join(shown)} | {', '.join(floors)} |"
 
 

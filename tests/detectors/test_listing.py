@@ -4,7 +4,7 @@ from extproc.detectors import pii, secrets
 from extproc.detectors.listing import markdown
 from extproc.detectors.pii.prose import KINDS_PROSE
 
-PAGE = Path(__file__).parents[2] / "docs" / "detection.md"
+PAGE = Path(__file__).parents[2] / "docs" / "detectors.md"
 
 
 def test_the_page_is_what_the_rules_say() -> None:

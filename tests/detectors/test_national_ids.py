@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from extproc.detectors import pii
-from extproc.detectors.pii import dates, vat
+from extproc.detectors.pii import dates, vat, words
 from extproc.detectors.pii.runs import RUN
 from extproc.matching.rule import Rule, marked
 from tests.inspection.texts import scanner
@@ -71,8 +71,8 @@ def test_the_value_of_a_rule_that_needs_a_word_is_nothing_without_one(rule: Rule
 def test_the_name_of_a_member_is_a_word(rule: Rule) -> None:
     text, spans = marked(rule.hits[0])
     value = text[spans[0][0] : spans[0][1]]
-    words = (each.replace("[ _.-]{0,2}", " ") for each in rule.context)
-    word = next(each for each in words if re.fullmatch(r"[a-z ]+", each))
+    written = (each.replace(words._BLANK, " ") for each in rule.context)
+    word = next(each for each in written if re.fullmatch(r"[a-z ]+", each))
     assert rule.kind in {span.kind for span in scanner().scan(value, word)}
 
 

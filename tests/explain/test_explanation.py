@@ -130,6 +130,19 @@ def test_an_event_stream_is_judged_as_one(headers: dict[str, str]) -> None:
     assert (found["side"], found["start"], found["end"]) == ("response", start, start + len(IBAN))
 
 
+AMBIGUOUS = "patient 401-023-2137"
+
+
+def test_a_finding_lists_the_other_kinds_that_fit_in_requests_responses_and_streams() -> None:
+    own = plan("  - {name: p, request: [{use: pii, action: mask}], response: [{use: pii, action: mask}]}\n")
+    stream = sse(*AMBIGUOUS)
+    for shown in (told(own, AMBIGUOUS), *(told(own, "hi", {"body": body}) for body in (answered(AMBIGUOUS), stream))):
+        (found,) = shown["findings"]
+        assert (found["kind"], found["score"], found["also"]) == ("uk_nhs", 0.9, [{"kind": "phone", "score": 0.85}])
+    only = plan("  - {name: p, request: [{use: pii, kinds: [uk_nhs], action: mask}]}\n")
+    assert "also" not in told(only, AMBIGUOUS)["findings"][0]
+
+
 def test_a_block_in_mid_stream_is_told_with_the_stream_as_it_would_end() -> None:
     shown = told(both(), "hi", {"body": sse("here: ", KEY[:7], KEY[7:], " late")})
     assert (shown["action"], shown["status"]) == ("block", 200)

@@ -32,6 +32,11 @@ def test_other_columns_placeholders_and_what_follows_the_table_stay() -> None:
     assert found(text) == []
 
 
+def test_a_mark_within_quotes_ends_no_cell_and_letters_beyond_ascii_shift_nothing() -> None:
+    text = 'Größe:\nname,password,id\n"Ünn",hunter22x,1\n"Smith, Änn","s3cr3t,Pa55",2\nÖmer,x9Tr0ub4,3\n'
+    assert found(text) == ["s3cr3t,Pa55", "x9Tr0ub4"]
+
+
 def test_a_table_is_read_up_to_its_limit() -> None:
     line = "{0},s3cr3t{0}Pa55\n"
     text = "id,password\n" + "".join(map(line.format, range(MOST_ROWS + 2)))

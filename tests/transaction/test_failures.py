@@ -13,7 +13,8 @@ import pytest
 from msgspec import Struct
 
 from extproc.apis.events.leaves import MAX_TOKENS
-from extproc.matching.scanner import BufferMatch, Scanner
+from extproc.matching.candidate import BufferMatch
+from extproc.matching.scanner import Scanner
 from extproc.payload.limits import MAX_DEPTH, MAX_VALUES
 from extproc.pipe.pipe import TRIED_BYTES
 from extproc.policy import loads

@@ -63,12 +63,17 @@ RULES = (
         kind="us_ssn",
         name="us-ssn",
         pattern=r"\d{3}-\d{2}-\d{4}|\d{3} \d{2} \d{4}",
-        before=r"[:alnum:].-",
+        before=r"0-9.-",
         after=r"[:alnum:]-",
         unless=(r"suite", r"apt\.?", r"apartment", r"unit", r"(?:p\.? ?o\.? )?box", r"room", r"floor"),
         validator=_ssn_alone,
         score=0.95,
-        hits=("Here's my SSN: «460-89-9847»", "abc «078 05 1123» abc", "«853-37-1694»."),
+        hits=(
+            "Here's my SSN: «460-89-9847»",
+            "abc «078 05 1123» abc",
+            "«853-37-1694».",
+            "ann@example.com«078-05-1123»",
+        ),
         misses=(
             "000-12-3456",
             "078-00-1123",
@@ -83,7 +88,9 @@ RULES = (
         kind="us_ssn",
         name="us-ssn-spoken-of",
         numeric=True,
-        pattern=r"\d{3}[ .-]?\d{2}[ .-]?\d{4}",
+        # Three blanks are one in a URL, where `+` is one, too. Two digits and seven are a number of an employer, or a
+        # mistake: a word says what it is.
+        pattern=r"\d{3}(?:[ .+-]| {3})?\d{2}(?:[ .+-]| {3})?\d{4}|\d{2}-\d{7}",
         sign=RUN,
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
@@ -94,6 +101,9 @@ RULES = (
         hits=(
             "SSN «078051121»",
             "social security number is «078-051121»",
+            "the ssn is «07-8051121»",
+            "?ssn=«078%2005%201121»&open=1",
+            "?ssn=«078+05+1121»&open=1",
             "«078051121» is my SSN",
         ),
         misses=("078051121", "SSN 000000000", "SSN 0780511201"),

@@ -58,9 +58,9 @@ RULES = (
         # Numbers of other prefixes are in use for temporary and administrative purposes, and in test data.
         # Only capitals may stand apart: in a stream, every other short word would have to wait for what follows.
         pattern=r"(?:[A-CEGHJ-PR-TW-Za-ceghj-pr-tw-z][A-CEGHJ-NPR-TW-Za-ceghj-npr-tw-z]-?|"
-        r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] {1,3})"
-        r"(?:\d{2}[ -]{0,3}\d{2}[ -]{0,3}\d{2}|\d{3}[ -]\d{3})(?:[ -]{0,3}[A-Za-z])?",
-        sign=r"[a-zA-Z][ -]{0,3}\d{2}[ -]{0,3}\d[ -]{0,3}\d[ -]{0,3}\d",
+        r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ +]{1,3})"
+        r"(?:\d{2}[ +-]{0,3}\d{2}[ +-]{0,3}\d{2}|\d{3}[ +-]{1,3}\d{3})(?:[ +-]{0,3}[A-Za-z])?",
+        sign=r"[a-zA-Z][ +-]{0,3}\d{2}[ +-]{0,3}\d[ +-]{0,3}\d[ +-]{0,3}\d",
         context=expressions("uk_nino"),
         named=True,
         score=0.95,
@@ -68,6 +68,8 @@ RULES = (
             "My National Insurance number is «ZZ 134125 T».",
             "national_insurance_number: «TN123456»",
             "NI number «AZ 123 456 A»",
+            "?nino=«AZ%20123%20456%20A»&open=1",
+            "?national%20insurance%20number=«AZ+12+34+56+A»&open=1",
         ),
         misses=("ZZ 134125 T", "flight BA 123456", "no valid national insurance number UV 98 76 54 B"),
     ),

@@ -1,5 +1,7 @@
 """Contact data: e-mail addresses. For telephone numbers see `phone`."""
 
+import re
+
 from extproc.matching.rule import Rule
 
 _LETTERS = r"\x{c0}-\x{24f}\x{370}-\x{e4f}"
@@ -7,10 +9,24 @@ _LETTERS = r"\x{c0}-\x{24f}\x{370}-\x{e4f}"
 
 _PROGRAMS = frozenset({"git", "hg", "svn"})
 """Users that programs log in as."""
+_FILES = frozenset({"png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "css", "js", "mjs", "jsx", "ts", "tsx", "html"})
+_FILES |= frozenset({"json", "yaml", "yml", "toml", "xml", "txt", "csv", "exe", "dll", "tgz", "whl", "lock"})
+"""Ends of the names of files that are no domains: `logo@2x.png`."""
+
+
+_ESCAPED = re.compile(r"[a-z]{2,}E")
+"""The last label of an address in Perl's documentation, where `E<gt>` is the sign that closes it."""
+
+
+def _email_end(text: str) -> int:
+    return len(text) - (_ESCAPED.fullmatch(text.rpartition(".")[2]) is not None)
 
 
 def _email(text: str) -> bool:
     local, _, domain = text.replace("%40", "@").rpartition("@")
+    # `ann@example.org.txt` is a file that is named after an address.
+    if domain.count(".") == 1 and domain.partition(".")[2].lower() in _FILES:
+        return False
     return ".." not in text and local[-1] != "." and not domain.startswith("-") and local not in _PROGRAMS
 
 
@@ -23,6 +39,7 @@ RULES = (
         before=rf"\w{_LETTERS}",
         after=rf"[:alnum:]{_LETTERS}",
         fold=True,
+        fit=_email_end,
         validator=_email,
         score=1.0,
         hits=(
@@ -30,12 +47,22 @@ RULES = (
             "«a@xn--d1acufc.xn--p1ai»",
             "«jürgen@bücher.example»!",
             "<«o'neil@example.com»>",
+            "Ann E<lt>«ann@example.org»E<gt>",
+            "«ANN@EXAMPLE.COM»",
             "mailto:«x@example.org».",
             "邮箱«li@example.cn»。",
             "?id=1&email=«ann.smith%40example.com»&open=1",
             "«राम@example.in»",
             "-«li@example.cn», ...«ann@example.org», +«x@example.com», %«y@example.com»",
         ),
-        misses=("hello-world here", "a@b", "lodash@4.17.21", "me @ example.com", "@example.com", "git@github.com:x/y"),
+        misses=(
+            "hello-world here",
+            "a@b",
+            "lodash@4.17.21",
+            "me @ example.com",
+            "@example.com",
+            "git@github.com:x/y",
+            "logo@2x.PNG",
+        ),
     ),
 )

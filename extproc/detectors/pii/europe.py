@@ -127,10 +127,19 @@ RULES = (
         before=r"[:alnum:]#",  # a colour has eight digits, too
         after=r"[:alnum:]-",  # and so has the first group of a UUID
         fold=True,
+        behind=r"\d\.",
         validator=_nif_alone,
         score=0.75,
         hits=("NIF «12345678Z»", "«55555555-K»", "«01111111g»"),
-        misses=("12345678A", "401-023-2138", "123456Z", "#7111676f", "0921954e-5b6d-4e2a", "00000003a"),
+        misses=(
+            "12345678A",
+            "401-023-2138",
+            "123456Z",
+            "#7111676f",
+            "0921954e-5b6d-4e2a",
+            "00000003a",
+            "-0.0078125 v 2",
+        ),
     ),
     Rule(
         kind="es_nif",

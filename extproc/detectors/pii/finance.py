@@ -35,10 +35,14 @@ _IBAN_DIGITS = (
     "AE AT BA BE CZ DE DK EE ES FI FO GL HR HU IL IS LT ME MN NO PL PT RS SE SI SK TL TN VA XK"  # looked up two by two
 )
 
+_TOGETHER = str.maketrans("", "", " +-")
+
 _FEWEST = 12
 """Digits that a card has at least."""
 _USUAL = 16
 """Digits that a card has as a rule; a longer one in one run needs a word that speaks of a card."""
+_NO_CARD = r"(?:^|[^0-9])(?:[017-9]\d{13,17}|3[0-35689]\d{13}),\s{1,20}"
+"""The number before, in a list of constants or counts; no issuer has such numbers. Times in ms have thirteen digits."""
 _MAESTRO = frozenset({5893, 6304, 6390, 6759, 6761, 6762, 6763})
 _VERSIONS = frozenset({0x00, 0x05, 0x1E, 0x30, 0x32, 0x41, 0x16, 0x6F, 0xC4})
 """Base58Check version bytes: Bitcoin, Dogecoin, Litecoin, TRON, Bitcoin's test networks."""
@@ -85,11 +89,11 @@ def _checked(number: str) -> bool:
 def _iban_end(text: str) -> int:
     """Return where the IBAN that begins `text` ends, 0 if none does: what follows may look like more groups of it."""
     length = _IBAN_LENGTHS.get(text[:2].upper(), 0)
-    code = text.replace(" ", "").replace("-", "")[:length]
+    code = text.translate(_TOGETHER)[:length]
     if not 0 < length <= len(code):
         return 0
     end = length
-    while end < length + (apart := text.count(" ", 0, end) + text.count("-", 0, end)):
+    while end < length + (apart := text.count(" ", 0, end) + text.count("-", 0, end) + text.count("+", 0, end)):
         end = length + apart
     if text[end : end + 1].isalnum() or not (code.isupper() or code.islower()):
         return 0
@@ -133,9 +137,15 @@ RULES = (
         pattern=r"\d{14,19}",
         before=r"[:alnum:].",
         fit=_card_end,
+        behind=_NO_CARD,
         # Two to three in a hundred numbers of so many digits that count something else pass for one.
         score=0.8,
-        hits=("pay «4012888888881881»", "Diners «30569309025904»,", "«5555555555554444»"),
+        hits=(
+            "pay «4012888888881881»",
+            "1748503543012, «4012888888881881», «5555555555554444»",
+            "Diners «30569309025904»,",
+            "«5555555555554444»",
+        ),
         misses=(
             "0.4012888888881881",
             "4012888888881881000",
@@ -143,6 +153,8 @@ RULES = (
             "4444444444444444",
             "1234567890123456789",
             "6812345678901234564",
+            "{837766094556764, 374555092627893}",
+            "1994165897297032,\n                2245000007398739",
         ),
     ),
     Rule(
@@ -163,9 +175,9 @@ RULES = (
     Rule(
         kind="iban",
         numeric=True,
-        # Groups of four, or of any other size; three blanks are one in a URL.
-        pattern=r"[a-z]{2}\d{2}(?:[ -]{0,3}[a-z0-9]){11,29}",
-        sign=r"[a-z]{2}\d{2}[ -]{0,3}[a-z0-9][ -]{0,3}[a-z0-9]",
+        # Groups of four, or of any other size; three blanks are one in a URL, where `+` is one, too.
+        pattern=r"[a-z]{2}\d{2}(?:[ +-]{0,3}[a-z0-9]){11,29}",
+        sign=r"[a-z]{2}\d{2}[ +-]{0,3}[a-z0-9][ +-]{0,3}[a-z0-9]",
         fold=True,
         fit=_iban_end,
         score=1.0,
@@ -178,6 +190,7 @@ RULES = (
             "«DE89 370400 44 0532 0130 00» und",
             "«DZ580002100001113000000570»",
             "iban=«BE71%200961%202345%206769»&open=1",
+            "iban=«BE71+0961+2345+6769»&open=1",
         ),
         misses=(
             "GB69PMNJ18913943430744",

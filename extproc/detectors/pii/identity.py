@@ -15,12 +15,16 @@ _DATES = (
     rf"\d{{1,4}}[./ -]{{1,3}}\d{{1,2}}[./ -]{{1,3}}\d{{2,4}}{_TIME}",
     r"(?:18|19|20)\d{6}",
     r"\d{4} ?[年년] ?\d{1,2} ?[月월] ?\d{1,2} ?[日일]?",
+    # The same in a URL, where each sign takes three bytes of three characters, and as `\u5e74`.
+    r"\d{4}(?: {6}| {9})\d{1,2}(?: {6}| {9})\d{1,2}",
     rf"\d{{1,4}}{_ORDINAL}[ .-]{{1,2}}{_OF}{_LETTER}{{2,14}}\.?[ ,.-]{{1,2}}{_OF}\d{{2,4}}",
     rf"{_ENGLISH}[ .-]\d{{1,2}}{_ORDINAL}[ ,-]{{1,2}}\d{{4}}",
 )
 # A year and what follows it, or all of a date with but two digits of it. The whole takes the fast lane long to compile,
 # and each hit costs a look for words.
 _SIGN = r"(?:18|19|20)\d{2}(?:\d{4})?[^0-9]|\d[./-]\d{1,2}[./-]\d\d[^0-9]"
+_COUNTED = r"(?:crc(?:32)?|size|packed|offset|bytes|length|count|checksum|hash)[\"']?[=:] ?[\"']?"
+"""The name of what counts something else, right in front of a number."""
 _WORD, _NUMBER = re.compile("[a-z\u00c0-\u024f\u0370-\u052f\u0900-\u097f]{2,}"), re.compile(r"\d+")
 _BESIDE_MONTHS = frozenset({"of", "de", "del", "do", "st", "nd", "rd", "th", "er"})
 _CLOCK = re.compile(r"[Tt ]\d\d:.*", re.DOTALL)
@@ -76,6 +80,7 @@ RULES = (
         r"\d{2}[A-Za-z]{2}\d{5}",
         # How a match ends; its beginnings make the fast lane a third slower.
         sign=r"\d{5}[A-Za-z]?[^0-9A-Za-z]|[A-Za-z]\d[A-Za-z0-9]{3,6}\d[^0-9A-Za-z]",
+        behind=_COUNTED,
         validator=_numbered,
         context=expressions("passport"),
         near=(40, 32),
@@ -96,6 +101,7 @@ RULES = (
             "my passport is here",
             "invoice AB1234567",
             "npm install passport2023 passport-oauth20",
+            "passport.svg size=1057 crc32=81262583",
         ),
     ),
     Rule(
@@ -131,6 +137,8 @@ RULES = (
             "生年月日は«1984年08月06日»です",
             'dateOfBirth="«1990-05-12T00:00:00Z»"',
             "DATE_OF_BIRTH=«19900512»",
+            r"\"dob\": \"«1967\u5e7405\u670802»\u65e5",
+            "?dob=«1967%E5%B9%B405%E6%9C%8802»%E6%97%A5&open=1",
             "Doğum tarihim «24.05.1999».",
             "род. и дата рождения: «5 мая 1980»",
         ),

@@ -10,11 +10,17 @@ from extproc.matching.rule import Rule
 _EXTENSION = r"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?"
 _PART = r"[ ./()-]{0,3}"
 """Separators between two digits of a number as people write it: `) `, ` / `, `-`. Three blanks are one in a URL."""
+_SPOKEN_PART = r"[ .+/()-]{0,3}"
+"""The same where a word says what it is: in a URL, `+` is a blank."""
 
-# ITU-T E.164 country codes of one or two digits, then the first two digits of those that have three.
+# ITU-T E.164 country codes of one or two digits, then those of three.
 _CODES = frozenset(("1", "7")) | frozenset(map(str, {20, 27, *range(30, 35), 36, *range(39, 42), *range(43, 50)}))
 _CODES |= frozenset(map(str, {*range(51, 59), *range(60, 67), 81, 82, 84, 86, *range(90, 96), 98}))
-_CODES |= frozenset(map(str, {21, 22, 23, 24, 25, 26, 29, 35, 37, 38, 42, 50, 59, 67, 68, 69, 80, 85, 88, 96, 97, 99}))
+_CODES |= frozenset(map(str, {211, 212, 213, 216, 218, *range(220, 259), *range(260, 270), 290, 291, 297, 298, 299}))
+_CODES |= frozenset(map(str, {*range(350, 360), *range(370, 384), 385, 386, 387, 389, 420, 421, 423, *range(500, 510)}))
+_CODES |= frozenset(map(str, {*range(590, 600), 670, *range(672, 684), *range(685, 693), 800, 808, 850, 852, 853, 855}))
+_CODES |= frozenset(map(str, {856, 870, 878, *range(880, 884), 886, 888, *range(960, 969), *range(970, 980), 992, 993}))
+_CODES |= frozenset(map(str, {994, 995, 996, 998}))
 
 _OF_THINGS = (
     (
@@ -30,9 +36,20 @@ _HEX = (
 )
 """A group of a hexadecimal dump, or its offset, right in front of what is another of its groups."""
 
+_COUNTED = (
+    r"(?:crc(?:32)?|size|packed|offset|bytes|length|count|checksum|hash|port|pid|duration|elapsed|timestamp)"
+    r"[\"']?[=:] ?[\"']?|(?:[Cc]loses|[Bb]ug|[Ii]ssue|[Ff]ixe?[sd]?|LP):? ?#|(?:^|\n)[0-9a-f]{7,8}:? {1,2}"
+)
+"""The name of what counts something else, of an issue in a tracker, or an offset in a dump, right in front of a number
+that has a word for telephones somewhere near."""
+
+_FRACTION = r"(?:^|[\s\d,;\"'(-])[a-z]?\."
+"""The dot of a decimal fraction, also without a digit in front of it, as drawings are written: `c-.006.22-.01.344`."""
+
 _DIGITS = re.compile(r"\d+")
 _OF_A_DATE = re.compile(r"(?<!\d)0*(?:19|20)\d\d(?!\d)")
 """A year as all dates have it that are looked for."""
+_MONTH = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])")
 _DECIMAL, _LOCAL = re.compile(r"\d+\.\d+"), re.compile(r"\d{3}\.\d{4}")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _FLOAT = re.compile(r"\+\d\.\d{1,9}|\+\d\.\d{11,}|\+[2-9]\.\d+")
@@ -41,6 +58,8 @@ _ZIP = re.compile(r"\d{5}-\d{4}")
 _SOCIAL = re.compile(r"\d{3}-\d{2}-\d{4}")
 """The form of a social security number, which no telephone number has."""
 _BLANKS = re.compile("[ ()]+")
+_FOURS = re.compile(r"00(?!39)\d\d(?: 0\d{3}){2}")
+"""Code points, `0065 0302 0304`: behind the country's code no number but Italy's begins with 0."""
 _PAIRS = re.compile(r"\d\d(?:[ -]\d\d){6,}")
 _WITH_CODE = 11  # digits of the numbers of the codes 1 and 7
 _UNPARTED = 10  # least digits of a number in one run: `+20231105` is a line of a diff
@@ -50,7 +69,7 @@ _MOST_DIGITS = 15  # ITU-T E.164
 def _international(text: str) -> str:
     """The digits from the country's code on, without an extension; empty if they are no number of any country."""
     number = numerals(_without_extension(text)).lstrip("0")
-    known = number[:1] in _CODES or number[:2] in _CODES
+    known = number[:1] in _CODES or number[:2] in _CODES or number[:3] in _CODES
     return number if known and 8 <= len(number) <= _MOST_DIGITS else ""
 
 
@@ -75,6 +94,8 @@ def _american_end(text: str) -> int:
 
 def _abroad(text: str) -> bool:
     number = _international(text)
+    if _FOURS.match(text) is not None or ("." in text and sum("." in part for part in text.split()) > 1):
+        return False
     # An order's number may have zeros in front: where the length of a country's numbers is known, it must be that.
     return bool(number) and (number[0] not in "17" or len(number) == _WITH_CODE)
 
@@ -142,7 +163,7 @@ def _like_a_date(text: str) -> bool:
         return False
     parts = [int(part) for part in _DIGITS.findall(text)]
     if len(parts) < 3:
-        return len(parts) == 2 and all(1900 <= part <= 2099 for part in parts)
+        return len(parts) == 2 and (all(1900 <= part <= 2099 for part in parts) or _MONTH.fullmatch(text) is not None)
     year, month, day = parts[:3]
     if 1900 <= year <= 2099 and 1 <= month <= 12 and 1 <= day <= 31:
         return True
@@ -191,7 +212,7 @@ RULES = (
         before=r"\w+-",
         fold=True,
         fit=_abroad_end,
-        behind=rf"\d\.|{_HEX}",
+        behind=rf"{_FRACTION}|{_HEX}",
         score=0.8,
         hits=("«001-846-853-9089x92556»", "Tel.«0049 30 1234567»", "«00 44 20 7123 4567»"),
         misses=(
@@ -204,6 +225,10 @@ RULES = (
             "ff 00 14 22 04 25 37 8a",
             "00 14 22 04 25 37 55 66 77",
             "0021260872",
+            "c-.006.22-.349.344-.0044.15.12.13",
+            "q.001 2.13-.197 3.743z",
+            "0065 0302 0304 ; [.2007.0021.0002]",
+            "a5.055 5.055 0 0010.932 15 5.068 5.068 0 0016 9.932",
         ),
     ),
     Rule(
@@ -233,7 +258,9 @@ RULES = (
         kind="phone",
         name="phone-national",
         numeric=True,
-        pattern=r"(?:0\d{1,4}[ ./-]|\(0\d{1,4}\)[ ]?)(?:\d{3,8}(?:[ .-]\d{2,5}){0,3}|\d{2}(?:[ .-]\d{2,4}){2,6})",
+        # No area's code begins with two zeros.
+        pattern=r"(?:0[1-9]\d{0,3}[ ./-]|\(0[1-9]\d{0,3}\)[ ]?)"
+        r"(?:\d{3,8}(?:[ .-]\d{2,5}){0,3}|\d{2}(?:[ .-]\d{2,4}){2,6})",
         before=r"[:alnum:]+.,/:-",
         after=r"[:alnum:]/:",
         fit=_national_end,
@@ -258,19 +285,22 @@ RULES = (
             "00000010  02 27 96 63 08 af",
             "1f5e 0217 3473 1847",
             "Boston, MA 02111-1307",
+            "0000 0000 0000 0000",
+            "0x2260 = 0010 0010 0110 0000",
         ),
     ),
     Rule(
         kind="phone",
         name="phone-spoken-of",
-        pattern=rf"(?:\( ?)?(?:\+ ?)?(?:\( ?)?\d(?:{_PART}\d){{5,23}}{_EXTENSION}",
+        pattern=rf"(?:\( ?)?(?:\+ ?)?(?:\( ?)?\d(?:{_SPOKEN_PART}\d){{5,23}}{_EXTENSION}",
         # Behind an underscore it is a part of an identifier: `call_2813882583`.
         # Only where a group ends: each hit has its cost, and the numbers of a table would have one for each digit.
-        sign=rf"\d(?:{_PART}\d){{5}}[^0-9]",
+        sign=rf"\d(?:{_SPOKEN_PART}\d){{5}}[^0-9]",
         before=r"\w+.,/-",
         after=r"[:alnum:]/:",
         fold=True,
         fit=_spoken_end,
+        behind=_COUNTED,
         context=expressions("phone", "call"),
         near=(40, 12),
         # A member `calls` counts them.
@@ -289,6 +319,7 @@ RULES = (
             "PHONE_NUMBER=«0285601815»",
             "tool --phone-number «0285601815» --verbose",
             "?id=7&phone=«533%20186%20091»&open=1",
+            "?id=7&phone=«533+186+091»&open=1",
             "userPhone=«0285601815»",
             "They're not answering at «785 8949»",
             "«96 228011» office",
@@ -312,6 +343,9 @@ RULES = (
             "call 12",
             "the office has 455-99-6622",
             "its number is 675984103431",
+            "extension 3.0.1 (Closes: #1032070)",
+            "phone.svg crc32=56296226",
+            'call at "2016-05-23T10:18:16"',
         ),
     ),
 )

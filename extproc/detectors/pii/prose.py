@@ -1,4 +1,4 @@
-"""Descriptions of the kinds of personal data, and the check of each: for the list in docs/detection.md."""
+"""Descriptions of the kinds of personal data, and the check of each: for the list in docs/detectors.md."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ KINDS_PROSE: Mapping[str, tuple[str, str]] = {
         "IPv4 or IPv6 address, also with a prefix",
         "ranges; no versions of programs; `ip_addresses: public` leaves out private ones",
     ),
-    "mac_address": ("hardware address, also of 64 bits", "form; no broadcast and no zero addresses"),
+    "mac_address": ("hardware address, also of 64 bits", "form; not zeros alone; with blanks beside a word"),
     "url": ("URL", "form of scheme and host"),
     "url_credentials": ("user and password in a URL", "no variables and no placeholders"),
     "passport": ("passport number", "forms of several countries"),

@@ -7,10 +7,10 @@ from extproc.matching.rule import Rule
 
 NAMES = (
     r"(?:api|access|account|auth|client|consumer|encryption|private|secret|service|session|signing|master|webhook)"
-    r"[ _.-]?(?:key|secret|token)|"
+    r"[ _.+-]?(?:key|secret|token)|"
     r"secret|token|credentials?|creds|(?:user|basic)[_.-]auth|apikey|authkey"
 )
-"""Beginnings of names that secrets are assigned to."""
+"""Beginnings of names that secrets are assigned to; `+` is a blank in a URL."""
 
 KEY_WORDS = r"(?:key|token|secret|private|access|unseal|[_.-]pat)"
 """Words for keys, also at the end of other words: `simfinKEY`."""
@@ -18,7 +18,10 @@ KEY_WORDS = r"(?:key|token|secret|private|access|unseal|[_.-]pat)"
 ATTRIBUTE = r"[\"']\s{1,4}(?:value\s?=|\{\s{0,40}default\s?=)\s?[\"']"
 """The separator of a name and its value where both are values: `<x name="key" value="v"/>`, also in Terraform."""
 
-_SIGN = r"(?:[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:)\s{0,12}|[\"']?>)"
+ESCAPED: Final = r"\x{5c}{0,3}"
+"""The backslashes in front of a quotation mark in JSON that stands within JSON, or within a program."""
+
+_SIGN = rf"(?:(?:{ESCAPED}[\"'])?\s{{0,12}}(?:=>|[:?]{{0,3}}=|==|:)\s{{0,12}}|[\"']?>)"
 """A sign of assignment, and the end of a tag: `<key>v</key>`, `<x name="key">v</x>`."""
 
 ASSIGNED = rf"(?:{_SIGN}|{ATTRIBUTE})"
@@ -62,6 +65,11 @@ _ALONE = r"(?:^|[^0-9A-Za-z ._-])[ ._-]{0,16}"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{11,12}"
 
 
+def _unescaped(text: str) -> int:
+    """The length of a value without the backslashes of the quotation mark behind it, and as `query_value` has it."""
+    return query_value(text.rstrip("\\"))
+
+
 def _sent(text: str) -> bool:
     return not (stand_in(text) or example(text) or words(text)) and entropy(text) >= 3.0
 
@@ -69,14 +77,14 @@ def _sent(text: str) -> bool:
 RULES = (
     Rule(
         kind="assigned-secret",
-        pattern=rf"(?:{NAMES})[\w.-]{{0,20}}{ASSIGNED}[\"'`]?({VALUE}{{12,256}})",
-        sign=rf"(?:{NAMES})[\w.-]{{0,20}}[\"']?\s{{0,12}}[=:>?{{v]",
+        pattern=rf"(?:{NAMES})[\w.-]{{0,20}}{ASSIGNED}(?:{ESCAPED}[\"'`])?({VALUE}{{12,256}})",
+        sign=rf"(?:{NAMES})[\w.-]{{0,20}}(?:{ESCAPED}[\"'])?\s{{0,12}}[=:>?{{v]",
         before=r"",
         after=r"\w",
         fold=True,
         assigned=True,
         group=1,
-        fit=query_value,
+        fit=_unescaped,
         validator=assigned,
         judge=named,
         unless=_POINTING,
@@ -84,6 +92,7 @@ RULES = (
         hits=(
             '"client_secret" : "«6da89121079f83b2eb6acccf8219ea982c3d79bccc3e9c6a85856480661f8fde»",',
             "API_KEY=«Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu»",
+            r"{\"api_key\":\"«Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu»\",\"id\":1}",
             "https://api.example.com/update?token=«Rps15JICmtRVbFyS_95houlLbm6xIQ2L»&pin=v1&isDisabled=true",
             'variable "api_token" {\n  default = "«Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu»"\n}',
             "<apiKey>«Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu»</apiKey>",

@@ -1,6 +1,6 @@
 """Passwords beside their name, in programs, settings and prose. People choose less random ones than machines do."""
 
-from extproc.detectors.secrets.assigned import ASSIGNED, ATTRIBUTE, VALUE
+from extproc.detectors.secrets.assigned import ASSIGNED, ATTRIBUTE, ESCAPED, VALUE
 from extproc.detectors.secrets.likelihood import chosen, given, password, query_value, variable, words
 from extproc.matching.rule import Rule
 
@@ -10,14 +10,15 @@ PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd|[_.-]pass"
 _USERS = r"(?:user(?:[ _-]?(?:id|name))?|uid|login)"
 
 # A gate of a whole pattern takes Hyperscan 0.1 s to compile; a name with what must follow it tells enough.
-_SIGN = rf"(?:{PASSWORDS})[\"']?[\s:=?>]"
+_SIGN = rf"(?:{PASSWORDS})(?:{ESCAPED}[\"'])?[\s:=?>]"
 _SIGN_SAID = rf"(?:{PASSWORDS}) (?:is|was|will|to|for) "
 
 RULES = (
     Rule(
         kind="password",
         name="password-quoted",
-        pattern=rf"(?:{PASSWORDS})(?:(?:{ASSIGNED}|[ \t]{{1,4}})[\"'`]|{ATTRIBUTE})([^\s\"'`]{{6,128}})[\"'`]",
+        pattern=rf"(?:{PASSWORDS})(?:(?:{ASSIGNED}|[ \t]{{1,4}}){ESCAPED}[\"'`]|{ATTRIBUTE})"
+        rf"([^\s\"'`]{{5,127}}[^\s\"'`\x{{5c}}]){ESCAPED}[\"'`]",
         before="",
         after="",
         fold=True,
@@ -30,6 +31,7 @@ RULES = (
             'password: "«cX4PHXFQl0Irtg9s»"',
             "DB_PASSWORD='«%dLoZ4fC6uycOIei»'",
             '{"passwd":"«hunter2!x»"}',
+            r"log: {\"id\": 1, \"password\": \"«hunter2!x»\"}",
             "ALTER ROLE app WITH PASSWORD '«Tr0ub4dor»';",
             'AdminPassword = "«thisismypassword»"',
             'my_password := "«super$ecret»"',

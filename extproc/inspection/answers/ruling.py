@@ -83,11 +83,17 @@ class Ruling:
                 continue
             each = self._of(hit.span)
             if self._on[each.number]:
-                if distinct is not None and distinct.new(each.number, hit.span):
-                    span = hit.span
-                    self.tell(each, span.kind, (where, span.start, span.end), span.score)
+                if distinct is not None:
+                    self._hear(each, hit.span, where, distinct)
                 if each.blocks:
                     raise Stopped(Blocked(each.name, "finding"))
+
+    def _hear(self, each: CompiledProcessor, span: Span, where: str, distinct: Distinct) -> None:
+        """Count a find that is new in its text; of one that is not, its kind is told with the find at its place."""
+        if distinct.new(each.number, span):
+            self.tell(each, span.kind, (where, span.start, span.end), span.score)
+        elif self._tally.details is not None and (winner := distinct.outdone(each.number, span)) is not None:
+            self._tally.outdone(each.name, where, winner, span)
 
     def tell(
         self,

@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from extproc.inspection.verdict import MAX_FAILURES, Count, Failure, Finding
+from msgspec.structs import replace
+
+from extproc.inspection.verdict import MAX_FAILURES, Count, Failure, Finding, with_kind
+from extproc.matching.span import Span
 
 MAX_TOLD = 1024
 """Findings that are told one by one, where they are asked for: more than anyone reads. All are counted."""
@@ -44,6 +47,14 @@ class Tally:
         """Adds a find for those who ask for each."""
         if self.details is not None and len(self.details) < MAX_TOLD:
             self.details.append(finding)
+
+    def outdone(self, processor: str, where: str, winner: Span, span: Span) -> None:
+        """Adds the kind of `span` to a find that was told, the one of `winner`."""
+        place = processor, winner.kind, where, winner.start, winner.end
+        for number, each in enumerate(self.details or ()):
+            if (each.processor, each.kind, each.where, each.start, each.end) == place:
+                assert self.details is not None, "it has a find"
+                self.details[number] = replace(each, also=with_kind(each.also, span))
 
 
 def _counted(counts: Mapping[_Key, int], key: _Key) -> Mapping[_Key, int]:
