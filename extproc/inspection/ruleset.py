@@ -6,7 +6,7 @@ from typing import Final
 
 from extproc.detectors import patterns, pii, secrets
 from extproc.detectors.contract import Detector, RuleDetector
-from extproc.detectors.pii.network import not_public
+from extproc.detectors.pii.ip_addresses import not_public
 from extproc.detectors.secrets import gitleaks
 from extproc.inspection.plugged import detector_of
 from extproc.matching.allow import AllowList, allowing
