@@ -89,6 +89,7 @@ class Child:
         self._log = log
         self._changed = changed
         self._ending = asyncio.Event()
+        self._begun = asyncio.Event()
         self._life: Life | None = None
         self._channel: ControlChannel[Report, Order] | None = None
         self._tickets = 0
@@ -150,6 +151,12 @@ class Child:
         if self._offered is not config:
             self._offer(config)
         self._send(Commit())
+
+    async def caught_up(self, within: float) -> None:
+        """Waits until a worker that was starting when a policy was put in force has it in force, too, or has ended."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._begun.wait(), within)
+            await self.ask(within)  # orders are carried out one by one: it answers behind the last one
 
     def drain(self) -> None:
         """Lets the worker finish, and not start again."""
@@ -260,4 +267,8 @@ class Child:
 
     def _become(self, state: WorkerState) -> None:
         self.state = state
+        if state is WorkerState.STARTING:
+            self._begun.clear()
+        else:
+            self._begun.set()
         self._changed()

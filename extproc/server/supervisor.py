@@ -155,8 +155,10 @@ class Supervisor:
             self._note_growth(loaded)
             warning = changeover.warning(self._loaded, loaded, envoys)
             self._loaded, self._config = loaded, config
+            starting = [child for child in self._children if child.state is WorkerState.STARTING]
             for child in self._children:
                 child.commit(config)
+            await asyncio.gather(*(child.caught_up(PREPARE_TIMEOUT) for child in starting))
             self._log.reopen()
             return self._reloaded([], warning)
 
