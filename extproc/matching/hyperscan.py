@@ -285,19 +285,21 @@ class Regions(Fast):
         for at in range(0, len(data), size):
             origin = max(0, at - overlap)
             piece = data[origin : at + size]
-            # Hits up to `at` are those of the piece before; they were seen whole there.
-            pairs = [hit for hit in self.hits(piece, meter, whole=whole) if hit[1] > at - origin]
+            # Hits in front of `at` are those of the piece before; they were seen whole there. But for an underscore:
+            # what stands behind it may go on in this piece.
+            beyond, underscore = at - origin, len(self._lanes)
+            pairs = [hit for hit in self.hits(piece, meter, whole=whole) if hit[1] >= beyond or hit[0] == underscore]
             for number, low, high in self.around(by_rule(pairs), piece, meter):
                 first, last = max(low + origin, done.get(number, low + origin)), high + origin
-                if first <= last:
-                    done[number] = last + 1
+                if first < last:
+                    done[number] = last
                     yield number, first, last
 
     def around(self, hits: RuleHits, data: bytes, meter: Meter | None) -> list[tuple[int, int, int]]:
         """Return the stretches in which to look for each rule's matches, by the hits in `data`.
 
-        Each is a rule, which stands for all in `shared` that have its gate, and the first and the last byte at which a
-        match may start. Raises SpentError.
+        Each is a rule, which stands for all in `shared` that have its gate, and two bytes: a match may start behind the
+        first of them, which belongs to the character in front of it, and not behind the last. Raises SpentError.
         """
         lanes, widths = self._lanes, self._widths
         if len(lanes) in hits:
