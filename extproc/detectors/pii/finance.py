@@ -152,8 +152,8 @@ RULES = (
         pattern="|".join(
             rf"\d{{4}}(?:{each}\d{{4}}){{3,{_ROW - 1}}}|\d{{4}}{each}\d{{6}}{each}\d{{5}}" for each in _APART
         ),
-        # Among all rules, each separator by itself would take 0.1 s more to compile. It is not `numeric`, as two of those
-        # were lost beside it (see `hyperscan.Fast`).
+        # Among all rules, each separator by itself would take 0.1 s more to compile. It is not `numeric`, as two of the
+        # numeric ones were lost beside it (see `hyperscan.Fast`).
         sign=r"\d[ \t\r\n/_-]{1,4}\d{4,6}[ \t\r\n/_-]{1,4}\d{4}",
         before=r"[:alnum:].",
         behind=rf"[0-9]{{3}}(?:{'|'.join(_APART)})",
