@@ -135,10 +135,12 @@ class Fast:
         """The patterns that the database does not find although each by itself is found."""
         if len(patterns) < 2:
             return set()
-        missed = (
-            (number, text) for number in patterns for text in probes.get(number, ()) if not self._has(number, text)
-        )
-        return {number for number, text in missed if Fast({number: patterns[number]}).hits(text)}
+        lost: set[int] = set()
+        for number, pattern in patterns.items():
+            missed = [text for text in probes.get(number, ()) if not self._has(number, text)]
+            if missed and any(map(Fast({number: pattern}).hits, missed)):
+                lost.add(number)
+        return lost
 
     def _has(self, number: int, text: bytes) -> bool:
         """True if a pattern hits anywhere in a text."""
