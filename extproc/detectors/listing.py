@@ -20,7 +20,8 @@ Written by `scripts/docs` from the rules in `extproc/detectors`. A rule of `pii`
 stands in a text, unless letters or digits are joined to it. A value is also found beside a written-out escape (`\\n`,
 `\\u000a`, `%20`), the code of a colour, a bracket, a quotation mark or an underscore. Its groups may be separated by
 no-break spaces and typographic dashes, its digits may be those of any script, and it may contain invisible code points
-such as soft hyphens and zero-width spaces.
+such as soft hyphens and zero-width spaces. Its characters may be spelt out as in HTML, addresses or programs
+(`&#64;`, `%2540`, `\\u0040`).
 
 Digits alone identify nobody: a national identifier without its own punctuation is found only if a word beside it says
 what it is. Such words are known in twenty-six languages (a file each in `extproc/detectors/pii/words`), in snake, camel

@@ -124,7 +124,8 @@ class BodyTexts(Struct, eq=False):
         if several and scanned and scanner.assigned:
             scanned = [(index, self._below(scanner, index, spans)) for index, spans in scanned]
         if self.chained is None:
-            self.chained = chains(self.read().passages)
+            document = self.read()
+            self.chained = chains(document.passages, document.sources)
         if self.chained:
             scanned = self._crossed(scanner, scanned, self.chained)
         found: RuleFindings = {}

@@ -1,9 +1,13 @@
-"""The reading of a streamed text without its invisible code points, beside the reading of the text as it stands."""
+"""The reading of a streamed text without its invisible code points, beside the reading of the text as it stands.
+
+In it stand the characters that are spelt out, too.
+"""
 
 import re
 from copy import copy
 from typing import TYPE_CHECKING
 
+from extproc.matching.escapes import begun
 from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.pane import Hit, Released
 from extproc.matching.span import Span
@@ -17,30 +21,31 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def joined(text: str) -> str:
     """`text` with the characters that its pairs of surrogates stand for."""
-    if _SURROGATE.search(text) is None:
+    if text.isascii() or _SURROGATE.search(text) is None:
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def shows_less(text: str, before: str) -> bool:
-    """True if something in a piece of a text is left out, also if JSON escapes give it in halves."""
+    """True if something in a piece of a text is left out or spelt out, also if JSON escapes give it in halves."""
     return hidden(joined(text), before)
 
 
 class BareReading:
     """A window that is fed what is left of each piece.
 
-    `window`: takes over from the window of the text at the place `end`, behind the code point `before`; `half`: the
-    half of a character that came last, if any. `ahead`: the text that the other reading has released and this one has
-    not. `hits`: those of both readings, in text that is not released yet.
+    `window`: takes over from the window of the text at the place `end`, behind the code point `before`; `rest`: what
+    came behind that and may go on in the next piece, as half a character or the beginning of one that is spelt out.
+    `ahead`: the text that the other reading has released and this one has not. `hits`: those of both readings, in text
+    that is not released yet.
     """
 
-    __slots__ = ("_half", "_ignored", "_meter", "ahead", "hits", "window")
+    __slots__ = ("_ignored", "_meter", "_rest", "ahead", "hits", "window")
 
-    def __init__(self, window: "Window", end: int, before: str, half: str, meter: Meter | None) -> None:
+    def __init__(self, window: "Window", end: int, before: str, rest: str, meter: Meter | None) -> None:
         self.window = window
         self._ignored = Ignored(end, before)
-        self._half = half
+        self._rest = rest
         self._meter = meter
         self.ahead = ""
         self.hits: dict[Span, Hit] = {}
@@ -56,8 +61,8 @@ class BareReading:
 
     def finish(self) -> Released | None:
         """End the text."""
-        if self._half:
-            self.window.hold("?")
+        if self._rest:
+            self.window.hold("?" if _SURROGATE.match(self._rest) else self._ignored.bare(self._rest, self._meter))
         return self.window.finish()
 
     def hear(self, released: Released | None, start: int, text: str) -> None:
@@ -82,9 +87,10 @@ class BareReading:
     @property
     def idle(self) -> bool:
         """True if nothing waits here but what the other reading has as well."""
-        return not (self.ahead or self.hits or self._half)
+        return not (self.ahead or self.hits or self._rest)
 
     def _left(self, text: str) -> str:
-        text = self._half + text
-        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        return self._ignored.bare(joined(text[: len(text) - len(self._half)]), self._meter)
+        text = self._rest + text
+        cut = len(text) - 1 if "\ud800" <= text[-1:] <= "\udbff" else begun(text)
+        self._rest = text[cut:]
+        return self._ignored.bare(joined(text[:cut]), self._meter)

@@ -15,6 +15,7 @@ from functools import partial
 
 from extproc.matching.compiled import expression
 from extproc.matching.re2_search import searching, within
+from extproc.matching.spelt import BEGUN
 from extproc.protocol.meter import Meter
 
 MOST_PARAMETERS = 48
@@ -75,12 +76,13 @@ _wide_bytes = searching(expression(f"[\\x{{9b}}{_TYPOGRAPHIC}]"))
 _escapes = re.compile(f"{_CONTROL}|{_BACKSLASH}|{_PERCENT}|{_COLOUR}")
 _typographic = re.compile(f"[{_TYPOGRAPHIC}]")
 
-# What may still become an escape: every beginning of one, and a whole one that may become longer.
+# What may still become an escape, or a character that is spelt out: every beginning of one, and a whole one that may
+# become longer.
 _begun = re.compile(
     rf"(?:\\(?:u{_HEX}{{0,3}}|U{_HEX}{{0,7}}|x{_HEX}?|0[0134]?)?"
     rf"|%(?:u{_HEX}{{0,3}}|(?:25){{0,4}}{_HEX}?|(?:25){{1,4}})"
     rf"|{_ESCAPE}?\[[0-9;:?]{{0,{MOST_PARAMETERS}}}|\x9b[0-9;:?]{{0,{MOST_PARAMETERS}}}"
-    rf"|\x1b[()]?|{_ESCAPE})\Z"
+    rf"|\x1b[()]?|{_ESCAPE}|{BEGUN})\Z"
 )
 
 

@@ -30,6 +30,7 @@ from extproc.matching.expression import (
 from extproc.matching.hyperscan import Fast, UnsupportedPatternError
 from extproc.matching.re2_search import Search, searching
 from extproc.matching.render import charset, coarse, members, octets, outside, prefixes, starters
+from extproc.matching.samples import begun
 from extproc.matching.utf8 import ASCII, after, before, whole
 
 SHORT_WORD = 24
@@ -85,7 +86,10 @@ class Hold:
         spanning = [*alike.values()]
         self._phrases = [_beginning(_prefixes(each), [one for _, one in each]) for each in spanning]
         try:
-            self._spans = Fast(dict(enumerate(_phrases([one for _, one in each]) for each in spanning)))
+            asked = {
+                number: [text for _, one in each for text in begun(one.node)] for number, each in enumerate(spanning)
+            }
+            self._spans = Fast(dict(enumerate(_phrases([one for _, one in each]) for each in spanning)), asked)
         except UnsupportedPatternError as error:
             raise UnsupportedPatternError(spanning[error.number][0][0], str(error)) from None
 

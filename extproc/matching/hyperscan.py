@@ -13,6 +13,7 @@ from extproc.matching.compiled import expression as re2_expression
 from extproc.matching.gates import shared_gates
 from extproc.matching.re2_search import searching, within
 from extproc.matching.render import ended
+from extproc.matching.samples import probes
 from extproc.protocol.meter import Meter, SpentError
 
 # The package's own stub forgets that these are exceptions.
@@ -108,22 +109,55 @@ def _stretch(meter: Meter) -> int:
     return min(LOOK, meter.left * HITS_A_STEP + LEAST_LOOK)
 
 
+_NO_PROBES: Mapping[int, Sequence[bytes]] = {}
+
+
 class Fast:
     """A compiled database and its idle scanners: one serves one call at a time; there are as many as calls at once.
 
-    `patterns` have a number each. Raises UnsupportedPatternError for one that cannot be compiled.
+    `patterns` have a number each. `probes`: texts in which a pattern hits, by its number. In some company the engine
+    does not find a pattern behind the first bytes of a text; such a pattern gets a database of its own. Raises
+    UnsupportedPatternError for one that cannot be compiled.
     """
 
-    def __init__(self, patterns: Mapping[int, bytes]) -> None:
+    def __init__(self, patterns: Mapping[int, bytes], probes: Mapping[int, Sequence[bytes]] = _NO_PROBES) -> None:
         self._database = _database(patterns) if patterns else None
+        self._lost: list[Fast] = []
         self._idle: list[tuple[pyperscan.BlockScanner, list[tuple[int, int]]]] = []
         self._idle_counted: list[tuple[pyperscan.BlockScanner, Hits]] = []
+        while lost := self._losing(patterns, probes):
+            self._lost += [Fast({number: patterns[number]}) for number in lost]
+            patterns = {number: each for number, each in patterns.items() if number not in lost}
+            self._database = _database(patterns) if patterns else None
+            self._idle, self._idle_counted = [], []
+
+    def _losing(self, patterns: Mapping[int, bytes], probes: Mapping[int, Sequence[bytes]]) -> set[int]:
+        """The patterns that the database does not find although each by itself is found."""
+        if len(patterns) < 2:
+            return set()
+        lost: set[int] = set()
+        for number, pattern in patterns.items():
+            missed = [text for text in probes.get(number, ()) if not self._has(number, text)]
+            if missed and any(map(Fast({number: pattern}).hits, missed)):
+                lost.add(number)
+        return lost
+
+    def _has(self, number: int, text: bytes) -> bool:
+        """True if a pattern hits anywhere in a text."""
+        return any(found == number for found, _ in self._hits(text, None))
 
     def hits(self, data: bytes, meter: Meter | None = None) -> Sequence[tuple[int, int]]:
         """Every match's pattern (its number) and end in `data`.
 
         Raises SpentError where `meter` has no steps left.
         """
+        hits = self._hits(data, meter)
+        for each in self._lost:
+            hits = [*hits, *each.hits(data, meter)]
+        return hits
+
+    def _hits(self, data: bytes, meter: Meter | None) -> Sequence[tuple[int, int]]:
+        """The same in the database of the patterns that it finds."""
         if self._database is None:
             return ()
         if len(data) > SHORT and meter is not None:
@@ -198,7 +232,8 @@ class Cued:
         self._hints = {number: each.hint for number, each in lanes.items() if each.hint is not None}
         words = dict.fromkeys(word for each in lanes.values() for word in each.rule.context)
         self._words = searching(re2_expression(f"(?i){'|'.join(words)}")) if words else None
-        self._gates = Fast({number: each.gate for number, each in lanes.items()})
+        asked = {number: probes(each.node) for number, each in lanes.items()}
+        self._gates = Fast({number: each.gate for number, each in lanes.items()}, asked)
         # A sign may stand anywhere in a match, and these look at how it begins.
         begun = {number: ended(each.node).encode() if each.rule.sign else each.gate for number, each in lanes.items()}
         self._begun = Fast({number: BEGINNING + gate for number, gate in begun.items()})
@@ -249,15 +284,17 @@ class Regions(Fast):
             for number in numbers
             if not (lanes[number].rule.numeric or lanes[number].rule.cued)
         }
-        super().__init__(gates | {len(lanes): UNDERSCORED} if numeric else gates)
+        asked = {number: probes(lanes[number].node) for number in numbers} | {len(lanes): (b"words_4",)}
+        super().__init__(gates | {len(lanes): UNDERSCORED} if numeric else gates, asked)
         # A gate that looks at nothing in front of it hits behind underscores, too.
         edged = [number for number in numeric if lanes[number].underscored != lanes[number].gate]
         # In one database with those that look they take half as much time again to compile.
-        self._numeric = Fast({number: lanes[number].gate for number in edged})
-        self._signed = Fast({number: lanes[number].gate for number in numeric if number not in edged})
+        self._numeric = Fast({number: lanes[number].gate for number in edged}, asked)
+        self._signed = Fast({number: lanes[number].gate for number in numeric if number not in edged}, asked)
         self._cued = Cued({number: each for number, each in enumerate(lanes) if each.rule.cued})
         apart = [each for at in range(APART) if (each := edged[at::APART])]
-        self._underscored = [Fast({number: lanes[number].underscored for number in each}) for each in apart]
+        asked = {number: probes(lanes[number].node, "_") for number in edged}
+        self._underscored = [Fast({number: lanes[number].underscored for number in each}, asked) for each in apart]
         self._overlap = max((each.gate_most for each in lanes), default=0)
         self.piece = max(PIECE, OVERLAPS_A_PIECE * self._overlap)
         """Bytes from which on a text is read piece by piece."""
@@ -285,19 +322,21 @@ class Regions(Fast):
         for at in range(0, len(data), size):
             origin = max(0, at - overlap)
             piece = data[origin : at + size]
-            # Hits up to `at` are those of the piece before; they were seen whole there.
-            pairs = [hit for hit in self.hits(piece, meter, whole=whole) if hit[1] > at - origin]
+            # Hits in front of `at` are those of the piece before; they were seen whole there. But for an underscore:
+            # what stands behind it may go on in this piece.
+            beyond, underscore = at - origin, len(self._lanes)
+            pairs = [hit for hit in self.hits(piece, meter, whole=whole) if hit[1] >= beyond or hit[0] == underscore]
             for number, low, high in self.around(by_rule(pairs), piece, meter):
                 first, last = max(low + origin, done.get(number, low + origin)), high + origin
-                if first <= last:
-                    done[number] = last + 1
+                if first < last:
+                    done[number] = last
                     yield number, first, last
 
     def around(self, hits: RuleHits, data: bytes, meter: Meter | None) -> list[tuple[int, int, int]]:
         """Return the stretches in which to look for each rule's matches, by the hits in `data`.
 
-        Each is a rule, which stands for all in `shared` that have its gate, and the first and the last byte at which a
-        match may start. Raises SpentError.
+        Each is a rule, which stands for all in `shared` that have its gate, and two bytes: a match may start behind the
+        first of them, which belongs to the character in front of it, and not behind the last. Raises SpentError.
         """
         lanes, widths = self._lanes, self._widths
         if len(lanes) in hits:

@@ -1,4 +1,4 @@
-"""Invisible code points: a value with some of them inside is the value without them.
+"""Invisible code points: a value with some of them inside is the value without them; so is one that is spelt out.
 
 A soft hyphen, a zero-width space or a tag character inside a key keeps every rule from finding it, while models and
 people read it as the key. So a text with such code points is read once more without them. As it stands it is read as
@@ -15,6 +15,7 @@ from copy import copy
 from extproc.matching.compiled import expression
 from extproc.matching.re2_search import searching, within
 from extproc.matching.span import Span
+from extproc.matching.spelt import MOST_SPELT, SPELT, character, spelt
 from extproc.protocol.meter import Meter
 
 MOST_IN_A_ROW = 64
@@ -38,13 +39,22 @@ _unseen = "".join(f"{chr(first)}-{chr(last)}" for first, last in _POINTS)
 _symbols = "".join(f"{chr(first)}-{chr(last)}" for first, last in _SYMBOLS)
 _any = re.compile(f"(?:\\A|[^{_symbols}{_unseen}])[{_unseen}]")
 _bytes = searching(expression(f"(?:\\A|[^{_symbols}{_unseen}])[{_unseen}]"))
-_runs = re.compile(f"[{_unseen}]+")
+_runs = re.compile(f"[{_unseen}]+|{SPELT}")
 _SYMBOL = chr(_SYMBOLS[0][0])
 _kept_behind = re.compile(f"[{_symbols}{_unseen}]")
+_marks = frozenset("&%\\")
+_is_unseen = re.compile(f"[{_unseen}]")
+
+assert MOST_SPELT <= MOST_IN_A_ROW, "so that a stream holds back no more for what is spelt out"
 
 
 def hidden(text: str, before: str = "") -> bool:
-    """True if something in `text`, which stands behind `before`, is left out. Costs one look where it is ASCII."""
+    """True if something in `text`, which stands behind `before`, is left out or spelt out.
+
+    Costs four looks for a character where it is ASCII.
+    """
+    if ("&" in text or "%" in text or "\\" in text) and spelt(text, before):
+        return True
     if text.isascii():
         return False
     text = (_SYMBOL if _row(before) else before) + text
@@ -54,15 +64,17 @@ def hidden(text: str, before: str = "") -> bool:
 
 
 class Ignored:
-    """A text without its ignorable code points, and the places in the text of what is left.
+    """A text without its ignorable code points and with what is spelt out, and the places in the text of what is left.
 
     `start`: the text's place in a whole. Places in what is left are counted from there, too. `before`: the code point
     in front of it, if any.
     """
 
-    __slots__ = ("_gaps", "_left", "_row", "_size")
+    __slots__ = ("_before", "_gaps", "_left", "_row", "_size", "_spelt")
 
     def __init__(self, start: int = 0, before: str = "") -> None:
+        self._before = before
+        self._spelt: dict[int, int] = {}  # for each character that is spelt out, by its place: in how many more
         self._gaps: list[int] = []  # for each code point that is left out, the place of the next one that is not
         self._left = 0  # those that are not in the list any more
         self._size = start
@@ -71,25 +83,35 @@ class Ignored:
     def bare(self, text: str, meter: Meter | None = None) -> str:
         """Return what is left of the next piece of the text. Raises SpentError."""
         parts: list[str] = []
-        at = 0
-        for found in _runs.finditer(text):
+        at = start = len(self._before)
+        text = self._before + text
+        for found in _runs.finditer(text, start):
             if meter is not None:
                 meter.spend(STEPS_A_RUN)
             first, last = found.span()
             parts.append(text[at:first])
             self._size += first - at
-            if first:
+            if first > at:
                 self._row = _row(text[first - 1])
+            at = last
+            char = character(text[first:last]) if text[first] in _marks else ""
+            if char and not _is_unseen.match(char):
+                parts.append(char)
+                self._spelt[self._size] = last - first - 1
+                self._size += 1
+                self._gaps += [self._size] * (last - first - 1)
+                self._row = 0
+                continue
             out = min(last - first, MOST_IN_A_ROW - self._row)
             self._gaps += [self._size] * out
             self._row += out
             parts.append(text[first + out : last])
             self._size += last - first - out
-            at = last
         if at < len(text):
             self._row = _row(text[-1])
         parts.append(text[at:])
         self._size += len(text) - at
+        self._before = text[-1:]
         return "".join(parts)
 
     def first(self, place: int) -> int:
@@ -98,7 +120,7 @@ class Ignored:
 
     def end(self, place: int) -> int:
         """Return the place in the text behind the code point before `place`."""
-        return self.first(place - 1) + 1
+        return self.first(place - 1) + 1 + self._spelt.get(place - 1, 0)
 
     def span(self, span: Span) -> Span:
         """Return a finding in what is left as one in the text: from its first code point to its last."""
@@ -110,11 +132,13 @@ class Ignored:
         if count:
             del self._gaps[:count]
             self._left += count
+        if self._spelt:
+            self._spelt = {at: more for at, more in self._spelt.items() if at >= place - 1}
 
     def again(self) -> "Ignored":
         """Another that has seen the same."""
         other: Ignored = copy(self)
-        other._gaps = self._gaps.copy()
+        other._gaps, other._spelt = self._gaps.copy(), self._spelt.copy()
         return other
 
 

@@ -167,7 +167,7 @@ class Scanner:
         touched: Mapping[int, RuleHits] | None = None
         if len(texts) > 1 and sum(map(len, texts)) <= JOINED_MOST:
             joined = "\n".join(texts)
-            if marked(joined) or (not joined.isascii() and hidden(joined)):
+            if marked(joined) or hidden(joined):
                 numbers = self._interesting(texts, meter)
             else:
                 touched = self._touched(texts, joined, meter)

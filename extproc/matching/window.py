@@ -25,7 +25,8 @@ class Window(Pane):
     released before its twin did. `_hits`: hits that begin in text that is not released yet. `_tail`: the beginning of
     an escape that may go on in the next piece; neither pane has seen it.
 
-    From the first code point on that nobody sees, `_bare` reads the text without those, in the same way.
+    From the first code point on that nobody sees, or that is spelt out, `_bare` reads the text without those, or with
+    what is spelt, in the same way.
     """
 
     __slots__ = ("_ahead", "_bare", "_hits", "_sees_all", "_tail", "_twin")
@@ -68,7 +69,7 @@ class Window(Pane):
             and not self._tail
             and not self._half
             and text.isascii()
-            and not ("\\" in text or "%" in text or "[" in text or "\x1b" in text)
+            and not ("\\" in text or "%" in text or "[" in text or "&" in text or "\x1b" in text)
         ):
             return _take(self, text, text.encode())
         if self._meter is not None:
@@ -129,9 +130,11 @@ class Window(Pane):
             other.hold(text)
             return other
         other.copied(self, self._ahead, str)
-        other._tail, other._sees_all = self._tail, sees_all
+        other._sees_all = sees_all
         if sees_all:
-            other._half = ""
+            other._half = ""  # that, and what may become an escape, waits in front of it
+        else:
+            other._tail = self._tail
         if self._twin is not None:
             other._split()
         return other
@@ -155,15 +158,18 @@ class Window(Pane):
 
     def _reads_bare(self, text: str) -> bool:
         """True if the text is read without what nobody sees as well; from now on, if there is such in `text`."""
-        if self._bare is not None or self._sees_all or text.isascii():
+        if self._bare is not None or self._sees_all:
             return self._bare is not None
+        text = self._half + self._tail + text
+        if text.isascii() and not ("&" in text or "%" in text or "\\" in text):
+            return False  # as in nearly all pieces
         # The code point in front of it; the line feed that every text has in front says as little as none would.
-        before = self._tail[-1:] or self._data[-UTF8_MOST:].decode("utf-8", "ignore")[-1:]
-        if shows_less(self._half + text, before):
+        before = self._data[-UTF8_MOST:].decode("utf-8", "ignore")[-1:]
+        if shows_less(text, before):
             # Nothing of the sort stands in what came before, but for what neither rules nor escapes look back at.
-            end = self._at + len(self._data[self._first :].decode()) + len(self._tail)
+            end = self._at + len(self._data[self._first :].decode())
             other = self.handed(self._scanner, sees_all=True)
-            self._bare = BareReading(other, end, before, self._half, self._meter)
+            self._bare = BareReading(other, end, before, self._half + self._tail, self._meter)
         return self._bare is not None
 
     def _together(self, visible: Released | None, bare: Released | None, *, final: bool) -> Released | None:

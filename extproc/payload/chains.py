@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from extproc.payload.names import folded
+from extproc.payload.opened import TextSource
 from extproc.payload.passage import Holder, Passage
 
 HOLDERS: Final = frozenset({"content", "parts", "segments", "system"})
@@ -23,10 +24,11 @@ Chain: TypeAlias = Sequence[int]
 _NONE: Final[list[int]] = []
 
 
-def chains(passages: Sequence[Passage]) -> list[Chain]:
+def chains(passages: Sequence[Passage], sources: Sequence[TextSource]) -> list[Chain]:
     """The texts that adjoin each other in an array of parts, in the order of the body. `MAX_VALUES` bounds them.
 
-    Nothing is between two parts if all that stands there is of no text: null, or a part that only has a type.
+    Nothing is between two parts if all that stands there is of no text: null, or a part that only has a type. Of a part
+    that begins as JSON and is cut short, the text at its end goes on in the next part. `sources`: those of the body.
     """
     found: list[list[int]] = []
     open_: dict[int, tuple[int, list[int]]] = {}  # by the array, which all of its items share: its last part, the chain
@@ -41,10 +43,36 @@ def chains(passages: Sequence[Passage]) -> list[Chain]:
         if chain and (at == last + 1 or (at > last and _bare(passages[chain[-1] + 1 : number], holder))):
             chain.append(number)
         else:
-            chain = [number]
+            cut = _cut_short(passages, sources, number, holder, at)
+            chain = [number] if cut is None else [cut, number]
             found.append(chain)
         open_[id(holder)] = at, chain
     return [each for each in found if len(each) > 1]
+
+
+def _cut_short(
+    passages: Sequence[Passage], sources: Sequence[TextSource], number: int, holder: Holder, at: int
+) -> int | None:
+    """The number of the text that the part in front of part `at` ends with, if that part is JSON that is cut short."""
+    last = number - 1
+    while at and last >= 0 and passages[last].key == TYPE and _bare(passages[last:number], holder):
+        last -= 1
+    if not at or last < 0:
+        return None
+    cut = passages[last]
+    source = sources[cut.source]
+    if cut.kind != "text" or source.outer is None or source.at is not None or cut.end < len(source.text):
+        return None
+    outer = source.outer
+    while (around := sources[outer.source].outer) is not None and not _ends(outer, holder, at):
+        outer = around
+    return last if _ends(outer, holder, at) else None
+
+
+def _ends(outer: Passage, holder: Holder, at: int) -> bool:
+    """True if a text is that of the part in front of part `at`."""
+    place = _part(outer)
+    return place is not None and place[0] is holder and place[1] == at - 1
 
 
 def _part(passage: Passage) -> tuple[Holder, int] | None:

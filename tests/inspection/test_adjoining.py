@@ -58,6 +58,30 @@ def test_a_value_over_two_parts_is_masked_in_the_first_and_removed_from_the_seco
 
 
 @pytest.mark.parametrize(
+    ("said", "masked"),
+    [
+        (['{"card": "4012 8888 ', '8888 1881", "x": 1}'], ['{"card": "[CREDIT_CARD_1]', '", "x": 1}']),
+        (['{"a": ["4012 ', "8888 ", '8888 1881"]}'], ['{"a": ["[CREDIT_CARD_1]', BLANK, '"]}']),
+        (['{"a": "{\\"b\\": \\"4012 8888 ', '8888 1881\\"}"}'], ['{"a": "{\\"b\\": \\"[CREDIT_CARD_1]', '\\"}"}']),
+        (['{"a": "x"} and 4012 ', "8888 8888 1881"], ['{"a": "x"} and [CREDIT_CARD_1]', BLANK]),
+        (['{"a": "4012 "}', "8888 8888 1881"], ['{"a": "4012 "}', "8888 8888 1881"]),
+    ],
+)
+@pytest.mark.parametrize("typed", [{"type": "text"}, {}])
+@pytest.mark.parametrize("turned", [False, True])
+def test_json_that_is_cut_over_parts_is_one_text(
+    turned: bool, typed: dict[str, str], said: list[str], masked: list[str]
+) -> None:
+    """What a tool returned, in parts: the text that the first of them ends with goes on in the next."""
+    content = [{**typed, "text": each} for each in said]
+    if turned:
+        content[0] = {"text": said[0], **typed}
+    verdict = judged(masking(), json.dumps(asked(content)).encode())
+    assert texts_of(verdict.body) == masked
+    assert sum(verdict.counts.values()) == (said != masked)
+
+
+@pytest.mark.parametrize(
     "content",
     [
         [CARD[:9], CARD[9:]],

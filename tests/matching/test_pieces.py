@@ -39,14 +39,43 @@ def test_findings_at_the_borders_of_pieces_are_those_of_one_pass(shift: int) -> 
     assert found == whole.scan(text)
 
 
+@pytest.mark.parametrize("kept", [1, 4, 12])
+def test_a_value_behind_an_underscore_at_the_border_of_pieces_is_found(kept: int) -> None:
+    """`kept`: characters of it, with the underscore, that the first piece has."""
+    scanner = Scanner.compile(
+        [Rule(kind="code", pattern="[0-9]{3}-[0-9]{2}-[0-9]{4}", before="[:alnum:]_", numeric=True)]
+    )
+    plain = Scanner.compile([Rule(kind="code", pattern="[0-9]{3}-[0-9]{2}-[0-9]{4}", numeric=True)])
+    assert not scanner.scan("x_078-05-1120")
+    at = PIECE - kept - 1  # a line feed stands in front of the text
+    (found,) = plain.scan(" " * at + "_078-05-1120" + " " * PIECE)
+    assert found.start == at + 1
+
+
 def test_a_hit_counts_once_wherever_a_piece_ends() -> None:
     regions = Regions((compile_rule(Rule(kind="code", pattern="[A-Z]{3}[0-9]{3}")),))
     size = regions.piece = 64
     for at in range(1, 2 * size):
         data = b"\n" + b"-" * at + b"ABC123" + b"-" * (3 * size)
-        starts = [start for _, low, high in regions.stretches(data, None) for start in range(low, high + 1)]
+        starts = [start for _, low, high in regions.stretches(data, None) for start in range(low + 1, high + 1)]
         assert starts.count(1 + at) == 1
         assert len(starts) == len(set(starts))
+
+
+@pytest.mark.parametrize("letter", ["b", "é"])
+def test_matches_side_by_side_are_all_found_across_borders(letter: str) -> None:
+    """The character in front of a match is looked at, too: it may be the last that the piece before had."""
+    scanner = Scanner.compile([Rule(kind="letter", pattern="[^a]", before="", after="")])
+    scanner._regions.piece = 64
+    assert [span.start for span in scanner.scan(letter * 300)] == [*range(300)]
+
+
+@pytest.mark.parametrize("kept", range(1, 4))
+def test_an_end_of_a_word_at_the_border_is_none_if_the_word_goes_on(kept: int) -> None:
+    scanner = Scanner.compile([Rule(kind="at", pattern=r"x@\b", before="", after="")])
+    scanner._regions.piece = 64
+    (found,) = scanner.scan("-" * (63 - kept) + "x@word" + "-" * 200)
+    assert found.start == 63 - kept
 
 
 def test_the_hits_of_a_text_are_not_kept_until_its_end() -> None:

@@ -36,7 +36,7 @@ def test_both_readers_tell_the_same_parts(contents: list[Any]) -> None:
     assert glimpsed is not None
     texts, _, chained = glimpsed
     assert texts == [each.text for each in document.passages]
-    assert chained is None or list(chained) == chains(document.passages)
+    assert chained is None or list(chained) == chains(document.passages, document.sources)
 
 
 def test_parts_as_clients_write_them_are_told_at_a_glimpse() -> None:

@@ -1,5 +1,7 @@
 """Money: payment cards, IBANs, crypto wallets."""
 
+import re
+
 from extproc.detectors.checksums import base58check, bech32, leading, luhn, mod97, numerals
 from extproc.detectors.pii.runs import RUN
 from extproc.detectors.pii.words import expressions
@@ -62,6 +64,19 @@ def _known_card(text: str) -> bool:
     # Identifiers of many services are numbers of so many digits, and one in ten has a check digit that fits.
     joined = length > _USUAL and len(text) == length
     return known and not joined and _checked(number)
+
+
+_APART = (" {2,4}", r"\t{1,2}", r"\r?\n", " - ?", "- ", "/", "_")
+"""What else may stand between the groups of a card, the same between all of them: as in columns, cells and forms. A
+written-out `\\n` is two blanks."""
+_ROW = 5
+"""So many groups of four digits are a row or column of numbers."""
+_NUMBER = re.compile("[0-9]+")
+
+
+def _apart_end(text: str) -> int:
+    """As `_card_end`, but for a card whose groups stand apart."""
+    return 0 if len(_NUMBER.findall(text)) == _ROW else _card_end(text)
 
 
 def _card_end(text: str) -> int:
@@ -129,6 +144,38 @@ RULES = (
         misses=(
             "4012-8888-8888-1882",
             "4444 4444 4444 4444",
+        ),
+    ),
+    Rule(
+        kind="credit_card",
+        name="credit-card-apart",
+        pattern="|".join(
+            rf"\d{{4}}(?:{each}\d{{4}}){{3,{_ROW - 1}}}|\d{{4}}{each}\d{{6}}{each}\d{{5}}" for each in _APART
+        ),
+        # Among all rules, each separator by itself would take 0.1 s more to compile. It is not `numeric`, as two of the
+        # numeric ones were lost beside it (see `hyperscan.Fast`).
+        sign=r"\d[ \t\r\n/_-]{1,4}\d{4,6}[ \t\r\n/_-]{1,4}\d{4}",
+        before=r"[:alnum:].",
+        behind=rf"[0-9]{{3}}(?:{'|'.join(_APART)})",
+        fit=_apart_end,
+        # Of numbers of four digits in rows of four, two to three in a hundred pass for one.
+        score=0.7,
+        hits=(
+            "«4012  8888  8888  1881»",
+            "card\t«4012\t8888\t8888\t1881»\tVisa",
+            "«4012\n8888\n8888\n1881»\n12/27",
+            "«4012\r\n8888\r\n8888\r\n1881»",
+            "«4012 - 8888 - 8888 - 1881»",
+            "«4012/8888/8888/1881» «4012_8888_8888_1881»",
+            "«3782  822463  10005»",
+            r"card:\n«4012\n8888\n8888\n1881»",
+        ),
+        misses=(
+            "4012  8888  8888  1882",
+            "4012  8888\n8888  1881",
+            "4012\n\n8888\n\n8888\n\n1881",
+            "4012\t8888\t8888\t1881\t2024",
+            "2024\n4012\n8888\n8888\n1881",
         ),
     ),
     Rule(
