@@ -8,11 +8,10 @@ from typing import TypeAlias, cast
 import pyperscan
 from pyperscan import _pyperscan
 
-from extproc.matching.compiled import UNDERSCORED, CompiledRule
+from extproc.matching.compiled import HUMP, UNDERSCORED, CompiledRule, apart, parted
 from extproc.matching.compiled import expression as re2_expression
 from extproc.matching.gates import shared_gates
 from extproc.matching.re2_search import searching, within
-from extproc.matching.render import ended
 from extproc.matching.samples import probes
 from extproc.protocol.meter import Meter, SpentError
 
@@ -47,8 +46,12 @@ DIGIT = re.compile(rb"[0-9]")
 HITS_A_STEP = 2
 """Hits that count as a step of a meter: 0.2 µs to write one down, and as much to join it to others."""
 
-BEGINNING = rb"\n[ \"']{0,2}"
-"""What stands in front of the value of a member for `cued` rules: the line feed before its text, quotation marks."""
+BEGINNING = 3
+"""The last byte at which the value of a member may begin for `cued` rules that its name tells: behind the line feed in
+front of its text, and two blanks or quotation marks."""
+
+MOST_NAMES = 8192
+"""Names of members that are remembered with the `cued` rules that they tell; APIs have a few hundred."""
 
 LOOK = 4096
 """Hits after which a pass asks its meter whether to go on."""
@@ -144,24 +147,17 @@ class Fast:
 
     def _has(self, number: int, text: bytes) -> bool:
         """True if a pattern hits anywhere in a text."""
-        return any(found == number for found, _ in self._hits(text, None))
+        return any(found == number for found, _ in Fast.hits(self, text))
 
     def hits(self, data: bytes, meter: Meter | None = None) -> Sequence[tuple[int, int]]:
         """Every match's pattern (its number) and end in `data`.
 
         Raises SpentError where `meter` has no steps left.
         """
-        hits = self._hits(data, meter)
-        for each in self._lost:
-            hits = [*hits, *each.hits(data, meter)]
-        return hits
-
-    def _hits(self, data: bytes, meter: Meter | None) -> Sequence[tuple[int, int]]:
-        """The same in the database of the patterns that it finds."""
         if self._database is None:
-            return ()
+            return self._with_lost((), data, meter)
         if len(data) > SHORT and meter is not None:
-            return self._counted(self._database, data, meter)
+            return self._with_lost(self._counted(self._database, data, meter), data, meter)
         idle = self._idle
         try:
             scanner, found = pair = idle.pop()
@@ -177,6 +173,14 @@ class Fast:
         idle.append(pair)
         if hits and meter is not None:
             meter.spend(-(-len(hits) // HITS_A_STEP))
+        return self._with_lost(hits, data, meter) if self._lost else hits
+
+    def _with_lost(
+        self, hits: Sequence[tuple[int, int]], data: bytes, meter: Meter | None
+    ) -> Sequence[tuple[int, int]]:
+        """The hits, and those of the patterns that have databases of their own."""
+        for each in self._lost:
+            hits = [*hits, *each.hits(data, meter)]
         return hits
 
     def _counted(self, database: pyperscan.BlockDatabase, data: bytes, meter: Meter) -> Sequence[tuple[int, int]]:
@@ -229,35 +233,49 @@ class Cued:
     """
 
     def __init__(self, lanes: Mapping[int, CompiledRule]) -> None:
-        self._hints = {number: each.hint for number, each in lanes.items() if each.hint is not None}
-        words = dict.fromkeys(word for each in lanes.values() for word in each.rule.context)
-        self._words = searching(re2_expression(f"(?i){'|'.join(words)}")) if words else None
-        asked = {number: probes(each.node) for number, each in lanes.items()}
-        self._gates = Fast({number: each.gate for number, each in lanes.items()}, asked)
-        # A sign may stand anywhere in a match, and these look at how it begins.
-        begun = {number: ended(each.node).encode() if each.rule.sign else each.gate for number, each in lanes.items()}
-        self._begun = Fast({number: BEGINNING + gate for number, gate in begun.items()})
+        self._lanes = lanes
+        words = apart((each.rule, each.node) for each in lanes.values())
+        self._words = searching(re2_expression(words)) if lanes else None
+        self._gates = Fast(
+            {number: each.gate for number, each in lanes.items()},
+            {number: probes(each.node) for number, each in lanes.items()},
+        )
+        self._named: dict[str, tuple[int, ...]] = {}
 
     def told(self, data: bytes) -> bool:
-        """True if a word of one of the rules stands in `data`."""
-        return self._words is not None and within(self._words, data)
+        """True if a word of one of the rules stands in `data`, apart or in a name in camel case."""
+        words = self._words
+        return words is not None and (
+            within(words, data) or (HUMP.search(data) is not None and within(words, parted(data)))
+        )
+
+    def named(self, name: str) -> tuple[int, ...]:
+        """Return the rules that look at how a member's value begins, as its name has their words. Remembered."""
+        if not self._lanes:
+            return ()
+        known = self._named.get(name)
+        if known is None:
+            if len(self._named) >= MOST_NAMES:
+                self._named.clear()
+            words = f" {name} ".encode()
+            telling = (number for number, each in self._lanes.items() if each.called and within(each.called, words))
+            known = self._named[name] = tuple(telling)
+        return known
 
     def hits(self, data: bytes, meter: Meter | None, before: bytes, whole: bool) -> Sequence[tuple[int, int]]:
-        """Every hit in `data` of a gate whose words stand in it or in `before`, and those with which a text begins.
-
-        Unless `whole`, the words may still come.
-        """
-        if self._words is None:
-            return ()
+        """Every hit in `data` of a gate whose words stand in it or in `before`. Unless `whole`, they may still come."""
+        if not whole:
+            return self._gates.hits(data, meter)
         around = before + data if before else data
-        begun = () if before else self._begun.hits(data, meter)
-        if whole and not within(self._words, around):
-            return begun
+        if not self.told(around):
+            return ()
         hits = self._gates.hits(data, meter)
-        if whole and hits:
-            told = {number for number in {number for number, _ in hits} if within(self._hints[number], around)}
-            hits = [hit for hit in hits if hit[0] in told]
-        return [*begun, *hits]
+        near = {number for number in {number for number, _ in hits} if self._near(number, around)}
+        return [hit for hit in hits if hit[0] in near]
+
+    def _near(self, number: int, around: bytes) -> bool:
+        hint = self._lanes[number].hint
+        return hint is None or within(hint, around)
 
 
 class Regions(Fast):
@@ -290,8 +308,9 @@ class Regions(Fast):
         edged = [number for number in numeric if lanes[number].underscored != lanes[number].gate]
         # In one database with those that look they take half as much time again to compile.
         self._numeric = Fast({number: lanes[number].gate for number in edged}, asked)
-        self._signed = Fast({number: lanes[number].gate for number in numeric if number not in edged}, asked)
-        self._cued = Cued({number: each for number, each in enumerate(lanes) if each.rule.cued})
+        signed = [number for number in numeric if number not in edged]
+        self.cued = Cued({number: each for number, each in enumerate(lanes) if each.rule.cued})
+        self._signed = Fast({number: lanes[number].gate for number in signed}, asked)
         apart = [each for at in range(APART) if (each := edged[at::APART])]
         asked = {number: probes(lanes[number].node, "_") for number in edged}
         self._underscored = [Fast({number: lanes[number].underscored for number in each}, asked) for each in apart]
@@ -310,7 +329,7 @@ class Regions(Fast):
         if DIGIT.search(data) is None:
             return hits
         numeric, signed = self._numeric.hits(data, meter), self._signed.hits(data, meter)
-        cued = self._cued.hits(data, meter, before, whole)
+        cued = self.cued.hits(data, meter, before, whole)
         return [*hits, *numeric, *signed, *cued] if numeric or signed or cued else hits
 
     def stretches(self, data: bytes, meter: Meter | None, *, whole: bool = True) -> Iterator[tuple[int, int, int]]:
@@ -318,7 +337,7 @@ class Regions(Fast):
         overlap, size = self._overlap, self.piece
         done: dict[int, int] = {}
         # The words of a piece's values may stand in another one.
-        whole = whole and not self._cued.told(data)
+        whole = whole and not self.cued.told(data)
         for at in range(0, len(data), size):
             origin = max(0, at - overlap)
             piece = data[origin : at + size]

@@ -20,6 +20,7 @@ from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
 from extproc.matching.escapes import LONGEST, PLAINED_A_STEP, begins, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
 from extproc.matching.hyperscan import (
+    BEGINNING,
     SCANNED_A_STEP,
     STEPS_A_REGION,
     Regions,
@@ -68,6 +69,11 @@ BYTES_A_LOOK = 64
 DIGIT = re.compile(rb"\d")
 """Words with digits are seldom plain: it is not worth the while to ask."""
 
+
+EARLY = re.compile(r"\D{0,24}\d")
+"""A digit near the beginning of a text. Each value of a `cued` rule has one among its first 18 characters."""
+
+_NO_HITS: RuleHits = {}
 
 JOINED_MOST = 16 * 1024
 """Characters of several texts together that are looked at in one pass first. Most have nothing in them, and a pass for
@@ -172,6 +178,7 @@ class Scanner:
             else:
                 touched = self._touched(texts, joined, meter)
                 numbers = sorted(touched)
+            numbers = self._with_named(numbers, texts, name)
         scanned: list[tuple[int, list[Span]]] = []
         for number in numbers:
             text, called = texts[number], name(number)
@@ -179,10 +186,22 @@ class Scanner:
                 found = self.scan(text, called, meter)
             else:
                 # With nothing to be read in another way, and with the hits of the one pass over all of them.
-                found = self._scan(text, called, meter, touched[number])
+                found = self._scan(text, called, meter, touched.get(number, _NO_HITS))
             if found:
                 scanned.append((number, found))
         return scanned
+
+    def _with_named(
+        self, numbers: Iterable[int], texts: Sequence[str], name: Callable[[int], str | None]
+    ) -> Iterable[int]:
+        """Return the numbers, and those of texts whose names tell a `cued` rule to look at their beginnings."""
+        named = self._regions.cued.named
+        more = [
+            number
+            for number, text in enumerate(texts)
+            if EARLY.match(text) is not None and (words := name(number)) is not None and named(words)
+        ]
+        return sorted({*numbers, *more}) if more else numbers
 
     def _interesting(self, texts: Sequence[str], meter: Meter | None) -> Iterable[int]:
         """The numbers of the texts in which there may be something, by one pass over all of them.
@@ -306,15 +325,18 @@ class Scanner:
             meter.spend(1 + (len(data) - origin) // SCANNED_A_STEP)
         shown = data[origin:] + b"\n" if final else data[origin:]
         stretches: Iterable[tuple[int, int, int]]
+        named = self._regions.cued.named(name) if name is not None and opening and first <= BEGINNING else ()
         if hits is not None:
             stretches = self._regions.around(hits, shown, meter)
         elif len(shown) > self._regions.piece:
             stretches = self._regions.stretches(shown, meter, whole=final and not origin)
         else:
             pairs = self._regions.hits(shown, meter, data[:origin], whole=final)
-            if not pairs:
+            if not pairs and not named:
                 return []
             stretches = self._regions.around(by_rule(pairs), shown, meter)
+        if named:
+            stretches = _begun(named, stretches, origin)
         found: list[BufferMatch] = []
         steps = 0
         left = LEAST_LOOKS if len(data) <= LEAST_LOOKS else most_looks(len(data) - origin)
@@ -376,6 +398,16 @@ class Scanner:
             _, low, high = stretch
             for number in gate.concerned(data, low + origin, high + origin, final=final, name=name):
                 yield number, low, high
+
+
+def _begun(
+    named: Sequence[int], stretches: Iterable[tuple[int, int, int]], origin: int
+) -> Iterator[tuple[int, int, int]]:
+    """Yield the stretches, and before them the beginning of the text for each rule that a member's name tells."""
+    for number in named:
+        yield number, 0, BEGINNING - origin
+    for number, low, high in stretches:
+        yield number, max(low, BEGINNING - origin) if number in named else low, high
 
 
 def escape_steps(text: str) -> int:

@@ -3,7 +3,7 @@
 import pytest
 
 from extproc.detectors import pii
-from extproc.matching.hyperscan import Cued
+from extproc.matching.hyperscan import MOST_NAMES, Cued
 from extproc.matching.rule import Rule, marked
 from extproc.matching.scanner import Scanner
 from extproc.matching.window import Window
@@ -72,14 +72,32 @@ def test_several_texts_have_their_own_words() -> None:
     assert [(number, [each.start for each in spans]) for number, spans in SCANNER.scan_all(texts)] == [(2, [5])]
 
 
-def test_gates_are_not_tried_where_no_word_of_theirs_stands() -> None:
-    cued = SCANNER._regions._cued
-    assert isinstance(cued, Cued)
-    assert list(cued.hits(b"x 123 456\n", None, b"", whole=True)) == []
-    assert [end for _, end in cued.hits(b"x 123 code\n", None, b"", whole=True)] == [6]
-    assert [end for _, end in cued.hits(b"x 123\n", None, b"code ", whole=True)] == [6]
-    assert [end for _, end in cued.hits(b"x 123\n", None, b"", whole=False)] == [6]
-    assert [end for _, end in cued.hits(b"\n123\n", None, b"", whole=True)] == [5]
+def test_hits_count_where_a_word_of_their_rule_stands() -> None:
+    regions = SCANNER._regions
+    assert list(regions.hits(b"x 123 456\n")) == []
+    assert [end for _, end in regions.hits(b"x 123 code\n")] == [6]
+    assert [end for _, end in regions.hits(b"x 123\n", None, b"\ncode ")] == [6]
+    assert [end for _, end in regions.hits(b"x 123\n", None, b"", whole=False)] == [6]
+    assert list(regions.hits(b"\n123\n")) == [], "the name of a member tells by itself"
+
+
+def test_a_name_tells_of_its_own_text_among_several() -> None:
+    names = [None, "pin code", "code", None, "code"]
+    texts = ["a", "123", "no 456", "789", "  12 and 345"]
+    scanned = SCANNER.scan_all(texts, names.__getitem__)
+    assert [(number, [each.start for each in spans]) for number, spans in scanned] == [(1, [0])]
+    assert scanned == [
+        (number, spans) for number, text in enumerate(texts) if (spans := SCANNER.scan(text, names[number]))
+    ]
+
+
+def test_names_that_clients_invent_fill_no_memory() -> None:
+    cued = Cued(dict(enumerate(SCANNER._lanes)))
+    for number in range(MOST_NAMES):
+        cued.named(f"code {number}")
+    assert len(cued._named) == MOST_NAMES
+    assert cued.named("code") == (0,)
+    assert len(cued._named) == 1
 
 
 @pytest.mark.parametrize("rule", CUED)
