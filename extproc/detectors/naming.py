@@ -1,6 +1,7 @@
 """The name of a member as words beside its value: `nhsNumber` says of ten digits what "NHS number" says in prose."""
 
 import re
+from functools import lru_cache
 
 from extproc.payload import Passage
 
@@ -46,6 +47,9 @@ MOST_NAME = 64
 """Characters of a name that is read. The longest of the APIs has 40; beyond that it is a text by itself, and a name of
 a megabyte may hold a thousand values."""
 
+NAMES_CACHED = 4096
+"""Names that are remembered: APIs have a few hundred. They are of `MOST_NAME` characters at most: 1 MB."""
+
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|[^\W\d_]+")
 
 
@@ -61,8 +65,11 @@ def spelled(name: str) -> str | None:
     """The words of a member's name; see `named`."""
     if not name or name in _WRITTEN:
         return None
-    if len(name) > MOST_NAME:
-        return ""
+    return _spelled(name) if len(name) <= MOST_NAME else ""
+
+
+@lru_cache(NAMES_CACHED)
+def _spelled(name: str) -> str:
     words = words_of(name)
     if not words or (words[-1] in _MEASURES and not (words[-1] in _DAYS and not _BIRTH.isdisjoint(words))):
         return ""
