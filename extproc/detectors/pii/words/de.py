@@ -26,12 +26,15 @@ WORDS = {
     """,
     "at_svnr": """
         svnr, sv nr, sv nummer, sozialversicherungsnummer, sozialversicherungs nr, versicherungsnummer,
-        sozialversicherungsnr, vsnr
+        sozialversicherungsnr, vsnr, versicherungs nr
     """,
-    "at_tax_id": "abgabenkontonummer, abgabenkonto, steuernummer, steuer nr, steuernr, finanzamts nr",
+    "at_tax_id": """
+        abgabenkontonummer, abgabenkonto, steuernummer, steuer nr, steuernr, finanzamts nr, st nr, stnr, steuer
+        nummer, finanzamt nummer
+    """,
     "ch_ahv": """
-        ahv, ahv nr, ahv nummer, ahvn13, ahv13, ahvn, sozialversicherungsnummer, versichertennummer, svnr, neue ahv
-        nummer
+        ahv, ahv nr, ahv nummer, ahvn13, ahv13, ahvn, sozialversicherungsnummer, versichertennummer, svnr, neue
+        ahv nummer, versicherten nr, versichertennr
     """,
     "swift_bic": "bic code, swift code, bankleitzahl international",
     "us_bank_account": "kontonummer, konto nr, bankkonto, kontonr",
@@ -43,7 +46,8 @@ WORDS = {
         führerschein, führerscheinnummer, führerschein nr, führerscheinnr, fahrerlaubnis, fahrerlaubnisnummer
     """,
     "license_plate": """
-        kennzeichen, autokennzeichen, kfz kennzeichen, nummernschild, amtliches kennzeichen, kennzeichens
+        kennzeichen, autokennzeichen, kfz kennzeichen, nummernschild, amtliches kennzeichen, kennzeichens,
+        polizeiliches kennzeichen
     """,
     "vin": """
         fahrgestellnummer, fahrzeugidentifizierungsnummer, fahrzeug identifizierungsnummer, fin, fahrgestell nr,
@@ -57,6 +61,7 @@ WORDS = {
         wohne in, wohnt in, straße, hausanschrift
     """,
     "postal_code": "plz, postleitzahl",
+    "be_nrn": "nationalregisternummer, nationalregister",
 }
 MONTHS = """
     januar, jänner, februar, feber, märz, april, mai, juni, juli, august, september, oktober, november, dezember, jän,
