@@ -61,8 +61,10 @@ def _year(part: str) -> bool:
 _OLDEST = 120
 _BEHIND_AGES = "|".join(expressions("years_old"))
 _ROMANCE = (
-    r"(?:j'ai|tu as|il a|elle a|\x{e2}g\x{e9}e?s? de|de|tengo|tiene|ho|ha|tenho|tem|mam|ma) (\d{1,3}) "
+    r"(?:j'ai|tu as|il a|elle a|\x{e2}g\x{e9}e?s? de|de|di|tengo|tiene|ho|ha|tenho|tem|mam|ma) (\d{1,3}) "
     r"(?:ans|a\x{f1}os|anni|anos|lat|lata)|"
+    r"(?:jag \x{e4}r|han \x{e4}r|hon \x{e4}r|jeg er|han er|hun er) (\d{1,3}) \x{e5}r|"
+    r"je (?:mi|mu|j\x{ed}|ji) (\d{1,3}) let|"
     # мне, ему, ей, исполнилось; лет, год, года
     r"(?:\x{43c}\x{43d}\x{435}|\x{435}\x{43c}\x{443}|\x{435}\x{439}|"
     r"\x{438}\x{441}\x{43f}\x{43e}\x{43b}\x{43d}\x{438}\x{43b}\x{43e}\x{441}\x{44c}) (\d{1,3}) "
@@ -180,6 +182,7 @@ RULES = (
             "Tengo «43» años",
             "ze is «43» jaar oud",
             "Hon är «43» år gammal, hun er «44» år gammel.",
+            "Jag är «43» år, je mi «44» let, una donna di «45» anni.",
             "hän on «43»-vuotias",
             "«43» éves vagyok",
             "«43» ya\u015f\u0131nday\u0131m",

@@ -14,9 +14,10 @@ WORDS = {
         kreditkarte, kreditkarten, kreditkartennummer, karte, karten, kartennummer, karten nr, bankkarte, ec karte
     """,
     "de_tax_id": """
-        steuer id, steuer ident, steuerid, steuernummer, steuer nummer, steuer nr, steuer idnr, steuer identnummer,
-        steueridentifikationsnummer, steuerliche id, steuerliche identifikationsnummer, identifikationsnummer, idnr, id
-        nr, tin, steueridentnummer, steuer identifikationsnummer
+        steuer id, steuer ident, steuerid, steuernummer, steuer nummer, steuer nr, steuer idnr, steuer
+        identnummer, steueridentifikationsnummer, steuerliche id, steuerliche identifikationsnummer,
+        identifikationsnummer, idnr, id nr, tin, steueridentnummer, steuer identifikationsnummer, steuer
+        identnr, steuer ident nr, steueridentnr
     """,
     "national_id": "personalausweisnummer, ausweis nr, personenkennzahl, personennummer, identitätsnummer",
     "eu_vat": """
@@ -41,7 +42,10 @@ WORDS = {
     "card_cvv": """
         prüfnummer, kartenprüfnummer, prüfziffer, kartenprüfziffer, sicherheitscode, cvc code, kartensicherheitscode
     """,
-    "card_expiry": "karte gültig bis, gültig bis, ablaufdatum der karte, ablaufdatum, gültigkeit der karte",
+    "card_expiry": """
+        karte gültig bis, gültig bis, ablaufdatum der karte, ablaufdatum, gültigkeit der karte, verfallsdatum,
+        verfalldatum
+    """,
     "driver_license": """
         führerschein, führerscheinnummer, führerschein nr, führerscheinnr, fahrerlaubnis, fahrerlaubnisnummer
     """,

@@ -29,7 +29,7 @@ WORDS = {
         ssn, ssns, ssn#, ssn no, ssn number, social, social security, social security number, social security no, social
         security #, soc sec, ss #, ss no, ss number, taxpayer, tax payer, us ssn
     """,
-    "ca_sin": "sin, sin#, sin number, social insurance, social insurance number, social insurance no, ca sin",
+    "ca_sin": "sin, sin#, sin number, social insurance, social insurance number, social insurance no, ca sin, s.i.n",
     "uk_nhs": """
         nhs, nhs no, nhs number, nhs #, national health, national health service, patient, patients, health no, health
         number, uk nhs
@@ -164,7 +164,7 @@ WORDS = {
     "us_bank_account": """
         bank account, bank account number, bank account no, bank acct, checking account, checking account
         number, savings account, savings account number, deposit account, bank acct no, bank acct number,
-        savings acct, checking acct
+        savings acct, checking acct, a/c no, a/c number
     """,
     "account_number": """
         account number, account no, account num, account #, acct, acct no, acct number, acct num, acct #
@@ -175,7 +175,9 @@ WORDS = {
     """,
     "us_ein": """
         ein, fein, employer identification number, employer id, federal tax id, federal tax number, employer tax
-        id, federal employer identification number, us ein, ein number, ein no, tax id number ein
+        id, federal employer identification number, us ein, ein number, ein no, tax id number ein, tax id, tax
+        id number, tax identification number, federal tax identification number, taxpayer identification number,
+        federal tax
     """,
     "us_npi": """
         npi, npis, npi number, npi no, national provider identifier, provider identifier, national provider,
@@ -183,7 +185,8 @@ WORDS = {
     """,
     "us_mbi": """
         mbi, mbi number, medicare, medicare beneficiary, medicare beneficiary identifier, medicare number,
-        medicare id, beneficiary identifier, us mbi, medicare beneficiary id, medicare card
+        medicare id, beneficiary identifier, us mbi, medicare beneficiary id, medicare card, beneficiary id,
+        medicare beneficiary number
     """,
     "us_dea": """
         dea, dea number, dea no, dea #, dea registration, dea registration number, dea license, us dea,
@@ -201,19 +204,19 @@ WORDS = {
     "card_expiry": """
         card expiry, card expiry date, card expires, card expiration, card expiration date, card exp, exp date,
         expdate, exp, expiry, expiry date, exp dt, valid thru, valid through, good thru, card valid until, cc
-        exp, cc expiry, expiration date
+        exp, cc expiry, expiration date, valid until, expires, expires on
     """,
     "driver_license": """
         driver's license, drivers license, driver license, driver's licence, drivers licence, driver licence,
         driving license, driving licence, driver’s license, driver’s licence, driving permit, driver's permit,
         driver's license number, driver license number, dl number, dl no, dl #, dln, license number, licence
-        number, driver id, drivers lic, driver lic, driver's license #
+        number, driver id, drivers lic, driver lic, driver's license #, license no, licence no, lic no
     """,
     "license_plate": """
         license plate, license plates, licence plate, license plate number, licence plate number, number plate,
         number plates, plate number, plate no, registration plate, vehicle registration, car registration,
         vehicle registration number, registration mark, vrm, vrn, tag number, vehicle plate, car plate, reg
-        plate, plate, plates, car reg
+        plate, plate, plates, car reg, vehicle reg
     """,
     "vin": """
         vin, vin number, vin no, vin #, vehicle identification number, vehicle identification, vehicle id number,

@@ -46,8 +46,8 @@ WORDS = {
         código de seguridad, código cvv, código cvc, código de verificación, código de seguridad de la tarjeta
     """,
     "card_expiry": """
-        fecha de caducidad, fecha de vencimiento, caducidad de la tarjeta, válida hasta, caduca, vencimiento de la
-        tarjeta
+        fecha de caducidad, fecha de vencimiento, caducidad de la tarjeta, válida hasta, caduca, vencimiento de
+        la tarjeta, caducidad, válida hasta el
     """,
     "driver_license": """
         permiso de conducir, carnet de conducir, licencia de conducir, licencia de manejo, carné de conducir,

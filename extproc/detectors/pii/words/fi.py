@@ -14,7 +14,7 @@ WORDS = {
     "card_cvv": "turvakoodi, tarkistusnumero",
     "years_old": "vuotias, vuotiaan, vuotiaana",
     "age": "ikä",
-    "card_expiry": "voimassa asti, kortin voimassaolo, viimeinen voimassaolopäivä",
+    "card_expiry": "voimassa asti, kortin voimassaolo, viimeinen voimassaolopäivä, voimassa",
     "vin": "valmistenumero, alustanumero",
     "postal_address": "osoite, kotiosoite",
     "postal_code": "postinumero",

@@ -34,7 +34,8 @@ WORDS = {
     "swift_bic": "code bic, code swift",
     "card_cvv": "cryptogramme, cryptogramme visuel, code de sécurité, code cvv, code cvc, code de vérification",
     "card_expiry": """
-        date d'expiration, expiration de la carte, valable jusqu'au, carte expire, date de validité, expire fin
+        date d'expiration, expiration de la carte, valable jusqu'au, carte expire, date de validité, expire fin,
+        expire le, date de fin de validité
     """,
     "driver_license": """
         permis de conduire, permis de conduire n°, numéro de permis, n° de permis, permis n°, numéro du permis,

@@ -26,7 +26,7 @@ WORDS = {
     "driver_license": "prawo jazdy, prawa jazdy, numer prawa jazdy, nr prawa jazdy",
     "license_plate": """
         numer rejestracyjny, tablica rejestracyjna, nr rejestracyjny, rejestracja, tablice rejestracyjne, numery
-        rejestracyjne, tablicach
+        rejestracyjne, tablicach, nr rej
     """,
     "vin": "numer vin, numer nadwozia, nr vin, numer podwozia",
     "age": "wiek, w wieku",

@@ -27,7 +27,7 @@ WORDS = {
     "us_bank_account": "número da conta, conta bancária, conta corrente, conta n°, nº da conta",
     "swift_bic": "código swift, código bic",
     "card_cvv": "código de segurança, código cvv, código cvc, código de verificação",
-    "card_expiry": "data de validade, validade do cartão, válido até, data de vencimento",
+    "card_expiry": "data de validade, validade do cartão, válido até, data de vencimento, validade",
     "driver_license": """
         carteira de motorista, cnh, carta de condução, carteira de habilitação, habilitação, número da cnh,
         carta de condução n°, registro cnh
