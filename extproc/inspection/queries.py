@@ -73,12 +73,19 @@ def decoded_spans(
 def _encoded(text: str, meter: Meter | None) -> Iterator[Encoded]:
     for match in _VALUE.finditer(text):
         name = _NAME.search(text, max(0, match.start() - NAME_MAX - 1), match.start())
-        if name is None:
+        if name is None or ("%" not in name[1] + match[1] and not _queried(text, name.start(), match.end())):
             continue
         if meter is not None:
             meter.spend(VALUE_STEPS + len(match[1]))
         value, places = _decoded(match[1], match.start(1))
         yield Encoded(value, places, spelled(unquote_plus(name[1])))
+
+
+def _queried(text: str, before: int, end: int) -> bool:
+    """True if `text[before:end]` is a pair of a query for sure: in programs, `a=b+c` is a sum, and `&&` no mark."""
+    if text[before] in "?&":
+        return text[max(0, before - 1)] not in "?&" or before == 0
+    return text[end : end + 1] == "&" and text[end + 1 : end + 2] not in {"&", "="}
 
 
 def _decoded(value: str, start: int) -> tuple[str, tuple[int, ...]]:

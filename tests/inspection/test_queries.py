@@ -32,7 +32,20 @@ def test_an_encoded_value_is_masked_as_it_stands(text: str, masked: str, kind: s
     assert [each.kind for each in judged.findings] == [kind]
 
 
-@pytest.mark.parametrize("text", ["x = 1 + 2", "100%", "?q=a%20b", "a=b+c", "rate=7%&n=1", "=%20", "?a=%zz&b=%"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = 1 + 2",
+        "100%",
+        "?q=a%20b",
+        "a=b+c",
+        "a&&x=7654321+j;b",
+        "x=7654321+j&&b",
+        "rate=7%&n=1",
+        "=%20",
+        "?a=%zz&b=%",
+    ],
+)
 def test_other_signs_of_percent_and_plus_tell_nothing(text: str) -> None:
     assert judge(text).masked == text
 
