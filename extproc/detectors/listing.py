@@ -27,8 +27,9 @@ Digits alone identify nobody: a national identifier without its own punctuation 
 what it is. Such words are known in twenty-six languages (a file each in `extproc/detectors/pii/words`), in snake, camel
 and kebab case (`date_of_birth: `, `DATE_OF_BIRTH=`, `<dateOfBirth>`, `?phone=`, `--phone-number`). In JSON, the name of
 the member counts (`{"nhsNumber": 9434765919}`), unless it names a time, a size, a count or an identifier (`created_at`,
-`bytes`, `order_id`); in a table of a request, the header of the column counts. A JSON number that is masked becomes the
-number 0, whatever the format of the mask: a number never becomes a string.
+`bytes`, `order_id`). In requests, the header of a table's column counts, and encoded values of query strings are read
+decoded (`?dob=12%2F03%2F1985`). A JSON number that is masked becomes the number 0, whatever the format of the mask: a
+number never becomes a string.
 """
 
 

@@ -35,13 +35,21 @@ _IDENTIFIERS = _words("""
 _PERSONAL = _words("""
     tax nhs national citizen passport steuer ssn insurance medicare uidai nif nie dni cpf cnpj pesel bsn nir nino sin
     tfn aadhaar fiscal reisepass passeport pasaporte resident identity personal voter elector vat ust btw tva iva gst
-    thai nric mykad nik ktp rut curp rfc cuil cuit oib egn cnp amka pps hetu kimlik zehut
+    thai nric mykad nik ktp rut curp rfc cuil cuit oib egn cnp amka pps hetu kimlik zehut taxpayer employer sa rsa za
+    african israeli israel turkish singapore chinese china prc korean swedish danish norwegian romanian czech bulgarian
+    croatian malaysian indonesian argentine argentinian chilean colombian mexican brazilian spanish belgian portuguese
+    irish austrian greek hungarian german dutch polish swiss italian french driver epic
 """)
 
 _BIRTH = _words("""
     birth born dob naissance nacimiento nascita nascimento geburt urodzenia
 """)
-"""Words of names with which the last word `date` says a day in someone's life."""
+"""Words of names with which the last word `date` says a day in someone's life"""
+
+_EXPIRY = _words("""
+    card cc credit debit payment exp expiry expiration date
+""")
+"""Names of these words alone say when a card expires."""
 
 MOST_NAME = 64
 """Characters of a name that is read. The longest of the APIs has 40; beyond that it is a text by itself, and a name of
@@ -71,9 +79,14 @@ def spelled(name: str) -> str | None:
 @lru_cache(NAMES_CACHED)
 def _spelled(name: str) -> str:
     words = words_of(name)
-    if not words or (words[-1] in _MEASURES and not (words[-1] in _DAYS and not _BIRTH.isdisjoint(words))):
+    if not words or (words[-1] in _MEASURES and not (_dated(words) or _EXPIRY.issuperset(words))):
         return ""
     return "" if words[-1] in _IDENTIFIERS and _PERSONAL.isdisjoint(words) else " ".join(words)
+
+
+def _dated(words: list[str]) -> bool:
+    """True if a name may say a day in someone's life."""
+    return words[-1] in _DAYS and not _BIRTH.isdisjoint(words)
 
 
 def words_of(name: str) -> list[str]:

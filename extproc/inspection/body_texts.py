@@ -15,6 +15,7 @@ from extproc.inspection.adjoining import crossing
 from extproc.inspection.columns import named_spans, tables
 from extproc.inspection.led import LEADING, leading, led
 from extproc.inspection.masking import EditedBody, edited, edits
+from extproc.inspection.queries import decoded_spans, encoded
 from extproc.inspection.stage import CompiledProcessor, Stage
 from extproc.inspection.tables import below
 from extproc.inspection.verdict import OtherKind, with_kind
@@ -113,6 +114,7 @@ class BodyTexts(Struct, eq=False):
         scanned = scanner.scan_all(self.texts, self._called, self.meter)
         several = False  # tables need lines, and a whole text: a response may stream
         if self.job.stage is not None and self.job.stage.side is Side.REQUEST:
+            scanned = self._queried(scanner, scanned)
             for each in self.texts:
                 if "\n" in each:
                     several = True
@@ -215,6 +217,18 @@ class BodyTexts(Struct, eq=False):
         found = dict(scanned)
         for index, told in every.items():
             spans = named_spans(found.get(index, ()), told, scanner, self.meter)
+            if spans:
+                found[index] = spans
+        return sorted(found.items())
+
+    def _queried(self, scanner: Scanner, scanned: list[tuple[int, list[Span]]]) -> list[tuple[int, list[Span]]]:
+        """Return what was found, and what the encoded values of query strings hold."""
+        every = {index: values for index, each in enumerate(self.texts) if (values := encoded(each, self.meter))}
+        if not every:
+            return scanned
+        found = dict(scanned)
+        for index, values in every.items():
+            spans = decoded_spans(found.get(index, ()), values, scanner, self.meter)
             if spans:
                 found[index] = spans
         return sorted(found.items())

@@ -47,9 +47,12 @@ def refusals(title: str, found: Iterable[tuple[Loc, PydanticCustomError]]) -> Va
 
 
 def meant(name: str, known: Iterable[str], most: int = 1) -> str:
-    """The mend for an unknown name: the nearest known ones, `most` at most, or all of them."""
+    """The mend for an unknown name: the nearest known ones, `most` at most, in either case, or all of them."""
     names = list(dict.fromkeys(known))
     near = get_close_matches(name[:SHOWN_MAX], names[:COMPARED_MAX], n=most)
+    if not near:
+        lowered = {each.lower(): each for each in names[:COMPARED_MAX]}
+        near = [lowered[each] for each in get_close_matches(name[:SHOWN_MAX].lower(), lowered, n=most)]
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"known here: {listed(names)}" if names else "define it first"

@@ -1,6 +1,7 @@
 """A value beside its name, in the forms in which programs write it: the verdict is to be that of the word in prose.
 
-Values of personal data are those of the labelled sources; credentials are made up here, with a seed. XML escapes and
+Values of personal data are those of the labelled sources, or of kinds that these have not, the examples of their rules;
+credentials are made up here, with a seed. XML escapes and
 CSV quotes what needs it; JSON, YAML, header lines, query strings and command lines have their own spelling, too.
 """
 
@@ -16,6 +17,9 @@ from typing import Final
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape, quoteattr
 
+from extproc.detectors import pii
+from extproc.matching.rule import marked
+from scripts.benchmarks.names import EXAMPLE_NAMES, NAMES, RULE_NAMES
 from scripts.benchmarks.quality import DATA, Share, lines
 from scripts.benchmarks.unseen import PERSONAL, judge
 
@@ -26,23 +30,8 @@ WORDS_WITHIN: Final = 0.02
 MOST: Final = 24
 """Values of a kind, taken evenly from those of the sources."""
 
-NAMES: Final[dict[str, tuple[str, ...]]] = {
-    "phone": ("phone number", "mobile", "telephone"),
-    "date_of_birth": ("date of birth", "birth date", "dob"),
-    "passport": ("passport number", "passport"),
-    "us_ssn": ("ssn", "social security number"),
-    "uk_nino": ("national insurance number", "nino"),
-    "de_tax_id": ("tax id", "steuer id"),
-    "nl_bsn": ("bsn",),
-    "pl_pesel": ("pesel",),
-    "fr_nir": ("nir", "numero securite sociale"),
-    "credit_card": ("card number", "credit card"),
-    "email": ("email", "email address"),
-    "iban": ("iban",),
-    "password": ("password", "db password", "user pwd"),
-    "api_key": ("api key", "secret key", "access token", "client secret"),
-}
-"""Kinds with what their values are called, in words."""
+EXAMPLES_MOST: Final = 4
+"""Examples of a kind, taken evenly: ten seconds for all of them in all forms."""
 
 CREDENTIALS: Final = frozenset({"password", "api_key"})
 
@@ -104,6 +93,28 @@ def values(kind: str, folder: Path = DATA) -> list[str]:
     return every[:: max(1, len(every) // MOST)][:MOST]
 
 
+def examples(kind: str) -> list[tuple[str, str]]:
+    """Examples of a kind, each with the words of a name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for rule in pii.RULES:
+        if rule.kind == kind:
+            for text, spans in map(marked, rule.hits):
+                found |= {text[start:end]: RULE_NAMES.get(rule.title, EXAMPLE_NAMES[kind]) for start, end in spans}
+    every = [(value, names) for value, names in found.items() if "\n" not in value]
+    chosen = every[:: max(1, len(every) // EXAMPLES_MOST)][:EXAMPLES_MOST]
+    return [(value, names[number % len(names)]) for number, (value, names) in enumerate(chosen)]
+
+
+def named(folder: Path = DATA) -> Iterator[tuple[str, str, str]]:
+    """All values: the kind, the value, and the words of its name."""
+    for kind, names in NAMES.items():
+        for number, value in enumerate(values(kind, folder)):
+            yield kind, value, names[number % len(names)]
+    for kind in EXAMPLE_NAMES:
+        for value, words in examples(kind):
+            yield kind, value, words
+
+
 def _found(kind: str, text: str, value: str) -> bool:
     judged = judge(text)
     gone = not any(spelling in judged.masked for spelling in (value, quote(value), quote_plus(value)))
@@ -114,11 +125,9 @@ def _found(kind: str, text: str, value: str) -> bool:
 def forms(folder: Path = DATA) -> Iterator[Share]:
     """The share of values found in each form, of all kinds together and kind by kind."""
     found: dict[tuple[str, str], list[bool]] = {}
-    for kind, names in NAMES.items():
-        for number, value in enumerate(values(kind, folder)):
-            words = names[number % len(names)]
-            for form, write in FORMS.items():
-                found.setdefault((form, kind), []).append(_found(kind, write(words, value), value))
+    for kind, value, words in named(folder):
+        for form, write in FORMS.items():
+            found.setdefault((form, kind), []).append(_found(kind, write(words, value), value))
     by_form = {form: [each for (of, _), every in found.items() if of == form for each in every] for form in FORMS}
     said = by_form["words"]
     for form, every in by_form.items():

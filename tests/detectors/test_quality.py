@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks import forms, quality, unseen
+from extproc.detectors import pii
+from scripts.benchmarks import forms, names, quality, unseen
 from scripts.benchmarks.report import BenchError
 
 data = pytest.mark.skipif(not quality.sources(), reason="the development data lies outside the repository")
@@ -56,12 +57,31 @@ def test_secrets_of_other_scanners_cases_are_found() -> None:
 @pytest.mark.parametrize("kind", sorted(forms.CREDENTIALS))
 @pytest.mark.parametrize("form", forms.FORMS)
 def test_a_credential_is_found_in_every_form(form: str, kind: str) -> None:
-    names, write = forms.NAMES[kind], forms.FORMS[form]
+    called, write = names.NAMES[kind], forms.FORMS[form]
     for number, value in enumerate(forms.values(kind)):
-        text = write(names[number % len(names)], value)
+        text = write(called[number % len(called)], value)
         judged = unseen.judge(text)
         assert judged.secret()
         assert value not in judged.masked
+
+
+@pytest.mark.parametrize("kind", names.EXAMPLE_NAMES)
+def test_an_example_is_found_in_every_form(kind: str) -> None:
+    examples = forms.examples(kind)
+    assert examples
+    for value, words in examples:
+        # A quotation mark, and a letter beyond ASCII, are themselves escapes within an escaped JSON.
+        plain = value.isascii() and '"' not in value
+        for form, write in forms.FORMS.items():
+            if plain or form != "json-escaped":
+                judged = unseen.judge(write(words, value))
+                assert judged.covers(kind, value), (form, words)
+
+
+@pytest.mark.parametrize("kind", pii.KINDS)
+def test_every_kind_is_measured_in_forms(kind: str) -> None:
+    # Within a URL a user and a password have no name of their own.
+    assert kind in names.NAMES or kind in names.EXAMPLE_NAMES or kind == "url_credentials"
 
 
 def _write(folder: Path, name: str, *rows: dict[str, object]) -> None:

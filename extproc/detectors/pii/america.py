@@ -174,12 +174,19 @@ RULES = (
         kind="ca_sin",
         name="ca-sin-spoken-of",
         numeric=True,
-        pattern=r"\d{9}",
+        pattern=r"\d{9}|\d{3}[ .-]\d{3}[ .-]\d{3}",
         sign=RUN,
         validator=_sin_spoken,
         context=expressions("ca_sin"),
         named=True,
-        hits=("my SIN: «550090112»", "«550090112» is my SIN", "sin: «046454286»"),
+        # More than that of "social" alone, which tells an American number without a check digit.
+        score=0.97,
+        hits=(
+            "my SIN: «550090112»",
+            "social insurance number «130 692 544»",
+            "«550090112» is my SIN",
+            "sin: «046454286»",
+        ),
         misses=("order 550090112", "550090112", "SIN 550090113"),
     ),
     Rule(

@@ -203,7 +203,7 @@ RULES = (
         before=r"[:alnum:].,(/+-",
         after=r"[:alnum:])/:%-",
         context=expressions("card_cvv"),
-        near=(32, 0),
+        near=(40, 0),
         named=True,
         score=0.85,
         hits=("CVV: «123»", "the security code of my card is «4321».", "card_cvv=«907»", "Prüfnummer «123»"),

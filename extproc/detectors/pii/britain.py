@@ -49,6 +49,7 @@ RULES = (
         pattern=r"[abceghj-prstw-z][abceghj-nprstw-z] ?\d{2} ?\d{2} ?\d{2} ?[a-d]",
         fold=True,
         validator=_nino,
+        score=0.85,
         hits=("NI «AA 12 34 56 B»", "nino: «PR 123612C»", "«ab123456d»"),
         misses=("UV 98 76 54 B", "GB123456A", "AB123456E", "ab1234561"),
     ),

@@ -2,7 +2,7 @@
 
 from extproc.detectors.checksums import digits, luhn, mod11_10, numerals, weighted
 from extproc.detectors.pii.dates import is_day, is_ddmmyy, is_yymmdd
-from extproc.detectors.pii.runs import spoken
+from extproc.detectors.pii.runs import national, spoken
 from extproc.matching.rule import Rule
 
 _SHORT = 9
@@ -90,15 +90,16 @@ RULES = (
         hits=("r.č. «780123/3540»", "«736028/5163» je její rodné číslo"),
         misses=("780123/3541", "781323/3540", "https://example.com/780123/3540/", "/780123/3540"),
     ),
-    spoken(
-        "cz_rodne_cislo",
-        r"\d{6}[ /]?\d{4}",
-        rodne_cislo,
-        words=("national_id",),
-        name="cz-rodne-cislo-spoken-of",
-        score=0.95,
-        hits=("rodné číslo «7801233540»", "RČ: «780123 3540»", "rodneCislo=«7360285163»"),
-        misses=("7801233540", "rodné číslo 7801233541", "objednávka 7801233540"),
+    *national(
+        spoken(
+            "cz_rodne_cislo",
+            r"\d{6}[ /]?\d{4}",
+            rodne_cislo,
+            name="cz-rodne-cislo-spoken-of",
+            score=0.95,
+            hits=("rodné číslo «7801233540»", "RČ: «780123 3540»", "rodneCislo=«7360285163»"),
+            misses=("7801233540", "rodné číslo 7801233541", "objednávka 7801233540"),
+        )
     ),
     spoken(
         "cz_rodne_cislo",
@@ -108,23 +109,25 @@ RULES = (
         hits=("rodné číslo: «530123/354»", "r.č. «536028516»"),
         misses=("530123/354", "rodné číslo 780123354", "social security number 500101123"),
     ),
-    spoken(
-        "ro_cnp",
-        r"[1-9]\d{12}",
-        _cnp,
-        words=("national_id",),
-        score=0.95,
-        hits=("CNP: «1630615123457»", "codul numeric personal este «1630615123457»", "«1630615123457» (CNP)"),
-        misses=("1630615123457", "CNP 1630615123458", "CNP 1631315123457", "comanda 1630615123457"),
+    *national(
+        spoken(
+            "ro_cnp",
+            r"[1-9]\d{12}",
+            _cnp,
+            score=0.95,
+            hits=("CNP: «1630615123457»", "codul numeric personal este «1630615123457»", "«1630615123457» (CNP)"),
+            misses=("1630615123457", "CNP 1630615123458", "CNP 1631315123457", "comanda 1630615123457"),
+        )
     ),
-    spoken(
-        "bg_egn",
-        r"\d{10}",
-        _egn,
-        words=("national_id",),
-        score=0.95,
-        hits=("ЕГН: «7523169263»", "EGN «8032056031»", "единен граждански номер «7523169263»"),
-        misses=("7523169263", "ЕГН 7523169262", "ЕГН 7513169263", "номер 7523169263"),
+    *national(
+        spoken(
+            "bg_egn",
+            r"\d{10}",
+            _egn,
+            score=0.95,
+            hits=("ЕГН: «7523169263»", "EGN «8032056031»", "единен граждански номер «7523169263»"),
+            misses=("7523169263", "ЕГН 7523169262", "ЕГН 7513169263", "номер 7523169263"),
+        )
     ),
     spoken(
         "hr_oib",
@@ -134,14 +137,15 @@ RULES = (
         hits=("OIB: «33392005961»", "osobni identifikacijski broj «33392005961»", "oib=«33392005961»"),
         misses=("33392005961", "OIB 33392005962", "račun 33392005961"),
     ),
-    spoken(
-        "gr_amka",
-        r"\d{6}[ -]?\d{5}",
-        _amka,
-        words=("national_id",),
-        score=0.95,
-        hits=("ΑΜΚΑ: «01013099997»", "AMKA «010130 99997»", "«01013099997» είναι ο ΑΜΚΑ μου"),
-        misses=("01013099997", "ΑΜΚΑ 01013099998", "ΑΜΚΑ 01133099997"),
+    *national(
+        spoken(
+            "gr_amka",
+            r"\d{6}[ -]?\d{5}",
+            _amka,
+            score=0.95,
+            hits=("ΑΜΚΑ: «01013099997»", "AMKA «010130 99997»", "«01013099997» είναι ο ΑΜΚΑ μου"),
+            misses=("01013099997", "ΑΜΚΑ 01013099998", "ΑΜΚΑ 01133099997"),
+        )
     ),
     spoken(
         "gr_afm",

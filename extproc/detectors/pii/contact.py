@@ -40,6 +40,8 @@ RULES = (
         after=rf"[:alnum:]{_LETTERS}",
         fold=True,
         fit=_email_end,
+        # What stands there is the password of a URL, and its host.
+        behind=r"//[^\s/@:]{1,13}:",
         validator=_email,
         score=1.0,
         hits=(
@@ -63,6 +65,7 @@ RULES = (
             "@example.com",
             "git@github.com:x/y",
             "logo@2x.PNG",
+            "redis://ann:s3cret@db.example.com",
         ),
     ),
 )

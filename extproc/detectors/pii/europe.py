@@ -101,14 +101,14 @@ RULES = (
         kind="fr_nir",
         name="fr-nir-spoken-of",
         numeric=True,
-        pattern=r"[1278]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)\d{10}",
+        pattern=r"[1278]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)\d{8}[ -]?\d{2}",
         sign=RUN,
         before=r"[:alnum:].",
         validator=_nir,
         context=expressions("fr_nir"),
         named=True,
         score=1.0,
-        hits=("NIR «255081416802538»", "«255081416802538», ma sécurité sociale"),
+        hits=("NIR «255081416802538»", "«255081416802538», ma sécurité sociale", "NIR «2550814168025-38»"),
         misses=("255081416802538", "NIR 255081416802539", "NIR 2550814168025"),
     ),
     Rule(
@@ -127,7 +127,7 @@ RULES = (
         before=r"[:alnum:]#",  # a colour has eight digits, too
         after=r"[:alnum:]-",  # and so has the first group of a UUID
         fold=True,
-        behind=r"\d\.",
+        behind=r"\d\.|(?:^|[^0-9A-Za-z])[XYZ]-",  # a decimal; a NIE
         validator=_nif_alone,
         score=0.75,
         hits=("NIF «12345678Z»", "«55555555-K»", "«01111111g»"),
@@ -148,12 +148,13 @@ RULES = (
         pattern=r"\d{7,8}[ -]{0,3}[a-hj-np-tv-z]|\d{1,2}\.\d{3}\.\d{3}[ -]?[a-hj-np-tv-z]",
         sign=RUN,
         fold=True,
+        behind=r"(?:^|[^0-9A-Za-z])[XYZ]-",
         validator=_nif,
         context=expressions("es_nif"),
         named=True,
         score=0.95,
         hits=("Mi DNI es «00000003a».", "dni: «12.345.678-Z»"),
-        misses=("00000003a", "DNI 12345678A"),
+        misses=("00000003a", "DNI 12345678A", "NIE X-9613851-N"),
     ),
     Rule(
         kind="es_nie",

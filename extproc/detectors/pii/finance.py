@@ -84,8 +84,8 @@ def _card_end(text: str) -> int:
     return leading(text, _known_card, _USUAL)
 
 
-def _spoken_end(text: str) -> int:
-    """The same where a word speaks of a card; its first twelve digits alone are seldom meant."""
+def _other_end(text: str) -> int:
+    """The same for any issuer, where a word speaks of a card; its first twelve digits alone are seldom meant."""
     if len(text) < _FEWEST:
         return 0
     end = leading(text, _spoken_card, _USUAL)
@@ -211,11 +211,27 @@ RULES = (
         pattern=r"\d{12,19}|\d{4}(?:[ -]\d{2,6}){2,4}",
         sign=RUN,
         before=r"[:alnum:].",
-        fit=_spoken_end,
+        fit=_card_end,
         context=expressions("credit_card"),
         near=(40, 12),
         named=True,
         score=1.0,
+        hits=("my credit card: «4012888888881881»", "card no. «3782 822463 10005»"),
+        misses=("my credit card number is 36168002586008", "my credit card: 122000000000003", "lot 402888888888188"),
+    ),
+    Rule(
+        kind="credit_card",
+        name="credit-card-other-spoken-of",
+        numeric=True,
+        pattern=r"\d{12,19}|\d{4}(?:[ -]\d{2,6}){2,4}",
+        sign=RUN,
+        before=r"[:alnum:].",
+        fit=_other_end,
+        context=expressions("credit_card"),
+        near=(40, 12),
+        named=True,
+        # Less than those of identity cards: "ID card number" has the words of both.
+        score=0.9,
         hits=("my credit card: «122000000000003»", "for this card: «676222165679»", "«503802053770» is my card"),
         misses=("my credit card number is 36168002586008", "parcel 122000000000003"),
     ),

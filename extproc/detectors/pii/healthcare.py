@@ -9,8 +9,8 @@ _NPI_ISSUER = "80840"
 
 _LETTER = "[AC-HJKMNP-RT-Y]"
 _SIGN = "[AC-HJKMNP-RT-Y0-9]"
-_MBI = rf"[1-9]{_LETTER}{_SIGN}\d-?{_LETTER}{_SIGN}\d-?{_LETTER}{{2}}\d{{2}}"
-"""Form of a Medicare beneficiary identifier (CMS): no S, L, O, I, B or Z."""
+_MBI = rf"[1-9]{_LETTER}{_SIGN}\d{{0}}{_LETTER}{_SIGN}\d{{0}}{_LETTER}{{2}}\d{{2}}"
+"""Form of a Medicare beneficiary identifier (CMS), `{0}` between its groups: no S, L, O, I, B or Z."""
 
 
 def _npi(text: str) -> bool:
@@ -41,7 +41,7 @@ RULES = (
         kind="us_mbi",
         name="us-mbi",
         numeric=True,
-        pattern=_MBI,
+        pattern=_MBI.replace("{0}", "-?"),
         sign=r"\d-?[A-Y][A-Y0-9]\d-?[A-Y]{2}\d{2}[^0-9A-Za-z-]",
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
@@ -53,13 +53,13 @@ RULES = (
         kind="us_mbi",
         name="us-mbi-spoken-of",
         cued=True,
-        pattern=_MBI,
+        pattern=_MBI.replace("{0}", "[ -]?"),
         fold=True,
         context=expressions("us_mbi"),
         near=(40, 24),
         named=True,
         score=0.95,
-        hits=("MBI: «1eg4-te5-mk73»", "Medicare beneficiary identifier «1EG4TE5MK73»"),
+        hits=("MBI: «1eg4-te5-mk73»", "Medicare beneficiary identifier «1EG4TE5MK73»", "medicare id «1EG4 TE5 MK73»"),
         misses=("1eg4-te5-mk73", "MBI 1eg4-se5-mk73"),
     ),
     Rule(

@@ -61,8 +61,16 @@ def _year(part: str) -> bool:
 _OLDEST = 120
 _BEHIND_AGES = "|".join(expressions("years_old"))
 _ROMANCE = (
-    r"(?:j'ai|tu as|il a|elle a|\x{e2}g\x{e9}e?s? de|de|tengo|tiene|ho|ha|tenho|tem|mam|ma) (\d{1,3}) "
-    r"(?:ans|a\x{f1}os|anni|anos|lat|lata)"
+    r"(?:j'ai|tu as|il a|elle a|\x{e2}g\x{e9}e?s? de|de|di|tengo|tiene|ho|ha|tenho|tem|mam|ma) (\d{1,3}) "
+    r"(?:ans|a\x{f1}os|anni|anos|lat|lata)|"
+    r"(?:jag \x{e4}r|han \x{e4}r|hon \x{e4}r|jeg er|han er|hun er) (\d{1,3}) \x{e5}r|"
+    r"je (?:mi|mu|j\x{ed}|ji) (\d{1,3}) let|"
+    # мне, ему, ей, исполнилось; лет, год, года
+    r"(?:\x{43c}\x{43d}\x{435}|\x{435}\x{43c}\x{443}|\x{435}\x{439}|"
+    r"\x{438}\x{441}\x{43f}\x{43e}\x{43b}\x{43d}\x{438}\x{43b}\x{43e}\x{441}\x{44c}) (\d{1,3}) "
+    r"(?:\x{43b}\x{435}\x{442}|\x{433}\x{43e}\x{434}\x{430}?)|"
+    # 歳, 岁, 歲, 살
+    r"(\d{1,3}) ?[\x{6b73}\x{5c81}\x{6b72}\x{c0b4}]"
 )
 """Where years are said to be had; a number of years alone is as often how long something takes."""
 
@@ -158,7 +166,9 @@ RULES = (
         numeric=True,
         pattern=rf"(\d{{1,3}})[ -](?:{_BEHIND_AGES})|{_ROMANCE}",
         # The beginnings of these words: all of them take the fast lane a tenth of a second to compile.
-        sign=r"\d[ -](?:yea|yrs|yr |yo|y o|y/o|mon|jah|j\x{e4}|jae|leb|jaa|jar|let|lat|ans|a\x{f1}o|ann|ano)",
+        sign=r"\d[ -](?:yea|yrs|yr |yo|y o|y/o|mon|jah|j\x{e4}|jae|leb|jaa|jar|let|lat|ans|a\x{f1}o|ann|ano|\x{e5}r|"
+        r"vuo|\x{e9}ve|ya\x{15f}|\x{43b}\x{435}\x{442}|\x{433}\x{43e}\x{434})|"
+        r"\d ?[\x{6b73}\x{5c81}\x{6b72}\x{c0b4}]",
         before=r"[:alnum:].,-",
         fold=True,
         group=None,
@@ -171,8 +181,17 @@ RULES = (
             "j'ai «43» ans",
             "Tengo «43» años",
             "ze is «43» jaar oud",
+            "Hon är «43» år gammal, hun er «44» år gammel.",
+            "Jag är «43» år, je mi «44» let, una donna di «45» anni.",
+            "hän on «43»-vuotias",
+            "«43» éves vagyok",
+            "«43» ya\u015f\u0131nday\u0131m",
+            "Мне «43» года, ей «45» лет.",
+            "私は«43»歳です",
+            "今年«43»岁",
+            "저는 «43»살입니다",
         ),
-        misses=("43 years", "143 years old", "depuis 43 ans", "1.43 years old", "the 1943 year old"),
+        misses=("43 years", "через 43 года", "143 years old", "depuis 43 ans", "1.43 years old", "the 1943 year old"),
     ),
     Rule(
         kind="age",

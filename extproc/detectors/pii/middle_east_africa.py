@@ -2,7 +2,7 @@
 
 from extproc.detectors.checksums import digits, luhn, numerals
 from extproc.detectors.pii.dates import is_yymmdd
-from extproc.detectors.pii.runs import spoken
+from extproc.detectors.pii.runs import national, spoken
 
 
 def _kimlik(text: str) -> bool:
@@ -21,28 +21,34 @@ def _il_id(text: str) -> bool:
 
 
 RULES = (
-    spoken(
-        "tr_kimlik",
-        r"[1-9]\d{10}|[1-9]\d{2} \d{3} \d{3} \d{2}",
-        _kimlik,
-        words=("national_id",),
-        score=0.95,
-        hits=(
-            "TC Kimlik No: «10000000146»",
-            "T.C. kimlik numaram «17291716060»",
-            "kimlik no «172 917 160 60»",
-            "tckn=«17291716060»",
-        ),
-        misses=("10000000146", "TC Kimlik No 10000000147", "sipariş no 10000000146"),
+    *national(
+        spoken(
+            "tr_kimlik",
+            r"[1-9]\d{10}|[1-9]\d{2} \d{3} \d{3} \d{2}",
+            _kimlik,
+            score=0.95,
+            hits=(
+                "TC Kimlik No: «10000000146»",
+                "T.C. kimlik numaram «17291716060»",
+                "kimlik no «172 917 160 60»",
+                "tckn=«17291716060»",
+            ),
+            misses=("10000000146", "TC Kimlik No 10000000147", "sipariş no 10000000146"),
+        )
     ),
-    spoken(
-        "za_id",
-        r"\d{13}|\d{6} \d{4} \d{3}|\d{6}[ -]\d{4}[ -]\d{2}[ -]?\d",
-        _za_id,
-        words=("national_id",),
-        score=0.95,
-        hits=("SA ID number «8001015009087»", "ID number: «800101 5009 087»", "«8001015009087» is my South African ID"),
-        misses=("8001015009087", "ID number 8001015009088", "ID number 8013015009087", "order 8001015009087"),
+    *national(
+        spoken(
+            "za_id",
+            r"\d{13}|\d{6} \d{4} \d{3}|\d{6}[ -]\d{4}[ -]\d{2}[ -]?\d",
+            _za_id,
+            score=0.95,
+            hits=(
+                "SA ID number «8001015009087»",
+                "RSA ID number: «800101 5009 087»",
+                "«8001015009087» is my South African ID",
+            ),
+            misses=("8001015009087", "ID number 8001015009088", "ID number 8013015009087", "order 8001015009087"),
+        )
     ),
     spoken(
         "il_id",

@@ -2,7 +2,7 @@
 
 from extproc.detectors.checksums import digits, luhn, numerals, weighted
 from extproc.detectors.pii.dates import is_day, is_ddmmyy, is_yymmdd
-from extproc.detectors.pii.runs import spoken
+from extproc.detectors.pii.runs import national, spoken
 from extproc.matching.rule import Rule
 
 _HETU_CHECKS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
@@ -57,20 +57,21 @@ RULES = (
         hits=("«811228-9874» bor i Lund", "personnummer «670919-9530»", "hon är över hundra: «121212+1212»"),
         misses=("811228-9873", "811328-9871", "8112289874", "20811228-9874", "811228-9874-1"),
     ),
-    spoken(
-        "se_personnummer",
-        r"(?:1[89]|20)?\d{6}[ +-]?\d{4}",
-        _personnummer_spoken,
-        words=("national_id",),
-        name="se-personnummer-spoken-of",
-        score=0.95,
-        hits=(
-            "Mitt personnummer är «8112289874».",
-            "personnr: «19811228-9874»",
-            "samordningsnummer «701063-2391»",
-            "person_number=«198112289874»",
-        ),
-        misses=("8112289874", "personnummer 8112289873", "personnummer 198113289871", "order 198112289874"),
+    *national(
+        spoken(
+            "se_personnummer",
+            r"(?:1[89]|20)?\d{6}[ +-]?\d{4}",
+            _personnummer_spoken,
+            name="se-personnummer-spoken-of",
+            score=0.95,
+            hits=(
+                "Mitt personnummer är «8112289874».",
+                "personnr: «19811228-9874»",
+                "samordningsnummer «701063-2391»",
+                "person_number=«198112289874»",
+            ),
+            misses=("8112289874", "personnummer 8112289873", "personnummer 198113289871", "order 198112289874"),
+        )
     ),
     Rule(
         kind="fi_hetu",
@@ -90,6 +91,8 @@ RULES = (
         "dk_cpr",
         r"\d{6}[ -]?\d{4}",
         _cpr,
+        # More than that of a Finnish number by its form alone.
+        score=0.95,
         # With a day, but no check digit: 4 in 100 of random numbers pass.
         hits=(
             "CPR-nummer: «211062-5629»",
@@ -99,18 +102,19 @@ RULES = (
         ),
         misses=("211062-5629", "cpr 321062-5629", "CPR 211362-5629", "kunde 2110625629"),
     ),
-    spoken(
-        "no_fodselsnummer",
-        r"\d{6}[ .-]?\d{5}",
-        _fodselsnummer,
-        words=("national_id",),
-        score=0.95,
-        hits=(
-            "Fødselsnummer: «15108695088»",
-            "fnr «151086 95088»",
-            "D-nummer «55108627033»",
-            "«15108695088» er fødselsnummeret",
-        ),
-        misses=("15108695088", "fødselsnummer 15108695077", "fnr 15138695088", "KID 15108695088"),
+    *national(
+        spoken(
+            "no_fodselsnummer",
+            r"\d{6}[ .-]?\d{5}",
+            _fodselsnummer,
+            score=0.95,
+            hits=(
+                "Fødselsnummer: «15108695088»",
+                "fnr «151086 95088»",
+                "D-nummer «55108627033»",
+                "«15108695088» er fødselsnummeret",
+            ),
+            misses=("15108695088", "fødselsnummer 15108695077", "fnr 15138695088", "KID 15108695088"),
+        )
     ),
 )

@@ -36,11 +36,14 @@ _ROADS = (
 )
 _FRENCH = r"(?:rue|avenue|boulevard|bd|place|chemin|impasse|all\x{e9}e|quai|route|cours|square|passage)"
 _FIRST = (
-    r"(?:Calle|C/|Avda\.?|Avenida|Av\.|Plaza|Paseo|Camino|Carrera|Ronda|Carretera|Via|Viale|Piazza|Corso|Largo|Vicolo|"
+    r"(?:Strada|Borgo|Contrada|Cuesta|Glorieta|Rambla|"
+    r"Calle|C/|Avda\.?|Avenida|Av\.|Plaza|Paseo|Camino|Carrera|Ronda|Carretera|Via|Viale|"
+    r"Piazza|Corso|Largo|Vicolo|"
     r"Piazzale|Rua|Travessa|Pra\x{e7}a|Alameda|Estrada|ul\.|ulica|al\.|aleja|pl\.|plac|os\.|osiedle)"
 )
 _LAST = (
-    r"(?:stra(?:\x{df}|ss)e|str\.|weg|platz|allee|gasse|ring|ufer|damm|straat|laan|plein|gracht|kade|dijk|singel|dreef)"
+    r"(?:stra(?:\x{df}|ss)e|str\.|weg|platz|allee|gasse|ring|ufer|damm|straat|laan|plein|gracht|kade|dijk|singel|dreef|"
+    r"baan|steeg)"
 )
 
 

@@ -3,8 +3,13 @@
 from collections.abc import Callable
 from typing import Final
 
+from msgspec import structs
+
 from extproc.detectors.pii.words import expressions
-from extproc.matching.rule import Rule
+from extproc.matching.rule import Rule, marked
+
+NATIONAL: Final = 0.9
+"""Score beside a word that names no country ("ID number"): below that of a rule beside a word of its own."""
 
 RUN: Final = r"\d(?:[ ./+-]{0,3}\d){6}(?:[ -]{0,3}[A-Za-z]{1,2})?[^0-9A-Za-z]"
 """The last seven digits of a number, with separators, and up to two letters behind them: one gate for all of these
@@ -21,7 +26,7 @@ def spoken(
     name: str = "",
     before: str = "[:alnum:].",
     after: str = "[:alnum:]",
-    score: float = 0.9,
+    score: float = 0.92,
     hits: tuple[str, ...],
     misses: tuple[str, ...],
 ) -> Rule:
@@ -44,4 +49,22 @@ def spoken(
         score=score,
         hits=hits,
         misses=misses,
+    )
+
+
+def national(rule: Rule, score: float = NATIONAL) -> tuple[Rule, Rule]:
+    """Return a rule, and the same beside the words for identifiers of any country.
+
+    The other's own words are surer: a Swedish "personnummer" may pass the check of a Czech number, too.
+    """
+    hit = rule.hits[0]
+    value = hit[hit.index("«") : hit.index("»") + 1]
+    alone, _ = marked(value)
+    return rule, structs.replace(
+        rule,
+        name=f"{rule.title}-national",
+        context=expressions("national_id"),
+        score=score,
+        hits=(f"national ID number: {value}",),
+        misses=(alone, f"lot {alone}"),
     )

@@ -141,7 +141,7 @@ def _si(text: str) -> bool:
 
 def _gb(text: str) -> bool:
     number = digits(text)
-    return (weighted(number, (8, 7, 6, 5, 4, 3, 2)) + 10 * number[7] + number[8]) % 97 in {0, 42}
+    return (weighted(number, (8, 7, 6, 5, 4, 3, 2)) + 10 * number[7] + number[8]) % 97 in {0, 42, 55}
 
 
 _NUMBERS: Final[Mapping[str, tuple[str, Check]]] = {

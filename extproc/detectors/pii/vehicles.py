@@ -96,16 +96,17 @@ RULES = (
         # AAMVA's forms of the American states, and those of Canada, Europe, India and Korea: no word tells which of
         # them it is, and nearly all are letters and digits in groups.
         pattern=r"[A-Za-z0-9]{6,18}|(?:[A-Za-z]{1,3}-?|[A-Z]{1,3} )\d{2,4}(?:[ -]\d{2,11}){1,4}|\d{5}/\d{2}/\d{4}|"
-        r"\d{2}-\d{2}-\d{6}-\d{2}|\d{6}-\d{3}|[A-Z*]{5}[A-Z*0-9]{7}",
+        r"\d{2}-\d{2}-\d{6}-\d{2}|\d{6}-\d{3}|\d{3} \d{3} \d{3}|[A-Z*]{5}[A-Z*0-9]{7}",
         sign=r"\d[0-9A-Za-z*]{0,10}[^0-9A-Za-z]",
         before=r"[:alnum:].*",
         fit=_license_end,
         context=expressions("driver_license"),
         near=(40, 0),
         named=True,
-        score=0.8,
+        score=0.9,
         hits=(
             "Driver's license: «D1234567»",
+            "driver license «123 456 789» (NY)",
             "my driving licence number is «H12-345-678-901»",
             "Führerschein-Nr. «B072RRE2I55»",
             "patente di guida «U1K711J11M»",
@@ -119,7 +120,8 @@ RULES = (
     Rule(
         kind="license_plate",
         cued=True,
-        pattern=r"(?:[A-Z\x{c4}\x{d6}\x{dc}]{1,3}|\d{1,4})(?:[ -]?(?:[A-Z]{1,3}|\d{1,5})){1,4}|"
+        pattern=r"(?:[A-Z\x{c4}\x{d6}\x{dc}\x{410}-\x{42f}]{1,3}|\d{1,4})"
+        r"(?:[ -]?(?:[A-Z\x{410}-\x{42f}]{1,3}|\d{1,5})){1,4}|"
         r"[a-z]{2,3}-?\d{2,4}[a-z]{0,3}",
         sign=r"\d[A-Za-z]{0,3}[^0-9A-Za-z]|\d[ -]?[A-Z]{1,3}[^0-9A-Za-z]",
         before=r"[:alnum:].-",

@@ -2,7 +2,7 @@
 
 from extproc.detectors.checksums import digits, luhn, numerals, weighted
 from extproc.detectors.pii.dates import is_day
-from extproc.detectors.pii.runs import spoken
+from extproc.detectors.pii.runs import national, spoken
 from extproc.matching.rule import Rule
 
 _PPS_CHECKS = "WABCDEFGHIJKLMNOPQRSTUV"
@@ -79,20 +79,21 @@ RULES = (
         hits=("«85.07.30-033.28»", "Rijksregisternummer: «17.07.30-033.84»"),
         misses=("85.07.30-033.29", "85.73.30-033.28"),
     ),
-    spoken(
-        "be_nrn",
-        r"\d{2}[ ./-]?\d{2}[ ./-]?\d{2}[ ./-]{0,3}\d{3}[ .-]?\d{2}",
-        _rijksregister,
-        words=("national_id",),
-        name="be-nrn-spoken-of",
-        score=0.95,
-        hits=(
-            "rijksregisternummer «85073003328»",
-            "Numéro de registre national: «85 07 30 033 28»",
-            "NISS «85.07.30 033-28»",
-            "nrn=«85073003328»",
-        ),
-        misses=("85073003328", "rijksregisternummer 85073003329", "factuur 85073003328"),
+    *national(
+        spoken(
+            "be_nrn",
+            r"\d{2}[ ./-]?\d{2}[ ./-]?\d{2}[ ./-]{0,3}\d{3}[ .-]?\d{2}",
+            _rijksregister,
+            name="be-nrn-spoken-of",
+            score=0.95,
+            hits=(
+                "rijksregisternummer «85073003328»",
+                "Numéro de registre national: «85 07 30 033 28»",
+                "NISS «85.07.30 033-28»",
+                "nrn=«85073003328»",
+            ),
+            misses=("85073003328", "rijksregisternummer 85073003329", "factuur 85073003328"),
+        )
     ),
     spoken(
         "pt_nif",

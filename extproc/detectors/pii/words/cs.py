@@ -13,10 +13,19 @@ WORDS = {
     "credit_card": "karta, kartu, karty, číslo karty, platební karta, kreditní karta, platobná karta, kreditná karta",
     "national_id": "identifikační číslo, osobní číslo, číslo op, číslo občanského průkazu, osobné číslo",
     "eu_vat": "dič, ič dph, dič dph, daňové identifikační číslo, daňové identifikačné číslo, dph",
-    "cz_rodne_cislo": "rodné číslo, rodného čísla, rodným číslem, rč, r.č, rod č, rodné č, rodných čísel",
+    "cz_rodne_cislo": """
+        rodné číslo, rodného čísla, rodným číslem, rč, r.č, rod č, rodné č, rodných čísel, r č, rodné číslo č,
+        rodne c
+    """,
     "driver_license": "řidičský průkaz, řidičského průkazu, číslo řidičského průkazu",
     "license_plate": "spz, registrační značka, státní poznávací značka",
     "card_cvv": "bezpečnostní kód",
+    "age": "věk, ve věku",
+    "card_expiry": "platnost karty, platnost do",
+    "vin": "číslo karoserie",
+    "us_bank_account": "číslo účtu",
+    "postal_address": "adresa, bydliště, bytem",
+    "postal_code": "psč",
 }
 MONTHS = """
     ledna, února, března, dubna, května, června, července, srpna, září, října, listopadu, prosince, januára, februára,

@@ -14,9 +14,10 @@ WORDS = {
         kreditkarte, kreditkarten, kreditkartennummer, karte, karten, kartennummer, karten nr, bankkarte, ec karte
     """,
     "de_tax_id": """
-        steuer id, steuer ident, steuerid, steuernummer, steuer nummer, steuer nr, steuer idnr, steuer identnummer,
-        steueridentifikationsnummer, steuerliche id, steuerliche identifikationsnummer, identifikationsnummer, idnr, id
-        nr, tin, steueridentnummer, steuer identifikationsnummer
+        steuer id, steuer ident, steuerid, steuernummer, steuer nummer, steuer nr, steuer idnr, steuer
+        identnummer, steueridentifikationsnummer, steuerliche id, steuerliche identifikationsnummer,
+        identifikationsnummer, idnr, id nr, tin, steueridentnummer, steuer identifikationsnummer, steuer
+        identnr, steuer ident nr, steueridentnr
     """,
     "national_id": "personalausweisnummer, ausweis nr, personenkennzahl, personennummer, identitätsnummer",
     "eu_vat": """
@@ -26,24 +27,31 @@ WORDS = {
     """,
     "at_svnr": """
         svnr, sv nr, sv nummer, sozialversicherungsnummer, sozialversicherungs nr, versicherungsnummer,
-        sozialversicherungsnr, vsnr
+        sozialversicherungsnr, vsnr, versicherungs nr
     """,
-    "at_tax_id": "abgabenkontonummer, abgabenkonto, steuernummer, steuer nr, steuernr, finanzamts nr",
+    "at_tax_id": """
+        abgabenkontonummer, abgabenkonto, steuernummer, steuer nr, steuernr, finanzamts nr, st nr, stnr, steuer
+        nummer, finanzamt nummer
+    """,
     "ch_ahv": """
-        ahv, ahv nr, ahv nummer, ahvn13, ahv13, ahvn, sozialversicherungsnummer, versichertennummer, svnr, neue ahv
-        nummer
+        ahv, ahv nr, ahv nummer, ahvn13, ahv13, ahvn, sozialversicherungsnummer, versichertennummer, svnr, neue
+        ahv nummer, versicherten nr, versichertennr
     """,
     "swift_bic": "bic code, swift code, bankleitzahl international",
     "us_bank_account": "kontonummer, konto nr, bankkonto, kontonr",
     "card_cvv": """
         prüfnummer, kartenprüfnummer, prüfziffer, kartenprüfziffer, sicherheitscode, cvc code, kartensicherheitscode
     """,
-    "card_expiry": "karte gültig bis, gültig bis, ablaufdatum der karte, ablaufdatum, gültigkeit der karte",
+    "card_expiry": """
+        karte gültig bis, gültig bis, ablaufdatum der karte, ablaufdatum, gültigkeit der karte, verfallsdatum,
+        verfalldatum
+    """,
     "driver_license": """
         führerschein, führerscheinnummer, führerschein nr, führerscheinnr, fahrerlaubnis, fahrerlaubnisnummer
     """,
     "license_plate": """
-        kennzeichen, autokennzeichen, kfz kennzeichen, nummernschild, amtliches kennzeichen, kennzeichens
+        kennzeichen, autokennzeichen, kfz kennzeichen, nummernschild, amtliches kennzeichen, kennzeichens,
+        polizeiliches kennzeichen
     """,
     "vin": """
         fahrgestellnummer, fahrzeugidentifizierungsnummer, fahrzeug identifizierungsnummer, fin, fahrgestell nr,
@@ -57,6 +65,7 @@ WORDS = {
         wohne in, wohnt in, straße, hausanschrift
     """,
     "postal_code": "plz, postleitzahl",
+    "be_nrn": "nationalregisternummer, nationalregister",
 }
 MONTHS = """
     januar, jänner, februar, feber, märz, april, mai, juni, juli, august, september, oktober, november, dezember, jän,

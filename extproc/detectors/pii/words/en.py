@@ -29,7 +29,7 @@ WORDS = {
         ssn, ssns, ssn#, ssn no, ssn number, social, social security, social security number, social security no, social
         security #, soc sec, ss #, ss no, ss number, taxpayer, tax payer, us ssn
     """,
-    "ca_sin": "sin, sin#, sin number, social insurance, social insurance number, social insurance no, ca sin",
+    "ca_sin": "sin, sin#, sin number, social insurance, social insurance number, social insurance no, ca sin, s.i.n",
     "uk_nhs": """
         nhs, nhs no, nhs number, nhs #, national health, national health service, patient, patients, health no, health
         number, uk nhs
@@ -37,7 +37,10 @@ WORDS = {
     "uk_nino": """
         national insurance, national insurance number, national insurance no, ni number, ni no, nino, ni, nin, uk nino
     """,
-    "in_aadhaar": "aadhaar, aadhar, adhaar, adhar, aadhaar card, aadhaar number, aadhaar no, uidai, uida, in aadhaar",
+    "in_aadhaar": """
+        aadhaar, aadhar, adhaar, adhar, aadhaar card, aadhaar number, aadhaar no, uidai, uida, in aadhaar, uid
+        no, uid number
+    """,
     "in_pan": "pan, pan card, permanent account number, in pan",
     "au_tfn": "tfn, tax file, tax file number, tax file no, australian tax, au tfn",
     "au_medicare": "medicare, medicare card, medicare no, medicare number, au medicare",
@@ -45,8 +48,11 @@ WORDS = {
         tin, tax id, tax number, tax no, tax identification, tax identification number, german tax id, de tax id
     """,
     "nl_bsn": "citizen service number, dutch citizen number, nl bsn",
-    "pl_pesel": "polish national id, pl pesel",
-    "fr_nir": "french social security number, social security number, social security no, social security, ssn, fr nir",
+    "pl_pesel": "polish national id, pl pesel, pesel number",
+    "fr_nir": """
+        french social security number, social security number, social security no, social security, ssn, fr nir,
+        french ssn
+    """,
     "es_nif": "spanish tax id, spanish id, spanish identity card, es nif",
     "br_cpf": "br cpf, brazilian tax id",
     "br_cnpj": "br cnpj",
@@ -81,8 +87,8 @@ WORDS = {
     "jp_my_number": "my number card, individual number, japanese individual number, japanese my number, jp my number",
     "my_number": "my number, mynumber",
     "kr_rrn": """
-        rrn, resident registration number, resident registration no, resident registration, korean id, korean resident
-        number, frn, foreigner registration number, alien registration number, jumin, kr rrn
+        rrn, resident registration number, resident registration no, resident registration, korean id, korean
+        resident number, frn, foreigner registration number, alien registration number, jumin, kr rrn, ssn
     """,
     "sg_nric": """
         nric, nric no, nric number, nric/fin, fin no, fin number, singapore id, singapore nric, foreign identification
@@ -98,7 +104,8 @@ WORDS = {
     "ph_tin_grouped": "tin, tin no, tin number, taxpayer identification number",
     "ph_tin": "bir tin, philippine tin, philippines tin, ph tin, bir tin no",
     "il_id": """
-        israeli id, israeli id number, israel id, israeli identity number, teudat zehut, mispar zehut, tz number, il id
+        israeli id, israeli id number, israel id, israeli identity number, teudat zehut, mispar zehut, tz
+        number, il id, tz
     """,
     "za_id": """
         south african id, south african id number, south african identity number, south africa id, sa id, sa id number,
@@ -151,12 +158,13 @@ WORDS = {
     "bg_egn": "egn, egn number, bulgarian id, bulgarian personal number, unified civil number, bg egn",
     "hr_oib": "oib, oib number, croatian id, croatian personal identification number, croatian tax id, hr oib",
     "us_routing_number": """
-        routing number, routing no, routing #, routing, routing transit number, rtn, aba, aba number, aba routing,
-        bank routing, transit number, routing num, bankrouting, abarouting
+        routing number, routing no, routing #, routing, routing transit number, rtn, aba, aba number, aba
+        routing, bank routing, transit number, routing num, bankrouting, abarouting, routing code, aba code
     """,
     "us_bank_account": """
-        bank account, bank account number, bank account no, bank acct, checking account, checking account number,
-        savings account, savings account number, deposit account, bank acct no
+        bank account, bank account number, bank account no, bank acct, checking account, checking account
+        number, savings account, savings account number, deposit account, bank acct no, bank acct number,
+        savings acct, checking acct, a/c no, a/c number
     """,
     "account_number": """
         account number, account no, account num, account #, acct, acct no, acct number, acct num, acct #
@@ -166,18 +174,24 @@ WORDS = {
         taxpayer id, us itin
     """,
     "us_ein": """
-        ein, fein, employer identification number, employer id, federal tax id, federal tax number, employer tax id,
-        federal employer identification number, us ein
+        ein, fein, employer identification number, employer id, federal tax id, federal tax number, employer tax
+        id, federal employer identification number, us ein, ein number, ein no, tax id number ein, tax id, tax
+        id number, tax identification number, federal tax identification number, taxpayer identification number,
+        federal tax
     """,
     "us_npi": """
         npi, npis, npi number, npi no, national provider identifier, provider identifier, national provider,
-        provider number, provider id, us npi
+        provider number, provider id, us npi, npi #
     """,
     "us_mbi": """
-        mbi, mbi number, medicare, medicare beneficiary, medicare beneficiary identifier, medicare number, medicare
-        id, beneficiary identifier, us mbi
+        mbi, mbi number, medicare, medicare beneficiary, medicare beneficiary identifier, medicare number,
+        medicare id, beneficiary identifier, us mbi, medicare beneficiary id, medicare card, beneficiary id,
+        medicare beneficiary number
     """,
-    "us_dea": "dea, dea number, dea no, dea #, dea registration, dea registration number, dea license, us dea",
+    "us_dea": """
+        dea, dea number, dea no, dea #, dea registration, dea registration number, dea license, us dea,
+        prescriber dea
+    """,
     "swift_bic": """
         swift, swift code, swift bic, swift no, bic, bic code, bic swift, bank identifier code, bank identification
         code, swiftcode, swift number
@@ -189,19 +203,20 @@ WORDS = {
     """,
     "card_expiry": """
         card expiry, card expiry date, card expires, card expiration, card expiration date, card exp, exp date,
-        expdate, exp, expiry, expiry date, exp dt, valid thru, valid through, good thru, card valid until, cc exp,
-        cc expiry
+        expdate, exp, expiry, expiry date, exp dt, valid thru, valid through, good thru, card valid until, cc
+        exp, cc expiry, expiration date, valid until, expires, expires on
     """,
     "driver_license": """
         driver's license, drivers license, driver license, driver's licence, drivers licence, driver licence,
         driving license, driving licence, driver’s license, driver’s licence, driving permit, driver's permit,
-        driver's license number, driver license number, dl number, dl no, dl #, dln, license number, licence number,
-        driver id, drivers lic, driver lic
+        driver's license number, driver license number, dl number, dl no, dl #, dln, license number, licence
+        number, driver id, drivers lic, driver lic, driver's license #, license no, licence no, lic no
     """,
     "license_plate": """
         license plate, license plates, licence plate, license plate number, licence plate number, number plate,
-        number plates, plate number, plate no, registration plate, vehicle registration, car registration, vehicle
-        registration number, registration mark, vrm, vrn, tag number, vehicle plate, car plate, reg plate
+        number plates, plate number, plate no, registration plate, vehicle registration, car registration,
+        vehicle registration number, registration mark, vrm, vrn, tag number, vehicle plate, car plate, reg
+        plate, plate, plates, car reg, vehicle reg
     """,
     "vin": """
         vin, vin number, vin no, vin #, vehicle identification number, vehicle identification, vehicle id number,

@@ -27,26 +27,31 @@ WORDS = {
         cuil, cuit, cuil nro, cuit nro, c.u.i.t, c.u.i.l, clave única de identificación tributaria, código único de
         identificación laboral, cuit/cuil
     """,
-    "ar_dni": "dni, d.n.i, dni nro, documento nacional de identidad, nro de dni, número de dni, nro de documento",
+    "ar_dni": """
+        dni, d.n.i, dni nro, documento nacional de identidad, nro de dni, número de dni, nro de documento, nro
+        documento, número documento, número de documento, documento nro
+    """,
     "cl_rut": """
-        rut, r.u.t, rut nro, run nro, rol único tributario, rol único nacional, cédula de identidad, rut empresa, rut
-        cliente
+        rut, r.u.t, rut nro, run nro, rol único tributario, rol único nacional, cédula de identidad, rut
+        empresa, rut cliente, rut/run, run/rut, mi run, run n°, r.u.n
     """,
     "co_nit": "nit, n.i.t, número de identificación tributaria, nit nro, nit empresa",
     "co_cedula": """
-        cédula, cédula de ciudadanía, c.c, cédula nro, número de cédula, cédula ciudadanía, nro de cédula, cédula de
-        extranjería, n° de cédula
+        cédula, cédula de ciudadanía, c.c, cédula nro, número de cédula, cédula ciudadanía, nro de cédula,
+        cédula de extranjería, n° de cédula, cédula no, c.c. no
     """,
-    "us_bank_account": "número de cuenta, cuenta bancaria, nº de cuenta, cuenta corriente",
+    "us_bank_account": "número de cuenta, cuenta bancaria, nº de cuenta, cuenta corriente, número de la cuenta",
     "swift_bic": "código swift, código bic",
-    "card_cvv": "código de seguridad, código cvv, código cvc, código de verificación",
+    "card_cvv": """
+        código de seguridad, código cvv, código cvc, código de verificación, código de seguridad de la tarjeta
+    """,
     "card_expiry": """
-        fecha de caducidad, fecha de vencimiento, caducidad de la tarjeta, válida hasta, caduca, vencimiento de la
-        tarjeta
+        fecha de caducidad, fecha de vencimiento, caducidad de la tarjeta, válida hasta, caduca, vencimiento de
+        la tarjeta, caducidad, válida hasta el
     """,
     "driver_license": """
         permiso de conducir, carnet de conducir, licencia de conducir, licencia de manejo, carné de conducir,
-        permiso de conducción
+        permiso de conducción, número de licencia, licencia de conducir n°
     """,
     "license_plate": "matrícula, placa, placas, matrícula del coche, número de matrícula, patente",
     "vin": "número de bastidor, bastidor, número de chasis",
@@ -57,6 +62,8 @@ WORDS = {
         calle
     """,
     "postal_code": "código postal",
+    "us_ssn": "número de seguro social, seguro social, número de seguridad social",
+    "us_itin": "número de identificación personal del contribuyente",
 }
 MONTHS = """
     enero, febrero, marzo, abril, mayo, junio, julio, agosto, septiembre, setiembre, octubre, noviembre, diciembre, ene,

@@ -13,8 +13,9 @@ WORDS = {
     "credit_card": "carte, carte bancaire, carte bleue, carte de crédit, numéro de carte, cb, n° de carte",
     "ca_sin": "nas, assurance sociale, numéro d'assurance sociale",
     "fr_nir": """
-        nir, insee, numéro insee, sécurité sociale, numéro de sécurité sociale, numéro sécurité sociale, sécu, numéro de
-        sécu, numéro de ss, numéro ss, n° ss, n° de sécurité sociale, carte vitale, numéro d'assuré
+        nir, insee, numéro insee, sécurité sociale, numéro de sécurité sociale, numéro sécurité sociale, sécu,
+        numéro de sécu, numéro de ss, numéro ss, n° ss, n° de sécurité sociale, carte vitale, numéro d'assuré,
+        num sécu, num secu, n° sécu, no de sécu, nss
     """,
     "national_id": "numéro d'identité, numéro national, carte d'identité, n° d'identité, numéro d'identification",
     "eu_vat": """
@@ -29,13 +30,17 @@ WORDS = {
         niss, registre national, numéro de registre national, numéro du registre national, n° de registre national,
         n° registre national, numéro national, no national
     """,
-    "us_bank_account": "numéro de compte, compte bancaire, n° de compte",
+    "us_bank_account": "numéro de compte, compte bancaire, n° de compte, n° compte",
     "swift_bic": "code bic, code swift",
     "card_cvv": "cryptogramme, cryptogramme visuel, code de sécurité, code cvv, code cvc, code de vérification",
     "card_expiry": """
-        date d'expiration, expiration de la carte, valable jusqu'au, carte expire, date de validité, expire fin
+        date d'expiration, expiration de la carte, valable jusqu'au, carte expire, date de validité, expire fin,
+        expire le, date de fin de validité
     """,
-    "driver_license": "permis de conduire, permis de conduire n°, numéro de permis, n° de permis, permis n°",
+    "driver_license": """
+        permis de conduire, permis de conduire n°, numéro de permis, n° de permis, permis n°, numéro du permis,
+        permis b n°
+    """,
     "license_plate": """
         plaque d'immatriculation, immatriculation, plaque, plaques d'immatriculation, immatriculé, immatriculée,
         numéro d'immatriculation

@@ -8,6 +8,13 @@ WORDS = {
     "national_id": "osobna iskaznica, broj osobne, matični broj",
     "eu_vat": "pdv, pdv broj, pdv id, pdv id broj, porezni broj",
     "hr_oib": "oib, osobni identifikacijski broj, osobnog identifikacijskog broja, oib broj",
+    "driver_license": "vozačka dozvola, broj vozačke dozvole",
+    "license_plate": "registarska oznaka, registracija",
+    "card_cvv": "sigurnosni kod",
+    "card_expiry": "vrijedi do, datum isteka",
+    "vin": "broj šasije",
+    "us_bank_account": "broj računa",
+    "postal_address": "adresa",
 }
 MONTHS = """
     siječnja, veljače, ožujka, travnja, svibnja, lipnja, srpnja, kolovoza, rujna, listopada, studenoga, prosinca,

@@ -10,10 +10,20 @@ WORDS = {
     "national_id": "személyi szám, személyi azonosító, személyi azonosító jel, személyazonosító",
     "eu_vat": "adószám, közösségi adószám, eu adószám, áfa szám, uniós adószám",
     "hu_taj": """
-        taj, taj szám, tajszám, taj száma, taj számom, társadalombiztosítási azonosító jel, társadalombiztosítási
-        azonosító
+        taj, taj szám, tajszám, taj száma, taj számom, társadalombiztosítási azonosító jel,
+        társadalombiztosítási azonosító, taj kártya, taj kártya száma
     """,
-    "hu_tax_id": "adóazonosító, adóazonosító jel, adóazonosító jele, adóazonosító szám, adószám, adóazonosító jelem",
+    "hu_tax_id": """
+        adóazonosító, adóazonosító jel, adóazonosító jele, adóazonosító szám, adószám, adóazonosító jelem, adó
+        azonosító, adó azonosító jel, adójel
+    """,
+    "years_old": "éves",
+    "driver_license": "jogosítvány, jogosítvány száma, vezetői engedély",
+    "license_plate": "rendszám, rendszáma, forgalmi rendszám",
+    "vin": "alvázszám",
+    "card_cvv": "biztonsági kód",
+    "card_expiry": "lejárat, lejárati dátum",
+    "us_bank_account": "számlaszám, bankszámlaszám",
 }
 MONTHS = """
     január, február, március, április, május, június, július, augusztus, szeptember, október, november, december, szept

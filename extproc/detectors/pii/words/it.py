@@ -20,13 +20,13 @@ WORDS = {
         partita iva, p.iva, p. iva, piva, numero di partita iva, n. iva, part. iva, codice iva, p.i, partite iva
     """,
     "ch_ahv": "avs, numero avs, n. avs, numero d'assicurato",
-    "us_bank_account": "numero di conto, conto corrente",
+    "us_bank_account": "numero di conto, conto corrente, numero del conto",
     "swift_bic": "codice swift, codice bic",
     "card_cvv": "codice di sicurezza, codice cvv, codice cvc, codice di verifica",
     "card_expiry": "data di scadenza, scadenza della carta, scadenza carta, valida fino al",
-    "driver_license": "patente di guida, patente, numero patente, numero di patente, patente n",
-    "license_plate": "targa, targata, targato, numero di targa",
-    "vin": "numero di telaio, telaio",
+    "driver_license": "patente di guida, patente, numero patente, numero di patente, patente n, numero della patente",
+    "license_plate": "targa, targata, targato, numero di targa, targa auto",
+    "vin": "numero di telaio, telaio, numero telaio",
     "age": "età, all'età di, di età",
     "coordinates": "latitudine, longitudine, coordinate",
     "postal_address": """

@@ -10,5 +10,11 @@ WORDS = {
     "driver_license": "운전면허, 운전면허번호, 면허번호",
     "age": "나이",
     "postal_code": "우편번호",
+    "card_expiry": "유효기간, 만료일",
+    "license_plate": "차량번호, 번호판",
+    "vin": "차대번호",
+    "us_bank_account": "계좌번호",
+    "postal_address": "주소",
+    "card_cvv": "보안코드, cvc번호",
 }
 MONTHS = ""

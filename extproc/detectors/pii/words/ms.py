@@ -16,6 +16,11 @@ WORDS = {
         nik, nomor nik, no nik, ktp, nomor ktp, no ktp, e ktp, nomor induk kependudukan, kartu tanda penduduk, no. ktp,
         no. nik
     """,
+    "driver_license": "lesen memandu, nomor sim, no sim",
+    "license_plate": "nombor plat, plat nomor, nomor polisi",
+    "card_cvv": "kod keselamatan, kode keamanan",
+    "us_bank_account": "nombor akaun, nomor rekening, no rekening",
+    "card_expiry": "tarikh luput, berlaku hingga",
 }
 MONTHS = """
     januari, februari, maret, mac, april, mei, juni, jun, juli, julai, agustus, ogos, september, oktober, november,

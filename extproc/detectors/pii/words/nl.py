@@ -13,13 +13,13 @@ WORDS = {
     "national_id": "identiteitsnummer, persoonsnummer, identiteitskaart, identiteitskaartnummer, id nummer",
     "eu_vat": "btw, btw nummer, btw nr, btw id, btw identificatienummer, btw identificatie, omzetbelastingnummer",
     "be_nrn": """
-        rijksregisternummer, rijksregister, rijksregisternr, rijksregister nr, rrn, rr nr, insz, insz nummer, inss,
-        nationaal nummer
+        rijksregisternummer, rijksregister, rijksregisternr, rijksregister nr, rrn, rr nr, insz, insz nummer,
+        inss, nationaal nummer, rr nummer
     """,
     "us_bank_account": "rekeningnummer, bankrekening, bankrekeningnummer",
-    "card_cvv": "beveiligingscode, veiligheidscode, controlecode",
-    "card_expiry": "vervaldatum, geldig tot, verloopdatum",
-    "driver_license": "rijbewijs, rijbewijsnummer, rijbewijs nr",
+    "card_cvv": "beveiligingscode, veiligheidscode, controlecode, cvc code, cvv code",
+    "card_expiry": "vervaldatum, geldig tot, verloopdatum, vervaldatum kaart",
+    "driver_license": "rijbewijs, rijbewijsnummer, rijbewijs nr, rijbewijsnr",
     "license_plate": "kenteken, nummerplaat, kentekenplaat, kentekennummer",
     "vin": "chassisnummer, voertuigidentificatienummer",
     "age": "leeftijd, op leeftijd van",

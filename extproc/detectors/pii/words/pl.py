@@ -25,9 +25,10 @@ WORDS = {
     "card_expiry": "data ważności, ważna do, termin ważności karty",
     "driver_license": "prawo jazdy, prawa jazdy, numer prawa jazdy, nr prawa jazdy",
     "license_plate": """
-        numer rejestracyjny, tablica rejestracyjna, nr rejestracyjny, rejestracja, tablice rejestracyjne
+        numer rejestracyjny, tablica rejestracyjna, nr rejestracyjny, rejestracja, tablice rejestracyjne, numery
+        rejestracyjne, tablicach, nr rej
     """,
-    "vin": "numer vin, numer nadwozia",
+    "vin": "numer vin, numer nadwozia, nr vin, numer podwozia",
     "age": "wiek, w wieku",
     "years_old": "letni, letnia, letniego, letniej",
     "coordinates": "szerokość geograficzna, długość geograficzna, współrzędne",

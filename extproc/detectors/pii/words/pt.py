@@ -24,14 +24,17 @@ WORDS = {
         de contribuinte, nº de contribuinte, numero contribuinte, número fiscal, número de identificação fiscal,
         identificação fiscal, contribuintes
     """,
-    "us_bank_account": "número da conta, conta bancária, conta corrente",
+    "us_bank_account": "número da conta, conta bancária, conta corrente, conta n°, nº da conta",
     "swift_bic": "código swift, código bic",
     "card_cvv": "código de segurança, código cvv, código cvc, código de verificação",
-    "card_expiry": "data de validade, validade do cartão, válido até, data de vencimento",
-    "driver_license": "carteira de motorista, cnh, carta de condução, carteira de habilitação, habilitação",
-    "license_plate": "placa, placa do carro, matrícula",
-    "vin": "número do chassi, chassi",
-    "age": "idade, com idade de, aos",
+    "card_expiry": "data de validade, validade do cartão, válido até, data de vencimento, validade",
+    "driver_license": """
+        carteira de motorista, cnh, carta de condução, carteira de habilitação, habilitação, número da cnh,
+        carta de condução n°, registro cnh
+    """,
+    "license_plate": "placa, placa do carro, matrícula, placa do veículo, número da placa",
+    "vin": "número do chassi, chassi, número de chassi",
+    "age": "idade, com idade de, aos, anos de idade",
     "coordinates": "coordenadas",
     "postal_address": "endereço, morada, endereço de entrega, residente em, moro na, mora na, residência",
     "postal_code": "cep, código postal",

@@ -14,5 +14,9 @@ WORDS = {
     "driver_license": "permis de conducere, permisul de conducere",
     "license_plate": "număr de înmatriculare, numărul de înmatriculare, număr auto",
     "card_cvv": "cod de securitate, codul de securitate",
+    "card_expiry": "data expirării, expiră la, valabil până la",
+    "vin": "serie șasiu, seria șasiului, număr șasiu",
+    "us_bank_account": "număr de cont, cont bancar, numărul contului",
+    "postal_address": "adresa, domiciliat în",
 }
 MONTHS = "ianuarie, februarie, martie, aprilie, mai, iunie, iulie, august, septembrie, octombrie, noiembrie, decembrie"

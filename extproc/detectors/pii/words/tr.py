@@ -17,8 +17,14 @@ WORDS = {
         tc kimlik, tc kimlik no, tc kimlik numaras*, t.c. kimlik, t.c. kimlik no, t.c. kimlik numaras*, tckn, tc no,
         tckimlik, tckimlikno, kimlik no, kimlik numaras*, vatandaşlık numaras*, vatandaşlık no, kimlik numaram
     """,
-    "license_plate": "plaka, plakası, plaka numarası, plakalı",
-    "driver_license": "ehliyet, sürücü belgesi, ehliyet no",
+    "license_plate": "plaka, plakası, plaka numarası, plakalı, plaka no",
+    "driver_license": "ehliyet, sürücü belgesi, ehliyet no, ehliyet numarası, sürücü belgesi no",
     "card_cvv": "güvenlik kodu",
+    "years_old": "yaşında, yaşındayım, yaşındaki, yaşındadır",
+    "age": "yaş, yaşı",
+    "card_expiry": "son kullanma tarihi, skt, geçerlilik tarihi",
+    "vin": "şasi no, şasi numarası",
+    "postal_address": "adres, adresi, adresim",
+    "postal_code": "posta kodu",
 }
 MONTHS = "ocak, şubat, mart, nisan, mayıs, haziran, temmuz, ağustos, eylül, ekim, kasım, aralık"

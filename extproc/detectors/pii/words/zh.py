@@ -15,9 +15,14 @@ WORDS = {
         居民身份证, 公民身份号码, 公民身份证号码, 身分证, 证件号码, shenfenzheng, sfz, sfzh
     """,
     "sg_nric": "身份证, 身份证号, 身份證, 身份证号码",
-    "driver_license": "驾驶证, 驾照, 驾驶证号",
-    "card_cvv": "安全码",
+    "driver_license": "驾驶证, 驾照, 驾驶证号, 驾驶证号码, 駕駛執照",
+    "card_cvv": "安全码, 验证码cvv, 卡背面三位",
     "age": "年龄",
     "postal_code": "邮政编码, 邮编",
+    "card_expiry": "有效期, 有效期至, 有效期限",
+    "license_plate": "车牌, 车牌号, 车牌号码, 車牌, 車牌號碼",
+    "vin": "车架号, 車架號, 车辆识别代号, 车辆识别码",
+    "us_bank_account": "银行账号, 銀行帳號",
+    "postal_address": "地址, 住址",
 }
 MONTHS = ""
