@@ -12,7 +12,7 @@ NAMES = (
 )
 """Beginnings of names that secrets are assigned to; `+` is a blank in a URL."""
 
-KEY_WORDS = r"(?:key|token|secret|private|access|unseal|[_.-]pat)"
+KEY_WORDS = r"(?:key|token|secret|private|access|unseal|[ _.-]pat)"
 """Words for keys, also at the end of other words: `simfinKEY`."""
 
 ATTRIBUTE = r"[\"']\s{1,4}(?:value\s?=|\{\s{0,40}default\s?=)\s?[\"']"
@@ -115,9 +115,9 @@ RULES = (
     Rule(
         kind="assigned-secret",
         name="secret-beside-word",
-        pattern=rf"{_CHAIN}{_BESIDE}([a-z0-9][a-z0-9_+/=~.-]{{14,199}})",
+        pattern=rf"{_CHAIN}{_BESIDE}(?:base64:)?([a-z0-9_][a-z0-9_+/=~.-]{{14,299}})",
         sign=rf"{KEY_WORDS}(?: \d{{1,2}})?(?:[\"'=:>,.?(`\s-]{{1,32}}| is [\"' (`]{{0,3}})"
-        r"[a-z0-9][a-z0-9_+/=~.-]{14}",
+        r"(?:base64:)?[a-z0-9_][a-z0-9_+/=~.-]{14}",
         before="",
         after=r"\w=+/@(",
         fold=True,

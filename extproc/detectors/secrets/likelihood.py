@@ -87,6 +87,13 @@ _LETTERS_ALONE, _DIGITS_ALONE = 20, 24
 
 _PARAMETER = re.compile(r"&[\w.-]{1,64}=")
 
+_HEX_RUN = re.compile(r"(?:^|[^0-9A-Za-z])(?:[0-9a-f]{10,}|[0-9A-F]{10,})$")
+"""Hexadecimal digits to the end, alone or behind a prefix."""
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}")
+_BITS_OF_BASE64 = 4.2
+"""Entropy of 32 characters of base64 is 4.4 at the least, and that of a path 4.0 at the most."""
+
 _DIGIT = re.compile("[0-9]")
 _LETTER = re.compile("[A-Za-z]")
 _UUID_PARTS = (8, 4, 4, 4, 12)
@@ -152,7 +159,7 @@ def words(text: str) -> bool:
 
 def wordy(text: str) -> bool:
     """True if at least half of the letters read as words: a name in a program, such as `ed25519.Ed25519PrivateKey`."""
-    if hexadecimal(text):
+    if _HEX_RUN.search(text) is not None and digits(text):
         return False  # `decade` is six digits
     read = sum(len(run) for run in _RUN.findall(text) if len(run) > 3 and _spoken(run.lower()))
     return read > 0 and 2 * read >= sum(map(str.isalpha, text))
@@ -173,20 +180,34 @@ def assigned(text: str) -> bool:
     """True if what is assigned to a name that speaks of secrets is one."""
     if not mixed(text) or stand_in(text) or example(text) or uuid(text) or words(text) or readable(text):
         return False
-    if text.startswith(_DIGESTS_AND_PLACES):
+    if _digest_or_place(text):
         return False
-    return not wordy(text) and entropy(text) >= (3.0 if len(text) < 20 else 3.3)
+    return not wordy(text) and entropy(text) >= _least_bits(text)
 
 
 def keyed(text: str) -> bool:
     """True if what stands beside a word for a key is one: no sign of an assignment vouches for it."""
     if stand_in(text) or example(text) or uuid(text) or readable(text) or wordy(text):
         return False
-    if text.lower().startswith(_DIGESTS_AND_PLACES):
+    if _digest_or_place(text):
         return False
     if not mixed(text):
         return _of_one_kind(text)
-    return not words(text) and entropy(text) >= 3.0
+    return not words(text) and entropy(text) >= min(3.0, _least_bits(text))
+
+
+def _least_bits(text: str) -> float:
+    """Entropy that random characters have at least: hexadecimal ones have less of it, and so have few."""
+    if hexadecimal(text):
+        return 2.5
+    return 3.0 if len(text) < 20 else 3.3
+
+
+def _digest_or_place(text: str) -> bool:
+    """True if `text` is a digest that says so, an address or a path, and not base64 that begins with a slash."""
+    if not text.lower().startswith(_DIGESTS_AND_PLACES):
+        return False
+    return _BASE64.fullmatch(text) is None or entropy(text) < _BITS_OF_BASE64
 
 
 def _of_one_kind(text: str) -> bool:
