@@ -20,6 +20,7 @@ class Kind(Struct, frozen=True):
     name: str
     words: str
     format: str
+    places: str = ""
 
     @property
     def key(self) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from extproc.detectors.secrets.likelihood import example, jwt, stand_in
+from extproc.detectors.secrets.likelihood import entropy, example, jwt, stand_in
 from extproc.matching.rule import Rule
 
 _MOST_KEY = 7000
@@ -13,7 +13,7 @@ _HEADERS = rf"{_BREAK}{{0,8}}(?:[A-Za-z-]{{2,20}}: [^\n\x{{5c}}]{{1,80}}{_BREAK}
 _BODY = r"[A-Za-z0-9+/=\s\x{5c}\"',<>|#&;]"
 """Characters of a key's body, and what mail, programs and documents put at the ends and beginnings of its lines."""
 _BODY_CLOSED = r"[A-Za-z0-9+/=\s\x{5c}\"',<>|#&;.*:%-]"
-"""The same, and what comments, logs, diffs and URLs add: only where the end of the key is seen, for prose has these, too."""
+"""The same, and what comments, logs, diffs and URLs add, as prose does: only where the end of the key is seen."""
 _KEY = r"[ A-Z0-9_+%-]{0,40}PRIVATE(?: |%20|\+)KEY(?: BLOCK)? ?-{4,5}"
 _PUTTY = rf"Private-Lines: \d{{1,3}}{_BREAK}{{1,6}}{_BODY}{{40,{_MOST_KEY}}}?Private-(?:MAC|Hash): [0-9a-f]{{40,64}}"
 _ENCODED = (
@@ -22,6 +22,11 @@ _ENCODED = (
     r"b3BlbnNzaC1rZXktdjE)"
 )
 """Beginnings of private keys in base64: those of a PEM file, and of what stands between its lines, without them."""
+
+_QUOTE = r"\x{5c}{0,3}\""
+"""A quotation mark, also in JSON within JSON."""
+_BITS_OF_PART = 4.5
+"""Entropy of 40 random characters of base64 is 4.7 at the least."""
 
 _SCHEMES = (
     r"(?:postgres(?:ql)?|mysql|mariadb|mongodb|redis|rediss|amqps?|mssql|sqlserver|oracle|clickhouse|cockroachdb|cassandra|"
@@ -34,7 +39,22 @@ _RUN = re.compile(r"[A-Za-z0-9+/]{20}")
 _BORDER = re.compile(r"-{4,5} ?(?:BEGIN|END)[^-]{0,80}-{4,5}")
 
 _SAID = frozenset(
-    ("password", "mypassword", "passwd", "pass", "pwd", "secret", "user", "username", "token", "test", "example")
+    (
+        "abc",
+        "xyz",
+        "123",
+        "password",
+        "mypassword",
+        "passwd",
+        "pass",
+        "pwd",
+        "secret",
+        "user",
+        "username",
+        "token",
+        "test",
+        "example",
+    )
 )
 
 
@@ -46,7 +66,7 @@ def _url_password(text: str) -> bool:
 
 def _of_user(match: str, secret: str) -> bool:
     """True unless the user and the password are the same, as of databases that nobody has set up."""
-    return f"//{secret}:" not in match
+    return f"//{secret}:" not in match and f":{secret}/" not in match
 
 
 def _keyed(text: str) -> bool:
@@ -81,7 +101,7 @@ RULES = (
                 " * MHcCAQEEIKq8R3mX7vT5wY1zB3nL6cD9fG4hJ0kPq2sU8v+oAoGCCqGSM49\n * -----END EC PRIVATE KEY-----»"
             ),
             (
-                "Public-Lines: 1\nAAAAC3NzaC1lZDI1NTE5\n«Private-Lines: 1\nAAAAIKq8R3mX7vT5wY1zB3nL6cD9fG4hJ0kPq2sU8vTz\n"
+                "Public-Lines: 1\nAAAAC3NzaC1lZDI1NTE5\n«Private-Lines: 1\nAAAAIKq8R3mX7vT5wY1zB3nL6cD9fG4hJ0kPq2sU8v\n"
                 "Private-MAC: 9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c»\n"
             ),
         ),
@@ -108,6 +128,27 @@ RULES = (
         misses=(
             "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSURkekNDQWwrZ0F3SUJBZ0lFQWdBQXVUQU5CZ2s=",
             "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAndJt7NaG8T64qMJ9QyvAY42n1m0aOk5DAvPgKwaAFOWz",
+        ),
+    ),
+    Rule(
+        kind="private-key",
+        name="private-key-in-parts",
+        pattern=rf"(?:d|p|q|dp|dq|qi){_QUOTE}\s?:\s?{_QUOTE}([\w-]{{40,700}}){_QUOTE}|"
+        r"<(?:D|P|Q|DP|DQ|InverseQ)>\s?([A-Za-z0-9+/=]{40,1400})\s?</",
+        before=r"\w",
+        after="",
+        sign=rf"[\x{{22}}dq][dpqi]{_QUOTE}\s?:\s?{_QUOTE}[\w-]{{12}}|<(?:D|P|Q|DP|DQ|InverseQ)>\s?[A-Za-z0-9+/]{{12}}",
+        group=None,
+        validator=lambda text: entropy(text) >= _BITS_OF_PART,
+        score=0.9,
+        hits=(
+            '{"kty":"EC","crv":"P-256","d":"«870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE»"}',
+            "<P>«2sU8vTz9Kq4mW7xY1bN3cL6dF0gH5jR8tQkZpA2eVuIoEwSxMiGyBnCr==»</P>",
+        ),
+        misses=(
+            '{"d":"M10 20h30v40h-30z", "e": 1}',
+            '{"d":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}',
+            "<P>A paragraph of an old document</P>",
         ),
     ),
     Rule(
@@ -151,20 +192,26 @@ RULES = (
     ),
     Rule(
         kind="url-password",
-        pattern=rf"{_SCHEMES}://[^\s:@/\"'<>]{{0,64}}:([^\s@/\"'<>]{{3,128}})@[a-z0-9\[]",
+        pattern=rf"{_SCHEMES}://[^\s:@/\"'<>]{{0,64}}:([^\s@/\"'<>]{{3,128}})@[a-z0-9\[]|"
+        r"oracle:(?:thin|oci):[^\s:@/\"'<>]{1,64}/([^\s@/\"'<>]{3,128})@",
         before=r"[:alnum:]+.-",
         after="",
         fold=True,
-        group=1,
+        group=None,
         validator=_url_password,
         judge=_of_user,
-        hits=("postgres://app:«1clbQ2w0Wlthw9Q0»@db.internal:5432/prod", "redis://:«p4ss»@cache:6379"),
+        hits=(
+            "postgres://app:«1clbQ2w0Wlthw9Q0»@db.internal:5432/prod",
+            "redis://:«p4ss»@cache:6379",
+            "jdbc:oracle:thin:app/«1clbQ2w0Wlthw9Q0»@db.internal:1521:prod",
+        ),
         misses=(
             "https://user:password@example.com",
             "postgres://postgres:postgres@localhost",
             "https://user:1111@example.com",
             "postgres://${U}:${P}@db",
             "http://host:80/a@b",
+            "https://abc:xyz@example.com",
         ),
     ),
 )

@@ -54,7 +54,24 @@ _SIGNED = re.compile(r"[A-Za-z][A-Za-z!@#$%^&+~-]*[!@#$%^&+~][A-Za-z!@#$%^&+~]*"
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.|->|::)[A-Za-z_]|\w\[")
 """A member, a method or an element of something in a program."""
 
-_DIGESTS_AND_PLACES = ("sha256-", "sha384-", "sha512-", "http://", "https://", "/", "./")
+_DIGESTS_AND_PLACES = (
+    *(f"sha{bits}{sign}" for bits in (1, 256, 384, 512) for sign in "-=:"),
+    *("md5:", "md5=", "http://", "https://", "/", "./"),
+)
+
+_DOCUMENTED = frozenset(
+    (
+        # OAuth 2.0 (RFC 6749, RFC 6750), HTTP authentication (RFC 7617), JSON web tokens
+        *("2yotnfzfejr1zcsicmwpaa", "tgzv3jokf0xg5qx2tlkwia", "splxlobezqqybyw6wxsbia", "7fjfp0zbr1ktdrbnfvdmiw"),
+        *("gx1fbat3bv", "h480djs93hd8", "mf_9.b5f-4.1jqm", "qwxhzgrpbjpvcgvuihnlc2ftzq==", "dgvzddoxmjpcow=="),
+        *("czzcagrsa3f0mzpnwdfmqmf0m2jw", "sflkxwrjsmekkf2qt4fwpmejf36pok6yjv_adqssw5c"),
+        # Stripe's and the emulators of Azure's storage and Cosmos DB
+        *("sk_test_4ec39hqlyjwdarjtt1zdp7dc", "sk_test_bqokikjovbii2hlwgh4olfq2"),
+        "eby8vdm02xnocqflquwjpllmetlcdxj1ouzft50usrz6ifsufq2uvercz4i6tq/k1szfptotr/kbhbeksogmgw==",
+        "c2y6ydjf5/r+ob0n8a7cgv30vrdjiwehlm+4qdu5dey2gjsr7rqxwuelp4ck1eqwbcdkn3gfdmlesagx4k3qfw==",
+    )
+)
+"""Keys and tokens that documentation shows, in small letters."""
 
 _VARIABLE = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+\d?:?")
 
@@ -96,6 +113,9 @@ _BITS_OF_BASE64 = 4.2
 
 _DIGIT = re.compile("[0-9]")
 _LETTER = re.compile("[A-Za-z]")
+_SMALL, _CAPITAL = re.compile("[a-z]"), re.compile("[A-Z]")
+_SHORT = re.compile(r"[A-Z0-9-]*(?:[a-z]+[A-Z0-9-]*)?|(?:[A-Z][a-z]+)+[0-9]{1,4}")
+"""Names of algorithms and versions (`SHA256withRSA`, `Base64`), and words with a number behind them."""
 _UUID_PARTS = (8, 4, 4, 4, 12)
 _HEX = frozenset("0123456789abcdefABCDEF")
 
@@ -109,7 +129,7 @@ def entropy(text: str) -> float:
 def example(text: str) -> bool:
     """True if `text` says of itself that it stands for something else."""
     low = text.lower()
-    return any(word in low for word in _EXAMPLES)
+    return low in _DOCUMENTED or any(word in low for word in _EXAMPLES)
 
 
 def random(text: str, bits: float) -> bool:
@@ -247,6 +267,14 @@ def password(text: str) -> bool:
         return False
     cased = text.upper() != text.lower() if text.isascii() else any(map(_cased, text))
     return (cased or not text.isalnum()) and entropy(text) >= 2.5
+
+
+def strong(text: str) -> bool:
+    """True if nothing but a password looks like `text`: small and capital letters and digits, mixed, and no words."""
+    cased = _SMALL.search(text) is not None and _CAPITAL.search(text) is not None
+    if not cased or not password(text) or words(text) or wordy(text) or not text.isascii():
+        return False
+    return entropy(text) >= 2.8 and _SHORT.fullmatch(text) is None and not any(sign in text for sign in "(){}[]/\\=:|")
 
 
 def variable(text: str) -> bool:

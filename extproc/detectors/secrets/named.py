@@ -21,8 +21,10 @@ ASSIGNED_TO = rf"{vendors.PATTERN}|facebook|sumo|bundle_(?:enterprise__|gems__)c
 """Names that the rules here know."""
 
 
-_OF_CLIENTS = r"adobe|asana|bitbucket|code_?climate|cc_test|discord|linked[_-]?in|message[_-]?bird|new[ _-]?relic|plaid|sendbird"
-"""Services whose identifiers of clients other scanners report: with them and the secret, a program is who it says it is."""
+_OF_CLIENTS = (
+    r"adobe|asana|bitbucket|code_?climate|cc_test|discord|linked[_-]?in|message[_-]?bird|new[ _-]?relic|plaid|sendbird"
+)
+"""Services whose identifiers of clients other scanners report, as they are half of what a program logs in with."""
 
 _LEAST_BESIDE = 20
 """Characters of a key that a blank or a hyphen parts from the name of its service."""
