@@ -73,3 +73,21 @@ PLACES: Final[dict[str, Callable[[Kind, str], str]]] = {
     "command": lambda kind, value: f"tool login --{kind.key.replace('_', '-')} {value} --verbose",
     "log": lambda kind, value: f"2026-11-30T18:17:21.123Z [build] + {kind.key.upper()}={value} make\n",
 }
+
+SETTINGS: Final = frozenset({"env", "export", "json", "yaml", "python", "java", "php", "log"})
+"""Places for names that settings alone have: of these kinds, nobody speaks in words."""
+
+ALIKE: Final[dict[str, Callable[[str], str]]] = {
+    "one sign": lambda part: part,
+    "to be replaced": lambda part: f"your-{part[:2]}-here",
+    "variable": lambda _: "${SECRET}",
+    "template": lambda _: "{{ secret }}",
+    "left out": lambda _: "...",
+    "hidden": lambda part: "*" * len(part),
+}
+"""What stands in place of the random parts of a value in templates and documentation."""
+
+
+def places(kind: Kind) -> list[str]:
+    """The places where a kind is looked for."""
+    return [place for place in PLACES if not kind.places or place in SETTINGS]

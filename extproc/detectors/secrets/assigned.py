@@ -42,7 +42,7 @@ ASSIGNED = rf"(?:{_SIGN}|{ATTRIBUTE})"
 VALUE = r"[^\s\"'`<>,;)(\]}{]"
 """Characters of a value without quotation marks."""
 
-_BESIDE = rf"(?:{_SIGN}[\"'`]?|[\"']{{0,2}}(?:[ \t]{{1,4}}| is {{1,2}}|: {{1,2}}| ?, ?|[.-])[\"'`(]{{0,2}})"
+_BESIDE = rf"(?:{_SIGN}(?:{ESCAPED}[\"'`])?|[\"']{{0,2}}(?:[ \t]{{1,4}}| is {{1,2}}|: {{1,2}}| ?, ?|[.-])[\"'`(]{{0,2}})"
 """Separators of a word for keys and a key: a sign of assignment, a blank, a hyphen, or "is"."""
 
 _CHAIN = rf"{KEY_WORDS}(?:[ _.-]?(?:key|token|secret|private|access)){{0,3}}(?: \d{{1,2}})?"
@@ -164,7 +164,7 @@ RULES = (
         kind="assigned-secret",
         name="secret-beside-word",
         pattern=rf"{_CHAIN}{_BESIDE}(?:base64:)?([a-z0-9_][a-z0-9_+/=~.-]{{14,299}})",
-        sign=rf"{KEY_WORDS}(?: \d{{1,2}})?(?:[\"'=:>,.?(`\s-]{{1,32}}| is [\"' (`]{{0,3}})"
+        sign=rf"{KEY_WORDS}(?: \d{{1,2}})?(?:[\"'=:>,.?(`\s\x{{5c}}-]{{1,32}}| is [\"' (`]{{0,3}})"
         r"(?:base64:)?[a-z0-9_][a-z0-9_+/=~.-]{14}",
         before="",
         after=r"\w=+/@(",

@@ -81,7 +81,7 @@ RULES = (
     Rule(
         kind="private-key",
         pattern=rf"-{{4,5}} ?BEGIN{_KEY}{_HEADERS}"
-        rf"(?:{_BODY_CLOSED}{{40,{_MOST_KEY}}}?---- ?END{_KEY}|{_BODY}{{40,{_MOST_KEY}}})|{_PUTTY}",
+        rf"(?:{_BODY_CLOSED}{{44,{_MOST_KEY}}}?---- ?END{_KEY}|{_BODY}{{40,{_MOST_KEY}}})|{_PUTTY}",
         before="",
         after="",
         sign=r"---- ?BEGIN[ A-Z0-9_+%-]{0,40}PRIVATE|Private-Lines: ",

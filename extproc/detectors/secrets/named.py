@@ -15,7 +15,7 @@ from extproc.detectors.secrets.likelihood import (
 )
 from extproc.matching.rule import Rule
 
-_ASSIGNED = r"(?:[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:)[\s\"'`]{0,12}|[\"'`]\s?,\s?[\"'`]|[\"']?>)"
+_ASSIGNED = r"(?:(?:\x{5c}{0,3}[\"'])?\s{0,12}(?:=>|[:?]{0,3}=|==|:)[\s\"'`\x{5c}]{0,12}|[\"'`]\s?,\s?[\"'`]|[\"']?>)"
 
 ASSIGNED_TO = rf"{vendors.PATTERN}|facebook|sumo|bundle_(?:enterprise__|gems__)contribsys__com|message[_-]?bird"
 """Names that the rules here know."""
