@@ -29,7 +29,7 @@ class Kind(Struct, frozen=True):
 
     def value(self, number: int) -> str:
         """The value with this number, always the same."""
-        chance = random.Random(f"{self.name} {number}")  # noqa: S311  - values to look for
+        chance = random.Random(f"{self.name} {number}")
         return _CLASS.sub(lambda of: "".join(chance.choices(_signs(of[1]), k=int(of[2]))), self.format)
 
     def cut(self, part: Callable[[str], str]) -> str:

@@ -42,7 +42,9 @@ ASSIGNED = rf"(?:{_SIGN}|{ATTRIBUTE})"
 VALUE = r"[^\s\"'`<>,;)(\]}{]"
 """Characters of a value without quotation marks."""
 
-_BESIDE = rf"(?:{_SIGN}(?:{ESCAPED}[\"'`])?|[\"']{{0,2}}(?:[ \t]{{1,4}}| is {{1,2}}|: {{1,2}}| ?, ?|[.-])[\"'`(]{{0,2}})"
+_BESIDE = (
+    rf"(?:{_SIGN}(?:{ESCAPED}[\"'`])?|[\"']{{0,2}}(?:[ \t]{{1,4}}| is {{1,2}}|: {{1,2}}| ?, ?|[.-])[\"'`(]{{0,2}})"
+)
 """Separators of a word for keys and a key: a sign of assignment, a blank, a hyphen, or "is"."""
 
 _CHAIN = rf"{KEY_WORDS}(?:[ _.-]?(?:key|token|secret|private|access)){{0,3}}(?: \d{{1,2}})?"
@@ -96,7 +98,13 @@ def _sent(text: str) -> bool:
 
 def _signed(text: str) -> bool:
     """True if what stands in quotation marks is random, with signs among the letters: keys that frameworks make."""
-    if text.startswith(_TEMPLATES) or _EXPRESSION.search(text) is not None or example(text) or wordy(text):
+    if (
+        text.startswith(_TEMPLATES)
+        or any(each in text for each in ("${", "{{", "...", "***"))
+        or _EXPRESSION.search(text) is not None
+        or example(text)
+        or wordy(text)
+    ):
         return False
     return mixed(text) and not text.isalnum() and entropy(text) >= 4.3 and _NAMED_PART.search(text) is None
 
@@ -107,7 +115,7 @@ RULES = (
         pattern=rf"(?:{NAMES})[\w.-]{{0,20}}{ASSIGNED}(?:{ESCAPED}[\"'`])?({VALUE}{{12,256}})",
         sign=_SIGN_NAMED,
         before=r"",
-        after=r"\w",
+        after=r"\w\x{7b}",
         fold=True,
         assigned=True,
         group=1,
@@ -167,7 +175,7 @@ RULES = (
         sign=rf"{KEY_WORDS}(?: \d{{1,2}})?(?:[\"'=:>,.?(`\s\x{{5c}}-]{{1,32}}| is [\"' (`]{{0,3}})"
         r"(?:base64:)?[a-z0-9_][a-z0-9_+/=~.-]{14}",
         before="",
-        after=r"\w=+/@(",
+        after=r"\w=+/@($\x{7b}*",
         fold=True,
         assigned=True,
         group=1,

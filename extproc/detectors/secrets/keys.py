@@ -160,7 +160,7 @@ RULES = (
         r"\$krb5(?:tgs|asrep|pa)\$\d{1,2}\$[^\s$]{1,100}\$[0-9a-f$]{64,4000}|\$[PH]\$[./A-Za-z0-9]{31}",
         after=r"[./[:alnum:]]",
         sign=r"\$(?:1|apr1|2[abxy]?|[5689]|g?y|argon2i?d?|krb5[a-z]{2,5}|[PH])\$[./\w=]",
-        validator=lambda text: len(set(text)) > 12,
+        validator=lambda text: len(set(text)) > 12 and not example(text),
         score=0.7,
         hits=(
             "root:«$6$52450745$k5ka2p8bFuSmoVT1tzOyyuaREkkKBcCNqoDKzYiJL9RaE8yMnPgh2XzzF0NDrUhgrcLwg78xs1w5pJiypEdFX/»:19000:",

@@ -64,7 +64,7 @@ RULES = (
     Rule(
         kind="service-credential",
         pattern=rf"(?:{vendors.PATTERN})[\w.-]{{0,25}}(?:{_ASSIGNED}|[ -])([\w=-]{{15,128}})",
-        after=r"\w=+/.:@-",
+        after=r"\w=+/.:@$\x{7b}*-",
         # Names alone are found sixteen at a time, and are rare enough.
         sign=vendors.PATTERN,
         fold=True,

@@ -92,7 +92,7 @@ RULES = (
         name="password-of-program",
         pattern=r"[A-Z][A-Z0-9_]{0,40}(?:PASSWORD|PASSWD|_PASS|_PWD)=([a-z0-9!@#%^&*_+.~-]{6,64})",
         before=r"\w",
-        after=r"\w(=/\\:$",
+        after=r"\w(=/\\:$\x{7b}",
         group=1,
         validator=given,
         score=0.6,

@@ -149,7 +149,7 @@ def _of(kind: str, table: tuple[Prefixed, ...], hits: tuple[str, ...], misses: t
         kind=kind,
         pattern="|".join(each.pattern for each in table),
         after=r"[:alnum:]-",
-        sign=rf"(?:{starts})[\w-]{{4}}",
+        sign=rf"(?:{starts})[\w+/%.-]{{4}}",
         validator=_token,
         hits=hits,
         misses=misses,
