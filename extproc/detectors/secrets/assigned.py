@@ -1,8 +1,20 @@
 """Secrets that only what stands beside them tells: a name they are assigned to, a word for keys, a header."""
 
+import re
 from typing import Final
 
-from extproc.detectors.secrets.likelihood import assigned, entropy, example, keyed, named, query_value, stand_in, words
+from extproc.detectors.secrets.likelihood import (
+    assigned,
+    entropy,
+    example,
+    keyed,
+    mixed,
+    named,
+    query_value,
+    stand_in,
+    words,
+    wordy,
+)
 from extproc.matching.rule import Rule
 
 NAMES = (
@@ -12,7 +24,7 @@ NAMES = (
 )
 """Beginnings of names that secrets are assigned to; `+` is a blank in a URL."""
 
-KEY_WORDS = r"(?:key|token|secret|private|access|unseal|[_.-]pat)"
+KEY_WORDS = r"(?:key|token|secret|private|access|unseal|[ _.-]pat)"
 """Words for keys, also at the end of other words: `simfinKEY`."""
 
 ATTRIBUTE = r"[\"']\s{1,4}(?:value\s?=|\{\s{0,40}default\s?=)\s?[\"']"
@@ -30,7 +42,9 @@ ASSIGNED = rf"(?:{_SIGN}|{ATTRIBUTE})"
 VALUE = r"[^\s\"'`<>,;)(\]}{]"
 """Characters of a value without quotation marks."""
 
-_BESIDE = rf"(?:{_SIGN}[\"'`]?|[\"']{{0,2}}(?:[ \t]{{1,4}}| is {{1,2}}|: {{1,2}}| ?, ?|[.-])[\"'`(]{{0,2}})"
+_BESIDE = (
+    rf"(?:{_SIGN}(?:{ESCAPED}[\"'`])?|[\"']{{0,2}}(?:[ \t]{{1,4}}| is {{1,2}}|: {{1,2}}| ?, ?|[.-])[\"'`(]{{0,2}})"
+)
 """Separators of a word for keys and a key: a sign of assignment, a blank, a hyphen, or "is"."""
 
 _CHAIN = rf"{KEY_WORDS}(?:[ _.-]?(?:key|token|secret|private|access)){{0,3}}(?: \d{{1,2}})?"
@@ -65,6 +79,14 @@ _ALONE = r"(?:^|[^0-9A-Za-z ._-])[ ._-]{0,16}"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{11,12}"
 
 
+_SIGN_NAMED = rf"(?:{NAMES})[\w.-]{{0,20}}(?:{ESCAPED}[\"'])?\s{{0,12}}[=:>?{{v]"
+
+_TEMPLATES = ("${", "{{", "$(", "<", "%(", "#{", "http://", "https://", "/", "data:")
+_EXPRESSION = re.compile(r"[a-zA-Z0-9]-[zZ9]|\\[A-Za-z]|\(\?|\w\(\w*\)|[\])}][*+?{]")
+"""Parts of a regular expression or a call."""
+_NAMED_PART = re.compile(r"[a-z]{3,}[._][a-z]{3,}")
+
+
 def _unescaped(text: str) -> int:
     """The length of a value without the backslashes of the quotation mark behind it, and as `query_value` has it."""
     return query_value(text.rstrip("\\"))
@@ -74,13 +96,26 @@ def _sent(text: str) -> bool:
     return not (stand_in(text) or example(text) or words(text)) and entropy(text) >= 3.0
 
 
+def _signed(text: str) -> bool:
+    """True if what stands in quotation marks is random, with signs among the letters: keys that frameworks make."""
+    if (
+        text.startswith(_TEMPLATES)
+        or any(each in text for each in ("${", "{{", "...", "***"))
+        or _EXPRESSION.search(text) is not None
+        or example(text)
+        or wordy(text)
+    ):
+        return False
+    return mixed(text) and not text.isalnum() and entropy(text) >= 4.3 and _NAMED_PART.search(text) is None
+
+
 RULES = (
     Rule(
         kind="assigned-secret",
         pattern=rf"(?:{NAMES})[\w.-]{{0,20}}{ASSIGNED}(?:{ESCAPED}[\"'`])?({VALUE}{{12,256}})",
-        sign=rf"(?:{NAMES})[\w.-]{{0,20}}(?:{ESCAPED}[\"'])?\s{{0,12}}[=:>?{{v]",
+        sign=_SIGN_NAMED,
         before=r"",
-        after=r"\w",
+        after=r"\w\x{7b}",
         fold=True,
         assigned=True,
         group=1,
@@ -114,12 +149,33 @@ RULES = (
     ),
     Rule(
         kind="assigned-secret",
-        name="secret-beside-word",
-        pattern=rf"{_CHAIN}{_BESIDE}([a-z0-9][a-z0-9_+/=~.-]{{14,199}})",
-        sign=rf"{KEY_WORDS}(?: \d{{1,2}})?(?:[\"'=:>,.?(`\s-]{{1,32}}| is [\"' (`]{{0,3}})"
-        r"[a-z0-9][a-z0-9_+/=~.-]{14}",
+        name="secret-quoted",
+        pattern=rf"(?:{NAMES})[\w.-]{{0,20}}{ASSIGNED}{ESCAPED}[\"'`]([^\s\"'`]{{40,128}})[\"'`]",
+        sign=_SIGN_NAMED,
         before="",
-        after=r"\w=+/@(",
+        after="",
+        fold=True,
+        assigned=True,
+        group=1,
+        validator=_signed,
+        judge=named,
+        unless=_POINTING,
+        score=0.7,
+        hits=("SECRET_KEY = '«django-insecure-7(x$k2m)v9q#b4&zt1^r8(wp@j5*n!c3=h6%d0+f_g»'",),
+        misses=(
+            "token = '(?:[a-z0-9_]{2,40}|[A-Z]+[0-9]$){1,3}[a-z0-9]+'",
+            "api_key: '{{ vault.app.api_key_2 | default(vault.app.api_key_1) }}'",
+            "secret = '$(aws.secretsmanager.get_secret_value(Name=app2,Stage=prod1))'",
+        ),
+    ),
+    Rule(
+        kind="assigned-secret",
+        name="secret-beside-word",
+        pattern=rf"{_CHAIN}{_BESIDE}(?:base64:)?([a-z0-9_][a-z0-9_+/=~.-]{{14,299}})",
+        sign=rf"{KEY_WORDS}(?: \d{{1,2}})?(?:[\"'=:>,.?(`\s\x{{5c}}-]{{1,32}}| is [\"' (`]{{0,3}})"
+        r"(?:base64:)?[a-z0-9_][a-z0-9_+/=~.-]{14}",
+        before="",
+        after=r"\w=+/@($\x{7b}*",
         fold=True,
         assigned=True,
         group=1,

@@ -1,6 +1,6 @@
 """Clouds and where programs run."""
 
-from extproc.detectors.secrets.likelihood import random, token
+from extproc.detectors.secrets.likelihood import example, random, token
 from extproc.matching.rule import Rule
 
 RULES = (
@@ -29,7 +29,7 @@ RULES = (
         kind="aws-bedrock-api-key",
         pattern=r"ABSK[A-Za-z0-9+/]{109,269}={0,2}|bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9+/=]{0,400}",
         after=r"[:alnum:]+/",
-        validator=lambda text: len(set(text)) > 8,
+        validator=lambda text: len(set(text)) > 8 and not example(text),
         sign=r"ABSK[A-Za-z0-9+/]{8}|bedrock-api-key-",
         hits=(
             (
@@ -91,6 +91,7 @@ RULES = (
         after=r"[:alnum:]-",
         fold=True,
         sign=r"HRKU-AA|heroku",
+        validator=lambda text: not example(text),
         hits=('«heroku_api_key = "832d2129-a846-4e27-99f4-7004b6ad53ef»"',),
         misses=("832d2129-a846-4e27-99f4-7004b6ad53ef",),
     ),

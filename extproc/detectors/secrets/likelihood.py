@@ -54,7 +54,24 @@ _SIGNED = re.compile(r"[A-Za-z][A-Za-z!@#$%^&+~-]*[!@#$%^&+~][A-Za-z!@#$%^&+~]*"
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.|->|::)[A-Za-z_]|\w\[")
 """A member, a method or an element of something in a program."""
 
-_DIGESTS_AND_PLACES = ("sha256-", "sha384-", "sha512-", "http://", "https://", "/", "./")
+_DIGESTS_AND_PLACES = (
+    *(f"sha{bits}{sign}" for bits in (1, 256, 384, 512) for sign in "-=:"),
+    *("md5:", "md5=", "http://", "https://", "/", "./"),
+)
+
+_DOCUMENTED = frozenset(
+    (
+        # OAuth 2.0 (RFC 6749, RFC 6750), HTTP authentication (RFC 7617), JSON web tokens
+        *("2yotnfzfejr1zcsicmwpaa", "tgzv3jokf0xg5qx2tlkwia", "splxlobezqqybyw6wxsbia", "7fjfp0zbr1ktdrbnfvdmiw"),
+        *("gx1fbat3bv", "h480djs93hd8", "mf_9.b5f-4.1jqm", "qwxhzgrpbjpvcgvuihnlc2ftzq==", "dgvzddoxmjpcow=="),
+        *("czzcagrsa3f0mzpnwdfmqmf0m2jw", "sflkxwrjsmekkf2qt4fwpmejf36pok6yjv_adqssw5c"),
+        # Stripe's and the emulators of Azure's storage and Cosmos DB
+        *("sk_test_4ec39hqlyjwdarjtt1zdp7dc", "sk_test_bqokikjovbii2hlwgh4olfq2"),
+        "eby8vdm02xnocqflquwjpllmetlcdxj1ouzft50usrz6ifsufq2uvercz4i6tq/k1szfptotr/kbhbeksogmgw==",
+        "c2y6ydjf5/r+ob0n8a7cgv30vrdjiwehlm+4qdu5dey2gjsr7rqxwuelp4ck1eqwbcdkn3gfdmlesagx4k3qfw==",
+    )
+)
+"""Keys and tokens that documentation shows, in small letters."""
 
 _VARIABLE = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+\d?:?")
 
@@ -87,8 +104,18 @@ _LETTERS_ALONE, _DIGITS_ALONE = 20, 24
 
 _PARAMETER = re.compile(r"&[\w.-]{1,64}=")
 
+_HEX_RUN = re.compile(r"(?:^|[^0-9A-Za-z])(?:[0-9a-f]{10,}|[0-9A-F]{10,})$")
+"""Hexadecimal digits to the end, alone or behind a prefix."""
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}")
+_BITS_OF_BASE64 = 4.2
+"""Entropy of 32 characters of base64 is 4.4 at the least, and that of a path 4.0 at the most."""
+
 _DIGIT = re.compile("[0-9]")
 _LETTER = re.compile("[A-Za-z]")
+_SMALL, _CAPITAL = re.compile("[a-z]"), re.compile("[A-Z]")
+_SHORT = re.compile(r"[A-Z0-9-]*(?:[a-z]+[A-Z0-9-]*)?|(?:[A-Z][a-z]+)+[0-9]{1,4}")
+"""Names of algorithms and versions (`SHA256withRSA`, `Base64`), and words with a number behind them."""
 _UUID_PARTS = (8, 4, 4, 4, 12)
 _HEX = frozenset("0123456789abcdefABCDEF")
 
@@ -102,7 +129,7 @@ def entropy(text: str) -> float:
 def example(text: str) -> bool:
     """True if `text` says of itself that it stands for something else."""
     low = text.lower()
-    return any(word in low for word in _EXAMPLES)
+    return low in _DOCUMENTED or any(word in low for word in _EXAMPLES)
 
 
 def random(text: str, bits: float) -> bool:
@@ -152,7 +179,7 @@ def words(text: str) -> bool:
 
 def wordy(text: str) -> bool:
     """True if at least half of the letters read as words: a name in a program, such as `ed25519.Ed25519PrivateKey`."""
-    if hexadecimal(text):
+    if _HEX_RUN.search(text) is not None and digits(text):
         return False  # `decade` is six digits
     read = sum(len(run) for run in _RUN.findall(text) if len(run) > 3 and _spoken(run.lower()))
     return read > 0 and 2 * read >= sum(map(str.isalpha, text))
@@ -173,20 +200,34 @@ def assigned(text: str) -> bool:
     """True if what is assigned to a name that speaks of secrets is one."""
     if not mixed(text) or stand_in(text) or example(text) or uuid(text) or words(text) or readable(text):
         return False
-    if text.startswith(_DIGESTS_AND_PLACES):
+    if _digest_or_place(text):
         return False
-    return not wordy(text) and entropy(text) >= (3.0 if len(text) < 20 else 3.3)
+    return not wordy(text) and entropy(text) >= _least_bits(text)
 
 
 def keyed(text: str) -> bool:
     """True if what stands beside a word for a key is one: no sign of an assignment vouches for it."""
     if stand_in(text) or example(text) or uuid(text) or readable(text) or wordy(text):
         return False
-    if text.lower().startswith(_DIGESTS_AND_PLACES):
+    if _digest_or_place(text):
         return False
     if not mixed(text):
         return _of_one_kind(text)
-    return not words(text) and entropy(text) >= 3.0
+    return not words(text) and entropy(text) >= min(3.0, _least_bits(text))
+
+
+def _least_bits(text: str) -> float:
+    """Entropy that random characters have at least: hexadecimal ones have less of it, and so have few."""
+    if hexadecimal(text):
+        return 2.5
+    return 3.0 if len(text) < 20 else 3.3
+
+
+def _digest_or_place(text: str) -> bool:
+    """True if `text` is a digest that says so, an address or a path, and not base64 that begins with a slash."""
+    if not text.lower().startswith(_DIGESTS_AND_PLACES):
+        return False
+    return _BASE64.fullmatch(text) is None or entropy(text) < _BITS_OF_BASE64
 
 
 def _of_one_kind(text: str) -> bool:
@@ -204,6 +245,8 @@ def query_value(text: str) -> int:
 def jwt(text: str) -> bool:
     """True if the first part of `text` is the header of a JSON web token: base64 of a JSON object."""
     head = text.partition(".")[0].rstrip("=")
+    if example(text):
+        return False
     try:
         return isinstance(json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))), dict)
     except ValueError:  # also binascii.Error and UnicodeDecodeError
@@ -226,6 +269,14 @@ def password(text: str) -> bool:
         return False
     cased = text.upper() != text.lower() if text.isascii() else any(map(_cased, text))
     return (cased or not text.isalnum()) and entropy(text) >= 2.5
+
+
+def strong(text: str) -> bool:
+    """True if nothing but a password looks like `text`: small and capital letters and digits, mixed, and no words."""
+    cased = _SMALL.search(text) is not None and _CAPITAL.search(text) is not None
+    if not cased or not password(text) or words(text) or wordy(text) or not text.isascii():
+        return False
+    return entropy(text) >= 2.8 and _SHORT.fullmatch(text) is None and not any(sign in text for sign in "(){}[]/\\=:|")
 
 
 def variable(text: str) -> bool:

@@ -15,11 +15,16 @@ from extproc.detectors.secrets.likelihood import (
 )
 from extproc.matching.rule import Rule
 
-_ASSIGNED = r"(?:[\"']?\s{0,12}(?:=>|[:?]{0,3}=|==|:)[\s\"'`]{0,12}|[\"'`]\s?,\s?[\"'`])"
+_ASSIGNED = r"(?:(?:\x{5c}{0,3}[\"'])?\s{0,12}(?:=>|[:?]{0,3}=|==|:)[\s\"'`\x{5c}]{0,12}|[\"'`]\s?,\s?[\"'`]|[\"']?>)"
 
 ASSIGNED_TO = rf"{vendors.PATTERN}|facebook|sumo|bundle_(?:enterprise__|gems__)contribsys__com|message[_-]?bird"
 """Names that the rules here know."""
 
+
+_OF_CLIENTS = (
+    r"adobe|asana|bitbucket|code_?climate|cc_test|discord|linked[_-]?in|message[_-]?bird|new[ _-]?relic|plaid|sendbird"
+)
+"""Services whose identifiers of clients other scanners report, as they are half of what a program logs in with."""
 
 _LEAST_BESIDE = 20
 """Characters of a key that a blank or a hyphen parts from the name of its service."""
@@ -59,7 +64,7 @@ RULES = (
     Rule(
         kind="service-credential",
         pattern=rf"(?:{vendors.PATTERN})[\w.-]{{0,25}}(?:{_ASSIGNED}|[ -])([\w=-]{{15,128}})",
-        after=r"\w=+/.:@-",
+        after=r"\w=+/.:@$\x{7b}*-",
         # Names alone are found sixteen at a time, and are rare enough.
         sign=vendors.PATTERN,
         fold=True,
@@ -125,5 +130,23 @@ RULES = (
         r"[a-z0-9]{25}|[a-f0-9]{8}(?:-[a-f0-9]{4}){3}-[a-f0-9]{12}",
         'messagebird_api_token = "«a8f4k29x7m1p5q3w6z0b2n4c9»"',
         "messagebird docs",
+    ),
+    Rule(
+        kind="service-client-id",
+        pattern=rf"(?:{_OF_CLIENTS})[\w. -]{{0,24}}id(?:{_ASSIGNED}| is | )"
+        r"(\d{16,19}|[0-9a-f]{24}|[0-9a-z]{14}|[0-9a-z]{32}|[0-9a-z]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})",
+        after=r"\w-",
+        sign=rf"(?:{_OF_CLIENTS})[\w. -]{{0,24}}id[\"'\s:=?>]",
+        fold=True,
+        assigned=True,
+        group=1,
+        validator=lambda text: entropy(text) >= 2.5 and any(map(str.isdigit, text)) and not example(text),
+        score=0.5,
+        hits=('DISCORD_CLIENT_ID="«472563891047256381»"', "plaid client id: «5f8d7e6c4b3a29180f7e6d5c»"),
+        misses=(
+            "discord_guild_name = 'general'",
+            "adobe_client_id = 00000000000000000000000000000000",
+            "bitbucket client id: your-client-id",
+        ),
     ),
 )

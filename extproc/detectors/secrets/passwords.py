@@ -1,7 +1,7 @@
 """Passwords beside their name, in programs, settings and prose. People choose less random ones than machines do."""
 
 from extproc.detectors.secrets.assigned import ASSIGNED, ATTRIBUTE, ESCAPED, VALUE
-from extproc.detectors.secrets.likelihood import chosen, given, password, query_value, variable, words
+from extproc.detectors.secrets.likelihood import chosen, given, password, query_value, strong, variable, words
 from extproc.matching.rule import Rule
 
 PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd|[_.-]pass"
@@ -12,6 +12,12 @@ _USERS = r"(?:user(?:[ _-]?(?:id|name))?|uid|login)"
 # A gate of a whole pattern takes Hyperscan 0.1 s to compile; a name with what must follow it tells enough.
 _SIGN = rf"(?:{PASSWORDS})(?:{ESCAPED}[\"'])?[\s:=?>]"
 _SIGN_SAID = rf"(?:{PASSWORDS}) (?:is|was|will|to|for) "
+
+
+def _unpointed(text: str) -> int:
+    """The length of what stands in prose, without the points and brackets behind it."""
+    return len(text.rstrip(".,;:!?)"))
+
 
 RULES = (
     Rule(
@@ -86,7 +92,7 @@ RULES = (
         name="password-of-program",
         pattern=r"[A-Z][A-Z0-9_]{0,40}(?:PASSWORD|PASSWD|_PASS|_PWD)=([a-z0-9!@#%^&*_+.~-]{6,64})",
         before=r"\w",
-        after=r"\w(=/\\:$",
+        after=r"\w(=/\\:$\x{7b}",
         group=1,
         validator=given,
         score=0.6,
@@ -116,6 +122,28 @@ RULES = (
             'user: "ann"\npassword: "password"',
             "login(user=self.user, password=self.password)",
             "User Id=${USER};Password=${PASSWORD};",
+        ),
+    ),
+    Rule(
+        kind="password",
+        name="password-beside",
+        pattern=rf"(?:{PASSWORDS})[ \t]{{1,4}}[\"'`(]?([^\s\"'`<>]{{8,64}})",
+        before="",
+        after="",
+        fold=True,
+        sign=_SIGN,
+        group=1,
+        fit=_unpointed,
+        validator=strong,
+        score=0.5,
+        hits=("log in as root, password «Tr0ub4dor&3»; then restart", "wifi password «hQ7xk2mVx9»"),
+        misses=(
+            "password SHA256withRSA",
+            "the password authentication2Factor",
+            "password get_password2(User)",
+            "password hashing (PBKDF2-HMAC-SHA1)",
+            "passwords changed1",
+            "password AUTH_LDAP_BIND_2",
         ),
     ),
     Rule(

@@ -20,7 +20,7 @@ def _prefixed(kind: str, pattern: str, hit: str, miss: str, bits: float = 3.0, s
 RULES = (
     _prefixed(
         "slack-token",
-        r"xox[abeoprs](?:\.xox[bp])?-(?:\d-)?(?:[A-Za-z0-9]{1,40}-){0,4}[A-Za-z0-9]{14,250}",
+        r"xox[abeoprs](?:\.xox[bp])?-(?:\d-)?(?:[A-Za-z0-9]{1,40}-){0,4}[A-Za-z0-9]{14,250}|xox[os](?:-\d{6,13}){3}-[a-f0-9]{8,13}",
         "xoxb-499597344855-957359644414-DoBcE4wKCnBqtlEcLmm3E1aG",
         "xoxb-12345-abcd234",
         3.1,
@@ -204,7 +204,7 @@ RULES = (
     ),
     _prefixed(
         "flutterwave-key",
-        r"FLW(?:SEC|PUB)K_TEST-[a-h0-9]{32}-X",
+        r"FLW(?:SEC|PUB)K(?:_TEST)?-[a-h0-9]{32}-X|FLWSECK_TEST-[a-h0-9]{12}",
         "FLWSECK_TEST-9f8e7d6c5b4a39281706f5e4d3c2b1a0-X",
         "FLWSECK_TEST-x",
     ),

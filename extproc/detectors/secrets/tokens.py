@@ -17,6 +17,9 @@ _ALPHABETS = {
     "upper": "0-9A-Z",
     "letters": "0-9A-Za-z",
     "any": "0-9A-Za-z_-",
+    "dotted": "0-9A-Za-z_.-",
+    "base64": "0-9A-Za-z+/",
+    "encoded": "0-9A-Za-z%",
 }
 
 
@@ -39,6 +42,7 @@ class Prefixed(Struct, frozen=True):
 MODELS = (
     Prefixed("anyscale", "esecret_", "lower", 24, 32),
     Prefixed("browserbase", "bb_live_", "any", 20, 48),
+    Prefixed("cartesia", "sk_car_", "letters", 20, 32),
     Prefixed("cerebras", "csk-", "lower", 40, 64),
     Prefixed("deepseek, dashscope, moonshot, stability", "sk-", "letters", 32, 64),
     Prefixed("e2b", "e2b_ sk_e2b_", "hex", 40, 40),
@@ -50,6 +54,7 @@ MODELS = (
     Prefixed("jina", "jina_", "letters", 40, 64),
     Prefixed("langfuse", "sk-lf-", "any", 36, 36),
     Prefixed("langsmith", "lsv2_pt_ lsv2_sk_ ls__", "any", 32, 48),
+    Prefixed("llamaindex", "llx-", "letters", 40, 64),
     Prefixed("nvidia", "nvapi-", "any", 48, 80),
     Prefixed("openrouter", "sk-or-v1-", "hex", 64, 64),
     Prefixed("pinecone", "pcsk_", "any", 40, 90),
@@ -63,22 +68,37 @@ MODELS = (
 
 SERVICES = (
     Prefixed("adafruit", "aio_", "letters", 28, 28),
+    Prefixed("aiven", "AVNS_", "any", 15, 24),
+    Prefixed("amazon", "amzn1.oa2-cs.v1.", "hex", 64, 64),
+    Prefixed("atlassian", "ATBB", "letters", 32, 32),
+    Prefixed("authress", "sc_ ext_ scauth_ authress_", "dotted", 60, 160),
     Prefixed("brevo", "xkeysib- xsmtpsib-", "any", 64, 90),
     Prefixed("buildkite", "bkua_", "hex", 40, 40),
+    Prefixed("buildkite", "bkct_ bkaj_", "any", 40, 80),
+    Prefixed("canva", "cnvca", "any", 48, 54),
     Prefixed("circleci", "CCIPAT_ CCIPRJ_", "any", 40, 70),
     Prefixed("clojars", "CLOJARS_", "lower", 60, 60),
     Prefixed("cloudflare", "cfut_ cfat_ cfk_", "any", 48, 48),
+    Prefixed("confluent", "cflt", "base64", 60, 60),
     Prefixed("contentful", "CFPAT-", "any", 43, 43),
     Prefixed("crates.io", "cio", "letters", 32, 32),
     Prefixed("databento", "db-", "letters", 29, 29),
+    Prefixed("datadog", "ddpat_", "letters", 20, 40),
     Prefixed("databricks", "dkea dose dsapi", "hex", 32, 32),
     Prefixed("deno", "ddp_ ddw_", "letters", 36, 40),
+    Prefixed("defined networking", "dnkey-", "any", 79, 79),
     Prefixed("dependency-track", "odt_", "letters", 32, 40),
     Prefixed("fleetbase", "flb_live_ flb_test_", "letters", 20, 20),
     Prefixed("flexport", "shltm_", "any", 40, 40),
     Prefixed("frame.io", "fio-u-", "any", 60, 70),
+    Prefixed("gitea", "gto_", "lower", 40, 60),
     Prefixed("gocardless", "live_", "any", 40, 42),
     Prefixed("honeycomb", "hcaik_ hcbik_ hcxik_", "lower", 58, 64),
+    Prefixed("instagram", "IGQV", "any", 100, 250),
+    Prefixed("intercom", "dG9rO", "letters", 54, 60),
+    Prefixed("jsr", "jsrp_", "letters", 36, 60),
+    Prefixed("jumpcloud", "jca_", "letters", 36, 40),
+    Prefixed("lob", "live_ test_ live_pub_ test_pub_", "hex", 31, 35),
     Prefixed("neon", "napi_", "lower", 40, 70),
     Prefixed("netlify", "nfp_", "letters", 36, 40),
     Prefixed("newrelic", "NRAA-", "hex", 27, 27),
@@ -86,6 +106,8 @@ SERVICES = (
     Prefixed("nightfall", "NF-", "letters", 32, 32),
     Prefixed("nuget", "oy2", "lower", 43, 43),
     Prefixed("octopus", "API-", "upper", 26, 26),
+    Prefixed("packagist", "packagist_ort_ packagist_uut_ packagist_oat_", "hex", 60, 80),
+    Prefixed("paddle", "pdl_live_apikey_ pdl_sdbx_apikey_", "any", 50, 60),
     Prefixed("pagarme", "ak_live_ ak_test_", "letters", 30, 30),
     Prefixed("polar", "polar_oat_ polar_pat_", "letters", 30, 60),
     Prefixed("posthog", "phx_", "letters", 40, 52),
@@ -93,17 +115,26 @@ SERVICES = (
     Prefixed("razorpay", "rzp_live_ rzp_test_", "letters", 14, 24),
     Prefixed("render", "rnd_", "letters", 28, 40),
     Prefixed("rootly", "rootly_", "hex", 64, 64),
+    Prefixed("salesforce", "5Aep861", "dotted", 60, 100),
+    Prefixed("segment", "sgp_", "letters", 64, 64),
     Prefixed("sendinblue", "xkeysib-", "hex", 64, 64),
+    Prefixed("settlemint", "sm_aat_ sm_pat_ sm_sat_", "letters", 16, 16),
     Prefixed("shippo", "shippo_live_ shippo_test_", "hex", 40, 40),
+    Prefixed("shopify", "prtapi_ shptka_", "hex", 32, 32),
     Prefixed("sourcegraph", "slk_", "hex", 64, 64),
     Prefixed("supabase", "sbp_ sbp_oauth_", "hex", 40, 40),
     Prefixed("supabase", "sb_secret_", "any", 20, 60),
+    Prefixed("statsig", "secret-", "letters", 36, 44),
+    Prefixed("stytch", "secret-live- secret-test-", "any", 36, 40),
     Prefixed("tencent", "AKID", "letters", 32, 32),
-    Prefixed("twitter", "AAAAAAAAAAAAAAAAAAAAA", "letters", 60, 120),
+    Prefixed("trello", "ATTA", "hex", 64, 80),
+    Prefixed("twitter", "AAAAAAAAAAAAAAAAAAAAA", "encoded", 60, 120),
     Prefixed("typeform", "tfp_", "any", 38, 64),
     Prefixed("ubidots", "BBFF-", "letters", 30, 40),
     Prefixed("vercel", "vcp_ vci_ vca_ vcr_ vck_", "letters", 24, 64),
+    Prefixed("woocommerce", "cs_ ck_", "hex", 40, 40),
     Prefixed("yandex", "AQVN", "any", 35, 40),
+    Prefixed("yandex", "t1.", "dotted", 120, 300),
 )
 """Services of every other kind."""
 
@@ -118,7 +149,7 @@ def _of(kind: str, table: tuple[Prefixed, ...], hits: tuple[str, ...], misses: t
         kind=kind,
         pattern="|".join(each.pattern for each in table),
         after=r"[:alnum:]-",
-        sign=rf"(?:{starts})[\w-]{{4}}",
+        sign=rf"(?:{starts})[\w+/%.-]{{4}}",
         validator=_token,
         hits=hits,
         misses=misses,
@@ -159,8 +190,12 @@ RULES = (
     ),
     Rule(
         kind="azure-resource-key",
-        pattern=r"[A-Za-z0-9]{52}JQQJ[A-Za-z0-9]{28}|[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}",
-        sign=r"JQQJ|AZDO",
+        pattern=r"[A-Za-z0-9]{52}JQQJ[A-Za-z0-9]{28}|[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}|"
+        r"[A-Za-z0-9+/]{76}(?:\+ASt|ACDb|APIM|AMLS|\+ABa)[A-Za-z0-9+/]{6}==|[A-Za-z0-9+/]{42}(?:\+ACR|AzSe)[A-Za-z0-9]{6}|"
+        r"[A-Za-z0-9_-]{44}AzFu[A-Za-z0-9_-]{6}==",
+        before=r"[:alnum:]+/_-",
+        sign=r"JQQJ|AZDO|(?:\+ASt|ACDb|APIM|AMLS|\+ABa)[A-Za-z0-9+/]{6}==|\+ACR[A-Za-z0-9]{6}|AzSe[A-Za-z0-9]{6}|"
+        r"AzFu[A-Za-z0-9_-]{6}==",
         validator=lambda text: random(text, 3.5),
         hits=("«6RtqHqPc66Y6DYbkydbrrFJTYnRoA7r40ts7LWS2SkINSFsRABxhJQQJ99BFACAAAAALGcqjAAASAZDO3eqU»",),
         misses=("6RtqHqPc66Y6DYbkydbrrFJTYnRoA7r40ts7LWS2SkINSFsRABxhJQQJ99BFACAAAAALGcqjAAASAZDO3eq",),
@@ -179,9 +214,10 @@ RULES = (
         kind="chat-webhook",
         pattern=r"https://(?:(?:canary\.|ptb\.)?discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/\d{17,20}/[\w-]{60,80}|"
         r"[\w.-]{1,64}webhook\.office\.com/webhookb?2?/[\w@/-]{80,300}|outlook\.office(?:365)?\.com/webhook/[\w@/-]{80,300}|"
-        r"chat\.googleapis\.com/v1/spaces/[\w-]{5,40}/messages\?key=[\w-]{30,60}&token=[\w%=-]{30,80})",
+        r"chat\.googleapis\.com/v1/spaces/[\w-]{5,40}/messages\?key=[\w-]{30,60}&token=[\w%=-]{30,80}|"
+        r"hooks\.zapier\.com/hooks/catch/\d{4,10}/[0-9a-z]{5,10})",
         after=r"[:alnum:]",
-        sign=r"/webhook|webhooks/|chat\.googleapis",
+        sign=r"/webhook|webhooks/|chat\.googleapis|hooks\.zapier",
         validator=lambda text: random(text, 3.5),
         hits=(
             "url «https://discord.com/api/webhooks/1098765432109876543/T7kLmN2pQ9rS4tU6vW8xY1zA3bC5dE7fG9hJ2kL4mN6pQ8rS1tU3vW5xY7zA9bC1dE3f»",
@@ -196,12 +232,17 @@ RULES = (
         kind="service-token",
         name="service-token-in-parts",
         sign=r"live_\d{6}|re_[A-Za-z0-9]{8}_|pk_\d{6}|(?:pat-(?:na|eu)\d|access-(?:sandbox|production|development)|sdk|mob)-"
-        r"[0-9a-f]{8}-|[12]/\d{10}|VF\.[A-Z]{2}\.|00D[A-Za-z0-9]{12,15}!|NRAL|sk\.eyJ|pat\.[\w-]{22}\.|KEY[0-9A-F]{8}",
+        r"[0-9a-f]{8}-|[12]/\d{10}|VF\.[A-Z]{2}\.|00D[A-Za-z0-9]{12,15}!|NRAL|sk\.eyJ|[ps]at\.[\w-]{22}\.|KEY[0-9A-F]{8}|"
+        r"px-(?:api|dep)-|1000\.[0-9a-f]{32}\.|amzn\.mws\.|:APA91b|_mmk|PRD-[0-9a-f]{12}-|eyJ0eXAiOiAiVENWMiJ9\.|"
+        r"access_token\$(?:production|sandbox)\$",
         pattern=r"live_\d{6,12}_[A-Za-z0-9]{30}|re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}|pk_\d{6,9}_[A-Z0-9]{32}|"
         r"(?:pat-(?:na|eu)\d|access-(?:sandbox|production|development)|sdk|mob)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|"
         r"[12]/\d{10,18}(?:/\d{10,18})?:[0-9a-f]{32}|VF\.[A-Z]{2}\.[0-9a-f]{24}\.[A-Za-z0-9]{16}|"
         r"00D[A-Za-z0-9]{12,15}![\w.]{80,120}|(?:eu01xx[0-9a-f]{30}|[0-9a-f]{36})NRAL|sk\.eyJ[\w-]{40,120}\.[\w-]{20,30}|"
-        r"pat\.[\w-]{22}\.[0-9a-f]{24}\.[A-Za-z0-9]{20}|KEY[0-9A-F]{4}[0-9A-F]{28}_[A-Za-z0-9]{22}",
+        r"[ps]at\.[\w-]{22}\.[0-9a-f]{24}\.[A-Za-z0-9]{20}|KEY[0-9A-F]{4}[0-9A-F]{28}_[A-Za-z0-9]{22}|"
+        r"(?:px-(?:api|dep)-|amzn\.mws\.)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|1000\.[0-9a-f]{32}\.[0-9a-f]{32}|"
+        r"[\w-]{11,24}:APA91b[\w-]{100,160}|[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk|PRD-[0-9a-f]{12}(?:-[0-9a-f]{4}){4}|"
+        r"eyJ0eXAiOiAiVENWMiJ9\.[\w-]{20,60}\.[\w-]{30,64}|access_token\$(?:production|sandbox)\$[0-9a-z]{16}\$[0-9a-f]{32}",
         after=r"[:alnum:]-",
         validator=lambda text: random(text, 2.8),
         hits=(
