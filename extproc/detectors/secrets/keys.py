@@ -194,6 +194,8 @@ RULES = (
         kind="url-password",
         pattern=rf"{_SCHEMES}://[^\s:@/\"'<>]{{0,64}}:([^\s@/\"'<>]{{3,128}})@[a-z0-9\[]|"
         r"oracle:(?:thin|oci):[^\s:@/\"'<>]{1,64}/([^\s@/\"'<>]{3,128})@",
+        # The whole of it takes the fast lane a tenth of a second to compile.
+        sign=r"://[^\s:@/\"'<>]{0,64}:[^\s@/\"'<>]{3}|oracle:(?:thin|oci):",
         before=r"[:alnum:]+.-",
         after="",
         fold=True,
