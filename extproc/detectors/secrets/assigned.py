@@ -24,7 +24,7 @@ NAMES = (
 )
 """Beginnings of names that secrets are assigned to; `+` is a blank in a URL."""
 
-KEY_WORDS = r"(?:key|token|secret|private|access|unseal|[ _.-]pat)"
+KEY_WORDS = r"(?:key|token|secret|private|access|unseal|[_.-]pat|\bpat)"
 """Words for keys, also at the end of other words: `simfinKEY`."""
 
 ATTRIBUTE = r"[\"']\s{1,4}(?:value\s?=|\{\s{0,40}default\s?=)\s?[\"']"
