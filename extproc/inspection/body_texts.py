@@ -111,7 +111,7 @@ class BodyTexts(Struct, eq=False):
 
     def _scanned(self, scanner: Scanner, owners: Mapping[str, CompiledProcessor]) -> RuleFindings:
         """The findings of all processors' rules, those that say nothing new left out. Raises as `Scanner.scan` does."""
-        scanned = scanner.scan_all(self.texts, self._called, self.meter)
+        scanned = scanner.scan_all(self.texts, self._called, self.meter, self.names)
         several = False  # tables need lines, and a whole text: a response may stream
         if self.job.stage is not None and self.job.stage.side is Side.REQUEST:
             scanned = self._queried(scanner, scanned)

@@ -17,18 +17,20 @@ from functools import partial
 
 from extproc.matching.candidate import BufferMatch, called, hopeless, judge, spans
 from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
-from extproc.matching.escapes import LONGEST, PLAINED_A_STEP, begins, marked, places, plain
+from extproc.matching.escapes import LONGEST, PLAINED_A_STEP, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
-from extproc.matching.hyperscan import (
-    BEGINNING,
-    SCANNED_A_STEP,
-    STEPS_A_REGION,
-    Regions,
-    RuleHits,
-    UnsupportedPatternError,
-    by_rule,
-)
+from extproc.matching.hyperscan import SCANNED_A_STEP, UnsupportedPatternError
 from extproc.matching.ignorable import Ignored, hidden
+from extproc.matching.looks import (
+    BYTES_A_LOOK,
+    BYTES_A_STEP,
+    LEAST_LOOKS,
+    STEPS_A_LOOK,
+    STEPS_AT_ONCE,
+    escape_steps,
+    most_looks,
+)
+from extproc.matching.regions import BEGINNING, STEPS_A_REGION, Regions, RuleHits, begun, by_rule
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import Rule
 from extproc.matching.span import Span, foremost, order
@@ -41,30 +43,6 @@ PLAIN = 24
 MOST_PLAIN = 8192
 """Words that are remembered so, in about 0.6 MB per scanner. English prose has 2,000 words for 80% of its text."""
 
-
-LEAST_LOOKS, MOST_LOOKS = 1 << 16, 1 << 20
-"""Bounds of the number of matches judged in a text: as many as it has bytes, but no fewer and no more than these.
-
-One takes about 3 us: 0.2 s and 3.5 s. The densest of honest texts, tables of numbers of three digits, have half a match
-per byte (540 per KiB), those of four 390, lists of payment cards 155, of addresses or telephone numbers 40 to 110,
-whole files of assigned secrets 60. Beyond the bound are expressions like `.*x.*` on large texts, and somebody who wants
-to keep a thread busy.
-"""
-
-STEPS_A_LOOK = 10
-"""Steps of a meter that a match counts as: 6 µs for one whose digits are added up, and what becomes of a finding."""
-
-BYTES_A_STEP = 8
-"""The same for bytes of a match of which only a part is wanted: RE2 takes 130 ns a byte to tell which."""
-
-ESCAPE_STEPS = 2
-"""The same for what begins an escape: 2 µs to read it and to know its place."""
-
-STEPS_AT_ONCE = 64
-"""Steps that matches take until they are counted on the meter, together."""
-
-BYTES_A_LOOK = 64
-"""A match of which only a part is wanted counts as one more look for each so many of its bytes."""
 
 DIGIT = re.compile(rb"\d")
 """Words with digits are seldom plain: it is not worth the while to ask."""
@@ -163,11 +141,16 @@ class Scanner:
         return spans(found, data, 1, 0) if found else []
 
     def scan_all(
-        self, texts: Sequence[str], name: Callable[[int], str | None] = lambda _: None, meter: Meter | None = None
+        self,
+        texts: Sequence[str],
+        name: Callable[[int], str | None] = lambda _: None,
+        meter: Meter | None = None,
+        names: Sequence[str] | None = None,
     ) -> list[tuple[int, list[Span]]]:
         """Return what `scan` finds in each of several texts, with the text's number; those without finds are left out.
 
-        `name` gives that of a text by its number. Raises TooManyCandidatesError, SpentError.
+        `name` gives that of a text by its number. `names`: those of all texts as they stand in JSON, if `name` depends
+        on nothing else. Raises TooManyCandidatesError, SpentError.
         """
         numbers: Iterable[int] = range(len(texts))
         touched: Mapping[int, RuleHits] | None = None
@@ -178,7 +161,7 @@ class Scanner:
             else:
                 touched = self._touched(texts, joined, meter)
                 numbers = sorted(touched)
-            numbers = self._with_named(numbers, texts, name)
+            numbers = self._with_named(numbers, texts, name, names)
         scanned: list[tuple[int, list[Span]]] = []
         for number in numbers:
             text, called = texts[number], name(number)
@@ -192,15 +175,24 @@ class Scanner:
         return scanned
 
     def _with_named(
-        self, numbers: Iterable[int], texts: Sequence[str], name: Callable[[int], str | None]
+        self,
+        numbers: Iterable[int],
+        texts: Sequence[str],
+        name: Callable[[int], str | None],
+        names: Sequence[str] | None,
     ) -> Iterable[int]:
         """Return the numbers, and those of texts whose names tell a `cued` rule to look at their beginnings."""
-        named = self._regions.cued.named
-        more = [
-            number
-            for number, text in enumerate(texts)
-            if EARLY.match(text) is not None and (words := name(number)) is not None and named(words)
-        ]
+        cued = self._regions.cued
+        if names is not None and cued.knows(names):
+            return numbers
+        more: list[int] = []
+        for number, text in enumerate(texts):
+            words = name(number)
+            if words is None or not cued.named(words):
+                if names is not None:
+                    cued.learn(names[number])
+            elif EARLY.match(text) is not None:
+                more.append(number)
         return sorted({*numbers, *more}) if more else numbers
 
     def _interesting(self, texts: Sequence[str], meter: Meter | None) -> Iterable[int]:
@@ -336,7 +328,7 @@ class Scanner:
                 return []
             stretches = self._regions.around(by_rule(pairs), shown, meter)
         if named:
-            stretches = _begun(named, stretches, origin)
+            stretches = begun(named, stretches, origin)
         found: list[BufferMatch] = []
         steps = 0
         left = LEAST_LOOKS if len(data) <= LEAST_LOOKS else most_looks(len(data) - origin)
@@ -398,23 +390,3 @@ class Scanner:
             _, low, high = stretch
             for number in gate.concerned(data, low + origin, high + origin, final=final, name=name):
                 yield number, low, high
-
-
-def _begun(
-    named: Sequence[int], stretches: Iterable[tuple[int, int, int]], origin: int
-) -> Iterator[tuple[int, int, int]]:
-    """Yield the stretches, and before them the beginning of the text for each rule that a member's name tells."""
-    for number in named:
-        yield number, 0, BEGINNING - origin
-    for number, low, high in stretches:
-        yield number, max(low, BEGINNING - origin) if number in named else low, high
-
-
-def escape_steps(text: str) -> int:
-    """The steps of reading a text without its escapes, beside those of looking at it."""
-    return ESCAPE_STEPS * begins(text) + len(text) // PLAINED_A_STEP
-
-
-def most_looks(size: int) -> int:
-    """Return how many matches are judged in a text of `size` bytes."""
-    return min(max(size, LEAST_LOOKS), MOST_LOOKS)

@@ -4,9 +4,10 @@ from copy import copy
 
 from extproc.matching.bare import BareReading, shows_less
 from extproc.matching.escapes import begun, marked, places, plain
+from extproc.matching.looks import escape_steps
 from extproc.matching.pane import Hit, Pane, Released
 from extproc.matching.render import UTF8_MOST
-from extproc.matching.scanner import Scanner, escape_steps
+from extproc.matching.scanner import Scanner
 from extproc.matching.span import foremost, order
 from extproc.protocol.meter import Meter
 

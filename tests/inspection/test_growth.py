@@ -14,9 +14,10 @@ from msgspec.structs import replace
 
 from extproc.detectors.patterns import literals, regex
 from extproc.matching.compiled import CompiledRule, compile_rule
+from extproc.matching.looks import LEAST_LOOKS, MOST_LOOKS, most_looks
 from extproc.matching.re2_search import Search, Spans
 from extproc.matching.rule import Rule, marked
-from extproc.matching.scanner import LEAST_LOOKS, MOST_LOOKS, Scanner, TooManyCandidatesError, most_looks
+from extproc.matching.scanner import Scanner, TooManyCandidatesError
 from tests.inspection.texts import RULES, scanner
 
 KIB = 1024

@@ -3,7 +3,7 @@
 import pytest
 
 from extproc.detectors import pii
-from extproc.matching.hyperscan import MOST_NAMES, Cued
+from extproc.matching.regions import MOST_NAMES, Cued
 from extproc.matching.rule import Rule, marked
 from extproc.matching.scanner import Scanner
 from extproc.matching.window import Window

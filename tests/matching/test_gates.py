@@ -3,7 +3,8 @@
 import pytest
 
 from extproc.matching.compiled import compile_rule
-from extproc.matching.hyperscan import Fast, Regions
+from extproc.matching.hyperscan import Fast
+from extproc.matching.regions import Regions
 from extproc.matching.rule import Rule
 
 

@@ -9,7 +9,8 @@ from pyperscan import BlockDatabase
 from extproc.detectors import pii
 from extproc.matching import hyperscan
 from extproc.matching.compiled import compile_rule
-from extproc.matching.hyperscan import Fast, Regions
+from extproc.matching.hyperscan import Fast
+from extproc.matching.regions import Regions
 from extproc.matching.rule import marked
 from extproc.matching.scanner import Scanner
 from tests.inspection.texts import EXAMPLES, RULES, alone

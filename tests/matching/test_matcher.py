@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from extproc.matching.compiled import CompiledRule, compile_rule
-from extproc.matching.hyperscan import Regions
 from extproc.matching.matcher import AT_ONCE
+from extproc.matching.regions import Regions
 from extproc.matching.rule import Rule, marked
 from extproc.matching.scanner import Scanner
 from extproc.matching.tail import MatchPlace

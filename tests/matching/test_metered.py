@@ -14,10 +14,12 @@ from extproc.inspection.judge import Job
 from extproc.inspection.masking import STEPS_A_MASK, STEPS_AN_EDIT
 from extproc.inspection.vault import Vault
 from extproc.matching.escapes import PLAINED_A_STEP
-from extproc.matching.hyperscan import LOOK, SHORT, STEPS_A_REGION, Fast, Hits
+from extproc.matching.hyperscan import LOOK, SHORT, Fast, Hits
 from extproc.matching.ignorable import STEPS_A_RUN
+from extproc.matching.looks import STEPS_A_LOOK
+from extproc.matching.regions import STEPS_A_REGION
 from extproc.matching.rule import Rule
-from extproc.matching.scanner import STEPS_A_LOOK, Scanner
+from extproc.matching.scanner import Scanner
 from extproc.matching.window import Window
 from extproc.protocol.meter import ENDLESS, Meter, SpentError
 from tests.inspection.answering import EMAIL, everything, processor, stage

@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from extproc.matching.compiled import CompiledRule, compile_rule
-from extproc.matching.hyperscan import PIECE, Regions
+from extproc.matching.regions import PIECE, Regions
 from extproc.matching.rule import Rule, marked
 from extproc.matching.scanner import Scanner
 from extproc.protocol.meter import Meter, SpentError

@@ -4,8 +4,8 @@ import pytest
 
 from extproc.matching.compiled import apart, compile_rule
 from extproc.matching.gates import MOST_NAMES, SharedGate, shared_gates
-from extproc.matching.hyperscan import Regions
 from extproc.matching.matcher import Matcher
+from extproc.matching.regions import Regions
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
 from extproc.matching.window import Window

@@ -193,7 +193,7 @@ RULES = (
         pattern=r"[A-Za-z0-9]{52}JQQJ[A-Za-z0-9]{28}|[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}|"
         r"[A-Za-z0-9+/]{76}(?:\+ASt|ACDb|APIM|AMLS|\+ABa)[A-Za-z0-9+/]{6}==|[A-Za-z0-9+/]{42}(?:\+ACR|AzSe)[A-Za-z0-9]{6}|"
         r"[A-Za-z0-9_-]{44}AzFu[A-Za-z0-9_-]{6}==",
-        before=r"[:alnum:]+/_-",
+        before=r"[:alnum:]+/",
         sign=r"JQQJ|AZDO|(?:\+ASt|ACDb|APIM|AMLS|\+ABa)[A-Za-z0-9+/]{6}==|\+ACR[A-Za-z0-9]{6}|AzSe[A-Za-z0-9]{6}|"
         r"AzFu[A-Za-z0-9_-]{6}==",
         validator=lambda text: random(text, 3.5),
