@@ -173,7 +173,7 @@ RULES = (
         name="secret-beside-word",
         pattern=rf"{_CHAIN}{_BESIDE}(?:base64:)?([a-z0-9_][a-z0-9_+/=~.-]{{14,299}})",
         sign=rf"{KEY_WORDS}(?: \d{{1,2}})?(?:[\"'=:>,.?(`\s\x{{5c}}-]{{1,32}}| is [\"' (`]{{0,3}})"
-        r"(?:base64:)?[a-z0-9_][a-z0-9_+/=~.-]{14}",
+        r"(?:base64:)?[a-z0-9_][a-z0-9_+/=~.-]{10}",
         before="",
         after=r"\w=+/@($\x{7b}*",
         fold=True,
