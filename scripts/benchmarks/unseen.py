@@ -62,8 +62,8 @@ _WORD = re.compile(r"[a-z]+")
 _ANYTHING: Final = frozenset({"this", "value", "number", "legacy", "here", "my", "is", "the", "a", "appears"})
 """Words that tell nothing of a kind."""
 
-UNLABELLED: Final = frozenset({"url"})
-"""Kinds whose values stand unlabelled in lines of other kinds."""
+UNLABELLED: Final = frozenset({"url", "postal_address"})
+"""Kinds whose values stand unlabelled in lines of other kinds: a ZIP code beside its word, for one."""
 
 _POLICY: Final = """
     version: 1
