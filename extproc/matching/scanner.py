@@ -75,6 +75,8 @@ class Scanner:
         self.hold = Hold(lanes)
         self.assigned = any(each.rule.assigned for each in lanes)
         """True if a rule wants a value behind the name that it is assigned to; see `led`."""
+        self.reads_names = self.assigned or any(each.called is not None for each in lanes)
+        """True if the name of a value may tell a rule something; see `tells`."""
         self.reach = max((each.reach for each in lanes), default=1) + LONGEST
         """Code points around a position that decide what is said of it."""
         self.left = max((each.left for each in lanes), default=1)
