@@ -12,9 +12,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from extproc.detectors.naming import spelled
+from extproc.detectors.naming import spelled, words_of
 from extproc.inspection.cells import MARKS, cells
-from extproc.inspection.led import leading, led
+from extproc.inspection.led import leading, led, may_lead
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span, order
 from extproc.protocol.meter import Meter
@@ -28,13 +28,19 @@ HEADER_MAX: Final = 4096
 HEADER_STEPS: Final = 10
 """Steps of a meter for a line that looks like a header: 5 µs to find it and to read its names."""
 
+NAMED_A_STEP: Final = 16
+"""Characters of such a line for which a step more is counted."""
+
 NAME_WORDS_MAX: Final = 5
 """Words of a column's name; a part of a sentence between two commas has more."""
 
 # Nothing is read twice: each part ends where the next can begin, and gives nothing back.
-_NAME: Final = r"[\w .#/\"'()\u0080-\U0010ffff-]"
-LINE: Final = re.compile(rf"^\|?(?!\d){_NAME}++(?:[,;\t|]{_NAME}*+)++\r?$", re.MULTILINE)
-"""A line that looks like a header."""
+_NAME: Final = r"[^\x00-\x1f!$%&*+,:;<=>?@[\\\]^`{|}~\x7f]"
+_LINE: Final = rf"\|?(?!\d){_NAME}++(?:[,;\t|]{_NAME}*+)++\r?"
+_LOOKS: Final = re.compile(_LINE)
+
+LINE: Final = re.compile(rf"^{_LINE}(?=\n[^\n,;\t|]*+(?:[,;\t|]|\Z)|\Z)", re.MULTILINE)
+"""A line that looks like a header, above one that may be a row."""
 
 BEGUN: Final = re.compile(rf"\|?(?!\d){_NAME}*+(?:[,;\t|]{_NAME}*+)*+\r?")
 """What such a line may begin with."""
@@ -74,22 +80,34 @@ class Header(Struct, frozen=True):
 
 def header(line: str, scanner: Scanner, meter: Meter | None = None) -> Header | None:
     """Return what a line is as a header, if a name in it tells a rule something. Raises SpentError."""
-    if len(line) > HEADER_MAX or LINE.fullmatch(line) is None:
+    if len(line) > HEADER_MAX or _LOOKS.fullmatch(line) is None:
         return None
     mark = max(MARKS, key=line.count)
-    if line.count(mark) >= COLUMNS_MAX:
+    if line.count(mark) >= COLUMNS_MAX or not may_tell(line, scanner, meter):
         return None
     names = cells(line, mark)
     if meter is not None:
-        meter.spend(HEADER_STEPS + len(names))
-    told = {number: each for number, name in enumerate(names) if (each := _column(name, scanner)) is not None}
+        meter.spend(len(names))
+    # A line of a list in a program ends with a comma. What names of secrets tell takes words for values.
+    leads = scanner.assigned and bool(names[-1] or mark == "|")
+    told = {number: each for number, name in enumerate(names) if (each := _column(name, scanner, leads=leads))}
     return Header(mark, len(names), told) if told else None
 
 
-def _column(name: str, scanner: Scanner) -> Column | None:
+def may_tell(line: str, scanner: Scanner, meter: Meter | None = None) -> bool:
+    """True if a name in a line may tell a rule something: a glance that spares most lines closer looks.
+
+    Raises SpentError.
+    """
+    if meter is not None:
+        meter.spend(HEADER_STEPS + len(line) // NAMED_A_STEP)
+    return scanner.may_tell(" ".join(words_of(line))) or (scanner.assigned and may_lead(line))
+
+
+def _column(name: str, scanner: Scanner, *, leads: bool) -> Column | None:
     if not name or name.count(" ") >= NAME_WORDS_MAX:
         return None
-    words, lead = spelled(name) or "", leading(name) if scanner.assigned else ""
+    words, lead = spelled(name) or "", leading(name) if leads else ""
     if words and not scanner.tells(words):
         words = ""
     return Column(words, lead) if words or lead else None

@@ -9,7 +9,17 @@ from copy import copy
 from typing import Final
 
 from extproc.inspection.cells import CellEnds, bare
-from extproc.inspection.columns import BEGUN, HEADER_MAX, LINE, Column, ColumnCell, Header, column_spans, header
+from extproc.inspection.columns import (
+    BEGUN,
+    HEADER_MAX,
+    LINE,
+    Column,
+    ColumnCell,
+    Header,
+    column_spans,
+    header,
+    may_tell,
+)
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span
 from extproc.protocol.meter import Meter
@@ -65,7 +75,7 @@ class TableReader:
         start = 0
         while True:
             if self.table is None and self.line == "":
-                start = _next(text, start)
+                start = self._next(text, start)
             feed = text.find("\n", start)
             end = len(text) if feed < 0 else feed
             self._read(text, start, end, at, told)
@@ -94,6 +104,15 @@ class TableReader:
         other: TableReader = copy(self)
         other._ends = copy(self._ends)
         return other
+
+    def _next(self, text: str, start: int) -> int:
+        """Return the beginning of the next line that may be a telling header, or of the last line."""
+        while (found := LINE.search(text, start)) is not None:
+            end = found.end()
+            if end == len(text) or may_tell(found[0], self._scanner, self._meter):
+                return found.start()
+            start = end + 1
+        return text.rfind("\n", start) + 1 or start
 
     def _reconsider(self, line: str) -> None:
         """Forget a line that is no header, whatever follows."""
@@ -170,12 +189,6 @@ class TableReader:
     def _begin(self, found: Header) -> None:
         self.table, self._ends = found, CellEnds(found.mark)
         self._rows, self._fresh = 0, True
-
-
-def _next(text: str, start: int) -> int:
-    """The beginning of the next line that looks like a header, or of the last line."""
-    found = LINE.search(text, start)
-    return found.start() if found is not None else text.rfind("\n", start) + 1 or start
 
 
 def tabled(spans: list[Span], text: str, scanner: Scanner, meter: Meter | None = None) -> list[Span]:

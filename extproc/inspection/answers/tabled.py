@@ -96,9 +96,7 @@ class Tabled:
         text, known = self._text, {hit.span: hit for hit in self._hits}
         if told:
             spans = column_spans(known, told, self._scanner, self._meter)
-            known = {
-                span: known.get(span) or Hit(span, text[span.start - start : span.end - start]) for span in spans
-            }
+            known = {span: known.get(span) or Hit(span, text[span.start - start : span.end - start]) for span in spans}
         end = start + len(text) if final or reader.open is None else reader.open
         due = [span for span in known if final or span.start < end]
         self._text, self._at = text[end - start :], end
