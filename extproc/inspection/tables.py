@@ -18,7 +18,6 @@ from extproc.inspection.columns import (
     Header,
     column_spans,
     header,
-    may_tell,
 )
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span
@@ -50,14 +49,14 @@ class TableReader:
     the table in progress. `open`: the place at which the cell in progress begins, if it is of a telling column.
     """
 
-    __slots__ = ("_cell", "_ends", "_fresh", "_look", "_meter", "_rows", "_scanner", "_value", "line", "open", "table")
+    __slots__ = ("_cell", "_ends", "_fresh", "_meter", "_rows", "_scanner", "_value", "line", "look", "open", "table")
 
     def __init__(self, scanner: Scanner, meter: Meter | None = None, *, begins: bool = True) -> None:
         """`begins`: the text begins with a line."""
         self._scanner = scanner
         self._meter = meter
         self.line: str | None = "" if begins else None
-        self._look = FIRST_LOOK
+        self.look = FIRST_LOOK
         self.table: Header | None = None
         self.open: int | None = None
         self._ends = CellEnds("")
@@ -96,8 +95,8 @@ class TableReader:
         line = self.line
         if line is not None:
             line = self.line = line + text
-            if len(line) > self._look:
-                self._reconsider(line)
+            if len(line) > self.look:
+                self.reconsider(line)
 
     def copied(self) -> "TableReader":
         """Return another that has read the same."""
@@ -109,17 +108,17 @@ class TableReader:
         """Return the beginning of the next line that may be a telling header, or of the last line."""
         while (found := LINE.search(text, start)) is not None:
             end = found.end()
-            if end == len(text) or may_tell(found[0], self._scanner, self._meter):
+            if end == len(text) or header(found[0], self._scanner, self._meter) is not None:
                 return found.start()
             start = end + 1
         return text.rfind("\n", start) + 1 or start
 
-    def _reconsider(self, line: str) -> None:
+    def reconsider(self, line: str) -> None:
         """Forget a line that is no header, whatever follows."""
         if len(line) > HEADER_MAX or (self.table is None and BEGUN.fullmatch(line) is None):
             self.line = None
-        while self._look < len(line):
-            self._look *= 2
+        while self.look < len(line):
+            self.look *= 2
 
     def _read(self, text: str, start: int, end: int, at: int, told: list[ColumnCell]) -> None:
         """Read what comes of a line: `text[start:end]`."""
@@ -181,7 +180,7 @@ class TableReader:
             other = header(line, self._scanner, self._meter)
             if other is not None:
                 self._begin(other)
-        self.line, self._look = "", FIRST_LOOK
+        self.line, self.look = "", FIRST_LOOK
         self._ends.rewind()
         self._cell, self._value = 0, ""
         self.open = end + 1 if self.table is not None and 0 in self.table.columns else None

@@ -1,6 +1,6 @@
 """Looks at a text as it streams together with the names of the columns in it."""
 
-from extproc.inspection.columns import column_spans
+from extproc.inspection.columns import ColumnCell, column_spans
 from extproc.inspection.tables import TableReader
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import order
@@ -50,8 +50,11 @@ class Tabled:
         reader = self._reader
         if reader.table is None and "\n" not in released.text:
             # As nearly always. Nothing is held outside of tables.
-            if reader.line is not None:
-                reader.skim(released.text)
+            line = reader.line
+            if line is not None:
+                line = reader.line = line + released.text
+                if len(line) > reader.look:
+                    reader.reconsider(line)
             return released
         return self._read(released)
 
@@ -81,16 +84,20 @@ class Tabled:
 
     def _read(self, released: Released | None, *, final: bool = False) -> Released | None:
         """Return what may go of what the window released last, and before."""
-        start = self._at
         reader = self._reader
-        told = []
+        told: list[ColumnCell] = []
         if released is not None:
             if not self._text:
-                start = self._at = released.start
+                self._at = released.start
             # First, in case that judging fails.
             self._text += released.text
             self._hits += released.hits
             told = reader.feed(released.text, released.start)
+            if not told and reader.open is None and self._text == released.text and not final:
+                self._text = ""
+                self._hits.clear()
+                return released
+        start = self._at
         if final:
             told += reader.finish(start + len(self._text))
         text, known = self._text, {hit.span: hit for hit in self._hits}
