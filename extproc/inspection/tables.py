@@ -1,4 +1,4 @@
-"""The reader of the tables in a text that comes whole or in pieces. See `docs/decisions/0087`.
+"""The reader of the tables in a text that comes whole or in pieces. See `docs/decisions/0080`.
 
 A table is a line that looks like a header and has a telling name, and the lines below it with as many cells. A cell of
 a telling column is one as soon as it ends: a stream cannot wait for the end of its line. A line with more or fewer
@@ -39,7 +39,7 @@ ROW_STEPS: Final = 2
 FIRST_LOOK: Final = 128
 """Characters of a line after which a stream looks whether it still may be a header, and again at each doubling."""
 
-_ALPHABET: Final = frozenset("0123456789")
+_DIGITS: Final = frozenset("0123456789")
 
 
 class TableReader:
@@ -171,7 +171,7 @@ class TableReader:
                 self._rows += 1
                 if self._fresh and line is not None:
                     # A sentence may look like a header, too, and stand above the true one.
-                    self._fresh = _ALPHABET.isdisjoint(line)
+                    self._fresh = _DIGITS.isdisjoint(line)
                     if self._fresh and (other := header(line, self._scanner, self._meter)) is not None:
                         self._begin(other)
             else:
