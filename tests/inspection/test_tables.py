@@ -8,10 +8,11 @@ import pytest
 from extproc.inspection.answers.tabled import Tabled
 from extproc.inspection.answers.watch import watch
 from extproc.inspection.tables import CELL_MAX, FIRST_LOOK, SECRET_ROWS_MAX, TableReader, tabled
+from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span
 from extproc.matching.window import Window
 from scripts.benchmarks.unseen import judge
-from tests.inspection.answering import every_rule
+from tests.inspection.answering import EMAIL, every_rule
 from tests.inspection.test_streamed_as_whole import alike
 from tests.inspection.texts import scanner
 from tests.inspection.twins import TWINS
@@ -93,6 +94,18 @@ def test_only_the_cell_in_progress_of_a_telling_column_waits() -> None:
     assert len(looking.unjudged[1]) == CELL_MAX
     looking.feed("and more of it ")
     assert len(looking.unjudged[1]) <= len("and more of it ")
+
+
+def test_where_no_rule_reads_names_no_table_is_looked_for() -> None:
+    assert isinstance(watch(Scanner.compile(EMAIL), holds=True), Window)
+    text = "id,phone\n1,0285601815\n"
+    assert tabled([], text, Scanner.compile(EMAIL)) == []
+
+
+def test_a_name_is_asked_for_among_the_words_of_all_rules() -> None:
+    assert scanner().tells("home phone")
+    assert not scanner().tells("telescope")
+    assert not Scanner.compile(EMAIL).tells("phone")
 
 
 def test_a_cell_is_read_up_to_its_limit() -> None:
