@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from extproc.detectors import pii
 from extproc.inspection.answers.tabled import Tabled
 from extproc.inspection.answers.watch import watch
 from extproc.inspection.tables import CELL_MAX, FIRST_LOOK, SECRET_ROWS_MAX, TableReader, tabled
@@ -84,7 +85,8 @@ def test_a_table_that_pauses_anywhere_is_judged_alike(name: str) -> None:
 
 
 def test_only_the_cell_in_progress_of_a_telling_column_waits() -> None:
-    looking = Tabled(Window(scanner()), scanner(), None)
+    phones = Scanner.compile(pii.rules(("phone",)))
+    looking = Tabled(Window(phones), phones, None)
     looking.feed("id,phone,note\n1,no words ")
     assert looking.unjudged[1] == "no words "
     assert looking.held == len("no words ")
