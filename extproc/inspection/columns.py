@@ -71,7 +71,7 @@ class ColumnCell(Struct, frozen=True, gc=False):
         return f"ColumnCell({self.start}, {len(self.value)} characters)"
 
 
-class Header(Struct, frozen=True):
+class TableHeader(Struct, frozen=True):
     """The header of a table: what ends its cells, their number, and the telling columns by their numbers."""
 
     mark: str
@@ -79,10 +79,10 @@ class Header(Struct, frozen=True):
     columns: Mapping[int, Column]
 
     def __repr__(self) -> str:
-        return f"Header({self.width} columns, {len(self.columns)} telling)"
+        return f"TableHeader({self.width} columns, {len(self.columns)} telling)"
 
 
-def header(line: str, scanner: Scanner, meter: Meter | None = None) -> Header | None:
+def header(line: str, scanner: Scanner, meter: Meter | None = None) -> TableHeader | None:
     """Return what a line is as a header, if a name in it tells a rule something. Raises SpentError."""
     if len(line) > HEADER_MAX or _LOOKS.fullmatch(line) is None:
         return None
@@ -104,7 +104,7 @@ def header(line: str, scanner: Scanner, meter: Meter | None = None) -> Header | 
         return None
     names = cells(line, mark)
     told = {number: each for number, name in enumerate(names) if (each := _column(name, scanner, leads=leads))}
-    return Header(mark, len(names), told) if told else None
+    return TableHeader(mark, len(names), told) if told else None
 
 
 def _words(names: str) -> str:

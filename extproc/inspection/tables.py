@@ -15,7 +15,7 @@ from extproc.inspection.columns import (
     LINE,
     Column,
     ColumnCell,
-    Header,
+    TableHeader,
     column_spans,
     header,
 )
@@ -57,7 +57,7 @@ class TableReader:
         self._meter = meter
         self.line: str | None = "" if begins else None
         self.look = FIRST_LOOK
-        self.table: Header | None = None
+        self.table: TableHeader | None = None
         self.open: int | None = None
         self._ends = CellEnds("")
         self._cell = 0  # the number of the cell in progress
@@ -185,7 +185,7 @@ class TableReader:
         self._cell, self._value = 0, ""
         self.open = end + 1 if self.table is not None and 0 in self.table.columns else None
 
-    def _begin(self, found: Header) -> None:
+    def _begin(self, found: TableHeader) -> None:
         self.table, self._ends = found, CellEnds(found.mark)
         self._rows, self._fresh = 0, True
 

@@ -123,5 +123,5 @@ def test_nothing_that_is_read_has_a_rendering() -> None:
     assert "0285601815" not in repr(cell)
     read = header("id,phone", scanner())
     assert read is not None
-    assert repr(read) == "Header(2 columns, 1 telling)"
+    assert repr(read) == "TableHeader(2 columns, 1 telling)"
     assert [each.kind for each in column_spans([], [cell], scanner())] == ["phone"]

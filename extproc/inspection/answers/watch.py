@@ -82,8 +82,8 @@ class Led:
 
     __slots__ = ("_hits", "_inner", "_lead", "_meter", "_scanner", "_waiting")
 
-    def __init__(self, inner: "Held | Onlooker", scanner: Scanner, lead: str, meter: Meter | None) -> None:
-        self._inner: Held | Onlooker = inner
+    def __init__(self, inner: "Looker | Onlooker", scanner: Scanner, lead: str, meter: Meter | None) -> None:
+        self._inner: Looker | Onlooker = inner
         self._scanner = scanner
         self._lead = lead
         self._meter = meter
@@ -125,7 +125,7 @@ class Led:
         same = inner.again() if isinstance(inner, Window | Tabled) else _handed(inner, self._scanner, None, self._meter)
         return self._led(same, self._scanner)
 
-    def _led(self, inner: "Held", scanner: Scanner) -> "Led":
+    def _led(self, inner: "Looker", scanner: Scanner) -> "Led":
         other = Led(inner, scanner, self._lead, self._meter)
         other._waiting, other._hits = self._waiting, self._hits.copy()
         return other
@@ -152,8 +152,8 @@ class Led:
         return Released(released.start, released.text, tuple([due[span] for span in sorted(due, key=order)]))
 
 
-Held: TypeAlias = Window | Tabled
-Watch: TypeAlias = Held | Onlooker | Unwatched | Led
+Looker: TypeAlias = Window | Tabled
+Watch: TypeAlias = Looker | Onlooker | Unwatched | Led
 
 
 def watch(
@@ -180,7 +180,7 @@ def handed(before: Watch, scanner: Scanner | None, *, name: str | None = None, m
     return _handed(before, scanner, name, meter)
 
 
-def _handed(before: Held | Onlooker | Unwatched, scanner: Scanner, name: str | None, meter: Meter | None) -> Held:
+def _handed(before: Looker | Onlooker | Unwatched, scanner: Scanner, name: str | None, meter: Meter | None) -> Looker:
     if isinstance(before, Window | Tabled):
         return before.handed(scanner)
     start, text = before.unjudged
