@@ -35,6 +35,9 @@ NAME_WORDS_MAX: Final = 5
 """Words of a column's name; a part of a sentence between two commas has more. A header in which most names have more is
 none."""
 
+SENTENCE_BLANKS: Final = 3
+"""Blanks in a last name that ends with a full stop; with more it is the end of a sentence. "Phone no." is a name."""
+
 # Nothing is read twice: each part ends where the next can begin, and gives nothing back.
 _NAME: Final = r"[^\x00-\x1f!$%&*+,:;<=>?@[\\\]^`{|}~\x7f]"
 _LINE: Final = rf"\|?(?!\d){_NAME}++(?:[,;\t|]{_NAME}*+)++\r?"
@@ -88,6 +91,9 @@ def header(line: str, scanner: Scanner, meter: Meter | None = None) -> TableHead
         return None
     mark = max(MARKS, key=line.count)
     if line.count(mark) >= COLUMNS_MAX:
+        return None
+    last = line[line.rfind(mark) + 1 :]
+    if last.rstrip().endswith(".") and last.count(" ") > SENTENCE_BLANKS:
         return None
     # Quotes and blanks matter for the names alone, which most lines do not get to.
     parts = cells(line, mark) if '"' in line else line.split(mark)

@@ -57,6 +57,12 @@ def test_a_line_of_long_parts_is_prose() -> None:
     assert found(f"{'five words are a name,' * 2}phone\n{row}") == [("phone", "0285601815")]
 
 
+def test_a_line_that_ends_as_a_sentence_is_prose() -> None:
+    row = "1,0285601815\n"
+    assert found(f"id, my home phone no.\n{row}") == []
+    assert found(f"id,my phone no.\n{row}") == [("phone", "0285601815")]
+
+
 def test_a_table_ends_where_a_line_has_other_cells_and_another_begins_behind_it() -> None:
     text = "id,phone\n1,0285601815\n2,1,0285601815\nno,bsn\n7,111222333\n"
     assert found(text) == [("phone", "0285601815"), ("nl_bsn", "111222333")]
