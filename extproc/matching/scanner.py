@@ -30,8 +30,8 @@ from extproc.matching.looks import (
     escape_steps,
     most_looks,
 )
-from extproc.matching.regions import BEGINNING, STEPS_A_REGION, Regions, RuleHits, begun, by_rule
 from extproc.matching.re2_search import Search, within
+from extproc.matching.regions import BEGINNING, STEPS_A_REGION, Regions, RuleHits, begun, by_rule
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import Rule
 from extproc.matching.span import Span, foremost, order
