@@ -12,12 +12,11 @@ from extproc.apis.roles import PassageRoles
 from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.naming import named, spelled
 from extproc.inspection.adjoining import crossing
-from extproc.inspection.columns import named_spans, tables
 from extproc.inspection.led import LEADING, leading, led
 from extproc.inspection.masking import EditedBody, edited, edits
 from extproc.inspection.queries import decoded_spans, encoded
 from extproc.inspection.stage import CompiledProcessor, Stage
-from extproc.inspection.tables import below
+from extproc.inspection.tables import tabled
 from extproc.inspection.verdict import OtherKind, with_kind
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Distinct, Span, order
@@ -112,19 +111,15 @@ class BodyTexts(Struct, eq=False):
     def _scanned(self, scanner: Scanner, owners: Mapping[str, CompiledProcessor]) -> RuleFindings:
         """The findings of all processors' rules, those that say nothing new left out. Raises as `Scanner.scan` does."""
         scanned = scanner.scan_all(self.texts, self._called, self.meter, self.names)
-        several = False  # tables need lines, and a whole text: a response may stream
         if self.job.stage is not None and self.job.stage.side is Side.REQUEST:
             scanned = self._queried(scanner, scanned)
+        if scanner.reads_names:
             for each in self.texts:
                 if "\n" in each:
-                    several = True
+                    scanned = self._tabled(scanner, scanned)
                     break
-        if several:
-            scanned = self._tabled(scanner, scanned)
         if scanner.assigned and (self.names is None or not LEADING.isdisjoint(self.names)):
             scanned = self._led(scanner, scanned)
-        if several and scanned and scanner.assigned:
-            scanned = [(index, self._below(scanner, index, spans)) for index, spans in scanned]
         if self.chained is None:
             document = self.read()
             self.chained = chains(document.passages, document.sources)
@@ -153,11 +148,6 @@ class BodyTexts(Struct, eq=False):
             for index, span in crossing(scanner, self.texts, chain, found, self.meter):
                 found[index] = sorted({*found.get(index, ()), span}, key=order)
         return sorted(found.items())
-
-    def _below(self, scanner: Scanner, index: int, spans: list[Span]) -> list[Span]:
-        """Return the findings in a text, and those below them in the columns of a table."""
-        more = below(scanner, self.texts[index], spans, self.meter)
-        return sorted({*spans, *more}, key=order) if more else spans
 
     def _called(self, index: int) -> str | None:
         """The words of the name of a text's member; see `named`."""
@@ -207,18 +197,12 @@ class BodyTexts(Struct, eq=False):
 
     def _tabled(self, scanner: Scanner, scanned: list[tuple[int, list[Span]]]) -> list[tuple[int, list[Span]]]:
         """Return what was found, and what the headers of columns tell."""
-        every = {
-            index: told
-            for index, each in enumerate(self.texts)
-            if "\n" in each and (told := tables(each, scanner, self.meter))
-        }
-        if not every:
-            return scanned
         found = dict(scanned)
-        for index, told in every.items():
-            spans = named_spans(found.get(index, ()), told, scanner, self.meter)
-            if spans:
-                found[index] = spans
+        for index, each in enumerate(self.texts):
+            if "\n" in each:
+                spans = tabled(found.get(index, []), each, scanner, self.meter)
+                if spans:
+                    found[index] = spans
         return sorted(found.items())
 
     def _queried(self, scanner: Scanner, scanned: list[tuple[int, list[Span]]]) -> list[tuple[int, list[Span]]]:

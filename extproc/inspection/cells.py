@@ -1,69 +1,49 @@
-"""Cells and rows of tables in a text: the one reader for those who look for columns.
+"""The cells of a line of a table: commas, semicolons, tabs or bars end them, but not within double quotes."""
 
-A text is read as UTF-8 behind a line feed. A row is a line; commas, semicolons, tabs or bars end its cells, but not
-within double quotes.
-"""
-
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-from extproc.protocol.meter import Meter
-
-CELLS_A_STEP: Final = 4
-"""Cells of rows that a step of a meter counts as: 0.3 µs to find the ends of one."""
-
-MARKS: Final = (b",", b";", b"\t", b"|")
-_RULER = re.compile(rb"[\s|:+=-]+")
-_BOUNDS: Final = b" \t\r\"'"
+MARKS: Final = (",", ";", "\t", "|")
+_BOUNDS: Final = " \t\r\"'"
 
 Cell: TypeAlias = tuple[int, int]
-"""The bytes of a value, without the quotes and blanks around it."""
+"""The code points of a value, without the quotes and blanks around it."""
 
 
-def rows(data: bytes, start: int, width: int, mark: bytes, meter: Meter | None) -> Iterator[tuple[list[Cell], int]]:
-    """The cells of each row and its end, up to the first line with another number of cells."""
-    while start < len(data):
-        end = data.find(b"\n", start)
-        count = data.count(mark, start, end)
-        if meter is not None:
-            meter.spend(2 + min(count, width) // CELLS_A_STEP)
-        row = cells(data, start, end, mark) if count + 1 >= width else []
-        if len(row) != width:
-            return
-        if _RULER.fullmatch(data, start, end) is None:
-            yield row, end
-        start = end + 1
+class CellEnds:
+    """Finds the ends of the cells of a line that comes in pieces. Any pieces give the same ends."""
+
+    __slots__ = ("_mark", "_quoted")
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
+        self._quoted = False
+
+    def read(self, text: str, start: int, end: int) -> Iterator[int]:
+        """Yield the places of the marks in `text[start:end]`, the line's next piece, that end a cell."""
+        mark = self._mark
+        while start < end:
+            close = text.find(mark, start, end)
+            stop = end if close < 0 else close
+            self._quoted ^= text.count('"', start, stop) % 2 == 1
+            if close >= 0 and not self._quoted:
+                yield close
+            start = stop + 1
+
+    def rewind(self) -> None:
+        """Begin with another line."""
+        self._quoted = False
 
 
-def cells(data: bytes, start: int, end: int, mark: bytes) -> list[Cell]:
-    """The cells of the line in `data[start:end]`; no mark within double quotes ends one."""
-    found: list[Cell] = []
-    quoted = False
-    at = start
-    while at <= end:
-        close = data.find(mark, at, end)
-        close = end if close < 0 else close
-        quoted ^= data.count(b'"', at, close) % 2 == 1
-        at = close + 1
-        if not quoted or close == end:
-            found.append(_bare(data, start, close))
-            start = at
-    return found
+def cells(line: str, mark: str) -> list[str]:
+    """Return the values of the cells of a line."""
+    ends = [*CellEnds(mark).read(line, 0, len(line)), len(line)]
+    starts = [0, *(end + 1 for end in ends)]
+    return [line[slice(*bare(line, start, end))] for start, end in zip(starts, ends, strict=False)]
 
 
-def _bare(data: bytes, start: int, end: int) -> Cell:
-    value = data[start:end]
+def bare(text: str, start: int, end: int) -> Cell:
+    """Return the place of the value in the cell `text[start:end]`."""
+    value = text[start:end]
     first = start + len(value) - len(value.lstrip(_BOUNDS))
     return first, max(first, start + len(value.rstrip(_BOUNDS)))
-
-
-def points(data: bytes, places: Sequence[int]) -> list[int]:
-    """The code points of the text in front of some bytes of it, in ascending order."""
-    counted: list[int] = []
-    at, point = 1, 0
-    for place in places:
-        point += len(data[at:place].decode())
-        at = place
-        counted.append(point)
-    return counted

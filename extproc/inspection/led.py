@@ -13,8 +13,10 @@ from extproc.detectors.secrets.assigned import KEY_WORDS, NAMES
 from extproc.detectors.secrets.named import ASSIGNED_TO
 from extproc.detectors.secrets.passwords import PASSWORDS
 from extproc.matching.candidate import spans
+from extproc.matching.compiled import expression
 from extproc.matching.escapes import marked, places, plain
 from extproc.matching.ignorable import Ignored, hidden
+from extproc.matching.re2_search import searching, within
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span, foremost, order
 from extproc.payload.names import KNOWN
@@ -28,6 +30,7 @@ MOST_NAMES = 1024
 """Names that are remembered."""
 
 _TELLING = re.compile(f"{NAMES}|{PASSWORDS}|{KEY_WORDS}$|{ASSIGNED_TO}|authorization", re.IGNORECASE)
+_ANYWHERE = searching(expression(f"(?i){NAMES}|{PASSWORDS}|{KEY_WORDS}|{ASSIGNED_TO}|authorization"))
 
 _OWN = frozenset({"authorization", "authorization_token"})
 """Members of the APIs that take credentials which are meant for them."""
@@ -44,6 +47,11 @@ _POINTING = frozenset(
 def leading(name: str) -> str:
     """The text that stands before a value of this name for the rules of assigned secrets; empty for most names."""
     return "" if len(name) > MOST_NAME else _leading(name)  # a long one would be remembered, and a client chooses it
+
+
+def may_lead(names: str) -> bool:
+    """True if one of several names in a text may lead a value; see `leading`."""
+    return within(_ANYWHERE, names.encode("utf-8", "replace"))
 
 
 @lru_cache(MOST_NAMES)

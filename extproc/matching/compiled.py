@@ -234,6 +234,13 @@ def called(rule: Rule) -> str:
     return _parted(words) if words else charset(())
 
 
+def calling(rules: Iterable[Rule]) -> Search | None:
+    """Return a search for the words of all rules in the name of a member; None if no rule has such words."""
+    named = [rule.context if rule.named is True else rule.named or () for rule in rules if rule.context]
+    words = dict.fromkeys(word for each in named for word in each)
+    return _words(_parted(tuple(words))) if words else None
+
+
 def parted(text: bytes) -> bytes:
     """The text with a blank where a word of a name in camel case begins: `homePhone` holds the word "phone"."""
     return CAMEL.sub(rb"\1 \2", text)

@@ -22,8 +22,6 @@ MOST_VALUE: Final = 160
 """Characters of a value. Repetitions up to 128 are counted (see `render.COUNTED`), here seven times: then RE2's
 automaton outgrows its memory, and a table of 16 KiB takes 180 ms instead of 20."""
 
-IN_COLUMN: Final = "secret-in-column"
-
 _CELL = rf"[{DELIMITERS}][^{DELIMITERS}\n]{{0,48}}"
 _NAME = rf"(?:{PASSWORDS}|{NAMES})[\w .-]{{0,16}}[\"']?"
 _PASSWORD = re.compile(PASSWORDS, re.IGNORECASE)
@@ -44,7 +42,7 @@ def _fits(match: str, secret: str) -> bool:
 RULES = (
     Rule(
         kind="assigned-secret",
-        name=IN_COLUMN,
+        name="secret-in-column",
         pattern=_pattern(),
         before="",
         after=r"[^\r\n]",
@@ -69,4 +67,4 @@ RULES = (
         ),
     ),
 )
-"""The first line below the names; `inspection/tables.py` reads the further lines if a text is whole."""
+"""The first line below the names, also where they begin no line; `inspection/tables.py` reads the further lines."""

@@ -8,6 +8,7 @@ from extproc.detectors.naming import spelled
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.verbatim import Verbatim, masker
 from extproc.inspection.led import leading, led
+from extproc.inspection.tables import tabled
 from extproc.inspection.vault import Vault
 from extproc.matching.span import Distinct, order
 from extproc.matching.window import Hit, Released
@@ -106,7 +107,7 @@ def hits_in(said: str, ruling: Ruling, name: str | None, lead: str = "") -> tupl
     """The findings in the whole of a text. `name`: see `Scanner.find`; `lead`: see `leading`."""
     while ruling.scanner is not None:
         try:
-            found = ruling.scanner.scan(said, name, ruling.meter)
+            found = tabled(ruling.scanner.scan(said, name, ruling.meter), said, ruling.scanner, ruling.meter)
             if lead and ruling.scanner.assigned:
                 found = sorted({*found, *led(ruling.scanner, said, lead, ruling.meter)}, key=order)
             return tuple([Hit(span, said[span.start : span.end]) for span in found])

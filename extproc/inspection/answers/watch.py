@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+from extproc.inspection.answers.tabled import Tabled
 from extproc.inspection.led import MOST_LED, led
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import order
@@ -19,7 +20,7 @@ class Onlooker:
 
     held = 0
 
-    def __init__(self, window: Window, start: int = 0) -> None:
+    def __init__(self, window: "Window | Tabled", start: int = 0) -> None:
         self._window = window
         self._at = start
         self._coming = ""
@@ -81,8 +82,8 @@ class Led:
 
     __slots__ = ("_hits", "_inner", "_lead", "_meter", "_scanner", "_waiting")
 
-    def __init__(self, inner: "Window | Onlooker", scanner: Scanner, lead: str, meter: Meter | None) -> None:
-        self._inner: Window | Onlooker = inner
+    def __init__(self, inner: "Looker | Onlooker", scanner: Scanner, lead: str, meter: Meter | None) -> None:
+        self._inner: Looker | Onlooker = inner
         self._scanner = scanner
         self._lead = lead
         self._meter = meter
@@ -121,10 +122,10 @@ class Led:
     def again(self) -> "Led":
         """See `Window.again`."""
         inner = self._inner
-        same = inner.again() if isinstance(inner, Window) else _handed(inner, self._scanner, None, self._meter)
+        same = inner.again() if isinstance(inner, Window | Tabled) else _handed(inner, self._scanner, None, self._meter)
         return self._led(same, self._scanner)
 
-    def _led(self, inner: Window, scanner: Scanner) -> "Led":
+    def _led(self, inner: "Looker", scanner: Scanner) -> "Led":
         other = Led(inner, scanner, self._lead, self._meter)
         other._waiting, other._hits = self._waiting, self._hits.copy()
         return other
@@ -151,7 +152,8 @@ class Led:
         return Released(released.start, released.text, tuple([due[span] for span in sorted(due, key=order)]))
 
 
-Watch: TypeAlias = Window | Onlooker | Unwatched | Led
+Looker: TypeAlias = Window | Tabled
+Watch: TypeAlias = Looker | Onlooker | Unwatched | Led
 
 
 def watch(
@@ -164,7 +166,8 @@ def watch(
     if scanner is None:
         return Unwatched()
     window = Window(scanner, name=name, meter=meter)
-    inner = window if holds else Onlooker(window)
+    looking = Tabled(window, scanner, meter) if scanner.reads_names else window
+    inner = looking if holds else Onlooker(looking)
     return Led(inner, scanner, lead, meter) if lead and scanner.assigned else inner
 
 
@@ -177,8 +180,8 @@ def handed(before: Watch, scanner: Scanner | None, *, name: str | None = None, m
     return _handed(before, scanner, name, meter)
 
 
-def _handed(before: Window | Onlooker | Unwatched, scanner: Scanner, name: str | None, meter: Meter | None) -> Window:
-    if isinstance(before, Window):
+def _handed(before: Looker | Onlooker | Unwatched, scanner: Scanner, name: str | None, meter: Meter | None) -> Looker:
+    if isinstance(before, Window | Tabled):
         return before.handed(scanner)
     start, text = before.unjudged
     window = Window(scanner, start, name, meter)
@@ -188,4 +191,4 @@ def _handed(before: Window | Onlooker | Unwatched, scanner: Scanner, name: str |
 
 def alike(before: Watch) -> Watch:
     """Return another that tells what is said of the text that has not passed yet, if nothing follows."""
-    return before.again() if isinstance(before, Window | Led) else Unwatched(*before.unjudged)
+    return before.again() if isinstance(before, Window | Tabled | Led) else Unwatched(*before.unjudged)
