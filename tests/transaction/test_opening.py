@@ -135,6 +135,9 @@ def event(text: str) -> bytes:
     return b"data: %b\n\n" % json.dumps(delta).encode()
 
 
+SENTENCE = "Hello there, this is further on than any word that tells of a number may stand. "
+
+
 def test_what_follows_a_costly_piece_of_a_stream_is_judged_elsewhere_until_it_is_cheap() -> None:
     costly = event("4111 " * (TRIED_BYTES // 5 - 40))
     assert len(costly) <= TRIED_BYTES
@@ -143,15 +146,15 @@ def test_what_follows_a_costly_piece_of_a_stream_is_judged_elsewhere_until_it_is
         envoy.sends(response_headers(200, SSE))
         done(envoy, handed(envoy.sends(response_body(costly, end=False)).effects))
         for _ in range(CHEAP_PIECES):
-            order = handed(envoy.sends(response_body(event("Hello. "), end=False)).effects)
+            order = handed(envoy.sends(response_body(event(SENTENCE), end=False)).effects)
             assert isinstance(order.work, StreamPiece)
             done(envoy, order)
-        effects = envoy.sends(response_body(event("Hello. "), end=False)).effects
+        effects = envoy.sends(response_body(event(SENTENCE), end=False)).effects
         assert not any(isinstance(each, Inspect) for each in effects)
 
 
 def test_of_a_piece_the_events_before_a_costly_one_go_on_at_once_and_the_rest_is_judged_elsewhere() -> None:
-    cheap, costly = event("Hello there. "), event("4111 " * (TRIED_BYTES // 10))
+    cheap, costly = event(SENTENCE), event("4111 " * (TRIED_BYTES // 10))
     with Playbook(inspecting(), request=DUPLEX, response=DUPLEX) as envoy:
         sent(envoy, said("x"))
         envoy.sends(response_headers(200, SSE))
