@@ -11,7 +11,7 @@ import pytest
 from extproc.policy import PolicyError
 from extproc.protocol.errors import ServeError
 from extproc.server import supervisor as module
-from extproc.server.child import WorkerState
+from extproc.server.child import Child, WorkerState
 from extproc.server.listen import parse
 from extproc.server.log import Log, Sink
 from extproc.server.supervisor import WORKERS_MAX, Options, Supervisor
@@ -258,13 +258,27 @@ def test_status_tells_how_all_stands(stage: Stage) -> None:
     play(stage, scene)
 
 
+def _told_of(child: Child, state: WorkerState) -> asyncio.Event:
+    """What is set once the worker is in a state, which may last too short a time to be seen by looking."""
+    told, become = asyncio.Event(), child._become
+
+    def noted(new: WorkerState) -> None:
+        become(new)
+        if new is state:
+            told.set()
+
+    child._become = noted  # type: ignore[assignment]
+    return told
+
+
 def test_a_worker_without_its_supervisor_ends_and_the_next_has_what_was_reloaded_meanwhile(stage: Stage) -> None:
     async def scene(supervisor: Supervisor) -> None:
         orphan = _pid(supervisor)
         child = supervisor._children[0]
         assert child._channel is not None
+        starting = _told_of(child, WorkerState.STARTING)
         child._channel.close()
-        await until(lambda: child.state is WorkerState.STARTING, START_SECONDS)
+        await asyncio.wait_for(starting.wait(), START_SECONDS)
         stage.policy.write_text(POLICY.replace("name: chat", "name: fresh"))
         assert await supervisor.reload()
         await _again(supervisor, orphan)
