@@ -47,14 +47,14 @@ LINE: Final = re.compile(rf"^{_LINE}(?=\n[^\n,;\t|]*+(?:[,;\t|]|\Z)|\Z)", re.MUL
 """A line that looks like a header, above one that may be a row."""
 
 BEGUN: Final = re.compile(rf"\|?(?!\d){_NAME}*+(?:[,;\t|]{_NAME}*+)*+\r?")
-"""What such a line may begin with."""
+"""Characters with which such a line may begin."""
 
 _HUMP: Final = re.compile(r"[A-Za-z][A-Z]")
 _SIGNS: Final = {code: " " for code in range(128) if not chr(code).isalpha()}
 
 
 class Column(Struct, frozen=True, gc=False):
-    """What the name of a telling column is for rules: the words of a member's name, and what leads a secret.
+    """A telling column's name, as rules take it: the words of a member's name, and what leads a secret.
 
     Either is empty if it tells nothing; see `Scanner.tells` and `leading`.
     """

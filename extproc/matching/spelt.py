@@ -44,7 +44,7 @@ BEGUN: Final = (
     rf"&(?:amp;){{0,4}}(?:a|am|amp|#[0-9]{{0,7}}|#[xX][0-9a-fA-F]{{0,6}}|[{_letters}]{{0,{_most}}})"
     r"|%(?:25){0,4}[cC]2(?:%(?:(?:25){0,4}[aA]?|(?:25){0,3}2))?"
 )
-"""What may still become a reference, or a no-break space, at the end of a text; `escapes` knows the beginnings of the
+"""The end of a text that may still become a reference, or a no-break space; `escapes` knows the beginnings of the
 others."""
 
 _reference, _percent, _backslash = map(re.compile, (_REFERENCE, _PERCENT, _BACKSLASH))

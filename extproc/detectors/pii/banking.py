@@ -51,7 +51,7 @@ _DATE = re.compile(r"(?:19|20)\d\d[ -]\d\d[ -]\d\d(?!\d)")
 _CARD = r"(?:\d{4}[ -]?){3}\d{4}|\d{4}[ -]?\d{6}[ -]?\d{5}"
 _EXPIRY = r"(?:0[1-9]|1[0-2]) ?[/-] ?(?:20)?[2-4]\d"
 _APART = r"[ ,;:|/\t]{1,3}(?:(?i:exp(?:iry|ires|\.)?|valid thru|cvv2?|cvc2?)[ :.]{1,2})?"
-"""What stands between the values of a card in one line, as forms and leaked lists have them."""
+"""Separators of the values of a card in one line, as forms and leaked lists have them."""
 
 
 def _routing(text: str) -> bool:

@@ -67,7 +67,7 @@ def _known_card(text: str) -> bool:
 
 
 _APART = (" {2,4}", r"\t{1,2}", r"\r?\n", " - ?", "- ", "/", "_")
-"""What else may stand between the groups of a card, the same between all of them: as in columns, cells and forms. A
+"""More separators of the groups of a card, the same between all of them: as in columns, cells and forms. A
 written-out `\\n` is two blanks."""
 _ROW = 5
 """So many groups of four digits are a row or column of numbers."""

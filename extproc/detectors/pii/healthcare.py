@@ -5,7 +5,7 @@ from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
 _NPI_ISSUER = "80840"
-"""What stands in front of a number for its check digit: health applications, United States."""
+"""The digits in front of a number for its check digit: health applications, United States."""
 
 _LETTER = "[AC-HJKMNP-RT-Y]"
 _SIGN = "[AC-HJKMNP-RT-Y0-9]"

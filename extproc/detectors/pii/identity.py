@@ -72,7 +72,7 @@ _ROMANCE = (
     # 歳, 岁, 歲, 살
     r"(\d{1,3}) ?[\x{6b73}\x{5c81}\x{6b72}\x{c0b4}]"
 )
-"""Where years are said to be had; a number of years alone is as often how long something takes."""
+"""Words beside an age; a number of years alone is as often how long something takes."""
 
 
 def _aged(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where somebody is: geographic coordinates and postal addresses."""
+"""Places of persons: geographic coordinates and postal addresses."""
 
 import re
 

@@ -35,7 +35,7 @@ _SCHEMES = (
 _LEAST_SIGNS = 12
 """Different characters in the body of a key; 40 of base64 have 26 on average."""
 _RUN = re.compile(r"[A-Za-z0-9+/]{20}")
-"""What a line of a key has, and words do not."""
+"""A sign that a line of a key has, and words do not."""
 _BORDER = re.compile(r"-{4,5} ?(?:BEGIN|END)[^-]{0,80}-{4,5}")
 
 _SAID = frozenset(

@@ -124,7 +124,7 @@ class PartText(GrowingText):
         super().finish()
 
     def _said(self) -> str:
-        """What was said, as far as it is kept."""
+        """The text so far, as much of it as is kept."""
         return "".join(self._pieces)
 
     def _more(self, text: str) -> None:

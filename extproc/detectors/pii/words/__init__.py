@@ -92,7 +92,7 @@ SHORT_WORD: Final = 4
 """Letters from which on a word may lose its accents."""
 
 _BLANK: Final = "[ _.+-]{0,3}"
-"""What a blank between two words may be: three blanks or a `+` are one in a URL."""
+"""Spellings of a blank between two words: three blanks or a `+` are one in a URL."""
 _ENDING: Final = r"[a-z\x{df}-\x{24f}\x{370}-\x{52f}]{0,8}"
 
 
