@@ -121,6 +121,11 @@ class CompiledRule(Struct, frozen=True, eq=False):
         return self.longest + max(self.left, self.right)
 
     @property
+    def bare(self) -> str:
+        """An RE2 expression without groups for a match and the characters beside it."""
+        return f"{outside(self.before)}(?:{exact(self.node, groups=False)}){_close(_class(self.rule.after))}"
+
+    @property
     def most_ascii(self) -> int:
         """`most_bytes` where all characters are ASCII."""
         return self.longest + 2 * UTF8_MOST

@@ -19,6 +19,10 @@ MOST_NAMES: Final = 8192
 """Names of members whose rules are remembered; APIs have a few hundred."""
 
 
+NARROW: Final = 64
+"""Bytes that a match may take where a set of all members' expressions says which match: its automaton stays small."""
+
+
 class SharedGate(Struct, frozen=True, eq=False):
     """Rules with one gate, which is that of the first.
 
@@ -27,6 +31,8 @@ class SharedGate(Struct, frozen=True, eq=False):
     members. `any` finds a word of one of `needing`, the rest; `words` is a set of expressions, one for each of these,
     that find theirs: one search takes a microsecond, a set ten on texts not seen before. `called` are the searches for
     them in names, and `known` what these gave.
+
+    `forms`: a set of the expressions that members have, None where these are wide; `by_form`: who has each.
     """
 
     members: tuple[int, ...]
@@ -37,6 +43,8 @@ class SharedGate(Struct, frozen=True, eq=False):
     right: int
     always: tuple[int, ...]
     needing: tuple[int, ...]
+    forms: "re2.Set | None"
+    by_form: tuple[tuple[int, ...], ...]
     any: Search
     words: "re2.Set"
     called: tuple[Search | None, ...]
@@ -49,7 +57,7 @@ class SharedGate(Struct, frozen=True, eq=False):
         low, high = max(0, start - self.left * wide), stop + self.most_bytes + self.right * wide
         if high > len(data):
             if not final:
-                return self.members
+                return self._fitting(data[max(0, start - UTF8_MOST) : stop + self.most_bytes])
             high = len(data)
         told: set[int] = set()
         if self.any(data, low, high)[0][0] >= 0:
@@ -61,6 +69,12 @@ class SharedGate(Struct, frozen=True, eq=False):
         if not told:
             return self.always
         return sorted([*self.always, *map(self.needing.__getitem__, told)])
+
+    def _fitting(self, data: bytes) -> Sequence[int]:
+        """Return the rules that match somewhere in `data`, and perhaps some more. All their words may still come."""
+        if self.forms is None:
+            return self.members
+        return sorted(number for form in self.forms.Match(data) or () for number in self.by_form[form])
 
     def named(self, name: str) -> tuple[int, ...]:
         """Return the places in `needing` of the rules whose words are in the name of a member."""
@@ -89,6 +103,9 @@ def _shared(lanes: Sequence[CompiledRule], numbers: Sequence[int]) -> SharedGate
     rules = [lanes[number] for number in numbers]
     needing = [number for number in numbers if _needs(lanes[number])]
     words = [(lanes[number].rule, lanes[number].node) for number in needing]
+    forms: defaultdict[str, list[int]] = defaultdict(list)
+    for number in numbers:
+        forms[lanes[number].bare].append(number)
     return SharedGate(
         members=tuple(numbers),
         window=max(each.window for each in rules),
@@ -98,6 +115,8 @@ def _shared(lanes: Sequence[CompiledRule], numbers: Sequence[int]) -> SharedGate
         right=max(each.right for each in rules),
         always=tuple(number for number in numbers if number not in needing),
         needing=tuple(needing),
+        forms=_set(forms) if max(each.most_bytes for each in rules) <= NARROW else None,
+        by_form=tuple(map(tuple, forms.values())),
         any=searching(expression(apart(words))),
         words=_set(apart([each]) for each in words),
         called=tuple(lanes[number].called for number in needing),
