@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from extproc.apis.asked import ReadAsked, no_output
 from extproc.apis.events.added import ErrorAtTheEnd, Scribe
 from extproc.apis.events.source import EventReading, EventSource
 from extproc.apis.families import OPENAI, ApiFamily, ErrorEvent
@@ -71,7 +72,8 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
 
     `events`: None for an API that does not stream. `scribe` makes the writer of what is added to one stream.
     `own_error_event`: in place of the family's. `usage`: see `ReadUsage`; what has none of `usage_marks` among its
-    bytes reports none, and need not be decoded. `role_of`: see `RoleOf` and `PassageRoles`.
+    bytes reports none, and need not be decoded. `role_of`: see `RoleOf` and `PassageRoles`. `asked`: see `ReadAsked`;
+    without it no response of the API can be judged by what its request asks for.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
     usage: ReadUsage = no_usage
     usage_marks: tuple[bytes, ...] = ()
     role_of: RoleOf = other
+    asked: ReadAsked = no_output
 
     def claim(self, path: str) -> "ApiRequestPath | None":
         """Return the claim of a normalised path, or None. Case does not count: IIS and Azure ignore it."""

@@ -4,12 +4,14 @@ Everybody else finds an API here, by its name, by a path, or by the shape of an 
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 from extproc.apis.anthropic_count_tokens import COUNT_TOKENS
 from extproc.apis.anthropic_messages import MESSAGES
 from extproc.apis.api import MODEL, Api, ApiEvents, ApiRequestPath
+from extproc.apis.asked import NOTHING_ASKED, Asked, AskedPart, asked, no_output
 from extproc.apis.cohere import COHERE
 from extproc.apis.families import OPENAI, ApiFamily
 from extproc.apis.gemini import GEMINI
@@ -71,6 +73,20 @@ class Registry:
     def named(self, name: str) -> Api | None:
         """Return the API of that name."""
         return self._by_name.get(name)
+
+    def asked(self, body: bytes, parts: AbstractSet[AskedPart], claimed: ApiRequestPath | None) -> Asked | None:
+        """Return these parts of a request; see `asked.asked`.
+
+        A request on a path that nobody claims is read as one of the first API that knows its form and has no paths.
+        """
+        if claimed is not None:
+            return asked(body, parts, claimed.api.asked, claimed.api.role_of)
+        for api in self.apis:
+            if not api.paths and api.asked is not no_output:
+                found = asked(body, parts, api.asked, api.role_of)
+                if found is not NOTHING_ASKED:
+                    return found
+        return NOTHING_ASKED
 
     def claim(self, path: str) -> ApiRequestPath | None:
         """Return the claim of a normalised path, whose case does not count; a path without a model comes first."""

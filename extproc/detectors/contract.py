@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from extproc.apis.asked import NOTHING_ASKED, Asked, AskedPart
 from extproc.apis.roles import PassageRole
 from extproc.matching.rule import Rule
 from extproc.protocol.messages import Side
@@ -51,10 +52,14 @@ class Conversation(Struct, frozen=True):
 
     Members of an API that are no prose, such as the name of the model, are among them: what is left out could hold
     anything.
+
+    `asked`: the parts of the request that the detector `asks` for, if this is a response; empty for
+    a request that asks no model. None if the request's body could not be read.
     """
 
     side: Side
     statements: tuple[Statement, ...]
+    asked: Asked | None = NOTHING_ASKED
 
     def __repr__(self) -> str:
         return f"Conversation({self.side.value}, {len(self.statements)} statements)"
@@ -109,11 +114,13 @@ class ScoredDetector(Struct, frozen=True):
 class RemoteDetector(Struct, frozen=True):
     """Somebody else's judgement: `judge(conversation)` is awaited in the event loop, and is cancelled at its deadline.
 
-    It must not block the loop. `kinds` are all kinds that its findings may have.
+    It must not block the loop. `kinds` are all kinds that its findings may have. `asks`: the parts of the request that
+    it needs to judge a response (see `Conversation.asked`).
     """
 
     kinds: tuple[str, ...]
     judge: Callable[[Conversation], Awaitable[Iterable[Detection]]]
+    asks: frozenset[AskedPart] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse kinds that cannot be told of."""

@@ -12,6 +12,7 @@ change in any release, those of this module only together with `CONTRACT`.
 """
 
 from extproc.apis import Api, ApiEvents, ApiFamily, ApiRequestPath, Request
+from extproc.apis.asked import Asked, AskedPart, AskedTool, OutputFormat
 from extproc.apis.events import Channel, StreamEvent, rewrite
 from extproc.apis.events.added import Added, Cut, ErrorAtTheEnd, Scribe, data_of
 from extproc.apis.events.added import told as error_added
@@ -58,6 +59,9 @@ __all__ = [
     "ApiEvents",
     "ApiFamily",
     "ApiRequestPath",
+    "Asked",
+    "AskedPart",
+    "AskedTool",
     "Channel",
     "ClientError",
     "Contribution",
@@ -74,6 +78,7 @@ __all__ = [
     "EventSource",
     "HeaderMap",
     "MaskableOptions",
+    "OutputFormat",
     "PassageRole",
     "RemoteDetector",
     "ReportedUsage",

@@ -28,7 +28,7 @@ Contribution: TypeAlias = DetectorKind | Signal | Api | AnswerStageType
 """Everything that an entry point may name."""
 
 _FUNCTIONS: Final[dict[type, tuple[str, ...]]] = {
-    Api: ("read_request", "scribe", "usage", "role_of"),
+    Api: ("read_request", "scribe", "usage", "role_of", "asked"),
     ApiEvents: ("known", "read"),
     ApiFamily: ("error_type", "error", "error_event", "model_list", "model_card"),
     DetectorKind: ("make",),

@@ -5,6 +5,7 @@ from typing import Any, Final, get_args
 
 from extproc.apis import Api, ApiRequestPath, Request
 from extproc.apis.api import MODEL
+from extproc.apis.asked import Asked
 from extproc.apis.events.added import Added, Cut
 from extproc.apis.roles import PassageRole
 from extproc.apis.usage import ReportedUsage
@@ -77,6 +78,7 @@ def _calls(api: Api) -> Iterator[tuple[str, object, Any]]:
     yield "model_card", family.model_card("a", 0), bytes
     yield "usage", api.usage({}), ReportedUsage | None
     yield "role_of", api.role_of((), {}), str
+    yield "asked", api.asked({}), Asked | None
     for path in api.paths:
         yield "read_request", _read(ApiRequestPath(api, path, "a" if MODEL in path else None)), Request
     if api.events is not None:

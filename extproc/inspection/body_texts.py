@@ -175,7 +175,7 @@ class BodyTexts(Struct, eq=False):
                     statements.append(Statement(passage.text, role))
                     stated.append(index)
             self.stated = stated
-            self.conversation = Conversation(side, tuple(statements))
+            self.conversation = Conversation(side, tuple(statements), self.job.asked)
         return self.conversation
 
     def passage(self, statement: int) -> int:

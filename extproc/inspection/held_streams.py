@@ -8,6 +8,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.events import StreamEvent
 from extproc.detectors.contract import Conversation, Statement
 from extproc.inspection.body_texts import NOTHING_SEEN, Looked
@@ -31,9 +32,10 @@ class StreamTexts:
     in its last event alone, or another than it had streamed, and clients take the last.
     """
 
-    __slots__ = ("_conversation", "_parts", "_repeated", "meter")
+    __slots__ = ("_asked", "_conversation", "_parts", "_repeated", "meter")
 
-    def __init__(self) -> None:
+    def __init__(self, asked: Asked | None = NOTHING_ASKED) -> None:
+        self._asked = asked
         self.meter = Meter()  # never spent: nothing here takes long
         self._parts: dict[tuple[str | int, ...], list[str]] = {}
         self._repeated: dict[str, None] = {}  # in their order, each once
@@ -70,7 +72,7 @@ class StreamTexts:
             told = set(joined)
             texts = (*joined, *(text for text in self._repeated if text not in told))
             said = tuple(Statement(text, "assistant") for text in texts if text and not text.isspace())
-            self._conversation = Conversation(side, said)
+            self._conversation = Conversation(side, said, self._asked)
         return self._conversation
 
     @property

@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc import payload as text
+from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.roles import RoleOf, other
 from extproc.apis.streams.twofold import twofold
 from extproc.inspection.body_texts import BodyTexts
@@ -38,7 +39,7 @@ class Job(Struct, frozen=True):
     where that is known already (an answer's conditions look at the request alone); else it is found out here, each
     condition seeing what the processors before it found in `signals["findings"]`. `only`: stand-ins that are to judge
     in place of others, whose `failures` are told as well. `streamed`: gives the verdict on a body that is a stream
-    under another name, and None for any other body.
+    under another name, and None for any other body. `asked`: see `Conversation.asked`.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Job(Struct, frozen=True):
     failures: tuple[Failure, ...] = ()
     streamed: "Callable[..., Verdict | None] | None" = None
     role_of: RoleOf = other
+    asked: Asked | None = NOTHING_ASKED
     failed: Mapping[int, str] = {}
     spent: float = 0.0
 
@@ -109,7 +111,7 @@ class Job(Struct, frozen=True):
     def _as_stream(self, streamed: "Callable[..., Verdict | None]", meter: Meter) -> Verdict | Judgement | None:
         if self.stage is None or not self.stage.offloaded:
             return streamed(self, meter=meter)
-        texts = StreamTexts()
+        texts = StreamTexts(self.asked)
         rules = streamed(self, meter=meter, gather=texts)
         return None if rules is None else judged(self, texts, rules)
 

@@ -59,6 +59,8 @@ class CompiledPipeline:
         """The signals that conditions read."""
         self.asks_body = any(when.reads_body for when in conditions)
         """True if one of them is computed from the request's body."""
+        self.asks = self.response.asks if self.response is not None else frozenset()
+        """The parts of requests by which processors judge their responses."""
         self.fields = frozenset(name for name, _ in self._headers) | frozenset(
             name for when in conditions for name in when.headers
         )

@@ -7,8 +7,9 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from extproc.apis.asked import AskedPart
 from extproc.apis.counts import Counts
-from extproc.detectors.contract import OffloadedDetector
+from extproc.detectors.contract import OffloadedDetector, RemoteDetector
 from extproc.inspection.verdict import Action, Count, Finding, OtherKind
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
@@ -163,6 +164,9 @@ class Stage:
         self.offloaded = tuple(each for each in self.processors if each.detector is not None)
         self.local = tuple(each for each in self.processors if each.detector is None)
         """Processors that share one pass over a body, here or in a thread."""
+        asks = [each.detector.asks for each in self.processors if isinstance(each.detector, RemoteDetector)]
+        self.asks: frozenset[AskedPart] = frozenset().union(*asks, reserve.asks if reserve is not None else ())
+        """The parts of the request by which its processors judge a response."""
         self.timeout = min((each.timeout for each in self.local or self.processors), default=0.0)
         """Seconds after which a piece of a stream is given up: its processors do it in one go."""
         self._always: Active | None = None

@@ -67,8 +67,8 @@ class Findings:
 
     @property
     def reads_request(self) -> bool:
-        """True if the request's body has to be read: to be judged, or for what conditions on the response ask of it."""
-        return self.pipeline.request is not None or self.pipeline.asks_body
+        """True if the request's body has to be read: to be judged, or for conditions and judges of the response."""
+        return self.pipeline.request is not None or self.pipeline.asks_body or bool(self.pipeline.asks)
 
     @property
     def blocks_oversize(self) -> bool:

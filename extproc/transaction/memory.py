@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from extproc.apis import ApiRequestPath
+from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import NO_USAGE, Record, Scalar, Usage
@@ -51,6 +52,7 @@ class Memory(Struct, eq=False):
     first, if it reports one. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy
     ignores every response of the processor. `usage`: the tokens that the provider counted. `rule`: the model's rule
     that decided, or could not be asked; `rule_signals`: the signals that the model's rules read.
+    `asked`: the parts of the request by which its response is judged, as far as they are needed and known.
     `handed`: work for threads and remote detectors.
     """
 
@@ -86,6 +88,7 @@ class Memory(Struct, eq=False):
     status: int | None = None
     stream: bool | None = None
     usage: Usage = NO_USAGE
+    asked: Asked | None = NOTHING_ASKED
     request_bytes: int = 0
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc import apis
+from extproc.apis.asked import Asked, AskedPart
 from extproc.apis.mcp import request as mcp
 from extproc.apis.roles import other
 from extproc.inspection.judge import READ_TIMEOUT, Job
@@ -44,6 +45,8 @@ OUTLINED_BYTES: Final = 32 * 1024
 _JSON: Final = "application/json"
 _JSON_BYTES: Final = _JSON.encode()
 
+NO_PARTS: Final[frozenset[AskedPart]] = frozenset()
+
 TIMEOUT: Final = 5.0
 """Seconds for reading a body that nobody judges: 20 times what 32 MiB take."""
 
@@ -60,7 +63,7 @@ class OpenedBody(Struct, frozen=True):
     """A body that was read. `plain` has no encodings left; `job` judges it, None where nobody does.
 
     `signals`: the exchange's, now that the body is known; None where the policy reads none. `unread`: the reason for
-    which it may go on although nobody could read it.
+    which it may go on although nobody could read it. `parts`: those by which the response is judged.
     """
 
     claimed: apis.ApiRequestPath | None
@@ -70,6 +73,7 @@ class OpenedBody(Struct, frozen=True):
     signals: Signals | None = None
     job: Job | None = None
     unread: str = ""
+    parts: frozenset[AskedPart] = frozenset()
 
     @property
     def name(self) -> str:
@@ -89,15 +93,21 @@ class OpenedBody(Struct, frozen=True):
     def run(self, meter: Meter | None = None) -> "RequestResult":
         """Return the verdict, or what it waits for. Raises SpentError if `meter` runs out."""
         if self.job is None:
-            return Judged(self, None, self.asked)
+            return Judged(self, None, self.asked, self._wanted(self.plain))
         result = self.job.run(meter)
-        return PendingJudgement(result, self._judged) if isinstance(result, Judgement) else self._judged(result)
+        if isinstance(result, Judgement):
+            return PendingJudgement(result, self._judged, self._given_up)
+        return self._judged(result)
 
     def given_up(self, reason: str, waited: float | None = None) -> "Judged | OpenedBody | Refusal":
         """Return what becomes of the body when no verdict came: one, or work for those who are left."""
         assert self.job is not None, "without a job it is never handed out"
         result = self.job.given_up(reason, waited)
-        return replace(self, job=result) if isinstance(result, Job) else self._judged(result)
+        return replace(self, job=result) if isinstance(result, Job) else self._given_up(result)
+
+    def _given_up(self, verdict: Verdict) -> "Judged | Refusal":
+        """The result if nobody has the time to read what the response is to be judged by."""
+        return replace(self, parts=NO_PARTS)._judged(verdict)  # noqa: SLF001  - of another value of this class
 
     def _judged(self, verdict: Verdict) -> "Judged | Refusal":
         asked, claimed = self.asked, self.claimed
@@ -106,18 +116,27 @@ class OpenedBody(Struct, frozen=True):
                 asked = apis.spliced(asked, verdict.splices, claimed) or claimed.api.read_request(verdict.body, claimed)
             except ClientError as error:
                 return Refusal(error)
-        return Judged(self, verdict, asked)
+        wanted = None if verdict.blocked is not None else self._wanted(verdict.body)
+        return Judged(self, verdict, asked, wanted)
+
+    def _wanted(self, body: bytes) -> Asked | None:
+        """The parts by which the response is judged, of the body as it goes on."""
+        return apis.current().asked(body, self.parts, self.claimed) if self.parts else None
 
     def __repr__(self) -> str:
         return f"OpenedBody({len(self.plain)} bytes, {self.job})"
 
 
 class Judged(WorkResult, frozen=True):
-    """The result for a body. `verdict` is None if nobody judged it; `asked` is what the body asks for as it goes on."""
+    """The result for a body. `verdict` is None if nobody judged it; `asked` is what the body asks for as it goes on.
+
+    `wanted`: the parts of it by which the response is judged, if any are needed and can be read.
+    """
 
     opened: OpenedBody
     verdict: Verdict | None
     asked: apis.Request | None
+    wanted: Asked | None = None
 
     def __repr__(self) -> str:
         return f"Judged({self.verdict})"
@@ -208,7 +227,9 @@ class Opening:
     @property
     def _asks(self) -> bool:
         """True if somebody asks what the body holds, besides its texts."""
-        return self._plan.reads_body or (self._findings is not None and self._findings.pipeline.asks_body)
+        if self._plan.reads_body or self._findings is None:
+            return self._plan.reads_body
+        return self._findings.pipeline.asks_body or bool(self._findings.pipeline.asks)
 
     def _open(self, meter: Meter | None, *, tells: bool = True) -> OpenedBody | Refusal:
         """Read the body, unless that is refused. `tells`: what conditions ask about it is found out, too."""
@@ -247,7 +268,7 @@ class Opening:
                 rpc = mcp.message(view.outline)
             signals = self._signals(view)
         if pipeline.request is None:
-            return OpenedBody(memory.claimed, plain, asked, rpc, signals)
+            return OpenedBody(memory.claimed, plain, asked, rpc, signals, parts=pipeline.asks)
         job = Job(
             pipeline.name,
             pipeline.request,
@@ -259,7 +280,7 @@ class Opening:
             detailed=findings.details is not None,
             role_of=other if memory.claimed is None else memory.claimed.api.role_of,
         )
-        return OpenedBody(memory.claimed, plain, asked, rpc, signals, job)
+        return OpenedBody(memory.claimed, plain, asked, rpc, signals, job, parts=pipeline.asks)
 
     def _view(self, asked: apis.Request | None = None, body: bytes | None = None) -> RequestView:
         assert self._memory.claim is not None

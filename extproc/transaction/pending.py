@@ -24,10 +24,14 @@ R_co = TypeVar("R_co", covariant=True, bound=WorkResult)
 
 
 class PendingJudgement(WorkResult, Generic[R_co], frozen=True):
-    """A judgement, and what is to be made of its verdict. It is the result of work, and once it is `ready`, work."""
+    """A judgement, and what is to be made of its verdict. It is the result of work, and once it is `ready`, work.
+
+    `lost`: in the place of `finish` where the verdict was given up; it must be cheap, as no thread runs it.
+    """
 
     judgement: Judgement
     finish: Callable[[Verdict], R_co]
+    lost: Callable[[Verdict], R_co] | None = None
 
     @property
     def name(self) -> str:
@@ -56,11 +60,13 @@ class PendingJudgement(WorkResult, Generic[R_co], frozen=True):
     def run(self, meter: Meter | None = None) -> "R_co | PendingJudgement[R_co]":
         """Return what became of the body, or what it waits for. Raises SpentError if `meter` runs out."""
         result = self.judgement.run(meter)
-        return PendingJudgement(result, self.finish) if isinstance(result, Judgement) else self.finish(result)
+        if isinstance(result, Judgement):
+            return PendingJudgement(result, self.finish, self.lost)
+        return self.finish(result)
 
     def given_up(self, reason: str) -> R_co:
         """Return what becomes of the body when no result came."""
-        return self.finish(self.judgement.given_up(reason))
+        return (self.lost or self.finish)(self.judgement.given_up(reason))
 
     def __repr__(self) -> str:
         return f"PendingJudgement({self.judgement})"

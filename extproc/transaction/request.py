@@ -6,6 +6,7 @@ from typing import Final, assert_never
 from msgspec.structs import replace
 
 from extproc import apis
+from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.inspection.verdict import Blocked
 from extproc.protocol.effects import Chunk, HeaderMutation, Override, Phase, Proceed, Reject
 from extproc.protocol.enums import plain
@@ -63,6 +64,7 @@ class RequestSide:
         "_config",
         "_held",
         "_holding",
+        "_kept",
         "_memory",
         "_most",
         "_opening",
@@ -85,6 +87,7 @@ class RequestSide:
         self._held: list[bytes] = []
         self._config = _UNTOLD
         self._holding: Held | None = None
+        self._kept: Held | None = None  # what the response is judged by
         self._most = 0  # bytes of a body, as it comes, beyond which it is not read
         self._opening: Opening | None = None
         self._passage = plan.unsteered
@@ -177,8 +180,10 @@ class RequestSide:
 
     def gone(self) -> None:
         """The exchange is over: nothing is held for it any more."""
-        if self._holding is not None:
-            self._holding.clear()
+        for each in (self._holding, self._kept):
+            if each is not None:
+                each.clear()
+        self._memory.asked = NOTHING_ASKED
 
     # -- headers
 
@@ -263,6 +268,7 @@ class RequestSide:
         findings.saw("size")
         held, self._held = self._held, []
         self.gone()
+        memory.asked = None
         self.intent, memory.reason = Intent.PASSING, "oversize"
         memory.strips = (*memory.strips, *findings.strips)
         return send_unread(self.mode, memory, self._passage, held, end=message.end)
@@ -292,6 +298,14 @@ class RequestSide:
             self._holding = Held(self._shared)
         self._holding.add(size, self._plan.limits.held)
 
+    def _keep(self, wanted: Asked | None) -> None:
+        """Keep what the response is judged by until the exchange is over. Raises ClientError if there is no room."""
+        self._memory.asked = None
+        if wanted is not None:
+            self._kept = Held(self._shared)
+            self._kept.add(wanted.size, self._plan.limits.held)
+            self._memory.asked = wanted
+
     def _refused(self, refusal: Refusal) -> ClientError:
         """Write down why the body goes no further; return what the client is told."""
         findings = self._memory.findings
@@ -314,6 +328,8 @@ class RequestSide:
             findings.rpc = opened.rpc
             if opened.unread:
                 findings.saw(opened.unread)
+            if findings.pipeline.asks:
+                self._keep(judged.wanted)
             if verdict is not None:
                 findings.take(verdict)
                 if verdict.blocked is not None:

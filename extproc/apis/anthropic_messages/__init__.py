@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from extproc.apis.anthropic_messages import events, usage
+from extproc.apis.anthropic_messages import asked, events, usage
 from extproc.apis.anthropic_messages.writer import MessageEvents
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import ANTHROPIC, anthropic
@@ -16,4 +16,5 @@ MESSAGES: Final = Api(
     usage=usage.usage,
     usage_marks=usage.MARKS,
     role_of=anthropic.role_of,
+    asked=asked.read_asked,
 )

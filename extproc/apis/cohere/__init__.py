@@ -1,9 +1,12 @@
 """Cohere's chat API, both versions."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from extproc.apis.api import Api, ApiEvents
+from extproc.apis.asked import Asked
 from extproc.apis.cohere import events, usage
+from extproc.apis.families import openai_asked
 from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 
 
@@ -25,10 +28,20 @@ def _role_of(keys: KeyPath, value: object) -> PassageRole:
     return "other"
 
 
+_OWN: Final = frozenset({"message", "chat_history", "preamble", "documents", "citation_options", "citation_quality"})
+"""Members of requests that no other API of chats has."""
+
+
+def _asked(value: Mapping[str, Any]) -> Asked | None:
+    """Read a request; None without a member that is Cohere's own."""
+    return None if _OWN.isdisjoint(value) else openai_asked.read_asked(value)
+
+
 COHERE: Final = Api(
     name="cohere",
     events=ApiEvents(events.known, events.read),
     usage=usage.usage,
     usage_marks=usage.MARKS,
     role_of=_role_of,
+    asked=_asked,
 )

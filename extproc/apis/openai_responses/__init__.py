@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.openai_responses import events, roles, usage
+from extproc.apis.openai_responses import asked, events, roles, usage
 from extproc.apis.openai_responses.writer import ResponseEvents
 from extproc.payload import sse
 from extproc.protocol.errors import ClientError
@@ -36,4 +36,5 @@ RESPONSES: Final = Api(
     usage=usage.usage,
     usage_marks=usage.MARKS,
     role_of=roles.role_of,
+    asked=asked.read_asked,
 )

@@ -1,9 +1,11 @@
 """Token streams of llama.cpp, Ollama, TGI and Anthropic's old completions."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from extproc.apis.api import Api, ApiEvents
+from extproc.apis.asked import Asked, AskedReading
+from extproc.apis.families import openai_asked
 from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 from extproc.apis.token_streams import events
 from extproc.apis.usage import ReportedUsage, reported, tokens
@@ -45,10 +47,24 @@ def _role_of(keys: KeyPath, value: object) -> PassageRole:
     return "other"
 
 
+def _asked_of(value: Mapping[str, Any]) -> Asked | None:
+    """Read a request; None if it asks nothing. Ollama's `format` is `json` or a schema."""
+    if _ASKED.isdisjoint(value) and "messages" not in value:
+        return None
+    reading = AskedReading()
+    wanted = value.get("format")
+    if wanted is None:
+        openai_asked.ask_output(reading, value)
+    else:
+        reading.ask(None if wanted == "json" else wanted, strict=True)
+    return openai_asked.offered(reading, value)
+
+
 TOKENS: Final = Api(
     name="tokens",
     events=ApiEvents(events.known, events.read),
     usage=_usage,
     usage_marks=_MARKS,
     role_of=_role_of,
+    asked=_asked_of,
 )
