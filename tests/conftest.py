@@ -41,7 +41,7 @@ def pytest_configure() -> None:
     """
     from extproc.matching import databases
 
-    compile_patterns = databases.database
+    compile_patterns = databases.compiled
 
     @lru_cache(DATABASES_KEPT)
     def kept(patterns: tuple[tuple[int, bytes], ...]) -> "Database":
@@ -50,7 +50,7 @@ def pytest_configure() -> None:
     def database(patterns: Mapping[int, bytes]) -> "Database":
         return kept(tuple(patterns.items()))
 
-    databases.database = database
+    databases.compiled = database
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

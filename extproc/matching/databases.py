@@ -36,30 +36,23 @@ class DatabaseStore(Protocol):
         """Keep a database, if that is possible."""
 
 
-class _Nowhere:
-    """The store of a process that has none."""
-
-    def get(self, _: str) -> bytes | None:
-        return None
-
-    def put(self, _: str, __: bytes) -> None:
-        """Nothing."""
-
-
 class _Kept:
     """Where the databases of this process come from."""
 
-    store: DatabaseStore = _Nowhere()
+    store: DatabaseStore | None = None
 
 
-def keep_in(store: DatabaseStore) -> None:
+def keep_in(store: DatabaseStore | None) -> None:
     """Have all databases that are made from now on in this process kept in `store`, and taken from it."""
     _Kept.store = store
 
 
 def database(patterns: Mapping[int, bytes]) -> hyperscan.Database:
     """Return a database of patterns, each with its number. Raises UnsupportedPatternError."""
-    store, name = _Kept.store, name_of(patterns)
+    store = _Kept.store
+    if store is None:
+        return compiled(patterns)
+    name = name_of(patterns)
     stored = store.get(name)
     found = _loaded(stored) if stored is not None else None
     if found is None:

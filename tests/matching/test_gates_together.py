@@ -51,7 +51,7 @@ def test_every_kind_is_found_beside_some_others(kinds: tuple[str, ...]) -> None:
 
 def test_patterns_that_are_lost_in_company_get_a_database_each(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[set[int]] = []
-    build = databases.database
+    build = databases.compiled
 
     def losing(patterns: Mapping[int, bytes]) -> Database:
         """Lose 2 and 3 where there are more than two."""
@@ -60,7 +60,7 @@ def test_patterns_that_are_lost_in_company_get_a_database_each(monkeypatch: pyte
             {number: b"never" if len(patterns) > 2 and number > 1 else each for number, each in patterns.items()}
         )
 
-    monkeypatch.setattr(databases, "database", losing)
+    monkeypatch.setattr(databases, "compiled", losing)
     patterns = {0: b"zero", 1: b"one", 2: b"two", 3: b"three", 4: b"four"}
     probes = {number: (b"words " + each,) for number, each in patterns.items() if number != 4}
     fast = Fast(patterns, probes)
