@@ -195,7 +195,7 @@ def test_a_write_that_fails_leaves_nothing(folder: Path, monkeypatch: pytest.Mon
     def refused(*_: object, **__: object) -> None:
         raise OSError
 
-    monkeypatch.setattr(database_folder.os, "rename", refused)
+    monkeypatch.setattr(os, "rename", refused)
     DatabaseFolder(folder).put(NAME, DATA)
     assert [*folder.iterdir()] == []
 
