@@ -22,6 +22,9 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(BYTECODE)
     sys.dont_write_bytecode = False
 
+# Nor would each of them compile all rules again, or leave them in the home of who runs the tests.
+os.environ["EXTPROC_CACHE_DIR"] = str(BYTECODE.with_name("databases"))
+
 DATABASES_KEPT: Final = 512
 """Compiled databases that a run keeps: more than the default run has sets of patterns, 10 to 500 KB each."""
 
