@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from pyperscan import BlockDatabase
+    from hyperscan import Database
 
 BYTECODE: Final = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 """Where compiled modules are kept if the environment wants none beside the sources."""
@@ -21,6 +21,9 @@ BYTECODE: Final = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(BYTECODE)
     sys.dont_write_bytecode = False
+
+# Nor would each of them compile all rules again, or leave them in the home of who runs the tests.
+os.environ["EXTPROC_CACHE_DIR"] = str(BYTECODE.with_name("databases"))
 
 DATABASES_KEPT: Final = 512
 """Compiled databases that a run keeps: more than the default run has sets of patterns, 10 to 500 KB each."""
@@ -39,18 +42,18 @@ def pytest_configure() -> None:
     A database never changes, and each pass over a text has a scanner of its own. Only its making is kept here: rules,
     scanners and plans are made anew by each test, and a refusal is raised anew.
     """
-    from extproc.matching import hyperscan
+    from extproc.matching import databases
 
-    compile_patterns = hyperscan._database
+    compile_patterns = databases.compiled
 
     @lru_cache(DATABASES_KEPT)
-    def kept(patterns: tuple[tuple[int, bytes], ...]) -> "BlockDatabase":
+    def kept(patterns: tuple[tuple[int, bytes], ...]) -> "Database":
         return compile_patterns(dict(patterns))
 
-    def database(patterns: Mapping[int, bytes]) -> "BlockDatabase":
+    def database(patterns: Mapping[int, bytes]) -> "Database":
         return kept(tuple(patterns.items()))
 
-    hyperscan._database = database
+    databases.compiled = database
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

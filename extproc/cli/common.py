@@ -1,6 +1,7 @@
 """Shared parts of the commands: exit codes, and errors for people to read."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -63,9 +64,11 @@ def draft_or_exit(path: Path) -> "Draft":
 def prepared_or_exit(draft: "Draft", environ: "Mapping[str, str] | None") -> "PreparedPolicy":
     """See `prepare_or_exit`."""
     from extproc.policy import PolicyError  # noqa: PLC0415  - see above
+    from extproc.server.database_folder import keep_databases  # noqa: PLC0415  - see above
     from extproc.server.files import read_file  # noqa: PLC0415  - see above
     from extproc.transaction.prepared import prepare  # noqa: PLC0415  - see above
 
+    keep_databases(os.environ)
     try:
         return prepare(draft, environ, read_file)
     except PolicyError as error:

@@ -14,6 +14,7 @@ import re2
 from msgspec import Struct
 
 from extproc.matching.compiled import CompiledRule, expression
+from extproc.matching.databases import UnsupportedPatternError
 from extproc.matching.expression import (
     LAST,
     Alt,
@@ -27,7 +28,7 @@ from extproc.matching.expression import (
     union,
     without,
 )
-from extproc.matching.hyperscan import Fast, UnsupportedPatternError
+from extproc.matching.hyperscan import Fast
 from extproc.matching.re2_search import Search, searching
 from extproc.matching.render import charset, coarse, members, octets, outside, prefixes, starters
 from extproc.matching.samples import begun

@@ -1,24 +1,12 @@
 """One Hyperscan pass over bytes: which of many patterns match, and where their matches end."""
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
-import pyperscan
-from pyperscan import _pyperscan
+import hyperscan
 
+from extproc.matching import databases
 from extproc.protocol.meter import Meter, SpentError
-
-# The package's own stub forgets that these are exceptions.
-_CompileError = cast("type[Exception]", _pyperscan.HyperscanCompileError)
-
-
-class UnsupportedPatternError(ValueError):
-    """A pattern that Hyperscan will not take: its place in the list, and why."""
-
-    def __init__(self, number: int, reason: str) -> None:
-        super().__init__(reason)
-        self.number = number
-
 
 SCANNED_A_STEP = 512
 """Bytes that count as a step of a meter where the fast lane reads them."""
@@ -39,37 +27,27 @@ SHORT = 4096
 class Hits(list[tuple[int, int]]):
     """The hits of one pass, in order; the pass ends where its meter does."""
 
-    __slots__ = ("_counted", "meter", "until")
+    __slots__ = ("_counted", "_meter", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter) -> None:
         super().__init__()
         self._counted = 0
-        self.meter: Meter | None = None
-        self.until = LOOK
-
-    def begin(self, meter: Meter | None) -> None:
-        """Prepares for a pass."""
-        self._counted = 0
-        self.meter = meter
-        self.until = LOOK if meter is None else _stretch(meter)
+        self._meter = meter
+        self.until = _stretch(meter)
 
     def goes_on(self) -> bool:
         """Count what came since the last time; false where the meter has no steps left."""
-        meter = self.meter
-        if meter is None:
-            self.until += LOOK
-            return True
         try:
-            self.spend(meter)
+            self.spend()
         except SpentError:
             return False
-        self.until = len(self) + _stretch(meter)
+        self.until = len(self) + _stretch(self._meter)
         return True
 
-    def spend(self, meter: Meter) -> None:
+    def spend(self) -> None:
         """Counts the hits that were not counted yet. Raises SpentError."""
         fresh, self._counted = len(self) - self._counted, len(self)
-        meter.spend(-(-fresh // HITS_A_STEP))
+        self._meter.spend(-(-fresh // HITS_A_STEP))
 
 
 def _stretch(meter: Meter) -> int:
@@ -81,7 +59,7 @@ _NO_PROBES: Mapping[int, Sequence[bytes]] = {}
 
 
 class Fast:
-    """A compiled database and its idle scanners: one serves one call at a time; there are as many as calls at once.
+    """A compiled database and its idle scratch spaces, each for one call at a time; there are as many as calls at once.
 
     `patterns` have a number each. `probes`: texts in which a pattern hits, by its number. In some company the engine
     does not find a pattern behind the first bytes of a text; such a pattern gets a database of its own. Raises
@@ -89,15 +67,14 @@ class Fast:
     """
 
     def __init__(self, patterns: Mapping[int, bytes], probes: Mapping[int, Sequence[bytes]] = _NO_PROBES) -> None:
-        self._database = _database(patterns) if patterns else None
+        self._database = databases.database(patterns) if patterns else None
         self._lost: list[Fast] = []
-        self._idle: list[tuple[pyperscan.BlockScanner, list[tuple[int, int]]]] = []
-        self._idle_counted: list[tuple[pyperscan.BlockScanner, Hits]] = []
+        self._idle: list[hyperscan.Scratch] = []
         while lost := self._losing(patterns, probes):
             self._lost += [Fast({number: patterns[number]}) for number in lost]
             patterns = {number: each for number, each in patterns.items() if number not in lost}
-            self._database = _database(patterns) if patterns else None
-            self._idle, self._idle_counted = [], []
+            self._database = databases.database(patterns) if patterns else None
+            self._idle = []
 
     def _losing(self, patterns: Mapping[int, bytes], probes: Mapping[int, Sequence[bytes]]) -> set[int]:
         """The patterns that the database does not find although each by itself is found."""
@@ -119,23 +96,19 @@ class Fast:
 
         Raises SpentError where `meter` has no steps left.
         """
-        if self._database is None:
+        database = self._database
+        if database is None:
             return self._with_lost((), data, meter)
         if len(data) > SHORT and meter is not None:
-            return self._with_lost(self._counted(self._database, data, meter), data, meter)
+            return self._with_lost(self._counted(database, data, meter), data, meter)
         idle = self._idle
         try:
-            scanner, found = pair = idle.pop()
+            scratch = idle.pop()
         except IndexError:
-            found = []
-            scanner = self._database.build(found, _note)
-            pair = scanner, found
-        scanner.scan(data)
-        hits: Sequence[tuple[int, int]] = ()
-        if found:
-            hits = found.copy()
-            found.clear()
-        idle.append(pair)
+            scratch = hyperscan.Scratch(database)
+        hits: list[tuple[int, int]] = []
+        database.scan(data, _note, 0, hits, scratch)
+        idle.append(scratch)
         if hits and meter is not None:
             meter.spend(-(-len(hits) // HITS_A_STEP))
         return self._with_lost(hits, data, meter) if self._lost else hits
@@ -148,44 +121,29 @@ class Fast:
             hits = [*hits, *each.hits(data, meter)]
         return hits
 
-    def _counted(self, database: pyperscan.BlockDatabase, data: bytes, meter: Meter) -> Sequence[tuple[int, int]]:
+    def _counted(self, database: hyperscan.Database, data: bytes, meter: Meter) -> Sequence[tuple[int, int]]:
         """The same for a text that may have many: the pass itself ends where the meter does."""
         try:
-            scanner, found = self._idle_counted.pop()
+            scratch = self._idle.pop()
         except IndexError:
-            found = Hits()
-            scanner = database.build(found, _note_counted)
-        found.begin(meter)
-        scanner.scan(data)
-        hits = found.copy()
-        try:
-            found.spend(meter)
-        finally:
-            found.clear()
-            found.begin(None)
-        self._idle_counted.append((scanner, found))
+            scratch = hyperscan.Scratch(database)
+        hits = Hits(meter)
+        with suppress(hyperscan.ScanTerminated):
+            database.scan(data, _note_counted, 0, hits, scratch)
+        self._idle.append(scratch)
+        hits.spend()
         return hits
 
 
-_CONTINUE = pyperscan.Scan.Continue
-
-
-def _note(found: list[tuple[int, int]], pattern: int, _start: int, end: int) -> pyperscan.Scan:
+def _noted(pattern: int, _start: int, end: int, _flags: int, found: list[tuple[int, int]]) -> None:
     found.append((pattern, end))
-    return _CONTINUE
 
 
-def _note_counted(found: Hits, pattern: int, _start: int, end: int) -> pyperscan.Scan:
+def _noted_counted(pattern: int, _start: int, end: int, _flags: int, found: Hits) -> bool:
     found.append((pattern, end))
-    return _CONTINUE if len(found) < found.until or found.goes_on() else pyperscan.Scan.Terminate
+    return len(found) >= found.until and not found.goes_on()
 
 
-def _database(patterns: Mapping[int, bytes]) -> pyperscan.BlockDatabase:
-    # PREFILTER: something coarser where a pattern is too large or not known; an exact matcher decides anyway.
-    try:
-        return pyperscan.BlockDatabase(
-            *(pyperscan.Pattern(text, pyperscan.Flag.PREFILTER, tag=number) for number, text in patterns.items())
-        )
-    except _CompileError as error:
-        reason, at = error.args
-        raise UnsupportedPatternError([*patterns][at], str(reason)) from None
+# The package's stub has no type for the context that a handler is given.
+_note: Callable[..., None] = _noted
+_note_counted: Callable[..., bool] = _noted_counted

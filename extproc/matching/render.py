@@ -3,7 +3,21 @@
 from collections.abc import Callable
 from functools import lru_cache
 
-from extproc.matching.expression import LAST, Alt, Assert, Chars, Group, Node, Ranges, Repeat, Seq, union, without
+from extproc.matching.expression import (
+    LAST,
+    NODES_KNOWN,
+    SETS_KNOWN,
+    Alt,
+    Assert,
+    Chars,
+    Group,
+    Node,
+    Ranges,
+    Repeat,
+    Seq,
+    union,
+    without,
+)
 
 COUNTED = 128
 """Repetitions beyond this are cut off, not counted, by the exact matcher: counting takes automaton states."""
@@ -14,9 +28,6 @@ _RE2_REPEATS = 1000
 UTF8_MOST = 4
 """Bytes that a code point takes at most."""
 
-_SETS = 4096
-"""Sets of code points whose writing is remembered: a list of 10,000 literals writes the same ones a million times."""
-
 _MOST_NESTED = 500
 """Parts of a sequence of which prefixes tell one from the next: each is a group inside another, of which RE2 takes
 1,000."""
@@ -25,7 +36,7 @@ _KEPT_REPEATS = 64
 """Prefixes count no further: counting costs automaton states, and to hold more for a moment is harmless."""
 
 
-@lru_cache(_SETS)
+@lru_cache(SETS_KNOWN)
 def charset(ranges: Ranges) -> str:
     """A set of code points as a class that RE2 and Hyperscan read alike."""
     if not ranges:
@@ -67,6 +78,7 @@ def _repeat(text: str, low: int, high: int | None, lazy: str) -> str:
     return "".join(parts) + f"{text}{{{rest},{'' if high is None else rest + high - low}}}{lazy}"
 
 
+@lru_cache(NODES_KNOWN)
 def uncounted(node: Node) -> bool:
     """True if `exact` leaves a repetition of `node` without end."""
     match node:
@@ -124,7 +136,7 @@ def coarse_class(ranges: Ranges) -> str:
     return f"(?:{octets(ranges)}{{1,{UTF8_MOST}}})" if ranges and ranges[-1][1] > 0x7F else octets(ranges)
 
 
-@lru_cache(_SETS)
+@lru_cache(SETS_KNOWN)
 def octets(ranges: Ranges) -> str:
     """A class of single bytes: ASCII as in `ranges`, and every other byte if they go beyond ASCII."""
     kept = tuple((low, min(high, 0x7F)) for low, high in ranges if low <= 0x7F)
@@ -209,6 +221,7 @@ def _loose(text: str, low: int, high: int | None) -> str:
     return f"{text}{'+' if low else '*'}"
 
 
+@lru_cache(NODES_KNOWN)
 def members(node: Node) -> Ranges:
     """The code points that a match of `node` may hold anywhere."""
     match node:
@@ -227,6 +240,7 @@ def outside(ranges: Ranges) -> str:
     return charset(without(ranges)) if ranges else charset(((0, LAST),))
 
 
+@lru_cache(NODES_KNOWN)
 def starters(node: Node) -> Ranges:
     """The code points that a match of `node` may begin with."""
     match node:
@@ -247,6 +261,7 @@ def starters(node: Node) -> Ranges:
             return union(*found)
 
 
+@lru_cache(NODES_KNOWN)
 def _nullable(node: Node) -> bool:
     match node:
         case Chars():

@@ -17,9 +17,10 @@ from functools import cached_property, partial
 
 from extproc.matching.candidate import BufferMatch, called, hopeless, judge, spans
 from extproc.matching.compiled import CompiledRule, RuleError, calling, compile_rule
+from extproc.matching.databases import UnsupportedPatternError
 from extproc.matching.escapes import LONGEST, PLAINED_A_STEP, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
-from extproc.matching.hyperscan import SCANNED_A_STEP, UnsupportedPatternError
+from extproc.matching.hyperscan import SCANNED_A_STEP
 from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.looks import (
     BYTES_A_LOOK,

@@ -52,6 +52,7 @@ _POSIX: dict[str, Ranges] = {
     "word": WORD,
     "xdigit": HEX,
 }
+_SIMPLE: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 _CONTROLS = {"t": 0x09, "n": 0x0A, "v": 0x0B, "f": 0x0C, "r": 0x0D, "a": 0x07}
 
 
@@ -129,12 +130,15 @@ class _PatternReader:
         return item
 
     def quantifier(self) -> tuple[int, int | None] | None:
-        for sign, bounds in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
-            if self.take(sign):
-                return bounds
+        sign = self.peek()
+        if sign in _SIMPLE:
+            self.at += 1
+            return _SIMPLE[sign]
+        if sign != "{":
+            return None
         end = self.text.find("}", self.at)
         inner = self.text[self.at + 1 : end]
-        if self.peek() != "{" or not inner or inner.strip("0123456789,") or not inner[0].isdigit():
+        if not inner or inner.strip("0123456789,") or not inner[0].isdigit():
             return None
         self.at = end + 1
         low, _, high = inner.partition(",")

@@ -23,6 +23,7 @@ from typing import Final, assert_never
 
 from extproc.policy import PolicyError
 from extproc.server import compiling, plugins, process
+from extproc.server.database_folder import keep_databases
 from extproc.server.forking import (
     Compile,
     Compiled,
@@ -194,6 +195,7 @@ def main(arguments: Sequence[str]) -> int:
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     gc.disable()
+    keep_databases(os.environ)
     _import(transport)
     _share()
     nursery = Nursery(socket.socket(fileno=int(orders)), socket.socket(fileno=int(descriptors)))

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from functools import cache
 
 import pytest
-from pyperscan import BlockDatabase
+from hyperscan import Database
 
 from extproc.detectors import pii
-from extproc.matching import hyperscan
+from extproc.matching import databases
 from extproc.matching.compiled import compile_rule
 from extproc.matching.hyperscan import Fast
 from extproc.matching.regions import Regions
@@ -51,16 +51,16 @@ def test_every_kind_is_found_beside_some_others(kinds: tuple[str, ...]) -> None:
 
 def test_patterns_that_are_lost_in_company_get_a_database_each(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[set[int]] = []
-    build = hyperscan._database
+    build = databases.compiled
 
-    def losing(patterns: Mapping[int, bytes]) -> BlockDatabase:
+    def losing(patterns: Mapping[int, bytes]) -> Database:
         """Lose 2 and 3 where there are more than two."""
         made.append({*patterns})
         return build(
             {number: b"never" if len(patterns) > 2 and number > 1 else each for number, each in patterns.items()}
         )
 
-    monkeypatch.setattr(hyperscan, "_database", losing)
+    monkeypatch.setattr(databases, "compiled", losing)
     patterns = {0: b"zero", 1: b"one", 2: b"two", 3: b"three", 4: b"four"}
     probes = {number: (b"words " + each,) for number, each in patterns.items() if number != 4}
     fast = Fast(patterns, probes)
