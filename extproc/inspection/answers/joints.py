@@ -58,11 +58,11 @@ class JointText:
 
     held = pending = 0
 
-    __slots__ = ("_edge", "_from", "_kind", "_name", "_readers", "_watch", "number", "size", "tail", "token")
+    __slots__ = ("_edge", "_from", "_kind", "_readers", "_watch", "name", "number", "size", "tail", "token")
 
     def __init__(self, readers: "JointReaders", name: str, kind: Kind, number: int) -> None:
         self._readers = readers
-        self._name = name
+        self.name = name
         self._kind: Kind = kind
         self._watch: Watch | None = None
         self._edge = self._from = 0
@@ -96,7 +96,7 @@ class JointText:
     def copied(self, readers: Readers) -> "JointText":
         """See `Part`. It looks at nothing until a boundary has come."""
         assert isinstance(readers, JointReaders), "nobody else joins parts"
-        return readers.taken(self.tail, self.size, self._name, self._kind, self.number)
+        return readers.taken(self.tail, self.size, self.name, self._kind, self.number)
 
     def given(self, *, torn: bool = False) -> None:
         """See `Part`; nothing is given out here."""
@@ -106,8 +106,8 @@ class JointText:
         if self._watch is None and self._readers.scanner is not None:
             self._edge, self._from = self.size, self.size - len(self.tail)
             plain = self._kind == "text"
-            words = spelled(self._name) if plain else ""
-            lead = leading(self._name) if plain and not self._from else ""
+            words = spelled(self.name) if plain else ""
+            lead = leading(self.name) if plain and not self._from else ""
             readers = self._readers
             self._watch = watch(readers.scanner, holds=True, name=words, lead=lead, meter=readers.meter)
             if self.tail:
@@ -216,6 +216,12 @@ class JoinedJson:
     def sizes(self) -> dict[int, int]:
         """See `JointReaders`."""
         return self._readers.sizes
+
+    @property
+    def front(self) -> tuple[str, str]:
+        """The end of the text that is open, and the name of its member."""
+        open_ = self._readers.open
+        return ("", "") if open_ is None else (open_.tail, open_.name)
 
     def feed(self, text: str) -> list[JointHit]:
         """Return the findings that are decided once more of a part has come."""

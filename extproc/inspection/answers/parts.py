@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from extproc.apis.events import Channel, Delta, Share, StreamEvent
 from extproc.apis.events.event import Scope
-from extproc.inspection.adjoining import BESIDE, crossing
+from extproc.detectors.naming import spelled
+from extproc.inspection.adjoining import BESIDE, NEAR, crossing
 from extproc.inspection.answers.growing import GrowingText, Track
+from extproc.inspection.answers.joints import JoinedJson, JointHit, JointReaders, known
 from extproc.inspection.answers.looking import Looking, Unread, hits_in
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.verbatim import Verbatim
-from extproc.inspection.answers.joints import JoinedJson, JointHit, JointReaders, known
+from extproc.inspection.led import leading
 from extproc.inspection.vault import Vault
 from extproc.matching.scanner import TooManyCandidatesError
 from extproc.matching.span import Distinct
@@ -125,6 +127,7 @@ class PartText(GrowingText):
 
     __slots__ = (
         "_before",
+        "_before_hits",
         "_ended",
         "_follows",
         "_joined",
@@ -156,6 +159,7 @@ class PartText(GrowingText):
         self._told = Distinct()
         self._window: Window | None = None
         self._joined: JoinedJson | None = None  # reads it with the parts in front, where these are JSON that is cut
+        self._before_hits: Sequence[Hit] = ()  # those in the text that these leave open
         self._left: JoinedJson | None = None
         self._ended = False
 
@@ -218,6 +222,8 @@ class PartText(GrowingText):
         scanner = self._ruling.scanner
         self._joined = prior.left
         if self._joined is not None:
+            said, name = self._joined.front
+            self._before_hits = hits_in(said, self._ruling, spelled(name), leading(name))
             self._hear_joined(self._joined.cross())
         elif self._before and scanner is not None:
             self._window = Window(scanner, meter=self._ruling.meter)
@@ -238,7 +244,8 @@ class PartText(GrowingText):
     def _hear(self, released: Released | None) -> None:
         for hit in () if released is None else released.hits:
             span = hit.span
-            if span.start < len(self._before) < span.end and not self._own(hit):
+            edge = len(self._before)
+            if span.end > edge > span.start - NEAR and not self._own(hit):
                 self._ruling.hear((hit,), self.channel.where, self._told)
                 if self._ruling.masks(span):
                     self._unread(self.channel.path, "stream")
@@ -253,7 +260,7 @@ class PartText(GrowingText):
 
     def _hear_joined(self, found: Sequence[JointHit]) -> None:
         for each in found:
-            hits = (*hits_in(self._before, self._ruling, None), *hits_in(self._said(), self._ruling, None))
+            hits = (*self._before_hits, *hits_in(self._said(), self._ruling, None))
             if not known(each.hit, [(own.span.kind, own.value) for own in hits]):
                 self._ruling.hear((each.hit,), self.channel.where, self._told)
                 if self._ruling.masks(each.hit.span):

@@ -27,8 +27,8 @@ _OUTSIDE = re.compile(r'(?P<white>[ \t\n\r]+|\ufeff)|(?P<sign>[{}\[\]:,"])|(?P<b
 _BARE = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null|NaN|-?Infinity")
 
 _State: TypeAlias = Literal["start", "value", "item", "name", "member", "colon", "after", "end"]
-"""The tokens that may come next: a document; a value; a value or the end of an array; a name; a name or the end of an
-object; a colon; a comma or the end of what it is in; nothing, or another document in a line of its own."""
+"""What may come next: a document; a value; a value or an array's end; a name; a name or an object's end; a colon; a
+comma or the end of what it is in; nothing, or another document in a line of its own."""
 
 
 class GrowingJson:
@@ -303,9 +303,8 @@ class GrowingJson:
             self._settle(out)
             return self._begin(sign)
         if sign in "}]":
-            if not self._objects or state not in {"after", "member" if sign == "}" else "item"}:
-                return False
-            if self._objects[-1] != (sign == "}"):
+            after = state in {"after", "member" if sign == "}" else "item"}
+            if not self._objects or not after or self._objects[-1] != (sign == "}"):
                 return False
             self._settle(out)
             self._objects.pop()
@@ -369,13 +368,13 @@ class GrowingJson:
             self._open, self._given = "", 0
 
     def _end_bare(self, out: list[Segment], *, cut: bool = False) -> bool:
-        """End a number or literal; False if it is neither. `cut`: the text ends there, and may go on in another."""
+        """End a number or literal; False if it is neither. `cut`: it may go on in another text."""
         bare = self._bare
         if _BARE.fullmatch(bare) is None:
             return False
         self._bare, self._given = "", 0
         self._settle(out)
-        if said := telling(bare) or (bare if cut and bare[-1:].isdigit() else ""):
+        if said := telling(bare) or (bare if cut and bare[1:].isdecimal() else ""):
             self.began = self._bare_at
             pieces = self._readers.whole(said, self._called(self._key), "number")
             changed = any(new is not None for _, new in pieces)
