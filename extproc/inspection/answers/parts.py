@@ -11,6 +11,7 @@ from extproc.apis.events import Channel, Delta, Share, StreamEvent
 from extproc.apis.events.event import Scope
 from extproc.detectors.naming import spelled
 from extproc.inspection.adjoining import BESIDE, NEAR, crossing
+from extproc.inspection.answers.apart import ApartTexts
 from extproc.inspection.answers.growing import GrowingText, Track
 from extproc.inspection.answers.joints import JoinedJson, JointHit, JointReaders, known
 from extproc.inspection.answers.looking import Looking, Unread, hits_in
@@ -46,17 +47,20 @@ def part_of(channel: Channel) -> tuple[Scope, int] | None:
 
 
 class WholeParts:
-    """The parts of messages that come at once, each in an event or several in one."""
+    """The parts of messages that come at once, each in an event or several in one; and other texts that do."""
 
-    __slots__ = ("_last", "_ruling", "_unread")
+    __slots__ = ("_apart", "_last", "_ruling", "_unread")
 
     def __init__(self, ruling: Ruling, unread: Unread) -> None:
         self._ruling = ruling
         self._unread = unread
+        self._apart = ApartTexts(ruling, unread)
         self._last: dict[Scope, tuple[int, str]] = {}
 
     def take(self, delta: Delta, *, counted: bool) -> None:
-        """Look at a text, if it is a part, with the part in front of it. Raises Stopped; SpentError."""
+        """Look at a text with what stands in front of it, or stood in its place. Raises Stopped; SpentError."""
+        if counted and delta.channel.whole and not delta.channel.recurs and delta.form == "string":
+            self._apart.take(delta)
         place = part_of(delta.channel)
         scanner = self._ruling.scanner
         if place is None or scanner is None:

@@ -16,8 +16,7 @@ from extproc.payload.passage import MASKED_NUMBER
 from extproc.payload.torn import AROUND
 
 MAX_BARE = 64
-"""Characters of a number or a literal that are kept together. Numbers in JSON have up to 25; beyond this it is taken
-for text that is not JSON."""
+"""Characters of a number or a literal that are kept together. Numbers have up to 25; a longer one is no JSON here."""
 
 MAX_BLANK = 64
 """Characters of white space in front of JSON, or behind a number, that wait for what follows: a line end or two, and
