@@ -67,23 +67,26 @@ def chains(passages: Sequence[Passage], sources: Sequence[TextSource]) -> list[C
 def _cut_short(
     passages: Sequence[Passage], sources: Sequence[TextSource], number: int, holder: Holder, at: int
 ) -> JsonChain | None:
-    """The chain of a text behind a part of JSON that is cut short."""
+    """The chain of a text behind a part of JSON that is cut short. What such a part says may all be unreadable."""
+    outer = None if not at else next((each.outer for each in sources if _ends(each.outer, holder, at)), None)
+    if outer is None or _whole(outer.text):
+        return None
     last = number - 1
-    while at and last >= 0 and passages[last].key == TYPE and _bare(passages[last:number], holder):
+    while last >= 0 and passages[last].key == TYPE and _bare(passages[last:number], holder):
         last -= 1
-    if not at or last < 0:
-        return None
-    cut = passages[last]
-    source = sources[cut.source]
-    outer = source.outer
-    if outer is None:
-        return None
-    while (around := sources[outer.source].outer) is not None and not _ends(outer, holder, at):
-        outer = around
-    if not _ends(outer, holder, at) or _whole(outer.text):
-        return None
-    ends = source.at is None and cut.kind != "tokens" and cut.end >= len(source.text)
-    return JsonChain([last, number] if ends else [number], outer.text, cut=ends)
+    cut = _cut(passages[last], sources, outer) if last >= 0 else False
+    return JsonChain([last, number] if cut else [number], outer.text, cut=cut)
+
+
+def _cut(passage: Passage, sources: Sequence[TextSource], outer: Passage) -> bool:
+    """True if a text is the last in the part `outer`, and ends as that does."""
+    source = sources[passage.source]
+    if source.outer is None or source.at is not None or passage.kind == "tokens" or passage.end < len(source.text):
+        return False
+    around: Passage | None = source.outer
+    while around is not None and around is not outer:
+        around = sources[around.source].outer
+    return around is outer
 
 
 def _whole(text: str) -> bool:
@@ -91,9 +94,9 @@ def _whole(text: str) -> bool:
     return text.rstrip()[-1:] in {"}", "]"} and documents(text) != "none"
 
 
-def _ends(outer: Passage, holder: Holder, at: int) -> bool:
+def _ends(outer: Passage | None, holder: Holder, at: int) -> bool:
     """True if a text is that of the part in front of part `at`."""
-    place = _part(outer)
+    place = None if outer is None else _part(outer)
     return place is not None and place[0] is holder and place[1] == at - 1
 
 

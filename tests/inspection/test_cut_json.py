@@ -1,5 +1,6 @@
 """JSON that is cut over text parts of one message: read as one text, whole and streamed alike."""
 
+import base64
 import json
 from collections.abc import Sequence
 from functools import cache
@@ -116,6 +117,16 @@ def test_a_streamed_response_is_blocked_or_uninspected() -> None:
         out = run(stream, SHAPES["anthropic.messages"](parts))
         assert stream.blocked == blocked
         assert b"1881" not in out
+
+
+@pytest.mark.parametrize("dialect", SHAPES)
+def test_base64_that_is_cut_over_parts_is_read_in_both_forms(dialect: str) -> None:
+    """At some places the first part is no text by itself: then a whole body names it as well."""
+    carried = base64.b64encode(f"my card is {CARD} and many more words behind it, so that it is long".encode()).decode()
+    said = json.dumps({"data": carried})
+    for at in range(12, 40, 3):
+        assert found([said[:at], said[at:]], 3, dialect) == (1, 1), at
+        assert CARD[10:].encode() not in judged(of("mask"), whole([said[:at], said[at:]])).body
 
 
 @pytest.mark.parametrize("dialect", SHAPES)

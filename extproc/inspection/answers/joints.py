@@ -128,7 +128,7 @@ class JointReaders:
     `sizes`: how much of each text has come, by its number.
     """
 
-    __slots__ = ("_crossed", "count", "found", "meter", "open", "pending", "scanner", "sizes")
+    __slots__ = ("count", "crossed", "found", "meter", "open", "pending", "scanner", "sizes")
 
     def __init__(self, scanner: Scanner | None, meter: Meter | None) -> None:
         self.scanner = scanner
@@ -137,12 +137,12 @@ class JointReaders:
         self.found: list[JointHit] = []
         self.sizes: dict[int, int] = {}
         self.pending = 0
-        self._crossed = False
+        self.crossed = False
         self.count = 0
 
     def cross(self, reader: Part) -> None:
         """A part ends here."""
-        self._crossed = True
+        self.crossed = True
         self.pending = reader.pending
         if self.open is not None:
             self.open.cross()
@@ -158,13 +158,14 @@ class JointReaders:
     def following(self, others: "JointReaders") -> None:
         """Go on numbering texts where `others` are."""
         self.count, self.sizes = others.count, dict(others.sizes)
+        self.crossed, self.pending = others.crossed, others.pending
 
     def plain(self, name: str, kind: Kind = "text") -> JointText:
         """See `Readers`."""
         self.meter.spend(JOINT_STEPS)
         text = JointText(self, name, kind, self.count)
         self.count += 1
-        if self._crossed:
+        if self.crossed:
             text.cross()
         return text
 
@@ -184,7 +185,7 @@ class JointReaders:
     def carried(self, text: str, keys: Keys, level: int, *, whole: bool) -> list[Segment]:
         """See `Readers`."""
         try:
-            document = read_string(text, keys, nested=level > 0) if whole and self._crossed else None
+            document = read_string(text, keys, nested=level > 0) if whole and self.crossed else None
         except TextLimitError:
             document = None
         for each in () if document is None else document.passages:
@@ -298,7 +299,7 @@ def _place(raws: Sequence[str], text: int, offset: int, *, outlined: bool) -> tu
             before = joined.copied(None)
             joined.feed(raw[begin : begin + STRETCH])
             if joined.sizes.get(text, 0) > offset:
-                for at in range(begin, begin + STRETCH):
+                for at in range(begin, min(begin + STRETCH, len(raw))):
                     before.feed(raw[at])
                     if (size := before.sizes.get(text, 0)) > offset:
                         return part, max(0, at - (size - 1 - offset))
