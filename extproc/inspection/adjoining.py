@@ -21,6 +21,10 @@ BESIDE: Final = 1024
 whose beginnings are found by themselves. Parts of twice as many are read only near their ends once more, so that a
 request of large parts costs no more."""
 
+NEAR: Final = 256
+"""Characters behind a boundary up to which the text in front of it may tell what something is: a word, or a name that
+a secret is assigned to."""
+
 BLANK: Final = "*"
 """Stands in a part that a mask would leave empty: Anthropic refuses such parts."""
 
@@ -36,18 +40,18 @@ class JoinedParts(Struct, frozen=True):
 def crossing(
     scanner: Scanner, texts: Sequence[str], chain: Chain, own: Mapping[int, Sequence[Span]], meter: Meter | None = None
 ) -> list[tuple[int, Span]]:
-    """The findings that lie over a boundary, each with the number of the text in which it begins.
+    """The findings that lie over a boundary, or that are told by what stands in front of one.
 
-    The span counts from there and ends in a later text. `own`: what is found in the texts themselves. A finding that
-    only makes one of these longer is none: it is the end of a value, and another text that happens to follow.
-    Raises as `Scanner.scan` does.
+    Each has the number of the text in which it begins; the span counts from there and may end in a later text. `own`:
+    what is found in the texts themselves. A finding that only makes one of these longer is none: it is the end of a
+    value, and another text that happens to follow. Raises as `Scanner.scan` does.
     """
     found: list[tuple[int, Span]] = []
     for run in _runs(texts, chain):
         ends = [*accumulate(map(len, run.texts))]
         for span in scanner.scan("".join(run.texts), meter=meter):
             first, last = bisect_right(ends, span.start), bisect_right(ends, span.end - 1)
-            if first == last:
+            if not last or (first == last and span.start - ends[first - 1] >= NEAR):
                 continue
             begins = [end - len(text) for end, text in zip(ends, run.texts, strict=True)]
             places = [

@@ -11,7 +11,7 @@ from extproc.apis.counts import NOTHING, Counts, count
 from extproc.apis.roles import PassageRoles
 from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.naming import named, spelled
-from extproc.inspection.adjoining import crossing
+from extproc.inspection.cut_json import crossing_parts
 from extproc.inspection.led import LEADING, leading, led
 from extproc.inspection.masking import EditedBody, edited, edits
 from extproc.inspection.queries import decoded_spans, encoded
@@ -145,7 +145,7 @@ class BodyTexts(Struct, eq=False):
         """Return what was found, and what lies over the boundaries of parts of one text."""
         found = dict(scanned)
         for chain in chained:
-            for index, span in crossing(scanner, self.texts, chain, found, self.meter):
+            for index, span in crossing_parts(scanner, self.texts, chain, found, self.meter):
                 found[index] = sorted({*found.get(index, ()), span}, key=order)
         return sorted(found.items())
 

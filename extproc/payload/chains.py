@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from extproc.payload.json.wellformed import documents
 from extproc.payload.names import folded
 from extproc.payload.opened import TextSource
 from extproc.payload.passage import Holder, Passage
@@ -19,6 +20,20 @@ TYPES: Final = frozenset({"text", "input_text", "output_text"})
 
 Chain: TypeAlias = Sequence[int]
 """The numbers of texts that are parts of one."""
+
+
+class JsonChain(list[int]):
+    """A chain behind a part that begins as JSON and is cut short. `said`: that part, as it came.
+
+    `cut`: the first number is that of the text at its end; otherwise it has none that could be masked.
+    """
+
+    __slots__ = ("cut", "said")
+
+    def __init__(self, numbers: Iterable[int], said: str, *, cut: bool) -> None:
+        super().__init__(numbers)
+        self.said = said
+        self.cut = cut
 
 
 _NONE: Final[list[int]] = []
@@ -43,35 +58,45 @@ def chains(passages: Sequence[Passage], sources: Sequence[TextSource]) -> list[C
         if chain and (at == last + 1 or (at > last and _bare(passages[chain[-1] + 1 : number], holder))):
             chain.append(number)
         else:
-            cut = _cut_short(passages, sources, number, holder, at)
-            chain = [number] if cut is None else [cut, number]
+            chain = _cut_short(passages, sources, number, holder, at) or [number]
             found.append(chain)
         open_[id(holder)] = at, chain
-    return [each for each in found if len(each) > 1]
+    return [each for each in found if len(each) > 1 or isinstance(each, JsonChain)]
 
 
 def _cut_short(
     passages: Sequence[Passage], sources: Sequence[TextSource], number: int, holder: Holder, at: int
-) -> int | None:
-    """The number of the text that the part in front of part `at` ends with, if that part is JSON that is cut short."""
+) -> JsonChain | None:
+    """The chain of a text behind a part of JSON that is cut short. What such a part says may all be unreadable."""
+    outer = None if not at else next((each.outer for each in sources if _ends(each.outer, holder, at)), None)
+    if outer is None or _whole(outer.text):
+        return None
     last = number - 1
-    while at and last >= 0 and passages[last].key == TYPE and _bare(passages[last:number], holder):
+    while last >= 0 and passages[last].key == TYPE and _bare(passages[last:number], holder):
         last -= 1
-    if not at or last < 0:
-        return None
-    cut = passages[last]
-    source = sources[cut.source]
-    if cut.kind != "text" or source.outer is None or source.at is not None or cut.end < len(source.text):
-        return None
-    outer = source.outer
-    while (around := sources[outer.source].outer) is not None and not _ends(outer, holder, at):
-        outer = around
-    return last if _ends(outer, holder, at) else None
+    cut = _cut(passages[last], sources, outer) if last >= 0 else False
+    return JsonChain([last, number] if cut else [number], outer.text, cut=cut)
 
 
-def _ends(outer: Passage, holder: Holder, at: int) -> bool:
+def _cut(passage: Passage, sources: Sequence[TextSource], outer: Passage) -> bool:
+    """True if a text is the last in the part `outer`, and ends as that does."""
+    source = sources[passage.source]
+    if source.outer is None or source.at is not None or passage.kind == "tokens" or passage.end < len(source.text):
+        return False
+    around: Passage | None = source.outer
+    while around is not None and around is not outer:
+        around = sources[around.source].outer
+    return around is outer
+
+
+def _whole(text: str) -> bool:
+    """True if a part is JSON that nothing follows."""
+    return text.rstrip()[-1:] in {"}", "]"} and documents(text) != "none"
+
+
+def _ends(outer: Passage | None, holder: Holder, at: int) -> bool:
     """True if a text is that of the part in front of part `at`."""
-    place = _part(outer)
+    place = None if outer is None else _part(outer)
     return place is not None and place[0] is holder and place[1] == at - 1
 
 

@@ -30,6 +30,10 @@ class Part(Protocol):
     def held(self) -> int:
         """Characters that came and are in no piece yet."""
 
+    @property
+    def pending(self) -> int:
+        """Characters that came of a number, a name or base64, which is read when it ends."""
+
     def feed(self, text: str) -> list[Segment]:
         """The pieces that are decided once `text` has come."""
 

@@ -62,21 +62,31 @@ CREDENTIAL_ENDINGS: Final = (
     "-credential",
     "-credentials",
     "-jwt",
-    "-jwt-assertion",
-    "-api-key",
+    "-assertion",
     "-apikey",
-    "-access-key",
-    "-auth-key",
-    "-secret-key",
-    "-subscription-key",
-    "-virtual-key",
+    "-key",
+    "-vk",
+    "-userinfo",
+    "-service-account-json",
 )
-"""Endings of the names of such fields. Not `-key` alone: `idempotency-key` and `sec-websocket-key` are no secrets."""
+"""Endings of the names of such fields: `x-gladia-key`, `x-bf-vk` (a virtual key of Bifrost), `x-odd-userinfo`
+(a token's claims). Each is one pattern more that Envoy holds every field of a request against."""
+
+HARMLESS_ENDINGS: Final = (
+    "idempotency-key",
+    "websocket-key",
+    "cache-key",
+    "partition-key",
+    "routing-key",
+    "surrogate-key",
+    "affinity-key",
+)
+"""Endings of names that end as credentials do and are none."""
 
 
 def carries_credential(name: str) -> bool:
     """True if a field of this name, in lower case, is taken for a credential."""
-    return name in CREDENTIALS or name.endswith(CREDENTIAL_ENDINGS)
+    return name in CREDENTIALS or (name.endswith(CREDENTIAL_ENDINGS) and not name.endswith(HARMLESS_ENDINGS))
 
 
 def credentials_among(names: Iterable[str]) -> tuple[str, ...]:
@@ -88,9 +98,13 @@ def credentials_among(names: Iterable[str]) -> tuple[str, ...]:
         or "-token\n" in joined
         or "-auth" in joined
         or "-secret\n" in joined
-        or "-jwt" in joined
+        or "-jwt\n" in joined
+        or "-assertion\n" in joined
         or "-password\n" in joined
         or "-credential" in joined
+        or "-vk\n" in joined
+        or "-userinfo\n" in joined
+        or "-service-account-json\n" in joined
     ):
         return ()
-    return tuple(name for name in names if name.endswith(CREDENTIAL_ENDINGS) and name not in CREDENTIALS)
+    return tuple(name for name in names if carries_credential(name) and name not in CREDENTIALS)

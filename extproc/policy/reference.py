@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from extproc.policy.backends import Backend, BackendModel
 from extproc.policy.base import Value, Written
-from extproc.policy.credential_headers import CREDENTIAL_ENDINGS, CREDENTIALS
+from extproc.policy.credential_headers import CREDENTIAL_ENDINGS, CREDENTIALS, HARMLESS_ENDINGS
 from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.document import DEPTH_MAX, NODES_MAX, TEXT_MAX
 from extproc.policy.kinds import PII_GROUPS
@@ -79,7 +79,8 @@ How a credential is sent and where it is read from; the policy never holds one. 
 
 Space and newlines at its ends are dropped. In any other case the client's own credentials
 ({", ".join(f"`{name}`" for name in sorted(CREDENTIALS))}) are removed, and header fields whose names end as
-credentials do ({", ".join(f"`{ending}`" for ending in CREDENTIAL_ENDINGS)})."""
+credentials do ({", ".join(f"`{ending}`" for ending in CREDENTIAL_ENDINGS)}), but for
+{", ".join(f"`{ending}`" for ending in HARMLESS_ENDINGS)}."""
 
 
 def markdown() -> str:

@@ -4,6 +4,7 @@ from typing import Final
 
 from extproc.inspection.verdict import Blocked
 from extproc.matching.scanner import Scanner
+from extproc.payload.encodings.codings import Decoder, EncodingError
 from extproc.payload.fieldvalue import parse
 from extproc.pipe.pipe import AnswerPipe
 from extproc.protocol.errors import ClientError
@@ -14,6 +15,11 @@ from extproc.transaction.memory import Memory
 
 _LOST: Final = ClientError(502, "response_withheld", "The backend's response was withheld by the gateway.")
 """The end of a stream in which the credential cannot be looked for any more, because looking failed."""
+
+
+WATCHED_RATIO: Final = 32
+"""The times that encodings may make such a response as large, beyond the first MiB: a piece of 64 KiB is decoded and
+searched between two messages, and 2 MiB take some 10 ms. JSON and events are some ten times as large."""
 
 
 def _lost(blocked: Blocked) -> ClientError:  # noqa: ARG001  - there is one reason
@@ -42,11 +48,42 @@ class CleanedStream:
         return self._pieces.feed(self._pipe.close()) + self._pieces.finish()
 
 
-def cleaning(memory: Memory, findings: Findings, how: Wanted) -> CleanedStream | QuotedInPieces | None:
+class DecodedResponse:
+    """As the others, for a response that comes encoded: it goes on decoded, as it can only be searched so.
+
+    `lost`: what its end is if it cannot be decoded.
+    """
+
+    __slots__ = ("_decoder", "_inner", "_lost")
+
+    def __init__(self, inner: CleanedStream | QuotedInPieces, decoder: Decoder, lost: ClientError) -> None:
+        self._inner = inner
+        self._decoder = decoder
+        self._lost = lost
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what goes on once `data` has come. Raises ClientError."""
+        try:
+            decoded = self._decoder.feed(data)
+        except EncodingError:
+            raise self._lost from None
+        return self._inner.feed(decoded)
+
+    def finish(self) -> bytes:
+        """Return what was still held back."""
+        return self._inner.finish()
+
+
+def cleaning(
+    memory: Memory, findings: Findings, how: Wanted, ratio: int
+) -> CleanedStream | QuotedInPieces | DecodedResponse | None:
     """Return what takes our credential out of a response that passes as it comes; None if there is none to be found."""
     quoted, keys = memory.quoted, findings.pipeline.keys
     if quoted is None:
         return None
-    if keys is None or how.codings or parse(how.kind).value != "text/event-stream":
-        return QuotedInPieces(quoted)
-    return CleanedStream(quoted, keys, spoken(memory, findings))
+    inner: CleanedStream | QuotedInPieces = QuotedInPieces(quoted)
+    if keys is not None and parse(how.kind).value == "text/event-stream":
+        inner = CleanedStream(quoted, keys, spoken(memory, findings))
+    if not how.codings:
+        return inner
+    return DecodedResponse(inner, Decoder(how.codings, None, ratio=min(ratio, WATCHED_RATIO)), memory.withheld())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CONFIG_HEADER: Final = "x-extproc-config"
 """The field of the gRPC request that carries the fingerprint (`initial_metadata` of the filter's `grpc_service`)."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The version of what a generated configuration holds beside the policy's own: raised when the processor comes to rely
 on something that configurations of an earlier release do not have."""
 

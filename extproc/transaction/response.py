@@ -237,8 +237,11 @@ class ResponseSide:
         memory, duplex = self._memory, self.mode is BodyMode.FULL_DUPLEX_STREAMED
         kind = WatchedStream if how.streams else WatchedBody
         self._answer = kind(memory, findings, how, length=length, duplex=duplex, room=room)
+        if memory.quoted is not None and how.codings:
+            headers = headers.removing("content-length", "content-encoding")  # it goes on decoded
         if duplex:
-            return (Proceed(Side.RESPONSE, Phase.HEADERS, headers),) if headers.sets else PASS_RESPONSE_HEADERS
+            changes = headers.sets or headers.remove
+            return (Proceed(Side.RESPONSE, Phase.HEADERS, headers),) if changes else PASS_RESPONSE_HEADERS
         if memory.quoted is not None:
             headers = headers.removing("content-length")  # the body is shorter without a credential
         self.mode = BodyMode.STREAMED

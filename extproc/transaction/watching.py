@@ -71,7 +71,7 @@ class WatchedAnswer:
         self._over = False  # the end mark has
         self._lost = False  # the copy is judged no further
         self._due: Effects = NOTHING  # what goes on with the verdict
-        self._quoted = cleaning(memory, findings, how)
+        self._quoted = cleaning(memory, findings, how, room.ratio)
         self._busy = False  # the copy, or a piece of it, is handed out
 
     def piece(self, message: Body, now: float, *, ends: bool) -> Effects:

@@ -143,7 +143,7 @@ def override_off(whole: Json) -> Any:
 
 
 WRONG: dict[str, Callable[[Json], object]] = {
-    "is for another policy": sets(grpc_service={"initial_metadata": [{"key": "x-extproc-config", "value": "2-0"}]}),
+    "is for another policy": sets(grpc_service={"initial_metadata": [{"key": "x-extproc-config", "value": "3-0"}]}),
     "another release": sets(grpc_service={"initial_metadata": [{"key": "x-extproc-config", "value": "1-0"}]}),
     "there is no fingerprint": sets(grpc_service={}),
     "request_header_mode is SKIP": modes(request_header_mode="SKIP"),

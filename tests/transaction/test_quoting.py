@@ -2,13 +2,14 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Sequence
 
 import pytest
 
-from extproc.protocol.effects import Chunk, Effect, Phase, Proceed, Reject
+from extproc.protocol.effects import Chunk, Effect, Inspect, Phase, Proceed, Reject
 from extproc.protocol.headers import Field
-from extproc.protocol.messages import Side
+from extproc.protocol.messages import Inspected, Side
 from extproc.protocol.modes import BodyMode, ModeOverride
 from extproc.testing.playbook import (
     Playbook,
@@ -438,6 +439,64 @@ def test_a_credential_that_is_cut_by_pieces_of_a_watched_response_is_taken_out(m
                 out += joined([*envoy.sends(response_body(piece, end=False)).effects], piece)
             out += joined([*envoy.sends(response_body(b"")).effects], b"")
         assert out == body.replace(KEY, b"[redacted]")
+
+
+def watched(body: bytes, kind: Field, mode: BodyMode, coding: bytes, step: int) -> tuple[bytes, Sequence[Effect]]:
+    """What the client gets of a response that comes encoded and is only watched, and the reply to its headers."""
+    with Playbook(plan(WATCHING), request=mode, response=mode) as envoy:
+        asked(envoy, stream=True)
+        headers = [*envoy.sends(response_headers(200, kind, ("content-encoding", coding))).effects]
+        out = b""
+        for at in range(0, len(body), step):
+            piece = body[at : at + step]
+            out += joined(looked(envoy, piece, end=False), piece)
+        out += joined(looked(envoy, b"", end=True), b"")
+    return out, headers
+
+
+def looked(envoy: Playbook, piece: bytes, *, end: bool) -> list[Effect]:
+    """What a piece comes to, once it was looked at in a thread."""
+    effects = [*envoy.sends(response_body(piece, end=end)).effects]
+    for order in [each for each in effects if isinstance(each, Inspect)]:
+        effects += envoy.sends(Inspected(order.ticket, order.work.run())).effects  # type: ignore[union-attr]
+    return effects
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
+@pytest.mark.parametrize("kind", [JSON, SSE], ids=["json", "events"])
+def test_a_credential_in_a_watched_response_that_comes_encoded_is_taken_out(kind: Field, mode: BodyMode) -> None:
+    plain = QUOTED if kind is JSON else deltas(f"no key {KEY[:5].decode()}", f"{KEY[5:].decode()}.")
+    once = gzip.compress(plain, mtime=0)
+    for body, coding in (
+        (once, b"gzip"),
+        (gzip.compress(once, mtime=0), b"gzip, gzip"),
+        (zlib.compress(plain), b"deflate"),
+    ):
+        for step in (1, 7, len(body)):
+            out, headers = watched(body, kind, mode, coding, step)
+            assert out == CLEAN if kind is JSON else said_by(out) == "no key [redacted]."
+            (reply,) = headers
+            assert isinstance(reply, Proceed)
+            assert reply.headers is not None
+            assert {"content-encoding", "content-length"} <= {*reply.headers.remove}
+
+
+@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
+@pytest.mark.parametrize(
+    ("body", "ends"),
+    [
+        (b"no gzip at all", True),
+        (gzip.compress(b" " * 1024 * 1024, mtime=0), False),
+        (gzip.compress(b" " * (1024 * 1024 + 1), mtime=0), True),
+    ],
+    ids=["damaged", "at the limit", "past it"],
+)
+def test_a_watched_response_that_cannot_be_searched_ends(body: bytes, ends: bool, mode: BodyMode) -> None:
+    with Playbook(plan(WATCHING), request=mode, response=mode) as envoy:
+        asked(envoy)
+        envoy.sends(response_headers(200, JSON, ("content-encoding", b"gzip")))
+        effects = [*envoy.sends(response_body(body, end=False)).effects]
+    assert any(isinstance(each, Reject) for each in effects) is ends
 
 
 @PROFILES

@@ -1,9 +1,10 @@
 """One text of an answer that grows from event to event, and the events that wait for what is said of it."""
 
 import re
+from typing import ClassVar
 
 from extproc.apis.events import Channel, Entry, Share, Shares, StreamEvent
-from extproc.inspection.answers.looking import Unread, nothing_in
+from extproc.inspection.answers.looking import Looking, Unread, nothing_in
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.strand import Strand
 from extproc.inspection.vault import Vault
@@ -51,11 +52,14 @@ class GrowingText:
         "track",
     )
 
+    looking: ClassVar[type[Looking]] = Looking
+    """What makes the readers of the texts that it turns out to consist of."""
+
     def __init__(self, channel: Channel, track: Track, ruling: Ruling, vault: Vault | None, unread: Unread) -> None:
         self.channel = channel
         self.track = track
         self._heard = track.spoken  # when it spoke last
-        self._strand = Strand(channel, ruling, vault, unread)
+        self._strand = Strand(channel, ruling, vault, unread, self.looking)
         self._shares = Shares()
         self._half = ""  # a high surrogate at the end, which waits for the other half
         self._torn = False  # whether a text that paused had such a half at its end

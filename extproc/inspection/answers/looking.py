@@ -1,6 +1,7 @@
 """The texts that one text of a response turns out to consist of, and those that come whole."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from extproc.apis.events import Channel
 from extproc.apis.events.event import Scope
@@ -44,9 +45,13 @@ class Looking:
 
     def plain(self, name: str, kind: Kind = "text") -> Verbatim:
         """See `Readers`."""
+        return self._reader(Verbatim, name, kind)
+
+    def _reader(self, made: type[Verbatim], name: str, kind: Kind, **more: Any) -> Verbatim:
+        """Return the reader of a plain text, of that class."""
         self._ruling.meter.spend(TEXT_STEPS)
         lead = leading(name) if kind == "text" else ""
-        return Verbatim(self._channel, self._ruling, self._vault, _words(name, kind), lead, counted=self._counted)
+        return made(self._channel, self._ruling, self._vault, _words(name, kind), lead, counted=self._counted, **more)
 
     def whole(self, text: str, name: str, kind: Kind = "text") -> list[Segment]:
         """See `Readers`."""

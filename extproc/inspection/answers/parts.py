@@ -4,19 +4,27 @@ A value that is cut over the two is found, counted and blocked as in a whole res
 beginning has left with the first part. So where it is to be masked, the response is uninspected (`stream`).
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from extproc.apis.events import Channel, Delta, Share, StreamEvent
 from extproc.apis.events.event import Scope
-from extproc.inspection.adjoining import BESIDE, crossing
+from extproc.detectors.naming import spelled
+from extproc.inspection.adjoining import BESIDE, NEAR, crossing
+from extproc.inspection.answers.apart import ApartTexts
 from extproc.inspection.answers.growing import GrowingText, Track
-from extproc.inspection.answers.looking import Unread, hits_in
+from extproc.inspection.answers.joints import JoinedJson, JointHit, JointReaders, known
+from extproc.inspection.answers.looking import Looking, Unread, hits_in
 from extproc.inspection.answers.ruling import Ruling
+from extproc.inspection.answers.verbatim import Verbatim
+from extproc.inspection.led import leading
 from extproc.inspection.vault import Vault
 from extproc.matching.scanner import TooManyCandidatesError
 from extproc.matching.span import Distinct
 from extproc.matching.window import Hit, Released, Window
+from extproc.payload import Kind
 from extproc.payload.chains import HOLDERS, TEXT
+from extproc.payload.parts import Readers, Segment
 from extproc.protocol.meter import SpentError
 
 MOST_PIECES: Final = 128
@@ -39,17 +47,20 @@ def part_of(channel: Channel) -> tuple[Scope, int] | None:
 
 
 class WholeParts:
-    """The parts of messages that come at once, each in an event or several in one."""
+    """The parts of messages that come at once, each in an event or several in one; and other texts that do."""
 
-    __slots__ = ("_last", "_ruling", "_unread")
+    __slots__ = ("_apart", "_last", "_ruling", "_unread")
 
     def __init__(self, ruling: Ruling, unread: Unread) -> None:
         self._ruling = ruling
         self._unread = unread
+        self._apart = ApartTexts(ruling, unread)
         self._last: dict[Scope, tuple[int, str]] = {}
 
     def take(self, delta: Delta, *, counted: bool) -> None:
-        """Look at a text, if it is a part, with the part in front of it. Raises Stopped; SpentError."""
+        """Look at a text with what stands in front of it, or stood in its place. Raises Stopped; SpentError."""
+        if counted and delta.channel.whole and not delta.channel.recurs and delta.form == "string":
+            self._apart.take(delta)
         place = part_of(delta.channel)
         scanner = self._ruling.scanner
         if place is None or scanner is None:
@@ -79,10 +90,59 @@ class WholeParts:
                 self._unread(delta.channel.path, "stream")
 
 
+class _Kept(Verbatim):
+    """A text in a part that is JSON: its end is kept for the part that may follow."""
+
+    __slots__ = ("_called", "_said", "_size")
+
+    def __init__(self, *given: Any, called: tuple[str, Kind], **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._called = called  # the name of the member, and what the text is
+        self._said = ""
+        self._size = 0
+
+    def feed(self, text: str) -> list[Segment]:
+        """See `Part`."""
+        self._said = (self._said + text)[-BESIDE:]
+        self._size += len(text)
+        return super().feed(text)
+
+    def copied(self, readers: Readers) -> Any:
+        """See `Part`."""
+        if isinstance(readers, JointReaders):
+            return readers.taken(self._said, self._size, *self._called)
+        return super().copied(readers)
+
+
+class PartLooking(Looking):
+    """As `Looking`; texts in JSON keep their ends."""
+
+    __slots__ = ()
+
+    def plain(self, name: str, kind: Kind = "text") -> Verbatim:
+        """See `Readers`."""
+        return self._reader(_Kept, name, kind, called=(name, kind))
+
+
 class PartText(GrowingText):
     """A part that grows. `before`: the part that stands in front of it, if one does."""
 
-    __slots__ = ("_before", "_follows", "_pieces", "_prior", "_ruling", "_told", "_unread", "_window")
+    looking = PartLooking
+
+    __slots__ = (
+        "_before",
+        "_before_hits",
+        "_ended",
+        "_follows",
+        "_joined",
+        "_left",
+        "_pieces",
+        "_prior",
+        "_ruling",
+        "_told",
+        "_unread",
+        "_window",
+    )
 
     def __init__(
         self,
@@ -102,6 +162,23 @@ class PartText(GrowingText):
         self._pieces: list[str] = []
         self._told = Distinct()
         self._window: Window | None = None
+        self._joined: JoinedJson | None = None  # reads it with the parts in front, where these are JSON that is cut
+        self._before_hits: Sequence[Hit] = ()  # those in the text that these leave open
+        self._left: JoinedJson | None = None
+        self._ended = False
+
+    @property
+    def left(self) -> JoinedJson | None:
+        """Return what goes on with JSON that the text leaves open; None if it leaves none."""
+        if self._ended:
+            return self._left
+        scanner = self._ruling.scanner
+        if self._joined is not None:
+            return self._joined.copied(scanner) if self._joined.amid else None
+        if not self._strand.structured:
+            return None
+        joined = JoinedJson(scanner, self._ruling.meter, self._strand.reader)
+        return joined if joined.amid else None
 
     @property
     def end(self) -> str:
@@ -118,9 +195,13 @@ class PartText(GrowingText):
 
     def finish(self) -> None:
         """See `GrowingText.finish`."""
+        self._left, self._ended = self.left, True
         window, self._window = self._window, None
         if window is not None:
             self._hear(window.finish())
+        joined, self._joined = self._joined, None
+        if joined is not None:
+            self._hear_joined(joined.finish())
         super().finish()
 
     def _said(self) -> str:
@@ -134,14 +215,21 @@ class PartText(GrowingText):
             self._begin(self._prior)
         if self._window is not None and text:
             self._look(self._window, text, len(said))
-        self._follows = self._window is not None
-        self._pieces = [said if self._follows else said[-BESIDE:]]
+        if self._joined is not None and text:
+            self._hear_joined(self._look_joined(self._joined, text))
+        self._follows = self._window is not None or self._joined is not None
+        self._pieces = [said[-2 * BESIDE :] if self._window is None else said]
 
     def _begin(self, prior: "PartText") -> None:
         """The first piece has come: what the part in front of it ends with is known now."""
         self._prior, self._before = None, prior.end
         scanner = self._ruling.scanner
-        if self._before and scanner is not None:
+        self._joined = prior.left
+        if self._joined is not None:
+            said, name = self._joined.front
+            self._before_hits = hits_in(said, self._ruling, spelled(name), leading(name))
+            self._hear_joined(self._joined.cross())
+        elif self._before and scanner is not None:
             self._window = Window(scanner, meter=self._ruling.meter)
             self._hear(self._window.feed(self._before))
 
@@ -160,9 +248,26 @@ class PartText(GrowingText):
     def _hear(self, released: Released | None) -> None:
         for hit in () if released is None else released.hits:
             span = hit.span
-            if span.start < len(self._before) < span.end and not self._own(hit):
+            edge = len(self._before)
+            if span.end > edge > span.start - NEAR and not self._own(hit):
                 self._ruling.hear((hit,), self.channel.where, self._told)
                 if self._ruling.masks(span):
+                    self._unread(self.channel.path, "stream")
+
+    def _look_joined(self, joined: JoinedJson, text: str) -> Sequence[JointHit]:
+        try:
+            return joined.feed(text)
+        except TooManyCandidatesError:
+            self._joined = None
+            self._unread(self.channel.path, "stream")
+            return ()
+
+    def _hear_joined(self, found: Sequence[JointHit]) -> None:
+        for each in found:
+            hits = (*self._before_hits, *hits_in(self._said(), self._ruling, None))
+            if not known(each.hit, [(own.span.kind, own.value) for own in hits]):
+                self._ruling.hear((each.hit,), self.channel.where, self._told)
+                if self._ruling.masks(each.hit.span):
                     self._unread(self.channel.path, "stream")
 
     def _own(self, hit: Hit) -> bool:

@@ -37,10 +37,17 @@ class Strand:
 
     __slots__ = ("_ahead", "_channel", "_open", "_plain", "_ruling", "_text", "_unread", "_vault", "edited", "left")
 
-    def __init__(self, channel: Channel, ruling: Ruling, vault: Vault | None, unread: Unread) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        ruling: Ruling,
+        vault: Vault | None,
+        unread: Unread,
+        looking: type[Looking] = Looking,
+    ) -> None:
         self._ruling = ruling
         self._vault = vault
-        self._text: Part = _text(channel, Looking(channel, ruling, vault, unread, counted=True))
+        self._text: Part = _text(channel, looking(channel, ruling, vault, unread, counted=True))
         self._channel = channel
         self._unread = unread
         self._open = True  # whether the reader may turn out not to be needed
@@ -53,6 +60,11 @@ class Strand:
     def held(self) -> int:
         """Characters held back, or bytes where nothing is decided yet."""
         return max(0, self._text.held - self._ahead)
+
+    @property
+    def reader(self) -> Part:
+        """Return what reads the text."""
+        return self._text
 
     @property
     def structured(self) -> bool:

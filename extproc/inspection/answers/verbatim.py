@@ -23,6 +23,8 @@ class Verbatim:
     only later, the rest is.
     """
 
+    pending = 0
+
     __slots__ = (
         "_before",
         "_counted",

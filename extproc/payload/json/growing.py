@@ -8,7 +8,7 @@ from extproc.payload.json.growing_name import GrowingName
 from extproc.payload.json.hints import MAX_HINT, MAX_TAKEN, ObjectHints, copied, is_hint, is_of_use
 from extproc.payload.json.wellformed import BOM
 from extproc.payload.json.written import IN_STRING, UNFINISHED, WrittenString, meaning
-from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, SHORT
+from extproc.payload.limits import MAX_DEPTH, MAX_OPENED
 from extproc.payload.names import OF_SCHEMAS
 from extproc.payload.numbers import telling
 from extproc.payload.parts import Keys, Part, Readers, Segment
@@ -16,8 +16,7 @@ from extproc.payload.passage import MASKED_NUMBER
 from extproc.payload.torn import AROUND
 
 MAX_BARE = 64
-"""Characters of a number or a literal that are kept together. Numbers in JSON have up to 25; beyond this it is taken
-for text that is not JSON."""
+"""Characters of a number or a literal that are kept together. Numbers have up to 25; a longer one is no JSON here."""
 
 MAX_BLANK = 64
 """Characters of white space in front of JSON, or behind a number, that wait for what follows: a line end or two, and
@@ -25,11 +24,10 @@ the space that many models begin with."""
 
 _OUTSIDE = re.compile(r'(?P<white>[ \t\n\r]+|\ufeff)|(?P<sign>[{}\[\]:,"])|(?P<bare>[^ \t\n\r\ufeff{}\[\]:,"]+)')
 _BARE = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null|NaN|-?Infinity")
-_LONG = re.compile(rf"-?[0-9]{{{SHORT + 1}}}")
 
 _State: TypeAlias = Literal["start", "value", "item", "name", "member", "colon", "after", "end"]
-"""The tokens that may come next: a document; a value; a value or the end of an array; a name; a name or the end of an
-object; a colon; a comma or the end of what it is in; nothing, or another document in a line of its own."""
+"""What may come next: a document; a value; a value or an array's end; a name; a name or an object's end; a colon; a
+comma or the end of what it is in; nothing, or another document in a line of its own."""
 
 
 class GrowingJson:
@@ -106,6 +104,16 @@ class GrowingJson:
             return self.rest.held
         return self._written.held + len(self._unfinished) + len(self._open + self._bare + self._gap)
 
+    @property
+    def pending(self) -> int:
+        """See `Part`."""
+        return len(self._bare) if self._string is None else self._string.pending
+
+    @property
+    def amid(self) -> bool:
+        """True if more of the document is to come."""
+        return self.rest is None and bool(self._objects)
+
     def feed(self, text: str) -> list[Segment]:
         """See `Part`."""
         if self.rest is not None:
@@ -143,7 +151,7 @@ class GrowingJson:
             if self._unfinished:
                 self._fill(self._unfinished, self._unfinished, out)
             out += self._written.pieces(self._string.finish())
-        elif self.rest is None and self._bare and not self._end_bare(out):
+        elif self.rest is None and self._bare and not self._end_bare(out, cut=bool(self._objects)):
             self._fail(out)
         if self.rest is not None:
             return out + self.rest.finish()
@@ -294,9 +302,8 @@ class GrowingJson:
             self._settle(out)
             return self._begin(sign)
         if sign in "}]":
-            if not self._objects or state not in {"after", "member" if sign == "}" else "item"}:
-                return False
-            if self._objects[-1] != (sign == "}"):
+            after = state in {"after", "member" if sign == "}" else "item"}
+            if not self._objects or not after or self._objects[-1] != (sign == "}"):
                 return False
             self._settle(out)
             self._objects.pop()
@@ -359,14 +366,14 @@ class GrowingJson:
             out.append((self._open, None))
             self._open, self._given = "", 0
 
-    def _end_bare(self, out: list[Segment]) -> bool:
-        """End a number or literal; False if it is neither."""
+    def _end_bare(self, out: list[Segment], *, cut: bool = False) -> bool:
+        """End a number or literal; False if it is neither. `cut`: it may go on in another text."""
         bare = self._bare
         if _BARE.fullmatch(bare) is None:
             return False
         self._bare, self._given = "", 0
         self._settle(out)
-        if said := telling(bare):
+        if said := telling(bare) or (bare if cut and bare[1:].isdecimal() else ""):
             self.began = self._bare_at
             pieces = self._readers.whole(said, self._called(self._key), "number")
             changed = any(new is not None for _, new in pieces)

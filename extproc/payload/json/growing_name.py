@@ -24,6 +24,11 @@ class GrowingName:
         """See `Part`."""
         return len(self.text) if self._part is None else self._part.held
 
+    @property
+    def pending(self) -> int:
+        """See `Part`."""
+        return len(self.text) if self._part is None else 0
+
     def feed(self, text: str) -> list[Segment]:
         """See `Part`."""
         if self._part is not None:

@@ -52,6 +52,16 @@ class GrowingString:
         """See `Part`."""
         return len(self._held) + (0 if self._part is None else self._part.held)
 
+    @property
+    def pending(self) -> int:
+        """See `Part`."""
+        return len(self._held) if self._part is None else self._part.pending
+
+    @property
+    def amid(self) -> bool:
+        """True if it is JSON of which more is to come."""
+        return isinstance(self._part, GrowingJson) and self._part.amid
+
     def may_hold(self, text: str) -> bool:
         """True if the whole of `text` may be something else than a text as it stands."""
         return bool(text) and (self._carrier or text[0] in OPENING)
@@ -122,7 +132,7 @@ class GrowingString:
 class _Beyond:
     """Passes a text that is too long to be read."""
 
-    held = 0
+    held = pending = 0
 
     def __init__(self, readers: Readers, keys: Keys, level: int) -> None:
         self._readers = readers

@@ -63,7 +63,7 @@ def spots(text: str, name: str, limit: int, spend: Callable[[int], object]) -> t
 class _Taken:
     """Takes one text, and gives all of it back as it was."""
 
-    held = 0
+    held = pending = 0
 
     def __init__(self, whole: str, kind: Kind, keys: Keys, name: str, start: int) -> None:
         self._whole = whole
