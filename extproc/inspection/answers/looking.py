@@ -46,7 +46,8 @@ class Looking:
         """See `Readers`."""
         self._ruling.meter.spend(TEXT_STEPS)
         lead = leading(name) if kind == "text" else ""
-        return Verbatim(self._channel, self._ruling, self._vault, _words(name, kind), lead, counted=self._counted)
+        words, unread = _words(name, kind), self.unread
+        return Verbatim(self._channel, self._ruling, self._vault, words, lead, unread=unread, counted=self._counted)
 
     def whole(self, text: str, name: str, kind: Kind = "text") -> list[Segment]:
         """See `Readers`."""
