@@ -167,7 +167,7 @@ class Verbatim:
         if released is None:
             return pieces
         start, end = max(released.start, self._given), released.start + len(released.text)
-        if self._unread is not None and any(self._left(hit, self._given) for hit in released.hits):
+        if self._given and self._unread is not None and any(self._left(hit) for hit in released.hits):
             self._unread("stream")
         hits = [_from(hit, start) for hit in released.hits if hit.span.end > start]
         if end <= self._given:
@@ -178,9 +178,9 @@ class Verbatim:
         hits, self._late, self._given = [*self._late, *hits], [], 0
         return pieces + self._masker.pieces(Released(start, released.text[start - released.start :], tuple(hits)))
 
-    def _left(self, hit: Hit, given: int) -> bool:
+    def _left(self, hit: Hit) -> bool:
         """True if a value that is to be masked began in what was given out, where nothing showed it yet."""
-        span, scanner = hit.span, self._ruling.scanner
+        span, scanner, given = hit.span, self._ruling.scanner, self._given
         if not span.start < given < span.end or scanner is None or not self._ruling.masks(span):
             return False
         try:
