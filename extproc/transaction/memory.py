@@ -161,14 +161,19 @@ class Memory(Struct, eq=False):
             return
         if findings.blocked is not None:
             self.decision, self.failure = "blocked", "answer_cut"
-        elif findings.masked and self.decision in _SERVED:
+        elif findings.masked and self.served:
             self.decision = "masked"
+
+    @property
+    def served(self) -> bool:
+        """True if the request went on, and nothing of the exchange was changed or refused."""
+        return self.decision in _SERVED
 
     def cut(self) -> None:
         """Says of a response that it did not come to its end: the client or the backend left in the middle of it."""
         if self.failure is None:
             self.failure = "response_cut"
-            if self.decision in _SERVED:
+            if self.served:
                 self.decision = "cut"
 
     def signal_values(self) -> dict[str, Any]:

@@ -253,6 +253,13 @@ class Transaction:
             self._memory.signals.forget_body()
         self.request_lane = self.response_lane = Lane.READ
 
+    @property
+    def _unanswered(self) -> bool:
+        """True if the request went on and no response came, which this Envoy would have shown, its own errors too."""
+        memory = self._memory
+        shown = memory.known and self._plan.needs.response_headers and not memory.observed
+        return shown and memory.status is None and memory.served
+
     def _tell(self, now: float) -> Effects:
         if self._told:
             return NOTHING
@@ -260,7 +267,7 @@ class Transaction:
         if self._memory.failure is None:
             if self._request.unproven or self._response.unproven:
                 self._memory.lacks(MisconfiguredError("mode_override"))
-            elif self._request.intent is Intent.READING:
+            elif self._request.intent is Intent.READING or self._unanswered:
                 self._memory.decision, self._memory.reason = "gone", "client_gone"
         self._memory.conclude()
         if self._response.cut and not self._memory.observed:

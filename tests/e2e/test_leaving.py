@@ -76,7 +76,7 @@ def test_a_client_that_leaves_before_the_answer_takes_the_request_to_the_backend
     assert gateway.forwarded(tag, "north").json()["model"] == "a-name-much-longer-than-grow"
     assert eventually(lambda: provider.gone == gone + 1, ENDED), "the backend was left waiting"
     line = next_line(gateway, before)
-    assert (line["decision"], line["backend"], line["status"]) == ("allowed", "north", None)
+    assert (line["decision"], line["reason"], line["backend"], line["status"]) == ("gone", "client_gone", "north", None)
     works(gateway, version)
 
 

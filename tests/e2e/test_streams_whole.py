@@ -84,6 +84,18 @@ def test_a_mask_is_written_where_the_value_was(streaming: Gateway, backend: Cann
     assert [json.loads(arguments) for arguments in calls.values()] == [{"city": "[EMAIL_1]", "days": 12}] * 2
 
 
+def test_a_value_that_goes_on_behind_a_finish_reason_ends_the_stream(streaming: Gateway, backend: Canned) -> None:
+    def piece(text: str, reason: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": reason}
+        return b"data: " + json.dumps({"object": "chat.completion.chunk", "choices": [choice]}).encode() + b"\n\n"
+
+    backend.pieces = [piece("card 4111 1111 11", "length"), piece("11 1111 "), piece("now", "stop")]
+    answer = streaming.send(post(json.dumps({"model": "m", "stream": True, "messages": HI}).encode()))
+    assert answer.status == 200
+    assert b"uninspected_content" in answer.body
+    assert b'"11 1111 ' not in answer.body
+
+
 def test_a_credential_that_the_backend_quotes_in_two_events_does_not_reach_the_client(
     streaming: Gateway, backend: Canned
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from extproc.inspection.answers.waiting import PATIENCE
 from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import Blocked
 from tests.apis.events.client import documents
 from tests.apis.events.samples import choice, chunk, event
 from tests.inspection.answering import answer, everything, masking, run
@@ -40,11 +41,28 @@ def arguments(out: bytes) -> str:
     ],
 )
 def test_of_a_value_in_json_the_rest_is_masked_and_it_counts_once(first: str, then: str, said: str) -> None:
-    stream = answer(everything(), "openai.chat")
+    stream = answer(everything(), "openai.chat", blocks_unread=False)
     out = arguments(run(stream, paused(first, then)))
     assert out == said
     assert json.loads(out)
     assert sum(stream.counts.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "refused"),
+    [
+        ('{"mail": "bob@exam', 'ple.org"}', True),
+        (r'{"x": "{\"mail\": \"bob@exam', r'ple.org\"}"}', True),
+        ('{"mail": "to ', 'bob@example.org"}', False),
+        ('{"mail": "bob@example.org', '"}', False),
+        ('{"mail": "bob@example.org', '.uk"}', False),  # what left was a mask
+    ],
+)
+def test_a_value_in_json_whose_beginning_has_left_is_uninspected(first: str, then: str, refused: bool) -> None:
+    stream = answer(everything(), "openai.chat")
+    run(stream, paused(first, then))
+    assert stream.blocked == (Blocked("pipeline", "uninspected") if refused else None)
+    assert dict(stream.unread) == ({"stream": 1} if refused else {})
 
 
 @pytest.mark.parametrize(
@@ -97,7 +115,8 @@ def test_a_pause_within_an_escape_breaks_no_json_and_shows_no_value(value: str, 
     text = f'{{"q": "{spelled(value)}", "n": 12}}'
     text = json.dumps({"note": text}) if depth else text
     for at in range(1, len(text)):
-        out = json.loads(arguments(run(answer(everything(), "openai.chat"), paused(text[:at], text[at:]))))
+        stream = answer(everything(), "openai.chat", blocks_unread=False)
+        out = json.loads(arguments(run(stream, paused(text[:at], text[at:]))))
         said = json.loads(out["note"])["q"] if depth else out["q"]
         assert "bob@example.org" not in said
         assert "4012888888881881" not in said

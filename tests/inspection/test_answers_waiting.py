@@ -184,11 +184,29 @@ def test_of_a_value_that_goes_on_later_the_rest_is_masked() -> None:
     raws = [said({"reasoning_content": "to bob@exam"})]
     raws += [said({"content": "x "})] * (PATIENCE + 1)
     raws += [said({"reasoning_content": "ple.org "}), said({"content": "y"})]
-    stream = answer(everything(), "openai.chat")
+    stream = answer(everything(), "openai.chat", blocks_unread=False)
     out = run(stream, raws)
-    # What waited for the text had to leave: the answer must not stand still. The value is found and counted even so.
+    # What waited for the text had to leave: the response must not stand still. The value is found and counted even so.
     assert "".join(each.get("reasoning_content", "") for each in deltas(out)) == "to bob@exam[EMAIL_1] "
     assert sum(stream.counts.values()) == 1
+    assert dict(stream.unread) == {"stream": 1}
+    stream = answer(everything(), "openai.chat")
+    run(stream, raws)
+    assert stream.blocked == Blocked("pipeline", "uninspected")
+
+
+@pytest.mark.parametrize(("first", "then"), [("to bob@exam", "ple.org "), ("card 4111 1111 11", "11 1111 ok")])
+@pytest.mark.parametrize("reason", ["stop", "length"])
+def test_a_value_that_goes_on_behind_a_finish_reason_is_uninspected(first: str, then: str, reason: str) -> None:
+    end = said({}).replace(b'"finish_reason": null', b'"finish_reason": "%s"' % reason.encode())
+    raws = [said({"content": first}), end, said({"content": then}), event("[DONE]")]
+    ended, going = answer(everything(), "openai.chat"), answer(everything(), "openai.chat")
+    run(ended, raws)
+    assert ended.blocked == Blocked("pipeline", "uninspected")
+    raws[1] = said({"role": "assistant"})
+    out = run(going, raws)
+    assert (going.blocked, going.masked) == (None, True)
+    assert not any(word.encode() in out for word in (*first.split()[1:], *then.split()[:1]))
 
 
 def test_a_value_that_goes_on_behind_a_finish_reason_is_found() -> None:
@@ -225,7 +243,8 @@ def test_what_every_event_repeats_and_may_be_a_value_holds_up_few_events(word: s
 def test_a_value_of_repeated_pieces_is_none_of_those_words(size: int) -> None:
     digits = "4242424242424242"
     raws = [said({"note": digits[at : at + size]}) for at in range(0, len(digits), size)]
-    out = run(answer(everything(), "openai.chat"), [said({"note": "card "}), *raws, said({"note": " ok"})])
+    stream = answer(everything(), "openai.chat", blocks_unread=False)
+    out = run(stream, [said({"note": "card "}), *raws, said({"note": " ok"})])
     assert "42" * 8 not in "".join(each["note"] for each in deltas(out))
 
 

@@ -253,6 +253,24 @@ def test_a_response_whose_whole_length_came_is_not_cut_though_its_end_was_not_sh
     assert record.decision == told
 
 
+@pytest.mark.parametrize(
+    ("extra", "known", "told"),
+    [
+        (READING, True, ("gone", "client_gone")),
+        (READING, False, ("allowed", "only")),  # an Envoy of which nobody knows what it shows
+        ("", False, ("allowed", "only")),
+    ],
+)
+def test_a_client_that_leaves_before_the_response_begins_is_recorded_as_gone(
+    extra: str, known: bool, told: tuple[str, str]
+) -> None:
+    own = plan(extra)
+    with Playbook(own, configuration=own.fingerprint if known else b"") as envoy:
+        asked(envoy, "plain")
+        record = envoy.leaves(clean=False)
+    assert (record.decision, record.reason, record.status) == (*told, None)
+
+
 def test_a_held_response_that_never_ends_is_recorded_as_cut() -> None:
     with Playbook(plan(READING)) as envoy:
         asked(envoy, "plain")

@@ -51,7 +51,8 @@ class Looking:
         """Return the reader of a plain text, of that class."""
         self._ruling.meter.spend(TEXT_STEPS)
         lead = leading(name) if kind == "text" else ""
-        return made(self._channel, self._ruling, self._vault, _words(name, kind), lead, counted=self._counted, **more)
+        words, more = _words(name, kind), {"unread": self.unread, "counted": self._counted, **more}
+        return made(self._channel, self._ruling, self._vault, words, lead, **more)
 
     def whole(self, text: str, name: str, kind: Kind = "text") -> list[Segment]:
         """See `Readers`."""

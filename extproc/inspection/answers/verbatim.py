@@ -1,12 +1,14 @@
 """One text of a response that stands as it is, on its way: scanned, masked, restored."""
 
 import copy
+from collections.abc import Callable
 
 from extproc.apis.events import Channel
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.watch import Watch, alike, handed, watch
 from extproc.inspection.masking import Masker
 from extproc.inspection.vault import Restorer, Vault
+from extproc.matching.scanner import TooManyCandidatesError
 from extproc.matching.span import Distinct, Span
 from extproc.matching.window import Hit, Released
 from extproc.payload.parts import Readers, Segment
@@ -20,7 +22,7 @@ class Verbatim:
     and is only looked at. `counted`: its findings are new.
 
     Of a text that was given out when it paused (see `Part.given`) nothing is changed any more: of a value that shows
-    only later, the rest is.
+    only later, the rest is masked, and the text is uninspected (`stream`), because the beginning has left unmasked.
     """
 
     pending = 0
@@ -36,6 +38,7 @@ class Verbatim:
         "_ruling",
         "_scanner",
         "_tail",
+        "_unread",
         "_watch",
         "_where",
     )
@@ -48,9 +51,11 @@ class Verbatim:
         name: str | None,
         lead: str = "",
         *,
+        unread: Callable[[str], None],
         counted: bool = True,
     ) -> None:
         self._where = where
+        self._unread: Callable[[str], None] | None = unread if counted else None
         self._ruling = ruling
         self._name = name
         self._counted = counted
@@ -109,7 +114,7 @@ class Verbatim:
     def copied(self, readers: Readers) -> "Verbatim":  # noqa: ARG002  the protocol's
         """See `Part`. What it finds is not counted: this one finds it, too."""
         other: Verbatim = copy.copy(self)
-        other._counted, other._distinct = False, None
+        other._counted, other._distinct, other._unread = False, None, None
         other._watch, other._masker, other._late = alike(self._watch), self._masker.copied(), self._late.copy()
         return other
 
@@ -164,6 +169,8 @@ class Verbatim:
         if released is None:
             return pieces
         start, end = max(released.start, self._given), released.start + len(released.text)
+        if self._given and self._unread is not None and any(self._left(hit) for hit in released.hits):
+            self._unread("stream")
         hits = [_from(hit, start) for hit in released.hits if hit.span.end > start]
         if end <= self._given:
             self._late += hits
@@ -172,6 +179,17 @@ class Verbatim:
             pieces.append((released.text[: start - released.start], None))
         hits, self._late, self._given = [*self._late, *hits], [], 0
         return pieces + self._masker.pieces(Released(start, released.text[start - released.start :], tuple(hits)))
+
+    def _left(self, hit: Hit) -> bool:
+        """True if a value that is to be masked began in what was given out, where nothing showed it yet."""
+        span, scanner, given = hit.span, self._ruling.scanner, self._given
+        if not span.start < given < span.end or scanner is None or not self._ruling.masks(span):
+            return False
+        try:
+            seen = scanner.scan(hit.value[: given - span.start], self._name, self._ruling.meter)
+        except TooManyCandidatesError:
+            return True
+        return not any(each.kind == span.kind for each in seen)
 
 
 def masker(ruling: Ruling, vault: Vault | None) -> Masker:
