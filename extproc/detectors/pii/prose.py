@@ -14,8 +14,10 @@ KINDS_PROSE: Mapping[str, tuple[str, str]] = {
     ),
     "iban": ("International Bank Account Number", "length of the country, check digits (mod 97)"),
     "crypto_wallet": (
-        "address of Bitcoin, Litecoin, Dogecoin, TRON or Ethereum",
-        "Base58Check, Bech32; form, beside a word alone",
+        "address of a crypto wallet: Bitcoin and its like, Ethereum, TRON, XRP, Monero, Cardano, Cosmos, Polkadot, Stellar, "
+        "TON, Tezos and others; an extended public key",
+        "the chain's own check (Base58Check, Bech32, CRC-16, ...); Ethereum by its form; Solana, Sui, Algorand and Filecoin "
+        "by form and word",
     ),
     "ip_address": (
         "IPv4 or IPv6 address, also with a prefix",

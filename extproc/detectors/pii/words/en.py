@@ -56,7 +56,12 @@ WORDS = {
     "es_nif": "spanish tax id, spanish id, spanish identity card, es nif",
     "br_cpf": "br cpf, brazilian tax id",
     "br_cnpj": "br cnpj",
-    "crypto_wallet": "bitcoin, btc, wallet, wallet address, crypto, litecoin, ltc, dogecoin, tron, address",
+    "crypto_wallet": """
+        bitcoin, btc, wallet, wallets, wallet address, crypto, cryptocurrency, litecoin, ltc, dogecoin, doge, tron, trx,
+        address, ethereum, eth, solana, sol, monero, xmr, ripple, xrp, cardano, stellar, xlm, polkadot, tezos, algorand,
+        algo, sui, aptos, filecoin, usdt, usdc, tether, bch, bitcoin cash, zcash, blockchain, public key, metamask,
+        phantom, pubkey, payout address, deposit address
+    """,
     "national_id": """
         national id, national ids, national id no, national id number, national id card, national identity card,
         national identity number, national identification number, national number, national insurance id, identity

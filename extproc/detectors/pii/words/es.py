@@ -64,6 +64,7 @@ WORDS = {
     "postal_code": "código postal",
     "us_ssn": "número de seguro social, seguro social, número de seguridad social",
     "us_itin": "número de identificación personal del contribuyente",
+    "crypto_wallet": "cartera, billetera, monedero, dirección, criptomoneda, criptomonedas",
 }
 MONTHS = """
     enero, febrero, marzo, abril, mayo, junio, julio, agosto, septiembre, setiembre, octubre, noviembre, diciembre, ene,

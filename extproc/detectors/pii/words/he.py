@@ -10,5 +10,6 @@ WORDS = {
     "license_plate": "מספר רכב, לוחית רישוי",
     "card_cvv": "קוד אבטחה",
     "card_expiry": "תוקף",
+    "crypto_wallet": "ארנק, כתובת",
 }
 MONTHS = ""

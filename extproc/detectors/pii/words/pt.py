@@ -38,6 +38,7 @@ WORDS = {
     "coordinates": "coordenadas",
     "postal_address": "endereço, morada, endereço de entrega, residente em, moro na, mora na, residência",
     "postal_code": "cep, código postal",
+    "crypto_wallet": "carteira, endereço, criptomoeda",
 }
 MONTHS = """
     janeiro, fevereiro, março, abril, maio, junho, julho, agosto, setembro, outubro, novembro, dezembro, fev, mai, ago,
