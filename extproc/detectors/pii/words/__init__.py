@@ -13,65 +13,14 @@ A word of a kind in one language counts in texts of all languages: texts mix the
 
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from typing import Final
 
-from extproc.detectors.pii.words import (
-    bg,
-    cs,
-    da,
-    de,
-    el,
-    en,
-    es,
-    fi,
-    fr,
-    he,
-    hi,
-    hr,
-    hu,
-    it,
-    ja,
-    ko,
-    ms,
-    nl,
-    pl,
-    pt,
-    ro,
-    ru,
-    sv,
-    th,
-    tr,
-    zh,
-)
+_NAMES: Final = """
+    bg cs da de el en es fi fr he hi hr hu it ja ko ms nl pl pt ro ru sv th tr zh
+"""
 
-LANGUAGES: Final = (
-    bg,
-    cs,
-    da,
-    de,
-    el,
-    en,
-    es,
-    fi,
-    fr,
-    he,
-    hi,
-    hr,
-    hu,
-    it,
-    ja,
-    ko,
-    ms,
-    nl,
-    pl,
-    pt,
-    ro,
-    ru,
-    sv,
-    th,
-    tr,
-    zh,
-)
+LANGUAGES: Final = tuple(import_module(f"{__name__}.{name}") for name in _NAMES.split())
 
 _PLAIN: Final[Mapping[str, str]] = {
     **dict.fromkeys("àáâãåāăąά", "a"),

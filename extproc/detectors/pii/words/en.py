@@ -109,8 +109,8 @@ WORDS = {
     "ph_tin_grouped": "tin, tin no, tin number, taxpayer identification number",
     "ph_tin": "bir tin, philippine tin, philippines tin, ph tin, bir tin no",
     "il_id": """
-        israeli id, israeli id number, israel id, israeli identity number, teudat zehut, mispar zehut, tz
-        number, il id, tz
+        israeli id, israeli id number, israel id, israeli identity number, teudat zehut, mispar zehut, tz number, il
+        id, tz, id number israel
     """,
     "za_id": """
         south african id, south african id number, south african identity number, south africa id, sa id, sa id number,
