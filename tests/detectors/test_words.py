@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import re2
 
 from extproc.detectors import pii
 from extproc.detectors.naming import spelled
@@ -137,7 +138,7 @@ def test_no_phrase_is_another_word_without_its_blank() -> None:
 @pytest.mark.parametrize("word", sorted(words.ACCIDENTS))
 def test_a_word_that_a_phrase_is_by_accident_tells_nothing(word: str) -> None:
     every = words.expressions(*{kind for each in words.LANGUAGES for kind in each.WORDS})
-    assert [each for each in every if re.fullmatch(each, word)] == []
+    assert [each for each in every if re2.fullmatch(each, word)] == []
 
 
 def test_said_is_no_south_african_id() -> None:

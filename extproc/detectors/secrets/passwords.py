@@ -68,7 +68,8 @@ RULES = (
     Rule(
         kind="password",
         name="password-bare",
-        pattern=rf"(?:(?:{PASSWORDS})(?:{ASSIGNED}| ? ?-> ?)|-[\w-]{{0,24}}(?:{PASSWORDS})[ \t]{{1,4}}[\"']?)({VALUE}{{6,128}})",
+        pattern=rf"(?:(?:{PASSWORDS})(?:{ASSIGNED}| ?-> ?)|-[\w-]{{0,24}}(?:{PASSWORDS})[ \t]{{1,4}}[\"']?)"
+        rf"({VALUE}{{6,128}})",
         before="",
         after=r"\w(",
         fold=True,
