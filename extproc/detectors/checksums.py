@@ -1,15 +1,9 @@
 """Check digits: each function takes the text of a hit, separators and all, and says whether it checks out."""
 
-import hashlib
 import re
 import string
 from collections.abc import Callable
 from itertools import cycle
-
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-_BECH32_STEPS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
-_BECH32_MARKS = (1, 0x2BC830A3)  # BIP 173 and BIP 350
 
 _GROUP = re.compile("[0-9]+")
 _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
@@ -102,29 +96,3 @@ def verhoeff(text: str) -> bool:
     for digit, turn in zip(reversed(_values(text)), cycle(_VERHOEFF_TURN)):
         check = _VERHOEFF_TIMES[check][turn[digit]]
     return check == 0
-
-
-def base58check(text: str) -> int | None:
-    """The version byte of a 25-byte Base58Check value, or None if its four check bytes are wrong."""
-    value = 0
-    for char in text:
-        value = value * 58 + _BASE58.index(char)
-    if value >= 1 << 200:
-        return None
-    raw = value.to_bytes(25, "big")
-    check = hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()
-    return raw[0] if check[:4] == raw[-4:] else None
-
-
-def bech32(text: str) -> bool:
-    """BIP 173 (SegWit v0) and BIP 350 (v1 and later)."""
-    human, _, rest = text.lower().rpartition("1")
-    if not human or any(char not in _BECH32 for char in rest):
-        return False
-    values = [ord(char) >> 5 for char in human] + [0] + [ord(char) & 31 for char in human]
-    check = 1
-    for value in values + [_BECH32.index(char) for char in rest]:
-        top, check = check >> 25, (check & 0x1FFFFFF) << 5 ^ value
-        for bit, step in enumerate(_BECH32_STEPS):
-            check ^= step if top >> bit & 1 else 0
-    return check in _BECH32_MARKS

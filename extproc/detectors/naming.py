@@ -58,7 +58,7 @@ a megabyte may hold a thousand values."""
 NAMES_CACHED = 4096
 """Names that are remembered: APIs have a few hundred. They are of `MOST_NAME` characters at most: 1 MB."""
 
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|[^\W\d_]+")
+_PART = re.compile(r"[A-Z]+(?![^\W\dA-Z_])|[A-Z]?[^\W\dA-Z_]+|[^\W\d_]+")
 
 
 def named(passage: Passage) -> str | None:

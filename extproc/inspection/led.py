@@ -4,13 +4,13 @@ Rules for what is assigned to a name want both in one text. A member's value is 
 once more with the name in front of it, if that is a name of secrets. See `docs/decisions/0062`.
 """
 
-import re
 from functools import lru_cache
 from typing import Final
 
 from extproc.detectors.naming import MOST_NAME, words_of
 from extproc.detectors.secrets.assigned import KEY_WORDS, NAMES
 from extproc.detectors.secrets.named import ASSIGNED_TO
+from extproc.detectors.secrets.native import NATIVE
 from extproc.detectors.secrets.passwords import PASSWORDS
 from extproc.matching.candidate import spans
 from extproc.matching.compiled import expression
@@ -29,8 +29,9 @@ takes 256, and `Bearer` before it some more."""
 MOST_NAMES = 1024
 """Names that are remembered."""
 
-_TELLING = re.compile(f"{NAMES}|{PASSWORDS}|{KEY_WORDS}$|{ASSIGNED_TO}|authorization", re.IGNORECASE)
-_ANYWHERE = searching(expression(f"(?i){NAMES}|{PASSWORDS}|{KEY_WORDS}|{ASSIGNED_TO}|authorization"))
+_WORDS = f"{NAMES}|{PASSWORDS}|{NATIVE}|{ASSIGNED_TO}|authorization"
+_ANYWHERE = searching(expression(f"(?i){_WORDS}|{KEY_WORDS}"))
+_TELLING = searching(expression(f"(?i){_WORDS}|{KEY_WORDS}$"))
 
 _OWN = frozenset({"authorization", "authorization_token"})
 """Members of the APIs that take credentials which are meant for them."""
@@ -56,7 +57,7 @@ def may_lead(names: str) -> bool:
 
 @lru_cache(MOST_NAMES)
 def _leading(name: str) -> str:
-    if name in _OWN or _TELLING.search(name) is None:
+    if name in _OWN or not within(_TELLING, name.encode("utf-8", "replace")):
         return ""
     return f'{name}="' if _POINTING.isdisjoint(words_of(name)) else ""
 

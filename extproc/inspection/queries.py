@@ -27,9 +27,12 @@ NAME_MAX: Final = 3 * MOST_NAME
 """Characters of an encoded name: letters beyond ASCII take six and more."""
 
 _END = r"\s&;\"'<>#"
-_VALUE = re.compile(
-    rf"=(?:(?<=%[0-9A-Fa-f]{{2}}=)|(?=[^{_END}%+]{{0,{VALUE_MAX}}}[%+]))([^{_END}]{{1,{VALUE_MAX}}})(?=[{_END}]|\Z)"
+_PAIR = re.compile(
+    rf"%[0-9A-Fa-f]{{2}}[\w.\[\]%+-]{{0,{NAME_MAX}}}+(?:=([^{_END}]{{1,{VALUE_MAX}}})(?=[{_END}]|\Z))?"
+    rf"|=(?=[^{_END}%+]{{0,{VALUE_MAX}}}[%+])([^{_END}]{{1,{VALUE_MAX}}})(?=[{_END}]|\Z)"
 )
+"""A value whose name is encoded, or that is encoded itself. Where no value follows, what is encoded is passed over, so
+that each character is looked at once."""
 _NAME = re.compile(rf"(?:\A|[\s?&;\"'<>])([\w.\[\]%+-]{{1,{NAME_MAX}}})\Z")
 _PART = re.compile(r"(?:%[0-9A-Fa-f]{2})+|[^%]|%")
 _ESCAPE: Final = 3
@@ -71,13 +74,16 @@ def decoded_spans(
 
 
 def _encoded(text: str, meter: Meter | None) -> Iterator[Encoded]:
-    for match in _VALUE.finditer(text):
-        name = _NAME.search(text, max(0, match.start() - NAME_MAX - 1), match.start())
-        if name is None or ("%" not in name[1] + match[1] and not _queried(text, name.start(), match.end())):
+    for match in _PAIR.finditer(text):
+        if match.lastindex is None:
+            continue
+        written, start = match[match.lastindex], match.start(match.lastindex)
+        name = _NAME.search(text, max(0, start - NAME_MAX - 2), start - 1)
+        if name is None or ("%" not in name[1] + written and not _queried(text, name.start(), match.end())):
             continue
         if meter is not None:
-            meter.spend(VALUE_STEPS + len(match[1]))
-        value, places = _decoded(match[1], match.start(1))
+            meter.spend(VALUE_STEPS + len(written))
+        value, places = _decoded(written, start)
         yield Encoded(value, places, spelled(unquote_plus(name[1])))
 
 

@@ -1,6 +1,13 @@
 """The tables of words: a file for each language, which its speakers can correct."""
 
+import gzip
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
 import pytest
+import re2
 
 from extproc.detectors import pii
 from extproc.detectors.naming import spelled
@@ -37,6 +44,7 @@ DATES = {
 }
 
 SHARED_WORDS = {"call", "national_id", "it_partita_iva", "pl_nip", "my_number", "ph_tin_grouped"}
+SHARED_WORDS |= {"document_grouped", "co_cc", "cl_run"}
 """Lists that are no kind's own."""
 
 
@@ -94,3 +102,52 @@ def test_accents_may_be_left_out_of_words_that_are_long_enough() -> None:
     assert kinds("telefono: 371 5260189") == kinds("teléfono: 371 5260189") == {"phone"}
     assert kinds("ne 10/5/1971") == set()
     assert kinds("né 10/5/1971") == {"date_of_birth"}
+
+
+LABELLED = Path(__file__).resolve().parents[3] / "shared" / "data"
+COMMON_LEAST = 3
+"""Times that a word is in these texts."""
+MEANT_JOINED = frozenset({"mastercard", "birthday", "cellphone", "mailto", "yo"})
+"""Phrases that mean the same without their blank."""
+
+
+def common() -> Counter[str]:
+    """The words of ordinary texts in thirty languages."""
+    if not LABELLED.exists():
+        pytest.skip("the labelled texts are not there")
+    found: Counter[str] = Counter()
+    for name in ("lang", "clinc150", "banking77"):
+        with gzip.open(LABELLED / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
+            for line in file:
+                found.update(re.findall(r"[^\W\d_]+", json.loads(line)["text"].lower()))
+    return found
+
+
+def test_no_phrase_is_another_word_without_its_blank() -> None:
+    counted = common()
+    accidents = {
+        joined
+        for each in words.LANGUAGES
+        for listed in map(words.listed, each.WORDS.values())
+        for phrase in listed
+        if " " in phrase and counted[joined := phrase.lower().replace(" ", "")] >= COMMON_LEAST
+    }
+    assert accidents <= words.ACCIDENTS | MEANT_JOINED
+
+
+@pytest.mark.parametrize("word", sorted(words.ACCIDENTS))
+def test_a_word_that_a_phrase_is_by_accident_tells_nothing(word: str) -> None:
+    every = words.expressions(*{kind for each in words.LANGUAGES for kind in each.WORDS})
+    assert [each for each in every if re2.fullmatch(each, word)] == []
+
+
+def test_said_is_no_south_african_id() -> None:
+    assert "za_id" not in kinds("he said 8001015009087")
+    assert not scanner().tells("said")
+    assert "za_id" in kinds("SA ID 8001015009087")
+    assert "za_id" in kinds("sa_id=8001015009087")
+
+
+@pytest.mark.parametrize("name", ["numéroDeSécuritéSociale", "Führerscheinnummer", "identificadoConCédula"])
+def test_capitals_before_accents_part_no_word(name: str) -> None:
+    assert spelled(name) == " ".join(re.findall(r"[A-Z]?[^\W\dA-Z_]+", name)).lower()

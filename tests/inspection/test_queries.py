@@ -19,6 +19,7 @@ _SCANNER = Scanner.compile(pii.rules(("mac_address", "date_of_birth", "gr_afm", 
         ("id=1&dob=3+May+1990", "id=1&dob=[DATE_OF_BIRTH_1]", "date_of_birth"),
         ("/v1?steuernummer=59-119%2F9013", "/v1?steuernummer=[AT_TAX_ID_1]", "at_tax_id"),
         ("/v1?%CE%B1%CF%86%CE%BC=094259216&n=1", "/v1?%CE%B1%CF%86%CE%BC=[GR_AFM_1]&n=1", "gr_afm"),
+        ("/v1?c%C3%A9dula_no=1020304050&n=1", "/v1?c%C3%A9dula_no=[CO_CEDULA_1]&n=1", "co_cedula"),
         (
             "/v1?note=%C3%A9%FF%20born%203%20May%201990&n",
             "/v1?note=%C3%A9%FF%20born%20[DATE_OF_BIRTH_1]&n",

@@ -21,6 +21,7 @@ from extproc.detectors.pii import (
     places,
     vat,
     vehicles,
+    wallets,
     west_europe,
 )
 from extproc.matching.rule import Rule
@@ -31,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     *phone.RULES,
     *places.RULES,
     *finance.RULES,
+    *wallets.RULES,
     *banking.RULES,
     *ip_addresses.RULES,
     *network.RULES,

@@ -131,6 +131,18 @@ RULES = (
         hits=("My Number: «123456789018»", "my_number=«1234 5678 9018»"),
         misses=("123456789018", "my number 123456789019"),
     ),
+    spoken(
+        "jp_my_number",
+        r"\d{4} \d{4} \d{4}|\d{4}-\d{4}-\d{4}",
+        _my_number,
+        words=("my_number",),
+        own=False,
+        name="jp-my-number-grouped",
+        # No telephone number has three groups of four.
+        score=0.85,
+        hits=("My Number: «1234 5678 9018»",),
+        misses=("1234 5678 9018", "my number 1234 5678 9019", "my number 123456789018"),
+    ),
     Rule(
         kind="kr_rrn",
         name="kr-rrn",

@@ -41,7 +41,7 @@ RULES = (
         fold=True,
         fit=_email_end,
         # What stands there is the password of a URL, and its host.
-        behind=r"//[^\s/@:]{1,13}:",
+        behind=r"//[^\s/@:]{1,16}:[^\s/@\"'<>]{0,20}",
         validator=_email,
         score=1.0,
         hits=(
@@ -66,6 +66,7 @@ RULES = (
             "git@github.com:x/y",
             "logo@2x.PNG",
             "redis://ann:s3cret@db.example.com",
+            "ftp://ann:1wQp(A@db.example.com",
         ),
     ),
 )

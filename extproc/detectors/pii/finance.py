@@ -1,8 +1,8 @@
-"""Money: payment cards, IBANs, crypto wallets."""
+"""Money: payment cards and IBANs."""
 
 import re
 
-from extproc.detectors.checksums import base58check, bech32, leading, luhn, mod97, numerals
+from extproc.detectors.checksums import leading, luhn, mod97, numerals
 from extproc.detectors.pii.runs import RUN
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
@@ -46,8 +46,6 @@ _USUAL = 16
 _NO_CARD = r"(?:^|[^0-9])(?:[017-9]\d{13,17}|3[0-35689]\d{13}),\s{1,20}"
 """The number before, in a list of constants or counts; no issuer has such numbers. Times in ms have thirteen digits."""
 _MAESTRO = frozenset({5893, 6304, 6390, 6759, 6761, 6762, 6763})
-_VERSIONS = frozenset({0x00, 0x05, 0x1E, 0x30, 0x32, 0x41, 0x16, 0x6F, 0xC4})
-"""Base58Check version bytes: Bitcoin, Dogecoin, Litecoin, TRON, Bitcoin's test networks."""
 
 
 def _known_card(text: str) -> bool:
@@ -116,14 +114,6 @@ def _iban_end(text: str) -> int:
     if code[:2] in _IBAN_DIGITS and not code[4:].isdigit():
         return 0
     return end if mod97(code[4:] + code[:4]) == 1 else 0
-
-
-def _mixed(text: str) -> bool:
-    return any(map(str.isupper, text)) and any(map(str.islower, text)) and sum(map(str.isdigit, text)) >= 3
-
-
-def _base58(text: str) -> bool:
-    return base58check(text) in _VERSIONS
 
 
 RULES = (
@@ -261,44 +251,5 @@ RULES = (
             "AL47 212A 1009 0000 0002 3569 8741",
             "AM47212110090000000235698740",
         ),
-    ),
-    Rule(
-        kind="crypto_wallet",
-        name="crypto-base58",
-        pattern=r"[123LMDAT9][1-9A-HJ-NP-Za-km-z]{25,34}",
-        validator=_base58,
-        score=1.0,
-        hits=("«16Yeky6GMjeNkAiNcBY7ZhrLoMSgg1BoyZ»", "to «3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy»."),
-        misses=("16Yeky6GMjeNkAiNcBY7ZhrLoMSgg1BoyZ2", "16Yeky6GMjeNkAiNcBY7ZhrLoMSgg1Boyz"),
-    ),
-    Rule(
-        kind="crypto_wallet",
-        name="crypto-spoken-of",
-        pattern=r"[13][1-9A-HJ-NP-Za-km-z]{25,34}",
-        validator=_mixed,
-        context=expressions("crypto_wallet"),
-        near=(60, 1),
-        named=True,
-        score=0.6,
-        hits=("the bitcoin address is «12qnjf8FAW2dnQeM6wqmy1gbGtv».",),
-        misses=("12qnjf8FAW2dnQeM6wqmy1gbGtv", "address 1234567891234567891234567891"),
-    ),
-    Rule(
-        kind="crypto_wallet",
-        name="crypto-bech32",
-        pattern=r"(?:bc|tb|ltc)1[02-9ac-hj-np-z]{11,71}",
-        fold=True,
-        validator=bech32,
-        score=1.0,
-        hits=("«bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq»",),
-        misses=("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdx", "bc1b"),
-    ),
-    Rule(
-        kind="crypto_wallet",
-        name="crypto-ethereum",
-        pattern=r"0x[0-9a-f]{40}",
-        fold=True,
-        hits=("«0x52908400098527886E0F7030069857D2E4169EE7»",),
-        misses=("0x52908400098527886E0F7030069857D2E4169EE", "0x52908400098527886E0F7030069857D2E4169EE71"),
     ),
 )

@@ -7,6 +7,8 @@ from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
 _CURP_VALUES = "0123456789ABCDEFGHIJKLMNÑOPQRSTUVWXYZ"
+_DNI_MOST = 8
+"""Digits of a number of Argentina's."""
 _STATES = "AS|B[CS]|C[CLSHM]|D[FG]|G[TR]|HG|JC|M[CNS]|N[TLE]|OC|PL|Q[TR]|S[PLR]|T[CSL]|VZ|YN|ZS"
 _RFC_VALUES = "0123456789ABCDEFGHIJKLMN&OPQRSTUVWXYZ Ñ"
 _RFC_CHECKS = "0123456789A"
@@ -160,6 +162,31 @@ RULES = (
         misses=("12531909-2", "RUT 12531909-3"),
     ),
     spoken(
+        "ar_dni",
+        # With one more group, it is Colombian.
+        r"\d{1,2}\.\d{3}\.\d{3}(?:\.\d{3})?",
+        lambda text: _dni(text) and len(numerals(text)) <= _DNI_MOST,
+        words=("document_grouped",),
+        own=False,
+        name="ar-dni-document",
+        # "Documento" is any document: only with points is its number that of a person.
+        score=0.8,
+        hits=("documento «12.345.678»", "doc. «5.123.456»"),
+        misses=("documento 12345678", "documento 11.111.111", "documento 1.020.304.050"),
+    ),
+    spoken(
+        "cl_rut",
+        r"\d{7,8}-[0-9k]|\d{1,2}\.\d{3}\.\d{3}-[0-9k]",
+        _rut,
+        words=("cl_run",),
+        own=False,
+        name="cl-run",
+        # "Run" is a word of programs; the hyphen and the check digit leave one in a hundred numbers.
+        score=0.8,
+        hits=("RUN «12531909-2»", "R.U.N. «12.531.909-2»"),
+        misses=("run 125319092", "RUN 12531909-3"),
+    ),
+    spoken(
         "co_nit",
         r"\d{8,9}[ -]?\d|\d{3}\.\d{3}\.\d{3}[ -]\d",
         _nit,
@@ -179,5 +206,28 @@ RULES = (
             "cedula_ciudadania: «1020304050»",
         ),
         misses=("1.020.304.050", "cédula 1111111111", "pedido 1020304050"),
+    ),
+    spoken(
+        "co_cedula",
+        r"1\.\d{3}\.\d{3}\.\d{3}|1\d{9}",
+        _dni,
+        words=("document_grouped",),
+        own=False,
+        name="co-cedula-document",
+        score=0.75,
+        hits=("documento de identidad «1.020.304.050»", "doc. identidad «1020304050»"),
+        misses=("documento 2.020.304.050", "documento 1111111111"),
+    ),
+    spoken(
+        "co_cedula",
+        r"\d\.\d{3}\.\d{3}\.\d{3}|\d{1,2}\.\d{3}\.\d{3}",
+        _dni,
+        words=("co_cc",),
+        own=False,
+        name="co-cedula-cc",
+        # "CC" is many things: its number is one only with points.
+        score=0.75,
+        hits=("CC «1.020.304.050»", "CC No. «79.345.612»"),
+        misses=("cc 1020304050", "CC 11.111.111"),
     ),
 )

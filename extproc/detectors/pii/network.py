@@ -1,5 +1,7 @@
 """Machines and places on the net: MAC addresses, IMEIs, URLs, URLs that carry credentials."""
 
+import re
+
 from extproc.detectors.checksums import luhn, numerals
 from extproc.detectors.pii.ip_addresses import V4
 from extproc.detectors.pii.words import expressions
@@ -10,6 +12,8 @@ _HOST = (
     r"|\[[0-9a-f:.]{2,45}\]|(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4})"
 )
 _UNSAID = frozenset(("user", "username", "login", "password", "pass", "passwd", "pwd", "secret", "token", "key"))
+_VARIABLE = re.compile(r"<.*>?|\{.*\}?|\[.*\]|\(.*\)|%.*[%s]|\$[A-Za-z_(]\w*\)?|.*\*{3}.*")
+"""A variable, or what stands for a part that is hidden."""
 _MACHINES = (r"mac(?: ?addr(?:ess)?)?", r"hw ?addr(?:ess)?", r"(?:hardware|physical|ethernet) ?addr(?:ess)?", r"ether")
 
 
@@ -30,12 +34,11 @@ def _imei(text: str) -> bool:
 
 def _credentials(text: str) -> bool:
     user, _, password = text.partition(":")
-    marks = "<${[*"
     return not (
         password.lower() in _UNSAID
-        or any(mark in text for mark in marks)
-        or set(password) <= {"x", "X"}
-        or not user + password
+        or any(_VARIABLE.fullmatch(part) for part in (user, password))
+        or "${" in text
+        or len(set(password) - {"@"}) < 2
     )
 
 
@@ -114,16 +117,25 @@ RULES = (
     ),
     Rule(
         kind="url_credentials",
-        pattern=r"[a-z][a-z0-9+.-]{1,20}://([^\s:@/\"'<>]{0,64}:[^\s@/\"'<>]{1,128})@[a-z0-9\[]",
+        pattern=r"[a-z][a-z0-9+.-]{1,20}://([^\s:@/\"'<>]{0,64}:[^\s@/\"'<>]{1,128}(?:@[^\s@/\"'<>?#&,;]{1,64})?)@[a-z0-9\[]",
         before=r"[:alnum:]+.-",
         after="",
         fold=True,
         group=1,
         validator=_credentials,
-        hits=("postgres://«app:1clbQ2w0Wlt»@db.internal:5432/prod", "https://«joe:s3cret»@example.com/"),
+        hits=(
+            "postgres://«app:1clbQ2w0Wlt»@db.internal:5432/prod",
+            "https://«joe:s3cret»@example.com/",
+            "amqp://«joe:$Q8#(Fhd@We4»@mq/",
+            "http://«a:7*(m*»@x.example",
+        ),
         misses=(
             "https://user:password@example.com",
             "https://${USER}:${PASS}@example.com",
+            "https://$USER:$PASS@example.com",
+            "https://joe:***@example.com",
+            "https://joe:<password>@example.com",
+            "https://joe:xxxx@example.com",
             "http://example.com:80/a@b",
         ),
     ),

@@ -36,14 +36,14 @@ _ROADS = (
 )
 _FRENCH = r"(?:rue|avenue|boulevard|bd|place|chemin|impasse|all\x{e9}e|quai|route|cours|square|passage)"
 _FIRST = (
-    r"(?:Strada|Borgo|Contrada|Cuesta|Glorieta|Rambla|"
-    r"Calle|C/|Avda\.?|Avenida|Av\.|Plaza|Paseo|Camino|Carrera|Ronda|Carretera|Via|Viale|"
+    r"(?:Strada|Borgo|Contrada|Cuesta|Glorieta|Rambla|Callej\x{f3}n|Urbanizaci\x{f3}n|Pasaje|Calzada|Privada|Rodovia|Ladeira|"
+    r"Calle|C/|Avda\.?|Avenida|Av\.?|Plaza|Paseo|Camino|Carrera|Ronda|Carretera|Via|Viale|"
     r"Piazza|Corso|Largo|Vicolo|"
     r"Piazzale|Rua|Travessa|Pra\x{e7}a|Alameda|Estrada|ul\.|ulica|al\.|aleja|pl\.|plac|os\.|osiedle)"
 )
 _LAST = (
     r"(?:stra(?:\x{df}|ss)e|str\.|weg|platz|allee|gasse|ring|ufer|damm|straat|laan|plein|gracht|kade|dijk|singel|dreef|"
-    r"baan|steeg)"
+    r"baan|steeg|vej|gade|str\x{e6}de|all\x{e9}|gatan|v\x{e4}gen|gr\x{e4}nd|torget|stigen|backen|veien|vei|gata|katu|kuja)"
 )
 
 
@@ -165,6 +165,8 @@ RULES = (
             "abito in «Via Giuseppe Garibaldi 7, 20121 Milano»",
             "moro na «Rua Augusta, 1500»",
             "mieszkam przy «ul. Marszałkowska 10/4, 00-590 Warszawa»",
+            "domicilio: «Callejón del Pez 4, 09791 Ourense»",
+            "«Rodovia João Silveira, 992», Bacurau",
         ),
         misses=("Calle Mayor", "via Email 3rd", "Via the API", "Plaza de España"),
     ),
@@ -173,8 +175,8 @@ RULES = (
         name="address-street-joined",
         numeric=True,
         pattern=rf"[{_UPPER}][\w\x{{c0}}-\x{{24f}}-]{{1,30}}(?:"
-        rf"{_LAST}|-(?:Stra\x{{df}}e|Str\.|Weg|Platz|Allee|Ring|Ufer|Damm)) \d{{1,4}}(?: ?[a-z])?{_END}",
-        sign=rf"(?:{_LAST}|-(?:Stra\x{{df}}e|Str\.|Weg|Platz|Allee|Ring|Ufer|Damm)) \d",
+        rf"{_LAST}|-(?:Stra\x{{df}}e|Str\.|Weg|Platz|Allee|Gasse|Ring|Ufer|Damm)) \d{{1,4}}(?: ?[a-z])?{_END}",
+        sign=rf"(?:{_LAST}|-(?:Stra\x{{df}}e|Str\.|Weg|Platz|Allee|Gasse|Ring|Ufer|Damm)) \d",
         before=r"[:alnum:].",
         score=0.75,
         hits=(
@@ -182,8 +184,11 @@ RULES = (
             "«Goethestr. 5a»",
             "ik woon op de «Keizersgracht 123, 1015 CJ Amsterdam»",
             "«Friedrich-Ebert-Straße 7»",
+            "bor på «Trädgårdsgatan 17, 97677 Stockholm»",
+            "«Østervej 6, 2411 Tilst»",
+            "«Karl-Renner-Gasse 12, 1138 Wien»",
         ),
-        misses=("Hauptstraße", "unterweg 5", "der Platz 3", "Hauptstraße und 12"),
+        misses=("Hauptstraße", "aggregate 5", "unterweg 5", "der Platz 3", "Hauptstraße und 12"),
     ),
     Rule(
         kind="postal_address",

@@ -14,8 +14,8 @@ KINDS_PROSE: Mapping[str, tuple[str, str]] = {
     ),
     "iban": ("International Bank Account Number", "length of the country, check digits (mod 97)"),
     "crypto_wallet": (
-        "address of Bitcoin, Litecoin, Dogecoin, TRON or Ethereum",
-        "Base58Check, Bech32; form, beside a word alone",
+        "address of a crypto wallet, or an extended public key",
+        "the check of its chain (Base58Check, SS58, Bech32, CRC-16); Ethereum by form; Solana and others beside a word",
     ),
     "ip_address": (
         "IPv4 or IPv6 address, also with a prefix",

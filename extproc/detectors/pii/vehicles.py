@@ -96,7 +96,7 @@ RULES = (
         # AAMVA's forms of the American states, and those of Canada, Europe, India and Korea: no word tells which of
         # them it is, and nearly all are letters and digits in groups.
         pattern=r"[A-Za-z0-9]{6,18}|(?:[A-Za-z]{1,3}-?|[A-Z]{1,3} )\d{2,4}(?:[ -]\d{2,11}){1,4}|\d{5}/\d{2}/\d{4}|"
-        r"\d{2}-\d{2}-\d{6}-\d{2}|\d{6}-\d{3}|\d{3} \d{3} \d{3}|[A-Z*]{5}[A-Z*0-9]{7}",
+        r"\d{2}-\d{2}-\d{6}-\d{2}|\d{6}-\d{3}|\d{2,3} \d{3} \d{3,4}|\d{2,3}-\d{3}-\d{3,4}|[A-Z*]{5}[A-Z*0-9]{7}",
         sign=r"\d[0-9A-Za-z*]{0,10}[^0-9A-Za-z]",
         before=r"[:alnum:].*",
         fit=_license_end,
@@ -114,6 +114,7 @@ RULES = (
             "driving license «KA01 20110012345»",
             "운전면허 «13-22-123456-12»",
             "driver_license=«123456789»",
+            "DL no. «92-123-4567»",
         ),
         misses=("D1234567", "driver's license expired", "a software license 123456789", "driver license 12345"),
     ),

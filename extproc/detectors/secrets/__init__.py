@@ -6,12 +6,15 @@ from extproc.detectors.secrets import (
     code,
     columns,
     commands,
+    encoded,
     keys,
     models,
     named,
+    native,
     passwords,
     services,
     tokens,
+    wallet_keys,
 )
 from extproc.matching.rule import Rule
 
@@ -25,7 +28,10 @@ RULES: tuple[Rule, ...] = (
     *keys.RULES,
     *assigned.RULES,
     *passwords.RULES,
+    *native.RULES,
     *commands.RULES,
     *columns.RULES,
+    *encoded.RULES,
+    *wallet_keys.RULES,
 )
 """Every rule of our own. A rule's kind is its name."""

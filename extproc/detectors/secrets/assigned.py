@@ -36,7 +36,7 @@ ESCAPED: Final = r"\x{5c}{0,3}"
 _SIGN = rf"(?:(?:{ESCAPED}[\"'])?\s{{0,12}}(?:=>|[:?]{{0,3}}=|==|:)\s{{0,12}}|[\"']?>)"
 """A sign of assignment, and the end of a tag: `<key>v</key>`, `<x name="key">v</x>`."""
 
-ASSIGNED = rf"(?:{_SIGN}|{ATTRIBUTE})"
+ASSIGNED = rf"(?:{_SIGN}|{ATTRIBUTE}|</key>\s{{0,40}}<string>)"
 """Separators of a name and its value in programs, settings and documents."""
 
 VALUE = r"[^\s\"'`<>,;)(\]}{]"
@@ -79,7 +79,7 @@ _ALONE = r"(?:^|[^0-9A-Za-z ._-])[ ._-]{0,16}"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{11,12}"
 
 
-_SIGN_NAMED = rf"(?:{NAMES})[\w.-]{{0,20}}(?:{ESCAPED}[\"'])?\s{{0,12}}[=:>?{{v]"
+_SIGN_NAMED = rf"(?:{NAMES})[\w.-]{{0,20}}(?:{ESCAPED}[\"'])?\s{{0,12}}[=:<>?{{v]"
 
 _TEMPLATES = ("${", "{{", "$(", "<", "%(", "#{", "http://", "https://", "/", "data:")
 _EXPRESSION = re.compile(r"[a-zA-Z0-9]-[zZ9]|\\[A-Za-z]|\(\?|\w\(\w*\)|[\])}][*+?{]")

@@ -54,6 +54,9 @@ _SIGNED = re.compile(r"[A-Za-z][A-Za-z!@#$%^&+~-]*[!@#$%^&+~][A-Za-z!@#$%^&+~]*"
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.|->|::)[A-Za-z_]|\w\[")
 """A member, a method or an element of something in a program."""
 
+_NUMBERED = re.compile(r"[.-][0-9]+$")
+"""A number that is a part by itself, as no member's name is."""
+
 _DIGESTS_AND_PLACES = (
     *(f"sha{bits}{sign}" for bits in (1, 256, 384, 512) for sign in "-=:"),
     *("md5:", "md5=", "http://", "https://", "/", "./"),
@@ -73,7 +76,10 @@ _DOCUMENTED = frozenset(
 )
 """Keys and tokens that documentation shows, in small letters."""
 
-_VARIABLE = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+\d?:?")
+_MARK = re.compile(r"(?<=\w)[!@#$%^&*?+~]+(?:$|(?=\w))")
+"""A sign of a password: one that stands among its letters and digits, or ends it."""
+
+_VARIABLE = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+_?\d?:?")
 
 _NO_PASSWORDS = frozenset(
     (
@@ -265,10 +271,10 @@ def password(text: str) -> bool:
         return False  # it takes two kinds of characters, one of them digits
     if stand_in(text) or example(text) or uuid(text) or text.startswith(("http://", "https://", "/")):
         return False
-    if wordy(text) and _DOTTED.search(text) is not None:
+    if _member(text):
         return False
     cased = text.upper() != text.lower() if text.isascii() else any(map(_cased, text))
-    return (cased or not text.isalnum()) and entropy(text) >= 2.5
+    return (cased or not text.isalnum()) and entropy(text) >= (2.2 if _MARK.search(text) else 2.5)
 
 
 def strong(text: str) -> bool:
@@ -277,6 +283,12 @@ def strong(text: str) -> bool:
     if not cased or not password(text) or words(text) or wordy(text) or not text.isascii():
         return False
     return entropy(text) >= 2.8 and _SHORT.fullmatch(text) is None and not any(sign in text for sign in "(){}[]/\\=:|")
+
+
+def signed(text: str) -> bool:
+    """True if letters, digits and a sign that only passwords have among them are mixed: `Banana@0984`."""
+    mark = _MARK.search(text)
+    return mark is not None and password(text) and not any(sign in text for sign in "(){}[]/\\=:|,")
 
 
 def variable(text: str) -> bool:
@@ -300,7 +312,35 @@ def given(text: str) -> bool:
     low = text.lower()
     if stand_in(text) or example(text) or low in _NO_PASSWORDS or text.isdigit() or text.startswith(("-", "http")):
         return False
-    return entropy(text) >= 1.5 and not (_DOTTED.search(text) is not None and wordy(text))
+    return entropy(text) >= 1.5 and not _member(text)
+
+
+def _member(text: str) -> bool:
+    return _DOTTED.search(text) is not None and _NUMBERED.search(text) is None and wordy(text)
+
+
+def stands_for_password(text: str) -> bool:
+    """True if `text` is a word that stands in place of a password, or such a word with a number behind it."""
+    return text.lower().rstrip("0123456789") in _NO_PASSWORDS
+
+
+def login(text: str) -> bool:
+    """True if `text` is base64 of a user and a password, as HTTP's Basic scheme has them."""
+    try:
+        plain = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode()
+    except ValueError:  # also binascii.Error and UnicodeDecodeError
+        return False
+    user, mark, secret = plain.partition(":")
+    return bool(user and mark) and plain.isprintable() and given(secret)
+
+
+def decoded_secret(text: str) -> bool:
+    """True if `text` is base64 of printable text that is a password or a key."""
+    try:
+        plain = base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return False
+    return plain.isascii() and plain.isprintable() and (strong(plain) or signed(plain) or assigned(plain))
 
 
 def _cased(char: str) -> bool:

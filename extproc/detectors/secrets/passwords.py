@@ -1,7 +1,17 @@
 """Passwords beside their name, in programs, settings and prose. People choose less random ones than machines do."""
 
 from extproc.detectors.secrets.assigned import ASSIGNED, ATTRIBUTE, ESCAPED, VALUE
-from extproc.detectors.secrets.likelihood import chosen, given, password, query_value, strong, variable, words
+from extproc.detectors.secrets.likelihood import (
+    chosen,
+    given,
+    password,
+    query_value,
+    signed,
+    stands_for_password,
+    strong,
+    variable,
+    words,
+)
 from extproc.matching.rule import Rule
 
 PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd|[_.-]pass"
@@ -10,8 +20,9 @@ PASSWORDS = r"passw(?:or)?d|passphrase|passcode|pwd|[_.-]pass"
 _USERS = r"(?:user(?:[ _-]?(?:id|name))?|uid|login)"
 
 # A gate of a whole pattern takes Hyperscan 0.1 s to compile; a name with what must follow it tells enough.
-_SIGN = rf"(?:{PASSWORDS})(?:{ESCAPED}[\"'])?[\s:=?>]"
-_SIGN_SAID = rf"(?:{PASSWORDS}) (?:is|was|will|to|for) "
+_SIGN = rf"(?:{PASSWORDS})(?:{ESCAPED}[\"'])?[\s:=?<>-]"
+_FOR = r"(?: (?:for|to|of|on|per|f\x{fc}r|pour|para|do|del) [^\n:]{1,40}?)?"
+_SIGN_SAID = rf"(?:{PASSWORDS}) (?:is|was|will|to|for|of|on|per|f\x{{fc}}r|pour|para|do|del) "
 
 
 def _unpointed(text: str) -> int:
@@ -57,7 +68,8 @@ RULES = (
     Rule(
         kind="password",
         name="password-bare",
-        pattern=rf"(?:(?:{PASSWORDS}){ASSIGNED}|-[\w-]{{0,24}}(?:{PASSWORDS})[ \t]{{1,4}}[\"']?)({VALUE}{{6,128}})",
+        pattern=rf"(?:(?:{PASSWORDS})(?:{ASSIGNED}| ?-> ?)|-[\w-]{{0,24}}(?:{PASSWORDS})[ \t]{{1,4}}[\"']?)"
+        rf"({VALUE}{{6,128}})",
         before="",
         after=r"\w(",
         fold=True,
@@ -69,6 +81,7 @@ RULES = (
         score=0.6,
         hits=(
             "export PGPASSWORD=«s3cr3tPa55»",
+            "new password -> «0r4ng3!56»",
             "pwd=«Tr0ub4dor&3»;server=db",
             "<dbPassword>«s3cr3tPa55»</dbPassword>",
             "GET /login?password=«s3cr3tPa55»&open=1",
@@ -98,6 +111,22 @@ RULES = (
         score=0.6,
         hits=("REACT_APP_AUTH_PASSWORD=«whiteduke»", "export DB_PASS=«opensesame»"),
         misses=("DB_PASSWORD=changeme", "DB_PASSWORD=password", "DB_PASSWORD=os.environ", "DB_PASSWORD=$SECRET"),
+    ),
+    Rule(
+        kind="password",
+        name="secret-chosen",
+        # What a person chose as the secret that signs tokens: shorter and less random than a machine's.
+        pattern=rf"[_.-](?:secret|auth)(?:[_.-]?key)?(?:{ESCAPED}[\"'])?\s?[:=]\s?{ESCAPED}[\"']?([^\s\"'`<>,;]{{8,64}})",
+        before="",
+        after=r"\w(",
+        fold=True,
+        assigned=True,
+        sign=rf"[_.-](?:secret|auth)(?:[_.-]?key)?(?:{ESCAPED}[\"'])?\s?[:=]",
+        group=1,
+        validator=lambda text: strong(text) or signed(text),
+        score=0.5,
+        hits=("JWT_SECRET=«Monkey@4649»", 'app.secret: "«hQ7xk2mVx9»"', "REDISCLI_AUTH=«f8Kq2mVx!a»"),
+        misses=("JWT_SECRET=changeme1!", "client_secret=${SECRET1}", "jwt_secret: my-app-secret-v2"),
     ),
     Rule(
         kind="password",
@@ -134,9 +163,13 @@ RULES = (
         sign=_SIGN,
         group=1,
         fit=_unpointed,
-        validator=strong,
+        validator=lambda text: strong(text) or signed(text),
         score=0.5,
-        hits=("log in as root, password «Tr0ub4dor&3»; then restart", "wifi password «hQ7xk2mVx9»"),
+        hits=(
+            "log in as root, password «Tr0ub4dor&3»; then restart",
+            "administrator, password «Tiger@7580»",
+            "wifi password «hQ7xk2mVx9»",
+        ),
         misses=(
             "password SHA256withRSA",
             "the password authentication2Factor",
@@ -149,7 +182,7 @@ RULES = (
     Rule(
         kind="password",
         name="password-said",
-        pattern=rf"(?:{PASSWORDS})(?: for [^\n]{{1,40}}?)? (?:is|was|will be|to)(?: now|:)? {{1,2}}[\"'`]?"
+        pattern=rf"(?:{PASSWORDS}){_FOR}(?: (?:is|was|will be|to)(?: now|:)?|:) {{1,2}}[\"'`]?"
         r"([^\s\"'`<>]{6,64}[^\s\"'`<>.,;:!?)])",
         after="",
         fold=True,
@@ -161,6 +194,8 @@ RULES = (
             "my password is «hunter2Zx9», please keep it",
             "The passphrase is '«c0rrectH0rse»'.",
             "the password for the database is «hunter22x»",
+            "the passcode to the vault is «rocket18$»",
+            "Password per il wifi: «hQ7xk2mVx9»",
         ),
         misses=("the password is required", "password is incorrect", "the password is 8-32 characters"),
     ),
@@ -177,5 +212,25 @@ RULES = (
         score=0.5,
         hits=('ensure the password is "«centipede»" and go', "Ensure the password for user 'postgres' is '«admin»' or"),
         misses=('the password is "incorrect"', "the password is 'None'", 'if the password is "..."'),
+    ),
+    Rule(
+        kind="password",
+        name="password-of-argument",
+        # An argument behind the name of a password: define, setProperty, put; and of a call that sets one.
+        pattern=rf"(?:{PASSWORDS})(?:{ESCAPED}[\"'] ?, {{0,4}}|\()[\"']([^\s\"'\x{{5c}}]{{6,64}})[\"']",
+        sign=rf"(?:{PASSWORDS})(?:{ESCAPED}[\"'] ?,|\([\"'])",
+        before="",
+        after="",
+        fold=True,
+        group=1,
+        validator=lambda text: password(text) and not (words(text) or variable(text) or stands_for_password(text)),
+        score=0.6,
+        hits=("define('DB_PASSWORD', '«TMcoAu*tlOU!R8»');", 'user.set_password("«ninja2099@»")'),
+        misses=(
+            "['password', 'password2']",
+            "define('DB_PASSWORD', 'password_here1');",
+            "get_password('app-db-1')",
+            'getpass.getpass("Password1: ")',
+        ),
     ),
 )

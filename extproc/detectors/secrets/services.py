@@ -69,7 +69,7 @@ RULES = (
     ),
     _prefixed(
         "facebook-token",
-        r"EAA[MC][A-Za-z0-9]{100,300}",
+        r"EAA[A-Za-z0-9]{100,300}",
         "EAAM9GOnCB9kBO2zXpAtRBmCrsPPjdA3KeBl4tqsEpcYd09cpjm9MZCBIklZBjIQBKGIJgFwm8IE17G5pipsfRBRBEHMWxvJsL7iHLUouiprxKRQfA",
         "EAAM9GOnCB9",
     ),

@@ -6,6 +6,7 @@ Both are written as people write them, separated by commas:
 - Upper and lower case are the same, and accents may be left out: `né` is also `ne` in a longer phrase, but a word of
   fewer than four letters keeps its accents, because without them it is often another word.
 - A blank is also a hyphen, an underscore or nothing: `phone number` is `phone_number`, `phone-number`, `phoneNumber`.
+  In a phrase that is another word without it (`ACCIDENTS`), it must stand.
 - A `*` at the end stands for an ending: `urodz*` is `urodzony` and `urodzona`.
 
 A word of a kind in one language counts in texts of all languages: texts mix them, and names of members are English.
@@ -13,65 +14,14 @@ A word of a kind in one language counts in texts of all languages: texts mix the
 
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from typing import Final
 
-from extproc.detectors.pii.words import (
-    bg,
-    cs,
-    da,
-    de,
-    el,
-    en,
-    es,
-    fi,
-    fr,
-    he,
-    hi,
-    hr,
-    hu,
-    it,
-    ja,
-    ko,
-    ms,
-    nl,
-    pl,
-    pt,
-    ro,
-    ru,
-    sv,
-    th,
-    tr,
-    zh,
-)
+_NAMES: Final = """
+    bg cs da de el en es fi fr he hi hr hu it ja ko ms nl pl pt ro ru sv th tr zh
+"""
 
-LANGUAGES: Final = (
-    bg,
-    cs,
-    da,
-    de,
-    el,
-    en,
-    es,
-    fi,
-    fr,
-    he,
-    hi,
-    hr,
-    hu,
-    it,
-    ja,
-    ko,
-    ms,
-    nl,
-    pl,
-    pt,
-    ro,
-    ru,
-    sv,
-    th,
-    tr,
-    zh,
-)
+LANGUAGES: Final = tuple(import_module(f"{__name__}.{name}") for name in _NAMES.split())
 
 _PLAIN: Final[Mapping[str, str]] = {
     **dict.fromkeys("àáâãåāăąά", "a"),
@@ -93,6 +43,10 @@ SHORT_WORD: Final = 4
 
 _BLANK: Final = "[ _.+-]{0,3}"
 """Spellings of a blank between two words: three blanks or a `+` are one in a URL."""
+_BLANK_NEEDED: Final = "[ _.+-]{1,3}"
+"""The same for `ACCIDENTS`."""
+ACCIDENTS: Final = frozenset({"said", "rc", "usein"})
+"""Phrases that are words of their own without their blank: "SA ID", "r. \u010d.", "US EIN". Their blank must stand."""
 _ENDING: Final = r"[a-z\x{df}-\x{24f}\x{370}-\x{52f}]{0,8}"
 
 
@@ -117,13 +71,13 @@ def listed(text: str) -> list[str]:
 
 def _expression(word: str) -> str:
     stem = word.removesuffix("*")
+    blank = _BLANK_NEEDED if _bare(stem.replace(" ", "").lower()) in ACCIDENTS else _BLANK
     strict = sum(map(str.isalpha, stem)) < SHORT_WORD
-    return "".join(_letter(char, strict=strict) for char in stem.lower()) + _ENDING * word.endswith("*")
+    written = "".join(blank if char == " " else _letter(char, strict=strict) for char in stem.lower())
+    return written + _ENDING * word.endswith("*")
 
 
 def _letter(char: str, *, strict: bool) -> str:
-    if char == " ":
-        return _BLANK
     plain = None if strict else _PLAIN.get(char)
     if plain is not None:
         return f"(?:{char}|{plain})"

@@ -26,6 +26,7 @@ WORDS = {
     "us_bank_account": "číslo účtu",
     "postal_address": "adresa, bydliště, bytem",
     "postal_code": "psč",
+    "crypto_wallet": "peněženka, peněženky, adresa",
 }
 MONTHS = """
     ledna, února, března, dubna, května, června, července, srpna, září, října, listopadu, prosince, januára, februára,

@@ -25,6 +25,7 @@ WORDS = {
     "postal_address": "adresse, boende på",
     "postal_code": "postnummer, postnr",
     "us_bank_account": "kontonummer, kontonr",
+    "crypto_wallet": "tegnebog, lommebok, adresse",
 }
 MONTHS = """
     januar, februar, marts, mars, april, maj, mai, juni, juli, august, september, oktober, november, december, desember,

@@ -66,6 +66,7 @@ WORDS = {
     """,
     "postal_code": "plz, postleitzahl",
     "be_nrn": "nationalregisternummer, nationalregister",
+    "crypto_wallet": "geldbörse, adresse, wallet-adresse, kryptowährung",
 }
 MONTHS = """
     januar, jänner, februar, feber, märz, april, mai, juni, juli, august, september, oktober, november, dezember, jän,

@@ -56,7 +56,12 @@ WORDS = {
     "es_nif": "spanish tax id, spanish id, spanish identity card, es nif",
     "br_cpf": "br cpf, brazilian tax id",
     "br_cnpj": "br cnpj",
-    "crypto_wallet": "bitcoin, btc, wallet, wallet address, crypto, litecoin, ltc, dogecoin, tron, address",
+    "crypto_wallet": """
+        bitcoin, btc, wallet, wallets, wallet address, crypto, cryptocurrency, litecoin, ltc, dogecoin, doge, tron, trx,
+        address, ethereum, eth, solana, sol, monero, xmr, ripple, xrp, cardano, stellar, xlm, polkadot, tezos, algorand,
+        algo, sui, aptos, filecoin, usdt, usdc, tether, bch, bitcoin cash, zcash, blockchain, public key, metamask,
+        phantom, pubkey, payout address, deposit address
+    """,
     "national_id": """
         national id, national ids, national id no, national id number, national id card, national identity card,
         national identity number, national identification number, national number, national insurance id, identity
@@ -104,8 +109,8 @@ WORDS = {
     "ph_tin_grouped": "tin, tin no, tin number, taxpayer identification number",
     "ph_tin": "bir tin, philippine tin, philippines tin, ph tin, bir tin no",
     "il_id": """
-        israeli id, israeli id number, israel id, israeli identity number, teudat zehut, mispar zehut, tz
-        number, il id, tz
+        israeli id, israeli id number, israel id, israeli identity number, teudat zehut, mispar zehut, tz number, il
+        id, tz, id number israel
     """,
     "za_id": """
         south african id, south african id number, south african identity number, south africa id, sa id, sa id number,

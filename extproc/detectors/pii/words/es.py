@@ -32,8 +32,8 @@ WORDS = {
         documento, número documento, número de documento, documento nro
     """,
     "cl_rut": """
-        rut, r.u.t, rut nro, run nro, rol único tributario, rol único nacional, cédula de identidad, rut
-        empresa, rut cliente, rut/run, run/rut, mi run, run n°, r.u.n
+        rut, r.u.t, rut nro, run nro, rol único tributario, rol único nacional, cédula de identidad, rut empresa,
+        rut cliente, rut/run, run/rut, mi run, run n°, r.u.n, carnet
     """,
     "co_nit": "nit, n.i.t, número de identificación tributaria, nit nro, nit empresa",
     "co_cedula": """
@@ -64,6 +64,13 @@ WORDS = {
     "postal_code": "código postal",
     "us_ssn": "número de seguro social, seguro social, número de seguridad social",
     "us_itin": "número de identificación personal del contribuyente",
+    "crypto_wallet": "cartera, billetera, monedero, dirección, criptomoneda, criptomonedas",
+    "document_grouped": """
+        documento, documento de identidad, doc, doc identidad, doc., documento nro, nro documento, nº documento,
+        identificación
+    """,
+    "cl_run": "run, r.u.n",
+    "co_cc": "cc, c.c, cc no, cc nro",
 }
 MONTHS = """
     enero, febrero, marzo, abril, mayo, junio, julio, agosto, septiembre, setiembre, octubre, noviembre, diciembre, ene,

@@ -20,6 +20,7 @@ WORDS = {
     "postal_code": "postinumero",
     "us_bank_account": "tilinumero",
     "coordinates": "koordinaatit",
+    "crypto_wallet": "lompakko, osoite",
 }
 MONTHS = """
     tammikuuta, helmikuuta, maaliskuuta, huhtikuuta, toukokuuta, kesäkuuta, heinäkuuta, elokuuta, syyskuuta, lokakuuta,

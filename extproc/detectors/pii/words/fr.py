@@ -53,6 +53,7 @@ WORDS = {
         habite, habite au, demeurant
     """,
     "postal_code": "code postal",
+    "crypto_wallet": "portefeuille, adresse, cryptomonnaie",
 }
 MONTHS = """
     janvier, février, mars, avril, mai, juin, juillet, août, septembre, octobre, novembre, décembre, janv, févr, avr,

@@ -15,6 +15,7 @@ WORDS = {
     "vin": "broj šasije",
     "us_bank_account": "broj računa",
     "postal_address": "adresa",
+    "crypto_wallet": "novčanik, adresa",
 }
 MONTHS = """
     siječnja, veljače, ožujka, travnja, svibnja, lipnja, srpnja, kolovoza, rujna, listopada, studenoga, prosinca,

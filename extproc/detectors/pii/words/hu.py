@@ -24,6 +24,7 @@ WORDS = {
     "card_cvv": "biztonsági kód",
     "card_expiry": "lejárat, lejárati dátum",
     "us_bank_account": "számlaszám, bankszámlaszám",
+    "crypto_wallet": "pénztárca, cím",
 }
 MONTHS = """
     január, február, március, április, május, június, július, augusztus, szeptember, október, november, december, szept

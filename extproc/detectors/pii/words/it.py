@@ -34,6 +34,7 @@ WORDS = {
         fatturazione
     """,
     "postal_code": "cap, codice postale, codice di avviamento postale",
+    "crypto_wallet": "portafoglio, indirizzo, criptovaluta",
 }
 MONTHS = """
     gennaio, febbraio, marzo, aprile, maggio, giugno, luglio, agosto, settembre, ottobre, novembre, dicembre, gen, mag,

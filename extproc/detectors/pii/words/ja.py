@@ -23,5 +23,6 @@ WORDS = {
     "us_bank_account": "口座番号",
     "postal_address": "住所",
     "swift_bic": "SWIFTコード, BICコード",
+    "crypto_wallet": "ウォレット, アドレス, ビットコイン",
 }
 MONTHS = ""

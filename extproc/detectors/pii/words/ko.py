@@ -16,5 +16,6 @@ WORDS = {
     "us_bank_account": "계좌번호",
     "postal_address": "주소",
     "card_cvv": "보안코드, cvc번호",
+    "crypto_wallet": "지갑, 주소, 비트코인",
 }
 MONTHS = ""

@@ -21,6 +21,7 @@ WORDS = {
     "card_cvv": "kod keselamatan, kode keamanan",
     "us_bank_account": "nombor akaun, nomor rekening, no rekening",
     "card_expiry": "tarikh luput, berlaku hingga",
+    "crypto_wallet": "dompet, alamat",
 }
 MONTHS = """
     januari, februari, maret, mac, april, mei, juni, jun, juli, julai, agustus, ogos, september, oktober, november,

@@ -29,5 +29,6 @@ WORDS = {
         adres, woonadres, afleveradres, factuuradres, postadres, woonachtig, woon op de, woont op de, woon in de
     """,
     "postal_code": "postcode",
+    "crypto_wallet": "portemonnee, adres, walletadres",
 }
 MONTHS = "januari, februari, maart, april, mei, juni, juli, augustus, september, oktober, november, december, mrt, okt"

@@ -36,6 +36,7 @@ WORDS = {
         adres, adres zamieszkania, adres dostawy, zamieszkały, zamieszkała, mieszkam przy, mieszka przy
     """,
     "postal_code": "kod pocztowy",
+    "crypto_wallet": "portfel, portfela, adres",
 }
 MONTHS = """
     stycznia, lutego, marca, kwietnia, maja, czerwca, lipca, sierpnia, września, października, listopada, grudnia,

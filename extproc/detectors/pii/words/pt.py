@@ -38,6 +38,8 @@ WORDS = {
     "coordinates": "coordenadas",
     "postal_address": "endereço, morada, endereço de entrega, residente em, moro na, mora na, residência",
     "postal_code": "cep, código postal",
+    "crypto_wallet": "carteira, endereço, criptomoeda",
+    "document_grouped": "documento, documento de identidade",
 }
 MONTHS = """
     janeiro, fevereiro, março, abril, maio, junho, julho, agosto, setembro, outubro, novembro, dezembro, fev, mai, ago,

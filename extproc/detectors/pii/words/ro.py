@@ -18,5 +18,6 @@ WORDS = {
     "vin": "serie șasiu, seria șasiului, număr șasiu",
     "us_bank_account": "număr de cont, cont bancar, numărul contului",
     "postal_address": "adresa, domiciliat în",
+    "crypto_wallet": "portofel, adresa",
 }
 MONTHS = "ianuarie, februarie, martie, aprilie, mai, iunie, iulie, august, septembrie, octombrie, noiembrie, decembrie"

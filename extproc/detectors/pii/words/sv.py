@@ -30,5 +30,6 @@ WORDS = {
     "postal_code": "postnummer, postnr",
     "us_bank_account": "kontonummer, kontonr, bankkonto",
     "coordinates": "koordinater, latitud, longitud",
+    "crypto_wallet": "plånbok, adress",
 }
 MONTHS = "januari, februari, mars, april, maj, juni, juli, augusti, september, oktober, november, december, okt"

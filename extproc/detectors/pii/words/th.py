@@ -14,5 +14,6 @@ WORDS = {
     "card_cvv": "รหัสความปลอดภัย",
     "us_bank_account": "เลขที่บัญชี, บัญชีธนาคาร",
     "card_expiry": "วันหมดอายุ",
+    "crypto_wallet": "กระเป๋า, ที่อยู่",
 }
 MONTHS = ""

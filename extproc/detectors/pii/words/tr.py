@@ -26,5 +26,6 @@ WORDS = {
     "vin": "şasi no, şasi numarası",
     "postal_address": "adres, adresi, adresim",
     "postal_code": "posta kodu",
+    "crypto_wallet": "cüzdan, cüzdanı, adres, adresi",
 }
 MONTHS = "ocak, şubat, mart, nisan, mayıs, haziran, temmuz, ağustos, eylül, ekim, kasım, aralık"

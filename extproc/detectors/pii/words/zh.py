@@ -24,5 +24,6 @@ WORDS = {
     "vin": "车架号, 車架號, 车辆识别代号, 车辆识别码",
     "us_bank_account": "银行账号, 銀行帳號",
     "postal_address": "地址, 住址",
+    "crypto_wallet": "钱包, 地址, 比特币, 以太坊",
 }
 MONTHS = ""
