@@ -20,6 +20,7 @@ from extproc.matching.expression import (
     Repeat,
     Seq,
     bounded,
+    digits,
     union,
     width,
     without,
@@ -89,9 +90,10 @@ class CompiledRule(Struct, frozen=True, eq=False):
 
     `rank` orders the findings of several rules at one place, as `span.order` does. `longest`: code points a match takes
     at most. `window`, `least`: a match starts at most, and at least, so many bytes before the end of a fast-lane hit,
-    and `gate_most`: the hit itself does so at most, with the characters beside it. `most_bytes`: bytes that a match and
-    the characters beside it take at most. `gate`: the Hyperscan pattern; that of a `numeric` rule does not hit behind
-    underscores, and `underscored` is the one that does. `wide`: whether a match may hold more than ASCII. `node`,
+    and `gate_most`: the hit itself does so at most, with the characters beside it. `digits`: ASCII digits that a match
+    has at least. `most_bytes`: bytes that a match and the characters beside it take at most. `gate`: the Hyperscan
+    pattern; that of a `numeric` rule does not hit behind underscores, and `underscored` is the one that does. `wide`:
+    whether a match may hold more than ASCII. `node`,
     `before`: the pattern, and what may not stand before it. `called` finds the words that count in a member's name.
     `hint` finds the words of `context` also inside others, `apart` those that stand apart or beside a match; where
     names in camel case stand, only the former finds all that `context` may. `left`, `right`: code points beside a match
@@ -104,6 +106,7 @@ class CompiledRule(Struct, frozen=True, eq=False):
     longest: int
     window: int
     least: int
+    digits: int
     gate_most: int
     most_bytes: int
     gate: bytes
@@ -167,6 +170,7 @@ def _compiled(rule: Rule) -> CompiledRule:
         window=(longest if rule.sign else width(sign).high or 0) * (UTF8_MOST if wide else 1) + 2 * UTF8_MOST,
         # A character takes one byte at least, and so does the neighbour that a gate ends with.
         least=width(sign).low + (edges[1] and bool(following)),
+        digits=max(rule.digits, digits(node), digits(sign)),
         gate_most=((width(sign).high or 0) + 2) * UTF8_MOST,
         most_bytes=longest * (UTF8_MOST if wide else 1) + 2 * UTF8_MOST,
         gate=((_edge(union(before, _UNDERSCORE)) * edges[0] if rule.numeric else edge) + gate).encode(),

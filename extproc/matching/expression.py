@@ -80,6 +80,9 @@ class Width(Struct, frozen=True):
     high: int | None
 
 
+_ZERO, _NINE = 0x30, 0x39
+
+
 @lru_cache(NODES_KNOWN)
 def width(node: Node) -> Width:
     """Return how many code points a match of `node` takes."""
@@ -101,6 +104,24 @@ def width(node: Node) -> Width:
             part = width(item)
             endless = high is None or part.high is None
             return Width(part.low * low, None if endless else (part.high or 0) * (high or 0))
+
+
+@lru_cache(NODES_KNOWN)
+def digits(node: Node) -> int:
+    """Return how many ASCII digits a match of `node` holds at least."""
+    match node:
+        case Chars(ranges=ranges):
+            return int(bool(ranges) and ranges[0][0] >= _ZERO and ranges[-1][1] <= _NINE)
+        case Assert():
+            return 0
+        case Group(item=item):
+            return digits(item)
+        case Seq(items=items):
+            return sum(map(digits, items))
+        case Alt(options=options):
+            return min(map(digits, options))
+        case Repeat(item=item, low=low):
+            return low * digits(item)
 
 
 def _total(parts: list[Width]) -> int | None:

@@ -20,7 +20,10 @@ APART = 3
 compile; in three that share them out, 0.1 s."""
 
 DIGITS = b"0123456789"
-"""Every match of a `numeric` or `cued` rule has one of them."""
+"""Every match of a `cued` rule has one of them."""
+
+SOME, MANY = 2, 6
+"""Digits by which rules are shared out over databases: a name of a model has one, and a year more has five."""
 
 CAMEL = "(?-i:[a-z]{2}[A-Z])"
 """The expression for HUMP."""
@@ -54,6 +57,8 @@ class Cued:
 
     def __init__(self, lanes: Mapping[int, CompiledRule]) -> None:
         self._lanes = lanes
+        self.fewest = min((each.digits for each in lanes.values()), default=0)
+        """The digits that a text must have for one of them to match."""
         words = apart((each.rule, each.node) for each in lanes.values())
         self._words = searching(re2_expression(words)) if lanes else None
         # One look for both, as in most texts there is neither.
@@ -116,10 +121,10 @@ class Cued:
 class Regions(Fast):
     """The fast lane of some rules, and the stretches around its hits. Serves any number of threads.
 
-    The gates of `numeric` rules have a database of their own, for texts with digits: among the others they take half a
-    second more to compile, and the pass a quarter longer. Behind the others stands one expression for what `numeric`
-    rules may find behind an underscore. Only where that hits are their own gates tried there: texts full of `order_004`
-    would cost twenty times as much else.
+    Rules that need digits have databases of their own, which are asked only about texts with as many: those of MANY
+    digits and more, and the `numeric` ones of fewer. Behind the others stands one expression for what `numeric` rules
+    may find behind an underscore. Only where that hits are their own gates tried there: texts full of `order_004` would
+    cost twenty times as much else.
     """
 
     def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
@@ -127,25 +132,27 @@ class Regions(Fast):
         self.shared = shared_gates(lanes)
         """The gates that several rules have, by the first of these, which alone is in the databases."""
         self._widths = [(each.window, each.least) for each in lanes]
+        fewest = [each.digits for each in lanes]
         for number, gate in self.shared.items():
             self._widths[number] = gate.window, gate.least
+            fewest[number] = min(lanes[member].digits for member in gate.members)
         others = {number for gate in self.shared.values() for number in gate.members[1:]}
-        numbers = [number for number in range(len(lanes)) if number not in others]
-        numeric = [number for number in numbers if lanes[number].rule.numeric]
-        gates = {
-            number: lanes[number].gate
-            for number in numbers
-            if not (lanes[number].rule.numeric or lanes[number].rule.cued)
-        }
-        asked = {number: probes(lanes[number].node) for number in numbers} | {len(lanes): (b"words_4",)}
-        super().__init__(gates | {len(lanes): UNDERSCORED} if numeric else gates, asked)
+        own = [number for number in range(len(lanes)) if number not in others and not lanes[number].rule.cued]
+        numeric = [number for number in own if lanes[number].rule.numeric]
+        many = [number for number in own if fewest[number] >= MANY]
+        some = [number for number in numeric if SOME <= fewest[number] < MANY]
+        rest = {number: lanes[number].gate for number in own if number not in {*many, *some}}
+        asked = {number: probes(lanes[number].node) for number in own} | {len(lanes): (b"words_4",)}
+        super().__init__(rest | {len(lanes): UNDERSCORED} if numeric else rest, asked)
+        self._for_digits = [
+            (min(fewest[number] for number in each), Fast({number: lanes[number].gate for number in each}, asked))
+            for each in (some, many)
+            if each
+        ]
+        """The databases for texts with digits, and how many of them each asks for."""
+        self.cued = Cued({number: each for number, each in enumerate(lanes) if each.rule.cued})
         # A gate that looks at nothing in front of it hits behind underscores, too.
         edged = [number for number in numeric if lanes[number].underscored != lanes[number].gate]
-        # In one database with those that look they take half as much time again to compile.
-        self._numeric = Fast({number: lanes[number].gate for number in edged}, asked)
-        signed = [number for number in numeric if number not in edged]
-        self.cued = Cued({number: each for number, each in enumerate(lanes) if each.rule.cued})
-        self._signed = Fast({number: lanes[number].gate for number in signed}, asked)
         apart = [each for at in range(APART) if (each := edged[at::APART])]
         asked = {number: probes(lanes[number].node, "_") for number in edged}
         self._underscored = [Fast({number: lanes[number].underscored for number in each}, asked) for each in apart]
@@ -154,18 +161,30 @@ class Regions(Fast):
         """Bytes from which on a text is read piece by piece."""
 
     def hits(
-        self, data: bytes, meter: Meter | None = None, before: bytes = b"", *, whole: bool = True
+        self,
+        data: bytes,
+        meter: Meter | None = None,
+        before: bytes = b"",
+        *,
+        whole: bool = True,
+        digits: int | None = None,
     ) -> Sequence[tuple[int, int]]:
         """Every hit of a rule's gate in `data`: the rule, and the end. Raises as `Fast.hits` does.
 
         `before`: what stands in front of it, where the words of `cued` rules may be. Unless `whole`, more may follow.
+        `digits`: how many the whole text has, if `data` is a piece of it.
         """
         hits = super().hits(data, meter)
-        if len(data.translate(None, DIGITS)) == len(data):  # three times as fast as to look for one
+        if digits is None:
+            digits = len(data) - len(data.translate(None, DIGITS))  # three times as fast as to look for one
+        if not digits:
             return hits
-        numeric, signed = self._numeric.hits(data, meter), self._signed.hits(data, meter)
-        cued = self.cued.hits(data, meter, before, whole)
-        return [*hits, *numeric, *signed, *cued] if numeric or signed or cued else hits
+        for fewest, fast in self._for_digits:
+            if digits >= fewest and (more := fast.hits(data, meter)):
+                hits = [*hits, *more]
+        if digits >= self.cued.fewest and (more := self.cued.hits(data, meter, before, whole)):
+            hits = [*hits, *more]
+        return hits
 
     def stretches(self, data: bytes, meter: Meter | None, *, whole: bool = True) -> Iterator[tuple[int, int, int]]:
         """Yield the stretches of `around` by the hits in all of `data`, piece by piece. Raises SpentError."""
@@ -173,13 +192,15 @@ class Regions(Fast):
         done: dict[int, int] = {}
         # The words of a piece's values may stand in another one.
         whole = whole and not self.cued.told(data)
+        digits = len(data) - len(data.translate(None, DIGITS))
         for at in range(0, len(data), size):
             origin = max(0, at - overlap)
             piece = data[origin : at + size]
             # Hits in front of `at` are those of the piece before; they were seen whole there. But for an underscore:
             # what stands behind it may go on in this piece.
             beyond, underscore = at - origin, len(self._lanes)
-            pairs = [hit for hit in self.hits(piece, meter, whole=whole) if hit[1] >= beyond or hit[0] == underscore]
+            hits = self.hits(piece, meter, whole=whole, digits=digits)
+            pairs = [hit for hit in hits if hit[1] >= beyond or hit[0] == underscore]
             for number, low, high in self.around(by_rule(pairs), piece, meter):
                 first, last = max(low + origin, done.get(number, low + origin)), high + origin
                 if first < last:

@@ -51,6 +51,9 @@ class Rule(Struct, frozen=True, kw_only=True):
     that numbers of three digits, which stand everywhere, cost nothing elsewhere. Every match has a digit, and the name
     of a member tells only of a value with which its text begins.
 
+    So is `digits`: how many ASCII digits every match that the checks let pass has at least, if `pattern` and `sign`
+    show fewer.
+
     `kind` is what policies name; `name` tells rules of one kind apart. `score` is how sure a find is, from 0 to 1.
     `hits` mark each find with « and »; `misses` look like hits and are none.
     """
@@ -65,6 +68,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     sign: str = ""
     numeric: bool = False
     cued: bool = False
+    digits: int = 0
     validator: Validator | None = None
     fit: Fit | None = None
     judge: Judge | None = None

@@ -98,6 +98,7 @@ RULES = (
         pattern=r"[A-Za-z0-9]{6,18}|(?:[A-Za-z]{1,3}-?|[A-Z]{1,3} )\d{2,4}(?:[ -]\d{2,11}){1,4}|\d{5}/\d{2}/\d{4}|"
         r"\d{2}-\d{2}-\d{6}-\d{2}|\d{6}-\d{3}|\d{2,3} \d{3} \d{3,4}|\d{2,3}-\d{3}-\d{3,4}|[A-Z*]{5}[A-Z*0-9]{7}",
         sign=r"\d[0-9A-Za-z*]{0,10}[^0-9A-Za-z]",
+        digits=_LEAST_DIGITS,
         before=r"[:alnum:].*",
         fit=_license_end,
         context=expressions("driver_license"),
