@@ -11,7 +11,7 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message, Side, StreamClosed
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.record import Record
-from extproc.protocol.work import RemoteAsk
+from extproc.protocol.work import NetworkWork, RemoteAsk
 from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
@@ -23,7 +23,7 @@ READ: Final = ProtocolConfig(BodyMode.BUFFERED, BodyMode.BUFFERED)
 
 ERROR: Final = "error"
 NOT_ASKED: Final = "not_asked"
-"""The reason for which a remote detector has failed here: nothing is sent."""
+"""The reason for which a remote detector or a guard has failed here: nothing is sent."""
 
 
 class Half(Struct, frozen=True):
@@ -111,7 +111,7 @@ def _played(transaction: Transaction, message: Message, now: float) -> list[Effe
 
 
 def _done(order: Inspect) -> Inspected | Failed:
-    if isinstance(order.work, RemoteAsk):
+    if isinstance(order.work, RemoteAsk | NetworkWork):
         return Failed(order.ticket, NOT_ASKED)
     try:
         return Inspected(order.ticket, order.work.run())

@@ -72,13 +72,17 @@ class Judgement:
         round_ = self._rounds[-1]
         title, texts = round_.stage.title, self._texts
         spans: list[tuple[int, Span]] = []
-        for each in found:
+        given, rejects = dict[str, str](), False
+        for number, each in enumerate(found):
             size = len(self.conversation.statements[each.statement].text)
-            span = Span(
-                each.start, size if each.end is None else each.end, each.kind, title(processor, each.kind), each.score
-            )
+            rule = title(processor, each.kind)
+            if each.instead is not None:
+                rule = f"{rule}:{number}"
+                given[rule] = each.instead
+            rejects |= each.rejects
+            span = Span(each.start, size if each.end is None else each.end, each.kind, rule, each.score)
             spans.append((texts.passage(each.statement), span))
-        round_.hear(processor, spans)
+        round_.hear(processor, spans, given=given, rejects=rejects)
 
     def fail(self, processor: CompiledProcessor, reason: str) -> None:
         """The detector of a processor has failed."""

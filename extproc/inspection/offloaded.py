@@ -1,14 +1,26 @@
 """The work of one detector that is handed out by itself, for one body."""
 
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from extproc.detectors.contract import Conversation, Detection, RemoteDetector, ScoredDetector, Statement, checked
+from extproc.detectors.contract import (
+    Conversation,
+    Detection,
+    DetectorError,
+    GuardDetector,
+    RemoteDetector,
+    ScoredDetector,
+    Statement,
+    checked,
+)
+from extproc.detectors.service import GuardQuery
 from extproc.inspection.stage import CompiledProcessor
 from extproc.protocol.effects import WorkKind
 from extproc.protocol.meter import Meter
-from extproc.protocol.work import WorkResult
+from extproc.protocol.work import NetworkWork, WorkResult
 
 
 class DetectorFindings(WorkResult, frozen=True):
@@ -62,11 +74,59 @@ class RemoteWork(Struct, frozen=True):
         return f"RemoteWork({self.conversation})"
 
 
-def offload(processor: CompiledProcessor, conversation: Conversation) -> tuple[WorkKind, ScoredWork | RemoteWork]:
+class GuardWork(NetworkWork, frozen=True):
+    """Has a guard from elsewhere asked about a conversation. The shell sends the queries, and hears the responses."""
+
+    detector: GuardDetector
+    conversation: Conversation
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """The numbers of the statements that the guard is asked about: no words of the API, and no others' than its."""
+        roles = self.detector.roles
+        return tuple(
+            number
+            for number, each in enumerate(self.conversation.statements)
+            if not each.keyword and (roles is None or each.role in roles)
+        )
+
+    def queries(self) -> Sequence[GuardQuery]:
+        """Return what is asked. Raises DetectorError if that cannot be asked."""
+        statements = self.conversation.statements
+        asked = [statements[number] for number in self.asked]
+        return self.detector.dialect.ask(self.conversation.side, asked) if asked else ()
+
+    def read(self, query: GuardQuery, body: bytes) -> tuple[Detection, ...]:
+        """Return the findings of a response, by the places of what the query is about. Raises DetectorError."""
+        statements, asked = self.conversation.statements, self.asked
+        texts = [statements[asked[place]].text for place in query.about]
+        found = tuple(self.detector.dialect.read(texts, query, body))
+        if any(not 0 <= each.statement < len(texts) for each in found):
+            raise DetectorError("a finding is in no statement")
+        return found
+
+    def findings(self, heard: Iterable[tuple[GuardQuery, Sequence[Detection]]]) -> DetectorFindings:
+        """Return the findings of all responses. Raises DetectorError."""
+        asked = self.asked
+        placed = (
+            replace(each, statement=asked[query.about[each.statement]]) for query, found in heard for each in found
+        )
+        return DetectorFindings(checked(self.detector, self.conversation, placed))
+
+    def __repr__(self) -> str:
+        return f"GuardWork({self.detector.service}, {self.conversation})"
+
+
+OffloadedWork: TypeAlias = ScoredWork | RemoteWork | GuardWork
+
+
+def offload(processor: CompiledProcessor, conversation: Conversation) -> tuple[WorkKind, OffloadedWork]:
     """Return the work of a processor that has a detector of its own, and who does it."""
     match processor.detector:
         case ScoredDetector() as scored:
             return "scored", ScoredWork(scored, conversation)
         case RemoteDetector() as remote:
             return "remote", RemoteWork(remote, conversation)
+        case GuardDetector() as guard:
+            return "remote", GuardWork(guard, conversation)
     raise AssertionError(f"{processor!r} hands nothing out")

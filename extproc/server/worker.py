@@ -37,7 +37,8 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._pool = Pool(self._loop, runtime.clock)
+        self._pool = Pool(self._loop, runtime.clock, runtime.asked)
+        runtime.circuits = self._pool.guards.circuits
         runtime.on_idle = self._idle.set
         runtime.submit = self._pool.submit
         self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, self._loop.time() + SWEEP_EVERY)
@@ -50,6 +51,7 @@ class Worker:
     def swap(self, plan: Plan, tls: TlsContent | None = None) -> None:
         """Puts another plan in force. Exchanges that are open keep theirs."""
         self.runtime.plan = plan
+        self._pool.guards.keep(plan.guards)
         if tls is not None:
             self._transport.renew(tls)
 

@@ -122,6 +122,8 @@ class Plan:
         self.table = table
         self.pipelines = pipelines
         self.stages = stages
+        self.guards = tuple(each for pipeline in pipelines for each in pipeline.guards)
+        """The guards from elsewhere that may be asked."""
         self.unpiped = CompiledPipeline(written.Pipeline(name=UNPIPED), {}, keys=keys)
         """Stands for a pipeline where there is none and a response passes answer stages: it only looks for `keys`."""
         self.signals = signals

@@ -1,0 +1,80 @@
+"""Texts on their way to a guard, and the places in them that a guard has changed."""
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from typing import Final, TypeVar
+
+from msgspec import DecodeError, json
+
+from extproc.detectors.contract import DetectorError
+
+PIECES_MAX: Final = 256
+"""Words between the first and the last change of a text, up to which the changes are told apart: some 10 ms. What has
+more is one change."""
+
+_LONE: Final = re.compile("[\ud800-\udfff]")
+_PIECE: Final = re.compile(r"\w+|\W")
+_UNKNOWN: Final = "\ufffd"
+
+Change = tuple[int, int, str]
+"""Code points `start` to `end` (exclusive) of a text, and what stands there instead."""
+
+T = TypeVar("T")
+
+
+def sendable(text: str) -> str:
+    """Return a text that can be written as UTF-8; its code points keep their places."""
+    return text if text.isascii() else _LONE.sub(_UNKNOWN, text)
+
+
+def decoded(body: bytes, shape: type[T]) -> T:
+    """Return a response as what its contract says. Raises DetectorError, which quotes nothing."""
+    try:
+        return json.decode(body, type=shape)
+    except (DecodeError, RecursionError, UnicodeError):
+        raise DetectorError("the response is not what the contract says") from None
+
+
+def changes(text: str, changed: str) -> Iterator[Change]:
+    """Yield the places of a text that differ in another, in their order. None of them is empty, unless the text is."""
+    start = _common(text, changed)
+    most = min(len(text), len(changed)) - start
+    end = _common(text[::-1][:most], changed[::-1][:most])
+    old, new = text[start : len(text) - end], changed[start : len(changed) - end]
+    if not old and not new:
+        return
+    for first, last, instead in _differences(old, new):
+        yield _widened(text, start + first, start + last, instead)
+
+
+def _common(one: str, other: str) -> int:
+    """The length of what two texts begin with."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _differences(old: str, new: str) -> Iterator[Change]:
+    before, after = _PIECE.findall(old), _PIECE.findall(new)
+    if max(len(before), len(after)) > PIECES_MAX:
+        yield 0, len(old), new
+        return
+    ends = [0]
+    for piece in before:
+        ends.append(ends[-1] + len(piece))
+    for tag, first, last, start, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield ends[first], ends[last], "".join(after[start:end])
+
+
+def _widened(text: str, start: int, end: int, instead: str) -> Change:
+    """A change with a place: what was only added counts to the character beside it."""
+    if start < end or not text:
+        return start, end, instead
+    return (start - 1, start, text[start - 1] + instead) if start else (0, 1, instead + text[0])

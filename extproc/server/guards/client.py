@@ -1,0 +1,140 @@
+"""The HTTP client of one service: its connections, kept for the next question, and what of a response is taken."""
+
+import asyncio
+import ssl
+from typing import Final, NoReturn
+
+import aiohttp
+from yarl import URL
+
+from extproc.detectors.service import GuardCertificates, GuardQuery, GuardService
+from extproc.server.guards.failures import GuardFailedError, GuardFault
+from extproc.server.tls import readable
+
+KEPT: Final = 30.0
+"""Seconds that an idle connection is kept: less than most servers do, so that few end while a question is sent."""
+
+_AGAIN: Final = (aiohttp.ServerDisconnectedError, ConnectionResetError)
+"""A kept connection that the service has closed in the meantime looks like this. The question is sent once more: asking
+twice changes nothing."""
+
+_FIELDS: Final = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "extproc"}
+
+
+class GuardClient:
+    """Sends questions to a service. To be used in one loop. Redirects, cookies and proxies are never followed."""
+
+    def __init__(self, service: GuardService) -> None:
+        address = service.address
+        self._service = service
+        self._base = f"{address.scheme}://{address.authority}{address.prefix}"
+        self._fields = {**_FIELDS, **dict(service.fields)}
+        self._session: aiohttp.ClientSession | None = None
+        self._opening = asyncio.Lock()
+
+    async def post(self, query: GuardQuery) -> bytes:
+        """Return the body of the response to a question. Raises GuardFailedError; may be cancelled at any time."""
+        session = self._session or await self._opened()
+        try:
+            try:
+                return await self._asked(session, query)
+            except _AGAIN:
+                return await self._asked(session, query)
+        except (aiohttp.ClientConnectorSSLError, aiohttp.ClientConnectorCertificateError, ssl.SSLError):
+            raise GuardFailedError(GuardFault.TLS) from None
+        except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, aiohttp.InvalidURL):
+            raise GuardFailedError(GuardFault.MALFORMED) from None
+        except (aiohttp.ClientError, OSError):
+            raise GuardFailedError(GuardFault.UNREACHABLE) from None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _opened(self) -> aiohttp.ClientSession:
+        async with self._opening:
+            if self._session is None:
+                self._session = await self._open()
+        return self._session
+
+    async def _open(self) -> aiohttp.ClientSession:
+        certificates = self._service.certificates
+        try:
+            # Reading the system's authorities takes 20 ms, for which no exchange should wait.
+            context = None if certificates is None else await asyncio.to_thread(client_context, certificates)
+        except (ssl.SSLError, ValueError):
+            raise GuardFailedError(GuardFault.TLS) from None
+        connector = aiohttp.TCPConnector(
+            limit=self._service.limits.connections, ssl=context or True, keepalive_timeout=KEPT
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            headers=self._fields,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),  # whoever asks has a deadline
+            trust_env=False,
+            auto_decompress=False,
+        )
+
+    async def _asked(self, session: aiohttp.ClientSession, query: GuardQuery) -> bytes:
+        certificates = self._service.certificates
+        async with session.post(
+            URL(self._base + query.path, encoded=True),
+            data=query.body,
+            headers={"content-type": query.content_type},
+            allow_redirects=False,
+            server_hostname=None if certificates is None else certificates.name,
+        ) as response:
+            if response.status != 200:
+                raise GuardFailedError(GuardFault.STATUS)
+            if not _is_json(response):
+                raise GuardFailedError(GuardFault.CONTENT_TYPE)
+            return await self._body(response)
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        most, size, pieces = self._service.limits.max_reply, 0, []
+        if (response.content_length or 0) > most:
+            raise _too_large(response)
+        async for piece in response.content.iter_any():
+            size += len(piece)
+            if size > most:
+                raise _too_large(response)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def __repr__(self) -> str:
+        return f"GuardClient({self._service})"
+
+
+def _is_json(response: aiohttp.ClientResponse) -> bool:
+    kind = response.content_type
+    plain = response.headers.get("content-encoding", "identity") == "identity"
+    return plain and (kind == "application/json" or kind.endswith("+json"))
+
+
+def _too_large(response: aiohttp.ClientResponse) -> GuardFailedError:
+    response.close()  # the rest is not read, so that the connection is of no more use
+    return GuardFailedError(GuardFault.TOO_LARGE)
+
+
+def client_context(certificates: GuardCertificates) -> ssl.SSLContext:
+    """Return how a service's certificate is checked, and what it is shown.
+
+    Raises:
+        ssl.SSLError: the files hold no certificates or no key, or these do not belong together.
+        ValueError: a file is no text.
+    """
+    ca = None if certificates.ca is None else certificates.ca.decode("ascii")
+    context = ssl.create_default_context(cadata=ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if certificates.cert is not None and certificates.key is not None:
+        with readable(certificates.cert) as cert, readable(certificates.key) as key:
+            context.load_cert_chain(cert, key, password=_no_password)
+    return context
+
+
+def _no_password() -> NoReturn:
+    # Without this the library would ask at the terminal.
+    raise ValueError
