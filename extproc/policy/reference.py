@@ -198,7 +198,7 @@ def _type(annotation: Any) -> str:
 
 def _link(model: type) -> str:
     title = next(title for title, models in SECTIONS.items() if model in models)
-    return f"[{title.lower() if title != 'TLS' else title}](#{title.lower().replace(' ', '-')})"
+    return f"[{title.lower().replace('tls', 'TLS')}](#{title.lower().replace(' ', '-')})"
 
 
 def _written(annotation: Any) -> Written | None:
@@ -240,6 +240,8 @@ def _amount(value: Any, annotation: Any) -> str:
             return written_size(value)
         case "duration":
             return written_duration(value)
+        case "percentage":
+            return f"{value * 100:g}%"
         case _:
             return str(value)
 

@@ -39,6 +39,7 @@ class Worker:
         self._hurry = asyncio.Event()
         self._pool = Pool(self._loop, runtime.clock, runtime.asked)
         runtime.circuits = self._pool.guards.circuits
+        self._pool.guards.keep(runtime.plan.guards)
         runtime.on_idle = self._idle.set
         runtime.submit = self._pool.submit
         self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, self._loop.time() + SWEEP_EVERY)

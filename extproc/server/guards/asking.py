@@ -154,15 +154,20 @@ class Guards:
             tell(UNSAMPLED, 0.0)
             return DetectorFindings([])
         queries = work.queries()
-        service = self._service(detector)
+        service = self._service(detector.service)
         if len(queries) == 1:
             (query,) = queries
             return work.findings([(query, await service.ask(work, query, tell))])
         return work.findings(await self._all(service, work, queries, tell))
 
     def keep(self, detectors: Iterable[GuardDetector]) -> None:
-        """Close the services that no detector of the policy in force uses. One that is still asked is opened anew."""
+        """Be ready for the services that the policy in force uses, and close those that it does not.
+
+        One that an exchange under an older policy asks afterwards is opened anew.
+        """
         used = {each.service for each in detectors}
+        for service in used:
+            self._service(service)
         for service in self._services.keys() - used:
             self._services.pop(service).retire()
 
@@ -180,10 +185,10 @@ class Guards:
             found[name] = max(found.get(name, 0.0), float(guarded.breaker.state != "closed"))
         return found
 
-    def _service(self, detector: GuardDetector) -> GuardedService:
-        found = self._services.get(detector.service)
+    def _service(self, service: GuardService) -> GuardedService:
+        found = self._services.get(service)
         if found is None:
-            found = self._services[detector.service] = GuardedService(detector.service, self._clock)
+            found = self._services[service] = GuardedService(service, self._clock)
         return found
 
     async def _all(

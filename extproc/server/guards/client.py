@@ -2,14 +2,14 @@
 
 import asyncio
 import ssl
-from typing import Final, NoReturn
+from typing import Final
 
 import aiohttp
 from yarl import URL
 
-from extproc.detectors.service import GuardCertificates, GuardQuery, GuardService
+from extproc.detectors.service import GuardQuery, GuardService
+from extproc.server.guards.certificates import client_context
 from extproc.server.guards.failures import GuardFailedError, GuardFault
-from extproc.server.tls import readable
 
 KEPT: Final = 30.0
 """Seconds that an idle connection is kept: less than most servers do, so that few end while a question is sent."""
@@ -117,24 +117,3 @@ def _is_json(response: aiohttp.ClientResponse) -> bool:
 def _too_large(response: aiohttp.ClientResponse) -> GuardFailedError:
     response.close()  # the rest is not read, so that the connection is of no more use
     return GuardFailedError(GuardFault.TOO_LARGE)
-
-
-def client_context(certificates: GuardCertificates) -> ssl.SSLContext:
-    """Return how a service's certificate is checked, and what it is shown.
-
-    Raises:
-        ssl.SSLError: the files hold no certificates or no key, or these do not belong together.
-        ValueError: a file is no text.
-    """
-    ca = None if certificates.ca is None else certificates.ca.decode("ascii")
-    context = ssl.create_default_context(cadata=ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if certificates.cert is not None and certificates.key is not None:
-        with readable(certificates.cert) as cert, readable(certificates.key) as key:
-            context.load_cert_chain(cert, key, password=_no_password)
-    return context
-
-
-def _no_password() -> NoReturn:
-    # Without this the library would ask at the terminal.
-    raise ValueError
