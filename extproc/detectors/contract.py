@@ -149,7 +149,7 @@ class GuardDialect(Protocol):
     """The contract of a service: what it is asked, and what its responses mean. Neither waits for anything."""
 
     def ask(self, side: Side, statements: Sequence[Statement]) -> Sequence[GuardQuery]:
-        """Return the questions about statements, each with the places of those that it is about."""
+        """Return the questions about statements, each with the texts that it is about."""
 
     def read(self, texts: Sequence[str], query: GuardQuery, body: bytes) -> Iterable[Detection]:
         """Return the findings of a response; `statement` is the place among `texts`, which the question is about.

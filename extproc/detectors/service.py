@@ -34,6 +34,19 @@ class GuardLimits(Struct, frozen=True):
     cache: VerdictCache | None = None
 
 
+class AwsKey(Struct, frozen=True):
+    """What requests to AWS are signed with, by version 4 of its signatures. It has no rendering."""
+
+    region: str
+    service: str
+    access_key_id: str
+    secret_access_key: str
+    session_token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"AwsKey({self.service}, {self.region})"
+
+
 class GuardService(Struct, frozen=True):
     """A service as one processor asks it. Equal ones share connections, a breaker and a cache.
 
@@ -44,20 +57,32 @@ class GuardService(Struct, frozen=True):
     limits: GuardLimits
     fields: tuple[tuple[str, str], ...] = ()
     certificates: GuardCertificates | None = None
+    signing: AwsKey | None = None
 
     def __repr__(self) -> str:
         return f"GuardService({self.address.authority})"
 
 
+class Excerpt(Struct, frozen=True, gc=False):
+    """A part of a statement, or all of it: code points `start` to `end` (exclusive), None for its end.
+
+    `place`: that of the statement among those that were to be asked about.
+    """
+
+    place: int
+    start: int = 0
+    end: int | None = None
+
+
 class GuardQuery(Struct, frozen=True):
     """One question: a POST of `body` to `path` below the service's prefix.
 
-    `about`: the places of the statements that it is about, among those that were to be asked about.
+    `about`: the texts that it is about.
     """
 
     path: str
     body: bytes
-    about: tuple[int, ...]
+    about: tuple[Excerpt, ...]
     content_type: str = JSON
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """The work of one detector that is handed out by itself, for one body."""
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,6 +21,9 @@ from extproc.inspection.stage import CompiledProcessor
 from extproc.protocol.effects import WorkKind
 from extproc.protocol.meter import Meter
 from extproc.protocol.work import NetworkWork, WorkResult
+
+QUERIES_MAX: Final = 512
+"""Questions about one body: a text each of a long conversation. Whoever sends more has the guard's time alone."""
 
 
 class DetectorFindings(WorkResult, frozen=True):
@@ -94,12 +97,15 @@ class GuardWork(NetworkWork, frozen=True):
         """Return what is asked. Raises DetectorError if that cannot be asked."""
         statements = self.conversation.statements
         asked = [statements[number] for number in self.asked]
-        return self.detector.dialect.ask(self.conversation.side, asked) if asked else ()
+        queries = self.detector.dialect.ask(self.conversation.side, asked) if asked else ()
+        if len(queries) > QUERIES_MAX:
+            raise DetectorError("a body with so many texts is not asked about")
+        return queries
 
     def read(self, query: GuardQuery, body: bytes) -> tuple[Detection, ...]:
         """Return the findings of a response, by the places of what the query is about. Raises DetectorError."""
         statements, asked = self.conversation.statements, self.asked
-        texts = [statements[asked[place]].text for place in query.about]
+        texts = [statements[asked[each.place]].text[each.start : each.end] for each in query.about]
         found = tuple(self.detector.dialect.read(texts, query, body))
         if any(not 0 <= each.statement < len(texts) for each in found):
             raise DetectorError("a finding is in no statement")
@@ -107,11 +113,16 @@ class GuardWork(NetworkWork, frozen=True):
 
     def findings(self, heard: Iterable[tuple[GuardQuery, Sequence[Detection]]]) -> DetectorFindings:
         """Return the findings of all responses. Raises DetectorError."""
-        asked = self.asked
-        placed = (
-            replace(each, statement=asked[query.about[each.statement]]) for query, found in heard for each in found
-        )
-        return DetectorFindings(checked(self.detector, self.conversation, placed))
+        asked, placed = self.asked, dict[tuple[int, int, int | None, str], Detection]()
+        for query, found in heard:
+            for each in found:
+                part = query.about[each.statement]
+                statement, start = asked[part.place], part.start + each.start
+                end = part.end if each.end is None else part.start + each.end
+                # Excerpts overlap, so that a finding in both is one.
+                moved = replace(each, statement=statement, start=start, end=end)
+                placed.setdefault((statement, start, end, each.kind), moved)
+        return DetectorFindings(checked(self.detector, self.conversation, placed.values()))
 
     def __repr__(self) -> str:
         return f"GuardWork({self.detector.service}, {self.conversation})"

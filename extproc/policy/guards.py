@@ -1,5 +1,6 @@
 """Guards from elsewhere: services that judge texts, where they are reached, and how much is asked of them."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
@@ -7,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from extproc.policy.address import Address, Url, parse
 from extproc.policy.base import Value, Written, refusal, refusals
-from extproc.policy.credentials import Bearer, Header
+from extproc.policy.credentials import Bearer, Header, Source
 from extproc.policy.names import Label, ProcessorName
 from extproc.policy.paths import FilePath
 from extproc.policy.step import Step
@@ -102,8 +103,6 @@ class Guard(Step):
     url: Url
     """Scheme, host, port and path prefix of the service. Redirects are not followed, and no proxy of the environment is
     used."""
-    credential: GuardCredential | None = None
-    """The credential that is sent to it, as a backend's is; none if absent."""
     tls: GuardTls | None = None
     """Only for https: by whom its certificate must be signed, and what the processor shows of its own."""
     roles: (
@@ -127,6 +126,11 @@ class Guard(Step):
     cache: VerdictCache | None = None
     """Verdicts that are remembered; none if absent."""
 
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """The sources of what it is sent to be let in, by the names under which they are handed on."""
+        return {}
+
     @cached_property
     def address(self) -> Address:
         """The URL, taken apart."""
@@ -140,7 +144,19 @@ class Guard(Step):
         return self
 
 
-class Webhook(Guard):
+class KeyedGuard(Guard):
+    """A guard with a credential in a header."""
+
+    credential: GuardCredential | None = None
+    """The credential that is sent to it, as a backend's is; none if absent."""
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """See `Guard.sources`."""
+        return {} if self.credential is None else {"credential": self.credential.source}
+
+
+class Webhook(KeyedGuard):
     """A guardrail webhook, with the contract of kgateway and agentgateway: `POST /request` and `POST /response`."""
 
     use: Literal["webhook"]

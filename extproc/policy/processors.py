@@ -20,6 +20,14 @@ from pydantic import (
 
 from extproc.policy.base import Loc, Value, Written, meant, refusal, refusals
 from extproc.policy.credentials import Source
+from extproc.policy.guard_services import (
+    AzureContentSafety,
+    BedrockGuardrail,
+    LlmJudge,
+    ModelArmor,
+    Moderation,
+    Presidio,
+)
 from extproc.policy.guards import Webhook
 from extproc.policy.kinds import PII_GROUPS, PII_KINDS, PII_USUAL, expanded
 from extproc.policy.names import ProcessorName
@@ -240,6 +248,12 @@ USES: Final[Mapping[str, type[Step]]] = {
     "pattern": Pattern,
     "size": SizeLimit,
     "webhook": Webhook,
+    "moderation": Moderation,
+    "presidio": Presidio,
+    "llm_judge": LlmJudge,
+    "bedrock_guardrail": BedrockGuardrail,
+    "azure_content_safety": AzureContentSafety,
+    "model_armor": ModelArmor,
 }
 """The built-in words of `use`; plug-ins add others (see `policy.uses`)."""
 
@@ -295,6 +309,12 @@ Processor: TypeAlias = Annotated[
     | Annotated[Pattern, Tag("(pattern)")]
     | Annotated[SizeLimit, Tag("(size)")]
     | Annotated[Webhook, Tag("(webhook)")]
+    | Annotated[Moderation, Tag("(moderation)")]
+    | Annotated[Presidio, Tag("(presidio)")]
+    | Annotated[LlmJudge, Tag("(llm_judge)")]
+    | Annotated[BedrockGuardrail, Tag("(bedrock_guardrail)")]
+    | Annotated[AzureContentSafety, Tag("(azure_content_safety)")]
+    | Annotated[ModelArmor, Tag("(model_armor)")]
     | Annotated[SerializeAsAny[Step], WrapValidator(_plugged), Tag("(plug-in)")]
     # The last form takes nothing: it is there for its errors.
     | Annotated[Pii, BeforeValidator(_unknown), Tag("(unknown)")],

@@ -15,7 +15,16 @@ from extproc.policy.base import Value, Written
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS, CREDENTIALS, HARMLESS_ENDINGS
 from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.document import DEPTH_MAX, NODES_MAX, TEXT_MAX
-from extproc.policy.guards import Breaker, Guard, GuardCredential, GuardTls, VerdictCache, Webhook
+from extproc.policy.guard_services import (
+    AwsKeys,
+    AzureContentSafety,
+    BedrockGuardrail,
+    LlmJudge,
+    ModelArmor,
+    Moderation,
+    Presidio,
+)
+from extproc.policy.guards import Breaker, Guard, GuardCredential, GuardTls, KeyedGuard, VerdictCache, Webhook
 from extproc.policy.kinds import PII_GROUPS
 from extproc.policy.model import Policy
 from extproc.policy.pipelines import Block, Match, Pipeline
@@ -55,8 +64,15 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Processor secrets": (Secrets,),
     "Processor pattern": (Pattern,),
     "Processor size": (SizeLimit,),
-    "Guard": (Guard,),
+    "Guard": (Guard, KeyedGuard),
     "Processor webhook": (Webhook,),
+    "Processor moderation": (Moderation,),
+    "Processor presidio": (Presidio,),
+    "Processor llm_judge": (LlmJudge,),
+    "Processor bedrock_guardrail": (BedrockGuardrail,),
+    "AWS key": (AwsKeys,),
+    "Processor azure_content_safety": (AzureContentSafety,),
+    "Processor model_armor": (ModelArmor,),
     "Guard TLS": (GuardTls,),
     "Breaker": (Breaker,),
     "Cache": (VerdictCache,),

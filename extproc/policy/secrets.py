@@ -47,7 +47,7 @@ def rules_of(pipeline: str, side: str, processor: str) -> str:
 
 
 def guard_of(pipeline: str, side: str, processor: str, what: str) -> str:
-    """The name under which a guard's `credential`, or the `ca`, `cert` or `key` of its TLS, is handed on."""
+    """The name under which a part of a guard's credential, or the `ca`, `cert` or `key` of its TLS, is handed on."""
     return f"pipelines/{pipeline}/{side}/{processor}/guard/{what}"
 
 
@@ -88,7 +88,7 @@ def stand_ins(policy: Policy) -> dict[str, bytes]:
     """Return what takes the place of credentials and keys where nothing is sent, so that none need be there."""
     credentials = {backend.name: b"-" for backend in policy.backends}
     parts = parts_of(policy)
-    guards = {_guard_name(each, "credential"): b"-" for each, step in _guarding(parts) if step.credential is not None}
+    guards = {_guard_name(each, what): b"-" for each, step in _guarding(parts) for what in step.sources}
     return credentials | guards | {_key_name(each): b"-" * KEY_MIN for each, _ in _hashing(parts)}
 
 
@@ -131,9 +131,8 @@ def _keys(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> Iterator[
 
 def _guards(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> Iterator[_Reading]:
     for each, step in _guarding(parts):
-        if step.credential is not None:
-            where = (*each.where, "credential")
-            yield _guard_name(each, "credential"), where, partial(_credential, step.credential.source, environ, file)
+        for what, source in step.sources.items():
+            yield _guard_name(each, what), (*each.where, "credential"), partial(_credential, source, environ, file)
         for what in ("ca", "cert", "key"):
             path = getattr(step.tls, what, None)
             if path is not None:

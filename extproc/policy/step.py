@@ -16,7 +16,7 @@ TIMEOUT_MAX: Final = 60.0
 class Step(Value):
     """The fields of every processor. Each inspects the texts of its side: the first block wins; masks are united."""
 
-    use: Annotated[str, Written("`pii`, `secrets`, `pattern` or `size`", "pii")]
+    use: Annotated[str, Written("one of the words below", "pii")]
     """The kind of processor."""
     name: ProcessorName = ""
     """Name of the processor, unique in its list; the word in `use` if absent."""

@@ -3,7 +3,7 @@
 import pytest
 
 from extproc.detectors.contract import Detection
-from extproc.detectors.service import GuardQuery
+from extproc.detectors.service import Excerpt, GuardQuery
 from extproc.server.guards.breaker import CircuitBreaker
 from extproc.server.guards.memory import FINDINGS_MAX, VerdictMemory
 
@@ -60,7 +60,7 @@ def test_a_probe_that_nobody_waits_for_lets_the_next_question_try() -> None:
 
 
 def query(body: bytes = b"x", path: str = "/request") -> GuardQuery:
-    return GuardQuery(path, body, (0,))
+    return GuardQuery(path, body, (Excerpt(0),))
 
 
 FOUND = (Detection("rejected", 0, 0, 0),)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from extproc.detectors.contract import Detection, DetectorError, Statement
 from extproc.detectors.guards.texts import PIECES_MAX, changes, sendable
 from extproc.detectors.guards.webhook import WebhookDialect
-from extproc.detectors.service import GuardQuery
+from extproc.detectors.service import Excerpt, GuardQuery
 from extproc.protocol.messages import Side
 from tests.guards.asking import guard, work
 
@@ -30,7 +30,7 @@ def read(action: Any, side: Side = Side.REQUEST) -> list[Detection]:
 
 def test_a_request_is_its_messages_and_a_response_its_choices() -> None:
     asked = query()
-    assert (asked.path, asked.about) == ("/request", (0, 1))
+    assert (asked.path, asked.about) == ("/request", (Excerpt(0), Excerpt(1)))
     assert json.loads(asked.body) == {
         "body": {"messages": [{"role": "system", "content": TEXTS[0]}, {"role": "user", "content": TEXTS[1]}]}
     }

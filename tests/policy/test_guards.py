@@ -53,6 +53,39 @@ WRONG = [
     (webhook("on_failure: spare"), "on_failure", "no processor spare", "known here"),
 ]
 
+AWS = "{access_key_id: {env: ID}, secret_access_key: {env: KEY}}"
+BEDROCK = f"region: eu-central-1, guardrail: gr1, version: '1', credential: {AWS}"
+
+
+def of(use: str, fields: str) -> str:
+    return processor(f"{{use: {use}, {URL}, {fields}}}")
+
+
+WRONG += [
+    (of("moderation", "threshold: 0"), "threshold", "more than 0", "more than 0"),
+    (of("moderation", "threshold: 1.1"), "threshold", "at most 1", "at most 1"),
+    (of("moderation", "categories: []"), "categories", "list of words", "delete the key"),
+    (of("moderation", "categories: [Hate]"), "categories[0]", "not a category", "self-harm/intent"),
+    (of("moderation", f"categories: [{', '.join(f'c{n}' for n in range(61))}]"), "categories", "at most 60", "fewer"),
+    (of("presidio", "language: English"), "language", "not a language", "en"),
+    (of("presidio", "entities: [person]"), "entities[0]", "not the name of an entity", "US_SSN"),
+    (of("presidio", "entities: [PERSON, PERSON]"), "entities", "each once", "delete the key"),
+    (of("llm_judge", "model: m"), "rubric", "rubric is missing", "`rubric: ...`"),
+    (of("llm_judge", "rubric: r"), "model", "model is missing", "`model: ...`"),
+    (of("llm_judge", "model: m, rubric: ' '"), "rubric", "1 to 8000", "object to"),
+    (of("llm_judge", f"model: m, rubric: {'r' * 8001}"), "rubric", "1 to 8000", "object to"),
+    (of("llm_judge", "model: m, rubric: r, max_tokens: 15"), "max_tokens", "at least 16", "at least 16"),
+    (of("bedrock_guardrail", BEDROCK.replace("eu-central-1", "Frankfurt")), "region", "not a region", "eu-central-1"),
+    (of("bedrock_guardrail", BEDROCK.replace("gr1", "a/b")), "guardrail", "identifier of a guardrail", "gr1abc"),
+    (of("bedrock_guardrail", BEDROCK.replace("'1'", "'0'")), "version", "not a version", "DRAFT"),
+    (of("bedrock_guardrail", BEDROCK.replace(AWS, "s3cret")), "credential", "never written", "access_key_id"),
+    (of("azure_content_safety", "categories: [hate]"), "categories[0]", "none of: Hate", "did you mean Hate?"),
+    (of("azure_content_safety", "severity: 8"), "severity", "at most 7", "at most 7"),
+    (of("azure_content_safety", "blocklists: ['a b']"), "blocklists[0]", "name of a blocklist", "our-words"),
+    (of("model_armor", "template: t"), "template", "name of a template", "projects/p"),
+    (of("model_armor", "template: projects/p/locations/l/templates/../x"), "template", "template", "projects/p"),
+]
+
 
 @pytest.mark.parametrize(("text", "path", "message", "mend"), WRONG)
 def test_a_wrong_guard_is_told_its_one_problem_with_place_and_mend(

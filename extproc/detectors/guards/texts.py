@@ -1,13 +1,20 @@
 """Texts on their way to a guard, and the places in them that a guard has changed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final, TypeVar
 
 from msgspec import DecodeError, json
 
-from extproc.detectors.contract import DetectorError
+from extproc.detectors.contract import DetectorError, Statement
+from extproc.detectors.service import Excerpt
+
+EXCERPT_MAX: Final = 10_000
+"""Code points of a text that a service is given at once: the least that one of them allows (Azure)."""
+
+OVERLAP: Final = 250
+"""Code points that two parts of a text share: longer than an address or a sentence that matters."""
 
 PIECES_MAX: Final = 256
 """Words between the first and the last change of a text, up to which the changes are told apart: some 10 ms. What has
@@ -26,6 +33,18 @@ T = TypeVar("T")
 def sendable(text: str) -> str:
     """Return a text that can be written as UTF-8; its code points keep their places."""
     return text if text.isascii() else _LONE.sub(_UNKNOWN, text)
+
+
+def excerpts(statements: Sequence[Statement]) -> Iterator[tuple[Excerpt, str]]:
+    """Yield the texts of statements, long ones in overlapping parts."""
+    for place, each in enumerate(statements):
+        text = sendable(each.text)
+        if len(text) <= EXCERPT_MAX:
+            yield Excerpt(place), text
+            continue
+        for start in range(0, len(text) - OVERLAP, EXCERPT_MAX - OVERLAP):
+            end = min(start + EXCERPT_MAX, len(text))
+            yield Excerpt(place, start, end), text[start:end]
 
 
 def decoded(body: bytes, shape: type[T]) -> T:

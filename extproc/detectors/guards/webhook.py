@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from extproc.apis.roles import PassageRole
 from extproc.detectors.contract import Detection, DetectorError, Statement
 from extproc.detectors.guards.texts import changes, decoded, sendable
-from extproc.detectors.service import GuardQuery
+from extproc.detectors.service import Excerpt, GuardQuery
 from extproc.protocol.messages import Side
 
 MASKED: Final = "masked"
@@ -80,7 +80,7 @@ class WebhookDialect(Struct, frozen=True):
             path, texts = REQUEST, WebhookTexts(messages=tuple(said))
         else:
             path, texts = RESPONSE, WebhookTexts(choices=tuple(map(WebhookChoice, said)))
-        return (GuardQuery(path, _encode(WebhookEnvelope(texts)), tuple(range(len(said)))),)
+        return (GuardQuery(path, _encode(WebhookEnvelope(texts)), tuple(map(Excerpt, range(len(said))))),)
 
     def read(self, texts: Sequence[str], query: GuardQuery, body: bytes) -> Iterator[Detection]:
         """See `GuardDialect.read`."""

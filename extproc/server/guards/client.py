@@ -2,11 +2,13 @@
 
 import asyncio
 import ssl
+import time
 from typing import Final
 
 import aiohttp
 from yarl import URL
 
+from extproc.detectors.guards.signing import signed
 from extproc.detectors.service import GuardQuery, GuardService
 from extproc.server.guards.certificates import client_context
 from extproc.server.guards.failures import GuardFailedError, GuardFault
@@ -83,7 +85,7 @@ class GuardClient:
         async with session.post(
             URL(self._base + query.path, encoded=True),
             data=query.body,
-            headers={"content-type": query.content_type},
+            headers=self._headers(query),
             allow_redirects=False,
             server_hostname=None if certificates is None else certificates.name,
         ) as response:
@@ -92,6 +94,15 @@ class GuardClient:
             if not _is_json(response):
                 raise GuardFailedError(GuardFault.CONTENT_TYPE)
             return await self._body(response)
+
+    def _headers(self, query: GuardQuery) -> dict[str, str]:
+        """The header fields of one question, besides those of all."""
+        fields = {"content-type": query.content_type}
+        key, address = self._service.signing, self._service.address
+        if key is None:
+            return fields
+        path = address.prefix + query.path
+        return fields | signed(key, path, {**fields, "host": address.authority}, query.body, time.time())
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         most, size, pieces = self._service.limits.max_reply, 0, []
