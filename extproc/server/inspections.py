@@ -67,7 +67,7 @@ Submit: TypeAlias = Callable[[Inspect, Answer], Cancel]
 """Takes an order and calls back once, later, in the loop; what it returns takes the order back."""
 
 
-Asked: TypeAlias = Callable[[str, str, float], None]
+GuardTold: TypeAlias = Callable[[str, str, float], None]
 """Is told the processor whose guard was asked, how that ended in a fixed word, and the seconds that it took."""
 
 
@@ -104,7 +104,7 @@ class _Threads:
 class Pool:
     """The threads of one worker, and the deadlines of what they do. To be used in the loop's thread alone."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float], asked: Asked = _untold) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float], asked: GuardTold = _untold) -> None:
         self._loop = loop
         self._clock = clock
         self.quick = _Threads("quick", QUICK_THREADS, QUICK_STEPS)

@@ -57,9 +57,9 @@ def kinds(found: list[Detection]) -> list[tuple[str, float]]:
 # -- moderation
 
 
-def moderated(flagged: bool = True, **scores: float) -> dict[str, Any]:
-    named = {name.replace("__", "/"): score for name, score in scores.items()}
-    return {"flagged": flagged, "categories": {n: s >= 0.5 for n, s in named.items()}, "category_scores": named}
+def moderated(scores: dict[str, float], *, flagged: bool = True) -> dict[str, Any]:
+    categories = {name: score >= 0.5 for name, score in scores.items()}
+    return {"flagged": flagged, "categories": categories, "category_scores": scores}
 
 
 def results(*each: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def test_moderation_asks_about_many_texts_at_once() -> None:
 
 
 def test_moderation_counts_what_the_service_flags_or_what_reaches_the_threshold() -> None:
-    reply = results(moderated(violence=0.9, self_harm__intent=0.2, **{"self-harm__intent": 0.4, "made__up": 0.8}))
+    reply = results(moderated({"violence": 0.9, "self-harm/intent": 0.4, "made/up": 0.8}))
     assert kinds(read(WRITTEN["moderation"], reply)) == [("violence", 0.9), ("other", 0.8)]
     found = read(more("moderation", "threshold: 0.3"), reply)
     assert kinds(found) == [("violence", 0.9), ("self-harm_intent", 0.4), ("other", 0.8)]
@@ -83,7 +83,7 @@ def test_moderation_counts_what_the_service_flags_or_what_reaches_the_threshold(
 
 def test_moderation_that_flags_without_a_category_is_believed() -> None:
     assert kinds(read(WRITTEN["moderation"], results({"flagged": True}))) == [("other", 1.0)]
-    assert read(WRITTEN["moderation"], results(moderated(flagged=False, hate=0.1))) == []
+    assert read(WRITTEN["moderation"], results(moderated({"hate": 0.1}, flagged=False))) == []
 
 
 # -- presidio
@@ -451,7 +451,7 @@ def test_half_a_surrogate_pair_can_be_asked_about(name: str) -> None:
 
 
 PASSING: dict[str, Any] = {
-    "moderation": results(moderated(flagged=False)),
+    "moderation": results(moderated({}, flagged=False)),
     "presidio": [],
     "llm_judge": ruled(verdict(0)),
     "bedrock_guardrail": applied(),
