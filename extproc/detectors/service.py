@@ -50,7 +50,8 @@ class AwsKey(Struct, frozen=True):
 class GuardService(Struct, frozen=True):
     """A service as one processor asks it. Equal ones share connections, a breaker and a cache.
 
-    `fields`: header fields of every question, the credential's among them; they and the certificates have no rendering.
+    `grpc`: it speaks gRPC. `fields`: header fields of every question, the credential's among them; they and the
+    certificates have no rendering.
     """
 
     address: Address
@@ -58,6 +59,7 @@ class GuardService(Struct, frozen=True):
     fields: tuple[tuple[str, str], ...] = ()
     certificates: GuardCertificates | None = None
     signing: AwsKey | None = None
+    grpc: bool = False
 
     def __repr__(self) -> str:
         return f"GuardService({self.address.authority})"

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, Strict, model_validator
 
-from extproc.policy.base import Value, Written, refusal
+from extproc.policy.base import Value, Written, refusal, refusals
 from extproc.policy.credentials import Source
 from extproc.policy.guards import Guard, KeyedGuard
 from extproc.policy.names import ModelName, ProcessorName
@@ -19,6 +19,7 @@ RUBRIC_MAX: Final = 8_000
 """Characters of a rubric: two pages, which a judge reads with every text."""
 
 _CATEGORY: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}(?:/[a-z0-9_-]{1,31})?", re.ASCII)
+_KIND: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
 _ENTITY: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})?", re.ASCII)
 _REGION: Final = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,10})+-[0-9]{1,2}", re.ASCII)
@@ -55,8 +56,29 @@ def _rubric(text: str) -> str:
 
 Threshold = Annotated[float, Strict(), Field(gt=0, le=1, allow_inf_nan=False), Written("number", "0.7")]
 Category = Annotated[str, _matching(_CATEGORY, "a category", "self-harm/intent")]
+FindingKind = Annotated[str, _matching(_KIND, "a kind of findings", "off-topic")]
 Entity = Annotated[str, _matching(_ENTITY, "the name of an entity", "US_SSN")]
 Blocklist = Annotated[str, _matching(_BLOCKLIST, "the name of a blocklist", "our-words")]
+
+
+class GrpcGuard(KeyedGuard):
+    """A guard in any language that serves `Inspector` of `protos/extproc/wire/pb/inspector.proto`."""
+
+    use: Literal["grpc"]
+    name: ProcessorName = "grpc"
+    kinds: Annotated[
+        tuple[FindingKind, ...],
+        AfterValidator(_distinct_words),
+        Field(max_length=WORDS_MAX),
+        Written("list of kinds", "[jailbreak, off-topic]"),
+    ] = ("finding",)
+    """The kinds that its findings may have; one of another kind is a failure."""
+
+    @model_validator(mode="after")
+    def _at_the_root(self) -> Self:
+        if self.address.prefix:
+            raise refusals("GrpcGuard", [(("url",), refusal("a gRPC service has no path", "delete the URL's path"))])
+        return self
 
 
 class Moderation(KeyedGuard):

@@ -23,6 +23,7 @@ from extproc.policy.credentials import Source
 from extproc.policy.guard_services import (
     AzureContentSafety,
     BedrockGuardrail,
+    GrpcGuard,
     LlmJudge,
     ModelArmor,
     Moderation,
@@ -248,6 +249,7 @@ USES: Final[Mapping[str, type[Step]]] = {
     "pattern": Pattern,
     "size": SizeLimit,
     "webhook": Webhook,
+    "grpc": GrpcGuard,
     "moderation": Moderation,
     "presidio": Presidio,
     "llm_judge": LlmJudge,
@@ -309,6 +311,7 @@ Processor: TypeAlias = Annotated[
     | Annotated[Pattern, Tag("(pattern)")]
     | Annotated[SizeLimit, Tag("(size)")]
     | Annotated[Webhook, Tag("(webhook)")]
+    | Annotated[GrpcGuard, Tag("(grpc)")]
     | Annotated[Moderation, Tag("(moderation)")]
     | Annotated[Presidio, Tag("(presidio)")]
     | Annotated[LlmJudge, Tag("(llm_judge)")]

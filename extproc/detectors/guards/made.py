@@ -5,6 +5,7 @@ from typing import Final, TypeAlias
 
 from extproc.detectors.contract import GuardDetector, GuardDialect
 from extproc.detectors.guards import azure, bedrock, llm_judge, model_armor, webhook
+from extproc.detectors.guards.grpc_texts import InspectorDialect
 from extproc.detectors.guards.moderation import ModerationDialect, moderation_kinds
 from extproc.detectors.guards.presidio import PresidioDialect, presidio_kinds
 from extproc.detectors.service import AwsKey, GuardCertificates, GuardService, limits_of
@@ -28,6 +29,8 @@ def made_guard(placed: PlacedStep, step: Guard, read: Mapping[str, bytes]) -> Gu
 
 def _contract(step: Guard) -> Contract:
     match step:
+        case services.GrpcGuard():
+            return step.kinds, InspectorDialect()
         case services.Moderation():
             dialect = ModerationDialect(step.model, step.threshold, step.categories)
             return moderation_kinds(step.categories), dialect
@@ -65,4 +68,5 @@ def _service(placed: PlacedStep, step: Guard, read: Mapping[str, bytes]) -> Guar
     if address.secure:
         name = (step.tls.sni if step.tls is not None else None) or address.host
         certificates = GuardCertificates(name, found("ca"), found("cert"), found("key"))
-    return GuardService(address, limits_of(step), fields, certificates, signing)
+    grpc = isinstance(step, services.GrpcGuard)
+    return GuardService(address, limits_of(step), fields, certificates, signing, grpc)

@@ -4,7 +4,8 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from importlib import import_module
+from typing import Final, Protocol
 
 from extproc.detectors.contract import Detection, DetectorError, GuardDetector, GuardDialect
 from extproc.detectors.service import GuardQuery, GuardService
@@ -28,17 +29,25 @@ NEAR: Final = 0.95
 """The share of its timeout after which a question that is cancelled counts as too slow, and not as left alone."""
 
 
+class ServiceClient(Protocol):
+    """The connections to a service. To be used in one loop."""
+
+    async def post(self, query: GuardQuery) -> bytes:
+        """Return the body of the response to a question. Raises GuardFailedError; may be cancelled at any time."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
 class GuardedService:
     """A service, the questions that are on their way to it, and what is known of it."""
 
     def __init__(self, service: GuardService, clock: Callable[[], float]) -> None:
-        from extproc.server.guards.client import GuardClient  # noqa: PLC0415  - see above
-
         limits = service.limits
         self.connections = limits.connections
         self._limits = limits
         self._clock = clock
-        self._client: GuardClient = GuardClient(service)
+        self._client = _client_of(service)
         self._turns = asyncio.Semaphore(limits.connections)
         self._waiting = 0
         self._memories: dict[GuardDialect, VerdictMemory] = {}
@@ -213,6 +222,13 @@ class Guards:
 
     def __repr__(self) -> str:
         return f"Guards({len(self._services)})"
+
+
+def _client_of(service: GuardService) -> ServiceClient:
+    # Workers whose policy has no such guard need no such client.
+    name = "grpc_client" if service.grpc else "client"
+    client: ServiceClient = import_module(f"extproc.server.guards.{name}").opened(service)
+    return client
 
 
 def _first(failed: ExceptionGroup[Exception]) -> Exception:

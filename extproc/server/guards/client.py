@@ -128,3 +128,8 @@ def _is_json(response: aiohttp.ClientResponse) -> bool:
 def _too_large(response: aiohttp.ClientResponse) -> GuardFailedError:
     response.close()  # the rest is not read, so that the connection is of no more use
     return GuardFailedError(GuardFault.TOO_LARGE)
+
+
+def opened(service: GuardService) -> GuardClient:
+    """Return a client, which opens its connections when the first question needs them."""
+    return GuardClient(service)
