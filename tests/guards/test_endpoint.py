@@ -22,6 +22,7 @@ from extproc.server.worker import Worker, start_worker
 from extproc.transaction import Plan
 from tests.guards.asking import BASE, ask, guard, work
 from tests.guards.standin import REJECT, Reply, Standin, standin
+from tests.server.support import until
 
 MAIL: Final = "jane.doe@example.com"
 POLICY: Final = f"""{BASE}
@@ -80,6 +81,12 @@ async def posted(url: str, value: Any, **fields: str) -> tuple[int, Any]:
         return response.status, json.loads(text) if response.content_type == "application/json" else text
 
 
+async def told(url: str, value: Any, **fields: str) -> Any:
+    status, said = await posted(url, value, **fields)
+    assert status == 200
+    return said
+
+
 def test_what_the_pipeline_lets_pass_passes_and_what_it_masks_is_masked(service: Standin) -> None:
     async def scene(_: Worker, url: str) -> None:
         assert await posted(f"{url}/request", messages("hello")) == (
@@ -100,10 +107,10 @@ def test_what_the_pipeline_blocks_is_rejected_with_its_own_message(service: Stan
         expected = {"body": "Ask security.", "status_code": 451, "reason": "blocked: titan"}
         assert await posted(f"{url}/request", messages("Titan waits")) == (200, {"action": expected})
         service.answers = lambda _: REJECT
-        _, said = await posted(f"{url}/request", messages("hello"))
+        said = await told(f"{url}/request", messages("hello"))
         assert said["action"]["reason"] == "blocked: webhook"
         service.answers = lambda _: Reply(status=500)
-        _, said = await posted(f"{url}/request", messages("hello"))
+        said = await told(f"{url}/request", messages("hello"))
         assert said["action"]["status_code"] == 451
         counters = worker.runtime.snapshot().counters
         assert (("titan", "titan", "block", "request", "false"), 1.0) in counters["findings_total"]
@@ -116,9 +123,9 @@ def test_what_the_pipeline_blocks_is_rejected_with_its_own_message(service: Stan
 def test_the_pipeline_is_chosen_by_the_fields_of_the_question(service: Standin) -> None:
     async def scene(_: Worker, url: str) -> None:
         service.answers = lambda _: Reply(status=500)
-        _, said = await posted(f"{url}/request", messages("Titan"), x_team="lenient")
+        said = await told(f"{url}/request", messages("Titan"), x_team="lenient")
         assert said == {"action": {"reason": "nothing to object to"}}
-        _, said = await posted(f"{url}/response", choices("Titan"), x_team="lenient")
+        said = await told(f"{url}/response", choices("Titan"), x_team="lenient")
         assert said == {"action": {"reason": "no processor is for it"}}
 
     asking(service, scene)
@@ -127,9 +134,9 @@ def test_the_pipeline_is_chosen_by_the_fields_of_the_question(service: Standin) 
 def test_a_body_over_the_pipelines_limit_is_rejected(service: Standin) -> None:
     async def scene(_: Worker, url: str) -> None:
         empty = len(json.dumps({"messages": [{"role": "user", "content": ""}]}, separators=(",", ":")))
-        _, said = await posted(f"{url}/request", messages("x" * (4096 - empty)))
+        said = await told(f"{url}/request", messages("x" * (4096 - empty)))
         assert said["action"]["reason"] == "nothing to object to"
-        _, said = await posted(f"{url}/request", messages("x" * (4097 - empty)))
+        said = await told(f"{url}/request", messages("x" * (4097 - empty)))
         assert said["action"]["reason"] == "blocked: oversize"
 
     asking(service, scene)
@@ -181,8 +188,7 @@ def test_a_question_that_is_given_up_takes_its_work_back(service: Standin) -> No
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await posted(f"{url}/request", messages("hello"))
-        while worker._pool.waiting:
-            await asyncio.sleep(0.01)
+        await until(lambda: worker._pool.waiting == 0, 0.5)
 
     asking(service, scene)
 

@@ -162,6 +162,7 @@ async def answering(runtime: Runtime, submit: Submit, address: Tcp) -> AsyncIter
         access_log=None,
         keepalive_timeout=KEEPALIVE,
         shutdown_timeout=1.0,
+        handler_cancellation=True,  # nobody judges for a gateway that has left
     )
     await runner.setup()
     try:
