@@ -50,6 +50,10 @@ class CompiledPipeline:
         self.request, self.response = _stages(source, read, index, () if keys is None else keys.rules)
         self.guards = tuple(_guards(self.request, self.response))
         """The guards from elsewhere that it may ask."""
+        self.eager = source.forward == "eager" and self.request is not None and bool(self.request.offloaded)
+        """True if requests go on before detectors of their own have judged them."""
+        if self.eager:
+            _check_eager(index, source)
         self.restores = any(isinstance(each, steps.Maskable) and each.restore for each in source.request)
         """True if values of requests may have to be put back into their responses."""
         self.patience = max(
@@ -119,6 +123,29 @@ def _stages(
         raise UnusableError(wrong)
     request, response = made
     return request, response
+
+
+def _check_eager(index: int, source: policy.Pipeline) -> None:
+    """Refuse processors whose verdict would come too late to be carried out. Raises UnusableError."""
+    wrong = list(_too_late(index, source))
+    if wrong:
+        raise UnusableError(wrong)
+
+
+def _too_late(index: int, source: policy.Pipeline) -> Iterator[Unusable]:
+    for position, each in enumerate(source.request):
+        where = ("pipelines", index, "request", position)
+        if each.when is not None and "findings" in each.when.signals:
+            message = "with forward: eager, a condition cannot wait for findings"
+            yield Unusable((*where, "when"), message, "write another condition, or forward: wait")
+        if isinstance(each, steps.Maskable | steps.SizeLimit) and each.use in steps.USES:
+            continue
+        if each.action == "mask" and each.mode == "enforce":
+            message = f"with forward: eager, the request has gone on before {each.name} could mask it"
+            yield Unusable((*where, "action"), message, "write action: block or report, or forward: wait")
+        if each.stand_in is not None:
+            message = f"with forward: eager, nobody can stand in for {each.name}"
+            yield Unusable((*where, "on_failure"), message, "write block or allow, or forward: wait")
 
 
 def _guards(*stages: Stage | None) -> Iterator[GuardDetector]:

@@ -167,7 +167,7 @@ def verdict(
     body, splices, restores = job.body, None, job.restores and job.vault.restores
     if blocked is None and edits_body and (merged.masks or restores):
         body, splices = texts.edited(merged.found, restores=restores, given=merged.given)
-    findings = tuple(_findings(job, texts, rounds, merged.found)) if job.detailed else ()
+    findings = tuple(listed(job, texts, rounds, merged.found)) if job.detailed else ()
     masked = blocked is None and merged.masks
     return Verdict(body, blocked, masked, merged.counts, tuple(merged.failures), unread, findings, splices)
 
@@ -205,7 +205,7 @@ def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Ite
     return merged
 
 
-def _findings(
+def listed(
     job: "Job",
     texts: "BodyTexts | StreamTexts",
     rounds: Sequence[Round],

@@ -40,6 +40,7 @@ class Findings:
         "counts",
         "details",
         "failures",
+        "forwarded",
         "masked",
         "pipeline",
         "rpc",
@@ -57,6 +58,8 @@ class Findings:
         self.failures: list[Failure] = []
         self.unread: dict[str, int] = {}
         self.masked = False
+        self.forwarded = False
+        """True if the request had gone on when it was blocked."""
         self.blocked: Blocked | None = None
         self.details: list[Finding] | None = [] if detailed else None
 
@@ -160,6 +163,7 @@ class Findings:
             uninspected=tuple(CountedUninspected(reason, number) for reason, number in self.unread.items()),
             blocked_by=None if self.blocked is None else self.blocked.by,
             blocked_for=None if self.blocked is None else self.blocked.reason,
+            forwarded=self.forwarded or None,
         )
 
     def staged(self, record: Record) -> Record:
