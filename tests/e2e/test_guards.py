@@ -27,6 +27,12 @@ pipelines:
       - {use: webhook, url: GUARD, timeout: 300ms, on_failure: allow}
       - {use: pii, kinds: [email], action: mask, timeout: 20s}
     response: [{use: webhook, url: GUARD, timeout: 300ms, on_failure: allow}]
+  - name: eager
+    match: {headers: {x-mode: eager}}
+    forward: eager
+    request:
+      - {use: webhook, url: GUARD, timeout: 5s, action: block}
+      - {use: pii, kinds: [email], action: mask, timeout: 20s}
   - name: default
     request:
       - {use: webhook, url: GUARD, timeout: 10s, credential: {bearer: {env: NORTH_KEY}}}
@@ -138,6 +144,44 @@ def test_a_guard_that_rejected_beside_others_keeps_its_connection(guarded: Gatew
         guarded.ask(said("hello"))
     assert len(service.asked) == 6
     assert service.connections == 2  # one for each of the two services: they have credentials of their own
+
+
+EAGER: Final = ("x-mode", "eager")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_request_goes_on_while_the_guard_thinks_and_its_response_waits(
+    guarded: Gateway, service: Standin, stream: bool
+) -> None:
+    answer, record = guarded.ask(said(f"slowly, to {MAIL}", stream=stream), "http1", EAGER)
+    assert json.loads(record.body)["messages"][0]["content"] == "slowly, to [EMAIL_1]"
+    assert answer.body == guarded.straight(record, "north").body
+    assert guarded.line(answer)["decision"] == "masked"
+
+    service.answers = lambda asked: Reply(judged(asked).body, delay=TAKES)
+    try:
+        tag = tagged()
+        answer = guarded.send(post(said("forbidden", stream=stream), EAGER, tag=tag))
+    finally:
+        service.answers = judged
+    assert refused(answer) == (403, "content_filter")
+    assert b"forbidden" not in answer.body
+    guarded.forwarded(tag, "north")  # the backend was asked all the same, and the record says so
+    line = guarded.line(answer)
+    assert (line["blocked_by"], line["forwarded"]) == ("webhook", True)
+
+
+@pytest.mark.measured
+def test_a_guard_costs_nothing_while_the_model_takes_longer(guarded: Gateway) -> None:
+    model = "slow-400ms"
+    waits, goes = list[float](), list[float]()
+    for _ in range(5):
+        for text, spent in (("hello", waits), ("slowly now", goes)):
+            began = time.perf_counter()
+            guarded.send(post(said(text), EAGER, tag=(tag := tagged()), do=model))
+            spent.append(time.perf_counter() - began)
+            guarded.forwarded(tag, "north")
+    assert min(goes) - min(waits) <= 0.01, (waits, goes)
 
 
 @pytest.mark.measured
