@@ -162,7 +162,8 @@ class GuardDialect(Protocol):
 class GuardDetector(Struct, frozen=True):
     """A guard from elsewhere.
 
-    `roles`: whose texts it is asked about, None for all; `sample`: of which share of bodies.
+    `roles`: whose texts it is asked about, None for all; `sample`: of which share of bodies. `threshold`: the least
+    score of a finding, if the policy sets one.
     """
 
     kinds: tuple[str, ...]
@@ -170,6 +171,7 @@ class GuardDetector(Struct, frozen=True):
     dialect: GuardDialect
     roles: frozenset[PassageRole] | None = None
     sample: float = 1.0
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse kinds that cannot be told of."""

@@ -29,7 +29,8 @@ _EVENTS: Final = (b"data:", b"event:", b"id:", b":")
 class ExplainedFinding(Struct, frozen=True, omit_defaults=True):
     """A find. `where`: the JSON pointer of its string, `start` and `end` code points in that; see `verdict.Finding`.
 
-    `also`: the other kinds that fit the same characters, with their scores; left out where there are none.
+    `also`: the other kinds that fit the same characters, with their scores; `threshold`: the score from which on it is
+    one. Both are left out where there are none.
     """
 
     processor: str
@@ -42,6 +43,7 @@ class ExplainedFinding(Struct, frozen=True, omit_defaults=True):
     score: float | None
     shadow: bool = False
     also: tuple[OtherKind, ...] = ()
+    threshold: float | None = None
 
     def __repr__(self) -> str:
         return f"ExplainedFinding({self.processor}, {self.kind}, {self.action}, {self.side})"
@@ -199,6 +201,7 @@ def _found(each: Finding) -> ExplainedFinding:
         each.score,
         each.shadow,
         each.also,
+        each.threshold,
     )
 
 

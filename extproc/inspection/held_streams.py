@@ -147,6 +147,7 @@ class StreamJudgement(Judgement):
             (*rules.failures, *own.failures[len(self._job.failures) :]),
             rules.unread,
             (*rules.findings, *own.findings),
+            scores=own.scores,
         )
 
 

@@ -123,7 +123,9 @@ class Judgement:
         merged = merge([only])
         findings = tuple(listed(self._job, self._texts, [only], merged.found)) if self._job.detailed else ()
         body = self._job.body
-        return Verdict(body, merged.blocked, False, merged.counts, tuple(merged.failures), findings=findings)
+        return Verdict(
+            body, merged.blocked, False, merged.counts, tuple(merged.failures), findings=findings, scores=merged.scores
+        )
 
     # -- going on
 

@@ -11,7 +11,7 @@ from extproc.inspection.body_texts import Looked, Spans
 from extproc.inspection.failures import Settlement, settle
 from extproc.inspection.masking import NO_GIVEN
 from extproc.inspection.stage import Active, CompiledProcessor, Stage
-from extproc.inspection.verdict import CONDITION, ERROR, SEALED, Blocked, Count, Failure, Finding, Verdict
+from extproc.inspection.verdict import CONDITION, ERROR, SEALED, Blocked, Count, Failure, Finding, Scored, Verdict
 from extproc.matching.span import Span
 from extproc.protocol.messages import Side
 
@@ -142,6 +142,7 @@ class Merged(Struct):
     found: list[tuple[int, Span, CompiledProcessor]] = []
     counts: dict[Count, int] = {}
     given: dict[str, str] = {}
+    scores: dict[Count, Scored] = {}
     masks: bool = False
 
 
@@ -169,7 +170,9 @@ def verdict(
         body, splices = texts.edited(merged.found, restores=restores, given=merged.given)
     findings = tuple(listed(job, texts, rounds, merged.found)) if job.detailed else ()
     masked = blocked is None and merged.masks
-    return Verdict(body, blocked, masked, merged.counts, tuple(merged.failures), unread, findings, splices)
+    return Verdict(
+        body, blocked, masked, merged.counts, tuple(merged.failures), unread, findings, splices, merged.scores
+    )
 
 
 def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Iterable[Failure] = ()) -> Merged:
@@ -188,6 +191,9 @@ def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Ite
                 found.append((index, span, each))
                 key = each.count(span.kind, side)
                 counts[key] = counts.get(key, 0) + 1
+                if each.detector is not None:
+                    best = merged.scores.get(key, (0.0, None))[0]
+                    merged.scores[key] = max(best, span.score), each.threshold
             for kind in of.exceeded.get(number, ()):
                 counts[each.count(kind, side)] = 1
             if each.masks:

@@ -8,8 +8,11 @@ from msgspec import Struct
 Scalar: TypeAlias = str | int | float | bool | None
 
 
-class CountedFinding(Struct, frozen=True, gc=False):
-    """Findings of one kind by one processor, counted. All texts are words of the policy."""
+class CountedFinding(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Findings of one kind by one processor, counted. All texts are words of the policy.
+
+    `score`: the best of a detector that scores; `threshold`: the one that it reached. Left out if there is none.
+    """
 
     processor: str
     kind: str
@@ -17,6 +20,8 @@ class CountedFinding(Struct, frozen=True, gc=False):
     side: str
     shadow: bool
     count: int
+    score: float | None = None
+    threshold: float | None = None
 
 
 class FailedProcessor(Struct, frozen=True, gc=False):

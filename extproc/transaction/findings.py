@@ -9,7 +9,7 @@ from extproc.apis.mcp.request import Rpc
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.inspection.rounds import told
 from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import MAX_FAILURES, Blocked, Count, Failure, Finding, Verdict
+from extproc.inspection.verdict import MAX_FAILURES, Blocked, Count, Failure, Finding, Scored, Verdict
 from extproc.pipe.plugged import Staging
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
@@ -18,6 +18,9 @@ from extproc.protocol.record import CountedFinding, CountedUninspected, FailedPr
 KINDS_MAX: Final = 256
 """Different finds that a record lists, by processor, kind, action and side. A policy with more kinds than that in one
 exchange has the rest counted as `other`."""
+
+SCORE_DIGITS: Final = 4
+"""Digits of a score that records have: more says nothing."""
 
 PARTS: Final = frozenset({"image", "audio", "video", "file", "binary", "tokens", "encrypted", "misconfigured"})
 """Reasons for which a part of a body is listed as uninspected, and not all of it. The last is about the response."""
@@ -44,6 +47,7 @@ class Findings:
         "masked",
         "pipeline",
         "rpc",
+        "scores",
         "staging",
         "unread",
         "vault",
@@ -55,6 +59,7 @@ class Findings:
         self.rpc: Rpc | None = None
         self.staging: Staging | None = None
         self.counts: dict[Count, int] = {}
+        self.scores: dict[Count, Scored] = {}
         self.failures: list[Failure] = []
         self.unread: dict[str, int] = {}
         self.masked = False
@@ -96,6 +101,8 @@ class Findings:
             if key not in self.counts and len(self.counts) >= KINDS_MAX:
                 key = (key[0], "other", *key[2:])  # noqa: PLW2901  - counted under another name
             self.counts[key] = self.counts.get(key, 0) + number
+        if verdict.scores:
+            self.scores |= {key: scored for key, scored in verdict.scores.items() if key in self.counts}
         self.failures += verdict.failures[: MAX_FAILURES - len(self.failures)]
         for reason, number in verdict.unread.items():
             self.saw(reason, number)
@@ -151,7 +158,15 @@ class Findings:
     def recorded(self, record: Record) -> Record:
         """Return the record with all that inspection has come to: words of the policy and numbers."""
         counted = tuple(
-            CountedFinding(processor, kind, action, side.value, shadow, number)
+            CountedFinding(
+                processor,
+                kind,
+                action,
+                side.value,
+                shadow,
+                number,
+                *self._scored((processor, kind, action, side, shadow)),
+            )
             for (processor, kind, action, side, shadow), number in self.counts.items()
         )
         return replace(
@@ -165,6 +180,10 @@ class Findings:
             blocked_for=None if self.blocked is None else self.blocked.reason,
             forwarded=self.forwarded or None,
         )
+
+    def _scored(self, key: Count) -> tuple[float | None, float | None]:
+        scored = self.scores.get(key)
+        return (None, None) if scored is None else (round(scored[0], SCORE_DIGITS), scored[1])
 
     def staged(self, record: Record) -> Record:
         """Return the record with what answer stages came to where no pipeline is for the exchange."""

@@ -152,6 +152,22 @@ def test_placeholders_that_a_guard_writes_are_never_turned_into_values(service: 
         assert onward(exchange, "whole", "") == f"say [EMAIL_1] to {MAIL}"
 
 
+@SHAPES
+def test_the_record_has_the_best_score_and_the_threshold_and_no_text(service: Standin, shape: Shape) -> None:
+    def entity(start: int, score: float) -> dict[str, object]:
+        return {"entity_type": "PERSON", "start": start, "end": start + 4, "score": score}
+
+    service.answers = lambda _: Reply.json([entity(0, 0.6), entity(9, 0.85), entity(0, 0.4)])
+    processor = f"{{use: presidio, url: '{service.url}', action: report}}"
+    with played(plan(*sides(processor, shape)), detailed=True) as exchange:
+        does(judged(exchange, shape, "Jane and Mary"), "presidio")
+        findings = exchange._envoy.transaction.findings
+        assert findings is not None
+        assert [(each.score, each.threshold) for each in findings.details or ()] == [(0.6, 0.5), (0.85, 0.5)]
+        (found,) = exchange.record()["findings"]
+    assert (found["kind"], found["count"], found["score"], found["threshold"]) == ("person", 2, 0.85, 0.5)
+
+
 # -- failures
 
 

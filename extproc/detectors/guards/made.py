@@ -24,7 +24,20 @@ def made_guard(placed: PlacedStep, step: Guard, read: Mapping[str, bytes]) -> Gu
     """Return the detector of a guard. `read`: see `policy.secrets`."""
     kinds, dialect = _contract(step)
     roles = None if step.roles is None else frozenset(step.roles)
-    return GuardDetector(kinds, _service(placed, step, read), dialect, roles, step.sample)
+    return GuardDetector(kinds, _service(placed, step, read), dialect, roles, step.sample, _threshold(step))
+
+
+def _threshold(step: Guard) -> float | None:
+    """The least score of a finding, where the policy sets it."""
+    match step:
+        case services.Moderation() | services.LlmJudge():
+            return step.threshold
+        case services.Presidio():
+            return step.min_score
+        case services.AzureContentSafety():
+            return step.severity / azure.SEVERITY_MAX
+        case _:
+            return None
 
 
 def _contract(step: Guard) -> Contract:
