@@ -96,7 +96,9 @@ class Pipeline(Value):
     match: Match = Match()
     """Which requests it is for; all if absent. The first pipeline that matches is taken."""
     request: Annotated[tuple[Processor, ...], Field(max_length=PROCESSORS_MAX)] = ()
-    """Processors that inspect the request, in this order."""
+    """Processors that inspect the request, in this order. Guards and scored detectors are asked side by side, and the
+    first
+    block ends the wait; `{parallel: [...]}` in the list is a group of processors that may only read."""
     response: Annotated[tuple[Processor, ...], Field(max_length=PROCESSORS_MAX)] = ()
     """Processors that inspect the response, in this order."""
     forward: Literal["wait", "eager"] = "wait"
