@@ -1,6 +1,7 @@
 """Through the real Envoy: guards from elsewhere, asked by the workers of the real processor over real connections."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -10,6 +11,7 @@ import pytest
 from extproc.testing.clients import ClientResponse, Ending
 from tests.e2e.bodies import said
 from tests.e2e.gateway import KEYS, Gateway, gateway, post, site, tagged
+from tests.guards.native import example
 from tests.guards.standin import PASS, Asked, Reply, Standin, standin
 
 pytestmark = pytest.mark.envoy
@@ -27,6 +29,10 @@ pipelines:
       - {use: webhook, url: GUARD, timeout: 300ms, on_failure: allow}
       - {use: pii, kinds: [email], action: mask, timeout: 20s}
     response: [{use: webhook, url: GUARD, timeout: 300ms, on_failure: allow}]
+  - name: native
+    match: {headers: {x-mode: native}}
+    request: [{use: grpc, url: NATIVE, kinds: [jailbreak], action: mask, timeout: 10s}]
+    response: [{use: grpc, url: NATIVE, kinds: [jailbreak], timeout: 10s}]
   - name: eager
     match: {headers: {x-mode: eager}}
     forward: eager
@@ -62,6 +68,16 @@ def service() -> Iterator[Standin]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def native() -> Iterator[str]:
+    """The URL of the guard in another language; nobody listens there where that is not installed."""
+    if shutil.which("node") is None:
+        yield "http://127.0.0.1:1"
+        return
+    with example() as port:
+        yield f"http://127.0.0.1:{port}"
+
+
 @pytest.fixture(
     scope="module",
     params=[
@@ -72,9 +88,9 @@ def service() -> Iterator[Standin]:
     ],
     ids="-".join,
 )
-def running(request: pytest.FixtureRequest, service: Standin) -> Iterator[Gateway]:
+def running(request: pytest.FixtureRequest, service: Standin, native: str) -> Iterator[Gateway]:
     transport, profile = request.param
-    policy = POLICY.replace("GUARD,", f"'{service.url}/guard',")
+    policy = POLICY.replace("GUARD,", f"'{service.url}/guard',").replace("NATIVE,", f"'{native}',")
     with site(policy, transport) as before, gateway(before, profile) as found:
         yield found
 
@@ -144,6 +160,18 @@ def test_a_guard_that_rejected_beside_others_keeps_its_connection(guarded: Gatew
         guarded.ask(said("hello"))
     assert len(service.asked) == 6
     assert service.connections == 2  # one for each of the two services: they have credentials of their own
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed: the example of a guard is not run")
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_guard_in_another_language_judges_requests_and_responses(guarded: Gateway, stream: bool) -> None:
+    native = ("x-mode", "native")
+    tag = tagged()
+    answer = guarded.send(post(said("no JailBreak", stream=stream), native, tag=tag))
+    assert json.loads(guarded.forwarded(tag, "north").body)["messages"][0]["content"] == "no [JAILBREAK_1]"
+    assert refused(answer) == (403, "content_filter")  # the response repeats the word
+    answer, _ = guarded.ask(said("all is well", stream=stream), "http1", native)
+    assert answer.status == 200
 
 
 EAGER: Final = ("x-mode", "eager")

@@ -1,10 +1,7 @@
 """A guard over gRPC: our own contract, in Python by grpcio, and in another language as the documentation shows."""
 
-import shutil
-import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import grpc
@@ -20,8 +17,8 @@ from extproc.server.guards.asking import Guards
 from extproc.server.guards.failures import GuardFailedError
 from extproc.wire.pb.inspector_pb2 import InspectFinding, InspectText
 from tests.guards.asking import ask, guard, play, work
+from tests.guards.native import EXAMPLE, example
 
-EXAMPLE: Final = Path(__file__).parents[2] / "docs/examples/guard-node/guard.mjs"
 MARKER: Final = "PLANTED-4012888888881881"
 
 Serving = Callable[[list[InspectText], Any], Awaitable[list[InspectFinding]]]
@@ -175,21 +172,6 @@ def test_a_path_in_the_url_is_refused() -> None:
     with pytest.raises(PolicyError) as caught:
         guard("{use: grpc, url: 'http://127.0.0.1:1/v1'}")
     assert caught.value.problems[0].message == "a gRPC service has no path"
-
-
-@contextmanager
-def example() -> Iterator[int]:
-    """The documentation's guard, running; gives its port."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed: the example of a guard in another language is not run")
-    process = subprocess.Popen([node, str(EXAMPLE), "0"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield int(process.stdout.readline())
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_the_documentations_guard_in_another_language_runs() -> None:
