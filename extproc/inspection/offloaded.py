@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final, TypeAlias
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from extproc.detectors.contract import (
     Conversation,
@@ -82,16 +82,18 @@ class GuardWork(NetworkWork, frozen=True):
 
     detector: GuardDetector
     conversation: Conversation
+    asked: tuple[int, ...] = ()
+    """The numbers of the statements that the guard is asked about: no words of the API, and no others' than its."""
 
-    @property
-    def asked(self) -> tuple[int, ...]:
-        """The numbers of the statements that the guard is asked about: no words of the API, and no others' than its."""
+    def __post_init__(self) -> None:
+        """Find out which statements these are, once."""
         roles = self.detector.roles
-        return tuple(
+        asked = tuple(
             number
             for number, each in enumerate(self.conversation.statements)
             if not each.keyword and (roles is None or each.role in roles)
         )
+        force_setattr(self, "asked", asked)
 
     def queries(self) -> Sequence[GuardQuery]:
         """Return what is asked. Raises DetectorError if that cannot be asked."""

@@ -116,6 +116,10 @@ def test_what_the_pipeline_blocks_is_rejected_with_its_own_message(service: Stan
         assert (("titan", "titan", "block", "request", "false"), 1.0) in counters["findings_total"]
         assert (("webhook", "status", "blocked"), 1.0) in counters["inspection_failures_total"]
         assert (("webhook", "failure"), 1.0) in counters["blocked_total"]
+        assert sorted(counters["guard_queries_total"]) == [(("webhook", "answered"), 1.0), (("webhook", "status"), 1.0)]
+        snapshot = worker.runtime.snapshot()
+        assert snapshot.gauges["guard_circuit_open"] == [((service.url[7:],), 0.0)]
+        assert sum(snapshot.histograms["guard_query_seconds"].counts) == 1
 
     asking(service, scene)
 

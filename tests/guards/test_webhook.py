@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.detectors.contract import Detection, DetectorError, Statement
-from extproc.detectors.guards.texts import PIECES_MAX, changes, sendable
+from extproc.detectors.guards.texts import COMPARED_MAX, PIECES_MAX, Compared, changes, sendable
 from extproc.detectors.guards.webhook import WebhookDialect
 from extproc.detectors.service import Excerpt, GuardQuery
 from extproc.protocol.messages import Side
@@ -144,6 +144,15 @@ def test_a_text_without_a_change_has_none() -> None:
 def test_changes_far_apart_are_one_where_too_much_lies_between_them(pieces: int, count: int) -> None:
     middle = "".join(" x"[number % 2] for number in range(pieces - 2))
     assert len(list(changes(f"1{middle.replace('x', 'y')}-", f"2{middle.replace('x', 'y')}+"))) == count
+
+
+def test_what_is_compared_for_all_texts_of_a_response_is_bounded() -> None:
+    compared = Compared()
+    words = " ".join("x" * (PIECES_MAX // 2))
+    found = [len(list(changes(f"1{words}-", f"2{words.replace('x', 'y')}+", compared))) for _ in range(8)]
+    assert compared.pairs <= COMPARED_MAX
+    assert found[0] > 1
+    assert found[-1] == 1
 
 
 def test_half_a_surrogate_pair_is_sent_as_a_character_that_can_be_and_keeps_its_place() -> None:

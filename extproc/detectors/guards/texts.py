@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final, TypeVar
 
-from msgspec import DecodeError, json
+from msgspec import DecodeError, Struct, json
 
 from extproc.detectors.contract import DetectorError, Statement
 from extproc.detectors.service import Excerpt
@@ -16,9 +16,14 @@ EXCERPT_MAX: Final = 10_000
 OVERLAP: Final = 250
 """Code points that two parts of a text share: longer than an address or a sentence that matters."""
 
-PIECES_MAX: Final = 256
-"""Words between the first and the last change of a text, up to which the changes are told apart: some 10 ms. What has
+PIECES_MAX: Final = 128
+"""Words between the first and the last change of a text, up to which the changes are told apart: 5 ms at worst. What
+has
 more is one change."""
+
+COMPARED_MAX: Final = 4 * PIECES_MAX * PIECES_MAX
+"""Pairs of words that are compared for all texts of one response: 20 ms at worst, for which the loop stands still. The
+texts behind that have one change each."""
 
 _LONE: Final = re.compile("[\ud800-\udfff]")
 _PIECE: Final = re.compile(r"\w+|\W")
@@ -28,6 +33,19 @@ Change = tuple[int, int, str]
 """Code points `start` to `end` (exclusive) of a text, and what stands there instead."""
 
 T = TypeVar("T")
+
+
+class Compared(Struct):
+    """Counts pairs of words that were compared."""
+
+    pairs: int = 0
+
+    def affords(self, pairs: int) -> bool:
+        """True if that many more may be; they are counted then."""
+        if self.pairs + pairs > COMPARED_MAX:
+            return False
+        self.pairs += pairs
+        return True
 
 
 def sendable(text: str) -> str:
@@ -55,15 +73,18 @@ def decoded(body: bytes, shape: type[T]) -> T:
         raise DetectorError("the response is not what the contract says") from None
 
 
-def changes(text: str, changed: str) -> Iterator[Change]:
-    """Yield the places of a text that differ in another, in their order. None of them is empty, unless the text is."""
+def changes(text: str, changed: str, compared: Compared | None = None) -> Iterator[Change]:
+    """Yield the places of a text that differ in another, in their order. None of them is empty, unless the text is.
+
+    `compared` counts what is compared for several texts.
+    """
     start = _common(text, changed)
     most = min(len(text), len(changed)) - start
     end = _common(text[::-1][:most], changed[::-1][:most])
     old, new = text[start : len(text) - end], changed[start : len(changed) - end]
     if not old and not new:
         return
-    for first, last, instead in _differences(old, new):
+    for first, last, instead in _differences(old, new, compared or Compared()):
         yield _widened(text, start + first, start + last, instead)
 
 
@@ -79,9 +100,9 @@ def _common(one: str, other: str) -> int:
     return low
 
 
-def _differences(old: str, new: str) -> Iterator[Change]:
+def _differences(old: str, new: str, compared: Compared) -> Iterator[Change]:
     before, after = _PIECE.findall(old), _PIECE.findall(new)
-    if max(len(before), len(after)) > PIECES_MAX:
+    if max(len(before), len(after)) > PIECES_MAX or not compared.affords(len(before) * len(after)):
         yield 0, len(old), new
         return
     ends = [0]

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from extproc.apis.roles import PassageRole
 from extproc.detectors.contract import Detection, DetectorError, Statement
-from extproc.detectors.guards.texts import changes, decoded, sendable
+from extproc.detectors.guards.texts import Compared, changes, decoded, sendable
 from extproc.detectors.service import Excerpt, GuardQuery
 from extproc.protocol.messages import Side
 
@@ -114,8 +114,9 @@ def _contents(masked: WebhookTexts, path: str) -> list[str]:
 def _masked(texts: Sequence[str], contents: Sequence[str]) -> Iterator[Detection]:
     if len(contents) != len(texts):
         raise DetectorError("the response masks another number of texts than it was asked about")
+    compared = Compared()
     for number, (text, content) in enumerate(zip(texts, contents, strict=True)):
         sent = sendable(text)
         if content != sent:
-            for start, end, instead in changes(sent, content):
+            for start, end, instead in changes(sent, content, compared):
                 yield Detection(MASKED, number, start, end, instead=instead)
