@@ -195,7 +195,7 @@ def edits(
         alone = _alone(spans, given) if given else given
         for piece in unite(spans):
             value = said[piece.start : piece.end]
-            new = alone.get(piece.rule)
+            new = alone.get(piece.rule) if alone else None
             if new is None:
                 new = replacement(owners[piece.rule], vault, piece.kind, value)
             pieces.append((piece.start, piece.end, new))
