@@ -158,17 +158,12 @@ class Findings:
     def recorded(self, record: Record) -> Record:
         """Return the record with all that inspection has come to: words of the policy and numbers."""
         counted = tuple(
-            CountedFinding(
-                processor,
-                kind,
-                action,
-                side.value,
-                shadow,
-                number,
-                *self._scored((processor, kind, action, side, shadow)),
-            )
+            CountedFinding(processor, kind, action, side.value, shadow, number)
             for (processor, kind, action, side, shadow), number in self.counts.items()
         )
+        if self.scores:
+            keys = zip(counted, self.counts, strict=True)
+            counted = tuple(self._scored(found, key) if key in self.scores else found for found, key in keys)
         return replace(
             record,
             pipeline=self.pipeline.name,
@@ -181,9 +176,9 @@ class Findings:
             forwarded=self.forwarded or None,
         )
 
-    def _scored(self, key: Count) -> tuple[float | None, float | None]:
-        scored = self.scores.get(key)
-        return (None, None) if scored is None else (round(scored[0], SCORE_DIGITS), scored[1])
+    def _scored(self, found: CountedFinding, key: Count) -> CountedFinding:
+        score, threshold = self.scores[key]
+        return replace(found, score=round(score, SCORE_DIGITS), threshold=threshold)
 
     def staged(self, record: Record) -> Record:
         """Return the record with what answer stages came to where no pipeline is for the exchange."""
