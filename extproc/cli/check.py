@@ -8,7 +8,7 @@ from pathlib import Path
 from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, copied_or_exit, draft_or_exit, prepared_or_exit
 from extproc.inspection.kinds import unknown_kinds
 from extproc.policy import Pipeline, Policy, VirtualModel, missing_authorities
-from extproc.policy.processors import Step
+from extproc.policy.step import Step
 from extproc.server import plugins
 from extproc.transaction import Plan
 

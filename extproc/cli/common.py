@@ -64,13 +64,12 @@ def draft_or_exit(path: Path) -> "Draft":
 def prepared_or_exit(draft: "Draft", environ: "Mapping[str, str] | None") -> "PreparedPolicy":
     """See `prepare_or_exit`."""
     from extproc.policy import PolicyError  # noqa: PLC0415  - see above
+    from extproc.server.compiling import prepared_policy  # noqa: PLC0415  - see above
     from extproc.server.database_folder import keep_databases  # noqa: PLC0415  - see above
-    from extproc.server.files import read_file  # noqa: PLC0415  - see above
-    from extproc.transaction.prepared import prepare  # noqa: PLC0415  - see above
 
     keep_databases(os.environ)
     try:
-        return prepare(draft, environ, read_file)
+        return prepared_policy(draft, environ)
     except PolicyError as error:
         print(error.render(), file=sys.stderr)
         raise SystemExit(USAGE) from None

@@ -1,8 +1,10 @@
-"""`extproc explain`: what would happen to a request and why, sending nothing."""
+"""`extproc explain`: what would happen to a request and why, sending nothing unless told to."""
 
 import argparse
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,14 +13,18 @@ from msgspec import Struct
 
 from extproc.cli.common import STDIN, USAGE, CommandError, Subparsers, prepare_or_exit
 from extproc.explain.explanation import Explanation, explain
-from extproc.explain.lines import read_line
-from extproc.transaction import Plan, Shared
+from extproc.explain.lines import SampleRequest, read_line
+from extproc.explain.rehearsal import Ask, unasked
+from extproc.transaction import Shared
 
 BLOCKED: Final = 3
 """The exit code with `--exit-code` when a request or a response would be blocked."""
 
 _ENCODER: Final = msgspec.json.Encoder()
 _WIDTH: Final = 2
+
+
+Explain = Callable[[Shared, SampleRequest], Explanation]
 
 
 class BadLine(Struct, frozen=True):
@@ -42,6 +48,12 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("request", nargs="?", type=Path, metavar="request.json", help="one request; - reads stdin")
     parser.add_argument("--lines", type=Path, metavar="requests.jsonl", help="a request per line; - reads stdin")
+    parser.add_argument(
+        "--ask-guards",
+        action="store_true",
+        help="send texts to the guards from elsewhere that the policy names, and go by their verdicts; without it, "
+        "the output only lists what they would be asked",
+    )
     parser.add_argument("--exit-code", action="store_true", help=f"exit with {BLOCKED} if anything would be blocked")
 
 
@@ -51,39 +63,47 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("name a file with one request, or --lines and a file with many", USAGE)
     if args.config == STDIN and STDIN in {args.request, args.lines}:
         raise CommandError("only one of policy and requests can be read from stdin", USAGE)
-    plan = prepare_or_exit(args.config).plan
+    # Only who is to be asked needs its credentials.
+    plan = prepare_or_exit(args.config, os.environ if args.ask_guards else None).plan
     blocked = BLOCKED if args.exit_code else 0
+    explained = partial(explain, plan, ask=_asking() if args.ask_guards else unasked)
     if args.lines is not None:
-        return _lines(plan, args.lines, blocked)
-    return _one(plan, args.request, blocked)
+        return _lines(explained, args.lines, blocked)
+    return _one(explained, args.request, blocked)
 
 
-def _one(plan: Plan, path: Path, blocked: int) -> int:
+def _asking() -> Ask:
+    from extproc.server.guards.once import asked_once  # noqa: PLC0415  - only this option needs it
+
+    return asked_once
+
+
+def _one(explained: Explain, path: Path, blocked: int) -> int:
     try:
-        explanation = explain(plan, Shared(detailed=True), read_line(_read(path)))
+        explanation = explained(Shared(detailed=True), read_line(_read(path)))
     except ValueError as error:
         raise CommandError(str(error), USAGE) from None
     print(msgspec.json.format(_ENCODER.encode(explanation), indent=_WIDTH).decode())
     return blocked if explanation.action == "block" else 0
 
 
-def _lines(plan: Plan, path: Path, blocked: int) -> int:
+def _lines(explained: Explain, path: Path, blocked: int) -> int:
     if path == STDIN:
-        return _each(plan, sys.stdin.buffer, blocked)
+        return _each(explained, sys.stdin.buffer, blocked)
     try:
         lines = path.open("rb")
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}", USAGE) from None
     with lines:
-        return _each(plan, lines, blocked)
+        return _each(explained, lines, blocked)
 
 
-def _each(plan: Plan, lines: Iterable[bytes], blocked: int) -> int:
+def _each(explained: Explain, lines: Iterable[bytes], blocked: int) -> int:
     shared, out, code = Shared(detailed=True), sys.stdout.buffer, 0
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
-        result = _explained(plan, shared, text, number)
+        result = _explained(explained, shared, text, number)
         out.write(_ENCODER.encode(result) + b"\n")
         # Each at once: whoever sends the next line may be waiting for this one's explanation.
         out.flush()
@@ -94,9 +114,9 @@ def _each(plan: Plan, lines: Iterable[bytes], blocked: int) -> int:
     return code
 
 
-def _explained(plan: Plan, shared: Shared, text: bytes, number: int) -> Explanation | BadLine:
+def _explained(explained: Explain, shared: Shared, text: bytes, number: int) -> Explanation | BadLine:
     try:
-        return explain(plan, shared, read_line(text))
+        return explained(shared, read_line(text))
     except ValueError as error:
         return BadLine(number, str(error))
 

@@ -37,13 +37,19 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="HOST:PORT",
         help=f"/healthz, /readyz, /metrics and /status; {NO_ADMIN} for none (default: {ADMIN})",
     )
+    parser.add_argument(
+        "--webhook",
+        metavar="HOST:PORT",
+        help="also answer guardrail webhooks of kgateway and agentgateway there; worker i at port + i (default: none)",
+    )
     parser.add_argument("--tls-cert", metavar="PEM", help="certificate chain; makes the port speak TLS")
     parser.add_argument("--tls-key", metavar="PEM", help="its key")
     parser.add_argument("--tls-client-ca", metavar="PEM", help="clients must show a certificate of these authorities")
     parser.add_argument(
         "--insecure-listen",
         action="store_true",
-        help="listen beyond the loopback without --tls-client-ca: any peer can then read the backends' credentials",
+        help="listen beyond the loopback without --tls-client-ca: any peer can then read the backends' credentials; "
+        "and have --webhook answer any peer",
     )
     parser.add_argument(
         "--socket-mode",

@@ -85,6 +85,7 @@ def _options(args: argparse.Namespace) -> Options:
         tls_files=files,
         socket_mode=args.socket_mode,
         log=args.log,
+        webhook=_webhook(args),
     )
 
 
@@ -99,6 +100,19 @@ def _tls_files(args: argparse.Namespace) -> TlsFiles | None:
     if args.tls_cert is None or args.tls_key is None:
         raise ServeError("TLS needs both --tls-cert and --tls-key")
     return TlsFiles(args.tls_cert, args.tls_key, args.tls_client_ca)
+
+
+def _webhook(args: argparse.Namespace) -> Tcp | None:
+    if args.webhook is None:
+        return None
+    address = parse(args.webhook)
+    if not isinstance(address, Tcp):
+        raise ServeError("--webhook takes host:port")
+    if not address.loopback and not args.insecure_listen:
+        raise ServeError(
+            f"{address}: any peer could have texts judged; use a loopback address, or say --insecure-listen"
+        )
+    return address
 
 
 def _admin(text: str) -> Tcp | None:

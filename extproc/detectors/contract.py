@@ -1,10 +1,13 @@
 """The contract of a detector: what it is given, and what it returns.
 
-A detector reads; it never edits, blocks or writes. There are three kinds:
+A detector reads; it never edits, blocks or writes. A plug-in brings three kinds:
 
 - `RuleDetector`: rules, which run in the scanner that all rules of a side share, in streams as well.
 - `ScoredDetector`: a function that computes a number for a text, in a thread of its own pool.
 - `RemoteDetector`: a coroutine that asks somebody else, awaited in the event loop.
+
+The fourth, `GuardDetector`, is for the guards from elsewhere that the policy knows: it says what is to be asked and
+what the response means, and the shell asks.
 
 The policy decides about the rest: `action`, `mode`, `when`, `timeout` and `on_failure` of the processor that uses the
 detector. A detector that raises, takes too long, or returns what this contract does not allow has failed, for that
@@ -12,13 +15,14 @@ processor alone; the text of its exception is shown nowhere.
 """
 
 import math
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, TypeAlias
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from extproc.apis.asked import NOTHING_ASKED, Asked, AskedPart
 from extproc.apis.roles import PassageRole
+from extproc.detectors.service import GuardQuery, GuardService
 from extproc.matching.rule import Rule
 from extproc.protocol.messages import Side
 
@@ -30,6 +34,10 @@ DETECTIONS_MAX: Final = 1_000
 somebody else's."""
 
 
+INSTEAD_MAX: Final = 65_536
+"""Code points that a guard may want in the place of one finding: a page of text, not a book."""
+
+
 class DetectorError(ValueError):
     """Raised where a detector breaks its contract.
 
@@ -38,10 +46,14 @@ class DetectorError(ValueError):
 
 
 class Statement(Struct, frozen=True, gc=False):
-    """One text of a body, every escape undone, and the role whose words it is (see `apis.roles.PassageRole`)."""
+    """One text of a body, every escape undone, and the role whose words it is (see `apis.roles.PassageRole`).
+
+    `keyword`: a word of the API itself, such as the name of the model or of a role.
+    """
 
     text: str
     role: PassageRole = "other"
+    keyword: bool = False
 
     def __repr__(self) -> str:
         return f"Statement({len(self.text)} code points, {self.role})"
@@ -69,7 +81,8 @@ class Detection(Struct, frozen=True, gc=False):
     """A finding of a detector.
 
     `statement` is the number of the text in the conversation; `start` and `end` (exclusive) are code points of that
-    text, `end` None for its end. `score` is from 0 to 1.
+    text, `end` None for its end. `score` is from 0 to 1. `instead`: what a guard wants in the place of it, if it says
+    so; `action: mask` writes that. `rejects`: it cannot be masked, so that `action: mask` blocks.
     """
 
     kind: str
@@ -77,6 +90,11 @@ class Detection(Struct, frozen=True, gc=False):
     start: int = 0
     end: int | None = None
     score: float = 1.0
+    instead: str | None = None
+    rejects: bool = False
+
+    def __repr__(self) -> str:
+        return f"Detection({self.kind}, {self.statement}, {self.start}:{self.end}, {self.score:g})"
 
 
 class RuleDetector(Struct, frozen=True):
@@ -127,9 +145,42 @@ class RemoteDetector(Struct, frozen=True):
         _check_kinds(self.kinds)
 
 
-Detector: TypeAlias = RuleDetector | ScoredDetector | RemoteDetector
+class GuardDialect(Protocol):
+    """The contract of a service: what it is asked, and what its responses mean. Neither waits for anything."""
 
-OffloadedDetector: TypeAlias = ScoredDetector | RemoteDetector
+    def ask(self, side: Side, statements: Sequence[Statement]) -> Sequence[GuardQuery]:
+        """Return the questions about statements, each with the texts that it is about."""
+
+    def read(self, texts: Sequence[str], query: GuardQuery, body: bytes) -> Iterable[Detection]:
+        """Return the findings of a response; `statement` is the place among `texts`, which the question is about.
+
+        Raises:
+            DetectorError: it is not what the contract allows.
+        """
+
+
+class GuardDetector(Struct, frozen=True):
+    """A guard from elsewhere.
+
+    `roles`: whose texts it is asked about, None for all; `sample`: of which share of bodies. `threshold`: the least
+    score of a finding, if the policy sets one.
+    """
+
+    kinds: tuple[str, ...]
+    service: GuardService
+    dialect: GuardDialect
+    roles: frozenset[PassageRole] | None = None
+    sample: float = 1.0
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse kinds that cannot be told of."""
+        _check_kinds(self.kinds)
+
+
+Detector: TypeAlias = RuleDetector | ScoredDetector | RemoteDetector | GuardDetector
+
+OffloadedDetector: TypeAlias = ScoredDetector | RemoteDetector | GuardDetector
 """The detectors that are handed out, each by itself."""
 
 
@@ -147,6 +198,8 @@ def checked(detector: OffloadedDetector, conversation: Conversation, found: Iter
         end = size if each.end is None else each.end
         if not 0 <= each.start <= end <= size or not (math.isfinite(each.score) and 0 <= each.score <= 1):
             raise DetectorError("a finding lies outside of its statement, or its score is none")
+        if each.instead is not None and (isinstance(detector, ScoredDetector) or len(each.instead) > INSTEAD_MAX):
+            raise DetectorError("what is to stand in the place of a finding is too long")
         if len(kept) >= DETECTIONS_MAX:
             raise DetectorError("there are too many findings")
         kept.append(each)

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from extproc.detectors.contract import Detector
 from extproc.policy.names import RESERVED_PROCESSORS, is_short_name
-from extproc.policy.processors import USES, Maskable, Step
+from extproc.policy.processors import USES, Maskable
+from extproc.policy.step import Step
 from extproc.policy.uses import plug
 
 DetectorOptions = Step

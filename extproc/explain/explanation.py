@@ -6,9 +6,10 @@ from typing import Final, Literal
 
 from msgspec import Raw, Struct
 
+from extproc.detectors.contract import DetectorError
 from extproc.explain.lines import SampleRequest, SampleResponse, body_of
 from extproc.explain.reasons import because, reasons
-from extproc.explain.rehearsal import Half, Rehearsed, rehearse
+from extproc.explain.rehearsal import Ask, Half, Rehearsed, rehearse, unasked
 from extproc.inspection.verdict import Finding, OtherKind
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
@@ -28,7 +29,8 @@ _EVENTS: Final = (b"data:", b"event:", b"id:", b":")
 class ExplainedFinding(Struct, frozen=True, omit_defaults=True):
     """A find. `where`: the JSON pointer of its string, `start` and `end` code points in that; see `verdict.Finding`.
 
-    `also`: the other kinds that fit the same characters, with their scores; left out where there are none.
+    `also`: the other kinds that fit the same characters, with their scores; `threshold`: the score from which on it is
+    one. Both are left out where there are none.
     """
 
     processor: str
@@ -41,9 +43,26 @@ class ExplainedFinding(Struct, frozen=True, omit_defaults=True):
     score: float | None
     shadow: bool = False
     also: tuple[OtherKind, ...] = ()
+    threshold: float | None = None
 
     def __repr__(self) -> str:
         return f"ExplainedFinding({self.processor}, {self.kind}, {self.action}, {self.side})"
+
+
+class GuardQuestion(Struct, frozen=True):
+    """A question that a guard from elsewhere is asked in production: where it goes, about how many texts, and its body.
+
+    A guard that is only asked about a share of the bodies (`sample`) may not be asked about this one.
+    """
+
+    processor: str
+    side: str
+    url: str
+    texts: int
+    body: Raw
+
+    def __repr__(self) -> str:
+        return f"GuardQuestion({self.processor}, {self.side}, {self.texts} texts)"
 
 
 class TokenCounts(Struct, frozen=True, omit_defaults=True):
@@ -59,9 +78,10 @@ class Explanation(Struct, frozen=True):
     """The outcome for one request. `body` is the request's (or judged response's) as it would go on, or null.
 
     `action`: `block` by a pipeline, `reject` for other reasons, `mask` if something was replaced. `answer` is the
-    response that the client would get instead, on a refusal or if the processor responds by itself. `rule`: the model's
-    rule that applied, or could not be evaluated; null if none applied. `signals`: those that the policy reads. `usage`:
-    the tokens that the judged response reports; null if it reports none.
+    response that the client would get instead, on a refusal or if the processor responds by itself. `rule`: the
+    model's rule that applied, or could not be evaluated; null if none applied. `signals`: those that the policy
+    reads. `usage`: the tokens that the judged response reports; null if it reports none. `guards`: what guards from
+    elsewhere are asked.
     """
 
     action: Action
@@ -76,23 +96,40 @@ class Explanation(Struct, frozen=True):
     body: Raw | str | None
     answer: Raw | str | None
     why: tuple[str, ...]
+    guards: tuple[GuardQuestion, ...] = ()
 
     def __repr__(self) -> str:
         return f"Explanation({self.action}, {self.status}, {len(self.findings)} findings)"
 
 
-def explain(plan: Plan, shared: Shared, line: SampleRequest, now: float = 0.0) -> Explanation:
-    """Play `line` through a transaction. Findings are listed only if `shared.detailed` is set. Raises ValueError."""
+def explain(plan: Plan, shared: Shared, line: SampleRequest, now: float = 0.0, ask: Ask = unasked) -> Explanation:
+    """Play `line` through a transaction. Findings are listed only if `shared.detailed` is set. Raises ValueError.
+
+    `ask` has guards from elsewhere asked; if it is absent, nobody is.
+    """
     body, answer = body_of(line.body), line.response
     request = Half(_request_fields(line), body, line.route_name)
     answered = _answered(answer) if answer is not None else None
     try:
-        rehearsed = rehearse(plan, shared, request, answered, now)
+        rehearsed = rehearse(plan, shared, request, answered, now, ask)
     except ProtocolViolation as violation:
         raise ValueError(str(violation)) from None
     if answer is None or answered is None:
         return _told(plan, rehearsed, 200, rehearsed.onward(Side.REQUEST, body))
     return _told(plan, rehearsed, answer.status, rehearsed.onward(Side.RESPONSE, answered.body))
+
+
+def _questions(rehearsed: Rehearsed) -> Iterable[GuardQuestion]:
+    for processor, work in rehearsed.guarded:
+        address = work.detector.service.address
+        base = f"{address.scheme}://{address.authority}{address.prefix}"
+        try:
+            queries = work.queries()
+        except DetectorError:
+            continue  # it cannot be asked, and has failed
+        for query in queries:
+            side = work.conversation.side.value
+            yield GuardQuestion(processor, side, base + query.path, len(query.about), Raw(query.body))
 
 
 def _request_fields(line: SampleRequest) -> HeaderMap:
@@ -139,6 +176,7 @@ def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Expla
         body=None if refusal else _shown(onward),
         answer=_shown(refusal.body) if refusal else None,
         why=tuple(reasons(plan, rehearsed)),
+        guards=tuple(_questions(rehearsed)),
     )
 
 
@@ -163,6 +201,7 @@ def _found(each: Finding) -> ExplainedFinding:
         each.score,
         each.shadow,
         each.also,
+        each.threshold,
     )
 
 

@@ -1,17 +1,18 @@
 """An exchange played through the very code that decides about it: no Envoy, no threads, no waiting, nothing sent."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
+from extproc.inspection.offloaded import GuardWork
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject, Withdraw
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message, Side, StreamClosed
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.record import Record
-from extproc.protocol.work import RemoteAsk
+from extproc.protocol.work import NetworkWork, RemoteAsk
 from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
@@ -23,7 +24,16 @@ READ: Final = ProtocolConfig(BodyMode.BUFFERED, BodyMode.BUFFERED)
 
 ERROR: Final = "error"
 NOT_ASKED: Final = "not_asked"
-"""The reason for which a remote detector has failed here: nothing is sent."""
+"""The reason for which a remote detector or a guard has failed here: nothing is sent."""
+
+
+Ask = Callable[[Inspect], Inspected | Failed]
+"""Has a guard from elsewhere asked, or not."""
+
+
+def unasked(order: Inspect) -> Failed:
+    """Ask nobody: nothing is sent, unless the operator wants it."""
+    return Failed(order.ticket, NOT_ASKED)
 
 
 class Half(Struct, frozen=True):
@@ -38,12 +48,16 @@ class Half(Struct, frozen=True):
 
 
 class Rehearsed(Struct, frozen=True):
-    """The result of a rehearsal. `signals` are those that the policy reads; `findings` is None without a pipeline."""
+    """The result of a rehearsal. `signals` are those that the policy reads; `findings` is None without a pipeline.
+
+    `guarded`: the work of guards from elsewhere that was handed out, with the names of their processors.
+    """
 
     effects: tuple[Effect, ...]
     record: Record
     findings: Findings | None
     signals: dict[str, Any]
+    guarded: tuple[tuple[str, GuardWork], ...] = ()
 
     @property
     def refusal(self) -> Reject | None:
@@ -59,18 +73,28 @@ class Rehearsed(Struct, frozen=True):
         return next((each.body for each in of_side if isinstance(each, Proceed) and each.body is not None), body)
 
 
-def rehearse(plan: Plan, shared: Shared, request: Half, answer: Half | None, now: float) -> Rehearsed:
+def rehearse(
+    plan: Plan, shared: Shared, request: Half, answer: Half | None, now: float, ask: Ask = unasked
+) -> Rehearsed:
     """Plays a request and, if it is let on, its answer. Raises ProtocolViolation where the policy cannot have that."""
+    guarded: list[tuple[str, GuardWork]] = []
+
+    def done(order: Inspect) -> Inspected | Failed:
+        if isinstance(order.work, GuardWork):
+            guarded.append((order.processor, order.work))
+            return ask(order)
+        return _done(order)
+
     config = READ if plan.needs.response_body or plan.needs.errors else UNREAD
     shared.overridden.add(b"")  # nobody here ignores what is asked of Envoy
     transaction = Transaction(plan, shared, now)
-    effects = _played(transaction, _first(request, config), now)
+    effects = _played(transaction, _first(request, config), now, done)
     if request.body:
-        effects += _played(transaction, Body(Side.REQUEST, request.body, end=True), now)
+        effects += _played(transaction, Body(Side.REQUEST, request.body, end=True), now, done)
     if answer is not None and not any(isinstance(each, Reject) for each in effects):
-        effects += _answered(transaction, answer, config, now)
+        effects += _answered(transaction, answer, config, now, done)
     (record,) = (each for each in transaction.receive(StreamClosed(), now) if isinstance(each, Record))
-    return Rehearsed(tuple(effects), record, transaction.findings, transaction.signals)
+    return Rehearsed(tuple(effects), record, transaction.findings, transaction.signals, tuple(guarded))
 
 
 def _first(request: Half, config: ProtocolConfig) -> Headers:
@@ -78,10 +102,10 @@ def _first(request: Half, config: ProtocolConfig) -> Headers:
     return Headers(Side.REQUEST, request.fields, end=not request.body, attributes=attributes, config=config)
 
 
-def _answered(transaction: Transaction, answer: Half, config: ProtocolConfig, now: float) -> list[Effect]:
-    effects = _played(transaction, Headers(Side.RESPONSE, answer.fields, end=not answer.body), now)
+def _answered(transaction: Transaction, answer: Half, config: ProtocolConfig, now: float, done: Ask) -> list[Effect]:
+    effects = _played(transaction, Headers(Side.RESPONSE, answer.fields, end=not answer.body), now, done)
     if answer.body and _asked_for(effects, config):
-        effects += _played(transaction, Body(Side.RESPONSE, answer.body, end=True), now)
+        effects += _played(transaction, Body(Side.RESPONSE, answer.body, end=True), now, done)
     return effects
 
 
@@ -92,7 +116,7 @@ def _asked_for(effects: Sequence[Effect], config: ProtocolConfig) -> bool:
     return mode is not BodyMode.NONE and not any(isinstance(each, Reject) for each in effects)
 
 
-def _played(transaction: Transaction, message: Message, now: float) -> list[Effect]:
+def _played(transaction: Transaction, message: Message, now: float, done: Ask) -> list[Effect]:
     """The effects of a message, work that is handed out done at once."""
     effects: list[Effect] = []
     withdrawn: set[int] = set()
@@ -104,14 +128,14 @@ def _played(transaction: Transaction, message: Message, now: float) -> list[Effe
                 withdrawn.add(effect.ticket)
             case Inspect():
                 if effect.ticket not in withdrawn:
-                    due.extendleft(reversed(transaction.receive(_done(effect), now)))
+                    due.extendleft(reversed(transaction.receive(done(effect), now)))
             case _:
                 effects.append(effect)
     return effects
 
 
 def _done(order: Inspect) -> Inspected | Failed:
-    if isinstance(order.work, RemoteAsk):
+    if isinstance(order.work, RemoteAsk | NetworkWork):
         return Failed(order.ticket, NOT_ASKED)
     try:
         return Inspected(order.ticket, order.work.run())

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 
 from extproc import payload as text
 from extproc.apis.counts import NOTHING, Counts, count
+from extproc.apis.keywords import is_keyword
 from extproc.apis.roles import PassageRoles
 from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.naming import named, spelled
 from extproc.inspection.cut_json import crossing_parts
 from extproc.inspection.led import LEADING, leading, led
-from extproc.inspection.masking import EditedBody, edited, edits
+from extproc.inspection.masking import NO_GIVEN, EditedBody, edited, edits
 from extproc.inspection.queries import decoded_spans, encoded
 from extproc.inspection.stage import CompiledProcessor, Stage
 from extproc.inspection.tables import tabled
@@ -95,13 +96,20 @@ class BodyTexts(Struct, eq=False):
             self.meter.spend(STEPS_A_FINDING * sum(map(len, found.values())))
         return found, lost, self.sizes(stage) if stage.sizing else NOTHING
 
-    def edited(self, found: Sequence[tuple[int, Span, CompiledProcessor]], *, restores: bool) -> EditedBody:
+    def edited(
+        self,
+        found: Sequence[tuple[int, Span, CompiledProcessor]],
+        *,
+        restores: bool,
+        given: Mapping[str, str] = NO_GIVEN,
+    ) -> EditedBody:
         """Return the body as it goes on: masked, and with `restores` with the values that come back; see `edited`.
 
         Raises SpentError.
         """
         job = self.job
-        made = edits(self.texts, found, job.vault, self.meter, restores=restores, chained=self.chained or ())
+        chained = self.chained or ()
+        made = edits(self.texts, found, job.vault, self.meter, restores=restores, chained=chained, given=given)
         if not made:
             return job.body, None
         document = self.document or text.located(job.body, self.texts, max(made))
@@ -172,7 +180,7 @@ class BodyTexts(Struct, eq=False):
             for index, passage in enumerate(self.read().passages):
                 if passage.kind in _STATED and not passage.text.isspace() and passage.text:
                     role = "assistant" if side is Side.RESPONSE else roles.of(passage)
-                    statements.append(Statement(passage.text, role))
+                    statements.append(Statement(passage.text, role, is_keyword(passage.key, passage.text)))
                     stated.append(index)
             self.stated = stated
             self.conversation = Conversation(side, tuple(statements), self.job.asked)

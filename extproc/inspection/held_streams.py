@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.events import StreamEvent
+from extproc.apis.keywords import is_keyword
 from extproc.detectors.contract import Conversation, Statement
 from extproc.inspection.body_texts import NOTHING_SEEN, Looked
 from extproc.inspection.judgement import Judgement
-from extproc.inspection.masking import EditedBody
+from extproc.inspection.masking import NO_GIVEN, EditedBody
 from extproc.inspection.rounds import Round, merge
 from extproc.inspection.stage import CompiledProcessor, Stage
 from extproc.inspection.verdict import Blocked, OtherKind, Verdict
@@ -68,10 +69,14 @@ class StreamTexts:
     def converse(self, side: Side) -> Conversation:
         """See `BodyTexts.converse`."""
         if self._conversation is None:
-            joined = ["".join(parts) for parts in self._parts.values()]
-            told = set(joined)
-            texts = (*joined, *(text for text in self._repeated if text not in told))
-            said = tuple(Statement(text, "assistant") for text in texts if text and not text.isspace())
+            joined = [("".join(parts), path) for path, parts in self._parts.items()]
+            told = {text for text, _ in joined}
+            texts = (*joined, *((text, ()) for text in self._repeated if text not in told))
+            said = tuple(
+                Statement(text, "assistant", is_keyword(path[-1] if path else None, text))
+                for text, path in texts
+                if text and not text.isspace()
+            )
             self._conversation = Conversation(side, said, self._asked)
         return self._conversation
 
@@ -80,9 +85,15 @@ class StreamTexts:
         """See `BodyTexts`."""
         return self._conversation
 
-    def edited(self, found: Sequence[tuple[int, Span, CompiledProcessor]], *, restores: bool) -> EditedBody:
+    def edited(
+        self,
+        found: Sequence[tuple[int, Span, CompiledProcessor]],
+        *,
+        restores: bool,
+        given: Mapping[str, str] = NO_GIVEN,
+    ) -> EditedBody:
         """Never called: the rules have written the stream."""
-        raise AssertionError(self, found, restores)
+        raise AssertionError(self, found, restores, given)
 
     def passage(self, statement: int) -> int:
         """See `BodyTexts.passage`."""
@@ -136,6 +147,7 @@ class StreamJudgement(Judgement):
             (*rules.failures, *own.failures[len(self._job.failures) :]),
             rules.unread,
             (*rules.findings, *own.findings),
+            scores=own.scores,
         )
 
 

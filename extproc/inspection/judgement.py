@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from extproc.detectors.contract import Conversation, Detection
 from extproc.inspection.body_texts import BodyTexts
 from extproc.inspection.failures import settle
-from extproc.inspection.rounds import Round, told, verdict
+from extproc.inspection.rounds import Round, listed, merge, told, verdict
 from extproc.inspection.stage import CompiledProcessor, patience
 from extproc.inspection.verdict import SEALED, Blocked, Verdict
 from extproc.matching.span import Span
 from extproc.policy.conditions import ConditionError
-from extproc.protocol.meter import Meter
+from extproc.protocol.meter import Meter, SpentError
 
 if TYPE_CHECKING:
     from extproc.inspection.held_streams import StreamTexts
@@ -72,13 +72,17 @@ class Judgement:
         round_ = self._rounds[-1]
         title, texts = round_.stage.title, self._texts
         spans: list[tuple[int, Span]] = []
-        for each in found:
+        given, rejects = dict[str, str](), False
+        for number, each in enumerate(found):
             size = len(self.conversation.statements[each.statement].text)
-            span = Span(
-                each.start, size if each.end is None else each.end, each.kind, title(processor, each.kind), each.score
-            )
+            rule = title(processor, each.kind)
+            if each.instead is not None:
+                rule = f"{rule}:{number}"
+                given[rule] = each.instead
+            rejects |= each.rejects
+            span = Span(each.start, size if each.end is None else each.end, each.kind, rule, each.score)
             spans.append((texts.passage(each.statement), span))
-        round_.hear(processor, spans)
+        round_.hear(processor, spans, given=given, rejects=rejects)
 
     def fail(self, processor: CompiledProcessor, reason: str) -> None:
         """The detector of a processor has failed."""
@@ -93,6 +97,35 @@ class Judgement:
     def blocks(self) -> bool:
         """True if the body is blocked by what is known already."""
         return self._rounds[-1].stops
+
+    # -- while the request goes on
+
+    def provisional(self, most: int, meter: Meter) -> Verdict | None:
+        """Return what is known without the detectors that are asked, for a request that goes on meanwhile.
+
+        None if edits of a body of more than `most` bytes would be made, or `meter` does not suffice.
+        """
+        if self.size > most and merge(self._rounds).masks:
+            return None
+        try:
+            return self._copied(meter)._verdict()  # noqa: SLF001
+        except SpentError:
+            return None
+
+    def late(self) -> Verdict:
+        """Return what the detectors came to that were asked. What `provisional` told is not in it."""
+        (first,) = self._rounds
+        asked = {each.number for each in first.stage.offloaded}
+        only = first.copied()
+        only.heard = {number: spans for number, spans in first.heard.items() if number in asked}
+        only.failed = {number: reason for number, reason in first.failed.items() if number in asked}
+        only.exceeded = {}
+        merged = merge([only])
+        findings = tuple(listed(self._job, self._texts, [only], merged.found)) if self._job.detailed else ()
+        body = self._job.body
+        return Verdict(
+            body, merged.blocked, False, merged.counts, tuple(merged.failures), findings=findings, scores=merged.scores
+        )
 
     # -- going on
 

@@ -5,12 +5,12 @@ import hashlib
 import hmac
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import accumulate
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from extproc.inspection.adjoining import BLANK, parted
 from extproc.inspection.stage import CompiledProcessor
 from extproc.inspection.vault import Restorer, Vault, label, restorations, written
-from extproc.matching.span import Span, Union, unite
+from extproc.matching.span import Span, Union, order, unite
 from extproc.matching.window import Hit, Released
 from extproc.payload import Document, Edit
 from extproc.payload.chains import Chain
@@ -135,6 +135,8 @@ class Masker:
         return None if span is None else (span, hit.value[span.start - hit.span.start :])
 
 
+NO_GIVEN: Final[Mapping[str, str]] = {}
+
 EditedBody: TypeAlias = tuple[bytes, Sequence[Splice] | None]
 """A body that was edited, and its splices; see `Verdict`."""
 
@@ -151,11 +153,14 @@ def edits(
     *,
     restores: bool,
     chained: Sequence[Chain] = (),
+    given: Mapping[str, str] = NO_GIVEN,
 ) -> dict[int, list[Edit]]:
     """Return the edits of the texts of a body, by their numbers: masks, and with `restores` values that come back.
 
     A finding that goes on behind its text is one in the texts of a chain: it is masked in the first of them, and what
-    the others have of it is removed. Raises SpentError.
+    the others have of it is removed. `given`: what guards want in the place of findings, by their rules; where
+    another mask lies in such a place, a placeholder is written, because the guard may have repeated what the other
+    hides. Raises SpentError.
     """
     made: dict[int, list[Edit]] = {}
     masks: dict[int, set[Span]] = {}
@@ -168,6 +173,8 @@ def edits(
         for said in texts:
             if "[" in said:
                 vault.reserve(said)
+        for instead in given.values():
+            vault.reserve(instead)
     joined = _joined(masks, texts, chained) if chained else {}
     for index in sorted(masks):
         spans, said = masks[index], texts[index]
@@ -185,13 +192,28 @@ def edits(
             continue
         meter.spend(STEPS_A_MASK * len(spans))
         pieces = made[index] = []
+        alone = _alone(spans, given) if given else given
         for piece in unite(spans):
             value = said[piece.start : piece.end]
-            pieces.append((piece.start, piece.end, replacement(owners[piece.rule], vault, piece.kind, value)))
+            new = alone.get(piece.rule) if alone else None
+            if new is None:
+                new = replacement(owners[piece.rule], vault, piece.kind, value)
+            pieces.append((piece.start, piece.end, new))
     if restores:
         _restore(texts, vault, made)
     meter.spend(STEPS_AN_EDIT * sum(map(len, made.values())))
     return made
+
+
+def _alone(spans: Collection[Span], given: Mapping[str, str]) -> dict[str, str]:
+    """What stands in the places of a text that no other find shares."""
+    ordered, alone, end = sorted(spans, key=order), dict[str, str](), 0
+    for number, span in enumerate(ordered):
+        following = ordered[number + 1].start if number + 1 < len(ordered) else span.end
+        if span.rule in given and end <= span.start and span.end <= following:
+            alone[span.rule] = given[span.rule]
+        end = max(end, span.end)
+    return alone
 
 
 def _joined(

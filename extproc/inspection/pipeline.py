@@ -1,9 +1,9 @@
 """A pipeline of the policy made ready: whom it is for, and a stage for each side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from extproc.apis.paths import normalise
-from extproc.detectors.contract import Detector, RuleDetector
+from extproc.detectors.contract import Detector, GuardDetector, RuleDetector
 from extproc.inspection.judge import READ_TIMEOUT
 from extproc.inspection.judgement import EDIT_TIMEOUT
 from extproc.inspection.keys import BackendKeys
@@ -48,6 +48,12 @@ class CompiledPipeline:
             source.block.status, "uninspected_content", "A part of the content could not be inspected."
         )
         self.request, self.response = _stages(source, read, index, () if keys is None else keys.rules)
+        self.guards = tuple(_guards(self.request, self.response))
+        """The guards from elsewhere that it may ask."""
+        self.eager = source.forward == "eager" and self.request is not None and bool(self.request.offloaded)
+        """True if requests go on before detectors of their own have judged them."""
+        if self.eager:
+            _check_eager(index, source)
         self.restores = any(isinstance(each, steps.Maskable) and each.restore for each in source.request)
         """True if values of requests may have to be put back into their responses."""
         self.patience = max(
@@ -119,6 +125,36 @@ def _stages(
     return request, response
 
 
+def _check_eager(index: int, source: policy.Pipeline) -> None:
+    """Refuse processors whose verdict would come too late to be carried out. Raises UnusableError."""
+    wrong = list(_too_late(index, source))
+    if wrong:
+        raise UnusableError(wrong)
+
+
+def _too_late(index: int, source: policy.Pipeline) -> Iterator[Unusable]:
+    for position, each in enumerate(source.request):
+        where = ("pipelines", index, "request", position)
+        if each.when is not None and "findings" in each.when.signals:
+            message = "with forward: eager, a condition cannot wait for findings"
+            yield Unusable((*where, "when"), message, "write another condition, or forward: wait")
+        if isinstance(each, steps.Maskable | steps.SizeLimit) and each.use in steps.USES:
+            continue
+        if each.action == "mask" and each.mode == "enforce":
+            message = f"with forward: eager, the request has gone on before {each.name} could mask it"
+            yield Unusable((*where, "action"), message, "write action: block or report, or forward: wait")
+        if each.stand_in is not None:
+            message = f"with forward: eager, nobody can stand in for {each.name}"
+            yield Unusable((*where, "on_failure"), message, "write block or allow, or forward: wait")
+
+
+def _guards(*stages: Stage | None) -> Iterator[GuardDetector]:
+    for stage in stages:
+        if stage is not None:
+            yield from (each.detector for each in stage.offloaded if isinstance(each.detector, GuardDetector))
+            yield from _guards(stage.reserve)
+
+
 def _patience(stage: Stage) -> float:
     """Seconds after which all of a stage has judged, or was given up."""
     together = max((each.timeout for each in stage.local), default=READ_TIMEOUT)
@@ -147,7 +183,7 @@ def _made(
     *,
     standing_in: bool = False,
 ) -> Stage:
-    detectors = _detectors(listed)
+    detectors = _detectors(listed, read)
     processors = [_processor(number, each, read, detectors[number]) for number, each in enumerate(listed)]
     try:
         owned = [(number, rule) for number, each in enumerate(listed) for rule in rules(each, read, detectors[number])]
@@ -159,13 +195,13 @@ def _made(
         raise UnusableError(parts or [together]) from None
 
 
-def _detectors(listed: Sequence[PlacedStep]) -> list[Detector | None]:
-    """The detectors of plug-ins, each made once; None for processors that are built in."""
+def _detectors(listed: Sequence[PlacedStep], read: Secrets) -> list[Detector | None]:
+    """The detectors of guards and plug-ins, each made once; None for rules and limits."""
     made: list[Detector | None] = []
     wrong: list[Unusable] = []
     for each in listed:
         try:
-            made.append(detector_of(each))
+            made.append(detector_of(each, read))
         except UnusableError as error:
             wrong += error.parts
     if wrong:

@@ -1,18 +1,23 @@
-"""Detectors of plug-ins, made for the processors of a policy."""
+"""Detectors of plug-ins and of guards from elsewhere, made for the processors of a policy."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from extproc.detectors import registry
 from extproc.detectors.contract import Detector, DetectorError, RemoteDetector, RuleDetector, ScoredDetector
+from extproc.detectors.guards import made_guard
 from extproc.policy import PlacedStep, Unusable, UnusableError
+from extproc.policy.guards import Guard
 from extproc.policy.processors import USES, Maskable
 
 _MEND: Final = "see what the plug-in says of its options"
 
 
-def detector_of(placed: PlacedStep) -> Detector | None:
-    """Return the detector of a plug-in's processor; None for one that is built in. Raises UnusableError."""
+def detector_of(placed: PlacedStep, read: Mapping[str, bytes]) -> Detector | None:
+    """Return the detector of a guard or of a plug-in's processor; None for rules and limits. Raises UnusableError."""
     step = placed.step
+    if isinstance(step, Guard):
+        return made_guard(placed, step, read)
     if step.use in USES:
         return None
     kind = registry.current().named(step.use)

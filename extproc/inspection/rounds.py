@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from extproc.inspection.body_texts import Looked, Spans
 from extproc.inspection.failures import Settlement, settle
+from extproc.inspection.masking import NO_GIVEN
 from extproc.inspection.stage import Active, CompiledProcessor, Stage
-from extproc.inspection.verdict import CONDITION, ERROR, SEALED, Blocked, Count, Failure, Finding, Verdict
+from extproc.inspection.verdict import CONDITION, ERROR, SEALED, Blocked, Count, Failure, Finding, Scored, Verdict
 from extproc.matching.span import Span
 from extproc.protocol.messages import Side
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 class Round(Struct, eq=False):
     """One stage of a judgement: all processors of a side, or the stand-ins that were called.
 
+    `given`: what guards want in the place of findings, by their rules. `rejected`: processors of which a finding
+    cannot be masked.
+
     `looked`: what its local processors see. `only`: the stand-ins that were called; None for everybody. `active`: see
     `Job`. `heard` and `exceeded`: findings by the number of their processor. `failed`: reasons by number, in the order
     in which they came. `pending`: the processors whose work is handed out. `settled`: all whose turn is over. `blocks`:
@@ -36,6 +40,8 @@ class Round(Struct, eq=False):
     active: Active | None = None
     heard: dict[int, Spans] = {}
     exceeded: dict[int, Sequence[str]] = {}
+    given: dict[str, str] = {}
+    rejected: frozenset[int] = frozenset()
     failed: dict[int, str] = {}
     pending: frozenset[int] = frozenset()
     settled: set[int] = set()
@@ -82,7 +88,15 @@ class Round(Struct, eq=False):
         self.pending -= {processor.number}
         self.failed[processor.number] = reason
 
-    def hear(self, processor: CompiledProcessor, spans: Spans, exceeded: Sequence[str] = ()) -> None:
+    def hear(
+        self,
+        processor: CompiledProcessor,
+        spans: Spans,
+        exceeded: Sequence[str] = (),
+        given: Mapping[str, str] = NO_GIVEN,
+        *,
+        rejects: bool = False,
+    ) -> None:
         """Note the findings of a processor, if it has any."""
         number = processor.number
         self.pending -= {number}
@@ -90,7 +104,11 @@ class Round(Struct, eq=False):
             self.heard[number] = spans
         if exceeded:
             self.exceeded[number] = exceeded
-        if (spans or exceeded) and processor.blocks:
+        if given:
+            self.given |= given
+        if rejects and processor.masks:
+            self.rejected |= {number}
+        if ((spans or exceeded) and processor.blocks) or (rejects and processor.masks):
             self.blocks = True
 
     @property
@@ -109,7 +127,7 @@ class Round(Struct, eq=False):
         """Return a copy that can go on by itself."""
         other = copy.copy(self)
         other.heard, other.exceeded, other.failed = dict(self.heard), dict(self.exceeded), dict(self.failed)
-        other.settled = set(self.settled)
+        other.settled, other.given = set(self.settled), dict(self.given)
         return other
 
 
@@ -123,6 +141,8 @@ class Merged(Struct):
     failures: list[Failure]
     found: list[tuple[int, Span, CompiledProcessor]] = []
     counts: dict[Count, int] = {}
+    given: dict[str, str] = {}
+    scores: dict[Count, Scored] = {}
     masks: bool = False
 
 
@@ -147,10 +167,12 @@ def verdict(
         blocked = Blocked(job.name, "uninspected")
     body, splices, restores = job.body, None, job.restores and job.vault.restores
     if blocked is None and edits_body and (merged.masks or restores):
-        body, splices = texts.edited(merged.found, restores=restores)
-    findings = tuple(_findings(job, texts, rounds, merged.found)) if job.detailed else ()
+        body, splices = texts.edited(merged.found, restores=restores, given=merged.given)
+    findings = tuple(listed(job, texts, rounds, merged.found)) if job.detailed else ()
     masked = blocked is None and merged.masks
-    return Verdict(body, blocked, masked, merged.counts, tuple(merged.failures), unread, findings, splices)
+    return Verdict(
+        body, blocked, masked, merged.counts, tuple(merged.failures), unread, findings, splices, merged.scores
+    )
 
 
 def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Iterable[Failure] = ()) -> Merged:
@@ -169,12 +191,19 @@ def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Ite
                 found.append((index, span, each))
                 key = each.count(span.kind, side)
                 counts[key] = counts.get(key, 0) + 1
+                if each.detector is not None:
+                    best = merged.scores.get(key, (0.0, None))[0]
+                    merged.scores[key] = max(best, span.score), each.threshold
             for kind in of.exceeded.get(number, ()):
                 counts[each.count(kind, side)] = 1
             if each.masks:
                 merged.masks |= bool(spans)
+                if number in of.rejected:
+                    merged.blocked = merged.blocked or Blocked(each.name, "finding")
             elif each.blocks:
                 merged.blocked = merged.blocked or Blocked(each.name, "finding")
+        if of.given:
+            merged.given |= of.given
         if of.failed:
             told_, stops, _ = of.settle()
             merged.failures += told_
@@ -182,7 +211,7 @@ def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Ite
     return merged
 
 
-def _findings(
+def listed(
     job: "Job",
     texts: "BodyTexts | StreamTexts",
     rounds: Sequence[Round],

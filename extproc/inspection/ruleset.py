@@ -17,6 +17,7 @@ from extproc.policy import PlacedStep, Unusable, UnusableError
 from extproc.policy import processors as steps
 from extproc.policy.base import Loc
 from extproc.policy.secrets import rules_of
+from extproc.policy.step import Step
 
 KINDS_NAMED: Final = 5
 """Kinds that one message names: as many as fit into a line of a terminal."""
@@ -104,7 +105,7 @@ def unusable(placed: PlacedStep, read: Mapping[str, bytes]) -> Iterator[Unusable
     step = placed.step
     written = (*placed.where, _written(step))
     try:
-        detector = detector_of(placed)
+        detector = detector_of(placed, read)
         found = detector.rules if isinstance(detector, RuleDetector) else own_rules(placed, read)
     except RuleError as error:
         yield _unusable(written, error)
@@ -122,7 +123,7 @@ def unusable(placed: PlacedStep, read: Mapping[str, bytes]) -> Iterator[Unusable
         yield from _tried(place, partial(AllowList, (), [pattern]))
 
 
-def _written(step: steps.Step) -> str:
+def _written(step: Step) -> str:
     """The field that holds the operator's rules."""
     if isinstance(step, steps.Secrets):
         return "gitleaks"
@@ -131,7 +132,7 @@ def _written(step: steps.Step) -> str:
     return "regex" if getattr(step, "regex", None) is not None else "literals"
 
 
-def _allow(step: steps.Step) -> steps.Allow | None:
+def _allow(step: Step) -> steps.Allow | None:
     if not isinstance(step, steps.Maskable) or not (step.allow.values or step.allow.patterns):
         return None
     return step.allow

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from extproc.apis.asked import AskedPart
 from extproc.apis.counts import Counts
-from extproc.detectors.contract import OffloadedDetector, RemoteDetector
+from extproc.detectors.contract import GuardDetector, OffloadedDetector, RemoteDetector, ScoredDetector
 from extproc.inspection.verdict import Action, Count, Finding, OtherKind
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
@@ -75,6 +75,11 @@ class CompiledProcessor(Struct, frozen=True):
     detector: OffloadedDetector | None = None
 
     @property
+    def threshold(self) -> float | None:
+        """The least score of its findings, if it hands out something that scores."""
+        return self.detector.threshold if isinstance(self.detector, ScoredDetector | GuardDetector) else None
+
+    @property
     def blocks_on_failure(self) -> bool:
         """True if its failure alone blocks a body."""
         return not (self.shadow or self.allows_failure or self.stand_in is not None)
@@ -112,7 +117,7 @@ class CompiledProcessor(Struct, frozen=True):
         also: tuple[OtherKind, ...] = (),
     ) -> Finding:
         """Return one of its findings as people are told of it."""
-        return Finding(self.name, kind, self.action, side, *place, score, self.shadow, also)
+        return Finding(self.name, kind, self.action, side, *place, score, self.shadow, also, self.threshold)
 
     def __repr__(self) -> str:
         return f"CompiledProcessor({self.name}, {self.action})"

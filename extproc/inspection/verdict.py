@@ -36,7 +36,7 @@ class Finding(Struct, frozen=True, gc=False):
 
     `where`: the JSON pointer of its string in the body (see `payload.passage.pointer`), `start` and `end` code points
     in that string; all empty for what a body as a whole is found to be. `shadow`: nothing was done about it. `also`:
-    the other kinds of the same processor that fit the same characters.
+    the other kinds of the same processor that fit the same characters. `threshold`: the score from which on it is one.
     """
 
     processor: str
@@ -49,6 +49,7 @@ class Finding(Struct, frozen=True, gc=False):
     score: float | None
     shadow: bool
     also: tuple[OtherKind, ...] = ()
+    threshold: float | None = None
 
     def __repr__(self) -> str:
         # Not the pointer: names in it may be the client's.
@@ -89,11 +90,16 @@ Count: TypeAlias = tuple[str, str, Action, Side, bool]
 """Processor, kind, action, side, shadow: what finds are counted by. All are words of the policy."""
 
 
+Scored: TypeAlias = tuple[float, float | None]
+"""The best score of findings that are counted together, and the threshold that they reached, if there is one."""
+
+
 class Verdict(Struct, frozen=True):
     """The verdict on one body. `body` is what goes on: the very object that was judged, if nothing in it changed.
 
-    `counts`: findings; `unread`: what could not be read, by its reason. `findings` are listed only if asked for.
-    `splices`: where `body` differs from the body that was judged, in their order; None if names of members may differ.
+    `counts`: findings; `scores`: those of scored detectors, remote ones and guards; `unread`: what could not be read,
+    by its reason. `findings` are listed only if asked for. `splices`: where `body` differs from the body that was
+    judged, in their order; None if names of members may differ.
     """
 
     body: bytes
@@ -104,6 +110,7 @@ class Verdict(Struct, frozen=True):
     unread: Mapping[str, int] = {}
     findings: tuple[Finding, ...] = ()
     splices: Sequence[Splice] | None = None
+    scores: Mapping[Count, Scored] = {}
 
     def __repr__(self) -> str:
         return f"Verdict({len(self.body)} bytes, blocked={self.blocked}, masked={self.masked})"

@@ -14,6 +14,7 @@ from extproc.policy.advice import advice
 from extproc.policy.base import Loc, part
 from extproc.policy.checks import contradictions
 from extproc.policy.document import Fault, PolicyDocument, Position, UnreadableError, decode, read
+from extproc.policy.groups import Places, unfolded
 from extproc.policy.model import Policy
 from extproc.policy.parts import Parts, parts_of, salvaged
 from extproc.policy.problems import PolicyError, Problem, Unusable
@@ -82,7 +83,7 @@ def drafted(
 ) -> Draft:
     """Return what a text, or the bytes of a file, says; see `loads`. Raises PolicyError if it is no YAML."""
     try:
-        document = read(decode(content) if isinstance(content, bytes) else content)
+        document = unfolded(read(decode(content) if isinstance(content, bytes) else content))
     except UnreadableError as error:
         raise PolicyError((_problem(name, error.fault),)) from None
     context = {"folder": folder, "signals": signals or vocabulary()}
@@ -106,7 +107,9 @@ def _field_faults(document: PolicyDocument, error: ValidationError) -> Iterator[
     told = {fault.loc for fault in document.faults}
     for detail in islice(error.errors(include_url=False), PROBLEMS_MAX + 1):
         loc = without_forms(detail["loc"], document.places)
-        if loc not in told or detail["input"] is not None:  # None stands for what was refused already
+        if (
+            _original(document.places, loc) not in told or detail["input"] is not None
+        ):  # None stands for what was refused already
             yield _located(document.places, loc, *worded(detail, document.places.get(loc)), key=_at_key(detail))
 
 
@@ -137,8 +140,14 @@ def _at_key(detail: ErrorDetails) -> bool:
 
 def _located(places: Mapping[Loc, Position], loc: Loc, message: str, mend: str, key: bool = False) -> Fault:
     place = _nearest(places, loc)
+    loc = _original(places, loc)
     line, column = (place.key_line, place.key_column) if key else (place.line, place.column)
     return Fault(loc, line, column, message, mend)
+
+
+def _original(places: Mapping[Loc, Position], loc: Loc) -> Loc:
+    """Return the place of a part as the text has it."""
+    return places.original(loc) if isinstance(places, Places) else loc
 
 
 def _nearest(places: Mapping[Loc, Position], loc: Loc) -> Position:

@@ -11,7 +11,8 @@ from extproc.policy.base import Loc, items, part
 from extproc.policy.conditions import Condition
 from extproc.policy.listing import SIDES, called
 from extproc.policy.model import Policy
-from extproc.policy.processors import Processor, Step
+from extproc.policy.processors import Processor
+from extproc.policy.step import Step
 
 _BACKEND: Final[TypeAdapter[Backend]] = TypeAdapter(Backend)
 _STEP: Final[TypeAdapter[Step]] = TypeAdapter(Processor)

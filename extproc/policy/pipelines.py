@@ -96,9 +96,17 @@ class Pipeline(Value):
     match: Match = Match()
     """Which requests it is for; all if absent. The first pipeline that matches is taken."""
     request: Annotated[tuple[Processor, ...], Field(max_length=PROCESSORS_MAX)] = ()
-    """Processors that inspect the request, in this order."""
+    """Processors that inspect the request, in this order. Guards and scored detectors are asked side by side, and the
+    first
+    block ends the wait; `{parallel: [...]}` in the list is a group of processors that may only read."""
     response: Annotated[tuple[Processor, ...], Field(max_length=PROCESSORS_MAX)] = ()
     """Processors that inspect the response, in this order."""
+    forward: Literal["wait", "eager"] = "wait"
+    """`wait`: a request goes on once all processors have judged it. `eager`: it goes on once its rules have, and
+    guards and scored detectors, which may then neither mask nor have a stand-in, judge it meanwhile; the response is
+    held until they have. A block then comes after the backend was asked, and the record says so (`forwarded`). Only
+    under an Envoy that is configured for this policy; under any other, and for a body over 16 KiB of which something
+    is masked, it is `wait`."""
     body_limit: Annotated[Size, Field(ge=1, le=GIB)] = 2 * MIB
     """Largest body that is looked at, decompressed. The default holds any text that a model can read."""
     on_oversize: Literal["block", "allow"] | None = None

@@ -19,16 +19,24 @@ from pydantic import (
 )
 
 from extproc.policy.base import Loc, Value, Written, meant, refusal, refusals
-from extproc.policy.conditions import When
 from extproc.policy.credentials import Source
+from extproc.policy.guard_services import (
+    AzureContentSafety,
+    BedrockGuardrail,
+    GrpcGuard,
+    LlmJudge,
+    ModelArmor,
+    Moderation,
+    Presidio,
+)
+from extproc.policy.guards import Webhook
 from extproc.policy.kinds import PII_GROUPS, PII_KINDS, PII_USUAL, expanded
 from extproc.policy.names import ProcessorName
 from extproc.policy.paths import FilePath
-from extproc.policy.units import GIB, Count, Seconds, Size, Truth
+from extproc.policy.step import Step
+from extproc.policy.units import GIB, Count, Size, Truth
 from extproc.policy.uses import plugged, tag
 
-TIMEOUT_MAX: Final = 60.0
-"""Seconds. A client waits while a processor thinks; beyond a minute most have given up."""
 REGEX_MAX: Final = 4096
 """Characters of an expression: the longest of the published secret rules have half of that."""
 LITERALS_MAX: Final = 10_000
@@ -43,7 +51,7 @@ ALLOWED_PATTERNS_MAX: Final = 256
 NEAR_KINDS: Final = 3
 """Names that the error for an unknown kind suggests; several kinds of one country differ in few letters."""
 
-UNSUPPORTED_USES: Final = frozenset({"injection", "webhook", "json_schema"})
+UNSUPPORTED_USES: Final = frozenset({"injection", "json_schema"})
 """Processors of the format that are not built yet. Ignored, they would leave traffic unguarded without a word."""
 
 
@@ -97,43 +105,6 @@ class Allow(Value):
     """Exact texts; upper and lower case count."""
     patterns: Annotated[tuple[Expression, ...], Field(max_length=ALLOWED_PATTERNS_MAX)] = ()
     """Regular expressions (RE2) that match the whole of the found text."""
-
-
-class Step(Value):
-    """The fields of every processor. Each inspects the texts of its side: the first block wins; masks are united."""
-
-    use: Annotated[str, Written("`pii`, `secrets`, `pattern` or `size`", "pii")]
-    """The kind of processor."""
-    name: ProcessorName = ""
-    """Name of the processor, unique in its list; the word in `use` if absent."""
-    action: Literal["report", "mask", "block"] = "block"
-    """The reaction to a finding: `report` lists it in the record and in the metrics, `mask` also replaces the text,
-    `block` refuses the request or the response. The default lets nothing through by accident."""
-    mode: Literal["enforce", "shadow"] = "enforce"
-    """`shadow` runs it and records what it would have done, without effect."""
-    when: When | None = None
-    """It runs only if this expression over the signals of the exchange is true; always if absent."""
-    timeout: Annotated[Seconds, Field(gt=0, le=TIMEOUT_MAX), Written("duration", "500ms")] = 1.0
-    """Longest time that it may take over one body, or one piece of a stream; beyond it this processor has failed. Far
-    above the milliseconds that a megabyte takes."""
-    on_failure: Annotated[str, Written("`block`, `allow` or the name of a processor", "block")] | None = None
-    """The reaction if the processor fails or takes too long: `block`, `allow`, or the name of another processor of the
-    list that then runs in its place, and only then. If absent, `block` if it masks or blocks, `allow` if it reports."""
-
-    @property
-    def enforced(self) -> bool:
-        """True if it changes or stops anything: it masks or blocks, and not in the shadow."""
-        return self.mode == "enforce" and self.action != "report"
-
-    @property
-    def stand_in(self) -> str | None:
-        """The processor that runs in its place when it fails."""
-        return None if self.on_failure in {None, "block", "allow"} else self.on_failure
-
-    @property
-    def blocks_on_failure(self) -> bool:
-        """True if the content is refused when it fails and has no stand-in. In the shadow nothing is."""
-        return self.mode == "enforce" and (self.on_failure == "block" or (self.on_failure is None and self.enforced))
 
 
 class Maskable(Step):
@@ -272,7 +243,20 @@ class SizeLimit(Step):
         return self
 
 
-USES: Final[Mapping[str, type[Step]]] = {"pii": Pii, "secrets": Secrets, "pattern": Pattern, "size": SizeLimit}
+USES: Final[Mapping[str, type[Step]]] = {
+    "pii": Pii,
+    "secrets": Secrets,
+    "pattern": Pattern,
+    "size": SizeLimit,
+    "webhook": Webhook,
+    "grpc": GrpcGuard,
+    "moderation": Moderation,
+    "presidio": Presidio,
+    "llm_judge": LlmJudge,
+    "bedrock_guardrail": BedrockGuardrail,
+    "azure_content_safety": AzureContentSafety,
+    "model_armor": ModelArmor,
+}
 """The built-in words of `use`; plug-ins add others (see `policy.uses`)."""
 
 PLUGGED: Final = "(plug-in)"
@@ -326,6 +310,14 @@ Processor: TypeAlias = Annotated[
     | Annotated[Secrets, Tag("(secrets)")]
     | Annotated[Pattern, Tag("(pattern)")]
     | Annotated[SizeLimit, Tag("(size)")]
+    | Annotated[Webhook, Tag("(webhook)")]
+    | Annotated[GrpcGuard, Tag("(grpc)")]
+    | Annotated[Moderation, Tag("(moderation)")]
+    | Annotated[Presidio, Tag("(presidio)")]
+    | Annotated[LlmJudge, Tag("(llm_judge)")]
+    | Annotated[BedrockGuardrail, Tag("(bedrock_guardrail)")]
+    | Annotated[AzureContentSafety, Tag("(azure_content_safety)")]
+    | Annotated[ModelArmor, Tag("(model_armor)")]
     | Annotated[SerializeAsAny[Step], WrapValidator(_plugged), Tag("(plug-in)")]
     # The last form takes nothing: it is there for its errors.
     | Annotated[Pii, BeforeValidator(_unknown), Tag("(unknown)")],

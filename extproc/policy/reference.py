@@ -15,6 +15,17 @@ from extproc.policy.base import Value, Written
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS, CREDENTIALS, HARMLESS_ENDINGS
 from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.document import DEPTH_MAX, NODES_MAX, TEXT_MAX
+from extproc.policy.guard_services import (
+    AwsKeys,
+    AzureContentSafety,
+    BedrockGuardrail,
+    GrpcGuard,
+    LlmJudge,
+    ModelArmor,
+    Moderation,
+    Presidio,
+)
+from extproc.policy.guards import Breaker, Guard, GuardCredential, GuardTls, KeyedGuard, VerdictCache, Webhook
 from extproc.policy.kinds import PII_GROUPS
 from extproc.policy.model import Policy
 from extproc.policy.pipelines import Block, Match, Pipeline
@@ -27,11 +38,11 @@ from extproc.policy.processors import (
     Processor,
     Secrets,
     SizeLimit,
-    Step,
 )
 from extproc.policy.prose import EXAMPLE, code, conditions, signals
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.stages import StageOptions
+from extproc.policy.step import Step
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
 from extproc.policy.virtual import RoutingRule, Target, VirtualModel
@@ -54,6 +65,19 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Processor secrets": (Secrets,),
     "Processor pattern": (Pattern,),
     "Processor size": (SizeLimit,),
+    "Guard": (Guard, KeyedGuard),
+    "Processor webhook": (Webhook,),
+    "Processor grpc": (GrpcGuard,),
+    "Processor moderation": (Moderation,),
+    "Processor presidio": (Presidio,),
+    "Processor llm_judge": (LlmJudge,),
+    "Processor bedrock_guardrail": (BedrockGuardrail,),
+    "AWS key": (AwsKeys,),
+    "Processor azure_content_safety": (AzureContentSafety,),
+    "Processor model_armor": (ModelArmor,),
+    "Guard TLS": (GuardTls,),
+    "Breaker": (Breaker,),
+    "Cache": (VerdictCache,),
     "Allow": (Allow,),
     "Answer stage": (StageOptions,),
     "Steering": (Steering,),
@@ -174,7 +198,7 @@ def _sentence(text: str | None) -> str:
 
 
 def _type(annotation: Any) -> str:
-    if annotation == Credential:
+    if annotation in (Credential, GuardCredential):
         return "[credential](#credential)"
     if annotation == Processor:
         return "[processor](#processor)"
@@ -192,7 +216,7 @@ def _type(annotation: Any) -> str:
 
 def _link(model: type) -> str:
     title = next(title for title, models in SECTIONS.items() if model in models)
-    return f"[{title.lower() if title != 'TLS' else title}](#{title.lower().replace(' ', '-')})"
+    return f"[{title.lower().replace('tls', 'TLS')}](#{title.lower().replace(' ', '-')})"
 
 
 def _written(annotation: Any) -> Written | None:
@@ -234,6 +258,8 @@ def _amount(value: Any, annotation: Any) -> str:
             return written_size(value)
         case "duration":
             return written_duration(value)
+        case "percentage":
+            return f"{value * 100:g}%"
         case _:
             return str(value)
 
@@ -257,7 +283,7 @@ def _example(annotation: Any) -> str:
         return f"`{written.example}`"
     if get_origin(annotation) is Literal:
         return f"`{get_args(annotation)[-1]}`"
-    if annotation in (Credential, Processor) or annotation in (None, type(None)):
+    if annotation in (Credential, GuardCredential, Processor) or annotation in (None, type(None)):
         return ""
     return next((shown for part in get_args(annotation) if (shown := _example(part))), "")
 

@@ -6,11 +6,13 @@ None of it appears in an error or a rendering.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from extproc.policy.base import Loc
 from extproc.policy.credentials import Source
+from extproc.policy.guards import Guard
 from extproc.policy.model import Policy
 from extproc.policy.parts import Parts, PlacedStep, parts_of
 from extproc.policy.problems import Unusable, UnusableError
@@ -23,11 +25,15 @@ KEY_MIN: Final = 16
 RULES_MAX: Final = 1 << 20
 """Bytes of a file of rules: ten times the set that gitleaks publishes."""
 
+PEM_MAX: Final = 1 << 20
+"""Bytes of a PEM file; a bundle of all public authorities has 200 KB."""
+
 ReadFile: TypeAlias = Callable[[Path, int], bytes]
 """Return the first bytes of a file, at most as many as are said. Raises OSError. The shell has one."""
 
 _VISIBLE: Final = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _SPACE: Final = b" \t\r\n"
+_PEM: Final = b"-----BEGIN "
 
 
 def key_of(pipeline: str, side: str, processor: str) -> str:
@@ -38,6 +44,11 @@ def key_of(pipeline: str, side: str, processor: str) -> str:
 def rules_of(pipeline: str, side: str, processor: str) -> str:
     """The name under which the text of a file of rules is handed on."""
     return f"pipelines/{pipeline}/{side}/{processor}/gitleaks"
+
+
+def guard_of(pipeline: str, side: str, processor: str, what: str) -> str:
+    """The name under which a part of a guard's credential, or the `ca`, `cert` or `key` of its TLS, is handed on."""
+    return f"pipelines/{pipeline}/{side}/{processor}/guard/{what}"
 
 
 def read_secrets(policy: Policy, environ: Mapping[str, str], file: ReadFile) -> dict[str, bytes]:
@@ -59,7 +70,8 @@ def read_rule_files(parts: Parts, file: ReadFile) -> tuple[dict[str, bytes], lis
 
 def read_parts(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> tuple[dict[str, bytes], list[Unusable]]:
     """Return what backends and processors need, by the names of `read_secrets`, and what of it cannot be read."""
-    return _read([*_credentials(parts, environ, file), *_keys(parts, environ, file), *_rules(parts, file)])
+    readings = (_credentials(parts, environ, file), _keys(parts, environ, file), _guards(parts, environ, file))
+    return _read([*chain(*readings), *_rules(parts, file)])
 
 
 def missing_authorities(parts: Parts, exists: Callable[[Path], bool]) -> list[Unusable]:
@@ -75,7 +87,9 @@ def missing_authorities(parts: Parts, exists: Callable[[Path], bool]) -> list[Un
 def stand_ins(policy: Policy) -> dict[str, bytes]:
     """Return what takes the place of credentials and keys where nothing is sent, so that none need be there."""
     credentials = {backend.name: b"-" for backend in policy.backends}
-    return credentials | {_key_name(each): b"-" * KEY_MIN for each, _ in _hashing(parts_of(policy))}
+    parts = parts_of(policy)
+    guards = {_guard_name(each, what): b"-" for each, step in _guarding(parts) for what in step.sources}
+    return credentials | guards | {_key_name(each): b"-" * KEY_MIN for each, _ in _hashing(parts)}
 
 
 class _Unreadable(Exception):  # noqa: N818  - what happened to the file
@@ -113,6 +127,24 @@ def _credentials(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> It
 def _keys(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> Iterator[_Reading]:
     for each, source in _hashing(parts):
         yield _key_name(each), (*each.where, "key"), partial(_key, source, environ, file)
+
+
+def _guards(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> Iterator[_Reading]:
+    for each, step in _guarding(parts):
+        for what, source in step.sources.items():
+            yield _guard_name(each, what), (*each.where, "credential"), partial(_credential, source, environ, file)
+        for what in ("ca", "cert", "key"):
+            path = getattr(step.tls, what, None)
+            if path is not None:
+                yield _guard_name(each, what), (*each.where, "tls", what), partial(_pem, path, file)
+
+
+def _guarding(parts: Parts) -> Iterator[tuple[PlacedStep, Guard]]:
+    return ((each, each.step) for each in parts.steps if isinstance(each.step, Guard))
+
+
+def _guard_name(each: PlacedStep, what: str) -> str:
+    return guard_of(each.pipeline, each.side, each.step.name, what)
 
 
 def _rules(parts: Parts, file: ReadFile) -> Iterator[_Reading]:
@@ -159,6 +191,13 @@ def _text(path: Path, file: ReadFile) -> bytes:
         raw.decode("utf-8")
     except UnicodeDecodeError:
         raise _Unreadable(f"the file {path} is not UTF-8 text", "name a file of rules in gitleaks' TOML") from None
+    return raw
+
+
+def _pem(path: Path, file: ReadFile) -> bytes:
+    raw = _file(path, PEM_MAX, file)
+    if len(raw) > PEM_MAX or _PEM not in raw:
+        raise _Unreadable(f"the file {path} is no PEM file", "name a file with -----BEGIN ...----- in it")
     return raw
 
 

@@ -1,4 +1,4 @@
-"""Sizes and durations as people write them: `2MiB`, `50ms`."""
+"""Sizes, durations and shares as people write them: `2MiB`, `50ms`, `10%`."""
 
 import re
 from typing import Annotated, Any, Final
@@ -13,10 +13,12 @@ GIB: Final = 1024 * MIB
 
 _SIZE_UNITS: Final = {"B": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _DURATION_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SHARE: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%", re.ASCII)
 # At most 15 digits: enough for any size or time, and no cost in turning them into a number.
 _WRITTEN: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z]+)", re.ASCII)
 
 SIZE_MEND: Final = "write a whole number of bytes, or a number with KiB, MiB or GiB, such as 2MiB"
+SHARE_MEND: Final = "write a number above 0% and at most 100%, such as 10%"
 DURATION_MEND: Final = "write a number with ms, s, m, h or d, such as 50ms, 10s or 1h"
 
 
@@ -49,6 +51,17 @@ def duration(value: Any) -> Any:
     return float(number) * _DURATION_UNITS[unit]
 
 
+def share(value: Any) -> Any:
+    """Return the fraction that `10%` is. A bare number is refused: nobody sees whether 1 means all or a hundredth."""
+    written = _SHARE.fullmatch(value) if isinstance(value, str) else None
+    if written is None:
+        raise refusal("this is not a percentage", SHARE_MEND)
+    found = float(written[1]) / 100
+    if not 0 < found <= 1:
+        raise refusal("a share lies above 0% and is at most 100%", SHARE_MEND)
+    return found
+
+
 def written_size(amount: int) -> str:
     """A number of bytes the way an operator would write it."""
     for unit, factor in (("GiB", GIB), ("MiB", MIB), ("KiB", KIB)):
@@ -79,3 +92,6 @@ Amount = Annotated[float, Strict(), Field(allow_inf_nan=False), Written("number"
 
 Truth = Annotated[bool, Strict(), Written("`true` or `false`", "true")]
 """True or false: not text, not a number."""
+
+Share = Annotated[float, BeforeValidator(share), Written("percentage", "10%")]
+"""A fraction of all, written in percent."""

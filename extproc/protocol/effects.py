@@ -11,7 +11,7 @@ from extproc.protocol.headers import Field
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
 from extproc.protocol.record import Record
-from extproc.protocol.work import RemoteAsk, Work
+from extproc.protocol.work import NetworkWork, RemoteAsk, Work
 
 MetadataValue: TypeAlias = str | int | float | bool
 Metadata: TypeAlias = Mapping[str, Mapping[str, MetadataValue]]
@@ -154,7 +154,7 @@ class Inspect(Struct, frozen=True):
 
     ticket: int
     processor: str
-    work: Work | RemoteAsk
+    work: Work | RemoteAsk | NetworkWork
     deadline: float
     kind: WorkKind = "rules"
 

@@ -8,8 +8,11 @@ from msgspec import Struct
 Scalar: TypeAlias = str | int | float | bool | None
 
 
-class CountedFinding(Struct, frozen=True, gc=False):
-    """Findings of one kind by one processor, counted. All texts are words of the policy."""
+class CountedFinding(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Findings of one kind by one processor, counted. All texts are words of the policy.
+
+    `score`: the best of a detector that scores; `threshold`: the one that it reached. Left out if there is none.
+    """
 
     processor: str
     kind: str
@@ -17,6 +20,8 @@ class CountedFinding(Struct, frozen=True, gc=False):
     side: str
     shadow: bool
     count: int
+    score: float | None = None
+    threshold: float | None = None
 
 
 class FailedProcessor(Struct, frozen=True, gc=False):
@@ -54,7 +59,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
 
     The fields have the order of a line of the log. Those with a default are left out there if they have it; the others
     are always there, null if there is nothing to report. `rule` is the model's rule that decided, or could not be
-    asked. `pipeline` to `blocked_for` are inspection's: left out if no pipeline is for the exchange. (`failures` and
+    asked. `pipeline` to `forwarded` are inspection's: left out if no pipeline is for the exchange. `forwarded`: the
+    request had gone on when it was blocked, so that its tokens are spent. (`failures` and
     `blocked_by` may name an answer stage without any.) `signals` are those that the policy has recorded, which alone
     may hold a client's text, and numbers and truths that the model's rules read. `misconfigured` names what Envoy
     lacks. `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC status that it ended
@@ -86,6 +92,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     uninspected: tuple[CountedUninspected, ...] = ()
     blocked_by: str | None = None
     blocked_for: str | None = None
+    forwarded: bool | None = None
     signals: Mapping[str, Scalar] | None = None
     misconfigured: str | None = None
     processing_ms: float | None = None

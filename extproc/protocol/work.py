@@ -26,6 +26,10 @@ class Work(Protocol):
         """
 
 
+class NetworkWork(Struct, frozen=True):
+    """The base of work that the shell does over the network, which knows what there may be and how it is done."""
+
+
 @runtime_checkable
 class RemoteAsk(Protocol):
     """Work that somebody else does: nobody's thread is needed for it."""

@@ -5,12 +5,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from extproc.policy import drafted
+from extproc.policy import Draft, drafted
 from extproc.server import plugins
 from extproc.server.files import read_file
+from extproc.server.guards.certificates import unusable_certificates
 from extproc.server.policies import ActivePolicy, Sealed, copied
 from extproc.transaction import Plan
-from extproc.transaction.prepared import prepare
+from extproc.transaction.prepared import PreparedPolicy, prepare
 
 DIGEST_CHARACTERS: Final = 16
 """Hexadecimal digits shown of a policy's digest: enough to tell one's own policies apart."""
@@ -24,8 +25,21 @@ def compiled(raw: bytes, path: Path, environ: Mapping[str, str], now: float) -> 
     """
     found = tuple(map(str, plugins.loaded()))
     draft = drafted(raw, str(path), path.parent)
-    prepared = prepare(draft, environ, read_file)
+    prepared = prepared_policy(draft, environ)
     policy, plan = prepared.loaded.policy, prepared.plan
     digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
     sealed = Sealed(copied(policy, str(path)), prepared.secrets)
     return ActivePolicy(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode(), found), plan
+
+
+def prepared_policy(draft: Draft, environ: Mapping[str, str] | None) -> PreparedPolicy:
+    """Read what the policy names and compile it; without `environ`, no credential and no certificate need be there.
+
+    Raises:
+        PolicyError: with every problem.
+    """
+    prepared = prepare(draft, environ, read_file)
+    wrong = list(unusable_certificates(prepared.loaded.policy, prepared.secrets))
+    if wrong:
+        raise draft.refusal(wrong)
+    return prepared

@@ -11,12 +11,18 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
+from extproc.inspection.offloaded import GuardWork
 from extproc.protocol.effects import Inspect
 from extproc.protocol.messages import Failed, Inspected
 from extproc.protocol.meter import ENDLESS, Meter, SpentError
-from extproc.protocol.work import RemoteAsk, Work, WorkResult
+from extproc.protocol.work import NetworkWork, RemoteAsk, Work, WorkResult
+from extproc.server.guards.asking import Guards, Tell
+from extproc.server.guards.failures import GuardFailedError
 from extproc.server.tasks import spawn
 
 QUICK_THREADS: Final = 1
@@ -61,6 +67,14 @@ Submit: TypeAlias = Callable[[Inspect, Answer], Cancel]
 """Takes an order and calls back once, later, in the loop; what it returns takes the order back."""
 
 
+GuardTold: TypeAlias = Callable[[str, str, float], None]
+"""Is told the processor whose guard was asked, how that ended in a fixed word, and the seconds that it took."""
+
+
+def _untold(processor: str, outcome: str, seconds: float) -> None:
+    """Nobody counts what guards are asked."""
+
+
 class _Paced(Meter, eq=False):
     """The meter of the slow lane: its thread steps aside now and then, so that the loop gets its turn for sure."""
 
@@ -90,12 +104,14 @@ class _Threads:
 class Pool:
     """The threads of one worker, and the deadlines of what they do. To be used in the loop's thread alone."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float], asked: GuardTold = _untold) -> None:
         self._loop = loop
         self._clock = clock
         self.quick = _Threads("quick", QUICK_THREADS, QUICK_STEPS)
         self.slow = _Threads("slow", SLOW_THREADS, ENDLESS)
         self.scored = _Threads("scored", SCORED_THREADS, ENDLESS)
+        self._told = asked
+        self.guards = Guards(clock)
         self._asked: set[_Remote] = set()
         sys.setswitchinterval(SWITCH)
 
@@ -107,6 +123,9 @@ class Pool:
     def submit(self, order: Inspect, answer: Answer) -> Cancel:
         """See `Submit`."""
         work = order.work
+        if isinstance(work, NetworkWork):
+            assert isinstance(work, GuardWork), "there is no other work of that kind"
+            work = _GuardAsk(self.guards, work, partial(self._told, order.processor))
         if isinstance(work, RemoteAsk):
             if len(self._asked) >= REMOTE_MAX:
                 return self._overloaded(order, answer)
@@ -124,6 +143,7 @@ class Pool:
             lane.threads.shutdown(wait=False, cancel_futures=True)
         for remote in tuple(self._asked):
             remote.cancel()
+        spawn(self.guards.close())
 
     def start(self, task: "_Task", lane: _Threads, work: Work, meter: Meter) -> "Future[WorkResult]":
         """Queues work."""
@@ -211,6 +231,17 @@ class _Task:
             answer(message)
 
 
+class _GuardAsk(Struct, frozen=True):
+    """Work of a guard, as the loop awaits it."""
+
+    guards: Guards
+    work: GuardWork
+    tell: Tell
+
+    async def ask(self) -> WorkResult:
+        return await self.guards.ask(self.work, self.tell)
+
+
 class _Remote:
     """One order that somebody else answers. Told of once, as a `_Task` is; it is among `asked` until it has ended."""
 
@@ -243,6 +274,8 @@ class _Remote:
     async def _ask(self) -> None:
         try:
             result = await self._work.ask()
+        except GuardFailedError as error:
+            self._tell(Failed(self._ticket, error.fault))
         except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the body
             self._tell(Failed(self._ticket, ERROR))
         else:

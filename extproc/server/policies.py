@@ -1,6 +1,7 @@
 """A policy as the server holds it: read with its credentials in one go, and handed to workers as one value."""
 
 import pickle  # between our own processes, over a socket pair that nobody else holds
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -30,7 +31,11 @@ class Sealed(Struct, frozen=True):
 
         policy = pickle.loads(self.policy)  # noqa: S301  - see the import
         assert isinstance(policy, Policy)
-        return Plan.compile(policy, self.secrets)
+        plan = Plan.compile(policy, self.secrets)
+        if plan.guards:
+            # Here nobody waits for it: before workers are forked, or in a thread.
+            import_module("extproc.server.guards.client")
+        return plan
 
 
 def copied(policy: Policy, name: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from extproc.protocol.effects import AbortCode, Effect
 from extproc.protocol.messages import Message
 from extproc.protocol.record import Record
+from extproc.server.guards.asking import ANSWERED
 from extproc.server.health import WorkerHealth
 from extproc.server.inspections import Submit, nobody
 from extproc.server.log import Log
@@ -16,6 +17,9 @@ from extproc.telemetry.families import (
     BACKEND_DOWN,
     DURATION,
     EXCHANGES,
+    GUARD_DURATION,
+    GUARD_OPEN,
+    GUARD_QUERIES,
     LOG_DROPPED,
     LOOP_LAG,
     MESSAGES,
@@ -93,6 +97,8 @@ class Runtime:
         self.log = log
         self.on_idle: Callable[[], None] = _nothing
         self.submit: Submit = nobody
+        self.circuits: Callable[[], dict[str, float]] = dict
+        """The guards that are asked, by the authority of their URLs: 1 for one that is left alone, 0 for the others."""
         self.configurations: dict[bytes, float] = {}
         """Fingerprint (empty: an exchange came without) -> when it last came."""
         self._begin = begin
@@ -173,6 +179,12 @@ class Runtime:
             self._duration.observe(record.duration_ms / 1000)
         self.log.event("exchange", record)
 
+    def asked(self, processor: str, outcome: str, seconds: float) -> None:
+        """Count a question to a processor's guard."""
+        self.metrics.counter(GUARD_QUERIES).add(processor, outcome)
+        if outcome == ANSWERED:
+            self.metrics.histogram(GUARD_DURATION).observe(seconds)
+
     def aborted(self, code: AbortCode, *, violation: bool) -> None:
         """Counts an exchange that we end as an error."""
         self.metrics.counter(ABORTS).add(code.name)
@@ -195,6 +207,7 @@ class Runtime:
         metrics.gauge(OPEN, {(): self.open})
         metrics.gauge(LOOP_LAG, {(): self._lag})
         metrics.gauge(BACKEND_DOWN, {(name,): float(down) for name, down in self.backends().items()})
+        metrics.gauge(GUARD_OPEN, {(name,): value for name, value in self.circuits().items()})
         self._lag = 0.0
         return metrics.snapshot()
 

@@ -21,7 +21,7 @@ from extproc.server.changeover import Envoys
 from extproc.server.child import LINGER, Child, Config, WorkerState
 from extproc.server.control import Start
 from extproc.server.forker import Forker
-from extproc.server.listen import Listen
+from extproc.server.listen import Listen, Tcp
 from extproc.server.log import Log
 from extproc.server.policies import ActivePolicy
 from extproc.server.tasks import cancel, spawn
@@ -63,6 +63,7 @@ class Options(Struct, frozen=True):
     tls_files: TlsFiles | None = None
     socket_mode: int = SOCKET_MODE
     log: str = "-"
+    webhook: Tcp | None = None
 
 
 class Supervisor:
@@ -201,7 +202,8 @@ class Supervisor:
 
     def _child(self, index: int) -> Child:
         options = self._options
-        binding = Binding(options.listen.sibling(index), self._config.tls, options.socket_mode)
+        webhook = None if options.webhook is None else options.webhook.sibling(index)
+        binding = Binding(options.listen.sibling(index), self._config.tls, options.socket_mode, webhook)
         order = Start(index, index / options.workers, self._config.sealed, binding, options.transport, options.log)
         return Child(order, lambda: self._config, self._forker, self._totals, self._log, self._changed.set)
 

@@ -1,6 +1,9 @@
 """Certificates: read and checked before anything listens, so that a mistake is told with its mend."""
 
+import os
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -55,6 +58,18 @@ def _check_authorities(context: ssl.SSLContext, path: str) -> None:
 def _locked() -> NoReturn:
     # Without this the library would ask at the terminal.
     raise ServeError("the key of the certificate is protected by a password; write one without")
+
+
+@contextmanager
+def readable(content: bytes) -> Iterator[str]:
+    """A path to read `content` from: ssl takes files only, but a key is not to touch a disk, which may be read-only."""
+    descriptor = os.memfd_create("pem")
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(content)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 def _pem(path: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast
 from msgspec import Struct
 
 from extproc.protocol.errors import ServeError
-from extproc.server.listen import Listen
+from extproc.server.listen import Listen, Tcp
 from extproc.server.tls import TlsContent
 
 if TYPE_CHECKING:  # a command that only names a transport does not wait for all that serves
@@ -27,6 +27,8 @@ class Binding(Struct, frozen=True):
     listen: Listen
     tls: TlsContent | None = None
     socket_mode: int = SOCKET_MODE
+    webhook: Tcp | None = None
+    """Where other gateways may ask for the verdicts of the policy; see `guards.endpoint`."""
 
 
 class Transport(Protocol):

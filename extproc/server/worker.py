@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from typing import Final
 
 from extproc.protocol.effects import AbortCode
+from extproc.protocol.errors import ServeError
 from extproc.server import listen as addresses
 from extproc.server import transport as transports
 from extproc.server.inspections import Pool
-from extproc.server.listen import Listen
+from extproc.server.listen import Listen, Tcp
 from extproc.server.log import Log, Sink
 from extproc.server.runtime import SWEEP_EVERY, Begin, Runtime
 from extproc.server.tls import TlsContent
@@ -37,7 +39,12 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._idle = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._pool = Pool(self._loop, runtime.clock)
+        self._stack = AsyncExitStack()
+        self.webhook: Tcp | None = None
+        """Where other gateways' questions are answered, if they are."""
+        self._pool = Pool(self._loop, runtime.clock, runtime.asked)
+        runtime.circuits = self._pool.guards.circuits
+        self._pool.guards.keep(runtime.plan.guards)
         runtime.on_idle = self._idle.set
         runtime.submit = self._pool.submit
         self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, self._loop.time() + SWEEP_EVERY)
@@ -50,8 +57,15 @@ class Worker:
     def swap(self, plan: Plan, tls: TlsContent | None = None) -> None:
         """Puts another plan in force. Exchanges that are open keep theirs."""
         self.runtime.plan = plan
+        self._pool.guards.keep(plan.guards)
         if tls is not None:
             self._transport.renew(tls)
+
+    async def answer_webhooks(self, address: Tcp) -> None:
+        """Answer other gateways' questions at an address, too, until closed. Raises ServeError."""
+        # Only who asks for it needs an HTTP server.
+        answering = import_module("extproc.server.guards.endpoint").answering
+        self.webhook = await self._stack.enter_async_context(answering(self.runtime, self._pool.submit, address))
 
     async def drain(self) -> None:
         """Says so, then takes nothing new, then ends what is open after `limits.drain_timeout` as errors."""
@@ -78,6 +92,7 @@ class Worker:
         runtime.health.drain()
         runtime.abort_all(AbortCode.UNAVAILABLE, reason)
         self._timer.cancel()
+        await self._stack.aclose()
         self._pool.close()
         await self._transport.close()
 
@@ -95,7 +110,14 @@ class Worker:
 
 async def start_worker(runtime: Runtime, binding: Binding, transport: str = DEFAULT_TRANSPORT) -> Worker:
     """A worker that listens. Raises ServeError."""
-    return Worker(runtime, await transports.serve(transport, runtime, binding))
+    worker = Worker(runtime, await transports.serve(transport, runtime, binding))
+    if binding.webhook is not None:
+        try:
+            await worker.answer_webhooks(binding.webhook)
+        except ServeError:
+            await worker.close()
+            raise
+    return worker
 
 
 @asynccontextmanager

@@ -51,7 +51,12 @@ INSPECTION_FAILURES: Final = Family(
     "inspection_failures_total", "Processors that gave no verdict.", ("processor", "reason", "outcome")
 )
 UNINSPECTED: Final = Family("uninspected_total", "Bodies and parts of bodies that could not be read.", ("reason",))
-_INSPECTED: Final = (FINDINGS, BLOCKED, INSPECTION_FAILURES, UNINSPECTED)
+GUARD_QUERIES: Final = Family(
+    "guard_queries_total",
+    "Questions to guards from elsewhere, by how they ended: answered, remembered, unsampled, withdrawn, or a failure.",
+    ("processor", "outcome"),
+)
+_INSPECTED: Final = (FINDINGS, BLOCKED, INSPECTION_FAILURES, UNINSPECTED, GUARD_QUERIES)
 COUNTERS: Final = (
     EXCHANGES,
     RULES,
@@ -74,16 +79,22 @@ LOOP_LAG: Final = Family(
 BACKEND_DOWN: Final = Family(
     "backend_down", "1 while a worker takes the backend for down, by the answers it saw.", ("backend",), "max"
 )
-GAUGES: Final = (OPEN, WORKERS, LOOP_LAG, BACKEND_DOWN)
+GUARD_OPEN: Final = Family(
+    "guard_circuit_open", "1 while a worker leaves a guard alone, because questions to it failed.", ("guard",), "max"
+)
+GAUGES: Final = (OPEN, WORKERS, LOOP_LAG, BACKEND_DOWN, GUARD_OPEN)
 
 PROCESSING: Final = Family("exchange_processing_seconds", "Our own time within an exchange, all its messages together.")
 DURATION: Final = Family("exchange_duration_seconds", "Time from the first message of an exchange to its end.")
-HISTOGRAMS: Final = (PROCESSING, DURATION)
+GUARD_DURATION: Final = Family("guard_query_seconds", "Time of a question to a guard from elsewhere that it answered.")
+HISTOGRAMS: Final = (PROCESSING, DURATION, GUARD_DURATION)
 
 BUCKETS: Final[dict[str, tuple[float, ...]]] = {
     # From below what a passed request costs (about 20 us) to what a 30 MB body does.
     PROCESSING.name: (25e-6, 50e-6, 1e-4, 25e-5, 5e-4, 1e-3, 25e-4, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
     # From a local model's embedding to a long streamed answer.
     DURATION.name: (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0),
+    # From a guard beside us to a chat model that judges.
+    GUARD_DURATION.name: (1e-3, 25e-4, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 }
 """Upper bounds in seconds; the last bucket, without one, is implied."""

@@ -9,7 +9,7 @@ from extproc.apis.mcp.request import Rpc
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.inspection.rounds import told
 from extproc.inspection.vault import Vault
-from extproc.inspection.verdict import MAX_FAILURES, Blocked, Count, Failure, Finding, Verdict
+from extproc.inspection.verdict import MAX_FAILURES, Blocked, Count, Failure, Finding, Scored, Verdict
 from extproc.pipe.plugged import Staging
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
@@ -18,6 +18,9 @@ from extproc.protocol.record import CountedFinding, CountedUninspected, FailedPr
 KINDS_MAX: Final = 256
 """Different finds that a record lists, by processor, kind, action and side. A policy with more kinds than that in one
 exchange has the rest counted as `other`."""
+
+SCORE_DIGITS: Final = 4
+"""Digits of a score that records have: more says nothing."""
 
 PARTS: Final = frozenset({"image", "audio", "video", "file", "binary", "tokens", "encrypted", "misconfigured"})
 """Reasons for which a part of a body is listed as uninspected, and not all of it. The last is about the response."""
@@ -40,9 +43,11 @@ class Findings:
         "counts",
         "details",
         "failures",
+        "forwarded",
         "masked",
         "pipeline",
         "rpc",
+        "scores",
         "staging",
         "unread",
         "vault",
@@ -54,9 +59,12 @@ class Findings:
         self.rpc: Rpc | None = None
         self.staging: Staging | None = None
         self.counts: dict[Count, int] = {}
+        self.scores: dict[Count, Scored] = {}
         self.failures: list[Failure] = []
         self.unread: dict[str, int] = {}
         self.masked = False
+        self.forwarded = False
+        """True if the request had gone on when it was blocked."""
         self.blocked: Blocked | None = None
         self.details: list[Finding] | None = [] if detailed else None
 
@@ -93,6 +101,8 @@ class Findings:
             if key not in self.counts and len(self.counts) >= KINDS_MAX:
                 key = (key[0], "other", *key[2:])  # noqa: PLW2901  - counted under another name
             self.counts[key] = self.counts.get(key, 0) + number
+        if verdict.scores:
+            self.scores |= {key: scored for key, scored in verdict.scores.items() if key in self.counts}
         self.failures += verdict.failures[: MAX_FAILURES - len(self.failures)]
         for reason, number in verdict.unread.items():
             self.saw(reason, number)
@@ -151,6 +161,9 @@ class Findings:
             CountedFinding(processor, kind, action, side.value, shadow, number)
             for (processor, kind, action, side, shadow), number in self.counts.items()
         )
+        if self.scores:
+            keys = zip(counted, self.counts, strict=True)
+            counted = tuple(self._scored(found, key) if key in self.scores else found for found, key in keys)
         return replace(
             record,
             pipeline=self.pipeline.name,
@@ -160,7 +173,12 @@ class Findings:
             uninspected=tuple(CountedUninspected(reason, number) for reason, number in self.unread.items()),
             blocked_by=None if self.blocked is None else self.blocked.by,
             blocked_for=None if self.blocked is None else self.blocked.reason,
+            forwarded=self.forwarded or None,
         )
+
+    def _scored(self, found: CountedFinding, key: Count) -> CountedFinding:
+        score, threshold = self.scores[key]
+        return replace(found, score=round(score, SCORE_DIGITS), threshold=threshold)
 
     def staged(self, record: Record) -> Record:
         """Return the record with what answer stages came to where no pipeline is for the exchange."""

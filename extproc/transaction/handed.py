@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from extproc.inspection.offloaded import DetectorFindings, offload
 from extproc.inspection.stage import CompiledProcessor
+from extproc.inspection.verdict import Verdict
 from extproc.protocol.effects import Inspect, Withdraw
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Failed, Inspected, Side
@@ -37,20 +38,29 @@ class HandedWork(Struct, frozen=True):
 
 
 class HandedDetector(Struct, frozen=True):
-    """The detector of one processor, and the judgement that waits for it."""
+    """The detector of one processor, and the judgement that waits for it.
+
+    `early`: the request has gone on meanwhile.
+    """
 
     side: Side
     pending: PendingJudgement[WorkResult]
     processor: CompiledProcessor
+    early: bool = False
 
 
 Handed: TypeAlias = HandedWork | HandedDetector
 
 
 class HandedOut(Struct, eq=False):
-    """The work of both sides that has not come back. `open` holds it by its tickets."""
+    """The work of both sides that has not come back. `open` holds it by its tickets.
+
+    `eager`: a request goes on before its detectors have spoken; `late`: what they came to, once they have.
+    """
 
     open: dict[int, Handed] = {}
+    eager: bool = False
+    late: Verdict | None = None
     _last: int = 0
 
     def __repr__(self) -> str:
@@ -58,17 +68,38 @@ class HandedOut(Struct, eq=False):
 
     def waits(self, side: Side) -> bool:
         """True if work is handed out for a side."""
-        return bool(self.open) and any(each.side is side for each in self.open.values())
+        return bool(self.open) and any(each.side is side and not _early(each) for each in self.open.values())
+
+    @property
+    def early(self) -> bool:
+        """True if detectors judge a request that has gone on: its response has to wait for them."""
+        return self.eager and any(_early(each) for each in self.open.values())
+
+    def going_on(self, work: object, now: float) -> tuple[Effects, WorkResult] | None:
+        """Hand the detectors of a request out that goes on meanwhile: the orders, and the result that it goes on with.
+
+        None if it has to wait for them.
+        """
+        if not self.eager or not isinstance(work, PendingJudgement) or not work.judgement.orders:
+            return None
+        result = work.provisional()
+        return None if result is None else (self._detectors(Side.REQUEST, work, now, early=True), result)
 
     def order(self, side: Side, work: BodyWork, now: float) -> Effects:
         """Hand work out: return the order for it, or one for each detector that its judgement waits for."""
         if not isinstance(work, PendingJudgement) or not work.judgement.orders:
             return (self._ordered(side, work, now),)
+        return self._detectors(side, work, now)
+
+    def _detectors(
+        self, side: Side, work: PendingJudgement[WorkResult], now: float, *, early: bool = False
+    ) -> tuple[Inspect, ...]:
+        """The orders for each detector that a judgement waits for."""
         orders = []
         conversation = work.judgement.conversation
         for each in work.judgement.orders:
             kind, offloaded = offload(each, conversation)
-            ticket = self._ticket(HandedDetector(side, work, each))
+            ticket = self._ticket(HandedDetector(side, work, each, early))
             orders.append(Inspect(ticket, each.name, offloaded, now + each.timeout, kind))
         return tuple(orders)
 
@@ -106,6 +137,9 @@ class HandedOut(Struct, eq=False):
             judgement.take(handed.processor, message.result.found)
         if not judgement.ready:
             return NOTHING, None
+        if handed.early:
+            self.late = judgement.late()
+            return self._withdraw(side), None
         withdrawn = self._withdraw(side)
         result = pending.at_once()
         if result is None:
@@ -116,6 +150,9 @@ class HandedOut(Struct, eq=False):
         self, side: Side, result: WorkResult | BodyWork, now: float, effects: Effects = NOTHING
     ) -> tuple[Effects, WorkResult | None]:
         if isinstance(result, PendingJudgement) or not isinstance(result, WorkResult):
+            early = self.going_on(result, now) if side is Side.REQUEST else None
+            if early is not None:
+                return (*effects, *early[0]), early[1]
             # Detectors are asked, or others stand in for those who failed.
             return (*effects, *self.order(side, result, now)), None
         return effects, result
@@ -136,3 +173,7 @@ class HandedOut(Struct, eq=False):
         self._last += 1
         self.open[self._last] = handed
         return self._last
+
+
+def _early(handed: Handed) -> bool:
+    return isinstance(handed, HandedDetector) and handed.early

@@ -64,6 +64,11 @@ class PendingJudgement(WorkResult, Generic[R_co], frozen=True):
             return PendingJudgement(result, self.finish, self.lost)
         return self.finish(result)
 
+    def provisional(self) -> R_co | None:
+        """Return the result without the detectors that are asked; None if that cannot be had between two messages."""
+        verdict = self.judgement.provisional(INLINE_BYTES, Meter(INLINE_STEPS))
+        return None if verdict is None else self.finish(verdict)
+
     def given_up(self, reason: str) -> R_co:
         """Return what becomes of the body when no result came."""
         return (self.lost or self.finish)(self.judgement.given_up(reason))

@@ -122,6 +122,8 @@ class Plan:
         self.table = table
         self.pipelines = pipelines
         self.stages = stages
+        self.guards = tuple(each for pipeline in pipelines for each in pipeline.guards)
+        """The guards from elsewhere that may be asked."""
         self.unpiped = CompiledPipeline(written.Pipeline(name=UNPIPED), {}, keys=keys)
         """Stands for a pipeline where there is none and a response passes answer stages: it only looks for `keys`."""
         self.signals = signals
@@ -338,7 +340,7 @@ def _needs(
     fields |= dict.fromkeys(_shown_by())
     typed = bool(pipelines) or vocabulary.reads_body(recorded) or any(each.reads_body for each in conditions)
     return Needs(
-        response_headers=table.chooses or bodies or table.reads_errors,
+        response_headers=table.chooses or bodies or table.reads_errors or any(each.eager for each in pipelines),
         response_body=bodies,
         errors=table.reads_errors,
         answer_buffer=max((each.body_limit for each in reading), default=0),

@@ -126,6 +126,9 @@ class RequestSide:
         if memory.claimed is None and memory.findings is not None:  # whoever claims it must read all, for its model
             self._most = min(self._most, memory.findings.pipeline.body_limit)
         self.intent = Intent.READING
+        if memory.findings is not None and memory.findings.pipeline.eager:
+            # Only an Envoy that is configured for the policy is sure to show the response, which is to be held.
+            memory.handed.eager = memory.known and not memory.observed
         return self._ask_for_body()
 
     def body(self, message: Body, now: float) -> Effects:
@@ -286,6 +289,8 @@ class RequestSide:
             asked = None if claimed is None or plan.inert else claimed.api.read_request(body, claimed)
             return self._route(asked, body, None, now)
         result = opening.at_once()
+        if memory.handed.eager and (early := memory.handed.going_on(result, now)) is not None:
+            return (*early[0], *self.judged(early[1], now))
         if result is None or isinstance(result, PendingJudgement):
             self._hold(len(body) - (self._holding.size if self._holding is not None else 0))
             return memory.handed.order(_REQUEST, result or opening, now)

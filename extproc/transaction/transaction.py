@@ -2,6 +2,7 @@
 
 from typing import Any, Final, cast
 
+from extproc.inspection.verdict import Verdict
 from extproc.protocol.effects import Abort, AbortCode, Effect
 from extproc.protocol.errors import ClientError, ProtocolViolation
 from extproc.protocol.messages import (
@@ -20,6 +21,7 @@ from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.states import SideState
 from extproc.transaction.answers import NOTHING, Effects, rejection
 from extproc.transaction.findings import Findings
+from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_order
@@ -59,11 +61,14 @@ class Transaction:
 
     __slots__ = (
         "_configured",
+        "_held",
         "_memory",
         "_over",
         "_plan",
+        "_refusal",
         "_request",
         "_response",
+        "_shared",
         "_told",
         "_waiting",
         "deadline",
@@ -77,6 +82,9 @@ class Transaction:
         self._memory = Memory(now, configuration, known=configuration == plan.fingerprint)
         self._request = RequestSide(plan, shared, self._memory)
         self._response = ResponseSide(plan, shared, self._memory)
+        self._shared = shared
+        self._held: Held | None = None  # what waits of a response whose request is judged
+        self._refusal: ClientError | None = None  # the client gets it in place of the response
         self._over = False
         self._told = False
         self._waiting: dict[Side, list[Headers | Body | Trailers]] | None = None
@@ -101,6 +109,8 @@ class Transaction:
         if type(message) is StreamClosed:
             self._request.gone()
             self._response.gone()
+            if self._held is not None:
+                self._held.clear()
             return self._tell(now)
         if self._over:
             return NOTHING  # what Envoy had sent before our last word reached it
@@ -144,6 +154,8 @@ class Transaction:
     def _keep(self, message: Headers | Body | Trailers, now: float) -> Effects:
         """A message while there is work: one for a side that waits for it has to wait as well."""
         side = message.side
+        if side is _RESPONSE and self._memory.handed.early:
+            return self._hold_back(message)
         if self._memory.handed.waits(side):
             effects = self._response.keeps(message) if side is _RESPONSE else NOTHING
             if effects is not None:
@@ -159,7 +171,7 @@ class Transaction:
         handed = self._memory.handed
         side, effects, result = handed.returned(message, now)
         if result is None:
-            return effects
+            return effects if handed.late is None else (*effects, *self._concluded(handed.late, now))
         try:
             if side is _RESPONSE:
                 effects += self._response.judged(result, now)
@@ -176,6 +188,37 @@ class Transaction:
             self.deadline = now + PROOF_WITHIN
         for waiting in self._waiting.pop(side, ()) if self._waiting else ():
             effects += self._proceed(waiting, now)
+        return effects
+
+    # -- requests that go on before they are judged
+
+    def _hold_back(self, message: Headers | Body | Trailers) -> Effects:
+        """Keep a message of the response until the request is judged. Raises ClientError if there is no room."""
+        if self._waiting is None:
+            self._waiting = {}
+        self._waiting.setdefault(_RESPONSE, []).append(message)
+        if type(message) is Body:
+            if self._held is None:
+                self._held = Held(self._shared)
+            self._held.add(len(message.data), self._plan.limits.held)
+        return NOTHING
+
+    def _concluded(self, verdict: Verdict, now: float) -> Effects:
+        """The detectors of a request that has gone on have spoken: its response goes on, or is refused."""
+        memory, findings = self._memory, self._memory.findings
+        assert findings is not None, "it was judged"
+        memory.handed.late = None
+        findings.take(verdict)
+        if self._held is not None:
+            self._held.clear()
+        waiting = self._waiting.pop(_RESPONSE, []) if self._waiting else []
+        effects: Effects = NOTHING
+        if verdict.blocked is not None:
+            findings.forwarded = True
+            self._refusal = findings.refusal(verdict.blocked)
+        for each in waiting:
+            if not self._over:
+                effects += self.receive(each, now)
         return effects
 
     # -- the sides
@@ -205,6 +248,8 @@ class Transaction:
             if response.withholds:
                 self.deadline = now + PROOF_WITHIN
         elif type(message) is Headers:
+            if self._refusal is not None:
+                raise self._refusal
             if self._request.state is SideState.IDLE:
                 check_order(message)
             effects = response.headers(message, now)

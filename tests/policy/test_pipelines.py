@@ -36,8 +36,8 @@ from extproc.policy.processors import (
     LITERAL_MAX,
     LITERALS_MAX,
     REGEX_MAX,
-    Step,
 )
+from extproc.policy.step import Step
 from extproc.policy.units import MIB
 from tests.policy.texts import pipeline, processor, root
 

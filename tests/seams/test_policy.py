@@ -52,7 +52,12 @@ def test_the_options_of_a_plug_in_are_read_and_the_name_is_the_word_in_use() -> 
         ("{use: toy-guard, words: titan}", "words", "a list belongs here", "after a dash"),
         ("{use: toy-guard, action: stop}", "action", "this is none of", "write report or mask or block"),
         ("{use: shoutin}", "use", "there is no such processor", "did you mean shouting?"),
-        ("{use: nothing-like-it}", "use", "there is no such processor", "pii, secrets, pattern, size, badge, shouting"),
+        (
+            "{use: nothing-like-it}",
+            "use",
+            "there is no such processor",
+            "pii, secrets, pattern, size, webhook, grpc",
+        ),
         ("{action: mask}", "", "a processor says what it uses", "toy-guard"),
         ("{use: toy-guard, on_failure: nobody}", "on_failure", "there is no processor nobody", "known here"),
     ],

@@ -1,13 +1,10 @@
 """The TLS side of the listener: HTTP/2 only, certificates from memory."""
 
-import os
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from extproc.server.h2.shell import PROTOCOL
-from extproc.server.tls import TlsContent
+from extproc.server.tls import TlsContent, readable
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2, what HTTP/2 does not forbid (RFC 9113, 9.2.2 and appendix A); those of TLS 1.3 are all fine."""
@@ -20,22 +17,10 @@ def context(tls: TlsContent) -> ssl.SSLContext:
     made.set_ciphers(CIPHERS)
     made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION  # RFC 9113, 9.2.1
     made.set_alpn_protocols([PROTOCOL])
-    with _readable(tls.cert) as cert, _readable(tls.key) as key:
+    with readable(tls.cert) as cert, readable(tls.key) as key:
         made.load_cert_chain(cert, key)
     if tls.client_ca is not None:
         made.verify_mode = ssl.CERT_REQUIRED
-        with _readable(tls.client_ca) as authorities:
+        with readable(tls.client_ca) as authorities:
             made.load_verify_locations(authorities)
     return made
-
-
-@contextmanager
-def _readable(content: bytes) -> Iterator[str]:
-    """A path to read `content` from: ssl takes files only, but a key is not to touch a disk, which may be read-only."""
-    descriptor = os.memfd_create("pem")
-    try:
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(content)
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
