@@ -36,7 +36,7 @@ class DatabaseStore(Protocol):
         """Keep a database, if that is possible."""
 
 
-class _Kept:
+class _StoreSlot:
     """Where the databases of this process come from."""
 
     store: DatabaseStore | None = None
@@ -44,12 +44,12 @@ class _Kept:
 
 def keep_in(store: DatabaseStore | None) -> None:
     """Have all databases that are made from now on in this process kept in `store`, and taken from it."""
-    _Kept.store = store
+    _StoreSlot.store = store
 
 
 def database(patterns: Mapping[int, bytes]) -> hyperscan.Database:
     """Return a database of patterns, each with its number. Raises UnsupportedPatternError."""
-    store = _Kept.store
+    store = _StoreSlot.store
     if store is None:
         return compiled(patterns)
     name = name_of(patterns)

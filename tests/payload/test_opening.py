@@ -19,7 +19,7 @@ from extproc.payload.passage import TextLimitError
 class Taken:
     """A reader that passes all it gets, at once."""
 
-    held = 0
+    held = pending = 0
 
     def __init__(self) -> None:
         self.text = ""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from extproc.detectors.coins import (
+    ADDRESS_END,
     base58_address,
     bech32,
     cash,
@@ -50,6 +51,7 @@ RULES = (
         kind="crypto_wallet",
         name="crypto-base58",
         pattern=rf"[123579ADKLMTXmnrt]{_BASE58}{{25,35}}|[1C-J5]{_BASE58}{{46,47}}",
+        sign=ADDRESS_END,
         validator=base58_address,
         score=1.0,
         hits=(
@@ -87,7 +89,7 @@ RULES = (
         kind="crypto_wallet",
         name="crypto-monero",
         pattern=rf"[48][1-9AB]{_BASE58}{{93}}(?:{_BASE58}{{11}})?",
-        sign=rf"[48][1-9AB]{_BASE58}{{40}}",
+        sign=ADDRESS_END,
         validator=monero,
         score=0.95,
         hits=(
@@ -146,6 +148,7 @@ RULES = (
         kind="crypto_wallet",
         name="crypto-stellar",
         pattern="G[A-Z2-7]{55}",
+        sign=ADDRESS_END,
         validator=stellar,
         score=1.0,
         hits=("«GCYIL7SJLLJJ2B6AFL5BCTYXFKIHA4JLYQXBTII3CGNIAZXE7OMBW5U3»",),
@@ -165,7 +168,7 @@ RULES = (
         name="crypto-spoken-of",
         pattern=rf"{_BASE58}{{32,44}}|[13]{_BASE58}{{25,34}}|0[xX](?:[0-9a-f]{{64}}|[0-9A-F]{{64}})|[A-Z2-7]{{58}}|"
         rf"[qp]{_BECH32}{{41}}|f[13][a-z2-7]{{39,84}}",
-        sign=rf"{_BASE58}{{26}}|0[xX][0-9a-fA-F]{{24}}|[A-Z2-7]{{26}}|[qp]{_BECH32}{{25}}|f[13][a-z2-7]{{24}}",
+        sign=ADDRESS_END,
         validator=_named,
         context=expressions("crypto_wallet"),
         near=(60, 1),
@@ -189,6 +192,7 @@ RULES = (
         kind="crypto_wallet",
         name="crypto-alone",
         pattern=rf"[13]{_BASE58}{{25,34}}",
+        sign=ADDRESS_END,
         validator=_mixed,
         context=expressions("crypto_wallet"),
         near=(60, 1),

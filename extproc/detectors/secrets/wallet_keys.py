@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from extproc.detectors.coins import base58check, bech32
+from extproc.detectors.coins import ADDRESS_END, base58check, bech32
 from extproc.detectors.secrets.likelihood import random
 from extproc.matching.rule import Rule
 
@@ -30,6 +30,7 @@ RULES = (
     Rule(
         kind="wallet-key",
         pattern=rf"[59KLQTc67]{_BASE58}{{50,51}}|[xyzt]prv{_BASE58}{{107}}|nsec1[02-9ac-hj-np-z]{{58}}",
+        sign=ADDRESS_END,
         validator=_key,
         score=1.0,
         hits=(
