@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from extproc.apis.paths import normalise
-from extproc.detectors.contract import Detector, GuardDetector, RuleDetector
+from extproc.detectors.contract import GuardDetector, RuleDetector
+from extproc.detectors.replies import Detector, ReplyDetector
 from extproc.inspection.judge import READ_TIMEOUT
 from extproc.inspection.judgement import EDIT_TIMEOUT
 from extproc.inspection.keys import BackendKeys
@@ -229,5 +230,6 @@ def _processor(number: int, placed: PlacedStep, read: Secrets, detector: Detecto
         key=read[key_of(placed.pipeline, placed.side, each.name)] if hashing else b"",
         restore=maskable.restore if maskable else False,
         limits=limits,
-        detector=None if isinstance(detector, RuleDetector) else detector,
+        detector=None if isinstance(detector, RuleDetector | ReplyDetector) else detector,
+        reply=detector if isinstance(detector, ReplyDetector) else None,
     )

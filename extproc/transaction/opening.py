@@ -93,7 +93,7 @@ class OpenedBody(Struct, frozen=True):
     def run(self, meter: Meter | None = None) -> "RequestResult":
         """Return the verdict, or what it waits for. Raises SpentError if `meter` runs out."""
         if self.job is None:
-            return Judged(self, None, self.asked, self._wanted(self.plain))
+            return Judged(self, None, self.asked, self._wanted(self.plain) if self.parts else None)
         result = self.job.run(meter)
         if isinstance(result, Judgement):
             return PendingJudgement(result, self._judged, self._given_up)
@@ -116,12 +116,12 @@ class OpenedBody(Struct, frozen=True):
                 asked = apis.spliced(asked, verdict.splices, claimed) or claimed.api.read_request(verdict.body, claimed)
             except ClientError as error:
                 return Refusal(error)
-        wanted = None if verdict.blocked is not None else self._wanted(verdict.body)
+        wanted = self._wanted(verdict.body) if self.parts and verdict.blocked is None else None
         return Judged(self, verdict, asked, wanted)
 
     def _wanted(self, body: bytes) -> Asked | None:
         """The parts by which the response is judged, of the body as it goes on."""
-        return apis.current().asked(body, self.parts, self.claimed) if self.parts else None
+        return apis.current().asked(body, self.parts, self.claimed)
 
     def __repr__(self) -> str:
         return f"OpenedBody({len(self.plain)} bytes, {self.job})"
