@@ -306,7 +306,7 @@ class AnswerPipe:
         return self._passed(given)
 
     def close(self) -> bytes:
-        """Return what goes out at the end of the answer. What came of an encoding that ends in the middle was judged."""
+        """Return what goes out at the end of the answer. What an encoding gave that ends in the middle was judged."""
         if self._blocked is not None:
             return b""
         if self._due is not None:

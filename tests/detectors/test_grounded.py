@@ -1,5 +1,6 @@
 """Quotes, numbers and links of replies that do not occur in the documents of the request."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from extproc.detectors import grounded
 from extproc.detectors.grounded import Sources, claims, readings
 from tests.detectors.grounded_set import CASES, REPORT
 from tests.inspection.replying import asking, judging, kinds, outcome, streamed, whole
+from tests.seams.playing import SSE, answered, plan, played
+from tests.seams.playing import streamed as chunks
 
 
 def with_documents(*documents: str) -> Any:
@@ -92,3 +95,16 @@ def test_a_message_has_a_bound(monkeypatch: pytest.MonkeyPatch, more: int) -> No
     monkeypatch.setattr(grounded, "TEXT_MAX", len(text) - more)
     found = outcome(judging("{use: grounded}"), "chat", with_documents(REPORT), whole("chat", text))
     assert any("not inspected: size" in each for each in found.why) == bool(more)
+
+
+def test_the_record_has_the_share_and_the_threshold_whole_and_streamed() -> None:
+    text = "Revenue: 1,234.5; staff: 17,000; dividend: 9.99; “we are very happy with this” (2025)."
+    for duplex in (False, True):
+        with played(plan("", "{use: grounded, action: block}"), duplex=duplex) as exchange:
+            exchange.asks(json.dumps({**with_documents(REPORT), "model": "chat"}).encode())
+            exchange.replies(*((chunks(text[:30], text[30:]), SSE) if duplex else (answered(text),)))
+            found = exchange.record()["findings"]
+        assert [(each["kind"], each["count"], each["score"], each["threshold"]) for each in found] == [
+            ("quote", 1, 0.6, 0.5),
+            ("number", 2, 0.6, 0.5),
+        ]
