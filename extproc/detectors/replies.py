@@ -76,12 +76,14 @@ class ReplyDetector(Struct, frozen=True):
 
     A follower takes microseconds for a piece, and must not depend on time. `kinds` are all kinds that its findings may
     have; `asks` the parts of the request that it needs (see `Conversation.asked`). If `open` or a follower raises, the
-    processor has failed.
+    processor has failed. `prepare(asked)`: called with the work on the request, in a thread if that is large, so that
+    `open` finds done what takes long; what it raises is no matter.
     """
 
     kinds: tuple[str, ...]
     open: Callable[[Asked | None], Follower]
     asks: frozenset[AskedPart] = frozenset()
+    prepare: Callable[[Asked], None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse kinds that cannot be told of."""

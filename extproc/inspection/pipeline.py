@@ -68,6 +68,9 @@ class CompiledPipeline:
         """True if one of them is computed from the request's body."""
         self.asks = self.response.asks if self.response is not None else frozenset()
         """The parts of requests by which processors judge their responses."""
+        replying = self.response.replying if self.response is not None else ()
+        self.prepares = tuple(each.reply.prepare for each in replying if each.reply is not None and each.reply.prepare)
+        """Functions that are called with these parts."""
         self.fields = frozenset(name for name, _ in self._headers) | frozenset(
             name for when in conditions for name in when.headers
         )
