@@ -29,7 +29,7 @@ PIECES: Final = (4, 16, 64, 256)
 RUNS: Final = 30
 
 MOST: Final = {"json_schema/prose/64": 200.0, "json_schema/prose/256": 200.0, "json_schema/prose/whole": 200.0}
-"""Microseconds that were asked for, where an idle machine keeps them; decision 0093 has the others."""
+"""Microseconds that were asked for, where an idle machine should keep them; decision 0093 has the others."""
 
 _POLICY: Final = """
 version: 1
