@@ -13,6 +13,7 @@ from extproc.apis.events.added import ErrorAtTheEnd, Scribe
 from extproc.apis.events.source import EventReading, EventSource
 from extproc.apis.families import OPENAI, ApiFamily, ErrorEvent
 from extproc.apis.paths import ROOT, query_of
+from extproc.apis.reply import ReadReply
 from extproc.apis.request import Request, read_request
 from extproc.apis.roles import RoleOf, other
 from extproc.apis.usage import ReportedUsage
@@ -73,7 +74,8 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
     `events`: None for an API that does not stream. `scribe` makes the writer of what is added to one stream.
     `own_error_event`: in place of the family's. `usage`: see `ReadUsage`; what has none of `usage_marks` among its
     bytes reports none, and need not be decoded. `role_of`: see `RoleOf` and `PassageRoles`. `asked`: see `ReadAsked`;
-    without it no response of the API can be judged by what its request asks for.
+    without it no response of the API can be judged by what its request asks for. `reply`: see `ReadReply`; without it
+    no judge of replies can read a response of the API.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
     usage_marks: tuple[bytes, ...] = ()
     role_of: RoleOf = other
     asked: ReadAsked = no_output
+    reply: ReadReply | None = None
 
     def claim(self, path: str) -> "ApiRequestPath | None":
         """Return the claim of a normalised path, or None. Case does not count: IIS and Azure ignore it."""

@@ -3,7 +3,6 @@
 from extproc.detectors.contract import (
     Conversation,
     Detection,
-    Detector,
     DetectorError,
     RemoteDetector,
     RuleDetector,
@@ -19,6 +18,7 @@ from extproc.detectors.registry import (
     register,
     registered,
 )
+from extproc.detectors.replies import Detector, Follower, Noticed, ReplyDetector, ReplyFinding, Undecided
 
 __all__ = [
     "Conversation",
@@ -28,11 +28,16 @@ __all__ = [
     "DetectorKind",
     "DetectorOptions",
     "DetectorRegistrationError",
+    "Follower",
     "MaskableOptions",
+    "Noticed",
     "RemoteDetector",
+    "ReplyDetector",
+    "ReplyFinding",
     "RuleDetector",
     "ScoredDetector",
     "Statement",
+    "Undecided",
     "current",
     "register",
     "registered",

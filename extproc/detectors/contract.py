@@ -1,13 +1,13 @@
 """The contract of a detector: what it is given, and what it returns.
 
-A detector reads; it never edits, blocks or writes. A plug-in brings three kinds:
+A detector reads; it never edits, blocks or writes. Three kinds judge texts:
 
 - `RuleDetector`: rules, which run in the scanner that all rules of a side share, in streams as well.
 - `ScoredDetector`: a function that computes a number for a text, in a thread of its own pool.
 - `RemoteDetector`: a coroutine that asks somebody else, awaited in the event loop.
 
-The fourth, `GuardDetector`, is for the guards from elsewhere that the policy knows: it says what is to be asked and
-what the response means, and the shell asks.
+`GuardDetector` is for the guards from elsewhere that the policy knows: it says what is to be asked and what the
+response means, and the shell asks. `replies.ReplyDetector` follows the reply of a model as it comes.
 
 The policy decides about the rest: `action`, `mode`, `when`, `timeout` and `on_failure` of the processor that uses the
 detector. A detector that raises, takes too long, or returns what this contract does not allow has failed, for that
@@ -116,7 +116,7 @@ class ScoredDetector(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse a threshold that no score could reach, or that every score does."""
-        _check_kinds((self.kind,))
+        check_kinds((self.kind,))
         if not 0 < self.threshold <= 1:
             raise DetectorError("a threshold is above 0 and at most 1")
 
@@ -142,7 +142,7 @@ class RemoteDetector(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse kinds that cannot be told of."""
-        _check_kinds(self.kinds)
+        check_kinds(self.kinds)
 
 
 class GuardDialect(Protocol):
@@ -175,10 +175,8 @@ class GuardDetector(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse kinds that cannot be told of."""
-        _check_kinds(self.kinds)
+        check_kinds(self.kinds)
 
-
-Detector: TypeAlias = RuleDetector | ScoredDetector | RemoteDetector | GuardDetector
 
 OffloadedDetector: TypeAlias = ScoredDetector | RemoteDetector | GuardDetector
 """The detectors that are handed out, each by itself."""
@@ -206,7 +204,8 @@ def checked(detector: OffloadedDetector, conversation: Conversation, found: Iter
     return kept
 
 
-def _check_kinds(kinds: tuple[str, ...]) -> None:
+def check_kinds(kinds: tuple[str, ...]) -> None:
+    """Refuse kinds that are no labels of metrics. Raises DetectorError."""
     if not kinds or len(kinds) > KINDS_MAX:
         raise DetectorError(f"a detector has 1 to {KINDS_MAX} kinds of findings")
     for kind in kinds:

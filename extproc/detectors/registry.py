@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from extproc.detectors.contract import Detector
+from extproc.detectors.replies import Detector
 from extproc.policy.names import RESERVED_PROCESSORS, is_short_name
 from extproc.policy.processors import USES, Maskable
 from extproc.policy.step import Step

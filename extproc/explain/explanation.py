@@ -30,7 +30,7 @@ class ExplainedFinding(Struct, frozen=True, omit_defaults=True):
     """A find. `where`: the JSON pointer of its string, `start` and `end` code points in that; see `verdict.Finding`.
 
     `also`: the other kinds that fit the same characters, with their scores; `threshold`: the score from which on it is
-    one. Both are left out where there are none.
+    one; `why`: the rule behind it, such as the place of a keyword in a schema. All are left out where there are none.
     """
 
     processor: str
@@ -44,6 +44,7 @@ class ExplainedFinding(Struct, frozen=True, omit_defaults=True):
     shadow: bool = False
     also: tuple[OtherKind, ...] = ()
     threshold: float | None = None
+    why: str = ""
 
     def __repr__(self) -> str:
         return f"ExplainedFinding({self.processor}, {self.kind}, {self.action}, {self.side})"
@@ -202,6 +203,7 @@ def _found(each: Finding) -> ExplainedFinding:
         each.shadow,
         each.also,
         each.threshold,
+        each.why,
     )
 
 

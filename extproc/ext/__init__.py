@@ -2,7 +2,8 @@
 
 A plug-in is an installed distribution with an entry point of the group `extproc.plugins.v1` for each thing it adds:
 
-- `DetectorKind`: a word of `use` in a pipeline. It makes a `RuleDetector`, a `ScoredDetector` or a `RemoteDetector`.
+- `DetectorKind`: a word of `use` in a pipeline. It makes a `RuleDetector`, a `ScoredDetector`, a
+  `RemoteDetector` or a `ReplyDetector`.
 - `Signal`: a value that conditions and `recorded_signals` can name.
 - `Api`: an API whose requests are routed, whose events are read, and whose errors are written.
 - `AnswerStageType`: a word of `use` in `answer_stages`. It opens an `AnswerStage` for each response.
@@ -19,6 +20,7 @@ from extproc.apis.events.added import told as error_added
 from extproc.apis.events.source import EventReading, EventSource
 from extproc.apis.events.source import sort as sort_texts
 from extproc.apis.families import OPENAI, ErrorEvent
+from extproc.apis.reply import ReplyPart
 from extproc.apis.request import read_request
 from extproc.apis.roles import PassageRole
 from extproc.apis.usage import ReportedUsage
@@ -28,11 +30,16 @@ from extproc.detectors import (
     DetectorError,
     DetectorKind,
     DetectorOptions,
+    Follower,
     MaskableOptions,
+    Noticed,
     RemoteDetector,
+    ReplyDetector,
+    ReplyFinding,
     RuleDetector,
     ScoredDetector,
     Statement,
+    Undecided,
 )
 from extproc.ext.contribution import CONTRACT, GROUP, Contribution, registered
 from extproc.ext.trial import ContributionError
@@ -76,11 +83,16 @@ __all__ = [
     "ErrorEvent",
     "EventReading",
     "EventSource",
+    "Follower",
     "HeaderMap",
     "MaskableOptions",
+    "Noticed",
     "OutputFormat",
     "PassageRole",
     "RemoteDetector",
+    "ReplyDetector",
+    "ReplyFinding",
+    "ReplyPart",
     "ReportedUsage",
     "Request",
     "RequestView",
@@ -96,6 +108,7 @@ __all__ = [
     "StageOptions",
     "Statement",
     "StreamEvent",
+    "Undecided",
     "Value",
     "data_of",
     "error_added",

@@ -13,6 +13,7 @@ from extproc.apis.roles import PassageRoles
 from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.naming import named, spelled
 from extproc.inspection.cut_json import crossing_parts
+from extproc.inspection.following import HeardReply, WholeReply
 from extproc.inspection.led import LEADING, leading, led
 from extproc.inspection.masking import NO_GIVEN, EditedBody, edited, edits
 from extproc.inspection.queries import decoded_spans, encoded
@@ -69,6 +70,7 @@ class BodyTexts(Struct, eq=False):
     stated: list[int] = []
     chained: Sequence[Chain] | None = None
     also: dict[tuple[int, Span], tuple[OtherKind, ...]] = {}
+    reply: WholeReply | None = None
 
     def read(self) -> Document:
         """Return all of the body. Raises SpentError."""
@@ -202,6 +204,12 @@ class BodyTexts(Struct, eq=False):
     def counted(self, meter: Meter) -> "BodyTexts":
         """The same texts, counted by another meter."""
         return replace(self, meter=meter)
+
+    def followed(self, processor: CompiledProcessor) -> HeardReply:
+        """Return what a processor that follows replies notices in this one. Raises as `WholeReply.heard`."""
+        if self.reply is None:
+            self.reply = WholeReply(self.job.body, self.job.dialect, self.job.asked)
+        return self.reply.heard(processor, self.meter)
 
     def _tabled(self, scanner: Scanner, scanned: list[tuple[int, list[Span]]]) -> list[tuple[int, list[Span]]]:
         """Return what was found, and what the headers of columns tell."""

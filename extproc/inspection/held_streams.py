@@ -13,6 +13,7 @@ from extproc.apis.events import StreamEvent
 from extproc.apis.keywords import is_keyword
 from extproc.detectors.contract import Conversation, Statement
 from extproc.inspection.body_texts import NOTHING_SEEN, Looked
+from extproc.inspection.following import HeardReply
 from extproc.inspection.judgement import Judgement
 from extproc.inspection.masking import NO_GIVEN, EditedBody
 from extproc.inspection.rounds import Round, merge
@@ -111,6 +112,10 @@ class StreamTexts:
         """See `BodyTexts.place`."""
         return "", span.start, span.end
 
+    def followed(self, processor: CompiledProcessor) -> HeardReply:
+        """Never called: followers were heard with the events."""
+        raise AssertionError(processor)
+
     def counted(self, meter: Meter) -> "StreamTexts":  # noqa: ARG002  - as `BodyTexts` has it
         """See `BodyTexts.counted`."""
         return self
@@ -147,7 +152,7 @@ class StreamJudgement(Judgement):
             (*rules.failures, *own.failures[len(self._job.failures) :]),
             rules.unread,
             (*rules.findings, *own.findings),
-            scores=own.scores,
+            scores={**rules.scores, **own.scores},
         )
 
 

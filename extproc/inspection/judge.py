@@ -10,8 +10,10 @@ from extproc import payload as text
 from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.roles import RoleOf, other
 from extproc.apis.streams.twofold import twofold
+from extproc.detectors.replies import ReplyFinding
 from extproc.inspection.body_texts import BodyTexts
 from extproc.inspection.failures import settle
+from extproc.inspection.following import WholeReply, dropped
 from extproc.inspection.held_streams import StreamTexts, judged
 from extproc.inspection.judgement import EDIT_TIMEOUT, Judgement
 from extproc.inspection.rounds import Round, verdict
@@ -40,6 +42,8 @@ class Job(Struct, frozen=True):
     condition seeing what the processors before it found in `signals["findings"]`. `only`: stand-ins that are to judge
     in place of others, whose `failures` are told as well. `streamed`: gives the verdict on a body that is a stream
     under another name, and None for any other body. `asked`: see `Conversation.asked`.
+    `dialect`: the API that the request was for, or nothing. `repairs`: findings, each with the number of its processor,
+    whose spans were removed from the reply before it is judged.
     """
 
     name: str
@@ -57,6 +61,8 @@ class Job(Struct, frozen=True):
     streamed: "Callable[..., Verdict | None] | None" = None
     role_of: RoleOf = other
     asked: Asked | None = NOTHING_ASKED
+    dialect: str = ""
+    repairs: tuple[tuple[int, ReplyFinding], ...] = ()
     failed: Mapping[int, str] = {}
     spent: float = 0.0
 
@@ -76,6 +82,10 @@ class Job(Struct, frozen=True):
         meter = meter or Meter()
         if self.streamed is not None and (result := self._as_stream(self.streamed, meter)) is not None:
             return result
+        if self.stage is not None and self.stage.replying and not self.repairs:
+            job = self._repaired(meter)
+            if job is not self:
+                return replace(job, streamed=None).run(meter)
         glimpsed = text.glimpse(self.body) if self.content_type == _USUAL else None
         if glimpsed is not None:
             meter.spend(len(glimpsed[0]))
@@ -94,6 +104,25 @@ class Job(Struct, frozen=True):
                 self, meter, [each.text for each in document.passages], None, document, document.uninspected
             )
         return self._judged(texts)
+
+    def _repaired(self, meter: Meter) -> "Job":
+        """Return the job without what the followers at work drop of the reply. Raises SpentError."""
+        job = self
+        for each in () if self.stage is None else self.stage.replying:
+            if not each.repairs or each.number in self.failed or not self._asks(each):
+                continue
+            try:
+                drops = WholeReply(job.body, self.dialect, self.asked).heard(each, meter).findings
+                if not drops or not all(finding.drops for finding in drops):
+                    continue
+                body = dropped(job.body, drops)
+            except SpentError:
+                raise
+            except Exception:  # noqa: BLE001, S112  - it will fail again when it is heard
+                continue
+            if body is not None:
+                job = replace(job, body=body, repairs=(*job.repairs, *((each.number, finding) for finding in drops)))
+        return job
 
     def _judged(self, texts: BodyTexts) -> Verdict | Judgement:
         """Return the verdict on a body that was read, or what it waits for. Raises SpentError."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from extproc.detectors.contract import Conversation, Detection
 from extproc.inspection.body_texts import BodyTexts
 from extproc.inspection.failures import settle
+from extproc.inspection.following import HeardReply
 from extproc.inspection.rounds import Round, listed, merge, told, verdict
 from extproc.inspection.stage import CompiledProcessor, patience
 from extproc.inspection.verdict import SEALED, Blocked, Verdict
@@ -64,6 +65,10 @@ class Judgement:
     def conversation(self) -> Conversation:
         """The texts that its detectors are given. Only where there are orders."""
         return self._texts.converse(self._rounds[-1].stage.side)
+
+    def followed(self, processor: CompiledProcessor) -> HeardReply:
+        """Return what a follower of the reply notices. Raises SpentError, and whatever the follower raises."""
+        return self._texts.followed(processor)
 
     # -- what was handed out
 
@@ -119,9 +124,9 @@ class Judgement:
         only = first.copied()
         only.heard = {number: spans for number, spans in first.heard.items() if number in asked}
         only.failed = {number: reason for number, reason in first.failed.items() if number in asked}
-        only.exceeded = {}
+        only.exceeded, only.replied = {}, {}
         merged = merge([only])
-        findings = tuple(listed(self._job, self._texts, [only], merged.found)) if self._job.detailed else ()
+        findings = tuple(listed(self._job, self._texts, [only], merged)) if self._job.detailed else ()
         body = self._job.body
         return Verdict(
             body, merged.blocked, False, merged.counts, tuple(merged.failures), findings=findings, scores=merged.scores

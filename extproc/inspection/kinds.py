@@ -35,6 +35,8 @@ def _kinds(stage: Stage | None) -> Iterator[str]:
     for each in stage.processors:
         if isinstance(each.detector, ScoredDetector):
             yield each.detector.kind
+        elif each.reply is not None:
+            yield from each.reply.kinds
         elif each.detector is not None:
             yield from each.detector.kinds
     yield from _kinds(stage.reserve)

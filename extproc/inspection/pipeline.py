@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from extproc.apis.paths import normalise
-from extproc.detectors.contract import Detector, GuardDetector, RuleDetector
+from extproc.detectors.contract import GuardDetector, RuleDetector
+from extproc.detectors.replies import Detector, ReplyDetector
 from extproc.inspection.judge import READ_TIMEOUT
 from extproc.inspection.judgement import EDIT_TIMEOUT
 from extproc.inspection.keys import BackendKeys
@@ -67,6 +68,9 @@ class CompiledPipeline:
         """True if one of them is computed from the request's body."""
         self.asks = self.response.asks if self.response is not None else frozenset()
         """The parts of requests by which processors judge their responses."""
+        replying = self.response.replying if self.response is not None else ()
+        self.prepares = tuple(each.reply.prepare for each in replying if each.reply is not None and each.reply.prepare)
+        """Functions that are called with these parts."""
         self.fields = frozenset(name for name, _ in self._headers) | frozenset(
             name for when in conditions for name in when.headers
         )
@@ -229,5 +233,6 @@ def _processor(number: int, placed: PlacedStep, read: Secrets, detector: Detecto
         key=read[key_of(placed.pipeline, placed.side, each.name)] if hashing else b"",
         restore=maskable.restore if maskable else False,
         limits=limits,
-        detector=None if isinstance(detector, RuleDetector) else detector,
+        detector=None if isinstance(detector, RuleDetector | ReplyDetector) else detector,
+        reply=detector if isinstance(detector, ReplyDetector) else None,
     )

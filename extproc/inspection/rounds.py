@@ -3,23 +3,29 @@
 import copy
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from extproc.detectors.replies import ReplyFinding
 from extproc.inspection.body_texts import Looked, Spans
 from extproc.inspection.failures import Settlement, settle
+from extproc.inspection.following import HeardReply, told_as
 from extproc.inspection.masking import NO_GIVEN
 from extproc.inspection.stage import Active, CompiledProcessor, Stage
 from extproc.inspection.verdict import CONDITION, ERROR, SEALED, Blocked, Count, Failure, Finding, Scored, Verdict
 from extproc.matching.span import Span
 from extproc.protocol.messages import Side
+from extproc.protocol.meter import SpentError
 
 if TYPE_CHECKING:
     from extproc.inspection.body_texts import BodyTexts
     from extproc.inspection.held_streams import StreamTexts
     from extproc.inspection.judge import Job
     from extproc.inspection.judgement import Judgement
+
+
+NOTHING_HEARD: Final = HeardReply()
 
 
 class Round(Struct, eq=False):
@@ -31,7 +37,7 @@ class Round(Struct, eq=False):
     `looked`: what its local processors see. `only`: the stand-ins that were called; None for everybody. `active`: see
     `Job`. `heard` and `exceeded`: findings by the number of their processor. `failed`: reasons by number, in the order
     in which they came. `pending`: the processors whose work is handed out. `settled`: all whose turn is over. `blocks`:
-    the findings of one block the body.
+    the findings of one block the body. `replied`: what followers of the reply noticed, by number.
     """
 
     stage: Stage
@@ -46,6 +52,7 @@ class Round(Struct, eq=False):
     pending: frozenset[int] = frozenset()
     settled: set[int] = set()
     blocks: bool = False
+    replied: dict[int, HeardReply] = {}
 
     @classmethod
     def of(cls, job: "Job", stage: Stage, looked: Looked) -> "Round":
@@ -76,12 +83,28 @@ class Round(Struct, eq=False):
             elif each.detector is not None:
                 orders.append(each)
                 self.pending |= {number}
+            elif each.reply is not None:
+                self._follow(each, judgement)
             elif (lost and number in self.stage.scanning) or (limits is not None and limits.untold(sizes)):
                 self.failed[number] = ERROR
             elif number in found or limits is not None:
                 exceeded = () if limits is None else limits.exceeded(judgement.size, sizes)
                 self.hear(each, found.get(number, []), exceeded)
         return orders
+
+    def _follow(self, processor: CompiledProcessor, judgement: "Judgement") -> None:
+        """Hear a follower of the reply. Raises SpentError."""
+        try:
+            heard = judgement.followed(processor)
+        except SpentError:
+            raise
+        except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the body
+            self.failed[processor.number] = ERROR
+            return
+        if heard.findings or heard.unjudged:
+            self.replied[processor.number] = heard
+        # A body that could be repaired was repaired before.
+        self.blocks |= bool(heard.findings) and processor.stops
 
     def fail(self, processor: CompiledProcessor, reason: str) -> None:
         """Note that a processor failed whose work was handed out."""
@@ -127,7 +150,7 @@ class Round(Struct, eq=False):
         """Return a copy that can go on by itself."""
         other = copy.copy(self)
         other.heard, other.exceeded, other.failed = dict(self.heard), dict(self.exceeded), dict(self.failed)
-        other.settled, other.given = set(self.settled), dict(self.given)
+        other.settled, other.given, other.replied = set(self.settled), dict(self.given), dict(self.replied)
         return other
 
 
@@ -144,6 +167,16 @@ class Merged(Struct):
     given: dict[str, str] = {}
     scores: dict[Count, Scored] = {}
     masks: bool = False
+    replied: list[tuple[CompiledProcessor, ReplyFinding]] = []
+
+    def reply(self, each: CompiledProcessor, finding: ReplyFinding) -> None:
+        """Count a finding in the reply."""
+        self.replied.append((each, finding))
+        if not finding.again:
+            key = each.count(finding.kind, Side.RESPONSE)
+            self.counts[key] = self.counts.get(key, 0) + 1
+            if finding.threshold is not None:
+                self.scores[key] = max(finding.score, self.scores.get(key, (0.0, None))[0]), finding.threshold
 
 
 def verdict(
@@ -159,8 +192,17 @@ def verdict(
     Raises SpentError.
     """
     merged = merge(rounds, blocked, job.failures)
+    for number, finding in job.repairs:
+        merged.reply(rounds[0].stage.processors[number], finding)
     blocked = merged.blocked
-    unread: Mapping[str, int] = Counter(each.reason for each in texts.uninspected) if texts.uninspected else {}
+    unread: Mapping[str, int] = {}
+    if texts.uninspected:
+        unread = _unread(texts, rounds)
+    else:
+        for of in rounds:
+            if of.replied:
+                unread = _unread(texts, rounds)
+                break
     # Conditions fail on a body that is no JSON; what is wrong is the body, and trying again would not help.
     free = blocked is None or (blocked.reason == "failure" and "malformed" in unread)
     if free and job.blocks_unread and unread and not unread.keys() <= SEALED:
@@ -168,8 +210,8 @@ def verdict(
     body, splices, restores = job.body, None, job.restores and job.vault.restores
     if blocked is None and edits_body and (merged.masks or restores):
         body, splices = texts.edited(merged.found, restores=restores, given=merged.given)
-    findings = tuple(listed(job, texts, rounds, merged.found)) if job.detailed else ()
-    masked = blocked is None and merged.masks
+    findings = tuple(listed(job, texts, rounds, merged)) if job.detailed else ()
+    masked = blocked is None and (merged.masks or bool(job.repairs))
     return Verdict(
         body, blocked, masked, merged.counts, tuple(merged.failures), unread, findings, splices, merged.scores
     )
@@ -184,7 +226,7 @@ def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Ite
     found, counts = merged.found, merged.counts
     for of in rounds:
         side, processors = of.stage.side, of.stage.processors
-        for number in sorted(of.heard if not of.exceeded else {*of.heard, *of.exceeded}):
+        for number in sorted({*of.heard, *of.exceeded, *of.replied} if of.exceeded or of.replied else of.heard):
             each = processors[number]
             spans = of.heard.get(number, ())
             for index, span in spans:
@@ -196,11 +238,14 @@ def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Ite
                     merged.scores[key] = max(best, span.score), each.threshold
             for kind in of.exceeded.get(number, ()):
                 counts[each.count(kind, side)] = 1
+            replied = of.replied[number] if number in of.replied else NOTHING_HEARD  # noqa: SIM401  - most have none
+            for finding in replied.findings:
+                merged.reply(each, finding)
             if each.masks:
                 merged.masks |= bool(spans)
                 if number in of.rejected:
                     merged.blocked = merged.blocked or Blocked(each.name, "finding")
-            elif each.blocks:
+            elif each.stops and (spans or replied.findings or number in of.exceeded):
                 merged.blocked = merged.blocked or Blocked(each.name, "finding")
         if of.given:
             merged.given |= of.given
@@ -215,17 +260,26 @@ def listed(
     job: "Job",
     texts: "BodyTexts | StreamTexts",
     rounds: Sequence[Round],
-    found: Sequence[tuple[int, Span, CompiledProcessor]],
+    merged: Merged,
 ) -> Iterable[Finding]:
     """List the findings in texts, and then the limits that the body exceeds."""
     side = job.stage.side if job.stage is not None else Side.REQUEST
-    for index, span, each in found:
+    for index, span, each in merged.found:
         yield each.finding(span.kind, side, texts.place(index, span), span.score, texts.also.get((index, span), ()))
     for of in rounds:
         for number in sorted(of.exceeded):
             each = of.stage.processors[number]
             for kind in of.exceeded[number]:
                 yield each.finding(kind, side)
+    for each, finding in merged.replied:
+        if not finding.again:
+            yield told_as(each, finding)
+
+
+def _unread(texts: "BodyTexts | StreamTexts", rounds: Sequence[Round]) -> Mapping[str, int]:
+    """Count what could not be inspected, by its reason."""
+    replied = [reason for of in rounds for heard in of.replied.values() for reason in heard.unjudged]
+    return Counter([*(each.reason for each in texts.uninspected), *replied])
 
 
 def told(counts: Mapping[tuple[str, str], int], firsts: Mapping[tuple[str, str], str]) -> list[dict[str, Any]]:

@@ -5,8 +5,9 @@ from functools import partial
 from typing import Final
 
 from extproc.detectors import patterns, pii, secrets
-from extproc.detectors.contract import Detector, RuleDetector
+from extproc.detectors.contract import RuleDetector
 from extproc.detectors.pii.ip_addresses import not_public
+from extproc.detectors.replies import Detector
 from extproc.detectors.secrets import gitleaks
 from extproc.inspection.plugged import detector_of
 from extproc.matching.allow import AllowList, allowing

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from extproc.apis.asked import AskedPart
 from extproc.apis.counts import Counts
 from extproc.detectors.contract import GuardDetector, OffloadedDetector, RemoteDetector, ScoredDetector
+from extproc.detectors.replies import ReplyDetector
 from extproc.inspection.verdict import Action, Count, Finding, OtherKind
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
@@ -58,6 +59,7 @@ class CompiledProcessor(Struct, frozen=True):
 
     `allows_failure`: a body goes on that it could not judge. `stand_in`: the processor that then judges instead.
     `detector`: what it hands out, by itself; None for one whose rules or limits are looked at with those of the others.
+    `reply`: what follows the replies of models for it.
     """
 
     number: int
@@ -73,6 +75,7 @@ class CompiledProcessor(Struct, frozen=True):
     restore: bool = False
     limits: BodyLimits | None = None
     detector: OffloadedDetector | None = None
+    reply: ReplyDetector | None = None
 
     @property
     def threshold(self) -> float | None:
@@ -100,8 +103,18 @@ class CompiledProcessor(Struct, frozen=True):
         return self.action == "block" and not self.shadow
 
     @property
+    def repairs(self) -> bool:
+        """True if what its findings drop is removed; its other findings block."""
+        return self.action == "repair" and not self.shadow
+
+    @property
+    def stops(self) -> bool:
+        """True if findings block that cannot be repaired."""
+        return self.action in {"block", "repair"} and not self.shadow
+
+    @property
     def enforces(self) -> bool:
-        """True if the processor masks or blocks (not `report`, not shadow)."""
+        """True if the processor masks, blocks or repairs (not `report`, not shadow)."""
         return self.action != "report" and not self.shadow
 
     def count(self, kind: str, side: Side) -> Count:
@@ -115,9 +128,13 @@ class CompiledProcessor(Struct, frozen=True):
         place: tuple[str, int, int] = WHOLE_BODY,
         score: float | None = None,
         also: tuple[OtherKind, ...] = (),
+        why: str = "",
+        threshold: float | None = None,
     ) -> Finding:
         """Return one of its findings as people are told of it."""
-        return Finding(self.name, kind, self.action, side, *place, score, self.shadow, also, self.threshold)
+        return Finding(
+            self.name, kind, self.action, side, *place, score, self.shadow, also, threshold or self.threshold, why
+        )
 
     def __repr__(self) -> str:
         return f"CompiledProcessor({self.name}, {self.action})"
@@ -156,7 +173,7 @@ class Stage:
         self.reserve = reserve
         self.stand_ins = frozenset(each.name for each in reserve.processors) if reserve is not None else frozenset()
         """Names of the stand-ins."""
-        self.plain = not any(each.when or each.limits or each.detector for each in self.processors)
+        self.plain = not any(each.when or each.limits or each.detector or each.reply for each in self.processors)
         """True if there is nothing but rules, which always run."""
         self._offset = STANDING_IN * standing_in
         owned = tuple(_owned(place, number + self._offset, rule) for place, (number, rule) in enumerate(rules))
@@ -166,10 +183,12 @@ class Stage:
         self.scanning = tuple(sorted({number for number, _ in rules}))
         """Numbers of the processors that have rules."""
         self.sizing = tuple(each for each in self.processors if each.limits is not None)
+        self.replying = tuple(each for each in self.processors if each.reply is not None)
         self.offloaded = tuple(each for each in self.processors if each.detector is not None)
         self.local = tuple(each for each in self.processors if each.detector is None)
         """Processors that share one pass over a body, here or in a thread."""
-        asks = [each.detector.asks for each in self.processors if isinstance(each.detector, RemoteDetector)]
+        remote = [each.detector.asks for each in self.processors if isinstance(each.detector, RemoteDetector)]
+        asks = [*remote, *(each.reply.asks for each in self.replying if each.reply is not None)]
         self.asks: frozenset[AskedPart] = frozenset().union(*asks, reserve.asks if reserve is not None else ())
         """The parts of the request by which its processors judge a response."""
         self.timeout = min((each.timeout for each in self.local or self.processors), default=0.0)

@@ -18,7 +18,7 @@ SEALED: Final = frozenset({"encrypted"})
 """Reasons for which content is listed as uninspected and yet never blocks: signatures and reasoning that only the
 provider who sealed them can open, and checks when they come back. Every response of a model that thinks has some."""
 
-Action: TypeAlias = Literal["report", "mask", "block"]
+Action: TypeAlias = Literal["report", "mask", "block", "repair"]
 
 Reason: TypeAlias = Literal["finding", "failure", "uninspected", "oversize", "stage"]
 """Why a body is blocked. `stage`: an answer stage of a plug-in failed, or the body could not pass it."""
@@ -37,6 +37,7 @@ class Finding(Struct, frozen=True, gc=False):
     `where`: the JSON pointer of its string in the body (see `payload.passage.pointer`), `start` and `end` code points
     in that string; all empty for what a body as a whole is found to be. `shadow`: nothing was done about it. `also`:
     the other kinds of the same processor that fit the same characters. `threshold`: the score from which on it is one.
+    `why`: the rule behind it, such as the place of a keyword in a schema; it may have names that the client chose.
     """
 
     processor: str
@@ -50,6 +51,7 @@ class Finding(Struct, frozen=True, gc=False):
     shadow: bool
     also: tuple[OtherKind, ...] = ()
     threshold: float | None = None
+    why: str = ""
 
     def __repr__(self) -> str:
         # Not the pointer: names in it may be the client's.

@@ -6,9 +6,11 @@ Inspection is the last of the stages. It writes by itself what it lets go, as it
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.events import StreamEvent, UnreadableStreamError
 from extproc.apis.streams import StreamReader, StreamWriter
 from extproc.inspection.answers.events import Events
+from extproc.inspection.answers.followed import FollowedEvents, FollowedStream, following
 from extproc.inspection.answers.plain import Plain
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.tally import Tally
@@ -47,19 +49,18 @@ LARGE_BYTES = 16 * 1024
 class AnswerPipe:
     """One streamed response (server-sent events) on its way to the client. Pure: no clock, no effects.
 
-    Any cuts of the answer's bytes give the same bytes out, put together, and no character that a rule could still
-    object to is among them. (Of a body whose encoding turns out damaged, as much went out as could be decoded before.)
+    Any cuts of the answer's bytes give the same bytes out, put together, and no character that a rule could object
+    to is among them. (Of a body with a damaged encoding, as much went out as could be decoded before.)
 
     `stage`: who judges, None where values are only restored. `active`: who of them is at work, None for all. `vault`:
     the exchange's, None where the request was not masked. `refusal(blocked)` returns the error that ends a blocked
     answer. `name` is the pipeline's. `codings`: the body's, undone here, so that the caller drops `content-encoding`;
-    `ratio`: how many times as large as it came it may become by that.
-    `details` collects the finds, where someone wants each. `between`: for JSON documents without lines, fed one
-    by one, the separator of those that are added; None for events. `stages` are the program's own: they get every event
-    as the provider sent it. `staging`: those of plug-ins, which come next; what they give is judged. Where there are
-    such and nobody judges, restores or looks for `keys`, events are written as the stages leave them. `gather`: the
-    program's own that take every event as it is judged. `keys`: the pipeline's, where backends' credentials are to be
-    replaced.
+    `ratio`: how many times as large as it came it may become by that. `details` collects the finds, where someone wants
+    each. `between`: for JSON documents without lines, fed one by one, the separator of those that are added; None for
+    events. `stages` are the program's own: they get every event as the provider sent it. `staging`: those of plug-ins,
+    which come next; where nobody judges, restores or looks for `keys`, events are written as these leave them.
+    `gather`: the program's own, which take events as they are judged. `keys`: the pipeline's, where credentials of
+    backends are to be replaced. `asked`: see `Conversation.asked`.
     """
 
     __slots__ = (
@@ -78,7 +79,9 @@ class AnswerPipe:
         "_stages",
         "_tally",
         "ended",
+        "keeps",
         "meter",
+        "scores",
     )
 
     def __init__(
@@ -100,10 +103,11 @@ class AnswerPipe:
         gather: Sequence[EventStage] = (),
         staging: Staging | None = None,
         keys: Scanner | None = None,
+        asked: Asked | None = NOTHING_ASKED,
     ) -> None:
-        self._stages = (*stages, *gather) if staging is None else stages
-        self._gather = () if staging is None else gather
+        self._stages, self._gather = ((*stages, *gather), ()) if staging is None else (stages, gather)
         self._tally = Tally(details)
+        self.scores = self._tally.scores
         self._chain = Chained()
         self.meter = meter or self._chain
         """Counts the steps of work that the stream takes."""
@@ -118,8 +122,11 @@ class AnswerPipe:
         restores = vault is not None and vault.restores
         judges = staging is None or stage is not None or keys is not None or restores
         self._sink = Events(writer, ruling, vault, self._tally, unread) if judges else Unjudged(writer)
-        self._refusal = refusal
-        self._name = name
+        self.keeps = bool(followers := following(stage, active))  # more with every event, whether or not one waits
+        if followers:
+            followed = FollowedStream(followers, asked, dialect, bare, self._tally, unread, self.meter)
+            self._sink = FollowedEvents(followed, writer, ruling, vault, self._tally, unread)
+        self._refusal, self._name = refusal, name
         self._sizes = Sizes.of(ruling, stage, active)
         self._passing = False  # whether nothing can be read any more, and what comes goes on as it is
         self._decoder: Decoder | None = None
@@ -232,6 +239,7 @@ class AnswerPipe:
     def crowded(self) -> bool:
         """True if more waits in the stream than nearly always does, so that it is to be counted."""
         kept = self._plugged is not None and self._plugged.held > LARGE_BYTES
+        kept = kept or (self.keeps and self._sink.waiting > LARGE_BYTES)
         return len(self._sink.entries) > FEW or self._reader.pending > LARGE_BYTES or kept
 
     @property
@@ -298,10 +306,7 @@ class AnswerPipe:
         return self._passed(given)
 
     def close(self) -> bytes:
-        """Return what goes out at the end of the answer.
-
-        An encoding that ends in the middle is no matter here: all that it gave was judged.
-        """
+        """Return what goes out at the end of the answer. What an encoding gave that ends in the middle was judged."""
         if self._blocked is not None:
             return b""
         if self._due is not None:

@@ -55,6 +55,7 @@ def streamed(
         staging=staging,
         gather=() if gather is None else (gather,),
         keys=keys,
+        asked=job.asked,
     )
     if job.body.startswith(BOM) and found.between is not None:
         stream.doubt("malformed")
@@ -67,6 +68,7 @@ def streamed(
         (*job.failures, *stream.failures),
         stream.unread,
         tuple(details or ()),
+        scores=stream.scores,
     )
 
 

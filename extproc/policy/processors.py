@@ -33,6 +33,7 @@ from extproc.policy.guards import Webhook
 from extproc.policy.kinds import PII_GROUPS, PII_KINDS, PII_USUAL, expanded
 from extproc.policy.names import ProcessorName
 from extproc.policy.paths import FilePath
+from extproc.policy.replies import Grounded, JsonSchema, Length, RefusalStep, ToolSchema, Url
 from extproc.policy.step import Step
 from extproc.policy.units import GIB, Count, Size, Truth
 from extproc.policy.uses import plugged, tag
@@ -51,7 +52,7 @@ ALLOWED_PATTERNS_MAX: Final = 256
 NEAR_KINDS: Final = 3
 """Names that the error for an unknown kind suggests; several kinds of one country differ in few letters."""
 
-UNSUPPORTED_USES: Final = frozenset({"injection", "json_schema"})
+UNSUPPORTED_USES: Final = frozenset({"injection"})
 """Processors of the format that are not built yet. Ignored, they would leave traffic unguarded without a word."""
 
 
@@ -256,6 +257,12 @@ USES: Final[Mapping[str, type[Step]]] = {
     "bedrock_guardrail": BedrockGuardrail,
     "azure_content_safety": AzureContentSafety,
     "model_armor": ModelArmor,
+    "json_schema": JsonSchema,
+    "tool_schema": ToolSchema,
+    "length": Length,
+    "refusal": RefusalStep,
+    "url": Url,
+    "grounded": Grounded,
 }
 """The built-in words of `use`; plug-ins add others (see `policy.uses`)."""
 
@@ -318,6 +325,12 @@ Processor: TypeAlias = Annotated[
     | Annotated[BedrockGuardrail, Tag("(bedrock_guardrail)")]
     | Annotated[AzureContentSafety, Tag("(azure_content_safety)")]
     | Annotated[ModelArmor, Tag("(model_armor)")]
+    | Annotated[JsonSchema, Tag("(json_schema)")]
+    | Annotated[ToolSchema, Tag("(tool_schema)")]
+    | Annotated[Length, Tag("(length)")]
+    | Annotated[RefusalStep, Tag("(refusal)")]
+    | Annotated[Url, Tag("(url)")]
+    | Annotated[Grounded, Tag("(grounded)")]
     | Annotated[SerializeAsAny[Step], WrapValidator(_plugged), Tag("(plug-in)")]
     # The last form takes nothing: it is there for its errors.
     | Annotated[Pii, BeforeValidator(_unknown), Tag("(unknown)")],

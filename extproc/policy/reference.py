@@ -40,6 +40,7 @@ from extproc.policy.processors import (
     SizeLimit,
 )
 from extproc.policy.prose import EXAMPLE, code, conditions, signals
+from extproc.policy.replies import Grounded, JsonSchema, Length, RefusalStep, ToolSchema, Url
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.stages import StageOptions
 from extproc.policy.step import Step
@@ -78,6 +79,12 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Guard TLS": (GuardTls,),
     "Breaker": (Breaker,),
     "Cache": (VerdictCache,),
+    "Processor json_schema": (JsonSchema,),
+    "Processor tool_schema": (ToolSchema,),
+    "Processor length": (Length,),
+    "Processor refusal": (RefusalStep,),
+    "Processor url": (Url,),
+    "Processor grounded": (Grounded,),
     "Allow": (Allow,),
     "Answer stage": (StageOptions,),
     "Steering": (Steering,),

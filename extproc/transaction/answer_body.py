@@ -174,6 +174,7 @@ def response_work(memory: Memory, findings: Findings, how: Wanted, body: bytes, 
         active=None if stage is None else stage.active(values),
         detailed=findings.details is not None,
         asked=memory.asked,
+        dialect=dialect,
         # An object in one line, as nearly every response is, is no stream.
         streamed=None
         if not codings and body.startswith(b"{") and b"\n" not in body

@@ -1,5 +1,7 @@
 """The work on a request's body once it is whole: decoded, read for its model, judged. It may be done in any thread."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -63,7 +65,8 @@ class OpenedBody(Struct, frozen=True):
     """A body that was read. `plain` has no encodings left; `job` judges it, None where nobody does.
 
     `signals`: the exchange's, now that the body is known; None where the policy reads none. `unread`: the reason for
-    which it may go on although nobody could read it. `parts`: those by which the response is judged.
+    which it may go on although nobody could read it. `parts`: those by which the response is judged;
+    `prepares`: called with them.
     """
 
     claimed: apis.ApiRequestPath | None
@@ -74,6 +77,7 @@ class OpenedBody(Struct, frozen=True):
     job: Job | None = None
     unread: str = ""
     parts: frozenset[AskedPart] = frozenset()
+    prepares: tuple[Callable[[Asked], None], ...] = ()
 
     @property
     def name(self) -> str:
@@ -93,7 +97,7 @@ class OpenedBody(Struct, frozen=True):
     def run(self, meter: Meter | None = None) -> "RequestResult":
         """Return the verdict, or what it waits for. Raises SpentError if `meter` runs out."""
         if self.job is None:
-            return Judged(self, None, self.asked, self._wanted(self.plain))
+            return Judged(self, None, self.asked, self._wanted(self.plain) if self.parts else None)
         result = self.job.run(meter)
         if isinstance(result, Judgement):
             return PendingJudgement(result, self._judged, self._given_up)
@@ -116,12 +120,17 @@ class OpenedBody(Struct, frozen=True):
                 asked = apis.spliced(asked, verdict.splices, claimed) or claimed.api.read_request(verdict.body, claimed)
             except ClientError as error:
                 return Refusal(error)
-        wanted = None if verdict.blocked is not None else self._wanted(verdict.body)
+        wanted = self._wanted(verdict.body) if self.parts and verdict.blocked is None else None
         return Judged(self, verdict, asked, wanted)
 
     def _wanted(self, body: bytes) -> Asked | None:
         """The parts by which the response is judged, of the body as it goes on."""
-        return apis.current().asked(body, self.parts, self.claimed) if self.parts else None
+        asked = apis.current().asked(body, self.parts, self.claimed)
+        if asked is not None:
+            for prepare in self.prepares:
+                with suppress(Exception):  # it will fail again when the response comes, and `on_failure` decide
+                    prepare(asked)
+        return asked
 
     def __repr__(self) -> str:
         return f"OpenedBody({len(self.plain)} bytes, {self.job})"
@@ -268,7 +277,9 @@ class Opening:
                 rpc = mcp.message(view.outline)
             signals = self._signals(view)
         if pipeline.request is None:
-            return OpenedBody(memory.claimed, plain, asked, rpc, signals, parts=pipeline.asks)
+            return OpenedBody(
+                memory.claimed, plain, asked, rpc, signals, parts=pipeline.asks, prepares=pipeline.prepares
+            )
         job = Job(
             pipeline.name,
             pipeline.request,
@@ -280,7 +291,9 @@ class Opening:
             detailed=findings.details is not None,
             role_of=other if memory.claimed is None else memory.claimed.api.role_of,
         )
-        return OpenedBody(memory.claimed, plain, asked, rpc, signals, job, parts=pipeline.asks)
+        return OpenedBody(
+            memory.claimed, plain, asked, rpc, signals, job, parts=pipeline.asks, prepares=pipeline.prepares
+        )
 
     def _view(self, asked: apis.Request | None = None, body: bytes | None = None) -> RequestView:
         assert self._memory.claim is not None

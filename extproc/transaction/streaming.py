@@ -125,6 +125,7 @@ class StreamJudge:
             details=findings.details,
             stages=(self._usage,),
             staging=findings.staging,
+            asked=memory.asked,
             keys=None if watches or memory.quoted is None else findings.pipeline.keys,
         )
         self._left = self.stream.meter.left  # steps of the stream, before the piece at hand
@@ -187,7 +188,8 @@ class StreamJudge:
     def _now(self) -> Verdict:
         """Return what the stream has come to so far, but for its text, and for why it was blocked."""
         stream = self.stream
-        return Verdict(b"", None, stream.masked, dict(stream.counts), stream.failures, dict(stream.unread))
+        counts, unread, scores = dict(stream.counts), dict(stream.unread), dict(stream.scores)
+        return Verdict(b"", None, stream.masked, counts, stream.failures, unread, scores=scores)
 
 
 class StreamedAnswer:
@@ -254,7 +256,7 @@ class StreamedAnswer:
         judge = self._judge
         out, left = judge.at_once(data, end=end)
         if left is None:
-            return self._passed(out, end=end, grew=len(out) < len(data))
+            return self._passed(out, end=end, grew=len(out) < len(data) or judge.stream.keeps)
         passed = self._passed(out, end=False) if out else NOTHING
         if self.ended:
             return passed

@@ -82,8 +82,9 @@ def test_check_lists_the_plug_ins(commands: Commands) -> None:
     install_acme(commands.modules)
     code, out, err = commands.run("check")
     assert (code, err) == (0, "")
-    assert out.splitlines()[-6:] == [
+    assert out.splitlines()[-7:] == [
         "plug-in: acme-extproc 1.2.0: detector badge",
+        "plug-in: acme-extproc 1.2.0: detector echo",
         "plug-in: acme-extproc 1.2.0: detector toy-guard",
         "plug-in: acme-extproc 1.2.0: answer stage notice",
         "plug-in: acme-extproc 1.2.0: API acme.play",

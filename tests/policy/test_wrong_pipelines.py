@@ -139,7 +139,6 @@ WRONG = [
     (processor("{use: 7}"), 9, f"{REQUEST}.use", "no such processor", "pii, secrets, pattern, size"),
     (processor("{use: pi}"), 9, f"{REQUEST}.use", "no such processor", "did you mean pii?"),
     (processor("{use: injection, threshold: 0.9}"), 9, f"{REQUEST}.use", f"use injection {LATER}", "secrets, pattern"),
-    (processor("{use: json_schema}"), 9, f"{REQUEST}.use", f"use json_schema {LATER}", "it has pii"),
     (
         processor(", ".join(f"{{use: pii, name: p-{n}}}" for n in range(PROCESSORS_MAX + 1))),
         9,

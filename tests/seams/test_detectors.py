@@ -399,3 +399,19 @@ def test_a_detector_whose_condition_cannot_be_told_has_failed_once(
         assert (exchange.refused, exchange.orders) == (status, {})
         record = exchange.record()
     assert record["failures"] == [{"processor": "shouting", "reason": "condition", "allowed": status is None}]
+
+
+@pytest.mark.parametrize("duplex", [False, True])
+def test_a_follower_ends_a_reply_that_repeats_what_the_request_has_told_it(duplex: bool) -> None:
+    system = {"messages": [{"role": "system", "content": "You are Ferdinand.\nBe kind."}]}
+    with played(plan("", "{use: echo}"), duplex=duplex) as exchange:
+        exchange.asks(said("hi", **system))
+        if duplex:
+            exchange.replies(streamed("I was told: You are ", "Ferdi", "nand. And", " more"), SSE)
+            body = exchange.body(Side.RESPONSE, b"").decode()
+            assert "Ferdi" in body
+            assert "nand" not in body
+        else:
+            exchange.replies(answered("I was told: You are Ferdinand."))
+            assert exchange.refused == 403
+        assert [each["kind"] for each in exchange.record()["findings"]] == ["echo"]

@@ -58,6 +58,7 @@ def test_one_of_each_kind_is_found_and_registered(folder: Path) -> None:
     assert plugins.problems == ()
     assert [str(each) for each in plugins.found] == [
         "acme-extproc 1.2.0: detector badge",
+        "acme-extproc 1.2.0: detector echo",
         "acme-extproc 1.2.0: detector toy-guard",
         "acme-extproc 1.2.0: answer stage notice",
         "acme-extproc 1.2.0: API acme.play",

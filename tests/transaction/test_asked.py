@@ -3,7 +3,18 @@
 import json
 from typing import Any, Final, Literal
 
-from extproc.detectors import Conversation, Detection, DetectorKind, DetectorOptions, RemoteDetector, registered
+from extproc.apis.asked import Asked
+from extproc.apis.reply import ReplyPart
+from extproc.detectors import (
+    Conversation,
+    Detection,
+    DetectorKind,
+    DetectorOptions,
+    RemoteDetector,
+    ReplyDetector,
+    registered,
+)
+from extproc.detectors.schema import library
 from extproc.inspection.offloaded import RemoteWork
 from extproc.protocol.effects import Inspect
 from extproc.protocol.messages import Inspected, StreamClosed
@@ -99,3 +110,36 @@ def test_it_is_held_in_the_room_for_bodies_and_dropped_with_the_exchange() -> No
     assert shared.held == 0
     assert envoy.transaction._memory.asked is not None
     assert envoy.transaction._memory.asked.system == ()
+
+
+def test_large_schemas_are_read_with_the_work_on_the_request() -> None:
+    members = {f"member_{at}": {"type": "string", "description": "x" * 100} for at in range(200)}
+    schema = {"type": "object", "properties": members, "title": "read before"}
+    library._large.cache_clear()
+    with played(plan("", "{use: json_schema}")) as exchange:
+        exchange.asks(asking(response_format={"type": "json_schema", "json_schema": {"schema": schema}}))
+        assert library._large.cache_info().misses == 1
+        exchange.replies(answered("{}"))
+        assert library._large.cache_info().misses == 1
+        assert exchange.refused is None
+
+
+def test_what_prepares_a_judge_may_fail() -> None:
+    def fails(_: Asked) -> None:
+        raise RuntimeError
+
+    class Silent:
+        def take(self, part: ReplyPart) -> tuple[()]:  # noqa: ARG002
+            return ()
+
+        def finish(self) -> tuple[()]:
+            return ()
+
+    kind = DetectorKind(
+        "curious",
+        CuriousOptions,
+        lambda _: ReplyDetector(("x",), lambda _: Silent(), frozenset({"system"}), fails),
+    )
+    with registered(kind), played(plan("", "{use: curious}")) as exchange:
+        exchange.asks(asking()).replies(answered("hello"))
+        assert exchange.refused is None

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from extproc.apis.anthropic_messages import asked, events, usage
+from extproc.apis.anthropic_messages import asked, events, replies, usage
 from extproc.apis.anthropic_messages.writer import MessageEvents
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import ANTHROPIC, anthropic
@@ -17,4 +17,5 @@ MESSAGES: Final = Api(
     usage_marks=usage.MARKS,
     role_of=anthropic.role_of,
     asked=asked.read_asked,
+    reply=replies.read_reply,
 )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.asked import Asked
-from extproc.apis.cohere import events, usage
+from extproc.apis.cohere import events, replies, usage
 from extproc.apis.families import openai_asked
 from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 
@@ -44,4 +44,5 @@ COHERE: Final = Api(
     usage_marks=usage.MARKS,
     role_of=_role_of,
     asked=_asked,
+    reply=replies.read_reply,
 )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.gemini import asked, events, roles, usage
+from extproc.apis.gemini import asked, events, replies, roles, usage
 
 GEMINI: Final = Api(
     name="gemini",
@@ -12,4 +12,5 @@ GEMINI: Final = Api(
     usage_marks=usage.MARKS,
     role_of=roles.role_of,
     asked=asked.read_asked,
+    reply=replies.read_reply,
 )

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.families import openai_asked, openai_chunks, openai_usage
+from extproc.apis.families import openai_asked, openai_chunks, openai_replies, openai_usage
 from extproc.apis.families.openai_chunk_writer import Chunks
 from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 
@@ -35,4 +35,5 @@ CHAT: Final = Api(
     usage_marks=openai_usage.MARKS,
     role_of=_role_of,
     asked=openai_asked.read_asked,
+    reply=openai_replies.read_reply,
 )

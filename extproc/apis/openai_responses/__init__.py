@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.openai_responses import asked, events, roles, usage
+from extproc.apis.openai_responses import asked, events, replies, roles, usage
 from extproc.apis.openai_responses.writer import ResponseEvents
 from extproc.payload import sse
 from extproc.protocol.errors import ClientError
@@ -37,4 +37,5 @@ RESPONSES: Final = Api(
     usage_marks=usage.MARKS,
     role_of=roles.role_of,
     asked=asked.read_asked,
+    reply=replies.read_reply,
 )

@@ -7,7 +7,7 @@ from extproc.apis.api import Api, ApiEvents
 from extproc.apis.asked import Asked, AskedReading
 from extproc.apis.families import openai_asked
 from extproc.apis.roles import KeyPath, PassageRole, at, in_message
-from extproc.apis.token_streams import events
+from extproc.apis.token_streams import events, replies
 from extproc.apis.usage import ReportedUsage, reported, tokens
 
 _MARKS = (b'"eval_count"', b'"prompt_eval_count"', b'"tokens_predicted"', b'"tokens_evaluated"', b'"generated_tokens"')
@@ -67,4 +67,5 @@ TOKENS: Final = Api(
     usage_marks=_MARKS,
     role_of=_role_of,
     asked=_asked_of,
+    reply=replies.read_reply,
 )

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
-from extproc.inspection.verdict import MAX_FAILURES, Count, Failure, Finding, with_kind
+from extproc.inspection.verdict import MAX_FAILURES, Count, Failure, Finding, Scored, with_kind
 from extproc.matching.span import Span
 
 MAX_TOLD = 1024
@@ -22,13 +22,14 @@ _Key = TypeVar("_Key")
 class Tally:
     """Counts and names, no text. `details` is None where nobody asks for the finds themselves."""
 
-    __slots__ = ("counts", "details", "failures", "masked", "unread")
+    __slots__ = ("counts", "details", "failures", "masked", "scores", "unread")
 
     def __init__(self, details: list[Finding] | None = None) -> None:
         self.counts: Mapping[Count, int] = _NO_COUNTS
         self.unread: Mapping[str, int] = _NO_REASONS
         self.failures: Sequence[Failure] = ()
         self.details = details
+        self.scores: dict[Count, Scored] = {}
         self.masked = False
 
     def fail(self, failures: tuple[Failure, ...]) -> None:
@@ -38,6 +39,10 @@ class Tally:
     def count(self, key: Count) -> None:
         """Count one more finding."""
         self.counts = _counted(self.counts, key)
+
+    def score(self, key: Count, score: float, threshold: float) -> None:
+        """Note the score of a finding that reached a threshold."""
+        self.scores[key] = max(score, self.scores.get(key, (0.0, None))[0]), threshold
 
     def saw(self, reason: str) -> None:
         """Count one more place that is uninspected for that reason."""

@@ -1,0 +1,33 @@
+"""The detectors of this program that are no rules, by their words of `use`.
+
+They are values of the same contract as those of plug-ins; their options are models of the policy, so that the policy
+reference has them.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from extproc.detectors import registry
+from extproc.detectors.grounded import GROUNDED
+from extproc.detectors.length import LENGTH
+from extproc.detectors.refusal import REFUSAL
+from extproc.detectors.registry import DetectorKind
+from extproc.detectors.schema import JSON_SCHEMA, TOOL_SCHEMA
+from extproc.detectors.url import URL
+
+BUILT_IN: Final[Mapping[str, DetectorKind]] = {
+    each.use: each
+    for each in (
+        JSON_SCHEMA,
+        TOOL_SCHEMA,
+        LENGTH,
+        REFUSAL,
+        URL,
+        GROUNDED,
+    )
+}
+
+
+def kind_of(use: str) -> DetectorKind | None:
+    """Return the kind of detector behind a word of `use`: this program's, or a plug-in's; None if there is none."""
+    return BUILT_IN.get(use) or registry.current().named(use)

@@ -1,0 +1,112 @@
+"""Faults of single values that can be told for sure: strings, whole or begun, and numbers and words.
+
+A place is a code point of the piece at hand. A fault lies where no right value goes on so, wherever the text is cut.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+from extproc.detectors.schema.nodes import NULL, NUMBER, TRUTH, SchemaNode
+
+FaultAt: TypeAlias = tuple[str, int, str]
+"""The kind of a fault, its place, and the place of the keyword in the schema."""
+
+WORDS: Final = {"true": TRUTH, "false": TRUTH, "null": NULL}
+DIGITS: Final = frozenset("-0123456789")
+
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch
+_BEGUN: Final = re.compile(
+    r"-?(?:(?:0|[1-9][0-9]*)(?:\.(?:[0-9]+(?:[eE](?:[+-]?[0-9]*)?)?)?|[eE](?:[+-]?[0-9]*)?)?)?"
+).match
+
+_EXACT: Final = 300
+"""Digits of a whole number up to which it is compared; Python reads no more than some thousand."""
+
+_HIGH, _HIGH_LAST = "\ud800", "\udbff"
+"""The first halves of surrogate pairs: a piece may end with one."""
+
+
+def begun_name(node: SchemaNode, token: str, start: int) -> FaultAt | None:
+    """Return the fault of the beginning of a member's name, which begins at `start`."""
+    name = joined(token)
+    return unknown_name(node, name, start) if node.closed and "\0" + name not in node.names else None
+
+
+def unknown_name(node: SchemaNode, name: str, start: int) -> FaultAt:
+    """Return the fault of a name that no member has."""
+    return "unknown_member", start + _off(name, node.members), node.where + "/additionalProperties"
+
+
+def begun_string(child: SchemaNode, token: str, start: int) -> FaultAt | None:
+    """Return the fault of the beginning of a string, which begins at `start`."""
+    said = joined(token)
+    if child.words is not None and not any(word.startswith(said) for word in child.words):
+        return "enum", start + _off(said, child.words), child.where + child.chosen
+    if child.most_length is not None and len(said) > child.most_length:
+        return "range", start + int(child.most_length), child.where + "/maxLength"
+    return None
+
+
+def whole_string(child: SchemaNode, token: str, start: int, end: int, *, plain: bool) -> FaultAt | None:
+    """Return the fault of a string from `start` to `end`; `plain`: nothing in it was escaped."""
+    said = joined(token)
+    if child.words is not None and said not in child.words:
+        return "enum", start + _off(said, child.words) if plain else end, child.where + child.chosen
+    if child.most_length is not None and len(said) > child.most_length:
+        return "range", start + int(child.most_length) if plain else end, child.where + "/maxLength"
+    if len(said) < child.least_length:
+        return "range", end, child.where + "/minLength"
+    return None
+
+
+def begun_scalar(token: str) -> int:
+    """Return how many characters of a token can be the beginning of a number or a word."""
+    if token[0] in DIGITS:
+        return _BEGUN(token).end()  # type: ignore[union-attr]
+    return max(_common(token, word) for word in WORDS)
+
+
+def whole_scalar(child: SchemaNode, token: str, start: int, end: int) -> FaultAt | None:
+    """Return the fault of a token from `start` to `end` that has to be a number or a word."""
+    kind = WORDS.get(token)
+    if kind is None and _NUMBER(token) is None:
+        return "not_json", end, ""
+    if not child.types & (kind or NUMBER):
+        return "type", start, child.where + child.by
+    return None if kind is not None else _number(child, token, end)
+
+
+def _number(child: SchemaNode, token: str, end: int) -> FaultAt | None:
+    whole = token.lstrip("-").isdigit()
+    if whole and len(token) > _EXACT:
+        return None
+    value = int(token) if whole else float(token)
+    if child.integer and not whole and abs(value) < 2**53 and value != int(value):
+        return "type", end, child.where + child.by
+    if child.least is not None and value < child.least:
+        return "range", end, child.where + "/minimum"
+    if child.most is not None and value > child.most:
+        return "range", end, child.where + "/maximum"
+    return None
+
+
+def joined(said: str) -> str:
+    """Return a text whose pairs of surrogates are characters, without a first half at its end."""
+    if said.isascii():
+        return said
+    whole = said[:-1] if _HIGH <= said[-1] <= _HIGH_LAST else said
+    return whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _off(said: str, known: Iterable[str]) -> int:
+    """Return the first character of a string that none of the known ones has there."""
+    return max((_common(said, each) for each in known), default=0)
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    size = min(len(one), len(other))
+    if one[:size] == other[:size]:
+        return size
+    return next(at for at in range(size) if one[at] != other[at])
