@@ -55,7 +55,7 @@ class Shelf:
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
     made = Shelf(monkeypatch)
-    before = databases._Kept.store
+    before = databases._StoreSlot.store
     databases.keep_in(made)
     yield made
     databases.keep_in(before)
@@ -218,7 +218,7 @@ def test_the_environment_says_where(environ: Mapping[str, str], expected: str | 
 
 def test_a_process_keeps_its_databases_where_the_environment_says(shelf: Shelf, folder: Path) -> None:
     keep_databases({"EXTPROC_CACHE_DIR": "none"})
-    assert databases._Kept.store is shelf
+    assert databases._StoreSlot.store is shelf
     keep_databases({"EXTPROC_CACHE_DIR": str(folder)})
     made()
     made()
