@@ -2,7 +2,8 @@
 
 A plug-in is an installed distribution with an entry point of the group `extproc.plugins.v1` for each thing it adds:
 
-- `DetectorKind`: a word of `use` in a pipeline. It makes a `RuleDetector`, a `ScoredDetector` or a `RemoteDetector`.
+- `DetectorKind`: a word of `use` in a pipeline. It makes a `RuleDetector`, a `ScoredDetector`, a
+  `JudgingDetector` or a `RemoteDetector`.
 - `Signal`: a value that conditions and `recorded_signals` can name.
 - `Api`: an API whose requests are routed, whose events are read, and whose errors are written.
 - `AnswerStageType`: a word of `use` in `answer_stages`. It opens an `AnswerStage` for each response.
@@ -28,11 +29,13 @@ from extproc.detectors import (
     DetectorError,
     DetectorKind,
     DetectorOptions,
+    JudgingDetector,
     MaskableOptions,
     RemoteDetector,
     RuleDetector,
     ScoredDetector,
     Statement,
+    WindowScore,
 )
 from extproc.ext.contribution import CONTRACT, GROUP, Contribution, registered
 from extproc.ext.trial import ContributionError
@@ -77,6 +80,7 @@ __all__ = [
     "EventReading",
     "EventSource",
     "HeaderMap",
+    "JudgingDetector",
     "MaskableOptions",
     "OutputFormat",
     "PassageRole",
@@ -97,6 +101,7 @@ __all__ = [
     "Statement",
     "StreamEvent",
     "Value",
+    "WindowScore",
     "data_of",
     "error_added",
     "frame",

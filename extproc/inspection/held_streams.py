@@ -148,6 +148,7 @@ class StreamJudgement(Judgement):
             rules.unread,
             (*rules.findings, *own.findings),
             scores=own.scores,
+            best=own.best,
         )
 
 

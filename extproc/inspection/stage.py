@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from extproc.apis.asked import AskedPart
 from extproc.apis.counts import Counts
-from extproc.detectors.contract import GuardDetector, OffloadedDetector, RemoteDetector, ScoredDetector
-from extproc.inspection.verdict import Action, Count, Finding, OtherKind
+from extproc.detectors.contract import GuardDetector, JudgingDetector, OffloadedDetector, RemoteDetector, ScoredDetector
+from extproc.inspection.verdict import NO_EVIDENCE, Action, Count, Evidence, Finding, OtherKind
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
 from extproc.policy.conditions import Condition, ConditionError
@@ -115,9 +115,11 @@ class CompiledProcessor(Struct, frozen=True):
         place: tuple[str, int, int] = WHOLE_BODY,
         score: float | None = None,
         also: tuple[OtherKind, ...] = (),
+        why: Evidence = NO_EVIDENCE,
     ) -> Finding:
         """Return one of its findings as people are told of it."""
-        return Finding(self.name, kind, self.action, side, *place, score, self.shadow, also, self.threshold)
+        threshold = self.threshold if why.threshold is None else why.threshold
+        return Finding(self.name, kind, self.action, side, *place, score, self.shadow, also, threshold, why.tier)
 
     def __repr__(self) -> str:
         return f"CompiledProcessor({self.name}, {self.action})"
@@ -169,7 +171,8 @@ class Stage:
         self.offloaded = tuple(each for each in self.processors if each.detector is not None)
         self.local = tuple(each for each in self.processors if each.detector is None)
         """Processors that share one pass over a body, here or in a thread."""
-        asks = [each.detector.asks for each in self.processors if isinstance(each.detector, RemoteDetector)]
+        own = (each.detector for each in self.processors)
+        asks = [each.asks for each in own if isinstance(each, JudgingDetector | RemoteDetector)]
         self.asks: frozenset[AskedPart] = frozenset().union(*asks, reserve.asks if reserve is not None else ())
         """The parts of the request by which its processors judge a response."""
         self.timeout = min((each.timeout for each in self.local or self.processors), default=0.0)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scripts.benchmarks import against, inspection, neighbours, quality, startup, thresholds, transport
+from scripts.benchmarks import against, inspection, judges, neighbours, quality, startup, thresholds, transport
 from scripts.benchmarks.report import BenchError, Row, document, table
 
 
@@ -20,6 +20,7 @@ class Bench:
 
 BENCHES: Final[dict[str, Bench]] = {
     "inspect": Bench(inspection.measure),
+    "judges": Bench(judges.measure),
     "neighbours": Bench(neighbours.measure),
     "quality": Bench(quality.measure, quality.table),
     "startup": Bench(startup.measure),
