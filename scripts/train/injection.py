@@ -154,7 +154,7 @@ def main() -> int:
 
 def _write(data: bytes) -> None:
     (HOME / "weights.bin").write_bytes(data)
-    module = HOME / "weights.py"
+    module = HOME / "__init__.py"
     digest = hashlib.sha256(data).hexdigest()
     module.write_text(re.sub(r'SHA256: Final = "\w*"', f'SHA256: Final = "{digest}"', module.read_text()))
 

@@ -4,7 +4,7 @@ import pytest
 
 from extproc.apis.roles import PassageRole
 from extproc.detectors.contract import Conversation, JudgingDetector, Statement
-from extproc.detectors.injection import weights
+from extproc.detectors.injection import model
 from extproc.detectors.injection.detector import WORDS_LEAST, InjectionThresholds, injection
 from extproc.detectors.injection.rules import EXFILTRATION, EXTRACTION, INDIRECT, JAILBREAK, KINDS, OVERRIDE
 from extproc.inspection.scored import DetectorFindings, ScoredWork
@@ -16,7 +16,7 @@ USUAL = InjectionThresholds(0.9, 0.95)
 
 
 def detector(thresholds: InjectionThresholds = USUAL, kinds: frozenset[str] = frozenset(KINDS)) -> JudgingDetector:
-    return injection(weights.model(), thresholds, kinds)
+    return injection(model(), thresholds, kinds)
 
 
 def judged(text: str, role: PassageRole = "user", side: Side = Side.REQUEST, **more: object) -> DetectorFindings:
