@@ -4,10 +4,12 @@ from extproc.detectors.contract import (
     Conversation,
     Detection,
     DetectorError,
+    JudgingDetector,
     RemoteDetector,
     RuleDetector,
     ScoredDetector,
     Statement,
+    WindowScore,
 )
 from extproc.detectors.registry import (
     DetectorKind,
@@ -29,6 +31,7 @@ __all__ = [
     "DetectorOptions",
     "DetectorRegistrationError",
     "Follower",
+    "JudgingDetector",
     "MaskableOptions",
     "Noticed",
     "RemoteDetector",
@@ -38,6 +41,7 @@ __all__ = [
     "ScoredDetector",
     "Statement",
     "Undecided",
+    "WindowScore",
     "current",
     "register",
     "registered",

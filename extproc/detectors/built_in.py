@@ -9,10 +9,14 @@ from typing import Final
 
 from extproc.detectors import registry
 from extproc.detectors.grounded import GROUNDED
+from extproc.detectors.injection import INJECTION
+from extproc.detectors.language import LANGUAGE
+from extproc.detectors.leaked_prompt import LEAKED_PROMPT
 from extproc.detectors.length import LENGTH
 from extproc.detectors.refusal import REFUSAL
 from extproc.detectors.registry import DetectorKind
 from extproc.detectors.schema import JSON_SCHEMA, TOOL_SCHEMA
+from extproc.detectors.topics import TOPICS
 from extproc.detectors.url import URL
 
 BUILT_IN: Final[Mapping[str, DetectorKind]] = {
@@ -24,6 +28,10 @@ BUILT_IN: Final[Mapping[str, DetectorKind]] = {
         REFUSAL,
         URL,
         GROUNDED,
+        INJECTION,
+        LEAKED_PROMPT,
+        TOPICS,
+        LANGUAGE,
     )
 }
 

@@ -1,9 +1,10 @@
 """The contract of a detector: what it is given, and what it returns.
 
-A detector reads; it never edits, blocks or writes. Three kinds judge texts:
+A detector reads; it never edits, blocks or writes. Four kinds judge texts:
 
 - `RuleDetector`: rules, which run in the scanner that all rules of a side share, in streams as well.
-- `ScoredDetector`: a function that computes a number for a text, in a thread of its own pool.
+- `ScoredDetector`: a function that computes a number for a text, in a thread of the pool for such detectors.
+- `JudgingDetector`: a function that computes numbers for parts of a text, for several kinds, there as well.
 - `RemoteDetector`: a coroutine that asks somebody else, awaited in the event loop.
 
 `GuardDetector` is for the guards from elsewhere that the policy knows: it says what is to be asked and what the
@@ -82,7 +83,8 @@ class Detection(Struct, frozen=True, gc=False):
 
     `statement` is the number of the text in the conversation; `start` and `end` (exclusive) are code points of that
     text, `end` None for its end. `score` is from 0 to 1. `instead`: what a guard wants in the place of it, if it says
-    so; `action: mask` writes that. `rejects`: it cannot be masked, so that `action: mask` blocks.
+    so; `action: mask` writes that. `rejects`: it cannot be masked, so that `action: mask` blocks. `threshold` and
+    `tier` say why it is a finding, if the detector computes scores (see `WindowScore`).
     """
 
     kind: str
@@ -92,9 +94,35 @@ class Detection(Struct, frozen=True, gc=False):
     score: float = 1.0
     instead: str | None = None
     rejects: bool = False
+    threshold: float | None = None
+    tier: str = ""
 
     def __repr__(self) -> str:
         return f"Detection({self.kind}, {self.statement}, {self.start}:{self.end}, {self.score:g})"
+
+
+class WindowScore(Struct, frozen=True, gc=False):
+    """How sure a detector is that a part of a text is of a kind; from `threshold` on it is a finding.
+
+    `start` and `end`: as in `Detection`. `tier`: which of the detector's ways said so; a word for records.
+    """
+
+    kind: str
+    score: float
+    threshold: float
+    start: int = 0
+    end: int | None = None
+    tier: str = ""
+
+
+class BestScore(Struct, frozen=True, gc=False):
+    """The score of a detector over the texts of a body that says most: what comes nearest to a finding, or is one.
+
+    `statement`: the number of the text.
+    """
+
+    statement: int
+    window: WindowScore
 
 
 class RuleDetector(Struct, frozen=True):
@@ -120,13 +148,34 @@ class ScoredDetector(Struct, frozen=True):
         if not 0 < self.threshold <= 1:
             raise DetectorError("a threshold is above 0 and at most 1")
 
-    def detection(self, number: int, statement: Statement) -> Detection | None:
-        """Return the finding in a statement, if there is one. Raises DetectorError, and whatever `score` raises."""
+    def windows(self, statement: Statement, conversation: Conversation) -> Iterable[WindowScore]:  # noqa: ARG002
+        """Return the score of the whole text. Raises DetectorError, and whatever `score` raises."""
         score = self.score(statement)
         # A numpy scalar is a float to its author; a truth value or a text is a mistake.
-        if isinstance(score, bool | str | bytes) or not 0 <= (value := float(score)) <= 1:
+        if isinstance(score, bool | str | bytes):
             raise DetectorError("a score is a number from 0 to 1")
-        return Detection(self.kind, number, score=value) if value >= self.threshold else None
+        return (WindowScore(self.kind, float(score), self.threshold),)
+
+
+class JudgingDetector(Struct, frozen=True):
+    """Numbers for parts of each text: `judge(statement, conversation)` yields them, for a text of that conversation.
+
+    It is called as `ScoredDetector.score` is. Between two scores the work is stopped when nobody waits for it any more,
+    so each should take a millisecond at most. `kinds` are all kinds that its scores may have. `asks`: as in
+    `RemoteDetector`.
+    """
+
+    kinds: tuple[str, ...]
+    judge: Callable[[Statement, Conversation], Iterable[WindowScore]]
+    asks: frozenset[AskedPart] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse kinds that cannot be told of."""
+        check_kinds(self.kinds)
+
+    def windows(self, statement: Statement, conversation: Conversation) -> Iterable[WindowScore]:
+        """Return the scores of a text. Raises whatever `judge` raises."""
+        return self.judge(statement, conversation)
 
 
 class RemoteDetector(Struct, frozen=True):
@@ -178,13 +227,21 @@ class GuardDetector(Struct, frozen=True):
         check_kinds(self.kinds)
 
 
-OffloadedDetector: TypeAlias = ScoredDetector | RemoteDetector | GuardDetector
+ComputingDetector: TypeAlias = ScoredDetector | JudgingDetector
+"""The detectors that compute scores, in a thread."""
+
+OffloadedDetector: TypeAlias = ComputingDetector | RemoteDetector | GuardDetector
 """The detectors that are handed out, each by itself."""
+
+
+def kinds_of(detector: OffloadedDetector) -> tuple[str, ...]:
+    """Return the kinds that findings of a detector may have."""
+    return (detector.kind,) if isinstance(detector, ScoredDetector) else detector.kinds
 
 
 def checked(detector: OffloadedDetector, conversation: Conversation, found: Iterable[Detection]) -> list[Detection]:
     """Return the findings of a detector if each is one that its contract allows. Raises DetectorError."""
-    kinds = {detector.kind} if isinstance(detector, ScoredDetector) else set(detector.kinds)
+    kinds = kinds_of(detector)
     kept: list[Detection] = []
     every: Iterable[object] = found  # a plug-in's
     for each in every:

@@ -16,10 +16,8 @@ from extproc.apis.reply import ReplyPart
 from extproc.detectors.contract import (
     DETECTIONS_MAX,
     DetectorError,
-    GuardDetector,
-    RemoteDetector,
+    OffloadedDetector,
     RuleDetector,
-    ScoredDetector,
     check_kinds,
 )
 
@@ -90,7 +88,7 @@ class ReplyDetector(Struct, frozen=True):
         check_kinds(self.kinds)
 
 
-Detector: TypeAlias = RuleDetector | ScoredDetector | RemoteDetector | GuardDetector | ReplyDetector
+Detector: TypeAlias = RuleDetector | OffloadedDetector | ReplyDetector
 
 
 def check_noticed(detector: ReplyDetector, noticed: Sequence[object], before: int) -> None:

@@ -30,7 +30,8 @@ class ExplainedFinding(Struct, frozen=True, omit_defaults=True):
     """A find. `where`: the JSON pointer of its string, `start` and `end` code points in that; see `verdict.Finding`.
 
     `also`: the other kinds that fit the same characters, with their scores; `threshold`: the score from which on it is
-    one; `why`: the rule behind it, such as the place of a keyword in a schema. All are left out where there are none.
+    one; `tier`: which of the processor's ways gave the score; `why`: the rule behind it, such as the place of a keyword
+    in a schema. All are left out where there are none.
     """
 
     processor: str
@@ -44,6 +45,7 @@ class ExplainedFinding(Struct, frozen=True, omit_defaults=True):
     shadow: bool = False
     also: tuple[OtherKind, ...] = ()
     threshold: float | None = None
+    tier: str = ""
     why: str = ""
 
     def __repr__(self) -> str:
@@ -203,6 +205,7 @@ def _found(each: Finding) -> ExplainedFinding:
         each.shadow,
         each.also,
         each.threshold,
+        each.tier,
         each.why,
     )
 
@@ -213,8 +216,10 @@ def _usage(record: Record) -> TokenCounts | None:
 
 
 def _signals(plan: Plan, rehearsed: Rehearsed) -> dict[str, object]:
-    """The signals by name; of headers those that the policy names, and nobody's credential."""
-    signals = dict(sorted(rehearsed.signals.items()))
+    """The signals and the scores of processors by name; of headers those that the policy names, no credential."""
+    known = rehearsed.signals
+    scores = {each.processor: each.score for each in rehearsed.record.scores if each.processor not in known}
+    signals = dict(sorted({**known, **scores}.items()))
     if "headers" in signals:
         inspected = rehearsed.findings.pipeline.fields if rehearsed.findings is not None else frozenset[str]()
         named = sorted(plan.rule_fields | inspected)

@@ -7,7 +7,7 @@ from extproc.explain.rehearsal import Rehearsed
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.policy.names import CONTROL_PREFIX
 from extproc.protocol.effects import Proceed
-from extproc.protocol.record import CountedFinding, Record
+from extproc.protocol.record import CountedFinding, ProcessorScore, Record
 from extproc.transaction.plan import Plan
 
 
@@ -118,6 +118,7 @@ def _inspected(rehearsed: Rehearsed) -> Iterable[str]:
         return
     yield f"pipeline {findings.pipeline.name} is the first that matches: {_match(findings.pipeline)}"
     yield from map(_found, record.findings)
+    yield from map(_scored, record.scores)
     for failed in record.failures:
         outcome = "that is allowed, or a stand-in judges" if failed.allowed else "on_failure is block"
         yield f"{failed.processor} could not judge it ({failed.reason}): {outcome}"
@@ -131,6 +132,17 @@ def _inspected(rehearsed: Rehearsed) -> Iterable[str]:
 def _match(pipeline: CompiledPipeline) -> str:
     conditions = f"the path is under {pipeline.path}" if pipeline.path != "/" else "it is for every path"
     return f"{conditions}, and the rest of its match holds" if pipeline.conditional else conditions
+
+
+def _scored(each: ProcessorScore) -> str:
+    side = "request" if each.side == "request" else "answer"
+    reached = "reaches" if each.score >= each.threshold else "stays below"
+    place = f"code points {each.start} to {'the end' if each.end is None else each.end} of text {each.text}"
+    tier = f" ({each.tier})" if each.tier else ""
+    return (
+        f"{each.processor} scores the {side} at most {each.score:g} for {each.kind}{tier}, in {place}: that {reached}"
+        f" its threshold of {each.threshold:g}"
+    )
 
 
 def _found(each: CountedFinding) -> str:

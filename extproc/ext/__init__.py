@@ -3,7 +3,7 @@
 A plug-in is an installed distribution with an entry point of the group `extproc.plugins.v1` for each thing it adds:
 
 - `DetectorKind`: a word of `use` in a pipeline. It makes a `RuleDetector`, a `ScoredDetector`, a
-  `RemoteDetector` or a `ReplyDetector`.
+  `JudgingDetector`, a `RemoteDetector` or a `ReplyDetector`.
 - `Signal`: a value that conditions and `recorded_signals` can name.
 - `Api`: an API whose requests are routed, whose events are read, and whose errors are written.
 - `AnswerStageType`: a word of `use` in `answer_stages`. It opens an `AnswerStage` for each response.
@@ -31,6 +31,7 @@ from extproc.detectors import (
     DetectorKind,
     DetectorOptions,
     Follower,
+    JudgingDetector,
     MaskableOptions,
     Noticed,
     RemoteDetector,
@@ -40,6 +41,7 @@ from extproc.detectors import (
     ScoredDetector,
     Statement,
     Undecided,
+    WindowScore,
 )
 from extproc.ext.contribution import CONTRACT, GROUP, Contribution, registered
 from extproc.ext.trial import ContributionError
@@ -85,6 +87,7 @@ __all__ = [
     "EventSource",
     "Follower",
     "HeaderMap",
+    "JudgingDetector",
     "MaskableOptions",
     "Noticed",
     "OutputFormat",
@@ -110,6 +113,7 @@ __all__ = [
     "StreamEvent",
     "Undecided",
     "Value",
+    "WindowScore",
     "data_of",
     "error_added",
     "frame",

@@ -14,7 +14,7 @@ from extproc.apis.reply import ReplyPart
 from extproc.detectors.replies import Follower, Noticed, ReplyDetector, ReplyFinding, Undecided, check_noticed
 from extproc.inspection.replies import ReplyReader, UnknownReplyError
 from extproc.inspection.stage import CompiledProcessor
-from extproc.inspection.verdict import Finding
+from extproc.inspection.verdict import Evidence, Finding
 from extproc.protocol.messages import Side
 from extproc.protocol.meter import Meter
 
@@ -104,7 +104,7 @@ def pointed(path: Scope) -> str:
 def told_as(processor: CompiledProcessor, each: ReplyFinding) -> Finding:
     """Return a finding as people are told of it."""
     place = (pointed(each.path), each.start, each.end)
-    return processor.finding(each.kind, Side.RESPONSE, place, each.score, why=each.why, threshold=each.threshold)
+    return processor.finding(each.kind, Side.RESPONSE, place, each.score, (), Evidence(each.threshold), each.why)
 
 
 def without(said: str, drops: Iterable[ReplyFinding]) -> str:

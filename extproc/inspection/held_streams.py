@@ -153,6 +153,7 @@ class StreamJudgement(Judgement):
             rules.unread,
             (*rules.findings, *own.findings),
             scores={**rules.scores, **own.scores},
+            best=own.best,
         )
 
 

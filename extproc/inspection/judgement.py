@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from extproc.detectors.contract import Conversation, Detection
+from extproc.detectors.contract import BestScore, Conversation, Detection
 from extproc.inspection.body_texts import BodyTexts
 from extproc.inspection.failures import settle
 from extproc.inspection.following import HeardReply
 from extproc.inspection.rounds import Round, listed, merge, told, verdict
 from extproc.inspection.stage import CompiledProcessor, patience
-from extproc.inspection.verdict import SEALED, Blocked, Verdict
+from extproc.inspection.verdict import SEALED, Blocked, Evidence, Verdict
 from extproc.matching.span import Span
 from extproc.policy.conditions import ConditionError
 from extproc.protocol.meter import Meter, SpentError
@@ -72,9 +72,11 @@ class Judgement:
 
     # -- what was handed out
 
-    def take(self, processor: CompiledProcessor, found: Iterable[Detection]) -> None:
-        """The detector of a processor has found this, which is within its contract."""
+    def take(self, processor: CompiledProcessor, found: Iterable[Detection], best: BestScore | None = None) -> None:
+        """The detector of a processor has found this, which is within its contract. `best`: see `DetectorFindings`."""
         round_ = self._rounds[-1]
+        if best is not None:
+            round_.scores[processor.number] = best
         title, texts = round_.stage.title, self._texts
         spans: list[tuple[int, Span]] = []
         given, rejects = dict[str, str](), False
@@ -87,6 +89,8 @@ class Judgement:
             rejects |= each.rejects
             span = Span(each.start, size if each.end is None else each.end, each.kind, rule, each.score)
             spans.append((texts.passage(each.statement), span))
+            if each.threshold is not None:
+                round_.evidence[spans[-1]] = Evidence(each.threshold, each.tier)
         round_.hear(processor, spans, given=given, rejects=rejects)
 
     def fail(self, processor: CompiledProcessor, reason: str) -> None:

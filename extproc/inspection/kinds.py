@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from extproc.detectors import secrets
-from extproc.detectors.contract import ScoredDetector
+from extproc.detectors.contract import kinds_of
 from extproc.inspection.keys import KIND as KEY
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.inspection.stage import Stage
@@ -33,10 +33,8 @@ def _kinds(stage: Stage | None) -> Iterator[str]:
     if stage.scanner is not None:
         yield from (rule.kind for rule in stage.scanner.rules if rule.kind != KEY)
     for each in stage.processors:
-        if isinstance(each.detector, ScoredDetector):
-            yield each.detector.kind
-        elif each.reply is not None:
+        if each.reply is not None:
             yield from each.reply.kinds
         elif each.detector is not None:
-            yield from each.detector.kinds
+            yield from kinds_of(each.detector)
     yield from _kinds(stage.reserve)

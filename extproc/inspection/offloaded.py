@@ -1,7 +1,7 @@
 """The work of one detector that is handed out by itself, for one body."""
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
@@ -11,55 +11,19 @@ from extproc.detectors.contract import (
     Detection,
     DetectorError,
     GuardDetector,
+    JudgingDetector,
     RemoteDetector,
     ScoredDetector,
-    Statement,
     checked,
 )
 from extproc.detectors.service import GuardQuery
+from extproc.inspection.scored import DetectorFindings, ScoredWork
 from extproc.inspection.stage import CompiledProcessor
 from extproc.protocol.effects import WorkKind
-from extproc.protocol.meter import Meter
-from extproc.protocol.work import NetworkWork, WorkResult
+from extproc.protocol.work import NetworkWork
 
 QUERIES_MAX: Final = 512
 """Questions about one body: a text each of a long conversation. Whoever sends more has the guard's time alone."""
-
-
-class DetectorFindings(WorkResult, frozen=True):
-    """The findings of one detector."""
-
-    found: list[Detection]
-
-
-class ScoredWork(Struct, frozen=True):
-    """Scores each text of a conversation, in a thread of the pool for scored detectors."""
-
-    detector: ScoredDetector
-    conversation: Conversation
-    large: ClassVar[bool] = False
-
-    def run(self, meter: Meter | None = None) -> DetectorFindings:
-        """Return the findings.
-
-        Raises:
-            SpentError: nobody waits for them any more.
-            Exception: the detector failed; the text of the exception may quote the client.
-        """
-        meter = meter or Meter()
-        known: dict[Statement, Detection | None] = {}
-        found: list[Detection] = []
-        for number, statement in enumerate(self.conversation.statements):
-            meter.spend(1)
-            if statement not in known:
-                known[statement] = self.detector.detection(number, statement)
-            seen = known[statement]
-            if seen is not None:
-                found.append(Detection(seen.kind, number, score=seen.score))
-        return DetectorFindings(checked(self.detector, self.conversation, found))
-
-    def __repr__(self) -> str:
-        return f"ScoredWork({self.detector.kind}, {self.conversation})"
 
 
 class RemoteWork(Struct, frozen=True):
@@ -136,7 +100,7 @@ OffloadedWork: TypeAlias = ScoredWork | RemoteWork | GuardWork
 def offload(processor: CompiledProcessor, conversation: Conversation) -> tuple[WorkKind, OffloadedWork]:
     """Return the work of a processor that has a detector of its own, and who does it."""
     match processor.detector:
-        case ScoredDetector() as scored:
+        case (ScoredDetector() | JudgingDetector()) as scored:
             return "scored", ScoredWork(scored, conversation)
         case RemoteDetector() as remote:
             return "remote", RemoteWork(remote, conversation)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from extproc.detectors.built_in import BUILT_IN, kind_of
-from extproc.detectors.contract import DetectorError, RemoteDetector, RuleDetector, ScoredDetector
+from extproc.detectors.contract import DetectorError, JudgingDetector, RemoteDetector, RuleDetector, ScoredDetector
 from extproc.detectors.guards import made_guard
 from extproc.detectors.replies import Detector, ReplyDetector
 from extproc.policy import PlacedStep, Unusable, UnusableError
@@ -33,7 +33,7 @@ def detector_of(placed: PlacedStep, read: Mapping[str, bytes]) -> Detector | Non
         raise _unusable(placed, "use", str(error), mend) from None
     except Exception as error:  # it is a plug-in's, and must not end the program
         raise _unusable(placed, "use", f"{type(error).__name__} while {step.use} was made", _MEND) from error
-    if not isinstance(made, RuleDetector | ScoredDetector | RemoteDetector | ReplyDetector):
+    if not isinstance(made, RuleDetector | ScoredDetector | JudgingDetector | RemoteDetector | ReplyDetector):
         raise _unusable(placed, "use", f"{step.use} made no detector", "this is the plug-in's mistake; tell its author")
     if not isinstance(made, RuleDetector) and isinstance(step, Maskable) and (step.allow.values or step.allow.patterns):
         raise _unusable(placed, "allow", "only findings of rules can be allowed", "delete `allow`")

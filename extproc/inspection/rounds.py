@@ -7,16 +7,30 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from extproc.detectors.contract import BestScore
 from extproc.detectors.replies import ReplyFinding
 from extproc.inspection.body_texts import Looked, Spans
 from extproc.inspection.failures import Settlement, settle
 from extproc.inspection.following import HeardReply, told_as
 from extproc.inspection.masking import NO_GIVEN
 from extproc.inspection.stage import Active, CompiledProcessor, Stage
-from extproc.inspection.verdict import CONDITION, ERROR, SEALED, Blocked, Count, Failure, Finding, Scored, Verdict
+from extproc.inspection.verdict import (
+    CONDITION,
+    ERROR,
+    NO_EVIDENCE,
+    SEALED,
+    Blocked,
+    Count,
+    Evidence,
+    Failure,
+    Finding,
+    Scored,
+    Verdict,
+)
 from extproc.matching.span import Span
 from extproc.protocol.messages import Side
 from extproc.protocol.meter import SpentError
+from extproc.protocol.record import ProcessorScore
 
 if TYPE_CHECKING:
     from extproc.inspection.body_texts import BodyTexts
@@ -27,12 +41,16 @@ if TYPE_CHECKING:
 
 NOTHING_HEARD: Final = HeardReply()
 
+SCORE_DIGITS: Final = 4
+"""Digits of a score in records: more tell nobody anything."""
+
 
 class Round(Struct, eq=False):
     """One stage of a judgement: all processors of a side, or the stand-ins that were called.
 
     `given`: what guards want in the place of findings, by their rules. `rejected`: processors of which a finding
     cannot be masked.
+    `scores`: what each processor that computes them came to; `evidence`: why a finding of one is one.
 
     `looked`: what its local processors see. `only`: the stand-ins that were called; None for everybody. `active`: see
     `Job`. `heard` and `exceeded`: findings by the number of their processor. `failed`: reasons by number, in the order
@@ -53,6 +71,8 @@ class Round(Struct, eq=False):
     settled: set[int] = set()
     blocks: bool = False
     replied: dict[int, HeardReply] = {}
+    scores: dict[int, BestScore] = {}
+    evidence: dict[tuple[int, Span], Evidence] = {}
 
     @classmethod
     def of(cls, job: "Job", stage: Stage, looked: Looked) -> "Round":
@@ -151,6 +171,7 @@ class Round(Struct, eq=False):
         other = copy.copy(self)
         other.heard, other.exceeded, other.failed = dict(self.heard), dict(self.exceeded), dict(self.failed)
         other.settled, other.given, other.replied = set(self.settled), dict(self.given), dict(self.replied)
+        other.scores, other.evidence = dict(self.scores), dict(self.evidence)
         return other
 
 
@@ -212,9 +233,27 @@ def verdict(
         body, splices = texts.edited(merged.found, restores=restores, given=merged.given)
     findings = tuple(listed(job, texts, rounds, merged)) if job.detailed else ()
     masked = blocked is None and (merged.masks or bool(job.repairs))
-    return Verdict(
-        body, blocked, masked, merged.counts, tuple(merged.failures), unread, findings, splices, merged.scores
-    )
+    best = tuple(_scores(rounds)) if job.stage is not None and job.stage.offloaded else ()
+    failures, counts, scores = tuple(merged.failures), merged.counts, merged.scores
+    return Verdict(body, blocked, masked, counts, failures, unread, findings, splices, scores, best)
+
+
+def _scores(rounds: Sequence[Round]) -> Iterable[ProcessorScore]:
+    """The scores of processors, in the policy's order."""
+    for of in rounds:
+        for number, best in sorted(of.scores.items()):
+            each, window = of.stage.processors[number], best.window
+            yield ProcessorScore(
+                each.name,
+                of.stage.side.value,
+                window.kind,
+                round(window.score, SCORE_DIGITS),
+                window.threshold,
+                window.tier,
+                best.statement,
+                window.start,
+                window.end,
+            )
 
 
 def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Iterable[Failure] = ()) -> Merged:
@@ -235,7 +274,8 @@ def merge(rounds: Iterable[Round], blocked: Blocked | None = None, failures: Ite
                 counts[key] = counts.get(key, 0) + 1
                 if each.detector is not None:
                     best = merged.scores.get(key, (0.0, None))[0]
-                    merged.scores[key] = max(best, span.score), each.threshold
+                    why = of.evidence.get((index, span), NO_EVIDENCE)
+                    merged.scores[key] = max(best, span.score), each.threshold or why.threshold
             for kind in of.exceeded.get(number, ()):
                 counts[each.count(kind, side)] = 1
             replied = of.replied[number] if number in of.replied else NOTHING_HEARD  # noqa: SIM401  - most have none
@@ -265,7 +305,9 @@ def listed(
     """List the findings in texts, and then the limits that the body exceeds."""
     side = job.stage.side if job.stage is not None else Side.REQUEST
     for index, span, each in merged.found:
-        yield each.finding(span.kind, side, texts.place(index, span), span.score, texts.also.get((index, span), ()))
+        also = texts.also.get((index, span), ())
+        evidence = next((of.evidence[index, span] for of in rounds if (index, span) in of.evidence), NO_EVIDENCE)
+        yield each.finding(span.kind, side, texts.place(index, span), span.score, also, evidence)
     for of in rounds:
         for number in sorted(of.exceeded):
             each = of.stage.processors[number]

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from extproc.apis.asked import AskedPart
 from extproc.apis.counts import Counts
-from extproc.detectors.contract import GuardDetector, OffloadedDetector, RemoteDetector, ScoredDetector
+from extproc.detectors.contract import GuardDetector, JudgingDetector, OffloadedDetector, RemoteDetector, ScoredDetector
 from extproc.detectors.replies import ReplyDetector
-from extproc.inspection.verdict import Action, Count, Finding, OtherKind
+from extproc.inspection.verdict import NO_EVIDENCE, Action, Count, Evidence, Finding, OtherKind
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
 from extproc.policy.conditions import Condition, ConditionError
@@ -128,12 +128,13 @@ class CompiledProcessor(Struct, frozen=True):
         place: tuple[str, int, int] = WHOLE_BODY,
         score: float | None = None,
         also: tuple[OtherKind, ...] = (),
+        evidence: Evidence = NO_EVIDENCE,
         why: str = "",
-        threshold: float | None = None,
     ) -> Finding:
         """Return one of its findings as people are told of it."""
+        threshold = self.threshold if evidence.threshold is None else evidence.threshold
         return Finding(
-            self.name, kind, self.action, side, *place, score, self.shadow, also, threshold or self.threshold, why
+            self.name, kind, self.action, side, *place, score, self.shadow, also, threshold, evidence.tier, why
         )
 
     def __repr__(self) -> str:
@@ -187,8 +188,9 @@ class Stage:
         self.offloaded = tuple(each for each in self.processors if each.detector is not None)
         self.local = tuple(each for each in self.processors if each.detector is None)
         """Processors that share one pass over a body, here or in a thread."""
-        remote = [each.detector.asks for each in self.processors if isinstance(each.detector, RemoteDetector)]
-        asks = [*remote, *(each.reply.asks for each in self.replying if each.reply is not None)]
+        own = (each.detector for each in self.processors)
+        asks = [each.asks for each in own if isinstance(each, JudgingDetector | RemoteDetector)]
+        asks += [each.reply.asks for each in self.replying if each.reply is not None]
         self.asks: frozenset[AskedPart] = frozenset().union(*asks, reserve.asks if reserve is not None else ())
         """The parts of the request by which its processors judge a response."""
         self.timeout = min((each.timeout for each in self.local or self.processors), default=0.0)

@@ -8,6 +8,7 @@ from msgspec import Struct
 from extproc.matching.span import Span
 from extproc.payload.json.members import Splice
 from extproc.protocol.messages import Side
+from extproc.protocol.record import ProcessorScore
 
 ERROR: Final = "error"
 CONDITION: Final = "condition"
@@ -31,13 +32,25 @@ class OtherKind(Struct, frozen=True, gc=False):
     score: float
 
 
+class Evidence(Struct, frozen=True, gc=False):
+    """Why a score is a finding: the threshold that it reached, and which of the detector's ways gave it."""
+
+    threshold: float | None = None
+    tier: str = ""
+
+
+NO_EVIDENCE: Final = Evidence()
+"""Of a finding of a rule, whose score is its own."""
+
+
 class Finding(Struct, frozen=True, gc=False):
     """A find, as people are told of it.
 
     `where`: the JSON pointer of its string in the body (see `payload.passage.pointer`), `start` and `end` code points
     in that string; all empty for what a body as a whole is found to be. `shadow`: nothing was done about it. `also`:
-    the other kinds of the same processor that fit the same characters. `threshold`: the score from which on it is one.
-    `why`: the rule behind it, such as the place of a keyword in a schema; it may have names that the client chose.
+    the other kinds of the same processor that fit the same characters. `threshold`: the score from which on it is one;
+    `tier`: which of the processor's ways gave the score. `why`: the rule behind it, such as the place of a keyword in a
+    schema; it may have names that the client chose.
     """
 
     processor: str
@@ -51,6 +64,7 @@ class Finding(Struct, frozen=True, gc=False):
     shadow: bool
     also: tuple[OtherKind, ...] = ()
     threshold: float | None = None
+    tier: str = ""
     why: str = ""
 
     def __repr__(self) -> str:
@@ -101,7 +115,8 @@ class Verdict(Struct, frozen=True):
 
     `counts`: findings; `scores`: those of scored detectors, remote ones and guards; `unread`: what could not be read,
     by its reason. `findings` are listed only if asked for. `splices`: where `body` differs from the body that was
-    judged, in their order; None if names of members may differ.
+    judged, in their order; None if names of members may differ. `best`: what each processor that computes scores came
+    to, findings or not.
     """
 
     body: bytes
@@ -113,6 +128,7 @@ class Verdict(Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
     splices: Sequence[Splice] | None = None
     scores: Mapping[Count, Scored] = {}
+    best: tuple[ProcessorScore, ...] = ()
 
     def __repr__(self) -> str:
         return f"Verdict({len(self.body)} bytes, blocked={self.blocked}, masked={self.masked})"

@@ -32,6 +32,7 @@ def pipelines(policy: object) -> Iterator[PlacedError]:
             yield from _names((*place, side), processors)
             yield from _stand_ins((*place, side), processors)
         yield from _one_sided((*place, "response"), items(pipeline, "response"))
+        yield from _for_responses((*place, "request"), items(pipeline, "request"))
         yield from _limit(place, pipeline, part(policy, "limits"))
 
 
@@ -88,10 +89,20 @@ def _one_sided(place: Loc, processors: list[Any]) -> Iterator[PlacedError]:
         if part(processor, "restore") is True:
             error = refusal("only what a request says can be restored", "delete it here, and write it in `request`")
             yield (*place, index, "restore"), error
+        if part(processor, "use") == "topics":
+            error = refusal("topics are those of requests", "delete it here, and write it in `request`")
+            yield (*place, index, "use"), error
         for name in ("max_messages", "max_images"):
             if part(processor, "use") == "size" and part(processor, name) is not None:
                 error = refusal(f"{name} is for requests", "delete it here, and write it in `request`")
                 yield (*place, index, name), error
+
+
+def _for_responses(place: Loc, processors: list[Any]) -> Iterator[PlacedError]:
+    for index, processor in enumerate(processors):
+        if part(processor, "use") == "leaked_prompt":
+            error = refusal("only a response can leak a prompt", "delete it here, and write it in `response`")
+            yield (*place, index, "use"), error
 
 
 def _limit(place: Loc, pipeline: object, limits: object) -> Iterator[PlacedError]:

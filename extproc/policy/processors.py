@@ -30,6 +30,7 @@ from extproc.policy.guard_services import (
     Presidio,
 )
 from extproc.policy.guards import Webhook
+from extproc.policy.judges import Injection, LanguageFilter, LeakedPrompt, TopicFilter
 from extproc.policy.kinds import PII_GROUPS, PII_KINDS, PII_USUAL, expanded
 from extproc.policy.names import ProcessorName
 from extproc.policy.paths import FilePath
@@ -52,7 +53,7 @@ ALLOWED_PATTERNS_MAX: Final = 256
 NEAR_KINDS: Final = 3
 """Names that the error for an unknown kind suggests; several kinds of one country differ in few letters."""
 
-UNSUPPORTED_USES: Final = frozenset({"injection"})
+UNSUPPORTED_USES: Final = frozenset({"names"})
 """Processors of the format that are not built yet. Ignored, they would leave traffic unguarded without a word."""
 
 
@@ -249,6 +250,10 @@ USES: Final[Mapping[str, type[Step]]] = {
     "secrets": Secrets,
     "pattern": Pattern,
     "size": SizeLimit,
+    "injection": Injection,
+    "leaked_prompt": LeakedPrompt,
+    "topics": TopicFilter,
+    "language": LanguageFilter,
     "webhook": Webhook,
     "grpc": GrpcGuard,
     "moderation": Moderation,
@@ -317,6 +322,10 @@ Processor: TypeAlias = Annotated[
     | Annotated[Secrets, Tag("(secrets)")]
     | Annotated[Pattern, Tag("(pattern)")]
     | Annotated[SizeLimit, Tag("(size)")]
+    | Annotated[Injection, Tag("(injection)")]
+    | Annotated[LeakedPrompt, Tag("(leaked_prompt)")]
+    | Annotated[TopicFilter, Tag("(topics)")]
+    | Annotated[LanguageFilter, Tag("(language)")]
     | Annotated[Webhook, Tag("(webhook)")]
     | Annotated[GrpcGuard, Tag("(grpc)")]
     | Annotated[Moderation, Tag("(moderation)")]

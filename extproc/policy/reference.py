@@ -26,6 +26,7 @@ from extproc.policy.guard_services import (
     Presidio,
 )
 from extproc.policy.guards import Breaker, Guard, GuardCredential, GuardTls, KeyedGuard, VerdictCache, Webhook
+from extproc.policy.judges import DocumentLevel, Injection, LanguageFilter, LeakedPrompt, TopicFilter
 from extproc.policy.kinds import PII_GROUPS
 from extproc.policy.model import Policy
 from extproc.policy.pipelines import Block, Match, Pipeline
@@ -66,6 +67,11 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Processor secrets": (Secrets,),
     "Processor pattern": (Pattern,),
     "Processor size": (SizeLimit,),
+    "Processor injection": (Injection,),
+    "Documents": (DocumentLevel,),
+    "Processor leaked_prompt": (LeakedPrompt,),
+    "Processor topics": (TopicFilter,),
+    "Processor language": (LanguageFilter,),
     "Guard": (Guard, KeyedGuard),
     "Processor webhook": (Webhook,),
     "Processor grpc": (GrpcGuard,),

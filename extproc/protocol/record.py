@@ -24,6 +24,24 @@ class CountedFinding(Struct, frozen=True, gc=False, omit_defaults=True):
     threshold: float | None = None
 
 
+class ProcessorScore(Struct, frozen=True, gc=False):
+    """The score of a processor that computes scores: the one that is a finding, or comes nearest to one.
+
+    `text`: the number of the text among those that detectors are given, from 0; `start` and `end`: code points there,
+    `end` null for its end. `tier`: which of the processor's ways gave it. No text of a body is in it.
+    """
+
+    processor: str
+    side: str
+    kind: str
+    score: float
+    threshold: float
+    tier: str
+    text: int
+    start: int
+    end: int | None
+
+
 class FailedProcessor(Struct, frozen=True, gc=False):
     """A processor that gave no verdict. `reason` is a fixed word; `allowed`: the body went on all the same."""
 
@@ -88,6 +106,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     pipeline: str | None = None
     masked: bool | None = None
     findings: tuple[CountedFinding, ...] = ()
+    scores: tuple[ProcessorScore, ...] = ()
     failures: tuple[FailedProcessor, ...] = ()
     uninspected: tuple[CountedUninspected, ...] = ()
     blocked_by: str | None = None

@@ -13,7 +13,7 @@ from extproc.inspection.verdict import MAX_FAILURES, Blocked, Count, Failure, Fi
 from extproc.pipe.plugged import Staging
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
-from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor, Record
+from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor, ProcessorScore, Record
 
 KINDS_MAX: Final = 256
 """Different finds that a record lists, by processor, kind, action and side. A policy with more kinds than that in one
@@ -39,6 +39,7 @@ class Findings:
     """
 
     __slots__ = (
+        "best",
         "blocked",
         "counts",
         "details",
@@ -60,6 +61,7 @@ class Findings:
         self.staging: Staging | None = None
         self.counts: dict[Count, int] = {}
         self.scores: dict[Count, Scored] = {}
+        self.best: tuple[ProcessorScore, ...] = ()
         self.failures: list[Failure] = []
         self.unread: dict[str, int] = {}
         self.masked = False
@@ -103,6 +105,7 @@ class Findings:
             self.counts[key] = self.counts.get(key, 0) + number
         if verdict.scores:
             self.scores |= {key: scored for key, scored in verdict.scores.items() if key in self.counts}
+        self.best += verdict.best
         self.failures += verdict.failures[: MAX_FAILURES - len(self.failures)]
         for reason, number in verdict.unread.items():
             self.saw(reason, number)
@@ -169,6 +172,7 @@ class Findings:
             pipeline=self.pipeline.name,
             masked=self.masked,
             findings=counted,
+            scores=self.best,
             failures=tuple(FailedProcessor(each.processor, each.reason, each.allowed) for each in self.failures),
             uninspected=tuple(CountedUninspected(reason, number) for reason, number in self.unread.items()),
             blocked_by=None if self.blocked is None else self.blocked.by,

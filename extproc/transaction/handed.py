@@ -4,7 +4,8 @@ from typing import Protocol, TypeAlias, assert_never
 
 from msgspec import Struct
 
-from extproc.inspection.offloaded import DetectorFindings, offload
+from extproc.inspection.offloaded import offload
+from extproc.inspection.scored import DetectorFindings
 from extproc.inspection.stage import CompiledProcessor
 from extproc.inspection.verdict import Verdict
 from extproc.protocol.effects import Inspect, Withdraw
@@ -134,7 +135,7 @@ class HandedOut(Struct, eq=False):
             judgement.fail(handed.processor, message.reason)
         else:
             assert isinstance(message.result, DetectorFindings), "a detector has no other result"
-            judgement.take(handed.processor, message.result.found)
+            judgement.take(handed.processor, message.result.found, message.result.best)
         if not judgement.ready:
             return NOTHING, None
         if handed.early:

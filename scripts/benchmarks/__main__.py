@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scripts.benchmarks import against, inspection, judges, neighbours, quality, startup, thresholds, transport
+from scripts.benchmarks import against, inspection, judges, neighbours, quality, replies, startup, thresholds, transport
 from scripts.benchmarks.report import BenchError, Row, document, table
 
 
@@ -21,6 +21,7 @@ class Bench:
 BENCHES: Final[dict[str, Bench]] = {
     "inspect": Bench(inspection.measure),
     "judges": Bench(judges.measure),
+    "replies": Bench(replies.measure),
     "neighbours": Bench(neighbours.measure),
     "quality": Bench(quality.measure, quality.table),
     "startup": Bench(startup.measure),

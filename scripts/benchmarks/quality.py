@@ -87,11 +87,14 @@ class Tally(Struct):
         """Recall, and precision where anything was found."""
         for figure, others in (("recall", self.missed), ("precision", self.wrong)):
             if self.hit + others:
-                yield _share(figure, subject, self.hit, self.hit + others, floors(figure))
+                yield share(figure, subject, self.hit, self.hit + others, floors(figure))
 
 
-def _share(figure: str, subject: str, hit: int, count: int, least: float | None) -> Share:
-    return Share(figure, subject, "share", (hit / count,), least, count=count)
+def share(
+    figure: str, subject: str, hit: int, count: int, least: float | None = None, most: float | None = None
+) -> Share:
+    """Return the share of hits, which is to be `least` or more, `most` or less."""
+    return Share(figure, subject, "share", (hit / count,), least, most, count=count)
 
 
 def sources(folder: Path = DATA) -> list[str]:
@@ -141,9 +144,9 @@ def cases(scanner: Scanner, folder: Path = DATA) -> Iterator[Share]:
             touched = all(any(_touch(span, start, end) for span in found) for start, end in spans)
             right.setdefault(kind, []).append(touched and len(found) == line["n"])
     everything = [verdict for verdicts in right.values() for verdict in verdicts]
-    yield _share("right", f"pii/all/{CASES}", sum(everything), len(everything), CASES_FLOOR)
+    yield share("right", f"pii/all/{CASES}", sum(everything), len(everything), CASES_FLOOR)
     for kind, verdicts in sorted(right.items()):
-        yield _share("right", f"pii/{kind}/{CASES}", sum(verdicts), len(verdicts), None)
+        yield share("right", f"pii/{kind}/{CASES}", sum(verdicts), len(verdicts))
 
 
 def credentials(scanner: Scanner, folder: Path = DATA) -> Iterator[Share]:
@@ -176,6 +179,8 @@ def measure(
     rounds: int, seconds: float, say: Callable[[str], None], only: Collection[str] = (), folder: Path = DATA
 ) -> list[Row]:
     """Every figure. Once is enough, since they do not vary. `only` names sources. Raises BenchError without data."""
+    from scripts.benchmarks import attacks  # noqa: PLC0415  - it is made of this module's parts
+
     del rounds, seconds
     if not sources(folder):
         raise BenchError(f"no {RESEARCH}* in {folder}: quality is measured on data that lies beside the repository")
@@ -190,6 +195,8 @@ def measure(
         if not only or source in only:
             say(source)
             found += rows()
+    if attacks.SOURCE in only or not only:
+        found += attacks.unseen(say) if folder == DATA else ()
     if HARMLESS in only or (not only and folder == DATA):
         found += _harmless(say, asked=HARMLESS in only)
     return found
@@ -210,11 +217,13 @@ def _harmless(say: Callable[[str], None], *, asked: bool) -> list[Row]:
 
 def _more(folder: Path) -> dict[str, Callable[[], Iterator[Share]]]:
     """The measures that judge whole requests, by the names of their sources; none where their data is missing."""
-    from scripts.benchmarks import forms, unseen  # noqa: PLC0415  - they are made of this module's parts
+    from scripts.benchmarks import attacks, forms, subjects, unseen  # noqa: PLC0415  - they are made of this module's parts
 
     more: dict[str, tuple[str, Callable[[], Iterator[Share]]]] = {
         unseen.PERSONAL: (unseen.PERSONAL, lambda: unseen.personal(folder)),
         unseen.CREDENTIALS: (unseen.CREDENTIALS, lambda: unseen.credentials(folder)),
+        subjects.SOURCE: (subjects.SOURCE, lambda: subjects.topics(folder)),
+        attacks.SOURCE: (attacks.SOURCE, lambda: attacks.attacks(folder)),
         "forms": (unseen.PERSONAL, lambda: forms.forms(folder)),
     }
     return {name: each for name, (file, each) in more.items() if (folder / f"{file}{SUFFIX}").exists()}

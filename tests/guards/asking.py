@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from extproc.detectors.contract import Conversation, GuardDetector, Statement
-from extproc.inspection.offloaded import DetectorFindings, GuardWork
+from extproc.inspection.offloaded import GuardWork
+from extproc.inspection.scored import DetectorFindings
 from extproc.policy import loads
 from extproc.protocol.effects import Inspect
 from extproc.protocol.messages import Failed, Inspected, Side

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
-from extproc.inspection.offloaded import RemoteWork, ScoredWork
+from extproc.inspection.offloaded import RemoteWork
+from extproc.inspection.scored import ScoredWork
 from extproc.policy import loads
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject, Withdraw
 from extproc.protocol.messages import Failed, Inspected, Side

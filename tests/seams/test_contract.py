@@ -15,7 +15,8 @@ from extproc.detectors import (
     Statement,
 )
 from extproc.detectors.contract import DETECTIONS_MAX
-from extproc.inspection.offloaded import RemoteWork, ScoredWork
+from extproc.inspection.offloaded import RemoteWork
+from extproc.inspection.scored import ScoredWork
 from extproc.protocol.messages import Side
 from extproc.protocol.meter import Meter, SpentError
 
@@ -37,7 +38,7 @@ def asked(found: object) -> list[Detection]:
 
 @pytest.mark.parametrize(("score", "found"), [(0, False), (0.49, False), (0.5, True), (1, True)])
 def test_a_score_from_its_threshold_on_is_a_finding_of_each_text(score: float, found: bool) -> None:
-    assert scored(score) == [Detection("risk", number, score=score) for number in range(3) if found]
+    assert scored(score) == [Detection("risk", number, score=score, threshold=0.5) for number in range(3) if found]
 
 
 @pytest.mark.parametrize("score", [None, "0.7", True, -0.1, 1.1, math.nan, math.inf, [0.5]])

@@ -56,7 +56,7 @@ def test_the_options_of_a_plug_in_are_read_and_the_name_is_the_word_in_use() -> 
             "{use: nothing-like-it}",
             "use",
             "there is no such processor",
-            "pii, secrets, pattern, size, webhook, grpc",
+            "pii, secrets, pattern, size, injection, leaked_prompt",
         ),
         ("{action: mask}", "", "a processor says what it uses", "toy-guard"),
         ("{use: toy-guard, on_failure: nobody}", "on_failure", "there is no processor nobody", "known here"),

@@ -9,7 +9,8 @@ from typing import Final, Protocol
 
 from extproc.detectors.contract import Detection, DetectorError, GuardDetector, GuardDialect
 from extproc.detectors.service import GuardQuery, GuardService
-from extproc.inspection.offloaded import DetectorFindings, GuardWork
+from extproc.inspection.offloaded import GuardWork
+from extproc.inspection.scored import DetectorFindings
 from extproc.server.guards.breaker import CircuitBreaker
 from extproc.server.guards.failures import OWN, GuardFailedError, GuardFault
 from extproc.server.guards.memory import VerdictMemory

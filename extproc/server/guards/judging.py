@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from extproc.inspection.judge import Job
 from extproc.inspection.judgement import Judgement
-from extproc.inspection.offloaded import DetectorFindings, offload
+from extproc.inspection.offloaded import offload
+from extproc.inspection.scored import DetectorFindings
 from extproc.inspection.stage import CompiledProcessor
 from extproc.inspection.verdict import Verdict
 from extproc.protocol.effects import Inspect
@@ -80,7 +81,7 @@ async def _heard(judgement: Judgement, submit: Submit, clock: Callable[[], float
                 judgement.fail(processor, answer.reason)
             else:
                 assert isinstance(answer.result, DetectorFindings), "a detector has no other result"
-                judgement.take(processor, answer.result.found)
+                judgement.take(processor, answer.result.found, answer.result.best)
             if judgement.ready:
                 break
     finally:

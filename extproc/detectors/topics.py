@@ -1,0 +1,61 @@
+"""Topics: subjects of what users say, told by an operator's examples; a text may be of none."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from extproc.classify.examples import ExampleClassifier
+from extproc.classify.folding import fold
+from extproc.classify.words import Words
+from extproc.detectors.contract import Conversation, JudgingDetector, Statement, WindowScore
+from extproc.detectors.registry import DetectorKind
+from extproc.policy.judges import TopicFilter
+
+OFF_TOPIC: Final = "off_topic"
+"""The kind of a text that is of no allowed topic."""
+
+WORDS_LEAST: Final = 3
+"""Words of a text that is judged. "Yes, please" is of no subject."""
+
+EXAMPLES: Final = "examples"
+"""The tier."""
+
+
+class TopicJudge:
+    """Judges texts, in several threads at once."""
+
+    def __init__(self, options: TopicFilter) -> None:
+        self._classifier = ExampleClassifier({**options.allow, **options.deny})
+        self._allowed = frozenset(options.allow)
+        self._threshold = options.threshold
+
+    def judge(self, statement: Statement, conversation: Conversation) -> Iterator[WindowScore]:  # noqa: ARG002
+        """Yield the denied topic that a window is nearest to, and how far all windows are from the allowed ones."""
+        if statement.role != "user":
+            return
+        folded = fold(statement.text)
+        words = Words(folded.text)
+        if len(words.words) < WORDS_LEAST:
+            return
+        nearest, denied = 0.0, False
+        for first, last in words.windows():
+            every = self._classifier.scores(words.words[first:last])
+            nearest = max([nearest, *(each.score for each in every if each.name in self._allowed)])
+            best = every[0]
+            if best.name not in self._allowed:
+                start, end = (folded.place(each) for each in words.place(first, last))
+                denied |= best.score >= self._threshold
+                yield WindowScore(best.name, best.score, self._threshold, start, end, EXAMPLES)
+        if self._allowed and not denied:
+            yield WindowScore(OFF_TOPIC, 1 - nearest, 1 - self._threshold, 0, None, EXAMPLES)
+
+    def __repr__(self) -> str:
+        return f"TopicJudge({self._classifier})"
+
+
+def topics(options: TopicFilter) -> JudgingDetector:
+    """Return the detector with the options of a processor."""
+    kinds = (*options.deny, *((OFF_TOPIC,) if options.allow else ()))
+    return JudgingDetector(kinds, TopicJudge(options).judge)
+
+
+TOPICS: Final = DetectorKind("topics", TopicFilter, topics)
