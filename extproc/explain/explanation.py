@@ -83,8 +83,8 @@ class Explanation(Struct, frozen=True):
     `action`: `block` by a pipeline, `reject` for other reasons, `mask` if something was replaced. `answer` is the
     response that the client would get instead, on a refusal or if the processor responds by itself. `rule`: the
     model's rule that applied, or could not be evaluated; null if none applied. `signals`: those that the policy
-    reads. `usage`: the tokens that the judged response reports; null if it reports none. `guards`: what guards from
-    elsewhere are asked.
+    reads. `scores`: the highest of each processor that computes scores. `usage`: the tokens that the judged response
+    reports; null if it reports none. `guards`: what guards from elsewhere are asked.
     """
 
     action: Action
@@ -100,6 +100,7 @@ class Explanation(Struct, frozen=True):
     answer: Raw | str | None
     why: tuple[str, ...]
     guards: tuple[GuardQuestion, ...] = ()
+    scores: dict[str, float] = {}
 
     def __repr__(self) -> str:
         return f"Explanation({self.action}, {self.status}, {len(self.findings)} findings)"
@@ -180,6 +181,7 @@ def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Expla
         answer=_shown(refusal.body) if refusal else None,
         why=tuple(reasons(plan, rehearsed)),
         guards=tuple(_questions(rehearsed)),
+        scores={each.processor: each.score for each in rehearsed.record.scores},
     )
 
 
@@ -216,10 +218,8 @@ def _usage(record: Record) -> TokenCounts | None:
 
 
 def _signals(plan: Plan, rehearsed: Rehearsed) -> dict[str, object]:
-    """The signals and the scores of processors by name; of headers those that the policy names, no credential."""
-    known = rehearsed.signals
-    scores = {each.processor: each.score for each in rehearsed.record.scores if each.processor not in known}
-    signals = dict(sorted({**known, **scores}.items()))
+    """The signals by name; of headers those that the policy names, no credential."""
+    signals = dict(sorted(rehearsed.signals.items()))
     if "headers" in signals:
         inspected = rehearsed.findings.pipeline.fields if rehearsed.findings is not None else frozenset[str]()
         named = sorted(plan.rule_fields | inspected)

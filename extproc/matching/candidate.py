@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from extproc.matching.compiled import HUMP, CompiledRule, parted
+from extproc.matching.compiled import HUMP, CompiledRule, parted, spoken
 from extproc.matching.re2_search import within
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT
@@ -59,7 +59,7 @@ def hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: boo
     if each.rule.alone and opening and low <= each.left * UTF8_MOST:
         return False
     around = data[max(0, low - each.left * UTF8_MOST) : end]
-    if each.hint is None or not within(each.hint, around):
+    if each.hint is None or not spoken(each.hint, around):
         return each.hint is not None
     return each.apart is not None and not within(each.apart, around) and HUMP.search(around) is None
 

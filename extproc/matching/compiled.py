@@ -26,7 +26,7 @@ from extproc.matching.expression import (
     without,
 )
 from extproc.matching.matcher import WHOLE, Matcher
-from extproc.matching.re2_search import Search, searching
+from extproc.matching.re2_search import Search, searching, within
 from extproc.matching.render import (
     UTF8_MOST,
     charset,
@@ -259,6 +259,11 @@ def calling(rules: Iterable[Rule]) -> Search | None:
 def parted(text: bytes) -> bytes:
     """The text with a blank where a word of a name in camel case begins: `homePhone` holds the word "phone"."""
     return CAMEL.sub(rb"\1 \2", text)
+
+
+def spoken(search: Search, data: bytes) -> bool:
+    """True if a word stands in `data`, also apart from its next one in a name in camel case: `saId` holds "sa id"."""
+    return within(search, data) or (HUMP.search(data) is not None and within(search, parted(data)))
 
 
 def _words(pattern: str) -> Search:

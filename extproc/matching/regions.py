@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from extproc.matching.compiled import HUMP, UNDERSCORED, CompiledRule, apart, parted
+from extproc.matching.compiled import UNDERSCORED, CompiledRule, apart, spoken
 from extproc.matching.compiled import expression as re2_expression
 from extproc.matching.gates import shared_gates
 from extproc.matching.hyperscan import SCANNED_A_STEP, Fast
@@ -87,7 +87,7 @@ class Cued:
         words, likely = self._words, self._likely
         if words is None or likely is None or not within(likely, data):
             return False
-        return within(words, data) or (HUMP.search(data) is not None and within(words, parted(data)))
+        return spoken(words, data)
 
     def named(self, name: str) -> tuple[int, ...]:
         """Return the rules that look at how a member's value begins, as its name has their words. Remembered."""
@@ -115,7 +115,7 @@ class Cued:
 
     def _near(self, number: int, around: bytes) -> bool:
         hint = self._lanes[number].hint
-        return hint is None or within(hint, around)
+        return hint is None or spoken(hint, around)
 
 
 class Regions(Fast):

@@ -113,21 +113,21 @@ def test_a_score_below_the_threshold_is_recorded_and_blocks_nothing() -> None:
     assert 0 <= record["scores"][0]["score"] < 0.9
 
 
-def test_explain_names_kind_threshold_place_and_tier_and_has_the_score_among_the_signals() -> None:
+def test_explain_names_kind_threshold_place_and_tier_and_has_the_score() -> None:
     line = SampleRequest("/v1/chat/completions", headers={"content-type": "application/json"}, body=Raw(said(ORDER)))
     told = explain(plan("{use: injection}"), Shared(detailed=True), line)
     assert told.action == "block"
     first = told.findings[0]
     assert (first.where, first.threshold, first.start) == ("/messages/0/content", 0.9, 0)
     assert {each.tier for each in told.findings} <= {"rule", "scorer"}
-    score = told.signals["injection"]
+    score = told.scores["injection"]
     assert isinstance(score, float)
     assert score >= 0.9
     assert any("reaches its threshold of 0.9" in each for each in told.why)
     quiet = explain(
         plan("{use: injection}"), Shared(detailed=True), SampleRequest(line.path, body=Raw(said("good morning to you")))
     )
-    assert isinstance(quiet.signals["injection"], float)
+    assert isinstance(quiet.scores["injection"], float)
     assert any("stays below" in each for each in quiet.why)
 
 

@@ -8,6 +8,7 @@ import hashlib
 import math
 from functools import cache
 from importlib import import_module
+from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -89,7 +90,8 @@ def _read(name: str) -> bytes:
     if spec is None or not spec.submodule_search_locations:
         raise DetectorError(f"{MISSING}: {WHEEL} is not installed; {MEND}")
     try:
-        data = (Path(spec.submodule_search_locations[0]) / FOLDER / name).read_bytes()
+        # As `pkgutil.get_data` reads it, without importing the package: nothing of its code is wanted.
+        data = SourceFileLoader(WHEEL, "").get_data(str(Path(spec.submodule_search_locations[0]) / FOLDER / name))
     except OSError:
         raise DetectorError(f"{MISSING}: {WHEEL} has no {name}; {MEND}") from None
     if hashlib.sha256(data).hexdigest() != FILES[name]:
