@@ -26,12 +26,12 @@ LETTERS: Final = 3
 ROUNDS: Final = 6
 MARGIN: Final = 0.4
 RATE: Final = 0.9
-"""How often examples are gone through, how much nearer their own class is to be, and how far it moves at most."""
+"""Rounds over the examples, the margin by which their own class is to be nearer, and the most that it moves."""
 
 STEEPNESS: Final = 16.0
 EVEN: Final = 0.28
-"""What makes a score of the likeness to a class. On clinc150, with ten examples for each of 150 classes, three quarters
-of the texts reach 0.5, and one in forty of those that are of no class."""
+"""The scale that makes a score of the likeness to a class. On clinc150, with ten examples for each of 150 classes,
+three quarters of the texts reach 0.5, and one in forty of those that are of no class."""
 
 
 class ClassScore(Struct, frozen=True):

@@ -21,7 +21,7 @@ COUNTED: Final = 40
 """Letters after which more of them make no surer: they are not independent of each other."""
 
 UNSEEN: Final = 0.1
-"""What is added to the count of what was not seen in a language."""
+"""The addition to each count, for parts that were not seen in a language."""
 
 FOREIGN: Final = 0.25
 """Share of a text's parts below which no language is known that has them."""
@@ -95,7 +95,7 @@ class Languages:
 
 
 def _gains(found: Sequence[int]) -> list[tuple[int, float]]:
-    """What a part says for each language that has it: they and their counts stand one behind the other."""
+    """The weights of a part for each language that has it: they and their counts stand one behind the other."""
     pairs = zip(found[::2], found[1::2], strict=True)
     return [(number, math.log((count + UNSEEN) / UNSEEN)) for number, count in pairs]
 

@@ -22,7 +22,7 @@ STEPS: Final = 2_000
 """Steps from 0 to the largest weight: finer ones change no score by a hundredth."""
 
 NAME: Final = "extproc linear model 1"
-"""What a model begins with."""
+"""The first bytes of a model."""
 
 
 class ModelError(ValueError):

@@ -102,7 +102,7 @@ class Detection(Struct, frozen=True, gc=False):
 
 
 class WindowScore(Struct, frozen=True, gc=False):
-    """How sure a detector is that a part of a text is of a kind; from `threshold` on it is a finding.
+    """The score of a part of a text for a kind; from `threshold` on it is a finding.
 
     `start` and `end`: as in `Detection`. `tier`: which of the detector's ways said so; a word for records.
     """

@@ -56,7 +56,7 @@ class Undecided(Struct, frozen=True, gc=False):
 
 
 Noticed: TypeAlias = ReplyFinding | Undecided
-"""What a follower notices."""
+"""A thing that a follower notices."""
 
 
 class Follower(Protocol):

@@ -35,7 +35,7 @@ class GuardLimits(Struct, frozen=True):
 
 
 class AwsKey(Struct, frozen=True):
-    """What requests to AWS are signed with, by version 4 of its signatures. It has no rendering."""
+    """The keys that sign requests to AWS, by version 4 of its signatures. It has no rendering."""
 
     region: str
     service: str

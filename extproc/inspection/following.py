@@ -52,7 +52,7 @@ class FollowedReply:
 
 
 class HeardReply(Struct, frozen=True):
-    """What one follower noticed in a whole reply: its findings, and reasons for which something is uninspected."""
+    """The notes of one follower on a whole reply: its findings, and reasons for which something is uninspected."""
 
     findings: tuple[ReplyFinding, ...] = ()
     unjudged: tuple[str, ...] = ()

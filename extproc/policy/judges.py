@@ -154,7 +154,7 @@ class LanguageFilter(Step):
     """Codes of the languages that are allowed. Known are thirty: `ar bg ca cs da de el en es fa fi fr he hi hu id it ja
     ko nl pl pt ro ru sv th tr uk vi zh`."""
     threshold: Threshold = 0.9
-    """How sure it has to be that a text is in none of them."""
+    """The score from which on it is sure that a text is in none of them."""
 
 
 class LeakedPrompt(Step):

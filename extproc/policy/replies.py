@@ -56,7 +56,7 @@ class Length(Step):
     action: Literal["report", "block"] = "block"
     """The reaction to a reply that is too long, or too short."""
     per: Literal["message", "response"] = "message"
-    """What is measured: each message (choice, output item), or all of them together."""
+    """The thing that is measured: each message (choice, output item), or all of them together."""
     max_chars: _Limit = None
     """Most code points."""
     max_words: _Limit = None
@@ -121,7 +121,7 @@ class Url(Step):
     deny: Annotated[tuple[Host, ...], Field(max_length=LISTED_MAX)] = ()
     """Hosts that no link may lead to, written in the same way."""
     checks: Annotated[tuple[UrlCheck, ...], Written("list of names", "[data, ip_host]")] | None = None
-    """What makes any link suspicious, all if absent: `userinfo`, a name or a password before the host; `ip_host`, an IP
+    """The marks of a suspicious link, all if absent: `userinfo`, a name or a password before the host; `ip_host`, an IP
     address as the host; `punycode`, letters that are not ASCII, also hidden as `xn--`; `homograph`, letters that look
     like those of another script; `data`, a query or a fragment that carries data; `scheme`, one that a browser runs
     (`javascript:`, `data:`)."""

@@ -28,7 +28,7 @@ _PROMPTS: Final = frozenset({"user", "system", "assistant"})
 
 
 class AzureCategory(Struct, frozen=True):
-    """How severe the harm of a category is."""
+    """The severity of the harm of a category."""
 
     category: str
     severity: int | None = None
@@ -48,7 +48,7 @@ class AzureAnalysis(Struct, frozen=True):
 
 
 class AzureAttack(Struct, frozen=True):
-    """Whether a text attacks."""
+    """The verdict on one text: true if it attacks."""
 
     detected: bool = field(name="attackDetected")
 

@@ -21,14 +21,14 @@ _CONFIDENCE: Final = {"NONE": 0.0, "LOW": 0.33, "MEDIUM": 0.67, "HIGH": 1.0}
 
 
 class BedrockFilter(Struct, frozen=True):
-    """What one filter found. `action`: BLOCKED, ANONYMIZED or NONE."""
+    """The result of one filter. `action`: BLOCKED, ANONYMIZED or NONE."""
 
     action: str
     confidence: str = "HIGH"
 
 
 class BedrockFilters(Struct, frozen=True):
-    """What the filters of one policy found."""
+    """The results of the filters of one policy."""
 
     topics: tuple[BedrockFilter, ...] = ()
     filters: tuple[BedrockFilter, ...] = ()
@@ -42,7 +42,7 @@ _NONE: Final = BedrockFilters()
 
 
 class BedrockAssessment(Struct, frozen=True, rename="camel"):
-    """What the policies of the guardrail found."""
+    """The results of the policies of the guardrail."""
 
     topic_policy: BedrockFilters = _NONE
     content_policy: BedrockFilters = _NONE

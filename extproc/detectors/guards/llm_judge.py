@@ -51,7 +51,7 @@ _SCHEMA: Final = {
 
 
 class JudgeMessage(Struct, frozen=True):
-    """What the judge has written."""
+    """The reply of the judge."""
 
     content: str
 

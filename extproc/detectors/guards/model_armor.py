@@ -36,7 +36,7 @@ class ArmorText(Struct, frozen=True):
 
 
 class ArmorFilter(Struct, frozen=True, rename="camel"):
-    """What one filter found, whichever it is."""
+    """The result of one filter, whichever it is."""
 
     execution_state: str
     match_state: Literal["MATCH_FOUND", "NO_MATCH_FOUND"] | None = None
@@ -45,7 +45,7 @@ class ArmorFilter(Struct, frozen=True, rename="camel"):
 
 
 class ArmorSensitive(Struct, frozen=True, rename="camel"):
-    """What the filter for sensitive data found: it inspects, or de-identifies."""
+    """The result of the filter for sensitive data: it inspects, or de-identifies."""
 
     inspect_result: ArmorFilter | None = None
     deidentify_result: ArmorFilter | None = None

@@ -17,7 +17,7 @@ FILE: Final = "weights.bin"
 """The learned scorer that ships with the package. `python -m scripts.train.injection` writes it."""
 
 SHA256: Final = "037a6a0a56ba8e5bc3146137690823e088cfaf47b35c2fa4d90d50e07416c5f4"
-"""What the file is to be: another one is somebody else's."""
+"""The digest of the file: another one is somebody else's."""
 
 
 @cache

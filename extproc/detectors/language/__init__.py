@@ -29,7 +29,7 @@ _CODED: Final = re.compile("[!-~]{24,}")
 
 FILE: Final = "counts.bin"
 SHA256: Final = "f2da030fbd838ba1c5594f912197bc0b117ca5a49e0501a599d8c8e24e06a75c"
-"""What the file is to be."""
+"""The digest of the file."""
 
 
 @cache

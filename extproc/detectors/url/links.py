@@ -32,7 +32,7 @@ _BEHIND: Final = ".,;:!?)]}*_~|"
 """Characters that end a sentence or a bracket, and are part of no link at its end."""
 
 _HEAD: Final = re.compile(r"[a-z0-9+.\-]{0,21}:?[\\/]{0,2}\Z|\]\(?\Z|\]\([^\s)]*\Z", re.IGNORECASE)
-"""What may be the beginning of a link at the end of a piece."""
+"""Text that may be the beginning of a link at the end of a piece."""
 
 _SAFE: Final = frozenset({"http", "https", "ftp", "ws", "wss", ""})
 _NO_LINKS: Final = frozenset({"mailto", "tel", "sms"})

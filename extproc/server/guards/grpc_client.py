@@ -19,7 +19,7 @@ _FAULTS: Final[Mapping[grpc.StatusCode, GuardFault]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: GuardFault.TOO_LARGE,
     grpc.StatusCode.INTERNAL: GuardFault.MALFORMED,
 }
-"""What gRPC's own statuses mean. Those that a guard sets are `status`."""
+"""The meanings of gRPC's own statuses. Those that a guard sets are `status`."""
 
 _TLS: Final = ("certificate", "handshake", "ssl", "tls")
 """Words by which gRPC tells that a connection failed for its TLS. Nothing but such a word is read of its message."""

@@ -22,7 +22,7 @@ TICKET = 0
 
 
 class JudgedBody(WorkResult, frozen=True):
-    """What became of a body: a verdict, or what it waits for."""
+    """The state of a body: a verdict, or what it waits for."""
 
     outcome: Verdict | Judgement
 
