@@ -17,6 +17,7 @@ from extproc.detectors.schema.values import (
     begun_name,
     begun_scalar,
     begun_string,
+    ever_matching,
     joined,
     unknown_name,
     whole_scalar,
@@ -30,9 +31,9 @@ _VALUE, _VALUE_OR_END, _NAME_OR_END, _NAME, _COLON, _AFTER, _IN_STRING, _IN_NAME
 
 _BEFORE_NAME, _BEFORE_VALUE = (_NAME, _NAME_OR_END), (_VALUE, _VALUE_OR_END)
 
-_CHARS: Final = re.compile(r'[^"\\\x00-\x1f]*').match
-_SPACE: Final = re.compile(r"[ \t\n\r]*").match
-_SCALAR: Final = re.compile(r"[-+.0-9a-zA-Z]*").match
+_CHARS: Final = ever_matching(r'[^"\\\x00-\x1f]*')
+_SPACE: Final = ever_matching(r"[ \t\n\r]*")
+_SCALAR: Final = ever_matching(r"[-+.0-9a-zA-Z]*")
 _PLAIN: Final = r'"([^"\\\x00-\x1f]*+)"'
 _WHOLE: Final = r"(-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+|true|false|null)(?=[ \t\n\r,}\]])"
 _TOKENS: Final = re.compile(
@@ -94,7 +95,7 @@ class JsonChecker:
         at, size = 0, len(piece)
         if self._state == _IN_STRING and not self._escape and self._child.free & STRING:
             # The middle of a long string, as most of a long answer is.
-            at = _CHARS(piece).end()  # type: ignore[union-attr]
+            at = _CHARS(piece).end()
             if at == size:
                 self._text += size
                 return None
@@ -134,13 +135,17 @@ class JsonChecker:
         while (found := _TOKENS(piece, at)) is not None:
             name, said, scalar, opens, bare, alone, mark, comma = found.groups()
             if name is not None:
-                child = self._member(name)
-                if child is None or not (_opens(child, opens, comma) if opens else _fits(child, said, scalar)):
+                child, seen = self._member(name), self._seen
+                if (
+                    child is None
+                    or seen is None
+                    or not (_opens(child, opens, comma) if opens else _fits(child, said, scalar))
+                ):
                     break
                 if opens is None:
-                    self._seen.add(name)  # type: ignore[union-attr]
+                    seen.add(name)
                 elif len(self._stack) < LEVELS_MAX:
-                    self._seen.add(name)  # type: ignore[union-attr]
+                    seen.add(name)
                     self._child, mark = child, opens
                 else:
                     break
@@ -207,7 +212,7 @@ class JsonChecker:
         """Take what begins at a character, or white space."""
         state, char = self._state, piece[at]
         if char in " \t\n\r":
-            return _SPACE(piece, at).end(), None  # type: ignore[union-attr]
+            return _SPACE(piece, at).end(), None
         if self._closes(char):
             return at + 1, self._close(at)
         if state in _BEFORE_VALUE:
@@ -294,7 +299,7 @@ class JsonChecker:
         """Take what comes of a string or a name."""
         if self._escape:
             return self._escaped(piece, at)
-        end = _CHARS(piece, at).end()  # type: ignore[union-attr]
+        end = _CHARS(piece, at).end()
         is_name = self._state == _IN_NAME
         matters = is_name or not self._child.free & STRING
         if matters:
@@ -354,7 +359,7 @@ class JsonChecker:
 
     def _scalar(self, piece: str, at: int) -> Step:
         """Take what comes of a number or a word."""
-        end = _SCALAR(piece, at).end()  # type: ignore[union-attr]
+        end = _SCALAR(piece, at).end()
         token = self._token = self._token + piece[at:end]
         begun = begun_scalar(token)
         if begun < len(token):

@@ -4,8 +4,8 @@ A place is a code point of the piece at hand. A fault lies where no right value 
 """
 
 import re
-from collections.abc import Iterable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias, cast
 
 from extproc.detectors.schema.nodes import NULL, NUMBER, TRUTH, SchemaNode
 
@@ -15,10 +15,16 @@ FaultAt: TypeAlias = tuple[str, int, str]
 WORDS: Final = {"true": TRUTH, "false": TRUTH, "null": NULL}
 DIGITS: Final = frozenset("-0123456789")
 
+
+def ever_matching(pattern: str) -> Callable[..., "re.Match[str]"]:
+    """Return the `match` of an expression that matches everywhere, if only nothing."""
+    return cast('Callable[..., "re.Match[str]"]', re.compile(pattern).match)
+
+
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch
-_BEGUN: Final = re.compile(
+_BEGUN: Final = ever_matching(
     r"-?(?:(?:0|[1-9][0-9]*)(?:\.(?:[0-9]+(?:[eE](?:[+-]?[0-9]*)?)?)?|[eE](?:[+-]?[0-9]*)?)?)?"
-).match
+)
 
 _EXACT: Final = 300
 """Digits of a whole number up to which it is compared; Python reads no more than some thousand."""
@@ -63,7 +69,7 @@ def whole_string(child: SchemaNode, token: str, start: int, end: int, *, plain: 
 def begun_scalar(token: str) -> int:
     """Return how many characters of a token can be the beginning of a number or a word."""
     if token[0] in DIGITS:
-        return _BEGUN(token).end()  # type: ignore[union-attr]
+        return _BEGUN(token).end()
     return max(_common(token, word) for word in WORDS)
 
 
