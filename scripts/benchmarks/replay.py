@@ -304,7 +304,8 @@ def one() -> None:
 def measured(checkout: Path) -> dict[str, dict[str, float]]:
     """The same of any checkout, in a process of its own."""
     environment = os.environ | {"PYTHONPATH": str(checkout)}
-    command = [sys.executable, __file__, "--one"]
+    own = checkout / ".venv/bin/python"  # another checkout may need other packages
+    command = [str(own) if own.exists() else sys.executable, __file__, "--one"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
     return dict(json.loads(done.stdout))
 
