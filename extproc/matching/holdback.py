@@ -7,7 +7,7 @@ Hyperscan pass for beginnings of their matches that end in a space reports which
 the exact beginnings of those rules report the place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import re2
@@ -103,16 +103,23 @@ class Hold:
         if word <= first:
             return self._in_word(data, first)
         earliest = len(data) if word == len(data) else self._in_word(data, word)
-        for number, _ in self._spans.hits(data[before(data, first) : word]):
+        return self.begun(
+            (number for number, _ in self._spans.hits(data[before(data, first) : word])), data, first, earliest
+        )
+
+    def begun(self, phrases: Iterable[int], data: bytes, first: int, earliest: int) -> int:
+        """The earliest byte from `first` on at which one of these phrases is in progress, or `earliest`."""
+        for number in phrases:
             earliest = min(earliest, self._phrases[number].earliest(data, first))
             if earliest == first:
                 break
         return earliest
 
-    def spanning(self, words: bytes) -> bool:
-        """True if a match may be in progress at the end of `words`, a space, and begin behind their first one."""
-        first = after(words, 0)
-        return any(self._phrases[number].earliest(words, first) < len(words) for number, _ in self._spans.hits(words))
+    def spanning(self, words: bytes) -> tuple[int, ...]:
+        """The phrases that may be in progress at the end of `words`, a space, and begin behind their first one."""
+        first, end = after(words, 0), len(words)
+        numbers = dict.fromkeys(number for number, _ in self._spans.hits(words))
+        return tuple([number for number in numbers if self._phrases[number].earliest(words, first) < end])
 
     def _in_word(self, data: bytes, first: int) -> int:
         """The same for what holds no spaces; none stands after byte `first`."""

@@ -6,7 +6,6 @@ from extproc.matching.compiled import CompiledRule, compile_rule
 from extproc.matching.holdback import Hold
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
-from extproc.matching.utf8 import after
 
 
 class LiteralHold(Hold):
@@ -19,10 +18,6 @@ class LiteralHold(Hold):
     def start(self, data: bytes, first: int) -> int:
         """See `Hold.start`."""
         return min((_begun(value, data, first) for value in self._values), default=len(data))
-
-    def spanning(self, words: bytes) -> bool:
-        """See `Hold.spanning`."""
-        return self.start(words, after(words, 0)) < len(words)
 
 
 class LiteralScanner(Scanner):

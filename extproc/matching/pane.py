@@ -134,8 +134,10 @@ class Pane:
             return None
         scanner, first = self._scanner, self._first
         end = scanner.plain(data, first)
-        if end:
+        if end > first:
             return self._release(end, [])
+        if end:
+            return None  # a phrase goes on from there
         end = scanner.hold.start(data, first)
         if end == first:
             self._rest()

@@ -71,7 +71,7 @@ class Scanner:
         self._lanes = lanes
         self._captures = tuple([each.matcher.captures for each in lanes])
         self._regions = Regions(lanes)
-        self._plain: set[int] = set()
+        self._plain: dict[int, tuple[int, ...]] = {}
         self._quiet: set[int] = set()
         self._telling: dict[str, bool] = {}
         self.hold = Hold(lanes)
@@ -277,9 +277,9 @@ class Scanner:
         return calling(each.rule for each in self._lanes)
 
     def plain(self, data: bytes, first: int) -> int:
-        """The byte at which the last word begins, if no rule has any interest in those from byte `first` to it.
+        """The byte up to which words are free to go: no rule finds anything in those from byte `first` on.
 
-        Nothing is found or in progress in them then, whatever stands around. 0 where that is not known.
+        That is where the last word begins, or a phrase that goes on there and is short. 0 where it is not known.
         """
         word = max(data.rfind(b" "), data.rfind(b"\n")) + 1
         if not first < word <= first + PLAIN or len(data) - word > SHORT_WORD or not data[word:].isascii():
@@ -291,13 +291,15 @@ class Scanner:
             start = before(data, first)
         words = data[start:word]
         key = hash(words)
-        if key not in self._plain:
-            if DIGIT.search(words) is not None or self.hold.spanning(words) or self._regions.hits(words):
+        phrases = self._plain.get(key)
+        if phrases is None:
+            if DIGIT.search(words) is not None or self._regions.hits(words):
                 return 0
+            phrases = self.hold.spanning(words)
             if len(self._plain) >= MOST_PLAIN:
                 self._plain.clear()
-            self._plain.add(key)
-        return word
+            self._plain[key] = phrases
+        return self.hold.begun(phrases, data, first, word) if phrases else word
 
     def find(
         self,

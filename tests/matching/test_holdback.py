@@ -77,3 +77,18 @@ def test_what_is_kept_of_a_stream_at_rest_is_small() -> None:
     # Context that rules look back at, four bytes a code point at most, and what is spared until it is much.
     assert len(window._data) <= 4 * scanner().left + SPARE + LONGEST
     assert len(window._data) < 32 * 1024
+
+
+def test_words_that_begin_a_phrase_hold_as_much_when_they_are_remembered_as_the_first_time() -> None:
+    rules = [regex("x", "key [0-9]+"), regex("y", "on key [a-c]{3}")]
+    known = Scanner.compile(rules)
+
+    def released(scanner_: Scanner, pieces: list[str]) -> list[str]:
+        window = Window(scanner_)
+        return [each.text if (each := window.feed(piece)) is not None else "" for piece in pieces]
+
+    for tail in ("", "1", "a", "q", "ab"):
+        pieces = ["turn", " on key ", tail, " it"]
+        fresh = released(Scanner.compile(rules), pieces)
+        assert released(known, pieces) == fresh == released(known, pieces)
+        assert "key" not in "".join(fresh[: 2 + (tail == "")]), "what may go on is held"
