@@ -10,7 +10,7 @@ from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.events.event import Scope
 from extproc.apis.reply import ReplyPart
 from extproc.detectors.registry import DetectorKind
-from extproc.detectors.replies import Noticed, ReplyDetector, ReplyFinding, Undecided
+from extproc.detectors.replies import Noticed, ReplyDetector, ReplyFinding, Undecided, Wakes, never
 from extproc.policy.replies import Grounded
 
 KINDS: Final = ("quote", "number", "link")
@@ -89,6 +89,10 @@ class GroundedReply:
             ended = [*self._texts] if part.message < 0 else [part.message]
             return [each for message in ended for each in self._judged(self._texts.pop(message, []))]
         return ()
+
+    def wakes(self, _: ReplyPart) -> Wakes | None:
+        """See `PatientFollower.wakes`. A message is judged at its end."""
+        return None if self._unknown else never
 
     def finish(self) -> Sequence[Noticed]:
         """See `Follower.finish`."""

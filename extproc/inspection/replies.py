@@ -44,11 +44,9 @@ class GrowingPart(Struct, frozen=True):
 
     part: ReplyPart
     said: list[str]
-    reader: "ReplyReader"
 
     def piece(self, text: str) -> ReplyPart:
-        """Return the part that the next piece is. Raises UnknownReplyError."""
-        self.reader.keep(self.said, text)
+        """Return the part that a further piece is."""
         part = self.part
         return ReplyPart(part.kind, part.message, part.path, text, part.call)
 
@@ -126,7 +124,7 @@ class ReplyReader:
         delta, part = event.deltas[0], read[0]
         grows = not (part.whole or delta.channel.whole or delta.repeats or delta.grows)
         if grows and part.kind in _PIECES and part.text == delta.text and len(self.growing) < MAX_PLACES:
-            self.growing[delta.channel] = GrowingPart(part, self._said[part.path], self)
+            self.growing[delta.channel] = GrowingPart(part, self._said[part.path])
 
     def _new(self, read: Sequence[ReplyPart]) -> Iterator[ReplyPart]:
         for part in read:

@@ -36,6 +36,7 @@ def parts_of(raws: list[bytes], dialect: str) -> list[ReplyPart]:
     for event in read(raws, dialect):
         growing = reader.growing.get(event.deltas[0].channel) if len(event.deltas) == 1 else None
         if growing is not None and not event.ends and not event.calls and event.kind == "delta":
+            reader.keep(growing.said, event.deltas[0].text)
             found.append(growing.piece(event.deltas[0].text))
         else:
             found += reader.event(event)

@@ -137,17 +137,6 @@ def test_a_repair_in_the_shadow_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_a_document_has_a_bound(monkeypatch: pytest.MonkeyPatch, more: int) -> None:
-    monkeypatch.setattr(document, "TEXT_MAX", 30)
-    own = judging("{use: json_schema, fits: {type: object}}")
-    text = '{"a": "' + "x" * (21 + more) + '"}'
-    for response in (whole("chat", text), streamed("chat", list(text))):
-        found = outcome(own, "chat", asking("chat"), response)
-        assert found.action == ("block" if more else "allow")
-        assert any("not inspected: size" in each for each in found.why) == bool(more)
-
-
-@pytest.mark.parametrize("more", [0, 1])
 def test_levels_have_a_bound(more: int) -> None:
     own = judging("{use: json_schema, fits: {type: array}}")
     text = "[" * (LEVELS_MAX + more) + "]" * (LEVELS_MAX + more)

@@ -90,6 +90,11 @@ class JsonChecker:
         self._text = at  # code points before this piece
         self.end: int | None = None
 
+    @property
+    def loose(self) -> bool:
+        """True in the middle of a string of which any will do: nothing is wrong before it ends, or is escaped."""
+        return self._state == _IN_STRING and not self._escape and bool(self._child.free & STRING)
+
     def feed(self, piece: str) -> JsonFault | None:
         """Take the next piece; return the fault in it, if there is one. Nothing may follow a fault."""
         at, size = 0, len(piece)
