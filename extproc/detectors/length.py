@@ -29,40 +29,38 @@ _COMPLETE: Final = frozenset({"stop", "other"})
 class Measured:
     """The length of one text, or of several. Adding pieces gives what the whole would give."""
 
-    __slots__ = ("_ascii", "_in_word", "chars", "words")
+    __slots__ = ("_in_word", "ascii", "chars", "words")
 
     def __init__(self) -> None:
         self.chars = 0
         self.words = 0
-        self._ascii = 0
+        self.ascii = 0
         self._in_word = False
 
     @property
     def tokens(self) -> int:
         """An estimate of the tokens."""
-        return (PARTS_ASCII * self._ascii + PARTS_OTHER * (self.chars - self._ascii) + 99) // 100
+        return (PARTS_ASCII * self.ascii + PARTS_OTHER * (self.chars - self.ascii) + 99) // 100
 
     def add(self, piece: str) -> None:
         """Count a piece that is not empty."""
         self.chars += len(piece)
-        self._ascii += len(piece) if piece.isascii() else sum(map(str.isascii, piece))
+        self.ascii += len(piece) if piece.isascii() else sum(map(str.isascii, piece))
         self.words += len(piece.split()) - (self._in_word and not piece[0].isspace())
         self._in_word = not piece[-1].isspace()
 
     def copied(self) -> "Measured":
         """Return a copy that goes on by itself."""
         other = Measured()
-        other.chars, other.words, other._ascii, other._in_word = self.chars, self.words, self._ascii, self._in_word
+        other.chars, other.words, other.ascii, other._in_word = self.chars, self.words, self.ascii, self._in_word
         return other
 
     def with_text(self, other: "Measured") -> "Measured":
         """Return the length of this and another text."""
-        both = self.copied()
-        both.chars, both.words, both._ascii = (
-            self.chars + other.chars,
-            self.words + other.words,
-            self._ascii + other._ascii,
-        )
+        both = other.copied()
+        both.chars += self.chars
+        both.words += self.words
+        both.ascii += self.ascii
         return both
 
 

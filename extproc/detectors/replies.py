@@ -92,10 +92,11 @@ class PatientFollower(Follower, Protocol):
 class ReplyDetector(Struct, frozen=True):
     """Follows replies: `open(asked)` is called for each response, in the event loop or in a thread.
 
-    A follower takes microseconds for a piece, and must not depend on time. One that is a `PatientFollower` costs less. `kinds` are all kinds that its findings may
-    have; `asks` the parts of the request that it needs (see `Conversation.asked`). If `open` or a follower raises, the
-    processor has failed. `prepare(asked)`: called with the work on the request, in a thread if that is large, so that
-    `open` finds done what takes long; what it raises is no matter.
+    A follower takes microseconds for a piece, and must not depend on time. One that is a `PatientFollower` costs less.
+    `kinds` are all kinds that its findings may have; `asks` the parts of the request that it needs (see
+    `Conversation.asked`). If `open` or a follower raises, the processor has failed. `prepare(asked)`: called with the
+    work on the request, in a thread if that is large, so that `open` finds done what takes long; what it raises is no
+    matter.
     """
 
     kinds: tuple[str, ...]

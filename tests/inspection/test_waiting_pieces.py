@@ -20,9 +20,9 @@ from extproc.policy.replies import Grounded, Length, Url
 from tests.detectors.schema.cases import Maker
 
 WORDS: Final = (
-    "I'm sorry. ", "I can't help ", "with that! ", "Why? ", "抱歉，我不能提供。", "e.g. ", "and 1,234.5 “of a kind” ",
-    "https://evil.example/a?b=c ", "www.evil.example", "//x.example ", "](evil.example/x) ", "javascript:x ", "http", ":",
-    "/", "[a](", "w", ".", " ", "\n", "{", '"a": 1}', "x" * 40,
+    "I'm sorry. ", "I can't help ", "with that! ", "Why? ", "抱歉我不能提供。", "e.g. ", "and 1,234.5 “of a kind” ",
+    "https://evil.example/a?b=c ", "www.evil.example", "//x.example ", "](evil.example/x) ", "javascript:x ", "http",
+    ":", "/", "[a](", "w", ".", " ", "\n", "{", '"a": 1}', "x" * 40,
 )  # fmt: skip
 
 
@@ -37,12 +37,12 @@ def _document(maker: Maker) -> tuple[str, Any]:
     return text if maker.random.random() < 0.7 else maker.broken(text), schema
 
 
-def _length(options: str) -> Callable[[Asked], Follower]:
+def _length(options: str) -> Callable[[Asked], PatientFollower]:
     name, _, most = options.partition("=")
-    return lambda _: MeasuredReply(Length(use="length", **{name: int(most)}))
+    return lambda _: MeasuredReply(Length.model_validate({"use": "length", name: int(most)}))
 
 
-FOLLOWERS: Final[dict[str, tuple[Callable[[Maker], tuple[str, Any]], Callable[[Asked], Follower]]]] = {
+FOLLOWERS: Final[dict[str, tuple[Callable[[Maker], tuple[str, Any]], Callable[[Asked], PatientFollower]]]] = {
     "json_schema": (_document, JsonReply),
     "json_schema in prose": (_prose, JsonReply),
     "tool_schema": (_document, ToolCalls),
@@ -96,9 +96,7 @@ def test_a_piece_that_may_wait_says_nothing(name: str) -> None:
             parts.append(ReplyPart(kind, 0, ("c", "text"), text[at : at + size], ("c",)))
             at += size
         parts.append(ReplyPart("end", 0, (), "stop"))
-        patient = opened(asked)
-        assert hasattr(patient, "wakes"), "it may be asked"
         noticed = _each(opened(asked), parts)
-        assert _patient(patient, parts) == noticed, (text, schema)
+        assert _patient(opened(asked), parts) == noticed, (text, schema)
         found += len(noticed)
     assert found, "some are wrong"

@@ -16,7 +16,7 @@ or there twice; a value is none of the listed ones, does not match a pattern, is
 keyword of the schema; it is not whole."""
 
 BOUNDS: Final = frozenset({"complexity"})
-"""Kinds of faults that are none of the document: it is beyond the bounds of the check. Its size is that of the reply."""
+"""Kinds of faults that are none of the document: it is beyond the bounds of the check. The reply bounds its size."""
 
 _wakes: Final = re.compile(r'["\\\x00-\x1f]').search
 """The characters of a string that are more than themselves."""

@@ -10,7 +10,7 @@ from extproc.apis.reply import ReplyPart
 from extproc.apis.streams import StreamReader, StreamWriter
 from extproc.detectors.replies import Noticed, ReplyFinding, Undecided
 from extproc.inspection.answers.events import Events
-from extproc.inspection.answers.growing_reply import GrowingReply, Turn
+from extproc.inspection.answers.growing_reply import GrowingReply, FollowerTurn
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.failures import settle
@@ -143,7 +143,7 @@ class FollowedStream:
             except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the response
                 self._fail(each)
 
-    def _give(self, text: GrowingReply, turn: Turn) -> None:
+    def _give(self, text: GrowingReply, turn: FollowerTurn) -> None:
         """Give a follower all that it was not given yet of a text."""
         followed = turn.followed
         part = text.due(turn)

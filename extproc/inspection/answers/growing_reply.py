@@ -9,7 +9,7 @@ from extproc.inspection.replies import GrowingPart
 from extproc.inspection.stage import CompiledProcessor
 
 
-class Turn:
+class FollowerTurn:
     """The place of one follower in a text. `given`: the pieces that it was given; `wakes`: see `PatientFollower`."""
 
     __slots__ = ("followed", "given", "wakes")
@@ -28,15 +28,15 @@ class GrowingReply:
     def __init__(self, text: GrowingPart, followed: Iterable[FollowedReply]) -> None:
         self._text = text
         self.said = text.said
-        self.turns = [Turn(each, len(text.said)) for each in followed]
+        self.turns = [FollowerTurn(each, len(text.said)) for each in followed]
 
-    def due(self, turn: Turn) -> ReplyPart:
+    def due(self, turn: FollowerTurn) -> ReplyPart:
         """Return what a follower was not given yet, as one piece."""
         said, given = self.said, turn.given
         turn.given = len(said)
         return self._text.piece(said[-1] if given == len(said) - 1 else "".join(said[given:]))
 
-    def waiting(self) -> Iterator[Turn]:
+    def waiting(self) -> Iterator[FollowerTurn]:
         """Yield the places of followers for which something waits."""
         size = len(self.said)
         return (turn for turn in self.turns if turn.given < size)
