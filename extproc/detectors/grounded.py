@@ -9,7 +9,7 @@ from typing import Final
 from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.events.event import Scope
 from extproc.apis.reply import ReplyPart
-from extproc.detectors.registry import DetectorKind
+from extproc.detectors.registry import built_in
 from extproc.detectors.replies import Noticed, ReplyDetector, ReplyFinding, Undecided, Wakes, never
 from extproc.policy.replies import Grounded
 
@@ -168,4 +168,4 @@ def grounded(options: Grounded) -> ReplyDetector:
     return ReplyDetector(KINDS, partial(GroundedReply, options), frozenset({"documents"}))
 
 
-GROUNDED: Final = DetectorKind("grounded", Grounded, grounded)
+GROUNDED: Final = built_in(Grounded, grounded)

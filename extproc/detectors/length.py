@@ -8,7 +8,7 @@ from typing import Final
 from extproc.apis.asked import Asked
 from extproc.apis.events.event import Scope
 from extproc.apis.reply import ReplyPart
-from extproc.detectors.registry import DetectorKind
+from extproc.detectors.registry import built_in
 from extproc.detectors.replies import Noticed, ReplyDetector, ReplyFinding, Wakes, never
 from extproc.policy.replies import Length
 
@@ -168,4 +168,4 @@ def length(options: Length) -> ReplyDetector:
     return ReplyDetector(KINDS, opened)
 
 
-LENGTH: Final = DetectorKind("length", Length, length)
+LENGTH: Final = built_in(Length, length)

@@ -12,7 +12,7 @@ from extproc.apis.asked import Asked
 from extproc.apis.events.event import Scope
 from extproc.apis.reply import ReplyPart
 from extproc.detectors.refusal.phrases import PHRASES
-from extproc.detectors.registry import DetectorKind
+from extproc.detectors.registry import built_in
 from extproc.detectors.replies import Noticed, ReplyDetector, ReplyFinding, Wakes, never
 from extproc.policy.replies import RefusalStep
 
@@ -143,4 +143,4 @@ def refusal(options: RefusalStep) -> ReplyDetector:
     return ReplyDetector(KINDS, opened)
 
 
-REFUSAL: Final = DetectorKind("refusal", RefusalStep, refusal)
+REFUSAL: Final = built_in(RefusalStep, refusal)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from extproc.apis.asked import Asked
 from extproc.apis.events.event import Scope
 from extproc.apis.reply import ReplyPart
-from extproc.detectors.registry import DetectorKind
+from extproc.detectors.registry import built_in
 from extproc.detectors.replies import Noticed, ReplyDetector, ReplyFinding, Undecided, Wakes, never
 from extproc.detectors.url.address import LinkAddress, address
 from extproc.detectors.url.hosts import HostList
@@ -252,4 +252,4 @@ def url(options: Url) -> ReplyDetector:
     return ReplyDetector(KINDS, opened)
 
 
-URL: Final = DetectorKind("url", Url, url)
+URL: Final = built_in(Url, url)

@@ -10,7 +10,7 @@ from extproc.apis.reply import ReplyPart
 from extproc.apis.streams import StreamReader, StreamWriter
 from extproc.detectors.replies import Noticed, ReplyFinding, Undecided
 from extproc.inspection.answers.events import Events
-from extproc.inspection.answers.growing_reply import GrowingReply, FollowerTurn
+from extproc.inspection.answers.growing_reply import FollowerTurn, GrowingReply
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.failures import settle
