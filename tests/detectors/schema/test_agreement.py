@@ -28,7 +28,7 @@ def fits(schema: Any, text: str) -> bool:
         value = json.loads(text, object_pairs_hook=once, parse_constant=lambda _: 1 / 0)
     except (ValueError, ZeroDivisionError):
         return False
-    whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return jsonschema_rs.is_valid(schema, json.loads(whole), validate_formats=False)
 
 
