@@ -3,6 +3,7 @@
 What a later event repeats whole of a text that came in pieces is left out; what it has more, or otherwise, is given.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -27,6 +28,10 @@ UNKNOWN: Final = "reply"
 
 TOO_MANY: Final = "complexity"
 TOO_LONG: Final = "size"
+
+_HALVES: Final = re.compile("[\ud800-\udfff]")
+_FIRST, _FIRST_LAST = "\ud800", "\udbff"
+"""Halves of surrogate pairs: JSON may have them in escapes, and a stream may have the second one in the next piece."""
 
 _PIECES: Final = frozenset({"text", "refusal", "arguments"})
 
@@ -54,7 +59,7 @@ class GrowingPart(Struct, frozen=True):
 class ReplyReader:
     """Reads the parts of one response. `dialect`: the API that the request was for, or nothing."""
 
-    __slots__ = ("_apis", "_calls", "_dialect", "_said", "growing", "kept")
+    __slots__ = ("_apis", "_calls", "_dialect", "_said", "growing", "halves", "kept")
 
     def __init__(self, dialect: str) -> None:
         self._apis = apis.current()
@@ -64,6 +69,8 @@ class ReplyReader:
         self._said: dict[Scope, list[str]] = {}  # the pieces of each text so far
         self.kept = 0
         """Code points of them."""
+        self.halves: dict[Scope, str] = {}
+        """First halves of surrogate pairs at the ends of texts."""
         self._calls: dict[Scope, tuple[str, str]] = {}  # names and identifiers of calls by their places
 
     def keep(self, said: list[str], text: str) -> None:
@@ -72,6 +79,13 @@ class ReplyReader:
         if self.kept > SAID_MAX:
             raise UnknownReplyError(TOO_LONG)
         said.append(text)
+
+    def paired(self, path: Scope, piece: str) -> str:
+        """Return a further piece of a text with whole characters; a first half at its end waits for the second."""
+        piece = self.halves.pop(path, "") + piece
+        if piece and _FIRST <= piece[-1] <= _FIRST_LAST:
+            self.halves[path], piece = piece[-1], piece[:-1]
+        return _whole(piece)
 
     def event(self, event: StreamEvent) -> list[ReplyPart]:
         """Return the new parts in an event. Raises UnknownReplyError."""
@@ -148,6 +162,7 @@ class ReplyReader:
         self._calls[part.path] = part.text, part.ident
         for path in [path for path in self._said if path[: len(part.path)] == part.path]:
             self._said[path].clear()
+            self.halves.pop(path, None)
 
     def _unsaid(self, part: ReplyPart) -> ReplyPart | None:
         said = self._said.get(part.path)
@@ -155,10 +170,14 @@ class ReplyReader:
             self._remember(self._said, part.path)
             said = self._said[part.path] = []
         if not part.whole:
-            if not part.text:
+            piece = self.paired(part.path, part.text)
+            if not piece:
                 return None
-            self.keep(said, part.text)
-            return part
+            self.keep(said, piece)
+            return part if piece == part.text else replace(part, text=piece)
+        self.halves.pop(part.path, None)
+        if _HALVES.search(part.text) is not None:
+            part = replace(part, text=_whole(part.text))
         before = "".join(said)
         if part.text == before and before:
             return None
@@ -171,6 +190,13 @@ class ReplyReader:
     def _remember(self, places: Mapping[Scope, object], path: Scope) -> None:
         if path not in places and len(places) >= MAX_PLACES:
             raise UnknownReplyError(TOO_MANY)
+
+
+def _whole(text: str) -> str:
+    """Return a text in which pairs of surrogates are characters, and single halves U+FFFD."""
+    if _HALVES.search(text) is None:
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _decoded(data: bytes) -> tuple[bool, object]:

@@ -18,6 +18,7 @@ from extproc.detectors.schema.tool_calls import ToolCalls
 from extproc.detectors.url.links import Linked, LinkJudge
 from extproc.policy.replies import Grounded, Length, Url
 from tests.detectors.schema.cases import Maker
+from tests.inspection.replying import FORMS, asking, judging, outcome, streamed, whole
 
 WORDS: Final = (
     "I'm sorry. ", "I can't help ", "with that! ", "Why? ", "抱歉我不能提供。", "e.g. ", "and 1,234.5 “of a kind” ",
@@ -100,3 +101,28 @@ def test_a_piece_that_may_wait_says_nothing(name: str) -> None:
         assert _patient(opened(asked), parts) == noticed, (text, schema)
         found += len(noticed)
     assert found, "some are wrong"
+
+
+PROCESSORS: Final = "{use: refusal, action: report}, {use: url, allow: [a.example], action: report}"
+
+
+@pytest.mark.parametrize("api", FORMS)
+def test_halves_of_a_character_in_two_events_are_one_character(api: str) -> None:
+    own = judging(f"{PROCESSORS}, {{use: length, max_chars: 60, action: report}}")
+    pieces = [
+        "\ud83d",
+        "\ude00 I cannot help ",
+        "with that \ud83d",
+        "\ude00! See //evil",
+        ".example \ude00 now and then.",
+    ]
+    found = outcome(own, api, asking(api), streamed(api, pieces))
+    assert [(each.kind, each.start, each.end) for each in found.findings] == [
+        ("worded", 0, 28),
+        ("not_allowed", 33, 47),
+        ("too_long", 60, 61),
+    ]
+    once = outcome(own, api, asking(api), whole(api, "".join(pieces)))
+    assert {(each.kind, each.start, each.end) for each in once.findings} == {
+        (each.kind, each.start, each.end) for each in found.findings
+    }

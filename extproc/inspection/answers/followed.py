@@ -75,8 +75,13 @@ class FollowedStream:
 
     def grow(self, text: GrowingReply, piece: str) -> None:
         """Take an event that brings one more piece of a known text and nothing else, as nearly every event does."""
+        reader = self._reader
+        if not piece.isascii() or reader.halves:
+            piece = reader.paired(text.path, piece)
+            if not piece:
+                return
         try:
-            self._reader.keep(text.said, piece)
+            reader.keep(text.said, piece)
         except UnknownReplyError as error:
             self._lose(error.reason)
             return

@@ -23,10 +23,11 @@ class FollowerTurn:
 class GrowingReply:
     """A text and its followers' places in it. `said`: all its pieces so far, which the reader of the reply keeps."""
 
-    __slots__ = ("_text", "said", "turns")
+    __slots__ = ("_text", "path", "said", "turns")
 
     def __init__(self, text: GrowingPart, followed: Iterable[FollowedReply]) -> None:
         self._text = text
+        self.path = text.part.path
         self.said = text.said
         self.turns = [FollowerTurn(each, len(text.said)) for each in followed]
 
