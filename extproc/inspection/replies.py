@@ -59,7 +59,7 @@ class GrowingPart(Struct, frozen=True):
 class ReplyReader:
     """Reads the parts of one response. `dialect`: the API that the request was for, or nothing."""
 
-    __slots__ = ("_apis", "_calls", "_dialect", "_said", "growing", "halves", "kept")
+    __slots__ = ("_apis", "_calls", "_dialect", "_said", "growing", "halves", "kept", "most")
 
     def __init__(self, dialect: str) -> None:
         self._apis = apis.current()
@@ -68,7 +68,8 @@ class ReplyReader:
         """Texts by the channels of their pieces, so that an event which brings nothing else need not be read again."""
         self._said: dict[Scope, list[str]] = {}  # the pieces of each text so far
         self.kept = 0
-        """Code points of them."""
+        """Code points of them, of which there may be `most`."""
+        self.most = SAID_MAX
         self.halves: dict[Scope, str] = {}
         """First halves of surrogate pairs at the ends of texts."""
         self._calls: dict[Scope, tuple[str, str]] = {}  # names and identifiers of calls by their places
@@ -76,7 +77,7 @@ class ReplyReader:
     def keep(self, said: list[str], text: str) -> None:
         """Remember a piece of a text. Raises UnknownReplyError."""
         self.kept += len(text)
-        if self.kept > SAID_MAX:
+        if self.kept > self.most:
             raise UnknownReplyError(TOO_LONG)
         said.append(text)
 

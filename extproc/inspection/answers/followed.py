@@ -15,7 +15,7 @@ from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.failures import settle
 from extproc.inspection.following import FollowedReply, told_as, without
-from extproc.inspection.replies import ReplyReader, UnknownReplyError
+from extproc.inspection.replies import TOO_LONG, ReplyReader, UnknownReplyError
 from extproc.inspection.stage import Active, CompiledProcessor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import ERROR, Blocked
@@ -80,11 +80,11 @@ class FollowedStream:
             piece = reader.paired(text.path, piece)
             if not piece:
                 return
-        try:
-            reader.keep(text.said, piece)
-        except UnknownReplyError as error:
-            self._lose(error.reason)
+        reader.kept += len(piece)
+        if reader.kept > reader.most:
+            self._lose(TOO_LONG)
             return
+        text.said.append(piece)
         for turn in text.turns:
             if (wakes := turn.wakes) is None or wakes(piece) is not None:
                 self._give(text, turn)
@@ -284,7 +284,7 @@ def _moved(each: ReplyFinding, at: int) -> ReplyFinding:
 class FollowedEvents(Events):
     """Events that followers see before they are judged."""
 
-    __slots__ = ("_followed",)
+    __slots__ = ("_followed", "_texts")
 
     def __init__(
         self,
@@ -297,20 +297,21 @@ class FollowedEvents(Events):
     ) -> None:
         super().__init__(writer, ruling, vault, tally, unread)
         self._followed = followed
+        self._texts = followed.texts
 
     def passed(self, event: StreamEvent) -> bytes:
         """See `Events.passed`."""
-        followed, deltas = self._followed, event.deltas
+        deltas = event.deltas
         if len(deltas) == 1 and event.kind == "delta" and not event.ends and not event.calls:
-            channel = deltas[0].channel
-            known = followed.texts.get(channel)
+            delta = deltas[0]
+            known = self._texts.get(delta.channel)
             if known is not None:
-                followed.grow(known, deltas[0].text)
-                text = self._open.get(channel)
+                self._followed.grow(known, delta.text)
+                text = self._open.get(delta.channel)
                 if text is None or event.unread or event.doubt:
                     return Events.passed(self, event)
-                return self._grown(event, text, deltas[0].text)
-        given = followed.event(event)
+                return self._grown(event, text, delta.text)
+        given = self._followed.event(event)
         if len(given) == 1:
             return Events.passed(self, given[0])
         return b"".join([Events.passed(self, each) for each in given])
