@@ -8,13 +8,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, cast
 
-from extproc.detectors.schema.nodes import NULL, NUMBER, TRUTH, SchemaNode
+from extproc.detectors.schema.nodes import ARRAY, NULL, NUMBER, OBJECT, STRING, TRUTH, SchemaNode
 
 FaultAt: TypeAlias = tuple[str, int, str]
 """The kind of a fault, its place, and the place of the keyword in the schema."""
 
 WORDS: Final = {"true": TRUTH, "false": TRUTH, "null": NULL}
 DIGITS: Final = frozenset("-0123456789")
+OPENING: Final = {"{": OBJECT, "[": ARRAY}
 
 
 def ever_matching(pattern: str) -> Callable[..., "re.Match[str]"]:
@@ -96,6 +97,24 @@ def _number(child: SchemaNode, token: str, end: int) -> FaultAt | None:
     if child.most is not None and value > child.most:
         return "range", end, child.where + "/maximum"
     return None
+
+
+def scalar_type(scalar: str) -> int:
+    """Return the type of a scalar by its first character."""
+    return NUMBER if scalar[0] in DIGITS else NULL if scalar[0] == "n" else TRUTH
+
+
+def may_open(child: SchemaNode, bracket: str, comma: str | None) -> bool:
+    """True if a value may begin with a bracket, behind which no comma can stand."""
+    return comma is None and bool(child.types & OPENING[bracket])
+
+
+def fits(child: SchemaNode, said: str | None, scalar: str | None) -> bool:
+    """True if a string without escapes, or a scalar, is right for sure."""
+    if said is not None:
+        return bool(child.free & STRING)
+    assert scalar is not None, "it is a string or a scalar"
+    return bool(child.free & WORDS.get(scalar, NUMBER)) or whole_scalar(child, scalar, 0, 0) is None
 
 
 def joined(said: str) -> str:

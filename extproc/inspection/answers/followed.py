@@ -153,7 +153,9 @@ class FollowedStream:
         followed = turn.followed
         part = text.due(turn)
         try:
-            noticed = followed.take(part)
+            noticed = followed.follower.take(part)
+            if noticed:
+                noticed = followed.checked(noticed)
             turn.wakes = None if followed.wakes is None else followed.wakes(part)
         except SpentError:
             raise
