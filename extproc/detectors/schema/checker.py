@@ -6,14 +6,14 @@ their readers differ in which value counts.
 
 from typing import Final
 
-from msgspec import Struct
-
 from extproc.detectors.schema.nodes import ANY, STRING, SchemaNode
-from extproc.detectors.schema.tokens import CHARS, COMMA, CUT, ESCAPE, ESCAPES, HEX, SCALAR, SPACE, TOKENS
+from extproc.detectors.schema.tokens import CHARS, COMMA, CONTENT, CUT, ESCAPE, ESCAPES, HEX, SCALAR, SPACE, TOKENS
 from extproc.detectors.schema.values import (
     DIGITS,
+    NAME_MAX,
     OPENING,
     FaultAt,
+    JsonFault,
     begun_name,
     begun_scalar,
     begun_string,
@@ -37,14 +37,6 @@ _LETTERS: Final = frozenset("tfn")
 
 Step = tuple[int, FaultAt | None]
 """Where a piece goes on, and the fault that was met."""
-
-
-class JsonFault(Struct, frozen=True, gc=False):
-    """The first fault of a text. `at`: its code point; `why`: the place of a keyword in the schema, if it broke one."""
-
-    kind: str
-    at: int
-    why: str = ""
 
 
 class JsonChecker:
@@ -150,7 +142,7 @@ class JsonChecker:
     def _member(self, name: str) -> SchemaNode | None:
         """Return the rules for the value of a member; None if something about its name is to be looked at."""
         node, seen = self._node, self._seen
-        if self._state not in _BEFORE_NAME or seen is None or name in seen:
+        if self._state not in _BEFORE_NAME or seen is None or name in seen or len(name) > NAME_MAX:
             return None
         return node.members.get(name) or (None if node.closed or not name.isascii() else node.rest)
 
@@ -326,11 +318,15 @@ class JsonChecker:
         """Take what comes of a string or a name."""
         if self._escape:
             return self._escaped(piece, at)
-        end = CHARS(piece, at).end()
         is_name = self._state == _IN_NAME
         matters = is_name or not self._child.free & STRING
+        end = (CHARS if matters else CONTENT)(piece, at).end()
         if matters:
             self._token += piece[at:end]
+            if is_name and len(self._token) > NAME_MAX:
+                return end, ("depth", end, "")
+            if not is_name and self._child.fits_any(len(self._token)):
+                self._child = ANY
         if end == size or piece[end] != '"':
             fault = self._begun(is_name=is_name) if matters and self._plain and self._token else None
             if fault is not None or end == size:

@@ -5,8 +5,9 @@ from typing import Final
 
 from extproc.apis.events.leaves import TooComplexError
 from extproc.detectors.replies import Wakes
-from extproc.detectors.schema.checker import JsonChecker, JsonFault
+from extproc.detectors.schema.checker import JsonChecker
 from extproc.detectors.schema.library import KnownSchema
+from extproc.detectors.schema.values import JsonFault
 
 KINDS: Final = (
     "not_json", "type", "required", "unknown_member", "repeated_member", "enum", "pattern", "range", "schema", "cut",

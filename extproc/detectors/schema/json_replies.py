@@ -12,10 +12,10 @@ from extproc.apis.asked import Asked
 from extproc.apis.events.event import Scope
 from extproc.apis.reply import ReplyPart
 from extproc.detectors.replies import Noticed, ReplyFinding, Undecided, Wakes, never
-from extproc.detectors.schema.checker import JsonFault
 from extproc.detectors.schema.document import BOUNDS, KINDS, DocumentCheck
 from extproc.detectors.schema.library import ANY_JSON, KnownSchema, known
 from extproc.detectors.schema.nodes import ARRAY, OBJECT
+from extproc.detectors.schema.values import JsonFault
 
 JSON_KINDS: Final = (*KINDS, "fenced", "prose", "empty")
 """Kinds of findings: those in a document; code fences and other text around it; no text at all."""

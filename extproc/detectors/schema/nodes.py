@@ -30,6 +30,9 @@ DEPTH_MAX: Final = 64
 NODES_MAX: Final = 20_000
 """Subschemas of a schema. OpenAI takes 5,000 properties."""
 
+LENGTH_MAX: Final = 64 * 1024
+"""Code points up to which a `maxLength` is counted while the string comes."""
+
 _CURRENT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -69,6 +72,10 @@ class SchemaNode:
         self.most_length: float | None = None
         self.least: float | None = None
         self.most: float | None = None
+
+    def fits_any(self, size: int) -> bool:
+        """True if a string of so many code points, in which pairs may be cut, is long enough and may go on anyhow."""
+        return self.words is None and self.most_length is None and size >= 2 * self.least_length
 
     def __repr__(self) -> str:
         return f"SchemaNode({self.types})"
@@ -126,6 +133,8 @@ class _NodeReader:
         self._object(node, schema, where, depth)
         self._array(node, schema, where, depth)
         node.least_length, node.most_length = _count(schema, "minLength") or 0, _count(schema, "maxLength")
+        if node.most_length is not None and node.most_length > LENGTH_MAX:
+            node.most_length = None  # the library counts it, once
         node.least, node.most = _number(schema, "minimum"), _number(schema, "maximum")
 
     def _referred(self, ref: object, depth: int) -> SchemaNode:

@@ -6,6 +6,8 @@ from typing import Final
 from extproc.detectors.schema.values import ever_matching
 
 CHARS: Final = ever_matching(r'[^"\\\x00-\x1f]*')
+CONTENT: Final = ever_matching(r'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
+"""The characters of a string, and its escapes that are whole."""
 SPACE: Final = ever_matching(r"[ \t\n\r]*")
 SCALAR: Final = ever_matching(r"[-+.0-9a-zA-Z]*")
 _PLAIN: Final = r'"([^"\\\x00-\x1f]*+)"'

@@ -7,10 +7,10 @@ from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.events.event import Scope
 from extproc.apis.reply import ReplyPart
 from extproc.detectors.replies import Noticed, ReplyFinding, Undecided, Wakes, never
-from extproc.detectors.schema.checker import JsonFault
 from extproc.detectors.schema.document import BOUNDS, KINDS, DocumentCheck
 from extproc.detectors.schema.json_replies import UNKNOWN
 from extproc.detectors.schema.library import ANY_JSON, KnownSchema, known
+from extproc.detectors.schema.values import JsonFault
 
 CALL_KINDS: Final = ("unknown_tool", "not_called", *KINDS)
 """Kinds of findings: a tool that the request does not have; the tool that had to be called was not; those in the

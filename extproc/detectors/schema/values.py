@@ -8,14 +8,27 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, cast
 
+from msgspec import Struct
+
 from extproc.detectors.schema.nodes import ARRAY, NULL, NUMBER, OBJECT, STRING, TRUTH, SchemaNode
 
 FaultAt: TypeAlias = tuple[str, int, str]
 """The kind of a fault, its place, and the place of the keyword in the schema."""
 
+NAME_MAX: Final = 4096
+"""Characters of a name. A longer one is a fault, as a document that is too deep."""
+
 WORDS: Final = {"true": TRUTH, "false": TRUTH, "null": NULL}
 DIGITS: Final = frozenset("-0123456789")
 OPENING: Final = {"{": OBJECT, "[": ARRAY}
+
+
+class JsonFault(Struct, frozen=True, gc=False):
+    """The first fault of a text. `at`: its code point; `why`: the place of a keyword in the schema, if it broke one."""
+
+    kind: str
+    at: int
+    why: str = ""
 
 
 def ever_matching(pattern: str) -> Callable[..., "re.Match[str]"]:

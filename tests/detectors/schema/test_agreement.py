@@ -7,9 +7,10 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from extproc.detectors.schema.checker import JsonChecker, JsonFault
+from extproc.detectors.schema.checker import JsonChecker
 from extproc.detectors.schema.document import DocumentCheck
 from extproc.detectors.schema.library import KnownSchema, known
+from extproc.detectors.schema.values import JsonFault
 from tests.detectors.schema.cases import Maker
 
 CASES: Final = 10_000
