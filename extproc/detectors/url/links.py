@@ -27,7 +27,9 @@ _REST: Final = rf"(?:{_CHARS}++|\({_CHARS}{{0,{LINK_MAX}}}+\)|\[{_CHARS}{{0,{LIN
 _OPEN: Final = rf"(?:[(\[]{_CHARS}{{0,{LINK_MAX}}}+\Z)?+"
 """A bracket in it that may yet be closed."""
 
-_HOSTED: Final = r"(?:(?:[a-z][a-z0-9+.-]{1,20}:)?[\\/]{2,64}+|(?:https?|wss?|ftp):[\\/]|(?<![\w@.-])www\d?\.)"
+_HOSTED: Final = (
+    r"(?:(?:(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,20}:)?[\\/]{2,64}+|(?:https?|wss?|ftp):[\\/]|(?<![\w@.-])www\d?\.)"
+)
 _FORMS: Final = (
     rf"{_HOSTED}(?=[^{_END}\\/.,;:!?)\]}}|]){_REST}{_OPEN}",
     rf"(?:javascript|vbscript|data):(?={_CHARS}){_REST}{_OPEN}",
