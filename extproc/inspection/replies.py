@@ -3,7 +3,6 @@
 What a later event repeats whole of a text that came in pieces is left out; what it has more, or otherwise, is given.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -29,7 +28,6 @@ UNKNOWN: Final = "reply"
 TOO_MANY: Final = "complexity"
 TOO_LONG: Final = "size"
 
-_HALVES: Final = re.compile("[\ud800-\udfff]")
 _FIRST, _FIRST_LAST = "\ud800", "\udbff"
 """Halves of surrogate pairs: JSON may have them in escapes, and a stream may have the second one in the next piece."""
 
@@ -177,8 +175,8 @@ class ReplyReader:
             self.keep(said, piece)
             return part if piece == part.text else replace(part, text=piece)
         self.halves.pop(part.path, None)
-        if _HALVES.search(part.text) is not None:
-            part = replace(part, text=_whole(part.text))
+        if (text := _whole(part.text)) is not part.text:
+            part = replace(part, text=text)
         before = "".join(said)
         if part.text == before and before:
             return None
@@ -195,9 +193,11 @@ class ReplyReader:
 
 def _whole(text: str) -> str:
     """Return a text in which pairs of surrogates are characters, and single halves U+FFFD."""
-    if _HALVES.search(text) is None:
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    try:
+        text.encode()  # faster than any search
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _decoded(data: bytes) -> tuple[bool, object]:
