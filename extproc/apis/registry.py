@@ -13,6 +13,7 @@ from extproc.apis.anthropic_messages import MESSAGES
 from extproc.apis.api import MODEL, Api, ApiEvents, ApiRequestPath
 from extproc.apis.asked import NOTHING_ASKED, Asked, AskedPart, asked, no_output
 from extproc.apis.cohere import COHERE
+from extproc.apis.events.leaves import TooComplexError, document
 from extproc.apis.families import OPENAI, ApiFamily
 from extproc.apis.gemini import GEMINI
 from extproc.apis.mcp import MCP
@@ -75,15 +76,19 @@ class Registry:
         return self._by_name.get(name)
 
     def asked(self, body: bytes, parts: AbstractSet[AskedPart], claimed: ApiRequestPath | None) -> Asked | None:
-        """Return these parts of a request; see `asked.asked`.
+        """Return these parts of a request, None if it cannot be read; see `asked.asked`.
 
         A request on a path that nobody claims is read as one of the first API that knows its form and has no paths.
         """
+        try:
+            _, value = document(body)
+        except TooComplexError:
+            return None
         if claimed is not None:
-            return asked(body, parts, claimed.api.asked, claimed.api.role_of)
+            return asked(value, parts, claimed.api.asked, claimed.api.role_of)
         for api in self.apis:
             if not api.paths and api.asked is not no_output:
-                found = asked(body, parts, api.asked, api.role_of)
+                found = asked(value, parts, api.asked, api.role_of)
                 if found is not NOTHING_ASKED:
                     return found
         return NOTHING_ASKED

@@ -20,7 +20,15 @@ from extproc.detectors.registry import (
     register,
     registered,
 )
-from extproc.detectors.replies import Detector, Follower, Noticed, ReplyDetector, ReplyFinding, Undecided
+from extproc.detectors.replies import (
+    Detector,
+    Follower,
+    Noticed,
+    PatientFollower,
+    ReplyDetector,
+    ReplyFinding,
+    Undecided,
+)
 
 __all__ = [
     "Conversation",
@@ -34,6 +42,7 @@ __all__ = [
     "JudgingDetector",
     "MaskableOptions",
     "Noticed",
+    "PatientFollower",
     "RemoteDetector",
     "ReplyDetector",
     "ReplyFinding",

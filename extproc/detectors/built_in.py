@@ -1,7 +1,6 @@
 """The detectors of this program that are no rules, by their words of `use`.
 
-They are values of the same contract as those of plug-ins; their options are models of the policy, so that the policy
-reference has them.
+They are values of the same contract as those of plug-ins. Their words and options are those of the policy's models.
 """
 
 from collections.abc import Mapping

@@ -4,13 +4,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.events.event import Scope
 from extproc.apis.reply import ReplyPart
-from extproc.detectors.registry import DetectorKind
-from extproc.detectors.replies import Noticed, ReplyDetector, ReplyFinding, Undecided
+from extproc.detectors.registry import built_in
+from extproc.detectors.replies import Noticed, ReplyDetector, ReplyFinding, Undecided, Wakes, never
 from extproc.policy.replies import Grounded
 
 KINDS: Final = ("quote", "number", "link")
@@ -33,7 +34,7 @@ _QUOTED: Final = re.compile(
 )
 _LINK: Final = re.compile(r"https?://[^\s<>\"'`)\]}]+", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"(?<![\w.,/-])[-+\u2212]?\d+(?:[.,'\u2019\u202f\u00a0 ]\d{3})*(?:[.,]\d+)?(?![\w]|[.,]\d)")
-_ITEM: Final = re.compile(r"(?m)^\s*(?:\d{1,3}[.)]|\[\d{1,3}\])\s")
+_ITEM: Final = re.compile(r"(?m)^[^\S\n]*+(?:\d{1,3}[.)]|\[\d{1,3}\])\s")
 _DIGITS: Final = re.compile(r"\d")
 _SPACES: Final = re.compile(r"\s+")
 _MARKS: Final = str.maketrans(
@@ -90,6 +91,10 @@ class GroundedReply:
             return [each for message in ended for each in self._judged(self._texts.pop(message, []))]
         return ()
 
+    def wakes(self, _: ReplyPart) -> Wakes | None:
+        """See `PatientFollower.wakes`. A message is judged at its end."""
+        return None if self._unknown else never
+
     def finish(self) -> Sequence[Noticed]:
         """See `Follower.finish`."""
         texts, self._texts = self._texts, {}
@@ -102,7 +107,8 @@ class GroundedReply:
             texts[part.path] = texts.get(part.path, "") + part.text
         if sum(map(len, texts.values())) > TEXT_MAX:
             return (Undecided("size"),)
-        made = [(path, *claim) for path, text in texts.items() for claim in claims(text)][:CLAIMS_MAX]
+        found = ((path, *claim) for path, text in texts.items() for claim in claims(text))
+        made = list(islice(found, CLAIMS_MAX))
         if len(made) < self._options.claims:
             return ()
         sources = Sources(self._sources)
@@ -119,22 +125,27 @@ class GroundedReply:
 
 def claims(text: str) -> Iterator[tuple[str, str, int]]:
     """Yield the quotes, links and numbers of a text, each with its kind and where it begins."""
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(text))  # code points of claims, and of numbers of items
     for found in _LINK.finditer(text):
         link = found[0].rstrip(".,;:!?*_")
-        taken.append((found.start(), found.start() + len(link)))
+        _take(taken, found.start(), len(link))
         yield "link", link, found.start()
     for found in _QUOTED.finditer(text):
         quote = next(each for each in found.groups() if each is not None)
         if len(quote.split()) >= WORDS_MIN or not quote.isascii():
             at = found.start() + found[0].index(quote)
-            taken.append((at, at + len(quote)))
+            _take(taken, at, len(quote))
             yield "quote", quote, at
-    items = [found.span() for found in _ITEM.finditer(text)]
+    for found in _ITEM.finditer(text):
+        _take(taken, found.start(), len(found[0]))
     for found in _NUMBER.finditer(text):
         single = len(_DIGITS.findall(found[0])) < 2
-        if not single and not any(start <= found.start() < end for start, end in (*taken, *items)):
+        if not single and not taken[found.start()]:
             yield "number", found[0], found.start()
+
+
+def _take(taken: bytearray, at: int, size: int) -> None:
+    taken[at : at + size] = b"\1" * size
 
 
 def readings(number: str) -> frozenset[str]:
@@ -164,4 +175,4 @@ def grounded(options: Grounded) -> ReplyDetector:
     return ReplyDetector(KINDS, partial(GroundedReply, options), frozenset({"documents"}))
 
 
-GROUNDED: Final = DetectorKind("grounded", Grounded, grounded)
+GROUNDED: Final = built_in(Grounded, grounded)

@@ -12,7 +12,7 @@ from extproc.classify.folding import Folded, fold
 from extproc.classify.ways import View, views
 from extproc.classify.words import Words
 from extproc.detectors.contract import Conversation, DetectorError, JudgingDetector, Statement, WindowScore
-from extproc.detectors.registry import DetectorKind
+from extproc.detectors.registry import built_in
 from extproc.policy.judges import LeakedPrompt
 from extproc.protocol.messages import Side
 
@@ -111,4 +111,4 @@ def leaked_prompt(options: LeakedPrompt) -> JudgingDetector:
     return JudgingDetector((REPEATED, CANARY), judge.judge, frozenset({"system"}))
 
 
-LEAKED_PROMPT: Final = DetectorKind("leaked_prompt", LeakedPrompt, leaked_prompt)
+LEAKED_PROMPT: Final = built_in(LeakedPrompt, leaked_prompt)

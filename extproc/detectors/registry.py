@@ -13,7 +13,7 @@ from msgspec import Struct
 from extproc.detectors.replies import Detector
 from extproc.policy.names import RESERVED_PROCESSORS, is_short_name
 from extproc.policy.processors import USES, Maskable
-from extproc.policy.step import Step
+from extproc.policy.step import Step, word
 from extproc.policy.uses import plug
 
 DetectorOptions = Step
@@ -33,6 +33,11 @@ class DetectorKind(Struct, frozen=True):
     use: str
     options: type[Step]
     make: Callable[[Any], Detector]
+
+
+def built_in(options: type[Step], make: Callable[[Any], Detector]) -> DetectorKind:
+    """Return a kind of detector of this program, whose word the policy has."""
+    return DetectorKind(word(options), options, make)
 
 
 class DetectorRegistrationError(Exception):

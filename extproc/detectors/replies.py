@@ -69,13 +69,34 @@ class Follower(Protocol):
         """Return what is noticed at the end of the response, whether or not its messages had an end."""
 
 
+Wakes: TypeAlias = Callable[[str], object]
+"""Called once with each next piece of a text, in their order. None: the piece may wait. Anything else: it is given at
+once, joined to those that wait."""
+
+
+def never(_: str) -> None:
+    """The test for a text that says nothing more to a follower."""
+
+
+class PatientFollower(Follower, Protocol):
+    """A follower that is not given each piece of a growing text by itself, as nearly none of them says anything new."""
+
+    def wakes(self, part: ReplyPart, /) -> Wakes | None:
+        """Return the test of the pieces behind `part` in its text; None if none of them may wait.
+
+        A piece may wait if `take` would notice nothing with it. Asked anew behind each part that was taken; a part of
+        another text, or the end of a message, has all that waits given first.
+        """
+
+
 class ReplyDetector(Struct, frozen=True):
     """Follows replies: `open(asked)` is called for each response, in the event loop or in a thread.
 
-    A follower takes microseconds for a piece, and must not depend on time. `kinds` are all kinds that its findings may
-    have; `asks` the parts of the request that it needs (see `Conversation.asked`). If `open` or a follower raises, the
-    processor has failed. `prepare(asked)`: called with the work on the request, in a thread if that is large, so that
-    `open` finds done what takes long; what it raises is no matter.
+    A follower takes microseconds for a piece, and must not depend on time. One that is a `PatientFollower` costs less.
+    `kinds` are all kinds that its findings may have; `asks` the parts of the request that it needs (see
+    `Conversation.asked`). If `open` or a follower raises, the processor has failed. `prepare(asked)`: called with the
+    work on the request, in a thread if that is large, so that `open` finds done what takes long; what it raises is no
+    matter.
     """
 
     kinds: tuple[str, ...]

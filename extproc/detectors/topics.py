@@ -7,7 +7,7 @@ from extproc.classify.examples import ExampleClassifier
 from extproc.classify.folding import fold
 from extproc.classify.words import Words
 from extproc.detectors.contract import Conversation, JudgingDetector, Statement, WindowScore
-from extproc.detectors.registry import DetectorKind
+from extproc.detectors.registry import built_in
 from extproc.policy.judges import TopicFilter
 
 OFF_TOPIC: Final = "off_topic"
@@ -58,4 +58,4 @@ def topics(options: TopicFilter) -> JudgingDetector:
     return JudgingDetector(kinds, TopicJudge(options).judge)
 
 
-TOPICS: Final = DetectorKind("topics", TopicFilter, topics)
+TOPICS: Final = built_in(TopicFilter, topics)

@@ -1,6 +1,6 @@
 """The followers of one reply at work: what they notice in a whole body, and the body without what they drop."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -11,7 +11,15 @@ from extproc.apis.events.leaves import document, leaves, text
 from extproc.apis.events.rewrite import quoted
 from extproc.apis.events.source import placed
 from extproc.apis.reply import ReplyPart
-from extproc.detectors.replies import Follower, Noticed, ReplyDetector, ReplyFinding, Undecided, check_noticed
+from extproc.detectors.replies import (
+    Follower,
+    Noticed,
+    ReplyDetector,
+    ReplyFinding,
+    Undecided,
+    Wakes,
+    check_noticed,
+)
 from extproc.inspection.replies import ReplyReader, UnknownReplyError
 from extproc.inspection.stage import CompiledProcessor
 from extproc.inspection.verdict import Evidence, Finding
@@ -25,13 +33,15 @@ STEPS_A_PART: Final = 10
 class FollowedReply:
     """One follower of one reply, and its findings so far. Methods raise what the follower raises."""
 
-    __slots__ = ("_detector", "_findings", "follower", "processor")
+    __slots__ = ("_detector", "_findings", "follower", "processor", "wakes")
 
     def __init__(self, processor: CompiledProcessor, asked: Asked | None) -> None:
         assert processor.reply is not None, "it follows replies"
         self.processor = processor
         self._detector: ReplyDetector = processor.reply
         self.follower: Follower = self._detector.open(asked)
+        self.wakes: Callable[[ReplyPart], Wakes | None] | None = getattr(self.follower, "wakes", None)
+        """See `PatientFollower.wakes`; None if it is no such follower."""
         self._findings = 0
 
     def take(self, part: ReplyPart) -> Sequence[Noticed]:

@@ -9,7 +9,7 @@ from extproc.detectors.guards import made_guard
 from extproc.detectors.replies import Detector, ReplyDetector
 from extproc.policy import PlacedStep, Unusable, UnusableError
 from extproc.policy.guards import Guard
-from extproc.policy.processors import USES, Maskable
+from extproc.policy.processors import USES, Maskable, SizeLimit
 from extproc.protocol.messages import Side
 
 _MEND_BUILT_IN: Final = "or delete this processor"
@@ -21,7 +21,7 @@ def detector_of(placed: PlacedStep, read: Mapping[str, bytes]) -> Detector | Non
     step = placed.step
     if isinstance(step, Guard):
         return made_guard(placed, step, read)
-    if step.use not in BUILT_IN and step.use in USES:
+    if isinstance(step, Maskable | SizeLimit) and step.use in USES:
         return None
     kind = kind_of(step.use)
     if kind is None:

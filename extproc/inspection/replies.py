@@ -28,6 +28,9 @@ UNKNOWN: Final = "reply"
 TOO_MANY: Final = "complexity"
 TOO_LONG: Final = "size"
 
+_FIRST, _FIRST_LAST = "\ud800", "\udbff"
+"""Halves of surrogate pairs: JSON may have them in escapes, and a stream may have the second one in the next piece."""
+
 _PIECES: Final = frozenset({"text", "refusal", "arguments"})
 
 
@@ -44,11 +47,9 @@ class GrowingPart(Struct, frozen=True):
 
     part: ReplyPart
     said: list[str]
-    reader: "ReplyReader"
 
     def piece(self, text: str) -> ReplyPart:
-        """Return the part that the next piece is. Raises UnknownReplyError."""
-        self.reader.keep(self.said, text)
+        """Return the part that a further piece is."""
         part = self.part
         return ReplyPart(part.kind, part.message, part.path, text, part.call)
 
@@ -56,7 +57,7 @@ class GrowingPart(Struct, frozen=True):
 class ReplyReader:
     """Reads the parts of one response. `dialect`: the API that the request was for, or nothing."""
 
-    __slots__ = ("_apis", "_calls", "_dialect", "_said", "growing", "kept")
+    __slots__ = ("_apis", "_calls", "_dialect", "_said", "growing", "halves", "kept", "most")
 
     def __init__(self, dialect: str) -> None:
         self._apis = apis.current()
@@ -65,15 +66,25 @@ class ReplyReader:
         """Texts by the channels of their pieces, so that an event which brings nothing else need not be read again."""
         self._said: dict[Scope, list[str]] = {}  # the pieces of each text so far
         self.kept = 0
-        """Code points of them."""
+        """Code points of them, of which there may be `most`."""
+        self.most = SAID_MAX
+        self.halves: dict[Scope, str] = {}
+        """First halves of surrogate pairs at the ends of texts."""
         self._calls: dict[Scope, tuple[str, str]] = {}  # names and identifiers of calls by their places
 
     def keep(self, said: list[str], text: str) -> None:
         """Remember a piece of a text. Raises UnknownReplyError."""
         self.kept += len(text)
-        if self.kept > SAID_MAX:
+        if self.kept > self.most:
             raise UnknownReplyError(TOO_LONG)
         said.append(text)
+
+    def paired(self, path: Scope, piece: str) -> str:
+        """Return a further piece of a text with whole characters; a first half at its end waits for the second."""
+        piece = self.halves.pop(path, "") + piece
+        if piece and _FIRST <= piece[-1] <= _FIRST_LAST:
+            self.halves[path], piece = piece[-1], piece[:-1]
+        return _whole(piece)
 
     def event(self, event: StreamEvent) -> list[ReplyPart]:
         """Return the new parts in an event. Raises UnknownReplyError."""
@@ -126,7 +137,7 @@ class ReplyReader:
         delta, part = event.deltas[0], read[0]
         grows = not (part.whole or delta.channel.whole or delta.repeats or delta.grows)
         if grows and part.kind in _PIECES and part.text == delta.text and len(self.growing) < MAX_PLACES:
-            self.growing[delta.channel] = GrowingPart(part, self._said[part.path], self)
+            self.growing[delta.channel] = GrowingPart(part, self._said[part.path])
 
     def _new(self, read: Sequence[ReplyPart]) -> Iterator[ReplyPart]:
         for part in read:
@@ -150,6 +161,7 @@ class ReplyReader:
         self._calls[part.path] = part.text, part.ident
         for path in [path for path in self._said if path[: len(part.path)] == part.path]:
             self._said[path].clear()
+            self.halves.pop(path, None)
 
     def _unsaid(self, part: ReplyPart) -> ReplyPart | None:
         said = self._said.get(part.path)
@@ -157,10 +169,14 @@ class ReplyReader:
             self._remember(self._said, part.path)
             said = self._said[part.path] = []
         if not part.whole:
-            if not part.text:
+            piece = self.paired(part.path, part.text)
+            if not piece:
                 return None
-            self.keep(said, part.text)
-            return part
+            self.keep(said, piece)
+            return part if piece == part.text else replace(part, text=piece)
+        self.halves.pop(part.path, None)
+        if (text := _whole(part.text)) is not part.text:
+            part = replace(part, text=text)
         before = "".join(said)
         if part.text == before and before:
             return None
@@ -173,6 +189,15 @@ class ReplyReader:
     def _remember(self, places: Mapping[Scope, object], path: Scope) -> None:
         if path not in places and len(places) >= MAX_PLACES:
             raise UnknownReplyError(TOO_MANY)
+
+
+def _whole(text: str) -> str:
+    """Return a text in which pairs of surrogates are characters, and single halves U+FFFD."""
+    try:
+        text.encode()  # faster than any search
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _decoded(data: bytes) -> tuple[bool, object]:

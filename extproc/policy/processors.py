@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, get_args
 
 from pydantic import (
     AfterValidator,
@@ -35,7 +35,7 @@ from extproc.policy.kinds import PII_GROUPS, PII_KINDS, PII_USUAL, expanded
 from extproc.policy.names import ProcessorName
 from extproc.policy.paths import FilePath
 from extproc.policy.replies import Grounded, JsonSchema, Length, RefusalStep, ToolSchema, Url
-from extproc.policy.step import Step
+from extproc.policy.step import Step, word
 from extproc.policy.units import GIB, Count, Size, Truth
 from extproc.policy.uses import plugged, tag
 
@@ -245,32 +245,6 @@ class SizeLimit(Step):
         return self
 
 
-USES: Final[Mapping[str, type[Step]]] = {
-    "pii": Pii,
-    "secrets": Secrets,
-    "pattern": Pattern,
-    "size": SizeLimit,
-    "injection": Injection,
-    "leaked_prompt": LeakedPrompt,
-    "topics": TopicFilter,
-    "language": LanguageFilter,
-    "webhook": Webhook,
-    "grpc": GrpcGuard,
-    "moderation": Moderation,
-    "presidio": Presidio,
-    "llm_judge": LlmJudge,
-    "bedrock_guardrail": BedrockGuardrail,
-    "azure_content_safety": AzureContentSafety,
-    "model_armor": ModelArmor,
-    "json_schema": JsonSchema,
-    "tool_schema": ToolSchema,
-    "length": Length,
-    "refusal": RefusalStep,
-    "url": Url,
-    "grounded": Grounded,
-}
-"""The built-in words of `use`; plug-ins add others (see `policy.uses`)."""
-
 PLUGGED: Final = "(plug-in)"
 """The form of a processor that a plug-in brings."""
 
@@ -346,3 +320,8 @@ Processor: TypeAlias = Annotated[
     Discriminator(_form),
 ]
 """A processor, told apart by `use`."""
+
+USES: Final[Mapping[str, type[Step]]] = {
+    word(step): step for step in (get_args(form)[0] for form in get_args(get_args(Processor)[0])) if step is not Step
+}
+"""The built-in words of `use` and their forms; plug-ins add others (see `policy.uses`)."""

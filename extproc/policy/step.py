@@ -1,6 +1,6 @@
 """The fields that every processor has, whatever it uses."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field
 
@@ -48,3 +48,9 @@ class Step(Value):
     def blocks_on_failure(self) -> bool:
         """True if the content is refused when it fails and has no stand-in. In the shadow nothing is."""
         return self.mode == "enforce" and (self.on_failure == "block" or (self.on_failure is None and self.enforced))
+
+
+def word(step: type[Step]) -> str:
+    """Return the word of `use` of a built-in kind of processor."""
+    (written,) = get_args(step.model_fields["use"].annotation)
+    return str(written)

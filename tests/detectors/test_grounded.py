@@ -1,12 +1,13 @@
 """Quotes, numbers and links of replies that do not occur in the documents of the request."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from extproc.detectors import grounded
-from extproc.detectors.grounded import Sources, claims, readings
+from extproc.detectors.grounded import TEXT_MAX, Sources, claims, readings
 from tests.detectors.grounded_set import CASES, REPORT
 from tests.inspection.replying import asking, judging, kinds, outcome, streamed, whole
 from tests.seams.playing import SSE, answered, plan, played
@@ -72,6 +73,13 @@ def test_a_number_is_the_same_however_it_is_written(one: str, other: str, same: 
 
 def test_ordinals_single_digits_and_parts_of_words_are_no_claims() -> None:
     assert list(claims("1. First\n12) Twelfth\n[3] note: 5 of v1.2 B2B x86 2-3")) == []
+
+
+def test_a_text_of_blank_lines_or_of_list_items_takes_no_time() -> None:
+    began = time.thread_time()
+    assert list(claims("\n" * TEXT_MAX)) == []
+    assert len(list(claims("\n1. 22" * (TEXT_MAX // 6)))) == TEXT_MAX // 6
+    assert time.thread_time() - began < 5, "it took minutes"
 
 
 def test_quotes_are_compared_without_regard_to_marks_case_and_blanks() -> None:

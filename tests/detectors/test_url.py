@@ -41,7 +41,10 @@ SUSPICIOUS = {
     f"https://evil.example/#{DATA}": "data",
     "https://evil.example/?q=" + "%41%42%43" * 9: "data",
     "https://evil.example/?q=" + "x=1&" * 200: "data",
-    "javascript:alert(document.cookie": "scheme",
+    "javascript:alert(document.cookie)": "scheme",
+    "http:/user@evil.example": "userinfo",
+    "http:///0x7f.1": "ip_host",
+    "https://0x/": "ip_host",
     "data:text/html;base64,PHNjcmlwdD4=": "scheme",
     "//evil.example@1.2.3.4/x": "userinfo",
     "https:\\\\user@evil.example\\x": "userinfo",
@@ -111,6 +114,72 @@ def test_the_target_of_a_markdown_link_needs_no_scheme() -> None:
     assert found("[a](evil.example/x) [b](page.md)", deny=("evil.example",), checks=()) == [
         ("denied", "evil.example/x")
     ]
+
+
+HIDDEN = [
+    "[https://ok.example](https://evil.example/x)",
+    "![a](https://ok.example/x)![b](https://evil.example/y?d=1)",
+    "(https://ok.example)[x](evil.example)",
+    "|https://ok.example/a|https://evil.example/b|",
+    r"[a](https\://evil.example/x)",
+    r"[a](\//evil.example)",
+    "[a](https&#58;//evil.example)",
+    "[a](https&colon;//ev&#x69;l.example)",
+    "[a](  <https:/evil.example>)",
+    '<a href="&#104;ttps://evil.example">',
+    "<img src=https:evil.example/p.png>",
+    "[a]\n\n[a]: //evil.example",
+    "[a](https://ok.example\\@evil.example)",
+    "https://ok.example@evil.example",
+    "https://ok.example%40evil.example",
+    "https://ok.example.evil.example/ok.example",
+    "https://evil.example#@ok.example",
+    "https://evil.example?@ok.example/",
+    "https://ｅvil。example/",
+    "https://%65vil.example/",
+]
+
+
+@pytest.mark.parametrize("text", HIDDEN)
+def test_no_link_hides_behind_another_or_behind_escapes(text: str) -> None:
+    whole_text = found(text + " and", allow=("ok.example",), checks=())
+    assert [kind for kind, _ in whole_text] == ["not_allowed"]
+    assert "vil" in whole_text[0][1] or "&#x69;l" in whole_text[0][1]
+    assert all(found(text + " and", size, allow=("ok.example",), checks=()) == whole_text for size in (1, 2, 3, 5, 7))
+
+
+DENIED = [
+    ("127.0.0.1", "http://2130706433/"),
+    ("127.0.0.1", "http://0177.0.0.1/"),
+    ("127.0.0.1", "http://0x7f.1/"),
+    ("127.0.0.1", "http://%31２7.1/"),
+    ("bücher.example", "https://xn--bcher-kva.example/"),
+    ("xn--bcher-kva.example", "https://BÜCHER.example"),
+    ("evil.example", "https://ev\u00adil.example/"),
+    ("evil.example", "https://user:pw@EVIL.example.:443/"),
+    ("evil.example", "evil.example/login"),
+    ("*.evil.example", "a.evil.example"),
+    ("evil.example/x/", "evil.example/a/../x/y"),
+]
+
+
+@pytest.mark.parametrize(("entry", "text"), DENIED)
+def test_a_denied_host_is_found_however_it_is_written(entry: str, text: str) -> None:
+    for each in (text, f"go to {text}, then", f"({text})"):
+        assert [kind for kind, _ in found(each, deny=(entry,), checks=())] == ["denied"]
+        assert found(each, 1, deny=(entry,), checks=()) == found(each, deny=(entry,), checks=())
+    assert found(f"me@{text.rpartition('@')[2]}", deny=("other.example",), checks=()) == []
+
+
+def test_the_end_of_a_message_ends_its_own_links_alone() -> None:
+    follower = Linked(LinkJudge(Url(use="url", allow=("ok.example",))))
+    for number, text in ((0, "https://ok."), (1, "https://ok.example")):
+        assert not follower.take(ReplyPart("text", number, ("choices", number), text))
+    assert not follower.take(ReplyPart("end", 1, (), "stop"))
+    assert not follower.take(ReplyPart("text", 0, ("choices", 0), "example/x "))
+    (noticed,) = follower.take(ReplyPart("text", 0, ("choices", 0), "//evil.example "))
+    assert isinstance(noticed, ReplyFinding)
+    assert (noticed.start, noticed.end) == (21, 35)
 
 
 @pytest.mark.parametrize("api", FORMS)

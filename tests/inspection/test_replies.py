@@ -36,7 +36,9 @@ def parts_of(raws: list[bytes], dialect: str) -> list[ReplyPart]:
     for event in read(raws, dialect):
         growing = reader.growing.get(event.deltas[0].channel) if len(event.deltas) == 1 else None
         if growing is not None and not event.ends and not event.calls and event.kind == "delta":
-            found.append(growing.piece(event.deltas[0].text))
+            piece = reader.paired(growing.part.path, event.deltas[0].text)
+            reader.keep(growing.said, piece)
+            found.append(growing.piece(piece))
         else:
             found += reader.event(event)
     return found

@@ -10,8 +10,8 @@ from extproc.apis.asked import Asked
 from extproc.apis.reply import ReplyPart
 from extproc.detectors import DetectorKind, DetectorOptions, Noticed, ReplyDetector, ReplyFinding, registered
 from extproc.detectors.contract import DETECTIONS_MAX
-from extproc.detectors.schema import document
 from extproc.detectors.schema.checker import LEVELS_MAX
+from extproc.detectors.schema.values import NAME_MAX
 from extproc.inspection import replies
 from extproc.policy import PolicyError, UnusableError
 from extproc.protocol.messages import Side
@@ -137,21 +137,21 @@ def test_a_repair_in_the_shadow_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_a_document_has_a_bound(monkeypatch: pytest.MonkeyPatch, more: int) -> None:
-    monkeypatch.setattr(document, "TEXT_MAX", 30)
-    own = judging("{use: json_schema, fits: {type: object}}")
-    text = '{"a": "' + "x" * (21 + more) + '"}'
-    for response in (whole("chat", text), streamed("chat", list(text))):
-        found = outcome(own, "chat", asking("chat"), response)
-        assert found.action == ("block" if more else "allow")
-        assert any("not inspected: size" in each for each in found.why) == bool(more)
-
-
-@pytest.mark.parametrize("more", [0, 1])
 def test_levels_have_a_bound(more: int) -> None:
     own = judging("{use: json_schema, fits: {type: array}}")
     text = "[" * (LEVELS_MAX + more) + "]" * (LEVELS_MAX + more)
     for response in (whole("chat", text), streamed("chat", list(text))):
+        found = outcome(own, "chat", asking("chat"), response)
+        assert found.action == ("block" if more else "allow")
+        assert any("not inspected: complexity" in each for each in found.why) == bool(more)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_names_have_a_bound(more: int) -> None:
+    own = judging("{use: json_schema, fits: {type: object}}")
+    text = '{"' + "x" * (NAME_MAX + more) + '": 1}'
+    pieces = [text[at : at + 500] for at in range(0, len(text), 500)]
+    for response in (whole("chat", text), streamed("chat", pieces)):
         found = outcome(own, "chat", asking("chat"), response)
         assert found.action == ("block" if more else "allow")
         assert any("not inspected: complexity" in each for each in found.why) == bool(more)

@@ -7,7 +7,7 @@ from extproc.classify.linear import LinearModel
 from extproc.detectors.contract import JudgingDetector
 from extproc.detectors.injection import minilm
 from extproc.detectors.injection.detector import InjectionThresholds, injection
-from extproc.detectors.registry import DetectorKind
+from extproc.detectors.registry import built_in
 from extproc.detectors.shipped import shipped
 from extproc.policy.judges import Injection
 
@@ -33,4 +33,4 @@ def injection_of(options: Injection) -> JudgingDetector:
     return injection(model(), thresholds, frozenset(options.kinds), second)
 
 
-INJECTION: Final = DetectorKind("injection", Injection, injection_of)
+INJECTION: Final = built_in(Injection, injection_of)

@@ -9,7 +9,7 @@ from extproc.apis.roles import PassageRole
 from extproc.classify.languages import Languages
 from extproc.classify.words import Words
 from extproc.detectors.contract import Conversation, JudgingDetector, Statement, WindowScore
-from extproc.detectors.registry import DetectorKind
+from extproc.detectors.registry import built_in
 from extproc.detectors.shipped import shipped
 from extproc.policy.judges import LanguageFilter
 
@@ -71,4 +71,4 @@ def language(options: LanguageFilter) -> JudgingDetector:
     return JudgingDetector((OTHER,), LanguageJudge(options).judge)
 
 
-LANGUAGE: Final = DetectorKind("language", LanguageFilter, language)
+LANGUAGE: Final = built_in(LanguageFilter, language)

@@ -12,8 +12,8 @@ from extproc.apis.asked import Asked
 from extproc.apis.events.event import Scope
 from extproc.apis.reply import ReplyPart
 from extproc.detectors.refusal.phrases import PHRASES
-from extproc.detectors.registry import DetectorKind
-from extproc.detectors.replies import Noticed, ReplyDetector, ReplyFinding
+from extproc.detectors.registry import built_in
+from extproc.detectors.replies import Noticed, ReplyDetector, ReplyFinding, Wakes, never
 from extproc.policy.replies import RefusalStep
 
 KINDS: Final = ("refusal", "filtered", "worded")
@@ -29,6 +29,8 @@ WORDED: Final = 0.9
 """The score of a refusal by its words: the precision on the labelled set."""
 
 _END: Final = re.compile(r"[.!?\n](?=\s|\Z)|[。!?]")
+_MARKS: Final = ".!?\n。！？"
+_MARK: Final = re.compile(f"[{_MARKS}]").search
 _QUOTES: Final = str.maketrans(
     {"’": "'", "‘": "'", "´": "'", "`": "'", "ß": "ss", "ø": "o", "æ": "ae", "ł": "l", "ı": "i"}
 )
@@ -61,6 +63,22 @@ class RefusedReply:
                     self._begun[part.path] = (before + part.text)[:LOOKED_AT]
                     return self._look(part.path, over=False)
         return ()
+
+    def wakes(self, part: ReplyPart) -> Wakes | None:
+        """See `PatientFollower.wakes`. A sentence ends with the character behind its mark."""
+        begun = self._begun.get(part.path) if self._words and part.kind == "text" else None
+        if begun is None:
+            return never
+        if not begun or begun[-1] in _MARKS:
+            return None
+        room = LOOKED_AT - len(begun)
+
+        def wakes(piece: str) -> object:
+            nonlocal room
+            room -= len(piece)
+            return True if room <= 0 else _MARK(piece)
+
+        return wakes
 
     def finish(self) -> Sequence[Noticed]:
         """See `Follower.finish`."""
@@ -125,4 +143,4 @@ def refusal(options: RefusalStep) -> ReplyDetector:
     return ReplyDetector(KINDS, opened)
 
 
-REFUSAL: Final = DetectorKind("refusal", RefusalStep, refusal)
+REFUSAL: Final = built_in(RefusalStep, refusal)

@@ -6,7 +6,7 @@ import msgspec
 
 from extproc.apis.asked import Asked
 from extproc.detectors.contract import DetectorError
-from extproc.detectors.registry import DetectorKind
+from extproc.detectors.registry import built_in
 from extproc.detectors.replies import ReplyDetector
 from extproc.detectors.schema import library
 from extproc.detectors.schema.json_replies import JSON_KINDS, JsonReply
@@ -44,5 +44,5 @@ def _read_tools(asked: Asked) -> None:
             library.known(each.parameters)
 
 
-JSON_SCHEMA: Final = DetectorKind("json_schema", JsonSchema, json_schema)
-TOOL_SCHEMA: Final = DetectorKind("tool_schema", ToolSchema, tool_schema)
+JSON_SCHEMA: Final = built_in(JsonSchema, json_schema)
+TOOL_SCHEMA: Final = built_in(ToolSchema, tool_schema)

@@ -4,21 +4,23 @@ It knows the grammar of JSON (RFC 8259), and of a schema what `nodes` has. Names
 their readers differ in which value counts.
 """
 
-import re
 from typing import Final
 
-from msgspec import Struct
-
-from extproc.detectors.schema.nodes import ANY, ARRAY, NULL, NUMBER, OBJECT, STRING, TRUTH, SchemaNode
+from extproc.detectors.schema.nodes import ANY, STRING, SchemaNode
+from extproc.detectors.schema.tokens import CHARS, COMMA, CONTENT, CUT, ESCAPE, ESCAPES, HEX, SCALAR, SPACE, TOKENS
 from extproc.detectors.schema.values import (
     DIGITS,
-    WORDS,
+    NAME_MAX,
+    OPENING,
     FaultAt,
+    JsonFault,
     begun_name,
     begun_scalar,
     begun_string,
-    ever_matching,
+    fits,
     joined,
+    may_open,
+    scalar_type,
     unknown_name,
     whole_scalar,
     whole_string,
@@ -31,38 +33,10 @@ _VALUE, _VALUE_OR_END, _NAME_OR_END, _NAME, _COLON, _AFTER, _IN_STRING, _IN_NAME
 
 _BEFORE_NAME, _BEFORE_VALUE = (_NAME, _NAME_OR_END), (_VALUE, _VALUE_OR_END)
 
-_CHARS: Final = ever_matching(r'[^"\\\x00-\x1f]*')
-_SPACE: Final = ever_matching(r"[ \t\n\r]*")
-_SCALAR: Final = ever_matching(r"[-+.0-9a-zA-Z]*")
-_PLAIN: Final = r'"([^"\\\x00-\x1f]*+)"'
-_WHOLE: Final = r"(-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+|true|false|null)(?=[ \t\n\r,}\]])"
-_TOKENS: Final = re.compile(
-    rf"[ \t\n\r]*+(?:{_PLAIN}[ \t\n\r]*+:[ \t\n\r]*+(?:{_PLAIN}|{_WHOLE}|([{{\[]))|{_PLAIN}|{_WHOLE}|([,:{{}}\[\]]))"
-    r"([ \t\n\r]*+,)?+"
-).match
-"""A whole token: a member with its value, or with the bracket of that; a string; a scalar; a bracket, a colon or a
-comma; each with the comma behind it. Strings have no escapes."""
-_COMMA: Final = 8
-"""The group of that comma."""
-
-_OPENING: Final = {"{": OBJECT, "[": ARRAY}
-_ESCAPES: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_HEX: Final = frozenset("0123456789abcdefABCDEF")
-_ESCAPE: Final = 6
-"""Characters of the longest escape."""
-
 _LETTERS: Final = frozenset("tfn")
 
 Step = tuple[int, FaultAt | None]
 """Where a piece goes on, and the fault that was met."""
-
-
-class JsonFault(Struct, frozen=True, gc=False):
-    """The first fault of a text. `at`: its code point; `why`: the place of a keyword in the schema, if it broke one."""
-
-    kind: str
-    at: int
-    why: str = ""
 
 
 class JsonChecker:
@@ -90,12 +64,17 @@ class JsonChecker:
         self._text = at  # code points before this piece
         self.end: int | None = None
 
+    @property
+    def loose(self) -> bool:
+        """True in the middle of a string of which any will do: nothing is wrong before it ends, or is escaped."""
+        return self._state == _IN_STRING and not self._escape and bool(self._child.free & STRING)
+
     def feed(self, piece: str) -> JsonFault | None:
         """Take the next piece; return the fault in it, if there is one. Nothing may follow a fault."""
         at, size = 0, len(piece)
         if self._state == _IN_STRING and not self._escape and self._child.free & STRING:
             # The middle of a long string, as most of a long answer is.
-            at = _CHARS(piece).end()
+            at = CHARS(piece).end()
             if at == size:
                 self._text += size
                 return None
@@ -111,6 +90,8 @@ class JsonChecker:
             else:
                 at = self._whole_tokens(piece, at)
                 if at < size and self._state != _DONE:
+                    if self._cut(piece, at):
+                        break
                     at, fault = self._token_at(piece, at)
         if fault is not None:
             return JsonFault(fault[0], self._text + fault[1], fault[2])
@@ -132,14 +113,14 @@ class JsonChecker:
 
     def _whole_tokens(self, piece: str, at: int) -> int:
         """Take whole tokens that are right for sure; return where another one begins, or one that may be a fault."""
-        while (found := _TOKENS(piece, at)) is not None:
+        while (found := TOKENS(piece, at)) is not None:
             name, said, scalar, opens, bare, alone, mark, comma = found.groups()
             if name is not None:
                 child, seen = self._member(name), self._seen
                 if (
                     child is None
                     or seen is None
-                    or not (_opens(child, opens, comma) if opens else _fits(child, said, scalar))
+                    or not (may_open(child, opens, comma) if opens else fits(child, said, scalar))
                 ):
                     break
                 if opens is None:
@@ -152,28 +133,28 @@ class JsonChecker:
             elif not (self._valued(bare, alone) if mark is None else self._marks(mark, comma)):
                 break
             at = found.end()
-            if mark in _OPENING:
+            if mark in OPENING:
                 self._open(mark)
             elif mark != ":" and not self._goes_on(comma if mark != "," else mark):
-                return at if comma is None else found.start(_COMMA)
+                return at if comma is None else found.start(COMMA)
         return at
 
     def _member(self, name: str) -> SchemaNode | None:
         """Return the rules for the value of a member; None if something about its name is to be looked at."""
         node, seen = self._node, self._seen
-        if self._state not in _BEFORE_NAME or seen is None or name in seen:
+        if self._state not in _BEFORE_NAME or seen is None or name in seen or len(name) > NAME_MAX:
             return None
         return node.members.get(name) or (None if node.closed or not name.isascii() else node.rest)
 
     def _valued(self, said: str | None, scalar: str | None) -> bool:
         """True if a value may stand here, and this one is right for sure."""
-        return self._state in _BEFORE_VALUE and _fits(self._child, said, scalar)
+        return self._state in _BEFORE_VALUE and fits(self._child, said, scalar)
 
     def _marks(self, mark: str, comma: str | None) -> bool:
         """Take a bracket, a colon or a comma, if it is right for sure; `comma`: one stands behind it."""
         state = self._state
-        if mark in _OPENING:
-            return state in _BEFORE_VALUE and len(self._stack) < LEVELS_MAX and _opens(self._child, mark, comma)
+        if mark in OPENING:
+            return state in _BEFORE_VALUE and len(self._stack) < LEVELS_MAX and may_open(self._child, mark, comma)
         if mark == ",":
             return state == _AFTER and comma is None and self._node.most_items is None
         if mark == ":":
@@ -206,13 +187,56 @@ class JsonChecker:
         self._next_item(0)
         return True
 
+    def _cut(self, piece: str, at: int) -> bool:
+        """Take all that is left of a piece, if it ends in the middle of a token that is right so far."""
+        found = CUT(piece, at)
+        if found is None:
+            return False
+        name, colon, said, scalar, begun, alone = found.groups()
+        if name is None:
+            if begun is None and alone is None:
+                return True
+            if self._state in _BEFORE_NAME:
+                return begun is not None and self._cut_name(begun, found.start(5))
+            if self._state not in _BEFORE_VALUE:
+                return False
+            child, said, scalar, group = self._child, begun, alone, 5
+        else:
+            member = self._member(name)
+            if member is None:
+                return False
+            child, group = member, 3
+        if said is not None:
+            if not child.types & STRING or not (
+                child.free & STRING or not said or begun_string(child, said, 0) is None
+            ):
+                return False
+            state, token, start = _IN_STRING, "" if child.free & STRING else said, found.start(group)
+        elif scalar is not None:
+            if begun_scalar(scalar) < len(scalar) or not child.types & scalar_type(scalar):
+                return False
+            state, token, start = _IN_SCALAR, scalar, found.start(group + 1)
+        else:
+            state, token, start = _COLON if colon is None else _VALUE, "", 0
+        if name is not None:
+            assert self._seen is not None, "members stand in objects"
+            self._seen.add(name)
+        self._child, self._state, self._token, self._plain, self._from = child, state, token, True, self._text + start
+        return True
+
+    def _cut_name(self, begun: str, start: int) -> bool:
+        if begun and begun_name(self._node, begun, 0) is not None:
+            return False
+        self._state, self._token, self._plain, self._from = _IN_NAME, begun, True, self._text + start
+        return True
+
     # -- other tokens
 
     def _token_at(self, piece: str, at: int) -> Step:
         """Take what begins at a character, or white space."""
         state, char = self._state, piece[at]
         if char in " \t\n\r":
-            return _SPACE(piece, at).end(), None
+            return SPACE(piece, at).end(), None
         if self._closes(char):
             return at + 1, self._close(at)
         if state in _BEFORE_VALUE:
@@ -232,22 +256,17 @@ class JsonChecker:
     def _begin(self, char: str, at: int) -> Step:
         """Begin a value."""
         child = self._child
-        if char == '"':
-            kind = STRING
-        elif char in _OPENING:
-            kind = _OPENING[char]
-        elif char in DIGITS:
-            kind = NUMBER
-        elif char in _LETTERS:
-            kind = NULL if char == "n" else TRUTH
-        else:
+        kind = STRING if char == '"' else OPENING.get(char, 0)
+        if not kind and (char in DIGITS or char in _LETTERS):
+            kind = scalar_type(char)
+        if not kind:
             return at, ("not_json", at, "")
         if not child.types & kind:
             return at, ("type", at, child.where + child.by)
         if kind == STRING:
             self._state, self._token, self._plain, self._from = _IN_STRING, "", True, self._text + at + 1
             return at + 1, None
-        if char in _OPENING:
+        if char in OPENING:
             if len(self._stack) >= LEVELS_MAX:
                 return at, ("depth", at, "")
             self._open(char)
@@ -299,11 +318,15 @@ class JsonChecker:
         """Take what comes of a string or a name."""
         if self._escape:
             return self._escaped(piece, at)
-        end = _CHARS(piece, at).end()
         is_name = self._state == _IN_NAME
         matters = is_name or not self._child.free & STRING
+        end = (CHARS if matters else CONTENT)(piece, at).end()
         if matters:
             self._token += piece[at:end]
+            if is_name and len(self._token) > NAME_MAX:
+                return end, ("depth", end, "")
+            if not is_name and self._child.fits_any(len(self._token)):
+                self._child = ANY
         if end == size or piece[end] != '"':
             fault = self._begun(is_name=is_name) if matters and self._plain and self._token else None
             if fault is not None or end == size:
@@ -328,13 +351,13 @@ class JsonChecker:
         """Take what comes of an escape."""
         escape = self._escape + piece[at]
         if len(escape) == 2 and escape[1] != "u":
-            if escape[1] not in _ESCAPES:
+            if escape[1] not in ESCAPES:
                 return at, ("not_json", at, "")
-            self._token += _ESCAPES[escape[1]]
+            self._token += ESCAPES[escape[1]]
             escape = ""
-        elif len(escape) > 2 and escape[-1] not in _HEX:
+        elif len(escape) > 2 and escape[-1] not in HEX:
             return at, ("not_json", at, "")
-        elif len(escape) == _ESCAPE:
+        elif len(escape) == ESCAPE:
             self._token += chr(int(escape.removeprefix("\\u"), 16))
             escape = ""
         self._escape = escape
@@ -359,7 +382,7 @@ class JsonChecker:
 
     def _scalar(self, piece: str, at: int) -> Step:
         """Take what comes of a number or a word."""
-        end = _SCALAR(piece, at).end()
+        end = SCALAR(piece, at).end()
         token = self._token = self._token + piece[at:end]
         begun = begun_scalar(token)
         if begun < len(token):
@@ -369,16 +392,3 @@ class JsonChecker:
     def _scalar_over(self, end: int) -> FaultAt | None:
         self._over()
         return whole_scalar(self._child, self._token, self._from - self._text, end)
-
-
-def _opens(child: SchemaNode, bracket: str, comma: str | None) -> bool:
-    """True if a value may begin with a bracket, behind which no comma can stand."""
-    return comma is None and bool(child.types & _OPENING[bracket])
-
-
-def _fits(child: SchemaNode, said: str | None, scalar: str | None) -> bool:
-    """True if a string without escapes, or a scalar, is right for sure."""
-    if said is not None:
-        return bool(child.free & STRING)
-    assert scalar is not None, "it is a string or a scalar"
-    return bool(child.free & WORDS.get(scalar, NUMBER)) or whole_scalar(child, scalar, 0, 0) is None

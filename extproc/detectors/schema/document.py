@@ -1,13 +1,13 @@
 """One JSON document of a reply: checked early while it comes, and by the library once it is whole."""
 
+import re
 from typing import Final
 
 from extproc.apis.events.leaves import TooComplexError
-from extproc.detectors.schema.checker import JsonChecker, JsonFault
+from extproc.detectors.replies import Wakes
+from extproc.detectors.schema.checker import JsonChecker
 from extproc.detectors.schema.library import KnownSchema
-
-TEXT_MAX: Final = 1024 * 1024
-"""Code points of a document: ten times the longest output of a model."""
+from extproc.detectors.schema.values import JsonFault
 
 KINDS: Final = (
     "not_json", "type", "required", "unknown_member", "repeated_member", "enum", "pattern", "range", "schema", "cut",
@@ -16,20 +16,22 @@ KINDS: Final = (
 or there twice; a value is none of the listed ones, does not match a pattern, is too long, large or the like; another
 keyword of the schema; it is not whole."""
 
-BOUNDS: Final = frozenset({"size", "complexity"})
-"""Kinds of faults that are none of the document: it is beyond the bounds of the check."""
+BOUNDS: Final = frozenset({"complexity"})
+"""Kinds of faults that are none of the document: it is beyond the bounds of the check. The reply bounds its size."""
+
+_wakes: Final = re.compile(r'["\\\x00-\x1f]').search
+"""The characters of a string that are more than themselves."""
 
 
 class DocumentCheck:
     """Checks one document. `at`: the code points of its text that came before it."""
 
-    __slots__ = ("_checker", "_pieces", "_room", "_schema", "_start", "over")
+    __slots__ = ("_checker", "_pieces", "_schema", "_start", "over")
 
     def __init__(self, schema: KnownSchema, at: int) -> None:
         self._schema = schema
         self._checker = JsonChecker(schema.root, at)
         self._pieces: list[str] = []
-        self._room = TEXT_MAX
         self._start = at
         self.over = False
         """True once the verdict is there: the document was whole, or had a fault."""
@@ -39,11 +41,12 @@ class DocumentCheck:
         """The code point behind the document, if it is whole."""
         return self._checker.end
 
+    def wakes(self) -> Wakes | None:
+        """See `PatientFollower.wakes`."""
+        return _wakes if self._checker.loose and not self.over else None
+
     def feed(self, piece: str) -> JsonFault | None:
         """Take the next piece; return the fault, if the document has one."""
-        self._room -= len(piece)
-        if self._room < 0:
-            return self._ended(JsonFault("size", self._start))
         self._pieces.append(piece)
         checker = self._checker
         fault = checker.feed(piece)

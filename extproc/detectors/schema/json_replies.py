@@ -11,11 +11,11 @@ from typing import Final, Literal
 from extproc.apis.asked import Asked
 from extproc.apis.events.event import Scope
 from extproc.apis.reply import ReplyPart
-from extproc.detectors.replies import Noticed, ReplyFinding, Undecided
-from extproc.detectors.schema.checker import JsonFault
+from extproc.detectors.replies import Noticed, ReplyFinding, Undecided, Wakes, never
 from extproc.detectors.schema.document import BOUNDS, KINDS, DocumentCheck
 from extproc.detectors.schema.library import ANY_JSON, KnownSchema, known
 from extproc.detectors.schema.nodes import ARRAY, OBJECT
+from extproc.detectors.schema.values import JsonFault
 
 JSON_KINDS: Final = (*KINDS, "fenced", "prose", "empty")
 """Kinds of findings: those in a document; code fences and other text around it; no text at all."""
@@ -76,6 +76,13 @@ class JsonReply:
             self._called = True
         return ()
 
+    def wakes(self, part: ReplyPart) -> Wakes | None:
+        """See `PatientFollower.wakes`."""
+        if self._schema is None or part.kind != "text":
+            return never
+        message = self._messages.get(part.message)
+        return None if message is None else message.wakes()
+
     def finish(self) -> Sequence[Noticed]:
         """See `Follower.finish`."""
         if self._schema is None:
@@ -121,6 +128,12 @@ class _Message:
         self.places: set[Scope] = set()
         self.said = False
         """True once something has come."""
+
+    def wakes(self) -> Wakes | None:
+        """See `PatientFollower.wakes`."""
+        if self._phase == "within":
+            return self._document.wakes()
+        return never if self._phase == "over" else None
 
     def grows(self, part: ReplyPart) -> bool:
         """Take a piece of the document in which nothing is wrong, as nearly all are; True if it is one."""

@@ -7,8 +7,10 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Struct
 
-from extproc.apis.events.leaves import document
-from extproc.detectors.schema.nodes import ANY, SchemaNode, UnknownSchemaError, nodes
+from extproc.apis.events.leaves import TooComplexError, document
+from extproc.detectors.schema.cost import CostlySchemaError, SchemaCost, cost, patterns
+from extproc.detectors.schema.nodes import ANY, SchemaNode, nodes
+from extproc.detectors.schema.pointers import objects
 
 SCHEMAS_KEPT: Final = 256
 """Schemas that are kept: applications use a few, and send them with every request. A usual one takes 0.1 ms to read."""
@@ -18,6 +20,12 @@ SMALL_BYTES: Final = 16 * 1024
 
 LARGE_KEPT: Final = 8
 """Larger schemas that are kept: up to 2 MiB each, and 10 ms to read."""
+
+PATTERNS_MAX: Final = 500
+"""Patterns of a schema."""
+
+PATTERN_BYTES: Final = 1024 * 1024
+"""Bytes that all of them may take as they are compiled, and again while they match. `[a-z]{1,64}` takes some 3,000."""
 
 _RANGES: Final = frozenset(
     {
@@ -51,28 +59,31 @@ class _Validator(Protocol):
 
 
 class KnownSchema(Struct, frozen=True, eq=False):
-    """A schema that was read: its early rules, and the library's validator, None if any JSON will do."""
+    """A schema that was read: its early rules, and the library's validator, None if any JSON will do; and its cost."""
 
     root: SchemaNode = ANY
     validator: _Validator | None = None
+    cost: SchemaCost = SchemaCost()
 
     def fault(self, text: str) -> tuple[str, str] | None:
         """Return the kind of the first fault of a whole document, and the place of the keyword; None if it is right.
 
         Raises:
-            TooComplexError: it is nested too deeply.
+            TooComplexError: it is nested too deeply, or checking it may take too long.
             ValueError: a value is none that the library knows, such as a number beyond all floats.
         """
         try:
             data = text.encode()
         except UnicodeEncodeError:
-            data = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+            data = _whole_pairs(text).encode()
         is_json, value = document(data)
         if not is_json:
             return "not_json", ""
         validator = self.validator
         if validator is None:
             return None
+        if not self.cost.bears(text):
+            raise TooComplexError
         try:
             fits = validator.is_valid(value)
         except UnicodeEncodeError:
@@ -80,6 +91,8 @@ class KnownSchema(Struct, frozen=True, eq=False):
             fits = validator.is_valid(value)
         if fits:
             return None
+        if not self.cost.explains(text):
+            return "schema", ""
         error = next(iter(validator.iter_errors(value)))
         path = [str(each).replace("~", "~0").replace("/", "~1") for each in error.schema_path]
         keyword = next((each for each in reversed(error.schema_path) if isinstance(each, str)), "")
@@ -101,8 +114,8 @@ def known(schema: bytes) -> KnownSchema | None:
 def _known(schema: bytes) -> KnownSchema | None:
     try:
         value = msgspec.json.decode(schema)
-        return KnownSchema(nodes(value), _validator(value))
-    except (ValueError, RecursionError, UnknownSchemaError):
+        return KnownSchema(nodes(value), cost=cost(value), validator=_validator(value))
+    except (ValueError, RecursionError):
         return None
 
 
@@ -113,9 +126,12 @@ _large = lru_cache(LARGE_KEPT)(_known)
 def _validator(schema: Any) -> _Validator:
     """Return the library's validator. Raises ValueError."""
     library = _library()
-    made: _Validator = library.validator_for(
-        schema, pattern_options=library.RegexOptions(), offline=True, validate_formats=False
-    )
+    count = sum(patterns(each) for each in objects(schema))
+    if count > PATTERNS_MAX:
+        raise CostlySchemaError
+    most = PATTERN_BYTES // max(1, count)
+    options = library.RegexOptions(size_limit=most, dfa_size_limit=most)
+    made: _Validator = library.validator_for(schema, pattern_options=options, offline=True, validate_formats=False)
     return made
 
 
@@ -129,8 +145,11 @@ def _library() -> Any:
 
 def _paired(value: Any) -> Any:
     """Return a value in which halves of surrogate pairs are U+FFFD, as parsers in other languages have them."""
-    written = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    return json.loads(written.decode("utf-8", "replace"))
+    return json.loads(_whole_pairs(json.dumps(value, ensure_ascii=False)))
+
+
+def _whole_pairs(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def load() -> None:

@@ -5,8 +5,10 @@ still be wrong, which the whole document shows (see `library`). A keyword that i
 wrong.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
+
+from extproc.detectors.schema.pointers import leads_elsewhere, within
 
 OBJECT, ARRAY, STRING, NUMBER, TRUTH, NULL = 1, 2, 4, 8, 16, 32
 ANYTHING: Final = 63
@@ -28,8 +30,8 @@ DEPTH_MAX: Final = 64
 NODES_MAX: Final = 20_000
 """Subschemas of a schema. OpenAI takes 5,000 properties."""
 
-_ELSEWHERE: Final = frozenset({"$id", "id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef"})
-"""Keywords by which a reference may lead somewhere else than its pointer says."""
+LENGTH_MAX: Final = 64 * 1024
+"""Code points up to which a `maxLength` is counted while the string comes."""
 
 _CURRENT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -39,8 +41,8 @@ class SchemaNode:
 
     `types`: bits of the types that it may have, and `by` the keyword that says so; `free`: those of scalars of which
     any will do; `integer`: a number has no fraction. Of objects: `members` and `rest`, for the values of known and of
-    other names, `closed` if there may be no others, `required`; `names` has those of `members`, each behind a null
-    character. Of arrays: `first`, `items`, and how many. Of strings: `words`, one of which it must be, as the keyword
+    other names, `closed` if there may be no others, `required`; `names` has those of `members` in order. Of
+    arrays: `first`, `items`, and how many. Of strings: `words`, one of which it must be, as the keyword
     `chosen` says, and how long. Of numbers: bounds.
     """
 
@@ -57,7 +59,7 @@ class SchemaNode:
         self.chosen = "/enum"
         self.integer = False
         self.members: Mapping[str, SchemaNode] = {}
-        self.names = ""
+        self.names: tuple[str, ...] = ()
         self.rest: SchemaNode = self
         self.closed = False
         self.required: frozenset[str] = frozenset()
@@ -70,6 +72,10 @@ class SchemaNode:
         self.most_length: float | None = None
         self.least: float | None = None
         self.most: float | None = None
+
+    def fits_any(self, size: int) -> bool:
+        """True if a string of so many code points, in which pairs may be cut, is long enough and may go on anyhow."""
+        return self.words is None and self.most_length is None and size >= 2 * self.least_length
 
     def __repr__(self) -> str:
         return f"SchemaNode({self.types})"
@@ -94,7 +100,7 @@ class _NodeReader:
         self._known: dict[int, SchemaNode] = {}  # by the identity of the schema, which is kept meanwhile
         declared = schema.get("$schema", _CURRENT) if isinstance(schema, dict) else _CURRENT
         self._current = isinstance(declared, str) and declared.rstrip("#") == _CURRENT
-        self._plain = not any(_mentions(schema, _ELSEWHERE))
+        self._plain = not leads_elsewhere(schema)
 
     def node(self, schema: object, where: str, depth: int) -> SchemaNode:
         """Return the rules of a subschema, which may hold itself."""
@@ -127,13 +133,15 @@ class _NodeReader:
         self._object(node, schema, where, depth)
         self._array(node, schema, where, depth)
         node.least_length, node.most_length = _count(schema, "minLength") or 0, _count(schema, "maxLength")
+        if node.most_length is not None and node.most_length > LENGTH_MAX:
+            node.most_length = None  # the library counts it, once
         node.least, node.most = _number(schema, "minimum"), _number(schema, "maximum")
 
     def _referred(self, ref: object, depth: int) -> SchemaNode:
         """Return the rules of what a reference leads to. Keywords beside it count in some drafts only."""
         if not (self._plain and isinstance(ref, str) and ref.startswith("#")):
             return ANY
-        found = _at(self._root, ref[1:])
+        found = within(self._root, ref[1:])
         return ANY if found is None else self.node(found, ref[1:], depth)
 
     def _types(self, node: SchemaNode, schema: Mapping[str, Any]) -> None:
@@ -178,7 +186,7 @@ class _NodeReader:
             types |= _type_of(each)
         node.by = node.by if not node.types & ~types else node.chosen
         node.types &= types
-        node.words = tuple(each for each in values if isinstance(each, str))
+        node.words = tuple(sorted(each for each in values if isinstance(each, str)))
 
     def _object(self, node: SchemaNode, schema: Mapping[str, Any], where: str, depth: int) -> None:
         given, more = schema.get("properties"), schema.get("additionalProperties")
@@ -186,7 +194,7 @@ class _NodeReader:
             node.members = {
                 name: self.node(each, f"{where}/properties/{_escaped(name)}", depth) for name, each in given.items()
             }
-            node.names = "".join(f"\0{name.partition(chr(0))[0]}" for name in given)
+            node.names = tuple(sorted(given))
         if "patternProperties" not in schema and "additionalProperties" in schema:
             node.closed = more is False
             node.rest = self.node(more, f"{where}/additionalProperties", depth)
@@ -211,34 +219,6 @@ class _NodeReader:
 def _copy(source: SchemaNode, node: SchemaNode) -> None:
     for name in SchemaNode.__slots__:
         setattr(node, name, getattr(source, name))
-
-
-def _mentions(schema: object, names: frozenset[str]) -> Iterator[bool]:
-    """Yield True for each object that has one of these members."""
-    due = [schema]
-    while due:
-        each = due.pop()
-        if isinstance(each, dict):
-            if not names.isdisjoint(each):
-                yield True
-            due += each.values()
-        elif isinstance(each, list):
-            due += each
-
-
-def _at(value: object, pointer: str) -> object:
-    """Return what a JSON pointer leads to; None if it leads nowhere, or is percent-encoded."""
-    if "%" in pointer or (pointer and not pointer.startswith("/")):
-        return None
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isdigit() and int(name[:9]) < len(value):
-            value = value[int(name[:9])]
-        else:
-            return None
-    return value
 
 
 def _escaped(name: str) -> str:

@@ -6,11 +6,11 @@ from typing import Final
 from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.events.event import Scope
 from extproc.apis.reply import ReplyPart
-from extproc.detectors.replies import Noticed, ReplyFinding, Undecided
-from extproc.detectors.schema.checker import JsonFault
+from extproc.detectors.replies import Noticed, ReplyFinding, Undecided, Wakes, never
 from extproc.detectors.schema.document import BOUNDS, KINDS, DocumentCheck
 from extproc.detectors.schema.json_replies import UNKNOWN
 from extproc.detectors.schema.library import ANY_JSON, KnownSchema, known
+from extproc.detectors.schema.values import JsonFault
 
 CALL_KINDS: Final = ("unknown_tool", "not_called", *KINDS)
 """Kinds of findings: a tool that the request does not have; the tool that had to be called was not; those in the
@@ -53,6 +53,13 @@ class ToolCalls:
             case "end":
                 return self._end(part)
         return ()
+
+    def wakes(self, part: ReplyPart) -> Wakes | None:
+        """See `PatientFollower.wakes`."""
+        if self._silent or part.kind != "arguments":
+            return never
+        call = self._calls.get(part.call)
+        return None if call is None else call.wakes()
 
     def finish(self) -> Sequence[Noticed]:
         """See `Follower.finish`."""
@@ -123,6 +130,10 @@ class _FollowedCall:
             return (self._told(fault),)
         end = document.end
         return () if end is None else self._behind(piece[end - begin :], end)
+
+    def wakes(self) -> Wakes | None:
+        """See `PatientFollower.wakes`."""
+        return never if self._document is None else self._document.wakes()
 
     def close(self, ending: str) -> Sequence[Noticed]:
         """The call is over. Arguments that are empty are those of a tool that takes none."""

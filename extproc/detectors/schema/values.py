@@ -4,16 +4,31 @@ A place is a code point of the piece at hand. A fault lies where no right value 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, cast
 
-from extproc.detectors.schema.nodes import NULL, NUMBER, TRUTH, SchemaNode
+from msgspec import Struct
+
+from extproc.detectors.schema.nodes import ARRAY, NULL, NUMBER, OBJECT, STRING, TRUTH, SchemaNode
 
 FaultAt: TypeAlias = tuple[str, int, str]
 """The kind of a fault, its place, and the place of the keyword in the schema."""
 
+NAME_MAX: Final = 4096
+"""Characters of a name. A longer one is a fault, as a document that is too deep."""
+
 WORDS: Final = {"true": TRUTH, "false": TRUTH, "null": NULL}
 DIGITS: Final = frozenset("-0123456789")
+OPENING: Final = {"{": OBJECT, "[": ARRAY}
+
+
+class JsonFault(Struct, frozen=True, gc=False):
+    """The first fault of a text. `at`: its code point; `why`: the place of a keyword in the schema, if it broke one."""
+
+    kind: str
+    at: int
+    why: str = ""
 
 
 def ever_matching(pattern: str) -> Callable[..., "re.Match[str]"]:
@@ -22,7 +37,7 @@ def ever_matching(pattern: str) -> Callable[..., "re.Match[str]"]:
 
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch
-_BEGUN: Final = ever_matching(
+_BEGUN_NUMBER: Final = ever_matching(
     r"-?(?:(?:0|[1-9][0-9]*)(?:\.(?:[0-9]+(?:[eE](?:[+-]?[0-9]*)?)?)?|[eE](?:[+-]?[0-9]*)?)?)?"
 )
 
@@ -35,19 +50,19 @@ _HIGH, _HIGH_LAST = "\ud800", "\udbff"
 
 def begun_name(node: SchemaNode, token: str, start: int) -> FaultAt | None:
     """Return the fault of the beginning of a member's name, which begins at `start`."""
-    name = joined(token)
-    return unknown_name(node, name, start) if node.closed and "\0" + name not in node.names else None
+    name = _begun(token)
+    return unknown_name(node, name, start) if node.closed and not _begins(name, node.names) else None
 
 
 def unknown_name(node: SchemaNode, name: str, start: int) -> FaultAt:
     """Return the fault of a name that no member has."""
-    return "unknown_member", start + _off(name, node.members), node.where + "/additionalProperties"
+    return "unknown_member", start + _off(name, node.names), node.where + "/additionalProperties"
 
 
 def begun_string(child: SchemaNode, token: str, start: int) -> FaultAt | None:
     """Return the fault of the beginning of a string, which begins at `start`."""
-    said = joined(token)
-    if child.words is not None and not any(word.startswith(said) for word in child.words):
+    said = _begun(token)
+    if child.words is not None and not _begins(said, child.words):
         return "enum", start + _off(said, child.words), child.where + child.chosen
     if child.most_length is not None and len(said) > child.most_length:
         return "range", start + int(child.most_length), child.where + "/maxLength"
@@ -57,7 +72,7 @@ def begun_string(child: SchemaNode, token: str, start: int) -> FaultAt | None:
 def whole_string(child: SchemaNode, token: str, start: int, end: int, *, plain: bool) -> FaultAt | None:
     """Return the fault of a string from `start` to `end`; `plain`: nothing in it was escaped."""
     said = joined(token)
-    if child.words is not None and said not in child.words:
+    if child.words is not None and said != _next(said, child.words):
         return "enum", start + _off(said, child.words) if plain else end, child.where + child.chosen
     if child.most_length is not None and len(said) > child.most_length:
         return "range", start + int(child.most_length) if plain else end, child.where + "/maxLength"
@@ -69,7 +84,7 @@ def whole_string(child: SchemaNode, token: str, start: int, end: int, *, plain: 
 def begun_scalar(token: str) -> int:
     """Return how many characters of a token can be the beginning of a number or a word."""
     if token[0] in DIGITS:
-        return _BEGUN(token).end()
+        return _BEGUN_NUMBER(token).end()
     return max(_common(token, word) for word in WORDS)
 
 
@@ -97,17 +112,50 @@ def _number(child: SchemaNode, token: str, end: int) -> FaultAt | None:
     return None
 
 
+def scalar_type(scalar: str) -> int:
+    """Return the type of a scalar by its first character."""
+    return NUMBER if scalar[0] in DIGITS else NULL if scalar[0] == "n" else TRUTH
+
+
+def may_open(child: SchemaNode, bracket: str, comma: str | None) -> bool:
+    """True if a value may begin with a bracket, behind which no comma can stand."""
+    return comma is None and bool(child.types & OPENING[bracket])
+
+
+def fits(child: SchemaNode, said: str | None, scalar: str | None) -> bool:
+    """True if a string without escapes, or a scalar, is right for sure."""
+    if said is not None:
+        return bool(child.free & STRING)
+    assert scalar is not None, "it is a string or a scalar"
+    return bool(child.free & WORDS.get(scalar, NUMBER)) or whole_scalar(child, scalar, 0, 0) is None
+
+
 def joined(said: str) -> str:
-    """Return a text whose pairs of surrogates are characters, without a first half at its end."""
-    if said.isascii():
-        return said
-    whole = said[:-1] if _HIGH <= said[-1] <= _HIGH_LAST else said
-    return whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    """Return a text whose pairs of surrogates are characters, and whose single halves are U+FFFD."""
+    return said if said.isascii() else said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _off(said: str, known: Iterable[str]) -> int:
-    """Return the first character of a string that none of the known ones has there."""
-    return max((_common(said, each) for each in known), default=0)
+def _begun(said: str) -> str:
+    """Return the same of the beginning of a text, without a first half at its end, as the other may follow."""
+    return joined(said[:-1] if _HIGH <= said[-1] <= _HIGH_LAST else said)
+
+
+def _next(said: str, known: Sequence[str]) -> str | None:
+    """Return the first of some strings in order that does not come before another one."""
+    at = bisect_left(known, said)
+    return known[at] if at < len(known) else None
+
+
+def _begins(said: str, known: Sequence[str]) -> bool:
+    """True if one of the known strings, which are in order, begins so."""
+    found = _next(said, known)
+    return found is not None and found.startswith(said)
+
+
+def _off(said: str, known: Sequence[str]) -> int:
+    """Return the first character of a string that none of the known ones, which are in order, has there."""
+    at = bisect_left(known, said)
+    return max((_common(said, each) for each in known[max(0, at - 1) : at + 1]), default=0)
 
 
 def _common(one: str, other: str) -> int:

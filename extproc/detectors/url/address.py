@@ -1,15 +1,19 @@
 """The parts of a link that tell about it: its host, as browsers read it, its path, and what it carries."""
 
+import html
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
 from typing import Final
 from urllib.parse import unquote
 
 from msgspec import Struct
 
-_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*+):(?:[\\/]{2,})?+", re.IGNORECASE)
-_NUMBER: Final = re.compile(r"0x[0-9a-f]+|[0-9]+", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*+):/*+", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"0x[0-9a-f]*|[0-9]+")
+_LABEL: Final = 63
+"""Characters of the longest label of a host."""
+_END: Final = re.compile(r"[/?#]|\Z")
 _VALUE: Final = re.compile(r"[^&;=#?/]+")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
 _LETTERS_AND_DIGITS: Final = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])")
@@ -31,7 +35,7 @@ QUERY_MAX: Final = 512
 
 
 class LinkAddress(Struct, frozen=True):
-    """A link that was taken apart. `host` is in lower case, without a dot at its end; `port` is left out."""
+    """A link that was taken apart. `host` is as browsers read it (see `host_of`); `port` is left out."""
 
     scheme: str
     user: str
@@ -45,7 +49,7 @@ class LinkAddress(Struct, frozen=True):
         if self.host.startswith("["):
             return True
         parts = self.host.split(".")
-        return len(parts) <= 4 and all(_NUMBER.fullmatch(part) for part in parts)
+        return len(parts) <= 4 and all(map(_NUMBER.fullmatch, parts))
 
     @property
     def international(self) -> bool:
@@ -55,7 +59,7 @@ class LinkAddress(Struct, frozen=True):
     @property
     def mixed(self) -> bool:
         """True if a label of the host looks like another one: it mixes scripts, or all its letters look Latin."""
-        return any(_mixed(label) for label in _unicode(self.host).split("."))
+        return any(_mixed(label) for label in self.host.split("."))
 
     @property
     def data(self) -> bool:
@@ -66,26 +70,63 @@ class LinkAddress(Struct, frozen=True):
 
 
 def address(link: str) -> LinkAddress | None:
-    """Return the parts of a link; None if it has no host."""
+    """Return the parts of a link, as a browser reads it in HTML and in Markdown; None if it has no host."""
+    if "&" in link:
+        link = html.unescape(link)
     link = link.replace("\\", "/")
     found = _SCHEME.match(link)
-    scheme, rest = (found[1].lower(), link[found.end() :]) if found else ("", link.removeprefix("//"))
-    end = next((at for at, each in enumerate(rest) if each in "/?#"), len(rest))
-    authority, behind = rest[:end], rest[end:]
-    user, _, host = authority.rpartition("@")
-    host = unquote(host)
-    host = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
-    # Browsers take these for dots, and fold the width and the case of letters.
-    host = unicodedata.normalize("NFKC", host.translate(_DOTS)).lower().rstrip(".")
+    scheme, rest = (found[1].lower(), link[found.end() :]) if found else ("", link.lstrip("/"))
+    ended = _END.search(rest)
+    end = len(rest) if ended is None else ended.start()
+    user, _, written = rest[:end].rpartition("@")
+    host = host_of(written.partition("]")[0] + "]" if written.startswith("[") else written.partition(":")[0])
     if not host:
         return None
-    path, _, carried = behind.partition("?")
+    path, _, carried = rest[end:].partition("?")
     if "#" in path:
-        path, _, carried = behind.partition("#")
-    return LinkAddress(scheme, user, host, _normal(path), carried)
+        path, _, carried = rest[end:].partition("#")
+    return LinkAddress(scheme, user, host, _normal(path) if "%" in path or "/." in path else path, carried)
 
 
-_DOTS: Final = {ord(each): "." for each in "。．｡"}
+def host_of(written: str) -> str:
+    """Return a host as browsers read it: without escapes, in lower case, IP addresses in their usual form.
+
+    Letters behind `xn--` are shown, and a dot at its end is not.
+    """
+    host = unquote(written) if "%" in written else written
+    if not host.isascii():
+        host = unicodedata.normalize("NFKC", host.translate(_FOLDED)).translate(_FOLDED)
+    host = host.lower().rstrip(".")
+    if "xn--" in host:
+        host = unicodedata.normalize("NFKC", _unicode(host)).lower()
+    return _ipv4(host) if host[:1].isdigit() else host
+
+
+_FOLDED: Final[dict[int, str | None]] = {
+    **{ord(each): "." for each in "。．｡"},
+    **dict.fromkeys((0xAD, 0x34F, 0x200B, 0x2060, 0xFEFF, *range(0x180B, 0x180E), *range(0xFE00, 0xFE10))),
+}
+"""Characters that browsers take for dots in a host, and those that they leave out (UTS 46)."""
+
+
+def _ipv4(host: str) -> str:
+    """Return four numbers for a host of one to four, in any base; the host itself if it is no address."""
+    parts = host.split(".")
+    if len(parts) > 4 or not all(map(_NUMBER.fullmatch, parts)):
+        return host
+    try:
+        *first, last = (_number(part) for part in parts)
+    except ValueError:
+        return host
+    if any(each > 255 for each in first) or last >= 256 ** (4 - len(first)):
+        return host
+    return str(IPv4Address(sum(each << 8 * (3 - at) for at, each in enumerate(first)) + last))
+
+
+def _number(part: str) -> int:
+    if part.startswith("0x"):
+        return int(part[2:34] or "0", 16)
+    return int(part[:40], 8) if part.startswith("0") and len(part) > 1 else int(part[:40])
 
 
 def _normal(path: str) -> str:
@@ -104,7 +145,9 @@ def _unicode(host: str) -> str:
     labels: list[str] = []
     for label in host.split("."):
         try:
-            labels.append(label[4:].encode().decode("punycode") if label.startswith("xn--") else label)
+            labels.append(
+                label[4:].encode().decode("punycode") if label.startswith("xn--") and len(label) <= _LABEL else label
+            )
         except (UnicodeError, ValueError):
             labels.append(label)
     return ".".join(labels)
@@ -128,26 +171,3 @@ def _tells(value: str) -> bool:
         return True
     found = _BASE64.search(value)
     return found is not None and _LETTERS_AND_DIGITS.match(found[0]) is not None
-
-
-class Listed(Struct, frozen=True):
-    """An entry of a list: a host (`example.com`, `*.example.com` for all below it) and the beginning of a path."""
-
-    host: str
-    below: bool
-    path: str
-
-    def holds(self, link: LinkAddress) -> bool:
-        """True if a link is meant."""
-        own = link.host == self.host or (self.below and link.host.endswith("." + self.host))
-        path = self.path.rstrip("/")
-        return own and (not path or link.path == path or link.path.startswith(path + "/"))
-
-
-def entries(written: Iterable[str]) -> Iterator[Listed]:
-    """Read the entries of a list."""
-    for each in written:
-        host, slash, path = each.partition("/")
-        below = host.startswith("*.")
-        name = host.removeprefix("*.").lower().rstrip(".")
-        yield Listed(name, below, slash + path if path else "")

@@ -1,6 +1,6 @@
 """The followers of a streamed reply: what they notice with each event is counted, blocks the stream, or is repaired."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from extproc.apis.asked import Asked
@@ -10,11 +10,12 @@ from extproc.apis.reply import ReplyPart
 from extproc.apis.streams import StreamReader, StreamWriter
 from extproc.detectors.replies import Noticed, ReplyFinding, Undecided
 from extproc.inspection.answers.events import Events
+from extproc.inspection.answers.growing_reply import FollowerTurn, GrowingReply
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.tally import Tally
 from extproc.inspection.failures import settle
 from extproc.inspection.following import FollowedReply, told_as, without
-from extproc.inspection.replies import GrowingPart, ReplyReader, UnknownReplyError
+from extproc.inspection.replies import TOO_LONG, ReplyReader, UnknownReplyError
 from extproc.inspection.stage import Active, CompiledProcessor, Stage
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import ERROR, Blocked
@@ -42,8 +43,8 @@ class FollowedStream:
     """
 
     __slots__ = (
-        "_asked", "_at", "_bare", "_dialect", "_due", "_followed", "_growing", "_meter", "_over", "_reader",
-        "_repairer", "_tally", "_unread", "_written",
+        "_asked", "_at", "_bare", "_dialect", "_due", "_followed", "_meter", "_over", "_reader", "_repairer",
+        "_tally", "_unread", "_written", "texts",
     )  # fmt: skip
 
     def __init__(
@@ -57,7 +58,8 @@ class FollowedStream:
         meter: Meter,
     ) -> None:
         self._reader = ReplyReader(dialect)
-        self._growing: Mapping[Channel, GrowingPart] = self._reader.growing
+        self.texts: dict[Channel, GrowingReply] = {}
+        """The growing texts by the channels of their pieces."""
         self._dialect = dialect
         self._bare = bare
         self._due: Sequence[CompiledProcessor] = followers  # those that are not opened yet
@@ -68,38 +70,24 @@ class FollowedStream:
         self._over = False
         self._at: dict[Scope, int] = {}  # code points of each text that have come, where something is repaired
         self._written: dict[Scope, tuple[list[str], list[str]]] = {}  # such texts as they came, and as they went on
-        if any(each.repairs for each in followers):
-            self._growing = {}  # every event may have to be changed
         self._repairer = next((each.name for each in followers if each.repairs), "")
         self._followed: list[FollowedReply] = []
 
-    def grows(self, event: StreamEvent) -> bool:
-        """Take an event that brings one more piece of a known text and nothing else, and passes; True if it is one.
-
-        Nearly every event is.
-        """
-        deltas = event.deltas
-        if len(deltas) != 1 or event.ends or event.calls or event.kind != "delta":
-            return False
-        growing = self._growing.get(deltas[0].channel)
-        if growing is None:
-            return False
-        try:
-            part = growing.piece(deltas[0].text)
-        except UnknownReplyError as error:
-            self._lose(error.reason)
-            return True
-        for each in self._followed:
-            try:
-                noticed = each.follower.take(part)
-                if noticed:
-                    noticed = each.checked(noticed)
-            except Exception:  # noqa: BLE001  - see `_open`
-                self._fail(each.processor)
-                continue
-            if noticed:
-                self._hear(each, noticed)
-        return True
+    def grow(self, text: GrowingReply, piece: str) -> None:
+        """Take an event that brings one more piece of a known text and nothing else, as nearly every event does."""
+        reader = self._reader
+        if not piece.isascii() or reader.halves:
+            piece = reader.paired(text.path, piece)
+            if not piece:
+                return
+        reader.kept += len(piece)
+        if reader.kept > reader.most:
+            self._lose(TOO_LONG)
+            return
+        text.said.append(piece)
+        for turn in text.turns:
+            if (wakes := turn.wakes) is None or wakes(piece) is not None:
+                self._give(text, turn)
 
     def event(self, event: StreamEvent) -> Sequence[StreamEvent]:
         """Return what goes on for an event: it, or another in its place if something of it is repaired."""
@@ -107,12 +95,17 @@ class FollowedStream:
             self._open()
         if not self._followed or self._over:
             return (event,)
+        if event.kind == "alive":
+            return (event,)
+        self._catch_up()
         try:
             parts = self._reader.event(event)
         except UnknownReplyError as error:
             self._lose(error.reason)
             return (event,)
         drops = [each for part in parts for each in self._take(part)]
+        if parts:
+            self._learn(event)
         if event.kind == "done":
             self.finish()
         return self._rewritten(event, parts, drops) if self._repairer else (event,)
@@ -123,7 +116,9 @@ class FollowedStream:
             return
         if self._due:
             self._open()
-        self._over, self._growing = True, {}
+        self._catch_up()
+        self._over = True
+        self.texts.clear()
         for each in list(self._followed):
             try:
                 noticed = each.finish()
@@ -143,6 +138,7 @@ class FollowedStream:
         """Nothing more of the response can be judged, or need be."""
         self._due = ()
         self._followed.clear()
+        self.texts.clear()
 
     def _open(self) -> None:
         due, self._due = self._due, ()
@@ -151,6 +147,40 @@ class FollowedStream:
                 self._followed.append(FollowedReply(each, self._asked))
             except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the response
                 self._fail(each)
+
+    def _give(self, text: GrowingReply, turn: FollowerTurn) -> None:
+        """Give a follower all that it was not given yet of a text."""
+        followed = turn.followed
+        part = text.due(turn)
+        try:
+            noticed = followed.follower.take(part)
+            if noticed:
+                noticed = followed.checked(noticed)
+            turn.wakes = None if followed.wakes is None else followed.wakes(part)
+        except SpentError:
+            raise
+        except Exception:  # noqa: BLE001  - see `_open`
+            self._fail(followed.processor)
+            return
+        if noticed:
+            self._hear(followed, noticed)
+
+    def _catch_up(self) -> None:
+        """Give all that waits, before something else comes of the reply."""
+        for text in list(self.texts.values()):
+            for turn in text.waiting():
+                self._give(text, turn)
+
+    def _learn(self, event: StreamEvent) -> None:
+        """An event was given that is no further piece of a known text: it may be the first one."""
+        for text in self.texts.values():
+            text.restart()
+        if self._repairer or len(event.deltas) != 1:
+            return  # every event may have to be changed
+        channel = event.deltas[0].channel
+        growing = self._reader.growing.get(channel)
+        if growing is not None and channel not in self.texts:
+            self.texts[channel] = GrowingReply(growing, self._followed)
 
     def _take(self, part: ReplyPart) -> list[ReplyFinding]:
         """Give a part to all followers; return what they drop of it."""
@@ -197,11 +227,14 @@ class FollowedStream:
 
     def _lose(self, reason: str) -> None:
         self._followed.clear()
+        self.texts.clear()
         self._see(reason)
 
     def _fail(self, processor: CompiledProcessor) -> None:
         """A follower failed. Nobody stands in for it: it would have to read what has left."""
         self._followed = [each for each in self._followed if each.processor is not processor]
+        for text in self.texts.values():
+            text.leave(processor)
         failures, blocked, _ = settle([(processor, ERROR)])
         self._tally.fail(failures)
         if blocked is not None:
@@ -253,7 +286,7 @@ def _moved(each: ReplyFinding, at: int) -> ReplyFinding:
 class FollowedEvents(Events):
     """Events that followers see before they are judged."""
 
-    __slots__ = ("_followed",)
+    __slots__ = ("_followed", "_texts")
 
     def __init__(
         self,
@@ -266,15 +299,24 @@ class FollowedEvents(Events):
     ) -> None:
         super().__init__(writer, ruling, vault, tally, unread)
         self._followed = followed
+        self._texts = followed.texts
 
     def passed(self, event: StreamEvent) -> bytes:
         """See `Events.passed`."""
-        if self._followed.grows(event):
-            return super().passed(event)
+        deltas = event.deltas
+        if len(deltas) == 1 and event.kind == "delta" and not event.ends and not event.calls:
+            delta = deltas[0]
+            known = self._texts.get(delta.channel)
+            if known is not None:
+                self._followed.grow(known, delta.text)
+                text = self._open.get(delta.channel)
+                if text is None or event.unread or event.doubt:
+                    return Events.passed(self, event)
+                return self._grown(event, text, delta.text)
         given = self._followed.event(event)
         if len(given) == 1:
-            return super().passed(given[0])
-        return b"".join([super(FollowedEvents, self).passed(each) for each in given])
+            return Events.passed(self, given[0])
+        return b"".join([Events.passed(self, each) for each in given])
 
     @property
     def waiting(self) -> int:

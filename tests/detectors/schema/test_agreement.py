@@ -7,9 +7,10 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from extproc.detectors.schema.checker import JsonChecker, JsonFault
+from extproc.detectors.schema.checker import JsonChecker
 from extproc.detectors.schema.document import DocumentCheck
 from extproc.detectors.schema.library import KnownSchema, known
+from extproc.detectors.schema.values import JsonFault
 from tests.detectors.schema.cases import Maker
 
 CASES: Final = 10_000
@@ -28,7 +29,7 @@ def fits(schema: Any, text: str) -> bool:
         value = json.loads(text, object_pairs_hook=once, parse_constant=lambda _: 1 / 0)
     except (ValueError, ZeroDivisionError):
         return False
-    whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return jsonschema_rs.is_valid(schema, json.loads(whole), validate_formats=False)
 
 
