@@ -2,10 +2,12 @@
 
 import re
 
+from extproc.detectors.pii import glued_email
 from extproc.matching.rule import Rule
 
-_LETTERS = r"\x{c0}-\x{24f}\x{370}-\x{e4f}"
-"""Letters beyond ASCII of the scripts from Latin to Thai. Chinese and the like are left out: no space parts words."""
+_LETTERS = r"\x{c0}-\x{24f}\x{370}-\x{dff}\x{10a0}-\x{10ff}\x{1200}-\x{139f}\x{1e00}-\x{1fff}"
+"""Letters beyond ASCII of the scripts that part words by spaces: Latin to Sinhala, Georgian, Ethiopic. For the others
+see `glued_email`."""
 
 _PROGRAMS = frozenset({"git", "hg", "svn"})
 """Users that programs log in as."""
@@ -69,4 +71,5 @@ RULES = (
             "ftp://ann:1wQp(A@db.example.com",
         ),
     ),
+    glued_email.RULE,
 )
