@@ -1,6 +1,7 @@
 """National identifiers and numbers of businesses of India and Australia."""
 
 from extproc.detectors.checksums import digits, numerals, verhoeff, weighted
+from extproc.detectors.pii.finance import DUMPED
 from extproc.detectors.pii.runs import RUN, spoken
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
@@ -58,10 +59,11 @@ RULES = (
         before=r"[:alnum:].:-",
         after=r"[:alnum:]:-",
         validator=_aadhaar,
+        behind=DUMPED,
         # One in ten of random numbers of this form passes.
         score=0.7,
         hits=("«3123 4567 8909»", "«3123-4567-8909».", "«3998:7654:3211»"),
-        misses=("1234 5678 9012", "3123 4567 8908"),
+        misses=("1234 5678 9012", "3123 4567 8908", "00000020: 7072 6573 3620 6279 7465"),
     ),
     Rule(
         kind="in_aadhaar",

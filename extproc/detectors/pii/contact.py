@@ -26,6 +26,10 @@ def _email_end(text: str) -> int:
 
 def _email(text: str) -> bool:
     local, _, domain = text.replace("%40", "@").rpartition("@")
+    # Coded tables in programs: `5@OO.YxQ`.
+    label = domain.rpartition(".")[2]
+    if label.isascii() and not (label.islower() or label.isupper() or label.istitle() or _ESCAPED.fullmatch(label)):
+        return False
     # `ann@example.org.txt` is a file that is named after an address.
     if domain.count(".") == 1 and domain.partition(".")[2].lower() in _FILES:
         return False
@@ -67,6 +71,7 @@ RULES = (
             "@example.com",
             "git@github.com:x/y",
             "logo@2x.PNG",
+            "1Y1RO$8jQ_O'#HrO$:xQWO,5@OO.YxQ`O1G1d",
             "redis://ann:s3cret@db.example.com",
             "ftp://ann:1wQp(A@db.example.com",
         ),

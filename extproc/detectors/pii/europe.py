@@ -28,6 +28,8 @@ def _tax_id_alone(text: str) -> bool:
 
 
 def _nir(text: str) -> bool:
+    if text[1] == "." and text[2:].isdigit():
+        return False  # a decimal number: one in a hundred passes
     number = "".join(filter(str.isalnum, text)).upper().replace("2A", "19").replace("2B", "18")
     return number.isdigit() and (int(number[:13]) + int(number[13:])) % 97 == 0
 
@@ -95,7 +97,7 @@ RULES = (
         validator=_nir,
         score=1.0,
         hits=("«2 55 08 14 168 025 38»", "«2550814168025 38»"),
-        misses=("255081416802538", "2 55 08 14 168 025 39"),
+        misses=("255081416802538", "2 55 08 14 168 025 39", "2.01088062344128,3"),
     ),
     Rule(
         kind="fr_nir",

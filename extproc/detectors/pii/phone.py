@@ -43,7 +43,7 @@ _COUNTED = (
 """The name of what counts something else, of an issue in a tracker, or an offset in a dump, right in front of a number
 that has a word for telephones somewhere near."""
 
-_FRACTION = r"(?:^|[\s\d,;\"'(-])[a-z]?\."
+_FRACTION = r"(?:^|[^A-Za-z])[a-z]?\."
 """The dot of a decimal fraction, also without a digit in front of it, as drawings are written: `c-.006.22-.01.344`."""
 
 _DIGITS = re.compile(r"\d+")
@@ -52,7 +52,7 @@ _OF_A_DATE = re.compile(r"(?<!\d)0*(?:19|20)\d\d(?!\d)")
 _MONTH = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])")
 _DECIMAL, _LOCAL = re.compile(r"\d+\.\d+"), re.compile(r"\d{3}\.\d{4}")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
-_FLOAT = re.compile(r"\+\d\.\d{1,9}|\+\d\.\d{11,}|\+[2-9]\.\d+")
+_FLOAT = re.compile(r"\+\d{4,}\.\d+|\+\d\.\d{1,9}|\+\d\.\d{11,}|\+[2-9]\.\d+")
 """A number with a sign; `+1.4155552671` is how registries of domains write a telephone number."""
 _ZIP = re.compile(r"\d{5}-\d{4}")
 _SOCIAL = re.compile(r"\d{3}-\d{2}-\d{4}")
@@ -61,6 +61,14 @@ _BLANKS = re.compile("[ ()]+")
 _FOURS = re.compile(r"00(?!39)\d\d(?: 0\d{3}){2}")
 """Code points, `0065 0302 0304`: behind the country's code no number but Italy's begins with 0."""
 _PAIRS = re.compile(r"\d\d(?:[ -]\d\d){6,}")
+_ARITHMETIC = re.compile(r"\+ \(?\d+ [/-] \d|\+ \d+\Z|\+ ?\(?(?:1[5-9]|20)\d\d ?- ?(?:1[5-9]|20)\d\d(?!\d)")
+"""A sum, `+ 25 / 3600`, or a plus sign in front of years, `+ (1800-1899)`."""
+_WRITTEN_DAY = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+_ROUND = re.compile(r"\d\D?0+(?:\D0+)*|\d{1,3}0{6,}")
+"""A rounded number: `1.000.000`, `68000000`."""
+_DRAWN = re.compile(r"\d{1,2}\.\d{1,3}")
+"""A coordinate of a drawing."""
+_DAY_DIGITS = 8
 _WITH_CODE = 11  # digits of the numbers of the codes 1 and 7
 _UNPARTED = 10  # least digits of a number in one run: `+20231105` is a line of a diff
 _MOST_DIGITS = 15  # ITU-T E.164
@@ -69,6 +77,8 @@ _MOST_DIGITS = 15  # ITU-T E.164
 def _international(text: str) -> str:
     """The digits from the country's code on, without an extension; empty if they are no number of any country."""
     number = numerals(_without_extension(text)).lstrip("0")
+    if number[:1] in {"1", "7"} and len(number) > _WITH_CODE:
+        return ""
     known = number[:1] in _CODES or number[:2] in _CODES or number[:3] in _CODES
     return number if known and 8 <= len(number) <= _MOST_DIGITS else ""
 
@@ -80,6 +90,8 @@ def _without_extension(text: str) -> str:
 def _international_end(text: str) -> int:
     """Return where the number that begins `text` ends, or 0. Groups beyond the fifteenth digit are no part."""
     if (text[1:].isdigit() and len(text) <= _UNPARTED) or ("." in text and _FLOAT.fullmatch(text)):
+        return 0
+    if _ARITHMETIC.match(text) is not None:
         return 0
     return _american_end(text) or leading(text, _international, _MOST_DIGITS)
 
@@ -101,6 +113,8 @@ def _abroad(text: str) -> bool:
 
 
 def _abroad_end(text: str) -> int:
+    if any(map(_DRAWN.fullmatch, text.split()[1:])):
+        return 0
     if _PAIRS.match(text) or (text.isdigit() and len(text) < _UNPARTED + 2):
         return 0
     return leading(text, _abroad, _MOST_DIGITS)
@@ -143,6 +157,8 @@ def _spoken(text: str) -> bool:
         (size >= 7 or (size == 6 and not number.isdigit()))
         and size <= _MOST_DIGITS
         and _SOCIAL.fullmatch(text) is None
+        and _ROUND.fullmatch(text) is None
+        and not (size == _DAY_DIGITS and _WRITTEN_DAY.fullmatch(text))
         and not _like_a_date(text)
         and not ("." in text and (_decimal(text) or _ADDRESS.fullmatch(text) is not None))
     )
@@ -201,6 +217,12 @@ RULES = (
             "+20231105 added",
             "+0.0021260872",
             "+7.1234567890",
+            "-0.5 + 25 / 3600 / 24 + 1e-11",
+            "(1 + (1000 - 993)/(1997 - 993))/10",
+            "(time + 11644473600)",
+            "+17 46 26.496624000",
+            "[+46236.3358828121, +84459.375]",
+            "either + (1800\u20131899), - (1900)",
         ),
     ),
     Rule(
@@ -212,7 +234,8 @@ RULES = (
         before=r"\w+-",
         fold=True,
         fit=_abroad_end,
-        behind=rf"{_FRACTION}|{_HEX}",
+        # Behind a number and a slash stands an ISSN: `10.1088/0067-0049/208/2/19`.
+        behind=rf"{_FRACTION}|{_HEX}|\d/",
         score=0.8,
         hits=("«001-846-853-9089x92556»", "Tel.«0049 30 1234567»", "«00 44 20 7123 4567»"),
         misses=(
@@ -228,6 +251,9 @@ RULES = (
             "c-.006.22-.349.344-.0044.15.12.13",
             "q.001 2.13-.197 3.743z",
             "0065 0302 0304 ; [.2007.0021.0002]",
+            "r2_p=.0055004288638308,",
+            "doi: 10.1088/0067-0049/208/2/19",
+            "a12.111 12.111 0 0024 11.791 11.766",
             "a5.055 5.055 0 0010.932 15 5.068 5.068 0 0016 9.932",
         ),
     ),
@@ -346,6 +372,9 @@ RULES = (
             "extension 3.0.1 (Closes: #1032070)",
             "phone.svg crc32=56296226",
             'call at "2016-05-23T10:18:16"',
+            "House call 20120405 9.500",
+            "phone 1.000.000",
+            "phones sold: 68000000",
         ),
     ),
 )

@@ -202,7 +202,8 @@ WORDS = {
         code, swiftcode, swift number
     """,
     "card_cvv": """
-        cvv, cvv2, cvc, cvc2, cvn, csc, cid number, cvv code, cvc code, cvv number, card cvv, card cvc, security
+        cvv, cvv2, cvc, cvc2, cvn, csc code, csc number, card csc, cid number, cvv code, cvc code, cvv number, card
+        cvv, card cvc, security
         code, card security code, card verification, card verification code, card verification value, card
         verification number, card code, verification value
     """,
