@@ -15,6 +15,9 @@ from extproc.detectors.pii import words
 from tests.inspection.texts import scanner
 
 DATES = {
+    "ar": "ولدت في 5 مايو 1980",
+    "fa": "تاریخ تولد: 5/5/1980",
+    "vi": "Tôi sinh ngày 5/5/1980.",
     "th": "วันเกิด 5/5/1980",
     "ms": "Saya dilahirkan pada 5 Mei 1980.",
     "hu": "1980.05.05-én születtem.",

@@ -32,7 +32,7 @@ _OF_THINGS = (
 
 _HEX = (
     r"(?:^|[^0-9A-Za-z])"
-    r"(?:\d[0-9A-Fa-f]|[A-Fa-f]{1,3}\d[0-9A-Fa-f]{0,6}|\d{1,7}[A-Fa-f][0-9A-Fa-f]{0,6}|0\d{6,7}:?)[ :-]{1,2}"
+    r"(?:\d[0-9A-Fa-f]|[A-Fa-f]{1,3}\d[0-9A-Fa-f]{0,6}|\d{1,7}[A-Fa-f][0-9A-Fa-f]{0,6}|0\d{6,7}:?)[ :\n-]{1,2}"
 )
 """A group of a hexadecimal dump, or its offset, right in front of what is another of its groups."""
 
@@ -61,11 +61,16 @@ _BLANKS = re.compile("[ ()]+")
 _FOURS = re.compile(r"00(?!39)\d\d(?: 0\d{3}){2}")
 """Code points, `0065 0302 0304`: behind the country's code no number but Italy's begins with 0."""
 _PAIRS = re.compile(r"\d\d(?:[ -]\d\d){6,}")
-_ARITHMETIC = re.compile(r"\+ \(?\d+ [/-] \d|\+ \d+\Z|\+ ?\(?(?:1[5-9]|20)\d\d ?- ?(?:1[5-9]|20)\d\d(?!\d)")
+_ARITHMETIC = re.compile(
+    r"\+ \d{1,2} \d |\+ ?\d{1,2}\.\d{1,2}\.\d|\+ ?\(?\d+(?:\)[/*]|\.-)|\+ \(?\d+ [/-] \d|\+ \d+\Z|"
+    r"\+ ?\(?(?:1[5-9]|20)\d\d ?- ?(?:1[5-9]|20)\d\d(?!\d)"
+)
 """A sum, `+ 25 / 3600`, or a plus sign in front of years, `+ (1800-1899)`."""
 _WRITTEN_DAY = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _ROUND = re.compile(r"\d\D?0+(?:\D0+)*|\d{1,3}0{6,}")
 """A rounded number: `1.000.000`, `68000000`."""
+_EIGHTS = re.compile(r"\d{8} \d{7}")
+"""Offsets in a file, in columns: no number has two groups of so many digits."""
 _DRAWN = re.compile(r"\d{1,2}\.\d{1,3}")
 """A coordinate of a drawing."""
 _DAY_DIGITS = 8
@@ -91,7 +96,7 @@ def _international_end(text: str) -> int:
     """Return where the number that begins `text` ends, or 0. Groups beyond the fifteenth digit are no part."""
     if (text[1:].isdigit() and len(text) <= _UNPARTED) or ("." in text and _FLOAT.fullmatch(text)):
         return 0
-    if _ARITHMETIC.match(text) is not None:
+    if _ARITHMETIC.match(text) is not None or (text[0] == "+" and text.count("(") > 1):
         return 0
     return _american_end(text) or leading(text, _international, _MOST_DIGITS)
 
@@ -113,7 +118,7 @@ def _abroad(text: str) -> bool:
 
 
 def _abroad_end(text: str) -> int:
-    if any(map(_DRAWN.fullmatch, text.split()[1:])):
+    if _EIGHTS.match(text) is not None or any(map(_DRAWN.fullmatch, text.split()[1:2])):
         return 0
     if _PAIRS.match(text) or (text.isdigit() and len(text) < _UNPARTED + 2):
         return 0
@@ -158,6 +163,7 @@ def _spoken(text: str) -> bool:
         and size <= _MOST_DIGITS
         and _SOCIAL.fullmatch(text) is None
         and _ROUND.fullmatch(text) is None
+        and not numerals(number).startswith("000")
         and not (size == _DAY_DIGITS and _WRITTEN_DAY.fullmatch(text))
         and not _like_a_date(text)
         and not ("." in text and (_decimal(text) or _ADDRESS.fullmatch(text) is not None))
@@ -222,6 +228,10 @@ RULES = (
             "(time + 11644473600)",
             "+17 46 26.496624000",
             "[+46236.3358828121, +84459.375]",
+            "basic a 1 + 1 0 02598609",
+            "Testcases 3.2.1.5 + 3.2.1.8-3.2.1.12",
+            "($i + 524288)/1048576",
+            "+ (13860.-(462.-(132.-(99.",
             "either + (1800\u20131899), - (1900)",
         ),
     ),
@@ -253,6 +263,8 @@ RULES = (
             "0065 0302 0304 ; [.2007.0021.0002]",
             "r2_p=.0055004288638308,",
             "doi: 10.1088/0067-0049/208/2/19",
+            "2 ; 4 2 00249878 00249736 00250056",
+            "00 59 00 5e\n00 63 00 68 00 6d",
             "a12.111 12.111 0 0024 11.791 11.766",
             "a5.055 5.055 0 0010.932 15 5.068 5.068 0 0016 9.932",
         ),
@@ -375,6 +387,8 @@ RULES = (
             "House call 20120405 9.500",
             "phone 1.000.000",
             "phones sold: 68000000",
+            "reachable 0 00019131 a 0000",
+            "<A WITH RING ABOVE> 197  103  103",
         ),
     ),
 )

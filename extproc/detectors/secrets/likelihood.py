@@ -109,6 +109,9 @@ _NO_PASSWORDS = frozenset(
 _CALLED = re.compile("(?:[a-z]+[-_])+(?:password|passwd|passphrase|pwd|secret|token)")
 """A password that is called one: `bad-password`."""
 
+_KEY_ID = re.compile(r"0x[0-9A-Fa-f]{8,16}\.?")
+"""The number of a key that signs, as OpenPGP shows it."""
+
 _RATE = re.compile(r"\d+/(?:\d*(?:sec|min|hr|[smhd])\b|second|minute|hour|day)")
 """How often something may be done: `5/m/user`, `100/hour`."""
 
@@ -221,6 +224,8 @@ def assigned(text: str) -> bool:
 def keyed(text: str) -> bool:
     """True if what stands beside a word for a key is one: no sign of an assignment vouches for it."""
     if stand_in(text) or example(text) or uuid(text) or readable(text) or wordy(text):
+        return False
+    if _KEY_ID.fullmatch(text) is not None:
         return False
     if _digest_or_place(text):
         return False

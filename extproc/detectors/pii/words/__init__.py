@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import Final
 
 _NAMES: Final = """
-    bg cs da de el en es fi fr he hi hr hu it ja ko ms nl pl pt ro ru sv th tr zh
+    ar bg cs da de el en es fa fi fr he hi hr hu it ja ko ms nl pl pt ro ru sv th tr vi zh
 """
 
 LANGUAGES: Final = tuple(import_module(f"{__name__}.{name}") for name in _NAMES.split())
