@@ -69,6 +69,11 @@ def test_a_table_has_words_of_known_kinds_and_no_word_twice(each: object) -> Non
         assert len(listed) == len(set(listed))
 
 
+def test_marks_on_letters_are_parts_of_names() -> None:
+    assert any(span.kind == "date_of_birth" for span in scanner().scan("22/12/1991", spelled("जन्म_तिथि")))
+    assert any(span.kind == "date_of_birth" for span in scanner().scan("22/12/1991", spelled("d_o_b")))
+
+
 @pytest.mark.parametrize(
     "name", ["date_of_birth", "dateOfBirth", "date-of-birth", "DATE_OF_BIRTH", "birth_date", "userBirthDate"]
 )

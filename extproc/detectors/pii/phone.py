@@ -43,6 +43,9 @@ _COUNTED = (
 """The name of what counts something else, of an issue in a tracker, or an offset in a dump, right in front of a number
 that has a word for telephones somewhere near."""
 
+_AMID = r"(?:^|[^0-9A-Za-z])[,./-]\d{1,5}[ ./-]"
+"""The first group of a number that a sign joins to what is in front of it, `--0487 23 46`: none begins behind it."""
+
 _FRACTION = r"(?:^|[^A-Za-z])[a-z]?\."
 """The dot of a decimal fraction, also without a digit in front of it, as drawings are written: `c-.006.22-.01.344`."""
 
@@ -303,7 +306,7 @@ RULES = (
         after=r"[:alnum:]/:",
         fit=_national_end,
         unless=_OF_THINGS,
-        behind=_HEX,
+        behind=rf"{_HEX}|{_AMID}",
         score=0.75,
         hits=(
             "«089 72 63 41»",
@@ -338,7 +341,7 @@ RULES = (
         after=r"[:alnum:]/:",
         fold=True,
         fit=_spoken_end,
-        behind=_COUNTED,
+        behind=rf"{_COUNTED}|{_AMID}",
         context=expressions("phone", "call"),
         near=(40, 12),
         # A member `calls` counts them.
