@@ -2,7 +2,7 @@
 
 from extproc.detectors.checksums import digits, numerals, verhoeff, weighted
 from extproc.detectors.pii.finance import DUMPED
-from extproc.detectors.pii.runs import RUN, spoken
+from extproc.detectors.pii.runs import RUN, sole, spoken
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
@@ -191,4 +191,5 @@ RULES = (
         ),
         misses=("ABC1234567", "voter id AB1234567", "voter ABC12345678"),
     ),
+    sole("au_abn", r"\d{2} \d{3} \d{3} \d{3}", _abn, "51 824 753 556", ("51 824 753 557",)),
 )

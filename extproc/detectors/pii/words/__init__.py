@@ -7,7 +7,7 @@ Both are written as people write them, separated by commas:
   fewer than four letters keeps its accents, because without them it is often another word.
 - A blank is also a hyphen, an underscore or nothing: `phone number` is `phone_number`, `phone-number`, `phoneNumber`.
   In a phrase that is another word without it (`ACCIDENTS`), it must stand.
-- A dot within an abbreviation is also an underscore, or has a blank behind it: `d.o.b` is `d_o_b`.
+- A dot within an abbreviation is also an underscore or a blank, or has one behind it: `d.o.b` is `d_o_b`.
 - A `*` at the end stands for an ending: `urodz*` is `urodzony` and `urodzona`.
 
 A word of a kind in one language counts in texts of all languages: texts mix them, and names of members are English.
@@ -46,8 +46,8 @@ _BLANK: Final = "[ _.+-]{0,3}"
 """Spellings of a blank between two words: three blanks or a `+` are one in a URL."""
 _BLANK_NEEDED: Final = "[ _.+-]{1,3}"
 """The same for `ACCIDENTS`."""
-_DOT: Final = "[._] ?"
-"""Spellings of a dot within an abbreviation, which is an underscore in the name of a member."""
+_DOT: Final = "[._ ] ?"
+"""Spellings of a dot within an abbreviation, which is an underscore or a blank in the name of a member."""
 ACCIDENTS: Final = frozenset({"said", "rc", "usein"})
 """Phrases that are words of their own without their blank: "SA ID", "r. \u010d.", "US EIN". Their blank must stand."""
 _ENDING: Final = r"[a-z\x{df}-\x{24f}\x{370}-\x{52f}]{0,8}"
