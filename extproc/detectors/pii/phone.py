@@ -61,7 +61,7 @@ _ZIP = re.compile(r"\d{5}-\d{4}")
 _SOCIAL = re.compile(r"\d{3}-\d{2}-\d{4}")
 """The form of a social security number, which no telephone number has."""
 _BLANKS = re.compile("[ ()]+")
-_FOURS = re.compile(r"00(?!39)\d\d(?: 0\d{3}){2}")
+_FOURS = re.compile(r"00(?!39)\d\d(?: 0\d{3}){2}|00\d\d \d{4} 00\d\d")
 """Code points, `0065 0302 0304`: behind the country's code no number but Italy's begins with 0."""
 _PAIRS = re.compile(r"\d\d(?:[ -]\d\d){6,}")
 _ARITHMETIC = re.compile(
@@ -264,6 +264,7 @@ RULES = (
             "c-.006.22-.349.344-.0044.15.12.13",
             "q.001 2.13-.197 3.743z",
             "0065 0302 0304 ; [.2007.0021.0002]",
+            "<fraction> 0031 2044 0034;;;1/4",
             "r2_p=.0055004288638308,",
             "doi: 10.1088/0067-0049/208/2/19",
             "2 ; 4 2 00249878 00249736 00250056",

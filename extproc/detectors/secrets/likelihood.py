@@ -106,7 +106,7 @@ _NO_PASSWORDS = frozenset(
 )
 """Words that stand in place of a password."""
 
-_CALLED = re.compile("(?:[a-z]+[-_])+(?:password|passwd|passphrase|pwd|secret|token)")
+_CALLED = re.compile("(?:[a-z]+[-_])+(?:password|passwd|passphrase|pass|pwd|secret|token)")
 """A password that is called one: `bad-password`."""
 
 _KEY_ID = re.compile(r"0x[0-9A-Fa-f]{8,16}\.?")
