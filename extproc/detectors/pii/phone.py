@@ -8,6 +8,8 @@ from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
 _EXTENSION = r"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?"
+_CLOCK = r"(?::[\w/]{1,24})?"
+"""The minutes of a time, whose hour looks like the last group of a number; or the next part of an identifier."""
 _PART = r"[ ./()-]{0,3}"
 """Separators between two digits of a number as people write it: `) `, ` / `, `-`. Three blanks are one in a URL."""
 _SPOKEN_PART = r"[ .+/()-]{0,3}"
@@ -69,6 +71,7 @@ _ARITHMETIC = re.compile(
     r"\+ ?\(?(?:1[5-9]|20)\d\d ?- ?(?:1[5-9]|20)\d\d(?!\d)"
 )
 """A sum, `+ 25 / 3600`, or a plus sign in front of years, `+ (1800-1899)`."""
+_NESTED = re.compile(r"\+[^()]*\([^()]*\(")
 _WRITTEN_DAY = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _ROUND = re.compile(r"\d\D?0+(?:\D0+)*|\d{1,3}0{6,}")
 """A rounded number: `1.000.000`, `68000000`."""
@@ -99,7 +102,7 @@ def _international_end(text: str) -> int:
     """Return where the number that begins `text` ends, or 0. Groups beyond the fifteenth digit are no part."""
     if (text[1:].isdigit() and len(text) <= _UNPARTED) or ("." in text and _FLOAT.fullmatch(text)):
         return 0
-    if _ARITHMETIC.match(text) is not None or (text[0] == "+" and text.count("(") > 1):
+    if _ARITHMETIC.match(text) is not None or _NESTED.match(text) is not None:
         return 0
     return _american_end(text) or leading(text, _international, _MOST_DIGITS)
 
@@ -147,6 +150,10 @@ def _national_end(text: str) -> int:
 
 
 def _spoken_end(text: str) -> int:
+    text, _, behind = text.partition(":")
+    if behind:
+        # An hour is no group of the number, and a number between colons is no telephone's.
+        text = text[: text.rfind(" ") + 1].rstrip() if behind.isdigit() else ""
     return _parted_end(text, _spoken)
 
 
@@ -212,6 +219,7 @@ RULES = (
             "call «+493012345678» now",
             "«+1-962-819-8200»",
             "«+1 415 555 2671» 20231105",
+            "«+1 (415) 555-2671»() 2023",
             "«(+45) 12 34 56 78» hverdage",
             "«+49 176/1234567»",
             "«+1 (415) 555-2671» 2023",
@@ -334,12 +342,12 @@ RULES = (
     Rule(
         kind="phone",
         name="phone-spoken-of",
-        pattern=rf"(?:\( ?)?(?:\+ ?)?(?:\( ?)?\d(?:{_SPOKEN_PART}\d){{5,23}}{_EXTENSION}",
+        pattern=rf"(?:\( ?)?(?:\+ ?)?(?:\( ?)?\d(?:{_SPOKEN_PART}\d){{5,23}}{_EXTENSION}{_CLOCK}",
         # Behind an underscore it is a part of an identifier: `call_2813882583`.
         # Only where a group ends: each hit has its cost, and the numbers of a table would have one for each digit.
         sign=rf"\d(?:{_SPOKEN_PART}\d){{5}}[^0-9]",
         before=r"\w+.,/-",
-        after=r"[:alnum:]/:",
+        after=r"[:alnum:]/",
         fold=True,
         fit=_spoken_end,
         behind=rf"{_COUNTED}|{_AMID}",
@@ -351,6 +359,7 @@ RULES = (
         hits=(
             "Phone: «2813882583» and «96 228011»",
             "mobile «25-62-29-72»",
+            "mobile «25-62-29-72»: Anna, or «785 8949» 10:30",
             "Mein Handy: «0176/1234567»",
             "我的手机号是«15526018159»。",
             "電話番号は«97-5432-3194»です",
@@ -390,6 +399,7 @@ RULES = (
             'call at "2016-05-23T10:18:16"',
             "House call 20120405 9.500",
             "phone 1.000.000",
+            "arn:aws:ssm-contacts:us-east-2:111122223333:contact/ann",
             "phones sold: 68000000",
             "reachable 0 00019131 a 0000",
             "<A WITH RING ABOVE> 197  103  103",
