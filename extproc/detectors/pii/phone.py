@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from extproc.detectors.checksums import leading, numerals
+from extproc.detectors.pii.beside_phones import AMID, COUNTED, FRACTION, HEX, OF_THINGS
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
@@ -23,33 +24,6 @@ _CODES |= frozenset(map(str, {*range(350, 360), *range(370, 384), 385, 386, 387,
 _CODES |= frozenset(map(str, {*range(590, 600), 670, *range(672, 684), *range(685, 693), 800, 808, 850, 852, 853, 855}))
 _CODES |= frozenset(map(str, {856, 870, 878, *range(880, 884), 886, 888, *range(960, 969), *range(970, 980), 992, 993}))
 _CODES |= frozenset(map(str, {994, 995, 996, 998}))
-
-_OF_THINGS = (
-    (
-        r"(?:part|order|invoice|serial|model|ticket|tracking|case|item|sku|isbn|issn|lot|batch)"
-        r"(?: ?(?:no|number|nr|id|#))?\.?"
-    ),
-)
-"""Words before numbers that look like telephone numbers and are not."""
-
-_HEX = (
-    r"(?:^|[^0-9A-Za-z])"
-    r"(?:\d[0-9A-Fa-f]|[A-Fa-f]{1,3}\d[0-9A-Fa-f]{0,6}|\d{1,7}[A-Fa-f][0-9A-Fa-f]{0,6}|0\d{6,7}:?)[ :\n-]{1,2}"
-)
-"""A group of a hexadecimal dump, or its offset, right in front of what is another of its groups."""
-
-_COUNTED = (
-    r"(?:crc(?:32)?|size|packed|offset|bytes|length|count|checksum|hash|port|pid|duration|elapsed|timestamp)"
-    r"[\"']?[=:] ?[\"']?|(?:[Cc]loses|[Bb]ug|[Ii]ssue|[Ff]ixe?[sd]?|LP):? ?#|(?:^|\n)[0-9a-f]{7,8}:? {1,2}"
-)
-"""The name of what counts something else, of an issue in a tracker, or an offset in a dump, right in front of a number
-that has a word for telephones somewhere near."""
-
-_AMID = r"(?:^|[^0-9A-Za-z])[,./-]\d{1,5}[ ./-]"
-"""The first group of a number that a sign joins to what is in front of it, `--0487 23 46`: none begins behind it."""
-
-_FRACTION = r"(?:^|[^A-Za-z])[a-z]?\."
-"""The dot of a decimal fraction, also without a digit in front of it, as drawings are written: `c-.006.22-.01.344`."""
 
 _DIGITS = re.compile(r"\d+")
 _OF_A_DATE = re.compile(r"(?<!\d)0*(?:19|20)\d\d(?!\d)")
@@ -256,7 +230,7 @@ RULES = (
         fold=True,
         fit=_abroad_end,
         # Behind a number and a slash stands an ISSN: `10.1088/0067-0049/208/2/19`.
-        behind=rf"{_FRACTION}|{_HEX}|\d/",
+        behind=rf"{FRACTION}|{HEX}|\d/",
         score=0.8,
         hits=("«001-846-853-9089x92556»", "Tel.«0049 30 1234567»", "«00 44 20 7123 4567»"),
         misses=(
@@ -291,7 +265,7 @@ RULES = (
         before=r"[:alnum:]+.-",
         after=r"[:alnum:]-",
         fold=True,
-        unless=_OF_THINGS,
+        unless=OF_THINGS,
         score=0.85,
         hits=(
             "«(415) 555-0132»",
@@ -314,8 +288,8 @@ RULES = (
         before=r"[:alnum:]+.,/:-",
         after=r"[:alnum:]/:",
         fit=_national_end,
-        unless=_OF_THINGS,
-        behind=rf"{_HEX}|{_AMID}",
+        unless=OF_THINGS,
+        behind=rf"{HEX}|{AMID}",
         score=0.75,
         hits=(
             "«089 72 63 41»",
@@ -350,7 +324,7 @@ RULES = (
         after=r"[:alnum:]/",
         fold=True,
         fit=_spoken_end,
-        behind=rf"{_COUNTED}|{_AMID}",
+        behind=rf"{COUNTED}|{AMID}",
         context=expressions("phone", "call"),
         near=(40, 12),
         # A member `calls` counts them.
