@@ -70,8 +70,8 @@ def national(rule: Rule, score: float = NATIONAL) -> tuple[Rule, Rule]:
     )
 
 
-SOLE: Final = r"^[0-9][0-9 -]{8,12}[0-9]$"
-"""A text that ends with a line of digits: one gate for all rules of numbers that are all there is of a text."""
+SOLE: Final = r"\n[0-9][0-9 -]{8,12}[0-9]"
+"""A line that begins with digits, as each text that is one does: what the fast lane reads has a line feed in front."""
 SOLE_SCORE: Final = 0.5
 """Score of such a number."""
 
