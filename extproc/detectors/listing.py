@@ -24,7 +24,7 @@ such as soft hyphens and zero-width spaces. Its characters may be spelt out as i
 (`&#64;`, `%2540`, `\\u0040`).
 
 Digits alone identify nobody: a national identifier without its own punctuation is found only if a word beside it says
-what it is. Such words are known in twenty-six languages (a file each in `extproc/detectors/pii/words`), in snake, camel
+what it is. They are known in twenty-nine languages (a file each in `extproc/detectors/pii/words`), in snake, camel
 and kebab case (`date_of_birth: `, `DATE_OF_BIRTH=`, `<dateOfBirth>`, `?phone=`, `--phone-number`). In JSON, the name of
 the member counts (`{"nhsNumber": 9434765919}`), unless it names a time, a size, a count or an identifier (`created_at`,
 `bytes`, `order_id`). In requests, the header of a table's column counts, and encoded values of query strings are read

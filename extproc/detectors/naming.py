@@ -58,7 +58,10 @@ a megabyte may hold a thousand values."""
 NAMES_CACHED = 4096
 """Names that are remembered: APIs have a few hundred. They are of `MOST_NAME` characters at most: 1 MB."""
 
-_PART = re.compile(r"[A-Z]+(?![^\W\dA-Z_])|[A-Z]?[^\W\dA-Z_]+|[^\W\d_]+")
+_MARKS = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0981-\u0e4e\u0eb1-\u0ecd"
+"""Marks on letters, such as the vowels of Hindi and Thai, which are no letters for Python."""
+
+_PART = re.compile(rf"[A-Z]+(?![^\W\dA-Z_])|[A-Z]?(?:[^\W\dA-Z_]|[{_MARKS}])+|[^\W\d_]+")
 
 
 def named(passage: Passage) -> str | None:

@@ -35,6 +35,9 @@ NAME_WORDS_MAX: Final = 5
 """Words of a column's name; a part of a sentence between two commas has more. A header in which most names have more is
 none."""
 
+NUMBER_LEAST: Final = 5
+"""Digits of a cell that is no name of a column, but a value: years have four."""
+
 SENTENCE_BLANKS: Final = 3
 """Blanks in a last name that ends with a full stop; with more it is the end of a sentence. "Phone no." is a name."""
 
@@ -106,7 +109,7 @@ def header(line: str, scanner: Scanner, meter: Meter | None = None) -> TableHead
     may_tell = scanner.may_tell(_words(together))
     # A line of a list in a program ends with a comma. What names of secrets tell takes words for values.
     leads = scanner.assigned and bool(parts[-1].strip() or mark == "|") and may_lead(together)
-    if not (may_tell or leads):
+    if not (may_tell or leads) or any(part.isdigit() and len(part) >= NUMBER_LEAST for part in parts):
         return None
     names = cells(line, mark)
     told = {number: each for number, name in enumerate(names) if (each := _column(name, scanner, leads=leads))}

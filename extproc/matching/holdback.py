@@ -47,6 +47,9 @@ compile; with 4, prose has a seventh more candidates."""
 LONGEST_PHRASE = 12_000
 """Characters of a pattern for the beginnings of phrases; Hyperscan takes 16,000 in all."""
 
+_IDEOGRAPH = 0x4E00
+"""A letter of a script that parts no words."""
+
 _SPACES: Ranges = ((0x0A, 0x0A), (0x20, 0x20))
 
 
@@ -74,9 +77,13 @@ class Hold:
     """The rules' common answer to "where does what may be in progress begin?"."""
 
     def __init__(self, lanes: Sequence[CompiledRule]) -> None:
-        self._word = _Beginning(searching(_words(lanes)), LONG_WORD, LONG_WORD)
+        # In scripts without spaces a whole paragraph is one word, in which a match may begin anywhere.
+        glued = [each for each in lanes if _glued(each)]
+        parted = [each for each in lanes if not _glued(each)]
+        self._glued = _beginning(_prefixes(list(enumerate(glued))), glued) if glued else None
+        self._word = _Beginning(searching(_words(parted)), LONG_WORD, LONG_WORD)
         buckets: dict[int, list[CompiledRule]] = {}
-        for each in lanes:
+        for each in parted:
             buckets.setdefault(_bucket(each), []).append(each)
         self._long = [_beginning(_words(bucket), bucket) for bucket in buckets.values()]
         # Rules with one gate begin alike: where a text ends in a number and a space, one search is for all of them.
@@ -127,8 +134,12 @@ class Hold:
         if size <= SHORT_WORD and data[first:].isascii():
             return first
         if size <= LONG_WORD:
-            return self._word.earliest(data, first)
-        return min((each.earliest(data, first) for each in self._long), default=len(data))
+            earliest = self._word.earliest(data, first)
+        else:
+            earliest = min((each.earliest(data, first) for each in self._long), default=len(data))
+        if self._glued is None or data[first:].isascii():
+            return earliest
+        return min(earliest, self._glued.earliest(data, first))
 
 
 def _beginning(expression: "re2._Regexp[str]", lanes: Sequence[CompiledRule]) -> _Beginning:
@@ -145,6 +156,16 @@ def _words(lanes: Sequence[CompiledRule]) -> "re2._Regexp[str]":
         if (first := _unspaced(starters(each.node)))
     )
     return expression(rf"(?:{'|'.join(parts) or charset(())})\z")
+
+
+def _glued(each: CompiledRule) -> bool:
+    """True if a match may begin within text that no space parts, as Chinese: its exact beginnings tell where."""
+    first = starters(each.node)
+    return _has(first, _IDEOGRAPH) and not _has(each.before, _IDEOGRAPH)
+
+
+def _has(ranges: Ranges, point: int) -> bool:
+    return any(low <= point <= high for low, high in ranges)
 
 
 def _unspaced(ranges: Ranges) -> Ranges:

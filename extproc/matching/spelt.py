@@ -23,11 +23,19 @@ MOST_SPELT: Final = 26
 _OCTET: Final = "(?:2[bBdDeE]|3[0-9]|4[0-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])"
 """The numbers of `+`, `-`, `.`, `@`, `_`, digits and letters, in hexadecimal digits."""
 
+_OCTAL: Final = "(?:05[356]|06[0-7]|07[01]|1(?:[0-256][0-7]|3[0-27]|4[1-7]|7[0-2]))"
+"""The same in octal digits, as `printf` and C have them: three of them, so that `\\1` of an expression is none."""
+
 # A blank counts behind a digit or capital, which groups of a number consist of; elsewhere there are too many of them.
 # The mark stands first in each expression, as looking for one character is what costs least.
-_PERCENT: Final = rf"%(?:(?:25){{0,4}}{_OCTET}|(?<=[0-9A-Z]%)(?:25){{0,4}}(?:20|[cC]2%(?:25){{0,4}}[aA]0))"
+_PERCENT: Final = (
+    rf"%(?:(?:25){{0,4}}{_OCTET}|(?<=[0-9A-Z]%)(?:25){{0,4}}(?:20|[cC]2%(?:25){{0,4}}[aA]0)"
+    r"|(?<=[0-9]%)(?:25){0,4}2[9cCfF]|(?<=[0-9a-fA-F]%)(?:25){0,4}3[aA]|(?<=[=0-9]%)(?:25){0,4}28)"
+)
+"""Behind a digit, what parts dates, numbers, hardware addresses and coordinates in addresses of the web is undone, too;
+elsewhere those are full of it."""
 _BACKSLASH: Final = (
-    rf"\\(?:x{_OCTET}|u(?:00{_OCTET}|20(?:0[0-9aA]|1[0-3]|2[fF]))|(?<=[0-9A-Z]\\)(?:x20|u00(?:20|[aA]0)))"
+    rf"\\(?:x{_OCTET}|{_OCTAL}|u(?:00{_OCTET}|20(?:0[0-9aA]|1[0-3]|2[fF]))|(?<=[0-9A-Z]\\)(?:x20|u00(?:20|[aA]0)))"
 )
 _DECIMAL: Final = r"#(?!0*(?:32|3[489]|6[02]|160)(?![0-9]))[0-9]{1,7}(?![0-9]);?"
 _HEXADECIMAL: Final = r"#[xX](?!0*(?:2[0267]|3[cCeE]|[aA]0);)[0-9a-fA-F]{1,6};"
@@ -65,6 +73,8 @@ def spelt(text: str, before: str = "") -> bool:
 
 def character(found: str) -> str:
     """Return the character that SPELT found; a blank for one that no text has."""
+    if found[0] == "\\" and found[1] in "01":
+        return chr(int(found[1:], 8))
     if found[0] != "&":
         return chr(int(found[-4 if found[:2] == "\\u" else -2 :], 16))
     said = found.rstrip(";").rpartition("&")[2].rpartition(";")[2]

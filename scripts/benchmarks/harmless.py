@@ -11,7 +11,8 @@ rules, which know nothing of the detectors:
   So is one with a word for addresses in front of it, or with a part above 64 and no word for versions or sections
   and no other decimal number right in front: four small numbers are more often a version than an address, except the
   usual examples and public resolvers.
-- A hardware address is right if it has six bytes. A value with check digits that letters take part in (IBAN) is right.
+- A hardware address is right if it has six bytes, or eight (EUI-64). A value with check digits that letters take part
+  in (IBAN) is right.
 - A telephone number is right behind a word for one. A payment card is always wrong.
 - A user and password within a URL are right, and so are private keys in PEM and hashes of passwords in crypt's form.
 
@@ -59,7 +60,9 @@ _DRAWING = re.compile(r"(?<![\d.])\d*\.\d+[ -]$|[a-z\d]-$|\b\d $")
 _TELEPHONED = re.compile(
     r"(?i)(?:^|[^a-z])(?:tel|telephone|phone\w*|fax|mobile|call|extension|accountid|simpleaddress)[^a-z]"
 )
-_MAC = re.compile(r"(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}|(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}")
+_MAC = re.compile(
+    r"(?:[0-9a-fA-F]{2}[:-]){5}(?:(?:[0-9a-fA-F]{2}[:-]){2})?[0-9a-fA-F]{2}|(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}"
+)
 
 
 class Counted(Struct):

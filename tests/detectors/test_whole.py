@@ -13,7 +13,17 @@ NEIGHBOURS = (
 )
 """Digits, letters, and values of other kinds."""
 
-AROUND = ((" ", " "), ("(", ")"), ("[", "]"), ("\n", "\n"), (", ", ", "), ("; ", "; "), (": ", " - "), ("\t", "\t"))
+AROUND = (
+    (" ", " "),
+    (" ", ": "),
+    ("(", ")"),
+    ("[", "]"),
+    ("\n", "\n"),
+    (", ", ", "),
+    ("; ", "; "),
+    (": ", " - "),
+    ("\t", "\t"),
+)
 
 EXAMPLES = [
     pytest.param(rule, hit, id=f"{rule.title}-{number}")

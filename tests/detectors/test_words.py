@@ -15,6 +15,9 @@ from extproc.detectors.pii import words
 from tests.inspection.texts import scanner
 
 DATES = {
+    "ar": "ولدت في 5 مايو 1980",
+    "fa": "تاریخ تولد: 5/5/1980",
+    "vi": "Tôi sinh ngày 5/5/1980.",
     "th": "วันเกิด 5/5/1980",
     "ms": "Saya dilahirkan pada 5 Mei 1980.",
     "hu": "1980.05.05-én születtem.",
@@ -64,6 +67,11 @@ def test_a_table_has_words_of_known_kinds_and_no_word_twice(each: object) -> Non
     for listed in map(words.listed, table.values()):
         assert listed
         assert len(listed) == len(set(listed))
+
+
+def test_marks_on_letters_are_parts_of_names() -> None:
+    assert any(span.kind == "date_of_birth" for span in scanner().scan("22/12/1991", spelled("जन्म_तिथि")))
+    assert any(span.kind == "date_of_birth" for span in scanner().scan("22/12/1991", spelled("d_o_b")))
 
 
 @pytest.mark.parametrize(

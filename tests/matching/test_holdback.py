@@ -57,8 +57,9 @@ def test_prose_hardly_ever_looks_like_the_beginning_of_a_match_with_spaces() -> 
 
 
 def test_text_without_spaces_in_another_script_is_hardly_held() -> None:
+    # A local part of an e-mail address may be in progress.
     held = _held(ADVERSARIAL["chinese"], 4)
-    assert max(held) == 0
+    assert max(held) <= 64
 
 
 def test_a_long_word_is_looked_at_only_now_and_then_but_let_go_when_it_ends() -> None:

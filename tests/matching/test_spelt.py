@@ -70,6 +70,21 @@ def test_a_value_is_found_with_what_is_spelt_out_in_it(value: str, char: str, sp
             assert streamed(scanner(), [odd[:cut], odd[cut:]]) == (odd, scanner().scan(odd))
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("?dob=12%2F03%2F1985&open=1", "12%2F03%2F1985"),
+        ("mac=01%3A23%3a45%253A67%3A89%3AAB&x", "01%3A23%3a45%253A67%3A89%3AAB"),
+        ("?tel=%28415%29%20666-7777&x", "%28415%29%20666-7777"),
+        (r"to ann\100example\056com now", r"ann\100example\056com"),
+    ],
+)
+def test_encoded_values_are_found_whole_and_in_pieces(text: str, value: str) -> None:
+    found = scanner().scan(text)
+    assert value in {text[span.start : span.end] for span in found}
+    assert streamed(scanner(), list(text)) == (text, found)
+
+
 @pytest.mark.parametrize("way", range(len(ways("a"))))
 def test_a_value_may_be_spelt_out_all_over(way: int) -> None:
     odd = "".join(ways(char)[way] for char in "ann@example.com")

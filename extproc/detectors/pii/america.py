@@ -24,6 +24,10 @@ def _ssn(text: str) -> bool:
     return number[:3] not in {"000", "666"} and number[3:5] != "00" and number[5:] != "0000" and len(set(number)) > 1
 
 
+def _varied(text: str) -> bool:
+    return len(set(numerals(text))) > 1
+
+
 def _ein(text: str) -> bool:
     # Internal Revenue Service: prefixes of the campuses that assign numbers.
     number = numerals(text)
@@ -116,9 +120,10 @@ RULES = (
         sign=r"9\d{2}-[5-9]\d-\d{4}[^0-9A-Za-z-]",
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
+        validator=_varied,
         score=0.9,
         hits=("«911-64-1234»", "tax id «999-70-1234»."),
-        misses=("911-89-1234", "911-49-1234", "811-64-1234", "911-64-1234-5"),
+        misses=("999-99-9999", "911-89-1234", "911-49-1234", "811-64-1234", "911-64-1234-5"),
     ),
     Rule(
         kind="us_itin",

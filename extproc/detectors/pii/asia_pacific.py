@@ -1,7 +1,8 @@
 """National identifiers and numbers of businesses of India and Australia."""
 
 from extproc.detectors.checksums import digits, numerals, verhoeff, weighted
-from extproc.detectors.pii.runs import RUN, spoken
+from extproc.detectors.pii.finance import DUMPED
+from extproc.detectors.pii.runs import RUN, sole, spoken
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
@@ -58,10 +59,11 @@ RULES = (
         before=r"[:alnum:].:-",
         after=r"[:alnum:]:-",
         validator=_aadhaar,
+        behind=DUMPED,
         # One in ten of random numbers of this form passes.
         score=0.7,
         hits=("«3123 4567 8909»", "«3123-4567-8909».", "«3998:7654:3211»"),
-        misses=("1234 5678 9012", "3123 4567 8908"),
+        misses=("1234 5678 9012", "3123 4567 8908", "00000020: 7072 6573 3620 6279 7465"),
     ),
     Rule(
         kind="in_aadhaar",
@@ -189,4 +191,5 @@ RULES = (
         ),
         misses=("ABC1234567", "voter id AB1234567", "voter ABC12345678"),
     ),
+    sole("au_abn", r"\d{2} \d{3} \d{3} \d{3}", _abn, "51 824 753 556", ("51 824 753 557",)),
 )

@@ -25,10 +25,11 @@ RULES = (
         pattern=r"\d{3} \d{3} \d{4}",
         before=r"[:alnum:].-",
         after=r"[:alnum:]-",
+        behind=r"\d {1,3}",  # a row of numbers
         validator=_nhs,
         score=0.8,
         hits=("«221 395 1837»", "NHS number «943 476 5919»."),
-        misses=("221 395 1838", "943 476 5910"),
+        misses=("221 395 1838", "943 476 5910", "128 256 512 1024"),
     ),
     Rule(
         kind="uk_nhs",

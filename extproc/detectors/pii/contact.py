@@ -2,10 +2,12 @@
 
 import re
 
+from extproc.detectors.pii import glued_email
 from extproc.matching.rule import Rule
 
-_LETTERS = r"\x{c0}-\x{24f}\x{370}-\x{e4f}"
-"""Letters beyond ASCII of the scripts from Latin to Thai. Chinese and the like are left out: no space parts words."""
+_LETTERS = r"\x{c0}-\x{24f}\x{370}-\x{dff}\x{10a0}-\x{10ff}\x{1200}-\x{139f}\x{1e00}-\x{1fff}"
+"""Letters beyond ASCII of the scripts that part words by spaces: Latin to Sinhala, Georgian, Ethiopic. For the others
+see `glued_email`."""
 
 _PROGRAMS = frozenset({"git", "hg", "svn"})
 """Users that programs log in as."""
@@ -24,6 +26,10 @@ def _email_end(text: str) -> int:
 
 def _email(text: str) -> bool:
     local, _, domain = text.replace("%40", "@").rpartition("@")
+    # Coded tables in programs: `5@OO.YxQ`.
+    label = domain.rpartition(".")[2]
+    if label.isascii() and not (label.islower() or label.isupper() or label.istitle() or _ESCAPED.fullmatch(label)):
+        return False
     # `ann@example.org.txt` is a file that is named after an address.
     if domain.count(".") == 1 and domain.partition(".")[2].lower() in _FILES:
         return False
@@ -65,8 +71,10 @@ RULES = (
             "@example.com",
             "git@github.com:x/y",
             "logo@2x.PNG",
+            "1Y1RO$8jQ_O'#HrO$:xQWO,5@OO.YxQ`O1G1d",
             "redis://ann:s3cret@db.example.com",
             "ftp://ann:1wQp(A@db.example.com",
         ),
     ),
+    glued_email.RULE,
 )

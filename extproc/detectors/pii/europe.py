@@ -28,6 +28,8 @@ def _tax_id_alone(text: str) -> bool:
 
 
 def _nir(text: str) -> bool:
+    if text[1] == "." and text[2:].isdigit():
+        return False  # a decimal number: one in a hundred passes
     number = "".join(filter(str.isalnum, text)).upper().replace("2A", "19").replace("2B", "18")
     return number.isdigit() and (int(number[:13]) + int(number[13:])) % 97 == 0
 
@@ -46,7 +48,7 @@ def _nif(text: str) -> bool:
 
 def _nif_alone(text: str) -> bool:
     # Small letters up to f are hexadecimal digits, and an E is that of an exponent.
-    return _nif(text) and text[-1] not in "abcdefE"
+    return _nif(text) and text[-1] not in "abcdefE" and not (text[-2] == " " and text[-1].islower())
 
 
 def _nie(text: str) -> bool:
@@ -70,9 +72,10 @@ RULES = (
         name="de-tax-id",
         pattern=r"\d{2} \d{3} \d{3} \d{3}",
         before=r"[:alnum:].",
+        behind=r"(?:^|[^0-9A-Za-z])[A-Z] |\d {1,3}",  # a row of numbers
         validator=_tax_id_alone,
         hits=("Steuer-ID «86 095 742 719»", "«86 095 742 719»"),
-        misses=("86 095 742 718", "86095742719", "12 345 678 903 und", "02 345 678 901"),
+        misses=("86 095 742 718", "86095742719", "12 345 678 903 und", "B 86 095 742 719 ;", "604 86 095 742 719"),
     ),
     Rule(
         kind="de_tax_id",
@@ -95,7 +98,7 @@ RULES = (
         validator=_nir,
         score=1.0,
         hits=("«2 55 08 14 168 025 38»", "«2550814168025 38»"),
-        misses=("255081416802538", "2 55 08 14 168 025 39"),
+        misses=("255081416802538", "2 55 08 14 168 025 39", "2.01088062344128,3"),
     ),
     Rule(
         kind="fr_nir",
@@ -137,6 +140,7 @@ RULES = (
             "123456Z",
             "#7111676f",
             "0921954e-5b6d-4e2a",
+            "00004394 r 0101",
             "00000003a",
             "-0.0078125 v 2",
         ),

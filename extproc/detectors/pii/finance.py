@@ -1,6 +1,7 @@
 """Money: payment cards and IBANs."""
 
 import re
+from typing import Final
 
 from extproc.detectors.checksums import leading, luhn, mod97, numerals
 from extproc.detectors.pii.runs import RUN
@@ -45,6 +46,12 @@ _USUAL = 16
 """Digits that a card has as a rule; a longer one in one run needs a word that speaks of a card."""
 _NO_CARD = r"(?:^|[^0-9])(?:[017-9]\d{13,17}|3[0-35689]\d{13}),\s{1,20}"
 """The number before, in a list of constants or counts; no issuer has such numbers. Times in ms have thirteen digits."""
+DUMPED: Final = (
+    r"(?:[0-9a-f]{8}: |(?:^|[^0-9a-z])(?:[a-f][0-9][0-9a-f]{2}|[a-f]{2}[0-9][0-9a-f]|[a-f]{3}[0-9]|"
+    r"[0-9][a-f][0-9a-f]{2}|[0-9]{2}[a-f][0-9a-f]|[0-9]{3}[a-f]) )(?:[0-9a-f]{4} ){0,6}"
+)
+"""The groups of four hexadecimal digits of a dump in front of one, with a letter and a digit in one of them, or the
+offset of its line."""
 _MAESTRO = frozenset({5893, 6304, 6390, 6759, 6761, 6762, 6763})
 
 
@@ -124,6 +131,7 @@ RULES = (
         r"\d{4}\.\d{4}\.\d{4}\.\d{4}|\d{4} \d{6} \d{4,5}|\d{4}-\d{6}-\d{4,5}",
         before=r"[:alnum:].",
         fit=_card_end,
+        behind=DUMPED,
         score=0.95,
         hits=(
             "«4012-8888-8888-1881» «4012 8888 8888 1881»",
@@ -134,6 +142,7 @@ RULES = (
         misses=(
             "4012-8888-8888-1882",
             "4444 4444 4444 4444",
+            "00000050: 6162 6c65 2041 5343 4949 2063 6861 7261",
         ),
     ),
     Rule(

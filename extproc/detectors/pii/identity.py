@@ -5,7 +5,7 @@ import re
 from extproc.detectors.pii.words import expressions, months
 from extproc.matching.rule import Rule
 
-_LETTER = r"[a-z\x{c0}-\x{24f}\x{370}-\x{52f}\x{900}-\x{97f}]"
+_LETTER = r"[a-z\x{c0}-\x{24f}\x{370}-\x{52f}\x{621}-\x{64a}\x{671}-\x{6d3}\x{900}-\x{97f}]"
 _OF = r"(?:(?:of|de|del|do) )?"
 _ORDINAL = r"(?:st|nd|rd|th|er|º|ª)?"
 _TIME = r"(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
@@ -25,7 +25,8 @@ _DATES = (
 _SIGN = r"(?:18|19|20)\d{2}(?:\d{4})?[^0-9]|\d[./-]\d{1,2}[./-]\d\d[^0-9]"
 _COUNTED = r"(?:crc(?:32)?|size|packed|offset|bytes|length|count|checksum|hash)[\"']?[=:] ?[\"']?"
 """The name of what counts something else, right in front of a number."""
-_WORD, _NUMBER = re.compile("[a-z\u00c0-\u024f\u0370-\u052f\u0900-\u097f]{2,}"), re.compile(r"\d+")
+_WORD = re.compile("[a-z\u00c0-\u024f\u0370-\u052f\u0621-\u064a\u0671-\u06d3\u0900-\u097f]{2,}")
+_NUMBER = re.compile(r"\d+")
 _BESIDE_MONTHS = frozenset({"of", "de", "del", "do", "st", "nd", "rd", "th", "er"})
 _CLOCK = re.compile(r"[Tt ]\d\d:.*", re.DOTALL)
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)")
@@ -85,7 +86,7 @@ RULES = (
         numeric=True,
         # Only capitals may stand apart: in a stream, every other short word would have to wait for what follows.
         pattern=r"(?:[A-Za-z]{1,3}-?|[A-Z]{1,2} )\d{6,8}[A-Za-z]?|\d{8,9}|[A-Za-z]{1,3}\d[A-Za-z0-9]{3,6}\d|"
-        r"\d{2}[A-Za-z]{2}\d{5}",
+        r"\d{2}[A-Za-z]{2}\d{5}|\d{2} ?\d{2} \d{6}",
         # How a match ends; its beginnings make the fast lane a third slower.
         sign=r"\d{5}[A-Za-z]?[^0-9A-Za-z]|[A-Za-z]\d[A-Za-z0-9]{3,6}\d[^0-9A-Za-z]",
         behind=_COUNTED,
@@ -102,6 +103,7 @@ RULES = (
             "passport_number: «P 4366918»",
             "护照号码«E12345678»",
             "<passportNumber>«10CV28144»</passportNumber>",
+            "паспорт «45 10 123456» выдан",
         ),
         misses=(
             "XYZAB1234567QRS",

@@ -54,6 +54,9 @@ _DRAWN_MOST = 10
 """Numbers of drawings that run into each other begin with one digit, 24 being the size of most."""
 _WELL_KNOWN = frozenset({"1.2.3.4", "1.1.1.1", "1.0.0.1", "8.8.8.8", "8.8.4.4", "9.9.9.9", "4.4.4.4"})
 """Small addresses that people write: those of public resolvers, and the usual example."""
+_LEAST_COLONS = 3
+_SURE_V6 = ("::", "fe80:", "2001:", "2a0", "2600:", "2606:", "2607:", "fc", "fd", "ff0")
+"""Beginnings of addresses that are handed out most, and of those of links and networks of one's own."""
 _SERVED = (
     r"ip(?:v?4)?(?:s|[ -]?addr(?:ess(?:es)?)?)?",
     r"addr(?:ess(?:es)?)?",
@@ -117,6 +120,17 @@ def _v6(text: str) -> bool:
         return False
     # `abc::def` is a name in a program; an address without any digit is nearly unheard of.
     return any(char.isdigit() for char in address)
+
+
+def _v6_end(text: str) -> int:
+    """Return where the address that begins `text` ends, 0 if none does: a colon behind it belongs to what surrounds it.
+
+    With it, `case E::A1:` of a program must be told from an address: that has more groups, or a prefix of one.
+    """
+    address = text[:-1] if text[-1] == ":" and text[-2] != ":" else text
+    if len(address) < len(text) and address.count(":") < _LEAST_COLONS and not address.lower().startswith(_SURE_V6):
+        return 0
+    return len(address) if _v6(address) else 0
 
 
 def not_public(text: str) -> bool:
@@ -223,13 +237,15 @@ RULES = (
     Rule(
         kind="ip_address",
         name="ipv6",
-        pattern=rf"(?:[0-9a-f]{{0,4}}:){{2,8}}(?:{V4}|[0-9a-f]{{0,4}}(?:\.\d{{1,3}}){{0,2}})(?:%[a-z0-9]{{1,15}})?(?:/(?:12[0-8]|1[01]\d|[1-9]?\d))?",
+        pattern=rf"(?:[0-9a-f]{{0,4}}:){{2,8}}(?:{V4}|[0-9a-f]{{0,4}}(?:\.\d{{1,3}}){{0,2}})(?:%[a-z0-9]{{1,15}})?(?:/(?:12[0-8]|1[01]\d|[1-9]?\d))?:?",
         before=r"[:alnum:]:.",
         after=r"[:alnum:]:",
         fold=True,
-        validator=_v6,
+        fit=_v6_end,
         score=0.95,
         hits=(
+            "«2001:db8::1»: refused",
+            "«fe80::1%eth0»: up, «::ffff:192.0.2.1»: down, «2001:db8:0:0:0:0:0:1»:",
             "[«2001:db8::1»]:8080",
             "«::1»",
             "from «fe80::1%eth0»",
@@ -238,6 +254,7 @@ RULES = (
             "«2001:0db8:85a3:0000:0000:8a2e:0370:7334».",
         ),
         misses=(
+            "case E::A1: return",
             "std::cout",
             "12:34:56",
             "1:2:3:4",

@@ -2,7 +2,7 @@
 
 from extproc.detectors.checksums import digits, luhn, numerals, weighted
 from extproc.detectors.pii.dates import is_day, is_ddmmyy, is_yymmdd
-from extproc.detectors.pii.runs import national, spoken
+from extproc.detectors.pii.runs import national, sole, spoken
 from extproc.matching.rule import Rule
 
 _HETU_CHECKS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
@@ -117,4 +117,5 @@ RULES = (
             misses=("15108695088", "fødselsnummer 15108695077", "fnr 15138695088", "KID 15108695088"),
         )
     ),
+    sole("se_personnummer", r"(?:1[89]|20)\d{6}-?\d{4}", _personnummer, "198112289874", ("198112289873", "8112289874")),
 )

@@ -4,10 +4,13 @@ import re
 from collections.abc import Callable
 
 from extproc.detectors.checksums import leading, numerals
+from extproc.detectors.pii.beside_phones import AMID, COUNTED, FRACTION, HEX, OF_THINGS
 from extproc.detectors.pii.words import expressions
 from extproc.matching.rule import Rule
 
 _EXTENSION = r"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?"
+_CLOCK = r"(?::[\w/]{1,24})?"
+"""The minutes of a time, whose hour looks like the last group of a number; or the next part of an identifier."""
 _PART = r"[ ./()-]{0,3}"
 """Separators between two digits of a number as people write it: `) `, ` / `, `-`. Three blanks are one in a URL."""
 _SPOKEN_PART = r"[ .+/()-]{0,3}"
@@ -22,45 +25,35 @@ _CODES |= frozenset(map(str, {*range(590, 600), 670, *range(672, 684), *range(68
 _CODES |= frozenset(map(str, {856, 870, 878, *range(880, 884), 886, 888, *range(960, 969), *range(970, 980), 992, 993}))
 _CODES |= frozenset(map(str, {994, 995, 996, 998}))
 
-_OF_THINGS = (
-    (
-        r"(?:part|order|invoice|serial|model|ticket|tracking|case|item|sku|isbn|issn|lot|batch)"
-        r"(?: ?(?:no|number|nr|id|#))?\.?"
-    ),
-)
-"""Words before numbers that look like telephone numbers and are not."""
-
-_HEX = (
-    r"(?:^|[^0-9A-Za-z])"
-    r"(?:\d[0-9A-Fa-f]|[A-Fa-f]{1,3}\d[0-9A-Fa-f]{0,6}|\d{1,7}[A-Fa-f][0-9A-Fa-f]{0,6}|0\d{6,7}:?)[ :-]{1,2}"
-)
-"""A group of a hexadecimal dump, or its offset, right in front of what is another of its groups."""
-
-_COUNTED = (
-    r"(?:crc(?:32)?|size|packed|offset|bytes|length|count|checksum|hash|port|pid|duration|elapsed|timestamp)"
-    r"[\"']?[=:] ?[\"']?|(?:[Cc]loses|[Bb]ug|[Ii]ssue|[Ff]ixe?[sd]?|LP):? ?#|(?:^|\n)[0-9a-f]{7,8}:? {1,2}"
-)
-"""The name of what counts something else, of an issue in a tracker, or an offset in a dump, right in front of a number
-that has a word for telephones somewhere near."""
-
-_FRACTION = r"(?:^|[\s\d,;\"'(-])[a-z]?\."
-"""The dot of a decimal fraction, also without a digit in front of it, as drawings are written: `c-.006.22-.01.344`."""
-
 _DIGITS = re.compile(r"\d+")
 _OF_A_DATE = re.compile(r"(?<!\d)0*(?:19|20)\d\d(?!\d)")
 """A year as all dates have it that are looked for."""
 _MONTH = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])")
 _DECIMAL, _LOCAL = re.compile(r"\d+\.\d+"), re.compile(r"\d{3}\.\d{4}")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
-_FLOAT = re.compile(r"\+\d\.\d{1,9}|\+\d\.\d{11,}|\+[2-9]\.\d+")
+_FLOAT = re.compile(r"\+\d{4,}\.\d+|\+\d\.\d{1,9}|\+\d\.\d{11,}|\+[2-9]\.\d+")
 """A number with a sign; `+1.4155552671` is how registries of domains write a telephone number."""
 _ZIP = re.compile(r"\d{5}-\d{4}")
 _SOCIAL = re.compile(r"\d{3}-\d{2}-\d{4}")
 """The form of a social security number, which no telephone number has."""
 _BLANKS = re.compile("[ ()]+")
-_FOURS = re.compile(r"00(?!39)\d\d(?: 0\d{3}){2}")
+_FOURS = re.compile(r"00(?!39)\d\d(?: 0\d{3}){2}|00\d\d \d{4} 00\d\d")
 """Code points, `0065 0302 0304`: behind the country's code no number but Italy's begins with 0."""
 _PAIRS = re.compile(r"\d\d(?:[ -]\d\d){6,}")
+_ARITHMETIC = re.compile(
+    r"\+ \d{1,2} \d |\+ ?\d{1,2}\.\d{1,2}\.\d|\+ ?\(?\d+(?:\)[/*]|\.-)|\+ \(?\d+ [/-] \d|\+ \d+\Z|"
+    r"\+ ?\(?(?:1[5-9]|20)\d\d ?- ?(?:1[5-9]|20)\d\d(?!\d)"
+)
+"""A sum, `+ 25 / 3600`, or a plus sign in front of years, `+ (1800-1899)`."""
+_NESTED = re.compile(r"\+[^()]*\([^()]*\(")
+_WRITTEN_DAY = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+_ROUND = re.compile(r"\d\D?0+(?:\D0+)*|\d{1,3}0{6,}")
+"""A rounded number: `1.000.000`, `68000000`."""
+_EIGHTS = re.compile(r"\d{8} \d{7}")
+"""Offsets in a file, in columns: no number has two groups of so many digits."""
+_DRAWN = re.compile(r"\d{1,2}\.\d{1,3}")
+"""A coordinate of a drawing."""
+_DAY_DIGITS = 8
 _WITH_CODE = 11  # digits of the numbers of the codes 1 and 7
 _UNPARTED = 10  # least digits of a number in one run: `+20231105` is a line of a diff
 _MOST_DIGITS = 15  # ITU-T E.164
@@ -69,6 +62,8 @@ _MOST_DIGITS = 15  # ITU-T E.164
 def _international(text: str) -> str:
     """The digits from the country's code on, without an extension; empty if they are no number of any country."""
     number = numerals(_without_extension(text)).lstrip("0")
+    if number[:1] in {"1", "7"} and len(number) > _WITH_CODE:
+        return ""
     known = number[:1] in _CODES or number[:2] in _CODES or number[:3] in _CODES
     return number if known and 8 <= len(number) <= _MOST_DIGITS else ""
 
@@ -80,6 +75,8 @@ def _without_extension(text: str) -> str:
 def _international_end(text: str) -> int:
     """Return where the number that begins `text` ends, or 0. Groups beyond the fifteenth digit are no part."""
     if (text[1:].isdigit() and len(text) <= _UNPARTED) or ("." in text and _FLOAT.fullmatch(text)):
+        return 0
+    if _ARITHMETIC.match(text) is not None or _NESTED.match(text) is not None:
         return 0
     return _american_end(text) or leading(text, _international, _MOST_DIGITS)
 
@@ -101,6 +98,8 @@ def _abroad(text: str) -> bool:
 
 
 def _abroad_end(text: str) -> int:
+    if _EIGHTS.match(text) is not None or any(map(_DRAWN.fullmatch, text.split()[1:2])):
+        return 0
     if _PAIRS.match(text) or (text.isdigit() and len(text) < _UNPARTED + 2):
         return 0
     return leading(text, _abroad, _MOST_DIGITS)
@@ -125,6 +124,10 @@ def _national_end(text: str) -> int:
 
 
 def _spoken_end(text: str) -> int:
+    text, _, behind = text.partition(":")
+    if behind:
+        # An hour is no group of the number, and a number between colons is no telephone's.
+        text = text[: text.rfind(" ") + 1].rstrip() if behind.isdigit() else ""
     return _parted_end(text, _spoken)
 
 
@@ -143,6 +146,9 @@ def _spoken(text: str) -> bool:
         (size >= 7 or (size == 6 and not number.isdigit()))
         and size <= _MOST_DIGITS
         and _SOCIAL.fullmatch(text) is None
+        and _ROUND.fullmatch(text) is None
+        and not numerals(number).startswith("000")
+        and not (size == _DAY_DIGITS and _WRITTEN_DAY.fullmatch(text))
         and not _like_a_date(text)
         and not ("." in text and (_decimal(text) or _ADDRESS.fullmatch(text) is not None))
     )
@@ -187,6 +193,7 @@ RULES = (
             "call «+493012345678» now",
             "«+1-962-819-8200»",
             "«+1 415 555 2671» 20231105",
+            "«+1 (415) 555-2671»() 2023",
             "«(+45) 12 34 56 78» hverdage",
             "«+49 176/1234567»",
             "«+1 (415) 555-2671» 2023",
@@ -201,6 +208,16 @@ RULES = (
             "+20231105 added",
             "+0.0021260872",
             "+7.1234567890",
+            "-0.5 + 25 / 3600 / 24 + 1e-11",
+            "(1 + (1000 - 993)/(1997 - 993))/10",
+            "(time + 11644473600)",
+            "+17 46 26.496624000",
+            "[+46236.3358828121, +84459.375]",
+            "basic a 1 + 1 0 02598609",
+            "Testcases 3.2.1.5 + 3.2.1.8-3.2.1.12",
+            "($i + 524288)/1048576",
+            "+ (13860.-(462.-(132.-(99.",
+            "either + (1800\u20131899), - (1900)",
         ),
     ),
     Rule(
@@ -212,7 +229,8 @@ RULES = (
         before=r"\w+-",
         fold=True,
         fit=_abroad_end,
-        behind=rf"{_FRACTION}|{_HEX}",
+        # Behind a number and a slash stands an ISSN: `10.1088/0067-0049/208/2/19`.
+        behind=rf"{FRACTION}|{HEX}|\d/",
         score=0.8,
         hits=("«001-846-853-9089x92556»", "Tel.«0049 30 1234567»", "«00 44 20 7123 4567»"),
         misses=(
@@ -228,6 +246,12 @@ RULES = (
             "c-.006.22-.349.344-.0044.15.12.13",
             "q.001 2.13-.197 3.743z",
             "0065 0302 0304 ; [.2007.0021.0002]",
+            "<fraction> 0031 2044 0034;;;1/4",
+            "r2_p=.0055004288638308,",
+            "doi: 10.1088/0067-0049/208/2/19",
+            "2 ; 4 2 00249878 00249736 00250056",
+            "00 59 00 5e\n00 63 00 68 00 6d",
+            "a12.111 12.111 0 0024 11.791 11.766",
             "a5.055 5.055 0 0010.932 15 5.068 5.068 0 0016 9.932",
         ),
     ),
@@ -241,7 +265,7 @@ RULES = (
         before=r"[:alnum:]+.-",
         after=r"[:alnum:]-",
         fold=True,
-        unless=_OF_THINGS,
+        unless=OF_THINGS,
         score=0.85,
         hits=(
             "«(415) 555-0132»",
@@ -264,8 +288,8 @@ RULES = (
         before=r"[:alnum:]+.,/:-",
         after=r"[:alnum:]/:",
         fit=_national_end,
-        unless=_OF_THINGS,
-        behind=_HEX,
+        unless=OF_THINGS,
+        behind=rf"{HEX}|{AMID}",
         score=0.75,
         hits=(
             "«089 72 63 41»",
@@ -292,15 +316,15 @@ RULES = (
     Rule(
         kind="phone",
         name="phone-spoken-of",
-        pattern=rf"(?:\( ?)?(?:\+ ?)?(?:\( ?)?\d(?:{_SPOKEN_PART}\d){{5,23}}{_EXTENSION}",
+        pattern=rf"(?:\( ?)?(?:\+ ?)?(?:\( ?)?\d(?:{_SPOKEN_PART}\d){{5,23}}{_EXTENSION}{_CLOCK}",
         # Behind an underscore it is a part of an identifier: `call_2813882583`.
         # Only where a group ends: each hit has its cost, and the numbers of a table would have one for each digit.
         sign=rf"\d(?:{_SPOKEN_PART}\d){{5}}[^0-9]",
         before=r"\w+.,/-",
-        after=r"[:alnum:]/:",
+        after=r"[:alnum:]/",
         fold=True,
         fit=_spoken_end,
-        behind=_COUNTED,
+        behind=rf"{COUNTED}|{AMID}",
         context=expressions("phone", "call"),
         near=(40, 12),
         # A member `calls` counts them.
@@ -309,6 +333,7 @@ RULES = (
         hits=(
             "Phone: «2813882583» and «96 228011»",
             "mobile «25-62-29-72»",
+            "mobile «25-62-29-72»: Anna, or «785 8949» 10:30",
             "Mein Handy: «0176/1234567»",
             "我的手机号是«15526018159»。",
             "電話番号は«97-5432-3194»です",
@@ -346,6 +371,12 @@ RULES = (
             "extension 3.0.1 (Closes: #1032070)",
             "phone.svg crc32=56296226",
             'call at "2016-05-23T10:18:16"',
+            "House call 20120405 9.500",
+            "phone 1.000.000",
+            "arn:aws:ssm-contacts:us-east-2:111122223333:contact/ann",
+            "phones sold: 68000000",
+            "reachable 0 00019131 a 0000",
+            "<A WITH RING ABOVE> 197  103  103",
         ),
     ),
 )

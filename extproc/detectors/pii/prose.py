@@ -27,7 +27,7 @@ KINDS_PROSE: Mapping[str, tuple[str, str]] = {
     "passport": ("passport number", "forms of several countries"),
     "date_of_birth": (
         "date of birth",
-        "a day of the calendar, in figures or with the name of its month in twenty-six languages",
+        "a day of the calendar, in figures or with the name of its month in twenty-nine languages",
     ),
     "us_ssn": ("Social Security number (United States)", "areas, groups and serials that are issued"),
     "ca_sin": ("social insurance number (Canada)", "Luhn check digit"),

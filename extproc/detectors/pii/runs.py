@@ -68,3 +68,36 @@ def national(rule: Rule, score: float = NATIONAL) -> tuple[Rule, Rule]:
         hits=(f"national ID number: {value}",),
         misses=(alone, f"lot {alone}"),
     )
+
+
+SOLE: Final = r"\n[0-9][0-9 -]{8,12}[0-9]"
+"""A line that begins with digits, as each text that is one does: what the fast lane reads has a line feed in front."""
+SOLE_SCORE: Final = 0.5
+"""Score of such a number."""
+
+
+def sole(
+    kind: str,
+    pattern: str,
+    validator: Callable[[str], bool],
+    hit: str,
+    misses: tuple[str, ...],
+) -> Rule:
+    """Return the rule for a number that is all there is of a text, as the answer to a question is.
+
+    Only for forms that no telephone number has, and whose checks pass one in eighty random numbers or fewer. Of eleven
+    digits alone, most are telephone numbers.
+    """
+    return Rule(
+        kind=kind,
+        name=f"{kind.replace('_', '-')}-alone",
+        numeric=True,
+        pattern=pattern,
+        sign=SOLE,
+        validator=validator,
+        context=expressions(kind),
+        alone=True,
+        score=SOLE_SCORE,
+        hits=(f"«{hit}»",),
+        misses=(f"{hit} and more", *misses),
+    )

@@ -25,6 +25,9 @@ _LEAST_LICENSE, _MOST_LICENSE = 6, 19
 _SURE_DIGITS, _LEAST_DIGITS = 5, 3
 """Digits of a licence, and the fewest among capitals."""
 
+_QUARTER = re.compile("(?:19|20)[0-9]{2}q[1-4]")
+"""A quarter of a year, as statisticians write it."""
+
 _GROUP = re.compile(r"[^ -]+")
 
 
@@ -71,6 +74,8 @@ def _license(text: str) -> bool:
     """A number in one of the forms of the states: with few digits, capitals tell it from a word."""
     signs = [char for char in text if char.isalnum() or char == "*"]
     count = sum(map(str.isdigit, signs))
+    if _QUARTER.fullmatch(text) is not None:
+        return False
     sure = count >= _SURE_DIGITS or (count >= _LEAST_DIGITS and text.isupper())
     return sure and _LEAST_LICENSE <= len(signs) <= _MOST_LICENSE
 

@@ -28,6 +28,7 @@ _STAND_INS = ("${", "$(", "{{", "<", "%(", "#{", "...", "***", "[[", "(", "`")
 _ABOUT = (
     *("id", "ids", "name", "names", "path", "file", "files", "dir", "url", "uri", "type", "length", "size", "version"),
     *("endpoint", "count", "limit", "limits", "usage", "expiry", "expires", "hash", "digest", "algorithm", "format"),
+    *("checksum", "md5", "sha1", "sha256", "sha512"),
     *("public_key", "publickey", "pub_key"),
 )
 """Endings of names whose values describe a secret and do not contain it."""
@@ -104,6 +105,15 @@ _NO_PASSWORDS = frozenset(
     )
 )
 """Words that stand in place of a password."""
+
+_CALLED = re.compile("(?:[a-z]+[-_])+(?:password|passwd|passphrase|pass|pwd|secret|token)")
+"""A password that is called one: `bad-password`."""
+
+_KEY_ID = re.compile(r"0x[0-9A-Fa-f]{8,16}\.?")
+"""The number of a key that signs, as OpenPGP shows it."""
+
+_RATE = re.compile(r"\d+/(?:\d*(?:sec|min|hr|[smhd])\b|second|minute|hour|day)")
+"""How often something may be done: `5/m/user`, `100/hour`."""
 
 _LETTERS_ALONE, _DIGITS_ALONE = 20, 24
 """Letters that a key without digits has at least, and digits of one without letters: identifiers have up to 20."""
@@ -215,6 +225,8 @@ def keyed(text: str) -> bool:
     """True if what stands beside a word for a key is one: no sign of an assignment vouches for it."""
     if stand_in(text) or example(text) or uuid(text) or readable(text) or wordy(text):
         return False
+    if _KEY_ID.fullmatch(text) is not None:
+        return False
     if _digest_or_place(text):
         return False
     if not mixed(text):
@@ -238,6 +250,8 @@ def _digest_or_place(text: str) -> bool:
 
 def _of_one_kind(text: str) -> bool:
     """True if `text` is a key without digits, or of digits alone: longer, and no sign over and over."""
+    if text.isalpha() and text.islower() and ("key" in text or "token" in text):
+        return False  # the next name of a list
     longest = max(re.split(r"[^0-9A-Za-z]", text), key=len)
     return len(longest) >= (_DIGITS_ALONE if text.isdigit() else _LETTERS_ALONE) and entropy(text) >= 2.5
 
@@ -271,7 +285,7 @@ def password(text: str) -> bool:
         return False  # it takes two kinds of characters, one of them digits
     if stand_in(text) or example(text) or uuid(text) or text.startswith(("http://", "https://", "/")):
         return False
-    if _member(text):
+    if _member(text) or _RATE.match(text) is not None:
         return False
     cased = text.upper() != text.lower() if text.isascii() else any(map(_cased, text))
     return (cased or not text.isalnum()) and entropy(text) >= (2.2 if _MARK.search(text) else 2.5)
@@ -309,8 +323,10 @@ def chosen(text: str) -> bool:
 
 def given(text: str) -> bool:
     """True if what stands where a password must is one, and not its name, a variable or a word for none."""
-    low = text.lower()
-    if stand_in(text) or example(text) or low in _NO_PASSWORDS or text.isdigit() or text.startswith(("-", "http")):
+    low = text.lower().strip("(){}[]")
+    if low in _NO_PASSWORDS or _CALLED.fullmatch(low) is not None or text.isdigit():
+        return False
+    if stand_in(text) or example(text) or text.startswith(("-", "http")):
         return False
     return entropy(text) >= 1.5 and not _member(text)
 

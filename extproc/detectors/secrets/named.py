@@ -87,6 +87,7 @@ RULES = (
             "from openai import OpenAI, DefaultHttpx2Client",
             "segment.py,sha256=6XdX0MfL18tUCaUWDWncIqx0wpq3GiaqzhYP779JvRA",
             "gitlab merge-request-pipeline-2024-stage3",
+            'virustotal.checksum="275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f"',
         ),
     ),
     _named(

@@ -7,6 +7,7 @@ Both are written as people write them, separated by commas:
   fewer than four letters keeps its accents, because without them it is often another word.
 - A blank is also a hyphen, an underscore or nothing: `phone number` is `phone_number`, `phone-number`, `phoneNumber`.
   In a phrase that is another word without it (`ACCIDENTS`), it must stand.
+- A dot within an abbreviation is also an underscore or a blank, or has one behind it: `d.o.b` is `d_o_b`.
 - A `*` at the end stands for an ending: `urodz*` is `urodzony` and `urodzona`.
 
 A word of a kind in one language counts in texts of all languages: texts mix them, and names of members are English.
@@ -18,7 +19,7 @@ from importlib import import_module
 from typing import Final
 
 _NAMES: Final = """
-    bg cs da de el en es fi fr he hi hr hu it ja ko ms nl pl pt ro ru sv th tr zh
+    ar bg cs da de el en es fa fi fr he hi hr hu it ja ko ms nl pl pt ro ru sv th tr vi zh
 """
 
 LANGUAGES: Final = tuple(import_module(f"{__name__}.{name}") for name in _NAMES.split())
@@ -45,6 +46,8 @@ _BLANK: Final = "[ _.+-]{0,3}"
 """Spellings of a blank between two words: three blanks or a `+` are one in a URL."""
 _BLANK_NEEDED: Final = "[ _.+-]{1,3}"
 """The same for `ACCIDENTS`."""
+_DOT: Final = "[._ ] ?"
+"""Spellings of a dot within an abbreviation, which is an underscore or a blank in the name of a member."""
 ACCIDENTS: Final = frozenset({"said", "rc", "usein"})
 """Phrases that are words of their own without their blank: "SA ID", "r. \u010d.", "US EIN". Their blank must stand."""
 _ENDING: Final = r"[a-z\x{df}-\x{24f}\x{370}-\x{52f}]{0,8}"
@@ -73,7 +76,11 @@ def _expression(word: str) -> str:
     stem = word.removesuffix("*")
     blank = _BLANK_NEEDED if _bare(stem.replace(" ", "").lower()) in ACCIDENTS else _BLANK
     strict = sum(map(str.isalpha, stem)) < SHORT_WORD
-    written = "".join(blank if char == " " else _letter(char, strict=strict) for char in stem.lower())
+    last = len(stem) - 1
+    written = "".join(
+        blank if char == " " else _DOT if char == "." and at < last else _letter(char, strict=strict)
+        for at, char in enumerate(stem.lower())
+    )
     return written + _ENDING * word.endswith("*")
 
 

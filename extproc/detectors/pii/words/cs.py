@@ -2,12 +2,13 @@
 
 WORDS = {
     "phone": """
-        telefon, telefonu, telefonní číslo, telefónne číslo, telefónu, tel, tel č, mobil, mobilu, číslo mobilu, fax
+        telefon, telefonu, telefonní číslo, telefónne číslo, telefónu, tel, tel č, mobil, mobilu, číslo mobilu, moje
+        číslo je, fax
     """,
     "call": "volejte, volat, zavolejte, zavolej, zavolajte, volajte, kontaktujte",
     "date_of_birth": """
         narozen, narozena, narodil*, narozen dne, datum narození, datum narodenia, dátum narodenia, narozeniny,
-        narodený, narodená
+        narodený, narodená, nar., dat nar
     """,
     "passport": "cestovní pas, cestovný pas, číslo pasu, pas č, pasu",
     "credit_card": "karta, kartu, karty, číslo karty, platební karta, kreditní karta, platobná karta, kreditná karta",

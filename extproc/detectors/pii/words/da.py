@@ -2,9 +2,13 @@
 
 WORDS = {
     "phone": """
-        telefon, telefonnummer, telefonnr, tlf, tlf nr, tf, tlfnr, mobil, mobilnummer, mobilnr, mobiltelefon, fastnet
+        telefon, telefonnummer, telefonnr, tlf, tlf nr, tf, tlfnr, mobil, mobilnummer, mobilnr, mobiltelefon, fastnet,
+        mit nummer er, nummeret mitt er, mitt nummer er, mobilnummeret, telefonnummeret
     """,
-    "call": "ring, ring til, ring meg, ringe, ringes, kontakt, kontakte, træffes, treffes, nås",
+    "call": """
+        ring til, ring på, ring meg, ring mig, ring os, ring oss, ringe, ringes, kontakt, kontakte, træffes, treffes,
+        nås, fange mig på, nå meg på
+    """,
     "date_of_birth": "født, født den, fødselsdato, fødselsdag, fødselsdata, fødsel, fødd",
     "passport": "pasnummer, pas nr, passnummer, pass nr, passnr",
     "credit_card": "kort, kortnummer, kreditkort, betalingskort, bankkort, dankort",

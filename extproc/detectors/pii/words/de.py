@@ -2,8 +2,9 @@
 
 WORDS = {
     "phone": """
-        telefon, telefonnummer, telefonnr, telefon nr, tel nr, telefonisch, mobil, mobilnummer, mobiltelefon, mobilfunk,
-        handy, handynummer, handy nr, rufnummer, festnetz, fax, faxnummer, durchwahl, rückrufnummer
+        telefon, telefonnummer, telefonnr, telefon nr, tel nr, telefonisch, mobil, mobilnummer, mobiltelefon,
+        mobilfunk, handy, handynummer, handy nr, rufnummer, festnetz, fax, faxnummer, durchwahl, rückrufnummer, meine
+        nummer ist, meine nummer lautet
     """,
     "call": "erreichen, erreichbar, anrufen, rufen, ruf mich, ruf uns, melden, zurückrufen, anruf, sms an",
     "date_of_birth": """
@@ -27,7 +28,7 @@ WORDS = {
     """,
     "at_svnr": """
         svnr, sv nr, sv nummer, sozialversicherungsnummer, sozialversicherungs nr, versicherungsnummer,
-        sozialversicherungsnr, vsnr, versicherungs nr
+        sozialversicherungsnr, vsnr, versicherungs nr, vers nr, versnr
     """,
     "at_tax_id": """
         abgabenkontonummer, abgabenkonto, steuernummer, steuer nr, steuernr, finanzamts nr, st nr, stnr, steuer

@@ -4,13 +4,13 @@ WORDS = {
     "phone": """
         phone, phones, telephone, telephones, tel, tels, tel no, phone number, phone numbers, telephone number,
         telephone numbers, phone no, phone nr, phone num, phone #, ph no, mobile, mobile number, mobile phone, mobile
-        no, mob, cell, cell phone, cell number, cellphone, fax, fax number, landline, hotline, whatsapp, sms, contact
+        no, mob, cell, cell phone, cell number, cellphone, fax, fax number, landline, hotline, whats app, sms, contact
         number, contact no, msisdn, handset, pager, voicemail, home phone, work phone, helpline, ph
     """,
     "call": """
         call, calls, called, calling, dial, dialed, dialing, reach, reached, reachable, office, desk, contact,
         contacted, answer at, answering at, extension, text me, text him, text her, text us, text them, ring me, ring
-        him, ring her, ring us, ring them, ring, texted, on the line, toll free
+        him, ring her, ring us, ring them, a ring on, ring on, texted, on the line, toll free
     """,
     "date_of_birth": """
         born, born on, birth date, birthdate, birthday, birth day, birthdays, date of birth, dates of birth, dob, d.o.b,
@@ -202,7 +202,8 @@ WORDS = {
         code, swiftcode, swift number
     """,
     "card_cvv": """
-        cvv, cvv2, cvc, cvc2, cvn, csc, cid number, cvv code, cvc code, cvv number, card cvv, card cvc, security
+        cvv, cvv2, cvc, cvc2, cvn, csc code, csc number, card csc, cid number, cvv code, cvc code, cvv number, card
+        cvv, card cvc, security
         code, card security code, card verification, card verification code, card verification value, card
         verification number, card code, verification value
     """,

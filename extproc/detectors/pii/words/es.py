@@ -2,8 +2,9 @@
 
 WORDS = {
     "phone": """
-        teléfono, teléfonos, tel, tlf, tfno, telf, número de teléfono, n° de teléfono, móvil, móviles, número de móvil,
-        celular, celulares, número de celular, fijo, fax, número telefónico, número de contacto
+        teléfono, teléfonos, tel, tlf, tfno, telf, número de teléfono, n° de teléfono, móvil, móviles, número de
+        móvil, celular, celulares, cel, número de celular, mi número es, mi número nuevo es, fijo, fax, número
+        telefónico, número de contacto
     """,
     "call": """
         llámame, llámeme, llama, llame, llamar, llamen, llámanos, llamada, contactar, contacto, localizar, marcar,
@@ -11,7 +12,7 @@ WORDS = {
     """,
     "date_of_birth": """
         nací, nací el, nació, nació el, nacido, nacida, nacido el, nacida el, fecha de nacimiento, fecha nacimiento, fec
-        nacimiento, nacimiento, f nacimiento, cumpleaños
+        nacimiento, nacimiento, f nacimiento, f nac, f. nac, fec nac, f/n, cumpleaños
     """,
     "passport": "pasaporte, pasaportes, número de pasaporte, n° de pasaporte, pasaporte n°",
     "credit_card": "tarjeta, tarjetas, tarjeta de crédito, tarjeta de débito, número de tarjeta",

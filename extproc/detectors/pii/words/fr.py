@@ -3,11 +3,12 @@
 WORDS = {
     "phone": """
         téléphone, telephone, téléphones, tél, tel, numéro de téléphone, n° de téléphone, no de téléphone, numéro de
-        tél, portable, numéro de portable, fixe, fax, télécopie, gsm, numéro de mobile
+        tél, portable, numéro de portable, fixe, fax, télécopie, gsm, numéro de mobile, mon numéro est, mon numéro c'est
     """,
     "call": "joindre, joignable, appeler, appelez, appelle, rappeler, rappelez, contacter, contactez, appel",
     "date_of_birth": """
-        né le, née le, né, née, nés, nées, date de naissance, naissance, date naissance, anniversaire, né en, née en
+        né le, née le, né, née, nés, nées, date de naissance, naissance, date naissance, anniversaire, né en, née en,
+        ddn, né(e) le
     """,
     "passport": "passeport, passeports, numéro de passeport, n° de passeport, passeport n°, no de passeport",
     "credit_card": "carte, carte bancaire, carte bleue, carte de crédit, numéro de carte, cb, n° de carte",

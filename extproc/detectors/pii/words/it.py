@@ -7,9 +7,12 @@ WORDS = {
     """,
     "call": """
         chiamami, chiamare, chiami, chiamate, chiamaci, chiama, contattami, contattare, contattarmi, telefonare,
-        raggiungibile
+        raggiungibile, mi trovi al, mi trova al, ci trovate al
     """,
-    "date_of_birth": "nato il, nata il, nati il, data di nascita, data nascita, nascita, compleanno, nato a, nata a",
+    "date_of_birth": """
+        nato il, nata il, nati il, nato/a il, nata/o il, nato/a a, data di nascita, data nascita, nascita, compleanno,
+        nato a, nata a
+    """,
     "passport": "passaporto, passaporti, numero di passaporto, numero passaporto, n. passaporto",
     "credit_card": "carta, carta di credito, carta di debito, carta bancaria, numero di carta, numero carta, bancomat",
     "national_id": "numero di identità, carta d'identità, numero personale, numero di identificazione",

@@ -5,7 +5,7 @@ WORDS = {
         telefon, nombor telefon, no telefon, telepon, nomor telepon, no telp, telp, nomor hp, no hp, nomor ponsel,
         telefon bimbit
     """,
-    "date_of_birth": "tarikh lahir, tanggal lahir, tgl lahir, dilahirkan, lahir pada, kelahiran, lahir tanggal",
+    "date_of_birth": "tarikh lahir, tanggal lahir, tgl lahir, dilahirkan, lahir pada, kelahiran, lahir tanggal, lahir",
     "passport": "pasport, paspor, nombor pasport, nomor paspor, no paspor, no pasport",
     "credit_card": "kad kredit, kartu kredit, kartu debit, nombor kad, nomor kartu",
     "my_nric": """

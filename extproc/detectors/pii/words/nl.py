@@ -5,7 +5,10 @@ WORDS = {
         telefoon, telefoonnummer, telefoonnr, telnr, tel, mobiel, mobiele nummer, mobiel nummer, gsm, gsm nummer, fax,
         toestel, 06 nummer
     """,
-    "call": "bellen, bel, belt, gebeld, bereikbaar, bereiken, terugbellen, contact",
+    "call": """
+        bellen, bel me, bel mij, bel ons, bel naar, bel even, bel op, bel hem, bel haar, gebeld, bereikbaar,
+        bereiken, terugbellen, contact
+    """,
     "date_of_birth": "geboren, geboren op, geboortedatum, geboortedag, geb datum, verjaardag, geboorte",
     "passport": "paspoort, paspoorten, paspoortnummer, paspoort nr, paspoortnr",
     "credit_card": "creditcard, kaart, kaartnummer, betaalkaart, bankpas, pasnummer, creditcardnummer",

@@ -3,12 +3,12 @@
 WORDS = {
     "phone": """
         telefon, telefonu, telefonem, telefony, numer telefonu, nr telefonu, nr tel, tel, komórka, komórkę, komórki,
-        komórkowy, numer komórki, tel kom, stacjonarny, fax, faks
+        komórkowy, numer komórki, tel kom, nr kom, mój numer to, stacjonarny, fax, faks
     """,
     "call": """
         dzwonić, dzwoń, dzwonię, zadzwoń, zadzwonić, zadzwonił, zadzwoniła, oddzwonić, pod numer, pod numerem, kontakt
     """,
-    "date_of_birth": "urodz*, urodził się, urodziła się, data urodzenia, daty urodzenia, dzień urodzin, data ur",
+    "date_of_birth": "urodz*, urodził się, urodziła się, data urodzenia, daty urodzenia, dzień urodzin, data ur, ur.",
     "passport": "paszport, paszportu, paszporty, numer paszportu, nr paszportu",
     "credit_card": """
         karta, karty, kartę, karcie, kartą, numer karty, nr karty, karta kredytowa, karty kredytowej, karta płatnicza

@@ -3,7 +3,8 @@
 WORDS = {
     "phone": """
         telefone, telefones, tel, telefone fixo, número de telefone, nº de telefone, telemóvel, telemóveis, número de
-        telemóvel, celular, celulares, número de celular, fone, fax, móvel, contacto telefónico
+        telemóvel, celular, celulares, número de celular, fone, fax, móvel, contacto telefónico, meu número é, o meu
+        número é, zap
     """,
     "call": """
         liga, ligue, ligar, ligue me, liga me, ligue para, ligar para, contactar, contatar, contacto, contato, chamar,
@@ -11,7 +12,7 @@ WORDS = {
     """,
     "date_of_birth": """
         nasci, nasci em, nasceu, nasceu em, nascido, nascida, nascido em, nascida em, data de nascimento, data
-        nascimento, dt nascimento, nascimento, aniversário
+        nascimento, dt nascimento, nascimento, nasc, dt nasc, data nasc, aniversário
     """,
     "passport": "passaporte, passaportes, número do passaporte, número de passaporte, nº do passaporte",
     "credit_card": "cartão, cartões, cartão de crédito, cartão de débito, número do cartão, nº do cartão",

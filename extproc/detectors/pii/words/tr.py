@@ -9,13 +9,14 @@ WORDS = {
         ara, arayın, arayabilirsiniz, arayınız, aramak, numaradan, numarasından, numaramdan, numaraya, ulaşın,
         ulaşabilirsiniz
     """,
-    "date_of_birth": "doğum, doğum tarih*, doğum günü, doğum günüm, doğdum, doğdu, doğumlu, doğumluyum",
+    "date_of_birth": "doğum, doğum tarih*, doğum günü, doğum günüm, doğdum, doğdu, doğumlu, doğumluyum, d.t",
     "passport": "pasaport*, pasaport no, pasaport numaras*",
     "credit_card": "kart, kart no, kart numaras*, kredi kart*, banka kart*, kartım, kartı",
     "national_id": "kimlik numaras*, kimlik no, kimlik",
     "tr_kimlik": """
         tc kimlik, tc kimlik no, tc kimlik numaras*, t.c. kimlik, t.c. kimlik no, t.c. kimlik numaras*, tckn, tc no,
-        tckimlik, tckimlikno, kimlik no, kimlik numaras*, vatandaşlık numaras*, vatandaşlık no, kimlik numaram
+        t.c. no, tc, t.c, tckimlik, tckimlikno, kimlik no, kimlik numaras*, vatandaşlık numaras*, vatandaşlık no,
+        kimlik numaram
     """,
     "license_plate": "plaka, plakası, plaka numarası, plakalı, plaka no",
     "driver_license": "ehliyet, sürücü belgesi, ehliyet no, ehliyet numarası, sürücü belgesi no",
