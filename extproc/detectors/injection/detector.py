@@ -90,14 +90,16 @@ class InjectionJudge:
         if OVERRIDE not in self._kinds:
             return
         windows = [(self._model.score(words.grams(first, last)), first, last) for first, last in words.windows()]
-        best: WindowScore | None = None
-        for score, tier, first, last in self._seconded(view, folded, words, windows):
+        best: tuple[float, str, int, int] | None = None
+        for each in self._seconded(view, folded, words, windows):
+            score, tier, first, last = each
             if score >= threshold:
                 yield self._at(view, folded, words.place(first, last), OVERRIDE, score, threshold, tier)
-            elif best is None or score > best.score:
-                best = self._at(view, folded, words.place(first, last), OVERRIDE, score, threshold, tier)
+            elif best is None or score > best[0]:
+                best = each
         if best is not None:
-            yield best
+            score, tier, first, last = best
+            yield self._at(view, folded, words.place(first, last), OVERRIDE, score, threshold, tier)
 
     def _seconded(
         self, view: View, folded: Folded, words: Words, windows: list[tuple[float, int, int]]
