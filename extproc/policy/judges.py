@@ -101,8 +101,8 @@ _WRITTEN: Final = Written("topics and examples", "{orders: [where is my order, c
 class TopicFilter(Step):
     """The subjects of what users say, told by a few example sentences each.
 
-    Only in `request`, for texts of the role `user` with at least three words. A text may be of no topic. The words of
-    the examples tell: a text that says the same in other words is of no topic, so write examples in the words of users.
+    Only in `request`, for texts of the role `user` with at least three words. A text may be of no topic. With the
+    scorer `words`, a text that says the same as an example in other words is of none: write examples in users' words.
     """
 
     use: Literal["topics"]
@@ -113,6 +113,9 @@ class TopicFilter(Step):
     """Topics that are findings; the topic is the kind."""
     threshold: Annotated[float, Strict(), Field(gt=0, lt=1, allow_inf_nan=False), Written("number", "0.5")] = 0.5
     """The score from which on a text is of a topic."""
+    scorer: Literal["words", "minilm"] = "words"
+    """What tells topics: `words`, the words of the examples; `minilm`, their meaning, too, for English, with the extra
+    `models`, at some milliseconds a window and for each example when a policy is loaded."""
 
     @model_validator(mode="after")
     def _some_topic(self) -> Self:

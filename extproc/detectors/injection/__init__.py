@@ -5,8 +5,8 @@ from typing import Final
 
 from extproc.classify.linear import LinearModel
 from extproc.detectors.contract import JudgingDetector
-from extproc.detectors.injection import minilm
 from extproc.detectors.injection.detector import InjectionThresholds, injection
+from extproc.detectors.injection.joined import joined
 from extproc.detectors.registry import DetectorKind
 from extproc.detectors.shipped import shipped
 from extproc.policy.judges import Injection
@@ -29,7 +29,7 @@ def model() -> LinearModel:
 def injection_of(options: Injection) -> JudgingDetector:
     """Return the detector with the options of a processor. Raises DetectorError if its model cannot be used."""
     thresholds = InjectionThresholds(options.threshold, options.documents.threshold)
-    second = minilm.loaded() if options.scorer == "minilm" else None
+    second = joined() if options.scorer == "minilm" else None
     return injection(model(), thresholds, frozenset(options.kinds), second)
 
 

@@ -11,7 +11,7 @@ from extproc.classify.linear import LinearModel
 from extproc.classify.ways import View, views
 from extproc.classify.words import Words
 from extproc.detectors.contract import Conversation, JudgingDetector, Statement, WindowScore
-from extproc.detectors.injection.minilm import MiniLM
+from extproc.detectors.injection.joined import JoinedScorer
 from extproc.detectors.injection.rules import KINDS, OVERRIDE, PHRASES, RAW
 from extproc.matching.scanner import Scanner
 from extproc.protocol.messages import Side
@@ -52,7 +52,11 @@ class InjectionJudge:
     """Judges texts, in several threads at once."""
 
     def __init__(
-        self, model: LinearModel, thresholds: InjectionThresholds, kinds: frozenset[str], second: MiniLM | None = None
+        self,
+        model: LinearModel,
+        thresholds: InjectionThresholds,
+        kinds: frozenset[str],
+        second: JoinedScorer | None = None,
     ) -> None:
         self._model = model
         self._second = second
@@ -163,7 +167,7 @@ def _starts(words: Words) -> Mapping[int, int]:
 
 
 def injection(
-    model: LinearModel, thresholds: InjectionThresholds, kinds: frozenset[str], second: MiniLM | None = None
+    model: LinearModel, thresholds: InjectionThresholds, kinds: frozenset[str], second: JoinedScorer | None = None
 ) -> JudgingDetector:
     """Return the detector. `second`: a model that is asked about the windows that score highest."""
     judge = InjectionJudge(model, thresholds, kinds, second)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from extproc.cli import main
+from extproc.detectors import minilm as module
 from extproc.detectors.contract import Conversation, DetectorError, Statement
 from extproc.detectors.injection import injection_of
-from extproc.detectors.injection import minilm as module
+from extproc.detectors.topics import topics
 from extproc.inspection.scored import DetectorFindings, ScoredWork
-from extproc.policy.judges import Injection
+from extproc.policy.judges import Injection, TopicFilter
 from extproc.protocol.messages import Side
 
 HERE = all(find_spec(name) for name in ("onnxruntime", "tokenizers", "numpy", module.WHEEL))
@@ -51,6 +52,20 @@ def test_it_tells_attacks_from_look_alikes() -> None:
         assert result.found == []
         assert result.best is not None
         assert result.best.window.tier == "minilm"
+
+
+@extra
+def test_topics_are_told_by_meaning() -> None:
+    travel = ("book a flight to Rome", "find a hotel near the station", "what is the baggage limit")
+    money = ("why was my card charged twice", "send me the invoice of last month", "how do I get a refund")
+    text = "is there lodging close to the trains"
+    found = {}
+    for scorer in ("words", "minilm"):
+        options = {"use": "topics", "deny": {"travel": travel, "money": money}, "threshold": 0.25, "scorer": scorer}
+        own = topics(TopicFilter.model_validate(options))
+        result = ScoredWork(own, Conversation(Side.REQUEST, (Statement(text, "user"),))).run()
+        found[scorer] = [(each.kind, each.tier) for each in result.found]
+    assert found == {"words": [], "minilm": [("travel", "minilm")]}
 
 
 @extra
