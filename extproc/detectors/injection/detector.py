@@ -12,7 +12,7 @@ from extproc.classify.ways import View, views
 from extproc.classify.words import Words
 from extproc.detectors.contract import Conversation, JudgingDetector, Statement, WindowScore
 from extproc.detectors.injection.joined import JoinedScorer
-from extproc.detectors.injection.rules import KINDS, OVERRIDE, PHRASES, RAW
+from extproc.detectors.injection.rules import KINDS, ORDERS, OVERRIDE, PHRASES, RAW
 from extproc.matching.scanner import Scanner
 from extproc.protocol.messages import Side
 
@@ -41,6 +41,11 @@ DOCUMENTS: Final[frozenset[PassageRole]] = frozenset({"assistant", "file", "tool
 """Roles of what nobody typed for this request: an order in it is an attack by somebody else, and much of it is long."""
 
 
+READ: Final[frozenset[PassageRole]] = frozenset({"file", "tool_result"})
+"""Roles of what the model is to read and not to obey. The description of a tool, and a model that asks its user for an
+answer, may say how to answer."""
+
+
 class InjectionThresholds(Struct, frozen=True):
     """The scores from which on a text is a finding: of a user, and of a document (see `DOCUMENTS`)."""
 
@@ -63,6 +68,7 @@ class InjectionJudge:
         self._thresholds = thresholds
         self._kinds = kinds
         self._phrases = Scanner.compile([each for each in PHRASES if each.kind in kinds])
+        self._orders = Scanner.compile([each for each in ORDERS if each.kind in kinds])
         self._raw = Scanner.compile([each for each in RAW if each.kind in kinds])
 
     def judge(self, statement: Statement, conversation: Conversation) -> Iterator[WindowScore]:
@@ -75,16 +81,17 @@ class InjectionJudge:
             # What a model says is no order to it; what it makes a client load may carry off what it has read.
             yield from self._carried_off(statement.text, threshold)
             return
-        yield from self._said(View(statement.text, 0, len(statement.text), ""), threshold)
+        read = role in READ
+        yield from self._said(View(statement.text, 0, len(statement.text), ""), threshold, read=read)
         for view in views(statement.text):
-            yield from self._said(view, threshold)
+            yield from self._said(view, threshold, read=read)
 
-    def _said(self, view: View, threshold: float) -> Iterator[WindowScore]:
+    def _said(self, view: View, threshold: float, *, read: bool) -> Iterator[WindowScore]:
         folded = fold(view.text)
         words = Words(folded.text)
         if len(words.words) >= WORDS_LEAST:
             yield from self._scored(view, folded, words, threshold)
-            yield from self._phrased(view, folded, words, threshold)
+            yield from self._phrased(view, folded, words, threshold, read=read)
         for each in self._raw.scan(view.text):
             place = (each.start, each.end) if not view.way else (view.start, view.end)
             yield WindowScore(each.kind, each.score, threshold, *place, _tier(RULE, view))
@@ -122,16 +129,23 @@ class InjectionJudge:
         for score, first, last in ordered[SECOND_MAX:]:
             yield score, SCORER, first, last
 
-    def _phrased(self, view: View, folded: Folded, words: Words, threshold: float) -> Iterator[WindowScore]:
+    def _phrased(
+        self, view: View, folded: Folded, words: Words, threshold: float, *, read: bool
+    ) -> Iterator[WindowScore]:
         joined = " ".join(words.words)
-        found = self._phrases.scan(joined)
+        # The words of an order on how to answer are harmless: the model does not know whether they are meant.
+        found = [(each, True) for each in self._phrases.scan(joined)]
+        if read:
+            found += [(each, False) for each in self._orders.scan(joined)]
         if not found:
             return
         starts = _starts(words)
-        for each in found:
+        for each, doubted in found:
             first = starts.get(each.start, 0)
             last = first + joined.count(" ", each.start, each.end) + 1
-            about = self._model.score(words.grams(max(0, first - NEARBY), min(last + NEARBY, len(words.words))))
+            about = 1.0
+            if doubted:
+                about = self._model.score(words.grams(max(0, first - NEARBY), min(last + NEARBY, len(words.words))))
             score = each.score if about >= DOUBT else about
             yield self._at(view, folded, words.place(first, last), each.kind, score, threshold, RULE)
 
