@@ -81,6 +81,7 @@ def loaded(output: str = LOGITS) -> MiniLM:
         runtime, tokenizers, numpy = map(import_module, ("onnxruntime", "tokenizers", "numpy"))
     except ImportError as error:
         raise DetectorError(f"{MISSING}: there is no module {error.name}; {MEND}") from None
+    runtime.disable_telemetry_events()  # some builds of it send what they do to their makers
     model, tokens = (_read(name) for name in FILES)
     options = runtime.SessionOptions()
     # One thread: others would not exist in a forked worker, and two sessions share two cores as they are.

@@ -4,6 +4,7 @@ import hashlib
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -100,14 +101,14 @@ def placed(folder: Path) -> ModuleSpec:
 def test_a_wheel_that_is_missing_or_has_no_model_is_told(
     found: bool, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "import_module", lambda _: None)
+    monkeypatch.setattr(module, "import_module", lambda _: Mock())
     monkeypatch.setattr(module, "find_spec", lambda _: placed(tmp_path) if found else None)
     with pytest.raises(DetectorError, match=told):
         module.loaded()
 
 
 def test_another_model_than_the_one_that_is_known_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "import_module", lambda _: None)
+    monkeypatch.setattr(module, "import_module", lambda _: Mock())
     monkeypatch.setattr(module, "find_spec", lambda _: placed(tmp_path))
     file = tmp_path / module.FOLDER / "model_quantized.onnx"
     file.parent.mkdir(parents=True)
