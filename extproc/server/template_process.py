@@ -38,7 +38,6 @@ from extproc.server.forking import (
     next_order,
     send,
 )
-from extproc.server.libraries import quieten
 from extproc.server.plugins import PluginError
 from extproc.server.policies import Sealed
 from extproc.server.transport import FORKABLE, TRANSPORTS
@@ -197,7 +196,7 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(number, signal.SIG_IGN)
     gc.disable()
     keep_databases(os.environ)
-    quieten(os.environ)
+    compiling.quieten(os.environ)
     _import(transport)
     _share()
     nursery = Nursery(socket.socket(fileno=int(orders)), socket.socket(fileno=int(descriptors)))

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from extproc.server.libraries import QUIET, quieten
+from extproc.server.compiling import QUIET, quieten
 from tests.detectors.test_minilm import extra
 
 PROGRAM = """
 import json, os
-from extproc.server.libraries import quieten
+from extproc.server.compiling import quieten
 quieten(os.environ)
 from extproc.detectors.meanings import meanings
 from extproc.detectors.injection.joined import joined
