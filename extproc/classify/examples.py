@@ -7,8 +7,8 @@ takes a second for 150 classes of ten examples, and no library.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -34,6 +34,13 @@ EVEN: Final = 0.28
 three quarters of the texts reach 0.5, and one in forty of those that are of no class."""
 
 
+MEANT: Final = 2.0
+"""How much the likeness of meanings counts beside that of words. With 1, fewer are told right."""
+MEANT_STEEPNESS, MEANT_EVEN = 8.0, 1.85
+"""The scale with meanings: nine of ten texts of clinc150 reach 0.5, and one in thirty of those that are of no class;
+with three classes of five examples, seven of ten, and one in a hundred."""
+
+
 class ClassScore(Struct, frozen=True):
     """A class, and how sure it is that a text is of it, from 0 to 1."""
 
@@ -41,13 +48,22 @@ class ClassScore(Struct, frozen=True):
     score: float
 
 
+Meanings: TypeAlias = Callable[[Sequence[Sequence[str]]], Callable[[str], Sequence[float]]]
+"""What learns classes by the meaning of their examples: it returns what says how like each class a text is."""
+
+
 class ExampleClassifier:
-    """Tells classes by examples. Immutable once it is made; used by several threads at once."""
+    """Tells classes by examples. Immutable once it is made; used by several threads at once.
 
-    __slots__ = ("_rarest", "_rarities", "_weights", "names")
+    `meanings`: what tells the classes by the meaning of texts, beside their words.
+    """
 
-    def __init__(self, classes: Mapping[str, Sequence[str]]) -> None:
+    __slots__ = ("_even", "_meant", "_rarest", "_rarities", "_steepness", "_weights", "names")
+
+    def __init__(self, classes: Mapping[str, Sequence[str]], meanings: Meanings | None = None) -> None:
         self.names = tuple(classes)
+        self._meant = None if meanings is None else meanings(tuple(classes.values()))
+        self._steepness, self._even = (STEEPNESS, EVEN) if meanings is None else (MEANT_STEEPNESS, MEANT_EVEN)
         examples = [(number, parts(split(text))) for number, texts in enumerate(classes.values()) for text in texts]
         known = Counter(part for _, found in examples for part in found)
         count = len(examples)
@@ -60,11 +76,24 @@ class ExampleClassifier:
             for number, vector in vectors:
                 self._draw(number, vector)
 
-    def scores(self, words: Sequence[str]) -> list[ClassScore]:
-        """Return all classes, the surest first. Their scores do not sum up to 1: all may be low."""
-        likeness = self._likeness(self._vector(parts(words)))
-        found = [ClassScore(name, logistic(STEEPNESS * (likeness[n] - EVEN))) for n, name in enumerate(self.names)]
+    def scores(self, words: Sequence[str], text: str = "") -> list[ClassScore]:
+        """Return all classes, the surest first. Their scores do not sum up to 1: all may be low.
+
+        `text`: the same words as they stand; only its meaning is asked for.
+        """
+        likeness = self.likeness(words, text)
+        found = [
+            ClassScore(name, logistic(self._steepness * (alike - self._even)))
+            for name, alike in zip(self.names, likeness, strict=True)
+        ]
         return sorted(found, key=lambda each: -each.score)
+
+    def likeness(self, words: Sequence[str], text: str = "") -> list[float]:
+        """Return how like each class a text is, in the order of `names`."""
+        found = self._likeness(self._vector(parts(words)))
+        if self._meant is None or not words:
+            return found
+        return [each + MEANT * meant for each, meant in zip(found, self._meant(text), strict=True)]
 
     def _place(self, examples: Sequence[tuple[int, set[str]]]) -> None:
         """Make each class the mean of its examples, of length one."""

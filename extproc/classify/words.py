@@ -18,24 +18,31 @@ _WORD: Final = re.compile(
 """A word; in scripts that write no spaces, a character. Punctuation says more of a source than of what it says."""
 
 _NUMBER: Final = "0"
-_DIGITS: Final = re.compile(r"\d")
-
+"""The word that stands for any number."""
 
 _ASCII: Final = re.compile("[a-z]+|[0-9]+")
-"""The same for folded texts that have no other letters: three times as fast."""
+"""The same as `_WORD` for folded texts that have no other letters."""
+
+_LEAP: Final = 40
+_LEAPS: Final = re.compile(f"(?:[^a-z0-9]*+(?:[a-z]++|[0-9]++)){{{_LEAP}}}")
+"""That many words of `_ASCII` in one match: a tenth of what the words take one by one."""
+
+_TABLE: Final = {
+    code: each if "a" <= (each := chr(code)) <= "z" else _NUMBER if each.isdigit() else " " for code in range(128)
+}
+"""What stands for each ASCII character: itself for a letter, a zero for a digit, and else a blank."""
+
+_DIGITS: Final = re.compile(f"{_NUMBER}+")
 
 
 class Words:
     """The words of a folded text."""
 
-    __slots__ = ("_pattern", "_text", "pairs", "words")
+    __slots__ = ("_text", "pairs", "words")
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._pattern = _ASCII if text.isascii() else _WORD
-        self.words: list[str] = self._pattern.findall(text)
-        if _DIGITS.search(text) is not None:
-            self.words = [_NUMBER if word.isdigit() else word for word in self.words]
+        self.words = _of_ascii(text) if text.isascii() else _of_any(text)
         self.pairs = list(map(" ".join, pairwise(self.words)))
 
     def windows(self) -> Iterator[tuple[int, int]]:
@@ -50,14 +57,24 @@ class Words:
             return 0, len(self._text)
         if first >= last:
             return 0, 0
-        matches = self._pattern.finditer(self._text)
-        begin = next(islice(matches, first, None))
-        end = next(islice(matches, last - first - 2, None)) if last - first > 1 else begin
+        begin = self._word(first, 0, 0)
+        end = begin if last - first == 1 else self._word(last - 1, first + 1, begin.end())
         return begin.start(), end.end()
+
+    def _word(self, number: int, passed: int, at: int) -> re.Match[str]:
+        """Return a word's place, from the code point behind the words that are `passed`."""
+        text = self._text
+        if not text.isascii():
+            return next(islice(_WORD.finditer(text, at), number - passed, None))
+        while number - passed >= _LEAP and (leap := _LEAPS.match(text, at)) is not None:
+            at, passed = leap.end(), passed + _LEAP
+        return next(islice(_ASCII.finditer(text, at), number - passed, None))
 
     def grams(self, first: int, last: int) -> set[str]:
         """Return the grams of the words from `first` up to but not including `last`."""
-        return {*self.words[first:last], *self.pairs[first : last - 1]}
+        found = set(self.words[first:last])
+        found.update(self.pairs[first : last - 1])
+        return found
 
     def __repr__(self) -> str:
         return f"Words({len(self.words)})"
@@ -66,3 +83,13 @@ class Words:
 def grams(words: Sequence[str]) -> set[str]:
     """Return what a model knows a text by: its words, and its pairs of words that follow each other."""
     return {*words, *map(" ".join, pairwise(words))}
+
+
+def _of_ascii(text: str) -> list[str]:
+    """The words of a text of `_ASCII`, in a third of the time that the expression takes."""
+    plain = text.translate(_TABLE)
+    return (_DIGITS.sub(" 0 ", plain) if _NUMBER in plain else plain).split()
+
+
+def _of_any(text: str) -> list[str]:
+    return [_NUMBER if word.isdigit() else word for word in _WORD.findall(text)]

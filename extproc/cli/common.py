@@ -64,10 +64,11 @@ def draft_or_exit(path: Path) -> "Draft":
 def prepared_or_exit(draft: "Draft", environ: "Mapping[str, str] | None") -> "PreparedPolicy":
     """See `prepare_or_exit`."""
     from extproc.policy import PolicyError  # noqa: PLC0415  - see above
-    from extproc.server.compiling import prepared_policy  # noqa: PLC0415  - see above
+    from extproc.server.compiling import prepared_policy, quieten  # noqa: PLC0415  - see above
     from extproc.server.database_folder import keep_databases  # noqa: PLC0415  - see above
 
     keep_databases(os.environ)
+    quieten(os.environ)
     try:
         return prepared_policy(draft, environ)
     except PolicyError as error:

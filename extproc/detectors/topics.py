@@ -7,6 +7,7 @@ from extproc.classify.examples import ExampleClassifier
 from extproc.classify.folding import fold
 from extproc.classify.words import Words
 from extproc.detectors.contract import Conversation, JudgingDetector, Statement, WindowScore
+from extproc.detectors.meanings import meanings
 from extproc.detectors.registry import built_in
 from extproc.policy.judges import TopicFilter
 
@@ -17,14 +18,17 @@ WORDS_LEAST: Final = 3
 """Words of a text that is judged. "Yes, please" is of no subject."""
 
 EXAMPLES: Final = "examples"
-"""The tier."""
+MEANINGS: Final = "minilm"
+"""The tiers: the words of examples, and their meaning beside them."""
 
 
 class TopicJudge:
     """Judges texts, in several threads at once."""
 
     def __init__(self, options: TopicFilter) -> None:
-        self._classifier = ExampleClassifier({**options.allow, **options.deny})
+        meant = options.scorer == "minilm"
+        self._classifier = ExampleClassifier({**options.allow, **options.deny}, meanings if meant else None)
+        self._tier = MEANINGS if meant else EXAMPLES
         self._allowed = frozenset(options.allow)
         self._threshold = options.threshold
 
@@ -38,22 +42,22 @@ class TopicJudge:
             return
         nearest, denied = 0.0, False
         for first, last in words.windows():
-            every = self._classifier.scores(words.words[first:last])
+            start, end = (folded.place(each) for each in words.place(first, last))
+            every = self._classifier.scores(words.words[first:last], statement.text[start:end])
             nearest = max([nearest, *(each.score for each in every if each.name in self._allowed)])
             best = every[0]
             if best.name not in self._allowed:
-                start, end = (folded.place(each) for each in words.place(first, last))
                 denied |= best.score >= self._threshold
-                yield WindowScore(best.name, best.score, self._threshold, start, end, EXAMPLES)
+                yield WindowScore(best.name, best.score, self._threshold, start, end, self._tier)
         if self._allowed and not denied:
-            yield WindowScore(OFF_TOPIC, 1 - nearest, 1 - self._threshold, 0, None, EXAMPLES)
+            yield WindowScore(OFF_TOPIC, 1 - nearest, 1 - self._threshold, 0, None, self._tier)
 
     def __repr__(self) -> str:
         return f"TopicJudge({self._classifier})"
 
 
 def topics(options: TopicFilter) -> JudgingDetector:
-    """Return the detector with the options of a processor."""
+    """Return the detector with the options of a processor. Raises DetectorError: the extra that it needs is missing."""
     kinds = (*options.deny, *((OFF_TOPIC,) if options.allow else ()))
     return JudgingDetector(kinds, TopicJudge(options).judge)
 

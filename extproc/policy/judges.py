@@ -87,6 +87,11 @@ EXAMPLE_MAX: Final = 1_000
 """Examples of a topic, and characters of one."""
 
 
+MEANT_MAX: Final = 500
+"""Examples of all topics of a processor with the scorer `minilm`: each is read by the model when a policy is loaded, in
+4 ms if it is short, in 50 if it is as long as can be, and the template of workers has a minute."""
+
+
 def _example(text: str) -> str:
     if not 1 <= len(text) <= EXAMPLE_MAX or not any(each.isalpha() for each in text):
         raise refusal(f"an example has 1 to {EXAMPLE_MAX} characters, with words", "write what a user might say")
@@ -101,8 +106,8 @@ _WRITTEN: Final = Written("topics and examples", "{orders: [where is my order, c
 class TopicFilter(Step):
     """The subjects of what users say, told by a few example sentences each.
 
-    Only in `request`, for texts of the role `user` with at least three words. A text may be of no topic. The words of
-    the examples tell: a text that says the same in other words is of no topic, so write examples in the words of users.
+    Only in `request`, for texts of the role `user` with at least three words. A text may be of no topic. With the
+    scorer `words`, a text that says the same as an example in other words is of none: write examples in users' words.
     """
 
     use: Literal["topics"]
@@ -113,6 +118,9 @@ class TopicFilter(Step):
     """Topics that are findings; the topic is the kind."""
     threshold: Annotated[float, Strict(), Field(gt=0, lt=1, allow_inf_nan=False), Written("number", "0.5")] = 0.5
     """The score from which on a text is of a topic."""
+    scorer: Literal["words", "minilm"] = "words"
+    """What tells topics: `words`, the words of the examples; `minilm`, their meaning, too, for English, with the extra
+    `models`, at some milliseconds a window and for each example when a policy is loaded: at most 500 of all topics."""
 
     @model_validator(mode="after")
     def _some_topic(self) -> Self:
@@ -120,6 +128,11 @@ class TopicFilter(Step):
             raise refusal("no topics are written here", "write `allow` or `deny` with a topic and examples")
         if both := sorted(self.allow.keys() & self.deny.keys()):
             raise refusal(f"the topic {both[0]} is allowed and denied", "give one of them another name")
+        count = sum(map(len, (*self.allow.values(), *self.deny.values())))
+        if self.scorer == "minilm" and count > MEANT_MAX:
+            raise refusal(
+                f"{count} examples are more than the scorer minilm takes, {MEANT_MAX}", "write fewer, or scorer: words"
+            )
         if "off_topic" in {*self.allow, *self.deny}:
             raise refusal("off_topic is the kind of texts of no topic", "give the topic another name")
         return self

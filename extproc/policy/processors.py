@@ -53,8 +53,17 @@ ALLOWED_PATTERNS_MAX: Final = 256
 NEAR_KINDS: Final = 3
 """Names that the error for an unknown kind suggests; several kinds of one country differ in few letters."""
 
-UNSUPPORTED_USES: Final = frozenset({"names"})
-"""Processors of the format that are not built yet. Ignored, they would leave traffic unguarded without a word."""
+_PRESIDIO: Final = (
+    "{use: presidio, url: 'http://127.0.0.1:5002', entities: [PERSON, LOCATION, ORGANIZATION], action: mask}"
+)
+
+ELSEWHERE_USES: Final[Mapping[str, tuple[str, str]]] = {
+    "names": (
+        "persons, organisations and places are told by a model of language, which this package does not bring",
+        f"ask a guard: {_PRESIDIO}",
+    )
+}
+"""Words of `use` whose work is done by a processor of another name: what is wrong with them, and what to write."""
 
 
 def _kind(name: str) -> str:
@@ -268,8 +277,8 @@ def _unknown(value: Any) -> Any:
     if "use" not in value:
         raise refusal("a processor says what it uses", f"add `use:` with one of {known}")
     use = value["use"]
-    if isinstance(use, str) and use in UNSUPPORTED_USES:
-        error = refusal(f"use {use} is not supported by this version", f"it has {known}; delete this processor")
+    if isinstance(use, str) and use in ELSEWHERE_USES:
+        error = refusal(*ELSEWHERE_USES[use])
     else:
         near = meant(use, words) if isinstance(use, str) else f"known here: {known}"
         error = refusal("there is no such processor", near)

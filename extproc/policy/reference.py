@@ -31,7 +31,7 @@ from extproc.policy.kinds import PII_GROUPS
 from extproc.policy.model import Policy
 from extproc.policy.pipelines import Block, Match, Pipeline
 from extproc.policy.processors import (
-    UNSUPPORTED_USES,
+    ELSEWHERE_USES,
     Allow,
     Maskable,
     Pattern,
@@ -137,7 +137,7 @@ def markdown() -> str:
 
 
 def _head() -> str:
-    later, apis, uses = (code(sorted(names)) for names in (UNSUPPORTED_FIELDS, UNSUPPORTED_APIS, UNSUPPORTED_USES))
+    later, apis, uses = (code(sorted(names)) for names in (UNSUPPORTED_FIELDS, UNSUPPORTED_APIS, ELSEWHERE_USES))
     return f"""\
 <!-- Written by scripts/docs from the models in extproc/policy; edit those. -->
 # The policy file
@@ -145,8 +145,8 @@ def _head() -> str:
 One YAML file says which backends there are, which models clients may ask for, and what is looked at in requests and
 responses. `extproc check -c policy.yaml` reports every problem at once, a line each (`file:line:column: path: message
 (fix)`), and exits with 2; with 0 if there are none. A field that is not described here is an error, never ignored. The
-format also names these, which this version does not support: {later}; the APIs {apis}; and the
-processors {uses}.
+format also names these, which this version does not support: {later}; and the APIs {apis}. For the
+processors {uses}, use a guard ([guards.md](guards.md#names-of-persons-organisations-and-places)).
 
 ```yaml
 {EXAMPLE}```

@@ -1,6 +1,6 @@
 """A policy file made into what is handed to workers, and into the plan that they run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,16 @@ from extproc.transaction.prepared import PreparedPolicy, prepare
 
 DIGEST_CHARACTERS: Final = 16
 """Hexadecimal digits shown of a policy's digest: enough to tell one's own policies apart."""
+
+QUIET: Final = {
+    # numpy's OpenBLAS starts a thread for each further core, and onnxruntime one that sends what it does to its makers.
+    # A template is forked, and a fork has no other thread: whoever waits for one waits for ever.
+    "OPENBLAS_NUM_THREADS": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Variables that libraries of the extra `models` read when they are imported, whatever an operator has set: with other
+values a worker could hang, or data leave the machine."""
 
 
 def compiled(raw: bytes, path: Path, environ: Mapping[str, str], now: float) -> tuple[ActivePolicy, Plan]:
@@ -43,3 +53,8 @@ def prepared_policy(draft: Draft, environ: Mapping[str, str] | None) -> Prepared
     if wrong:
         raise draft.refusal(wrong)
     return prepared
+
+
+def quieten(environ: MutableMapping[str, str]) -> None:
+    """Keep libraries from starting threads and from sending anything. Before any of them is imported."""
+    environ.update(QUIET)

@@ -196,6 +196,7 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(number, signal.SIG_IGN)
     gc.disable()
     keep_databases(os.environ)
+    compiling.quieten(os.environ)
     _import(transport)
     _share()
     nursery = Nursery(socket.socket(fileno=int(orders)), socket.socket(fileno=int(descriptors)))

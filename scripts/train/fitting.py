@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
@@ -63,21 +64,51 @@ class Windows:
         return found
 
 
-def fit(windows: Windows, used: Any, looseness: float = LOOSENESS) -> Any:
-    """Fit a model to the windows that are used, twice: an attack's windows that hold none of it say nothing.
+KEPT: Final = 16_000
+"""Grams of a model. One of 49,000 finds as many attacks, of known sources and of others, and takes a fifth longer for
+a text: what is asked of a small table is answered from the processor's cache."""
+
+
+class Fitted(Struct, frozen=True):
+    """A linear model over all grams of some windows; most weigh nothing."""
+
+    weights: Any
+    intercept: float
+
+    def decision_function(self, matrix: Any) -> Any:
+        """Return the sum for each row of a matrix."""
+        return matrix @ self.weights + self.intercept
+
+
+def fit(windows: Windows, used: Any, looseness: float = LOOSENESS, kept: int = KEPT) -> Fitted:
+    """Fit a model to the windows that are used, and again to the grams that say most.
+
+    These are told by their weights, and by how often they stand.
+    """
+    model = _without_idle(windows, windows.matrix, used, looseness)
+    counts = np.asarray((windows.matrix[used] > 0).sum(axis=0))[0]
+    strongest = np.sort(np.argsort(-np.abs(model.coef_[0]) * np.sqrt(counts), kind="stable")[:kept])
+    model = _without_idle(windows, windows.matrix[:, strongest], used, looseness)
+    weights = np.zeros(len(windows.grams))
+    weights[strongest] = model.coef_[0]
+    return Fitted(weights, float(model.intercept_[0]))
+
+
+def _without_idle(windows: Windows, matrix: Any, used: Any, looseness: float) -> Any:
+    """Fit twice: an attack's windows that hold none of it say nothing.
 
     The second time, those of an attack are left out that look harmless, but for the one that does so least.
     """
-    model = _fitted(windows, used, looseness)
-    scores = model.decision_function(windows.matrix)
+    model = _fitted(windows, matrix, used, looseness)
+    scores = model.decision_function(matrix)
     best = windows.best(scores, lambda _: True)
     highest = np.array([best[number] for number in windows.owners.tolist()])
     idle = (windows.labels == 1) & (scores < 0) & (scores < highest)
-    return _fitted(windows, used & ~idle, looseness)
+    return _fitted(windows, matrix, used & ~idle, looseness)
 
 
-def _fitted(windows: Windows, used: Any, looseness: float) -> Any:
+def _fitted(windows: Windows, matrix: Any, used: Any, looseness: float) -> Any:
     weights, labels = windows.weights[used].copy(), windows.labels[used]
     weights[labels == 1] *= weights[labels == 0].sum() / weights[labels == 1].sum()
     model = LogisticRegression(C=looseness, max_iter=200, tol=1e-3)
-    return model.fit(windows.matrix[used], labels, sample_weight=weights)
+    return model.fit(matrix[used], labels, sample_weight=weights)

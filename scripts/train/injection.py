@@ -145,8 +145,8 @@ def main() -> int:
     measured = Measured(windows, labelled())
     model = fit(windows, np.full(len(windows.owners), fill_value=True))
     slope, even = measured.calibration
-    weights = dict(zip(windows.grams, model.coef_[0].tolist(), strict=True))
-    data = dump(weights, slope, slope * (float(model.intercept_[0]) - even))
+    weights = dict(zip(windows.grams, model.weights.tolist(), strict=True))
+    data = dump(weights, slope, slope * (model.intercept - even))
     _write(data)
     print(f"{len(data)} bytes, {len(windows.texts)} texts, {len(windows.owners)} windows", file=sys.stderr)
     return 0

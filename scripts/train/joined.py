@@ -1,6 +1,6 @@
 """`python -m scripts.train.joined`: fits the logistic model that joins the scorers `words` and `minilm`.
 
-It prints the constants of `extproc/detectors/injection/minilm.py`, and the figures of the model card.
+It prints the constants of `extproc/detectors/injection/joined.py`, and the figures of the model card.
 """
 
 import sys
@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from extproc.classify.folding import fold
 from extproc.classify.words import Words
-from extproc.detectors.injection import minilm
+from extproc.detectors import minilm
 from scripts.train.fitting import Windows
 from scripts.train.injection import DEFAULT_ODDS, DEFAULT_RATE, EVEN_RATE, Measured, labelled, texts
 
@@ -58,7 +58,8 @@ def _outputs(text: str) -> tuple[float, float]:
     found = []
     for first, last in list(words.windows())[:SECOND_MAX]:
         start, end = words.place(first, last)
-        found.append(minilm.loaded().outputs(text[folded.place(start) : folded.place(end)]))
+        main, auxiliary = minilm.loaded().outputs(text[folded.place(start) : folded.place(end)])
+        found.append((float(main), float(auxiliary)))
     return max(found)
 
 

@@ -1,5 +1,7 @@
 """A classifier by examples: classes, and texts of none."""
 
+from collections.abc import Callable, Sequence
+
 import pytest
 
 from extproc.classify.examples import ExampleClassifier, split
@@ -43,3 +45,18 @@ def test_a_single_class_tells_its_own_from_the_rest() -> None:
     only = ExampleClassifier({"billing": CLASSES["billing"]})
     assert only.scores(split("how do I get a refund for the invoice"))[0].score >= 0.5
     assert only.scores(split("book a flight to Rome"))[0].score < 0.5
+
+
+def test_meanings_tell_classes_that_share_no_word_with_a_text() -> None:
+    def meanings(classes: Sequence[Sequence[str]]) -> Callable[[str], Sequence[float]]:
+        """Texts mean the same if they have the same mark."""
+        marks = [{each[-1] for each in texts} for texts in classes]
+        return lambda text: [float(text[-1:] in every) for every in marks]
+
+    marked = {"code": ["fix this function!"], "billing": ["send me the invoice?"]}
+    classifier = ExampleClassifier(marked, meanings)
+    text = "wholly other words?"
+    first, second = classifier.scores(split(text), text)
+    assert (first.name, second.name) == ("billing", "code")
+    assert ExampleClassifier(marked).scores(split(text))[0].score < first.score
+    assert first.score >= 0.5 > second.score

@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from extproc.apis.roles import PassageRole
 from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.topics import OFF_TOPIC, topics
 from extproc.inspection.scored import DetectorFindings, ScoredWork
 from extproc.policy import PolicyError
-from extproc.policy.judges import EXAMPLES_MAX, TOPICS_MAX, TopicFilter
+from extproc.policy.judges import EXAMPLES_MAX, MEANT_MAX, TOPICS_MAX, TopicFilter
 from extproc.protocol.messages import Side
 from tests.seams.playing import plan, played, said
 
@@ -90,6 +91,17 @@ def test_what_is_wrong_is_told(text: str, told: str) -> None:
     with pytest.raises(PolicyError) as caught:
         plan(text)
     assert told in caught.value.render()
+
+
+def test_the_scorer_minilm_takes_so_many_examples_and_no_more() -> None:
+    def written(count: int) -> TopicFilter:
+        topic = [("hi",) * EXAMPLES_MAX] * (count // EXAMPLES_MAX) + [("hi",) * (count % EXAMPLES_MAX)]
+        deny = {f"a{number}": examples for number, examples in enumerate(topic) if examples}
+        return TopicFilter.model_validate({"use": "topics", "deny": deny, "scorer": "minilm"})
+
+    written(MEANT_MAX)
+    with pytest.raises(ValidationError, match=f"{MEANT_MAX + 1} examples are more than"):
+        written(MEANT_MAX + 1)
 
 
 def test_topics_are_those_of_requests() -> None:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 import pytest
 import trustme
 
+from extproc.policy.processors import ELSEWHERE_USES
 from extproc.protocol.effects import Chunk, Inspect
 from extproc.protocol.messages import Failed, Inspected, Side
 from tests.guards.asking import handed
@@ -166,6 +167,37 @@ def test_the_record_has_the_best_score_and_the_threshold_and_no_text(service: St
         assert [(each.score, each.threshold) for each in findings.details or ()] == [(0.6, 0.5), (0.85, 0.5)]
         (found,) = exchange.record()["findings"]
     assert (found["kind"], found["count"], found["score"], found["threshold"]) == ("person", 2, 0.85, 0.5)
+
+
+@pytest.mark.parametrize("shape", ["request", "whole"])
+def test_names_are_masked_where_presidio_sees_them(service: Standin, shape: Shape) -> None:
+    # As `check` and docs/guards.md advise for `use: names`.
+    known = {"PERSON": "Zoë Müller", "LOCATION": "München", "ORGANIZATION": "Initech GmbH"}
+
+    def analyzer(asked: Asked) -> Reply:
+        text = asked.json["text"]
+        entities = [(each, text.find(known[each]), known[each]) for each in asked.json["entities"]]
+        return Reply.json(
+            [
+                {"entity_type": entity, "start": at, "end": at + len(name), "score": 0.85, "analysis_explanation": None}
+                for entity, at, name in entities
+                if at >= 0
+            ]
+        )
+
+    service.answers = analyzer
+    processor = ELSEWHERE_USES["names"][1].removeprefix("ask a guard: ").replace("http://127.0.0.1:5002", service.url)
+    text = "🙂 Zoë Müller of Initech GmbH is in München"
+    with played(plan(*sides(processor, shape))) as exchange:
+        found = onward(does(judged(exchange, shape, text), "presidio"), shape, text)
+        assert found == "🙂 [PERSON_1] of [ORGANIZATION_1] is in [LOCATION_1]"
+        record = exchange.record()
+    assert sorted((each["kind"], each["count"]) for each in record["findings"]) == [
+        ("location", 1),
+        ("organization", 1),
+        ("person", 1),
+    ]
+    assert "Zoë" not in json.dumps(record, ensure_ascii=False)
 
 
 # -- failures

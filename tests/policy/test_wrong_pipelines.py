@@ -138,7 +138,7 @@ WRONG = [
     (processor("{action: mask}"), 9, REQUEST, "says what it uses", "pii, secrets, pattern, size"),
     (processor("{use: 7}"), 9, f"{REQUEST}.use", "no such processor", "pii, secrets, pattern, size"),
     (processor("{use: pi}"), 9, f"{REQUEST}.use", "no such processor", "did you mean pii?"),
-    (processor("{use: names}"), 9, f"{REQUEST}.use", f"use names {LATER}", "secrets, pattern"),
+    (processor("{use: names}"), 9, f"{REQUEST}.use", "told by a model of language", "{use: presidio, url: "),
     (processor("{use: injection, threshold: 0}"), 9, f"{REQUEST}.threshold", "more than 0", "more than 0"),
     (processor("{use: injection, documents: {threshold: 2}}"), 9, f"{REQUEST}.documents.threshold", "at most 1", "1"),
     (processor("{use: injection, kinds: [jailbrake]}"), 9, f"{REQUEST}.kinds", "no kind of injection", "jailbreak"),

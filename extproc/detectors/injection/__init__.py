@@ -5,8 +5,8 @@ from typing import Final
 
 from extproc.classify.linear import LinearModel
 from extproc.detectors.contract import JudgingDetector
-from extproc.detectors.injection import minilm
 from extproc.detectors.injection.detector import InjectionThresholds, injection
+from extproc.detectors.injection.joined import joined
 from extproc.detectors.registry import built_in
 from extproc.detectors.shipped import shipped
 from extproc.policy.judges import Injection
@@ -16,7 +16,7 @@ __all__ = ["INJECTION", "injection_of", "model"]
 FILE: Final = "weights.bin"
 """The learned scorer that ships with the package. `python -m scripts.train.injection` writes it."""
 
-SHA256: Final = "037a6a0a56ba8e5bc3146137690823e088cfaf47b35c2fa4d90d50e07416c5f4"
+SHA256: Final = "297cc698b8ebd941001384f260ac571e7d03f1dc47259d36d1f922129ba5cfee"
 """The digest of the file: another one is somebody else's."""
 
 
@@ -29,7 +29,7 @@ def model() -> LinearModel:
 def injection_of(options: Injection) -> JudgingDetector:
     """Return the detector with the options of a processor. Raises DetectorError if its model cannot be used."""
     thresholds = InjectionThresholds(options.threshold, options.documents.threshold)
-    second = minilm.loaded() if options.scorer == "minilm" else None
+    second = joined() if options.scorer == "minilm" else None
     return injection(model(), thresholds, frozenset(options.kinds), second)
 
 

@@ -11,8 +11,8 @@ from extproc.classify.linear import LinearModel
 from extproc.classify.ways import View, views
 from extproc.classify.words import Words
 from extproc.detectors.contract import Conversation, JudgingDetector, Statement, WindowScore
-from extproc.detectors.injection.minilm import MiniLM
-from extproc.detectors.injection.rules import KINDS, OVERRIDE, PHRASES, RAW
+from extproc.detectors.injection.joined import JoinedScorer
+from extproc.detectors.injection.rules import KINDS, ORDERS, OVERRIDE, PHRASES, RAW
 from extproc.matching.scanner import Scanner
 from extproc.protocol.messages import Side
 
@@ -41,6 +41,11 @@ DOCUMENTS: Final[frozenset[PassageRole]] = frozenset({"assistant", "file", "tool
 """Roles of what nobody typed for this request: an order in it is an attack by somebody else, and much of it is long."""
 
 
+READ: Final[frozenset[PassageRole]] = frozenset({"file", "tool_result"})
+"""Roles of what the model is to read and not to obey. The description of a tool, and a model that asks its user for an
+answer, may say how to answer."""
+
+
 class InjectionThresholds(Struct, frozen=True):
     """The scores from which on a text is a finding: of a user, and of a document (see `DOCUMENTS`)."""
 
@@ -52,13 +57,18 @@ class InjectionJudge:
     """Judges texts, in several threads at once."""
 
     def __init__(
-        self, model: LinearModel, thresholds: InjectionThresholds, kinds: frozenset[str], second: MiniLM | None = None
+        self,
+        model: LinearModel,
+        thresholds: InjectionThresholds,
+        kinds: frozenset[str],
+        second: JoinedScorer | None = None,
     ) -> None:
         self._model = model
         self._second = second
         self._thresholds = thresholds
         self._kinds = kinds
         self._phrases = Scanner.compile([each for each in PHRASES if each.kind in kinds])
+        self._orders = Scanner.compile([each for each in ORDERS if each.kind in kinds])
         self._raw = Scanner.compile([each for each in RAW if each.kind in kinds])
 
     def judge(self, statement: Statement, conversation: Conversation) -> Iterator[WindowScore]:
@@ -71,16 +81,17 @@ class InjectionJudge:
             # What a model says is no order to it; what it makes a client load may carry off what it has read.
             yield from self._carried_off(statement.text, threshold)
             return
-        yield from self._said(View(statement.text, 0, len(statement.text), ""), threshold)
+        read = role in READ
+        yield from self._said(View(statement.text, 0, len(statement.text), ""), threshold, read=read)
         for view in views(statement.text):
-            yield from self._said(view, threshold)
+            yield from self._said(view, threshold, read=read)
 
-    def _said(self, view: View, threshold: float) -> Iterator[WindowScore]:
+    def _said(self, view: View, threshold: float, *, read: bool) -> Iterator[WindowScore]:
         folded = fold(view.text)
         words = Words(folded.text)
         if len(words.words) >= WORDS_LEAST:
             yield from self._scored(view, folded, words, threshold)
-            yield from self._phrased(view, folded, words, threshold)
+            yield from self._phrased(view, folded, words, threshold, read=read)
         for each in self._raw.scan(view.text):
             place = (each.start, each.end) if not view.way else (view.start, view.end)
             yield WindowScore(each.kind, each.score, threshold, *place, _tier(RULE, view))
@@ -90,14 +101,16 @@ class InjectionJudge:
         if OVERRIDE not in self._kinds:
             return
         windows = [(self._model.score(words.grams(first, last)), first, last) for first, last in words.windows()]
-        best: WindowScore | None = None
-        for score, tier, first, last in self._seconded(view, folded, words, windows):
+        best: tuple[float, str, int, int] | None = None
+        for each in self._seconded(view, folded, words, windows):
+            score, tier, first, last = each
             if score >= threshold:
                 yield self._at(view, folded, words.place(first, last), OVERRIDE, score, threshold, tier)
-            elif best is None or score > best.score:
-                best = self._at(view, folded, words.place(first, last), OVERRIDE, score, threshold, tier)
+            elif best is None or score > best[0]:
+                best = each
         if best is not None:
-            yield best
+            score, tier, first, last = best
+            yield self._at(view, folded, words.place(first, last), OVERRIDE, score, threshold, tier)
 
     def _seconded(
         self, view: View, folded: Folded, words: Words, windows: list[tuple[float, int, int]]
@@ -116,16 +129,23 @@ class InjectionJudge:
         for score, first, last in ordered[SECOND_MAX:]:
             yield score, SCORER, first, last
 
-    def _phrased(self, view: View, folded: Folded, words: Words, threshold: float) -> Iterator[WindowScore]:
+    def _phrased(
+        self, view: View, folded: Folded, words: Words, threshold: float, *, read: bool
+    ) -> Iterator[WindowScore]:
         joined = " ".join(words.words)
-        found = self._phrases.scan(joined)
+        # The words of an order on how to answer are harmless: the model does not know whether they are meant.
+        found = [(each, True) for each in self._phrases.scan(joined)]
+        if read:
+            found += [(each, False) for each in self._orders.scan(joined)]
         if not found:
             return
         starts = _starts(words)
-        for each in found:
+        for each, doubted in found:
             first = starts.get(each.start, 0)
             last = first + joined.count(" ", each.start, each.end) + 1
-            about = self._model.score(words.grams(max(0, first - NEARBY), min(last + NEARBY, len(words.words))))
+            about = 1.0
+            if doubted:
+                about = self._model.score(words.grams(max(0, first - NEARBY), min(last + NEARBY, len(words.words))))
             score = each.score if about >= DOUBT else about
             yield self._at(view, folded, words.place(first, last), each.kind, score, threshold, RULE)
 
@@ -161,7 +181,7 @@ def _starts(words: Words) -> Mapping[int, int]:
 
 
 def injection(
-    model: LinearModel, thresholds: InjectionThresholds, kinds: frozenset[str], second: MiniLM | None = None
+    model: LinearModel, thresholds: InjectionThresholds, kinds: frozenset[str], second: JoinedScorer | None = None
 ) -> JudgingDetector:
     """Return the detector. `second`: a model that is asked about the windows that score highest."""
     judge = InjectionJudge(model, thresholds, kinds, second)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from extproc.detectors.injection.rules import KINDS, PHRASES, RAW
+from extproc.detectors.injection.rules import KINDS, ORDERS, PHRASES, RAW
 from extproc.matching.rule import Rule, marked
 from extproc.matching.scanner import Scanner
 from extproc.policy.judges import INJECTION_KINDS
@@ -10,7 +10,7 @@ from extproc.policy.judges import INJECTION_KINDS
 
 @pytest.fixture(scope="module")
 def scanners() -> dict[str, Scanner]:
-    return {"phrases": Scanner.compile(PHRASES), "raw": Scanner.compile(RAW)}
+    return {"phrases": Scanner.compile(PHRASES), "orders": Scanner.compile(ORDERS), "raw": Scanner.compile(RAW)}
 
 
 def test_kinds_are_those_of_the_policy() -> None:
@@ -19,7 +19,7 @@ def test_kinds_are_those_of_the_policy() -> None:
 
 @pytest.mark.parametrize(
     ("tier", "rule"),
-    [("phrases", each) for each in PHRASES] + [("raw", each) for each in RAW],
+    [("phrases", each) for each in PHRASES] + [("orders", each) for each in ORDERS] + [("raw", each) for each in RAW],
     ids=lambda each: each.title if isinstance(each, Rule) else each,
 )
 def test_examples(scanners: dict[str, Scanner], tier: str, rule: Rule) -> None:

@@ -4,15 +4,17 @@ import hashlib
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from extproc.cli import main
+from extproc.detectors import minilm as module
 from extproc.detectors.contract import Conversation, DetectorError, Statement
 from extproc.detectors.injection import injection_of
-from extproc.detectors.injection import minilm as module
+from extproc.detectors.topics import topics
 from extproc.inspection.scored import DetectorFindings, ScoredWork
-from extproc.policy.judges import Injection
+from extproc.policy.judges import Injection, TopicFilter
 from extproc.protocol.messages import Side
 
 HERE = all(find_spec(name) for name in ("onnxruntime", "tokenizers", "numpy", module.WHEEL))
@@ -54,6 +56,20 @@ def test_it_tells_attacks_from_look_alikes() -> None:
 
 
 @extra
+def test_topics_are_told_by_meaning() -> None:
+    travel = ("book a flight to Rome", "find a hotel near the station", "what is the baggage limit")
+    money = ("why was my card charged twice", "send me the invoice of last month", "how do I get a refund")
+    text = "is there lodging close to the trains"
+    found = {}
+    for scorer in ("words", "minilm"):
+        options = {"use": "topics", "deny": {"travel": travel, "money": money}, "threshold": 0.25, "scorer": scorer}
+        own = topics(TopicFilter.model_validate(options))
+        result = ScoredWork(own, Conversation(Side.REQUEST, (Statement(text, "user"),))).run()
+        found[scorer] = [(each.kind, each.tier) for each in result.found]
+    assert found == {"words": [], "minilm": [("travel", "minilm")]}
+
+
+@extra
 @pytest.mark.parametrize("text", ["x" * 100_000, "w " * 50_000, "\u0000\ud800 a b c", "𝐢" * 5_000 + " a b"])
 def test_whatever_comes_is_scored_within_bounds(text: str) -> None:
     result = judged(text)
@@ -85,14 +101,14 @@ def placed(folder: Path) -> ModuleSpec:
 def test_a_wheel_that_is_missing_or_has_no_model_is_told(
     found: bool, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "import_module", lambda _: None)
+    monkeypatch.setattr(module, "import_module", lambda _: Mock())
     monkeypatch.setattr(module, "find_spec", lambda _: placed(tmp_path) if found else None)
     with pytest.raises(DetectorError, match=told):
         module.loaded()
 
 
 def test_another_model_than_the_one_that_is_known_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "import_module", lambda _: None)
+    monkeypatch.setattr(module, "import_module", lambda _: Mock())
     monkeypatch.setattr(module, "find_spec", lambda _: placed(tmp_path))
     file = tmp_path / module.FOLDER / "model_quantized.onnx"
     file.parent.mkdir(parents=True)

@@ -1,0 +1,125 @@
+"""MiniLM in eight bits, of the extra `models`: what it says of a text, and the vector that it makes of one.
+
+It is read from the wheel `stackone-defender`: two files, whose hashes stand here; no code of the wheel runs. Its
+authors tuned it for prompt injection. The layer before the last still holds what a text is about.
+"""
+
+import hashlib
+from functools import cache
+from importlib import import_module
+from importlib.machinery import SourceFileLoader
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from extproc.detectors.contract import DetectorError
+
+WHEEL: Final = "stackone_defender"
+FOLDER: Final = "models/minilm-multihead-v5"
+
+MODEL: Final = "model_quantized.onnx"
+TOKENS: Final = "tokenizer.json"
+
+FILES: Final = {
+    MODEL: "3d4a1ba798c395c140202992c50e6c8de02fb1b9bd5aba6540848705b9c1e92c",
+    TOKENS: "0d3aef594edd5f9b53e7f814277a9171dc70ff93eb66bda6e01f7aa53997d963",
+}
+"""The files, and the SHA-256 of each."""
+
+TOKENS_MAX: Final = 254
+"""Tokens of a window, without those of its ends: what the model was trained on. 120 words have 160 in most texts."""
+
+CODE_POINTS_MAX: Final = 4_000
+"""Code points of a window that are made tokens. A "word" may be as long as the text."""
+
+LOGITS: Final = "logits"
+"""The output of the model: an attack, and an auxiliary one."""
+
+MEANING: Final = "/base/encoder/layer.4/output/LayerNorm/LayerNormalization_output_0"
+"""What the fifth of six layers gives for each token. The last one knows little but attacks: with its vectors, topics of
+clinc150 are told right half as often."""
+
+MISSING: Final = "there is no extra `models`"
+MEND: Final = "pip install 'envoy-extproc[models]'"
+
+
+class MiniLM:
+    """Runs the model, in several threads at once: a run holds no lock of the interpreter.
+
+    A run takes 0.2 ms a token on a core without instructions for eight-bit products. Eight texts in one run take eight
+    times as long as one, so that nothing is won by letting texts wait for each other.
+    """
+
+    __slots__ = ("_encode", "_numpy", "_output", "_run")
+
+    def __init__(self, session: Any, tokenizer: Any, numpy: Any, output: str) -> None:
+        self._run = session.run
+        self._encode = tokenizer.encode
+        self._numpy = numpy
+        self._output = output
+
+    def outputs(self, text: str) -> Any:
+        """Return the outputs for a text: two numbers for `LOGITS`, a row for each token for `MEANING`."""
+        sound = text[:CODE_POINTS_MAX].encode("utf-8", "replace").decode()  # no half of a surrogate pair
+        found = self._encode(sound).ids
+        ids = self._numpy.array([[found[0], *found[1:-1][:TOKENS_MAX], found[-1]]], dtype=self._numpy.int64)
+        return self._run([self._output], {"input_ids": ids, "attention_mask": self._numpy.ones_like(ids)})[0][0]
+
+    def vector(self, text: str) -> Any:
+        """Return the mean of the rows of a text, of length one."""
+        mean = self.outputs(text).mean(axis=0)
+        return mean / self._numpy.sqrt(mean @ mean)
+
+    def __repr__(self) -> str:
+        return "MiniLM()"
+
+
+@cache
+def loaded(output: str = LOGITS) -> MiniLM:
+    """Return the model with one of its outputs, which a process loads once. Raises DetectorError: what is missing."""
+    try:
+        runtime, tokenizers, numpy = map(import_module, ("onnxruntime", "tokenizers", "numpy"))
+    except ImportError as error:
+        raise DetectorError(f"{MISSING}: there is no module {error.name}; {MEND}") from None
+    runtime.disable_telemetry_events()  # some builds of it send what they do to their makers
+    model, tokens = (_read(name) for name in FILES)
+    options = runtime.SessionOptions()
+    # One thread: others would not exist in a forked worker, and two sessions share two cores as they are.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = runtime.InferenceSession(_giving(model, output), options, providers=["CPUExecutionProvider"])
+    tokenizer = tokenizers.Tokenizer.from_buffer(tokens)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return MiniLM(session, tokenizer, numpy, output)
+
+
+def _giving(model: bytes, output: str) -> bytes:
+    """Return a model of ONNX that gives a value of its own, of floats, as one more output.
+
+    A message of Protocol Buffers that is written in two parts is read as one: lists are joined. The second part is a
+    graph (member 7 of a model) of one output (12): its name (1), and its type (2), a tensor (1) of floats (1: 1).
+    """
+    if output == LOGITS:
+        return model
+    tensor = _member(2, _member(1, b"\x08\x01"))
+    return model + _member(7, _member(12, _member(1, output.encode()) + tensor))
+
+
+def _member(number: int, data: bytes) -> bytes:
+    """A member of a message, of at most 127 bytes."""
+    return bytes((number << 3 | 2, len(data))) + data
+
+
+def _read(name: str) -> bytes:
+    """The bytes of a file of the wheel. Raises DetectorError."""
+    spec = find_spec(WHEEL)
+    if spec is None or not spec.submodule_search_locations:
+        raise DetectorError(f"{MISSING}: {WHEEL} is not installed; {MEND}")
+    try:
+        # As `pkgutil.get_data` reads it, without importing the package: nothing of its code is wanted.
+        data = SourceFileLoader(WHEEL, "").get_data(str(Path(spec.submodule_search_locations[0]) / FOLDER / name))
+    except OSError:
+        raise DetectorError(f"{MISSING}: {WHEEL} has no {name}; {MEND}") from None
+    if hashlib.sha256(data).hexdigest() != FILES[name]:
+        raise DetectorError(f"{name} of {WHEEL} is not what this version knows; install requirements/models.txt")
+    return data
