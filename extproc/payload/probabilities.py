@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from json import JSONDecoder
-from math import isfinite
 from typing import Any
 
 from msgspec import Struct
@@ -228,7 +227,7 @@ def _tokens(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _octets(token: Mapping[str, Any]) -> bytes:
-    """The bytes that a token gives for itself. JavaScript takes the last eight bits of a number for a byte."""
+    """The bytes that a token gives for itself, `104.0` among them; what is no byte is left out."""
     given = token.get("bytes")
     numbers = [each for each in (given if isinstance(given, list) else ()) if isinstance(each, int | float)]
-    return bytes(int(each) & 255 for each in numbers if isfinite(each))
+    return bytes(int(each) for each in numbers if 0 <= each < 256 and each == int(each))
