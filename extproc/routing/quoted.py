@@ -16,8 +16,8 @@ QUOTED_MIN: Final = 6
 """Characters of a credential that is looked for. Shorter ones stand in any text by chance, and no provider has such."""
 
 PART_LEAST: Final = 12
-"""Characters of a credential, in either case, that are taken for a part of it; half of a shorter credential, and a
-quarter of a longer one. So many stand in no other text by chance, prefixes that vendors publish are shorter
+"""Characters of a credential, in either case, that are taken for a part of it; all of a shorter credential, and a
+quarter of one of more than 48. So many stand in no other text by chance, prefixes that vendors publish are shorter
 (`sk-ant-api03`, of 108), and what a provider may show of a key (`sk-...abcd`) stays."""
 
 _ESCAPES: Final = (b"\\", b"%", b"&", b"\0")
@@ -236,7 +236,7 @@ def quoted(credential: bytes) -> Quoted | None:
 
 def part_least(size: int) -> int:
     """The characters of a credential of that size that are taken for a part of it: see `PART_LEAST`."""
-    return max(QUOTED_MIN, min(PART_LEAST, size // 2), size // 4)
+    return min(size, max(PART_LEAST, size // 4))
 
 
 def _forms(credential: bytes) -> tuple[Form, ...]:
@@ -248,9 +248,10 @@ def _forms(credential: bytes) -> tuple[Form, ...]:
 
 
 def _middle(text: bytes, *, folded: bool = False) -> Form:
-    """A form of which two thirds are looked for: they have the third in the middle."""
+    """A form of which two thirds are looked for, but PART_LEAST at least: they have the third in the middle."""
     third = len(text) // 3
-    return Form(text, folded, len(text) - third, ((third, text[third : len(text) - third]),))
+    least = min(len(text), max(PART_LEAST, len(text) - third))
+    return Form(text, folded, least, ((third, text[third : len(text) - third]),))
 
 
 def _encoded(credential: bytes) -> tuple[bytes, ...]:

@@ -169,5 +169,5 @@ def test_what_is_shown_of_a_key_on_purpose_stays() -> None:
         assert of(LONG).cleaned(shown) is shown
 
 
-def test_the_least_part_is_half_of_a_short_key_and_a_quarter_of_a_long_one() -> None:
-    assert [part_least(size) for size in (6, 20, 24, 48, 100)] == [6, 10, PART_LEAST, PART_LEAST, 25]
+def test_the_least_part_is_all_of_a_short_key_and_a_quarter_of_a_long_one() -> None:
+    assert [part_least(size) for size in (6, 20, 24, 48, 100)] == [6, PART_LEAST, PART_LEAST, PART_LEAST, 25]
