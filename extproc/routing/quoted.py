@@ -103,7 +103,7 @@ class Quoted(Struct, frozen=True):
 
     def found(self, text: bytes) -> bool:
         """True if `text` holds the credential in any spelling, or a part of it."""
-        return self._spells(text) or self._signs(text)
+        return bool(self._spans(text))
 
     def cleaned(self, text: bytes) -> bytes:
         """`text` without the credential; the very same object where it does not hold it."""

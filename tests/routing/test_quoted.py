@@ -167,6 +167,7 @@ def test_a_part_of_a_credential_is_taken_out_in_any_form_and_at_any_cut(name: st
 def test_what_is_shown_of_a_key_on_purpose_stays() -> None:
     for shown in (LONG[: LEAST - 1], LONG[:8] + b"***" + LONG[-4:], LONG.hex()[:LEAST].encode()):
         assert of(LONG).cleaned(shown) is shown
+        assert not of(LONG).found(shown)
 
 
 def test_the_least_part_is_all_of_a_short_key_and_a_quarter_of_a_long_one() -> None:
