@@ -49,7 +49,7 @@ _BEGUN: Final = re.compile(
 """The beginning of a spelling, at the end of a piece."""
 
 
-class Form(Struct, frozen=True):
+class KeyForm(Struct, frozen=True):
     """One way to write a credential, of which a part is looked for. Has no rendering.
 
     `folded`: letters count in either case, and `text` has small ones. `least`: characters that are taken for a part of
@@ -81,7 +81,7 @@ class Form(Struct, frozen=True):
         return start, end
 
     def __repr__(self) -> str:
-        return "Form()"
+        return "KeyForm()"
 
 
 class Quoted(Struct, frozen=True):
@@ -94,7 +94,7 @@ class Quoted(Struct, frozen=True):
 
     plain: bytes
     spelt: re.Pattern[bytes]
-    forms: tuple[Form, ...]
+    forms: tuple[KeyForm, ...]
     characters: tuple[re.Pattern[bytes], ...]
     inside: bytes
     run: bytes
@@ -239,19 +239,19 @@ def part_least(size: int) -> int:
     return min(size, max(PART_LEAST, size // 4))
 
 
-def _forms(credential: bytes) -> tuple[Form, ...]:
+def _forms(credential: bytes) -> tuple[KeyForm, ...]:
     small, size = credential.lower(), len(credential)
     least = part_least(size)
     step = (least + 1) // 2
-    plain = Form(small, True, least, tuple((at, small[at : at + step]) for at in range(0, size - step + 1, step)))
+    plain = KeyForm(small, True, least, tuple((at, small[at : at + step]) for at in range(0, size - step + 1, step)))
     return (plain, _middle(credential.hex().encode(), folded=True), *(_middle(each) for each in _encoded(credential)))
 
 
-def _middle(text: bytes, *, folded: bool = False) -> Form:
+def _middle(text: bytes, *, folded: bool = False) -> KeyForm:
     """A form of which two thirds are looked for, but PART_LEAST at least: they have the third in the middle."""
     third = len(text) // 3
     least = min(len(text), max(PART_LEAST, len(text) - third))
-    return Form(text, folded, least, ((third, text[third : len(text) - third]),))
+    return KeyForm(text, folded, least, ((third, text[third : len(text) - third]),))
 
 
 def _encoded(credential: bytes) -> tuple[bytes, ...]:
