@@ -183,10 +183,10 @@ def _own(inside: Iterable[Passage], place: ValuePlace, value: Any, strings: Sequ
     if spelled not in beside:
         yield spelled
         others = [*tokens, *others]
-    written = b"".join(_octets(value)).decode("utf-8", "replace")
+    written = in_bytes(value)
     if written not in {*beside, spelled}:
         yield written
-    others += _alternatives(value)
+    others += alternatives(value)
     if others:
         yield "\n".join(others)
 
@@ -205,30 +205,29 @@ def _path(passage: Passage, container: ValuePlace) -> list[str | int]:
     return []
 
 
-def _octets(value: Any) -> Iterator[bytes]:
-    """The bytes of the tokens that were chosen."""
-    lists = value.values() if isinstance(value, dict) else (value,)
-    for each in lists:
-        for token in each if isinstance(each, list) else ():
-            if isinstance(token, dict):
-                yield octets(token)
+def in_bytes(value: Any) -> str:
+    """What the bytes of the chosen tokens of log probabilities say; empty if they have none."""
+    return b"".join([_octets(token) for token in _tokens(value)]).decode("utf-8", "replace")
 
 
-def _alternatives(value: Any) -> Iterator[str]:
+def alternatives(value: Any) -> Iterator[str]:
     """Return what the bytes of alternatives say, where that is not what the alternatives say themselves."""
+    for token in _tokens(value):
+        others = token.get("top_logprobs")
+        for other in others if isinstance(others, list) else ():
+            said = _octets(other).decode("utf-8", "replace") if isinstance(other, dict) else ""
+            if said and said != other.get("token"):
+                yield said
+
+
+def _tokens(value: Any) -> Iterator[Mapping[str, Any]]:
     lists = value.values() if isinstance(value, dict) else (value,)
     for each in lists:
-        for token in each if isinstance(each, list) else ():
-            others = token.get("top_logprobs") if isinstance(token, dict) else None
-            for other in others if isinstance(others, list) else ():
-                said = octets(other).decode("utf-8", "replace") if isinstance(other, dict) else ""
-                if said and said != other.get("token"):
-                    yield said
+        yield from (token for token in (each if isinstance(each, list) else ()) if isinstance(token, dict))
 
 
-def octets(token: Mapping[str, Any]) -> bytes:
-    """The bytes that a token gives for itself; what is no byte is left out."""
+def _octets(token: Mapping[str, Any]) -> bytes:
+    """The bytes that a token gives for itself, `104.0` among them; what is no byte is left out."""
     given = token.get("bytes")
-    return bytes(
-        byte for byte in (given if isinstance(given, list) else ()) if isinstance(byte, int) and 0 <= byte < 256
-    )
+    numbers = [each for each in (given if isinstance(given, list) else ()) if isinstance(each, int | float)]
+    return bytes(int(each) for each in numbers if 0 <= each < 256 and each == int(each))

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -13,6 +14,11 @@ MARK: Final = REDACTED.encode()
 
 QUOTED_MIN: Final = 6
 """Characters of a credential that is looked for. Shorter ones stand in any text by chance, and no provider has such."""
+
+PART_LEAST: Final = 12
+"""Characters of a credential, in either case, that are taken for a part of it; all of a shorter credential, and a
+quarter of one of more than 48. So many stand in no other text by chance, prefixes that vendors publish are shorter
+(`sk-ant-api03`, of 108), and what a provider may show of a key (`sk-...abcd`) stays."""
 
 _ESCAPES: Final = (b"\\", b"%", b"&", b"\0")
 """With one of these begins every spelling but the plain one. In UTF-16 and UTF-32, NUL stands between characters."""
@@ -43,38 +49,72 @@ _BEGUN: Final = re.compile(
 """The beginning of a spelling, at the end of a piece."""
 
 
+class KeyForm(Struct, frozen=True):
+    """One way to write a credential, of which a part is looked for. Has no rendering.
+
+    `folded`: letters count in either case, and `text` has small ones. `least`: characters that are taken for a part of
+    it. `signs`: parts of it, one of which stands in whatever has so many, each with its offset.
+    """
+
+    text: bytes
+    folded: bool
+    least: int
+    signs: tuple[tuple[int, bytes], ...]
+
+    def spans(self, said: bytes) -> Iterator[tuple[int, int]]:
+        """Yield the places of parts of the credential. `said`: in small letters where these count for all."""
+        for offset, sign in self.signs:
+            at = said.find(sign)
+            while at >= 0:
+                start, end = self._around(said, at, offset, len(sign))
+                if end - start >= self.least:
+                    yield start, end
+                at = said.find(sign, max(at + 1, end - len(sign) + 1))
+
+    def _around(self, said: bytes, at: int, offset: int, size: int) -> tuple[int, int]:
+        text, start, end = self.text, at, at + size
+        while offset and start and said[start - 1] == text[offset - 1]:
+            offset, start = offset - 1, start - 1
+        last = offset + end - start
+        while last < len(text) and end < len(said) and said[end] == text[last]:
+            last, end = last + 1, end + 1
+        return start, end
+
+    def __repr__(self) -> str:
+        return "KeyForm()"
+
+
 class Quoted(Struct, frozen=True):
     """One credential, made ready to be looked for. Has no rendering: it holds the credential.
 
-    `encoded`: how it looks in base64, wherever in the encoded text it begins. `characters`: each of its characters, and
-    `inside`: the bytes of which it may consist.
+    `forms`: ways to write it of which parts are looked for, too. `characters`: each of its characters, `inside`: the
+    bytes of which it may consist, and `run`: all that a piece may end with as the beginning of such a part. `signs` are
+    those of the forms, `small_signs` those in small letters.
     """
 
     plain: bytes
     spelt: re.Pattern[bytes]
-    encoded: tuple[bytes, ...]
+    forms: tuple[KeyForm, ...]
     characters: tuple[re.Pattern[bytes], ...]
     inside: bytes
+    run: bytes
+    signs: tuple[bytes, ...]
+    small_signs: tuple[bytes, ...]
 
     def found(self, text: bytes) -> bool:
-        """True if `text` holds the credential in any spelling."""
-        if self.plain in text:
-            return True
-        return _escaped(text) and self.spelt.search(text) is not None
+        """True if `text` holds the credential in any spelling, or a part of it."""
+        return bool(self._spans(text))
 
     def cleaned(self, text: bytes) -> bytes:
         """`text` without the credential; the very same object where it does not hold it."""
-        if not _escaped(text):
-            return text.replace(self.plain, MARK) if self.plain in text else text
-        return self.spelt.sub(MARK, text) if self.found(text) else text
-
-    def decoded_and_cleaned(self, text: bytes) -> bytes:
-        """Do the same, in base64 as well: for a body that is looked at once."""
-        text = self.cleaned(text)
-        for each in self.encoded:
-            if each in text:
-                text = text.replace(each, MARK)
-        return text
+        spans = self._spans(text)
+        if not spans:
+            return text
+        parts, at = list[bytes](), 0
+        for start, end in spans:
+            parts += (text[at:start], MARK)
+            at = end
+        return b"".join((*parts, text[at:]))
 
     def begun(self, text: bytes) -> int:
         """The place from which the end of `text` may be the beginning of the credential, or the length of `text`."""
@@ -82,12 +122,52 @@ class Quoted(Struct, frozen=True):
         if not text or text[-1] not in self.inside:
             return size  # as pieces of most streams end, with a line feed
         first = max(len(text.rstrip(self.inside)), size - SPELT_MOST * len(self.plain))
-        for found in self.spelt.finditer(text) if self.found(text) else ():
+        spans = self._spans(text)
+        for found in self.spelt.finditer(text) if spans else ():
             first = max(first, found.end())
         cut = _BEGUN.search(text, first)
         last = size if cut is None else cut.start()
         starts = (each.start() for each in self.characters[0].finditer(text, first) if self._goes_on(text, each))
-        return min(last, next(starts, size))
+        at = min(last, next(starts, size), self._part_begun(text))
+        return next((start for start, end in spans if start < at < end), at)
+
+    def _spells(self, text: bytes) -> bool:
+        return self.plain in text or (_escaped(text) and self.spelt.search(text) is not None)
+
+    def _signs(self, text: bytes) -> bool:
+        """True if a part of the credential may be in `text`. Costs a pass for each of some twelve signs."""
+        small = text.lower()
+        for sign in self.small_signs:
+            if sign in small:
+                return True
+        for sign in self.signs:  # noqa: SIM110  - a generator takes twice as long
+            if sign in text:
+                return True
+        return False
+
+    def _spans(self, text: bytes) -> list[tuple[int, int]]:
+        """The places of the credential and of its parts; those that overlap are one."""
+        spells, signs = self._spells(text), self._signs(text)
+        if not (spells or signs):
+            return []
+        found = [each.span() for each in self.spelt.finditer(text)] if spells else []
+        small = text.lower()
+        for form in self.forms if signs else ():
+            found += form.spans(small if form.folded else text)
+        spans: list[tuple[int, int]] = []
+        for start, end in sorted(found):
+            if spans and start < spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+            else:
+                spans.append((start, end))
+        return spans
+
+    def _part_begun(self, text: bytes) -> int:
+        """The place from which the end of `text` may be the beginning of a part of the credential, in any form."""
+        at = len(text)
+        while at and text[at - 1 :].lower() in self.run:
+            at -= 1
+        return at
 
     def _goes_on(self, text: bytes, found: re.Match[bytes]) -> bool:
         """True if the credential's first character is `found` and those behind it are in all that is left of `text`."""
@@ -131,7 +211,7 @@ class QuotedInPieces:
     def finish(self) -> bytes:
         """Return what was still held back."""
         held, self._held = self._held, b""
-        return held
+        return self._quoted.cleaned(held)
 
 
 def quoted(credential: bytes) -> Quoted | None:
@@ -140,13 +220,38 @@ def quoted(credential: bytes) -> Quoted | None:
         return None
     # One way through for each character: the time is that of the text's length.
     spellings = [_spellings(byte) for byte in credential]
+    forms = _forms(credential)
+    run = b"\0".join(form.text.lower() for form in forms)
     return Quoted(
         credential,
         re.compile(_BETWEEN.join(spellings)),
-        _encoded(credential),
+        forms,
         tuple(map(re.compile, spellings)),
-        bytes({*credential, *_SPELLING}),
+        bytes({*credential, *run, *run.upper(), *_SPELLING}),
+        run,
+        tuple(sign for form in forms if not form.folded for _, sign in form.signs),
+        tuple(sign for form in forms if form.folded for _, sign in form.signs),
     )
+
+
+def part_least(size: int) -> int:
+    """The characters of a credential of that size that are taken for a part of it: see `PART_LEAST`."""
+    return min(size, max(PART_LEAST, size // 4))
+
+
+def _forms(credential: bytes) -> tuple[KeyForm, ...]:
+    small, size = credential.lower(), len(credential)
+    least = part_least(size)
+    step = (least + 1) // 2
+    plain = KeyForm(small, True, least, tuple((at, small[at : at + step]) for at in range(0, size - step + 1, step)))
+    return (plain, _middle(credential.hex().encode(), folded=True), *(_middle(each) for each in _encoded(credential)))
+
+
+def _middle(text: bytes, *, folded: bool = False) -> KeyForm:
+    """A form of which two thirds are looked for, but PART_LEAST at least: they have the third in the middle."""
+    third = len(text) // 3
+    least = min(len(text), max(PART_LEAST, len(text) - third))
+    return KeyForm(text, folded, least, ((third, text[third : len(text) - third]),))
 
 
 def _encoded(credential: bytes) -> tuple[bytes, ...]:

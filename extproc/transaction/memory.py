@@ -105,9 +105,9 @@ class Memory(Struct, eq=False):
         return None if quoted is None else QuotedInPieces(quoted)
 
     def cleaned_whole(self, said: bytes) -> bytes:
-        """Return a body that has come whole, without our credential: in base64, too."""
+        """Return a body that has come whole, without our credential."""
         quoted = self.quoted
-        return said if quoted is None or not said else quoted.decoded_and_cleaned(said)
+        return said if quoted is None or not said else quoted.cleaned(said)
 
     @property
     def reads_error(self) -> bool:

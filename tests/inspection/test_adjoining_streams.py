@@ -123,8 +123,6 @@ def once(kind: str, **more: Any) -> bytes:
 FIRST, SECOND = SAID[:5], SAID[5:]
 BOTH = [{"type": "text", "text": FIRST}, {"type": "text", "text": SECOND}]
 AT_ONCE: dict[str, tuple[str, list[bytes]]] = {
-    "parts of one delta": ("openai.chat", said(BOTH)),
-    "strings of one delta": ("openai.chat", said([FIRST, SECOND])),
     "a message in place of a delta": ("openai.chat", [chunk([{"index": 0, "message": {"content": BOTH}}])]),
     "the beginning of a message": (
         "anthropic.messages",
@@ -152,6 +150,44 @@ def test_parts_that_come_at_once_are_joined(name: str) -> None:
         run(stream, events)
         assert stream.blocked == blocked
         assert sum(stream.counts.values()) == 1
+
+
+PART, OTHER = ([{"type": "text", "text": each}] for each in (FIRST, SECOND))
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        (PART, SECOND),
+        (FIRST, OTHER),
+        (PART, SECOND[:2], OTHER[:0], [SECOND[2:]]),
+        ([{"type": "text", "text": "no "}, *PART], OTHER),  # wherever in its event a part stands
+        (BOTH,),
+        ([FIRST, SECOND],),
+        ({"type": "text", "text": FIRST}, SECOND),
+    ],
+)
+def test_content_is_one_text_as_a_string_and_as_parts(contents: Sequence[Any]) -> None:
+    events = said("my number: ", *contents, " indeed")
+    for action, blocked in (("block", Blocked("p0", "finding")), ("mask", None), ("report", None)):
+        stream = answer(stages()[action], "openai.chat")
+        out = run(stream, events)
+        assert stream.blocked == blocked
+        assert sum(stream.counts.values()) == 1
+        assert (b"[US_SSN_1]" in out and SECOND[2:].encode() not in out) is (action == "mask")
+
+
+INDEXED = [{"index": 0, **PART[0]}]
+
+
+@pytest.mark.parametrize("contents", [(INDEXED, SECOND), ("", INDEXED, SECOND), (FIRST, [{"index": 0, **OTHER[0]}])])
+def test_parts_with_an_index_and_strings_are_joined_by_nobody_knows_what(contents: Sequence[Any]) -> None:
+    stream = answer(stages()["mask"], "openai.chat")
+    run(stream, said(*contents))
+    assert (stream.blocked, dict(stream.unread)) == (UNINSPECTED, {"stream": 1})
+    alone = answer(stages()["mask"], "openai.chat")
+    run(alone, said("", INDEXED, INDEXED))
+    assert alone.blocked is None
 
 
 def test_messages_are_remembered_up_to_a_number() -> None:

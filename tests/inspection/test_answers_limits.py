@@ -1,6 +1,7 @@
 import pytest
 
-from extproc.inspection.answers.events import MAX_ENDED, MAX_PLACES
+from extproc.inspection.answers.events import MAX_ENDED
+from extproc.inspection.answers.repeated import MAX_PLACES
 from extproc.inspection.answers.tally import MAX_TOLD, Tally
 from extproc.inspection.verdict import MAX_FAILURES, Failure, Finding
 from extproc.matching import scanner as scanners

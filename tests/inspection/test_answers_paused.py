@@ -38,6 +38,7 @@ def arguments(out: bytes) -> str:
         (r'{"x": "{\"mail\": \"bob@exam', r'ple.org\"}"}', r'{"x": "{\"mail\": \"bob@exam[EMAIL_1]\"}"}'),
         ('{"card": 4012888888881881', "}", '{"card": 0}'),
         ('{"card": 40128888', "88881881}", '{"card": 401288880}'),
+        ('{"bob@example.org', '": 1}', '{"[EMAIL_1]": 1}'),
     ],
 )
 def test_of_a_value_in_json_the_rest_is_masked_and_it_counts_once(first: str, then: str, said: str) -> None:
@@ -56,11 +57,16 @@ def test_of_a_value_in_json_the_rest_is_masked_and_it_counts_once(first: str, th
         ('{"mail": "to ', 'bob@example.org"}', False),
         ('{"mail": "bob@example.org', '"}', False),
         ('{"mail": "bob@example.org', '.uk"}', False),  # what left was a mask
+        ('{"card": 40128888', "88881881}", True),
+        ('{"card": 4012888888881881', "}", False),
+        ('{"bob@exam', 'ple.org": 1}', True),
+        ('{"type": "base64", "data": "bWFpbCBib2JA', 'ZXhhbXBsZS5vcmcgbm93"}', True),
+        ("card 40128888", "88881881", True),  # which pauses again, at the finish reason
     ],
 )
 def test_a_value_in_json_whose_beginning_has_left_is_uninspected(first: str, then: str, refused: bool) -> None:
     stream = answer(everything(), "openai.chat")
-    run(stream, paused(first, then))
+    run(stream, [*paused(first, then)[:-1], chunk([choice({}, finish="tool_calls")]), event("[DONE]")])
     assert stream.blocked == (Blocked("pipeline", "uninspected") if refused else None)
     assert dict(stream.unread) == ({"stream": 1} if refused else {})
 
@@ -74,6 +80,11 @@ def test_json_that_pauses_leaves_byte_for_byte_where_nothing_is_found(first: str
     stream = answer(everything(), "openai.chat", Vault())
     assert run(stream, raws) == b"".join(raws)
     assert not stream.counts
+
+
+def test_a_number_that_left_as_a_mask_has_no_digits_behind_it() -> None:
+    out = run(answer(everything(), "openai.chat"), paused('{"card": 4012888888881881', "5}"))
+    assert json.loads(arguments(out)) == {"card": 0}
 
 
 def test_a_placeholder_that_pauses_is_none() -> None:

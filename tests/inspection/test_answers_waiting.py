@@ -97,7 +97,9 @@ def test_a_mask_stands_in_the_event_in_which_the_value_begins_and_all_others_sta
 
 def test_log_probabilities_stay_in_the_events_that_stay() -> None:
     def spelled(piece: str) -> bytes:
-        return chunk([{**choice({"content": piece}), "logprobs": {"content": [{"token": piece, "bytes": [1]}]}}])
+        return chunk(
+            [{**choice({"content": piece}), "logprobs": {"content": [{"token": piece, "bytes": list(piece.encode())}]}}]
+        )
 
     raws = [spelled(piece) for piece in ("Mail", " bob", "@example.org", " now", ".")]
     first, masked, *rest = documents(run(answer(everything(), "openai.chat"), raws))

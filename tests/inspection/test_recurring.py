@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from extproc.inspection.answers.events import MAX_RECURRING
-from tests.apis.events.samples import event
-from tests.inspection.answering import answer, everything, run
+from extproc.inspection.answers.repeated import MAX_SNAPSHOTS
+from extproc.inspection.verdict import Blocked
+from tests.apis.events.samples import choice, chunk, event
+from tests.inspection.answering import answer, everything, masking, run
 
 CARD, EMAIL, KEY = "4012 8888 8888 1881", "bob@example.com", "AKIAZYMLOPIFQYF7M2NX"
 
@@ -119,3 +121,53 @@ def test_past_the_bound_a_text_is_judged_by_itself_and_the_next_in_its_place_is_
     once = [event(_call({f"q{at}": "go to San Diego" for at in range(count)}))]
     assert run(other, once) == once[0]
     assert not other.unread
+
+
+def snapshot(said: str | None, message: str, **more: Any) -> bytes:
+    """A chunk with a message, beside or in place of a delta."""
+    delta = {} if said is None else {"delta": {"content": said}}
+    return event({"id": "c", "choices": [{"index": 0, **delta, "message": {"content": message}, **more}]})
+
+
+DUE: dict[str, Any] = {"finish_reason": None}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [snapshot("a", "078-05", **DUE), snapshot("b", "-1120", **DUE)],
+        [snapshot("a", "078-05"), snapshot("b", "-1120")],
+        [snapshot(None, "078-05", **DUE), snapshot(None, "-1120", **DUE)],
+        [snapshot("a", "it is 078", **DUE), snapshot("b", "it is 078-0", **DUE), snapshot("c", "5-1120", **DUE)],
+        [chunk([choice({"content": "078-05"})]), snapshot(None, "-1120", **DUE)],
+    ],
+)
+def test_messages_that_do_not_repeat_those_before_are_uninspected(events: list[bytes]) -> None:
+    stream = answer(masking(), "openai.chat")
+    run(stream, events)
+    assert (stream.blocked, dict(stream.unread)) == (Blocked("pipeline", "uninspected"), {"stream": 1})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [snapshot("H", "H", **DUE), snapshot("i", "Hi", **DUE), snapshot("", "Hi", finish_reason="stop")],
+        [snapshot("H", "H\ufffd", **DUE), snapshot("i", "H\U0001f600", **DUE), snapshot("", "H\U0001f600")],
+        [chunk([choice({"content": "Hi"})]), snapshot(None, "Hi", finish_reason="stop")],
+    ],
+)
+def test_messages_that_grow_or_repeat_a_text_pass(events: list[bytes]) -> None:
+    stream = answer(masking(), "openai.chat")
+    assert run(stream, events).endswith(events[-1])
+    assert not stream.unread
+
+
+def test_messages_are_known_up_to_a_number() -> None:
+    def all_of(count: int) -> bytes:
+        said = [{"index": at, "delta": {}, "message": {"content": "a"}, **DUE} for at in range(count)]
+        return event({"id": "c", "choices": said})
+
+    for count in (MAX_SNAPSHOTS, MAX_SNAPSHOTS + 1):
+        stream = answer(masking(), "openai.chat")
+        run(stream, [all_of(count)])
+        assert bool(stream.unread) is (count > MAX_SNAPSHOTS)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from extproc.inspection.vault import Vault
+from extproc.inspection.verdict import Blocked
 from tests.apis.events.samples import event
-from tests.inspection.answering import answer, masking, run
+from tests.inspection.answering import EMAIL, answer, masking, processor, run, stage
 from tests.inspection.judging import judged
 
 ADDRESS = "john.doe@example.com"
@@ -164,3 +165,38 @@ def test_in_a_stream_what_spells_a_masked_text_goes_with_it(name: str) -> None:
 def test_in_a_stream_what_spells_a_text_that_stays_stays_as_well(name: str) -> None:
     raws = [event(STREAMED[name](token)) for token in WORDS]
     assert run(answer(masking(), ""), raws) == b"".join(raws)
+
+
+def _token(said: str, **more: Any) -> dict[str, Any]:
+    return {"token": "hm", "logprob": -1, "bytes": octets(said), **more}
+
+
+BY_BYTES: dict[str, list[list[dict[str, Any]]]] = {
+    "one token": [[_token(ADDRESS)]],
+    "tokens of one event": [[_token(each) for each in TOKENS]],
+    "tokens of two events": [[_token("to john.doe@exam")], [_token("ple.com now")]],
+    "an alternative": [[{"token": "hm", "top_logprobs": [_token(ADDRESS)]}]],
+    "numbers with a point": [[{"bytes": [float(each) for each in ADDRESS.encode()]}]],
+}
+
+
+@pytest.mark.parametrize("name", BY_BYTES)
+def test_bytes_of_tokens_are_read_whatever_the_tokens_say(name: str) -> None:
+    events = BY_BYTES[name]
+    of = stage((processor(0, action="block"), EMAIL))
+    choices = [{"delta": {"content": "hm"}, "logprobs": {"content": tokens}} for tokens in events]
+    stream = answer(of, "openai.chat")
+    run(stream, [event({"choices": [each]}) for each in choices])
+    message = {"message": {"content": "hm"}, "logprobs": {"content": [each for tokens in events for each in tokens]}}
+    whole = judged(of, json.dumps({"choices": [message]}).encode())
+    assert stream.blocked == whole.blocked == Blocked("p0", "finding")
+    masked = run(answer(masking(), "openai.chat"), [event({"choices": [each]}) for each in choices])
+    assert str(octets("doe@"))[1:-1].encode() not in masked.replace(b".0", b"")
+
+
+def test_half_a_character_in_bytes_changes_nothing() -> None:
+    halves = ("\U0001f600".encode()[:2], "\U0001f600".encode()[2:])
+    tokens = [{"token": repr(half)[2:-1], "bytes": list(half)} for half in halves]
+    said = zip(("", "\U0001f600"), tokens, strict=True)
+    raws = [event({"choices": [{"delta": {"content": text}, "logprobs": {"content": [each]}}]}) for text, each in said]
+    assert run(answer(masking(), "openai.chat"), raws) == b"".join(raws)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.routing.quoted import MARK, QUOTED_MIN, Quoted, QuotedInPieces, quoted
+from extproc.routing.quoted import MARK, PART_LEAST, QUOTED_MIN, Quoted, QuotedInPieces, part_least, quoted
 
 KEY = b'sk-proj/A+b="c\\d'
 
@@ -51,17 +51,17 @@ def test_a_credential_is_taken_out_of_base64_wherever_it_begins(
 ) -> None:
     encoded = alphabet(before.encode() + KEY + b" and more")
     text = b'{"error": "bad header", "header": "' + encoded + b'"}'
-    cleaned = of(KEY).decoded_and_cleaned(text)
+    cleaned = of(KEY).cleaned(text)
     assert MARK in cleaned
     longest = max(re.findall(rb"[A-Za-z0-9+/_-]+", cleaned.partition(b'"header"')[2]), key=len)
     assert len(longest) < len(encoded) - len(KEY)
-    slashed = of(KEY).decoded_and_cleaned(text.replace(b"/", b"\\/"))
+    slashed = of(KEY).cleaned(text.replace(b"/", b"\\/"))
     assert MARK in slashed
 
 
 def test_a_body_without_the_credential_in_base64_stays_the_very_same() -> None:
     text = b'{"data": "' + b64encode(b"nothing of ours, and some more") + b'"}'
-    assert of(KEY).decoded_and_cleaned(text) is text
+    assert of(KEY).cleaned(text) is text
 
 
 @pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be", "utf-16", "utf-32"])
@@ -134,3 +134,41 @@ def test_cuts_between_parts_of_the_credential_change_nothing(parts: list[bytes])
     pieces = QuotedInPieces(of(KEY))
     out = b"".join([*map(pieces.feed, parts), pieces.finish()])
     assert out == of(KEY).cleaned(b"".join(parts))
+
+
+# -- parts, and other forms
+
+LONG = b"sk-proj-Ab3dEf9hIjKlMn0pQrStUvWxYz0123456789-xyz"
+LEAST = part_least(len(LONG))
+PARTS = {
+    "capitals": LONG.upper(),
+    "small letters": LONG.lower(),
+    "without its last characters": LONG[:-5],
+    "without its first characters": LONG[8:],
+    "a part of the least size": LONG[9 : 9 + LEAST],
+    "hexadecimal": LONG.hex().encode(),
+    "hexadecimal in capitals, cut": LONG.hex().upper().encode()[:-9],
+    "base64, cut": b64encode(LONG)[:-10],
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_of_a_credential_is_taken_out_in_any_form_and_at_any_cut(name: str) -> None:
+    text = b'{"error": "no key ' + PARTS[name] + b', sorry"}'
+    cleaned = of(LONG).cleaned(text)
+    assert of(LONG).found(text)
+    assert MARK in cleaned
+    assert len(cleaned) <= len(text) - len(PARTS[name]) + len(MARK) + 4  # which base64 shares with what is around
+    for at in range(len(text)):
+        pieces = QuotedInPieces(of(LONG))
+        assert pieces.feed(text[:at]) + pieces.feed(text[at:]) + pieces.finish() == cleaned
+
+
+def test_what_is_shown_of_a_key_on_purpose_stays() -> None:
+    for shown in (LONG[: LEAST - 1], LONG[:8] + b"***" + LONG[-4:], LONG.hex()[:LEAST].encode()):
+        assert of(LONG).cleaned(shown) is shown
+        assert not of(LONG).found(shown)
+
+
+def test_the_least_part_is_all_of_a_short_key_and_a_quarter_of_a_long_one() -> None:
+    assert [part_least(size) for size in (6, 20, 24, 48, 100)] == [6, PART_LEAST, PART_LEAST, PART_LEAST, 25]

@@ -396,7 +396,7 @@ def test_a_credential_in_parts_of_a_streamed_error_is_taken_out(
 @pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
 @pytest.mark.parametrize("extra", [READING, SHADOW])
 def test_events_without_anything_of_a_credential_stay_as_they_came(extra: str, mode: BodyMode) -> None:
-    body = deltas("planted words, and ", "a plan", "ted-hosted thing")
+    body = deltas("planted words, and ", "a plan", "ted-host thing")
     for pieces in ([body], [body[at : at + 11] for at in range(0, len(body), 11)]):
         assert streamed(extra, pieces, mode) == body
 

@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from extproc.apis.events.carriers import Carriers, carriers
 from extproc.apis.events.event import Channel, Doubt, Form, Kind, Scope, Shadow
 from extproc.apis.events.leaves import Leaf, Leaves, text
+from extproc.apis.roles import at
 from extproc.payload.limits import SHORT
 from extproc.payload.names import SPELLED
 from extproc.payload.numbers import telling
 from extproc.payload.passage import Reason as Unread
-from extproc.payload.probabilities import chosen
+from extproc.payload.probabilities import alternatives, chosen, in_bytes
 
 Use: TypeAlias = Literal["fixed", "padding", "audio"]
 """The use of a string that is no text of the model: a word of the API or an identifier; random padding against traffic
@@ -42,6 +43,9 @@ _SHAPES: Mapping[Use, re.Pattern[bytes]] = {
 """The expected form of the strings of each use. A string in such a place that has another form is a text."""
 
 _IDENTIFIER = ("id",)
+
+_HALF = "\ufffd"
+"""Bytes of a character that goes on in the next event."""
 
 
 class Text(Struct, frozen=True, gc=False):
@@ -119,9 +123,9 @@ def sort(source: EventSource, uses: Uses, place: ChannelOf) -> Sorted:
             sorted_.unread.append((place(leaf.path)[0].path, use))
         elif not (media is not None and _unread(sorted_, leaf, media, place)):
             _add(sorted_, source.data, leaf, use, place)
-    beside = _beside(sorted_.texts, {path[:-1] for path in inside})
-    for path, leaves in inside.items():
-        _probabilities(sorted_, source, path, leaves, beside.get(path[:-1], ()), place)
+    beside = _beside(sorted_.texts, {path[:-1] for path in hidden})
+    for path in hidden:
+        _probabilities(sorted_, source, path, inside.get(path, ()), beside.get(path[:-1], ()), place)
     return sorted_
 
 
@@ -236,19 +240,27 @@ def _probabilities(
     span = source.leaves.probabilities[path]
     spelled, others = list[str](), list[str]()
     for leaf in inside:
-        own = leaf.kind != "name" and chosen(leaf.path[len(path) :])
-        (spelled if own else others).append(_said(source.data, leaf, halves=own))
+        is_chosen = leaf.kind != "name" and chosen(leaf.path[len(path) :])
+        (spelled if is_chosen else others).append(_said(source.data, leaf, halves=is_chosen))
     empty = b"[]" if source.data[span[0]] == b"["[0] else b"null"
     shadow: Shadow = (*span, empty)
-    said = "".join(sorted_.texts[number].text for number in beside)
+    value = at(source.value, *path)
+    written = in_bytes(value)
+    others += alternatives(value)
+    if not (inside or written or others):
+        return
+    texts = [sorted_.texts[number].text for number in beside]
+    known = {"", "".join(texts), *texts}
     for number in beside:
         sorted_.texts[number] = _shadowed(sorted_.texts[number], shadow)
-    if spelled and "".join(spelled) not in {said, *(sorted_.texts[number].text for number in beside)}:
-        piece = Channel(place(path)[0].path)
-        sorted_.texts.append(Text(piece, path, *span, "".join(spelled), "tokens", repeats=False, shadows=(shadow,)))
+    own = place(path)[0].path
+    if (tokens := "".join(spelled)) not in known:
+        sorted_.texts.append(Text(Channel(own), path, *span, tokens, "tokens", shadows=(shadow,)))
+    if written.strip(_HALF) and written not in {*known, tokens}:
+        sorted_.texts.append(Text(Channel((*own, "spelled")), path, *span, written, "tokens", shadows=(shadow,)))
     if others:
-        whole = Channel((*place(path)[0].path, "alternatives"), whole=True)
-        sorted_.texts.append(Text(whole, path, *span, "\n".join(others), "tokens", repeats=False, shadows=(shadow,)))
+        whole = Channel((*own, "alternatives"), whole=True)
+        sorted_.texts.append(Text(whole, path, *span, "\n".join(others), "tokens", shadows=(shadow,)))
 
 
 def _shadowed(each: Text, shadow: Shadow) -> Text:

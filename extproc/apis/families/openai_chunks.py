@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from extproc.apis.events.event import Channel, Kind, Scope
 from extproc.apis.events.source import EventReading, EventSource, Text, Uses, index, placed, sort
+from extproc.apis.roles import at
 from extproc.payload.names import CARRIER, KNOWN
 
 _CALL = ("choices", "*", "delta", "tool_calls", "*")
@@ -47,6 +48,10 @@ USES: Uses = {
 
 _PIECED = frozenset({"tool_calls", "reasoning_details", "thinking_blocks", "content", "thinking", "reasoning"})
 """Arrays whose elements grow from event to event, found again by their index. Others come whole."""
+
+_UNPLACED = _PIECED - {"tool_calls"}
+"""Those in which a client joins elements without an `index` in the order in which they come, wherever they stand in an
+event. Calls of tools are told apart by their identifiers."""
 
 _NAMED = frozenset({"function", "custom", "function_call"})
 
@@ -156,11 +161,22 @@ def _channel(value: object, path: Scope) -> Channel:
         return Channel.recurring(place)
     if path[2] != "delta" or len(path) == 3:
         return Channel.recurring(place)
-    own: Scope = (*place[:2], "message", *place[3:])
+    own: Scope = (*place[:2], "message", *_joined(value, place, path)[3:])
     if not _grows(path[3:]):
         return Channel.recurring(own)
-    known = path[-1] in _GROWING and all(isinstance(step, int) or step in _AROUND for step in path[3:-1])
+    known = own[-1] in _GROWING and all(isinstance(step, int) or step in _AROUND for step in path[3:-1])
     return Channel(own, loose=not known)
+
+
+def _joined(value: object, place: Scope, path: Scope) -> Scope:
+    """The place of a text in a delta as a client joins it: `content` is one text, as a string and as text parts."""
+    steps = list(place)
+    for number in range(4, len(path)):
+        if path[number - 1] in _UNPLACED and index(at(value, *path[: number + 1]), -1) < 0:
+            steps[number] = 0
+            if path[3:number] == ("content",) and path[number + 1 :] in {(), ("text",)}:
+                return place[:4]
+    return place[:4] if path[3:] == ("content", "text") else tuple(steps)
 
 
 def _calls(at: int, choice: object) -> list[tuple[Scope, int]]:

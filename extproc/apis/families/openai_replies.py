@@ -38,7 +38,9 @@ def said(message: Mapping[str, Any], number: int, own: Scope, *, whole: bool) ->
         yield ReplyPart("text", number, (*own, "content"), content, whole=whole)
     for place, part in enumerate(listed(content)):  # Mistral's
         if at(part, "type") == "text" and isinstance(at(part, "text"), str):
-            yield ReplyPart("text", number, (*own, "content", index(part, place), "text"), part["text"], whole=whole)
+            joined = not whole and index(part, -1) < 0  # with strings and parts of other events
+            path = () if joined else (index(part, place), "text")
+            yield ReplyPart("text", number, (*own, "content", *path), part["text"], whole=whole)
     refusal = message.get("refusal")
     if isinstance(refusal, str):
         yield ReplyPart("refusal", number, (*own, "refusal"), refusal, whole=whole)

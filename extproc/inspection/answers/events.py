@@ -12,6 +12,7 @@ from extproc.apis.streams import StreamWriter
 from extproc.inspection.answers.growing import GrowingText, LooseText, Track
 from extproc.inspection.answers.parts import MOST_MESSAGES, PartText, WholeParts, part_of
 from extproc.inspection.answers.recurring import RecurringText
+from extproc.inspection.answers.repeated import RepeatedTexts
 from extproc.inspection.answers.ruling import Ruling, Stopped
 from extproc.inspection.answers.strand import at_once
 from extproc.inspection.answers.tally import Tally
@@ -32,9 +33,6 @@ MAX_ALONE = 4096
 
 MAX_NAMED = 256
 """Places that are remembered to have been named as uninspected, so that sound in a thousand events is named once."""
-
-MAX_PLACES = 128
-"""Texts that are remembered, so that what repeats them is not counted again. Answers have some ten."""
 
 MAX_ENDED = 512
 """Texts that are remembered to have ended: in 128 choices a text, its reasoning, a refusal and a tool call."""
@@ -60,7 +58,6 @@ class Events:
         "_distrusts",
         "_doubted",
         "_ended",
-        "_known",
         "_named",
         "_open",
         "_over",
@@ -68,6 +65,7 @@ class Events:
         "_queue",
         "_reasons",
         "_recurring",
+        "_repeated",
         "_repeats",
         "_tally",
         "_tracks",
@@ -103,7 +101,7 @@ class Events:
         self._over: AbstractSet[int] = _NONE  # hashes of channels that one ended
         self._distrusts = False  # whether such a one went on: from then on nothing ends before the answer does
         self._named: AbstractSet[int] = _NONE  # hashes of places that are named as uninspected
-        self._known: list[int] = []  # hashes of places, and of places with the text there
+        self._repeated = RepeatedTexts()
 
     @property
     def writer(self) -> StreamWriter:
@@ -239,7 +237,9 @@ class Events:
             self._end(event)
         for delta in event.deltas:
             if delta.channel.whole or delta.channel.loose:
-                told = delta.grows or (delta.repeats and hash(delta.channel.path) in self._known)
+                if self._repeated.strays(delta, event.deltas):
+                    self._doubt("stream")
+                told = delta.grows or self._repeated.repeats(delta)
                 self._whole_parts.take(delta, counted=not told)
         changed = {delta.channel: self._whole(delta) for delta in whole}
         if event.doubt:
@@ -259,7 +259,7 @@ class Events:
     def _joins(self, delta: Delta) -> bool:
         """True if a text that comes whole is to be joined to others in its place."""
         channel = delta.channel
-        if not channel.recurs or (delta.repeats and hash(channel.path) in self._known):
+        if not channel.recurs or self._repeated.repeats(delta):
             return False
         if channel in self._open or channel in self._ended:
             return True
@@ -293,7 +293,9 @@ class Events:
         text = self._open.get(channel)
         if text is not None:
             return text
-        if said and (channel in self._ended or hash(channel) in self._over):
+        if said and channel.path in self._parts:
+            self._doubt("stream")
+        elif said and (channel in self._ended or hash(channel) in self._over):
             # What was told to have ended goes on: some servers give a finish reason with every piece.
             self._distrusts = True
         elif channel in self._ended:
@@ -310,13 +312,24 @@ class Events:
                 return None
             self._ended.pop(next(iter(self._ended))).finish()
         if not channel.recurs:
-            self._remember(hash(channel.path))
+            self._repeated.begin(channel.path)
         track = self._track(channel.path)
         place = None if channel.may_end else part_of(channel)
         if place is not None:
+            self._beside_string(place[0], track)
             return self._part(channel, track, *place)
         kind = RecurringText if channel.recurs else LooseText if channel.loose else GrowingText
         return kind(channel, track, self.ruling, self._vault, self._unread_at)
+
+    def _beside_string(self, holder: Scope, track: Track) -> None:
+        """A part begins that has an index. If its holder is a string, too, each client joins the two in its own way."""
+        string = Channel(holder)
+        text = self._open.pop(string, None)
+        if text is not None:
+            text.pause()
+            self._ended[string] = text
+            if track.spoken:
+                self._doubt("stream")
 
     def _part(self, channel: Channel, track: Track, holder: Scope, at: int) -> PartText:
         """The text that is a part of a message, which knows the part in front of it."""
@@ -368,20 +381,8 @@ class Events:
         self._recurring = 0
 
     def _whole(self, delta: Delta) -> str:
-        told = delta.grows or ((self._repeats or delta.repeats) and self._told(delta))
+        told = delta.grows or ((self._repeats or delta.repeats) and self._repeated.told(delta))
         return at_once(delta, self.ruling, self._vault, self._unread_at, counted=not told)
-
-    def _told(self, delta: Delta) -> bool:
-        """True if this very text was there before: streamed, or whole in an event that has most of an answer in it."""
-        place = hash(delta.channel.path)
-        exact = hash((delta.channel.path, delta.text))
-        told = exact in self._known or (delta.repeats and place in self._known)
-        self._remember(exact)
-        return told
-
-    def _remember(self, key: int) -> None:
-        if len(self._known) < MAX_PLACES and key not in self._known:
-            self._known.append(key)
 
 
 def _with(known: AbstractSet[int], key: int) -> AbstractSet[int]:

@@ -35,7 +35,19 @@ class Strand:
     characters.
     """
 
-    __slots__ = ("_ahead", "_channel", "_open", "_plain", "_ruling", "_text", "_unread", "_vault", "edited", "left")
+    __slots__ = (
+        "_ahead",
+        "_channel",
+        "_open",
+        "_plain",
+        "_ruling",
+        "_shut",
+        "_text",
+        "_unread",
+        "_vault",
+        "edited",
+        "left",
+    )
 
     def __init__(
         self,
@@ -53,6 +65,7 @@ class Strand:
         self._open = True  # whether the reader may turn out not to be needed
         self._plain: Verbatim | None = None  # the reader, if the text was found to be plain, as most are
         self._ahead = 0  # characters that were sent before they were in a piece
+        self._shut = False  # whether the last of these are a mask: of a number, a name or base64 that had not ended
         self.edited = False
         self.left = 0
 
@@ -114,12 +127,14 @@ class Strand:
         given = self._ahead + self.left
         mute = Looking(self._channel, self._ruling, self._vault, self._unread, counted=False)
         try:
-            out = self._due(self._text.copied(mute).finish())
+            pieces = self._text.copied(mute).finish()
+            shut = self._ends_masked(pieces)
+            out = self._due(pieces)
         except Stopped:
             self._text.finish()  # what stops the response counts, and nothing goes on behind it
             raise
         self._text.given()
-        self._ahead, self.left, self._plain, self._open = given, 0, None, True
+        self._ahead, self.left, self._plain, self._open, self._shut = given, 0, None, True, shut
         return out
 
     def finish(self) -> str:
@@ -147,11 +162,33 @@ class Strand:
             left -= sent
             if new is not None:
                 self.edited = True
-            if not sent or sent < len(text):
-                due.append(text[sent:] if new is None else new)
+            if 0 < sent < len(text):
+                due.append(self._rest(text[sent:], new))
+            elif not sent:
+                due.append(text if new is None else new)
         self._ahead = left
+        self._shut = self._shut and left > 0
         self.left -= size - (ahead - left)
         return "".join(due)
+
+    def _rest(self, text: str, new: str | None) -> str:
+        """The text to send for a number, a name or base64 of which the beginning left when the text paused."""
+        if self._shut:
+            self.edited = True
+            return ""  # a mask stands for all of it
+        if new is None:
+            return text
+        self._unread(self._channel.path, "stream")
+        return new
+
+    def _ends_masked(self, pieces: Sequence[Segment]) -> bool:
+        """True if what is open at a pause leaves as a mask; `pieces` are those of the text as if it had ended."""
+        at, masked, begun = 0, False, False
+        for text, new in pieces:
+            if text.strip():
+                masked, begun = new is not None, at < self._ahead
+            at += len(text)
+        return masked or (self._shut and begun)
 
 
 def _text(channel: Channel, readers: Looking) -> GrowingString | GrowingJson:

@@ -112,9 +112,9 @@ class Verbatim:
         return self
 
     def copied(self, readers: Readers) -> "Verbatim":  # noqa: ARG002  the protocol's
-        """See `Part`. What it finds is not counted: this one finds it, too."""
+        """See `Part`. What it finds is not counted: this one finds it, too. What has left before it is told."""
         other: Verbatim = copy.copy(self)
-        other._counted, other._distinct, other._unread = False, None, None
+        other._counted, other._distinct = False, None
         other._watch, other._masker, other._late = alike(self._watch), self._masker.copied(), self._late.copy()
         return other
 

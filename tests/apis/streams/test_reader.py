@@ -52,7 +52,11 @@ CHAT = [
     ),
     ({"function_call": {"arguments": "1"}}, [("/choices/1/message/function_call/arguments", "1")]),
     ({"audio": {"id": "audio_1", "transcript": "a"}}, [("/choices/1/message/audio/transcript", "a")]),
-    ({"content": [{"type": "text", "text": "a"}]}, [("/choices/1/message/content/0/text", "a")]),
+    ({"content": [{"type": "text", "text": "a"}]}, [("/choices/1/message/content", "a")]),
+    (
+        {"content": ["a", {"index": 2, "text": "b"}]},
+        [("/choices/1/message/content", "a"), ("/choices/1/message/content/2/text", "b")],
+    ),
     ({"unknown_list": [{"text": "a"}]}, [("/choices/1/message/unknown_list/0/text*", "a")]),
     ({"role": "assistant"}, []),
     ({"role": "my card is 4111"}, [("/choices/1/message/role", "my card is 4111")]),
