@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from extproc.detectors import patterns
 from extproc.matching.literals import LiteralScanner
@@ -38,7 +39,7 @@ def keys_of(credentials: Iterable[bytes]) -> BackendKeys | None:
     wanted = {text for each in credentials if (text := _text(each)) and len(text) <= KEY_MOST}
     if not wanted:
         return None
-    rules = patterns.literals(KIND, wanted, words=False)
+    rules = tuple([replace(each, private=True) for each in patterns.literals(KIND, wanted, words=False)])
     return BackendKeys(rules, LiteralScanner.of(rules, wanted))
 
 

@@ -47,10 +47,13 @@ def keep_in(store: DatabaseStore | None) -> None:
     _StoreSlot.store = store
 
 
-def database(patterns: Mapping[int, bytes]) -> hyperscan.Database:
-    """Return a database of patterns, each with its number. Raises UnsupportedPatternError."""
+def database(patterns: Mapping[int, bytes], *, kept: bool = True) -> hyperscan.Database:
+    """Return a database of patterns, each with its number. Raises UnsupportedPatternError.
+
+    `kept`: it may be stored; not where a pattern holds a credential, which the database then does, too.
+    """
     store = _StoreSlot.store
-    if store is None:
+    if store is None or not kept:
         return compiled(patterns)
     name = name_of(patterns)
     stored = store.get(name)

@@ -97,7 +97,8 @@ class Hold:
             asked = {
                 number: [text for _, one in each for text in begun(one.node)] for number, each in enumerate(spanning)
             }
-            self._spans = Fast(dict(enumerate(_phrases([one for _, one in each]) for each in spanning)), asked)
+            private = {number for number, each in enumerate(spanning) if any(one.rule.private for _, one in each)}
+            self._spans = Fast(dict(enumerate(_phrases([one for _, one in each]) for each in spanning)), asked, private)
         except UnsupportedPatternError as error:
             raise UnsupportedPatternError(spanning[error.number][0][0], str(error)) from None
 

@@ -1,6 +1,6 @@
 """One Hyperscan pass over bytes: which of many patterns match, and where their matches end."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 import hyperscan
@@ -62,28 +62,42 @@ class Fast:
     """A compiled database and its idle scratch spaces, each for one call at a time; there are as many as calls at once.
 
     `patterns` have a number each. `probes`: texts in which a pattern hits, by its number. In some company the engine
-    does not find a pattern behind the first bytes of a text; such a pattern gets a database of its own. Raises
-    UnsupportedPatternError for one that cannot be compiled.
+    does not find a pattern behind the first bytes of a text; such a pattern gets a database of its own. So do those of
+    which `private` has the numbers, as theirs is not stored. Raises UnsupportedPatternError for a pattern that cannot
+    be compiled.
     """
 
-    def __init__(self, patterns: Mapping[int, bytes], probes: Mapping[int, Sequence[bytes]] = _NO_PROBES) -> None:
-        self._database = databases.database(patterns) if patterns else None
+    def __init__(
+        self,
+        patterns: Mapping[int, bytes],
+        probes: Mapping[int, Sequence[bytes]] = _NO_PROBES,
+        private: Collection[int] = (),
+    ) -> None:
+        hidden = {number: each for number, each in patterns.items() if number in private}
         self._lost: list[Fast] = []
         self._idle: list[hyperscan.Scratch] = []
-        while lost := self._losing(patterns, probes):
-            self._lost += [Fast({number: patterns[number]}) for number in lost]
+        kept = not hidden
+        if hidden and len(hidden) < len(patterns):
+            self._lost.append(Fast(hidden, probes, private))
+            patterns = {number: each for number, each in patterns.items() if number not in hidden}
+            kept = True
+        self._database = databases.database(patterns, kept=kept) if patterns else None
+        while lost := self._losing(patterns, probes, private):
+            self._lost += [Fast({number: patterns[number]}, private=private) for number in lost]
             patterns = {number: each for number, each in patterns.items() if number not in lost}
-            self._database = databases.database(patterns) if patterns else None
+            self._database = databases.database(patterns, kept=kept) if patterns else None
             self._idle = []
 
-    def _losing(self, patterns: Mapping[int, bytes], probes: Mapping[int, Sequence[bytes]]) -> set[int]:
+    def _losing(
+        self, patterns: Mapping[int, bytes], probes: Mapping[int, Sequence[bytes]], private: Collection[int]
+    ) -> set[int]:
         """The patterns that the database does not find although each by itself is found."""
         if len(patterns) < 2:
             return set()
         lost: set[int] = set()
         for number, pattern in patterns.items():
             missed = [text for text in probes.get(number, ()) if not self._has(number, text)]
-            if missed and any(map(Fast({number: pattern}).hits, missed)):
+            if missed and any(map(Fast({number: pattern}, private=private).hits, missed)):
                 lost.add(number)
         return lost
 

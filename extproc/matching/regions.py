@@ -66,6 +66,7 @@ class Cued:
         self._gates = Fast(
             {number: each.gate for number, each in lanes.items()},
             {number: probes(each.node) for number, each in lanes.items()},
+            {number for number, each in lanes.items() if each.rule.private},
         )
         self._named: dict[str, tuple[int, ...]] = {}
         self.untold: set[str] = set()
@@ -143,9 +144,16 @@ class Regions(Fast):
         some = [number for number in numeric if SOME <= fewest[number] < MANY]
         rest = {number: lanes[number].gate for number in own if number not in {*many, *some}}
         asked = {number: probes(lanes[number].node) for number in own} | {len(lanes): (b"words_4",)}
-        super().__init__(rest | {len(lanes): UNDERSCORED} if numeric else rest, asked)
+        private = {number for number, each in enumerate(lanes) if each.rule.private}
+        for number, gate in self.shared.items():
+            if not private.isdisjoint(gate.members):
+                private.add(number)
+        super().__init__(rest | {len(lanes): UNDERSCORED} if numeric else rest, asked, private)
         self._for_digits = [
-            (min(fewest[number] for number in each), Fast({number: lanes[number].gate for number in each}, asked))
+            (
+                min(fewest[number] for number in each),
+                Fast({number: lanes[number].gate for number in each}, asked, private),
+            )
             for each in (some, many)
             if each
         ]
@@ -155,7 +163,9 @@ class Regions(Fast):
         edged = [number for number in numeric if lanes[number].underscored != lanes[number].gate]
         apart = [each for at in range(APART) if (each := edged[at::APART])]
         asked = {number: probes(lanes[number].node, "_") for number in edged}
-        self._underscored = [Fast({number: lanes[number].underscored for number in each}, asked) for each in apart]
+        self._underscored = [
+            Fast({number: lanes[number].underscored for number in each}, asked, private) for each in apart
+        ]
         self._overlap = max((each.gate_most for each in lanes), default=0)
         self.piece = max(PIECE, OVERLAPS_A_PIECE * self._overlap)
         """Bytes from which on a text is read piece by piece."""

@@ -54,6 +54,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     So is `digits`: how many ASCII digits every match that the checks let pass has at least, if `pattern` and `sign`
     show fewer.
 
+    `private`: the expression holds a credential, so that nothing that is made from it is stored anywhere.
+
     `kind` is what policies name; `name` tells rules of one kind apart. `score` is how sure a find is, from 0 to 1.
     `hits` mark each find with « and »; `misses` look like hits and are none.
     """
@@ -69,6 +71,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     numeric: bool = False
     cued: bool = False
     digits: int = 0
+    private: bool = False
     validator: Validator | None = None
     fit: Fit | None = None
     judge: Judge | None = None

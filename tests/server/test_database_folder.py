@@ -10,8 +10,10 @@ from hyperscan import Database
 
 from extproc.matching import databases
 from extproc.matching.hyperscan import Fast
+from extproc.policy import loads
 from extproc.server import database_folder
 from extproc.server.database_folder import DatabaseFolder, folder_of, keep_databases
+from extproc.transaction import Plan
 
 NAME = "ab" * 32
 DATA = bytes(range(256)) * 64
@@ -235,3 +237,22 @@ def test_the_pattern_that_cannot_be_compiled_is_told() -> None:
     with pytest.raises(databases.UnsupportedPatternError) as caught:
         databases.compiled({1: b"a", 5: b"(", 7: b"b"})
     assert caught.value.number == 5
+
+
+GUARDED = """
+version: 1
+backends: [{name: a, url: "http://127.0.0.1:9/v1", api: openai, credential: {bearer: {env: A_KEY}}}]
+models: [{name: chat, targets: [{backend: a, model: m}]}]
+pipelines: [{name: p, response: [{use: pii, kinds: [email, phone], action: mask}]}]
+"""
+
+
+@pytest.mark.parametrize("key", [b"sk-one-%b" % (b"Qw3r" * 12), b"two words of a key %b" % (b"Zx8c" * 12)])
+def test_nothing_is_stored_that_depends_on_a_credential(shelf: Shelf, key: bytes) -> None:
+    stored: list[set[bytes]] = []
+    for credential in (key, key[::-1]):
+        shelf.kept.clear()
+        plan = Plan.compile(loads(GUARDED, "policy.yaml"), {"a": credential})
+        assert plan.pipelines[0].keys is not None, "the credential is looked for"
+        stored.append({*shelf.kept.values()})
+    assert stored[0] == stored[1] != set()
