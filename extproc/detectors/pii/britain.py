@@ -62,7 +62,7 @@ RULES = (
         pattern=r"(?:[A-CEGHJ-PR-TW-Za-ceghj-pr-tw-z][A-CEGHJ-NPR-TW-Za-ceghj-npr-tw-z]-?|"
         r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ +]{1,3})"
         r"(?:\d{2}[ +-]{0,3}\d{2}[ +-]{0,3}\d{2}|\d{3}[ +-]{1,3}\d{3})(?:[ +-]{0,3}[A-Za-z])?",
-        sign=r"[a-zA-Z][ +-]{0,3}\d{2}[ +-]{0,3}\d[ +-]{0,3}\d[ +-]{0,3}\d",
+        sign=r"(?:[a-zA-Z]{2}-?|[A-Z]{2}[ +]{1,3})\d{2}[ +-]{0,3}\d[ +-]{0,3}\d[ +-]{0,3}\d",
         context=expressions("uk_nino"),
         named=True,
         score=0.95,
