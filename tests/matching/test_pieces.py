@@ -29,7 +29,10 @@ def scanners() -> tuple[Scanner, Scanner]:
     return whole, pieces
 
 
-@pytest.mark.parametrize("shift", range(0, 1700, 211))
+SHIFTS = (0, 422, *(pytest.param(shift, marks=pytest.mark.deep) for shift in range(211, 1700, 211) if shift != 422))
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
 def test_findings_at_the_borders_of_pieces_are_those_of_one_pass(shift: int) -> None:
     whole, pieces = scanners()
     text = " " * shift + TEXT

@@ -42,7 +42,7 @@ class RepeatedTexts:
 
         `beside`: the texts of its event. A client may take it for the next piece, or for all of the text.
         """
-        if delta.form != "string" or not delta.text or not (delta.repeats or delta.grows):
+        if delta.form != "string" or not delta.text or not (delta.grows or (delta.repeats and delta.channel.recurs)):
             return False
         path, text = delta.channel.path, delta.text.rstrip("\ufffd")  # half a character, of some servers
         alone = not (delta.grows or self.repeats(delta))  # and so joined to the one before, if there is one
