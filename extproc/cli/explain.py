@@ -3,7 +3,8 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -66,13 +67,14 @@ def run(args: argparse.Namespace) -> int:
     # Only who is to be asked needs its credentials.
     plan = prepare_or_exit(args.config, os.environ if args.ask_guards else None).plan
     blocked = BLOCKED if args.exit_code else 0
-    explained = partial(explain, plan, ask=_asking() if args.ask_guards else unasked)
+    explained = partial(explain, plan, ask=asking() if args.ask_guards else unasked)
     if args.lines is not None:
         return _lines(explained, args.lines, blocked)
     return _one(explained, args.request, blocked)
 
 
-def _asking() -> Ask:
+def asking() -> Ask:
+    """Return what asks guards from elsewhere."""
     from extproc.server.guards.once import asked_once  # noqa: PLC0415  - only this option needs it
 
     return asked_once
@@ -88,14 +90,22 @@ def _one(explained: Explain, path: Path, blocked: int) -> int:
 
 
 def _lines(explained: Explain, path: Path, blocked: int) -> int:
+    with lines_of(path) as lines:
+        return _each(explained, lines, blocked)
+
+
+@contextmanager
+def lines_of(path: Path) -> Iterator[Iterable[bytes]]:
+    """Yield the lines of a file, or of standard input. Raises CommandError where it cannot be read."""
     if path == STDIN:
-        return _each(explained, sys.stdin.buffer, blocked)
+        yield sys.stdin.buffer
+        return
     try:
         lines = path.open("rb")
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}", USAGE) from None
     with lines:
-        return _each(explained, lines, blocked)
+        yield lines
 
 
 def _each(explained: Explain, lines: Iterable[bytes], blocked: int) -> int:

@@ -72,6 +72,14 @@ def read_line(text: bytes) -> SampleRequest:
         raise ValueError(_plain(error)) from None
 
 
+def spans(text: bytes) -> dict[str, tuple[int, int]]:
+    """Return where each member's value stands in a line. Raises ValueError with a sentence that quotes none of it."""
+    try:
+        return members(_SURROGATE.sub(_LETTER, text)) if text.lstrip()[:1] == b"{" else {}
+    except (ClientError, RecursionError, UnicodeError) as error:
+        raise ValueError(_plain(error)) from None
+
+
 def body_of(raw: Raw) -> bytes:
     """The bytes that a line's body stands for."""
     data = bytes(raw)

@@ -1,0 +1,163 @@
+"""What a policy finds in labelled lines: precision and recall for each label, and the threshold that does best."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from extproc.explain.explanation import Explanation
+from extproc.policy import Policy
+from extproc.policy.step import Step
+
+LINES_SHOWN: Final = 1000
+"""Numbers of lines that are listed for a label, in each list: whoever mends a policy reads the first of them."""
+
+
+class Judged(Struct, frozen=True):
+    """A line with what was expected and found. `number` counts from 1.
+
+    `found`: kinds by the processors that found them. `scores`: the highest of each processor that computes scores.
+    """
+
+    number: int
+    expect: frozenset[str]
+    found: Mapping[str, frozenset[str]]
+    scores: Mapping[str, float]
+
+
+class Threshold(Struct, frozen=True):
+    """A threshold and its figures, each from 0 to 1: a line is a finding from this score on."""
+
+    threshold: float
+    precision: float
+    recall: float
+    false_positive_rate: float
+
+
+class LabelFigures(Struct, frozen=True):
+    """The figures of one label, the name of a processor or a kind.
+
+    `expected`: lines that have it; `found`, `missed`: how many of these; `wrong`: other lines in which it was found.
+    `precision` and `recall` are null where there is nothing to divide by. `best`: see `best_threshold`; null for what
+    has no scores. The lists have the first `LINES_SHOWN` numbers of lines.
+    """
+
+    label: str
+    expected: int
+    found: int
+    missed: int
+    wrong: int
+    precision: float | None
+    recall: float | None
+    best: Threshold | None
+    missed_lines: Sequence[int]
+    wrong_lines: Sequence[int]
+
+
+def in_shadow(policy: Policy) -> Policy:
+    """Return the policy with all processors in the shadow: none stops a request before the others have judged it."""
+
+    def shadowed(steps: Iterable[Step]) -> tuple[Step, ...]:
+        return tuple([each.model_copy(update={"mode": "shadow"}) for each in steps])
+
+    pipelines = [
+        each.model_copy(update={"request": shadowed(each.request), "response": shadowed(each.response)})
+        for each in policy.pipelines
+    ]
+    return policy.model_copy(update={"pipelines": tuple(pipelines)})
+
+
+def judged(number: int, expect: frozenset[str], explanation: Explanation) -> Judged:
+    """Return what came of a line."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for each in explanation.findings:
+        found[each.processor].add(each.kind)
+    return Judged(number, expect, {name: frozenset(kinds) for name, kinds in found.items()}, explanation.scores)
+
+
+def evaluate(lines: Iterable[Judged], most_wrong: float | None = None) -> list[LabelFigures]:
+    """Return the figures of each label that lines expect, and of each kind that was found where nothing asked for it.
+
+    A kind counts for its processor, too, and the other way round: where a line expects the one, the other is neither
+    right nor wrong. `most_wrong`: see `best_threshold`.
+    """
+    kept = list(lines)
+    labels = set[str]().union(*(each.expect for each in kept))
+    labels |= {
+        kind
+        for each in kept
+        for processor, kinds in each.found.items()
+        if processor not in labels and processor not in each.expect
+        for kind in kinds - each.expect
+    }
+    return [_figures(label, kept, most_wrong) for label in sorted(labels)]
+
+
+def best_threshold(scored: Iterable[tuple[float, bool]], most_wrong: float | None = None) -> Threshold | None:
+    """Return the threshold with the greatest F1; the higher of two. None if no line is expected to be found.
+
+    `scored`: each line's score, and whether it is to be found. With `most_wrong`, from 0 to 1, the lowest threshold
+    whose rate of false positives is no greater; None if even the highest score finds more.
+    """
+    ordered = sorted(scored, reverse=True)
+    positives = sum(wanted for _, wanted in ordered)
+    negatives = len(ordered) - positives
+    best: Threshold | None = None
+    best_f1 = -1.0
+    right = wrong = 0
+    for at, (score, wanted) in enumerate(ordered):
+        right, wrong = right + wanted, wrong + (not wanted)
+        if at + 1 < len(ordered) and ordered[at + 1][0] == score:
+            continue  # lines of one score are found together
+        rate = wrong / negatives if negatives else 0.0
+        figures = Threshold(score, right / (right + wrong), right / positives if positives else 0.0, rate)
+        f1 = 2 * right / (positives + right + wrong) if positives else 0.0
+        if most_wrong is not None:
+            if rate > most_wrong:
+                break
+            best = figures
+        elif f1 > best_f1:
+            best, best_f1 = figures, f1
+    return best if positives else None
+
+
+def _figures(label: str, lines: Sequence[Judged], most_wrong: float | None) -> LabelFigures:
+    found = 0
+    missed, wrong = list[int](), list[int]()
+    scored: list[tuple[float, bool]] = []
+    scores = any(label in each.scores for each in lines)
+    for each in lines:
+        expected = label in each.expect
+        if not expected and _covered(label, each):
+            continue
+        if scores:
+            scored.append((each.scores.get(label, 0.0), expected))
+        there = label in each.found or any(label in kinds for kinds in each.found.values())
+        if expected and there:
+            found += 1
+        elif expected:
+            missed.append(each.number)
+        elif there:
+            wrong.append(each.number)
+    expected_in = found + len(missed)
+    return LabelFigures(
+        label,
+        expected_in,
+        found,
+        len(missed),
+        len(wrong),
+        found / (found + len(wrong)) if found or wrong else None,
+        found / expected_in if expected_in else None,
+        best_threshold(scored, most_wrong) if scores else None,
+        missed[:LINES_SHOWN],
+        wrong[:LINES_SHOWN],
+    )
+
+
+def _covered(label: str, line: Judged) -> bool:
+    """True if what the label found there is expected under another name: its processor's, or that of a kind."""
+    kinds = line.found.get(label)
+    if kinds is not None:
+        return not kinds.isdisjoint(line.expect)
+    return any(label in each and processor in line.expect for processor, each in line.found.items())

@@ -1,0 +1,116 @@
+"""Precision, recall and thresholds from judged lines."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from extproc.explain.evaluation import Judged, Threshold, best_threshold, evaluate
+from extproc.explain.labelled import LABELS_MOST, NAME_MOST, read_labelled
+from extproc.explain.lines import body_of
+
+
+def line(
+    number: int, expect: str, found: Mapping[str, str] | None = None, scores: Mapping[str, float] | None = None
+) -> Judged:
+    kinds = {name: frozenset(kind.split()) for name, kind in (found or {}).items()}
+    return Judged(number, frozenset(expect.split()), kinds, scores or {})
+
+
+def test_lines_are_counted_by_label_and_told_by_number() -> None:
+    lines = [
+        line(1, "injection", {"injection": "jailbreak"}),
+        line(2, "injection"),
+        line(4, "", {"injection": "jailbreak"}),
+        line(5, ""),
+        line(7, "injection", {"injection": "exfiltration"}),
+    ]
+    (found,) = evaluate(lines)
+    assert (found.label, found.expected, found.found, found.missed, found.wrong) == ("injection", 3, 2, 1, 1)
+    assert (found.precision, found.recall, found.best) == (2 / 3, 2 / 3, None)
+    assert (found.missed_lines, found.wrong_lines) == ([2], [4])
+
+
+def test_a_kind_and_its_processor_count_for_each_other() -> None:
+    lines = [line(1, "email", {"pii": "email"}), line(2, "pii", {"pii": "email"}), line(3, "", {"pii": "email phone"})]
+    found = {each.label: each for each in evaluate(lines)}
+    assert {name: (each.found, each.missed, each.wrong_lines) for name, each in found.items()} == {
+        "email": (1, 0, [3]),
+        "pii": (1, 0, [3]),
+    }
+
+
+def test_a_kind_that_nobody_expected_is_told() -> None:
+    (found,) = evaluate([line(1, ""), line(2, "", {"pii": "phone"})])
+    assert (found.label, found.wrong_lines, found.precision, found.recall) == ("phone", [2], 0.0, None)
+
+
+SCORED = [(0.9, True), (0.8, True), (0.8, False), (0.6, True), (0.3, False), (0.2, False), (0.1, True)]
+
+
+def test_the_best_threshold_has_the_greatest_f1_and_is_one_of_the_scores() -> None:
+    assert best_threshold(SCORED) == Threshold(0.6, 3 / 4, 3 / 4, 1 / 3)
+    assert best_threshold([(0.5, True), (0.4, False), (0.3, True)]) == Threshold(0.3, 2 / 3, 1.0, 1.0)
+    assert best_threshold([(0.5, False)]) is None
+
+
+@pytest.mark.parametrize(
+    ("most", "threshold"), [(0.0, 0.9), (0.32, 0.9), (1 / 3, 0.6), (0.66, 0.6), (0.99, 0.3), (1.0, 0.1)]
+)
+def test_with_a_rate_the_threshold_is_the_lowest_that_keeps_to_it(most: float, threshold: float) -> None:
+    found = best_threshold(SCORED, most)
+    assert found is not None
+    assert found.threshold == threshold
+    assert found.false_positive_rate <= most
+
+
+def test_a_rate_that_even_the_highest_score_exceeds_has_no_threshold() -> None:
+    assert best_threshold([(0.9, False), (0.5, True)], 0.5) is None
+
+
+def test_a_line_without_a_score_has_none_of_it() -> None:
+    lines = [line(1, "injection", scores={"injection": 0.7}), line(2, "")]
+    (found,) = evaluate(lines)
+    assert found.best == Threshold(0.7, 1.0, 1.0, 0.0)
+
+
+def test_a_bare_text_is_said_by_a_user_and_a_request_is_taken_as_it_is() -> None:
+    text = read_labelled('{"expect": ["a", "b"], "text": "né \\ud800"}'.encode(), "chat")
+    assert text.expect == {"a", "b"}
+    assert json.loads(body_of(text.request.body)) == {
+        "model": "chat",
+        "messages": [{"role": "user", "content": "né \ud800"}],
+    }
+    asked = read_labelled(b'{"path": "/v1/embeddings", "body": {"input": "x"}, "expect": []}', "chat")
+    assert (asked.request.path, bytes(asked.request.body), asked.expect) == (
+        "/v1/embeddings",
+        b'{"input": "x"}',
+        frozenset(),
+    )
+    assert "né" not in repr(text)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '{"text": "secret"}',
+        '{"text": ["secret"], "expect": []}',
+        '{"text": "secret", "body": {}, "expect": []}',
+        '{"text": "secret", "expect": "injection"}',
+        '{"text": "secret", "expect": [""]}',
+        '{"text": "secret", "expect": ["x"], "other": 1}',
+        json.dumps({"text": "secret", "expect": ["x"] * (LABELS_MOST + 1)}),
+        json.dumps({"text": "secret", "expect": ["x" * (NAME_MOST + 1)]}),
+        '["secret"]',
+        '{"text": "secret", "expect": [',
+    ],
+)
+def test_another_line_is_refused_and_not_quoted(wrong: str) -> None:
+    with pytest.raises(ValueError) as error:
+        read_labelled(wrong.encode(), "chat")
+    assert "secret" not in str(error.value)
+
+
+def test_as_many_names_as_allowed_may_be_expected() -> None:
+    said = json.dumps({"text": "x", "expect": [f"{at}".rjust(NAME_MOST, "k") for at in range(LABELS_MOST)]})
+    assert len(read_labelled(said.encode(), "chat").expect) == LABELS_MOST
