@@ -8,12 +8,13 @@ import pytest
 from extproc.detectors import secrets
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import unite
+from tests.conftest import PROFILE
 from tests.detectors.kinds import ALIKE, PLACES, Kind, kinds, places
 from tests.inspection.texts import pieces, streamed
 
 EACH = [pytest.param(kind, id=kind.name) for kind in kinds()]
 
-VALUES = 3
+VALUES = 1 if PROFILE == "fast" else 3
 """Values of a kind that are tried."""
 
 IDENTIFIERS = frozenset({"asana-client-id", "discord-client-id", "linkedin-client-id", "codeclimate"})
