@@ -14,14 +14,14 @@ def modules() -> list[Path]:
     return [path for path in sorted((ROOT / "extproc").rglob("*.py")) if "pb" not in path.parts]
 
 
-def classes(source: str) -> list[str]:
+def classes(tree: ast.Module) -> list[str]:
     """The names of the classes that a module defines, nested and private ones included."""
-    return [node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+    return [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
 
 
-def aliases(source: str) -> set[str]:
+def aliases(tree: ast.Module) -> set[str]:
     """The names of the types that a module makes of others: `Name: TypeAlias = ...`."""
-    annotated = [node for node in ast.parse(source).body if isinstance(node, ast.AnnAssign)]
+    annotated = [node for node in tree.body if isinstance(node, ast.AnnAssign)]
     return {ast.unparse(node.target) for node in annotated if ast.unparse(node.annotation) == "TypeAlias"}
 
 
@@ -30,9 +30,10 @@ def repeated(sources: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     named: dict[str, list[str]] = {}
     for path, source in sources:
-        for name in classes(source):
+        tree = ast.parse(source)
+        for name in classes(tree):
             found.setdefault(name, []).append(path)
-        for name in aliases(source):
+        for name in aliases(tree):
             named.setdefault(name, []).append(path)
     every = {name: [*paths, *named.get(name, ())] for name, paths in found.items()}
     return {name: paths for name, paths in every.items() if len(paths) > 1}
