@@ -4,17 +4,18 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
-from extproc.explain.evaluation import Judged, Threshold, best_threshold, evaluate
+from extproc.explain.evaluation import JudgedLine, Threshold, best_threshold, evaluate
 from extproc.explain.labelled import LABELS_MOST, NAME_MOST, read_labelled
 from extproc.explain.lines import body_of
 
 
 def line(
     number: int, expect: str, found: Mapping[str, str] | None = None, scores: Mapping[str, float] | None = None
-) -> Judged:
+) -> JudgedLine:
     kinds = {name: frozenset(kind.split()) for name, kind in (found or {}).items()}
-    return Judged(number, frozenset(expect.split()), kinds, scores or {})
+    return JudgedLine(number, frozenset(expect.split()), kinds, scores or {})
 
 
 def test_lines_are_counted_by_label_and_told_by_number() -> None:
@@ -114,3 +115,10 @@ def test_another_line_is_refused_and_not_quoted(wrong: str) -> None:
 def test_as_many_names_as_allowed_may_be_expected() -> None:
     said = json.dumps({"text": "x", "expect": [f"{at}".rjust(NAME_MOST, "k") for at in range(LABELS_MOST)]})
     assert len(read_labelled(said.encode(), "chat").expect) == LABELS_MOST
+
+
+def test_lines_without_a_verdict_count_for_nothing() -> None:
+    lines = [line(1, "guard"), line(2, "guard", {"guard": "toxic"}), line(3, "guard")]
+    lines[0] = replace(lines[0], unjudged=frozenset({"guard", "toxic"}))
+    (found,) = evaluate(lines)
+    assert (found.expected, found.missed_lines, found.recall, found.unjudged) == (2, [3], 0.5, 1)
