@@ -142,7 +142,8 @@ def best_threshold(scored: Iterable[tuple[float, bool]], most_wrong: float | Non
     """Return the threshold with the greatest F1; the higher of two. None if no line is expected to be found.
 
     `scored`: each line's score, and whether it is to be found. With `most_wrong`, from 0 to 1, the lowest threshold
-    whose rate of false positives is no greater; None if even the highest score finds more.
+    whose rate of false positives is no greater; None if even the highest score finds more. It lies halfway between the
+    scores that it tells apart: scores are recorded rounded, and one of them may be above what it stands for.
     """
     ordered = sorted(scored, reverse=True)
     positives = sum(wanted for _, wanted in ordered)
@@ -151,11 +152,14 @@ def best_threshold(scored: Iterable[tuple[float, bool]], most_wrong: float | Non
     best_f1 = -1.0
     right = wrong = 0
     for at, (score, wanted) in enumerate(ordered):
+        if score == 0:
+            break  # a line without a score, which no threshold finds
         right, wrong = right + wanted, wrong + (not wanted)
         if at + 1 < len(ordered) and ordered[at + 1][0] == score:
             continue  # lines of one score are found together
         rate = wrong / negatives if negatives else 0.0
-        figures = Threshold(score, right / (right + wrong), right / positives if positives else 0.0, rate)
+        below = ordered[at + 1][0] if at + 1 < len(ordered) else 0.0
+        figures = Threshold((score + below) / 2, right / (right + wrong), right / positives if positives else 0.0, rate)
         f1 = 2 * right / (positives + right + wrong) if positives else 0.0
         if most_wrong is not None:
             if rate > most_wrong:

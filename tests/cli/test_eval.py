@@ -46,7 +46,7 @@ def test_all_processors_judge_a_line_that_the_first_would_block(
         ("email", 1, 0),
         ("injection", 1, 0),
     ]
-    assert told["labels"][1]["best"]["threshold"] > 0.9
+    assert told["labels"][1]["best"]["threshold"] > 0.3
 
 
 def test_lines_that_cannot_be_judged_are_told_by_number_and_the_others_count(

@@ -49,19 +49,20 @@ def test_a_kind_that_nobody_expected_is_told() -> None:
 SCORED = [(0.9, True), (0.8, True), (0.8, False), (0.6, True), (0.3, False), (0.2, False), (0.1, True)]
 
 
-def test_the_best_threshold_has_the_greatest_f1_and_is_one_of_the_scores() -> None:
-    assert best_threshold(SCORED) == Threshold(0.6, 3 / 4, 3 / 4, 1 / 3)
-    assert best_threshold([(0.5, True), (0.4, False), (0.3, True)]) == Threshold(0.3, 2 / 3, 1.0, 1.0)
+def test_the_best_threshold_has_the_greatest_f1_and_lies_between_two_scores() -> None:
+    assert best_threshold(SCORED) == Threshold((0.6 + 0.3) / 2, 3 / 4, 3 / 4, 1 / 3)
+    assert best_threshold([(0.5, True), (0.4, False), (0.3, True)]) == Threshold(0.15, 2 / 3, 1.0, 1.0)
     assert best_threshold([(0.5, False)]) is None
+    assert best_threshold([(0.0, True), (0.0, False)]) is None
 
 
 @pytest.mark.parametrize(
-    ("most", "threshold"), [(0.0, 0.9), (0.32, 0.9), (1 / 3, 0.6), (0.66, 0.6), (0.99, 0.3), (1.0, 0.1)]
+    ("most", "threshold"), [(0.0, 0.85), (0.32, 0.85), (1 / 3, 0.45), (0.66, 0.45), (0.99, 0.25), (1.0, 0.05)]
 )
 def test_with_a_rate_the_threshold_is_the_lowest_that_keeps_to_it(most: float, threshold: float) -> None:
     found = best_threshold(SCORED, most)
     assert found is not None
-    assert found.threshold == threshold
+    assert found.threshold == pytest.approx(threshold)
     assert found.false_positive_rate <= most
 
 
@@ -72,7 +73,7 @@ def test_a_rate_that_even_the_highest_score_exceeds_has_no_threshold() -> None:
 def test_a_line_without_a_score_has_none_of_it() -> None:
     lines = [line(1, "injection", scores={"injection": 0.7}), line(2, "")]
     (found,) = evaluate(lines)
-    assert found.best == Threshold(0.7, 1.0, 1.0, 0.0)
+    assert found.best == Threshold(0.35, 1.0, 1.0, 0.0)
 
 
 def test_a_bare_text_is_said_by_a_user_and_a_request_is_taken_as_it_is() -> None:
