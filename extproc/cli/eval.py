@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from extproc.cli.common import STDIN, USAGE, CommandError, Subparsers, complain, draft_or_exit, prepared_or_exit
 from extproc.cli.explain import Explain, asking, lines_of
-from extproc.explain.evaluation import Judged, LabelFigures, evaluate, in_shadow, judged
+from extproc.explain.evaluation import JudgedLine, KnownLabels, LabelFigures, evaluate, judged, reporting
 from extproc.explain.explanation import explain
 from extproc.explain.labelled import read_labelled
 from extproc.explain.rehearsal import unasked
@@ -41,7 +41,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="measure a policy on labelled lines: precision, recall, thresholds",
         description='A labelled line is {"text": "...", "expect": ["injection"]}, or a request as `extproc explain` '
         'takes it with "expect": the names of processors or kinds that are to find something, [] if it is harmless. '
-        "All processors run as in the shadow. Texts are never printed. Exits with 0, or with 2 after a line that could "
+        "All processors only report. Texts are never printed. Exits with 0, or with 2 after a line that could "
         "not be judged.",
     )
     parser.add_argument(
@@ -67,13 +67,13 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("only one of policy and cases can be read from stdin", USAGE)
     draft = draft_or_exit(args.config)
     if draft.policy is not None:
-        draft = replace(draft, policy=in_shadow(draft.policy))
+        draft = replace(draft, policy=reporting(draft.policy))
     prepared = prepared_or_exit(draft, os.environ if args.ask_guards else None)
     models = prepared.loaded.policy.models
     explained = partial(explain, prepared.plan, ask=asking() if args.ask_guards else unasked)
     unread: list[int] = []
     with lines_of(args.cases) as lines:
-        kept = list(_each(explained, lines, models[0].name if models else _UNNAMED, unread))
+        kept = list(_each(explained, lines, models[0].name if models else _UNNAMED, unread, KnownLabels(prepared.plan)))
     figures = evaluate(kept, args.max_fpr)
     if args.json:
         document = Evaluation(len(kept) + len(unread), unread, figures)
@@ -83,19 +83,22 @@ def run(args: argparse.Namespace) -> int:
     return USAGE if unread else 0
 
 
-def _each(explained: Explain, lines: Iterable[bytes], model: str, unread: list[int]) -> Iterator[Judged]:
+def _each(
+    explained: Explain, lines: Iterable[bytes], model: str, unread: list[int], labels: KnownLabels
+) -> Iterator[JudgedLine]:
     shared = Shared(detailed=True)
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
         try:
             line = read_labelled(text, model)
+            labels.check(line.expect)
             explanation = explained(shared, line.request)
         except ValueError as error:
             reason = str(error)
         else:
             if explanation.action != "reject":
-                yield judged(number, line.expect, explanation)
+                yield judged(number, line.expect, explanation, labels)
                 continue
             reason = f"the request was rejected with {explanation.status} before it was judged"
         unread.append(number)
@@ -126,6 +129,8 @@ def _table(figures: Sequence[LabelFigures], lines: int, most_wrong: float | None
             if numbers:
                 more = f" and {count - SHOWN} more" if count > SHOWN else ""
                 yield f"{each.label}: {what} in lines {', '.join(map(str, numbers[:SHOWN]))}{more}"
+        if each.unjudged:
+            yield f"{each.label}: not counted in {each.unjudged} lines, where no processor gave a verdict"
 
 
 def _figure(value: float | None) -> str:

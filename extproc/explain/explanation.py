@@ -84,7 +84,8 @@ class Explanation(Struct, frozen=True):
     response that the client would get instead, on a refusal or if the processor responds by itself. `rule`: the
     model's rule that applied, or could not be evaluated; null if none applied. `signals`: those that the policy
     reads. `scores`: the highest of each processor that computes scores. `usage`: the tokens that the judged response
-    reports; null if it reports none. `guards`: what guards from elsewhere are asked.
+    reports; null if it reports none. `guards`: what guards from elsewhere are asked. `failed`: processors that gave no
+    verdict, a guard that is not asked among them.
     """
 
     action: Action
@@ -101,6 +102,7 @@ class Explanation(Struct, frozen=True):
     why: tuple[str, ...]
     guards: tuple[GuardQuestion, ...] = ()
     scores: dict[str, float] = {}
+    failed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Explanation({self.action}, {self.status}, {len(self.findings)} findings)"
@@ -182,6 +184,7 @@ def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Expla
         why=tuple(reasons(plan, rehearsed)),
         guards=tuple(_questions(rehearsed)),
         scores={each.processor: each.score for each in rehearsed.record.scores},
+        failed=tuple(dict.fromkeys(each.processor for each in record.failures)),
     )
 
 

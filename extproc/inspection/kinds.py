@@ -28,13 +28,22 @@ def unknown_kinds(policy: Policy, pipelines: Iterable[CompiledPipeline]) -> Iter
 
 
 def _kinds(stage: Stage | None) -> Iterator[str]:
+    return (kind for _, kind in stage_kinds(stage))
+
+
+def stage_kinds(stage: Stage | None) -> Iterator[tuple[str, str]]:
+    """Yield (processor, kind) for the kinds that findings of a stage and its stand-ins may have."""
     if stage is None:
         return
     if stage.scanner is not None:
-        yield from (rule.kind for rule in stage.scanner.rules if rule.kind != KEY)
+        for rule in stage.scanner.rules:
+            if rule.kind != KEY:
+                yield stage.owners[rule.title].name, rule.kind
     for each in stage.processors:
         if each.reply is not None:
-            yield from each.reply.kinds
+            yield from ((each.name, kind) for kind in each.reply.kinds)
         elif each.detector is not None:
-            yield from kinds_of(each.detector)
-    yield from _kinds(stage.reserve)
+            yield from ((each.name, kind) for kind in kinds_of(each.detector))
+        elif each.limits is not None:
+            yield from ((each.name, kind) for kind in SIZES)
+    yield from stage_kinds(stage.reserve)

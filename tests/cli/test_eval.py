@@ -46,7 +46,7 @@ def test_all_processors_judge_a_line_that_the_first_would_block(
         ("email", 1, 0),
         ("injection", 1, 0),
     ]
-    assert told["labels"][1]["best"]["threshold"] > 0.9
+    assert told["labels"][1]["best"]["threshold"] > 0.3
 
 
 def test_lines_that_cannot_be_judged_are_told_by_number_and_the_others_count(
@@ -61,6 +61,54 @@ def test_lines_that_cannot_be_judged_are_told_by_number_and_the_others_count(
     assert "lines judged: 1" in out
     assert "injection: missed in lines 1" in out
     assert "nothing" not in out + err
+
+
+def test_a_label_that_no_processor_has_is_refused_and_the_nearest_is_named(
+    policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right, wrong = ({"text": "mail ann@example.com", "expect": [label]} for label in ("email", "emial"))
+    assert main(["eval", "-c", str(policy), cases(tmp_path, right, wrong)]) == 2
+    out, err = capsys.readouterr()
+    assert "line 2: no processor of the policy finds emial: did you mean email" in err
+    assert "lines judged: 1" in out
+
+
+WATCHED = """
+version: 1
+backends: [{name: a, url: "http://127.0.0.1:9001/v1", api: openai}]
+models: [{name: chat, targets: [{backend: a}]}]
+pipelines:
+  - name: p
+    on_uninspected: block
+    forward: eager
+    request:
+      - {use: webhook, name: guard, url: "http://127.0.0.1:9/", on_failure: block}
+      - {use: pattern, name: titan, regex: Titan, action: mask, restore: true}
+"""
+
+
+def test_a_guard_that_is_not_asked_misses_nothing_and_stops_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "watched.yaml"
+    path.write_text(WATCHED)
+    line = {"text": "Titan", "expect": ["guard", "titan"]}
+    assert main(["eval", "-c", str(path), cases(tmp_path, line), "--json"]) == 0
+    guard, titan = json.loads(capsys.readouterr().out)["labels"]
+    assert (guard["label"], guard["missed"], guard["recall"], guard["unjudged"]) == ("guard", 0, None, 1)
+    assert (titan["label"], titan["found"], titan["unjudged"]) == ("titan", 1, 0)
+
+
+def test_a_condition_sees_what_another_processor_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "conditions.yaml"
+    then = '      - {use: pattern, name: orion, regex: Orion, when: "size(findings) > 0", action: block}\n'
+    path.write_text(
+        WATCHED.split("    on_uninspected", maxsplit=1)[0] + "    request:\n" + WATCHED.splitlines()[-1] + "\n" + then
+    )
+    both, alone = ({"text": text, "expect": ["orion"]} for text in ("Titan and Orion", "Orion"))
+    assert main(["eval", "-c", str(path), cases(tmp_path, both, alone), "--json"]) == 0
+    figures = {each["label"]: each for each in json.loads(capsys.readouterr().out)["labels"]}
+    assert (figures["orion"]["found"], figures["orion"]["missed_lines"]) == (1, [2])
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,18 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
-from extproc.explain.evaluation import Judged, Threshold, best_threshold, evaluate
+from extproc.explain.evaluation import JudgedLine, Threshold, best_threshold, evaluate
 from extproc.explain.labelled import LABELS_MOST, NAME_MOST, read_labelled
 from extproc.explain.lines import body_of
 
 
 def line(
     number: int, expect: str, found: Mapping[str, str] | None = None, scores: Mapping[str, float] | None = None
-) -> Judged:
+) -> JudgedLine:
     kinds = {name: frozenset(kind.split()) for name, kind in (found or {}).items()}
-    return Judged(number, frozenset(expect.split()), kinds, scores or {})
+    return JudgedLine(number, frozenset(expect.split()), kinds, scores or {})
 
 
 def test_lines_are_counted_by_label_and_told_by_number() -> None:
@@ -48,19 +49,20 @@ def test_a_kind_that_nobody_expected_is_told() -> None:
 SCORED = [(0.9, True), (0.8, True), (0.8, False), (0.6, True), (0.3, False), (0.2, False), (0.1, True)]
 
 
-def test_the_best_threshold_has_the_greatest_f1_and_is_one_of_the_scores() -> None:
-    assert best_threshold(SCORED) == Threshold(0.6, 3 / 4, 3 / 4, 1 / 3)
-    assert best_threshold([(0.5, True), (0.4, False), (0.3, True)]) == Threshold(0.3, 2 / 3, 1.0, 1.0)
+def test_the_best_threshold_has_the_greatest_f1_and_lies_between_two_scores() -> None:
+    assert best_threshold(SCORED) == Threshold((0.6 + 0.3) / 2, 3 / 4, 3 / 4, 1 / 3)
+    assert best_threshold([(0.5, True), (0.4, False), (0.3, True)]) == Threshold(0.15, 2 / 3, 1.0, 1.0)
     assert best_threshold([(0.5, False)]) is None
+    assert best_threshold([(0.0, True), (0.0, False)]) is None
 
 
 @pytest.mark.parametrize(
-    ("most", "threshold"), [(0.0, 0.9), (0.32, 0.9), (1 / 3, 0.6), (0.66, 0.6), (0.99, 0.3), (1.0, 0.1)]
+    ("most", "threshold"), [(0.0, 0.85), (0.32, 0.85), (1 / 3, 0.45), (0.66, 0.45), (0.99, 0.25), (1.0, 0.05)]
 )
 def test_with_a_rate_the_threshold_is_the_lowest_that_keeps_to_it(most: float, threshold: float) -> None:
     found = best_threshold(SCORED, most)
     assert found is not None
-    assert found.threshold == threshold
+    assert found.threshold == pytest.approx(threshold)
     assert found.false_positive_rate <= most
 
 
@@ -71,7 +73,7 @@ def test_a_rate_that_even_the_highest_score_exceeds_has_no_threshold() -> None:
 def test_a_line_without_a_score_has_none_of_it() -> None:
     lines = [line(1, "injection", scores={"injection": 0.7}), line(2, "")]
     (found,) = evaluate(lines)
-    assert found.best == Threshold(0.7, 1.0, 1.0, 0.0)
+    assert found.best == Threshold(0.35, 1.0, 1.0, 0.0)
 
 
 def test_a_bare_text_is_said_by_a_user_and_a_request_is_taken_as_it_is() -> None:
@@ -114,3 +116,10 @@ def test_another_line_is_refused_and_not_quoted(wrong: str) -> None:
 def test_as_many_names_as_allowed_may_be_expected() -> None:
     said = json.dumps({"text": "x", "expect": [f"{at}".rjust(NAME_MOST, "k") for at in range(LABELS_MOST)]})
     assert len(read_labelled(said.encode(), "chat").expect) == LABELS_MOST
+
+
+def test_lines_without_a_verdict_count_for_nothing() -> None:
+    lines = [line(1, "guard"), line(2, "guard", {"guard": "toxic"}), line(3, "guard")]
+    lines[0] = replace(lines[0], unjudged=frozenset({"guard", "toxic"}))
+    (found,) = evaluate(lines)
+    assert (found.expected, found.missed_lines, found.recall, found.unjudged) == (2, [3], 0.5, 1)
