@@ -1,12 +1,14 @@
 """A stream that was held until it was whole, because detectors of their own judge it: they are given its texts.
 
 Its rules were heard as those of any stream, each text joined over its events. A place that a detector names has no
-bytes of its own in such a stream, so that what would be masked there is blocked; and nobody stands in for a detector.
+bytes of its own in such a stream, so that what would be masked there is blocked. Who stands in for a detector judges
+the stream anew, in the same way.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.events import StreamEvent
@@ -105,7 +107,7 @@ class StreamTexts:
         return ""
 
     def look(self, stage: Stage) -> Looked:
-        """Never called: nobody stands in for the detectors of a stream."""
+        """Never called: stand-ins judge the stream anew."""
         raise AssertionError(stage)
 
     def place(self, index: int, span: Span) -> tuple[str, int, int]:  # noqa: ARG002  - as `BodyTexts` has it
@@ -125,26 +127,57 @@ class StreamTexts:
 
 
 class StreamJudgement(Judgement):
-    """The judgement on such a stream. `rules` is the verdict of the rules, with the body that they leave."""
+    """The judgement on such a stream. `rules` is the verdict of the rules, with the body that they leave.
 
-    __slots__ = ("_rules",)
+    `before`: the verdict of those for whom the processors of this one stand in.
+    """
+
+    __slots__ = ("_before", "_meter", "_rules")
 
     def __init__(self, job: "Job", texts: StreamTexts, rules: Verdict) -> None:
         assert job.stage is not None, "somebody has detectors"
-        alone = copy.copy(job.stage)
-        alone.reserve, alone.stand_ins = None, frozenset()
         # Local processors were heard as those of any stream, and so were conditions that failed.
-        heard = [*alone.local, *(job.active.failed if job.active is not None else ())]
-        first = Round(alone, NOTHING_SEEN, job.only, job.active, settled={each.number for each in heard})
+        heard = [*job.stage.local, *(job.active.failed if job.active is not None else ())]
+        first = Round(job.stage, NOTHING_SEEN, job.only, job.active, settled={each.number for each in heard})
         super().__init__(job, texts, first)
         self._rules = rules
+        self._before: Verdict | None = None
+        self._meter = texts.meter
+
+    def run(self, meter: Meter | None = None) -> Verdict | Judgement:
+        """See `Judgement.run`."""
+        meter = meter or Meter()
+        other = self._copied(meter)
+        other._meter = meter  # noqa: SLF001
+        return other.went_on()
+
+    def _copied(self, meter: Meter) -> "StreamJudgement":
+        other = super()._copied(meter)
+        assert isinstance(other, StreamJudgement), "it is a copy of this"
+        return other
+
+    def _handed_on(self, reserve: Stage, called: frozenset[str]) -> Verdict | Judgement:
+        """Have the stand-ins judge the stream as it came: their rules read its events, and their detectors its texts.
+
+        Values are put back where the first rules wrote the stream, which nobody judges again.
+        """
+        first = self._verdict()
+        job = replace(
+            self._job, stage=reserve, only=called, active=None, restores=False, failures=(), failed={}, spent=0.0
+        )
+        outcome = job.run(self._meter)
+        if isinstance(outcome, Verdict):
+            return _both(self._job, first, outcome)
+        assert isinstance(outcome, StreamJudgement), "it was a stream before"
+        outcome._before = first  # noqa: SLF001
+        return outcome
 
     def _verdict(self, blocked: Blocked | None = None, *, edits_body: bool = True) -> Verdict:  # noqa: ARG002
         rules = self._rules
         own = super()._verdict(blocked, edits_body=False)
         masking = [each for _, _, each in merge(self._rounds).found if each.masks]
         blocked = own.blocked or (Blocked(masking[0].name, "finding") if masking else None)
-        return Verdict(
+        found = Verdict(
             rules.body if blocked is None else self._job.body,
             blocked,
             blocked is None and rules.masked,
@@ -155,8 +188,29 @@ class StreamJudgement(Judgement):
             scores={**rules.scores, **own.scores},
             best=own.best,
         )
+        return found if self._before is None else _both(self._job, self._before, found)
+
+
+def _both(job: "Job", first: Verdict, others: Verdict) -> Verdict:
+    """Return the verdict on a stream of those who judged it first, and of those who then stood in.
+
+    The stream was written by then: what a stand-in would mask blocks it.
+    """
+    masking = sorted(by for by, _, action, _, shadow in others.counts if action == "mask" and not shadow)
+    blocked = others.blocked or (Blocked(masking[0], "finding") if masking else None)
+    return Verdict(
+        first.body if blocked is None else job.body,
+        blocked,
+        blocked is None and first.masked,
+        {**first.counts, **others.counts},
+        (*first.failures, *others.failures),
+        {**first.unread, **others.unread},
+        (*first.findings, *others.findings),
+        scores={**first.scores, **others.scores},
+        best=(*first.best, *others.best),
+    )
 
 
 def judged(job: "Job", texts: StreamTexts, rules: Verdict) -> Verdict | Judgement:
-    """Return the verdict on a held stream, or what it waits for."""
+    """Return the verdict on a held stream, or what it waits for. Raises SpentError."""
     return rules if rules.blocked is not None else StreamJudgement(job, texts, rules).went_on()

@@ -14,7 +14,7 @@ from extproc.inspection.body_texts import BodyTexts
 from extproc.inspection.failures import settle
 from extproc.inspection.following import HeardReply
 from extproc.inspection.rounds import Round, listed, merge, told, verdict
-from extproc.inspection.stage import CompiledProcessor, patience
+from extproc.inspection.stage import CompiledProcessor, Stage, patience
 from extproc.inspection.verdict import SEALED, Blocked, Evidence, Verdict
 from extproc.matching.span import Span
 from extproc.policy.conditions import ConditionError
@@ -189,8 +189,14 @@ class Judgement:
             reserve, called = last.stage.reserve, self._called() if last.failed else None
             if not called or reserve is None:
                 break
+            if (others := self._handed_on(reserve, called)) is not None:
+                return others
             self._rounds.append(Round(reserve, self._texts.look(reserve), only=called))
         return self._verdict()
+
+    def _handed_on(self, reserve: Stage, called: frozenset[str]) -> "Verdict | Judgement | None":  # noqa: ARG002
+        """Return what others make of the body who stand in; None if they look at these texts. May raise SpentError."""
+        return None
 
     def _unread_blocks(self) -> bool:
         return not {each.reason for each in self._texts.uninspected} <= SEALED

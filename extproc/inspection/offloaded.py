@@ -14,6 +14,7 @@ from extproc.detectors.contract import (
     JudgingDetector,
     RemoteDetector,
     ScoredDetector,
+    Statement,
     checked,
 )
 from extproc.detectors.service import GuardQuery
@@ -69,13 +70,14 @@ class GuardWork(NetworkWork, frozen=True):
         return queries
 
     def read(self, query: GuardQuery, body: bytes) -> tuple[Detection, ...]:
-        """Return the findings of a response, by the places of what the query is about. Raises DetectorError."""
+        """Return the findings of a response, by the places of what the query is about. Raises DetectorError.
+
+        What no detector may find is no verdict: it counts as a failure of the service, and is not remembered.
+        """
         statements, asked = self.conversation.statements, self.asked
         texts = [statements[asked[each.place]].text[each.start : each.end] for each in query.about]
-        found = tuple(self.detector.dialect.read(texts, query, body))
-        if any(not 0 <= each.statement < len(texts) for each in found):
-            raise DetectorError("a finding is in no statement")
-        return found
+        about = Conversation(self.conversation.side, tuple(map(Statement, texts)))
+        return tuple(checked(self.detector, about, self.detector.dialect.read(texts, query, body)))
 
     def findings(self, heard: Iterable[tuple[GuardQuery, Sequence[Detection]]]) -> DetectorFindings:
         """Return the findings of all responses. Raises DetectorError."""

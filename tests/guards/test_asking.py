@@ -158,6 +158,32 @@ def test_after_failures_in_a_row_it_is_left_alone_and_tried_once_when_the_cooldo
     assert len(service.asked) == 4
 
 
+def test_a_service_is_tried_by_the_first_of_several_questions_about_a_body(service: Standin) -> None:
+    """The others, asked beside it, would fail at once and withdraw it: it would be left alone for ever."""
+    now = [0.0]
+    detector = guard(f"{{use: presidio, url: '{service.url}', breaker: {{failures: 1, cooldown: 10s}}}}")
+
+    async def scene(guards: Guards) -> Outcomes:
+        outcomes = Outcomes()
+        service.answers = lambda _: Reply(status=500)
+        with pytest.raises(GuardFailedError):
+            await ask(guards, work(detector, "one"))
+        service.answers = lambda _: Reply(b"[]")
+        now[0] = 10.0
+        await ask(guards, work(detector, "one", "two", "three"), outcomes)
+        return outcomes
+
+    assert play(scene, clock=lambda: now[0]) == ["answered"] * 3
+
+
+@pytest.mark.parametrize("score", [7, -1])
+def test_findings_that_no_detector_may_have_are_failures_and_are_not_remembered(service: Standin, score: int) -> None:
+    wrong = [{"entity_type": "PERSON", "start": 0, "end": 1, "score": score}]
+    service.answers = lambda _: Reply.json(wrong)
+    detector = guard(f"{{use: presidio, url: '{service.url}', breaker: {{failures: 2}}, cache: {{ttl: 1m}}}}")
+    assert failure(detector, 3) == ["malformed", "malformed", "circuit_open"]
+
+
 def test_questions_beyond_the_connections_wait_and_beyond_those_that_may_wait_fail(service: Standin) -> None:
     service.answers = lambda _: Reply(PASS.body, delay=0.2)
     detector = at(service, ", connections: 2, waiting: 3")

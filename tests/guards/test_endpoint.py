@@ -13,6 +13,7 @@ from extproc.cli import serve as cli
 from extproc.cli.serving import _options
 from extproc.policy import loads
 from extproc.protocol.errors import ServeError
+from extproc.server.guards import endpoint
 from extproc.server.guards.asking import Guards
 from extproc.server.listen import Tcp, Unix
 from extproc.server.log import Log, Sink
@@ -151,6 +152,8 @@ def test_a_body_over_the_pipelines_limit_is_rejected(service: Standin) -> None:
     [
         ("/request", b"{", 422),
         ("/request", b"[" * 100_000, 422),
+        ("/request", b'{"body": {"messages": [{"role": "user", "content": "\xff"}]}}', 422),
+        ("/request", b'{"body": {"messages": [{"role": "user", "content": "\\ud800"}]}}', 422),
         ("/request", choices("x"), 422),
         ("/response", messages("x"), 422),
         ("/request", {"body": {"messages": [{"role": "user", "content": 7}]}}, 422),
@@ -160,6 +163,25 @@ def test_a_body_over_the_pipelines_limit_is_rejected(service: Standin) -> None:
 def test_what_the_contract_does_not_allow_is_refused(service: Standin, path: str, value: Any, status: int) -> None:
     async def scene(_: Worker, url: str) -> None:
         assert (await posted(url + path, value))[0] == status
+
+    asking(service, scene)
+
+
+def test_a_gateway_that_does_not_send_its_question_leaves_its_place(
+    service: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "READ_TIMEOUT", 0.05)
+    monkeypatch.setattr(endpoint, "BUSY_MAX", 1)
+
+    async def scene(worker: Worker, url: str) -> None:
+        assert worker.webhook is not None
+        reader, writer = await asyncio.open_connection(worker.webhook.host, worker.webhook.port)
+        writer.write(
+            b"POST /request HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"
+        )
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408")
+        assert (await posted(f"{url}/request", messages("hello")))[0] == 200
+        writer.close()
 
     asking(service, scene)
 

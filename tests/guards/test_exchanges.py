@@ -250,8 +250,6 @@ def test_each_failure_has_what_on_failure_says_and_rules_beside_it_do_their_work
     with played(plan(*sides(processors, shape))) as exchange:
         does(judged(exchange, shape, text))
         expected = OUTCOMES[on_failure]
-        if shape == "streamed" and on_failure == "spare":
-            expected = 503  # nobody stands in for the guard of a stream: it is blocked
         assert exchange.refused == expected
         if expected is None:
             assert onward(exchange, shape, text) == "Titan writes to [EMAIL_1]"
@@ -269,8 +267,43 @@ def test_a_question_that_is_not_even_sent_is_such_a_failure(on_failure: str, sha
         processors = processors.removesuffix(f", {SPARE}")
     with played(plan(*sides(processors, shape))) as exchange:
         judged(exchange, shape, "Titan waits").fails("webhook", reason)
-        expected = 503 if shape == "streamed" and on_failure == "spare" else OUTCOMES[on_failure]
-        assert exchange.refused == expected
+        assert exchange.refused == OUTCOMES[on_failure]
+
+
+def test_a_stream_goes_on_as_rules_left_it_where_the_stand_in_has_no_objection() -> None:
+    processors = f"{{use: webhook, on_failure: spare, url: 'http://127.0.0.1:1'}}, {MASKING}, {SPARE}"
+    text = f"I am {MAIL}"
+    with played(plan("", processors)) as exchange:
+        judged(exchange, "streamed", text).fails("webhook", "timeout")
+        assert exchange.refused is None
+        assert onward(exchange, "streamed", text) == "I am [EMAIL_1]"
+        record = exchange.record()
+    assert record["failures"] == [{"processor": "webhook", "reason": "timeout", "allowed": True}]
+    assert [each["processor"] for each in record["findings"]] == ["pii"]
+
+
+def test_a_stream_that_a_stand_in_would_mask_is_blocked() -> None:
+    spare = SPARE.replace("action: block", "action: mask")
+    with played(plan("", f"{{use: webhook, on_failure: spare, url: 'http://127.0.0.1:1'}}, {spare}")) as exchange:
+        judged(exchange, "streamed", "Titan waits").fails("webhook", "timeout")
+        assert exchange.refused == 403
+
+
+@SHAPES
+@pytest.mark.parametrize("verdict", [PASS, REJECT, Reply(status=500)], ids=["passes", "rejects", "fails"])
+def test_a_guard_stands_in_for_another(service: Standin, shape: Shape, verdict: Reply) -> None:
+    service.answers = lambda _: verdict
+    spare = webhook(service, ", name: spare")
+    processors = f"{{use: webhook, on_failure: spare, url: 'http://127.0.0.1:1'}}, {spare}, {MASKING}"
+    text = f"I am {MAIL}"
+    with played(plan(*sides(processors, shape))) as exchange:
+        judged(exchange, shape, text).fails("webhook", "timeout")
+        does(exchange, "spare")
+        assert exchange.refused == {PASS.body: None, REJECT.body: 403}.get(verdict.body, 503)
+        if verdict is PASS:
+            assert onward(exchange, shape, text) == "I am [EMAIL_1]"
+        failures = [each["processor"] for each in exchange.record()["failures"]]
+    assert failures == ["webhook", "spare"][: 2 if verdict.status == 500 else 1]
 
 
 def test_what_rules_block_is_sent_to_no_guard(service: Standin) -> None:

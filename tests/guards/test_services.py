@@ -86,6 +86,17 @@ def test_moderation_that_flags_without_a_category_is_believed() -> None:
     assert read(WRITTEN["moderation"], results(moderated({"hate": 0.1}, flagged=False))) == []
 
 
+@pytest.mark.parametrize("fields", ["categories: [violence, hate]", "categories: [hate], threshold: 0.5"])
+def test_moderation_that_does_not_judge_a_category_of_the_policy_is_a_failure(fields: str) -> None:
+    reply = results(moderated({"violence": 0.1}, flagged=False))
+    with pytest.raises(DetectorError):
+        read(more("moderation", fields), reply)
+    reply["results"][0]["categories"]["hate"] = None  # as OpenAI writes it for a model that does not know the category
+    with pytest.raises(DetectorError):
+        read(more("moderation", fields), reply)
+    assert read(WRITTEN["moderation"], reply) == []
+
+
 # -- presidio
 
 
@@ -153,6 +164,7 @@ def test_the_judges_score_is_compared_with_the_threshold(score: float, found: li
         ruled("```json\n" + verdict(0) + "\n```"),
         ruled(verdict(0) + verdict(0)),
         ruled(verdict(0, "0" * 16)),
+        ruled(verdict(1)[:-1] + ', "score": 0}'),
         ruled(json.dumps({"score": 0})),
         ruled(json.dumps({"mark": mark_of(TEXT), "score": 0, "note": "fine"})),
         ruled(json.dumps({"mark": mark_of(TEXT), "score": "0"})),
@@ -233,6 +245,7 @@ def test_bedrock_that_intervenes_for_no_known_reason_blocks_and_one_that_only_de
         {},
         {"action": "MAYBE"},
         applied(("sensitiveInformationPolicy", "regexes", "ANONYMIZED")),
+        applied(("sensitiveInformationPolicy", "regexes", "ANONYMIZED"), outputs=(TEXT,)),
         {"action": "NONE", "assessments": 1},
     ],
 )
@@ -328,6 +341,7 @@ def test_azures_blocklists_and_shield_count() -> None:
         (harm(Hate=8), 0),
         (harm(Hate=-1), 0),
         (harm() | {"categoriesAnalysis": [{"category": "Hate"}]}, 0),
+        ({"categoriesAnalysis": [{"category": "Hate", "severity": 6}, *harm()["categoriesAnalysis"]]}, 0),
         ({}, 1),
         ({"userPromptAnalysis": {}}, 1),
         ({"documentsAnalysis": []}, 1),

@@ -93,8 +93,8 @@ class AzureDialect(Struct, frozen=True):
     def _analyzed(self, body: bytes) -> Iterator[Detection]:
         reply = decoded(body, AzureAnalysis)
         found = {each.category: each.severity for each in reply.categories}
-        if not found.keys() >= set(self.categories):
-            raise DetectorError("the response leaves out a category")
+        if not found.keys() >= set(self.categories) or len(found) < len(reply.categories):
+            raise DetectorError("the response leaves out a category, or has one twice")
         for category in self.categories:
             severity = found[category] or 0
             if not 0 <= severity <= SEVERITY_MAX:

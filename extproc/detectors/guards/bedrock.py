@@ -111,5 +111,7 @@ class BedrockDialect(Struct, frozen=True):
 def _masked(text: str, outputs: Sequence[BedrockOutput]) -> Iterator[Detection]:
     if len(outputs) != 1:
         raise DetectorError("the response anonymizes another number of texts than it was asked about")
+    if outputs[0].text == sendable(text):
+        raise DetectorError("the response anonymizes nothing, although it says so")
     for start, end, instead in changes(sendable(text), outputs[0].text):
         yield Detection("masked", 0, start, end, instead=instead)

@@ -46,10 +46,10 @@ class ModerationInput(Struct, frozen=True, omit_defaults=True):
 
 
 class ModerationResult(Struct, frozen=True):
-    """The verdict on one text."""
+    """The verdict on one text. A category is None if the service's model does not judge it."""
 
     flagged: bool
-    categories: dict[str, bool] = {}
+    categories: dict[str, bool | None] = {}
     category_scores: dict[str, float] = {}
 
 
@@ -108,6 +108,9 @@ class ModerationDialect(Struct, frozen=True):
         scores: Mapping[str, float] = result.category_scores
         if self.threshold is not None and not scores:
             raise DetectorError("the response has no scores to compare with the threshold")
+        judged = result.categories if self.threshold is None else scores
+        if any(judged.get(each) is None for each in self.categories or ()):
+            raise DetectorError("the response leaves out a category")
         counted = [
             each for each in {**result.categories, **scores} if self.categories is None or each in self.categories
         ]
@@ -118,7 +121,7 @@ class ModerationDialect(Struct, frozen=True):
 
     def _is_found(self, category: str, result: ModerationResult) -> bool:
         if self.threshold is None:
-            return result.categories.get(category, False)
+            return bool(result.categories.get(category))
         return result.category_scores.get(category, 0.0) >= self.threshold
 
     def _kind(self, category: str) -> str:

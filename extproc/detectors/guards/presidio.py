@@ -107,6 +107,8 @@ class PresidioDialect(Struct, frozen=True):
         for each in decoded(body, tuple[PresidioEntity, ...]):
             if not 0 <= each.start < each.end <= len(text):
                 raise DetectorError("the response has an entity outside of the text")
+            if not 0 <= each.score <= 1:
+                raise DetectorError("the response has a score that is none")
             if each.score >= self.min_score:
                 yield Detection(self._kind(each.entity_type), 0, each.start, each.end, each.score)
 

@@ -207,6 +207,9 @@ class Guards:
         """Ask several questions side by side, as many as there are connections; the first failure ends all."""
         left = iter(queries)
         heard: list[tuple[GuardQuery, Sequence[Detection]]] = []
+        # A service that failed is tried by one question: the others would fail beside it, and withdraw it.
+        while service.breaker.state != "closed" and (first := next(left, None)) is not None:
+            heard.append((first, await service.ask(work, first, tell)))
 
         async def one_by_one() -> None:
             for query in left:

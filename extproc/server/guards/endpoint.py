@@ -39,6 +39,9 @@ JSON: Final = "application/json"
 BUSY_MAX: Final = 256
 """Questions that are judged at once; more get 503. As many bodies wait for a lane of the pool."""
 
+READ_TIMEOUT: Final = 10.0
+"""Seconds that a gateway may take to send a question, so that slow ones do not keep others' places. 32 MiB take one."""
+
 BACKLOG: Final = 128
 KEEPALIVE: Final = 60.0
 """Seconds that an idle connection of a gateway is kept."""
@@ -75,7 +78,7 @@ class WebhookEndpoint:
             raise web.HTTPUnsupportedMediaType(text="write JSON\n")
         self._busy += 1
         try:
-            action = await self._judged(_contents(await asked.read(), side), _fields(asked), side)
+            action = await self._judged(_contents(await _read(asked), side), _fields(asked), side)
         finally:
             self._busy -= 1
         return web.Response(body=_encode({"action": action}), content_type=JSON)
@@ -118,10 +121,19 @@ class WebhookEndpoint:
             metrics.counter(BLOCKED).add(verdict.blocked.by, verdict.blocked.reason)
 
 
+async def _read(asked: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(READ_TIMEOUT):
+            return await asked.read()
+    except TimeoutError:
+        # What is still to come is not waited for.
+        raise web.HTTPRequestTimeout(text="send the question faster\n", headers={"connection": "close"}) from None
+
+
 def _contents(body: bytes, side: Side) -> webhook.WebhookTexts:
     try:
         texts = _decode(body).body
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise web.HTTPUnprocessableEntity(text="this is not what the contract says\n") from None
     if (texts.messages if side is Side.REQUEST else texts.choices) is msgspec.UNSET:
         raise web.HTTPUnprocessableEntity(text="a request has messages, and a response has choices\n")
