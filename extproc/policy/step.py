@@ -70,7 +70,11 @@ def _every(text: Any) -> Any:
 
 
 class Windowed(Step):
-    """The fields of processors that can judge a streamed response in windows."""
+    """Further fields of `injection`, `leaked_prompt`, `topics`, `language` and those of plug-ins that say so.
+
+    With them a streamed response is judged in windows that overlap, while it comes. A finding that would be masked ends
+    the stream.
+    """
 
     every: Annotated[str, BeforeValidator(_every), Written("length", "200 tokens")] | None = None
     """Only in `response`: a streamed response is judged each time so much text has come, in `tokens` (50 to 4000, by

@@ -22,6 +22,10 @@ from extproc.transaction.streaming import GivenUp, JudgedPiece, StreamedAnswer
 
 _RESPONSE: Final = Side.RESPONSE
 
+PART_BYTES: Final = 2048
+"""Bytes of a piece that are read before it is looked whether a window is full: some eight usual events, so that a
+window is hardly longer than asked for although Envoy may bring 64 KiB at once."""
+
 
 class WindowVerdict(WorkResult, frozen=True):
     """The verdict on some windows."""
@@ -32,7 +36,7 @@ class WindowVerdict(WorkResult, frozen=True):
 class WindowedAnswer(StreamedAnswer):
     """Judges a stream by rules as it comes, and window by window by detectors of their own."""
 
-    __slots__ = ("_due", "_holds", "_over", "_seen", "_windows")
+    __slots__ = ("_asking", "_due", "_holds", "_last", "_over", "_rest", "_seen", "_windows")
 
     def __init__(self, memory: Memory, findings: Findings, how: Wanted, windows: Windows, *, room: Room) -> None:
         pipeline = findings.pipeline
@@ -58,6 +62,9 @@ class WindowedAnswer(StreamedAnswer):
         self._over = False  # it is the last of the response
         self._seen: StreamWriter = self._judge.stream.seen
         """What the client has seen."""
+        self._rest = b""  # what is left of a piece, to be judged by rules once a window in front of it was
+        self._last = False  # the response ends with it
+        self._asking = False  # a window is handed out
 
     def judged(self, result: WorkResult, now: float) -> Effects:
         """Goes on with a piece that was judged by rules, or with the verdict on windows."""
@@ -65,24 +72,32 @@ class WindowedAnswer(StreamedAnswer):
         if self.ended:
             return NOTHING
         if isinstance(result, WindowVerdict):
-            return self._heard(result.verdict)
+            self._asking = False
+            return self._and_rest(self._heard(result.verdict), now)
         if isinstance(result, GivenUp):
             return self._given_up(result.reason)
         assert isinstance(result, JudgedPiece), "a piece is judged, or given up"
         self._judge.came_back()
         self._due += result.data
-        return self._went_on(now, end=result.end)
+        return self._and_rest(self._went_on(now, end=result.end), now)
 
     def gone(self) -> None:
         """The exchange is over, or the stream."""
         if not self.ended:
             self._findings.best += tuple(self._windows.best.values())
-        self._due = b""
+        self._due = self._rest = b""
         super().gone()
 
     def _take(self, data: bytes, now: float, *, end: bool) -> Effects:
+        self._rest, self._last = data, end
+        return self._and_rest(self._part(now), now)
+
+    def _part(self, now: float) -> Effects:
+        """Judge the next part of a piece by rules, and hand out the window that it fills."""
         judge = self._judge
-        out, left = judge.at_once(data, end=end)
+        part, self._rest = self._rest[:PART_BYTES], self._rest[PART_BYTES:]
+        end = self._last and not self._rest
+        out, left = judge.at_once(part, end=end)
         self._due += out
         if left is None:
             return self._went_on(now, end=end)
@@ -90,6 +105,12 @@ class WindowedAnswer(StreamedAnswer):
             return full
         self._threaded = True
         return self._memory.handed.order(_RESPONSE, judge.piece(left, end=end), now)
+
+    def _and_rest(self, effects: Effects, now: float) -> Effects:
+        """Return effects, and those of what is left of the piece unless it has to wait."""
+        while self._rest and not (self.ended or self._asking or self._threaded):
+            effects = (*effects, *self._part(now))
+        return effects
 
     def _went_on(self, now: float, *, end: bool) -> Effects:
         """Hand out the windows that are due; let go what may."""
@@ -103,6 +124,7 @@ class WindowedAnswer(StreamedAnswer):
                     return first
                 if (full := self._hold(0)) is not None:
                     return (*first, *full)
+                self._asking = True
                 work = PendingJudgement(judgement, WindowVerdict)
                 return (*first, *self._memory.handed.order(_RESPONSE, work, now))
             texts.judged()
@@ -136,7 +158,7 @@ class WindowedAnswer(StreamedAnswer):
     def _hold(self, more: int) -> Effects | None:
         """Count what waits; return the end of the stream if there is no room for it."""
         try:
-            self._held.hold(self._judge.stream.waiting + len(self._due) + more, self._most)
+            self._held.hold(self._judge.stream.waiting + len(self._due) + len(self._rest) + more, self._most)
         except ClientError as error:
             return self._crowded_out(error)
         return None

@@ -130,6 +130,22 @@ def test_what_lies_over_the_edge_of_two_windows_is_found() -> None:
         assert b"xxx" not in end
 
 
+@pytest.mark.parametrize("release", [HELD, AT_ONCE], ids=["held", "at_once"])
+def test_a_stream_in_one_piece_is_judged_window_by_window(release: str) -> None:
+    texts = [PIECE] * 3000 + [BAD] + ["behind " * 20] * 100
+    with played(plan(response=release), duplex=True) as exchange:
+        stream = Stream(exchange)
+        went, windows = stream.comes(b"".join(events(*texts)), end=True), 0
+        while exchange.orders:
+            assert len(stream.shown()) < 3_000
+            windows += 1
+            went += stream.judged()
+        assert windows > 100
+        assert went.count(PIECE.encode()) >= 2_900
+        assert b"content_filter" in went
+        assert went.count(b"behind") <= (0 if release == HELD else 20 * 20)
+
+
 def test_a_finding_in_two_windows_is_counted_once_with_its_place_in_the_text() -> None:
     response = "{use: words, every: 200 characters, action: report}, {use: pii, kinds: [email], action: block}"
     texts = (PIECE, PIECE, BAD + " " + PIECE, PIECE, PIECE)
@@ -192,7 +208,10 @@ def test_a_response_that_comes_whole_is_judged_whole() -> None:
     ],
 )
 def test_windows_that_cannot_be_are_refused_with_the_mend(requests: str, response: str, complaint: str) -> None:
-    with pytest.raises((PolicyError, UnusableError)) as error:
+    try:
         plan(requests, response)
-    wrong = error.value.problems if isinstance(error.value, PolicyError) else error.value.parts
-    assert complaint in wrong[0].message
+    except PolicyError as error:
+        told = error.render()
+    except UnusableError as error:
+        told = "\n".join(map(str, error.parts))
+    assert complaint in told
