@@ -5,13 +5,20 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
+from msgspec import Raw
 
+from extproc.apis.events import Channel, Delta, StreamEvent
 from extproc.detectors import Conversation, DetectorKind, JudgingDetector, Statement, WindowedOptions, WindowScore
 from extproc.detectors.registry import registered
+from extproc.explain.explanation import explain
+from extproc.explain.lines import SampleRequest, SampleResponse
 from extproc.inspection.scored import ScoredWork
+from extproc.inspection.windowing import Windows
+from extproc.inspection.windows import WindowedTexts
 from extproc.policy import PolicyError, UnusableError
 from extproc.protocol.effects import Chunk
 from extproc.protocol.messages import Side
+from extproc.transaction import Shared
 from tests.seams.playing import SSE, Played, plan, played, said, streamed
 
 BAD: Final = "forbidden words"
@@ -111,6 +118,7 @@ def test_the_end_of_a_stream_waits_for_the_last_window(release: str) -> None:
         went = stream.comes(b"".join(whole[:-1]))
         went += stream.comes(whole[-1])  # [DONE], before the end of the body
         assert b"[DONE]" not in went
+        assert stream.shown() == "all is well, but " + BAD  # as if it had come whole
         went += stream.judged()
         assert went.endswith(b"data: [DONE]\n\n")
         assert b"content_filter" in went
@@ -160,6 +168,47 @@ def test_a_finding_in_two_windows_is_counted_once_with_its_place_in_the_text() -
         assert went == b"".join(sent)
         (found,) = exchange.record()["findings"]
     assert (found["kind"], found["count"]) == ("word", 1)
+
+
+def test_explain_names_the_place_score_threshold_and_tier_of_a_finding_in_a_later_window() -> None:
+    sent = json.dumps(streamed(PIECE, PIECE, BAD, PIECE).decode()).encode()
+    response = SampleResponse(headers={"content-type": "text/event-stream"}, body=Raw(sent))
+    line = SampleRequest("/v1/chat/completions", body=Raw(said("hello")), response=response)
+    told = explain(plan(response=HELD), Shared(detailed=True), line)
+    (found,) = told.findings
+    assert (found.where, found.start, found.end) == ("/choices/0/message/content", 200, 200 + len(BAD))
+    assert (found.score, found.threshold, found.tier) == (0.95, 0.9, "finder")
+
+
+def test_tokens_are_estimated_as_by_length_and_texts_that_are_repeated_are_judged_once() -> None:
+    texts = WindowedTexts(Windows(50, tokens=True, holds=True))
+    channel = Channel(("output", 0, "text"))
+    for said_ in ("a" * 100, "\u4e00" * 37):
+        texts.event(StreamEvent(b"", "delta", (Delta(channel, said_, 0, 1),)))
+    assert not texts.full
+    texts.event(StreamEvent(b"", "delta", (Delta(channel, "a", 0, 1),)))
+    assert not texts.full
+    texts.event(StreamEvent(b"", "delta", (Delta(channel, "\u4e00", 0, 1),)))
+    assert texts.full
+    texts.judged()
+    whole = "a" * 100 + "\u4e00" * 37 + "a\u4e00"
+    texts.event(StreamEvent(b"", deltas=(Delta(channel, whole, 0, 1, repeats=True),)))
+    texts.event(StreamEvent(b"", deltas=(Delta(channel, whole, 0, 1, grows=True),)))
+    assert texts.unjudged == 0
+    texts.event(StreamEvent(b"", deltas=(Delta(channel, "another text", 0, 1, repeats=True),)))
+    assert [each.window() for each in texts.windows()] == ["another text"]
+
+
+def test_a_client_that_leaves_while_a_window_is_judged_leaves_what_was_judged_in_the_record() -> None:
+    first, second, third, *_ = events(PIECE, PIECE, PIECE)
+    with played(plan(response=HELD), duplex=True) as exchange:
+        stream = Stream(exchange)
+        stream.comes(first + second)
+        stream.judged()
+        stream.comes(third + third)
+        assert exchange.orders
+        record = exchange.record()
+    assert [each["processor"] for each in record["scores"]] == ["words"]
 
 
 @pytest.mark.parametrize(
