@@ -29,6 +29,10 @@ from extproc.protocol.record import ProcessorScore
 TEXTS_MAX: Final = 512
 """Texts of a response whose ends are remembered: of the one that was silent longest, the next window begins anew."""
 
+KEPT_MAX: Final = 65_536
+"""Code points of their ends, four of the longest windows. Beyond it, too, the one that was silent longest is forgotten;
+the last one is not."""
+
 REPEATED_MAX: Final = 512
 """Texts that are remembered so that they are not judged again when a later event repeats them."""
 
@@ -52,6 +56,11 @@ class WindowedText:
         self.pieces.append(piece)
         self.size += len(piece)
         self.digest.update(_bytes(piece))
+
+    @property
+    def kept(self) -> int:
+        """Code points of it that are kept."""
+        return self.size - self.begin
 
     def window(self) -> str:
         """Return the text from `begin` on."""
@@ -112,6 +121,9 @@ class WindowedTexts:
             each.move()
         self._new.clear()
         self.unjudged = 0
+        kept = sum(each.kept for each in self._texts.values())
+        while kept > KEPT_MAX and len(self._texts) > 1:
+            kept -= self._texts.pop(next(iter(self._texts))).kept
 
     def _take(self, delta: Delta) -> None:
         piece = delta.text

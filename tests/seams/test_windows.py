@@ -14,7 +14,7 @@ from extproc.explain.explanation import explain
 from extproc.explain.lines import SampleRequest, SampleResponse
 from extproc.inspection.scored import ScoredWork
 from extproc.inspection.windowing import Windows
-from extproc.inspection.windows import WindowedTexts
+from extproc.inspection.windows import KEPT_MAX, TEXTS_MAX, WindowedTexts
 from extproc.policy import PolicyError, UnusableError
 from extproc.protocol.effects import Chunk
 from extproc.protocol.messages import Side
@@ -197,6 +197,34 @@ def test_tokens_are_estimated_as_by_length_and_texts_that_are_repeated_are_judge
     assert texts.unjudged == 0
     texts.event(StreamEvent(b"", deltas=(Delta(channel, "another text", 0, 1, repeats=True),)))
     assert [each.window() for each in texts.windows()] == ["another text"]
+
+
+@pytest.mark.parametrize(("others", "begins"), [(TEXTS_MAX - 1, "first "), (TEXTS_MAX, "")])
+def test_the_end_of_a_text_is_forgotten_when_so_many_others_came_behind_it(others: int, begins: str) -> None:
+    texts = WindowedTexts(Windows(200, tokens=False, holds=True))
+
+    def comes(choice: int, said_: str) -> None:
+        channel = Channel(("choices", choice, "message", "content"))
+        texts.event(StreamEvent(b"", "delta", (Delta(channel, said_, 0, 1),)))
+
+    comes(0, "first ")
+    for choice in range(1, others + 1):
+        comes(choice, "other")
+    texts.judged()
+    comes(0, "second")
+    assert [each.window() for each in texts.windows()] == [begins + "second"]
+
+
+@pytest.mark.parametrize(("size", "forgotten"), [(KEPT_MAX // 4, False), (KEPT_MAX // 4 + 1, True)])
+def test_the_ends_of_texts_take_no_more_than_their_room(size: int, forgotten: bool) -> None:
+    texts = WindowedTexts(Windows(200, tokens=False, holds=True))
+    channels = [Channel(("choices", choice, "message", "content")) for choice in range(4)]
+    for channel in channels:
+        texts.event(StreamEvent(b"", "delta", (Delta(channel, "x" * size, 0, 1),)))
+    texts.judged()
+    texts.event(StreamEvent(b"", "delta", (Delta(channels[0], "y", 0, 1),)))
+    (text,) = texts.windows()
+    assert (text.window() == "y") == forgotten
 
 
 def test_a_client_that_leaves_while_a_window_is_judged_leaves_what_was_judged_in_the_record() -> None:
