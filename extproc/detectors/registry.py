@@ -13,11 +13,14 @@ from msgspec import Struct
 from extproc.detectors.replies import Detector
 from extproc.policy.names import RESERVED_PROCESSORS, is_short_name
 from extproc.policy.processors import USES, Maskable
-from extproc.policy.step import Step, word
+from extproc.policy.step import Step, Windowed, word
 from extproc.policy.uses import plug
 
 DetectorOptions = Step
 """The base of a plug-in's options: fields of its own beside those of every processor."""
+
+WindowedOptions = Windowed
+"""The same for detectors that compute scores: streamed responses may be judged in windows by them."""
 
 MaskableOptions = Maskable
 """The same for rules, whose findings may be allowed by the policy, and masked in several formats."""

@@ -42,6 +42,7 @@ from extproc.detectors import (
     ScoredDetector,
     Statement,
     Undecided,
+    WindowedOptions,
     WindowScore,
 )
 from extproc.ext.contribution import CONTRACT, GROUP, Contribution, registered
@@ -116,6 +117,7 @@ __all__ = [
     "Undecided",
     "Value",
     "WindowScore",
+    "WindowedOptions",
     "data_of",
     "error_added",
     "frame",

@@ -11,6 +11,7 @@ from extproc.inspection.keys import BackendKeys
 from extproc.inspection.plugged import detector_of
 from extproc.inspection.ruleset import rules, unusable
 from extproc.inspection.stage import BodyLimits, CompiledProcessor, Stage
+from extproc.inspection.windowing import Windows, unwindowed, windows_of
 from extproc.matching.compiled import RuleError
 from extproc.matching.rule import Rule
 from extproc.policy import PlacedStep, Unusable, UnusableError
@@ -49,6 +50,9 @@ class CompiledPipeline:
             source.block.status, "uninspected_content", "A part of the content could not be inspected."
         )
         self.request, self.response = _stages(source, read, index, () if keys is None else keys.rules)
+        self.windows: Windows | None = windows_of(index, source.response, self.response)
+        """How streamed responses are judged in windows; None if they are judged whole."""
+        unwindowed(index, source.request)
         self.guards = tuple(_guards(self.request, self.response))
         """The guards from elsewhere that it may ask."""
         self.eager = source.forward == "eager" and self.request is not None and bool(self.request.offloaded)

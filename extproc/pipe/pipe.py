@@ -23,7 +23,7 @@ from extproc.matching.scanner import Scanner
 from extproc.payload.encodings import codings as encodings
 from extproc.payload.encodings.codings import MAX_RATIO, DecodedTooLargeError, Decoder, EncodingError
 from extproc.pipe.plugged import Plugged, Staging
-from extproc.pipe.sizes import Sizes
+from extproc.pipe.sizes import Sizes, ends
 from extproc.pipe.stage import EventStage, finished, through
 from extproc.pipe.unjudged import Unjudged
 from extproc.protocol.errors import ClientError
@@ -154,6 +154,17 @@ class AnswerPipe:
                 self._uninspected("encoding")
 
     @property
+    def seen(self) -> StreamWriter:
+        """A copy of what knows which events went out so far."""
+        return self._sink.writer.copied()
+
+    def block(self, blocked: Blocked, seen: StreamWriter) -> bytes:
+        """End the response from outside of it; return its end for a client that has seen the events of `seen`."""
+        self._blocked, self.ended = blocked, True
+        self._sink.drop()
+        return seen.block(self._refusal(blocked))
+
+    @property
     def blocked(self) -> Blocked | None:
         """Why it was blocked, if it was."""
         return self._blocked
@@ -216,24 +227,8 @@ class AnswerPipe:
         return self._reader.pending + size <= SURE_BYTES and held <= HELD_BYTES
 
     def ends(self, data: bytes) -> Iterator[int]:
-        """Yield the ends of parts of `data` to be judged one after the other: those of events, if there are any.
-
-        A part has `SURE_BYTES` at the most, with what is pending, or is one event. Past `TRIED_BYTES` all is one.
-        """
-        size = len(data)
-        at = 0
-        room = SURE_BYTES - self._reader.pending
-        blank = b"\n\n" if b"\n\n" in data else b"\n\r\n"
-        while size - at > room and size <= TRIED_BYTES:
-            to = data.rfind(blank, at, at + max(room, 0))
-            to = to if to >= 0 else data.find(blank, at)
-            if to < 0:
-                break
-            at = to + len(blank)
-            yield at
-            room = SURE_BYTES
-        if at < size:
-            yield size
+        """See `sizes.ends`."""
+        return ends(data, SURE_BYTES - self._reader.pending, SURE_BYTES, TRIED_BYTES)
 
     @property
     def crowded(self) -> bool:

@@ -1,5 +1,7 @@
 """The limits that processors set on the bytes of a stream; where one lies does not depend on how the stream is cut."""
 
+from collections.abc import Iterator
+
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.stage import Active, CompiledProcessor, Stage
 from extproc.inspection.verdict import Blocked
@@ -34,3 +36,23 @@ class Sizes:
             if each.blocks:
                 return self._size - limit, Blocked(each.name, "finding")
         return None
+
+
+def ends(data: bytes, room: int, sure: int, tried: int) -> Iterator[int]:
+    """Yield the ends of parts of `data` to be judged one after the other: those of events, if there are any.
+
+    A part has `sure` bytes at the most, the first one `room`, or is one event. Past `tried` bytes all is one.
+    """
+    size = len(data)
+    at = 0
+    blank = b"\n\n" if b"\n\n" in data else b"\n\r\n"
+    while size - at > room and size <= tried:
+        to = data.rfind(blank, at, at + max(room, 0))
+        to = to if to >= 0 else data.find(blank, at)
+        if to < 0:
+            break
+        at = to + len(blank)
+        yield at
+        room = sure
+    if at < size:
+        yield size

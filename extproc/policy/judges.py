@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 
 from extproc.policy.base import Value, Written, meant, refusal
 from extproc.policy.names import ProcessorName
-from extproc.policy.step import Step
+from extproc.policy.step import Windowed
 from extproc.policy.units import Count
 
 INJECTION_KINDS: Final = (
@@ -55,7 +55,7 @@ class DocumentLevel(Value):
     """The score from which on such a text is a finding."""
 
 
-class Injection(Step):
+class Injection(Windowed):
     """Prompt injection and jailbreaks, by rules for phrases and a learned scorer.
 
     Each window of a text is judged by itself. Base64,
@@ -103,7 +103,7 @@ TopicExamples = Annotated[tuple[Example, ...], Field(min_length=1, max_length=EX
 _WRITTEN: Final = Written("topics and examples", "{orders: [where is my order, cancel my order]}")
 
 
-class TopicFilter(Step):
+class TopicFilter(Windowed):
     """The subjects of what users say, told by a few example sentences each.
 
     Only in `request`, for texts of the role `user` with at least three words. A text may be of no topic. With the
@@ -154,7 +154,7 @@ def _languages(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-class LanguageFilter(Step):
+class LanguageFilter(Windowed):
     """The languages that users, and models, may use.
 
     Texts of the roles `user` and `assistant` with at least 20 letters are judged, in windows of 120 words. A text of a
@@ -170,7 +170,7 @@ class LanguageFilter(Step):
     """The score from which on it is sure that a text is in none of them."""
 
 
-class LeakedPrompt(Step):
+class LeakedPrompt(Windowed):
     """Responses that repeat the system turns of their request, also encoded.
 
     Only in `response`. A prompt that is translated or told in other words is not recognised. If the request's system

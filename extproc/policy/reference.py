@@ -44,7 +44,7 @@ from extproc.policy.prose import EXAMPLE, code, conditions, signals
 from extproc.policy.replies import Grounded, JsonSchema, Length, RefusalStep, ToolSchema, Url
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.stages import StageOptions
-from extproc.policy.step import Step
+from extproc.policy.step import Step, Windowed
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
 from extproc.policy.virtual import RoutingRule, Target, VirtualModel
@@ -72,6 +72,7 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Processor leaked_prompt": (LeakedPrompt,),
     "Processor topics": (TopicFilter,),
     "Processor language": (LanguageFilter,),
+    "Windows": (Windowed,),
     "Guard": (Guard, KeyedGuard),
     "Processor webhook": (Webhook,),
     "Processor grpc": (GrpcGuard,),

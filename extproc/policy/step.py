@@ -1,10 +1,11 @@
 """The fields that every processor has, whatever it uses."""
 
-from typing import Annotated, Final, Literal, get_args
+import re
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from extproc.policy.base import Value, Written
+from extproc.policy.base import Value, Written, refusal, refusals
 from extproc.policy.conditions import When
 from extproc.policy.names import ProcessorName
 from extproc.policy.units import Seconds
@@ -48,6 +49,53 @@ class Step(Value):
     def blocks_on_failure(self) -> bool:
         """True if the content is refused when it fails and has no stand-in. In the shadow nothing is."""
         return self.mode == "enforce" and (self.on_failure == "block" or (self.on_failure is None and self.enforced))
+
+
+WINDOW_TOKENS: Final = (50, 4_000)
+WINDOW_CHARACTERS: Final = (200, 16_000)
+"""The least and the most of `every`. Less is no sentence, and each window is work of its own; more is longer than most
+responses, and what is held of each."""
+
+_EVERY: Final = re.compile(r"([0-9]{1,9}) (tokens|characters)", re.ASCII)
+
+
+def _every(text: Any) -> Any:
+    written = _EVERY.fullmatch(text) if isinstance(text, str) else None
+    if written is None:
+        raise refusal("this is no length of a window", "write it like 200 tokens or 800 characters")
+    least, most = WINDOW_TOKENS if written[2] == "tokens" else WINDOW_CHARACTERS
+    if not least <= int(written[1]) <= most:
+        raise refusal(f"a window has {least} to {most} {written[2]}", "write a number between them")
+    return text
+
+
+class Windowed(Step):
+    """Further fields of `injection`, `leaked_prompt`, `topics`, `language` and those of plug-ins that say so.
+
+    With them a streamed response is judged in windows that overlap, while it comes. A finding that would be masked ends
+    the stream.
+    """
+
+    every: Annotated[str, BeforeValidator(_every), Written("length", "200 tokens")] | None = None
+    """Only in `response`: a streamed response is judged each time so much text has come, in `tokens` (50 to 4000, by
+    the estimate of `use: length`) or `characters` (200 to 16000), together with as much that came before. If absent, it
+    is held until its end. All processors of the list that compute scores or ask others need the same `every`."""
+    release: Literal["judged", "at_once"] = "judged"
+    """Only with `every`: `judged` holds back text until it is judged; `at_once` lets text go, and ends the stream when
+    a window of it turns out to be a finding that blocks."""
+
+    @model_validator(mode="after")
+    def _releases_windows(self) -> Self:
+        if self.every is None and "release" in self.model_fields_set:
+            error = refusal("nothing is released in windows without `every`", "add every: 200 tokens, or delete it")
+            raise refusals(type(self).__name__, [(("release",), error)])
+        return self
+
+    @property
+    def window(self) -> tuple[int, bool]:
+        """The length of a window, and whether it is in tokens. Only with `every`."""
+        number, unit = (self.every or "").split()
+        return int(number), unit == "tokens"
 
 
 def word(step: type[Step]) -> str:

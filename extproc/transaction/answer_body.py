@@ -51,6 +51,13 @@ class Wanted(Struct, frozen=True):
     """True for a response that passes answer stages if there are any: JSON, or events."""
 
 
+def only_watches(memory: Memory, findings: Findings) -> bool:
+    """True if nothing changes or stops the response, and it is no error that may quote a credential."""
+    pipeline = findings.pipeline
+    refuses = pipeline.enforces_response or pipeline.blocks_unread or pipeline.blocks_oversize
+    return not (findings.staging is not None or refuses or findings.vault.restores or memory.reads_error)
+
+
 def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | None:
     """Return how the answer with these headers is to be read; None where it is not, and may pass.
 
@@ -61,8 +68,10 @@ def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | No
     declared = parse(kind)
     value = declared.value
     events = value == "text/event-stream"
-    # Detectors of their own judge a text once it is whole.
-    streams = events and not (findings.pipeline.response is not None and findings.pipeline.response.offloaded)
+    # Detectors of their own judge a text once it is whole, unless they take windows of it. A copy is judged whole.
+    pipeline = findings.pipeline
+    offloaded = pipeline.response is not None and pipeline.response.offloaded
+    streams = events and (not offloaded or (pipeline.windows is not None and not only_watches(memory, findings)))
     staged = events or value == "application/json" or value.endswith("+json")
     if not (staged or value in findings.pipeline.content_types):
         if _may_be_empty(fields, findings, value):

@@ -16,7 +16,7 @@ from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendM
 from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.protocol.work import WorkResult
 from extproc.routing.quoted import Quoted
-from extproc.transaction.answer_body import Room, Wanted, WholeAnswer, wanted
+from extproc.transaction.answer_body import Room, Wanted, WholeAnswer, only_watches, wanted
 from extproc.transaction.answers import (
     NOTHING,
     PASS_RESPONSE_BODY,
@@ -35,7 +35,8 @@ from extproc.transaction.quoting import ErrorAnswer
 from extproc.transaction.shared import Shared
 from extproc.transaction.staging import check_stages, stage_response, staged
 from extproc.transaction.streaming import StreamedAnswer
-from extproc.transaction.watching import WatchedBody, WatchedStream, only_watches
+from extproc.transaction.watching import WatchedBody, WatchedStream
+from extproc.transaction.windowed import WindowedAnswer
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
@@ -212,7 +213,11 @@ class ResponseSide:
         if not duplex and not self._may_override:
             raise MisconfiguredError("response_body_mode")
         if how.streams:
-            self._answer = StreamedAnswer(memory, findings, how, room=room)
+            windows = findings.pipeline.windows
+            if windows is None:
+                self._answer = StreamedAnswer(memory, findings, how, room=room)
+            else:
+                self._answer = WindowedAnswer(memory, findings, how, windows, room=room)
             if not duplex:
                 self._proof = Proof(known=memory.configuration in self._shared.overridden)
             # Its length will be another, and it goes on decoded.

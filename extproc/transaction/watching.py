@@ -24,13 +24,6 @@ from extproc.transaction.work import Unread, Whole
 _RESPONSE: Final = Side.RESPONSE
 
 
-def only_watches(memory: Memory, findings: Findings) -> bool:
-    """True if nothing changes or stops the response, and it is no error that may quote a credential."""
-    pipeline = findings.pipeline
-    refuses = pipeline.enforces_response or pipeline.blocks_unread or pipeline.blocks_oversize
-    return not (findings.staging is not None or refuses or findings.vault.restores or memory.reads_error)
-
-
 class WatchedAnswer:
     """The common parts of bodies and streams that are only watched.
 

@@ -19,6 +19,12 @@ backends: [{name: north, url: $north/v1, api: openai}]
 default_backend: north
 models: [{name: chat, targets: [{backend: north}]}]
 pipelines:
+  - name: held
+    match: {path: /v1/, headers: {x-windows: held}}
+    response: [{use: leaked_prompt, every: 200 characters, timeout: 20s}]
+  - name: at-once
+    match: {path: /v1/, headers: {x-windows: at-once}}
+    response: [{use: leaked_prompt, every: 200 characters, release: at_once, timeout: 20s}]
   - name: default
     request:
       - {use: injection, timeout: 20s}
@@ -98,3 +104,45 @@ def test_a_response_that_repeats_the_system_turn_does_not_reach_the_client(judge
     assert b"merger" not in answer.body
     judged.forwarded(tag, "north")
     assert judged.line(answer)["blocked_by"] == "leaked_prompt"
+
+
+@pytest.mark.parametrize("release", ["held", "at-once"])
+def test_a_stream_that_is_judged_in_windows_ends_where_one_repeats_the_system_turn(
+    judged: Gateway, release: str
+) -> None:
+    before, behind = "The weather is fine in Zug today. " * 30, "Nobody reads this any more. " * 60
+    messages = [{"role": "system", "content": PROMPT}, {"role": "user", "content": f"{before}{PROMPT} {behind}"}]
+    tag = tagged()
+    body = json.dumps({"model": "chat", "messages": messages, "stream": True}).encode()
+    answer = judged.send(post(body, ("x-windows", release), tag=tag))
+    judged.forwarded(tag, "north")
+    assert (answer.status, answer.ending) == (200, Ending.COMPLETE)
+    said_ = _streamed(answer.body)
+    assert said_.startswith("echo: " + before[:200])
+    assert not said_.endswith(behind[-50:])
+    if release == "held":
+        assert PROMPT[:60] not in said_
+    assert b'"content_filter"' in answer.body
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+    line = judged.line(answer)
+    assert line["blocked_by"] == "leaked_prompt"
+    (score,) = line["scores"]
+    assert score["score"] >= score["threshold"]
+    assert score["start"] >= len(before) - 200
+
+
+@pytest.mark.parametrize("release", ["held", "at-once"])
+def test_a_stream_in_whose_windows_nothing_is_found_passes_byte_for_byte(judged: Gateway, release: str) -> None:
+    text = "The weather is fine in Zug today. " * 60
+    messages = [{"role": "system", "content": PROMPT}, {"role": "user", "content": text}]
+    body = json.dumps({"model": "chat", "messages": messages, "stream": True}).encode()
+    answer, _ = judged.ask(body, "http1", ("x-windows", release))
+    assert text in _streamed(answer.body)
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+
+
+def _streamed(body: bytes) -> str:
+    """The text of a stream of chat completions."""
+    events = [json.loads(each[6:]) for each in body.split(b"\n\n") if each.startswith(b"data: {")]
+    deltas = [choice.get("delta", {}) for each in events for choice in each.get("choices", ())]
+    return "".join(delta.get("content") or "" for delta in deltas)

@@ -65,11 +65,15 @@ class Played:
         self._envoy.sends(request_headers(path, JSON, *fields))
         return self._took(self._envoy.sends(request_body(body)).effects)
 
-    def replies(self, body: bytes, kind: tuple[str, bytes] = JSON) -> "Played":
-        """Its answer comes."""
+    def replies(self, body: bytes, kind: tuple[str, bytes] = JSON, *, end: bool = True) -> "Played":
+        """Its answer comes, or begins."""
         self.effects.clear()
         self._took(self._envoy.sends(response_headers(200, kind)).effects)
-        return self._took(self._envoy.sends(response_body(body)).effects)
+        return self.goes_on(body, end=end) if body or end else self
+
+    def goes_on(self, body: bytes, *, end: bool) -> "Played":
+        """A piece of its answer comes."""
+        return self._took(self._envoy.sends(response_body(body, end=end)).effects)
 
     def does(self, name: str) -> "Played":
         """The work of a processor is done, and its result comes."""

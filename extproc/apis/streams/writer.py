@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from copy import copy
 from types import MappingProxyType
 
 from extproc.apis.events.added import Added, Cut, ErrorAtTheEnd, Scribe
@@ -78,6 +79,13 @@ class StreamWriter:
         if self.written is not None:
             self.written.append(raw)
         return raw
+
+    def copied(self) -> "StreamWriter":
+        """Return another that has written the same events, and goes on by itself."""
+        other = copy(self)
+        other._scribe = copy(self._scribe)  # noqa: SLF001
+        other._before = frozenset(self._before)  # noqa: SLF001
+        return other
 
     def block(self, error: ClientError, event: StreamEvent | None = None) -> bytes:
         """Return what ends the stream cleanly, instead of `event` and all that would follow; nothing, if it has ended.

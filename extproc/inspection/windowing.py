@@ -1,0 +1,62 @@
+"""The windows in which a pipeline's detectors judge streamed responses, as the policy sets them."""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from extproc.detectors.contract import JudgingDetector, ScoredDetector
+from extproc.inspection.stage import Stage
+from extproc.policy import Unusable, UnusableError
+from extproc.policy.step import Step, Windowed
+
+
+class Windows(Struct, frozen=True):
+    """How a streamed response is judged in windows: each time `step` tokens, or characters, have come.
+
+    `holds`: nothing goes on before it is judged.
+    """
+
+    step: int
+    tokens: bool
+    holds: bool
+
+
+def windows_of(index: int, source: Sequence[Step], stage: Stage | None) -> Windows | None:
+    """Return the windows of a response's processors; None if they set none. Raises UnusableError."""
+    first = next((each for each in source if isinstance(each, Windowed) and each.every is not None), None)
+    if first is None or stage is None or not isinstance(first, Windowed):
+        return None
+    wrong = list(_apart(index, source, stage, first))
+    if wrong:
+        raise UnusableError(wrong)
+    step, tokens = first.window
+    return Windows(step, tokens, first.release == "judged")
+
+
+def unwindowed(index: int, source: Sequence[Step]) -> None:
+    """Refuse windows of requests, which come whole. Raises UnusableError."""
+    wrong = [
+        Unusable(("pipelines", index, "request", place, "every"), "a request is judged whole", "delete `every`")
+        for place, each in enumerate(source)
+        if isinstance(each, Windowed) and each.every is not None
+    ]
+    if wrong:
+        raise UnusableError(wrong)
+
+
+def _apart(index: int, source: Sequence[Step], stage: Stage, first: Windowed) -> Iterator[Unusable]:
+    """What keeps the detectors of a response from taking the same windows."""
+    offloaded = {each.name: each.detector for each in stage.offloaded}
+    for place, each in enumerate(source):
+        where = ("pipelines", index, "response", place)
+        own = each.every if isinstance(each, Windowed) else None
+        if each.name not in offloaded:
+            if own is not None:
+                yield Unusable((*where, "every"), f"{each.name} takes no windows", "delete `every`")
+        elif not isinstance(offloaded[each.name], ScoredDetector | JudgingDetector) or own is None:
+            message = f"{each.name} judges a whole response, so that `every` of {first.name} would do nothing"
+            mend = f"write every: {first.every} here if it computes scores, or delete it there"
+            yield Unusable((*where, "use"), message, mend)
+        elif isinstance(each, Windowed) and (own, each.release) != (first.every, first.release):
+            message = f"processors of a response take the same windows, and {first.name} has others"
+            yield Unusable((*where, "every"), message, f"write every: {first.every} and release: {first.release}")
