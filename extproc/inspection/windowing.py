@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from extproc.detectors.contract import JudgingDetector, ScoredDetector
+from extproc.detectors.length import PARTS_ASCII
 from extproc.inspection.stage import Stage
 from extproc.policy import Unusable, UnusableError
 from extproc.policy.step import Step, Windowed
@@ -19,6 +20,11 @@ class Windows(Struct, frozen=True):
     step: int
     tokens: bool
     holds: bool
+
+    @property
+    def overlap(self) -> int:
+        """The most code points that a step has: what a window repeats of the one before, at least."""
+        return self.step * 100 // PARTS_ASCII + 1 if self.tokens else self.step
 
 
 def windows_of(index: int, source: Sequence[Step], stage: Stage | None) -> Windows | None:

@@ -1,7 +1,8 @@
 """The texts of a streamed response in windows that overlap, for detectors that judge them while they come.
 
-A window has what came of a text since the judgement before the last one. So whatever is no longer than one step lies
-in one window whole, and a response of one step is judged as if it had come whole.
+A window has what came of a text since the judgement before the last one, and what is as long as a step before its new
+part if many texts come side by side. So whatever is no longer than one step lies in one window whole, and a response of
+one step is judged as if it had come whole.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,19 +20,20 @@ from extproc.detectors.length import PARTS_ASCII, PARTS_OTHER
 from extproc.inspection.held_streams import StreamJudgement, StreamTexts
 from extproc.inspection.judge import Job
 from extproc.inspection.judgement import Judgement
-from extproc.inspection.stage import CompiledProcessor
-from extproc.inspection.verdict import Verdict
+from extproc.inspection.stage import CompiledProcessor, Stage
+from extproc.inspection.verdict import Blocked, Verdict
 from extproc.inspection.windowing import Windows
 from extproc.matching.span import Span
 from extproc.protocol.messages import Side
 from extproc.protocol.record import ProcessorScore
 
 TEXTS_MAX: Final = 512
-"""Texts of a response whose ends are remembered: of the one that was silent longest, the next window begins anew."""
+"""Texts of a response whose ends are remembered: in 128 choices a text, its reasoning, a refusal and a tool call. A
+stream with more ends, as a client could hide a text among them."""
 
-KEPT_MAX: Final = 65_536
-"""Code points of their ends, four of the longest windows. Beyond it, too, the one that was silent longest is forgotten;
-the last one is not."""
+KEPT_MAX: Final = 262_144
+"""Code points of their ends, sixteen of the longest windows: 128 choices with reasoning, of windows of 200 tokens, keep
+200,000. A stream with more ends."""
 
 REPEATED_MAX: Final = 512
 """Texts that are remembered so that they are not judged again when a later event repeats them."""
@@ -66,10 +68,11 @@ class WindowedText:
         """Return the text from `begin` on."""
         return "".join(self.pieces)
 
-    def move(self) -> None:
-        """The window was judged: the next one begins where this one's new part did."""
-        self.pieces = [self.window()[self.judged - self.begin :]]
-        self.begin, self.judged = self.judged, self.size
+    def move(self, overlap: int) -> None:
+        """The window was judged: the next one begins where this one's new part did, or `overlap` before its end."""
+        begin = max(self.begin, min(self.judged, self.size - overlap))
+        self.pieces = [self.window()[begin - self.begin :]]
+        self.begin, self.judged = begin, self.size
 
     def begins(self, text: str) -> bool:
         """True if `text` begins with all that came."""
@@ -80,10 +83,11 @@ class WindowedTexts:
     """Takes the texts of the events of one stream.
 
     `unjudged`: hundredths of tokens or characters since the last window. `done`: the event has come
-    behind which nothing follows.
+    behind which nothing follows. `full_of_ends`: there are too many texts to remember their ends, so that the stream
+    can be judged no further.
     """
 
-    __slots__ = ("_how", "_new", "_number", "_repeated", "_texts", "done", "unjudged")
+    __slots__ = ("_how", "_new", "_number", "_repeated", "_texts", "done", "full_of_ends", "unjudged")
 
     def __init__(self, how: Windows) -> None:
         self._how = how
@@ -93,6 +97,7 @@ class WindowedTexts:
         self._number = 0
         self.unjudged = 0
         self.done = False
+        self.full_of_ends = False
 
     @property
     def full(self) -> bool:
@@ -118,12 +123,10 @@ class WindowedTexts:
     def judged(self) -> None:
         """All of them were judged."""
         for each in self._new:
-            each.move()
+            each.move(self._how.overlap)
         self._new.clear()
         self.unjudged = 0
-        kept = sum(each.kept for each in self._texts.values())
-        while kept > KEPT_MAX and len(self._texts) > 1:
-            kept -= self._texts.pop(next(iter(self._texts))).kept
+        self.full_of_ends |= sum(each.kept for each in self._texts.values()) > KEPT_MAX
 
     def _take(self, delta: Delta) -> None:
         piece = delta.text
@@ -144,8 +147,7 @@ class WindowedTexts:
         if text is None:
             text = self._begun(delta.channel)
         self._texts[delta.channel] = text  # the last of them
-        if len(self._texts) > TEXTS_MAX:
-            del self._texts[next(iter(self._texts))]
+        self.full_of_ends |= len(self._texts) > TEXTS_MAX
         if piece:
             self._add(text, piece)
 
@@ -216,6 +218,10 @@ class WindowJudgement(StreamJudgement):
             window = replace(window, start=window.start + text.begin, end=end)
             best = BestScore(text.number, window)
         super().take(processor, list(self._new(processor, found)), best)
+
+    def _handed_on(self, reserve: Stage, called: frozenset[str]) -> Verdict:  # noqa: ARG002
+        """End the stream: a stand-in would have to judge what has left."""
+        return self._verdict(Blocked(min(called), "failure"))
 
     def _new(self, processor: CompiledProcessor, found: Iterable[Detection]) -> Iterator[Detection]:
         for each in found:

@@ -13,6 +13,7 @@ from extproc.inspection.windows import WindowsJudged
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.work import WorkResult
+from extproc.transaction.admission import overloaded
 from extproc.transaction.answer_body import Room, Wanted, spoken
 from extproc.transaction.answers import NOTHING, Effects
 from extproc.transaction.findings import Findings
@@ -128,6 +129,8 @@ class WindowedAnswer(StreamedAnswer):
                 work = PendingJudgement(judgement, WindowVerdict)
                 return (*first, *self._memory.handed.order(_RESPONSE, work, now))
             texts.judged()
+        if texts.full_of_ends:
+            return self._crowded_out(overloaded())
         if over or not (self._holds and texts.unjudged):
             return self._let_go(end=over)
         return self._hold(0) or NOTHING
@@ -137,6 +140,8 @@ class WindowedAnswer(StreamedAnswer):
         if verdict.blocked is not None:
             return self._stopped(verdict.blocked)
         self._windows.texts.judged()
+        if self._windows.texts.full_of_ends:
+            return self._crowded_out(overloaded())
         return self._let_go(end=self._over)
 
     def _stopped(self, blocked: Blocked) -> Effects:

@@ -12,6 +12,7 @@ from extproc.detectors import Conversation, DetectorKind, JudgingDetector, State
 from extproc.detectors.registry import registered
 from extproc.explain.explanation import explain
 from extproc.explain.lines import SampleRequest, SampleResponse
+from extproc.inspection import windows
 from extproc.inspection.scored import ScoredWork
 from extproc.inspection.windowing import Windows
 from extproc.inspection.windows import KEPT_MAX, TEXTS_MAX, WindowedTexts
@@ -199,32 +200,50 @@ def test_tokens_are_estimated_as_by_length_and_texts_that_are_repeated_are_judge
     assert [each.window() for each in texts.windows()] == ["another text"]
 
 
-@pytest.mark.parametrize(("others", "begins"), [(TEXTS_MAX - 1, "first "), (TEXTS_MAX, "")])
-def test_the_end_of_a_text_is_forgotten_when_so_many_others_came_behind_it(others: int, begins: str) -> None:
+@pytest.mark.parametrize(("others", "many"), [(TEXTS_MAX - 1, False), (TEXTS_MAX, True)])
+def test_a_stream_of_more_texts_than_can_be_remembered_is_judged_no_further(others: int, many: bool) -> None:
     texts = WindowedTexts(Windows(200, tokens=False, holds=True))
-
-    def comes(choice: int, said_: str) -> None:
+    for choice in range(others + 1):
         channel = Channel(("choices", choice, "message", "content"))
-        texts.event(StreamEvent(b"", "delta", (Delta(channel, said_, 0, 1),)))
-
-    comes(0, "first ")
-    for choice in range(1, others + 1):
-        comes(choice, "other")
-    texts.judged()
-    comes(0, "second")
-    assert [each.window() for each in texts.windows()] == [begins + "second"]
+        texts.event(StreamEvent(b"", "delta", (Delta(channel, "said", 0, 1),)))
+    assert texts.full_of_ends is many
 
 
-@pytest.mark.parametrize(("size", "forgotten"), [(KEPT_MAX // 4, False), (KEPT_MAX // 4 + 1, True)])
-def test_the_ends_of_texts_take_no_more_than_their_room(size: int, forgotten: bool) -> None:
+@pytest.mark.parametrize(("more", "many"), [(0, False), (1, True)])
+def test_the_ends_of_texts_take_no_more_than_their_room(more: int, many: bool) -> None:
     texts = WindowedTexts(Windows(200, tokens=False, holds=True))
-    channels = [Channel(("choices", choice, "message", "content")) for choice in range(4)]
-    for channel in channels:
-        texts.event(StreamEvent(b"", "delta", (Delta(channel, "x" * size, 0, 1),)))
+    for choice in range(4):
+        channel = Channel(("choices", choice, "message", "content"))
+        texts.event(StreamEvent(b"", "delta", (Delta(channel, "x" * (KEPT_MAX // 4 + more), 0, 1),)))
     texts.judged()
-    texts.event(StreamEvent(b"", "delta", (Delta(channels[0], "y", 0, 1),)))
-    (text,) = texts.windows()
-    assert (text.window() == "y") == forgotten
+    assert texts.full_of_ends is many
+
+
+def test_a_stream_of_too_many_texts_ends() -> None:
+    first, *_ = events(PIECE)
+    with played(plan(response=HELD), duplex=True) as exchange, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "KEPT_MAX", 100)
+        stream = Stream(exchange)
+        stream.comes(first + first)
+        assert b"overloaded" in stream.judged()
+        assert exchange.record()["reason"] == "overloaded"
+
+
+@pytest.mark.parametrize("choices", [1, 6, 16])
+def test_a_phrase_shorter_than_a_window_is_found_however_many_choices_stand_beside_it(choices: int) -> None:
+    phrase = "what is LOUD stays whole"
+    said_ = "quiet words before it, " * 20 + phrase + " and more" * 40
+    texts = WindowedTexts(Windows(200, tokens=False, holds=True))
+    seen: list[str] = []
+    for at in range(0, len(said_), 5):
+        for choice in range(choices):
+            channel = Channel(("choices", choice, "message", "content"))
+            piece = "other" if choice else said_[at : at + 5]
+            texts.event(StreamEvent(b"", "delta", (Delta(channel, piece, 0, 1),)))
+            if texts.full:
+                seen += [each.window() for each in texts.windows()]
+                texts.judged()
+    assert any(phrase in each for each in seen)
 
 
 def test_a_client_that_leaves_while_a_window_is_judged_leaves_what_was_judged_in_the_record() -> None:
