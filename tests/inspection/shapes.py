@@ -1,6 +1,6 @@
 """Streamed responses in the shapes of many providers, with nothing in them that any rule finds.
 
-Texts are cut in the middle of words and of characters, as models cut them. `{}` in them is where a test plants a value.
+Texts are cut in the middle of words and of characters, as models cut them.
 """
 
 import base64
@@ -257,24 +257,23 @@ def _completed(output: Sequence[Any]) -> dict[str, Any]:
 
 
 def long_item_ids() -> list[bytes]:
-    ident = "msg_" + "Ab9/" * 160
+    return _said(PIECES, "msg_" + "Ab9/" * 160)
+
+
+def _said(pieces: Sequence[str], ident: str) -> list[bytes]:
+    """One message with one text."""
     where = {"item_id": ident, "output_index": 0, "content_index": 0}
-    message: dict[str, Any] = {
-        "id": ident,
-        "type": "message",
-        "role": "assistant",
-        "status": "in_progress",
-        "content": [],
-    }
+    head: dict[str, Any] = {"id": ident, "type": "message", "role": "assistant", "content": []}
+    message = {**head, "status": "in_progress"}
     part = {"type": "output_text", "text": "", "annotations": []}
-    whole = {**part, "text": "".join(PIECES)}
+    whole = {**part, "text": "".join(pieces)}
     return _numbered(
         [
             *_created(),
             {"type": "response.output_item.added", "output_index": 0, "item": message},
             {"type": "response.content_part.added", **where, "part": part},
-            *({"type": "response.output_text.delta", **where, "delta": piece, "logprobs": []} for piece in PIECES),
-            {"type": "response.output_text.done", **where, "text": "".join(PIECES), "logprobs": []},
+            *({"type": "response.output_text.delta", **where, "delta": piece, "logprobs": []} for piece in pieces),
+            {"type": "response.output_text.done", **where, "text": "".join(pieces), "logprobs": []},
             {"type": "response.content_part.done", **where, "part": whole},
             {"type": "response.output_item.done", "output_index": 0, "item": {**message, "content": [whole]}},
             _completed([{**message, "content": [whole]}]),
@@ -349,6 +348,21 @@ def anthropic_tools() -> list[bytes]:
     return _messages((sealed, []), ({"type": "text", "text": ""}, said), (server, pieces), (tool, pieces))
 
 
+def openai_json() -> list[bytes]:
+    """The answer is JSON, as `response_format` asks."""
+    said = [{"content": piece} for piece in JSON_PIECES]
+    return [*_deltas([{"role": "assistant", "content": "", "refusal": None}, *said]), *_ended()]
+
+
+def openai_responses_json() -> list[bytes]:
+    return _said(JSON_PIECES, "msg_1")
+
+
+def anthropic_json() -> list[bytes]:
+    said = [{"type": "text_delta", "text": piece} for piece in JSON_PIECES]
+    return _messages(({"type": "text", "text": ""}, said))
+
+
 def openai_responses() -> list[bytes]:
     return responses(PIECES)
 
@@ -360,10 +374,10 @@ def anthropic_thinking() -> list[bytes]:
 _CHAT: Sequence[Callable[[], list[bytes]]] = (
     *(openai_text, openai_logprobs, openai_parallel_tools, openai_text_then_tool, tools_in_turn, choices_in_turn),
     *(azure, deepseek, xai, groq, openrouter, perplexity, gemini_tools, gemini_text, ollama, vllm, without_finish),
-    *(usage_only, litellm, alibaba, mistral, finish_with_every_piece, think_tags, half_emojis, refusal),
+    *(usage_only, litellm, alibaba, mistral, finish_with_every_piece, think_tags, half_emojis, refusal, openai_json),
 )
-_RESPONSES = (openai_responses, long_item_ids, reasoning_without_done)
-_MESSAGES = (anthropic_thinking, anthropic_compaction, anthropic_citations, anthropic_tools)
+_RESPONSES = (openai_responses, long_item_ids, reasoning_without_done, openai_responses_json)
+_MESSAGES = (anthropic_thinking, anthropic_compaction, anthropic_citations, anthropic_tools, anthropic_json)
 
 SHAPES: Mapping[str, tuple[str, Callable[[], list[bytes]]]] = {
     **{make.__name__: ("openai.chat", make) for make in _CHAT},
