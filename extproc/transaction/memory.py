@@ -151,6 +151,15 @@ class Memory(Struct, eq=False):
         if self.findings is not None and what != OBSERVED:
             self.findings.saw("misconfigured")
 
+    def unread(self) -> None:
+        """Say of an exchange that ended before its request was read: the client left, unless its response was shown."""
+        if self.observed and self.status is not None:
+            self.reason = "misconfigured"
+            if self.findings is not None:
+                self.findings.saw("misconfigured")
+        else:
+            self.decision, self.reason = "gone", "client_gone"
+
     def conclude(self) -> None:
         """Says of an answer that went on what inspection did about it; of streams that is known only at their end."""
         if self.observed:

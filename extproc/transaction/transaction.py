@@ -313,7 +313,7 @@ class Transaction:
             if self._request.unproven or self._response.unproven:
                 self._memory.lacks(MisconfiguredError("mode_override"))
             elif self._request.intent is Intent.READING or self._unanswered:
-                self._memory.decision, self._memory.reason = "gone", "client_gone"
+                self._memory.unread()
         self._memory.conclude()
         if self._response.cut and not self._memory.observed:
             self._memory.cut()

@@ -187,7 +187,9 @@ def test_observability_mode_is_recorded_as_shadow(reading: Site, mode: str) -> N
     assert answer.status == 200
     line = started.line(answer)
     assert (line["decision"], line["misconfigured"]) == ("shadow", "observability_mode")
+    assert line["reason"] == ("only" if mode == "STREAMED" else "misconfigured")
     assert bool(line.get("findings")) is (mode == "STREAMED")
+    assert bool(line.get("uninspected")) is (mode == "NONE")
     assert bool(line["request_bytes"]) is (mode == "STREAMED")
 
 

@@ -15,7 +15,7 @@ REFUSED = frozenset({"tools_in_turn", "azure", "litellm", "reasoning_without_don
 """Shapes that servers send and the library gives up on, with or without the gateway."""
 
 
-class Plan(BaseModel):
+class Journey(BaseModel):
     """Arguments of the tool that the shapes call, and the answer in JSON that they give."""
 
     city: str
@@ -53,13 +53,13 @@ def chat(root: str, http: Any, said: str = "hi") -> Seen:
     """OpenAI's helper for chats, with a tool that pydantic reads."""
     import openai
 
-    asked = {"messages": _user(said), "tools": [openai.pydantic_function_tool(Plan, name="plan")]}
+    asked = {"messages": _user(said), "tools": [openai.pydantic_function_tool(Journey, name="plan")]}
     return _seen(_openai(root, http), lambda c: c.chat.completions.stream(model="m", **asked), "get_final_completion")
 
 
 def chat_json(root: str, http: Any, said: str = "hi") -> Seen:
     """The same for an answer that pydantic reads."""
-    asked = {"messages": _user(said), "response_format": Plan}
+    asked = {"messages": _user(said), "response_format": Journey}
     return _seen(_openai(root, http), lambda c: c.chat.completions.stream(model="m", **asked), "get_final_completion")
 
 
@@ -67,18 +67,18 @@ def responses(root: str, http: Any, said: str = "hi") -> Seen:
     """OpenAI's helper for responses, with a tool that pydantic reads."""
     import openai
 
-    tool = openai.pydantic_function_tool(Plan, name="plan")["function"]
+    tool = openai.pydantic_function_tool(Journey, name="plan")["function"]
     asked: Any = {"input": said, "tools": [{"type": "function", **tool}]}
     return _seen(_openai(root, http), lambda c: c.responses.stream(model="m", **asked), "get_final_response")
 
 
 def responses_json(root: str, http: Any, said: str = "hi") -> Seen:
     """The same for an answer that pydantic reads."""
-    asked: Any = {"input": said, "text_format": Plan}
+    asked: Any = {"input": said, "text_format": Journey}
     return _seen(_openai(root, http), lambda c: c.responses.stream(model="m", **asked), "get_final_response")
 
 
-_TOOL = {"name": "plan", "description": "Plans a journey.", "input_schema": Plan.model_json_schema()}
+_TOOL = {"name": "plan", "description": "Plans a journey.", "input_schema": Journey.model_json_schema()}
 _THINKING = {"type": "enabled", "budget_tokens": 1024}
 
 
@@ -96,13 +96,13 @@ def beta(root: str, http: Any, said: str = "hi") -> Seen:
 
 def messages_json(root: str, http: Any, said: str = "hi") -> Seen:
     """Anthropic's helper for an answer that pydantic reads."""
-    asked: Any = {"model": "c", "max_tokens": 9, "messages": _user(said), "output_format": Plan}
+    asked: Any = {"model": "c", "max_tokens": 9, "messages": _user(said), "output_format": Journey}
     return _seen(_anthropic(root, http), lambda c: c.messages.stream(**asked), "get_final_message")
 
 
 def beta_json(root: str, http: Any, said: str = "hi") -> Seen:
     """The same of what is new."""
-    asked: Any = {"model": "c", "max_tokens": 9, "messages": _user(said), "output_format": Plan}
+    asked: Any = {"model": "c", "max_tokens": 9, "messages": _user(said), "output_format": Journey}
     return _seen(_anthropic(root, http), lambda c: c.beta.messages.stream(**asked), "get_final_message")
 
 

@@ -405,6 +405,19 @@ def test_an_exchange_that_envoy_only_shows_is_recorded_as_shadow() -> None:
         assert record.misconfigured == "observability_mode"
 
 
+@pytest.mark.parametrize(("left", "reason"), [(False, "misconfigured"), (True, "client_gone")])
+def test_a_request_that_envoy_does_not_show_is_uninspected_and_no_client_has_left(left: bool, reason: str) -> None:
+    envoy = Playbook(READING, observes=True)
+    shown: list[Message] = [request_headers(CHAT, JSON), response_headers(200, JSON, end=True)]
+    for message in shown[: 1 if left else 2]:
+        envoy.transaction.receive(message, 0.0)
+    (record,) = envoy.transaction.receive(StreamClosed(), 0.0)
+    assert isinstance(record, Record)
+    assert (record.decision, record.reason) == ("shadow", reason)
+    assert record.misconfigured == "observability_mode"
+    assert [each.reason for each in record.uninspected] == ([] if left else ["misconfigured"])
+
+
 def test_a_response_is_judged_in_observability_mode_though_nothing_can_be_done() -> None:
     envoy = Playbook(READING, observes=True)
     shown: list[Message] = [request_headers(CHAT, JSON), request_body(ASK), response_headers(200, SSE)]

@@ -322,10 +322,10 @@ RECORDED = recorded()
 WAITING = frozenset(
     {
         *("openai_parallel_tools", "openai_text_then_tool", "tools_in_turn", "alibaba", "anthropic_tools", "api tools"),
-        *("gemini_tools", "openrouter", "half_emojis"),
+        *("gemini_tools", "openrouter", "half_emojis", "openai_json", "openai_responses_json", "anthropic_json"),
     }
 )
-"""Streams with texts that wait for the next event in any case: arguments in JSON, signatures, halves of characters."""
+"""Streams with texts that wait for the next event in any case: JSON, signatures, halves of characters."""
 READERS = {
     "rules": READING,
     "restore": RESTORING,
