@@ -38,7 +38,7 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `eval` and its options."""
     parser = subparsers.add_parser(
         "eval",
-        help="measure a policy on labelled lines: precision, recall, thresholds",
+        help="measure a policy on labelled lines",
         description='A labelled line is {"text": "...", "expect": ["injection"]}, or a request as `extproc explain` '
         'takes it with "expect": the names of processors or kinds that are to find something, [] if it is harmless. '
         "All processors only report. Texts are never printed. Exits with 0, or with 2 after a line that could "
