@@ -35,7 +35,7 @@ three quarters of the texts reach 0.5, and one in forty of those that are of no 
 
 
 MEANT: Final = 2.0
-"""How much the likeness of meanings counts beside that of words. With 1, fewer are told right."""
+"""The weight of the likeness of meanings beside that of words. With 1, fewer are told right."""
 MEANT_STEEPNESS, MEANT_EVEN = 8.0, 1.85
 """The scale with meanings: nine of ten texts of clinc150 reach 0.5, and one in thirty of those that are of no class;
 with three classes of five examples, seven of ten, and one in a hundred."""
@@ -49,7 +49,7 @@ class ClassScore(Struct, frozen=True):
 
 
 Meanings: TypeAlias = Callable[[Sequence[Sequence[str]]], Callable[[str], Sequence[float]]]
-"""What learns classes by the meaning of their examples: it returns what says how like each class a text is."""
+"""A function that learns classes by the meaning of examples, and returns one that says how like each a text is."""
 
 
 class ExampleClassifier:

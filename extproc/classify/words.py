@@ -30,7 +30,7 @@ _LEAPS: Final = re.compile(f"(?:[^a-z0-9]*+(?:[a-z]++|[0-9]++)){{{_LEAP}}}")
 _TABLE: Final = {
     code: each if "a" <= (each := chr(code)) <= "z" else _NUMBER if each.isdigit() else " " for code in range(128)
 }
-"""What stands for each ASCII character: itself for a letter, a zero for a digit, and else a blank."""
+"""The sign for each ASCII character: itself for a letter, a zero for a digit, and else a blank."""
 
 _DIGITS: Final = re.compile(f"{_NUMBER}+")
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from extproc.detectors import minilm
 
 SHRINKAGE: Final = 0.8
-"""How much the spread of examples around the mean of their class is taken to be the same in all directions. A few
+"""The share in which the spread of examples around the mean of their class counts as the same in all directions. A few
 examples do not tell it for each; of 0.1 to 0.8, this told texts of no class best, with three classes and with 150."""
 
 

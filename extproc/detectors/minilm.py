@@ -36,8 +36,8 @@ LOGITS: Final = "logits"
 """The output of the model: an attack, and an auxiliary one."""
 
 MEANING: Final = "/base/encoder/layer.4/output/LayerNorm/LayerNormalization_output_0"
-"""What the fifth of six layers gives for each token. The last one knows little but attacks: with its vectors, topics of
-clinc150 are told right half as often."""
+"""The output of the fifth of six layers for each token. The last one knows little but attacks: by its vectors, topics
+of clinc150 are told right half as often."""
 
 MISSING: Final = "there is no extra `models`"
 MEND: Final = "pip install 'envoy-extproc[models]'"

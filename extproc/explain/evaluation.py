@@ -1,4 +1,4 @@
-"""What a policy finds in labelled lines: precision and recall for each label, and the threshold that does best."""
+"""The figures of a policy on labelled lines: precision and recall for each label, and the threshold that does best."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -51,7 +51,7 @@ class CompiledPipeline:
         )
         self.request, self.response = _stages(source, read, index, () if keys is None else keys.rules)
         self.windows: Windows | None = windows_of(index, source.response, self.response)
-        """How streamed responses are judged in windows; None if they are judged whole."""
+        """The windows in which streamed responses are judged; None if they are judged whole."""
         unwindowed(index, source.request)
         self.guards = tuple(_guards(self.request, self.response))
         """The guards from elsewhere that it may ask."""

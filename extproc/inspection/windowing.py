@@ -12,7 +12,7 @@ from extproc.policy.step import Step, Windowed
 
 
 class Windows(Struct, frozen=True):
-    """How a streamed response is judged in windows: each time `step` tokens, or characters, have come.
+    """The windows of a streamed response: it is judged each time `step` tokens, or characters, have come.
 
     `holds`: nothing goes on before it is judged.
     """
@@ -51,7 +51,7 @@ def unwindowed(index: int, source: Sequence[Step]) -> None:
 
 
 def _apart(index: int, source: Sequence[Step], stage: Stage, first: Windowed) -> Iterator[Unusable]:
-    """What keeps the detectors of a response from taking the same windows."""
+    """The reasons why the detectors of a response cannot take the same windows."""
     offloaded = {each.name: each.detector for each in stage.offloaded}
     for place, each in enumerate(source):
         where = ("pipelines", index, "response", place)

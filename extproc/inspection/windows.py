@@ -236,7 +236,7 @@ class WindowJudgement(StreamJudgement):
 
 
 class WindowsJudged:
-    """What the windows of one stream came to, one judgement after the other. `job`: see `Job`; it has no body."""
+    """The outcome of the windows of one stream, one judgement after the other. `job`: see `Job`; it has no body."""
 
     __slots__ = ("_best", "_ends", "_failed", "_job", "_names", "texts")
 

@@ -1,4 +1,4 @@
-"""What stands in front of numbers that look like telephone numbers and are none."""
+"""Texts in front of numbers that look like telephone numbers and are none."""
 
 from typing import Final
 

@@ -113,7 +113,7 @@ _KEY_ID = re.compile(r"0x[0-9A-Fa-f]{8,16}\.?")
 """The number of a key that signs, as OpenPGP shows it."""
 
 _RATE = re.compile(r"\d+/(?:\d*(?:sec|min|hr|[smhd])\b|second|minute|hour|day)")
-"""How often something may be done: `5/m/user`, `100/hour`."""
+"""A rate, of what may be done so often: `5/m/user`, `100/hour`."""
 
 _LETTERS_ALONE, _DIGITS_ALONE = 20, 24
 """Letters that a key without digits has at least, and digits of one without letters: identifiers have up to 20."""
