@@ -1,6 +1,7 @@
 """The windows in which a pipeline's detectors judge streamed responses, as the policy sets them."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -9,6 +10,9 @@ from extproc.detectors.length import PARTS_ASCII
 from extproc.inspection.stage import Stage
 from extproc.policy import Unusable, UnusableError
 from extproc.policy.step import Step, Windowed
+
+HUNDREDTHS: Final = 100
+"""Parts of a token, or of a character, in which what has come is counted."""
 
 
 class Windows(Struct, frozen=True):
@@ -24,7 +28,7 @@ class Windows(Struct, frozen=True):
     @property
     def overlap(self) -> int:
         """The most code points that a step has: what a window repeats of the one before, at least."""
-        return self.step * 100 // PARTS_ASCII + 1 if self.tokens else self.step
+        return self.step * HUNDREDTHS // PARTS_ASCII + 1 if self.tokens else self.step
 
 
 def windows_of(index: int, source: Sequence[Step], stage: Stage | None) -> Windows | None:

@@ -22,7 +22,7 @@ from extproc.inspection.judge import Job
 from extproc.inspection.judgement import Judgement
 from extproc.inspection.stage import CompiledProcessor, Stage
 from extproc.inspection.verdict import Blocked, Verdict
-from extproc.inspection.windowing import Windows
+from extproc.inspection.windowing import HUNDREDTHS, Windows
 from extproc.matching.span import Span
 from extproc.protocol.messages import Side
 from extproc.protocol.record import ProcessorScore
@@ -37,8 +37,6 @@ KEPT_MAX: Final = 262_144
 
 REPEATED_MAX: Final = 512
 """Texts that are remembered so that they are not judged again when a later event repeats them."""
-
-HUNDREDTHS: Final = 100
 
 
 class WindowedText:

@@ -111,11 +111,11 @@ class Hold:
         if word <= first:
             return self._in_word(data, first)
         earliest = len(data) if word == len(data) else self._in_word(data, word)
-        return self.begun(
+        return self.in_progress(
             (number for number, _ in self._spans.hits(data[before(data, first) : word])), data, first, earliest
         )
 
-    def begun(self, phrases: Iterable[int], data: bytes, first: int, earliest: int) -> int:
+    def in_progress(self, phrases: Iterable[int], data: bytes, first: int, earliest: int) -> int:
         """The earliest byte from `first` on at which one of these phrases is in progress, or `earliest`."""
         for number in phrases:
             earliest = min(earliest, self._phrases[number].earliest(data, first))

@@ -299,7 +299,7 @@ class Scanner:
             if len(self._plain) >= MOST_PLAIN:
                 self._plain.clear()
             self._plain[key] = phrases
-        return self.hold.begun(phrases, data, first, word) if phrases else word
+        return self.hold.in_progress(phrases, data, first, word) if phrases else word
 
     def find(
         self,
