@@ -26,7 +26,7 @@ SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
 
 
 class Scripted:
-    """A running processor. `script` may be changed between exchanges; `seen` holds every message."""
+    """A running processor. `script` may be changed between exchanges; `seen` holds every message since `forget`."""
 
     def __init__(self, script: Script, address: str, credentials: grpc.ServerCredentials | None = None) -> None:
         self.script = script
@@ -69,7 +69,7 @@ class Scripted:
         self, messages: Iterator[ProcessingRequest], _context: grpc.ServicerContext
     ) -> Iterator[ProcessingResponse]:
         self.exchanges += 1
-        read = self._noted(messages)
+        read = self._noted(messages, self.seen)
         yield from self.script(read)
         for _ in read:  # a clean early end would tell Envoy to go on without us
             pass
@@ -77,9 +77,14 @@ class Scripted:
     def _check(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
         return b"\x08\x01" if self.serving else b"\x08\x02"  # a HealthCheckResponse, as it is on the wire
 
-    def _noted(self, messages: Iterator[ProcessingRequest]) -> Iterator[ProcessingRequest]:
+    def forget(self) -> None:
+        """Only exchanges that begin from now on are noted: the last messages of one may come after its answer."""
+        self.seen = []
+
+    @staticmethod
+    def _noted(messages: Iterator[ProcessingRequest], seen: list[ProcessingRequest]) -> Iterator[ProcessingRequest]:
         for message in messages:
-            self.seen.append(message)
+            seen.append(message)
             yield message
 
 

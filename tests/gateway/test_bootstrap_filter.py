@@ -64,13 +64,13 @@ def kinds(rig: Rig) -> list[str]:
 
 
 def test_a_response_that_nobody_reads_costs_no_message(rig: Rig) -> None:
-    rig.processor.seen.clear()
+    rig.processor.forget()
     rig.asks("POST", CHAT, content=b"{}")
     assert {"request_headers", "request_body"} == set(kinds(rig))
 
 
 def test_the_processor_is_shown_what_it_reads_and_no_credential_while_the_upstream_gets_all(rig: Rig) -> None:
-    rig.processor.seen.clear()
+    rig.processor.forget()
     sent = {"authorization": "Bearer planted", "cookie": "planted", "x-own": "planted", "anthropic-version": "1"}
     rig.asks("POST", CHAT, headers=sent, content=b"{}")
     [shown] = [message.request_headers for message in rig.processor.seen if kind(message) == "request_headers"]
@@ -83,7 +83,7 @@ def test_the_processor_is_shown_what_it_reads_and_no_credential_while_the_upstre
 
 
 def test_a_response_is_told_with_where_it_came_from(reading: Rig) -> None:
-    reading.processor.seen.clear()
+    reading.processor.forget()
     assert reading.asks("POST", CHAT, steering("south"), content=b"{}").status_code == 200
     first = next(message for message in reading.processor.seen if kind(message) == "response_headers")
     assert list(first.attributes) == ["envoy.filters.http.ext_proc"]
@@ -92,14 +92,14 @@ def test_a_response_is_told_with_where_it_came_from(reading: Rig) -> None:
 
 
 def test_an_answer_of_envoy_itself_is_told_apart_by_its_details(reading: Rig) -> None:
-    reading.processor.seen.clear()
+    reading.processor.forget()
     assert reading.asks("POST", CHAT, steering("nowhere"), content=b"{}").status_code == 503
     first = next(message for message in reading.processor.seen if kind(message) == "response_headers")
     assert first.attributes["envoy.filters.http.ext_proc"]["response.code_details"] == "cluster_not_found"
 
 
 def test_a_response_body_comes_without_an_override(reading: Rig) -> None:
-    reading.processor.seen.clear()
+    reading.processor.forget()
     reading.asks("POST", CHAT, content=b"{}")
     config = reading.processor.seen[0].protocol_config
     assert config.request_body_mode in {2, 4}
@@ -110,7 +110,7 @@ def test_a_response_body_comes_without_an_override(reading: Rig) -> None:
 def test_the_one_attribute_of_requests_says_whether_there_is_room_for_our_fields(rig: Rig) -> None:
     """True or false: nearly every request has the same bytes of it, which are read once."""
     for fields, told in ((1, False), (100, False), (118, True)):
-        rig.processor.seen.clear()
+        rig.processor.forget()
         rig.asks("POST", CHAT, content=b"{}", headers={f"h-{number}": "1" for number in range(fields)})
         first, *others = rig.processor.seen
         [attributes] = [each.fields for each in first.attributes.values()]
