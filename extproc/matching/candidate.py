@@ -59,8 +59,10 @@ def hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: boo
     if each.rule.alone and opening and low <= each.left * UTF8_MOST:
         return False
     around = data[max(0, low - each.left * UTF8_MOST) : end]
-    if each.hint is None or not spoken(each.hint, around):
-        return each.hint is not None
+    if each.hint is None or each.likely is None:
+        return False
+    if not within(each.likely, around) or not spoken(each.hint, around):
+        return True
     return each.apart is not None and not within(each.apart, around) and HUMP.search(around) is None
 
 
