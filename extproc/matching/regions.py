@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from extproc.matching.compiled import CAMEL_CASE, UNDERSCORED, UNDERSCORED_FRONT, CompiledRule, apart, spoken
 from extproc.matching.compiled import expression as re2_expression
-from extproc.matching.digits import Near, Spread, digits_in
+from extproc.matching.digits import Near, Spread, flat
 from extproc.matching.gates import shared_gates
 from extproc.matching.hyperscan import SCANNED_A_STEP, Fast
 from extproc.matching.re2_search import searching, within
@@ -46,15 +46,13 @@ RuleHits: TypeAlias = Mapping[int, list[int]]
 
 
 class Cued:
-    """The gates of `cued` rules, which are tried where a word that these rules need stands in a text.
+    """The words of `cued` rules: the hits of their gates count where one stands beside them.
 
-    The words in the gates themselves would take a second to compile. Raises UnsupportedPatternError.
+    The words in the gates themselves would take a second to compile.
     """
 
     def __init__(self, lanes: Mapping[int, CompiledRule]) -> None:
         self._lanes = lanes
-        self.fewest = min((each.digits for each in lanes.values()), default=0)
-        """The digits that a text must have for one of them to match."""
         self._left = max((each.left for each in lanes.values()), default=0)
         self._right = max((each.right for each in lanes.values()), default=0)
         self._most = max((each.most_bytes for each in lanes.values()), default=0)
@@ -62,11 +60,6 @@ class Cued:
         self._words = searching(re2_expression(words)) if lanes else None
         # One look for both, as in most texts there is neither.
         self._likely = searching(re2_expression(f"(?:{words})|{CAMEL_CASE}")) if lanes else None
-        self._gates = Fast(
-            {number: each.gate for number, each in lanes.items()},
-            {number: probes(each.node) for number, each in lanes.items()},
-            {number for number, each in lanes.items() if each.rule.private},
-        )
         self._named: dict[str, tuple[int, ...]] = {}
         self.untold: set[str] = set()
         """Names of members, as they stand in JSON, that tell none of the rules; see `knows`."""
@@ -95,18 +88,18 @@ class Cued:
             known = self._named[name] = tuple(telling)
         return known
 
-    def hits(self, data: bytes, meter: Meter | None) -> Sequence[tuple[int, int]]:
-        """Every hit in `data` of a gate, whether there are words beside it or not."""
-        return self._gates.hits(data, meter)
-
     def told(self, hits: Sequence[tuple[int, int]], around: bytes, at: int) -> list[tuple[int, int]]:
-        """Return the hits, in a part of `around` from byte `at` on, that have words of their rules beside them.
+        """Return the hits but for those of these rules that have no words beside them; some of these may stay.
 
-        Some that have none may be among them. Hits that are near each other are asked for at once.
+        They are in a part of `around` that begins at byte `at`. Those near each other are asked for at once.
         """
+        lanes = self._lanes
+        found = [hit for hit in hits if hit[0] not in lanes]
+        hits = [hit for hit in hits if hit[0] in lanes]
+        if not hits:
+            return found
         wide = 1 if around.isascii() else UTF8_MOST
         before, behind = self._most + self._left * wide, self._most + self._right * wide
-        found: list[tuple[int, int]] = []
         near: list[tuple[int, int]] = []
         last = -1
         for hit in sorted(hits, key=_end):
@@ -144,9 +137,9 @@ class Regions(Fast):
     """The fast lane of some rules, and the stretches around its hits. Serves any number of threads.
 
     Rules whose gates hit near digits alone have databases of their own, which read these parts of a text: one for gates
-    with MANY digits, one for the others, one for `cued` rules. In the second stands one expression for what `numeric`
-    rules may find behind an underscore. Only where that hits are their own gates tried there: texts full of `order_004`
-    would cost twenty times as much else.
+    with MANY digits, one for the others. In this stands one expression for what `numeric` rules may find behind an
+    underscore. Only where that hits are their own gates tried there: texts full of `order_004` would cost twenty times
+    as much else.
     """
 
     def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
@@ -159,7 +152,7 @@ class Regions(Fast):
             self._widths[number] = gate.window, gate.least
             fewest[number] = min(lanes[member].digits for member in gate.members)
         others = {number for gate in self.shared.values() for number in gate.members[1:]}
-        own = [number for number in range(len(lanes)) if number not in others and not lanes[number].rule.cued]
+        own = [number for number in range(len(lanes)) if number not in others]
         near = [number for number in own if lanes[number].spread is not None]
         many = [number for number in near if lanes[number].sign_digits >= MANY]
         numeric = [number for number in own if lanes[number].rule.numeric]
@@ -213,26 +206,26 @@ class Regions(Fast):
         `whole`, more may follow. `digits`: how many the whole text has, if `data` is a piece of it.
         """
         hits = super().hits(data, meter)
+        marks, here = flat(data)
+        if not here:
+            return hits
         if digits is None:
-            digits = digits_in(data)
-        if not digits:
-            return hits
-        parts = self._near.parts(data)
-        if parts is not None and not parts.places:
-            return hits
-        near, most = (data, digits) if parts is None else (parts.joined, parts.digits)
+            digits = here
+        parts = self._near.parts(data, marks, here)
+        near, most = (data, here) if parts is None else (parts.joined, parts.digits)
         more: list[tuple[int, int]] = []
         for least, fewest, fast in self._for_digits:
             if most >= least and digits >= fewest:
                 more += fast.hits(near, meter)
-        if any(number == len(self._lanes) for number, _ in more):
+        if not more:
+            return hits
+        beyond = len(self._lanes)
+        if any(number == beyond for number, _ in more):
             more = self._behind_underscores(more, near, meter)
-        cued = self.cued.hits(near, meter) if digits >= self.cued.fewest else ()
         if parts is not None:
-            more, cued = parts.placed(more), parts.placed(cued)
-        if cued:
-            more += self.cued.told(cued, data if around is None else around, at) if whole else cued
-        return [*hits, *more] if more else hits
+            more = parts.placed(more)
+        hits = [*hits, *more]
+        return self.cued.told(hits, data if around is None else around, at) if whole else hits
 
     def _behind_underscores(
         self, hits: Sequence[tuple[int, int]], data: bytes, meter: Meter | None
@@ -249,7 +242,7 @@ class Regions(Fast):
         """Yield the stretches of `around` by the hits in all of `data`, piece by piece. Raises SpentError."""
         overlap, size = self._overlap, self.piece
         done: dict[int, int] = {}
-        digits = digits_in(data)
+        digits = flat(data)[1]
         for at in range(0, len(data), size):
             origin = max(0, at - overlap)
             hits = self.hits(data[origin : at + size], meter, data, origin, whole=whole, digits=digits)

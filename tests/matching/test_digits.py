@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from extproc.matching import digits as near_digits
-from extproc.matching.digits import CROWDED, FAR, SHORT, Near, Spread, spread
+from extproc.matching.digits import CROWDED, FAR, SHORT, Near, Parts, Spread, flat, spread
 from extproc.matching.expression import digits
 from extproc.matching.regions import MANY
 from extproc.matching.rule import Rule, marked
@@ -65,7 +65,7 @@ def test_parts_hold_all_that_is_near_digits_and_hits_in_them_keep_their_places()
     near = Near([Spread(None, 3, 4, 2)])
     for gap in range(30):
         data = f"{PROSE * 2}abc1{'-' * gap}2de{PROSE * 2}".encode()
-        parts = near.parts(data)
+        parts = near.parts(data, *flat(data))
         assert parts is not None
         for sign in (b"c1", b"2d"):
             at = data.index(sign)
@@ -78,10 +78,14 @@ def test_parts_hold_all_that_is_near_digits_and_hits_in_them_keep_their_places()
 def test_short_and_crowded_texts_are_read_whole() -> None:
     near = Near([Spread(None, 1, 0, 1)])
     text = b"a" * (SHORT * CROWDED)
-    assert near.parts(b"1" + b"a" * (SHORT - 1)) is None
-    assert near.parts(b"1" + b"a" * SHORT) is not None
-    assert near.parts(text + b"1" * (len(text) // (CROWDED - 1) - 1)) is not None
-    assert near.parts(text + b"1" * (len(text) // (CROWDED - 1) + 1)) is None
+
+    def parts(data: bytes) -> Parts | None:
+        return near.parts(data, *flat(data))
+
+    assert parts(b"1" + b"a" * (SHORT - 1)) is None
+    assert parts(b"1" + b"a" * SHORT) is not None
+    assert parts(text + b"1" * (len(text) // (CROWDED - 1) - 1)) is not None
+    assert parts(text + b"1" * (len(text) // (CROWDED - 1) + 1)) is None
 
 
 def test_every_example_is_found_amid_prose_as_when_all_of_a_text_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
