@@ -81,9 +81,6 @@ CAMEL: Final = re.compile(rb"([a-z]{2})([A-Z])")
 CAMEL_CASE = "(?-i:[a-z]{2}[A-Z])"
 """The same where it stands beside words, which are looked for without regard to case."""
 
-HUMP: Final = re.compile(rb"[A-Z](?<=[a-z]{2}[A-Z])")
-"""The end of what CAMEL finds: seven times as fast to look for in prose, where capitals are rare."""
-
 _HEAD_LEAST = 4
 """Code points that the beginning must have to tell enough."""
 
@@ -269,14 +266,23 @@ def calling(rules: Iterable[Rule]) -> Search | None:
     return _words(_parted(tuple(words))) if words else None
 
 
+_humped: Final = searching(expression(CAMEL_CASE))
+"""A search for what CAMEL finds: in prose, where it is rare, thirty times as fast."""
+
+
+def humped(text: bytes, low: int, high: int) -> bool:
+    """True if a word of a name in camel case begins somewhere between two bytes."""
+    return _humped(text, low, high)[0][0] >= 0
+
+
 def parted(text: bytes) -> bytes:
     """The text with a blank where a word of a name in camel case begins: `homePhone` holds the word "phone"."""
-    return CAMEL.sub(rb"\1 \2", text)
+    return CAMEL.sub(rb"\1 \2", text) if within(_humped, text) else text
 
 
 def spoken(search: Search, data: bytes) -> bool:
     """True if a word stands in `data`, also apart from its next one in a name in camel case: `saId` holds "sa id"."""
-    return within(search, data) or (HUMP.search(data) is not None and within(search, parted(data)))
+    return within(search, data) or (within(_humped, data) and within(search, parted(data)))
 
 
 def _words(pattern: str) -> Search:
