@@ -5,6 +5,7 @@ import pytest
 from extproc.detectors import pii, secrets
 from extproc.matching.rule import Rule, marked
 from extproc.matching.span import Span, unite
+from tests.gathered import gathered
 from tests.inspection.texts import RULES, scanner, streamed
 
 ESCAPES = (
@@ -29,7 +30,7 @@ def _whole(found: list[Span], start: int, end: int) -> bool:
     return any(span.start <= start and span.end >= end for span in found)
 
 
-@pytest.mark.parametrize(("rule", "value"), [pytest.param(*each, id=each[0].title) for each in VALUES])
+@gathered(("rule", "value"), [pytest.param(*each, id=each[0].title) for each in VALUES], parts=2)
 def test_a_value_is_found_whole_between_escapes_brackets_and_separators(rule: Rule, value: str) -> None:
     for beside in (*ESCAPES, *SEPARATORS):
         if beside in {"_", "|"} and rule.title in {*OF_IDENTIFIERS, "facebook-app-token"}:
@@ -39,7 +40,7 @@ def test_a_value_is_found_whole_between_escapes_brackets_and_separators(rule: Ru
         assert _whole(scanner().scan(text), start, start + len(value)), beside
 
 
-@pytest.mark.parametrize(("rule", "value"), [pytest.param(*each, id=each[0].title) for each in VALUES])
+@gathered(("rule", "value"), [pytest.param(*each, id=each[0].title) for each in VALUES])
 def test_a_value_behind_an_underscore_is_found_where_its_text_ends(rule: Rule, value: str) -> None:
     if rule.title in {*OF_IDENTIFIERS, "facebook-app-token"}:
         pytest.skip("there it is a part of an identifier")
@@ -62,7 +63,7 @@ def test_a_stream_finds_the_same_between_them(beside: str) -> None:
         assert streamed(scanner(), [text[at : at + size] for at in range(0, len(text), size)]) == whole
 
 
-@pytest.mark.parametrize(("rule", "value"), [pytest.param(*each, id=each[0].title) for each in VALUES])
+@gathered(("rule", "value"), [pytest.param(*each, id=each[0].title) for each in VALUES])
 def test_a_value_that_is_joined_to_letters_and_digits_is_not_found_by_its_rule(rule: Rule, value: str) -> None:
     if not rule.before or value[0].isalnum() is False or rule.title in {"email", "url"}:
         pytest.skip("it may begin anywhere, or does not begin with a letter")
