@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from extproc.inspection.vault import Vault
 from tests.apis.events.client import replaced
 from tests.apis.events.samples import STREAMS
+from tests.gathered import gathered
 from tests.inspection.answering import answer, blocking, cut, everything, masking, run, said
 from tests.inspection.texts import EXAMPLES, GLUE
 
@@ -23,8 +24,8 @@ TEXTS = (
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("pieces", TEXTS)
+@gathered("name", NAMES)
+@gathered("pieces", TEXTS)
 def test_a_value_cut_over_events_is_masked_in_every_text_and_nothing_else_is_changed(
     name: str, pieces: tuple[str, ...]
 ) -> None:

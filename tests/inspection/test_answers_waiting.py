@@ -12,6 +12,7 @@ from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked
 from tests.apis.events.client import documents
 from tests.apis.events.samples import chat, choice, chunk, event
+from tests.gathered import gathered
 from tests.inspection.answering import EMAIL, answer, cut, everything, masking, processor, run, stage
 from tests.inspection.shapes import SHAPES
 
@@ -45,7 +46,7 @@ def lags(raws: Sequence[bytes]) -> list[int]:
 # -- nothing is changed where nothing is masked
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("name", SHAPES)
 def test_every_shape_leaves_byte_for_byte_whatever_the_cuts(name: str) -> None:
     dialect, make = SHAPES[name]
     stream = b"".join(make())

@@ -11,6 +11,7 @@ from extproc.detectors import pii, secrets
 from extproc.inspection.adjoining import NEAR
 from extproc.inspection.stage import Stage
 from extproc.inspection.verdict import Blocked
+from tests.gathered import gathered
 from tests.inspection.answering import answer, processor, run, stage
 from tests.inspection.judging import judged
 from tests.inspection.test_adjoining_streams import SHAPES
@@ -52,9 +53,9 @@ def found(texts: Sequence[str], step: int, dialect: str) -> tuple[int, int]:
     return sum(once.counts.values()), sum(stream.counts.values())
 
 
-@pytest.mark.parametrize("dialect", SHAPES)
-@pytest.mark.parametrize("depth", range(4))
-@pytest.mark.parametrize("name", VALUES)
+@gathered("dialect", SHAPES, parts=2)
+@gathered("depth", range(4))
+@gathered("name", VALUES)
 def test_a_value_in_json_that_is_cut_anywhere_is_found_in_both_forms(name: str, depth: int, dialect: str) -> None:
     said = nested(VALUES[name] + " x", depth)
     for at in range(1, len(said), 7):

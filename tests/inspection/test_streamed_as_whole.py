@@ -15,6 +15,7 @@ from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
 from tests.apis.events.client import documents
 from tests.apis.events.samples import event
+from tests.gathered import gathered
 from tests.inspection.answering import answer, every_rule, processor, run, stage
 from tests.inspection.judging import judged
 from tests.inspection.twins import TWINS, Twin
@@ -82,8 +83,8 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("depth", range(9))
-@pytest.mark.parametrize("name", TWINS)
+@gathered("depth", range(9), parts=4)
+@gathered("name", TWINS)
 def test_values_at_every_depth_of_json_are_judged_alike(name: str, depth: int) -> None:
     twin = TWINS[name]
     for title, step in (("plain", 29), ("escaped", 13)):
@@ -228,8 +229,8 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("name", ["content", "tool_calls", "output_text", "text"])
-@pytest.mark.parametrize("title", ODD)
+@gathered("name", ["content", "tool_calls", "output_text", "text"], parts=2)
+@gathered("title", ODD)
 def test_texts_that_are_nearly_json_are_judged_alike(title: str, name: str) -> None:
     for step in (1, 6) if name == "content" else (7,):
         alike(TWINS[name], masking(), every(ODD[title], step))
