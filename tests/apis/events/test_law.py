@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.apis.events.client import replaced, seen
 from tests.apis.events.room import Room
 from tests.apis.events.samples import STREAMS
+from tests.gathered import gathered
 
 WORD = 'bob@x"é\\😀.com'
 TEXTS = (
@@ -25,8 +26,8 @@ def whole(name: str, pieces: tuple[str, ...]) -> tuple[str, bytes]:
     return dialect, b"".join(make(pieces))
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("pieces", TEXTS)
+@gathered("name", NAMES)
+@gathered("pieces", TEXTS)
 def test_a_word_cut_over_events_is_masked_in_every_text_and_nothing_else_is_changed(
     name: str, pieces: tuple[str, ...]
 ) -> None:

@@ -15,6 +15,7 @@ from extproc.apis.streams.sequences import sequence
 from extproc.payload import read_json
 from extproc.payload.limits import SHORT
 from tests.apis.events.samples import choice, chunk, event
+from tests.gathered import gathered
 from tests.payload.shapes import PNG
 
 
@@ -262,8 +263,8 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("document", NUMBERS)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@gathered("document", NUMBERS)
+@gathered("dialect", DIALECTS)
 def test_a_long_number_is_a_text_that_comes_whole(dialect: str, document: object) -> None:
     one = read(dialect, json.dumps(document))
     (number,) = (each for each in one.deltas if each.form == "number")
@@ -290,8 +291,8 @@ COUNTS = [
 ]
 
 
-@pytest.mark.parametrize("document", COUNTS)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@gathered("document", COUNTS)
+@gathered("dialect", DIALECTS)
 def test_times_and_counts_are_no_texts_however_long(dialect: str, document: object) -> None:
     assert [each.text for each in read(dialect, document).deltas if each.form == "number"] == []
 
@@ -355,8 +356,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("data", WRONG)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@gathered("data", WRONG)
+@gathered("dialect", DIALECTS)
 def test_json_of_the_wrong_types_is_read_all_the_same(dialect: str, data: str) -> None:
     one = read(dialect, data)
     assert ("a text" in data) == ("a text" in [each.text for each in one.deltas])
@@ -403,9 +404,9 @@ SAYING = [
 ]
 
 
-@pytest.mark.parametrize("data", [b"", b"data: [DONE]\n", b'data: {"a": 1}\n', b"data: 1\ndata: 2\n"])
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("line", PLAIN)
+@gathered("data", [b"", b"data: [DONE]\n", b'data: {"a": 1}\n', b"data: 1\ndata: 2\n"])
+@gathered("end", ["\n", "\r\n", "\r"])
+@gathered("line", PLAIN)
 def test_lines_that_say_nothing_are_no_texts(line: str, end: str, data: bytes) -> None:
     raw = f": ping\n{line}\n".encode() + data + (b"" if line == "" else b"\n")
     events = StreamReader("mcp").feed(raw.replace(b"\n", end.encode()))
@@ -413,9 +414,9 @@ def test_lines_that_say_nothing_are_no_texts(line: str, end: str, data: bytes) -
     assert [each.channel.path[0] for one in events for each in one.deltas if each.channel.path[0] != "data"] == []
 
 
-@pytest.mark.parametrize("data", ["", "data: [DONE]\n", 'data: {"a": 1}\n'])
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize(("line", "where", "text"), SAYING)
+@gathered("data", ["", "data: [DONE]\n", 'data: {"a": 1}\n'])
+@gathered("end", ["\n", "\r\n", "\r"])
+@gathered(("line", "where", "text"), SAYING)
 def test_any_other_line_is_a_text(line: str, where: str, text: str, end: str, data: str) -> None:
     raw = f": ping\n{line}\n{data}retry: 1\n\n".replace("\n", end).encode()
     reader = StreamReader("mcp")
