@@ -13,6 +13,7 @@ from extproc.policy.conditions import CONDITION_MAX
 from extproc.policy.expressions import REGEX_STEPS, STEPS_MAX
 from extproc.policy.signals import BUILT_IN
 from extproc.policy.tokens import tokens
+from tests.gathered import gathered
 
 SIGNALS_NOW = {
     "model": "gpt-4o-mini",
@@ -161,7 +162,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("text", "message", "mend"), WRONG)
+@gathered(("text", "message", "mend"), WRONG)
 def test_a_wrong_condition_is_refused_with_its_mend(text: str, message: str, mend: str) -> None:
     with pytest.raises(PydanticCustomError) as caught:
         Condition(text)
