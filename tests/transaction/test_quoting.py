@@ -21,6 +21,7 @@ from extproc.testing.playbook import (
 )
 from extproc.transaction.lanes import Lane
 from extproc.transaction.quoting import ERROR_MAX
+from tests.gathered import gathered
 from tests.inspection.forms import streams as recorded
 from tests.records import logged
 from tests.transaction.plans import SECRETS, plan
@@ -401,14 +402,14 @@ def test_events_without_anything_of_a_credential_stay_as_they_came(extra: str, m
         assert streamed(extra, pieces, mode) == body
 
 
-@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
-@pytest.mark.parametrize("name", RECORDED)
+@gathered("mode", [BodyMode.BUFFERED, DUPLEX], parts=2)
+@gathered("name", RECORDED)
 def test_what_only_watches_changes_no_recorded_stream(name: str, mode: BodyMode) -> None:
     assert streamed(SHADOW, RECORDED[name], mode) == b"".join(RECORDED[name])
 
 
-@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, DUPLEX])
-@pytest.mark.parametrize("name", sorted(RECORDED.keys() - WAITING))
+@gathered("mode", [BodyMode.BUFFERED, DUPLEX], parts=2)
+@gathered("name", sorted(RECORDED.keys() - WAITING))
 def test_what_only_watches_lets_every_event_go_at_once_that_ends_in_nothing_of_a_credential(
     name: str, mode: BodyMode
 ) -> None:
