@@ -7,6 +7,7 @@ import pytest
 
 from extproc.payload import Document
 from extproc.payload.base64 import SHORTEST, SHORTEST_SIGNED
+from tests.gathered import gathered
 from tests.payload.shapes import PDF, PNG, SHAPES, WAV, plain
 
 NOTE = "Dear Alice, the meeting is at noon — your card 4111 1111 1111 1111 stays with Bob."
@@ -59,7 +60,7 @@ def test_images_sounds_and_files_are_named_where_the_apis_put_them(name: str) ->
     assert named(plain(SHAPES[name])) == NAMED.get(name, [])
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("value", "found"),
     [
         ({"url": "data:image/png;base64,AAAA"}, [("/url", "image")]),

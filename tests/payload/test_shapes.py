@@ -5,6 +5,7 @@ import json
 import pytest
 
 from extproc.payload import Document
+from tests.gathered import gathered
 from tests.payload.shapes import SHAPES, Value, joined, leaves, objects, plain, planted
 
 MARKER = "Zm-4711-mZ"
@@ -28,8 +29,8 @@ def found_once(body: bytes, pointer: str, kind: str) -> None:
     assert masked == body.replace(MARKER.encode(), b"[X]")
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("spelling", SPELLINGS)
+@gathered("name", SHAPES)
 def test_a_marker_in_any_string_of_a_shape_is_found_once_and_masked_alone(name: str, spelling: str) -> None:
     for pointer, text in leaves(SHAPES[name]):
         for marked in (MARKER, f'"é\n{MARKER}\\ {text[:20]}'):
