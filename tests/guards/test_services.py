@@ -17,6 +17,7 @@ from extproc.inspection.offloaded import QUERIES_MAX
 from extproc.protocol.messages import Side
 from extproc.server.guards.asking import Guards
 from extproc.server.guards.failures import GuardFailedError
+from tests.gathered import gathered
 from tests.guards.asking import ask, guard, play, work
 from tests.guards.standin import Reply, standin
 
@@ -437,8 +438,8 @@ def test_a_filter_of_model_armor_that_did_not_judge_is_a_failure(reply: Any) -> 
 # -- all of them
 
 
-@pytest.mark.parametrize("name", WRITTEN)
-@pytest.mark.parametrize("body", [b"", b"null", b"[", b"\xff\xfe", b"[[" * 50_000, b'"' + b"x" * 1000 + b'"'])
+@gathered("name", WRITTEN)
+@gathered("body", [b"", b"null", b"[", b"\xff\xfe", b"[[" * 50_000, b'"' + b"x" * 1000 + b'"'])
 def test_what_is_no_response_is_a_failure_that_quotes_nothing(name: str, body: bytes) -> None:
     with pytest.raises(DetectorError) as caught:
         read(WRITTEN[name], body)
