@@ -11,10 +11,11 @@ from extproc.detectors.schema.checker import JsonChecker
 from extproc.detectors.schema.document import DocumentCheck
 from extproc.detectors.schema.library import KnownSchema, known
 from extproc.detectors.schema.values import JsonFault
+from tests.conftest import PROFILE
 from tests.detectors.schema.cases import Maker
 
-CASES: Final = 10_000
-ROUNDS: Final = 20
+ROUNDS: Final = 8 if PROFILE == "fast" else 20
+CASES: Final = 500 * ROUNDS
 
 
 def fits(schema: Any, text: str) -> bool:
