@@ -83,8 +83,8 @@ def test_an_openai_error_has_the_four_members_its_clients_read(api: Api, status:
         assert body == {"error": {"message": 'a "sentence".', "type": kind, "code": "word", "param": param}}
 
 
-@pytest.mark.parametrize("api", ANTHROPIC, ids=lambda api: api.name)
-@pytest.mark.parametrize(
+@gathered("api", ANTHROPIC, ids=lambda api: api.name)
+@gathered(
     ("status", "kind"),
     [
         (400, "invalid_request_error"),

@@ -68,7 +68,7 @@ def test_a_spelling_that_some_upstream_takes_for_a_claimed_path_is_claimed(raw: 
     assert dialect.path == CHAT
 
 
-@pytest.mark.parametrize(
+@gathered(
     "raw",
     [
         b"",

@@ -1,8 +1,6 @@
 import json
 from typing import Any
 
-import pytest
-
 from extproc import payload
 from extproc.apis import Api, current
 from extproc.apis.registry import BUILT_IN
@@ -21,7 +19,7 @@ def roles(name: str, body: Any) -> dict[str, str]:
     return {each.text: found.of(each) for each in payload.read(data, "application/json").passages}
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("name", "body", "expected"),
     [
         (

@@ -44,7 +44,7 @@ HARMLESS = (
 )
 
 
-@pytest.mark.parametrize("text", HARMLESS)
+@gathered("text", HARMLESS)
 def test_nothing_is_found_in_what_only_looks_like_a_secret(text: str) -> None:
     kinds = {rule.kind for rule in secrets.RULES}
     assert [text[each.start : each.end] for each in scanner().scan(text) if each.kind in kinds] == []

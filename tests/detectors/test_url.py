@@ -102,7 +102,7 @@ LISTED = [
 ENTRIES = ("example.com", "*.docs.example", "host.example/guide/")
 
 
-@pytest.mark.parametrize(("link", "listed"), LISTED)
+@gathered(("link", "listed"), LISTED)
 def test_lists_hold_hosts_those_below_them_and_paths(link: str, listed: bool) -> None:
     text = f"go to {link} now"
     assert found(text, allow=ENTRIES, checks=()) == ([] if listed else [("not_allowed", link)])
@@ -139,7 +139,7 @@ HIDDEN = [
 ]
 
 
-@pytest.mark.parametrize("text", HIDDEN)
+@gathered("text", HIDDEN)
 def test_no_link_hides_behind_another_or_behind_escapes(text: str) -> None:
     whole_text = found(text + " and", allow=("ok.example",), checks=())
     assert [kind for kind, _ in whole_text] == ["not_allowed"]

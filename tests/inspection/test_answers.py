@@ -51,8 +51,8 @@ CUTS = 40 if PROFILE == "fast" else 80
 """Places in a stream where it is cut in two; it is also cut behind each byte at once."""
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@gathered("name", NAMES, parts=3)
+@gathered("end", ["\n", "\r\n", "\r"])
 def test_a_cut_anywhere_gives_what_the_whole_gives(name: str, end: str) -> None:
     dialect, make = STREAMS[name]
     stream = b"".join(make(("x bob@exam", "ple.com 人"))).replace(b"\n", end.encode())

@@ -144,7 +144,7 @@ READ = {
 """The same in forms that all clients read alike."""
 
 
-@pytest.mark.parametrize("name", READ)
+@gathered("name", READ)
 def test_an_event_that_all_clients_read_alike_is_joined(name: str) -> None:
     stream, out = outcome(READ[name])
     assert stream.blocked is None

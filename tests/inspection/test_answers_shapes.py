@@ -44,7 +44,7 @@ def test_a_value_cut_over_events_is_masked_on_any_path(name: str, claimed: str) 
     assert "example-mail" not in said
 
 
-@pytest.mark.parametrize("name", NAMES)
+@gathered("name", NAMES)
 def test_a_value_cut_over_events_is_blocked_before_any_of_it_is_out(name: str) -> None:
     blocks = stage((processor(action="block"), EMAIL))
     stream = answer(blocks, "")
@@ -55,7 +55,7 @@ def test_a_value_cut_over_events_is_blocked_before_any_of_it_is_out(name: str) -
     assert "The answer was blocked." in spoken(out)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@gathered("name", NAMES)
 def test_a_placeholder_cut_over_events_is_restored_on_any_path(name: str) -> None:
     vault = Vault()
     vault.placeholder("email", VALUE)

@@ -58,7 +58,7 @@ def test_every_shape_leaves_byte_for_byte_whatever_the_cuts(name: str) -> None:
     assert run(answer(everything(), dialect), cut(stream, range(1, len(stream), 97))) == stream
 
 
-@pytest.mark.parametrize("name", [name for name, (dialect, _) in SHAPES.items() if dialect == "openai.chat"])
+@gathered("name", [name for name, (dialect, _) in SHAPES.items() if dialect == "openai.chat"])
 def test_an_event_waits_for_few_others(name: str) -> None:
     behind = lags(SHAPES[name][1]())
     assert max(behind) <= 2 * PATIENCE + 2

@@ -63,9 +63,9 @@ def test_a_value_in_json_that_is_cut_anywhere_is_found_in_both_forms(name: str, 
         assert found([said[:at], said[at:]], 1 + at % 5, dialect) == (1, 1), at
 
 
-@pytest.mark.parametrize("dialect", SHAPES)
-@pytest.mark.parametrize("depth", range(3))
-@pytest.mark.parametrize("name", ["card", "address", "number"])
+@gathered("dialect", SHAPES, parts=2)
+@gathered("depth", range(3))
+@gathered("name", ["card", "address", "number"])
 def test_a_value_that_is_spelt_with_escapes_is_found_in_both_forms(name: str, depth: int, dialect: str) -> None:
     said = nested('{"k": "' + coded(VALUES[name]) + ' x", "n": 1}', depth)
     for at in range(1, len(said), 23 if PROFILE == "fast" else 11):

@@ -115,7 +115,7 @@ def _grows_in_time(part: str, sizes: tuple[int, ...]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("part", OPENINGS)
+@gathered("part", OPENINGS)
 def test_what_opens_matches_over_and_over_is_looked_at_in_proportion(part: str) -> None:
     assert not _grows(_counted(), part, (8 * KIB, 16 * KIB))
 

@@ -81,7 +81,7 @@ def test_a_value_that_is_cut_over_two_events_is_masked(name: str, value: str) ->
         assert sum(stream.counts.values()) == 1
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("name", SHAPES)
 def test_a_value_that_is_cut_over_many_events_is_masked(name: str) -> None:
     stream, out = outcome(name, "card ", *CARD)
     texts = ("card ", "[CREDIT_CARD_1]", *[""] * (len(CARD) - 1))

@@ -105,8 +105,8 @@ GROUPS = (
 )
 
 
-@pytest.mark.parametrize("space", ["\u00a0", "\u202f", "\u2009", "\u2007"])
-@pytest.mark.parametrize(("kind", "value"), GROUPS, ids=[kind for kind, _ in GROUPS])
+@gathered("space", ["\u00a0", "\u202f", "\u2009", "\u2007"])
+@gathered(("kind", "value"), GROUPS, ids=[kind for kind, _ in GROUPS])
 def test_spaces_that_do_not_break_part_groups(kind: str, value: str, space: str) -> None:
     text = "é " + value.replace(" ", space) + " x"
     found = [span for span in scanner().scan(text) if span.kind == kind]

@@ -99,7 +99,7 @@ def test_a_character_that_nobody_sees_may_be_spelt_out() -> None:
     assert [text[span.start : span.end] for span in scanner().scan(text)] == ["ann&shy;@exa&#8203;mple.com"]
 
 
-@pytest.mark.parametrize(
+@gathered(
     "text",
     [
         *("AT&T", "a && b", "?a=1&b=2", "don&#39;t", "&quot;&amp;&lt;&#x3C;&#x27;", "a&nbsp;b", "a&#160;b", "&#;"),

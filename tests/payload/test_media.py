@@ -55,7 +55,7 @@ def named(value: object) -> list[tuple[str, str]]:
     return [(uninspected.pointer, uninspected.reason) for uninspected in read(value).uninspected]
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("name", SHAPES)
 def test_images_sounds_and_files_are_named_where_the_apis_put_them(name: str) -> None:
     assert named(plain(SHAPES[name])) == NAMED.get(name, [])
 

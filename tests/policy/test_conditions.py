@@ -61,7 +61,7 @@ HOLD = [
 ]
 
 
-@pytest.mark.parametrize(("text", "result", "facts", "headers"), HOLD)
+@gathered(("text", "result", "facts", "headers"), HOLD)
 def test_a_condition_says_whether_it_holds_and_what_it_reads(
     text: str, result: bool, facts: set[str], headers: set[str]
 ) -> None:

@@ -98,7 +98,7 @@ def test_what_differs_from_the_published_protos_is_exactly_what_is_newer() -> No
     assert differing == set(NEWER)
 
 
-@pytest.mark.parametrize(("message", "field"), NEWER)
+@gathered(("message", "field"), NEWER)
 def test_a_newer_field_has_the_number_of_envoy_1_40(message: str, field: str) -> None:
     assert fields(ours().messages[f"extproc.v1.{message}"])[field].number == NEWER[message, field]
 

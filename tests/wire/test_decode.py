@@ -33,9 +33,9 @@ def test_headers_come_with_their_side_their_order_and_their_end(side: Side, end:
     assert decode(payload(message)) == message
 
 
-@pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize("end", [False, True])
-@pytest.mark.parametrize("data", [b"", b"\x00\xff", b"x" * 300, b"x" * 3_000_000])
+@gathered("side", Side)
+@gathered("end", [False, True])
+@gathered("data", [b"", b"\x00\xff", b"x" * 300, b"x" * 3_000_000])
 def test_a_body_comes_with_its_side_its_bytes_and_its_end(side: Side, end: bool, data: bytes) -> None:
     message = Body(side, data, end)
     assert decode(payload(message)) == message

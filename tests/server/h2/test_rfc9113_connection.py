@@ -39,7 +39,7 @@ def test_3_4_a_client_may_send_requests_with_its_preface() -> None:
     assert [type(event) for event in events] == [RequestStarted, Data]
 
 
-@pytest.mark.parametrize("cut", range(len(frames.PREFACE)))
+@gathered("cut", range(len(frames.PREFACE)))
 def test_3_4_a_preface_with_a_wrong_byte_ends_the_connection_at_that_byte(cut: int) -> None:
     wrong = frames.PREFACE[:cut] + b"?"
     assert ended_by(fresh(), wrong) == ErrorCode.PROTOCOL_ERROR

@@ -74,7 +74,7 @@ def test_a_frame_in_a_state_has_the_outcome_that_its_cell_says(state: StreamStat
             assert client.ended_by(connection, sent) == ErrorCode.PROTOCOL_ERROR
 
 
-@pytest.mark.parametrize(("state", "kind"), [cell for cell in CELLS if VERDICTS[cell[0]][cell[1]] < 3])
+@gathered(("state", "kind"), [cell for cell in CELLS if VERDICTS[cell[0]][cell[1]] < 3])
 def test_what_a_stream_does_leaves_the_others_alone(state: StreamState, kind: int) -> None:
     connection = connection_in(state)
     connection.receive(headers(STREAM) if state is StreamState.IDLE and kind == frames.HEADERS else sample(kind), 0.0)
