@@ -7,6 +7,7 @@ from extproc.matching.regions import MANY, SOME
 from extproc.matching.rule import Rule, marked
 from extproc.matching.scanner import Scanner
 from extproc.matching.syntax import read
+from tests.gathered import gathered
 from tests.inspection.texts import RULES, scanner
 
 
@@ -25,7 +26,7 @@ def test_the_fewest_digits_of_a_match(pattern: str, fewest: int) -> None:
     assert digits(read(pattern)[0]) == fewest
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
+@gathered("rule", RULES, ids=lambda rule: rule.title)
 def test_no_example_has_fewer_digits_than_its_rule_asks_for(rule: Rule) -> None:
     compiled = next(each for each in scanner()._lanes if each.rule.title == rule.title)
     for example in rule.hits:
