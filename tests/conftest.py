@@ -2,8 +2,10 @@
 
 import gc
 import os
+import shutil
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,7 +28,16 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
 os.environ["EXTPROC_CACHE_DIR"] = str(BYTECODE.with_name("databases"))
 
 DATABASES_KEPT: Final = 512
-"""Compiled databases that a run keeps: more than the default run has sets of patterns, 10 to 500 KB each."""
+"""Compiled databases that a worker keeps: more than the default run has sets of patterns, 10 to 500 KB each."""
+
+SHELF: Final = BYTECODE.with_name("shelf")
+"""Where the workers of a run leave databases for each other. All rules take four seconds of each of them otherwise."""
+
+SHELVED_MOST: Final = 4096
+"""Databases from which on a run clears the shelf: a run has a few hundred sets of patterns, and rules change."""
+
+RULES_KEPT: Final = 4096
+"""Compiled rules that a worker keeps: of our own there are 308, of one source of another scanner a few hundred."""
 
 PROFILE = os.environ.get("EXTPROC_PROFILE", "fast")
 
@@ -37,23 +48,46 @@ settings.load_profile(PROFILE)
 
 
 def pytest_configure() -> None:
-    """Compile each set of patterns once per process: tests use the same few rules in hundreds of policies.
+    """Compile each rule once per process, and each set of patterns once for all: hundreds of policies use the same few.
 
-    A database never changes, and each pass over a text has a scanner of its own. Only its making is kept here: rules,
-    scanners and plans are made anew by each test, and a refusal is raised anew.
+    What is kept never changes: each pass over a text has a state of its own. Scanners and plans are made anew by each
+    test, and a refusal is raised anew.
     """
-    from extproc.matching import databases
+    from extproc.matching import compiled, databases
+
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        if SHELF.is_dir() and len([*SHELF.iterdir()]) > SHELVED_MOST:
+            shutil.rmtree(SHELF)
+        SHELF.mkdir(parents=True, exist_ok=True)
 
     compile_patterns = databases.compiled
 
     @lru_cache(DATABASES_KEPT)
     def kept(patterns: tuple[tuple[int, bytes], ...]) -> "Database":
-        return compile_patterns(dict(patterns))
+        return _shelved(dict(patterns), compile_patterns)
 
     def database(patterns: Mapping[int, bytes]) -> "Database":
         return kept(tuple(patterns.items()))
 
     databases.compiled = database
+    compiled._compiled = lru_cache(RULES_KEPT)(compiled._compiled)
+
+
+def _shelved(patterns: Mapping[int, bytes], made_by: Callable[[Mapping[int, bytes]], "Database"]) -> "Database":
+    """The database that another worker or an earlier run left, as a processor would take it from its store."""
+    import hyperscan
+
+    from extproc.matching import databases
+
+    file = SHELF / databases.name_of(patterns)
+    with suppress(FileNotFoundError):
+        if found := databases._loaded(file.read_bytes()):
+            return found
+    made = made_by(patterns)
+    draft = SHELF / f"{os.getpid()}.draft"
+    draft.write_bytes(hyperscan.dumpb(made))
+    draft.rename(file)
+    return made
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

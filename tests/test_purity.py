@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.gathered import gathered
+
 ROOT = Path(__file__).parent.parent
 TOUCHING = frozenset({
     "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "mkdir", "touch",
@@ -41,7 +43,7 @@ def _opens(call: ast.Call) -> bool:
     return bare and texts and all(each.arg in {"mode", "encoding", "buffering"} for each in call.keywords)
 
 
-@pytest.mark.parametrize("room", pure_rooms())
+@gathered("room", pure_rooms())
 def test_no_pure_room_touches_a_file(room: str) -> None:
     folder = ROOT / room.replace(".", "/")
     sources = [path for path in folder.rglob("*.py") if "pb" not in path.parts]

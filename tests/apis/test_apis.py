@@ -7,6 +7,7 @@ from extproc.apis import Api, ApiRequestPath, current
 from extproc.apis.registry import BUILT_IN
 from extproc.payload.sse import Reader
 from extproc.protocol.errors import ClientError
+from tests.gathered import gathered
 
 ERROR = ClientError(404, "model_not_found", 'No "such" model\n.', "model")
 CLAIMED = [api for api in BUILT_IN if api.paths]
@@ -61,8 +62,8 @@ def test_every_api_refuses_a_body_without_a_model(api: Api) -> None:
     assert (caught.value.status, caught.value.code, caught.value.param) == (400, "missing_model", "model")
 
 
-@pytest.mark.parametrize("api", OPENAI, ids=lambda api: api.name)
-@pytest.mark.parametrize(
+@gathered("api", OPENAI, ids=lambda api: api.name)
+@gathered(
     ("status", "kind"),
     [
         (400, "invalid_request_error"),
@@ -82,8 +83,8 @@ def test_an_openai_error_has_the_four_members_its_clients_read(api: Api, status:
         assert body == {"error": {"message": 'a "sentence".', "type": kind, "code": "word", "param": param}}
 
 
-@pytest.mark.parametrize("api", ANTHROPIC, ids=lambda api: api.name)
-@pytest.mark.parametrize(
+@gathered("api", ANTHROPIC, ids=lambda api: api.name)
+@gathered(
     ("status", "kind"),
     [
         (400, "invalid_request_error"),

@@ -10,10 +10,11 @@ from extproc.apis.counts import NOTHING, UNTOLD, Counts, count
 from extproc.apis.mcp import request as mcp
 from extproc.payload import Document
 from extproc.protocol.errors import ClientError
+from tests.gathered import gathered
 from tests.payload.texts import bodies
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("body", "counts"),
     [
         ('{"messages":[{},{}]}', (2, 0, 0)),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from extproc.apis import Api, ApiRequestPath, current, normalise
 from extproc.apis.paths import DECODINGS, Aliases
+from tests.gathered import gathered
 
 CHAT = "/v1/chat/completions"
 CLAIMED = [api for api in current().apis if api.paths]
@@ -22,7 +23,7 @@ def target(raw: bytes, prefix: str) -> bytes:
     return claimed.target(raw, prefix, "m")
 
 
-@pytest.mark.parametrize(
+@gathered(
     "raw",
     [
         b"/v1/chat/completions",
@@ -67,7 +68,7 @@ def test_a_spelling_that_some_upstream_takes_for_a_claimed_path_is_claimed(raw: 
     assert dialect.path == CHAT
 
 
-@pytest.mark.parametrize(
+@gathered(
     "raw",
     [
         b"",

@@ -9,6 +9,7 @@ from extproc.apis.request import MAX_MODEL, read_request
 from extproc.payload.json.members import SMALL
 from extproc.protocol.errors import ClientError
 from tests.apis.bodies import TOKENS, WHITE
+from tests.gathered import gathered
 
 MISSING = "say which"
 CLAIMED = ApiRequestPath(Api(name="toy", missing_model=MISSING), "/toy")
@@ -52,7 +53,7 @@ def test_model_and_stream_are_read_and_the_models_place_found(body: bytes, model
         assert whole[start:end] == whole[start:end].strip()
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("body", "code", "param"),
     [
         (b"{}", "missing_model", "model"),

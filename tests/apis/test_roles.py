@@ -1,12 +1,11 @@
 import json
 from typing import Any
 
-import pytest
-
 from extproc import payload
 from extproc.apis import Api, current
 from extproc.apis.registry import BUILT_IN
 from extproc.apis.roles import PassageRoles, other
+from tests.gathered import gathered
 
 TOOL = {"type": "function", "function": {"name": "look", "description": "D", "parameters": {"x": "D"}}}
 
@@ -20,7 +19,7 @@ def roles(name: str, body: Any) -> dict[str, str]:
     return {each.text: found.of(each) for each in payload.read(data, "application/json").passages}
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("name", "body", "expected"),
     [
         (
@@ -269,8 +268,8 @@ def test_a_text_has_the_role_of_its_place(name: str, body: Any, expected: dict[s
     assert {text: found.get(text) for text in expected} == expected
 
 
-@pytest.mark.parametrize("api", BUILT_IN, ids=lambda api: api.name)
-@pytest.mark.parametrize(
+@gathered("api", BUILT_IN, ids=lambda api: api.name)
+@gathered(
     "body",
     [
         {"messages": 1, "input": {"x": "o"}, "contents": ["o"], "system": None, "x": "o"},

@@ -12,6 +12,7 @@ from extproc.payload.sse import Reader
 from tests.apis.events.apis import APIS
 from tests.apis.events.samples import STREAMS
 from tests.apis.toy import TOY
+from tests.gathered import gathered
 
 ANTHROPIC = {"cached_inside": False}
 GEMINI = {"reasoning_inside": False}
@@ -45,7 +46,7 @@ COUNTED = {"billed_units": {"input_tokens": 5, "output_tokens": 9}, "tokens": {"
 LLAMA = {"content": "", "stop": True, "tokens_evaluated": 12, "tokens_predicted": 40, "tokens_cached": 51}
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("name", "value", "usage"),
     [
         ("openai.chat", {**CHUNK, "usage": DETAILED}, ReportedUsage(2006, 300, 1920, None, 192)),
@@ -212,8 +213,8 @@ def test_what_is_no_count_is_none(wrong: object) -> None:
     assert tokens({"a": {"b": MAX_TOKENS - 1}}, "a", "b") == MAX_TOKENS - 1
 
 
-@pytest.mark.parametrize("api", [*BUILT_IN, TOY], ids=lambda api: api.name)
-@pytest.mark.parametrize("value", [{}, {"usage": 1}, {"usage": []}, {"usageMetadata": {"x": 1}}, {"details": 3}])
+@gathered("api", [*BUILT_IN, TOY], ids=lambda api: api.name)
+@gathered("value", [{}, {"usage": 1}, {"usage": []}, {"usageMetadata": {"x": 1}}, {"details": 3}])
 def test_no_shape_is_an_error(api: Any, value: dict[str, Any]) -> None:
     assert api.usage(value) is None
 

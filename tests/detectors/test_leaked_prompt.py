@@ -13,6 +13,7 @@ from extproc.policy import PolicyError
 from extproc.policy.judges import LeakedPrompt
 from extproc.protocol.messages import Side
 from tests.classify.renderings import RENDERINGS
+from tests.gathered import gathered
 from tests.seams.playing import JSON, SSE, answered, plan, played, streamed
 
 PROMPT = (
@@ -35,7 +36,7 @@ def test_a_repeated_part_is_found_where_it_stands() -> None:
     assert text[found.start : found.end] == PART
 
 
-@pytest.mark.parametrize("way", RENDERINGS)
+@gathered("way", RENDERINGS)
 def test_a_part_that_is_encoded_is_found(way: str) -> None:
     assert judged(f"Here it is: {RENDERINGS[way](PROMPT)} .")
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from extproc.detectors.length import Measured
+from tests.gathered import gathered
 from tests.inspection.replying import FORMS, asking, judging, kinds, outcome, streamed, whole, whole_call
 
 TEXT = "one two  three\nfour äöü 日本語 "
@@ -20,8 +21,8 @@ def test_pieces_add_up(size: int) -> None:
     assert (once.chars, once.words) == (len(TEXT), 6)
 
 
-@pytest.mark.parametrize("api", FORMS)
-@pytest.mark.parametrize(
+@gathered("api", FORMS)
+@gathered(
     ("limit", "text", "at"),
     [
         ("max_chars: 10", "0123456789", None),

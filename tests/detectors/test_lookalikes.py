@@ -10,6 +10,7 @@ from extproc.detectors.secrets.likelihood import chosen, given, jwt, keyed, quer
 from extproc.detectors.secrets.tokens import MODELS, SERVICES, Prefixed
 from extproc.matching.rule import Rule
 from extproc.matching.span import unite
+from tests.gathered import gathered
 from tests.inspection.texts import alone, scanner
 
 HARMLESS = (
@@ -43,7 +44,7 @@ HARMLESS = (
 )
 
 
-@pytest.mark.parametrize("text", HARMLESS)
+@gathered("text", HARMLESS)
 def test_nothing_is_found_in_what_only_looks_like_a_secret(text: str) -> None:
     kinds = {rule.kind for rule in secrets.RULES}
     assert [text[each.start : each.end] for each in scanner().scan(text) if each.kind in kinds] == []
@@ -66,7 +67,7 @@ def _made(of: Prefixed, chance: random.Random) -> str:
     return of.prefixes.split()[0] + "".join(body)
 
 
-@pytest.mark.parametrize("of", [*MODELS, *SERVICES], ids=lambda of: f"{of.service} {of.prefixes}")
+@gathered("of", [*MODELS, *SERVICES], ids=lambda of: f"{of.service} {of.prefixes}")
 def test_a_token_of_each_service_in_the_table_is_found_and_a_shorter_one_is_not(of: Prefixed) -> None:
     rule = _rule_of(of)
     token = _made(of, random.Random(of.service))

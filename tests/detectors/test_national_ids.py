@@ -10,6 +10,7 @@ from extproc.detectors import pii
 from extproc.detectors.pii import dates, vat, words
 from extproc.detectors.pii.runs import RUN
 from extproc.matching.rule import Rule, marked
+from tests.gathered import gathered
 from tests.inspection.texts import scanner
 
 TRIES = 4000
@@ -57,7 +58,7 @@ def test_few_random_numbers_of_a_form_pass(title: str) -> None:
 SPOKEN = [pytest.param(rule, id=rule.title) for rule in pii.RULES if rule.sign == RUN]
 
 
-@pytest.mark.parametrize("rule", SPOKEN)
+@gathered("rule", SPOKEN)
 def test_the_value_of_a_rule_that_needs_a_word_is_nothing_without_one(rule: Rule) -> None:
     assert rule.context
     for hit in rule.hits:
@@ -67,7 +68,7 @@ def test_the_value_of_a_rule_that_needs_a_word_is_nothing_without_one(rule: Rule
             assert rule.title not in {span.rule for span in scanner().scan(beside)}
 
 
-@pytest.mark.parametrize("rule", SPOKEN)
+@gathered("rule", SPOKEN)
 def test_the_name_of_a_member_is_a_word(rule: Rule) -> None:
     text, spans = marked(rule.hits[0])
     value = text[spans[0][0] : spans[0][1]]
@@ -85,7 +86,7 @@ def test_every_member_state_has_a_number_among_the_examples() -> None:
     assert len(vat._NUMBERS) == 28  # 27 member states and Northern Ireland
 
 
-@pytest.mark.parametrize("country", sorted(vat._NUMBERS))
+@gathered("country", sorted(vat._NUMBERS))
 def test_a_vat_number_with_another_check_digit_is_none(country: str) -> None:
     values = [re.sub(r"[^0-9A-Z]", "", marked(hit)[0].rpartition(":")[2]) for hit in VALUES.values()]
     value = next(each for each in values if each.startswith(country))

@@ -10,6 +10,7 @@ import pytest
 from extproc.detectors import pii
 from scripts.benchmarks import forms, names, quality, unseen
 from scripts.benchmarks.report import BenchError
+from tests.gathered import gathered
 
 data = pytest.mark.skipif(not quality.sources(), reason="the development data lies outside the repository")
 
@@ -65,7 +66,7 @@ def test_a_credential_is_found_in_every_form(form: str, kind: str) -> None:
         assert value not in judged.masked
 
 
-@pytest.mark.parametrize("kind", names.EXAMPLE_NAMES)
+@gathered("kind", names.EXAMPLE_NAMES, parts=3)
 def test_an_example_is_found_in_every_form(kind: str) -> None:
     examples = forms.examples(kind)
     assert examples
@@ -78,7 +79,7 @@ def test_an_example_is_found_in_every_form(kind: str) -> None:
                 assert judged.covers(kind, value), (form, words)
 
 
-@pytest.mark.parametrize("kind", pii.KINDS)
+@gathered("kind", pii.KINDS)
 def test_every_kind_is_measured_in_forms(kind: str) -> None:
     # Within a URL a user and a password have no name of their own.
     assert kind in names.NAMES or kind in names.EXAMPLE_NAMES or kind == "url_credentials"

@@ -9,6 +9,7 @@ from extproc.apis.reply import ReplyPart
 from extproc.detectors.refusal import LOOKED_AT, RefusedReply, refuses
 from extproc.detectors.replies import ReplyFinding
 from tests.detectors.refusal_set import OTHERS, REFUSALS
+from tests.gathered import gathered
 from tests.inspection.replying import FORMS, asking, judging, kinds, outcome, streamed, whole
 
 RECALL: Final = 0.85
@@ -35,7 +36,7 @@ def test_the_labelled_set_is_told_apart_as_well_as_the_page_says() -> None:
     assert len(right) / (len(right) + len(wrong)) >= PRECISION, wrong
 
 
-@pytest.mark.parametrize("text", [*REFUSALS, *OTHERS])
+@gathered("text", [*REFUSALS, *OTHERS])
 def test_cuts_change_nothing(text: str) -> None:
     assert found(text, 1) == found(text, 7) == found(text)
 

@@ -5,6 +5,7 @@ from extproc.matching.compiled import compile_rule, expression
 from extproc.matching.render import exact
 from extproc.matching.rule import Rule, marked
 from extproc.matching.span import unite
+from tests.gathered import gathered
 from tests.inspection.texts import RULES, alone, scanner
 
 HITS = [pytest.param(rule, hit, id=f"{rule.title}-{n}") for rule in RULES for n, hit in enumerate(rule.hits)]
@@ -42,30 +43,30 @@ def _found(rule: Rule, text: str) -> list[tuple[int, int]]:
     return [(piece.start, piece.end) for piece in unite(alone(rule).scan(text))]
 
 
-@pytest.mark.parametrize(("rule", "example"), HITS)
+@gathered(("rule", "example"), HITS, parts=2)
 def test_a_rule_finds_exactly_what_its_examples_mark(rule: Rule, example: str) -> None:
     text, spans = marked(example)
     assert spans
     assert _found(rule, text) == spans
 
 
-@pytest.mark.parametrize(("rule", "text"), MISSES)
+@gathered(("rule", "text"), MISSES, parts=2)
 def test_a_rule_finds_nothing_in_its_look_alikes(rule: Rule, text: str) -> None:
     assert _found(rule, text) == []
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
+@gathered("rule", RULES, ids=lambda rule: rule.title)
 def test_every_rule_has_examples_on_both_sides(rule: Rule) -> None:
     assert rule.hits
     assert rule.misses
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
+@gathered("rule", RULES, ids=lambda rule: rule.title)
 def test_the_automaton_of_a_rule_has_room(rule: Rule) -> None:
     assert expression(exact(compile_rule(rule).node)).programsize <= MOST_INSTRUCTIONS
 
 
-@pytest.mark.parametrize(("rule", "example"), HITS)
+@gathered(("rule", "example"), HITS, parts=2)
 def test_a_rule_finds_the_same_among_all_others(rule: Rule, example: str) -> None:
     text, _ = marked(example)
     mine = [span for span in scanner().scan(text) if span.rule == rule.title]

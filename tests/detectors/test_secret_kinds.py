@@ -10,6 +10,7 @@ from extproc.matching.scanner import Scanner
 from extproc.matching.span import unite
 from tests.conftest import PROFILE
 from tests.detectors.kinds import ALIKE, PLACES, Kind, kinds, places
+from tests.gathered import gathered
 from tests.inspection.texts import pieces, streamed
 
 EACH = [pytest.param(kind, id=kind.name) for kind in kinds()]
@@ -35,7 +36,7 @@ def _found(text: str) -> list[str]:
     return [text[each.start : each.end] for each in unite(_scanner().scan(text))]
 
 
-@pytest.mark.parametrize("kind", EACH)
+@gathered("kind", EACH, parts=4)
 def test_a_secret_of_every_kind_is_found_in_every_place(kind: Kind) -> None:
     missed = []
     for place in places(kind):
@@ -48,7 +49,7 @@ def test_a_secret_of_every_kind_is_found_in_every_place(kind: Kind) -> None:
     assert missed == []
 
 
-@pytest.mark.parametrize("kind", EACH)
+@gathered("kind", EACH, parts=4)
 def test_what_stands_in_place_of_a_secret_is_none(kind: Kind) -> None:
     found = []
     for stands in ALIKE.values() if kind.name not in BEGINNINGS else ():
@@ -58,10 +59,10 @@ def test_what_stands_in_place_of_a_secret_is_none(kind: Kind) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("kind", EACH)
+@gathered("kind", EACH, parts=6)
 def test_a_stream_finds_the_same(kind: Kind) -> None:
     text = "\n".join(PLACES[place](kind, kind.value(number)) for number, place in enumerate(places(kind)))
-    for seed in (1, 2):
+    for seed in range(1, 2 if PROFILE == "fast" else 3):
         released, found = streamed(_scanner(), pieces(text, seed))
         assert released == text
         assert unite(found) == unite(_scanner().scan(text))

@@ -9,6 +9,7 @@ from extproc.detectors.replies import ReplyFinding
 from extproc.detectors.url.address import DATA_MIN
 from extproc.detectors.url.links import LINK_MAX, Linked, LinkJudge
 from extproc.policy.replies import Url
+from tests.gathered import gathered
 from tests.inspection.replying import FORMS, asking, judging, outcome, streamed, whole
 
 
@@ -51,10 +52,8 @@ SUSPICIOUS = {
 }
 
 
-@pytest.mark.parametrize("link", SUSPICIOUS)
-@pytest.mark.parametrize(
-    "form", ["{}", "see {} now", "[text]({})", "![image]({} 'title')", '<a href="{}">x</a>', "<{}>"]
-)
+@gathered("link", SUSPICIOUS)
+@gathered("form", ["{}", "see {} now", "[text]({})", "![image]({} 'title')", '<a href="{}">x</a>', "<{}>"])
 def test_a_suspicious_link_is_found_bare_in_markdown_and_in_html(link: str, form: str) -> None:
     text = form.format(link)
     for size in (1, 3, 10_000):
@@ -103,7 +102,7 @@ LISTED = [
 ENTRIES = ("example.com", "*.docs.example", "host.example/guide/")
 
 
-@pytest.mark.parametrize(("link", "listed"), LISTED)
+@gathered(("link", "listed"), LISTED)
 def test_lists_hold_hosts_those_below_them_and_paths(link: str, listed: bool) -> None:
     text = f"go to {link} now"
     assert found(text, allow=ENTRIES, checks=()) == ([] if listed else [("not_allowed", link)])
@@ -140,7 +139,7 @@ HIDDEN = [
 ]
 
 
-@pytest.mark.parametrize("text", HIDDEN)
+@gathered("text", HIDDEN)
 def test_no_link_hides_behind_another_or_behind_escapes(text: str) -> None:
     whole_text = found(text + " and", allow=("ok.example",), checks=())
     assert [kind for kind, _ in whole_text] == ["not_allowed"]

@@ -12,6 +12,7 @@ import re2
 from extproc.detectors import pii
 from extproc.detectors.naming import spelled
 from extproc.detectors.pii import words
+from tests.gathered import gathered
 from tests.inspection.texts import scanner
 
 DATES = {
@@ -55,12 +56,12 @@ def kinds(text: str) -> set[str]:
     return {span.kind for span in scanner().scan(text)}
 
 
-@pytest.mark.parametrize("language", [each.__name__.rpartition(".")[2] for each in words.LANGUAGES])
+@gathered("language", [each.__name__.rpartition(".")[2] for each in words.LANGUAGES])
 def test_a_date_of_birth_is_found_in_every_language(language: str) -> None:
     assert "date_of_birth" in kinds(DATES[language])
 
 
-@pytest.mark.parametrize("each", words.LANGUAGES, ids=lambda each: each.__name__.rpartition(".")[2])
+@gathered("each", words.LANGUAGES, ids=lambda each: each.__name__.rpartition(".")[2])
 def test_a_table_has_words_of_known_kinds_and_no_word_twice(each: object) -> None:
     table: dict[str, str] = each.WORDS  # type: ignore[attr-defined]
     assert set(table) <= {*pii.KINDS, *SHARED_WORDS, "years_old", "postal_code", "account_number"}

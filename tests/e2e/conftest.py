@@ -107,7 +107,8 @@ READING = (
 )
 JUDGING = ("inspection_failures", "neighbours")
 BACKENDS = ("upstreams", "credentials", "bad_requests", "misconfigured", "workers")
-ONE_TRANSPORT = frozenset(f"test_{name}.py" for name in (*READING, *JUDGING, *BACKENDS))
+ENVOYS_PART = ("contract", "modes", "unclaimed", "upgrades")
+ONE_TRANSPORT = frozenset(f"test_{name}.py" for name in (*READING, *JUDGING, *BACKENDS, *ENVOYS_PART))
 """Files about what is the same whichever transport brings a message: the second one is for `deep`."""
 
 

@@ -47,7 +47,7 @@ TEXTS: Final = 900
     scope="module",
     params=[
         ("h2", "buffered"),
-        ("grpcio", "full-duplex"),
+        pytest.param(("grpcio", "full-duplex"), marks=pytest.mark.deep),
         pytest.param(("h2", "full-duplex"), marks=pytest.mark.deep),
         pytest.param(("grpcio", "buffered"), marks=pytest.mark.deep),
     ],

@@ -40,7 +40,7 @@ PROMPT: Final = "The merger with the bank of Zug is planned for June, and our cl
 @pytest.fixture(
     scope="module",
     params=[
-        ("h2", "buffered"),
+        pytest.param(("h2", "buffered"), marks=pytest.mark.deep),
         ("grpcio", "full-duplex"),
         pytest.param(("h2", "full-duplex"), marks=pytest.mark.deep),
         pytest.param(("grpcio", "buffered"), marks=pytest.mark.deep),

@@ -49,7 +49,7 @@ MAIL: Final = "jane.doe@example.com"
 @pytest.fixture(
     scope="module",
     params=[
-        ("h2", "buffered"),
+        pytest.param(("h2", "buffered"), marks=pytest.mark.deep),
         ("grpcio", "full-duplex"),
         pytest.param(("h2", "full-duplex"), marks=pytest.mark.deep),
         pytest.param(("grpcio", "buffered"), marks=pytest.mark.deep),

@@ -36,7 +36,11 @@ FREE: Final = ("x-tier", "free")
 GOLD: Final = ("x-tier", "gold")
 
 
-@pytest.fixture(scope="module", params=[("h2", "buffered"), ("grpcio", "full-duplex")], ids="-".join)
+@pytest.fixture(
+    scope="module",
+    params=[("h2", "buffered"), pytest.param(("grpcio", "full-duplex"), marks=pytest.mark.deep)],
+    ids="-".join,
+)
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Gateway]]:
     """Two gateways whose processors find the plug-ins: the policy of one has no pipeline, that of the other masks."""
     transport, profile = request.param

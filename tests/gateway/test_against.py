@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, get_args
 
 import pytest
@@ -12,7 +13,7 @@ from extproc.gateway.against import UnreadableConfigError, compare, notes, read
 from extproc.gateway.against.matching import changeable, forwarded
 from extproc.gateway.bootstrap import Json, Profile, SocketAddress, bootstrap, render
 from extproc.gateway.bootstrap.filter import FILTER
-from extproc.policy import loads
+from extproc.policy import Policy, loads
 from extproc.transaction import Plan
 from tests.e2e.gateway import ext_proc, manager
 
@@ -32,17 +33,22 @@ KEYLESS = re.sub(r", credential: .*}}", "}", POLICY)
 SECRETS = {"north": b"1", "south": b"2"}
 
 
-def made(profile: Profile = "buffered", text: str = POLICY) -> Json:
+@cache
+def compiled(text: str) -> tuple[Policy, Plan]:
+    """A policy and its plan; neither ever changes."""
     policy = loads(text, "policy.yaml")
-    needs = Plan.compile(policy, SECRETS).needs
+    return policy, Plan.compile(policy, SECRETS)
+
+
+def made(profile: Profile = "buffered", text: str = POLICY) -> Json:
+    policy, plan = compiled(text)
     listen = SocketAddress("127.0.0.1", 8080)
-    return bootstrap(policy, needs=needs, endpoints=["unix:/run/p"], listen=listen, profile=profile)
+    return bootstrap(policy, needs=plan.needs, endpoints=["unix:/run/p"], listen=listen, profile=profile)
 
 
 def lacks(whole: object, text: str = POLICY) -> list[str]:
-    policy = loads(text, "policy.yaml")
     written = read(whole if isinstance(whole, str) else json.dumps(whole))
-    return [each.text for each in compare(written, policy, Plan.compile(policy, SECRETS))]
+    return [each.text for each in compare(written, *compiled(text))]
 
 
 @pytest.mark.parametrize("profile", get_args(Profile))
@@ -60,7 +66,7 @@ def own(whole: Json) -> None:
 
 
 def noted(whole: object, text: str = POLICY) -> list[str]:
-    return [each.text for each in notes(read(json.dumps(whole)), loads(text, "policy.yaml"))]
+    return [each.text for each in notes(read(json.dumps(whole)), compiled(text)[0])]
 
 
 def test_a_filter_of_an_operators_own_needs_no_fingerprint() -> None:

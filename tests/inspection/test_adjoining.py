@@ -11,6 +11,7 @@ from extproc.inspection.adjoining import BESIDE, BLANK
 from extproc.inspection.stage import Stage
 from extproc.inspection.verdict import Blocked
 from extproc.matching.scanner import Scanner
+from tests.gathered import gathered
 from tests.inspection.judging import judged, stage
 
 CARD = "4012 8888 8888 1881"
@@ -57,7 +58,7 @@ def test_a_value_over_two_parts_is_masked_in_the_first_and_removed_from_the_seco
         assert len(verdict.findings) == 1
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("said", "masked"),
     [
         (['{"card": "4012 8888 ', '8888 1881", "x": 1}'], ['{"card": "[CREDIT_CARD_1]', '", "x": 1}']),
@@ -67,8 +68,8 @@ def test_a_value_over_two_parts_is_masked_in_the_first_and_removed_from_the_seco
         (['{"a": "4012 "}', "8888 8888 1881"], ['{"a": "4012 "}', "8888 8888 1881"]),
     ],
 )
-@pytest.mark.parametrize("typed", [{"type": "text"}, {}])
-@pytest.mark.parametrize("turned", [False, True])
+@gathered("typed", [{"type": "text"}, {}])
+@gathered("turned", [False, True])
 def test_json_that_is_cut_over_parts_is_one_text(
     turned: bool, typed: dict[str, str], said: list[str], masked: list[str]
 ) -> None:

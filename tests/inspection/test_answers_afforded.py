@@ -12,6 +12,7 @@ from extproc.payload.encodings.codings import codings
 from extproc.pipe.pipe import HELD_BYTES, SURE_BYTES, TRIED_BYTES
 from extproc.protocol.meter import Chained, Meter, SpentError
 from tests.apis.events.apis import APIS, events
+from tests.gathered import gathered
 from tests.inspection.answering import answer, blocking, everything
 from tests.matching.test_metered import COSTLY
 
@@ -43,7 +44,7 @@ def test_what_is_afforded_takes_no_more_steps_than_that(text: str) -> None:
             assert left - stream.meter.left <= INLINE + SLACK
 
 
-@pytest.mark.parametrize(
+@gathered(
     "data",
     [
         event(filled("+14155552671 ")),

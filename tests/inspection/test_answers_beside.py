@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from extproc.payload.json.hints import MAX_HINT, MAX_KEPT, MAX_STRINGS, MAX_TAKEN
+from tests.gathered import gathered
 from tests.inspection.answering import answer, run
 from tests.inspection.judging import judged
 from tests.inspection.test_streamed_as_whole import alike, blocking, every, masking, outcome, vault
@@ -69,8 +70,8 @@ def test_base64_that_is_said_to_be_such_is_read_alike(title: str, name: str) -> 
             assert (sum(counts.values()), unread, blocked) == (1, set(), None)
 
 
-@pytest.mark.parametrize("name", ["content", "tool_calls"])
-@pytest.mark.parametrize("title", NAMED)
+@gathered("name", ["content", "tool_calls"])
+@gathered("title", NAMED)
 def test_what_is_said_to_be_no_text_is_named_alike(title: str, name: str) -> None:
     value, reason = NAMED[title]
     for behind in ("", " and words"):
@@ -100,7 +101,7 @@ def test_other_words_beside_a_string_change_nothing(title: str) -> None:
         assert alike(TWINS["tool_calls"], masking(), every(text, step)) == (text, {}, set(), None)
 
 
-@pytest.mark.parametrize("title", [*READ, *NAMED])
+@gathered("title", [*READ, *NAMED])
 def test_the_input_of_a_tool_is_judged_alike(title: str) -> None:
     value = READ[title] if title in READ else NAMED[title][0]
     whole, stream = _input(value)

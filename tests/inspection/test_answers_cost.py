@@ -10,6 +10,7 @@ import pytest
 
 from extproc.matching.pane import STEP
 from tests.apis.events.samples import STREAMS, chat, chat_tools, choice, chunk, event, responses
+from tests.gathered import gathered
 from tests.inspection.answering import answer, everything
 from tests.matching.test_cost import ADVERSARIAL
 from tests.matching.test_holdback import PROSE
@@ -112,8 +113,8 @@ def test_prose_is_held_back_by_less_than_eight_characters_in_the_mean(size: int)
     assert sum(held) / len(held) < 8
 
 
-@pytest.mark.parametrize("text", ADVERSARIAL.values(), ids=ADVERSARIAL)
-@pytest.mark.parametrize("make", [chat, chat_tools])
+@gathered("text", ADVERSARIAL.values(), ids=ADVERSARIAL, parts=2)
+@gathered("make", [chat, chat_tools])
 def test_no_text_is_held_back_beyond_the_bound(make: Callable[[Sequence[str]], list[bytes]], text: str) -> None:
     scanner = everything().scanner
     assert scanner is not None

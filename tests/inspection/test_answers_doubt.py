@@ -12,6 +12,7 @@ from extproc.inspection.verdict import Verdict
 from extproc.pipe.pipe import AnswerPipe
 from extproc.pipe.whole import streamed
 from tests.apis.events.samples import event
+from tests.gathered import gathered
 from tests.inspection.answering import answer, cut, everything, run
 from tests.inspection.judging import decided
 
@@ -96,7 +97,7 @@ def outcome(data: bytes, *, blocks: bool = True) -> tuple[AnswerPipe, bytes]:
     return stream, run(stream, [data])
 
 
-@pytest.mark.parametrize("name", MALFORMED)
+@gathered("name", MALFORMED)
 def test_an_event_that_is_read_in_two_ways_is_uninspected(name: str) -> None:
     data = MALFORMED[name]
     stream, out = outcome(data)
@@ -110,7 +111,7 @@ def test_an_event_that_is_read_in_two_ways_is_uninspected(name: str) -> None:
         assert run(again, cut(data, [at])) == out
 
 
-@pytest.mark.parametrize("name", MALFORMED)
+@gathered("name", MALFORMED)
 def test_where_it_may_pass_it_is_named_and_goes_on_as_it_came(name: str) -> None:
     stream, out = outcome(MALFORMED[name], blocks=False)
     assert stream.unread["malformed"] >= 1
@@ -143,7 +144,7 @@ READ = {
 """The same in forms that all clients read alike."""
 
 
-@pytest.mark.parametrize("name", READ)
+@gathered("name", READ)
 def test_an_event_that_all_clients_read_alike_is_joined(name: str) -> None:
     stream, out = outcome(READ[name])
     assert stream.blocked is None
@@ -244,8 +245,8 @@ def verdicts(document: str, *, blocks: bool) -> list[tuple[object, ...]]:
     ]
 
 
-@pytest.mark.parametrize("name", TWOFOLD)
-@pytest.mark.parametrize("said", ["y", "to bob@example.com"])
+@gathered("name", TWOFOLD)
+@gathered("said", ["y", "to bob@example.com"])
 def test_a_document_that_is_read_in_two_ways_is_uninspected_in_both_forms(name: str, said: str) -> None:
     for blocks in (True, False):
         whole, stream = verdicts(TWOFOLD[name].replace("{}", said), blocks=blocks)

@@ -13,6 +13,7 @@ from extproc.matching.rule import Rule
 from extproc.payload import sse
 from tests.apis.events.client import documents, replaced
 from tests.apis.events.samples import STREAMS, chat, chat_tools, choice, chunk, event
+from tests.gathered import gathered
 from tests.inspection.answering import EMAIL, SSN, answer, cut, masking, processor, run, said, stage
 
 PIECES = ("ask bob@exam", "ple.com, BOOM", " or [EMA", "IL_1] and a@b.de ", "then")
@@ -109,10 +110,10 @@ def test_without_a_stand_in_that_can_read_streams_the_answer_ends(reserve: Stage
     assert stream.blocked == Blocked("guard", "failure")
 
 
-@pytest.mark.parametrize(
-    "more", [{}, {"allows_failure": True}, {"stand_in": "guard"}, {"action": "report", "allows_failure": True}]
+@gathered(
+    "more", [{}, {"allows_failure": True}, {"stand_in": "guard"}, {"action": "report", "allows_failure": True}], parts=3
 )
-@pytest.mark.parametrize("name", ["chat", "tools", "choices", "responses"])
+@gathered("name", ["chat", "tools", "choices", "responses"])
 def test_a_failure_comes_at_the_same_place_for_any_cut(name: str, more: dict[str, Any]) -> None:
     dialect, make = STREAMS[name]
     of = failing(stage((processor(0, "guard"), EMAIL)), **more)

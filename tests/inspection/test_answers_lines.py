@@ -9,6 +9,7 @@ from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
 from tests.apis.events.client import documents
 from tests.apis.events.samples import chat, choice, chunk, event
+from tests.gathered import gathered
 from tests.inspection.answering import answer, cut, everything, masking, processor, run, stage
 
 DIALECTS = ["openai.chat", "openai.completions", "openai.responses", "anthropic.messages", "mcp", ""]
@@ -77,8 +78,8 @@ LINES = (
 )
 
 
-@pytest.mark.parametrize(("data", "expected"), LINES)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@gathered(("data", "expected"), LINES)
+@gathered("dialect", DIALECTS)
 def test_what_stands_in_any_line_is_masked_and_every_cut_gives_the_same(
     dialect: str, data: bytes, expected: bytes
 ) -> None:
@@ -97,10 +98,8 @@ def test_every_two_cuts_of_a_line_give_the_same() -> None:
         assert run(answer(masking(), "mcp"), cut(data, places)) == b": [EMAIL_1]\r\n\r\nid: [EMAIL_2]\n\n"
 
 
-@pytest.mark.parametrize(
-    "form", [": {}\n\n", "event: {}\n\n", "id: {}\ndata: 1\n\n", "{}\n\n", "x: {}\n\n", "data: {}\n\n"]
-)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@gathered("form", [": {}\n\n", "event: {}\n\n", "id: {}\ndata: 1\n\n", "{}\n\n", "x: {}\n\n", "data: {}\n\n"])
+@gathered("dialect", DIALECTS)
 def test_what_is_to_be_blocked_in_any_line_blocks_the_answer(dialect: str, form: str) -> None:
     data = form.format("my 4012 8888 8888 1881").encode()
     for at in range(len(data) + 1):

@@ -13,6 +13,7 @@ from extproc.inspection.vault import Vault
 from tests.apis.events.apis import APIS, events, joined
 from tests.apis.events.client import documents
 from tests.apis.events.samples import STREAMS, event
+from tests.gathered import gathered
 from tests.inspection.answering import EMAIL, answer, cut, masking, processor, run, stage
 from tests.inspection.shapes import SEALED
 
@@ -29,8 +30,8 @@ def spoken(out: bytes) -> str:
     return "\n".join(joined([each for each in documents(out) if each != "[DONE]"]))
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("claimed", CLAIMED)
+@gathered("name", NAMES)
+@gathered("claimed", CLAIMED)
 def test_a_value_cut_over_events_is_masked_on_any_path(name: str, claimed: str) -> None:
     stream = answer(masking(), claimed)
     out = run(stream, events(name, PIECES))
@@ -43,7 +44,7 @@ def test_a_value_cut_over_events_is_masked_on_any_path(name: str, claimed: str) 
     assert "example-mail" not in said
 
 
-@pytest.mark.parametrize("name", NAMES)
+@gathered("name", NAMES)
 def test_a_value_cut_over_events_is_blocked_before_any_of_it_is_out(name: str) -> None:
     blocks = stage((processor(action="block"), EMAIL))
     stream = answer(blocks, "")
@@ -54,7 +55,7 @@ def test_a_value_cut_over_events_is_blocked_before_any_of_it_is_out(name: str) -
     assert "The answer was blocked." in spoken(out)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@gathered("name", NAMES)
 def test_a_placeholder_cut_over_events_is_restored_on_any_path(name: str) -> None:
     vault = Vault()
     vault.placeholder("email", VALUE)
@@ -223,8 +224,8 @@ WORDS: dict[str, Callable[[str], bytes]] = {
 """Words of an API in deltas, which OpenAI's and LangChain's clients add to what they have."""
 
 
-@pytest.mark.parametrize("cut_at", range(1, len(VALUE.strip())))
-@pytest.mark.parametrize("name", ["a role", "the identifier of a call", "the identifier of a sound"])
+@gathered("cut_at", range(1, len(VALUE.strip())))
+@gathered("name", ["a role", "the identifier of a call", "the identifier of a sound"])
 def test_a_value_cut_over_words_that_clients_join_is_not_shown(name: str, cut_at: int) -> None:
     value = VALUE.strip()
     stream = answer(masking(), "openai.chat")
@@ -257,7 +258,7 @@ def test_words_are_joined_in_so_many_places() -> None:
     assert stream.unread == {"stream": 1}
 
 
-@pytest.mark.parametrize(
+@gathered(
     "document",
     [
         {"type": "ping"},
@@ -268,14 +269,14 @@ def test_words_are_joined_in_so_many_places() -> None:
         None,
     ],
 )
-@pytest.mark.parametrize("claimed", CLAIMED)
+@gathered("claimed", CLAIMED)
 def test_events_that_bring_no_text_and_an_error_are_read_on_any_path(claimed: str, document: object) -> None:
     stream = answer(masking(), claimed)
     assert run(stream, [event(document)]) == event(document)
     assert not stream.unread
 
 
-@pytest.mark.parametrize(
+@gathered(
     "document",
     [
         {"event": "output", "data": "john.d"},
@@ -298,7 +299,7 @@ def test_events_that_bring_no_text_and_an_error_are_read_on_any_path(claimed: st
         '"john.d"',
     ],
 )
-@pytest.mark.parametrize("claimed", CLAIMED)
+@gathered("claimed", CLAIMED)
 def test_an_event_of_unknown_shape_that_tells_something_is_uninspected(claimed: str, document: object) -> None:
     stream = answer(masking(), claimed)
     out = run(stream, [event(document)] * 2)

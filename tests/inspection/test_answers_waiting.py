@@ -12,6 +12,7 @@ from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Blocked
 from tests.apis.events.client import documents
 from tests.apis.events.samples import chat, choice, chunk, event
+from tests.gathered import gathered
 from tests.inspection.answering import EMAIL, answer, cut, everything, masking, processor, run, stage
 from tests.inspection.shapes import SHAPES
 
@@ -45,7 +46,7 @@ def lags(raws: Sequence[bytes]) -> list[int]:
 # -- nothing is changed where nothing is masked
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("name", SHAPES)
 def test_every_shape_leaves_byte_for_byte_whatever_the_cuts(name: str) -> None:
     dialect, make = SHAPES[name]
     stream = b"".join(make())
@@ -57,7 +58,7 @@ def test_every_shape_leaves_byte_for_byte_whatever_the_cuts(name: str) -> None:
     assert run(answer(everything(), dialect), cut(stream, range(1, len(stream), 97))) == stream
 
 
-@pytest.mark.parametrize("name", [name for name, (dialect, _) in SHAPES.items() if dialect == "openai.chat"])
+@gathered("name", [name for name, (dialect, _) in SHAPES.items() if dialect == "openai.chat"])
 def test_an_event_waits_for_few_others(name: str) -> None:
     behind = lags(SHAPES[name][1]())
     assert max(behind) <= 2 * PATIENCE + 2

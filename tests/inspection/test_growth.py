@@ -18,6 +18,7 @@ from extproc.matching.looks import LEAST_LOOKS, MOST_LOOKS, most_looks
 from extproc.matching.re2_search import Search, Spans
 from extproc.matching.rule import Rule, marked
 from extproc.matching.scanner import Scanner, TooManyCandidatesError
+from tests.gathered import gathered
 from tests.inspection.texts import RULES, scanner
 
 KIB = 1024
@@ -114,12 +115,12 @@ def _grows_in_time(part: str, sizes: tuple[int, ...]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("part", OPENINGS)
+@gathered("part", OPENINGS)
 def test_what_opens_matches_over_and_over_is_looked_at_in_proportion(part: str) -> None:
     assert not _grows(_counted(), part, (8 * KIB, 16 * KIB))
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
+@gathered("rule", RULES, ids=lambda rule: rule.title, parts=10)
 def test_the_examples_of_a_rule_repeated_are_looked_at_in_proportion(rule: Rule) -> None:
     for part in (marked(rule.hits[0])[0], rule.misses[0]):
         assert not _grows(_counted(), part, (4 * KIB, 8 * KIB))

@@ -10,6 +10,7 @@ from extproc.inspection.answers.events import MAX_RECURRING
 from extproc.inspection.answers.repeated import MAX_SNAPSHOTS
 from extproc.inspection.verdict import Blocked
 from tests.apis.events.samples import choice, chunk, event
+from tests.gathered import gathered
 from tests.inspection.answering import answer, everything, masking, run
 
 CARD, EMAIL, KEY = "4012 8888 8888 1881", "bob@example.com", "AKIAZYMLOPIFQYF7M2NX"
@@ -66,8 +67,8 @@ def outcome(name: str, *texts: str, blocks: bool = True) -> tuple[Any, bytes]:
     return stream, run(stream, [event(SHAPES[name](text)) for text in texts])
 
 
-@pytest.mark.parametrize("value", [CARD, EMAIL, KEY])
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("value", [CARD, EMAIL, KEY])
+@gathered("name", SHAPES)
 def test_a_value_that_is_cut_over_two_events_is_masked(name: str, value: str) -> None:
     kind = {CARD: "CREDIT_CARD", EMAIL: "EMAIL"}.get(value, "AWS_ACCESS_KEY_ID")
     for at in range(1, len(value)):
@@ -80,7 +81,7 @@ def test_a_value_that_is_cut_over_two_events_is_masked(name: str, value: str) ->
         assert sum(stream.counts.values()) == 1
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("name", SHAPES)
 def test_a_value_that_is_cut_over_many_events_is_masked(name: str) -> None:
     stream, out = outcome(name, "card ", *CARD)
     texts = ("card ", "[CREDIT_CARD_1]", *[""] * (len(CARD) - 1))
@@ -88,7 +89,7 @@ def test_a_value_that_is_cut_over_many_events_is_masked(name: str) -> None:
     assert sum(stream.counts.values()) == 1
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("first", "second"),
     [
         ("San Diego", EMAIL),
@@ -101,7 +102,7 @@ def test_a_value_that_is_cut_over_many_events_is_masked(name: str) -> None:
         ("2024-05-01", "2024-05-02"),
     ],
 )
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("name", SHAPES)
 def test_texts_that_are_whole_are_judged_by_themselves(name: str, first: str, second: str) -> None:
     stream, out = outcome(name, first, second)
     masked = (each.replace("\\u0040", "@").replace(EMAIL, "[EMAIL_1]") for each in (first, second))

@@ -14,6 +14,7 @@ from extproc.apis.streams import StreamReader
 from extproc.inspection.replies import ReplyReader
 from tests.apis.events.apis import APIS, events
 from tests.apis.events.samples import STREAMS
+from tests.gathered import gathered
 from tests.inspection.shapes import PIECES, SHAPES
 
 
@@ -53,7 +54,7 @@ def joined(parts: list[ReplyPart]) -> dict[Scope, str]:
     return dict(texts)
 
 
-@pytest.mark.parametrize("name", streams())
+@gathered("name", streams())
 def test_every_recorded_stream_is_read_and_the_quick_way_gives_what_the_json_gives(name: str) -> None:
     dialect, raws = streams()[name]
     quick = parts_of(raws, dialect)

@@ -15,6 +15,7 @@ from extproc.inspection.stage import Stage
 from extproc.inspection.vault import Vault
 from tests.apis.events.client import documents
 from tests.apis.events.samples import event
+from tests.gathered import gathered
 from tests.inspection.answering import answer, every_rule, processor, run, stage
 from tests.inspection.judging import judged
 from tests.inspection.twins import TWINS, Twin
@@ -82,8 +83,8 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("depth", range(9))
-@pytest.mark.parametrize("name", TWINS)
+@gathered("depth", range(9), parts=4)
+@gathered("name", TWINS)
 def test_values_at_every_depth_of_json_are_judged_alike(name: str, depth: int) -> None:
     twin = TWINS[name]
     for title, step in (("plain", 29), ("escaped", 13)):
@@ -228,8 +229,8 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("name", ["content", "tool_calls", "output_text", "text"])
-@pytest.mark.parametrize("title", ODD)
+@gathered("name", ["content", "tool_calls", "output_text", "text"], parts=2)
+@gathered("title", ODD)
 def test_texts_that_are_nearly_json_are_judged_alike(title: str, name: str) -> None:
     for step in (1, 6) if name == "content" else (7,):
         alike(TWINS[name], masking(), every(ODD[title], step))
@@ -395,49 +396,3 @@ def test_a_value_that_an_added_part_begins_and_a_delta_ends_is_found(kind: str, 
     assert b"bob@" not in out
     assert b"[EMAIL_1]" in out
     assert sum(one.counts.values()) == 1
-
-
-# -- secrets that the names of their members tell
-
-SECRETS = {
-    "password": "hunter2xyz9",
-    "db_passwd": "%dLoZ4fC6uycOIei",
-    "api_key": "Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu",
-    "clientSecret": "6da89121079f83b2eb6acccf8219ea982c3d79bccc3e9c6a85856480661f8fde",
-    "token": "Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu",
-    "datadog_api_key": "9f8e7d6c5b4a39281706f5e4d3c2b1a0",
-}
-HARMLESS = {
-    "password": "required, 8 to 32 characters",
-    "password_hint": "hunter2xyz9",
-    "next_page_token": "Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu",
-    "api_key_id": "Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu",
-    "token_count": "12",
-    "secret": "${SECRET_OF_MINE_1}",
-    "note": "Xqz8PoEXnLwrWnfRVUWJuK5N796lK5mu",
-    "api_key": "see the page on keys",
-}
-
-
-@pytest.mark.parametrize("name", ["content", "tool_calls", "function_arguments", "input", "custom_input"])
-@pytest.mark.parametrize("member", SECRETS)
-def test_a_secret_that_the_name_of_its_member_tells_is_found_alike(member: str, name: str) -> None:
-    for depth in range(3):
-        said = nested(json.dumps({"user": "ann", member: SECRETS[member], "x": "y"}), depth)
-        for step in (1, 7, 1000):
-            out, counts, *_ = alike(TWINS[name], masking(), every(said, step))
-            assert SECRETS[member] not in out
-            assert sum(counts.values()) == 1
-
-
-@pytest.mark.parametrize("member", HARMLESS)
-def test_what_only_looks_like_a_secret_of_a_member_is_none(member: str) -> None:
-    for depth in range(3):
-        said = nested(json.dumps({member: HARMLESS[member], "x": "y"}), depth)
-        assert alike(TWINS["tool_calls"], masking(), every(said, 5)) == (said, {}, set(), None)
-
-
-@given(st.sampled_from(sorted(SECRETS)), st.text("aA0 \"'x9%é:", max_size=8), st.sampled_from([0, 250, 310, 400]))
-def test_a_value_under_the_name_of_a_secret_is_judged_alike(member: str, text: str, more: int) -> None:
-    value = (text + SECRETS[member] + "a1B2c3D4e5" * (more // 10))[: more or 64]
-    alike(TWINS["tool_calls"], masking(), every(json.dumps({member: value}), 7))

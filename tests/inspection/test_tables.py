@@ -13,6 +13,8 @@ from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span
 from extproc.matching.window import Window
 from scripts.benchmarks.unseen import judge
+from tests.conftest import PROFILE
+from tests.gathered import gathered
 from tests.inspection.answering import EMAIL, every_rule
 from tests.inspection.test_streamed_as_whole import alike
 from tests.inspection.texts import scanner
@@ -56,7 +58,7 @@ def whole(text: str) -> list[Span]:
     return tabled(scanner().scan(text), text, scanner())
 
 
-@pytest.mark.parametrize("seed", range(60))
+@gathered("seed", range(30 if PROFILE == "fast" else 60), parts=3)
 def test_a_text_in_pieces_has_the_findings_of_the_whole(seed: int) -> None:
     text = drawn(seed)
     for holds in (True, False):

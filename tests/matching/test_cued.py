@@ -7,6 +7,7 @@ from extproc.matching.regions import MOST_NAMES, Cued
 from extproc.matching.rule import Rule, marked
 from extproc.matching.scanner import Scanner
 from extproc.matching.window import Window
+from tests.gathered import gathered
 from tests.inspection.texts import streamed
 
 CODE = Rule(
@@ -100,7 +101,7 @@ def test_names_that_clients_invent_fill_no_memory() -> None:
     assert len(cued._named) == 1
 
 
-@pytest.mark.parametrize("rule", CUED)
+@gathered("rule", CUED)
 def test_every_value_has_a_digit_and_its_name_tells_it(rule: Rule) -> None:
     text, spans = marked(rule.hits[0])
     value = text[slice(*spans[0])]

@@ -11,6 +11,7 @@ from extproc.matching.regions import MANY
 from extproc.matching.rule import Rule, marked
 from extproc.matching.scanner import Scanner
 from extproc.matching.syntax import read
+from tests.gathered import gathered
 from tests.inspection.texts import RULES, scanner
 
 PROSE = "and so the house of the sea was sold to a man who went by it each day, or so they said in town; "
@@ -103,7 +104,7 @@ def test_every_example_is_found_amid_prose_as_when_all_of_a_text_is_read(monkeyp
     assert not wrong, wrong[0]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
+@gathered("rule", RULES, ids=lambda rule: rule.title)
 def test_no_example_has_fewer_digits_than_its_rule_asks_for(rule: Rule) -> None:
     compiled = next(each for each in scanner()._lanes if each.rule.title == rule.title)
     for example in rule.hits:

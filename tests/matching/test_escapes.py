@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.matching.escapes import _ZEROS, LONGEST, MOST_PARAMETERS, begun, marked, places, plain
+from tests.gathered import gathered
 
 ESCAPES = (
     *(
@@ -28,7 +29,7 @@ ESCAPES = (
 )
 
 
-@pytest.mark.parametrize("escape", ESCAPES)
+@gathered("escape", ESCAPES)
 def test_an_escape_is_blank_and_what_stands_around_it_stays(escape: str) -> None:
     assert plain(f"key{escape}ghp") == f"key{' ' * len(escape)}ghp"
     assert marked(escape)
@@ -74,7 +75,7 @@ def test_a_colour_has_so_many_parameters_and_no_more() -> None:
     assert plain(past) == past
 
 
-@pytest.mark.parametrize("escape", ESCAPES)
+@gathered("escape", ESCAPES)
 def test_every_beginning_of_an_escape_waits_for_its_end(escape: str) -> None:
     assert len(escape) <= LONGEST
     for size in range(1, len(escape)):

@@ -10,6 +10,7 @@ from extproc.matching.expression import ExpressionError, Width, bounded, folded,
 from extproc.matching.render import charset, exact, members, prefixes, starters
 from extproc.matching.rule import Rule
 from extproc.matching.syntax import MOST_REPEATS, read
+from tests.gathered import gathered
 
 PATTERNS = (
     "abc",
@@ -65,7 +66,7 @@ def test_endless_repetitions_are_bounded_beyond_their_least_number() -> None:
     assert width(bounded(read("a*b{3,}(?:c+){2}")[0], 10)) == Width(5, 10 + 13 + 22)
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("pattern", "message"),
     [
         ("(?=a)", "look-around"),

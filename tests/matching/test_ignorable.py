@@ -10,6 +10,7 @@ from extproc.matching.ignorable import MOST_IN_A_ROW, Ignored, hidden
 from extproc.matching.rule import Rule, marked
 from extproc.matching.scanner import Scanner
 from extproc.matching.window import Window
+from tests.gathered import gathered
 from tests.inspection.texts import RULES, alone, pieces, scanner, streamed, texts
 
 SOFT, ZERO, JOINER, WORD, BOM = "\u00ad", "\u200b", "\u200d", "\u2060", "\ufeff"
@@ -40,7 +41,7 @@ def test_a_value_with_unseen_code_points_inside_is_the_value_without_them(what: 
             assert found <= bare
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.title)
+@gathered("rule", RULES, ids=lambda rule: rule.title)
 def test_every_rule_finds_its_values_with_a_soft_hyphen_inside(rule: Rule) -> None:
     for hit in rule.hits:
         text, spans = marked(hit)

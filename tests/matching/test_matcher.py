@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import cache
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -15,6 +14,7 @@ from extproc.matching.rule import Rule, marked
 from extproc.matching.scanner import Scanner
 from extproc.matching.tail import MatchPlace
 from extproc.matching.utf8 import after
+from tests.gathered import gathered
 from tests.inspection.texts import RULES, scanner, texts
 
 OWN = (
@@ -47,8 +47,8 @@ def test_a_whole_match_is_told_without_groups_as_with_them(text: str, each: Comp
     assert found(each, data) == list(grouped(each, data))
 
 
-@pytest.mark.parametrize("end", ["", ".", " é"])
-@pytest.mark.parametrize("each", BARE, ids=lambda each: each.title)
+@gathered("end", ["", ".", " é"])
+@gathered("each", BARE, ids=lambda each: each.title)
 def test_the_examples_are_told_without_groups_as_with_them(each: CompiledRule, end: str) -> None:
     for example in (*each.rule.hits, *each.rule.misses):
         data = b"\n" + (marked(example)[0] + end).encode()

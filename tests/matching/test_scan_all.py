@@ -1,11 +1,11 @@
 """Several texts at once: the same finds as in each by itself, for one pass where nothing is found."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.matching.rule import marked
 from extproc.matching.scanner import JOINED_MOST
+from tests.gathered import gathered
 from tests.inspection.texts import RULES, scanner, texts
 
 
@@ -15,7 +15,7 @@ def test_several_texts_are_found_the_same_in_as_each_by_itself(several: list[str
     assert scanner().scan_all(several) == expected
 
 
-@pytest.mark.parametrize("example", [hit for rule in RULES for hit in rule.hits][:40])
+@gathered("example", [hit for rule in RULES for hit in rule.hits][:40])
 def test_a_find_between_other_texts_is_found_where_it_is(example: str) -> None:
     text, _ = marked(example)
     by = scanner()

@@ -9,6 +9,7 @@ from extproc.matching.regions import Regions
 from extproc.matching.rule import Rule
 from extproc.matching.scanner import Scanner
 from extproc.matching.window import Window
+from tests.gathered import gathered
 
 SIGN = r"\d{6}[^0-9A-Za-z]"
 
@@ -92,7 +93,7 @@ def test_only_rules_with_a_word_beside_a_number_are_looked_for(monkeypatch: pyte
     assert asked == len({"plain", "whole"}) + len({"plain", "whole", "locker"})
 
 
-@pytest.mark.parametrize("cut", range(1, 24))
+@gathered("cut", range(1, 24))
 def test_a_stream_that_is_cut_anywhere_gives_what_the_whole_text_gives(cut: int) -> None:
     text = "123456 12 is in locker"
     window = Window(Scanner.compile(RULES))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from extproc.matching.escapes import begun
 from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.spelt import MOST_SPELT, character, spelt
+from tests.gathered import gathered
 from tests.inspection.texts import pieces, scanner, streamed, texts
 
 AT = (
@@ -98,7 +99,7 @@ def test_a_character_that_nobody_sees_may_be_spelt_out() -> None:
     assert [text[span.start : span.end] for span in scanner().scan(text)] == ["ann&shy;@exa&#8203;mple.com"]
 
 
-@pytest.mark.parametrize(
+@gathered(
     "text",
     [
         *("AT&T", "a && b", "?a=1&b=2", "don&#39;t", "&quot;&amp;&lt;&#x3C;&#x27;", "a&nbsp;b", "a&#160;b", "&#;"),
@@ -124,7 +125,7 @@ def test_each_stands_for_one_character(said: str, char: str) -> None:
     assert Ignored().bare(f"1{said}-") == f"1{char}-"
 
 
-@pytest.mark.parametrize("said", [*AT, *BLANKS, *DASHES, LONGEST])
+@gathered("said", [*AT, *BLANKS, *DASHES, LONGEST])
 def test_every_beginning_waits_for_its_end(said: str) -> None:
     for size in range(1, len(said)):
         assert begun(f"1{said[:size]}") == 1

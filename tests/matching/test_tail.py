@@ -14,6 +14,7 @@ from extproc.matching.rule import Rule
 from extproc.matching.syntax import read
 from extproc.matching.tail import MatchPlace, split
 from extproc.matching.utf8 import after
+from tests.gathered import gathered
 
 OWN = (
     Rule(kind="greedy", pattern=r"a[\w.]{0,4}=b?([bc1=é-]{2,6})", before="", after="1", group=1),
@@ -60,7 +61,7 @@ def test_a_tail_tells_what_groups_tell_of_small_alphabets(text: str, each: Compi
     assert list(each.matcher.find(data, 0, len(data), len(data))) == list(grouped(each, data))
 
 
-@pytest.mark.parametrize("hit", [hit for each in TAILED for hit in each.rule.hits])
+@gathered("hit", [hit for each in TAILED for hit in each.rule.hits])
 def test_a_tail_finds_the_examples(hit: str) -> None:
     data = b"\n" + hit.replace("«", "").replace("»", "").encode()
     for each in TAILED:

@@ -11,6 +11,7 @@ from extproc.payload import Document, TextLimitError
 from extproc.payload.json.members import members
 from extproc.payload.limits import MAX_DEPTH, MAX_OPENED, MAX_VALUES
 from extproc.protocol.errors import ClientError
+from tests.gathered import gathered
 from tests.payload.texts import bodies, expected, parse
 
 
@@ -59,7 +60,7 @@ def test_any_bytes_are_read_or_are_the_clients_error(body: bytes) -> None:
     assert outcome(body) == 400 or Document.read(body).body is body
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("body", "found"),
     [
         ('"a"', [("", "text", "a")]),
@@ -116,7 +117,7 @@ def test_items_behind_skipped_numbers_have_their_right_index() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("text", "found"),
     [
         ('{"content":"a"}', [("/x#/content", "a")]),

@@ -31,6 +31,7 @@ from extproc.payload.encodings.codings import (
 )
 from extproc.payload.encodings.inflate import MAX_MEMBERS
 from extproc.protocol.meter import ENDLESS, Meter, SpentError
+from tests.gathered import gathered
 
 TEXT = b'{"content":"' + bytes(range(0x20, 0x7F)) * 40 + b'"}'
 LIMIT = 1 << 20
@@ -58,8 +59,8 @@ def coding(name: str) -> str:
     return name.partition(",")[0]
 
 
-@pytest.mark.parametrize("name", ENCODERS)
-@pytest.mark.parametrize("text", [TEXT, b"", b"a", bytes(100_000)])
+@gathered("name", ENCODERS)
+@gathered("text", [TEXT, b"", b"a", bytes(100_000)])
 def test_an_encoded_body_is_decoded(name: str, text: bytes) -> None:
     assert decode(ENCODERS[name](text), (coding(name),), LIMIT) == text
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from extproc.payload import TextLimitError, read_json
 from extproc.payload.glimpse import MOST_DEPTH, MOST_GLIMPSED, glimpse, located
 from extproc.protocol.errors import ClientError
+from tests.gathered import gathered
 
 NAMES = st.sampled_from(
     [
@@ -111,7 +112,7 @@ def test_usual_bodies_are_glimpsed(value: object) -> None:
     assert glimpsed[:2] == read(body)
 
 
-@pytest.mark.parametrize(
+@gathered(
     "body",
     [
         b"",

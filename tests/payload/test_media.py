@@ -7,6 +7,7 @@ import pytest
 
 from extproc.payload import Document
 from extproc.payload.base64 import SHORTEST, SHORTEST_SIGNED
+from tests.gathered import gathered
 from tests.payload.shapes import PDF, PNG, SHAPES, WAV, plain
 
 NOTE = "Dear Alice, the meeting is at noon — your card 4111 1111 1111 1111 stays with Bob."
@@ -54,12 +55,12 @@ def named(value: object) -> list[tuple[str, str]]:
     return [(uninspected.pointer, uninspected.reason) for uninspected in read(value).uninspected]
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("name", SHAPES)
 def test_images_sounds_and_files_are_named_where_the_apis_put_them(name: str) -> None:
     assert named(plain(SHAPES[name])) == NAMED.get(name, [])
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("value", "found"),
     [
         ({"url": "data:image/png;base64,AAAA"}, [("/url", "image")]),

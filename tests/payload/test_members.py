@@ -9,6 +9,7 @@ from extproc.payload.json import members as room
 from extproc.payload.json.members import MAX_MEMBERS, SMALL, UTF8_SLICE, members
 from extproc.protocol.errors import ClientError
 from tests.apis.bodies import damaged, objects, reference
+from tests.gathered import gathered
 
 
 def refusal(body: bytes) -> str:
@@ -54,7 +55,7 @@ def test_any_bytes_give_members_or_the_clients_error(body: bytes) -> None:
     agrees(body)
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("body", "code"),
     [
         (b"", "empty_body"),

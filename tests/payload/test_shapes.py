@@ -2,9 +2,8 @@
 
 import json
 
-import pytest
-
 from extproc.payload import Document
+from tests.gathered import gathered
 from tests.payload.shapes import SHAPES, Value, joined, leaves, objects, plain, planted
 
 MARKER = "Zm-4711-mZ"
@@ -28,22 +27,22 @@ def found_once(body: bytes, pointer: str, kind: str) -> None:
     assert masked == body.replace(MARKER.encode(), b"[X]")
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("spelling", SPELLINGS)
+@gathered("name", SHAPES)
 def test_a_marker_in_any_string_of_a_shape_is_found_once_and_masked_alone(name: str, spelling: str) -> None:
     for pointer, text in leaves(SHAPES[name]):
         for marked in (MARKER, f'"é\n{MARKER}\\ {text[:20]}'):
             found_once(SPELLINGS[spelling](planted(SHAPES[name], pointer, marked)), pointer, "text")
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("name", SHAPES)
 def test_a_marker_in_an_unknown_name_is_found_once_and_masked_alone(name: str) -> None:
     for pointer in objects(SHAPES[name]):
         body = SPELLINGS["spaced"](joined(SHAPES[name], pointer, MARKER))
         found_once(body, f"{pointer}/{MARKER}", "name")
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("name", SHAPES)
 def test_markers_in_all_the_strings_at_once_are_found_each_in_its_own_place_and_order(name: str) -> None:
     value: Value = SHAPES[name]
     want: list[tuple[str, str]] = []
@@ -56,7 +55,7 @@ def test_markers_in_all_the_strings_at_once_are_found_each_in_its_own_place_and_
     assert [(passage.pointer, passage.text) for passage in passages if passage.kind == "text"] == want
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@gathered("name", SHAPES)
 def test_a_shape_has_its_strings_as_passages_save_those_named_as_uninspected(name: str) -> None:
     document = Document.read(SPELLINGS["compact"](SHAPES[name]))
     found = {(passage.pointer, passage.text) for passage in document.passages if passage.kind == "text"}

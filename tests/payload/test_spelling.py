@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.payload.json import spelling
+from tests.gathered import gathered
 from tests.payload.texts import SHORT, spelt
 
 Spelling = list[tuple[str, str]]
@@ -44,8 +45,8 @@ def test_code_points_are_found_however_long_the_stretches_are() -> None:
     found()
 
 
-@pytest.mark.parametrize("char", ["\n", '"', "\\", "😀", "\ud83d", "x"])
-@pytest.mark.parametrize("size", [spelling.STRETCH - 1, spelling.STRETCH, 5 * spelling.STRETCH])
+@gathered("char", ["\n", '"', "\\", "😀", "\ud83d", "x"])
+@gathered("size", [spelling.STRETCH - 1, spelling.STRETCH, 5 * spelling.STRETCH])
 def test_code_points_behind_many_escapes_are_found(char: str, size: int) -> None:
     units = char.encode("utf-16-be", "surrogatepass")
     escape = "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))

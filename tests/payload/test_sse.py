@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.payload.sse import MAX_EVENT, Event, EventTooLargeError, Reader, frame
+from tests.gathered import gathered
 
 PIECES = st.sampled_from(
     [
@@ -98,7 +99,7 @@ def test_a_stream_is_read_with_each_kind_of_line_end(end: bytes) -> None:
     assert [event.ended for event in events] == [True, True, True]
 
 
-@pytest.mark.parametrize(
+@gathered(
     ("raw", "name", "data"),
     [
         (b"data: x\n\n", b"", b"x"),

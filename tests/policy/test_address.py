@@ -2,6 +2,7 @@ import pytest
 
 from extproc.policy import Address, Backend, PolicyError, loads
 from extproc.policy.address import URL_MAX
+from tests.gathered import gathered
 
 ADDRESSES = [
     ("https://api.openai.com/v1", Address("https", "api.openai.com", 443, "/v1"), "api.openai.com"),
@@ -59,7 +60,7 @@ URLS = [
 ]
 
 
-@pytest.mark.parametrize(("url", "message"), URLS)
+@gathered(("url", "message"), URLS)
 def test_an_odd_url_is_refused_and_never_quoted(url: str, message: str) -> None:
     with pytest.raises(PolicyError) as caught:
         loads(f'version: 1\nbackends:\n  - {{name: a, api: openai, url: "{url}"}}\n')

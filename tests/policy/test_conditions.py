@@ -13,6 +13,7 @@ from extproc.policy.conditions import CONDITION_MAX
 from extproc.policy.expressions import REGEX_STEPS, STEPS_MAX
 from extproc.policy.signals import BUILT_IN
 from extproc.policy.tokens import tokens
+from tests.gathered import gathered
 
 SIGNALS_NOW = {
     "model": "gpt-4o-mini",
@@ -60,7 +61,7 @@ HOLD = [
 ]
 
 
-@pytest.mark.parametrize(("text", "result", "facts", "headers"), HOLD)
+@gathered(("text", "result", "facts", "headers"), HOLD)
 def test_a_condition_says_whether_it_holds_and_what_it_reads(
     text: str, result: bool, facts: set[str], headers: set[str]
 ) -> None:
@@ -161,7 +162,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("text", "message", "mend"), WRONG)
+@gathered(("text", "message", "mend"), WRONG)
 def test_a_wrong_condition_is_refused_with_its_mend(text: str, message: str, mend: str) -> None:
     with pytest.raises(PydanticCustomError) as caught:
         Condition(text)

@@ -10,13 +10,14 @@ from extproc.policy.credential_headers import (
     carries_credential,
     credentials_among,
 )
+from tests.gathered import gathered
 
 
 def test_every_name_is_one_that_http_2_has_and_has_a_reason() -> None:
     assert all(name == name.lower() and reason for name, reason in CREDENTIALS.items())
 
 
-@pytest.mark.parametrize(
+@gathered(
     "name",
     [
         *("xi-api-key", "helicone-auth", "cf-access-client-id", "cf-access-client-secret", "cf-aig-authorization"),

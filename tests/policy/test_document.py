@@ -2,6 +2,7 @@ import pytest
 
 from extproc.policy import PolicyError, Problem, loads
 from extproc.policy.document import DEPTH_MAX, NODES_MAX, TEXT_MAX, UnreadableError, decode, read
+from tests.gathered import gathered
 
 
 def problem(text: str) -> Problem:
@@ -32,7 +33,7 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("text", "line", "column", "message", "mend"), BROKEN)
+@gathered(("text", "line", "column", "message", "mend"), BROKEN)
 def test_a_text_that_is_no_yaml_is_told_where(text: str, line: int, column: int, message: str, mend: str) -> None:
     found = problem(text)
     assert (found.line, found.column, found.path) == (line, column, "")
@@ -60,7 +61,7 @@ FAULTY = [
 ]
 
 
-@pytest.mark.parametrize(("text", "loc", "line", "column", "message"), FAULTY)
+@gathered(("text", "loc", "line", "column", "message"), FAULTY)
 def test_yaml_that_readers_disagree_on_is_a_fault(
     text: str, loc: tuple[str, ...], line: int, column: int, message: str
 ) -> None:
@@ -90,7 +91,7 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize(("text", "value"), PLAIN)
+@gathered(("text", "value"), PLAIN)
 def test_plain_yaml_is_read_as_every_reader_does(text: str, value: object) -> None:
     document = read(text)
     assert not document.faults

@@ -11,6 +11,7 @@ from extproc.policy.secrets import PEM_MAX, guard_of
 from extproc.policy.units import Share
 from extproc.server.compiling import prepared_policy
 from extproc.server.files import read_file
+from tests.gathered import gathered
 from tests.policy.texts import processor
 
 URL = "url: 'https://guard.test/v1'"
@@ -87,7 +88,7 @@ WRONG += [
 ]
 
 
-@pytest.mark.parametrize(("text", "path", "message", "mend"), WRONG)
+@gathered(("text", "path", "message", "mend"), WRONG)
 def test_a_wrong_guard_is_told_its_one_problem_with_place_and_mend(
     text: str, path: str, message: str, mend: str
 ) -> None:

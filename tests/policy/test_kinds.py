@@ -6,6 +6,7 @@ from extproc.detectors import pii
 from extproc.policy import PolicyError, loads
 from extproc.policy.kinds import ON_REQUEST, PII_GROUPS, PII_KINDS, expanded
 from extproc.policy.processors import Pii
+from tests.gathered import gathered
 from tests.policy.texts import processor
 
 
@@ -21,7 +22,7 @@ def test_the_kinds_of_the_policy_are_those_of_the_rules() -> None:
     assert set(pii.DEFAULT_KINDS) == set(PII_KINDS) - set(ON_REQUEST)
 
 
-@pytest.mark.parametrize("kind", PII_KINDS)
+@gathered("kind", PII_KINDS)
 def test_every_kind_is_in_a_group(kind: str) -> None:
     assert any(kind in kinds for kinds in PII_GROUPS.values()), (
         "add its country or its subject to extproc/policy/kinds.py"

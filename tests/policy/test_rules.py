@@ -7,6 +7,7 @@ import pytest
 from extproc.policy import Condition, PolicyError, VirtualModel, drafted, loads
 from extproc.policy.signals import BUILT_IN, SignalDeclaration, Vocabulary
 from extproc.policy.virtual import RULES_MAX, RULES_STEPS_MAX, unnamed
+from tests.gathered import gathered
 
 HEAD = """\
 version: 1
@@ -86,7 +87,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "at", "message", "mend"), WRONG, ids=[f"{each[1]}: {each[2]}" for each in WRONG])
+@gathered(("rule", "at", "message", "mend"), WRONG, ids=[f"{each[1]}: {each[2]}" for each in WRONG])
 def test_a_wrong_rule_is_told_with_its_line_and_mend(rule: str, at: str, message: str, mend: str) -> None:
     with pytest.raises(PolicyError) as caught:
         loads(policy("{when: 'tools > 1', to: [{backend: a}]}", rule))

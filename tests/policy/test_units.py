@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.policy.units import duration, size, written_duration, written_size
+from tests.gathered import gathered
 
 SIZES = [
     (0, 0),
@@ -48,7 +49,7 @@ DURATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("written", "amount"), SIZES)
+@gathered(("written", "amount"), SIZES)
 def test_sizes_are_bytes(written: object, amount: int | None) -> None:
     if amount is None:
         with pytest.raises(ValueError):
@@ -57,7 +58,7 @@ def test_sizes_are_bytes(written: object, amount: int | None) -> None:
         assert size(written) == amount
 
 
-@pytest.mark.parametrize(("written", "seconds"), DURATIONS)
+@gathered(("written", "seconds"), DURATIONS)
 def test_durations_are_seconds_and_have_a_unit(written: object, seconds: float | None) -> None:
     if seconds is None:
         with pytest.raises(ValueError):

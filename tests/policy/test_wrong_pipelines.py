@@ -19,6 +19,7 @@ from extproc.policy.processors import (
     LITERALS_MAX,
     REGEX_MAX,
 )
+from tests.gathered import gathered
 from tests.policy.texts import pipeline, processor, root
 
 LATER = "is not supported by this version"
@@ -313,7 +314,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("text", "line", "path", "message", "mend"), WRONG)
+@gathered(("text", "line", "path", "message", "mend"), WRONG)
 def test_a_wrong_pipeline_is_told_its_one_problem_with_place_and_mend(
     text: str, line: int, path: str, message: str, mend: str
 ) -> None:

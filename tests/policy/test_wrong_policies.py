@@ -5,6 +5,7 @@ from extproc.policy.names import BACKEND_NAME_MAX, HEADER_NAME_MAX, LABEL_MAX, M
 from extproc.policy.paths import PATH_MAX
 from extproc.policy.tls import SANS_MAX
 from extproc.policy.virtual import WEIGHT_MAX
+from tests.gathered import gathered
 from tests.policy.texts import GOOD, backend, root, target
 
 INLINE = "a credential is never written into the policy"
@@ -284,7 +285,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("text", "line", "path", "message", "mend"), WRONG)
+@gathered(("text", "line", "path", "message", "mend"), WRONG)
 def test_a_wrong_policy_is_told_its_one_problem_with_place_and_mend(
     text: str, line: int, path: str, message: str, mend: str
 ) -> None:

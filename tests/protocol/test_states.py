@@ -8,6 +8,7 @@ from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.states import ANSWERS, MessageKind, ReplyKind, ReplyProgress, SideState, advance
+from tests.gathered import gathered
 
 ILLEGAL = "-"
 
@@ -54,8 +55,8 @@ def cells(text: str) -> dict[tuple[SideState, MessageKind], str]:
     }
 
 
-@pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize(("mode", "state", "event"), list(itertools.product(BodyMode, SideState, MessageKind)))
+@gathered("side", Side)
+@gathered(("mode", "state", "event"), list(itertools.product(BodyMode, SideState, MessageKind)))
 def test_each_cell_is_as_the_law_says(mode: BodyMode, state: SideState, event: MessageKind, side: Side) -> None:
     after = cells(LAW[mode])[state, event]
     if after == ILLEGAL:
@@ -88,7 +89,7 @@ M_TO_N = {
 }
 
 
-@pytest.mark.parametrize(("mode", "reply", "answer"), list(itertools.product(BodyMode, ReplyProgress, ReplyKind)))
+@gathered(("mode", "reply", "answer"), list(itertools.product(BodyMode, ReplyProgress, ReplyKind)))
 def test_each_answer_is_allowed_exactly_where_envoy_takes_it(
     mode: BodyMode, reply: ReplyProgress, answer: ReplyKind
 ) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from extproc.testing.provider.orders import KNOWN, MAX_BODY, MAX_COUNT, OrderError, Orders, in_model, parse
+from tests.gathered import gathered
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_orders_are_read(text: str, orders: Orders) -> None:
     assert parse(text) == orders
 
 
-@pytest.mark.parametrize(
+@gathered(
     "text",
     [
         "slow",

@@ -6,6 +6,7 @@ from extproc.policy import loads
 from extproc.protocol.effects import Reject
 from extproc.testing.playbook import Playbook, request_body, request_headers
 from extproc.transaction import Plan
+from tests.gathered import gathered
 
 POLICY = """
 version: 1
@@ -36,8 +37,8 @@ SPELT = [
 ]
 
 
-@pytest.mark.parametrize("path", SPELT)
-@pytest.mark.parametrize(("prefix", "match"), [("/openai/v1", "/v1/files/"), ("/v1", "/v1/"), ("", "/v1/files")])
+@gathered("path", SPELT)
+@gathered(("prefix", "match"), [("/openai/v1", "/v1/files/"), ("/v1", "/v1/"), ("", "/v1/files")])
 def test_every_spelling_of_a_path_is_matched(prefix: str, match: str, path: str) -> None:
     assert refused(prefix, match, path)
 

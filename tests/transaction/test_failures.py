@@ -26,6 +26,7 @@ from extproc.testing.playbook import Playbook, request_body, request_headers, re
 from extproc.transaction import Plan, Shared
 from extproc.transaction.pending import INLINE_BYTES
 from extproc.transaction.streaming import StreamPiece
+from tests.gathered import gathered
 from tests.records import logged
 
 PLANTED: Final = "planted-marker"
@@ -261,9 +262,9 @@ def test_without_a_failure_all_of_this_would_be_masked() -> None:
 # -- work that was handed out and brought no verdict
 
 
-@pytest.mark.parametrize("reason", ["timeout", "overloaded", "error"])
-@pytest.mark.parametrize("word", WORDS)
-@pytest.mark.parametrize("where", ["request in a thread", "answer in a thread"])
+@gathered("reason", ["timeout", "overloaded", "error"])
+@gathered("word", WORDS)
+@gathered("where", ["request in a thread", "answer in a thread"])
 def test_a_body_whose_thread_brings_no_verdict(where: str, word: str, reason: str) -> None:
     expect(judged(where, plan(side_of(where), word), fails=reason), where, word, reason)
 
@@ -340,10 +341,10 @@ def _conditional(where: str, policy: Plan) -> Out:
 # -- what is too large
 
 
-@pytest.mark.parametrize("over", [0, 1])
-@pytest.mark.parametrize("word", BOTH)
-@pytest.mark.parametrize("path", [CHAT, OTHER])
-@pytest.mark.parametrize("declared", [True, False])
+@gathered("over", [0, 1])
+@gathered("word", BOTH)
+@gathered("path", [CHAT, OTHER])
+@gathered("declared", [True, False])
 def test_a_request_over_the_limit(declared: bool, path: str, word: str, over: int) -> None:
     body = asked(SAID.ljust(1024 + over - len(asked(""))))
     assert len(body) == 1024 + over

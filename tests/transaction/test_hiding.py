@@ -9,6 +9,7 @@ import pytest
 from extproc.protocol.effects import Proceed, Reject
 from extproc.testing.playbook import Playbook, request_body, request_headers
 from extproc.transaction import Plan
+from tests.gathered import gathered
 from tests.hiding import READ, REFUSED, Place, places
 from tests.records import logged
 from tests.transaction.test_inspection import plan
@@ -26,7 +27,7 @@ def test_no_place_stands_in_the_table_twice() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+@gathered("place", PLACES, ids=lambda place: place.name, parts=3)
 def test_what_can_hide_text_is_read_or_named(place: Place) -> None:
     fields = [("content-type", place.kind.encode())] if place.kind else []
     with Playbook(blocking()) as envoy:

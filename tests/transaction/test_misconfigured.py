@@ -23,6 +23,7 @@ from extproc.testing.playbook import (
 from extproc.transaction import Plan, Shared
 from extproc.transaction.misconfigured import WHATS
 from extproc.transaction.transaction import PROOF_WITHIN
+from tests.gathered import gathered
 from tests.records import logged
 from tests.transaction.plans import POLICY, SECRETS
 
@@ -71,8 +72,8 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize("reading", [READING, RESTORING])
-@pytest.mark.parametrize(("request_mode", "mode", "early"), UNREADABLE)
+@gathered("reading", [READING, RESTORING])
+@gathered(("request_mode", "mode", "early"), UNREADABLE)
 def test_a_request_goes_nowhere_whose_response_could_pass_unread(
     reading: Plan, request_mode: BodyMode, mode: BodyMode, early: bool
 ) -> None:

@@ -24,6 +24,7 @@ from extproc.transaction import Lane, Plan
 from extproc.transaction.admission import CROWDED
 from extproc.transaction.onward import CHUNK_BYTES
 from extproc.transaction.opening import Opening
+from tests.gathered import gathered
 from tests.records import logged
 from tests.transaction.plans import CREDENTIALS, ROUTED, passed, plan
 
@@ -317,9 +318,9 @@ def test_a_mode_in_which_a_request_cannot_be_held_is_refused(mode: BodyMode) -> 
 # -- trailers
 
 
-@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.STREAMED, BodyMode.FULL_DUPLEX_STREAMED, BodyMode.NONE])
-@pytest.mark.parametrize("path", [CHAT, "/v1/files"])
-@pytest.mark.parametrize("body", [b"{}", b""])
+@gathered("mode", [BodyMode.BUFFERED, BodyMode.STREAMED, BodyMode.FULL_DUPLEX_STREAMED, BodyMode.NONE])
+@gathered("path", [CHAT, "/v1/files"])
+@gathered("body", [b"{}", b""])
 def test_trailers_are_refused_in_every_mode_unless_the_policy_lets_them_pass(
     path: str, body: bytes, mode: BodyMode
 ) -> None:
@@ -380,8 +381,8 @@ def test_an_upgrade_is_answered_at_once(mode: BodyMode) -> None:
     envoy.sends(upgrade).gets(passed(mode))
 
 
-@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
-@pytest.mark.parametrize(
+@gathered("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
+@gathered(
     ("backend", "path", "onward"),
     [
         ("hosted", "/v1/files?a=%2f&b", "/openai/v1/files?a=%2f&b"),
@@ -492,8 +493,8 @@ def test_a_path_that_a_backend_would_understand_is_claimed_however_it_is_spelt(p
 # -- what the client is told
 
 
-@pytest.mark.parametrize("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
-@pytest.mark.parametrize(
+@gathered("mode", [BodyMode.BUFFERED, BodyMode.FULL_DUPLEX_STREAMED])
+@gathered(
     ("body", "status", "code"),
     [
         (b"{", 400, None),

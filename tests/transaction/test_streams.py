@@ -15,6 +15,7 @@ from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
 from tests.apis.events.apis import APIS, events
+from tests.gathered import gathered
 from tests.records import logged
 
 POLICY = """
@@ -73,7 +74,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@gathered("name", CASES)
 def test_explain_and_both_profiles_agree_about_a_stream(name: str) -> None:
     path, kind, body, action = CASES[name]
     shown = explained(path, kind, body)

@@ -22,6 +22,7 @@ from extproc.wire.pb.processor_pb2 import (
     StreamedBodyResponse,
     StreamedImmediateResponse,
 )
+from tests.gathered import gathered
 from tests.wire.schemas import Schemas, fields, in_the_binary, ours, published, short
 from tests.wire.strategies import messages, values
 
@@ -76,7 +77,7 @@ def same_shape(theirs: Schemas, message: str, field: str) -> bool:
     return shape(theirs, mine, fields(mine)[field]) == shape(theirs, other, fields(other)[field])
 
 
-@pytest.mark.parametrize("message", PROCESSING)
+@gathered("message", PROCESSING)
 def test_a_message_has_every_field_that_the_envoy_binary_has_and_no_other(message: str) -> None:
     theirs = in_the_binary()
     name = theirs.namesake(message)
@@ -85,7 +86,7 @@ def test_a_message_has_every_field_that_the_envoy_binary_has_and_no_other(messag
     assert all(same_shape(theirs, message, field) for field in fields(ours().messages[message]))
 
 
-@pytest.mark.parametrize(("message", "field"), SHARED)
+@gathered(("message", "field"), SHARED)
 def test_a_field_has_the_number_type_and_label_that_others_publish(message: str, field: str) -> None:
     assert same_shape(published(), message, field)
 
@@ -97,7 +98,7 @@ def test_what_differs_from_the_published_protos_is_exactly_what_is_newer() -> No
     assert differing == set(NEWER)
 
 
-@pytest.mark.parametrize(("message", "field"), NEWER)
+@gathered(("message", "field"), NEWER)
 def test_a_newer_field_has_the_number_of_envoy_1_40(message: str, field: str) -> None:
     assert fields(ours().messages[f"extproc.v1.{message}"])[field].number == NEWER[message, field]
 
@@ -144,7 +145,7 @@ def agree(mine: Message) -> bool:
     return read(theirs) == read(mine) and theirs.SerializeToString(deterministic=True) == written and back == mine
 
 
-@pytest.mark.parametrize(("message", "field"), [each for each in SHARED if not each[0].endswith("Entry")])
+@gathered(("message", "field"), [each for each in SHARED if not each[0].endswith("Entry")])
 def test_a_field_that_one_writes_the_other_reads(message: str, field: str) -> None:
     descriptor = Default().FindMessageTypeByName(message)
     kind = message_factory.GetMessageClass(descriptor)

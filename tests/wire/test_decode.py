@@ -17,6 +17,7 @@ from extproc.wire.decode import MAX_FIELDS
 from extproc.wire.pb.headers_pb2 import HeaderMap as PbHeaderMap
 from extproc.wire.pb.headers_pb2 import HeaderValue
 from extproc.wire.pb.processor_pb2 import HttpBody, HttpHeaders, ProcessingRequest
+from tests.gathered import gathered
 from tests.wire.requests import payload
 from tests.wire.strategies import messages
 
@@ -32,9 +33,9 @@ def test_headers_come_with_their_side_their_order_and_their_end(side: Side, end:
     assert decode(payload(message)) == message
 
 
-@pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize("end", [False, True])
-@pytest.mark.parametrize("data", [b"", b"\x00\xff", b"x" * 300, b"x" * 3_000_000])
+@gathered("side", Side)
+@gathered("end", [False, True])
+@gathered("data", [b"", b"\x00\xff", b"x" * 300, b"x" * 3_000_000])
 def test_a_body_comes_with_its_side_its_bytes_and_its_end(side: Side, end: bool, data: bytes) -> None:
     message = Body(side, data, end)
     assert decode(payload(message)) == message
@@ -55,9 +56,9 @@ def test_a_value_that_came_as_text_is_read_where_there_are_no_raw_bytes() -> Non
 # How an exchange begins: protocol_config.
 
 
-@pytest.mark.parametrize("early", [False, True])
-@pytest.mark.parametrize("response", BodyMode)
-@pytest.mark.parametrize("request_mode", BodyMode)
+@gathered("early", [False, True])
+@gathered("response", BodyMode)
+@gathered("request_mode", BodyMode)
 def test_every_pair_of_body_modes_is_read_from_the_first_message(
     request_mode: BodyMode, response: BodyMode, early: bool
 ) -> None:

@@ -29,6 +29,7 @@ from extproc.protocol.record import Record
 from extproc.protocol.work import WorkResult
 from extproc.wire import encode
 from extproc.wire.pb.processor_pb2 import ProcessingResponse
+from tests.gathered import gathered
 from tests.wire.responses import response
 
 
@@ -65,9 +66,9 @@ def test_going_on_unchanged_takes_two_bytes(side: Side, phase: Phase, written: b
     assert decoded(plain) == response(plain)
 
 
-@pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize("phase", Phase)
-@pytest.mark.parametrize(
+@gathered("side", Side)
+@gathered("phase", Phase)
+@gathered(
     "changes",
     [
         {"headers": FORWARD},
@@ -86,12 +87,12 @@ def test_every_answer_can_change_headers_modes_and_metadata(
     assert decoded(answer) == response(answer)
 
 
-@pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize("phase", [Phase.HEADERS, Phase.BODY])
-@pytest.mark.parametrize("body", [None, b"", b"x", b"x" * 2047, b"x" * 2048, b"x" * 3_000_000])
-@pytest.mark.parametrize("replace", [False, True])
-@pytest.mark.parametrize("clear_route", [False, True])
-@pytest.mark.parametrize("headers", [None, FORWARD])
+@gathered("side", Side)
+@gathered("phase", [Phase.HEADERS, Phase.BODY])
+@gathered("body", [None, b"", b"x", b"x" * 2047, b"x" * 2048, b"x" * 3_000_000])
+@gathered("replace", [False, True])
+@gathered("clear_route", [False, True])
+@gathered("headers", [None, FORWARD])
 def test_answers_to_headers_and_bodies_can_change_the_body_and_the_route(
     side: Side, phase: Phase, body: bytes | None, replace: bool, clear_route: bool, headers: HeaderMutation | None
 ) -> None:
@@ -134,10 +135,10 @@ def test_a_header_can_be_set_to_nothing() -> None:
 # Chunks, overrides, and answers of our own.
 
 
-@pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize("data", [b"", b"data: {}\n\n", b"x" * 2048, b"x" * 70_000])
-@pytest.mark.parametrize("end", [False, True])
-@pytest.mark.parametrize("metadata", [None, METADATA])
+@gathered("side", Side)
+@gathered("data", [b"", b"data: {}\n\n", b"x" * 2048, b"x" * 70_000])
+@gathered("end", [False, True])
+@gathered("metadata", [None, METADATA])
 def test_a_chunk_is_a_streamed_response(side: Side, data: bytes, end: bool, metadata: Metadata | None) -> None:
     chunk = Chunk(side, data, end, metadata)
     assert decoded(chunk) == response(chunk)

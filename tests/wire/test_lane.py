@@ -9,6 +9,7 @@ from extproc.protocol.messages import Side
 from extproc.wire import encode
 from extproc.wire.lane import PASSED_REQUEST, PASSED_RESPONSE, RESPONSE_BODY, echo
 from extproc.wire.pb.processor_pb2 import ProcessingRequest
+from tests.gathered import gathered
 
 
 def message(data: bytes, *, end: bool = False, metadata: bool = False) -> bytes:
@@ -33,8 +34,8 @@ def test_an_echo_is_the_chunk_that_reading_gives(data: bytes, metadata: bool) ->
     assert echo(payload) == (None if data.endswith(b"\x10\x01") else encode(Chunk(Side.RESPONSE, data)))
 
 
-@pytest.mark.parametrize("size", [1, 123, 124, 125, 126, 127, 128, 2_044, 2_045, 2_046, 16_377, 16_378, 16_379])
-@pytest.mark.parametrize("metadata", [False, True])
+@gathered("size", [1, 123, 124, 125, 126, 127, 128, 2_044, 2_045, 2_046, 16_377, 16_378, 16_379])
+@gathered("metadata", [False, True])
 def test_an_echo_is_right_at_every_length_of_a_length(size: int, metadata: bool) -> None:
     assert echo(message(b"x" * size, metadata=metadata)) == encode(Chunk(Side.RESPONSE, b"x" * size))
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from tests.apis.events.client import replaced, seen
 from tests.apis.events.room import Room
 from tests.apis.events.samples import STREAMS
+from tests.conftest import PROFILE
+from tests.gathered import gathered
 
 WORD = 'bob@x"é\\😀.com'
 TEXTS = (
@@ -25,8 +27,8 @@ def whole(name: str, pieces: tuple[str, ...]) -> tuple[str, bytes]:
     return dialect, b"".join(make(pieces))
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("pieces", TEXTS)
+@gathered("name", NAMES)
+@gathered("pieces", TEXTS)
 def test_a_word_cut_over_events_is_masked_in_every_text_and_nothing_else_is_changed(
     name: str, pieces: tuple[str, ...]
 ) -> None:
@@ -50,15 +52,19 @@ def test_events_in_which_nothing_starts_leave_byte_for_byte(name: str) -> None:
         assert room.run(stream[at : at + step] for at in range(0, len(stream), step)) == stream
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+CUTS = 50 if PROFILE == "fast" else 100
+"""Places in a stream where it is cut in two; it is also cut behind each byte at once."""
+
+
+@gathered("name", NAMES, parts=3)
+@gathered("end", ["\n", "\r\n", "\r"])
 def test_a_cut_anywhere_gives_what_the_whole_gives(name: str, end: str) -> None:
     dialect, stream = whole(name, ('x bob@x"é', "\\😀.com y"))
     stream = stream.replace(b"\n", end.encode())
     once = Room(dialect, WORD)
     expected = once.run([stream])
     assert WORD.encode() not in expected
-    for cut in range(0, len(stream), 1 + len(stream) // 100):
+    for cut in range(0, len(stream), 1 + len(stream) // CUTS):
         room = Room(dialect, WORD)
         assert room.run([stream[:cut], stream[cut:]]) == expected
         assert room.events == once.events

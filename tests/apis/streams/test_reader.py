@@ -6,16 +6,13 @@ from typing import Any
 
 import pytest
 
-from extproc.apis.events import StreamEvent, UnreadableStreamError
+from extproc.apis.events import StreamEvent
 from extproc.apis.events.event import within
-from extproc.apis.events.leaves import MAX_DEPTH, MAX_TOKENS
 from extproc.apis.streams import StreamReader
-from extproc.apis.streams.plain_lines import MAX_LINES, MAX_WORDS
-from extproc.apis.streams.sequences import sequence
 from extproc.payload import read_json
 from extproc.payload.limits import SHORT
 from tests.apis.events.samples import choice, chunk, event
-from tests.payload.shapes import PNG
+from tests.gathered import gathered
 
 
 def read(dialect: str, data: object, name: str = "") -> StreamEvent:
@@ -262,8 +259,8 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("document", NUMBERS)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@gathered("document", NUMBERS)
+@gathered("dialect", DIALECTS)
 def test_a_long_number_is_a_text_that_comes_whole(dialect: str, document: object) -> None:
     one = read(dialect, json.dumps(document))
     (number,) = (each for each in one.deltas if each.form == "number")
@@ -290,8 +287,8 @@ COUNTS = [
 ]
 
 
-@pytest.mark.parametrize("document", COUNTS)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@gathered("document", COUNTS)
+@gathered("dialect", DIALECTS)
 def test_times_and_counts_are_no_texts_however_long(dialect: str, document: object) -> None:
     assert [each.text for each in read(dialect, document).deltas if each.form == "number"] == []
 
@@ -309,301 +306,3 @@ def test_of_a_name_given_twice_both_values_are_told(dialect: str) -> None:
     assert [each.text for each in one.deltas][-2:] == ["one", "two"]
     assert len({each.channel for each in one.deltas}) == len(one.deltas)
     assert all(each.channel.whole for each in one.deltas)
-
-
-@pytest.mark.parametrize(
-    ("data", "form", "json"),
-    [
-        ("plain text", "line", False),
-        ('he said "so" and went', "line", True),
-        ('"so", he said', "line", True),
-        ("[warning] it said so", "line", False),
-        ('[warning] it said "so"', "line", True),
-        ('{"choices": [{"delta": {"content": "cut of', "fragment", True),
-        ('  "name": 4111111111111111,', "fragment", True),
-        ("[4111111111111111, 5500000000000004", "fragment", True),
-        ('], "name": 1', "fragment", True),
-        ("\ufeff{}", "line", False),
-        ("{'a': 1}", "line", False),
-        ("NaN,", "line", False),
-    ],
-)
-def test_data_that_is_not_json_is_a_text_line_by_line(data: str, form: str, json: bool) -> None:
-    raw = f": note\nid: 7\ndata: {data}\ndata:second\n\n".encode()
-    (one,) = StreamReader("openai.chat").feed(raw)
-    assert one.kind == "other"
-    assert [(each.text, each.form, each.channel.json) for each in one.deltas] == [
-        (data, form, json),
-        ("second", "line", False),
-    ]
-    assert [raw[each.start : each.end].decode() for each in one.deltas] == [data, "second"]
-
-
-WRONG = [
-    "null",
-    "17",
-    '"a text"',
-    '["a text"]',
-    "{}",
-    '{"choices": 1}',
-    '{"choices": ["a text"]}',
-    '{"choices": {"delta": "a text"}}',
-    '{"choices": [{"index": -1, "delta": "a text"}]}',
-    '{"type": 5, "text": "a text"}',
-    '{"type": "content_block_delta", "index": "a text"}',
-    '{"type": "response.x.delta", "output_index": true, "delta": {"y": ["a text"]}}',
-]
-
-
-@pytest.mark.parametrize("data", WRONG)
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_json_of_the_wrong_types_is_read_all_the_same(dialect: str, data: str) -> None:
-    one = read(dialect, data)
-    assert ("a text" in data) == ("a text" in [each.text for each in one.deltas])
-
-
-def test_halves_of_characters_stay_in_pieces_and_become_the_replacement_character_in_whole_texts() -> None:
-    one = read("openai.chat", '{"choices":[{"index":0,"delta":{"content":"a\\ud83d","refusal":"\\ud83d\\ude00"}}]}')
-    assert [each.text for each in one.deltas] == ["a\ud83d", "😀"]
-    one = read("openai.chat", '{"choices":[{"index":0,"note":"a\\ud83d"}]}')
-    assert [each.text for each in one.deltas] == ["a\ufffd"]
-
-
-def test_comments_and_blank_lines_are_events_without_texts() -> None:
-    reader = StreamReader("openai.chat")
-    events = reader.feed(b"\n: OPENROUTER PROCESSING\n\nevent: nothing\n\n")
-    assert [(each.raw, each.kind, each.deltas) for each in events] == [
-        (b"\n", "other", ()),
-        (b": OPENROUTER PROCESSING\n\n", "alive", ()),
-        (b"event: nothing\n\n", "other", ()),
-    ]
-
-
-PLAIN = [
-    *(": ping", ":ping", ": keep-alive", ": OPENROUTER PROCESSING", ":", "", "retry: 3000", "id: 17", "id", "event"),
-    *("event: message_start", "event:response.image_generation_call.partial_image", "event: a.v2", "id: abc_def"),
-]
-SAYING = [
-    (": a text", "/comment/1*", "a text"),
-    (":a@b.de", "/comment/1*", "a@b.de"),
-    (": ping - 2024-05-01", "/comment/1*", "ping - 2024-05-01"),
-    (": OPENROUTER PROCESSING x", "/comment/1*", "OPENROUTER PROCESSING x"),
-    ("event: AKIAIOSFODNN7EXAMPLE", "/line/1*", "AKIAIOSFODNN7EXAMPLE"),
-    ("event: " + "a" * (MAX_WORDS + 1), "/line/1*", "a" * (MAX_WORDS + 1)),
-    ("id: 1234567", "/line/1*", "1234567"),
-    ("id:a b", "/line/1*", "a b"),
-    ("retry: 4012888888881881", "/line/1*", "4012888888881881"),
-    ("unknown: field", "/line/1*", "unknown: field"),
-    ("DATA: x", "/line/1*", "DATA: x"),
-    ("no_colon", "/line/1*", "no_colon"),
-    (" data: x", "/line/1*", " data: x"),
-    ("data : x", "/line/1*", "data : x"),
-    (": \x0b\x1c\x85", "/comment/1*", "\x0b\x1c\x85"),
-    (': {"a": "b"', "/comment/1*{", '{"a": "b"'),
-]
-
-
-@pytest.mark.parametrize("data", [b"", b"data: [DONE]\n", b'data: {"a": 1}\n', b"data: 1\ndata: 2\n"])
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("line", PLAIN)
-def test_lines_that_say_nothing_are_no_texts(line: str, end: str, data: bytes) -> None:
-    raw = f": ping\n{line}\n".encode() + data + (b"" if line == "" else b"\n")
-    events = StreamReader("mcp").feed(raw.replace(b"\n", end.encode()))
-    assert [each.text for one in events for each in one.deltas if each.form not in {"string", "line"}] == []
-    assert [each.channel.path[0] for one in events for each in one.deltas if each.channel.path[0] != "data"] == []
-
-
-@pytest.mark.parametrize("data", ["", "data: [DONE]\n", 'data: {"a": 1}\n'])
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize(("line", "where", "text"), SAYING)
-def test_any_other_line_is_a_text(line: str, where: str, text: str, end: str, data: str) -> None:
-    raw = f": ping\n{line}\n{data}retry: 1\n\n".replace("\n", end).encode()
-    reader = StreamReader("mcp")
-    (one,) = [*reader.feed(raw), *reader.close()]
-    assert told(one) == [(where, text)]
-    assert one.raw[one.deltas[0].start : one.deltas[0].end].decode() == text
-
-
-@pytest.mark.parametrize("limit", [f": {'a' * MAX_WORDS}", f"event: {'a' * MAX_WORDS}", f"id: {'1' * SHORT}"])
-def test_a_line_at_the_limit_of_what_says_nothing_is_no_text(limit: str) -> None:
-    (one,) = StreamReader("mcp").feed(f"{limit}\n\n".encode())
-    assert one.deltas == ()
-
-
-def test_a_byte_order_mark_is_no_text_at_the_beginning_and_is_elsewhere() -> None:
-    raw = b"\xef\xbb\xbf: ping\n\n"
-    first, second = StreamReader("mcp").feed(raw * 2)
-    assert (first.deltas, [each.text for each in second.deltas]) == ((), ["\ufeff: ping"])
-
-
-def test_an_event_with_as_many_lines_as_the_limit_is_read_and_one_past_it_is_not() -> None:
-    reader = StreamReader("mcp")
-    assert reader.feed(b":\n" * (MAX_LINES - 1) + b"\n")[0].deltas == ()
-    with pytest.raises(UnreadableStreamError) as caught:
-        reader.feed(b":\n" * MAX_LINES + b"\n")
-    assert caught.value.reason == "complexity"
-
-
-@pytest.mark.parametrize("first", ["", "\ufeff", " \n", "\t"])
-@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
-def test_json_that_is_no_event_is_read_as_a_document(first: str, end: str) -> None:
-    raw = f'{first}{{"error": {{\n  "message": "a text", "card": 4012888888881881}}}}{end}'.encode()
-    reader = StreamReader("openai.chat")
-    events = [*reader.feed(raw), *reader.close()]
-    (one,) = (each for each in events if each.deltas)
-    assert told(one) == [
-        ("/error/message*", "a text"),
-        ("/error/card/name*", "card"),
-        ("/error/card*", "4012888888881881"),
-    ]
-    assert [one.raw[each.start : each.end] for each in one.deltas] == [
-        b'"a text"',
-        b'"card"',
-        b"4012888888881881",
-    ]
-    assert one.kind == "error"
-
-
-def test_data_over_several_lines_is_one_document_and_offsets_are_those_of_the_event() -> None:
-    raw = (
-        b'\xef\xbb\xbf: c\r\ndata: {"choices":[{"index":0,\r\n'
-        b'data:"delta":{"content":"hi"},\r\nid: 1\r\ndata: "x":"y"}]}\r\n\r\n'
-    )
-    (one,) = StreamReader("openai.chat").feed(raw)
-    assert told(one) == [("/choices/0/message/content", "hi"), ("/choices/0/x*", "y")]
-    assert [raw[each.start : each.end] for each in one.deltas] == [b'"hi"', b'"y"']
-
-
-UNREAD = [
-    ("openai.responses", {"type": "response.image_generation_call.partial_image", "partial_image_b64": PNG}, "image"),
-    ("openai.responses", {"type": "response.audio.delta", "delta": "UklG"}, "audio"),
-    ("openai.responses", {"type": "x", "item": {"type": "image_generation_call", "result": PNG}}, "image"),
-    ("openai.responses", {"type": "x", "item": {"type": "reasoning", "encrypted_content": SEALED}}, "encrypted"),
-    ("openai.chat", {"choices": [choice({"audio": {"data": "UklG"}})]}, "audio"),
-    ("openai.chat", {"choices": [choice({"images": [{"type": "image_url", "image_url": {"url": PNG}}]})]}, "image"),
-    (
-        "openai.chat",
-        {"choices": [choice({"images": [{"image_url": {"url": f"data:image/png;base64,{PNG}"}}]})]},
-        "image",
-    ),
-    ("openai.chat", {"choices": [choice({"content": [{"type": "file", "file": {"file_data": SEALED}}]})]}, "file"),
-    (
-        "openai.chat",
-        {"choices": [choice({"reasoning_details": [{"type": "reasoning.encrypted", "data": SEALED}]})]},
-        "encrypted",
-    ),
-    ("openai.chat", {"choices": [{"index": 0, "message": {"audio": {"data": "UklG"}}}]}, "audio"),
-    (
-        "anthropic.messages",
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": SEALED}},
-        "encrypted",
-    ),
-    (
-        "anthropic.messages",
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "redacted_thinking", "data": SEALED}},
-        "encrypted",
-    ),
-    (
-        "anthropic.messages",
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "image", "source": {"data": SEALED}}},
-        "image",
-    ),
-    ("mcp", {"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "audio", "data": SEALED}]}}, "audio"),
-    (
-        "mcp",
-        {"jsonrpc": "2.0", "id": 1, "result": {"contents": [{"mimeType": "application/pdf", "blob": SEALED}]}},
-        "file",
-    ),
-]
-
-
-@pytest.mark.parametrize(("dialect", "document", "reason"), UNREAD)
-def test_images_sounds_files_and_sealed_parts_are_named_as_in_a_whole_body(
-    dialect: str, document: dict[str, Any], reason: str
-) -> None:
-    assert [named for _, named in read(dialect, document).unread] == [reason]
-    if not str(document.get("type")).startswith("response.audio"):  # its name says nothing to a reader of bodies
-        assert [each.reason for each in read_json(json.dumps(document).encode()).uninspected] == [reason]
-
-
-def test_an_image_elsewhere_is_named_and_its_address_is_read() -> None:
-    one = read("openai.chat", {"choices": [choice({"images": [{"image_url": {"url": "https://example.com/a.png"}}]})]})
-    assert [named for _, named in one.unread] == ["image"]
-    assert [text for _, text in told(one)] == ["https://example.com/a.png"]
-
-
-@pytest.mark.parametrize(
-    "empty", [{"audio": {"id": "", "data": "", "transcript": ""}}, {"images": []}, {"images": None}]
-)
-def test_an_empty_string_hides_nothing(empty: dict[str, Any]) -> None:
-    one = read("openai.chat", {"choices": [choice({"content": "4", **empty})]})
-    assert one.unread == ()
-
-
-def test_what_a_stream_breaks_off_is_told_and_ends_everything() -> None:
-    reader = StreamReader("openai.chat")
-    assert reader.feed(chunk([choice({"content": "a"})])[:-1]) == []
-    (one,) = reader.close()
-    assert (told(one), one.ends, one.ended) == ([("/choices/0/message/content", "a")], ((),), False)
-    assert reader.close() == []
-
-
-def test_an_event_at_the_limit_of_its_size_is_read_and_one_past_it_is_not() -> None:
-    small, large = chunk([choice({"content": "a"})]), chunk([choice({"content": "a" * 50})])
-    assert StreamReader("openai.chat", len(large)).feed(small + large)
-    reader = StreamReader("openai.chat", len(large) - 1)
-    with pytest.raises(UnreadableStreamError) as caught:
-        reader.feed(small + large + b"data: tail")
-    assert (caught.value.reason, caught.value.rest) == ("size", large + b"data: tail")
-    assert [each.raw for each in caught.value.events] == [small]
-    with pytest.raises(UnreadableStreamError):
-        reader.feed(small)
-
-
-def test_the_limit_of_size_holds_for_events_of_a_known_shape() -> None:
-    small, large = chunk([choice({"content": "a"})]), chunk([choice({"content": "a" * 50})])
-    reader = StreamReader("openai.chat", len(large) - 1)
-    assert reader.feed(small)
-    with pytest.raises(UnreadableStreamError):
-        reader.feed(large)
-
-
-COMPLEX = [
-    ("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH, "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)),
-    ("[" + "1," * (MAX_TOKENS - 3) + "1]", "[" + "1," * (MAX_TOKENS - 2) + "1]"),
-    ("[]", "[" * 200_000),
-]
-
-
-@pytest.mark.parametrize(("fits", "does_not"), COMPLEX)
-def test_an_event_at_the_limits_of_complexity_is_read_and_one_past_them_is_not(fits: str, does_not: str) -> None:
-    assert read("mcp", fits).kind == "other"
-    reader, small = StreamReader("mcp"), event({"a": "b"})
-    with pytest.raises(UnreadableStreamError) as caught:
-        reader.feed(small + event(does_not) + b"data: tail")
-    assert (caught.value.reason, caught.value.rest) == ("complexity", event(does_not) + b"data: tail")
-    assert [each.raw for each in caught.value.events] == [small]
-    with pytest.raises(UnreadableStreamError) as again:
-        reader.feed(small)
-    assert again.value.rest == small
-    assert reader.close() == []
-
-
-def test_no_rendering_shows_what_a_stream_says() -> None:
-    one = read("openai.chat", {"choices": [choice({"content": "marker77"})], "marker77@": "marker77"})
-    assert "marker77" not in f"{one!r} {one.deltas!r} {[each.channel for each in one.deltas]!r}"
-    with pytest.raises(UnreadableStreamError) as caught:
-        StreamReader("openai.chat", 20).feed(one.raw)
-    assert "marker77" not in f"{caught.value!r} {caught.value}"
-
-
-@pytest.mark.parametrize("blank", [b" ", b"\t"])
-def test_blanks_behind_a_document_take_no_time_of_their_own(blank: bytes) -> None:
-    # A token was sought from each of them on, over all that follow: half an hour for these, and no meter stops it.
-    body = b'{"choices":[]}' + blank * (1 << 20)
-    (event,) = StreamReader("openai.chat").feed(b"data: " + body + b"\n\n")
-    assert (event.doubt, event.deltas) == ("", ())
-    chunk = b'{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"a"}}]}'
-    found = sequence(b"[" + chunk + b"," + chunk + b"]" + blank * (1 << 20))
-    assert found is not None
-    assert found.documents == (chunk, chunk)

@@ -7,6 +7,7 @@ from extproc.apis.streams import StreamReader, StreamWriter
 from extproc.protocol.errors import ClientError
 from tests.apis.events.client import documents, seen
 from tests.apis.events.samples import STREAMS, choice, chunk, event
+from tests.gathered import gathered
 
 BLOCKED = ClientError(403, "content_blocked", "The answer was blocked.")
 CONTENT = Channel(("choices", 0, "message", "content"))
@@ -136,8 +137,8 @@ def test_a_blocked_result_of_mcp_becomes_an_error_with_its_id() -> None:
     assert documents(StreamWriter("mcp").block(BLOCKED, one))[0]["id"] is None
 
 
-@pytest.mark.parametrize("name", sorted(STREAMS))
-@pytest.mark.parametrize("dialect", ["unheard of", None])
+@gathered("name", sorted(STREAMS))
+@gathered("dialect", ["unheard of", None])
 def test_a_stream_blocked_at_any_event_ends_in_events_that_can_be_read(name: str, dialect: str | None) -> None:
     own, make = STREAMS[name]
     raws = make(["Hello", " you"])

@@ -11,10 +11,12 @@ from extproc.detectors.schema.checker import JsonChecker
 from extproc.detectors.schema.document import DocumentCheck
 from extproc.detectors.schema.library import KnownSchema, known
 from extproc.detectors.schema.values import JsonFault
+from tests.conftest import PROFILE
 from tests.detectors.schema.cases import Maker
+from tests.gathered import gathered
 
-CASES: Final = 10_000
-ROUNDS: Final = 20
+ROUNDS: Final = 8 if PROFILE == "fast" else 20
+CASES: Final = 500 * ROUNDS
 
 
 def fits(schema: Any, text: str) -> bool:
@@ -48,7 +50,7 @@ def checked(schema: KnownSchema, pieces: list[str]) -> tuple[JsonFault | None, i
     return check.close(), len(pieces)
 
 
-@pytest.mark.parametrize("seed", range(ROUNDS))
+@gathered("seed", range(ROUNDS), parts=4)
 def test_every_wrong_document_is_found_and_no_right_one(seed: int) -> None:
     maker = Maker(seed)
     right = wrong = 0

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from extproc.server.h2.calls import Calls
+from tests.gathered import gathered
 from tests.server.h2 import fuzzing
 
 EXAMPLES = 4 * settings().max_examples
@@ -20,8 +21,8 @@ def test_what_real_clients_sent_is_no_fault(name: str) -> None:
     assert not calls.over
 
 
-@pytest.mark.parametrize("name", SEEDS)
-@pytest.mark.parametrize("control", range(32))
+@gathered("name", SEEDS, parts=2)
+@gathered("control", range(32))
 def test_what_real_clients_sent_is_no_fault_however_it_is_read(name: str, control: int) -> None:
     calls = fuzzing.run(bytes((control,)) + SEEDS[name][1:])
     assert calls.terminated is None or calls.terminated.code == 0

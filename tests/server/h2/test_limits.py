@@ -10,6 +10,7 @@ from extproc.server.h2.events import RequestStarted, Terminated
 from extproc.server.h2.frames import ConnectionFault, ErrorCode
 from extproc.server.h2.limits import ConnectionLimits, Rate, RateMeter
 from extproc.server.h2.status import Status, only_trailers
+from tests.gathered import gathered
 from tests.server.h2 import client
 from tests.server.h2.client import BLOCK, connected, data, ended_by, frame, headers, opened, parse, rst, taken
 
@@ -104,7 +105,7 @@ def flooded(limits: ConnectionLimits) -> Connection:
     return connection
 
 
-@pytest.mark.parametrize("name", FLOODS)
+@gathered("name", FLOODS)
 def test_a_flood_is_taken_up_to_its_limit(name: str) -> None:
     limits, one = FLOODS[name]
     connection = flooded(limits)
@@ -112,14 +113,14 @@ def test_a_flood_is_taken_up_to_its_limit(name: str) -> None:
     assert not connection.over
 
 
-@pytest.mark.parametrize("name", FLOODS)
+@gathered("name", FLOODS)
 def test_a_flood_past_its_limit_ends_the_connection(name: str) -> None:
     limits, one = FLOODS[name]
     connection = flooded(limits)
     assert ended_by(connection, b"".join(one(index) for index in range(6))) == CALM
 
 
-@pytest.mark.parametrize("name", FLOODS)
+@gathered("name", FLOODS)
 def test_the_same_frames_at_the_limits_rate_are_no_flood(name: str) -> None:
     limits, one = FLOODS[name]
     connection = flooded(limits)

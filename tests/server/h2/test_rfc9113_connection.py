@@ -7,6 +7,7 @@ from extproc.server.h2.connection import Connection
 from extproc.server.h2.events import Data, RequestStarted, Reset, Terminated
 from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.limits import ConnectionLimits
+from tests.gathered import gathered
 from tests.server.h2 import client
 from tests.server.h2.client import BLOCK, connected, data, ended_by, frame, headers, opened, parse, reset_by, taken
 
@@ -38,7 +39,7 @@ def test_3_4_a_client_may_send_requests_with_its_preface() -> None:
     assert [type(event) for event in events] == [RequestStarted, Data]
 
 
-@pytest.mark.parametrize("cut", range(len(frames.PREFACE)))
+@gathered("cut", range(len(frames.PREFACE)))
 def test_3_4_a_preface_with_a_wrong_byte_ends_the_connection_at_that_byte(cut: int) -> None:
     wrong = frames.PREFACE[:cut] + b"?"
     assert ended_by(fresh(), wrong) == ErrorCode.PROTOCOL_ERROR
@@ -99,7 +100,7 @@ def test_4_3_a_block_that_cannot_be_decoded_is_a_compression_error() -> None:
     assert ended_by(connected(), headers(1, beyond_the_table)) == ErrorCode.COMPRESSION_ERROR
 
 
-@pytest.mark.parametrize("size", range(1, len(BLOCK)))
+@gathered("size", range(1, len(BLOCK)))
 def test_4_3_a_block_cut_short_never_passes_for_a_whole_one(size: int) -> None:
     connection = connected()
     events = connection.receive(headers(1, BLOCK[:size]), 0.0)

@@ -11,6 +11,7 @@ from extproc.server.h2.frames import ErrorCode
 from extproc.server.h2.limits import ConnectionLimits
 from extproc.server.h2.states import STEPS, STREAM_FRAMES, VERDICTS, FrameVerdict, StreamState, StreamTransition
 from extproc.server.h2.status import Status, only_trailers
+from tests.gathered import gathered
 from tests.server.h2 import client
 from tests.server.h2.client import TRAILERS, data, frame, headers, opened, parse, rst
 
@@ -53,7 +54,7 @@ def test_every_state_has_a_verdict_on_every_frame_of_a_stream() -> None:
         assert tuple(row) == STREAM_FRAMES
 
 
-@pytest.mark.parametrize(("state", "kind"), CELLS)
+@gathered(("state", "kind"), CELLS)
 def test_a_frame_in_a_state_has_the_outcome_that_its_cell_says(state: StreamState, kind: int) -> None:
     connection = connection_in(state)
     sent = headers(STREAM) if (state, kind) == (StreamState.IDLE, frames.HEADERS) else sample(kind)
@@ -73,7 +74,7 @@ def test_a_frame_in_a_state_has_the_outcome_that_its_cell_says(state: StreamStat
             assert client.ended_by(connection, sent) == ErrorCode.PROTOCOL_ERROR
 
 
-@pytest.mark.parametrize(("state", "kind"), [cell for cell in CELLS if VERDICTS[cell[0]][cell[1]] < 3])
+@gathered(("state", "kind"), [cell for cell in CELLS if VERDICTS[cell[0]][cell[1]] < 3])
 def test_what_a_stream_does_leaves_the_others_alone(state: StreamState, kind: int) -> None:
     connection = connection_in(state)
     connection.receive(headers(STREAM) if state is StreamState.IDLE and kind == frames.HEADERS else sample(kind), 0.0)
