@@ -1,7 +1,7 @@
 """Values that are cut over text parts of a streamed message: judged as in the same response that is whole."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -201,7 +201,7 @@ def test_messages_are_remembered_up_to_a_number() -> None:
         assert (stream.blocked is not None) is (others < MOST_MESSAGES)
 
 
-THOUGHTS = {
+THOUGHTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "reasoning_content": lambda text: {"reasoning_content": text},
     "reasoning": lambda text: {"reasoning": text},
     "thinking": lambda text: {"thinking": text},
