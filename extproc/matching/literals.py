@@ -10,7 +10,8 @@ from extproc.matching.scanner import Scanner
 
 BEGUN_LEAST: Final = 3
 """Characters at the end of a text that have to stand in one of the texts `parts` to be held back. One or two of them
-are the end of nearly any text: every event would wait for the next one."""
+are the end of nearly any text: every event would wait for the next one. So few are held back where a word begins with
+them, and so does one of `parts`."""
 
 
 class LiteralHold(Hold):
@@ -26,6 +27,7 @@ class LiteralHold(Hold):
         small = [each.lower() for each in parts]
         self._parts = b"\0".join(small)
         self._most = max(map(len, small), default=0)
+        self._begins = frozenset(each[:size] for each in small for size in range(1, BEGUN_LEAST))
         self._ends = frozenset(
             each[at : at + BEGUN_LEAST] for each in small for at in range(len(each) - BEGUN_LEAST + 1)
         )
@@ -33,8 +35,12 @@ class LiteralHold(Hold):
     def start(self, data: bytes, first: int) -> int:
         """See `Hold.start`."""
         at = min((_begun(value, data, first) for value in self._values), default=len(data))
-        if data[-BEGUN_LEAST:].lower() in self._ends:
-            at = min(at, self._part_begun(data, first))
+        tail = data[-BEGUN_LEAST:].lower()
+        if tail in self._ends:
+            return min(at, self._part_begun(data, first))
+        for size in range(min(at, BEGUN_LEAST, len(data) - first + 1) - 1, 0, -1):
+            if tail[-size:] in self._begins and not tail[-size - 1 : -size].isalnum():
+                return min(at, len(data) - size)
         return at
 
     def _part_begun(self, data: bytes, first: int) -> int:
