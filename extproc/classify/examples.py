@@ -16,10 +16,6 @@ from extproc.classify.folding import fold
 from extproc.classify.linear import logistic
 from extproc.classify.words import Words, grams
 
-CLASSES_MAX: Final = 256
-EXAMPLES_MAX: Final = 4_096
-"""Classes and examples of one classifier. With more, training takes longer than a start should."""
-
 LETTERS: Final = 3
 """Letters of a part of a word. They let `booking` be like `book`."""
 

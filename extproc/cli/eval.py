@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from extproc.cli.common import STDIN, USAGE, CommandError, Subparsers, complain, draft_or_exit, prepared_or_exit
 from extproc.cli.explain import Explain, asking, lines_of
-from extproc.explain.evaluation import JudgedLine, KnownLabels, LabelFigures, evaluate, judged, reporting
+from extproc.explain.evaluation import JudgedSide, KnownLabels, LabelFigures, Threshold, evaluate, judged, reporting
 from extproc.explain.explanation import explain
 from extproc.explain.labelled import read_labelled
 from extproc.explain.rehearsal import unasked
@@ -39,8 +39,10 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "eval",
         help="measure a policy on labelled lines",
-        description='A labelled line is {"text": "...", "expect": ["injection"]}, or a request as `extproc explain` '
-        'takes it with "expect": the names of processors or kinds that are to find something, [] if it is harmless. '
+        description='A labelled line is {"text": "...", "expect": ["injection"]}. "role" may be user (the default), '
+        "tool, document or assistant, which is a response. Or it is a request as `extproc explain` takes it, with "
+        '"expect": the names of processors or kinds that are to find something, [] if it is harmless; beside a '
+        'response {"request": [...], "response": [...]}. '
         "All processors only report. Texts are never printed. Exits with 0, or with 2 after a line that could "
         "not be judged.",
     )
@@ -52,8 +54,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "--max-fpr",
         type=_share,
         metavar="SHARE",
-        help="tell the lowest threshold at which no greater share of other lines is found (0.01 for one in a hundred); "
-        "without it, the threshold with the greatest F1",
+        help="report the lowest threshold at which no greater share of other lines is found (0.01 for one in a "
+        "hundred); without it, the threshold with the greatest F1",
     )
     parser.add_argument(
         "--ask-guards", action="store_true", help="send texts to the guards from elsewhere that the policy names"
@@ -74,31 +76,31 @@ def run(args: argparse.Namespace) -> int:
     unread: list[int] = []
     with lines_of(args.cases) as lines:
         kept = list(_each(explained, lines, models[0].name if models else _UNNAMED, unread, KnownLabels(prepared.plan)))
-    figures = evaluate(kept, args.max_fpr)
+    figures, count = evaluate(kept, args.max_fpr), len({each.number for each in kept})
     if args.json:
-        document = Evaluation(len(kept) + len(unread), unread, figures)
+        document = Evaluation(count + len(unread), unread, figures)
         print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
     else:
-        print("\n".join(_table(figures, len(kept), args.max_fpr)))
+        print("\n".join(_table(figures, count, args.max_fpr)))
     return USAGE if unread else 0
 
 
 def _each(
     explained: Explain, lines: Iterable[bytes], model: str, unread: list[int], labels: KnownLabels
-) -> Iterator[JudgedLine]:
+) -> Iterator[JudgedSide]:
     shared = Shared(detailed=True)
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
         try:
             line = read_labelled(text, model)
-            labels.check(line.expect)
+            sides = labels.sides(line)
             explanation = explained(shared, line.request)
         except ValueError as error:
             reason = str(error)
         else:
             if explanation.action != "reject":
-                yield judged(number, line.expect, explanation, labels)
+                yield from judged(number, sides, explanation, labels)
                 continue
             reason = f"the request was rejected with {explanation.status} before it was judged"
         unread.append(number)
@@ -108,29 +110,32 @@ def _each(
 def _table(figures: Sequence[LabelFigures], lines: int, most_wrong: float | None) -> Iterator[str]:
     width = max([5, *(len(each.label) for each in figures)])
     yield f"lines judged: {lines}"
-    yield f"{'label':{width}}  expected   found  missed   wrong  precision  recall"
+    yield f"side      {'label':{width}}  expected   found  missed   wrong  precision  recall"
     for each in figures:
         yield (
-            f"{each.label:{width}}  {each.expected:8}  {each.found:6}  {each.missed:6}  {each.wrong:6}  "
+            f"{each.side:8}  {each.label:{width}}  {each.expected:8}  {each.found:6}  {each.missed:6}  {each.wrong:6}  "
             f"{_figure(each.precision):>9}  {_figure(each.recall):>6}"
         )
     for each in figures:
-        if each.best is not None:
-            why = "greatest F1" if most_wrong is None else f"lowest with at most {most_wrong:g} wrong"
-            yield (
-                f"{each.label}: best threshold {each.best.threshold:.4f} ({why}): precision "
-                f"{_figure(each.best.precision)}, recall {_figure(each.best.recall)}, false positive rate "
-                f"{each.best.false_positive_rate:.4f}"
-            )
+        name = f"{each.label} in {each.side}s"
+        yield from (f"{name}: {_best(found, most_wrong)}" for found in each.best)
         for what, numbers, count in (
             ("missed", each.missed_lines, each.missed),
             ("wrong", each.wrong_lines, each.wrong),
         ):
             if numbers:
                 more = f" and {count - SHOWN} more" if count > SHOWN else ""
-                yield f"{each.label}: {what} in lines {', '.join(map(str, numbers[:SHOWN]))}{more}"
+                yield f"{name}: {what} in lines {', '.join(map(str, numbers[:SHOWN]))}{more}"
         if each.unjudged:
-            yield f"{each.label}: not counted in {each.unjudged} lines, where no processor gave a verdict"
+            yield f"{name}: not counted in {each.unjudged} lines, where no processor gave a verdict"
+
+
+def _best(best: Threshold, most_wrong: float | None) -> str:
+    why = "greatest F1" if most_wrong is None else f"lowest with at most {most_wrong:g} wrong"
+    return (
+        f"best {best.setting} {best.threshold:.4f} ({why}): precision {_figure(best.precision)}, "
+        f"recall {_figure(best.recall)}, false positive rate {best.false_positive_rate:.4f}"
+    )
 
 
 def _figure(value: float | None) -> str:

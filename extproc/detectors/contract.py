@@ -104,7 +104,8 @@ class Detection(Struct, frozen=True, gc=False):
 class WindowScore(Struct, frozen=True, gc=False):
     """The score of a part of a text for a kind; from `threshold` on it is a finding.
 
-    `start` and `end`: as in `Detection`. `tier`: which of the detector's ways said so; a word for records.
+    `start` and `end`: as in `Detection`. `tier`: which of the detector's ways said so; a word for records. `level`: the
+    group of the policy in which the threshold stands, such as `documents`, if the detector has several thresholds.
     """
 
     kind: str
@@ -113,10 +114,11 @@ class WindowScore(Struct, frozen=True, gc=False):
     start: int = 0
     end: int | None = None
     tier: str = ""
+    level: str = ""
 
 
 class BestScore(Struct, frozen=True, gc=False):
-    """The score of a detector over the texts of a body that says most: what comes nearest to a finding, or is one.
+    """The score of a detector at one level, over the texts of a body, that is a finding or comes nearest to one.
 
     `statement`: the number of the text.
     """

@@ -14,7 +14,7 @@ from extproc.inspection.verdict import Finding, OtherKind
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
-from extproc.protocol.record import Record
+from extproc.protocol.record import ProcessorScore, Record
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
 
@@ -83,9 +83,9 @@ class Explanation(Struct, frozen=True):
     `action`: `block` by a pipeline, `reject` for other reasons, `mask` if something was replaced. `answer` is the
     response that the client would get instead, on a refusal or if the processor responds by itself. `rule`: the
     model's rule that applied, or could not be evaluated; null if none applied. `signals`: those that the policy
-    reads. `scores`: the highest of each processor that computes scores. `usage`: the tokens that the judged response
-    reports; null if it reports none. `guards`: what guards from elsewhere are asked. `failed`: processors that gave no
-    verdict, a guard that is not asked among them.
+    reads. `scores`: as in the record. `usage`: the tokens that the judged response reports; null if it reports none.
+    `guards`: what guards from elsewhere are asked. `failed`: processors that gave no verdict, a guard that is not asked
+    among them.
     """
 
     action: Action
@@ -101,7 +101,7 @@ class Explanation(Struct, frozen=True):
     answer: Raw | str | None
     why: tuple[str, ...]
     guards: tuple[GuardQuestion, ...] = ()
-    scores: dict[str, float] = {}
+    scores: tuple[ProcessorScore, ...] = ()
     failed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -183,7 +183,7 @@ def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Expla
         answer=_shown(refusal.body) if refusal else None,
         why=tuple(reasons(plan, rehearsed)),
         guards=tuple(_questions(rehearsed)),
-        scores={each.processor: each.score for each in rehearsed.record.scores},
+        scores=record.scores,
         failed=tuple(dict.fromkeys(each.processor for each in record.failures)),
     )
 

@@ -72,10 +72,10 @@ class Judgement:
 
     # -- what was handed out
 
-    def take(self, processor: CompiledProcessor, found: Iterable[Detection], best: BestScore | None = None) -> None:
+    def take(self, processor: CompiledProcessor, found: Iterable[Detection], best: Sequence[BestScore] = ()) -> None:
         """The detector of a processor has found this, which is within its contract. `best`: see `DetectorFindings`."""
         round_ = self._rounds[-1]
-        if best is not None:
+        if best:
             round_.scores[processor.number] = best
         title, texts = round_.stage.title, self._texts
         spans: list[tuple[int, Span]] = []

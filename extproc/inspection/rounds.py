@@ -71,7 +71,7 @@ class Round(Struct, eq=False):
     settled: set[int] = set()
     blocks: bool = False
     replied: dict[int, HeardReply] = {}
-    scores: dict[int, BestScore] = {}
+    scores: dict[int, Sequence[BestScore]] = {}
     evidence: dict[tuple[int, Span], Evidence] = {}
 
     @classmethod
@@ -241,7 +241,8 @@ def verdict(
 def _scores(rounds: Sequence[Round]) -> Iterable[ProcessorScore]:
     """The scores of processors, in the policy's order."""
     for of in rounds:
-        for number, best in sorted(of.scores.items()):
+        ordered = ((number, best) for number, scores in sorted(of.scores.items()) for best in scores)
+        for number, best in ordered:
             each, window = of.stage.processors[number], best.window
             yield ProcessorScore(
                 each.name,
@@ -253,6 +254,7 @@ def _scores(rounds: Sequence[Round]) -> Iterable[ProcessorScore]:
                 best.statement,
                 window.start,
                 window.end,
+                window.level,
             )
 
 

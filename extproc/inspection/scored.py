@@ -1,6 +1,6 @@
 """The work of a detector that computes scores, for one body: each text once, a few windows at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final
 
 from msgspec import Struct
@@ -25,10 +25,10 @@ WINDOW_STEPS: Final = 1
 
 
 class DetectorFindings(WorkResult, frozen=True):
-    """The findings of one detector. `best`: of one that computes scores, what comes nearest to a finding."""
+    """The findings of one detector. `best`: of one that computes scores, the best of each level (see `WindowScore`)."""
 
     found: list[Detection]
-    best: BestScore | None = None
+    best: tuple[BestScore, ...] = ()
 
 
 class ScoredWork(Struct, frozen=True):
@@ -46,30 +46,32 @@ class ScoredWork(Struct, frozen=True):
             Exception: the detector failed; the text of the exception may quote the client.
         """
         meter = meter or Meter()
-        known: dict[Statement, tuple[list[WindowScore], WindowScore | None]] = {}
+        known: dict[Statement, tuple[list[WindowScore], Iterable[WindowScore]]] = {}
         found: list[Detection] = []
-        best: BestScore | None = None
+        best: dict[str, BestScore] = {}
         for number, statement in enumerate(self.conversation.statements):
             if statement not in known:
                 known[statement] = self._scored(statement, meter)
             over, nearest = known[statement]
             found += [_detection(number, each) for each in over]
-            if nearest is not None and (best is None or _nearness(nearest) > _nearness(best.window)):
-                best = BestScore(number, nearest)
-        return DetectorFindings(checked(self.detector, self.conversation, found), best)
+            for each in nearest:
+                if each.level not in best or _nearness(each) > _nearness(best[each.level].window):
+                    best[each.level] = BestScore(number, each)
+        return DetectorFindings(checked(self.detector, self.conversation, found), tuple(best.values()))
 
-    def _scored(self, statement: Statement, meter: Meter) -> tuple[list[WindowScore], WindowScore | None]:
-        """Return the findings of a text, and the score that is one or comes nearest to it."""
+    def _scored(self, statement: Statement, meter: Meter) -> tuple[list[WindowScore], Iterable[WindowScore]]:
+        """Return the findings of a text, and of each level the score that is one or comes nearest to it."""
         over: list[WindowScore] = []
-        nearest: WindowScore | None = None
+        nearest: dict[str, WindowScore] = {}
         meter.spend(WINDOW_STEPS)
         for each in self._checked(statement):
             meter.spend(WINDOW_STEPS)
             if each.score >= each.threshold:
                 over.append(each)
-            if nearest is None or _nearness(each) > _nearness(nearest):
-                nearest = each
-        return _united(over), nearest
+            known = nearest.get(each.level)
+            if known is None or _nearness(each) > _nearness(known):
+                nearest[each.level] = each
+        return _united(over), nearest.values()
 
     def _checked(self, statement: Statement) -> Iterator[WindowScore]:
         kinds, size = kinds_of(self.detector), len(statement.text)

@@ -5,7 +5,7 @@ part if many texts come side by side. So whatever is no longer than one step lie
 one step is judged as if it had come whole.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -207,15 +207,15 @@ class WindowJudgement(StreamJudgement):
         self._shown = texts
         self._ends = ends
 
-    def take(self, processor: CompiledProcessor, found: Iterable[Detection], best: BestScore | None = None) -> None:
+    def take(self, processor: CompiledProcessor, found: Iterable[Detection], best: Sequence[BestScore] = ()) -> None:
         """See `Judgement.take`. What lies in two windows is told once."""
-        if best is not None:
-            text = self._shown.text(best.statement)
-            window = best.window
-            end = None if window.end is None else window.end + text.begin
-            window = replace(window, start=window.start + text.begin, end=end)
-            best = BestScore(text.number, window)
-        super().take(processor, list(self._new(processor, found)), best)
+        super().take(processor, list(self._new(processor, found)), tuple(map(self._in_text, best)))
+
+    def _in_text(self, best: BestScore) -> BestScore:
+        """Return a score with its place in the whole text."""
+        text, window = self._shown.text(best.statement), best.window
+        end = None if window.end is None else window.end + text.begin
+        return BestScore(text.number, replace(window, start=window.start + text.begin, end=end))
 
     def _handed_on(self, reserve: Stage, called: frozenset[str]) -> Verdict:  # noqa: ARG002
         """End the stream: a stand-in would have to judge what has left."""
@@ -245,7 +245,7 @@ class WindowsJudged:
         self._names = frozenset(each.name for each in job.stage.processors)
         self._failed: frozenset[str] = frozenset()
         self._ends: dict[tuple[str, str, int], int] = {}
-        self._best: dict[tuple[str, str], ProcessorScore] = {}
+        self._best: dict[tuple[str, str, str], ProcessorScore] = {}
 
     def judgement(self) -> Judgement | None:
         """Return what is to be handed out for what was not judged yet; None if there is nobody, or nothing."""
@@ -263,16 +263,16 @@ class WindowsJudged:
         """
         self._failed |= {each.processor for each in verdict.failures}
         for each in verdict.best:
-            key = each.processor, each.side
+            key = each.processor, each.side, each.level
             known = self._best.get(key)
             if known is None or each.score - each.threshold > known.score - known.threshold:
                 self._best[key] = each
         return replace(verdict, best=())
 
     @property
-    def best(self) -> Mapping[tuple[str, str], ProcessorScore]:
-        """The score of each processor that is a finding, or comes nearest to one."""
-        return self._best
+    def best(self) -> Iterable[ProcessorScore]:
+        """The scores of each processor that are findings, or come nearest to one, by level."""
+        return self._best.values()
 
 
 def _bytes(text: str) -> bytes:

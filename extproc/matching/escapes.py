@@ -79,7 +79,7 @@ _typographic = re.compile(f"[{_TYPOGRAPHIC}]")
 # What may still become an escape, or a character that is spelt out: every beginning of one, and a whole one that may
 # become longer.
 _begun = re.compile(
-    rf"(?:\\(?:u{_HEX}{{0,3}}|U{_HEX}{{0,7}}|x{_HEX}?|[01][0-7]?)?"
+    rf"(?:\\(?:u(?:{_HEX}{{0,3}}|\{{{_HEX}{{0,6}})|U{_HEX}{{0,7}}|x{_HEX}?|[01][0-7]?)?"
     rf"|%(?:u{_HEX}{{0,3}}|(?:25){{0,4}}{_HEX}?|(?:25){{1,4}})"
     rf"|{_ESCAPE}?\[[0-9;:?]{{0,{MOST_PARAMETERS}}}|\x9b[0-9;:?]{{0,{MOST_PARAMETERS}}}"
     rf"|\x1b[()]?|{_ESCAPE}|{BEGUN})\Z"

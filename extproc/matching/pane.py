@@ -99,6 +99,11 @@ class Pane:
         return self._data[self._first :].decode() + ("?" if self._half else "")
 
     @property
+    def seen(self) -> str:
+        """The end of the text so far, as much of it as rules look back on."""
+        return self._data[self._opening :].decode() + ("?" if self._half else "")
+
+    @property
     def state(self) -> tuple[bytes, bytes, int, str, bool]:
         """The text before, what is held back, its place, half a character, and True if the text begins so."""
         return self._data[: self._first], self._data[self._first :], self._at, self._half, self._opening

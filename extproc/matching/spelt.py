@@ -1,4 +1,4 @@
-r"""Characters that are spelt out: `&#64;` of HTML, `%2540` of addresses, `\u0040` of programs.
+r"""Characters that are spelt out: `&#64;` of HTML, `%2540` of addresses, `\u0040` of programs, `\u{40}` of others.
 
 A reader that undoes them, as browsers, models and people do, has `ann@example.com` where `ann&#64;example.com` stands.
 `SPELT` finds those of which values may consist, each as a whole: letters, digits, what stands in values between them,
@@ -35,7 +35,8 @@ _PERCENT: Final = (
 """Behind a digit, what parts dates, numbers, hardware addresses and coordinates in addresses of the web is undone, too;
 elsewhere those are full of it."""
 _BACKSLASH: Final = (
-    rf"\\(?:x{_OCTET}|{_OCTAL}|u(?:00{_OCTET}|20(?:0[0-9aA]|1[0-3]|2[fF]))|(?<=[0-9A-Z]\\)(?:x20|u00(?:20|[aA]0)))"
+    rf"\\(?:x{_OCTET}|{_OCTAL}|u(?:00{_OCTET}|20(?:0[0-9aA]|1[0-3]|2[fF])|\{{0{{0,4}}{_OCTET}\}})|U000000{_OCTET}"
+    r"|(?<=[0-9A-Z]\\)(?:x20|u00(?:20|[aA]0)|u\{0{0,4}(?:20|[aA]0)\}|U000000(?:20|[aA]0)))"
 )
 _DECIMAL: Final = r"#(?!0*(?:32|3[489]|6[02]|160)(?![0-9]))[0-9]{1,7}(?![0-9]);?"
 _HEXADECIMAL: Final = r"#[xX](?!0*(?:2[0267]|3[cCeE]|[aA]0);)[0-9a-fA-F]{1,6};"
@@ -75,6 +76,8 @@ def character(found: str) -> str:
     """Return the character that SPELT found; a blank for one that no text has."""
     if found[0] == "\\" and found[1] in "01":
         return chr(int(found[1:], 8))
+    if found[-1] == "}":
+        return chr(int(found[3:-1], 16))
     if found[0] != "&":
         return chr(int(found[-4 if found[:2] == "\\u" else -2 :], 16))
     said = found.rstrip(";").rpartition("&")[2].rpartition(";")[2]

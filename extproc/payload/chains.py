@@ -14,6 +14,9 @@ HOLDERS: Final = frozenset({"content", "parts", "segments", "system"})
 TEXT: Final = "text"
 """The member of a part that is its text, in every API."""
 
+THOUGHTS: Final = frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking", "thinking_blocks"})
+"""Members of one message for its reasoning: servers differ, and clients read whichever is there."""
+
 TYPE: Final = "type"
 TYPES: Final = frozenset({"text", "input_text", "output_text"})
 """The member that tells what a part is, and those that are texts."""

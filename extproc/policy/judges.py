@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 
 from extproc.policy.base import Value, Written, meant, refusal
 from extproc.policy.names import ProcessorName
-from extproc.policy.step import Windowed
+from extproc.policy.step import Step, Windowed
 from extproc.policy.units import Count
 
 INJECTION_KINDS: Final = (
@@ -87,6 +87,10 @@ EXAMPLE_MAX: Final = 1_000
 """Examples of a topic, and characters of one."""
 
 
+LEARNT_MAX: Final = 2_000
+"""Examples of all topics of a processor. They are learnt whenever a policy is loaded: so many short ones take 10 s if
+all topics share their words, and the template of workers has a minute."""
+
 MEANT_MAX: Final = 500
 """Examples of all topics of a processor with the scorer `minilm`: each is read by the model when a policy is loaded, in
 4 ms if it is short, in 50 if it is as long as can be, and the template of workers has a minute."""
@@ -103,11 +107,12 @@ TopicExamples = Annotated[tuple[Example, ...], Field(min_length=1, max_length=EX
 _WRITTEN: Final = Written("topics and examples", "{orders: [where is my order, cancel my order]}")
 
 
-class TopicFilter(Windowed):
+class TopicFilter(Step):
     """The subjects of what users say, told by a few example sentences each.
 
     Only in `request`, for texts of the role `user` with at least three words. A text may be of no topic. With the
     scorer `words`, a text that says the same as an example in other words is of none: write examples in users' words.
+    All topics of a processor have at most 2,000 examples together.
     """
 
     use: Literal["topics"]
@@ -129,6 +134,8 @@ class TopicFilter(Windowed):
         if both := sorted(self.allow.keys() & self.deny.keys()):
             raise refusal(f"the topic {both[0]} is allowed and denied", "give one of them another name")
         count = sum(map(len, (*self.allow.values(), *self.deny.values())))
+        if count > LEARNT_MAX:
+            raise refusal(f"{count} examples of all topics are more than {LEARNT_MAX}", "write fewer for each topic")
         if self.scorer == "minilm" and count > MEANT_MAX:
             raise refusal(
                 f"{count} examples are more than the scorer minilm takes, {MEANT_MAX}", "write fewer, or scorer: words"

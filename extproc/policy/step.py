@@ -70,7 +70,7 @@ def _every(text: Any) -> Any:
 
 
 class Windowed(Step):
-    """Further fields of `injection`, `leaked_prompt`, `topics`, `language` and those of plug-ins that say so.
+    """Further fields of `injection`, `leaked_prompt`, `language` and those of plug-ins that say so.
 
     With them a streamed response is judged in windows that overlap, while it comes. A finding that would be masked ends
     the stream.

@@ -25,10 +25,11 @@ class CountedFinding(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class ProcessorScore(Struct, frozen=True, gc=False):
-    """The score of a processor that computes scores: the one that is a finding, or comes nearest to one.
+    """The score of a processor that computes scores, at one level: the one that is a finding, or comes nearest to one.
 
     `text`: the number of the text among those that detectors are given, from 0; `start` and `end`: code points there,
-    `end` null for its end. `tier`: which of the processor's ways gave it. No text of a body is in it.
+    `end` null for its end. `tier`: which of the processor's ways gave it. `level`: the group of the policy in which the
+    threshold stands, `documents` or empty. No text of a body is in it.
     """
 
     processor: str
@@ -40,6 +41,7 @@ class ProcessorScore(Struct, frozen=True, gc=False):
     text: int
     start: int
     end: int | None
+    level: str = ""
 
 
 class FailedProcessor(Struct, frozen=True, gc=False):

@@ -1,13 +1,13 @@
 """A credential of ours in what a backend says: found however it is spelt, and taken out."""
 
 import re
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from extproc.matching.hyperscan import Fast
+from extproc.matching.keyforms import FOR_URLS, form_least, in_base64, middle, part_least
 from extproc.policy.credentials import REDACTED
 
 MARK: Final = REDACTED.encode()
@@ -15,11 +15,6 @@ MARK: Final = REDACTED.encode()
 
 QUOTED_MIN: Final = 6
 """Characters of a credential that is looked for. Shorter ones stand in any text by chance, and no provider has such."""
-
-PART_LEAST: Final = 12
-"""Characters of a credential, in either case, that are taken for a part of it; all of a shorter credential, and a
-quarter of one of more than 48. So many stand in no other text by chance, prefixes that vendors publish are shorter
-(`sk-ant-api03`, of 108), and what a provider may show of a key (`sk-...abcd`) stays."""
 
 _NAMED: Final = {
     b"&": b"amp",
@@ -225,11 +220,6 @@ def _fast(signs: Sequence[bytes]) -> Fast:
     return Fast(dict(enumerate(patterns)), private=range(len(patterns)))
 
 
-def part_least(size: int) -> int:
-    """The characters of a credential of that size that are taken for a part of it: see `PART_LEAST`."""
-    return min(size, max(PART_LEAST, size // 4))
-
-
 def _forms(credential: bytes) -> tuple[KeyForm, ...]:
     small, size = credential.lower(), len(credential)
     least = part_least(size)
@@ -240,23 +230,15 @@ def _forms(credential: bytes) -> tuple[KeyForm, ...]:
 
 def _middle(text: bytes, *, folded: bool = False) -> KeyForm:
     """A form of which two thirds are looked for, but PART_LEAST at least: they have the third in the middle."""
-    third = len(text) // 3
-    least = min(len(text), max(PART_LEAST, len(text) - third))
-    return KeyForm(text, folded, least, ((third, text[third : len(text) - third]),))
+    return KeyForm(text, folded, form_least(len(text)), ((len(text) // 3, middle(text)),))
 
 
 def _encoded(credential: bytes) -> tuple[bytes, ...]:
-    """The characters of base64 that the credential alone decides, for each place in a group of three bytes."""
+    """The credential in base64, also in the alphabet for URLs, and in JSON that escapes a slash."""
     found = list[bytes]()
-    for before in range(3):
-        written = b64encode(bytes(before) + credential)
-        sure = written[(before * 8 + 5) // 6 : (before + len(credential)) * 8 // 6]
-        # The alphabet for URLs, and JSON that escapes a slash.
-        found += (sure, sure.translate(_FOR_URLS), sure.replace(b"/", rb"\/"))
+    for each in in_base64(credential):
+        found += (each, each.translate(FOR_URLS), each.replace(b"/", rb"\/"))
     return tuple(dict.fromkeys(found))
-
-
-_FOR_URLS: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def _escaped(text: bytes) -> bool:

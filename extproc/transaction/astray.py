@@ -22,8 +22,9 @@ def check_steered(plan: Plan, shared: Shared, memory: Memory, destination: Desti
     Envoy that does not follow the steering header sends the request there. If that route leads nowhere, Envoy reports
     nothing. An Envoy with the plan's fingerprint gets keys under names that no backend knows.
     """
-    if shared.astray and shared.astray.get(memory.configuration) is plan:
-        raise MisconfiguredError("steering")
+    seen = shared.astray.get(memory.configuration) if shared.astray else None
+    if seen is not None and seen[0] is plan:
+        raise MisconfiguredError(seen[1])
     first = memory.first_cluster
     if not first or first == destination.name or memory.known or memory.observed:
         return

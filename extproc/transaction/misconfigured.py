@@ -18,6 +18,7 @@ What = Literal[
     "error_body_mode",
     "forward_rules",
     "mode_override",
+    "mutation_rules",
     "observability_mode",
     "request_attributes",
     "request_body_mode",
@@ -46,6 +47,8 @@ _DETAILS: Final[dict[What, str]] = {
     "forward_rules": "the filter forwards some header fields only, and has no fingerprint that says which: put"
     " initial_metadata x-extproc-config into its grpc_service, as `extproc envoy` writes it",
     "mode_override": "Envoy did not take a mode_override (or the client left just then): set allow_mode_override: true",
+    "mutation_rules": "Envoy left a client's credential in a request to a backend: let the filter's mutation_rules"
+    " allow the processor to set and remove it, and set disallow_is_error there",
     "observability_mode": "the filter's observability_mode is on: Envoy ignores every response of the processor",
     "request_attributes": "the policy names routes: set request_attributes: [xds.route_name]",
     "request_body_mode": "a request cannot be held until it is read in request_body_mode BUFFERED_PARTIAL or GRPC: set"

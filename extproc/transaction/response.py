@@ -16,6 +16,7 @@ from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendM
 from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.protocol.work import WorkResult
 from extproc.routing.quoted import Quoted
+from extproc.routing.table import Destination
 from extproc.transaction.answer_body import Room, Wanted, WholeAnswer, only_watches, wanted
 from extproc.transaction.answers import (
     NOTHING,
@@ -37,6 +38,7 @@ from extproc.transaction.staging import check_stages, stage_response, staged
 from extproc.transaction.streaming import StreamedAnswer
 from extproc.transaction.watching import WatchedBody, WatchedStream
 from extproc.transaction.windowed import WindowedAnswer
+from extproc.transaction.witness import astray
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
@@ -140,7 +142,7 @@ class ResponseSide:
         if (destination := memory.destination) is not None:
             quoted = destination.quoted
             if not memory.observed:
-                self._arrived(message, destination.name, details)
+                self._arrived(message, destination, details)
                 if memory.choice is not None:
                     observe(self._shared.health, self._plan.health, destination.name, memory.status, details, now)
         headers = self._contract(message)
@@ -276,12 +278,13 @@ class ResponseSide:
             return stage_response(self._plan, memory, fields)
         return findings if findings is not None and findings.reads_answer else None
 
-    def _arrived(self, message: Headers, backend: str, details: str) -> None:
-        """Sees to it that the backend that answers is the one that was chosen."""
-        cluster = message.attributes.get("xds.cluster_name", backend)
-        if cluster != backend and details == FROM_UPSTREAM:
-            self._shared.astray[self._memory.configuration] = self._plan
-            raise MisconfiguredError("steering")
+    def _arrived(self, message: Headers, destination: Destination, details: str) -> None:
+        """Sees to it that the backend that answers is the one that was chosen, and got no credential but its own."""
+        if details == FROM_UPSTREAM:
+            fault = astray(message, destination, known=self._memory.known)
+            if fault is not None:
+                self._shared.astray[self._memory.configuration] = self._plan, fault
+                raise MisconfiguredError(fault)
         if led_nowhere(details):
             if self._memory.known:
                 # Every backend has a cluster there: it is not the backend that fails.

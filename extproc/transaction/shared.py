@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from extproc.routing.health import BackendHealth
 from extproc.routing.selection import Draws
+from extproc.transaction.misconfigured import What
 
 
 class Shared:
@@ -11,7 +12,8 @@ class Shared:
 
     `start` in [0, 1) sets workers apart. `detailed`: every finding is told of.
     `overridden`: the fingerprints of Envoys (empty for one that sends none) that are known to take a mode_override.
-    `astray`: those that did not follow a steering header, with the plan under which that was seen.
+    `astray`: those that did not follow a steering header, or left a client's credential in a request, with the plan
+    under which that was seen and which of the two it was.
     """
 
     __slots__ = ("astray", "detailed", "draws", "health", "held", "overridden")
@@ -19,7 +21,7 @@ class Shared:
     def __init__(self, start: float = 0.0, *, detailed: bool = False) -> None:
         self.detailed = detailed
         self.overridden: set[bytes] = set()
-        self.astray: dict[bytes, object] = {}
+        self.astray: dict[bytes, tuple[object, What]] = {}
         self.health = BackendHealth()
         self.draws = Draws(start)
         self.held = 0

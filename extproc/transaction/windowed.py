@@ -85,7 +85,7 @@ class WindowedAnswer(StreamedAnswer):
     def gone(self) -> None:
         """The exchange is over, or the stream."""
         if not self.ended:
-            self._findings.best += tuple(self._windows.best.values())
+            self._findings.best += tuple(self._windows.best)
         self._due = self._rest = b""
         super().gone()
 

@@ -1,6 +1,7 @@
 """The cost of detectors that compute scores, for texts of a user: CPU time of one thread, without Envoy.
 
-The scorer `minilm` is measured where the extra `models` is installed.
+The scorer `minilm` is measured where the extra `models` is installed; there also what it costs a client that does not
+use it (`--only bystander`), through a real Envoy.
 """
 
 import time
@@ -15,6 +16,7 @@ from extproc.detectors.topics import topics
 from extproc.inspection.scored import ScoredWork
 from extproc.policy.judges import Injection, LanguageFilter, LeakedPrompt, TopicFilter
 from extproc.protocol.messages import Side
+from scripts.benchmarks import bystander
 from scripts.benchmarks.report import Row
 from scripts.benchmarks.texts import KIB, prose
 
@@ -24,6 +26,8 @@ TEXTS: Final = 100
 SHORT_TURN: Final = "Could you help me to plan a weekend in Rome with two small children, please?"
 
 SHORT_TURNS: Final = 20
+
+BYSTANDER: Final = "bystander"
 
 MOST: Final = {"injection": 300.0, "minilm, a short turn": 5_000.0}
 """Microseconds that one text may take."""
@@ -35,8 +39,7 @@ _TOPICS: Final = {
 
 
 def measure(rounds: int, seconds: float, say: Callable[[str], None], only: Collection[str] = ()) -> list[Row]:
-    """Measure each detector in alternating rounds."""
-    del seconds
+    """Measure each detector in alternating rounds, and a client beside those that use the scorer."""
     subjects: dict[str, tuple[JudgingDetector, Side, int]] = {
         "injection": (injection_of(Injection(use="injection")), Side.REQUEST, KIB),
         "topics": (topics(TopicFilter(use="topics", deny=_TOPICS)), Side.REQUEST, KIB),
@@ -53,7 +56,10 @@ def measure(rounds: int, seconds: float, say: Callable[[str], None], only: Colle
         for name, (detector, side, size) in subjects.items():
             if not only or name in only:
                 times.setdefault(name, []).append(_taken(detector, side, size, number))
-    return [Row("cpu_us_per_text", name, "us", tuple(each), most=MOST.get(name)) for name, each in times.items()]
+    rows = [Row("cpu_us_per_text", name, "us", tuple(each), most=MOST.get(name)) for name, each in times.items()]
+    if "minilm" in subjects and (not only or BYSTANDER in only):
+        rows += bystander.measure(rounds, seconds, say)
+    return rows
 
 
 def _taken(detector: JudgingDetector, side: Side, size: int, number: int) -> float:

@@ -38,11 +38,11 @@ def large(size: int) -> bytes:
     ).encode()
 
 
-def request(body: bytes, host: str) -> bytes:
+def request(body: bytes, host: str, agent: str = "bench") -> bytes:
     """The bytes of a POST."""
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\nauthorization: Bearer client\r\nuser-agent: bench\r\naccept: */*\r\n\r\n"
+        f"content-length: {len(body)}\r\nauthorization: Bearer client\r\nuser-agent: {agent}\r\naccept: */*\r\n\r\n"
     )
     return head.encode() + body
 
@@ -112,18 +112,21 @@ def _is_whole(answer: bytes, head: bytes, body_at: int) -> bool:
     return len(answer) >= body_at + int(head[at + 15 : line if line > 0 else body_at])
 
 
-async def unary(port: int, connections: int, seconds: float, pause: float, size: int = 0) -> dict[str, float]:
+async def unary(
+    port: int, connections: int, seconds: float, pause: float, size: int = 0, agent: str = "bench"
+) -> dict[str, float]:
     """Requests over kept connections: how many, and how long they took (ms). Of `size` bytes on every other one."""
     loop = asyncio.get_running_loop()
     times, ends = list[float](), list[asyncio.Future[None]]()
     start = time.perf_counter()
     for number in range(connections):
-        payload = request(large(size) if size and number % 2 else BODY, f"127.0.0.1:{port}")
+        payload = request(large(size) if size and number % 2 else BODY, f"127.0.0.1:{port}", agent)
         end = loop.create_future()
         ends.append(end)
         await loop.create_connection(
             partial(Connection, payload, start + seconds, pause, times, end), "127.0.0.1", port
         )
+        await asyncio.sleep(pause / connections)  # or all would send at once after each pause
     await asyncio.wait_for(asyncio.gather(*ends), seconds + 30)
     took = time.perf_counter() - start
     times.sort()
@@ -172,9 +175,10 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--large", type=int, default=0, help="bytes of the requests of every other connection")
     parser.add_argument("--model", default="chat")
+    parser.add_argument("--agent", default="bench", help="the user-agent of requests, by which a policy may know them")
     args = parser.parse_args()
     load = (
-        unary(args.port, args.connections, args.seconds, args.pause, args.large)
+        unary(args.port, args.connections, args.seconds, args.pause, args.large, args.agent)
         if args.kind == "unary"
         else events(args.port, args.connections, args.model)
     )

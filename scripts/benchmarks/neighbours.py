@@ -60,7 +60,7 @@ def measure(rounds: int, seconds: float, say: Callable[[str], None], only: Colle
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
         upstream = stack.enter_context(_upstream())
         for profile in BESIDE:
-            with _gateway(profile, Path(folder), upstream) as (port, grpc):
+            with gateway(_policy, profile, Path(folder), upstream) as (port, grpc):
                 run_load("unary", port, "--seconds", "1", *_CLIENT)
                 for round_ in range(min(rounds, ROUNDS)):
                     say(f"{profile}, round {round_ + 1}")
@@ -132,10 +132,15 @@ def _upstream() -> Iterator[int]:
 
 
 @contextmanager
-def _gateway(profile: str, folder: Path, upstream: int) -> Iterator[tuple[int, int]]:
-    """Envoy and a worker; the ports of the gateway and of the processor."""
+def gateway(
+    policy: Callable[[int, int], str], profile: str, folder: Path, upstream: int = 0
+) -> Iterator[tuple[int, int]]:
+    """Envoy and a worker; the ports of the gateway and of the processor.
+
+    `policy`: returns the policy with the ports of the backend that has a fixed response and of `upstream`.
+    """
     fixed, grpc = free_port(), free_port()
-    text = _policy(fixed, upstream)
+    text = policy(fixed, upstream)
     config = folder / "neighbours.yaml"
     config.write_text(text, encoding="utf-8")
     command = [

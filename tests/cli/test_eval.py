@@ -1,6 +1,7 @@
 """`extproc eval`, as a person or a tool would call it."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,9 @@ def test_all_processors_judge_a_line_that_the_first_would_block(
         ("email", 1, 0),
         ("injection", 1, 0),
     ]
-    assert told["labels"][1]["best"]["threshold"] > 0.3
+    (best,) = told["labels"][1]["best"]
+    assert best["setting"] == "threshold"
+    assert best["threshold"] > 0.3
 
 
 def test_lines_that_cannot_be_judged_are_told_by_number_and_the_others_count(
@@ -59,7 +62,7 @@ def test_lines_that_cannot_be_judged_are_told_by_number_and_the_others_count(
     assert [each.partition(":")[2].strip()[:6] for each in err.splitlines()] == ["line 2", "line 3"]
     assert "404" in err
     assert "lines judged: 1" in out
-    assert "injection: missed in lines 1" in out
+    assert "injection in requests: missed in lines 1" in out
     assert "nothing" not in out + err
 
 
@@ -71,6 +74,54 @@ def test_a_label_that_no_processor_has_is_refused_and_the_nearest_is_named(
     out, err = capsys.readouterr()
     assert "line 2: no processor of the policy finds emial: did you mean email" in err
     assert "lines judged: 1" in out
+
+
+BOTH_SIDES = POLICY + "    response: [{use: pii, kinds: [email, phone], action: block}]\n"
+
+
+def test_texts_alone_are_judged_where_their_roles_have_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "both.yaml"
+    path.write_text(BOTH_SIDES)
+    attacks = [{"text": ATTACK, "role": role, "expect": ["injection"]} for role in ("user", "tool", "document")]
+    mails = [{"text": "Mail ann@example.com", "role": role, "expect": ["email"]} for role in ("user", "assistant")]
+    fine: Iterable[object] = (
+        {"text": "Good morning to all of you", "role": role, "expect": []} for role in ("document", "assistant")
+    )
+    given = cases(tmp_path, *attacks, *mails, *fine)
+    assert main(["eval", "-c", str(path), given, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["lines"], told["unread"]) == (7, [])
+    assert [(each["side"], each["label"], each["found"], each["missed"]) for each in told["labels"]] == [
+        ("request", "email", 1, 0),
+        ("request", "injection", 3, 0),
+        ("response", "email", 1, 0),
+    ]
+    assert [each["setting"] for each in told["labels"][1]["best"]] == ["threshold", "documents.threshold"]
+    assert main(["eval", "-c", str(path), given]) == 0
+    assert "injection in requests: best documents.threshold 0." in capsys.readouterr().out
+
+
+def test_a_label_of_both_sides_needs_its_side_and_one_of_none_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "both.yaml"
+    path.write_text(BOTH_SIDES)
+    asked = {"path": "/v1/chat/completions", "body": {"model": "chat", "messages": []}}
+    reply = {"body": {"choices": [{"index": 0, "message": {"role": "assistant", "content": "a@example.com"}}]}}
+    expected: list[object] = [["email"], ["phone"], ["injection"], {"response": ["email"]}, {"response": ["injection"]}]
+    lines = [{**asked, "response": reply, "expect": each} for each in expected]
+    assert (
+        main(["eval", "-c", str(path), cases(tmp_path, *lines, {**asked, "expect": {"response": []}}), "--json"]) == 2
+    )
+    out, err = capsys.readouterr()
+    assert [each.partition(": line ")[2][:1] for each in err.splitlines()] == ["1", "5", "6"]
+    assert "email may be in both sides" in err
+    assert "finds injection in a response" in err
+    assert "the line has none" in err
+    figures = {(each["side"], each["label"]): each for each in json.loads(out)["labels"]}
+    assert figures["response", "email"]["found"] == 1
+    assert figures["response", "phone"]["missed_lines"] == [2]
+    assert figures["request", "injection"]["missed_lines"] == [3]
 
 
 WATCHED = """

@@ -130,7 +130,7 @@ def test_explain_says_what_plug_ins_would_do(commands: Commands) -> None:
     explained = json.loads(out)
     assert explained["body"] == {"say": "badge [BADGE_1]"}
     assert explained["signals"] == {"tier": "gold"}
-    assert 0 < explained["scores"]["shouting"] < 1
+    assert [(each["processor"], 0 < each["score"] < 1) for each in explained["scores"]] == [("shouting", True)]
     assert explained["why"][0] == "/acme/models/chat:play is acme.play"
 
 

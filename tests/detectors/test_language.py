@@ -55,7 +55,7 @@ def test_a_language_that_is_not_known_is_none_that_is_allowed() -> None:
     "text", ["Hallo!", "12345678901234567890", "OK danke", "", "https://example.com/Eine/Seite/ueber/Waermepumpen"]
 )
 def test_a_name_or_a_greeting_may_be_of_any_language(text: str) -> None:
-    assert judged(text, "en").best is None
+    assert judged(text, "en").best == ()
 
 
 def test_the_window_in_another_language_is_found() -> None:
@@ -67,7 +67,7 @@ def test_the_window_in_another_language_is_found() -> None:
 
 @pytest.mark.parametrize("role", ["system", "tool_result", "tool_definition", "file", "other"])
 def test_only_what_somebody_says_has_a_language(role: PassageRole) -> None:
-    assert judged(GERMAN, "en", role=role).best is None
+    assert judged(GERMAN, "en", role=role).best == ()
 
 
 def test_requests_and_responses_are_blocked() -> None:

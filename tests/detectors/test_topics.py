@@ -11,7 +11,7 @@ from extproc.detectors.contract import Conversation, Statement
 from extproc.detectors.topics import OFF_TOPIC, topics
 from extproc.inspection.scored import DetectorFindings, ScoredWork
 from extproc.policy import PolicyError
-from extproc.policy.judges import EXAMPLES_MAX, MEANT_MAX, TOPICS_MAX, TopicFilter
+from extproc.policy.judges import EXAMPLES_MAX, LEARNT_MAX, MEANT_MAX, TOPICS_MAX, TopicFilter
 from extproc.protocol.messages import Side
 from tests.seams.playing import plan, played, said
 
@@ -59,7 +59,7 @@ def test_a_denied_topic_within_a_long_text_is_found_in_its_window() -> None:
 
 @pytest.mark.parametrize("role", ["system", "assistant", "tool_result", "tool_definition", "file", "other"])
 def test_only_what_users_say_has_a_topic(role: PassageRole) -> None:
-    assert judged("which dose of ibuprofen may I take", role, deny={"medical": MEDICAL}).best is None
+    assert judged("which dose of ibuprofen may I take", role, deny={"medical": MEDICAL}).best == ()
 
 
 def test_a_word_or_two_are_of_no_subject() -> None:
@@ -93,15 +93,16 @@ def test_what_is_wrong_is_told(text: str, told: str) -> None:
     assert told in caught.value.render()
 
 
-def test_the_scorer_minilm_takes_so_many_examples_and_no_more() -> None:
+@pytest.mark.parametrize(("scorer", "most"), [("words", LEARNT_MAX), ("minilm", MEANT_MAX)])
+def test_a_scorer_takes_so_many_examples_of_all_topics_and_no_more(scorer: str, most: int) -> None:
     def written(count: int) -> TopicFilter:
         topic = [("hi",) * EXAMPLES_MAX] * (count // EXAMPLES_MAX) + [("hi",) * (count % EXAMPLES_MAX)]
         deny = {f"a{number}": examples for number, examples in enumerate(topic) if examples}
-        return TopicFilter.model_validate({"use": "topics", "deny": deny, "scorer": "minilm"})
+        return TopicFilter.model_validate({"use": "topics", "deny": deny, "scorer": scorer})
 
-    written(MEANT_MAX)
-    with pytest.raises(ValidationError, match=f"{MEANT_MAX + 1} examples are more than"):
-        written(MEANT_MAX + 1)
+    written(most)
+    with pytest.raises(ValidationError, match=f"{most + 1} examples .*are more than"):
+        written(most + 1)
 
 
 def test_topics_are_those_of_requests() -> None:

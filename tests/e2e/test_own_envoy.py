@@ -9,7 +9,7 @@ import pytest
 from extproc.gateway.bootstrap import Json, Profile
 from tests.e2e.bodies import said
 from tests.e2e.conftest import Pool
-from tests.e2e.gateway import Gateway, Patch, Site, ext_proc, gateway, manager, post
+from tests.e2e.gateway import Gateway, Patch, Site, ext_proc, gateway, manager, post, site
 from tests.e2e.test_misconfigured import KEYS, READING, disabled, no_fingerprint, retained, unsteered
 
 pytestmark = pytest.mark.envoy
@@ -87,3 +87,19 @@ def test_a_first_route_that_leads_nowhere_lets_no_key_go_where_envoy_does_not_fo
         answer = started.send(post(said("hi", "other")))
         assert answer.status == 404
         started.check()
+
+
+def forbidding(whole: Json) -> None:
+    """A filter that reports the fields of a request as it went, and may not touch the client's credential."""
+    own(whole, first=NOWHERE[1])
+    filter_ = ext_proc(whole)
+    filter_["mutation_rules"] = {"disallow_expression": {"regex": "authorization"}, "allow_all_routing": True}
+    filter_["response_attributes"].append("request.headers['authorization']")
+
+
+def test_a_credential_that_mutation_rules_keep_in_a_request_is_seen_with_the_response(profile: Profile) -> None:
+    with site(READING, "h2") as before, gateway(before, profile, forbidding) as started:
+        for _ in range(2):
+            answer = started.send(post(said("hi", "other"), ("authorization", "Bearer client")))
+            assert (answer.status, started.line(answer)["misconfigured"]) == (503, "mutation_rules")
+        assert before.received == 1  # the first is how it was seen

@@ -1,7 +1,7 @@
 """Values that are cut over text parts of a streamed message: judged as in the same response that is whole."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -199,3 +199,33 @@ def test_messages_are_remembered_up_to_a_number() -> None:
         stream = answer(stages()["block"], "openai.responses")
         run(stream, [part(0, 0), *(part(number, 0) for number in range(1, others + 1)), part(0, 1)])
         assert (stream.blocked is not None) is (others < MOST_MESSAGES)
+
+
+THOUGHTS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "reasoning_content": lambda text: {"reasoning_content": text},
+    "reasoning": lambda text: {"reasoning": text},
+    "thinking": lambda text: {"thinking": text},
+    "reasoning_details": lambda text: {"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": text}]},
+}
+"""Members of a delta for reasoning, of which clients read whichever is there."""
+
+
+@pytest.mark.parametrize("first", THOUGHTS)
+def test_reasoning_that_goes_on_under_another_name_is_judged_together(first: str) -> None:
+    for second in THOUGHTS.keys() - {first}:
+        for at in range(1, len(SAID)):
+            halves = [THOUGHTS[first](f"it is {SAID[:at]}"), THOUGHTS[second](f"{SAID[at:]}, so")]
+            for action, expected in (("block", Blocked("p0", "finding")), ("mask", UNINSPECTED), ("report", None)):
+                stream = answer(stages()[action], "openai.chat")
+                run(stream, [chunk([choice(each)]) for each in halves])
+                assert stream.blocked == expected, (second, at, action)
+                assert sum(stream.counts.values()) == 1
+
+
+def test_reasoning_under_two_names_in_each_event_is_two_texts() -> None:
+    said = ["07", "8-05", f" or {SAID[:5]}", SAID[5:], " it is"]
+    events = [chunk([choice({**THOUGHTS["reasoning"](each), **THOUGHTS["reasoning_details"](each)})]) for each in said]
+    stream = answer(stages()["mask"], "openai.chat")
+    out = run(stream, events)
+    assert (stream.blocked, sum(stream.counts.values())) == (None, 2)
+    assert SAID[5:].encode() not in out

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.routing.quoted import MARK, PART_LEAST, QUOTED_MIN, Quoted, QuotedInPieces, part_least, quoted
+from extproc.matching.keyforms import PART_LEAST, part_least
+from extproc.routing.quoted import MARK, QUOTED_MIN, Quoted, QuotedInPieces, quoted
 
 KEY = b'sk-proj/A+b="c\\d'
 

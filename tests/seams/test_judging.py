@@ -59,10 +59,21 @@ def test_windows_that_overlap_are_one_finding_with_the_highest_score() -> None:
 
 def test_what_comes_nearest_to_a_finding_is_the_best_score() -> None:
     detector = judging(WindowScore("a", 0.5, 0.9, 0, 3), WindowScore("b", 0.3, 0.6, 1, 2))
-    best = worked(detector, "one text", "other").run().best
-    assert best is not None
+    (best,) = worked(detector, "one text", "other").run().best
     assert (best.statement, best.window.kind) == (0, "b")
-    assert worked(judging()).run().best is None
+    assert worked(judging()).run().best == ()
+
+
+def test_each_level_has_a_best_score_of_its_own() -> None:
+    body = {"messages": [{"role": "tool", "content": ORDER}, {"role": "user", "content": "good morning to you"}]}
+    with played(plan("{use: injection, action: report}")) as exchange:
+        exchange.asks(json.dumps({"model": "chat", **body}).encode()).does("injection")
+        found = {each["level"]: each for each in exchange.record()["scores"]}
+    assert {level: (each["threshold"], each["text"]) for level, each in found.items()} == {
+        "documents": (0.95, found["documents"]["text"]),
+        "": (0.9, found[""]["text"]),
+    }
+    assert found["documents"]["score"] > 0.95 > found[""]["score"]
 
 
 @pytest.mark.parametrize(
@@ -120,14 +131,14 @@ def test_explain_names_kind_threshold_place_and_tier_and_has_the_score() -> None
     first = told.findings[0]
     assert (first.where, first.threshold, first.start) == ("/messages/0/content", 0.9, 0)
     assert {each.tier for each in told.findings} <= {"rule", "scorer"}
-    score = told.scores["injection"]
-    assert isinstance(score, float)
-    assert score >= 0.9
+    (score,) = told.scores
+    assert (score.processor, score.side, score.level) == ("injection", "request", "")
+    assert score.score >= 0.9
     assert any("reaches its threshold of 0.9" in each for each in told.why)
     quiet = explain(
         plan("{use: injection}"), Shared(detailed=True), SampleRequest(line.path, body=Raw(said("good morning to you")))
     )
-    assert isinstance(quiet.scores["injection"], float)
+    assert [each.processor for each in quiet.scores] == ["injection"]
     assert any("stays below" in each for each in quiet.why)
 
 

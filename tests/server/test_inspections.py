@@ -5,6 +5,7 @@ Nothing here sleeps for luck: threads wait for events, and the loop for what the
 
 import asyncio
 import json
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -24,7 +25,7 @@ from extproc.protocol.meter import Meter
 from extproc.protocol.work import Work
 from extproc.server import inspections
 from extproc.server.exchange import Exchange, admit
-from extproc.server.inspections import PACE, PACE_STEPS, QUICK_STEPS, SLOW_THREADS, Pool, nobody
+from extproc.server.inspections import PACE, PACE_STEPS, QUICK_STEPS, SCORED_NICENESS, SLOW_THREADS, Pool, nobody
 from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
 from extproc.server.transport import TRANSPORTS
@@ -117,6 +118,27 @@ def test_a_verdict_comes_back_with_its_ticket_in_the_loops_thread() -> None:
         assert message.ticket == 7
         assert isinstance(message.result, Told)
         assert where == threading.get_ident() != message.result.value
+
+    play(scene)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_what_computes_scores_steps_back_behind_the_loop_and_the_rules() -> None:
+    def niceness() -> object:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async def scene(asked: Asked) -> None:
+        found = {}
+        for lane in ("rules", "scored"):
+            order = Inspect(1, "p", Task(niceness), asked.loop.time() + FAR, "scored" if lane == "scored" else "rules")
+            asked.pool.submit(order, asked.answers.put_nowait)
+            message = await asked.answers.get()
+            assert isinstance(message, Inspected)
+            assert isinstance(message.result, Told)
+            found[lane] = message.result.value
+        before = niceness()
+        assert isinstance(before, int)
+        assert found == {"rules": before, "scored": min(19, max(before, SCORED_NICENESS))}
 
     play(scene)
 

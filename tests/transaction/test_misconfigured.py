@@ -325,6 +325,39 @@ def test_a_response_of_another_cluster_is_refused_and_so_are_the_requests_after_
     assert isinstance(ask(shared, compiled(), "local"), Proceed)  # a reload asks again
 
 
+@pytest.mark.parametrize(
+    ("model", "shown", "fits"),
+    [
+        ("renamed", {"authorization": "Bearer planted-hosted-key"}, True),
+        ("renamed", {"authorization": "Bearer client"}, False),
+        ("renamed", {"authorization": "Bearer planted-hosted-key", "x-api-key": "k"}, False),
+        ("plain", {"cookie": "s=1"}, False),
+        ("plain", {"x-team": "pay"}, True),
+        ("own-key", {"authorization": "Bearer client", "cookie": "s=1"}, True),
+    ],
+)
+def test_a_credential_that_envoy_left_in_a_request_is_noticed_and_no_other_request_goes(
+    model: str, shown: dict[str, str], fits: bool
+) -> None:
+    shared, asking = Shared(), ASK.replace(b"plain", model.encode())
+    with Playbook(PLAIN, shared) as envoy:
+        envoy.sends(request_headers(CHAT))
+        envoy.sends(request_body(asking)).gets_one(Proceed)
+        came = response_headers(200, end=True)
+        told = {f"request.headers['{name}']": value for name, value in shown.items()}
+        answer = Headers(came.side, came.fields, came.end, {**came.attributes, **told})
+        effect = envoy.sends(answer).effects[0]
+        if fits:
+            assert isinstance(effect, Proceed)
+            assert not shared.astray
+            return
+        assert isinstance(effect, Reject)
+        refused(effect, envoy, "mutation_rules")
+    with Playbook(PLAIN, shared) as envoy:
+        envoy.sends(request_headers(CHAT))
+        refused(envoy.sends(request_body(asking)).gets_one(Reject), envoy, "mutation_rules")
+
+
 @pytest.mark.parametrize(("details", "told"), [("cluster_not_found", "steering"), ("no_healthy_upstream", None)])
 def test_a_local_reply_refuses_nothing_and_a_cluster_that_is_missing_is_told(details: str, told: str | None) -> None:
     shared = Shared()

@@ -18,15 +18,17 @@ def read_reply(value: Mapping[str, Any]) -> Sequence[ReplyPart] | None:
 
 
 def _choice(choice: object, number: int) -> Iterator[ReplyPart]:
+    if not isinstance(choice, dict):
+        return
     own: Scope = ("choices", number)
-    text, delta, message = at(choice, "text"), at(choice, "delta"), at(choice, "message")
+    text, delta, message = choice.get("text"), choice.get("delta"), choice.get("message")
     if isinstance(text, str):
         yield ReplyPart("text", number, (*own, "text"), text)
     if isinstance(delta, dict):
         yield from said(delta, number, (*own, "message"), whole=False)
     if isinstance(message, dict):
         yield from said(message, number, (*own, "message"), whole=True)
-    reason = at(choice, "finish_reason")
+    reason = choice.get("finish_reason")
     if reason:
         yield end(number, reason)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from extproc.apis.roles import PassageRole
 from extproc.classify.folding import Folded, fold
@@ -40,6 +41,8 @@ UNJUDGED: Final = frozenset({"system"})
 DOCUMENTS: Final[frozenset[PassageRole]] = frozenset({"assistant", "file", "tool_definition", "tool_result"})
 """Roles of what nobody typed for this request: an order in it is an attack by somebody else, and much of it is long."""
 
+LEVEL: Final = "documents"
+"""The level of their scores: the group of the policy in which their threshold stands."""
 
 READ: Final[frozenset[PassageRole]] = frozenset({"file", "tool_result"})
 """Roles of what the model is to read and not to obey. The description of a tool, and a model that asks its user for an
@@ -74,14 +77,18 @@ class InjectionJudge:
     def judge(self, statement: Statement, conversation: Conversation) -> Iterator[WindowScore]:
         """Yield what each window of a text comes to; see `JudgingDetector`."""
         role = statement.role
-        if role in UNJUDGED:
-            return
-        threshold = self._thresholds.documents if role in DOCUMENTS else self._thresholds.users
+        if role in DOCUMENTS:
+            found = self._judged(statement, conversation, self._thresholds.documents)
+            yield from (replace(each, level=LEVEL) for each in found)
+        elif role not in UNJUDGED:
+            yield from self._judged(statement, conversation, self._thresholds.users)
+
+    def _judged(self, statement: Statement, conversation: Conversation, threshold: float) -> Iterator[WindowScore]:
         if conversation.side is Side.RESPONSE:
             # What a model says is no order to it; what it makes a client load may carry off what it has read.
             yield from self._carried_off(statement.text, threshold)
             return
-        read = role in READ
+        read = statement.role in READ
         yield from self._said(View(statement.text, 0, len(statement.text), ""), threshold, read=read)
         for view in views(statement.text):
             yield from self._said(view, threshold, read=read)

@@ -7,7 +7,19 @@ their readers differ in which value counts.
 from typing import Final
 
 from extproc.detectors.schema.nodes import ANY, STRING, SchemaNode
-from extproc.detectors.schema.tokens import CHARS, COMMA, CONTENT, CUT, ESCAPE, ESCAPES, HEX, SCALAR, SPACE, TOKENS
+from extproc.detectors.schema.tokens import (
+    CHARS,
+    COMMA,
+    CONTENT,
+    CUT,
+    ESCAPE,
+    ESCAPES,
+    HEX,
+    SCALAR,
+    SPACE,
+    TOKENS,
+    plain,
+)
 from extproc.detectors.schema.values import (
     DIGITS,
     NAME_MAX,
@@ -74,7 +86,7 @@ class JsonChecker:
         at, size = 0, len(piece)
         if self._state == _IN_STRING and not self._escape and self._child.free & STRING:
             # The middle of a long string, as most of a long answer is.
-            at = CHARS(piece).end()
+            at = plain(piece)
             if at == size:
                 self._text += size
                 return None

@@ -30,6 +30,23 @@ CUT: Final = re.compile(
 """The end of a piece in the middle of a token, or behind one: the name of a member, its colon, and the beginning of its
 value; the beginning of a string, or of a scalar."""
 
+_CONTROLS: Final = bytes(range(0x20))
+
+LONG: Final = 256
+"""Characters of a piece from which on looking for each kind of character by itself is faster than one expression."""
+
+
+def plain(piece: str) -> int:
+    """Return how many characters at the beginning of a piece are those of a string, as `CHARS` has them."""
+    if len(piece) >= LONG:
+        ends = [at for at in (piece.find('"'), piece.find("\\")) if at >= 0]
+        end = min(ends, default=len(piece))
+        data = piece[:end].encode("utf-8", "surrogatepass")
+        if len(data.translate(None, _CONTROLS)) == len(data):
+            return end
+    return CHARS(piece).end()
+
+
 ESCAPES: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 HEX: Final = frozenset("0123456789abcdefABCDEF")
 ESCAPE: Final = 6

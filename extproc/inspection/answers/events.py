@@ -10,7 +10,7 @@ from extproc.apis.events.event import Scope, within
 from extproc.apis.events.shares import MORE
 from extproc.apis.streams import StreamWriter
 from extproc.inspection.answers.growing import GrowingText, LooseText, Track
-from extproc.inspection.answers.parts import MOST_MESSAGES, PartText, WholeParts, part_of
+from extproc.inspection.answers.parts import PartText, WholeParts, part_before, part_of, thought_before
 from extproc.inspection.answers.recurring import RecurringText
 from extproc.inspection.answers.repeated import RepeatedTexts
 from extproc.inspection.answers.ruling import Ruling, Stopped
@@ -36,7 +36,6 @@ MAX_NAMED = 256
 
 MAX_ENDED = 512
 """Texts that are remembered to have ended: in 128 choices a text, its reasoning, a refusal and a tool call."""
-
 
 _NOTHING: Mapping[Channel, str] = MappingProxyType({})
 
@@ -281,15 +280,18 @@ class Events:
             channel = delta.channel
             if channel not in apart:
                 pieces[channel] = pieces[channel] + delta.text if channel in pieces else delta.text
-        texts = [(text, said) for channel, said in pieces.items() if (text := self._text(channel, said))]
+        texts = [(text, said) for channel, said in pieces.items() if (text := self._text(channel, said, pieces))]
         for text, said in texts:
             if said:
                 _speak(text)
         shares = [text.feed(event, said) for text, said in texts]
         return tuple([share for share in shares if share is not None])
 
-    def _text(self, channel: Channel, said: str) -> GrowingText | None:
-        """The text that grows by `said`; None for one that nobody can look at, and where nothing is said."""
+    def _text(self, channel: Channel, said: str, beside: Collection[Channel]) -> GrowingText | None:
+        """The text that grows by `said`; None for one that nobody can look at, and where nothing is said.
+
+        `beside`: the texts that grow with the same event.
+        """
         text = self._open.get(channel)
         if text is not None:
             return text
@@ -300,12 +302,12 @@ class Events:
             self._distrusts = True
         elif channel in self._ended:
             return None
-        text = self._ended.pop(channel) if channel in self._ended else self._opened(channel)
+        text = self._ended.pop(channel) if channel in self._ended else self._opened(channel, beside)
         if text is not None:
             self._open[channel] = text
         return text
 
-    def _opened(self, channel: Channel) -> GrowingText | None:
+    def _opened(self, channel: Channel, beside: Collection[Channel]) -> GrowingText | None:
         if not channel.recurs and len(self._open) + len(self._ended) - self._recurring >= MAX_OPEN:
             if not self._ended:
                 self.unreadable("complexity")
@@ -318,6 +320,8 @@ class Events:
         if place is not None:
             self._beside_string(place[0], track)
             return self._part(channel, track, *place)
+        if (thought := thought_before(channel, self._open, beside)) is not None:
+            return PartText(channel, track, self.ruling, self._vault, self._unread_at, thought)
         kind = RecurringText if channel.recurs else LooseText if channel.loose else GrowingText
         return kind(channel, track, self.ruling, self._vault, self._unread_at)
 
@@ -333,11 +337,8 @@ class Events:
 
     def _part(self, channel: Channel, track: Track, holder: Scope, at: int) -> PartText:
         """The text that is a part of a message, which knows the part in front of it."""
-        last, before = self._parts.pop(holder, (at, None))
-        if len(self._parts) >= MOST_MESSAGES:
-            del self._parts[next(iter(self._parts))]
-        own = before if last == at - 1 else None
-        part = PartText(channel, track, self.ruling, self._vault, self._unread_at, own)
+        before = part_before(self._parts, holder, at)
+        part = PartText(channel, track, self.ruling, self._vault, self._unread_at, before)
         self._parts[holder] = at, part
         return part
 

@@ -77,9 +77,15 @@ class FollowedStream:
         """Take an event that brings one more piece of a known text and nothing else, as nearly every event does."""
         reader = self._reader
         if not piece.isascii() or reader.halves:
-            piece = reader.paired(text.path, piece)
-            if not piece:
-                return
+            try:
+                piece.encode()  # faster than any search
+                halved = bool(reader.halves)
+            except UnicodeEncodeError:
+                halved = True
+            if halved:
+                piece = reader.paired(text.path, piece)
+                if not piece:
+                    return
         reader.kept += len(piece)
         if reader.kept > reader.most:
             self._lose(TOO_LONG)

@@ -4,6 +4,7 @@ import re
 from typing import ClassVar
 
 from extproc.apis.events import Channel, Entry, Share, Shares, StreamEvent
+from extproc.inspection.answers.joints import JoinedJson
 from extproc.inspection.answers.looking import Looking, Unread, nothing_in
 from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.strand import Strand
@@ -73,6 +74,16 @@ class GrowingText:
     def held(self) -> int:
         """Return what is undecided: characters, or bytes where nobody counted characters."""
         return self._strand.held
+
+    @property
+    def end(self) -> str:
+        """Return the last characters of the text, for one that goes on in its place."""
+        return self._strand.seen
+
+    @property
+    def left(self) -> JoinedJson | None:
+        """Return what goes on with JSON that the text leaves open; None if nobody does."""
+        return None
 
     @property
     def structured(self) -> bool:

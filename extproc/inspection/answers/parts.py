@@ -4,7 +4,7 @@ A value that is cut over the two is found, counted and blocked as in a whole res
 beginning has left with the first part. So where it is to be masked, the response is uninspected (`stream`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
 
 from extproc.apis.events import Channel, Delta, Share, StreamEvent
@@ -23,7 +23,7 @@ from extproc.matching.scanner import TooManyCandidatesError
 from extproc.matching.span import Distinct
 from extproc.matching.window import Hit, Released, Window
 from extproc.payload import Kind
-from extproc.payload.chains import HOLDERS, TEXT
+from extproc.payload.chains import HOLDERS, TEXT, THOUGHTS
 from extproc.payload.parts import Readers, Segment
 from extproc.protocol.meter import SpentError
 
@@ -44,6 +44,31 @@ def part_of(channel: Channel) -> tuple[Scope, int] | None:
     if len(path) < 2 or type(path[-1]) is not int or path[-2] not in HOLDERS:
         return None
     return path[:-1], path[-1]
+
+
+def part_before(parts: "dict[Scope, tuple[int, PartText]]", holder: Scope, at: int) -> "PartText | None":
+    """Take the last part of a message out of those that are known; return it if it stands in front of this place."""
+    last, before = parts.pop(holder, (at, None))
+    if len(parts) >= MOST_MESSAGES:
+        del parts[next(iter(parts))]
+    return before if last == at - 1 else None
+
+
+def thought_before(
+    channel: Channel, texts: Mapping[Channel, GrowingText], beside: Container[Channel]
+) -> GrowingText | None:
+    """Return the reasoning that a text goes on with under another name: not one that stands `beside` it in an event."""
+    message = None if channel.may_end else _thought_of(channel)
+    if message is None:
+        return None
+    others = [text for each, text in texts.items() if each not in beside and _thought_of(each) == message]
+    return others[-1] if others else None
+
+
+def _thought_of(channel: Channel) -> Scope | None:
+    """The message whose reasoning a text is; None if it is none."""
+    path = channel.path
+    return next((path[:at] for at, step in enumerate(path) if step in THOUGHTS), None)
 
 
 class WholeParts:
@@ -125,7 +150,7 @@ class PartLooking(Looking):
 
 
 class PartText(GrowingText):
-    """A part that grows. `before`: the part that stands in front of it, if one does."""
+    """A part that grows. `before`: the text that stands in front of it, if one does."""
 
     looking = PartLooking
 
@@ -151,7 +176,7 @@ class PartText(GrowingText):
         ruling: Ruling,
         vault: Vault | None,
         unread: Unread,
-        before: "PartText | None",
+        before: GrowingText | None,
     ) -> None:
         super().__init__(channel, track, ruling, vault, unread)
         self._ruling = ruling
@@ -220,7 +245,7 @@ class PartText(GrowingText):
         self._follows = self._window is not None or self._joined is not None
         self._pieces = [said[-2 * BESIDE :] if self._window is None else said]
 
-    def _begin(self, prior: "PartText") -> None:
+    def _begin(self, prior: GrowingText) -> None:
         """The first piece has come: what the part in front of it ends with is known now."""
         self._prior, self._before = None, prior.end
         scanner = self._ruling.scanner

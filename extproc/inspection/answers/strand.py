@@ -80,6 +80,11 @@ class Strand:
         return self._text
 
     @property
+    def seen(self) -> str:
+        """The end of a plain text so far, as much of it as rules look back on; nothing of another."""
+        return self._text.seen if isinstance(self._text, Verbatim) else ""
+
+    @property
     def structured(self) -> bool:
         """True if the text is, or may be, more than plain."""
         return self._plain is None and not isinstance(self._text, Verbatim)

@@ -37,6 +37,11 @@ class Tabled:
         return self._inner.held + (len(self._text.encode("utf-8", "replace")) if self._text else 0)
 
     @property
+    def seen(self) -> str:
+        """See `watch.seen`."""
+        return self._inner.seen
+
+    @property
     def unjudged(self) -> tuple[int, str]:
         """See `Window.unjudged`."""
         start, text = self._inner.unjudged

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from extproc.apis.events import Channel
 from extproc.inspection.answers.ruling import Ruling
-from extproc.inspection.answers.watch import Watch, alike, handed, watch
+from extproc.inspection.answers.watch import Watch, alike, handed, seen, watch
 from extproc.inspection.masking import Masker
 from extproc.inspection.vault import Restorer, Vault
 from extproc.matching.scanner import TooManyCandidatesError
@@ -72,6 +72,11 @@ class Verbatim:
     def held(self) -> int:
         """Bytes held back."""
         return self._watch.held + self._masker.held
+
+    @property
+    def seen(self) -> str:
+        """The end of the text so far, as much of it as rules look back on."""
+        return seen(self._watch)
 
     def feed(self, text: str) -> list[Segment]:
         """See `Part`."""

@@ -40,6 +40,11 @@ class Onlooker:
         """Return what came last, if nobody could look at it: all else has passed. See `Window.unjudged`."""
         return self._at, self._coming
 
+    @property
+    def seen(self) -> str:
+        """See `seen`."""
+        return self._window.seen
+
     def _passed(self, looked: Released | None) -> Released | None:
         text, self._coming = self._coming, ""
         start, self._at = self._at, self._at + len(text)
@@ -135,6 +140,11 @@ class Led:
         """Return what it looks with."""
         return self._scanner
 
+    @property
+    def seen(self) -> str:
+        """See `seen`."""
+        return self._inner.seen if self._waiting is None else self._waiting
+
     def _begin(self) -> Released | None:
         text, self._waiting = self._waiting or "", None
         spans = led(self._scanner, text, self._lead, self._meter)
@@ -187,6 +197,13 @@ def _handed(before: Looker | Onlooker | Unwatched, scanner: Scanner, name: str |
     window = Window(scanner, start, name, meter)
     window.hold(text)
     return window
+
+
+def seen(before: Watch) -> str:
+    """Return the end of the text so far, as much of it as rules look back on; nothing if nobody looks at it."""
+    if isinstance(before, Led | Onlooker):
+        return before.seen
+    return before.seen if isinstance(before, Window | Tabled) else ""
 
 
 def alike(before: Watch) -> Watch:
