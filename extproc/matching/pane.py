@@ -150,6 +150,7 @@ class Pane:
         data = self._data = self._data + encoded
         if len(data) < self._wait:
             return None
+        self._wait = 0
         if len(data) < self._look and " " not in text and "\n" not in text:
             return None
         scanner, first = self._scanner, self._first
@@ -172,7 +173,8 @@ class Pane:
             found = [each for each in found if each.match < end]
         released = self._release(end, found) if end > first else None
         self._rest()
-        self._wait = wait - (len(data) - len(self._data))
+        if wait:
+            self._wait = wait - (len(data) - len(self._data))
         return released
 
     def _encoded(self, text: str) -> bytes:
