@@ -25,10 +25,14 @@ WINDOW_STEPS: Final = 1
 
 
 class DetectorFindings(WorkResult, frozen=True):
-    """The findings of one detector. `best`: of one that computes scores, what comes nearest to a finding."""
+    """The findings of one detector. `best`: of one that computes scores, what comes nearest to a finding.
+
+    `unsampled`: it is asked about a share of the bodies, and not about this one.
+    """
 
     found: list[Detection]
     best: BestScore | None = None
+    unsampled: bool = False
 
 
 class ScoredWork(Struct, frozen=True):

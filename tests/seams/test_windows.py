@@ -12,10 +12,10 @@ from extproc.detectors import Conversation, DetectorKind, JudgingDetector, State
 from extproc.detectors.registry import registered
 from extproc.explain.explanation import explain
 from extproc.explain.lines import SampleRequest, SampleResponse
-from extproc.inspection import windows
+from extproc.inspection import windowed_texts
 from extproc.inspection.scored import ScoredWork
+from extproc.inspection.windowed_texts import KEPT_MAX, TEXTS_MAX, WindowedTexts
 from extproc.inspection.windowing import Windows
-from extproc.inspection.windows import KEPT_MAX, TEXTS_MAX, WindowedTexts
 from extproc.policy import PolicyError, UnusableError
 from extproc.protocol.effects import Chunk
 from extproc.protocol.messages import Side
@@ -222,7 +222,7 @@ def test_the_ends_of_texts_take_no_more_than_their_room(more: int, many: bool) -
 def test_a_stream_of_too_many_texts_ends() -> None:
     first, *_ = events(PIECE)
     with played(plan(response=HELD), duplex=True) as exchange, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "KEPT_MAX", 100)
+        patch.setattr(windowed_texts, "KEPT_MAX", 100)
         stream = Stream(exchange)
         stream.comes(first + first)
         assert b"overloaded" in stream.judged()

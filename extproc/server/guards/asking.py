@@ -160,9 +160,9 @@ class Guards:
     async def ask(self, work: GuardWork, tell: Tell) -> DetectorFindings:
         """Return the findings of a guard in a body. Raises GuardFailedError, or DetectorError if it cannot be asked."""
         detector = work.detector
-        if detector.sample < 1 and self._chance() >= detector.sample:
+        if detector.sample < 1 and not work.drawn and self._chance() >= detector.sample:
             tell(UNSAMPLED, 0.0)
-            return DetectorFindings([])
+            return DetectorFindings([], unsampled=True)
         queries = work.queries()
         service = self._service(detector.service)
         if len(queries) == 1:
