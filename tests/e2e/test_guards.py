@@ -39,6 +39,22 @@ pipelines:
     request:
       - {use: webhook, url: GUARD, timeout: 5s, action: block}
       - {use: pii, kinds: [email], action: mask, timeout: 20s}
+  - name: windows-block
+    match: {headers: {x-mode: windows-block}}
+    response:
+      - {use: webhook, url: GUARD, timeout: 5s, every: 800 characters, on_failure: block}
+      - {use: pii, kinds: [email], action: mask, timeout: 20s}
+  - name: windows-allow
+    match: {headers: {x-mode: windows-allow}}
+    response:
+      - {use: webhook, url: GUARD, timeout: 5s, every: 800 characters, on_failure: allow}
+      - {use: pii, kinds: [email], action: mask, timeout: 20s}
+  - name: windows-spare
+    match: {headers: {x-mode: windows-spare}}
+    response:
+      - {use: webhook, url: GUARD, timeout: 5s, every: 800 characters, on_failure: spare}
+      - {use: pattern, name: spare, literals: [Vulcan], timeout: 20s}
+      - {use: pii, kinds: [email], action: mask, timeout: 20s}
   - name: default
     request:
       - {use: webhook, url: GUARD, timeout: 10s, credential: {bearer: {env: NORTH_KEY}}}
@@ -223,3 +239,46 @@ def test_a_guard_costs_its_own_time_and_ten_milliseconds(guarded: Gateway) -> No
             guarded.forwarded(tag, "north")
     # The guard is asked about the request and about the response, which repeats it.
     assert min(slow) - min(plain) <= 2 * (TAKES + 0.01), (plain, slow)
+
+
+FINE: Final = "The weather is fine in Zug today. " * 60
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "ends"), [("block", b"inspection_failed"), ("allow", None), ("spare", b"content_filter")]
+)
+def test_a_guard_that_fails_in_mid_stream_does_what_on_failure_says(
+    guarded: Gateway, on_failure: str, ends: bytes | None
+) -> None:
+    text = f"{FINE}broken {MAIL} {FINE}Vulcan {FINE}"
+    tag = tagged()
+    answer = guarded.send(post(said(text, stream=True), ("x-mode", f"windows-{on_failure}"), tag=tag))
+    guarded.forwarded(tag, "north")
+    assert (answer.status, answer.ending) == (200, Ending.COMPLETE)
+    seen = streamed(answer.body)
+    assert seen.startswith("echo: " + FINE[:800])
+    assert MAIL not in seen
+    if ends is None:
+        assert seen == "echo: " + text.replace(MAIL, "[EMAIL_1]")
+    else:
+        assert ends in answer.body
+        # The stand-in lets pass what it has no objection to.
+        assert ("broken [EMAIL_1] The weather" in seen) == (on_failure == "spare")
+        assert "Vulcan" not in seen
+    (failure,) = guarded.line(answer)["failures"]
+    assert failure == {"processor": "webhook", "reason": "malformed", "allowed": on_failure != "block"}
+
+
+def test_what_a_guard_masks_in_a_stream_that_is_held_for_it_is_masked(guarded: Gateway) -> None:
+    text = f"{FINE}Titan writes to {MAIL}. {FINE}Titan waits. {FINE}"
+    answer, _ = guarded.ask(said(text, stream=True), "http1", ("x-mode", "windows-block"))
+    expected = text.replace("Titan", "<project>").replace(MAIL, "[EMAIL_1]")
+    assert streamed(answer.body) == "echo: " + expected
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+
+
+def streamed(body: bytes) -> str:
+    """The text of a stream of chat completions."""
+    events = [json.loads(each[6:]) for each in body.split(b"\n\n") if each.startswith(b"data: {")]
+    deltas = [choice.get("delta", {}) for each in events for choice in each.get("choices", ())]
+    return "".join(delta.get("content") or "" for delta in deltas)

@@ -2,21 +2,21 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.detectors import Conversation, Detection, DetectorKind, RemoteDetector, WindowedOptions
-from extproc.detectors.registry import registered
-from extproc.inspection.offloaded import GuardWork, RemoteWork
+from extproc.inspection.offloaded import GuardWork
 from extproc.inspection.scored import DetectorFindings
 from extproc.protocol.effects import Chunk, Inspect
 from extproc.protocol.messages import Inspected, Side
 from extproc.server.guards.asking import Guards
 from tests.guards.asking import Outcomes, ask, play
-from tests.guards.standin import PASS, REJECT, Asked, Reply, Standin, standin
+from tests.guards.conftest import FAULTS, Faults
+from tests.guards.standin import PASS, REJECT, Standin, standin
 from tests.guards.test_exchanges import does, webhook
 from tests.seams.playing import SSE, Played, answered, plan, played, said, streamed
 
@@ -148,7 +148,7 @@ HIDDEN: Final = (
     "{use: pii, kinds: [email], action: mask}, {use: webhook, url: 'http://127.0.0.1:9/', every: 200 characters}"
 )
 WORDS: Final = st.lists(
-    st.sampled_from(["lorem ipsum dolor ", "x" * 40 + " ", f"{NAME} ", f"{NAME}s ", f"{MAIL} ", "[EMAIL_1] ", "😀 "]),
+    st.sampled_from(["lorem ipsum dolor ", "x" * 40 + " ", f"{NAME} ", f"{NAME}s ", f"{MAIL} ", "[note] ", "😀 "]),
     min_size=1,
     max_size=40,
 )
@@ -162,7 +162,8 @@ def went(pieces: list[bytes], processors: str = HIDDEN) -> tuple[bytes, dict[str
         for number, each in enumerate(pieces):
             body += out(exchange.goes_on(each, end=number == len(pieces) - 1))
             while exchange.orders:
-                body += out(hiding(exchange))
+                (name,) = exchange.orders  # the guard, or a thread that rules need for a piece
+                body += out(hiding(exchange) if name == "webhook" else exchange.does(name))
         return body, exchange.record()
 
 
@@ -192,7 +193,7 @@ def counted(record: dict[str, Any]) -> dict[str, int]:
 
 def cut(whole: Any, at: list[int]) -> list[Any]:
     places = sorted({0, len(whole), *(each for each in at if each < len(whole))})
-    return [whole[start:end] for start, end in zip(places, places[1:], strict=False)] or [whole]
+    return [whole[start:end] for start, end in pairwise(places)] or [whole]
 
 
 def test_a_text_that_later_events_repeat_is_masked_there_as_it_was_streamed() -> None:
@@ -229,3 +230,90 @@ def test_a_text_that_later_events_repeat_is_masked_there_as_it_was_streamed() ->
     assert "".join(each["delta"] for each in found if "delta" in each) == expected
     assert found[-2]["text"] == expected
     assert found[-1]["response"]["output"][0]["content"][0]["text"] == expected
+
+
+# -- failures in mid-stream
+
+OUTCOMES: Final = {"block": b"inspection_failed", "allow": None, "spare": b"content_filter"}
+"""`on_failure` -> how the stream ends, if it does; the stand-in objects to the text."""
+SPARE: Final = "{use: pattern, name: spare, literals: [Titan], action: block}"
+MASKING: Final = "{use: pii, kinds: [email], action: mask}"
+LATER: Final = f"Titan writes to {MAIL} "
+
+
+def failing(on_failure: str, fields: str) -> str:
+    """A guard that judges windows, with rules beside it, and the stand-in if it is named."""
+    processors = f"{{use: webhook, every: 800 characters, on_failure: {on_failure}, {fields}}}, {MASKING}"
+    return f"{processors}, {SPARE}" if on_failure == "spare" else processors
+
+
+def in_mid_stream(exchange: Played) -> bytes:
+    """The guard has let a window pass, and is asked about the next one; what has left."""
+    begun(exchange)
+    for each in events(*[PIECE] * 8)[:8]:
+        exchange.goes_on(each, end=False)
+    hiding(exchange)
+    for each in events(LATER, *[PIECE] * 8)[:9]:
+        exchange.goes_on(each, end=False)
+    assert "webhook" in exchange.orders
+    return out(exchange)
+
+
+def ended(exchange: Played, went: bytes, on_failure: str) -> None:
+    """It has failed: what goes on is what `on_failure` says."""
+    went += out(exchange)
+    went += out(exchange.goes_on(b"".join(events(*[PIECE] * 20)), end=True))
+    while exchange.orders:
+        went += out(hiding(exchange))
+    ends = OUTCOMES[on_failure]
+    assert (b"Titan" in went) == (ends is None)
+    if ends is None:
+        assert text_of(went) == PIECE * 8 + LATER.replace(MAIL, "[EMAIL_1]") + PIECE * 28
+    else:
+        assert ends in went
+    assert MAIL.encode() not in went
+
+
+@pytest.mark.parametrize("on_failure", OUTCOMES)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_failure_in_mid_stream_has_what_on_failure_says(faults: Faults, fault: str, on_failure: str) -> None:
+    fields, reason = faults[fault]
+    with played(plan("", failing(on_failure, fields)), duplex=True) as exchange:
+        went = in_mid_stream(exchange)
+        ended(does(exchange), went, on_failure)
+        record = exchange.record()
+    assert record["failures"] == [{"processor": "webhook", "reason": reason, "allowed": on_failure != "block"}]
+    assert "Titan" not in json.dumps(record)
+
+
+@pytest.mark.parametrize("on_failure", OUTCOMES)
+@pytest.mark.parametrize("reason", ["circuit_open", "overloaded", "error"])
+def test_a_window_that_nobody_could_be_asked_about_is_such_a_failure(on_failure: str, reason: str) -> None:
+    with played(plan("", failing(on_failure, "url: 'http://127.0.0.1:1'")), duplex=True) as exchange:
+        went = in_mid_stream(exchange)
+        ended(exchange.fails("webhook", reason), went, on_failure)
+
+
+@pytest.mark.parametrize("mode", ["enforce", "shadow"])
+def test_a_stand_in_judges_the_window_that_the_guard_failed_in_and_all_that_follow(mode: str) -> None:
+    spare = SPARE.replace("action: block", "action: mask")
+    processors = f"{{use: webhook, every: 800 characters, on_failure: spare, mode: {mode}, url: 'http://127.0.0.1:1'}}"
+    with played(plan("", f"{processors}, {spare}"), duplex=True) as exchange:
+        went = in_mid_stream(exchange) + out(exchange.fails("webhook"))
+        went += out(exchange.goes_on(b"".join(events(*[PIECE] * 20, "Titan waits")), end=True))
+        assert not exchange.orders  # nobody is asked any more
+        record = exchange.record()
+    text = PIECE * 8 + LATER + PIECE * 28 + "Titan waits"
+    assert text_of(went) == (text if mode == "shadow" else text.replace("Titan", "[SPARE_1]"))
+    assert record["failures"] == [{"processor": "webhook", "reason": "timeout", "allowed": True}]
+
+
+def test_a_guard_that_stands_in_is_asked_about_the_windows(service: Standin) -> None:
+    service.answers = lambda asked: REJECT if b"Titan" in asked.body else PASS
+    fields = "every: 800 characters, on_failure: spare, url: 'http://127.0.0.1:1'"
+    with played(plan("", f"{{use: webhook, {fields}}}, {webhook(service, ', name: spare')}"), duplex=True) as exchange:
+        went = in_mid_stream(exchange)
+        exchange.fails("webhook")
+        went += out(does(exchange, "spare"))
+    assert b"content_filter" in went
+    assert b"Titan" not in went
