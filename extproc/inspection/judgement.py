@@ -14,7 +14,7 @@ from extproc.inspection.body_texts import BodyTexts
 from extproc.inspection.failures import settle
 from extproc.inspection.following import HeardReply
 from extproc.inspection.offloaded import OffloadedWork, offload
-from extproc.inspection.rounds import Round, listed, merge, told, verdict
+from extproc.inspection.rounds import Round, best_scores, listed, merge, told, verdict
 from extproc.inspection.scored import DetectorFindings
 from extproc.inspection.stage import CompiledProcessor, Stage, patience
 from extproc.inspection.verdict import SEALED, Blocked, Evidence, Verdict
@@ -151,7 +151,14 @@ class Judgement:
         findings = tuple(listed(self._job, self._texts, [only], merged)) if self._job.detailed else ()
         body = self._job.body
         return Verdict(
-            body, merged.blocked, False, merged.counts, tuple(merged.failures), findings=findings, scores=merged.scores
+            body,
+            merged.blocked,
+            False,
+            merged.counts,
+            tuple(merged.failures),
+            findings=findings,
+            scores=merged.scores,
+            best=tuple(best_scores([only])),
         )
 
     # -- going on

@@ -110,6 +110,7 @@ class TextEdits:
             self._runs[-1].close(vault)
             if vault is None:
                 self._runs.clear()
+                self._weight = 0
 
     def mask(self, mask: WindowMask) -> None:
         """A window has this finding. One that an earlier window had as well is one."""

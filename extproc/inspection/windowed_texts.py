@@ -219,7 +219,7 @@ class WindowedTexts:
             self._held[each] = None
         self._new.clear()
         self.unjudged = 0
-        every = self._texts.values()
+        every = (*self._texts.values(), *self._repeated.values())
         self.full_of_ends |= sum(each.kept for each in every) > KEPT_MAX
         self.full_of_ends |= sum(each.edits.count for each in every) > EDITS_MAX
 

@@ -125,20 +125,21 @@ class GuardedService:
         began = self._clock()
         if not self.breaker.admits(began):
             raise GuardFailedError(GuardFault.CIRCUIT_OPEN)
+        probe = self.breaker.state == "half_open"
         try:
             found = work.read(query, await self._client.post(query))
         except asyncio.CancelledError:
             # Its deadline has passed, or the client has left.
             if self._clock() - began >= self._limits.timeout * NEAR:
-                self.breaker.failed(self._clock())
+                self.breaker.failed(self._clock(), probe=probe)
             else:
-                self.breaker.dropped()
+                self.breaker.dropped(probe=probe)
             raise
         except DetectorError:
-            self.breaker.failed(self._clock())
+            self.breaker.failed(self._clock(), probe=probe)
             raise GuardFailedError(GuardFault.MALFORMED) from None
         except BaseException:
-            self.breaker.failed(self._clock())
+            self.breaker.failed(self._clock(), probe=probe)
             raise
         self.breaker.succeeded()
         return found
