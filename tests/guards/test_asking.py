@@ -161,7 +161,7 @@ def test_after_failures_in_a_row_it_is_left_alone_and_tried_once_when_the_cooldo
 
 def test_of_many_bodies_at_once_one_tries_a_service_that_was_left_alone(service: Standin) -> None:
     now = [0.0]
-    detector = at(service, ", breaker: {failures: 1, cooldown: 10s}, connections: 64")
+    detector = at(service, ", breaker: {failures: 1, cooldown: 10s}, connections: 64, timeout: 60s")
 
     async def scene(guards: Guards) -> Outcomes:
         outcomes = Outcomes()
