@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from extproc.detectors.length import PARTS_ASCII
 from extproc.inspection.stage import Stage
 from extproc.policy import Policy, Unusable, UnusableError
-from extproc.policy.advice import Note
 from extproc.policy.step import Step, Windowed
 
 HUNDREDTHS: Final = 100
@@ -59,7 +58,7 @@ def windows_of(index: int, source: Sequence[Step], stage: Stage | None) -> Windo
     return replace(windows, masks=masks, able=able)
 
 
-def unable(policy: Policy, pipelines: Iterable["HasWindows"]) -> Iterator[Note]:
+def unable(policy: Policy, pipelines: Iterable["HasWindows"]) -> Iterator[Unusable]:
     """Note each stand-in that cannot judge the windows of a streamed response."""
     for index, (source, pipeline) in enumerate(zip(policy.pipelines, pipelines, strict=True)):
         windows = pipeline.windows
@@ -69,10 +68,9 @@ def unable(policy: Policy, pipelines: Iterable["HasWindows"]) -> Iterator[Note]:
                 continue
             if isinstance(each, Windowed) and each.every is not None:
                 where = ("pipelines", index, "response", place, "on_failure")
-                message = (
-                    f"{other} may need more text than a window has: if {each.name} fails, a streamed response ends"
-                )
-                yield where, message, "write a longer `every`, or name a processor that computes scores or asks others"
+                message = f"{other} may need more text than a window has: if {each.name} fails, a stream ends"
+                fix = "write a longer `every`, or name a processor that computes scores or asks others"
+                yield Unusable(where, message, fix)
 
 
 def _able(reserve: Stage, overlap: int) -> Iterator[str]:

@@ -199,7 +199,7 @@ def cut(whole: Any, at: list[int]) -> list[Any]:
 def test_a_text_that_later_events_repeat_is_masked_there_as_it_was_streamed() -> None:
     text = f"{PIECE}{NAME} writes to {MAIL}, {PIECE}and {NAME} waits. {PIECE}"
     base = {"item_id": "m", "output_index": 0, "content_index": 0}
-    parts = [
+    parts: list[dict[str, Any]] = [
         {"type": "response.created", "response": {"id": "r", "output": []}},
         *({"type": "response.output_text.delta", **base, "delta": text[at : at + 7]} for at in range(0, len(text), 7)),
         {"type": "response.output_text.done", **base, "text": text},

@@ -25,6 +25,7 @@ from tests.seams.playing import SSE, Played, plan, played, said, streamed
 BAD: Final = "forbidden words"
 HELD: Final = "{use: words, every: 200 characters}"
 AT_ONCE: Final = "{use: words, every: 200 characters, release: at_once}"
+GUARD: Final = "use: webhook, url: 'http://127.0.0.1:9'"
 PIECE: Final = "x" * 99 + " "
 
 
@@ -299,6 +300,8 @@ def test_a_response_that_comes_whole_is_judged_whole() -> None:
         ("", "{use: words, every: 4001 tokens}", "50 to 4000 tokens"),
         ("", "{use: words, release: at_once}", "without `every`"),
         ("{use: words, every: 200 tokens}", "", "a request is judged whole"),
+        (f"{{{GUARD}, every: 200 tokens}}", "", "a request is judged whole"),
+        ("", f"{HELD}, {{{GUARD}}}", "webhook judges a whole response, so that `every` of words would do nothing"),
         ("", f"{HELD}, {{use: language, allow: [en]}}", "`every` of words would do nothing"),
         ("", f"{HELD}, {{use: language, allow: [en], every: 100 tokens}}", "words has others"),
     ],

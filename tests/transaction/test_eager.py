@@ -10,7 +10,7 @@ import pytest
 from extproc.ext import registered
 from extproc.policy import PolicyError, drafted
 from extproc.protocol.effects import Chunk, Inspect, Proceed
-from extproc.protocol.messages import Inspected, Side
+from extproc.protocol.messages import Inspected, Message, Side
 from extproc.protocol.modes import BodyMode
 from extproc.server.compiling import prepared_policy
 from extproc.testing.playbook import Playbook, response_body, response_headers, response_trailers
@@ -189,10 +189,13 @@ def test_pieces_of_a_response_that_come_meanwhile_wait_in_their_order(pieces: in
 @BOTH
 @pytest.mark.parametrize("text", ["hello", "titan"])
 def test_trailers_and_a_response_without_a_body_wait_in_their_order_too(duplex: bool, text: str) -> None:
-    for messages in (
-        [response_headers(204, JSON, end=True)],
-        [response_headers(200, JSON), response_body(answered("fine"), end=False), response_trailers()],
-    ):
+    bare: list[Message] = [response_headers(204, JSON, end=True)]
+    whole: list[Message] = [
+        response_headers(200, JSON),
+        response_body(answered("fine"), end=False),
+        response_trailers(),
+    ]
+    for messages in (bare, whole):
         with eager(plan(GUARD, more=EAGER), duplex=duplex) as exchange:
             exchange.asks(said(text)).effects.clear()
             for each in messages:
