@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from extproc.testing.clients import ClientResponse, Ending
 from tests.e2e.bodies import said
 from tests.e2e.gateway import KEYS, Gateway, gateway, post, site, tagged
+from tests.e2e.processor import Processor
 from tests.guards.native import example
 from tests.guards.standin import PASS, Asked, Reply, Standin, standin
 
@@ -18,9 +21,9 @@ pytestmark = pytest.mark.envoy
 
 POLICY: Final = """\
 version: 1
-backends: [{name: north, url: $north/v1, api: openai}]
+backends: [{name: north, url: $north/v1, api: openai}, {name: down, url: $nowhere/v1, api: openai}]
 default_backend: north
-models: [{name: chat, targets: [{backend: north}]}]
+models: [{name: chat, targets: [{backend: north}]}, {name: lost, targets: [{backend: down}]}]
 limits: {request_timeout: 20s, drain_timeout: 5s}
 pipelines:
   - name: lenient
@@ -215,6 +218,23 @@ def test_a_request_goes_on_while_the_guard_thinks_and_its_response_waits(
     assert (line["blocked_by"], line["forwarded"]) == ("webhook", True)
 
 
+@pytest.mark.parametrize(("text", "status"), [("slowly now", 503), ("slowly forbidden", 403)])
+def test_envoys_own_response_waits_for_the_guard_of_a_request_that_has_gone_on(
+    guarded: Gateway, service: Standin, text: str, status: int
+) -> None:
+    # Nobody listens at the backend, so that Envoy answers at once, long before the guard.
+    service.answers = lambda asked: Reply(judged(asked).body, delay=TAKES)
+    try:
+        began = time.perf_counter()
+        answer = guarded.send(post(said(text, "lost"), EAGER))
+        took = time.perf_counter() - began
+    finally:
+        service.answers = judged
+    assert (answer.status, answer.ending) == (status, Ending.COMPLETE)
+    assert took >= TAKES
+    assert guarded.line(answer).get("blocked_by") == ("webhook" if status == 403 else None)
+
+
 @pytest.mark.measured
 def test_a_guard_costs_nothing_while_the_model_takes_longer(guarded: Gateway) -> None:
     model = "slow-400ms"
@@ -250,7 +270,7 @@ FINE: Final = "The weather is fine in Zug today. " * 60
 def test_a_guard_that_fails_in_mid_stream_does_what_on_failure_says(
     guarded: Gateway, on_failure: str, ends: bytes | None
 ) -> None:
-    text = f"{FINE}broken {MAIL} {FINE}Vulcan {FINE}"
+    text = f"{FINE}{FINE}broken {MAIL} {FINE}Vulcan {FINE}"
     tag = tagged()
     answer = guarded.send(post(said(text, stream=True), ("x-mode", f"windows-{on_failure}"), tag=tag))
     guarded.forwarded(tag, "north")
@@ -282,3 +302,45 @@ def streamed(body: bytes) -> str:
     events = [json.loads(each[6:]) for each in body.split(b"\n\n") if each.startswith(b"data: {")]
     deltas = [choice.get("delta", {}) for each in events for choice in each.get("choices", ())]
     return "".join(delta.get("content") or "" for delta in deltas)
+
+
+SERVED: Final = """\
+version: 1
+backends: [{name: north, url: "http://127.0.0.1:9/v1", api: openai}]
+models: [{name: chat, targets: [{backend: north}]}]
+pipelines:
+  - name: default
+    request: [{use: pii, kinds: [email], action: mask, timeout: 20s}]
+    response: [{use: pii, kinds: [email], action: mask, timeout: 20s}, {use: pattern, literals: [Vulcan], timeout: 20s}]
+"""
+ASKING: Final = """\
+version: 1
+backends: [{name: north, url: $north/v1, api: openai}]
+default_backend: north
+models: [{name: chat, targets: [{backend: north}]}]
+pipelines:
+  - name: default
+    request: [{use: webhook, url: GUARD, timeout: 20s}]
+    response: [{use: webhook, url: GUARD, timeout: 20s, every: 200 characters}]
+"""
+
+
+def test_our_webhook_judges_requests_and_windows_of_streams_for_another_gateway(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with (
+        Processor(tmp_path, SERVED, "h2", "--webhook", f"127.0.0.1:{port}"),
+        site(ASKING.replace("GUARD,", f"'http://127.0.0.1:{port}',"), "grpcio") as before,
+        gateway(before, "full-duplex") as asking,
+    ):
+        answer, record = asking.ask(said(f"{FINE}write to {MAIL}. {FINE}", stream=True))
+        expected = f"{FINE}write to [EMAIL_1]. {FINE}"
+        assert json.loads(record.body)["messages"][0]["content"] == expected
+        assert streamed(answer.body) == f"echo: {expected}"
+
+        tag = tagged()
+        refused_ = asking.send(post(said(f"{FINE}Vulcan {FINE}", stream=True), tag=tag))
+        asking.forwarded(tag, "north")
+        assert b"content_filter" in refused_.body
+        assert "Vulcan" not in streamed(refused_.body)
+        assert asking.line(refused_)["blocked_by"] == "webhook"
