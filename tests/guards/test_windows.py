@@ -1,6 +1,7 @@
 """Streamed responses that guards from elsewhere judge in windows: asked, sampled, masked, and failing."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, Final
@@ -9,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.apis.streams import StreamReader
+from extproc.inspection.held_writer import HeldWriter
 from extproc.inspection.offloaded import GuardWork
 from extproc.inspection.scored import DetectorFindings
+from extproc.inspection.windowed_texts import WindowedTexts
+from extproc.inspection.windowing import Windows
 from extproc.protocol.effects import Chunk, Inspect
 from extproc.protocol.messages import Inspected, Side
 from extproc.server.guards.asking import Guards
@@ -185,6 +190,58 @@ def test_what_is_masked_in_windows_is_what_is_masked_in_the_whole(
     assert streamed_.endswith(b"data: [DONE]\n\n")
     assert counted(record) == counted(told)
     assert record["masked"] == told["masked"]
+
+
+def test_an_event_into_which_rules_put_the_words_of_the_next_waits_for_that_one() -> None:
+    reader = StreamReader("openai_chat")
+    first, second, third = [
+        event for each in events("jane", "@b.de w999 and", " more")[:3] for event in reader.feed(each)
+    ]
+    channel = first.deltas[0].channel
+    texts = WindowedTexts(Windows(200, tokens=False, holds=True))
+    writer = HeldWriter("openai_chat", texts, None)
+    writer.write(first, {channel: "[EMAIL_1] w999 and"})
+    texts.judged()
+    assert writer.release(everything=False) == b""
+    writer.write(second, {channel: ""})
+    writer.write(third)
+    assert writer.release(everything=False) == b""  # nobody was shown the second one
+    texts.judged()
+    assert text_of(writer.release(everything=False)) == "[EMAIL_1] w999 and more"
+    assert writer.waiting == 0
+
+
+@pytest.mark.parametrize("action", ["mask", "block"])
+@given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=60), mails=st.lists(st.integers(0, 150), max_size=20))
+def test_no_word_leaves_before_the_guard_was_shown_it(action: str, sizes: list[int], mails: list[int]) -> None:
+    words = [f"w{number:03}" for number in range(150)]
+    for at in mails:
+        words.insert(at, MAIL)
+    text = " ".join(words)
+    texts, at = list[str](), 0
+    for size in sizes:
+        texts.append(text[at : at + size])
+        at += size
+    texts.append(text[at:])
+    shown = ""
+    with played(plan("", HIDDEN.replace("characters}", f"characters, action: {action}}}")), duplex=True) as exchange:
+        begun(exchange)
+        left = b""
+        for each in events(*texts):
+            exchange.goes_on(each, end=False)
+            while True:
+                left += out(exchange)
+                assert all(word in shown for word in re.findall(r"w[0-9]{3}", text_of(left)))
+                if not exchange.orders:
+                    break
+                (name,) = exchange.orders
+                if name == "webhook":
+                    work = exchange.orders[name].work
+                    assert isinstance(work, GuardWork)
+                    shown += "".join(statement.text for statement in work.conversation.statements)
+                    hiding(exchange, str)
+                else:
+                    exchange.does(name)
 
 
 def counted(record: dict[str, Any]) -> dict[str, int]:
