@@ -14,6 +14,7 @@ from extproc.explain.explanation import explain
 from extproc.explain.lines import SampleRequest, SampleResponse
 from extproc.inspection import windowed_texts
 from extproc.inspection.scored import ScoredWork
+from extproc.inspection.vault import Vault
 from extproc.inspection.windowed_texts import KEPT_MAX, TEXTS_MAX, WindowedTexts
 from extproc.inspection.windowing import Windows
 from extproc.policy import PolicyError, UnusableError
@@ -218,6 +219,21 @@ def test_the_ends_of_texts_take_no_more_than_their_room(more: int, many: bool) -
         texts.event(StreamEvent(b"", "delta", (Delta(channel, "x" * (KEPT_MAX // 4 + more), 0, 1),)))
     texts.judged()
     assert texts.full_of_ends is many
+
+
+@pytest.mark.parametrize(("changed", "many"), [(3, False), (4, True)])
+def test_places_that_rules_changed_are_remembered_up_to_a_limit_where_windows_mask(changed: int, many: bool) -> None:
+    for masks in (True, False):
+        texts = WindowedTexts(Windows(200, tokens=False, holds=True, masks=masks), Vault())
+        channel = Channel(("choices", 0, "message", "content"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(windowed_texts, "EDITS_MAX", 3)
+            for _ in range(changed):
+                (piece,) = texts.event(StreamEvent(b"", "delta", (Delta(channel, "said", 0, 1),)))
+                piece.text.edits.rule("said", "[NAME]", piece.start)
+                piece.text.edits.close(Vault() if masks else None)
+            texts.judged()
+        assert texts.full_of_ends is (many and masks)
 
 
 def test_a_stream_of_too_many_texts_ends() -> None:
