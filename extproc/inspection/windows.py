@@ -18,7 +18,7 @@ from extproc.inspection.judge import Job
 from extproc.inspection.judgement import Judgement
 from extproc.inspection.offloaded import GuardWork, OffloadedWork
 from extproc.inspection.rounds import Merged, Round, merge, verdict
-from extproc.inspection.stage import NUMBER_DIGITS, CompiledProcessor, Stage
+from extproc.inspection.stage import CompiledProcessor, Stage
 from extproc.inspection.tables import tabled
 from extproc.inspection.verdict import Blocked, Verdict
 from extproc.inspection.window_edits import WindowMask
@@ -78,22 +78,21 @@ class ShownTexts(StreamTexts):
             return found, False, NOTHING
         try:
             for index, (each, text) in enumerate(self._shown):
-                for span in self._scanned(stage.scanner, each, text):
-                    owner = stage.owners.get(span.rule)
-                    if owner is not None:
-                        found.setdefault(owner.number, []).append((index, span))
+                for owner, span in self._scanned(stage, stage.scanner, each, text):
+                    found.setdefault(owner, []).append((index, span))
         except SpentError:
             raise
         except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the stream
             return {}, True, NOTHING
         return found, False, NOTHING
 
-    def _scanned(self, scanner: Scanner, text: WindowedText, said: str) -> Iterator[Span]:
-        """The findings of rules, without what is the rest of something that begins before the window."""
+    def _scanned(self, stage: Stage, scanner: Scanner, text: WindowedText, said: str) -> Iterator[tuple[int, Span]]:
+        """The findings of rules by their processors, without the rest of what begins before the window."""
         distinct = Distinct()
         for span in tabled(scanner.scan(said, spelled(text.place.name), self.meter), said, scanner, self.meter):
-            if (span.start or not text.begin) and distinct.new(int(span.rule[:NUMBER_DIGITS]), span):
-                yield span
+            owner = stage.owners.get(span.rule)
+            if owner is not None and (span.start or not text.begin) and distinct.new(owner.number, span):
+                yield owner.number, span
 
     def counted(self, meter: Meter) -> "ShownTexts":
         """See `BodyTexts.counted`."""

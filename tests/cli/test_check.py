@@ -189,8 +189,8 @@ def test_an_envoy_configuration_that_cannot_be_read_exits_2(
 @pytest.mark.parametrize(
     ("every", "spare", "noted"),
     [
-        ("200 characters", "{use: pattern, name: spare, literals: [Titan]}", True),
-        ("200 tokens", "{use: pattern, name: spare, literals: [Titan]}", False),
+        ("200 characters", "{use: pii, name: spare, kinds: [email]}", True),
+        ("200 tokens", "{use: pii, name: spare, kinds: [email]}", False),
         ("200 tokens", "{use: size, name: spare, max_bytes: 1}", True),
         ("200 characters", "{use: webhook, name: spare, url: 'http://127.0.0.1:9'}", False),
     ],
