@@ -32,11 +32,12 @@ def faults() -> Iterator[Faults]:
         for name, (reply, reason) in replies.items():
             service = stack.enter_context(standin())
             service.answers = lambda _, reply=reply: reply  # type: ignore[misc]
-            found[name] = (f"url: '{service.url}', timeout: 200ms, max_reply: 64KiB", reason)
+            timeout = "200ms" if reason == "timeout" else "5s"
+            found[name] = (f"url: '{service.url}', timeout: {timeout}, max_reply: 64KiB", reason)
         with standin() as down:
             pass
-        found["down"] = (f"url: '{down.url}', timeout: 2s", "unreachable")
+        found["down"] = (f"url: '{down.url}', timeout: 5s", "unreachable")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         trustme.CA().issue_cert("localhost").configure_cert(context)
-        found["untrusted"] = (f"url: '{stack.enter_context(standin(context)).url}', timeout: 2s", "tls")
+        found["untrusted"] = (f"url: '{stack.enter_context(standin(context)).url}', timeout: 5s", "tls")
         yield found
