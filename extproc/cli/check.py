@@ -7,6 +7,7 @@ from pathlib import Path
 
 from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, copied_or_exit, draft_or_exit, prepared_or_exit
 from extproc.inspection.kinds import unknown_kinds
+from extproc.inspection.windowing import unable
 from extproc.policy import Pipeline, Policy, VirtualModel, missing_authorities
 from extproc.policy.step import Step
 from extproc.server import plugins
@@ -42,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"note: {note}", file=sys.stderr)
     prepared = prepared_or_exit(draft, None if args.no_secrets else os.environ)
     loaded = prepared.loaded
-    for note in (*loaded.notes, *draft.located(unknown_kinds(loaded.policy, prepared.plan.pipelines))):
+    pipelines = prepared.plan.pipelines
+    found = (*unknown_kinds(loaded.policy, pipelines), *unable(loaded.policy, pipelines))
+    for note in (*loaded.notes, *draft.located(found)):
         print(f"note: {note}", file=sys.stderr)
     copied_or_exit(loaded)
     print(f"{loaded.name}: OK")

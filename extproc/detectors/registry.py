@@ -20,7 +20,7 @@ DetectorOptions = Step
 """The base of a plug-in's options: fields of its own beside those of every processor."""
 
 WindowedOptions = Windowed
-"""The same for detectors that compute scores: streamed responses may be judged in windows by them."""
+"""The same for detectors that compute scores or ask others: they may judge streamed responses in windows."""
 
 MaskableOptions = Maskable
 """The same for rules, whose findings may be allowed by the policy, and masked in several formats."""

@@ -156,7 +156,7 @@ class StreamJudgement(Judgement):
         assert isinstance(other, StreamJudgement), "it is a copy of this"
         return other
 
-    def _handed_on(self, reserve: Stage, called: frozenset[str]) -> Verdict | Judgement:
+    def _handed_on(self, reserve: Stage, called: frozenset[str]) -> Verdict | Judgement | None:
         """Have the stand-ins judge the stream as it came: their rules read its events, and their detectors its texts.
 
         Values are put back where the first rules wrote the stream, which nobody judges again.

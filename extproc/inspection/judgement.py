@@ -13,11 +13,14 @@ from extproc.detectors.contract import BestScore, Conversation, Detection
 from extproc.inspection.body_texts import BodyTexts
 from extproc.inspection.failures import settle
 from extproc.inspection.following import HeardReply
-from extproc.inspection.rounds import Round, listed, merge, told, verdict
+from extproc.inspection.offloaded import OffloadedWork, offload
+from extproc.inspection.rounds import Round, best_scores, listed, merge, told, verdict
+from extproc.inspection.scored import DetectorFindings
 from extproc.inspection.stage import CompiledProcessor, Stage, patience
 from extproc.inspection.verdict import SEALED, Blocked, Evidence, Verdict
 from extproc.matching.span import Span
 from extproc.policy.conditions import ConditionError
+from extproc.protocol.effects import WorkKind
 from extproc.protocol.meter import Meter, SpentError
 
 if TYPE_CHECKING:
@@ -93,6 +96,21 @@ class Judgement:
                 round_.evidence[spans[-1]] = Evidence(each.threshold, each.tier)
         round_.hear(processor, spans, given=given, rejects=rejects)
 
+    def hear(self, processor: CompiledProcessor, result: DetectorFindings) -> None:
+        """The detector of a processor has answered."""
+        if result.unsampled:
+            self.pass_by(processor)
+        else:
+            self.take(processor, result.found, result.best)
+
+    def pass_by(self, processor: CompiledProcessor) -> None:
+        """A processor that is asked about a share of the bodies lets this one pass."""
+        self._rounds[-1].hear(processor, [])
+
+    def work_of(self, processor: CompiledProcessor) -> tuple[WorkKind, OffloadedWork]:
+        """Return the work of a processor that is among the orders, and who does it."""
+        return offload(processor, self.conversation)
+
     def fail(self, processor: CompiledProcessor, reason: str) -> None:
         """The detector of a processor has failed."""
         self._rounds[-1].fail(processor, reason)
@@ -133,7 +151,14 @@ class Judgement:
         findings = tuple(listed(self._job, self._texts, [only], merged)) if self._job.detailed else ()
         body = self._job.body
         return Verdict(
-            body, merged.blocked, False, merged.counts, tuple(merged.failures), findings=findings, scores=merged.scores
+            body,
+            merged.blocked,
+            False,
+            merged.counts,
+            tuple(merged.failures),
+            findings=findings,
+            scores=merged.scores,
+            best=tuple(best_scores([only])),
         )
 
     # -- going on
@@ -186,7 +211,7 @@ class Judgement:
                 self.orders = orders
             if last.pending:
                 return self
-            reserve, called = last.stage.reserve, self._called() if last.failed else None
+            reserve, called = last.stage.reserve, self._called()
             if not called or reserve is None:
                 break
             if (others := self._handed_on(reserve, called)) is not None:

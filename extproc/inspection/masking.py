@@ -192,10 +192,10 @@ def edits(
             continue
         meter.spend(STEPS_A_MASK * len(spans))
         pieces = made[index] = []
-        alone = _alone(spans, given) if given else given
+        own = alone(spans, given) if given else given
         for piece in unite(spans):
             value = said[piece.start : piece.end]
-            new = alone.get(piece.rule) if alone else None
+            new = own.get(piece.rule) if own else None
             if new is None:
                 new = replacement(owners[piece.rule], vault, piece.kind, value)
             pieces.append((piece.start, piece.end, new))
@@ -205,7 +205,7 @@ def edits(
     return made
 
 
-def _alone(spans: Collection[Span], given: Mapping[str, str]) -> dict[str, str]:
+def alone(spans: Collection[Span], given: Mapping[str, str]) -> dict[str, str]:
     """What stands in the places of a text that no other find shares."""
     ordered, alone, end = sorted(spans, key=order), dict[str, str](), 0
     for number, span in enumerate(ordered):

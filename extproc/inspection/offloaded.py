@@ -43,10 +43,14 @@ class RemoteWork(Struct, frozen=True):
 
 
 class GuardWork(NetworkWork, frozen=True):
-    """Has a guard from elsewhere asked about a conversation. The shell sends the queries, and hears the responses."""
+    """Has a guard from elsewhere asked about a conversation. The shell sends the queries, and hears the responses.
+
+    `drawn`: the guard is asked about a share of the bodies, and this is one of them.
+    """
 
     detector: GuardDetector
     conversation: Conversation
+    drawn: bool = False
     asked: tuple[int, ...] = ()
     """The numbers of the statements that the guard is asked about: no words of the API, and no others' than its."""
 

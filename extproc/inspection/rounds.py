@@ -233,12 +233,12 @@ def verdict(
         body, splices = texts.edited(merged.found, restores=restores, given=merged.given)
     findings = tuple(listed(job, texts, rounds, merged)) if job.detailed else ()
     masked = blocked is None and (merged.masks or bool(job.repairs))
-    best = tuple(_scores(rounds)) if job.stage is not None and job.stage.offloaded else ()
+    best = tuple(best_scores(rounds)) if job.stage is not None and job.stage.offloaded else ()
     failures, counts, scores = tuple(merged.failures), merged.counts, merged.scores
     return Verdict(body, blocked, masked, counts, failures, unread, findings, splices, scores, best)
 
 
-def _scores(rounds: Sequence[Round]) -> Iterable[ProcessorScore]:
+def best_scores(rounds: Sequence[Round]) -> Iterable[ProcessorScore]:
     """The scores of processors, in the policy's order."""
     for of in rounds:
         ordered = ((number, best) for number, scores in sorted(of.scores.items()) for best in scores)

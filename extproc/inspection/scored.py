@@ -25,10 +25,14 @@ WINDOW_STEPS: Final = 1
 
 
 class DetectorFindings(WorkResult, frozen=True):
-    """The findings of one detector. `best`: of one that computes scores, the best of each level (see `WindowScore`)."""
+    """The findings of one detector. `best`: of one that computes scores, the best of each level (see `WindowScore`).
+
+    `unsampled`: it is asked about a share of the bodies, and not about this one.
+    """
 
     found: list[Detection]
     best: tuple[BestScore, ...] = ()
+    unsampled: bool = False
 
 
 class ScoredWork(Struct, frozen=True):

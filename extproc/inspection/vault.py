@@ -103,6 +103,16 @@ class Vault:
         """Return what a placeholder of ours stands for."""
         return self._values.get(placeholder)
 
+    def hidden(self, text: str) -> list[tuple[int, int, str]]:
+        """Return where placeholders of ours stand in a text, and the values that they hide."""
+        if "[" not in text or not self._names:
+            return []
+        there = [(match.start(), match.end(), match[0]) for match in _LOOKS.finditer(text)]
+        names = {name for _, _, name in there}
+        values = {name: value for (_, value), name in self._names.items() if name in names}
+        places = [(start, end, values.get(name)) for start, end, name in there]
+        return [(start, end, value) for start, end, value in places if value is not None]
+
     @property
     def restores(self) -> bool:
         """True if there is a value to put back."""

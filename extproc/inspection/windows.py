@@ -1,166 +1,38 @@
-"""The texts of a streamed response in windows that overlap, for detectors that judge them while they come.
+"""The judgement on a streamed response in windows, one after the other, by detectors that are handed out."""
 
-A window has what came of a text since the judgement before the last one, and what is as long as a step before its new
-part if many texts come side by side. So whatever is no longer than one step lies in one window whole, and a response of
-one step is judged as if it had come whole.
-"""
-
-from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc.apis.asked import Asked
-from extproc.apis.events import Channel, StreamEvent
-from extproc.apis.events.event import Delta
+from extproc.apis.counts import NOTHING
 from extproc.apis.keywords import is_keyword
 from extproc.detectors.contract import BestScore, Conversation, Detection, Statement
-from extproc.detectors.length import PARTS_ASCII, PARTS_OTHER
+from extproc.detectors.naming import spelled
+from extproc.inspection.body_texts import Looked, RuleFindings
 from extproc.inspection.held_streams import StreamJudgement, StreamTexts
 from extproc.inspection.judge import Job
 from extproc.inspection.judgement import Judgement
+from extproc.inspection.offloaded import GuardWork, OffloadedWork
+from extproc.inspection.rounds import Merged, Round, merge, verdict
 from extproc.inspection.stage import CompiledProcessor, Stage
+from extproc.inspection.tables import tabled
 from extproc.inspection.verdict import Blocked, Verdict
-from extproc.inspection.windowing import HUNDREDTHS, Windows
-from extproc.matching.span import Span
+from extproc.inspection.window_edits import WindowMask
+from extproc.inspection.windowed_texts import WindowedText, WindowedTexts
+from extproc.inspection.windowing import Windows
+from extproc.matching.scanner import Scanner
+from extproc.matching.span import Distinct, Span
+from extproc.protocol.effects import WorkKind
 from extproc.protocol.messages import Side
+from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.record import ProcessorScore
 
-TEXTS_MAX: Final = 512
-"""Texts of a response whose ends are remembered: in 128 choices a text, its reasoning, a refusal and a tool call. A
-stream with more ends, as a client could hide a text among them."""
-
-KEPT_MAX: Final = 262_144
-"""Code points of their ends, sixteen of the longest windows: 128 choices with reasoning, of windows of 200 tokens, keep
-200,000. A stream with more ends."""
-
-REPEATED_MAX: Final = 512
-"""Texts that are remembered so that they are not judged again when a later event repeats them."""
-
-
-class WindowedText:
-    """One text as it grows. `kept` begins at the code point `begin`; what is before `judged` was judged."""
-
-    __slots__ = ("begin", "digest", "judged", "number", "pieces", "place", "size")
-
-    def __init__(self, number: int, place: Channel) -> None:
-        self.number = number
-        self.place = place
-        self.pieces: list[str] = []
-        self.begin = self.judged = self.size = 0
-        self.digest = blake2b(digest_size=16)
-
-    def add(self, piece: str) -> None:
-        """Take what comes next of it."""
-        self.pieces.append(piece)
-        self.size += len(piece)
-        self.digest.update(_bytes(piece))
-
-    @property
-    def kept(self) -> int:
-        """Code points of it that are kept."""
-        return self.size - self.begin
-
-    def window(self) -> str:
-        """Return the text from `begin` on."""
-        return "".join(self.pieces)
-
-    def move(self, overlap: int) -> None:
-        """The window was judged: the next one begins where this one's new part did, or `overlap` before its end."""
-        begin = max(self.begin, min(self.judged, self.size - overlap))
-        self.pieces = [self.window()[begin - self.begin :]]
-        self.begin, self.judged = begin, self.size
-
-    def begins(self, text: str) -> bool:
-        """True if `text` begins with all that came."""
-        return len(text) >= self.size and _digest(text[: self.size]) == self.digest.digest()
-
-
-class WindowedTexts:
-    """Takes the texts of the events of one stream.
-
-    `unjudged`: hundredths of tokens or characters since the last window. `done`: the event has come
-    behind which nothing follows. `full_of_ends`: there are too many texts to remember their ends, so that the stream
-    can be judged no further.
-    """
-
-    __slots__ = ("_how", "_new", "_number", "_repeated", "_texts", "done", "full_of_ends", "unjudged")
-
-    def __init__(self, how: Windows) -> None:
-        self._how = how
-        self._texts: dict[Channel, WindowedText] = {}
-        self._new: dict[WindowedText, None] = {}
-        self._repeated: dict[bytes, None] = {}
-        self._number = 0
-        self.unjudged = 0
-        self.done = False
-        self.full_of_ends = False
-
-    @property
-    def full(self) -> bool:
-        """True if a window has come."""
-        return self.unjudged >= self._how.step * HUNDREDTHS
-
-    def event(self, event: StreamEvent) -> tuple[StreamEvent]:
-        """Take the texts of the next event, and pass it."""
-        for delta in event.deltas:
-            if delta.form not in {"number", "tokens"} and delta.text:
-                self._take(delta)
-        self.done = self.done or event.kind == "done"
-        return (event,)
-
-    def finish(self) -> tuple[()]:
-        """Give nothing behind the last event."""
-        return ()
-
-    def windows(self) -> list[WindowedText]:
-        """Return the texts of which something was not judged."""
-        return list(self._new)
-
-    def judged(self) -> None:
-        """All of them were judged."""
-        for each in self._new:
-            each.move(self._how.overlap)
-        self._new.clear()
-        self.unjudged = 0
-        self.full_of_ends |= sum(each.kept for each in self._texts.values()) > KEPT_MAX
-
-    def _take(self, delta: Delta) -> None:
-        piece = delta.text
-        if delta.repeats:
-            key = _digest(piece)
-            if key in self._repeated or any(each.digest.digest() == key for each in self._texts.values()):
-                return
-            if len(self._repeated) < REPEATED_MAX:
-                self._repeated[key] = None
-            self._add(self._begun(delta.channel), piece)
-            return
-        text = self._texts.pop(delta.channel, None)
-        if text is not None and delta.grows:
-            if text.begins(piece):
-                piece = piece[text.size :]
-            else:
-                text = None
-        if text is None:
-            text = self._begun(delta.channel)
-        self._texts[delta.channel] = text  # the last of them
-        self.full_of_ends |= len(self._texts) > TEXTS_MAX
-        if piece:
-            self._add(text, piece)
-
-    def _begun(self, channel: Channel) -> WindowedText:
-        self._number += 1
-        return WindowedText(self._number - 1, channel)
-
-    def _add(self, text: WindowedText, piece: str) -> None:
-        text.add(piece)
-        self._new[text] = None
-        if self._how.tokens and not piece.isascii():
-            plain = sum(map(str.isascii, piece))
-            self.unjudged += PARTS_ASCII * plain + PARTS_OTHER * (len(piece) - plain)
-        else:
-            self.unjudged += len(piece) * (PARTS_ASCII if self._how.tokens else HUNDREDTHS)
+STEPS: Final = 1000
+"""Steps of a meter, about a millisecond, that stand-ins may take over a window before it is handed to a thread."""
 
 
 class ShownTexts(StreamTexts):
@@ -170,8 +42,8 @@ class ShownTexts(StreamTexts):
 
     def __init__(self, texts: Iterable[WindowedText], asked: Asked | None) -> None:
         super().__init__(asked)
-        said = [(each, _whole(each.window())) for each in texts]
-        self._shown = [(each, text) for each, text in said if text and not text.isspace()]
+        said = [(each, each.window()) for each in texts]
+        self._shown = [(each, text) for each, raw in said if (text := _whole(raw)) and not text.isspace()]
 
     def converse(self, side: Side) -> Conversation:
         """See `BodyTexts.converse`."""
@@ -187,100 +59,243 @@ class ShownTexts(StreamTexts):
         """Return the text that a window is of."""
         return self._shown[index][0]
 
+    def at(self, index: int, place: int) -> int:
+        """Return the place in the text of one in its window."""
+        return self.text(index).begin + place
+
     def pointer(self, index: int) -> str:
         """Return the place of the text in the response."""
         return self.text(index).place.where
 
     def place(self, index: int, span: Span) -> tuple[str, int, int]:
         """See `BodyTexts.place`. Code points count from the beginning of the text."""
-        begin = self.text(index).begin
-        return self.pointer(index), begin + span.start, begin + span.end
+        return self.pointer(index), self.at(index, span.start), self.at(index, span.end)
+
+    def look(self, stage: Stage) -> Looked:
+        """Have the rules of stand-ins look at the windows. Raises SpentError."""
+        found: RuleFindings = {}
+        if stage.scanner is None:
+            return found, False, NOTHING
+        try:
+            for index, (each, text) in enumerate(self._shown):
+                for owner, span in self._scanned(stage, stage.scanner, each, text):
+                    found.setdefault(owner, []).append((index, span))
+        except SpentError:
+            raise
+        except Exception:  # noqa: BLE001  - whatever it is, `on_failure` says what becomes of the stream
+            return {}, True, NOTHING
+        return found, False, NOTHING
+
+    def _scanned(self, stage: Stage, scanner: Scanner, text: WindowedText, said: str) -> Iterator[tuple[int, Span]]:
+        """The findings of rules by their processors, without the rest of what begins before the window."""
+        distinct = Distinct()
+        for span in tabled(scanner.scan(said, spelled(text.place.name), self.meter), said, scanner, self.meter):
+            owner = stage.owners.get(span.rule)
+            if owner is not None and (span.start or not text.begin) and distinct.new(owner.number, span):
+                yield owner.number, span
+
+    def counted(self, meter: Meter) -> "ShownTexts":
+        """See `BodyTexts.counted`."""
+        other = copy.copy(self)
+        other.meter = meter
+        return other
+
+
+class WindowedVerdict(Verdict, frozen=True):
+    """The verdict on some windows.
+
+    `masks`: what is to be masked in what is held. `ends`: how far findings of each processor and kind in each text were
+    told. `answered` and `unsampled`: the processors that judged them, and those that let this response pass by chance.
+    """
+
+    masks: tuple[tuple[WindowedText, WindowMask], ...] = ()
+    ends: Mapping[tuple[str, str, int], int] = {}
+    answered: frozenset[str] = frozenset()
+    unsampled: frozenset[str] = frozenset()
+
+
+class BeforeWindow(Struct):
+    """What is known of a stream from the windows before.
+
+    `ends` and `unsampled`: see `WindowedVerdict`; `answered` likewise. `failed`: processors that judge the stream no
+    further; `standing`: those that judge it in their place.
+    """
+
+    ends: dict[tuple[str, str, int], int] = {}
+    answered: frozenset[str] = frozenset()
+    unsampled: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+    standing: frozenset[str] = frozenset()
 
 
 class WindowJudgement(StreamJudgement):
-    """The judgement on some windows. `ends`: how far findings of each processor and kind in each text were told."""
+    """The judgement on some windows."""
 
-    __slots__ = ("_ends", "_shown")
+    __slots__ = ("_answered", "_known", "_shown", "_unsampled", "_windows")
 
-    def __init__(self, job: Job, texts: ShownTexts, ends: dict[tuple[str, str, int], int]) -> None:
+    def __init__(self, job: Job, texts: ShownTexts, windows: Windows, known: BeforeWindow) -> None:
         super().__init__(job, texts, Verdict(b""))
         self._shown = texts
-        self._ends = ends
+        self._windows = windows
+        self._known = known
+        self._answered: frozenset[str] = frozenset()
+        self._unsampled: frozenset[str] = frozenset()
+
+    def work_of(self, processor: CompiledProcessor) -> tuple[WorkKind, OffloadedWork]:
+        """See `Judgement.work_of`. What was drawn for one window is drawn for the stream."""
+        kind, work = super().work_of(processor)
+        if isinstance(work, GuardWork) and processor.name in self._known.answered:
+            work = replace(work, drawn=True)
+        return kind, work
 
     def take(self, processor: CompiledProcessor, found: Iterable[Detection], best: Sequence[BestScore] = ()) -> None:
-        """See `Judgement.take`. What lies in two windows is told once."""
-        super().take(processor, list(self._new(processor, found)), tuple(map(self._in_text, best)))
+        """See `Judgement.take`."""
+        self._answered |= {processor.name}
+        super().take(processor, found, tuple(map(self._in_text, best)))
 
     def _in_text(self, best: BestScore) -> BestScore:
         """Return a score with its place in the whole text."""
-        text, window = self._shown.text(best.statement), best.window
-        end = None if window.end is None else window.end + text.begin
-        return BestScore(text.number, replace(window, start=window.start + text.begin, end=end))
+        text, window, at = self._shown.text(best.statement), best.window, self._shown.at
+        end = None if window.end is None else at(best.statement, window.end)
+        return BestScore(text.number, replace(window, start=at(best.statement, window.start), end=end))
 
-    def _handed_on(self, reserve: Stage, called: frozenset[str]) -> Verdict:  # noqa: ARG002
-        """End the stream: a stand-in would have to judge what has left."""
-        return self._verdict(Blocked(min(called), "failure"))
+    def pass_by(self, processor: CompiledProcessor) -> None:
+        """See `Judgement.pass_by`."""
+        super().pass_by(processor)
+        self._answered -= {processor.name}
+        self._unsampled |= {processor.name}
 
-    def _new(self, processor: CompiledProcessor, found: Iterable[Detection]) -> Iterator[Detection]:
-        for each in found:
-            text = self._shown.text(each.statement)
-            key = processor.name, each.kind, text.number
-            start = text.begin + each.start
-            end = text.size if each.end is None else text.begin + each.end
-            told = self._ends.get(key, -1)
-            self._ends[key] = max(told, end)
-            if start >= told or processor.stops or processor.masks:
-                yield each
+    def _called(self) -> frozenset[str]:
+        """Those who stand in already judge every window."""
+        called = super()._called()
+        return called | self._known.standing if len(self._rounds) == 1 else called
+
+    def _handed_on(self, reserve: Stage, called: frozenset[str]) -> Verdict | Judgement | None:  # noqa: ARG002
+        """End the stream if those cannot judge a window who stand in."""
+        unable = called - self._windows.able
+        return self._verdict(Blocked(min(unable), "failure")) if unable else None
+
+    def _verdict(self, blocked: Blocked | None = None, *, edits_body: bool = True) -> WindowedVerdict:  # noqa: ARG002
+        found = merge(self._rounds)
+        masks, unmasked = self._masks(found)
+        rounds = [self._fresh(each) for each in self._rounds]
+        own = verdict(self._job, self._texts, rounds, blocked, edits_body=False)
+        blocked = own.blocked or (Blocked(unmasked.name, "finding") if unmasked is not None else None)
+        return WindowedVerdict(
+            own.body,
+            blocked,
+            bool(masks) and blocked is None,
+            own.counts,
+            own.failures,
+            own.unread,
+            own.findings,
+            scores=own.scores,
+            best=own.best,
+            masks=tuple(masks) if blocked is None else (),
+            ends=self._told_ends(found.found),
+            answered=self._answered,
+            unsampled=self._unsampled,
+        )
+
+    def _masks(self, merged: Merged) -> tuple[list[tuple[WindowedText, WindowMask]], CompiledProcessor | None]:
+        """Return what is to be masked, and a processor that wants to mask what has left, or cannot be masked."""
+        masks: list[tuple[WindowedText, WindowMask]] = []
+        shown = self._shown
+        for index, span, each in merged.found:
+            text, start, end = shown.text(index), shown.at(index, span.start), shown.at(index, span.end)
+            if not each.masks or start == end:
+                continue
+            if not (self._windows.masks and text.maskable):
+                return masks, each
+            if start < text.released:
+                if not text.edits.hidden(start, min(end, text.released)):
+                    return masks, each
+                start = text.released
+            if start < end:
+                place = Span(start, end, span.kind, span.rule, span.score)
+                masks.append((text, WindowMask(place, each, merged.given.get(span.rule))))
+        return masks, None
+
+    def _fresh(self, of: Round) -> Round:
+        """A round with what no window before has told, and what blocks."""
+        fresh = of.copied()
+        for number, spans in of.heard.items():
+            each = of.stage.processors[number]
+            if not each.stops:
+                fresh.heard[number] = [(index, span) for index, span in spans if self._is_new(each, index, span)]
+        return fresh
+
+    def _is_new(self, each: CompiledProcessor, index: int, span: Span) -> bool:
+        told = self._known.ends.get((each.name, span.kind, self._shown.text(index).number), -1)
+        return self._shown.at(index, span.start) >= told
+
+    def _told_ends(self, found: Sequence[tuple[int, Span, CompiledProcessor]]) -> Mapping[tuple[str, str, int], int]:
+        ends: dict[tuple[str, str, int], int] = {}
+        for index, span, each in found:
+            key = each.name, span.kind, self._shown.text(index).number
+            ends[key] = max(ends.get(key, -1), self._shown.at(index, span.end))
+        return ends
 
 
 class WindowsJudged:
     """The outcome of the windows of one stream, one judgement after the other. `job`: see `Job`; it has no body."""
 
-    __slots__ = ("_best", "_ends", "_failed", "_job", "_names", "texts")
+    __slots__ = ("_best", "_job", "_known", "_names", "_stage", "_windows", "texts")
 
     def __init__(self, job: Job, how: Windows) -> None:
         assert job.stage is not None, "somebody judges"
-        self.texts = WindowedTexts(how)
+        self.texts = WindowedTexts(how, job.vault)
         self._job = job
+        self._stage = job.stage
+        self._windows = how
         self._names = frozenset(each.name for each in job.stage.processors)
-        self._failed: frozenset[str] = frozenset()
-        self._ends: dict[tuple[str, str, int], int] = {}
+        self._known = BeforeWindow()
         self._best: dict[tuple[str, str, str], ProcessorScore] = {}
 
-    def judgement(self) -> Judgement | None:
-        """Return what is to be handed out for what was not judged yet; None if there is nobody, or nothing."""
+    def judgement(self) -> Verdict | Judgement | None:
+        """Return the verdict on what was not judged yet, or the judgement that is to be handed out; None for nothing.
+
+        A judgement without orders is work for a thread.
+        """
         shown = ShownTexts(self.texts.windows(), self._job.asked)
-        if not shown.converse(Side.RESPONSE).statements:
+        known = self._known
+        only = self._names - known.failed - known.unsampled
+        if not shown.converse(Side.RESPONSE).statements or not (only or known.standing):
             return None
-        job = replace(self._job, only=self._names - self._failed)
-        result = WindowJudgement(job, shown, self._ends).went_on()
-        return result if isinstance(result, Judgement) else None
+        judgement = WindowJudgement(replace(self._job, only=only), shown, self._windows, known)
+        try:
+            return judgement.run(Meter(STEPS))
+        except SpentError:
+            return judgement
 
     def take(self, verdict: Verdict) -> Verdict:
         """Take what the windows came to; return it without the scores, which `best` gives for the whole stream.
 
-        A processor that failed, and may, judges the stream no further.
+        A processor that failed, and may, judges the stream no further; who stands in for it does.
         """
-        self._failed |= {each.processor for each in verdict.failures}
+        assert isinstance(verdict, WindowedVerdict), "windows have no other verdict"
+        known = self._known
+        for text, mask in verdict.masks:
+            text.edits.mask(mask)
+        for key, end in verdict.ends.items():
+            known.ends[key] = max(known.ends.get(key, -1), end)
+        known.answered |= verdict.answered
+        known.unsampled |= verdict.unsampled
+        known.failed |= {each.processor for each in verdict.failures}
+        lost = [each for each in self._stage.processors if each.name in known.failed and not each.shadow]
+        called = frozenset([each.stand_in for each in lost if each.stand_in is not None])
+        known.standing = called - known.failed - known.unsampled
         for each in verdict.best:
-            key = each.processor, each.side, each.level
-            known = self._best.get(key)
-            if known is None or each.score - each.threshold > known.score - known.threshold:
-                self._best[key] = each
+            level = each.processor, each.side, each.level
+            best = self._best.get(level)
+            if best is None or each.score - each.threshold > best.score - best.threshold:
+                self._best[level] = each
         return replace(verdict, best=())
 
     @property
     def best(self) -> Iterable[ProcessorScore]:
         """The scores of each processor that are findings, or come nearest to one, by level."""
         return self._best.values()
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _digest(text: str) -> bytes:
-    return blake2b(_bytes(text), digest_size=16).digest()
 
 
 def _whole(text: str) -> str:

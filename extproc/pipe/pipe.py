@@ -60,7 +60,7 @@ class AnswerPipe:
     events. `stages` are the program's own: they get every event as the provider sent it. `staging`: those of plug-ins,
     which come next; where nobody judges, restores or looks for `keys`, events are written as these leave them.
     `gather`: the program's own, which take events as they are judged. `keys`: the pipeline's, where credentials of
-    backends are to be replaced. `asked`: see `Conversation.asked`.
+    backends are to be replaced. `asked`: see `Conversation.asked`. `writer`: writes the events; one of its own if None.
     """
 
     __slots__ = (
@@ -104,6 +104,7 @@ class AnswerPipe:
         staging: Staging | None = None,
         keys: Scanner | None = None,
         asked: Asked | None = NOTHING_ASKED,
+        writer: StreamWriter | None = None,
     ) -> None:
         self._stages, self._gather = ((*stages, *gather), ()) if staging is None else (stages, gather)
         self._tally = Tally(details)
@@ -113,7 +114,8 @@ class AnswerPipe:
         """Counts the steps of work that the stream takes."""
         ruling = Ruling(stage, active, vault if vault is not None else Vault(), self._tally, self.meter, keys)
         unread = Blocked(name, "uninspected") if blocks_unread else None
-        bare, plain, writer = between is not None, Plain(ruling, vault), StreamWriter(dialect, between)
+        bare, plain = between is not None, Plain(ruling, vault)
+        writer = writer or StreamWriter(dialect, between)
         self._reader = StreamReader(dialect, bare=bare, plain=plain, meter=self.meter)
         self._plugged: Plugged | None = None
         if staging is not None:
@@ -153,16 +155,10 @@ class AnswerPipe:
                 self._passing = True
                 self._uninspected("encoding")
 
-    @property
-    def seen(self) -> StreamWriter:
-        """A copy of what knows which events went out so far."""
-        return self._sink.writer.copied()
-
-    def block(self, blocked: Blocked, seen: StreamWriter) -> bytes:
-        """End the response from outside of it; return its end for a client that has seen the events of `seen`."""
+    def block(self, blocked: Blocked) -> None:
+        """The response is ended from outside of it, by whoever has its writer."""
         self._blocked, self.ended = blocked, True
         self._sink.drop()
-        return seen.block(self._refusal(blocked))
 
     @property
     def blocked(self) -> Blocked | None:

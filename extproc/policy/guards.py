@@ -11,7 +11,7 @@ from extproc.policy.base import Value, Written, refusal, refusals
 from extproc.policy.credentials import Bearer, Header, Source
 from extproc.policy.names import Label, ProcessorName
 from extproc.policy.paths import FilePath
-from extproc.policy.step import Step
+from extproc.policy.step import Windowed
 from extproc.policy.tls import HostName
 from extproc.policy.units import MIB, Count, Seconds, Share, Size
 
@@ -97,7 +97,7 @@ class VerdictCache(Value):
     """The guard's version: another one, and nothing that was remembered counts any more."""
 
 
-class Guard(Step):
+class Guard(Windowed):
     """Fields of the guards from elsewhere, which are asked over the network. A text goes to no other service."""
 
     url: Url

@@ -70,16 +70,17 @@ def _every(text: Any) -> Any:
 
 
 class Windowed(Step):
-    """Further fields of `injection`, `leaked_prompt`, `language` and those of plug-ins that say so.
+    """Further fields of `injection`, `leaked_prompt`, `language`, guards, and of plug-ins that say so.
 
-    With them a streamed response is judged in windows that overlap, while it comes. A finding that would be masked ends
-    the stream.
+    With them a streamed response is judged in windows that overlap, while it comes. What is masked is masked where it
+    is held; with `release: at_once` it ends the stream.
     """
 
     every: Annotated[str, BeforeValidator(_every), Written("length", "200 tokens")] | None = None
     """Only in `response`: a streamed response is judged each time so much text has come, in `tokens` (50 to 4000, by
     the estimate of `use: length`) or `characters` (200 to 16000), together with as much that came before. If absent, it
-    is held until its end. All processors of the list that compute scores or ask others need the same `every`."""
+    is held until its end. All processors of the list that compute scores or ask others need the same `every`; those
+    that stand in for others take theirs."""
     release: Literal["judged", "at_once"] = "judged"
     """Only with `every`: `judged` holds back text until it is judged; `at_once` lets text go, and ends the stream when
     a window of it turns out to be a finding that blocks."""

@@ -4,7 +4,6 @@ from typing import Protocol, TypeAlias, assert_never
 
 from msgspec import Struct
 
-from extproc.inspection.offloaded import offload
 from extproc.inspection.scored import DetectorFindings
 from extproc.inspection.stage import CompiledProcessor
 from extproc.inspection.verdict import Verdict
@@ -97,9 +96,8 @@ class HandedOut(Struct, eq=False):
     ) -> tuple[Inspect, ...]:
         """The orders for each detector that a judgement waits for."""
         orders = []
-        conversation = work.judgement.conversation
         for each in work.judgement.orders:
-            kind, offloaded = offload(each, conversation)
+            kind, offloaded = work.judgement.work_of(each)
             ticket = self._ticket(HandedDetector(side, work, each, early))
             orders.append(Inspect(ticket, each.name, offloaded, now + each.timeout, kind))
         return tuple(orders)
@@ -135,7 +133,7 @@ class HandedOut(Struct, eq=False):
             judgement.fail(handed.processor, message.reason)
         else:
             assert isinstance(message.result, DetectorFindings), "a detector has no other result"
-            judgement.take(handed.processor, message.result.found, message.result.best)
+            judgement.hear(handed.processor, message.result)
         if not judgement.ready:
             return NOTHING, None
         if handed.early:

@@ -1,14 +1,13 @@
 """An event stream while it is read: judged as it comes, between two messages where that is cheap, else in a thread."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from extproc import apis
+from extproc.apis.streams import StreamWriter
 from extproc.inspection.verdict import Failure, Verdict
 from extproc.pipe.pipe import SURE_BYTES, AnswerPipe
-from extproc.pipe.stage import EventStage
 from extproc.protocol.effects import Chunk
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Body, Side
@@ -87,7 +86,7 @@ class GivenUp(WorkResult, frozen=True):
 class StreamJudge:
     """Judges a stream piece by piece, and says which pieces are to be handed out.
 
-    `watches`: what goes on does not depend on it. `ratio`: see `Room`. `gather`: see `AnswerPipe`.
+    `watches`: what goes on does not depend on it. `ratio`: see `Room`. `writer`: see `AnswerPipe`.
     """
 
     __slots__ = (
@@ -111,7 +110,7 @@ class StreamJudge:
         *,
         ratio: int,
         watches: bool = False,
-        gather: Sequence[EventStage] = (),
+        writer: StreamWriter | None = None,
     ) -> None:
         stage = findings.pipeline.response
         self._memory = memory
@@ -135,7 +134,7 @@ class StreamJudge:
             name=findings.pipeline.name,
             details=findings.details,
             stages=(self._usage,),
-            gather=gather,
+            writer=writer,
             staging=findings.staging,
             asked=memory.asked,
             keys=None if watches or memory.quoted is None else findings.pipeline.keys,
@@ -215,14 +214,14 @@ class StreamedAnswer:
     waits = True  # for a piece that was handed out, whatever comes behind it
 
     def __init__(
-        self, memory: Memory, findings: Findings, how: Wanted, *, room: Room, gather: Sequence[EventStage] = ()
+        self, memory: Memory, findings: Findings, how: Wanted, *, room: Room, writer: StreamWriter | None = None
     ) -> None:
         self._memory = memory
         self._findings = findings
         self._quoted = memory.in_pieces()
         self._held = Held(room.shared)
         self._most = room.limit
-        self._judge = StreamJudge(memory, findings, how, ratio=room.ratio, gather=gather)
+        self._judge = StreamJudge(memory, findings, how, ratio=room.ratio, writer=writer)
         self._trailers = False  # they have come, and wait for the last piece
         self._threaded = False  # a piece of it is in a thread
         self.ended = False

@@ -5,8 +5,9 @@ Pieces that come while a window is judged wait for it, so that no more than one 
 
 from typing import Final
 
-from extproc.apis.streams import StreamWriter
+from extproc.inspection.held_writer import HeldWriter
 from extproc.inspection.judge import Job
+from extproc.inspection.judgement import Judgement
 from extproc.inspection.verdict import Blocked, Verdict
 from extproc.inspection.windowing import Windows
 from extproc.inspection.windows import WindowsJudged
@@ -37,7 +38,7 @@ class WindowVerdict(WorkResult, frozen=True):
 class WindowedAnswer(StreamedAnswer):
     """Judges a stream by rules as it comes, and window by window by detectors of their own."""
 
-    __slots__ = ("_asking", "_due", "_holds", "_last", "_over", "_rest", "_seen", "_windows")
+    __slots__ = ("_asking", "_due", "_holds", "_last", "_over", "_rest", "_windows", "_writer")
 
     def __init__(self, memory: Memory, findings: Findings, how: Wanted, windows: Windows, *, room: Room) -> None:
         pipeline = findings.pipeline
@@ -57,12 +58,13 @@ class WindowedAnswer(StreamedAnswer):
             dialect=spoken(memory, findings),
         )
         self._windows = WindowsJudged(job, windows)
-        super().__init__(memory, findings, how, room=room, gather=(self._windows.texts,))
+        self._writer = HeldWriter(
+            spoken(memory, findings), self._windows.texts, findings.vault if windows.masks else None
+        )
+        super().__init__(memory, findings, how, room=room, writer=self._writer)
         self._holds = windows.holds
-        self._due = b""  # what the rules let go, and waits for the detectors
+        self._due = b""  # what cannot be read as events, and waits behind them
         self._over = False  # it is the last of the response
-        self._seen: StreamWriter = self._judge.stream.seen
-        """What the client has seen."""
         self._rest = b""  # what is left of a piece, to be judged by rules once a window in front of it was
         self._last = False  # the response ends with it
         self._asking = False  # a window is handed out
@@ -117,23 +119,28 @@ class WindowedAnswer(StreamedAnswer):
         """Hand out the windows that are due; let go what may."""
         over, texts = end or self._judge.stream.ended, self._windows.texts
         if texts.unjudged and (over or texts.done or texts.full):
-            judgement = self._windows.judgement()
-            if judgement is not None:
-                self._over = over
-                first = NOTHING if self._holds or over or texts.done else self._let_go(end=False)
-                if self.ended:
-                    return first
-                if (full := self._hold(0)) is not None:
-                    return (*first, *full)
-                self._asking = True
-                work = PendingJudgement(judgement, WindowVerdict)
-                return (*first, *self._memory.handed.order(_RESPONSE, work, now))
+            self._over = over
+            outcome = self._windows.judgement()
+            if isinstance(outcome, Verdict):
+                return self._heard(outcome)
+            if outcome is not None:
+                return self._ask(outcome, now)
             texts.judged()
         if texts.full_of_ends:
             return self._crowded_out(overloaded())
         if over or not (self._holds and texts.unjudged):
             return self._let_go(end=over)
         return self._hold(0) or NOTHING
+
+    def _ask(self, judgement: Judgement, now: float) -> Effects:
+        """Hand out windows."""
+        first = NOTHING if self._holds or self._over or self._windows.texts.done else self._let_go(end=False)
+        if self.ended:
+            return first
+        if (full := self._hold(0)) is not None:
+            return (*first, *full)
+        self._asking = True
+        return (*first, *self._memory.handed.order(_RESPONSE, PendingJudgement(judgement, WindowVerdict), now))
 
     def _heard(self, verdict: Verdict) -> Effects:
         self._findings.take(self._windows.take(verdict))
@@ -147,23 +154,25 @@ class WindowedAnswer(StreamedAnswer):
     def _stopped(self, blocked: Blocked) -> Effects:
         """End the stream for a client that has seen what went out."""
         self._due = b""
-        return self._passed(self._judge.stream.block(blocked, self._seen), end=True)
+        self._judge.stream.block(blocked)
+        return self._passed(self._writer.end(self._findings.refusal(blocked)), end=True)
 
     def _let_go(self, *, end: bool) -> Effects:
-        """Send on what waits."""
-        out, self._due = self._due, b""
-        return self._passed(out, end=end)
-
-    def _passed(self, out: bytes, *, end: bool, grew: bool = True) -> Effects:
-        effects = super()._passed(out, end=end, grew=grew)
-        if not self.ended:
-            self._seen = self._judge.stream.seen
-        return effects
+        """Send on what may leave."""
+        if end or self._windows.texts.done:
+            self._windows.texts.finish()
+        out = self._writer.release(everything=end or not self._holds)
+        if not self._writer.waiting:
+            out, self._due = out + self._due, b""
+        effects = self._passed(out, end=end)
+        return effects if self.ended or not self._writer.waiting else (*effects, *(self._hold(0) or NOTHING))
 
     def _hold(self, more: int) -> Effects | None:
         """Count what waits; return the end of the stream if there is no room for it."""
         try:
-            self._held.hold(self._judge.stream.waiting + len(self._due) + len(self._rest) + more, self._most)
+            self._held.hold(
+                self._judge.stream.waiting + self._writer.waiting + len(self._due) + len(self._rest) + more, self._most
+            )
         except ClientError as error:
             return self._crowded_out(error)
         return None

@@ -186,6 +186,25 @@ def test_an_envoy_configuration_that_cannot_be_read_exits_2(
     assert str(envoy) in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("every", "spare", "noted"),
+    [
+        ("200 characters", "{use: pii, name: spare, kinds: [email]}", True),
+        ("200 tokens", "{use: pii, name: spare, kinds: [email]}", False),
+        ("200 tokens", "{use: size, name: spare, max_bytes: 1}", True),
+        ("200 characters", "{use: webhook, name: spare, url: 'http://127.0.0.1:9'}", False),
+    ],
+)
+def test_a_stand_in_that_cannot_judge_windows_is_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], every: str, spare: str, noted: bool
+) -> None:
+    guard = f"{{use: webhook, url: 'http://127.0.0.1:9', every: {every}, on_failure: spare}}"
+    code, _ = check(tmp_path, f"{GOOD}pipelines:\n  - name: p\n    response:\n      - {guard}\n      - {spare}\n")
+    err = capsys.readouterr().err
+    assert code == 0, err
+    assert ("on_failure: spare may need more text than a window has: if webhook fails, a stream ends" in err) is noted
+
+
 def test_conditions_on_the_processors_own_fields_and_on_unknown_kinds_are_noted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,10 +30,19 @@ TOLD_WITHIN: Final = 5.0
 
 
 class Processor:
-    """One supervisor and its workers. `folder` takes the policy, the socket, the log and what it says on stderr."""
+    """One supervisor and its workers. `folder` takes the policy, the socket, the log and what it says on stderr.
+
+    `more`: further arguments.
+    """
 
     def __init__(
-        self, folder: Path, policy: str, transport: str, *, workers: int = 1, environ: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        policy: str,
+        transport: str,
+        *more: str,
+        workers: int = 1,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.policy = folder / "policy.yaml"
         self.policy.write_text(policy)
@@ -41,7 +50,7 @@ class Processor:
         self._said = folder / "stderr.txt"
         self._command = [sys.executable, "-m", "extproc", "serve", "-c", str(self.policy)]
         self._command += ["--listen", f"unix:{folder}/p.sock", "--admin", "127.0.0.1:0", "--log", str(self._log)]
-        self._command += ["--workers", str(workers), "--transport", transport]
+        self._command += ["--workers", str(workers), "--transport", transport, *more]
         self._environ = {**os.environ, **(environ or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoints: tuple[str, ...] = ()

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from extproc.testing.clients import ClientResponse, Ending
 from tests.e2e.bodies import said
 from tests.e2e.gateway import KEYS, Gateway, gateway, post, site, tagged
+from tests.e2e.processor import Processor
 from tests.guards.native import example
 from tests.guards.standin import PASS, Asked, Reply, Standin, standin
 
@@ -18,9 +21,15 @@ pytestmark = pytest.mark.envoy
 
 POLICY: Final = """\
 version: 1
-backends: [{name: north, url: $north/v1, api: openai}]
+backends:
+  - {name: north, url: $north/v1, api: openai}
+  - {name: down, url: $nowhere/v1, api: openai}
+  - {name: gone, url: $nowhere/v1, api: openai}
 default_backend: north
-models: [{name: chat, targets: [{backend: north}]}]
+models:
+  - {name: chat, targets: [{backend: north}]}
+  - {name: down, targets: [{backend: down}]}
+  - {name: gone, targets: [{backend: gone}]}
 limits: {request_timeout: 20s, drain_timeout: 5s}
 pipelines:
   - name: lenient
@@ -38,6 +47,22 @@ pipelines:
     forward: eager
     request:
       - {use: webhook, url: GUARD, timeout: 5s, action: block}
+      - {use: pii, kinds: [email], action: mask, timeout: 20s}
+  - name: windows-block
+    match: {headers: {x-mode: windows-block}}
+    response:
+      - {use: webhook, url: GUARD, timeout: 5s, every: 800 characters, on_failure: block}
+      - {use: pii, kinds: [email], action: mask, timeout: 20s}
+  - name: windows-allow
+    match: {headers: {x-mode: windows-allow}}
+    response:
+      - {use: webhook, url: GUARD, timeout: 5s, every: 800 characters, on_failure: allow}
+      - {use: pii, kinds: [email], action: mask, timeout: 20s}
+  - name: windows-spare
+    match: {headers: {x-mode: windows-spare}}
+    response:
+      - {use: webhook, url: GUARD, timeout: 5s, every: 800 characters, on_failure: spare}
+      - {use: pattern, name: spare, literals: [Vulcan], timeout: 20s}
       - {use: pii, kinds: [email], action: mask, timeout: 20s}
   - name: default
     request:
@@ -199,6 +224,23 @@ def test_a_request_goes_on_while_the_guard_thinks_and_its_response_waits(
     assert (line["blocked_by"], line["forwarded"]) == ("webhook", True)
 
 
+@pytest.mark.parametrize(("model", "text", "status"), [("down", "slowly now", 503), ("gone", "slowly forbidden", 403)])
+def test_envoys_own_response_waits_for_the_guard_of_a_request_that_has_gone_on(
+    guarded: Gateway, service: Standin, model: str, text: str, status: int
+) -> None:
+    # Nobody listens at the backend, so that Envoy answers at once, long before the guard. One that failed is left out.
+    service.answers = lambda asked: Reply(judged(asked).body, delay=TAKES)
+    try:
+        began = time.perf_counter()
+        answer = guarded.send(post(said(text, model), EAGER))
+        took = time.perf_counter() - began
+    finally:
+        service.answers = judged
+    assert (answer.status, answer.ending) == (status, Ending.COMPLETE)
+    assert took >= TAKES
+    assert guarded.line(answer).get("blocked_by") == ("webhook" if status == 403 else None)
+
+
 @pytest.mark.measured
 def test_a_guard_costs_nothing_while_the_model_takes_longer(guarded: Gateway) -> None:
     model = "slow-400ms"
@@ -223,3 +265,88 @@ def test_a_guard_costs_its_own_time_and_ten_milliseconds(guarded: Gateway) -> No
             guarded.forwarded(tag, "north")
     # The guard is asked about the request and about the response, which repeats it.
     assert min(slow) - min(plain) <= 2 * (TAKES + 0.01), (plain, slow)
+
+
+FINE: Final = "The weather is fine in Zug today. " * 60
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "ends"), [("block", b"inspection_failed"), ("allow", None), ("spare", b"content_filter")]
+)
+def test_a_guard_that_fails_in_mid_stream_does_what_on_failure_says(
+    guarded: Gateway, on_failure: str, ends: bytes | None
+) -> None:
+    text = f"{FINE}{FINE}broken {MAIL} {FINE}Vulcan {FINE}"
+    tag = tagged()
+    answer = guarded.send(post(said(text, stream=True), ("x-mode", f"windows-{on_failure}"), tag=tag))
+    guarded.forwarded(tag, "north")
+    assert (answer.status, answer.ending) == (200, Ending.COMPLETE)
+    seen = streamed(answer.body)
+    assert seen.startswith("echo: " + FINE[:800])
+    assert MAIL not in seen
+    if ends is None:
+        assert seen == "echo: " + text.replace(MAIL, "[EMAIL_1]")
+    else:
+        assert ends in answer.body
+        # The stand-in lets pass what it has no objection to.
+        assert ("broken [EMAIL_1] The weather" in seen) == (on_failure == "spare")
+        assert "Vulcan" not in seen
+    (failure,) = guarded.line(answer)["failures"]
+    assert failure == {"processor": "webhook", "reason": "malformed", "allowed": on_failure != "block"}
+
+
+def test_what_a_guard_masks_in_a_stream_that_is_held_for_it_is_masked(guarded: Gateway) -> None:
+    text = f"{FINE}Titan writes to {MAIL}. {FINE}Titan waits. {FINE}"
+    answer, _ = guarded.ask(said(text, stream=True), "http1", ("x-mode", "windows-block"))
+    expected = text.replace("Titan", "<project>").replace(MAIL, "[EMAIL_1]")
+    assert streamed(answer.body) == "echo: " + expected
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+
+
+def streamed(body: bytes) -> str:
+    """The text of a stream of chat completions."""
+    events = [json.loads(each[6:]) for each in body.split(b"\n\n") if each.startswith(b"data: {")]
+    deltas = [choice.get("delta", {}) for each in events for choice in each.get("choices", ())]
+    return "".join(delta.get("content") or "" for delta in deltas)
+
+
+SERVED: Final = """\
+version: 1
+backends: [{name: north, url: "http://127.0.0.1:9/v1", api: openai}]
+models: [{name: chat, targets: [{backend: north}]}]
+pipelines:
+  - name: default
+    request: [{use: pii, kinds: [email], action: mask, timeout: 20s}]
+    response: [{use: pii, kinds: [email], action: mask, timeout: 20s}, {use: pattern, literals: [Vulcan], timeout: 20s}]
+"""
+ASKING: Final = """\
+version: 1
+backends: [{name: north, url: $north/v1, api: openai}]
+default_backend: north
+models: [{name: chat, targets: [{backend: north}]}]
+pipelines:
+  - name: default
+    request: [{use: webhook, url: GUARD, timeout: 20s}]
+    response: [{use: webhook, url: GUARD, timeout: 20s, every: 200 characters}]
+"""
+
+
+def test_our_webhook_judges_requests_and_windows_of_streams_for_another_gateway(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with (
+        Processor(tmp_path, SERVED, "h2", "--webhook", f"127.0.0.1:{port}"),
+        site(ASKING.replace("GUARD,", f"'http://127.0.0.1:{port}',"), "grpcio") as before,
+        gateway(before, "full-duplex") as asking,
+    ):
+        answer, record = asking.ask(said(f"{FINE}write to {MAIL}. {FINE}", stream=True))
+        expected = f"{FINE}write to [EMAIL_1]. {FINE}"
+        assert json.loads(record.body)["messages"][0]["content"] == expected
+        assert streamed(answer.body) == f"echo: {expected}"
+
+        tag = tagged()
+        refused_ = asking.send(post(said(f"{FINE}Vulcan {FINE}", stream=True), tag=tag))
+        asking.forwarded(tag, "north")
+        assert b"content_filter" in refused_.body
+        assert "Vulcan" not in streamed(refused_.body)
+        assert asking.line(refused_)["blocked_by"] == "webhook"

@@ -14,6 +14,7 @@ import trustme
 from extproc.detectors.contract import Detection, GuardDetector
 from extproc.server.guards.asking import Guards
 from extproc.server.guards.failures import GuardFailedError
+from extproc.server.tasks import spawn
 from tests.guards.asking import Outcomes, ask, guard, play, work
 from tests.guards.standin import PASS, REJECT, Asked, Reply, Standin, standin
 
@@ -156,6 +157,32 @@ def test_after_failures_in_a_row_it_is_left_alone_and_tried_once_when_the_cooldo
     failing = ["status", "status", "circuit_open", "circuit_open", "status", "circuit_open", "answered"]
     assert play(scene, clock=lambda: now[0]) == failing
     assert len(service.asked) == 4
+
+
+def test_of_many_bodies_at_once_one_tries_a_service_that_was_left_alone(service: Standin) -> None:
+    now = [0.0]
+    detector = at(service, ", breaker: {failures: 1, cooldown: 10s}, connections: 64, timeout: 60s")
+
+    async def scene(guards: Guards) -> Outcomes:
+        outcomes = Outcomes()
+        service.answers = lambda asked: Reply(status=500) if b"bad" in asked.body else Reply(PASS.body, delay=1)
+        old = spawn(ask(guards, work(detector, "from before")))
+        with pytest.raises(GuardFailedError):
+            await ask(guards, work(detector, "bad"))
+        now[0] = 10.0
+        service.answers = lambda _: Reply(PASS.body, delay=0.1)
+        asked = [spawn(ask(guards, work(detector, f"{number}"), outcomes)) for number in range(25)]
+        await asyncio.sleep(0)
+        old.cancel()  # its client has left; that says nothing of the probe
+        await asyncio.gather(old, return_exceptions=True)
+        asked += [spawn(ask(guards, work(detector, f"{number}"), outcomes)) for number in range(25, 50)]
+        await asyncio.gather(*asked, return_exceptions=True)
+        return outcomes
+
+    assert sorted(play(scene, clock=lambda: now[0])) == ["answered", *["circuit_open"] * 49]
+    assert (
+        sum(not each.json["body"]["messages"][0]["content"].startswith(("from", "bad")) for each in service.asked) == 1
+    )
 
 
 def test_a_service_is_tried_by_the_first_of_several_questions_about_a_body(service: Standin) -> None:

@@ -59,6 +59,19 @@ def test_a_probe_that_nobody_waits_for_lets_the_next_question_try() -> None:
     assert breaker.admits(10.0)
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_question_from_before_it_was_left_alone_admits_no_second_probe(fails: bool) -> None:
+    breaker = tripped()
+    assert breaker.admits(10.0)
+    if fails:
+        breaker.failed(10.0, probe=False)
+    else:
+        breaker.dropped(probe=False)
+    assert not breaker.admits(10.0)
+    breaker.succeeded()
+    assert breaker.state == "closed"
+
+
 def query(body: bytes = b"x", path: str = "/request") -> GuardQuery:
     return GuardQuery(path, body, (Excerpt(0),))
 

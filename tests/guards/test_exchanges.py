@@ -1,18 +1,16 @@
 """Exchanges that a guard judges: its verdicts on requests and responses, and its failures, for each `on_failure`."""
 
 import json
-import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Final, Literal
 
 import pytest
-import trustme
 
 from extproc.policy.processors import ELSEWHERE_USES
 from extproc.protocol.effects import Chunk, Inspect
 from extproc.protocol.messages import Failed, Inspected, Side
 from tests.guards.asking import handed
+from tests.guards.conftest import FAULTS, Faults
 from tests.guards.standin import PASS, REJECT, Asked, Reply, Standin, standin
 from tests.seams.playing import JSON, SSE, Played, answered, plan, played, said, streamed
 
@@ -203,34 +201,6 @@ def test_names_are_masked_where_presidio_sees_them(service: Standin, shape: Shap
 # -- failures
 
 
-@pytest.fixture(scope="module")
-def faults() -> Iterator[dict[str, tuple[str, str]]]:
-    """What is wrong with a guard -> its processor's fields, and the reason that is told."""
-    with ExitStack() as stack:
-        replies = {
-            "slow": (Reply(PASS.body, delay=0.4), "timeout"),
-            "refusing": (Reply(status=503), "status"),
-            "redirecting": (Reply(status=307, fields={"location": "http://127.0.0.1:1/"}), "status"),
-            "nonsense": (Reply(b"}"), "malformed"),
-            "huge": (Reply(PASS.body + b" " * 70_000), "too_large"),
-            "page": (Reply(b"<html>", kind="text/html"), "content_type"),
-            "gone": (Reply(hangs_up=True), "unreachable"),
-        }
-        found: dict[str, tuple[str, str]] = {}
-        for name, (reply, reason) in replies.items():
-            service = stack.enter_context(standin())
-            service.answers = lambda _, reply=reply: reply  # type: ignore[misc]
-            found[name] = (f"url: '{service.url}', timeout: 200ms, max_reply: 64KiB", reason)
-        with standin() as down:
-            pass
-        found["down"] = (f"url: '{down.url}', timeout: 2s", "unreachable")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        trustme.CA().issue_cert("localhost").configure_cert(context)
-        found["untrusted"] = (f"url: '{stack.enter_context(standin(context)).url}', timeout: 2s", "tls")
-        yield found
-
-
-FAULTS: Final = ["slow", "refusing", "redirecting", "nonsense", "huge", "page", "gone", "down", "untrusted"]
 OUTCOMES: Final = {"block": 503, "allow": None, "spare": 403}
 """`on_failure` -> the status that the client gets; the stand-in objects to the text."""
 SPARE: Final = "{use: pattern, name: spare, literals: [Titan], action: block}"
@@ -240,7 +210,7 @@ SPARE: Final = "{use: pattern, name: spare, literals: [Titan], action: block}"
 @pytest.mark.parametrize("on_failure", OUTCOMES)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_failure_has_what_on_failure_says_and_rules_beside_it_do_their_work(
-    faults: dict[str, tuple[str, str]], fault: str, on_failure: str, shape: Shape
+    faults: Faults, fault: str, on_failure: str, shape: Shape
 ) -> None:
     fields, reason = faults[fault]
     processors = f"{{use: webhook, on_failure: {on_failure}, {fields}}}, {MASKING}"

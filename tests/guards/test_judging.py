@@ -1,6 +1,7 @@
 """A body judged without an exchange: whatever its work comes to, there is one verdict, and nothing is left behind."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -14,6 +15,7 @@ from extproc.protocol.effects import Inspect
 from extproc.protocol.messages import Failed, Inspected
 from extproc.server.guards.judging import judged
 from extproc.server.inspections import Answer, Cancel, Pool
+from tests.guards.standin import PASS, REJECT, Reply, standin
 from tests.seams.playing import plan, said
 from tests.seams.toys import TOYS
 
@@ -101,6 +103,47 @@ def test_the_first_block_takes_the_other_orders_back() -> None:
     found = asyncio.run(main())
     assert found.blocked is not None
     assert taken == ["never"]
+
+
+def test_a_group_of_guards_leaves_nothing_behind_once_the_first_has_blocked() -> None:
+    outcomes: Counter[tuple[str, str]] = Counter()
+    with standin() as quick, standin() as slow, standin() as failing:
+        quick.answers = lambda _: REJECT
+        slow.answers = lambda _: Reply(PASS.body, delay=5)
+        failing.answers = lambda _: Reply(status=500)
+        fields = "action: block, connections: 8, on_failure: allow, timeout: 9s"
+        guards = [
+            f"{{use: webhook, name: {name}, url: '{url}', {fields}}}"
+            for name, url in (("slow", slow.url), ("failing", failing.url), ("quick", quick.url))
+        ]
+        of = job(f"{{parallel: [{', '.join(guards)}]}}", "hello")
+
+        async def main() -> list[Verdict]:
+            loop = asyncio.get_running_loop()
+            pool = Pool(loop, loop.time, lambda name, outcome, _: outcomes.update([(name, outcome)]))
+            try:
+                async with asyncio.timeout(20):
+                    found = await asyncio.gather(*[judged(of, pool.submit, loop.time) for _ in range(20)])
+                    if left := asyncio.all_tasks() - {asyncio.current_task()}:
+                        await asyncio.wait(left)  # those that were cancelled end at their next turn
+                assert pool.waiting == 0
+                for each in pool.guards._services.values():
+                    assert (each._turns._value, each._waiting, each._asked) == (8, 0, 0)
+                assert pool.guards.circuits()[slow.url.removeprefix("http://")] == 0.0
+                return found
+            finally:
+                await pool.guards.close()
+                pool.close()
+
+        found = asyncio.run(main())
+    assert {each.blocked.by for each in found if each.blocked is not None} == {"quick"}
+    assert len(found) == 20
+    told = Counter[str]()
+    for (name, _), number in outcomes.items():
+        told[name] += number
+    assert told == {"slow": 20, "failing": 20, "quick": 20}
+    assert outcomes["slow", "withdrawn"] == 20
+    assert outcomes["quick", "answered"] == 20
 
 
 def test_who_gives_up_takes_all_orders_back() -> None:

@@ -12,10 +12,11 @@ from extproc.detectors import Conversation, DetectorKind, JudgingDetector, State
 from extproc.detectors.registry import registered
 from extproc.explain.explanation import explain
 from extproc.explain.lines import SampleRequest, SampleResponse
-from extproc.inspection import windows
+from extproc.inspection import windowed_texts
 from extproc.inspection.scored import ScoredWork
+from extproc.inspection.vault import Vault
+from extproc.inspection.windowed_texts import KEPT_MAX, TEXTS_MAX, WindowedTexts
 from extproc.inspection.windowing import Windows
-from extproc.inspection.windows import KEPT_MAX, TEXTS_MAX, WindowedTexts
 from extproc.policy import PolicyError, UnusableError
 from extproc.protocol.effects import Chunk
 from extproc.protocol.messages import Side
@@ -25,6 +26,7 @@ from tests.seams.playing import SSE, Played, plan, played, said, streamed
 BAD: Final = "forbidden words"
 HELD: Final = "{use: words, every: 200 characters}"
 AT_ONCE: Final = "{use: words, every: 200 characters, release: at_once}"
+GUARD: Final = "use: webhook, url: 'http://127.0.0.1:9'"
 PIECE: Final = "x" * 99 + " "
 
 
@@ -219,10 +221,25 @@ def test_the_ends_of_texts_take_no_more_than_their_room(more: int, many: bool) -
     assert texts.full_of_ends is many
 
 
+@pytest.mark.parametrize(("changed", "many"), [(3, False), (4, True)])
+def test_places_that_rules_changed_are_remembered_up_to_a_limit_where_windows_mask(changed: int, many: bool) -> None:
+    for masks in (True, False):
+        texts = WindowedTexts(Windows(200, tokens=False, holds=True, masks=masks), Vault())
+        channel = Channel(("choices", 0, "message", "content"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(windowed_texts, "EDITS_MAX", 3)
+            for _ in range(changed):
+                (piece,) = texts.event(StreamEvent(b"", "delta", (Delta(channel, "said", 0, 1),)))
+                piece.text.edits.rule("said", "[NAME]", piece.start)
+                piece.text.edits.close(Vault() if masks else None)
+            texts.judged()
+        assert texts.full_of_ends is (many and masks)
+
+
 def test_a_stream_of_too_many_texts_ends() -> None:
     first, *_ = events(PIECE)
     with played(plan(response=HELD), duplex=True) as exchange, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "KEPT_MAX", 100)
+        patch.setattr(windowed_texts, "KEPT_MAX", 100)
         stream = Stream(exchange)
         stream.comes(first + first)
         assert b"overloaded" in stream.judged()
@@ -299,6 +316,8 @@ def test_a_response_that_comes_whole_is_judged_whole() -> None:
         ("", "{use: words, every: 4001 tokens}", "50 to 4000 tokens"),
         ("", "{use: words, release: at_once}", "without `every`"),
         ("{use: words, every: 200 tokens}", "", "a request is judged whole"),
+        (f"{{{GUARD}, every: 200 tokens}}", "", "a request is judged whole"),
+        ("", f"{HELD}, {{{GUARD}}}", "webhook judges a whole response, so that `every` of words would do nothing"),
         ("", f"{HELD}, {{use: language, allow: [en]}}", "`every` of words would do nothing"),
         ("", f"{HELD}, {{use: language, allow: [en], every: 100 tokens}}", "words has others"),
     ],

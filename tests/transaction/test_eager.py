@@ -10,10 +10,10 @@ import pytest
 from extproc.ext import registered
 from extproc.policy import PolicyError, drafted
 from extproc.protocol.effects import Chunk, Inspect, Proceed
-from extproc.protocol.messages import Inspected, Side
+from extproc.protocol.messages import Inspected, Message, Side
 from extproc.protocol.modes import BodyMode
 from extproc.server.compiling import prepared_policy
-from extproc.testing.playbook import Playbook, response_body, response_headers
+from extproc.testing.playbook import Playbook, response_body, response_headers, response_trailers
 from extproc.transaction import Plan, Shared
 from extproc.transaction.pending import INLINE_BYTES
 from tests.seams.playing import JSON, SSE, Played, answered, plan, said, streamed
@@ -184,6 +184,33 @@ def test_pieces_of_a_response_that_come_meanwhile_wait_in_their_order(pieces: in
         sent = exchange.body(Side.RESPONSE, body)
     assert b"[EMAIL_1]" in sent
     assert b"b.de" not in sent
+
+
+@BOTH
+@pytest.mark.parametrize("text", ["hello", "titan"])
+def test_trailers_and_a_response_without_a_body_wait_in_their_order_too(duplex: bool, text: str) -> None:
+    bare: list[Message] = [response_headers(204, JSON, end=True)]
+    whole: list[Message] = [
+        response_headers(200, JSON),
+        response_body(answered("fine"), end=False),
+        response_trailers(),
+    ]
+    for messages in (bare, whole):
+        with eager(plan(GUARD, more=EAGER), duplex=duplex) as exchange:
+            exchange.asks(said(text)).effects.clear()
+            for each in messages:
+                exchange._took(exchange._envoy.sends(each).effects)
+            assert held(exchange)
+            exchange.does("toy-guard")
+            assert exchange.refused == (403 if text == "titan" else None)
+            assert held(exchange) == (text == "titan")
+
+
+def test_what_a_scorer_came_to_is_recorded_although_the_request_had_gone_on() -> None:
+    with eager(plan("{use: shouting, action: report}", more=EAGER)) as exchange:
+        exchange.asks(said("hello")).does("shouting")
+        (score,) = exchange.record()["scores"]
+    assert score["processor"] == "shouting"
 
 
 def test_what_waits_of_a_response_is_bounded() -> None:

@@ -59,10 +59,10 @@ class Shares(list[Share | Run]):
 
     def replace(self, said: str, new: str) -> None:
         """`new` stands in the place of `said`, which are the next characters."""
-        begin = _common(said, new)
+        begin = common(said, new)
         end = 0
         if said[-1:] == new[-1:]:
-            end = _common(said[begin:][::-1], new[begin:][::-1])
+            end = common(said[begin:][::-1], new[begin:][::-1])
         self.keep(begin)
         if new != said:
             self.rewrite(len(said) - begin - end, new[begin : len(new) - end])
@@ -164,7 +164,7 @@ def _replace(entries: "list[Share | Run] | list[Entry]", count: int, run: Run | 
     entries[-1 - count : -1] = [] if run is None else [run]
 
 
-def _common(one: str, other: str) -> int:
+def common(one: str, other: str) -> int:
     """Return how many characters are the same at the beginning of both."""
     if one[:1] != other[:1]:
         return 0

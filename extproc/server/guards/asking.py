@@ -125,20 +125,21 @@ class GuardedService:
         began = self._clock()
         if not self.breaker.admits(began):
             raise GuardFailedError(GuardFault.CIRCUIT_OPEN)
+        probe = self.breaker.state == "half_open"
         try:
             found = work.read(query, await self._client.post(query))
         except asyncio.CancelledError:
             # Its deadline has passed, or the client has left.
             if self._clock() - began >= self._limits.timeout * NEAR:
-                self.breaker.failed(self._clock())
+                self.breaker.failed(self._clock(), probe=probe)
             else:
-                self.breaker.dropped()
+                self.breaker.dropped(probe=probe)
             raise
         except DetectorError:
-            self.breaker.failed(self._clock())
+            self.breaker.failed(self._clock(), probe=probe)
             raise GuardFailedError(GuardFault.MALFORMED) from None
         except BaseException:
-            self.breaker.failed(self._clock())
+            self.breaker.failed(self._clock(), probe=probe)
             raise
         self.breaker.succeeded()
         return found
@@ -160,9 +161,9 @@ class Guards:
     async def ask(self, work: GuardWork, tell: Tell) -> DetectorFindings:
         """Return the findings of a guard in a body. Raises GuardFailedError, or DetectorError if it cannot be asked."""
         detector = work.detector
-        if detector.sample < 1 and self._chance() >= detector.sample:
+        if detector.sample < 1 and not work.drawn and self._chance() >= detector.sample:
             tell(UNSAMPLED, 0.0)
-            return DetectorFindings([])
+            return DetectorFindings([], unsampled=True)
         queries = work.queries()
         service = self._service(detector.service)
         if len(queries) == 1:

@@ -30,16 +30,21 @@ class CircuitBreaker:
         self._failures = 0
         self.state = "closed"
 
-    def failed(self, now: float) -> None:
-        """The guard has not answered, or with nonsense."""
+    def failed(self, now: float, *, probe: bool = True) -> None:
+        """The guard has not answered, or with nonsense. `probe`: the question was the one that tries it, if one does.
+
+        Questions from before it was left alone decide nothing while another one tries it.
+        """
+        if self.state == "half_open" and not probe:
+            return
         self._failures += 1
         if self.state == "half_open" or self._failures >= self._most:
             self.state = "open"
             self._opened = now
 
-    def dropped(self) -> None:
+    def dropped(self, *, probe: bool = True) -> None:
         """Nobody waits for the answer any more, which says nothing of the guard. The next question may try it."""
-        if self.state == "half_open":
+        if self.state == "half_open" and probe:
             self.state = "open"  # since when is as it was: the cooldown is over
 
     def __repr__(self) -> str:

@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from extproc.inspection.judge import Job
 from extproc.inspection.judgement import Judgement
-from extproc.inspection.offloaded import offload
 from extproc.inspection.scored import DetectorFindings
 from extproc.inspection.stage import CompiledProcessor
 from extproc.inspection.verdict import Verdict
@@ -66,10 +65,9 @@ def _outcome(answer: Inspected) -> Verdict | Judgement:
 
 async def _heard(judgement: Judgement, submit: Submit, clock: Callable[[], float]) -> None:
     """Ask the detectors that a judgement waits for, until no more need be waited for."""
-    conversation = judgement.conversation
 
     async def one(processor: CompiledProcessor) -> tuple[CompiledProcessor, Inspected | Failed]:
-        kind, work = offload(processor, conversation)
+        kind, work = judgement.work_of(processor)
         order = Inspect(TICKET, processor.name, work, clock() + processor.timeout, kind)
         return processor, await _answered(submit, order)
 
@@ -81,7 +79,7 @@ async def _heard(judgement: Judgement, submit: Submit, clock: Callable[[], float
                 judgement.fail(processor, answer.reason)
             else:
                 assert isinstance(answer.result, DetectorFindings), "a detector has no other result"
-                judgement.take(processor, answer.result.found, answer.result.best)
+                judgement.hear(processor, answer.result)
             if judgement.ready:
                 break
     finally:
