@@ -6,6 +6,7 @@ tenth line; to read what is near it takes a twentieth of the time of a pass over
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -25,6 +26,9 @@ within 18; one that holds more would have more read of each text for the others,
 
 EDGE = 1
 """Bytes that a gate reads on either side of what it looks for."""
+
+END = itemgetter(1)
+"""The end of a hit."""
 
 _PARTS = b"\n"
 """What stands between two parts, so that nothing goes on from one to the next that was not there."""
@@ -128,6 +132,7 @@ class Near:
         between = max((each.between or 0 for each in spreads), default=0)
         # What is near two digits of one hit must be one part.
         self._behind = max(behind, between - self._front)
+        self._apart = self._front + self._behind + 1
 
     def parts(self, data: bytes, flat: bytes, digits: int) -> "Parts | None":
         """The parts of `data` near its digits; None if all of it is to be read.
@@ -136,18 +141,19 @@ class Near:
         """
         if len(data) <= SHORT or digits * CROWDED > len(data):
             return None
-        front, behind = self._front, self._behind
-        apart = front + behind + 1
+        front, behind, apart = self._front, self._behind, self._apart
         places: list[tuple[int, int]] = []
-        at, most = flat.find(_DIGIT), 0
-        while at >= 0:
-            first = last = at
-            while (further := flat.rfind(_DIGIT, last + 1, last + apart)) > last:
+        most = 0
+        first = flat.find(_DIGIT)
+        while first >= 0:
+            last = first
+            while (further := flat.rfind(_DIGIT, last + 1, last + apart)) > 0:
                 last = further
+            if last - first >= most:
+                most = max(most, flat.count(_DIGIT, first, last + 1))
             high = last + 1 + behind
-            places.append((max(0, first - front), high))
-            most = max(most, flat.count(_DIGIT, first, last + 1))
-            at = flat.find(_DIGIT, high)
+            places.append((first - front if first > front else 0, high))
+            first = flat.find(_DIGIT, high)
         return Parts(data, places, most)
 
 
@@ -165,12 +171,12 @@ class Parts(Struct, frozen=True, eq=False):
         return _PARTS.join([whole[low:high] for low, high in self.places])
 
     def placed(self, hits: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Return hits in `joined` with their ends in the whole text."""
+        """Return hits in `joined` with their ends in the whole text, the first ones first."""
         found: list[tuple[int, int]] = []
         places = iter(self.places)
         low, high = next(places)
         shift, limit = low, high - low
-        for pattern, end in sorted(hits, key=_end):
+        for pattern, end in sorted(hits, key=END):
             while end > limit:
                 low, high = next(places)
                 shift, limit = low - limit - len(_PARTS), limit + len(_PARTS) + high - low
@@ -185,7 +191,3 @@ def flat(data: bytes) -> tuple[bytes, int]:
     """
     made = data.translate(_FLAT)
     return made, made.count(_DIGIT)
-
-
-def _end(hit: tuple[int, int]) -> int:
-    return hit[1]

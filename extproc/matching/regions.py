@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from extproc.matching.compiled import CAMEL_CASE, UNDERSCORED, UNDERSCORED_FRONT, CompiledRule, apart, spoken
 from extproc.matching.compiled import expression as re2_expression
-from extproc.matching.digits import Near, Spread, flat
+from extproc.matching.digits import END, Near, Spread, flat
 from extproc.matching.gates import shared_gates
 from extproc.matching.hyperscan import SCANNED_A_STEP, Fast
 from extproc.matching.re2_search import searching, within
@@ -45,6 +45,17 @@ RuleHits: TypeAlias = Mapping[int, list[int]]
 """Hits of the fast lane: the bytes at which they end, by the number of their rule."""
 
 
+class _Beside:
+    """Bytes before the end of a hit, and behind it, in which words of some rules may stand."""
+
+    def __init__(self, wide: int, lanes: Iterable[CompiledRule]) -> None:
+        lanes = list(lanes)
+        # Where all is ASCII a character is a byte.
+        sizes = [(each.most_ascii if wide == 1 else each.most_bytes, each) for each in lanes]
+        self.before = max((most + each.left * wide for most, each in sizes), default=0)
+        self.behind = max((most + each.right * wide for most, each in sizes), default=0)
+
+
 class Cued:
     """The words of `cued` rules: the hits of their gates count where one stands beside them.
 
@@ -53,9 +64,7 @@ class Cued:
 
     def __init__(self, lanes: Mapping[int, CompiledRule]) -> None:
         self._lanes = lanes
-        self._left = max((each.left for each in lanes.values()), default=0)
-        self._right = max((each.right for each in lanes.values()), default=0)
-        self._most = max((each.most_bytes for each in lanes.values()), default=0)
+        self._beside = (_Beside(1, lanes.values()), _Beside(UTF8_MOST, lanes.values()))
         words = apart((each.rule, each.node) for each in lanes.values())
         self._words = searching(re2_expression(words)) if lanes else None
         # One look for both, as in most texts there is neither.
@@ -89,25 +98,24 @@ class Cued:
         return known
 
     def told(self, hits: Sequence[tuple[int, int]], around: bytes, at: int) -> list[tuple[int, int]]:
-        """Return the hits but for those of these rules that have no words beside them; some of these may stay.
+        """Return the hits, of which the first come first, but for those of these rules that have no words beside them.
 
-        They are in a part of `around` that begins at byte `at`. Those near each other are asked for at once.
+        Some of these may stay. The hits are in a part of `around` that begins at byte `at`; those near each other are
+        asked for at once.
         """
         lanes = self._lanes
         found = [hit for hit in hits if hit[0] not in lanes]
-        hits = [hit for hit in hits if hit[0] in lanes]
-        if not hits:
+        if len(found) == len(hits):
             return found
-        wide = 1 if around.isascii() else UTF8_MOST
-        before, behind = self._most + self._left * wide, self._most + self._right * wide
+        beside = self._beside[not around.isascii()]
+        before, behind = beside.before, beside.behind
         near: list[tuple[int, int]] = []
-        last = -1
-        for hit in sorted(hits, key=_end):
-            if near and hit[1] - last > before + behind:
-                found += self._spoken(near, around, at - before, at + behind)
-                near = []
-            near.append(hit)
-            last = hit[1]
+        for hit in hits:
+            if hit[0] in lanes:
+                if near and hit[1] - near[-1][1] > before + behind:
+                    found += self._spoken(near, around, at - before, at + behind)
+                    near = []
+                near.append(hit)
         found += self._spoken(near, around, at - before, at + behind)
         return found
 
@@ -118,8 +126,11 @@ class Cued:
         words, likely = self._words, self._likely
         if words is None or likely is None:
             return ()
-        beside = around[max(0, hits[0][1] + before) : hits[-1][1] + behind]
-        if not within(likely, beside) or not spoken(words, beside):
+        low, high = max(0, hits[0][1] + before), min(len(around), hits[-1][1] + behind)
+        if likely(around, low, high)[0][0] < 0:
+            return ()
+        beside = around[low:high]
+        if not spoken(words, beside):
             return ()
         told = {number for number in {number for number, _ in hits} if self._near(number, beside)}
         return (hit for hit in hits if hit[0] in told)
@@ -127,10 +138,6 @@ class Cued:
     def _near(self, number: int, around: bytes) -> bool:
         hint = self._lanes[number].hint
         return hint is None or spoken(hint, around)
-
-
-def _end(hit: tuple[int, int]) -> int:
-    return hit[1]
 
 
 class Regions(Fast):
@@ -219,13 +226,12 @@ class Regions(Fast):
                 more += fast.hits(near, meter)
         if not more:
             return hits
-        beyond = len(self._lanes)
-        if any(number == beyond for number, _ in more):
+        if len(self._lanes) in {number for number, _ in more}:
             more = self._behind_underscores(more, near, meter)
-        if parts is not None:
-            more = parts.placed(more)
-        hits = [*hits, *more]
-        return self.cued.told(hits, data if around is None else around, at) if whole else hits
+        more = sorted(more, key=END) if parts is None else parts.placed(more)
+        if whole:
+            more = self.cued.told(more, data if around is None else around, at)
+        return [*hits, *more] if hits else more
 
     def _behind_underscores(
         self, hits: Sequence[tuple[int, int]], data: bytes, meter: Meter | None
