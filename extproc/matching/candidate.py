@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from extproc.matching.compiled import HUMP, CompiledRule, parted, spoken
+from extproc.matching.compiled import CompiledRule, humped, parted, spoken
 from extproc.matching.re2_search import within
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT
@@ -59,9 +59,11 @@ def hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: boo
     if each.rule.alone and opening and low <= each.left * UTF8_MOST:
         return False
     around = data[max(0, low - each.left * UTF8_MOST) : end]
-    if each.hint is None or not spoken(each.hint, around):
-        return each.hint is not None
-    return each.apart is not None and not within(each.apart, around) and HUMP.search(around) is None
+    if each.hint is None or each.likely is None:
+        return False
+    if not within(each.likely, around) or not spoken(each.hint, around):
+        return True
+    return each.apart is not None and not within(each.apart, around) and not humped(around, 0, len(around))
 
 
 def called(each: CompiledRule, name: str) -> bool:

@@ -80,7 +80,7 @@ class Width(Struct, frozen=True):
     high: int | None
 
 
-_ZERO, _NINE = 0x30, 0x39
+ZERO, NINE = 0x30, 0x39
 
 
 @lru_cache(NODES_KNOWN)
@@ -111,7 +111,7 @@ def digits(node: Node) -> int:
     """Return how many ASCII digits a match of `node` holds at least."""
     match node:
         case Chars(ranges=ranges):
-            return int(bool(ranges) and ranges[0][0] >= _ZERO and ranges[-1][1] <= _NINE)
+            return int(bool(ranges) and ranges[0][0] >= ZERO and ranges[-1][1] <= NINE)
         case Assert():
             return 0
         case Group(item=item):

@@ -11,7 +11,7 @@ from typing import Final
 import re2
 from msgspec import Struct
 
-from extproc.matching.compiled import HUMP, MATCHER_MEMORY, CompiledRule, apart, expression, parted
+from extproc.matching.compiled import MATCHER_MEMORY, CompiledRule, apart, expression, humped, parted
 from extproc.matching.re2_search import Search, searching, within
 from extproc.matching.render import UTF8_MOST
 
@@ -52,8 +52,9 @@ class SharedGate(Struct, frozen=True, eq=False):
 
     def concerned(self, data: bytes, start: int, stop: int, *, final: bool, name: str | None) -> Sequence[int]:
         """Return the rules that may find something between two bytes; the others need words that are not there."""
-        # In ASCII, which is the usual case, a code point is a byte.
-        wide = 1 if data.isascii() else UTF8_MOST
+        # In ASCII, which is the usual case, a code point is a byte. All of a long text is not asked for each stretch.
+        around = data[max(0, start - self.left * UTF8_MOST) : stop + self.most_bytes + self.right * UTF8_MOST]
+        wide = 1 if around.isascii() else UTF8_MOST
         low, high = max(0, start - self.left * wide), stop + self.most_bytes + self.right * wide
         if high > len(data):
             if not final:
@@ -62,7 +63,7 @@ class SharedGate(Struct, frozen=True, eq=False):
         told: set[int] = set()
         if self.any(data, low, high)[0][0] >= 0:
             told.update(self.words.Match(data[low:high]) or ())
-        if HUMP.search(data, low, high) is not None and within(self.any, words := parted(data[low:high])):
+        if humped(data, low, high) and within(self.any, words := parted(data[low:high])):
             told.update(self.words.Match(words) or ())
         if name:
             told.update(self.named(name))

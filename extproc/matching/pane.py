@@ -56,7 +56,19 @@ class Pane:
     `name`: see `Scanner.find`.
     """
 
-    __slots__ = ("_at", "_data", "_first", "_half", "_look", "_meter", "_name", "_opening", "_pending", "_scanner")
+    __slots__ = (
+        "_at",
+        "_data",
+        "_first",
+        "_half",
+        "_look",
+        "_meter",
+        "_name",
+        "_opening",
+        "_pending",
+        "_scanner",
+        "_wait",
+    )
 
     def __init__(self, scanner: Scanner, start: int = 0, name: str | None = None, meter: Meter | None = None) -> None:
         self._scanner = scanner
@@ -68,6 +80,7 @@ class Pane:
         self._half = ""
         self._opening = True
         self._look = 0
+        self._wait = 0
         self._pending: list[Hit] = []
 
     @property
@@ -135,6 +148,9 @@ class Pane:
     def take(self, text: str, encoded: bytes) -> Released | None:
         """The same, with the bytes that `text` adds."""
         data = self._data = self._data + encoded
+        if len(data) < self._wait:
+            return None
+        self._wait = 0
         if len(data) < self._look and " " not in text and "\n" not in text:
             return None
         scanner, first = self._scanner, self._first
@@ -148,13 +164,17 @@ class Pane:
             self._rest()
             return None
         found = scanner.find(data, first, end, opening=self._opening, final=False, name=self._name, meter=self._meter)
-        if found:
-            for each in found:
-                if each.open and each.match < end:
-                    end = each.match
+        wait = 0
+        opened = [each for each in found if each.open and each.match < end]
+        if opened:
+            end = min(each.match for each in opened)
+            # Words may stand so far behind: to ask again after each event would cost several times as much.
+            wait = max(each.end + each.lane.right for each in opened if each.match == end)
             found = [each for each in found if each.match < end]
         released = self._release(end, found) if end > first else None
         self._rest()
+        if wait:
+            self._wait = wait - (len(data) - len(self._data))
         return released
 
     def _encoded(self, text: str) -> bytes:

@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from extproc.matching.compiled import UNDERSCORED, CompiledRule, apart, spoken
+from extproc.matching.compiled import CAMEL_CASE, UNDERSCORED, UNDERSCORED_FRONT, CompiledRule, apart, spoken
 from extproc.matching.compiled import expression as re2_expression
+from extproc.matching.digits import END, Near, Spread, flat
 from extproc.matching.gates import shared_gates
 from extproc.matching.hyperscan import SCANNED_A_STEP, Fast
 from extproc.matching.re2_search import searching, within
+from extproc.matching.render import UTF8_MOST
 from extproc.matching.samples import probes
 from extproc.protocol.meter import Meter
 
@@ -19,14 +21,8 @@ APART = 3
 """Databases for what stands behind underscores. In one, those of like rules, which are neighbours, take 1.2 s to
 compile; in three that share them out, 0.1 s."""
 
-DIGITS = b"0123456789"
-"""Every match of a `cued` rule has one of them."""
-
-SOME, MANY = 2, 6
-"""Digits by which rules are shared out over databases: a name of a model has one, and a year more has five."""
-
-CAMEL = "(?-i:[a-z]{2}[A-Z])"
-"""The expression for HUMP."""
+MANY = 6
+"""Digits from which on a gate is one of those that hold many: a year has four, and a date without its year, too."""
 
 BEGINNING = 3
 """The last byte at which the value of a member may begin for `cued` rules that its name tells: behind the line feed in
@@ -49,25 +45,30 @@ RuleHits: TypeAlias = Mapping[int, list[int]]
 """Hits of the fast lane: the bytes at which they end, by the number of their rule."""
 
 
-class Cued:
-    """The gates of `cued` rules, which are tried where a word that these rules need stands in a text.
+class _Beside:
+    """Bytes before the end of a hit, and behind it, in which words of some rules may stand."""
 
-    The words in the gates themselves would take a second to compile. Raises UnsupportedPatternError.
+    def __init__(self, wide: int, lanes: Iterable[CompiledRule]) -> None:
+        lanes = list(lanes)
+        # Where all is ASCII a character is a byte.
+        sizes = [(each.most_ascii if wide == 1 else each.most_bytes, each) for each in lanes]
+        self.before = max((most + each.left * wide for most, each in sizes), default=0)
+        self.behind = max((most + each.right * wide for most, each in sizes), default=0)
+
+
+class Cued:
+    """The words of `cued` rules: the hits of their gates count where one stands beside them.
+
+    The words in the gates themselves would take a second to compile.
     """
 
     def __init__(self, lanes: Mapping[int, CompiledRule]) -> None:
         self._lanes = lanes
-        self.fewest = min((each.digits for each in lanes.values()), default=0)
-        """The digits that a text must have for one of them to match."""
+        self._beside = (_Beside(1, lanes.values()), _Beside(UTF8_MOST, lanes.values()))
         words = apart((each.rule, each.node) for each in lanes.values())
         self._words = searching(re2_expression(words)) if lanes else None
         # One look for both, as in most texts there is neither.
-        self._likely = searching(re2_expression(f"(?:{words})|{CAMEL}")) if lanes else None
-        self._gates = Fast(
-            {number: each.gate for number, each in lanes.items()},
-            {number: probes(each.node) for number, each in lanes.items()},
-            {number for number, each in lanes.items() if each.rule.private},
-        )
+        self._likely = searching(re2_expression(f"(?:{words})|{CAMEL_CASE}")) if lanes else None
         self._named: dict[str, tuple[int, ...]] = {}
         self.untold: set[str] = set()
         """Names of members, as they stand in JSON, that tell none of the rules; see `knows`."""
@@ -83,13 +84,6 @@ class Cued:
                 self.untold.clear()
             self.untold.add(name)
 
-    def told(self, data: bytes) -> bool:
-        """True if a word of one of the rules stands in `data`, apart or in a name in camel case."""
-        words, likely = self._words, self._likely
-        if words is None or likely is None or not within(likely, data):
-            return False
-        return spoken(words, data)
-
     def named(self, name: str) -> tuple[int, ...]:
         """Return the rules that look at how a member's value begins, as its name has their words. Remembered."""
         if not self._lanes:
@@ -103,16 +97,43 @@ class Cued:
             known = self._named[name] = tuple(telling)
         return known
 
-    def hits(self, data: bytes, meter: Meter | None, before: bytes, whole: bool) -> Sequence[tuple[int, int]]:
-        """Every hit in `data` of a gate whose words stand in it or in `before`. Unless `whole`, they may still come."""
-        if not whole:
-            return self._gates.hits(data, meter)
-        around = before + data if before else data
-        if not self.told(around):
+    def told(self, hits: Sequence[tuple[int, int]], around: bytes, at: int) -> list[tuple[int, int]]:
+        """Return the hits, of which the first come first, but for those of these rules that have no words beside them.
+
+        Some of these may stay. The hits are in a part of `around` that begins at byte `at`; those near each other are
+        asked for at once.
+        """
+        lanes = self._lanes
+        found = [hit for hit in hits if hit[0] not in lanes]
+        if len(found) == len(hits):
+            return found
+        beside = self._beside[not around.isascii()]
+        before, behind = beside.before, beside.behind
+        near: list[tuple[int, int]] = []
+        for hit in hits:
+            if hit[0] in lanes:
+                if near and hit[1] - near[-1][1] > before + behind:
+                    found += self._spoken(near, around, at - before, at + behind)
+                    near = []
+                near.append(hit)
+        found += self._spoken(near, around, at - before, at + behind)
+        return found
+
+    def _spoken(
+        self, hits: Sequence[tuple[int, int]], around: bytes, before: int, behind: int
+    ) -> Iterable[tuple[int, int]]:
+        """The hits whose rules have a word between what is before the first of them and what is behind the last."""
+        words, likely = self._words, self._likely
+        if words is None or likely is None:
             return ()
-        hits = self._gates.hits(data, meter)
-        near = {number for number in {number for number, _ in hits} if self._near(number, around)}
-        return [hit for hit in hits if hit[0] in near]
+        low, high = max(0, hits[0][1] + before), min(len(around), hits[-1][1] + behind)
+        if likely(around, low, high)[0][0] < 0:
+            return ()
+        beside = around[low:high]
+        if not spoken(words, beside):
+            return ()
+        told = {number for number in {number for number, _ in hits} if self._near(number, beside)}
+        return (hit for hit in hits if hit[0] in told)
 
     def _near(self, number: int, around: bytes) -> bool:
         hint = self._lanes[number].hint
@@ -122,10 +143,10 @@ class Cued:
 class Regions(Fast):
     """The fast lane of some rules, and the stretches around its hits. Serves any number of threads.
 
-    Rules that need digits have databases of their own, which are asked only about texts with as many: those of MANY
-    digits and more, and the `numeric` ones of fewer. Behind the others stands one expression for what `numeric` rules
-    may find behind an underscore. Only where that hits are their own gates tried there: texts full of `order_004` would
-    cost twenty times as much else.
+    Rules whose gates hit near digits alone have databases of their own, which read these parts of a text: one for gates
+    with MANY digits, one for the others. In this stands one expression for what `numeric` rules may find behind an
+    underscore. Only where that hits are their own gates tried there: texts full of `order_004` would cost twenty times
+    as much else.
     """
 
     def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
@@ -138,31 +159,37 @@ class Regions(Fast):
             self._widths[number] = gate.window, gate.least
             fewest[number] = min(lanes[member].digits for member in gate.members)
         others = {number for gate in self.shared.values() for number in gate.members[1:]}
-        own = [number for number in range(len(lanes)) if number not in others and not lanes[number].rule.cued]
+        own = [number for number in range(len(lanes)) if number not in others]
+        near = [number for number in own if lanes[number].spread is not None]
+        many = [number for number in near if lanes[number].sign_digits >= MANY]
         numeric = [number for number in own if lanes[number].rule.numeric]
-        many = [number for number in own if fewest[number] >= MANY]
-        some = [number for number in numeric if SOME <= fewest[number] < MANY]
-        rest = {number: lanes[number].gate for number in own if number not in {*many, *some}}
         asked = {number: probes(lanes[number].node) for number in own} | {len(lanes): (b"words_4",)}
         private = {number for number, each in enumerate(lanes) if each.rule.private}
         for number, gate in self.shared.items():
             if not private.isdisjoint(gate.members):
                 private.add(number)
-        super().__init__(rest | {len(lanes): UNDERSCORED} if numeric else rest, asked, private)
+        super().__init__({number: lanes[number].gate for number in own if number not in near}, asked, private)
+        few = {number: lanes[number].gate for number in near if number not in many}
+        if numeric:
+            few[len(lanes)] = UNDERSCORED
         self._for_digits = [
             (
-                min(fewest[number] for number in each),
-                Fast({number: lanes[number].gate for number in each}, asked, private),
+                least,
+                min((fewest[number] for number in each if number < len(lanes)), default=1),
+                Fast(each, asked, private),
             )
-            for each in (some, many)
+            for least, each in ((1, few), (MANY, {number: lanes[number].gate for number in many}))
             if each
         ]
-        """The databases for texts with digits, and how many of them each asks for."""
+        """The databases for what is near digits: how many a part must have, how many the text, and the database."""
         self.cued = Cued({number: each for number, each in enumerate(lanes) if each.rule.cued})
+        self._near = Near(
+            [each.spread for each in lanes if each.spread is not None] + [Spread(None, UNDERSCORED_FRONT, 0, 0)]
+        )
         # A gate that looks at nothing in front of it hits behind underscores, too.
-        edged = [number for number in numeric if lanes[number].underscored != lanes[number].gate]
-        apart = [each for at in range(APART) if (each := edged[at::APART])]
-        asked = {number: probes(lanes[number].node, "_") for number in edged}
+        self._edged = {number for number in numeric if lanes[number].underscored != lanes[number].gate}
+        apart = [each for at in range(APART) if (each := sorted(self._edged)[at::APART])]
+        asked = {number: probes(lanes[number].node, "_") for number in self._edged}
         self._underscored = [
             Fast({number: lanes[number].underscored for number in each}, asked, private) for each in apart
         ]
@@ -174,59 +201,73 @@ class Regions(Fast):
         self,
         data: bytes,
         meter: Meter | None = None,
-        before: bytes = b"",
+        around: bytes | None = None,
+        at: int = 0,
         *,
         whole: bool = True,
         digits: int | None = None,
     ) -> Sequence[tuple[int, int]]:
         """Every hit of a rule's gate in `data`: the rule, and the end. Raises as `Fast.hits` does.
 
-        `before`: what stands in front of it, where the words of `cued` rules may be. Unless `whole`, more may follow.
-        `digits`: how many the whole text has, if `data` is a piece of it.
+        `around`: a text in which `data` stands from byte `at` on, where the words of `cued` rules may be. Unless
+        `whole`, more may follow. `digits`: how many the whole text has, if `data` is a piece of it.
         """
         hits = super().hits(data, meter)
-        if digits is None:
-            digits = len(data) - len(data.translate(None, DIGITS))  # three times as fast as to look for one
-        if not digits:
+        marks, here = flat(data)
+        if not here:
             return hits
-        for fewest, fast in self._for_digits:
-            if digits >= fewest and (more := fast.hits(data, meter)):
-                hits = [*hits, *more]
-        if digits >= self.cued.fewest and (more := self.cued.hits(data, meter, before, whole)):
-            hits = [*hits, *more]
-        return hits
+        if digits is None:
+            digits = here
+        parts = self._near.parts(data, marks, here)
+        near, most = (data, here) if parts is None else (parts.joined, parts.digits)
+        more: list[tuple[int, int]] = []
+        for least, fewest, fast in self._for_digits:
+            if most >= least and digits >= fewest:
+                more += fast.hits(near, meter)
+        if not more:
+            return hits
+        if len(self._lanes) in {number for number, _ in more}:
+            more = self._behind_underscores(more, near, meter)
+        more = sorted(more, key=END) if parts is None else parts.placed(more)
+        if whole:
+            more = self.cued.told(more, data if around is None else around, at)
+        return [*hits, *more] if hits else more
+
+    def _behind_underscores(
+        self, hits: Sequence[tuple[int, int]], data: bytes, meter: Meter | None
+    ) -> list[tuple[int, int]]:
+        """Return the hits, with those of `numeric` rules behind underscores, too."""
+        if meter is not None:
+            meter.spend(APART * len(data) // SCANNED_A_STEP)
+        found = [hit for hit in hits if hit[0] < len(self._lanes) and hit[0] not in self._edged]
+        for each in self._underscored:
+            found += each.hits(data, meter)
+        return found
 
     def stretches(self, data: bytes, meter: Meter | None, *, whole: bool = True) -> Iterator[tuple[int, int, int]]:
         """Yield the stretches of `around` by the hits in all of `data`, piece by piece. Raises SpentError."""
         overlap, size = self._overlap, self.piece
         done: dict[int, int] = {}
-        # The words of a piece's values may stand in another one.
-        whole = whole and not self.cued.told(data)
-        digits = len(data) - len(data.translate(None, DIGITS))
+        digits = flat(data)[1]
         for at in range(0, len(data), size):
             origin = max(0, at - overlap)
-            piece = data[origin : at + size]
-            # Hits in front of `at` are those of the piece before; they were seen whole there. But for an underscore:
-            # what stands behind it may go on in this piece.
-            beyond, underscore = at - origin, len(self._lanes)
-            hits = self.hits(piece, meter, whole=whole, digits=digits)
-            pairs = [hit for hit in hits if hit[1] >= beyond or hit[0] == underscore]
-            for number, low, high in self.around(by_rule(pairs), piece, meter):
+            hits = self.hits(data[origin : at + size], meter, data, origin, whole=whole, digits=digits)
+            # Hits in front of `at` are those of the piece before; they were seen whole there.
+            beyond = at - origin
+            pairs = [hit for hit in hits if hit[1] >= beyond]
+            for number, low, high in self.around(by_rule(pairs)):
                 first, last = max(low + origin, done.get(number, low + origin)), high + origin
                 if first < last:
                     done[number] = last
                     yield number, first, last
 
-    def around(self, hits: RuleHits, data: bytes, meter: Meter | None) -> list[tuple[int, int, int]]:
-        """Return the stretches in which to look for each rule's matches, by the hits in `data`.
+    def around(self, hits: RuleHits) -> list[tuple[int, int, int]]:
+        """Return the stretches in which to look for each rule's matches, by its hits.
 
         Each is a rule, which stands for all in `shared` that have its gate, and two bytes: a match may start behind the
-        first of them, which belongs to the character in front of it, and not behind the last. Raises SpentError.
+        first of them, which belongs to the character in front of it, and not behind the last.
         """
-        lanes, widths = self._lanes, self._widths
-        if len(lanes) in hits:
-            hits = {**hits, **by_rule(self._behind_underscores(data, meter))}
-            del hits[len(lanes)]
+        widths = self._widths
         found: list[tuple[int, int, int]] = []
         for number, ends in hits.items():
             window, least = widths[number]
@@ -240,15 +281,6 @@ class Regions(Fast):
                         low = end - window
                     high = end
             found.append((number, low, high - least))
-        return found
-
-    def _behind_underscores(self, data: bytes, meter: Meter | None) -> list[tuple[int, int]]:
-        """Return the hits of the `numeric` rules, behind underscores and elsewhere."""
-        if meter is not None:
-            meter.spend(APART * len(data) // SCANNED_A_STEP)
-        found: list[tuple[int, int]] = []
-        for each in self._underscored:
-            found += each.hits(data, meter)
         return found
 
 

@@ -328,14 +328,14 @@ class Scanner:
         stretches: Iterable[tuple[int, int, int]]
         named = self._regions.cued.named(name) if name is not None and opening and first <= BEGINNING else ()
         if hits is not None:
-            stretches = self._regions.around(hits, shown, meter)
+            stretches = self._regions.around(hits)
         elif len(shown) > self._regions.piece:
             stretches = self._regions.stretches(shown, meter, whole=final and not origin)
         else:
-            pairs = self._regions.hits(shown, meter, data[:origin], whole=final)
+            pairs = self._regions.hits(shown, meter, data, origin, whole=final)
             if not pairs and not named:
                 return []
-            stretches = self._regions.around(by_rule(pairs), shown, meter)
+            stretches = self._regions.around(by_rule(pairs))
         if named:
             stretches = begun(named, stretches, origin)
         found: list[BufferMatch] = []

@@ -77,8 +77,8 @@ def test_hits_count_where_a_word_of_their_rule_stands() -> None:
     regions = SCANNER._regions
     assert list(regions.hits(b"x 123 456\n")) == []
     assert [end for _, end in regions.hits(b"x 123 code\n")] == [6]
-    assert [end for _, end in regions.hits(b"x 123\n", None, b"\ncode ")] == [6]
-    assert [end for _, end in regions.hits(b"x 123\n", None, b"", whole=False)] == [6]
+    assert [end for _, end in regions.hits(b"x 123\n", None, b"\ncode x 123\n", 6)] == [6]
+    assert [end for _, end in regions.hits(b"x 123\n", whole=False)] == [6]
     assert list(regions.hits(b"\n123\n")) == [], "the name of a member tells by itself"
 
 

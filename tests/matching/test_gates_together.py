@@ -78,7 +78,7 @@ def test_a_probe_that_fits_no_pattern_changes_nothing() -> None:
 def test_no_gate_is_lost_among_the_others(beside: str) -> None:
     data = ("\n" + "".join(f"log: key{beside}{each}{beside} " for each in EXAMPLES) + "\n").encode()
     regions = _regions()
-    usual, behind = set(regions.hits(data)), set(regions._behind_underscores(data, None))
+    usual, behind = set(regions.hits(data)), set(regions._behind_underscores([], data, None))
     others = {number for gate in regions.shared.values() for number in gate.members[1:]}
     for number, lane in enumerate(LANES):
         if number in others:

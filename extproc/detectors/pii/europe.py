@@ -35,6 +35,9 @@ def _nir(text: str) -> bool:
 
 
 def _fiscal_code(text: str) -> bool:
+    # Letters stand for digits where two people would have the same code; for all seven they never do.
+    if text.isalpha():
+        return False
     code = text.upper()
     total = sum(_ODD[char] for char in code[:15:2]) + sum(
         int(char, 36) % 36 - (10 if char > "9" else 0) for char in code[1:15:2]
@@ -118,6 +121,7 @@ RULES = (
         kind="it_fiscal_code",
         pattern=r"[a-z]{6}[0-9lmnpqrstuv]{2}[abcdehlmprst][0-9lmnpqrstuv]{2}[a-z][0-9lmnpqrstuv]{3}[a-z]",
         fold=True,
+        digits=1,
         validator=_fiscal_code,
         score=1.0,
         hits=("codice «RSSMRA85T10A562S»", "«rssmra85t10a562s»."),

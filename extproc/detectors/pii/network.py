@@ -22,8 +22,9 @@ def _mac(text: str) -> bool:
 
 
 def _spaced_mac(text: str) -> bool:
-    # Digits alone may as well be a telephone number.
-    return _mac(text) and not text.replace(" ", "").isdigit()
+    # Digits alone may as well be a telephone number, and letters alone words.
+    signs = text.replace(" ", "")
+    return _mac(text) and not signs.isdigit() and not signs.isalpha()
 
 
 def _imei(text: str) -> bool:
@@ -82,6 +83,7 @@ RULES = (
         before=r"\w:.-",
         after=r"[:alnum:]:-",
         fold=True,
+        digits=1,
         validator=_spaced_mac,
         context=_MACHINES,
         near=(24, 8),
