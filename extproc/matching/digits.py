@@ -134,7 +134,7 @@ class Near:
         self._behind = max(behind, between - self._front)
         self._apart = self._front + self._behind + 1
 
-    def parts(self, data: bytes, flat: bytes, digits: int) -> "Parts | None":
+    def parts(self, data: bytes, flat: bytes, digits: int) -> "NearDigits | None":
         """The parts of `data` near its digits; None if all of it is to be read.
 
         `flat`: see `flat`. `digits`: how many there are, one at least.
@@ -154,11 +154,11 @@ class Near:
             high = last + 1 + behind
             places.append((first - front if first > front else 0, high))
             first = flat.find(_DIGIT, high)
-        return Parts(data, places, most)
+        return NearDigits(data, places, most)
 
 
-class Parts(Struct, frozen=True, eq=False):
-    """Parts of a text, for a pass that reads them alone. `digits`: how many one of them has at most."""
+class NearDigits(Struct, frozen=True, eq=False):
+    """The parts of a text near its digits, for a pass that reads them alone. `digits`: how many one has at most."""
 
     whole: bytes
     places: Sequence[tuple[int, int]]

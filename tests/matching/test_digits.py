@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from extproc.matching import digits as near_digits
-from extproc.matching.digits import CROWDED, FAR, SHORT, Near, Parts, Spread, flat, spread
+from extproc.matching.digits import CROWDED, FAR, SHORT, Near, NearDigits, Spread, flat, spread
 from extproc.matching.expression import digits
 from extproc.matching.regions import MANY
 from extproc.matching.rule import Rule, marked
@@ -80,7 +80,7 @@ def test_short_and_crowded_texts_are_read_whole() -> None:
     near = Near([Spread(None, 1, 0, 1)])
     text = b"a" * (SHORT * CROWDED)
 
-    def parts(data: bytes) -> Parts | None:
+    def parts(data: bytes) -> NearDigits | None:
         return near.parts(data, *flat(data))
 
     assert parts(b"1" + b"a" * (SHORT - 1)) is None
