@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from extproc.matching.compiled import CAMEL_CASE, UNDERSCORED, UNDERSCORED_FRONT, CompiledRule, apart, spoken
 from extproc.matching.compiled import expression as re2_expression
-from extproc.matching.digits import END, Near, Spread, flat
+from extproc.matching.digits import Near, Spread, flat
 from extproc.matching.gates import shared_gates
 from extproc.matching.hyperscan import SCANNED_A_STEP, Fast
 from extproc.matching.re2_search import searching, within
@@ -46,7 +46,7 @@ RuleHits: TypeAlias = Mapping[int, list[int]]
 
 
 class _Beside:
-    """Bytes before the end of a hit, and behind it, in which words of some rules may stand."""
+    """Bytes before and behind what a gate hits in which words of some rules may stand."""
 
     def __init__(self, wide: int, lanes: Iterable[CompiledRule]) -> None:
         lanes = list(lanes)
@@ -57,7 +57,7 @@ class _Beside:
 
 
 class Cued:
-    """The words of `cued` rules: the hits of their gates count where one stands beside them.
+    """The gates of `cued` rules, which are tried where a word that these rules need stands beside digits.
 
     The words in the gates themselves would take a second to compile.
     """
@@ -69,6 +69,11 @@ class Cued:
         self._words = searching(re2_expression(words)) if lanes else None
         # One look for both, as in most texts there is neither.
         self._likely = searching(re2_expression(f"(?:{words})|{CAMEL_CASE}")) if lanes else None
+        self._gates = Fast(
+            {number: each.gate for number, each in lanes.items() if each.spread is not None},
+            {number: probes(each.node) for number, each in lanes.items()},
+            {number for number, each in lanes.items() if each.rule.private},
+        )
         self._named: dict[str, tuple[int, ...]] = {}
         self.untold: set[str] = set()
         """Names of members, as they stand in JSON, that tell none of the rules; see `knows`."""
@@ -97,43 +102,29 @@ class Cued:
             known = self._named[name] = tuple(telling)
         return known
 
-    def told(self, hits: Sequence[tuple[int, int]], around: bytes, at: int) -> list[tuple[int, int]]:
-        """Return the hits, of which the first come first, but for those of these rules that have no words beside them.
-
-        Some of these may stay. The hits are in a part of `around` that begins at byte `at`; those near each other are
-        asked for at once.
-        """
-        lanes = self._lanes
-        found = [hit for hit in hits if hit[0] not in lanes]
-        if len(found) == len(hits):
-            return found
-        beside = self._beside[not around.isascii()]
-        before, behind = beside.before, beside.behind
-        near: list[tuple[int, int]] = []
-        for hit in hits:
-            if hit[0] in lanes:
-                if near and hit[1] - near[-1][1] > before + behind:
-                    found += self._spoken(near, around, at - before, at + behind)
-                    near = []
-                near.append(hit)
-        found += self._spoken(near, around, at - before, at + behind)
-        return found
-
-    def _spoken(
-        self, hits: Sequence[tuple[int, int]], around: bytes, before: int, behind: int
-    ) -> Iterable[tuple[int, int]]:
-        """The hits whose rules have a word between what is before the first of them and what is behind the last."""
+    def beside(self, around: bytes, places: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Return what stands around those places of a text that have a word of one of the rules beside them."""
         words, likely = self._words, self._likely
         if words is None or likely is None:
+            return []
+        size = self._beside[not around.isascii()]
+        before, behind, end = size.before, size.behind, len(around)
+        found: list[bytes] = []
+        for low, high in places:
+            first, last = max(0, low - before), min(end, high + behind)
+            if likely(around, first, last)[0][0] >= 0 and spoken(words, text := around[first:last]):
+                found.append(text)
+        return found
+
+    def hits(self, data: bytes, meter: Meter | None, beside: Sequence[bytes] | None) -> Sequence[tuple[int, int]]:
+        """Every hit in `data` of a gate whose words stand in a text of `beside`; None: they may still come."""
+        if beside is None:
+            return self._gates.hits(data, meter)
+        if not beside:
             return ()
-        low, high = max(0, hits[0][1] + before), min(len(around), hits[-1][1] + behind)
-        if likely(around, low, high)[0][0] < 0:
-            return ()
-        beside = around[low:high]
-        if not spoken(words, beside):
-            return ()
-        told = {number for number in {number for number, _ in hits} if self._near(number, beside)}
-        return (hit for hit in hits if hit[0] in told)
+        hits = self._gates.hits(data, meter)
+        told = {number for number in {number for number, _ in hits} if any(self._near(number, text) for text in beside)}
+        return [hit for hit in hits if hit[0] in told]
 
     def _near(self, number: int, around: bytes) -> bool:
         hint = self._lanes[number].hint
@@ -144,9 +135,9 @@ class Regions(Fast):
     """The fast lane of some rules, and the stretches around its hits. Serves any number of threads.
 
     Rules whose gates hit near digits alone have databases of their own, which read these parts of a text: one for gates
-    with MANY digits, one for the others. In this stands one expression for what `numeric` rules may find behind an
-    underscore. Only where that hits are their own gates tried there: texts full of `order_004` would cost twenty times
-    as much else.
+    with MANY digits, one for the others, one for `cued` rules. In the second stands one expression for what `numeric`
+    rules may find behind an underscore. Only where that hits are their own gates tried there: texts full of `order_004`
+    would cost twenty times as much else.
     """
 
     def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
@@ -160,7 +151,8 @@ class Regions(Fast):
             fewest[number] = min(lanes[member].digits for member in gate.members)
         others = {number for gate in self.shared.values() for number in gate.members[1:]}
         own = [number for number in range(len(lanes)) if number not in others]
-        near = [number for number in own if lanes[number].spread is not None]
+        rest = [number for number in own if lanes[number].spread is None]
+        near = [number for number in own if lanes[number].spread is not None and not lanes[number].rule.cued]
         many = [number for number in near if lanes[number].sign_digits >= MANY]
         numeric = [number for number in own if lanes[number].rule.numeric]
         asked = {number: probes(lanes[number].node) for number in own} | {len(lanes): (b"words_4",)}
@@ -168,7 +160,7 @@ class Regions(Fast):
         for number, gate in self.shared.items():
             if not private.isdisjoint(gate.members):
                 private.add(number)
-        super().__init__({number: lanes[number].gate for number in own if number not in near}, asked, private)
+        super().__init__({number: lanes[number].gate for number in rest}, asked, private)
         few = {number: lanes[number].gate for number in near if number not in many}
         if numeric:
             few[len(lanes)] = UNDERSCORED
@@ -224,13 +216,20 @@ class Regions(Fast):
         for least, fewest, fast in self._for_digits:
             if most >= least and digits >= fewest:
                 more += fast.hits(near, meter)
+        if more and len(self._lanes) in {number for number, _ in more}:
+            more = self._behind_underscores(more, near, meter)
+        beside: Sequence[bytes] | None = None
+        if whole:
+            places = ((0, len(data)),) if parts is None else parts.places
+            if around is None:
+                beside = self.cued.beside(data, places)
+            else:
+                beside = self.cued.beside(around, [(low + at, high + at) for low, high in places])
+        more += self.cued.hits(near, meter, beside)
         if not more:
             return hits
-        if len(self._lanes) in {number for number, _ in more}:
-            more = self._behind_underscores(more, near, meter)
-        more = sorted(more, key=END) if parts is None else parts.placed(more)
-        if whole:
-            more = self.cued.told(more, data if around is None else around, at)
+        if parts is not None:
+            more = parts.placed(more)
         return [*hits, *more] if hits else more
 
     def _behind_underscores(
