@@ -132,7 +132,7 @@ class Near:
         between = max((each.between or 0 for each in spreads), default=0)
         # What is near two digits of one hit must be one part.
         self._behind = max(behind, between - self._front)
-        self._apart = self._front + self._behind + 1
+        self._apart = self._front + self._behind + 2
 
     def parts(self, data: bytes, flat: bytes, digits: int) -> "NearDigits | None":
         """The parts of `data` near its digits; None if all of it is to be read.

@@ -151,8 +151,10 @@ class Regions(Fast):
             fewest[number] = min(lanes[member].digits for member in gate.members)
         others = {number for gate in self.shared.values() for number in gate.members[1:]}
         own = [number for number in range(len(lanes)) if number not in others]
-        rest = [number for number in own if lanes[number].spread is None]
-        near = [number for number in own if lanes[number].spread is not None and not lanes[number].rule.cued]
+        far = {number for number, each in enumerate(lanes) if each.spread is None}
+        far |= {number for number, gate in self.shared.items() if not far.isdisjoint(gate.members)}
+        rest = [number for number in own if number in far]
+        near = [number for number in own if number not in far and not lanes[number].rule.cued]
         many = [number for number in near if lanes[number].sign_digits >= MANY]
         numeric = [number for number in own if lanes[number].rule.numeric]
         asked = {number: probes(lanes[number].node) for number in own} | {len(lanes): (b"words_4",)}

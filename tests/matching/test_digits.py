@@ -76,6 +76,17 @@ def test_parts_hold_all_that_is_near_digits_and_hits_in_them_keep_their_places()
         assert len(parts.places) == (1 if gap <= 6 + 2 else 2) or abs(gap - 8) < 2
 
 
+@pytest.mark.parametrize(
+    "pattern", [r"\d[X-Z]{{{0}}}\d", r"[X-Z]{{{0}}}\d", r"\d[X-Z]{{{0}}}", r"[X-Z]{{{0}}}\d[X-Z]{{{0}}}\d"]
+)
+def test_a_match_is_found_however_far_it_goes_from_its_digits(pattern: str) -> None:
+    for size in range(1, FAR + 2):
+        alone = Scanner.compile([Rule(kind="some", pattern=pattern.format(size))])
+        letters = "Y" * size
+        value = pattern.replace(r"\d", "7").replace("[X-Z]{{{0}}}", letters)
+        assert len(alone.scan(f"{PROSE * 3} {value} {PROSE * 3}")) == 1, size
+
+
 def test_short_and_crowded_texts_are_read_whole() -> None:
     near = Near([Spread(None, 1, 0, 1)])
     text = b"a" * (SHORT * CROWDED)
@@ -119,3 +130,13 @@ def test_a_rule_is_asked_from_its_own_number_of_digits_on(count: int, numeric: b
     for around in ("", PROSE * 3):
         assert asked.scan(f"{around} {'7' * count} {around}")
         assert not asked.scan(f"{around} {'7' * (count - 1)} {around}")
+
+
+def test_a_gate_that_rules_share_is_near_digits_only_if_each_of_them_needs_one() -> None:
+    both = Scanner.compile(
+        [
+            Rule(kind="with", pattern=r"[X-Z]{4,8}", digits=1, validator=lambda value: not value.isalpha()),
+            Rule(kind="without", pattern=r"[X-Z]{4,8}"),
+        ]
+    )
+    assert [each.kind for each in both.scan(f"{PROSE * 3} YYYYY {PROSE * 3}")] == ["without"]
