@@ -24,6 +24,10 @@ compile; in three that share them out, 0.1 s."""
 MANY = 6
 """Digits from which on a gate is one of those that hold many: a year has four, and a date without its year, too."""
 
+DIGITS_APART = (0, 6, 9, 12)
+"""Digits by which rules are shared out over databases: a text with fewer is not read by those of more. Two databases
+would take a quarter longer to compile."""
+
 BEGINNING = 3
 """The last byte at which the value of a member may begin for `cued` rules that its name tells: behind the line feed in
 front of its text, and two blanks or quotation marks."""
@@ -134,10 +138,10 @@ class Cued:
 class Regions(Fast):
     """The fast lane of some rules, and the stretches around its hits. Serves any number of threads.
 
-    Rules whose gates hit near digits alone have databases of their own, which read these parts of a text: one for gates
-    with MANY digits, one for the others, one for `cued` rules. In the second stands one expression for what `numeric`
-    rules may find behind an underscore. Only where that hits are their own gates tried there: texts full of `order_004`
-    would cost twenty times as much else.
+    Rules whose gates hit near digits alone have databases of their own, which read these parts of a text: some for
+    gates with MANY digits, some for the others, one for `cued` rules. In the first of them stands one expression for
+    what `numeric` rules may find behind an underscore. Only where that hits are their own gates tried there: texts full
+    of `order_004` would cost twenty times as much else.
     """
 
     def __init__(self, lanes: tuple[CompiledRule, ...]) -> None:
@@ -155,7 +159,6 @@ class Regions(Fast):
         far |= {number for number, gate in self.shared.items() if not far.isdisjoint(gate.members)}
         rest = [number for number in own if number in far]
         near = [number for number in own if number not in far and not lanes[number].rule.cued]
-        many = [number for number in near if lanes[number].sign_digits >= MANY]
         numeric = [number for number in own if lanes[number].rule.numeric]
         asked = {number: probes(lanes[number].node) for number in own} | {len(lanes): (b"words_4",)}
         private = {number for number, each in enumerate(lanes) if each.rule.private}
@@ -163,17 +166,21 @@ class Regions(Fast):
             if not private.isdisjoint(gate.members):
                 private.add(number)
         super().__init__({number: lanes[number].gate for number in rest}, asked, private)
-        few = {number: lanes[number].gate for number in near if number not in many}
+        groups: defaultdict[tuple[bool, int], list[int]] = defaultdict(list)
+        for number in near:
+            step = max(each for each in DIGITS_APART if each <= fewest[number])
+            groups[lanes[number].sign_digits >= MANY, step].append(number)
+        gates = [*(each.gate for each in lanes), UNDERSCORED]
         if numeric:
-            few[len(lanes)] = UNDERSCORED
+            groups[False, 0].append(len(lanes))
+            fewest.append(1)
         self._for_digits = [
             (
-                least,
-                min((fewest[number] for number in each if number < len(lanes)), default=1),
-                Fast(each, asked, private),
+                MANY if many else 1,
+                min(fewest[number] for number in each),
+                Fast({number: gates[number] for number in each}, asked, private),
             )
-            for least, each in ((1, few), (MANY, {number: lanes[number].gate for number in many}))
-            if each
+            for (many, _), each in sorted(groups.items())
         ]
         """The databases for what is near digits: how many a part must have, how many the text, and the database."""
         self.cued = Cued({number: each for number, each in enumerate(lanes) if each.rule.cued})
