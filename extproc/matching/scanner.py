@@ -299,7 +299,11 @@ class Scanner:
             if len(self._plain) >= MOST_PLAIN:
                 self._plain.clear()
             self._plain[key] = phrases
-        return self.hold.in_progress(phrases, data, first, word) if phrases else word
+        if not phrases:
+            return word
+        free = self.hold.in_progress(phrases, data, first, word)
+        # A phrase that goes on no longer may be over because it is a match.
+        return 0 if free > first and self._regions.hits(data[start:], whole=False) else free
 
     def find(
         self,

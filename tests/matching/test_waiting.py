@@ -52,3 +52,13 @@ def test_what_comes_behind_a_value_that_is_decided_goes_on_at_once() -> None:
     for word in ("they ", "said ", "so ", "of ", "it ", "then "):
         window.feed(word)
         assert window.held <= len(word)
+
+
+@pytest.mark.parametrize("behind", ["(", ".", ", ", " ", ")(", "\n"])
+def test_a_phrase_that_ends_amid_a_word_is_judged(behind: str) -> None:
+    """Its first words are of no interest by themselves, and it is no longer in progress once the last one is over."""
+    plates = Scanner.compile([Rule(kind="plate", pattern=r"[A-Z]{1,3} [A-Z]{2} \d{4}")])
+    text = f"so they said: B MW 1234{behind}and so on"
+    window = Window(plates)
+    fed = [*(window.feed(char) for char in text), window.finish()]
+    assert [hit.value for each in fed if each for hit in each.hits] == ["B MW 1234"]
