@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from extproc.matching.compiled import CompiledRule, humped, parted, spoken
-from extproc.matching.re2_search import within
+from extproc.matching.re2_search import Search, within
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT
 from extproc.matching.span import Span
 from extproc.matching.tail import MatchPlace
-from extproc.matching.utf8 import back
+from extproc.matching.utf8 import after, back, before
 
 _BLANK = " \t\r\n\"'`.,;:()[]{}<>"
 """Characters that may surround a value that is the whole of a text."""
@@ -91,6 +91,9 @@ def judge(
         return None
     if rule.allowed is not None and rule.allowed(value):
         return None
+    # Where the gate does not hit, only a region that others make shows a match: in a stream there may be none.
+    if each.signed is not None and not _signed(each.signed, data, match, end):
+        return None
     undecided = False
     told = name is not None and called(each, name) and not (rule.cued and not _begins(data, match, opening))
     if each.context is not None and not told:
@@ -104,6 +107,14 @@ def judge(
     if each.unless is not None and name and not data[:match].strip() and within(each.unless, f"{name} ".encode()):
         return None
     return BufferMatch(match, start, close, each, undecided)
+
+
+def _signed(signed: Search, data: bytes, match: int, end: int) -> bool:
+    """True if the gate hits in the match and one character on either side, a line feed at the end of the text."""
+    start = before(data, match)
+    if end == len(data):
+        return within(signed, data[start:] + b"\n")
+    return signed(data, start, after(data, end))[0][0] >= 0
 
 
 def _begins(data: bytes, match: int, opening: bool) -> bool:

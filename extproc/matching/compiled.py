@@ -96,6 +96,7 @@ class CompiledRule(Struct, frozen=True, eq=False):
     at most. `window`, `least`: a match starts at most, and at least, so many bytes before the end of a fast-lane hit,
     and `gate_most`: the hit itself does so at most, with the characters beside it. `digits`: ASCII digits that a match
     has at least, `sign_digits` those of a hit, and `spread`: how far from digits a hit goes, if each is near one.
+    `signed` finds what the gate hits in a match of a rule with a `sign`.
     `most_bytes`: bytes that a match and the characters beside it take at most. `gate`: the Hyperscan pattern; that of a
     `numeric` rule does not hit behind underscores, and `underscored` is the one that does. `wide`: whether a match may
     hold more than ASCII. `node`, `before`: the pattern, and what may not stand before it. `called` finds the words that
@@ -121,6 +122,7 @@ class CompiledRule(Struct, frozen=True, eq=False):
     node: Node
     before: Ranges
     matcher: Matcher
+    signed: Search | None
     context: Search | None
     called: Search | None
     hint: Search | None
@@ -188,6 +190,7 @@ def _compiled(rule: Rule) -> CompiledRule:
         node=node,
         before=before,
         matcher=_matcher(rule, node, names, (outside(before), _close(following)), longest),
+        signed=searching(expression(gate, latin=True)) if rule.sign else None,
         context=_words(_parted(rule.context)) if words else None,
         called=_words(called(rule)) if words and rule.named else None,
         hint=_words(f"(?i){'|'.join(rule.context)}") if words else None,
@@ -209,11 +212,14 @@ def _bounded(node: Node) -> Node:
     return cut
 
 
-def expression(pattern: str, memory: int = MATCHER_MEMORY) -> "re2._Regexp[str]":
-    """An RE2 matcher that says nothing on standard error and keeps within `memory` bytes."""
+def expression(pattern: str, memory: int = MATCHER_MEMORY, *, latin: bool = False) -> "re2._Regexp[str]":
+    """An RE2 matcher that says nothing on standard error and keeps within `memory` bytes. `latin`: of single bytes."""
     options = re2.Options()
     options.log_errors = False
     options.max_mem = memory
+    if latin:
+        options.encoding = re2.Options.Encoding.LATIN1
+        return re2.compile(pattern.encode("latin-1"), options)
     return re2.compile(pattern, options)
 
 

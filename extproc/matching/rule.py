@@ -44,8 +44,9 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     `assigned`: the finding is a value behind the name that it is assigned to, which may be that of a member.
 
-    `sign` is for speed alone: an expression that stands in every match and seldom elsewhere. So is `numeric`: every
-    match begins with up to six letters and a digit, for which the fast lane looks behind underscores once for all.
+    `sign` is for speed: an expression that stands in every match, or right beside it, and seldom elsewhere. What
+    matches without it is no find. For speed is `numeric`, too: every match begins with up to six letters and a digit,
+    for which the fast lane looks behind underscores once for all.
 
     `cued` is for speed, too: the fast lane looks for matches only in texts that have a word of `context` somewhere, so
     that numbers of three digits, which stand everywhere, cost nothing elsewhere. Every match has a digit, and the name
