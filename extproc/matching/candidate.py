@@ -59,9 +59,9 @@ def hopeless(each: CompiledRule, data: bytes, low: int, limit: int, opening: boo
     if each.rule.alone and opening and low <= each.left * UTF8_MOST:
         return False
     around = data[max(0, low - each.left * UTF8_MOST) : end]
-    if each.hint is None or each.likely is None:
+    if each.hint is None:
         return False
-    if not within(each.likely, around) or not spoken(each.hint, around):
+    if not spoken(each.hint, around):
         return True
     return each.apart is not None and not within(each.apart, around) and not humped(around, 0, len(around))
 

@@ -100,9 +100,9 @@ class CompiledRule(Struct, frozen=True, eq=False):
     `most_bytes`: bytes that a match and the characters beside it take at most. `gate`: the Hyperscan pattern; that of a
     `numeric` rule does not hit behind underscores, and `underscored` is the one that does. `wide`: whether a match may
     hold more than ASCII. `node`, `before`: the pattern, and what may not stand before it. `called` finds the words that
-    count in a member's name. `hint` finds the words of `context` also inside others, and `likely` them or where a name
-    in camel case goes on; `apart` finds those that stand apart or beside a match; where names in camel case stand, only
-    `hint` finds all that `context` may. `left`, `right`: code points beside a match that the verdict looks at.
+    count in a member's name. `hint` finds the words of `context` also inside others, `apart` those that stand apart or
+    beside a match; where names in camel case stand, only the former finds all that `context` may. `left`, `right`: code
+    points beside a match that the verdict looks at.
     """
 
     rule: Rule
@@ -126,7 +126,6 @@ class CompiledRule(Struct, frozen=True, eq=False):
     context: Search | None
     called: Search | None
     hint: Search | None
-    likely: Search | None
     apart: Search | None
     unless: Search | None
     left: int
@@ -194,7 +193,6 @@ def _compiled(rule: Rule) -> CompiledRule:
         context=_words(_parted(rule.context)) if words else None,
         called=_words(called(rule)) if words and rule.named else None,
         hint=_words(f"(?i){'|'.join(rule.context)}") if words else None,
-        likely=_words(f"(?i){'|'.join(rule.context)}|{CAMEL_CASE}") if words else None,
         apart=_words(apart([(rule, node)])) if words else None,
         unless=_words(_against(rule)) if against else None,
         # One more than words may stand in: what parts the furthest of them from the rest of a longer word.
