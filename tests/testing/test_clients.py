@@ -76,7 +76,9 @@ def test_the_times_of_pieces_are_those_of_their_arrival() -> None:
     with running_provider() as provider:
         answer = ask(provider.port, chat("one two three", stream=True), "slow-100ms+gap-50ms")
     assert answer.headers_at >= 0.1
-    assert answer.pieces[-1].at - answer.pieces[0].at >= 0.3
+    # Seven pieces, six gaps; a busy client may see the first one late, and none early.
+    assert answer.pieces[-1].at >= 0.1 + 6 * 0.05
+    assert answer.pieces[0].at < answer.pieces[-1].at
 
 
 def test_an_answer_that_is_cut_is_truncated() -> None:
