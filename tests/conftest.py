@@ -31,7 +31,7 @@ DATABASES_KEPT: Final = 512
 """Compiled databases that a worker keeps: more than the default run has sets of patterns, 10 to 500 KB each."""
 
 SHELF: Final = BYTECODE.with_name("shelf")
-"""Where the workers of a run leave databases for each other. All rules take four seconds of each of them otherwise."""
+"""The folder in which the workers of a run leave databases for each other: all rules take four seconds otherwise."""
 
 SHELVED_MOST: Final = 4096
 """Databases from which on a run clears the shelf: a run has a few hundred sets of patterns, and rules change."""

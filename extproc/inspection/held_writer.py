@@ -121,7 +121,7 @@ class HeldWriter(StreamWriter):
 
 
 def _said(event: StreamEvent, channel: Channel) -> str:
-    """What an event brings on a channel."""
+    """A part of an event, on one channel."""
     return "".join([delta.text for delta in event.deltas if delta.channel == channel])
 
 

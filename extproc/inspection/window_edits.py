@@ -7,7 +7,7 @@ a run as a whole it is known what was written for what.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -58,6 +58,10 @@ class RuledRun(Struct, eq=False):
         return f"RuledRun({self.start}:{self.end})"
 
 
+SamePlace: TypeAlias = tuple[int, int, str, str, str | None]
+"""Start, end, kind, processor, and what a guard wants in the place."""
+
+
 class WindowMask(Struct, frozen=True):
     """A finding that is to be masked. `given`: what a guard wants in its place."""
 
@@ -66,8 +70,8 @@ class WindowMask(Struct, frozen=True):
     given: str | None = None
 
     @property
-    def same(self) -> tuple[int, int, str, str, str | None]:
-        """What two findings of one place in two windows have in common."""
+    def same(self) -> SamePlace:
+        """The facts that two findings of one place in two windows have in common."""
         return self.span.start, self.span.end, self.span.kind, self.processor.name, self.given
 
     def __repr__(self) -> str:
@@ -86,11 +90,11 @@ class TextEdits:
         self._masks: list[TextEdit] = []  # in their order; none touches another
         self._runs: list[RuledRun] = []
         self._weight = 0
-        self._waiting: list[WindowMask] = []
+        self._waiting: dict[SamePlace, WindowMask] = {}
 
     @property
     def count(self) -> int:
-        """How many are remembered; long ones count as several."""
+        """The number of places that are remembered; long ones count as several."""
         return len(self._masks) + self._weight + len(self._waiting)
 
     def rule(self, said: str, went: str, start: int) -> RuledRun:
@@ -114,31 +118,30 @@ class TextEdits:
 
     def mask(self, mask: WindowMask) -> None:
         """A window has this finding. One that an earlier window had as well is one."""
-        if all(each.same != mask.same for each in self._waiting):
-            self._waiting.append(mask)
+        self._waiting.setdefault(mask.same, mask)
 
     def hidden(self, start: int, end: int) -> bool:
         """True if all of a place is masked."""
         at = max(0, bisect_right(self._masks, start, key=_start) - 1)
-        for each in self._masks[at:]:
-            if each.start > start:
-                break
-            start = max(start, each.end)
+        while at < len(self._masks) and self._masks[at].start <= start < end:
+            start = max(start, self._masks[at].end)
+            at += 1
         return start >= end
 
     def before(self, limit: int) -> int:
         """Return the place up to which text may leave before `limit`: no mask is cut in two."""
-        cut = [each.span for each in self._waiting if each.span.start < limit]
-        while wide := [each for each in cut if each.start < limit < each.end]:
-            limit = min(each.start for each in wide)
-        return limit
+        places = [(each.span.start, each.span.end) for each in self._waiting.values() if each.span.start < limit]
+        low = high = 0
+        for start, end in sorted(places):  # those that overlap are one place
+            low, high = (start, end) if start >= high else (low, max(high, end))
+        return low if low < limit < high else limit
 
     def settle(self, limit: int, said: str, low: int, vault: Vault) -> None:
         """Decide what stands in the place of masks before `limit`. `said` is the text from `low` on."""
-        due = [each for each in self._waiting if each.span.start < limit]
+        due = [each for each in self._waiting.values() if each.span.start < limit]
         if not due:
             return
-        self._waiting = [each for each in self._waiting if each.span.start >= limit]
+        self._waiting = {same: each for same, each in self._waiting.items() if each.span.start >= limit}
         renamed = [replace(each, span=_named(each.span, number)) for number, each in enumerate(due)]
         named = {each.span.rule: each for each in renamed}
         given = {name: each.given for name, each in named.items() if each.given is not None}
@@ -173,7 +176,7 @@ class TextEdits:
         return _applied(said, 0, _united(self._masks, ruled))
 
     def _ruled(self, start: int, end: int) -> list[TextEdit]:
-        """What rules have written in a place. An open run is taken for one edit."""
+        """The edits of rules in a place. An open run is taken for one edit."""
         edits: list[TextEdit] = []
         for run in _near(self._runs, start, end):
             edits += _near(run.edits, start, end) if run.closed else (TextEdit(run.start, run.end, ""),)

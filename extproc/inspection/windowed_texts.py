@@ -123,7 +123,7 @@ class WindowedText:
         return len(text) >= self.size and _digest(text[: self.size]) == self.digest.digest()
 
     def _said(self) -> str:
-        """What is kept."""
+        """The part of the text that is kept."""
         said = "".join(self._pieces)
         self._pieces = [said]
         return said

@@ -115,7 +115,7 @@ class WindowedVerdict(Verdict, frozen=True):
 
 
 class BeforeWindow(Struct):
-    """What is known of a stream from the windows before.
+    """The knowledge of a stream from the windows before.
 
     `ends` and `unsampled`: see `WindowedVerdict`; `answered` likewise. `failed`: processors that judge the stream no
     further; `standing`: those that judge it in their place.

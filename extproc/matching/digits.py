@@ -31,14 +31,14 @@ END = itemgetter(1)
 """The end of a hit."""
 
 _PARTS = b"\n"
-"""What stands between two parts, so that nothing goes on from one to the next that was not there."""
+"""The byte between two parts, so that nothing goes on from one to the next that was not there."""
 
 _DIGIT, _OTHER = b"0", b" "
 _FLAT = bytes(_DIGIT[0] if byte in b"0123456789" else _OTHER[0] for byte in range(256))
 
 
 class Spread(Struct, frozen=True):
-    """How far from its digits a match goes, in bytes at most: in front of the first, between two, behind the last.
+    """The reach of a match from its digits, in bytes at most: in front of the first, between two, behind the last.
 
     `without`: bytes of a match without any digit. None where there is no such match.
     """
@@ -120,7 +120,7 @@ def _repeated(each: Spread, low: int, high: int | None) -> Spread:
 
 
 class Near:
-    """How much of a text around its digits some gates read.
+    """The surroundings of a text's digits that some gates read.
 
     `spreads`: those of the gates, each `near`, or the greatest width of a match that has a digit somewhere.
     """

@@ -106,12 +106,17 @@ class Cued:
             known = self._named[name] = tuple(telling)
         return known
 
-    def beside(self, around: bytes, places: Iterable[tuple[int, int]]) -> list[bytes]:
-        """Return what stands around those places of a text that have a word of one of the rules beside them."""
+    def beside(self, around: bytes, places: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return what stands around those places of a text, in order, that have a word of the rules beside them."""
         words, likely = self._words, self._likely
         if words is None or likely is None:
             return []
-        size = self._beside[not around.isascii()]
+        if not places:
+            return []
+        narrow, wide = self._beside
+        # Of a long text, this piece alone is asked for its script.
+        read = around[max(0, places[0][0] - wide.before) : places[-1][1] + wide.behind]
+        size = narrow if read.isascii() else wide
         before, behind, end = size.before, size.behind, len(around)
         found: list[bytes] = []
         for low, high in places:

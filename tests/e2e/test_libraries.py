@@ -71,7 +71,7 @@ def http() -> Iterator[Any]:
 
 @pytest.fixture
 def roots(backend: Canned, shared: Shared, profile: Profile) -> tuple[str, str]:
-    """Where the backend listens, and the gateway before it."""
+    """The ports of the backend, and of the gateway before it."""
     gateway: Gateway = shared(POLICY.format(port=backend.port), profile)
     return f"http://127.0.0.1:{backend.port}", f"http://127.0.0.1:{gateway.port}"
 
@@ -87,7 +87,7 @@ def planted(raws: Sequence[bytes], value: str) -> list[bytes]:
 
 
 def both(roots: tuple[str, str], http: Any, helper: Helper) -> tuple[Seen, Seen]:
-    """What a library makes of the backend's stream without the gateway, and through it."""
+    """The reading by a library of the backend's stream without the gateway, and through it."""
     straight, through = (helper(root, http, ABOUT) for root in roots)
     return straight, through
 
