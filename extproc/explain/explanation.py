@@ -22,6 +22,9 @@ __all__ = ["ExplainedFinding", "Explanation", "because", "explain"]
 
 Action = Literal["allow", "mask", "block", "reject"]
 
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
+"""Header fields that say how long a body is, or that nothing does before it ends."""
+
 _EVENTS: Final = (b"data:", b"event:", b"id:", b":")
 """The beginnings of an event stream."""
 
@@ -114,7 +117,7 @@ def explain(plan: Plan, shared: Shared, line: SampleRequest, now: float = 0.0, a
     `ask` has guards from elsewhere asked; if it is absent, nobody is.
     """
     body, answer = body_of(line.body), line.response
-    request = Half(_request_fields(line), body, line.route_name)
+    request = Half(_request_fields(line, len(body)), body, line.route_name)
     answered = _answered(answer) if answer is not None else None
     try:
         rehearsed = rehearse(plan, shared, request, answered, now, ask)
@@ -138,14 +141,18 @@ def _questions(rehearsed: Rehearsed) -> Iterable[GuardQuestion]:
             yield GuardQuestion(processor, side, base + query.path, len(query.about), Raw(query.body))
 
 
-def _request_fields(line: SampleRequest) -> HeaderMap:
+def _request_fields(line: SampleRequest, size: int) -> HeaderMap:
+    """The header fields as Envoy shows them, with the length of the body: a body that is too large is refused by it."""
     pseudo = [
         (":method", line.method.encode()),
         (":path", line.path.encode()),
         (":scheme", b"http"),
         (":authority", b"-"),
     ]
-    return HeaderMap([*pseudo, *_fields(line.headers)])
+    fields = list(_fields(line.headers))
+    sized = any(name in _FRAMING for name, _ in fields)
+    length = [] if sized or not size else [("content-length", b"%d" % size)]
+    return HeaderMap([*pseudo, *fields, *length])
 
 
 def _answered(answer: SampleResponse) -> Half:
