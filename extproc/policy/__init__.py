@@ -11,6 +11,7 @@ from extproc.policy.parts import Parts, PlacedStep, parts_of
 from extproc.policy.pipelines import Block, Match, Pipeline
 from extproc.policy.problems import PolicyError, Problem, Unusable, UnusableError
 from extproc.policy.processors import Allow, Pattern, Pii, Processor, Secrets, SizeLimit
+from extproc.policy.residency import ResidencyRule
 from extproc.policy.secrets import (
     key_of,
     missing_authorities,
@@ -50,6 +51,7 @@ __all__ = [
     "PolicyError",
     "Problem",
     "Processor",
+    "ResidencyRule",
     "RoutingRule",
     "Secrets",
     "SizeLimit",

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from extproc.policy.address import Address
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, meant
+from extproc.policy.confinement_notes import residency_notes
 from extproc.policy.model import Policy
 from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.parts import conditions_of
@@ -28,6 +29,7 @@ def advice(policy: Policy) -> Iterator[Note]:
         yield from _unasked(("models", index, "rules"), model)
         yield from _unfound(policy, ("models", index, "rules"), model)
         yield from _unserved(policy, ("models", index), model)
+    yield from residency_notes(policy)
     yield from _own_headers(policy)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)

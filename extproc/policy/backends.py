@@ -36,7 +36,7 @@ class Backend(Value):
     api: Literal["openai", "anthropic"]
     """The dialect that the backend speaks."""
     region: Label | None = None
-    """A free label for where the backend is."""
+    """A free label for where the backend is, for [residency](#residency); without it the backend is in no region."""
     credential: Credential | None = None
     """The backend's credential; `client` passes the client's own on. Without it none is sent; the client's own is
     removed."""

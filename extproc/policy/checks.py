@@ -3,12 +3,13 @@
 They read models and plain data alike, so that a file with a misspelt field is told of its unknown backends as well.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
 from extproc.policy.listing import PlacedError, pipelines
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
+from extproc.policy.residency import unnamed_limit
 from extproc.policy.virtual import unnamed
 
 
@@ -16,6 +17,7 @@ def contradictions(policy: object) -> Iterator[PlacedError]:
     """Everything that no field can see by itself. Nothing for a good policy."""
     yield from _backends(policy)
     yield from _models(policy)
+    yield from _residency(policy)
     yield from pipelines(policy)
     yield from _default(policy)
 
@@ -55,7 +57,7 @@ def _models(policy: object) -> Iterator[PlacedError]:
         place: Loc = ("models", index)
         yield from _chain(place, model, "targets", "a model", known)
         rules = items(model, "rules")
-        yield from _called((*place, "rules"), rules)
+        yield from _called((*place, "rules"), rules, unnamed, "in this model")
         for position, rule in enumerate(rules):
             yield from _chain((*place, "rules", position), rule, "to", "a rule", known)
 
@@ -68,15 +70,27 @@ def _chain(place: Loc, entry: object, first: str, owner: str, known: list[str]) 
     yield from _unordered((*place, "fallback"), items(entry, "fallback"))
 
 
-def _called(place: Loc, rules: list[Any]) -> Iterator[PlacedError]:
-    """Names of a model's rules that repeat, be they written or by the place in the list."""
+def _residency(policy: object) -> Iterator[PlacedError]:
+    """Names of residency's rules that repeat, and regions that no backend is in: no request could go there."""
+    rules = items(policy, "residency")
+    yield from _called(("residency",), rules, unnamed_limit, "of residency")
+    known = [region for each in items(policy, "backends") if isinstance(region := part(each, "region"), str)]
+    for index, rule in enumerate(rules):
+        for position, region in enumerate(items(rule, "regions")):
+            if isinstance(region, str) and region not in known:
+                error = refusal(f"no backend is in the region {listed([region])}", meant(region, known))
+                yield ("residency", index, "regions", position), error
+
+
+def _called(place: Loc, rules: list[Any], by_place: Callable[[int], str], owner: str) -> Iterator[PlacedError]:
+    """Names of rules that repeat, be they written or by the place in the list."""
     seen: set[str] = set()
     for index, rule in enumerate(rules):
         written = part(rule, "name")
-        name = written if isinstance(written, str) else unnamed(index)
+        name = written if isinstance(written, str) else by_place(index)
         if name in seen:
             error = refusal(
-                f"there is already a rule of the name {listed([name])} in this model",
+                f"there is already a rule of the name {listed([name])} {owner}",
                 "give one of them a `name` of its own",
             )
             yield (*place, index, "name"), error

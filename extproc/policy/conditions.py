@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Self, cast
 
-from pydantic import GetCoreSchemaHandler, ValidationInfo
+from pydantic import AfterValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from extproc.policy.base import Written, refusal
@@ -178,8 +178,18 @@ class Condition:
         return cls(value, vocabulary_of(info))
 
 
+def _placeless(when: Condition) -> Condition:
+    """Refuse what is not known of findings once the whole request was judged."""
+    if when.reads_places:
+        raise refusal("a rule cannot ask where a finding is", "ask for its kind, processor or count")
+    return when
+
+
 When = Annotated[Condition, Written("CEL expression", "'tools > 0'")]
 """A condition as a field of the policy."""
+
+RequestWhen = Annotated[When, AfterValidator(_placeless)]
+"""A condition on a whole request, whose findings are counted without their places."""
 
 
 def _unparsed(text: str, said: str) -> PydanticCustomError:

@@ -11,6 +11,7 @@ from extproc.policy.base import Value, Written, refusals
 from extproc.policy.checks import contradictions
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.pipelines import PIPELINES_MAX, Pipeline
+from extproc.policy.residency import Residency
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.signals import RECORDED_MAX, SignalName
 from extproc.policy.stages import STAGES_MAX, UsedStage
@@ -36,6 +37,8 @@ class Policy(Value):
     """The destination of requests that no dialect claims and, with `unknown_models: pass`, of names that no backend
     lists: a backend's name; `none` (404); or `route`, if an Envoy of your own has routes for them: they pass without
     the client's credentials. `none` is the default: a backend's credential goes with every request that reaches it."""
+    residency: Residency = ()
+    """Hard limits on the regions that requests may go to, applied before any choice and on every fallback and retry."""
     pipelines: Annotated[tuple[Pipeline, ...], Field(max_length=PIPELINES_MAX)] = ()
     """Pipelines that inspect requests and responses; the first that matches is used. None: they pass untouched."""
     recorded_signals: Annotated[

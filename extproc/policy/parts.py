@@ -50,6 +50,8 @@ def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:
     for index, model in enumerate(policy.models):
         for number, rule in enumerate(model.rules):
             yield ("models", index, "rules", number, "when"), rule.when
+    for index, limit in enumerate(policy.residency):
+        yield ("residency", index, "when"), limit.when
 
 
 def salvaged(data: object, context: dict[str, Any]) -> Parts:

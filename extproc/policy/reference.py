@@ -42,6 +42,7 @@ from extproc.policy.processors import (
 )
 from extproc.policy.prose import EXAMPLE, code, conditions, signals
 from extproc.policy.replies import Grounded, JsonSchema, Length, RefusalStep, ToolSchema, Url
+from extproc.policy.residency import ResidencyRule
 from extproc.policy.settings import Health, Limits, Steering
 from extproc.policy.stages import StageOptions
 from extproc.policy.step import Step, Windowed
@@ -58,6 +59,7 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "TLS": (Tls,),
     "Model": (VirtualModel,),
     "Rule": (RoutingRule,),
+    "Residency": (ResidencyRule,),
     "Target": (Target,),
     "Pipeline": (Pipeline,),
     "Match": (Match,),

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from extproc.policy.base import Value, Written, refusal
-from extproc.policy.conditions import Condition, When
+from extproc.policy.conditions import RequestWhen
 from extproc.policy.expressions import FINDINGS_COUNTED, MACROS, STEPS_MAX
 from extproc.policy.names import BackendName, ModelName, RuleName
 from extproc.policy.units import Count
@@ -35,13 +35,6 @@ class Target(Value):
     ordered."""
 
 
-def _placeless(when: Condition) -> Condition:
-    """Refuse what is not known of findings once the whole request was judged."""
-    if when.reads_places:
-        raise refusal("a rule cannot ask where a finding is", "ask for its kind, processor or count")
-    return when
-
-
 def _affordable(rules: "tuple[RoutingRule, ...]") -> "tuple[RoutingRule, ...]":
     if sum(rule.when.steps for rule in rules) > RULES_STEPS_MAX:
         raise refusal(
@@ -63,7 +56,7 @@ class RoutingRule(Value):
     name: RuleName | None = None
     """The rule's name in the log and in `explain`, unique in its model; if absent `rule-1` and so on, by its
     place in the list."""
-    when: Annotated[When, AfterValidator(_placeless)]
+    when: RequestWhen
     """[Condition](#conditions) on the request. `findings` are those of the request's pipeline, none if no pipeline
     matches. They cannot be determined if the pipeline let the body pass uninspected, or if a processor failed and had
     no stand-in."""

@@ -12,7 +12,7 @@ from extproc.policy.processors import PLUGGED, USES
 from extproc.policy.units import written_duration, written_size
 from extproc.policy.uses import plugged, tag
 
-UNSUPPORTED_FIELDS: Final = frozenset({"residency", "tenants", "budgets", "state"})
+UNSUPPORTED_FIELDS: Final = frozenset({"tenants", "budgets", "state"})
 """Sections of the format that are not built yet. Ignored, they would leave traffic unguarded without a word."""
 UNSUPPORTED_APIS: Final = frozenset({"gemini", "bedrock", "azure-openai"})
 """Dialects of the format that are not built yet."""
@@ -39,6 +39,7 @@ _EXAMPLES: Final = {
     "targets": "targets: [{backend: NAME, model: NAME}]",
     "to": "to: [{backend: NAME, model: NAME}]",
     "when": "when: 'tools > 0'",
+    "regions": "regions: [eu]",
     "header": "header: x-api-key",
 }
 _BOUNDS: Final = {

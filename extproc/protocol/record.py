@@ -79,12 +79,12 @@ class Record(Struct, frozen=True, omit_defaults=True):
 
     The fields have the order of a line of the log. Those with a default are left out there if they have it; the others
     are always there, null if there is nothing to report. `rule` is the model's rule that decided, or could not be
-    asked. `pipeline` to `forwarded` are inspection's: left out if no pipeline is for the exchange. `forwarded`: the
-    request had gone on when it was blocked, so that its tokens are spent. (`failures` and
-    `blocked_by` may name an answer stage without any.) `signals` are those that the policy has recorded, which alone
-    may hold a client's text, and numbers and truths that the model's rules read. `misconfigured` names what Envoy
-    lacks. `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC status that it ended
-    the exchange with.
+    asked. `residency`: the rules of residency that held. `pipeline` to `forwarded` are inspection's: left out if no
+    pipeline is for the exchange. `forwarded`: the request had gone on when it was blocked, so that its tokens are
+    spent. (`failures` and `blocked_by` may name an answer stage without any.) `signals` are those that the policy has
+    recorded, which alone may hold a client's text, and numbers and truths that rules of the model and of residency
+    read. `misconfigured` names what Envoy lacks. `processing_ms` and `abort` are added by the shell: its own time in
+    all, and the gRPC status that it ended the exchange with.
     """
 
     request_id: str
@@ -105,6 +105,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     decided_ms: float | None
     duration_ms: float | None
     rule: str | None = None
+    residency: tuple[str, ...] = ()
     pipeline: str | None = None
     masked: bool | None = None
     findings: tuple[CountedFinding, ...] = ()

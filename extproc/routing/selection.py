@@ -6,6 +6,7 @@ from typing import Any, Final
 from extproc.policy import ConditionError
 from extproc.protocol.errors import ClientError
 from extproc.routing.health import BackendHealth
+from extproc.routing.residency import Confinement, ResidencyError
 from extproc.routing.table import Candidate, Choice, Route, Table
 
 NO_SIGNALS: Final[Mapping[str, Any]] = {}
@@ -27,22 +28,25 @@ def select(
     health: BackendHealth,
     now: float,
     signals: Mapping[str, Any] = NO_SIGNALS,
+    confinement: Confinement | None = None,
 ) -> Choice | None:
     """Chooses for `model` asked for in the `api` family; `draw` is in [0, 1).
 
-    `signals` are those that `table.asks` names for the model; None for what cannot be determined.
+    `signals` are those that `table.asked` names for the model; None for what cannot be determined. `confinement`: the
+    regions that the request may go to, if a rule of residency holds.
 
     None: the policy lets unknown models pass, and Envoy's own routes decide about this one. Raises ClientError 404 for
-    a model that nobody serves, 503 when all that could serve it are known to be down, or a rule cannot be asked.
+    a model that nobody serves, ResidencyError if no backend may serve it, and 503 when all that could serve it are
+    known to be down, or a rule cannot be asked.
     """
     route = table.routes.get((model, api))
     if route is not None:
-        return _along(_held(route, signals) if route.rules else route, draw, health, now)
+        return _along(_held(route, signals) if route.rules else route, draw, health, now, confinement)
     if model in table.names:
         raise _unserved(None)
     if not table.passes:
         raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
-    return _unlisted(table, model, api, health, now)
+    return _unlisted(table, model, api, health, now, confinement)
 
 
 def _held(route: Route, signals: Mapping[str, Any]) -> Route:
@@ -65,24 +69,51 @@ def _unserved(rule: str | None) -> UnroutedError:
     )
 
 
-def _along(route: Route, draw: float, health: BackendHealth, now: float) -> Choice:
-    targets = route.targets
-    if route.sole is not None and not health.down(targets[0].destination.name, now):
-        return route.sole
-    downs = {c.destination.name for c in targets if health.down(c.destination.name, now)}
-    up = [c for c in targets if c.destination.name not in downs]
-    skipped = tuple(sorted(downs))
+def _along(route: Route, draw: float, health: BackendHealth, now: float, confinement: Confinement | None) -> Choice:
+    sole = route.sole
+    if sole is not None and confinement is None and not _any_down(sole.plan, health, now):
+        return sole
+    if not route.targets and not route.fallback:
+        raise _unserved(route.rule)
+    targets, fallback = route.targets, route.fallback
+    if confinement is not None:
+        targets, fallback = _within(targets, confinement), _within(fallback, confinement)
+        if not targets and not fallback:
+            raise ResidencyError(confinement, route.rule)
+    up = [each for each in targets if not health.down(each.destination.name, now)]
+    skipped = _names(targets, up) if len(up) < len(targets) else ()
+    spare = tuple(each for each in fallback if not health.down(each.destination.name, now))
     picked = _weighted(up, draw)
     if picked is not None:
-        return Choice(picked, "weighted" if len(targets) > 1 else "only", skipped, route.rule)
-    for candidate in route.fallback:
-        if not health.down(candidate.destination.name, now):
-            return Choice(candidate, "fallback", skipped, route.rule)
-    if not targets and not route.fallback:
-        raise _unserved(route.rule)
+        others = [each for each in up if each is not picked and each.weight > 0]
+        others.sort(key=_heaviest)
+        why = "weighted" if len(targets) > 1 else "only"
+        return Choice(picked, why, skipped, route.rule, (picked, *others, *spare))
+    if spare:
+        return Choice(spare[0], "fallback", skipped, route.rule, spare)
     raise UnroutedError(
         route.rule, 503, "backend_unavailable", "No backend is available for this model right now; try again shortly."
     )
+
+
+def _any_down(plan: Sequence[Candidate], health: BackendHealth, now: float) -> bool:
+    for each in plan:  # noqa: SIM110  - a generator would cost every request half a microsecond
+        if health.down(each.destination.name, now):
+            return True
+    return False
+
+
+def _within(candidates: Sequence[Candidate], confinement: Confinement) -> tuple[Candidate, ...]:
+    return tuple([each for each in candidates if confinement.admits(each.traits.region)])
+
+
+def _names(every: Sequence[Candidate], up: Sequence[Candidate]) -> tuple[str, ...]:
+    """The names of the backends of candidates that are not `up`, sorted."""
+    return tuple(sorted({each.destination.name for each in every} - {each.destination.name for each in up}))
+
+
+def _heaviest(candidate: Candidate) -> float:
+    return -candidate.weight
 
 
 def _weighted(candidates: Sequence[Candidate], draw: float) -> Candidate | None:
@@ -97,18 +128,26 @@ def _weighted(candidates: Sequence[Candidate], draw: float) -> Candidate | None:
     return next(c for c in reversed(candidates) if c.weight > 0)  # rounding left the point on the far edge
 
 
-def _unlisted(table: Table, model: str, api: str, health: BackendHealth, now: float) -> Choice | None:
-    candidate = table.listed.get((model, api))
-    why = "listed"
-    if candidate is None:
-        candidate, why = table.default.get(api), "default"
-    if candidate is None:
-        if table.own_routes:
-            return None
+def _unlisted(
+    table: Table, model: str, api: str, health: BackendHealth, now: float, confinement: Confinement | None
+) -> Choice | None:
+    """Choose for a name that is none of the policy's models: who lists it, else the default backend."""
+    candidates, why = table.listed.get((model, api), ()), "listed"
+    if not candidates and (default := table.default.get(api)) is not None:
+        candidates, why = (default,), "default"
+    if not candidates and not table.own_routes:
         raise ClientError(404, "model_not_found", "The requested model does not exist on this API.", "model")
-    if health.down(candidate.destination.name, now):
+    if confinement is not None:
+        candidates = _within(candidates, confinement)
+        if not candidates:
+            raise ResidencyError(confinement)
+    if not candidates:
+        return None
+    plan = tuple([each for each in candidates if not health.down(each.destination.name, now)])
+    if not plan:
         raise ClientError(503, "backend_unavailable", "The backend is not available right now; try again shortly.")
-    return Choice(candidate, why)
+    skipped = _names(candidates, plan) if plan[0] is not candidates[0] else ()
+    return Choice(plan[0], why, skipped, plan=plan)
 
 
 _GOLDEN = 0.6180339887498949  # the fraction whose multiples spread most evenly over the unit interval

@@ -14,6 +14,7 @@ from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import NO_USAGE, Record, Scalar, Usage
 from extproc.routing.quoted import Quoted, QuotedInPieces
+from extproc.routing.residency import Confinement
 from extproc.routing.table import Choice, Destination
 from extproc.signals.registry import Signals
 from extproc.transaction.answers import Teller
@@ -44,14 +45,16 @@ class Memory(Struct, eq=False):
 
     `path` is the request's as it came, `strips` the control headers that the client sent itself, `keys` fields whose
     names end as credentials do: they join `strips` once it is known that they are for no backend. `claimed` the API's
-    path once the request is known to be one that is read, `teller` writes the errors on other paths.
+    path once the request is known to be one that is read, `teller` writes the errors on other paths. `family`: the APIs
+    that the headers of a request of no API show, which write them if nothing else is known of it.
     `findings` where a pipeline is for it, `staged` where none is and the response passes answer stages; `signals`,
     pipeline or not, where the policy reads any. `destination`: the backend that gets the request. `request_mode`: the
     body mode that Envoy was told to go on in. `configuration` is Envoy's fingerprint, empty where it sends none;
     `known`: it is the plan's. `first_cluster`: the cluster of the route that an Envoy without the fingerprint matched
     first, if it reports one. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy
     ignores every response of the processor. `usage`: the tokens that the provider counted. `rule`: the model's rule
-    that decided, or could not be asked; `rule_signals`: the signals that the model's rules read.
+    that decided, or could not be asked; `rule_signals`: the signals that the model's rules and those of residency read.
+    `confinement`: where the request may go, if a rule of residency holds.
     `asked`: the parts of the request by which its response is judged, as far as they are needed and known.
     `handed`: work for threads and remote detectors.
     """
@@ -73,6 +76,7 @@ class Memory(Struct, eq=False):
     destination: Destination | None = None
     request_mode: BodyMode | None = None
     teller: Teller | None = None
+    family: Teller | None = None
     steering: SteeringEdits | None = None
     decision: str = "passed"
     reason: str = "unclaimed"
@@ -83,6 +87,7 @@ class Memory(Struct, eq=False):
     signals: Signals | None = None
     rule_signals: Mapping[str, Any] = _NO_SIGNALS
     rule: str | None = None
+    confinement: Confinement | None = None
     model: str | None = None
     request_id: bytes = b""
     status: int | None = None
@@ -196,7 +201,7 @@ class Memory(Struct, eq=False):
         return values
 
     def signals_for_rules(self, names: Collection[str]) -> Mapping[str, Any]:
-        """Return the signals that a model's rules read, by name, and remember them."""
+        """Return the signals that rules of the model and of residency read, by name, and remember them."""
         if self.signals is None or not names:
             return {}
         values = self.signals.read(names)
@@ -247,6 +252,8 @@ class Memory(Struct, eq=False):
             record = replace(record, misconfigured=self.misconfigured, detail=self.detail)
         if self.rule is not None:
             record = replace(record, rule=self.rule)
+        if self.confinement is not None:
+            record = replace(record, residency=self.confinement.rules)
         return replace(record, signals=self.recorded(signals) or None) if signals or self.rule_signals else record
 
 

@@ -10,10 +10,12 @@ from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
+from extproc.routing.residency import ResidencyError, confined
 from extproc.routing.selection import NO_SIGNALS, UnroutedError, select
 from extproc.routing.table import Choice
 from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS, Effects
 from extproc.transaction.astray import check_steered
+from extproc.transaction.confining import check_region
 from extproc.transaction.memory import Memory
 from extproc.transaction.passage import Forwarding
 from extproc.transaction.plan import Plan, SteeringEdits
@@ -42,8 +44,10 @@ class Routed(Struct, frozen=True):
 
 
 def unrouted(plan: Plan, memory: Memory, passage: Forwarding, changed: bytes | None) -> Routed:
-    """Send a request on by its path alone, as `passage` says; `changed` as for `route`."""
-    memory.reason = "inspected"
+    """Send a request on by its path alone, as `passage` says; `changed` as for `route`. Raises ResidencyError."""
+    if plan.table.residency:
+        check_region(plan, memory, passage.destination)
+    memory.reason = "inspected" if memory.findings is not None else "unclaimed"
     if memory.findings is not None and memory.findings.masked:
         memory.decision = "masked"
     if memory.keys:
@@ -91,10 +95,12 @@ def _choose(plan: Plan, shared: Shared, memory: Memory, model: str, now: float) 
     """Return where a request for `model` goes; None if it is unknown and passes. Raises ClientError."""
     assert memory.claimed is not None, "what no API claims is not routed"
     table, family, draw = plan.table, memory.claimed.api.family.name, shared.draws.next()
-    signals = memory.signals_for_rules(table.asks.get(model, ())) if table.asks else NO_SIGNALS
+    signals = memory.signals_for_rules(table.asked(model)) if plan.routes_by_signals else NO_SIGNALS
+    if table.residency:
+        memory.confinement = confined(table.residency, signals)
     try:
-        choice = select(table, model, family, draw, shared.health, now, signals)
-    except UnroutedError as error:
+        choice = select(table, model, family, draw, shared.health, now, signals, memory.confinement)
+    except (UnroutedError, ResidencyError) as error:
         memory.rule = error.rule
         raise
     memory.decided = now

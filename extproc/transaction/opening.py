@@ -305,8 +305,8 @@ class Opening:
             return None
         signals = self._memory.signals.whole(view)
         signals.read(self._plan.recorded)
-        if view.asked is not None:
-            signals.read(self._plan.table.asks.get(view.asked.model, ()))
+        table = self._plan.table
+        signals.read(table.asks_all if view.asked is None else table.asked(view.asked.model))
         if self._findings is not None:
             signals.read(self._findings.pipeline.signals)
         return signals
@@ -329,8 +329,7 @@ class Opening:
         except encodings.EncodingError:
             if claimed:
                 return Refusal(malformed_encoding())
-        assert findings is not None, "who may pass unread is inspected"
-        if findings.pipeline.blocks_unread and findings.judges_request:
+        if findings is not None and findings.pipeline.blocks_unread and findings.judges_request:
             blocked = Blocked(findings.pipeline.name, "uninspected")
             return Refusal(findings.refusal(blocked), blocked, "encoding")
         return self._unread("encoding")

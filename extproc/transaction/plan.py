@@ -12,16 +12,17 @@ from extproc.inspection.keys import BackendKeys, keys_of
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.registry import planned
-from extproc.policy import Condition, Policy, Unusable, UnusableError, parts_of
+from extproc.policy import Condition, Policy, Unusable, UnusableError
 from extproc.policy import pipelines as written
 from extproc.policy.base import Loc
 from extproc.policy.credential_headers import credentials_among
 from extproc.policy.names import CONTROL_PREFIX
+from extproc.policy.parts import conditions_of
 from extproc.policy.signals import Vocabulary
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
-from extproc.routing.table import Choice, Table, compile_table
+from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.passage import PROTOCOLS, Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
@@ -78,7 +79,7 @@ class Claim(Struct, frozen=True):
 
     `pipelines`: those that may be for it, in order; the last one surely is, or none is left. `reads_fields` and
     `reads_route`: one of them is chosen, or judges, by header fields of the request or by the name of Envoy's route; or
-    a model that may be asked for there has rules about these.
+    a model that may be asked for there has rules about these, or a rule of residency is about them.
     """
 
     path: str
@@ -128,16 +129,24 @@ class Plan:
         """Stands for a pipeline where there is none and a response passes answer stages: it only looks for `keys`."""
         self.signals = signals
         self.recorded = policy.recorded_signals
-        self._conditions = tuple(rule.when for model in policy.models for rule in model.rules)
+        self._limits = tuple(each.when for each in table.residency)
+        self._conditions = (*(rule.when for model in policy.models for rule in model.rules), *self._limits)
         self.reads_body = signals.vocabulary.reads_body(self.recorded) or any(
             each.reads_body for each in self._conditions
         )
         """True if signals of the body are read of requests that no pipeline is for."""
         self.reads_signals = bool(self.recorded or self._conditions) or any(each.signals for each in pipelines)
         self.rule_fields = frozenset(name for each in self._conditions for name in each.headers)
-        """The request's header fields that rules of models look at."""
+        """The request's header fields that rules of models and of residency look at."""
+        self.routes_by_signals = bool(self._conditions)
+        self.routes_by_findings = any("findings" in each.signals for each in self._conditions)
+        """True if a request may go elsewhere by what its pipeline finds, so that it has to wait for that."""
+        self._confines_by_body = any(each.reads_body for each in self._limits)
+        everywhere = frozenset.intersection(*(each.regions for each in table.residency)) if table.residency else None
+        self._admitted = everywhere
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
-        self.inert = not policy.models and table.passes and not table.default and not table.listed
+        unnamed = not policy.models and table.passes and not table.default and not table.listed
+        self.inert = unnamed and not table.residency
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
         self.limits = policy.limits
         self.health = policy.health
@@ -185,6 +194,15 @@ class Plan:
             raise UnusableError(wrong)
         return cls(policy, table, tuple(pipelines), signals, stages, keys)
 
+    def confines_by_body(self, destination: Destination | None) -> bool:
+        """True if a request on a path of no API has to be read: its body decides if it may go to `destination`.
+
+        `destination` is None for what Envoy's own routes decide about, which is in no region.
+        """
+        if not self._confines_by_body:
+            return False
+        return destination is None or self._admitted is None or destination.region not in self._admitted
+
     def claim(self, raw_path: bytes) -> Claim:
         """Return what `raw_path` (`:path` as it came) means to us."""
         found = self._claims.get(raw_path)
@@ -200,7 +218,7 @@ class Plan:
 
     def _claim(self, raw_path: bytes) -> Claim:
         claim = self._meaning(raw_path)
-        conditions = self._conditions if claim.claimed is not None else ()
+        conditions = self._conditions if claim.claimed is not None else self._limits
         if not self.pipelines and not conditions:
             return claim
         # However it is spelt, a request of an API is one under that API's path.
@@ -251,7 +269,7 @@ class Plan:
         """Return what becomes of a request of no API, or None if nothing is served. `known`: see `SteeringKey`."""
         destination = self.table.onward
         if destination is None:
-            return self.unsteered if self.inert or self.table.own_routes else None
+            return self.unsteered if self.table.own_routes else None
         path = path_at(destination, raw_path)
         if path == raw_path:
             return self._steered[known]
@@ -308,12 +326,8 @@ def _normal(prefix: str) -> str:
 def _unknown_signals(policy: Policy, signals: SignalRegistry) -> Iterator[Unusable]:
     """Signals that the policy was loaded with and this process does not have."""
     read: list[tuple[Loc, str]] = [(("recorded_signals",), name) for name in policy.recorded_signals]
-    for each in parts_of(policy).steps:
-        if each.step.when is not None:
-            read += [((*each.where, "when"), name) for name in sorted(each.step.when.signals)]
-    for index, model in enumerate(policy.models):
-        for number, rule in enumerate(model.rules):
-            read += [(("models", index, "rules", number, "when"), name) for name in sorted(rule.when.signals)]
+    for where, when in conditions_of(policy):
+        read += [(where, name) for name in sorted(when.signals)]
     for where, name in read:
         if name not in signals:
             yield Unusable(where, f"no signal {name} is installed here", "install the plug-in that has it")
@@ -330,7 +344,7 @@ def _needs(
 ) -> Needs:
     """The union of what all that reads an exchange needs.
 
-    `conditions` are those of models' rules. `staged`: every response passes answer stages.
+    `conditions` are those of models' rules and of residency. `staged`: every response passes answer stages.
     """
     reading = [each for each in pipelines if each.reads_response or staged]
     bodies = bool(reading)

@@ -18,6 +18,7 @@ from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.protocol.work import WorkResult
 from extproc.transaction.admission import too_large, upgrades
 from extproc.transaction.answers import NOTHING, PASS_REQUEST_BODY, PASS_REQUEST_HEADERS, Effects
+from extproc.transaction.confining import check_region
 from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
@@ -128,7 +129,7 @@ class RequestSide:
         self.intent = Intent.READING
         if memory.findings is not None and memory.findings.pipeline.eager:
             # Only an Envoy that is configured for the policy is sure to show the response, which is to be held.
-            memory.handed.eager = memory.known and not memory.observed
+            memory.handed.eager = memory.known and not memory.observed and not self._plan.routes_by_findings
         return self._ask_for_body()
 
     def body(self, message: Body, now: float) -> Effects:
@@ -263,17 +264,21 @@ class RequestSide:
     def _oversize(self, message: Body) -> Effects:
         """Lets a body go on that is too large to be read, or refuses it."""
         memory, findings = self._memory, self._memory.findings
-        if memory.claimed is not None or findings is None:
+        if memory.claimed is not None:
             raise too_large(self._most)
-        if findings.blocks_oversize:
-            findings.blocked = Blocked(findings.pipeline.name, "oversize")
-            raise too_large(self._most)
-        findings.saw("size")
+        if findings is not None:
+            if findings.blocks_oversize:
+                findings.blocked = Blocked(findings.pipeline.name, "oversize")
+                raise too_large(self._most)
+            findings.saw("size")
+        if self._plan.table.residency:
+            check_region(self._plan, memory, self._passage.destination)
         held, self._held = self._held, []
         self.gone()
         memory.asked = None
         self.intent, memory.reason = Intent.PASSING, "oversize"
-        memory.strips = (*memory.strips, *findings.strips)
+        if findings is not None:
+            memory.strips = (*memory.strips, *findings.strips)
         return send_unread(self.mode, memory, self._passage, held, end=message.end)
 
     # -- what decides

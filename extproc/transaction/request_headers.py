@@ -22,6 +22,7 @@ from extproc.transaction.admission import (
 )
 from extproc.transaction.answers import answer
 from extproc.transaction.astray import check_steered
+from extproc.transaction.confining import check_region, confine
 from extproc.transaction.findings import Findings
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_line, check_shown, hands_over, mistaken
@@ -69,7 +70,9 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     if crowded(message) and (passage.destination is not None or (claimed and not plan.inert)):
         memory.teller = None if claim.claimed is None else claim.claimed.api
         raise too_many_headers()
-    reads = inspected or (claimed and not plan.inert)
+    confined = not claimed and bool(plan.table.residency)
+    weighed = confined and confine(plan, memory, passage, fields, empty=message.end)
+    reads = inspected or (claimed and not plan.inert) or weighed
     if not reads and memory.keys:
         memory.strip_keys(plan.table.removes)
     if reads and claimed:
@@ -78,6 +81,8 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     elif reads and upgrades(fields):
         _check_upgrade(memory)
         reads = False
+    if confined and not reads:
+        check_region(plan, memory, passage.destination)
     if reads:
         memory.reason = "reading"
         _check_length(plan, memory, fields)
@@ -134,7 +139,8 @@ def _models(plan: Plan, memory: Memory, name: str, fields: HeaderMap) -> Reject:
 def _check_upgrade(memory: Memory) -> None:
     """Note an upgraded connection on a path of no API, which a pipeline is for: nobody could read it."""
     findings = memory.findings
-    assert findings is not None
+    if findings is None:
+        return
     if findings.pipeline.blocks_unread and findings.judges_request:
         raise upgrade_refused()
     findings.saw("upgrade")

@@ -267,6 +267,7 @@ class Transaction:
         teller = memory.claimed.api if memory.claimed is not None else memory.teller
         if teller is None and findings is not None:
             teller = findings.rpc
+        teller = teller or memory.family
         told, details = memory.decision, error.code
         if isinstance(error, MisconfiguredError):
             memory.lacks(error)

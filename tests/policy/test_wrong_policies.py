@@ -36,7 +36,6 @@ WRONG = [
     (root("default_backend: b"), 6, "default_backend", "there is no backend b", "known here: a, none"),
     (root("default_backend: nine"), 6, "default_backend", "there is no backend nine", "did you mean none?"),
     # what the format names and this version has not
-    (root("residency: []"), 6, "residency", LATER, "delete it"),
     (root("tenants: {}"), 6, "tenants", LATER, "delete it"),
     (root("budgets: []"), 6, "budgets", LATER, "delete it"),
     (root("state: {memory: {}}"), 6, "state", LATER, "delete it"),
@@ -323,8 +322,8 @@ models:
     fallback: [{backend: a, weight: 1}]
     rules: {}
   - targets: []
-residency: []
-residency: []
+budgets: []
+budgets: []
 limits: {request_timeout: 30}
 """
     with pytest.raises(PolicyError) as caught:
@@ -340,8 +339,8 @@ limits: {request_timeout: 30}
         (9, "models[0].rules"),
         (10, "models[1].name"),
         (10, "models[1].targets"),
-        (11, "residency"),
-        (12, "residency"),
+        (11, "budgets"),
+        (12, "budgets"),
         (13, "limits.request_timeout"),
     ]
     assert all(problem.mend for problem in caught.value.problems)

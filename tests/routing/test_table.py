@@ -50,9 +50,9 @@ def test_targets_are_those_of_the_api_that_the_client_speaks() -> None:
 
 def test_the_first_backend_that_lists_a_name_serves_it() -> None:
     listed = compiled().listed
-    assert listed["listed", "openai"].destination.name == "paid"
-    assert listed["shared", "openai"].destination.name == "paid"
-    assert listed["shared", "openai"].model is None, "it keeps its name"
+    assert listed["listed", "openai"][0].destination.name == "paid"
+    assert listed["shared", "openai"][0].destination.name == "paid"
+    assert listed["shared", "openai"][0].model is None, "it keeps its name"
 
 
 def test_the_table_knows_which_signals_the_rules_of_a_model_read() -> None:

@@ -1,0 +1,54 @@
+"""Notes on residency: requests that it leaves without any backend."""
+
+from collections.abc import Iterable, Iterator
+
+from extproc.policy.base import Loc, listed
+from extproc.policy.model import Policy
+from extproc.policy.names import OWN_ROUTES
+from extproc.policy.residency import named_limits
+from extproc.policy.virtual import Target
+
+Note = tuple[Loc, str, str]
+
+
+def residency_notes(policy: Policy) -> Iterator[Note]:
+    """Notes on each rule of residency: its place, what looks wrong, and the fix."""
+    rules = tuple(named_limits(policy.residency))
+    for index, (name, rule) in enumerate(rules):
+        place = ("residency", index, "regions")
+        within = frozenset(rule.regions)
+        left = [owner for owner, targets in _served(policy) if not _any_in(policy, targets, within)]
+        if left:
+            message = f"while {name} applies, no backend of {listed(left)} is in {listed(rule.regions)}: 503 residency"
+            yield place, message, "add such a backend to `targets` or `fallback`, or mean it"
+        if policy.default_backend == OWN_ROUTES:
+            message = f"while {name} applies, requests that Envoy's own routes lead get 503: their region is unknown"
+            yield place, message, "name a backend in `default_backend`, or mean it"
+        for other, each in rules[:index]:
+            if within.isdisjoint(each.regions):
+                message = f"where {other} applies as well, no region is left: 503 residency"
+                yield place, message, "name a region that both allow, or mean it"
+    yield from _late(policy)
+
+
+def _served(policy: Policy) -> Iterator[tuple[str, tuple[Target, ...]]]:
+    """Return whom lists of targets belong to, and the targets."""
+    for model in policy.models:
+        yield f"model {model.name}", (*model.targets, *model.fallback)
+        for name, rule in model.named_rules():
+            yield f"rule {name} of {model.name}", (*rule.to, *rule.fallback)
+
+
+def _any_in(policy: Policy, targets: Iterable[Target], regions: frozenset[str]) -> bool:
+    return any(policy.backend(each.backend).region in regions for each in targets)
+
+
+def _late(policy: Policy) -> Iterator[Note]:
+    """Pipelines whose requests would go on early, if nothing had to wait for their findings."""
+    rules = [rule.when for model in policy.models for rule in model.rules]
+    if not any("findings" in when.signals for when in (*rules, *(each.when for each in policy.residency))):
+        return
+    for index, pipeline in enumerate(policy.pipelines):
+        if pipeline.forward == "eager" and pipeline.request:
+            message = "requests wait for all processors all the same: rules read findings to choose the backend"
+            yield ("pipelines", index, "forward"), message, "write forward: wait, or take findings out of the rules"

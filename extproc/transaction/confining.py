@@ -1,0 +1,31 @@
+"""Residency of requests that no API claims: where they go is known by their path alone."""
+
+from extproc.protocol.headers import HeaderMap
+from extproc.routing.residency import ResidencyError, confined
+from extproc.routing.table import Destination
+from extproc.transaction.memory import Memory
+from extproc.transaction.passage import Forwarding
+from extproc.transaction.plan import Plan
+
+
+def confine(plan: Plan, memory: Memory, passage: Forwarding, fields: HeaderMap, *, empty: bool) -> bool:
+    """Return True if a request of no API has to be read, as its body decides if it may go where its path leads.
+
+    `empty`: it has no body.
+    """
+    claim = memory.claim
+    claimed = None if claim is None else claim.claimed
+    memory.family = claimed.api if claimed is not None else plan.apis.family_of(fields)
+    return not empty and plan.confines_by_body(passage.destination)
+
+
+def check_region(plan: Plan, memory: Memory, destination: Destination | None) -> None:
+    """Find out where a request may go, and refuse it if `destination` is elsewhere. Raises ResidencyError.
+
+    `destination` is None where Envoy's own routes decide: nobody knows their regions. Signals of a body that nobody
+    read cannot be determined, and the conditions that ask for them count as true.
+    """
+    table = plan.table
+    confinement = memory.confinement = confined(table.residency, memory.signals_for_rules(table.asks_all))
+    if confinement is not None and not confinement.admits(None if destination is None else destination.region):
+        raise ResidencyError(confinement)
