@@ -186,9 +186,7 @@ def _listed(policy: Policy, destinations: Mapping[str, Destination]) -> dict[tup
     listed: dict[tuple[str, str], tuple[Candidate, ...]] = {}
     for backend in policy.backends:
         for entry in backend.models:
-            candidate = Candidate(
-                destinations[backend.name], None, 1.0, traits_of(backend, entry.name), entry.name
-            )
+            candidate = Candidate(destinations[backend.name], None, 1.0, traits_of(backend, entry.name), entry.name)
             key = entry.name, backend.api
             listed[key] = (*listed.get(key, ()), candidate)
     return listed
