@@ -73,12 +73,28 @@ class Limits(Value):
 
 
 class Health(Value):
-    """When a backend counts as down. Passive: learned from the answers that pass."""
+    """When a model at a backend, or a backend, counts as down. Passive: learned from the responses that pass.
+
+    A backend that refuses connections is down as a whole; what it answers counts for the model that was asked for.
+    Requests avoid a model that is rate limited, has used up its quota, or is slow, but go there if nothing else serves.
+    """
 
     failures: Annotated[Count, Field(ge=1, le=10_000), Written("whole number", "5")] = 3
-    """Failed answers in a row after which a backend is down. Fewer would take one bad moment for an outage."""
+    """Failed responses in a row (500, 502, 503, 504, 529, or none) after which a model at a backend is down. Fewer
+    would take one bad moment for an outage."""
     cooldown: Annotated[Seconds, Field(gt=0, le=DAY)] = 10.0
-    """Time for which a backend that is down is left alone before a request may try it again."""
+    """Time for which what is down is left alone. After it, one request at a time tries it."""
+    probes: Annotated[Count, Field(ge=1, le=100), Written("whole number", "3")] = 2
+    """Served requests in a row, of those that try it after the cooldown, that bring it back. One could be luck."""
+    retry_after_max: Annotated[Seconds, Field(gt=0, le=DAY), Written("duration", "5m")] = 60.0
+    """Longest time for which a 429 with `retry-after` keeps requests away; rate limits of hosted APIs are by the
+    minute."""
+    quota_cooldown: Annotated[Seconds, Field(gt=0, le=DAY), Written("duration", "1h")] = 600.0
+    """Time for which requests avoid a model whose quota is used up (an error with `insufficient_quota`): somebody has
+    to pay first, which takes minutes at least."""
+    first_byte: Annotated[Seconds, Field(gt=0, le=DAY), Written("duration", "20s")] | None = None
+    """Time until a response begins; `failures` later ones in a row make requests avoid the model. No bound if absent,
+    because reasoning models may think for minutes."""
 
 
 def _stated(value: Value, first: str, second: str) -> str:

@@ -80,9 +80,9 @@ def _along(route: Route, draw: float, health: BackendHealth, now: float, confine
         targets, fallback = _within(targets, confinement), _within(fallback, confinement)
         if not targets and not fallback:
             raise ResidencyError(confinement, route.rule)
-    up = [each for each in targets if not health.down(each.destination.name, now)]
+    up = [each for each in targets if not health.down(each.destination.name, each.known, now)]
     skipped = _names(targets, up) if len(up) < len(targets) else ()
-    spare = tuple(each for each in fallback if not health.down(each.destination.name, now))
+    spare = tuple(each for each in fallback if not health.down(each.destination.name, each.known, now))
     picked = _weighted(up, draw)
     if picked is not None:
         others = [each for each in up if each is not picked and each.weight > 0]
@@ -91,6 +91,11 @@ def _along(route: Route, draw: float, health: BackendHealth, now: float, confine
         return Choice(picked, why, skipped, route.rule, (picked, *others, *spare))
     if spare:
         return Choice(spare[0], "fallback", skipped, route.rule, spare)
+    # Nothing better is left than what limits its rate, or is slow: it answers for itself.
+    last = _hardly(tuple(each for each in targets if each.weight > 0) + fallback, health, now)
+    if last:
+        why = "fallback" if last[0] in fallback else "weighted" if len(targets) > 1 else "only"
+        return Choice(last[0], why, (), route.rule, last)
     raise UnroutedError(
         route.rule, 503, "backend_unavailable", "No backend is available for this model right now; try again shortly."
     )
@@ -98,9 +103,14 @@ def _along(route: Route, draw: float, health: BackendHealth, now: float, confine
 
 def _any_down(plan: Sequence[Candidate], health: BackendHealth, now: float) -> bool:
     for each in plan:  # noqa: SIM110  - a generator would cost every request half a microsecond
-        if health.down(each.destination.name, now):
+        if health.down(each.destination.name, each.known, now):
             return True
     return False
+
+
+def _hardly(candidates: Sequence[Candidate], health: BackendHealth, now: float) -> tuple[Candidate, ...]:
+    """The candidates that requests avoid but may go to."""
+    return tuple([each for each in candidates if not health.down(each.destination.name, each.known, now, hard=True)])
 
 
 def _within(candidates: Sequence[Candidate], confinement: Confinement) -> tuple[Candidate, ...]:
@@ -143,8 +153,8 @@ def _unlisted(
             raise ResidencyError(confinement)
     if not candidates:
         return None
-    plan = tuple([each for each in candidates if not health.down(each.destination.name, now)])
-    if not plan:
+    plan = tuple([each for each in candidates if not health.down(each.destination.name, each.known, now)])
+    if not plan and not (plan := _hardly(candidates, health, now)):
         raise ClientError(503, "backend_unavailable", "The backend is not available right now; try again shortly.")
     skipped = _names(candidates, plan) if plan[0] is not candidates[0] else ()
     return Choice(plan[0], why, skipped, plan=plan)

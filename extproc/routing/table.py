@@ -36,12 +36,16 @@ class Destination(Struct, frozen=True):
 
 
 class Candidate(Struct, frozen=True):
-    """One way to serve a model: where, and under which name there (None: the name that was asked for)."""
+    """One way to serve a model: where, and under which name there (None: the name that was asked for).
+
+    `known`: that name as far as the policy holds it, by which health is kept; empty for names that clients make up.
+    """
 
     destination: Destination
     model: str | None
     weight: float
     traits: Traits = Traits()
+    known: str = ""
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -92,6 +96,7 @@ class Table(Struct, frozen=True):
     does not, and `removes` are the fields that go then. `reads_errors`: some backend could quote a credential;
     `quoted` are those that are looked for. `asks`: the signals that a model's rules and those of residency read, by the
     model's name; `asks_all`: those that are read whatever the model is. `residency`: limits on where requests go.
+    `addresses`: the backends' URLs, by their names.
     """
 
     routes: Mapping[tuple[str, str], Route]
@@ -107,6 +112,7 @@ class Table(Struct, frozen=True):
     asks: Mapping[str, frozenset[str]] = {}
     asks_all: frozenset[str] = frozenset()
     residency: tuple[RegionLimit, ...] = ()
+    addresses: Mapping[str, str] = {}
 
     def asked(self, model: str) -> frozenset[str]:
         """Return the signals that routing a request for `model` reads."""
@@ -154,6 +160,7 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
         asks={model.name: _asked(model.rules) | asks_all for model in policy.models if model.rules},
         asks_all=asks_all,
         residency=limits,
+        addresses={backend.name: backend.url for backend in policy.backends},
     )
 
 
@@ -179,7 +186,7 @@ def _listed(policy: Policy, destinations: Mapping[str, Destination]) -> dict[tup
     listed: dict[tuple[str, str], tuple[Candidate, ...]] = {}
     for backend in policy.backends:
         for entry in backend.models:
-            candidate = Candidate(destinations[backend.name], None, 1.0, traits_of(backend, entry.name))
+            candidate = Candidate(destinations[backend.name], None, 1.0, traits_of(backend, entry.name), entry.name)
             key = entry.name, backend.api
             listed[key] = (*listed.get(key, ()), candidate)
     return listed
@@ -204,7 +211,8 @@ class _Ways(Struct, frozen=True):
     def _candidate(self, target: Target) -> Candidate:
         traits = traits_of(self.policy.backend(target.backend), target.model or self.asked)
         model = None if target.model == self.asked else target.model
-        return Candidate(self.destinations[target.backend], model, float(target.weight), traits)
+        known = target.model or self.asked
+        return Candidate(self.destinations[target.backend], model, float(target.weight), traits, known)
 
 
 def _rule(name: str, rule: RoutingRule, ways: _Ways, api: str) -> Route:

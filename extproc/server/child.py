@@ -10,17 +10,20 @@ from typing import Final, assert_never
 
 from msgspec import Struct, structs
 
+from extproc.routing.health import Ailing, HealthChange
 from extproc.server.control import (
     Commit,
     ControlChannel,
     Drain,
     Draining,
+    HealthNews,
     Order,
     PolicyPrepared,
     Prepare,
     Ready,
     Report,
     ReportStatus,
+    ShareHealth,
     Start,
     StartFailed,
     Stop,
@@ -63,7 +66,10 @@ class Config(Struct, frozen=True):
 
 
 class Child:
-    """One of the workers. `config` tells what is in force at the moment that it is asked."""
+    """One of the workers. `config` tells what is in force at the moment that it is asked.
+
+    `learned` is called with the changes that the worker learned about backends, and with none when it begins to serve.
+    """
 
     def __init__(
         self,
@@ -73,13 +79,14 @@ class Child:
         totals: Totals,
         log: Log,
         changed: Callable[[], None],
+        learned: Callable[["Child", tuple[HealthChange, ...]], None],
     ) -> None:
         self.index = order.index
         self.state = WorkerState.DOWN
         self.pid: int | None = None
         self.restarts = 0
         self.open = 0
-        self.backends: dict[str, bool] = {}
+        self.backends: tuple[Ailing, ...] = ()
         self.envoys: dict[str, float] = {}
         self.problem: str | None = None
         self._order = order
@@ -88,6 +95,7 @@ class Child:
         self._totals = totals
         self._log = log
         self._changed = changed
+        self._learned = learned
         self._ending = asyncio.Event()
         self._begun = asyncio.Event()
         self._life: Life | None = None
@@ -158,6 +166,11 @@ class Child:
             await asyncio.wait_for(self._begun.wait(), within)
             await self.ask(within)  # orders are carried out one by one: it answers behind the last one
 
+    def share(self, changes: tuple[HealthChange, ...]) -> None:
+        """Tells a worker that listens what others learned about backends."""
+        if changes and self.state is WorkerState.READY:
+            self._send(ShareHealth(changes))
+
     def drain(self) -> None:
         """Lets the worker finish, and not start again."""
         self._ending.set()
@@ -224,12 +237,15 @@ class Child:
                     self._order = structs.replace(self._order, binding=structs.replace(binding, listen=endpoint))
                     self._log.event("worker_ready", {"worker": self.index, "pid": self.pid, "endpoint": str(endpoint)})
                     self._become(WorkerState.READY)
+                    self._learned(self, ())
                     if self._ending.is_set():
                         channel.send(Drain())  # the order may have come before there was anybody to hear it
                 case StartFailed(problem=problem):
                     self.problem = problem
                 case WorkerStatus():
                     self._heard(report)
+                case HealthNews(changes=changes):
+                    self._learned(self, changes)
                 case PolicyPrepared(problem=problem):
                     if self._preparing is not None and not self._preparing.done():
                         self._preparing.set_result(problem)
@@ -256,7 +272,7 @@ class Child:
 
     def _bury(self) -> None:
         self._channel, self._life, self.pid = None, None, None
-        self.open, self.backends, self.envoys = 0, {}, {}
+        self.open, self.backends, self.envoys = 0, (), {}
         self._totals.bury(self.index)
         for answered in self._asked.values():
             if not answered.done():

@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
+from extproc.routing.health import Ailing, HealthChange
 from extproc.server.listen import Listen
 from extproc.server.policies import Sealed
 from extproc.server.tls import TlsContent
@@ -47,6 +48,12 @@ class ReportStatus(Struct, frozen=True, tag=True):
     ticket: int
 
 
+class ShareHealth(Struct, frozen=True, tag=True):
+    """Take over what other workers learned about backends."""
+
+    changes: tuple[HealthChange, ...]
+
+
 class Drain(Struct, frozen=True, tag=True):
     """Finish what is open, then end."""
 
@@ -77,19 +84,26 @@ class Draining(Struct, frozen=True, tag=True):
     """The worker takes nothing new, by whoever's order."""
 
 
+class HealthNews(Struct, frozen=True, tag=True):
+    """The changes that the worker learned about backends, for the others."""
+
+    changes: tuple[HealthChange, ...]
+
+
 class WorkerStatus(Struct, frozen=True, tag=True):
     """The state of the worker. The last one, before it ends in order, has the ticket 0."""
 
     ticket: int
     open: int
     metrics: Snapshot
-    backends: dict[str, bool]
+    backends: tuple[Ailing, ...] = ()
+    """Backends, and models there, that the worker takes for out."""
     envoys: dict[str, float] = {}
     """Fingerprint of an Envoy's configuration (empty: it sends none) -> seconds since an exchange last had it."""
 
 
-Order = Start | Prepare | Commit | ReportStatus | Drain | Stop
-Report = Ready | StartFailed | PolicyPrepared | Draining | WorkerStatus
+Order = Start | Prepare | Commit | ReportStatus | ShareHealth | Drain | Stop
+Report = Ready | StartFailed | PolicyPrepared | Draining | HealthNews | WorkerStatus
 
 Incoming = TypeVar("Incoming")
 Outgoing = TypeVar("Outgoing")

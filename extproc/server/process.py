@@ -21,12 +21,14 @@ from extproc.server.control import (
     ControlChannel,
     Drain,
     Draining,
+    HealthNews,
     Order,
     PolicyPrepared,
     Prepare,
     Ready,
     Report,
     ReportStatus,
+    ShareHealth,
     Start,
     StartFailed,
     Stop,
@@ -70,6 +72,7 @@ class WorkerProcess:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._terminate)
         _collect_seldom()
         self._supervisor.send(Ready(self._worker.endpoint))
+        self._worker.runtime.share = lambda changes: self._supervisor.send(HealthNews(changes))
         obeying = spawn(self._obey())
         await self._ended.wait()
         await cancel(obeying)
@@ -107,6 +110,8 @@ class WorkerProcess:
         match order:
             case ReportStatus(ticket=ticket):
                 self._supervisor.send(self._told(ticket))
+            case ShareHealth(changes=changes):
+                self._worker.runtime.shared.health.take(changes)
             case Prepare():
                 self._supervisor.send(await self._prepare(order))
             case Commit():

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from extproc.protocol.effects import AbortCode, Effect
 from extproc.protocol.messages import Message
 from extproc.protocol.record import Record
+from extproc.routing.health import Ailing, HealthChange
 from extproc.server.guards.asking import ANSWERED
 from extproc.server.health import WorkerHealth
 from extproc.server.inspections import Submit, nobody
@@ -36,6 +37,9 @@ from extproc.transaction import Lane, Plan, Shared, Transaction
 SWEEP_EVERY: Final = 0.2
 """Seconds between looks at the deadlines of all open exchanges: one timer a worker, none an exchange. A deadline is
 kept to within this, which is little against the shortest useful one (a second); 10,000 exchanges cost about 1 ms."""
+
+NEWS_MOST: Final = 256
+"""Changes about backends that a worker tells of at each sweep; what is more waits for the next. One takes 100 bytes."""
 
 
 class Decider(Protocol):
@@ -99,6 +103,8 @@ class Runtime:
         self.submit: Submit = nobody
         self.circuits: Callable[[], dict[str, float]] = dict
         """The guards that are asked, by the authority of their URLs: 1 for one that is left alone, 0 for the others."""
+        self.share: Callable[[tuple[HealthChange, ...]], None] | None = None
+        """Tells the other workers of the host what this one learned about backends; None where there are none."""
         self.configurations: dict[bytes, float] = {}
         """Fingerprint (empty: an exchange came without) -> when it last came."""
         self._begin = begin
@@ -147,6 +153,8 @@ class Runtime:
         self._lag = max(self._lag, late)
         for exchange in [one for one in self._open if one.decider.deadline <= now]:
             exchange.expire(now)
+        if self.share is not None and (news := self.shared.health.news(NEWS_MOST)):
+            self.share(news)
 
     def abort_all(self, code: AbortCode, reason: str) -> int:
         """Ends every open exchange as an error; how many there were."""
@@ -191,9 +199,15 @@ class Runtime:
         if violation:
             self.metrics.counter(VIOLATIONS)[()] += 1
 
-    def backends(self) -> dict[str, bool]:
-        """Backend -> does this worker take it for down."""
-        return dict(self.shared.report(self.clock()))
+    def swap(self, plan: Plan) -> None:
+        """Put another plan in force. What is known of backends stays, unless they are gone or stand elsewhere."""
+        before, after = self.plan.table.addresses, plan.table.addresses
+        self.plan = plan
+        self.shared.health.keep({name for name, address in after.items() if before.get(name) == address})
+
+    def backends(self) -> tuple[Ailing, ...]:
+        """Return the backends, and models there, that this worker takes for out."""
+        return self.shared.health.report(self.clock())
 
     def envoys(self) -> dict[str, float]:
         """Fingerprint of an Envoy's configuration (empty: none) -> seconds since an exchange last had it."""
@@ -206,7 +220,7 @@ class Runtime:
         metrics.counter(LOG_DROPPED)[()] = self.log.dropped
         metrics.gauge(OPEN, {(): self.open})
         metrics.gauge(LOOP_LAG, {(): self._lag})
-        metrics.gauge(BACKEND_DOWN, {(name,): float(down) for name, down in self.backends().items()})
+        metrics.gauge(BACKEND_DOWN, {(each.backend, each.model): float(each.seconds > 0) for each in self.backends()})
         metrics.gauge(GUARD_OPEN, {(name,): value for name, value in self.circuits().items()})
         self._lag = 0.0
         return metrics.snapshot()

@@ -7,15 +7,16 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from extproc import __version__
-from extproc.policy import PolicyError
+from extproc.policy import Policy, PolicyError
 from extproc.protocol.errors import ServeError
+from extproc.routing.health import Ailing, BackendHealth, HealthChange
 from extproc.server import changeover, tls
 from extproc.server.changeover import Envoys
 from extproc.server.child import LINGER, Child, Config, WorkerState
@@ -52,6 +53,9 @@ PREPARE_TIMEOUT: Final = 30.0
 STOP_MARGIN: Final = 10.0
 """Seconds past `limits.drain_timeout` after which a worker that has not ended is killed."""
 
+_STATES: Final = ("down", "avoided", "probing", "up")
+"""The states of a backend, the worst first."""
+
 
 class Options(Struct, frozen=True):
     """The options of `extproc serve`."""
@@ -86,6 +90,7 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._health = BackendHealth()
         self._collecting: asyncio.Task[None] | None = None
         self._children = [self._child(index) for index in range(options.workers)]
 
@@ -155,6 +160,7 @@ class Supervisor:
                 return self._reloaded(problems)
             self._note_growth(loaded)
             warning = changeover.warning(self._loaded, loaded, envoys)
+            self._health.keep(_unmoved(self._loaded.policy, loaded.policy))
             self._loaded, self._config = loaded, config
             starting = [child for child in self._children if child.state is WorkerState.STARTING]
             for child in self._children:
@@ -188,6 +194,7 @@ class Supervisor:
             "transport": self._options.transport,
             "workers": [_described(child) for child in self._children],
             "backends": {backend.name: self._down_at(backend.name) for backend in policy.backends},
+            "health": self._ailing(),
             "envoy": {"needs": self._loaded.fingerprint, "seen_s_ago": _rounded(self._envoys().ages)},
             "misconfigured": self._misconfigured(),
         }
@@ -205,7 +212,9 @@ class Supervisor:
         webhook = None if options.webhook is None else options.webhook.sibling(index)
         binding = Binding(options.listen.sibling(index), self._config.tls, options.socket_mode, webhook)
         order = Start(index, index / options.workers, self._config.sealed, binding, options.transport, options.log)
-        return Child(order, lambda: self._config, self._forker, self._totals, self._log, self._changed.set)
+        return Child(
+            order, lambda: self._config, self._forker, self._totals, self._log, self._changed.set, self._learned
+        )
 
     def _with_tls(self, loaded: ActivePolicy) -> Config:
         files = self._options.tls_files
@@ -258,12 +267,45 @@ class Supervisor:
         self._last_reload = {"result": result, "at": time.time(), "problems": problems, **told}
         return not problems
 
+    def _learned(self, teller: Child, changes: tuple[HealthChange, ...]) -> None:
+        """Hand on what a worker learned about backends; one that has just begun is told all that is known."""
+        if not changes:
+            teller.share(self._health.changes())
+            return
+        self._health.take(changes)
+        for child in self._children:
+            if child is not teller:
+                child.share(changes)
+
     def _down_at(self, backend: str) -> dict[str, str]:
         return {
-            str(child.index): "down" if child.backends.get(backend) else "up"
+            str(child.index): _worst(each.word for each in child.backends if each.backend == backend)
             for child in self._children
             if child.state is not WorkerState.DOWN
         }
+
+    def _ailing(self) -> list[dict[str, object]]:
+        """Return what is out in any worker, as the worker has it in which that lasts longest."""
+        found: dict[tuple[str, str], Ailing] = {}
+        for each in (each for child in self._children for each in child.backends):
+            known = found.setdefault((each.backend, each.model), each)
+            if each.seconds > known.seconds:
+                found[each.backend, each.model] = each
+        return [
+            {"backend": b, "model": m or None, "state": e.word, "why": e.why, "seconds": round(e.seconds, 1)}
+            for (b, m), e in sorted(found.items())
+        ]
+
+
+def _unmoved(before: Policy, after: Policy) -> set[str]:
+    """Return the backends that a reload leaves where they are."""
+    urls = {each.name: each.url for each in before.backends}
+    return {each.name for each in after.backends if urls.get(each.name) == each.url}
+
+
+def _worst(words: Iterable[str]) -> str:
+    """Return the state of a backend, by the states of what is out there."""
+    return min(words, key=_STATES.index, default="up")
 
 
 def _rounded(ages: Mapping[str, float]) -> dict[str, float]:

@@ -56,7 +56,7 @@ class Worker:
 
     def swap(self, plan: Plan, tls: TlsContent | None = None) -> None:
         """Puts another plan in force. Exchanges that are open keep theirs."""
-        self.runtime.plan = plan
+        self.runtime.swap(plan)
         self._pool.guards.keep(plan.guards)
         if tls is not None:
             self._transport.renew(tls)

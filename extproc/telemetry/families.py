@@ -77,7 +77,10 @@ LOOP_LAG: Final = Family(
     "loop_lag_seconds", "Largest lateness of a timer since the last look, of any worker.", (), "max"
 )
 BACKEND_DOWN: Final = Family(
-    "backend_down", "1 while a worker takes the backend for down, by the answers it saw.", ("backend",), "max"
+    "backend_down",
+    "1 while a worker keeps requests away from a model at a backend, or (model empty) from all of the backend.",
+    ("backend", "model"),
+    "max",
 )
 GUARD_OPEN: Final = Family(
     "guard_circuit_open", "1 while a worker leaves a guard alone, because questions to it failed.", ("guard",), "max"

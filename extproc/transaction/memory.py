@@ -13,6 +13,7 @@ from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import NO_USAGE, Record, Scalar, Usage
+from extproc.routing.health import HealthKey
 from extproc.routing.quoted import Quoted, QuotedInPieces
 from extproc.routing.residency import Confinement
 from extproc.routing.table import Choice, Destination
@@ -98,6 +99,12 @@ class Memory(Struct, eq=False):
 
     def __repr__(self) -> str:
         return f"Memory({self.decision}, {self.failure or self.reason})"
+
+    @property
+    def health_key(self) -> HealthKey | None:
+        """The backend and the model that were chosen. A name that the policy does not hold counts for the backend."""
+        choice = self.choice
+        return None if choice is None else (choice.candidate.destination.name, choice.candidate.known)
 
     @property
     def quoted(self) -> Quoted | None:

@@ -83,6 +83,7 @@ def route(
     steering = plan.steerings.get(key) or plan.steer(key, choice, claimed)
     memory.choice, memory.steering, memory.reason, memory.rule = choice, steering, choice.why, choice.rule
     memory.destination = destination
+    shared.health.sent(destination.name, choice.candidate.known, now)
     if memory.keys:
         memory.strip_keys(destination.removes)
     headers = steering.headers

@@ -4,10 +4,12 @@ import re
 from enum import Enum, auto
 from typing import Final
 
+from msgspec import Struct
+
 from extproc.policy import Health
 from extproc.protocol.enums import plain
 from extproc.protocol.messages import Headers
-from extproc.routing.health import FAILURE_STATUS, BackendHealth
+from extproc.routing.health import FAILURE_STATUS, BackendHealth, HealthKey
 
 # `response.code_details` tells a backend's own answer from Envoy's local replies, which pass through us, too.
 FROM_UPSTREAM: Final = "via_upstream"
@@ -21,12 +23,34 @@ _NO_ANSWER: Final = ("response_timeout", "upstream_per_try_timeout", "stream_idl
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 _STATUS: Final = {b"%d" % status: status for status in range(100, 600)}
 
+LIMITED_LEAST: Final = 1.0
+"""Seconds for which a 429 without `retry-after` keeps requests away: buckets of hosted APIs refill all the time."""
+
+RETRY_AFTER: Final = {"retry-after-ms": 0.001, "retry-after": 1.0}
+"""The header fields by which a response says how long to wait, the first that is there counts; and their seconds."""
+
+_SECONDS: Final = re.compile(rb"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+
+_QUOTA_STATUS: Final = frozenset({402, 403, 429})
+_QUOTA: Final = (b"insufficient_quota", b"billing_hard_limit_reached", b"credit balance is too low")
+"""The words of OpenAI and of Anthropic."""
+
+
+class Observation(Struct, frozen=True):
+    """A response as it bears on health: its status, Envoy's details, and the seconds that it was waited for."""
+
+    status: int | None
+    details: str
+    now: float
+    waited: float | None = None
+
 
 @plain
 class Outcome(Enum):
     """The state of the chosen backend, as a response shows it."""
 
     SERVED = auto()
+    LIMITED = auto()  # it is up, and limits the rate of this key
     FAILED = auto()
     UNREACHABLE = auto()  # nobody answers there at all
     UNKNOWN = auto()  # Envoy answered for reasons of its own
@@ -56,25 +80,48 @@ def led_nowhere(details: str) -> bool:
     return details.startswith(_NO_CLUSTER)
 
 
-def observe(
-    health: BackendHealth, settings: Health, backend: str, status: int | None, details: str, now: float
-) -> None:
-    """Writes down what a response of this status, with these details, says of the backend that was chosen."""
-    match _outcome(status, details):
+def observe(health: BackendHealth, settings: Health, key: HealthKey, message: Headers, seen: Observation) -> None:
+    """Write down what a response's headers say of the backend and the model that served it."""
+    backend, model = key
+    status, now = seen.status, seen.now
+    match _outcome(status, seen.details):
         case Outcome.SERVED:
-            health.served(backend)
+            health.served(backend, model, now, settings)
+            if settings.first_byte is not None and seen.waited is not None:
+                if seen.waited > settings.first_byte:
+                    health.failed(backend, model, now, settings, "slow")
+                else:
+                    health.punctual(backend, model)
+        case Outcome.LIMITED:
+            health.limited(backend, model, now, limited_for(message, settings))
         case Outcome.FAILED:
-            health.failed(backend, now=now, failures=settings.failures, cooldown=settings.cooldown)
+            health.failed(backend, model, now, settings)
         case Outcome.UNREACHABLE:
-            health.unreachable(backend, now=now, cooldown=settings.cooldown)
+            health.unreachable(backend, now, settings)
         case Outcome.UNKNOWN:
             pass
+
+
+def limited_for(message: Headers, settings: Health) -> float:
+    """Seconds for which a 429 keeps requests away."""
+    for name, unit in RETRY_AFTER.items():
+        given = message.fields.get(name)
+        if given is not None and _SECONDS.fullmatch(given):
+            return min(max(float(given) * unit, LIMITED_LEAST), settings.retry_after_max)
+    return LIMITED_LEAST
+
+
+def exhausted(status: int | None, body: bytes) -> bool:
+    """True for an error that says that a quota is used up: waiting does not help, somebody has to pay."""
+    return status in _QUOTA_STATUS and any(word in body for word in _QUOTA)
 
 
 def _outcome(status: int | None, details: str) -> Outcome:
     if status is not None and status < 400:
         return Outcome.SERVED  # whatever the details are: Envoy's own replies are errors
     if details == FROM_UPSTREAM:
+        if status == 429:
+            return Outcome.LIMITED
         return Outcome.FAILED if status in FAILURE_STATUS else Outcome.SERVED
     if details.startswith(_NO_HOST):
         return Outcome.UNREACHABLE

@@ -1,5 +1,6 @@
 """An error of a backend, held until our credential is taken out of it: some quote the key that they do not know."""
 
+from collections.abc import Callable
 from typing import Final
 
 from extproc.inspection.judge import Job
@@ -21,15 +22,28 @@ ten thousand; a quarter of a megabyte is searched in some milliseconds."""
 
 
 class ErrorAnswer:
-    """Holds the body, and in full duplex the headers, too; `headers` is what is set on them. Raises ClientError."""
+    """Holds the body, and in full duplex the headers, too. Raises ClientError.
+
+    `headers` is what is set on them; `said` is told the error's text, once.
+    """
 
     waits = True
     ended = False
 
-    __slots__ = ("_duplex", "_fields", "_headers", "_held", "_keys", "_memory", "_ratio", "_size", "_trailers")
+    __slots__ = ("_duplex", "_fields", "_headers", "_held", "_keys", "_memory", "_ratio", "_said", "_size", "_trailers")
 
-    def __init__(self, memory: Memory, fields: HeaderMap, headers: HeaderMutation, plan: Plan, *, duplex: bool) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        fields: HeaderMap,
+        headers: HeaderMutation,
+        said: Callable[[bytes], None],
+        plan: Plan,
+        *,
+        duplex: bool,
+    ) -> None:
         self._memory = memory
+        self._said = said
         self._fields = fields
         self._headers = headers
         self._keys = plan.unpiped.keys
@@ -76,6 +90,7 @@ class ErrorAnswer:
             plain = encodings.decode(body, codings, ERROR_MAX, ratio=self._ratio) if codings and body else body
         except encodings.EncodingError:
             raise self._memory.withheld() from None
+        self._said(plain)
         cleaned = self._memory.cleaned_whole(self._joined(plain))
         changed = cleaned is not plain
         return send_whole(self._headers, cleaned if changed else body, changed, codings, self._duplex, self._trailers)

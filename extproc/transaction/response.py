@@ -27,9 +27,18 @@ from extproc.transaction.answers import (
 )
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
-from extproc.transaction.memory import Memory
+from extproc.transaction.memory import ERROR, Memory
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
-from extproc.transaction.outcome import FROM_UPSTREAM, details_of, led_nowhere, length_of, observe, status_of
+from extproc.transaction.outcome import (
+    FROM_UPSTREAM,
+    Observation,
+    details_of,
+    exhausted,
+    led_nowhere,
+    length_of,
+    observe,
+    status_of,
+)
 from extproc.transaction.plan import Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
@@ -48,6 +57,10 @@ _PIECES: Final = (BodyMode.STREAMED, BodyMode.FULL_DUPLEX_STREAMED)
 
 REQUEST_ID: Final = "x-extproc-request-id"
 
+CUT_EARLY: Final = 1.0
+"""Seconds after its headers within which the end of a response counts as a backend's failure. Whether the backend or
+the client left, Envoy does not say; users who stop a response have seen something of it before."""
+
 _STOP: Final = tuple(
     (Proceed(Side.RESPONSE, Phase.HEADERS, modes=ModeOverride(mode, BodyMode.NONE), lasting=True),) for mode in BodyMode
 )
@@ -63,6 +76,7 @@ class ResponseSide:
 
     __slots__ = (
         "_answer",
+        "_begun",
         "_early",
         "_left",
         "_memory",
@@ -79,6 +93,7 @@ class ResponseSide:
         self._plan = plan
         self._shared = shared
         self._memory = memory
+        self._begun: float | None = None  # when a backend's response that counts for its health began
         self._early = False
         self._left: int | None = None  # bytes of a body with a length that are still to come
         self._request_mode = BodyMode.NONE
@@ -143,8 +158,7 @@ class ResponseSide:
             quoted = destination.quoted
             if not memory.observed:
                 self._arrived(message, destination, details)
-                if memory.choice is not None:
-                    observe(self._shared.health, self._plan.health, destination.name, memory.status, details, now)
+                self._observe(message, details, now)
         headers = self._contract(message)
         if quoted is not None and _quotes(quoted, message.fields):
             raise memory.withheld()
@@ -161,6 +175,16 @@ class ResponseSide:
         if headers is None:
             return PASS_RESPONSE_HEADERS if stop is None else stop
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=None if stop is None else stop[0].modes),)
+
+    def _observe(self, message: Headers, details: str, now: float) -> None:
+        memory = self._memory
+        key = memory.health_key
+        if key is not None:
+            waited = None if memory.decided is None else now - memory.decided
+            observe(
+                self._shared.health, self._plan.health, key, message, Observation(memory.status, details, now, waited)
+            )
+            self._begun = now
 
     def body(self, message: Body, now: float) -> Effects:
         """Judges a piece, or passes it on. One may come although none was wanted: an override is not always allowed."""
@@ -200,6 +224,16 @@ class ResponseSide:
         whole = self._left is not None and self._left <= 0
         shown = (self.mode is BodyMode.FULL_DUPLEX_STREAMED and not whole) or self._answer is not None
         return shown and self._memory.failure is None
+
+    def settle(self, now: float) -> None:
+        """Note for the backend's health how a response that it began has ended, where its end is to be seen here."""
+        key = self._memory.health_key
+        if self._begun is None or key is None or (self._memory.status or ERROR) >= ERROR:
+            return
+        if self.state is SideState.DONE:
+            self._shared.health.whole(*key)
+        elif self.cut and now - self._begun <= CUT_EARLY:
+            self._shared.health.failed(*key, now, self._plan.health, "cut")
 
     def gone(self) -> None:
         """The exchange is over; what a stream came to is told, however it ended."""
@@ -308,8 +342,14 @@ class ResponseSide:
         if not duplex and self.mode is not BodyMode.BUFFERED:
             memory.note("error_body_mode", detail_of("error_body_mode"))
             raise memory.withheld()
-        self._answer = ErrorAnswer(memory, fields, headers, self._plan, duplex=duplex)
+        self._answer = ErrorAnswer(memory, fields, headers, self._says, self._plan, duplex=duplex)
         return NOTHING if duplex else (Proceed(Side.RESPONSE, Phase.HEADERS, headers),)
+
+    def _says(self, error: bytes) -> None:
+        """Look in a backend's error for what its status does not say: that a quota is used up."""
+        key = self._memory.health_key
+        if key is not None and self._begun is not None and exhausted(self._memory.status, error):
+            self._shared.health.limited(*key, self._begun, self._plan.health.quota_cooldown, "quota")
 
     @property
     def _may_override(self) -> bool:

@@ -1,7 +1,5 @@
 """The shared state of one worker's transactions. Everything else belongs to one exchange."""
 
-from collections.abc import Mapping
-
 from extproc.routing.health import BackendHealth
 from extproc.routing.selection import Draws
 from extproc.transaction.misconfigured import What
@@ -25,7 +23,3 @@ class Shared:
         self.health = BackendHealth()
         self.draws = Draws(start)
         self.held = 0
-
-    def report(self, now: float) -> Mapping[str, bool]:
-        """Backend -> is it known to be down."""
-        return self.health.report(now)

@@ -316,6 +316,8 @@ class Transaction:
             elif self._request.intent is Intent.READING or self._unanswered:
                 self._memory.unread()
         self._memory.conclude()
+        if not self._memory.observed:
+            self._response.settle(now)
         if self._response.cut and not self._memory.observed:
             self._memory.cut()
         return (self._memory.record(now, self._plan.recorded),)

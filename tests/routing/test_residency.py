@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from extproc.policy import loads
+from extproc.policy import Health, loads
 from extproc.protocol.errors import ClientError
 from extproc.routing.health import BackendHealth
 from extproc.routing.residency import Confinement, ResidencyError, confined
@@ -44,7 +44,7 @@ OWN = table()
 def choose(signals: dict[str, Any], *down: str, model: str = "auto", draw: float = 0.0, own: Table = OWN) -> Choice:
     health = BackendHealth()
     for name in down:
-        health.unreachable(name, now=0.0, cooldown=1.0)
+        health.unreachable(name, 0.0, Health())
     choice = select(own, model, "openai", draw, health, 0.5, signals, confined(own.residency, signals))
     assert choice is not None
     assert choice.plan[0] is choice.candidate

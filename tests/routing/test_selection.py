@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.policy import loads
+from extproc.policy import Health, loads
 from extproc.protocol.errors import ClientError
 from extproc.routing.health import BackendHealth
 from extproc.routing.selection import UnroutedError, select
@@ -26,7 +26,7 @@ def choose(
 ) -> Choice:
     health = BackendHealth()
     for name in down:
-        health.unreachable(name, now=0.0, cooldown=1.0)
+        health.unreachable(name, 0.0, Health())
     choice = select(own, model, api, draw, health, 0.5, signals)
     assert choice is not None
     return choice

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from extproc.routing.health import Ailing, HealthChange, Outage
 from extproc.server import control
 from extproc.server.control import (
     FRAME_MAX,
@@ -11,12 +12,14 @@ from extproc.server.control import (
     ControlChannel,
     Drain,
     Draining,
+    HealthNews,
     Order,
     PolicyPrepared,
     Prepare,
     Ready,
     Report,
     ReportStatus,
+    ShareHealth,
     Start,
     StartFailed,
     Stop,
@@ -30,11 +33,13 @@ from extproc.telemetry import Metrics
 from extproc.telemetry.families import REJECTS
 
 SEALED = Sealed(b"policy", {"openai": b"key"})
+CHANGE = HealthChange("openai", "gpt", 1.5, Outage("limited", 9.0, proven=1))
 ORDERS: list[Order] = [
     Start(1, 0.5, SEALED, Binding(Unix("/s"), TlsContent(b"c", b"k"), 0o600), "grpcio", "-"),
     Prepare(SEALED, None),
     Commit(),
     ReportStatus(7),
+    ShareHealth((CHANGE, HealthChange("openai", "", 2.5, None))),
     Drain(),
     Stop(),
 ]
@@ -45,7 +50,8 @@ REPORTS: list[Report] = [
     StartFailed("no"),
     PolicyPrepared("no"),
     Draining(),
-    WorkerStatus(7, 3, METRICS.snapshot(), {"openai": True}),
+    WorkerStatus(7, 3, METRICS.snapshot(), (Ailing("openai", "gpt", "failing", 3.5),)),
+    HealthNews((CHANGE,)),
 ]
 
 Ends = tuple[ControlChannel[Order, Report], ControlChannel[Report, Order]]

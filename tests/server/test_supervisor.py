@@ -4,19 +4,23 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import grpc
 import pytest
 
 from extproc.policy import PolicyError
 from extproc.protocol.errors import ServeError
+from extproc.protocol.headers import HeaderMap
+from extproc.protocol.messages import Headers, Side
 from extproc.server import supervisor as module
 from extproc.server.child import Child, WorkerState
 from extproc.server.listen import parse
 from extproc.server.log import Log, Sink
 from extproc.server.supervisor import WORKERS_MAX, Options, Supervisor
 from extproc.telemetry import Snapshot, exposition
-from tests.server.support import MARKER, POLICY, channel_to, ending, headers, kind, lines, models_at, until
+from tests.server.support import MARKER, POLICY, body, channel_to, ending, headers, kind, lines, models_at, until
+from tests.wire.requests import payload
 
 START_SECONDS = 30.0
 """For a worker to start on a machine that does much else at the time."""
@@ -99,6 +103,68 @@ def test_each_worker_serves_at_an_address_of_its_own_and_all_are_counted_as_one(
     play(stage, scene, workers=2)
     assert len({line["worker"] for line in stage.events("exchange")}) == 2
     assert len(stage.events("ready")) == 1
+
+
+async def _learn(address: str) -> None:
+    """Shows a worker that Envoy could not connect to the backend of the model `chat`."""
+    details = {"response.code_details": "no_healthy_upstream"}
+    async with channel_to(address) as process:
+        call = process()
+        await call.write(headers("/v1/chat/completions"))
+        await call.read()
+        await call.write(body(b'{"model": "chat"}'))
+        await call.read()
+        answer = Headers(Side.RESPONSE, HeaderMap([(":status", b"503")]), True, details)
+        await call.write(payload(answer))
+        await call.read()
+        await call.done_writing()
+        await ending(call)
+
+
+async def _refuses(address: str) -> bool:
+    """True if the worker takes the backend of `chat` for down."""
+    async with channel_to(address) as process:
+        call = process()
+        await call.write(headers("/v1/chat/completions"))
+        await call.read()
+        await call.write(body(b'{"model": "chat"}'))
+        answered = kind(await call.read())
+        await call.done_writing()
+        await ending(call)
+        return answered == "immediate_response"
+
+
+async def _soon_refuses(address: str) -> bool:
+    """True if it does within two seconds."""
+    end = asyncio.get_running_loop().time() + 2.0
+    while asyncio.get_running_loop().time() < end:
+        if await _refuses(address):
+            return True
+    return False
+
+
+def test_what_one_worker_learns_of_a_backend_all_know_and_so_does_one_that_starts_later(stage: Stage) -> None:
+    async def scene(supervisor: Supervisor) -> None:
+        first, second = supervisor.endpoints
+        assert not await _refuses(second)
+        await _learn(first)
+        assert await _soon_refuses(second)
+        status = await supervisor.status()
+        assert status["backends"] == {"local": {"0": "down", "1": "down"}}
+        (found,) = cast("list[dict[str, object]]", status["health"])
+        assert (found["backend"], found["model"], found["why"]) == ("local", None, "unreachable")
+        killed = _pid(supervisor, 1)
+        os.kill(killed, signal.SIGKILL)
+        await _again(supervisor, killed, 1)
+        assert await _soon_refuses(second)
+        assert await supervisor.reload()
+        assert await _refuses(second), "the backend is where it was"
+        stage.policy.write_text(POLICY.replace("9001", "9002"))
+        assert await supervisor.reload()
+        assert not await _refuses(second), "another address is another backend"
+
+    stage.policy.write_text(POLICY + "health: {cooldown: 1h}\n")
+    play(stage, scene, workers=2)
 
 
 def test_a_worker_that_is_killed_is_started_again_at_its_address_and_no_count_goes_back(stage: Stage) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed, Reject
 from extproc.protocol.errors import ProtocolViolation
+from extproc.protocol.headers import Field
 from extproc.protocol.messages import Headers, Side, StreamClosed
 from extproc.protocol.modes import BodyMode, ModeOverride
 from extproc.testing.playbook import (
@@ -18,6 +19,9 @@ from extproc.testing.playbook import (
     response_trailers,
 )
 from extproc.transaction import Shared
+from extproc.transaction.outcome import LIMITED_LEAST
+from extproc.transaction.response import CUT_EARLY
+from tests.gathered import gathered
 from tests.records import logged
 from tests.transaction.plans import ROUTED, plan
 
@@ -132,6 +136,7 @@ def one(shared: Shared, answer: Headers, model: str = "chat", now: float = 0.0) 
     return str(envoy.leaves().backend)
 
 
+QUOTA = b'{"error": {"code": "insufficient_quota"}}'
 UNREACHABLE = (
     "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}"
 )
@@ -156,9 +161,8 @@ def test_when_no_target_is_up_the_fallback_serves_and_the_client_is_told() -> No
     shared = Shared()
     for _ in range(8):
         one(shared, response_headers(503, details=UNREACHABLE))
-    assert shared.report(0.0)["hosted"]
-    assert shared.report(0.0)["local"]
-    shared.health.served("open")
+    assert {each.backend for each in shared.health.report(0.0)} == {"hosted", "local", "open"}
+    shared.health.keep({"hosted", "local"})
     with Playbook(plan(), shared) as envoy:
         ask(envoy, "chat")
         answer = envoy.sends(response_headers(200)).gets_one(Proceed)
@@ -203,13 +207,88 @@ def test_a_connection_that_ends_without_an_answer_needs_a_streak(details: str) -
 
 def test_an_answer_of_the_backend_that_is_no_failure_ends_the_streak_even_if_it_is_an_error() -> None:
     shared = Shared()
-    for answer in (response_headers(503), response_headers(429), response_headers(503), response_headers(400)):
+    for answer in (response_headers(503), response_headers(401), response_headers(503), response_headers(400)):
         assert one(shared, answer, "plain") == "local"
     assert one(shared, response_headers(200), "plain") == "local"
 
 
+def limits(*extra: Field, body: bytes = b"") -> Headers:
+    return response_headers(429, *extra, end=not body)
+
+
+@gathered(
+    ("answer", "seconds"),
+    [
+        (limits(), LIMITED_LEAST),
+        (limits(("retry-after", b"7")), 7.0),
+        (limits(("retry-after", b"0")), LIMITED_LEAST),
+        (limits(("retry-after", b"61")), 60.0),
+        (limits(("retry-after", b"Wed, 21 Oct 2026 07:28:00 GMT")), LIMITED_LEAST),
+        (limits(("retry-after-ms", b"1500"), ("retry-after", b"9")), 1.5),
+    ],
+)
+def test_a_rate_limit_keeps_requests_away_for_as_long_as_it_says(answer: Headers, seconds: float) -> None:
+    shared = Shared()
+    while one(shared, answer) != "hosted":
+        shared = Shared(0.3)
+    assert {one(shared, response_headers(200), now=seconds - 0.01) for _ in range(20)} == {"local"}
+    assert "hosted" in {one(shared, response_headers(200), now=seconds) for _ in range(20)}
+
+
+def test_a_rate_limit_does_not_close_the_only_backend_of_a_model() -> None:
+    shared = Shared()
+    for _ in range(5):
+        assert one(shared, limits(("retry-after", b"30")), "plain") == "local"
+
+
+def test_a_used_up_quota_is_read_in_the_error_and_keeps_requests_away_for_longer() -> None:
+    own = plan("health: {quota_cooldown: 5m}")
+    shared = Shared()
+    for body, seconds in ((b'{"error": {"code": "rate_limit_exceeded"}}', 1.0), (QUOTA, 300.0)):
+        with Playbook(own, shared, response=BodyMode.BUFFERED) as envoy:
+            ask(envoy, "renamed")
+            envoy.sends(response_headers(429))
+            envoy.sends(response_body(body))
+            envoy.leaves()
+        assert [each.seconds for each in shared.health.report(0.0)] == [seconds]
+
+
+def test_responses_that_begin_late_are_failures_where_the_policy_says_so() -> None:
+    for setting, late in (("", 0), ("first_byte: 2s", 1)):
+        own, shared = plan(f"health: {{failures: 1, {setting}}}"), Shared()
+        for waited in (2.0, 2.1):
+            with Playbook(own, shared) as envoy:
+                ask(envoy, "plain")
+                envoy.now += waited
+                envoy.sends(response_headers(200))
+        assert [each.why for each in shared.health.report(2.1)] == ["slow"] * late
+
+
+@gathered(("after", "expected"), [(0.0, "cut"), (CUT_EARLY, "cut"), (CUT_EARLY + 0.1, None)])
+def test_responses_that_end_at_once_in_the_middle_are_failures(after: float, expected: str | None) -> None:
+    own, shared = plan("health: {failures: 2}"), Shared()
+    for _ in range(2):
+        with Playbook(own, shared, response=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+            ask(envoy, "plain")
+            envoy.sends(response_headers(200))
+            envoy.sends(response_body(b"data: x\n\n", end=False))
+            envoy.now += after
+            envoy.leaves()
+    assert [each.why for each in shared.health.report(0.0)] == ([expected] if expected else [])
+
+
+def test_a_response_that_ends_well_ends_a_row_of_cut_ones() -> None:
+    own, shared = plan("health: {failures: 2}"), Shared()
+    for end in (False, True, False):
+        with Playbook(own, shared, response=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+            ask(envoy, "plain")
+            envoy.sends(response_headers(200))
+            envoy.sends(response_body(b"data: x\n\n", end=end))
+            envoy.leaves()
+    assert shared.health.report(0.0) == ()
+
+
 NOT_ITS_FAULT = [
-    response_headers(429),
     response_headers(413, details="request_payload_too_large"),
     response_headers(503, details="upstream_reset_before_response_started{overflow}"),
 ]

@@ -281,7 +281,7 @@ def down(own: Plan, body: bytes, *names: str) -> tuple[int | None, dict[str, Any
     shared = Shared()
     shared.overridden.add(b"")
     for name in names:
-        shared.health.unreachable(name, now=0.0, cooldown=60.0)
+        shared.health.unreachable(name, 0.0, own.health)
     with Playbook(own, shared) as envoy:
         envoy.sends(request_headers(CHAT, JSON))
         (effect,) = envoy.sends(request_body(body)).effects

@@ -10,6 +10,7 @@ from extproc.routing.table import client_credentials
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
 from extproc.transaction.admission import CROWDED
 from extproc.transaction.fingerprint import CONFIG_HEADER
+from extproc.transaction.outcome import RETRY_AFTER
 
 FILTER: Final = "envoy.filters.http.ext_proc.extproc"
 
@@ -149,6 +150,8 @@ def _forwarded(setting: Setting) -> Json:
         # Names that the processor removes if they come. Those that it removes in any case it need not see.
         patterns += [{"suffix": ending} for ending in CREDENTIAL_ENDINGS]
         never += [{"exact": name} for name in client_credentials(setting.policy) if name not in names]
+    if setting.needs.response_headers:
+        patterns += [{"exact": name} for name in RETRY_AFTER]
     if setting.needs.errors:
         patterns += ERROR_FIELDS
         never += [{"prefix": prefix} for prefix in REQUEST_ONLY]
