@@ -21,7 +21,8 @@ from extproc.policy.secrets import (
     rules_of,
     stand_ins,
 )
-from extproc.policy.settings import Health, Limits, Steering
+from extproc.policy.settings import Health, Limits
+from extproc.policy.steering import Steering
 from extproc.policy.tls import Tls
 from extproc.policy.virtual import RoutingRule, Target, VirtualModel
 

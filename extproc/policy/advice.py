@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from extproc.policy.address import Address
 from extproc.policy.backends import Backend
-from extproc.policy.base import Loc, meant
+from extproc.policy.base import Loc, listed, meant
 from extproc.policy.confinement_notes import residency_notes
 from extproc.policy.model import Policy
 from extproc.policy.names import CONTROL_PREFIX
@@ -31,6 +31,7 @@ def advice(policy: Policy) -> Iterator[Note]:
         yield from _unserved(policy, ("models", index), model)
     yield from residency_notes(policy)
     yield from _own_headers(policy)
+    yield from _unverified(policy)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)
     if policy.default_backend is None:
@@ -54,12 +55,23 @@ def _own_headers(policy: Policy) -> Iterator[Note]:
     named: list[tuple[Loc, Iterable[str]]] = [(loc, when.named) for loc, when in conditions_of(policy)]
     for index, pipeline in enumerate(policy.pipelines):
         named.append((("pipelines", index, "match", "headers"), pipeline.match.headers))
-    steering = {policy.steering.cluster_header, policy.steering.model_header}
+    steering = set(policy.steering.headers)
     for loc, names in named:
         for name in sorted(names):
             if name.startswith(CONTROL_PREFIX) or name in steering:
                 message = f"the field {name} is the processor's own: only a client could set it before, as it likes"
                 yield loc, message, "ask for a field that a trusted proxy sets, or for signals such as model"
+
+
+def _unverified(policy: Policy) -> Iterator[Note]:
+    """Backends behind another project's routes, whose clusters nobody named."""
+    steering = policy.steering
+    missing = [backend.name for backend in policy.backends if backend.name not in steering.clusters]
+    if steering.foreign and missing:
+        message = (
+            f"steering cannot be verified for {listed(missing)}: by: {steering.by} leads to clusters of other names"
+        )
+        yield ("steering", "by"), message, "write the names of the clusters that serve them into steering.clusters"
 
 
 def _unasked(place: Loc, model: VirtualModel) -> Iterator[Note]:

@@ -10,6 +10,7 @@ from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
 from extproc.policy.listing import PlacedError, pipelines
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.residency import unnamed_limit
+from extproc.policy.steering import steerable
 from extproc.policy.virtual import unnamed
 
 
@@ -20,6 +21,7 @@ def contradictions(policy: object) -> Iterator[PlacedError]:
     yield from _residency(policy)
     yield from pipelines(policy)
     yield from _default(policy)
+    yield from steerable(policy)
 
 
 def _names(entries: list[Any]) -> list[str]:

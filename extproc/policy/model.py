@@ -12,9 +12,10 @@ from extproc.policy.checks import contradictions
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.pipelines import PIPELINES_MAX, Pipeline
 from extproc.policy.residency import Residency
-from extproc.policy.settings import Health, Limits, Steering
+from extproc.policy.settings import Health, Limits
 from extproc.policy.signals import RECORDED_MAX, SignalName
 from extproc.policy.stages import STAGES_MAX, UsedStage
+from extproc.policy.steering import Steering
 from extproc.policy.virtual import VirtualModel
 
 CONTRADICTIONS_MAX: Final = 200

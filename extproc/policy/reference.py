@@ -43,8 +43,9 @@ from extproc.policy.processors import (
 from extproc.policy.prose import EXAMPLE, code, conditions, signals
 from extproc.policy.replies import Grounded, JsonSchema, Length, RefusalStep, ToolSchema, Url
 from extproc.policy.residency import ResidencyRule
-from extproc.policy.settings import Health, Limits, Steering
+from extproc.policy.settings import Health, Limits
 from extproc.policy.stages import StageOptions
+from extproc.policy.steering import Steering
 from extproc.policy.step import Step, Windowed
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size

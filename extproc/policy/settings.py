@@ -1,30 +1,13 @@
-"""Settings: steering headers, limits, health."""
+"""Settings: limits and health."""
 
 from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
 from extproc.policy.base import Value, Written, refusal, refusals
-from extproc.policy.names import SteeringHeader
 from extproc.policy.units import GIB, MIB, Count, Seconds, Size, written_duration
 
 DAY: Final = 86400.0
-
-
-class Steering(Value):
-    """Request headers by which the processor tells Envoy what it decided. A client's own are removed."""
-
-    cluster_header: SteeringHeader = "x-extproc-cluster"
-    """Names the Envoy cluster; the route's `cluster_header`."""
-    model_header: Annotated[SteeringHeader, Written("header name", "x-gateway-model")] = "x-extproc-model"
-    """Names the model that the backend is asked for."""
-
-    @model_validator(mode="after")
-    def _differ(self) -> Self:
-        if self.cluster_header == self.model_header:
-            error = refusal("the two steering headers have the same name", "give each a name of its own")
-            raise refusals("Steering", [((_stated(self, "model_header", "cluster_header"),), error)])
-        return self
 
 
 class Limits(Value):

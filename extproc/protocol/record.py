@@ -83,7 +83,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     pipeline is for the exchange. `forwarded`: the request had gone on when it was blocked, so that its tokens are
     spent. (`failures` and `blocked_by` may name an answer stage without any.) `signals` are those that the policy has
     recorded, which alone may hold a client's text, and numbers and truths that rules of the model and of residency
-    read. `misconfigured` names what Envoy lacks. `processing_ms` and `abort` are added by the shell: its own time in
+    read. `misconfigured` names what Envoy lacks. `missteered` says how Envoy led the request elsewhere than was
+    decided, and `cluster` where, if it told that. `processing_ms` and `abort` are added by the shell: its own time in
     all, and the gRPC status that it ended the exchange with.
     """
 
@@ -117,6 +118,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     forwarded: bool | None = None
     signals: Mapping[str, Scalar] | None = None
     misconfigured: str | None = None
+    missteered: str | None = None
+    cluster: str | None = None
     processing_ms: float | None = None
     abort: str | None = None
     detail: str | None = None

@@ -88,6 +88,7 @@ class Child:
         self.open = 0
         self.backends: tuple[Ailing, ...] = ()
         self.envoys: dict[str, float] = {}
+        self.steering: dict[str, str] = {}
         self.problem: str | None = None
         self._order = order
         self._config = config
@@ -257,7 +258,7 @@ class Child:
 
     def _heard(self, told: WorkerStatus) -> None:
         self.open, self.backends = told.open, told.backends
-        self.envoys = told.envoys
+        self.envoys, self.steering = told.envoys, told.steering
         self._totals.update(self.index, told.metrics)
         answered = self._asked.get(told.ticket)
         if answered is not None and not answered.done():
@@ -272,7 +273,7 @@ class Child:
 
     def _bury(self) -> None:
         self._channel, self._life, self.pid = None, None, None
-        self.open, self.backends, self.envoys = 0, (), {}
+        self.open, self.backends, self.envoys, self.steering = 0, (), {}, {}
         self._totals.bury(self.index)
         for answered in self._asked.values():
             if not answered.done():

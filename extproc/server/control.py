@@ -100,6 +100,8 @@ class WorkerStatus(Struct, frozen=True, tag=True):
     """Backends, and models there, that the worker takes for out."""
     envoys: dict[str, float] = {}
     """Fingerprint of an Envoy's configuration (empty: it sends none) -> seconds since an exchange last had it."""
+    steering: dict[str, str] = {}
+    """The same -> `verified`, or why the steering of its requests cannot be verified."""
 
 
 Order = Start | Prepare | Commit | ReportStatus | ShareHealth | Drain | Stop

@@ -143,7 +143,9 @@ class WorkerProcess:
 
     def _told(self, ticket: int) -> WorkerStatus:
         runtime = self._worker.runtime
-        return WorkerStatus(ticket, runtime.open, runtime.snapshot(), runtime.backends(), runtime.envoys())
+        return WorkerStatus(
+            ticket, runtime.open, runtime.snapshot(), runtime.backends(), runtime.envoys(), runtime.steering()
+        )
 
 
 async def serve(end: socket.socket, plans: Sequence[tuple[Sealed, Plan]] = ()) -> int:

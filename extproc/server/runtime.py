@@ -25,6 +25,7 @@ from extproc.telemetry.families import (
     LOOP_LAG,
     MESSAGES,
     MISCONFIGURED,
+    MISSTEERED,
     OPEN,
     PROCESSING,
     REJECTS,
@@ -33,6 +34,7 @@ from extproc.telemetry.families import (
 )
 from extproc.telemetry.inspected import count_inspected
 from extproc.transaction import Lane, Plan, Shared, Transaction
+from extproc.transaction.witness import UNVERIFIED
 
 SWEEP_EVERY: Final = 0.2
 """Seconds between looks at the deadlines of all open exchanges: one timer a worker, none an exchange. A deadline is
@@ -73,6 +75,13 @@ CONFIGURATIONS_MAX: Final = 16
 """Fingerprints that are remembered: an Envoy has one, a change-over two. More are somebody's inventions."""
 
 
+WARN_EVERY: Final = 60.0
+"""Seconds between two warnings about the same mis-steering: each request counts in the metric and has its record."""
+
+WARNINGS_MAX: Final = 1024
+"""Backends, by what happened, that warnings are kept apart for: four for each of 256 backends."""
+
+
 class Runtime:
     """The state of one worker, without a loop and without a socket.
 
@@ -110,6 +119,7 @@ class Runtime:
         self._begin = begin
         self._open: set[OpenExchange] = set()
         self._lag = 0.0
+        self._warned: dict[tuple[str, str], tuple[float, int]] = {}
 
     @property
     def open(self) -> int:
@@ -182,10 +192,37 @@ class Runtime:
             count_inspected(self.metrics, record)
         if record.misconfigured is not None:
             self.metrics.counter(MISCONFIGURED).add(record.misconfigured)
+        if record.missteered is not None or self.shared.steering.news:
+            self._told_of_steering(record)
         self._processing.observe(spent)
         if record.duration_ms is not None:
             self._duration.observe(record.duration_ms / 1000)
         self.log.event("exchange", record)
+
+    def _told_of_steering(self, record: Record) -> None:
+        """Count a request that went elsewhere, and say so in the log, for each backend once in `WARN_EVERY`."""
+        for state in self.shared.steering.news:
+            self.log.event("steering_unverified", {"lacks": state, "detail": UNVERIFIED[state]})
+        self.shared.steering.news.clear()
+        if record.missteered is None:
+            return
+        key = (record.backend or "none", record.missteered)
+        self.metrics.counter(MISSTEERED).add(*key)
+        now = self.clock()
+        since, more = self._warned.get(key, (now - WARN_EVERY, 0))
+        if now - since < WARN_EVERY:
+            self._warned[key] = since, more + 1
+            return
+        if len(self._warned) >= WARNINGS_MAX:
+            self._warned.clear()
+        self._warned[key] = now, 0
+        told = {"backend": key[0], "cause": key[1], "cluster": record.cluster, "detail": record.detail}
+        self.log.event("missteered", {**told, "unlogged_before": more})
+
+    def steering(self) -> dict[str, str]:
+        """Fingerprint of an Envoy's configuration (empty: none) -> `verified`, or why steering cannot be verified."""
+        states = self.shared.steering.states
+        return {name.decode(): UNVERIFIED.get(state, state) for name, state in states.items()}
 
     def asked(self, processor: str, outcome: str, seconds: float) -> None:
         """Count a question to a processor's guard."""

@@ -32,6 +32,7 @@ from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding
 from extproc.telemetry import Metrics, Snapshot, Totals
 from extproc.telemetry.families import LOG_DROPPED, MISCONFIGURED, RELOADS, RESTARTS, WORKERS
 from extproc.telemetry.snapshot import merged
+from extproc.transaction.witness import VERIFIED
 
 WORKERS_MAX: Final = 256
 """More than the cores of any one machine that this runs on; each worker adds 20 to 60 MiB."""
@@ -195,12 +196,25 @@ class Supervisor:
             "workers": [_described(child) for child in self._children],
             "backends": {backend.name: self._down_at(backend.name) for backend in policy.backends},
             "health": self._ailing(),
-            "envoy": {"needs": self._loaded.fingerprint, "seen_s_ago": _rounded(self._envoys().ages)},
+            "envoy": {
+                "needs": self._loaded.fingerprint,
+                "seen_s_ago": _rounded(self._envoys().ages),
+                "steering": self._steering(),
+            },
             "misconfigured": self._misconfigured(),
         }
 
     def _envoys(self) -> Envoys:
         return Envoys(child.envoys for child in self._children)
+
+    def _steering(self) -> dict[str, str]:
+        """Return, for each Envoy by its fingerprint, `verified` or why its steering cannot be verified."""
+        found: dict[str, str] = {}
+        for child in self._children:
+            for name, state in child.steering.items():
+                if found.get(name or "(none)") in {None, VERIFIED}:
+                    found[name or "(none)"] = state
+        return found
 
     def _misconfigured(self) -> dict[str, int]:
         """Return how many exchanges lacked what, since the start."""

@@ -34,6 +34,11 @@ ABORTS: Final = Family("aborts_total", "gRPC streams that we ended with an error
 MISCONFIGURED: Final = Family(
     "misconfigured_total", "Exchanges for which Envoy lacks what the policy needs, by what that is.", ("what",)
 )
+MISSTEERED: Final = Family(
+    "missteered_total",
+    "Requests that Envoy led elsewhere than was decided, by the backend that was chosen and what happened instead.",
+    ("backend", "cause"),
+)
 LOG_DROPPED: Final = Family("log_dropped_total", "Log lines dropped because nobody took them fast enough.")
 RESTARTS: Final = Family("worker_restarts_total", "Workers started again after they had ended by themselves.")
 RELOADS: Final = Family("reloads_total", "Reloads of the policy, by how they ended.", ("result",))
@@ -66,6 +71,7 @@ COUNTERS: Final = (
     ABORTS,
     *_INSPECTED,
     MISCONFIGURED,
+    MISSTEERED,
     LOG_DROPPED,
     RESTARTS,
     RELOADS,

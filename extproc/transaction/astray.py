@@ -26,7 +26,7 @@ def check_steered(plan: Plan, shared: Shared, memory: Memory, destination: Desti
     if seen is not None and seen[0] is plan:
         raise MisconfiguredError(seen[1])
     first = memory.first_cluster
-    if not first or first == destination.name or memory.known or memory.observed:
+    if not first or memory.known or memory.observed or plan.writer.clusters.serves(first, destination.name):
         return
     if destination.credential or destination.removes is None:  # the backend's own, or the client's for that backend
         raise MisconfiguredError("steering", _UNPROVEN)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from extproc.policy import Backend, Bearer, Header, Policy
+from extproc.policy.steering import asked_models
 
 if TYPE_CHECKING:
     from extproc.transaction.plan import Needs
@@ -44,7 +45,7 @@ def demands(policy: Policy, needs: "Needs") -> Demands:
     return {
         "backends": {backend.name: _cluster(backend) for backend in policy.backends},
         "the credentials' header fields": credential_fields(policy),
-        "the steering headers": [policy.steering.cluster_header, policy.steering.model_header],
+        "the steering headers": _steering(policy),
         "the header fields that conditions read": sorted(needs.fields),
         "the route's name": needs.route_name,
         "responses": [needs.response_headers, needs.response_body, needs.errors],
@@ -80,6 +81,16 @@ def credential_fields(policy: Policy) -> list[str]:
     """Return the header fields that backends' credentials are sent in."""
     credentials = (backend.credential for backend in policy.backends)
     return sorted({each.field for each in credentials if isinstance(each, Bearer | Header)})
+
+
+def _steering(policy: Policy) -> list[Any]:
+    """Return how routes learn the destination; where they know it by its model, every model with its backend."""
+    steering = policy.steering
+    if steering.by == "cluster_header":
+        return list(steering.headers)
+    models = sorted({(model, name) for _, name, model in asked_models(policy)}) if steering.by_model else []
+    namespace = [steering.metadata_namespace] if steering.by == "metadata" else []
+    return [steering.by, *steering.headers, *namespace, *models]
 
 
 def _cluster(backend: Backend) -> list[Any]:

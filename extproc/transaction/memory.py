@@ -22,6 +22,7 @@ from extproc.transaction.answers import Teller
 from extproc.transaction.findings import Findings
 from extproc.transaction.handed import HandedOut
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
+from extproc.transaction.missteering import Missteering
 from extproc.transaction.plan import Claim, SteeringEdits
 
 # Envoy writes UUIDs; anything else in that header may be a client's own text, which is not to reach a log.
@@ -56,6 +57,8 @@ class Memory(Struct, eq=False):
     ignores every response of the processor. `usage`: the tokens that the provider counted. `rule`: the model's rule
     that decided, or could not be asked; `rule_signals`: the signals that the model's rules and those of residency read.
     `confinement`: where the request may go, if a rule of residency holds.
+    `spoofed`: the client sent control headers, by which Envoy's first route may have been chosen. `missteered`: Envoy
+    led the request elsewhere than was decided.
     `asked`: the parts of the request by which its response is judged, as far as they are needed and known.
     `handed`: work for threads and remote detectors.
     """
@@ -66,12 +69,14 @@ class Memory(Struct, eq=False):
     first_cluster: str | None = None
     observed: bool = False
     misconfigured: What | None = None
+    missteered: Missteering | None = None
     detail: str = ""
     decided: float | None = None
     claim: Claim | None = None
     claimed: ApiRequestPath | None = None
     path: bytes = b""
     strips: tuple[str, ...] = ()
+    spoofed: bool = False
     keys: tuple[str, ...] = ()
     choice: Choice | None = None
     destination: Destination | None = None
@@ -257,6 +262,11 @@ class Memory(Struct, eq=False):
             record = self.staged.staged(record)
         if self.misconfigured is not None:
             record = replace(record, misconfigured=self.misconfigured, detail=self.detail)
+        if self.missteered is not None:
+            went, meant = self.missteered, self.destination
+            record = replace(record, missteered=went.cause, cluster=went.cluster, detail=self.detail or went.detail)
+            if meant is not None:  # also one that was chosen by the path alone
+                record = replace(record, backend=meant.name)
         if self.rule is not None:
             record = replace(record, rule=self.rule)
         if self.confinement is not None:

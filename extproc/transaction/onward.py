@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from extproc import apis
-from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
+from extproc.protocol.effects import Chunk, HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
@@ -34,13 +34,15 @@ _HEADER_SAFE: Final = re.compile(r"[\x21-\x7e]+")
 class Routed(Struct, frozen=True):
     """The changes to a request: `body` is None if it stays as it came, `steering` if nothing was chosen.
 
-    `headers` lacks the content-length, which depends on what Envoy does with a body in the mode at hand.
+    `metadata` is what Envoy keeps of the choice. `headers` lacks the content-length, which depends on what Envoy does
+    with a body in the mode at hand.
     """
 
     headers: HeaderMutation
     body: bytes | None
     steering: SteeringEdits | None
     clear_route: bool
+    metadata: Metadata | None = None
 
 
 def unrouted(plan: Plan, memory: Memory, passage: Forwarding, changed: bytes | None) -> Routed:
@@ -53,7 +55,8 @@ def unrouted(plan: Plan, memory: Memory, passage: Forwarding, changed: bytes | N
     if memory.keys:
         memory.strip_keys(plan.table.removes if passage.destination is None else passage.destination.removes)
     headers = passage.changed(HeaderMutation(remove=memory.strips))
-    return Routed(headers, changed, None, clear_route=passage.destination is not None)
+    clear = memory.spoofed or passage.destination is not None
+    return Routed(headers, changed, None, clear_route=clear, metadata=passage.metadata)
 
 
 def route(
@@ -68,7 +71,8 @@ def route(
     if choice is None:
         memory.reason = "unknown-passed"
         memory.strip_keys(plan.table.removes)
-        return Routed(plan.unsteered.changed(HeaderMutation(remove=memory.strips)), changed, None, clear_route=False)
+        headers = plan.unsteered.changed(HeaderMutation(remove=memory.strips))
+        return Routed(headers, changed, None, clear_route=memory.spoofed)
     destination, model = choice.candidate.destination, choice.candidate.model or asked.model
     if choice.why == "default" and not _HEADER_SAFE.fullmatch(model):
         # It would become a header's value, and no provider has such a name.
@@ -89,7 +93,7 @@ def route(
     headers = steering.headers
     if memory.strips:
         headers = HeaderMutation(headers.set, (*headers.remove, *memory.strips))
-    return Routed(headers, changed, steering, clear_route=True)
+    return Routed(headers, changed, steering, clear_route=True, metadata=steering.metadata)
 
 
 def _choose(plan: Plan, shared: Shared, memory: Memory, model: str, now: float) -> Choice | None:
@@ -111,7 +115,7 @@ def _choose(plan: Plan, shared: Shared, memory: Memory, model: str, now: float) 
 def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[str, ...]) -> Effects:
     """Answers a body that came in `held` messages and goes on as `routed` says."""
     steering, changed, headers = routed.steering, routed.body, routed.headers
-    clear, metadata = routed.clear_route, steering.metadata if steering else None
+    clear, metadata = routed.clear_route, routed.metadata
     at_once = mode in AT_ONCE
     if at_once and steering is not None and changed is None and not strips:
         return (steering.unchanged,)
@@ -130,8 +134,7 @@ def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[s
 
 def send_with_trailers(mode: BodyMode, routed: Routed, body: bytes, held: int) -> Effects:
     """The same for a body that trailers have ended."""
-    steering, changed = routed.steering, routed.body
-    clear, metadata = routed.clear_route, steering.metadata if steering else None
+    changed, clear, metadata = routed.body, routed.clear_route, routed.metadata
     if mode is not BodyMode.FULL_DUPLEX_STREAMED:
         first = Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, clear_route=clear, metadata=metadata)
         return (first, *one_for_each(held, changed), *trailers_without(_not_in_trailers(routed.headers)))
@@ -144,10 +147,10 @@ def send_with_trailers(mode: BodyMode, routed: Routed, body: bytes, held: int) -
 def send_unread(mode: BodyMode, memory: Memory, passage: Forwarding, held: list[bytes], *, end: bool) -> Effects:
     """Answers the beginning of a body that is too large to be read, and goes on as it comes."""
     headers = passage.changed(HeaderMutation(remove=memory.strips))
-    clear = passage.destination is not None
+    clear, metadata = memory.spoofed or passage.destination is not None, passage.metadata
     if mode in AT_ONCE:
-        return (Proceed(Side.REQUEST, Phase.BODY, headers, clear_route=clear),)
-    first = Proceed(Side.REQUEST, Phase.HEADERS, headers, clear_route=clear)
+        return (Proceed(Side.REQUEST, Phase.BODY, headers, clear_route=clear, metadata=metadata),)
+    first = Proceed(Side.REQUEST, Phase.HEADERS, headers, clear_route=clear, metadata=metadata)
     if mode is BodyMode.STREAMED:
         return (first, *one_for_each(len(held), None))
     return (first, *pieces(Side.REQUEST, b"".join(held), end=end))

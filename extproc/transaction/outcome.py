@@ -10,6 +10,7 @@ from extproc.policy import Health
 from extproc.protocol.enums import plain
 from extproc.protocol.messages import Headers
 from extproc.routing.health import FAILURE_STATUS, BackendHealth, HealthKey
+from extproc.transaction.missteering import Cause
 
 # `response.code_details` tells a backend's own answer from Envoy's local replies, which pass through us, too.
 FROM_UPSTREAM: Final = "via_upstream"
@@ -18,6 +19,7 @@ FROM_UPSTREAM: Final = "via_upstream"
 _RESET: Final = re.compile(r"upstream_reset_before_response_started\{(\w+)")
 _NO_CONNECTION: Final = frozenset({"remote_connection_failure", "local_connection_failure", "connection_timeout"})
 _NO_CLUSTER: Final = "cluster_not_found"
+_NO_ROUTE: Final = frozenset({"route_not_found", "direct_response"})
 _NO_HOST: Final = ("no_healthy_upstream", _NO_CLUSTER)
 _NO_ANSWER: Final = ("response_timeout", "upstream_per_try_timeout", "stream_idle_timeout")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
@@ -75,9 +77,15 @@ def details_of(message: Headers) -> str:
     return message.attributes.get("response.code_details", FROM_UPSTREAM)
 
 
-def led_nowhere(details: str) -> bool:
-    """True for the details of Envoy's reply where a route names no cluster that there is."""
-    return details.startswith(_NO_CLUSTER)
+def led_nowhere(details: str) -> Cause | None:
+    """Return why Envoy's reply shows that the request was led to no backend; None if it does not.
+
+    The details are those of a route that names no cluster that there is, of none that matches, or of one that answers
+    by itself.
+    """
+    if details.startswith(_NO_CLUSTER):
+        return "no_cluster"
+    return "no_route" if details in _NO_ROUTE else None
 
 
 def observe(health: BackendHealth, settings: Health, key: HealthKey, message: Headers, seen: Observation) -> None:

@@ -3,13 +3,15 @@
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from extproc import apis
-from extproc.protocol.effects import HeaderMutation, Phase, Proceed
+from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode, ModeOverride
 from extproc.routing.table import Destination
+from extproc.transaction.steering import SteeringWriter
 
 PROTOCOLS: Final = "sec-websocket-protocol"
 KEY_PROTOCOL: Final = "openai-insecure-api-key."
@@ -19,21 +21,26 @@ KEY_PROTOCOL: Final = "openai-insecure-api-key."
 class Forwarding(Struct, frozen=True):
     """The headers that change, and where the request goes; `destination` is None where Envoy's own routes decide.
 
-    `answers` are the whole answers to the headers, as `answer` gives them; empty where this passage is for one path.
+    `metadata` says so where the policy steers by metadata. `answers` are the whole answers to the headers, as `answer`
+    gives them; empty where this passage is for one path.
     """
 
     headers: HeaderMutation
     destination: Destination | None
     answers: tuple[Proceed, ...] = ()
+    metadata: Metadata | None = None
 
-    def answer(self, more: HeaderMutation | None = None, response: BodyMode | None = None) -> Proceed:
+    def answer(
+        self, more: HeaderMutation | None = None, response: BodyMode | None = None, *, rematch: bool = False
+    ) -> Proceed:
         """The answer to the request's headers, with `more` changes.
 
-        With `response`, the response's mode, Envoy is told to send the body on as it comes, and not to us.
+        With `response`, the response's mode, Envoy is told to send the body on as it comes, and not to us. `rematch`:
+        Envoy has to choose the route again, as a client had set a header that routes read.
         """
         if more is None and self.answers:
             return self.answers[0 if response is None else 1 + response]
-        return _answer(self.changed(more), self.destination, response, lasting=False)
+        return _answer(self, self.changed(more), response, lasting=False, rematch=rematch)
 
     def changed(self, more: HeaderMutation | None) -> HeaderMutation:
         """All changes together."""
@@ -43,19 +50,17 @@ class Forwarding(Struct, frozen=True):
 
 def unsteered(removes: tuple[str, ...]) -> Forwarding:
     """The passage of what Envoy's own routes decide about."""
-    return _lasting(HeaderMutation(remove=removes), None)
+    return _lasting(Forwarding(HeaderMutation(remove=removes), None))
 
 
-def steered(destination: Destination, cluster_header: str, *, known: bool) -> Forwarding:
+def steered(destination: Destination, writer: SteeringWriter, *, known: bool) -> Forwarding:
     """The passage to a backend of what keeps its path. `known`: Envoy is known to be configured for the plan."""
-    fields = _fields(destination, cluster_header, known=known)
-    return _lasting(HeaderMutation(fields, removed(destination, known=known)), destination)
+    return _lasting(_steered(destination, writer, (), known=known))
 
 
-def steered_to(path: bytes, destination: Destination, cluster_header: str, *, known: bool) -> Forwarding:
+def steered_to(path: bytes, destination: Destination, writer: SteeringWriter, *, known: bool) -> Forwarding:
     """The passage to a backend of one path, which is another there."""
-    fields = (*_fields(destination, cluster_header, known=known), (":path", path))
-    return Forwarding(HeaderMutation(fields, removed(destination, known=known)), destination)
+    return _steered(destination, writer, ((":path", path),), known=known)
 
 
 def path_at(destination: Destination, raw_path: bytes) -> bytes:
@@ -76,25 +81,28 @@ def without_key_protocols(destination: Destination | None, fields: HeaderMap) ->
     return () if len(kept) == len(offered) else ((PROTOCOLS, ", ".join(kept).encode("latin-1")),)
 
 
-def _fields(destination: Destination, cluster_header: str, *, known: bool) -> tuple[Field, ...]:
+def _steered(destination: Destination, writer: SteeringWriter, path: tuple[Field, ...], *, known: bool) -> Forwarding:
     credential = keyed(destination.credential) if known else destination.credential
-    return ((cluster_header, destination.name.encode()), (":authority", destination.authority), *credential)
+    fields = (*writer.fields(destination, None), (":authority", destination.authority), *credential, *path)
+    headers = HeaderMutation(fields, removed(destination, known=known))
+    return Forwarding(headers, destination, metadata=writer.metadata(destination, None))
 
 
-def _lasting(headers: HeaderMutation, destination: Destination | None) -> Forwarding:
+def _lasting(passage: Forwarding) -> Forwarding:
     modes: tuple[BodyMode | None, ...] = (None, *BodyMode)
-    return Forwarding(headers, destination, tuple(_answer(headers, destination, mode, lasting=True) for mode in modes))
+    return replace(passage, answers=tuple(_answer(passage, passage.headers, mode, lasting=True) for mode in modes))
 
 
 def _answer(
-    headers: HeaderMutation, destination: Destination | None, response: BodyMode | None, *, lasting: bool
+    passage: Forwarding, headers: HeaderMutation, response: BodyMode | None, *, lasting: bool, rematch: bool = False
 ) -> Proceed:
     return Proceed(
         Side.REQUEST,
         Phase.HEADERS,
         headers if headers.sets or headers.remove else None,
-        clear_route=destination is not None,
+        clear_route=rematch or passage.destination is not None,
         modes=None if response is None else ModeOverride(BodyMode.NONE, response),
+        metadata=passage.metadata,
         lasting=lasting,
     )
 

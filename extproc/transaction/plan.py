@@ -26,6 +26,7 @@ from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.passage import PROTOCOLS, Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
+from extproc.transaction.steering import SteeringWriter
 
 CONTRACT_VERSION = b"1"
 """`x-extproc-version`: the version of the response header contract, not of the package."""
@@ -162,9 +163,11 @@ class Plan:
         bare = unclaimed is not None and not _normal(policy.backend(unclaimed).address.prefix)
         self._aliases = Aliases(tuple(sorted(prefixes)), bare=bare)
         self.unsteered = unsteered(table.removes or ())
-        onward, header = table.onward, policy.steering.cluster_header
-        self._steered = () if onward is None else tuple(steered(onward, header, known=each) for each in (False, True))
-        self._control = frozenset({policy.steering.cluster_header, policy.steering.model_header})
+        onward, self.writer = table.onward, SteeringWriter(policy.steering)
+        self._steered = (
+            () if onward is None else tuple(steered(onward, self.writer, known=each) for each in (False, True))
+        )
+        self._control = self.writer.names
         self._screened: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._claims: dict[bytes, Claim] = {}
         self.steerings: dict[SteeringKey, SteeringEdits] = {}
@@ -273,7 +276,7 @@ class Plan:
         path = path_at(destination, raw_path)
         if path == raw_path:
             return self._steered[known]
-        return steered_to(path, destination, self.steering.cluster_header, known=known)
+        return steered_to(path, destination, self.writer, known=known)
 
     def steer(self, key: SteeringKey, choice: Choice, claimed: apis.ApiRequestPath) -> SteeringEdits:
         """Return what the choice of a destination sets, and remember it in `steerings`."""
@@ -285,16 +288,14 @@ class Plan:
 
     def _steering(self, choice: Choice, claimed: apis.ApiRequestPath, key: SteeringKey) -> SteeringEdits:
         _, _, model, decision, raw_path, known = key
-        destination = choice.candidate.destination
-        name, wire_model = destination.name.encode(), model.encode()
+        destination, writer = choice.candidate.destination, self.writer
         asked = raw_path if destination.removes is None else apis.without_keys(raw_path)
-        path = claimed.target(asked, destination.prefix, model)
+        path = claimed.target(asked, destination.prefix if writer.ours else claimed.api.root, model)
+        credential = keyed(destination.credential) if known else destination.credential
         headers = HeaderMutation(
             set=(
-                (self.steering.cluster_header, name),
-                (self.steering.model_header, wire_model),
-                (":authority", destination.authority),
-                *(keyed(destination.credential) if known else destination.credential),
+                *writer.fields(destination, model),
+                *(((":authority", destination.authority), *credential) if writer.ours else ()),
                 *(((":path", path),) if path != raw_path else ()),
             ),
             remove=removed(destination, known=known),
@@ -302,18 +303,17 @@ class Plan:
         ours = {"version": CONTRACT_VERSION.decode(), "decision": decision, "model": model, "backend": destination.name}
         if choice.rule is not None:
             ours["rule"] = choice.rule
-        metadata = {
-            "extproc": ours,
-            "io.envoy.ai_gateway": {"model_name_override": model, "ai_service_backend_name": destination.name},
-        }
+        neighbour = {"model_name_override": model, "ai_service_backend_name": destination.name}
+        plain: Metadata = {"extproc": ours, "io.envoy.ai_gateway": neighbour}
+        metadata = writer.metadata(destination, model, plain) or plain
         return SteeringEdits(
             headers=headers,
             metadata=metadata,
             unchanged=Proceed(Side.REQUEST, Phase.BODY, headers, clear_route=True, metadata=metadata, lasting=True),
             response=(
                 *contract(decision),
-                ("x-extproc-model", wire_model),
-                ("x-extproc-backend", name),
+                ("x-extproc-model", model.encode()),
+                ("x-extproc-backend", destination.name.encode()),
             ),
         )
 

@@ -210,7 +210,7 @@ class RequestSide:
         passage, strips = self._passage, self._memory.strips
         named = () if upgrade is None else without_key_protocols(passage.destination, upgrade)
         more = HeaderMutation(remove=strips, more=named) if strips or named else None
-        return (passage.answer(more, response),)
+        return (passage.answer(more, response, rematch=self._memory.spoofed),)
 
     def _hold_headers(self) -> Effects:
         """Lets the headers of a body that is read go on, without `strips`; other changes are said with the body."""

@@ -51,6 +51,7 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     fields = message.fields
     memory.identify(fields.get("x-request-id"))
     memory.strips, memory.keys = plan.screened(fields)
+    memory.spoofed = bool(memory.strips)
     memory.path = fields.get(":path") or b""
     claim = memory.claim = plan.claim(memory.path)
     if not memory.known:

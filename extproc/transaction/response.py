@@ -29,6 +29,7 @@ from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import ERROR, Memory
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
+from extproc.transaction.missteering import Cause, Missteering, missteering
 from extproc.transaction.outcome import (
     FROM_UPSTREAM,
     Observation,
@@ -47,7 +48,7 @@ from extproc.transaction.staging import check_stages, stage_response, staged
 from extproc.transaction.streaming import StreamedAnswer
 from extproc.transaction.watching import WatchedBody, WatchedStream
 from extproc.transaction.windowed import WindowedAnswer
-from extproc.transaction.witness import astray
+from extproc.transaction.witness import CLUSTER, SteeringState, leaked
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
@@ -314,17 +315,37 @@ class ResponseSide:
 
     def _arrived(self, message: Headers, destination: Destination, details: str) -> None:
         """Sees to it that the backend that answers is the one that was chosen, and got no credential but its own."""
+        memory = self._memory
         if details == FROM_UPSTREAM:
-            fault = astray(message, destination, known=self._memory.known)
-            if fault is not None:
-                self._shared.astray[self._memory.configuration] = self._plan, fault
-                raise MisconfiguredError(fault)
-        if led_nowhere(details):
-            if self._memory.known:
+            self._check_cluster(message, destination)
+            if not memory.known and leaked(message, destination):
+                self._shared.astray[memory.configuration] = self._plan, "mutation_rules"
+                raise MisconfiguredError("mutation_rules")
+        elif (cause := led_nowhere(details)) is not None:
+            found = self._missteered(cause, destination, None)
+            if memory.known:
                 # Every backend has a cluster there: it is not the backend that fails.
-                raise MisconfiguredError("steering")
+                raise MisconfiguredError("steering", found.detail)
             # A cluster may be missing for a while, and then another backend serves; the record says what it was.
-            self._memory.misconfigured, self._memory.detail = "steering", detail_of("steering")
+            memory.misconfigured, memory.detail = "steering", found.detail
+
+    def _check_cluster(self, message: Headers, destination: Destination) -> None:
+        """Compare the cluster that Envoy used with those that serve the backend. Raises MisconfiguredError."""
+        clusters, memory = self._plan.writer.clusters, self._memory
+        used = message.attributes.get(CLUSTER)
+        told: SteeringState = "response_attributes" if used is None else "verified"
+        self._shared.steering.saw(memory.configuration, told if clusters.known(destination.name) else "clusters")
+        if used is None or clusters.serves(used, destination.name):
+            return
+        found = self._missteered("other_cluster", destination, used)
+        if self._plan.steering.verify == "block":
+            self._shared.astray[memory.configuration] = self._plan, "steering"
+            raise MisconfiguredError("steering", found.detail)
+
+    def _missteered(self, cause: Cause, destination: Destination, used: str | None) -> Missteering:
+        memory = self._memory
+        memory.missteered = missteering(self._plan.steering, cause, destination.name, used, memory.first_cluster)
+        return memory.missteered
 
     def _prove(self, effects: Effects) -> Effects:
         proof = self._proof

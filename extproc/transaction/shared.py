@@ -3,22 +3,24 @@
 from extproc.routing.health import BackendHealth
 from extproc.routing.selection import Draws
 from extproc.transaction.misconfigured import What
+from extproc.transaction.witness import SteeringWatch
 
 
 class Shared:
     """Backend health, the draw sequence, and the bytes of bodies that are held.
 
-    `start` in [0, 1) sets workers apart. `detailed`: every finding is told of.
-    `overridden`: the fingerprints of Envoys (empty for one that sends none) that are known to take a mode_override.
-    `astray`: those that did not follow a steering header, or left a client's credential in a request, with the plan
-    under which that was seen and which of the two it was.
+    `start` in [0, 1) sets workers apart. `detailed`: every finding is told of. `overridden`: the fingerprints of Envoys
+    (empty for one that sends none) that are known to take a mode_override. `steering`: how their steering can be
+    verified. `astray`: those that did not follow a steering header, or left a client's credential in a request, with
+    the plan under which that was seen and which of the two it was.
     """
 
-    __slots__ = ("astray", "detailed", "draws", "health", "held", "overridden")
+    __slots__ = ("astray", "detailed", "draws", "health", "held", "overridden", "steering")
 
     def __init__(self, start: float = 0.0, *, detailed: bool = False) -> None:
         self.detailed = detailed
         self.overridden: set[bytes] = set()
+        self.steering = SteeringWatch()
         self.astray: dict[bytes, tuple[object, What]] = {}
         self.health = BackendHealth()
         self.draws = Draws(start)

@@ -306,6 +306,13 @@ class Transaction:
         shown = memory.known and self._plan.needs.response_headers and not memory.observed
         return shown and memory.status is None and memory.served
 
+    def _count_unshown(self) -> None:
+        """Note that no response was shown to a request that was steered, where the Envoy is an operator's own."""
+        memory = self._memory
+        shown = memory.status is not None or memory.known or memory.observed
+        if memory.destination is not None and not shown and memory.failure is None:
+            self._shared.steering.unshown(memory.configuration)
+
     def _tell(self, now: float) -> Effects:
         if self._told:
             return NOTHING
@@ -320,4 +327,5 @@ class Transaction:
             self._response.settle(now)
         if self._response.cut and not self._memory.observed:
             self._memory.cut()
+        self._count_unshown()
         return (self._memory.record(now, self._plan.recorded),)

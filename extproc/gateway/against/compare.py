@@ -8,9 +8,9 @@ from msgspec import Struct
 from extproc.gateway.against.backends import clusters
 from extproc.gateway.against.enabling import enabling
 from extproc.gateway.against.matching import changeable, forwarded, missing
-from extproc.gateway.against.steering import steering, unproven
+from extproc.gateway.against.steering import steering, unproven, unverified
 from extproc.gateway.against.written import WrittenConfig, inside, line_of
-from extproc.gateway.bootstrap.filter import FILTER, MESSAGE_TIMEOUT, removes_by_kind, writable
+from extproc.gateway.bootstrap.filter import FILTER, MESSAGE_TIMEOUT, receiving, removes_by_kind, writable
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
@@ -40,7 +40,8 @@ def compare(written: WrittenConfig, policy: Policy, plan: Plan) -> list[Differen
     known = any(_fingerprint(each) == plan.fingerprint.decode() for each in filters)
     buffers = any(_mode(each, "response_body_mode", "NONE") == "BUFFERED" for each in filters)
     held = plan.needs.answer_buffer if buffers else 0
-    found |= {Difference(line, text) for line, text in clusters(written, policy, held)}
+    if not policy.steering.foreign or known:  # another gateway names its clusters itself
+        found |= {Difference(line, text) for line, text in clusters(written, policy, held)}
     found |= {Difference(line, text) for line, text in steering(written, policy, known=known)}
     return sorted(found)
 
@@ -48,7 +49,7 @@ def compare(written: WrittenConfig, policy: Policy, plan: Plan) -> list[Differen
 def notes(written: WrittenConfig, policy: Policy) -> list[Difference]:
     """Return what an operator should know about a configuration that works."""
     filters = [each for each in _ours(written) if _fingerprint(each) is None]
-    found = unproven(filters, policy)
+    found = (*unproven(filters, policy), *unverified(filters, policy))
     return sorted(Difference(line, text) for line, text in found)
 
 
@@ -79,7 +80,7 @@ def _filter(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
         yield "errors of backends are withheld, as they might quote a credential: write response_body_mode: BUFFERED"
     yield from _headers(filter_, plan)
     yield from _fields(filter_, policy, plan)
-    yield from _switches(filter_)
+    yield from _switches(filter_, policy)
 
 
 def _told(filter_: Json, plan: Plan) -> Iterator[str]:
@@ -129,7 +130,7 @@ def _headers(filter_: Json, plan: Plan) -> Iterator[str]:
 
 
 def _fields(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
-    read = [*FIELDS_READ, *plan.needs.fields, policy.steering.cluster_header, policy.steering.model_header]
+    read = [*FIELDS_READ, *plan.needs.fields, *policy.steering.headers]
     if plan.needs.errors:
         read += ["www-authenticate", "location"]  # in which a backend might quote a credential
     odd = [f"x-any{ending}" for ending in CREDENTIAL_ENDINGS] if removes_by_kind(policy) else []
@@ -144,7 +145,7 @@ def _fields(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
         yield "request_attributes lacks xds.route_name, and the policy names routes"
 
 
-def _switches(filter_: Json) -> Iterator[str]:
+def _switches(filter_: Json, policy: Policy) -> Iterator[str]:
     if inside(filter_, "observability_mode"):
         yield "observability_mode is true: Envoy ignores every response of the processor"
     if inside(filter_, "failure_mode_allow"):
@@ -158,6 +159,9 @@ def _switches(filter_: Json) -> Iterator[str]:
     untyped: Any = inside(filter_, "metadata_options", "receiving_namespaces", "untyped") or []
     if "extproc" not in untyped:
         yield "metadata_options.receiving_namespaces lacks extproc: decisions are in no access log"
+    for name in receiving(policy):
+        if name not in {*untyped, "extproc", "io.envoy.ai_gateway"}:
+            yield f"metadata_options.receiving_namespaces lacks {name}: no request is steered"
 
 
 def _mode(filter_: Json, name: str, default: str) -> str:

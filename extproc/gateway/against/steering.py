@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from extproc.gateway.against.following import followed, said
 from extproc.gateway.against.written import WrittenConfig, inside, line_of
+from extproc.gateway.bootstrap.steered import steered_routes
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
 from extproc.transaction import CONTROL_PREFIX
 from extproc.transaction.fingerprint import credential_fields
 from extproc.transaction.passage import KEY_PREFIX
+from extproc.transaction.witness import CLUSTER, UNVERIFIED
 
 FIRST_CLUSTER: Final = "xds.cluster_name"
 """The attribute of a request by which Envoy reports the cluster that it would go to without steering."""
@@ -26,22 +29,32 @@ CATCH_ALL: Final = ("/", "/v1", "/v1/")
 def steering(written: WrittenConfig, policy: Policy, *, known: bool) -> Iterator[tuple[int, str]]:
     """Yield line and sentence for what keeps requests from where they are steered. `known`: by the fingerprint."""
     header = policy.steering.cluster_header
-    steered = [route for route in written.routes if inside(route, "route", "cluster_header") == header]
-    if not steered:
-        yield 0, f"no route has cluster_header: {header}, so that no request goes where the processor steers it"
+    steered = [route for route in written.routes if followed(route, policy)]
+    yield from _unfollowed(policy, steered)
     for name in _from_clients(written, policy):
         yield 0, f"early_header_mutation does not remove {name} from clients' requests: they could steer themselves"
-    for name in (header, policy.steering.model_header):
+    for name in () if policy.steering.foreign else policy.steering.headers:
         if not any(name in _names(each) for each in written.values("request_headers_to_remove")):
             yield 0, f"request_headers_to_remove lacks {name}: backends see it"
     if not known:
         yield from _refused(written, policy)
         return
     # A route without the match is for what is not steered: it leads nowhere, as there is no name of a cluster.
-    matched = [route for route in steered if _matched(route, header)]
+    matched = [route for route in steered if policy.steering.by != "cluster_header" or _matched(route, header)]
     if steered and not matched:
         yield line_of(steered[0]), f"the route with cluster_header does not match on the header {header}"
     yield from _keys(written, policy, matched or steered)
+
+
+def unverified(filters: list[Json], policy: Policy) -> Iterator[tuple[int, str]]:
+    """Yield line and sentence for each filter behind which nobody sees where requests went."""
+    for each in filters:
+        if inside(each, "processing_mode", "response_header_mode") == "SKIP":
+            yield line_of(each), UNVERIFIED["response_header_mode"]
+        elif CLUSTER not in (inside(each, "response_attributes") or []):
+            yield line_of(each), UNVERIFIED["response_attributes"]
+        elif policy.steering.foreign and not policy.steering.clusters:
+            yield line_of(each), UNVERIFIED["clusters"]
 
 
 def unproven(filters: list[Json], policy: Policy) -> Iterator[tuple[int, str]]:
@@ -84,13 +97,36 @@ def _keys(written: WrittenConfig, policy: Policy, steered: list[Json]) -> Iterat
 def _from_clients(written: WrittenConfig, policy: Policy) -> Iterator[str]:
     prefixes = {inside(each, "key_matcher", "prefix") for each in written.values("remove_on_match")}
     removed = {each for each in written.values("remove") if isinstance(each, str)}
-    for name in (CONTROL_PREFIX, policy.steering.cluster_header):
+    for name in dict.fromkeys((CONTROL_PREFIX, *policy.steering.headers)):
+        if name.startswith(CONTROL_PREFIX) and name != CONTROL_PREFIX:
+            continue  # as its prefix
         if name not in removed and not any(isinstance(each, str) and name.startswith(each) for each in prefixes):
             yield f"{name}*" if name == CONTROL_PREFIX else name
 
 
 def _matched(route: Json, header: str) -> bool:
     return any(inside(each, "name") == header for each in inside(route, "match", "headers") or [])
+
+
+def _unfollowed(policy: Policy, steered: list[Json]) -> Iterator[tuple[int, str]]:
+    """Yield a sentence for each destination that no route leads to when the processor names it."""
+    steering = policy.steering
+    if steering.by == "cluster_header":
+        if not steered:
+            header = steering.cluster_header
+            yield 0, f"no route has cluster_header: {header}, so that no request goes where the processor steers it"
+        return
+    told = {(inside(route, "route", "cluster"), value) for route in steered for value in said(route, policy)}
+    for wanted in steered_routes(policy):
+        cluster, (value,) = wanted["route"]["cluster"], said(wanted, policy)
+        served = {value for name, value in told if name == cluster or steering.foreign}
+        if value in served:
+            continue
+        if steering.by == "metadata":
+            matched = f"the metadata {steering.metadata_namespace}, backend: {value}"
+        else:
+            matched = f"{steering.named_model}: {value}"
+        yield 0, f"no route that matches {matched} leads to backend {cluster}: such requests are not steered"
 
 
 def _names(listed: Any) -> list[str]:

@@ -69,7 +69,7 @@ def ext_proc(setting: Setting) -> Json:
         message_timeout=seconds(max(MESSAGE_TIMEOUT, setting.needs.judging + MESSAGE_SLACK)),
         forward_rules=_forwarded(setting),
         mutation_rules=_rules(setting),
-        metadata_options={"receiving_namespaces": {"untyped": ["extproc", "io.envoy.ai_gateway"]}},
+        metadata_options={"receiving_namespaces": {"untyped": receiving(setting.policy)}},
     )
     if setting.profile == "buffered":
         config["allow_mode_override"] = True
@@ -141,8 +141,7 @@ def _response_modes(setting: Setting) -> Json:
 
 def _forwarded(setting: Setting) -> Json:
     """Return the fields that the processor is shown: those that it reads. The upstream still gets all."""
-    steering = setting.policy.steering
-    names = dict.fromkeys((*FIELDS_READ, *setting.needs.fields, steering.cluster_header, steering.model_header))
+    names = dict.fromkeys((*FIELDS_READ, *setting.needs.fields, *setting.policy.steering.headers))
     exact = [{"exact": name} for name in names if not name.startswith(CONTROL_PREFIX)]
     patterns = [*exact, {"prefix": CONTROL_PREFIX}]
     never: list[Json] = []
@@ -173,6 +172,12 @@ def _rules(setting: Setting) -> Json:
     }
 
 
+def receiving(policy: Policy) -> list[str]:
+    """The namespaces of dynamic metadata that the processor writes."""
+    own = policy.steering.metadata_namespace
+    return list(dict.fromkeys((PROCESSOR, "io.envoy.ai_gateway", *([own] if policy.steering.by == "metadata" else []))))
+
+
 def removes_by_kind(policy: Policy) -> bool:
     """True if the processor removes credentials of clients that come under names which only end as such do."""
     return any(backend.credential != "client" for backend in policy.backends)
@@ -180,5 +185,4 @@ def removes_by_kind(policy: Policy) -> bool:
 
 def writable(policy: Policy) -> frozenset[str]:
     """The names of the header fields that the processor may set or remove."""
-    steering, credentials = policy.steering, client_credentials(policy)
-    return frozenset({*credentials, steering.cluster_header, steering.model_header, *REQUEST_FIELDS, *RESPONSE_FIELDS})
+    return frozenset({*client_credentials(policy), *policy.steering.headers, *REQUEST_FIELDS, *RESPONSE_FIELDS})

@@ -94,8 +94,7 @@ def _connection_manager(setting: Setting) -> Json:
 
 def _control_headers(setting: Setting) -> Json:
     """Takes out what only the processor may say, before the first look at the routes."""
-    steering = setting.policy.steering
-    named = [steering.cluster_header, steering.model_header]
+    named = setting.policy.steering.headers
     return {
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": typed(

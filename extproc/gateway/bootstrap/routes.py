@@ -3,6 +3,7 @@
 from typing import Final
 
 from extproc.gateway.bootstrap.filter import enabled
+from extproc.gateway.bootstrap.steered import steered_routes
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds
 from extproc.routing.table import client_credentials
 from extproc.transaction.fingerprint import credential_fields
@@ -33,7 +34,7 @@ def route_config(setting: Setting) -> Json:
         "name": "all",
         "domains": ["*"],
         # Removed when the router finalises the request, after the cluster was chosen: no provider sees them.
-        "request_headers_to_remove": [steering.cluster_header, steering.model_header, *CLIENT_ADDRESS, *_keys(setting)],
+        "request_headers_to_remove": [*steering.headers, *CLIENT_ADDRESS, *_keys(setting)],
         # Within one level Envoy removes before it adds: what a provider says under our names is lost, ours stays.
         # Nor may a backend say a credential back.
         "response_headers_to_remove": [*RESPONSE_HEADERS, *client_credentials(setting.policy)],
@@ -50,21 +51,19 @@ def _told(name: str, value: str) -> Json:
 
 
 def _routes(setting: Setting) -> list[Json]:
-    header = setting.policy.steering.cluster_header
-    steered: Json = {
-        "name": "steered",
-        "match": {"prefix": "/", "headers": [{"name": header, "present_match": True}]},
-        "route": {"cluster_header": header, **_times()},
-    }
+    steered = steered_routes(setting.policy)
     fields = credential_fields(setting.policy)
-    if fields:
-        # Only here does a backend's key take the name that it has for the backend: where Envoy does not follow the
-        # steering header, no key goes anywhere. The virtual host removes what is left, which Envoy does after this.
-        steered["request_headers_to_add"] = [_told(name, f"%REQ({KEY_PREFIX}{name})%") for name in fields]
+    for route in steered:
+        route["route"] |= _times()
+        if fields:
+            # Only here does a backend's key take the name that it has for the backend: where Envoy does not follow what
+            # the processor says, no key goes anywhere. The virtual host removes what is left, which Envoy does after.
+            route["request_headers_to_add"] = [_told(name, f"%REQ({KEY_PREFIX}{name})%") for name in fields]
     # The only way to a backend is by the processor's word: it has taken the client's credentials out. A route without a
     # cluster, not a direct response: to that, Envoy would not add the response headers.
+    header = setting.policy.steering.cluster_header
     nowhere = {"cluster_header": header, "cluster_not_found_response_code": "NOT_FOUND"}
-    return [steered, {"name": "unclaimed", "match": {"prefix": "/"}, "route": nowhere}]
+    return [*steered, {"name": "unclaimed", "match": {"prefix": "/"}, "route": nowhere}]
 
 
 def _keys(setting: Setting) -> list[str]:
