@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 def _each(
     explained: Explain, lines: Iterable[bytes], model: str, unread: list[int], labels: KnownLabels
 ) -> Iterator[JudgedSide]:
-    shared = Shared(detailed=True)
+    shared = Shared(detailed=True, epoch=time.time())
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue

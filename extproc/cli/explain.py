@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -82,7 +83,7 @@ def asking() -> Ask:
 
 def _one(explained: Explain, path: Path, blocked: int) -> int:
     try:
-        explanation = explained(Shared(detailed=True), read_line(_read(path)))
+        explanation = explained(Shared(detailed=True, epoch=time.time()), read_line(_read(path)))
     except ValueError as error:
         raise CommandError(str(error), USAGE) from None
     print(msgspec.json.format(_ENCODER.encode(explanation), indent=_WIDTH).decode())
@@ -109,7 +110,7 @@ def lines_of(path: Path) -> Iterator[Iterable[bytes]]:
 
 
 def _each(explained: Explain, lines: Iterable[bytes], blocked: int) -> int:
-    shared, out, code = Shared(detailed=True), sys.stdout.buffer, 0
+    shared, out, code = Shared(detailed=True, epoch=time.time()), sys.stdout.buffer, 0
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue

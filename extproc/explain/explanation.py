@@ -11,6 +11,7 @@ from extproc.explain.lines import SampleRequest, SampleResponse, body_of
 from extproc.explain.reasons import because, reasons
 from extproc.explain.rehearsal import Ask, Half, Rehearsed, rehearse, unasked
 from extproc.inspection.verdict import Finding, OtherKind
+from extproc.policy.signals import TENANT, TENANT_ATTRIBUTES
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
@@ -117,7 +118,9 @@ def explain(plan: Plan, shared: Shared, line: SampleRequest, now: float = 0.0, a
     `ask` has guards from elsewhere asked; if it is absent, nobody is.
     """
     body, answer = body_of(line.body), line.response
-    request = Half(_request_fields(line, len(body)), body, line.route_name)
+    at = None if line.time is None else line.time.timestamp()
+    fields = _request_fields(line, len(body))
+    request = Half(fields, body, line.route_name, line.attributes, line.metadata, at)
     answered = _answered(answer) if answer is not None else None
     try:
         rehearsed = rehearse(plan, shared, request, answered, now, ask)
@@ -230,6 +233,8 @@ def _usage(record: Record) -> TokenCounts | None:
 def _signals(plan: Plan, rehearsed: Rehearsed) -> dict[str, object]:
     """The signals by name; of headers those that the policy names, no credential."""
     signals = dict(sorted(rehearsed.signals.items()))
+    attributes = signals.pop(TENANT_ATTRIBUTES.name, None) or {}
+    signals |= {f"{TENANT.name}.{name}": value for name, value in attributes.items()}
     if "headers" in signals:
         inspected = rehearsed.findings.pipeline.fields if rehearsed.findings is not None else frozenset[str]()
         named = sorted(plan.rule_fields | inspected)

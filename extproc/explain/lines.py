@@ -2,10 +2,11 @@
 
 import json
 import re
-from typing import Final
+from datetime import datetime
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
 from extproc.payload.json.members import members
@@ -32,7 +33,9 @@ class SampleRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     A body that is a JSON string stands for its own characters, so that bodies that are not JSON can be told; any other
     value stands for its very bytes. An answer without a content-type is JSON, or an event stream if it begins as one.
-    `route_name` is that of Envoy's route, for policies that match it.
+    `route_name` is that of Envoy's route, for policies that match it. `attributes` are further attributes of Envoy, and
+    `metadata` what its filters wrote, by namespace, for policies that read tenants there. `time`: when it comes, with
+    its zone; now if absent.
     """
 
     path: str
@@ -41,12 +44,20 @@ class SampleRequest(Struct, frozen=True, forbid_unknown_fields=True):
     body: Raw = Raw()
     response: SampleResponse | None = None
     route_name: str = ""
+    attributes: dict[str, str] = {}
+    metadata: dict[str, dict[str, Any]] = {}
+    time: Annotated[datetime, Meta(tz=True)] | None = None
 
     def __repr__(self) -> str:
         return f"SampleRequest(answered={self.response is not None})"
 
 
 _decode: Final = msgspec.json.Decoder(SampleRequest).decode
+
+_FIELDS: Final = (
+    "a request line has a path, and may have method, headers, body, response, route_name, attributes, metadata and"
+    " time; "
+)
 
 BARE_PATH: Final = "/v1/chat/completions"
 """The path that a bare body is sent to."""
@@ -126,5 +137,5 @@ def _cut(text: bytes, span: tuple[int, int] | None) -> Raw:
 
 def _plain(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
-        return "a request line has a path, and may have method, headers, body, response and route_name; " + str(error)
+        return _FIELDS + str(error)
     return "this is not a JSON object"

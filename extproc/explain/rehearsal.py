@@ -1,12 +1,14 @@
 """An exchange played through the very code that decides about it: no Envoy, no threads, no waiting, nothing sent."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from msgspec import Struct
 
 from extproc.inspection.offloaded import GuardWork
+from extproc.policy.tenants import MUTUAL
 from extproc.protocol.effects import Chunk, Effect, Inspect, Proceed, Reject, Withdraw
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message, Side, StreamClosed
@@ -37,11 +39,14 @@ def unasked(order: Inspect) -> Failed:
 
 
 class Half(Struct, frozen=True):
-    """One side of an exchange, whole."""
+    """One side of an exchange, whole. `at`: when it comes, in seconds since 1970; None for when `Shared` says."""
 
     fields: HeaderMap
     body: bytes
     route_name: str = ""
+    attributes: Mapping[str, str] = {}
+    metadata: Mapping[str, object] = {}
+    at: float | None = None
 
     def __repr__(self) -> str:
         return f"Half({len(self.body)} bytes)"
@@ -87,19 +92,32 @@ def rehearse(
 
     config = READ if plan.needs.response_body or plan.needs.errors else UNREAD
     shared.overridden.add(b"")  # nobody here ignores what is asked of Envoy
-    transaction = Transaction(plan, shared, now)
-    effects = _played(transaction, _first(request, config), now, done)
-    if request.body:
-        effects += _played(transaction, Body(Side.REQUEST, request.body, end=True), now, done)
-    if answer is not None and not any(isinstance(each, Reject) for each in effects):
-        effects += _answered(transaction, answer, config, now, done)
-    (record,) = (each for each in transaction.receive(StreamClosed(), now) if isinstance(each, Record))
-    return Rehearsed(tuple(effects), record, transaction.findings, transaction.signals, tuple(guarded))
+    with _dated(shared, request.at, now):
+        transaction = Transaction(plan, shared, now)
+        effects = _played(transaction, _first(request, config), now, done)
+        if request.body:
+            effects += _played(transaction, Body(Side.REQUEST, request.body, end=True), now, done)
+        if answer is not None and not any(isinstance(each, Reject) for each in effects):
+            effects += _answered(transaction, answer, config, now, done)
+        (record,) = (each for each in transaction.receive(StreamClosed(), now) if isinstance(each, Record))
+        return Rehearsed(tuple(effects), record, transaction.findings, transaction.signals, tuple(guarded))
+
+
+@contextmanager
+def _dated(shared: Shared, at: float | None, now: float) -> Iterator[None]:
+    """Have it be `at`, where that is not None, when the clock of messages says `now`."""
+    epoch = shared.epoch
+    if at is not None:
+        shared.epoch = at - now
+    try:
+        yield
+    finally:
+        shared.epoch = epoch
 
 
 def _first(request: Half, config: ProtocolConfig) -> Headers:
-    attributes = {"xds.route_name": request.route_name}
-    return Headers(Side.REQUEST, request.fields, end=not request.body, attributes=attributes, config=config)
+    attributes = {"xds.route_name": request.route_name, MUTUAL: "false", **request.attributes}
+    return Headers(Side.REQUEST, request.fields, not request.body, attributes, config, request.metadata)
 
 
 def _answered(transaction: Transaction, answer: Half, config: ProtocolConfig, now: float, done: Ask) -> list[Effect]:

@@ -41,6 +41,7 @@ class CompiledPipeline:
         self._prefix = normalise(source.match.path.encode()).lower().rstrip("/") + "/" * source.match.path.endswith("/")
         self._headers = tuple((name, value.encode()) for name, value in source.match.headers.items())
         self.route_name = source.match.route_name
+        self.tenant = source.match.tenant
         self.body_limit = source.body_limit
         self.blocks_oversize = source.blocks_oversize
         self.blocks_unread = source.blocks_uninspected
@@ -92,7 +93,7 @@ class CompiledPipeline:
     @property
     def conditional(self) -> bool:
         """True if more than the path says if it is meant."""
-        return bool(self._headers) or self.route_name is not None
+        return bool(self._headers) or self.route_name is not None or self.tenant is not None
 
     def under(self, paths: Sequence[str]) -> bool:
         """True if one of the ways to write a request's path begins as `match` says.
@@ -101,8 +102,10 @@ class CompiledPipeline:
         """
         return any(f"{path.lower().rstrip('/')}/".startswith(self._prefix) for path in paths)
 
-    def meant(self, fields: HeaderMap, route_name: str) -> bool:
+    def meant(self, fields: HeaderMap, route_name: str, tenant: str = "") -> bool:
         """True if the rest of `match` holds."""
+        if self.tenant is not None and self.tenant != tenant:
+            return False
         if self.route_name is not None and self.route_name != route_name:
             return False
         # A header that is given twice says two things; it is taken for what `match` wants only if it says nothing else.

@@ -136,6 +136,7 @@ def _covers(first: Match, second: Match) -> bool:
         second.path.lower().startswith(first.path.lower())
         and first.headers.items() <= second.headers.items()
         and first.route_name in {None, second.route_name}
+        and first.tenant in {None, second.tenant}
     )
 
 

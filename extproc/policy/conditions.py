@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from extproc.policy.base import Written, refusal
 from extproc.policy.cel import program
 from extproc.policy.expressions import reads
-from extproc.policy.signals import BUILT_IN, Vocabulary, vocabulary_of
+from extproc.policy.signals import BUILT_IN, TENANT, TENANT_ATTRIBUTES, Vocabulary, vocabulary_of
 from extproc.policy.tokens import ExpressionTokens, tokens
 
 CONDITION_MAX: Final = 4096
@@ -38,16 +38,18 @@ class ConditionError(Exception):
 class Condition:
     """A CEL expression that was found right; immutable, and equal to another of the same text.
 
-    `signals`: those it reads. `kinds`: the texts that it compares
+    `signals`: those it reads; `attributes`: those of the tenant among them. `kinds`: the texts that it compares
     kinds of findings with. `headers`: the header fields that it, or one of its signals, reads. `reads_body`: one of
     them is computed from the request's body. `reads_places`: it asks where a finding is. `steps` estimates its
     cost (see `expressions.STEPS_MAX`). Making one raises a refusal.
     """
 
     __slots__ = (
+        "_attributes",
         "_named",
         "_program",
         "_vocabulary",
+        "_written",
         "headers",
         "kinds",
         "reads_body",
@@ -77,7 +79,13 @@ class Condition:
         if words is None:
             raise refusal("a condition is written in ASCII outside of quotes", "write it like 'tools > 0'")
         found = reads(words, vocabulary)
+        self._written = text
+        if found.asked:
+            # In CEL a name has one type: the attributes of the tenant get a name of their own, which nobody can write.
+            self._written = _renamed(text, found.asked)
+            self._program, words = program(self._written), tokens(self._written) or words
         self._vocabulary, self._named = vocabulary, frozenset(found.headers)
+        self._attributes = frozenset(found.attributes)
         self.signals = frozenset(found.signals)
         self.kinds = frozenset(found.kinds)
         self.headers = self._named | vocabulary.headers(found.signals)
@@ -89,6 +97,11 @@ class Condition:
     def named(self) -> frozenset[str]:
         """Return the header fields that it names itself."""
         return self._named
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """Return the attributes of the tenant that it asks for."""
+        return self._attributes
 
     def holds(self, signals: Mapping[str, object]) -> bool:
         """Return whether it is true of these signals, which hold all of `self.signals`. Raises ConditionError.
@@ -127,6 +140,10 @@ class Condition:
             headers = asked["headers"]
             assert isinstance(headers, Mapping)
             asked["headers"] = {name: headers.get(name, "") for name in self._named}
+        if self._attributes:
+            known = asked[TENANT_ATTRIBUTES.name]
+            assert isinstance(known, Mapping)
+            asked[TENANT_ATTRIBUTES.name] = {name: known.get(name, "") for name in self._attributes}
         return asked
 
     def _try_out(self, words: ExpressionTokens) -> None:
@@ -135,6 +152,8 @@ class Condition:
         little = {name: self._vocabulary[name].lowest for name in self.signals}
         if self._named:
             much["headers"] = dict.fromkeys(self._named, "1")
+        if self._attributes:
+            much[TENANT_ATTRIBUTES.name] = dict.fromkeys(self._attributes, "1")
         for signals in (much, little):
             try:
                 result = self._program.execute(self._asked(signals))
@@ -143,7 +162,7 @@ class Condition:
             if not isinstance(result, bool):
                 raise refusal("this is neither true nor false", "compare it with something, such as tools > 0")
         for begin, end in words.operands():
-            operand = self.text[begin:] if end < 0 else self.text[begin:end]
+            operand = self._written[begin:] if end < 0 else self._written[begin:end]
             try:
                 program(operand).execute(self._asked(much))
             except TypeError as error:  # && and || forgive it where the other operand decides
@@ -204,6 +223,13 @@ def _unparsed(text: str, said: str) -> PydanticCustomError:
     before, wrong = _around(text, line, column)
     mend = next((mend for start, mend in _SLIPS.items() if wrong.startswith(start)), _CHECK)
     return refusal(f"this is not CEL at {place}", _SLIPS["not "] if before.endswith("not ") else mend)
+
+
+def _renamed(text: str, asked: list[int]) -> str:
+    """Return an expression in which `tenant`, at these places, has the name of the tenant's attributes."""
+    for at in reversed(asked):
+        text = text[:at] + TENANT_ATTRIBUTES.name + text[at + len(TENANT.name) :]
+    return text
 
 
 def _around(text: str, line: int, column: int) -> tuple[str, str]:

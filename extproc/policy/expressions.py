@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from extproc.policy.base import meant, refusal
 from extproc.policy.cel import program
 from extproc.policy.names import HEADER_NAME_MAX, is_header_name
-from extproc.policy.signals import FINDINGS, UNSUPPORTED, Vocabulary
+from extproc.policy.signals import FINDINGS, TENANT, TENANT_ATTRIBUTES, UNSUPPORTED, Vocabulary
 from extproc.policy.tokens import ExpressionTokens
 
 METHODS: Final = ("contains", "startsWith", "endsWith", "matches", "size")
@@ -49,7 +49,7 @@ class Reads:
     """The signals and header fields that an expression reads.
 
     `kinds`: the texts that it compares kinds of findings with. `places`: it asks where a finding is. `steps`: its cost,
-    as for `STEPS_MAX`.
+    as for `STEPS_MAX`. `attributes`: those of the tenant, and `asked`: the places in the text of `tenant` before them.
     """
 
     signals: set[str] = field(default_factory=set)
@@ -57,6 +57,8 @@ class Reads:
     kinds: set[str] = field(default_factory=set)
     places: bool = False
     steps: int = 0
+    attributes: set[str] = field(default_factory=set)
+    asked: list[int] = field(default_factory=list)
 
 
 def reads(tokens: ExpressionTokens, vocabulary: Vocabulary) -> Reads:
@@ -208,6 +210,13 @@ class _ExpressionWalk:
         if name in self.bound:
             self._bound(index, name)
             return
+        if name == TENANT.name and self.tokens.is_at(index + 1, ".") and not self.tokens.calls(index + 2):
+            self._attribute(index)
+            return
+        if name == TENANT.name and self.tokens.is_at(index + 1, "["):
+            raise refusal("an attribute of the tenant is asked for by its name", "write it like tenant.region")
+        if name == TENANT_ATTRIBUTES.name:
+            raise refusal(f"there is no signal {name}", "write it like tenant.region")
         kind = self.vocabulary.type_of(name)
         if kind is None and name in UNSUPPORTED:
             raise refusal(f"{name} is not known to this version", f"it knows {', '.join(self.vocabulary.names)}")
@@ -221,6 +230,12 @@ class _ExpressionWalk:
                 self.found.headers.add(self._header(index))
             case "object":
                 self._object(index, name)
+
+    def _attribute(self, index: int) -> None:
+        """Note an attribute of the tenant, which has no list of names: what a tenant lacks is empty."""
+        self.found.signals.add(TENANT_ATTRIBUTES.name)
+        self.found.attributes.add(self.tokens[index + 2].written)
+        self.found.asked.append(self.tokens[index].at)
 
     def _object(self, index: int, name: str) -> None:
         fields = self.vocabulary[name].fields

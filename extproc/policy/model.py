@@ -16,6 +16,8 @@ from extproc.policy.settings import Health, Limits
 from extproc.policy.signals import RECORDED_MAX, SignalName
 from extproc.policy.stages import STAGES_MAX, UsedStage
 from extproc.policy.steering import Steering
+from extproc.policy.tenants import Tenants
+from extproc.policy.units import TimeZone
 from extproc.policy.virtual import VirtualModel
 
 CONTRADICTIONS_MAX: Final = 200
@@ -42,6 +44,10 @@ class Policy(Value):
     """Hard limits on the regions that requests may go to, applied before any choice and on every fallback and retry."""
     pipelines: Annotated[tuple[Pipeline, ...], Field(max_length=PIPELINES_MAX)] = ()
     """Pipelines that inspect requests and responses; the first that matches is used. None: they pass untouched."""
+    tenants: Tenants | None = None
+    """Who is calling; without it, the signal `tenant` is empty."""
+    time_zone: TimeZone = "UTC"
+    """The zone that the signal `time` is in, by its name in the IANA time zone database."""
     recorded_signals: Annotated[
         tuple[SignalName, ...], Field(max_length=RECORDED_MAX), Written("names of signals", "[tools, images]")
     ] = ()

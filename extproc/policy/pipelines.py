@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from extproc.policy.base import Value, Written, refusal
 from extproc.policy.names import MatchedHeader, MediaType, PipelineName
 from extproc.policy.processors import Processor
+from extproc.policy.tenants import TenantName
 from extproc.policy.units import GIB, MIB, Count, Size
 
 PROCESSORS_MAX: Final = 64
@@ -75,6 +76,8 @@ class Match(Value):
     """Request headers with exactly these values; names in lower case."""
     route_name: Annotated[str, AfterValidator(_route), Written("name of a route", "llm")] | None = None
     """The name of Envoy's route."""
+    tenant: TenantName | None = None
+    """The name of the [tenant](#tenants)."""
 
 
 class Block(Value):

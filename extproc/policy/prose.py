@@ -64,6 +64,8 @@ pipelines:
 unknown_models: reject
 default_backend: none
 steering: {cluster_header: x-extproc-cluster, model_header: x-extproc-model}
+tenants: {from: {header: x-tenant-id}, required: true, known: {acme: {region: eu}, globex: {}}}
+time_zone: Europe/Berlin
 limits: {request_body: 16MiB, exchange_timeout: 10m}
 health: {failures: 3, cooldown: 10s}
 """
@@ -99,15 +101,18 @@ Not known to this version: {code(BUILT_IN.unsupported)}."""
 def _spelled(each: SignalDeclaration) -> str:
     if each.type == "object":
         return code(f"{each.name}.{name}" for name in each.fields)
-    return f"`{each.name}`"
+    return "`tenant.NAME`" if each.type == "attributes" else f"`{each.name}`"
 
 
 def _type(each: SignalDeclaration) -> str:
     match each.type:
         case "headers":
             return "strings by name"
+        case "attributes":
+            return "string"
         case "object":
-            return "strings"
+            assert isinstance(each.trial, dict)
+            return "ints" if all(isinstance(value, int) for value in each.trial.values()) else "strings"
         case "objects":
             return f"list, each with {code(each.fields)}"
     return each.type

@@ -47,6 +47,7 @@ from extproc.policy.settings import Health, Limits
 from extproc.policy.stages import StageOptions
 from extproc.policy.steering import Steering
 from extproc.policy.step import Step, Windowed
+from extproc.policy.tenants import Tenants, TenantSource
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
 from extproc.policy.virtual import RoutingRule, Target, VirtualModel
@@ -97,6 +98,8 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Processor grounded": (Grounded,),
     "Allow": (Allow,),
     "Answer stage": (StageOptions,),
+    "Tenants": (Tenants,),
+    "Tenant source": (TenantSource,),
     "Steering": (Steering,),
     "Limits": (Limits,),
     "Health": (Health,),
@@ -166,7 +169,8 @@ def _section(title: str, models: tuple[type[Value], ...]) -> str:
     rows: dict[str, str] = {}
     for model in models:
         own = _own(model)
-        rows |= {name: _row(name, field, own[name]) for name, field in model.model_fields.items() if name in own}
+        fields = model.model_fields.items()
+        rows |= {name: _row(field.alias or name, field, own[name]) for name, field in fields if name in own}
     table = ["| Field | Type | Default | Example | Meaning |", "|---|---|---|---|---|", *rows.values()]
     return "\n\n".join([*parts, "\n".join(table)])
 

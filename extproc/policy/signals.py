@@ -14,9 +14,9 @@ from extproc.policy.base import Written, listed, meant, refusal
 from extproc.policy.names import is_header_name
 
 Scalar: TypeAlias = Literal["string", "int", "double", "bool"]
-SignalType: TypeAlias = Scalar | Literal["headers", "object", "objects"]
-"""CEL types, and three that only built-in signals have: `headers`, asked for by their names; an `object` with fields,
-of text; `objects`, a list of these."""
+SignalType: TypeAlias = Scalar | Literal["headers", "attributes", "object", "objects"]
+"""CEL types, and four that only built-in signals have: `headers`, asked for by their names; `attributes` of the tenant,
+asked for as `tenant.NAME`; an `object` with fields; `objects`, a list of these."""
 
 Cost: TypeAlias = Literal["headers", "body"]
 """The input that a signal needs. `body` has the whole request read first, and costs a parse."""
@@ -24,7 +24,7 @@ Cost: TypeAlias = Literal["headers", "body"]
 SCALARS: Final[dict[str, type]] = {"string": str, "int": int, "double": float, "bool": bool}
 """The types of signals that are one value, and what they are in Python."""
 
-UNSUPPORTED: Final = frozenset({"tenant", "input_tokens", "intent", "difficulty", "language"})
+UNSUPPORTED: Final = frozenset({"intent", "difficulty", "language"})
 """Signals of the format that this version does not know."""
 
 SIGNALS_MAX: Final = 256
@@ -125,6 +125,35 @@ MCP: Final = SignalDeclaration(
     least={"method": "", "tool": ""},
     fields=("method", "tool"),
 )
+AUDIO: Final = SignalDeclaration("audio", "bool", True, "true if the request brings audio, or asks for it", "body")
+JSON_SCHEMA: Final = SignalDeclaration(
+    "json_schema", "bool", True, "true if JSON of a given form is asked for, in the words of any API", "body"
+)
+INPUT_TOKENS: Final = SignalDeclaration(
+    "input_tokens",
+    "int",
+    1000,
+    "the tokens of the request: see [tenants.md](tenants.md#tokens). Not determined for a file that is elsewhere",
+    "body",
+)
+MAX_OUTPUT_TOKENS: Final = SignalDeclaration(
+    "max_output_tokens", "int", 1000, "the largest limit of output tokens that the request states, 0 if none", "body"
+)
+TURNS: Final = SignalDeclaration(
+    "turns", "int", 1, "the messages of the user, without those that only bring results of tools", "body"
+)
+TENANT: Final = SignalDeclaration("tenant", "string", "acme", "the name of the [tenant](#tenants), empty without one")
+TENANT_ATTRIBUTES: Final = SignalDeclaration(
+    "tenant_attributes", "attributes", {}, "an attribute of the tenant, empty if it has none of the name", least={}
+)
+TIME: Final = SignalDeclaration(
+    "time",
+    "object",
+    {"hour": 12, "minute": 30, "weekday": 1},
+    "when the request came, in the policy's `time_zone`: hours from 0 to 23, weekdays from 1 for Monday to 7",
+    least={"hour": 0, "minute": 0, "weekday": 1},
+    fields=("hour", "minute", "weekday"),
+)
 
 
 class Vocabulary:
@@ -143,8 +172,8 @@ class Vocabulary:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names, in the order of their declarations."""
-        return tuple(self._known)
+        """All names as expressions have them, in the order of their declarations."""
+        return tuple(each.name for each in self._known.values() if each.type != "attributes")
 
     @property
     def unsupported(self) -> tuple[str, ...]:
@@ -213,5 +242,11 @@ def speak(found: Vocabulary) -> None:
     _current = found
 
 
-BUILT_IN: Final = Vocabulary((MODEL, PATH, ROUTE_NAME, HEADERS, FINDINGS, STREAM, TOOLS, IMAGES, MCP))
+BUILT_IN: Final = Vocabulary((
+    MODEL, PATH, ROUTE_NAME, HEADERS, FINDINGS, STREAM, TOOLS, IMAGES, MCP, AUDIO, JSON_SCHEMA, INPUT_TOKENS,
+    MAX_OUTPUT_TOKENS, TURNS, TENANT, TENANT_ATTRIBUTES, TIME,
+))  # fmt: skip
+MEASURED: Final = frozenset(each.name for each in (AUDIO, JSON_SCHEMA, INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS))
+"""Signals that are measured while a body is read, which takes half as long again."""
+
 _current = BUILT_IN

@@ -1,9 +1,10 @@
 """Sizes, durations and shares as people write them: `2MiB`, `50ms`, `10%`."""
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from extproc.policy.base import Written, refusal
 
@@ -95,3 +96,15 @@ Truth = Annotated[bool, Strict(), Written("`true` or `false`", "true")]
 
 Share = Annotated[float, BeforeValidator(share), Written("percentage", "10%")]
 """A fraction of all, written in percent."""
+
+
+def zone(name: str) -> str:
+    """Return the name of a time zone of the IANA database that this machine knows."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):  # a path, a folder, or none of the database
+        raise refusal("there is no such time zone on this machine", "write it like Europe/Berlin, or UTC") from None
+    return name
+
+
+TimeZone: TypeAlias = Annotated[str, AfterValidator(zone), Written("time zone", "Europe/Berlin")]

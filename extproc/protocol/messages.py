@@ -21,13 +21,17 @@ class Side(Enum):
 
 
 class Headers(Struct, frozen=True):
-    """Request or response headers. `end`: no body follows. `config` comes with the first message of an exchange."""
+    """Request or response headers. `end`: no body follows. `config` comes with the first message of an exchange.
+
+    `metadata`: the dynamic metadata that Envoy forwards, by namespace: texts, numbers, truths, lists and mappings.
+    """
 
     side: Side
     fields: HeaderMap
     end: bool = False
     attributes: Mapping[str, str] = {}
     config: ProtocolConfig | None = None
+    metadata: Mapping[str, object] = {}
 
 
 class Body(Struct, frozen=True):

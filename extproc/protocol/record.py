@@ -79,13 +79,14 @@ class Record(Struct, frozen=True, omit_defaults=True):
 
     The fields have the order of a line of the log. Those with a default are left out there if they have it; the others
     are always there, null if there is nothing to report. `rule` is the model's rule that decided, or could not be
-    asked. `residency`: the rules of residency that held. `pipeline` to `forwarded` are inspection's: left out if no
-    pipeline is for the exchange. `forwarded`: the request had gone on when it was blocked, so that its tokens are
-    spent. (`failures` and `blocked_by` may name an answer stage without any.) `signals` are those that the policy has
-    recorded, which alone may hold a client's text, and numbers and truths that rules of the model and of residency
-    read. `misconfigured` names what Envoy lacks. `missteered` says how Envoy led the request elsewhere than was
-    decided, and `cluster` where, if it told that. `processing_ms` and `abort` are added by the shell: its own time in
-    all, and the gRPC status that it ended the exchange with.
+    asked. `residency`: the rules of residency that held. `tenant`: who was calling, where the policy says how that is
+    known. `pipeline` to `forwarded` are inspection's: left out if no pipeline is for the exchange. `forwarded`: the
+    request had gone on when it was blocked, so that its tokens are spent. (`failures` and `blocked_by` may name an
+    answer stage without any.) `signals` are those that the policy has recorded, which alone may hold a client's text,
+    and numbers and truths that rules of the model and of residency read. `misconfigured` names what Envoy lacks.
+    `missteered` says how Envoy led the request elsewhere than was decided, and `cluster` where, if it told that.
+    `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC status that it ended the
+    exchange with.
     """
 
     request_id: str
@@ -107,6 +108,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     duration_ms: float | None
     rule: str | None = None
     residency: tuple[str, ...] = ()
+    tenant: str | None = None
     pipeline: str | None = None
     masked: bool | None = None
     findings: tuple[CountedFinding, ...] = ()

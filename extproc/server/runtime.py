@@ -86,6 +86,7 @@ class Runtime:
     """The state of one worker, without a loop and without a socket.
 
     `start` in [0, 1) sets the draws of one worker apart from another's; `begin` makes the decider of an exchange.
+    `clock` measures time, `wall` tells it, in seconds since 1970.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Runtime:
         start: float = 0.0,
         begin: Begin = Transaction,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.plan = plan
         self.shared = Shared(start)
@@ -106,6 +108,8 @@ class Runtime:
         self._processing = self.metrics.histogram(PROCESSING)
         self._duration = self.metrics.histogram(DURATION)
         self.clock = clock
+        self._wall = wall
+        self.shared.epoch = wall() - clock()
         self.draining = False
         self.log = log
         self.on_idle: Callable[[], None] = _nothing
@@ -161,6 +165,7 @@ class Runtime:
     def sweep(self, now: float, late: float = 0.0) -> None:
         """Tells the exchanges whose deadline has passed; `late` is by how many seconds this call itself is."""
         self._lag = max(self._lag, late)
+        self.shared.epoch = self._wall() - now
         for exchange in [one for one in self._open if one.decider.deadline <= now]:
             exchange.expire(now)
         if self.share is not None and (news := self.shared.health.news(NEWS_MOST)):

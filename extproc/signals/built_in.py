@@ -1,9 +1,10 @@
 """The built-in signals of a request."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from extproc.apis.counts import counted
+from extproc.apis.demand import output_limit
 from extproc.apis.mcp import request as mcp
 from extproc.apis.outline import Number, Outline, text_of
 from extproc.policy import signals as declared
@@ -89,6 +90,43 @@ def _mcp(view: RequestView) -> object:
     return told[0] if len(told) == 1 else told
 
 
+def _audio(view: RequestView) -> bool | None:
+    return None if view.outline is None else "audio" in view.demand.features
+
+
+def _json_schema(view: RequestView) -> bool | None:
+    return None if view.outline is None else "json_schema" in view.demand.features
+
+
+def _input_tokens(view: RequestView) -> int | None:
+    return view.demand.input_tokens
+
+
+def _max_output_tokens(view: RequestView) -> int | None:
+    if view.outline is None:
+        return None
+    return view.demand.max_output_tokens or output_limit(view.outline)
+
+
+def _turns(view: RequestView) -> int | None:
+    return view.demand.turns
+
+
+def _tenant(view: RequestView) -> str:
+    return view.circumstances.tenant
+
+
+def _tenant_attributes(view: RequestView) -> Mapping[str, str]:
+    return view.circumstances.attributes
+
+
+def _time(view: RequestView) -> dict[str, int] | None:
+    moment = view.circumstances.moment
+    if moment is None:
+        return None
+    return {"hour": moment.hour, "minute": moment.minute, "weekday": moment.isoweekday()}
+
+
 SIGNALS: Final = (
     Signal.of(declared.MODEL, _model),
     Signal.of(declared.PATH, _path),
@@ -99,4 +137,12 @@ SIGNALS: Final = (
     Signal.of(declared.TOOLS, _tools),
     Signal.of(declared.IMAGES, _images),
     Signal.of(declared.MCP, _mcp),
+    Signal.of(declared.AUDIO, _audio),
+    Signal.of(declared.JSON_SCHEMA, _json_schema),
+    Signal.of(declared.INPUT_TOKENS, _input_tokens),
+    Signal.of(declared.MAX_OUTPUT_TOKENS, _max_output_tokens),
+    Signal.of(declared.TURNS, _turns),
+    Signal.of(declared.TENANT, _tenant),
+    Signal.of(declared.TENANT_ATTRIBUTES, _tenant_attributes),
+    Signal.of(declared.TIME, _time),
 )

@@ -1,16 +1,48 @@
 """The view of a request that signals are computed from; whoever needs its body first reads it, once."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
 from typing import Final
+
+from msgspec import Struct
 
 from extproc import payload as text
 from extproc.apis import Request, outline
+from extproc.apis.demand import UNDETERMINED, Demand, demanded
+from extproc.apis.measures import Measures, measured
 from extproc.apis.outline import Outline
+from extproc.classify.tokens import encoding_of
 from extproc.payload import TextLimitError, declares_json
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 
 NO_BODY: Final = Outline((), 0, False)
 """The outline of a request that has no JSON."""
+
+
+class Circumstances(Struct, frozen=True):
+    """What is known of a request besides what it says: who is calling, and when.
+
+    `tenant` is empty without one; `at`: seconds since 1970, None where nobody says what time it is. `measures`: the
+    policy reads the demand of requests, so that it is taken while the outline is read.
+    """
+
+    tenant: str = ""
+    attributes: Mapping[str, str] = {}
+    at: float | None = None
+    zone: tzinfo | None = None
+    measures: bool = False
+
+    @property
+    def moment(self) -> datetime | None:
+        """The time in the zone of the policy, UTC if that names none."""
+        return None if self.at is None else datetime.fromtimestamp(self.at, self.zone or UTC)
+
+    def __repr__(self) -> str:
+        return f"Circumstances({self.tenant!r})"
+
+
+UNKNOWN_CALLER: Final = Circumstances()
 
 
 def content_type(fields: HeaderMap) -> str:
@@ -26,7 +58,19 @@ class RequestView:
     asked by signals of the cost `body` alone; `body` is without encodings, and None where it is not known.
     """
 
-    __slots__ = ("_body", "_content_type", "_image_parts", "_outline", "asked", "headers", "path", "route_name")
+    __slots__ = (
+        "_body",
+        "_content_type",
+        "_demand",
+        "_image_parts",
+        "_measures",
+        "_outline",
+        "asked",
+        "circumstances",
+        "headers",
+        "path",
+        "route_name",
+    )
 
     def __init__(
         self,
@@ -36,22 +80,54 @@ class RequestView:
         asked: Request | None = None,
         body: bytes | None = None,
         content_type: str = "",
+        circumstances: Circumstances = UNKNOWN_CALLER,
     ) -> None:
         self.headers = headers
         self.path = path
         self.route_name = route_name
         self.asked = asked
+        self.circumstances = circumstances
         self._body = body
         self._content_type = content_type
         self._outline: list[Outline | None] = []  # what was found out, once it was
+        self._measures: Measures | None = None
+        self._demand: Demand | None = None
         self._image_parts: list[int | None] = []
 
     @property
     def outline(self) -> Outline | None:
         """The members of the body that limits and signals ask about; None where they cannot be determined."""
         if not self._outline:
-            self._outline.append(None if self._body is None else _outline(self._body, self._content_type))
+            if self.circumstances.measures:
+                self._measure()
+            else:
+                self._outline.append(None if self._body is None else _outline(self._body, self._content_type))
         return self._outline[0]
+
+    @property
+    def demand(self) -> Demand:
+        """The demand of the request; all that it can have where it cannot be determined.
+
+        One reading gives it and the outline, unless the outline was asked for before and the circumstances did not say
+        that the demand would be.
+        """
+        if self._demand is None:
+            outline, measures = self._measure()
+            if outline is None:
+                self._demand = UNDETERMINED
+            else:
+                encoding = encoding_of("" if self.asked is None else self.asked.model)
+                self._demand = demanded(outline, measures, encoding)
+        return self._demand
+
+    def _measure(self) -> tuple[Outline | None, Measures]:
+        if self._measures is None:
+            body = self._body
+            found = None if body is None else measured(body)
+            known = NO_BODY if body is not None and not _looks_like_json(body, self._content_type) else None
+            outline, self._measures = (known, Measures()) if found is None else found
+            self._outline = [outline]
+        return self._outline[0], self._measures
 
     @property
     def image_parts(self) -> int | None:
@@ -66,7 +142,12 @@ class RequestView:
 
 def _outline(body: bytes, kind: str) -> Outline | None:
     found = outline.read(body)
-    return NO_BODY if found is None and not (declares_json(kind) or outline.suspected(body)) else found
+    return NO_BODY if found is None and not _looks_like_json(body, kind) else found
+
+
+def _looks_like_json(body: bytes, kind: str) -> bool:
+    """True if a body that cannot be read as JSON says that it is, or a lenient reader may take it for that."""
+    return declares_json(kind) or outline.suspected(body)
 
 
 def _images(body: bytes, kind: str) -> int | None:

@@ -178,7 +178,7 @@ class Playbook:
         self._config = None
         match message:
             case Headers():
-                return Headers(message.side, message.fields, message.end, message.attributes, config)
+                return Headers(message.side, message.fields, message.end, message.attributes, config, message.metadata)
             case Body():
                 return Body(message.side, message.data, message.end, message.attributes, config)
             case Trailers():

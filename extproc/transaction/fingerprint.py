@@ -13,6 +13,7 @@ import msgspec
 
 from extproc.policy import Backend, Bearer, Header, Policy
 from extproc.policy.steering import asked_models
+from extproc.policy.tenants import Tenants
 
 if TYPE_CHECKING:
     from extproc.transaction.plan import Needs
@@ -50,6 +51,7 @@ def demands(policy: Policy, needs: "Needs") -> Demands:
         "the route's name": needs.route_name,
         "responses": [needs.response_headers, needs.response_body, needs.errors],
         "trailers of requests": policy.request_trailers,
+        **({} if policy.tenants is None else {"who is calling": _calling(policy.tenants, needs)}),
     }
 
 
@@ -74,7 +76,7 @@ def owner(wanted: bytes, found: bytes) -> str:
 
 def differences(one: Demands, other: Demands) -> tuple[str, ...]:
     """Return the names of what differs between two policies' demands."""
-    return tuple(name for name in one if one[name] != other.get(name))
+    return tuple(name for name in {**one, **other} if one.get(name) != other.get(name))
 
 
 def credential_fields(policy: Policy) -> list[str]:
@@ -91,6 +93,10 @@ def _steering(policy: Policy) -> list[Any]:
     models = sorted({(model, name) for _, name, model in asked_models(policy)}) if steering.by_model else []
     namespace = [steering.metadata_namespace] if steering.by == "metadata" else []
     return [steering.by, *steering.headers, *namespace, *models]
+
+
+def _calling(tenants: Tenants, needs: "Needs") -> list[Any]:
+    return [tenants.source.header, tenants.source.trusted, list(needs.attributes), list(needs.namespaces)]
 
 
 def _cluster(backend: Backend) -> list[Any]:

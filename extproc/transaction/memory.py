@@ -18,6 +18,7 @@ from extproc.routing.quoted import Quoted, QuotedInPieces
 from extproc.routing.residency import Confinement
 from extproc.routing.table import Choice, Destination
 from extproc.signals.registry import Signals
+from extproc.signals.view import UNKNOWN_CALLER, Circumstances
 from extproc.transaction.answers import Teller
 from extproc.transaction.findings import Findings
 from extproc.transaction.handed import HandedOut
@@ -45,10 +46,11 @@ RECORDED_TEXT: Final = 256
 class Memory(Struct, eq=False):
     """Mutable, one an exchange. Times are in seconds on the shell's clock.
 
-    `path` is the request's as it came, `strips` the control headers that the client sent itself, `keys` fields whose
-    names end as credentials do: they join `strips` once it is known that they are for no backend. `claimed` the API's
-    path once the request is known to be one that is read, `teller` writes the errors on other paths. `family`: the APIs
-    that the headers of a request of no API show, which write them if nothing else is known of it.
+    `path` is the request's as it came, `circumstances` says who is calling and when, `strips` the control headers that
+    the client sent itself, `keys` fields whose names end as credentials do: they join `strips` once it is known that
+    they are for no backend. `claimed` the API's path once the request is known to be one that is read, `teller` writes
+    the errors on other paths. `family`: the APIs that the headers of a request of no API show, which write them if
+    nothing else is known of it.
     `findings` where a pipeline is for it, `staged` where none is and the response passes answer stages; `signals`,
     pipeline or not, where the policy reads any. `destination`: the backend that gets the request. `request_mode`: the
     body mode that Envoy was told to go on in. `configuration` is Envoy's fingerprint, empty where it sends none;
@@ -75,6 +77,7 @@ class Memory(Struct, eq=False):
     claim: Claim | None = None
     claimed: ApiRequestPath | None = None
     path: bytes = b""
+    circumstances: Circumstances = UNKNOWN_CALLER
     strips: tuple[str, ...] = ()
     spoofed: bool = False
     keys: tuple[str, ...] = ()
@@ -271,6 +274,8 @@ class Memory(Struct, eq=False):
             record = replace(record, rule=self.rule)
         if self.confinement is not None:
             record = replace(record, residency=self.confinement.rules)
+        if self.circumstances.tenant:
+            record = replace(record, tenant=self.circumstances.tenant)
         return replace(record, signals=self.recorded(signals) or None) if signals or self.rule_signals else record
 
 

@@ -296,8 +296,10 @@ class Opening:
         )
 
     def _view(self, asked: apis.Request | None = None, body: bytes | None = None) -> RequestView:
-        assert self._memory.claim is not None
-        return RequestView(self._fields, self._memory.claim.path, self._route_name, asked, body, self._kind)
+        memory = self._memory
+        assert memory.claim is not None
+        path, circumstances = memory.claim.path, memory.circumstances
+        return RequestView(self._fields, path, self._route_name, asked, body, self._kind, circumstances)
 
     def _signals(self, view: RequestView) -> Signals | None:
         """The exchange's signals, now that all is known of the body; those that the policy reads are read here."""

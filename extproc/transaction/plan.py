@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from extproc import apis
 from extproc.apis.paths import Aliases
+from extproc.classify import tokens
 from extproc.inspection.keys import BackendKeys, keys_of
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.pipe.plugged import PlannedStage
@@ -18,12 +19,13 @@ from extproc.policy.base import Loc
 from extproc.policy.credential_headers import credentials_among
 from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.parts import conditions_of
-from extproc.policy.signals import Vocabulary
+from extproc.policy.signals import INPUT_TOKENS, Vocabulary
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
+from extproc.transaction.calling import calling_of
 from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.passage import PROTOCOLS, Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
 from extproc.transaction.steering import SteeringWriter
@@ -73,6 +75,10 @@ class Needs(Struct, frozen=True):
     """Header fields besides `FIELDS_READ`."""
     route_name: bool = False
     """The attribute `xds.route_name` of requests."""
+    attributes: tuple[str, ...] = ()
+    """Further attributes of requests."""
+    namespaces: tuple[str, ...] = ()
+    """Namespaces of dynamic metadata."""
 
 
 class Claim(Struct, frozen=True):
@@ -145,16 +151,24 @@ class Plan:
         self._confines_by_body = any(each.reads_body for each in self._limits)
         everywhere = frozenset.intersection(*(each.regions for each in table.residency)) if table.residency else None
         self._admitted = everywhere
+        asked = [*(each.signals for each in self._conditions), *(each.signals for each in pipelines)]
+        signals_read = frozenset(self.recorded).union(*asked)
+        self.calling = calling_of(policy, signals_read)
+        """How it is found out who calls and when; None if nobody asks."""
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         unnamed = not policy.models and table.passes and not table.default and not table.listed
         self.inert = unnamed and not table.residency
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
+        if INPUT_TOKENS.name in signals_read:
+            tokens.load_for(self.known)
         self.limits = policy.limits
         self.health = policy.health
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
         read = (*pipelines, *((self.unpiped,) if stages else ()))
         self.needs = _needs(table, read, self._conditions, signals.vocabulary, self.recorded, staged=bool(stages))
+        if self.calling is not None:
+            self.needs = self.calling.shown(self.needs)
         self.demands = demands(policy, self.needs)
         self.fingerprint = fingerprint(self.demands)
         prefixes = {_normal(backend.address.prefix) for backend in policy.backends} - {"/v1", ""}
@@ -215,9 +229,9 @@ class Plan:
             found = self._claims[raw_path] = self._claim(raw_path)
         return found
 
-    def pipeline(self, claim: Claim, fields: HeaderMap, route_name: str) -> CompiledPipeline | None:
+    def pipeline(self, claim: Claim, fields: HeaderMap, route_name: str, tenant: str = "") -> CompiledPipeline | None:
         """The pipeline that is for a request."""
-        return next((each for each in claim.pipelines if each.meant(fields, route_name)), None)
+        return next((each for each in claim.pipelines if each.meant(fields, route_name, tenant)), None)
 
     def _claim(self, raw_path: bytes) -> Claim:
         claim = self._meaning(raw_path)

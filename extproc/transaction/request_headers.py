@@ -22,6 +22,7 @@ from extproc.transaction.admission import (
 )
 from extproc.transaction.answers import answer
 from extproc.transaction.astray import check_steered
+from extproc.transaction.calling import Calling
 from extproc.transaction.confining import check_region, confine
 from extproc.transaction.findings import Findings
 from extproc.transaction.memory import Memory
@@ -29,6 +30,7 @@ from extproc.transaction.misconfigured import MisconfiguredError, check_line, ch
 from extproc.transaction.passage import Forwarding
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
+from extproc.transaction.tenants import NO_ATTRIBUTES, NONE, identified
 
 
 class Admitted(Struct, frozen=True):
@@ -60,6 +62,8 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
         memory.first_cluster = message.attributes.get("xds.cluster_name")
     method = fields.get(":method") or b""
     check_line(method, memory.path)
+    if plan.calling is not None:
+        _take_circumstances(plan, plan.calling, shared, memory, message)
     if claim.models is not None and method in (b"GET", b"HEAD"):
         return _models(plan, memory, claim.models, fields)
     claimed = claim.claimed is not None and (method not in READ_ONLY or upgrades(fields))
@@ -90,6 +94,20 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     return Admitted(passage, route_name, reads)
 
 
+def _take_circumstances(plan: Plan, calling: Calling, shared: Shared, memory: Memory, message: Headers) -> None:
+    """Find out who is calling, and when. Raises ClientError for a tenant that is not to be served."""
+    tenant, attributes = NONE, NO_ATTRIBUTES
+    if calling.tenants is not None:
+        try:
+            tenant, attributes = identified(calling.tenants, message, known=memory.known)
+        except ClientError:
+            claimed = memory.claim.claimed if memory.claim is not None else None
+            memory.teller = claimed.api if claimed is not None else plan.apis.family_of(message.fields)
+            raise
+    at = None if shared.epoch is None else shared.epoch + memory.started
+    memory.circumstances = calling.circumstances(tenant, attributes, at)
+
+
 def _begin_signals(plan: Plan, memory: Memory, message: Headers) -> str:
     """Begin the signals of an exchange, if the policy reads any, and return the name of Envoy's route."""
     assert memory.claim is not None
@@ -98,7 +116,8 @@ def _begin_signals(plan: Plan, memory: Memory, message: Headers) -> str:
         if not memory.claim.pipelines and (memory.claim.reads_fields or memory.claim.reads_route):
             check_shown(memory.claim, message, known=memory.known)
         # What a body says is not known before it has come, and never becomes known if it is not read.
-        view = RequestView(message.fields, memory.claim.path, route_name, body=b"" if message.end else None)
+        body, circumstances = b"" if message.end else None, memory.circumstances
+        view = RequestView(message.fields, memory.claim.path, route_name, body=body, circumstances=circumstances)
         memory.signals = Signals(plan.signals, view, whole=message.end)
     return route_name
 
@@ -115,7 +134,7 @@ def _take_pipeline(
     assert claim is not None
     if claim.reads_fields or claim.reads_route:
         check_shown(claim, message, known=memory.known)
-    found = plan.pipeline(claim, message.fields, route_name)
+    found = plan.pipeline(claim, message.fields, route_name, memory.circumstances.tenant)
     if found is None:
         return
     memory.findings = Findings(found, detailed=detailed)

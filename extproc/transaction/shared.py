@@ -7,18 +7,20 @@ from extproc.transaction.witness import SteeringWatch
 
 
 class Shared:
-    """Backend health, the draw sequence, and the bytes of bodies that are held.
+    """Backend health, the draw sequence, the time of day, and the bytes of bodies that are held.
 
     `start` in [0, 1) sets workers apart. `detailed`: every finding is told of. `overridden`: the fingerprints of Envoys
     (empty for one that sends none) that are known to take a mode_override. `steering`: how their steering can be
     verified. `astray`: those that did not follow a steering header, or left a client's credential in a request, with
-    the plan under which that was seen and which of the two it was.
+    the plan under which that was seen and which of the two it was. `epoch`: seconds since 1970 at 0 of the clock by
+    which messages come, None where nobody says; the shell sets it anew as clocks are put right.
     """
 
-    __slots__ = ("astray", "detailed", "draws", "health", "held", "overridden", "steering")
+    __slots__ = ("astray", "detailed", "draws", "epoch", "health", "held", "overridden", "steering")
 
-    def __init__(self, start: float = 0.0, *, detailed: bool = False) -> None:
+    def __init__(self, start: float = 0.0, *, detailed: bool = False, epoch: float | None = None) -> None:
         self.detailed = detailed
+        self.epoch = epoch
         self.overridden: set[bytes] = set()
         self.steering = SteeringWatch()
         self.astray: dict[bytes, tuple[object, What]] = {}

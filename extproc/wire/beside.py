@@ -18,6 +18,9 @@ ATTRIBUTES_KEY: Final = "envoy.filters.http.ext_proc"
 MAX_ATTRIBUTES: Final = 256
 """Attributes a message. The operator names each in the filter's configuration, and Envoy knows about 70."""
 
+METADATA_DEPTH: Final = 8
+"""Structs within each other in metadata: tokens nest claims one or two deep."""
+
 _CONFIGS: Final = {
     (int(request), int(response), early): ProtocolConfig(request, response, early)
     for request, response, early in product(BodyMode, BodyMode, (False, True))
@@ -26,10 +29,11 @@ _CONFIGS: Final = {
 
 
 class Beside(Record, frozen=True):
-    """The modes and the attributes. `attributes` looks into what came when it is asked."""
+    """The modes, the attributes and the metadata. The latter two look into what came when they are asked."""
 
     attributes: Mapping[str, str]
     config: ProtocolConfig | None
+    metadata: Mapping[str, object]
 
 
 class BesideMemo(dict[bytes, Beside | None]):
@@ -53,7 +57,7 @@ class BesideMemo(dict[bytes, Beside | None]):
             return None
         if request.WhichOneof("request") is not None:
             return None
-        found = Beside(Attributes(request), config(request))
+        found = Beside(Attributes(request), config(request), ForwardedMetadata(request))
         if len(self) >= self.MOST:
             self.clear()
         self[encoded] = found
@@ -117,6 +121,51 @@ class Attributes(Mapping[str, str]):
     def _fields(self) -> Mapping[str, Value]:
         struct: Struct | None = self._request.attributes.get(ATTRIBUTES_KEY)
         return {} if struct is None else struct.fields
+
+
+class ForwardedMetadata(Mapping[str, object]):
+    """The dynamic metadata of a message by namespace, as plain values. Converted when it is asked for."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: ProcessingRequest) -> None:
+        self._request = request
+
+    def __getitem__(self, namespace: str) -> object:
+        return _plain(self._request.metadata_context.filter_metadata[namespace], 0)
+
+    def get(self, namespace: str, default: Any = None) -> Any:
+        """As for any mapping: looking a namespace up in a protobuf map would add it."""
+        return self[namespace] if namespace in self._request.metadata_context.filter_metadata else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._request.metadata_context.filter_metadata)
+
+    def __len__(self) -> int:
+        return len(self._request.metadata_context.filter_metadata)
+
+    def __repr__(self) -> str:
+        return f"ForwardedMetadata({len(self)} namespaces)"
+
+
+def _plain(struct: Struct, depth: int) -> dict[str, object]:
+    """A struct as plain values; what is nested deeper than `METADATA_DEPTH` is left out."""
+    return {name: _unwrapped(value, depth) for name, value in struct.fields.items()}
+
+
+def _unwrapped(value: Value, depth: int) -> object:
+    match value.WhichOneof("kind"):
+        case "string_value":
+            return value.string_value
+        case "number_value":
+            return value.number_value
+        case "bool_value":
+            return value.bool_value
+        case "struct_value" if depth < METADATA_DEPTH:
+            return _plain(value.struct_value, depth + 1)
+        case "list_value" if depth < METADATA_DEPTH:
+            return [_unwrapped(each, depth + 1) for each in value.list_value.values]
+    return None
 
 
 def _text(value: Value) -> str | None:

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Message, Side, Trailers, Unknown
-from extproc.wire.beside import Attributes, config
+from extproc.wire.beside import Attributes, ForwardedMetadata, config
 from extproc.wire.pb import headers_pb2
 from extproc.wire.pb.processor_pb2 import HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest
 from extproc.wire.usual import usual
@@ -52,7 +52,8 @@ def _parsed(payload: bytes) -> Message:
 
 
 def _headers(side: Side, headers: HttpHeaders, request: ProcessingRequest) -> Headers:
-    return Headers(side, _fields(headers.headers), headers.end_of_stream, Attributes(request), config(request))
+    beside = Attributes(request), config(request), ForwardedMetadata(request)
+    return Headers(side, _fields(headers.headers), headers.end_of_stream, *beside)
 
 
 def _body(side: Side, body: HttpBody, request: ProcessingRequest) -> Body:

@@ -57,7 +57,11 @@ def _headers(side: Side, payload: bytes, at: int, stop: int, beside: Beside) -> 
     if payload[at] != _MAP or not (last or end == stop):
         return None
     fields = _fields(payload, start, end)
-    return None if fields is None else Headers(side, HeaderMap(fields), last, beside.attributes, beside.config)
+    return (
+        None
+        if fields is None
+        else Headers(side, HeaderMap(fields), last, beside.attributes, beside.config, beside.metadata)
+    )
 
 
 def _fields(payload: bytes, at: int, end: int) -> list[Field] | None:

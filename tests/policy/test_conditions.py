@@ -96,8 +96,13 @@ WRONG = [
     # facts
     ("modle == 'a'", "there is no signal modle", "did you mean model?"),
     ("xyz > 1", "there is no signal xyz", "known here: model"),
-    ("tenant == 'a'", "tenant is not known to this version", "it knows model"),
-    ("input_tokens > 9", "input_tokens is not known to this version", "it knows model"),
+    ("tenant_attributes.region == 'a'", "there is no signal tenant_attributes", "write it like tenant.region"),
+    ("tenant['region'] == 'a'", "an attribute of the tenant is asked for by its name", "write it like tenant.region"),
+    ("tenant.region > 3", "this compares or adds", "compare numbers"),
+    ("time == 3", "time is not a value itself", "time.hour or time.minute or time.weekday"),
+    ("time.second == 3", "time has no field second", "known here: hour, minute, weekday"),
+    ("intent == 'a'", "intent is not known to this version", "it knows model"),
+    ("difficulty > 0.9", "difficulty is not known to this version", "it knows model"),
     ("intent == 'code'", "intent is not known to this version", "it knows model"),
     ("difficulty > 0.7", "difficulty is not known to this version", "it knows model"),
     ("language == 'de'", "language is not known to this version", "it knows model"),
@@ -241,8 +246,41 @@ def test_conditions_of_the_same_text_are_the_same() -> None:
 
 def test_every_fact_can_be_asked() -> None:
     asked = {"headers": "headers.a == ''", "findings": "size(findings) == 0", "mcp": "mcp.tool == ''"}
+    asked["time"] = "time.hour == 0"
     for fact in BUILT_IN.names:
         assert Condition(asked.get(fact, f"{fact} == {fact}")).signals == {fact}
+
+
+ATTRIBUTE = Condition('tenant.startsWith("a") && tenant.region == "eu" || tenant .plan != ""')
+
+
+@gathered(
+    ("tenant", "attributes", "holds"),
+    [
+        ("acme", {"region": "eu"}, True),
+        ("acme", {"region": "us"}, False),
+        ("acme", {}, False),
+        ("bolt", {"region": "eu"}, False),
+        ("bolt", {"plan": "gold"}, True),
+        ("", {}, False),
+    ],
+)
+def test_the_tenant_is_a_text_and_has_attributes_which_are_empty_where_it_has_none(
+    tenant: str, attributes: dict[str, str], holds: bool
+) -> None:
+    assert ATTRIBUTE.signals == {"tenant", "tenant_attributes"}
+    assert ATTRIBUTE.attributes == {"region", "plan"}
+    assert ATTRIBUTE.holds({"tenant": tenant, "tenant_attributes": attributes}) is holds
+    copy = pickle.loads(pickle.dumps(ATTRIBUTE))
+    assert copy.holds({"tenant": tenant, "tenant_attributes": attributes}) is holds
+
+
+def test_an_attribute_does_not_reach_into_texts_and_places_of_errors() -> None:
+    assert Condition('model == "tenant.region" && tenant.region == "eu"').holds(
+        {"model": "tenant.region", "tenant_attributes": {"region": "eu"}}
+    )
+    with pytest.raises(PydanticCustomError, match="character 23"):
+        Condition('tenant.region == "eu" = 3')
 
 
 def test_conditions_need_nothing_of_the_librarys_terminal_program_and_the_library_only_when_there_is_one() -> None:

@@ -21,7 +21,7 @@ def test_every_field_of_every_model_is_described() -> None:
         described = descriptions(model)
         for name in model.model_fields:
             assert name in described or _described_above(model, name), f"{model.__name__}.{name}"
-            assert f"| `{name}` |" in page
+            assert f"| `{model.model_fields[name].alias or name}` |" in page
 
 
 def test_the_example_is_a_policy_that_nothing_is_to_be_said_about() -> None:

@@ -51,12 +51,12 @@ def test_the_rest_of_a_wrong_file_is_checked_against_them_too() -> None:
 
 
 def test_a_name_that_is_reserved_for_later_is_a_plug_ins_to_give() -> None:
-    assert "tenant" in BUILT_IN.unsupported
-    told = Vocabulary((*BUILT_IN, SignalDeclaration("tenant", "string", "a", "who asks")))
-    assert "tenant" not in told.unsupported
-    assert Condition('tenant == "a"', told).signals == {"tenant"}
+    assert "intent" in BUILT_IN.unsupported
+    told = Vocabulary((*BUILT_IN, SignalDeclaration("intent", "string", "a", "what is asked")))
+    assert "intent" not in told.unsupported
+    assert Condition('intent == "a"', told).signals == {"intent"}
     with pytest.raises(PydanticCustomError, match="not known to this version"):
-        Condition('tenant == "a"')
+        Condition('intent == "a"')
 
 
 def test_a_policy_goes_to_other_processes_with_what_its_conditions_were_checked_against() -> None:

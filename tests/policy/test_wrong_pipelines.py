@@ -91,7 +91,7 @@ WRONG = [
         "not a path of at most 1024",
         "percent",
     ),
-    (pipeline("match: {tenant: a}"), 8, "pipelines[0].match.tenant", "no field tenant", "known here: path, headers"),
+    (pipeline("match: {tenants: a}"), 8, "pipelines[0].match.tenants", "no field tenants", "did you mean tenant?"),
     (pipeline("match: {headers: []}"), 8, "pipelines[0].match.headers", "a mapping belongs here", "`name: value`"),
     (pipeline("match: {headers: {X-A: a}}"), 8, "pipelines[0].match.headers.X-A", "lower case", "write x-a"),
     (pipeline("match: {headers: {':path': a}}"), 8, "pipelines[0].match.headers[':path']", "pseudo", "ordinary"),

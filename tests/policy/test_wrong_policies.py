@@ -36,7 +36,6 @@ WRONG = [
     (root("default_backend: b"), 6, "default_backend", "there is no backend b", "known here: a, none"),
     (root("default_backend: nine"), 6, "default_backend", "there is no backend nine", "did you mean none?"),
     # what the format names and this version has not
-    (root("tenants: {}"), 6, "tenants", LATER, "delete it"),
     (root("budgets: []"), 6, "budgets", LATER, "delete it"),
     (root("state: {memory: {}}"), 6, "state", LATER, "delete it"),
     (
@@ -48,6 +47,24 @@ WRONG = [
     ),
     (backend().replace("api: openai", "api: bedrock"), 5, "backends[0].api", LATER, "openai or anthropic"),
     (backend().replace("api: openai", "api: azure-openai"), 5, "backends[0].api", LATER, "openai or anthropic"),
+    # tenants
+    (root("tenants: {}"), 6, "tenants.from", "from is missing", "add `from: ...`"),
+    (root("tenants: {from: {}}"), 6, "tenants.from", "comes from one place", "write {header: x-tenant-id}"),
+    (root("tenants: {from: {claim: sub}}"), 6, "tenants.from", "a filter's metadata", "{claim: sub, metadata:"),
+    (root("tenants: {from: {header: x-a, identity: subject}}"), 6, "tenants.from", "comes from one place", "write {"),
+    (root("tenants: {from: {identity: subject, trusted: true}}"), 6, "tenants.from", "only a header", "delete"),
+    (root("tenants: {from: {identity: san}}"), 6, "tenants.from.identity", "none of: uri_san", "uri_san"),
+    (root("tenants: {from: {header: x-api-key}}"), 6, "tenants.from.header", "carries credentials", "trusted filter"),
+    (root("tenants: {from: {header: x-a}, unknown: reject}"), 6, "tenants", "every tenant is unknown", "add `known`"),
+    (
+        root("tenants: {from: {header: x-a}, known: {a: {Region: eu}}}"),
+        6,
+        "tenants.known.a.Region",
+        "lower-case letters",
+        "write it like region",
+    ),
+    (root("time_zone: Mars/Olympus"), 6, "time_zone", "no such time zone", "Europe/Berlin"),
+    (root("time_zone: ../localtime"), 6, "time_zone", "no such time zone", "Europe/Berlin"),
     # backends
     (backend().replace("api: openai", "api: opneai"), 5, "backends[0].api", "none of: openai", "did you mean openai?"),
     (backend().replace("api: openai", "api: 7"), 5, "backends[0].api", "none of: openai", "write openai or anthropic"),

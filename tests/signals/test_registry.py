@@ -1,20 +1,26 @@
 """The registry, and the signals of one exchange: read when asked for, once, and never raising."""
 
-import pytest
+from zoneinfo import ZoneInfo
 
+import pytest
+from msgspec.structs import replace
+
+from extproc.apis.demand import TOOL_TOKENS, TOOLS_TOKENS
 from extproc.policy import Condition
-from extproc.policy.signals import BUILT_IN, SCALARS, SignalError
+from extproc.policy.signals import BUILT_IN, MEASURED, SCALARS, SignalError
 from extproc.protocol.headers import HeaderMap
 from extproc.signals.registry import REGISTRY, SignalRegistry, Signals
 from extproc.signals.signal import Signal
-from extproc.signals.view import RequestView
+from extproc.signals.view import Circumstances, RequestView
 
 BODY = b'{"model":"big","tools":[{},{}]}'
 FIELDS = HeaderMap([("x-team", b"red")])
+CIRCUMSTANCES = Circumstances("acme", {"region": "eu"}, 1_767_654_000.0, ZoneInfo("Europe/Berlin"))
+"""On Tuesday, 6 January 2026, 00:00 in Berlin; it is Monday in UTC."""
 
 
 def view(body: bytes | None = None) -> RequestView:
-    return RequestView(FIELDS, "/x", "llm", None, body, "application/json")
+    return RequestView(FIELDS, "/x", "llm", None, body, "application/json", CIRCUMSTANCES)
 
 
 def counting(cost: str) -> tuple[Signal, list[RequestView]]:
@@ -48,7 +54,36 @@ def test_the_values_of_a_request_have_the_types_that_were_declared_and_tried() -
         "tools": 2,
         "images": 0,
         "mcp": {"method": "", "tool": ""},
+        "audio": False,
+        "json_schema": False,
+        "input_tokens": 2 * TOOL_TOKENS + TOOLS_TOKENS,
+        "max_output_tokens": 0,
+        "turns": 0,
+        "tenant": "acme",
+        "tenant_attributes": {"region": "eu"},
+        "time": {"hour": 0, "minute": 0, "weekday": 2},
     }
+
+
+def test_a_body_that_is_no_json_leaves_all_that_it_may_ask_for_undetermined() -> None:
+    asked = sorted(MEASURED)
+    assert Signals(REGISTRY, view(b'{"max_tokens":'), whole=True).read(asked) == dict.fromkeys(asked)
+    odd = Signals(REGISTRY, view(b'{"max_tokens":1e999,"messages":[{"role":"user"}]}'), whole=True)
+    assert odd.read(["max_output_tokens", "turns"]) == {"max_output_tokens": None, "turns": 1}
+
+
+@pytest.mark.parametrize("measures", [True, False])
+def test_a_demand_and_an_outline_say_the_same_in_either_order(measures: bool) -> None:
+    read = []
+    for names in (["tools", "turns", "images"], ["turns", "tools", "images"]):
+        seen = view(b'{"tools":[{}],"messages":[{"role":"user","content":[{"type":"image_url"}]}]}')
+        seen.circumstances = replace(CIRCUMSTANCES, measures=measures)
+        read.append(Signals(REGISTRY, seen, whole=True).read(names))
+    assert read[0] == read[1] == {"tools": 1, "turns": 1, "images": 1}
+
+
+def test_without_a_clock_nobody_knows_the_time() -> None:
+    assert Signals(REGISTRY, RequestView(FIELDS, "/x"), whole=True).read(["time"]) == {"time": None}
 
 
 @pytest.mark.parametrize("cost", ["headers", "body"])

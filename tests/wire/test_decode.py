@@ -12,7 +12,7 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Message, Side, Trailers, Unknown
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.wire import decode
-from extproc.wire.beside import ATTRIBUTES_KEY, MAX_ATTRIBUTES
+from extproc.wire.beside import ATTRIBUTES_KEY, MAX_ATTRIBUTES, METADATA_DEPTH
 from extproc.wire.decode import MAX_FIELDS
 from extproc.wire.pb.headers_pb2 import HeaderMap as PbHeaderMap
 from extproc.wire.pb.headers_pb2 import HeaderValue
@@ -51,6 +51,39 @@ def test_a_value_that_came_as_text_is_read_where_there_are_no_raw_bytes() -> Non
     headers = PbHeaderMap(headers=[HeaderValue(key="a", value="é"), HeaderValue(key="b", value="no", raw_value=b"yes")])
     request = ProcessingRequest(request_headers=HttpHeaders(headers=headers))
     assert decode(request.SerializeToString()) == Headers(Side.REQUEST, HeaderMap([("a", "é".encode()), ("b", b"yes")]))
+
+
+def metadata(depth: int) -> Struct:
+    found = Struct()
+    found.update({"sub": "acme", "n": 7, "ok": True, "groups": ["a", 1], "none": None})
+    for _ in range(depth):
+        outer = Struct()
+        outer.fields["in"].struct_value.CopyFrom(found)
+        found = outer
+    return found
+
+
+@pytest.mark.parametrize("padding", [0, 300])
+def test_dynamic_metadata_comes_as_plain_values_by_namespace_and_asking_adds_none(padding: int) -> None:
+    request = ProcessingRequest.FromString(payload(Headers(Side.REQUEST, FIELDS)))
+    request.metadata_context.filter_metadata["jwt"].CopyFrom(metadata(1))
+    request.metadata_context.filter_metadata["x" * padding].CopyFrom(Struct())
+    message = decode(request.SerializeToString())
+    assert isinstance(message, Headers)
+    claims = {"sub": "acme", "n": 7, "ok": True, "groups": ["a", 1], "none": None}
+    assert message.metadata.get("jwt") == {"in": claims}
+    assert message.metadata.get("other") is None
+    assert set(message.metadata) == {"jwt", "x" * padding}
+    assert "acme" not in repr(message.metadata)
+
+
+def test_metadata_that_is_nested_too_deep_is_left_out() -> None:
+    for depth, kept in ((METADATA_DEPTH, True), (METADATA_DEPTH + 1, False)):
+        request = ProcessingRequest.FromString(payload(Headers(Side.REQUEST, FIELDS)))
+        request.metadata_context.filter_metadata["jwt"].CopyFrom(metadata(depth))
+        message = decode(request.SerializeToString())
+        assert isinstance(message, Headers)
+        assert ("acme" in str(message.metadata["jwt"])) is kept
 
 
 # How an exchange begins: protocol_config.

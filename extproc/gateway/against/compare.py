@@ -141,8 +141,16 @@ def _fields(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
     kept = missing(written, inside(filter_, "mutation_rules"), changeable)
     if kept:
         yield f"mutation_rules forbid fields that the processor sets or removes: {kept}"
-    if plan.needs.route_name and "xds.route_name" not in (inside(filter_, "request_attributes") or []):
+    shown = inside(filter_, "request_attributes") or []
+    if plan.needs.route_name and "xds.route_name" not in shown:
         yield "request_attributes lacks xds.route_name, and the policy names routes"
+    for attribute in plan.needs.attributes:
+        if attribute not in shown:
+            yield f"request_attributes lacks {attribute}, by which the policy tells tenants"
+    forwarded_too: Any = inside(filter_, "metadata_options", "forwarding_namespaces", "untyped") or []
+    for namespace in plan.needs.namespaces:
+        if namespace not in forwarded_too:
+            yield f"metadata_options.forwarding_namespaces lacks {namespace}, in which the policy looks for tenants"
 
 
 def _switches(filter_: Json, policy: Policy) -> Iterator[str]:

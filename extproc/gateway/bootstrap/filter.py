@@ -69,13 +69,14 @@ def ext_proc(setting: Setting) -> Json:
         message_timeout=seconds(max(MESSAGE_TIMEOUT, setting.needs.judging + MESSAGE_SLACK)),
         forward_rules=_forwarded(setting),
         mutation_rules=_rules(setting),
-        metadata_options={"receiving_namespaces": {"untyped": receiving(setting.policy)}},
+        metadata_options=_metadata(setting),
     )
     if setting.profile == "buffered":
         config["allow_mode_override"] = True
     else:
         config["allow_content_length_header"] = True
-    config["request_attributes"] = [CROWDED, *(["xds.route_name"] if setting.needs.route_name else [])]
+    route = ["xds.route_name"] if setting.needs.route_name else []
+    config["request_attributes"] = [CROWDED, *route, *setting.needs.attributes]
     if setting.reads_response:
         # Tell answers of backends from Envoy's own, which pass here as well, and whether the chosen backend answers.
         config["response_attributes"] = ["response.code_details", "xds.cluster_name"]
@@ -109,6 +110,12 @@ def _service(setting: Setting) -> Json:
             "host_selection_retry_max_attempts": 5,
         },
     }
+
+
+def _metadata(setting: Setting) -> Json:
+    """Return the namespaces of dynamic metadata that the processor writes, and those that it reads."""
+    forwarded = {"forwarding_namespaces": {"untyped": [*setting.needs.namespaces]}} if setting.needs.namespaces else {}
+    return {**forwarded, "receiving_namespaces": {"untyped": receiving(setting.policy)}}
 
 
 def _modes(setting: Setting) -> Json:

@@ -94,7 +94,10 @@ def _connection_manager(setting: Setting) -> Json:
 
 def _control_headers(setting: Setting) -> Json:
     """Takes out what only the processor may say, before the first look at the routes."""
-    named = setting.policy.steering.headers
+    named = [*setting.policy.steering.headers]
+    if setting.stripped_tenant is not None:
+        # A filter between here and the processor may set it again; a client may not.
+        named.append(setting.stripped_tenant)
     return {
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": typed(

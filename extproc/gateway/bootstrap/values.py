@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from extproc.policy import Policy
 from extproc.policy.address import is_ip
-from extproc.server.listen import EVERY_ADDRESS, LOOPBACK, is_localhost, local_address
+from extproc.server.listen import EVERY_ADDRESS, LOOPBACK, Tcp, is_localhost, local_address
 from extproc.transaction import Needs
 from extproc.transaction.fingerprint import demands, fingerprint
 
@@ -83,6 +83,15 @@ class Setting:
     def buffered(self) -> int:
         """Bytes of a request body that Envoy holds in the buffered profile."""
         return self.policy.limits.request_body + REQUEST_SLACK
+
+    @property
+    def stripped_tenant(self) -> str | None:
+        """The header field that names tenants, if whoever reaches the listener must not set it; else None."""
+        source = None if self.policy.tenants is None else self.policy.tenants.source
+        if source is None or source.header is None:
+            return None
+        trusted = Tcp(self.listen.host, self.listen.port).loopback if source.trusted is None else source.trusted
+        return None if trusted else source.header
 
     @property
     def reads_response(self) -> bool:

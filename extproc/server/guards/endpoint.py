@@ -18,7 +18,7 @@ from extproc.inspection.judge import Job
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.inspection.vault import Vault
 from extproc.inspection.verdict import Verdict
-from extproc.protocol.errors import ServeError
+from extproc.protocol.errors import ClientError, ServeError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
 from extproc.server import sockets
@@ -27,9 +27,10 @@ from extproc.server.inspections import Submit
 from extproc.server.listen import Tcp
 from extproc.server.runtime import Runtime
 from extproc.signals.registry import Signals
-from extproc.signals.view import RequestView
+from extproc.signals.view import UNKNOWN_CALLER, Circumstances, RequestView
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES
-from extproc.transaction import Plan
+from extproc.transaction import Plan, Shared
+from extproc.transaction.tenants import admitted, named_by_header
 
 PATH: Final = "/v1/chat/completions"
 """The API that a question is judged as."""
@@ -86,7 +87,11 @@ class WebhookEndpoint:
     async def _judged(self, texts: webhook.WebhookTexts, fields: HeaderMap, side: Side) -> Mapping[str, object]:
         plan = self._runtime.plan
         claim = plan.claim(PATH.encode())
-        pipeline = plan.pipeline(claim, fields, "")
+        try:
+            circumstances = _circumstances(plan, self._runtime.shared, self._runtime.clock(), fields)
+        except ClientError as error:
+            return {"body": error.message, "status_code": error.status, "reason": f"blocked: {error.code}"}
+        pipeline = plan.pipeline(claim, fields, "", circumstances.tenant)
         stage = None if pipeline is None else pipeline.request if side is Side.REQUEST else pipeline.response
         if pipeline is None or stage is None:
             return {"reason": "no processor is for it"}
@@ -96,7 +101,7 @@ class WebhookEndpoint:
             stage,
             body,
             JSON,
-            _signals(plan, pipeline, fields, body if side is Side.REQUEST else None),
+            _signals(plan, pipeline, fields, body if side is Side.REQUEST else None, circumstances),
             Vault(),
             pipeline.blocks_unread,
             role_of=other if claim.claimed is None else claim.claimed.api.role_of,
@@ -144,11 +149,24 @@ def _fields(asked: web.Request) -> HeaderMap:
     return HeaderMap((name.decode("latin-1").lower(), value) for name, value in asked.raw_headers)
 
 
-def _signals(plan: Plan, pipeline: CompiledPipeline, fields: HeaderMap, body: bytes | None) -> Mapping[str, object]:
+def _circumstances(plan: Plan, shared: Shared, now: float, fields: HeaderMap) -> Circumstances:
+    """Return who is calling, as far as a header field says so, and when. Raises ClientError as for a request."""
+    calling = plan.calling
+    if calling is None:
+        return UNKNOWN_CALLER
+    tenants = calling.tenants
+    tenant, attributes = ("", {}) if tenants is None else admitted(tenants, named_by_header(tenants, fields))
+    at = None if shared.epoch is None else shared.epoch + now
+    return calling.circumstances(tenant, attributes, at)
+
+
+def _signals(
+    plan: Plan, pipeline: CompiledPipeline, fields: HeaderMap, body: bytes | None, circumstances: Circumstances
+) -> Mapping[str, object]:
     """The signals that conditions of the pipeline read, as far as they can be determined."""
     if not pipeline.signals:
         return {}
-    view = RequestView(fields, PATH, "", None, body, JSON)
+    view = RequestView(fields, PATH, "", None, body, JSON, circumstances)
     return Signals(plan.signals, view, whole=True).read(pipeline.signals)
 
 

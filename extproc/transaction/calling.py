@@ -1,0 +1,46 @@
+"""How a policy has it found out who is calling, and when: worked out once, and nothing where nobody asks."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from extproc.policy import Policy
+from extproc.policy.signals import MEASURED, TIME
+from extproc.policy.tenants import Tenants
+from extproc.signals.view import Circumstances
+
+if TYPE_CHECKING:
+    from extproc.transaction.plan import Needs
+
+
+class Calling(Struct, frozen=True):
+    """`tenants`: who may call; None if the policy does not ask. `measures`: as in `Circumstances`."""
+
+    tenants: Tenants | None
+    zone: ZoneInfo
+    measures: bool
+
+    def circumstances(self, tenant: str, attributes: Mapping[str, str], at: float | None) -> Circumstances:
+        """Return the circumstances of a request that came at a time, in seconds since 1970."""
+        return Circumstances(tenant, attributes, at, self.zone, self.measures)
+
+    def shown(self, needs: "Needs") -> "Needs":
+        """Return what Envoy has to hand over, with what tells who is calling."""
+        tenants = self.tenants
+        if tenants is None:
+            return needs
+        field = () if tenants.field is None or tenants.field in needs.fields else (tenants.field,)
+        fields = (*needs.fields, *field)
+        return replace(needs, fields=fields, attributes=tenants.attributes, namespaces=tenants.namespaces)
+
+
+def calling_of(policy: Policy, signals: AbstractSet[str]) -> Calling | None:
+    """Return how it is found out for a policy that reads these signals; None if it asks for nothing of it."""
+    measures = not MEASURED.isdisjoint(signals)
+    if policy.tenants is None and not measures and TIME.name not in signals:
+        return None
+    return Calling(policy.tenants, ZoneInfo(policy.time_zone), measures)
