@@ -4,7 +4,8 @@
 event of a stream; with another checkout beside it, in alternating rounds. Only the ratio of two such figures means
 anything: what the kernel and the loop cost comes on top, and `scripts/bench transport` measures it.
 
-`request` and `event` are decided by a policy that decides nothing. With all rules: `prompt` has nothing to be found in
+`request` and `event` are decided by a policy that decides nothing. `routed` is an exchange for a model with two targets
+and a fallback, whose response headers say how the backend is. With all rules: `prompt` has nothing to be found in
 it, `values` has five values that are masked, `json` is the prompt with a response that is read, `said` is an event of a
 streamed response with a piece of text.
 """
@@ -43,6 +44,19 @@ unknown_models: pass
 default_backend: none
 """
 """Decides nothing."""
+
+CHOOSING: Final = """
+version: 1
+backends:
+  - {name: north, url: "http://127.0.0.1:9/v1", api: openai}
+  - {name: south, url: "http://127.0.0.1:9/v1", api: openai}
+models:
+  - name: gpt-4o-mini
+    targets: [{backend: north, model: large, weight: 80}, {backend: south, model: small, weight: 20}]
+    fallback: [{backend: south, model: spare}]
+default_backend: none
+"""
+"""Two ways to serve a model, and one more."""
 
 RULES: Final = """
 pipelines:
@@ -230,6 +244,8 @@ def subjects() -> Iterator[tuple[str, str, list[bytes], list[bytes], int]]:
     yield "request", POLICY, [], list(exchanges(lambda _: quiet, REQUESTS)), REQUESTS
     before, events = streams(quiet[:3], lambda _: [quiet[3]] * (EVENTS // EVENTS_AT_ONCE))
     yield "event", POLICY, before, events, EVENTS
+    routed = messages(said=chat("Hello"), kind="application/json")[:3]
+    yield "routed", CHOOSING, [], list(exchanges(lambda _: routed, REQUESTS)), REQUESTS
     asked = POLICY + RULES
     json_ = partial(messages, kind="application/json")
     prompts = list(exchanges(lambda number: json_(said=chat(prose(PROMPT, number)))[:3], INSPECTED))
