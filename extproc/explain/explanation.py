@@ -81,6 +81,14 @@ class TokenCounts(Struct, frozen=True, omit_defaults=True):
     reasoning_tokens: int | None = None
 
 
+class PlannedAttempt(Struct, frozen=True):
+    """An attempt to serve a request: where, under which name, and in which region that is."""
+
+    backend: str
+    model: str | None
+    region: str | None
+
+
 class Explanation(Struct, frozen=True):
     """The outcome for one request. `body` is the request's (or judged response's) as it would go on, or null.
 
@@ -89,7 +97,8 @@ class Explanation(Struct, frozen=True):
     model's rule that applied, or could not be evaluated; null if none applied. `signals`: those that the policy
     reads. `scores`: as in the record. `usage`: the tokens that the judged response reports; null if it reports none.
     `guards`: what guards from elsewhere are asked. `failed`: processors that gave no verdict, a guard that is not asked
-    among them.
+    among them. `plan`: the attempts, in their order, the first with `backend` and `model`. `residency`: the rules of
+    residency that hold.
     """
 
     action: Action
@@ -107,6 +116,8 @@ class Explanation(Struct, frozen=True):
     guards: tuple[GuardQuestion, ...] = ()
     scores: tuple[ProcessorScore, ...] = ()
     failed: tuple[str, ...] = ()
+    plan: tuple[PlannedAttempt, ...] = ()
+    residency: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Explanation({self.action}, {self.status}, {len(self.findings)} findings)"
@@ -195,7 +206,15 @@ def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Expla
         guards=tuple(_questions(rehearsed)),
         scores=record.scores,
         failed=tuple(dict.fromkeys(each.processor for each in record.failures)),
+        plan=() if refusal else tuple(_planned(rehearsed)),
+        residency=record.residency,
     )
+
+
+def _planned(rehearsed: Rehearsed) -> Iterable[PlannedAttempt]:
+    choice, record = rehearsed.choice, rehearsed.record
+    for each in choice.plan if choice is not None else ():
+        yield PlannedAttempt(each.destination.name, each.model or record.model, each.traits.region)
 
 
 def _action(rehearsed: Rehearsed) -> Action:

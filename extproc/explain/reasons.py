@@ -8,6 +8,7 @@ from extproc.inspection.pipeline import CompiledPipeline
 from extproc.policy.names import CONTROL_PREFIX
 from extproc.protocol.effects import Proceed
 from extproc.protocol.record import CountedFinding, ProcessorScore, Record
+from extproc.routing.weighing import LeftOut
 from extproc.transaction.plan import Plan
 
 
@@ -19,7 +20,9 @@ def reasons(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:
         yield from _inspected(rehearsed)
     if plan.stages and rehearsed.record.dialect is not None:
         yield f"the response passes the answer stages {', '.join(each.name for each in plan.stages)}"
+    yield from _confined(rehearsed)
     yield from _ruled(plan, rehearsed)
+    yield from map(_left_out, rehearsed.left)
     yield from _decided(rehearsed)
 
 
@@ -35,12 +38,18 @@ def because(record: Record) -> str:
 _RULED: Final = {
     "only": "{model} is served by {backend} alone, as rule {rule} says",
     "weighted": "rule {rule} of {model} has several targets; {backend} was drawn by weight",
-    "fallback": "no target of rule {rule} of {model} is up; {backend} is the first of its fallbacks that is",
+    "fallback": "no target of rule {rule} of {model} can serve it; {backend} is the first of its fallbacks that can",
 }
 _CHOICES: Final = {
     "only": "{model} is served by {backend} alone",
     "weighted": "{model} is served by several targets; {backend} was drawn by weight",
-    "fallback": "no target of {model} is up; {backend} is the first fallback that is",
+    "fallback": "no target of {model} can serve it; {backend} is the first fallback that can",
+    "cheapest": "{model} is served by several targets; {backend} is the cheapest for this request",
+    "fastest": "{model} is served by several targets; {backend} should be the fastest, or is tried for its speed",
+    "least_busy": "{model} is served by several targets; {backend} has the fewest open exchanges for its weight",
+    "balanced": "{model} is served by several targets; {backend} has the best balance, or is tried for its speed",
+    "sticky": "{model} is served by several targets; {backend} is where such requests are placed",
+    "canary": "{backend} is the canary of {model}, and this request is one of its share",
     "listed": "{model} is not a model of the policy, but {backend} lists it",
     "default": "the model is not in the policy; {backend} is the default backend",
     "models": "the listing is made from the policy",
@@ -71,6 +80,32 @@ def _stripped(rehearsed: Rehearsed) -> Iterable[str]:
         yield f"control headers from the client are removed: {', '.join(sorted(stripped))}"
 
 
+def _confined(rehearsed: Rehearsed) -> Iterable[str]:
+    """The sentences about rules of residency that hold."""
+    confinement = rehearsed.confinement
+    if confinement is None:
+        return
+    regions = ", ".join(sorted(confinement.regions)) or "none"
+    yield f"residency {', '.join(confinement.rules)} holds: the request may go to backends in these regions: {regions}"
+    if confinement.undetermined:
+        yield f"residency {', '.join(confinement.undetermined)} cannot be evaluated, and counts as true"
+
+
+_LEFT: Final = {
+    "residency": "it is in {detail}",
+    "allow_list": "the caller may not use it",
+    "context": "its context has {detail}",
+    "feature": "it has no {detail}",
+    "down": "it is known to be down, or is avoided",
+}
+
+
+def _left_out(left: LeftOut) -> str:
+    """The sentence about a candidate that cannot serve the request."""
+    name = left.backend if left.model is None else f"{left.model} at {left.backend}"
+    return f"{name} is left out: {_LEFT[left.why].format(detail=left.detail)}"
+
+
 def _ruled(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:
     """The sentence about the model's rules, if it has any and they were evaluated."""
     record = rehearsed.record
@@ -86,7 +121,8 @@ def _unevaluated(plan: Plan, rehearsed: Rehearsed) -> str:
     """Why the condition of the rule in the record fails: by signals without a value, or by a value it cannot use."""
     record = rehearsed.record
     routes = (route for (model, _), route in plan.table.routes.items() if model == record.model)
-    asked = [each.when for route in routes for each in route.rules if each.rule == record.rule and each.when]
+    paired = (pair for route in routes if route.whens for pair in zip(route.rules, route.whens.conditions, strict=True))
+    asked = [when for rule, when in paired if rule.rule == record.rule]
     read = {name for condition in asked for name in condition.signals}
     unknown = sorted(name for name in read if rehearsed.signals.get(name) is None)
     if unknown:

@@ -15,6 +15,9 @@ from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message,
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.record import Record
 from extproc.protocol.work import NetworkWork, RemoteAsk
+from extproc.routing.candidates import Choice
+from extproc.routing.residency import Confinement
+from extproc.routing.weighing import LeftOut
 from extproc.transaction.findings import Findings
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
@@ -55,7 +58,9 @@ class Half(Struct, frozen=True):
 class Rehearsed(Struct, frozen=True):
     """The result of a rehearsal. `signals` are those that the policy reads; `findings` is None without a pipeline.
 
-    `guarded`: the work of guards from elsewhere that was handed out, with the names of their processors.
+    `guarded`: the work of guards from elsewhere that was handed out, with the names of their processors. `choice`: None
+    if no backend was chosen; `confinement`: the regions that the request may go to, if a rule of residency holds;
+    `left`: the candidates that could not serve it, if `Shared` is detailed.
     """
 
     effects: tuple[Effect, ...]
@@ -63,6 +68,9 @@ class Rehearsed(Struct, frozen=True):
     findings: Findings | None
     signals: dict[str, Any]
     guarded: tuple[tuple[str, GuardWork], ...] = ()
+    choice: Choice | None = None
+    confinement: Confinement | None = None
+    left: tuple[LeftOut, ...] = ()
 
     @property
     def refusal(self) -> Reject | None:
@@ -100,7 +108,16 @@ def rehearse(
         if answer is not None and not any(isinstance(each, Reject) for each in effects):
             effects += _answered(transaction, answer, config, now, done)
         (record,) = (each for each in transaction.receive(StreamClosed(), now) if isinstance(each, Record))
-        return Rehearsed(tuple(effects), record, transaction.findings, transaction.signals, tuple(guarded))
+        return Rehearsed(
+            tuple(effects),
+            record,
+            transaction.findings,
+            transaction.signals,
+            tuple(guarded),
+            transaction.choice,
+            transaction.confinement,
+            tuple(transaction.left),
+        )
 
 
 @contextmanager

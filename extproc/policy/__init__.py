@@ -23,17 +23,21 @@ from extproc.policy.secrets import (
 )
 from extproc.policy.settings import Health, Limits
 from extproc.policy.steering import Steering
+from extproc.policy.strategy import FEATURES, Balance, Canary
 from extproc.policy.tls import Tls
 from extproc.policy.virtual import RoutingRule, Target, VirtualModel
 
 __all__ = [
+    "FEATURES",
     "OWN_ROUTES",
     "Address",
     "Allow",
     "Backend",
     "BackendModel",
+    "Balance",
     "Bearer",
     "Block",
+    "Canary",
     "Condition",
     "ConditionError",
     "Credential",

@@ -9,6 +9,7 @@ from extproc.policy.address import Address, Url, parse
 from extproc.policy.base import Value, Written, refusal, refusals
 from extproc.policy.credentials import Credential
 from extproc.policy.names import BackendName, Label, ModelName
+from extproc.policy.strategy import Feature
 from extproc.policy.tls import Tls
 from extproc.policy.units import Amount, Count
 
@@ -23,7 +24,14 @@ class BackendModel(Value):
     output_usd_per_mtok: Annotated[Amount, Field(ge=0), Written("number", "0.60")] | None = None
     """Price of a million output tokens in US dollars; unknown if absent."""
     context_tokens: Annotated[Count, Field(ge=1), Written("whole number", "128000")] | None = None
-    """Most tokens of a request and its answer together; unknown if absent."""
+    """Most tokens of a request and its response together; unknown if absent. A request that needs more, with the output
+    tokens that it allows, goes to another target; if all are too small the client gets 400 `context_length_exceeded`.
+    If its tokens cannot be determined it goes to the largest."""
+    features: Annotated[tuple[Feature, ...], Written("words", "[tools, images]")] | None = None
+    """What the model can do: `tools`, `images`, `audio`, `json_schema`, `reasoning`, `files`. A request that needs
+    something else goes to another target; if none can, the client gets 400. Everything if absent."""
+    quality: Annotated[Amount, Field(ge=0, le=1), Written("number from 0 to 1", "0.8")] | None = None
+    """How good the model is, for `strategy: balanced`."""
 
 
 class Backend(Value):

@@ -58,6 +58,10 @@ def _models(policy: object) -> Iterator[PlacedError]:
     for index, model in enumerate(models):
         place: Loc = ("models", index)
         yield from _chain(place, model, "targets", "a model", known)
+        if part(model, "sticky_by") == "tenant" and part(policy, "tenants") is None:
+            error = refusal("the policy does not say who is calling", "add `tenants: {from: {header: x-tenant-id}}`")
+            yield (*place, "sticky_by"), error
+        yield from _canary(place, part(part(model, "canary"), "to"), items(model, "targets"), known)
         rules = items(model, "rules")
         yield from _called((*place, "rules"), rules, unnamed, "in this model")
         for position, rule in enumerate(rules):
@@ -82,6 +86,16 @@ def _residency(policy: object) -> Iterator[PlacedError]:
             if isinstance(region, str) and region not in known:
                 error = refusal(f"no backend is in the region {listed([region])}", meant(region, known))
                 yield ("residency", index, "regions", position), error
+
+
+def _canary(place: Loc, target: object, targets: list[Any], known: list[str]) -> Iterator[PlacedError]:
+    """The target of a canary, which would have a share of its own if it were among the model's targets."""
+    here = (*place, "canary", "to")
+    yield from ((here + at[len(here) + 1 :], error) for at, error in _targets(here, [target], known))
+    backend = part(target, "backend")
+    for each in targets if isinstance(backend, str) else ():
+        if (backend, part(target, "model")) == (part(each, "backend"), part(each, "model")):
+            yield here, refusal("this is one of the model's targets already", "delete it there, or name another here")
 
 
 def _called(place: Loc, rules: list[Any], by_place: Callable[[int], str], owner: str) -> Iterator[PlacedError]:

@@ -47,6 +47,7 @@ from extproc.policy.settings import Health, Limits
 from extproc.policy.stages import StageOptions
 from extproc.policy.steering import Steering
 from extproc.policy.step import Step, Windowed
+from extproc.policy.strategy import Balance, Canary, CanaryTarget
 from extproc.policy.tenants import Tenants, TenantSource
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
@@ -61,6 +62,8 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "TLS": (Tls,),
     "Model": (VirtualModel,),
     "Rule": (RoutingRule,),
+    "Balance": (Balance,),
+    "Canary": (Canary, CanaryTarget),
     "Residency": (ResidencyRule,),
     "Target": (Target,),
     "Pipeline": (Pipeline,),

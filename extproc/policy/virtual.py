@@ -1,14 +1,15 @@
 """Virtual models: the names that clients ask for, and what serves them."""
 
 from collections.abc import Iterator
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from extproc.policy.base import Value, Written, refusal
+from extproc.policy.base import Value, Written, refusal, refusals
 from extproc.policy.conditions import RequestWhen
 from extproc.policy.expressions import FINDINGS_COUNTED, MACROS, STEPS_MAX
 from extproc.policy.names import BackendName, ModelName, RuleName
+from extproc.policy.strategy import Balance, Canary, StickyBy, StrategyName
 from extproc.policy.units import Count
 
 WEIGHT_MAX: Final = 1_000_000
@@ -78,6 +79,31 @@ class VirtualModel(Value):
     """Targets that serve the model, each by its weight. At least one."""
     fallback: tuple[Target, ...] = ()
     """Targets that serve the model, in this order, when none of `targets` can."""
+    strategy: StrategyName = "weighted"
+    """How one of the targets is chosen, and the order in which the others are tried, of the model and of its rules:
+    `weighted` by the weights; `cheapest` by the estimated cost of the request, targets without a price last; `fastest`
+    by the times of responses that passed; `least_busy` by the exchanges that are open, for its weight; `balanced` by
+    several of these; `sticky` by what `sticky_by` names. A target of weight 0 gets nothing, whatever the strategy."""
+    sticky_by: StickyBy | None = None
+    """Only for `sticky`: requests that share it go to the same target, so that the provider's prompt cache has it, as
+    long as that is not busier than the others. `conversation` (the default): an id that the client names, else the
+    system prompt and the first turn; `prefix`: tools and system prompt; `tenant`. Requests without it are drawn by the
+    weights."""
+    balance: Balance | None = None
+    """Only for `balanced`: what counts how much; all three alike if absent."""
+    canary: Canary | None = None
+    """A share of the requests that tries another target."""
+
+    @model_validator(mode="after")
+    def _of_the_strategy(self) -> Self:
+        stray = [
+            ((name,), refusal(f"{name} is for `strategy: {owner}` alone", f"write `strategy: {owner}`, or delete it"))
+            for name, owner in (("sticky_by", "sticky"), ("balance", "balanced"))
+            if getattr(self, name) is not None and self.strategy != owner
+        ]
+        if stray:
+            raise refusals("VirtualModel", stray)
+        return self
 
     def named_rules(self) -> Iterator[tuple[str, RoutingRule]]:
         """Return the rules with their names, in order."""

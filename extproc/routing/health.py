@@ -95,9 +95,18 @@ class BackendHealth:
 
     # -- for the choice
 
+    @property
+    def idle(self) -> bool:
+        """True if nothing is out, so that nobody need be asked for."""
+        return not self._out
+
     def down(self, backend: str, model: str, now: float, *, hard: bool = False) -> bool:
         """True if requests for `model` are not to go to `backend` at `now`. `hard`: not even if nobody else can."""
         return bool(self._out) and (self._away((backend, ""), now, hard) or self._away((backend, model), now, hard))
+
+    def away(self, now: float, *, hard: bool = False) -> frozenset[HealthKey]:
+        """Return the keys that requests are not to go to at `now`; see `down`."""
+        return frozenset([key for key in self._out if self._away(key, now, hard)])
 
     def sent(self, backend: str, model: str, now: float) -> None:
         """A request goes to `backend`: if it is half-open, this is the probe."""

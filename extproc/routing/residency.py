@@ -1,13 +1,16 @@
 """Residency: the regions that one request may go to."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from msgspec import Struct
 
-from extproc.policy import Condition, ConditionError, ResidencyRule
+from extproc.policy import Condition, ResidencyRule
+from extproc.policy.condition_group import ConditionGroup
 from extproc.policy.residency import named_limits
 from extproc.protocol.errors import ClientError
+
+NO_CONDITIONS: Final = ConditionGroup(())
 
 
 class RegionLimit(Struct, frozen=True):
@@ -45,25 +48,45 @@ class ResidencyError(ClientError):
         self.rule = rule
 
 
-def limits_of(rules: Iterable[ResidencyRule]) -> tuple[RegionLimit, ...]:
+class Residency(Struct, frozen=True):
+    """All rules of residency, compiled: false if there are none."""
+
+    limits: tuple[RegionLimit, ...] = ()
+    whens: ConditionGroup = NO_CONDITIONS
+
+    def confine(self, signals: Mapping[str, Any]) -> Confinement | None:
+        """Return where a request with these signals may go; None if it may go anywhere.
+
+        A condition that cannot be evaluated counts as true: all these rules do is restrict, so that this is the safe
+        side.
+        """
+        holding = [
+            (each, true)
+            for each, true in zip(self.limits, self.whens.every(signals), strict=True)
+            if true is None or true
+        ]
+        if not holding:
+            return None
+        return Confinement(
+            frozenset.intersection(*(each.regions for each, _ in holding)),
+            tuple(each.name for each, _ in holding),
+            tuple(each.name for each, true in holding if true is None),
+        )
+
+    @property
+    def everywhere(self) -> frozenset[str]:
+        """The regions that every rule allows, so that none need be asked; none if there are no rules."""
+        return frozenset.intersection(*(each.regions for each in self.limits)) if self.limits else frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.limits)
+
+
+NO_RESIDENCY: Final = Residency()
+
+
+def residency_of(rules: Iterable[ResidencyRule]) -> Residency:
     """Return the rules, compiled."""
-    return tuple(RegionLimit(name, each.when, frozenset(each.regions)) for name, each in named_limits(tuple(rules)))
-
-
-def confined(limits: Sequence[RegionLimit], signals: Mapping[str, Any]) -> Confinement | None:
-    """Return where a request with these signals may go; None if it may go anywhere.
-
-    A condition that cannot be evaluated counts as true: all these rules do is restrict, so that this is the safe side.
-    """
-    regions: frozenset[str] | None = None
-    rules: tuple[str, ...] = ()
-    undetermined: tuple[str, ...] = ()
-    for each in limits:
-        try:
-            if not each.when.holds(signals):
-                continue
-        except ConditionError:
-            undetermined = (*undetermined, each.name)
-        rules = (*rules, each.name)
-        regions = each.regions if regions is None else regions & each.regions
-    return None if regions is None else Confinement(regions, rules, undetermined)
+    named = named_limits(tuple(rules))
+    limits = tuple(RegionLimit(name, each.when, frozenset(each.regions)) for name, each in named)
+    return Residency(limits, ConditionGroup([each.when for each in limits]))

@@ -1,23 +1,23 @@
 """The choice of a destination for one request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from extproc.policy import ConditionError
+from extproc.policy.condition_group import UndecidedError
 from extproc.protocol.errors import ClientError
+from extproc.routing.busy import OpenExchanges
+from extproc.routing.candidates import Choice
 from extproc.routing.health import BackendHealth
+from extproc.routing.narrowing import UnroutedError, allowed, fitting, note, region_of
+from extproc.routing.placing import fraction
 from extproc.routing.residency import Confinement, ResidencyError
-from extproc.routing.table import Candidate, Choice, Route, Table
+from extproc.routing.routes import Route
+from extproc.routing.speeds import Speeds
+from extproc.routing.strategies import OTHERS_MAX, by_weight, drawn
+from extproc.routing.table import Table
+from extproc.routing.weighing import Weighing
 
 NO_SIGNALS: Final[Mapping[str, Any]] = {}
-
-
-class UnroutedError(ClientError):
-    """Raised where a model of the policy cannot be served. `rule` is the rule that decided, or could not be asked."""
-
-    def __init__(self, rule: str | None, status: int, code: str, message: str, param: str | None = None) -> None:
-        super().__init__(status, code, message, param)
-        self.rule = rule
 
 
 def select(
@@ -29,38 +29,43 @@ def select(
     now: float,
     signals: Mapping[str, Any] = NO_SIGNALS,
     confinement: Confinement | None = None,
+    weighing: Weighing | None = None,
 ) -> Choice | None:
     """Chooses for `model` asked for in the `api` family; `draw` is in [0, 1).
 
     `signals` are those that `table.asked` names for the model; None for what cannot be determined. `confinement`: the
-    regions that the request may go to, if a rule of residency holds.
+    regions that the request may go to, if a rule of residency holds. `weighing`: what filters and strategies ask for
+    besides (see `table.weighs`); without it they know nothing of the request.
 
     None: the policy lets unknown models pass, and Envoy's own routes decide about this one. Raises ClientError 404 for
-    a model that nobody serves, ResidencyError if no backend may serve it, and 503 when all that could serve it are
-    known to be down, or a rule cannot be asked.
+    a model that nobody serves, ResidencyError if no backend may serve it, 400 for a request that no backend can serve,
+    and 503 when all that could serve it are known to be down, or a rule cannot be asked.
     """
     route = table.routes.get((model, api))
     if route is not None:
-        return _along(_held(route, signals) if route.rules else route, draw, health, now, confinement)
+        if route.rules:
+            route = _held(route, signals)
+        # Nearly always: the weights decide alone, and all choices are made.
+        if route.edges and confinement is None and weighing is None and health.idle:
+            return route.choices[drawn(route.edges, draw) if len(route.edges) > 1 else 0]
+        return _along(route, draw, health, now, confinement, weighing)
     if model in table.names:
         raise _unserved(None)
     if not table.passes:
         raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
-    return _unlisted(table, model, api, health, now, confinement)
+    return _unlisted(table, model, api, draw, health, now, confinement, weighing)
 
 
 def _held(route: Route, signals: Mapping[str, Any]) -> Route:
     """The route of the first rule that holds, or the model's own."""
-    for each in route.rules:
-        assert each.when is not None, "the route of a rule has its condition"
-        try:
-            if each.when.holds(signals):
-                return each
-        except ConditionError:
-            # Not the next rule: the request may be for this one, which may be there to keep it from all others.
-            message = "The gateway could not determine where this request may go."
-            raise UnroutedError(each.rule, 503, "routing_failed", message) from None
-    return route
+    assert route.whens is not None, "a route with rules has their conditions"
+    try:
+        place = route.whens.first(signals)
+    except UndecidedError as error:
+        # Not the next rule: the request may be for this one, which may be there to keep it from all others.
+        message = "The gateway could not determine where this request may go."
+        raise UnroutedError(route.rules[error.place].rule, 503, "routing_failed", message) from None
+    return route if place is None else route.rules[place]
 
 
 def _unserved(rule: str | None) -> UnroutedError:
@@ -69,95 +74,105 @@ def _unserved(rule: str | None) -> UnroutedError:
     )
 
 
-def _along(route: Route, draw: float, health: BackendHealth, now: float, confinement: Confinement | None) -> Choice:
-    sole = route.sole
-    if sole is not None and confinement is None and not _any_down(sole.plan, health, now):
-        return sole
-    if not route.targets and not route.fallback:
+def _along(
+    route: Route,
+    draw: float,
+    health: BackendHealth,
+    now: float,
+    confinement: Confinement | None,
+    weighing: Weighing | None,
+) -> Choice:
+    """Choose among the candidates of a route that are left by all filters."""
+    if route.empty:
         raise _unserved(route.rule)
-    targets, fallback = route.targets, route.fallback
     if confinement is not None:
-        targets, fallback = _within(targets, confinement), _within(fallback, confinement)
-        if not targets and not fallback:
-            raise ResidencyError(confinement, route.rule)
-    up = [each for each in targets if not health.down(each.destination.name, each.known, now)]
-    skipped = _names(targets, up) if len(up) < len(targets) else ()
-    spare = tuple(each for each in fallback if not health.down(each.destination.name, each.known, now))
-    picked = _weighted(up, draw)
-    if picked is not None:
-        others = [each for each in up if each is not picked and each.weight > 0]
-        others.sort(key=_heaviest)
-        why = "weighted" if len(targets) > 1 else "only"
-        return Choice(picked, why, skipped, route.rule, (picked, *others, *spare))
-    if spare:
-        return Choice(spare[0], "fallback", skipped, route.rule, spare)
-    # Nothing better is left than what limits its rate, or is slow: it answers for itself.
-    last = _hardly(tuple(each for each in targets if each.weight > 0) + fallback, health, now)
-    if last:
-        why = "fallback" if last[0] in fallback else "weighted" if len(targets) > 1 else "only"
-        return Choice(last[0], why, (), route.rule, last)
-    raise UnroutedError(
-        route.rule, 503, "backend_unavailable", "No backend is available for this model right now; try again shortly."
-    )
+        route = _within(route, confinement, weighing)
+    if weighing is not None:
+        if weighing.allows is not None:
+            route = allowed(route, weighing)
+        if route.measured:
+            route = fitting(route, weighing)
+    if not health.idle:
+        route = _up(route, health, now, weighing)
+    if route.edges:
+        return route.choices[drawn(route.edges, draw)]
+    return _ordered(route, weighing or Weighing(draw, now, OpenExchanges(), Speeds()))
 
 
-def _any_down(plan: Sequence[Candidate], health: BackendHealth, now: float) -> bool:
-    for each in plan:  # noqa: SIM110  - a generator would cost every request half a microsecond
-        if health.down(each.destination.name, each.known, now):
-            return True
-    return False
+def _within(route: Route, confinement: Confinement, weighing: Weighing | None) -> Route:
+    """What is left within the regions that the request may go to. Raises ResidencyError."""
+    left = route.within(confinement.regions)
+    note(route, left, "residency", region_of, weighing)
+    if left.empty:
+        raise ResidencyError(confinement, route.rule)
+    return left
 
 
-def _hardly(candidates: Sequence[Candidate], health: BackendHealth, now: float) -> tuple[Candidate, ...]:
-    """The candidates that requests avoid but may go to."""
-    return tuple([each for each in candidates if not health.down(each.destination.name, each.known, now, hard=True)])
+def _up(route: Route, health: BackendHealth, now: float, weighing: Weighing | None) -> Route:
+    """What is left without backends that are out. Raises UnroutedError."""
+    away = health.away(now)
+    if not away:
+        return route
+    left = route.without(away)
+    note(route, left, "down", lambda _: "", weighing)
+    if left.empty:  # Nothing better is left than what limits its rate, or is slow: it answers for itself.
+        left = route.without(health.away(now, hard=True), rerouting=False)
+    if left.empty:
+        message = "No backend is available for this model right now; try again shortly."
+        raise UnroutedError(route.rule, 503, "backend_unavailable", message)
+    return left
 
 
-def _within(candidates: Sequence[Candidate], confinement: Confinement) -> tuple[Candidate, ...]:
-    return tuple([each for each in candidates if confinement.admits(each.traits.region)])
+def _ordered(route: Route, weighing: Weighing) -> Choice:
+    """Put what is left into the order of the attempts."""
+    targets, canary = [each for each in route.targets if each.weight > 0], route.canary
+    tries = canary is not None and any(each is canary for each in route.targets) and _is_tried(route, weighing)
+    if canary is not None and not tries:
+        _undrawn(route, weighing)
+    plan = route.fallback
+    if targets:
+        order = by_weight(targets, weighing.draw) if route.order is None else route.order(targets, weighing)
+        plan = (*order[: OTHERS_MAX + 1], *plan)
+    if canary is not None and tries:
+        return Choice(canary, "canary", route.skipped, route.rule, (canary, *plan))
+    if not plan:
+        raise _unserved(route.rule)
+    why = route.spare if not targets else route.strategy if route.several else "only"
+    return Choice(plan[0], why, route.skipped, route.rule, plan)
 
 
-def _names(every: Sequence[Candidate], up: Sequence[Candidate]) -> tuple[str, ...]:
-    """The names of the backends of candidates that are not `up`, sorted."""
-    return tuple(sorted({each.destination.name for each in every} - {each.destination.name for each in up}))
+def _is_tried(route: Route, weighing: Weighing) -> bool:
+    """True if the request is one of the share that tries the canary: by its key, if requests are placed by keys."""
+    sticky = route.order is not None and route.order.sticky_by is not None and weighing.key is not None
+    point = fraction(weighing.key) if sticky and weighing.key is not None else weighing.draw
+    return point < route.canary_share
 
 
-def _heaviest(candidate: Candidate) -> float:
-    return -candidate.weight
-
-
-def _weighted(candidates: Sequence[Candidate], draw: float) -> Candidate | None:
-    total = sum(c.weight for c in candidates)
-    if total <= 0:
-        return None
-    point = draw * total
-    for candidate in candidates:
-        point -= candidate.weight
-        if point < 0:
-            return candidate
-    return next(c for c in reversed(candidates) if c.weight > 0)  # rounding left the point on the far edge
+def _undrawn(route: Route, weighing: Weighing) -> None:
+    """Spread the draws that the canary did not take over the whole interval again."""
+    if weighing.draw >= route.canary_share < 1:
+        weighing.draw = (weighing.draw - route.canary_share) / (1 - route.canary_share)
 
 
 def _unlisted(
-    table: Table, model: str, api: str, health: BackendHealth, now: float, confinement: Confinement | None
+    table: Table,
+    model: str,
+    api: str,
+    draw: float,
+    health: BackendHealth,
+    now: float,
+    confinement: Confinement | None,
+    weighing: Weighing | None,
 ) -> Choice | None:
     """Choose for a name that is none of the policy's models: who lists it, else the default backend."""
-    candidates, why = table.listed.get((model, api), ()), "listed"
-    if not candidates and (default := table.default.get(api)) is not None:
-        candidates, why = (default,), "default"
-    if not candidates and not table.own_routes:
-        raise ClientError(404, "model_not_found", "The requested model does not exist on this API.", "model")
-    if confinement is not None:
-        candidates = _within(candidates, confinement)
-        if not candidates:
+    route = table.listed.get((model, api)) or table.default.get(api)
+    if route is None:
+        if not table.own_routes:
+            raise ClientError(404, "model_not_found", "The requested model does not exist on this API.", "model")
+        if confinement is not None:
             raise ResidencyError(confinement)
-    if not candidates:
         return None
-    plan = tuple([each for each in candidates if not health.down(each.destination.name, each.known, now)])
-    if not plan and not (plan := _hardly(candidates, health, now)):
-        raise ClientError(503, "backend_unavailable", "The backend is not available right now; try again shortly.")
-    skipped = _names(candidates, plan) if plan[0] is not candidates[0] else ()
-    return Choice(plan[0], why, skipped, plan=plan)
+    return _along(route, draw, health, now, confinement, weighing)
 
 
 _GOLDEN = 0.6180339887498949  # the fraction whose multiples spread most evenly over the unit interval

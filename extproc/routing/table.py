@@ -5,88 +5,27 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from extproc.policy import OWN_ROUTES, Backend, Bearer, Condition, Header, Policy, RoutingRule, Target
+from extproc.policy import OWN_ROUTES, Backend, Bearer, Header, Policy, RoutingRule, Target, VirtualModel
+from extproc.policy.condition_group import ConditionGroup
 from extproc.policy.credential_headers import CREDENTIALS
+from extproc.policy.strategy import StickyBy
 from extproc.protocol.headers import Field
+from extproc.routing.candidates import Candidate, Choice, Destination
+from extproc.routing.health import HealthKey
 from extproc.routing.quoted import Quoted, quoted
-from extproc.routing.residency import RegionLimit, limits_of
-from extproc.routing.traits import Traits, traits_of
+from extproc.routing.residency import NO_RESIDENCY, RegionLimit, Residency, residency_of
+from extproc.routing.routes import Route, finished
+from extproc.routing.strategies import order_of
+from extproc.routing.traits import Traits, is_limit, traits_of
 
 __all__ = ["Candidate", "Choice", "Destination", "Route", "Table", "Traits", "client_credentials", "compile_table"]
 
 
-class Destination(Struct, frozen=True):
-    """A backend as a request sees it: what to set and what to take out. Has no rendering: it holds a credential.
+class RouteReads(Struct, frozen=True):
+    """The parts of a body that the routes of a model weigh: what the request needs, and what it is placed by."""
 
-    `removes`: fields that would carry a client's own credential; None where the client's own is meant for the backend.
-    `quoted`: the credential, to be looked for in what the backend says. `region`: None if the backend is in none.
-    """
-
-    name: str
-    api: str
-    authority: bytes
-    prefix: str
-    credential: tuple[Field, ...]
-    removes: tuple[str, ...] | None
-    quoted: Quoted | None = None
-    region: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Destination({self.name})"
-
-
-class Candidate(Struct, frozen=True):
-    """One way to serve a model: where, and under which name there (None: the name that was asked for).
-
-    `known`: that name as far as the policy holds it, by which health is kept; empty for names that clients make up.
-    """
-
-    destination: Destination
-    model: str | None
-    weight: float
-    traits: Traits = Traits()
-    known: str = ""
-
-    @property
-    def key(self) -> tuple[str, str | None]:
-        """Return the backend and the name of the model there, by which attempts are told apart."""
-        return self.destination.name, self.model
-
-
-class Choice(Struct, frozen=True):
-    """The choice made. `why` is one of `only`, `weighted`, `fallback`, `listed`, `default`; `rerouted`: not as written.
-
-    `skipped` names the backends that would have been in the running but are known to be down. `rule`: the rule whose
-    candidates these were; None where they are the model's own. `plan`: the attempts in their order, the chosen
-    candidate first, without repeats; every hard limit admits each of them.
-    """
-
-    candidate: Candidate
-    why: str
-    skipped: tuple[str, ...] = ()
-    rule: str | None = None
-    plan: tuple[Candidate, ...] = ()
-
-    @property
-    def rerouted(self) -> bool:
-        """True if a backend that is down changed the choice."""
-        return bool(self.skipped)
-
-
-class Route(Struct, frozen=True):
-    """The ways to serve one virtual model, or what one of its rules holds for: weighted targets, then fallbacks.
-
-    A fallback that is a target as well is left out of `fallback`: where the target cannot serve, neither can it.
-    `sole` is the choice where there is one target, as long as it is up. `rules` choose another route by what a request
-    says; `rule` is the name of the one whose route this is, `when` its condition.
-    """
-
-    targets: tuple[Candidate, ...]
-    fallback: tuple[Candidate, ...]
-    sole: Choice | None
-    rules: "tuple[Route, ...]" = ()
-    rule: str | None = None
-    when: Condition | None = None
+    demand: bool = False
+    sticky_by: StickyBy | None = None
 
 
 class Table(Struct, frozen=True):
@@ -96,14 +35,15 @@ class Table(Struct, frozen=True):
     does not, and `removes` are the fields that go then. `reads_errors`: some backend could quote a credential;
     `quoted` are those that are looked for. `asks`: the signals that a model's rules and those of residency read, by the
     model's name; `asks_all`: those that are read whatever the model is. `residency`: limits on where requests go.
+    `weighs`: the names whose routes weigh more than signals and health; `reads`: what of the body, by these names.
     `addresses`: the backends' URLs, by their names.
     """
 
     routes: Mapping[tuple[str, str], Route]
     names: tuple[str, ...]
     passes: bool
-    listed: Mapping[tuple[str, str], tuple[Candidate, ...]]
-    default: Mapping[str, Candidate]
+    listed: Mapping[tuple[str, str], Route]
+    default: Mapping[str, Route]
     onward: Destination | None = None
     own_routes: bool = False
     removes: tuple[str, ...] | None = tuple(CREDENTIALS)
@@ -111,18 +51,34 @@ class Table(Struct, frozen=True):
     quoted: tuple[Quoted, ...] = ()
     asks: Mapping[str, frozenset[str]] = {}
     asks_all: frozenset[str] = frozenset()
-    residency: tuple[RegionLimit, ...] = ()
+    residency: Residency = NO_RESIDENCY
     addresses: Mapping[str, str] = {}
+    weighs: frozenset[str] = frozenset()
+    reads: Mapping[str, RouteReads] = {}
 
     def asked(self, model: str) -> frozenset[str]:
         """Return the signals that routing a request for `model` reads."""
         return self.asks.get(model, self.asks_all)
 
     @property
+    def every(self) -> Iterable[Route]:
+        """All routes, those of rules among them."""
+        return (each for route in self.routes.values() for each in (route, *route.rules))
+
+    @property
+    def watches_load(self) -> bool:
+        """True if a strategy asks for open exchanges."""
+        return any(each.order is not None and each.order.reads_load for each in self.every)
+
+    @property
+    def watches_speed(self) -> bool:
+        """True if a strategy asks for the times of responses."""
+        return any(each.order is not None and each.order.reads_speed for each in self.every)
+
+    @property
     def chooses(self) -> bool:
         """True if any model has more than one way to be served, so that knowing who is down changes anything."""
-        every = (each for route in self.routes.values() for each in (route, *route.rules))
-        return any(len({c.destination.name for c in (*r.targets, *r.fallback)}) > 1 for r in every)
+        return any(len({c.destination.name for c in each.every}) > 1 for each in self.every)
 
 
 def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
@@ -133,18 +89,18 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
     names = client_credentials(policy)
     destinations = {b.name: _destination(b, secrets.get(b.name), names) for b in policy.backends}
     apis = {d.api for d in destinations.values()}
-    limits = limits_of(policy.residency)
-    asks_all = _asked(limits)
+    residency = residency_of(policy.residency)
+    asks_all = _asked(residency.limits)
     routes: dict[tuple[str, str], Route] = {}
     for model in policy.models:
-        ways = _Ways(policy, destinations, model.name)
+        ways = _Ways(policy, destinations, model)
         for api in apis:
-            rules = tuple(_rule(name, rule, ways, api) for name, rule in model.named_rules())
-            route = _route(model.targets, model.fallback, ways, api, rules)
-            if any(each.targets or each.fallback for each in (route, *rules)):
+            route = ways.route(api)
+            if any(each.targets or each.fallback for each in (route, *route.rules)):
                 routes[model.name, api] = route
     listed, default = _listed(policy, destinations), _default(policy, destinations)
     passes = policy.unknown_models == "pass"
+    reads = _reads(routes, listed if passes else {})
     return Table(
         routes=routes,
         names=tuple(m.name for m in policy.models),
@@ -159,8 +115,10 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
         quoted=tuple(each.quoted for each in destinations.values() if each.quoted is not None),
         asks={model.name: _asked(model.rules) | asks_all for model in policy.models if model.rules},
         asks_all=asks_all,
-        residency=limits,
+        residency=residency,
         addresses={backend.name: backend.url for backend in policy.backends},
+        weighs=frozenset(name for (name, _), route in routes.items() if _weighs(route)) | reads.keys(),
+        reads=reads,
     )
 
 
@@ -174,14 +132,15 @@ def client_credentials(policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*CREDENTIALS, *named)))
 
 
-def _default(policy: Policy, destinations: Mapping[str, Destination]) -> dict[str, Candidate]:
+def _default(policy: Policy, destinations: Mapping[str, Destination]) -> dict[str, Route]:
     if policy.fallback_backend is None:
         return {}
     chosen = destinations[policy.fallback_backend]
-    return {chosen.api: Candidate(chosen, None, 1.0, traits_of(policy.backend(chosen.name), None))}
+    candidate = Candidate(chosen, None, 1.0, traits_of(policy.backend(chosen.name), None))
+    return {chosen.api: finished(Route((), (candidate,), spare="default"))}
 
 
-def _listed(policy: Policy, destinations: Mapping[str, Destination]) -> dict[tuple[str, str], tuple[Candidate, ...]]:
+def _listed(policy: Policy, destinations: Mapping[str, Destination]) -> dict[tuple[str, str], Route]:
     """The backends that list a model, in their order."""
     listed: dict[tuple[str, str], tuple[Candidate, ...]] = {}
     for backend in policy.backends:
@@ -189,7 +148,28 @@ def _listed(policy: Policy, destinations: Mapping[str, Destination]) -> dict[tup
             candidate = Candidate(destinations[backend.name], None, 1.0, traits_of(backend, entry.name), entry.name)
             key = entry.name, backend.api
             listed[key] = (*listed.get(key, ()), candidate)
-    return listed
+    return {
+        key: finished(Route((), each, measured=any(is_limit(one.traits) for one in each), spare="listed"))
+        for key, each in listed.items()
+    }
+
+
+def _weighs(route: Route) -> bool:
+    """True if more than signals, weights and health decides on a route."""
+    return any(each.order or each.measured or each.canary for each in (route, *route.rules))
+
+
+def _reads(routes: Mapping[tuple[str, str], Route], listed: Mapping[tuple[str, str], Route]) -> dict[str, RouteReads]:
+    """What of a body is weighed, by the name that is asked for."""
+    found = {name: RouteReads(demand=True) for (name, _), route in listed.items() if route.measured}
+    for (name, _), route in routes.items():
+        every = (route, *route.rules)
+        demand = any(each.measured or (each.order is not None and each.order.reads_demand) for each in every)
+        sticky = next((each.order.sticky_by for each in every if each.order is not None), None)
+        before = found.get(name, RouteReads())
+        if demand or sticky or name in found:
+            found[name] = RouteReads(demand or before.demand, sticky or before.sticky_by)
+    return found
 
 
 def _asked(rules: Iterable[RoutingRule | RegionLimit]) -> frozenset[str]:
@@ -198,37 +178,65 @@ def _asked(rules: Iterable[RoutingRule | RegionLimit]) -> frozenset[str]:
 
 
 class _Ways(Struct, frozen=True):
-    """The ways to serve the model that clients ask for as `asked`."""
+    """The ways to serve a model."""
 
     policy: Policy
     destinations: Mapping[str, Destination]
-    asked: str
+    model: VirtualModel
 
     def to(self, targets: Iterable[Target], api: str) -> tuple[Candidate, ...]:
-        """Return the candidates of targets whose backends speak `api`."""
-        return tuple(found for each in targets if (found := self._candidate(each)).destination.api == api)
+        """Return the candidates of targets whose backends speak `api`, each once."""
+        found: dict[HealthKey, Candidate] = {}
+        for each in targets:
+            candidate = self.candidate(each.backend, each.model, float(each.weight))
+            before = found.get(candidate.key)
+            if before is not None:  # under the name that is asked for, and under none
+                candidate = replace(candidate, weight=before.weight + candidate.weight)
+            found[candidate.key] = candidate
+        return tuple(each for each in found.values() if each.destination.api == api)
 
-    def _candidate(self, target: Target) -> Candidate:
-        traits = traits_of(self.policy.backend(target.backend), target.model or self.asked)
-        model = None if target.model == self.asked else target.model
-        known = target.model or self.asked
-        return Candidate(self.destinations[target.backend], model, float(target.weight), traits, known)
+    def candidate(self, backend: str, name: str | None, weight: float) -> Candidate:
+        """Return a way to serve the model at a backend, under its name there."""
+        known = name or self.model.name
+        traits = traits_of(self.policy.backend(backend), known)
+        return Candidate(self.destinations[backend], None if known == self.model.name else known, weight, traits, known)
 
+    def route(self, api: str) -> Route:
+        """Return the route of the model."""
+        model, targets = self.model, self.to(self.model.targets, api)
+        route = self._route(targets, self.to(model.fallback, api))
+        if model.canary is not None:
+            canary = self.candidate(model.canary.to.backend, model.canary.to.model, 0.0)
+            if canary.destination.api == api:
+                spare = tuple(each for each in route.fallback if each.key != canary.key)
+                more = any(is_limit(each.traits) for each in (*targets, canary, *spare))
+                route = replace(
+                    route,
+                    targets=(*targets, canary),
+                    fallback=spare,
+                    canary=canary,
+                    canary_share=model.canary.share,
+                    measured=more,
+                )
+        rules = tuple(
+            finished(self._route(self.to(rule.to, api), self.to(rule.fallback, api), name))
+            for name, rule in model.named_rules()
+        )
+        whens = ConditionGroup([rule.when for rule in model.rules]) if rules else None
+        return finished(replace(route, rules=rules, whens=whens))
 
-def _rule(name: str, rule: RoutingRule, ways: _Ways, api: str) -> Route:
-    found = _route(rule.to, rule.fallback, ways, api)
-    sole = None if found.sole is None else replace(found.sole, rule=name)
-    return replace(found, sole=sole, rule=name, when=rule.when)
-
-
-def _route(
-    targets: tuple[Target, ...], fallback: tuple[Target, ...], ways: _Ways, api: str, rules: tuple[Route, ...] = ()
-) -> Route:
-    first, second = ways.to(targets, api), ways.to(fallback, api)
-    tried = {each.key for each in first if each.weight > 0}
-    second = tuple(each for each in second if each.key not in tried)
-    sole = Choice(first[0], "only", plan=(first[0], *second)) if len(first) == 1 else None
-    return Route(first, second, sole, rules)
+    def _route(self, targets: tuple[Candidate, ...], fallback: tuple[Candidate, ...], rule: str | None = None) -> Route:
+        drawn = {each.key for each in targets if each.weight > 0}
+        spare = tuple(each for each in fallback if each.key not in drawn)
+        return Route(
+            targets,
+            spare,
+            rule,
+            order_of(self.model, targets),
+            self.model.strategy,
+            several=len(drawn) > 1,
+            measured=any(is_limit(each.traits) for each in (*targets, *spare)),
+        )
 
 
 def _destination(backend: Backend, secret: bytes | None, names: tuple[str, ...]) -> Destination:

@@ -21,6 +21,11 @@ class Traits(Struct, frozen=True):
     quality: float | None = None
 
 
+def is_limit(traits: Traits) -> bool:
+    """True if a request may need more than the candidate has."""
+    return traits.context_tokens is not None or traits.features is not None
+
+
 def traits_of(backend: Backend, model: str | None) -> Traits:
     """Return the traits of `model`, by its name there; of the backend alone if it lists no such model."""
     entry = next((each for each in backend.models if each.name == model), None)
@@ -29,6 +34,8 @@ def traits_of(backend: Backend, model: str | None) -> Traits:
     return Traits(
         region=backend.region,
         context_tokens=entry.context_tokens,
+        features=None if entry.features is None else frozenset(entry.features),
         input_usd_per_mtok=entry.input_usd_per_mtok,
         output_usd_per_mtok=entry.output_usd_per_mtok,
+        quality=entry.quality,
     )

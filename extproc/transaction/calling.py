@@ -38,9 +38,12 @@ class Calling(Struct, frozen=True):
         return replace(needs, fields=fields, attributes=tenants.attributes, namespaces=tenants.namespaces)
 
 
-def calling_of(policy: Policy, signals: AbstractSet[str]) -> Calling | None:
-    """Return how it is found out for a policy that reads these signals; None if it asks for nothing of it."""
-    measures = not MEASURED.isdisjoint(signals)
+def calling_of(policy: Policy, signals: AbstractSet[str], *, weighs: bool = False) -> Calling | None:
+    """Return how it is found out for a policy that reads these signals; None if it asks for nothing of it.
+
+    `weighs`: some choice of a backend weighs what requests need.
+    """
+    measures = weighs or not MEASURED.isdisjoint(signals)
     if policy.tenants is None and not measures and TIME.name not in signals:
         return None
     return Calling(policy.tenants, ZoneInfo(policy.time_zone), measures)

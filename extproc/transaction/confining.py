@@ -1,7 +1,7 @@
 """Residency of requests that no API claims: where they go is known by their path alone."""
 
 from extproc.protocol.headers import HeaderMap
-from extproc.routing.residency import ResidencyError, confined
+from extproc.routing.residency import ResidencyError
 from extproc.routing.table import Destination
 from extproc.transaction.memory import Memory
 from extproc.transaction.passage import Forwarding
@@ -26,6 +26,6 @@ def check_region(plan: Plan, memory: Memory, destination: Destination | None) ->
     read cannot be determined, and the conditions that ask for them count as true.
     """
     table = plan.table
-    confinement = memory.confinement = confined(table.residency, memory.signals_for_rules(table.asks_all))
+    confinement = memory.confinement = table.residency.confine(memory.signals_for_rules(table.asks_all))
     if confinement is not None and not confinement.admits(None if destination is None else destination.region):
         raise ResidencyError(confinement)

@@ -17,6 +17,7 @@ from extproc.routing.health import HealthKey
 from extproc.routing.quoted import Quoted, QuotedInPieces
 from extproc.routing.residency import Confinement
 from extproc.routing.table import Choice, Destination
+from extproc.routing.weighing import LeftOut, WeighedBody
 from extproc.signals.registry import Signals
 from extproc.signals.view import UNKNOWN_CALLER, Circumstances
 from extproc.transaction.answers import Teller
@@ -58,7 +59,9 @@ class Memory(Struct, eq=False):
     first, if it reports one. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy
     ignores every response of the processor. `usage`: the tokens that the provider counted. `rule`: the model's rule
     that decided, or could not be asked; `rule_signals`: the signals that the model's rules and those of residency read.
-    `confinement`: where the request may go, if a rule of residency holds.
+    `confinement`: where the request may go, if a rule of residency holds. `weighed`: what is weighed of the body.
+    `left`: the candidates that were left out, where somebody wants to know. `opened`: the key under which the exchange
+    counts as open.
     `spoofed`: the client sent control headers, by which Envoy's first route may have been chosen. `missteered`: Envoy
     led the request elsewhere than was decided.
     `asked`: the parts of the request by which its response is judged, as far as they are needed and known.
@@ -97,6 +100,9 @@ class Memory(Struct, eq=False):
     rule_signals: Mapping[str, Any] = _NO_SIGNALS
     rule: str | None = None
     confinement: Confinement | None = None
+    weighed: WeighedBody | None = None
+    left: list[LeftOut] | None = None
+    opened: HealthKey | None = None
     model: str | None = None
     request_id: bytes = b""
     status: int | None = None

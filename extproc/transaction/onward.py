@@ -10,8 +10,9 @@ from extproc.protocol.effects import Chunk, HeaderMutation, Metadata, Phase, Pro
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
-from extproc.routing.residency import ResidencyError, confined
-from extproc.routing.selection import NO_SIGNALS, UnroutedError, select
+from extproc.routing.narrowing import ContextExceededError, UnroutedError
+from extproc.routing.residency import ResidencyError
+from extproc.routing.selection import NO_SIGNALS, select
 from extproc.routing.table import Choice
 from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS, Effects
 from extproc.transaction.astray import check_steered
@@ -20,6 +21,7 @@ from extproc.transaction.memory import Memory
 from extproc.transaction.passage import Forwarding
 from extproc.transaction.plan import Plan, SteeringEdits
 from extproc.transaction.shared import Shared
+from extproc.transaction.weighed import note_open, weighing_of
 
 AT_ONCE: Final = (BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 """Modes in which one message holds the body."""
@@ -88,6 +90,8 @@ def route(
     memory.choice, memory.steering, memory.reason, memory.rule = choice, steering, choice.why, choice.rule
     memory.destination = destination
     shared.health.sent(destination.name, choice.candidate.known, now)
+    if plan.watches_load:
+        note_open(shared, memory)
     if memory.keys:
         memory.strip_keys(destination.removes)
     headers = steering.headers
@@ -102,9 +106,13 @@ def _choose(plan: Plan, shared: Shared, memory: Memory, model: str, now: float) 
     table, family, draw = plan.table, memory.claimed.api.family.name, shared.draws.next()
     signals = memory.signals_for_rules(table.asked(model)) if plan.routes_by_signals else NO_SIGNALS
     if table.residency:
-        memory.confinement = confined(table.residency, signals)
+        memory.confinement = table.residency.confine(signals)
     try:
-        choice = select(table, model, family, draw, shared.health, now, signals, memory.confinement)
+        weighing = weighing_of(table, shared, memory, model, draw, now)
+        choice = select(table, model, family, draw, shared.health, now, signals, memory.confinement, weighing)
+    except ContextExceededError as error:
+        memory.rule = error.rule
+        raise error.told(memory.claimed.api.family.context_exceeded) from None
     except (UnroutedError, ResidencyError) as error:
         memory.rule = error.rule
         raise

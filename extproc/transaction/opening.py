@@ -21,6 +21,7 @@ from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.work import WorkResult
+from extproc.routing.weighing import WeighedBody
 from extproc.signals.registry import Signals
 from extproc.signals.view import RequestView, content_type
 from extproc.transaction.admission import (
@@ -36,6 +37,7 @@ from extproc.transaction.findings import Findings
 from extproc.transaction.memory import Memory
 from extproc.transaction.pending import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES, PendingJudgement
 from extproc.transaction.plan import Plan
+from extproc.transaction.weighed import weigh
 
 OPENED_BYTES: Final = 256 * 1024
 """Largest body that is read for its model between two messages, which takes 0.1 ms, or 1 ms at the worst. So a body
@@ -66,7 +68,7 @@ class OpenedBody(Struct, frozen=True):
 
     `signals`: the exchange's, now that the body is known; None where the policy reads none. `unread`: the reason for
     which it may go on although nobody could read it. `parts`: those by which the response is judged;
-    `prepares`: called with them.
+    `prepares`: called with them. `weighed`: what the choice of a backend weighs of it.
     """
 
     claimed: apis.ApiRequestPath | None
@@ -78,6 +80,7 @@ class OpenedBody(Struct, frozen=True):
     unread: str = ""
     parts: frozenset[AskedPart] = frozenset()
     prepares: tuple[Callable[[Asked], None], ...] = ()
+    weighed: WeighedBody | None = None
 
     @property
     def name(self) -> str:
@@ -255,31 +258,36 @@ class Opening:
             except ClientError as error:
                 return Refusal(error)
         if findings is None:
-            signals = None
-            if self._memory.signals is not None:
-                signals = self._signals(self._view(asked, plain if tells else None))
-            return OpenedBody(claimed, plain, asked, signals=signals)
+            view = self._view(asked, plain if tells else None)
+            return OpenedBody(claimed, plain, asked, signals=self._signals(view), weighed=self._weighed(view, plain))
         limit = findings.pipeline.body_limit
         if len(plain) <= limit or findings.pipeline.request is None:
             return self._told(findings, plain, asked, tells=tells and len(plain) <= limit)
         if findings.pipeline.blocks_oversize:
             return Refusal(too_large(limit), Blocked(findings.pipeline.name, "oversize"))
-        return OpenedBody(claimed, plain, asked, signals=self._signals(self._view(asked)), unread="size")
+        view = self._view(asked)
+        weighed = self._weighed(view, None)
+        return OpenedBody(claimed, plain, asked, signals=self._signals(view), unread="size", weighed=weighed)
 
     def _told(self, findings: Findings, plain: bytes, asked: apis.Request | None, *, tells: bool) -> OpenedBody:
         """Find out what is asked about a body, and make the job of judging it."""
         memory, pipeline = self._memory, findings.pipeline
-        rpc, signals = findings.rpc, None
-        suspected = memory.claimed is None and mcp.suspected(plain)
-        if suspected or memory.signals is not None:
-            view = self._view(asked, plain if tells else None)
-            if suspected and view.outline is not None:
-                rpc = mcp.message(view.outline)
-            signals = self._signals(view)
+        rpc, view = findings.rpc, self._view(asked, plain if tells else None)
+        if memory.claimed is None and mcp.suspected(plain) and view.outline is not None:
+            rpc = mcp.message(view.outline)
+        signals, weighed = self._signals(view), self._weighed(view, plain if tells else None)
+        opened = OpenedBody(
+            memory.claimed,
+            plain,
+            asked,
+            rpc,
+            signals,
+            parts=pipeline.asks,
+            prepares=pipeline.prepares,
+            weighed=weighed,
+        )
         if pipeline.request is None:
-            return OpenedBody(
-                memory.claimed, plain, asked, rpc, signals, parts=pipeline.asks, prepares=pipeline.prepares
-            )
+            return opened
         job = Job(
             pipeline.name,
             pipeline.request,
@@ -291,9 +299,11 @@ class Opening:
             detailed=findings.details is not None,
             role_of=other if memory.claimed is None else memory.claimed.api.role_of,
         )
-        return OpenedBody(
-            memory.claimed, plain, asked, rpc, signals, job, parts=pipeline.asks, prepares=pipeline.prepares
-        )
+        return replace(opened, job=job)
+
+    def _weighed(self, view: RequestView, body: bytes | None) -> WeighedBody | None:
+        """What the choice of a backend weighs of the body, if the policy has any such strategy."""
+        return weigh(self._plan.table, view, body) if self._plan.table.reads else None
 
     def _view(self, asked: apis.Request | None = None, body: bytes | None = None) -> RequestView:
         memory = self._memory

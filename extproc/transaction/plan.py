@@ -136,7 +136,7 @@ class Plan:
         """Stands for a pipeline where there is none and a response passes answer stages: it only looks for `keys`."""
         self.signals = signals
         self.recorded = policy.recorded_signals
-        self._limits = tuple(each.when for each in table.residency)
+        self._limits = tuple(each.when for each in table.residency.limits)
         self._conditions = (*(rule.when for model in policy.models for rule in model.rules), *self._limits)
         self.reads_body = signals.vocabulary.reads_body(self.recorded) or any(
             each.reads_body for each in self._conditions
@@ -145,15 +145,15 @@ class Plan:
         self.reads_signals = bool(self.recorded or self._conditions) or any(each.signals for each in pipelines)
         self.rule_fields = frozenset(name for each in self._conditions for name in each.headers)
         """The request's header fields that rules of models and of residency look at."""
+        self.reads_body |= bool(table.reads)
+        self.watches_load, self.watches_speed = table.watches_load, table.watches_speed
         self.routes_by_signals = bool(self._conditions)
         self.routes_by_findings = any("findings" in each.signals for each in self._conditions)
         """True if a request may go elsewhere by what its pipeline finds, so that it has to wait for that."""
         self._confines_by_body = any(each.reads_body for each in self._limits)
-        everywhere = frozenset.intersection(*(each.regions for each in table.residency)) if table.residency else None
-        self._admitted = everywhere
         asked = [*(each.signals for each in self._conditions), *(each.signals for each in pipelines)]
         signals_read = frozenset(self.recorded).union(*asked)
-        self.calling = calling_of(policy, signals_read)
+        self.calling = calling_of(policy, signals_read, weighs=any(each.demand for each in table.reads.values()))
         """How it is found out who calls and when; None if nobody asks."""
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         unnamed = not policy.models and table.passes and not table.default and not table.listed
@@ -218,7 +218,7 @@ class Plan:
         """
         if not self._confines_by_body:
             return False
-        return destination is None or self._admitted is None or destination.region not in self._admitted
+        return destination is None or destination.region not in self.table.residency.everywhere
 
     def claim(self, raw_path: bytes) -> Claim:
         """Return what `raw_path` (`:path` as it came) means to us."""
@@ -368,7 +368,11 @@ def _needs(
     fields |= dict.fromkeys(_shown_by())
     typed = bool(pipelines) or vocabulary.reads_body(recorded) or any(each.reads_body for each in conditions)
     return Needs(
-        response_headers=table.chooses or bodies or table.reads_errors or any(each.eager for each in pipelines),
+        response_headers=table.chooses
+        or table.watches_speed
+        or bodies
+        or table.reads_errors
+        or any(each.eager for each in pipelines),
         response_body=bodies,
         errors=table.reads_errors,
         answer_buffer=max((each.body_limit for each in reading), default=0),

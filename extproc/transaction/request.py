@@ -333,6 +333,8 @@ class RequestSide:
             memory.model = asked.model if asked.model in self._plan.known else None
         if judged is not None and judged.opened.signals is not None:
             memory.signals = judged.opened.signals
+        if judged is not None:
+            memory.weighed = judged.opened.weighed
         if judged is not None and findings is not None:
             opened, verdict = judged.opened, judged.verdict
             findings.rpc = opened.rpc

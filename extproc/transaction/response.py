@@ -47,6 +47,7 @@ from extproc.transaction.shared import Shared
 from extproc.transaction.staging import check_stages, stage_response, staged
 from extproc.transaction.streaming import StreamedAnswer
 from extproc.transaction.watching import WatchedBody, WatchedStream
+from extproc.transaction.weighed import note_begun, note_written
 from extproc.transaction.windowed import WindowedAnswer
 from extproc.transaction.witness import CLUSTER, SteeringState, leaked
 
@@ -186,6 +187,8 @@ class ResponseSide:
                 self._shared.health, self._plan.health, key, message, Observation(memory.status, details, now, waited)
             )
             self._begun = now
+            if self._plan.watches_speed and details == FROM_UPSTREAM and (memory.status or ERROR) < ERROR:
+                note_begun(self._shared, memory, now)
 
     def body(self, message: Body, now: float) -> Effects:
         """Judges a piece, or passes it on. One may come although none was wanted: an override is not always allowed."""
@@ -233,6 +236,8 @@ class ResponseSide:
             return
         if self.state is SideState.DONE:
             self._shared.health.whole(*key)
+            if self._plan.watches_speed:
+                note_written(self._shared, self._memory, self._begun, now)
         elif self.cut and now - self._begun <= CUT_EARLY:
             self._shared.health.failed(*key, now, self._plan.health, "cut")
 

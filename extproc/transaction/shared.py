@@ -1,13 +1,15 @@
 """The shared state of one worker's transactions. Everything else belongs to one exchange."""
 
+from extproc.routing.busy import OpenExchanges
 from extproc.routing.health import BackendHealth
 from extproc.routing.selection import Draws
+from extproc.routing.speeds import Speeds
 from extproc.transaction.misconfigured import What
 from extproc.transaction.witness import SteeringWatch
 
 
 class Shared:
-    """Backend health, the draw sequence, the time of day, and the bytes of bodies that are held.
+    """Backend health, load and speed, the draw sequence, the time of day, and the bytes of bodies that are held.
 
     `start` in [0, 1) sets workers apart. `detailed`: every finding is told of. `overridden`: the fingerprints of Envoys
     (empty for one that sends none) that are known to take a mode_override. `steering`: how their steering can be
@@ -16,7 +18,7 @@ class Shared:
     which messages come, None where nobody says; the shell sets it anew as clocks are put right.
     """
 
-    __slots__ = ("astray", "detailed", "draws", "epoch", "health", "held", "overridden", "steering")
+    __slots__ = ("astray", "busy", "detailed", "draws", "epoch", "health", "held", "overridden", "speeds", "steering")
 
     def __init__(self, start: float = 0.0, *, detailed: bool = False, epoch: float | None = None) -> None:
         self.detailed = detailed
@@ -25,5 +27,7 @@ class Shared:
         self.steering = SteeringWatch()
         self.astray: dict[bytes, tuple[object, What]] = {}
         self.health = BackendHealth()
+        self.busy = OpenExchanges()
+        self.speeds = Speeds()
         self.draws = Draws(start)
         self.held = 0

@@ -1,5 +1,6 @@
 """One HTTP exchange, from Envoy's first message to its last. The only decider."""
 
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from extproc.inspection.verdict import Verdict
@@ -19,6 +20,9 @@ from extproc.protocol.messages import (
 )
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.states import SideState
+from extproc.routing.candidates import Choice
+from extproc.routing.residency import Confinement
+from extproc.routing.weighing import LeftOut
 from extproc.transaction.answers import NOTHING, Effects, rejection
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
@@ -29,6 +33,7 @@ from extproc.transaction.plan import Plan
 from extproc.transaction.request import Intent, RequestSide
 from extproc.transaction.response import ResponseSide
 from extproc.transaction.shared import Shared
+from extproc.transaction.weighed import note_closed
 
 GRACE: Final = 5.0
 """Seconds past `limits.request_timeout` after which a request whose body Envoy still buffers is aborted: Envoy's own
@@ -103,6 +108,21 @@ class Transaction:
         memory = self._memory
         read = {} if memory.signals is None else memory.signals.read(self._plan.recorded)
         return {**read, **memory.signal_values(), **memory.rule_signals}
+
+    @property
+    def choice(self) -> Choice | None:
+        """The choice of a backend; None if none was made."""
+        return self._memory.choice
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """The regions that the request may go to, if a rule of residency holds."""
+        return self._memory.confinement
+
+    @property
+    def left(self) -> Sequence[LeftOut]:
+        """The candidates that could not serve the request, if `Shared` is detailed."""
+        return self._memory.left or ()
 
     def receive(self, message: Message, now: float) -> Effects:
         """Return what is to be done about `message`, which came at `now`."""
@@ -317,6 +337,7 @@ class Transaction:
         if self._told:
             return NOTHING
         self._over = self._told = True
+        note_closed(self._shared, self._memory)
         if self._memory.failure is None:
             if self._request.unproven or self._response.unproven:
                 self._memory.lacks(MisconfiguredError("mode_override"))

@@ -6,7 +6,18 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scripts.benchmarks import against, inspection, judges, neighbours, quality, replies, startup, thresholds, transport
+from scripts.benchmarks import (
+    against,
+    deciding,
+    inspection,
+    judges,
+    neighbours,
+    quality,
+    replies,
+    startup,
+    thresholds,
+    transport,
+)
 from scripts.benchmarks.report import BenchError, Row, document, table
 
 
@@ -24,6 +35,7 @@ BENCHES: Final[dict[str, Bench]] = {
     "replies": Bench(replies.measure),
     "neighbours": Bench(neighbours.measure),
     "quality": Bench(quality.measure, quality.table),
+    "routing": Bench(deciding.measure),
     "startup": Bench(startup.measure),
     "thresholds": Bench(thresholds.measure),
     "transport": Bench(transport.measure),

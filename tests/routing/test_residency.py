@@ -7,7 +7,7 @@ import pytest
 from extproc.policy import Health, loads
 from extproc.protocol.errors import ClientError
 from extproc.routing.health import BackendHealth
-from extproc.routing.residency import Confinement, ResidencyError, confined
+from extproc.routing.residency import Confinement, ResidencyError
 from extproc.routing.selection import select
 from extproc.routing.table import Choice, Table, compile_table
 
@@ -45,26 +45,26 @@ def choose(signals: dict[str, Any], *down: str, model: str = "auto", draw: float
     health = BackendHealth()
     for name in down:
         health.unreachable(name, 0.0, Health())
-    choice = select(own, model, "openai", draw, health, 0.5, signals, confined(own.residency, signals))
+    choice = select(own, model, "openai", draw, health, 0.5, signals, own.residency.confine(signals))
     assert choice is not None
     assert choice.plan[0] is choice.candidate
     return choice
 
 
 def planned(choice: Choice) -> list[tuple[str, str | None]]:
-    return [each.key for each in choice.plan]
+    return [(each.destination.name, each.model) for each in choice.plan]
 
 
 def test_rules_that_hold_together_leave_what_all_of_them_allow() -> None:
-    assert confined(OWN.residency, NOTHING) is None
-    assert confined(OWN.residency, OURS) == Confinement(frozenset({"eu", "us"}), ("ours",))
-    assert confined(OWN.residency, EU | OURS | EU) == Confinement(frozenset({"eu"}), ("eu-data",))
-    both = confined(OWN.residency, EU | {"images": 1})
+    assert OWN.residency.confine(NOTHING) is None
+    assert OWN.residency.confine(OURS) == Confinement(frozenset({"eu", "us"}), ("ours",))
+    assert OWN.residency.confine(EU | OURS | EU) == Confinement(frozenset({"eu"}), ("eu-data",))
+    both = OWN.residency.confine(EU | {"images": 1})
     assert both == Confinement(frozenset({"eu"}), ("eu-data", "ours"))
 
 
 def test_a_condition_that_cannot_be_evaluated_counts_as_true() -> None:
-    assert confined(OWN.residency, NOTHING | {"stream": None}) == Confinement(
+    assert OWN.residency.confine(NOTHING | {"stream": None}) == Confinement(
         frozenset({"eu"}), ("eu-data",), ("eu-data",)
     )
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from extproc.policy import Health, loads
 from extproc.protocol.errors import ClientError
 from extproc.routing.health import BackendHealth
-from extproc.routing.selection import UnroutedError, select
+from extproc.routing.narrowing import UnroutedError
+from extproc.routing.selection import select
 from extproc.routing.table import Choice, Table, compile_table
 
 NAMES = [f"b{number}" for number in range(6)]

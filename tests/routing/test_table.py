@@ -35,9 +35,9 @@ def compiled(text: str = POLICY, **secrets: bytes) -> Table:
 
 def test_a_model_with_one_target_has_its_choice_made() -> None:
     route = compiled().routes["sole", "openai"]
-    assert route.sole is not None
-    assert (route.sole.candidate.destination.name, route.sole.candidate.model) == ("paid", "renamed")
-    assert route.sole.why == "only"
+    (sole,) = route.choices
+    assert (sole.candidate.destination.name, sole.candidate.model) == ("paid", "renamed")
+    assert sole.why == "only"
 
 
 def test_targets_are_those_of_the_api_that_the_client_speaks() -> None:
@@ -50,9 +50,9 @@ def test_targets_are_those_of_the_api_that_the_client_speaks() -> None:
 
 def test_the_first_backend_that_lists_a_name_serves_it() -> None:
     listed = compiled().listed
-    assert listed["listed", "openai"][0].destination.name == "paid"
-    assert listed["shared", "openai"][0].destination.name == "paid"
-    assert listed["shared", "openai"][0].model is None, "it keeps its name"
+    assert listed["listed", "openai"].fallback[0].destination.name == "paid"
+    assert listed["shared", "openai"].fallback[0].destination.name == "paid"
+    assert listed["shared", "openai"].fallback[0].model is None, "it keeps its name"
 
 
 def test_the_table_knows_which_signals_the_rules_of_a_model_read() -> None:

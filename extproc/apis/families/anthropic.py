@@ -80,4 +80,5 @@ ANTHROPIC: Final = ApiFamily(
     model_card=_model_card,
     missing_model="model: Field required",
     headers=("anthropic-version",),
+    context_exceeded="prompt is too long: {tokens} tokens > {limit} maximum",
 )

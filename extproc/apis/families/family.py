@@ -18,6 +18,8 @@ class ApiFamily(Struct, frozen=True, eq=False):
     `model_list` and `model_card` are the bodies for `GET /v1/models` and `/v1/models/{id}`; their number is the time,
     in Unix seconds, that all models get. `missing_model` tells a client that its request names no model. `headers`:
     header fields that this family's clients alone send, by which they are known where a path does not show the family.
+    `context_exceeded` tells a client that its request is too long, with `{tokens}` and `{limit}`, in the words by which
+    programs know that: some look at nothing else.
     """
 
     name: str
@@ -28,6 +30,7 @@ class ApiFamily(Struct, frozen=True, eq=False):
     model_card: Callable[[str, int], bytes]
     missing_model: str
     headers: tuple[str, ...] = ()
+    context_exceeded: str = "The request needs {tokens} tokens; the largest context of this model has {limit}."
 
     def __repr__(self) -> str:
         return f"ApiFamily({self.name})"

@@ -58,5 +58,6 @@ OPENAI: Final = ApiFamily(
     model_list=_model_list,
     model_card=_model_card,
     missing_model="You must provide a model parameter.",
+    context_exceeded="This model's maximum context length is {limit} tokens, and this request needs {tokens} tokens.",
 )
 """Also the family of a client that shows none."""
