@@ -9,6 +9,7 @@ import hashlib
 import math
 import re
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ from msgspec import Struct
 
 from extproc.classify.regression import LengthTerm, RegressionModel, dump
 from scripts.train import curve, ridge
-from scripts.train.questions import Question, apgr, cpt, easy, folded, left_out, questions, recovered
+from scripts.train.questions import FOLDS, Question, apgr, cpt, easy, folded, left_out, questions, recovered
 
 SEED: Final = 21
 
@@ -105,7 +106,7 @@ def table(every: Sequence[Question]) -> Iterator[str]:
     """Yield the figures of the model card."""
     ways = {
         "other questions of both sources were seen": folded(every, fitter, SEED),
-        "none of the subject was": left_out(every, fitter, lambda each: each.subject),
+        "none of the subject was": left_out(every, fitter, _fifth),
         "none of the source was": left_out(every, fitter, lambda each: each.source),
         "by length alone": [float(len(each.text)) for each in every],
     }
@@ -116,6 +117,11 @@ def table(every: Sequence[Question]) -> Iterator[str]:
         for way, scores in ways.items():
             figures = measured(every, scores, source)
             yield f"| {source} | {count} | {way} | {figures[0]:.3f} | {figures[1]:.1f} | {figures[2]:.1f} |"
+
+
+def _fifth(each: Question) -> str:
+    """One of five sets of subjects: to leave each of the 58 out by itself would take ten times as long."""
+    return str(zlib.crc32(each.subject.encode()) % FOLDS)
 
 
 def main() -> int:
