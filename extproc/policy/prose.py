@@ -84,8 +84,10 @@ def signals() -> str:
 
 A signal is what a policy may ask about an exchange: in conditions, and to have it recorded (`recorded_signals`). It is
 computed only if the policy reads it, at most once per exchange. A signal that only a model's rules read is computed
-only for requests for that model. Signals of the cost `body` are known if the body is read: for requests of an API, and
-for requests that a pipeline matches. Recording a signal does not make the processor read the body.
+only for requests for that model. Signals of other costs than `headers` are known if the body is read: for requests of
+an API, and for requests that a pipeline matches. Those of the cost `text` ask about the words of the user, those of the
+cost `slow` take longer: a thread computes them, those of the cost `text` only if the body has more than 2 KiB.
+Recording a signal does not make the processor read the body.
 
 | signal | type | cost | value |
 |---|---|---|---|

@@ -5,7 +5,7 @@ How each is computed stands above, in `extproc.signals`.
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 from pydantic import AfterValidator, ValidationInfo
@@ -18,13 +18,14 @@ SignalType: TypeAlias = Scalar | Literal["headers", "attributes", "object", "obj
 """CEL types, and four that only built-in signals have: `headers`, asked for by their names; `attributes` of the tenant,
 asked for as `tenant.NAME`; an `object` with fields; `objects`, a list of these."""
 
-Cost: TypeAlias = Literal["headers", "body"]
-"""The input that a signal needs. `body` has the whole request read first, and costs a parse."""
+Cost: TypeAlias = Literal["headers", "body", "text", "slow"]
+"""The input that a signal needs, and its time. `body` has the whole request read first, and costs a parse. `text` reads
+the words of the user besides, in a thread where the body is not small. `slow` does so always in a thread."""
 
 SCALARS: Final[dict[str, type]] = {"string": str, "int": int, "double": float, "bool": bool}
 """The types of signals that are one value, and what they are in Python."""
 
-UNSUPPORTED: Final = frozenset({"intent", "difficulty", "language"})
+UNSUPPORTED: Final = frozenset({"intent"})
 """Signals of the format that this version does not know."""
 
 SIGNALS_MAX: Final = 256
@@ -70,8 +71,8 @@ class SignalDeclaration(Struct, frozen=True):
             raise SignalError(f"{self.name[:64]!r} cannot be the name of a signal: write it like risk_level")
         if not self.description.strip():
             raise SignalError(f"the signal {self.name} has no description")
-        if self.cost not in {"headers", "body"}:
-            raise SignalError(f"the cost of the signal {self.name} is headers or body")
+        if self.cost not in get_args(Cost):
+            raise SignalError(f"the cost of the signal {self.name} is {', '.join(get_args(Cost)[:-1])} or slow")
         wrong = [name for name in self.headers if not is_header_name(name)]
         if wrong:
             raise SignalError(f"the signal {self.name} reads a header that is none: {wrong[0][:64]!r}")
@@ -154,6 +155,23 @@ TIME: Final = SignalDeclaration(
     least={"hour": 0, "minute": 0, "weekday": 1},
     fields=("hour", "minute", "weekday"),
 )
+DIFFICULTY: Final = SignalDeclaration(
+    "difficulty",
+    "double",
+    0.7,
+    "how much a strong model is worth for what the user asks, from 0 to 1: the share of known questions that gain less"
+    " by one ([routing.md](routing.md#difficulty)); 0 if there are no words",
+    "text",
+)
+LANGUAGE: Final = SignalDeclaration(
+    "language",
+    "string",
+    "en",
+    "the language of the user's words, as its ISO 639-1 code ([routing.md](routing.md#language)); `unknown` if there"
+    " are too few, or they are in none that is known",
+    "text",
+    least="unknown",
+)
 
 
 class Vocabulary:
@@ -187,7 +205,11 @@ class Vocabulary:
 
     def reads_body(self, names: Iterable[str]) -> bool:
         """True if one of these signals is computed from the body."""
-        return any(self._known[name].cost == "body" for name in names)
+        return any(self._known[name].cost != "headers" for name in names)
+
+    def costing(self, *costs: Cost) -> frozenset[str]:
+        """The names of the signals that have one of these costs."""
+        return frozenset(name for name, each in self._known.items() if each.cost in costs)
 
     def headers(self, names: Iterable[str]) -> frozenset[str]:
         """The header fields that these signals are computed from, besides those that an expression names itself."""
@@ -244,7 +266,7 @@ def speak(found: Vocabulary) -> None:
 
 BUILT_IN: Final = Vocabulary((
     MODEL, PATH, ROUTE_NAME, HEADERS, FINDINGS, STREAM, TOOLS, IMAGES, MCP, AUDIO, JSON_SCHEMA, INPUT_TOKENS,
-    MAX_OUTPUT_TOKENS, TURNS, TENANT, TENANT_ATTRIBUTES, TIME,
+    MAX_OUTPUT_TOKENS, TURNS, TENANT, TENANT_ATTRIBUTES, TIME, DIFFICULTY, LANGUAGE,
 ))  # fmt: skip
 MEASURED: Final = frozenset(each.name for each in (AUDIO, JSON_SCHEMA, INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS))
 """Signals that are measured while a body is read, which takes half as long again."""

@@ -1,13 +1,16 @@
 """The built-in signals of a request."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from extproc.apis.counts import counted
 from extproc.apis.demand import output_limit
 from extproc.apis.mcp import request as mcp
 from extproc.apis.outline import Number, Outline, text_of
+from extproc.detectors.language import languages
+from extproc.policy import Policy
 from extproc.policy import signals as declared
+from extproc.signals import difficulty, language
 from extproc.signals.signal import Signal
 from extproc.signals.view import RequestView
 
@@ -127,6 +130,24 @@ def _time(view: RequestView) -> dict[str, int] | None:
     return {"hour": moment.hour, "minute": moment.minute, "weekday": moment.isoweekday()}
 
 
+def _difficulty(view: RequestView) -> float | None:
+    return None if view.said is None else difficulty.difficulty(view.said)
+
+
+def _language(view: RequestView) -> str | None:
+    return None if view.said is None else language.language(view.said)
+
+
+def _loading(load: Callable[[], object], compute: Callable[[RequestView], Any]) -> Callable[[Policy], Any]:
+    """Return a `bind` that loads a model, so that no request waits for that and forked workers share it."""
+
+    def bind(_: Policy) -> Callable[[RequestView], Any]:
+        load()
+        return compute
+
+    return bind
+
+
 SIGNALS: Final = (
     Signal.of(declared.MODEL, _model),
     Signal.of(declared.PATH, _path),
@@ -145,4 +166,6 @@ SIGNALS: Final = (
     Signal.of(declared.TENANT, _tenant),
     Signal.of(declared.TENANT_ATTRIBUTES, _tenant_attributes),
     Signal.of(declared.TIME, _time),
+    Signal.of(declared.DIFFICULTY, _difficulty, _loading(difficulty.model, _difficulty)),
+    Signal.of(declared.LANGUAGE, _language, _loading(languages, _language)),
 )

@@ -27,6 +27,10 @@ class SignalRegistry:
         """Return a registry with more signals, such as those of plug-ins. Raises SignalError."""
         return SignalRegistry((*self._signals.values(), *more))
 
+    def with_bound(self, signals: Iterable[Signal]) -> "SignalRegistry":
+        """Return a registry in which these stand for those of their names, as a policy has them."""
+        return SignalRegistry({**self._signals, **{each.name: each for each in signals}}.values())
+
     def __getitem__(self, name: str) -> Signal:
         return self._signals[name]
 
@@ -81,7 +85,7 @@ class Signals:
     """The signals of one exchange: each is computed when it is first read, and then remembered.
 
     Mutable, one per exchange. `whole`: all that will ever be known of the request is known. Until then a signal of the
-    cost `body` cannot be determined, and is not computed.
+    other costs than `headers` cannot be determined, and is not computed.
     """
 
     __slots__ = ("_registry", "_view", "_whole", "told")
@@ -101,7 +105,7 @@ class Signals:
         if name in self.told:
             return self.told[name]
         signal, view = self._registry[name], self._view
-        if view is None or (signal.cost == "body" and not self._whole):
+        if view is None or (signal.cost != "headers" and not self._whole):
             return None
         value = self.told[name] = signal.value(view)
         return value

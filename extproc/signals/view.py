@@ -11,13 +11,18 @@ from extproc.apis import Request, outline
 from extproc.apis.demand import UNDETERMINED, Demand, demanded
 from extproc.apis.measures import Measures, measured
 from extproc.apis.outline import Outline
+from extproc.apis.roles import RoleOf, other
 from extproc.classify.tokens import encoding_of
-from extproc.payload import TextLimitError, declares_json
+from extproc.payload import Document, TextLimitError, declares_json
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
+from extproc.signals.said import said
 
 NO_BODY: Final = Outline((), 0, False)
 """The outline of a request that has no JSON."""
+
+NO_TEXTS: Final = Document(b"", (), (), ())
+"""The texts of a request without a body."""
 
 
 class Circumstances(Struct, frozen=True):
@@ -55,16 +60,19 @@ class RequestView:
 
     `headers` holds the fields that the policy and its signals name, and `path` is normalised. `route_name` is empty
     where Envoy tells none. `asked` is the request as its API read it: None where no API did. What is of the body is
-    asked by signals of the cost `body` alone; `body` is without encodings, and None where it is not known.
+    not asked by signals of the cost `headers`; `body` is without encodings, and None where it is not known. `role_of`:
+    whose words each text of it is.
     """
 
     __slots__ = (
         "_body",
         "_content_type",
         "_demand",
-        "_image_parts",
+        "_document",
         "_measures",
         "_outline",
+        "_role_of",
+        "_said",
         "asked",
         "circumstances",
         "headers",
@@ -81,6 +89,7 @@ class RequestView:
         body: bytes | None = None,
         content_type: str = "",
         circumstances: Circumstances = UNKNOWN_CALLER,
+        role_of: RoleOf = other,
     ) -> None:
         self.headers = headers
         self.path = path
@@ -92,7 +101,14 @@ class RequestView:
         self._outline: list[Outline | None] = []  # what was found out, once it was
         self._measures: Measures | None = None
         self._demand: Demand | None = None
-        self._image_parts: list[int | None] = []
+        self._document: list[Document | None] = []
+        self._role_of = role_of
+        self._said: list[str | None] = []
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body, as far as it is known."""
+        return 0 if self._body is None else len(self._body)
 
     @property
     def outline(self) -> Outline | None:
@@ -132,12 +148,25 @@ class RequestView:
     @property
     def image_parts(self) -> int | None:
         """Images that only a reading of all the text shows, such as form parts; None if they cannot be determined."""
-        if not self._image_parts:
-            self._image_parts.append(None if self._body is None else _images(self._body, self._content_type))
-        return self._image_parts[0]
+        document = self._read()
+        return None if document is None else sum(each.reason == "image" for each in document.uninspected)
+
+    @property
+    def said(self) -> str | None:
+        """The words of the user, at most `said.SAID_MAX` code points and a line break; None if they cannot be read."""
+        if not self._said:
+            document = self._read()
+            self._said.append(None if document is None else said(document, self._role_of))
+        return self._said[0]
+
+    def _read(self) -> Document | None:
+        """The texts of the body, which are read once; None if they cannot be."""
+        if not self._document:
+            self._document.append(None if self._body is None else _document(self._body, self._content_type))
+        return self._document[0]
 
     def __repr__(self) -> str:
-        return f"RequestView({0 if self._body is None else len(self._body)} bytes)"
+        return f"RequestView({self.size} bytes)"
 
 
 def _outline(body: bytes, kind: str) -> Outline | None:
@@ -150,10 +179,8 @@ def _looks_like_json(body: bytes, kind: str) -> bool:
     return declares_json(kind) or outline.suspected(body)
 
 
-def _images(body: bytes, kind: str) -> int | None:
-    if not body:
-        return 0
+def _document(body: bytes, kind: str) -> Document | None:
     try:
-        return sum(each.reason == "image" for each in text.read(body, kind).uninspected)
+        return text.read(body, kind) if body else NO_TEXTS
     except (TextLimitError, ClientError):
         return None

@@ -1,6 +1,6 @@
 """A policy made ready: all that can be worked out once is worked out here, and nothing of it per message."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -13,18 +13,17 @@ from extproc.inspection.keys import BackendKeys, keys_of
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.registry import planned
-from extproc.policy import Condition, Policy, Unusable, UnusableError
+from extproc.policy import Condition, Policy, UnusableError
 from extproc.policy import pipelines as written
-from extproc.policy.base import Loc
 from extproc.policy.credential_headers import credentials_among
 from extproc.policy.names import CONTROL_PREFIX
-from extproc.policy.parts import conditions_of
 from extproc.policy.signals import INPUT_TOKENS, Vocabulary
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
+from extproc.transaction.bound_signals import bound
 from extproc.transaction.calling import calling_of
 from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.passage import PROTOCOLS, Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
@@ -142,6 +141,9 @@ class Plan:
             each.reads_body for each in self._conditions
         )
         """True if signals of the body are read of requests that no pipeline is for."""
+        self.slow_signals = signals.vocabulary.costing("slow")
+        self.worded_signals = signals.vocabulary.costing("slow", "text")
+        """The signals that are computed in a thread: always, or where the body is not small."""
         self.reads_signals = bool(self.recorded or self._conditions) or any(each.signals for each in pipelines)
         self.rule_fields = frozenset(name for each in self._conditions for name in each.headers)
         """The request's header fields that rules of models and of residency look at."""
@@ -200,7 +202,7 @@ class Plan:
         signals = signals or current()
         table = compile_table(policy, secrets)
         keys = keys_of(each.plain for each in table.quoted)
-        wrong = list(_unknown_signals(policy, signals))
+        signals, wrong = bound(policy, signals)
         for index, each in enumerate(policy.pipelines):
             try:
                 pipelines.append(CompiledPipeline(each, secrets, index, keys))
@@ -335,16 +337,6 @@ class Plan:
 def _normal(prefix: str) -> str:
     """A backend's prefix as normalised paths have it."""
     return apis.normalise(prefix.encode()).lower().rstrip("/")
-
-
-def _unknown_signals(policy: Policy, signals: SignalRegistry) -> Iterator[Unusable]:
-    """Signals that the policy was loaded with and this process does not have."""
-    read: list[tuple[Loc, str]] = [(("recorded_signals",), name) for name in policy.recorded_signals]
-    for where, when in conditions_of(policy):
-        read += [(where, name) for name in sorted(when.signals)]
-    for where, name in read:
-        if name not in signals:
-            yield Unusable(where, f"no signal {name} is installed here", "install the plug-in that has it")
 
 
 def _needs(

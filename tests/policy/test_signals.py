@@ -73,7 +73,7 @@ def test_a_policy_goes_to_other_processes_with_what_its_conditions_were_checked_
         ({"name": "in"}, "cannot be the name"),
         ({"name": "a" * 65}, "cannot be the name"),
         ({"description": " "}, "no description"),
-        ({"cost": "cheap"}, "headers or body"),
+        ({"cost": "cheap"}, "headers, body, text or slow"),
         ({"trial": "7"}, "no int"),
         ({"trial": True}, "no int"),
         ({"headers": ("X-Tier",)}, "header that is none"),

@@ -62,6 +62,8 @@ def test_the_values_of_a_request_have_the_types_that_were_declared_and_tried() -
         "tenant": "acme",
         "tenant_attributes": {"region": "eu"},
         "time": {"hour": 0, "minute": 0, "weekday": 2},
+        "difficulty": 0.0,
+        "language": "unknown",
     }
 
 
