@@ -221,8 +221,8 @@ def _action(rehearsed: Rehearsed) -> Action:
     findings, refusal = rehearsed.findings, rehearsed.refusal
     if findings is not None and findings.blocked is not None:
         return "block"
-    if refusal is not None and refusal.status >= 400:
-        return "reject"
+    if refusal is not None and (refusal.status >= 400 or rehearsed.record.decision == "rejected"):
+        return "reject"  # errors of JSON-RPC come with 200
     return "mask" if findings is not None and findings.masked else "allow"
 
 

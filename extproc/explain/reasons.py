@@ -52,6 +52,8 @@ _CHOICES: Final = {
     "canary": "{backend} is the canary of {model}, and this request is one of its share",
     "listed": "{model} is not a model of the policy, but {backend} lists it",
     "default": "the model is not in the policy; {backend} is the default backend",
+    "mcp": "{backend} is the first backend of its MCP server that is up",
+    "session": "{backend} is the backend that began its session",
     "models": "the listing is made from the policy",
     "answer_cut": "{backend} serves it, and its answer ends early, with an error event",
 }

@@ -120,7 +120,7 @@ class AnswerPipe:
         self._plugged: Plugged | None = None
         if staging is not None:
             reader = partial(StreamReader, dialect, bare=bare, plain=plain, meter=self.meter)
-            self._plugged = Plugged(staging, reader, self._tally.fail, self.meter)
+            self._plugged = Plugged(staging, reader, self._tally.fail, self._tally.count, self.meter)
         restores = vault is not None and vault.restores
         judges = staging is None or stage is not None or keys is not None or restores
         self._sink = Events(writer, ruling, vault, self._tally, unread) if judges else Unjudged(writer)

@@ -8,8 +8,8 @@ from msgspec import Struct
 from extproc.apis.events import StreamEvent, UnreadableStreamError
 from extproc.apis.streams import StreamReader
 from extproc.inspection.answers.ruling import Stopped
-from extproc.inspection.verdict import Blocked, Failure
-from extproc.pipe.stage import AnswerFacts, AnswerStage
+from extproc.inspection.verdict import Blocked, Count, Failure
+from extproc.pipe.stage import AnswerFacts, AnswerStage, ReportingStage, unheard
 from extproc.protocol.meter import Meter, SpentError
 
 MAX_GIVEN: Final = 4096
@@ -33,6 +33,7 @@ SHAPE: Final = "shape"
 is not one document."""
 
 Fail: TypeAlias = Callable[[tuple[Failure, ...]], None]
+Report: TypeAlias = Callable[[Count], None]
 
 
 class PlannedStage(Struct, frozen=True):
@@ -48,10 +49,14 @@ class PlannedStage(Struct, frozen=True):
 
 
 class Staging(Struct, frozen=True):
-    """The stages of plug-ins that one response passes, and the facts that they are opened with."""
+    """The stages that one response passes, and the facts that they are opened with.
+
+    `every`: a response that they cannot read, because it is neither JSON nor events, passes only if it is empty.
+    """
 
     stages: tuple[PlannedStage, ...]
     facts: AnswerFacts
+    every: bool = False
 
     @property
     def blocked(self) -> Blocked | None:
@@ -76,10 +81,12 @@ class Plugged:
 
     __slots__ = ("_fail", "_guards", "_staging")
 
-    def __init__(self, staging: Staging, reader: Callable[[], StreamReader], fail: Fail, meter: Meter) -> None:
+    def __init__(
+        self, staging: Staging, reader: Callable[[], StreamReader], fail: Fail, report: Report, meter: Meter
+    ) -> None:
         self._staging = staging
         self._fail = fail
-        self._guards = tuple([_Guard(each, staging.facts, reader(), fail, meter) for each in staging.stages])
+        self._guards = tuple([_Guard(each, staging.facts, reader(), fail, report, meter) for each in staging.stages])
 
     @property
     def held(self) -> int:
@@ -118,15 +125,22 @@ class Plugged:
 class _Guard:
     """One of them. It is opened with the first event; if it fails and allows that, events pass from then on."""
 
-    __slots__ = ("_facts", "_fail", "_meter", "_out", "_planned", "_reader", "_stage", "held")
+    __slots__ = ("_facts", "_fail", "_meter", "_out", "_planned", "_reader", "_report", "_stage", "held")
 
     def __init__(
-        self, planned: PlannedStage, facts: AnswerFacts, reader: StreamReader, fail: Fail, meter: Meter
+        self,
+        planned: PlannedStage,
+        facts: AnswerFacts,
+        reader: StreamReader,
+        fail: Fail,
+        report: Report,
+        meter: Meter,
     ) -> None:
         self._planned = planned
         self._facts = facts
         self._reader = reader
         self._fail = fail
+        self._report = report
         self._meter = meter
         self._stage: AnswerStage | None = None
         self._out = False
@@ -167,6 +181,8 @@ class _Guard:
     def _opened(self) -> AnswerStage:
         if self._stage is None:
             self._stage = self._planned.open(self._planned.options, self._facts)
+            if isinstance(self._stage, ReportingStage):
+                self._stage.report = self._report
         return self._stage
 
     def _taken(self, given: Iterable[StreamEvent], event: StreamEvent | None) -> Sequence[StreamEvent]:
@@ -207,7 +223,9 @@ class _Guard:
             raise Stopped(Blocked(self._planned.name, "stage")) from None
 
 
-def staged(body: bytes, dialect: str, staging: Staging, fail: Fail, meter: Meter | None) -> bytes:
+def staged(
+    body: bytes, dialect: str, staging: Staging, fail: Fail, meter: Meter | None, report: Report = unheard
+) -> bytes:
     """Return what the stages make of a response that is one document: the very object if they leave it as it is.
 
     Raises Stopped if one fails that does not allow it.
@@ -216,7 +234,7 @@ def staged(body: bytes, dialect: str, staging: Staging, fail: Fail, meter: Meter
     def reader() -> StreamReader:
         return StreamReader(dialect, bare=True, meter=meter)
 
-    plugged = Plugged(staging, reader, fail, meter or Meter())
+    plugged = Plugged(staging, reader, fail, report, meter or Meter())
     try:
         (event,) = reader().feed(body)
     except UnreadableStreamError as error:

@@ -1,12 +1,13 @@
 """A stage: takes the events of one response in their order, and gives those that go on."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from msgspec import Struct
 
 from extproc.apis.events import StreamEvent
+from extproc.inspection.verdict import Count
 from extproc.payload.sse_lines import BOM, Style
 
 _NAME: Final = re.compile(rb"(?:\A|[\r\n])event:[ ]?([^\r\n]*)")
@@ -76,6 +77,19 @@ class AnswerStage:
     def finish(self) -> Iterable[StreamEvent]:
         """Return what goes on behind the last event. Not called for a response that was cut."""
         return ()
+
+
+class ReportingStage(AnswerStage):
+    """A stage of the program's own that has findings. `report` counts one, once the stage is opened for a response."""
+
+    __slots__ = ("report",)
+
+    def __init__(self) -> None:
+        self.report: Callable[[Count], None] = unheard
+
+
+def unheard(count: Count) -> None:
+    """Count nothing: nobody has opened the stage for a response."""
 
 
 def made_like(event: StreamEvent, data: bytes, name: str | None = None) -> StreamEvent:

@@ -5,6 +5,7 @@ from extproc.policy.backends import Backend, BackendModel
 from extproc.policy.conditions import Condition, ConditionError
 from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.loading import Draft, LoadedPolicy, drafted, loads
+from extproc.policy.mcp import Mcp, McpList, McpPins, McpServer
 from extproc.policy.model import Policy
 from extproc.policy.names import OWN_ROUTES
 from extproc.policy.parts import Parts, PlacedStep, parts_of
@@ -15,6 +16,7 @@ from extproc.policy.residency import ResidencyRule
 from extproc.policy.secrets import (
     key_of,
     missing_authorities,
+    pins_of,
     read_parts,
     read_rule_files,
     read_secrets,
@@ -47,6 +49,10 @@ __all__ = [
     "Limits",
     "LoadedPolicy",
     "Match",
+    "Mcp",
+    "McpList",
+    "McpPins",
+    "McpServer",
     "Parts",
     "Pattern",
     "Pii",
@@ -72,6 +78,7 @@ __all__ = [
     "loads",
     "missing_authorities",
     "parts_of",
+    "pins_of",
     "read_parts",
     "read_rule_files",
     "read_secrets",

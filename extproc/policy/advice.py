@@ -7,6 +7,7 @@ from extproc.policy.address import Address
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, listed, meant
 from extproc.policy.confinement_notes import residency_notes
+from extproc.policy.mcp_checks import MCP_API
 from extproc.policy.model import Policy
 from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.parts import conditions_of
@@ -34,11 +35,22 @@ def advice(policy: Policy) -> Iterator[Note]:
     yield from _unverified(policy)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)
-    if policy.default_backend is None:
+    of_models = [each.name for each in policy.backends if each.api != MCP_API]
+    if policy.default_backend is None and of_models:
         message = "requests on paths of no API get 404; before, they went to the first backend"
-        yield ("backends",), message, f"write `default_backend: {policy.backends[0].name}` to send them there, or none"
-    if not policy.models and policy.unknown_models == "reject":
+        yield ("backends",), message, f"write `default_backend: {of_models[0]}` to send them there, or none"
+    yield from _unnamed_servers(policy)
+    if not policy.models and policy.unknown_models == "reject" and of_models:
         yield ("unknown_models",), "every model is unknown, so every request is rejected", "add `models`, or write pass"
+
+
+def _unnamed_servers(policy: Policy) -> Iterator[Note]:
+    """Backends that are MCP servers behind no path."""
+    servers = () if policy.mcp is None else policy.mcp.servers
+    named = {name for each in servers for name in (each.backend, *each.fallback)}
+    for index, backend in enumerate(policy.backends):
+        if backend.api == MCP_API and backend.name not in named:
+            yield ("backends", index), "no request reaches this MCP server", "name it in `mcp.servers`"
 
 
 def _lists(place: Loc, model: VirtualModel) -> Iterator[tuple[Loc, tuple[Target, ...]]]:

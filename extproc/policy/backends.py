@@ -41,8 +41,8 @@ class Backend(Value):
     """Name of the backend and of its Envoy cluster."""
     url: Url
     """Scheme, host, port and path prefix; what follows `/v1` in a client's path is appended to the prefix."""
-    api: Literal["openai", "anthropic"]
-    """The dialect that the backend speaks."""
+    api: Literal["openai", "anthropic", "mcp"]
+    """The dialect that the backend speaks. One that speaks `mcp` serves no model: see [MCP](#mcp)."""
     region: Label | None = None
     """A free label for where the backend is, for [residency](#residency); without it the backend is in no region."""
     credential: Credential | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
 from extproc.policy.listing import PlacedError, pipelines
+from extproc.policy.mcp_checks import of_mcp
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.residency import unnamed_limit
 from extproc.policy.steering import steerable
@@ -22,6 +23,7 @@ def contradictions(policy: object) -> Iterator[PlacedError]:
     yield from pipelines(policy)
     yield from _default(policy)
     yield from steerable(policy)
+    yield from of_mcp(policy)
 
 
 def _names(entries: list[Any]) -> list[str]:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from extproc.policy.backends import Backend
 from extproc.policy.base import Value, Written, refusals
 from extproc.policy.checks import contradictions
+from extproc.policy.mcp import Mcp
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.pipelines import PIPELINES_MAX, Pipeline
 from extproc.policy.residency import Residency
@@ -48,6 +49,8 @@ class Policy(Value):
     """Who is calling; without it, the signal `tenant` is empty."""
     time_zone: TimeZone = "UTC"
     """The zone that the signal `time` is in, by its name in the IANA time zone database."""
+    mcp: Mcp | None = None
+    """Servers of the Model Context Protocol."""
     recorded_signals: Annotated[
         tuple[SignalName, ...], Field(max_length=RECORDED_MAX), Written("names of signals", "[tools, images]")
     ] = ()

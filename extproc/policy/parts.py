@@ -1,4 +1,4 @@
-"""The parts of a policy that something outside of it has to be read or compiled for: backends and processors."""
+"""The parts of a policy that something outside of it has to be read or compiled for."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,12 +10,14 @@ from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, items, part
 from extproc.policy.conditions import Condition
 from extproc.policy.listing import SIDES, called
+from extproc.policy.mcp import McpServer
 from extproc.policy.model import Policy
 from extproc.policy.processors import Processor
 from extproc.policy.step import Step
 
 _BACKEND: Final[TypeAdapter[Backend]] = TypeAdapter(Backend)
 _STEP: Final[TypeAdapter[Step]] = TypeAdapter(Processor)
+_SERVER: Final[TypeAdapter[McpServer]] = TypeAdapter(McpServer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +32,19 @@ class PlacedStep:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Backends and processors, each with its place from the root."""
+    """Backends, processors and MCP servers, each with its place from the root."""
 
     backends: tuple[tuple[Loc, Backend], ...]
     steps: tuple[PlacedStep, ...]
+    servers: tuple[tuple[Loc, McpServer], ...] = ()
 
 
 def parts_of(policy: Policy) -> Parts:
-    """All backends and processors of a policy."""
+    """All backends, processors and MCP servers of a policy."""
     backends = tuple((("backends", index), backend) for index, backend in enumerate(policy.backends))
-    return Parts(backends, tuple(_steps(policy)))
+    listed = () if policy.mcp is None else policy.mcp.servers
+    servers = tuple((("mcp", "servers", index), server) for index, server in enumerate(listed))
+    return Parts(backends, tuple(_steps(policy)), servers)
 
 
 def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:
@@ -55,7 +60,7 @@ def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:
 
 
 def salvaged(data: object, context: dict[str, Any]) -> Parts:
-    """The backends and processors that are right by their form in a file that as a whole is not.
+    """The parts that are right by their form in a file that as a whole is not.
 
     So that one run reports what is wrong with these as well: a file that is missing, an expression. `context`: what the
     file is validated with.
@@ -65,7 +70,12 @@ def salvaged(data: object, context: dict[str, Any]) -> Parts:
         for index, entry in enumerate(items(data, "backends"))
         if (found := _valid(_BACKEND, entry, context)) is not None
     )
-    return Parts(tuple(backends), tuple(_salvaged_steps(data, context)))
+    servers = (
+        (("mcp", "servers", index), found)
+        for index, entry in enumerate(items(part(data, "mcp"), "servers"))
+        if (found := _valid(_SERVER, entry, context)) is not None
+    )
+    return Parts(tuple(backends), tuple(_salvaged_steps(data, context)), tuple(servers))
 
 
 def _steps(policy: Policy) -> Iterator[PlacedStep]:

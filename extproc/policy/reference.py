@@ -28,6 +28,7 @@ from extproc.policy.guard_services import (
 from extproc.policy.guards import Breaker, Guard, GuardCredential, GuardTls, KeyedGuard, VerdictCache, Webhook
 from extproc.policy.judges import DocumentLevel, Injection, LanguageFilter, LeakedPrompt, TopicFilter
 from extproc.policy.kinds import PII_GROUPS
+from extproc.policy.mcp import Mcp, McpList, McpPins, McpServer, McpTenant
 from extproc.policy.model import Policy
 from extproc.policy.pipelines import Block, Match, Pipeline
 from extproc.policy.processors import (
@@ -103,6 +104,11 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Answer stage": (StageOptions,),
     "Tenants": (Tenants,),
     "Tenant source": (TenantSource,),
+    "MCP": (Mcp,),
+    "MCP server": (McpServer,),
+    "MCP list": (McpList,),
+    "MCP pins": (McpPins,),
+    "MCP tenant": (McpTenant,),
     "Steering": (Steering,),
     "Limits": (Limits,),
     "Health": (Health,),
@@ -240,7 +246,7 @@ def _type(annotation: Any) -> str:
 
 def _link(model: type) -> str:
     title = next(title for title, models in SECTIONS.items() if model in models)
-    return f"[{title.lower().replace('tls', 'TLS')}](#{title.lower().replace(' ', '-')})"
+    return f"[{title.lower().replace('tls', 'TLS').replace('mcp', 'MCP')}](#{title.lower().replace(' ', '-')})"
 
 
 def _written(annotation: Any) -> Written | None:

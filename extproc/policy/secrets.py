@@ -23,7 +23,10 @@ SECRET_MAX: Final = 16 * 1024
 KEY_MIN: Final = 16
 """Bytes of a hash's key: 128 bits, which nobody tries out."""
 RULES_MAX: Final = 1 << 20
-"""Bytes of a file of rules: ten times the set that gitleaks publishes."""
+"""Bytes of a file of rules: ten times the set that gitleaks publishes. Of a file of pins as well: 10,000 tools."""
+
+_RULES: Final = "rules in gitleaks' TOML"
+_PINS: Final = "pins, as `extproc pins` prints them"
 
 PEM_MAX: Final = 1 << 20
 """Bytes of a PEM file; a bundle of all public authorities has 200 KB."""
@@ -51,6 +54,11 @@ def guard_of(pipeline: str, side: str, processor: str, what: str) -> str:
     return f"pipelines/{pipeline}/{side}/{processor}/guard/{what}"
 
 
+def pins_of(server: str) -> str:
+    """The name under which a file of an MCP server's pins is handed on."""
+    return f"mcp/{server}/pins"
+
+
 def read_secrets(policy: Policy, environ: Mapping[str, str], file: ReadFile) -> dict[str, bytes]:
     """All that is read from outside, by the name to hand it on under.
 
@@ -64,7 +72,7 @@ def read_secrets(policy: Policy, environ: Mapping[str, str], file: ReadFile) -> 
 
 
 def read_rule_files(parts: Parts, file: ReadFile) -> tuple[dict[str, bytes], list[Unusable]]:
-    """Only the files of rules, which are no secret."""
+    """Only the files of rules and of pins, which are no secret."""
     return _read(_rules(parts, file))
 
 
@@ -152,6 +160,9 @@ def _rules(parts: Parts, file: ReadFile) -> Iterator[_Reading]:
         if isinstance(each.step, Secrets) and each.step.gitleaks is not None:
             name = rules_of(each.pipeline, each.side, each.step.name)
             yield name, (*each.where, "gitleaks"), partial(_text, each.step.gitleaks, file)
+    for where, server in parts.servers:
+        if server.pins is not None and server.pins.file is not None:
+            yield pins_of(server.name), (*where, "pins", "file"), partial(_text, server.pins.file, file, _PINS)
 
 
 def _hashing(parts: Parts) -> Iterator[tuple[PlacedStep, Source]]:
@@ -183,14 +194,14 @@ def _key(source: Source, environ: Mapping[str, str], file: ReadFile) -> bytes:
     return value
 
 
-def _text(path: Path, file: ReadFile) -> bytes:
+def _text(path: Path, file: ReadFile, named: str = _RULES) -> bytes:
     raw = _file(path, RULES_MAX, file)
     if len(raw) > RULES_MAX:
-        raise _Unreadable(f"the file {path} is larger than {RULES_MAX >> 20} MiB", "take out rules that nobody needs")
+        raise _Unreadable(f"the file {path} is larger than {RULES_MAX >> 20} MiB", "take out what nobody needs")
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise _Unreadable(f"the file {path} is not UTF-8 text", "name a file of rules in gitleaks' TOML") from None
+        raise _Unreadable(f"the file {path} is not UTF-8 text", f"name a file of {named}") from None
     return raw
 
 

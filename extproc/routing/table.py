@@ -36,7 +36,7 @@ class Table(Struct, frozen=True):
     `quoted` are those that are looked for. `asks`: the signals that a model's rules and those of residency read, by the
     model's name; `asks_all`: those that are read whatever the model is. `residency`: limits on where requests go.
     `weighs`: the names whose routes weigh more than signals and health; `reads`: what of the body, by these names.
-    `addresses`: the backends' URLs, by their names.
+    `addresses`: the backends' URLs, by their names. `destinations`: all backends, by their names.
     """
 
     routes: Mapping[tuple[str, str], Route]
@@ -55,6 +55,7 @@ class Table(Struct, frozen=True):
     addresses: Mapping[str, str] = {}
     weighs: frozenset[str] = frozenset()
     reads: Mapping[str, RouteReads] = {}
+    destinations: Mapping[str, Destination] = {}
 
     def asked(self, model: str) -> frozenset[str]:
         """Return the signals that routing a request for `model` reads."""
@@ -119,6 +120,7 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
         addresses={backend.name: backend.url for backend in policy.backends},
         weighs=frozenset(name for (name, _), route in routes.items() if _weighs(route)) | reads.keys(),
         reads=reads,
+        destinations=destinations,
     )
 
 

@@ -2,7 +2,8 @@
 
 from extproc.policy.names import CONTROL_PREFIX
 from extproc.transaction.lanes import Lane
-from extproc.transaction.plan import FIELDS_READ, Needs, Plan
+from extproc.transaction.needs import FIELDS_READ, Needs
+from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
 from extproc.transaction.transaction import Transaction
 

@@ -74,6 +74,8 @@ def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | No
     streams = events and (not offloaded or (pipeline.windows is not None and not only_watches(memory, findings)))
     staged = events or value == "application/json" or value.endswith("+json")
     if not (staged or value in findings.pipeline.content_types):
+        if findings.staging is not None and findings.staging.every:
+            return Wanted(False, kind, (), "content_type", staged=True)
         if _may_be_empty(fields, findings, value):
             return Wanted(False, kind, (), "content_type")
         unread(memory, findings, "content_type")
@@ -241,6 +243,7 @@ class WholeAnswer:
         self._size += len(message.data)
         if self._how.unread and message.data:
             unread(self._memory, self._findings, self._how.unread)
+            self._unstaged(self._how.unread)
         if self._size > self._findings.pipeline.body_limit:
             oversize(self._findings)
             self._unstaged("size")

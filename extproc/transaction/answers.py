@@ -41,14 +41,22 @@ class Teller(Protocol):
 
 
 def rejection(
-    error: ClientError, teller: Teller | None, request_id: bytes, decision: str = "rejected", details: str = ""
+    error: ClientError,
+    teller: Teller | None,
+    request_id: bytes,
+    decision: str = "rejected",
+    details: str = "",
+    status: int | None = None,
 ) -> Reject:
-    """`error` as the client's API has it (OpenAI's, where nothing shows the API). `details`: its code if empty."""
+    """`error` as the client's API has it (OpenAI's, where nothing shows the API). `details`: its code if empty.
+
+    `status`: the error's own if None.
+    """
     headers = _with_id(_DECIDED[decision], request_id)
     if error.retry_after is not None:
         headers = (*headers, ("retry-after", b"%d" % error.retry_after))
     return Reject(
-        status=error.status,
+        status=error.status if status is None else status,
         body=(teller or apis.current().default).error(error),
         headers=headers,
         details=f"extproc_{details or error.code}",

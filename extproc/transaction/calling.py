@@ -14,7 +14,7 @@ from extproc.policy.tenants import Tenants
 from extproc.signals.view import Circumstances
 
 if TYPE_CHECKING:
-    from extproc.transaction.plan import Needs
+    from extproc.transaction.needs import Needs
 
 
 class Calling(Struct, frozen=True):

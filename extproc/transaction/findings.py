@@ -187,7 +187,13 @@ class Findings:
     def staged(self, record: Record) -> Record:
         """Return the record with what answer stages came to where no pipeline is for the exchange."""
         whole = self.recorded(record)
-        return replace(record, failures=whole.failures, blocked_by=whole.blocked_by, blocked_for=whole.blocked_for)
+        return replace(
+            record,
+            findings=whole.findings,
+            failures=whole.failures,
+            blocked_by=whole.blocked_by,
+            blocked_for=whole.blocked_for,
+        )
 
     def __repr__(self) -> str:
         return f"Findings({self.pipeline.name}, {len(self.counts)} kinds, masked={self.masked}, {self.blocked})"

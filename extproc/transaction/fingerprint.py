@@ -16,7 +16,7 @@ from extproc.policy.steering import asked_models
 from extproc.policy.tenants import Tenants
 
 if TYPE_CHECKING:
-    from extproc.transaction.plan import Needs
+    from extproc.transaction.needs import Needs
 
 CONFIG_HEADER: Final = "x-extproc-config"
 """The field of the gRPC request that carries the fingerprint (`initial_metadata` of the filter's `grpc_service`)."""

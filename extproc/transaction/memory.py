@@ -10,6 +10,8 @@ from msgspec.structs import replace
 
 from extproc.apis import ApiRequestPath
 from extproc.apis.asked import NOTHING_ASKED, Asked
+from extproc.apis.mcp.request import RpcCalls
+from extproc.pipe.plugged import PlannedStage
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import NO_USAGE, Record, Scalar, Usage
@@ -23,6 +25,7 @@ from extproc.signals.view import UNKNOWN_CALLER, Circumstances
 from extproc.transaction.answers import Teller
 from extproc.transaction.findings import Findings
 from extproc.transaction.handed import HandedOut
+from extproc.transaction.mcp_exchange import McpExchange
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
 from extproc.transaction.missteering import Missteering
 from extproc.transaction.plan import Claim, SteeringEdits
@@ -65,7 +68,8 @@ class Memory(Struct, eq=False):
     `spoofed`: the client sent control headers, by which Envoy's first route may have been chosen. `missteered`: Envoy
     led the request elsewhere than was decided.
     `asked`: the parts of the request by which its response is judged, as far as they are needed and known.
-    `handed`: work for threads and remote detectors.
+    `handed`: work for threads and remote detectors. `mcp`: what decides about a request on an MCP path; `rpc`: those of
+    its messages that wait for answers, once it was read; `filter`: the stage that takes out what they may not hold.
     """
 
     started: float
@@ -110,6 +114,9 @@ class Memory(Struct, eq=False):
     usage: Usage = NO_USAGE
     asked: Asked | None = NOTHING_ASKED
     request_bytes: int = 0
+    mcp: McpExchange | None = None
+    rpc: RpcCalls | None = None
+    filter: PlannedStage | None = None
 
     def __repr__(self) -> str:
         return f"Memory({self.decision}, {self.failure or self.reason})"

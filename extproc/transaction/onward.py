@@ -131,7 +131,8 @@ def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[s
     # Envoy drops the length of a body that it streams, and takes ours where it is allowed: the whole body is here.
     sized = changed is not None if at_once else "content-length" not in strips
     if sized:
-        headers = HeaderMutation(headers.set, headers.remove, (("content-length", b"%d" % len(onward)),))
+        length = ("content-length", b"%d" % len(onward))
+        headers = HeaderMutation(headers.set, headers.remove, (*headers.more, length))
     if at_once:
         return (Proceed(Side.REQUEST, Phase.BODY, headers, changed, False, clear, None, metadata),)
     first = Proceed(Side.REQUEST, Phase.HEADERS, headers, clear_route=clear, metadata=metadata)

@@ -34,6 +34,7 @@ from extproc.transaction.admission import (
     unknown_encoding,
 )
 from extproc.transaction.findings import Findings
+from extproc.transaction.mcp_exchange import McpCalls
 from extproc.transaction.memory import Memory
 from extproc.transaction.pending import INLINE_BYTES, INLINE_INFLATED, INLINE_STEPS, LARGE_BYTES, PendingJudgement
 from extproc.transaction.plan import Plan
@@ -59,11 +60,15 @@ TIMEOUT: Final = 5.0
 
 
 class Refusal(WorkResult, frozen=True):
-    """The body goes no further, and the client is told why. `unread`: the reason for which nobody could read it."""
+    """The body goes no further, and the client is told why. `unread`: the reason for which nobody could read it.
+
+    `rpc`: the messages on an MCP path to which the error is told.
+    """
 
     error: ClientError
     blocked: Blocked | None = None
     unread: str = ""
+    rpc: mcp.RpcCalls | None = None
 
 
 class OpenedBody(Struct, frozen=True):
@@ -71,7 +76,8 @@ class OpenedBody(Struct, frozen=True):
 
     `signals`: the exchange's, now that the body is known; None where the policy reads none. `unread`: the reason for
     which it may go on although nobody could read it. `parts`: those by which the response is judged;
-    `prepares`: called with them. `weighed`: what the choice of a backend weighs of it.
+    `prepares`: called with them. `weighed`: what the choice of a backend weighs of it. `calls`: those on an
+    MCP path.
     """
 
     claimed: apis.ApiRequestPath | None
@@ -84,6 +90,7 @@ class OpenedBody(Struct, frozen=True):
     parts: frozenset[AskedPart] = frozenset()
     prepares: tuple[Callable[[Asked], None], ...] = ()
     weighed: WeighedBody | None = None
+    calls: McpCalls | None = None
 
     @property
     def name(self) -> str:
@@ -267,14 +274,26 @@ class Opening:
 
     def _open(self, meter: Meter | None, *, tells: bool = True) -> OpenedBody | Refusal:
         """Read the body, unless that is refused. `tells`: what conditions ask about it is found out, too."""
-        claimed, findings, plain = self._memory.claimed, self._findings, self.body
+        plain = self.body
         if self.codings:
             decoded = self._decoded(meter)
             if not isinstance(decoded, bytes):
                 return decoded
             plain = decoded
+        exchange = self._memory.mcp
+        if exchange is None:
+            return self._read(plain, tells=tells)
+        calls = exchange.read(plain)
+        if isinstance(calls.server, ClientError):
+            return Refusal(calls.server, rpc=calls.rpc)
+        opened = self._read(plain, tells=tells)
+        return replace(opened, rpc=calls.rpc) if isinstance(opened, Refusal) else replace(opened, calls=calls)
+
+    def _read(self, plain: bytes, *, tells: bool) -> OpenedBody | Refusal:
+        """Read a body without encodings, unless that is refused."""
+        claimed, findings = self._memory.claimed, self._findings
         asked = None
-        if claimed is not None and not self._plan.inert:
+        if claimed is not None and self._memory.mcp is None and not self._plan.inert:
             try:
                 asked = claimed.api.read_request(plain, claimed)
             except ClientError as error:

@@ -45,7 +45,9 @@ class Forwarding(Struct, frozen=True):
     def changed(self, more: HeaderMutation | None) -> HeaderMutation:
         """All changes together."""
         ours = self.headers
-        return ours if more is None else HeaderMutation(ours.set, (*ours.remove, *more.remove), more.more)
+        return (
+            ours if more is None else HeaderMutation(ours.set, (*ours.remove, *more.remove), (*ours.more, *more.more))
+        )
 
 
 def unsteered(removes: tuple[str, ...]) -> Forwarding:

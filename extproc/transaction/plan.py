@@ -1,51 +1,39 @@
 """A policy made ready: all that can be worked out once is worked out here, and nothing of it per message."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc import apis
+from extproc.apis.mcp import MCP
 from extproc.apis.paths import Aliases
 from extproc.classify import tokens
 from extproc.inspection.keys import BackendKeys, keys_of
 from extproc.inspection.pipeline import CompiledPipeline
 from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.registry import planned
-from extproc.policy import Condition, Policy, UnusableError
+from extproc.policy import Policy, UnusableError
 from extproc.policy import pipelines as written
 from extproc.policy.credential_headers import credentials_among
 from extproc.policy.names import CONTROL_PREFIX
-from extproc.policy.signals import INPUT_TOKENS, Vocabulary
+from extproc.policy.signals import INPUT_TOKENS
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
+from extproc.routing.mcp import McpRoute, McpTable, compile_mcp
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.bound_signals import bound
 from extproc.transaction.calling import calling_of
 from extproc.transaction.fingerprint import demands, fingerprint
-from extproc.transaction.passage import PROTOCOLS, Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
+from extproc.transaction.needs import names_route, needs_of
+from extproc.transaction.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
 from extproc.transaction.steering import SteeringWriter
 
 CONTRACT_VERSION = b"1"
 """`x-extproc-version`: the version of the response header contract, not of the package."""
-
-FIELDS_READ = (
-    ":method",
-    ":path",
-    ":protocol",
-    ":status",
-    "anthropic-version",
-    "content-encoding",
-    "content-length",
-    PROTOCOLS,
-    "upgrade",
-    "x-request-id",
-)
-"""The header fields that a transaction looks at, besides control headers. A configuration of ours asks Envoy for no
-other: each costs both sides about half a microsecond, and a credential that is not sent cannot be lost."""
 
 UNPIPED = "none"
 """The name of the pipeline that stands where none is; no record has it."""
@@ -59,33 +47,13 @@ CLAIMS_CACHED = 1024
 filling memory; 1,024 is far more than an application's set of paths and about 200 KiB."""
 
 
-class Needs(Struct, frozen=True):
-    """The data that Envoy must hand over besides the request. Nothing, unless somebody reads it."""
-
-    response_headers: bool = False
-    response_body: bool = False
-    errors: bool = False
-    """The bodies of errors, in which a backend might quote our credential."""
-    answer_buffer: int = 0
-    """Bytes of the largest answer that is read whole."""
-    judging: float = 0.0
-    """Seconds that a body may be judged before it is answered."""
-    fields: tuple[str, ...] = ()
-    """Header fields besides `FIELDS_READ`."""
-    route_name: bool = False
-    """The attribute `xds.route_name` of requests."""
-    attributes: tuple[str, ...] = ()
-    """Further attributes of requests."""
-    namespaces: tuple[str, ...] = ()
-    """Namespaces of dynamic metadata."""
-
-
 class Claim(Struct, frozen=True):
     """The meaning of a path. `models` is the listing or the card's name if it is the models resource.
 
     `pipelines`: those that may be for it, in order; the last one surely is, or none is left. `reads_fields` and
     `reads_route`: one of them is chosen, or judges, by header fields of the request or by the name of Envoy's route; or
     a model that may be asked for there has rules about these, or a rule of residency is about them.
+    `mcp`: the servers behind it, if it is an MCP path.
     """
 
     path: str
@@ -94,6 +62,7 @@ class Claim(Struct, frozen=True):
     pipelines: tuple[CompiledPipeline, ...] = ()
     reads_fields: bool = False
     reads_route: bool = False
+    mcp: McpRoute | None = None
 
 
 SteeringKey: TypeAlias = tuple[str, str | None, str, str, bytes, bool]
@@ -124,9 +93,11 @@ class Plan:
         signals: SignalRegistry = REGISTRY,
         stages: tuple[PlannedStage, ...] = (),
         keys: BackendKeys | None = None,
+        mcp: McpTable | None = None,
     ) -> None:
         self.apis = apis.current()
         self.table = table
+        self.mcp = mcp
         self.pipelines = pipelines
         self.stages = stages
         self.guards = tuple(each for pipeline in pipelines for each in pipeline.guards)
@@ -167,13 +138,16 @@ class Plan:
         self.health = policy.health
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
-        read = (*pipelines, *((self.unpiped,) if stages else ()))
-        self.needs = _needs(table, read, self._conditions, signals.vocabulary, self.recorded, staged=bool(stages))
+        staged = bool(stages) or (mcp is not None and mcp.reads_responses)
+        read = (*pipelines, *((self.unpiped,) if staged else ()))
+        self.needs = needs_of(table, read, self._conditions, signals.vocabulary, self.recorded, staged=staged, mcp=mcp)
         if self.calling is not None:
             self.needs = self.calling.shown(self.needs)
         self.demands = demands(policy, self.needs)
         self.fingerprint = fingerprint(self.demands)
-        prefixes = {_normal(backend.address.prefix) for backend in policy.backends} - {"/v1", ""}
+        # A server of MCP is at its own path alone.
+        of_models = (backend for backend in policy.backends if backend.api != MCP.name)
+        prefixes = {_normal(backend.address.prefix) for backend in of_models} - {"/v1", ""}
         self._prefixes = ("/v1", "", *sorted(prefixes))
         unclaimed = policy.fallback_backend
         bare = unclaimed is not None and not _normal(policy.backend(unclaimed).address.prefix)
@@ -209,9 +183,10 @@ class Plan:
             except UnusableError as error:
                 wrong += error.parts
         stages = planned(policy.answer_stages, wrong)
+        servers = compile_mcp(policy.mcp, table.destinations, secrets, wrong)
         if wrong:
             raise UnusableError(wrong)
-        return cls(policy, table, tuple(pipelines), signals, stages, keys)
+        return cls(policy, table, tuple(pipelines), signals, stages, keys, servers)
 
     def confines_by_body(self, destination: Destination | None) -> bool:
         """True if a request on a path of no API has to be read: its body decides if it may go to `destination`.
@@ -237,7 +212,7 @@ class Plan:
 
     def _claim(self, raw_path: bytes) -> Claim:
         claim = self._meaning(raw_path)
-        conditions = self._conditions if claim.claimed is not None else self._limits
+        conditions = self._conditions if claim.claimed is not None and claim.mcp is None else self._limits
         if not self.pipelines and not conditions:
             return claim
         # However it is spelt, a request of an API is one under that API's path.
@@ -248,12 +223,17 @@ class Plan:
         return replace(
             claim,
             pipelines=meant,
-            reads_fields=any(each.fields for each in meant) or any(each.headers for each in conditions),
-            reads_route=any(each.reads_route for each in meant) or _names_route(conditions),
+            reads_fields=claim.reads_fields
+            or any(each.fields for each in meant)
+            or any(each.headers for each in conditions),
+            reads_route=any(each.reads_route for each in meant) or names_route(conditions),
         )
 
     def _meaning(self, raw_path: bytes) -> Claim:
         path = apis.normalise(raw_path)
+        server = None if self.mcp is None else self.mcp.routes.get(path.lower())
+        if server is not None:
+            return Claim(server.path, apis.ApiRequestPath(MCP, server.path), reads_fields=True, mcp=server)
         if path == "/v1/models":
             return Claim(path, models="")
         if path.startswith("/v1/models/"):
@@ -337,52 +317,6 @@ class Plan:
 def _normal(prefix: str) -> str:
     """A backend's prefix as normalised paths have it."""
     return apis.normalise(prefix.encode()).lower().rstrip("/")
-
-
-def _needs(
-    table: Table,
-    pipelines: tuple[CompiledPipeline, ...],
-    conditions: tuple[Condition, ...],
-    vocabulary: Vocabulary,
-    recorded: tuple[str, ...],
-    *,
-    staged: bool,
-) -> Needs:
-    """The union of what all that reads an exchange needs.
-
-    `conditions` are those of models' rules and of residency. `staged`: every response passes answer stages.
-    """
-    reading = [each for each in pipelines if each.reads_response or staged]
-    bodies = bool(reading)
-    fields = dict.fromkeys(name for each in pipelines for name in sorted(each.fields))
-    fields |= dict.fromkeys(name for each in conditions for name in sorted(each.headers))
-    fields |= dict.fromkeys(sorted(vocabulary.headers(recorded)))
-    fields |= dict.fromkeys(_shown_by())
-    typed = bool(pipelines) or vocabulary.reads_body(recorded) or any(each.reads_body for each in conditions)
-    return Needs(
-        response_headers=table.chooses
-        or table.watches_speed
-        or bodies
-        or table.reads_errors
-        or any(each.eager for each in pipelines),
-        response_body=bodies,
-        errors=table.reads_errors,
-        answer_buffer=max((each.body_limit for each in reading), default=0),
-        judging=max((each.patience for each in pipelines), default=0.0),
-        fields=(*(("content-type",) if typed else ()), *(name for name in fields if name != "content-type")),
-        route_name="route_name" in recorded or _names_route(conditions) or any(each.reads_route for each in pipelines),
-    )
-
-
-def _names_route(conditions: Iterable[Condition]) -> bool:
-    """True if one of them is about the name of Envoy's route."""
-    return any("route_name" in each.signals for each in conditions)
-
-
-def _shown_by() -> tuple[str, ...]:
-    """The header fields that show the family of a client, besides those that are read anyway."""
-    families = apis.current().families.values()
-    return tuple(name for family in families for name in family.headers if name not in FIELDS_READ)
 
 
 def contract(decision: str) -> tuple[Field, ...]:

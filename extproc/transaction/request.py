@@ -21,6 +21,7 @@ from extproc.transaction.answers import NOTHING, PASS_REQUEST_BODY, PASS_REQUEST
 from extproc.transaction.confining import check_region
 from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
+from extproc.transaction.mcp import route_mcp
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError
 from extproc.transaction.onward import (
@@ -288,7 +289,7 @@ class RequestSide:
         plan, memory, opening, held = self._plan, self._memory, self._opening, self._held
         assert opening is not None
         opening.body = body = held[0] if len(held) == 1 else b"".join(held)
-        known = not opening.codings and len(body) <= OPENED_BYTES
+        known = memory.mcp is None and not opening.codings and len(body) <= OPENED_BYTES
         if known and memory.findings is None and not plan.reads_body:  # as most are that nobody judges
             claimed = memory.claimed
             asked = None if claimed is None or plan.inert else claimed.api.read_request(body, claimed)
@@ -319,6 +320,7 @@ class RequestSide:
     def _refused(self, refusal: Refusal) -> ClientError:
         """Write down why the body goes no further; return what the client is told."""
         findings = self._memory.findings
+        self._memory.rpc = refusal.rpc
         if findings is not None:
             findings.blocked = refusal.blocked or findings.blocked
             if refusal.unread:
@@ -335,6 +337,8 @@ class RequestSide:
             memory.signals = judged.opened.signals
         if judged is not None:
             memory.weighed = judged.opened.weighed
+        calls = None if judged is None else judged.opened.calls
+        memory.rpc = None if calls is None else calls.rpc
         if judged is not None and findings is not None:
             opened, verdict = judged.opened, judged.verdict
             findings.rpc = opened.rpc
@@ -348,7 +352,9 @@ class RequestSide:
                     raise findings.refusal(verdict.blocked)
                 changed = None if verdict.body is plain else verdict.body
             memory.strips = (*memory.strips, *findings.strips)
-        if memory.claimed is None or asked is None:
+        if calls is not None:
+            routed = route_mcp(self._plan, self._shared, memory, calls.served, changed, now)
+        elif memory.claimed is None or asked is None:
             routed = unrouted(self._plan, memory, self._passage, changed)
         else:
             routed = route(self._plan, self._shared, memory, asked, plain, changed, now)

@@ -8,6 +8,7 @@ from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Headers
 from extproc.protocol.modes import ProtocolConfig
+from extproc.routing.mcp import McpRoute
 from extproc.signals.registry import Signals
 from extproc.signals.view import RequestView
 from extproc.transaction.admission import (
@@ -25,6 +26,7 @@ from extproc.transaction.astray import check_steered
 from extproc.transaction.calling import Calling
 from extproc.transaction.confining import check_region, confine
 from extproc.transaction.findings import Findings
+from extproc.transaction.mcp import begin, passage_mcp
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_line, check_shown, hands_over, mistaken
 from extproc.transaction.passage import Forwarding
@@ -67,9 +69,13 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     if claim.models is not None and method in (b"GET", b"HEAD"):
         return _models(plan, memory, claim.models, fields)
     claimed = claim.claimed is not None and (method not in READ_ONLY or upgrades(fields))
+    if claim.mcp is not None:
+        memory.claimed = claim.claimed
     route_name = _begin_signals(plan, memory, message)
     if claim.pipelines:
         _take_pipeline(plan, memory, config, message, route_name, detailed=shared.detailed)
+    if claim.mcp is not None:
+        return _to_server(plan, shared, memory, claim.mcp, message, route_name)
     passage = plan.unsteered if claimed else _onward(plan, shared, memory, fields)
     inspected = memory.findings is not None and memory.findings.reads_request and not message.end
     if crowded(message) and (passage.destination is not None or (claimed and not plan.inert)):
@@ -106,6 +112,22 @@ def _take_circumstances(plan: Plan, calling: Calling, shared: Shared, memory: Me
             raise
     at = None if shared.epoch is None else shared.epoch + memory.started
     memory.circumstances = calling.circumstances(tenant, attributes, at)
+
+
+def _to_server(
+    plan: Plan, shared: Shared, memory: Memory, route: McpRoute, message: Headers, route_name: str
+) -> Admitted:
+    """Say what a request on an MCP path is: a message has to be read, the opening of a stream has no body."""
+    assert memory.claim is not None
+    check_shown(memory.claim, message, known=memory.known)
+    memory.mcp = begin(plan, memory, route, message)
+    if crowded(message):
+        raise too_many_headers()
+    if message.end:
+        return Admitted(passage_mcp(plan, shared, memory, memory.started), route_name, reads=False)
+    memory.reason = "reading"
+    _check_length(plan, memory, message.fields)
+    return Admitted(plan.unsteered, route_name, reads=True)
 
 
 def _begin_signals(plan: Plan, memory: Memory, message: Headers) -> str:

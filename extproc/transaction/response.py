@@ -27,6 +27,7 @@ from extproc.transaction.answers import (
 )
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
+from extproc.transaction.mcp import session_named
 from extproc.transaction.memory import ERROR, Memory
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
 from extproc.transaction.missteering import Cause, Missteering, missteering
@@ -162,6 +163,8 @@ class ResponseSide:
                 self._arrived(message, destination, details)
                 self._observe(message, details, now)
         headers = self._contract(message)
+        if memory.mcp is not None:
+            headers = session_named(memory, message.fields, headers)
         if quoted is not None and _quotes(quoted, message.fields):
             raise memory.withheld()
         if not message.end:
@@ -314,7 +317,7 @@ class ResponseSide:
         findings = memory.findings
         if memory.misconfigured is not None and memory.misconfigured != OBSERVED:
             return None
-        if self._plan.stages and staged(self._plan, memory):
+        if staged(self._plan, memory):
             return stage_response(self._plan, memory, fields)
         return findings if findings is not None and findings.reads_answer else None
 

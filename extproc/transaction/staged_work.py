@@ -1,10 +1,13 @@
 """The work on a whole response that passes answer stages of plug-ins before it is judged."""
 
+from collections import Counter
+from functools import partial
+
 from msgspec.structs import replace
 
 from extproc.inspection.answers.ruling import Stopped
 from extproc.inspection.judge import Job
-from extproc.inspection.verdict import Failure, Verdict
+from extproc.inspection.verdict import Count, Failure, Verdict
 from extproc.pipe.plugged import Staging, staged
 from extproc.pipe.whole import sequence_of
 from extproc.protocol.meter import Meter
@@ -25,15 +28,17 @@ class StagedWork(ResponseWork, frozen=True):
         if job.streamed is not None and sequence_of(plain, job.content_type) is not None:
             return super()._judged(plain, job, meter)
         failures: list[Failure] = []
+        seen: Counter[Count] = Counter()
         try:
-            body = staged(plain, self.dialect, self.staging, failures.extend, meter)
+            body = staged(plain, self.dialect, self.staging, failures.extend, meter, partial(_count, seen))
         except Stopped as stopped:
-            return self._known(plain, Verdict(plain, stopped.blocked, failures=(*job.failures, *failures)))
+            return self._known(plain, Verdict(plain, stopped.blocked, counts=seen, failures=(*job.failures, *failures)))
         if job.stage is None and not job.vault.restores:
-            return self._known(plain, Verdict(body, failures=tuple(failures)))
+            return self._known(plain, Verdict(body, counts=seen, failures=tuple(failures)))
         # The provider's own body is what is compared, and metered.
         onward = replace(job, body=body, streamed=None, failures=(*job.failures, *failures))
-        return super()._judged(plain, onward, meter)
+        result = super()._judged(plain, onward, meter)
+        return _with_counts(result, seen) if seen else result
 
     def _known(self, plain: bytes, verdict: Verdict) -> Whole:
         """The result if nobody has to judge what the stages came to."""
@@ -48,3 +53,23 @@ class StagedWork(ResponseWork, frozen=True):
         failures = (*result.verdict.failures, *self.staging.failures(reason))
         verdict = replace(result.verdict, blocked=self.staging.blocked, failures=failures)
         return replace(result, verdict=verdict)
+
+
+def _count(seen: "Counter[Count]", count: Count) -> None:
+    seen[count] += 1
+
+
+def _with_counts(result: Whole | PendingJudgement[Whole], seen: "Counter[Count]") -> Whole | PendingJudgement[Whole]:
+    """Return a result with the findings of the stages among those of its verdict."""
+    if isinstance(result, Whole):
+        return replace(result, verdict=_counted(seen, result.verdict))
+    finish, lost = result.finish, result.lost
+    return PendingJudgement(
+        result.judgement,
+        lambda verdict: finish(_counted(seen, verdict)),
+        None if lost is None else lambda verdict: lost(_counted(seen, verdict)),
+    )
+
+
+def _counted(seen: "Counter[Count]", verdict: Verdict) -> Verdict:
+    return replace(verdict, counts=seen + Counter(verdict.counts))

@@ -13,9 +13,17 @@ from extproc.transaction.plan import Plan
 
 EVENTS = "text/event-stream"
 
+REDIRECTION = 300
+"""The first status of responses that answer no request of MCP, whatever their content-type is."""
+
 
 def staged(plan: Plan, memory: Memory) -> bool:
-    """True if the response passes answer stages: the policy has some, and the request's path is that of an API."""
+    """True if the response passes answer stages: the policy has some, and the request's path is that of an API.
+
+    So does one of an MCP server in which something is to be looked at.
+    """
+    if memory.filter is not None:
+        return True
     return bool(plan.stages) and memory.claim is not None and memory.claim.claimed is not None
 
 
@@ -24,10 +32,11 @@ def check_stages(plan: Plan, memory: Memory, config: ProtocolConfig) -> None:
 
     Where every stage allows that, it is only written down.
     """
-    if not staged(plan, memory) or hands_over(config):
+    filtered = memory.mcp is not None and memory.mcp.filters
+    if not (filtered or staged(plan, memory)) or hands_over(config):
         return
     error = MisconfiguredError("response_body_mode")
-    if not all(each.allows_failure for each in plan.stages):
+    if filtered or not all(each.allows_failure for each in plan.stages):
         raise error
     memory.note(error.what, error.detail)
 
@@ -40,7 +49,9 @@ def stage_response(plan: Plan, memory: Memory, fields: HeaderMap) -> Findings:
     claimed = None if memory.claim is None else memory.claim.claimed
     streams = parse(fields.text("content-type")).value == EVENTS
     facts = AnswerFacts("" if claimed is None else claimed.api.name, memory.status or 0, streams)
-    findings.staging = Staging(plan.stages, facts)
+    every = memory.filter is not None and facts.status < REDIRECTION
+    stages = plan.stages if memory.filter is None else (memory.filter, *plan.stages)
+    findings.staging = Staging(stages, facts, every)
     return findings
 
 

@@ -27,7 +27,7 @@ from extproc.transaction.answers import NOTHING, Effects, rejection
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
-from extproc.transaction.memory import Memory
+from extproc.transaction.memory import ERROR, Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_order
 from extproc.transaction.plan import Plan
 from extproc.transaction.request import Intent, RequestSide
@@ -247,7 +247,7 @@ class Transaction:
         request = self._request
         if type(message) is Headers:
             effects = request.headers(message)
-            if self._plan.stages:
+            if self._plan.stages or self._memory.mcp is not None:
                 self._response.expect()
         elif type(message) is Body:
             effects = request.body(message, now)
@@ -283,18 +283,22 @@ class Transaction:
         memory, findings = self._memory, self._memory.findings
         blocked = findings is not None and findings.blocked is not None
         memory.decision, memory.failure = "blocked" if blocked else "rejected", error.code
-        memory.status = error.status
+        served, memory.status = memory.status, error.status
         teller = memory.claimed.api if memory.claimed is not None else memory.teller
         if teller is None and findings is not None:
             teller = findings.rpc
         teller = teller or memory.family
         told, details = memory.decision, error.code
+        if memory.rpc is not None:
+            teller = memory.rpc
+            if served is None or served < ERROR:  # an error of the server keeps its status
+                memory.status = memory.rpc.status(error)
         if isinstance(error, MisconfiguredError):
             memory.lacks(error)
             told, details = "rejected", f"{error.code}_{error.what}"
             if teller is None and memory.claim is not None and memory.claim.claimed is not None:
                 teller = memory.claim.claimed.api
-        return rejection(error, teller, memory.request_id, told, details)
+        return rejection(error, teller, memory.request_id, told, details, memory.status)
 
     def _expire(self, now: float) -> Effect:
         if self._response.withholds:

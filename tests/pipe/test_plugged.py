@@ -271,4 +271,4 @@ def test_an_event_may_be_named_otherwise_and_its_data_is_one_line() -> None:
 
 
 def test_facts_say_nothing_of_the_response() -> None:
-    assert repr(staging(passing)) == f"Staging(stages=(PlannedStage(s0),), facts={FACTS!r})"
+    assert repr(staging(passing)) == f"Staging(stages=(PlannedStage(s0),), facts={FACTS!r}, every=False)"

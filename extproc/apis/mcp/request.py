@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,6 +13,20 @@ from extproc.protocol.errors import ClientError
 BLOCKED = -32000
 """The first of the codes that JSON-RPC 2.0 leaves to servers."""
 
+CODES: Final = {
+    "invalid_json": -32700,
+    "invalid_utf8": -32700,
+    "empty_body": -32700,
+    "nesting_too_deep": -32700,
+    "too_many_members": -32600,
+    "repeated_member": -32600,
+    "invalid_request": -32600,
+    "mcp_method_denied": -32601,
+    "mcp_tool_denied": -32602,
+    "mcp_tool_unpinned": -32602,
+}
+"""JSON-RPC's codes of the errors that it has words for; a tool that is not there is a wrong parameter in MCP."""
+
 MAX_ID = 256
 """Bytes of an id that is given back in an error; ids are numbers and UUIDs."""
 
@@ -21,6 +35,9 @@ MAX_CALLS = 16
 given up, make a few."""
 
 CALL = "tools/call"
+
+SESSION_GONE: Final = "mcp_session_not_found"
+"""The error of a session that no server has."""
 
 _NULL = b"null"
 
@@ -36,11 +53,42 @@ class Rpc(Struct, frozen=True):
 
     def error(self, error: ClientError) -> bytes:
         """The body that tells of an error."""
-        described = {"code": BLOCKED, "message": error.message, "data": {"code": error.code}}
-        return msgspec.json.encode({"jsonrpc": "2.0", "id": Raw(self.id), "error": described})
+        return msgspec.json.encode(_described(self.id, error))
 
     def __repr__(self) -> str:
         return "Rpc()"
+
+
+class RpcCalls(Struct, frozen=True):
+    """The requests of a body on an MCP path, by their ids (JSON): errors are told to each of them."""
+
+    ids: tuple[bytes, ...]
+    batch: bool = False
+    name: ClassVar[str] = "mcp"
+
+    def error(self, error: ClientError) -> bytes:
+        """The body that tells of an error."""
+        if not self.ids:
+            return msgspec.json.encode(_described(_NULL, error))
+        told = [_described(each, error) for each in self.ids]
+        return msgspec.json.encode(told if self.batch else told[0])
+
+    def status(self, error: ClientError) -> int:
+        """Return the HTTP status of an error: 200 for one that answers requests, but for those of the gateway itself.
+
+        Clients wait for ever for the answer to a request whose POST fails: the error has to come as that answer. A
+        session that is gone is 404 to them, and no other error is.
+        """
+        answers = bool(self.ids) and error.status < 500 and error.code != SESSION_GONE
+        return 200 if answers else error.status
+
+    def __repr__(self) -> str:
+        return f"RpcCalls({len(self.ids)})"
+
+
+def _described(identity: bytes, error: ClientError) -> dict[str, Any]:
+    described = {"code": CODES.get(error.code, BLOCKED), "message": error.message, "data": {"code": error.code}}
+    return {"jsonrpc": "2.0", "id": Raw(identity), "error": described}
 
 
 def suspected(body: bytes) -> bool:

@@ -6,6 +6,7 @@ from typing import Final
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, typed
 from extproc.policy import Policy
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
+from extproc.routing.mcp import SESSION
 from extproc.routing.table import client_credentials
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
 from extproc.transaction.admission import CROWDED
@@ -192,4 +193,6 @@ def removes_by_kind(policy: Policy) -> bool:
 
 def writable(policy: Policy) -> frozenset[str]:
     """The names of the header fields that the processor may set or remove."""
-    return frozenset({*client_credentials(policy), *policy.steering.headers, *REQUEST_FIELDS, *RESPONSE_FIELDS})
+    sessions = () if policy.mcp is None else (SESSION,)
+    named = (*client_credentials(policy), *policy.steering.headers, *sessions)
+    return frozenset({*named, *REQUEST_FIELDS, *RESPONSE_FIELDS})

@@ -94,7 +94,7 @@ def members(body: bytes) -> dict[str, Span]:
     if not body:
         raise ClientError(400, "empty_body", "The request has no body; a JSON object is expected.")
     if not body.isascii():
-        _check_utf8(body)
+        check_utf8(body)
     try:
         return _walk(body) if len(body) > SMALL else _found(body, _OBJECT.decode(body))
     except ValidationError:
@@ -103,6 +103,35 @@ def members(body: bytes) -> dict[str, Span]:
         raise _malformed() from None
     except RecursionError:
         raise ClientError(400, "nesting_too_deep", "The request body is nested too deeply.") from None
+
+
+def elements(body: bytes, most: int) -> tuple[Span, ...] | None:
+    """Return the span of every element of the array that `body` is; None if it has more than `most`.
+
+    About 3 µs an element, and no memory for those that are not looked at. UTF-8 is not checked.
+
+    Raises:
+        ClientError: 400, if the body is no JSON array.
+    """
+    spans: list[Span] = []
+    try:
+        at = _opened(body, b"[")
+        view = memoryview(body)
+        more = body[at : at + 1] != b"]"
+        while more:
+            if len(spans) == most:
+                return None
+            end = _next(view, at, b",]")
+            spans.append((at, end))
+            more = body[end] == b","[0]
+            at = _skip(body, end + 1) if more else end
+        if _skip(body, at + 1) < len(body):
+            raise _malformed()
+    except DecodeError:
+        raise _malformed() from None
+    except RecursionError:
+        raise ClientError(400, "nesting_too_deep", "The request body is nested too deeply.") from None
+    return tuple(spans)
 
 
 def _found(body: bytes, values: dict[str, Raw]) -> dict[str, Span]:
@@ -132,8 +161,8 @@ def _found(body: bytes, values: dict[str, Raw]) -> dict[str, Span]:
     return spans
 
 
-def _check_utf8(body: bytes) -> None:
-    """Refuse what is not UTF-8: msgspec does not look inside the strings it steps over."""
+def check_utf8(body: bytes) -> None:
+    """Refuse what is not UTF-8: msgspec does not look inside the strings it steps over. Raises ClientError."""
     view, size, at = memoryview(body), len(body), 0
     try:
         while at < size:
@@ -164,10 +193,10 @@ def _walk(body: bytes) -> dict[str, Span]:
     return spans
 
 
-def _opened(body: bytes) -> int:
-    """The offset behind the opening brace and the white space after it."""
+def _opened(body: bytes, bracket: bytes = b"{") -> int:
+    """The offset behind the opening bracket and the white space after it."""
     at = _skip(body, 0)
-    if body[at : at + 1] == b"{":
+    if body[at : at + 1] == bracket:
         return _skip(body, at + 1)
     _VALUE.decode(body)
     raise _no_object()
