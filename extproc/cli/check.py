@@ -9,6 +9,7 @@ from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, copied_o
 from extproc.inspection.kinds import unknown_kinds
 from extproc.inspection.windowing import unable
 from extproc.policy import Pipeline, Policy, VirtualModel, missing_authorities
+from extproc.policy.endpoints import EndpointPool
 from extproc.policy.step import Step
 from extproc.server import plugins
 from extproc.transaction import Plan
@@ -86,6 +87,7 @@ def summary(policy: Policy) -> list[str]:
         f"models: {', '.join(map(_model, policy.models)) or 'none'}",
         f"unknown models: {policy.unknown_models}",
         f"default backend: {policy.default_backend or 'none'}",
+        *(f"endpoint pool {pool.name}: {_endpoints(pool)}" for pool in policy.endpoint_pools),
         *(f"pipeline {pipeline.name}: {_sides(pipeline)}" for pipeline in policy.pipelines),
     ]
 
@@ -93,6 +95,13 @@ def summary(policy: Policy) -> list[str]:
 def _model(model: VirtualModel) -> str:
     rules = ", ".join(name for name, _ in model.named_rules())
     return f"{model.name} (rules: {rules})" if rules else model.name
+
+
+def _endpoints(pool: EndpointPool) -> str:
+    where = (
+        f"{len(pool.endpoints)} endpoints" if pool.endpoints else f"file {pool.file}" if pool.file else "Envoy's hint"
+    )
+    return f"for {', '.join(pool.backends) or 'what Envoy leads on itself'}; {where}"
 
 
 def _sides(pipeline: Pipeline) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
+from extproc.policy.endpoints import pooled
 from extproc.policy.listing import PlacedError, pipelines
 from extproc.policy.mcp_checks import of_mcp
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
@@ -24,6 +25,8 @@ def contradictions(policy: object) -> Iterator[PlacedError]:
     yield from _default(policy)
     yield from steerable(policy)
     yield from of_mcp(policy)
+    yield from _repeated(("endpoint_pools",), items(policy, "endpoint_pools"), "pool")
+    yield from pooled(policy)
 
 
 def _names(entries: list[Any]) -> list[str]:
@@ -46,7 +49,7 @@ def _repeated(place: Loc, entries: list[Any], what: str) -> Iterator[PlacedError
 
 def _backends(policy: object) -> Iterator[PlacedError]:
     backends = items(policy, "backends")
-    if not backends and isinstance(part(policy, "backends"), list | tuple):
+    if not backends and isinstance(part(policy, "backends"), list | tuple) and not items(policy, "endpoint_pools"):
         yield ("backends",), refusal("a policy needs a backend", "add one: {name: NAME, url: URL, api: openai}")
     yield from _repeated(("backends",), backends, "backend")
     for index, backend in enumerate(backends):

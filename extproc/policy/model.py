@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from extproc.policy.backends import Backend
 from extproc.policy.base import Value, Written, refusals
 from extproc.policy.checks import contradictions
+from extproc.policy.endpoints import POOLS_MAX, EndpointPool
 from extproc.policy.mcp import Mcp
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.pipelines import PIPELINES_MAX, Pipeline
@@ -31,7 +32,7 @@ class Policy(Value):
     version: Literal[1]
     """Version of this file's format."""
     backends: tuple[Backend, ...]
-    """Destinations; each becomes one Envoy cluster of the same name. At least one."""
+    """Destinations; each becomes one Envoy cluster of the same name. At least one, or `endpoint_pools`."""
     models: tuple[VirtualModel, ...] = ()
     """The names that clients may put in `model`."""
     unknown_models: Literal["reject", "pass"] = "reject"
@@ -60,6 +61,8 @@ class Policy(Value):
     """Stages of plug-ins that the events of responses pass, in this order, pipeline or not."""
     steering: Steering = Steering()
     """Headers by which the processor tells Envoy what it decided."""
+    endpoint_pools: Annotated[tuple[EndpointPool, ...], Field(max_length=POOLS_MAX)] = ()
+    """Pools of servers, among which the processor picks one for each request."""
     limits: Limits = Limits()
     """Bounds on what one exchange and one worker may take."""
     health: Health = Health()

@@ -15,6 +15,7 @@ from extproc.policy.base import Value, Written
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS, CREDENTIALS, HARMLESS_ENDINGS
 from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.document import DEPTH_MAX, NODES_MAX, TEXT_MAX
+from extproc.policy.endpoints import EndpointMetrics, EndpointPool, EndpointScorer, Shedding
 from extproc.policy.guard_services import (
     AwsKeys,
     AzureContentSafety,
@@ -110,6 +111,10 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "MCP pins": (McpPins,),
     "MCP tenant": (McpTenant,),
     "Steering": (Steering,),
+    "Endpoint pool": (EndpointPool,),
+    "Endpoint metrics": (EndpointMetrics,),
+    "Scorer": (EndpointScorer,),
+    "Shed": (Shedding,),
     "Limits": (Limits,),
     "Health": (Health,),
 }

@@ -85,6 +85,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     answer stage without any.) `signals` are those that the policy has recorded, which alone may hold a client's text,
     and numbers and truths that rules of the model and of residency read. `misconfigured` names what Envoy lacks.
     `missteered` says how Envoy led the request elsewhere than was decided, and `cluster` where, if it told that.
+    `endpoint_pool`: the pool that an endpoint was picked of, and `endpoint` the one that served, or was picked first.
     `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC status that it ended the
     exchange with.
     """
@@ -122,6 +123,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     misconfigured: str | None = None
     missteered: str | None = None
     cluster: str | None = None
+    endpoint_pool: str | None = None
+    endpoint: str | None = None
     processing_ms: float | None = None
     abort: str | None = None
     detail: str | None = None

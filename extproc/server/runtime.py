@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+from extproc.policy.endpoints import EndpointPool
 from extproc.protocol.effects import AbortCode, Effect
 from extproc.protocol.messages import Message
 from extproc.protocol.record import Record
@@ -17,6 +18,7 @@ from extproc.telemetry.families import (
     ABORTS,
     BACKEND_DOWN,
     DURATION,
+    ENDPOINTS,
     EXCHANGES,
     GUARD_DURATION,
     GUARD_OPEN,
@@ -27,6 +29,7 @@ from extproc.telemetry.families import (
     MISCONFIGURED,
     MISSTEERED,
     OPEN,
+    PICKS,
     PROCESSING,
     REJECTS,
     RULES,
@@ -199,6 +202,8 @@ class Runtime:
             self.metrics.counter(MISCONFIGURED).add(record.misconfigured)
         if record.missteered is not None or self.shared.steering.news:
             self._told_of_steering(record)
+        if record.endpoint_pool is not None:
+            self.metrics.counter(PICKS).add(record.endpoint_pool, "picked" if record.endpoint else record.reason)
         self._processing.observe(spent)
         if record.duration_ms is not None:
             self._duration.observe(record.duration_ms / 1000)
@@ -264,8 +269,22 @@ class Runtime:
         metrics.gauge(LOOP_LAG, {(): self._lag})
         metrics.gauge(BACKEND_DOWN, {(each.backend, each.model): float(each.seconds > 0) for each in self.backends()})
         metrics.gauge(GUARD_OPEN, {(name,): value for name, value in self.circuits().items()})
+        if self.plan.pools is not None:
+            metrics.gauge(ENDPOINTS, self._endpoints(self.plan.pools.every))
         self._lag = 0.0
         return metrics.snapshot()
+
+    def _endpoints(self, pools: Iterable[EndpointPool]) -> dict[tuple[str, ...], float]:
+        """Return how many endpoints of each pool are in which state."""
+        now = self.clock()
+        found: dict[tuple[str, ...], float] = {}
+        for pool in pools:
+            found |= {(pool.name, state): 0.0 for state in ("fresh", "stale", "down")}
+            stale_after = 0.0 if pool.metrics is None else pool.metrics.stale_after
+            for each in self.shared.book(pool, now).current(now):
+                fresh = each.fresh(now, stale_after) is not None
+                found[pool.name, "down" if each.down(now) else "fresh" if fresh else "stale"] += 1
+        return found
 
 
 def _nothing() -> None:

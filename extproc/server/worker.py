@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from extproc.protocol.effects import AbortCode
 from extproc.protocol.errors import ServeError
@@ -17,6 +17,9 @@ from extproc.server.runtime import SWEEP_EVERY, Begin, Runtime
 from extproc.server.tls import TlsContent
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding, Transport
 from extproc.transaction import Plan, Transaction
+
+if TYPE_CHECKING:
+    from extproc.server.endpoints import EndpointScraper
 
 DRAIN_TIMEOUT: Final = "drain_timeout"
 """The reason of exchanges that were still open when `limits.drain_timeout` was over."""
@@ -45,6 +48,8 @@ class Worker:
         self._pool = Pool(self._loop, runtime.clock, runtime.asked)
         runtime.circuits = self._pool.guards.circuits
         self._pool.guards.keep(runtime.plan.guards)
+        self._scraper: EndpointScraper | None = None
+        self._keep_endpoints(runtime.plan)
         runtime.on_idle = self._idle.set
         runtime.submit = self._pool.submit
         self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, self._loop.time() + SWEEP_EVERY)
@@ -58,8 +63,17 @@ class Worker:
         """Puts another plan in force. Exchanges that are open keep theirs."""
         self.runtime.swap(plan)
         self._pool.guards.keep(plan.guards)
+        self._keep_endpoints(plan)
         if tls is not None:
             self._transport.renew(tls)
+
+    def _keep_endpoints(self, plan: Plan) -> None:
+        """Have the metrics of the plan's endpoints read, if it has pools."""
+        if self._scraper is None and plan.pools is not None:
+            # Only who has pools needs an HTTP client.
+            self._scraper = import_module("extproc.server.endpoints").EndpointScraper(self.runtime)
+        if self._scraper is not None:
+            self._scraper.keep(() if plan.pools is None else plan.pools.every)
 
     async def answer_webhooks(self, address: Tcp) -> None:
         """Answer other gateways' questions at an address, too, until closed. Raises ServeError."""
@@ -94,6 +108,8 @@ class Worker:
         self._timer.cancel()
         await self._stack.aclose()
         self._pool.close()
+        if self._scraper is not None:
+            await self._scraper.close()
         await self._transport.close()
 
     async def _wait(self, seconds: float, *events: asyncio.Event) -> None:

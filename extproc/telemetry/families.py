@@ -39,6 +39,14 @@ MISSTEERED: Final = Family(
     "Requests that Envoy led elsewhere than was decided, by the backend that was chosen and what happened instead.",
     ("backend", "cause"),
 )
+PICKS: Final = Family(
+    "endpoint_picks_total",
+    "Requests for a pool of endpoints: picked, no_endpoint (503) or shed (429).",
+    ("pool", "result"),
+)
+SCRAPES: Final = Family(
+    "endpoint_scrapes_total", "Readings of the metrics of endpoints, by how they ended.", ("pool", "result")
+)
 LOG_DROPPED: Final = Family("log_dropped_total", "Log lines dropped because nobody took them fast enough.")
 RESTARTS: Final = Family("worker_restarts_total", "Workers started again after they had ended by themselves.")
 RELOADS: Final = Family("reloads_total", "Reloads of the policy, by how they ended.", ("result",))
@@ -72,6 +80,8 @@ COUNTERS: Final = (
     *_INSPECTED,
     MISCONFIGURED,
     MISSTEERED,
+    PICKS,
+    SCRAPES,
     LOG_DROPPED,
     RESTARTS,
     RELOADS,
@@ -88,10 +98,16 @@ BACKEND_DOWN: Final = Family(
     ("backend", "model"),
     "max",
 )
+ENDPOINTS: Final = Family(
+    "endpoints",
+    "Endpoints of a pool: fresh (with metrics that count), stale (without), down (left alone for a while).",
+    ("pool", "state"),
+    "max",
+)
 GUARD_OPEN: Final = Family(
     "guard_circuit_open", "1 while a worker leaves a guard alone, because questions to it failed.", ("guard",), "max"
 )
-GAUGES: Final = (OPEN, WORKERS, LOOP_LAG, BACKEND_DOWN, GUARD_OPEN)
+GAUGES: Final = (OPEN, WORKERS, LOOP_LAG, BACKEND_DOWN, ENDPOINTS, GUARD_OPEN)
 
 PROCESSING: Final = Family("exchange_processing_seconds", "Our own time within an exchange, all its messages together.")
 DURATION: Final = Family("exchange_duration_seconds", "Time from the first message of an exchange to its end.")

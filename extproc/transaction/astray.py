@@ -1,12 +1,16 @@
-"""The refusal of a request whose credential could reach another backend: one that Envoy may not steer."""
+"""Requests that Envoy leads astray: refused before, where that can be known, and noticed by their responses."""
 
 from typing import Final
 
+from extproc.protocol.messages import Headers
 from extproc.routing.table import Destination
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError
+from extproc.transaction.missteering import Cause, Missteering, missteering
+from extproc.transaction.outcome import FROM_UPSTREAM, led_nowhere
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
+from extproc.transaction.witness import CLUSTER, SteeringState, leaked
 
 _UNPROVEN: Final = (
     "until Envoy follows the steering header, the request leads to another cluster, and no fingerprint says that Envoy"
@@ -30,3 +34,42 @@ def check_steered(plan: Plan, shared: Shared, memory: Memory, destination: Desti
         return
     if destination.credential or destination.removes is None:  # the backend's own, or the client's for that backend
         raise MisconfiguredError("steering", _UNPROVEN)
+
+
+def check_arrived(
+    plan: Plan, shared: Shared, memory: Memory, message: Headers, destination: Destination, details: str
+) -> None:
+    """See to it that the backend that responds is the one that was chosen, and got no credential but its own.
+
+    `details` are Envoy's. Raises MisconfiguredError.
+    """
+    if details == FROM_UPSTREAM:
+        _check_cluster(plan, shared, memory, message, destination)
+        if not memory.known and leaked(message, destination):
+            shared.astray[memory.configuration] = plan, "mutation_rules"
+            raise MisconfiguredError("mutation_rules")
+    elif (cause := led_nowhere(details)) is not None:
+        found = _missteered(plan, memory, cause, destination, None)
+        if memory.known:
+            # Every backend has a cluster there: it is not the backend that fails.
+            raise MisconfiguredError("steering", found.detail)
+        # A cluster may be missing for a while, and then another backend serves; the record says what it was.
+        memory.misconfigured, memory.detail = "steering", found.detail
+
+
+def _check_cluster(plan: Plan, shared: Shared, memory: Memory, message: Headers, destination: Destination) -> None:
+    """Compare the cluster that Envoy used with those that serve the backend. Raises MisconfiguredError."""
+    clusters, used = plan.writer.clusters, message.attributes.get(CLUSTER)
+    told: SteeringState = "response_attributes" if used is None else "verified"
+    shared.steering.saw(memory.configuration, told if clusters.known(destination.name) else "clusters")
+    if used is None or clusters.serves(used, destination.name):
+        return
+    found = _missteered(plan, memory, "other_cluster", destination, used)
+    if plan.steering.verify == "block":
+        shared.astray[memory.configuration] = plan, "steering"
+        raise MisconfiguredError("steering", found.detail)
+
+
+def _missteered(plan: Plan, memory: Memory, cause: Cause, destination: Destination, used: str | None) -> Missteering:
+    memory.missteered = missteering(plan.steering, cause, destination.name, used, memory.first_cluster)
+    return memory.missteered

@@ -43,6 +43,7 @@ def demands(policy: Policy, needs: "Needs") -> Demands:
     Limits and buffers are left out: an Envoy with another limit refuses, it does not let through. The profile is left
     out because Envoy tells its body modes with each exchange.
     """
+    pools = policy.endpoint_pools
     return {
         "backends": {backend.name: _cluster(backend) for backend in policy.backends},
         "the credentials' header fields": credential_fields(policy),
@@ -52,6 +53,7 @@ def demands(policy: Policy, needs: "Needs") -> Demands:
         "responses": [needs.response_headers, needs.response_body, needs.errors],
         "trailers of requests": policy.request_trailers,
         **({} if policy.tenants is None else {"who is calling": _calling(policy.tenants, needs)}),
+        **({"the endpoint pools": [[each.name, *each.backends] for each in pools]} if pools else {}),
     }
 
 

@@ -12,9 +12,11 @@ from extproc.apis import ApiRequestPath
 from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.mcp.request import RpcCalls
 from extproc.pipe.plugged import PlannedStage
+from extproc.policy.endpoints import EndpointPool
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import NO_USAGE, Record, Scalar, Usage
+from extproc.routing.endpoints import Picked
 from extproc.routing.health import HealthKey
 from extproc.routing.quoted import Quoted, QuotedInPieces
 from extproc.routing.residency import Confinement
@@ -66,7 +68,9 @@ class Memory(Struct, eq=False):
     `left`: the candidates that were left out, where somebody wants to know. `opened`: the key under which the exchange
     counts as open.
     `spoofed`: the client sent control headers, by which Envoy's first route may have been chosen. `missteered`: Envoy
-    led the request elsewhere than was decided.
+    led the request elsewhere than was decided. `hint`: the endpoints that Envoy allows; `objective`: the one that the
+    request names; `picking`: the pool that an endpoint is picked of, and `picked` the pick; `endpoint`: where it counts
+    as open, and `endpoint_served` where it was in the end.
     `asked`: the parts of the request by which its response is judged, as far as they are needed and known.
     `handed`: work for threads and remote detectors. `mcp`: what decides about a request on an MCP path; `rpc`: those of
     its messages that wait for answers, once it was read; `filter`: the stage that takes out what they may not hold.
@@ -87,6 +91,12 @@ class Memory(Struct, eq=False):
     circumstances: Circumstances = UNKNOWN_CALLER
     strips: tuple[str, ...] = ()
     spoofed: bool = False
+    hint: tuple[str, ...] | None = None
+    objective: str = ""
+    picking: str | None = None
+    picked: Picked | None = None
+    endpoint: str | None = None
+    endpoint_served: str | None = None
     keys: tuple[str, ...] = ()
     choice: Choice | None = None
     destination: Destination | None = None
@@ -156,6 +166,10 @@ class Memory(Struct, eq=False):
         """Return the refusal in place of a response that may quote our credential; an error keeps its status."""
         status = self.status if self.status is not None and self.status >= ERROR else BAD_GATEWAY
         return ClientError(status, "response_withheld", "The backend's response was withheld by the gateway.")
+
+    def priority_in(self, pool: EndpointPool) -> int:
+        """Return the priority of the request; 0 if it names no objective of the pool."""
+        return pool.objectives.get(self.objective, 0) if self.objective else 0
 
     def strip_keys(self, removes: tuple[str, ...] | None) -> None:
         """Have the client's `keys` removed. `removes`: None if the client's own credentials are for the backend."""
@@ -283,6 +297,9 @@ class Memory(Struct, eq=False):
             record = replace(record, missteered=went.cause, cluster=went.cluster, detail=self.detail or went.detail)
             if meant is not None:  # also one that was chosen by the path alone
                 record = replace(record, backend=meant.name)
+        if self.picking is not None:
+            went_to = self.endpoint_served or self.endpoint
+            record = replace(record, endpoint_pool=self.picking, endpoint=went_to)
         if self.rule is not None:
             record = replace(record, rule=self.rule)
         if self.confinement is not None:

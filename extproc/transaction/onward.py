@@ -19,6 +19,7 @@ from extproc.transaction.astray import check_steered
 from extproc.transaction.confining import check_region
 from extproc.transaction.memory import Memory
 from extproc.transaction.passage import Forwarding
+from extproc.transaction.picks import PickEdits, with_field, with_metadata
 from extproc.transaction.plan import Plan, SteeringEdits
 from extproc.transaction.shared import Shared
 from extproc.transaction.weighed import note_open, weighing_of
@@ -125,7 +126,7 @@ def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[s
     steering, changed, headers = routed.steering, routed.body, routed.headers
     clear, metadata = routed.clear_route, routed.metadata
     at_once = mode in AT_ONCE
-    if at_once and steering is not None and changed is None and not strips:
+    if at_once and steering is not None and changed is None and headers is steering.headers:
         return (steering.unchanged,)
     onward = body if changed is None else changed
     # Envoy drops the length of a body that it streams, and takes ours where it is allowed: the whole body is here.
@@ -153,10 +154,14 @@ def send_with_trailers(mode: BodyMode, routed: Routed, body: bytes, held: int) -
     return (Proceed(Side.REQUEST, Phase.HEADERS, routed.headers, whole, True, clear, None, metadata),)
 
 
-def send_unread(mode: BodyMode, memory: Memory, passage: Forwarding, held: list[bytes], *, end: bool) -> Effects:
+def send_unread(
+    mode: BodyMode, memory: Memory, passage: Forwarding, held: list[bytes], edits: PickEdits | None, *, end: bool
+) -> Effects:
     """Answers the beginning of a body that is too large to be read, and goes on as it comes."""
     headers = passage.changed(HeaderMutation(remove=memory.strips))
     clear, metadata = memory.spoofed or passage.destination is not None, passage.metadata
+    if edits is not None:
+        headers, metadata = with_field(headers, edits), with_metadata(metadata, edits)
     if mode in AT_ONCE:
         return (Proceed(Side.REQUEST, Phase.BODY, headers, clear_route=clear, metadata=metadata),)
     first = Proceed(Side.REQUEST, Phase.HEADERS, headers, clear_route=clear, metadata=metadata)
@@ -167,7 +172,7 @@ def send_unread(mode: BodyMode, memory: Memory, passage: Forwarding, held: list[
 
 def _not_in_trailers(headers: HeaderMutation) -> tuple[str, ...]:
     """The fields that only we decide about: what is set in the headers may not come behind the body, either."""
-    return (*headers.remove, *(name for name, _ in headers.set if not name.startswith(":")))
+    return (*headers.remove, *(name for name, _ in headers.sets if not name.startswith(":")))
 
 
 def trailers_without(names: tuple[str, ...]) -> Effects:

@@ -92,7 +92,7 @@ def observe(health: BackendHealth, settings: Health, key: HealthKey, message: He
     """Write down what a response's headers say of the backend and the model that served it."""
     backend, model = key
     status, now = seen.status, seen.now
-    match _outcome(status, seen.details):
+    match outcome_of(status, seen.details):
         case Outcome.SERVED:
             health.served(backend, model, now, settings)
             if settings.first_byte is not None and seen.waited is not None:
@@ -124,7 +124,8 @@ def exhausted(status: int | None, body: bytes) -> bool:
     return status in _QUOTA_STATUS and any(word in body for word in _QUOTA)
 
 
-def _outcome(status: int | None, details: str) -> Outcome:
+def outcome_of(status: int | None, details: str) -> Outcome:
+    """Return what a response of this status, with Envoy's details, says of whoever was to send it."""
     if status is not None and status < 400:
         return Outcome.SERVED  # whatever the details are: Envoy's own replies are errors
     if details == FROM_UPSTREAM:

@@ -31,16 +31,23 @@ class Forwarding(Struct, frozen=True):
     metadata: Metadata | None = None
 
     def answer(
-        self, more: HeaderMutation | None = None, response: BodyMode | None = None, *, rematch: bool = False
+        self,
+        more: HeaderMutation | None = None,
+        response: BodyMode | None = None,
+        *,
+        rematch: bool = False,
+        metadata: Metadata | None = None,
     ) -> Proceed:
         """The answer to the request's headers, with `more` changes.
 
         With `response`, the response's mode, Envoy is told to send the body on as it comes, and not to us. `rematch`:
-        Envoy has to choose the route again, as a client had set a header that routes read.
+        Envoy has to choose the route again, as a client had set a header that routes read. `metadata`: in place of the
+        passage's own.
         """
         if more is None and self.answers:
             return self.answers[0 if response is None else 1 + response]
-        return _answer(self, self.changed(more), response, lasting=False, rematch=rematch)
+        passage = self if metadata is None else replace(self, metadata=metadata)
+        return _answer(passage, self.changed(more), response, lasting=False, rematch=rematch)
 
     def changed(self, more: HeaderMutation | None) -> HeaderMutation:
         """All changes together."""

@@ -30,6 +30,7 @@ from extproc.transaction.calling import calling_of
 from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
+from extproc.transaction.pools import CONTROL, EndpointPools
 from extproc.transaction.steering import SteeringWriter
 
 CONTRACT_VERSION = b"1"
@@ -143,6 +144,10 @@ class Plan:
         self.needs = needs_of(table, read, self._conditions, signals.vocabulary, self.recorded, staged=staged, mcp=mcp)
         if self.calling is not None:
             self.needs = self.calling.shown(self.needs)
+        self.pools = EndpointPools(policy) if policy.endpoint_pools else None
+        if self.pools is not None:
+            self.needs = self.pools.needing(self.needs)
+            self.inert = self.inert and not self.pools.reads_free
         self.demands = demands(policy, self.needs)
         self.fingerprint = fingerprint(self.demands)
         # A server of MCP is at its own path alone.
@@ -157,7 +162,7 @@ class Plan:
         self._steered = (
             () if onward is None else tuple(steered(onward, self.writer, known=each) for each in (False, True))
         )
-        self._control = self.writer.names
+        self._control = self.writer.names if self.pools is None else self.writer.names | CONTROL
         self._screened: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._claims: dict[bytes, Claim] = {}
         self.steerings: dict[SteeringKey, SteeringEdits] = {}

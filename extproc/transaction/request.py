@@ -37,6 +37,7 @@ from extproc.transaction.onward import (
 from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal
 from extproc.transaction.passage import without_key_protocols
 from extproc.transaction.pending import PendingJudgement
+from extproc.transaction.picks import PickEdits, model_at, picked, with_field, with_metadata
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoded, Recoding, swells
 from extproc.transaction.request_headers import admit
@@ -210,8 +211,15 @@ class RequestSide:
     def _pass_headers(self, response: BodyMode | None, upgrade: HeaderMap | None) -> Effects:
         passage, strips = self._passage, self._memory.strips
         named = () if upgrade is None else without_key_protocols(passage.destination, upgrade)
+        edits, metadata = self._pick(None, "", self._memory.started), None
+        if edits is not None:
+            named, metadata = (*named, edits.field), with_metadata(passage.metadata, edits)
         more = HeaderMutation(remove=strips, more=named) if strips or named else None
-        return (passage.answer(more, response, rematch=self._memory.spoofed),)
+        return (passage.answer(more, response, rematch=self._memory.spoofed, metadata=metadata),)
+
+    def _pick(self, body: bytes | None, model: str, now: float) -> PickEdits | None:
+        """Pick the endpoints of a request that goes on; None where there is no pool for it. Raises ClientError."""
+        return None if self._plan.pools is None else picked(self._plan, self._shared, self._memory, body, model, now)
 
     def _hold_headers(self) -> Effects:
         """Lets the headers of a body that is read go on, without `strips`; other changes are said with the body."""
@@ -280,7 +288,8 @@ class RequestSide:
         self.intent, memory.reason = Intent.PASSING, "oversize"
         if findings is not None:
             memory.strips = (*memory.strips, *findings.strips)
-        return send_unread(self.mode, memory, self._passage, held, end=message.end)
+        edits = self._pick(None, "", memory.started)
+        return send_unread(self.mode, memory, self._passage, held, edits, end=message.end)
 
     # -- what decides
 
@@ -358,6 +367,10 @@ class RequestSide:
             routed = unrouted(self._plan, memory, self._passage, changed)
         else:
             routed = route(self._plan, self._shared, memory, asked, plain, changed, now)
+        edits = self._pick(plain if routed.body is None else routed.body, model_at(memory, asked), now)
+        if edits is not None:
+            headers, metadata = with_field(routed.headers, edits), with_metadata(routed.metadata, edits)
+            routed = replace(routed, headers=headers, metadata=metadata)
         if routed.body is not None and self._opening is not None and self._opening.codings:
             return self._recode(self._opening, routed, routed.body, now)
         return self._go_on(routed)

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from extproc.inspection.verdict import Blocked
+from extproc.policy.endpoints import OBJECTIVE_HEADER
 from extproc.protocol.effects import Reject
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
@@ -31,6 +32,7 @@ from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_line, check_shown, hands_over, mistaken
 from extproc.transaction.passage import Forwarding
 from extproc.transaction.plan import Plan
+from extproc.transaction.pools import hint_of
 from extproc.transaction.shared import Shared
 from extproc.transaction.tenants import NO_ATTRIBUTES, NONE, identified
 
@@ -66,7 +68,10 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     check_line(method, memory.path)
     if plan.calling is not None:
         _take_circumstances(plan, plan.calling, shared, memory, message)
-    if claim.models is not None and method in (b"GET", b"HEAD"):
+    if plan.pools is not None:
+        memory.hint, memory.objective = hint_of(message), fields.text(OBJECTIVE_HEADER)
+    elsewhere = plan.pools is not None and plan.pools.lists
+    if claim.models is not None and method in (b"GET", b"HEAD") and not elsewhere:
         return _models(plan, memory, claim.models, fields)
     claimed = claim.claimed is not None and (method not in READ_ONLY or upgrades(fields))
     if claim.mcp is not None:

@@ -16,7 +16,6 @@ from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendM
 from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.protocol.work import WorkResult
 from extproc.routing.quoted import Quoted
-from extproc.routing.table import Destination
 from extproc.transaction.answer_body import Room, Wanted, WholeAnswer, only_watches, wanted
 from extproc.transaction.answers import (
     NOTHING,
@@ -25,22 +24,22 @@ from extproc.transaction.answers import (
     PASS_RESPONSE_TRAILERS,
     Effects,
 )
+from extproc.transaction.astray import check_arrived
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
 from extproc.transaction.mcp import session_named
 from extproc.transaction.memory import ERROR, Memory
 from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
-from extproc.transaction.missteering import Cause, Missteering, missteering
 from extproc.transaction.outcome import (
     FROM_UPSTREAM,
     Observation,
     details_of,
     exhausted,
-    led_nowhere,
     length_of,
     observe,
     status_of,
 )
+from extproc.transaction.picks import settle
 from extproc.transaction.plan import Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
@@ -50,7 +49,6 @@ from extproc.transaction.streaming import StreamedAnswer
 from extproc.transaction.watching import WatchedBody, WatchedStream
 from extproc.transaction.weighed import note_begun, note_written
 from extproc.transaction.windowed import WindowedAnswer
-from extproc.transaction.witness import CLUSTER, SteeringState, leaked
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
@@ -160,8 +158,10 @@ class ResponseSide:
         if (destination := memory.destination) is not None:
             quoted = destination.quoted
             if not memory.observed:
-                self._arrived(message, destination, details)
+                check_arrived(self._plan, self._shared, memory, message, destination, details)
                 self._observe(message, details, now)
+        if memory.picked is not None and not memory.observed:
+            settle(self._plan, self._shared, memory, message, details, now)
         headers = self._contract(message)
         if memory.mcp is not None:
             headers = session_named(memory, message.fields, headers)
@@ -320,40 +320,6 @@ class ResponseSide:
         if staged(self._plan, memory):
             return stage_response(self._plan, memory, fields)
         return findings if findings is not None and findings.reads_answer else None
-
-    def _arrived(self, message: Headers, destination: Destination, details: str) -> None:
-        """Sees to it that the backend that answers is the one that was chosen, and got no credential but its own."""
-        memory = self._memory
-        if details == FROM_UPSTREAM:
-            self._check_cluster(message, destination)
-            if not memory.known and leaked(message, destination):
-                self._shared.astray[memory.configuration] = self._plan, "mutation_rules"
-                raise MisconfiguredError("mutation_rules")
-        elif (cause := led_nowhere(details)) is not None:
-            found = self._missteered(cause, destination, None)
-            if memory.known:
-                # Every backend has a cluster there: it is not the backend that fails.
-                raise MisconfiguredError("steering", found.detail)
-            # A cluster may be missing for a while, and then another backend serves; the record says what it was.
-            memory.misconfigured, memory.detail = "steering", found.detail
-
-    def _check_cluster(self, message: Headers, destination: Destination) -> None:
-        """Compare the cluster that Envoy used with those that serve the backend. Raises MisconfiguredError."""
-        clusters, memory = self._plan.writer.clusters, self._memory
-        used = message.attributes.get(CLUSTER)
-        told: SteeringState = "response_attributes" if used is None else "verified"
-        self._shared.steering.saw(memory.configuration, told if clusters.known(destination.name) else "clusters")
-        if used is None or clusters.serves(used, destination.name):
-            return
-        found = self._missteered("other_cluster", destination, used)
-        if self._plan.steering.verify == "block":
-            self._shared.astray[memory.configuration] = self._plan, "steering"
-            raise MisconfiguredError("steering", found.detail)
-
-    def _missteered(self, cause: Cause, destination: Destination, used: str | None) -> Missteering:
-        memory = self._memory
-        memory.missteered = missteering(self._plan.steering, cause, destination.name, used, memory.first_cluster)
-        return memory.missteered
 
     def _prove(self, effects: Effects) -> Effects:
         proof = self._proof

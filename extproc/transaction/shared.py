@@ -1,6 +1,8 @@
 """The shared state of one worker's transactions. Everything else belongs to one exchange."""
 
+from extproc.policy.endpoints import EndpointPool
 from extproc.routing.busy import OpenExchanges
+from extproc.routing.endpoints import EndpointBook
 from extproc.routing.health import BackendHealth
 from extproc.routing.selection import Draws
 from extproc.routing.speeds import Speeds
@@ -15,10 +17,23 @@ class Shared:
     (empty for one that sends none) that are known to take a mode_override. `steering`: how their steering can be
     verified. `astray`: those that did not follow a steering header, or left a client's credential in a request, with
     the plan under which that was seen and which of the two it was. `epoch`: seconds since 1970 at 0 of the clock by
-    which messages come, None where nobody says; the shell sets it anew as clocks are put right.
+    which messages come, None where nobody says; the shell sets it anew as clocks are put right. `books`: the endpoints
+    of pools, by the pool's name.
     """
 
-    __slots__ = ("astray", "busy", "detailed", "draws", "epoch", "health", "held", "overridden", "speeds", "steering")
+    __slots__ = (
+        "astray",
+        "books",
+        "busy",
+        "detailed",
+        "draws",
+        "epoch",
+        "health",
+        "held",
+        "overridden",
+        "speeds",
+        "steering",
+    )
 
     def __init__(self, start: float = 0.0, *, detailed: bool = False, epoch: float | None = None) -> None:
         self.detailed = detailed
@@ -31,3 +46,12 @@ class Shared:
         self.speeds = Speeds()
         self.draws = Draws(start)
         self.held = 0
+        self.books: dict[str, EndpointBook] = {}
+
+    def book(self, pool: EndpointPool, now: float) -> EndpointBook:
+        """Return what is known of the endpoints of a pool."""
+        found = self.books.get(pool.name)
+        if found is None:
+            found = self.books[pool.name] = EndpointBook()
+            found.configure(pool, now)
+        return found

@@ -29,6 +29,7 @@ from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import ERROR, Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_order
+from extproc.transaction.picks import over
 from extproc.transaction.plan import Plan
 from extproc.transaction.request import Intent, RequestSide
 from extproc.transaction.response import ResponseSide
@@ -353,4 +354,6 @@ class Transaction:
         if self._response.cut and not self._memory.observed:
             self._memory.cut()
         self._count_unshown()
+        if self._memory.picked is not None:
+            over(self._shared, self._memory, now)
         return (self._memory.record(now, self._plan.recorded),)

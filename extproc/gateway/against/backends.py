@@ -7,6 +7,7 @@ from extproc.gateway.against.written import WrittenConfig, inside, line_of, mapp
 from extproc.gateway.bootstrap.clusters import ANSWER_BUFFER
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Backend, Policy
+from extproc.transaction.pools import DESTINATION
 
 LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 """Names of one and the same host."""
@@ -22,7 +23,9 @@ def clusters(written: WrittenConfig, policy: Policy, held: int) -> Iterator[tupl
         if cluster is None:
             yield 0, f"backend {backend.name}: there is no cluster of this name"
             continue
-        for sentence in (*_address(cluster, backend), *_protection(cluster, backend), *_buffer(cluster, held)):
+        pooled = any(backend.name in pool.backends for pool in policy.endpoint_pools)
+        where = _following(cluster) if pooled else _address(cluster, backend)
+        for sentence in (*where, *_protection(cluster, backend), *_buffer(cluster, held)):
             yield line_of(cluster), f"cluster {backend.name}: {sentence}"
 
 
@@ -37,6 +40,12 @@ def _address(cluster: Json, backend: Backend) -> Iterator[str]:
     if there and not any((host, address.port) in there for host in hosts):
         listed = ", ".join(f"{host}:{port}" for host, port in sorted(there, key=str))
         yield f"it leads to {listed}, the policy says {address.host}:{address.port}"
+
+
+def _following(cluster: Json) -> Iterator[str]:
+    """Say that a cluster does not go where an endpoint was picked."""
+    if not any(str(part.get("@type", "")).endswith(".OverrideHost") for part in mappings(cluster)):
+        yield f"load_balancing_policy is not override_host with {DESTINATION}: picks of endpoints are ignored"
 
 
 def _protection(cluster: Json, backend: Backend) -> Iterator[str]:

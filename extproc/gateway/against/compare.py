@@ -10,12 +10,20 @@ from extproc.gateway.against.enabling import enabling
 from extproc.gateway.against.matching import changeable, forwarded, missing
 from extproc.gateway.against.steering import steering, unproven, unverified
 from extproc.gateway.against.written import WrittenConfig, inside, line_of
-from extproc.gateway.bootstrap.filter import FILTER, MESSAGE_TIMEOUT, receiving, removes_by_kind, writable
+from extproc.gateway.bootstrap.filter import (
+    FILTER,
+    MESSAGE_TIMEOUT,
+    control_headers,
+    receiving,
+    removes_by_kind,
+    writable,
+)
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
 from extproc.transaction import FIELDS_READ, Plan
 from extproc.transaction.fingerprint import CONFIG_HEADER, owner
+from extproc.transaction.pools import ADDRESS, BALANCING, HINTS
 
 HELD: Final = {"BUFFERED", "FULL_DUPLEX_STREAMED"}
 """Body modes in which nothing goes on before the processor has said so."""
@@ -81,6 +89,8 @@ def _filter(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
     yield from _headers(filter_, plan)
     yield from _fields(filter_, policy, plan)
     yield from _switches(filter_, policy)
+    if policy.endpoint_pools:
+        yield from _picks(filter_)
 
 
 def _told(filter_: Json, plan: Plan) -> Iterator[str]:
@@ -130,7 +140,7 @@ def _headers(filter_: Json, plan: Plan) -> Iterator[str]:
 
 
 def _fields(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
-    read = [*FIELDS_READ, *plan.needs.fields, *policy.steering.headers]
+    read = [*FIELDS_READ, *plan.needs.fields, *control_headers(policy)]
     if plan.needs.errors:
         read += ["www-authenticate", "location"]  # in which a backend might quote a credential
     odd = [f"x-any{ending}" for ending in CREDENTIAL_ENDINGS] if removes_by_kind(policy) else []
@@ -149,7 +159,7 @@ def _fields(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
             yield f"request_attributes lacks {attribute}, by which the policy tells tenants"
     forwarded_too: Any = inside(filter_, "metadata_options", "forwarding_namespaces", "untyped") or []
     for namespace in plan.needs.namespaces:
-        if namespace not in forwarded_too:
+        if namespace not in {*forwarded_too, BALANCING, HINTS}:
             yield f"metadata_options.forwarding_namespaces lacks {namespace}, in which the policy looks for tenants"
 
 
@@ -169,7 +179,17 @@ def _switches(filter_: Json, policy: Policy) -> Iterator[str]:
         yield "metadata_options.receiving_namespaces lacks extproc: decisions are in no access log"
     for name in receiving(policy):
         if name not in {*untyped, "extproc", "io.envoy.ai_gateway"}:
-            yield f"metadata_options.receiving_namespaces lacks {name}: no request is steered"
+            lost = "no pick of an endpoint is followed" if name == BALANCING else "no request is steered"
+            yield f"metadata_options.receiving_namespaces lacks {name}: {lost}"
+
+
+def _picks(filter_: Json) -> Iterator[str]:
+    """What the filter must hand over for endpoints to be picked."""
+    namespaces = inside(filter_, "metadata_options", "forwarding_namespaces", "untyped") or []
+    if HINTS not in namespaces:
+        yield f"metadata_options.forwarding_namespaces lacks {HINTS}: endpoints outside of Envoy's subset are picked"
+    if BALANCING not in namespaces and ADDRESS not in (inside(filter_, "response_attributes") or []):
+        yield f"response_attributes lacks {ADDRESS}: nobody sees which endpoint served"
 
 
 def _mode(filter_: Json, name: str, default: str) -> str:

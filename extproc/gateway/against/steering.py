@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from extproc.gateway.against.following import followed, said
 from extproc.gateway.against.written import WrittenConfig, inside, line_of
+from extproc.gateway.bootstrap.filter import control_headers
 from extproc.gateway.bootstrap.steered import steered_routes
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
@@ -33,7 +34,7 @@ def steering(written: WrittenConfig, policy: Policy, *, known: bool) -> Iterator
     yield from _unfollowed(policy, steered)
     for name in _from_clients(written, policy):
         yield 0, f"early_header_mutation does not remove {name} from clients' requests: they could steer themselves"
-    for name in () if policy.steering.foreign else policy.steering.headers:
+    for name in () if policy.steering.foreign else control_headers(policy):
         if not any(name in _names(each) for each in written.values("request_headers_to_remove")):
             yield 0, f"request_headers_to_remove lacks {name}: backends see it"
     if not known:
@@ -97,7 +98,7 @@ def _keys(written: WrittenConfig, policy: Policy, steered: list[Json]) -> Iterat
 def _from_clients(written: WrittenConfig, policy: Policy) -> Iterator[str]:
     prefixes = {inside(each, "key_matcher", "prefix") for each in written.values("remove_on_match")}
     removed = {each for each in written.values("remove") if isinstance(each, str)}
-    for name in dict.fromkeys((CONTROL_PREFIX, *policy.steering.headers)):
+    for name in dict.fromkeys((CONTROL_PREFIX, *control_headers(policy))):
         if name.startswith(CONTROL_PREFIX) and name != CONTROL_PREFIX:
             continue  # as its prefix
         if name not in removed and not any(isinstance(each, str) and name.startswith(each) for each in prefixes):

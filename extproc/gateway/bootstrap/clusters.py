@@ -5,7 +5,9 @@ from typing import Final
 from extproc.gateway.bootstrap.values import REQUEST_SLACK, Json, Setting, seconds, socket_address, typed
 from extproc.policy import Address, Backend
 from extproc.policy.address import is_ip
+from extproc.policy.endpoints import EndpointPool
 from extproc.transaction.admission import FIELDS_MOST
+from extproc.transaction.pools import BALANCING, DESTINATION, SERVED
 
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds for TCP and TLS to a backend: several round trips across the world."""
@@ -29,6 +31,7 @@ HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 def backend_cluster(backend: Backend, setting: Setting) -> Json:
     """The cluster of one backend."""
     address = backend.address
+    pool = next((each for each in setting.policy.endpoint_pools if backend.name in each.backends), None)
     cluster: Json = {
         "name": backend.name,
         **_discovery(address),
@@ -41,7 +44,58 @@ def backend_cluster(backend: Backend, setting: Setting) -> Json:
     }
     if address.secure:
         cluster["transport_socket"] = tls(_context(backend, setting))
-    return cluster
+    return cluster if pool is None else cluster | picked_among(backend.name, pool)
+
+
+def pool_cluster(pool: EndpointPool, setting: Setting) -> Json:
+    """The cluster of a pool that is for no backend. Raises ValueError if its endpoints are not in the policy."""
+    return {
+        "name": pool.name,
+        "connect_timeout": seconds(CONNECT_TIMEOUT),
+        "per_connection_buffer_limit_bytes": _buffer(setting),
+        "circuit_breakers": {"thresholds": [_bounds(setting)]},
+        "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": KEEPALIVE_AFTER}},
+        "typed_extension_protocol_options": {HTTP_OPTIONS: _plain()},
+        **picked_among(pool.name, pool),
+    }
+
+
+def picked_among(name: str, pool: EndpointPool) -> Json:
+    """Return what makes a cluster follow the processor's picks. Raises ValueError, see `pool_cluster`."""
+    if not pool.endpoints:
+        raise ValueError(
+            f"the policy lists no endpoints of pool {pool.name}: write its cluster yourself (docs/neighbours.md)"
+        )
+    hosts = [endpoint.rpartition(":") for endpoint in pool.endpoints]
+    addresses = [socket_address(host.strip("[]"), int(port)) for host, _, port in hosts]
+    return {
+        "type": "STATIC",
+        "load_balancing_policy": override_host(),
+        "load_assignment": one_endpoint(name, *addresses),
+    }
+
+
+def override_host() -> Json:
+    """The load balancing policy that goes to the endpoint that was picked, and says which one served."""
+    key = {"key": BALANCING, "path": [{"key": DESTINATION}]}
+    config = typed(
+        "envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost",
+        # The metadata first: a header is what a client can send as well.
+        override_host_sources=[{"metadata": key}, {"header": DESTINATION}],
+        selected_host_key={"key": BALANCING, "path": [{"key": SERVED}]},
+        fallback_policy={
+            "policies": [
+                {
+                    "typed_extension_config": {
+                        "name": "envoy.load_balancing_policies.round_robin",
+                        "typed_config": typed("envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin"),
+                    }
+                }
+            ]
+        },
+    )
+    name = "envoy.load_balancing_policies.override_host"
+    return {"policies": [{"typed_extension_config": {"name": name, "typed_config": config}}]}
 
 
 def _buffer(setting: Setting) -> int:
@@ -70,16 +124,21 @@ def _bounds(setting: Setting) -> Json:
 
 def _protocol(address: Address) -> Json:
     if not address.secure:
-        return typed(
-            HTTP_OPTIONS,
-            common_http_protocol_options={"idle_timeout": seconds(IDLE_PLAIN), "max_headers_count": FIELDS_MOST},
-            explicit_http_config={"http_protocol_options": {}},
-        )
+        return _plain()
     # HTTP/2 where the backend agrees to it in the TLS handshake (ALPN), else HTTP/1.1.
     return typed(
         HTTP_OPTIONS,
         common_http_protocol_options={"idle_timeout": seconds(IDLE_TLS), "max_headers_count": FIELDS_MOST},
         auto_config={"http_protocol_options": {}, "http2_protocol_options": {}},
+    )
+
+
+def _plain() -> Json:
+    """The protocol of what is spoken to without TLS."""
+    return typed(
+        HTTP_OPTIONS,
+        common_http_protocol_options={"idle_timeout": seconds(IDLE_PLAIN), "max_headers_count": FIELDS_MOST},
+        explicit_http_config={"http_protocol_options": {}},
     )
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import yaml
 
-from extproc.gateway.bootstrap.clusters import backend_cluster
+from extproc.gateway.bootstrap.clusters import backend_cluster, pool_cluster
 from extproc.gateway.bootstrap.listener import listener
 from extproc.gateway.bootstrap.processor import processor_cluster
 from extproc.gateway.bootstrap.values import (
@@ -58,7 +58,11 @@ def bootstrap(
         "overload_manager": {"resource_monitors": [_connections()]},
         "static_resources": {
             "listeners": [listener(setting)],
-            "clusters": [processor_cluster(setting), *(backend_cluster(b, setting) for b in policy.backends)],
+            "clusters": [
+                processor_cluster(setting),
+                *(backend_cluster(b, setting) for b in policy.backends),
+                *(pool_cluster(p, setting) for p in policy.endpoint_pools if not p.backends),
+            ],
         },
     }
 

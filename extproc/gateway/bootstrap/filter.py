@@ -12,6 +12,7 @@ from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
 from extproc.transaction.admission import CROWDED
 from extproc.transaction.fingerprint import CONFIG_HEADER
 from extproc.transaction.outcome import RETRY_AFTER
+from extproc.transaction.pools import ADDRESS, BALANCING, CONTROL
 
 FILTER: Final = "envoy.filters.http.ext_proc.extproc"
 
@@ -80,7 +81,8 @@ def ext_proc(setting: Setting) -> Json:
     config["request_attributes"] = [CROWDED, *route, *setting.needs.attributes]
     if setting.reads_response:
         # Tell answers of backends from Envoy's own, which pass here as well, and whether the chosen backend answers.
-        config["response_attributes"] = ["response.code_details", "xds.cluster_name"]
+        address = [ADDRESS] if setting.policy.endpoint_pools else []
+        config["response_attributes"] = ["response.code_details", "xds.cluster_name", *address]
     return {"name": FILTER, "disabled": True, "typed_config": config}
 
 
@@ -149,7 +151,7 @@ def _response_modes(setting: Setting) -> Json:
 
 def _forwarded(setting: Setting) -> Json:
     """Return the fields that the processor is shown: those that it reads. The upstream still gets all."""
-    names = dict.fromkeys((*FIELDS_READ, *setting.needs.fields, *setting.policy.steering.headers))
+    names = dict.fromkeys((*FIELDS_READ, *setting.needs.fields, *control_headers(setting.policy)))
     exact = [{"exact": name} for name in names if not name.startswith(CONTROL_PREFIX)]
     patterns = [*exact, {"prefix": CONTROL_PREFIX}]
     never: list[Json] = []
@@ -182,8 +184,14 @@ def _rules(setting: Setting) -> Json:
 
 def receiving(policy: Policy) -> list[str]:
     """The namespaces of dynamic metadata that the processor writes."""
-    own = policy.steering.metadata_namespace
-    return list(dict.fromkeys((PROCESSOR, "io.envoy.ai_gateway", *([own] if policy.steering.by == "metadata" else []))))
+    own = [policy.steering.metadata_namespace] if policy.steering.by == "metadata" else []
+    picks = [BALANCING] if policy.endpoint_pools else []
+    return list(dict.fromkeys((PROCESSOR, "io.envoy.ai_gateway", *own, *picks)))
+
+
+def control_headers(policy: Policy) -> tuple[str, ...]:
+    """The request headers that only the processor may set, besides those that begin as its own do."""
+    return (*policy.steering.headers, *(sorted(CONTROL) if policy.endpoint_pools else ()))
 
 
 def removes_by_kind(policy: Policy) -> bool:
@@ -194,5 +202,5 @@ def removes_by_kind(policy: Policy) -> bool:
 def writable(policy: Policy) -> frozenset[str]:
     """The names of the header fields that the processor may set or remove."""
     sessions = () if policy.mcp is None else (SESSION,)
-    named = (*client_credentials(policy), *policy.steering.headers, *sessions)
+    named = (*client_credentials(policy), *control_headers(policy), *sessions)
     return frozenset({*named, *REQUEST_FIELDS, *RESPONSE_FIELDS})

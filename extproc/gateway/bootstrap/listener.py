@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from extproc.gateway.bootstrap.filter import ext_proc
+from extproc.gateway.bootstrap.filter import control_headers, ext_proc
 from extproc.gateway.bootstrap.log import access_log
 from extproc.gateway.bootstrap.replies import local_replies
 from extproc.gateway.bootstrap.routes import IDLE, route_config
@@ -94,7 +94,7 @@ def _connection_manager(setting: Setting) -> Json:
 
 def _control_headers(setting: Setting) -> Json:
     """Takes out what only the processor may say, before the first look at the routes."""
-    named = [*setting.policy.steering.headers]
+    named = [*control_headers(setting.policy)]
     if setting.stripped_tenant is not None:
         # A filter between here and the processor may set it again; a client may not.
         named.append(setting.stripped_tenant)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from extproc.gateway.bootstrap.filter import enabled
+from extproc.gateway.bootstrap.filter import control_headers, enabled
 from extproc.gateway.bootstrap.steered import steered_routes
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds
 from extproc.routing.table import client_credentials
@@ -29,12 +29,11 @@ RESPONSE_HEADERS: Final = {
 
 def route_config(setting: Setting) -> Json:
     """The one virtual host. What is set or removed here holds for every answer, Envoy's own ones too."""
-    steering = setting.policy.steering
     host: Json = {
         "name": "all",
         "domains": ["*"],
         # Removed when the router finalises the request, after the cluster was chosen: no provider sees them.
-        "request_headers_to_remove": [*steering.headers, *CLIENT_ADDRESS, *_keys(setting)],
+        "request_headers_to_remove": [*control_headers(setting.policy), *CLIENT_ADDRESS, *_keys(setting)],
         # Within one level Envoy removes before it adds: what a provider says under our names is lost, ours stays.
         # Nor may a backend say a credential back.
         "response_headers_to_remove": [*RESPONSE_HEADERS, *client_credentials(setting.policy)],
@@ -62,7 +61,10 @@ def _routes(setting: Setting) -> list[Json]:
     # The only way to a backend is by the processor's word: it has taken the client's credentials out. A route without a
     # cluster, not a direct response: to that, Envoy would not add the response headers.
     header = setting.policy.steering.cluster_header
-    nowhere = {"cluster_header": header, "cluster_not_found_response_code": "NOT_FOUND"}
+    nowhere: Json = {"cluster_header": header, "cluster_not_found_response_code": "NOT_FOUND"}
+    free = next((each for each in setting.policy.endpoint_pools if not each.backends), None)
+    if free is not None:
+        nowhere = {"cluster": free.name, **_times()}
     return [*steered, {"name": "unclaimed", "match": {"prefix": "/"}, "route": nowhere}]
 
 
