@@ -29,8 +29,15 @@ backends:
     api: openai
     region: us
     credential: {bearer: {env: NORTH_KEY}}
-    models: [{name: listed}]
-  - {name: south, url: $south/openai/v1, api: openai, region: eu}
+    models:
+      - {name: listed}
+      - {name: cheap, input_usd_per_mtok: 0.1, output_usd_per_mtok: 0.2, features: [], context_tokens: 1000}
+      - {name: able, input_usd_per_mtok: 3, output_usd_per_mtok: 9, features: [tools, images], context_tokens: 100000}
+  - name: south
+    url: $south/openai/v1
+    api: openai
+    region: eu
+    models: [{name: plain, input_usd_per_mtok: 1, output_usd_per_mtok: 1, features: [], context_tokens: 20000}]
   - {name: claude, url: $claude/v1, api: anthropic, region: us, credential: {header: x-api-key, env: CLAUDE_KEY}}
   - {name: own, url: $own/v1, api: anthropic, region: eu}
 default_backend: north
@@ -45,6 +52,17 @@ models:
     fallback: [{backend: south, model: spare}]
   - {name: opus, targets: [{backend: claude, model: claude-opus}], fallback: [{backend: own}]}
   - {name: both, targets: [{backend: south, model: s}], fallback: [{backend: claude, model: c}]}
+  - name: thrifty
+    strategy: cheapest
+    targets: [{backend: north, model: able}, {backend: north, model: cheap}, {backend: south, model: plain}]
+  - name: faithful
+    strategy: sticky
+    sticky_by: tenant
+    targets: [{backend: north, model: f}, {backend: south, model: g}]
+residency:
+  - {name: europe, when: 'tenant.region == "eu"', regions: [eu]}
+  - {name: phones, when: 'findings.exists(f, f.kind == "phone")', regions: [eu, us]}
+tenants: {from: {header: x-tenant}, known: {acme: {region: eu}, globex: {region: us}}}
 pipelines:
   - name: strict
     match: {headers: {x-strict: "1"}}
@@ -67,7 +85,21 @@ PATHS: Final = (
     "/elsewhere",
 )
 UNKNOWN: Final = "nobody-has-it"
-MODELS: Final = ("auto", "auto", "auto", "opus", "both", "listed", UNKNOWN, "", None, 7)
+MODELS: Final = (
+    "auto",
+    "auto",
+    "auto",
+    "opus",
+    "both",
+    "thrifty",
+    "thrifty",
+    "faithful",
+    "listed",
+    UNKNOWN,
+    "",
+    None,
+    7,
+)
 TEXTS: Final = (
     "hello",
     "write to jane.doe@example.com, please",
@@ -77,6 +109,7 @@ TEXTS: Final = (
     'grüße, 你好 \u2028 \\u0041 "quoted"',
     "x" * 30_000,
 )
+TENANTS: Final = ("acme", "acme", "globex", "nobody")
 Sent: TypeAlias = tuple[str, tuple[tuple[str, str], ...], bytes]
 """A path, header fields and a body."""
 
@@ -92,7 +125,7 @@ def test_a_thousand_random_requests_are_decided_as_explain_says(running: Gateway
     policy = load(running.processor.policy)
     plan, shared = Plan.compile(policy, read_secrets(policy, KEYS, read_file)), Shared()
     running.site.begin()
-    seen = set[tuple[str, str | None, str | None]]()
+    seen, models, statuses = set[tuple[str, str | None, str | None]](), set[str | None](), set[int]()
     for number in range(REQUESTS):
         path, fields, body = drawn(random)
         said = explain(plan, shared, read_line(line(path, fields, body)))
@@ -101,9 +134,14 @@ def test_a_thousand_random_requests_are_decided_as_explain_says(running: Gateway
         assert answer.ending is Ending.COMPLETE, (number, answer)
         assert done(running, answer, tag) == foretold(said), (number, path, fields, body[:200], said.why)
         seen.add((said.action, said.rule, said.backend))
+        models.add(said.model)
+        statuses.add(said.status)
     assert {action for action, _, _ in seen} == {"allow", "mask", "block", "reject"}
     assert {rule for _, rule, _ in seen} == {None, "personal", "agents", "rule-3"}
     assert {backend for _, _, backend in seen} == {None, "north", "south", "claude"}
+    # Each model of a strategy was chosen, and residency and tenants refused some.
+    assert models >= {"cheap", "able", "plain", "f", "g"}
+    assert statuses >= {200, 400, 403, 404, 413, 503}
     running.check()
 
 
@@ -111,7 +149,8 @@ def drawn(random: Random) -> Sent:
     """A request that clients send, or one that they should not."""
     path = random.choice(PATHS)
     fields = [("content-type", "application/json")]
-    for name, value in (("x-team", "payments"), ("x-strict", "1"), ("x-extproc-cluster", "own")):
+    more = (("x-tenant", random.choice(TENANTS)), ("x-extproc-cluster", "own"))
+    for name, value in (("x-team", "payments"), ("x-strict", "1"), *more):
         if random.random() < 0.25:
             fields.append((name, value))
     body: dict[str, Any] = {"messages": [message(random) for _ in range(random.randint(1, 3))], "max_tokens": 5}
