@@ -1,18 +1,14 @@
 """The demand of a request: what a model has to be able to do to serve it, and how much of it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
 from extproc.apis.measures import PROPERTY_TOKENS, Measures, is_returned, measured
 from extproc.apis.outline import Number, Object, Outline, values
 from extproc.classify.tokens import Encoding, counted
-
-Feature: TypeAlias = Literal["tools", "images", "audio", "json_schema", "reasoning", "files"]
-
-FEATURES: Final[tuple[Feature, ...]] = ("tools", "images", "audio", "json_schema", "reasoning", "files")
-"""What not every model can do. `json_schema`: responses of a given form; `files`: documents and videos."""
+from extproc.policy.strategy import FEATURES, Feature
 
 MESSAGE_TOKENS: Final = 4
 """Tokens around the words of a message, its role among them: OpenAI's guide has three and the role."""

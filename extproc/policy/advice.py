@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from extproc.policy.address import Address
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, listed, meant
-from extproc.policy.confinement_notes import residency_notes
+from extproc.policy.choice_notes import residency_notes, strategy_notes
 from extproc.policy.mcp_checks import MCP_API
 from extproc.policy.model import Policy
 from extproc.policy.names import CONTROL_PREFIX
@@ -31,6 +31,7 @@ def advice(policy: Policy) -> Iterator[Note]:
         yield from _unfound(policy, ("models", index, "rules"), model)
         yield from _unserved(policy, ("models", index), model)
     yield from residency_notes(policy)
+    yield from strategy_notes(policy)
     yield from _own_headers(policy)
     yield from _unverified(policy)
     yield from _unreached(policy.pipelines)

@@ -63,7 +63,8 @@ def _models(policy: object) -> Iterator[PlacedError]:
     for index, model in enumerate(models):
         place: Loc = ("models", index)
         yield from _chain(place, model, "targets", "a model", known)
-        if part(model, "sticky_by") == "tenant" and part(policy, "tenants") is None:
+        placed = part(model, "strategy") == "sticky" and part(model, "sticky_by") == "tenant"
+        if placed and part(policy, "tenants") is None:
             error = refusal("the policy does not say who is calling", "add `tenants: {from: {header: x-tenant-id}}`")
             yield (*place, "sticky_by"), error
         yield from _canary(place, part(part(model, "canary"), "to"), items(model, "targets"), known)

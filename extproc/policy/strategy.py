@@ -12,8 +12,8 @@ StrategyName: TypeAlias = Literal["weighted", "cheapest", "fastest", "least_busy
 StickyBy: TypeAlias = Literal["conversation", "tenant", "prefix"]
 Feature: TypeAlias = Literal["tools", "images", "audio", "json_schema", "reasoning", "files"]
 
-FEATURES: Final[tuple[str, ...]] = get_args(Feature)
-"""What not every model can do."""
+FEATURES: Final[tuple[Feature, ...]] = get_args(Feature)
+"""What not every model can do. `json_schema`: responses of a given form; `files`: documents and videos."""
 
 _Part = Annotated[Amount, Field(ge=0, le=1), Written("number from 0 to 1", "0.4")]
 

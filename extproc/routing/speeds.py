@@ -31,8 +31,8 @@ BUCKETS: Final = 64
 """The last one begins at 640 s, longer than anybody waits."""
 
 _LOG_STEP: Final = log(STEP)
-_SCALE_MOST: Final = 2.0**40
-"""Growth of the scale after which all counts are divided by it: floats are exact far beyond that."""
+AGE_MOST: Final = 40.0
+"""Half-lives after which all counts are scaled down: floats are exact far beyond the scale of that time."""
 
 
 class FadingTimes:
@@ -48,18 +48,20 @@ class FadingTimes:
 
     def add(self, seconds: float, now: float) -> None:
         """Take a time that was seen at `now`."""
-        scale = 2.0 ** ((now - self._begun) / HALF_LIFE)
-        if scale > _SCALE_MOST:
-            self._counts = [each / scale for each in self._counts]
-            self._total /= scale
-            self._begun, scale = now, 1.0
+        age = (now - self._begun) / HALF_LIFE
+        if age > AGE_MOST:
+            faded = 2.0**-age  # 0 after a long pause, as it should be
+            self._counts = [each * faded for each in self._counts]
+            self._total *= faded
+            self._begun, age = now, 0.0
+        scale = 2.0**age
         self._counts[bucket(seconds)] += scale
         self._total += scale
         self._cached = None
 
     def weight(self, now: float) -> float:
         """Return how many times there are, each by what it still counts."""
-        return float(self._total / 2.0 ** ((now - self._begun) / HALF_LIFE))
+        return float(self._total * 2.0 ** -((now - self._begun) / HALF_LIFE))
 
     @property
     def percentile(self) -> float:

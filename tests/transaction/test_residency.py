@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
+from extproc.ext import registered
 from extproc.policy import loads
-from extproc.protocol.effects import Inspect, Override, Proceed, Reject
-from extproc.protocol.messages import Message
+from extproc.protocol.effects import Inspect, Override, Phase, Proceed, Reject
+from extproc.protocol.messages import Message, StreamClosed
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers
 from extproc.transaction import Plan, Shared
 from tests.gathered import gathered
 from tests.records import logged
-from tests.seams.playing import CHAT, JSON, played
+from tests.seams.playing import CHAT, JSON, Played, played
+from tests.seams.toys import TOYS
 
 BASE = """\
 version: 1
@@ -84,10 +86,28 @@ def test_findings_confine_a_request_also_where_they_are_only_reported(action: st
     assert (refused, line["backend"]) == (None, "us")
 
 
+EAGER = (
+    "pipelines: [{name: p, forward: eager, request: [{use: toy-guard, words: [titan], timeout: 5s, action: report}]}]\n"
+)
+TITAN = "residency: [{name: titan, when: 'findings.exists(f, f.processor == \"toy-guard\")', regions: [eu]}]\n"
+
+
 def test_a_request_waits_for_findings_that_decide_where_it_goes() -> None:
-    own = plan(MAILS, REPORTING.replace("name: p,", "name: p, forward: eager,"))
-    assert own.routes_by_findings
-    assert not plan(TOOLS).routes_by_findings
+    with registered(*TOYS):
+        for limit, waits in ((TITAN, True), (TOOLS, False)):
+            own, shared = plan(limit, EAGER), Shared()
+            shared.overridden.add(own.fingerprint)
+            with Playbook(own, shared, configuration=own.fingerprint) as book:
+                envoy = Played(book)
+                envoy.asks(said("about Titan, the titan"))
+                gone_on = any(isinstance(each, Proceed) and each.phase is Phase.BODY for each in envoy.effects)
+                assert gone_on is not waits
+                envoy.does("toy-guard")
+                book.transaction.receive(StreamClosed(), 0.0)
+                assert (envoy.refused, own.routes_by_findings) == (None, waits)
+                assert book.transaction.choice is not None
+                name = book.transaction.choice.candidate.destination.name
+                assert name == ("eu" if waits else "us")
 
 
 # -- paths of no API

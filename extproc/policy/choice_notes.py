@@ -1,4 +1,4 @@
-"""Notes on residency: requests that it leaves without any backend."""
+"""Notes on the choice of backends: requests that residency leaves without any, and scores that are never given."""
 
 from collections.abc import Iterable, Iterator
 
@@ -29,6 +29,24 @@ def residency_notes(policy: Policy) -> Iterator[Note]:
                 message = f"where {other} applies as well, no region is left: 503 residency"
                 yield place, message, "name a region that both allow, or mean it"
     yield from _late(policy)
+
+
+def strategy_notes(policy: Policy) -> Iterator[Note]:
+    """Notes on models whose strategy weighs what the policy does not say."""
+    for index, model in enumerate(policy.models):
+        balance = model.balance
+        if model.strategy != "balanced" or (balance is not None and not balance.quality):
+            continue
+        targets = (*model.targets, *(target for rule in model.rules for target in rule.to))
+        without = [each.backend for each in targets if not _rated(policy, each, model.name)]
+        if without:
+            message = f"targets without a declared quality get none: {listed(dict.fromkeys(without))}"
+            yield ("models", index, "strategy"), message, "add `quality` to the models of these backends"
+
+
+def _rated(policy: Policy, target: Target, asked: str) -> bool:
+    entries = policy.backend(target.backend).models
+    return any(each.name == (target.model or asked) and each.quality is not None for each in entries)
 
 
 def _served(policy: Policy) -> Iterator[tuple[str, tuple[Target, ...]]]:
