@@ -41,7 +41,7 @@ CHAT = [
 @pytest.mark.usefixtures("exact")
 @gathered(("model", "encoding"), [("gpt-4o", "o200k_base"), ("gpt-4-0613", "cl100k_base")])
 def test_a_chat_has_the_tokens_that_openai_counts(model: str, encoding: tokens.Encoding) -> None:
-    """By the formula of its guide: three a message, one for the role, one and the words for a name, three at the end."""
+    """By the formula of its guide: three for a message, one for a role, one more for a name, three at the end."""
     count = tokens._loaded[encoding]
     words = sum(count(text) for message in CHAT for name, text in message.items() if name != "role")
     found = demand(json.dumps({"model": model, "messages": CHAT}).encode(), encoding_of(model))
