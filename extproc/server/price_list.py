@@ -4,7 +4,7 @@ The list is the data of the package genai-prices (extra `prices`). Loading it ta
 worker pays: they get the prices of the policy's own models.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import msgspec
 
-from extproc.policy import Policy
+from extproc.policy import Policy, Unusable
 from extproc.policy.steering import asked_models
-from extproc.usage.prices import ModelPrice, PriceTier
+from extproc.usage.prices import ModelPrice, PriceBook, PriceTier, unpriced
 
 LIBRARY: Final = "genai_prices"
 
@@ -41,6 +41,16 @@ def listed_prices(policy: Policy, now: float) -> bytes | None:
         if price is not None:
             found.setdefault(backend, {})[model] = price
     return msgspec.json.encode(found)
+
+
+def price_notes(policy: Policy, book: PriceBook) -> Iterator[Unusable]:
+    """Yield what `extproc check` says of prices: targets without one, and a list that is not installed."""
+    if policy.prices is None:
+        return
+    yield from unpriced(policy, book)
+    if wanted(policy) and not installed():
+        mend = "install the extra `prices`, or write public: false"
+        yield Unusable(("prices",), "the public price list is not installed here", mend)
 
 
 def wanted(policy: Policy) -> bool:

@@ -136,7 +136,8 @@ class Plan:
         unnamed = not policy.models and table.passes and not table.default and not table.listed
         self.inert = unnamed and not table.residency
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
-        if INPUT_TOKENS.name in signals_read:
+        self.counts_tokens = INPUT_TOKENS.name in signals_read
+        if self.counts_tokens:
             tokens.load_for(self.known)
         self.limits = policy.limits
         self.health = policy.health
