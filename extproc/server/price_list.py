@@ -15,7 +15,7 @@ import msgspec
 
 from extproc.policy import Policy, Unusable
 from extproc.policy.steering import asked_models
-from extproc.usage.prices import ModelPrice, PriceBook, PriceTier, unpriced
+from extproc.usage.prices import ModelPrice, PriceBook, PriceTier, needed
 
 LIBRARY: Final = "genai_prices"
 
@@ -45,9 +45,7 @@ def listed_prices(policy: Policy, now: float) -> bytes | None:
 
 def price_notes(policy: Policy, book: PriceBook) -> Iterator[Unusable]:
     """Yield what `extproc check` says of prices: targets without one, and a list that is not installed."""
-    if policy.prices is None:
-        return
-    yield from unpriced(policy, book)
+    yield from needed(policy, book)
     if wanted(policy) and not installed():
         mend = "install the extra `prices`, or write public: false"
         yield Unusable(("prices",), "the public price list is not installed here", mend)

@@ -31,6 +31,7 @@ from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
 from extproc.transaction.pools import CONTROL, EndpointPools
+from extproc.transaction.priced import blocks_unpriced, priced
 from extproc.transaction.steering import SteeringWriter
 from extproc.usage.prices import PriceBook, price_book
 
@@ -104,6 +105,7 @@ class Plan:
         self.pipelines = pipelines
         self.stages = stages
         self.prices = prices or PriceBook(policy, {})
+        self.blocks_unpriced = blocks_unpriced(policy)
         self.guards = tuple(each for pipeline in pipelines for each in pipeline.guards)
         """The guards from elsewhere that may be asked."""
         self.unpiped = CompiledPipeline(written.Pipeline(name=UNPIPED), {}, keys=keys)
@@ -136,7 +138,7 @@ class Plan:
         unnamed = not policy.models and table.passes and not table.default and not table.listed
         self.inert = unnamed and not table.residency
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
-        self.counts_tokens = INPUT_TOKENS.name in signals_read
+        self.counts_tokens = INPUT_TOKENS.name in signals_read or any(each.demand for each in table.reads.values())
         if self.counts_tokens:
             tokens.load_for(self.known)
         self.limits = policy.limits
@@ -183,10 +185,10 @@ class Plan:
         """
         pipelines: list[CompiledPipeline] = []
         signals = signals or current()
-        table = compile_table(policy, secrets)
-        keys = keys_of(each.plain for each in table.quoted)
         signals, wrong = bound(policy, signals)
         prices = price_book(policy, secrets, wrong)
+        table = compile_table(policy, secrets, priced(prices))
+        keys = keys_of(each.plain for each in table.quoted)
         for index, each in enumerate(policy.pipelines):
             try:
                 pipelines.append(CompiledPipeline(each, secrets, index, keys))

@@ -138,8 +138,24 @@ def unpriced(policy: Policy, book: PriceBook) -> Iterator[Unusable]:
     for where, backend, model in asked_models(policy):
         if book.of(backend, model) is None:
             message = f"the price of {model} at backend {backend} is not known"
-            mend = "write input_usd_per_mtok and output_usd_per_mtok in the backend's `models`, or in `prices.file`"
+            own = "write input_usd_per_mtok and output_usd_per_mtok in the backend's `models`"
+            mend = f"{own}, or `prices: {{}}` for a public list" if policy.prices is None else own
             yield Unusable(where, message, mend)
+
+
+def needed(policy: Policy, book: PriceBook) -> Iterator[Unusable]:
+    """Yield the targets without a price where one is needed: all, if the policy has `prices`, or for a strategy."""
+    for each in unpriced(policy, book):
+        root, index = each.where[:2]
+        if policy.prices is not None or (root == "models" and isinstance(index, int) and _compares(policy, index)):
+            yield each
+
+
+def _compares(policy: Policy, index: int) -> bool:
+    """True if a model chooses by what targets cost."""
+    model = policy.models[index]
+    balanced = model.strategy == "balanced" and (model.balance is None or model.balance.cost > 0)
+    return model.strategy == "cheapest" or balanced
 
 
 def _price(entry: PriceEntry | BackendModel) -> ModelPrice:

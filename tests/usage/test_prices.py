@@ -1,15 +1,19 @@
 """What models cost: the policy's own figures first, and never nothing for what is not known."""
 
+import json
 from collections.abc import Mapping
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
+from extproc.explain.explanation import explain
+from extproc.explain.lines import read_line
 from extproc.policy import UnusableError, loads
 from extproc.policy.prices import ENTRIES_MAX, PriceFileError, read_entries
 from extproc.policy.secrets import LISTED_PRICES, PRICE_FILE
-from extproc.transaction import Plan
-from extproc.usage.prices import ModelPrice, PriceBook, PriceTier, unpriced
+from extproc.transaction import Plan, Shared
+from extproc.usage.prices import ModelPrice, PriceBook, PriceTier, needed, unpriced
 from tests.gathered import gathered
 
 POLICY = """
@@ -156,3 +160,56 @@ def test_a_wrong_file_of_prices_is_told_its_line_and_the_fix(text: str, message:
 
 def test_as_many_entries_as_may_be_are_read() -> None:
     assert len(read_entries("\n".join(["- {model: a}"] * ENTRIES_MAX))) == ENTRIES_MAX
+
+
+def test_a_price_is_needed_where_a_strategy_compares_costs_or_the_policy_has_prices() -> None:
+    def places(text: str) -> list[object]:
+        under = loads(text)
+        return [each.where[:2] for each in needed(under, PriceBook(under, {}))]
+
+    plain = dedent(POLICY)
+    assert places(plain) == []
+    assert places(plain + "prices: {}") == [("models", 0)] * 2
+    assert places(plain.replace("  rules:", "  strategy: cheapest\n    rules:")) == [("models", 0)] * 2
+    balanced = plain.replace("  rules:", "  strategy: balanced\n    balance: {cost: 0, quality: 1}\n    rules:")
+    assert places(balanced) == []
+    assert places(balanced.replace("cost: 0", "cost: 1")) == [("models", 0)] * 2
+
+
+def test_a_strategy_and_a_filter_go_by_the_prices_and_contexts_that_are_known_from_elsewhere() -> None:
+    text = dedent(POLICY).replace("  rules:", "  strategy: cheapest\n    rules:")
+    cheap = b'{"b":{"chat":{"input_usd_per_mtok":0.1,"output_usd_per_mtok":0.1,"context_tokens":1000}}}'
+    wide = text.replace("context_tokens: 10}", "context_tokens: 100}")
+    listed = {LISTED_PRICES: cheap}
+    for read, limit, found in (({}, 5, "own"), (listed, 5, "chat"), (listed, 2000, "bare")):
+        body = {"model": "chat", "prompt": [1, 2], "max_tokens": limit}
+        line = json.dumps({"path": "/v1/completions", "body": body}).encode()
+        told = explain(Plan.compile(loads(wide), read), Shared(detailed=True), read_line(line))
+        assert told.plan[0].model == found, told.why
+
+
+def told_cost(extra: str, line: dict[str, Any]) -> float | None:
+    plan = Plan.compile(loads(dedent(POLICY).replace(", {backend: b}]", "]") + extra), {})
+    return explain(plan, Shared(detailed=True), read_line(json.dumps(line).encode())).cost_usd
+
+
+def test_explain_estimates_the_cost_and_takes_what_the_response_reports() -> None:
+    body = {"model": "chat", "prompt": [1, 2, 3, 4], "max_tokens": 1}
+    sent = {"path": "/v1/completions", "body": body}
+    assert told_cost("", sent) == pytest.approx((4 * 1 + 1 * 2) / 1e6)
+    assert told_cost("", {**sent, "body": {**body, "n": 2}}) == pytest.approx((4 * 1 + 2 * 2) / 1e6)
+    assert told_cost("", {**sent, "body": {**body, "model": "never-heard-of"}}) is None
+    usage = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}
+    answered = {"status": 200, "headers": {"content-type": "application/json"}, "body": {"usage": usage}}
+    metered = "pipelines: [{name: p, response: [{use: pii, action: report}]}]"
+    assert told_cost(metered, {**sent, "response": answered}) == pytest.approx((100 * 1 + 7 * 2) / 1e6)
+
+
+def test_a_request_that_would_go_to_a_model_without_a_price_is_refused_where_the_policy_blocks_those() -> None:
+    text = dedent(POLICY).replace(", {backend: b}]", "]").replace("fallback: [{backend: b, model: bare}]", "")
+    text = text.replace("- {name: bare}", "").replace("- {name: half, input_usd_per_mtok: 1}", "")
+    text += "unknown_models: pass\ndefault_backend: b\nprices: {unknown: %s}\n"
+    line = json.dumps({"path": "/v1/completions", "body": {"model": "other", "prompt": "a"}}).encode()
+    for unknown, status in (("block", 403), ("allow", 200)):
+        plan = Plan.compile(loads(text % unknown), {})
+        assert explain(plan, Shared(detailed=True), read_line(line)).status == status
