@@ -25,8 +25,7 @@ class Prices(Value):
     """
 
     file: FilePath | None = None
-    """A YAML file: a list of entries with `model`, `backend` (every backend if absent), `input_usd_per_mtok`,
-    `output_usd_per_mtok`, `cached_input_usd_per_mtok` and `context_tokens`."""
+    """A YAML file: a list of [price entries](#price-entry)."""
     public: Truth = True
     """`false`: the public price list is not used."""
     unknown: Literal["block", "allow"] = "allow"
@@ -35,14 +34,20 @@ class Prices(Value):
 
 
 class PriceEntry(Value):
-    """An entry of the file."""
+    """An entry of the file of prices."""
 
     model: ModelName
+    """The name that backends know the model by."""
     backend: BackendName | None = None
+    """The name of a backend; every backend if absent."""
     input_usd_per_mtok: UsdPerMtok | None = None
+    """Price of a million input tokens in US dollars."""
     output_usd_per_mtok: UsdPerMtok | None = None
+    """Price of a million output tokens in US dollars."""
     cached_input_usd_per_mtok: UsdPerMtok | None = None
-    context_tokens: Annotated[Count, Field(ge=1)] | None = None
+    """Price of a million input tokens that the provider read from its cache."""
+    context_tokens: Annotated[Count, Field(ge=1), Written("whole number", "128000")] | None = None
+    """Most tokens of a request and its answer together."""
 
 
 class PriceFileError(ValueError):

@@ -32,7 +32,7 @@ from extproc.policy.kinds import PII_GROUPS
 from extproc.policy.mcp import Mcp, McpList, McpPins, McpServer, McpTenant
 from extproc.policy.model import Policy
 from extproc.policy.pipelines import Block, Match, Pipeline
-from extproc.policy.prices import Prices
+from extproc.policy.prices import PriceEntry, Prices
 from extproc.policy.processors import (
     ELSEWHERE_USES,
     Allow,
@@ -112,6 +112,7 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "MCP pins": (McpPins,),
     "MCP tenant": (McpTenant,),
     "Prices": (Prices,),
+    "Price entry": (PriceEntry,),
     "Steering": (Steering,),
     "Endpoint pool": (EndpointPool,),
     "Endpoint metrics": (EndpointMetrics,),
