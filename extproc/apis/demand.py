@@ -163,13 +163,19 @@ def _turns(each: Grouped) -> int:
 
 
 def _is_turn(message: object) -> bool:
+    """True for a message of the user that is more than results of tools."""
     if type(message) is not tuple or is_returned(message):
         return False
-    roles = [role for role in values(message, "role") if role is not None]
+    others = typed = False
+    for name, value in message:
+        if name == "role" and value is not None:
+            if type(value) is str and value.casefold() == "user":
+                return True
+            others = True
+        elif name == "type":
+            typed = True
     # Contents of Gemini may lack a role, and are the user's then; items of responses have a type in its place.
-    if not roles:
-        return not any(True for _ in values(message, "type"))
-    return any(type(role) is str and role.casefold() == "user" for role in roles)
+    return not others and not typed
 
 
 def _named(message: object) -> bool:

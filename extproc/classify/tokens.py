@@ -69,7 +69,7 @@ def counted(texts: Sequence[str], encoding: Encoding = "o200k_base") -> int:
     """
     count = _loaded.get(encoding) or _loaded.get("o200k_base")
     if count is None:
-        return round(sum(map(estimated, texts)))
+        return round(estimated("".join(texts)))
     if sum(map(len, texts)) <= COUNTED_MAX:
         return sum([count(_plain(text)) for text in texts])
     return _sampled("\n".join(texts), count)

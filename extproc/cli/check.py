@@ -5,13 +5,15 @@ import os
 import sys
 from pathlib import Path
 
+from extproc.classify import tokens
 from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, copied_or_exit, draft_or_exit, prepared_or_exit
 from extproc.inspection.kinds import unknown_kinds
 from extproc.inspection.windowing import unable
-from extproc.policy import Pipeline, Policy, VirtualModel, missing_authorities
+from extproc.policy import Pipeline, Policy, Unusable, VirtualModel, missing_authorities
 from extproc.policy.endpoints import EndpointPool
 from extproc.policy.step import Step
 from extproc.server import plugins
+from extproc.server.price_list import price_notes
 from extproc.transaction import Plan
 
 
@@ -45,7 +47,12 @@ def run(args: argparse.Namespace) -> int:
     prepared = prepared_or_exit(draft, None if args.no_secrets else os.environ)
     loaded = prepared.loaded
     pipelines = prepared.plan.pipelines
-    found = (*unknown_kinds(loaded.policy, pipelines), *unable(loaded.policy, pipelines))
+    found = (
+        *unknown_kinds(loaded.policy, pipelines),
+        *unable(loaded.policy, pipelines),
+        *price_notes(loaded.policy, prepared.plan.prices),
+        *token_notes(prepared.plan),
+    )
     for note in (*loaded.notes, *draft.located(found)):
         print(f"note: {note}", file=sys.stderr)
     copied_or_exit(loaded)
@@ -55,6 +62,14 @@ def run(args: argparse.Namespace) -> int:
     for each in plugins.loaded():
         print(f"plug-in: {each}")
     return 0 if args.against is None else _against(args.against, loaded.policy, prepared.plan)
+
+
+def token_notes(plan: Plan) -> list[Unusable]:
+    """Return the note on tokens that are estimated."""
+    if not plan.counts_tokens or tokens.installed():
+        return []
+    mend = "install the extra `tokens` to have them counted"
+    return [Unusable((), "input_tokens is an estimate here, a tenth off on average", mend)]
 
 
 def _against(file: Path, policy: Policy, plan: Plan) -> int:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from msgspec import Raw, Struct
 
 from extproc.detectors.contract import DetectorError
+from extproc.explain.costs import cost_of
 from extproc.explain.lines import SampleRequest, SampleResponse, body_of
 from extproc.explain.reasons import because, reasons
 from extproc.explain.rehearsal import Ask, Half, Rehearsed, rehearse, unasked
@@ -98,7 +99,8 @@ class Explanation(Struct, frozen=True):
     reads. `scores`: as in the record. `usage`: the tokens that the judged response reports; null if it reports none.
     `guards`: what guards from elsewhere are asked. `failed`: processors that gave no verdict, a guard that is not asked
     among them. `plan`: the attempts, in their order, the first with `backend` and `model`. `residency`: the rules of
-    residency that hold.
+    residency that hold. `cost_usd`: by the tokens of the judged response, else an estimate; null if the price or the
+    tokens are not known.
     """
 
     action: Action
@@ -118,6 +120,7 @@ class Explanation(Struct, frozen=True):
     failed: tuple[str, ...] = ()
     plan: tuple[PlannedAttempt, ...] = ()
     residency: tuple[str, ...] = ()
+    cost_usd: float | None = None
 
     def __repr__(self) -> str:
         return f"Explanation({self.action}, {self.status}, {len(self.findings)} findings)"
@@ -138,8 +141,8 @@ def explain(plan: Plan, shared: Shared, line: SampleRequest, now: float = 0.0, a
     except ProtocolViolation as violation:
         raise ValueError(str(violation)) from None
     if answer is None or answered is None:
-        return _told(plan, rehearsed, 200, rehearsed.onward(Side.REQUEST, body))
-    return _told(plan, rehearsed, answer.status, rehearsed.onward(Side.RESPONSE, answered.body))
+        return _told(plan, rehearsed, 200, rehearsed.onward(Side.REQUEST, body), body)
+    return _told(plan, rehearsed, answer.status, rehearsed.onward(Side.RESPONSE, answered.body), body)
 
 
 def _questions(rehearsed: Rehearsed) -> Iterable[GuardQuestion]:
@@ -188,7 +191,7 @@ def _fields(headers: dict[str, str]) -> Iterable[tuple[str, bytes]]:
     return ((name.lower(), value.encode()) for name, value in headers.items())
 
 
-def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Explanation:
+def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes, sent: bytes) -> Explanation:
     record, findings, refusal = rehearsed.record, rehearsed.findings, rehearsed.refusal
     return Explanation(
         action=_action(rehearsed),
@@ -208,6 +211,7 @@ def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes) -> Expla
         failed=tuple(dict.fromkeys(each.processor for each in record.failures)),
         plan=() if refusal else tuple(_planned(rehearsed)),
         residency=record.residency,
+        cost_usd=cost_of(plan, record, rehearsed.onward(Side.REQUEST, sent)),
     )
 
 

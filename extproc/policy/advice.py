@@ -12,6 +12,7 @@ from extproc.policy.model import Policy
 from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.parts import conditions_of
 from extproc.policy.pipelines import Match, Pipeline
+from extproc.policy.tenant_notes import tenant_notes
 from extproc.policy.virtual import Target, VirtualModel
 
 Note = tuple[Loc, str, str]
@@ -34,6 +35,7 @@ def advice(policy: Policy) -> Iterator[Note]:
     yield from strategy_notes(policy)
     yield from _own_headers(policy)
     yield from _unverified(policy)
+    yield from tenant_notes(policy)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)
     of_models = [each.name for each in policy.backends if each.api != MCP_API]

@@ -23,6 +23,8 @@ class BackendModel(Value):
     """Price of a million input tokens in US dollars; unknown if absent."""
     output_usd_per_mtok: Annotated[Amount, Field(ge=0), Written("number", "0.60")] | None = None
     """Price of a million output tokens in US dollars; unknown if absent."""
+    cached_input_usd_per_mtok: Annotated[Amount, Field(ge=0), Written("number", "0.075")] | None = None
+    """Price of a million input tokens that the provider read from its cache; that of other input if absent."""
     context_tokens: Annotated[Count, Field(ge=1), Written("whole number", "128000")] | None = None
     """Most tokens of a request and its response together; unknown if absent. A request that needs more, with the output
     tokens that it allows, goes to another target; if all are too small the client gets 400 `context_length_exceeded`.

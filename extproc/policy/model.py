@@ -13,6 +13,7 @@ from extproc.policy.endpoints import POOLS_MAX, EndpointPool
 from extproc.policy.mcp import Mcp
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.pipelines import PIPELINES_MAX, Pipeline
+from extproc.policy.prices import Prices
 from extproc.policy.residency import Residency
 from extproc.policy.settings import Health, Limits
 from extproc.policy.signals import RECORDED_MAX, SignalName
@@ -48,6 +49,8 @@ class Policy(Value):
     """Pipelines that inspect requests and responses; the first that matches is used. None: they pass untouched."""
     tenants: Tenants | None = None
     """Who is calling; without it, the signal `tenant` is empty."""
+    prices: Prices | None = None
+    """Prices of models that their backends do not state; without it, only those that they state are known."""
     time_zone: TimeZone = "UTC"
     """The zone that the signal `time` is in, by its name in the IANA time zone database."""
     mcp: Mcp | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -37,6 +38,8 @@ class Parts:
     backends: tuple[tuple[Loc, Backend], ...]
     steps: tuple[PlacedStep, ...]
     servers: tuple[tuple[Loc, McpServer], ...] = ()
+    prices: Path | None = None
+    """The file of prices."""
 
 
 def parts_of(policy: Policy) -> Parts:
@@ -44,7 +47,8 @@ def parts_of(policy: Policy) -> Parts:
     backends = tuple((("backends", index), backend) for index, backend in enumerate(policy.backends))
     listed = () if policy.mcp is None else policy.mcp.servers
     servers = tuple((("mcp", "servers", index), server) for index, server in enumerate(listed))
-    return Parts(backends, tuple(_steps(policy)), servers)
+    prices = None if policy.prices is None else policy.prices.file
+    return Parts(backends, tuple(_steps(policy)), servers, prices)
 
 
 def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:

@@ -32,6 +32,7 @@ from extproc.policy.kinds import PII_GROUPS
 from extproc.policy.mcp import Mcp, McpList, McpPins, McpServer, McpTenant
 from extproc.policy.model import Policy
 from extproc.policy.pipelines import Block, Match, Pipeline
+from extproc.policy.prices import PriceEntry, Prices
 from extproc.policy.processors import (
     ELSEWHERE_USES,
     Allow,
@@ -110,6 +111,8 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "MCP list": (McpList,),
     "MCP pins": (McpPins,),
     "MCP tenant": (McpTenant,),
+    "Prices": (Prices,),
+    "Price entry": (PriceEntry,),
     "Steering": (Steering,),
     "Endpoint pool": (EndpointPool,),
     "Endpoint metrics": (EndpointMetrics,),

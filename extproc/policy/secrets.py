@@ -26,6 +26,7 @@ RULES_MAX: Final = 1 << 20
 """Bytes of a file of rules: ten times the set that gitleaks publishes. Of a file of pins as well: 10,000 tools."""
 
 _RULES: Final = "rules in gitleaks' TOML"
+_PRICES: Final = "prices, in YAML"
 _PINS: Final = "pins, as `extproc pins` prints them"
 
 PEM_MAX: Final = 1 << 20
@@ -59,6 +60,13 @@ def pins_of(server: str) -> str:
     return f"mcp/{server}/pins"
 
 
+PRICE_FILE: Final = "prices/file"
+"""The name under which the text of the file of prices is handed on."""
+
+LISTED_PRICES: Final = "prices/list"
+"""The name under which the public list's prices of the policy's models are handed on, as JSON."""
+
+
 def read_secrets(policy: Policy, environ: Mapping[str, str], file: ReadFile) -> dict[str, bytes]:
     """All that is read from outside, by the name to hand it on under.
 
@@ -72,14 +80,14 @@ def read_secrets(policy: Policy, environ: Mapping[str, str], file: ReadFile) -> 
 
 
 def read_rule_files(parts: Parts, file: ReadFile) -> tuple[dict[str, bytes], list[Unusable]]:
-    """Only the files of rules and of pins, which are no secret."""
-    return _read(_rules(parts, file))
+    """Only the files of rules, of pins and of prices, which are no secret."""
+    return _read([*_rules(parts, file), *_price_file(parts, file)])
 
 
 def read_parts(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> tuple[dict[str, bytes], list[Unusable]]:
     """Return what backends and processors need, by the names of `read_secrets`, and what of it cannot be read."""
     readings = (_credentials(parts, environ, file), _keys(parts, environ, file), _guards(parts, environ, file))
-    return _read([*chain(*readings), *_rules(parts, file)])
+    return _read([*chain(*readings), *_rules(parts, file), *_price_file(parts, file)])
 
 
 def missing_authorities(parts: Parts, exists: Callable[[Path], bool]) -> list[Unusable]:
@@ -163,6 +171,11 @@ def _rules(parts: Parts, file: ReadFile) -> Iterator[_Reading]:
     for where, server in parts.servers:
         if server.pins is not None and server.pins.file is not None:
             yield pins_of(server.name), (*where, "pins", "file"), partial(_text, server.pins.file, file, _PINS)
+
+
+def _price_file(parts: Parts, file: ReadFile) -> Iterator[_Reading]:
+    if parts.prices is not None:
+        yield PRICE_FILE, ("prices", "file"), partial(_text, parts.prices, file, _PRICES)
 
 
 def _hashing(parts: Parts) -> Iterator[tuple[PlacedStep, Source]]:

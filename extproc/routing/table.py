@@ -16,7 +16,7 @@ from extproc.routing.quoted import Quoted, quoted
 from extproc.routing.residency import NO_RESIDENCY, RegionLimit, Residency, residency_of
 from extproc.routing.routes import Route, finished
 from extproc.routing.strategies import order_of
-from extproc.routing.traits import Traits, is_limit, traits_of
+from extproc.routing.traits import Traits, TraitsOf, is_limit, traits_of
 
 __all__ = ["Candidate", "Choice", "Destination", "Route", "Table", "Traits", "client_credentials", "compile_table"]
 
@@ -82,8 +82,10 @@ class Table(Struct, frozen=True):
         return any(len({c.destination.name for c in each.every}) > 1 for each in self.every)
 
 
-def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
+def compile_table(policy: Policy, secrets: Mapping[str, bytes], traits: TraitsOf = traits_of) -> Table:
     """Compiles `policy`; `secrets` maps a backend's name to the value of its credential.
+
+    `traits` gives those of models at backends.
 
     Raises ValueError when a backend with a credential has none in `secrets`: sending none would be a silent failure.
     """
@@ -94,12 +96,12 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes]) -> Table:
     asks_all = _asked(residency.limits)
     routes: dict[tuple[str, str], Route] = {}
     for model in policy.models:
-        ways = _Ways(policy, destinations, model)
+        ways = _Ways(policy, destinations, model, traits)
         for api in apis:
             route = ways.route(api)
             if any(each.targets or each.fallback for each in (route, *route.rules)):
                 routes[model.name, api] = route
-    listed, default = _listed(policy, destinations), _default(policy, destinations)
+    listed, default = _listed(policy, destinations, traits), _default(policy, destinations, traits)
     passes = policy.unknown_models == "pass"
     reads = _reads(routes, listed if passes else {})
     return Table(
@@ -134,20 +136,20 @@ def client_credentials(policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*CREDENTIALS, *named)))
 
 
-def _default(policy: Policy, destinations: Mapping[str, Destination]) -> dict[str, Route]:
+def _default(policy: Policy, destinations: Mapping[str, Destination], traits: TraitsOf) -> dict[str, Route]:
     if policy.fallback_backend is None:
         return {}
     chosen = destinations[policy.fallback_backend]
-    candidate = Candidate(chosen, None, 1.0, traits_of(policy.backend(chosen.name), None))
+    candidate = Candidate(chosen, None, 1.0, traits(policy.backend(chosen.name), None))
     return {chosen.api: finished(Route((), (candidate,), spare="default"))}
 
 
-def _listed(policy: Policy, destinations: Mapping[str, Destination]) -> dict[tuple[str, str], Route]:
+def _listed(policy: Policy, destinations: Mapping[str, Destination], traits: TraitsOf) -> dict[tuple[str, str], Route]:
     """The backends that list a model, in their order."""
     listed: dict[tuple[str, str], tuple[Candidate, ...]] = {}
     for backend in policy.backends:
         for entry in backend.models:
-            candidate = Candidate(destinations[backend.name], None, 1.0, traits_of(backend, entry.name), entry.name)
+            candidate = Candidate(destinations[backend.name], None, 1.0, traits(backend, entry.name), entry.name)
             key = entry.name, backend.api
             listed[key] = (*listed.get(key, ()), candidate)
     return {
@@ -185,6 +187,7 @@ class _Ways(Struct, frozen=True):
     policy: Policy
     destinations: Mapping[str, Destination]
     model: VirtualModel
+    traits: TraitsOf
 
     def to(self, targets: Iterable[Target], api: str) -> tuple[Candidate, ...]:
         """Return the candidates of targets whose backends speak `api`, each once."""
@@ -200,7 +203,7 @@ class _Ways(Struct, frozen=True):
     def candidate(self, backend: str, name: str | None, weight: float) -> Candidate:
         """Return a way to serve the model at a backend, under its name there."""
         known = name or self.model.name
-        traits = traits_of(self.policy.backend(backend), known)
+        traits = self.traits(self.policy.backend(backend), known)
         return Candidate(self.destinations[backend], None if known == self.model.name else known, weight, traits, known)
 
     def route(self, api: str) -> Route:

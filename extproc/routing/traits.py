@@ -1,12 +1,15 @@
 """Traits of candidates: what is known of a model at a backend, for filters and strategies."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from msgspec import Struct
 
 from extproc.policy import Backend
 
 
 class Traits(Struct, frozen=True):
-    """What the policy says of a model at a backend; None for what it does not say.
+    """What is known of a model at a backend: by the policy, or by its price lists. None for what is not.
 
     `region`: the backend's; without one the backend is in no region. `context_tokens`: the most tokens of a request and
     its response together. `features`: those that the model has; None: assumed to have all. Prices are in US dollars per
@@ -19,6 +22,10 @@ class Traits(Struct, frozen=True):
     input_usd_per_mtok: float | None = None
     output_usd_per_mtok: float | None = None
     quality: float | None = None
+
+
+TraitsOf: TypeAlias = Callable[[Backend, str | None], Traits]
+"""Returns the traits of a model at a backend, as `traits_of` does."""
 
 
 def is_limit(traits: Traits) -> bool:

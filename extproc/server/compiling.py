@@ -1,5 +1,6 @@
 """A policy file made into what is handed to workers, and into the plan that they run."""
 
+import time
 from collections.abc import Mapping, MutableMapping
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +11,7 @@ from extproc.server import plugins
 from extproc.server.files import read_file
 from extproc.server.guards.certificates import unusable_certificates
 from extproc.server.policies import ActivePolicy, Sealed, copied
+from extproc.server.price_list import listed_prices
 from extproc.transaction import Plan
 from extproc.transaction.prepared import PreparedPolicy, prepare
 
@@ -48,7 +50,7 @@ def prepared_policy(draft: Draft, environ: Mapping[str, str] | None) -> Prepared
     Raises:
         PolicyError: with every problem.
     """
-    prepared = prepare(draft, environ, read_file)
+    prepared = prepare(draft, environ, read_file, prices=lambda policy: listed_prices(policy, time.time()))
     wrong = list(unusable_certificates(prepared.loaded.policy, prepared.secrets))
     if wrong:
         raise draft.refusal(wrong)

@@ -21,6 +21,7 @@ from extproc.transaction.memory import Memory
 from extproc.transaction.passage import Forwarding
 from extproc.transaction.picks import PickEdits, with_field, with_metadata
 from extproc.transaction.plan import Plan, SteeringEdits
+from extproc.transaction.priced import check_priced
 from extproc.transaction.shared import Shared
 from extproc.transaction.weighed import note_open, weighing_of
 
@@ -80,6 +81,8 @@ def route(
     if choice.why == "default" and not _HEADER_SAFE.fullmatch(model):
         # It would become a header's value, and no provider has such a name.
         raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
+    if plan.blocks_unpriced:
+        check_priced(plan.prices, choice, model)
     if asked.model_span is not None and model != asked.model:  # a model in the path is changed there, with the path
         changed = apis.rename(plain if changed is None else changed, asked.model_span, model)
     masked = memory.findings is not None and memory.findings.masked

@@ -31,7 +31,9 @@ from extproc.transaction.fingerprint import demands, fingerprint
 from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
 from extproc.transaction.pools import CONTROL, EndpointPools
+from extproc.transaction.priced import blocks_unpriced, priced
 from extproc.transaction.steering import SteeringWriter
+from extproc.usage.prices import PriceBook, price_book
 
 CONTRACT_VERSION = b"1"
 """`x-extproc-version`: the version of the response header contract, not of the package."""
@@ -95,12 +97,15 @@ class Plan:
         stages: tuple[PlannedStage, ...] = (),
         keys: BackendKeys | None = None,
         mcp: McpTable | None = None,
+        prices: PriceBook | None = None,
     ) -> None:
         self.apis = apis.current()
         self.table = table
         self.mcp = mcp
         self.pipelines = pipelines
         self.stages = stages
+        self.prices = prices or PriceBook(policy, {})
+        self.blocks_unpriced = blocks_unpriced(policy)
         self.guards = tuple(each for pipeline in pipelines for each in pipeline.guards)
         """The guards from elsewhere that may be asked."""
         self.unpiped = CompiledPipeline(written.Pipeline(name=UNPIPED), {}, keys=keys)
@@ -133,7 +138,8 @@ class Plan:
         unnamed = not policy.models and table.passes and not table.default and not table.listed
         self.inert = unnamed and not table.residency
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
-        if INPUT_TOKENS.name in signals_read:
+        self.counts_tokens = INPUT_TOKENS.name in signals_read or any(each.demand for each in table.reads.values())
+        if self.counts_tokens:
             tokens.load_for(self.known)
         self.limits = policy.limits
         self.health = policy.health
@@ -179,9 +185,10 @@ class Plan:
         """
         pipelines: list[CompiledPipeline] = []
         signals = signals or current()
-        table = compile_table(policy, secrets)
-        keys = keys_of(each.plain for each in table.quoted)
         signals, wrong = bound(policy, signals)
+        prices = price_book(policy, secrets, wrong)
+        table = compile_table(policy, secrets, priced(prices))
+        keys = keys_of(each.plain for each in table.quoted)
         for index, each in enumerate(policy.pipelines):
             try:
                 pipelines.append(CompiledPipeline(each, secrets, index, keys))
@@ -191,7 +198,7 @@ class Plan:
         servers = compile_mcp(policy.mcp, table.destinations, secrets, wrong)
         if wrong:
             raise UnusableError(wrong)
-        return cls(policy, table, tuple(pipelines), signals, stages, keys, servers)
+        return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices)
 
     def confines_by_body(self, destination: Destination | None) -> bool:
         """True if a request on a path of no API has to be read: its body decides if it may go to `destination`.

@@ -146,32 +146,46 @@ def test_choices_are_those_that_are_asked_for() -> None:
 
 
 AROUND = MESSAGE_TOKENS + REPLY_TOKENS
-HELLO = counted(["hello"])
 BYTES = base64.b64encode(bytes(6000)).decode()
+IMAGE = {"url": "data:image/png;base64," + BYTES}
+DOCUMENT = {"type": "text", "media_type": "text/plain", "data": "hello"}
+NAMED = {"role": "user", "name": "ann", "content": "hello"}
 
 
 @gathered(
-    ("body", "tokens"),
+    ("body", "words", "more"),
     [
-        ({"prompt": "hello"}, HELLO),
-        ({"prompt": [[1, 2, 3], [4]]}, 4),
-        ({"input": ["hello", "hello"]}, 2 * HELLO),
-        (CHAT, HELLO + AROUND),
-        ({"messages": [{"role": "user", "name": "ann", "content": "hello"}]}, HELLO + AROUND + counted(["ann"]) + 1),
-        ({"system": "hello", "messages": [{"role": "user", "content": "hello"}]}, 2 * HELLO + AROUND),
-        (chat(user="u-1", metadata={}, stop=["END"], temperature=0.5), HELLO + AROUND),
-        (part(type="text", text="hello"), HELLO + AROUND),
-        (part(type="image_url", image_url={"url": "data:image/png;base64," + BYTES}), IMAGE_TOKENS + AROUND),
-        (part(type="input_file", file_data="data:application/pdf;base64," + BYTES), 6000 // FILE_BYTES + AROUND),
-        (part(type="input_audio", input_audio={"data": BYTES, "format": "wav"}), 6000 // AUDIO_BYTES + AROUND),
-        (part(type="document", source={"type": "text", "media_type": "text/plain", "data": "hello"}), HELLO + AROUND),
-        (part(type="tool_use", input={"hello": 1}), HELLO + counted(["1"]) + PROPERTY_TOKENS + AROUND),
-        (part(type="file", file={"file_id": "f"}), None),
-        (gemini(fileData={"mimeType": "application/pdf", "fileUri": "gs://a/b"}), None),
+        ({"prompt": "hello"}, ["hello"], 0),
+        ({"prompt": [[1, 2, 3], [4]]}, [], 4),
+        ({"input": ["hello", "hello"]}, ["hello", "hello"], 0),
+        (CHAT, ["hello"], AROUND),
+        ({"messages": [NAMED]}, ["hello", "ann"], AROUND + 1),
+        ({"system": "hello", "messages": [{"role": "user", "content": "hello"}]}, ["hello", "hello"], AROUND),
+        (chat(user="u-1", metadata={}, stop=["END"], temperature=0.5), ["hello"], AROUND),
+        (part(type="text", text="hello"), ["hello"], AROUND),
+        (part(type="image_url", image_url=IMAGE), [], IMAGE_TOKENS + AROUND),
+        (part(type="input_file", file_data="data:application/pdf;base64," + BYTES), [], 6000 // FILE_BYTES + AROUND),
+        (part(type="input_audio", input_audio={"data": BYTES, "format": "wav"}), [], 6000 // AUDIO_BYTES + AROUND),
+        (part(type="document", source=DOCUMENT), ["hello"], AROUND),
+        (part(type="tool_use", input={"hello": 1}), ["hello", "1"], PROPERTY_TOKENS + AROUND),
     ],
 )
-def test_the_tokens_are_those_of_words_and_of_what_stands_around_them(body: dict[str, Any], tokens: int | None) -> None:
-    assert of(body).input_tokens == tokens
+def test_the_tokens_are_those_of_words_and_of_what_stands_around_them(
+    body: dict[str, Any], words: list[str], more: int
+) -> None:
+    assert of(body).input_tokens == counted(words) + more
+
+
+@gathered(
+    "body",
+    [
+        part(type="file", file={"file_id": "f"}),
+        part(type="input_file", file_url="https://a.example/b.pdf"),
+        gemini(fileData={"mimeType": "application/pdf", "fileUri": "gs://a/b"}),
+    ],
+)
+def test_nobody_knows_how_many_tokens_a_file_has_that_is_elsewhere(body: dict[str, Any]) -> None:
+    assert of(body).input_tokens is None
 
 
 @gathered("body", [b'{"messages":[', b"\x1f\x8b\x08", b"", b'"text"'])

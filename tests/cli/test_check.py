@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from extproc.classify import tokens
 from extproc.cli import main
+from extproc.server import price_list
 from tests.e2e.gateway import ext_proc
 
 GOOD = """\
@@ -236,3 +238,20 @@ def test_a_match_on_a_field_of_the_processor_is_noted(tmp_path: Path, capsys: py
     code, _ = check(tmp_path, GOOD + "pipelines: [{name: p, match: {headers: {x-extproc-cluster: a}}, request: []}]\n")
     assert code == 0
     assert "the field x-extproc-cluster is the processor's own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_prices_that_are_not_known_and_extras_that_are_missing_are_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, here: bool
+) -> None:
+    monkeypatch.setattr(price_list, "installed", lambda: here)
+    monkeypatch.setattr(tokens, "installed", lambda: here)
+    assert check(tmp_path, GOOD + "prices: {}\nrecorded_signals: [input_tokens]\n")[0] == 0
+    said = capsys.readouterr().err
+    assert ("the price of gpt-4o at backend openai is not known" in said) is not here
+    assert "the price of chat at backend local is not known" in said
+    assert ("the public price list is not installed here" in said) is not here
+    assert ("input_tokens is an estimate here" in said) is not here
+    capsys.readouterr()
+    assert check(tmp_path, GOOD)[0] == 0
+    assert capsys.readouterr().err == ""

@@ -29,6 +29,9 @@ SIGNALS_NOW = {
     "images": 0,
     "mcp": {"method": "tools/call", "tool": "search"},
 }
+"""Signals of a request; of the others, their trial values."""
+
+SIGNALS_NOW = {each.name: each.trial for each in BUILT_IN} | SIGNALS_NOW
 
 HOLD = [
     ("tools > 0", True, {"tools"}, set()),
@@ -102,10 +105,7 @@ WRONG = [
     ("time == 3", "time is not a value itself", "time.hour or time.minute or time.weekday"),
     ("time.second == 3", "time has no field second", "known here: hour, minute, weekday"),
     ("intent == 'a'", "intent is not known to this version", "it knows model"),
-    ("difficulty > 0.9", "difficulty is not known to this version", "it knows model"),
     ("intent == 'code'", "intent is not known to this version", "it knows model"),
-    ("difficulty > 0.7", "difficulty is not known to this version", "it knows model"),
-    ("language == 'de'", "language is not known to this version", "it knows model"),
     (".model == 'a'", "begins with a dot", "delete the dot"),
     ("mcp.name == 'a'", "mcp has no field name", "known here: method, tool"),
     ("mcp == 1", "mcp is not a value", "write mcp.method"),
