@@ -16,6 +16,7 @@ from extproc.apis.paths import ROOT, query_of
 from extproc.apis.reply import ReadReply
 from extproc.apis.request import Request, read_request
 from extproc.apis.roles import RoleOf, other
+from extproc.apis.seals.sealed import SealedApi
 from extproc.apis.usage import ReportedUsage
 from extproc.protocol.errors import ClientError
 
@@ -75,7 +76,8 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
     `own_error_event`: in place of the family's. `usage`: see `ReadUsage`; what has none of `usage_marks` among its
     bytes reports none, and need not be decoded. `role_of`: see `RoleOf` and `PassageRoles`. `asked`: see `ReadAsked`;
     without it no response of the API can be judged by what its request asks for. `reply`: see `ReadReply`; without it
-    no judge of replies can read a response of the API.
+    no judge of replies can read a response of the API. `sealed`: the values that only their provider can read; None if
+    the API has none.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
     role_of: RoleOf = other
     asked: ReadAsked = no_output
     reply: ReadReply | None = None
+    sealed: SealedApi | None = None
 
     def claim(self, path: str) -> "ApiRequestPath | None":
         """Return the claim of a normalised path, or None. Case does not count: IIS and Azure ignore it."""

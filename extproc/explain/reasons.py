@@ -22,6 +22,7 @@ def reasons(plan: Plan, rehearsed: Rehearsed) -> Iterable[str]:
         yield f"the response passes the answer stages {', '.join(each.name for each in plan.stages)}"
     yield from _confined(rehearsed)
     yield from _ruled(plan, rehearsed)
+    yield from _sealed(rehearsed.record)
     yield from map(_left_out, rehearsed.left)
     yield from _decided(rehearsed)
 
@@ -95,11 +96,25 @@ def _confined(rehearsed: Rehearsed) -> Iterable[str]:
 
 _LEFT: Final = {
     "residency": "it is in {detail}",
+    "sealed": "it cannot read what the request carries",
     "allow_list": "the caller may not use it",
     "context": "its context has {detail}",
     "feature": "it has no {detail}",
     "down": "it is known to be down, or is avoided",
 }
+
+
+_SEALED: Final = {
+    "pinned": "{names}: only the provider that made it can read it, so that the request goes to that one",
+    "dropped": "{names} is left out, as only another provider could read it",
+    "refused": "{names}: only the provider that made it could read it, and the request cannot go there",
+}
+
+
+def _sealed(record: Record) -> Iterable[str]:
+    """The sentence about values that only the provider that made them can read."""
+    if record.sealed is not None:
+        yield _SEALED[record.sealed].format(names=", ".join(record.sealed_members))
 
 
 def _left_out(left: LeftOut) -> str:

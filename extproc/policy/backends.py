@@ -50,6 +50,9 @@ class Backend(Value):
     credential: Credential | None = None
     """The backend's credential; `client` passes the client's own on. Without it none is sent; the client's own is
     removed."""
+    sealed_by: Label | None = None
+    """A label for whose keys seal its responses; the backend's name if absent. Backends with the same label, such as
+    two regions of one account, read each other's [sealed content](sealed.md)."""
     models: tuple[BackendModel, ...] = ()
     """Models known to be there, with prices and sizes. Other names may be targets, too."""
     tls: Tls | None = None

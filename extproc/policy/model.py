@@ -15,7 +15,7 @@ from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.pipelines import PIPELINES_MAX, Pipeline
 from extproc.policy.prices import Prices
 from extproc.policy.residency import Residency
-from extproc.policy.settings import Health, Limits
+from extproc.policy.settings import Health, Limits, SealedContent
 from extproc.policy.signals import RECORDED_MAX, SignalName
 from extproc.policy.stages import STAGES_MAX, UsedStage
 from extproc.policy.steering import Steering
@@ -62,6 +62,8 @@ class Policy(Value):
     Texts among them, such as `model`, are the client's own, cut after 256 characters."""
     answer_stages: Annotated[tuple[UsedStage, ...], Field(max_length=STAGES_MAX)] = ()
     """Stages of plug-ins that the events of responses pass, in this order, pipeline or not."""
+    sealed: SealedContent = SealedContent()
+    """What becomes of values that only the provider that made them can read, where a policy has several providers."""
     steering: Steering = Steering()
     """Headers by which the processor tells Envoy what it decided."""
     endpoint_pools: Annotated[tuple[EndpointPool, ...], Field(max_length=POOLS_MAX)] = ()

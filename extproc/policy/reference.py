@@ -46,7 +46,7 @@ from extproc.policy.processors import (
 from extproc.policy.prose import EXAMPLE, code, conditions, signals
 from extproc.policy.replies import Grounded, JsonSchema, Length, RefusalStep, ToolSchema, Url
 from extproc.policy.residency import ResidencyRule
-from extproc.policy.settings import Health, Limits
+from extproc.policy.settings import Health, Limits, SealedContent
 from extproc.policy.stages import StageOptions
 from extproc.policy.steering import Steering
 from extproc.policy.step import Step, Windowed
@@ -120,6 +120,7 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Shed": (Shedding,),
     "Limits": (Limits,),
     "Health": (Health,),
+    "Sealed content": (SealedContent,),
 }
 
 _GROUPS: Final = "\n".join(

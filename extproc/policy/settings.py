@@ -1,6 +1,6 @@
-"""Settings: limits and health."""
+"""Settings: limits, health, sealed content."""
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -78,6 +78,19 @@ class Health(Value):
     first_byte: Annotated[Seconds, Field(gt=0, le=DAY), Written("duration", "20s")] | None = None
     """Time until a response begins; `failures` later ones in a row make requests avoid the model. No bound if absent,
     because reasoning models may think for minutes."""
+
+
+class SealedContent(Value):
+    """What only the provider that made it can read: identifiers of what it keeps, encrypted reasoning, signatures."""
+
+    unknown: Literal["reject", "drop", "pass"] = "reject"
+    """A value of which nobody can tell who made it, in a request that several providers could serve: `reject` answers
+    409; `drop` leaves it out where the request stays valid without it, else answers 409; `pass` lets any provider have
+    it. Rejecting is the default: the wrong provider would refuse the value, or read what is not its own."""
+    chat: Literal["auto", "all"] = "auto"
+    """Which responses of chat completions are read for such values: `auto` those of Google's endpoint and those to
+    requests with sound or with sealed reasoning; `all` where another server behind it adds signatures of thoughts, as
+    LiteLLM and OpenRouter do."""
 
 
 def _stated(value: Value, first: str, second: str) -> str:

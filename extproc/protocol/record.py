@@ -80,14 +80,15 @@ class Record(Struct, frozen=True, omit_defaults=True):
     The fields have the order of a line of the log. Those with a default are left out there if they have it; the others
     are always there, null if there is nothing to report. `rule` is the model's rule that decided, or could not be
     asked. `residency`: the rules of residency that held. `tenant`: who was calling, where the policy says how that is
-    known. `pipeline` to `forwarded` are inspection's: left out if no pipeline is for the exchange. `forwarded`: the
-    request had gone on when it was blocked, so that its tokens are spent. (`failures` and `blocked_by` may name an
-    answer stage without any.) `signals` are those that the policy has recorded, which alone may hold a client's text,
-    and numbers and truths that rules of the model and of residency read. `misconfigured` names what Envoy lacks.
-    `missteered` says how Envoy led the request elsewhere than was decided, and `cluster` where, if it told that.
-    `endpoint_pool`: the pool that an endpoint was picked of, and `endpoint` the one that served, or was picked first.
-    `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC status that it ended the
-    exchange with.
+    known. `sealed`: what became of values that only one provider can read (`pinned`, `dropped`, `refused`), and
+    `sealed_members` the names of their members. `pipeline` to `forwarded` are inspection's: left out if no pipeline is
+    for the exchange. `forwarded`: the request had gone on when it was blocked, so that its tokens are spent.
+    (`failures` and `blocked_by` may name an answer stage without any.) `signals` are those that the policy has
+    recorded, which alone may hold a client's text, and numbers and truths that rules of the model and of residency
+    read. `misconfigured` names what Envoy lacks. `missteered` says how Envoy led the request elsewhere than was
+    decided, and `cluster` where, if it told that. `endpoint_pool`: the pool that an endpoint was picked of, and
+    `endpoint` the one that served, or was picked first. `processing_ms` and `abort` are added by the shell: its own
+    time in all, and the gRPC status that it ended the exchange with.
     """
 
     request_id: str
@@ -110,6 +111,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     rule: str | None = None
     residency: tuple[str, ...] = ()
     tenant: str | None = None
+    sealed: str | None = None
+    sealed_members: tuple[str, ...] = ()
     pipeline: str | None = None
     masked: bool | None = None
     findings: tuple[CountedFinding, ...] = ()

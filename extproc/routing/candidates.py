@@ -14,6 +14,7 @@ class Destination(Struct, frozen=True):
 
     `removes`: fields that would carry a client's own credential; None where the client's own is meant for the backend.
     `quoted`: the credential, to be looked for in what the backend says. `region`: None if the backend is in none.
+    `maker`: the label of whose keys seal what its responses hold.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Destination(Struct, frozen=True):
     removes: tuple[str, ...] | None
     quoted: Quoted | None = None
     region: str | None = None
+    maker: str = ""
 
     def __repr__(self) -> str:
         return f"Destination({self.name})"

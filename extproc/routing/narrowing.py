@@ -18,6 +18,13 @@ MISCOUNTED: Final = 0.1
 the largest context by less goes there, and the provider says whether it fits."""
 
 
+UNAVAILABLE: Final = "backend_unavailable"
+"""The code of an error where all backends that could serve a request are known to be down."""
+
+NO_MAKER: Final = "no_maker"
+"""The code of an error where no backend can read what a request carries."""
+
+
 class UnroutedError(ClientError):
     """Raised where a model of the policy cannot be served. `rule` is the rule that decided, or could not be asked."""
 
@@ -45,6 +52,14 @@ class ContextExceededError(UnroutedError):
         error = ContextExceededError(self.rule, self.tokens, self.limit)
         error.message = sentence.format(tokens=self.tokens, limit=self.limit)
         return error
+
+
+def reading(route: Route, makers: frozenset[str], weighing: Weighing | None) -> Route:
+    """Leave the candidates that can read what the request carries: of these makers. Raises UnroutedError."""
+    left = kept(route, lambda each: each.destination.maker in makers, "sealed", _nothing, weighing)
+    if left.empty:
+        raise UnroutedError(route.rule, 409, NO_MAKER, "No backend of this model can read what the request carries.")
+    return left
 
 
 def allowed(route: Route, weighing: Weighing) -> Route:

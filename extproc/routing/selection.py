@@ -8,7 +8,7 @@ from extproc.protocol.errors import ClientError
 from extproc.routing.busy import OpenExchanges
 from extproc.routing.candidates import Choice
 from extproc.routing.health import BackendHealth
-from extproc.routing.narrowing import UnroutedError, allowed, fitting, note, region_of
+from extproc.routing.narrowing import UNAVAILABLE, UnroutedError, allowed, fitting, note, reading, region_of
 from extproc.routing.placing import fraction
 from extproc.routing.residency import Confinement, ResidencyError
 from extproc.routing.routes import Route
@@ -30,30 +30,33 @@ def select(
     signals: Mapping[str, Any] = NO_SIGNALS,
     confinement: Confinement | None = None,
     weighing: Weighing | None = None,
+    makers: frozenset[str] | None = None,
 ) -> Choice | None:
     """Chooses for `model` asked for in the `api` family; `draw` is in [0, 1).
 
     `signals` are those that `table.asked` names for the model; None for what cannot be determined. `confinement`: the
     regions that the request may go to, if a rule of residency holds. `weighing`: what filters and strategies ask for
-    besides (see `table.weighs`); without it they know nothing of the request.
+    besides (see `table.weighs`); without it they know nothing of the request. `makers`: the labels of the backends that
+    can read what the request carries; None if all can.
 
     None: the policy lets unknown models pass, and Envoy's own routes decide about this one. Raises ClientError 404 for
     a model that nobody serves, ResidencyError if no backend may serve it, 400 for a request that no backend can serve,
-    and 503 when all that could serve it are known to be down, or a rule cannot be asked.
+    409 (NO_MAKER) if no backend of `makers` could, and 503 when all that could serve it are known to be down, or a rule
+    cannot be asked.
     """
     route = table.routes.get((model, api))
     if route is not None:
         if route.rules:
             route = _held(route, signals)
         # Nearly always: the weights decide alone, and all choices are made.
-        if route.edges and confinement is None and weighing is None and health.idle:
+        if route.edges and confinement is None and weighing is None and makers is None and health.idle:
             return route.choices[drawn(route.edges, draw) if len(route.edges) > 1 else 0]
-        return _along(route, draw, health, now, confinement, weighing)
+        return _along(route, draw, health, now, confinement, weighing, makers)
     if model in table.names:
         raise _unserved(None)
     if not table.passes:
         raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
-    return _unlisted(table, model, api, draw, health, now, confinement, weighing)
+    return _unlisted(table, model, api, draw, health, now, confinement, weighing, makers)
 
 
 def _held(route: Route, signals: Mapping[str, Any]) -> Route:
@@ -81,10 +84,13 @@ def _along(
     now: float,
     confinement: Confinement | None,
     weighing: Weighing | None,
+    makers: frozenset[str] | None,
 ) -> Choice:
     """Choose among the candidates of a route that are left by all filters."""
     if route.empty:
         raise _unserved(route.rule)
+    if makers is not None:
+        route = reading(route, makers, weighing)
     if confinement is not None:
         route = _within(route, confinement, weighing)
     if weighing is not None:
@@ -119,7 +125,7 @@ def _up(route: Route, health: BackendHealth, now: float, weighing: Weighing | No
         left = route.without(health.away(now, hard=True), rerouting=False)
     if left.empty:
         message = "No backend is available for this model right now; try again shortly."
-        raise UnroutedError(route.rule, 503, "backend_unavailable", message)
+        raise UnroutedError(route.rule, 503, UNAVAILABLE, message)
     return left
 
 
@@ -163,6 +169,7 @@ def _unlisted(
     now: float,
     confinement: Confinement | None,
     weighing: Weighing | None,
+    makers: frozenset[str] | None,
 ) -> Choice | None:
     """Choose for a name that is none of the policy's models: who lists it, else the default backend."""
     route = table.listed.get((model, api)) or table.default.get(api)
@@ -172,7 +179,7 @@ def _unlisted(
         if confinement is not None:
             raise ResidencyError(confinement)
         return None
-    return _along(route, draw, health, now, confinement, weighing)
+    return _along(route, draw, health, now, confinement, weighing, makers)
 
 
 _GOLDEN = 0.6180339887498949  # the fraction whose multiples spread most evenly over the unit interval

@@ -261,4 +261,5 @@ def _destination(backend: Backend, secret: bytes | None, names: tuple[str, ...])
         removes=None if credential == "client" else tuple(name for name in names if name not in own),
         quoted=quoted(secret) if fields and secret is not None else None,
         region=backend.region,
+        maker=backend.sealed_by or backend.name,
     )

@@ -26,9 +26,10 @@ Allows: TypeAlias = Callable[[Candidate], bool]
 
 
 class LeftOut(Struct, frozen=True):
-    """A candidate that cannot serve a request. `why` is one of `residency`, `allow_list`, `context`, `feature`, `down`.
+    """A candidate that cannot serve a request.
 
-    `detail` says more: a region, a number of tokens, names of features.
+    `why` is one of `sealed`, `residency`, `allow_list`, `context`, `feature`, `down`. `detail` says more: a region, a
+    number of tokens, names of features.
     """
 
     backend: str

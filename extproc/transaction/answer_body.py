@@ -52,10 +52,11 @@ class Wanted(Struct, frozen=True):
 
 
 def only_watches(memory: Memory, findings: Findings) -> bool:
-    """True if nothing changes or stops the response, and it is no error that may quote a credential."""
+    """True if nothing changes, tags or stops the response, and it is no error that may quote a credential."""
     pipeline = findings.pipeline
     refuses = pipeline.enforces_response or pipeline.blocks_unread or pipeline.blocks_oversize
-    return not (findings.staging is not None or refuses or findings.vault.restores or memory.reads_error)
+    changes = findings.staging is not None or memory.sealer is not None or findings.vault.restores
+    return not (changes or refuses or memory.reads_error)
 
 
 def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -11,7 +11,9 @@ from msgspec.structs import replace
 from extproc.apis import ApiRequestPath
 from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.mcp.request import RpcCalls
+from extproc.apis.seals.sealed import SealedApi
 from extproc.pipe.plugged import PlannedStage
+from extproc.pipe.sealing import ReplySealer
 from extproc.policy.endpoints import EndpointPool
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
@@ -71,6 +73,8 @@ class Memory(Struct, eq=False):
     led the request elsewhere than was decided. `hint`: the endpoints that Envoy allows; `objective`: the one that the
     request names; `picking`: the pool that an endpoint is picked of, and `picked` the pick; `endpoint`: where it counts
     as open, and `endpoint_served` where it was in the end.
+    `sealed`, `sealed_members`: see `Record`; `seals`: how the response is tagged, if it may hold sealed values,
+    `sealer`: what tags it, once it is known who sends it.
     `asked`: the parts of the request by which its response is judged, as far as they are needed and known.
     `handed`: work for threads and remote detectors. `mcp`: what decides about a request on an MCP path; `rpc`: those of
     its messages that wait for answers, once it was read; `filter`: the stage that takes out what they may not hold.
@@ -117,6 +121,10 @@ class Memory(Struct, eq=False):
     weighed: WeighedBody | None = None
     left: list[LeftOut] | None = None
     opened: HealthKey | None = None
+    sealed: str | None = None
+    sealed_members: tuple[str, ...] = ()
+    seals: SealedApi | None = None
+    sealer: ReplySealer | None = None
     model: str | None = None
     request_id: bytes = b""
     status: int | None = None
@@ -142,14 +150,21 @@ class Memory(Struct, eq=False):
         """The credential that the request's backend was sent, to be looked for in what it says."""
         return None if self.destination is None else self.destination.quoted
 
-    def in_pieces(self) -> QuotedInPieces | None:
-        """Return what takes our credential out of a body that comes in pieces; None if there is none to be found."""
+    def in_pieces(self) -> "LastEdits | None":
+        """Return what makes the last edits in a stream: tags on sealed values, and our credential taken out.
+
+        None if there is nothing to be made.
+        """
         quoted = self.quoted
-        return None if quoted is None else QuotedInPieces(quoted)
+        if self.sealer is None:
+            return None if quoted is None else QuotedInPieces(quoted)
+        return self.sealer if quoted is None else SealedAndQuoted(self.sealer, QuotedInPieces(quoted))
 
     def cleaned_whole(self, said: bytes) -> bytes:
-        """Return a body that has come whole, without our credential."""
+        """Return a body that has come whole, without our credential, and with tags on sealed values."""
         quoted = self.quoted
+        if self.sealer is not None:
+            said = self.sealer.whole(said)
         return said if quoted is None or not said else quoted.cleaned(said)
 
     @property
@@ -302,11 +317,35 @@ class Memory(Struct, eq=False):
             record = replace(record, endpoint_pool=self.picking, endpoint=went_to)
         if self.rule is not None:
             record = replace(record, rule=self.rule)
+        if self.sealed is not None:
+            record = replace(record, sealed=self.sealed, sealed_members=self.sealed_members)
         if self.confinement is not None:
             record = replace(record, residency=self.confinement.rules)
         if self.circumstances.tenant:
             record = replace(record, tenant=self.circumstances.tenant)
         return replace(record, signals=self.recorded(signals) or None) if signals or self.rule_signals else record
+
+
+class SealedAndQuoted:
+    """Two edits of one stream, one after the other."""
+
+    __slots__ = ("_quoted", "_sealer")
+
+    def __init__(self, sealer: ReplySealer, quoted: QuotedInPieces) -> None:
+        self._sealer = sealer
+        self._quoted = quoted
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what goes on once `data` has come."""
+        return self._quoted.feed(self._sealer.feed(data))
+
+    def finish(self) -> bytes:
+        """Return what was still held back."""
+        return self._quoted.feed(self._sealer.finish()) + self._quoted.finish()
+
+
+LastEdits: TypeAlias = ReplySealer | QuotedInPieces | SealedAndQuoted
+"""The last edits in a stream on its way to the client."""
 
 
 def _cut(value: Scalar) -> Scalar:

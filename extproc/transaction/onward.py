@@ -1,19 +1,23 @@
 """A request's body on its way out: where it goes, what changes with that, and the answers to all that came of it."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.json import encode
 
 from extproc import apis
+from extproc.apis.seals.requests import TaggedMember
+from extproc.apis.seals.tree import applied
 from extproc.protocol.effects import Chunk, HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode
+from extproc.routing.candidates import Candidate, Choice
 from extproc.routing.narrowing import ContextExceededError, UnroutedError
 from extproc.routing.residency import ResidencyError
 from extproc.routing.selection import NO_SIGNALS, select
-from extproc.routing.table import Choice
 from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS, Effects
 from extproc.transaction.astray import check_steered
 from extproc.transaction.confining import check_region
@@ -22,6 +26,7 @@ from extproc.transaction.passage import Forwarding
 from extproc.transaction.picks import PickEdits, with_field, with_metadata
 from extproc.transaction.plan import Plan, SteeringEdits
 from extproc.transaction.priced import check_priced
+from extproc.transaction.sealing import FREE, SealedError, SealedTurn, Sealing
 from extproc.transaction.shared import Shared
 from extproc.transaction.weighed import note_open, weighing_of
 
@@ -64,15 +69,30 @@ def unrouted(plan: Plan, memory: Memory, passage: Forwarding, changed: bytes | N
 
 
 def route(
-    plan: Plan, shared: Shared, memory: Memory, asked: apis.Request, plain: bytes, changed: bytes | None, now: float
+    plan: Plan,
+    shared: Shared,
+    memory: Memory,
+    asked: apis.Request,
+    plain: bytes,
+    changed: bytes | None,
+    sealed: Sequence[TaggedMember],
+    now: float,
 ) -> Routed:
     """Choose the backend for what a body asks, and write the choice down in `memory`. Raises ClientError.
 
     `plain` is the body without encodings, `changed` what inspection made of it: None if it is as it came.
+    `sealed`: the values in the body as it goes on that only one provider can read.
     """
-    claimed, choice = memory.claimed, _choose(plan, shared, memory, asked.model, now)
+    claimed, sealing = memory.claimed, plan.sealing
     assert claimed is not None
+    body, turn = plain if changed is None else changed, FREE
+    if sealing is None or not sealed:
+        choice = _choose(plan, shared, memory, asked.model, now, None)
+    else:
+        choice, turn = _choose_sealed(sealing, plan, shared, memory, asked.model, sealed, now)
+    edits = turn.edits(body)
     if choice is None:
+        changed = applied(body, edits) if edits else changed
         memory.reason = "unknown-passed"
         memory.strip_keys(plan.table.removes)
         headers = plan.unsteered.changed(HeaderMutation(remove=memory.strips))
@@ -84,7 +104,12 @@ def route(
     if plan.blocks_unpriced:
         check_priced(plan.prices, choice, model)
     if asked.model_span is not None and model != asked.model:  # a model in the path is changed there, with the path
-        changed = apis.rename(plain if changed is None else changed, asked.model_span, model)
+        edits.append((*asked.model_span, encode(model)))
+    if edits:
+        changed = applied(body, edits)
+    if sealing is not None and (seals := sealing.reads(claimed.api, destination, body)) is not None:
+        memory.seals = seals
+        memory.strips = (*memory.strips, "accept-encoding")  # see `Findings.strips`
     masked = memory.findings is not None and memory.findings.masked
     memory.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
     if shared.astray or memory.first_cluster:
@@ -104,8 +129,13 @@ def route(
     return Routed(headers, changed, steering, clear_route=True, metadata=steering.metadata)
 
 
-def _choose(plan: Plan, shared: Shared, memory: Memory, model: str, now: float) -> Choice | None:
-    """Return where a request for `model` goes; None if it is unknown and passes. Raises ClientError."""
+def _choose(
+    plan: Plan, shared: Shared, memory: Memory, model: str, now: float, makers: frozenset[str] | None
+) -> Choice | None:
+    """Return where a request for `model` goes; None if it is unknown and passes. Raises ClientError.
+
+    `makers`: see `select`.
+    """
     assert memory.claimed is not None, "what no API claims is not routed"
     table, family, draw = plan.table, memory.claimed.api.family.name, shared.draws.next()
     signals = memory.signals_for_rules(table.asked(model)) if plan.routes_by_signals else NO_SIGNALS
@@ -113,7 +143,7 @@ def _choose(plan: Plan, shared: Shared, memory: Memory, model: str, now: float) 
         memory.confinement = table.residency.confine(signals)
     try:
         weighing = weighing_of(table, shared, memory, model, draw, now)
-        choice = select(table, model, family, draw, shared.health, now, signals, memory.confinement, weighing)
+        choice = select(table, model, family, draw, shared.health, now, signals, memory.confinement, weighing, makers)
     except ContextExceededError as error:
         memory.rule = error.rule
         raise error.told(memory.claimed.api.family.context_exceeded) from None
@@ -122,6 +152,35 @@ def _choose(plan: Plan, shared: Shared, memory: Memory, model: str, now: float) 
         raise
     memory.decided = now
     return choice
+
+
+def _choose_sealed(
+    sealing: Sealing,
+    plan: Plan,
+    shared: Shared,
+    memory: Memory,
+    model: str,
+    sealed: Sequence[TaggedMember],
+    now: float,
+) -> tuple[Choice | None, SealedTurn]:
+    """As `_choose`, among those that can read what the request carries; return what of that goes on, too."""
+    assert memory.claimed is not None, "what no API claims is not routed"
+
+    def chosen(makers: frozenset[str] | None) -> Choice | None:
+        return _choose(plan, shared, memory, model, now, makers)
+
+    def down(candidate: Candidate) -> bool:
+        return shared.health.down(candidate.destination.name, candidate.known, now)
+
+    try:
+        turn = sealing.turn(sealed, model, memory.claimed.api.family.name)
+        choice, turn = sealing.choose(turn, chosen, down)
+    except SealedError as error:
+        memory.sealed, memory.sealed_members = "refused", error.names
+        raise
+    if turn.outcome is not None:
+        memory.sealed, memory.sealed_members = turn.outcome, turn.names
+    return choice, turn
 
 
 def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[str, ...]) -> Effects:

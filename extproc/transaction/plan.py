@@ -32,6 +32,7 @@ from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
 from extproc.transaction.pools import CONTROL, EndpointPools
 from extproc.transaction.priced import blocks_unpriced, priced
+from extproc.transaction.sealing import sealing_of
 from extproc.transaction.steering import SteeringWriter
 from extproc.usage.prices import PriceBook, price_book
 
@@ -145,7 +146,9 @@ class Plan:
         self.health = policy.health
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
-        staged = bool(stages) or (mcp is not None and mcp.reads_responses)
+        self.sealing = None if self.inert else sealing_of(policy, table)
+        """What is read of sealed content; None if there is one maker alone."""
+        staged = bool(stages) or self.sealing is not None or (mcp is not None and mcp.reads_responses)
         read = (*pipelines, *((self.unpiped,) if staged else ()))
         self.needs = needs_of(table, read, self._conditions, signals.vocabulary, self.recorded, staged=staged, mcp=mcp)
         if self.calling is not None:
@@ -276,11 +279,16 @@ class Plan:
         """The names among `fields` that end as credentials do, beside those that are removed in any case."""
         return () if self.table.removes is None else credentials_among(fields.names())
 
-    def passage(self, raw_path: bytes, *, known: bool) -> Forwarding | None:
-        """Return what becomes of a request of no API, or None if nothing is served. `known`: see `SteeringKey`."""
+    def passage(self, raw_path: bytes, *, known: bool, kept_at: Destination | None = None) -> Forwarding | None:
+        """Return what becomes of a request of no API, or None if nothing is served. `known`: see `SteeringKey`.
+
+        `kept_at`: the backend that keeps what it asks for.
+        """
         destination = self.table.onward
         if destination is None:
             return self.unsteered if self.table.own_routes else None
+        if kept_at is not None:
+            return steered_to(path_at(kept_at, raw_path), kept_at, self.writer, known=known)
         path = path_at(destination, raw_path)
         if path == raw_path:
             return self._steered[known]

@@ -1,5 +1,6 @@
 """The request side: what is asked for, and where it goes."""
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final, assert_never
 
@@ -7,6 +8,7 @@ from msgspec.structs import replace
 
 from extproc import apis
 from extproc.apis.asked import NOTHING_ASKED, Asked
+from extproc.apis.seals.requests import TaggedMember
 from extproc.inspection.verdict import Blocked
 from extproc.protocol.effects import Chunk, HeaderMutation, Override, Phase, Proceed, Reject
 from extproc.protocol.enums import plain
@@ -302,7 +304,9 @@ class RequestSide:
         if known and memory.findings is None and not plan.reads_body:  # as most are that nobody judges
             claimed = memory.claimed
             asked = None if claimed is None or plan.inert else claimed.api.read_request(body, claimed)
-            return self._route(asked, body, None, now)
+            sealed = () if asked is None else opening.sealed_at_once()
+            if sealed is not None:
+                return self._route(asked, body, None, now, sealed)
         result = opening.at_once()
         if memory.handed.eager and (early := memory.handed.going_on(result, now)) is not None:
             return (*early[0], *self.judged(early[1], now))
@@ -336,8 +340,18 @@ class RequestSide:
                 findings.saw(refusal.unread)
         return refusal.error
 
-    def _route(self, asked: apis.Request | None, plain: bytes, judged: Judged | None, now: float) -> Effects:
-        """Write down what became of the body, and choose where it goes. `judged` is None where nobody judges it."""
+    def _route(
+        self,
+        asked: apis.Request | None,
+        plain: bytes,
+        judged: Judged | None,
+        now: float,
+        sealed: Sequence[TaggedMember] = (),
+    ) -> Effects:
+        """Write down what became of the body, and choose where it goes. `judged` is None where nobody judges it.
+
+        `sealed`: the values in it that only one provider can read, where `judged` does not tell.
+        """
         memory, findings, changed = self._memory, self._memory.findings, None
         if asked is not None:  # recorded whatever becomes of the body
             memory.stream = asked.stream
@@ -366,7 +380,8 @@ class RequestSide:
         elif memory.claimed is None or asked is None:
             routed = unrouted(self._plan, memory, self._passage, changed)
         else:
-            routed = route(self._plan, self._shared, memory, asked, plain, changed, now)
+            sealed = sealed if judged is None else judged.sealed
+            routed = route(self._plan, self._shared, memory, asked, plain, changed, sealed, now)
         edits = self._pick(plain if routed.body is None else routed.body, model_at(memory, asked), now)
         if edits is not None:
             headers, metadata = with_field(routed.headers, edits), with_metadata(routed.metadata, edits)

@@ -1,5 +1,7 @@
 """A request by its headers alone: whether it is answered here, goes on as it comes, or is decided about by its body."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from extproc.inspection.verdict import Blocked
@@ -10,6 +12,7 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Headers
 from extproc.protocol.modes import ProtocolConfig
 from extproc.routing.mcp import McpRoute
+from extproc.routing.table import Destination
 from extproc.signals.registry import Signals
 from extproc.signals.view import RequestView
 from extproc.transaction.admission import (
@@ -35,6 +38,9 @@ from extproc.transaction.plan import Plan
 from extproc.transaction.pools import hint_of
 from extproc.transaction.shared import Shared
 from extproc.transaction.tenants import NO_ATTRIBUTES, NONE, identified
+
+_KEPT_BY: Final = "openai.responses"
+"""The API whose responses and conversations providers keep."""
 
 
 class Admitted(Struct, frozen=True):
@@ -202,12 +208,32 @@ def _check_length(plan: Plan, memory: Memory, fields: HeaderMap) -> None:
         raise too_large(findings.pipeline.body_limit)
 
 
+def _kept(plan: Plan, shared: Shared, memory: Memory) -> tuple[bytes, Destination | None]:
+    """Return the path as a backend knows it, and the backend that keeps what it asks for, if one is known to.
+
+    Only where the policy has a default backend: where it serves no other paths, a tag opens none.
+    """
+    if plan.sealing is None or plan.table.onward is None:
+        return memory.path, None
+    kept = plan.sealing.by_path(memory.path, lambda each: shared.health.down(each.name, "", memory.started))
+    if kept is None:
+        return memory.path, None
+    memory.sealed, memory.sealed_members = "pinned", ("path",)
+    if kept.reads:
+        api = plan.apis.named(_KEPT_BY)
+        memory.seals = None if api is None else api.sealed
+        memory.strips = (*memory.strips, "accept-encoding")
+    return kept.path, kept.destination
+
+
 def _onward(plan: Plan, shared: Shared, memory: Memory, fields: HeaderMap) -> Forwarding:
     """Return where a request goes that no API claims. Raises ClientError where nothing is served.
 
     A pipeline that is for it says that somebody serves it: then Envoy's routes decide.
     """
-    passage = plan.passage(memory.path, known=memory.known) or (None if memory.findings is None else plan.unsteered)
+    path, kept_at = _kept(plan, shared, memory)
+    passage = plan.passage(path, known=memory.known, kept_at=kept_at)
+    passage = passage or (None if memory.findings is None else plan.unsteered)
     if passage is None:
         assert memory.claim is not None
         claimed = memory.claim.claimed

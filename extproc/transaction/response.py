@@ -29,7 +29,7 @@ from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
 from extproc.transaction.mcp import session_named
 from extproc.transaction.memory import ERROR, Memory
-from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of
+from extproc.transaction.misconfigured import MisconfiguredError, detail_of
 from extproc.transaction.outcome import (
     FROM_UPSTREAM,
     Observation,
@@ -44,7 +44,7 @@ from extproc.transaction.plan import Plan
 from extproc.transaction.proof import END, Proof
 from extproc.transaction.quoting import ErrorAnswer
 from extproc.transaction.shared import Shared
-from extproc.transaction.staging import check_stages, stage_response, staged
+from extproc.transaction.staging import check_stages, read_for, staged
 from extproc.transaction.streaming import StreamedAnswer
 from extproc.transaction.watching import WatchedBody, WatchedStream
 from extproc.transaction.weighed import note_begun, note_written
@@ -145,7 +145,7 @@ class ResponseSide:
 
     def expect(self) -> None:
         """Sees to it that Envoy hands the response over, if it passes answer stages. Raises MisconfiguredError."""
-        check_stages(self._plan, self._memory, ProtocolConfig(self._request_mode, self.mode, self._early))
+        check_stages(self._plan, self._memory, self._config)
 
     def headers(self, message: Headers, now: float) -> Effects:
         """Learns about the backend, sets the contract's headers, and says what is to become of the body."""
@@ -169,7 +169,7 @@ class ResponseSide:
             raise memory.withheld()
         if not message.end:
             if details == FROM_UPSTREAM:
-                findings = self._reading(message.fields)
+                findings = read_for(self._plan, memory, message.fields, self._config)
                 how = None if findings is None else wanted(memory, findings, message.fields)
                 if findings is not None and how is not None:
                     return self._read(how, findings, headers or HeaderMutation(), length_of(message))
@@ -311,15 +311,9 @@ class ResponseSide:
         reads = memory.findings is not None and memory.findings.reads_answer
         return memory.quoted is not None or reads or staged(self._plan, memory)
 
-    def _reading(self, fields: HeaderMap) -> Findings | None:
-        """Return what the response is read for; None if nothing reads it, or Envoy does not hand it over."""
-        memory = self._memory
-        findings = memory.findings
-        if memory.misconfigured is not None and memory.misconfigured != OBSERVED:
-            return None
-        if staged(self._plan, memory):
-            return stage_response(self._plan, memory, fields)
-        return findings if findings is not None and findings.reads_answer else None
+    @property
+    def _config(self) -> ProtocolConfig:
+        return ProtocolConfig(self._request_mode, self.mode, self._early)
 
     def _prove(self, effects: Effects) -> Effects:
         proof = self._proof

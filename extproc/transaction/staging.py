@@ -1,4 +1,4 @@
-"""Answer stages of plug-ins in one exchange: which responses pass them, and what becomes of one that cannot."""
+"""The readers of a response: its pipeline, stages of plug-ins, tags; and what becomes of one that cannot be read."""
 
 from extproc.payload.fieldvalue import parse
 from extproc.pipe.plugged import Staging
@@ -7,8 +7,8 @@ from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.modes import ProtocolConfig
 from extproc.transaction.findings import UNSTAGED, Findings
-from extproc.transaction.memory import Memory
-from extproc.transaction.misconfigured import MisconfiguredError, hands_over
+from extproc.transaction.memory import ERROR, Memory
+from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, detail_of, hands_over
 from extproc.transaction.plan import Plan
 
 EVENTS = "text/event-stream"
@@ -53,6 +53,39 @@ def stage_response(plan: Plan, memory: Memory, fields: HeaderMap) -> Findings:
     stages = plan.stages if memory.filter is None else (memory.filter, *plan.stages)
     findings.staging = Staging(stages, facts, every)
     return findings
+
+
+def read_for(plan: Plan, memory: Memory, fields: HeaderMap, config: ProtocolConfig) -> Findings | None:
+    """Return what the response is read for; None if nothing reads it, or Envoy does not hand it over."""
+    if memory.misconfigured is not None and memory.misconfigured != OBSERVED:
+        return None
+    if memory.seals is not None:
+        _begin_sealing(plan, memory, config)
+    if staged(plan, memory):
+        return stage_response(plan, memory, fields)
+    findings = memory.findings
+    if memory.sealer is not None and findings is None:
+        findings = memory.staged = Findings(plan.unpiped, detailed=False)
+    return findings if findings is not None and (memory.sealer is not None or findings.reads_answer) else None
+
+
+def _begin_sealing(plan: Plan, memory: Memory, config: ProtocolConfig) -> None:
+    """Have the sealed values of a response tagged as those of the backend that sends it, if it is no error.
+
+    Where Envoy does not hand it over, they get no tag: the client's next turn is then refused, as nobody can tell whose
+    they are.
+    """
+    sealing, destination = plan.sealing, memory.destination
+    if memory.seals is None or sealing is None or destination is None:
+        return
+    if memory.status is None or memory.status >= ERROR:
+        return
+    if memory.missteered is not None and memory.missteered.cause == "other_cluster":
+        return  # nobody knows whose they are
+    if hands_over(config):
+        memory.sealer = sealing.sealer(memory.seals, destination)
+    else:
+        memory.note("response_body_mode", detail_of("response_body_mode"))
 
 
 def unstaged(memory: Memory, findings: Findings, reason: str) -> None:

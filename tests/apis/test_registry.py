@@ -10,7 +10,7 @@ from extproc.apis.families import OPENAI
 from extproc.apis.registry import BUILT_IN, Registry
 from tests.apis.toy import FAMILY, TOY
 
-SHARED = {"events", "families", "streams"}
+SHARED = {"events", "families", "seals", "streams"}
 """Packages that are no API."""
 
 

@@ -257,7 +257,8 @@ def test_a_filter_that_is_not_disabled_needs_no_route_that_enables_it() -> None:
 
 
 def test_without_pipelines_the_body_mode_matters_for_errors_alone() -> None:
-    policy = loads(POLICY.partition("pipelines:")[0], "policy.yaml")
+    one_maker = POLICY.partition("pipelines:")[0].replace("api: openai,", "api: openai, sealed_by: us,")
+    policy = loads(one_maker, "policy.yaml")
     text = render({"typed_config": {"@type": ext_proc(made())["@type"], "processing_mode": {}}})
     told = [each.text for each in compare(read(text), policy, Plan.compile(policy, SECRETS))]
     assert any(each.startswith("errors of backends are withheld") for each in told)

@@ -1,4 +1,7 @@
-"""A policy for the tests of the transaction: two OpenAI backends, one Anthropic, each with its own traits."""
+"""A policy for the tests of the transaction: three OpenAI backends, one Anthropic, each with its own traits.
+
+Those of OpenAI read each other's sealed content, so that no response is read for that.
+"""
 
 from textwrap import dedent
 
@@ -14,14 +17,15 @@ POLICY = """
       - name: hosted
         url: https://api.example.com/openai/v1
         api: openai
+        sealed_by: ours
         credential: {bearer: {env: HOSTED_KEY}}
         models: [{name: gpt-listed}]
-      - {name: local, url: "http://127.0.0.1:9001/v1", api: openai}
+      - {name: local, url: "http://127.0.0.1:9001/v1", api: openai, sealed_by: ours}
       - name: claude
         url: https://api.anthropic.example/v1
         api: anthropic
         credential: {header: x-api-key, env: CLAUDE_KEY}
-      - {name: open, url: "http://127.0.0.1:9002/v1", api: openai, credential: client}
+      - {name: open, url: "http://127.0.0.1:9002/v1", api: openai, sealed_by: ours, credential: client}
     models:
       - name: chat
         targets:

@@ -11,8 +11,8 @@ from extproc.transaction.fingerprint import MALFORMED, differences, read
 POLICY = dedent("""
     version: 1
     backends:
-      - {name: north, url: https://api.example.com/v1, api: openai, credential: {bearer: {env: NORTH_KEY}}}
-      - {name: south, url: "http://127.0.0.1:9001/v1", api: openai}
+      - {name: north, url: https://a.example.com/v1, api: openai, credential: {bearer: {env: NORTH_KEY}}, sealed_by: us}
+      - {name: south, url: "http://127.0.0.1:9001/v1", api: openai, sealed_by: us}
     default_backend: north
     models:
       - {name: chat, targets: [{backend: north, weight: 80}]}
@@ -28,7 +28,7 @@ def plan(text: str = POLICY, key: bytes = b"planted-key") -> Plan:
 DEMANDED = {
     "a backend's url": ("127.0.0.1:9001", "127.0.0.1:9002", ("backends",)),
     "a backend's name": ("name: south", "name: west", ("backends",)),
-    "tls": ("api.example.com/v1, api", "api.example.com/v1, tls: {sni: a.example}, api", ("backends",)),
+    "tls": ("a.example.com/v1, api", "a.example.com/v1, tls: {sni: a.example}, api", ("backends",)),
     "a credential's header": (
         "{bearer: {env: NORTH_KEY}}",
         "{header: x-k, env: NORTH_KEY}",
@@ -42,6 +42,11 @@ DEMANDED = {
         ", credential: {bearer: {env: NORTH_KEY}}",
         "",
         ("the credentials' header fields", "responses"),
+    ),
+    "makers": (
+        "sealed_by: us}\ndefault_backend: north",
+        "sealed_by: them}\ndefault_backend: south",
+        ("responses",),
     ),
     "trailers": ("pipelines:", "request_trailers: pass\npipelines:", ("trailers of requests",)),
 }

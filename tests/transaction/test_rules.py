@@ -23,9 +23,9 @@ from tests.seams.playing import CHAT, JSON, played
 BASE = """
 version: 1
 backends:
-  - {name: big, url: "http://127.0.0.1:1/v1", api: openai}
-  - {name: small, url: "http://127.0.0.1:2/v1", api: openai}
-  - {name: private, url: "http://127.0.0.1:3/v1", api: openai}
+  - {name: big, url: "http://127.0.0.1:1/v1", api: openai, sealed_by: ours}
+  - {name: small, url: "http://127.0.0.1:2/v1", api: openai, sealed_by: ours}
+  - {name: private, url: "http://127.0.0.1:3/v1", api: openai, sealed_by: ours}
   - {name: claude, url: "http://127.0.0.1:4/v1", api: anthropic}
 models:
   - {name: plain, targets: [{backend: small}]}

@@ -3,7 +3,7 @@
 from typing import Final
 
 from extproc.apis.api import Api
-from extproc.apis.families import ANTHROPIC, anthropic
+from extproc.apis.families import ANTHROPIC, anthropic, anthropic_sealed
 
 COUNT_TOKENS: Final = Api(
     name="anthropic.count_tokens",
@@ -11,4 +11,5 @@ COUNT_TOKENS: Final = Api(
     family=ANTHROPIC,
     paths=("/v1/messages/count_tokens",),
     role_of=anthropic.role_of,
+    sealed=anthropic_sealed.COUNTED,
 )

@@ -5,7 +5,7 @@ from typing import Final
 from extproc.apis.anthropic_messages import asked, events, replies, usage
 from extproc.apis.anthropic_messages.writer import MessageEvents
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.families import ANTHROPIC, anthropic
+from extproc.apis.families import ANTHROPIC, anthropic, anthropic_sealed
 
 MESSAGES: Final = Api(
     name="anthropic.messages",
@@ -18,4 +18,5 @@ MESSAGES: Final = Api(
     role_of=anthropic.role_of,
     asked=asked.read_asked,
     reply=replies.read_reply,
+    sealed=anthropic_sealed.SEALED,
 )

@@ -6,6 +6,7 @@ from typing import Final
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_asked, openai_chunks, openai_replies, openai_usage
 from extproc.apis.families.openai_chunk_writer import Chunks
+from extproc.apis.openai_chat import sealed
 from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 
 
@@ -36,4 +37,5 @@ CHAT: Final = Api(
     role_of=_role_of,
     asked=openai_asked.read_asked,
     reply=openai_replies.read_reply,
+    sealed=sealed.SEALED,
 )

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from extproc.apis.api import Api, ApiEvents
-from extproc.apis.openai_responses import asked, events, replies, roles, usage
+from extproc.apis.openai_responses import asked, events, replies, roles, sealed, usage
 from extproc.apis.openai_responses.writer import ResponseEvents
 from extproc.payload import sse
 from extproc.protocol.errors import ClientError
@@ -38,4 +38,5 @@ RESPONSES: Final = Api(
     role_of=roles.role_of,
     asked=asked.read_asked,
     reply=replies.read_reply,
+    sealed=sealed.SEALED,
 )
