@@ -47,6 +47,8 @@ def picked(plan: Plan, shared: Shared, memory: Memory, body: bytes | None, model
         shared.draws.next(),
     )
     memory.picking = pool.name
+    if memory.teller is None and memory.claim is not None and memory.claim.claimed is not None:
+        memory.teller = memory.claim.claimed.api  # a refusal is in the client's dialect, also if no body was read
     found = pick(pool, book, wish, now)
     memory.picked, memory.endpoint = found, found.endpoints[0]
     return PickEdits((DESTINATION, found.value.encode()), {BALANCING: {DESTINATION: found.value}})

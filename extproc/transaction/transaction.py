@@ -332,9 +332,12 @@ class Transaction:
         return shown and memory.status is None and memory.served
 
     def _count_unshown(self) -> None:
-        """Note that no response was shown to a request that was steered, where the Envoy is an operator's own."""
+        """Note that no response was shown to a request that was steered.
+
+        An Envoy with the plan's fingerprint shows those that the plan needs: there the client has left.
+        """
         memory = self._memory
-        shown = memory.status is not None or memory.known or memory.observed
+        shown = memory.status is not None or memory.observed or (memory.known and self._plan.needs.response_headers)
         if memory.destination is not None and not shown and memory.failure is None:
             self._shared.steering.unshown(memory.configuration)
 

@@ -134,14 +134,14 @@ def test_only_endpoints_of_the_subset_are_picked_and_without_one_there_is_503() 
 
 
 @contextmanager
-def before_all(known: Site, written: str, patch: Patch = id) -> Iterator[Gateway]:
+def before_all(known: Site, written: str, patch: Patch = id, *, profile: Profile = "buffered") -> Iterator[Gateway]:
     """An Envoy whose cluster has the endpoints that `written` lists, before a processor that has another policy."""
     policy = loads(written, "written.yaml")
     needs = Plan.compile(policy, {}).needs
-    whole = bootstrap(policy, needs=needs, endpoints=known.processor.endpoints, listen=ANYWHERE)
+    whole = bootstrap(policy, needs=needs, endpoints=known.processor.endpoints, listen=ANYWHERE, profile=profile)
     patch(whole)
     with real_envoy(whole) as envoy:
-        yield Gateway(known, envoy, "buffered", envoy.port("extproc"))
+        yield Gateway(known, envoy, profile, envoy.port("extproc"))
 
 
 def test_a_subset_as_a_list_names_endpoints_that_no_policy_lists() -> None:
@@ -278,3 +278,30 @@ endpoint_pools:
             assert who(on.send(post(said("hi", "big"), spoofed))) == "other"
             assert not [name for each in servers for seen in each.seen for name in seen if name.startswith("x-gateway")]
             on.check()
+
+
+def of_a_gateway(whole: Json, endpoints: Sequence[str]) -> None:
+    """The filter as a gateway of Gateway API writes it: all fields, Envoy's own rules for mutations, no fingerprint."""
+    hinting_list(whole, endpoints)
+    filter_ = next(each for each in manager(whole)["http_filters"] if each["name"] != "hint")["typed_config"]
+    for name in ("forward_rules", "mutation_rules", "request_attributes", "response_attributes"):
+        filter_.pop(name, None)
+    del filter_["grpc_service"]["initial_metadata"]
+    del manager(whole)["early_header_mutation_extensions"]
+    for cluster in whole["static_resources"]["clusters"]:
+        cluster.pop("health_checks", None)
+
+
+def test_a_filter_as_a_gateway_writes_it_is_enough() -> None:
+    with engines("a", "b") as servers:
+        a, b = servers
+        scorers = "scorers: [{use: queue}, {use: prefix}]"
+        patch = partial(of_a_gateway, endpoints=[each.endpoint for each in servers])
+        text = policy(f"{listed(servers)}, {scorers}")
+        with site(policy(scorers), "h2") as known, before_all(known, text, patch, profile="full-duplex") as on:
+            who(ask(on))
+            a.waiting = 20
+            again(servers)
+            assert {who(ask(on, PROMPT, (HEADER, a.endpoint))) for _ in range(4)} == {"b"}
+            line = on.line(ask(on, "stream", ("x-other", "1")))
+            assert (line["endpoint"], line["status"]) == (b.endpoint, 200)

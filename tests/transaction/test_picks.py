@@ -12,7 +12,7 @@ from extproc.protocol.messages import Headers, Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.pools import DESTINATION, hint_of, prompt_of, served_by
+from extproc.transaction.pools import DESTINATION, PROMPT_BYTES, READ_WHOLE, hint_of, prompt_of, served_by
 from tests.gathered import gathered
 from tests.records import logged
 
@@ -131,6 +131,13 @@ def test_a_hint_decides_and_nobody_left_is_503_in_the_client_s_dialect() -> None
             envoy.sends(request_body(ASK))
 
 
+def test_a_refusal_is_in_the_client_s_dialect_also_if_no_body_was_read() -> None:
+    with Playbook(compiled()) as envoy:
+        message = hinted(request_headers("/v1/messages"), {f"{DESTINATION}-subset": []})
+        refused = envoy.sends(message).gets_one(Reject)
+    assert refused.body.startswith(b'{"type":"error","error":{"type":')
+
+
 def test_a_list_of_models_is_the_endpoints_to_give_unless_the_policy_has_models() -> None:
     with Playbook(compiled()) as envoy:
         told(envoy.sends(request_headers("/v1/models", method="GET", end=True)).gets_one(Proceed))
@@ -196,6 +203,16 @@ def test_the_served_endpoint_may_come_as_an_attribute() -> None:
         metadata={"envoy.lb": {f"{DESTINATION}-served": B}},
     )
     assert served_by(both) == B
+
+
+def test_the_prompt_of_a_large_body_is_what_stands_behind_its_first_member() -> None:
+    head = b'{"model":"m","temperature":1,"messages":["'
+    for size in (READ_WHOLE - len(head) - 3, READ_WHOLE):
+        one, other = (head + b"x" * size + end for end in (b'"]}', b'", 1]}'))
+        assert len(prompt_of(one)) == PROMPT_BYTES
+        assert prompt_of(one) == prompt_of(other)
+        assert prompt_of(one) != prompt_of(one.replace(b"xx", b"xy", 1))
+    assert prompt_of(b"y" * (READ_WHOLE + 1)) == b""
 
 
 @gathered(

@@ -56,8 +56,9 @@ def compare(written: WrittenConfig, policy: Policy, plan: Plan) -> list[Differen
 
 def notes(written: WrittenConfig, policy: Policy) -> list[Difference]:
     """Return what an operator should know about a configuration that works."""
-    filters = [each for each in _ours(written) if _fingerprint(each) is None]
-    found = (*unproven(filters, policy), *unverified(filters, policy))
+    every = _ours(written)
+    filters = [each for each in every if _fingerprint(each) is None]
+    found = (*unproven(filters, policy), *unverified(every, policy))
     return sorted(Difference(line, text) for line, text in found)
 
 
