@@ -97,7 +97,6 @@ def _confined(rehearsed: Rehearsed) -> Iterable[str]:
 _LEFT: Final = {
     "residency": "it is in {detail}",
     "sealed": "it cannot read what the request carries",
-    "allow_list": "the caller may not use it",
     "context": "its context has {detail}",
     "feature": "it has no {detail}",
     "down": "it is known to be down, or is avoided",

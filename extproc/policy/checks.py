@@ -3,7 +3,7 @@
 They read models and plain data alike, so that a file with a misspelt field is told of its unknown backends as well.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
@@ -21,6 +21,7 @@ def contradictions(policy: object) -> Iterator[PlacedError]:
     yield from _backends(policy)
     yield from _models(policy)
     yield from _residency(policy)
+    yield from _permitted(policy)
     yield from pipelines(policy)
     yield from _default(policy)
     yield from steerable(policy)
@@ -80,6 +81,19 @@ def _chain(place: Loc, entry: object, first: str, owner: str, known: list[str]) 
         yield from _targets((*place, kind), items(entry, kind), known)
     yield from _weights((*place, first), part(entry, first), owner)
     yield from _unordered((*place, "fallback"), items(entry, "fallback"))
+
+
+def _permitted(policy: object) -> Iterator[PlacedError]:
+    """Names of models that tenants may ask for and nobody could: misspelt ones, where unknown names are refused."""
+    permitted = part(part(policy, "tenants"), "models")
+    if not isinstance(permitted, Mapping) or part(policy, "unknown_models") == "pass":
+        return
+    known = _names(items(policy, "models"))
+    for tenant, names in permitted.items():
+        for index, name in enumerate(names if isinstance(names, list | tuple) else ()):
+            if isinstance(name, str) and name not in known:
+                error = refusal(f"there is no model {listed([name])}", meant(name, known))
+                yield ("tenants", "models", tenant, index), error
 
 
 def _residency(policy: object) -> Iterator[PlacedError]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from extproc.policy.base import Value, Written, refusal
 from extproc.policy.credential_headers import carries_credential
-from extproc.policy.names import MatchedHeader
+from extproc.policy.names import MatchedHeader, ModelName
 from extproc.policy.units import Truth
 
 TENANT_MAX: Final = 256
@@ -149,6 +149,14 @@ class Tenants(Value):
     unknown: Literal["reject", "pass"] | None = None
     """A tenant that is not in `known`: `reject` answers 403, `pass` serves it without attributes. If absent, `reject`
     where `known` lists any: rules about attributes, such as a region, would not apply to it."""
+
+    models: Annotated[
+        Mapping[TenantName, tuple[ModelName, ...]],
+        Field(max_length=KNOWN_MAX),
+        Written("names of models by tenant", "{acme: [chat, auto]}"),
+    ] = {}
+    """Names that a tenant may ask for, also among those that no model of the policy has; for others it gets 403, and
+    `GET /v1/models` does not list them. A tenant that is not here may ask for all."""
 
     @property
     def rejects_unknown(self) -> bool:

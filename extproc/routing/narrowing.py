@@ -7,7 +7,7 @@ from extproc.apis.demand import UNDETERMINED
 from extproc.protocol.errors import ClientError
 from extproc.routing.candidates import Candidate
 from extproc.routing.routes import Route
-from extproc.routing.weighing import Allows, LeftOut, Weighing
+from extproc.routing.weighing import LeftOut, Weighing
 
 ROUGH: Final = frozenset({"images", "audio", "files"})
 """What counts for as many tokens as it may at most: nobody is refused for that estimate."""
@@ -56,18 +56,9 @@ class ContextExceededError(UnroutedError):
 
 def reading(route: Route, makers: frozenset[str], weighing: Weighing | None) -> Route:
     """Leave the candidates that can read what the request carries: of these makers. Raises UnroutedError."""
-    left = kept(route, lambda each: each.destination.maker in makers, "sealed", _nothing, weighing)
+    left = kept(route, lambda each: each.destination.maker in makers, "sealed", lambda _: "", weighing)
     if left.empty:
         raise UnroutedError(route.rule, 409, NO_MAKER, "No backend of this model can read what the request carries.")
-    return left
-
-
-def allowed(route: Route, weighing: Weighing) -> Route:
-    """Leave the candidates that the caller may use. Raises UnroutedError."""
-    assert weighing.allows is not None, "somebody limits the caller"
-    left = kept(route, weighing.allows, "allow_list", _nothing, weighing)
-    if left.empty:
-        raise UnroutedError(route.rule, 403, "model_not_allowed", "This model is not allowed for you.", "model")
     return left
 
 
@@ -104,7 +95,13 @@ def _holding(route: Route, weighing: Weighing) -> Route:
     return kept(route, lambda each: _holds(each, needed), "context", lambda each: _size(each, needed), weighing)
 
 
-def kept(route: Route, test: Allows, why: str, detail: Callable[[Candidate], str], weighing: Weighing | None) -> Route:
+def kept(
+    route: Route,
+    test: Callable[[Candidate], bool],
+    why: str,
+    detail: Callable[[Candidate], str],
+    weighing: Weighing | None,
+) -> Route:
     """Leave those that a test is true of, and note the others, if somebody wants to know."""
     left = route.keeping({each.key for each in route.every if test(each)})
     note(route, left, why, detail, weighing)
@@ -122,10 +119,6 @@ def note(route: Route, left: Route, why: str, detail: Callable[[Candidate], str]
 def region_of(candidate: Candidate) -> str:
     """Return the region of a candidate in words."""
     return "no region" if candidate.traits.region is None else f"the region {candidate.traits.region}"
-
-
-def _nothing(_: Candidate) -> str:
-    return ""
 
 
 def _holds(candidate: Candidate, tokens: int) -> bool:

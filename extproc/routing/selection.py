@@ -8,7 +8,7 @@ from extproc.protocol.errors import ClientError
 from extproc.routing.busy import OpenExchanges
 from extproc.routing.candidates import Choice
 from extproc.routing.health import BackendHealth
-from extproc.routing.narrowing import UNAVAILABLE, UnroutedError, allowed, fitting, note, reading, region_of
+from extproc.routing.narrowing import UNAVAILABLE, UnroutedError, fitting, note, reading, region_of
 from extproc.routing.placing import fraction
 from extproc.routing.residency import Confinement, ResidencyError
 from extproc.routing.routes import Route
@@ -93,11 +93,8 @@ def _along(
         route = reading(route, makers, weighing)
     if confinement is not None:
         route = _within(route, confinement, weighing)
-    if weighing is not None:
-        if weighing.allows is not None:
-            route = allowed(route, weighing)
-        if route.measured:
-            route = fitting(route, weighing)
+    if weighing is not None and route.measured:
+        route = fitting(route, weighing)
     if not health.idle:
         route = _up(route, health, now, weighing)
     if route.edges:

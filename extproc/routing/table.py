@@ -36,7 +36,8 @@ class Table(Struct, frozen=True):
     `quoted` are those that are looked for. `asks`: the signals that a model's rules and those of residency read, by the
     model's name; `asks_all`: those that are read whatever the model is. `residency`: limits on where requests go.
     `weighs`: the names whose routes weigh more than signals and health; `reads`: what of the body, by these names.
-    `addresses`: the backends' URLs, by their names. `destinations`: all backends, by their names.
+    `addresses`: the backends' URLs, by their names. `destinations`: all backends, by their names. `permitted`: what a
+    tenant may ask for, by the tenant; one that is not there may ask for all.
     """
 
     routes: Mapping[tuple[str, str], Route]
@@ -55,7 +56,13 @@ class Table(Struct, frozen=True):
     addresses: Mapping[str, str] = {}
     weighs: frozenset[str] = frozenset()
     reads: Mapping[str, RouteReads] = {}
+    permitted: Mapping[str, frozenset[str]] = {}
     destinations: Mapping[str, Destination] = {}
+
+    def permits(self, tenant: str, model: str) -> bool:
+        """True if a tenant may ask for a model."""
+        names = self.permitted.get(tenant)
+        return names is None or model in names
 
     def asked(self, model: str) -> frozenset[str]:
         """Return the signals that routing a request for `model` reads."""
@@ -122,6 +129,7 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes], traits: TraitsOf
         addresses={backend.name: backend.url for backend in policy.backends},
         weighs=frozenset(name for (name, _), route in routes.items() if _weighs(route)) | reads.keys(),
         reads=reads,
+        permitted={} if policy.tenants is None else {t: frozenset(each) for t, each in policy.tenants.models.items()},
         destinations=destinations,
     )
 

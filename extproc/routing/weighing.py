@@ -1,13 +1,9 @@
 """The data that filters and strategies weigh a request by, besides its signals."""
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 from msgspec import Struct
 
 from extproc.apis.demand import Demand
 from extproc.routing.busy import OpenExchanges
-from extproc.routing.candidates import Candidate
 from extproc.routing.speeds import Speeds
 
 NO_DEMAND = Demand(frozenset(), 0, None, 0)
@@ -21,15 +17,11 @@ class WeighedBody(Struct, frozen=True):
     key: int | None = None
 
 
-Allows: TypeAlias = Callable[[Candidate], bool]
-"""True for a candidate that the caller may use."""
-
-
 class LeftOut(Struct, frozen=True):
     """A candidate that cannot serve a request.
 
-    `why` is one of `sealed`, `residency`, `allow_list`, `context`, `feature`, `down`. `detail` says more: a region, a
-    number of tokens, names of features.
+    `why` is one of `sealed`, `residency`, `context`, `feature`, `down`. `detail` says more: a region, a number of
+    tokens, names of features.
     """
 
     backend: str
@@ -42,8 +34,8 @@ class Weighing(Struct):
     """One request, and what is known of the backends at its time.
 
     `draw` is in [0, 1), `now` in seconds. `demand`: what it needs, where the policy asks for it. `stream`: it asks for
-    a stream. `key`: a hash of what requests are placed by, where they are; never trusted for more than that. `allows`:
-    the caller's limit on candidates. `left`: takes the candidates that are left out, if somebody wants to know.
+    a stream. `key`: a hash of what requests are placed by, where they are; never trusted for more than that. `left`:
+    takes the candidates that are left out, if somebody wants to know.
     """
 
     draw: float
@@ -53,5 +45,4 @@ class Weighing(Struct):
     demand: Demand = NO_DEMAND
     stream: bool = False
     key: int | None = None
-    allows: Allows | None = None
     left: list[LeftOut] | None = None

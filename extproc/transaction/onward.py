@@ -138,6 +138,8 @@ def _choose(
     """
     assert memory.claimed is not None, "what no API claims is not routed"
     table, family, draw = plan.table, memory.claimed.api.family.name, shared.draws.next()
+    if table.permitted and not table.permits(memory.circumstances.tenant, model):
+        raise ClientError(403, "model_not_allowed", "This model is not allowed for you; see GET /v1/models.", "model")
     signals = memory.signals_for_rules(table.asked(model)) if plan.routes_by_signals else NO_SIGNALS
     if table.residency:
         memory.confinement = table.residency.confine(signals)

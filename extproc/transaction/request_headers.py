@@ -181,7 +181,8 @@ def _take_pipeline(
 def _models(plan: Plan, memory: Memory, name: str, fields: HeaderMap) -> Reject:
     """Return the list of models, or the card of one."""
     family = plan.apis.family_of(fields) or plan.apis.default
-    names = plan.table.names
+    tenant = memory.circumstances.tenant
+    names = [each for each in plan.table.names if plan.table.permits(tenant, each)]
     if name and name not in names:
         raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
     memory.decision, memory.reason = "allowed", "models"

@@ -80,3 +80,13 @@ def test_targets_without_a_quality_are_noted_where_it_counts() -> None:
     assert notes("strategy: balanced") == ["targets without a declared quality get none: b"]
     assert notes("strategy: balanced\n    balance: {cost: 1}") == []
     assert notes("strategy: fastest") == []
+
+
+def test_a_tenant_s_models_exist_unless_unknown_ones_pass() -> None:
+    tenants = "strategy: weighted\ntenants: {from: {header: x-tenant-id}, models: {acme: [x, y]}}"
+    with pytest.raises(PolicyError) as caught:
+        loads(policy(tenants))
+    assert [(each.path, each.message) for each in caught.value.problems] == [
+        ("tenants.models.acme[1]", "there is no model y")
+    ]
+    loads(policy(f"{tenants}\nunknown_models: pass"))

@@ -6,7 +6,6 @@ import pytest
 
 from extproc.apis.demand import UNDETERMINED, Demand
 from extproc.policy import loads
-from extproc.protocol.errors import ClientError
 from extproc.routing.busy import OpenExchanges
 from extproc.routing.health import BackendHealth
 from extproc.routing.narrowing import ContextExceededError, UnroutedError
@@ -117,27 +116,16 @@ def test_what_cannot_be_determined_is_nobody_s_mistake() -> None:
     assert (caught.value.status, caught.value.code) == (503, "routing_failed")
 
 
-def test_a_caller_s_limit_holds_for_every_attempt() -> None:
-    own = table("tiny small", "large")
-    found = Chosen(own, needing(10), allows=lambda each: each.destination.name != "small")
-    assert found.plan == ["tiny", "large"]
-    with pytest.raises(UnroutedError) as caught:
-        Chosen(own, needing(10), allows=lambda _: False)
-    assert (caught.value.status, caught.value.code) == (403, "model_not_allowed")
-
-
 def test_residency_comes_before_every_other_filter() -> None:
     own, nowhere = table("tiny"), Confinement(frozenset(), ("none",))
     with pytest.raises(ResidencyError):
-        Chosen(own, needing(10_000, None, "audio"), confinement=nowhere, allows=lambda _: False)
+        Chosen(own, needing(10_000, None, "audio"), confinement=nowhere)
 
 
 def test_a_name_that_backends_list_is_filtered_too() -> None:
     own = table("open", more="unknown_models: pass\n")
     assert Chosen(own, needing(5000, None, "tools"), model="m").plan == ["small", "large", "open"]
     assert "m" in own.weighs
-    with pytest.raises(ClientError, match="not allowed"):
-        Chosen(own, needing(1), model="m", allows=lambda _: False)
 
 
 def test_what_a_policy_does_not_declare_is_not_asked_for() -> None:

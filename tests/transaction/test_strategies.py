@@ -252,3 +252,38 @@ def test_placing_by_tenant_needs_tenants() -> None:
     with pytest.raises(Exception, match="1 problem") as caught:
         plan("strategy: sticky, sticky_by: tenant")
     assert "who is calling" in str(getattr(caught.value, "problems", ""))
+
+
+# -- what a tenant may ask for
+
+PERMITTED = "tenants: {from: {header: x-tenant-id}, models: {acme: [plain, made-up], none: []}}\nunknown_models: pass\n"
+
+
+def asks(own: Plan, tenant: str, model: str) -> tuple[int | None, str]:
+    with Playbook(own) as book:
+        book.sends(request_headers(CHAT, JSON, ("x-tenant-id", tenant.encode())))
+        effects = book.sends(request_body(said(model=model))).effects
+        refused = next((each.status for each in effects if isinstance(each, Reject)), None)
+        return refused, logged(book.leaves())["reason"]
+
+
+def test_a_tenant_may_ask_for_the_names_in_its_list_alone_whoever_serves_them() -> None:
+    own = plan("strategy: weighted", rest=PERMITTED + "default_backend: a\n")
+    assert asks(own, "acme", "plain") == (None, "only")
+    assert asks(own, "acme", "made-up") == (None, "default")
+    for model in ("x", "m", "unheard-of"):
+        assert asks(own, "acme", model) == (403, "model_not_allowed")
+    assert asks(own, "none", "plain") == (403, "model_not_allowed")
+    assert asks(own, "other", "x") == (None, "weighted")
+
+
+def test_a_tenant_s_list_of_models_is_what_it_may_ask_for() -> None:
+    own = plan("strategy: weighted", rest=PERMITTED)
+    for tenant, names in (("acme", ["plain"]), ("none", []), ("other", ["x", "plain"])):
+        with Playbook(own) as book:
+            message = request_headers("/v1/models", ("x-tenant-id", tenant.encode()), method="GET", end=True)
+            listed = json.loads(book.sends(message).gets_one(Reject).body)["data"]
+            assert [each["id"] for each in listed] == names
+        with Playbook(own) as book:
+            message = request_headers("/v1/models/x", ("x-tenant-id", tenant.encode()), method="GET", end=True)
+            assert book.sends(message).gets_one(Reject).status == (200 if "x" in names else 404)
