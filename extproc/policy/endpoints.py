@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Annotated, Final, Literal, Self
 
@@ -133,12 +133,9 @@ class EndpointPool(Value):
     endpoints that it had stay."""
     metrics: EndpointMetrics | None = EndpointMetrics()
     """How metrics are read; none are with `null`."""
-    scorers: Annotated[tuple[EndpointScorer, ...], Field(min_length=1, max_length=8)] = (
-        EndpointScorer(use="least_busy"),
-        EndpointScorer(use="kv_cache"),
-        EndpointScorer(use="prefix", weight=2.0),
-    )
-    """Scorers that order the endpoints."""
+    scorers: Annotated[tuple[EndpointScorer, ...], Field(max_length=8)] = ()
+    """Scorers that order the endpoints. If there are none: `least_busy`, `kv_cache` (where metrics are read), and with
+    twice their weight `prefix`, because a prompt that is computed anew costs more than some requests more."""
     picks: Annotated[Count, Field(ge=1, le=PICKS_MAX), Written("whole number", "2")] = 3
     """Endpoints named for a request, the best first; the others are for Envoy's retries."""
     objectives: Annotated[
@@ -154,10 +151,18 @@ class EndpointPool(Value):
     def __hash__(self) -> int:
         return hash((self.name, self.backends, self.endpoints, self.file, self.scorers))
 
+    @cached_property
+    def scoring(self) -> tuple[EndpointScorer, ...]:
+        """The scorers, or those that stand in for none."""
+        if self.scorers:
+            return self.scorers
+        cache = () if self.metrics is None else (EndpointScorer(use="kv_cache"),)
+        return (EndpointScorer(use="least_busy"), *cache, EndpointScorer(use="prefix", weight=2.0))
+
     @property
     def reads_prompt(self) -> bool:
         """True if the pick depends on the prompt."""
-        return any(each.use == "prefix" for each in self.scorers)
+        return any(each.use == "prefix" for each in self.scoring)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

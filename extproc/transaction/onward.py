@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 from msgspec.json import encode
+from msgspec.structs import replace
 
 from extproc import apis
 from extproc.apis.seals.requests import TaggedMember
@@ -183,6 +184,14 @@ def _choose_sealed(
     if turn.outcome is not None:
         memory.sealed, memory.sealed_members = turn.outcome, turn.names
     return choice, turn
+
+
+def with_endpoints(routed: Routed, edits: PickEdits | None) -> Routed:
+    """Add the pick of endpoints, if there is one."""
+    if edits is None:
+        return routed
+    headers, metadata = with_field(routed.headers, edits), with_metadata(routed.metadata, edits)
+    return replace(routed, headers=headers, metadata=metadata)
 
 
 def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[str, ...]) -> Effects:

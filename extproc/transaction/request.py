@@ -35,11 +35,12 @@ from extproc.transaction.onward import (
     send_with_trailers,
     trailers_without,
     unrouted,
+    with_endpoints,
 )
 from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal
 from extproc.transaction.passage import without_key_protocols
 from extproc.transaction.pending import PendingJudgement
-from extproc.transaction.picks import PickEdits, model_at, picked, with_field, with_metadata
+from extproc.transaction.picks import PickEdits, model_at, picked, with_metadata
 from extproc.transaction.plan import Plan
 from extproc.transaction.recoding import Recoded, Recoding, swells
 from extproc.transaction.request_headers import admit
@@ -382,10 +383,7 @@ class RequestSide:
         else:
             sealed = sealed if judged is None else judged.sealed
             routed = route(self._plan, self._shared, memory, asked, plain, changed, sealed, now)
-        edits = self._pick(plain if routed.body is None else routed.body, model_at(memory, asked), now)
-        if edits is not None:
-            headers, metadata = with_field(routed.headers, edits), with_metadata(routed.metadata, edits)
-            routed = replace(routed, headers=headers, metadata=metadata)
+        routed = with_endpoints(routed, self._pick(routed.body or plain, model_at(memory, asked), now))
         if routed.body is not None and self._opening is not None and self._opening.codings:
             return self._recode(self._opening, routed, routed.body, now)
         return self._go_on(routed)

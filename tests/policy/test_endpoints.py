@@ -26,7 +26,6 @@ def problems(text: str) -> list[tuple[str, str]]:
     [
         (FREE % "{name: p, endpoints: [localhost:80]}", "endpoint_pools[0].endpoints[0]", "not an endpoint"),
         (FREE % "{name: p, endpoints: ['10.0.0.1:80'], file: f}", "endpoint_pools[0].file", "listed already"),
-        (FREE % "{name: p, scorers: []}", "endpoint_pools[0].scorers", ""),
         (FREE % "{name: p, scorers: [{use: queue}, {use: queue}]}", "endpoint_pools[0].scorers[1].use", "already"),
         (
             FREE % "{name: p, metrics: ~, scorers: [{use: kv_cache}]}",
@@ -55,6 +54,20 @@ def test_the_limits_are_the_last_that_are_taken() -> None:
     assert problems(FREE % f"{{name: p, endpoints: [{many}, '10.2.0.1:80']}}")
     pools = [f"{{name: p{n}, backends: [{'a' if n else 'b'}]}}" for n in range(POOLS_MAX + 1)]
     assert any(path == "endpoint_pools" for path, _ in problems(BACKED % ", ".join(pools)))
+
+
+@gathered(
+    ("more", "uses"),
+    [
+        ("", ["least_busy", "kv_cache", "prefix"]),
+        (", metrics: ~", ["least_busy", "prefix"]),
+        (", scorers: [{use: queue}]", ["queue"]),
+    ],
+)
+def test_a_pool_without_scorers_has_those_that_can_be_computed(more: str, uses: list[str]) -> None:
+    (pool,) = loads(FREE % f"{{name: p{more}}}", "policy.yaml").endpoint_pools
+    assert [each.use for each in pool.scoring] == uses
+    assert pool.reads_prompt is ("prefix" in uses)
 
 
 @gathered(

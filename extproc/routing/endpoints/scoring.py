@@ -38,9 +38,9 @@ def scores(
         taken = [each.sample for each in candidates]
         samples = [sample if sample is not None and sample.at >= oldest else None for sample in taken]
     scene = Scene(book, candidates, samples, blocks, pool.metrics is not None)
-    total = sum(each.weight for each in pool.scorers)
+    total = sum(each.weight for each in pool.scoring)
     found = [0.0] * len(candidates)
-    for scorer in pool.scorers:
+    for scorer in pool.scoring:
         share = scorer.weight / total
         found = [so_far + share * score for so_far, score in zip(found, _SCORERS[scorer.use](scene), strict=True)]
     return found
