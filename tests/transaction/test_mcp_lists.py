@@ -118,6 +118,34 @@ def test_a_list_that_clients_could_read_in_two_ways_goes_nowhere(wrong: bytes, c
     assert stream.record()["failures"][0]["processor"] == "mcp"
 
 
+@gathered("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
+@gathered("kind", [b"application/json", b"application/problem+json", b"text/event-stream"])
+def test_a_list_in_another_encoding_goes_nowhere(encoding: str, kind: bytes) -> None:
+    sent = PAGE.decode().encode(encoding)
+    sent = sent if kind != b"text/event-stream" else b"data: %s\n\n" % sent
+    for more in (b"", b"; charset=%s" % encoding.encode()):
+        played = Played(PLANS["alone"]).posts(message("tools/list")).replies(sent, ("content-type", kind + more))
+        if played.refusal is None:
+            got = played.body(Side.RESPONSE, sent)
+            assert b"shell" not in got.replace(b"\0", b"")
+            assert b"response_not_processed" in got
+
+
+@gathered(
+    "kind",
+    [
+        b"application/json; charset=utf-7",
+        b"application/json; charset=cp037",
+        b"application/json; charset=iso-8859-1",
+        b"application/json; charset=utf-8; charset=utf-16",
+        b"text/event-stream; charset=utf-7",
+    ],
+)
+def test_what_clients_would_decode_otherwise_goes_nowhere(kind: bytes) -> None:
+    played = Played(PLANS["alone"]).posts(message("tools/list")).replies(PAGE, ("content-type", kind))
+    assert played.error == (502, 1, -32000, "response_not_processed")
+
+
 def test_line_ends_that_clients_read_differently_end_the_stream() -> None:
     sent = b'data: {"jsonrpc":"2.0","id":1,"result":\r{"tools":[%s]}}\n\n' % SHELL
     assert b"shell" not in listed(PLANS["alone"], sent, SSE)
