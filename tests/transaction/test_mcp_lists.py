@@ -190,6 +190,16 @@ def test_messages_of_a_server_that_are_denied_are_taken_out() -> None:
     assert whole.error[0] == 502
 
 
+def test_a_result_that_asks_for_what_is_denied_goes_nowhere() -> None:
+    own = plan(f"methods: {{deny: ['sampling/*']}}, {ONE}")
+    for method, goes in (("sampling/createMessage", False), ("elicitation/create", True)):
+        asked = {"first": {"method": "roots/list"}, "second": {"method": method, "params": {}}}
+        sent = dumped(result(1, resultType="input_required", inputRequests=asked))
+        assert (Played(own).posts(call("x")).replies(sent).refusal is None) == goes
+    twice = sent.replace(b'"method": "elicitation/create"', b'"method": "elicitation/create", "Method": "sampling/x"')
+    assert Played(own).posts(call("x")).replies(twice).refusal is not None
+
+
 def test_what_restricts_nothing_reads_no_response() -> None:
     own = plan()
     assert not own.needs.response_body
