@@ -48,18 +48,19 @@ def planned_filter(rules: McpRules, server: ServedTools) -> PlannedStage | None:
     return PlannedStage(NAME, _opened, McpFilter(rules, server), allows_failure=False)
 
 
-def _opened(options: McpFilter, facts: AnswerFacts) -> "McpStage":  # noqa: ARG001  every response is read alike
-    return McpStage(options)
+def _opened(options: McpFilter, facts: AnswerFacts) -> "McpStage":
+    return McpStage(options, streams=facts.streams)
 
 
 class McpStage(ReportingStage):
     """Each event is a message or a batch by itself, so that it keeps nothing."""
 
-    __slots__ = ("_options", "_words")
+    __slots__ = ("_options", "_streams", "_words")
 
-    def __init__(self, options: McpFilter) -> None:
+    def __init__(self, options: McpFilter, *, streams: bool) -> None:
         super().__init__()
         self._options = options
+        self._streams = streams
         methods = options.rules.methods.restricts
         self._words = (b"tool", *((b"method",) if methods else ()))
 
@@ -70,7 +71,7 @@ class McpStage(ReportingStage):
             return (event,)
         lines = data_lines(raw, bom=True)
         if not lines:
-            if raw.removeprefix(BOM).lstrip()[:1] not in _DOCUMENT:
+            if self._streams and raw.removeprefix(BOM).lstrip()[:1] not in _DOCUMENT:
                 return (event,)  # a comment, or a field that no client reads
             return self._document(event)
         if _CARRIAGE.search(raw) is not None:
@@ -91,8 +92,8 @@ class McpStage(ReportingStage):
     def _suspected(self, raw: bytes) -> bool:
         """True if something in it may have to go: cheap, and never wrong the other way."""
         small = raw.lower()
-        # A name can be written with escapes, which begin so.
-        return any(word in small for word in self._words) or b"\\u" in small
+        # A name can be written with escapes, which begin so; and clients find UTF-16 out by its zeros.
+        return any(word in small for word in self._words) or b"\\u" in small or b"\0" in small
 
     def _keeps(self, name: str, tool: bytes) -> bool:
         if not self._options.rules.tools.allows(name):

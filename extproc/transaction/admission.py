@@ -3,6 +3,7 @@
 from typing import Final
 
 from extproc.payload.encodings import codings as encodings
+from extproc.payload.fieldvalue import known, parse
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Headers
@@ -30,6 +31,9 @@ DENSE: Final = (
     "the highest ratio that is accepted."
 )
 """The predicate of messages about a body that is refused for its ratio."""
+
+_JSON: Final = "application/json"
+_JSON_BYTES: Final = _JSON.encode()
 
 UNKNOWN: Final = ("unknown",)
 """Codings that cannot be undone here."""
@@ -106,3 +110,12 @@ def exceeds(fields: HeaderMap, limit: int) -> bool:
     length = fields.get("content-length")
     # By its digits first: a hostile number is not worth converting.
     return length is not None and (not length.isdigit() or len(length) > 15 or int(length) > limit)
+
+
+def json_type(fields: HeaderMap) -> str:
+    """The content-type of a claimed body: JSON, whatever it is said to be, but in the charset that it names."""
+    if fields.get("content-type") == _JSON_BYTES:
+        return _JSON
+    if known(parse(fields.text("content-type")).parameters.get("charset", "")) is not None:
+        return _JSON
+    return f"{_JSON}; charset=unknown"

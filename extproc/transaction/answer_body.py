@@ -36,6 +36,8 @@ from extproc.usage import UsageMeter
 
 _RESPONSE: Final = Side.RESPONSE
 
+UTF8: Final = "utf-8"
+
 
 class Wanted(Struct, frozen=True):
     """The way in which a response is to be read. `kind`: its content-type; `codings` have to be undone first.
@@ -74,8 +76,9 @@ def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | No
     offloaded = pipeline.response is not None and pipeline.response.offloaded
     streams = events and (not offloaded or (pipeline.windows is not None and not only_watches(memory, findings)))
     staged = events or value == "application/json" or value.endswith("+json")
+    every = findings.staging is not None and findings.staging.every
     if not (staged or value in findings.pipeline.content_types):
-        if findings.staging is not None and findings.staging.every:
+        if every:
             return Wanted(False, kind, (), "content_type", staged=True)
         if _may_be_empty(fields, findings, value):
             return Wanted(False, kind, (), "content_type")
@@ -86,8 +89,9 @@ def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | No
         if staged:
             unstaged(memory, findings, "size")
         return None
-    if events and known_charset(declared.parameters.get("charset", "")) is None:
-        # The standard says UTF-8, but some clients decode as they are told.
+    charset = known_charset(declared.parameters.get("charset", ""))
+    if (events and charset is None) or (every and staged and (charset != UTF8 or declared.repeated)):
+        # The standards say UTF-8, but some clients decode as they are told.
         unread(memory, findings, "charset")
         unstaged(memory, findings, "charset")
         return None

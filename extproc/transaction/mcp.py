@@ -147,7 +147,7 @@ def _edits(plan: Plan, memory: Memory, exchange: McpExchange, server: ServedTool
 def _check_type(fields: HeaderMap, *, empty: bool) -> None:
     """Refuse what says to be something else than JSON in UTF-8: a server might read it so. Raises ClientError."""
     kind = parse(", ".join(each.decode("latin-1") for each in fields.getall("content-type")))
-    if kind.value != _JSON or kind.parameters.get("charset", "").lower() not in _CHARSETS:
+    if kind.value != _JSON or kind.repeated or kind.parameters.get("charset", "").lower() not in _CHARSETS:
         raise ClientError(415, "unsupported_media_type", "Send JSON-RPC as application/json in UTF-8.")
     if empty:
         raise ClientError(400, "empty_body", "The request has no body; a JSON-RPC message is expected.")

@@ -19,7 +19,6 @@ from extproc.inspection.judgement import Judgement
 from extproc.inspection.stage import patience
 from extproc.inspection.verdict import Blocked, Verdict
 from extproc.payload.encodings import codings as encodings
-from extproc.payload.fieldvalue import known, parse
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.meter import Meter, SpentError
@@ -30,6 +29,7 @@ from extproc.signals.view import RequestView, content_type
 from extproc.transaction.admission import (
     UNKNOWN,
     codings,
+    json_type,
     malformed_encoding,
     overloaded,
     too_dense,
@@ -54,8 +54,6 @@ for one provider, which takes 2 ms for the history of an agent of 100 KB."""
 WORDED_BYTES: Final = 2 * 1024
 """The same where conditions ask about the words of the user: those of a body of that size are judged in 0.3 ms."""
 
-_JSON: Final = "application/json"
-_JSON_BYTES: Final = _JSON.encode()
 
 NO_PARTS: Final[frozenset[AskedPart]] = frozenset()
 
@@ -213,7 +211,7 @@ class Opening:
         self._findings = memory.findings
         self._kind = ""
         if memory.findings is not None or memory.signals is not None:
-            self._kind = content_type(fields) if memory.claimed is None else _json_type(fields)
+            self._kind = content_type(fields) if memory.claimed is None else json_type(fields)
         self._opened: OpenedBody | Refusal | None = None
         self._between = False  # true while it is run between two messages
         self.codings = codings(fields)
@@ -439,12 +437,3 @@ class Opening:
 
     def __repr__(self) -> str:
         return f"Opening({self.name}, {len(self.body)} bytes)"
-
-
-def _json_type(fields: HeaderMap) -> str:
-    """The content-type of a claimed body: JSON, whatever it is said to be, but in the charset that it names."""
-    if fields.get("content-type") == _JSON_BYTES:
-        return _JSON
-    if known(parse(fields.text("content-type")).parameters.get("charset", "")) is not None:
-        return _JSON
-    return f"{_JSON}; charset=unknown"

@@ -57,7 +57,7 @@ def stage_response(plan: Plan, memory: Memory, fields: HeaderMap) -> Findings:
 
 def read_for(plan: Plan, memory: Memory, fields: HeaderMap, config: ProtocolConfig) -> Findings | None:
     """Return what the response is read for; None if nothing reads it, or Envoy does not hand it over."""
-    if memory.misconfigured is not None and memory.misconfigured != OBSERVED:
+    if memory.misconfigured is not None and memory.misconfigured != OBSERVED and memory.filter is None:
         return None
     if memory.seals is not None:
         _begin_sealing(plan, memory, config)

@@ -26,12 +26,14 @@ version: 1
 backends:
   - {{name: main, url: "http://127.0.0.1:{main}/deep/mcp", api: mcp, credential: {{bearer: {{env: NORTH_KEY}}}}}}
   - {{name: pool, url: "http://127.0.0.1:{pool}/mcp", api: mcp}}
+  - {{name: gone, url: "http://127.0.0.1:1/else", api: mcp}}
 mcp:
   methods: {{deny: [resources/read]}}
   tools: {{deny: [shell]}}
   servers:
     - {{name: heavy, backend: pool, tools: ["heavy_*"]}}
     - {{name: main, backend: main}}
+    - {{name: gone, path: /mcp/gone, backend: gone}}
     - {{name: pinned, path: /mcp/pinned, backend: main, pins: {{tools: {pins}, unpinned: report}}}}
 pipelines:
   - name: tools
@@ -136,6 +138,13 @@ def test_lists_hold_pinned_tools_and_masked_descriptions(gateway: Gateway, strea
     assert line["backend"] == "main"
     found = {(each["processor"], each["kind"], each["action"]) for each in line["findings"]}
     assert found == {("mcp", "tool_changed", "block"), ("pii", "email", "mask")}
+
+
+def test_a_server_that_is_gone_is_told_as_json_rpc(gateway: Gateway) -> None:
+    for path in ("/mcp/gone", "/MCP/gone/?x=1"):
+        response = sends(gateway, asks("ping"), target=path)
+        assert response.status == 503
+        assert (response.json()["jsonrpc"], response.json()["error"]["code"]) == ("2.0", -32000)
 
 
 def test_the_stream_of_a_get_is_filtered(gateway: Gateway) -> None:

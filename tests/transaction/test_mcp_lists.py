@@ -118,6 +118,34 @@ def test_a_list_that_clients_could_read_in_two_ways_goes_nowhere(wrong: bytes, c
     assert stream.record()["failures"][0]["processor"] == "mcp"
 
 
+@gathered("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
+@gathered("kind", [b"application/json", b"application/problem+json", b"text/event-stream"])
+def test_a_list_in_another_encoding_goes_nowhere(encoding: str, kind: bytes) -> None:
+    sent = PAGE.decode().encode(encoding)
+    sent = sent if kind != b"text/event-stream" else b"data: %s\n\n" % sent
+    for more in (b"", b"; charset=%s" % encoding.encode()):
+        played = Played(PLANS["alone"]).posts(message("tools/list")).replies(sent, ("content-type", kind + more))
+        if played.refusal is None:
+            got = played.body(Side.RESPONSE, sent)
+            assert b"shell" not in got.replace(b"\0", b"")
+            assert b"response_not_processed" in got
+
+
+@gathered(
+    "kind",
+    [
+        b"application/json; charset=utf-7",
+        b"application/json; charset=cp037",
+        b"application/json; charset=iso-8859-1",
+        b"application/json; charset=utf-8; charset=utf-16",
+        b"text/event-stream; charset=utf-7",
+    ],
+)
+def test_what_clients_would_decode_otherwise_goes_nowhere(kind: bytes) -> None:
+    played = Played(PLANS["alone"]).posts(message("tools/list")).replies(PAGE, ("content-type", kind))
+    assert played.error == (502, 1, -32000, "response_not_processed")
+
+
 def test_line_ends_that_clients_read_differently_end_the_stream() -> None:
     sent = b'data: {"jsonrpc":"2.0","id":1,"result":\r{"tools":[%s]}}\n\n' % SHELL
     assert b"shell" not in listed(PLANS["alone"], sent, SSE)
@@ -160,6 +188,16 @@ def test_messages_of_a_server_that_are_denied_are_taken_out() -> None:
     assert (found["processor"], found["kind"], found["count"]) == ("mcp", "method_denied", 3)
     whole = Played(own).posts(call("x")).replies(dumped(asks))
     assert whole.error[0] == 502
+
+
+def test_a_result_that_asks_for_what_is_denied_goes_nowhere() -> None:
+    own = plan(f"methods: {{deny: ['sampling/*']}}, {ONE}")
+    for method, goes in (("sampling/createMessage", False), ("elicitation/create", True)):
+        asked = {"first": {"method": "roots/list"}, "second": {"method": method, "params": {}}}
+        sent = dumped(result(1, resultType="input_required", inputRequests=asked))
+        assert (Played(own).posts(call("x")).replies(sent).refusal is None) == goes
+    twice = sent.replace(b'"method": "elicitation/create"', b'"method": "elicitation/create", "Method": "sampling/x"')
+    assert Played(own).posts(call("x")).replies(twice).refusal is not None
 
 
 def test_what_restricts_nothing_reads_no_response() -> None:

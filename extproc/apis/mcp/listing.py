@@ -3,12 +3,12 @@
 Every message with a list of tools counts, whatever request its id names: a client takes it for the answer to that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from extproc.apis.mcp.message import MESSAGE, invalid, spelt, text
+from extproc.apis.mcp.message import MESSAGE, invalid, spellings, spelt, text
 from extproc.payload.json.members import Span, check_utf8, elements, members
 
 MAX_TOOLS: Final = 4096
@@ -19,9 +19,12 @@ MAX_MESSAGES: Final = 1024
 
 TOOLS: Final = "tools"
 
-_RESULT: Final = frozenset({TOOLS})
-_TOOL: Final = frozenset({"name", "title", "description", "inputschema", "outputschema", "annotations"})
-_SPELT: Final = frozenset({"name", "title", "description", "inputSchema", "outputSchema", "annotations"})
+REQUESTS: Final = "inputRequests"
+"""The server's requests in a result, by names of its own, as the protocol's revision 2026-07-28 has them."""
+
+_RESULT: Final = spellings(TOOLS, REQUESTS)
+_TOOL: Final = spellings("name", "title", "description", "inputSchema", "outputSchema", "annotations")
+_METHOD: Final = spellings("method")
 
 KeepsTool: TypeAlias = Callable[[str, bytes], bool]
 """True if a tool stays in the list. It is given the tool's name, and its JSON object."""
@@ -78,7 +81,7 @@ def without(document: bytes, spans: tuple[Span, ...]) -> bytes:
 
 def listed(result: bytes) -> tuple[tuple[str, bytes], ...] | None:
     """Return the tools that the result of a message lists, by name; None if it lists none. Raises ClientError."""
-    found = _tools(result)
+    found = _tools(result, _members(result))
     if found is None:
         return None
     start, spans = found
@@ -89,16 +92,15 @@ def _of_message(message: bytes, keeps: KeepsTool, passes: Passes) -> list[Span] 
     """Return the spans of a message that go; None if it goes as a whole."""
     spans = members(message)
     spelt(spans, MESSAGE)
-    if "method" in spans:
-        method = text(_value(message, spans["method"]))
-        if method is None:
-            raise invalid("The method of a message is a text.")
-        if not passes(method):
-            return None
+    if "method" in spans and not passes(_method(message, spans)):
+        return None
     if "result" not in spans:
         return []
     at, end = spans["result"]
-    found = _tools(message[at:end])
+    result = message[at:end]
+    inner = _members(result)
+    _check_requests(result, inner, passes)
+    found = _tools(result, inner)
     if found is None:
         return []
     start, tools = found
@@ -106,12 +108,17 @@ def _of_message(message: bytes, keeps: KeepsTool, passes: Passes) -> list[Span] 
     return [(at + start + first, at + start + last) for first, last in _runs(tools, stays)]
 
 
-def _tools(result: bytes) -> tuple[int, tuple[Span, ...]] | None:
-    """Return where the list of tools begins in a result, and its elements' spans from there."""
+def _members(result: bytes) -> Mapping[str, Span]:
+    """Return the members of a result; none if it is no object."""
     if result[:1] != b"{":
-        return None
+        return {}
     spans = members(result)
     spelt(spans, _RESULT)
+    return spans
+
+
+def _tools(result: bytes, spans: Mapping[str, Span]) -> tuple[int, tuple[Span, ...]] | None:
+    """Return where the list of tools begins in a result, and its elements' spans from there."""
     if TOOLS not in spans:
         return None
     start, end = spans[TOOLS]
@@ -121,10 +128,29 @@ def _tools(result: bytes) -> tuple[int, tuple[Span, ...]] | None:
     return start, found
 
 
+def _check_requests(result: bytes, spans: Mapping[str, Span], passes: Passes) -> None:
+    """Refuse a result that asks the client for something that may not be asked. The rest says nothing without it."""
+    if REQUESTS not in spans:
+        return
+    requests = _value(result, spans[REQUESTS])
+    for start, end in members(requests).values():
+        request = requests[start:end]
+        asked = members(request)
+        spelt(asked, _METHOD)
+        if "method" not in asked or not passes(_method(request, asked)):
+            raise invalid("The result asks for what is not available here.")
+
+
+def _method(message: bytes, spans: Mapping[str, Span]) -> str:
+    method = text(_value(message, spans["method"]))
+    if method is None:
+        raise invalid("The method of a message is a text.")
+    return method
+
+
 def _tool(raw: bytes) -> tuple[str, bytes]:
     spans = members(raw)
-    if any(name not in _SPELT and name.casefold() in _TOOL for name in spans):
-        raise invalid("A member's name differs from one of a tool by its case alone.")
+    spelt(spans, _TOOL)
     name = text(_value(raw, spans["name"])) if "name" in spans else None
     if name is None:
         raise invalid("A tool has a name.")

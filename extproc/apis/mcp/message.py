@@ -5,7 +5,7 @@ A server may be written in any language. Readers differ in which of two equal na
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -25,10 +25,16 @@ MAX_METHOD: Final = 256
 MAX_NAME: Final = 1024
 """Characters of a tool's name. The protocol recommends 128 at the most."""
 
-MESSAGE: Final = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
+
+def spellings(*names: str) -> Mapping[str, str]:
+    """Return names by what readers that ignore case take for them."""
+    return {name.casefold(): name for name in names}
+
+
+MESSAGE: Final = spellings("jsonrpc", "id", "method", "params", "result", "error")
 """Members of a message."""
 
-_PARAMS: Final = frozenset({"name", "uri", "arguments", "cursor"})
+_PARAMS: Final = spellings("name", "uri", "arguments", "cursor")
 """Members of `params` by which a message is told from others."""
 
 _METHOD: Final = re.compile(rf"[A-Za-z0-9_$./-]{{1,{MAX_METHOD}}}", re.ASCII)
@@ -86,14 +92,14 @@ def read(body: bytes) -> RpcBody:
     return RpcBody(tuple(_message(body[start:end]) for start, end in spans), batch=True)
 
 
-def spelt(spans: Mapping[str, Span], known: Collection[str]) -> None:
-    """Refuse an object with a name that some reader takes for one of `known`, which are in lower case.
+def spelt(spans: Mapping[str, Span], known: Mapping[str, str]) -> None:
+    """Refuse an object with a name that some reader takes for another one, of those that are `known`.
 
     Raises:
         ClientError: 400, `invalid_request`.
     """
     for name in spans:
-        if name not in known and name.casefold() in known:
+        if known.get(name.casefold(), name) != name:
             raise invalid("A member's name differs from one of JSON-RPC or MCP by its case alone.")
 
 

@@ -5,8 +5,10 @@ The texts are fixed. Nothing that a client sent is put into them, so there is no
 
 import json
 import re
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
+from extproc.apis.mcp.request import BLOCKED
 from extproc.gateway.bootstrap.values import Json, Setting, typed
 
 TOO_MANY: Final = "response.code_details.contains('header_mutation') && response.code_details.contains('exceeds_limit')"
@@ -28,6 +30,10 @@ class LocalReply(NamedTuple):
     openai: str
     anthropic: str
     message: str
+
+
+Told: TypeAlias = Callable[[LocalReply], Json]
+"""How a dialect tells an error."""
 
 
 REPLIES: Final = (
@@ -106,18 +112,16 @@ BACKEND_FIELDS: Final = LocalReply(
 
 def local_replies(setting: Setting) -> Json:
     """`local_reply_config` of the connection manager. The first mapper that matches decides."""
-    anthropic = {"header_filter": {"header": {"name": ":path", "string_match": _anthropic_paths(setting)}}}
+    others = _dialects(setting)
     return {
         "mappers": [
             {"filter": _cel(OURS), "body_format_override": _format("%LOCAL_REPLY_BODY%")},
-            *_fields(anthropic, f"{TOO_MANY} && {ANSWERED}", BACKEND_FIELDS),
+            *_fields(others, f"{TOO_MANY} && {ANSWERED}", BACKEND_FIELDS),
             # Not 503, which clients would try again.
-            *_fields(anthropic, TOO_MANY, FIELDS),
+            *_fields(others, TOO_MANY, FIELDS),
             # No error: a redirect to a login page, a health check, a direct response.
             {"filter": _code("LE", 399), "body_format_override": _format("%LOCAL_REPLY_BODY%")},
-            *({"filter": _both(anthropic, _status(reply)), **_says(_anthropic(reply))} for reply in REPLIES),
-            {"filter": _both(anthropic, _code("LE", REFUSED.status)), **_says(_anthropic(REFUSED))},
-            {"filter": anthropic, **_says(_anthropic(FALLBACK))},
+            *(mapper for paths, told in others for mapper in _errors(paths, told)),
             *({"filter": _status(reply), **_says(_openai(reply))} for reply in REPLIES),
             {"filter": _code("LE", REFUSED.status), **_says(_openai(REFUSED))},
         ],
@@ -125,10 +129,30 @@ def local_replies(setting: Setting) -> Json:
     }
 
 
-def _fields(anthropic: Json, expression: str, reply: LocalReply) -> list[Json]:
-    """Return the mappers, in both dialects, of a message with too many header fields."""
+def _dialects(setting: Setting) -> list[tuple[Json, Told]]:
+    """Return the dialects that are not OpenAI's: the paths of each, and how it tells an error."""
+    named = [(_anthropic_paths(setting), _anthropic)]
+    if setting.policy.mcp is not None:
+        named.append((_mcp_paths(setting), _rpc))
+    return [({"header_filter": {"header": {"name": ":path", "string_match": paths}}}, told) for paths, told in named]
+
+
+def _errors(paths: Json, told: Told) -> list[Json]:
+    """Return the mappers of all errors on these paths."""
     return [
-        {"filter": _both(anthropic, _cel(expression)), "status_code": reply.status, **_says(_anthropic(reply))},
+        *({"filter": _both(paths, _status(reply)), **_says(told(reply))} for reply in REPLIES),
+        {"filter": _both(paths, _code("LE", REFUSED.status)), **_says(told(REFUSED))},
+        {"filter": paths, **_says(told(FALLBACK))},
+    ]
+
+
+def _fields(others: list[tuple[Json, Told]], expression: str, reply: LocalReply) -> list[Json]:
+    """Return the mappers, in all dialects, of a message with too many header fields."""
+    return [
+        *(
+            {"filter": _both(paths, _cel(expression)), "status_code": reply.status, **_says(told(reply))}
+            for paths, told in others
+        ),
         {"filter": _cel(expression), "status_code": reply.status, **_says(_openai(reply))},
     ]
 
@@ -165,12 +189,27 @@ def _anthropic_paths(setting: Setting) -> Json:
     return {"safe_regex": {"regex": f"(?:{paths})/messages(?:[/?].*)?"}}
 
 
+def _mcp_paths(setting: Setting) -> Json:
+    """Return the paths of MCP servers: the clients', and those at the backends."""
+    servers = () if setting.policy.mcp is None else setting.policy.mcp.servers
+    backends = [backend.address.prefix for backend in setting.policy.backends if backend.api == "mcp"]
+    named = sorted({*(server.path for server in servers), *backends})
+    paths = "|".join(re.escape(path).replace(r"\-", "-") for path in named)
+    return {"safe_regex": {"regex": f"(?i)(?:{paths})/?(?:[?].*)?"}}
+
+
 def _openai(reply: LocalReply) -> Json:
     return {"error": {"message": reply.message, "type": reply.openai, "param": None, "code": reply.code}}
 
 
 def _anthropic(reply: LocalReply) -> Json:
     return {"type": "error", "error": {"type": reply.anthropic, "message": reply.message}}
+
+
+def _rpc(reply: LocalReply) -> Json:
+    """Return an error of JSON-RPC. Envoy does not know whose request it answers."""
+    described = {"code": BLOCKED, "message": reply.message, "data": {"code": reply.code}}
+    return {"jsonrpc": "2.0", "id": None, "error": described}
 
 
 def _says(body: Json) -> Json:
