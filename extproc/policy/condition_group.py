@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from extproc.policy.cel import program
-from extproc.policy.conditions import Condition, ConditionError
+from extproc.policy.conditions import Condition, ConditionError, only_named
 
 if TYPE_CHECKING:
     from cel.cel import Program
@@ -18,16 +18,17 @@ _NONE: Final = -1
 class ConditionGroup:
     """Conditions in their order. The results are exactly those of asking each by itself, and so are the failures."""
 
-    __slots__ = ("_every", "_first", "_named", "_names", "conditions")
+    __slots__ = ("_attributes", "_every", "_first", "_named", "_names", "conditions")
 
     def __init__(self, conditions: Sequence[Condition]) -> None:
         self.conditions = tuple(conditions)
         self._names = tuple(frozenset(name for each in self.conditions for name in each.signals))
         self._named = tuple(frozenset(name for each in self.conditions for name in each.named))
+        self._attributes = tuple(frozenset(name for each in self.conditions for name in each.attributes))
         self._first: Program | None = None
         self._every: Program | None = None
         if len(self.conditions) >= GROUP_LEAST:
-            texts = [f"({each.text}\n)" for each in self.conditions]  # a comment ends with its line
+            texts = [f"({each.written}\n)" for each in self.conditions]  # a comment ends with its line
             self._first = program(f"{' : '.join(f'{text} ? {at}' for at, text in enumerate(texts))} : {_NONE}")
             self._every = program(f"[{', '.join(texts)}]")
 
@@ -55,11 +56,7 @@ class ConditionGroup:
 
     def _together(self, whole: "Program", signals: Mapping[str, object]) -> Any:
         """Return the result of all; None if one may fail, so that each has to be asked by itself."""
-        asked = {name: signals[name] for name in self._names}
-        if self._named:
-            headers = asked["headers"]
-            assert isinstance(headers, Mapping)
-            asked["headers"] = {name: headers.get(name, "") for name in self._named}
+        asked = only_named({name: signals[name] for name in self._names}, self._named, self._attributes)
         for value in asked.values():
             if value is None or isinstance(value, tuple):
                 return None

@@ -1,7 +1,7 @@
 """Conditions: expressions in CEL over the signals of an exchange."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Self, cast
 
 from pydantic import AfterValidator, GetCoreSchemaHandler, ValidationInfo
@@ -103,6 +103,11 @@ class Condition:
         """Return the attributes of the tenant that it asks for."""
         return self._attributes
 
+    @property
+    def written(self) -> str:
+        """The expression as the library gets it."""
+        return self._written
+
     def holds(self, signals: Mapping[str, object]) -> bool:
         """Return whether it is true of these signals, which hold all of `self.signals`. Raises ConditionError.
 
@@ -135,16 +140,7 @@ class Condition:
 
     def _asked(self, signals: Mapping[str, object]) -> dict[str, object]:
         """Only what it reads: handing a value to the library costs more than asking it."""
-        asked = {name: signals[name] for name in self.signals}
-        if self._named:
-            headers = asked["headers"]
-            assert isinstance(headers, Mapping)
-            asked["headers"] = {name: headers.get(name, "") for name in self._named}
-        if self._attributes:
-            known = asked[TENANT_ATTRIBUTES.name]
-            assert isinstance(known, Mapping)
-            asked[TENANT_ATTRIBUTES.name] = {name: known.get(name, "") for name in self._attributes}
-        return asked
+        return only_named({name: signals[name] for name in self.signals}, self._named, self._attributes)
 
     def _try_out(self, words: ExpressionTokens) -> None:
         """Evaluate it for what little and for what much is known, and each operand by itself."""
@@ -223,6 +219,17 @@ def _unparsed(text: str, said: str) -> PydanticCustomError:
     before, wrong = _around(text, line, column)
     mend = next((mend for start, mend in _SLIPS.items() if wrong.startswith(start)), _CHECK)
     return refusal(f"this is not CEL at {place}", _SLIPS["not "] if before.endswith("not ") else mend)
+
+
+def only_named(asked: dict[str, object], headers: Iterable[str], attributes: Iterable[str]) -> dict[str, object]:
+    """Leave of the header fields and of the tenant's attributes those that are asked for, absent ones empty."""
+    for signal, names in (("headers", headers), (TENANT_ATTRIBUTES.name, attributes)):
+        if names:
+            known = asked[signal]
+            if known is not None:
+                assert isinstance(known, Mapping)
+                asked[signal] = {name: known.get(name, "") for name in names}
+    return asked
 
 
 def _renamed(text: str, asked: list[int]) -> str:

@@ -39,12 +39,12 @@ class Beside(Record, frozen=True):
 class BesideMemo(dict[bytes, Beside | None]):
     """The meaning of the bytes beside a message; None if they say more, or are too many to be remembered.
 
-    An operator's choice of attributes makes them the same few bytes for ever, or others each time. At most a quarter of
-    a MiB of bytes.
+    An operator's choice of attributes makes them the same few bytes for ever, or others each time. Metadata of a token
+    comes with every message of its exchange: most have less than `LONGEST`. At most a MiB of bytes.
     """
 
     MOST: Final = 1024
-    LONGEST: Final = 256
+    LONGEST: Final = 1024
 
     __slots__ = ()
 

@@ -18,6 +18,7 @@ TEXTS = (
     'findings.exists(f, f.kind == "email" && f.count > 1)',
     'mcp.tool == "search"',
     "tools > 5 || images > 5",
+    'tenant.region == "eu" && tenant != "" // an attribute',
 )
 CALL = {"method": "tools/call", "tool": "search"}
 SIGNALS = st.fixed_dictionaries({
@@ -25,6 +26,8 @@ SIGNALS = st.fixed_dictionaries({
     "stream": st.sampled_from([None, True, False]),
     "images": st.sampled_from([None, 0, 9]),
     "model": st.sampled_from(["a", "b"]),
+    "tenant": st.sampled_from(["", "acme"]),
+    "tenant_attributes": st.sampled_from([{}, {"region": "eu"}]),
     "headers": st.sampled_from([{}, {"x-n": "4"}, {"x-n": "no number"}]),
     "findings": st.sampled_from([[], [{"kind": "email", "count": 2, "processor": "p", "where": ""}], None]),
     "mcp": st.sampled_from([CALL, {"method": "", "tool": ""}, (CALL, {"method": "x", "tool": ""})]),
@@ -69,3 +72,11 @@ def test_a_few_are_asked_one_by_one(number: int) -> None:
     group = ConditionGroup([Condition("stream")] * number)
     assert (group._first is not None) is (number >= GROUP_LEAST)
     assert list(group.every({"stream": True})) == [True] * number
+
+
+def test_attributes_of_the_tenant_are_asked_for_together_with_all_else() -> None:
+    group = ConditionGroup([Condition(f'tenant.region == "r{number}"') for number in range(GROUP_LEAST)])
+    assert group._every is not None
+    for attributes, found in (({"region": "r1"}, 1), ({}, None), ({"region": "r0", "plan": "gold"}, 0)):
+        assert group.first({"tenant_attributes": attributes}) == found
+        assert group._together(group._every, {"tenant_attributes": attributes}) is not None

@@ -60,7 +60,7 @@ def test_what_envoy_sends_is_read_by_hand(sample: Headers | Body, metadata: bool
         Body(Side.REQUEST, b""),
         Body(Side.REQUEST, bytes(1 << 14)),
         Headers(Side.REQUEST, HeaderMap([("a", bytes(1 << 14))])),
-        Body(Side.REQUEST, b"x", attributes={"long": "v" * 300}),
+        Body(Side.REQUEST, b"x", attributes={"long": "v" * (BesideMemo.LONGEST + 1)}),
     ],
     ids=["trailers", "no-data", "large-body", "large-field", "many-attributes"],
 )
@@ -131,9 +131,9 @@ def test_what_stands_beside_is_remembered_up_to_a_bound() -> None:
 
 def test_what_stands_beside_is_looked_at_up_to_a_length() -> None:
     memo = BesideMemo()
-    sizes = [len(payload(Body(Side.REQUEST, b"", attributes={"a": "v" * n}))[2:]) for n in range(150, 250)]
+    sizes = [len(payload(Body(Side.REQUEST, b"", attributes={"a": "v" * n}))[2:]) for n in range(900, 1020)]
     assert BesideMemo.LONGEST in sizes
-    for n in range(150, 250):
+    for n in range(900, 1020):
         encoded = payload(Body(Side.REQUEST, b"", attributes={"a": "v" * n}))[2:]
         assert (memo[encoded] is None) is (len(encoded) > BesideMemo.LONGEST)
 
