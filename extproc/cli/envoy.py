@@ -121,7 +121,8 @@ def _comment(args: argparse.Namespace) -> list[str]:
     return [
         f"Envoy 1.40 or later, profile {args.profile}: written by `extproc envoy` from {args.config.name}.",
         "It holds no credential: the processor puts those in. Write it anew when backends, steering, limits, the names",
-        "of credential headers, or what pipelines and rules read change; models and weights are the processor's alone.",
+        "of credential headers, what pipelines and rules read, or models' retries and numbers of targets change; all",
+        "else of models is the processor's alone.",
         "",
         "Next:",
         f"  extproc serve -c {config} --listen {shlex.quote(listen)}{workers}",

@@ -13,6 +13,7 @@ from extproc.policy.pipelines import Block, Match, Pipeline
 from extproc.policy.problems import PolicyError, Problem, Unusable, UnusableError
 from extproc.policy.processors import Allow, Pattern, Pii, Processor, Secrets, SizeLimit
 from extproc.policy.residency import ResidencyRule
+from extproc.policy.retries import Retry
 from extproc.policy.secrets import (
     key_of,
     missing_authorities,
@@ -63,6 +64,7 @@ __all__ = [
     "Problem",
     "Processor",
     "ResidencyRule",
+    "Retry",
     "RoutingRule",
     "Secrets",
     "SizeLimit",

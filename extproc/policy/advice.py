@@ -12,6 +12,7 @@ from extproc.policy.model import Policy
 from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.parts import conditions_of
 from extproc.policy.pipelines import Match, Pipeline
+from extproc.policy.retry_notes import retry_notes
 from extproc.policy.tenant_notes import tenant_notes
 from extproc.policy.virtual import Target, VirtualModel
 
@@ -33,6 +34,7 @@ def advice(policy: Policy) -> Iterator[Note]:
         yield from _unserved(policy, ("models", index), model)
     yield from residency_notes(policy)
     yield from strategy_notes(policy)
+    yield from retry_notes(policy)
     yield from _own_headers(policy)
     yield from _unverified(policy)
     yield from tenant_notes(policy)

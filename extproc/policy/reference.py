@@ -46,6 +46,7 @@ from extproc.policy.processors import (
 from extproc.policy.prose import EXAMPLE, code, conditions, signals
 from extproc.policy.replies import Grounded, JsonSchema, Length, RefusalStep, ToolSchema, Url
 from extproc.policy.residency import ResidencyRule
+from extproc.policy.retries import Retry
 from extproc.policy.settings import Health, Limits, SealedContent
 from extproc.policy.stages import StageOptions
 from extproc.policy.steering import Steering
@@ -67,6 +68,7 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Rule": (RoutingRule,),
     "Balance": (Balance,),
     "Canary": (Canary, CanaryTarget),
+    "Retry": (Retry,),
     "Residency": (ResidencyRule,),
     "Target": (Target,),
     "Pipeline": (Pipeline,),

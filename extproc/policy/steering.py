@@ -93,6 +93,10 @@ class Steering(Value):
     """A response from a cluster that is not the backend's: `block` withholds it, and refuses further requests that come
     through this Envoy; `report` records it only. Blocking is the default: another backend may be in another region, and
     may have seen a credential."""
+    retries: Literal["envoy", "none"] = "envoy"
+    """Who sends a request on that a backend did not serve: `envoy`, within the same request, as `extproc envoy`
+    configures it (only for `by: cluster_header`); `none` for an Envoy that cannot have upstream filters, such as Envoy
+    Gateway's: then only later requests go elsewhere. See [Failover](failover.md)."""
 
     def __hash__(self) -> int:
         return hash((self.by, self.headers, self.metadata_namespace, self.verify))
@@ -115,6 +119,11 @@ class Steering(Value):
         return self.by in CONTRACTS
 
     @property
+    def retried(self) -> bool:
+        """True if Envoy sends requests on that a backend did not serve."""
+        return self.retries == "envoy" and self.by == "cluster_header"
+
+    @property
     def by_model(self) -> bool:
         """True if routes know the destination by the model alone."""
         return self.foreign or self.by == "model_header"
@@ -126,6 +135,9 @@ class Steering(Value):
             if name in self.model_fields_set and self.by not in modes:
                 told = f"by: {self.by} does not use {name}"
                 found.append(((name,), refusal(told, f"delete it, or write by: {' or '.join(sorted(modes))}")))
+        if "retries" in self.model_fields_set and self.retries == "envoy" and self.by != "cluster_header":
+            error = refusal(f"by: {self.by} has no routes for retries", "write none, or steer by cluster_header")
+            found.append((("retries",), error))
         if self.by == "cluster_header" and self.cluster_header == self.model_header:
             blamed = "model_header" if "model_header" in self.model_fields_set else "cluster_header"
             error = refusal("the two steering headers have the same name", "give each a name of its own")

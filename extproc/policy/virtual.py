@@ -9,6 +9,7 @@ from extproc.policy.base import Value, Written, refusal, refusals
 from extproc.policy.conditions import RequestWhen
 from extproc.policy.expressions import FINDINGS_COUNTED, MACROS, STEPS_MAX
 from extproc.policy.names import BackendName, ModelName, RuleName
+from extproc.policy.retries import Retry
 from extproc.policy.strategy import Balance, Canary, StickyBy, StrategyName
 from extproc.policy.units import Count
 
@@ -93,6 +94,8 @@ class VirtualModel(Value):
     """Only for `balanced`: what counts how much; all three alike if absent."""
     canary: Canary | None = None
     """A share of the requests that tries another target."""
+    retry: Retry | None = None
+    """Failures after which Envoy sends a request to the next target; those of [Retry](#retry)'s defaults if absent."""
 
     @model_validator(mode="after")
     def _of_the_strategy(self) -> Self:

@@ -10,7 +10,7 @@ from extproc.protocol.enums import plain
 from extproc.protocol.headers import Field
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
-from extproc.protocol.record import Record
+from extproc.protocol.record import AttemptRecord, Record
 from extproc.protocol.work import NetworkWork, RemoteAsk, Work
 
 MetadataValue: TypeAlias = str | int | float | bool
@@ -189,4 +189,6 @@ class Abort(Struct, frozen=True):
     reason: str
 
 
-Effect: TypeAlias = Proceed | Chunk | Override | Reject | StreamEffect | Inspect | Withdraw | Abort | Record
+Effect: TypeAlias = (
+    Proceed | Chunk | Override | Reject | StreamEffect | Inspect | Withdraw | Abort | Record | AttemptRecord
+)

@@ -87,8 +87,9 @@ class Record(Struct, frozen=True, omit_defaults=True):
     recorded, which alone may hold a client's text, and numbers and truths that rules of the model and of residency
     read. `misconfigured` names what Envoy lacks. `missteered` says how Envoy led the request elsewhere than was
     decided, and `cluster` where, if it told that. `endpoint_pool`: the pool that an endpoint was picked of, and
-    `endpoint` the one that served, or was picked first. `processing_ms` and `abort` are added by the shell: its own
-    time in all, and the gRPC status that it ended the exchange with.
+    `endpoint` the one that served, or was picked first. `attempts`: how many Envoy made, if more than one, and `tried`
+    the backends before `backend`. `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC
+    status that it ended the exchange with.
     """
 
     request_id: str
@@ -131,6 +132,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     processing_ms: float | None = None
     abort: str | None = None
     detail: str | None = None
+    attempts: int | None = None
+    tried: tuple[str, ...] = ()
 
     @classmethod
     def lost(cls, reason: str) -> "Record":
@@ -157,3 +160,24 @@ class Record(Struct, frozen=True, omit_defaults=True):
 
     def __repr__(self) -> str:
         return f"Record({self.decision}, {self.reason})"
+
+
+class AttemptRecord(Struct, frozen=True, omit_defaults=True):
+    """The record of a later attempt of a request, which is an exchange of its own between Envoy and the processor.
+
+    `attempt` is counted from 1, which is the request's own. `reason`: a fixed word, if the attempt was refused.
+    """
+
+    request_id: str
+    attempt: int
+    backend: str | None
+    upstream_model: str | None
+    decision: str
+    reason: str | None
+    request_bytes: int
+    duration_ms: float | None
+    processing_ms: float | None = None
+    abort: str | None = None
+
+    def __repr__(self) -> str:
+        return f"AttemptRecord({self.attempt}, {self.decision}, {self.reason})"

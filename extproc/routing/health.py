@@ -21,14 +21,18 @@ PROBE_WITHIN: Final = 10.0
 HealthKey: TypeAlias = tuple[str, str]
 """A backend and a model at that backend; the model "" is the backend as a whole."""
 
-Ailment: TypeAlias = Literal["unreachable", "failing", "limited", "quota", "slow", "cut"]
-"""The reason of an outage: no connection; errors, or no response, in a row; a rate limit; a quota that is used up;
-responses that begin late in a row; responses in a row that ended in the middle."""
+Ailment: TypeAlias = Literal["unreachable", "failing", "retried", "limited", "quota", "slow", "cut"]
+"""The reason of an outage: no connection; errors, or no response, in a row; responses in a row that Envoy retried, of
+which it does not say if they were errors or rate limits; a rate limit; a quota that is used up; responses that begin
+late in a row; responses in a row that ended in the middle."""
 
-SOFT: Final[frozenset[Ailment]] = frozenset({"limited", "quota", "slow", "cut"})
+SOFT: Final[frozenset[Ailment]] = frozenset({"retried", "limited", "quota", "slow", "cut"})
 """Reasons for which a request rather goes elsewhere, but goes if there is nowhere else. The backend is up: it says by
 itself what it does not serve. A client that leaves looks like a response that is cut, so that this alone must not make
 a model unavailable to others."""
+
+_ENDED: Final[tuple[Ailment, ...]] = ("failing", "retried")
+"""The rows that end with a response that is no failure."""
 
 
 class Outage(Struct, frozen=True):
@@ -122,7 +126,8 @@ class BackendHealth:
     def served(self, backend: str, model: str, now: float, settings: Health) -> None:
         """A response was no failure: streaks end, and a probe was served."""
         if self._streaks:
-            self._streaks.pop(((backend, model), "failing"), None)
+            for why in _ENDED:
+                self._streaks.pop(((backend, model), why), None)
         if self._out:
             self._proven((backend, ""), now, settings)
             if model:

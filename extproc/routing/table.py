@@ -1,6 +1,6 @@
 """A policy's backends and models, made ready for choosing among them once a request."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -67,6 +67,10 @@ class Table(Struct, frozen=True):
     def asked(self, model: str) -> frozenset[str]:
         """Return the signals that routing a request for `model` reads."""
         return self.asks.get(model, self.asks_all)
+
+    def health_keys(self) -> Iterator[tuple[str, str]]:
+        """Return backend and model of everything that health is kept of, but the backends as a whole."""
+        return (each.key for route in (*self.every, *self.listed.values()) for each in route.every)
 
     @property
     def every(self) -> Iterable[Route]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from extproc.protocol.effects import Abort, AbortCode, Inspect, Withdraw
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Body, Deadline, Failed, Headers, Inspected, Message, Side, StreamClosed, Trailers
-from extproc.protocol.record import Record
+from extproc.protocol.record import AttemptRecord, Record
 from extproc.server.inspections import Cancel
 from extproc.server.runtime import Decider, Runtime
 from extproc.transaction import Lane
@@ -42,7 +42,7 @@ _PASSED: Final = [PASSED_RESPONSE]
 _PASSED_REQUEST: Final = [PASSED_REQUEST]
 
 # Looked up by class: an `isinstance` that is false costs ten times as much, and nearly all effects are answers.
-_ORDERS: Final = frozenset({Abort, Inspect, Withdraw, Record})
+_ORDERS: Final = frozenset({Abort, Inspect, Withdraw, Record, AttemptRecord})
 
 
 class ExchangeStream(Protocol):
@@ -139,7 +139,11 @@ class Exchange:
             for cancel in self._work.values():
                 cancel()
         self._runtime.leave(self)
-        self._runtime.record(self._record(clean), self._spent)
+        told = self._told(clean)
+        if isinstance(told, AttemptRecord):
+            self._runtime.attempted(told, self._spent)
+        else:
+            self._runtime.record(told, self._spent)
 
     def abort(self, code: AbortCode, reason: str) -> None:
         """Ends the stream as an error; `reason` is a fixed word."""
@@ -164,12 +168,12 @@ class Exchange:
         answers = []
         for effect in self.decider.receive(message, now):
             if effect.__class__ in _ORDERS:
-                self._perform(cast("Abort | Inspect | Withdraw | Record", effect))
+                self._perform(cast("Abort | Inspect | Withdraw | Record | AttemptRecord", effect))
             else:
                 answers.append(encode(effect))
         return [] if self._over else answers
 
-    def _perform(self, order: Abort | Inspect | Withdraw | Record) -> None:
+    def _perform(self, order: Abort | Inspect | Withdraw | Record | AttemptRecord) -> None:
         """The effects that are no messages to Envoy."""
         match order:
             case Abort(code=code, reason=reason):
@@ -181,7 +185,7 @@ class Exchange:
             case Withdraw(ticket=ticket):
                 if self._work is not None and (cancel := self._work.pop(ticket, None)) is not None:
                     cancel()
-            case Record():
+            case Record() | AttemptRecord():
                 # It answers `StreamClosed` alone; anything else is ours to mend, so INTERNAL.
                 raise AssertionError(type(order).__name__)
             case _:
@@ -195,17 +199,18 @@ class Exchange:
             self._runtime.log.event("internal_error", _origin(error))
             self.abort(AbortCode.INTERNAL, INTERNAL_ERROR)
 
-    def _record(self, clean: bool) -> Record:
-        told: Record | None = None
+    def _told(self, clean: bool) -> Record | AttemptRecord:
+        """The record of the exchange, with what only this shell knows of it."""
+        told: Record | AttemptRecord | None = None
         try:
             for effect in self.decider.receive(StreamClosed(clean), self._runtime.clock()):
-                if type(effect) is Record:
+                if isinstance(effect, Record | AttemptRecord):
                     told = effect
         except Exception as error:  # noqa: BLE001  - what failed once may fail again while it is told of
             self._runtime.log.event("internal_error", _origin(error))
         record = Record.lost(INTERNAL_ERROR) if told is None else told
         spent = round(self._spent * 1000, 3)
-        if self._detail is not None:
+        if self._detail is not None and isinstance(record, Record):
             record = replace(record, detail=self._detail)
         if self._aborted is None:
             return replace(record, processing_ms=spent)

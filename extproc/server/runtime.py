@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from extproc.policy.endpoints import EndpointPool
 from extproc.protocol.effects import AbortCode, Effect
 from extproc.protocol.messages import Message
-from extproc.protocol.record import Record
+from extproc.protocol.record import AttemptRecord, Record
 from extproc.routing.health import Ailing, HealthChange
 from extproc.server.guards.asking import ANSWERED
 from extproc.server.health import WorkerHealth
@@ -16,10 +16,12 @@ from extproc.server.log import Log
 from extproc.telemetry import Metrics, Snapshot
 from extproc.telemetry.families import (
     ABORTS,
+    ATTEMPTS,
     BACKEND_DOWN,
     DURATION,
     ENDPOINTS,
     EXCHANGES,
+    FAILOVERS,
     GUARD_DURATION,
     GUARD_OPEN,
     GUARD_QUERIES,
@@ -37,6 +39,8 @@ from extproc.telemetry.families import (
 )
 from extproc.telemetry.inspected import count_inspected
 from extproc.transaction import Lane, Plan, Shared, Transaction
+from extproc.transaction.attempt import Attempt
+from extproc.transaction.fingerprint import ATTEMPT_MARK
 from extproc.transaction.witness import UNVERIFIED
 
 SWEEP_EVERY: Final = 0.2
@@ -140,6 +144,9 @@ class Runtime:
 
     def begin(self, now: float, configuration: bytes = b"") -> Decider:
         """The decider of a new exchange, under the plan now in force."""
+        if ATTEMPT_MARK in configuration:
+            self.heard(configuration.partition(ATTEMPT_MARK)[0], now)
+            return Attempt(self.plan, self.shared, now, configuration)
         if configuration in self.configurations:
             self.configurations[configuration] = now
         else:
@@ -194,6 +201,8 @@ class Runtime:
             self._exchanges.add(*labels)
         if record.rule is not None:
             self.metrics.counter(RULES).add(record.model or "none", record.rule)
+        if record.tried:
+            self.metrics.counter(FAILOVERS).add(record.tried[0], record.backend or "none")
         if record.decision == "rejected":
             self.metrics.counter(REJECTS).add(record.reason)
         if record.pipeline is not None or record.failures:  # answer stages may fail without a pipeline
@@ -233,6 +242,12 @@ class Runtime:
         """Fingerprint of an Envoy's configuration (empty: none) -> `verified`, or why steering cannot be verified."""
         states = self.shared.steering.states
         return {name.decode(): UNVERIFIED.get(state, state) for name, state in states.items()}
+
+    def attempted(self, record: AttemptRecord, spent: float) -> None:
+        """Tell of a later attempt of a request; `spent` is our own time for it, in seconds."""
+        self.metrics.counter(ATTEMPTS).add(record.backend or "none", record.reason or record.decision)
+        self._processing.observe(spent)
+        self.log.event("attempt", record)
 
     def asked(self, processor: str, outcome: str, seconds: float) -> None:
         """Count a question to a processor's guard."""

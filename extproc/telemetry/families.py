@@ -27,6 +27,14 @@ RULES: Final = Family(
     "Requests that a rule of a model decided about, and those that one of its conditions could not be evaluated for.",
     ("model", "rule"),
 )
+ATTEMPTS: Final = Family(
+    "attempts_total",
+    "Second and later attempts of requests, by the backend: sent, or the reason of a refusal.",
+    ("backend", "outcome"),
+)
+FAILOVERS: Final = Family(
+    "failovers_total", "Exchanges in which another backend than the first one had the last word.", ("first", "backend")
+)
 REJECTS: Final = Family("rejects_total", "Exchanges answered with an error of ours, by its reason.", ("reason",))
 MESSAGES: Final = Family("messages_total", "Messages that Envoy sent.", ("kind",))
 VIOLATIONS: Final = Family("protocol_violations_total", "Exchanges ended because Envoy sent what may not follow.")
@@ -73,6 +81,8 @@ _INSPECTED: Final = (FINDINGS, BLOCKED, INSPECTION_FAILURES, UNINSPECTED, GUARD_
 COUNTERS: Final = (
     EXCHANGES,
     RULES,
+    ATTEMPTS,
+    FAILOVERS,
     REJECTS,
     MESSAGES,
     VIOLATIONS,

@@ -4,6 +4,7 @@ from typing import Final
 
 from extproc.payload.encodings import codings as encodings
 from extproc.payload.fieldvalue import known, parse
+from extproc.policy.retries import ATTEMPTS_MAX
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Headers
@@ -19,8 +20,9 @@ FIELDS_MOST: Final = 128
 Envoy and of the processor. Envoy's default of 100 counts again after the processor's changes, so that a request with 93
 fields of the client's own would fail by the 5 of Envoy and the 3 of ours."""
 
-FIELDS_OURS: Final = 4
-"""Header fields that the processor may add: the cluster, the model, a credential, a length."""
+FIELDS_OURS: Final = 4 + ATTEMPTS_MAX
+"""Header fields that the processor may add: the cluster, the model, a credential, a length; the route for a request
+that may be tried again, and the backend of each attempt but the first."""
 
 CROWDED: Final = f"size(request.headers) > {FIELDS_MOST - FIELDS_OURS}"
 """The attribute of requests that have no room for the processor's fields. Envoy takes an expression for an attribute's

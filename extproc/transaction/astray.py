@@ -4,6 +4,7 @@ from typing import Final
 
 from extproc.protocol.messages import Headers
 from extproc.routing.table import Destination
+from extproc.transaction.failover import serves
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError
 from extproc.transaction.missteering import Cause, Missteering, missteering
@@ -62,7 +63,7 @@ def _check_cluster(plan: Plan, shared: Shared, memory: Memory, message: Headers,
     clusters, used = plan.writer.clusters, message.attributes.get(CLUSTER)
     told: SteeringState = "response_attributes" if used is None else "verified"
     shared.steering.saw(memory.configuration, told if clusters.known(destination.name) else "clusters")
-    if used is None or clusters.serves(used, destination.name):
+    if used is None or serves(memory, clusters, used, destination.name):
         return
     found = _missteered(plan, memory, "other_cluster", destination, used)
     if plan.steering.verify == "block":

@@ -7,6 +7,7 @@ another configuration then knows so before it decides anything.
 import re
 from collections.abc import Mapping
 from hashlib import sha256
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from extproc.policy import Backend, Bearer, Header, Policy
 from extproc.policy.steering import asked_models
 from extproc.policy.tenants import Tenants
+from extproc.routing.attempts import retries_of
 
 if TYPE_CHECKING:
     from extproc.transaction.needs import Needs
@@ -31,7 +33,10 @@ DIGEST_CHARACTERS: Final = 16
 MALFORMED: Final = b"malformed"
 """Stands for a value that is no fingerprint: it goes into logs, so nothing else of the peer's choice may."""
 
-_FORM: Final = re.compile(rb"[0-9]{1,4}-[0-9a-f]{%d}" % DIGEST_CHARACTERS)
+ATTEMPT_MARK: Final = b"/"
+"""Between the fingerprint and the name of a backend, in the field of a filter that rewrites its later attempts."""
+
+_FORM: Final = re.compile(rb"[0-9]{1,4}-[0-9a-f]{%d}(?:/[A-Za-z0-9._-]{1,63})?" % DIGEST_CHARACTERS)
 
 Demands = Mapping[str, Any]
 """Requirements on Envoy, by an operator's names. Plain data: names and numbers, never a credential's value."""
@@ -54,13 +59,31 @@ def demands(policy: Policy, needs: "Needs") -> Demands:
         "trailers of requests": policy.request_trailers,
         **({} if policy.tenants is None else {"who is calling": _calling(policy.tenants, needs)}),
         **({"the endpoint pools": [[each.name, *each.backends] for each in pools]} if pools else {}),
+        **_retries(policy),
     }
+
+
+def _retries(policy: Policy) -> Demands:
+    """Return the routes for retries; nothing where there are none, so that such configurations stay as they are."""
+    found = retries_of(policy)
+    return {} if found is None else {"the retries of models": [msgspec.to_builtins(each) for each in found.classes]}
 
 
 def fingerprint(wanted: Demands) -> bytes:
     """Return the fingerprint of `wanted`, fit for a header's value."""
     digest = sha256(msgspec.json.encode(wanted, order="sorted")).hexdigest()
     return f"{VERSION}-{digest[:DIGEST_CHARACTERS]}".encode()
+
+
+def version_of(policy: Policy) -> str:
+    """Return what tells policies apart by all that they say: attempts of one request are made under one of them."""
+    plain = msgspec.json.encode(policy.model_dump(), order="sorted", enc_hook=_spelt)
+    return sha256(plain).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def _spelt(value: object) -> str:
+    """A value that is no plain data: a condition by its text, a path as it is written."""
+    return str(getattr(value, "text", None) or (value if isinstance(value, PurePath) else type(value).__qualname__))
 
 
 def read(value: bytes | None) -> bytes:

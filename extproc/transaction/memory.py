@@ -51,6 +51,11 @@ RECORDED_TEXT: Final = 256
 """Characters of a signal in the record: as many as the name of a model may have."""
 
 
+def request_id_of(given: bytes | None) -> bytes:
+    """Return an exchange's id, if it is one that Envoy makes; else nothing."""
+    return given if given and _REQUEST_ID.fullmatch(given) else b""
+
+
 class Memory(Struct, eq=False):
     """Mutable, one an exchange. Times are in seconds on the shell's clock.
 
@@ -78,6 +83,7 @@ class Memory(Struct, eq=False):
     `asked`: the parts of the request by which its response is judged, as far as they are needed and known.
     `handed`: work for threads and remote detectors. `mcp`: what decides about a request on an MCP path; `rpc`: those of
     its messages that wait for answers, once it was read; `filter`: the stage that takes out what they may not hold.
+    `attempt`: the one whose response came, counted from 1; `tried`: the backends of those before.
     """
 
     started: float
@@ -108,6 +114,8 @@ class Memory(Struct, eq=False):
     teller: Teller | None = None
     family: Teller | None = None
     steering: SteeringEdits | None = None
+    attempt: int = 1
+    tried: tuple[str, ...] = ()
     decision: str = "passed"
     reason: str = "unclaimed"
     failure: str | None = None
@@ -144,6 +152,11 @@ class Memory(Struct, eq=False):
         """The backend and the model that were chosen. A name that the policy does not hold counts for the backend."""
         choice = self.choice
         return None if choice is None else (choice.candidate.destination.name, choice.candidate.known)
+
+    @property
+    def planned(self) -> bool:
+        """True if Envoy was told of later attempts."""
+        return self.steering is not None and self.steering.planned is not None
 
     @property
     def quoted(self) -> Quoted | None:
@@ -194,8 +207,7 @@ class Memory(Struct, eq=False):
 
     def identify(self, request_id: bytes | None) -> None:
         """Takes the request's id over, if it is one that Envoy makes."""
-        if request_id and _REQUEST_ID.fullmatch(request_id):
-            self.request_id = request_id
+        self.request_id = request_id_of(request_id) or self.request_id
 
     def observe(self) -> None:
         """Take it that Envoy ignores what the processor says."""
@@ -315,6 +327,8 @@ class Memory(Struct, eq=False):
         if self.picking is not None:
             went_to = self.endpoint_served or self.endpoint
             record = replace(record, endpoint_pool=self.picking, endpoint=went_to)
+        if self.tried:
+            record = replace(record, attempts=self.attempt, tried=self.tried)
         if self.rule is not None:
             record = replace(record, rule=self.rule)
         if self.sealed is not None:

@@ -60,12 +60,13 @@ def needs_of(
     recorded: tuple[str, ...],
     *,
     staged: bool,
+    retried: bool,
     mcp: McpTable | None,
 ) -> Needs:
     """The union of what all that reads an exchange needs.
 
     `conditions` are those of models' rules and of residency. `staged`: responses pass answer stages, those of
-    plug-ins or of `mcp`.
+    plug-ins or of `mcp`. `retried`: Envoy may try a request more than once; only responses tell who served it then.
     """
     reading = [each for each in pipelines if each.reads_response or staged]
     bodies = bool(reading)
@@ -78,7 +79,8 @@ def needs_of(
         typed = True
         fields |= dict.fromkeys(MCP_FIELDS)
     return Needs(
-        response_headers=table.chooses
+        response_headers=retried
+        or table.chooses
         or table.watches_speed
         or (mcp is not None and mcp.names_sessions)
         or bodies

@@ -78,11 +78,14 @@ def route(
     changed: bytes | None,
     sealed: Sequence[TaggedMember],
     now: float,
+    *,
+    coded: bool = False,
 ) -> Routed:
     """Choose the backend for what a body asks, and write the choice down in `memory`. Raises ClientError.
 
     `plain` is the body without encodings, `changed` what inspection made of it: None if it is as it came.
-    `sealed`: the values in the body as it goes on that only one provider can read.
+    `sealed`: the values in the body as it goes on that only one provider can read. `coded`: it came
+    with encodings, so that no later attempt could write another model into it.
     """
     claimed, sealing = memory.claimed, plan.sealing
     assert claimed is not None
@@ -108,14 +111,17 @@ def route(
         edits.append((*asked.model_span, encode(model)))
     if edits:
         changed = applied(body, edits)
-    if sealing is not None and (seals := sealing.reads(claimed.api, destination, body)) is not None:
+    once = coded or not memory.known or (sealing is not None and sealing.passes_on(sealed, turn))
+    tried = None if once else plan.tried(choice, asked.model)
+    served = destination if sealing is None or tried is None else sealing.reading(choice.plan)
+    if sealing is not None and (seals := sealing.reads(claimed.api, served, body)) is not None:
         memory.seals = seals
         memory.strips = (*memory.strips, "accept-encoding")  # see `Findings.strips`
     masked = memory.findings is not None and memory.findings.masked
     memory.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
     if shared.astray or memory.first_cluster:
         check_steered(plan, shared, memory, destination)
-    key = (destination.name, choice.rule, model, memory.decision, memory.path, memory.known)
+    key = (destination.name, choice.rule, model, memory.decision, memory.path, memory.known, tried)
     steering = plan.steerings.get(key) or plan.steer(key, choice, claimed)
     memory.choice, memory.steering, memory.reason, memory.rule = choice, steering, choice.why, choice.rule
     memory.destination = destination

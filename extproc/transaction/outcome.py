@@ -110,6 +110,11 @@ def observe(health: BackendHealth, settings: Health, key: HealthKey, message: He
             pass
 
 
+def unconnected(details: str) -> bool:
+    """True for the details of Envoy's reply where it got no connection, so that no filter of the backend ran."""
+    return outcome_of(None, details) is Outcome.UNREACHABLE
+
+
 def limited_for(message: Headers, settings: Health) -> float:
     """Seconds for which a 429 keeps requests away."""
     for name, unit in RETRY_AFTER.items():

@@ -19,15 +19,18 @@ from extproc.policy import pipelines as written
 from extproc.policy.credential_headers import credentials_among
 from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.signals import INPUT_TOKENS
-from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
+from extproc.protocol.effects import HeaderMutation, Metadata, MetadataValue, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
+from extproc.routing.attempts import retries_of
+from extproc.routing.health import HealthKey
 from extproc.routing.mcp import McpRoute, McpTable, compile_mcp
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
+from extproc.transaction.attempts import PlannedAttempts, planned_attempts
 from extproc.transaction.bound_signals import bound
 from extproc.transaction.calling import calling_of
-from extproc.transaction.fingerprint import demands, fingerprint
+from extproc.transaction.fingerprint import demands, fingerprint, version_of
 from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
 from extproc.transaction.pools import CONTROL, EndpointPools
@@ -69,21 +72,27 @@ class Claim(Struct, frozen=True):
     mcp: McpRoute | None = None
 
 
-SteeringKey: TypeAlias = tuple[str, str | None, str, str, bytes, bool]
+Tried: TypeAlias = tuple[str, tuple[tuple[str, str | None], ...]]
+"""The model that is asked for, and the attempts in their order, by which the steering of retries is known."""
+
+SteeringKey: TypeAlias = tuple[str, str | None, str, str, bytes, bool, Tried | None]
 """The key of a steering: the destination's name, the rule that chose it, the model there (fit for a header's value),
-the decision, the path as it came, and whether Envoy is known to be configured for the plan."""
+the decision, the path as it came, whether Envoy is known to be configured for the plan, and the attempts, if it is told
+of several."""
 
 
 class SteeringEdits(Struct, frozen=True):
     """The headers and metadata that a choice of destination gives every request on one path: built once, used for each.
 
     `unchanged` is the whole answer to a buffered body that stays as it came; `response` are the contract's headers.
+    `planned`: what Envoy is told of later attempts.
     """
 
     headers: HeaderMutation
     metadata: Metadata
     unchanged: Proceed
     response: tuple[Field, ...]
+    planned: PlannedAttempts | None = None
 
 
 class Plan:
@@ -150,7 +159,17 @@ class Plan:
         """What is read of sealed content; None if there is one maker alone."""
         staged = bool(stages) or self.sealing is not None or (mcp is not None and mcp.reads_responses)
         read = (*pipelines, *((self.unpiped,) if staged else ()))
-        self.needs = needs_of(table, read, self._conditions, signals.vocabulary, self.recorded, staged=staged, mcp=mcp)
+        self.retries = retries_of(policy)
+        self.needs = needs_of(
+            table,
+            read,
+            self._conditions,
+            signals.vocabulary,
+            self.recorded,
+            staged=staged,
+            retried=self.retries is not None,
+            mcp=mcp,
+        )
         if self.calling is not None:
             self.needs = self.calling.shown(self.needs)
         self.pools = EndpointPools(policy) if policy.endpoint_pools else None
@@ -159,6 +178,8 @@ class Plan:
             self.inert = self.inert and not self.pools.reads_free
         self.demands = demands(policy, self.needs)
         self.fingerprint = fingerprint(self.demands)
+        self.version = version_of(policy) if self.retries is not None else ""
+        self._health_keys = frozenset(table.health_keys())
         # A server of MCP is at its own path alone.
         of_models = (backend for backend in policy.backends if backend.api != MCP.name)
         prefixes = {_normal(backend.address.prefix) for backend in of_models} - {"/v1", ""}
@@ -202,6 +223,10 @@ class Plan:
         if wrong:
             raise UnusableError(wrong)
         return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices)
+
+    def health_key(self, backend: str, model: str) -> HealthKey:
+        """Return the key of a model at a backend; that of the backend for a name that a client made up."""
+        return (backend, model) if (backend, model) in self._health_keys else (backend, "")
 
     def confines_by_body(self, destination: Destination | None) -> bool:
         """True if a request on a path of no API has to be read: its body decides if it may go to `destination`.
@@ -303,22 +328,31 @@ class Plan:
         return found
 
     def _steering(self, choice: Choice, claimed: apis.ApiRequestPath, key: SteeringKey) -> SteeringEdits:
-        _, _, model, decision, raw_path, known = key
+        _, _, model, decision, raw_path, known, tried = key
         destination, writer = choice.candidate.destination, self.writer
         asked = raw_path if destination.removes is None else apis.without_keys(raw_path)
         path = claimed.target(asked, destination.prefix if writer.ours else claimed.api.root, model)
         credential = keyed(destination.credential) if known else destination.credential
+        planned = self._attempts(choice, tried, raw_path)
         headers = HeaderMutation(
             set=(
                 *writer.fields(destination, model),
+                *(() if planned is None else planned.fields),
                 *(((":authority", destination.authority), *credential) if writer.ours else ()),
                 *(((":path", path),) if path != raw_path else ()),
             ),
             remove=removed(destination, known=known),
         )
-        ours = {"version": CONTRACT_VERSION.decode(), "decision": decision, "model": model, "backend": destination.name}
+        ours: dict[str, MetadataValue] = {
+            "version": CONTRACT_VERSION.decode(),
+            "decision": decision,
+            "model": model,
+            "backend": destination.name,
+        }
         if choice.rule is not None:
             ours["rule"] = choice.rule
+        if planned is not None:
+            ours |= planned.metadata
         neighbour = {"model_name_override": model, "ai_service_backend_name": destination.name}
         plain: Metadata = {"extproc": ours, "io.envoy.ai_gateway": neighbour}
         metadata = writer.metadata(destination, model, plain) or plain
@@ -326,12 +360,20 @@ class Plan:
             headers=headers,
             metadata=metadata,
             unchanged=Proceed(Side.REQUEST, Phase.BODY, headers, clear_route=True, metadata=metadata, lasting=True),
-            response=(
-                *contract(decision),
-                ("x-extproc-model", model.encode()),
-                ("x-extproc-backend", destination.name.encode()),
-            ),
+            response=answered_by(decision, model, destination.name),
+            planned=planned,
         )
+
+    def tried(self, choice: Choice, asked: str) -> Tried | None:
+        """Return the attempts that an Envoy which is configured for the plan may make, if there may be several."""
+        if self.retries is None or len(choice.plan) < 2:
+            return None
+        return asked, tuple([each.key for each in choice.plan])
+
+    def _attempts(self, choice: Choice, tried: Tried | None, raw_path: bytes) -> PlannedAttempts | None:
+        if tried is None or self.retries is None:
+            return None
+        return planned_attempts(self.retries, self.version, choice, tried[0], apis.without_keys(raw_path))
 
 
 def _normal(prefix: str) -> str:
@@ -342,3 +384,8 @@ def _normal(prefix: str) -> str:
 def contract(decision: str) -> tuple[Field, ...]:
     """The response headers that every exchange we had a say in carries."""
     return (("x-extproc-version", CONTRACT_VERSION), ("x-extproc-decision", decision.encode()))
+
+
+def answered_by(decision: str, model: str, backend: str) -> tuple[Field, ...]:
+    """The response headers of an exchange that was steered."""
+    return (*contract(decision), ("x-extproc-model", model.encode()), ("x-extproc-backend", backend.encode()))

@@ -382,7 +382,8 @@ class RequestSide:
             routed = unrouted(self._plan, memory, self._passage, changed)
         else:
             sealed = sealed if judged is None else judged.sealed
-            routed = route(self._plan, self._shared, memory, asked, plain, changed, sealed, now)
+            coded = self._opening is not None and bool(self._opening.codings)
+            routed = route(self._plan, self._shared, memory, asked, plain, changed, sealed, now, coded=coded)
         routed = with_endpoints(routed, self._pick(routed.body or plain, model_at(memory, asked), now))
         if routed.body is not None and self._opening is not None and self._opening.codings:
             return self._recode(self._opening, routed, routed.body, now)

@@ -25,6 +25,7 @@ from extproc.transaction.answers import (
     Effects,
 )
 from extproc.transaction.astray import check_arrived
+from extproc.transaction.failover import follow_attempts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
 from extproc.transaction.mcp import session_named
@@ -154,13 +155,15 @@ class ResponseSide:
         )
         memory, details = self._memory, details_of(message)
         memory.status = status_of(message)
+        if memory.planned and not memory.observed:
+            follow_attempts(self._plan, self._shared, memory, message, details, now)
         quoted = None
         if (destination := memory.destination) is not None:
             quoted = destination.quoted
             if not memory.observed:
                 check_arrived(self._plan, self._shared, memory, message, destination, details)
                 self._observe(message, details, now)
-        if memory.picked is not None and not memory.observed:
+        if memory.picked is not None and memory.attempt == 1 and not memory.observed:
             settle(self._plan, self._shared, memory, message, details, now)
         headers = self._contract(message)
         if memory.mcp is not None:
@@ -185,7 +188,7 @@ class ResponseSide:
         memory = self._memory
         key = memory.health_key
         if key is not None:
-            waited = None if memory.decided is None else now - memory.decided
+            waited = None if memory.decided is None or memory.attempt > 1 else now - memory.decided
             observe(
                 self._shared.health, self._plan.health, key, message, Observation(memory.status, details, now, waited)
             )

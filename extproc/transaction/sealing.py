@@ -221,6 +221,15 @@ class Sealing(Struct, frozen=True):
         asked = self.reads_chat or destination.name in self.thinking or sealed.asks(body)
         return sealed if asked else None
 
+    def passes_on(self, sealed: Sequence[TaggedMember], turn: SealedTurn) -> bool:
+        """True if values go on of which nobody knows whose they are: they may be sent to one provider only."""
+        return bool(sealed) and self.unknown == "pass" and turn.maker is None
+
+    def reading(self, plan: Sequence[Candidate]) -> Destination:
+        """Return the first backend of a plan whose response is read in any case; the first one if there is none."""
+        found = (each.destination for each in plan if each.destination.name in self.thinking)
+        return next(found, plan[0].destination)
+
     def sealer(self, sealed: SealedApi, destination: Destination) -> ReplySealer:
         """Return what tags a response of a backend."""
         return ReplySealer(sealed, self.makers.tags[destination.maker])

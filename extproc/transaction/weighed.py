@@ -74,8 +74,8 @@ def note_closed(shared: Shared, memory: Memory) -> None:
 
 
 def note_begun(shared: Shared, memory: Memory, now: float) -> None:
-    """Take the time to the beginning of a backend's response that is no error."""
-    if memory.choice is not None and memory.decided is not None:
+    """Take the time to the beginning of a backend's response that is no error; after a retry it is not known."""
+    if memory.choice is not None and memory.decided is not None and memory.attempt == 1:
         key, stream = memory.choice.candidate.key, bool(memory.stream)
         shared.speeds.began(key, now - memory.decided, now, stream=stream)
 

@@ -20,7 +20,7 @@ from extproc.protocol.effects import (
 )
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
-from extproc.protocol.record import Record
+from extproc.protocol.record import AttemptRecord, Record
 from extproc.wire.fields import ByteParts, Kept, delimited, enclose, flag, key, length, text, varint
 from extproc.wire.headers import header_map, header_mutation
 from extproc.wire.metadata import struct
@@ -117,7 +117,7 @@ def encode(effect: Effect) -> bytes:
             return _stream(_STREAM_BODY, _piece(effect.data, effect.end))
         case StreamTrailers():
             return _stream(_STREAM_TRAILERS, (header_map(effect.headers),))
-        case Inspect() | Withdraw() | Abort() | Record():
+        case Inspect() | Withdraw() | Abort() | Record() | AttemptRecord():
             raise TypeError(f"{type(effect).__name__} is not for Envoy")
         case _:
             assert_never(effect)

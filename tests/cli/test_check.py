@@ -165,7 +165,8 @@ def test_a_note_about_an_envoy_configuration_is_no_difference(
 ) -> None:
     monkeypatch.setenv("LOCAL_KEY", "planted")
     path, envoy = tmp_path / "policy.yaml", tmp_path / "envoy.yaml"
-    path.write_text(GOOD.replace("api: openai", "api: openai, credential: {bearer: {env: LOCAL_KEY}}", 1))
+    keyed = GOOD.replace("api: openai", "api: openai, credential: {bearer: {env: LOCAL_KEY}}", 1)
+    path.write_text(f"{keyed}steering: {{retries: none}}\n")
     assert main(["envoy", "-c", str(path)]) == 0
     whole = yaml.safe_load(capsys.readouterr().out)
     del ext_proc(whole)["grpc_service"]["initial_metadata"], ext_proc(whole)["forward_rules"]

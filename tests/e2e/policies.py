@@ -61,5 +61,7 @@ models:
 default_backend: spare
 limits: {{request_body: 1MiB, request_timeout: 10s, drain_timeout: 5s}}
 health: {{failures: 3, cooldown: 60s}}
+steering: {{retries: none}}
 """
-"""Backends at which nobody listens, and such as fail when told to: three failures in a row take one out."""
+"""Backends at which nobody listens, and such as fail when told to: three failures in a row take one out. Nothing is
+tried again within a request: see test_failover for that."""

@@ -48,16 +48,18 @@ def moved(made: Json, endpoint: str, openai: int, vllm: int, ca: Path) -> None:
     """Put the parts of a shipped configuration where this test has them."""
     made["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = 0
     made["admin"]["address"]["socket_address"]["port_value"] = 0
-    processor, hosted, own = made["static_resources"]["clusters"]
+    processor, *others = made["static_resources"]["clusters"]
     processor["load_assignment"]["endpoints"][0]["lb_endpoints"] = [
         {"endpoint": {"address": {"pipe": {"path": endpoint.removeprefix("unix:")}}}}
     ]
-    for cluster, port in ((hosted, openai), (own, vllm)):
+    for cluster in others:
+        port = openai if cluster["name"] in {"openai", "openai:retry"} else vllm
         [locality] = cluster["load_assignment"]["endpoints"]
         [entry] = locality["lb_endpoints"]
         entry["endpoint"]["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": port}
-    context = hosted["transport_socket"]["typed_config"]["common_tls_context"]
-    context["validation_context"]["trusted_ca"]["filename"] = str(ca)
+        if port == openai:
+            context = cluster["transport_socket"]["typed_config"]["common_tls_context"]
+            context["validation_context"]["trusted_ca"]["filename"] = str(ca)
 
 
 @contextmanager

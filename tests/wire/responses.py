@@ -21,7 +21,7 @@ from extproc.protocol.effects import (
 from extproc.protocol.headers import Field
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import ModeOverride
-from extproc.protocol.record import Record
+from extproc.protocol.record import AttemptRecord, Record
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue, HeaderValueOption
 from extproc.wire.pb.headers_pb2 import HeaderMutation as PbHeaderMutation
 from extproc.wire.pb.processor_pb2 import CommonResponse, ProcessingResponse, StatusCode
@@ -58,7 +58,7 @@ def response(effect: Effect) -> ProcessingResponse:
         case StreamTrailers():
             written.streamed_immediate_response.trailers_response.CopyFrom(_map(effect.headers))
             written.streamed_immediate_response.trailers_response.SetInParent()
-        case Inspect() | Withdraw() | Abort() | Record():
+        case Inspect() | Withdraw() | Abort() | Record() | AttemptRecord():
             raise AssertionError("not for Envoy")
         case _:
             assert_never(effect)

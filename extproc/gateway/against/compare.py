@@ -8,6 +8,7 @@ from msgspec import Struct
 from extproc.gateway.against.backends import clusters
 from extproc.gateway.against.enabling import enabling
 from extproc.gateway.against.matching import changeable, forwarded, missing
+from extproc.gateway.against.retrying import retrying, unretried
 from extproc.gateway.against.steering import steering, unproven, unverified
 from extproc.gateway.against.written import WrittenConfig, inside, line_of
 from extproc.gateway.bootstrap.filter import (
@@ -51,6 +52,8 @@ def compare(written: WrittenConfig, policy: Policy, plan: Plan) -> list[Differen
     if not policy.steering.foreign or known:  # another gateway names its clusters itself
         found |= {Difference(line, text) for line, text in clusters(written, policy, held)}
     found |= {Difference(line, text) for line, text in steering(written, policy, known=known)}
+    if known:
+        found |= {Difference(line, text) for line, text in retrying(written, plan)}
     return sorted(found)
 
 
@@ -58,7 +61,7 @@ def notes(written: WrittenConfig, policy: Policy) -> list[Difference]:
     """Return what an operator should know about a configuration that works."""
     every = _ours(written)
     filters = [each for each in every if _fingerprint(each) is None]
-    found = (*unproven(filters, policy), *unverified(every, policy))
+    found = (*unproven(filters, policy), *unverified(every, policy), *unretried(filters, policy))
     return sorted(Difference(line, text) for line, text in found)
 
 

@@ -43,13 +43,22 @@ class WrittenConfig:
         """Routes: what has `match` and an action."""
         self.parts: list[Json] = []
         """Every mapping."""
+        self.within: dict[str, list[Json]] = {}
+        """Configurations of ext_proc filters before one cluster, by its name; `filters` has the others."""
         for part in mappings(whole):
             self._take(part)
+        inner: set[int] = set()
+        for name, cluster in self.clusters.items():
+            found = [each for each in mappings(cluster) if _is_filter(each)]
+            if found:
+                self.within[name] = found
+                inner |= {id(each) for each in found}
+        self.filters = [each for each in self.filters if id(each) not in inner]
 
     def _take(self, part: Json) -> None:
         self.parts.append(part)
         kind = str(part.get("@type", ""))
-        if kind.endswith(".ext_proc.v3.ExternalProcessor"):
+        if _is_filter(part):
             self.filters.append(part)
         if isinstance(part.get("name"), str) and ("load_assignment" in part or kind.endswith(".cluster.v3.Cluster")):
             self.clusters[part["name"]] = part
@@ -59,6 +68,10 @@ class WrittenConfig:
     def values(self, key: str) -> Iterator[Any]:
         """Every value that stands under `key`, anywhere."""
         return (part[key] for part in self.parts if key in part)
+
+
+def _is_filter(part: Json) -> bool:
+    return str(part.get("@type", "")).endswith(".ext_proc.v3.ExternalProcessor")
 
 
 def read(text: str) -> WrittenConfig:

@@ -2,11 +2,14 @@
 
 from typing import Final
 
+from extproc.gateway.bootstrap.filter import attempt_filter
 from extproc.gateway.bootstrap.values import REQUEST_SLACK, Json, Setting, seconds, socket_address, typed
 from extproc.policy import Address, Backend
 from extproc.policy.address import is_ip
 from extproc.policy.endpoints import EndpointPool
+from extproc.routing.attempts import RETRY_SUFFIX
 from extproc.transaction.admission import FIELDS_MOST
+from extproc.transaction.attempts import COUNT_HEADER
 from extproc.transaction.pools import BALANCING, DESTINATION, SERVED
 
 CONNECT_TIMEOUT: Final = 5.0
@@ -39,7 +42,7 @@ def backend_cluster(backend: Backend, setting: Setting) -> Json:
         "per_connection_buffer_limit_bytes": _buffer(setting),
         "circuit_breakers": {"thresholds": [_bounds(setting)]},
         "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": KEEPALIVE_AFTER}},
-        "typed_extension_protocol_options": {HTTP_OPTIONS: _protocol(address)},
+        "typed_extension_protocol_options": {HTTP_OPTIONS: _protocol(address, setting)},
         "load_assignment": one_endpoint(backend.name, socket_address(address.host, address.port)),
     }
     if address.secure:
@@ -98,6 +101,34 @@ def override_host() -> Json:
     return {"policies": [{"typed_extension_config": {"name": name, "typed_config": config}}]}
 
 
+def retry_cluster(backend: Backend, setting: Setting) -> Json:
+    """The cluster for a backend's later attempts: the same place, behind a filter that makes requests fit for it."""
+    cluster = backend_cluster(backend, setting)
+    name = backend.name + RETRY_SUFFIX
+    options = cluster["typed_extension_protocol_options"][HTTP_OPTIONS]
+    return {
+        **cluster,
+        "name": name,
+        "per_connection_buffer_limit_bytes": max(_buffer(setting), setting.buffered),
+        "load_assignment": {**cluster["load_assignment"], "cluster_name": name},
+        "typed_extension_protocol_options": {
+            HTTP_OPTIONS: {**options, "http_filters": [attempt_filter(setting, backend), _codec()]}
+        },
+    }
+
+
+def _uncounted() -> list[Json]:
+    """Take Envoy's count of attempts out again before a provider sees it; without one, an attempt is the first."""
+    name = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+    mutation = typed(name, mutations={"request_mutations": [{"remove": COUNT_HEADER}]})
+    return [{"name": "envoy.filters.http.header_mutation", "typed_config": mutation}, _codec()]
+
+
+def _codec() -> Json:
+    name = "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"
+    return {"name": "envoy.filters.http.upstream_codec", "typed_config": typed(name)}
+
+
 def _buffer(setting: Setting) -> int:
     if setting.profile != "buffered" or not setting.needs.answer_buffer:
         return ANSWER_BUFFER
@@ -119,17 +150,21 @@ def _discovery(address: Address) -> Json:
 def _bounds(setting: Setting) -> Json:
     """As much as all the workers hold: `limits.open_exchanges` is what refuses."""
     most = setting.policy.limits.open_exchanges * len(setting.endpoints)
-    return {"max_connections": most, "max_pending_requests": most, "max_requests": most}
+    # Envoy's default of 3 retries at once would leave most requests with the failure.
+    retries = {} if setting.retries is None else {"max_retries": most}
+    return {"max_connections": most, "max_pending_requests": most, "max_requests": most, **retries}
 
 
-def _protocol(address: Address) -> Json:
+def _protocol(address: Address, setting: Setting) -> Json:
+    filters = {} if setting.retries is None else {"http_filters": _uncounted()}
     if not address.secure:
-        return _plain()
+        return _plain() | filters
     # HTTP/2 where the backend agrees to it in the TLS handshake (ALPN), else HTTP/1.1.
     return typed(
         HTTP_OPTIONS,
         common_http_protocol_options={"idle_timeout": seconds(IDLE_TLS), "max_headers_count": FIELDS_MOST},
         auto_config={"http_protocol_options": {}, "http2_protocol_options": {}},
+        **filters,
     )
 
 

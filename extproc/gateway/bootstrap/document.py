@@ -1,11 +1,11 @@
 """The whole bootstrap, as data and as YAML."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import yaml
 
-from extproc.gateway.bootstrap.clusters import backend_cluster, pool_cluster
+from extproc.gateway.bootstrap.clusters import backend_cluster, pool_cluster, retry_cluster
 from extproc.gateway.bootstrap.listener import listener
 from extproc.gateway.bootstrap.processor import processor_cluster
 from extproc.gateway.bootstrap.values import (
@@ -18,7 +18,7 @@ from extproc.gateway.bootstrap.values import (
     own_address,
     typed,
 )
-from extproc.policy import Policy
+from extproc.policy import Backend, Policy
 from extproc.transaction import Needs
 
 CONNECTIONS: Final = 50_000
@@ -60,11 +60,18 @@ def bootstrap(
             "listeners": [listener(setting)],
             "clusters": [
                 processor_cluster(setting),
-                *(backend_cluster(b, setting) for b in policy.backends),
+                *(backend_cluster(each, setting) for each in policy.backends),
                 *(pool_cluster(p, setting) for p in policy.endpoint_pools if not p.backends),
+                *(retry_cluster(each, setting) for each in _retried(setting)),
             ],
         },
     }
+
+
+def _retried(setting: Setting) -> Iterator[Backend]:
+    """The backends that later attempts may go to."""
+    names = frozenset[str]() if setting.retries is None else setting.retries.backends
+    return (each for each in setting.policy.backends if each.name in names)
 
 
 def _connections() -> Json:

@@ -4,13 +4,14 @@ import re
 from typing import Final
 
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, typed
-from extproc.policy import Policy
+from extproc.policy import Backend, Policy
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
 from extproc.routing.mcp import SESSION
 from extproc.routing.table import client_credentials
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
 from extproc.transaction.admission import CROWDED
-from extproc.transaction.fingerprint import CONFIG_HEADER
+from extproc.transaction.attempts import ATTEMPT_COUNT, COUNT_HEADER
+from extproc.transaction.fingerprint import ATTEMPT_MARK, CONFIG_HEADER
 from extproc.transaction.outcome import RETRY_AFTER
 from extproc.transaction.pools import ADDRESS, BALANCING, CONTROL
 
@@ -64,7 +65,7 @@ def ext_proc(setting: Setting) -> Json:
     """The filter as an entry of `http_filters`; `enabled` has to be in the route configuration."""
     config = typed(
         "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
-        grpc_service=_service(setting),
+        grpc_service=_service(setting, setting.fingerprint),
         failure_mode_allow=False,
         status_on_error={"code": "ServiceUnavailable"},
         processing_mode=_modes(setting),
@@ -82,7 +83,8 @@ def ext_proc(setting: Setting) -> Json:
     if setting.reads_response:
         # Tell answers of backends from Envoy's own, which pass here as well, and whether the chosen backend answers.
         address = [ADDRESS] if setting.policy.endpoint_pools else []
-        config["response_attributes"] = ["response.code_details", "xds.cluster_name", *address]
+        retried = [ATTEMPT_COUNT] if setting.retries is not None else []
+        config["response_attributes"] = ["response.code_details", "xds.cluster_name", *retried, *address]
     return {"name": FILTER, "disabled": True, "typed_config": config}
 
 
@@ -95,11 +97,43 @@ def enabled() -> Json:
     return {FILTER: typed("envoy.config.route.v3.FilterConfig", config={})}
 
 
-def _service(setting: Setting) -> Json:
+def attempt_filter(setting: Setting, backend: Backend) -> Json:
+    """The filter before a backend that makes a later attempt fit for it, as an entry of a cluster's `http_filters`.
+
+    Envoy runs it once for each attempt, with the body as the processor let it go on.
+    """
+    return {
+        "name": FILTER,
+        "typed_config": typed(
+            "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
+            grpc_service=_service(setting, f"{setting.fingerprint}{ATTEMPT_MARK.decode()}{backend.name}"),
+            failure_mode_allow=False,
+            status_on_error={"code": "ServiceUnavailable"},
+            processing_mode={
+                "request_header_mode": "SEND",
+                "request_body_mode": "BUFFERED",
+                "request_trailer_mode": "SKIP",
+                "response_header_mode": "SKIP",
+                "response_body_mode": "NONE",
+                "response_trailer_mode": "SKIP",
+            },
+            message_timeout=seconds(MESSAGE_TIMEOUT),
+            forward_rules=_forwarded(setting),
+            mutation_rules=_rules(setting),
+            request_attributes=["response.code_details", ATTEMPT_COUNT],
+            metadata_options={
+                "forwarding_namespaces": {"untyped": [PROCESSOR]},
+                "receiving_namespaces": {"untyped": receiving(setting.policy)},
+            },
+        ),
+    }
+
+
+def _service(setting: Setting, configuration: str) -> Json:
     return {
         "envoy_grpc": {"cluster_name": PROCESSOR, "max_receive_message_length": setting.buffered + GRPC_SLACK},
         # Comes with every exchange; under a policy that needs another configuration the processor refuses it.
-        "initial_metadata": [{"key": CONFIG_HEADER, "value": setting.fingerprint}],
+        "initial_metadata": [{"key": CONFIG_HEADER, "value": configuration}],
         "retry_policy": {
             "retry_on": "connect-failure,refused-stream,unavailable,reset",
             "num_retries": RETRIES,
@@ -171,7 +205,8 @@ def _forwarded(setting: Setting) -> Json:
 
 
 def _rules(setting: Setting) -> Json:
-    named = sorted(name for name in writable(setting.policy) if not name.startswith("x-extproc-"))
+    counted = () if setting.retries is None else (COUNT_HEADER,)
+    named = sorted(each for each in (*writable(setting.policy), *counted) if not each.startswith("x-extproc-"))
     names = "|".join(re.escape(name).replace(r"\-", "-") for name in named)
     kinds = f"|.*(?:{'|'.join(CREDENTIAL_ENDINGS)})" if removes_by_kind(setting.policy) else ""
     return {

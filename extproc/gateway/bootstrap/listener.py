@@ -8,6 +8,7 @@ from extproc.gateway.bootstrap.replies import local_replies
 from extproc.gateway.bootstrap.routes import IDLE, route_config
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, own_address, seconds, typed
 from extproc.transaction.admission import FIELDS_MOST
+from extproc.transaction.attempts import COUNT_HEADER
 
 CONNECTION_BUFFER: Final = 1024 * 1024
 """Bytes held for a slow peer of one connection, and the size of the pieces in which full-duplex hands over a body;
@@ -105,6 +106,7 @@ def _control_headers(setting: Setting) -> Json:
             mutations=[
                 {"remove_on_match": {"key_matcher": {"prefix": "x-extproc-"}}},
                 *({"remove": name} for name in named if not name.startswith("x-extproc-")),
+                *([{"remove": COUNT_HEADER}] if setting.retries is not None else []),
             ],
         ),
     }

@@ -3,9 +3,11 @@
 from typing import Final
 
 from extproc.gateway.bootstrap.filter import control_headers, enabled
+from extproc.gateway.bootstrap.retried import retried_routes
 from extproc.gateway.bootstrap.steered import steered_routes
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds
 from extproc.routing.table import client_credentials
+from extproc.transaction.attempts import RETRY_HEADER
 from extproc.transaction.fingerprint import credential_fields
 from extproc.transaction.passage import KEY_PREFIX
 
@@ -33,15 +35,22 @@ def route_config(setting: Setting) -> Json:
         "name": "all",
         "domains": ["*"],
         # Removed when the router finalises the request, after the cluster was chosen: no provider sees them.
-        "request_headers_to_remove": [*control_headers(setting.policy), *CLIENT_ADDRESS, *_keys(setting)],
+        "request_headers_to_remove": [
+            *control_headers(setting.policy),
+            *_retry(setting),
+            *CLIENT_ADDRESS,
+            *_keys(setting),
+        ],
         # Within one level Envoy removes before it adds: what a provider says under our names is lost, ours stays.
         # Nor may a backend say a credential back.
         "response_headers_to_remove": [*RESPONSE_HEADERS, *client_credentials(setting.policy)],
         "response_headers_to_add": [_told(name, value) for name, value in RESPONSE_HEADERS.items()],
         "routes": _routes(setting),
     }
-    if setting.profile == "buffered":
+    if setting.profile == "buffered" or setting.retries is not None:
         host["request_body_buffer_limit"] = setting.buffered
+    if setting.retries is not None:
+        host["include_request_attempt_count"] = True
     return {"name": PROCESSOR, "typed_per_filter_config": enabled(), "virtual_hosts": [host]}
 
 
@@ -50,7 +59,7 @@ def _told(name: str, value: str) -> Json:
 
 
 def _routes(setting: Setting) -> list[Json]:
-    steered = steered_routes(setting.policy)
+    steered = [*retried_routes(setting), *steered_routes(setting.policy)]
     fields = credential_fields(setting.policy)
     for route in steered:
         route["route"] |= _times()
@@ -66,6 +75,10 @@ def _routes(setting: Setting) -> list[Json]:
     if free is not None:
         nowhere = {"cluster": free.name, **_times()}
     return [*steered, {"name": "unclaimed", "match": {"prefix": "/"}, "route": nowhere}]
+
+
+def _retry(setting: Setting) -> list[str]:
+    return [] if setting.retries is None else [RETRY_HEADER]
 
 
 def _keys(setting: Setting) -> list[str]:

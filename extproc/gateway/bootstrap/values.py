@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from extproc.policy import Policy
 from extproc.policy.address import is_ip
+from extproc.routing.attempts import Retries, retries_of
 from extproc.server.listen import EVERY_ADDRESS, LOOPBACK, Tcp, is_localhost, local_address
 from extproc.transaction import Needs
 from extproc.transaction.fingerprint import demands, fingerprint
@@ -56,7 +58,7 @@ class ProcessorTls:
             raise ValueError("mTLS to the processor takes a certificate and its key")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Setting:
     """All that a generated configuration depends on.
 
@@ -78,6 +80,11 @@ class Setting:
     def fingerprint(self) -> str:
         """Return what tells the processor that Envoy is configured for its policy."""
         return fingerprint(demands(self.policy, self.needs)).decode()
+
+    @cached_property
+    def retries(self) -> Retries | None:
+        """The routes for requests that are tried more than once; None if none is."""
+        return retries_of(self.policy)
 
     @property
     def buffered(self) -> int:

@@ -1,0 +1,119 @@
+"""What Envoy is told of a request's later attempts, and what it says of them afterwards.
+
+Header fields choose the route and the clusters, because Envoy's matchers see nothing else. Providers see them, too, so
+they hold numbers only. All else that an attempt needs is in Envoy's dynamic metadata, which leaves Envoy on no request:
+the stream of an attempt is another one than the request's, and may come to another worker.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from extproc.protocol.effects import MetadataValue
+from extproc.protocol.headers import Field
+from extproc.protocol.messages import Headers
+from extproc.routing.attempts import Retries, cluster_of
+from extproc.routing.candidates import Candidate, Choice
+
+RETRY_HEADER: Final = "x-extproc-retry"
+"""Names the route for a request that may be tried again. Envoy takes it out before a provider sees the request."""
+
+TRY_PREFIX: Final = "x-extproc-try-"
+"""Before a number: the field with the number of the backend that is next after so many attempts."""
+
+COUNT_HEADER: Final = "x-envoy-attempt-count"
+
+ATTEMPT_COUNT: Final = "upstream.request_attempt_count"
+"""Envoy's attribute with the number of attempts."""
+
+NAMESPACE: Final = "extproc"
+"""The namespace of our own dynamic metadata."""
+
+_BETWEEN: Final = "\n"
+_WITHIN: Final = "\t"
+
+
+class PlannedAttempts(Struct, frozen=True):
+    """The attempts of a request, two at least, and each one's model.
+
+    `fields` and `metadata` are what Envoy is told beside the steering.
+    """
+
+    order: tuple[Candidate, ...]
+    models: tuple[str, ...]
+    fields: tuple[Field, ...]
+    metadata: Mapping[str, MetadataValue]
+
+    def at(self, attempt: int) -> Candidate | None:
+        """Return the candidate of an attempt, counted from 1; None if there is no such attempt."""
+        return self.order[attempt - 1] if 1 <= attempt <= len(self.order) else None
+
+
+class AttemptState(Struct, frozen=True):
+    """What the stream of an attempt learns of the request: the policy's version, each attempt's backend and model.
+
+    `path` is the request's, as it came, without keys. `seen`: the attempt before which all failures are known.
+    """
+
+    version: str
+    order: tuple[tuple[str, str], ...]
+    path: bytes
+    decision: str
+    seen: int
+
+    def __repr__(self) -> str:
+        return f"AttemptState({len(self.order)} attempts)"
+
+
+def planned_attempts(retries: Retries, version: str, choice: Choice, asked: str, path: bytes) -> PlannedAttempts | None:
+    """Return what Envoy is told about later attempts of a request for the model `asked`; None if there is one only."""
+    found = retries.planned(asked, choice)
+    if found is None:
+        return None
+    group, order = found
+    tries = tuple(
+        (f"{TRY_PREFIX}{number}", retries.numbers[each.destination.name].encode())
+        for number, each in enumerate(order[1:], 1)
+    )
+    models = tuple(each.model or asked for each in order)
+    names = _BETWEEN.join(f"{each.destination.name}{_WITHIN}{at}" for each, at in zip(order, models, strict=True))
+    return PlannedAttempts(
+        order,
+        models,
+        ((RETRY_HEADER, group.label(len(order)).encode()), *tries),
+        {"policy": version, "attempts": names, "path": path.decode("latin-1")},
+    )
+
+
+def state_of(message: Headers) -> AttemptState | None:
+    """Return what the request's own stream told this one; None if Envoy does not hand it over."""
+    told = message.metadata.get(NAMESPACE)
+    if not isinstance(told, Mapping):
+        return None
+    version, attempts, path = (told.get(name) for name in ("policy", "attempts", "path"))
+    if not (isinstance(version, str) and isinstance(attempts, str) and isinstance(path, str)):
+        return None
+    order = []
+    for each in attempts.split(_BETWEEN):
+        backend, _, model = each.partition(_WITHIN)
+        order.append((backend, model))
+    seen, decision = str(told.get("seen", "1")), str(told.get("decision", "allowed"))
+    return AttemptState(version, tuple(order), path.encode("latin-1"), decision, int(seen) if seen.isdigit() else 1)
+
+
+def attempt_of(message: Headers) -> int:
+    """Return how many attempts Envoy has made; 1 where it does not say."""
+    told = message.attributes.get(ATTEMPT_COUNT, "1")
+    return int(told) if told.isdigit() else 1
+
+
+def right_cluster(chosen: str, planned: PlannedAttempts | None, attempt: int) -> str | None:
+    """Return the cluster in which an attempt is right; None if it is right in none.
+
+    `chosen`: the backend that the request was steered to. `planned`: what Envoy was told of later attempts.
+    """
+    if attempt == 1:
+        return chosen
+    candidate = None if planned is None else planned.at(attempt)
+    return None if candidate is None else cluster_of(candidate, attempt)
