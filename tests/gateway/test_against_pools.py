@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from extproc.gateway.bootstrap import SocketAddress, bootstrap
-from tests.e2e.gateway import ext_proc
+from tests.e2e.gateway import ext_proc, manager
 from tests.gateway.test_against import POLICY, clusters, compiled, lacks, made
 
 POOLED = POLICY + "endpoint_pools: [{name: p, backends: [south], endpoints: ['10.0.0.1:80', '[fd00::1]:80']}]\n"
@@ -20,6 +20,25 @@ def test_what_is_generated_for_a_pool_lacks_nothing_and_has_its_endpoints() -> N
         for each in cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
     ]
     assert [(each["address"], each["port_value"]) for each in hosts] == [("10.0.0.1", 80), ("fd00::1", 80)]
+
+
+FREE = """\
+version: 1
+backends: []
+default_backend: route
+unknown_models: pass
+endpoint_pools: [{name: p, endpoints: ['10.0.0.1:80']}]
+"""
+
+
+def test_where_only_endpoints_are_picked_no_route_has_to_follow_a_header() -> None:
+    whole = made(text=FREE)
+    assert lacks(whole, FREE) == []
+    manager(whole)["route_config"]["virtual_hosts"][0]["routes"] = [
+        {"match": {"prefix": "/"}, "route": {"cluster": "p"}}
+    ]
+    del manager(whole)["early_header_mutation_extensions"]  # a client's are removed by the processor
+    assert lacks(whole, FREE) == []
 
 
 def without(namespace: str) -> Any:

@@ -29,6 +29,8 @@ CATCH_ALL: Final = ("/", "/v1", "/v1/")
 
 def steering(written: WrittenConfig, policy: Policy, *, known: bool) -> Iterator[tuple[int, str]]:
     """Yield line and sentence for what keeps requests from where they are steered. `known`: by the fingerprint."""
+    if not policy.backends:
+        return  # endpoints alone are picked: the routes are Envoy's own
     header = policy.steering.cluster_header
     steered = [route for route in written.routes if followed(route, policy)]
     yield from _unfollowed(policy, steered)
