@@ -110,6 +110,19 @@ def test_a_client_cannot_steer_where_nothing_is_decided_and_envoy_removes_nothin
     started.check()
 
 
+def test_by_metadata_a_request_of_no_api_goes_to_the_default_backend_with_its_key(pool: Pool, profile: Profile) -> None:
+    started = pool.gateway(policy("metadata", default="south"), "h2", profile)
+    started.site.begin()
+    for body in (b"", b"x" * 70_000):
+        fields = ((TAG, tag := tagged()), ("authorization", "Bearer client"))
+        answer = started.send(ClientRequest("POST" if body else "GET", "/elsewhere", fields, body))
+        assert answer.status < 500
+        seen = started.forwarded(tag, "south")
+        assert (seen.getall("x-south-key"), seen.getall("authorization")) == (["south-secret-2"], [])
+        assert seen.body == body
+    started.check()
+
+
 # -- mis-steering
 
 
