@@ -26,29 +26,28 @@ of `space`, `wide`, `other` and `long` on the safe side."""
 _AT: Final = {name: at for at, name in enumerate(CLASSES)}
 
 
-def _table() -> bytes:
-    """The class of each byte of UTF-8; continuation bytes have none, and bytes that lead several classes are split."""
-    table = bytearray(b"\xff" * 256)
+def _bytes_of_classes() -> tuple[tuple[int, bytes], ...]:
+    """The bytes of UTF-8 that begin a character of each class, by its place; one of several classes stands with one."""
+    ascii_ = {name: bytearray() for name in CLASSES[:6]}
     for byte in range(128):
         letter = chr(byte)
         name = (
             "letter" if letter.islower() else "capital" if letter.isupper() else "digit" if letter.isdigit()
             else "newline" if letter in "\r\n" else "space" if letter.isspace() else "mark"
         )  # fmt: skip
-        table[byte] = _AT[name]
+        ascii_[name].append(byte)
     leads = {
         "latin": range(0xC2, 0xCD), "greek": range(0xCD, 0xD0), "cyrillic": range(0xD0, 0xD4),
         "hebrew": range(0xD6, 0xD8), "arabic": range(0xD8, 0xDC), "indic": (0xE0,), "han": range(0xE4, 0xEA),
         "hangul": range(0xEA, 0xEE), "long": range(0xF0, 0xF5),
         "other": (0xD4, 0xD5, *range(0xDC, 0xE0), *range(0xE1, 0xE4), 0xEE, 0xEF),
     }  # fmt: skip
-    for name, bytes_ in leads.items():
-        for byte in bytes_:
-            table[byte] = _AT[name]
-    return bytes(table)
+    return tuple((_AT[name], bytes(found)) for name, found in (ascii_ | leads).items())
 
 
-_TABLE: Final = _table()
+_CLASSED: Final = _bytes_of_classes()
+_ASCII: Final = bytes(range(0x80))
+_CONTINUING: Final = bytes(range(0x80, 0xC0))
 _TWO_BYTES: Final = (
     ("latin", "other", tuple(bytes((0xE1, each)) for each in range(0xB8, 0xBC))),  # of Vietnamese
     ("thai", "indic", (b"\xe0\xb8", b"\xe0\xb9")),
@@ -59,21 +58,28 @@ _TWO_BYTES: Final = (
 
 
 def counts(text: str) -> list[int]:
-    """Return how many characters of each class a text has. Costs about 3 µs for 1 KiB."""
+    """Return how many characters of each class a text has. Costs 2 to 9 µs for 1 KiB."""
     raw = text.encode("utf-8", "replace")
-    classed = raw.translate(_TABLE)
-    found = [classed.count(at) for at in range(6)]
-    if len(raw) == len(text):
-        return [*found, *(0,) * (len(CLASSES) - 6)]
-    found += [classed.count(at) for at in range(6, len(CLASSES))]
-    for name, first, leads in _TWO_BYTES:
-        number = sum(map(raw.count, leads))
-        found[_AT[name]] += number
-        found[_AT[first]] -= number
+    found = [0] * len(CLASSES)
+    rest = raw if len(raw) == len(text) else raw.translate(None, _CONTINUING)
+    # What was counted is deleted, so that most of a text is gone after the first class; `count` takes 5 times as long.
+    for at, begins in _CLASSED:
+        shorter = rest.translate(None, begins)
+        found[at] = len(rest) - len(shorter)
+        rest = shorter
+        if not rest:
+            break
+    if len(raw) > len(text):
+        wide = raw.translate(None, _ASCII)
+        for name, first, leads in _TWO_BYTES:
+            if found[_AT[first]]:
+                number = sum(map(wide.count, leads))
+                found[_AT[name]] += number
+                found[_AT[first]] -= number
     return found
 
 
 def estimated(text: str) -> float:
-    """Return about how many tokens a text has; see docs/tenants-and-cost.md for how far off that is."""
+    """Return about how many tokens a text has; see docs/tenants.md for how far off that is."""
     found: float = sum(map(mul, counts(text), WEIGHTS))
     return found
