@@ -126,6 +126,20 @@ MCP: Final = SignalDeclaration(
     least={"method": "", "tool": ""},
     fields=("method", "tool"),
 )
+MCP_METHOD: Final = SignalDeclaration(
+    "mcp_method",
+    "string",
+    "tools/call",
+    "the method of an MCP request, as `mcp.method`, but one value: not determined if a body makes several calls",
+    "body",
+)
+MCP_TOOL: Final = SignalDeclaration(
+    "mcp_tool",
+    "string",
+    "search",
+    "the tool that an MCP request calls, as `mcp_method`; empty if it calls none",
+    "body",
+)
 AUDIO: Final = SignalDeclaration("audio", "bool", True, "true if the request brings audio, or asks for it", "body")
 JSON_SCHEMA: Final = SignalDeclaration(
     "json_schema", "bool", True, "true if JSON of a given form is asked for, in the words of any API", "body"
@@ -265,8 +279,8 @@ def speak(found: Vocabulary) -> None:
 
 
 BUILT_IN: Final = Vocabulary((
-    MODEL, PATH, ROUTE_NAME, HEADERS, FINDINGS, STREAM, TOOLS, IMAGES, MCP, AUDIO, JSON_SCHEMA, INPUT_TOKENS,
-    MAX_OUTPUT_TOKENS, TURNS, TENANT, TENANT_ATTRIBUTES, TIME, DIFFICULTY, LANGUAGE,
+    MODEL, PATH, ROUTE_NAME, HEADERS, FINDINGS, STREAM, TOOLS, IMAGES, MCP, MCP_METHOD, MCP_TOOL, AUDIO, JSON_SCHEMA,
+    INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS, TENANT, TENANT_ATTRIBUTES, TIME, DIFFICULTY, LANGUAGE,
 ))  # fmt: skip
 MEASURED: Final = frozenset(each.name for each in (AUDIO, JSON_SCHEMA, INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS))
 """Signals that are measured while a body is read, which takes half as long again."""

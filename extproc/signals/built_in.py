@@ -93,6 +93,22 @@ def _mcp(view: RequestView) -> object:
     return told[0] if len(told) == 1 else told
 
 
+def _mcp_method(view: RequestView) -> str | None:
+    call = _only_call(view)
+    return None if call is None else call[0]
+
+
+def _mcp_tool(view: RequestView) -> str | None:
+    call = _only_call(view)
+    return None if call is None else call[1]
+
+
+def _only_call(view: RequestView) -> mcp.MethodCall | None:
+    """The call that a body makes; None if it makes several, or that cannot be determined."""
+    calls = mcp.calls(view.outline) if view.outline is not None else None
+    return calls[0] if calls is not None and len(calls) == 1 else None
+
+
 def _audio(view: RequestView) -> bool | None:
     return None if view.outline is None else "audio" in view.demand.features
 
@@ -158,6 +174,8 @@ SIGNALS: Final = (
     Signal.of(declared.TOOLS, _tools),
     Signal.of(declared.IMAGES, _images),
     Signal.of(declared.MCP, _mcp),
+    Signal.of(declared.MCP_METHOD, _mcp_method),
+    Signal.of(declared.MCP_TOOL, _mcp_tool),
     Signal.of(declared.AUDIO, _audio),
     Signal.of(declared.JSON_SCHEMA, _json_schema),
     Signal.of(declared.INPUT_TOKENS, _input_tokens),

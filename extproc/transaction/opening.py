@@ -64,13 +64,14 @@ TIMEOUT: Final = 5.0
 class Refusal(WorkResult, frozen=True):
     """The body goes no further, and the client is told why. `unread`: the reason for which nobody could read it.
 
-    `rpc`: the messages on an MCP path to which the error is told.
+    `rpc`: the messages on an MCP path to which the error is told. `signals`: the exchange's, if they are known.
     """
 
     error: ClientError
     blocked: Blocked | None = None
     unread: str = ""
     rpc: mcp.RpcCalls | None = None
+    signals: Signals | None = None
 
 
 class OpenedBody(Struct, frozen=True):
@@ -321,10 +322,9 @@ class Opening:
         if exchange is None:
             opened, seals = self._read(plain, tells=tells), self._seals
             return opened if seals is None or isinstance(opened, Refusal) else replace(opened, seals=seals)
-        calls = exchange.read(plain)
+        calls, opened = exchange.read(plain), self._read(plain, tells=tells)
         if isinstance(calls.server, ClientError):
-            return Refusal(calls.server, rpc=calls.rpc)
-        opened = self._read(plain, tells=tells)
+            return Refusal(calls.server, rpc=calls.rpc, signals=None if isinstance(opened, Refusal) else opened.signals)
         return replace(opened, rpc=calls.rpc) if isinstance(opened, Refusal) else replace(opened, calls=calls)
 
     def _read(self, plain: bytes, *, tells: bool) -> OpenedBody | Refusal:

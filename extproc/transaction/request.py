@@ -335,6 +335,7 @@ class RequestSide:
         """Write down why the body goes no further; return what the client is told."""
         findings = self._memory.findings
         self._memory.rpc = refusal.rpc
+        self._memory.signals = refusal.signals or self._memory.signals
         if findings is not None:
             findings.blocked = refusal.blocked or findings.blocked
             if refusal.unread:

@@ -54,6 +54,8 @@ def test_the_values_of_a_request_have_the_types_that_were_declared_and_tried() -
         "tools": 2,
         "images": 0,
         "mcp": {"method": "", "tool": ""},
+        "mcp_method": "",
+        "mcp_tool": "",
         "audio": False,
         "json_schema": False,
         "input_tokens": 2 * TOOL_TOKENS + TOOLS_TOKENS,

@@ -182,6 +182,18 @@ def test_a_tenant_that_is_not_served_is_told_so_as_json_rpc() -> None:
     assert Played(own).asks("GET", *twice).error[3] == "tenant_unclear"
 
 
+def test_the_log_names_the_calls_that_the_policy_has_recorded_and_those_that_are_refused() -> None:
+    own = plan(DENYING, "recorded_signals: [mcp_method, mcp_tool]\n")
+    for asked, signals in (
+        (call("search"), {"mcp_method": "tools/call", "mcp_tool": "search"}),
+        (call("shell"), {"mcp_method": "tools/call", "mcp_tool": "shell"}),
+        (message("resources/read", uri="file:///x"), {"mcp_method": "resources/read", "mcp_tool": ""}),
+        ([call("search"), call("other", 2)], {"mcp_method": None, "mcp_tool": None}),
+    ):
+        assert Played(own).posts(asked).record()["signals"] == signals
+    assert Played(plan(DENYING)).posts(call("shell")).record().get("signals") is None
+
+
 # -- servers and sessions
 
 
