@@ -33,7 +33,8 @@ def because(record: Record) -> str:
     sentence = sentences.get(record.reason)
     if sentence is None:
         return record.reason
-    return sentence.format(backend=record.backend, model=record.model, rule=record.rule)
+    tried = " and ".join(dict.fromkeys(record.tried))
+    return sentence.format(backend=record.backend, model=record.model, rule=record.rule, tried=tried)
 
 
 _RULED: Final = {
@@ -45,6 +46,7 @@ _CHOICES: Final = {
     "only": "{model} is served by {backend} alone",
     "weighted": "{model} is served by several targets; {backend} was drawn by weight",
     "fallback": "no target of {model} can serve it; {backend} is the first fallback that can",
+    "failover": "{tried} did not serve it; {backend} is the next of the plan of {model}",
     "cheapest": "{model} is served by several targets; {backend} is the cheapest for this request",
     "fastest": "{model} is served by several targets; {backend} should be the fastest, or is tried for its speed",
     "least_busy": "{model} is served by several targets; {backend} has the fewest open exchanges for its weight",

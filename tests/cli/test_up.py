@@ -68,7 +68,7 @@ def test_the_demonstration_shows_what_is_decided_and_why_and_ends(profile: str) 
     assert "echo: Stream this" in done.stdout
     assert "masked: auto is served by local alone, as rule personal says" in done.stdout
     assert "allowed: auto is served by hosted alone" in done.stdout
-    assert "rerouted: no target of resilient can serve it; local is the first fallback that can" in done.stdout
+    assert "rerouted: broken did not serve it; local is the next of the plan of resilient" in done.stdout
     assert "rejected: model_not_found" in done.stdout
     assert "rejected: repeated_member" in done.stdout
 

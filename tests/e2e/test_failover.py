@@ -1,16 +1,24 @@
 """A request that one backend does not serve is served by the next one, within the same request."""
 
 import json
+import signal
+import ssl
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
 
 import pytest
+import trustme
 
 from extproc.gateway.bootstrap import Profile
+from extproc.testing import eventually
 from extproc.testing.clients import ClientResponse, Ending
-from extproc.testing.provider import RecordedRequest
+from extproc.testing.provider import RecordedRequest, running_provider
 from tests.e2e.bodies import chat, said
 from tests.e2e.conftest import Shared
-from tests.e2e.gateway import KEYS, Gateway, Version, post, tagged
+from tests.e2e.gateway import KEYS, Gateway, Version, gateway, post, site, tagged
 
 pytestmark = pytest.mark.envoy
 
@@ -245,3 +253,126 @@ def test_a_client_cannot_lead_attempts(failing: Gateway, version: Version) -> No
     assert (answer.status, backends(found)) == (200, ["north", "south"])
     answer, found = sent(failing, said("x", "once"), version, *forged)
     assert (answer.status, backends(found)) == (503, ["north"])
+
+
+GUARDED: Final = f"""\
+{BACKENDS}\
+models:
+  - {{name: late, targets: [{{backend: north, model: big@slow-1500ms+fail-503}}], {SOUTH}}}
+  - {{name: chat, targets: [{{backend: north, model: big}}], {SOUTH}}}
+health: {{failures: 3, cooldown: 300ms}}
+limits: {{request_timeout: 20s, drain_timeout: 5s}}
+"""
+
+
+def test_a_reload_between_two_attempts_closes_the_second(transport: str) -> None:
+    with site(GUARDED, transport) as before, gateway(before, "buffered") as own:
+        tag, answers = tagged(), list[ClientResponse]()
+        waiting = threading.Thread(target=lambda: answers.append(own.send(post(said("x", "late"), tag=tag))))
+        waiting.start()
+        assert eventually(lambda: bool(before.found(tag)), 10.0)
+        policy = before.processor.policy
+        policy.write_text(policy.read_text().replace("model: small", "model: other"))
+        before.processor.signal(signal.SIGHUP)
+        assert eventually(lambda: any(each["result"] == "ok" for each in before.processor.lines("reload")), 10.0)
+        waiting.join(20.0)
+        (answer,) = answers
+        assert (answer.status, backends(before.found(tag))) == (503, ["north"])
+        refused = before.processor.told(lambda each: each["reason"] == "attempt_policy_changed", "attempt")
+        assert refused["decision"] == "refused"
+        before.expected += 1
+        again, found = sent(own, said("x", "late"))
+        assert (again.status, found[-1][1].body) == (200, said("x", "other"))
+        own.check()
+
+
+def test_a_backend_that_goes_down_under_load_is_left_within_two_seconds_and_comes_back(transport: str) -> None:
+    with site(GUARDED, transport, workers=2) as before, gateway(before, "buffered") as own, own.client() as client:
+        statuses: list[int] = []
+
+        def ask(seconds: float) -> list[str | None]:
+            """The backends that served, one request after the other."""
+            served, end = [], time.monotonic() + seconds
+            while time.monotonic() < end:
+                answer = client.request(post(said("x", "chat")))
+                statuses.append(answer.status)
+                served.append(answer.header("x-extproc-backend"))
+            return served
+
+        north = before.providers["north"]
+        assert set(ask(0.3)) == {"north"}
+        north.order("fail-503")
+        went_down = time.monotonic()
+        ask(1.5)
+        north.clear()
+        assert time.monotonic() - went_down < 2.0
+        served = ask(1.0)
+        assert set(served) == {"south"}
+        # What still reaches it are probes, one at a time for each worker, and each cooldown is 0.3 s.
+        assert len(north.records) <= 12 < len(served)
+        north.order("")
+        assert eventually(lambda: ask(0.1)[-1] == "north", 5.0)
+        assert set(ask(0.5)) == {"north"}
+        assert set(statuses) == {200}, "no client notices anything"
+        assert eventually(lambda: before.processor.status()["health"] == [])
+
+
+def injected(number: int) -> str:
+    """One of five requests goes to a backend that fails, in one of the ways in which backends do."""
+    return FAILURES[number // 5 % 6] if number % 5 == 0 else "fine"
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(1000, marks=pytest.mark.deep)])
+def test_of_many_requests_with_injected_failures_none_fails_and_no_body_is_doubled(
+    failing: Gateway, count: int
+) -> None:
+    bodies: dict[str, bytes] = {}
+    with failing.client() as client:
+        for number in range(count):
+            model, tag = injected(number), tagged()
+            bodies[tag] = said(f"request {number}", model)
+            answer = client.request(post(bodies[tag], tag=tag))
+            assert (answer.status, answer.complete) == (200, True), model
+            assert f"request {number}" in answer.body.decode()
+    reached = [(tag, failing.site.found(tag)) for tag in bodies]
+    failing.site.expected += sum(len(found) for _, found in reached)
+    served = [found[-1] for _, found in reached]
+    assert sum(name == "south" for name, _ in served) == count // 5
+    for tag, found in reached:
+        assert len(found) == len(set(backends(found))), "no backend gets a request twice"
+        for name, seen in found:
+            model = "small" if name == "south" else json.loads(seen.body)["model"]
+            asked = json.loads(bodies[tag])["model"]
+            assert seen.body == bodies[tag].replace(f'"model": "{asked}"'.encode(), f'"model": "{model}"'.encode())
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> tuple[trustme.CA, Path]:
+    made = trustme.CA()
+    made.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return made, tmp_path / "ca.pem"
+
+
+def test_attempts_over_tls_are_made_as_the_first_one_is(
+    transport: str, profile: Profile, authority: tuple[trustme.CA, Path]
+) -> None:
+    own, ca = authority
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.issue_cert("127.0.0.1").configure_cert(context)
+    with ExitStack() as stack:
+        east, west = (stack.enter_context(running_provider(name, tls=context)) for name in ("east", "west"))
+        secured = "".join(
+            f"  - {{name: {name}, url: 'https://127.0.0.1:{each.port}/v1', api: openai, tls: {{ca: {ca}}},"
+            f" credential: {{bearer: {{env: {key}}}}}}}\n"
+            for name, each, key in (("east", east, "NORTH_KEY"), ("west", west, "SOUTH_KEY"))
+        )
+        policy = (
+            f"version: 1\nbackends:\n{secured}models:\n  - {{name: chat,"
+            f" targets: [{{backend: east, model: a@fail-503}}], fallback: [{{backend: west, model: b}}]}}\n{LIMITS}"
+        )
+        gate = stack.enter_context(gateway(stack.enter_context(site(policy, transport)), profile))
+        answer = gate.send(post(said("x")))
+        assert (answer.status, answer.header("x-extproc-backend")) == (200, "west")
+        (first,), (second,) = east.records, west.records
+        assert first.header("authorization") == f"Bearer {KEYS['NORTH_KEY']}"
+        assert (second.header("authorization"), second.body) == (f"Bearer {KEYS['SOUTH_KEY']}", said("x", "b"))
