@@ -20,7 +20,7 @@ from extproc.policy.signals import RECORDED_MAX, SignalName
 from extproc.policy.stages import STAGES_MAX, UsedStage
 from extproc.policy.steering import Steering
 from extproc.policy.tenants import Tenants
-from extproc.policy.units import TimeZone
+from extproc.policy.units import UTC_NAME, TimeZone
 from extproc.policy.virtual import VirtualModel
 
 CONTRADICTIONS_MAX: Final = 200
@@ -51,7 +51,7 @@ class Policy(Value):
     """Who is calling; without it, the signal `tenant` is empty."""
     prices: Prices | None = None
     """Prices of models that their backends do not state; without it, only those that they state are known."""
-    time_zone: TimeZone = "UTC"
+    time_zone: TimeZone = UTC_NAME
     """The zone that the signal `time` is in, by its name in the IANA time zone database."""
     mcp: Mcp | None = None
     """Servers of the Model Context Protocol."""

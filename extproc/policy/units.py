@@ -1,6 +1,7 @@
 """Sizes, durations and shares as people write them: `2MiB`, `50ms`, `10%`."""
 
 import re
+from datetime import UTC, tzinfo
 from typing import Annotated, Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,8 @@ from extproc.policy.base import Written, refusal
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 GIB: Final = 1024 * MIB
+
+UTC_NAME: Final = "UTC"
 
 _SIZE_UNITS: Final = {"B": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _DURATION_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -98,12 +101,18 @@ Share = Annotated[float, BeforeValidator(share), Written("percentage", "10%")]
 """A fraction of all, written in percent."""
 
 
+def zone_of(name: str) -> tzinfo:
+    """Return a time zone of the IANA database. UTC needs no database. Raises LookupError, ValueError or OSError."""
+    return UTC if name == UTC_NAME else ZoneInfo(name)
+
+
 def zone(name: str) -> str:
     """Return the name of a time zone of the IANA database that this machine knows."""
     try:
-        ZoneInfo(name)
+        zone_of(name)
     except (ValueError, OSError, LookupError):  # a path, a folder, or none of the database
-        raise refusal("there is no such time zone on this machine", "write it like Europe/Berlin, or UTC") from None
+        mend = "write it like Europe/Berlin, or UTC; a machine without time zones needs the package tzdata"
+        raise refusal("there is no such time zone on this machine", mend) from None
     return name
 
 

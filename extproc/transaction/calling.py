@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from datetime import tzinfo
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from extproc.policy import Policy
 from extproc.policy.signals import MEASURED, TIME
 from extproc.policy.tenants import Tenants
+from extproc.policy.units import zone_of
 from extproc.signals.view import Circumstances
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Calling(Struct, frozen=True):
     """`tenants`: who may call; None if the policy does not ask. `measures`: as in `Circumstances`."""
 
     tenants: Tenants | None
-    zone: ZoneInfo
+    zone: tzinfo
     measures: bool
 
     def circumstances(self, tenant: str, attributes: Mapping[str, str], at: float | None) -> Circumstances:
@@ -46,4 +47,4 @@ def calling_of(policy: Policy, signals: AbstractSet[str], *, weighs: bool = Fals
     measures = weighs or not MEASURED.isdisjoint(signals)
     if policy.tenants is None and not measures and TIME.name not in signals:
         return None
-    return Calling(policy.tenants, ZoneInfo(policy.time_zone), measures)
+    return Calling(policy.tenants, zone_of(policy.time_zone), measures)

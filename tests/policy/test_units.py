@@ -1,8 +1,13 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfoNotFoundError
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import PydanticCustomError
 
-from extproc.policy.units import duration, size, written_duration, written_size
+from extproc.policy import units
+from extproc.policy.units import duration, size, written_duration, written_size, zone, zone_of
 from tests.gathered import gathered
 
 SIZES = [
@@ -96,3 +101,14 @@ def test_amounts_are_written_in_their_largest_whole_unit() -> None:
         "2h",
         "1d",
     ]
+
+
+def test_utc_is_known_on_a_machine_without_time_zones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> object:
+        raise ZoneInfoNotFoundError(name)
+
+    assert zone_of("Europe/Berlin").utcoffset(datetime(2026, 1, 1)) == timedelta(hours=1)  # noqa: DTZ001
+    monkeypatch.setattr(units, "ZoneInfo", missing)
+    assert zone_of(zone("UTC")) is UTC
+    with pytest.raises(PydanticCustomError, match="no such time zone"):
+        zone("Europe/Berlin")
