@@ -72,7 +72,8 @@ def test_residency_holds_among_the_makers_backends() -> None:
 def test_makers_are_those_of_the_backends_that_serve_models() -> None:
     makers = makers_of(table("default_backend: a-two\n"))
     assert makers is not None
-    assert (makers.apis, makers.homes) == ({"openai"}, {"openai": "a"})
+    assert makers.apis == {"openai"}
+    assert makers.homes == {"openai": "a"}
     assert makers.could_serve("auto", "openai") == {"a", "b", "spare"}
     assert makers.could_serve("own", "openai") == {"b"}
     assert makers.could_serve("listed", "openai") == {"a"}  # the default backend's, as unknown names are refused
