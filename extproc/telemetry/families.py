@@ -34,6 +34,7 @@ ATTEMPTS: Final = Family(
 )
 FAILOVERS: Final = Family(
     "failovers_total", "Exchanges in which another backend than the first one had the last word.", ("first", "backend")
+)
 SEALED: Final = Family(
     "sealed_total",
     "Requests with values that only one provider can read: pinned to it, with such values dropped, or refused.",
