@@ -64,7 +64,8 @@ class ReplySealer:
         return body if tagged == body else tagged
 
     def _wanted(self, raw: bytes) -> bool:
-        return marked(raw, self._api.reply_marks) or any(raw.find(name) >= 0 for name in self._api.quick)
+        marks = self._api.reply_marks
+        return (marks is not None and marked(raw, marks)) or any(raw.find(name) >= 0 for name in self._api.quick)
 
     def _tagged(self, events: Sequence[sse.Event]) -> bytes:
         return b"".join([self._event(each) if self._wanted(each.raw) else each.raw for each in events])
@@ -72,7 +73,8 @@ class ReplySealer:
     def _event(self, event: sse.Event) -> bytes:
         if event.data is None:
             return event.raw
-        if not marked(event.raw, self._api.reply_marks):
+        marks = self._api.reply_marks
+        if marks is None or not marked(event.raw, marks):
             return event.raw if self._quick is None or not _is_json(event.data) else self._quick(event.raw)
         return self._document(event.raw, event.data, data_lines(event.raw, bom=event.raw.startswith(BOM)))
 

@@ -35,6 +35,7 @@ from extproc.telemetry.families import (
     PROCESSING,
     REJECTS,
     RULES,
+    SEALED,
     VIOLATIONS,
 )
 from extproc.telemetry.inspected import count_inspected
@@ -203,6 +204,8 @@ class Runtime:
             self.metrics.counter(RULES).add(record.model or "none", record.rule)
         if record.tried:
             self.metrics.counter(FAILOVERS).add(record.tried[0], record.backend or "none")
+        if record.sealed is not None:
+            self.metrics.counter(SEALED).add(record.sealed)
         if record.decision == "rejected":
             self.metrics.counter(REJECTS).add(record.reason)
         if record.pipeline is not None or record.failures:  # answer stages may fail without a pipeline

@@ -35,6 +35,11 @@ ATTEMPTS: Final = Family(
 FAILOVERS: Final = Family(
     "failovers_total", "Exchanges in which another backend than the first one had the last word.", ("first", "backend")
 )
+SEALED: Final = Family(
+    "sealed_total",
+    "Requests with values that only one provider can read: pinned to it, with such values dropped, or refused.",
+    ("outcome",),
+)
 REJECTS: Final = Family("rejects_total", "Exchanges answered with an error of ours, by its reason.", ("reason",))
 MESSAGES: Final = Family("messages_total", "Messages that Envoy sent.", ("kind",))
 VIOLATIONS: Final = Family("protocol_violations_total", "Exchanges ended because Envoy sent what may not follow.")
@@ -83,6 +88,7 @@ COUNTERS: Final = (
     RULES,
     ATTEMPTS,
     FAILOVERS,
+    SEALED,
     REJECTS,
     MESSAGES,
     VIOLATIONS,

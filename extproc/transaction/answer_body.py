@@ -61,6 +61,12 @@ def only_watches(memory: Memory, findings: Findings) -> bool:
     return not (changes or refuses or memory.reads_error)
 
 
+def only_tagged(memory: Memory, findings: Findings, how: Wanted) -> bool:
+    """True if a response that comes without an encoding is read for nothing but tags on its sealed values."""
+    reads = findings.reads_answer or findings.staging is not None
+    return memory.sealer is not None and not reads and not how.codings
+
+
 def wanted(memory: Memory, findings: Findings, fields: HeaderMap) -> Wanted | None:
     """Return how the answer with these headers is to be read; None where it is not, and may pass.
 
@@ -153,9 +159,15 @@ class Room(Struct, frozen=True):
 
 
 def send_whole(
-    headers: HeaderMutation, body: bytes, changed: bool, codings: tuple[str, ...], duplex: bool, trailers: bool
+    headers: HeaderMutation | None, body: bytes, changed: bool, codings: tuple[str, ...], duplex: bool, trailers: bool
 ) -> Effects:
-    """Sends on a response that was held: `body`, which is `changed`, or as it came."""
+    """Sends on a response that was held: `body`, which is `changed`, or as it came.
+
+    `headers`: what is set on its headers; None if they were answered before.
+    """
+    if headers is None:
+        held = pieces(_RESPONSE, body, end=not trailers)
+        return (*held, *PASS_RESPONSE_TRAILERS) if trailers else held
     if changed:
         if codings:
             headers = headers.removing("content-encoding")
@@ -204,7 +216,11 @@ def response_work(memory: Memory, findings: Findings, how: Wanted, body: bytes, 
 
 
 class WholeAnswer:
-    """Holds an answer until it is judged; in full duplex with its headers, `headers` being what is set on them."""
+    """Holds an answer until it is judged; in full duplex with its headers, `headers` being what is set on them.
+
+    `headers` is None if they were answered: of a response in full duplex that nothing refuses, so that it goes on as it
+    came where it cannot be held.
+    """
 
     waits = True
     ended = False
@@ -225,7 +241,14 @@ class WholeAnswer:
     )
 
     def __init__(
-        self, memory: Memory, findings: Findings, how: Wanted, headers: HeaderMutation, *, duplex: bool, room: Room
+        self,
+        memory: Memory,
+        findings: Findings,
+        how: Wanted,
+        headers: HeaderMutation | None,
+        *,
+        duplex: bool,
+        room: Room,
     ) -> None:
         self._memory = memory
         self._findings = findings
@@ -255,8 +278,7 @@ class WholeAnswer:
             return self._let_go(message)
         if ends:
             return self._judge(now)
-        self._holding.add(len(message.data), self._most)
-        return NOTHING
+        return NOTHING if self._has_room(len(message.data)) else self._let_go(message)
 
     def trailers(self, now: float) -> Effects:
         """Trailers have ended the body."""
@@ -299,8 +321,19 @@ class WholeAnswer:
         result = work.at_once()
         if result is not None and not isinstance(result, PendingJudgement):
             return self.judged(result, now)
-        self._holding.add(self._size - self._holding.size, self._most)
+        if not self._has_room(self._size - self._holding.size):
+            return self._go_on(None)
         return self._memory.handed.order(_RESPONSE, result or work, now)
+
+    def _has_room(self, size: int) -> bool:
+        """Hold more; False if there is no room, and the response goes on. Raises ClientError if it may not."""
+        try:
+            self._holding.add(size, self._most)
+        except ClientError:
+            if self._headers is None:
+                return False
+            raise
+        return True
 
     def _unstaged(self, reason: str) -> None:
         if self._how.staged:
@@ -318,8 +351,8 @@ class WholeAnswer:
         self._holding.clear()
         if not self._duplex:
             return PASS_RESPONSE_BODY
-        first = Proceed(Side.RESPONSE, Phase.HEADERS, self._headers)
-        return (first, *pieces(Side.RESPONSE, held, end=message.end))
+        first = () if self._headers is None else (Proceed(Side.RESPONSE, Phase.HEADERS, self._headers),)
+        return (*first, *pieces(Side.RESPONSE, held, end=message.end))
 
     def _go_on(self, changed: bytes | None) -> Effects:
         """Sends the answer on: `changed`, or what it was."""

@@ -113,9 +113,10 @@ def route(
         changed = applied(body, edits)
     once = coded or not memory.known or (sealing is not None and sealing.passes_on(sealed, turn))
     tried = None if once else plan.tried(choice, asked.model)
-    served = destination if sealing is None or tried is None else sealing.reading(choice.plan)
-    if sealing is not None and (seals := sealing.reads(claimed.api, served, body)) is not None:
-        memory.seals = seals
+    if sealing is not None:
+        served = destination if tried is None else sealing.reading(choice.plan)
+        memory.seals = sealing.reads(claimed.api, served, body, sealed=bool(sealed))
+    if memory.seals is not None:
         memory.strips = (*memory.strips, "accept-encoding")  # see `Findings.strips`
     masked = memory.findings is not None and memory.findings.masked
     memory.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"

@@ -8,7 +8,7 @@ from extproc.payload.encodings import codings as encodings
 from extproc.protocol.meter import Meter
 from extproc.protocol.work import WorkResult
 from extproc.transaction.admission import overloaded
-from extproc.transaction.opening import Refusal
+from extproc.transaction.opened_body import Refusal
 from extproc.transaction.pending import LARGE_BYTES
 
 RECODED_RATIO: Final = 16

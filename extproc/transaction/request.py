@@ -37,7 +37,8 @@ from extproc.transaction.onward import (
     unrouted,
     with_endpoints,
 )
-from extproc.transaction.opening import OPENED_BYTES, Judged, Opening, Refusal
+from extproc.transaction.opened_body import Judged, Refusal
+from extproc.transaction.opening import OPENED_BYTES, Opening
 from extproc.transaction.passage import without_key_protocols
 from extproc.transaction.pending import PendingJudgement
 from extproc.transaction.picks import PickEdits, model_at, picked, with_metadata

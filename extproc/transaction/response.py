@@ -16,7 +16,7 @@ from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendM
 from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.protocol.work import WorkResult
 from extproc.routing.quoted import Quoted
-from extproc.transaction.answer_body import Room, Wanted, WholeAnswer, only_watches, wanted
+from extproc.transaction.answer_body import Room, Wanted, WholeAnswer, only_tagged, only_watches, wanted
 from extproc.transaction.answers import (
     NOTHING,
     PASS_RESPONSE_BODY,
@@ -260,7 +260,8 @@ class ResponseSide:
             return self._watch(how, findings, headers, room, length)
         if not duplex and not self._may_override:
             raise MisconfiguredError("response_body_mode")
-        if how.streams:
+        streams = how.streams
+        if streams:
             windows = findings.pipeline.windows
             if windows is None:
                 self._answer = StreamedAnswer(memory, findings, how, room=room)
@@ -270,11 +271,16 @@ class ResponseSide:
                 self._proof = Proof(known=memory.configuration in self._shared.overridden)
             # Its length will be another, and it goes on decoded.
             headers = headers.removing("content-length", *(("content-encoding",) if how.codings else ()))
+        elif not duplex and length is None and only_tagged(memory, findings, how):
+            # Envoy refuses a body beyond its buffer, and nothing here may refuse one.
+            self._answer = WholeAnswer(memory, findings, how, None, duplex=True, room=room)
+            self._proof = Proof(known=memory.configuration in self._shared.overridden)
+            streams = True
         else:
             self._answer = WholeAnswer(memory, findings, how, headers, duplex=duplex, room=room)
             if duplex:
                 return NOTHING
-        wanted = BodyMode.FULL_DUPLEX_STREAMED if how.streams else BodyMode.BUFFERED
+        wanted = BodyMode.FULL_DUPLEX_STREAMED if streams else BodyMode.BUFFERED
         modes = None if self.mode is wanted else _override(self._going_on(), wanted)
         self.mode = wanted
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=modes),)

@@ -213,13 +213,16 @@ class Sealing(Struct, frozen=True):
         destination = next((each for each in backends if not down(each)), backends[0])
         return SealedPath(untagged(path, found["tag"]), destination, found["kind"] in _SEALED_KINDS)
 
-    def reads(self, api: Api, destination: Destination, body: bytes) -> SealedApi | None:
-        """Return how the response to a request is to be tagged; None if it has nothing sealed."""
-        sealed = self.seals_of(api)
-        if sealed is None or sealed.reply is None:
+    def reads(self, api: Api, destination: Destination, body: bytes, *, sealed: bool) -> SealedApi | None:
+        """Return how the response to a request is to be tagged; None if it has nothing sealed.
+
+        `sealed`: the request has sealed values itself.
+        """
+        seals = self.seals_of(api)
+        if seals is None or seals.reply is None:
             return None
-        asked = self.reads_chat or destination.name in self.thinking or sealed.asks(body)
-        return sealed if asked else None
+        asked = sealed or self.reads_chat or destination.name in self.thinking or seals.asks(body)
+        return seals if asked else None
 
     def passes_on(self, sealed: Sequence[TaggedMember], turn: SealedTurn) -> bool:
         """True if values go on of which nobody knows whose they are: they may be sent to one provider only."""

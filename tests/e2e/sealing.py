@@ -5,8 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
 
 from tests.sealing import PATHS, SealingProvider
+
+LARGE: Final = 3_000_000
+"""Bytes of a response to a request that says "large": more than Envoy holds of one."""
 
 
 class SealingBackend:
@@ -29,6 +33,8 @@ class SealingBackend:
         if dialect is None:
             return 200, "application/json", [json.dumps(self.provider.reply("responses")).encode()]
         reply = self.provider.reply(dialect, light=b"light" in body)
+        if b"large" in body:
+            reply["pad"] = "x" * LARGE
         if json.loads(body).get("stream"):
             return 200, "text/event-stream", self.provider.events(dialect, reply)
         return 200, "application/json", [json.dumps(reply).encode()]

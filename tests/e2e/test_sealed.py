@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import pytest
 
-from extproc.apis.seals.tag import MARK
+from extproc.apis.seals.tag import MARK, SealTag
 from extproc.gateway.bootstrap import Profile
 from extproc.testing.clients import ClientRequest, ClientResponse, Ending
 from tests.e2e.gateway import PROFILES, Gateway, gateway, post, site
-from tests.e2e.sealing import SealingBackend, sealing_backend
+from tests.e2e.sealing import LARGE, SealingBackend, sealing_backend
 from tests.gathered import gathered
 from tests.sealing import DIALECTS, PATHS, Dialect, seen
 from tests.transaction.test_sealing import Client, check_own
@@ -98,6 +98,29 @@ def test_a_response_is_asked_for_by_its_identifier_where_it_is_kept(sealed: Seal
         assert heard("responses", kept, stream=False)["id"].endswith(made["id"][-16:])
         home = next(name for name in NAMES if name in made["id"])
         assert backends[home].paths[-1] == f"/v1/responses/{made['id'][:-17]}"
+
+
+def test_a_response_that_is_larger_than_envoy_holds_passes(sealed: Sealed) -> None:
+    for say, tagged in (("hi", True), ("large", False)):
+        answer = asked(sealed, "responses", {"model": "auto", "input": say})
+        reply = heard("responses", answer, stream=False)
+        assert (MARK in reply["id"], len(reply.get("pad", ""))) == (tagged, 0 if tagged else LARGE)
+
+
+def test_the_backend_to_which_envoy_sent_a_request_on_is_the_maker() -> None:
+    with running("full-duplex") as found:
+        gateway, backends = found
+        backends["cold"].fails = True
+        lines = []
+        for _ in range(3):
+            answer = asked(
+                found, "messages", {"model": "auto", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+            )
+            heard("messages", answer, stream=False)
+            assert (SealTag.of("warm").text.encode() in answer.body, b"SEALcold" in answer.body) == (True, False)
+            lines.append(gateway.line(answer))
+        assert [each["backend"] for each in lines] == ["warm"] * 3
+        assert "failover" in {each["reason"] for each in lines}
 
 
 def test_a_provider_that_goes_down_takes_along_what_only_it_can_read() -> None:

@@ -10,7 +10,7 @@ from extproc.protocol.record import Record
 from extproc.server.exchange import Exchange, admit
 from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
-from extproc.telemetry.families import ABORTS, EXCHANGES, MESSAGES, RULES, VIOLATIONS
+from extproc.telemetry.families import ABORTS, EXCHANGES, MESSAGES, RULES, SEALED, VIOLATIONS
 from tests.server.support import MARKER, Decider, body, headers, kind, lines, plan
 
 
@@ -240,3 +240,9 @@ def test_a_rule_of_a_model_is_counted(stage: Stage) -> None:
     stage.runtime.record(replace(Record.lost("only"), model="auto", rule="agents"), 0.0)
     stage.runtime.record(Record.lost("only"), 0.0)
     assert stage.runtime.metrics.counter(RULES) == {("auto", "agents"): 1}
+
+
+def test_requests_with_sealed_values_are_counted(stage: Stage) -> None:
+    stage.runtime.record(replace(Record.lost("only"), sealed="pinned", sealed_members=("conversation",)), 0.0)
+    stage.runtime.record(Record.lost("only"), 0.0)
+    assert stage.runtime.metrics.counter(SEALED) == {("pinned",): 1}

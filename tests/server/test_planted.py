@@ -21,7 +21,8 @@ from extproc.server.runtime import Runtime
 from extproc.telemetry import exposition
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, UNINSPECTED
 from extproc.transaction import Plan
-from extproc.transaction.opening import OpenedBody, Opening
+from extproc.transaction.opened_body import OpenedBody
+from extproc.transaction.opening import Opening
 from extproc.transaction.streaming import StreamPiece
 from extproc.transaction.work import ResponseWork
 from extproc.wire.pb.processor_pb2 import ProcessingResponse

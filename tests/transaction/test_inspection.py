@@ -21,7 +21,8 @@ from extproc.testing.playbook import (
     response_trailers,
 )
 from extproc.transaction import Plan, Shared
-from extproc.transaction.opening import OpenedBody, Opening
+from extproc.transaction.opened_body import OpenedBody
+from extproc.transaction.opening import Opening
 from extproc.transaction.pending import INLINE_BYTES
 from extproc.transaction.work import ResponseWork
 from tests.records import logged

@@ -486,6 +486,52 @@ def test_a_response_of_another_cluster_than_was_decided_gets_no_tag() -> None:
     assert exchange.line()["missteered"] == "other_cluster"
 
 
+@gathered("mode", [BodyMode.BUFFERED, DUPLEX])
+@gathered("length", [None, "exact"])
+@gathered("known", [True, False])
+def test_a_whole_response_beyond_the_limit_passes_without_tags(mode: BodyMode, length: str | None, known: bool) -> None:
+    """Envoy refuses what is beyond its buffer: a response whose length nobody tells is asked for in pieces."""
+    limit = PLAN.unpiped.body_limit
+    for size, reads in ((limit, True), (limit + 1, False)):
+        body = json.dumps({"object": "response", "id": "resp_1", "pad": ""}).encode()
+        body = body[:-2] + b"x" * (size - len(body)) + b'"}'
+        fields = (JSON, ("content-length", b"%d" % size)) if length else (JSON,)
+        shared = Shared()
+        with Playbook(PLAN, shared, request=mode) as envoy:
+            if known:
+                shared.overridden.add(b"")
+            worked(envoy, request_headers(PATHS["responses"], JSON))
+            effects = worked(envoy, request_body(b'{"model":"northern","input":"hi"}'))
+            effects = worked(envoy, response_headers(200, *fields))
+            pieces = [body[at : at + 1_000_000] for at in range(0, size, 1_000_000)]
+            if length and not reads and mode is BodyMode.BUFFERED:
+                assert isinstance(effects[0], Proceed)
+                assert effects[0].modes is not None
+                assert effects[0].modes.response_body is BodyMode.NONE
+                continue
+            held = length and mode is BodyMode.BUFFERED
+            for piece in (body,) if held else pieces:
+                effects += worked(envoy, response_body(piece, end=bool(held)))
+            if not held:
+                effects += worked(envoy, response_body(b""))
+            out = b"".join(each.data for each in effects if isinstance(each, Chunk))
+            out = out or next(e.body for e in effects if isinstance(e, Proceed) and e.body is not None)
+            assert len(out) == size + (len(tagged("north", "")) if reads else 0)
+            assert (MARK.encode() in out) is reads
+
+
+def test_a_whole_response_that_there_is_no_room_for_passes_without_tags() -> None:
+    plan = compiled("limits: {held_bodies: 1MiB, request_body: 1MiB}\n")
+    with Playbook(plan) as envoy:
+        worked(envoy, request_headers(PATHS["responses"], JSON))
+        worked(envoy, request_body(b'{"model":"northern","input":"hi"}'))
+        worked(envoy, response_headers(200, JSON))
+        body = b'{"object":"response","id":"resp_1","pad":"%s"}' % (b"x" * 1_200_000)
+        halves = body[:1_150_000], body[1_150_000:]
+        effects = worked(envoy, response_body(halves[0], end=False)) + worked(envoy, response_body(halves[1]))
+        assert b"".join(each.data for each in effects if isinstance(each, Chunk)) == body
+
+
 def test_an_error_is_not_read_for_it() -> None:
     exchange = Exchange({"model": "auto", "input": "hi"})
     headers = worked(exchange.envoy, response_headers(400, JSON))[0]
@@ -634,8 +680,8 @@ def test_a_response_that_is_asked_for_has_the_tags_that_it_had() -> None:
     assert to == "south"
     worked(envoy, response_headers(200, JSON))
     (answer,) = worked(envoy, response_body(json.dumps(reply).encode()))
-    assert isinstance(answer, Proceed)
-    assert json.loads(answer.body or b"")["id"] == f"{reply['id']}_{SOUTH}"
+    assert isinstance(answer, Chunk)
+    assert json.loads(answer.data)["id"] == f"{reply['id']}_{SOUTH}"
     line = logged(envoy.leaves())
     assert (line["sealed"], line["sealed_members"]) == ("pinned", ["path"])
 

@@ -1,5 +1,6 @@
 """Sealed values of Anthropic's messages: signatures of thinking, encrypted results of tools, files, containers."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -22,7 +23,7 @@ _FORMS: Final[Mapping[str, SealedForm]] = {
 _FREE: Final = frozenset({"input", "text", "cache_control"})
 """Members that are the model's own, or the client's."""
 
-_MARKS: Final = (b'"signature"', b'"redacted_thinking"', b'"encrypted_', b'"file_id"', b'"container"')
+_MARKS: Final = re.compile(rb'"(?:signature"|redacted_thinking"|encrypted_|file_id"|container")')
 
 
 class _BlockType(Struct):

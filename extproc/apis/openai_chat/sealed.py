@@ -1,5 +1,6 @@
 """Sealed values of chat completions: sounds, files, and what Gemini and gateways put beside a message."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -18,7 +19,9 @@ _BLOCKS: Final = ("thinking_blocks", "reasoning_details")
 _SEALING: Final = frozenset({"signature", "data"})
 _FREE: Final = frozenset({"content", "function", "audio", *_BLOCKS})
 
-_MARKS: Final = (b'ignature"', b'ignatures"', b'"audio"', b'"file_id"', b'"thinking_blocks"', b'"reasoning_details"')
+_MARKS: Final = re.compile(
+    rb'"(?:signature|thought_signatures?|thoughtSignature|audio|file_id|thinking_blocks|reasoning_details)"'
+)
 
 
 class _Speaker(Struct):
@@ -90,8 +93,8 @@ def _reply(data: bytes, root: JsonNode) -> Iterator[SealedPlace]:  # noqa: ARG00
 
 
 def _asks(body: bytes) -> bool:
-    """True if sound is asked for, or the conversation has sealed thinking already."""
-    return any(body.find(mark) >= 0 for mark in _MARKS)
+    """True if sound is asked for."""
+    return b'"modalities"' in body
 
 
 SEALED: Final = SealedApi(

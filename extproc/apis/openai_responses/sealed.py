@@ -1,5 +1,6 @@
 """Sealed values of OpenAI's responses: identifiers of what the provider keeps, and encrypted items."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -143,10 +144,10 @@ def _strings(holder: JsonNode, name: str) -> Iterator[SealedPlace]:
 
 
 SEALED: Final = SealedApi(
-    marks=(b'"id"', b'_id"', b'_ids"', b'"encrypted_content"', b'"conversation"', b'"container"'),
+    marks=re.compile(rb'"(?:[a-z_]*_ids?|id|encrypted_content|conversation|container)"'),
     members=("previous_response_id", "conversation", "prompt", "input", "tools"),
     request=_request,
-    reply_marks=(b'"id"', b'"encrypted_content"', b'"file_id"', b'"container_id"', b'"response_id"', b'_response_id"'),
+    reply_marks=re.compile(rb'"(?:id|encrypted_content|file_id|container_id|(?:previous_)?response_id|conversation)"'),
     reply=_reply,
     quick=(b"item_id",),
 )

@@ -1,5 +1,6 @@
 """Values that only the provider that made them can read, in the requests and the responses of an API."""
 
+import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -55,16 +56,16 @@ def always(body: bytes) -> bool:  # noqa: ARG001
 class SealedApi(Struct, frozen=True, eq=False):
     """The sealed values of one API. All functions are pure.
 
-    `marks`: bytes one of which stands in the JSON of whatever holds a sealed value. `members`: the top-level members of
+    `marks` finds a name that stands in the JSON of whatever holds a sealed value. `members`: the top-level members of
     a request in which they stand. `request` reads them there. `reply_marks` and `reply`: the same for responses and
     events; None if no response has any. `asks`: see `MayAsk`. `quick`: members of events that are nothing but
     identifiers, wherever they stand, in events that hold none of `reply_marks`.
     """
 
-    marks: Sequence[bytes]
+    marks: re.Pattern[bytes]
     members: Sequence[str]
     request: ReadSealed
-    reply_marks: Sequence[bytes] = ()
+    reply_marks: re.Pattern[bytes] | None = None
     reply: ReadPlaces | None = None
     asks: MayAsk = always
     quick: Sequence[bytes] = ()
