@@ -11,6 +11,7 @@ from extproc.inspection.kinds import unknown_kinds
 from extproc.inspection.windowing import unable
 from extproc.policy import Pipeline, Policy, Unusable, VirtualModel, missing_authorities
 from extproc.policy.endpoints import EndpointPool
+from extproc.policy.residency import named_limits
 from extproc.policy.step import Step
 from extproc.server import plugins
 from extproc.server.price_list import price_notes
@@ -102,6 +103,7 @@ def summary(policy: Policy) -> list[str]:
         f"models: {', '.join(map(_model, policy.models)) or 'none'}",
         f"unknown models: {policy.unknown_models}",
         f"default backend: {policy.default_backend or 'none'}",
+        *(f"residency {name}: {', '.join(each.regions)}" for name, each in named_limits(policy.residency)),
         *(f"endpoint pool {pool.name}: {_endpoints(pool)}" for pool in policy.endpoint_pools),
         *(f"pipeline {pipeline.name}: {_sides(pipeline)}" for pipeline in policy.pipelines),
     ]
@@ -109,7 +111,12 @@ def summary(policy: Policy) -> list[str]:
 
 def _model(model: VirtualModel) -> str:
     rules = ", ".join(name for name, _ in model.named_rules())
-    return f"{model.name} (rules: {rules})" if rules else model.name
+    parts = (
+        *((model.strategy,) if model.strategy != "weighted" else ()),
+        *((f"canary: {model.canary.to.backend}",) if model.canary is not None else ()),
+        *((f"rules: {rules}",) if rules else ()),
+    )
+    return f"{model.name} ({'; '.join(parts)})" if parts else model.name
 
 
 def _endpoints(pool: EndpointPool) -> str:

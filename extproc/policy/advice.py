@@ -28,7 +28,10 @@ def advice(policy: Policy) -> Iterator[Note]:
     for index, model in enumerate(policy.models):
         for at, targets in _lists(("models", index), model):
             for position, target in enumerate(targets):
-                yield from _unlisted((*at, position), policy.backend(target.backend), target, model.name)
+                yield from _unlisted((*at, position), policy.backend(target.backend), target.model or model.name)
+        if model.canary is not None:
+            tried, at = model.canary.to, ("models", index, "canary", "to")
+            yield from _unlisted(at, policy.backend(tried.backend), tried.model or model.name)
         yield from _unasked(("models", index, "rules"), model)
         yield from _unfound(policy, ("models", index, "rules"), model)
         yield from _unserved(policy, ("models", index), model)
@@ -131,10 +134,9 @@ def _unserved(policy: Policy, place: Loc, model: VirtualModel) -> Iterator[Note]
                 yield at, message, f"add a backend with api: {api}, here or in `fallback`"
 
 
-def _unlisted(place: Loc, backend: Backend, target: Target, asked: str) -> Iterator[Note]:
+def _unlisted(place: Loc, backend: Backend, name: str) -> Iterator[Note]:
     # No error: the list says what models cost, and an operator may price a few of many.
     names = [model.name for model in backend.models]
-    name = target.model or asked
     if names and name not in names:
         yield (*place, "model"), f"backend {backend.name} lists models, but not {name}", meant(name, names)
 

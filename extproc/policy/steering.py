@@ -199,6 +199,7 @@ def asked_models(policy: object) -> Iterator[tuple[Loc, str, str]]:
         name = part(model, "name")
         chains: list[tuple[Loc, Any]] = [(("models", index), model)]
         chains += [(("models", index, "rules", at), rule) for at, rule in enumerate(items(model, "rules"))]
+        yield from _target(("models", index, "canary", "to"), part(part(model, "canary"), "to"), name)
         for place, chain in chains:
             for kind in ("targets", "to", "fallback"):
                 for position, target in enumerate(items(chain, kind)):

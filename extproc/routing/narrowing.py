@@ -118,7 +118,12 @@ def note(route: Route, left: Route, why: str, detail: Callable[[Candidate], str]
 
 def region_of(candidate: Candidate) -> str:
     """Return the region of a candidate in words."""
-    return "no region" if candidate.traits.region is None else f"the region {candidate.traits.region}"
+    return named_region(candidate.traits.region)
+
+
+def named_region(region: str | None) -> str:
+    """Return a region in words."""
+    return "no region" if region is None else f"the region {region}"
 
 
 def _holds(candidate: Candidate, tokens: int) -> bool:

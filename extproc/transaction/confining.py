@@ -1,11 +1,17 @@
 """Residency of requests that no API claims: where they go is known by their path alone."""
 
+from typing import Final
+
 from extproc.protocol.headers import HeaderMap
+from extproc.routing.narrowing import named_region
 from extproc.routing.residency import ResidencyError
 from extproc.routing.table import Destination
+from extproc.routing.weighing import LeftOut
 from extproc.transaction.memory import Memory
 from extproc.transaction.passage import Forwarding
 from extproc.transaction.plan import Plan
+
+_OWN: Final = "what Envoy's own routes lead to"
 
 
 def confine(plan: Plan, memory: Memory, passage: Forwarding, fields: HeaderMap, *, empty: bool) -> bool:
@@ -27,5 +33,8 @@ def check_region(plan: Plan, memory: Memory, destination: Destination | None) ->
     """
     table = plan.table
     confinement = memory.confinement = table.residency.confine(memory.signals_for_rules(table.asks_all))
-    if confinement is not None and not confinement.admits(None if destination is None else destination.region):
+    region = None if destination is None else destination.region
+    if confinement is not None and not confinement.admits(region):
+        name = _OWN if destination is None else destination.name
+        memory.left = [LeftOut(name, None, "residency", named_region(region))]
         raise ResidencyError(confinement)

@@ -47,6 +47,18 @@ def test_the_rules_of_a_model_are_listed(tmp_path: Path, capsys: pytest.CaptureF
     rules = "[{name: agents, when: tools > 0, to: [{backend: local}]}, {when: stream, to: [{backend: local}]}]"
     assert check(tmp_path, GOOD + f"  - {{name: auto, targets: [{{backend: local}}], rules: {rules}}}\n")[0] == 0
     assert "models: chat, auto (rules: agents, rule-2)\n" in capsys.readouterr().out
+    tried = "strategy: cheapest, canary: {to: {backend: openai, model: next}, share: 5%}"
+    assert (
+        check(tmp_path, GOOD + f"  - {{name: auto, targets: [{{backend: local}}], {tried}, rules: {rules}}}\n")[0] == 0
+    )
+    assert "models: chat, auto (cheapest; canary: openai; rules: agents, rule-2)\n" in capsys.readouterr().out
+
+
+def test_residency_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = GOOD.replace("name: local,", "name: local, region: eu,", 1)
+    assert "region: eu" in text
+    assert check(tmp_path, f"{text}residency: [{{name: eu-data, when: tools > 0, regions: [eu]}}]\n")[0] == 0
+    assert "residency eu-data: eu\n" in capsys.readouterr().out
 
 
 def test_no_default_backend_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Residency through the real Envoy: what may not leave a region reaches no upstream elsewhere; they are counted."""
+"""Residency through the real Envoy: what may not leave a region reaches no upstream elsewhere, retries included."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ residency:
   - {name: team, when: 'headers["x-team"] == "eu"', regions: [eu]}
 pipelines: [{name: p, match: {path: /}, request: [{use: pii, kinds: [email], action: report}], on_uninspected: allow}]
 limits: {request_timeout: 20s, drain_timeout: 5s}
-health: {failures: 2, cooldown: 1s}
+health: {failures: 4, cooldown: 100ms}
 """
 PATHS: Final = ("/v1/chat/completions", "/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/files", "/other")
 MODELS: Final = ("auto", "auto", "auto", "far", "shared", "theirs", "unheard-of")
@@ -65,20 +65,23 @@ def drawn(random: Random) -> tuple[ClientRequest, bool]:
 
 
 def test_no_request_that_is_confined_reaches_another_region(confined: Gateway) -> None:
-    random, reached, refused = Random(7), list[tuple[bool, str]](), 0
+    random, reached, refused, retried = Random(7), list[tuple[bool, str]](), 0, 0
     confined.site.begin()
     for _ in range(REQUESTS):
         request, free = drawn(random)
         answer = confined.send(request)
         assert answer.ending is Ending.COMPLETE
         tag = dict(request.headers)[TAG]
-        reached += [(free, name) for name, _ in confined.site.found(tag)]
+        found = confined.site.found(tag)
+        reached += [(free, name) for name, _ in found]
+        retried += len({name for name, _ in found}) > 1
         if b"No backend in a region" in answer.body:
             refused += 1
             assert (answer.status, free) == (503, False)
             assert confined.line(answer)["residency"]
     assert {name for free, name in reached if not free} == {"north"}
     assert refused > REQUESTS / 20
+    assert retried > 5, "by another backend, within the request"
     assert {name for free, name in reached if free} >= {"north", "south"}
     confined.site.expected = len(reached)
     confined.check()

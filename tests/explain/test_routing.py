@@ -96,6 +96,12 @@ def test_a_refusal_has_no_plan_and_says_why(own: Plan) -> None:
     assert "us is left out: it is in the region us" in "\n".join(found["why"])
 
 
+def test_a_path_of_no_api_is_told_where_it_would_have_gone(own: Plan) -> None:
+    found = told(own, {"text": MAIL}, path="/v1/files")
+    assert (found["status"], found["residency"]) == (503, ["eu-data"])
+    assert "us is left out: it is in the region us" in found["why"]
+
+
 def test_context_and_features_are_told_with_their_numbers(own: Plan) -> None:
     found = told(own, said("word " * 500))
     assert all(model != "small" for _, model, _ in plan(found))

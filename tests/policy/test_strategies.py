@@ -3,6 +3,7 @@
 import pytest
 
 from extproc.policy import FEATURES, PolicyError, drafted, loads
+from extproc.policy.steering import asked_models
 from tests.gathered import gathered
 
 HEAD = """\
@@ -90,3 +91,12 @@ def test_a_tenant_s_models_exist_unless_unknown_ones_pass() -> None:
         ("tenants.models.acme[1]", "there is no model y")
     ]
     loads(policy(f"{tenants}\nunknown_models: pass"))
+
+
+def test_a_canary_is_a_target_like_others_where_prices_and_names_are_checked() -> None:
+    notes = drafted(policy("canary: {to: {backend: a, model: n}, share: 5%}")).loaded().notes
+    assert [(each.path, each.message) for each in notes if "canary" in each.path] == [
+        ("models[0].canary.to.model", "backend a lists models, but not n")
+    ]
+    found = loads(policy("canary: {to: {backend: b, model: n}, share: 5%}"))
+    assert (("models", 0, "canary", "to"), "b", "n") in list(asked_models(found))

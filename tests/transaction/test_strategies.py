@@ -8,6 +8,7 @@ import pytest
 
 from extproc.policy import loads
 from extproc.protocol.effects import Reject
+from extproc.protocol.messages import Headers
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
 from tests.gathered import gathered
@@ -175,6 +176,20 @@ def test_errors_are_not_fast() -> None:
         )
         exchange.ends()
     assert repr(shared.speeds) == "Speeds(0)"
+
+
+def test_a_later_attempt_is_not_slow_for_the_failures_before_it() -> None:
+    own, shared = plan("strategy: fastest"), Shared()
+    shared.overridden.add(own.fingerprint)
+    for attempt, known in (("2", 0), ("1", 1)):
+        book = Playbook(own, shared, configuration=own.fingerprint)
+        book.sends(request_headers(CHAT, JSON))
+        book.sends(request_body(said()))
+        attributes = {"response.code_details": "via_upstream", "upstream.request_attempt_count": attempt}
+        answer = response_headers(200, JSON, end=True)
+        book.sends(Headers(answer.side, answer.fields, answer.end, attributes))
+        assert logged(book.leaves()).get("attempts", 1) == int(attempt)
+        assert repr(shared.speeds) == f"Speeds({known})"
 
 
 def test_tokens_that_a_provider_reports_give_the_time_of_each() -> None:
