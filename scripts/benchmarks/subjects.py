@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from extproc.classify.examples import ExampleClassifier, Meanings, split
+from extproc.classify.examples import ExampleClassifier, Meant, split
 from extproc.detectors import minilm
 from extproc.detectors.contract import DetectorError
-from extproc.detectors.meanings import meanings
+from extproc.detectors.topics import MEANT
 from scripts.benchmarks.quality import Share, lines, share
 
 SOURCE: Final = "clinc150"
@@ -42,11 +42,11 @@ def topics(folder: Path) -> Iterator[Share]:
     except DetectorError as error:
         print(error, file=sys.stderr)
         return
-    yield from _told(texts, of_none, "minilm", meanings)
+    yield from _told(texts, of_none, "minilm", MEANT)
 
 
 def _told(
-    texts: Mapping[str, Sequence[str]], of_none: Sequence[str], scorer: str, meant: Meanings | None
+    texts: Mapping[str, Sequence[str]], of_none: Sequence[str], scorer: str, meant: Meant | None
 ) -> Iterator[Share]:
     rights, areas, count = list[float](), list[float](), 0
     for seed in SEEDS:
