@@ -42,7 +42,7 @@ Meanings: TypeAlias = Callable[[Sequence[Sequence[str]]], Callable[[str], Sequen
 
 
 class Meant(Struct, frozen=True):
-    """What tells classes by the meaning of texts, beside their words: its weight beside that of words, and the scale."""
+    """What tells classes by the meaning of texts, its weight beside the likeness of words, and the scale of both."""
 
     meanings: Meanings
     weight: float

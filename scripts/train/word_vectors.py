@@ -1,7 +1,7 @@
 """`python -m scripts.train.word_vectors`: makes the table of vectors of words of the signal `intent`.
 
-A vector is what the teacher (`scripts/train/teacher.py`) makes of the word alone, in the directions in which usual words
-differ most, times the logarithm of the word's rank: rare words say more of what a text is about.
+A vector is what the teacher (`scripts/train/teacher.py`) makes of the word alone, in the directions in which usual
+words differ most, times the logarithm of the word's rank: rare words say more of what a text is about.
 """
 
 import hashlib
