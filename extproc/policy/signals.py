@@ -25,9 +25,6 @@ the words of the user besides, in a thread where the body is not small. `slow` d
 SCALARS: Final[dict[str, type]] = {"string": str, "int": int, "double": float, "bool": bool}
 """The types of signals that are one value, and what they are in Python."""
 
-UNSUPPORTED: Final[frozenset[str]] = frozenset()
-"""Signals of the format that this version does not know."""
-
 SIGNALS_MAX: Final = 256
 """Signals of a vocabulary: each name in use costs a lookup alone, and nobody overlooks more."""
 
@@ -215,11 +212,6 @@ class Vocabulary:
     def names(self) -> tuple[str, ...]:
         """All names as expressions have them, in the order of their declarations."""
         return tuple(each.name for each in self._known.values() if each.type != "attributes")
-
-    @property
-    def unsupported(self) -> tuple[str, ...]:
-        """Names of the format that stand for nothing here, sorted."""
-        return tuple(sorted(UNSUPPORTED - self._known.keys()))
 
     def type_of(self, name: str) -> SignalType | None:
         """The type of a signal; None where there is no such signal."""

@@ -60,7 +60,7 @@ def _told(
         ]
         none = [classifier.scores(split(text), text)[0].score for text in of_none]
         rights.append(sum(found.name == name for name, found in best) / len(best))
-        areas.append(_area([found.score for _, found in best], none))
+        areas.append(area([found.score for _, found in best], none))
         count += len(best)
     least = ACCURACY_LEAST[scorer]
     yield share("right", f"topics/{SOURCE}/{scorer}", round(count * sum(rights) / len(SEEDS)), count, least=least)
@@ -68,6 +68,6 @@ def _told(
     yield share("AUC", f"topics/none of {SOURCE}/{scorer}", hits, 1000, least=NONE_LEAST)
 
 
-def _area(high: Sequence[float], low: Sequence[float]) -> float:
+def area(high: Sequence[float], low: Sequence[float]) -> float:
     """The share of pairs in which the first of `high` is above that of `low`."""
     return sum(one > other for one in high for other in low) / (len(high) * len(low))

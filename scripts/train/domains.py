@@ -112,9 +112,11 @@ def main() -> int:
     print("\n".join(measured(every)), file=sys.stderr)
     data = fitted(every)
     (HOME / "domains.bin").write_bytes(data)
-    module = HOME / "domains.py"
+    module = HOME / "tables.py"
     digest = hashlib.sha256(data).hexdigest()
-    module.write_text(re.sub(r'SHA256: Final = "\w*"', f'SHA256: Final = "{digest}"', module.read_text()))
+    module.write_text(
+        re.sub(r'DOMAINS_SHA256: Final = "\w*"', f'DOMAINS_SHA256: Final = "{digest}"', module.read_text())
+    )
     print(f"{len(data)} bytes, {len(every)} texts", file=sys.stderr)
     return 0
 

@@ -63,9 +63,9 @@ def main() -> int:
     wanted = [word for rank, word in enumerate(known) if rank < USUAL or counts[word] >= FURTHER_LEAST]
     data = dump(table(known, teacher().vectors(known), wanted))
     (HOME / "words.bin").write_bytes(data)
-    module = HOME / "words.py"
+    module = HOME / "tables.py"
     digest = hashlib.sha256(data).hexdigest()
-    module.write_text(re.sub(r'SHA256: Final = "\w*"', f'SHA256: Final = "{digest}"', module.read_text()))
+    module.write_text(re.sub(r'WORDS_SHA256: Final = "\w*"', f'WORDS_SHA256: Final = "{digest}"', module.read_text()))
     print(f"{len(data)} bytes, {len(wanted)} words", file=sys.stderr)
     return 0
 

@@ -6,12 +6,12 @@ from typing import Final
 
 from extproc.classify.examples import ClassScore, ExampleClassifier, Meant
 from extproc.classify.folding import fold
-from extproc.classify.words import Words
+from extproc.classify.words import Words, grams
 from extproc.detectors.contract import DetectorError
 from extproc.policy import Policy, Unusable
 from extproc.policy.intents import NONE, Intents
-from extproc.signals.intent import domains, sentences
-from extproc.signals.intent.words import word_vectors
+from extproc.signals.intent import sentences
+from extproc.signals.intent.tables import domains, word_vectors
 
 WORDS_MAX: Final = 60
 """Words of a text that is judged whole. Of a longer one, the first and the last `ENDS` are judged, each by itself: the
@@ -34,7 +34,7 @@ def intent_of(intents: Intents | None) -> Callable[[str], str]:
     """Return what says which class a text is of, or `none`. Raises DetectorError: there are no classes, or no data."""
     if intents is None:
         raise DetectorError("the policy has no classes; write `intents: {code: [fix this function]}`, or use: domains")
-    judge = domains.judge() if intents.use == "domains" else _told_by_examples(intents)
+    judge = _of_domains() if intents.use == "domains" else _told_by_examples(intents)
     threshold = intents.threshold
 
     def of(text: str) -> str:
@@ -60,6 +60,11 @@ def missing(policy: Policy) -> Iterator[Unusable]:
             yield Unusable(
                 ("intents",), f"classes are told by words alone: {message}", f"{mend}, or write scorer: words"
             )
+
+
+def _of_domains() -> Judge:
+    model = domains()
+    return lambda words, _: model.best(grams(words))
 
 
 def _told_by_examples(intents: Intents) -> Judge:
