@@ -87,7 +87,7 @@ def told(say: Callable[[str], None]) -> Iterator[Row]:
     scorers: dict[str, Callable[[int], Meant]] = {"words": by_words}
     try:
         sentences.loaded()
-        scorers["minilm"] = lambda _: sentences.meant()
+        scorers["minilm"] = sentences.by_sentences
     except DetectorError as error:
         say(str(error))
     for source in ("clinc150", "banking77"):

@@ -76,7 +76,7 @@ def _meant(intents: Intents) -> Meant:
     """What tells meanings, as the policy has it. Raises DetectorError."""
     if intents.scorer != "words":
         try:
-            return sentences.meant()
+            return sentences.by_sentences(len(intents.classes))
         except DetectorError:
             if intents.scorer == "minilm":
                 raise
