@@ -30,13 +30,6 @@ EVEN: Final = 0.28
 three quarters of the texts reach 0.5, and one in forty of those that are of no class."""
 
 
-MEANT: Final = 2.0
-"""The weight of the likeness of meanings beside that of words. With 1, fewer are told right."""
-MEANT_STEEPNESS, MEANT_EVEN = 8.0, 1.85
-"""The scale with meanings: nine of ten texts of clinc150 reach 0.5, and one in thirty of those that are of no class;
-with three classes of five examples, seven of ten, and one in a hundred."""
-
-
 class ClassScore(Struct, frozen=True):
     """A class, and how sure it is that a text is of it, from 0 to 1."""
 
@@ -48,18 +41,28 @@ Meanings: TypeAlias = Callable[[Sequence[Sequence[str]]], Callable[[str], Sequen
 """A function that learns classes by the meaning of examples, and returns one that says how like each a text is."""
 
 
+class Meant(Struct, frozen=True):
+    """What tells classes by the meaning of texts, its weight beside the likeness of words, and the scale of both."""
+
+    meanings: Meanings
+    weight: float
+    steepness: float
+    even: float
+
+
 class ExampleClassifier:
     """Tells classes by examples. Immutable once it is made; used by several threads at once.
 
-    `meanings`: what tells the classes by the meaning of texts, beside their words.
+    `meant`: what tells the classes by the meaning of texts, beside their words.
     """
 
-    __slots__ = ("_even", "_meant", "_rarest", "_rarities", "_steepness", "_weights", "names")
+    __slots__ = ("_even", "_meant", "_rarest", "_rarities", "_steepness", "_weight", "_weights", "names")
 
-    def __init__(self, classes: Mapping[str, Sequence[str]], meanings: Meanings | None = None) -> None:
+    def __init__(self, classes: Mapping[str, Sequence[str]], meant: Meant | None = None) -> None:
         self.names = tuple(classes)
-        self._meant = None if meanings is None else meanings(tuple(classes.values()))
-        self._steepness, self._even = (STEEPNESS, EVEN) if meanings is None else (MEANT_STEEPNESS, MEANT_EVEN)
+        self._meant = None if meant is None else meant.meanings(tuple(classes.values()))
+        self._weight = 0.0 if meant is None else meant.weight
+        self._steepness, self._even = (STEEPNESS, EVEN) if meant is None else (meant.steepness, meant.even)
         examples = [(number, parts(split(text))) for number, texts in enumerate(classes.values()) for text in texts]
         known = Counter(part for _, found in examples for part in found)
         count = len(examples)
@@ -89,7 +92,7 @@ class ExampleClassifier:
         found = self._likeness(self._vector(parts(words)))
         if self._meant is None or not words:
             return found
-        return [each + MEANT * meant for each, meant in zip(found, self._meant(text), strict=True)]
+        return [each + self._weight * meant for each, meant in zip(found, self._meant(text), strict=True)]
 
     def _place(self, examples: Sequence[tuple[int, set[str]]]) -> None:
         """Make each class the mean of its examples, of length one."""

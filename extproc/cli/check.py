@@ -15,6 +15,7 @@ from extproc.policy.residency import named_limits
 from extproc.policy.step import Step
 from extproc.server import plugins
 from extproc.server.price_list import price_notes
+from extproc.signals.intent import missing
 from extproc.transaction import Plan
 
 
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         *unable(loaded.policy, pipelines),
         *price_notes(loaded.policy, prepared.plan.prices),
         *token_notes(prepared.plan),
+        *missing(loaded.policy),
     )
     for note in (*loaded.notes, *draft.located(found)):
         print(f"note: {note}", file=sys.stderr)

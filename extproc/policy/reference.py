@@ -27,6 +27,7 @@ from extproc.policy.guard_services import (
     Presidio,
 )
 from extproc.policy.guards import Breaker, Guard, GuardCredential, GuardTls, KeyedGuard, VerdictCache, Webhook
+from extproc.policy.intents import Intents
 from extproc.policy.judges import DocumentLevel, Injection, LanguageFilter, LeakedPrompt, TopicFilter
 from extproc.policy.kinds import PII_GROUPS
 from extproc.policy.mcp import Mcp, McpList, McpPins, McpServer, McpTenant
@@ -105,6 +106,7 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Processor url": (Url,),
     "Processor grounded": (Grounded,),
     "Allow": (Allow,),
+    "Intents": (Intents,),
     "Answer stage": (StageOptions,),
     "Tenants": (Tenants,),
     "Tenant source": (TenantSource,),

@@ -25,9 +25,6 @@ the words of the user besides, in a thread where the body is not small. `slow` d
 SCALARS: Final[dict[str, type]] = {"string": str, "int": int, "double": float, "bool": bool}
 """The types of signals that are one value, and what they are in Python."""
 
-UNSUPPORTED: Final = frozenset({"intent"})
-"""Signals of the format that this version does not know."""
-
 SIGNALS_MAX: Final = 256
 """Signals of a vocabulary: each name in use costs a lookup alone, and nobody overlooks more."""
 
@@ -169,6 +166,15 @@ TIME: Final = SignalDeclaration(
     least={"hour": 0, "minute": 0, "weekday": 1},
     fields=("hour", "minute", "weekday"),
 )
+INTENT: Final = SignalDeclaration(
+    "intent",
+    "string",
+    "code",
+    "what the user wants: the name of one of the policy's [intents](#intents), or `none`"
+    " ([routing.md](routing.md#intent))",
+    "slow",
+    least="none",
+)
 DIFFICULTY: Final = SignalDeclaration(
     "difficulty",
     "double",
@@ -206,11 +212,6 @@ class Vocabulary:
     def names(self) -> tuple[str, ...]:
         """All names as expressions have them, in the order of their declarations."""
         return tuple(each.name for each in self._known.values() if each.type != "attributes")
-
-    @property
-    def unsupported(self) -> tuple[str, ...]:
-        """Names of the format that stand for nothing here, sorted."""
-        return tuple(sorted(UNSUPPORTED - self._known.keys()))
 
     def type_of(self, name: str) -> SignalType | None:
         """The type of a signal; None where there is no such signal."""
@@ -280,7 +281,7 @@ def speak(found: Vocabulary) -> None:
 
 BUILT_IN: Final = Vocabulary((
     MODEL, PATH, ROUTE_NAME, HEADERS, FINDINGS, STREAM, TOOLS, IMAGES, MCP, MCP_METHOD, MCP_TOOL, AUDIO, JSON_SCHEMA,
-    INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS, TENANT, TENANT_ATTRIBUTES, TIME, DIFFICULTY, LANGUAGE,
+    INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS, TENANT, TENANT_ATTRIBUTES, TIME, INTENT, DIFFICULTY, LANGUAGE,
 ))  # fmt: skip
 MEASURED: Final = frozenset(each.name for each in (AUDIO, JSON_SCHEMA, INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS))
 """Signals that are measured while a body is read, which takes half as long again."""

@@ -10,7 +10,7 @@ from extproc.apis.outline import Number, Outline, text_of
 from extproc.detectors.language import languages
 from extproc.policy import Policy
 from extproc.policy import signals as declared
-from extproc.signals import difficulty, language
+from extproc.signals import difficulty, intent, language
 from extproc.signals.signal import Signal
 from extproc.signals.view import RequestView
 
@@ -146,6 +146,16 @@ def _time(view: RequestView) -> dict[str, int] | None:
     return {"hour": moment.hour, "minute": moment.minute, "weekday": moment.isoweekday()}
 
 
+def _no_intent(_: RequestView) -> None:
+    """Nothing can be determined without the classes of a policy."""
+
+
+def _intent(policy: Policy) -> Callable[[RequestView], str | None]:
+    """See `Signal.bind`."""
+    of = intent.intent_of(policy.intents)
+    return lambda view: None if view.said is None else of(view.said)
+
+
 def _difficulty(view: RequestView) -> float | None:
     return None if view.said is None else difficulty.difficulty(view.said)
 
@@ -184,6 +194,7 @@ SIGNALS: Final = (
     Signal.of(declared.TENANT, _tenant),
     Signal.of(declared.TENANT_ATTRIBUTES, _tenant_attributes),
     Signal.of(declared.TIME, _time),
+    Signal.of(declared.INTENT, _no_intent, _intent),
     Signal.of(declared.DIFFICULTY, _difficulty, _loading(difficulty.model, _difficulty)),
     Signal.of(declared.LANGUAGE, _language, _loading(languages, _language)),
 )

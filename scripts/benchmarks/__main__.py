@@ -8,12 +8,12 @@ from typing import Final
 
 from scripts.benchmarks import (
     against,
-    deciding,
     inspection,
     judges,
     neighbours,
     quality,
     replies,
+    routing,
     startup,
     thresholds,
     transport,
@@ -35,7 +35,7 @@ BENCHES: Final[dict[str, Bench]] = {
     "replies": Bench(replies.measure),
     "neighbours": Bench(neighbours.measure),
     "quality": Bench(quality.measure, quality.table),
-    "routing": Bench(deciding.measure),
+    "routing": Bench(routing.measure),
     "startup": Bench(startup.measure),
     "thresholds": Bench(thresholds.measure),
     "transport": Bench(transport.measure),

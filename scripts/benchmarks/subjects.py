@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from extproc.classify.examples import ExampleClassifier, Meanings, split
+from extproc.classify.examples import ExampleClassifier, Meant, split
 from extproc.detectors import minilm
 from extproc.detectors.contract import DetectorError
-from extproc.detectors.meanings import meanings
+from extproc.detectors.topics import MEANT
 from scripts.benchmarks.quality import Share, lines, share
 
 SOURCE: Final = "clinc150"
@@ -42,11 +42,11 @@ def topics(folder: Path) -> Iterator[Share]:
     except DetectorError as error:
         print(error, file=sys.stderr)
         return
-    yield from _told(texts, of_none, "minilm", meanings)
+    yield from _told(texts, of_none, "minilm", MEANT)
 
 
 def _told(
-    texts: Mapping[str, Sequence[str]], of_none: Sequence[str], scorer: str, meant: Meanings | None
+    texts: Mapping[str, Sequence[str]], of_none: Sequence[str], scorer: str, meant: Meant | None
 ) -> Iterator[Share]:
     rights, areas, count = list[float](), list[float](), 0
     for seed in SEEDS:
@@ -60,7 +60,7 @@ def _told(
         ]
         none = [classifier.scores(split(text), text)[0].score for text in of_none]
         rights.append(sum(found.name == name for name, found in best) / len(best))
-        areas.append(_area([found.score for _, found in best], none))
+        areas.append(area([found.score for _, found in best], none))
         count += len(best)
     least = ACCURACY_LEAST[scorer]
     yield share("right", f"topics/{SOURCE}/{scorer}", round(count * sum(rights) / len(SEEDS)), count, least=least)
@@ -68,6 +68,6 @@ def _told(
     yield share("AUC", f"topics/none of {SOURCE}/{scorer}", hits, 1000, least=NONE_LEAST)
 
 
-def _area(high: Sequence[float], low: Sequence[float]) -> float:
+def area(high: Sequence[float], low: Sequence[float]) -> float:
     """The share of pairs in which the first of `high` is above that of `low`."""
     return sum(one > other for one in high for other in low) / (len(high) * len(low))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from extproc.classify.examples import ExampleClassifier, split
+from extproc.classify.examples import ExampleClassifier, Meant, split
 
 CLASSES = {
     "code": ["fix this function", "why does my python script crash", "write a unit test for this class"],
@@ -54,7 +54,7 @@ def test_meanings_tell_classes_that_share_no_word_with_a_text() -> None:
         return lambda text: [float(text[-1:] in every) for every in marks]
 
     marked = {"code": ["fix this function!"], "billing": ["send me the invoice?"]}
-    classifier = ExampleClassifier(marked, meanings)
+    classifier = ExampleClassifier(marked, Meant(meanings, weight=2.0, steepness=8.0, even=1.85))
     text = "wholly other words?"
     first, second = classifier.scores(split(text), text)
     assert (first.name, second.name) == ("billing", "code")

@@ -50,15 +50,6 @@ def test_the_rest_of_a_wrong_file_is_checked_against_them_too() -> None:
     assert [each.step.when for each in draft.parts.steps] == [Condition("risk > 3", MORE)]
 
 
-def test_a_name_that_is_reserved_for_later_is_a_plug_ins_to_give() -> None:
-    assert "intent" in BUILT_IN.unsupported
-    told = Vocabulary((*BUILT_IN, SignalDeclaration("intent", "string", "a", "what is asked")))
-    assert "intent" not in told.unsupported
-    assert Condition('intent == "a"', told).signals == {"intent"}
-    with pytest.raises(PydanticCustomError, match="not known to this version"):
-        Condition('intent == "a"')
-
-
 def test_a_policy_goes_to_other_processes_with_what_its_conditions_were_checked_against() -> None:
     policy = loads(processor('{use: pii, action: report, when: "risk > 3"}'), signals=MORE)
     copy = pickle.loads(pickle.dumps(policy))

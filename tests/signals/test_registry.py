@@ -42,6 +42,8 @@ def test_the_values_of_a_request_have_the_types_that_were_declared_and_tried() -
     signals = Signals(REGISTRY, view(BODY), whole=True)
     for declared in BUILT_IN:
         value = signals.read([declared.name])[declared.name]
+        if declared.name == "intent":
+            continue  # it is of the classes of a policy, and there is none
         assert type(value) is type(declared.trial), declared.name
         assert SCALARS.get(declared.type, type(value)) is type(value)
     assert signals.told == {
@@ -64,6 +66,7 @@ def test_the_values_of_a_request_have_the_types_that_were_declared_and_tried() -
         "tenant": "acme",
         "tenant_attributes": {"region": "eu"},
         "time": {"hour": 0, "minute": 0, "weekday": 2},
+        "intent": None,
         "difficulty": 0.0,
         "language": "unknown",
     }
