@@ -315,6 +315,8 @@ def _default(field: FieldInfo, annotation: Any) -> str:
         return "none"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
+    if isinstance(default, tuple):
+        return f"`[{', '.join(map(str, default))}]`"
     if default == "":
         return "the word in `use`"
     return "its defaults" if isinstance(default, Value) else f"`{_amount(default, annotation)}`"

@@ -12,12 +12,16 @@ DAY: Final = 86400.0
 ATTEMPTS_MAX: Final = 4
 """Attempts of one request: if four places in a row fail, the fifth is hardly better, and the client waits for each."""
 
-RetryReason: TypeAlias = Literal["5xx", "429", "connect", "timeout"]
+ContentReason: TypeAlias = Literal["context_length", "content_filter", "unsupported_feature"]
+RetryReason: TypeAlias = Literal[
+    "5xx", "429", "connect", "timeout", "context_length", "content_filter", "unsupported_feature"
+]
 
 REASONS: Final[tuple[RetryReason, ...]] = ("5xx", "429", "connect", "timeout")
+"""The reasons of those who name none: the backend's, not the request's."""
 
-_CONTENT: Final = frozenset({"context_length", "content_filter", "unsupported"})
-"""Reasons that a body gives, of which Envoy's retries know nothing."""
+CONTENT_REASONS: Final[frozenset[str]] = frozenset({"context_length", "content_filter", "unsupported_feature"})
+"""Reasons that stand in the body of an error, which somebody has to read before Envoy decides about a retry."""
 
 
 def _spelt(value: object) -> object:
@@ -51,7 +55,10 @@ class Retry(Value):
     ] = REASONS
     """Failures after which the next target is tried. `5xx`: statuses 500 to 599. `429`: rate limits and used-up quotas.
     `connect`: no connection, or a refused stream: the backend has seen nothing of the request. `timeout`: no response
-    within `per_try_timeout`, or a connection that ended before the response began; it includes `connect`."""
+    within `per_try_timeout`, or a connection that ended before the response began; it includes `connect`.
+    `context_length`, `content_filter`, `unsupported_feature`: an error about the request itself, which another model
+    may well serve; only if they are named, because they send a refused prompt to another provider. Responses of such a
+    model pass the processor a second time, headers only."""
     per_try_timeout: Annotated[Seconds, Field(gt=0, le=DAY), Written("duration", "20s")] | None = None
     """Time for each attempt until its response begins. No bound if absent, because reasoning models may think for
     minutes before a response that is not streamed."""

@@ -6,11 +6,15 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from extproc.policy import Policy, Retry
+from extproc.policy.retries import CONTENT_REASONS
 from extproc.policy.retry_notes import chains_of
 from extproc.routing.candidates import Candidate, Choice
 
 RETRY_SUFFIX: Final = ":retry"
 """Behind a backend's name: the cluster for its second and later attempts. No backend's name has a colon."""
+
+FIRST_SUFFIX: Final = ":first"
+"""Behind a backend's name: the cluster for first attempts whose errors are read."""
 
 _Key: TypeAlias = tuple[int, tuple[str, ...], float | None]
 
@@ -26,6 +30,11 @@ class RetryClass(Struct, frozen=True, order=True):
     on: tuple[str, ...]
     per_try_timeout: float | None
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """Return the reasons for which errors of backends have to be read."""
+        return CONTENT_REASONS & frozenset(self.on)
+
     def label(self, attempts: int) -> str:
         """Return the name of the route for so many attempts."""
         return f"{self.number}-{attempts}"
@@ -34,7 +43,7 @@ class RetryClass(Struct, frozen=True, order=True):
 class Retries(Struct, frozen=True):
     """The retries of a policy. `usual` is the class of names that are no models of the policy; None: no retries.
 
-    `backends`: those that later attempts may go to.
+    `backends`: those that later attempts may go to. `read`: those whose first responses are read.
     """
 
     classes: tuple[RetryClass, ...]
@@ -42,6 +51,7 @@ class Retries(Struct, frozen=True):
     usual: RetryClass | None
     numbers: Numbers
     backends: frozenset[str]
+    read: frozenset[str]
 
     def planned(self, model: str, choice: Choice) -> tuple[RetryClass, tuple[Candidate, ...]] | None:
         """Return how a request for `model` is tried, if it may be tried more than once.
@@ -70,6 +80,7 @@ def retries_of(policy: Policy) -> Retries | None:
     classes = {key: RetryClass(number, *key) for number, key in enumerate(sorted(wanted, key=_order))}
     chains = (chain for model in policy.models if given[model.name] in classes for chain in chains_of(model))
     tried = {backend for chain in chains for backend, _ in chain}
+    reading = (m for m in policy.models if (found := classes.get(given[m.name])) is not None and found.reads)
     named = frozenset(tried).union(*shared)
     return Retries(
         classes=tuple(classes.values()),
@@ -77,13 +88,15 @@ def retries_of(policy: Policy) -> Retries | None:
         usual=classes.get(usual),
         numbers={name: str(number) for number, name in enumerate(sorted(each.name for each in policy.backends))},
         backends=frozenset(each.name for each in policy.backends if each.credential != "client") & named,
+        read=frozenset(backend for model in reading for chain in chains_of(model) for backend, _ in chain),
     )
 
 
-def cluster_of(candidate: Candidate, attempt: int) -> str:
-    """Return the cluster for an attempt, which are counted from 1."""
-    name = candidate.destination.name
-    return name if attempt == 1 else name + RETRY_SUFFIX
+def cluster_of(backend: str, attempt: int, *, reads: bool) -> str:
+    """Return the cluster for an attempt, which are counted from 1. `reads`: errors of the model's backends are read."""
+    if attempt > 1:
+        return backend + RETRY_SUFFIX
+    return backend + FIRST_SUFFIX if reads else backend
 
 
 def _key(retry: Retry, longest: int) -> _Key:

@@ -248,9 +248,10 @@ class Runtime:
 
     def attempted(self, record: AttemptRecord, spent: float) -> None:
         """Tell of a later attempt of a request; `spent` is our own time for it, in seconds."""
-        self.metrics.counter(ATTEMPTS).add(record.backend or "none", record.reason or record.decision)
         self._processing.observe(spent)
-        self.log.event("attempt", record)
+        if record.decision != "read" or record.reason is not None:  # a first attempt says nothing unless it failed
+            self.metrics.counter(ATTEMPTS).add(record.backend or "none", record.reason or record.decision)
+            self.log.event("attempt", record)
 
     def asked(self, processor: str, outcome: str, seconds: float) -> None:
         """Count a question to a processor's guard."""

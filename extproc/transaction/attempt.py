@@ -21,6 +21,7 @@ from extproc.routing.health import Ailment
 from extproc.routing.table import Destination
 from extproc.transaction.answers import NOTHING, PASS, Effects, rejection
 from extproc.transaction.attempts import COUNT_HEADER, TRY_PREFIX, AttemptState, attempt_of, state_of
+from extproc.transaction.error_reader import ErrorReader
 from extproc.transaction.fingerprint import ATTEMPT_MARK
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import request_id_of
@@ -57,6 +58,7 @@ class Attempt:
     __slots__ = (
         "_body",
         "_configuration",
+        "_errors",
         "_over",
         "_plan",
         "_reason",
@@ -78,6 +80,7 @@ class Attempt:
         self._request_id = b""
         self._body = 0
         self._reason: str | None = None
+        self._errors = ErrorReader()
         self._over = False
         self.deadline = now + plan.limits.request_timeout
         self.request_lane = self.response_lane = Lane.READ
@@ -103,10 +106,10 @@ class Attempt:
                 return self._headers(message, target)
             case Body(side=Side.REQUEST):
                 return self._rewritten(message)
-            case Headers(side=side):
-                return PASS[side, Phase.HEADERS]
-            case Body(side=side):
-                return PASS[side, Phase.BODY]
+            case Headers(side=Side.RESPONSE):
+                return self._errors.headers(message)
+            case Body(side=Side.RESPONSE):
+                return self._errors.body(message)
             case Trailers(side=side):
                 return PASS[side, Phase.TRAILERS]
             case Deadline():
@@ -145,8 +148,9 @@ class Attempt:
         # Envoy does not say with which status a backend answered: it may have been a rate limit.
         why: Ailment = "failing" if details != FROM_UPSTREAM else "retried"
         health, settings = self._shared.health, self._plan.health
-        for backend, model in target.state.order[max(target.state.seen, 1) - 1 : target.number - 1]:
-            health.failed(*self._plan.health_key(backend, model), now, settings, why)
+        for number in range(max(target.state.seen, 1), target.number):
+            if number != target.state.spoilt:  # that one failed by what the request says
+                health.failed(*self._plan.health_key(*target.state.order[number - 1]), now, settings, why)
         health.sent(*self._plan.health_key(target.destination.name, target.model), now)
 
     # -- what it becomes
@@ -216,13 +220,15 @@ class Attempt:
     def _record(self, now: float) -> AttemptRecord:
         target = self._target
         known = None if target is None else self._plan.health_key(target.destination.name, target.model)[1] or None
+        first = target is None and self._errors.number == 1
+        filtered = self._configuration.partition(ATTEMPT_MARK)[2].decode("ascii")
         return AttemptRecord(
             self._request_id.decode("ascii"),
-            0 if target is None else target.number,
-            None if target is None else target.destination.name,
+            self._errors.number if target is None else target.number,
+            filtered if first else None if target is None else target.destination.name,
             known,
-            "sent" if self._reason is None else "refused",
-            self._reason,
+            "refused" if self._reason is not None else "read" if first else "sent",
+            self._reason or self._errors.reason,
             self._body,
             round((now - self._started) * 1000, 3),
         )

@@ -37,13 +37,14 @@ _WITHIN: Final = "\t"
 class PlannedAttempts(Struct, frozen=True):
     """The attempts of a request, two at least, and each one's model.
 
-    `fields` and `metadata` are what Envoy is told beside the steering.
+    `fields` and `metadata` are what Envoy is told beside the steering. `reads`: errors of the backends are read.
     """
 
     order: tuple[Candidate, ...]
     models: tuple[str, ...]
     fields: tuple[Field, ...]
     metadata: Mapping[str, MetadataValue]
+    reads: bool = False
 
     def at(self, attempt: int) -> Candidate | None:
         """Return the candidate of an attempt, counted from 1; None if there is no such attempt."""
@@ -54,6 +55,7 @@ class AttemptState(Struct, frozen=True):
     """What the stream of an attempt learns of the request: the policy's version, each attempt's backend and model.
 
     `path` is the request's, as it came, without keys. `seen`: the attempt before which all failures are known.
+    `spoilt`: the attempt that failed by what the request says, if one did.
     """
 
     version: str
@@ -61,6 +63,7 @@ class AttemptState(Struct, frozen=True):
     path: bytes
     decision: str
     seen: int
+    spoilt: int
 
     def __repr__(self) -> str:
         return f"AttemptState({len(self.order)} attempts)"
@@ -82,7 +85,13 @@ def planned_attempts(retries: Retries, version: str, choice: Choice, asked: str,
         order,
         models,
         ((RETRY_HEADER, group.label(len(order)).encode()), *tries),
-        {"policy": version, "attempts": names, "path": path.decode("latin-1")},
+        {
+            "policy": version,
+            "attempts": names,
+            "path": path.decode("latin-1"),
+            **({"content": ",".join(sorted(group.reads))} if group.reads else {}),
+        },
+        bool(group.reads),
     )
 
 
@@ -98,8 +107,20 @@ def state_of(message: Headers) -> AttemptState | None:
     for each in attempts.split(_BETWEEN):
         backend, _, model = each.partition(_WITHIN)
         order.append((backend, model))
-    seen, decision = str(told.get("seen", "1")), str(told.get("decision", "allowed"))
-    return AttemptState(version, tuple(order), path.encode("latin-1"), decision, int(seen) if seen.isdigit() else 1)
+    decision, seen, spoilt = str(told.get("decision", "allowed")), _number(told, "seen", 1), _number(told, "spoilt", 0)
+    return AttemptState(version, tuple(order), path.encode("latin-1"), decision, seen, spoilt)
+
+
+def reads_of(message: Headers) -> frozenset[str]:
+    """Return the reasons for which a backend's error is read; none if the request's own stream named none."""
+    told = message.metadata.get(NAMESPACE)
+    content = told.get("content") if isinstance(told, Mapping) else None
+    return frozenset(content.split(",")) if isinstance(content, str) else frozenset()
+
+
+def _number(told: Mapping[str, object], name: str, otherwise: int) -> int:
+    text = str(told.get(name, ""))
+    return int(text) if text.isdigit() else otherwise
 
 
 def attempt_of(message: Headers) -> int:
@@ -113,7 +134,7 @@ def right_cluster(chosen: str, planned: PlannedAttempts | None, attempt: int) ->
 
     `chosen`: the backend that the request was steered to. `planned`: what Envoy was told of later attempts.
     """
-    if attempt == 1:
-        return chosen
-    candidate = None if planned is None else planned.at(attempt)
-    return None if candidate is None else cluster_of(candidate, attempt)
+    if planned is None:
+        return chosen if attempt == 1 else None
+    candidate = planned.at(attempt)
+    return None if candidate is None else cluster_of(candidate.destination.name, attempt, reads=planned.reads)

@@ -44,7 +44,7 @@ def follow_attempts(plan: Plan, shared: Shared, memory: Memory, message: Headers
 
 def serves(memory: Memory, clusters: ServingClusters, used: str, backend: str) -> bool:
     """True if the cluster that Envoy used is right for the attempt whose response came."""
-    if memory.attempt == 1:
-        return clusters.serves(used, backend)
     planned = None if memory.steering is None else memory.steering.planned
+    if memory.attempt == 1 and (planned is None or not planned.reads):
+        return clusters.serves(used, backend)
     return used == right_cluster(backend, planned, memory.attempt)

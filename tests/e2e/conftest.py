@@ -106,7 +106,7 @@ READING = (
     "inspection_cuts",
 )
 JUDGING = ("inspection_failures", "neighbours")
-BACKENDS = ("failover", "upstreams", "credentials", "bad_requests", "misconfigured", "workers")
+BACKENDS = ("failover", "failover_content", "upstreams", "credentials", "bad_requests", "misconfigured", "workers")
 ENVOYS_PART = ("contract", "modes", "unclaimed", "upgrades")
 ONE_TRANSPORT = frozenset(f"test_{name}.py" for name in (*READING, *JUDGING, *BACKENDS, *ENVOYS_PART))
 """Files about what is the same whichever transport brings a message: the second one is for `deep`."""

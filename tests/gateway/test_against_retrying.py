@@ -76,6 +76,16 @@ def test_what_keeps_attempts_from_being_made_is_told(change: Any, told: str) -> 
     assert any(told in each for each in found), found
 
 
+READING = RETRIED.replace("fallback: [{backend: south}]", "fallback: [{backend: south}], retry: {on: [context_length]}")
+
+
+def test_where_errors_are_read_first_attempts_have_clusters_of_their_own() -> None:
+    assert lacks(made(text=READING), READING) == []
+    whole = made(text=READING)
+    without("north:first")(whole)
+    assert any("there is no cluster north:first" in each for each in lacks(whole, READING))
+
+
 def test_an_envoy_without_a_fingerprint_is_told_that_it_gets_no_second_attempt() -> None:
     whole = made(text=RETRIED)
     own(whole)

@@ -3,7 +3,7 @@
 import pytest
 
 from extproc.policy import PolicyError, drafted, loads
-from extproc.policy.retries import ATTEMPTS_MAX, REASONS
+from extproc.policy.retries import ATTEMPTS_MAX, CONTENT_REASONS, REASONS
 from tests.gathered import gathered
 
 POLICY = """\
@@ -32,6 +32,13 @@ def test_statuses_may_be_written_as_numbers() -> None:
     (model,) = loads(written("{attempts: 2, on: [5xx, 429], per_try_timeout: 20s}")).models
     assert model.retry is not None
     assert (model.retry.attempts, model.retry.on, model.retry.per_try_timeout) == (2, ("5xx", "429"), 20.0)
+
+
+def test_errors_about_the_request_are_reasons_only_where_they_are_named() -> None:
+    (model,) = loads(written("{on: [5xx, 429, connect, timeout, context_length]}")).models
+    assert model.retry is not None
+    assert model.retry.on[-1] == "context_length"
+    assert CONTENT_REASONS.isdisjoint(REASONS)
 
 
 @gathered(

@@ -3,7 +3,7 @@
 from extproc.policy import loads
 from extproc.policy.retries import ATTEMPTS_MAX
 from extproc.routing.attempts import Retries, cluster_of, retries_of
-from extproc.routing.candidates import Candidate, Choice
+from extproc.routing.candidates import Choice
 from extproc.routing.health import BackendHealth
 from extproc.routing.selection import select
 from extproc.routing.table import compile_table
@@ -114,5 +114,7 @@ def test_later_attempts_have_clusters_of_their_own() -> None:
     choice = select(compile_table(loads(text(TWO)), {}), "two", "openai", 0.0, BackendHealth(), 0.0)
     assert isinstance(choice, Choice)
     first, second = choice.plan
-    assert isinstance(first, Candidate)
-    assert (cluster_of(first, 1), cluster_of(second, 2)) == ("a", "b:retry")
+    assert [each.destination.name for each in (first, second)] == ["a", "b"]
+    assert cluster_of("a", 1, reads=False) == "a"
+    assert cluster_of("a", 1, reads=True) == "a:first"
+    assert cluster_of("b", 2, reads=True) == "b:retry"

@@ -1,18 +1,20 @@
 """A later attempt: what its filter makes of the request, what it refuses, and what it learns."""
 
+import gzip
 import json
 from typing import Any, Final
 
 from extproc.policy import loads
-from extproc.protocol.effects import Abort, HeaderMutation, Proceed, Reject
+from extproc.protocol.effects import Abort, HeaderMutation, Phase, Proceed, Reject
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Body, Deadline, Headers, Side, StreamClosed
-from extproc.protocol.modes import BodyMode, ProtocolConfig
+from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.record import AttemptRecord
 from extproc.testing.playbook import REQUEST_ID, Playbook, request_body, request_headers, response_headers
 from extproc.transaction import Plan, Shared
 from extproc.transaction.attempt import Attempt
 from extproc.transaction.attempts import NAMESPACE, right_cluster
+from extproc.transaction.content import READ_MAX
 from tests.gathered import gathered
 
 POLICY: Final = """\
@@ -112,8 +114,6 @@ def test_what_may_not_be_tried_again_is_planned_for_one_attempt(model: str, text
 
 
 def test_a_compressed_body_is_tried_once() -> None:
-    import gzip
-
     with Playbook(PLAN, configuration=PLAN.fingerprint) as envoy:
         envoy.sends(request_headers(CHAT, ("content-encoding", b"gzip")))
         opening = envoy.sends(request_body(gzip.compress(b'{"model": "chat"}'))).gets_one(Proceed)
@@ -282,3 +282,61 @@ def test_an_attempt_that_is_never_decided_ends_as_an_error() -> None:
     (ended,) = made.receive(Deadline(), made.deadline)
     assert isinstance(ended, Abort)
     assert recorded(made).reason == "exchange_timeout"
+
+
+READING: Final = plan(POLICY.replace("{backend: three}]", "{backend: three}], retry: {on: [context_length]}"))
+
+
+def refusal(status: int, *fields: Field, reads: Plan = READING, number: int = 1) -> Headers:
+    """A response's headers as the first message of a filter that reads errors."""
+    named = ((":status", b"%d" % status), *fields)
+    metadata = told(first(reads))
+    attributes = {"upstream.request_attempt_count": str(number)}
+    return Headers(Side.RESPONSE, HeaderMap(named), False, attributes, ProtocolConfig(), {NAMESPACE: metadata})
+
+
+TOO_LONG: Final = b'{"error": {"code": "context_length_exceeded"}}'
+
+
+@gathered(
+    ("message", "body", "reason"),
+    [
+        (refusal(400), TOO_LONG, "context_length"),
+        (refusal(413), b'{"error": {"message": "Prompt is too long: 9 tokens"}}', "context_length"),
+        (refusal(400, ("content-encoding", b"gzip")), gzip.compress(TOO_LONG), "context_length"),
+        (refusal(400, ("content-encoding", b"gzip")), TOO_LONG, None),
+        (refusal(400, ("content-encoding", b"rot13")), TOO_LONG, None),
+        (refusal(400), b'{"error": {"code": "content_filter"}}', None),
+        (refusal(400), TOO_LONG + b" " * READ_MAX, None),
+        (refusal(400), b"", None),
+    ],
+)
+def test_an_error_that_the_policy_names_is_told_to_envoy(message: Headers, body: bytes, reason: str | None) -> None:
+    made = attempt(READING, "one")
+    (opening,) = made.receive(message, 0.0)
+    assert isinstance(opening, Proceed)
+    assert opening.modes == ModeOverride(BodyMode.NONE, BodyMode.BUFFERED, response_headers=SendMode.SEND)
+    (answer,) = made.receive(Body(Side.RESPONSE, body, end=True), 0.0)
+    assert isinstance(answer, Proceed)
+    assert answer.body is None
+    if reason is None:
+        assert answer.headers is None
+    else:
+        assert answer.headers == HeaderMutation(set=(("x-extproc-retriable", reason.encode()),))
+        assert answer.metadata == {NAMESPACE: {"spoilt": "1"}}
+    record = recorded(made)
+    assert (record.attempt, record.backend, record.decision, record.reason) == (1, "one", "read", reason)
+
+
+@gathered("message", [refusal(200), refusal(401), refusal(503), refusal(400, reads=PLAN)])
+def test_all_else_passes_unread(message: Headers) -> None:
+    made = attempt(READING, "one")
+    (opening,) = made.receive(message, 0.0)
+    assert opening == Proceed(Side.RESPONSE, Phase.HEADERS, lasting=True)
+
+
+def test_an_attempt_that_failed_by_what_the_request_says_is_no_failure_of_the_backend() -> None:
+    shared = Shared()
+    metadata = {**told(first(READING)), "spoilt": "1"}
+    attempt(READING, shared=shared).receive(attempt_headers(2, metadata, details="via_upstream"), 0.0)
+    assert shared.health.report(0.0) == ()

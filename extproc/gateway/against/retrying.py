@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from extproc.gateway.against.written import WrittenConfig, inside, line_of, mappings
 from extproc.gateway.bootstrap import PROCESSOR, Json
 from extproc.policy import Policy
-from extproc.routing.attempts import RETRY_SUFFIX, retries_of
+from extproc.routing.attempts import FIRST_SUFFIX, RETRY_SUFFIX, retries_of
 from extproc.transaction import Plan
 from extproc.transaction.attempts import ATTEMPT_COUNT, COUNT_HEADER, RETRY_HEADER
 from extproc.transaction.fingerprint import ATTEMPT_MARK, CONFIG_HEADER
@@ -36,6 +36,10 @@ def retrying(written: WrittenConfig, plan: Plan) -> Iterator[tuple[int, str]]:
         yield 0, f"no early_header_mutation removes {COUNT_HEADER}: a client can choose which attempt is made first"
     for name in sorted(retries.backends):
         yield from _cluster(written, plan, name)
+    for name in sorted(retries.read):
+        if not written.within.get(name + FIRST_SUFFIX):
+            told = f"there is no cluster {name}{FIRST_SUFFIX} with an ext_proc filter that reads errors"
+            yield 0, f"{told}: first attempts at {name} fail"
 
 
 def unretried(filters: Sequence[Json], policy: Policy) -> Iterator[tuple[int, str]]:

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from extproc.gateway.bootstrap.filter import attempt_filter
+from extproc.gateway.bootstrap.filter import attempt_filter, reading_filter
 from extproc.gateway.bootstrap.values import REQUEST_SLACK, Json, Setting, seconds, socket_address, typed
 from extproc.policy import Address, Backend
 from extproc.policy.address import is_ip
 from extproc.policy.endpoints import EndpointPool
-from extproc.routing.attempts import RETRY_SUFFIX
+from extproc.routing.attempts import FIRST_SUFFIX, RETRY_SUFFIX
 from extproc.transaction.admission import FIELDS_MOST
 from extproc.transaction.attempts import COUNT_HEADER
 from extproc.transaction.pools import BALANCING, DESTINATION, SERVED
@@ -113,6 +113,22 @@ def retry_cluster(backend: Backend, setting: Setting) -> Json:
         "load_assignment": {**cluster["load_assignment"], "cluster_name": name},
         "typed_extension_protocol_options": {
             HTTP_OPTIONS: {**options, "http_filters": [attempt_filter(setting, backend), _codec()]}
+        },
+    }
+
+
+def first_cluster(backend: Backend, setting: Setting) -> Json:
+    """The cluster for a backend's first attempts of models whose errors are read."""
+    cluster = backend_cluster(backend, setting)
+    name = backend.name + FIRST_SUFFIX
+    options = cluster["typed_extension_protocol_options"][HTTP_OPTIONS]
+    count, codec = _uncounted()
+    return {
+        **cluster,
+        "name": name,
+        "load_assignment": {**cluster["load_assignment"], "cluster_name": name},
+        "typed_extension_protocol_options": {
+            HTTP_OPTIONS: {**options, "http_filters": [count, reading_filter(setting, backend), codec]}
         },
     }
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import yaml
 
-from extproc.gateway.bootstrap.clusters import backend_cluster, pool_cluster, retry_cluster
+from extproc.gateway.bootstrap.clusters import backend_cluster, first_cluster, pool_cluster, retry_cluster
 from extproc.gateway.bootstrap.listener import listener
 from extproc.gateway.bootstrap.processor import processor_cluster
 from extproc.gateway.bootstrap.values import (
@@ -18,7 +18,7 @@ from extproc.gateway.bootstrap.values import (
     own_address,
     typed,
 )
-from extproc.policy import Backend, Policy
+from extproc.policy import Policy
 from extproc.transaction import Needs
 
 CONNECTIONS: Final = 50_000
@@ -62,16 +62,19 @@ def bootstrap(
                 processor_cluster(setting),
                 *(backend_cluster(each, setting) for each in policy.backends),
                 *(pool_cluster(p, setting) for p in policy.endpoint_pools if not p.backends),
-                *(retry_cluster(each, setting) for each in _retried(setting)),
+                *_later(setting),
             ],
         },
     }
 
 
-def _retried(setting: Setting) -> Iterator[Backend]:
-    """The backends that later attempts may go to."""
-    names = frozenset[str]() if setting.retries is None else setting.retries.backends
-    return (each for each in setting.policy.backends if each.name in names)
+def _later(setting: Setting) -> Iterator[Json]:
+    """The clusters of backends that later attempts may go to, and of those whose first responses are read."""
+    retries = setting.retries
+    if retries is not None:
+        backends = setting.policy.backends
+        yield from (retry_cluster(each, setting) for each in backends if each.name in retries.backends)
+        yield from (first_cluster(each, setting) for each in backends if each.name in retries.read)
 
 
 def _connections() -> Json:

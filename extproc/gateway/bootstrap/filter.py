@@ -102,31 +102,44 @@ def attempt_filter(setting: Setting, backend: Backend) -> Json:
 
     Envoy runs it once for each attempt, with the body as the processor let it go on.
     """
-    return {
-        "name": FILTER,
-        "typed_config": typed(
-            "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
-            grpc_service=_service(setting, f"{setting.fingerprint}{ATTEMPT_MARK.decode()}{backend.name}"),
-            failure_mode_allow=False,
-            status_on_error={"code": "ServiceUnavailable"},
-            processing_mode={
-                "request_header_mode": "SEND",
-                "request_body_mode": "BUFFERED",
-                "request_trailer_mode": "SKIP",
-                "response_header_mode": "SKIP",
-                "response_body_mode": "NONE",
-                "response_trailer_mode": "SKIP",
-            },
-            message_timeout=seconds(MESSAGE_TIMEOUT),
-            forward_rules=_forwarded(setting),
-            mutation_rules=_rules(setting),
-            request_attributes=["response.code_details", ATTEMPT_COUNT],
-            metadata_options={
-                "forwarding_namespaces": {"untyped": [PROCESSOR]},
-                "receiving_namespaces": {"untyped": receiving(setting.policy)},
-            },
-        ),
-    }
+    return _before_backend(
+        setting,
+        backend,
+        {"request_header_mode": "SEND", "request_body_mode": "BUFFERED", "request_trailer_mode": "SKIP"},
+        reads=bool(setting.retries and setting.retries.read),
+    )
+
+
+def reading_filter(setting: Setting, backend: Backend) -> Json:
+    """The filter before a backend that reads the errors of first attempts, and nothing of requests."""
+    request = {"request_header_mode": "SKIP", "request_body_mode": "NONE", "request_trailer_mode": "SKIP"}
+    return _before_backend(setting, backend, request, reads=True)
+
+
+def _before_backend(setting: Setting, backend: Backend, request: Json, *, reads: bool) -> Json:
+    config = typed(
+        "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
+        grpc_service=_service(setting, f"{setting.fingerprint}{ATTEMPT_MARK.decode()}{backend.name}"),
+        failure_mode_allow=False,
+        status_on_error={"code": "ServiceUnavailable"},
+        processing_mode={
+            **request,
+            "response_header_mode": "SEND" if reads else "SKIP",
+            "response_body_mode": "NONE",
+            "response_trailer_mode": "SKIP",
+        },
+        message_timeout=seconds(MESSAGE_TIMEOUT),
+        forward_rules=_forwarded(setting),
+        mutation_rules=_rules(setting),
+        request_attributes=["response.code_details", ATTEMPT_COUNT],
+        metadata_options={
+            "forwarding_namespaces": {"untyped": [PROCESSOR]},
+            "receiving_namespaces": {"untyped": receiving(setting.policy)},
+        },
+    )
+    if reads:
+        config |= {"allow_mode_override": True, "response_attributes": [ATTEMPT_COUNT]}
+    return {"name": FILTER, "typed_config": config}
 
 
 def _service(setting: Setting, configuration: str) -> Json:

@@ -11,8 +11,9 @@ from typing import Final
 
 from extproc.gateway.bootstrap.values import Json, Setting, seconds, typed
 from extproc.policy.retries import RetryReason
-from extproc.routing.attempts import RETRY_SUFFIX, Retries, RetryClass
+from extproc.routing.attempts import RETRY_SUFFIX, Retries, RetryClass, cluster_of
 from extproc.transaction.attempts import COUNT_HEADER, RETRY_HEADER, TRY_PREFIX
+from extproc.transaction.content import RETRIABLE_HEADER
 
 BACK_OFF: Final = 0.01
 BACK_OFF_MOST: Final = 0.1
@@ -23,6 +24,9 @@ _ON: Final[dict[RetryReason, tuple[str, ...]]] = {
     "429": ("retriable-status-codes",),
     "connect": ("connect-failure", "refused-stream", "reset-before-request"),
     "timeout": ("reset",),
+    "context_length": ("retriable-headers",),
+    "content_filter": ("retriable-headers",),
+    "unsupported_feature": ("retriable-headers",),
 }
 """Envoy's words. Its own `5xx` is more than the statuses: it includes connections that end."""
 
@@ -32,7 +36,6 @@ def retried_routes(setting: Setting) -> list[Json]:
     retries = setting.retries
     if retries is None:
         return []
-    specifier = {"extension": {"name": "attempts", "typed_config": _specifier(setting, retries)}}
     return [
         {
             "name": f"retried-{each.label(attempts)}",
@@ -40,7 +43,12 @@ def retried_routes(setting: Setting) -> list[Json]:
                 "prefix": "/",
                 "headers": [{"name": RETRY_HEADER, "string_match": {"exact": each.label(attempts)}}],
             },
-            "route": {"inline_cluster_specifier_plugin": specifier, "retry_policy": _policy(each, attempts)},
+            "route": {
+                "inline_cluster_specifier_plugin": {
+                    "extension": {"name": "attempts", "typed_config": _specifier(setting, retries, each)}
+                },
+                "retry_policy": _policy(each, attempts),
+            },
         }
         for each in retries.classes
         for attempts in range(2, each.attempts + 1)
@@ -49,13 +57,16 @@ def retried_routes(setting: Setting) -> list[Json]:
 
 def _policy(group: RetryClass, attempts: int) -> Json:
     policy: Json = {
-        "retry_on": ",".join(word for reason in group.on for word in _ON[reason]),  # type: ignore[index]
+        "retry_on": ",".join(dict.fromkeys(word for reason in group.on for word in _ON[reason])),  # type: ignore[index]
         "num_retries": attempts - 1,
         "refresh_cluster_on_retry": True,
         "retry_back_off": {"base_interval": seconds(BACK_OFF), "max_interval": seconds(BACK_OFF_MOST)},
     }
-    if "5xx" in group.on:
-        policy["retriable_headers"] = [{"name": ":status", "string_match": {"prefix": "5"}}]
+    headers: list[Json] = [{"name": ":status", "string_match": {"prefix": "5"}}] if "5xx" in group.on else []
+    # The filter before the backend names a reason that is one of the model's.
+    headers += [{"name": RETRIABLE_HEADER, "present_match": True}] if group.reads else []
+    if headers:
+        policy["retriable_headers"] = headers
     if "429" in group.on:
         policy["retriable_status_codes"] = [429]
     if group.per_try_timeout is not None:
@@ -63,9 +74,12 @@ def _policy(group: RetryClass, attempts: int) -> Json:
     return policy
 
 
-def _specifier(setting: Setting, retries: Retries) -> Json:
+def _specifier(setting: Setting, retries: Retries, group: RetryClass) -> Json:
     header = setting.policy.steering.cluster_header
-    first = {backend.name: _to(backend.name) for backend in setting.policy.backends}
+    first = {
+        each.name: _to(cluster_of(each.name, 1, reads=bool(group.reads) and each.name in retries.read))
+        for each in setting.policy.backends
+    }
     later = {retries.numbers[name]: _to(name + RETRY_SUFFIX) for name in sorted(retries.backends)}
     most = max(each.attempts for each in retries.classes)
     uncounted = _tree(header, first, _tree(f"{TRY_PREFIX}1", later))

@@ -8,6 +8,7 @@ from extproc.gateway.bootstrap.steered import steered_routes
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds
 from extproc.routing.table import client_credentials
 from extproc.transaction.attempts import RETRY_HEADER
+from extproc.transaction.content import RETRIABLE_HEADER
 from extproc.transaction.fingerprint import credential_fields
 from extproc.transaction.passage import KEY_PREFIX
 
@@ -43,7 +44,7 @@ def route_config(setting: Setting) -> Json:
         ],
         # Within one level Envoy removes before it adds: what a provider says under our names is lost, ours stays.
         # Nor may a backend say a credential back.
-        "response_headers_to_remove": [*RESPONSE_HEADERS, *client_credentials(setting.policy)],
+        "response_headers_to_remove": [*RESPONSE_HEADERS, *_named(setting), *client_credentials(setting.policy)],
         "response_headers_to_add": [_told(name, value) for name, value in RESPONSE_HEADERS.items()],
         "routes": _routes(setting),
     }
@@ -75,6 +76,11 @@ def _routes(setting: Setting) -> list[Json]:
     if free is not None:
         nowhere = {"cluster": free.name, **_times()}
     return [*steered, {"name": "unclaimed", "match": {"prefix": "/"}, "route": nowhere}]
+
+
+def _named(setting: Setting) -> list[str]:
+    """The header field with the reason of an error, where such are read."""
+    return [RETRIABLE_HEADER] if setting.retries is not None and setting.retries.read else []
 
 
 def _retry(setting: Setting) -> list[str]:
