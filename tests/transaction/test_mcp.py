@@ -106,6 +106,22 @@ def test_hints_in_headers_decide_nothing_and_agree() -> None:
     assert Played(plan(DENYING)).posts(call("shell"), ("mcp-name", b"shell")).error[3] == "mcp_tool_denied"
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_large_body_is_judged_in_a_thread(mode: BodyMode) -> None:
+    for tool, error in (("shell", (200, 8, -32602, "mcp_tool_denied")), ("search", None)):
+        body = dumped(call(tool, 8, text="word " * 100_000))
+        played = Played(plan(DENYING), mode).posts(body)
+        if error is None:
+            assert played.body(Side.REQUEST, body) == body
+        else:
+            assert played.error == error
+
+
+def test_a_body_beyond_the_limit_of_its_pipeline_is_refused_to_its_request() -> None:
+    own = plan(more=f"{MASKING}    body_limit: 1KiB\n")
+    assert Played(own).posts(call("x", 3, text="a" * 2000)).error == (200, 3, -32000, "request_too_large")
+
+
 def test_a_compressed_body_is_judged_decompressed() -> None:
     packed = gzip.compress(dumped(call("shell")))
     fields = (JSON, ("content-encoding", b"gzip"))
