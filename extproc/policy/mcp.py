@@ -7,9 +7,12 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from extproc.policy.base import Value, Written, refusal
+from extproc.policy.conditions import RequestWhen
+from extproc.policy.expressions import FINDINGS_COUNTED, MACROS
 from extproc.policy.names import BackendName, PipelineName
 from extproc.policy.paths import FilePath
 from extproc.policy.tenants import TenantName
+from extproc.policy.virtual import RULES_STEPS_MAX
 
 PATTERN_MAX: Final = 256
 """Characters of a name or a pattern: twice what the protocol recommends for the name of a tool."""
@@ -142,8 +145,21 @@ class McpServer(Value):
     order."""
     tools: Annotated[tuple[NamePattern, ...], Field(max_length=PATTERNS_MAX)] | None = None
     """Tools that it serves; all if absent."""
+    when: RequestWhen | None = None
+    """[Condition](#conditions) on the request, such as `tenant == "acme"` or one on `mcp.tool`; the server serves the
+    requests for which it is true, all if absent. If it cannot be evaluated the client gets 503. Where a server of a
+    path has one, a batch may have one message."""
     pins: McpPins | None = None
     """Tools by their hashes; nothing is compared if absent."""
+
+
+def _affordable(servers: tuple[McpServer, ...]) -> tuple[McpServer, ...]:
+    if sum(each.when.steps for each in servers if each.when is not None) > RULES_STEPS_MAX:
+        raise refusal(
+            f"the conditions of the servers take too long together, with {FINDINGS_COUNTED} findings",
+            f"write fewer, or less within {', '.join(MACROS)} and matches",
+        )
+    return servers
 
 
 class Mcp(Value):
@@ -154,7 +170,7 @@ class Mcp(Value):
     called.
     """
 
-    servers: Annotated[tuple[McpServer, ...], Field(max_length=SERVERS_MAX)]
+    servers: Annotated[tuple[McpServer, ...], Field(max_length=SERVERS_MAX), AfterValidator(_affordable)]
     """Servers. At least one."""
     methods: McpList = McpList()
     """Methods that may be used: those of clients' messages, and those of servers' messages to clients, which are taken

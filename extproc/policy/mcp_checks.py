@@ -99,7 +99,7 @@ def _shadowed(servers: list[Any]) -> Iterator[PlacedError]:
         if path in whole:
             mend = "give the one before it `tools`, or this one a `path` of its own"
             yield ("mcp", "servers", index), refusal("a server before this one has every tool of its path", mend)
-        if part(server, "tools") is None:
+        if part(server, "tools") is None and part(server, "when") is None:
             whole.add(path)
 
 

@@ -59,6 +59,9 @@ def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:
     for index, model in enumerate(policy.models):
         for number, rule in enumerate(model.rules):
             yield ("models", index, "rules", number, "when"), rule.when
+    for index, server in enumerate(() if policy.mcp is None else policy.mcp.servers):
+        if server.when is not None:
+            yield ("mcp", "servers", index, "when"), server.when
     for index, limit in enumerate(policy.residency):
         yield ("residency", index, "when"), limit.when
 

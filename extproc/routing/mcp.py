@@ -1,14 +1,14 @@
 """MCP servers of a policy, made ready: which of them serves a request, and what a tenant may call."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from extproc import apis
 from extproc.apis.mcp.message import RpcBody, RpcMessage
-from extproc.policy import Mcp, McpPins, McpServer, Unusable, pins_of
+from extproc.policy import Condition, ConditionError, Mcp, McpPins, McpServer, Unusable, pins_of
 from extproc.policy.base import Loc
 from extproc.policy.mcp import PATTERN_MAX, PINS_MAX
 from extproc.protocol.errors import ClientError
@@ -36,12 +36,24 @@ class Pins(Struct, frozen=True):
 
 
 class ServedTools(Struct, frozen=True):
-    """One server: the tools that it serves, None for all, and the backends that it may be, the first one first."""
+    """One server: the tools that it serves, None for all, and the backends that it may be, the first one first.
+
+    `when`: the requests that it serves, None for all.
+    """
 
     name: str
     tools: Globs | None
     candidates: tuple[Candidate, ...]
     pins: Pins | None = None
+    when: Condition | None = None
+
+    def holds(self, signals: Mapping[str, Any]) -> bool:
+        """True if it serves requests with these signals. Raises ClientError where that cannot be determined."""
+        try:
+            return self.when is None or self.when.holds(signals)
+        except ConditionError:
+            message = "The gateway could not determine where this request may go."
+            raise ClientError(503, "routing_failed", message) from None
 
     def serves(self, tool: str) -> bool:
         """True if it has the tool."""
@@ -53,11 +65,12 @@ class ServedTools(Struct, frozen=True):
 
 
 class McpRoute(Struct, frozen=True):
-    """The servers of one path. `several`: sessions may be of different backends."""
+    """The servers of one path. `several`: sessions may be of different backends. `asks`: signals of conditions."""
 
     path: str
     servers: tuple[ServedTools, ...]
     several: bool
+    asks: frozenset[str] = frozenset()
 
 
 class McpSession(Struct, frozen=True):
@@ -97,6 +110,12 @@ class McpTable(Struct, frozen=True):
         return any(each.restricts for each in rules) or any(each.pins is not None for each in servers)
 
     @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions of all servers."""
+        servers = (server for route in self.routes.values() for server in route.servers)
+        return tuple(each.when for each in servers if each.when is not None)
+
+    @property
     def names_sessions(self) -> bool:
         """True if ids of sessions have the names of backends."""
         return any(route.several for route in self.routes.values())
@@ -119,7 +138,7 @@ def compile_mcp(
             wrong.append(Unusable(("mcp", "servers", index, "path"), "this is the path of an API", mend))
         pins = None if server.pins is None else _pins(server, secrets, ("mcp", "servers", index, "pins"), wrong)
         paths.setdefault(server.path.lower(), []).append(_served(server, destinations, pins))
-    routes = {path: McpRoute(path, tuple(servers), _several(servers)) for path, servers in paths.items()}
+    routes = {path: _route(path, tuple(servers)) for path, servers in paths.items()}
     tenants = {
         each.name: McpRules(NameRules.of(written.methods, each.methods), NameRules.of(written.tools, each.tools))
         for each in written.tenants
@@ -127,10 +146,17 @@ def compile_mcp(
     return McpTable(routes, McpRules(NameRules.of(written.methods), NameRules.of(written.tools)), tenants)
 
 
+def _route(path: str, servers: tuple[ServedTools, ...]) -> McpRoute:
+    asks = [each.when.signals for each in servers if each.when is not None]
+    return McpRoute(path, servers, _several(servers), frozenset[str]().union(*asks))
+
+
 def _served(server: McpServer, destinations: Mapping[str, Destination], pins: Pins | None) -> ServedTools:
     names = dict.fromkeys((server.backend, *server.fallback))
     candidates = tuple(Candidate(destinations[name], None, 1.0) for name in names)
-    return ServedTools(server.name, None if server.tools is None else Globs.of(server.tools), candidates, pins)
+    return ServedTools(
+        server.name, None if server.tools is None else Globs.of(server.tools), candidates, pins, server.when
+    )
 
 
 def _several(servers: Iterable[ServedTools]) -> bool:
@@ -189,24 +215,31 @@ def named_session(route: McpRoute, backend: str, value: bytes) -> bytes:
     return backend.encode() + MARK + value if route.several else value
 
 
-def server_of(route: McpRoute, messages: Sequence[RpcMessage], session: McpSession | None) -> ServedTools:
-    """Return the server that messages are for.
+def server_of(
+    route: McpRoute, messages: Sequence[RpcMessage], session: McpSession | None, signals: Mapping[str, Any]
+) -> ServedTools:
+    """Return the server that messages are for. `signals` are those that the route asks.
 
     Raises:
-        ClientError: no server has the tool, or those of a batch are of different servers.
+        ClientError: no server is for them or has the tool, or those of a batch are of different servers.
     """
+    batch = len(messages) > 1
+    if batch and route.asks:
+        # A condition is true of a batch if it is of one message: nobody knows of which.
+        raise ClientError(400, "invalid_request", "These messages are not accepted in one batch; send each by itself.")
+    servers = [each for each in route.servers if each.holds(signals)]
     tools = [each.tool for each in messages if each.tool is not None]
+    if not servers:
+        raise _denied("mcp_tool_denied" if tools else "mcp_method_denied", "No server here is for this.", batch=batch)
     if not tools:
-        return _any(route, session)
-    found = [next((each for each in route.servers if each.serves(tool)), None) for tool in tools]
+        return _any(servers, session)
+    found = [next((each for each in servers if each.serves(tool)), None) for tool in tools]
     first = found[0]
     if first is None or None in found:
-        raise _denied("mcp_tool_denied", "This tool is not available here.", batch=len(messages) > 1)
+        raise _denied("mcp_tool_denied", "This tool is not available here.", batch=batch)
     if any(each is not first for each in found):
-        raise ClientError(
-            400, "invalid_request", "A batch calls tools of one server; send these in requests of their own."
-        )
-    _check_pinned(first, tools, batch=len(messages) > 1)
+        raise ClientError(400, "invalid_request", "These calls are for different servers; send each by itself.")
+    _check_pinned(first, tools, batch=batch)
     return first
 
 
@@ -243,13 +276,13 @@ def chosen(
     raise ClientError(503, "backend_unavailable", "The server is not available right now; try again shortly.")
 
 
-def _any(route: McpRoute, session: McpSession | None) -> ServedTools:
+def _any(servers: Sequence[ServedTools], session: McpSession | None) -> ServedTools:
     """Return the server of what calls no tool: the one that began the session, or the first."""
     if session is not None:
-        for server in route.servers:
+        for server in servers:
             if server.began(session):
                 return server
-    return route.servers[0]
+    return servers[0]
 
 
 def _check_pinned(server: ServedTools, tools: Iterable[str], *, batch: bool) -> None:

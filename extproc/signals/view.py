@@ -175,8 +175,11 @@ def _outline(body: bytes, kind: str) -> Outline | None:
 
 
 def _looks_like_json(body: bytes, kind: str) -> bool:
-    """True if a body that cannot be read as JSON says that it is, or a lenient reader may take it for that."""
-    return declares_json(kind) or outline.suspected(body)
+    """True if a body that cannot be read as JSON says that it is, or a lenient reader may take it for that.
+
+    None at all is no JSON: all that is asked about it is known.
+    """
+    return bool(body) and (declares_json(kind) or outline.suspected(body))
 
 
 def _document(body: bytes, kind: str) -> Document | None:

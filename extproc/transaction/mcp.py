@@ -1,8 +1,10 @@
 """Requests on the paths of MCP servers: taken in by their headers, and sent to a server."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from extproc import apis
+from extproc.apis.mcp.message import RpcMessage
 from extproc.apis.paths import query_of
 from extproc.payload.fieldvalue import parse
 from extproc.pipe.mcp import planned_filter
@@ -57,18 +59,15 @@ def begin(plan: Plan, memory: Memory, route: McpRoute, message: Headers) -> McpE
 
 def passage_mcp(plan: Plan, shared: Shared, memory: Memory, now: float) -> Forwarding:
     """Return where a request without a body goes: one that opens a stream, or ends a session. Raises ClientError."""
-    exchange = memory.mcp
-    assert exchange is not None, "it is on the path of a server"
-    server = server_of(exchange.route, (), exchange.session)
-    steering = _steer(plan, shared, memory, server, now)
+    steering = _steer(plan, shared, memory, (), now)
     return Forwarding(steering.headers, memory.destination, metadata=steering.metadata)
 
 
 def route_mcp(
-    plan: Plan, shared: Shared, memory: Memory, server: ServedTools, changed: bytes | None, now: float
+    plan: Plan, shared: Shared, memory: Memory, messages: Sequence[RpcMessage], changed: bytes | None, now: float
 ) -> Routed:
     """Send messages to their server; `changed` is their body, None if it is as it came. Raises ClientError."""
-    steering = _steer(plan, shared, memory, server, now)
+    steering = _steer(plan, shared, memory, messages, now)
     memory.decided = now
     headers = steering.headers
     if memory.strips:
@@ -86,12 +85,15 @@ def session_named(memory: Memory, fields: HeaderMap, headers: HeaderMutation | N
     return HeaderMutation(before.set, before.remove, (*before.more, named))
 
 
-def _steer(plan: Plan, shared: Shared, memory: Memory, server: ServedTools, now: float) -> SteeringEdits:
-    """Choose the server's backend, and write the choice down in `memory`. Raises ClientError."""
-    exchange = memory.mcp
+def _steer(plan: Plan, shared: Shared, memory: Memory, messages: Sequence[RpcMessage], now: float) -> SteeringEdits:
+    """Choose a server and its backend, and write the choice down in `memory`. Raises ClientError."""
+    exchange, table = memory.mcp, plan.table
     assert exchange is not None, "it is on the path of a server"
-    if plan.table.residency:
-        memory.confinement = plan.table.residency.confine(memory.signals_for_rules(plan.table.asks_all))
+    asks = table.asks_all | exchange.route.asks if exchange.route.asks else table.asks_all
+    signals = memory.signals_for_rules(asks)
+    server = server_of(exchange.route, messages, exchange.session, signals)
+    if table.residency:
+        memory.confinement = table.residency.confine(signals)
     choice = chosen(server, exchange.session, memory.confinement, shared.health, now)
     destination = choice.candidate.destination
     check_steered(plan, shared, memory, destination)

@@ -7,26 +7,28 @@ from typing import Final
 from msgspec import Struct
 
 from extproc.apis.mcp import message
-from extproc.apis.mcp.message import RpcBody
+from extproc.apis.mcp.message import RpcBody, RpcMessage
 from extproc.apis.mcp.request import RpcCalls
 from extproc.protocol.errors import ClientError
-from extproc.routing.mcp import McpRoute, McpRules, McpSession, ServedTools, check_allowed, server_of
+from extproc.routing.mcp import McpRoute, McpRules, McpSession, check_allowed
 
 ENCODED: Final = (b"=?base64?", b"?=")
 """What stands around the value of `mcp-name` if it is no plain ASCII."""
 
 
+NOBODY: Final = RpcCalls(())
+"""Stands for messages that were not read: errors answer none of them."""
+
+
 class McpCalls(Struct, frozen=True):
-    """The messages of a body that wait for answers, and the server that they are for, or why they go nowhere."""
+    """The messages of a body, and those of them that wait for answers; or why they go nowhere."""
 
     rpc: RpcCalls
-    server: ServedTools | ClientError
+    messages: tuple[RpcMessage, ...] = ()
+    refused: ClientError | None = None
 
-    @property
-    def served(self) -> ServedTools:
-        """The server. Only for calls that go on."""
-        assert isinstance(self.server, ServedTools), "others were refused"
-        return self.server
+    def __repr__(self) -> str:
+        return f"McpCalls({self.rpc})"
 
 
 class McpExchange(Struct, frozen=True):
@@ -48,18 +50,18 @@ class McpExchange(Struct, frozen=True):
         """Return what a body without encodings asks for. Changes nothing, so that any thread may do it."""
         if not self.posts:
             unwanted = ClientError(400, "invalid_request", "A request of this HTTP method has no body here.")
-            return McpCalls(RpcCalls(()), unwanted if body else server_of(self.route, (), self.session))
+            return McpCalls(NOBODY, refused=unwanted if body else None)
         try:
             found = message.read(body)
+            self._check_hints(found)
         except ClientError as error:
-            return McpCalls(RpcCalls(()), error)
+            return McpCalls(NOBODY, refused=error)
         rpc = RpcCalls(tuple(each.id for each in found.messages if each.method and each.id), found.batch)
         try:
-            self._check_hints(found)
             check_allowed(self.rules, found)
-            return McpCalls(rpc, server_of(self.route, found.messages, self.session))
         except ClientError as error:
-            return McpCalls(rpc if error.status == 403 else RpcCalls(()), error)
+            return McpCalls(rpc, refused=error)
+        return McpCalls(rpc, found.messages)
 
     def _check_hints(self, body: RpcBody) -> None:
         """Refuse a body that asks for something else than the request's header fields say. Raises ClientError."""

@@ -190,8 +190,10 @@ class Opening:
             opened, seals = self._read(plain, tells=tells), self._seals
             return opened if seals is None or isinstance(opened, Refusal) else replace(opened, seals=seals)
         calls, opened = exchange.read(plain), self._read(plain, tells=tells)
-        if isinstance(calls.server, ClientError):
-            return Refusal(calls.server, rpc=calls.rpc, signals=None if isinstance(opened, Refusal) else opened.signals)
+        if calls.refused is not None:
+            return Refusal(
+                calls.refused, rpc=calls.rpc, signals=None if isinstance(opened, Refusal) else opened.signals
+            )
         return replace(opened, rpc=calls.rpc) if isinstance(opened, Refusal) else replace(opened, calls=calls)
 
     def _read(self, plain: bytes, *, tells: bool) -> OpenedBody | Refusal:
@@ -267,6 +269,8 @@ class Opening:
             return None
         plan, table = self._plan, self._plan.table
         names = {*plan.recorded, *(table.asks_all if view.asked is None else table.asked(view.asked.model))}
+        if self._memory.mcp is not None:
+            names |= self._memory.mcp.route.asks
         if self._findings is not None:
             names |= self._findings.pipeline.signals
         offloaded = plan.slow_signals if view.size <= WORDED_BYTES else plan.worded_signals

@@ -123,7 +123,9 @@ class Plan:
         self.signals = signals
         self.recorded = policy.recorded_signals
         self._limits = tuple(each.when for each in table.residency.limits)
-        self._conditions = (*(rule.when for model in policy.models for rule in model.rules), *self._limits)
+        self._serving = (*self._limits, *(() if mcp is None else mcp.conditions))
+        rules = (rule.when for model in policy.models for rule in model.rules)
+        self._conditions = (*rules, *self._serving)
         self.reads_body = signals.vocabulary.reads_body(self.recorded) or any(
             each.reads_body for each in self._conditions
         )
@@ -252,7 +254,8 @@ class Plan:
 
     def _claim(self, raw_path: bytes) -> Claim:
         claim = self._meaning(raw_path)
-        conditions = self._conditions if claim.claimed is not None and claim.mcp is None else self._limits
+        others = self._limits if claim.mcp is None else self._serving
+        conditions = self._conditions if claim.claimed is not None and claim.mcp is None else others
         if not self.pipelines and not conditions:
             return claim
         # However it is spelt, a request of an API is one under that API's path.

@@ -379,7 +379,7 @@ class RequestSide:
                 changed = None if verdict.body is plain else verdict.body
             memory.strips = (*memory.strips, *findings.strips)
         if calls is not None:
-            routed = route_mcp(self._plan, self._shared, memory, calls.served, changed, now)
+            routed = route_mcp(self._plan, self._shared, memory, calls.messages, changed, now)
         elif memory.claimed is None or asked is None:
             routed = unrouted(self._plan, memory, self._passage, changed)
         else:

@@ -106,6 +106,22 @@ def test_hints_in_headers_decide_nothing_and_agree() -> None:
     assert Played(plan(DENYING)).posts(call("shell"), ("mcp-name", b"shell")).error[3] == "mcp_tool_denied"
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_large_body_is_judged_in_a_thread(mode: BodyMode) -> None:
+    for tool, error in (("shell", (200, 8, -32602, "mcp_tool_denied")), ("search", None)):
+        body = dumped(call(tool, 8, text="word " * 100_000))
+        played = Played(plan(DENYING), mode).posts(body)
+        if error is None:
+            assert played.body(Side.REQUEST, body) == body
+        else:
+            assert played.error == error
+
+
+def test_a_body_beyond_the_limit_of_its_pipeline_is_refused_to_its_request() -> None:
+    own = plan(more=f"{MASKING}    body_limit: 1KiB\n")
+    assert Played(own).posts(call("x", 3, text="a" * 2000)).error == (200, 3, -32000, "request_too_large")
+
+
 def test_a_compressed_body_is_judged_decompressed() -> None:
     packed = gzip.compress(dumped(call("shell")))
     fields = (JSON, ("content-encoding", b"gzip"))
@@ -213,9 +229,43 @@ def test_the_first_server_with_the_tool_serves_it(asked: object, backend: bytes)
 
 
 def test_a_batch_for_two_servers_and_a_tool_of_none_are_refused() -> None:
-    assert Played(plan(SEVERAL)).posts([call("fs_read"), call("web", 2)]).error[:3] == (400, None, -32600)
+    status, told = Played(plan(SEVERAL)).posts([call("fs_read"), call("web", 2)]).told
+    assert (status, [(each["id"], each["error"]["code"]) for each in told]) == (200, [(1, -32600), (2, -32600)])
     only = "servers: [{name: files, backend: files, tools: ['fs_*']}]"
     assert Played(plan(only)).posts(call("web")).error == (200, 1, -32602, "mcp_tool_denied")
+
+
+ASKING: Final = """servers: [
+  {name: ops, backend: files, when: 'tenant == "ops" && mcp.tool.startsWith("fs_")'},
+  {name: lists, backend: spare, when: 'headers["x-lists"] == "1" && mcp.method == "tools/list"'},
+  {name: rest, backend: search, when: 'mcp.tool != "nobody"'}]"""
+
+
+@gathered(
+    ("asked", "fields", "backend"),
+    [
+        (call("fs_read"), [("x-tenant-id", b"ops")], b"files"),
+        (call("fs_read"), [("x-tenant-id", b"others")], b"search"),
+        (call("web"), [("x-tenant-id", b"ops")], b"search"),
+        (message("tools/list"), [("x-lists", b"1")], b"spare"),
+        (message("tools/list"), [], b"search"),
+    ],
+)
+def test_conditions_choose_the_server(asked: object, fields: list[Field], backend: bytes) -> None:
+    own = plan(ASKING, TENANTS)
+    assert Played(own).posts(asked, *fields).sets["x-extproc-cluster"] == backend
+    assert Played(own).asks("GET", *fields).sets["x-extproc-cluster"] == b"search"
+
+
+def test_a_request_that_no_condition_is_for_or_that_none_can_be_asked_about_goes_nowhere() -> None:
+    own = plan(ASKING, TENANTS)
+    assert Played(own).posts(call("nobody", 2)).error == (200, 2, -32602, "mcp_tool_denied")
+    assert Played(own).posts(call("fs_read", 2), (SESSION, b"files:abc")).sets["x-extproc-cluster"] == b"search"
+    status, told = Played(own).posts([call("fs_read"), message("ping", 2)]).told
+    assert (status, {each["error"]["code"] for each in told}) == (200, {-32600})
+    unknown = plan("servers: [{name: a, backend: files, when: 'stream && input_tokens > 0'}]")
+    two = b'{"jsonrpc":"2.0","id":3,"method":"ping","params":{"stream":true},"stream":false}'
+    assert Played(unknown).posts(two).error == (503, 3, -32000, "routing_failed")
 
 
 def test_a_session_goes_back_to_the_backend_that_began_it_and_to_no_other() -> None:
