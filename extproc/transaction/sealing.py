@@ -99,6 +99,8 @@ class SealedTurn(Struct, frozen=True):
 
     def edits(self, body: bytes) -> list[Edit]:
         """Return what has to be done to the body: tags come off, and what is left out goes."""
+        if not self.kept and not self.left:  # as of most requests: looking for nothing took 3 µs
+            return []
         return [*(each.untagged(body) for each in self.kept if each.tag), *dropped(self.left)]
 
     def __repr__(self) -> str:

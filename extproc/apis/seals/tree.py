@@ -179,6 +179,9 @@ def _runs(holder: JsonNode, indices: Sequence[int]) -> Iterator[Edit]:
 
 def applied(body: bytes, edits: Sequence[Edit]) -> bytes:
     """Return the body with edits made; one that lies in another is left out. Every other byte stays."""
+    if len(edits) == 1:  # the model's name alone, of most requests
+        ((start, end, new),) = edits
+        return b"".join((body[:start], new, body[end:]))
     parts: list[bytes] = []
     at = 0
     for start, end, new in sorted(edits, key=lambda edit: (edit[0], -edit[1])):
