@@ -24,8 +24,8 @@ DIFFICULTY, INTENTS = "difficulty", "intents"
 """The subjects, as `--only` names them."""
 
 APGR_LEAST, CPT50_MOST, CPT80_MOST = 0.64, 31.0, 66.0
-QUERY_MOST: Final = 1_000.0
-"""Microseconds for a question."""
+QUERY_MOST, PROMPT_MOST = 1_000.0, 2_000.0
+"""Microseconds for the difficulty of a question, and for the intent of a prompt among all classes of a source."""
 
 EXAMPLES, TRIED, SEEDS = 10, 20, (1, 2, 3)
 """Texts of each class that are examples, others that are tried, and the seeds of the draws."""
@@ -97,21 +97,27 @@ def told(say: Callable[[str], None]) -> Iterator[Row]:
         of_none = texts.pop(_NONE, [])
         for scorer, meant in scorers.items():
             say(f"{source}, {scorer}")
-            rights, areas = zip(*(_drawn(texts, of_none, meant(len(texts)), seed) for seed in SEEDS), strict=True)
+            drawn = [_drawn(texts, of_none, meant(len(texts)), seed) for seed in SEEDS]
+            rights, areas, times = zip(*drawn, strict=True)
             subject, least = f"intent/{scorer}/{source}", RIGHT_LEAST[scorer][source]
             yield Row("right", subject, "share", rights, least=least)
+            yield Row("cpu_us_per_query", subject, "us", times, most=PROMPT_MOST if scorer == "words" else None)
             if of_none:
                 yield Row("auc", f"intent/{scorer}/none of {source}", "share", areas, least=NONE_LEAST[scorer])
 
 
-def _drawn(texts: Mapping[str, Sequence[str]], of_none: Sequence[str], meant: Meant, seed: int) -> tuple[float, float]:
-    """The share that is told right, and the area, of one draw of examples."""
+def _drawn(
+    texts: Mapping[str, Sequence[str]], of_none: Sequence[str], meant: Meant, seed: int
+) -> tuple[float, float, float]:
+    """The share that is told right, the area, and the CPU time of a text in microseconds, of one draw of examples."""
     draw = random.Random(seed)  # noqa: S311  - the same each time
     drawn = {name: draw.sample(every, min(len(every), EXAMPLES + TRIED)) for name, every in sorted(texts.items())}
     classifier = ExampleClassifier({name: every[:EXAMPLES] for name, every in drawn.items()}, meant)
+    started = time.process_time()
     best = [
         (name, classifier.scores(split(text), text)[0]) for name, every in drawn.items() for text in every[EXAMPLES:]
     ]
+    taken = (time.process_time() - started) / len(best) * 1e6
     none = [classifier.scores(split(text), text)[0].score for text in of_none]
     right = sum(found.name == name for name, found in best) / len(best)
-    return right, area([found.score for _, found in best], none) if none else 0.0
+    return right, area([found.score for _, found in best], none) if none else 0.0, taken
