@@ -146,8 +146,9 @@ class Findings:
     def known(self) -> list[dict[str, Any]] | None:
         """The findings of the request, as rules of models see them; None if one may be missing.
 
-        That is so if the body went on unread, if there are as many kinds as are told apart, or a processor or a stand-in failed that nobody stood in for. What
-        `on_uninspected` let pass of a body that was read, such as an image, is no reason.
+        That is so if the body went on unread, if there are as many kinds as are told apart, or if a processor or a
+        stand-in failed that nobody stood in for. What `on_uninspected` let pass of a body that was read, such as an
+        image, is no reason.
         """
         stage = self.pipeline.request
         if stage is None:

@@ -22,10 +22,10 @@ _VALUE: Final = re.compile(rb"(?:\{[^\n]{0,2048}?\})?[ \t]+([0-9.eE+-]{1,40})(?:
 
 
 def read_metrics(page: bytes, now: float) -> MetricsSample | None:
-    """Return the metrics on a page; None if it has not the requests that wait and run, or they
-    are beyond counting.
+    """Return the metrics on a page; None if it has not the requests that wait and run.
 
-    Of several engines behind one endpoint, requests are added, and the fullest cache counts.
+    None as well if these are beyond counting. Of several engines behind one endpoint, requests are added, and the
+    fullest cache counts.
     """
     sums: dict[str, float] = {}
     for name, written in _NAMES:
