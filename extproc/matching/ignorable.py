@@ -63,6 +63,11 @@ def hidden(text: str, before: str = "") -> bool:
     return within(_bytes, text.encode("utf-8", "replace"))
 
 
+def shown(text: str) -> str:
+    """Return a text without any such code point, wherever it stands."""
+    return text if text.isascii() else _is_unseen.sub("", text)
+
+
 class Ignored:
     """A text without its ignorable code points and with what is spelt out, and the places in the text of what is left.
 

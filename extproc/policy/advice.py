@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from extproc.policy.address import Address
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, listed, meant
-from extproc.policy.choice_notes import residency_notes, strategy_notes
+from extproc.policy.choice_notes import finding_notes, residency_notes, strategy_notes
 from extproc.policy.mcp_checks import MCP_API
 from extproc.policy.model import Policy
 from extproc.policy.names import CONTROL_PREFIX
@@ -34,8 +34,8 @@ def advice(policy: Policy) -> Iterator[Note]:
             tried, at = model.canary.to, ("models", index, "canary", "to")
             yield from _unlisted(at, policy.backend(tried.backend), tried.model or model.name)
         yield from _unasked(("models", index, "rules"), model)
-        yield from _unfound(policy, ("models", index, "rules"), model)
         yield from _unserved(policy, ("models", index), model)
+    yield from finding_notes(policy)
     yield from residency_notes(policy)
     yield from strategy_notes(policy)
     yield from retry_notes(policy)
@@ -113,16 +113,6 @@ def _unasked(place: Loc, model: VirtualModel) -> Iterator[Note]:
         if before != index:
             message = f"no request gets here: rule {names[before]} before it applies to all of them"
             yield (*place, index), message, "put this one first, or delete it"
-
-
-def _unfound(policy: Policy, place: Loc, model: VirtualModel) -> Iterator[Note]:
-    """Rules about findings, where no pipeline could have any."""
-    if any(pipeline.request for pipeline in policy.pipelines):
-        return
-    for index, (name, rule) in enumerate(model.named_rules()):
-        if "findings" in rule.when.signals:
-            message = f"rule {name} reads findings, which are always empty: no pipeline inspects requests"
-            yield (*place, index, "when"), message, "add a pipeline with processors under `request`"
 
 
 def _unserved(policy: Policy, place: Loc, model: VirtualModel) -> Iterator[Note]:

@@ -3,12 +3,42 @@
 from collections.abc import Iterable, Iterator
 
 from extproc.policy.base import Loc, listed
+from extproc.policy.conditions import Condition
 from extproc.policy.model import Policy
 from extproc.policy.names import OWN_ROUTES
+from extproc.policy.parts import parts_of
 from extproc.policy.residency import named_limits
 from extproc.policy.virtual import Target
 
 Note = tuple[Loc, str, str]
+
+
+def finding_notes(policy: Policy) -> Iterator[Note]:
+    """Notes on conditions about findings that choose a backend, where no pipeline could have any for them."""
+    steps = [each.step for each in parts_of(policy).steps if each.side == "request"]
+    if any(step.mode != "shadow" for step in steps):
+        return
+    none = "all processors for requests are in shadow" if steps else "no pipeline inspects requests"
+    mend = (
+        "take `mode: shadow` from those that are to decide"
+        if steps
+        else "add a pipeline with processors under `request`"
+    )
+    for place, owner, when in _deciding(policy):
+        if "findings" in when.signals:
+            yield place, f"{owner} reads findings, which are always empty: {none}", mend
+
+
+def _deciding(policy: Policy) -> Iterator[tuple[Loc, str, Condition]]:
+    """Return the conditions that choose a backend: their places, and whose they are."""
+    for index, model in enumerate(policy.models):
+        for position, (name, rule) in enumerate(model.named_rules()):
+            yield ("models", index, "rules", position, "when"), f"rule {name}", rule.when
+    for index, (name, limit) in enumerate(named_limits(policy.residency)):
+        yield ("residency", index, "when"), f"rule {name} of residency", limit.when
+    for index, server in enumerate(() if policy.mcp is None else policy.mcp.servers):
+        if server.when is not None:
+            yield ("mcp", "servers", index, "when"), f"server {server.name}", server.when
 
 
 def residency_notes(policy: Policy) -> Iterator[Note]:

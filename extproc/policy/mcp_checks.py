@@ -110,6 +110,10 @@ def _misplaced(policy: object, apis: dict[str, Any]) -> Iterator[PlacedError]:
         chains = [(place, model, ("targets", "fallback"))]
         for number, rule in enumerate(items(model, "rules")):
             chains.append(((*place, "rules", number), rule, ("to", "fallback")))
+        tried = part(part(part(model, "canary"), "to"), "backend")
+        if isinstance(tried, str) and apis.get(tried) == MCP_API:
+            error = refusal(f"the backend {listed([tried])} serves no model", "name it in `mcp.servers`")
+            yield (*place, "canary", "to", "backend"), error
         for where, chain, lists in chains:
             for each in lists:
                 for position, target in enumerate(items(chain, each)):

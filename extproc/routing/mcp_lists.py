@@ -6,9 +6,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from extproc.matching.ignorable import shown
 from extproc.policy import McpList
 
 ANY: Final = "*"
+
+_BLANK: Final = "\u2800"
+"""The Braille pattern without dots: a sign to Unicode, and a space to whoever reads."""
 
 
 class Globs(Struct, frozen=True):
@@ -66,7 +70,7 @@ def folded(name: str) -> str:
 
 
 def _visible(name: str) -> str:
-    return "".join(each for each in name if each.isprintable() and not each.isspace())
+    return "".join(each for each in shown(name) if each.isprintable() and not each.isspace() and each != _BLANK)
 
 
 def _fits(name: str, parts: tuple[str, ...]) -> bool:

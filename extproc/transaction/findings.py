@@ -146,14 +146,17 @@ class Findings:
     def known(self) -> list[dict[str, Any]] | None:
         """The findings of the request, as rules of models see them; None if one may be missing.
 
-        That is so if the body went on unread, or a processor or a stand-in failed that nobody stood in for. What
-        `on_uninspected` let pass of a body that was read, such as an image, is no reason.
+        That is so if the body went on unread, if there are as many kinds as are told apart, or if a processor or a
+        stand-in failed that nobody stood in for. What `on_uninspected` let pass of a body that was read, such as an
+        image, is no reason.
         """
         stage = self.pipeline.request
         if stage is None:
             return []
         every = stage.processors if stage.reserve is None else (*stage.processors, *stage.reserve.processors)
         alone = {each.name for each in every if not each.shadow and each.stand_in is None}
+        if len(self.counts) >= KINDS_MAX:  # some may be counted under another name
+            return None
         if not self.unread.keys() <= PARTS or any(each.processor in alone for each in self.failures):
             return None
         return self.so_far()

@@ -93,7 +93,7 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
         memory.teller = None if claim.claimed is None else claim.claimed.api
         raise too_many_headers()
     confined = not claimed and bool(plan.table.residency)
-    weighed = confined and confine(plan, memory, passage, fields, empty=message.end)
+    weighed = confined and confine(plan, memory, passage, fields, empty=_is_empty(message))
     reads = inspected or (claimed and not plan.inert) or weighed
     if not reads and memory.keys:
         memory.strip_keys(plan.table.removes)
@@ -149,10 +149,16 @@ def _begin_signals(plan: Plan, memory: Memory, message: Headers) -> str:
         if not memory.claim.pipelines and (memory.claim.reads_fields or memory.claim.reads_route):
             check_shown(memory.claim, message, known=memory.known)
         # What a body says is not known before it has come, and never becomes known if it is not read.
-        body, circumstances = b"" if message.end else None, memory.circumstances
+        empty, circumstances = _is_empty(message), memory.circumstances
+        body = b"" if empty else None
         view = RequestView(message.fields, memory.claim.path, route_name, body=body, circumstances=circumstances)
-        memory.signals = Signals(plan.signals, view, whole=message.end)
+        memory.signals = Signals(plan.signals, view, whole=empty)
     return route_name
+
+
+def _is_empty(message: Headers) -> bool:
+    """True if nothing follows the headers; what an upgraded connection carries does, whatever Envoy says."""
+    return message.end and not upgrades(message.fields)
 
 
 def _take_pipeline(

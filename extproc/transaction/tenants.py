@@ -14,6 +14,9 @@ NONE: Final = ""
 
 NO_ATTRIBUTES: Final[Mapping[str, str]] = {}
 
+WHOLE: Final = 2**53
+"""Numbers from here on stand for several: Envoy keeps them as doubles, and two tenants would be one."""
+
 
 def identified(tenants: Tenants, message: Headers, *, known: bool) -> tuple[str, Mapping[str, str]]:
     """Return the tenant of a request and its attributes. `known`: Envoy is configured for the policy.
@@ -102,9 +105,9 @@ def _at(claims: Mapping[str, object], path: str) -> Iterator[object]:
 
 
 def _text(value: object) -> str | None:
-    """Return a claim as a tenant's name; None for one that is no text and no whole number."""
+    """Return a claim as a tenant's name; None for one that is no text and no whole number below `WHOLE`."""
     if isinstance(value, str):
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and value == int(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and -WHOLE < value < WHOLE and value % 1 == 0:
         return str(int(value))
     return None

@@ -78,6 +78,11 @@ def test_what_is_wrong_with_a_server_is_said_where_it_is(servers: str, where: st
             "models[0].fallback[0].backend",
             "serves no model",
         ),
+        (
+            "models: [{name: m, targets: [{backend: openai}], canary: {to: {backend: files}, share: 5%}}]",
+            "models[0].canary.to.backend",
+            "serves no model",
+        ),
         ("default_backend: files", "default_backend", "cannot be the default"),
     ],
 )

@@ -89,6 +89,20 @@ def test_what_a_rule_leaves_without_a_backend_is_noted() -> None:
     assert ["Envoy's own routes" in message for _, message in notes(own)] == [True]
 
 
+def test_a_rule_about_findings_that_there_never_are_is_noted() -> None:
+    rule = f"{{when: '{FINDINGS}', regions: [us, eu]}}"
+    looking = "pipelines: [{name: p, request: [{use: pii, action: report%s}]}]\n"
+    said = {
+        text: [message for path, message in notes(policy(rule, more=text)) if path == "residency[0].when"]
+        for text in ("", looking % "", looking % ", mode: shadow", looking.replace("request", "response") % "")
+    }
+    inspects, looks, shadows, answers = said.values()
+    assert inspects == answers
+    assert ["no pipeline inspects requests" in each for each in inspects] == [True]
+    assert ["are in shadow" in each for each in shadows] == [True]
+    assert looks == []
+
+
 def test_a_pipeline_that_cannot_be_eager_any_more_is_noted() -> None:
     eager = "pipelines: [{name: p, forward: eager, request: [{use: injection, action: block}]}]\n"
     found = notes(policy(f"{{when: '{FINDINGS}', regions: [us, eu]}}", more=eager))

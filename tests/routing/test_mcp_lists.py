@@ -43,6 +43,12 @@ SPELLINGS = [
     "she\u200bll",
     "\u017fhell",
     "shell\x00",
+    "she\ufe0fll",
+    "she\u034fll",
+    "\u3164shell",
+    "shell\u115f",
+    "shell\u2800",
+    "shell\U000e0101",
 ]
 
 

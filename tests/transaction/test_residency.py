@@ -86,6 +86,18 @@ def test_findings_confine_a_request_also_where_they_are_only_reported(action: st
     assert (refused, line["backend"]) == (None, "us")
 
 
+def test_more_kinds_than_are_told_apart_confine_as_one_of_them_may_be_the_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = plan(MAILS, REPORTING.replace("[email]", "[ip_address, mac_address, email]"))
+    said_of = {None: "us", 3: "us", 2: "eu", 1: "eu"}
+    for most, backend in said_of.items():
+        if most is not None:
+            monkeypatch.setattr("extproc.transaction.findings.KINDS_MAX", most)
+        _, line = asked(own, said("from 198.51.100.7, 00:1b:63:84:45:e6"))
+        assert line["backend"] == backend
+        _, line = asked(own, said("from 198.51.100.7, 00:1b:63:84:45:e6 " + MAIL))
+        assert line["backend"] == "eu"
+
+
 EAGER = (
     "pipelines: [{name: p, forward: eager, request: [{use: toy-guard, words: [titan], timeout: 5s, action: report}]}]\n"
 )
@@ -153,6 +165,10 @@ UNREADABLE = [
     pytest.param(
         lambda _: [request_headers("/v1/realtime", ("upgrade", b"websocket"), method="GET")],
         id="upgrade",
+    ),
+    pytest.param(
+        lambda _: [request_headers("/v1/realtime", ("upgrade", b"websocket"), method="GET", end=True)],
+        id="upgrade that is said to be empty",
     ),
     pytest.param(
         lambda _: [request_headers(FILES, JSON, ("content-encoding", b"x-own")), request_body(b"{}")],

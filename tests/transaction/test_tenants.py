@@ -1,6 +1,7 @@
 """Who is calling: read from what Envoy vouches for, refused where it is not clear, and never taken from a body."""
 
 import json
+import math
 from textwrap import dedent
 from typing import Any
 
@@ -137,6 +138,14 @@ PAYLOAD = {"sub": "acme", "org": ORG, "https://a.b/tenant": "dotted", "groups": 
         ("groups", {"jwt_payload": PAYLOAD}, None),
         ("ok", {"jwt_payload": PAYLOAD}, None),
         ("org", {"jwt_payload": PAYLOAD}, None),
+        # numbers: doubles, of which each stands for one whole number below 2^53 alone
+        ("sub", {"sub": 2.0**53 - 1}, "9007199254740991"),
+        ("sub", {"sub": -7.0}, "-7"),
+        ("sub", {"sub": 2.0**53}, None),
+        ("sub", {"sub": -(2.0**53)}, None),
+        ("sub", {"sub": 7.5}, None),
+        ("sub", {"sub": math.inf}, None),
+        ("sub", {"sub": math.nan}, None),
     ],
 )
 def test_a_claim_of_a_verified_token_names_the_tenant(claim: str, metadata: Any, found: str | None) -> None:

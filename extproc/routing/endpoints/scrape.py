@@ -24,7 +24,8 @@ _VALUE: Final = re.compile(rb"(?:\{[^\n]{0,2048}?\})?[ \t]+([0-9.eE+-]{1,40})(?:
 def read_metrics(page: bytes, now: float) -> MetricsSample | None:
     """Return the metrics on a page; None if it has not the requests that wait and run.
 
-    Of several engines behind one endpoint, requests are added, and the fullest cache counts.
+    None as well if these are beyond counting. Of several engines behind one endpoint, requests are added, and the
+    fullest cache counts.
     """
     sums: dict[str, float] = {}
     for name, written in _NAMES:
@@ -33,6 +34,8 @@ def read_metrics(page: bytes, now: float) -> MetricsSample | None:
             sums[name] = max(values) if name in {CACHE, OLD_CACHE} else sum(values)
     if WAITING not in sums or RUNNING not in sums:
         return None
+    if not isfinite(sums[WAITING] + sums[RUNNING]):
+        return None  # sums of sums: scores of all endpoints would be no numbers
     cache = sums.get(CACHE, sums.get(OLD_CACHE))
     return MetricsSample(sums[WAITING], sums[RUNNING], None if cache is None else min(cache, 1.0), now)
 

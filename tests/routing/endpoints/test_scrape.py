@@ -25,6 +25,8 @@ REQUESTS = 'vllm:num_requests_running{model_name="m"} 3.0\nvllm:num_requests_wai
         ("# vllm:num_requests_running 1\nvllm:num_requests_waiting 1\n", None),
         ("", None),
         ("\x00\xff" * 1000, None),
+        ("vllm:num_requests_running 1e308\nvllm:num_requests_waiting 1e308\n", None),
+        ("vllm:num_requests_running 1\n" + "vllm:num_requests_waiting 1e308\n" * 2, None),
         ("vllm:num_requests_running 1e999\nvllm:num_requests_waiting 1\n", None),
     ],
 )
