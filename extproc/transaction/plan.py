@@ -122,6 +122,8 @@ class Plan:
         """Stands for a pipeline where there is none and a response passes answer stages: it only looks for `keys`."""
         self.signals = signals
         self.recorded = policy.recorded_signals
+        self.confines = bool(table.residency)
+        """True if rules of residency say where requests may go."""
         self._limits = tuple(each.when for each in table.residency.limits)
         self._serving = (*self._limits, *(() if mcp is None else mcp.conditions))
         rules = (rule.when for model in policy.models for rule in model.rules)
@@ -148,7 +150,7 @@ class Plan:
         """How it is found out who calls and when; None if nobody asks."""
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         unnamed = not policy.models and table.passes and not table.default and not table.listed
-        self.inert = unnamed and not table.residency
+        self.inert = unnamed and not self.confines
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
         self.counts_tokens = INPUT_TOKENS.name in signals_read or any(each.demand for each in table.reads.values())
         if self.counts_tokens:

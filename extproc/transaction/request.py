@@ -215,7 +215,9 @@ class RequestSide:
     def _pass_headers(self, response: BodyMode | None, upgrade: HeaderMap | None) -> Effects:
         passage, strips = self._passage, self._memory.strips
         named = () if upgrade is None else without_key_protocols(passage.destination, upgrade)
-        edits, metadata = self._pick(None, "", self._memory.started), None
+        edits = metadata = None
+        if self._plan.pools is not None:
+            edits = self._pick(None, "", self._memory.started)
         if edits is not None:
             named, metadata = (*named, edits.field), with_metadata(passage.metadata, edits)
         more = HeaderMutation(remove=strips, more=named) if strips or named else None
@@ -284,7 +286,7 @@ class RequestSide:
                 findings.blocked = Blocked(findings.pipeline.name, "oversize")
                 raise too_large(self._most)
             findings.saw("size")
-        if self._plan.table.residency:
+        if self._plan.confines:
             check_region(self._plan, memory, self._passage.destination)
         held, self._held = self._held, []
         self.gone()
@@ -386,7 +388,8 @@ class RequestSide:
             sealed = sealed if judged is None else judged.sealed
             coded = self._opening is not None and bool(self._opening.codings)
             routed = route(self._plan, self._shared, memory, asked, plain, changed, sealed, now, coded=coded)
-        routed = with_endpoints(routed, self._pick(routed.body or plain, model_at(memory, asked), now))
+        if self._plan.pools is not None:
+            routed = with_endpoints(routed, self._pick(routed.body or plain, model_at(memory, asked), now))
         if routed.body is not None and self._opening is not None and self._opening.codings:
             return self._recode(self._opening, routed, routed.body, now)
         return self._go_on(routed)

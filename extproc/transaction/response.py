@@ -78,7 +78,6 @@ class ResponseSide:
 
     __slots__ = (
         "_answer",
-        "_begun",
         "_early",
         "_left",
         "_memory",
@@ -86,6 +85,7 @@ class ResponseSide:
         "_proof",
         "_request_mode",
         "_shared",
+        "begun",
         "lane",
         "mode",
         "state",
@@ -95,7 +95,7 @@ class ResponseSide:
         self._plan = plan
         self._shared = shared
         self._memory = memory
-        self._begun: float | None = None  # when a backend's response that counts for its health began
+        self.begun: float | None = None  # when a backend's response that counts for its health began
         self._early = False
         self._left: int | None = None  # bytes of a body with a length that are still to come
         self._request_mode = BodyMode.NONE
@@ -155,7 +155,7 @@ class ResponseSide:
         )
         memory, details = self._memory, details_of(message)
         memory.status = status_of(message)
-        if memory.planned and not memory.observed:
+        if (steering := memory.steering) is not None and steering.planned is not None and not memory.observed:
             follow_attempts(self._plan, self._shared, memory, message, details, now)
         quoted = None
         if (destination := memory.destination) is not None:
@@ -172,7 +172,9 @@ class ResponseSide:
             raise memory.withheld()
         if not message.end:
             if details == FROM_UPSTREAM:
-                findings = read_for(self._plan, memory, message.fields, self._config)
+                findings = None
+                if memory.findings or memory.seals or memory.filter or self._plan.stages:  # most have none of them
+                    findings = read_for(self._plan, memory, message.fields, self._config)
                 how = None if findings is None else wanted(memory, findings, message.fields)
                 if findings is not None and how is not None:
                     return self._read(how, findings, headers or HeaderMutation(), length_of(message))
@@ -186,13 +188,13 @@ class ResponseSide:
 
     def _observe(self, message: Headers, details: str, now: float) -> None:
         memory = self._memory
-        key = memory.health_key
-        if key is not None:
+        if memory.choice is not None:
+            key = memory.choice.candidate.key
             waited = None if memory.decided is None or memory.attempt > 1 else now - memory.decided
             observe(
                 self._shared.health, self._plan.health, key, message, Observation(memory.status, details, now, waited)
             )
-            self._begun = now
+            self.begun = now
             if self._plan.watches_speed and details == FROM_UPSTREAM and (memory.status or ERROR) < ERROR:
                 note_begun(self._shared, memory, now)
 
@@ -238,13 +240,13 @@ class ResponseSide:
     def settle(self, now: float) -> None:
         """Note for the backend's health how a response that it began has ended, where its end is to be seen here."""
         key = self._memory.health_key
-        if self._begun is None or key is None or (self._memory.status or ERROR) >= ERROR:
+        if self.begun is None or key is None or (self._memory.status or ERROR) >= ERROR:
             return
         if self.state is SideState.DONE:
             self._shared.health.whole(*key)
             if self._plan.watches_speed:
-                note_written(self._shared, self._memory, self._begun, now)
-        elif self.cut and now - self._begun <= CUT_EARLY:
+                note_written(self._shared, self._memory, self.begun, now)
+        elif self.cut and now - self.begun <= CUT_EARLY:
             self._shared.health.failed(*key, now, self._plan.health, "cut")
 
     def gone(self) -> None:
@@ -346,8 +348,8 @@ class ResponseSide:
     def _says(self, error: bytes) -> None:
         """Look in a backend's error for what its status does not say: that a quota is used up."""
         key = self._memory.health_key
-        if key is not None and self._begun is not None and exhausted(self._memory.status, error):
-            self._shared.health.limited(*key, self._begun, self._plan.health.quota_cooldown, "quota")
+        if key is not None and self.begun is not None and exhausted(self._memory.status, error):
+            self._shared.health.limited(*key, self.begun, self._plan.health.quota_cooldown, "quota")
 
     @property
     def _may_override(self) -> bool:
