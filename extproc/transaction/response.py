@@ -8,9 +8,8 @@ it may pass for that (see `Proof`).
 
 from typing import Final
 
-from extproc.policy.names import CONTROL_PREFIX
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
-from extproc.protocol.headers import Field, HeaderMap
+from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Side, Trailers
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import MessageKind, SideState, advance
@@ -25,6 +24,7 @@ from extproc.transaction.answers import (
     Effects,
 )
 from extproc.transaction.astray import check_arrived
+from extproc.transaction.contract import REQUEST_ID, told_already
 from extproc.transaction.failover import follow_attempts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
@@ -56,8 +56,6 @@ _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PART
 
 # Where trailers may come behind the last piece, which has no end mark then.
 _PIECES: Final = (BodyMode.STREAMED, BodyMode.FULL_DUPLEX_STREAMED)
-
-REQUEST_ID: Final = "x-extproc-request-id"
 
 CUT_EARLY: Final = 1.0
 """Seconds after its headers within which the end of a response counts as a backend's failure. Whether the backend or
@@ -361,7 +359,7 @@ class ResponseSide:
         if steering is None:
             return None
         ours, request_id = steering.response, self._memory.request_id
-        if _told_already(ours, request_id, message.fields):
+        if told_already(ours, request_id, message.fields):
             return None
         spoofed = self._plan.control_headers(message.fields)
         if spoofed:
@@ -379,17 +377,6 @@ class ResponseSide:
         """The mode that the request's body is in, which an override has to say again."""
         mode = self._memory.request_mode
         return self._request_mode if mode is None else mode
-
-
-def _told_already(ours: tuple[Field, ...], request_id: bytes, fields: HeaderMap) -> bool:
-    """True if the contract's headers are there, and no other of our names: an Envoy of ours sets them by itself."""
-    for name, value in ours:
-        if fields.get(name) != value:
-            return False
-    if (fields.get(REQUEST_ID) or b"") != request_id:
-        return False
-    named = sum(name.startswith(CONTROL_PREFIX) for name, _ in fields)
-    return named == len(ours) + bool(request_id)
 
 
 def _quotes(quoted: Quoted, fields: HeaderMap) -> bool:
