@@ -140,10 +140,10 @@ class Exchange:
                 cancel()
         self._runtime.leave(self)
         told = self._told(clean)
-        if isinstance(told, AttemptRecord):
-            self._runtime.attempted(told, self._spent)
-        else:
+        if type(told) is Record:
             self._runtime.record(told, self._spent)
+        elif isinstance(told, AttemptRecord):
+            self._runtime.attempted(told, self._spent)
 
     def abort(self, code: AbortCode, reason: str) -> None:
         """Ends the stream as an error; `reason` is a fixed word."""
@@ -204,7 +204,7 @@ class Exchange:
         told: Record | AttemptRecord | None = None
         try:
             for effect in self.decider.receive(StreamClosed(clean), self._runtime.clock()):
-                if isinstance(effect, Record | AttemptRecord):
+                if type(effect) is Record or type(effect) is AttemptRecord:
                     told = effect
         except Exception as error:  # noqa: BLE001  - what failed once may fail again while it is told of
             self._runtime.log.event("internal_error", _origin(error))

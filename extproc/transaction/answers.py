@@ -7,7 +7,7 @@ from extproc.protocol.effects import Effect, Metadata, Phase, Proceed, Reject
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import Field
 from extproc.protocol.messages import Side
-from extproc.transaction.plan import CONTRACT_VERSION, contract
+from extproc.transaction.contract import CONTRACT_VERSION, contract
 
 Effects = tuple[Effect, ...]
 

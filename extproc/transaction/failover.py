@@ -4,10 +4,11 @@ from msgspec.structs import replace
 
 from extproc.protocol.messages import Headers
 from extproc.transaction.attempts import attempt_of, right_cluster
+from extproc.transaction.contract import answered_by
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError
 from extproc.transaction.outcome import unconnected
-from extproc.transaction.plan import Plan, answered_by
+from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
 from extproc.transaction.steering import ServingClusters
 from extproc.transaction.weighed import note_closed, note_open

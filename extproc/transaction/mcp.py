@@ -16,11 +16,12 @@ from extproc.routing.mcp import SESSION, McpRoute, ServedTools, chosen, named_se
 from extproc.routing.table import Choice
 from extproc.transaction.admission import upgrade_refused, upgrades
 from extproc.transaction.astray import check_steered
+from extproc.transaction.contract import CONTRACT_VERSION, contract
 from extproc.transaction.mcp_exchange import McpExchange
 from extproc.transaction.memory import Memory
 from extproc.transaction.onward import Routed
 from extproc.transaction.passage import Forwarding, keyed, removed
-from extproc.transaction.plan import CONTRACT_VERSION, Plan, SteeringEdits, contract
+from extproc.transaction.plan import Plan, SteeringEdits
 from extproc.transaction.shared import Shared
 
 _METHODS: Final = frozenset({b"POST", b"GET", b"DELETE"})

@@ -151,12 +151,7 @@ class Memory(Struct, eq=False):
     def health_key(self) -> HealthKey | None:
         """The backend and the model that were chosen. A name that the policy does not hold counts for the backend."""
         choice = self.choice
-        return None if choice is None else (choice.candidate.destination.name, choice.candidate.known)
-
-    @property
-    def planned(self) -> bool:
-        """True if Envoy was told of later attempts."""
-        return self.steering is not None and self.steering.planned is not None
+        return None if choice is None else choice.candidate.key
 
     @property
     def quoted(self) -> Quoted | None:
@@ -207,7 +202,8 @@ class Memory(Struct, eq=False):
 
     def identify(self, request_id: bytes | None) -> None:
         """Takes the request's id over, if it is one that Envoy makes."""
-        self.request_id = request_id_of(request_id) or self.request_id
+        if request_id and _REQUEST_ID.fullmatch(request_id):
+            self.request_id = request_id
 
     def observe(self) -> None:
         """Take it that Envoy ignores what the processor says."""

@@ -57,7 +57,7 @@ class Routed(Struct, frozen=True):
 
 def unrouted(plan: Plan, memory: Memory, passage: Forwarding, changed: bytes | None) -> Routed:
     """Send a request on by its path alone, as `passage` says; `changed` as for `route`. Raises ResidencyError."""
-    if plan.table.residency:
+    if plan.confines:
         check_region(plan, memory, passage.destination)
     memory.reason = "inspected" if memory.findings is not None else "unclaimed"
     if memory.findings is not None and memory.findings.masked:
@@ -94,7 +94,7 @@ def route(
         choice = _choose(plan, shared, memory, asked.model, now, None)
     else:
         choice, turn = _choose_sealed(sealing, plan, shared, memory, asked.model, sealed, now)
-    edits = turn.edits(body)
+    edits = [] if turn is FREE else turn.edits(body)
     if choice is None:
         changed = applied(body, edits) if edits else changed
         memory.reason = "unknown-passed"
@@ -149,10 +149,12 @@ def _choose(
     if table.permitted and not table.permits(memory.circumstances.tenant, model):
         raise ClientError(403, "model_not_allowed", "This model is not allowed for you; see GET /v1/models.", "model")
     signals = memory.signals_for_rules(table.asked(model)) if plan.routes_by_signals else NO_SIGNALS
-    if table.residency:
+    if plan.confines:
         memory.confinement = table.residency.confine(signals)
     try:
-        weighing = weighing_of(table, shared, memory, model, draw, now)
+        weighing = None
+        if model in table.weighs or shared.detailed:
+            weighing = weighing_of(table, shared, memory, model, draw, now)
         choice = select(table, model, family, draw, shared.health, now, signals, memory.confinement, weighing, makers)
     except ContextExceededError as error:
         memory.rule = error.rule

@@ -9,10 +9,9 @@ from extproc import apis
 from extproc.apis.mcp import request as mcp
 from extproc.apis.roles import other
 from extproc.apis.seals.requests import TaggedMember, read_sealed
-from extproc.apis.seals.sealed import SealedApi
 from extproc.apis.seals.tree import marked
 from extproc.inspection.judge import READ_TIMEOUT, Job
-from extproc.inspection.stage import patience
+from extproc.inspection.stage import Stage, patience
 from extproc.inspection.verdict import Blocked
 from extproc.payload.encodings import codings as encodings
 from extproc.protocol.errors import ClientError
@@ -67,6 +66,7 @@ class Opening:
         "_opened",
         "_plan",
         "_route_name",
+        "_seals",
         "body",
         "codings",
     )
@@ -77,6 +77,8 @@ class Opening:
         self._fields = fields
         self._route_name = route_name
         self._findings = memory.findings
+        sealing, claimed = plan.sealing, memory.claimed
+        self._seals = None if sealing is None or claimed is None else sealing.seals_of(claimed.api)
         self._kind = ""
         if memory.findings is not None or memory.signals is not None:
             self._kind = content_type(fields) if memory.claimed is None else json_type(fields)
@@ -172,11 +174,6 @@ class Opening:
         seals = self._seals
         return seals is not None and marked(self.body, seals.marks)
 
-    @property
-    def _seals(self) -> SealedApi | None:
-        sealing, claimed = self._plan.sealing, self._memory.claimed
-        return None if sealing is None or claimed is None else sealing.seals_of(claimed.api)
-
     def _open(self, meter: Meter | None, *, tells: bool = True) -> OpenedBody | Refusal:
         """Read the body, unless that is refused. `tells`: what conditions ask about it is found out, too."""
         plain = self.body
@@ -220,25 +217,31 @@ class Opening:
     def _told(self, findings: Findings, plain: bytes, asked: apis.Request | None, *, tells: bool) -> OpenedBody:
         """Find out what is asked about a body, and make the job of judging it."""
         memory, pipeline = self._memory, findings.pipeline
-        rpc, view = findings.rpc, self._view(asked, plain if tells else None)
-        if memory.claimed is None and mcp.suspected(plain) and view.outline is not None:
-            rpc = mcp.message(view.outline)
-        signals, weighed = self._signals(view), self._weighed(view, plain if tells else None)
-        opened = OpenedBody(
+        rpc, signals, weighed = findings.rpc, None, None
+        suspected = memory.claimed is None and mcp.suspected(plain)
+        if suspected or memory.signals is not None or self._plan.table.reads:
+            view = self._view(asked, plain if tells else None)
+            if suspected and view.outline is not None:
+                rpc = mcp.message(view.outline)
+            signals, weighed = self._signals(view), self._weighed(view, plain if tells else None)
+        return OpenedBody(
             memory.claimed,
             plain,
             asked,
             rpc,
             signals,
+            None if pipeline.request is None else self._job(findings, pipeline.request, plain, signals),
             parts=pipeline.asks,
             prepares=pipeline.prepares,
             weighed=weighed,
         )
-        if pipeline.request is None:
-            return opened
-        job = Job(
+
+    def _job(self, findings: Findings, stage: Stage, plain: bytes, signals: Signals | None) -> Job:
+        """The work of judging a body without encodings."""
+        memory, pipeline = self._memory, findings.pipeline
+        return Job(
             pipeline.name,
-            pipeline.request,
+            stage,
             plain,
             self._kind,
             {} if signals is None else signals.read(pipeline.signals),
@@ -247,7 +250,6 @@ class Opening:
             detailed=findings.details is not None,
             role_of=other if memory.claimed is None else memory.claimed.api.role_of,
         )
-        return replace(opened, job=job)
 
     def _weighed(self, view: RequestView, body: bytes | None) -> WeighedBody | None:
         """What the choice of a backend weighs of the body, if the policy has any such strategy."""

@@ -30,6 +30,7 @@ from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.attempts import PlannedAttempts, planned_attempts
 from extproc.transaction.bound_signals import bound
 from extproc.transaction.calling import calling_of
+from extproc.transaction.contract import CONTRACT_VERSION, answered_by
 from extproc.transaction.fingerprint import demands, fingerprint, version_of
 from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
@@ -38,9 +39,6 @@ from extproc.transaction.priced import blocks_unpriced, priced
 from extproc.transaction.sealing import sealing_of
 from extproc.transaction.steering import SteeringWriter
 from extproc.usage.prices import PriceBook, price_book
-
-CONTRACT_VERSION = b"1"
-"""`x-extproc-version`: the version of the response header contract, not of the package."""
 
 UNPIPED = "none"
 """The name of the pipeline that stands where none is; no record has it."""
@@ -122,6 +120,8 @@ class Plan:
         """Stands for a pipeline where there is none and a response passes answer stages: it only looks for `keys`."""
         self.signals = signals
         self.recorded = policy.recorded_signals
+        self.confines = bool(table.residency)
+        """True if rules of residency say where requests may go."""
         self._limits = tuple(each.when for each in table.residency.limits)
         self._serving = (*self._limits, *(() if mcp is None else mcp.conditions))
         rules = (rule.when for model in policy.models for rule in model.rules)
@@ -148,7 +148,7 @@ class Plan:
         """How it is found out who calls and when; None if nobody asks."""
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         unnamed = not policy.models and table.passes and not table.default and not table.listed
-        self.inert = unnamed and not table.residency
+        self.inert = unnamed and not self.confines
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
         self.counts_tokens = INPUT_TOKENS.name in signals_read or any(each.demand for each in table.reads.values())
         if self.counts_tokens:
@@ -382,13 +382,3 @@ class Plan:
 def _normal(prefix: str) -> str:
     """A backend's prefix as normalised paths have it."""
     return apis.normalise(prefix.encode()).lower().rstrip("/")
-
-
-def contract(decision: str) -> tuple[Field, ...]:
-    """The response headers that every exchange we had a say in carries."""
-    return (("x-extproc-version", CONTRACT_VERSION), ("x-extproc-decision", decision.encode()))
-
-
-def answered_by(decision: str, model: str, backend: str) -> tuple[Field, ...]:
-    """The response headers of an exchange that was steered."""
-    return (*contract(decision), ("x-extproc-model", model.encode()), ("x-extproc-backend", backend.encode()))

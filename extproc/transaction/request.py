@@ -26,6 +26,7 @@ from extproc.transaction.lanes import Lane
 from extproc.transaction.mcp import route_mcp
 from extproc.transaction.memory import Memory
 from extproc.transaction.misconfigured import MisconfiguredError
+from extproc.transaction.noting import note_judged, note_refused
 from extproc.transaction.onward import (
     AT_ONCE,
     Routed,
@@ -182,7 +183,7 @@ class RequestSide:
             case Judged(opened=opened, asked=asked):
                 return self._route(asked, opened.plain, result, now)
             case Refusal():
-                raise self._refused(result)
+                raise note_refused(self._memory, result)
             case Recoded(body=body):
                 assert self._routed is not None, "it was routed before it was encoded again"
                 return self._go_on(replace(self._routed, body=body))
@@ -215,7 +216,9 @@ class RequestSide:
     def _pass_headers(self, response: BodyMode | None, upgrade: HeaderMap | None) -> Effects:
         passage, strips = self._passage, self._memory.strips
         named = () if upgrade is None else without_key_protocols(passage.destination, upgrade)
-        edits, metadata = self._pick(None, "", self._memory.started), None
+        edits = metadata = None
+        if self._plan.pools is not None:
+            edits = self._pick(None, "", self._memory.started)
         if edits is not None:
             named, metadata = (*named, edits.field), with_metadata(passage.metadata, edits)
         more = HeaderMutation(remove=strips, more=named) if strips or named else None
@@ -284,7 +287,7 @@ class RequestSide:
                 findings.blocked = Blocked(findings.pipeline.name, "oversize")
                 raise too_large(self._most)
             findings.saw("size")
-        if self._plan.table.residency:
+        if self._plan.confines:
             check_region(self._plan, memory, self._passage.destination)
         held, self._held = self._held, []
         self.gone()
@@ -316,7 +319,7 @@ class RequestSide:
             self._hold(len(body) - (self._holding.size if self._holding is not None else 0))
             return memory.handed.order(_REQUEST, result or opening, now)
         if isinstance(result, Refusal):
-            raise self._refused(result)
+            raise note_refused(memory, result)
         return self._route(result.asked, result.opened.plain, result, now)
 
     def _hold(self, size: int) -> None:
@@ -332,17 +335,6 @@ class RequestSide:
             self._kept.add(wanted.size, self._plan.limits.held)
             self._memory.asked = wanted
 
-    def _refused(self, refusal: Refusal) -> ClientError:
-        """Write down why the body goes no further; return what the client is told."""
-        findings = self._memory.findings
-        self._memory.rpc = refusal.rpc
-        self._memory.signals = refusal.signals or self._memory.signals
-        if findings is not None:
-            findings.blocked = refusal.blocked or findings.blocked
-            if refusal.unread:
-                findings.saw(refusal.unread)
-        return refusal.error
-
     def _route(
         self,
         asked: apis.Request | None,
@@ -355,29 +347,14 @@ class RequestSide:
 
         `sealed`: the values in it that only one provider can read, where `judged` does not tell.
         """
-        memory, findings, changed = self._memory, self._memory.findings, None
+        memory, changed, calls = self._memory, None, None
         if asked is not None:  # recorded whatever becomes of the body
             memory.stream = asked.stream
             memory.model = asked.model if asked.model in self._plan.known else None
-        if judged is not None and judged.opened.signals is not None:
-            memory.signals = judged.opened.signals
         if judged is not None:
-            memory.weighed = judged.opened.weighed
-        calls = None if judged is None else judged.opened.calls
-        memory.rpc = None if calls is None else calls.rpc
-        if judged is not None and findings is not None:
-            opened, verdict = judged.opened, judged.verdict
-            findings.rpc = opened.rpc
-            if opened.unread:
-                findings.saw(opened.unread)
-            if findings.pipeline.asks:
+            changed, calls = note_judged(memory, judged, plain), judged.opened.calls
+            if memory.findings is not None and memory.findings.pipeline.asks:
                 self._keep(judged.wanted)
-            if verdict is not None:
-                findings.take(verdict)
-                if verdict.blocked is not None:
-                    raise findings.refusal(verdict.blocked)
-                changed = None if verdict.body is plain else verdict.body
-            memory.strips = (*memory.strips, *findings.strips)
         if calls is not None:
             routed = route_mcp(self._plan, self._shared, memory, calls.messages, changed, now)
         elif memory.claimed is None or asked is None:
@@ -386,7 +363,8 @@ class RequestSide:
             sealed = sealed if judged is None else judged.sealed
             coded = self._opening is not None and bool(self._opening.codings)
             routed = route(self._plan, self._shared, memory, asked, plain, changed, sealed, now, coded=coded)
-        routed = with_endpoints(routed, self._pick(routed.body or plain, model_at(memory, asked), now))
+        if self._plan.pools is not None:
+            routed = with_endpoints(routed, self._pick(routed.body or plain, model_at(memory, asked), now))
         if routed.body is not None and self._opening is not None and self._opening.codings:
             return self._recode(self._opening, routed, routed.body, now)
         return self._go_on(routed)

@@ -92,7 +92,7 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     if crowded(message) and (passage.destination is not None or (claimed and not plan.inert)):
         memory.teller = None if claim.claimed is None else claim.claimed.api
         raise too_many_headers()
-    confined = not claimed and bool(plan.table.residency)
+    confined = not claimed and plan.confines
     weighed = confined and confine(plan, memory, passage, fields, empty=_is_empty(message))
     reads = inspected or (claimed and not plan.inert) or weighed
     if not reads and memory.keys:

@@ -8,9 +8,8 @@ it may pass for that (see `Proof`).
 
 from typing import Final
 
-from extproc.policy.names import CONTROL_PREFIX
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
-from extproc.protocol.headers import Field, HeaderMap
+from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Side, Trailers
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import MessageKind, SideState, advance
@@ -25,6 +24,7 @@ from extproc.transaction.answers import (
     Effects,
 )
 from extproc.transaction.astray import check_arrived
+from extproc.transaction.contract import REQUEST_ID, told_already
 from extproc.transaction.failover import follow_attempts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
@@ -57,8 +57,6 @@ _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PART
 # Where trailers may come behind the last piece, which has no end mark then.
 _PIECES: Final = (BodyMode.STREAMED, BodyMode.FULL_DUPLEX_STREAMED)
 
-REQUEST_ID: Final = "x-extproc-request-id"
-
 CUT_EARLY: Final = 1.0
 """Seconds after its headers within which the end of a response counts as a backend's failure. Whether the backend or
 the client left, Envoy does not say; users who stop a response have seen something of it before."""
@@ -78,7 +76,6 @@ class ResponseSide:
 
     __slots__ = (
         "_answer",
-        "_begun",
         "_early",
         "_left",
         "_memory",
@@ -86,6 +83,7 @@ class ResponseSide:
         "_proof",
         "_request_mode",
         "_shared",
+        "begun",
         "lane",
         "mode",
         "state",
@@ -95,7 +93,7 @@ class ResponseSide:
         self._plan = plan
         self._shared = shared
         self._memory = memory
-        self._begun: float | None = None  # when a backend's response that counts for its health began
+        self.begun: float | None = None  # when a backend's response that counts for its health began
         self._early = False
         self._left: int | None = None  # bytes of a body with a length that are still to come
         self._request_mode = BodyMode.NONE
@@ -155,7 +153,7 @@ class ResponseSide:
         )
         memory, details = self._memory, details_of(message)
         memory.status = status_of(message)
-        if memory.planned and not memory.observed:
+        if (steering := memory.steering) is not None and steering.planned is not None and not memory.observed:
             follow_attempts(self._plan, self._shared, memory, message, details, now)
         quoted = None
         if (destination := memory.destination) is not None:
@@ -172,7 +170,9 @@ class ResponseSide:
             raise memory.withheld()
         if not message.end:
             if details == FROM_UPSTREAM:
-                findings = read_for(self._plan, memory, message.fields, self._config)
+                findings = None
+                if memory.findings or memory.seals or memory.filter or self._plan.stages:  # most have none of them
+                    findings = read_for(self._plan, memory, message.fields, self._config)
                 how = None if findings is None else wanted(memory, findings, message.fields)
                 if findings is not None and how is not None:
                     return self._read(how, findings, headers or HeaderMutation(), length_of(message))
@@ -186,13 +186,13 @@ class ResponseSide:
 
     def _observe(self, message: Headers, details: str, now: float) -> None:
         memory = self._memory
-        key = memory.health_key
-        if key is not None:
+        if memory.choice is not None:
+            key = memory.choice.candidate.key
             waited = None if memory.decided is None or memory.attempt > 1 else now - memory.decided
             observe(
                 self._shared.health, self._plan.health, key, message, Observation(memory.status, details, now, waited)
             )
-            self._begun = now
+            self.begun = now
             if self._plan.watches_speed and details == FROM_UPSTREAM and (memory.status or ERROR) < ERROR:
                 note_begun(self._shared, memory, now)
 
@@ -238,13 +238,13 @@ class ResponseSide:
     def settle(self, now: float) -> None:
         """Note for the backend's health how a response that it began has ended, where its end is to be seen here."""
         key = self._memory.health_key
-        if self._begun is None or key is None or (self._memory.status or ERROR) >= ERROR:
+        if self.begun is None or key is None or (self._memory.status or ERROR) >= ERROR:
             return
         if self.state is SideState.DONE:
             self._shared.health.whole(*key)
             if self._plan.watches_speed:
-                note_written(self._shared, self._memory, self._begun, now)
-        elif self.cut and now - self._begun <= CUT_EARLY:
+                note_written(self._shared, self._memory, self.begun, now)
+        elif self.cut and now - self.begun <= CUT_EARLY:
             self._shared.health.failed(*key, now, self._plan.health, "cut")
 
     def gone(self) -> None:
@@ -346,8 +346,8 @@ class ResponseSide:
     def _says(self, error: bytes) -> None:
         """Look in a backend's error for what its status does not say: that a quota is used up."""
         key = self._memory.health_key
-        if key is not None and self._begun is not None and exhausted(self._memory.status, error):
-            self._shared.health.limited(*key, self._begun, self._plan.health.quota_cooldown, "quota")
+        if key is not None and self.begun is not None and exhausted(self._memory.status, error):
+            self._shared.health.limited(*key, self.begun, self._plan.health.quota_cooldown, "quota")
 
     @property
     def _may_override(self) -> bool:
@@ -359,7 +359,7 @@ class ResponseSide:
         if steering is None:
             return None
         ours, request_id = steering.response, self._memory.request_id
-        if _told_already(ours, request_id, message.fields):
+        if told_already(ours, request_id, message.fields):
             return None
         spoofed = self._plan.control_headers(message.fields)
         if spoofed:
@@ -377,17 +377,6 @@ class ResponseSide:
         """The mode that the request's body is in, which an override has to say again."""
         mode = self._memory.request_mode
         return self._request_mode if mode is None else mode
-
-
-def _told_already(ours: tuple[Field, ...], request_id: bytes, fields: HeaderMap) -> bool:
-    """True if the contract's headers are there, and no other of our names: an Envoy of ours sets them by itself."""
-    for name, value in ours:
-        if fields.get(name) != value:
-            return False
-    if (fields.get(REQUEST_ID) or b"") != request_id:
-        return False
-    named = sum(name.startswith(CONTROL_PREFIX) for name, _ in fields)
-    return named == len(ours) + bool(request_id)
 
 
 def _quotes(quoted: Quoted, fields: HeaderMap) -> bool:

@@ -338,25 +338,27 @@ class Transaction:
         """
         memory = self._memory
         shown = memory.status is not None or memory.observed or (memory.known and self._plan.needs.response_headers)
-        if memory.destination is not None and not shown and memory.failure is None:
+        if not shown and memory.failure is None:
             self._shared.steering.unshown(memory.configuration)
 
     def _tell(self, now: float) -> Effects:
         if self._told:
             return NOTHING
         self._over = self._told = True
-        note_closed(self._shared, self._memory)
+        if self._memory.opened is not None:
+            note_closed(self._shared, self._memory)
         if self._memory.failure is None:
             if self._request.unproven or self._response.unproven:
                 self._memory.lacks(MisconfiguredError("mode_override"))
             elif self._request.intent is Intent.READING or self._unanswered:
                 self._memory.unread()
         self._memory.conclude()
-        if not self._memory.observed:
+        if self._response.begun is not None and not self._memory.observed:
             self._response.settle(now)
         if self._response.cut and not self._memory.observed:
             self._memory.cut()
-        self._count_unshown()
+        if self._memory.destination is not None:
+            self._count_unshown()
         if self._memory.picked is not None:
             over(self._shared, self._memory, now)
         return (self._memory.record(now, self._plan.recorded),)

@@ -39,10 +39,8 @@ def _key(sticky_by: StickyBy, tenant: str, body: bytes | None) -> int | None:
     return None if said is None else key_of(b"\0".join((tenant.encode(), said)))
 
 
-def weighing_of(table: Table, shared: Shared, memory: Memory, model: str, draw: float, now: float) -> Weighing | None:
-    """Return what the choice for a request weighs; None if the route of its model weighs nothing, and nobody asks."""
-    if model not in table.weighs and not shared.detailed:
-        return None
+def weighing_of(table: Table, shared: Shared, memory: Memory, model: str, draw: float, now: float) -> Weighing:
+    """Return what the choice for a request weighs: for a model in `Table.weighs`, or where somebody wants to know."""
     weighed = memory.weighed
     if weighed is None:
         weighed = WeighedBody(UNDETERMINED if model in table.reads and table.reads[model].demand else NO_DEMAND)

@@ -24,8 +24,8 @@ models:
 DIRECT: Final = _BACKENDS
 """Each model has one way to be served: responses are looked at only for a backend's key that an error quotes."""
 
-KEYLESS: Final = re.sub(r", credential: (?:client|\{[^{}]*(?:\{[^{}]*\})?\})", "", DIRECT)
-"""As above, without a credential that could be quoted: no response message is needed."""
+KEYLESS: Final = re.sub(r", credential: (?:client|\{[^{}]*(?:\{[^{}]*\})?\})", ", sealed_by: one", DIRECT)
+"""As above, without a credential that could be quoted, and all keys are one maker's: no response message is needed."""
 
 CHOOSING: Final = (
     _BACKENDS
