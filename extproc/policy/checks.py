@@ -84,9 +84,17 @@ def _chain(place: Loc, entry: object, first: str, owner: str, known: list[str]) 
 
 
 def _permitted(policy: object) -> Iterator[PlacedError]:
-    """Names of models that tenants may ask for and nobody could: misspelt ones, where unknown names are refused."""
-    permitted = part(part(policy, "tenants"), "models")
-    if not isinstance(permitted, Mapping) or part(policy, "unknown_models") == "pass":
+    """Names of models and of tenants that nobody has: a misspelt tenant's list would leave all models to the tenant."""
+    tenants = part(policy, "tenants")
+    permitted, served = part(tenants, "models"), part(tenants, "known")
+    if not isinstance(permitted, Mapping):
+        return
+    if isinstance(served, Mapping) and served and part(tenants, "unknown") != "pass":
+        for tenant in permitted:
+            if isinstance(tenant, str) and tenant not in served:
+                message = f"there is no tenant {listed([tenant])} among those that are known"
+                yield ("tenants", "models", tenant), refusal(message, meant(tenant, served))
+    if part(policy, "unknown_models") == "pass":
         return
     known = _names(items(policy, "models"))
     for tenant, names in permitted.items():

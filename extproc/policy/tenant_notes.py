@@ -5,8 +5,10 @@ from typing import Final
 
 from extproc.policy.base import Loc, meant
 from extproc.policy.model import Policy
+from extproc.policy.names import NO_BACKEND
 from extproc.policy.parts import conditions_of
 from extproc.policy.signals import TENANT
+from extproc.policy.tenants import Tenants
 
 _DECLARE: Final = "say who is calling: tenants: {from: {header: x-tenant-id}}"
 
@@ -24,6 +26,8 @@ def tenant_notes(policy: Policy) -> Iterator[tuple[Loc, str, str]]:
                 message = f"tenant.{name} is always empty: no tenant in `tenants.known` has it"
                 mend = meant(name, attributes) if attributes else f"write known: {{NAME: {{{name}: VALUE}}}}"
                 yield loc, message, mend
+    if tenants is not None and tenants.models:
+        yield from _unlimited(policy, tenants)
     for index, pipeline in enumerate(policy.pipelines):
         wanted = pipeline.match.tenant
         if wanted is None:
@@ -33,3 +37,13 @@ def tenant_notes(policy: Policy) -> Iterator[tuple[Loc, str, str]]:
             yield place, "no request gets here: no `tenants` says who is calling", _DECLARE
         elif tenants.rejects_unknown and wanted not in tenants.known:
             yield place, f"no request gets here: {wanted} is not in `tenants.known`", meant(wanted, tenants.known)
+
+
+def _unlimited(policy: Policy, tenants: Tenants) -> Iterator[tuple[Loc, str, str]]:
+    """Requests that the lists of models do not limit."""
+    place = ("tenants", "models")
+    if not tenants.required:
+        yield place, "a request without a tenant may ask for all models", "write required: true, or mean it"
+    if policy.default_backend not in {None, NO_BACKEND}:
+        message = "on paths of no API (images, speech, batches) these lists do not hold: nobody reads what is asked for"
+        yield place, message, "write `default_backend: none`, or mean it"

@@ -156,7 +156,9 @@ class Tenants(Value):
         Written("names of models by tenant", "{acme: [chat, auto]}"),
     ] = {}
     """Names that a tenant may ask for, also among those that no model of the policy has; for others it gets 403, and
-    `GET /v1/models` does not list them. A tenant that is not here may ask for all."""
+    `GET /v1/models` does not list them. A tenant that is not here may ask for all, and so may a request without a
+    tenant unless `required` refuses it. On paths that no API claims (images, speech, batches), nobody reads which model
+    is asked for: what `default_backend` serves there, it serves to each tenant."""
 
     @property
     def rejects_unknown(self) -> bool:

@@ -52,7 +52,8 @@ def makers_of(table: Table) -> Makers | None:
         return None
     backends: dict[str, tuple[Destination, ...]] = {}
     for each in table.destinations.values():
-        backends[each.maker] = (*backends.get(each.maker, ()), each)
+        if each.api in apis:  # responses of others have no tags: one in a path would be a way to a server of MCP
+            backends[each.maker] = (*backends.get(each.maker, ()), each)
     tags = {label: SealTag.of(label) for label in backends}
     return Makers(
         tags=tags,

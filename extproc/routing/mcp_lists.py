@@ -63,10 +63,14 @@ class NameRules(Struct, frozen=True):
 
 
 def folded(name: str) -> str:
-    """Return a name as lenient readers compare it: without case, width, blanks, and what cannot be seen."""
+    """Return a name as lenient readers compare it: without case, width, blanks, and what cannot be seen.
+
+    Java compares capitals first and small letters then, so that `i` is also one without a dot, and a capital with one.
+    """
     if name.isascii():
         return "".join(name.lower().split()) if name.isprintable() else _visible(name.lower())
-    return _visible(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()))
+    small = unicodedata.normalize("NFKC", shown(unicodedata.normalize("NFKC", name)).upper().casefold())
+    return _visible(small.replace("i\u0307", "i"))
 
 
 def _visible(name: str) -> str:

@@ -26,7 +26,7 @@ from extproc.transaction.memory import Memory
 from extproc.transaction.passage import Forwarding
 from extproc.transaction.picks import PickEdits, with_field, with_metadata
 from extproc.transaction.plan import Plan, SteeringEdits
-from extproc.transaction.priced import check_priced
+from extproc.transaction.priced import check_priced, unpriced
 from extproc.transaction.sealing import FREE, SealedError, SealedTurn, Sealing
 from extproc.transaction.shared import Shared
 from extproc.transaction.weighed import note_open, weighing_of
@@ -96,6 +96,8 @@ def route(
         choice, turn = _choose_sealed(sealing, plan, shared, memory, asked.model, sealed, now)
     edits = [] if turn is FREE else turn.edits(body)
     if choice is None:
+        if plan.blocks_unpriced:
+            raise unpriced()
         changed = applied(body, edits) if edits else changed
         memory.reason = "unknown-passed"
         memory.strip_keys(plan.table.removes)

@@ -148,7 +148,7 @@ class Plan:
         """How it is found out who calls and when; None if nobody asks."""
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         unnamed = not policy.models and table.passes and not table.default and not table.listed
-        self.inert = unnamed and not self.confines
+        self.inert = unnamed and not (self.confines or table.permitted or self.blocks_unpriced)
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
         self.counts_tokens = INPUT_TOKENS.name in signals_read or any(each.demand for each in table.reads.values())
         if self.counts_tokens:

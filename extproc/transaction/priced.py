@@ -35,6 +35,9 @@ def blocks_unpriced(policy: Policy) -> bool:
 def check_priced(book: PriceBook, choice: Choice, model: str) -> None:
     """Refuse a request that would go to a model without a price. Raises ClientError, 403."""
     if book.of(choice.candidate.destination.name, model) is None:
-        raise ClientError(
-            403, "model_unpriced", "The gateway does not serve a model whose price is not known.", "model"
-        )
+        raise unpriced()
+
+
+def unpriced() -> ClientError:
+    """The refusal of a model without a price. What Envoy's own routes lead on has none: nobody knows who serves it."""
+    return ClientError(403, "model_unpriced", "The gateway does not serve a model whose price is not known.", "model")

@@ -93,6 +93,17 @@ def test_a_tenant_s_models_exist_unless_unknown_ones_pass() -> None:
     loads(policy(f"{tenants}\nunknown_models: pass"))
 
 
+def test_a_list_of_models_is_of_a_tenant_that_can_come() -> None:
+    """A misspelt name would leave all models to the tenant that is meant."""
+    tenants = "strategy: weighted\ntenants: {from: {header: x-tenant-id}, known: {acme: {}}, models: {acne: [x]}%s}"
+    with pytest.raises(PolicyError) as caught:
+        loads(policy(tenants % ""))
+    assert [(each.path, each.message, each.mend) for each in caught.value.problems] == [
+        ("tenants.models.acne", "there is no tenant acne among those that are known", "did you mean acme?")
+    ]
+    loads(policy(tenants % ", unknown: pass"))
+
+
 def test_a_canary_is_a_target_like_others_where_prices_and_names_are_checked() -> None:
     notes = drafted(policy("canary: {to: {backend: a, model: n}, share: 5%}")).loaded().notes
     assert [(each.path, each.message) for each in notes if "canary" in each.path] == [

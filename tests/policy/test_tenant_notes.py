@@ -7,6 +7,8 @@ from tests.policy.texts import backend
 RULE = "residency: [{when: 'tenant.region == \"eu\"', regions: [eu]}]"
 NAMED = "recorded_signals: [tenant]\nresidency: [{when: 'tenant == \"acme\"', regions: [eu]}]"
 FROM = "tenants: {from: {header: x-tenant-id}%s}"
+LISTS = "tenants: {from: {header: x-tenant-id}, required: %s, models: {acme: [m]}}"
+PASSES = "unknown_models: pass"
 MATCH = "pipelines: [{name: p, match: {tenant: acme}}]"
 
 
@@ -26,6 +28,12 @@ MATCH = "pipelines: [{name: p, match: {tenant: acme}}]"
         ((MATCH, FROM % ""), []),
         ((MATCH, FROM % ", known: {acne: {}}"), [("pipelines[0].match.tenant", "no request", "did you mean acne?")]),
         ((MATCH, FROM % ", known: {acne: {}}, unknown: pass"), []),
+        ((LISTS % "true", PASSES), []),
+        ((LISTS % "false", PASSES), [("tenants.models", "without a tenant may ask for all", "required: true")]),
+        (
+            (LISTS % "true", PASSES, "default_backend: route"),
+            [("tenants.models", "these lists do not hold", "default_backend: none")],
+        ),
     ],
 )
 def test_what_can_never_be_so_is_noted(lines: tuple[str, ...], notes: list[tuple[str, str, str]]) -> None:

@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from extproc.apis.seals.tag import SealTag
 from extproc.policy import Health, loads
 from extproc.routing.health import BackendHealth
 from extproc.routing.makers import makers_of
@@ -92,3 +93,12 @@ def test_makers_are_those_of_the_backends_that_serve_models() -> None:
 )
 def test_one_maker_alone_is_none(policy: str) -> None:
     assert makers_of(table(policy=policy)) is None
+
+
+def test_a_tag_in_a_path_leads_to_no_backend_whose_responses_have_none() -> None:
+    """The path of a server of MCP would be the client's to choose, past every list of tools."""
+    more = '      - {name: tools, url: "http://127.0.0.1:5/mcp", api: mcp}\n    models:\n'
+    found = makers_of(table(policy=POLICY.replace("    models:\n", more, 1)))
+    assert found is not None
+    assert set(found.backends) == {"a", "b", "spare"}
+    assert SealTag.of("tools").text not in found.labels

@@ -59,6 +59,11 @@ def test_a_denied_name_is_denied_in_any_spelling(name: str) -> None:
     assert not NameRules.of(McpList(allow=("*",), deny=("sh*",))).allows(name)
 
 
+@gathered("name", ["delete_file", "DELETE_FILE", "delete_f\u0131le", "DELETE_F\u0130LE", "delete_fi\u0307le"])
+def test_an_i_is_denied_with_a_dot_or_without(name: str) -> None:
+    assert not NameRules.of(McpList(deny=("delete_file",))).allows(name)
+
+
 @gathered("name", SPELLINGS)
 def test_an_allowed_name_is_allowed_as_it_is_written(name: str) -> None:
     assert NameRules.of(McpList(allow=("shell",))).allows(name) == (name == "shell")

@@ -191,6 +191,30 @@ def test_rules_ask_for_the_tenant_and_its_attributes(name: str, rule: str | None
     assert told.signals.get("tenant.region") == ("eu" if name == "acme" else None)
 
 
+INERT = """\
+version: 1
+backends: [{name: a, url: "https://a.example/v1", api: openai}]
+unknown_models: pass
+default_backend: route
+"""
+
+
+def test_what_a_tenant_may_ask_for_holds_where_envoys_routes_decide() -> None:
+    limited = Plan.compile(loads(INERT + HEADER % ", models: {acme: [mine]}"), {})
+    for tenant, model, status in [("acme", "mine", 200), ("acme", "other", 403), ("bolt", "other", 200)]:
+        line = {"path": CHAT, "headers": {"x-tenant-id": tenant}, "body": {"model": model, "messages": []}}
+        told = explain(limited, Shared(detailed=True), read_line(json.dumps(line).encode()))
+        assert (told.status, told.backend) == (status, None), (tenant, model)
+
+
+def test_a_model_without_a_price_is_refused_where_envoys_routes_decide() -> None:
+    blocking = Plan.compile(loads(INERT + "prices: {unknown: block}"), {})
+    line = {"path": CHAT, "body": {"model": "any", "messages": []}}
+    told = explain(blocking, Shared(detailed=True), read_line(json.dumps(line).encode()))
+    assert told.status == 403
+    assert b"model_unpriced" in bytes(told.answer or b"")  # type: ignore[arg-type]
+
+
 def test_a_pipeline_is_for_a_tenant() -> None:
     under = plan(
         HEADER % ""
