@@ -34,6 +34,16 @@ IDENTITIES: Final = {
 MUTUAL: Final = "connection.mtls"
 """Envoy's attribute that is there for every connection, so that a filter that sends no attributes is noticed."""
 
+_CLIENTS: Final = frozenset({
+    "host", "x-request-id", "user-agent", "referer", "origin", "accept", "accept-encoding", "accept-language",
+    "content-type", "content-length", "content-encoding", "traceparent", "tracestate", "x-forwarded-for",
+    "x-forwarded-host", "x-forwarded-proto",
+})  # fmt: skip
+"""Headers that clients and Envoy set for other ends: one that names a tenant would be the client's own word."""
+
+_OWN: Final = ("x-extproc-", "x-envoy-")
+"""The beginnings of headers that Envoy and the processor set."""
+
 _ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _NAMESPACE: Final = re.compile(rf"[A-Za-z0-9._/-]{{1,{NAMESPACE_MAX}}}", re.ASCII)
 
@@ -72,6 +82,11 @@ def _header(name: str) -> str:
     if carries_credential(name):
         raise refusal(
             f"the header {name} carries credentials, and a tenant's name goes into the log",
+            "name a header that a trusted filter sets, such as x-tenant-id",
+        )
+    if name in _CLIENTS or name.startswith(_OWN):
+        raise refusal(
+            f"the header {name} has a meaning of its own and names no tenant",
             "name a header that a trusted filter sets, such as x-tenant-id",
         )
     return name

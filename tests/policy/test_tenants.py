@@ -83,3 +83,10 @@ def test_each_source_says_what_envoy_has_to_send() -> None:
     assert (claim.field, claim.namespaces, claim.attributes) == (None, ("jwt",), ())
     read = ("connection.subject_peer_certificate", "connection.mtls")
     assert (identity.field, identity.namespaces, identity.attributes) == (None, (), read)
+
+
+@gathered("header", ["host", "x-request-id", "x-extproc-cluster", "x-envoy-peer", "user-agent", "authorization"])
+def test_a_header_with_a_meaning_of_its_own_names_no_tenant(header: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        tenants(f"{{from: {{header: {header}}}}}")
+    assert "x-tenant-id" in str(caught.value.problems[0]), header

@@ -20,6 +20,10 @@ Edit: TypeAlias = tuple[int, int, bytes]
 
 _NAME, _OPEN, _CLOSE = 2, 3, 4
 
+_ESCAPE: Final = rb"\u00"
+_SPELT: Final = re.compile(rb"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF])")
+"""A letter or an underscore in JSON's escapes: no encoder writes one, but every reader takes it."""
+
 
 class JsonNode(Struct, eq=False):
     """A value and its bytes from `start` to `end`. `members` are an object's, with the offset of each name."""
@@ -51,8 +55,14 @@ class Removal(Struct, frozen=True, eq=False):
 
 
 def marked(body: bytes, marks: re.Pattern[bytes], start: int = 0, end: int | None = None) -> bool:
-    """True if a mark stands between two offsets. Costs 1 µs for 1 KB, 0.2 ms for 240 KB."""
-    return marks.search(body, start, len(body) if end is None else end) is not None
+    """True if a mark stands between two offsets, or a letter that is spelt out and may be of one.
+
+    Costs 1 µs for 1 KB, 0.2 ms for 240 KB.
+    """
+    last = len(body) if end is None else end
+    if marks.search(body, start, last) is not None:
+        return True
+    return body.find(_ESCAPE, start, last) >= 0 and _SPELT.search(body, start, last) is not None
 
 
 def opened(body: bytes, marks: re.Pattern[bytes], names: Sequence[str]) -> Mapping[str, JsonNode]:

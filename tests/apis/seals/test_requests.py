@@ -175,3 +175,18 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
     with pytest.raises(ClientError) as caught:
         read_sealed(deep.encode(), RESPONSES)
     assert (caught.value.status, caught.value.code) == (400, "too_complex")
+
+
+@gathered(
+    ("body", "names"),
+    [
+        (rb'{"model":"m","input":"hi","previous\u005fresponse_\u0069d":"resp_1"}', ["previous_response_id"]),
+        (
+            rb'{"model":"m","input":[{"type":"reasoning","\u0065ncrypted\u005Fcontent":"Z0FB"}]}',
+            ["reasoning.encrypted_content"],
+        ),
+        (rb'{"model":"m","input":"caf\u00e9 \u003c"}', []),
+    ],
+)
+def test_names_that_are_spelt_out_are_names(body: bytes, names: list[str]) -> None:
+    assert [each.member.name for each in read_sealed(body, RESPONSES)] == names
