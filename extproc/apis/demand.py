@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from extproc.apis.measures import PROPERTY_TOKENS, Measures, is_returned, measured
 from extproc.apis.outline import Number, Object, Outline, values
-from extproc.classify.tokens import Encoding, counted
+from extproc.classify.tokens import Encoding, counted, most
 from extproc.policy.strategy import FEATURES, Feature
 
 MESSAGE_TOKENS: Final = 4
@@ -89,18 +89,29 @@ def demand(body: bytes, encoding: Encoding = "o200k_base") -> Demand:
     return UNDETERMINED if found is None else demanded(*found, encoding)
 
 
-def demanded(outline: Outline, measures: Measures, encoding: Encoding = "o200k_base") -> Demand:
+def demanded(
+    outline: Outline, measures: Measures, encoding: Encoding = "o200k_base", room: int | None = None
+) -> Demand:
     """Return the demand of a body that was measured, whatever API it is for.
+
+    `room`: tokens that any candidate has room for, where nothing else is asked of the tokens: what surely fits there is
+    not counted, and `input_tokens` is an upper limit then. None: they are counted in any case.
 
     Of a member that is repeated, and of the requests of a batch, the largest counts; their tokens are added up. Costs
     10 µs, and counting tokens 10 µs for 1 KiB.
     """
     requests = [_grouped(each) for each in outline.requests()]
-    choices = _most(requests, _CHOICES)
+    choices, limit = _most(requests, _CHOICES), _most(requests, _LIMITS) or None
+    given = None
+    if not measures.elsewhere:
+        besides = _besides_words(requests, outline, measures)
+        given = besides + most(measures.words) if room is not None else 0
+        if room is None or given + (limit or 0) > room:
+            given = besides + counted(measures.words, encoding)
     return Demand(
         _features(requests, outline, measures),
-        _input_tokens(requests, outline, measures, encoding),
-        _most(requests, _LIMITS) or None,
+        given,
+        limit,
         max(map(_turns, requests), default=0),
         None if choices is None else max(1, choices),
     )
@@ -129,9 +140,8 @@ def _features(requests: Sequence[Grouped], outline: Outline, measures: Measures)
     return frozenset(found)
 
 
-def _input_tokens(requests: Sequence[Grouped], outline: Outline, measures: Measures, encoding: Encoding) -> int | None:
-    if measures.elsewhere:
-        return None
+def _besides_words(requests: Sequence[Grouped], outline: Outline, measures: Measures) -> int:
+    """Return the input tokens that are not those of words: what APIs add to these, and what else is in the body."""
     around = measures.names * PROPERTY_TOKENS
     for each in requests:
         lists = [value for name in _LISTS for value in each.get(name, ()) if type(value) is list]
@@ -142,7 +152,7 @@ def _input_tokens(requests: Sequence[Grouped], outline: Outline, measures: Measu
             around += tools * TOOL_TOKENS + TOOLS_TOKENS
     carried = max(outline.images, measures.images) * IMAGE_TOKENS
     carried += measures.audio_bytes // AUDIO_BYTES + measures.file_bytes // FILE_BYTES
-    return around + carried + measures.numbers + counted(measures.words, encoding)
+    return around + carried + measures.numbers
 
 
 def _grouped(each: Object) -> Grouped:

@@ -75,6 +75,14 @@ def counted(texts: Sequence[str], encoding: Encoding = "o200k_base") -> int:
     return _sampled("\n".join(texts), count)
 
 
+def most(texts: Iterable[str]) -> int:
+    """Return more tokens than texts can have: their bytes, of which each token has one at least. Takes 1 µs for 10 KB.
+
+    All of OpenAI's encodings are of bytes; others fall back on them for what they do not know.
+    """
+    return sum([len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts])
+
+
 def _sampled(text: str, count: Count) -> int:
     size, step = COUNTED_MAX // SAMPLES, len(text) // SAMPLES
     pieces = [text[at * step : at * step + size] for at in range(SAMPLES)]
@@ -88,4 +96,4 @@ def _plain(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-__all__ = ["COUNTED_MAX", "SAMPLES", "Encoding", "counted", "encoding_of", "installed", "load", "load_for"]
+__all__ = ["COUNTED_MAX", "SAMPLES", "Encoding", "counted", "encoding_of", "installed", "load", "load_for", "most"]

@@ -31,11 +31,12 @@ EVEN: Final = Balance(cost=1.0, speed=1.0, quality=1.0)
 class TargetOrder(Struct, frozen=True):
     """A strategy: puts targets, each of a weight above 0, into the order in which they are tried.
 
-    It reads what a request needs, the times of responses, or open exchanges, if it says so; `sticky_by`: what requests
-    are placed by.
+    It reads what a request needs, the times of responses, or open exchanges, if it says so; `reads_input`: its input
+    tokens as well; `sticky_by`: what requests are placed by.
     """
 
     reads_demand: bool = False
+    reads_input: bool = False
     reads_speed: bool = False
     reads_load: bool = False
     sticky_by: StickyBy | None = None
@@ -49,6 +50,7 @@ class ByCost(TargetOrder, frozen=True):
     """By the estimated cost of the request; targets without a price come after all others."""
 
     reads_demand: bool = True
+    reads_input: bool = True
 
     def __call__(self, targets: Sequence[Candidate], weighing: Weighing) -> Sequence[Candidate]:
         """Return the targets in their order."""
@@ -129,7 +131,8 @@ def order_of(model: VirtualModel, candidates: Iterable[Candidate]) -> TargetOrde
         case "balanced":
             balance = model.balance or EVEN
             reads = bool(balance.cost or balance.speed)
-            return ByBalance(reads_demand=reads, reads_speed=bool(balance.speed), balance=balance)
+            speed = bool(balance.speed)
+            return ByBalance(reads_demand=reads, reads_input=bool(balance.cost), reads_speed=speed, balance=balance)
         case "sticky":
             seeds = {each.key: seed_of(each.key) for each in candidates}
             return ByKey(sticky_by=model.sticky_by or "conversation", seeds=seeds)

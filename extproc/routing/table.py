@@ -1,6 +1,7 @@
 """A policy's backends and models, made ready for choosing among them once a request."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,11 +22,25 @@ from extproc.routing.traits import Traits, TraitsOf, is_limit, traits_of
 __all__ = ["Candidate", "Choice", "Destination", "Route", "Table", "Traits", "client_credentials", "compile_table"]
 
 
+ENDLESS_ROOM: Final = 1 << 60
+"""More tokens than any request can ask for."""
+
+
 class RouteReads(Struct, frozen=True):
-    """The parts of a body that the routes of a model weigh: what the request needs, and what it is placed by."""
+    """The parts of a body that the routes of a model weigh: what the request needs, and what it is placed by.
+
+    `room`: the smallest context of its candidates, `ENDLESS_ROOM` if none has a limit: tokens that fit there in any
+    case need not be counted. None if they have to be, as a strategy reckons with them.
+    """
 
     demand: bool = False
     sticky_by: StickyBy | None = None
+    room: int | None = ENDLESS_ROOM
+
+    @property
+    def counts(self) -> bool:
+        """True if tokens may have to be counted."""
+        return self.demand and self.room != ENDLESS_ROOM
 
 
 class Table(Struct, frozen=True):
@@ -177,15 +192,33 @@ def _weighs(route: Route) -> bool:
 
 def _reads(routes: Mapping[tuple[str, str], Route], listed: Mapping[tuple[str, str], Route]) -> dict[str, RouteReads]:
     """What of a body is weighed, by the name that is asked for."""
-    found = {name: RouteReads(demand=True) for (name, _), route in listed.items() if route.measured}
+    found: dict[str, RouteReads] = {}
+    for (name, _), route in listed.items():
+        if route.measured:
+            before = found.get(name, RouteReads())
+            found[name] = RouteReads(demand=True, room=_least(before.room, _room((route,))))
     for (name, _), route in routes.items():
         every = (route, *route.rules)
         demand = any(each.measured or (each.order is not None and each.order.reads_demand) for each in every)
         sticky = next((each.order.sticky_by for each in every if each.order is not None), None)
         before = found.get(name, RouteReads())
         if demand or sticky or name in found:
-            found[name] = RouteReads(demand or before.demand, sticky or before.sticky_by)
+            room = _least(before.room, _room(every))
+            found[name] = RouteReads(demand or before.demand, sticky or before.sticky_by, room)
     return found
+
+
+def _room(routes: Iterable[Route]) -> int | None:
+    """The smallest context of all candidates; None if a strategy reckons with tokens."""
+    routes = tuple(routes)
+    if any(each.order is not None and each.order.reads_input for each in routes):
+        return None
+    sizes = (candidate.traits.context_tokens for each in routes for candidate in each.every)
+    return min((size for size in sizes if size is not None), default=ENDLESS_ROOM)
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else min(one, other)
 
 
 def _asked(rules: Iterable[RoutingRule | RegionLimit]) -> frozenset[str]:

@@ -128,13 +128,18 @@ class RequestView:
         that the demand would be.
         """
         if self._demand is None:
-            outline, measures = self._measure()
-            if outline is None:
-                self._demand = UNDETERMINED
-            else:
-                encoding = encoding_of("" if self.asked is None else self.asked.model)
-                self._demand = demanded(outline, measures, encoding)
+            self._demand = self._demanded(None)
         return self._demand
+
+    def demand_within(self, room: int | None) -> Demand:
+        """Return the same, without counting tokens that surely fit into `room`; see `demanded`."""
+        return self._demanded(room) if self._demand is None and room is not None else self.demand
+
+    def _demanded(self, room: int | None) -> Demand:
+        outline, measures = self._measure()
+        if outline is None:
+            return UNDETERMINED
+        return demanded(outline, measures, encoding_of("" if self.asked is None else self.asked.model), room)
 
     def _measure(self) -> tuple[Outline | None, Measures]:
         if self._measures is None:

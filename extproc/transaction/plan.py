@@ -150,7 +150,7 @@ class Plan:
         unnamed = not policy.models and table.passes and not table.default and not table.listed
         self.inert = unnamed and not (self.confines or table.permitted or self.blocks_unpriced)
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
-        self.counts_tokens = INPUT_TOKENS.name in signals_read or any(each.demand for each in table.reads.values())
+        self.counts_tokens = INPUT_TOKENS.name in signals_read or any(each.counts for each in table.reads.values())
         if self.counts_tokens:
             tokens.load_for(self.known)
         self.limits = policy.limits

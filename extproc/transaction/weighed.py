@@ -28,7 +28,7 @@ def weigh(table: Table, view: RequestView, body: bytes | None) -> WeighedBody | 
     if reads is None:
         return None
     key = None if reads.sticky_by is None else _key(reads.sticky_by, view.circumstances.tenant, body)
-    return WeighedBody(view.demand if reads.demand else NO_DEMAND, key)
+    return WeighedBody(view.demand_within(reads.room) if reads.demand else NO_DEMAND, key)
 
 
 def _key(sticky_by: StickyBy, tenant: str, body: bytes | None) -> int | None:

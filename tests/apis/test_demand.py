@@ -17,9 +17,10 @@ from extproc.apis.demand import (
     UNDETERMINED,
     Demand,
     demand,
+    demanded,
 )
 from extproc.apis.measures import PROPERTY_TOKENS, measured
-from extproc.classify.tokens import counted
+from extproc.classify.tokens import counted, load, most
 from tests.gathered import gathered
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
@@ -222,3 +223,38 @@ def test_any_body_has_a_demand_and_the_outline_that_others_read(body: dict[str, 
 def test_no_text_of_a_request_is_shown() -> None:
     found = measured(b'{"prompt":"PLANTED"}')
     assert "PLANTED" not in repr(found)
+
+
+def within(value: object, room: int) -> int | None:
+    """The input tokens where nothing is asked but if they fit into `room`."""
+    found = measured(json.dumps(value).encode())
+    assert found is not None
+    return demanded(*found, room=room).input_tokens
+
+
+def test_what_surely_fits_is_not_counted_and_what_may_not_is() -> None:
+    load()
+    words, limit = "antidisestablishmentarianism " * 10, 100
+    body = chat(messages=[USER | {"content": words}], max_tokens=limit)
+    exact, upper = of(body).input_tokens, MESSAGE_TOKENS + REPLY_TOKENS + len(words)
+    assert exact is not None
+    assert exact < upper
+    assert [within(body, upper + limit - each) for each in (0, 1)] == [upper, exact]
+
+
+def test_an_image_takes_more_tokens_than_bytes_and_a_file_elsewhere_nobody_knows_how_many() -> None:
+    least = of(part(type="image_url", image_url={"url": "https://x/y.png"})).input_tokens or 0
+    assert least > IMAGE_TOKENS
+    assert (within(part(type="image_url", image_url={"url": "https://x/y.png"}), 10**9) or 0) >= least
+    assert within(part(type="input_file", file_url="https://x/y.pdf"), 10**9) is None
+
+
+@given(st.text(max_size=200), st.integers(0, 300))
+def test_no_text_fits_uncounted_that_would_not_fit_counted(words: str, room: int) -> None:
+    load()
+    body = chat(messages=[USER | {"content": words}])
+    exact, found = of(body).input_tokens, within(body, room)
+    assert exact is not None
+    assert found is not None
+    assert exact <= MESSAGE_TOKENS + REPLY_TOKENS + most([words])
+    assert found == exact or exact <= found <= room

@@ -12,7 +12,7 @@ from extproc.routing.narrowing import ContextExceededError, UnroutedError
 from extproc.routing.residency import Confinement, ResidencyError
 from extproc.routing.selection import select
 from extproc.routing.speeds import Speeds
-from extproc.routing.table import Choice, Table, compile_table
+from extproc.routing.table import ENDLESS_ROOM, Choice, Table, compile_table
 from extproc.routing.weighing import LeftOut, Weighing
 
 
@@ -23,14 +23,16 @@ def backend(name: str, traits: str, region: str = "eu") -> str:
     )
 
 
-def table(targets: str, fallback: str = "", more: str = "") -> Table:
+def table(targets: str, fallback: str = "", more: str = "", strategy: str = "weighted") -> Table:
     backends = (
         backend("tiny", "context_tokens: 1000, features: []")
         + backend("small", "context_tokens: 8000, features: [tools]")
         + backend("large", "context_tokens: 100000, features: [tools, images]", "us")
         + backend("open", "")
+        + backend("able", "features: [tools]")
     )
-    spare = f", fallback: [{', '.join(f'{{backend: {name}, model: m}}' for name in fallback.split())}]"
+    others = ", ".join(f"{{backend: {name}, model: m}}" for name in fallback.split())
+    spare = f", strategy: {strategy}, fallback: [{others}]"
     listed = ", ".join(f"{{backend: {name}, model: m}}" for name in targets.split())
     return compile_table(
         loads(f"version: 1\nbackends:\n{backends}models: [{{name: x, targets: [{listed}]{spare}}}]\n{more}"), {}
@@ -124,7 +126,7 @@ def test_residency_comes_before_every_other_filter() -> None:
 
 def test_a_name_that_backends_list_is_filtered_too() -> None:
     own = table("open", more="unknown_models: pass\n")
-    assert Chosen(own, needing(5000, None, "tools"), model="m").plan == ["small", "large", "open"]
+    assert Chosen(own, needing(5000, None, "tools"), model="m").plan == ["small", "large", "open", "able"]
     assert "m" in own.weighs
 
 
@@ -132,3 +134,10 @@ def test_what_a_policy_does_not_declare_is_not_asked_for() -> None:
     own = table("open")
     assert (own.weighs, own.reads) == (frozenset(), {})
     assert table("open small").reads["x"].demand
+
+
+def test_tokens_are_counted_only_beyond_the_smallest_context_or_for_a_strategy_that_reckons_with_them() -> None:
+    found = [table(targets).reads["x"] for targets in ("open large small", "open large", "open able")]
+    assert [(each.room, each.counts) for each in found] == [(8000, True), (100_000, True), (ENDLESS_ROOM, False)]
+    cheap = table("open large", strategy="cheapest").reads["x"]
+    assert (cheap.room, cheap.counts) == (None, True)
