@@ -18,6 +18,12 @@ CHARSET = "_charset_"
 _WIDE = re.compile(r"%u[0-9a-fA-F]{4}")
 """An escape of JavaScript's old function, which some servers undo and others do not."""
 
+_DISPOSITION = re.compile(rb"content-disposition[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE)
+"""What names the field of a part, in one line or in several."""
+
+_SPELT_OUT = re.compile(rb"\*[ \t]*=|=\?|[\\%]")
+"""The ways to write a name in other characters than its own, which some readers undo."""
+
 
 def read_form(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     """Read application/x-www-form-urlencoded.
@@ -44,6 +50,19 @@ def read_form(body: bytes, limit: Limit = MAX_VALUES) -> Document:
     if "%u" in text and _WIDE.search(text) is not None:
         uninspected = (Uninspected(None, None, "content_type"), *uninspected)
     return Document(body, passages, uninspected, reading.sources, "latin-1")
+
+
+def may_name(body: bytes, kind: str, field: str) -> bool:
+    """True if a body of the content-type `kind` is a form that may have a field of that name, in small ASCII letters.
+
+    It is never wrong the other way, whatever reader the form is for. Costs a search for each part.
+    """
+    said, name = kind.lower(), field.encode()
+    if "urlencoded" in said:
+        return name in body.lower() or b"%" in body
+    if "multipart/" not in said:
+        return False
+    return any(name in found[0].lower() or _SPELT_OUT.search(found[0]) for found in _DISPOSITION.finditer(body))
 
 
 def _field(text: str, span: tuple[int, int, int], source: int, reading: Reading) -> None:

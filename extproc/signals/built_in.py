@@ -16,11 +16,15 @@ from extproc.signals.view import RequestView
 
 
 def _model(view: RequestView) -> str | None:
-    return view.asked.model if view.asked is not None else _named_model(view.outline)
+    if view.asked is not None:
+        return view.asked.model
+    return None if view.may_name("model") else _named_model(view.outline)
 
 
 def _stream(view: RequestView) -> bool | None:
-    return view.asked.stream if view.asked is not None else _named_stream(view.outline)
+    if view.asked is not None:
+        return view.asked.stream
+    return None if view.may_name("stream") else _named_stream(view.outline)
 
 
 def _path(view: RequestView) -> str:

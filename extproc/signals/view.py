@@ -14,6 +14,7 @@ from extproc.apis.outline import Outline
 from extproc.apis.roles import RoleOf, other
 from extproc.classify.tokens import encoding_of
 from extproc.payload import Document, TextLimitError, declares_json
+from extproc.payload.forms import may_name
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.signals.said import said
@@ -149,6 +150,10 @@ class RequestView:
             outline, self._measures = (known, Measures()) if found is None else found
             self._outline = [outline]
         return self._outline[0], self._measures
+
+    def may_name(self, field: str) -> bool:
+        """True if the body is a form that may have a field of that name. Readers of forms differ, so none is read."""
+        return bool(self._body) and may_name(self._body or b"", self._content_type, field)
 
     @property
     def image_parts(self) -> int | None:

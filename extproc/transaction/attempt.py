@@ -132,8 +132,11 @@ class Attempt:
             raise AttemptRefusedError("attempt_unknown")
         if state.version != plan.version:
             raise AttemptRefusedError("attempt_policy_changed")
+        known = plan.table.destinations
+        if any(backend not in known or not at for backend, at in state.order):
+            raise AttemptRefusedError("attempt_unplanned")
         name, model = state.order[number - 1] if 1 < number <= len(state.order) else ("", "")
-        destination = plan.table.destinations.get(name)
+        destination = known.get(name)
         if destination is None or name.encode() != backend or destination.removes is None:
             # A forged field, or a cluster that the plan does not name: nobody chose this backend for the request.
             raise AttemptRefusedError("attempt_unplanned")

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from extproc.policy.retries import ATTEMPTS_MAX
 from extproc.protocol.effects import MetadataValue
 from extproc.protocol.headers import Field
 from extproc.protocol.messages import Headers
@@ -29,6 +30,9 @@ ATTEMPT_COUNT: Final = "upstream.request_attempt_count"
 
 NAMESPACE: Final = "extproc"
 """The namespace of our own dynamic metadata."""
+
+DIGITS_MAX: Final = 9
+"""Digits of a number of attempts; Envoy's own has 32 bits, and a route of somebody else's may have more than ours."""
 
 _BETWEEN: Final = "\n"
 _WITHIN: Final = "\t"
@@ -103,12 +107,16 @@ def state_of(message: Headers) -> AttemptState | None:
     version, attempts, path = (told.get(name) for name in ("policy", "attempts", "path"))
     if not (isinstance(version, str) and isinstance(attempts, str) and isinstance(path, str)):
         return None
+    try:
+        asked = path.encode("latin-1")
+    except UnicodeEncodeError:
+        return None  # no path that came is so
     order = []
-    for each in attempts.split(_BETWEEN):
+    for each in attempts.split(_BETWEEN, ATTEMPTS_MAX):
         backend, _, model = each.partition(_WITHIN)
         order.append((backend, model))
     decision, seen, spoilt = str(told.get("decision", "allowed")), _number(told, "seen", 1), _number(told, "spoilt", 0)
-    return AttemptState(version, tuple(order), path.encode("latin-1"), decision, seen, spoilt)
+    return AttemptState(version, tuple(order), asked, decision, seen, spoilt)
 
 
 def reads_of(message: Headers) -> frozenset[str]:
@@ -119,14 +127,17 @@ def reads_of(message: Headers) -> frozenset[str]:
 
 
 def _number(told: Mapping[str, object], name: str, otherwise: int) -> int:
-    text = str(told.get(name, ""))
-    return int(text) if text.isdigit() else otherwise
+    return _counted(str(told.get(name, "")), otherwise)
+
+
+def _counted(text: str, otherwise: int) -> int:
+    """Return a number of attempts; `otherwise` for what is none, or far beyond any."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX else otherwise
 
 
 def attempt_of(message: Headers) -> int:
     """Return how many attempts Envoy has made; 1 where it does not say."""
-    told = message.attributes.get(ATTEMPT_COUNT, "1")
-    return int(told) if told.isdigit() else 1
+    return _counted(message.attributes.get(ATTEMPT_COUNT, "1"), 1)
 
 
 def right_cluster(chosen: str, planned: PlannedAttempts | None, attempt: int) -> str | None:

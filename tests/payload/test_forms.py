@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.payload import Document, TextLimitError, read_form
+from extproc.payload.forms import may_name
 from extproc.payload.names import KNOWN
+from tests.gathered import gathered
 
 
 def said(document: Document) -> list[tuple[str, str, str]]:
@@ -91,3 +93,34 @@ def test_any_bytes_are_a_form(body: bytes) -> None:
     assert document.edit({}) is body
     edited = document.edit({index: [(0, 0, "x")] for index in range(len(document.passages))})
     assert len(edited) == len(body) + len(document.passages)
+
+
+MULTIPART = "multipart/form-data; boundary=q"
+URLENCODED = "application/x-www-form-urlencoded"
+
+
+def part(disposition: str, content: str = "x") -> bytes:
+    return f"--q\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n--q--\r\n".encode()
+
+
+@gathered(
+    ("body", "kind", "may"),
+    [
+        (b"model=m", URLENCODED, True),
+        (b"a=1&MODEL=m", URLENCODED, True),
+        (b"mod%65l=m", URLENCODED, True),
+        (b"prompt=hello", URLENCODED, False),
+        (b'{"model": "m"}', "application/json", False),
+        (part('name="model"'), MULTIPART, True),
+        (part("name=model"), MULTIPART, True),
+        (part("\r\n\tname=Model"), MULTIPART, True),
+        (part("name*=utf-8''mod%65l"), MULTIPART, True),
+        (part('name="mo\\del"'), MULTIPART, True),
+        (part('name="=?utf-8?q?mod?="'), MULTIPART, True),
+        (part('name="model"').replace(b"Content", b"CONTENT").replace(b"\r", b""), "Multipart/Mixed", True),
+        (part('name="file"; filename="a.txt"', "the model"), MULTIPART, False),
+        (part('name="file"; filename="model.bin"'), MULTIPART, True),
+    ],
+)
+def test_a_form_is_searched_for_a_field_by_whatever_reader_it_is_for(body: bytes, kind: str, may: bool) -> None:
+    assert may_name(body, kind, "model") is may

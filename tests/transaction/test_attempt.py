@@ -4,6 +4,8 @@ import gzip
 import json
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from extproc.policy import loads
 from extproc.protocol.effects import Abort, HeaderMutation, Phase, Proceed, Reject
 from extproc.protocol.headers import Field, HeaderMap
@@ -68,6 +70,12 @@ def attempt_headers(number: int, metadata: Any, *fields: Field, details: str | N
         attributes["response.code_details"] = details
     fields = (*named.items(), *fields)
     return Headers(Side.REQUEST, HeaderMap(fields), False, attributes, BUFFERED, {NAMESPACE: metadata})
+
+
+def counted(number: str) -> Headers:
+    """The headers of an attempt that has this number by what Envoy says."""
+    headers = attempt_headers(2, told(first()))
+    return replace(headers, attributes={"upstream.request_attempt_count": number})
 
 
 def attempt(own: Plan = PLAN, backend: str = "two", shared: Shared | None = None) -> Attempt:
@@ -173,6 +181,16 @@ def without(*names: str) -> dict[str, Any]:
         (attempt(), attempt_headers(2, without("attempts")), "attempt_unknown"),
         (attempt(), attempt_headers(2, without("policy")), "attempt_unknown"),
         (attempt(), attempt_headers(2, {}), "attempt_unknown"),
+        (attempt(), attempt_headers(2, {**told(first()), "path": f"{CHAT}\u20ac"}), "attempt_unknown"),
+        (attempt(), attempt_headers(2, {**told(first()), "attempts": "one\ta\ntwo\tb\nnone\tc"}), "attempt_unplanned"),
+        (attempt(), attempt_headers(2, {**told(first()), "attempts": "one\ta\ntwo\t\nthree\tc"}), "attempt_unplanned"),
+        (
+            attempt(),
+            attempt_headers(2, {**told(first()), "attempts": "one\ta\ntwo\tb" + "\n" * 9}),
+            "attempt_unplanned",
+        ),
+        (attempt(), counted("\u00b2"), "attempt_unplanned"),
+        (attempt(), counted("9" * 5000), "attempt_unplanned"),
         (attempt(backend="three"), attempt_headers(2, told(first())), "attempt_unplanned"),
         (attempt(backend="one"), attempt_headers(1, told(first())), "attempt_unplanned"),
         (attempt(), attempt_headers(3, told(first())), "attempt_unplanned"),
@@ -220,6 +238,15 @@ def test_the_failures_before_an_attempt_count_for_the_backends_that_failed() -> 
         metadata = {**told(first()), **({"seen": seen} if seen else {})}
         attempt(backend=backend, shared=shared).receive(attempt_headers(number, metadata, details=details), 0.0)
         assert {(each.backend, each.model): each.why for each in shared.health.report(0.0)} == expected
+
+
+def test_numbers_that_are_none_count_for_no_attempt_that_is_known() -> None:
+    for number in ("\u00b2", "9" * 5000, "-1"):
+        shared = Shared()
+        metadata = {**told(first()), "seen": number, "spoilt": number}
+        (onward,) = attempt(shared=shared).receive(attempt_headers(2, metadata), 0.0)
+        assert isinstance(onward, Proceed)
+        assert [each.backend for each in shared.health.report(0.0)] == ["one"]
 
 
 def answered(number: int, cluster: str, status: int = 200, details: str = "via_upstream") -> Headers:

@@ -236,3 +236,27 @@ def test_an_envoy_that_hides_header_fields_is_refused_on_every_path() -> None:
     with Playbook(plan(TEAM, DEFAULT), hidden) as envoy:
         reject = envoy.sends(type(message)(message.side, fields, message.end)).gets_one(Reject)
         assert (reject.status, logged(envoy.leaves())["misconfigured"]) == (503, "forward_rules")
+
+
+def test_a_form_that_may_name_the_model_is_confined_as_if_it_did() -> None:
+    limits = Plan.compile(
+        loads(
+            """
+version: 1
+backends:
+  - {name: us, url: "http://127.0.0.1:1/v1", api: openai, region: us}
+  - {name: eu, url: "http://127.0.0.1:2/v1", api: openai, region: eu}
+default_backend: us
+unknown_models: pass
+residency: [{when: 'model == "secret" || stream', regions: [eu]}]
+"""
+        ),
+        {},
+    )
+    multipart = ("content-type", b"multipart/form-data; boundary=q")
+    for name, confined in (("model", True), ("stream", True), ("file", False)):
+        body = f'--q\r\ncontent-disposition: form-data; name="{name}"\r\n\r\nsecret\r\n--q--\r\n'
+        book = Playbook(limits)
+        book.sends(request_headers("/v1/audio/transcriptions", multipart))
+        effect = book.sends(request_body(body.encode())).effects[0]
+        assert isinstance(effect, Reject) is confined, name
