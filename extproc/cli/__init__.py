@@ -22,7 +22,7 @@ COMMANDS: Final = {
 
 BLAS_THREADS: Final = ("OPENBLAS_NUM_THREADS", "1")
 """The variable by which numpy's library is told how many threads share a product of matrices. One: those of a request
-are small, and on two cores that work, the threads' waiting for each other took 2 to 18 ms where the product takes 0.3."""
+are small, and on two cores that work, the threads' waiting for each other took 2 to 18 ms where it takes 0.3."""
 
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells have it."""
