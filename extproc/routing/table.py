@@ -139,7 +139,9 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes], traits: TraitsOf
     reads = _reads(routes, listed if passes else {})
     for name, mirror in mirrors.items():
         if is_limit(mirror.candidate.traits):
-            reads[name] = replace(reads.get(name, RouteReads()), demand=True)
+            before, size = reads.get(name, RouteReads()), mirror.candidate.traits.context_tokens
+            room = before.room if size is None else _least(before.room, size)
+            reads[name] = replace(before, demand=True, room=room)
     return Table(
         routes=routes,
         names=tuple(m.name for m in policy.models),
