@@ -33,6 +33,9 @@ def advice(policy: Policy) -> Iterator[Note]:
         if model.canary is not None:
             tried, at = model.canary.to, ("models", index, "canary", "to")
             yield from _unlisted(at, policy.backend(tried.backend), tried.model or model.name)
+        if model.mirror is not None:
+            copied, at = model.mirror.to, ("models", index, "mirror", "to")
+            yield from _unlisted(at, policy.backend(copied.backend), copied.model or model.name)
         yield from _unasked(("models", index, "rules"), model)
         yield from _unserved(policy, ("models", index), model)
     yield from finding_notes(policy)

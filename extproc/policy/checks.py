@@ -10,6 +10,7 @@ from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
 from extproc.policy.endpoints import pooled
 from extproc.policy.listing import PlacedError, pipelines
 from extproc.policy.mcp_checks import of_mcp
+from extproc.policy.mirror_checks import mirrored
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES
 from extproc.policy.residency import unnamed_limit
 from extproc.policy.steering import steerable
@@ -25,6 +26,7 @@ def contradictions(policy: object) -> Iterator[PlacedError]:
     yield from pipelines(policy)
     yield from _default(policy)
     yield from steerable(policy)
+    yield from mirrored(policy)
     yield from of_mcp(policy)
     yield from _repeated(("endpoint_pools",), items(policy, "endpoint_pools"), "pool")
     yield from pooled(policy)

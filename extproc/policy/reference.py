@@ -52,7 +52,7 @@ from extproc.policy.settings import Health, Limits, SealedContent
 from extproc.policy.stages import StageOptions
 from extproc.policy.steering import Steering
 from extproc.policy.step import Step, Windowed
-from extproc.policy.strategy import Balance, Canary, CanaryTarget
+from extproc.policy.strategy import Balance, Canary, CanaryTarget, Mirror
 from extproc.policy.tenants import Tenants, TenantSource
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
@@ -69,6 +69,7 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Rule": (RoutingRule,),
     "Balance": (Balance,),
     "Canary": (Canary, CanaryTarget),
+    "Mirror": (Mirror,),
     "Retry": (Retry,),
     "Residency": (ResidencyRule,),
     "Target": (Target,),

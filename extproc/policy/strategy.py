@@ -41,7 +41,7 @@ class Balance(Value):
 
 
 class CanaryTarget(Value):
-    """The target that gets a share of the requests."""
+    """The target that gets a share of the requests, or copies of them."""
 
     backend: BackendName
     """Name of a backend."""
@@ -61,3 +61,17 @@ class Canary(Value):
     share: Share
     """The share of the requests that it gets. With `strategy: sticky` it is a share of what requests are placed by, so
     that a conversation stays where it is."""
+
+
+class Mirror(Value):
+    """A share of a model's requests of which a copy goes to another backend, whose responses nobody gets.
+
+    A copy is made of what goes to the first backend, after masking, with model, path, host and credential of its own.
+    None is made of a request that may not go there, by residency or what the target is known to be unable to do. Its
+    tokens are spent and not counted. See [Routing](routing.md#mirrors).
+    """
+
+    to: CanaryTarget
+    """Where copies go. A backend with a credential of its own or with none, of the API of one of the targets."""
+    share: Share
+    """The share of the requests that are copied."""

@@ -10,7 +10,7 @@ from extproc.policy.conditions import RequestWhen
 from extproc.policy.expressions import FINDINGS_COUNTED, MACROS, STEPS_MAX
 from extproc.policy.names import BackendName, ModelName, RuleName
 from extproc.policy.retries import Retry
-from extproc.policy.strategy import Balance, Canary, StickyBy, StrategyName
+from extproc.policy.strategy import Balance, Canary, Mirror, StickyBy, StrategyName
 from extproc.policy.units import Count
 
 WEIGHT_MAX: Final = 1_000_000
@@ -94,6 +94,8 @@ class VirtualModel(Value):
     """Only for `balanced`: what counts how much; all three alike if absent."""
     canary: Canary | None = None
     """A share of the requests that tries another target."""
+    mirror: Mirror | None = None
+    """A share of the requests of which a copy goes to another backend."""
     retry: Retry | None = None
     """Failures after which Envoy sends a request to the next target; those of [Retry](#retry)'s defaults if absent."""
 

@@ -88,7 +88,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     read. `misconfigured` names what Envoy lacks. `missteered` says how Envoy led the request elsewhere than was
     decided, and `cluster` where, if it told that. `endpoint_pool`: the pool that an endpoint was picked of, and
     `endpoint` the one that served, or was picked first. `attempts`: how many Envoy made, if more than one, and `tried`
-    the backends before `backend`. `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC
+    the backends before `backend`. `mirror`: the backend that a copy was made for; `unmirrored`: why none was made of a
+    request that was drawn for it. `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC
     status that it ended the exchange with.
     """
 
@@ -134,6 +135,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     detail: str | None = None
     attempts: int | None = None
     tried: tuple[str, ...] = ()
+    mirror: str | None = None
+    unmirrored: str | None = None
 
     @classmethod
     def lost(cls, reason: str) -> "Record":
@@ -166,6 +169,7 @@ class AttemptRecord(Struct, frozen=True, omit_defaults=True):
     """The record of a later attempt of a request, which is an exchange of its own between Envoy and the processor.
 
     `attempt` is counted from 1, which is the request's own. `reason`: a fixed word, if the attempt was refused.
+    `copy`: it is no attempt, but the copy of a request for a mirror.
     """
 
     request_id: str
@@ -178,6 +182,7 @@ class AttemptRecord(Struct, frozen=True, omit_defaults=True):
     duration_ms: float | None
     processing_ms: float | None = None
     abort: str | None = None
+    copy: bool = False
 
     def __repr__(self) -> str:
         return f"AttemptRecord({self.attempt}, {self.decision}, {self.reason})"

@@ -47,6 +47,9 @@ def makers_of(table: Table) -> Makers | None:
         by_api.setdefault(api, set()).update(labels)
     if onward is not None:
         by_api.setdefault(onward.api, set()).add(onward.maker)
+    for mirror in table.mirrors.values():  # it serves nobody, and must get nothing that another one sealed
+        copied = mirror.candidate.destination
+        by_api.setdefault(copied.api, set()).add(copied.maker)
     apis = frozenset(api for api, labels in by_api.items() if len(labels) > 1)
     if not apis:
         return None

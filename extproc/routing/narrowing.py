@@ -68,7 +68,7 @@ def fitting(route: Route, weighing: Weighing) -> Route:
     route, needed = _holding(route, weighing), demand.features
     if not needed:
         return route
-    left = kept(route, lambda each: _able(each, needed), "feature", lambda each: _missing(each, needed), weighing)
+    left = kept(route, lambda each: able(each, needed), "feature", lambda each: _missing(each, needed), weighing)
     if not left.empty:
         return left
     if demand == UNDETERMINED:
@@ -92,7 +92,7 @@ def _holding(route: Route, weighing: Weighing) -> Route:
         needed = largest
     if needed <= min(contexts):
         return route
-    return kept(route, lambda each: _holds(each, needed), "context", lambda each: _size(each, needed), weighing)
+    return kept(route, lambda each: holds(each, needed), "context", lambda each: _size(each, needed), weighing)
 
 
 def kept(
@@ -126,7 +126,8 @@ def named_region(region: str | None) -> str:
     return "no region" if region is None else f"the region {region}"
 
 
-def _holds(candidate: Candidate, tokens: int) -> bool:
+def holds(candidate: Candidate, tokens: int) -> bool:
+    """True if a candidate's context has room for so many tokens, or nobody knows."""
     size = candidate.traits.context_tokens
     return size is None or size >= tokens
 
@@ -135,7 +136,8 @@ def _size(candidate: Candidate, tokens: int) -> str:
     return f"{candidate.traits.context_tokens} tokens, of {tokens}"
 
 
-def _able(candidate: Candidate, needed: frozenset[str]) -> bool:
+def able(candidate: Candidate, needed: frozenset[str]) -> bool:
+    """True if a candidate has all the features that a request needs, or nobody knows."""
     features = candidate.traits.features
     return features is None or needed <= features
 

@@ -181,6 +181,9 @@ def _unlisted(
 
 _GOLDEN = 0.6180339887498949  # the fraction whose multiples spread most evenly over the unit interval
 
+APART: Final = 0.41421356237309515
+"""The step of a second sequence, the square root of 2 less 1: nearly as even, and no echo of the first."""
+
 
 class Draws:
     """A sequence in [0, 1) whose every stretch is spread evenly, so that weighted shares hold over tens of requests.
@@ -189,12 +192,13 @@ class Draws:
     deviation); this sequence stays within about one. `start` decides where a worker begins, so that workers differ.
     """
 
-    __slots__ = ("_at",)
+    __slots__ = ("_at", "_step")
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, start: float, step: float = _GOLDEN) -> None:
         self._at = start % 1.0
+        self._step = step
 
     def next(self) -> float:
         """The next number."""
-        self._at = at = (self._at + _GOLDEN) % 1.0
+        self._at = at = (self._at + self._step) % 1.0
         return at

@@ -13,6 +13,7 @@ from extproc.policy.strategy import StickyBy
 from extproc.protocol.headers import Field
 from extproc.routing.candidates import Candidate, Choice, Destination
 from extproc.routing.health import HealthKey
+from extproc.routing.mirrors import MirrorRoute
 from extproc.routing.quoted import Quoted, quoted
 from extproc.routing.residency import NO_RESIDENCY, RegionLimit, Residency, residency_of
 from extproc.routing.routes import Route, finished
@@ -52,7 +53,8 @@ class Table(Struct, frozen=True):
     model's name; `asks_all`: those that are read whatever the model is. `residency`: limits on where requests go.
     `weighs`: the names whose routes weigh more than signals and health; `reads`: what of the body, by these names.
     `addresses`: the backends' URLs, by their names. `destinations`: all backends, by their names. `permitted`: what a
-    tenant may ask for, by the tenant; one that is not there may ask for all.
+    tenant may ask for, by the tenant; one that is not there may ask for all. `mirrors`: where copies go,
+    by the model's name.
     """
 
     routes: Mapping[tuple[str, str], Route]
@@ -73,6 +75,7 @@ class Table(Struct, frozen=True):
     reads: Mapping[str, RouteReads] = {}
     permitted: Mapping[str, frozenset[str]] = {}
     destinations: Mapping[str, Destination] = {}
+    mirrors: Mapping[str, MirrorRoute] = {}
 
     def permits(self, tenant: str, model: str) -> bool:
         """True if a tenant may ask for a model."""
@@ -121,8 +124,12 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes], traits: TraitsOf
     residency = residency_of(policy.residency)
     asks_all = _asked(residency.limits)
     routes: dict[tuple[str, str], Route] = {}
-    for model in policy.models:
+    mirrors: dict[str, MirrorRoute] = {}
+    for number, model in enumerate(policy.models):
         ways = _Ways(policy, destinations, model, traits)
+        if model.mirror is not None:
+            copied = ways.candidate(model.mirror.to.backend, model.mirror.to.model, 0.0)
+            mirrors[model.name] = MirrorRoute(number, copied, model.mirror.share)
         for api in apis:
             route = ways.route(api)
             if any(each.targets or each.fallback for each in (route, *route.rules)):
@@ -130,6 +137,11 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes], traits: TraitsOf
     listed, default = _listed(policy, destinations, traits), _default(policy, destinations, traits)
     passes = policy.unknown_models == "pass"
     reads = _reads(routes, listed if passes else {})
+    for name, mirror in mirrors.items():
+        if is_limit(mirror.candidate.traits):
+            before, size = reads.get(name, RouteReads()), mirror.candidate.traits.context_tokens
+            room = before.room if size is None else _least(before.room, size)
+            reads[name] = replace(before, demand=True, room=room)
     return Table(
         routes=routes,
         names=tuple(m.name for m in policy.models),
@@ -150,6 +162,7 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes], traits: TraitsOf
         reads=reads,
         permitted={} if policy.tenants is None else {t: frozenset(each) for t, each in policy.tenants.models.items()},
         destinations=destinations,
+        mirrors=mirrors,
     )
 
 

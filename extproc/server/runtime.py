@@ -28,6 +28,7 @@ from extproc.telemetry.families import (
     LOG_DROPPED,
     LOOP_LAG,
     MESSAGES,
+    MIRRORED,
     MISCONFIGURED,
     MISSTEERED,
     OPEN,
@@ -41,7 +42,8 @@ from extproc.telemetry.families import (
 from extproc.telemetry.inspected import count_inspected
 from extproc.transaction import Lane, Plan, Shared, Transaction
 from extproc.transaction.attempt import Attempt
-from extproc.transaction.fingerprint import ATTEMPT_MARK
+from extproc.transaction.copied import CopiedRequest
+from extproc.transaction.fingerprint import ATTEMPT_MARK, COPY_MARK
 from extproc.transaction.witness import UNVERIFIED
 
 SWEEP_EVERY: Final = 0.2
@@ -148,6 +150,9 @@ class Runtime:
         if ATTEMPT_MARK in configuration:
             self.heard(configuration.partition(ATTEMPT_MARK)[0], now)
             return Attempt(self.plan, self.shared, now, configuration)
+        if COPY_MARK in configuration:
+            self.heard(configuration.partition(COPY_MARK)[0], now)
+            return CopiedRequest(self.plan, now, configuration)
         if configuration in self.configurations:
             self.configurations[configuration] = now
         else:
@@ -249,7 +254,10 @@ class Runtime:
     def attempted(self, record: AttemptRecord, spent: float) -> None:
         """Tell of a later attempt of a request; `spent` is our own time for it, in seconds."""
         self._processing.observe(spent)
-        if record.decision != "read" or record.reason is not None:  # a first attempt says nothing unless it failed
+        if record.copy:
+            self.metrics.counter(MIRRORED).add(record.backend or "none", record.reason or record.decision)
+            self.log.event("mirror", record)
+        elif record.decision != "read" or record.reason is not None:  # a first attempt says nothing unless it failed
             self.metrics.counter(ATTEMPTS).add(record.backend or "none", record.reason or record.decision)
             self.log.event("attempt", record)
 

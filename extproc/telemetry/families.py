@@ -35,6 +35,11 @@ ATTEMPTS: Final = Family(
 FAILOVERS: Final = Family(
     "failovers_total", "Exchanges in which another backend than the first one had the last word.", ("first", "backend")
 )
+MIRRORED: Final = Family(
+    "mirrored_total",
+    "Copies of requests, by the mirror's backend: sent, or the reason why not.",
+    ("backend", "outcome"),
+)
 SEALED: Final = Family(
     "sealed_total",
     "Requests with values that only one provider can read: pinned to it, with such values dropped, or refused.",
@@ -88,6 +93,7 @@ COUNTERS: Final = (
     RULES,
     ATTEMPTS,
     FAILOVERS,
+    MIRRORED,
     SEALED,
     REJECTS,
     MESSAGES,

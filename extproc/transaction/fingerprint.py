@@ -16,6 +16,7 @@ from extproc.policy import Backend, Bearer, Header, Policy
 from extproc.policy.steering import asked_models
 from extproc.policy.tenants import Tenants
 from extproc.routing.attempts import retries_of
+from extproc.routing.mirrors import mirror_numbers
 
 if TYPE_CHECKING:
     from extproc.transaction.needs import Needs
@@ -36,7 +37,10 @@ MALFORMED: Final = b"malformed"
 ATTEMPT_MARK: Final = b"/"
 """Between the fingerprint and the name of a backend, in the field of a filter that rewrites its later attempts."""
 
-_FORM: Final = re.compile(rb"[0-9]{1,4}-[0-9a-f]{%d}(?:/[A-Za-z0-9._-]{1,63})?" % DIGEST_CHARACTERS)
+COPY_MARK: Final = b"+"
+"""The same for a filter that makes copies of requests fit for a mirror's backend."""
+
+_FORM: Final = re.compile(rb"[0-9]{1,4}-[0-9a-f]{%d}(?:[/+][A-Za-z0-9._-]{1,63})?" % DIGEST_CHARACTERS)
 
 Demands = Mapping[str, Any]
 """Requirements on Envoy, by an operator's names. Plain data: names and numbers, never a credential's value."""
@@ -60,6 +64,7 @@ def demands(policy: Policy, needs: "Needs") -> Demands:
         **({} if policy.tenants is None else {"who is calling": _calling(policy.tenants, needs)}),
         **({"the endpoint pools": [[each.name, *each.backends] for each in pools]} if pools else {}),
         **_retries(policy),
+        **_mirrors(policy),
     }
 
 
@@ -67,6 +72,11 @@ def _retries(policy: Policy) -> Demands:
     """Return the routes for retries; nothing where there are none, so that such configurations stay as they are."""
     found = retries_of(policy)
     return {} if found is None else {"the retries of models": [msgspec.to_builtins(each) for each in found.classes]}
+
+
+def _mirrors(policy: Policy) -> Demands:
+    found = mirror_numbers(policy)
+    return {"the mirrors of models": dict(found)} if found else {}
 
 
 def fingerprint(wanted: Demands) -> bytes:

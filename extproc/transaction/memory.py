@@ -84,6 +84,7 @@ class Memory(Struct, eq=False):
     `handed`: work for threads and remote detectors. `mcp`: what decides about a request on an MCP path; `rpc`: those of
     its messages that wait for answers, once it was read; `filter`: the stage that takes out what they may not hold.
     `attempt`: the one whose response came, counted from 1; `tried`: the backends of those before.
+    `mirror`: the backend that gets a copy; if `unmirrored`, the reason why none does.
     """
 
     started: float
@@ -116,6 +117,8 @@ class Memory(Struct, eq=False):
     steering: SteeringEdits | None = None
     attempt: int = 1
     tried: tuple[str, ...] = ()
+    mirror: str | None = None
+    unmirrored: bool = False
     decision: str = "passed"
     reason: str = "unclaimed"
     failure: str | None = None
@@ -325,6 +328,9 @@ class Memory(Struct, eq=False):
             record = replace(record, endpoint_pool=self.picking, endpoint=went_to)
         if self.tried:
             record = replace(record, attempts=self.attempt, tried=self.tried)
+        if self.mirror is not None:
+            told = (None, self.mirror) if self.unmirrored else (self.mirror, None)
+            record = replace(record, mirror=told[0], unmirrored=told[1])
         if self.rule is not None:
             record = replace(record, rule=self.rule)
         if self.sealed is not None:

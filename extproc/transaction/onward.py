@@ -23,6 +23,7 @@ from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS
 from extproc.transaction.astray import check_steered
 from extproc.transaction.confining import check_region
 from extproc.transaction.memory import Memory
+from extproc.transaction.mirroring import mirrored
 from extproc.transaction.passage import Forwarding
 from extproc.transaction.picks import PickEdits, with_field, with_metadata
 from extproc.transaction.plan import Plan, SteeringEdits
@@ -124,7 +125,12 @@ def route(
     memory.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
     if shared.astray or memory.first_cluster:
         check_steered(plan, shared, memory, destination)
-    key = (destination.name, choice.rule, model, memory.decision, memory.path, memory.known, tried)
+    copied = (
+        mirrored(plan.table, shared, memory, asked.model, now, sealed=bool(sealed), coded=coded)
+        if plan.table.mirrors
+        else None
+    )
+    key = (destination.name, choice.rule, model, memory.decision, memory.path, memory.known, tried, copied)
     steering = plan.steerings.get(key) or plan.steer(key, choice, claimed)
     memory.choice, memory.steering, memory.reason, memory.rule = choice, steering, choice.why, choice.rule
     memory.destination = destination

@@ -25,12 +25,14 @@ from extproc.protocol.messages import Side
 from extproc.routing.attempts import retries_of
 from extproc.routing.health import HealthKey
 from extproc.routing.mcp import McpRoute, McpTable, compile_mcp
+from extproc.routing.mirrors import MirrorRoute, mirror_numbers
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.attempts import PlannedAttempts, planned_attempts
 from extproc.transaction.bound_signals import bound
 from extproc.transaction.calling import calling_of
 from extproc.transaction.contract import CONTRACT_VERSION, answered_by
+from extproc.transaction.copies import mirror_fields, mirror_metadata
 from extproc.transaction.fingerprint import demands, fingerprint, version_of
 from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
@@ -73,10 +75,10 @@ class Claim(Struct, frozen=True):
 Tried: TypeAlias = tuple[str, tuple[tuple[str, str | None], ...]]
 """The model that is asked for, and the attempts in their order, by which the steering of retries is known."""
 
-SteeringKey: TypeAlias = tuple[str, str | None, str, str, bytes, bool, Tried | None]
+SteeringKey: TypeAlias = tuple[str, str | None, str, str, bytes, bool, Tried | None, MirrorRoute | None]
 """The key of a steering: the destination's name, the rule that chose it, the model there (fit for a header's value),
-the decision, the path as it came, whether Envoy is known to be configured for the plan, and the attempts, if it is told
-of several."""
+the decision, the path as it came, whether Envoy is known to be configured for the plan, the attempts, if it is told
+of several, and where a copy goes."""
 
 
 class SteeringEdits(Struct, frozen=True):
@@ -180,7 +182,8 @@ class Plan:
             self.inert = self.inert and not self.pools.reads_free
         self.demands = demands(policy, self.needs)
         self.fingerprint = fingerprint(self.demands)
-        self.version = version_of(policy) if self.retries is not None else ""
+        self._mirrors = mirror_numbers(policy)
+        self.version = version_of(policy) if self.retries is not None or self._mirrors else ""
         self._health_keys = frozenset(table.health_keys())
         # A server of MCP is at its own path alone.
         of_models = (backend for backend in policy.backends if backend.api != MCP.name)
@@ -331,7 +334,7 @@ class Plan:
         return found
 
     def _steering(self, choice: Choice, claimed: apis.ApiRequestPath, key: SteeringKey) -> SteeringEdits:
-        _, _, model, decision, raw_path, known, tried = key
+        _, _, model, decision, raw_path, known, tried, mirror = key
         destination, writer = choice.candidate.destination, self.writer
         asked = raw_path if destination.removes is None else apis.without_keys(raw_path)
         path = claimed.target(asked, destination.prefix if writer.ours else claimed.api.root, model)
@@ -341,6 +344,7 @@ class Plan:
             set=(
                 *writer.fields(destination, model),
                 *(() if planned is None else planned.fields),
+                *(() if mirror is None else mirror_fields(self._mirrors[mirror.candidate.destination.name])),
                 *(((":authority", destination.authority), *credential) if writer.ours else ()),
                 *(((":path", path),) if path != raw_path else ()),
             ),
@@ -356,6 +360,8 @@ class Plan:
             ours["rule"] = choice.rule
         if planned is not None:
             ours |= planned.metadata
+        if mirror is not None:
+            ours |= mirror_metadata(self.version, mirror, raw_path)
         neighbour = {"model_name_override": model, "ai_service_backend_name": destination.name}
         plain: Metadata = {"extproc": ours, "io.envoy.ai_gateway": neighbour}
         metadata = writer.metadata(destination, model, plain) or plain

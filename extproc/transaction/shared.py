@@ -4,7 +4,7 @@ from extproc.policy.endpoints import EndpointPool
 from extproc.routing.busy import OpenExchanges
 from extproc.routing.endpoints import EndpointBook
 from extproc.routing.health import BackendHealth
-from extproc.routing.selection import Draws
+from extproc.routing.selection import APART, Draws
 from extproc.routing.speeds import Speeds
 from extproc.transaction.misconfigured import What
 from extproc.transaction.witness import SteeringWatch
@@ -18,13 +18,14 @@ class Shared:
     verified. `astray`: those that did not follow a steering header, or left a client's credential in a request, with
     the plan under which that was seen and which of the two it was. `epoch`: seconds since 1970 at 0 of the clock by
     which messages come, None where nobody says; the shell sets it anew as clocks are put right. `books`: the endpoints
-    of pools, by the pool's name.
+    of pools, by the pool's name. `copies`: the draws of the requests that are mirrored.
     """
 
     __slots__ = (
         "astray",
         "books",
         "busy",
+        "copies",
         "detailed",
         "draws",
         "epoch",
@@ -45,6 +46,7 @@ class Shared:
         self.busy = OpenExchanges()
         self.speeds = Speeds()
         self.draws = Draws(start)
+        self.copies = Draws(start, APART)
         self.held = 0
         self.books: dict[str, EndpointBook] = {}
 

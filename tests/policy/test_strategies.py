@@ -11,12 +11,14 @@ version: 1
 backends:
   - {name: a, url: "http://127.0.0.1:1/v1", api: openai, models: [{name: m, %s}]}
   - {name: b, url: "http://127.0.0.1:2/v1", api: openai}
+  - {name: own, url: "http://127.0.0.1:3/v1", api: openai, credential: client}
+  - {name: other, url: "http://127.0.0.1:4/v1", api: anthropic}
 default_backend: none
 models:
   - name: x
     targets: [{backend: a, model: m}, {backend: b}]
 """
-LINE = 9
+LINE = 11
 """The line of what a model has besides."""
 
 
@@ -31,6 +33,7 @@ def test_what_is_right() -> None:
         "strategy: balanced\n    balance: {cost: 0.4, speed: 0.3, quality: 0.3}",
         "canary: {to: {backend: b, model: next}, share: 5%}",
         "canary: {to: {backend: a}, share: 100%}",
+        "mirror: {to: {backend: b, model: next}, share: 5%}",
     ):
         loads(policy(more))
     (entry, *_) = (
@@ -39,6 +42,7 @@ def test_what_is_right() -> None:
     assert (entry.features, entry.quality) == (FEATURES, 1.0)
 
 
+MIRROR = "mirror: {to: {backend: b, model: next}, share: 5%}"
 WRONG = [
     ("strategy: cheap", "models[0].strategy", "none of: weighted, cheapest", "did you mean cheapest?"),
     ("sticky_by: tenant", "models[0].sticky_by", "for `strategy: sticky` alone", "write `strategy: sticky`"),
@@ -50,7 +54,18 @@ WRONG = [
     ("canary: {to: {backend: c}, share: 5%}", "models[0].canary.to.backend", "there is no backend c", "known here"),
     ("canary: {to: {backend: b}, share: 5%}", "models[0].canary.to", "one of the model's targets", "name another"),
     ("canary: {to: {backend: a}, share: 5}", "models[0].canary.share", "not a percentage", "such as 10%"),
-    ("mirror: {backend: b}", "models[0].mirror", "there is no field mirror", "known here"),
+    ("mirror: {to: {backend: c}, share: 5%}", "models[0].mirror.to.backend", "there is no backend c", "known here"),
+    ("mirror: {to: {backend: b}, share: 5}", "models[0].mirror.share", "not a percentage", "such as 10%"),
+    (f"{MIRROR}\nsteering: {{retries: none}}", "models[0].mirror", "need an Envoy with upstream filters", "delete it"),
+    (f"{MIRROR}\nsteering: {{by: metadata}}", "models[0].mirror", "no routes for copies", "cluster_header"),
+    (f"{MIRROR.replace('backend: b', 'backend: own')}", "models[0].mirror.to.backend", "client's own key", "another"),
+    (f"{MIRROR.replace('backend: b', 'backend: other')}", "models[0].mirror.to.backend", "another API", "theirs"),
+    (
+        f"{MIRROR}\nendpoint_pools: [{{name: pool, backends: [b], endpoints: ['127.0.0.1:1']}}]",
+        "models[0].mirror.to.backend",
+        "in an endpoint pool",
+        "name another backend",
+    ),
 ]
 
 

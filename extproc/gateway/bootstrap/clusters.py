@@ -2,14 +2,16 @@
 
 from typing import Final
 
-from extproc.gateway.bootstrap.filter import attempt_filter, reading_filter
+from extproc.gateway.bootstrap.filter import attempt_filter, copy_filter, reading_filter
 from extproc.gateway.bootstrap.values import REQUEST_SLACK, Json, Setting, seconds, socket_address, typed
 from extproc.policy import Address, Backend
 from extproc.policy.address import is_ip
 from extproc.policy.endpoints import EndpointPool
 from extproc.routing.attempts import FIRST_SUFFIX, RETRY_SUFFIX
+from extproc.routing.mirrors import MIRROR_SUFFIX
 from extproc.transaction.admission import FIELDS_MOST
 from extproc.transaction.attempts import COUNT_HEADER
+from extproc.transaction.copies import COPY_HEADER
 from extproc.transaction.pools import BALANCING, DESTINATION, SERVED
 
 CONNECT_TIMEOUT: Final = 5.0
@@ -117,6 +119,36 @@ def retry_cluster(backend: Backend, setting: Setting) -> Json:
     }
 
 
+COPIED_FIELDS: Final = (COUNT_HEADER, COPY_HEADER, "x-forwarded-for", "x-envoy-internal")
+"""What Envoy adds to a copy, after its routes have taken out as much of the request."""
+
+
+COPIES_SHARE: Final = 20
+"""One of so many of `limits.open_exchanges` may be a copy that is under way, and as many may wait for a connection: the
+processor keeps an exchange open for each, and a mirror that hangs must not keep requests out. Others are not made."""
+
+
+def mirror_cluster(backend: Backend, setting: Setting) -> Json:
+    """The cluster for copies: the same place, behind a filter that makes them fit for it, and for so long at most."""
+    cluster = backend_cluster(backend, setting)
+    name = backend.name + MIRROR_SUFFIX
+    options = cluster["typed_extension_protocol_options"][HTTP_OPTIONS]
+    # Nobody waits for a copy, so that nobody would end one at a backend that never responds.
+    lasting = seconds(setting.policy.limits.exchange_timeout)
+    common = {**options["common_http_protocol_options"], "max_stream_duration": lasting}
+    filters = [copy_filter(setting, backend), *without_fields(*COPIED_FIELDS)]
+    return {
+        **cluster,
+        "name": name,
+        "per_connection_buffer_limit_bytes": max(_buffer(setting), setting.buffered),
+        "circuit_breakers": {"thresholds": [_few(setting)]},
+        "load_assignment": {**cluster["load_assignment"], "cluster_name": name},
+        "typed_extension_protocol_options": {
+            HTTP_OPTIONS: {**options, "common_http_protocol_options": common, "http_filters": filters}
+        },
+    }
+
+
 def first_cluster(backend: Backend, setting: Setting) -> Json:
     """The cluster for a backend's first attempts of models whose errors are read."""
     cluster = backend_cluster(backend, setting)
@@ -135,8 +167,13 @@ def first_cluster(backend: Backend, setting: Setting) -> Json:
 
 def _uncounted() -> list[Json]:
     """Take Envoy's count of attempts out again before a provider sees it; without one, an attempt is the first."""
+    return without_fields(COUNT_HEADER)
+
+
+def without_fields(*names: str) -> list[Json]:
+    """The filters of a cluster that take header fields out before a provider sees them; they are the last ones."""
     name = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
-    mutation = typed(name, mutations={"request_mutations": [{"remove": COUNT_HEADER}]})
+    mutation = typed(name, mutations={"request_mutations": [{"remove": each} for each in names]})
     return [{"name": "envoy.filters.http.header_mutation", "typed_config": mutation}, _codec()]
 
 
@@ -169,6 +206,13 @@ def _bounds(setting: Setting) -> Json:
     # Envoy's default of 3 retries at once would leave most requests with the failure.
     retries = {} if setting.retries is None else {"max_retries": most}
     return {"max_connections": most, "max_pending_requests": most, "max_requests": most, **retries}
+
+
+def _few(setting: Setting) -> Json:
+    """As many copies for one mirror as may be under way, of all mirrors together one in `COPIES_SHARE`."""
+    exchanges = setting.policy.limits.open_exchanges * len(setting.endpoints)
+    most = max(1, exchanges // (COPIES_SHARE * len(setting.mirrors)))
+    return {"max_connections": most, "max_pending_requests": most, "max_requests": most}
 
 
 def _protocol(address: Address, setting: Setting) -> Json:

@@ -5,7 +5,13 @@ from typing import Final
 
 import yaml
 
-from extproc.gateway.bootstrap.clusters import backend_cluster, first_cluster, pool_cluster, retry_cluster
+from extproc.gateway.bootstrap.clusters import (
+    backend_cluster,
+    first_cluster,
+    mirror_cluster,
+    pool_cluster,
+    retry_cluster,
+)
 from extproc.gateway.bootstrap.listener import listener
 from extproc.gateway.bootstrap.processor import processor_cluster
 from extproc.gateway.bootstrap.values import (
@@ -69,12 +75,13 @@ def bootstrap(
 
 
 def _later(setting: Setting) -> Iterator[Json]:
-    """The clusters of backends that later attempts may go to, and of those whose first responses are read."""
+    """The clusters of later attempts, of first ones whose responses are read, and of copies."""
     retries = setting.retries
     if retries is not None:
         backends = setting.policy.backends
         yield from (retry_cluster(each, setting) for each in backends if each.name in retries.backends)
         yield from (first_cluster(each, setting) for each in backends if each.name in retries.read)
+    yield from (mirror_cluster(each, setting) for each in setting.policy.backends if each.name in setting.mirrors)
 
 
 def _connections() -> Json:

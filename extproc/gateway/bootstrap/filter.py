@@ -11,7 +11,7 @@ from extproc.routing.table import client_credentials
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
 from extproc.transaction.admission import CROWDED
 from extproc.transaction.attempts import ATTEMPT_COUNT, COUNT_HEADER
-from extproc.transaction.fingerprint import ATTEMPT_MARK, CONFIG_HEADER
+from extproc.transaction.fingerprint import ATTEMPT_MARK, CONFIG_HEADER, COPY_MARK
 from extproc.transaction.outcome import RETRY_AFTER
 from extproc.transaction.pools import ADDRESS, BALANCING, CONTROL
 
@@ -110,16 +110,24 @@ def attempt_filter(setting: Setting, backend: Backend) -> Json:
     )
 
 
+def copy_filter(setting: Setting, backend: Backend) -> Json:
+    """The filter before a mirror's backend that makes a copy fit for it, as an entry of a cluster's `http_filters`."""
+    request = {"request_header_mode": "SEND", "request_body_mode": "BUFFERED", "request_trailer_mode": "SKIP"}
+    return _before_backend(setting, backend, request, reads=False, mark=COPY_MARK)
+
+
 def reading_filter(setting: Setting, backend: Backend) -> Json:
     """The filter before a backend that reads the errors of first attempts, and nothing of requests."""
     request = {"request_header_mode": "SKIP", "request_body_mode": "NONE", "request_trailer_mode": "SKIP"}
     return _before_backend(setting, backend, request, reads=True)
 
 
-def _before_backend(setting: Setting, backend: Backend, request: Json, *, reads: bool) -> Json:
+def _before_backend(
+    setting: Setting, backend: Backend, request: Json, *, reads: bool, mark: bytes = ATTEMPT_MARK
+) -> Json:
     config = typed(
         "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
-        grpc_service=_service(setting, f"{setting.fingerprint}{ATTEMPT_MARK.decode()}{backend.name}"),
+        grpc_service=_service(setting, f"{setting.fingerprint}{mark.decode()}{backend.name}"),
         failure_mode_allow=False,
         status_on_error={"code": "ServiceUnavailable"},
         processing_mode={

@@ -3,12 +3,14 @@
 from typing import Final
 
 from extproc.gateway.bootstrap.filter import control_headers, enabled
+from extproc.gateway.bootstrap.mirrored import mirrored_routes
 from extproc.gateway.bootstrap.retried import retried_routes
 from extproc.gateway.bootstrap.steered import steered_routes
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds
 from extproc.routing.table import client_credentials
 from extproc.transaction.attempts import RETRY_HEADER
 from extproc.transaction.content import RETRIABLE_HEADER
+from extproc.transaction.copies import MIRROR_HEADER
 from extproc.transaction.fingerprint import credential_fields
 from extproc.transaction.passage import KEY_PREFIX
 
@@ -39,6 +41,7 @@ def route_config(setting: Setting) -> Json:
         "request_headers_to_remove": [
             *control_headers(setting.policy),
             *_retry(setting),
+            *([MIRROR_HEADER] if setting.mirrors else []),
             *CLIENT_ADDRESS,
             *_keys(setting),
         ],
@@ -48,7 +51,7 @@ def route_config(setting: Setting) -> Json:
         "response_headers_to_add": [_told(name, value) for name, value in RESPONSE_HEADERS.items()],
         "routes": _routes(setting),
     }
-    if setting.profile == "buffered" or setting.retries is not None:
+    if setting.profile == "buffered" or setting.retries is not None or setting.mirrors:
         host["request_body_buffer_limit"] = setting.buffered
     if setting.retries is not None:
         host["include_request_attempt_count"] = True
@@ -61,6 +64,7 @@ def _told(name: str, value: str) -> Json:
 
 def _routes(setting: Setting) -> list[Json]:
     steered = [*retried_routes(setting), *steered_routes(setting.policy)]
+    steered = [*mirrored_routes(setting, steered), *steered]
     fields = credential_fields(setting.policy)
     for route in steered:
         route["route"] |= _times()

@@ -1,6 +1,6 @@
 """The inputs of a generated configuration, and Envoy's way of writing typed values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from extproc.policy import Policy
 from extproc.policy.address import is_ip
 from extproc.routing.attempts import Retries, retries_of
+from extproc.routing.mirrors import mirror_numbers
 from extproc.server.listen import EVERY_ADDRESS, LOOPBACK, Tcp, is_localhost, local_address
 from extproc.transaction import Needs
 from extproc.transaction.fingerprint import demands, fingerprint
@@ -85,6 +86,11 @@ class Setting:
     def retries(self) -> Retries | None:
         """The routes for requests that are tried more than once; None if none is."""
         return retries_of(self.policy)
+
+    @cached_property
+    def mirrors(self) -> Mapping[str, str]:
+        """The backends that get copies, by their names, with the numbers that header fields have for them."""
+        return mirror_numbers(self.policy)
 
     @property
     def buffered(self) -> int:
