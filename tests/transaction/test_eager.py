@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from extproc.ext import registered
-from extproc.policy import PolicyError, drafted
+from extproc.policy import PolicyError, drafted, loads
 from extproc.protocol.effects import Chunk, Inspect, Proceed
 from extproc.protocol.messages import Inspected, Message, Side
 from extproc.protocol.modes import BodyMode
@@ -16,7 +16,7 @@ from extproc.server.compiling import prepared_policy
 from extproc.testing.playbook import Playbook, response_body, response_headers, response_trailers
 from extproc.transaction import Plan, Shared
 from extproc.transaction.pending import INLINE_BYTES
-from tests.seams.playing import JSON, SSE, Played, answered, plan, said, streamed
+from tests.seams.playing import BASE, JSON, SSE, Played, answered, plan, said, streamed
 from tests.seams.toys import TOYS
 
 EAGER: Final = ", forward: eager"
@@ -69,6 +69,18 @@ def test_a_request_goes_on_at_once_and_its_response_once_the_guard_has_spoken(du
         record = exchange.record()
     assert record["decision"] == "allowed"
     assert "forwarded" not in record
+
+
+@BOTH
+def test_a_request_that_goes_on_unjudged_is_not_copied_for_a_mirror(duplex: bool) -> None:
+    mirrored = BASE.replace("{backend: local}]", "{backend: local}], mirror: {to: {backend: local}, share: 100%}")
+    for more, told in ((EAGER, (None, "unjudged")), ("", ("local", None))):
+        text = f"{mirrored}  - {{name: p, request: [{GUARD}]{more}}}\n"
+        with eager(Plan.compile(loads(text, "policy.yaml"), {}), duplex=duplex) as exchange:
+            exchange.asks(said("hello"))
+            exchange.does("toy-guard")
+            record = exchange.record()
+        assert (record.get("mirror"), record.get("unmirrored")) == told
 
 
 @BOTH
