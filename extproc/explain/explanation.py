@@ -17,6 +17,7 @@ from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
 from extproc.protocol.record import ProcessorScore, Record
+from extproc.signals.asked import AskedValues
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
 
@@ -198,7 +199,7 @@ def _told(plan: Plan, rehearsed: Rehearsed, status: int, onward: bytes, sent: by
         status=refusal.status if refusal else status,
         pipeline=findings.pipeline.name if findings is not None else None,
         rule=record.rule,
-        backend=record.backend,
+        backend=rehearsed.backend,
         model=record.upstream_model,
         findings=tuple(map(_found, (findings.details or ()) if findings is not None else ())),
         signals=_signals(plan, rehearsed),
@@ -258,6 +259,7 @@ def _signals(plan: Plan, rehearsed: Rehearsed) -> dict[str, object]:
     signals = dict(sorted(rehearsed.signals.items()))
     attributes = signals.pop(TENANT_ATTRIBUTES.name, None) or {}
     signals |= {f"{TENANT.name}.{name}": value for name, value in attributes.items()}
+    signals |= {name: dict(value) for name, value in signals.items() if isinstance(value, AskedValues)}
     if "headers" in signals:
         inspected = rehearsed.findings.pipeline.fields if rehearsed.findings is not None else frozenset[str]()
         named = sorted(plan.rule_fields | inspected)

@@ -74,7 +74,10 @@ def _claimed(rehearsed: Rehearsed) -> Iterable[str]:
     if record.dialect is not None:
         yield f"{record.path} is {record.dialect}"
     elif rehearsed.refusal is None:
-        through = "" if record.reason == "inspected" else ": the request passes through untouched"
+        if rehearsed.backend is not None:
+            through = f": the request goes to {rehearsed.backend}, the default backend"
+        else:
+            through = "" if record.reason == "inspected" else ": the request passes through untouched"
         yield f"no dialect claims this path and method{through}"
 
 

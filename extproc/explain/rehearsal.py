@@ -15,7 +15,7 @@ from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message,
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.record import Record
 from extproc.protocol.work import NetworkWork, RemoteAsk
-from extproc.routing.candidates import Choice
+from extproc.routing.candidates import Choice, Destination
 from extproc.routing.residency import Confinement
 from extproc.routing.weighing import LeftOut
 from extproc.transaction.findings import Findings
@@ -60,7 +60,8 @@ class Rehearsed(Struct, frozen=True):
 
     `guarded`: the work of guards from elsewhere that was handed out, with the names of their processors. `choice`: None
     if no backend was chosen; `confinement`: the regions that the request may go to, if a rule of residency holds;
-    `left`: the candidates that could not serve it, if `Shared` is detailed.
+    `left`: the candidates that could not serve it, if `Shared` is detailed. `destination`: the backend that gets the
+    request, be it chosen or the default one; None if that is not known.
     """
 
     effects: tuple[Effect, ...]
@@ -71,11 +72,19 @@ class Rehearsed(Struct, frozen=True):
     choice: Choice | None = None
     confinement: Confinement | None = None
     left: tuple[LeftOut, ...] = ()
+    destination: Destination | None = None
 
     @property
     def refusal(self) -> Reject | None:
         """Return what the client gets from us alone."""
         return next((each for each in self.effects if isinstance(each, Reject)), None)
+
+    @property
+    def backend(self) -> str | None:
+        """Return the name of the backend that gets the request."""
+        if self.record.backend is not None or self.refusal is not None or self.destination is None:
+            return self.record.backend
+        return self.destination.name
 
     def onward(self, side: Side, body: bytes) -> bytes:
         """Return what goes on of a side's `body`."""
@@ -117,6 +126,7 @@ def rehearse(
             transaction.choice,
             transaction.confinement,
             tuple(transaction.left),
+            transaction.destination,
         )
 
 

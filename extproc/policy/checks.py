@@ -6,6 +6,7 @@ They read models and plain data alike, so that a file with a misspelt field is t
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from extproc.policy.backend_names import asked_of_backends
 from extproc.policy.base import Loc, items, listed, meant, part, refusal, states
 from extproc.policy.endpoints import pooled
 from extproc.policy.listing import PlacedError, pipelines
@@ -75,6 +76,7 @@ def _models(policy: object) -> Iterator[PlacedError]:
         yield from _called((*place, "rules"), rules, unnamed, "in this model")
         for position, rule in enumerate(rules):
             yield from _chain((*place, "rules", position), rule, "to", "a rule", known)
+    yield from asked_of_backends(policy)
 
 
 def _chain(place: Loc, entry: object, first: str, owner: str, known: list[str]) -> Iterator[PlacedError]:

@@ -18,13 +18,13 @@ _NONE: Final = -1
 class ConditionGroup:
     """Conditions in their order. The results are exactly those of asking each by itself, and so are the failures."""
 
-    __slots__ = ("_attributes", "_every", "_first", "_named", "_names", "conditions")
+    __slots__ = ("_every", "_first", "_named", "_names", "conditions")
 
     def __init__(self, conditions: Sequence[Condition]) -> None:
         self.conditions = tuple(conditions)
         self._names = tuple(frozenset(name for each in self.conditions for name in each.signals))
-        self._named = tuple(frozenset(name for each in self.conditions for name in each.named))
-        self._attributes = tuple(frozenset(name for each in self.conditions for name in each.attributes))
+        asked = frozenset(signal for each in self.conditions for signal in each.named)
+        self._named = {signal: _asked_of(signal, self.conditions) for signal in asked}
         self._first: Program | None = None
         self._every: Program | None = None
         if len(self.conditions) >= GROUP_LEAST:
@@ -56,7 +56,7 @@ class ConditionGroup:
 
     def _together(self, whole: "Program", signals: Mapping[str, object]) -> Any:
         """Return the result of all; None if one may fail, so that each has to be asked by itself."""
-        asked = only_named({name: signals[name] for name in self._names}, self._named, self._attributes)
+        asked = only_named({name: signals[name] for name in self._names}, self._named)
         for value in asked.values():
             if value is None or isinstance(value, tuple):
                 return None
@@ -67,6 +67,10 @@ class ConditionGroup:
 
     def __repr__(self) -> str:
         return f"ConditionGroup({len(self.conditions)})"
+
+
+def _asked_of(signal: str, conditions: Sequence[Condition]) -> tuple[str, ...]:
+    return tuple(frozenset(name for each in conditions for name in each.named.get(signal, ())))
 
 
 class UndecidedError(Exception):

@@ -1,7 +1,7 @@
 """Conditions: expressions in CEL over the signals of an exchange."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, Self, cast
 
 from pydantic import AfterValidator, GetCoreSchemaHandler, ValidationInfo
@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from extproc.policy.base import Written, refusal
 from extproc.policy.cel import program
 from extproc.policy.expressions import reads
-from extproc.policy.signals import BUILT_IN, TENANT, TENANT_ATTRIBUTES, Vocabulary, vocabulary_of
+from extproc.policy.signals import BUILT_IN, HEADERS, OF_BACKENDS, TENANT, TENANT_ATTRIBUTES, Vocabulary, vocabulary_of
 from extproc.policy.tokens import ExpressionTokens, tokens
 
 CONDITION_MAX: Final = 4096
@@ -38,20 +38,19 @@ class ConditionError(Exception):
 class Condition:
     """A CEL expression that was found right; immutable, and equal to another of the same text.
 
-    `signals`: those it reads; `attributes`: those of the tenant among them. `kinds`: the texts that it compares
+    `signals`: those it reads; `named`: for each that is asked by names, these. `kinds`: the texts that it compares
     kinds of findings with. `headers`: the header fields that it, or one of its signals, reads. `reads_body`: one of
     them is computed from the request's body. `reads_places`: it asks where a finding is. `steps` estimates its
     cost (see `expressions.STEPS_MAX`). Making one raises a refusal.
     """
 
     __slots__ = (
-        "_attributes",
-        "_named",
         "_program",
         "_vocabulary",
         "_written",
         "headers",
         "kinds",
+        "named",
         "reads_body",
         "reads_places",
         "signals",
@@ -63,6 +62,7 @@ class Condition:
     signals: frozenset[str]
     headers: frozenset[str]
     kinds: frozenset[str]
+    named: Mapping[str, frozenset[str]]
     reads_body: bool
     reads_places: bool
     steps: int
@@ -84,24 +84,19 @@ class Condition:
             # In CEL a name has one type: the attributes of the tenant get a name of their own, which nobody can write.
             self._written = _renamed(text, found.asked)
             self._program, words = program(self._written), tokens(self._written) or words
-        self._vocabulary, self._named = vocabulary, frozenset(found.headers)
-        self._attributes = frozenset(found.attributes)
+        self._vocabulary = vocabulary
+        self.named = {signal: frozenset(names) for signal, names in found.named.items()}
         self.signals = frozenset(found.signals)
         self.kinds = frozenset(found.kinds)
-        self.headers = self._named | vocabulary.headers(found.signals)
+        self.headers = self.named.get(HEADERS.name, frozenset()) | vocabulary.headers(found.signals)
         self.reads_body = vocabulary.reads_body(found.signals)
         self.reads_places, self.steps = found.places, found.steps
         self._try_out(words)
 
     @property
-    def named(self) -> frozenset[str]:
-        """Return the header fields that it names itself."""
-        return self._named
-
-    @property
     def attributes(self) -> frozenset[str]:
         """Return the attributes of the tenant that it asks for."""
-        return self._attributes
+        return self.named.get(TENANT_ATTRIBUTES.name, frozenset())
 
     @property
     def written(self) -> str:
@@ -140,16 +135,15 @@ class Condition:
 
     def _asked(self, signals: Mapping[str, object]) -> dict[str, object]:
         """Only what it reads: handing a value to the library costs more than asking it."""
-        return only_named({name: signals[name] for name in self.signals}, self._named, self._attributes)
+        return only_named({name: signals[name] for name in self.signals}, self.named)
 
     def _try_out(self, words: ExpressionTokens) -> None:
         """Evaluate it for what little and for what much is known, and each operand by itself."""
         much = {name: self._vocabulary[name].trial for name in self.signals}
         little = {name: self._vocabulary[name].lowest for name in self.signals}
-        if self._named:
-            much["headers"] = dict.fromkeys(self._named, "1")
-        if self._attributes:
-            much[TENANT_ATTRIBUTES.name] = dict.fromkeys(self._attributes, "1")
+        for signal, names in self.named.items():
+            much[signal] = dict.fromkeys(names, much[signal])
+            little[signal] = dict.fromkeys(names, little[signal])
         for signals in (much, little):
             try:
                 result = self._program.execute(self._asked(signals))
@@ -200,11 +194,26 @@ def _placeless(when: Condition) -> Condition:
     return when
 
 
-When = Annotated[Condition, Written("CEL expression", "'tools > 0'")]
+def _unrouted(when: Condition) -> Condition:
+    """Refuse signals that are known only where the backend of a model is chosen."""
+    for name in OF_BACKENDS:
+        if name in when.signals:
+            raise refusal(
+                f"only rules of models can ask for {name}", "ask for it in `rules` of a model, or leave it out"
+            )
+    return when
+
+
+_AnyWhen = Annotated[Condition, Written("CEL expression", "'tools > 0'")]
+
+When = Annotated[_AnyWhen, AfterValidator(_unrouted)]
 """A condition as a field of the policy."""
 
 RequestWhen = Annotated[When, AfterValidator(_placeless)]
 """A condition on a whole request, whose findings are counted without their places."""
+
+RoutingWhen = Annotated[_AnyWhen, AfterValidator(_placeless)]
+"""A condition of a model's rule, which may ask about backends, too."""
 
 
 def _unparsed(text: str, said: str) -> PydanticCustomError:
@@ -221,14 +230,13 @@ def _unparsed(text: str, said: str) -> PydanticCustomError:
     return refusal(f"this is not CEL at {place}", _SLIPS["not "] if before.endswith("not ") else mend)
 
 
-def only_named(asked: dict[str, object], headers: Iterable[str], attributes: Iterable[str]) -> dict[str, object]:
-    """Leave of the header fields and of the tenant's attributes those that are asked for, absent ones empty."""
-    for signal, names in (("headers", headers), (TENANT_ATTRIBUTES.name, attributes)):
-        if names:
-            known = asked[signal]
-            if known is not None:
-                assert isinstance(known, Mapping)
-                asked[signal] = {name: known.get(name, "") for name in names}
+def only_named(asked: dict[str, object], named: Mapping[str, Collection[str]]) -> dict[str, object]:
+    """Leave of each signal that is asked by names what these are of, absent ones empty."""
+    for signal, names in named.items():
+        known = asked[signal]
+        if known is not None:
+            assert isinstance(known, Mapping)
+            asked[signal] = {name: known.get(name, "") for name in names}
     return asked
 
 

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from extproc.policy.base import meant, refusal
 from extproc.policy.cel import program
 from extproc.policy.names import HEADER_NAME_MAX, is_header_name
-from extproc.policy.signals import FINDINGS, TENANT, TENANT_ATTRIBUTES, Vocabulary
+from extproc.policy.signals import BACKEND_STATE, FINDINGS, FITS, HEADERS, TENANT, TENANT_ATTRIBUTES, Vocabulary
 from extproc.policy.tokens import ExpressionTokens
 
 METHODS: Final = ("contains", "startsWith", "endsWith", "matches", "size")
@@ -39,6 +39,13 @@ PLACE: Final = "where"
 KIND: Final = "kind"
 """The field of a finding that tells what it is."""
 
+_NAMED: Final = {
+    HEADERS.name: ("a header", 'headers["x-team"] == "payments"'),
+    BACKEND_STATE.name: ("a backend", 'backend_state["openai"] != "up"'),
+    FITS.name: ("a model at a backend", 'fits["openai/gpt-4o-mini"]'),
+}
+"""The things that signals are asked for by name, and how that is written."""
+
 _WORDS: Final = frozenset({"true", "false", "null", "in"})
 _EQUAL: Final = frozenset({"==", "!="})
 _CLASSES: Final = frozenset("wWdDsSpPbB")
@@ -46,18 +53,18 @@ _CLASSES: Final = frozenset("wWdDsSpPbB")
 
 @dataclass(slots=True)
 class Reads:
-    """The signals and header fields that an expression reads.
+    """The signals that an expression reads.
 
-    `kinds`: the texts that it compares kinds of findings with. `places`: it asks where a finding is. `steps`: its cost,
-    as for `STEPS_MAX`. `attributes`: those of the tenant, and `asked`: the places in the text of `tenant` before them.
+    `named`: for each that is asked by names, these: header fields, attributes of the tenant, backends. `kinds`: the
+    texts that it compares kinds of findings with. `places`: it asks where a finding is. `steps`: its cost, as for
+    `STEPS_MAX`. `asked`: the places in the text of `tenant` before its attributes.
     """
 
     signals: set[str] = field(default_factory=set)
-    headers: set[str] = field(default_factory=set)
+    named: dict[str, set[str]] = field(default_factory=dict)
     kinds: set[str] = field(default_factory=set)
     places: bool = False
     steps: int = 0
-    attributes: set[str] = field(default_factory=set)
     asked: list[int] = field(default_factory=list)
 
 
@@ -224,15 +231,15 @@ class _ExpressionWalk:
         match kind:
             case "objects":
                 self._whole(index)
-            case "headers":
-                self.found.headers.add(self._header(index))
+            case "named":
+                self.found.named.setdefault(name, set()).add(self._asked_name(index, name))
             case "object":
                 self._object(index, name)
 
     def _attribute(self, index: int) -> None:
         """Note an attribute of the tenant, which has no list of names: what a tenant lacks is empty."""
         self.found.signals.add(TENANT_ATTRIBUTES.name)
-        self.found.attributes.add(self.tokens[index + 2].written)
+        self.found.named.setdefault(TENANT_ATTRIBUTES.name, set()).add(self.tokens[index + 2].written)
         self.found.asked.append(self.tokens[index].at)
 
     def _object(self, index: int, name: str) -> None:
@@ -268,14 +275,17 @@ class _ExpressionWalk:
         if self.tokens.is_at(index + 1, ".") and not self.tokens.calls(index + 2) and name not in known:
             raise refusal(f"{owner} has no field {name[:64]}", meant(name, known))
 
-    def _header(self, index: int) -> str:
-        """The one header that is asked for here."""
-        key = self.tokens[index + 2]
+    def _asked_name(self, index: int, signal: str) -> str:
+        """The one name that a signal is asked for here."""
+        key, name = self.tokens[index + 2], None
         if self.tokens.is_at(index + 1, ".") and key.kind == "name" and not self.tokens.calls(index + 2):
-            return _header_name(key.written)
-        if self.tokens.is_at(index + 1, "[") and key.kind == "text" and self.tokens.is_at(index + 3, "]"):
-            return _header_name(_value(key.written))
-        raise refusal("a header is asked for by its name in quotes", 'write it like headers["x-team"] == "payments"')
+            name = key.written
+        elif self.tokens.is_at(index + 1, "[") and key.kind == "text" and self.tokens.is_at(index + 3, "]"):
+            name = _value(key.written)
+        what, example = _NAMED.get(signal, ("this", f'{signal}["name"]'))
+        if name is None:
+            raise refusal(f"{what} is asked for by its name in quotes", f"write it like {example}")
+        return _header_name(name) if signal == HEADERS.name else name
 
 
 def _no_function(name: str, known: Iterable[str]) -> PydanticCustomError:

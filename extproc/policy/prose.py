@@ -106,8 +106,8 @@ def _spelled(each: SignalDeclaration) -> str:
 
 def _type(each: SignalDeclaration) -> str:
     match each.type:
-        case "headers":
-            return "strings by name"
+        case "named":
+            return "truths by name" if isinstance(each.trial, bool) else "strings by name"
         case "attributes":
             return "string"
         case "object":

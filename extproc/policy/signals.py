@@ -14,9 +14,9 @@ from extproc.policy.base import Written, listed, meant, refusal
 from extproc.policy.names import is_header_name
 
 Scalar: TypeAlias = Literal["string", "int", "double", "bool"]
-SignalType: TypeAlias = Scalar | Literal["headers", "attributes", "object", "objects"]
-"""CEL types, and four that only built-in signals have: `headers`, asked for by their names; `attributes` of the tenant,
-asked for as `tenant.NAME`; an `object` with fields; `objects`, a list of these."""
+SignalType: TypeAlias = Scalar | Literal["named", "attributes", "object", "objects"]
+"""CEL types, and four that only built-in signals have: `named`, values that are asked for by names in quotes;
+`attributes` of the tenant, asked for as `tenant.NAME`; an `object` with fields; `objects`, a list of these."""
 
 Cost: TypeAlias = Literal["headers", "body", "text", "slow"]
 """The input that a signal needs, and its time. `body` has the whole request read first, and costs a parse. `text` reads
@@ -49,8 +49,8 @@ class SignalDeclaration(Struct, frozen=True):
     """A signal as expressions know it. `description` stands in the policy reference, after the name.
 
     `trial` is a value of an exchange of which much is known, `least` of one of which little is: each expression is
-    tried out with both when it is loaded. `headers`: the header fields that it is computed from; Envoy sends no others.
-    `fields` are those of an object. Raises SignalError.
+    tried out with both when it is loaded; of a `named` signal they are values of one name. `headers`: the header fields
+    that it is computed from; Envoy sends no others. `fields` are those of an object. Raises SignalError.
     """
 
     name: str
@@ -96,11 +96,11 @@ ROUTE_NAME: Final = SignalDeclaration(
 )
 HEADERS: Final = SignalDeclaration(
     "headers",
-    "headers",
-    {},
+    "named",
+    "1",
     'the request headers: `headers["x-team"]` or `headers.team`, by the name in lower case, empty where there is none;'
     " the values of a field that is repeated, joined by commas",
-    least={},
+    least="",
 )
 FINDINGS: Final = SignalDeclaration(
     "findings",
@@ -156,7 +156,7 @@ TURNS: Final = SignalDeclaration(
 )
 TENANT: Final = SignalDeclaration("tenant", "string", "acme", "the name of the [tenant](#tenants), empty without one")
 TENANT_ATTRIBUTES: Final = SignalDeclaration(
-    "tenant_attributes", "attributes", {}, "an attribute of the tenant, empty if it has none of the name", least={}
+    "tenant_attributes", "attributes", "1", "an attribute of the tenant, empty if it has none of the name", least=""
 )
 TIME: Final = SignalDeclaration(
     "time",
@@ -192,6 +192,26 @@ LANGUAGE: Final = SignalDeclaration(
     "text",
     least="unknown",
 )
+
+BACKEND_STATE: Final = SignalDeclaration(
+    "backend_state",
+    "named",
+    "down",
+    'the state of a backend, `backend_state["openai"]`, or of a model there, `backend_state["openai/gpt-4o"]`: `up`,'
+    " `avoided` or `down` ([routing.md](routing.md#backends)). Only for rules of models",
+    least="up",
+)
+FITS: Final = SignalDeclaration(
+    "fits",
+    "named",
+    False,
+    'true if the request fits the context of a model at a backend, `fits["openai/gpt-4o-mini"]`'
+    " ([routing.md](routing.md#backends)). Only for rules of models",
+    "body",
+    least=True,
+)
+OF_BACKENDS: Final = (BACKEND_STATE.name, FITS.name)
+"""Signals about backends, by whose names they are asked. They are known where a request is routed."""
 
 
 class Vocabulary:
@@ -282,8 +302,11 @@ def speak(found: Vocabulary) -> None:
 BUILT_IN: Final = Vocabulary((
     MODEL, PATH, ROUTE_NAME, HEADERS, FINDINGS, STREAM, TOOLS, IMAGES, MCP, MCP_METHOD, MCP_TOOL, AUDIO, JSON_SCHEMA,
     INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS, TENANT, TENANT_ATTRIBUTES, TIME, INTENT, DIFFICULTY, LANGUAGE,
+    BACKEND_STATE, FITS,
 ))  # fmt: skip
-MEASURED: Final = frozenset(each.name for each in (AUDIO, JSON_SCHEMA, INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS))
+MEASURED: Final = frozenset(each.name for each in (AUDIO, JSON_SCHEMA, INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS, FITS))
 """Signals that are measured while a body is read, which takes half as long again."""
+COUNTED: Final = frozenset({INPUT_TOKENS.name, FITS.name})
+"""Signals that tokens are counted for."""
 
 _current = BUILT_IN

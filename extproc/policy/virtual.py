@@ -6,7 +6,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from extproc.policy.base import Value, Written, refusal, refusals
-from extproc.policy.conditions import RequestWhen
+from extproc.policy.conditions import RoutingWhen
 from extproc.policy.expressions import FINDINGS_COUNTED, MACROS, STEPS_MAX
 from extproc.policy.names import BackendName, ModelName, RuleName
 from extproc.policy.retries import Retry
@@ -58,7 +58,7 @@ class RoutingRule(Value):
     name: RuleName | None = None
     """The rule's name in the log and in `explain`, unique in its model; if absent `rule-1` and so on, by its
     place in the list."""
-    when: RequestWhen
+    when: RoutingWhen
     """[Condition](#conditions) on the request. `findings` are those of the request's pipeline, none if no pipeline
     matches. They cannot be determined if the pipeline let the body pass uninspected, or if a processor failed and had
     no stand-in."""

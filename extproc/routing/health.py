@@ -31,6 +31,8 @@ SOFT: Final[frozenset[Ailment]] = frozenset({"retried", "limited", "quota", "slo
 itself what it does not serve. A client that leaves looks like a response that is cut, so that this alone must not make
 a model unavailable to others."""
 
+State: TypeAlias = Literal["up", "avoided", "down"]
+
 _ENDED: Final[tuple[Ailment, ...]] = ("failing", "retried")
 """The rows that end with a response that is no failure."""
 
@@ -111,6 +113,15 @@ class BackendHealth:
     def away(self, now: float, *, hard: bool = False) -> frozenset[HealthKey]:
         """Return the keys that requests are not to go to at `now`; see `down`."""
         return frozenset([key for key in self._out if self._away(key, now, hard)])
+
+    def state(self, backend: str, model: str, now: float) -> State:
+        """Return the state of a model at a backend, with that of the backend as a whole; of that alone without a model.
+
+        `avoided`: requests rather go elsewhere, but do go if there is nowhere else.
+        """
+        if not self.down(backend, model, now):
+            return "up"
+        return "down" if self.down(backend, model, now, hard=True) else "avoided"
 
     def sent(self, backend: str, model: str, now: float) -> None:
         """A request goes to `backend`: if it is half-open, this is the probe."""

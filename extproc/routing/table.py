@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from extproc.policy import OWN_ROUTES, Backend, Bearer, Header, Policy, RoutingRule, Target, VirtualModel
 from extproc.policy.condition_group import ConditionGroup
 from extproc.policy.credential_headers import CREDENTIALS
+from extproc.policy.signals import BACKEND_STATE
 from extproc.policy.strategy import StickyBy
 from extproc.protocol.headers import Field
 from extproc.routing.candidates import Candidate, Choice, Destination
@@ -107,8 +108,10 @@ class Table(Struct, frozen=True):
 
     @property
     def chooses(self) -> bool:
-        """True if any model has more than one way to be served, so that knowing who is down changes anything."""
-        return any(len({c.destination.name for c in each.every}) > 1 for each in self.every)
+        """True if it matters who is down: a model has several ways to be served, or a rule asks."""
+        if any(len({c.destination.name for c in each.every}) > 1 for each in self.every):
+            return True
+        return any(BACKEND_STATE.name in signals for signals in self.asks.values())
 
 
 def compile_table(policy: Policy, secrets: Mapping[str, bytes], traits: TraitsOf = traits_of) -> Table:

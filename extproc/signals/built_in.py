@@ -150,6 +150,10 @@ def _time(view: RequestView) -> dict[str, int] | None:
     return {"hour": moment.hour, "minute": moment.minute, "weekday": moment.isoweekday()}
 
 
+def _of_backends(_: RequestView) -> None:
+    """Nothing can be determined without the backends of a policy; see `transaction.backend_signals`."""
+
+
 def _no_intent(_: RequestView) -> None:
     """Nothing can be determined without the classes of a policy."""
 
@@ -201,4 +205,6 @@ SIGNALS: Final = (
     Signal.of(declared.INTENT, _no_intent, _intent),
     Signal.of(declared.DIFFICULTY, _difficulty, _loading(difficulty.model, _difficulty)),
     Signal.of(declared.LANGUAGE, _language, _loading(languages, _language)),
+    Signal.of(declared.BACKEND_STATE, _of_backends),
+    Signal.of(declared.FITS, _of_backends),
 )

@@ -15,18 +15,21 @@ from extproc.apis.seals.sealed import SealedApi
 from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.sealing import ReplySealer
 from extproc.policy.endpoints import EndpointPool
+from extproc.policy.signals import BACKEND_STATE
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import NO_USAGE, Record, Scalar, Usage
 from extproc.routing.endpoints import Picked
-from extproc.routing.health import HealthKey
+from extproc.routing.health import BackendHealth, HealthKey
 from extproc.routing.quoted import Quoted, QuotedInPieces
 from extproc.routing.residency import Confinement
 from extproc.routing.table import Choice, Destination
 from extproc.routing.weighing import LeftOut, WeighedBody
+from extproc.signals.asked import AskedValues
 from extproc.signals.registry import Signals
 from extproc.signals.view import UNKNOWN_CALLER, Circumstances
 from extproc.transaction.answers import Teller
+from extproc.transaction.backend_signals import states_of
 from extproc.transaction.findings import Findings
 from extproc.transaction.handed import HandedOut
 from extproc.transaction.mcp_exchange import McpExchange
@@ -268,13 +271,20 @@ class Memory(Struct, eq=False):
             values["findings"] = findings.so_far()
         return values
 
-    def signals_for_rules(self, names: Collection[str]) -> Mapping[str, Any]:
-        """Return the signals that rules of the model and of residency read, by name, and remember them."""
+    def signals_for_rules(
+        self, names: Collection[str], health: BackendHealth | None = None, now: float = 0.0
+    ) -> Mapping[str, Any]:
+        """Return the signals that rules of the model and of residency read, by name, and remember them.
+
+        `health`: what is known of backends at `now`, if a backend is chosen.
+        """
         if self.signals is None or not names:
             return {}
         values = self.signals.read(names)
         if "findings" in values:
             values["findings"] = [] if self.findings is None else self.findings.known()
+        if health is not None and BACKEND_STATE.name in values:
+            values[BACKEND_STATE.name] = states_of(health, now)
         self.rule_signals = values
         return values
 
@@ -282,7 +292,12 @@ class Memory(Struct, eq=False):
         """Return the values of signals as the record has them; None before the request's headers came."""
         if self.signals is None:
             return None
-        seen = {name: value for name, value in self.rule_signals.items() if isinstance(value, int | float | None)}
+        seen: dict[str, Scalar] = {}
+        for name, value in self.rule_signals.items():
+            if isinstance(value, int | float | None):
+                seen[name] = value
+            elif isinstance(value, AskedValues):
+                seen |= value.recorded(name)
         return seen | {name: _cut(value) for name, value in self.signals.read(names).items()}
 
     def record(self, now: float, signals: Collection[str] = ()) -> Record:

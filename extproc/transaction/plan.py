@@ -18,7 +18,7 @@ from extproc.policy import Policy, UnusableError
 from extproc.policy import pipelines as written
 from extproc.policy.credential_headers import credentials_among
 from extproc.policy.names import CONTROL_PREFIX
-from extproc.policy.signals import INPUT_TOKENS
+from extproc.policy.signals import COUNTED
 from extproc.protocol.effects import HeaderMutation, Metadata, MetadataValue, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
@@ -29,6 +29,7 @@ from extproc.routing.mirrors import MirrorRoute, mirror_numbers
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.attempts import PlannedAttempts, planned_attempts
+from extproc.transaction.backend_signals import fitted
 from extproc.transaction.bound_signals import bound
 from extproc.transaction.calling import calling_of
 from extproc.transaction.contract import CONTRACT_VERSION, answered_by
@@ -152,7 +153,7 @@ class Plan:
         unnamed = not policy.models and table.passes and not table.default and not table.listed
         self.inert = unnamed and not (self.confines or table.permitted or self.blocks_unpriced)
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
-        self.counts_tokens = INPUT_TOKENS.name in signals_read or any(each.counts for each in table.reads.values())
+        self.counts_tokens = not signals_read.isdisjoint(COUNTED) or any(each.counts for each in table.reads.values())
         if self.counts_tokens:
             tokens.load_for(self.known)
         self.limits = policy.limits
@@ -217,6 +218,7 @@ class Plan:
         signals, wrong = bound(policy, signals)
         prices = price_book(policy, secrets, wrong)
         table = compile_table(policy, secrets, priced(prices))
+        signals = fitted(signals, table)
         keys = keys_of(each.plain for each in table.quoted)
         for index, each in enumerate(policy.pipelines):
             try:

@@ -20,7 +20,7 @@ from extproc.protocol.messages import (
 )
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.states import SideState
-from extproc.routing.candidates import Choice
+from extproc.routing.candidates import Choice, Destination
 from extproc.routing.residency import Confinement
 from extproc.routing.weighing import LeftOut
 from extproc.transaction.answers import NOTHING, Effects, rejection
@@ -114,6 +114,11 @@ class Transaction:
     def choice(self) -> Choice | None:
         """The choice of a backend; None if none was made."""
         return self._memory.choice
+
+    @property
+    def destination(self) -> Destination | None:
+        """The backend that gets the request, chosen or not; None where Envoy's own routes decide."""
+        return self._memory.destination
 
     @property
     def confinement(self) -> Confinement | None:

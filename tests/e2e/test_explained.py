@@ -207,5 +207,4 @@ def foretold(said: Explanation) -> dict[str, Any]:
         assert isinstance(said.answer, msgspec.Raw)
         return {"status": said.status, "backend": None, "model": None, "body": json.loads(bytes(said.answer))}
     body = bytes(said.body).decode() if isinstance(said.body, msgspec.Raw) else said.body
-    # A request that goes on by its path alone has no choice of a backend: it goes to the default one.
-    return {"status": 200, "backend": said.backend or "north", "model": said.model, "body": body}
+    return {"status": 200, "backend": said.backend, "model": said.model, "body": body}

@@ -17,6 +17,8 @@ TEXTS = (
     'headers["x-n"] != "" && int(headers["x-n"]) > 3',
     'findings.exists(f, f.kind == "email" && f.count > 1)',
     'mcp.tool == "search"',
+    'backend_state["north"] != "up" && fits["north/a"]',
+    '!fits["north/b"]',
     "tools > 5 || images > 5",
     'tenant.region == "eu" && tenant != "" // an attribute',
 )
@@ -30,6 +32,8 @@ SIGNALS = st.fixed_dictionaries({
     "tenant_attributes": st.sampled_from([{}, {"region": "eu"}]),
     "headers": st.sampled_from([{}, {"x-n": "4"}, {"x-n": "no number"}]),
     "findings": st.sampled_from([[], [{"kind": "email", "count": 2, "processor": "p", "where": ""}], None]),
+    "backend_state": st.sampled_from([{"north": "up"}, {"north": "down"}]),
+    "fits": st.sampled_from([None, {"north/a": True, "north/b": False}]),
     "mcp": st.sampled_from([CALL, {"method": "", "tool": ""}, (CALL, {"method": "x", "tool": ""})]),
 })  # fmt: skip
 
