@@ -13,7 +13,7 @@ from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.parts import conditions_of
 from extproc.policy.pipelines import Match, Pipeline
 from extproc.policy.retry_notes import retry_notes
-from extproc.policy.signals import INTENT
+from extproc.policy.signals import HEADERS, INTENT
 from extproc.policy.tenant_notes import tenant_notes
 from extproc.policy.virtual import Target, VirtualModel
 
@@ -77,7 +77,7 @@ def _lists(place: Loc, model: VirtualModel) -> Iterator[tuple[Loc, tuple[Target,
 
 def _own_headers(policy: Policy) -> Iterator[Note]:
     """Conditions and matches about header fields that only the processor sets."""
-    named: list[tuple[Loc, Iterable[str]]] = [(loc, when.named) for loc, when in conditions_of(policy)]
+    named: list[tuple[Loc, Iterable[str]]] = [(loc, when.named.get(HEADERS.name, ())) for loc, when in conditions_of(policy)]
     for index, pipeline in enumerate(policy.pipelines):
         named.append((("pipelines", index, "match", "headers"), pipeline.match.headers))
     steering = set(policy.steering.headers)
