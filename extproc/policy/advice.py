@@ -77,7 +77,9 @@ def _lists(place: Loc, model: VirtualModel) -> Iterator[tuple[Loc, tuple[Target,
 
 def _own_headers(policy: Policy) -> Iterator[Note]:
     """Conditions and matches about header fields that only the processor sets."""
-    named: list[tuple[Loc, Iterable[str]]] = [(loc, when.named.get(HEADERS.name, ())) for loc, when in conditions_of(policy)]
+    named: list[tuple[Loc, Iterable[str]]] = [
+        (loc, when.named.get(HEADERS.name, ())) for loc, when in conditions_of(policy)
+    ]
     for index, pipeline in enumerate(policy.pipelines):
         named.append((("pipelines", index, "match", "headers"), pipeline.match.headers))
     steering = set(policy.steering.headers)
