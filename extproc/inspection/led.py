@@ -13,10 +13,9 @@ from extproc.detectors.secrets.named import ASSIGNED_TO
 from extproc.detectors.secrets.native import NATIVE
 from extproc.detectors.secrets.passwords import PASSWORDS
 from extproc.matching.candidate import spans
-from extproc.matching.compiled import expression
 from extproc.matching.escapes import marked, places, plain
 from extproc.matching.ignorable import Ignored, hidden
-from extproc.matching.re2_search import searching, within
+from extproc.matching.re2_search import expression, searching, within
 from extproc.matching.scanner import Scanner
 from extproc.matching.span import Span, foremost, order
 from extproc.payload.names import KNOWN

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from extproc.matching.compiled import RuleError, expression
+from extproc.matching.compiled import RuleError
 from extproc.matching.expression import ExpressionError
+from extproc.matching.re2_search import expression
 from extproc.matching.render import exact
 from extproc.matching.rule import Rule, Validator
 from extproc.matching.syntax import read

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from extproc.matching.compiled import CompiledRule, humped, parted, spoken
+from extproc.matching.compiled import CompiledRule
+from extproc.matching.context_words import humped, parted, spoken
 from extproc.matching.re2_search import Search, within
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.rule import UNLESS_LEFT

@@ -1,13 +1,11 @@
 """One rule made ready to run: its exact matcher, and its coarse pattern for the fast lane."""
 
-import re
-from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
 
 import re2
 from msgspec import Struct
 
+from extproc.matching.context_words import apart, called, char_class, parted_words, searched
 from extproc.matching.digits import Spread, spread
 from extproc.matching.expression import (
     NODES_KNOWN,
@@ -27,17 +25,14 @@ from extproc.matching.expression import (
     without,
 )
 from extproc.matching.matcher import WHOLE, Matcher
-from extproc.matching.re2_search import Search, searching, within
+from extproc.matching.re2_search import Search, expression, searching
 from extproc.matching.render import (
     UTF8_MOST,
-    charset,
     coarse,
     ended,
     exact,
-    members,
     octets,
     outside,
-    starters,
     uncounted,
 )
 from extproc.matching.rule import UNLESS_LEFT, Rule
@@ -50,36 +45,16 @@ LONGEST_MATCH = 8192
 ENDLESS = (4096, 256, 64, 16)
 """Bounds for `*`, `+` and `{n,}`, beyond their least number: the first with which a match is not too wide is taken."""
 
-MATCHER_MEMORY = 16 << 20
-"""Bytes of automaton states that one matcher may keep; RE2 starts over beyond it, and stays linear."""
-
 _WIDE = 160
 """From this width on (code points) the fast lane looks for the beginning of a match, if that tells enough."""
 
 _UNDERSCORE: Ranges = ((0x5F, 0x5F),)
-_SIGNS: Ranges = ((0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A))
-
-_JOINING = (
-    r"0-9A-Za-z\x{b5}\x{c0}-\x{d6}\x{d8}-\x{f6}\x{f8}-\x{2af}\x{370}-\x{52f}"
-    r"\x{1e9e}\x{2126}\x{212a}-\x{212b}"
-)
-_PARTED = f"(?-i:[^{_JOINING}])"
-"""The neighbour of a context word: no digit, and no letter of the scripts that part words by blanks; the last are other
-cases of such letters (a capital sharp s, ohm, kelvin, angstrom). In Chinese and Japanese nothing parts words. With `i`,
-RE2 takes four times as long to compile such a class."""
-
 UNDERSCORED = rb"_\(?[A-Za-z]{0,6}[0-9]"
 """The expression of the fast lane for what `numeric` rules may find behind an underscore; where it hits, their gates
 are tried. With underscores in the classes before these, that engine would always take half as much time again."""
 
 UNDERSCORED_FRONT = 8
 """Bytes that UNDERSCORED has in front of its digit at most."""
-
-CAMEL: Final = re.compile(rb"([a-z]{2})([A-Z])")
-"""The letters between which a word of a name in camel case ends; `iPhone` is one word."""
-
-CAMEL_CASE = "(?-i:[a-z]{2}[A-Z])"
-"""The same where it stands beside words, which are looked for without regard to case."""
 
 _HEAD_LEAST = 4
 """Code points that the beginning must have to tell enough."""
@@ -139,7 +114,7 @@ class CompiledRule(Struct, frozen=True, eq=False):
     @property
     def bare(self) -> str:
         """An RE2 expression without groups for a match and the characters beside it."""
-        return f"{outside(self.before)}(?:{exact(self.node, groups=False)}){_close(_class(self.rule.after))}"
+        return f"{outside(self.before)}(?:{exact(self.node, groups=False)}){_close(char_class(self.rule.after))}"
 
     @property
     def most_ascii(self) -> int:
@@ -158,7 +133,7 @@ def compile_rule(rule: Rule) -> CompiledRule:
 
 def _compiled(rule: Rule) -> CompiledRule:
     node, names = read(rule.pattern, fold=rule.fold)
-    node, before, following = _bounded(node), _class(rule.before), _class(rule.after)
+    node, before, following = _bounded(node), char_class(rule.before), char_class(rule.after)
     size = width(node)
     longest = size.high or 0
     if not size.low or longest > LONGEST_MATCH:
@@ -190,11 +165,11 @@ def _compiled(rule: Rule) -> CompiledRule:
         before=before,
         matcher=_matcher(rule, node, names, (outside(before), _close(following)), longest),
         signed=searching(expression(gate, latin=True)) if rule.sign else None,
-        context=_words(_parted(rule.context)) if words else None,
-        called=_words(called(rule)) if words and rule.named else None,
-        hint=_words(f"(?i){'|'.join(rule.context)}") if words else None,
-        apart=_words(apart([(rule, node)])) if words else None,
-        unless=_words(_against(rule)) if against else None,
+        context=searched(parted_words(rule.context)) if words else None,
+        called=searched(called(rule)) if words and rule.named else None,
+        hint=searched(f"(?i){'|'.join(rule.context)}") if words else None,
+        apart=searched(apart([(rule, node)])) if words else None,
+        unless=searched(_against(rule)) if against else None,
         # One more than words may stand in: what parts the furthest of them from the rest of a longer word.
         left=max(1, rule.near[0] + 1 if words else 1, UNLESS_LEFT if against else 1),
         right=rule.near[1] + 1 if words else 1,
@@ -208,89 +183,6 @@ def _bounded(node: Node) -> Node:
         if (width(cut).high or 0) <= LONGEST_MATCH:
             break
     return cut
-
-
-def expression(pattern: str, memory: int = MATCHER_MEMORY, *, latin: bool = False) -> "re2._Regexp[str]":
-    """An RE2 matcher that says nothing on standard error and keeps within `memory` bytes. `latin`: of single bytes."""
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = memory
-    if latin:
-        options.encoding = re2.Options.Encoding.LATIN1
-        return re2.compile(pattern.encode("latin-1"), options)
-    return re2.compile(pattern, options)
-
-
-def _parted(words: tuple[str, ...]) -> str:
-    return f"(?i){_PARTED}(?:{'|'.join(words)}){_PARTED}"
-
-
-def apart(rules: Iterable[tuple[Rule, Node]]) -> str:
-    """Return an expression for the words of rules that stand apart, or right beside what matches begin or end with.
-
-    Where letters and digits may not join a match, a word that begins with one cannot stand right behind it.
-    """
-    alone = without(_class(_JOINING))
-    words: dict[tuple[Ranges, Ranges], set[str]] = {}
-    for rule, node in rules:
-        left, right = (not _joins(_class(content)) for content in (rule.after, rule.before))
-        inside, first = union(alone, members(node)), union(alone, starters(node))
-        for word in rule.context:
-            sides = (
-                inside if left or not _is_sign(word[0]) else alone,
-                first if right or not _is_sign(word[-1]) else alone,
-            )
-            words.setdefault(sides, set()).add(word)
-    parts = (
-        f"(?-i:{charset(left)})(?:{'|'.join(sorted(words[left, right]))})(?:(?-i:{charset(right)})|\\z)"
-        for left, right in words
-    )
-    return f"(?i)(?:{'|'.join(parts)})"
-
-
-def _joins(ranges: Ranges) -> bool:
-    """True if a class holds all letters and digits of ASCII."""
-    return union(ranges, _SIGNS) == ranges
-
-
-def _is_sign(char: str) -> bool:
-    return char.isascii() and char.isalnum()
-
-
-def called(rule: Rule) -> str:
-    """Return an expression for the words of a rule in the name of a member; for nothing if those do not count."""
-    words = rule.context if rule.named is True else rule.named
-    return _parted(words) if words else charset(())
-
-
-def calling(rules: Iterable[Rule]) -> Search | None:
-    """Return a search for the words of all rules in the name of a member; None if no rule has such words."""
-    named = [rule.context if rule.named is True else rule.named or () for rule in rules if rule.context]
-    words = dict.fromkeys(word for each in named for word in each)
-    return _words(_parted(tuple(words))) if words else None
-
-
-_humped: Final = searching(expression(CAMEL_CASE))
-"""A search for what CAMEL finds: in prose, where it is rare, thirty times as fast."""
-
-
-def humped(text: bytes, low: int, high: int) -> bool:
-    """True if a word of a name in camel case begins somewhere between two bytes."""
-    return _humped(text, low, high)[0][0] >= 0
-
-
-def parted(text: bytes) -> bytes:
-    """The text with a blank where a word of a name in camel case begins: `homePhone` holds the word "phone"."""
-    return CAMEL.sub(rb"\1 \2", text) if within(_humped, text) else text
-
-
-def spoken(search: Search, data: bytes) -> bool:
-    """True if a word stands in `data`, also apart from its next one in a name in camel case: `saId` holds "sa id"."""
-    return within(search, data) or (within(_humped, data) and within(search, parted(data)))
-
-
-def _words(pattern: str) -> Search:
-    return searching(expression(pattern))
 
 
 def _against(rule: Rule) -> str:
@@ -356,12 +248,6 @@ def _lazy(node: Node) -> Node:
             return Alt(tuple(_lazy(option) for option in options))
         case Repeat(item=item, low=low, high=high):
             return Repeat(_lazy(item), low, high, lazy=True)
-
-
-@lru_cache
-def _class(content: str) -> Ranges:
-    node = read(f"[{content}]")[0] if content else Seq(())
-    return node.ranges if isinstance(node, Chars) else ()
 
 
 def _close(ranges: Ranges) -> str:

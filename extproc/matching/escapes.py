@@ -13,8 +13,7 @@ place depends on the LONGEST characters before and behind it alone.
 import re
 from functools import partial
 
-from extproc.matching.compiled import expression
-from extproc.matching.re2_search import searching, within
+from extproc.matching.re2_search import expression, searching, within
 from extproc.matching.spelt import BEGUN
 from extproc.protocol.meter import Meter
 

@@ -11,8 +11,9 @@ from typing import Final
 import re2
 from msgspec import Struct
 
-from extproc.matching.compiled import MATCHER_MEMORY, CompiledRule, apart, expression, humped, parted
-from extproc.matching.re2_search import Search, searching, within
+from extproc.matching.compiled import CompiledRule
+from extproc.matching.context_words import apart, humped, parted
+from extproc.matching.re2_search import MATCHER_MEMORY, Search, expression, searching, within
 from extproc.matching.render import UTF8_MOST
 
 MOST_NAMES: Final = 8192

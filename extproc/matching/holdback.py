@@ -13,7 +13,7 @@ from functools import lru_cache
 import re2
 from msgspec import Struct
 
-from extproc.matching.compiled import CompiledRule, expression
+from extproc.matching.compiled import CompiledRule
 from extproc.matching.databases import UnsupportedPatternError
 from extproc.matching.expression import (
     LAST,
@@ -29,7 +29,7 @@ from extproc.matching.expression import (
     without,
 )
 from extproc.matching.hyperscan import Fast
-from extproc.matching.re2_search import Search, searching
+from extproc.matching.re2_search import Search, expression, searching
 from extproc.matching.render import charset, coarse, members, octets, outside, prefixes, starters
 from extproc.matching.samples import begun
 from extproc.matching.utf8 import ASCII, after, before, whole

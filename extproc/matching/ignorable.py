@@ -12,8 +12,7 @@ import re
 from bisect import bisect_left, bisect_right
 from copy import copy
 
-from extproc.matching.compiled import expression
-from extproc.matching.re2_search import searching, within
+from extproc.matching.re2_search import expression, searching, within
 from extproc.matching.span import Span
 from extproc.matching.spelt import MOST_SPELT, SPELT, character, spelt
 from extproc.protocol.meter import Meter

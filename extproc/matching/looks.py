@@ -26,6 +26,14 @@ STEPS_AT_ONCE = 64
 BYTES_A_LOOK = 64
 """A match of which only a part is wanted counts as one more look for each so many of its bytes."""
 
+JOINED_MOST = 16 * 1024
+"""Characters of several texts together that are looked at in one pass first. Most have nothing in them, and a pass for
+each would cost more than its text; of large ones the passes themselves are the cost."""
+
+
+class TooManyCandidatesError(Exception):
+    """A text is so full of what looks like a find that judging all of it would take too long. It was not judged."""
+
 
 def escape_steps(text: str) -> int:
     """The steps of reading a text without its escapes, beside those of looking at it."""

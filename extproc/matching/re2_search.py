@@ -25,3 +25,18 @@ def searching(expression: "re2._Regexp[str]", *, anchored: bool = False) -> Sear
 def within(search: Search, data: bytes) -> bool:
     """True if the expression matches anywhere in `data`."""
     return search(data, 0, len(data))[0][0] >= 0
+
+
+MATCHER_MEMORY = 16 << 20
+"""Bytes of automaton states that one matcher may keep; RE2 starts over beyond it, and stays linear."""
+
+
+def expression(pattern: str, memory: int = MATCHER_MEMORY, *, latin: bool = False) -> "re2._Regexp[str]":
+    """An RE2 matcher that says nothing on standard error and keeps within `memory` bytes. `latin`: of single bytes."""
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = memory
+    if latin:
+        options.encoding = re2.Options.Encoding.LATIN1
+        return re2.compile(pattern.encode("latin-1"), options)
+    return re2.compile(pattern, options)

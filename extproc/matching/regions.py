@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from extproc.matching.compiled import CAMEL_CASE, UNDERSCORED, UNDERSCORED_FRONT, CompiledRule, apart, spoken
-from extproc.matching.compiled import expression as re2_expression
+from extproc.matching.compiled import UNDERSCORED, UNDERSCORED_FRONT, CompiledRule
+from extproc.matching.context_words import CAMEL_CASE, apart, spoken
 from extproc.matching.digits import Near, Spread, flat
 from extproc.matching.gates import shared_gates
 from extproc.matching.hyperscan import SCANNED_A_STEP, Fast
+from extproc.matching.re2_search import expression as re2_expression
 from extproc.matching.re2_search import searching, within
 from extproc.matching.render import UTF8_MOST
 from extproc.matching.samples import probes

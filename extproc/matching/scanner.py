@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 
 from extproc.matching.candidate import BufferMatch, called, hopeless, judge, spans
-from extproc.matching.compiled import CompiledRule, RuleError, calling, compile_rule
+from extproc.matching.compiled import CompiledRule, RuleError, compile_rule
+from extproc.matching.context_words import calling
 from extproc.matching.databases import UnsupportedPatternError
 from extproc.matching.escapes import LONGEST, PLAINED_A_STEP, marked, places, plain
 from extproc.matching.holdback import SHORT_WORD, Hold
@@ -25,9 +26,11 @@ from extproc.matching.ignorable import Ignored, hidden
 from extproc.matching.looks import (
     BYTES_A_LOOK,
     BYTES_A_STEP,
+    JOINED_MOST,
     LEAST_LOOKS,
     STEPS_A_LOOK,
     STEPS_AT_ONCE,
+    TooManyCandidatesError,
     escape_steps,
     most_looks,
 )
@@ -45,23 +48,13 @@ PLAIN = 24
 MOST_PLAIN = 8192
 """Words that are remembered so, in about 0.6 MB per scanner. English prose has 2,000 words for 80% of its text."""
 
-
 DIGIT = re.compile(rb"\d")
 """Words with digits are seldom plain: it is not worth the while to ask."""
-
 
 EARLY = re.compile(r"\D{0,24}\d")
 """A digit near the beginning of a text. Each value of a `cued` rule has one among its first 18 characters."""
 
 _NO_HITS: RuleHits = {}
-
-JOINED_MOST = 16 * 1024
-"""Characters of several texts together that are looked at in one pass first. Most have nothing in them, and a pass for
-each would cost more than its text; of large ones the passes themselves are the cost."""
-
-
-class TooManyCandidatesError(Exception):
-    """A text is so full of what looks like a find that judging all of it would take too long. It was not judged."""
 
 
 class Scanner:

@@ -1,7 +1,8 @@
 import pytest
 
 from extproc.detectors import pii, secrets
-from extproc.matching.compiled import compile_rule, expression
+from extproc.matching.compiled import compile_rule
+from extproc.matching.re2_search import expression
 from extproc.matching.render import exact
 from extproc.matching.rule import Rule, marked
 from extproc.matching.span import unite

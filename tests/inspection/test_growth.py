@@ -14,10 +14,10 @@ from msgspec.structs import replace
 
 from extproc.detectors.patterns import literals, regex
 from extproc.matching.compiled import CompiledRule, compile_rule
-from extproc.matching.looks import LEAST_LOOKS, MOST_LOOKS, most_looks
+from extproc.matching.looks import LEAST_LOOKS, MOST_LOOKS, TooManyCandidatesError, most_looks
 from extproc.matching.re2_search import Search, Spans
 from extproc.matching.rule import Rule, marked
-from extproc.matching.scanner import Scanner, TooManyCandidatesError
+from extproc.matching.scanner import Scanner
 from tests.gathered import gathered
 from tests.inspection.texts import RULES, scanner
 

@@ -10,8 +10,7 @@ from extproc.apis.asked import Asked
 from extproc.apis.reply import ReplyPart
 from extproc.detectors import DetectorKind, DetectorOptions, Noticed, ReplyDetector, ReplyFinding, registered
 from extproc.detectors.contract import DETECTIONS_MAX
-from extproc.detectors.schema.checker import LEVELS_MAX
-from extproc.detectors.schema.values import NAME_MAX
+from extproc.detectors.schema.values import LEVELS_MAX, NAME_MAX
 from extproc.inspection import replies
 from extproc.policy import PolicyError, UnusableError
 from extproc.protocol.messages import Side

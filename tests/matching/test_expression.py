@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.matching.compiled import LONGEST_MATCH, RuleError, compile_rule, expression
+from extproc.matching.compiled import LONGEST_MATCH, RuleError, compile_rule
 from extproc.matching.expression import ExpressionError, Width, bounded, folded, union, width, without
+from extproc.matching.re2_search import expression
 from extproc.matching.render import charset, exact, members, prefixes, starters
 from extproc.matching.rule import Rule
 from extproc.matching.syntax import MOST_REPEATS, read

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.matching.looks import JOINED_MOST
 from extproc.matching.rule import marked
-from extproc.matching.scanner import JOINED_MOST
 from tests.gathered import gathered
 from tests.inspection.texts import RULES, scanner, texts
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from extproc.matching.compiled import apart, compile_rule
+from extproc.matching.compiled import compile_rule
+from extproc.matching.context_words import apart
 from extproc.matching.gates import MOST_NAMES, SharedGate, shared_gates
 from extproc.matching.matcher import Matcher
 from extproc.matching.regions import Regions

@@ -4,8 +4,6 @@ It knows the grammar of JSON (RFC 8259), and of a schema what `nodes` has. Names
 their readers differ in which value counts.
 """
 
-from typing import Final
-
 from extproc.detectors.schema.nodes import ANY, STRING, SchemaNode
 from extproc.detectors.schema.tokens import (
     CHARS,
@@ -22,10 +20,13 @@ from extproc.detectors.schema.tokens import (
 )
 from extproc.detectors.schema.values import (
     DIGITS,
+    LETTERS,
+    LEVELS_MAX,
     NAME_MAX,
     OPENING,
     FaultAt,
     JsonFault,
+    Step,
     begun_name,
     begun_scalar,
     begun_string,
@@ -38,17 +39,9 @@ from extproc.detectors.schema.values import (
     whole_string,
 )
 
-LEVELS_MAX: Final = 128
-"""Levels of a document: twice those of a schema. A deeper one is a fault; parsers have bounds, too."""
-
 _VALUE, _VALUE_OR_END, _NAME_OR_END, _NAME, _COLON, _AFTER, _IN_STRING, _IN_NAME, _IN_SCALAR, _DONE = range(10)
 
 _BEFORE_NAME, _BEFORE_VALUE = (_NAME, _NAME_OR_END), (_VALUE, _VALUE_OR_END)
-
-_LETTERS: Final = frozenset("tfn")
-
-Step = tuple[int, FaultAt | None]
-"""Where a piece goes on, and the fault that was met."""
 
 
 class JsonChecker:
@@ -269,7 +262,7 @@ class JsonChecker:
         """Begin a value."""
         child = self._child
         kind = STRING if char == '"' else OPENING.get(char, 0)
-        if not kind and (char in DIGITS or char in _LETTERS):
+        if not kind and (char in DIGITS or char in LETTERS):
             kind = scalar_type(char)
         if not kind:
             return at, ("not_json", at, "")

@@ -15,6 +15,15 @@ from extproc.detectors.schema.nodes import ARRAY, NULL, NUMBER, OBJECT, STRING, 
 FaultAt: TypeAlias = tuple[str, int, str]
 """The kind of a fault, its place, and the place of the keyword in the schema."""
 
+Step = tuple[int, FaultAt | None]
+"""Where a piece goes on, and the fault that was met."""
+
+LETTERS: Final = frozenset("tfn")
+"""The letters with which values begin that are words."""
+
+LEVELS_MAX: Final = 128
+"""Levels of a document: twice those of a schema. A deeper one is a fault; parsers have bounds, too."""
+
 NAME_MAX: Final = 4096
 """Characters of a name. A longer one is a fault, as a document that is too deep."""
 

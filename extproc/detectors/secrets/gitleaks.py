@@ -13,8 +13,9 @@ from typing import Any
 from msgspec import Struct
 
 from extproc.detectors.secrets.likelihood import entropy
-from extproc.matching.compiled import RuleError, expression
+from extproc.matching.compiled import RuleError
 from extproc.matching.expression import ExpressionError
+from extproc.matching.re2_search import expression
 from extproc.matching.render import exact
 from extproc.matching.rule import Rule
 from extproc.matching.syntax import read

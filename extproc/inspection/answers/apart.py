@@ -11,7 +11,7 @@ from extproc.apis.events.event import Scope
 from extproc.inspection.adjoining import crossing
 from extproc.inspection.answers.looking import Unread
 from extproc.inspection.answers.ruling import Ruling
-from extproc.matching.scanner import TooManyCandidatesError
+from extproc.matching.looks import TooManyCandidatesError
 
 ACROSS: Final = 128
 """Characters on each side that are read together: values that are read aloud, sums of keys, addresses."""

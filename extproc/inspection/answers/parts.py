@@ -19,7 +19,7 @@ from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.verbatim import Verbatim
 from extproc.inspection.led import leading
 from extproc.inspection.vault import Vault
-from extproc.matching.scanner import TooManyCandidatesError
+from extproc.matching.looks import TooManyCandidatesError
 from extproc.matching.span import Distinct
 from extproc.matching.window import Hit, Released, Window
 from extproc.payload import Kind

@@ -8,7 +8,7 @@ from extproc.inspection.answers.ruling import Ruling
 from extproc.inspection.answers.watch import Watch, alike, handed, seen, watch
 from extproc.inspection.masking import Masker
 from extproc.inspection.vault import Restorer, Vault
-from extproc.matching.scanner import TooManyCandidatesError
+from extproc.matching.looks import TooManyCandidatesError
 from extproc.matching.span import Distinct, Span
 from extproc.matching.window import Hit, Released
 from extproc.payload.parts import Readers, Segment
