@@ -24,7 +24,7 @@ FILE: Final = "sentences.npz"
 SHA256: Final = "d7ec34692279ffb1fdcbc90aafdede8efd0b921a362c9d0726fb08f58ccede4d"
 """The digest of the file."""
 
-SHRINKAGE: Final = 0.5
+SHRINKAGE: Final = 0.3
 """The share in which the spread of examples around the mean of their class counts as the same in all directions."""
 
 LOOSENESS: Final = 50.0
@@ -34,11 +34,11 @@ ROUNDS: Final = 80
 WEIGHT: Final = 3.0
 """The weight beside the likeness of words."""
 
-STEEPNESS, EVEN, EVEN_EACH = 3.5, 0.85, 0.33
+STEEPNESS, EVEN, EVEN_EACH = 3.5, 0.93, 0.33
 """The scale of likenesses: the nearest of many classes is nearer than that of few. Of clinc150, with two
 classes of four examples and with 150 of ten, nine of ten texts of a class reach 0.5, and one in thirty of others."""
 
-LOGISTIC, LIKENESS, NEAREST, NEAREST_PLAIN = 0.1, 0.5, 0.2, 0.1
+LOGISTIC, LIKENESS, NEAREST, NEAREST_PLAIN = 0.1, 0.4, 0.4, 0.1
 """The weights of the logistic part, whose odds have a deviation of 1 among the examples; of the likeness to the mean of
 a class; and of that to its nearest example, in the same directions, and without regard to them."""
 
