@@ -123,28 +123,12 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes], traits: TraitsOf
     """
     names = client_credentials(policy)
     destinations = {b.name: _destination(b, secrets.get(b.name), names) for b in policy.backends}
-    apis = {d.api for d in destinations.values()}
     residency = residency_of(policy.residency)
     asks_all = _asked(residency.limits)
-    routes: dict[tuple[str, str], Route] = {}
-    mirrors: dict[str, MirrorRoute] = {}
-    for number, model in enumerate(policy.models):
-        ways = _Ways(policy, destinations, model, traits)
-        if model.mirror is not None:
-            copied = ways.candidate(model.mirror.to.backend, model.mirror.to.model, 0.0)
-            mirrors[model.name] = MirrorRoute(number, copied, model.mirror.share)
-        for api in apis:
-            route = ways.route(api)
-            if any(each.targets or each.fallback for each in (route, *route.rules)):
-                routes[model.name, api] = route
+    routes, mirrors = _served(policy, destinations, traits)
     listed, default = _listed(policy, destinations, traits), _default(policy, destinations, traits)
     passes = policy.unknown_models == "pass"
-    reads = _reads(routes, listed if passes else {})
-    for name, mirror in mirrors.items():
-        if is_limit(mirror.candidate.traits):
-            before, size = reads.get(name, RouteReads()), mirror.candidate.traits.context_tokens
-            room = before.room if size is None else _least(before.room, size)
-            reads[name] = replace(before, demand=True, room=room)
+    reads = _with_mirrors(_reads(routes, listed if passes else {}), mirrors)
     return Table(
         routes=routes,
         names=tuple(m.name for m in policy.models),
@@ -167,6 +151,35 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes], traits: TraitsOf
         destinations=destinations,
         mirrors=mirrors,
     )
+
+
+def _served(
+    policy: Policy, destinations: Mapping[str, Destination], traits: TraitsOf
+) -> tuple[dict[tuple[str, str], Route], dict[str, MirrorRoute]]:
+    """Return the routes of each model, by its name and the API's family, and the mirrors of models."""
+    apis = {each.api for each in destinations.values()}
+    routes: dict[tuple[str, str], Route] = {}
+    mirrors: dict[str, MirrorRoute] = {}
+    for number, model in enumerate(policy.models):
+        ways = _Ways(policy, destinations, model, traits)
+        if model.mirror is not None:
+            copied = ways.candidate(model.mirror.to.backend, model.mirror.to.model, 0.0)
+            mirrors[model.name] = MirrorRoute(number, copied, model.mirror.share)
+        for api in apis:
+            route = ways.route(api)
+            if any(each.targets or each.fallback for each in (route, *route.rules)):
+                routes[model.name, api] = route
+    return routes, mirrors
+
+
+def _with_mirrors(reads: dict[str, RouteReads], mirrors: Mapping[str, MirrorRoute]) -> dict[str, RouteReads]:
+    """Return what routes read, and what their mirrors do."""
+    for name, mirror in mirrors.items():
+        if is_limit(mirror.candidate.traits):
+            before, size = reads.get(name, RouteReads()), mirror.candidate.traits.context_tokens
+            room = before.room if size is None else _least(before.room, size)
+            reads[name] = replace(before, demand=True, room=room)
+    return reads
 
 
 def client_credentials(policy: Policy) -> tuple[str, ...]:

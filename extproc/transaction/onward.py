@@ -97,19 +97,8 @@ def route(
         choice, turn = _choose_sealed(sealing, plan, shared, memory, asked.model, sealed, now)
     edits = [] if turn is FREE else turn.edits(body)
     if choice is None:
-        if plan.blocks_unpriced:
-            raise unpriced()
-        changed = applied(body, edits) if edits else changed
-        memory.reason = "unknown-passed"
-        memory.strip_keys(plan.table.removes)
-        headers = plan.unsteered.changed(HeaderMutation(remove=memory.strips))
-        return Routed(headers, changed, None, clear_route=memory.spoofed)
-    destination, model = choice.candidate.destination, choice.candidate.model or asked.model
-    if choice.why == "default" and not _HEADER_SAFE.fullmatch(model):
-        # It would become a header's value, and no provider has such a name.
-        raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
-    if plan.blocks_unpriced:
-        check_priced(plan.prices, choice, model)
+        return _passed(plan, memory, applied(body, edits) if edits else changed)
+    model = _checked(plan, choice, asked.model)
     if asked.model_span is not None and model != asked.model:  # a model in the path is changed there, with the path
         edits.append((*asked.model_span, encode(model)))
     if edits:
@@ -117,32 +106,57 @@ def route(
     once = coded or not memory.known or (sealing is not None and sealing.passes_on(sealed, turn))
     tried = None if once else plan.tried(choice, asked.model)
     if sealing is not None:
-        served = destination if tried is None else sealing.reading(choice.plan)
+        served = choice.candidate.destination if tried is None else sealing.reading(choice.plan)
         memory.seals = sealing.reads(claimed.api, served, body, sealed=bool(sealed))
-    if memory.seals is not None:
-        memory.strips = (*memory.strips, "accept-encoding")  # see `Findings.strips`
+        if memory.seals is not None:
+            memory.strips = (*memory.strips, "accept-encoding")  # see `Findings.strips`
+    _note(plan, shared, memory, choice, now)
+    copied = None
+    if plan.table.mirrors:
+        copied = mirrored(plan.table, shared, memory, asked.model, now, sealed=bool(sealed), coded=coded)
+    destination = choice.candidate.destination
+    key = (destination.name, choice.rule, model, memory.decision, memory.path, memory.known, tried, copied)
+    steering = memory.steering = plan.steerings.get(key) or plan.steer(key, choice, claimed)
+    headers = steering.headers
+    if memory.strips:
+        headers = HeaderMutation(headers.set, (*headers.remove, *memory.strips))
+    return Routed(headers, changed, steering, clear_route=True, metadata=steering.metadata)
+
+
+def _passed(plan: Plan, memory: Memory, changed: bytes | None) -> Routed:
+    """Leave a request for an unknown model to Envoy's own routes. Raises ClientError."""
+    if plan.blocks_unpriced:
+        raise unpriced()
+    memory.reason = "unknown-passed"
+    memory.strip_keys(plan.table.removes)
+    headers = plan.unsteered.changed(HeaderMutation(remove=memory.strips))
+    return Routed(headers, changed, None, clear_route=memory.spoofed)
+
+
+def _checked(plan: Plan, choice: Choice, asked: str) -> str:
+    """Return the model's name at the chosen backend. Raises ClientError if it cannot be used there."""
+    model = choice.candidate.model or asked
+    if choice.why == "default" and not _HEADER_SAFE.fullmatch(model):
+        # It would become a header's value, and no provider has such a name.
+        raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
+    if plan.blocks_unpriced:
+        check_priced(plan.prices, choice, model)
+    return model
+
+
+def _note(plan: Plan, shared: Shared, memory: Memory, choice: Choice, now: float) -> None:
+    """Write a choice down. Raises MisconfiguredError if Envoy is known not to follow it."""
+    destination = choice.candidate.destination
     masked = memory.findings is not None and memory.findings.masked
     memory.decision = "masked" if masked else "rerouted" if choice.rerouted else "allowed"
     if shared.astray or memory.first_cluster:
         check_steered(plan, shared, memory, destination)
-    copied = (
-        mirrored(plan.table, shared, memory, asked.model, now, sealed=bool(sealed), coded=coded)
-        if plan.table.mirrors
-        else None
-    )
-    key = (destination.name, choice.rule, model, memory.decision, memory.path, memory.known, tried, copied)
-    steering = plan.steerings.get(key) or plan.steer(key, choice, claimed)
-    memory.choice, memory.steering, memory.reason, memory.rule = choice, steering, choice.why, choice.rule
-    memory.destination = destination
+    memory.choice, memory.reason, memory.rule, memory.destination = choice, choice.why, choice.rule, destination
     shared.health.sent(destination.name, choice.candidate.known, now)
     if plan.watches_load:
         note_open(shared, memory)
     if memory.keys:
         memory.strip_keys(destination.removes)
-    headers = steering.headers
-    if memory.strips:
-        headers = HeaderMutation(headers.set, (*headers.remove, *memory.strips))
-    return Routed(headers, changed, steering, clear_route=True, metadata=steering.metadata)
 
 
 def _choose(
