@@ -76,7 +76,7 @@ MetricsPath = Annotated[str, AfterValidator(_path), Written("path", "/metrics")]
 
 
 class EndpointMetrics(Value):
-    """Where and how often the metrics of endpoints are read: vLLM's, in Prometheus's format, over HTTP.
+    """Reading of the metrics of endpoints: vLLM's, in Prometheus's format, over HTTP.
 
     Each worker reads them. A page that is larger than 4 MiB, or no answer within `timeout`, counts as none.
     """
@@ -106,7 +106,7 @@ class EndpointScorer(Value):
 
 
 class Shedding(Value):
-    """When an endpoint counts as saturated. If all are, requests of an objective below 0 get 429."""
+    """Bounds from which an endpoint counts as saturated. If all are, requests of an objective below 0 get 429."""
 
     queue: Annotated[Count, Field(ge=1, le=100_000), Written("whole number", "10")] = 5
     """Waiting requests from which an endpoint is saturated: these wait for seconds already."""
@@ -132,7 +132,7 @@ class EndpointPool(Value):
     """File with an endpoint per line, read again every second; what follows # is left out. If it cannot be read, the
     endpoints that it had stay."""
     metrics: EndpointMetrics | None = EndpointMetrics()
-    """How metrics are read; none are with `null`."""
+    """Reading of metrics; `null` reads none."""
     scorers: Annotated[tuple[EndpointScorer, ...], Field(max_length=8)] = ()
     """Scorers that order the endpoints. If there are none: `least_busy`, `kv_cache` (where metrics are read), and with
     twice their weight `prefix`, because a prompt that is computed anew costs more than some requests more."""
@@ -146,7 +146,7 @@ class EndpointPool(Value):
     """Priorities of the objectives that requests name in `x-gateway-inference-objective`; without a name it is 0. A
     request below 0 may be refused (`shed`), so that a client gains nothing by naming one."""
     shed: Shedding = Shedding()
-    """When requests of an objective below 0 are refused."""
+    """Bounds from which requests of an objective below 0 are refused."""
 
     def __hash__(self) -> int:
         return hash((self.name, self.backends, self.endpoints, self.file, self.scorers))

@@ -60,14 +60,14 @@ Namespace = Annotated[str, AfterValidator(_namespace), Written("metadata namespa
 
 
 class Steering(Value):
-    """How the processor tells Envoy what it decided.
+    """The way in which the processor tells Envoy what it decided.
 
     The headers of the mode that a client sends are removed, also if nothing is decided about its request.
     [Neighbours](neighbours.md) describes the routes for each mode, and who sets path, host and credential.
     """
 
     by: SteeringMode = "cluster_header"
-    """How Envoy's routes learn the destination: `cluster_header`, a header with the name of the cluster;
+    """The way in which Envoy's routes learn the destination: `cluster_header`, a header with the name of the cluster;
     `model_header`, a header with the model that routes match; `metadata`, dynamic metadata that routes match. The
     others write what routes of these projects read, which then set path, host and credential themselves."""
     cluster_header: SteeringHeader = "x-extproc-cluster"
@@ -94,7 +94,7 @@ class Steering(Value):
     through this Envoy; `report` records it only. Blocking is the default: another backend may be in another region, and
     may have seen a credential."""
     retries: Literal["envoy", "none"] = "envoy"
-    """Who sends a request on that a backend did not serve: `envoy`, within the same request, as `extproc envoy`
+    """The sender of a request that a backend did not serve: `envoy`, within the same request, as `extproc envoy`
     configures it (only for `by: cluster_header`); `none` for an Envoy that cannot have upstream filters, such as Envoy
     Gateway's: then only later requests go elsewhere. See [Failover](failover.md)."""
 

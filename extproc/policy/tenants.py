@@ -116,7 +116,7 @@ _FORMS: Final = (
 
 
 class TenantSource(Value):
-    """Where the name of a tenant comes from. One of `header`, `claim` with `metadata`, and `identity`.
+    """The source of a tenant's name. One of `header`, `claim` with `metadata`, and `identity`.
 
     See [tenants.md](tenants.md) for what each takes in Envoy.
     """
@@ -149,7 +149,7 @@ class TenantSource(Value):
 
 
 class Tenants(Value):
-    """Who is calling. The name is the signal `tenant`, and stands in the log; `tenant.NAME` is an attribute of it."""
+    """The tenant of each request. Its name is the signal `tenant`, and stands in the log; `tenant.NAME` is an attribute of it."""
 
     source: Annotated[TenantSource, Field(alias="from")]
     """The source of the name."""
