@@ -149,7 +149,7 @@ class TenantSource(Value):
 
 
 class Tenants(Value):
-    """The tenant of each request. Its name is the signal `tenant`, and stands in the log; `tenant.NAME` is an attribute of it."""
+    """Tenants: who is calling. The name is the signal `tenant` and is in the log; `tenant.NAME` is an attribute of it."""
 
     source: Annotated[TenantSource, Field(alias="from")]
     """The source of the name."""
