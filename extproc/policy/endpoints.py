@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from extproc.policy.base import Loc, Value, Written, items, listed, meant, part, refusal, refusals
+from extproc.policy.base import Loc, Value, Written, items, listed, matching, meant, part, refusal, refusals
 from extproc.policy.names import OWN_ROUTES, BackendName, PipelineName
 from extproc.policy.paths import FilePath
 from extproc.policy.units import Amount, Count, Seconds, Share
@@ -65,14 +65,12 @@ def _endpoint(text: str) -> str:
     return found
 
 
-def _path(text: str) -> str:
-    if _PATH.fullmatch(text) is None:
-        raise refusal("this is not the path of a page of metrics", "write it like /metrics")
-    return text
-
-
 EndpointAddress = Annotated[str, AfterValidator(_endpoint), Written("endpoint", "[10.0.0.7:8000]")]
-MetricsPath = Annotated[str, AfterValidator(_path), Written("path", "/metrics")]
+MetricsPath = Annotated[
+    str,
+    matching(_PATH, "this is not the path of a page of metrics", "write it like /metrics"),
+    Written("path", "/metrics"),
+]
 
 
 class EndpointMetrics(Value):

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from extproc.policy.base import Loc, Value, Written, items, listed, meant, part, refusal, refusals
+from extproc.policy.base import Loc, Value, Written, items, listed, matching, meant, part, refusal, refusals
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES, BackendName, ModelName, SteeringHeader
 
 SteeringMode = Literal["cluster_header", "model_header", "metadata", "envoy-ai-gateway", "llm-d", "semantic-router"]
@@ -40,23 +40,24 @@ _FITTING: Final = {
 """The modes in which a field has a meaning."""
 
 
-def _cluster(name: str) -> str:
-    if _CLUSTER.fullmatch(name) is None:
-        raise refusal(
-            "this is not the name of an Envoy cluster",
-            f"write 1 to {CLUSTER_NAME_MAX} characters as Envoy shows them, or the beginning of a name and *",
-        )
-    return name
-
-
-def _namespace(name: str) -> str:
-    if _NAMESPACE.fullmatch(name) is None:
-        raise refusal("this is not a metadata namespace", "use 1 to 128 letters, digits, dots, dashes and underscores")
-    return name
-
-
-ClusterName = Annotated[str, AfterValidator(_cluster), Written("cluster name", "httproute/ai/chat/*")]
-Namespace = Annotated[str, AfterValidator(_namespace), Written("metadata namespace", "com.example.ai")]
+ClusterName = Annotated[
+    str,
+    matching(
+        _CLUSTER,
+        "this is not the name of an Envoy cluster",
+        f"write 1 to {CLUSTER_NAME_MAX} characters as Envoy shows them, or the beginning of a name and *",
+    ),
+    Written("cluster name", "httproute/ai/chat/*"),
+]
+Namespace = Annotated[
+    str,
+    matching(
+        _NAMESPACE,
+        "this is not a metadata namespace",
+        "use 1 to 128 letters, digits, dots, dashes and underscores",
+    ),
+    Written("metadata namespace", "com.example.ai"),
+]
 
 
 class Steering(Value):
