@@ -64,7 +64,7 @@ _OFF: Final = frozenset({"", "none", "disabled", "off", "0"})
 
 
 class Demand(Struct, frozen=True):
-    """What a request needs. Whatever cannot be determined counts as needed: all features, and None for numbers.
+    """The needs of a request. Whatever cannot be determined counts as needed: all features, and None for numbers.
 
     `input_tokens`: those of its words, with what APIs add to them; an upper estimate of what images, audio and files in
     the body count for. None if it names files that are elsewhere. `max_output_tokens`: the limit of one response, None

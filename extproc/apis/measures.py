@@ -68,7 +68,7 @@ PROPERTY_TOKENS: Final = 3
 
 
 class Measures(Struct):
-    """What was taken of one body; no rendering shows it. `words`: all texts that a model reads.
+    """The counts taken of one body; no rendering shows them. `words`: all texts that a model reads.
 
     `numbers`: entries of lists of numbers, such as a prompt that comes as tokens. `names`: members that no API knows.
     `images`, `audio` and `files` are counted, `audio_bytes` and `file_bytes` are those of what is in the body itself;

@@ -42,7 +42,7 @@ Meanings: TypeAlias = Callable[[Sequence[Sequence[str]]], Callable[[str], Sequen
 
 
 class Meant(Struct, frozen=True):
-    """What tells classes by the meaning of texts, its weight beside the likeness of words, and the scale of both."""
+    """A scorer of classes by the meaning of texts, its weight beside the likeness of words, and the scale of both."""
 
     meanings: Meanings
     weight: float

@@ -1,4 +1,4 @@
-"""What a request costs: by the tokens that its response reports, or estimated by what it asks for."""
+"""The cost of a request: by the tokens that its response reports, or estimated by the request alone."""
 
 from extproc.apis.demand import demand
 from extproc.classify.tokens import encoding_of

@@ -19,7 +19,7 @@ _WIDE = re.compile(r"%u[0-9a-fA-F]{4}")
 """An escape of JavaScript's old function, which some servers undo and others do not."""
 
 _DISPOSITION = re.compile(rb"content-disposition[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE)
-"""What names the field of a part, in one line or in several."""
+"""The parameter that names the field of a part, in one line or in several."""
 
 _SPELT_OUT = re.compile(rb"\*[ \t]*=|=\?|[\\%]")
 """The ways to write a name in other characters than its own, which some readers undo."""

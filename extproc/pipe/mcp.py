@@ -32,7 +32,7 @@ _DOCUMENT: Final = (b"{", b"[")
 
 
 class McpFilter(Struct, frozen=True):
-    """What is looked at in one response: by which rules, of which server."""
+    """The subject of reading one response: the rules, and the server that sent it."""
 
     rules: McpRules
     server: ServedTools

@@ -30,10 +30,10 @@ class BackendModel(Value):
     tokens that it allows, goes to another target; if all are too small the client gets 400 `context_length_exceeded`.
     If its tokens cannot be determined it goes to the largest."""
     features: Annotated[tuple[Feature, ...], Written("words", "[tools, images]")] | None = None
-    """What the model can do: `tools`, `images`, `audio`, `json_schema`, `reasoning`, `files`. A request that needs
+    """Features of the model: `tools`, `images`, `audio`, `json_schema`, `reasoning`, `files`. A request that needs
     something else goes to another target; if none can, the client gets 400. Everything if absent."""
     quality: Annotated[Amount, Field(ge=0, le=1), Written("number from 0 to 1", "0.8")] | None = None
-    """How good the model is, for `strategy: balanced`."""
+    """Quality of the model, for `strategy: balanced`; 1 is best."""
 
 
 class Backend(Value):

@@ -1,11 +1,12 @@
 """Base classes of the policy: frozen values that take no unknown field, and refusals that carry a suggested fix."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Loc = tuple[str | int, ...]
@@ -38,6 +39,17 @@ def refusal(message: str, mend: str) -> PydanticCustomError:
     """An error for a validator to raise: what is wrong, and what to write instead."""
     # The text goes in as context, not as the template: the operator's braces stay what they are.
     return PydanticCustomError("refused", "{problem}", {"problem": message, "mend": mend})
+
+
+def matching(form: re.Pattern[str], message: str, mend: str) -> AfterValidator:
+    """Return the validator of texts that match `form` as a whole."""
+
+    def check(text: str) -> str:
+        if form.fullmatch(text) is None:
+            raise refusal(message, mend)
+        return text
+
+    return AfterValidator(check)
 
 
 def refusals(title: str, found: Iterable[tuple[Loc, PydanticCustomError]]) -> ValidationError:

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from extproc.policy.base import Loc, Value, Written, items, listed, meant, part, refusal, refusals
+from extproc.policy.base import Loc, Value, Written, items, listed, matching, meant, part, refusal, refusals
 from extproc.policy.names import OWN_ROUTES, BackendName, PipelineName
 from extproc.policy.paths import FilePath
 from extproc.policy.units import Amount, Count, Seconds, Share
@@ -65,18 +65,16 @@ def _endpoint(text: str) -> str:
     return found
 
 
-def _path(text: str) -> str:
-    if _PATH.fullmatch(text) is None:
-        raise refusal("this is not the path of a page of metrics", "write it like /metrics")
-    return text
-
-
 EndpointAddress = Annotated[str, AfterValidator(_endpoint), Written("endpoint", "[10.0.0.7:8000]")]
-MetricsPath = Annotated[str, AfterValidator(_path), Written("path", "/metrics")]
+MetricsPath = Annotated[
+    str,
+    matching(_PATH, "this is not the path of a page of metrics", "write it like /metrics"),
+    Written("path", "/metrics"),
+]
 
 
 class EndpointMetrics(Value):
-    """Where and how often the metrics of endpoints are read: vLLM's, in Prometheus's format, over HTTP.
+    """Reading of the metrics of endpoints: vLLM's, in Prometheus's format, over HTTP.
 
     Each worker reads them. A page that is larger than 4 MiB, or no answer within `timeout`, counts as none.
     """
@@ -106,7 +104,7 @@ class EndpointScorer(Value):
 
 
 class Shedding(Value):
-    """When an endpoint counts as saturated. If all are, requests of an objective below 0 get 429."""
+    """Bounds from which an endpoint counts as saturated. If all are, requests of an objective below 0 get 429."""
 
     queue: Annotated[Count, Field(ge=1, le=100_000), Written("whole number", "10")] = 5
     """Waiting requests from which an endpoint is saturated: these wait for seconds already."""
@@ -132,7 +130,7 @@ class EndpointPool(Value):
     """File with an endpoint per line, read again every second; what follows # is left out. If it cannot be read, the
     endpoints that it had stay."""
     metrics: EndpointMetrics | None = EndpointMetrics()
-    """How metrics are read; none are with `null`."""
+    """Reading of metrics; `null` reads none."""
     scorers: Annotated[tuple[EndpointScorer, ...], Field(max_length=8)] = ()
     """Scorers that order the endpoints. If there are none: `least_busy`, `kv_cache` (where metrics are read), and with
     twice their weight `prefix`, because a prompt that is computed anew costs more than some requests more."""
@@ -146,7 +144,7 @@ class EndpointPool(Value):
     """Priorities of the objectives that requests name in `x-gateway-inference-objective`; without a name it is 0. A
     request below 0 may be refused (`shed`), so that a client gains nothing by naming one."""
     shed: Shedding = Shedding()
-    """When requests of an objective below 0 are refused."""
+    """Bounds from which requests of an objective below 0 are refused."""
 
     def __hash__(self) -> int:
         return hash((self.name, self.backends, self.endpoints, self.file, self.scorers))

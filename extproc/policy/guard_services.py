@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, Strict, model_validator
 
-from extproc.policy.base import Value, Written, refusal, refusals
+from extproc.policy.base import Value, Written, matching, refusal, refusals
 from extproc.policy.credentials import Source
 from extproc.policy.guards import Guard, KeyedGuard
 from extproc.policy.names import ModelName, ProcessorName
@@ -34,12 +34,7 @@ _BLOCKLIST: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 
 
 def _matching(form: re.Pattern[str], what: str, example: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if form.fullmatch(value) is None:
-            raise refusal(f"this is not {what}", f"write it like {example}")
-        return value
-
-    return AfterValidator(check)
+    return matching(form, f"this is not {what}", f"write it like {example}")
 
 
 def _distinct_words(words: tuple[str, ...]) -> tuple[str, ...]:

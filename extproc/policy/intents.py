@@ -25,7 +25,7 @@ IntentExamples = Annotated[tuple[Example, ...], Field(min_length=1, max_length=E
 
 
 class Intents(Value):
-    """What users may ask for: classes, each with a few sentences that a user might say, or a built-in set.
+    """Classes of what users ask for, each with a few sentences that a user might say, or a built-in set.
 
     Write each class as a field with its sentences: `code: ["fix this function", ...]`. The signal `intent` is the name
     of the class that the user's words are nearest to, or `none` below the threshold. `use`, `threshold` and `scorer`
@@ -40,7 +40,7 @@ class Intents(Value):
     threshold: Annotated[float, Strict(), Field(gt=0, lt=1, allow_inf_nan=False), Written("number", "0.5")] = 0.5
     """The score from which on a text is of a class; below, it is `none`."""
     scorer: Literal["best", "words", "minilm"] = "best"
-    """What tells classes: `words`, which needs nothing; `minilm`, a small model of language, too, with the extra
+    """The scorer of classes: `words`, which needs nothing; `minilm`, a small model of language, too, with the extra
     `models`; `best`, which is `minilm` where the extra is installed and else `words`. `check` notes what is missing."""
 
     @property

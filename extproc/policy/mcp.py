@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from extproc.policy.base import Value, Written, refusal
+from extproc.policy.base import Value, Written, matching, refusal
 from extproc.policy.conditions import RequestWhen
 from extproc.policy.expressions import FINDINGS_COUNTED, MACROS
 from extproc.policy.names import BackendName, PipelineName
@@ -56,14 +56,6 @@ def _mcp_path(path: str) -> str:
     return path
 
 
-def _digest(text: str) -> str:
-    if _DIGEST.fullmatch(text) is None:
-        raise refusal(
-            "a pin is the SHA-256 of a tool: 64 lower-case hexadecimal digits", "write what `extproc pins` prints"
-        )
-    return text
-
-
 def _pinned(pins: Mapping[str, str]) -> Mapping[str, str]:
     if len(pins) > PINS_MAX:
         raise refusal(f"at most {PINS_MAX} tools may be pinned here", "write fewer")
@@ -72,7 +64,14 @@ def _pinned(pins: Mapping[str, str]) -> Mapping[str, str]:
 
 NamePattern = Annotated[str, AfterValidator(_pattern), Written("name, with `*` for any characters", "search_*")]
 McpPath = Annotated[str, AfterValidator(_mcp_path), Written("path", "/mcp/files")]
-Digest = Annotated[str, AfterValidator(_digest)]
+Digest = Annotated[
+    str,
+    matching(
+        _DIGEST,
+        "a pin is the SHA-256 of a tool: 64 lower-case hexadecimal digits",
+        "write what `extproc pins` prints",
+    ),
+]
 
 
 class McpList(Value):

@@ -49,7 +49,7 @@ class Policy(Value):
     pipelines: Annotated[tuple[Pipeline, ...], Field(max_length=PIPELINES_MAX)] = ()
     """Pipelines that inspect requests and responses; the first that matches is used. None: they pass untouched."""
     tenants: Tenants | None = None
-    """Who is calling; without it, the signal `tenant` is empty."""
+    """The tenants that call; without it, the signal `tenant` is empty."""
     prices: Prices | None = None
     """Prices of models that their backends do not state; without it, only those that they state are known."""
     time_zone: TimeZone = UTC_NAME
@@ -66,7 +66,7 @@ class Policy(Value):
     answer_stages: Annotated[tuple[UsedStage, ...], Field(max_length=STAGES_MAX)] = ()
     """Stages of plug-ins that the events of responses pass, in this order, pipeline or not."""
     sealed: SealedContent = SealedContent()
-    """What becomes of values that only the provider that made them can read, where a policy has several providers."""
+    """Treatment of values that only the provider that made them can read, in a policy with several providers."""
     steering: Steering = Steering()
     """Headers by which the processor tells Envoy what it decided."""
     endpoint_pools: Annotated[tuple[EndpointPool, ...], Field(max_length=POOLS_MAX)] = ()

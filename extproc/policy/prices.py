@@ -17,7 +17,7 @@ UsdPerMtok = Annotated[Amount, Field(ge=0), Written("number", "0.15")]
 
 
 class Prices(Value):
-    """Where prices come from that no backend states.
+    """Sources of prices that no backend states.
 
     What an entry of a backend's `models` says counts first, then the file, then, with the extra `prices`, the public
     price list of the package genai-prices for backends whose `url` is one of a provider there. A model without a price

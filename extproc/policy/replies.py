@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, Strict, model_validator
 
-from extproc.policy.base import Written, refusal, refusals
+from extproc.policy.base import Written, matching, refusal, refusals
 from extproc.policy.names import ProcessorName
 from extproc.policy.step import Step
 from extproc.policy.units import Count, Truth
@@ -97,15 +97,13 @@ UrlCheck = Literal["userinfo", "ip_host", "punycode", "homograph", "data", "sche
 URL_CHECKS: Final[tuple[UrlCheck, ...]] = get_args(UrlCheck)
 
 
-def _host(entry: str) -> str:
-    if _HOST.fullmatch(entry) is None:
-        raise refusal(
-            "this is no host, nor a host and a path", "write it like example.com, *.example.com or a.com/docs/"
-        )
-    return entry
-
-
-Host = Annotated[str, AfterValidator(_host), Written("host, or host and path", "[example.com]")]
+Host = Annotated[
+    str,
+    matching(
+        _HOST, "this is no host, nor a host and a path", "write it like example.com, *.example.com or a.com/docs/"
+    ),
+    Written("host, or host and path", "[example.com]"),
+]
 
 
 class Url(Step):

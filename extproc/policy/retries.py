@@ -40,7 +40,7 @@ def _reasons(on: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Retry(Value):
-    """When Envoy sends a request on to the model's next target, because one did not serve it.
+    """Retries: Envoy sends a request that one target did not serve on to the model's next target.
 
     The targets, and after them the fallbacks, are tried in the order of the plan, each once; the client gets the first
     response that is no failure, or else the last one. Once the headers of a response went to the client, nothing is

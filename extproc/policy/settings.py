@@ -56,7 +56,7 @@ class Limits(Value):
 
 
 class Health(Value):
-    """When a model at a backend, or a backend, counts as down. Passive: learned from the responses that pass.
+    """Health: a model at a backend, or a backend, may count as down. Passive: learned from the responses that pass.
 
     A backend that refuses connections is down as a whole; what it answers counts for the model that was asked for.
     Requests avoid a model that is rate limited, has used up its quota, or is slow, but go there if nothing else serves.
@@ -81,14 +81,14 @@ class Health(Value):
 
 
 class SealedContent(Value):
-    """What only the provider that made it can read: identifiers of what it keeps, encrypted reasoning, signatures."""
+    """Values that only their provider can read: identifiers of what it keeps, encrypted reasoning, signatures."""
 
     unknown: Literal["reject", "drop", "pass"] = "reject"
     """A value of which nobody can tell who made it, in a request that several providers could serve: `reject` answers
     409; `drop` leaves it out where the request stays valid without it, else answers 409; `pass` lets any provider have
     it. Rejecting is the default: the wrong provider would refuse the value, or read what is not its own."""
     chat: Literal["auto", "all"] = "auto"
-    """Which responses of chat completions are read for such values: `auto` those of Google's endpoint and those to
+    """The responses of chat completions that are read for such values: `auto` those of Google's endpoint and those to
     requests with sound or with sealed reasoning; `all` where another server behind it adds signatures of thoughts, as
     LiteLLM and OpenRouter do."""
 

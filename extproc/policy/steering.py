@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from extproc.policy.base import Loc, Value, Written, items, listed, meant, part, refusal, refusals
+from extproc.policy.base import Loc, Value, Written, items, listed, matching, meant, part, refusal, refusals
 from extproc.policy.names import NO_BACKEND, OWN_ROUTES, BackendName, ModelName, SteeringHeader
 
 SteeringMode = Literal["cluster_header", "model_header", "metadata", "envoy-ai-gateway", "llm-d", "semantic-router"]
@@ -40,34 +40,35 @@ _FITTING: Final = {
 """The modes in which a field has a meaning."""
 
 
-def _cluster(name: str) -> str:
-    if _CLUSTER.fullmatch(name) is None:
-        raise refusal(
-            "this is not the name of an Envoy cluster",
-            f"write 1 to {CLUSTER_NAME_MAX} characters as Envoy shows them, or the beginning of a name and *",
-        )
-    return name
-
-
-def _namespace(name: str) -> str:
-    if _NAMESPACE.fullmatch(name) is None:
-        raise refusal("this is not a metadata namespace", "use 1 to 128 letters, digits, dots, dashes and underscores")
-    return name
-
-
-ClusterName = Annotated[str, AfterValidator(_cluster), Written("cluster name", "httproute/ai/chat/*")]
-Namespace = Annotated[str, AfterValidator(_namespace), Written("metadata namespace", "com.example.ai")]
+ClusterName = Annotated[
+    str,
+    matching(
+        _CLUSTER,
+        "this is not the name of an Envoy cluster",
+        f"write 1 to {CLUSTER_NAME_MAX} characters as Envoy shows them, or the beginning of a name and *",
+    ),
+    Written("cluster name", "httproute/ai/chat/*"),
+]
+Namespace = Annotated[
+    str,
+    matching(
+        _NAMESPACE,
+        "this is not a metadata namespace",
+        "use 1 to 128 letters, digits, dots, dashes and underscores",
+    ),
+    Written("metadata namespace", "com.example.ai"),
+]
 
 
 class Steering(Value):
-    """How the processor tells Envoy what it decided.
+    """The way in which the processor tells Envoy what it decided.
 
     The headers of the mode that a client sends are removed, also if nothing is decided about its request.
     [Neighbours](neighbours.md) describes the routes for each mode, and who sets path, host and credential.
     """
 
     by: SteeringMode = "cluster_header"
-    """How Envoy's routes learn the destination: `cluster_header`, a header with the name of the cluster;
+    """The way in which Envoy's routes learn the destination: `cluster_header`, a header with the name of the cluster;
     `model_header`, a header with the model that routes match; `metadata`, dynamic metadata that routes match. The
     others write what routes of these projects read, which then set path, host and credential themselves."""
     cluster_header: SteeringHeader = "x-extproc-cluster"
@@ -94,7 +95,7 @@ class Steering(Value):
     through this Envoy; `report` records it only. Blocking is the default: another backend may be in another region, and
     may have seen a credential."""
     retries: Literal["envoy", "none"] = "envoy"
-    """Who sends a request on that a backend did not serve: `envoy`, within the same request, as `extproc envoy`
+    """The sender of a request that a backend did not serve: `envoy`, within the same request, as `extproc envoy`
     configures it (only for `by: cluster_header`); `none` for an Envoy that cannot have upstream filters, such as Envoy
     Gateway's: then only later requests go elsewhere. See [Failover](failover.md)."""
 

@@ -13,13 +13,13 @@ StickyBy: TypeAlias = Literal["conversation", "tenant", "prefix"]
 Feature: TypeAlias = Literal["tools", "images", "audio", "json_schema", "reasoning", "files"]
 
 FEATURES: Final[tuple[Feature, ...]] = get_args(Feature)
-"""What not every model can do. `json_schema`: responses of a given form; `files`: documents and videos."""
+"""Features that not every model has. `json_schema`: responses of a given form; `files`: documents and videos."""
 
 _Part = Annotated[Amount, Field(ge=0, le=1), Written("number from 0 to 1", "0.4")]
 
 
 class Balance(Value):
-    """How much each property counts for `strategy: balanced`; only their proportions matter.
+    """Weights of the properties for `strategy: balanced`; only their proportions matter.
 
     Each target gets a score from 0 to 1 for each property: for cost and speed the best target's figure divided by its
     own, for quality the operator's `quality`. An unknown price or an undeclared quality gets 0, an unknown speed 0.5.
@@ -72,6 +72,6 @@ class Mirror(Value):
     """
 
     to: CanaryTarget
-    """Where copies go. A backend with a credential of its own or with none, of the API of one of the targets."""
+    """Destination of copies: a backend with a credential of its own or with none, of the API of one of the targets."""
     share: Share
     """The share of the requests that are copied."""

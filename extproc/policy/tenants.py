@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from extproc.policy.base import Value, Written, refusal
+from extproc.policy.base import Value, Written, matching, refusal
 from extproc.policy.credential_headers import carries_credential
 from extproc.policy.names import MatchedHeader, ModelName
 from extproc.policy.units import Truth
@@ -62,14 +62,6 @@ def _tenant(name: str) -> str:
     return name
 
 
-def _attribute(name: str) -> str:
-    if _ATTRIBUTE.fullmatch(name) is None:
-        raise refusal(
-            "an attribute's name has 1 to 64 lower-case letters, digits and underscores", "write it like region"
-        )
-    return name
-
-
 def _value(value: str) -> str:
     if len(value) > ATTRIBUTE_VALUE_MAX or not value.isprintable():
         raise refusal(
@@ -98,16 +90,27 @@ def _claim(path: str) -> str:
     return path
 
 
-def _namespace(name: str) -> str:
-    if _NAMESPACE.fullmatch(name) is None:
-        raise refusal("this is not the name of a filter's metadata", "write it like envoy.filters.http.jwt_authn")
-    return name
-
-
 TenantName: TypeAlias = Annotated[str, AfterValidator(_tenant), Written("name of a tenant", "acme")]
+AttributeName: TypeAlias = Annotated[
+    str,
+    matching(
+        _ATTRIBUTE,
+        "an attribute's name has 1 to 64 lower-case letters, digits and underscores",
+        "write it like region",
+    ),
+]
 AttributeMap: TypeAlias = Annotated[
-    Mapping[Annotated[str, AfterValidator(_attribute)], Annotated[str, AfterValidator(_value)]],
+    Mapping[AttributeName, Annotated[str, AfterValidator(_value)]],
     Field(max_length=ATTRIBUTES_MAX),
+]
+FilterNamespace: TypeAlias = Annotated[
+    str,
+    matching(
+        _NAMESPACE,
+        "this is not the name of a filter's metadata",
+        "write it like envoy.filters.http.jwt_authn",
+    ),
+    Written("metadata namespace", "envoy.filters.http.jwt_authn"),
 ]
 
 _FORMS: Final = (
@@ -116,7 +119,7 @@ _FORMS: Final = (
 
 
 class TenantSource(Value):
-    """Where the name of a tenant comes from. One of `header`, `claim` with `metadata`, and `identity`.
+    """The source of a tenant's name. One of `header`, `claim` with `metadata`, and `identity`.
 
     See [tenants.md](tenants.md) for what each takes in Envoy.
     """
@@ -130,9 +133,7 @@ class TenantSource(Value):
     on the loopback address alone, and `false` for one that others can reach."""
     claim: Annotated[str, AfterValidator(_claim), Written("name of a claim", "org.id")] | None = None
     """A claim of a token that a filter of Envoy has verified; with dots for a claim within another."""
-    metadata: (
-        Annotated[str, AfterValidator(_namespace), Written("metadata namespace", "envoy.filters.http.jwt_authn")] | None
-    ) = None
+    metadata: FilterNamespace | None = None
     """Only for `claim`: the namespace of dynamic metadata that the filter writes it to."""
     identity: Literal["uri_san", "dns_san", "subject"] | None = None
     """The certificate of the client (mTLS): its first URI, its first DNS name, or its subject. Envoy must verify it."""
@@ -149,7 +150,7 @@ class TenantSource(Value):
 
 
 class Tenants(Value):
-    """Who is calling. The name is the signal `tenant`, and stands in the log; `tenant.NAME` is an attribute of it."""
+    """Tenants: who calls. The name is the signal `tenant` and is in the log; `tenant.NAME` is an attribute of it."""
 
     source: Annotated[TenantSource, Field(alias="from")]
     """The source of the name."""

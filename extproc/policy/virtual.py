@@ -81,7 +81,7 @@ class VirtualModel(Value):
     fallback: tuple[Target, ...] = ()
     """Targets that serve the model, in this order, when none of `targets` can."""
     strategy: StrategyName = "weighted"
-    """How one of the targets is chosen, and the order in which the others are tried, of the model and of its rules:
+    """The choice of one target, and the order in which the others are tried, of the model and of its rules:
     `weighted` by the weights; `cheapest` by the estimated cost of the request, targets without a price last; `fastest`
     by the times of responses that passed; `least_busy` by the exchanges that are open, for its weight; `balanced` by
     several of these; `sticky` by what `sticky_by` names. A target of weight 0 gets nothing, whatever the strategy."""

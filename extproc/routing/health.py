@@ -1,4 +1,4 @@
-"""Which backends, and which models there, are known to be out: learned from what their responses said.
+"""Health of backends and of the models there, learned from what their responses said.
 
 Passive on purpose: a processor often cannot reach a provider by itself (egress is Envoy's), but it sees each response's
 status. Time is an argument: seconds on a clock that all workers of a host share.

@@ -84,7 +84,7 @@ class McpSession(Struct, frozen=True):
 
 
 class McpRules(Struct, frozen=True):
-    """What may be called."""
+    """The methods and tools that may be called."""
 
     methods: NameRules
     tools: NameRules

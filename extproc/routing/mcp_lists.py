@@ -34,7 +34,7 @@ class Globs(Struct, frozen=True):
 
 
 class NameRules(Struct, frozen=True):
-    """What is allowed and what is denied; see `policy.mcp.McpList`. `denied` are folded."""
+    """Names that are allowed and names that are denied; see `policy.mcp.McpList`. `denied` are folded."""
 
     allowed: Globs
     denied: Globs

@@ -16,7 +16,7 @@ MIRROR_SUFFIX: Final = ":mirror"
 
 
 class MirrorRoute(Struct, frozen=True):
-    """Where copies of a model's requests go. `number`: the model's place in the policy; `share` is in [0, 1]."""
+    """Destination of copies of a model's requests. `number`: the model's place in the policy; `share` is in [0, 1]."""
 
     number: int
     candidate: Candidate

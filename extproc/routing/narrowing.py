@@ -10,7 +10,7 @@ from extproc.routing.routes import Route
 from extproc.routing.weighing import LeftOut, Weighing
 
 ROUGH: Final = frozenset({"images", "audio", "files"})
-"""What counts for as many tokens as it may at most: nobody is refused for that estimate."""
+"""Features that count for as many tokens as they may at most: nobody is refused for that estimate."""
 
 
 MISCOUNTED: Final = 0.1

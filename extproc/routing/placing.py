@@ -15,7 +15,7 @@ from extproc.routing.candidates import Candidate
 from extproc.routing.health import HealthKey
 
 OVERLOAD: Final = 1.25
-"""How much more than its share of the open exchanges a candidate may have: nearer to 1 breaks caches under even loads;
+"""The most open exchanges of a candidate, as a multiple of its share: nearer to 1 breaks caches under even loads;
 2 lets the crowd of one key double a backend's load."""
 
 FREE_LOAD: Final = 8

@@ -103,7 +103,7 @@ def _along(
 
 
 def _within(route: Route, confinement: Confinement, weighing: Weighing | None) -> Route:
-    """What is left within the regions that the request may go to. Raises ResidencyError."""
+    """Return the part of a route within the regions that the request may go to. Raises ResidencyError."""
     left = route.within(confinement.regions)
     note(route, left, "residency", region_of, weighing)
     if left.empty:
@@ -112,7 +112,7 @@ def _within(route: Route, confinement: Confinement, weighing: Weighing | None) -
 
 
 def _up(route: Route, health: BackendHealth, now: float, weighing: Weighing | None) -> Route:
-    """What is left without backends that are out. Raises UnroutedError."""
+    """Return the part of a route without backends that are out. Raises UnroutedError."""
     away = health.away(now)
     if not away:
         return route

@@ -25,7 +25,7 @@ SHORTEST: Final = 0.0005
 """Seconds of the first bucket's upper edge: no model writes a token faster."""
 
 STEP: Final = 1.25
-"""How much wider each bucket is: the error of a percentile is at most this, far less than what models differ by."""
+"""The growth of each bucket: the error of a percentile is at most this, far less than what models differ by."""
 
 BUCKETS: Final = 64
 """The last one begins at 640 s, longer than anybody waits."""
@@ -92,7 +92,7 @@ TimesKey: TypeAlias = tuple[HealthKey, str]
 
 
 class Speeds:
-    """What is known of the speed of candidates: mutable, one per worker.
+    """The measured speed of candidates: mutable, one per worker.
 
     Three kinds of times for each: to the first part of a stream, from there for each token, and of whole responses.
     """

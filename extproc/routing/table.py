@@ -220,7 +220,7 @@ def _weighs(route: Route) -> bool:
 
 
 def _reads(routes: Mapping[tuple[str, str], Route], listed: Mapping[tuple[str, str], Route]) -> dict[str, RouteReads]:
-    """What of a body is weighed, by the name that is asked for."""
+    """Return the parts of a body that are weighed, by the name that is asked for."""
     found: dict[str, RouteReads] = {}
     for (name, _), route in listed.items():
         if route.measured:

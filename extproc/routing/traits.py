@@ -9,7 +9,7 @@ from extproc.policy import Backend
 
 
 class Traits(Struct, frozen=True):
-    """What is known of a model at a backend: by the policy, or by its price lists. None for what is not.
+    """Traits of a model at a backend, by the policy or by its price lists. None: not known.
 
     `region`: the backend's; without one the backend is in no region. `context_tokens`: the most tokens of a request and
     its response together. `features`: those that the model has; None: assumed to have all. Prices are in US dollars per

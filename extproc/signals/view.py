@@ -27,7 +27,7 @@ NO_TEXTS: Final = Document(b"", (), (), ())
 
 
 class Circumstances(Struct, frozen=True):
-    """What is known of a request besides what it says: who is calling, and when.
+    """Facts of a request besides its text: who is calling, and when.
 
     `tenant` is empty without one; `at`: seconds since 1970, None where nobody says what time it is. `measures`: the
     policy reads the demand of requests, so that it is taken while the outline is read.

@@ -1,4 +1,4 @@
-"""What Envoy is told of a request's later attempts, and what it says of them afterwards.
+"""The messages between Envoy and the processor about a request's later attempts.
 
 Header fields choose the route and the clusters, because Envoy's matchers see nothing else. Providers see them, too, so
 they hold numbers only. All else that an attempt needs is in Envoy's dynamic metadata, which leaves Envoy on no request:
@@ -56,7 +56,7 @@ class PlannedAttempts(Struct, frozen=True):
 
 
 class AttemptState(Struct, frozen=True):
-    """What the stream of an attempt learns of the request: the policy's version, each attempt's backend and model.
+    """The facts of a request for the stream of an attempt: the policy's version, each attempt's backend and model.
 
     `path` is the request's, as it came, without keys. `seen`: the attempt before which all failures are known.
     `spoilt`: the attempt that failed by what the request says, if one did.

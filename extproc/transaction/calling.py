@@ -1,4 +1,4 @@
-"""How a policy has it found out who is calling, and when: worked out once, and nothing where nobody asks."""
+"""Reading of the caller and the time as a policy has it: worked out once, and nothing where nobody asks."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet

@@ -1,4 +1,4 @@
-"""What Envoy is told of a copy, and what the copy's filter reads of it.
+"""The header fields that tell Envoy and the copy's filter about a copy.
 
 A route copies a request if the processor says so in a header field, which Envoy takes out. The copy's stream sees no
 dynamic metadata of the request's; so the route writes what the copy needs from there into a header field of the copy
@@ -26,7 +26,7 @@ COPY_KEY: Final = "copy"
 
 
 class CopyState(Struct, frozen=True):
-    """What a copy's filter learns of the request: the policy's version, the model's place, the path without keys."""
+    """The facts of a request for its copy's filter: the policy's version, the model's place, the path without keys."""
 
     version: str
     number: int

@@ -13,7 +13,7 @@ from extproc.protocol.errors import ClientError
 from extproc.routing.mcp import McpRoute, McpRules, McpSession, check_allowed
 
 ENCODED: Final = (b"=?base64?", b"?=")
-"""What stands around the value of `mcp-name` if it is no plain ASCII."""
+"""The text around the value of `mcp-name` if it is no plain ASCII."""
 
 
 NOBODY: Final = RpcCalls(())
@@ -32,7 +32,7 @@ class McpCalls(Struct, frozen=True):
 
 
 class McpExchange(Struct, frozen=True):
-    """What decides about one request: the servers behind its path, what its tenant may call, and its session.
+    """The basis of deciding about one request: the servers behind its path, what its tenant may call, and its session.
 
     `posts`: it brings messages. `hints`: the values of `mcp-method` and `mcp-name`, by which something in front of the
     server may route: they decide nothing here, and have to say what the body says. `filters`: something of responses

@@ -10,7 +10,7 @@ from msgspec import Struct
 from extproc.policy import Steering
 
 Cause = Literal["other_cluster", "no_cluster", "no_route", "other_endpoint"]
-"""What happened in place of what was decided. A closed list: it is a metric's label."""
+"""The event that took the place of what was decided. A closed list: it is a metric's label."""
 
 CAUSES: Final[tuple[str, ...]] = get_args(Cause)
 

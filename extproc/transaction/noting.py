@@ -1,4 +1,4 @@
-"""What becomes of a request's body, written down in the exchange's memory."""
+"""Notes in the exchange's memory of what becomes of a request's body."""
 
 from extproc.protocol.errors import ClientError
 from extproc.transaction.memory import Memory

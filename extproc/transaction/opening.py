@@ -252,7 +252,7 @@ class Opening:
         )
 
     def _weighed(self, view: RequestView, body: bytes | None) -> WeighedBody | None:
-        """What the choice of a backend weighs of the body, if the policy has any such strategy."""
+        """Return what the choice of a backend weighs of the body, if the policy has any such strategy."""
         return weigh(self._plan.table, view, body) if self._plan.table.reads else None
 
     def _view(self, asked: apis.Request | None = None, body: bytes | None = None) -> RequestView:

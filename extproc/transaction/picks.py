@@ -18,7 +18,7 @@ from extproc.transaction.shared import Shared
 
 
 class PickEdits(Struct, frozen=True):
-    """What tells Envoy of a pick: the same value in a header and in metadata."""
+    """The message to Envoy about a pick: the same value in a header and in metadata."""
 
     field: Field
     metadata: Metadata

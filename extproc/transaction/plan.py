@@ -148,7 +148,7 @@ class Plan:
         asked = [*(each.signals for each in self._conditions), *(each.signals for each in pipelines)]
         signals_read = frozenset(self.recorded).union(*asked)
         self.calling = calling_of(policy, signals_read, weighs=any(each.demand for each in table.reads.values()))
-        """How it is found out who calls and when; None if nobody asks."""
+        """The reading of who calls and when; None if nobody asks."""
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         unnamed = not policy.models and table.passes and not table.default and not table.listed
         self.inert = unnamed and not (self.confines or table.permitted or self.blocks_unpriced)
@@ -161,7 +161,7 @@ class Plan:
         self.rejects_trailers = policy.request_trailers == "reject"
         self.steering = policy.steering
         self.sealing = None if self.inert else sealing_of(policy, table)
-        """What is read of sealed content; None if there is one maker alone."""
+        """The reading of sealed content; None if there is one maker alone."""
         staged = bool(stages) or self.sealing is not None or (mcp is not None and mcp.reads_responses)
         read = (*pipelines, *((self.unpiped,) if staged else ()))
         self.retries = retries_of(policy)

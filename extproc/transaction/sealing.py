@@ -24,7 +24,7 @@ from extproc.routing.narrowing import NO_MAKER, UNAVAILABLE
 from extproc.routing.table import Table
 
 SealedOutcome: TypeAlias = Literal["pinned", "dropped", "refused"]
-"""What became of a request with sealed values: it went to their maker, it went on without some, it was refused."""
+"""The fate of a request with sealed values: it went to their maker, it went on without some, it was refused."""
 
 NAMES_MAX: Final = 8
 """Names of members in a message and in a record; a request has few different ones."""
@@ -126,7 +126,7 @@ class SealedPath(Struct, frozen=True):
 
 
 class Sealing(Struct, frozen=True):
-    """What a policy says of sealed content, compiled.
+    """A policy on sealed content, compiled.
 
     `reads_chat`: every response of chat completions is read. `thinking`: backends whose chat completions sign thoughts.
     """

@@ -1,4 +1,4 @@
-"""Who is calling: the tenant of a request, from what a trusted filter, a verified token or a certificate says."""
+"""The tenant of a request, from what a trusted filter, a verified token or a certificate says."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What the choice of a backend weighs of a request besides its signals; and what exchanges tell of backends."""
+"""Readings of a request that the choice of a backend weighs besides signals; and reports of exchanges on backends."""
 
 from collections.abc import Callable, Mapping
 from typing import Final

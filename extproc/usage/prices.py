@@ -28,7 +28,7 @@ class PriceTier(Struct, frozen=True, gc=False):
 
 
 class ModelPrice(Struct, frozen=True, gc=False):
-    """What a million tokens of a model cost, in US dollars, and the size of its context. None: not known.
+    """Prices of a million tokens of a model, in US dollars, and the size of its context. None: not known.
 
     Input that was read from a cache costs as much as other input unless its price is known.
     """

@@ -1,1 +1,1 @@
-"""What only one provider can read: its places in requests and responses, and the tags that say whose it is."""
+"""Values that only one provider can read: their places in requests and responses, and tags that name the provider."""

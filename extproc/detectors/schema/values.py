@@ -16,7 +16,7 @@ FaultAt: TypeAlias = tuple[str, int, str]
 """The kind of a fault, its place, and the place of the keyword in the schema."""
 
 Step = tuple[int, FaultAt | None]
-"""Where a piece goes on, and the fault that was met."""
+"""The place where a piece goes on, and the fault that was met."""
 
 LETTERS: Final = frozenset("tfn")
 """The letters with which values begin that are words."""

@@ -188,7 +188,7 @@ def _switches(filter_: Json, policy: Policy) -> Iterator[str]:
 
 
 def _picks(filter_: Json) -> Iterator[str]:
-    """What the filter must hand over for endpoints to be picked."""
+    """Yield what the filter fails to hand over of what picking endpoints needs."""
     namespaces = inside(filter_, "metadata_options", "forwarding_namespaces", "untyped") or []
     if HINTS not in namespaces:
         yield f"metadata_options.forwarding_namespaces lacks {HINTS}: endpoints outside of Envoy's subset are picked"

@@ -1,4 +1,4 @@
-"""Which routes of an Envoy configuration follow the processor's word, and which values of it they match."""
+"""The routes of an Envoy configuration that follow the processor's steering, and the values that they match."""
 
 import re
 from collections.abc import Iterator

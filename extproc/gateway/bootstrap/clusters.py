@@ -120,7 +120,7 @@ def retry_cluster(backend: Backend, setting: Setting) -> Json:
 
 
 COPIED_FIELDS: Final = (COUNT_HEADER, COPY_HEADER, "x-forwarded-for", "x-envoy-internal")
-"""What Envoy adds to a copy, after its routes have taken out as much of the request."""
+"""Header fields that Envoy adds to a copy, after its routes have taken out as much of the request."""
 
 
 COPIES_SHARE: Final = 20

@@ -33,7 +33,7 @@ class LocalReply(NamedTuple):
 
 
 Told: TypeAlias = Callable[[LocalReply], Json]
-"""How a dialect tells an error."""
+"""The form of a dialect's errors."""
 
 
 REPLIES: Final = (

@@ -1,4 +1,4 @@
-"""What is known of the endpoints of one pool: their metrics, what was sent to them, and which of them failed."""
+"""The state of the endpoints of one pool: their metrics, what was sent to them, and which of them failed."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final

@@ -28,7 +28,7 @@ class NoEndpointError(ClientError):
 
 
 class Wish(Struct, frozen=True):
-    """What a request asks of a pool. `hint`: the endpoints that Envoy allows, None if it names none.
+    """The part of a request that picking reads. `hint`: the endpoints that Envoy allows, None if it names none.
 
     `blocks` and `affinity` stand for its prompt; `affinity` None if there is none. `sheddable`: it may be refused to
     make room. `draw` in [0, 1) orders equals where no prompt does.

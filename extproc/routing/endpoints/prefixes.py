@@ -1,4 +1,4 @@
-"""Which endpoints were sent which beginnings of prompts: their caches of keys and values probably hold them."""
+"""Beginnings of prompts, and the endpoints they were sent to: their caches of keys and values probably hold them."""
 
 from collections.abc import Collection, Sequence
 from typing import Final

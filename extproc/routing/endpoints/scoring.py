@@ -14,7 +14,7 @@ requests together, so that one or two more cost next to nothing."""
 
 
 class Scene(Struct, frozen=True):
-    """What scorers look at: the candidates, their metrics as far as they count, and the request's blocks."""
+    """The input of scorers: the candidates, their metrics as far as they count, and the request's blocks."""
 
     book: EndpointBook
     candidates: Sequence[EndpointState]

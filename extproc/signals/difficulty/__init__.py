@@ -1,4 +1,4 @@
-"""How much a strong model is worth for what a user asks: a learned model, and the number that it gives."""
+"""The worth of a strong model for what a user asks: a learned model, and the number that it gives."""
 
 from functools import cache
 from typing import Final

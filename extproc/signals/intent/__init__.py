@@ -1,4 +1,4 @@
-"""What the user wants: the class that the words are nearest to, told by examples or from a built-in set."""
+"""The user's intent: the class that the words are nearest to, by examples or from a built-in set."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ def _told_by_examples(intents: Intents) -> Judge:
 
 
 def _meant(intents: Intents) -> Meant:
-    """What tells meanings, as the policy has it. Raises DetectorError."""
+    """Return the scorer of meanings that the policy names. Raises DetectorError."""
     if intents.scorer != "words":
         try:
             return sentences.by_sentences(len(intents.classes))
