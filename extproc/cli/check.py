@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 def token_notes(plan: Plan) -> list[Unusable]:
     """Return the note on tokens that are estimated."""
-    if not plan.counts_tokens or tokens.installed():
+    if not plan.reads.tokens or tokens.installed():
         return []
     mend = "install the extra `tokens` to have them counted"
     return [Unusable((), "input_tokens is an estimate here, a tenth off on average", mend)]

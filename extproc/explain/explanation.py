@@ -262,7 +262,7 @@ def _signals(plan: Plan, rehearsed: Rehearsed) -> dict[str, object]:
     signals |= {name: dict(value) for name, value in signals.items() if isinstance(value, AskedValues)}
     if "headers" in signals:
         inspected = rehearsed.findings.pipeline.fields if rehearsed.findings is not None else frozenset[str]()
-        named = sorted(plan.rule_fields | inspected)
+        named = sorted(plan.reads.fields | inspected)
         signals["headers"] = {name: signals["headers"].get(name, "") for name in named}
     return signals
 

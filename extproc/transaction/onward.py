@@ -170,7 +170,7 @@ def _choose(
     table, family, draw = plan.table, memory.claimed.api.family.name, shared.draws.next()
     if table.permitted and not table.permits(memory.circumstances.tenant, model):
         raise ClientError(403, "model_not_allowed", "This model is not allowed for you; see GET /v1/models.", "model")
-    signals = memory.signals_for_rules(table.asked(model), shared.health, now) if plan.routes_by_signals else NO_SIGNALS
+    signals = memory.signals_for_rules(table.asked(model), shared.health, now) if plan.reads.conditions else NO_SIGNALS
     if plan.confines:
         memory.confinement = table.residency.confine(signals)
     try:

@@ -154,8 +154,8 @@ class Opening:
     @property
     def _asks(self) -> bool:
         """True if somebody asks what the body holds, besides its texts."""
-        if self._plan.reads_body or self._findings is None:
-            return self._plan.reads_body
+        if self._plan.reads.body or self._findings is None:
+            return self._plan.reads.body
         return self._findings.pipeline.asks_body or bool(self._findings.pipeline.asks)
 
     def sealed_at_once(self) -> Sequence[TaggedMember] | None:
@@ -275,7 +275,7 @@ class Opening:
             names |= self._memory.mcp.route.asks
         if self._findings is not None:
             names |= self._findings.pipeline.signals
-        offloaded = plan.slow_signals if view.size <= WORDED_BYTES else plan.worded_signals
+        offloaded = plan.reads.slow if view.size <= WORDED_BYTES else plan.reads.worded
         if self._between and view.size and not offloaded.isdisjoint(names):
             raise SpentError
         signals = self._memory.signals.whole(view)

@@ -18,7 +18,6 @@ from extproc.policy import Policy, UnusableError
 from extproc.policy import pipelines as written
 from extproc.policy.credential_headers import credentials_among
 from extproc.policy.names import CONTROL_PREFIX
-from extproc.policy.signals import COUNTED
 from extproc.protocol.effects import HeaderMutation, Metadata, MetadataValue, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
@@ -39,6 +38,7 @@ from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
 from extproc.transaction.pools import CONTROL, EndpointPools
 from extproc.transaction.priced import blocks_unpriced, priced
+from extproc.transaction.reads import reads_of
 from extproc.transaction.sealing import sealing_of
 from extproc.transaction.steering import SteeringWriter
 from extproc.usage.prices import PriceBook, price_book
@@ -125,36 +125,16 @@ class Plan:
         self.recorded = policy.recorded_signals
         self.confines = bool(table.residency)
         """True if rules of residency say where requests may go."""
-        self._limits = tuple(each.when for each in table.residency.limits)
-        self._serving = (*self._limits, *(() if mcp is None else mcp.conditions))
-        rules = (rule.when for model in policy.models for rule in model.rules)
-        self._conditions = (*rules, *self._serving)
-        self.reads_body = signals.vocabulary.reads_body(self.recorded) or any(
-            each.reads_body for each in self._conditions
-        )
-        """True if signals of the body are read of requests that no pipeline is for."""
-        self.slow_signals = signals.vocabulary.costing("slow")
-        self.worded_signals = signals.vocabulary.costing("slow", "text")
-        """The signals that are computed in a thread: always, or where the body is not small."""
-        self.reads_signals = bool(self.recorded or self._conditions) or any(each.signals for each in pipelines)
-        self.rule_fields = frozenset(name for each in self._conditions for name in each.headers)
-        """The request's header fields that rules of models and of residency look at."""
-        self.reads_body |= bool(table.reads)
+        self.reads = reads = reads_of(policy, table, pipelines, mcp, signals.vocabulary)
         self.watches_load, self.watches_speed = table.watches_load, table.watches_speed
-        self.routes_by_signals = bool(self._conditions)
-        self.routes_by_findings = any("findings" in each.signals for each in self._conditions)
-        """True if a request may go elsewhere by what its pipeline finds, so that it has to wait for that."""
-        self._confines_by_body = any(each.reads_body for each in self._limits)
-        asked = [*(each.signals for each in self._conditions), *(each.signals for each in pipelines)]
-        signals_read = frozenset(self.recorded).union(*asked)
-        self.calling = calling_of(policy, signals_read, weighs=any(each.demand for each in table.reads.values()))
+        weighs = any(each.demand for each in table.reads.values())
+        self.calling = calling_of(policy, reads.signals, weighs=weighs)
         """The reading of who calls and when; None if nobody asks."""
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         unnamed = not policy.models and table.passes and not table.default and not table.listed
         self.inert = unnamed and not (self.confines or table.permitted or self.blocks_unpriced)
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
-        self.counts_tokens = not signals_read.isdisjoint(COUNTED) or any(each.counts for each in table.reads.values())
-        if self.counts_tokens:
+        if reads.tokens:
             tokens.load_for(self.known)
         self.limits = policy.limits
         self.health = policy.health
@@ -168,7 +148,7 @@ class Plan:
         self.needs = needs_of(
             table,
             read,
-            self._conditions,
+            reads.conditions,
             signals.vocabulary,
             self.recorded,
             staged=staged,
@@ -240,7 +220,7 @@ class Plan:
 
         `destination` is None for what Envoy's own routes decide about, which is in no region.
         """
-        if not self._confines_by_body:
+        if not self.reads.confined_by_body:
             return False
         return destination is None or destination.region not in self.table.residency.everywhere
 
@@ -259,8 +239,8 @@ class Plan:
 
     def _claim(self, raw_path: bytes) -> Claim:
         claim = self._meaning(raw_path)
-        others = self._limits if claim.mcp is None else self._serving
-        conditions = self._conditions if claim.claimed is not None and claim.mcp is None else others
+        others = self.reads.residency if claim.mcp is None else self.reads.serving
+        conditions = self.reads.conditions if claim.claimed is not None and claim.mcp is None else others
         if not self.pipelines and not conditions:
             return claim
         # However it is spelt, a request of an API is one under that API's path.

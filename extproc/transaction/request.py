@@ -136,7 +136,7 @@ class RequestSide:
         self.intent = Intent.READING
         if memory.findings is not None and memory.findings.pipeline.eager:
             # Only an Envoy that is configured for the policy is sure to show the response, which is to be held.
-            memory.handed.eager = memory.known and not memory.observed and not self._plan.routes_by_findings
+            memory.handed.eager = memory.known and not memory.observed and not self._plan.reads.findings
         return self._ask_for_body()
 
     def body(self, message: Body, now: float) -> Effects:
@@ -306,7 +306,7 @@ class RequestSide:
         assert opening is not None
         opening.body = body = held[0] if len(held) == 1 else b"".join(held)
         known = memory.mcp is None and not opening.codings and len(body) <= OPENED_BYTES
-        if known and memory.findings is None and not plan.reads_body:  # as most are that nobody judges
+        if known and memory.findings is None and not plan.reads.body:  # as most are that nobody judges
             claimed = memory.claimed
             asked = None if claimed is None or plan.inert else claimed.api.read_request(body, claimed)
             sealed = () if asked is None else opening.sealed_at_once()

@@ -116,7 +116,7 @@ def test_a_request_waits_for_findings_that_decide_where_it_goes() -> None:
                 assert gone_on is not waits
                 envoy.does("toy-guard")
                 book.transaction.receive(StreamClosed(), 0.0)
-                assert (envoy.refused, own.routes_by_findings) == (None, waits)
+                assert (envoy.refused, own.reads.findings) == (None, waits)
                 assert book.transaction.choice is not None
                 name = book.transaction.choice.candidate.destination.name
                 assert name == ("eu" if waits else "us")

@@ -81,7 +81,7 @@ def test_a_body_s_signal_decides_without_any_pipeline() -> None:
 
 def test_a_header_decides_and_the_body_is_read_for_its_model_alone() -> None:
     own = plan(TEAM)
-    assert not own.reads_body
+    assert not own.reads.body
     assert led(own, said("hi"), ("x-team", b"pay")) == ("rule-1", "private", "auto")
     assert led(own, said("hi"), ("x-team", b"hr")) == (None, "small", "llama")
     assert led(own, said("hi")) == (None, "small", "llama")

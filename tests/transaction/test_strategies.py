@@ -106,7 +106,7 @@ def test_a_model_that_weighs_nothing_pays_for_nothing() -> None:
     own = plan("strategy: cheapest", CHEAP_IN, CHEAP_OUT)
     assert set(own.table.weighs) == set(own.table.reads) == {"x"}
     bare = plan("strategy: weighted")
-    assert (bare.reads_body, bare.watches_load, bare.watches_speed, bare.calling) == (False, False, False, None)
+    assert (bare.reads.body, bare.watches_load, bare.watches_speed, bare.calling) == (False, False, False, None)
     assert not bare.table.weighs
 
 
