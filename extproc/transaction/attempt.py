@@ -7,13 +7,14 @@ request's own stream left it.
 from extproc.protocol.effects import HeaderMutation, Metadata, Phase, Proceed
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import Field
-from extproc.protocol.messages import Body, Headers, Side
+from extproc.protocol.messages import Body, Failed, Headers, Inspected, Message, Side
 from extproc.protocol.record import AttemptRecord
 from extproc.routing.health import Ailment
 from extproc.transaction.answers import Effects
 from extproc.transaction.attempts import COUNT_HEADER, TRY_PREFIX, AttemptState, attempt_of, state_of
 from extproc.transaction.error_reader import ErrorReader
 from extproc.transaction.fingerprint import ATTEMPT_MARK
+from extproc.transaction.leaving_out import LeavingOut, UnsealedBody, leaves
 from extproc.transaction.outcome import FROM_UPSTREAM
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
@@ -47,6 +48,14 @@ class Attempt(UpstreamRequest[AttemptTarget]):
         self._shared = shared
         self._request_bytes = 0
         self._errors = ErrorReader()
+
+    def _proceed(self, message: Message, now: float) -> Effects:
+        match message:
+            case Inspected(result=UnsealedBody(body=bytes() as body)):
+                return rewritten(None, self._named(body))
+            case Inspected() | Failed():
+                raise AttemptRefusedError("attempt_unreadable")
+        return super()._proceed(message, now)
 
     # -- what it is for
 
@@ -122,9 +131,15 @@ class Attempt(UpstreamRequest[AttemptTarget]):
         }
 
     def _body(self, message: Body) -> Effects:
-        if self._target is not None:
+        target = self._target
+        if target is not None:
             self._request_bytes = len(message.data)
-        return rewritten(message, self._renamed(message.data, AttemptRefusedError("attempt_unreadable")))
+            if leaves(target.state, target.destination.maker):  # in a thread: it may take long
+                return (LeavingOut(message.data, target.claimed.api.sealed).order(self._started),)
+        return rewritten(message, self._named(message.data))
+
+    def _named(self, body: bytes) -> bytes:
+        return self._renamed(body, AttemptRefusedError("attempt_unreadable"))
 
     # -- what becomes of it
 

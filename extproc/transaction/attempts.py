@@ -42,6 +42,7 @@ class PlannedAttempts(Struct, frozen=True):
     """The attempts of a request, two at least, and each one's model.
 
     `fields` and `metadata` are what Envoy is told beside the steering. `reads`: errors of the backends are read.
+    `maker`: the label of the provider whose sealed values the body holds, if attempts at others do without them.
     """
 
     order: tuple[Candidate, ...]
@@ -49,6 +50,7 @@ class PlannedAttempts(Struct, frozen=True):
     fields: tuple[Field, ...]
     metadata: Mapping[str, MetadataValue]
     reads: bool = False
+    maker: str | None = None
 
     def at(self, attempt: int) -> Candidate | None:
         """Return the candidate of an attempt, counted from 1; None if there is no such attempt."""
@@ -59,7 +61,7 @@ class AttemptState(Struct, frozen=True):
     """The facts of a request for the stream of an attempt: the policy's version, each attempt's backend and model.
 
     `path` is the request's, as it came, without keys. `seen`: the attempt before which all failures are known.
-    `spoilt`: the attempt that failed by what the request says, if one did.
+    `spoilt`: the attempt that failed by what the request says, if one did. `maker`: see `PlannedAttempts`.
     """
 
     version: str
@@ -68,13 +70,19 @@ class AttemptState(Struct, frozen=True):
     decision: str
     seen: int
     spoilt: int
+    maker: str | None = None
 
     def __repr__(self) -> str:
         return f"AttemptState({len(self.order)} attempts)"
 
 
-def planned_attempts(retries: Retries, version: str, choice: Choice, asked: str, path: bytes) -> PlannedAttempts | None:
-    """Return what Envoy is told about later attempts of a request for the model `asked`; None if there is one only."""
+def planned_attempts(
+    retries: Retries, version: str, choice: Choice, asked: str, path: bytes, maker: str | None = None
+) -> PlannedAttempts | None:
+    """Return what Envoy is told about later attempts of a request for the model `asked`; None if there is one only.
+
+    `maker`: see `PlannedAttempts`.
+    """
     found = retries.planned(asked, choice)
     if found is None:
         return None
@@ -94,8 +102,10 @@ def planned_attempts(retries: Retries, version: str, choice: Choice, asked: str,
             "attempts": names,
             "path": path.decode("latin-1"),
             **({"content": ",".join(sorted(group.reads))} if group.reads else {}),
+            **({} if maker is None else {"maker": maker}),
         },
         bool(group.reads),
+        maker,
     )
 
 
@@ -107,6 +117,9 @@ def state_of(message: Headers) -> AttemptState | None:
     version, attempts, path = (told.get(name) for name in ("policy", "attempts", "path"))
     if not (isinstance(version, str) and isinstance(attempts, str) and isinstance(path, str)):
         return None
+    maker = told.get("maker")
+    if not (maker is None or isinstance(maker, str)):
+        return None
     try:
         asked = path.encode("latin-1")
     except UnicodeEncodeError:
@@ -116,7 +129,7 @@ def state_of(message: Headers) -> AttemptState | None:
         backend, _, model = each.partition(_WITHIN)
         order.append((backend, model))
     decision, seen, spoilt = str(told.get("decision", "allowed")), _number(told, "seen", 1), _number(told, "spoilt", 0)
-    return AttemptState(version, tuple(order), asked, decision, seen, spoilt)
+    return AttemptState(version, tuple(order), asked, decision, seen, spoilt, maker)
 
 
 def reads_of(message: Headers) -> frozenset[str]:

@@ -38,6 +38,8 @@ def follow_attempts(plan: Plan, shared: Shared, memory: Memory, message: Headers
     if memory.opened is not None:
         note_closed(shared, memory)
         note_open(shared, memory)
+    if planned.maker not in {None, candidate.destination.maker}:
+        memory.sealed, memory.sealed_members = "dropped", memory.leavable
     memory.tried = tuple(each.destination.name for each in planned.order[: attempt - 1])
     told = answered_by(memory.decision, model, candidate.destination.name)
     memory.steering = replace(steering, response=told)

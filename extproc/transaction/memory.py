@@ -82,7 +82,8 @@ class Memory(Struct, eq=False):
     request names; `picking`: the pool that an endpoint is picked of, and `picked` the pick; `endpoint`: where it counts
     as open, and `endpoint_served` where it was in the end.
     `sealed`, `sealed_members`: see `Record`; `seals`: how the response is tagged, if it may hold sealed values,
-    `sealer`: what tags it, once it is known who sends it.
+    `sealer`: what tags it, once it is known who sends it; `leavable`: the members without which a later attempt at
+    another provider goes.
     `asked`: the parts of the request by which its response is judged, as far as they are needed and known.
     `handed`: work for threads and remote detectors. `mcp`: what decides about a request on an MCP path; `rpc`: those of
     its messages that wait for answers, once it was read; `filter`: the stage that takes out what they may not hold.
@@ -137,6 +138,7 @@ class Memory(Struct, eq=False):
     opened: HealthKey | None = None
     sealed: str | None = None
     sealed_members: tuple[str, ...] = ()
+    leavable: tuple[str, ...] = ()
     seals: SealedApi | None = None
     sealer: ReplySealer | None = None
     model: str | None = None

@@ -22,13 +22,14 @@ from extproc.routing.selection import NO_SIGNALS, select
 from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS, Effects
 from extproc.transaction.astray import check_steered
 from extproc.transaction.confining import check_region
+from extproc.transaction.leaving_out import leaving
 from extproc.transaction.memory import Memory
 from extproc.transaction.mirroring import mirrored
 from extproc.transaction.passage import Forwarding
 from extproc.transaction.picks import PickEdits, with_field, with_metadata
 from extproc.transaction.plan import Plan, SteeringEdits
 from extproc.transaction.priced import check_priced, unpriced
-from extproc.transaction.sealing import FREE, SealedError, SealedTurn, Sealing
+from extproc.transaction.sealing import FREE, SealedError, SealedTurn, Sealing, names_of
 from extproc.transaction.shared import Shared
 from extproc.transaction.weighed import note_open, weighing_of
 
@@ -94,7 +95,8 @@ def route(
     if sealing is None or not sealed:
         choice = _choose(plan, shared, memory, asked.model, now, None)
     else:
-        choice, turn = _choose_sealed(sealing, plan, shared, memory, asked.model, sealed, now)
+        retried = plan.retries is not None and memory.known and not coded
+        choice, turn = _choose_sealed(sealing, plan, shared, memory, asked.model, sealed, now, retried=retried)
     edits = [] if turn is FREE else turn.edits(body)
     if choice is None:
         return _passed(plan, memory, applied(body, edits) if edits else changed)
@@ -104,7 +106,7 @@ def route(
     if edits:
         changed = applied(body, edits)
     once = coded or not memory.known or (sealing is not None and sealing.passes_on(sealed, turn))
-    tried = None if once else plan.tried(choice, asked.model)
+    tried = None if once else plan.tried(choice, asked.model, leaving(turn, choice))
     if sealing is not None:
         served = choice.candidate.destination if tried is None else sealing.reading(choice.plan)
         memory.seals = sealing.reads(claimed.api, served, body, sealed=bool(sealed))
@@ -196,8 +198,13 @@ def _choose_sealed(
     model: str,
     sealed: Sequence[TaggedMember],
     now: float,
+    *,
+    retried: bool,
 ) -> tuple[Choice | None, SealedTurn]:
-    """As `_choose`, among those that can read what the request carries; return what of that goes on, too."""
+    """As `_choose`, among those that can read what the request carries; return what of that goes on, too.
+
+    `retried`: see `Sealing.choose`.
+    """
     assert memory.claimed is not None, "what no API claims is not routed"
 
     def chosen(makers: frozenset[str] | None) -> Choice | None:
@@ -208,12 +215,13 @@ def _choose_sealed(
 
     try:
         turn = sealing.turn(sealed, model, memory.claimed.api.family.name)
-        choice, turn = sealing.choose(turn, chosen, down)
+        choice, turn = sealing.choose(turn, chosen, down, retried=retried)
     except SealedError as error:
         memory.sealed, memory.sealed_members = "refused", error.names
         raise
     if turn.outcome is not None:
         memory.sealed, memory.sealed_members = turn.outcome, turn.names
+        memory.leavable = names_of((*turn.left, *turn.kept))
     return choice, turn
 
 

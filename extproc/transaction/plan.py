@@ -73,7 +73,7 @@ class Claim(Struct, frozen=True):
     mcp: McpRoute | None = None
 
 
-Tried: TypeAlias = tuple[str, tuple[tuple[str, str | None], ...]]
+Tried: TypeAlias = tuple[str, tuple[tuple[str, str | None], ...], str | None]
 """The model that is asked for, and the attempts in their order, by which the steering of retries is known."""
 
 SteeringKey: TypeAlias = tuple[str, str | None, str, str, bytes, bool, Tried | None, MirrorRoute | None]
@@ -355,16 +355,20 @@ class Plan:
             planned=planned,
         )
 
-    def tried(self, choice: Choice, asked: str) -> Tried | None:
-        """Return the attempts that an Envoy which is configured for the plan may make, if there may be several."""
+    def tried(self, choice: Choice, asked: str, maker: str | None = None) -> Tried | None:
+        """Return the attempts that an Envoy which is configured for the plan may make, if there may be several.
+
+        `maker`: see `PlannedAttempts`.
+        """
         if self.retries is None or len(choice.plan) < 2:
             return None
-        return asked, tuple([each.key for each in choice.plan])
+        return asked, tuple([each.key for each in choice.plan]), maker
 
     def _attempts(self, choice: Choice, tried: Tried | None, raw_path: bytes) -> PlannedAttempts | None:
         if tried is None or self.retries is None:
             return None
-        return planned_attempts(self.retries, self.version, choice, tried[0], apis.without_keys(raw_path))
+        asked, _, maker = tried
+        return planned_attempts(self.retries, self.version, choice, asked, apis.without_keys(raw_path), maker)
 
 
 def _normal(prefix: str) -> str:

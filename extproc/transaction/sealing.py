@@ -68,12 +68,19 @@ class SealedTurn(Struct, frozen=True):
 
     `kept`: those that go on, without their tags. `left`: those that are left out. `maker`: the label of the provider
     that made what is kept; None if any may have the request. `bound`: something is kept that may not be left out.
+    `passing`: values of nobody knows whom go on, too.
     """
 
     kept: tuple[TaggedMember, ...] = ()
     left: tuple[TaggedMember, ...] = ()
     maker: str | None = None
     bound: bool = False
+    passing: bool = False
+
+    @property
+    def loose(self) -> bool:
+        """True if the request has a provider's values, and can do without all of them."""
+        return self.maker is not None and not self.bound and not self.passing
 
     @property
     def outcome(self) -> SealedOutcome | None:
@@ -168,14 +175,15 @@ class Sealing(Struct, frozen=True):
             if fast:
                 raise SealedError(409, "sealed_content_unknown", _UNKNOWN, fast)
             left += unknown
-        return _agreed(mine, left)
+        return _agreed(mine, left, passing=bool(unknown) and self.unknown == "pass")
 
     def choose(
-        self, turn: SealedTurn, select: Select, down: Callable[[Candidate], bool]
+        self, turn: SealedTurn, select: Select, down: Callable[[Candidate], bool], *, retried: bool
     ) -> tuple[Choice | None, SealedTurn]:
         """Choose among the candidates that may have the request, and return what of it goes on.
 
-        A maker that is `down`, though it may be asked, is not asked if the request can do without it.
+        A maker that is `down`, though it may be asked, is not asked if the request can do without it. `retried`: later
+        attempts may go to others without its values, if all of these may be left out.
 
         Raises:
             SealedError: nobody may, 409 if nobody ever can and 503 if the maker is down.
@@ -196,7 +204,7 @@ class Sealing(Struct, frozen=True):
                 raise SealedError(503, "sealed_content_unavailable", _DOWN, turn.fast) from None
             raise
         if choice is not None and (turn.bound or not down(choice.candidate)):
-            return choice, turn
+            return (_onward(choice, turn.maker, select) if retried and turn.loose else choice), turn
         if not turn.bound:
             return select(None), turn.without()
         # Envoy's own routes decide: nobody knows whose they are.
@@ -248,7 +256,14 @@ def names_of(members: Iterable[TaggedMember]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.member.name for each in members))[:NAMES_MAX]
 
 
-def _agreed(mine: Sequence[tuple[str, TaggedMember]], left: Sequence[TaggedMember]) -> SealedTurn:
+def _onward(choice: Choice, maker: str | None, select: Select) -> Choice:
+    """Let the plan go on to the backends of other makers, in the order in which they would be asked without it."""
+    others = select(None)  # it has more candidates than the choice that was made: nothing refuses it
+    more = () if others is None else (each for each in others.plan if each.destination.maker != maker)
+    return replace(choice, plan=(*choice.plan, *more))
+
+
+def _agreed(mine: Sequence[tuple[str, TaggedMember]], left: Sequence[TaggedMember], *, passing: bool) -> SealedTurn:
     """Keep the values of one maker: of those that may not be left out, else of the last one."""
     bound = {maker for maker, each in mine if each.member.removal is None}
     if len(bound) > 1:
@@ -257,7 +272,7 @@ def _agreed(mine: Sequence[tuple[str, TaggedMember]], left: Sequence[TaggedMembe
     maker = next(iter(bound)) if bound else mine[-1][0] if mine else None
     others = [each for made, each in mine if made != maker]
     kept = tuple(each for made, each in mine if made == maker)
-    return SealedTurn(kept, (*left, *others), maker, bool(bound))
+    return SealedTurn(kept, (*left, *others), maker, bool(bound), passing)
 
 
 def sealing_of(policy: Policy, table: Table) -> Sealing | None:

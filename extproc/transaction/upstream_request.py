@@ -156,7 +156,11 @@ class UpstreamRequest(ABC, Generic[T]):
         return rejection(error, teller, self._request_id, "rejected", self._reason)
 
 
-def rewritten(message: Body, body: bytes) -> Effects:
-    """Return what replaces the body of `message` by `body`, and the length in its headers: both may be another's."""
+def rewritten(message: Body | None, body: bytes) -> Effects:
+    """Return what replaces the body of `message` by `body`, and the length in its headers: both may be another's.
+
+    `message` is None if the body was changed before.
+    """
     length = HeaderMutation(more=(("content-length", b"%d" % len(body)),))
-    return (Proceed(Side.REQUEST, Phase.BODY, length, None if body is message.data else body),)
+    same = message is not None and body is message.data
+    return (Proceed(Side.REQUEST, Phase.BODY, length, None if same else body),)

@@ -141,11 +141,18 @@ def check_outage(sealed: Sealed) -> None:
     other = next(backends[name] for name in ("cold", "warm") if backends[name] is not home)
     home.fails = True
     again = client.asks("auto", stream=False)
-    statuses = [asked(sealed, "messages", again).status for _ in range(2)]
-    assert statuses == [503, 200]  # the first shows that it is down
-    assert home.provider.name.encode() not in other.bodies[-1]
-    assert json.loads(other.bodies[-1])["messages"][1]["content"] == [{"type": "text", "text": "hello"}]
-    refused = asked(sealed, "messages", {"model": "auto", "max_tokens": 9, "messages": loop.turns})
+    for failover in (True, False):  # the first request shows that it is down
+        answer = asked(sealed, "messages", again)
+        assert answer.status == 200
+        assert home.provider.name.encode() not in other.bodies[-1]
+        assert json.loads(other.bodies[-1])["messages"][1]["content"] == [{"type": "text", "text": "hello"}]
+        line = gateway.line(answer)
+        assert (line["sealed"], line["backend"]) == ("dropped", other.provider.name)
+        assert line.get("tried") == ([home.provider.name] if failover else None)
+    bound = {"model": "auto", "max_tokens": 9, "messages": loop.turns}
+    failed = asked(sealed, "messages", bound)  # a failure that was retried does not show that it is down: it is asked
+    assert (failed.status, gateway.line(failed)["sealed"]) == (503, "pinned")
+    refused = asked(sealed, "messages", bound)
     error = json.loads(refused.body)["error"]
     assert (refused.status, error["type"]) == (503, "overloaded_error")
     assert "which only the provider that made it can read" in error["message"]
