@@ -110,10 +110,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is marked `deep`, `docker` or `measured`, unless the profile or the command line asks for it."""
+    """Leaves out `deep`, `docker`, `services` and `measured` tests, unless the profile or the command line asks."""
     if config.getoption("-m"):
         return
-    left = ("measured",) if PROFILE == "deep" else ("deep", "docker", "measured")
+    left = ("measured",) if PROFILE == "deep" else ("deep", "docker", "services", "measured")
     out = [item for item in items if not {mark.name for mark in item.iter_markers()}.isdisjoint(left)]
     if out:
         config.hook.pytest_deselected(items=out)

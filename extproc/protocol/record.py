@@ -1,7 +1,7 @@
 """The record of an exchange: data for the log, metrics and audit, told once the exchange is over."""
 
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -59,19 +59,41 @@ class CountedUninspected(Struct, frozen=True, gc=False):
     count: int
 
 
-class Usage(Struct, frozen=True, gc=False):
-    """Tokens of one exchange, as the provider counted them; None where it told none.
+UsageSource: TypeAlias = Literal["provider", "estimated", "envoy"]
+"""The source of an exchange's counts: the provider's own, estimated from what passed, or Envoy's filter."""
 
-    `cached_input` are among `input`, and `reasoning` among `output`.
+
+class Usage(Struct, frozen=True, gc=False):
+    """Tokens of one exchange; None where nothing is known of them.
+
+    `cached_input`, `cache_creation_input` and `input_audio` are among `input`, `reasoning` and `output_audio` among
+    `output`. `source`: who counted `input` and `output`; None if there are none.
     """
 
     input: int | None = None
     output: int | None = None
     cached_input: int | None = None
     reasoning: int | None = None
+    cache_creation_input: int | None = None
+    input_audio: int | None = None
+    output_audio: int | None = None
+    source: UsageSource | None = None
 
 
 NO_USAGE: Final = Usage()
+
+
+class BudgetCharge(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The part of one budget in an exchange. `amount`: what was spent, in the budget's unit.
+
+    `refused`: the budget is why the request went no further; with `shadow`, would have been.
+    """
+
+    budget: str
+    unit: str
+    amount: float
+    refused: bool = False
+    shadow: bool = False
 
 
 class Record(Struct, frozen=True, omit_defaults=True):
@@ -89,8 +111,12 @@ class Record(Struct, frozen=True, omit_defaults=True):
     decided, and `cluster` where, if it told that. `endpoint_pool`: the pool that an endpoint was picked of, and
     `endpoint` the one that served, or was picked first. `attempts`: how many Envoy made, if more than one, and `tried`
     the backends before `backend`. `mirror`: the backend that a copy was made for; `unmirrored`: why none was made of a
-    request that was drawn for it. `processing_ms` and `abort` are added by the shell: its own time in all, and the gRPC
-    status that it ended the exchange with.
+    request that was drawn for it. `usage_source`: who counted the tokens; `cost_usd`: their price, None if it is not
+    known. `region`: the backend's. `key`: the id of the virtual key. `budgets`: what the exchange took of each.
+    `skipped`: processors that were left out because the worker was overloaded. `policy`: the digest of the policy that
+    judged the exchange. `trace`: the trace id and the parent's span id of the request's `traceparent`. `first_byte_ms`:
+    when the response began, from the exchange's start. `processing_ms` and `abort` are added by the shell: its own time
+    in all, and the gRPC status that it ended the exchange with.
     """
 
     request_id: str
@@ -137,6 +163,18 @@ class Record(Struct, frozen=True, omit_defaults=True):
     tried: tuple[str, ...] = ()
     mirror: str | None = None
     unmirrored: str | None = None
+    usage_source: UsageSource | None = None
+    cache_creation_input_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    cost_usd: float | None = None
+    region: str | None = None
+    key: str | None = None
+    budgets: tuple[BudgetCharge, ...] = ()
+    skipped: tuple[str, ...] = ()
+    policy: str | None = None
+    trace: tuple[str, str] | None = None
+    first_byte_ms: float | None = None
 
     @classmethod
     def lost(cls, reason: str) -> "Record":

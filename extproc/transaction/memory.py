@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from extproc.apis import ApiRequestPath
 from extproc.apis.asked import NOTHING_ASKED, Asked
@@ -18,14 +17,13 @@ from extproc.policy.endpoints import EndpointPool
 from extproc.policy.signals import BACKEND_STATE
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
-from extproc.protocol.record import NO_USAGE, Record, Scalar, Usage
+from extproc.protocol.record import NO_USAGE, Usage
 from extproc.routing.endpoints import Picked
 from extproc.routing.health import BackendHealth, HealthKey
 from extproc.routing.quoted import Quoted, QuotedInPieces
 from extproc.routing.residency import Confinement
 from extproc.routing.table import Choice, Destination
 from extproc.routing.weighing import LeftOut, WeighedBody
-from extproc.signals.asked import AskedValues
 from extproc.signals.registry import Signals
 from extproc.signals.view import UNKNOWN_CALLER, Circumstances
 from extproc.transaction.answers import Teller
@@ -49,9 +47,6 @@ ERROR: Final = 400
 BAD_GATEWAY: Final = 502
 
 _NO_SIGNALS: Final[Mapping[str, Any]] = MappingProxyType({})
-
-RECORDED_TEXT: Final = 256
-"""Characters of a signal in the record: as many as the name of a model may have."""
 
 
 def request_id_of(given: bytes | None) -> bytes:
@@ -290,74 +285,6 @@ class Memory(Struct, eq=False):
         self.rule_signals = values
         return values
 
-    def recorded(self, names: Collection[str]) -> dict[str, Scalar] | None:
-        """Return the values of signals as the record has them; None before the request's headers came."""
-        if self.signals is None:
-            return None
-        seen: dict[str, Scalar] = {}
-        for name, value in self.rule_signals.items():
-            if isinstance(value, int | float | None):
-                seen[name] = value
-            elif isinstance(value, AskedValues):
-                seen |= value.recorded(name)
-        return seen | {name: _cut(value) for name, value in self.signals.read(names).items()}
-
-    def record(self, now: float, signals: Collection[str] = ()) -> Record:
-        """Return the record of the exchange: names from the policy, fixed words and numbers.
-
-        A client's text is there only where `signals`, which the policy has recorded, are texts. Numbers and truths that
-        the model's rules read are recorded as well.
-        """
-        claim, choice, claimed, usage = self.claim, self.choice, self.claimed, self.usage
-        # By position: names would cost each exchange a microsecond.
-        record = Record(
-            self.request_id.decode("ascii"),
-            claimed.api.name if claimed else None,
-            claim.path if claim and claimed else None,
-            self.model,
-            self.stream,
-            self.decision,
-            self.failure or self.reason,
-            choice.candidate.destination.name if choice else None,
-            choice.candidate.model or self.model if choice else None,
-            self.status,
-            self.request_bytes,
-            usage.input,
-            usage.output,
-            usage.cached_input,
-            usage.reasoning,
-            _ms(self.started, self.decided),
-            _ms(self.started, now),
-        )
-        if self.findings is not None:
-            record = self.findings.recorded(record)
-        elif self.staged is not None:
-            record = self.staged.staged(record)
-        if self.misconfigured is not None:
-            record = replace(record, misconfigured=self.misconfigured, detail=self.detail)
-        if self.missteered is not None:
-            went, meant = self.missteered, self.destination
-            record = replace(record, missteered=went.cause, cluster=went.cluster, detail=self.detail or went.detail)
-            if meant is not None:  # also one that was chosen by the path alone
-                record = replace(record, backend=meant.name)
-        if self.picking is not None:
-            went_to = self.endpoint_served or self.endpoint
-            record = replace(record, endpoint_pool=self.picking, endpoint=went_to)
-        if self.tried:
-            record = replace(record, attempts=self.attempt, tried=self.tried)
-        if self.mirror is not None:
-            told = (None, self.mirror) if self.unmirrored else (self.mirror, None)
-            record = replace(record, mirror=told[0], unmirrored=told[1])
-        if self.rule is not None:
-            record = replace(record, rule=self.rule)
-        if self.sealed is not None:
-            record = replace(record, sealed=self.sealed, sealed_members=self.sealed_members)
-        if self.confinement is not None:
-            record = replace(record, residency=self.confinement.rules)
-        if self.circumstances.tenant:
-            record = replace(record, tenant=self.circumstances.tenant)
-        return replace(record, signals=self.recorded(signals) or None) if signals or self.rule_signals else record
-
 
 class SealedAndQuoted:
     """Two edits of one stream, one after the other."""
@@ -379,11 +306,3 @@ class SealedAndQuoted:
 
 LastEdits: TypeAlias = ReplySealer | QuotedInPieces | SealedAndQuoted
 """The last edits in a stream on its way to the client."""
-
-
-def _cut(value: Scalar) -> Scalar:
-    return value[:RECORDED_TEXT] if isinstance(value, str) else value
-
-
-def _ms(start: float, end: float | None) -> float | None:
-    return None if end is None else round((end - start) * 1000, 3)

@@ -31,6 +31,7 @@ from extproc.transaction.memory import ERROR, Memory
 from extproc.transaction.misconfigured import MisconfiguredError, check_order
 from extproc.transaction.picks import over
 from extproc.transaction.plan import Plan
+from extproc.transaction.recording import record_of
 from extproc.transaction.request import Intent, RequestSide
 from extproc.transaction.response import ResponseSide
 from extproc.transaction.shared import Shared
@@ -366,4 +367,4 @@ class Transaction:
             self._count_unshown()
         if self._memory.picked is not None:
             over(self._shared, self._memory, now)
-        return (self._memory.record(now, self._plan.recorded),)
+        return (record_of(self._memory, now, self._plan.recorded),)

@@ -58,7 +58,14 @@ class UsageMeter:
         if self._reported is None:
             return NO_USAGE
         counts = self._reported.inclusive()
-        return Usage(counts.input_tokens, counts.output_tokens, counts.cached_input_tokens, counts.reasoning_tokens)
+        return Usage(
+            counts.input_tokens,
+            counts.output_tokens,
+            counts.cached_input_tokens,
+            counts.reasoning_tokens,
+            counts.cache_creation_input_tokens,
+            source="provider",
+        )
 
     def _take(self, api: Api, data: bytes) -> None:
         try:

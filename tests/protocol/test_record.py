@@ -3,6 +3,7 @@ from msgspec.structs import replace
 
 from extproc.protocol.record import CountedFinding, CountedUninspected, FailedProcessor, Record, Usage
 from extproc.transaction.memory import Memory
+from extproc.transaction.recording import record_of
 from tests.records import logged
 
 ALWAYS = [
@@ -66,6 +67,6 @@ def test_what_a_pipeline_came_to_stands_in_the_line_as_it_always_has() -> None:
 def test_tokens_that_the_provider_counted_are_told() -> None:
     memory = Memory(0.0)
     memory.usage = Usage(input=10, output=20, cached_input=3, reasoning=4)
-    told = logged(memory.record(1.0))
+    told = logged(record_of(memory, 1.0))
     names = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens")
     assert [told[name] for name in names] == [10, 20, 3, 4]

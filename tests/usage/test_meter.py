@@ -31,13 +31,13 @@ def test_a_body_is_counted_with_cached_and_reasoning_tokens_inside() -> None:
     meter = UsageMeter(current(), "anthropic.messages")
     counts = {"input_tokens": 7, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20, "output_tokens": 5}
     meter.body(json.dumps({"type": "message", "usage": counts}).encode())
-    assert meter.total == Usage(127, 5, 100, None)
+    assert meter.total == Usage(127, 5, 100, None, 20, source="provider")
 
 
 def test_the_last_of_several_reports_of_a_stream_counts() -> None:
     first = chunk(usage={"prompt_tokens": 3, "completion_tokens": 1})
     last = chunk(usage={"prompt_tokens": 3, "completion_tokens": 9})
-    assert streamed("openai.chat", events(first, last)).total == Usage(3, 9, None, None)
+    assert streamed("openai.chat", events(first, last)).total == Usage(3, 9, source="provider")
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_what_is_no_report_counts_nothing(raw: bytes) -> None:
 
 def test_a_name_that_is_null_first_and_counted_then_is_read() -> None:
     raw = b'data: {"choices":[{"usage":null}],"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n'
-    assert streamed("openai.chat", raw).total == Usage(3, 1, None, None)
+    assert streamed("openai.chat", raw).total == Usage(3, 1, source="provider")
 
 
 def test_events_of_another_api_are_counted_as_that_api_counts() -> None:
     counts = {"promptTokenCount": 100, "candidatesTokenCount": 20, "thoughtsTokenCount": 30}
     raw = events({"candidates": [{"content": {"parts": [{"text": "x"}]}}], "usageMetadata": counts})
-    assert streamed("", raw).total == Usage(100, 50, None, 30)
+    assert streamed("", raw).total == Usage(100, 50, None, 30, source="provider")
 
 
 def test_a_body_that_cannot_be_decoded_counts_nothing() -> None:
