@@ -61,6 +61,6 @@ def warning(now: ActivePolicy, new: ActivePolicy, envoys: Envoys) -> str | None:
 
 
 def _changes(now: ActivePolicy, new: ActivePolicy) -> str:
-    from extproc.transaction.fingerprint import differences  # noqa: PLC0415  - a supervisor seldom needs it
+    from extproc.transaction.steering.fingerprint import differences  # noqa: PLC0415  - a supervisor seldom needs it
 
     return ", ".join(differences(now.demands, new.demands))

@@ -18,7 +18,7 @@ from extproc.server.runtime import Runtime
 from extproc.server.tasks import spawn
 from extproc.server.tls import TlsContent
 from extproc.server.transport import Binding, message_max
-from extproc.transaction import fingerprint
+from extproc.transaction.steering import fingerprint
 
 IDLE: Final = 300.0
 """Seconds without a call after which a connection ends. How many there may be grpc has no option for; the transport h2

@@ -10,7 +10,7 @@ from extproc.policy import Policy, PolicyError, Problem
 
 if TYPE_CHECKING:  # a supervisor compiles nothing
     from extproc.transaction import Plan
-    from extproc.transaction.fingerprint import Demands
+    from extproc.transaction.steering.fingerprint import Demands
 
 
 class Sealed(Struct, frozen=True):

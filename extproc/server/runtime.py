@@ -41,10 +41,10 @@ from extproc.telemetry.families import (
 )
 from extproc.telemetry.inspected import count_inspected
 from extproc.transaction import Lane, Plan, Shared, Transaction
-from extproc.transaction.attempt import Attempt
-from extproc.transaction.copied import CopiedRequest
-from extproc.transaction.fingerprint import ATTEMPT_MARK, COPY_MARK
-from extproc.transaction.witness import UNVERIFIED
+from extproc.transaction.steering.fingerprint import ATTEMPT_MARK, COPY_MARK
+from extproc.transaction.steering.witness import UNVERIFIED
+from extproc.transaction.upstream.attempt import Attempt
+from extproc.transaction.upstream.copied import CopiedRequest
 
 SWEEP_EVERY: Final = 0.2
 """Seconds between looks at the deadlines of all open exchanges: one timer a worker, none an exchange. A deadline is

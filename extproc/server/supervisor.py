@@ -32,7 +32,7 @@ from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding
 from extproc.telemetry import Metrics, Snapshot, Totals
 from extproc.telemetry.families import LOG_DROPPED, MISCONFIGURED, RELOADS, RESTARTS, WORKERS
 from extproc.telemetry.snapshot import merged
-from extproc.transaction.witness import VERIFIED
+from extproc.transaction.steering.witness import VERIFIED
 
 WORKERS_MAX: Final = 256
 """More than the cores of any one machine that this runs on; each worker adds 20 to 60 MiB."""

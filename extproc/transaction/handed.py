@@ -12,7 +12,7 @@ from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.work import Work, WorkResult
 from extproc.transaction.answers import NOTHING, Effects
-from extproc.transaction.pending import PendingJudgement
+from extproc.transaction.responses.pending import PendingJudgement
 
 
 class BodyWork(Work, Protocol):

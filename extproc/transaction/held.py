@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from extproc.transaction.admission import overloaded
+from extproc.transaction.requests.admission import overloaded
 from extproc.transaction.shared import Shared
 
 SMALL_BYTES: Final = 64 * 1024

@@ -27,13 +27,13 @@ from extproc.routing.weighing import LeftOut, WeighedBody
 from extproc.signals.registry import Signals
 from extproc.signals.view import UNKNOWN_CALLER, Circumstances
 from extproc.transaction.answers import Teller
-from extproc.transaction.backend_signals import states_of
 from extproc.transaction.findings import Findings
 from extproc.transaction.handed import HandedOut
-from extproc.transaction.mcp_exchange import McpExchange
-from extproc.transaction.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
-from extproc.transaction.missteering import Missteering
+from extproc.transaction.mcp.exchange import McpExchange
 from extproc.transaction.plan import Claim, SteeringEdits
+from extproc.transaction.requests.backend_signals import states_of
+from extproc.transaction.steering.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
+from extproc.transaction.steering.missteering import Missteering
 
 # Envoy writes UUIDs; anything else in that header may be a client's own text, which is not to reach a log.
 _REQUEST_ID: Final = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

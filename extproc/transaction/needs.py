@@ -10,7 +10,7 @@ from extproc.policy import Condition
 from extproc.policy.signals import Vocabulary
 from extproc.routing.mcp import SESSION, McpTable
 from extproc.routing.table import Table
-from extproc.transaction.passage import PROTOCOLS
+from extproc.transaction.requests.passage import PROTOCOLS
 
 FIELDS_READ = (
     ":method",

@@ -10,7 +10,7 @@ from extproc.policy import Health
 from extproc.protocol.enums import plain
 from extproc.protocol.messages import Headers
 from extproc.routing.health import FAILURE_STATUS, BackendHealth, HealthKey
-from extproc.transaction.missteering import Cause
+from extproc.transaction.steering.missteering import Cause
 
 # `response.code_details` tells a backend's own answer from Envoy's local replies, which pass through us, too.
 FROM_UPSTREAM: Final = "via_upstream"

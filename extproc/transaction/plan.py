@@ -27,20 +27,20 @@ from extproc.routing.mcp import McpRoute, McpTable, compile_mcp
 from extproc.routing.mirrors import MirrorRoute, mirror_numbers
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
-from extproc.transaction.attempts import PlannedAttempts, planned_attempts
-from extproc.transaction.backend_signals import fitted
-from extproc.transaction.bound_signals import bound
-from extproc.transaction.calling import calling_of
 from extproc.transaction.contract import CONTRACT_VERSION, answered_by
-from extproc.transaction.copies import mirror_fields, mirror_metadata
-from extproc.transaction.fingerprint import demands, fingerprint, version_of
 from extproc.transaction.needs import names_route, needs_of
-from extproc.transaction.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
-from extproc.transaction.pools import CONTROL, EndpointPools
-from extproc.transaction.priced import blocks_unpriced, priced
-from extproc.transaction.reads import reads_of
-from extproc.transaction.sealing import sealing_of
-from extproc.transaction.steering import SteeringWriter
+from extproc.transaction.requests.backend_signals import fitted
+from extproc.transaction.requests.bound_signals import bound
+from extproc.transaction.requests.calling import calling_of
+from extproc.transaction.requests.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
+from extproc.transaction.requests.pools import CONTROL, EndpointPools
+from extproc.transaction.requests.priced import blocks_unpriced, priced
+from extproc.transaction.requests.reads import reads_of
+from extproc.transaction.requests.sealing import sealing_of
+from extproc.transaction.steering.fingerprint import demands, fingerprint, version_of
+from extproc.transaction.steering.writer import SteeringWriter
+from extproc.transaction.upstream.attempts import PlannedAttempts, planned_attempts
+from extproc.transaction.upstream.copies import mirror_fields, mirror_metadata
 from extproc.usage.prices import PriceBook, price_book
 
 UNPIPED = "none"

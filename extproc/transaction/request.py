@@ -18,16 +18,16 @@ from extproc.protocol.messages import Body, Headers, Side, Trailers
 from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
 from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.protocol.work import WorkResult
-from extproc.transaction.admission import too_large, upgrades
 from extproc.transaction.answers import NOTHING, PASS_REQUEST_BODY, PASS_REQUEST_HEADERS, Effects
-from extproc.transaction.confining import check_region
 from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
-from extproc.transaction.mcp import route_mcp
+from extproc.transaction.mcp.requests import route_mcp
 from extproc.transaction.memory import Memory
-from extproc.transaction.misconfigured import MisconfiguredError
-from extproc.transaction.noting import note_judged, note_refused
-from extproc.transaction.onward import (
+from extproc.transaction.plan import Plan
+from extproc.transaction.requests.admission import too_large, upgrades
+from extproc.transaction.requests.confining import check_region
+from extproc.transaction.requests.noting import note_judged, note_refused
+from extproc.transaction.requests.onward import (
     AT_ONCE,
     Routed,
     route,
@@ -38,15 +38,15 @@ from extproc.transaction.onward import (
     unrouted,
     with_endpoints,
 )
-from extproc.transaction.opened_body import Judged, Refusal
-from extproc.transaction.opening import OPENED_BYTES, Opening
-from extproc.transaction.passage import without_key_protocols
-from extproc.transaction.pending import PendingJudgement
-from extproc.transaction.picks import PickEdits, model_at, picked, with_metadata
-from extproc.transaction.plan import Plan
-from extproc.transaction.recoding import Recoded, Recoding, swells
-from extproc.transaction.request_headers import admit
+from extproc.transaction.requests.opened_body import Judged, Refusal
+from extproc.transaction.requests.opening import OPENED_BYTES, Opening
+from extproc.transaction.requests.passage import without_key_protocols
+from extproc.transaction.requests.picks import PickEdits, model_at, picked, with_metadata
+from extproc.transaction.requests.request_headers import admit
+from extproc.transaction.responses.pending import PendingJudgement
+from extproc.transaction.responses.recoding import Recoded, Recoding, swells
 from extproc.transaction.shared import Shared
+from extproc.transaction.steering.misconfigured import MisconfiguredError
 
 _REQUEST: Final = Side.REQUEST
 _UNTOLD: Final = ProtocolConfig()

@@ -15,7 +15,6 @@ from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendM
 from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.protocol.work import WorkResult
 from extproc.routing.quoted import Quoted
-from extproc.transaction.answer_body import Room, Wanted, WholeAnswer, only_tagged, only_watches, wanted
 from extproc.transaction.answers import (
     NOTHING,
     PASS_RESPONSE_BODY,
@@ -23,14 +22,11 @@ from extproc.transaction.answers import (
     PASS_RESPONSE_TRAILERS,
     Effects,
 )
-from extproc.transaction.astray import check_arrived
 from extproc.transaction.contract import REQUEST_ID, told_already
-from extproc.transaction.failover import follow_attempts
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane
-from extproc.transaction.mcp import session_named
+from extproc.transaction.mcp.requests import session_named
 from extproc.transaction.memory import ERROR, Memory
-from extproc.transaction.misconfigured import MisconfiguredError, detail_of
 from extproc.transaction.outcome import (
     FROM_UPSTREAM,
     Observation,
@@ -40,16 +36,20 @@ from extproc.transaction.outcome import (
     observe,
     status_of,
 )
-from extproc.transaction.picks import settle
 from extproc.transaction.plan import Plan
-from extproc.transaction.proof import END, Proof
-from extproc.transaction.quoting import ErrorAnswer
+from extproc.transaction.requests.picks import settle
+from extproc.transaction.requests.weighed import note_begun, note_written
+from extproc.transaction.responses.answer_body import Room, Wanted, WholeAnswer, only_tagged, only_watches, wanted
+from extproc.transaction.responses.quoting import ErrorAnswer
+from extproc.transaction.responses.staging import check_stages, read_for, staged
+from extproc.transaction.responses.streaming import StreamedAnswer
+from extproc.transaction.responses.watching import WatchedBody, WatchedStream
+from extproc.transaction.responses.windowed import WindowedAnswer
 from extproc.transaction.shared import Shared
-from extproc.transaction.staging import check_stages, read_for, staged
-from extproc.transaction.streaming import StreamedAnswer
-from extproc.transaction.watching import WatchedBody, WatchedStream
-from extproc.transaction.weighed import note_begun, note_written
-from extproc.transaction.windowed import WindowedAnswer
+from extproc.transaction.steering.astray import check_arrived
+from extproc.transaction.steering.misconfigured import MisconfiguredError, detail_of
+from extproc.transaction.steering.proof import END, Proof
+from extproc.transaction.upstream.failover import follow_attempts
 
 # Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
 _CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)

@@ -6,8 +6,8 @@ from extproc.routing.endpoints import EndpointBook
 from extproc.routing.health import BackendHealth
 from extproc.routing.selection import APART, Draws
 from extproc.routing.speeds import Speeds
-from extproc.transaction.misconfigured import What
-from extproc.transaction.witness import SteeringWatch
+from extproc.transaction.steering.misconfigured import What
+from extproc.transaction.steering.witness import SteeringWatch
 
 
 class Shared:

@@ -28,14 +28,14 @@ from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import ERROR, Memory
-from extproc.transaction.misconfigured import MisconfiguredError, check_order
-from extproc.transaction.picks import over
 from extproc.transaction.plan import Plan
 from extproc.transaction.recording import record_of
 from extproc.transaction.request import Intent, RequestSide
+from extproc.transaction.requests.picks import over
+from extproc.transaction.requests.weighed import note_closed
 from extproc.transaction.response import ResponseSide
 from extproc.transaction.shared import Shared
-from extproc.transaction.weighed import note_closed
+from extproc.transaction.steering.misconfigured import MisconfiguredError, check_order
 
 GRACE: Final = 5.0
 """Seconds past `limits.request_timeout` after which a request whose body Envoy still buffers is aborted: Envoy's own

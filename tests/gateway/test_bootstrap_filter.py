@@ -7,7 +7,7 @@ import pytest
 from extproc.gateway.bootstrap import Json, Profile, bootstrap
 from extproc.policy import loads
 from extproc.transaction import FIELDS_READ, Needs, Plan
-from extproc.transaction.admission import CROWDED
+from extproc.transaction.requests.admission import CROWDED
 from extproc.wire.pb.processor_pb2 import ProcessingRequest, ProcessingResponse
 from tests.gateway.rig import ANYWHERE, Rig, a_policy, a_rig
 from tests.gateway.scripted import Script, answer, failing, kind, metadata, mutation, passing, steering

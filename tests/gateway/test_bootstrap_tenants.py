@@ -6,7 +6,7 @@ from extproc.gateway.against import compare, read
 from extproc.gateway.bootstrap import Json, SocketAddress, bootstrap, render
 from extproc.policy import loads
 from extproc.transaction import Plan
-from extproc.transaction.fingerprint import differences
+from extproc.transaction.steering.fingerprint import differences
 from tests.e2e.gateway import ext_proc, manager
 from tests.gathered import gathered
 from tests.policy.texts import root

@@ -7,7 +7,7 @@ import pytest
 
 from extproc.protocol.effects import Inspect
 from extproc.protocol.messages import Side
-from extproc.transaction.pending import INLINE_BYTES
+from extproc.transaction.responses.pending import INLINE_BYTES
 from tests.seams.playing import JSON, SSE, answered, plan, played, said, streamed
 
 LOUD: Final = "THIS IS SHOUTED"

@@ -31,7 +31,7 @@ from extproc.server.runtime import Runtime
 from extproc.server.transport import TRANSPORTS
 from extproc.server.worker import Worker, running_worker
 from extproc.transaction import Plan
-from extproc.transaction.pending import INLINE_BYTES
+from extproc.transaction.responses.pending import INLINE_BYTES
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue
 from extproc.wire.pb.modes_pb2 import ProcessingMode, ProtocolConfiguration
 from extproc.wire.pb.processor_pb2 import (

@@ -21,10 +21,10 @@ from extproc.server.runtime import Runtime
 from extproc.telemetry import exposition
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, UNINSPECTED
 from extproc.transaction import Plan
-from extproc.transaction.opened_body import OpenedBody
-from extproc.transaction.opening import Opening
-from extproc.transaction.streaming import StreamPiece
-from extproc.transaction.work import ResponseWork
+from extproc.transaction.requests.opened_body import OpenedBody
+from extproc.transaction.requests.opening import Opening
+from extproc.transaction.responses.streaming import StreamPiece
+from extproc.transaction.responses.work import ResponseWork
 from extproc.wire.pb.processor_pb2 import ProcessingResponse
 from tests.server.support import MARKER
 from tests.wire.requests import payload

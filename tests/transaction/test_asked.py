@@ -21,9 +21,9 @@ from extproc.protocol.messages import Inspected, StreamClosed
 from extproc.testing.playbook import Playbook, request_body, request_headers
 from extproc.transaction import Shared, Transaction
 from extproc.transaction.held import SMALL_BYTES
-from extproc.transaction.opened_body import OpenedBody
-from extproc.transaction.opening import Opening
-from extproc.transaction.pending import INLINE_BYTES
+from extproc.transaction.requests.opened_body import OpenedBody
+from extproc.transaction.requests.opening import Opening
+from extproc.transaction.responses.pending import INLINE_BYTES
 from tests.seams.playing import CHAT, JSON, SSE, answered, plan, played, said, streamed
 
 

@@ -14,9 +14,9 @@ from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendM
 from extproc.protocol.record import AttemptRecord
 from extproc.testing.playbook import REQUEST_ID, Playbook, request_body, request_headers, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.attempt import Attempt
-from extproc.transaction.attempts import NAMESPACE, right_cluster
-from extproc.transaction.content import READ_MAX
+from extproc.transaction.upstream.attempt import Attempt
+from extproc.transaction.upstream.attempts import NAMESPACE, right_cluster
+from extproc.transaction.upstream.content import READ_MAX
 from tests.gathered import gathered
 
 POLICY: Final = """\

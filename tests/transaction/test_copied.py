@@ -13,8 +13,8 @@ from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.record import AttemptRecord, Record
 from extproc.testing.playbook import REQUEST_ID, Playbook, request_body, request_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.copied import CopiedRequest
-from extproc.transaction.copies import COPY_HEADER, MIRROR_HEADER
+from extproc.transaction.upstream.copied import CopiedRequest
+from extproc.transaction.upstream.copies import COPY_HEADER, MIRROR_HEADER
 from tests.gathered import gathered
 
 POLICY: Final = """\

@@ -15,7 +15,7 @@ from extproc.protocol.modes import BodyMode
 from extproc.server.compiling import prepared_policy
 from extproc.testing.playbook import Playbook, response_body, response_headers, response_trailers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.pending import INLINE_BYTES
+from extproc.transaction.responses.pending import INLINE_BYTES
 from tests.seams.playing import BASE, JSON, SSE, Played, answered, plan, said, streamed
 from tests.seams.toys import TOYS
 

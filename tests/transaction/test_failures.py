@@ -24,8 +24,8 @@ from extproc.protocol.messages import Failed, Inspected, Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.pending import INLINE_BYTES
-from extproc.transaction.streaming import StreamPiece
+from extproc.transaction.responses.pending import INLINE_BYTES
+from extproc.transaction.responses.streaming import StreamPiece
 from tests.gathered import gathered
 from tests.records import logged
 

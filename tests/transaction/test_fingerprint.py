@@ -6,7 +6,7 @@ import pytest
 
 from extproc.policy import loads
 from extproc.transaction import Plan
-from extproc.transaction.fingerprint import MALFORMED, differences, read
+from extproc.transaction.steering.fingerprint import MALFORMED, differences, read
 
 POLICY = dedent("""
     version: 1

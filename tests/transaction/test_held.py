@@ -13,7 +13,7 @@ from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Shared, Transaction
 from extproc.transaction.held import SMALL_BYTES, Held
-from extproc.transaction.opening import OPENED_BYTES
+from extproc.transaction.requests.opening import OPENED_BYTES
 from tests.records import logged
 from tests.transaction.plans import plan
 

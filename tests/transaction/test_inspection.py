@@ -21,10 +21,10 @@ from extproc.testing.playbook import (
     response_trailers,
 )
 from extproc.transaction import Plan, Shared
-from extproc.transaction.opened_body import OpenedBody
-from extproc.transaction.opening import Opening
-from extproc.transaction.pending import INLINE_BYTES
-from extproc.transaction.work import ResponseWork
+from extproc.transaction.requests.opened_body import OpenedBody
+from extproc.transaction.requests.opening import Opening
+from extproc.transaction.responses.pending import INLINE_BYTES
+from extproc.transaction.responses.work import ResponseWork
 from tests.records import logged
 
 CHAT = "/v1/chat/completions"

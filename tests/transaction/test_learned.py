@@ -13,7 +13,7 @@ from extproc.signals.registry import REGISTRY, SignalRegistry
 from extproc.signals.signal import Signal
 from extproc.signals.view import RequestView
 from extproc.transaction import Plan
-from extproc.transaction.opening import WORDED_BYTES
+from extproc.transaction.requests.opening import WORDED_BYTES
 from tests.seams.playing import played
 
 POLICY = """

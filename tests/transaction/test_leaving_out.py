@@ -15,9 +15,9 @@ from extproc.protocol.messages import Body, Failed, Headers, Inspected, Side
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.testing.playbook import REQUEST_ID, Playbook, request_body, request_headers, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.attempt import Attempt
-from extproc.transaction.attempts import NAMESPACE
-from extproc.transaction.leaving_out import LeavingOut
+from extproc.transaction.upstream.attempt import Attempt
+from extproc.transaction.upstream.attempts import NAMESPACE
+from extproc.transaction.upstream.leaving_out import LeavingOut
 from tests.gathered import gathered
 from tests.records import logged
 from tests.sealing import DIALECTS, PATHS, Dialect, SealingProvider

@@ -21,7 +21,7 @@ from extproc.testing.playbook import (
     response_headers,
 )
 from extproc.transaction import Plan, Shared
-from extproc.transaction.misconfigured import WHATS
+from extproc.transaction.steering.misconfigured import WHATS
 from extproc.transaction.transaction import PROOF_WITHIN
 from tests.gathered import gathered
 from tests.records import logged

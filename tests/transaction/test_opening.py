@@ -17,12 +17,12 @@ from extproc.protocol.meter import Meter, SpentError
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan
-from extproc.transaction.opened_body import Judged
-from extproc.transaction.opening import OPENED_BYTES, OUTLINED_BYTES, Opening
-from extproc.transaction.pending import INLINE_BYTES
-from extproc.transaction.recoding import RECODED_BYTES, RECODED_RATIO, Recoding
-from extproc.transaction.streaming import CHEAP_PIECES, StreamPiece
-from extproc.transaction.work import ResponseWork
+from extproc.transaction.requests.opened_body import Judged
+from extproc.transaction.requests.opening import OPENED_BYTES, OUTLINED_BYTES, Opening
+from extproc.transaction.responses.pending import INLINE_BYTES
+from extproc.transaction.responses.recoding import RECODED_BYTES, RECODED_RATIO, Recoding
+from extproc.transaction.responses.streaming import CHEAP_PIECES, StreamPiece
+from extproc.transaction.responses.work import ResponseWork
 from tests.transaction.plans import plan
 
 CHAT = "/v1/chat/completions"

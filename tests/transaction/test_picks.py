@@ -12,7 +12,7 @@ from extproc.protocol.messages import Headers, Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.pools import DESTINATION, PROMPT_BYTES, READ_WHOLE, hint_of, prompt_of, served_by
+from extproc.transaction.requests.pools import DESTINATION, PROMPT_BYTES, READ_WHOLE, hint_of, prompt_of, served_by
 from tests.gathered import gathered
 from tests.records import logged
 

@@ -19,7 +19,7 @@ from extproc.testing.playbook import (
     response_trailers,
 )
 from extproc.transaction.lanes import Lane
-from extproc.transaction.quoting import ERROR_MAX
+from extproc.transaction.responses.quoting import ERROR_MAX
 from tests.records import logged
 from tests.transaction.plans import SECRETS, plan
 

@@ -21,9 +21,9 @@ from extproc.testing.playbook import (
     response_headers,
 )
 from extproc.transaction import Lane, Plan
-from extproc.transaction.admission import CROWDED
-from extproc.transaction.onward import CHUNK_BYTES
-from extproc.transaction.opening import Opening
+from extproc.transaction.requests.admission import CROWDED
+from extproc.transaction.requests.onward import CHUNK_BYTES
+from extproc.transaction.requests.opening import Opening
 from tests.gathered import gathered
 from tests.records import logged
 from tests.transaction.plans import CREDENTIALS, ROUTED, passed, plan

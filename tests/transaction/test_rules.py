@@ -16,7 +16,7 @@ from extproc.signals.signal import Signal
 from extproc.signals.view import RequestView
 from extproc.testing.playbook import Playbook, request_body, request_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.opening import OPENED_BYTES, OUTLINED_BYTES
+from extproc.transaction.requests.opening import OPENED_BYTES, OUTLINED_BYTES
 from tests.records import logged
 from tests.seams.playing import CHAT, JSON, played
 

@@ -9,7 +9,7 @@ from extproc.protocol.messages import Headers, Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body
 from extproc.transaction import Plan, Shared
-from extproc.transaction.attempts import NAMESPACE
+from extproc.transaction.upstream.attempts import NAMESPACE
 from tests.sealing import PATHS
 from tests.transaction.test_sealing import JSON, PLAN, compiled, tagged, worked
 

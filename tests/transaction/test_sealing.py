@@ -20,7 +20,7 @@ from extproc.protocol.messages import Headers, Inspected, Message, Side
 from extproc.protocol.modes import BodyMode
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.opening import OUTLINED_BYTES
+from extproc.transaction.requests.opening import OUTLINED_BYTES
 from tests.gathered import gathered
 from tests.records import logged
 from tests.sealing import DIALECTS, PATHS, Dialect, SealingProvider, seen

@@ -17,8 +17,8 @@ from extproc.signals.signal import Signal
 from extproc.signals.view import RequestView
 from extproc.testing.playbook import Playbook, request_body, request_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.opening import OPENED_BYTES, OUTLINED_BYTES, Opening
 from extproc.transaction.recording import RECORDED_TEXT
+from extproc.transaction.requests.opening import OPENED_BYTES, OUTLINED_BYTES, Opening
 from tests.records import logged
 from tests.transaction.plans import POLICY, SECRETS
 

@@ -8,9 +8,9 @@ from extproc.policy import Steering, loads
 from extproc.protocol.effects import Proceed
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_headers
 from extproc.transaction import Plan, Shared
-from extproc.transaction.missteering import CAUSES, NAME_SHOWN, missteering
-from extproc.transaction.steering import ServingClusters
-from extproc.transaction.witness import ENVOYS_MOST, UNSHOWN_MOST, SteeringWatch
+from extproc.transaction.steering.missteering import CAUSES, NAME_SHOWN, missteering
+from extproc.transaction.steering.witness import ENVOYS_MOST, UNSHOWN_MOST, SteeringWatch
+from extproc.transaction.steering.writer import ServingClusters
 from tests.gathered import gathered
 from tests.records import logged
 from tests.transaction.plans import plan

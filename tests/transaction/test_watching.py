@@ -21,7 +21,7 @@ from extproc.testing.playbook import (
 from extproc.transaction import Plan, Shared, Transaction
 from extproc.transaction.answers import PASS_RESPONSE_BODY
 from extproc.transaction.held import SMALL_BYTES
-from extproc.transaction.pending import INLINE_BYTES
+from extproc.transaction.responses.pending import INLINE_BYTES
 from tests.records import logged
 from tests.transaction.plans import plan
 

@@ -7,7 +7,7 @@ from extproc.gateway.against.written import WrittenConfig, inside, line_of, mapp
 from extproc.gateway.bootstrap.clusters import ANSWER_BUFFER
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Backend, Policy
-from extproc.transaction.pools import DESTINATION
+from extproc.transaction.requests.pools import DESTINATION
 
 LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 """Names of one and the same host."""

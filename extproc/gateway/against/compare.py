@@ -23,8 +23,8 @@ from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
 from extproc.transaction import FIELDS_READ, Plan
-from extproc.transaction.fingerprint import CONFIG_HEADER, owner
-from extproc.transaction.pools import ADDRESS, BALANCING, HINTS
+from extproc.transaction.requests.pools import ADDRESS, BALANCING, HINTS
+from extproc.transaction.steering.fingerprint import CONFIG_HEADER, owner
 
 HELD: Final = {"BUFFERED", "FULL_DUPLEX_STREAMED"}
 """Body modes in which nothing goes on before the processor has said so."""

@@ -7,8 +7,8 @@ from extproc.gateway.bootstrap import PROCESSOR, Json
 from extproc.policy import Policy
 from extproc.routing.attempts import FIRST_SUFFIX, RETRY_SUFFIX, retries_of
 from extproc.transaction import Plan
-from extproc.transaction.attempts import ATTEMPT_COUNT, COUNT_HEADER, RETRY_HEADER
-from extproc.transaction.fingerprint import ATTEMPT_MARK, CONFIG_HEADER
+from extproc.transaction.steering.fingerprint import ATTEMPT_MARK, CONFIG_HEADER
+from extproc.transaction.upstream.attempts import ATTEMPT_COUNT, COUNT_HEADER, RETRY_HEADER
 
 UNPROVEN = (
     "the filter sends no fingerprint, so that no request is sent to a second backend: only later requests avoid one"

@@ -10,9 +10,9 @@ from extproc.gateway.bootstrap.steered import steered_routes
 from extproc.gateway.bootstrap.values import Json
 from extproc.policy import Policy
 from extproc.transaction import CONTROL_PREFIX
-from extproc.transaction.fingerprint import credential_fields
-from extproc.transaction.passage import KEY_PREFIX
-from extproc.transaction.witness import CLUSTER, UNVERIFIED
+from extproc.transaction.requests.passage import KEY_PREFIX
+from extproc.transaction.steering.fingerprint import credential_fields
+from extproc.transaction.steering.witness import CLUSTER, UNVERIFIED
 
 FIRST_CLUSTER: Final = "xds.cluster_name"
 """The attribute of a request by which Envoy reports the cluster that it would go to without steering."""

@@ -9,10 +9,10 @@ from extproc.policy.address import is_ip
 from extproc.policy.endpoints import EndpointPool
 from extproc.routing.attempts import FIRST_SUFFIX, RETRY_SUFFIX
 from extproc.routing.mirrors import MIRROR_SUFFIX
-from extproc.transaction.admission import FIELDS_MOST
-from extproc.transaction.attempts import COUNT_HEADER
-from extproc.transaction.copies import COPY_HEADER
-from extproc.transaction.pools import BALANCING, DESTINATION, SERVED
+from extproc.transaction.requests.admission import FIELDS_MOST
+from extproc.transaction.requests.pools import BALANCING, DESTINATION, SERVED
+from extproc.transaction.upstream.attempts import COUNT_HEADER
+from extproc.transaction.upstream.copies import COPY_HEADER
 
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds for TCP and TLS to a backend: several round trips across the world."""

@@ -9,11 +9,11 @@ from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
 from extproc.routing.mcp import SESSION
 from extproc.routing.table import client_credentials
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
-from extproc.transaction.admission import CROWDED
-from extproc.transaction.attempts import ATTEMPT_COUNT, COUNT_HEADER
-from extproc.transaction.fingerprint import ATTEMPT_MARK, CONFIG_HEADER, COPY_MARK
 from extproc.transaction.outcome import RETRY_AFTER
-from extproc.transaction.pools import ADDRESS, BALANCING, CONTROL
+from extproc.transaction.requests.admission import CROWDED
+from extproc.transaction.requests.pools import ADDRESS, BALANCING, CONTROL
+from extproc.transaction.steering.fingerprint import ATTEMPT_MARK, CONFIG_HEADER, COPY_MARK
+from extproc.transaction.upstream.attempts import ATTEMPT_COUNT, COUNT_HEADER
 
 FILTER: Final = "envoy.filters.http.ext_proc.extproc"
 

@@ -7,8 +7,8 @@ from extproc.gateway.bootstrap.log import access_log
 from extproc.gateway.bootstrap.replies import local_replies
 from extproc.gateway.bootstrap.routes import IDLE, route_config
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, own_address, seconds, typed
-from extproc.transaction.admission import FIELDS_MOST
-from extproc.transaction.attempts import COUNT_HEADER
+from extproc.transaction.requests.admission import FIELDS_MOST
+from extproc.transaction.upstream.attempts import COUNT_HEADER
 
 CONNECTION_BUFFER: Final = 1024 * 1024
 """Bytes held for a slow peer of one connection, and the size of the pieces in which full-duplex hands over a body;

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting
 from extproc.routing.mirrors import MIRROR_SUFFIX
 from extproc.routing.table import client_credentials
-from extproc.transaction.copies import COPY_HEADER, COPY_KEY, MIRROR_HEADER
+from extproc.transaction.upstream.copies import COPY_HEADER, COPY_KEY, MIRROR_HEADER
 
 
 def mirrored_routes(setting: Setting, routes: list[Json]) -> Iterator[Json]:

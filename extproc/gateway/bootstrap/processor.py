@@ -7,7 +7,7 @@ from extproc.gateway.bootstrap.values import PROCESSOR, Json, ProcessorTls, Sett
 from extproc.policy.address import is_dns_name, is_ip
 from extproc.protocol.errors import ServeError
 from extproc.server.listen import Unix, parse
-from extproc.transaction.fingerprint import CONFIG_HEADER
+from extproc.transaction.steering.fingerprint import CONFIG_HEADER
 
 CONNECT_TIMEOUT: Final = 1.0
 """Seconds; the processor is beside Envoy."""

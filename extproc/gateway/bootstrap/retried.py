@@ -12,8 +12,8 @@ from typing import Final
 from extproc.gateway.bootstrap.values import Json, Setting, seconds, typed
 from extproc.policy.retries import RetryReason
 from extproc.routing.attempts import RETRY_SUFFIX, Retries, RetryClass, cluster_of
-from extproc.transaction.attempts import COUNT_HEADER, RETRY_HEADER, TRY_PREFIX
-from extproc.transaction.content import RETRIABLE_HEADER
+from extproc.transaction.upstream.attempts import COUNT_HEADER, RETRY_HEADER, TRY_PREFIX
+from extproc.transaction.upstream.content import RETRIABLE_HEADER
 
 BACK_OFF: Final = 0.01
 BACK_OFF_MOST: Final = 0.1

@@ -8,11 +8,11 @@ from extproc.gateway.bootstrap.retried import retried_routes
 from extproc.gateway.bootstrap.steered import steered_routes
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds
 from extproc.routing.table import client_credentials
-from extproc.transaction.attempts import RETRY_HEADER
-from extproc.transaction.content import RETRIABLE_HEADER
-from extproc.transaction.copies import MIRROR_HEADER
-from extproc.transaction.fingerprint import credential_fields
-from extproc.transaction.passage import KEY_PREFIX
+from extproc.transaction.requests.passage import KEY_PREFIX
+from extproc.transaction.steering.fingerprint import credential_fields
+from extproc.transaction.upstream.attempts import RETRY_HEADER
+from extproc.transaction.upstream.content import RETRIABLE_HEADER
+from extproc.transaction.upstream.copies import MIRROR_HEADER
 
 IDLE: Final = 600.0
 """Seconds in which neither side sends a byte. Reasoning models think for minutes before the first; OpenAI's own SDK

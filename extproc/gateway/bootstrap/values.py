@@ -12,7 +12,7 @@ from extproc.routing.attempts import Retries, retries_of
 from extproc.routing.mirrors import mirror_numbers
 from extproc.server.listen import EVERY_ADDRESS, LOOPBACK, Tcp, is_localhost, local_address
 from extproc.transaction import Needs
-from extproc.transaction.fingerprint import demands, fingerprint
+from extproc.transaction.steering.fingerprint import demands, fingerprint
 
 Json: TypeAlias = dict[str, Any]
 """A message of Envoy's API as plain data, in proto3's JSON form."""

@@ -30,7 +30,7 @@ from extproc.signals.registry import Signals
 from extproc.signals.view import UNKNOWN_CALLER, Circumstances, RequestView
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES
 from extproc.transaction import Plan, Shared
-from extproc.transaction.tenants import admitted, named_by_header
+from extproc.transaction.requests.tenants import admitted, named_by_header
 
 PATH: Final = "/v1/chat/completions"
 """The API that a question is judged as."""

@@ -18,7 +18,7 @@ from extproc.server.h2.requests import RequestHead
 from extproc.server.h2.status import Status
 from extproc.server.h2.stream import NO_WINDOW, Stream
 from extproc.server.h2.timers import Timers
-from extproc.transaction import fingerprint
+from extproc.transaction.steering import fingerprint
 
 _CONFIG_HEADER: Final = fingerprint.CONFIG_HEADER.encode()
 

@@ -1,0 +1,1 @@
+"""Requests on the paths of MCP servers."""

@@ -1,0 +1,1 @@
+"""Requests: admitted by their headers, read, decided about, and sent on."""
