@@ -74,7 +74,7 @@ class Condition:
         try:
             self._program = program(text)
         except ValueError as error:
-            raise _unparsed(text, str(error)) from None
+            raise unparsed(text, str(error)) from None
         words = tokens(text)
         if words is None:
             raise refusal("a condition is written in ASCII outside of quotes", "write it like 'tools > 0'")
@@ -216,7 +216,7 @@ RoutingWhen = Annotated[_AnyWhen, AfterValidator(_placeless)]
 """A condition of a model's rule, which may ask about backends, too."""
 
 
-def _unparsed(text: str, said: str) -> PydanticCustomError:
+def unparsed(text: str, said: str) -> PydanticCustomError:
     """The library's first error that has a place, in an operator's words."""
     found = [error for error in _PARSE.findall(said) if not error[2].startswith("Incomplete")]
     if not found:

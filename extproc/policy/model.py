@@ -22,6 +22,7 @@ from extproc.policy.stages import STAGES_MAX, UsedStage
 from extproc.policy.steering import Steering
 from extproc.policy.tenants import Tenants
 from extproc.policy.units import UTC_NAME, TimeZone
+from extproc.policy.usage import UsageSection
 from extproc.policy.virtual import VirtualModel
 
 CONTRADICTIONS_MAX: Final = 200
@@ -52,6 +53,9 @@ class Policy(Value):
     """The tenants that call; without it, the signal `tenant` is empty."""
     prices: Prices | None = None
     """Prices of models that their backends do not state; without it, only those that they state are known."""
+    usage: UsageSection | None = None
+    """The counting of tokens in responses, and the metadata that Envoy gets of it. Without it, tokens are counted in
+    responses that are read for something else."""
     time_zone: TimeZone = UTC_NAME
     """The zone that the signal `time` is in, by its name in the IANA time zone database."""
     mcp: Mcp | None = None

@@ -56,6 +56,7 @@ from extproc.policy.strategy import Balance, Canary, CanaryTarget, Mirror
 from extproc.policy.tenants import Tenants, TenantSource
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
+from extproc.policy.usage import UsageCost, UsageMetadata, UsageSection
 from extproc.policy.virtual import RoutingRule, Target, VirtualModel
 from extproc.policy.wording import UNSUPPORTED_APIS, UNSUPPORTED_FIELDS
 
@@ -118,6 +119,9 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "MCP tenant": (McpTenant,),
     "Prices": (Prices,),
     "Price entry": (PriceEntry,),
+    "Usage": (UsageSection,),
+    "Usage metadata": (UsageMetadata,),
+    "Usage cost": (UsageCost,),
     "Steering": (Steering,),
     "Endpoint pool": (EndpointPool,),
     "Endpoint metrics": (EndpointMetrics,),
