@@ -7,6 +7,7 @@ from extproc.policy.address import Address
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, listed, meant
 from extproc.policy.choice_notes import finding_notes, residency_notes, strategy_notes
+from extproc.policy.comparison_notes import comparison_notes
 from extproc.policy.mcp_checks import MCP_API
 from extproc.policy.model import Policy
 from extproc.policy.names import CONTROL_PREFIX
@@ -26,6 +27,9 @@ def advice(policy: Policy) -> Iterator[Note]:
         if backend.credential is not None and not backend.address.secure and not _loopback(backend.address):
             place = ("backends", index, "credential")
             yield place, "this credential goes over the network in clear text", "use https in `url` if you can"
+        if not backend.address.prefix and backend.address.secure and backend.api != MCP_API:
+            message = "this url has no path: what follows /v1 in a client's path stands at the root there"
+            yield ("backends", index, "url"), message, f"write {backend.url.rstrip('/')}/v1 if its API is below /v1"
     for index, model in enumerate(policy.models):
         for at, targets in _lists(("models", index), model):
             for position, target in enumerate(targets):
@@ -46,11 +50,12 @@ def advice(policy: Policy) -> Iterator[Note]:
     yield from _unread_intents(policy)
     yield from _unverified(policy)
     yield from tenant_notes(policy)
+    yield from comparison_notes(policy)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)
     of_models = [each.name for each in policy.backends if each.api != MCP_API]
     if policy.default_backend is None and of_models:
-        message = "requests on paths of no API get 404; before, they went to the first backend"
+        message = "requests on paths of no API get 404"
         yield ("backends",), message, f"write `default_backend: {of_models[0]}` to send them there, or none"
     yield from _unnamed_servers(policy)
     if not policy.models and policy.unknown_models == "reject" and of_models:

@@ -39,15 +39,17 @@ class Condition:
     """A CEL expression that was found right; immutable, and equal to another of the same text.
 
     `signals`: those it reads; `named`: for each that is asked by names, these. `kinds`: the texts that it compares
-    kinds of findings with. `headers`: the header fields that it, or one of its signals, reads. `reads_body`: one of
-    them is computed from the request's body. `reads_places`: it asks where a finding is. `steps` estimates its
-    cost (see `expressions.STEPS_MAX`). Making one raises a refusal.
+    kinds of findings with. `compared`: for each signal, the texts and numbers that it is compared with. `headers`: the
+    header fields that it, or one of its signals, reads. `reads_body`: one of them is computed from the request's body.
+    `reads_places`: it asks where a finding is. `steps` estimates its cost (see `expressions.STEPS_MAX`). Making one
+    raises a refusal.
     """
 
     __slots__ = (
         "_program",
         "_vocabulary",
         "_written",
+        "compared",
         "headers",
         "kinds",
         "named",
@@ -62,6 +64,7 @@ class Condition:
     signals: frozenset[str]
     headers: frozenset[str]
     kinds: frozenset[str]
+    compared: Mapping[str, frozenset[str | float]]
     named: Mapping[str, frozenset[str]]
     reads_body: bool
     reads_places: bool
@@ -88,6 +91,7 @@ class Condition:
         self.named = {signal: frozenset(names) for signal, names in found.named.items()}
         self.signals = frozenset(found.signals)
         self.kinds = frozenset(found.kinds)
+        self.compared = {signal: frozenset(values) for signal, values in found.compared.items()}
         self.headers = self.named.get(HEADERS.name, frozenset()) | vocabulary.headers(found.signals)
         self.reads_body = vocabulary.reads_body(found.signals)
         self.reads_places, self.steps = found.places, found.steps

@@ -1,6 +1,7 @@
 """The parts that a condition may consist of: existing signals, few functions, and nothing that takes long."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,6 +49,8 @@ _NAMED: Final = {
 
 _WORDS: Final = frozenset({"true", "false", "null", "in"})
 _EQUAL: Final = frozenset({"==", "!="})
+_ORDERED: Final = _EQUAL | {"<", "<=", ">", ">="}
+_SUMS: Final = frozenset("+-*/%")
 _CLASSES: Final = frozenset("wWdDsSpPbB")
 
 
@@ -56,13 +59,15 @@ class Reads:
     """The signals that an expression reads.
 
     `named`: for each that is asked by names, these: header fields, attributes of the tenant, backends. `kinds`: the
-    texts that it compares kinds of findings with. `places`: it asks where a finding is. `steps`: its cost, as for
+    texts that it compares kinds of findings with. `compared`: for each signal, or its field as in `time.weekday`, the
+    texts and numbers that it is compared with. `places`: it asks where a finding is. `steps`: its cost, as for
     `STEPS_MAX`. `asked`: the places in the text of `tenant` before its attributes.
     """
 
     signals: set[str] = field(default_factory=set)
     named: dict[str, set[str]] = field(default_factory=dict)
     kinds: set[str] = field(default_factory=set)
+    compared: dict[str, set[str | float]] = field(default_factory=dict)
     places: bool = False
     steps: int = 0
     asked: list[int] = field(default_factory=list)
@@ -143,7 +148,7 @@ class _ExpressionWalk:
             elif name == KIND and (
                 self.tokens[index - 2].written in self.findings or self.tokens.is_at(index - 2, "]")
             ):
-                self.found.kinds.update(self._compared(index))
+                self.found.kinds.update(self._texts_beside(index - 2, index))
         elif self.tokens.calls(index):
             if name == "has":
                 raise refusal("every signal is there, empty if need be", 'compare it, such as mcp.tool != ""')
@@ -152,17 +157,31 @@ class _ExpressionWalk:
         elif not self._is_binding(index):
             self._variable(index, name)
 
-    def _compared(self, index: int) -> Iterator[str]:
-        """Yield the texts that the field at an index is compared with by ==, != or in."""
+    def _texts_beside(self, begin: int, end: int) -> Iterator[str]:
+        """Yield the texts that the operand from `begin` to `end` is compared with by ==, != or in."""
         tokens = self.tokens
-        if tokens.is_at(index + 1, "in") and tokens.is_at(index + 2, "["):
-            end = next((end for end, begin in tokens.closes.items() if begin == index + 2), index)
-            compared = range(index + 3, end)
+        if tokens.is_at(end + 1, "in") and tokens.is_at(end + 2, "["):
+            closing = next((at for at, opening in tokens.closes.items() if opening == end + 2), end)
+            compared = [*range(end + 3, closing)]
         else:
-            compared = range(index + 2, index + 3) if tokens[index + 1].written in _EQUAL else range(0)
-            if tokens[index - 3].written in _EQUAL:
-                compared = range(index - 4, index - 3)
+            compared = [end + 2] if tokens[end + 1].written in _EQUAL else []
+            compared += [begin - 2] if tokens[begin - 1].written in _EQUAL else []
         yield from (_value(tokens[at].written) for at in compared if tokens[at].kind == "text")
+
+    def _numbers_beside(self, begin: int, end: int) -> Iterator[float]:
+        """Yield the numbers that the operand from `begin` to `end` is compared with, unless more is reckoned there."""
+        tokens = self.tokens
+        for operator, number, beyond in ((end + 1, end + 2, end + 3), (begin - 1, begin - 2, begin - 3)):
+            found = tokens[number]
+            if tokens[operator].written in _ORDERED and found.kind == "number" and tokens[beyond].written not in _SUMS:
+                with suppress(ValueError):  # hexadecimal, or unsigned: nobody writes a share of 1 like that
+                    yield float(found.written)
+
+    def _compare(self, name: str, begin: int, end: int) -> None:
+        """Note what a signal, or a field of it, is compared with."""
+        compared: set[str | float] = {*self._texts_beside(begin, end), *self._numbers_beside(begin, end)}
+        if compared:
+            self.found.compared.setdefault(name, set()).update(compared)
 
     def _method(self, index: int, name: str) -> None:
         if name in COPYING:
@@ -233,8 +252,12 @@ class _ExpressionWalk:
                 self._whole(index)
             case "named":
                 self.found.named.setdefault(name, set()).add(self._asked_name(index, name))
+                self._compare(name, index, index + (2 if self.tokens.is_at(index + 1, ".") else 3))
             case "object":
                 self._object(index, name)
+                self._compare(f"{name}.{self.tokens[index + 2].written}", index, index + 2)
+            case _:
+                self._compare(name, index, index)
 
     def _attribute(self, index: int) -> None:
         """Note an attribute of the tenant, which has no list of names: what a tenant lacks is empty."""

@@ -176,7 +176,7 @@ def test_a_credential_in_clear_text_is_noted_unless_it_stays_on_the_machine(tmp_
     text = backend("credential: client") + tail
     assert notes(tmp_path, text) == []
     assert notes(tmp_path, text.replace("127.0.0.1:1", "localhost")) == []
-    assert notes(tmp_path, text.replace("http://127.0.0.1:1", "https://a.example")) == []
+    assert notes(tmp_path, text.replace("http://127.0.0.1:1", "https://a.example/v1")) == []
     for host in ("a.example", "10.0.0.1", "'[2001:db8::1]'"):
         found = notes(tmp_path, text.replace("http://127.0.0.1:1", f"'http://{host.strip(chr(39))}'"))
         assert [(line, path) for line, path, _, _ in found] == [(6, "backends[0].credential")]

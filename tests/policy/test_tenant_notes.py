@@ -6,7 +6,7 @@ from tests.policy.texts import backend
 
 RULE = "residency: [{when: 'tenant.region == \"eu\"', regions: [eu]}]"
 NAMED = "recorded_signals: [tenant]\nresidency: [{when: 'tenant == \"acme\"', regions: [eu]}]"
-FROM = "tenants: {from: {header: x-tenant-id}%s}"
+FROM = "tenants: {from: {header: x-tenant-id}, required: true%s}"
 LISTS = "tenants: {from: {header: x-tenant-id}, required: %s, models: {acme: [m]}}"
 PASSES = "unknown_models: pass"
 MATCH = "pipelines: [{name: p, match: {tenant: acme}}]"

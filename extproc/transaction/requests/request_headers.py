@@ -191,7 +191,7 @@ def _models(plan: Plan, memory: Memory, name: str, fields: HeaderMap) -> Reject:
     names = [each for each in plan.table.names if plan.table.permits(tenant, each)]
     if name and name not in names:
         raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
-    memory.decision, memory.reason = "allowed", "models"
+    memory.decision, memory.reason, memory.status = "allowed", "models", 200
     body = family.model_card(name, 0) if name else family.model_list(names, 0)
     return answer(body, memory.request_id)
 
