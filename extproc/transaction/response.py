@@ -11,7 +11,7 @@ from typing import Final
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Side, Trailers
-from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendMode
+from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.protocol.work import WorkResult
 from extproc.routing.quoted import Quoted
@@ -40,6 +40,7 @@ from extproc.transaction.plan import Plan
 from extproc.transaction.requests.picks import settle
 from extproc.transaction.requests.weighed import note_begun, note_written
 from extproc.transaction.responses.answer_body import Room, Wanted, WholeAnswer, only_tagged, only_watches, wanted
+from extproc.transaction.responses.overrides import CAN_STOP, override, without_body
 from extproc.transaction.responses.quoting import ErrorAnswer
 from extproc.transaction.responses.staging import check_stages, read_for, staged
 from extproc.transaction.responses.streaming import StreamedAnswer
@@ -51,20 +52,9 @@ from extproc.transaction.steering.misconfigured import MisconfiguredError, detai
 from extproc.transaction.steering.proof import END, Proof
 from extproc.transaction.upstream.failover import follow_attempts
 
-# Modes that a `mode_override` in the headers answer may end; Envoy ignores one where full duplex is configured.
-_CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
-
-# Where trailers may come behind the last piece, which has no end mark then.
-_PIECES: Final = (BodyMode.STREAMED, BodyMode.FULL_DUPLEX_STREAMED)
-
 CUT_EARLY: Final = 1.0
 """Seconds after its headers within which the end of a response counts as a backend's failure. Whether the backend or
 the client left, Envoy does not say; users who stop a response have seen something of it before."""
-
-_STOP: Final = tuple(
-    (Proceed(Side.RESPONSE, Phase.HEADERS, modes=ModeOverride(mode, BodyMode.NONE), lasting=True),) for mode in BodyMode
-)
-"""The override that ends the response's body, by the request's mode, which has to be said again."""
 
 
 class ResponseSide:
@@ -281,7 +271,7 @@ class ResponseSide:
             if duplex:
                 return NOTHING
         wanted = BodyMode.FULL_DUPLEX_STREAMED if streams else BodyMode.BUFFERED
-        modes = None if self.mode is wanted else _override(self._going_on(), wanted)
+        modes = None if self.mode is wanted else override(self._going_on(), wanted)
         self.mode = wanted
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=modes),)
 
@@ -304,7 +294,7 @@ class ResponseSide:
         if memory.quoted is not None:
             headers = headers.removing("content-length")  # the body is shorter without a credential
         self.mode = BodyMode.STREAMED
-        return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=_override(self._going_on(), self.mode)),)
+        return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=override(self._going_on(), self.mode)),)
 
     def _unread_lane(self, message: Headers) -> Lane:
         """Return who passes on a body that is not read. One with a length is counted here; event streams have none."""
@@ -369,9 +359,7 @@ class ResponseSide:
         return HeaderMutation(ours, spoofed, ((REQUEST_ID, request_id),) if request_id else ())
 
     def _without_body(self) -> tuple[Proceed] | None:
-        if self.mode not in _CAN_STOP or not self._may_override:
-            return None
-        return _STOP[self._going_on()]
+        return without_body(self._going_on()) if self.mode in CAN_STOP and self._may_override else None
 
     def _going_on(self) -> BodyMode:
         """The mode that the request's body is in, which an override has to say again."""
@@ -382,8 +370,3 @@ class ResponseSide:
 def _quotes(quoted: Quoted, fields: HeaderMap) -> bool:
     """True if the credential stands in a header field."""
     return quoted.found(b"\n".join([value for _, value in fields]))
-
-
-def _override(request: BodyMode, response: BodyMode) -> ModeOverride:
-    trailers = SendMode.SEND if response in _PIECES else SendMode.DEFAULT
-    return ModeOverride(request, response, response_trailers=trailers)
