@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from extproc.policy.backends import Backend
 from extproc.policy.base import Value, Written, refusals
+from extproc.policy.budgets import BUDGETS_MAX, Budget
 from extproc.policy.checks import contradictions
 from extproc.policy.endpoints import POOLS_MAX, EndpointPool
 from extproc.policy.intents import Intents
@@ -19,6 +20,7 @@ from extproc.policy.residency import Residency
 from extproc.policy.settings import Health, Limits, SealedContent
 from extproc.policy.signals import RECORDED_MAX, SignalName
 from extproc.policy.stages import STAGES_MAX, UsedStage
+from extproc.policy.state import State
 from extproc.policy.steering import Steering
 from extproc.policy.tenants import Tenants
 from extproc.policy.units import UTC_NAME, TimeZone
@@ -56,8 +58,12 @@ class Policy(Value):
     usage: UsageSection | None = None
     """The counting of tokens in responses, and the metadata that Envoy gets of it. Without it, tokens are counted in
     responses that are read for something else."""
+    budgets: Annotated[tuple[Budget, ...], Field(max_length=BUDGETS_MAX)] = ()
+    """Limits on what tenants, keys, models and backends may take in a time; see [budgets.md](budgets.md)."""
+    state: State = State()
+    """Where budgets are kept."""
     time_zone: TimeZone = UTC_NAME
-    """The zone that the signal `time` is in, by its name in the IANA time zone database."""
+    """The zone that the signal `time` and days of budgets are in, by its name in the IANA time zone database."""
     mcp: Mcp | None = None
     """Servers of the Model Context Protocol."""
     intents: Annotated[Intents, Written("classes with examples", "{code: [fix this function]}")] | None = None

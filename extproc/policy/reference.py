@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from extproc.policy.backends import Backend, BackendModel
 from extproc.policy.base import Value, Written
+from extproc.policy.budgets import Budget, BudgetMatch, HeaderSubject
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS, CREDENTIALS, HARMLESS_ENDINGS
 from extproc.policy.credentials import Bearer, Credential, Header, Source
 from extproc.policy.document import DEPTH_MAX, NODES_MAX, TEXT_MAX
@@ -50,6 +51,7 @@ from extproc.policy.residency import ResidencyRule
 from extproc.policy.retries import Retry
 from extproc.policy.settings import Health, Limits, SealedContent
 from extproc.policy.stages import StageOptions
+from extproc.policy.state import MemoryState, State
 from extproc.policy.steering import Steering
 from extproc.policy.step import Step, Windowed
 from extproc.policy.strategy import Balance, Canary, CanaryTarget, Mirror
@@ -117,6 +119,11 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "MCP list": (McpList,),
     "MCP pins": (McpPins,),
     "MCP tenant": (McpTenant,),
+    "Budget": (Budget,),
+    "Budget subject": (HeaderSubject,),
+    "Budget match": (BudgetMatch,),
+    "State": (State,),
+    "Memory state": (MemoryState,),
     "Prices": (Prices,),
     "Price entry": (PriceEntry,),
     "Usage": (UsageSection,),

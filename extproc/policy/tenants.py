@@ -113,6 +113,9 @@ FilterNamespace: TypeAlias = Annotated[
     Written("metadata namespace", "envoy.filters.http.jwt_authn"),
 ]
 
+TrustedHeader: TypeAlias = Annotated[MatchedHeader, AfterValidator(_header), Written("header name", "x-tenant-id")]
+"""A header that names who is calling: a trusted filter before the processor sets it."""
+
 _FORMS: Final = (
     "write {header: x-tenant-id}, {claim: sub, metadata: envoy.filters.http.jwt_authn} or {identity: uri_san}"
 )
@@ -124,7 +127,7 @@ class TenantSource(Value):
     See [tenants.md](tenants.md) for what each takes in Envoy.
     """
 
-    header: Annotated[MatchedHeader, AfterValidator(_header), Written("header name", "x-tenant-id")] | None = None
+    header: TrustedHeader | None = None
     """A request header that a trusted filter before the processor sets. It must take the client's own out; a request
     in which it comes twice, or with a comma, is refused (403)."""
     trusted: Truth | None = None

@@ -12,7 +12,7 @@ from extproc.policy.processors import PLUGGED, USES
 from extproc.policy.units import written_duration, written_size
 from extproc.policy.uses import plugged, tag
 
-UNSUPPORTED_FIELDS: Final = frozenset({"budgets", "state"})
+UNSUPPORTED_FIELDS: Final = frozenset({"cache"})
 """Sections of the format that are not built yet. Ignored, they would leave traffic unguarded without a word."""
 UNSUPPORTED_APIS: Final = frozenset({"gemini", "bedrock", "azure-openai"})
 """Dialects of the format that are not built yet."""

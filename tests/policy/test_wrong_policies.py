@@ -36,8 +36,7 @@ WRONG = [
     (root("default_backend: b"), 6, "default_backend", "there is no backend b", "known here: a, none"),
     (root("default_backend: nine"), 6, "default_backend", "there is no backend nine", "did you mean none?"),
     # what the format names and this version has not
-    (root("budgets: []"), 6, "budgets", LATER, "delete it"),
-    (root("state: {memory: {}}"), 6, "state", LATER, "delete it"),
+    (root("cache: {exact: {ttl: 10m}}"), 6, "cache", LATER, "delete it"),
     (
         backend().replace("api: openai", "api: gemini"),
         5,
@@ -339,8 +338,8 @@ models:
     fallback: [{backend: a, weight: 1}]
     rules: {}
   - targets: []
-budgets: []
-budgets: []
+cache: []
+cache: []
 limits: {request_timeout: 30}
 """
     with pytest.raises(PolicyError) as caught:
@@ -356,8 +355,8 @@ limits: {request_timeout: 30}
         (9, "models[0].rules"),
         (10, "models[1].name"),
         (10, "models[1].targets"),
-        (11, "budgets"),
-        (12, "budgets"),
+        (11, "cache"),
+        (12, "cache"),
         (13, "limits.request_timeout"),
     ]
     assert all(problem.mend for problem in caught.value.problems)
