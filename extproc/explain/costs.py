@@ -5,9 +5,7 @@ from extproc.classify.tokens import encoding_of
 from extproc.protocol.record import Record
 from extproc.routing.costs import output_estimate
 from extproc.transaction.plan import Plan
-
-DIGITS = 9
-"""Digits after the point: a token of the cheapest models costs some 1e-8 dollars."""
+from extproc.transaction.recording import COST_DIGITS
 
 
 def cost_of(plan: Plan, record: Record, body: bytes) -> float | None:
@@ -15,13 +13,12 @@ def cost_of(plan: Plan, record: Record, body: bytes) -> float | None:
 
     None if it went nowhere, if the price is not known, or if nobody knows how many tokens it has.
     """
+    if record.cost_usd is not None:
+        return record.cost_usd
     backend, model = record.backend, record.upstream_model
     price = None if backend is None or model is None else plan.prices.of(backend, model)
     if price is None or model is None:
         return None
-    given, made, cached = record.input_tokens, record.output_tokens, record.cached_input_tokens or 0
-    if given is None or made is None:
-        asked = demand(body, encoding_of(model))
-        given, made, cached = asked.input_tokens, output_estimate(asked), 0
-    cost = None if given is None else price.cost(given, made, cached)
-    return None if cost is None else round(cost, DIGITS)
+    asked = demand(body, encoding_of(model))
+    cost = None if asked.input_tokens is None else price.cost(asked.input_tokens, output_estimate(asked))
+    return None if cost is None else round(cost, COST_DIGITS)

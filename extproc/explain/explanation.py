@@ -16,7 +16,7 @@ from extproc.policy.signals import TENANT, TENANT_ATTRIBUTES
 from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
-from extproc.protocol.record import ProcessorScore, Record
+from extproc.protocol.record import ProcessorScore, Record, UsageSource
 from extproc.signals.asked import AskedValues
 from extproc.transaction.plan import Plan
 from extproc.transaction.shared import Shared
@@ -75,12 +75,16 @@ class GuardQuestion(Struct, frozen=True):
 
 
 class TokenCounts(Struct, frozen=True, omit_defaults=True):
-    """Counts of tokens, named as in the record; what the provider did not report is left out."""
+    """Counts of tokens, named as in the record; what nobody counted is left out. `usage_source`: who counted."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_input_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    usage_source: UsageSource | None = None
 
 
 class PlannedAttempt(Struct, frozen=True):
@@ -250,7 +254,16 @@ def _found(each: Finding) -> ExplainedFinding:
 
 
 def _usage(record: Record) -> TokenCounts | None:
-    tokens = TokenCounts(record.input_tokens, record.output_tokens, record.cached_input_tokens, record.reasoning_tokens)
+    tokens = TokenCounts(
+        record.input_tokens,
+        record.output_tokens,
+        record.cached_input_tokens,
+        record.reasoning_tokens,
+        record.cache_creation_input_tokens,
+        record.input_audio_tokens,
+        record.output_audio_tokens,
+        record.usage_source,
+    )
     return None if tokens == TokenCounts() else tokens
 
 

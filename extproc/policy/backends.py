@@ -25,6 +25,13 @@ class BackendModel(Value):
     """Price of a million output tokens in US dollars; unknown if absent."""
     cached_input_usd_per_mtok: Annotated[Amount, Field(ge=0), Written("number", "0.075")] | None = None
     """Price of a million input tokens that the provider read from its cache; that of other input if absent."""
+    cache_creation_input_usd_per_mtok: Annotated[Amount, Field(ge=0), Written("number", "0.30")] | None = None
+    """Price of a million input tokens that the provider wrote to its cache; if absent, 1.25 times that of other
+    input."""
+    input_audio_usd_per_mtok: Annotated[Amount, Field(ge=0), Written("number", "0.30")] | None = None
+    """Price of a million input tokens of audio; that of other input if absent."""
+    output_audio_usd_per_mtok: Annotated[Amount, Field(ge=0), Written("number", "0.30")] | None = None
+    """Price of a million output tokens of audio; that of other output if absent."""
     context_tokens: Annotated[Count, Field(ge=1), Written("whole number", "128000")] | None = None
     """Most tokens of a request and its response together; unknown if absent. A request that needs more, with the output
     tokens that it allows, goes to another target; if all are too small the client gets 400 `context_length_exceeded`.

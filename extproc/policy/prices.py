@@ -46,6 +46,13 @@ class PriceEntry(Value):
     """Price of a million output tokens in US dollars."""
     cached_input_usd_per_mtok: UsdPerMtok | None = None
     """Price of a million input tokens that the provider read from its cache."""
+    cache_creation_input_usd_per_mtok: UsdPerMtok | None = None
+    """Price of a million input tokens that the provider wrote to its cache; if absent, 1.25 times that of other
+    input."""
+    input_audio_usd_per_mtok: UsdPerMtok | None = None
+    """Price of a million input tokens of audio; that of other input if absent."""
+    output_audio_usd_per_mtok: UsdPerMtok | None = None
+    """Price of a million output tokens of audio; that of other output if absent."""
     context_tokens: Annotated[Count, Field(ge=1), Written("whole number", "128000")] | None = None
     """Most tokens of a request and its answer together."""
 

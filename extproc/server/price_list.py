@@ -15,11 +15,14 @@ import msgspec
 
 from extproc.policy import Policy, Unusable
 from extproc.policy.steering import asked_models
-from extproc.usage.prices import ModelPrice, PriceBook, PriceTier, needed
+from extproc.usage.prices import ModelPrice, PriceBook, PriceTier, needed, unheard
 
 LIBRARY: Final = "genai_prices"
 
 _ROOTS: Final = ("input_mtok", "output_mtok", "cache_read_mtok")
+
+_OTHERS: Final = ("cache_write_mtok", "input_audio_mtok", "output_audio_mtok")
+"""Prices that many models do not have: those of input that is written to a cache, and of audio."""
 
 
 def installed() -> bool:
@@ -46,6 +49,7 @@ def listed_prices(policy: Policy, now: float) -> bytes | None:
 def price_notes(policy: Policy, book: PriceBook) -> Iterator[Unusable]:
     """Yield what `extproc check` says of prices: targets without one, and a list that is not installed."""
     yield from needed(policy, book)
+    yield from unheard(policy, book)
     if wanted(policy) and not installed():
         mend = "install the extra `prices`, or write public: false"
         yield Unusable(("prices",), "the public price list is not installed here", mend)
@@ -77,13 +81,26 @@ def _converted(price: Any, context: int | None) -> ModelPrice | None:
     given, made, cached = (getattr(price, name) for name in _ROOTS)
     if given is None:
         return None if context is None else ModelPrice(context_tokens=context)  # priced by something but tokens
+    others = [getattr(price, name, None) for name in _OTHERS]
     if made is None and any(name.startswith("output_") for name in vars(price)):
         return None if context is None else ModelPrice(context_tokens=context)
     made = Decimal(0) if made is None else made  # embeddings: no token comes back
     cached = given if cached is None else cached
-    starts = sorted({tier.start for each in (given, made, cached) for tier in getattr(each, "tiers", ())})
-    tiers = tuple(PriceTier(start, *(_at(each, start + 1) for each in (given, made, cached))) for start in starts)
-    return ModelPrice(_at(given, 0), _at(made, 0), _at(cached, 0), context, tiers)
+    roots = (given, made, cached)
+    starts = sorted({tier.start for each in (*roots, *others) for tier in getattr(each, "tiers", ())})
+    tiers = tuple(PriceTier(start, *_rates(roots, start + 1), *_known(others, start + 1)) for start in starts)
+    plain, more = _rates(roots, 0), _known(others, 0)
+    return ModelPrice(*plain, context, tiers, *more)
+
+
+def _rates(prices: tuple[Any, Any, Any], tokens: int) -> tuple[float, float, float]:
+    given, made, cached = prices
+    return _at(given, tokens), _at(made, tokens), _at(cached, tokens)
+
+
+def _known(prices: Iterable[Any], tokens: int) -> tuple[float | None, float | None, float | None]:
+    created, heard, spoken = (None if each is None else _at(each, tokens) for each in prices)
+    return created, heard, spoken
 
 
 def _at(price: Any, tokens: int) -> float:

@@ -67,7 +67,8 @@ class Memory(Struct, eq=False):
     body mode that Envoy was told to go on in. `configuration` is Envoy's fingerprint, empty where it sends none;
     `known`: it is the plan's. `first_cluster`: the cluster of the route that an Envoy without the fingerprint matched
     first, if it reports one. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy
-    ignores every response of the processor. `usage`: the tokens that the provider counted. `rule`: the model's rule
+    ignores every response of the processor. `usage`: the tokens that the provider counted, and `cost` their price,
+    once the exchange is over. `rule`: the model's rule
     that decided, or could not be asked; `rule_signals`: the signals that the model's rules and those of residency read.
     `confinement`: where the request may go, if a rule of residency holds. `weighed`: what is weighed of the body.
     `left`: the candidates that were left out, where somebody wants to know. `opened`: the key under which the exchange
@@ -141,6 +142,7 @@ class Memory(Struct, eq=False):
     status: int | None = None
     stream: bool | None = None
     usage: Usage = NO_USAGE
+    cost: float | None = None
     asked: Asked | None = NOTHING_ASKED
     request_bytes: int = 0
     mcp: McpExchange | None = None

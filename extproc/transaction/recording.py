@@ -9,6 +9,9 @@ from extproc.protocol.record import Record, Scalar
 from extproc.signals.asked import AskedValues
 from extproc.transaction.memory import Memory
 
+COST_DIGITS: Final = 9
+"""Digits after the point of a cost: a token of the cheapest models costs some 1e-8 dollars."""
+
 RECORDED_TEXT: Final = 256
 """Characters of a signal in the record: as many as the name of a model may have."""
 
@@ -77,8 +80,10 @@ def _begun(memory: Memory, now: float) -> Record:
 
 
 def _counted(memory: Memory, record: Record) -> Record:
-    """Return the record with what usage adds to the fields that every record has."""
+    """Return the record with what the served region, usage and cost add to the fields that every record has."""
     usage = memory.usage
+    if (destination := memory.destination) is not None and destination.region is not None:
+        record = replace(record, region=destination.region)
     if usage.source is None:
         return record
     return replace(
@@ -87,6 +92,7 @@ def _counted(memory: Memory, record: Record) -> Record:
         cache_creation_input_tokens=usage.cache_creation_input,
         input_audio_tokens=usage.input_audio,
         output_audio_tokens=usage.output_audio,
+        cost_usd=None if memory.cost is None else round(memory.cost, COST_DIGITS),
     )
 
 

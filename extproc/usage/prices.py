@@ -11,26 +11,63 @@ from extproc.policy.backends import BackendModel
 from extproc.policy.prices import PriceEntry, PriceFileError, read_entries
 from extproc.policy.secrets import LISTED_PRICES, PRICE_FILE
 from extproc.policy.steering import asked_models
+from extproc.protocol.record import Usage
 
 MTOK: Final = 1_000_000
+
+CACHE_CREATION_FACTOR: Final = 1.25
+"""The price of input that is written to a cache, in prices of other input, where it is not known: that of Anthropic and
+of Bedrock for 5 minutes. Other providers report no such tokens."""
+
+COSTS_KEPT: Final = 1024
+"""Models whose prices are remembered. Clients can invent names, where a policy passes unknown models."""
 
 ModelKey: TypeAlias = tuple[str, str]
 """A backend's name, and that of a model there."""
 
 
 class PriceTier(Struct, frozen=True, gc=False):
-    """Prices of a request with more than `above` input tokens: they hold for all of its tokens."""
+    """Prices of a request with more than `above` input tokens: they hold for all of its tokens.
+
+    The last three are None if they are not known; see `ModelPrice`.
+    """
 
     above: int
     input_usd_per_mtok: float
     output_usd_per_mtok: float
     cached_input_usd_per_mtok: float
+    cache_creation_input_usd_per_mtok: float | None = None
+    input_audio_usd_per_mtok: float | None = None
+    output_audio_usd_per_mtok: float | None = None
+
+    def cost(self, usage: Usage) -> float:
+        """Return the price of an exchange in US dollars; counts that are not known are 0."""
+        given, made = self.input_usd_per_mtok, self.output_usd_per_mtok
+        creation, heard, spoken = (
+            self.cache_creation_input_usd_per_mtok,
+            self.input_audio_usd_per_mtok,
+            self.output_audio_usd_per_mtok,
+        )
+        cached, created = usage.cached_input or 0, usage.cache_creation_input or 0
+        audio, speech = usage.input_audio or 0, usage.output_audio or 0
+        # A provider may count a token as cached and as audio: it costs for both, so that no cost is too low.
+        fresh = max(0, (usage.input or 0) - cached - created - audio)
+        plain = max(0, (usage.output or 0) - speech)
+        micros = fresh * given + cached * self.cached_input_usd_per_mtok + plain * made
+        if created:
+            micros += created * (given * CACHE_CREATION_FACTOR if creation is None else creation)
+        if audio:
+            micros += audio * (given if heard is None else heard)
+        if speech:
+            micros += speech * (made if spoken is None else spoken)
+        return micros / MTOK
 
 
 class ModelPrice(Struct, frozen=True, gc=False):
     """Prices of a million tokens of a model, in US dollars, and the size of its context. None: not known.
 
-    Input that was read from a cache costs as much as other input unless its price is known.
+    While only the plain prices are known, input that was read from a cache costs as much as other input, input that is
+    written to one `CACHE_CREATION_FACTOR` times as much, and audio as much as text.
     """
 
     input_usd_per_mtok: float | None = None
@@ -38,6 +75,9 @@ class ModelPrice(Struct, frozen=True, gc=False):
     cached_input_usd_per_mtok: float | None = None
     context_tokens: int | None = None
     tiers: tuple[PriceTier, ...] = ()
+    cache_creation_input_usd_per_mtok: float | None = None
+    input_audio_usd_per_mtok: float | None = None
+    output_audio_usd_per_mtok: float | None = None
 
     @property
     def known(self) -> bool:
@@ -60,19 +100,43 @@ class ModelPrice(Struct, frozen=True, gc=False):
             _first(self.cached_input_usd_per_mtok, other.cached_input_usd_per_mtok),
             other.context_tokens if self.context_tokens is None else self.context_tokens,
             self.tiers or (() if self.priced else other.tiers),
+            _first(self.cache_creation_input_usd_per_mtok, other.cache_creation_input_usd_per_mtok),
+            _first(self.input_audio_usd_per_mtok, other.input_audio_usd_per_mtok),
+            _first(self.output_audio_usd_per_mtok, other.output_audio_usd_per_mtok),
         )
 
     def cost(self, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0) -> float | None:
         """Return the price of a request in US dollars, None if one is not known. Cached input is among the input."""
+        return self.of_usage(Usage(input_tokens, output_tokens, cached_input_tokens))
+
+    def of_usage(self, usage: Usage) -> float | None:
+        """Return the price of an exchange in US dollars; None if a price or the number of input tokens is not known.
+
+        Output that nobody reports is none, as of embeddings.
+        """
+        if usage.input is None:
+            return None
+        rates = self._plain
+        for tier in self.tiers:
+            if usage.input > tier.above:
+                rates = tier
+        return None if rates is None else rates.cost(usage)
+
+    @property
+    def _plain(self) -> PriceTier | None:
+        """The prices of a request of any size, as far as no tier is for it."""
         given, made, cached = self.input_usd_per_mtok, self.output_usd_per_mtok, self.cached_input_usd_per_mtok
         if given is None or made is None:
             return None
-        for tier in self.tiers:
-            if input_tokens > tier.above:
-                given, made, cached = tier.input_usd_per_mtok, tier.output_usd_per_mtok, tier.cached_input_usd_per_mtok
-        cached = given if cached is None else cached
-        fresh = max(0, input_tokens - cached_input_tokens)
-        return (fresh * given + cached_input_tokens * cached + output_tokens * made) / MTOK
+        return PriceTier(
+            0,
+            given,
+            made,
+            given if cached is None else cached,
+            self.cache_creation_input_usd_per_mtok,
+            self.input_audio_usd_per_mtok,
+            self.output_audio_usd_per_mtok,
+        )
 
 
 UNKNOWN_PRICE: Final = ModelPrice()
@@ -90,7 +154,7 @@ class PriceBook:
     PriceFileError.
     """
 
-    __slots__ = ("_anywhere", "_at", "_listed", "_own")
+    __slots__ = ("_anywhere", "_at", "_found", "_listed", "_own")
 
     def __init__(self, policy: Policy, read: Mapping[str, bytes]) -> None:
         text = read.get(PRICE_FILE)
@@ -99,6 +163,7 @@ class PriceBook:
         self._at: dict[ModelKey, ModelPrice] = {(e.backend, e.model): _price(e) for e in entries if e.backend}
         self._anywhere = {e.model: _price(e) for e in entries if not e.backend}
         self._listed: PriceList = _list.decode(read.get(LISTED_PRICES, b"{}"))
+        self._found: dict[ModelKey, ModelPrice | None] = {}
 
     def facts(self, backend: str, model: str) -> ModelPrice:
         """Return what is known of a model at a backend."""
@@ -114,8 +179,21 @@ class PriceBook:
 
     def of(self, backend: str, model: str) -> ModelPrice | None:
         """Return the price of a model at a backend; None if it is not known, which never means that it is free."""
-        found = self.facts(backend, model)
-        return found if found.known else None
+        key = backend, model
+        if key not in self._found:
+            if len(self._found) >= COSTS_KEPT:
+                self._found.clear()
+            found = self.facts(backend, model)
+            self._found[key] = found if found.known else None
+        return self._found[key]
+
+    def cost(self, backend: str, model: str, usage: Usage) -> float | None:
+        """Return the price of an exchange that a model at a backend served, in US dollars.
+
+        None if the price or the tokens are not known, which never means that it was free.
+        """
+        price = self.of(backend, model)
+        return None if price is None else price.of_usage(usage)
 
     def __repr__(self) -> str:
         return "PriceBook()"
@@ -151,6 +229,19 @@ def needed(policy: Policy, book: PriceBook) -> Iterator[Unusable]:
             yield each
 
 
+def unheard(policy: Policy, book: PriceBook) -> Iterator[Unusable]:
+    """Yield the models that take or give audio, and have a price for text alone: audio costs many times as much."""
+    for index, backend in enumerate(policy.backends):
+        for at, model in enumerate(backend.models):
+            price = book.of(backend.name, model.name)
+            if price is None or "audio" not in (model.features or ()):
+                continue
+            if price.input_audio_usd_per_mtok is None and price.output_audio_usd_per_mtok is None:
+                message = f"audio of {model.name} at backend {backend.name} is reckoned at the price of text"
+                mend = "write input_audio_usd_per_mtok and output_audio_usd_per_mtok"
+                yield Unusable(("backends", index, "models", at), message, mend)
+
+
 def _compares(policy: Policy, index: int) -> bool:
     """True if a model chooses by what targets cost."""
     model = policy.models[index]
@@ -164,6 +255,10 @@ def _price(entry: PriceEntry | BackendModel) -> ModelPrice:
         entry.output_usd_per_mtok,
         entry.cached_input_usd_per_mtok,
         entry.context_tokens,
+        (),
+        entry.cache_creation_input_usd_per_mtok,
+        entry.input_audio_usd_per_mtok,
+        entry.output_audio_usd_per_mtok,
     )
 
 

@@ -65,6 +65,16 @@ def test_tiers_are_taken_over() -> None:
     assert above > below * 1.5
 
 
+def test_prices_of_input_written_to_caches_and_of_audio_are_taken_over() -> None:
+    claude = listed_price("https://api.anthropic.com/v1", "claude-sonnet-4-5", AT)
+    assert claude is not None
+    assert (claude.input_usd_per_mtok, claude.cache_creation_input_usd_per_mtok) == (3, 3.75)
+    assert claude.tiers[0].cache_creation_input_usd_per_mtok == 7.5
+    realtime = listed_price(OPENAI, "gpt-realtime", AT)
+    assert realtime is not None
+    assert (realtime.input_audio_usd_per_mtok, realtime.output_audio_usd_per_mtok) == (32, 64)
+
+
 @pytest.mark.parametrize(
     ("section", "priced"),
     [("", None), ("prices: {public: false}", None), ("prices: {}", {"openai": ["gpt-4o", "gpt-4o-mini"]})],

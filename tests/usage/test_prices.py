@@ -12,8 +12,9 @@ from extproc.explain.lines import read_line
 from extproc.policy import UnusableError, loads
 from extproc.policy.prices import ENTRIES_MAX, PriceFileError, read_entries
 from extproc.policy.secrets import LISTED_PRICES, PRICE_FILE
+from extproc.protocol.record import Usage
 from extproc.transaction import Plan, Shared
-from extproc.usage.prices import ModelPrice, PriceBook, PriceTier, needed, unpriced
+from extproc.usage.prices import COSTS_KEPT, ModelPrice, PriceBook, PriceTier, needed, unheard, unpriced
 from tests.gathered import gathered
 
 POLICY = """
@@ -112,6 +113,85 @@ def test_a_request_costs_by_its_tokens_and_by_the_tier_that_it_reaches(
 ) -> None:
     cost = price.cost(*tokens)
     assert cost == (None if micros is None else pytest.approx(micros / 1e6))
+
+
+ALL_PRICES = ModelPrice(
+    1.0,
+    10.0,
+    0.5,
+    cache_creation_input_usd_per_mtok=2.0,
+    input_audio_usd_per_mtok=100.0,
+    output_audio_usd_per_mtok=1000.0,
+)
+EVERY = Usage(input=100, output=10, cached_input=20, cache_creation_input=30, input_audio=40, output_audio=4)
+
+
+@gathered(
+    ("price", "usage", "micros"),
+    [
+        (ALL_PRICES, EVERY, 10 * 1 + 20 * 0.5 + 30 * 2 + 40 * 100 + 6 * 10 + 4 * 1000),
+        (ALL_PRICES, Usage(input=100), 100),  # embeddings have no output
+        (ALL_PRICES, Usage(output=10), None),
+        (ALL_PRICES, Usage(), None),
+        (ALL_PRICES, Usage(0, 0), 0),
+        # Only the plain prices are known.
+        (ModelPrice(1.0, 10.0), EVERY, 10 * 1 + 20 * 1 + 30 * 1.25 + 40 * 1 + 10 * 10),
+        # A token that is counted twice costs twice, and never less than nothing.
+        (ALL_PRICES, Usage(input=10, output=0, cached_input=10, input_audio=10), 10 * 0.5 + 10 * 100),
+        (ALL_PRICES, Usage(input=10, output=1, output_audio=2), 10 + 2 * 1000),
+        (ModelPrice(1.0, 2.0, tiers=(PriceTier(50, 10.0, 20.0, 10.0),)), EVERY, 100 * 10 + 30 * 2.5 + 200),
+        (
+            ModelPrice(1.0, 2.0, tiers=(PriceTier(50, 10.0, 20.0, 10.0, 11.0, 12.0, 13.0),)),
+            EVERY,
+            30 * 10 + 30 * 11 + 40 * 12 + 6 * 20 + 4 * 13,
+        ),
+        (ModelPrice(None, 1.0), EVERY, None),
+    ],
+)
+def test_every_kind_of_tokens_has_its_price_or_that_of_the_plain_ones(
+    price: ModelPrice, usage: Usage, micros: float | None
+) -> None:
+    assert price.of_usage(usage) == (None if micros is None else pytest.approx(micros / 1e6))
+
+
+def test_prices_of_all_kinds_stand_in_backends_in_files_and_in_lists() -> None:
+    text = dedent(POLICY).replace(
+        "{name: bare}",
+        "{name: bare, cache_creation_input_usd_per_mtok: 1, input_audio_usd_per_mtok: 2}",
+    )
+    lists = {
+        PRICE_FILE: b"[{model: bare, input_usd_per_mtok: 3, output_usd_per_mtok: 4, output_audio_usd_per_mtok: 5}]",
+        LISTED_PRICES: b'{"a":{"bare":{"cache_creation_input_usd_per_mtok":9,"output_audio_usd_per_mtok":9}}}',
+    }
+    found = PriceBook(loads(text), lists).of("a", "bare")
+    assert found == ModelPrice(
+        3, 4, cache_creation_input_usd_per_mtok=1, input_audio_usd_per_mtok=2, output_audio_usd_per_mtok=5
+    )
+
+
+def test_a_book_gives_the_cost_of_an_exchange_and_remembers_prices_within_bounds() -> None:
+    prices = book(ALL)
+    assert prices.cost("a", "own", Usage(1_000_000, 1_000_000)) == pytest.approx(3)
+    assert prices.cost("a", "never-heard-of", Usage(1, 1)) is None
+    assert prices.cost("a", "own", Usage()) is None
+    for number in range(COSTS_KEPT + 1):
+        assert prices.of("a", f"invented-{number}") is None
+    assert prices.cost("a", "own", Usage(1_000_000, 0)) == pytest.approx(1)
+
+
+def test_a_model_of_audio_without_a_price_for_it_is_noted() -> None:
+    prices = "input_usd_per_mtok: 1, output_usd_per_mtok: 2"
+    listed = f"""
+        - {{name: own, {prices}, features: [audio]}}
+        - {{name: text, {prices}}}
+        - {{name: heard, {prices}, features: [audio], input_audio_usd_per_mtok: 9}}
+        - {{name: unpriced, features: [audio]}}
+    """
+    head = "version: 1\nunknown_models: pass\nbackends:\n- name: a\n  url: http://127.0.0.1:1/v1\n  api: openai\n"
+    policy = loads(f"{head}  models:{listed}")
+    (note,) = unheard(policy, PriceBook(policy, {}))
+    assert note.where == ("backends", 0, "models", 0)
+    assert "at the price of text" in note.message
 
 
 def test_a_list_gives_its_tiers_only_with_its_prices() -> None:

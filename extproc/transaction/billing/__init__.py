@@ -1,0 +1,1 @@
+"""The cost of an exchange, and the dynamic metadata of its usage."""
