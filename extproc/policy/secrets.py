@@ -67,6 +67,14 @@ LISTED_PRICES: Final = "prices/list"
 """The name under which the public list's prices of the policy's models are handed on, as JSON."""
 
 
+_PUBLIC: Final = re.compile(r"prices/.+|mcp/.+/pins|pipelines/.+/gitleaks")
+
+
+def is_public(name: str) -> bool:
+    """True if what is handed on under this name is no secret: rules, pins, prices. It decides, as the policy does."""
+    return _PUBLIC.fullmatch(name) is not None
+
+
 def read_secrets(policy: Policy, environ: Mapping[str, str], file: ReadFile) -> dict[str, bytes]:
     """All that is read from outside, by the name to hand it on under.
 

@@ -207,7 +207,7 @@ class AttemptRecord(Struct, frozen=True, omit_defaults=True):
     """The record of a later attempt of a request, which is an exchange of its own between Envoy and the processor.
 
     `attempt` is counted from 1, which is the request's own. `reason`: a fixed word, if the attempt was refused.
-    `copy`: it is no attempt, but the copy of a request for a mirror.
+    `copy`: it is no attempt, but the copy of a request for a mirror. `policy`: as in `Record`.
     """
 
     request_id: str
@@ -221,6 +221,7 @@ class AttemptRecord(Struct, frozen=True, omit_defaults=True):
     processing_ms: float | None = None
     abort: str | None = None
     copy: bool = False
+    policy: str | None = None
 
     def __repr__(self) -> str:
         return f"AttemptRecord({self.attempt}, {self.decision}, {self.reason})"

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, MutableMapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +13,6 @@ from extproc.server.policies import ActivePolicy, Sealed, copied
 from extproc.server.price_list import listed_prices
 from extproc.transaction import Plan
 from extproc.transaction.prepared import PreparedPolicy, prepare
-
-DIGEST_CHARACTERS: Final = 16
-"""Hexadecimal digits shown of a policy's digest: enough to tell one's own policies apart."""
 
 QUIET: Final = {
     # numpy's OpenBLAS starts a thread for each further core, and onnxruntime one that sends what it does to its makers.
@@ -39,9 +35,8 @@ def compiled(raw: bytes, path: Path, environ: Mapping[str, str], now: float) -> 
     draft = drafted(raw, str(path), path.parent)
     prepared = prepared_policy(draft, environ)
     policy, plan = prepared.loaded.policy, prepared.plan
-    digest = sha256(policy.model_dump_json().encode()).hexdigest()[:DIGEST_CHARACTERS]
     sealed = Sealed(copied(policy, str(path)), prepared.secrets)
-    return ActivePolicy(policy, sealed, digest, now, plan.demands, plan.fingerprint.decode(), found), plan
+    return ActivePolicy(policy, sealed, plan.digest, now, plan.demands, plan.fingerprint.decode(), found), plan
 
 
 def prepared_policy(draft: Draft, environ: Mapping[str, str] | None) -> PreparedPolicy:

@@ -53,7 +53,7 @@ def copied(policy: Policy, name: str) -> bytes:
 
 
 class ActivePolicy(Struct, frozen=True):
-    """A policy in force. `digest` tells policies apart by what they say, `at` is Unix time.
+    """A policy in force. `digest` tells policies apart (see `policy.digest`), `at` is Unix time.
 
     `demands` is what Envoy must be configured with for it, `fingerprint` the short name of that. `plugins`: a line for
     each plug-in of the process that compiled it.

@@ -17,6 +17,7 @@ from extproc.pipe.registry import planned
 from extproc.policy import Policy, UnusableError
 from extproc.policy import pipelines as written
 from extproc.policy.credential_headers import credentials_among
+from extproc.policy.digest import digest_of
 from extproc.policy.names import CONTROL_PREFIX
 from extproc.protocol.effects import HeaderMutation, Metadata, MetadataValue, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
@@ -37,7 +38,7 @@ from extproc.transaction.requests.pools import CONTROL, EndpointPools
 from extproc.transaction.requests.priced import blocks_unpriced, priced
 from extproc.transaction.requests.reads import reads_of
 from extproc.transaction.requests.sealing import sealing_of
-from extproc.transaction.steering.fingerprint import demands, fingerprint, version_of
+from extproc.transaction.steering.fingerprint import demands, fingerprint
 from extproc.transaction.steering.writer import SteeringWriter
 from extproc.transaction.upstream.attempts import PlannedAttempts, planned_attempts
 from extproc.transaction.upstream.copies import mirror_fields, mirror_metadata
@@ -109,7 +110,10 @@ class Plan:
         keys: BackendKeys | None = None,
         mcp: McpTable | None = None,
         prices: PriceBook | None = None,
+        digest: str = "",
     ) -> None:
+        self.digest = digest
+        """The name of the policy, which every record has: see `policy.digest`."""
         self.apis = apis.current()
         self.table = table
         self.mcp = mcp
@@ -164,7 +168,6 @@ class Plan:
         self.demands = demands(policy, self.needs)
         self.fingerprint = fingerprint(self.demands)
         self._mirrors = mirror_numbers(policy)
-        self.version = version_of(policy) if self.retries is not None or self._mirrors else ""
         self._health_keys = frozenset(table.health_keys())
         # A server of MCP is at its own path alone.
         of_models = (backend for backend in policy.backends if backend.api != MCP.name)
@@ -209,7 +212,7 @@ class Plan:
         servers = compile_mcp(policy.mcp, table.destinations, secrets, wrong)
         if wrong:
             raise UnusableError(wrong)
-        return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices)
+        return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest_of(policy, secrets))
 
     def health_key(self, backend: str, model: str) -> HealthKey:
         """Return the key of a model at a backend; that of the backend for a name that a client made up."""
@@ -343,7 +346,7 @@ class Plan:
         if planned is not None:
             ours |= planned.metadata
         if mirror is not None:
-            ours |= mirror_metadata(self.version, mirror, raw_path)
+            ours |= mirror_metadata(self.digest, mirror, raw_path)
         neighbour = {"model_name_override": model, "ai_service_backend_name": destination.name}
         plain: Metadata = {"extproc": ours, "io.envoy.ai_gateway": neighbour}
         metadata = writer.metadata(destination, model, plain) or plain
@@ -368,7 +371,7 @@ class Plan:
         if tried is None or self.retries is None:
             return None
         asked, _, maker = tried
-        return planned_attempts(self.retries, self.version, choice, asked, apis.without_keys(raw_path), maker)
+        return planned_attempts(self.retries, self.digest, choice, asked, apis.without_keys(raw_path), maker)
 
 
 def _normal(prefix: str) -> str:

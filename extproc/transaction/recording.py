@@ -16,13 +16,13 @@ RECORDED_TEXT: Final = 256
 """Characters of a signal in the record: as many as the name of a model may have."""
 
 
-def record_of(memory: Memory, now: float, signals: Collection[str] = ()) -> Record:
+def record_of(memory: Memory, now: float, signals: Collection[str] = (), policy: str | None = None) -> Record:
     """Return the record of an exchange: names from the policy, fixed words and numbers.
 
     A client's text is there only where `signals`, which the policy has recorded, are texts. Numbers and truths that the
-    model's rules read are recorded as well.
+    model's rules read are recorded as well. `policy`: the digest of the policy that judged the exchange.
     """
-    record = _counted(memory, _begun(memory, now))
+    record = _counted(memory, _begun(memory, now, policy))
     if memory.findings is not None:
         record = memory.findings.recorded(record)
     elif memory.staged is not None:
@@ -54,10 +54,10 @@ def recorded_signals(memory: Memory, names: Collection[str]) -> dict[str, Scalar
     return seen | {name: _cut(value) for name, value in memory.signals.read(names).items()}
 
 
-def _begun(memory: Memory, now: float) -> Record:
+def _begun(memory: Memory, now: float, policy: str | None) -> Record:
     """Return the fields that every record has."""
     claim, choice, claimed, usage = memory.claim, memory.choice, memory.claimed, memory.usage
-    # By position: names would cost each exchange a microsecond.
+    # By position: many names would cost each exchange a microsecond.
     return Record(
         memory.request_id.decode("ascii"),
         claimed.api.name if claimed else None,
@@ -76,6 +76,7 @@ def _begun(memory: Memory, now: float) -> Record:
         usage.reasoning,
         _ms(memory.started, memory.decided),
         _ms(memory.started, now),
+        policy=policy,
     )
 
 

@@ -369,4 +369,4 @@ class Transaction:
         if self._memory.picked is not None:
             over(self._shared, self._memory, now)
         self._memory.cost = cost_of(self._plan.prices, self._memory)
-        return (record_of(self._memory, now, self._plan.recorded),)
+        return (record_of(self._memory, now, self._plan.recorded, self._plan.digest),)

@@ -223,8 +223,8 @@ def test_an_attempt_that_nobody_planned_under_this_policy_is_refused(
 
 def test_policies_are_told_apart_by_anything_they_say_and_by_nothing_else() -> None:
     assert PLAN.fingerprint == OTHER.fingerprint
-    assert PLAN.version != OTHER.version
-    assert PLAN.version == plan().version
+    assert PLAN.digest != OTHER.digest
+    assert PLAN.digest == plan().digest
 
 
 def test_the_failures_before_an_attempt_count_for_the_backends_that_failed() -> None:

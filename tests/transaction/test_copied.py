@@ -66,7 +66,7 @@ def copied(told: Proceed) -> str | None:
 
 def test_a_request_that_is_drawn_is_copied_and_the_record_has_the_mirror() -> None:
     told, record = asked("chat", path=f"{CHAT}?x=1&key=AIza-secret")
-    assert copied(told) == f"{PLAN.version} 0 {CHAT}?x=1"
+    assert copied(told) == f"{PLAN.digest} 0 {CHAT}?x=1"
     assert (record.mirror, record.unmirrored, record.backend) == ("two", None, "one")
 
 
@@ -142,7 +142,7 @@ def copy(*states: str, backend: str = "two", config: ProtocolConfig = BUFFERED, 
     return (*effects, record)
 
 
-RIGHT: Final = f"{PLAN.version} 0 {CHAT}?x=1"
+RIGHT: Final = f"{PLAN.digest} 0 {CHAT}?x=1"
 
 
 def test_a_copy_is_made_fit_for_its_backend_and_keeps_nothing_of_another() -> None:
@@ -163,9 +163,9 @@ def test_a_copy_is_made_fit_for_its_backend_and_keeps_nothing_of_another() -> No
         ((), {}, "copy_unknown"),
         ((RIGHT, RIGHT), {}, "copy_unknown"),
         (("nonsense",), {}, "copy_unknown"),
-        ((f"{PLAN.version} 0 /elsewhere",), {}, "copy_unknown"),
+        ((f"{PLAN.digest} 0 /elsewhere",), {}, "copy_unknown"),
         ((f"0123456789abcdef 0 {CHAT}",), {}, "copy_policy_changed"),
-        ((f"{PLAN.version} 9 {CHAT}",), {}, "copy_unplanned"),
+        ((f"{PLAN.digest} 9 {CHAT}",), {}, "copy_unplanned"),
         ((RIGHT,), {"backend": "three"}, "copy_unplanned"),
         ((RIGHT,), {"mark": b"3-0123456789abcdef+two"}, "misconfigured_configuration"),
         ((RIGHT,), {"config": ProtocolConfig(BodyMode.NONE)}, "misconfigured_request_body_mode"),

@@ -305,7 +305,8 @@ def test_what_is_not_the_backend_s_failure_does_not_count(answer: Headers) -> No
 
 
 def test_one_record_tells_of_the_exchange() -> None:
-    with Playbook(plan(), response=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
+    policy = plan()
+    with Playbook(policy, response=BodyMode.FULL_DUPLEX_STREAMED) as envoy:
         envoy.sends(request_headers(CHAT + "?planted=secret", ("authorization", b"planted")))
         envoy.now = 0.25
         envoy.sends(request_body(b'{"model":"renamed","stream":true,"user":"planted"}'))
@@ -332,6 +333,7 @@ def test_one_record_tells_of_the_exchange() -> None:
         "reasoning_tokens": None,
         "decided_ms": 250.0,
         "duration_ms": 1500.0,
+        "policy": policy.digest,
     }
 
 

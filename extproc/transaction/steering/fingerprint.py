@@ -7,7 +7,6 @@ another configuration then knows so before it decides anything.
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -83,17 +82,6 @@ def fingerprint(wanted: Demands) -> bytes:
     """Return the fingerprint of `wanted`, fit for a header's value."""
     digest = sha256(msgspec.json.encode(wanted, order="sorted")).hexdigest()
     return f"{VERSION}-{digest[:DIGEST_CHARACTERS]}".encode()
-
-
-def version_of(policy: Policy) -> str:
-    """Return what tells policies apart by all that they say: attempts of one request are made under one of them."""
-    plain = msgspec.json.encode(policy.model_dump(), order="sorted", enc_hook=_spelt)
-    return sha256(plain).hexdigest()[:DIGEST_CHARACTERS]
-
-
-def _spelt(value: object) -> str:
-    """A value that is no plain data: a condition by its text, a path as it is written."""
-    return str(getattr(value, "text", None) or (value if isinstance(value, PurePath) else type(value).__qualname__))
 
 
 def read(value: bytes | None) -> bytes:

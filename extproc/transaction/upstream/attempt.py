@@ -64,7 +64,7 @@ class Attempt(UpstreamRequest[AttemptTarget]):
         state, number = state_of(message), attempt_of(message)
         if state is None:
             raise AttemptRefusedError("attempt_unknown")
-        if state.version != plan.version:
+        if state.version != plan.digest:
             raise AttemptRefusedError("attempt_policy_changed")
         known = plan.table.destinations
         if any(backend not in known or not at for backend, at in state.order):
@@ -162,4 +162,5 @@ class Attempt(UpstreamRequest[AttemptTarget]):
             self._reason or self._errors.reason,
             self._request_bytes,
             self._duration(now),
+            policy=self._plan.digest,
         )

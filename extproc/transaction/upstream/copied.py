@@ -45,7 +45,7 @@ class CopiedRequest(UpstreamRequest[CopyTarget]):
         state = copy_state(message.fields.getall(COPY_HEADER))
         if state is None or message.end:
             raise CopyRefusedError("copy_unknown")
-        if state.version != plan.version:
+        if state.version != plan.digest:
             raise CopyRefusedError("copy_policy_changed")
         names = plan.table.names
         name = names[state.number] if state.number < len(names) else ""
@@ -92,4 +92,5 @@ class CopiedRequest(UpstreamRequest[CopyTarget]):
             self._request_bytes or 0,
             self._duration(now),
             copy=True,
+            policy=self._plan.digest,
         )
