@@ -22,6 +22,7 @@ from extproc.policy.signals import RECORDED_MAX, SignalName
 from extproc.policy.stages import STAGES_MAX, UsedStage
 from extproc.policy.state import State
 from extproc.policy.steering import Steering
+from extproc.policy.telemetry import Telemetry
 from extproc.policy.tenants import Tenants
 from extproc.policy.units import UTC_NAME, TimeZone
 from extproc.policy.usage import UsageSection
@@ -85,6 +86,8 @@ class Policy(Value):
     """Bounds on what one exchange and one worker may take."""
     health: Health = Health()
     """When a backend counts as down."""
+    telemetry: Telemetry = Telemetry()
+    """Metrics and traces: what may be a label, and where they are sent."""
     request_trailers: Literal["reject", "pass"] = "reject"
     """Requests with trailers: `reject` answers 400; `pass` lets them through. Rejecting is the default because in
     streamed modes Envoy's retry of such a request sends the body twice."""

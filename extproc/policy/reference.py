@@ -55,6 +55,7 @@ from extproc.policy.state import MemoryState, State
 from extproc.policy.steering import Steering
 from extproc.policy.step import Step, Windowed
 from extproc.policy.strategy import Balance, Canary, CanaryTarget, Mirror
+from extproc.policy.telemetry import MetricLabels, Telemetry
 from extproc.policy.tenants import Tenants, TenantSource
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
@@ -137,6 +138,8 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Limits": (Limits,),
     "Health": (Health,),
     "Sealed content": (SealedContent,),
+    "Telemetry": (Telemetry,),
+    "Metric labels": (MetricLabels,),
 }
 
 _GROUPS: Final = "\n".join(

@@ -115,7 +115,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     known. `region`: the backend's. `key`: the id of the virtual key. `budgets`: what the exchange took of each.
     `skipped`: processors that were left out because the worker was overloaded. `policy`: the digest of the policy that
     judged the exchange. `trace`: the trace id and the parent's span id of the request's `traceparent`. `first_byte_ms`:
-    when the response began, from the exchange's start. `processing_ms` and `abort` are added by the shell: its own time
+    when the response's headers came, from the exchange's start, and `first_token_ms` the first event of a stream that
+    is read, if Envoy shows them. `processing_ms` and `abort` are added by the shell: its own time
     in all, and the gRPC status that it ended the exchange with.
     """
 
@@ -175,6 +176,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     policy: str | None = None
     trace: tuple[str, str] | None = None
     first_byte_ms: float | None = None
+    first_token_ms: float | None = None
 
     @classmethod
     def lost(cls, reason: str) -> "Record":

@@ -8,6 +8,7 @@ early close for "go on without me".
 import traceback
 from typing import Final, Protocol, assert_never, cast
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc.protocol.effects import Abort, AbortCode, Inspect, Withdraw
@@ -69,10 +70,29 @@ def admit(runtime: Runtime, stream: ExchangeStream, configuration: bytes = b"") 
     return Exchange(runtime, stream, configuration)
 
 
+class _Handed(Struct, frozen=True):
+    """Work that is handed out: how to take it back, whose it is, and since when."""
+
+    cancel: Cancel
+    processor: str
+    since: float
+
+
 class Exchange:
     """Feeds one transaction and carries its orders out."""
 
-    __slots__ = ("_aborted", "_detail", "_over", "_runtime", "_spent", "_stream", "_work", "decider")
+    __slots__ = (
+        "_aborted",
+        "_detail",
+        "_over",
+        "_runtime",
+        "_since",
+        "_spent",
+        "_stream",
+        "_waited",
+        "_work",
+        "decider",
+    )
 
     def __init__(self, runtime: Runtime, stream: ExchangeStream, configuration: bytes = b"") -> None:
         self._runtime = runtime
@@ -81,7 +101,9 @@ class Exchange:
         self._over = False
         self._aborted: tuple[AbortCode, str] | None = None
         self._detail: str | None = None
-        self._work: dict[int, Cancel] | None = None
+        self._work: dict[int, _Handed] | None = None
+        self._since = 0.0  # when the work began that is handed out
+        self._waited = 0.0
         self.decider: Decider = runtime.begin(runtime.clock(), configuration)
         runtime.enter(self)
 
@@ -124,9 +146,10 @@ class Exchange:
         """Work that was handed out is done, or has failed."""
         if self._over:
             return
-        if self._work is not None:
-            self._work.pop(message.ticket, None)
         now = self._runtime.clock()
+        if self._work is not None and (handed := self._work.pop(message.ticket, None)) is not None:
+            self._runtime.worked(handed.processor, now - handed.since)
+            self._no_more(now)
         self._tell(message, now)
         self._spent += self._runtime.clock() - now
 
@@ -136,12 +159,14 @@ class Exchange:
             return
         self._over = True
         if self._work:
-            for cancel in self._work.values():
-                cancel()
+            for handed in self._work.values():
+                handed.cancel()
+            self._work.clear()
+            self._no_more(self._runtime.clock())
         self._runtime.leave(self)
         told = self._told(clean)
         if type(told) is Record:
-            self._runtime.record(told, self._spent)
+            self._runtime.record(told, self._spent, self._waited)
         elif isinstance(told, AttemptRecord):
             self._runtime.attempted(told, self._spent)
 
@@ -178,18 +203,27 @@ class Exchange:
         match order:
             case Abort(code=code, reason=reason):
                 self.abort(code, reason)
-            case Inspect(ticket=ticket):
+            case Inspect(ticket=ticket, processor=processor):
                 if self._work is None:
                     self._work = {}
-                self._work[ticket] = self._runtime.submit(order, self.inspected)
+                now = self._runtime.clock()
+                if not self._work:
+                    self._since = now
+                self._work[ticket] = _Handed(self._runtime.submit(order, self.inspected), processor, now)
             case Withdraw(ticket=ticket):
-                if self._work is not None and (cancel := self._work.pop(ticket, None)) is not None:
-                    cancel()
+                if self._work is not None and (handed := self._work.pop(ticket, None)) is not None:
+                    handed.cancel()
+                    self._no_more(self._runtime.clock())
             case Record() | AttemptRecord():
                 # It answers `StreamClosed` alone; anything else is ours to mend, so INTERNAL.
                 raise AssertionError(type(order).__name__)
             case _:
                 assert_never(order)
+
+    def _no_more(self, now: float) -> None:
+        """Add up the time in which work was handed out, if none is any more."""
+        if not self._work:
+            self._waited += now - self._since
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, ProtocolViolation):

@@ -14,32 +14,27 @@ from extproc.server.health import WorkerHealth
 from extproc.server.inspections import Submit, nobody
 from extproc.server.log import Log
 from extproc.telemetry import Metrics, Snapshot
+from extproc.telemetry.exchanges import ExchangeCounts
 from extproc.telemetry.families import (
     ABORTS,
     ATTEMPTS,
     BACKEND_DOWN,
-    DURATION,
     ENDPOINTS,
-    EXCHANGES,
-    FAILOVERS,
     GUARD_DURATION,
     GUARD_OPEN,
     GUARD_QUERIES,
+    HELD,
     LOG_DROPPED,
     LOOP_LAG,
     MESSAGES,
     MIRRORED,
-    MISCONFIGURED,
     MISSTEERED,
     OPEN,
-    PICKS,
     PROCESSING,
-    REJECTS,
-    RULES,
-    SEALED,
+    PROCESSOR_DURATION,
     VIOLATIONS,
 )
-from extproc.telemetry.inspected import count_inspected
+from extproc.telemetry.names import label_names
 from extproc.transaction import Lane, Plan, Shared, Transaction
 from extproc.transaction.steering.fingerprint import ATTEMPT_MARK, COPY_MARK
 from extproc.transaction.steering.witness import UNVERIFIED
@@ -114,9 +109,9 @@ class Runtime:
         self.health = WorkerHealth()
         self.metrics = Metrics()
         self.messages = self.metrics.counter(MESSAGES)
-        self._exchanges = self.metrics.counter(EXCHANGES)
-        self._processing = self.metrics.histogram(PROCESSING)
-        self._duration = self.metrics.histogram(DURATION)
+        self._counts = ExchangeCounts(self.metrics, label_names(plan.policy))
+        self._processing = self.metrics.histogram(PROCESSING).series()
+        self._worked = self.metrics.histogram(PROCESSOR_DURATION)
         self.clock = clock
         self._wall = wall
         self.shared.epoch = wall() - clock()
@@ -198,32 +193,11 @@ class Runtime:
         """Counts a stream that never became an exchange."""
         self.metrics.counter(ABORTS).add(code.name)
 
-    def record(self, record: Record, spent: float) -> None:
-        """Tell of an exchange that is over; `spent` is our own time within it, in seconds."""
-        labels = (record.decision, record.dialect or "none", record.backend or "none")
-        if labels in self._exchanges:
-            self._exchanges[labels] += 1
-        else:
-            self._exchanges.add(*labels)
-        if record.rule is not None:
-            self.metrics.counter(RULES).add(record.model or "none", record.rule)
-        if record.tried:
-            self.metrics.counter(FAILOVERS).add(record.tried[0], record.backend or "none")
-        if record.sealed is not None:
-            self.metrics.counter(SEALED).add(record.sealed)
-        if record.decision == "rejected":
-            self.metrics.counter(REJECTS).add(record.reason)
-        if record.pipeline is not None or record.failures:  # answer stages may fail without a pipeline
-            count_inspected(self.metrics, record)
-        if record.misconfigured is not None:
-            self.metrics.counter(MISCONFIGURED).add(record.misconfigured)
+    def record(self, record: Record, spent: float, waited: float = 0.0) -> None:
+        """Tell of an exchange that is over; `spent` and `waited`: see `ExchangeCounts.count`."""
+        self._counts.count(record, spent, waited)
         if record.missteered is not None or self.shared.steering.news:
             self._told_of_steering(record)
-        if record.endpoint_pool is not None:
-            self.metrics.counter(PICKS).add(record.endpoint_pool, "picked" if record.endpoint else record.reason)
-        self._processing.observe(spent)
-        if record.duration_ms is not None:
-            self._duration.observe(record.duration_ms / 1000)
         self.log.event("exchange", record)
 
     def _told_of_steering(self, record: Record) -> None:
@@ -261,11 +235,15 @@ class Runtime:
             self.metrics.counter(ATTEMPTS).add(record.backend or "none", record.reason or record.decision)
             self.log.event("attempt", record)
 
+    def worked(self, processor: str, seconds: float) -> None:
+        """Count the time of a processor's work that was handed out."""
+        self._worked.series(processor).observe(seconds)
+
     def asked(self, processor: str, outcome: str, seconds: float) -> None:
         """Count a question to a processor's guard."""
         self.metrics.counter(GUARD_QUERIES).add(processor, outcome)
         if outcome == ANSWERED:
-            self.metrics.histogram(GUARD_DURATION).observe(seconds)
+            self.metrics.histogram(GUARD_DURATION).series().observe(seconds)
 
     def aborted(self, code: AbortCode, *, violation: bool) -> None:
         """Counts an exchange that we end as an error."""
@@ -277,6 +255,7 @@ class Runtime:
         """Put another plan in force. What is known of backends stays, unless they are gone or stand elsewhere."""
         before, after = self.plan.table.addresses, plan.table.addresses
         self.plan = plan
+        self._counts.rename(label_names(plan.policy))
         self.shared.health.keep({name for name, address in after.items() if before.get(name) == address})
 
     def backends(self) -> tuple[Ailing, ...]:
@@ -294,6 +273,7 @@ class Runtime:
         metrics.counter(LOG_DROPPED)[()] = self.log.dropped
         metrics.gauge(OPEN, {(): self.open})
         metrics.gauge(LOOP_LAG, {(): self._lag})
+        metrics.gauge(HELD, {(): self.shared.held})
         metrics.gauge(BACKEND_DOWN, {(each.backend, each.model): float(each.seconds > 0) for each in self.backends()})
         metrics.gauge(GUARD_OPEN, {(name,): value for name, value in self.circuits().items()})
         if self.plan.pools is not None:

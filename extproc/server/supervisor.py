@@ -87,7 +87,7 @@ class Supervisor:
         self._config = self._with_tls(self._loaded)
         self._last_reload: dict[str, object] | None = None
         self._metrics = Metrics()
-        self._totals = Totals()
+        self._totals = Totals(self._loaded.policy.telemetry.metrics.tenants)
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -163,6 +163,7 @@ class Supervisor:
             warning = changeover.warning(self._loaded, loaded, envoys)
             self._health.keep(_unmoved(self._loaded.policy, loaded.policy))
             self._loaded, self._config = loaded, config
+            self._totals.tenants.most = loaded.policy.telemetry.metrics.tenants
             starting = [child for child in self._children if child.state is WorkerState.STARTING]
             for child in self._children:
                 child.commit(config)

@@ -1,4 +1,4 @@
-"""The metrics there are. What counts them and what shows them look here, and nowhere else."""
+"""The product's own metrics. What counts them and what shows them look here and in `conventions`, and nowhere else."""
 
 from typing import Final, Literal
 
@@ -10,13 +10,22 @@ PREFIX: Final = "extproc_"
 class Family(Struct, frozen=True):
     """One metric: its name without the prefix, what it means, and the labels that tell its series apart.
 
-    `over` says what becomes of the workers' gauges when they are shown as one.
+    `over` says what becomes of the workers' gauges when they are shown as one. `unit` and `otlp`: its unit, and its
+    name in OpenTelemetry if that does not follow from `name`.
     """
 
     name: str
     help: str
     labels: tuple[str, ...] = ()
     over: Literal["sum", "max"] = "sum"
+    prefix: str = PREFIX
+    unit: str = ""
+    otlp: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The name in Prometheus, without what a histogram's series add."""
+        return self.prefix + self.name
 
 
 EXCHANGES: Final = Family(
@@ -87,9 +96,44 @@ GUARD_QUERIES: Final = Family(
     "Questions to guards from elsewhere, by how they ended: answered, remembered, unsampled, withdrawn, or a failure.",
     ("processor", "outcome"),
 )
-_INSPECTED: Final = (FINDINGS, BLOCKED, INSPECTION_FAILURES, UNINSPECTED, GUARD_QUERIES)
+VERDICTS: Final = Family(
+    "processor_verdicts_total",
+    "Exchanges in which a processor found something, by what it did about it (or failed), once for each side.",
+    ("processor", "side", "verdict"),
+)
+PIPELINES: Final = Family("pipeline_exchanges_total", "Exchanges that a pipeline was for.", ("pipeline",))
+_INSPECTED: Final = (FINDINGS, BLOCKED, INSPECTION_FAILURES, UNINSPECTED, GUARD_QUERIES, VERDICTS, PIPELINES)
+COST: Final = Family(
+    "cost_usd_total",
+    "Cost of exchanges in US dollars, as far as their price is known.",
+    ("backend", "model"),
+    unit="{USD}",
+)
+UNPRICED: Final = Family(
+    "unpriced_total", "Exchanges with tokens whose price is not known, by backend and model.", ("backend", "model")
+)
+METERED: Final = Family("metered_total", "Exchanges whose tokens are known, by who counted them.", ("source",))
+TENANT_REQUESTS: Final = Family(
+    "tenant_requests_total", "Exchanges of a tenant, by what was decided.", ("tenant", "decision")
+)
+TENANT_TOKENS: Final = Family("tenant_tokens_total", "Tokens of a tenant: input or output.", ("tenant", "type"))
+TENANT_COST: Final = Family(
+    "tenant_cost_usd_total", "Cost of a tenant's exchanges in US dollars.", ("tenant",), unit="{USD}"
+)
+OVERFLOW: Final = Family(
+    "label_overflow_total",
+    "Exchanges counted under `other`, because more tenants or models came than `telemetry.metrics` allows labels.",
+    ("label",),
+)
 COUNTERS: Final = (
     EXCHANGES,
+    COST,
+    UNPRICED,
+    METERED,
+    TENANT_REQUESTS,
+    TENANT_TOKENS,
+    TENANT_COST,
+    OVERFLOW,
     RULES,
     ATTEMPTS,
     FAILOVERS,
@@ -112,7 +156,7 @@ COUNTERS: Final = (
 OPEN: Final = Family("open_exchanges", "HTTP exchanges that are open.")
 WORKERS: Final = Family("workers", "Workers, by state.", ("state",))
 LOOP_LAG: Final = Family(
-    "loop_lag_seconds", "Largest lateness of a timer since the last look, of any worker.", (), "max"
+    "loop_lag_seconds", "Largest lateness of a timer since the last look, of any worker.", (), "max", unit="s"
 )
 BACKEND_DOWN: Final = Family(
     "backend_down",
@@ -129,19 +173,47 @@ ENDPOINTS: Final = Family(
 GUARD_OPEN: Final = Family(
     "guard_circuit_open", "1 while a worker leaves a guard alone, because questions to it failed.", ("guard",), "max"
 )
-GAUGES: Final = (OPEN, WORKERS, LOOP_LAG, BACKEND_DOWN, ENDPOINTS, GUARD_OPEN)
+HELD: Final = Family(
+    "held_bytes", "Bytes of bodies and streams that workers hold, while they arrive or are judged.", unit="By"
+)
+GAUGES: Final = (OPEN, WORKERS, LOOP_LAG, BACKEND_DOWN, ENDPOINTS, GUARD_OPEN, HELD)
 
-PROCESSING: Final = Family("exchange_processing_seconds", "Our own time within an exchange, all its messages together.")
-DURATION: Final = Family("exchange_duration_seconds", "Time from the first message of an exchange to its end.")
-GUARD_DURATION: Final = Family("guard_query_seconds", "Time of a question to a guard from elsewhere that it answered.")
-HISTOGRAMS: Final = (PROCESSING, DURATION, GUARD_DURATION)
+PROCESSING: Final = Family(
+    "exchange_processing_seconds", "Our own time within an exchange, all its messages together.", unit="s"
+)
+ADDED: Final = Family(
+    "exchange_added_seconds",
+    "Time that an exchange waited for us: our own, and that of processors in threads and elsewhere.",
+    unit="s",
+)
+DURATION: Final = Family(
+    "exchange_duration_seconds", "Time from the first message of an exchange to its end.", unit="s"
+)
+PROCESSOR_DURATION: Final = Family(
+    "processor_seconds",
+    "Time of a processor's work in a thread or elsewhere, its wait for a turn included; rules that are matched between "
+    "two messages are in exchange_processing_seconds alone.",
+    ("processor",),
+    unit="s",
+)
+GUARD_DURATION: Final = Family(
+    "guard_query_seconds", "Time of a question to a guard from elsewhere that it answered.", unit="s"
+)
+HISTOGRAMS: Final = (PROCESSING, ADDED, DURATION, PROCESSOR_DURATION, GUARD_DURATION)
+
+_WORK: Final = (25e-6, 50e-6, 1e-4, 25e-5, 5e-4, 1e-3, 25e-4, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+_ASKED: Final = (1e-3, 25e-4, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 BUCKETS: Final[dict[str, tuple[float, ...]]] = {
     # From below what a passed request costs (about 20 us) to what a 30 MB body does.
-    PROCESSING.name: (25e-6, 50e-6, 1e-4, 25e-5, 5e-4, 1e-3, 25e-4, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
+    PROCESSING.name: _WORK,
+    # The same, up to what a slow judge takes.
+    ADDED.name: (*_WORK, 5.0, 30.0),
     # From a local model's embedding to a long streamed answer.
     DURATION.name: (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0),
     # From a guard beside us to a chat model that judges.
-    GUARD_DURATION.name: (1e-3, 25e-4, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+    GUARD_DURATION.name: _ASKED,
+    # From a text that is matched in a thread to the same.
+    PROCESSOR_DURATION.name: (1e-4, 25e-5, 5e-4, *_ASKED),
 }
 """Upper bounds in seconds; the last bucket, without one, is implied."""

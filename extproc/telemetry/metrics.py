@@ -3,8 +3,9 @@
 from bisect import bisect_left
 from typing import Final, TypeAlias
 
-from extproc.telemetry.families import BUCKETS, COUNTERS, GAUGES, HISTOGRAMS, Family
-from extproc.telemetry.snapshot import Distribution, Snapshot
+from extproc.telemetry.conventions import ALL_BUCKETS, ALL_COUNTERS, ALL_GAUGES, ALL_HISTOGRAMS
+from extproc.telemetry.families import Family
+from extproc.telemetry.snapshot import OTHER, Distribution, Snapshot
 
 Labels: TypeAlias = tuple[str, ...]
 
@@ -12,7 +13,8 @@ SERIES_MAX: Final = 2048
 """Series a counter may have. Labels come from the policy, so this is far away; reloads with ever new names could reach
 it, and are then counted as `other`: a counter never forgets."""
 
-OTHER: Final = "other"
+DISTRIBUTIONS_MAX: Final = 1024
+"""Series a histogram may have. Each has some fifteen buckets, so that they are fewer; what is more is `other`."""
 
 
 class Counter(dict[Labels, float]):
@@ -30,8 +32,8 @@ class Counter(dict[Labels, float]):
         self[labels] += by
 
 
-class Histogram:
-    """Counts by size."""
+class Buckets:
+    """Counts by size: one series of a histogram."""
 
     __slots__ = ("_bounds", "counts", "total")
 
@@ -46,16 +48,42 @@ class Histogram:
         self.total += value
 
 
+class Histogram(dict[Labels, Buckets]):
+    """Label values -> counts by size. Whoever counts often keeps what `series` returns."""
+
+    __slots__ = ("_bounds",)
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        super().__init__()
+        self._bounds = bounds
+
+    def series(self, *labels: str) -> Buckets:
+        """Return the counts of these labels, and keep the number of series bounded."""
+        if labels not in self:
+            if len(self) >= DISTRIBUTIONS_MAX:
+                labels = (OTHER,) * len(labels)
+            self.setdefault(labels, Buckets(self._bounds))
+        return self[labels]
+
+    def distributions(self) -> list[tuple[Labels, Distribution]]:
+        """Return all series as they stand."""
+        return [(labels, Distribution(list(each.counts), each.total)) for labels, each in self.items()]
+
+
 class Metrics:
     """The metrics of one process."""
 
     def __init__(self) -> None:
-        self._counters = {family.name: Counter() for family in COUNTERS}
-        self._gauges: dict[str, dict[Labels, float]] = {family.name: {} for family in GAUGES}
-        self._histograms = {family.name: Histogram(BUCKETS[family.name]) for family in HISTOGRAMS}
-        for family in COUNTERS:
+        self._counters = {family.name: Counter() for family in ALL_COUNTERS}
+        self._gauges: dict[str, dict[Labels, float]] = {family.name: {} for family in ALL_GAUGES}
+        self._histograms = {family.name: Histogram(ALL_BUCKETS[family.name]) for family in ALL_HISTOGRAMS}
+        # Shown from the start: a missing series looks like a broken one.
+        for family in ALL_COUNTERS:
             if not family.labels:
-                self._counters[family.name][()] = 0.0  # shown from the start: a missing series looks like a broken one
+                self._counters[family.name][()] = 0.0
+        for family in ALL_HISTOGRAMS:
+            if not family.labels:
+                self._histograms[family.name].series()
 
     def counter(self, family: Family) -> Counter:
         """The counter of `family`."""
@@ -74,8 +102,5 @@ class Metrics:
         return Snapshot(
             counters={name: list(counter.items()) for name, counter in self._counters.items()},
             gauges={name: list(gauge.items()) for name, gauge in self._gauges.items()},
-            histograms={
-                name: Distribution(list(histogram.counts), histogram.total)
-                for name, histogram in self._histograms.items()
-            },
+            histograms={name: histogram.distributions() for name, histogram in self._histograms.items()},
         )

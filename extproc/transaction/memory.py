@@ -83,6 +83,8 @@ class Memory(Struct, eq=False):
     `asked`: the parts of the request by which its response is judged, as far as they are needed and known.
     `handed`: work for threads and remote detectors. `mcp`: what decides about a request on an MCP path; `rpc`: those of
     its messages that wait for answers, once it was read; `filter`: the stage that takes out what they may not hold.
+    `first_byte`, `first_token`: when the response's headers came, and the first piece of a stream that is read.
+    `trace`: see `Record`.
     `attempt`: the one whose response came, counted from 1; `tried`: the backends of those before.
     `mirror`: the backend that gets a copy; if `unmirrored`, the reason why none does.
     """
@@ -115,6 +117,9 @@ class Memory(Struct, eq=False):
     teller: Teller | None = None
     family: Teller | None = None
     steering: SteeringEdits | None = None
+    first_byte: float | None = None
+    first_token: float | None = None
+    trace: tuple[str, str] | None = None
     attempt: int = 1
     tried: tuple[str, ...] = ()
     mirror: str | None = None

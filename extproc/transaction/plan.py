@@ -114,6 +114,7 @@ class Plan:
     ) -> None:
         self.digest = digest
         """The name of the policy, which every record has: see `policy.digest`."""
+        self.policy = policy
         self.apis = apis.current()
         self.table = table
         self.mcp = mcp

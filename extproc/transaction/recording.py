@@ -77,6 +77,9 @@ def _begun(memory: Memory, now: float, policy: str | None) -> Record:
         _ms(memory.started, memory.decided),
         _ms(memory.started, now),
         policy=policy,
+        trace=memory.trace,
+        first_byte_ms=_ms(memory.started, memory.first_byte),
+        first_token_ms=_ms(memory.started, memory.first_token) if memory.stream else None,
     )
 
 

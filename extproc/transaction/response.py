@@ -143,6 +143,7 @@ class ResponseSide:
         )
         memory, details = self._memory, details_of(message)
         memory.status = status_of(message)
+        memory.first_byte = now
         if (steering := memory.steering) is not None and steering.planned is not None and not memory.observed:
             follow_attempts(self._plan, self._shared, memory, message, details, now)
         quoted = None
@@ -194,6 +195,8 @@ class ResponseSide:
         if before is SideState.IDLE and self._reads:
             raise MisconfiguredError("response_header_mode")
         if self._answer is not None:
+            if self._memory.first_token is None:
+                self._memory.first_token = now
             effects = self._answer.piece(message, now, ends=self.state is not SideState.OPEN)
             return effects if self._proof is None else self._prove(self._proof.came(effects))
         if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:

@@ -9,9 +9,10 @@ from extproc.server.log import Log, Sink
 from extproc.server.runtime import Runtime
 from extproc.telemetry import Metrics
 from extproc.telemetry.exposition import text
-from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, UNINSPECTED
+from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, PIPELINES, UNINSPECTED, VERDICTS
 from extproc.telemetry.inspected import count_inspected
-from extproc.telemetry.metrics import OTHER, SERIES_MAX
+from extproc.telemetry.metrics import SERIES_MAX
+from extproc.telemetry.snapshot import OTHER
 from tests.server.support import plan
 
 
@@ -32,6 +33,19 @@ def test_finds_are_counted_as_often_as_they_were_made_and_shadow_is_told_apart()
         ("pii", "email", "mask", "request", "true"): 2,
         ("pii", "iban", "mask", "request", "false"): 2,
     }
+
+
+def test_a_processor_has_one_verdict_for_each_exchange_and_side_however_much_it_found() -> None:
+    metrics = Metrics()
+    failures = (FailedProcessor("injection", "timeout", allowed=True),)
+    findings = (found("email", 3), found("iban"), found("email", shadow=True))
+    count_inspected(metrics, record(findings=findings, failures=failures))
+    assert metrics.counter(VERDICTS) == {
+        ("pii", "request", "mask"): 1,
+        ("pii", "request", "shadow"): 1,
+        ("injection", "any", "failed"): 1,
+    }
+    assert metrics.counter(PIPELINES) == {("default",): 1}
 
 
 def test_failures_blocks_and_what_could_not_be_read_are_counted_by_their_reason() -> None:

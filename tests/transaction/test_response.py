@@ -334,6 +334,7 @@ def test_one_record_tells_of_the_exchange() -> None:
         "decided_ms": 250.0,
         "duration_ms": 1500.0,
         "policy": policy.digest,
+        "first_byte_ms": 250.0,
     }
 
 
