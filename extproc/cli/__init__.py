@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "check": ("extproc.cli.check", "say what is wrong with a policy, line by line"),
     "envoy": ("extproc.cli.envoy", "print the Envoy configuration for a policy"),
     "explain": ("extproc.cli.explain", "say what would happen to a request, and why"),
+    "key": ("extproc.cli.key", "make, list and revoke virtual keys"),
     "pins": ("extproc.cli.pins", "print the pins of a list of tools"),
     "eval": ("extproc.cli.eval", "measure a policy on labelled lines"),
 }

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 
 from extproc.classify import tokens
@@ -14,6 +15,7 @@ from extproc.policy.endpoints import EndpointPool
 from extproc.policy.residency import named_limits
 from extproc.policy.step import Step
 from extproc.server import plugins
+from extproc.server.key_notes import key_notes
 from extproc.server.price_list import price_notes
 from extproc.signals.intent import missing
 from extproc.transaction import Plan
@@ -48,13 +50,14 @@ def run(args: argparse.Namespace) -> int:
         print(f"note: {note}", file=sys.stderr)
     prepared = prepared_or_exit(draft, None if args.no_secrets else os.environ)
     loaded = prepared.loaded
-    pipelines = prepared.plan.pipelines
+    pipelines, calling = prepared.plan.pipelines, prepared.plan.calling
     found = (
         *unknown_kinds(loaded.policy, pipelines),
         *unable(loaded.policy, pipelines),
         *price_notes(loaded.policy, prepared.plan.prices),
         *token_notes(prepared.plan),
         *missing(loaded.policy),
+        *key_notes(loaded.policy, None if calling is None or args.no_secrets else calling.ring, time.time()),
     )
     for note in (*loaded.notes, *draft.located(found)):
         print(f"note: {note}", file=sys.stderr)

@@ -24,6 +24,7 @@ def contradictions(policy: object) -> Iterator[PlacedError]:
     yield from _models(policy)
     yield from _residency(policy)
     yield from _permitted(policy)
+    yield from _keyed(policy)
     yield from pipelines(policy)
     yield from _default(policy)
     yield from steerable(policy)
@@ -106,6 +107,18 @@ def _permitted(policy: object) -> Iterator[PlacedError]:
             if isinstance(name, str) and name not in known:
                 error = refusal(f"there is no model {listed([name])}", meant(name, known))
                 yield ("tenants", "models", tenant, index), error
+
+
+def _keyed(policy: object) -> Iterator[PlacedError]:
+    """Backends that would be sent the gateway's own keys: a client shows a key where its own credential would be."""
+    tenants = part(policy, "tenants")
+    if part(part(tenants, "source") or part(tenants, "from"), "keys") is None:
+        return
+    for index, backend in enumerate(items(policy, "backends")):
+        if part(backend, "credential") == "client":
+            message = "clients show keys of the gateway, which are no business of a backend's"
+            mend = "give the backend a credential of its own, or tell tenants by something else than keys"
+            yield ("backends", index, "credential"), refusal(message, mend)
 
 
 def _residency(policy: object) -> Iterator[PlacedError]:

@@ -40,6 +40,8 @@ class Parts:
     servers: tuple[tuple[Loc, McpServer], ...] = ()
     prices: Path | None = None
     """The file of prices."""
+    keys: Path | None = None
+    """The file of virtual keys."""
 
 
 def parts_of(policy: Policy) -> Parts:
@@ -48,7 +50,8 @@ def parts_of(policy: Policy) -> Parts:
     listed = () if policy.mcp is None else policy.mcp.servers
     servers = tuple((("mcp", "servers", index), server) for index, server in enumerate(listed))
     prices = None if policy.prices is None else policy.prices.file
-    return Parts(backends, tuple(_steps(policy)), servers, prices)
+    keys = None if policy.tenants is None else policy.tenants.source.keys
+    return Parts(backends, tuple(_steps(policy)), servers, prices, keys)
 
 
 def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:

@@ -17,6 +17,7 @@ from extproc.policy.model import Policy
 from extproc.policy.parts import Parts, PlacedStep, parts_of
 from extproc.policy.problems import Unusable, UnusableError
 from extproc.policy.processors import Maskable, Secrets
+from extproc.policy.virtual_keys import KEY_FILE_MAX
 
 SECRET_MAX: Final = 16 * 1024
 """Bytes of a credential: beyond any token; Envoy takes 60 KiB of headers in all. Of a key as well."""
@@ -63,6 +64,9 @@ def pins_of(server: str) -> str:
 PRICE_FILE: Final = "prices/file"
 """The name under which the text of the file of prices is handed on."""
 
+KEY_FILE: Final = "tenants/keys"
+"""The name under which the text of the file of virtual keys is handed on."""
+
 LISTED_PRICES: Final = "prices/list"
 """The name under which the public list's prices of the policy's models are handed on, as JSON."""
 
@@ -95,7 +99,7 @@ def read_rule_files(parts: Parts, file: ReadFile) -> tuple[dict[str, bytes], lis
 def read_parts(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> tuple[dict[str, bytes], list[Unusable]]:
     """Return what backends and processors need, by the names of `read_secrets`, and what of it cannot be read."""
     readings = (_credentials(parts, environ, file), _keys(parts, environ, file), _guards(parts, environ, file))
-    return _read([*chain(*readings), *_rules(parts, file), *_price_file(parts, file)])
+    return _read([*chain(*readings), *_rules(parts, file), *_price_file(parts, file), *_virtual_keys(parts, file)])
 
 
 def missing_authorities(parts: Parts, exists: Callable[[Path], bool]) -> list[Unusable]:
@@ -186,6 +190,11 @@ def _price_file(parts: Parts, file: ReadFile) -> Iterator[_Reading]:
         yield PRICE_FILE, ("prices", "file"), partial(_text, parts.prices, file, _PRICES)
 
 
+def _virtual_keys(parts: Parts, file: ReadFile) -> Iterator[_Reading]:
+    if parts.keys is not None:
+        yield KEY_FILE, ("tenants", "from", "keys"), partial(_key_lines, parts.keys, file)
+
+
 def _hashing(parts: Parts) -> Iterator[tuple[PlacedStep, Source]]:
     for each in parts.steps:
         if isinstance(each.step, Maskable) and each.step.key is not None:
@@ -223,6 +232,13 @@ def _text(path: Path, file: ReadFile, named: str = _RULES) -> bytes:
         raw.decode("utf-8")
     except UnicodeDecodeError:
         raise _Unreadable(f"the file {path} is not UTF-8 text", f"name a file of {named}") from None
+    return raw
+
+
+def _key_lines(path: Path, file: ReadFile) -> bytes:
+    raw = _file(path, KEY_FILE_MAX, file)
+    if len(raw) > KEY_FILE_MAX:
+        raise _Unreadable(f"the file {path} is larger than {KEY_FILE_MAX >> 20} MiB", "delete keys that have expired")
     return raw
 
 

@@ -155,6 +155,9 @@ TURNS: Final = SignalDeclaration(
     "turns", "int", 1, "the messages of the user, without those that only bring results of tools", "body"
 )
 TENANT: Final = SignalDeclaration("tenant", "string", "acme", "the name of the [tenant](#tenants), empty without one")
+KEY: Final = SignalDeclaration(
+    "key", "string", "key_1a2b3c", "the id of the [virtual key](tenants.md#virtual-keys), empty without one"
+)
 TENANT_ATTRIBUTES: Final = SignalDeclaration(
     "tenant_attributes", "attributes", "1", "an attribute of the tenant, empty if it has none of the name", least=""
 )
@@ -301,7 +304,7 @@ def speak(found: Vocabulary) -> None:
 
 BUILT_IN: Final = Vocabulary((
     MODEL, PATH, ROUTE_NAME, HEADERS, FINDINGS, STREAM, TOOLS, IMAGES, MCP, MCP_METHOD, MCP_TOOL, AUDIO, JSON_SCHEMA,
-    INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS, TENANT, TENANT_ATTRIBUTES, TIME, INTENT, DIFFICULTY, LANGUAGE,
+    INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS, TENANT, KEY, TENANT_ATTRIBUTES, TIME, INTENT, DIFFICULTY, LANGUAGE,
     BACKEND_STATE, FITS,
 ))  # fmt: skip
 MEASURED: Final = frozenset(each.name for each in (AUDIO, JSON_SCHEMA, INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS, FITS))

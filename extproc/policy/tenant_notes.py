@@ -42,7 +42,7 @@ def tenant_notes(policy: Policy) -> Iterator[tuple[Loc, str, str]]:
 def _unlimited(policy: Policy, tenants: Tenants) -> Iterator[tuple[Loc, str, str]]:
     """Requests that the lists of models do not limit."""
     place = ("tenants", "models")
-    if not tenants.required:
+    if not tenants.requires:
         yield place, "a request without a tenant may ask for all models", "write required: true, or mean it"
     if policy.default_backend not in {None, NO_BACKEND}:
         message = "on paths of no API (images, speech, batches) these lists do not hold: nobody reads what is asked for"

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from extproc.policy.base import Value, Written, matching, refusal
 from extproc.policy.credential_headers import carries_credential
 from extproc.policy.names import MatchedHeader, ModelName
+from extproc.policy.paths import FilePath
 from extproc.policy.units import Truth
 
 TENANT_MAX: Final = 256
@@ -33,6 +34,10 @@ IDENTITIES: Final = {
 
 MUTUAL: Final = "connection.mtls"
 """Envoy's attribute that is there for every connection, so that a filter that sends no attributes is noticed."""
+
+KEY_FIELDS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+"""Header fields in which clients show a key: those of OpenAI's, Anthropic's, Azure's and Google's SDKs. The first holds
+it after `Bearer`."""
 
 _CLIENTS: Final = frozenset({
     "host", "x-request-id", "user-agent", "referer", "origin", "accept", "accept-encoding", "accept-language",
@@ -117,12 +122,13 @@ TrustedHeader: TypeAlias = Annotated[MatchedHeader, AfterValidator(_header), Wri
 """A header that names who is calling: a trusted filter before the processor sets it."""
 
 _FORMS: Final = (
-    "write {header: x-tenant-id}, {claim: sub, metadata: envoy.filters.http.jwt_authn} or {identity: uri_san}"
+    "write {header: x-tenant-id}, {claim: sub, metadata: envoy.filters.http.jwt_authn}, {identity: uri_san}"
+    " or {keys: keys.jsonl}"
 )
 
 
 class TenantSource(Value):
-    """The source of a tenant's name. One of `header`, `claim` with `metadata`, and `identity`.
+    """The source of a tenant's name. One of `header`, `claim` with `metadata`, `identity`, and `keys`.
 
     See [tenants.md](tenants.md) for what each takes in Envoy.
     """
@@ -134,21 +140,29 @@ class TenantSource(Value):
     """Only for `header`. `true`: whoever connects to the Envoy that `extproc envoy` writes may set the header, as a
     proxy before it does. `false`: Envoy removes what comes with a request. If absent, `true` for an Envoy that listens
     on the loopback address alone, and `false` for one that others can reach."""
+    forward: Truth | None = None
+    """Only for `header`. `true`: backends get the header, too. Otherwise it is removed on the way: the name of a tenant
+    is no business of a provider's."""
     claim: Annotated[str, AfterValidator(_claim), Written("name of a claim", "org.id")] | None = None
     """A claim of a token that a filter of Envoy has verified; with dots for a claim within another."""
     metadata: FilterNamespace | None = None
     """Only for `claim`: the namespace of dynamic metadata that the filter writes it to."""
     identity: Literal["uri_san", "dns_san", "subject"] | None = None
     """The certificate of the client (mTLS): its first URI, its first DNS name, or its subject. Envoy must verify it."""
+    keys: Annotated[FilePath, Written("path", "keys.jsonl")] | None = None
+    """A file of [virtual keys](tenants.md#virtual-keys), as `extproc key` writes it: clients show one where they would
+    show a provider's key, and it names the tenant. The file is read again when it changes."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if sum(each is not None for each in (self.header, self.claim, self.identity)) != 1:
+        if sum(each is not None for each in (self.header, self.claim, self.identity, self.keys)) != 1:
             raise refusal("a tenant's name comes from one place", _FORMS)
         if (self.claim is None) != (self.metadata is None):
             raise refusal("a claim is read from a filter's metadata, and that alone", _FORMS)
         if self.trusted is not None and self.header is None:
             raise refusal("only a header may be trusted", "delete `trusted`, or write {header: x-tenant-id}")
+        if self.forward is not None and self.header is None:
+            raise refusal("only a header may be forwarded", "delete `forward`, or write {header: x-tenant-id}")
         return self
 
 
@@ -157,8 +171,9 @@ class Tenants(Value):
 
     source: Annotated[TenantSource, Field(alias="from")]
     """The source of the name."""
-    required: Truth = False
-    """`true`: a request without a tenant gets 401. Otherwise its tenant is empty."""
+    required: Truth | None = None
+    """`true`: a request without a tenant gets 401. `false`: its tenant is empty. If absent, `true` for virtual keys,
+    and `false` for other sources."""
     known: Annotated[
         Mapping[TenantName, AttributeMap],
         Field(max_length=KNOWN_MAX),
@@ -185,9 +200,21 @@ class Tenants(Value):
         return bool(self.known) if self.unknown is None else self.unknown == "reject"
 
     @property
-    def field(self) -> str | None:
-        """The header field that is read."""
-        return self.source.header
+    def requires(self) -> bool:
+        """True if a request without a tenant is refused."""
+        return self.source.keys is not None if self.required is None else self.required
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The header fields that are read."""
+        if self.source.keys is not None:
+            return KEY_FIELDS
+        return () if self.source.header is None else (self.source.header,)
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The header fields that no backend gets, beside credentials."""
+        return () if self.source.header is None or self.source.forward else (self.source.header,)
 
     @property
     def namespaces(self) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ class Destination(Struct, frozen=True):
 
     `removes`: fields that would carry a client's own credential; None where the client's own is meant for the backend.
     `quoted`: the credential, to be looked for in what the backend says. `region`: None if the backend is in none.
-    `maker`: the label of whose keys seal what its responses hold.
+    `maker`: the label of whose keys seal what its responses hold. `hidden`: fields that the backend does not get, even
+    if the client's own credential is meant for it.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Destination(Struct, frozen=True):
     quoted: Quoted | None = None
     region: str | None = None
     maker: str = ""
+    hidden: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Destination({self.name})"

@@ -55,7 +55,7 @@ class Table(Struct, frozen=True):
     `weighs`: the names whose routes weigh more than signals and health; `reads`: what of the body, by these names.
     `addresses`: the backends' URLs, by their names. `destinations`: all backends, by their names. `permitted`: what a
     tenant may ask for, by the tenant; one that is not there may ask for all. `mirrors`: where copies go,
-    by the model's name.
+    by the model's name. `hidden`: fields that no backend gets, be the client's credential meant for it or not.
     """
 
     routes: Mapping[tuple[str, str], Route]
@@ -77,6 +77,7 @@ class Table(Struct, frozen=True):
     permitted: Mapping[str, frozenset[str]] = {}
     destinations: Mapping[str, Destination] = {}
     mirrors: Mapping[str, MirrorRoute] = {}
+    hidden: tuple[str, ...] = ()
 
     def permits(self, tenant: str, model: str) -> bool:
         """True if a tenant may ask for a model."""
@@ -121,8 +122,8 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes], traits: TraitsOf
 
     Raises ValueError when a backend with a credential has none in `secrets`: sending none would be a silent failure.
     """
-    names = client_credentials(policy)
-    destinations = {b.name: _destination(b, secrets.get(b.name), names) for b in policy.backends}
+    names, hidden = removed_fields(policy), hidden_fields(policy)
+    destinations = {b.name: _destination(b, secrets.get(b.name), names, hidden) for b in policy.backends}
     residency = residency_of(policy.residency)
     asks_all = _asked(residency.limits)
     routes, mirrors = _served(policy, destinations, traits)
@@ -150,6 +151,7 @@ def compile_table(policy: Policy, secrets: Mapping[str, bytes], traits: TraitsOf
         permitted={} if policy.tenants is None else {t: frozenset(each) for t, each in policy.tenants.models.items()},
         destinations=destinations,
         mirrors=mirrors,
+        hidden=hidden,
     )
 
 
@@ -190,6 +192,16 @@ def client_credentials(policy: Policy) -> tuple[str, ...]:
     given = (backend.credential for backend in policy.backends)
     named = (credential.field for credential in given if isinstance(credential, Bearer | Header))
     return tuple(dict.fromkeys((*CREDENTIALS, *named)))
+
+
+def hidden_fields(policy: Policy) -> tuple[str, ...]:
+    """Return the fields that no backend gets, beside credentials."""
+    return () if policy.tenants is None else policy.tenants.hidden
+
+
+def removed_fields(policy: Policy) -> tuple[str, ...]:
+    """Return all fields that are removed from requests before a backend sees them."""
+    return tuple(dict.fromkeys((*client_credentials(policy), *hidden_fields(policy))))
 
 
 def _default(policy: Policy, destinations: Mapping[str, Destination], traits: TraitsOf) -> dict[str, Route]:
@@ -318,7 +330,9 @@ class _Ways(Struct, frozen=True):
         )
 
 
-def _destination(backend: Backend, secret: bytes | None, names: tuple[str, ...]) -> Destination:
+def _destination(
+    backend: Backend, secret: bytes | None, names: tuple[str, ...], hidden: tuple[str, ...]
+) -> Destination:
     credential = backend.credential
     fields: tuple[Field, ...] = ()
     if isinstance(credential, Bearer | Header):
@@ -336,4 +350,5 @@ def _destination(backend: Backend, secret: bytes | None, names: tuple[str, ...])
         quoted=quoted(secret) if fields and secret is not None else None,
         region=backend.region,
         maker=backend.sealed_by or backend.name,
+        hidden=hidden,
     )

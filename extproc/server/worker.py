@@ -20,6 +20,7 @@ from extproc.transaction import Plan, Transaction
 
 if TYPE_CHECKING:
     from extproc.server.endpoints import EndpointScraper
+    from extproc.server.keys import KeyWatch
 
 DRAIN_TIMEOUT: Final = "drain_timeout"
 """The reason of exchanges that were still open when `limits.drain_timeout` was over."""
@@ -36,7 +37,7 @@ STOPPED: Final = "stopped"
 class Worker:
     """Serves until it is drained or closed. Both may be called at any time and more than once."""
 
-    def __init__(self, runtime: Runtime, transport: Transport) -> None:
+    def __init__(self, runtime: Runtime, transport: Transport, keys: "KeyWatch | None" = None) -> None:
         self.runtime = runtime
         self._transport = transport
         self._loop = asyncio.get_running_loop()
@@ -50,6 +51,7 @@ class Worker:
         self._pool.guards.keep(runtime.plan.guards)
         self._scraper: EndpointScraper | None = None
         self._keep_endpoints(runtime.plan)
+        self._keys = keys
         runtime.on_idle = self._idle.set
         runtime.submit = self._pool.submit
         self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, self._loop.time() + SWEEP_EVERY)
@@ -64,6 +66,7 @@ class Worker:
         self.runtime.swap(plan)
         self._pool.guards.keep(plan.guards)
         self._keep_endpoints(plan)
+        self._keep_keys(plan)
         if tls is not None:
             self._transport.renew(tls)
 
@@ -74,6 +77,14 @@ class Worker:
             self._scraper = import_module("extproc.server.endpoints").EndpointScraper(self.runtime)
         if self._scraper is not None:
             self._scraper.keep(() if plan.pools is None else plan.pools.every)
+
+    def _keep_keys(self, plan: Plan) -> None:
+        """Have the file of virtual keys watched, if the plan has one."""
+        path = None if plan.calling is None else plan.calling.key_file
+        if self._keys is None and path is not None:
+            self._keys = _watch(self.runtime)
+        if self._keys is not None:
+            self._keys.keep(path)
 
     async def answer_webhooks(self, address: Tcp) -> None:
         """Answer other gateways' questions at an address, too, until closed. Raises ServeError."""
@@ -110,6 +121,8 @@ class Worker:
         self._pool.close()
         if self._scraper is not None:
             await self._scraper.close()
+        if self._keys is not None:
+            await self._keys.close()
         await self._transport.close()
 
     async def _wait(self, seconds: float, *events: asyncio.Event) -> None:
@@ -124,9 +137,19 @@ class Worker:
         self.runtime.sweep(self.runtime.clock(), now - due)
 
 
+def _watch(runtime: Runtime) -> "KeyWatch":
+    # Only who has virtual keys needs it.
+    found: KeyWatch = import_module("extproc.server.keys").KeyWatch(runtime)
+    return found
+
+
 async def start_worker(runtime: Runtime, binding: Binding, transport: str = DEFAULT_TRANSPORT) -> Worker:
     """A worker that listens. Raises ServeError."""
-    worker = Worker(runtime, await transports.serve(transport, runtime, binding))
+    calling, keys = runtime.plan.calling, None
+    if calling is not None and calling.key_file is not None:
+        keys = _watch(runtime)
+        keys.begin(calling.key_file)
+    worker = Worker(runtime, await transports.serve(transport, runtime, binding), keys)
     if binding.webhook is not None:
         try:
             await worker.answer_webhooks(binding.webhook)

@@ -139,6 +139,10 @@ def _tenant(view: RequestView) -> str:
     return view.circumstances.tenant
 
 
+def _key(view: RequestView) -> str:
+    return view.circumstances.key
+
+
 def _tenant_attributes(view: RequestView) -> Mapping[str, str]:
     return view.circumstances.attributes
 
@@ -200,6 +204,7 @@ SIGNALS: Final = (
     Signal.of(declared.MAX_OUTPUT_TOKENS, _max_output_tokens),
     Signal.of(declared.TURNS, _turns),
     Signal.of(declared.TENANT, _tenant),
+    Signal.of(declared.KEY, _key),
     Signal.of(declared.TENANT_ATTRIBUTES, _tenant_attributes),
     Signal.of(declared.TIME, _time),
     Signal.of(declared.INTENT, _no_intent, _intent),

@@ -15,6 +15,7 @@ from extproc.apis.roles import RoleOf, other
 from extproc.classify.tokens import encoding_of
 from extproc.payload import Document, TextLimitError, declares_json
 from extproc.payload.forms import may_name
+from extproc.policy.virtual_keys import VirtualKey
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.signals.said import said
@@ -30,7 +31,8 @@ class Circumstances(Struct, frozen=True):
     """Facts of a request besides its text: who is calling, and when.
 
     `tenant` is empty without one; `at`: seconds since 1970, None where nobody says what time it is. `measures`: the
-    policy reads the demand of requests, so that it is taken while the outline is read.
+    policy reads the demand of requests, so that it is taken while the outline is read. `key`: the id of the virtual
+    key that was shown, empty without one; `shown`: the key's line of the file.
     """
 
     tenant: str = ""
@@ -38,6 +40,8 @@ class Circumstances(Struct, frozen=True):
     at: float | None = None
     zone: tzinfo | None = None
     measures: bool = False
+    key: str = ""
+    shown: VirtualKey | None = None
 
     @property
     def moment(self) -> datetime | None:

@@ -19,6 +19,8 @@ from extproc.policy import pipelines as written
 from extproc.policy.credential_headers import credentials_among
 from extproc.policy.digest import digest_of
 from extproc.policy.names import CONTROL_PREFIX
+from extproc.policy.secrets import KEY_FILE
+from extproc.policy.virtual_keys import KeyRing
 from extproc.protocol.effects import HeaderMutation, Metadata, MetadataValue, Phase, Proceed
 from extproc.protocol.headers import Field, HeaderMap
 from extproc.protocol.messages import Side
@@ -33,6 +35,7 @@ from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.requests.backend_signals import fitted
 from extproc.transaction.requests.bound_signals import bound
 from extproc.transaction.requests.calling import calling_of
+from extproc.transaction.requests.keys import ring_of
 from extproc.transaction.requests.passage import Forwarding, keyed, path_at, removed, steered, steered_to, unsteered
 from extproc.transaction.requests.pools import CONTROL, EndpointPools
 from extproc.transaction.requests.priced import blocks_unpriced, priced
@@ -111,6 +114,7 @@ class Plan:
         mcp: McpTable | None = None,
         prices: PriceBook | None = None,
         digest: str = "",
+        ring: KeyRing | None = None,
     ) -> None:
         self.digest = digest
         """The name of the policy, which every record has: see `policy.digest`."""
@@ -133,11 +137,12 @@ class Plan:
         self.reads = reads = reads_of(policy, table, pipelines, mcp, signals.vocabulary)
         self.watches_load, self.watches_speed = table.watches_load, table.watches_speed
         weighs = any(each.demand for each in table.reads.values())
-        self.calling = calling_of(policy, reads.signals, weighs=weighs)
+        self.calling = calling_of(policy, reads.signals, ring, weighs=weighs)
         """The reading of who calls and when; None if nobody asks."""
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         unnamed = not policy.models and table.passes and not table.default and not table.listed
-        self.inert = unnamed and not (self.confines or table.permitted or self.blocks_unpriced)
+        limited = bool(table.permitted) or ring is not None
+        self.inert = unnamed and not (self.confines or limited or self.blocks_unpriced)
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
         if reads.tokens:
             tokens.load_for(self.known)
@@ -177,7 +182,7 @@ class Plan:
         unclaimed = policy.fallback_backend
         bare = unclaimed is not None and not _normal(policy.backend(unclaimed).address.prefix)
         self._aliases = Aliases(tuple(sorted(prefixes)), bare=bare)
-        self.unsteered = unsteered(table.removes or ())
+        self.unsteered = unsteered(table.hidden if table.removes is None else table.removes)
         onward, self.writer = table.onward, SteeringWriter(policy.steering)
         self._steered = (
             () if onward is None else tuple(steered(onward, self.writer, known=each) for each in (False, True))
@@ -211,9 +216,11 @@ class Plan:
                 wrong += error.parts
         stages = planned(policy.answer_stages, wrong)
         servers = compile_mcp(policy.mcp, table.destinations, secrets, wrong)
+        ring = ring_of(policy.tenants, secrets.get(KEY_FILE), wrong)
         if wrong:
             raise UnusableError(wrong)
-        return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest_of(policy, secrets))
+        digest = digest_of(policy, secrets)
+        return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring)
 
     def health_key(self, backend: str, model: str) -> HealthKey:
         """Return the key of a model at a backend; that of the backend for a name that a client made up."""

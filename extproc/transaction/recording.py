@@ -35,7 +35,7 @@ def record_of(memory: Memory, now: float, signals: Collection[str] = (), policy:
     if memory.confinement is not None:
         record = replace(record, residency=memory.confinement.rules)
     if memory.circumstances.tenant:
-        record = replace(record, tenant=memory.circumstances.tenant)
+        record = replace(record, tenant=memory.circumstances.tenant, key=memory.circumstances.key or None)
     if signals or memory.rule_signals:
         record = replace(record, signals=recorded_signals(memory, signals) or None)
     return record

@@ -128,8 +128,8 @@ class RequestSide:
             return (admitted,)
         self._passage = admitted.passage
         if not admitted.reads:
-            return self._pass(message.fields, end=message.end)
-        self._opening = Opening(self._plan, memory, message.fields, admitted.route_name)
+            return self._pass(admitted.fields, end=message.end)
+        self._opening = Opening(self._plan, memory, admitted.fields, admitted.route_name)
         self._most = self._plan.limits.request_body
         if memory.claimed is None and memory.findings is not None:  # whoever claims it must read all, for its model
             self._most = min(self._most, memory.findings.pipeline.body_limit)

@@ -1,6 +1,7 @@
 """The shared state of one worker's transactions. Everything else belongs to one exchange."""
 
 from extproc.policy.endpoints import EndpointPool
+from extproc.policy.virtual_keys import KeyRing
 from extproc.routing.busy import OpenExchanges
 from extproc.routing.endpoints import EndpointBook
 from extproc.routing.health import BackendHealth
@@ -18,7 +19,8 @@ class Shared:
     verified. `astray`: those that did not follow a steering header, or left a client's credential in a request, with
     the plan under which that was seen and which of the two it was. `epoch`: seconds since 1970 at 0 of the clock by
     which messages come, None where nobody says; the shell sets it anew as clocks are put right. `books`: the endpoints
-    of pools, by the pool's name. `copies`: the draws of the requests that are mirrored.
+    of pools, by the pool's name. `copies`: the draws of the requests that are mirrored. `ring`: the virtual keys as the
+    shell last read them, None where it has not: then those of the plan hold.
     """
 
     __slots__ = (
@@ -32,6 +34,7 @@ class Shared:
         "health",
         "held",
         "overridden",
+        "ring",
         "speeds",
         "steering",
     )
@@ -49,6 +52,7 @@ class Shared:
         self.copies = Draws(start, APART)
         self.held = 0
         self.books: dict[str, EndpointBook] = {}
+        self.ring: KeyRing | None = None
 
     def book(self, pool: EndpointPool, now: float) -> EndpointBook:
         """Return what is known of the endpoints of a pool."""

@@ -79,10 +79,10 @@ def test_each_source_says_what_envoy_has_to_send() -> None:
         tenants(f"{{from: {source}}}")
         for source in ("{header: x-tenant-id}", "{claim: sub, metadata: jwt}", "{identity: subject}")
     )
-    assert (header.field, header.namespaces, header.attributes) == ("x-tenant-id", (), ())
-    assert (claim.field, claim.namespaces, claim.attributes) == (None, ("jwt",), ())
+    assert (header.fields, header.namespaces, header.attributes) == (("x-tenant-id",), (), ())
+    assert (claim.fields, claim.namespaces, claim.attributes) == ((), ("jwt",), ())
     read = ("connection.subject_peer_certificate", "connection.mtls")
-    assert (identity.field, identity.namespaces, identity.attributes) == (None, (), read)
+    assert (identity.fields, identity.namespaces, identity.attributes) == ((), (), read)
 
 
 @gathered("header", ["host", "x-request-id", "x-extproc-cluster", "x-envoy-peer", "user-agent", "authorization"])

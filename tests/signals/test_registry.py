@@ -65,6 +65,7 @@ def test_the_values_of_a_request_have_the_types_that_were_declared_and_tried() -
         "max_output_tokens": 0,
         "turns": 0,
         "tenant": "acme",
+        "key": "",
         "tenant_attributes": {"region": "eu"},
         "time": {"hour": 0, "minute": 0, "weekday": 2},
         "intent": None,

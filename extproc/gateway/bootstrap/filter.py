@@ -6,8 +6,9 @@ from typing import Final
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, typed
 from extproc.policy import Backend, Policy
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
+from extproc.policy.tenants import KEY_FIELDS
 from extproc.routing.mcp import SESSION
-from extproc.routing.table import client_credentials
+from extproc.routing.table import client_credentials, removed_fields
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
 from extproc.transaction.outcome import RETRY_AFTER
 from extproc.transaction.requests.admission import CROWDED
@@ -137,7 +138,8 @@ def _before_backend(
             "response_trailer_mode": "SKIP",
         },
         message_timeout=seconds(MESSAGE_TIMEOUT),
-        forward_rules=_forwarded(setting),
+        # Before a backend, these fields hold the backend's key and not the client's.
+        forward_rules=_forwarded(setting, without=KEY_FIELDS),
         mutation_rules=_rules(setting),
         request_attributes=["response.code_details", ATTEMPT_COUNT],
         metadata_options={
@@ -204,9 +206,10 @@ def _response_modes(setting: Setting) -> Json:
     }
 
 
-def _forwarded(setting: Setting) -> Json:
-    """Return the fields that the processor is shown: those that it reads. The upstream still gets all."""
-    names = dict.fromkeys((*FIELDS_READ, *setting.needs.fields, *control_headers(setting.policy)))
+def _forwarded(setting: Setting, without: tuple[str, ...] = ()) -> Json:
+    """Return the fields that the processor is shown: those it reads, `without` some. The upstream still gets all."""
+    read = (name for name in setting.needs.fields if name not in without)
+    names = dict.fromkeys((*FIELDS_READ, *read, *control_headers(setting.policy)))
     exact = [{"exact": name} for name in names if not name.startswith(CONTROL_PREFIX)]
     patterns = [*exact, {"prefix": CONTROL_PREFIX}]
     never: list[Json] = []
@@ -258,5 +261,5 @@ def removes_by_kind(policy: Policy) -> bool:
 def writable(policy: Policy) -> frozenset[str]:
     """The names of the header fields that the processor may set or remove."""
     sessions = () if policy.mcp is None else (SESSION,)
-    named = (*client_credentials(policy), *control_headers(policy), *sessions)
+    named = (*removed_fields(policy), *control_headers(policy), *sessions)
     return frozenset({*named, *REQUEST_FIELDS, *RESPONSE_FIELDS})

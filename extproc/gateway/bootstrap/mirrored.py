@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting
 from extproc.routing.mirrors import MIRROR_SUFFIX
-from extproc.routing.table import client_credentials
+from extproc.routing.table import removed_fields
 from extproc.transaction.upstream.copies import COPY_HEADER, COPY_KEY, MIRROR_HEADER
 
 
@@ -28,7 +28,7 @@ def mirrored_routes(setting: Setting, routes: list[Json]) -> Iterator[Json]:
 
 def _copy(setting: Setting, backend: str) -> Json:
     state = {"key": COPY_HEADER, "value": f"%DYNAMIC_METADATA({PROCESSOR}:{COPY_KEY})%"}
-    removed = [{"remove": each} for each in client_credentials(setting.policy)]
+    removed = [{"remove": each} for each in removed_fields(setting.policy)]
     return {
         "cluster": backend + MIRROR_SUFFIX,
         "disable_shadow_host_suffix_append": True,

@@ -30,7 +30,7 @@ from extproc.signals.registry import Signals
 from extproc.signals.view import UNKNOWN_CALLER, Circumstances, RequestView
 from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES
 from extproc.transaction import Plan, Shared
-from extproc.transaction.requests.tenants import admitted, named_by_header
+from extproc.transaction.requests.callers import caller
 
 PATH: Final = "/v1/chat/completions"
 """The API that a question is judged as."""
@@ -154,10 +154,7 @@ def _circumstances(plan: Plan, shared: Shared, now: float, fields: HeaderMap) ->
     calling = plan.calling
     if calling is None:
         return UNKNOWN_CALLER
-    tenants = calling.tenants
-    tenant, attributes = ("", {}) if tenants is None else admitted(tenants, named_by_header(tenants, fields))
-    at = None if shared.epoch is None else shared.epoch + now
-    return calling.circumstances(tenant, attributes, at)
+    return caller(calling, shared, now, fields)
 
 
 def _signals(

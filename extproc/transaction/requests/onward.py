@@ -23,6 +23,7 @@ from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS
 from extproc.transaction.memory import Memory
 from extproc.transaction.plan import Plan, SteeringEdits
 from extproc.transaction.requests.confining import check_region
+from extproc.transaction.requests.keys import may_ask
 from extproc.transaction.requests.passage import Forwarding
 from extproc.transaction.requests.picks import PickEdits, with_field, with_metadata
 from extproc.transaction.requests.priced import check_priced, unpriced
@@ -170,7 +171,8 @@ def _choose(
     """
     assert memory.claimed is not None, "what no API claims is not routed"
     table, family, draw = plan.table, memory.claimed.api.family.name, shared.draws.next()
-    if table.permitted and not table.permits(memory.circumstances.tenant, model):
+    caller = memory.circumstances
+    if (table.permitted or caller.key) and not may_ask(table, caller, model):
         raise ClientError(403, "model_not_allowed", "This model is not allowed for you; see GET /v1/models.", "model")
     signals = memory.signals_for_rules(table.asked(model), shared.health, now) if plan.reads.conditions else NO_SIGNALS
     if plan.confines:

@@ -131,5 +131,5 @@ def removed(destination: Destination, *, known: bool) -> tuple[str, ...]:
 
     `known`: Envoy is known to be configured for the plan.
     """
-    removes = destination.removes or ()
+    removes = destination.hidden if destination.removes is None else destination.removes
     return (*removes, *(name for name, _ in destination.credential)) if known else removes

@@ -30,11 +30,11 @@ from extproc.transaction.requests.admission import (
     upgrade_refused,
     upgrades,
 )
-from extproc.transaction.requests.calling import Calling
+from extproc.transaction.requests.callers import take_circumstances
 from extproc.transaction.requests.confining import check_region, confine
+from extproc.transaction.requests.keys import may_ask
 from extproc.transaction.requests.passage import Forwarding
 from extproc.transaction.requests.pools import hint_of
-from extproc.transaction.requests.tenants import NO_ATTRIBUTES, NONE, identified
 from extproc.transaction.shared import Shared
 from extproc.transaction.steering.astray import check_steered
 from extproc.transaction.steering.misconfigured import MisconfiguredError, check_line, check_shown, hands_over, mistaken
@@ -46,12 +46,14 @@ _KEPT_BY: Final = "openai.responses"
 class Admitted(Struct, frozen=True):
     """A request that goes on: where its path alone leads it, and the name of Envoy's route, if the policy reads it.
 
-    `reads`: its body decides, so that it is read before the request goes on.
+    `reads`: its body decides, so that it is read before the request goes on. `fields`: the header fields, as what
+    follows may read them.
     """
 
     passage: Forwarding
     route_name: str
     reads: bool
+    fields: HeaderMap
 
 
 def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, message: Headers) -> Admitted | Reject:
@@ -73,7 +75,8 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     method = fields.get(":method") or b""
     check_line(method, memory.path)
     if plan.calling is not None:
-        _take_circumstances(plan, plan.calling, shared, memory, message)
+        message = take_circumstances(plan, plan.calling, shared, memory, message)
+        fields = message.fields
     if plan.pools is not None:
         memory.hint, memory.objective = hint_of(message), fields.text(OBJECTIVE_HEADER)
     elsewhere = plan.pools is not None and plan.pools.lists
@@ -108,21 +111,7 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     if reads:
         memory.reason = "reading"
         _check_length(plan, memory, fields)
-    return Admitted(passage, route_name, reads)
-
-
-def _take_circumstances(plan: Plan, calling: Calling, shared: Shared, memory: Memory, message: Headers) -> None:
-    """Find out who is calling, and when. Raises ClientError for a tenant that is not to be served."""
-    tenant, attributes = NONE, NO_ATTRIBUTES
-    if calling.tenants is not None:
-        try:
-            tenant, attributes = identified(calling.tenants, message, known=memory.known)
-        except ClientError:
-            claimed = memory.claim.claimed if memory.claim is not None else None
-            memory.teller = claimed.api if claimed is not None else plan.apis.family_of(message.fields)
-            raise
-    at = None if shared.epoch is None else shared.epoch + memory.started
-    memory.circumstances = calling.circumstances(tenant, attributes, at)
+    return Admitted(passage, route_name, reads, fields)
 
 
 def _to_server(
@@ -135,10 +124,12 @@ def _to_server(
     if crowded(message):
         raise too_many_headers()
     if message.end:
-        return Admitted(passage_mcp(plan, shared, memory, memory.started), route_name, reads=False)
+        return Admitted(
+            passage_mcp(plan, shared, memory, memory.started), route_name, reads=False, fields=message.fields
+        )
     memory.reason = "reading"
     _check_length(plan, memory, message.fields)
-    return Admitted(plan.unsteered, route_name, reads=True)
+    return Admitted(plan.unsteered, route_name, reads=True, fields=message.fields)
 
 
 def _begin_signals(plan: Plan, memory: Memory, message: Headers) -> str:
@@ -187,8 +178,7 @@ def _take_pipeline(
 def _models(plan: Plan, memory: Memory, name: str, fields: HeaderMap) -> Reject:
     """Return the list of models, or the card of one."""
     family = plan.apis.family_of(fields) or plan.apis.default
-    tenant = memory.circumstances.tenant
-    names = [each for each in plan.table.names if plan.table.permits(tenant, each)]
+    names = [each for each in plan.table.names if may_ask(plan.table, memory.circumstances, each)]
     if name and name not in names:
         raise ClientError(404, "model_not_found", "The requested model does not exist; see GET /v1/models.", "model")
     memory.decision, memory.reason, memory.status = "allowed", "models", 200

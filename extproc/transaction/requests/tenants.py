@@ -25,7 +25,7 @@ def identified(tenants: Tenants, message: Headers, *, known: bool) -> tuple[str,
         ClientError: it has none and needs one (401), or one that is not to be served (403).
         MisconfiguredError: Envoy does not show what the tenant is read from.
     """
-    _check_shown(tenants, message, known=known)
+    check_shown(tenants, message, known=known)
     return admitted(tenants, _named(tenants.source, message))
 
 
@@ -34,7 +34,7 @@ def admitted(tenants: Tenants, name: str | None) -> tuple[str, Mapping[str, str]
     if name is None or (name and not is_tenant(name)):
         raise ClientError(403, "tenant_unclear", "The gateway could not tell who is calling.")
     if not name:
-        if tenants.required:
+        if tenants.requires:
             raise ClientError(401, "tenant_required", "The gateway serves only requests whose tenant is known.")
         return NONE, NO_ATTRIBUTES
     attributes = tenants.known.get(name)
@@ -48,9 +48,9 @@ def named_by_header(tenants: Tenants, fields: HeaderMap) -> str | None:
     return NONE if tenants.source.header is None else _in_header(tenants.source.header, fields)
 
 
-def _check_shown(tenants: Tenants, message: Headers, *, known: bool) -> None:
+def check_shown(tenants: Tenants, message: Headers, *, known: bool) -> None:
     """Raise MisconfiguredError where a tenant may be there and not be shown."""
-    if tenants.field is not None and not known and ALWAYS_SHOWN not in message.fields:
+    if tenants.fields and not known and ALWAYS_SHOWN not in message.fields:
         raise MisconfiguredError("forward_rules")
     if tenants.attributes and MUTUAL not in message.attributes:
         names = ", ".join(tenants.attributes)

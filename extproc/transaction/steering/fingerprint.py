@@ -119,7 +119,9 @@ def _steering(policy: Policy) -> list[Any]:
 
 
 def _calling(tenants: Tenants, needs: "Needs") -> list[Any]:
-    return [tenants.source.header, tenants.source.trusted, list(needs.attributes), list(needs.namespaces)]
+    told = [tenants.source.header, tenants.source.trusted, list(needs.attributes), list(needs.namespaces)]
+    # Only what is removed of a request besides credentials: Envoys that were configured for other sources stay right.
+    return [*told, *tenants.hidden]
 
 
 def _cluster(backend: Backend) -> list[Any]:
