@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "explain": ("extproc.cli.explain", "say what would happen to a request, and why"),
     "key": ("extproc.cli.key", "make, list and revoke virtual keys"),
     "pins": ("extproc.cli.pins", "print the pins of a list of tools"),
+    "audit": ("extproc.cli.audit", "verify an audit record, and more"),
     "eval": ("extproc.cli.eval", "measure a policy on labelled lines"),
 }
 """name -> (module, help). A module has `add_parser(subparsers)` and `run(args) -> int`."""

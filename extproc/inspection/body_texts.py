@@ -144,7 +144,7 @@ class BodyTexts(Struct, eq=False):
                     continue
                 if distinct is None or distinct.new(owner.number, span):
                     found.setdefault(owner.number, []).append((index, span))
-                elif self.job.detailed and (winner := distinct.outdone(owner.number, span)) is not None:
+                elif self.job.listed and (winner := distinct.outdone(owner.number, span)) is not None:
                     key = index, winner
                     self.also[key] = with_kind(self.also.get(key, ()), span)
         return found

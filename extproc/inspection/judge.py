@@ -41,8 +41,9 @@ class Job(Struct, frozen=True):
     where that is known already (an answer's conditions look at the request alone); else it is found out here, each
     condition seeing what the processors before it found in `signals["findings"]`. `only`: stand-ins that are to judge
     in place of others, whose `failures` are told as well. `streamed`: gives the verdict on a body that is a stream
-    under another name, and None for any other body. `asked`: see `Conversation.asked`.
-    `dialect`: the API that the request was for, or nothing. `repairs`: findings, each with the number of its processor,
+    under another name, and None for any other body. `listed`: how many findings are listed one by one. `asked`: see
+    `Conversation.asked`. `dialect`: the API that the request was for, or nothing. `repairs`: findings, each with the
+    number of its processor,
     whose spans were removed from the reply before it is judged.
     """
 
@@ -55,7 +56,7 @@ class Job(Struct, frozen=True):
     blocks_unread: bool
     restores: bool = False
     active: Active | None = None
-    detailed: bool = False
+    listed: int = 0
     only: frozenset[str] | None = None
     failures: tuple[Failure, ...] = ()
     streamed: "Callable[..., Verdict | None] | None" = None

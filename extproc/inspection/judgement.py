@@ -7,6 +7,7 @@ their results come; when all are in, or one blocks, the edits are made, once.
 import copy
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from extproc.detectors.contract import BestScore, Conversation, Detection
@@ -148,7 +149,8 @@ class Judgement:
         only.failed = {number: reason for number, reason in first.failed.items() if number in asked}
         only.exceeded, only.replied = {}, {}
         merged = merge([only])
-        findings = tuple(listed(self._job, self._texts, [only], merged)) if self._job.detailed else ()
+        most = self._job.listed
+        findings = tuple(islice(listed(self._job, self._texts, [only], merged), most)) if most else ()
         body = self._job.body
         return Verdict(
             body,

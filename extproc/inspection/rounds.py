@@ -3,6 +3,7 @@
 import copy
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -231,7 +232,7 @@ def verdict(
     body, splices, restores = job.body, None, job.restores and job.vault.restores
     if blocked is None and edits_body and (merged.masks or restores):
         body, splices = texts.edited(merged.found, restores=restores, given=merged.given)
-    findings = tuple(listed(job, texts, rounds, merged)) if job.detailed else ()
+    findings = tuple(islice(listed(job, texts, rounds, merged), job.listed)) if job.listed else ()
     masked = blocked is None and (merged.masks or bool(job.repairs))
     best = tuple(best_scores(rounds)) if job.stage is not None and job.stage.offloaded else ()
     failures, counts, scores = tuple(merged.failures), merged.counts, merged.scores

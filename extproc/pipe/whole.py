@@ -39,7 +39,7 @@ def streamed(
         return None
     if staging is not None:
         staging = replace(staging, facts=replace(staging.facts, streams=True))
-    details: list[Finding] | None = [] if job.detailed else None
+    details: list[Finding] | None = [] if job.listed else None
     stream = AnswerPipe(
         job.stage,
         _active(job),

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from extproc.policy.audit import Audit
 from extproc.policy.backends import Backend
 from extproc.policy.base import Value, Written, refusals
 from extproc.policy.budgets import BUDGETS_MAX, Budget
@@ -82,6 +83,8 @@ class Policy(Value):
     """Headers by which the processor tells Envoy what it decided."""
     endpoint_pools: Annotated[tuple[EndpointPool, ...], Field(max_length=POOLS_MAX)] = ()
     """Pools of servers, among which the processor picks one for each request."""
+    audit: Audit | None = None
+    """The audit record of exchanges; without it, none is kept."""
     limits: Limits = Limits()
     """Bounds on what one exchange and one worker may take."""
     health: Health = Health()

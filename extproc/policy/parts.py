@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from extproc.policy.audit import Audit
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, items, part
 from extproc.policy.conditions import Condition
@@ -17,6 +18,7 @@ from extproc.policy.processors import Processor
 from extproc.policy.step import Step
 
 _BACKEND: Final[TypeAdapter[Backend]] = TypeAdapter(Backend)
+_AUDIT: Final[TypeAdapter[Audit]] = TypeAdapter(Audit)
 _STEP: Final[TypeAdapter[Step]] = TypeAdapter(Processor)
 _SERVER: Final[TypeAdapter[McpServer]] = TypeAdapter(McpServer)
 
@@ -33,7 +35,7 @@ class PlacedStep:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Backends, processors and MCP servers, each with its place from the root."""
+    """Backends, processors and MCP servers, each with its place from the root; and the audit record."""
 
     backends: tuple[tuple[Loc, Backend], ...]
     steps: tuple[PlacedStep, ...]
@@ -42,6 +44,7 @@ class Parts:
     """The file of prices."""
     keys: Path | None = None
     """The file of virtual keys."""
+    audit: Audit | None = None
 
 
 def parts_of(policy: Policy) -> Parts:
@@ -51,7 +54,7 @@ def parts_of(policy: Policy) -> Parts:
     servers = tuple((("mcp", "servers", index), server) for index, server in enumerate(listed))
     prices = None if policy.prices is None else policy.prices.file
     keys = None if policy.tenants is None else policy.tenants.source.keys
-    return Parts(backends, tuple(_steps(policy)), servers, prices, keys)
+    return Parts(backends, tuple(_steps(policy)), servers, prices, keys, policy.audit)
 
 
 def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:
@@ -85,7 +88,8 @@ def salvaged(data: object, context: dict[str, Any]) -> Parts:
         for index, entry in enumerate(items(part(data, "mcp"), "servers"))
         if (found := _valid(_SERVER, entry, context)) is not None
     )
-    return Parts(tuple(backends), tuple(_salvaged_steps(data, context)), tuple(servers))
+    audit = _valid(_AUDIT, part(data, "audit"), context)
+    return Parts(tuple(backends), tuple(_salvaged_steps(data, context)), tuple(servers), audit=audit)
 
 
 def _steps(policy: Policy) -> Iterator[PlacedStep]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from pydantic.fields import FieldInfo
 
+from extproc.policy.audit import Audit, AuditRotation, AuditService
 from extproc.policy.backends import Backend, BackendModel
 from extproc.policy.base import Value, Written
 from extproc.policy.budgets import Budget, BudgetMatch, HeaderSubject
@@ -120,6 +121,9 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "MCP list": (McpList,),
     "MCP pins": (McpPins,),
     "MCP tenant": (McpTenant,),
+    "Audit": (Audit,),
+    "Audit service": (AuditService,),
+    "Audit rotation": (AuditRotation,),
     "Budget": (Budget,),
     "Budget subject": (HeaderSubject,),
     "Budget match": (BudgetMatch,),

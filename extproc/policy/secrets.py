@@ -67,6 +67,9 @@ PRICE_FILE: Final = "prices/file"
 KEY_FILE: Final = "tenants/keys"
 """The name under which the text of the file of virtual keys is handed on."""
 
+AUDIT: Final = "audit/"
+"""The beginning of the names under which keys and credentials of the audit record are handed on: `audit/sign`."""
+
 LISTED_PRICES: Final = "prices/list"
 """The name under which the public list's prices of the policy's models are handed on, as JSON."""
 
@@ -99,7 +102,8 @@ def read_rule_files(parts: Parts, file: ReadFile) -> tuple[dict[str, bytes], lis
 def read_parts(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> tuple[dict[str, bytes], list[Unusable]]:
     """Return what backends and processors need, by the names of `read_secrets`, and what of it cannot be read."""
     readings = (_credentials(parts, environ, file), _keys(parts, environ, file), _guards(parts, environ, file))
-    return _read([*chain(*readings), *_rules(parts, file), *_price_file(parts, file), *_virtual_keys(parts, file)])
+    files = (_rules(parts, file), _price_file(parts, file), _virtual_keys(parts, file))
+    return _read([*chain(*readings), *_audit(parts, environ, file), *chain(*files)])
 
 
 def missing_authorities(parts: Parts, exists: Callable[[Path], bool]) -> list[Unusable]:
@@ -193,6 +197,19 @@ def _price_file(parts: Parts, file: ReadFile) -> Iterator[_Reading]:
 def _virtual_keys(parts: Parts, file: ReadFile) -> Iterator[_Reading]:
     if parts.keys is not None:
         yield KEY_FILE, ("tenants", "from", "keys"), partial(_key_lines, parts.keys, file)
+
+
+def _audit(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> Iterator[_Reading]:
+    audit = parts.audit
+    if audit is None:
+        return
+    for name, key in (("sign", audit.sign), ("encrypt", audit.encrypt)):
+        if key is not None:
+            yield AUDIT + name, ("audit", name), partial(_key, key, environ, file)
+    for name, service in (("otlp", audit.otlp), ("webhook", audit.webhook)):
+        if service is not None and service.credential is not None:
+            source, at = service.credential.source, ("audit", name, "credential")
+            yield AUDIT + name, at, partial(_credential, source, environ, file)
 
 
 def _hashing(parts: Parts) -> Iterator[tuple[PlacedStep, Source]]:

@@ -5,6 +5,8 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from extproc.protocol.trail import CapturedBody, Trail
+
 Scalar: TypeAlias = str | int | float | bool | None
 
 
@@ -116,7 +118,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     `skipped`: processors that were left out because the worker was overloaded. `policy`: the digest of the policy that
     judged the exchange. `trace`: the trace id and the parent's span id of the request's `traceparent`. `first_byte_ms`:
     when the response's headers came, from the exchange's start, and `first_token_ms` the first event of a stream that
-    is read, if Envoy shows them. `processing_ms` and `abort` are added by the shell: its own time
+    is read, if Envoy shows them. `trail`, `captured`: for the audit record alone, if the policy has one.
+    `processing_ms` and `abort` are added by the shell: its own time
     in all, and the gRPC status that it ended the exchange with.
     """
 
@@ -177,6 +180,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     trace: tuple[str, str] | None = None
     first_byte_ms: float | None = None
     first_token_ms: float | None = None
+    trail: Trail | None = None
+    captured: CapturedBody | None = None
 
     @classmethod
     def lost(cls, reason: str) -> "Record":

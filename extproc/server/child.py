@@ -89,6 +89,8 @@ class Child:
         self.backends: tuple[Ailing, ...] = ()
         self.envoys: dict[str, float] = {}
         self.steering: dict[str, str] = {}
+        self.audit_problem: str | None = None
+        self.unaudited = False
         self.problem: str | None = None
         self._order = order
         self._config = config
@@ -160,6 +162,11 @@ class Child:
         if self._offered is not config:
             self._offer(config)
         self._send(Commit())
+
+    @property
+    def takes(self) -> bool:
+        """True if the worker takes exchanges, and does not refuse requests because it could not record them."""
+        return self.state is WorkerState.READY and not self.unaudited
 
     async def caught_up(self, within: float) -> None:
         """Waits until a worker that was starting when a policy was put in force has it in force, too, or has ended."""
@@ -259,6 +266,7 @@ class Child:
     def _heard(self, told: WorkerStatus) -> None:
         self.open, self.backends = told.open, told.backends
         self.envoys, self.steering = told.envoys, told.steering
+        self.audit_problem, self.unaudited = told.audit_problem, told.unaudited
         self._totals.update(self.index, told.metrics)
         answered = self._asked.get(told.ticket)
         if answered is not None and not answered.done():
@@ -274,6 +282,7 @@ class Child:
     def _bury(self) -> None:
         self._channel, self._life, self.pid = None, None, None
         self.open, self.backends, self.envoys, self.steering = 0, (), {}, {}
+        self.audit_problem, self.unaudited = None, False
         self._totals.bury(self.index)
         for answered in self._asked.values():
             if not answered.done():

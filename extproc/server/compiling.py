@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, MutableMapping
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +47,11 @@ def prepared_policy(draft: Draft, environ: Mapping[str, str] | None) -> Prepared
         PolicyError: with every problem.
     """
     prepared = prepare(draft, environ, read_file, prices=lambda policy: listed_prices(policy, time.time()))
-    wrong = list(unusable_certificates(prepared.loaded.policy, prepared.secrets))
+    policy = prepared.loaded.policy
+    wrong = list(unusable_certificates(policy, prepared.secrets))
+    if policy.audit is not None:
+        # Only who keeps a record needs to know of its keys.
+        wrong += import_module("extproc.server.audit.keys").unusable_keys(policy, prepared.secrets)
     if wrong:
         raise draft.refusal(wrong)
     return prepared

@@ -102,6 +102,10 @@ class WorkerStatus(Struct, frozen=True, tag=True):
     """Fingerprint of an Envoy's configuration (empty: it sends none) -> seconds since an exchange last had it."""
     steering: dict[str, str] = {}
     """The same -> `verified`, or why the steering of its requests cannot be verified."""
+    audit_problem: str | None = None
+    """Why the audit record cannot be written, if it cannot."""
+    unaudited: bool = False
+    """True if requests are refused for that."""
 
 
 Order = Start | Prepare | Commit | ReportStatus | ShareHealth | Drain | Stop

@@ -139,12 +139,22 @@ class WorkerProcess:
         if self._prepared is not None:
             self._worker.swap(*self._prepared)
             self._prepared = None
-        self._worker.runtime.log.reopen()
+        runtime = self._worker.runtime
+        runtime.log.reopen()
+        if runtime.audit is not None:
+            runtime.audit.reopen()
 
     def _told(self, ticket: int) -> WorkerStatus:
         runtime = self._worker.runtime
         return WorkerStatus(
-            ticket, runtime.open, runtime.snapshot(), runtime.backends(), runtime.envoys(), runtime.steering()
+            ticket,
+            runtime.open,
+            runtime.snapshot(),
+            runtime.backends(),
+            runtime.envoys(),
+            runtime.steering(),
+            None if runtime.audit is None else runtime.audit.blocked,
+            runtime.shared.unaudited,
         )
 
 
@@ -159,7 +169,7 @@ async def serve(end: socket.socket, plans: Sequence[tuple[Sealed, Plan]] = ()) -
     log: Log | None = None
     try:
         log = Log(Sink(start.log), worker=start.index)
-        runtime = Runtime(_plan(start.sealed, plans), log, start=start.start)
+        runtime = Runtime(_plan(start.sealed, plans), log, start=start.start, index=start.index)
         worker = await start_worker(runtime, start.binding, start.transport)
         await WorkerProcess(supervisor, worker).serve()
     except (ServeError, OSError, PluginError) as error:

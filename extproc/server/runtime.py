@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec.structs import replace
 
 from extproc.policy.endpoints import EndpointPool
 from extproc.protocol.effects import AbortCode, Effect
@@ -18,6 +20,8 @@ from extproc.telemetry.exchanges import ExchangeCounts
 from extproc.telemetry.families import (
     ABORTS,
     ATTEMPTS,
+    AUDIT_BLOCKED,
+    AUDITED,
     BACKEND_DOWN,
     ENDPOINTS,
     GUARD_DURATION,
@@ -40,6 +44,9 @@ from extproc.transaction.steering.fingerprint import ATTEMPT_MARK, COPY_MARK
 from extproc.transaction.steering.witness import UNVERIFIED
 from extproc.transaction.upstream.attempt import Attempt
 from extproc.transaction.upstream.copied import CopiedRequest
+
+if TYPE_CHECKING:
+    from extproc.server.audit.writer import AuditWriter
 
 SWEEP_EVERY: Final = 0.2
 """Seconds between looks at the deadlines of all open exchanges: one timer a worker, none an exchange. A deadline is
@@ -91,7 +98,7 @@ class Runtime:
     """The state of one worker, without a loop and without a socket.
 
     `start` in [0, 1) sets the draws of one worker apart from another's; `begin` makes the decider of an exchange.
-    `clock` measures time, `wall` tells it, in seconds since 1970.
+    `clock` measures time, `wall` tells it, in seconds since 1970. `index`: the worker's number.
     """
 
     def __init__(
@@ -103,8 +110,12 @@ class Runtime:
         begin: Begin = Transaction,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        index: int = 0,
     ) -> None:
         self.plan = plan
+        self.index = index
+        self.audit: AuditWriter | None = None
+        """Takes records for the audit record; None if the policy keeps none."""
         self.shared = Shared(start)
         self.health = WorkerHealth()
         self.metrics = Metrics()
@@ -196,6 +207,10 @@ class Runtime:
     def record(self, record: Record, spent: float, waited: float = 0.0) -> None:
         """Tell of an exchange that is over; `spent` and `waited`: see `ExchangeCounts.count`."""
         self._counts.count(record, spent, waited)
+        if self.audit is not None:
+            self.audit.take(record, self._wall())
+            if record.trail is not None or record.captured is not None:
+                record = replace(record, trail=None, captured=None)
         if record.missteered is not None or self.shared.steering.news:
             self._told_of_steering(record)
         self.log.event("exchange", record)
@@ -228,6 +243,8 @@ class Runtime:
     def attempted(self, record: AttemptRecord, spent: float) -> None:
         """Tell of a later attempt of a request; `spent` is our own time for it, in seconds."""
         self._processing.observe(spent)
+        if self.audit is not None and (record.copy or record.decision != "read" or record.reason is not None):
+            self.audit.take(record, self._wall())
         if record.copy:
             self.metrics.counter(MIRRORED).add(record.backend or "none", record.reason or record.decision)
             self.log.event("mirror", record)
@@ -276,6 +293,10 @@ class Runtime:
         metrics.gauge(HELD, {(): self.shared.held})
         metrics.gauge(BACKEND_DOWN, {(each.backend, each.model): float(each.seconds > 0) for each in self.backends()})
         metrics.gauge(GUARD_OPEN, {(name,): value for name, value in self.circuits().items()})
+        if self.audit is not None:
+            for outcome in ("written", "lost", "refused"):
+                metrics.counter(AUDITED)[(outcome,)] = getattr(self.audit, outcome)
+            metrics.gauge(AUDIT_BLOCKED, {(): float(self.audit.blocked is not None)})
         if self.plan.pools is not None:
             metrics.gauge(ENDPOINTS, self._endpoints(self.plan.pools.every))
         self._lag = 0.0

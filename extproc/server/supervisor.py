@@ -98,7 +98,7 @@ class Supervisor:
     @property
     def ready(self) -> bool:
         """True if at least one worker takes exchanges."""
-        return not self._stopping.is_set() and any(child.state is WorkerState.READY for child in self._children)
+        return not self._stopping.is_set() and any(child.takes for child in self._children)
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -335,4 +335,5 @@ def _described(child: Child) -> dict[str, object]:
         "state": child.state.value,
         "open_exchanges": child.open,
         "restarts": child.restarts,
+        **({} if child.audit_problem is None else {"audit": child.audit_problem}),
     }

@@ -19,6 +19,7 @@ from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding, Tr
 from extproc.transaction import Plan, Transaction
 
 if TYPE_CHECKING:
+    from extproc.server.audit.writer import AuditWriter
     from extproc.server.endpoints import EndpointScraper
     from extproc.server.keys import KeyWatch
 
@@ -52,6 +53,9 @@ class Worker:
         self._scraper: EndpointScraper | None = None
         self._keep_endpoints(runtime.plan)
         self._keys = keys
+        self._keep_audit(runtime.plan)
+        if runtime.audit is not None:
+            runtime.audit.wait()
         runtime.on_idle = self._idle.set
         runtime.submit = self._pool.submit
         self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, self._loop.time() + SWEEP_EVERY)
@@ -67,6 +71,7 @@ class Worker:
         self._pool.guards.keep(plan.guards)
         self._keep_endpoints(plan)
         self._keep_keys(plan)
+        self._keep_audit(plan)
         if tls is not None:
             self._transport.renew(tls)
 
@@ -85,6 +90,20 @@ class Worker:
             self._keys = _watch(self.runtime)
         if self._keys is not None:
             self._keys.keep(path)
+
+    def _keep_audit(self, plan: Plan) -> None:
+        """Have records written as the plan says; those of exchanges that end later are written so, too."""
+        runtime = self.runtime
+        if runtime.audit is not None and plan.audit is not None:
+            runtime.audit.configure(plan.audit)
+        elif runtime.audit is not None:
+            runtime.audit.retire()
+            runtime.audit, runtime.shared.unaudited = None, False
+        elif plan.audit is not None:
+            # Only who keeps a record needs its thread.
+            writer: type[AuditWriter] = import_module("extproc.server.audit.writer").AuditWriter
+            open_most = plan.limits.open_exchanges
+            runtime.audit = writer(plan.audit, runtime.index, runtime.shared, runtime.log, open_most)
 
     async def answer_webhooks(self, address: Tcp) -> None:
         """Answer other gateways' questions at an address, too, until closed. Raises ServeError."""
@@ -119,6 +138,8 @@ class Worker:
         self._timer.cancel()
         await self._stack.aclose()
         self._pool.close()
+        if runtime.audit is not None:
+            await asyncio.to_thread(runtime.audit.close)
         if self._scraper is not None:
             await self._scraper.close()
         if self._keys is not None:

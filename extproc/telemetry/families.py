@@ -77,6 +77,11 @@ SCRAPES: Final = Family(
 LOG_DROPPED: Final = Family("log_dropped_total", "Log lines dropped because nobody took them fast enough.")
 RESTARTS: Final = Family("worker_restarts_total", "Workers started again after they had ended by themselves.")
 RELOADS: Final = Family("reloads_total", "Reloads of the policy, by how they ended.", ("result",))
+AUDITED: Final = Family(
+    "audit_records_total",
+    "Records of exchanges for the audit record: written, lost, or refused (the request was, as none could be written).",
+    ("outcome",),
+)
 FINDINGS: Final = Family(
     "findings_total",
     "What processors found, by what their policy has done about it; in shadow nothing is.",
@@ -151,8 +156,12 @@ COUNTERS: Final = (
     LOG_DROPPED,
     RESTARTS,
     RELOADS,
+    AUDITED,
 )
 
+AUDIT_BLOCKED: Final = Family(
+    "audit_blocked", "1 while a worker cannot write the audit record, whatever the policy does about it.", (), "max"
+)
 OPEN: Final = Family("open_exchanges", "HTTP exchanges that are open.")
 WORKERS: Final = Family("workers", "Workers, by state.", ("state",))
 LOOP_LAG: Final = Family(
@@ -176,7 +185,7 @@ GUARD_OPEN: Final = Family(
 HELD: Final = Family(
     "held_bytes", "Bytes of bodies and streams that workers hold, while they arrive or are judged.", unit="By"
 )
-GAUGES: Final = (OPEN, WORKERS, LOOP_LAG, BACKEND_DOWN, ENDPOINTS, GUARD_OPEN, HELD)
+GAUGES: Final = (OPEN, WORKERS, LOOP_LAG, BACKEND_DOWN, ENDPOINTS, GUARD_OPEN, HELD, AUDIT_BLOCKED)
 
 PROCESSING: Final = Family(
     "exchange_processing_seconds", "Our own time within an exchange, all its messages together.", unit="s"

@@ -35,7 +35,7 @@ class Findings:
     """Mutable, one an exchange that a pipeline is for; one a response that passes answer stages without a pipeline.
 
     `rpc`: the request, where it is a JSON-RPC message. `details`: finds
-    one by one, where somebody wants to be told of each. `staging`: the stages of plug-ins that the response passes.
+    one by one, at most `listed` of each body. `staging`: the stages of plug-ins that the response passes.
     """
 
     __slots__ = (
@@ -45,6 +45,7 @@ class Findings:
         "details",
         "failures",
         "forwarded",
+        "listed",
         "masked",
         "pipeline",
         "rpc",
@@ -54,7 +55,7 @@ class Findings:
         "vault",
     )
 
-    def __init__(self, pipeline: CompiledPipeline, *, detailed: bool) -> None:
+    def __init__(self, pipeline: CompiledPipeline, listed: int = 0) -> None:
         self.pipeline = pipeline
         self.vault = Vault()
         self.rpc: Rpc | None = None
@@ -68,7 +69,8 @@ class Findings:
         self.forwarded = False
         """True if the request had gone on when it was blocked."""
         self.blocked: Blocked | None = None
-        self.details: list[Finding] | None = [] if detailed else None
+        self.listed = listed
+        self.details: list[Finding] | None = [] if listed else None
 
     @property
     def judges_request(self) -> bool:

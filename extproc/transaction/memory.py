@@ -18,6 +18,7 @@ from extproc.policy.signals import BACKEND_STATE
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import NO_USAGE, Usage
+from extproc.protocol.trail import CapturedBody
 from extproc.routing.endpoints import Picked
 from extproc.routing.health import BackendHealth, HealthKey
 from extproc.routing.quoted import Quoted, QuotedInPieces
@@ -86,7 +87,8 @@ class Memory(Struct, eq=False):
     `first_byte`, `first_token`: when the response's headers came, and the first piece of a stream that is read.
     `trace`: see `Record`.
     `attempt`: the one whose response came, counted from 1; `tried`: the backends of those before.
-    `mirror`: the backend that gets a copy; if `unmirrored`, the reason why none does.
+    `mirror`: the backend that gets a copy; if `unmirrored`, the reason why none does. `captured`: the body as it went
+    on, for the audit record.
     """
 
     started: float
@@ -153,6 +155,7 @@ class Memory(Struct, eq=False):
     mcp: McpExchange | None = None
     rpc: RpcCalls | None = None
     filter: PlannedStage | None = None
+    captured: CapturedBody | None = None
 
     def __repr__(self) -> str:
         return f"Memory({self.decision}, {self.failure or self.reason})"

@@ -30,6 +30,7 @@ from extproc.routing.mcp import McpRoute, McpTable, compile_mcp
 from extproc.routing.mirrors import MirrorRoute, mirror_numbers
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
+from extproc.transaction.auditing.settings import AuditSettings, audit_settings
 from extproc.transaction.contract import CONTRACT_VERSION, answered_by
 from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.requests.backend_signals import fitted
@@ -115,6 +116,7 @@ class Plan:
         prices: PriceBook | None = None,
         digest: str = "",
         ring: KeyRing | None = None,
+        audit: AuditSettings | None = None,
     ) -> None:
         self.digest = digest
         """The name of the policy, which every record has: see `policy.digest`."""
@@ -124,6 +126,7 @@ class Plan:
         self.mcp = mcp
         self.pipelines = pipelines
         self.stages = stages
+        self.audit = audit
         self.prices = prices or PriceBook(policy, {})
         self.blocks_unpriced = blocks_unpriced(policy)
         self.guards = tuple(each for pipeline in pipelines for each in pipeline.guards)
@@ -219,8 +222,8 @@ class Plan:
         ring = ring_of(policy.tenants, secrets.get(KEY_FILE), wrong)
         if wrong:
             raise UnusableError(wrong)
-        digest = digest_of(policy, secrets)
-        return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring)
+        digest, audit = digest_of(policy, secrets), audit_settings(policy, secrets)
+        return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring, audit)
 
     def health_key(self, backend: str, model: str) -> HealthKey:
         """Return the key of a model at a backend; that of the backend for a name that a client made up."""

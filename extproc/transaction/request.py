@@ -19,6 +19,7 @@ from extproc.protocol.modes import BodyMode, ModeOverride, ProtocolConfig, SendM
 from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.protocol.work import WorkResult
 from extproc.transaction.answers import NOTHING, PASS_REQUEST_BODY, PASS_REQUEST_HEADERS, Effects
+from extproc.transaction.auditing.capture import capture
 from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
 from extproc.transaction.mcp.requests import route_mcp
@@ -363,6 +364,8 @@ class RequestSide:
             sealed = sealed if judged is None else judged.sealed
             coded = self._opening is not None and bool(self._opening.codings)
             routed = route(self._plan, self._shared, memory, asked, plain, changed, sealed, now, coded=coded)
+        if self._plan.audit is not None:
+            capture(self._plan.audit, memory, plain if routed.body is None else routed.body)
         if self._plan.pools is not None:
             routed = with_endpoints(routed, self._pick(routed.body or plain, model_at(memory, asked), now))
         if routed.body is not None and self._opening is not None and self._opening.codings:

@@ -1,5 +1,7 @@
 """The shared state of one worker's transactions. Everything else belongs to one exchange."""
 
+import sys
+
 from extproc.policy.endpoints import EndpointPool
 from extproc.policy.virtual_keys import KeyRing
 from extproc.routing.busy import OpenExchanges
@@ -7,6 +9,7 @@ from extproc.routing.endpoints import EndpointBook
 from extproc.routing.health import BackendHealth
 from extproc.routing.selection import APART, Draws
 from extproc.routing.speeds import Speeds
+from extproc.transaction.auditing.settings import AuditSettings
 from extproc.transaction.steering.misconfigured import What
 from extproc.transaction.steering.witness import SteeringWatch
 
@@ -20,7 +23,8 @@ class Shared:
     the plan under which that was seen and which of the two it was. `epoch`: seconds since 1970 at 0 of the clock by
     which messages come, None where nobody says; the shell sets it anew as clocks are put right. `books`: the endpoints
     of pools, by the pool's name. `copies`: the draws of the requests that are mirrored. `ring`: the virtual keys as the
-    shell last read them, None where it has not: then those of the plan hold.
+    shell last read them, None where it has not: then those of the plan hold. `unaudited`: the audit record cannot be
+    written, and the policy has new requests refused for that.
     """
 
     __slots__ = (
@@ -37,6 +41,7 @@ class Shared:
         "ring",
         "speeds",
         "steering",
+        "unaudited",
     )
 
     def __init__(self, start: float = 0.0, *, detailed: bool = False, epoch: float | None = None) -> None:
@@ -51,8 +56,15 @@ class Shared:
         self.draws = Draws(start)
         self.copies = Draws(start, APART)
         self.held = 0
+        self.unaudited = False
         self.books: dict[str, EndpointBook] = {}
         self.ring: KeyRing | None = None
+
+    def listed(self, audit: AuditSettings | None) -> int:
+        """Return how many findings of a body are listed one by one, under a plan with these audit settings."""
+        if self.detailed:
+            return sys.maxsize
+        return 0 if audit is None else audit.section.spans
 
     def book(self, pool: EndpointPool, now: float) -> EndpointBook:
         """Return what is known of the endpoints of a pool."""

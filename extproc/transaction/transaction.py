@@ -24,6 +24,7 @@ from extproc.routing.candidates import Choice, Destination
 from extproc.routing.residency import Confinement
 from extproc.routing.weighing import LeftOut
 from extproc.transaction.answers import NOTHING, Effects, rejection
+from extproc.transaction.auditing.trail import audited
 from extproc.transaction.billing.cost import cost_of
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
@@ -369,4 +370,5 @@ class Transaction:
         if self._memory.picked is not None:
             over(self._shared, self._memory, now)
         self._memory.cost = cost_of(self._plan.prices, self._memory)
-        return (record_of(self._memory, now, self._plan.recorded, self._plan.digest),)
+        record = record_of(self._memory, now, self._plan.recorded, self._plan.digest)
+        return (record if self._plan.audit is None else audited(record, self._memory, self._plan.audit),)

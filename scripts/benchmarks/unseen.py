@@ -101,7 +101,7 @@ def _stage(kinds: tuple[str, ...]) -> Stage:
 def judge(text: str, kinds: tuple[str, ...] = pii.KINDS) -> Judged:
     """Has a user's message judged by all kinds, or some, and all secrets."""
     body = json.dumps({"model": "chat", "messages": [{"role": "user", "content": text}]}).encode()
-    job = Job("unseen", _stage(kinds), body, "application/json", {}, Vault(), blocks_unread=False, detailed=True)
+    job = Job("unseen", _stage(kinds), body, "application/json", {}, Vault(), blocks_unread=False, listed=1024)
     verdict = job.run(Meter())
     assert isinstance(verdict, Verdict), "rules alone never wait"
     return Judged(verdict.findings, json.loads(verdict.body)["messages"][0]["content"])

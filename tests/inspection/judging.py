@@ -38,7 +38,7 @@ def job(of: Stage | None, body: bytes, vault: Vault | None = None, **more: Any) 
         "content_type": "application/json",
         "signals": {},
         "blocks_unread": False,
-        "detailed": True,
+        "listed": 1024,
         "name": "p",
         **more,
     }

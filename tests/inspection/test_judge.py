@@ -59,7 +59,7 @@ def test_a_body_that_is_glimpsed_has_the_verdict_of_one_that_is_read(
     for content_type in ("application/json", "application/json; charset=utf-8"):  # the first alone is glimpsed
         vault = Vault()
         vault.placeholder("x", "own value")
-        more = {"detailed": detailed, "restores": restores, "content_type": content_type}
+        more = {"listed": 1024 * detailed, "restores": restores, "content_type": content_type}
         verdicts.append(judged(of, body, vault, **more))
     assert verdicts[0] == verdicts[1]
 

@@ -142,7 +142,7 @@ MANY = 100
 
 def _finding(meter: Meter) -> int:
     of = stage((processor(), EMAIL))
-    return sum(decided(job(of, said(*["a@b.co"] * MANY), Vault(), detailed=False).run(meter)).counts.values())
+    return sum(decided(job(of, said(*["a@b.co"] * MANY), Vault(), listed=0).run(meter)).counts.values())
 
 
 def test_what_becomes_of_findings_counts_too() -> None:

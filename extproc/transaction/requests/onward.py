@@ -179,8 +179,8 @@ def _choose(
         memory.confinement = table.residency.confine(signals)
     try:
         weighing = None
-        if model in table.weighs or shared.detailed:
-            weighing = weighing_of(table, shared, memory, model, draw, now)
+        if model in table.weighs or shared.detailed or plan.audit is not None:
+            weighing = weighing_of(table, shared, memory, model, draw, now, told=plan.audit is not None)
         choice = select(table, model, family, draw, shared.health, now, signals, memory.confinement, weighing, makers)
     except ContextExceededError as error:
         memory.rule = error.rule

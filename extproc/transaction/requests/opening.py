@@ -247,7 +247,7 @@ class Opening:
             {} if signals is None else signals.read(pipeline.signals),
             findings.vault,
             pipeline.blocks_unread,
-            detailed=findings.details is not None,
+            listed=findings.listed,
             role_of=other if memory.claimed is None else memory.claimed.api.role_of,
         )
 

@@ -16,6 +16,7 @@ from extproc.routing.table import Destination
 from extproc.signals.registry import Signals
 from extproc.signals.view import RequestView
 from extproc.transaction.answers import answer
+from extproc.transaction.auditing.settings import unaudited
 from extproc.transaction.findings import Findings
 from extproc.transaction.mcp.requests import begin, passage_mcp
 from extproc.transaction.memory import Memory
@@ -68,6 +69,9 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     memory.spoofed = bool(memory.strips)
     memory.path = fields.get(":path") or b""
     claim = memory.claim = plan.claim(memory.path)
+    if shared.unaudited:
+        memory.teller = plan.apis.family_of(fields) if claim.claimed is None else claim.claimed.api
+        raise unaudited()
     if not memory.known:
         if memory.configuration:
             raise mistaken(plan, memory.configuration)
@@ -87,7 +91,7 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
         memory.claimed = claim.claimed
     route_name = _begin_signals(plan, memory, message)
     if claim.pipelines:
-        _take_pipeline(plan, memory, config, message, route_name, detailed=shared.detailed)
+        _take_pipeline(plan, memory, config, message, route_name, listed=shared.listed(plan.audit))
     if claim.mcp is not None:
         return _to_server(plan, shared, memory, claim.mcp, message, route_name)
     passage = plan.unsteered if claimed else _onward(plan, shared, memory, fields)
@@ -153,7 +157,7 @@ def _is_empty(message: Headers) -> bool:
 
 
 def _take_pipeline(
-    plan: Plan, memory: Memory, config: ProtocolConfig, message: Headers, route_name: str, *, detailed: bool
+    plan: Plan, memory: Memory, config: ProtocolConfig, message: Headers, route_name: str, *, listed: int
 ) -> None:
     """Find the pipeline that is for a request, begin its findings, and see to it that responses can be read.
 
@@ -167,7 +171,7 @@ def _take_pipeline(
     found = plan.pipeline(claim, message.fields, route_name, memory.circumstances.tenant)
     if found is None:
         return
-    memory.findings = Findings(found, detailed=detailed)
+    memory.findings = Findings(found, listed)
     if found.reads_response and not hands_over(config):
         error = MisconfiguredError("response_body_mode")
         if found.enforces_response:

@@ -39,12 +39,17 @@ def _key(sticky_by: StickyBy, tenant: str, body: bytes | None) -> int | None:
     return None if said is None else key_of(b"\0".join((tenant.encode(), said)))
 
 
-def weighing_of(table: Table, shared: Shared, memory: Memory, model: str, draw: float, now: float) -> Weighing:
-    """Return what the choice for a request weighs: for a model in `Table.weighs`, or where somebody wants to know."""
+def weighing_of(
+    table: Table, shared: Shared, memory: Memory, model: str, draw: float, now: float, *, told: bool = False
+) -> Weighing:
+    """Return what the choice for a request weighs: for a model in `Table.weighs`, or where somebody wants to know.
+
+    `told`: the candidates that are left out are recorded.
+    """
     weighed = memory.weighed
     if weighed is None:
         weighed = WeighedBody(UNDETERMINED if model in table.reads and table.reads[model].demand else NO_DEMAND)
-    memory.left = [] if shared.detailed else None
+    memory.left = [] if shared.detailed or told else None
     return Weighing(
         draw,
         now,

@@ -200,7 +200,7 @@ def response_work(memory: Memory, findings: Findings, how: Wanted, body: bytes, 
         pipeline.blocks_unread and stage is not None,
         restores=True,
         active=None if stage is None else stage.active(values),
-        detailed=findings.details is not None,
+        listed=findings.listed,
         asked=memory.asked,
         dialect=dialect,
         # An object in one line, as nearly every response is, is no stream.

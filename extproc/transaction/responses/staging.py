@@ -45,7 +45,7 @@ def stage_response(plan: Plan, memory: Memory, fields: HeaderMap) -> Findings:
     """Return the findings of an exchange whose response passes stages, made for that where no pipeline is for it."""
     findings = memory.findings
     if findings is None:
-        findings = memory.staged = Findings(plan.unpiped, detailed=False)
+        findings = memory.staged = Findings(plan.unpiped)
     claimed = None if memory.claim is None else memory.claim.claimed
     streams = parse(fields.text("content-type")).value == EVENTS
     facts = AnswerFacts("" if claimed is None else claimed.api.name, memory.status or 0, streams)
@@ -65,7 +65,7 @@ def read_for(plan: Plan, memory: Memory, fields: HeaderMap, config: ProtocolConf
         return stage_response(plan, memory, fields)
     findings = memory.findings
     if memory.sealer is not None and findings is None:
-        findings = memory.staged = Findings(plan.unpiped, detailed=False)
+        findings = memory.staged = Findings(plan.unpiped)
     return findings if findings is not None and (memory.sealer is not None or findings.reads_answer) else None
 
 

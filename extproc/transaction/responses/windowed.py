@@ -53,7 +53,7 @@ class WindowedAnswer(StreamedAnswer):
             findings.vault,
             blocks_unread=False,
             active=pipeline.response.active(values),
-            detailed=findings.details is not None,
+            listed=findings.listed,
             asked=memory.asked,
             dialect=spoken(memory, findings),
         )
