@@ -59,6 +59,7 @@ def parts_of(policy: Policy) -> Parts:
     return Parts(backends, tuple(_steps(policy)), servers, prices, keys, policy.audit)
     return Parts(backends, tuple(_steps(policy)), servers, prices, keys)
     return Parts(backends, tuple(_steps(policy)), servers, prices, policy.telemetry.otlp)
+    return Parts(backends, tuple(_steps(policy)), servers, prices, keys, policy.telemetry.otlp)
 
 
 def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:

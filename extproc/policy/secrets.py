@@ -115,7 +115,7 @@ def read_parts(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> tupl
         _guards(parts, environ, file),
         _collector(parts, environ, file),
     )
-    return _read([*chain(*readings), *_rules(parts, file), *_price_file(parts, file)])
+    return _read([*chain(*readings), *_rules(parts, file), *_price_file(parts, file), *_virtual_keys(parts, file)])
 
 
 def missing_authorities(parts: Parts, exists: Callable[[Path], bool]) -> list[Unusable]:

@@ -230,8 +230,7 @@ class Plan:
         digest, audit = digest_of(policy, secrets), audit_settings(policy, secrets)
         return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring, audit)
         digest = digest_of(policy, secrets)
-        return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring)
-        plan = cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest)
+        plan = cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring)
         plan.collector = collector_of(policy, secrets)
         return plan
 

@@ -29,6 +29,8 @@ class Shared:
     shell last read them, None where it has not: then those of the plan hold.
     of pools, by the pool's name. `copies`: the draws of the requests that are mirrored.
     `random`: returns so many random bytes; None where there is no shell to give any.
+    shell last read them, None where it has not: then those of the plan hold. `random`: returns so
+    many random bytes; None where there is no shell to give any.
     """
 
     __slots__ = (
@@ -42,8 +44,8 @@ class Shared:
         "health",
         "held",
         "overridden",
-        "ring",
         "random",
+        "ring",
         "speeds",
         "steering",
         "unaudited",

@@ -13,7 +13,7 @@ from extproc.server.log import Log
 from extproc.server.otlp.sending import Sender, sender
 from extproc.telemetry.names import LabelNames
 from extproc.telemetry.otlp.attributes import resource
-from extproc.telemetry.otlp.spans import Ended, spans_request
+from extproc.telemetry.otlp.spans import EndedExchange, spans_request
 
 QUEUE_MAX: Final = 4096
 """Exchanges that wait to be exported, about 4 MB; more are dropped and counted. Twice OpenTelemetry's own, as a worker
@@ -125,7 +125,7 @@ class SpanExport:
         """Return the message of a batch. Messages of protobuf may be joined, so that it is made piece by piece."""
         pieces = []
         for start in range(0, len(batch), PAUSE_SPANS):
-            some = [Ended(record, at, os.urandom(8)) for record, at in batch[start : start + PAUSE_SPANS]]
+            some = [EndedExchange(record, at, os.urandom(8)) for record, at in batch[start : start + PAUSE_SPANS]]
             pieces.append(spans_request(some, self._names, self._about))
             time.sleep(0)
         return b"".join(pieces)

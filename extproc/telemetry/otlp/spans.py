@@ -25,7 +25,7 @@ _SAMPLED: Final = 1
 """The flag of a span in a trace that is recorded."""
 
 
-class Ended(Struct, frozen=True):
+class EndedExchange(Struct, frozen=True):
     """An exchange that is over. `at`: nanoseconds since 1970. `span`: the id of its span, eight random bytes."""
 
     record: Record
@@ -33,7 +33,7 @@ class Ended(Struct, frozen=True):
     span: bytes
 
 
-def spans_request(ended: Iterable[Ended], names: LabelNames, about: Resource) -> bytes:
+def spans_request(ended: Iterable[EndedExchange], names: LabelNames, about: Resource) -> bytes:
     """Return the message that exports the spans of exchanges. Each of them has a trace."""
     spans = ScopeSpans(scope=SCOPE, spans=[_span(each, names) for each in ended])
     return ExportTraceServiceRequest(
@@ -41,7 +41,7 @@ def spans_request(ended: Iterable[Ended], names: LabelNames, about: Resource) ->
     ).SerializeToString()
 
 
-def _span(ended: Ended, names: LabelNames) -> Span:
+def _span(ended: EndedExchange, names: LabelNames) -> Span:
     record = ended.record
     assert record.trace is not None, "only what is traced is exported"
     trace, parent = record.trace

@@ -36,7 +36,6 @@ from extproc.transaction.requests.confining import check_region, confine
 from extproc.transaction.requests.keys import may_ask
 from extproc.transaction.requests.passage import Forwarding
 from extproc.transaction.requests.pools import hint_of
-from extproc.transaction.requests.tenants import NO_ATTRIBUTES, NONE, identified
 from extproc.transaction.requests.tracing import trace_of
 from extproc.transaction.shared import Shared
 from extproc.transaction.steering.astray import check_steered
