@@ -16,6 +16,7 @@ from extproc.policy.mcp import McpServer
 from extproc.policy.model import Policy
 from extproc.policy.processors import Processor
 from extproc.policy.step import Step
+from extproc.policy.telemetry import Otlp
 
 _BACKEND: Final[TypeAdapter[Backend]] = TypeAdapter(Backend)
 _AUDIT: Final[TypeAdapter[Audit]] = TypeAdapter(Audit)
@@ -45,6 +46,7 @@ class Parts:
     keys: Path | None = None
     """The file of virtual keys."""
     audit: Audit | None = None
+    otlp: Otlp | None = None
 
 
 def parts_of(policy: Policy) -> Parts:
@@ -55,6 +57,9 @@ def parts_of(policy: Policy) -> Parts:
     prices = None if policy.prices is None else policy.prices.file
     keys = None if policy.tenants is None else policy.tenants.source.keys
     return Parts(backends, tuple(_steps(policy)), servers, prices, keys, policy.audit)
+    return Parts(backends, tuple(_steps(policy)), servers, prices, keys)
+    return Parts(backends, tuple(_steps(policy)), servers, prices, policy.telemetry.otlp)
+    return Parts(backends, tuple(_steps(policy)), servers, prices, keys, policy.telemetry.otlp)
 
 
 def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:

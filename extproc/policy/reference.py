@@ -56,7 +56,7 @@ from extproc.policy.state import MemoryState, State
 from extproc.policy.steering import Steering
 from extproc.policy.step import Step, Windowed
 from extproc.policy.strategy import Balance, Canary, CanaryTarget, Mirror
-from extproc.policy.telemetry import MetricLabels, Telemetry
+from extproc.policy.telemetry import MetricLabels, Otlp, Telemetry, Traces
 from extproc.policy.tenants import Tenants, TenantSource
 from extproc.policy.tls import Tls
 from extproc.policy.units import written_duration, written_size
@@ -144,6 +144,8 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Sealed content": (SealedContent,),
     "Telemetry": (Telemetry,),
     "Metric labels": (MetricLabels,),
+    "OTLP": (Otlp,),
+    "Traces": (Traces,),
 }
 
 _GROUPS: Final = "\n".join(

@@ -61,6 +61,10 @@ def pins_of(server: str) -> str:
     return f"mcp/{server}/pins"
 
 
+OTLP_CREDENTIAL: Final = "telemetry/otlp/credential"
+OTLP_CA: Final = "telemetry/otlp/ca"
+"""The names under which a collector's credential, and the authorities of its TLS, are handed on."""
+
 PRICE_FILE: Final = "prices/file"
 """The name under which the text of the file of prices is handed on."""
 
@@ -104,6 +108,14 @@ def read_parts(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> tupl
     readings = (_credentials(parts, environ, file), _keys(parts, environ, file), _guards(parts, environ, file))
     files = (_rules(parts, file), _price_file(parts, file), _virtual_keys(parts, file))
     return _read([*chain(*readings), *_audit(parts, environ, file), *chain(*files)])
+    return _read([*chain(*readings), *_rules(parts, file), *_price_file(parts, file), *_virtual_keys(parts, file)])
+    readings = (
+        _credentials(parts, environ, file),
+        _keys(parts, environ, file),
+        _guards(parts, environ, file),
+        _collector(parts, environ, file),
+    )
+    return _read([*chain(*readings), *_rules(parts, file), *_price_file(parts, file), *_virtual_keys(parts, file)])
 
 
 def missing_authorities(parts: Parts, exists: Callable[[Path], bool]) -> list[Unusable]:
@@ -169,6 +181,16 @@ def _guards(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> Iterato
             path = getattr(step.tls, what, None)
             if path is not None:
                 yield _guard_name(each, what), (*each.where, "tls", what), partial(_pem, path, file)
+
+
+def _collector(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> Iterator[_Reading]:
+    otlp, where = parts.otlp, ("telemetry", "otlp")
+    if otlp is None:
+        return
+    if otlp.credential is not None:
+        yield OTLP_CREDENTIAL, (*where, "credential"), partial(_credential, otlp.credential.source, environ, file)
+    if otlp.ca is not None:
+        yield OTLP_CA, (*where, "ca"), partial(_pem, otlp.ca, file)
 
 
 def _guarding(parts: Parts) -> Iterator[tuple[PlacedStep, Guard]]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from extproc.policy import Draft, drafted
 from extproc.server import plugins
+from extproc.server.collectors import unusable_collector
 from extproc.server.files import read_file
 from extproc.server.guards.certificates import unusable_certificates
 from extproc.server.policies import ActivePolicy, Sealed, copied
@@ -52,6 +53,8 @@ def prepared_policy(draft: Draft, environ: Mapping[str, str] | None) -> Prepared
     if policy.audit is not None:
         # Only who keeps a record needs to know of its keys.
         wrong += import_module("extproc.server.audit.keys").unusable_keys(policy, prepared.secrets)
+    wrong = list(unusable_certificates(prepared.loaded.policy, prepared.secrets))
+    wrong += unusable_collector(prepared.loaded.policy, prepared.secrets)
     if wrong:
         raise draft.refusal(wrong)
     return prepared

@@ -1,5 +1,6 @@
 """The shared state of one worker's exchanges: the plan in force, metrics, the log, and the list of open exchanges."""
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Protocol
@@ -15,6 +16,7 @@ from extproc.server.guards.asking import ANSWERED
 from extproc.server.health import WorkerHealth
 from extproc.server.inspections import Submit, nobody
 from extproc.server.log import Log
+from extproc.server.traces import WorkerTraces
 from extproc.telemetry import Metrics, Snapshot
 from extproc.telemetry.exchanges import ExchangeCounts
 from extproc.telemetry.families import (
@@ -24,6 +26,7 @@ from extproc.telemetry.families import (
     AUDITED,
     BACKEND_DOWN,
     ENDPOINTS,
+    EXPORTS,
     GUARD_DURATION,
     GUARD_OPEN,
     GUARD_QUERIES,
@@ -126,6 +129,8 @@ class Runtime:
         self.clock = clock
         self._wall = wall
         self.shared.epoch = wall() - clock()
+        self.shared.random = os.urandom
+        self.traces = WorkerTraces(log)
         self.draining = False
         self.log = log
         self.on_idle: Callable[[], None] = _nothing
@@ -211,6 +216,8 @@ class Runtime:
             self.audit.take(record, self._wall())
             if record.trail is not None or record.captured is not None:
                 record = replace(record, trail=None, captured=None)
+        if record.trace is not None:
+            self.traces.put(record)
         if record.missteered is not None or self.shared.steering.news:
             self._told_of_steering(record)
         self.log.event("exchange", record)
@@ -288,6 +295,8 @@ class Runtime:
         """The metrics of this worker."""
         metrics = self.metrics
         metrics.counter(LOG_DROPPED)[()] = self.log.dropped
+        for result, number in self.traces.counts().items():
+            metrics.counter(EXPORTS)["traces", result] = number
         metrics.gauge(OPEN, {(): self.open})
         metrics.gauge(LOOP_LAG, {(): self._lag})
         metrics.gauge(HELD, {(): self.shared.held})

@@ -8,13 +8,15 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from extproc import __version__
 from extproc.policy import Policy, PolicyError
+from extproc.policy.collector import collector_of
 from extproc.protocol.errors import ServeError
 from extproc.routing.health import Ailing, BackendHealth, HealthChange
 from extproc.server import changeover, tls
@@ -30,9 +32,12 @@ from extproc.server.template import Template
 from extproc.server.tls import TlsFiles
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding
 from extproc.telemetry import Metrics, Snapshot, Totals
-from extproc.telemetry.families import LOG_DROPPED, MISCONFIGURED, RELOADS, RESTARTS, WORKERS
+from extproc.telemetry.families import EXPORTS, LOG_DROPPED, MISCONFIGURED, RELOADS, RESTARTS, WORKERS
 from extproc.telemetry.snapshot import merged
 from extproc.transaction.steering.witness import VERIFIED
+
+if TYPE_CHECKING:
+    from extproc.server.otlp import MetricsExport
 
 WORKERS_MAX: Final = 256
 """More than the cores of any one machine that this runs on; each worker adds 20 to 60 MiB."""
@@ -93,6 +98,7 @@ class Supervisor:
         self._reloading = asyncio.Lock()
         self._health = BackendHealth()
         self._collecting: asyncio.Task[None] | None = None
+        self._export: MetricsExport | None = None
         self._children = [self._child(index) for index in range(options.workers)]
 
     @property
@@ -117,6 +123,7 @@ class Supervisor:
         watching = [spawn(self._watch(child)) for child in self._children]
         try:
             await self._started()
+            self._keep_export()
             if not self._stopping.is_set():
                 self._log.event("ready", {"endpoints": list(self.endpoints), "policy": self._loaded.digest})
                 announce(self.endpoints)
@@ -126,6 +133,8 @@ class Supervisor:
             for child in self._children:
                 child.abandon()
             await asyncio.wait(keeping, timeout=LINGER)
+            if self._export is not None:
+                await self._export.close()
             await cancel(*keeping, *watching)
             self._forker.stop()
             await forking
@@ -164,6 +173,7 @@ class Supervisor:
             self._health.keep(_unmoved(self._loaded.policy, loaded.policy))
             self._loaded, self._config = loaded, config
             self._totals.tenants.most = loaded.policy.telemetry.metrics.tenants
+            self._keep_export()
             starting = [child for child in self._children if child.state is WorkerState.STARTING]
             for child in self._children:
                 child.commit(config)
@@ -178,10 +188,21 @@ class Supervisor:
         await asyncio.shield(self._collecting)
         self._metrics.counter(RESTARTS)[()] = sum(child.restarts for child in self._children)
         self._metrics.counter(LOG_DROPPED)[()] = self._log.dropped
+        for result, number in ({} if self._export is None else self._export.counts).items():
+            self._metrics.counter(EXPORTS)["metrics", result] = number
         self._metrics.gauge(
             WORKERS, {(s.value,): float(sum(child.state is s for child in self._children)) for s in WorkerState}
         )
         return merged((self._metrics.snapshot(), self._totals.all()))
+
+    def _keep_export(self) -> None:
+        """Have metrics exported, if the policy names a collector for them."""
+        collector = collector_of(self._loaded.policy, self._loaded.sealed.secrets)
+        if self._export is None and collector is not None:
+            # Only who has a collector needs the messages of its protocol.
+            self._export = import_module("extproc.server.otlp").MetricsExport(self.collect, self._log)
+        if self._export is not None:
+            self._export.keep(collector)
 
     async def status(self) -> dict[str, object]:
         """Return what there is to know at a glance; no secret is part of it."""

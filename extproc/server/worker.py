@@ -56,6 +56,7 @@ class Worker:
         self._keep_audit(runtime.plan)
         if runtime.audit is not None:
             runtime.audit.wait()
+        runtime.traces.keep(runtime.plan)
         runtime.on_idle = self._idle.set
         runtime.submit = self._pool.submit
         self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, self._loop.time() + SWEEP_EVERY)
@@ -72,6 +73,7 @@ class Worker:
         self._keep_endpoints(plan)
         self._keep_keys(plan)
         self._keep_audit(plan)
+        self.runtime.traces.keep(plan)
         if tls is not None:
             self._transport.renew(tls)
 
@@ -144,6 +146,7 @@ class Worker:
             await self._scraper.close()
         if self._keys is not None:
             await self._keys.close()
+        await runtime.traces.close()
         await self._transport.close()
 
     async def _wait(self, seconds: float, *events: asyncio.Event) -> None:

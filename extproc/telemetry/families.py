@@ -130,7 +130,9 @@ OVERFLOW: Final = Family(
     "Exchanges counted under `other`, because more tenants or models came than `telemetry.metrics` allows labels.",
     ("label",),
 )
+EXPORTS: Final = Family("otlp_total", "Spans, and exports of metrics, by what became of them.", ("signal", "result"))
 COUNTERS: Final = (
+    EXPORTS,
     EXCHANGES,
     COST,
     UNPRICED,

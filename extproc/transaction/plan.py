@@ -16,6 +16,7 @@ from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.registry import planned
 from extproc.policy import Policy, UnusableError
 from extproc.policy import pipelines as written
+from extproc.policy.collector import Collector, collector_of
 from extproc.policy.credential_headers import credentials_among
 from extproc.policy.digest import digest_of
 from extproc.policy.names import CONTROL_PREFIX
@@ -42,6 +43,7 @@ from extproc.transaction.requests.pools import CONTROL, EndpointPools
 from extproc.transaction.requests.priced import blocks_unpriced, priced
 from extproc.transaction.requests.reads import reads_of
 from extproc.transaction.requests.sealing import sealing_of
+from extproc.transaction.requests.tracing import traced
 from extproc.transaction.steering.fingerprint import demands, fingerprint
 from extproc.transaction.steering.writer import SteeringWriter
 from extproc.transaction.upstream.attempts import PlannedAttempts, planned_attempts
@@ -170,6 +172,9 @@ class Plan:
         )
         if self.calling is not None:
             self.needs = self.calling.shown(self.needs)
+        self.tracing = policy.telemetry.traces
+        self.needs = traced(self.needs, self.tracing)
+        self.collector: Collector | None = None
         self.pools = EndpointPools(policy) if policy.endpoint_pools else None
         if self.pools is not None:
             self.needs = self.pools.needing(self.needs)
@@ -224,6 +229,10 @@ class Plan:
             raise UnusableError(wrong)
         digest, audit = digest_of(policy, secrets), audit_settings(policy, secrets)
         return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring, audit)
+        digest = digest_of(policy, secrets)
+        plan = cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring)
+        plan.collector = collector_of(policy, secrets)
+        return plan
 
     def health_key(self, backend: str, model: str) -> HealthKey:
         """Return the key of a model at a backend; that of the backend for a name that a client made up."""

@@ -1,6 +1,7 @@
 """The shared state of one worker's transactions. Everything else belongs to one exchange."""
 
 import sys
+from collections.abc import Callable
 
 from extproc.policy.endpoints import EndpointPool
 from extproc.policy.virtual_keys import KeyRing
@@ -25,6 +26,11 @@ class Shared:
     of pools, by the pool's name. `copies`: the draws of the requests that are mirrored. `ring`: the virtual keys as the
     shell last read them, None where it has not: then those of the plan hold. `unaudited`: the audit record cannot be
     written, and the policy has new requests refused for that.
+    shell last read them, None where it has not: then those of the plan hold.
+    of pools, by the pool's name. `copies`: the draws of the requests that are mirrored.
+    `random`: returns so many random bytes; None where there is no shell to give any.
+    shell last read them, None where it has not: then those of the plan hold. `random`: returns so
+    many random bytes; None where there is no shell to give any.
     """
 
     __slots__ = (
@@ -38,6 +44,7 @@ class Shared:
         "health",
         "held",
         "overridden",
+        "random",
         "ring",
         "speeds",
         "steering",
@@ -57,6 +64,7 @@ class Shared:
         self.copies = Draws(start, APART)
         self.held = 0
         self.unaudited = False
+        self.random: Callable[[int], bytes] | None = None
         self.books: dict[str, EndpointBook] = {}
         self.ring: KeyRing | None = None
 

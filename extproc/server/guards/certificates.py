@@ -37,10 +37,10 @@ def unusable_certificates(policy: Policy, read: Mapping[str, bytes]) -> Iterator
         if not isinstance(step, Guard) or step.tls is None:
             continue
         ca, cert, key = (read.get(guard_of(placed.pipeline, placed.side, step.name, each)) for each in PARTS)
-        if ca is not None and not _usable(GuardCertificates("", ca)):
+        if ca is not None and not usable(GuardCertificates("", ca)):
             message = f"the file {step.tls.ca} holds no certificate of an authority"
             yield Unusable((*placed.where, "tls", "ca"), message, "name a PEM file with the guard's authority")
-        if cert is not None and key is not None and not _usable(GuardCertificates("", None, cert, key)):
+        if cert is not None and key is not None and not usable(GuardCertificates("", None, cert, key)):
             message = (
                 f"{step.tls.cert} and {step.tls.key} are no pair of certificate and key, or the key has a password"
             )
@@ -49,7 +49,8 @@ def unusable_certificates(policy: Policy, read: Mapping[str, bytes]) -> Iterator
             )
 
 
-def _usable(certificates: GuardCertificates) -> bool:
+def usable(certificates: GuardCertificates) -> bool:
+    """True if a context can be made of them."""
     try:
         client_context(certificates)
     except (ssl.SSLError, ValueError):

@@ -36,6 +36,7 @@ from extproc.transaction.requests.confining import check_region, confine
 from extproc.transaction.requests.keys import may_ask
 from extproc.transaction.requests.passage import Forwarding
 from extproc.transaction.requests.pools import hint_of
+from extproc.transaction.requests.tracing import trace_of
 from extproc.transaction.shared import Shared
 from extproc.transaction.steering.astray import check_steered
 from extproc.transaction.steering.misconfigured import MisconfiguredError, check_line, check_shown, hands_over, mistaken
@@ -65,6 +66,8 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     """
     fields = message.fields
     memory.identify(fields.get("x-request-id"))
+    if plan.tracing is not None:
+        memory.trace = trace_of(plan.tracing, fields, shared.random)
     memory.strips, memory.keys = plan.screened(fields)
     memory.spoofed = bool(memory.strips)
     memory.path = fields.get(":path") or b""
