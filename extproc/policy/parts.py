@@ -56,10 +56,7 @@ def parts_of(policy: Policy) -> Parts:
     servers = tuple((("mcp", "servers", index), server) for index, server in enumerate(listed))
     prices = None if policy.prices is None else policy.prices.file
     keys = None if policy.tenants is None else policy.tenants.source.keys
-    return Parts(backends, tuple(_steps(policy)), servers, prices, keys, policy.audit)
-    return Parts(backends, tuple(_steps(policy)), servers, prices, keys)
-    return Parts(backends, tuple(_steps(policy)), servers, prices, policy.telemetry.otlp)
-    return Parts(backends, tuple(_steps(policy)), servers, prices, keys, policy.telemetry.otlp)
+    return Parts(backends, tuple(_steps(policy)), servers, prices, keys, policy.audit, policy.telemetry.otlp)
 
 
 def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:

@@ -105,17 +105,15 @@ def read_rule_files(parts: Parts, file: ReadFile) -> tuple[dict[str, bytes], lis
 
 def read_parts(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> tuple[dict[str, bytes], list[Unusable]]:
     """Return what backends and processors need, by the names of `read_secrets`, and what of it cannot be read."""
-    readings = (_credentials(parts, environ, file), _keys(parts, environ, file), _guards(parts, environ, file))
-    files = (_rules(parts, file), _price_file(parts, file), _virtual_keys(parts, file))
-    return _read([*chain(*readings), *_audit(parts, environ, file), *chain(*files)])
-    return _read([*chain(*readings), *_rules(parts, file), *_price_file(parts, file), *_virtual_keys(parts, file)])
     readings = (
         _credentials(parts, environ, file),
         _keys(parts, environ, file),
         _guards(parts, environ, file),
+        _audit(parts, environ, file),
         _collector(parts, environ, file),
     )
-    return _read([*chain(*readings), *_rules(parts, file), *_price_file(parts, file), *_virtual_keys(parts, file)])
+    files = (_rules(parts, file), _price_file(parts, file), _virtual_keys(parts, file))
+    return _read([*chain(*readings), *chain(*files)])
 
 
 def missing_authorities(parts: Parts, exists: Callable[[Path], bool]) -> list[Unusable]:

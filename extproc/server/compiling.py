@@ -53,8 +53,7 @@ def prepared_policy(draft: Draft, environ: Mapping[str, str] | None) -> Prepared
     if policy.audit is not None:
         # Only who keeps a record needs to know of its keys.
         wrong += import_module("extproc.server.audit.keys").unusable_keys(policy, prepared.secrets)
-    wrong = list(unusable_certificates(prepared.loaded.policy, prepared.secrets))
-    wrong += unusable_collector(prepared.loaded.policy, prepared.secrets)
+    wrong += unusable_collector(policy, prepared.secrets)
     if wrong:
         raise draft.refusal(wrong)
     return prepared

@@ -228,9 +228,7 @@ class Plan:
         if wrong:
             raise UnusableError(wrong)
         digest, audit = digest_of(policy, secrets), audit_settings(policy, secrets)
-        return cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring, audit)
-        digest = digest_of(policy, secrets)
-        plan = cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring)
+        plan = cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring, audit)
         plan.collector = collector_of(policy, secrets)
         return plan
 

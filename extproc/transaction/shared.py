@@ -25,12 +25,8 @@ class Shared:
     which messages come, None where nobody says; the shell sets it anew as clocks are put right. `books`: the endpoints
     of pools, by the pool's name. `copies`: the draws of the requests that are mirrored. `ring`: the virtual keys as the
     shell last read them, None where it has not: then those of the plan hold. `unaudited`: the audit record cannot be
-    written, and the policy has new requests refused for that.
-    shell last read them, None where it has not: then those of the plan hold.
-    of pools, by the pool's name. `copies`: the draws of the requests that are mirrored.
-    `random`: returns so many random bytes; None where there is no shell to give any.
-    shell last read them, None where it has not: then those of the plan hold. `random`: returns so
-    many random bytes; None where there is no shell to give any.
+    written, and the policy has new requests refused for that. `random`: returns so many random bytes; None where there
+    is no shell to give any.
     """
 
     __slots__ = (

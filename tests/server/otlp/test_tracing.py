@@ -179,6 +179,7 @@ def test_a_collector_that_takes_nothing_costs_a_bounded_queue_and_then_spans_are
         export.put(record())
         assert export.counts["dropped"] == 1
         stuck.let_go.set()
+        export.close(timeout=20)
     assert export.counts["exported"] == QUEUE_MAX + 1
 
 
