@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from extproc.apis.asked import ReadAsked, no_output
 from extproc.apis.events.added import ErrorAtTheEnd, Scribe
+from extproc.apis.events.event import StreamEvent
 from extproc.apis.events.source import EventReading, EventSource
 from extproc.apis.families import OPENAI, ApiFamily, ErrorEvent
 from extproc.apis.paths import ROOT, query_of
@@ -50,6 +51,8 @@ class ApiEvents(Struct, frozen=True, eq=False):
     `standalone`: an event is a message of its own that says nothing of the stream around it; such APIs are asked after
     all others, and `read` may get an array of such messages. `named`: events have names (`event: ...`). `repeats`:
     later events repeat in whole what was streamed in pieces. `by_reason`: only a finish reason shows that a text ends.
+    `over`: True for an event with which a stream may end, once no part of the answer is left open; a stream that ends
+    without one was cut. None where nothing in a stream says that it is over.
     """
 
     known: Callable[[Mapping[str, object]], bool]
@@ -59,6 +62,7 @@ class ApiEvents(Struct, frozen=True, eq=False):
     named: bool = True
     repeats: bool = False
     by_reason: bool = False
+    over: Callable[[StreamEvent], bool] | None = None
 
 
 class Api(Struct, frozen=True, eq=False, kw_only=True):

@@ -22,6 +22,7 @@ from extproc.inspection.verdict import CONDITION, Blocked, Count, Failure, Findi
 from extproc.matching.scanner import Scanner
 from extproc.payload.encodings import codings as encodings
 from extproc.payload.encodings.codings import MAX_RATIO, DecodedTooLargeError, Decoder, EncodingError
+from extproc.pipe.ending import UnfinishedEnd
 from extproc.pipe.plugged import Plugged, Staging
 from extproc.pipe.sizes import Sizes, ends
 from extproc.pipe.stage import EventStage, finished, through
@@ -61,6 +62,7 @@ class AnswerPipe:
     which come next; where nobody judges, restores or looks for `keys`, events are written as these leave them.
     `gather`: the program's own, which take events as they are judged. `keys`: the pipeline's, where credentials of
     backends are to be replaced. `asked`: see `Conversation.asked`. `writer`: writes the events; one of its own if None.
+    `unfinished`: ends a stream that ends before its API's end; None where it may end so.
     """
 
     __slots__ = (
@@ -79,6 +81,7 @@ class AnswerPipe:
         "_stages",
         "_tally",
         "ended",
+        "ending",
         "keeps",
         "meter",
         "scores",
@@ -105,6 +108,7 @@ class AnswerPipe:
         keys: Scanner | None = None,
         asked: Asked | None = NOTHING_ASKED,
         writer: StreamWriter | None = None,
+        unfinished: ClientError | None = None,
     ) -> None:
         self._stages, self._gather = ((*stages, *gather), ()) if staging is None else (stages, gather)
         self._tally = Tally(details)
@@ -116,6 +120,7 @@ class AnswerPipe:
         unread = Blocked(name, "uninspected") if blocks_unread else None
         bare, plain = between is not None, Plain(ruling, vault)
         writer = writer or StreamWriter(dialect, between)
+        self.ending = UnfinishedEnd(writer, None if bare else unfinished)
         self._reader = StreamReader(dialect, bare=bare, plain=plain, meter=self.meter)
         self._plugged: Plugged | None = None
         if staging is not None:
@@ -305,11 +310,12 @@ class AnswerPipe:
         if self._passing:
             return b""
         try:
-            passed = self._passed(through(self._stages, self._reader.close()))
+            passed = self._passed(through(self._stages, self.ending.left(self._reader.close())))
         except UnreadableStreamError as error:
             passed = self._passed(through(self._stages, error.events))
             return passed + self._unreadable(error.reason, error.rest)
-        return passed + self._finished() + self._flushed()
+        passed += self._finished() + self._flushed()
+        return passed if self.ended else passed + self.ending.close()
 
     def _passed(self, events: Sequence[StreamEvent]) -> bytes:
         """Return what goes out for events: through the stages of plug-ins, and to inspection."""

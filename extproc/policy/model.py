@@ -91,6 +91,10 @@ class Policy(Value):
     """When a backend counts as down."""
     telemetry: Telemetry = Telemetry()
     """Metrics and traces: what may be a label, and where they are sent."""
+    unfinished_streams: Literal["error", "pass"] = "error"
+    """An event stream that a backend ends before its API's end (`[DONE]` or a finish reason, `message_stop`,
+    `response.completed`): `error` ends it with the API's error event, so that no client takes a part for the whole;
+    `pass` leaves it as it is, for backends that never say that they are done."""
     request_trailers: Literal["reject", "pass"] = "reject"
     """Requests with trailers: `reject` answers 400; `pass` lets them through. Rejecting is the default because in
     streamed modes Envoy's retry of such a request sends the body twice."""

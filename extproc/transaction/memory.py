@@ -86,6 +86,7 @@ class Memory(Struct, eq=False):
     its messages that wait for answers, once it was read; `filter`: the stage that takes out what they may not hold.
     `first_byte`, `first_token`: when the response's headers came, and the first piece of a stream that is read.
     `trace`: see `Record`.
+    `unfinished`: the backend ended a stream before its API's end, and the client was told.
     `attempt`: the one whose response came, counted from 1; `tried`: the backends of those before.
     `mirror`: the backend that gets a copy; if `unmirrored`, the reason why none does. `captured`: the body as it went
     on, for the audit record.
@@ -147,6 +148,7 @@ class Memory(Struct, eq=False):
     model: str | None = None
     request_id: bytes = b""
     status: int | None = None
+    unfinished: bool = False
     stream: bool | None = None
     usage: Usage = NO_USAGE
     cost: float | None = None
@@ -264,7 +266,7 @@ class Memory(Struct, eq=False):
     def cut(self) -> None:
         """Says of a response that it did not come to its end: the client or the backend left in the middle of it."""
         if self.failure is None:
-            self.failure = "response_cut"
+            self.failure = "response_unfinished" if self.unfinished else "response_cut"
             if self.served:
                 self.decision = "cut"
 

@@ -154,6 +154,7 @@ class Plan:
         self.limits = policy.limits
         self.health = policy.health
         self.rejects_trailers = policy.request_trailers == "reject"
+        self.ends_unfinished = policy.unfinished_streams == "error"
         self.steering = policy.steering
         self.sealing = None if self.inert else sealing_of(policy, table)
         """The reading of sealed content; None if there is one maker alone."""

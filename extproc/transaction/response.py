@@ -233,7 +233,7 @@ class ResponseSide:
         key = self._memory.health_key
         if self.begun is None or key is None or (self._memory.status or ERROR) >= ERROR:
             return
-        if self.state is SideState.DONE:
+        if self.state is SideState.DONE and not self._memory.unfinished:
             self._shared.health.whole(*key)
             if self._plan.watches_speed:
                 note_written(self._shared, self._memory, self.begun, now)
@@ -248,7 +248,8 @@ class ResponseSide:
     def _read(self, how: Wanted, findings: Findings, headers: HeaderMutation, length: int | None) -> Effects:
         """Answers the headers of a body that is to be read, or holds them."""
         memory, duplex = self._memory, self.mode is BodyMode.FULL_DUPLEX_STREAMED
-        room = Room(self._shared, self._plan.limits.held, self._plan.limits.inflation_ratio)
+        plan = self._plan
+        room = Room(self._shared, plan.limits.held, plan.limits.inflation_ratio, plan.ends_unfinished)
         if only_watches(memory, findings):
             return self._watch(how, findings, headers, room, length)
         if not duplex and not self._may_override:

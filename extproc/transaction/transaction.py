@@ -363,7 +363,7 @@ class Transaction:
         self._memory.conclude()
         if self._response.begun is not None and not self._memory.observed:
             self._response.settle(now)
-        if self._response.cut and not self._memory.observed:
+        if (self._response.cut or self._memory.unfinished) and not self._memory.observed:
             self._memory.cut()
         if self._memory.destination is not None:
             self._count_unshown()

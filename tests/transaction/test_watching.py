@@ -36,7 +36,10 @@ EMAIL = "a@b.de"
 
 def watching(step: str, more: str = "") -> Plan:
     steps = f"[{{{step}}}{more}]"
-    return plan(f"limits: {{request_body: 1MiB, held_bodies: 2MiB}}\npipelines: [{{name: p, response: {steps}}}]")
+    ends = "unfinished_streams: pass"
+    return plan(
+        f"{ends}\nlimits: {{request_body: 1MiB, held_bodies: 2MiB}}\npipelines: [{{name: p, response: {steps}}}]"
+    )
 
 
 REPORTING = watching("use: pii, action: report")

@@ -11,7 +11,7 @@ MESSAGES: Final = Api(
     name="anthropic.messages",
     family=ANTHROPIC,
     paths=("/v1/messages",),
-    events=ApiEvents(events.known, events.read, lenient=True),
+    events=ApiEvents(events.known, events.read, lenient=True, over=events.is_over),
     scribe=MessageEvents,
     usage=usage.usage,
     usage_marks=usage.MARKS,

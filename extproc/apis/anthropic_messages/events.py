@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from extproc.apis.events import documents
-from extproc.apis.events.event import Channel, Kind, Scope
+from extproc.apis.events.event import Channel, Kind, Scope, StreamEvent
 from extproc.apis.events.source import EventReading, EventSource, Uses, is_index, sort
 
 _BLOCK = ("content_block",)
@@ -59,6 +59,11 @@ def known(value: Mapping[str, object]) -> bool:
     if not isinstance(kind, str) or kind not in _TYPES or kind in _SHARED:
         return False
     return not kind.startswith("content_block_") or is_index(value.get("index"))
+
+
+def is_over(event: StreamEvent) -> bool:
+    """True for `message_stop`."""
+    return event.kind == "done"
 
 
 def read(source: EventSource) -> EventReading:

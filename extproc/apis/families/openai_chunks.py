@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
-from extproc.apis.events.event import Channel, Kind, Scope
+from extproc.apis.events.event import Channel, Kind, Scope, StreamEvent
 from extproc.apis.events.source import EventReading, EventSource, Text, Uses, index, placed, sort
 from extproc.apis.roles import at
 from extproc.payload.names import CARRIER, KNOWN
@@ -85,6 +85,11 @@ def is_completion(value: Mapping[str, object]) -> bool:
     """True for a chunk of a completion."""
     choices = value.get("choices")
     return isinstance(choices, list) and any(isinstance(each, dict) and "text" in each for each in choices)
+
+
+def is_over(event: StreamEvent) -> bool:
+    """True for `[DONE]`, for a finish reason, and for counts without choices: not every server says more."""
+    return event.kind in {"done", "finish"} or (event.kind == "usage" and not event.opens)
 
 
 def read(source: EventSource) -> EventReading:

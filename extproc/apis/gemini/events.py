@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from extproc.apis.events import growing
-from extproc.apis.events.event import Channel, Scope
+from extproc.apis.events.event import Channel, Scope, StreamEvent
 from extproc.apis.events.source import EventReading, EventSource, PathPattern, Use, Uses, index
 
 _WRAP = "response"
@@ -64,6 +64,11 @@ def response(value: Mapping[str, object]) -> Mapping[str, object] | None:
 def known(value: Mapping[str, object]) -> bool:
     """True for an event of this API."""
     return response(value) is not None
+
+
+def is_over(event: StreamEvent) -> bool:
+    """True for a candidate's finish reason, and for a prompt that was refused: it gets no candidates."""
+    return any(len(each) == 2 for each in event.ends) or b'"blockReason"' in event.raw
 
 
 def read(source: EventSource) -> EventReading:

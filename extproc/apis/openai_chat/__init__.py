@@ -30,7 +30,9 @@ def _role_of(keys: KeyPath, value: object) -> PassageRole:
 CHAT: Final = Api(
     name="openai.chat",
     paths=("/v1/chat/completions",),
-    events=ApiEvents(openai_chunks.is_chat, openai_chunks.read, lenient=True, named=False, by_reason=True),
+    events=ApiEvents(
+        openai_chunks.is_chat, openai_chunks.read, lenient=True, named=False, by_reason=True, over=openai_chunks.is_over
+    ),
     scribe=partial(Chunks, empty={"delta": {}}),
     usage=openai_usage.usage,
     usage_marks=openai_usage.MARKS,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from extproc.apis.events import documents
-from extproc.apis.events.event import Channel, Kind, Scope
+from extproc.apis.events.event import Channel, Kind, Scope, StreamEvent
 from extproc.apis.events.source import EventReading, EventSource, PathPattern, Use, Uses, index, sort
 
 
@@ -99,12 +99,18 @@ _PARTS = frozenset({"response.output_item", "response.content_part", "response.r
 
 
 _TRANSCRIPT = "transcript.text."
+_TRANSCRIBED = b'"transcript.text.done"'
 
 
 def known(value: Mapping[str, object]) -> bool:
     """True for an event of this API, or of OpenAI's transcription, whose events are alike."""
     kind = value.get("type")
     return isinstance(kind, str) and kind.startswith(("response.", _TRANSCRIPT))
+
+
+def is_over(event: StreamEvent) -> bool:
+    """True for an event that brings the response in its last state, and for the end of a transcript."""
+    return event.kind == "done" or _TRANSCRIBED in event.raw
 
 
 def read(source: EventSource) -> EventReading:

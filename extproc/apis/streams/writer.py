@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from copy import copy
 from types import MappingProxyType
 
-from extproc.apis.events.added import Added, Cut, ErrorAtTheEnd, Scribe
+from extproc.apis.events.added import Added, Cut, ErrorAtTheEnd, Scribe, told
 from extproc.apis.events.event import Channel, Scope, StreamEvent, within
 from extproc.apis.events.rewrite import rewrite
 from extproc.apis.registry import current
@@ -32,13 +32,17 @@ class StreamWriter:
         "_before",
         "_between",
         "_broken",
+        "_complete",
         "_dialect",
         "_done",
         "_last",
         "_named",
         "_opens",
+        "_over",
         "_registry",
         "_scribe",
+        "_seen",
+        "_shown",
         "_style",
         "written",
     )
@@ -54,6 +58,24 @@ class StreamWriter:
         self._last = -1  # the sequence number written last
         self._done = False
         self._broken = False
+        self._complete = False  # the stream has said that it is over, or that it failed
+        self._seen = False
+        self._shown = False  # an event had the shape of an API
+
+    @property
+    def unfinished(self) -> bool:
+        """True if the stream is of an API whose streams say that they are over, and this one has not.
+
+        False for one whose events show no API: nobody knows how it ends. Without any event, the path says which it is.
+        """
+        return self._over is not None and not (self._complete or self._done) and (self._shown or not self._seen)
+
+    def cut(self, error: ClientError) -> bytes:
+        """Return the error event that ends an unfinished stream, behind all that was written."""
+        api = self._registry.named(self._dialect)
+        assert api is not None, "it is the one that says how streams end"
+        self._done = True
+        return self._framed([told(api.error_event, error, self._last + 1)])
 
     @property
     def dialect(self) -> str:
@@ -103,6 +125,7 @@ class StreamWriter:
         api = self._registry.named(dialect_name)
         self._dialect = dialect_name
         self._named = api is None or api.events is None or api.events.named
+        self._over = None if api is None or api.events is None else api.events.over
         self._scribe: Scribe = (
             ErrorAtTheEnd(self._registry.default.error_event) if api is None else api.scribe(api.error_event)
         )
@@ -130,6 +153,14 @@ class StreamWriter:
             self._done = True
         if not event.ended:
             self._broken = True
+        self._seen = self._seen or event.kind != "alive"
+        self._shown = self._shown or bool(event.dialect)
+        if event.kind == "error" or self._ends_with(event):
+            self._complete = True
+
+    def _ends_with(self, event: StreamEvent) -> bool:
+        """True if the stream may end with an event: it says so, and no other choice is still open."""
+        return self._over is not None and self._over(event) and (event.kind != "finish" or not self._begun)
 
     @property
     def _begun(self) -> AbstractSet[Scope]:

@@ -30,6 +30,7 @@ from extproc.transaction.requests.onward import pieces
 from extproc.transaction.responses.pending import PendingJudgement
 from extproc.transaction.responses.staged_work import StagedWork
 from extproc.transaction.responses.staging import refused, unstaged
+from extproc.transaction.responses.unfinished import added_to, unfinished_in
 from extproc.transaction.responses.work import ResponseWork, Unread, Whole
 from extproc.transaction.shared import Shared
 from extproc.usage import UsageMeter
@@ -151,11 +152,19 @@ def spoken(memory: Memory, findings: Findings) -> str:
 
 
 class Room(Struct, frozen=True):
-    """The room for held bodies, the most bytes of all of them, and the most that a compressed one may grow."""
+    """The room for held bodies, the most bytes of all of them, and the most that a compressed one may grow.
+
+    `ends_unfinished`: a stream that ends too soon gets an error event.
+    """
 
     shared: Shared
     limit: int
     ratio: int
+    ends_unfinished: bool = False
+
+    def unfinished(self, memory: Memory) -> ClientError | None:
+        """Return the error that a stream ends with if it ends too soon; None if nothing is added."""
+        return unfinished_in(memory) if self.ends_unfinished else None
 
 
 def send_whole(
@@ -238,6 +247,7 @@ class WholeAnswer:
         "_ratio",
         "_size",
         "_trailers",
+        "_unfinished",
     )
 
     def __init__(
@@ -259,6 +269,7 @@ class WholeAnswer:
         self._holding = Held(room.shared)
         self._most = room.limit
         self._ratio = room.ratio
+        self._unfinished = room.unfinished(memory)
         self._size = 0
         self._passes = False  # it is not read after all
         self._trailers = False
@@ -303,6 +314,8 @@ class WholeAnswer:
         if verdict.blocked is not None:
             raise refused(self._memory, findings.refusal(verdict.blocked))
         onward = self._memory.cleaned_whole(verdict.body)
+        if added := self._added_to(onward):
+            onward += added
         return self._go_on(None if onward is result.plain else onward)
 
     def queued(self, size: int) -> Effects:  # noqa: ARG002  - trailers at the most
@@ -316,7 +329,8 @@ class WholeAnswer:
     def _judge(self, now: float) -> Effects:
         body = b"".join(self._held)
         if not body:
-            return self._go_on(None)  # there is nothing to read, whatever it is said to be
+            # There is nothing to read, whatever it is said to be.
+            return self._go_on(self._added_to(b"") or None)
         work = response_work(self._memory, self._findings, self._how, body, self._ratio)
         result = work.at_once()
         if result is not None and not isinstance(result, PendingJudgement):
@@ -324,6 +338,14 @@ class WholeAnswer:
         if not self._has_room(self._size - self._holding.size):
             return self._go_on(None)
         return self._memory.handed.order(_RESPONSE, result or work, now)
+
+    def _added_to(self, body: bytes) -> bytes:
+        """Return what ends a stream that its backend ended too soon."""
+        if self._unfinished is None:
+            return b""
+        added = added_to(body, self._how.kind, spoken(self._memory, self._findings), self._unfinished)
+        self._memory.unfinished = bool(added)
+        return added
 
     def _has_room(self, size: int) -> bool:
         """Hold more; False if there is no room, and the response goes on. Raises ClientError if it may not."""

@@ -86,7 +86,7 @@ class GivenUp(WorkResult, frozen=True):
 class StreamJudge:
     """Judges a stream piece by piece, and says which pieces are to be handed out.
 
-    `watches`: what goes on does not depend on it. `ratio`: see `Room`. `writer`: see `AnswerPipe`.
+    `watches`: what goes on does not depend on it. `ratio`: see `Room`. `writer`, `unfinished`: see `AnswerPipe`.
     """
 
     __slots__ = (
@@ -111,6 +111,7 @@ class StreamJudge:
         ratio: int,
         watches: bool = False,
         writer: StreamWriter | None = None,
+        unfinished: ClientError | None = None,
     ) -> None:
         stage = findings.pipeline.response
         self._memory = memory
@@ -135,6 +136,7 @@ class StreamJudge:
             details=findings.details,
             stages=(self._usage,),
             writer=writer,
+            unfinished=unfinished,
             staging=findings.staging,
             asked=memory.asked,
             keys=None if watches or memory.quoted is None else findings.pipeline.keys,
@@ -185,6 +187,7 @@ class StreamJudge:
             return
         self._told = True
         self._memory.usage = self._usage.total
+        self._memory.unfinished = bool(self.stream.ending.added)
         findings = self._findings
         findings.take(self._before or self._now())
         if self._before is None and not self._watches:
@@ -221,7 +224,8 @@ class StreamedAnswer:
         self._quoted = memory.in_pieces()
         self._held = Held(room.shared)
         self._most = room.limit
-        self._judge = StreamJudge(memory, findings, how, ratio=room.ratio, writer=writer)
+        ending = room.unfinished(memory)
+        self._judge = StreamJudge(memory, findings, how, ratio=room.ratio, writer=writer, unfinished=ending)
         self._trailers = False  # they have come, and wait for the last piece
         self._threaded = False  # a piece of it is in a thread
         self.ended = False

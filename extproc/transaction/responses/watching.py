@@ -6,6 +6,8 @@ waits for the verdict, so that the record of the exchange has it: a client that 
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from extproc.inspection.verdict import Failure
 from extproc.protocol.effects import Chunk, Phase, Proceed
 from extproc.protocol.errors import ClientError
@@ -34,6 +36,7 @@ class WatchedAnswer:
     __slots__ = (
         "_busy",
         "_closed",
+        "_data",
         "_due",
         "_duplex",
         "_findings",
@@ -64,6 +67,7 @@ class WatchedAnswer:
         self._over = False  # the end mark has
         self._lost = False  # the copy is judged no further
         self._due: Effects = NOTHING  # what goes on with the verdict
+        self._data = b""  # the last piece of it
         self._quoted = cleaning(memory, findings, how, room.ratio)
         self._busy = False  # the copy, or a piece of it, is handed out
 
@@ -80,7 +84,10 @@ class WatchedAnswer:
             self._closed = ends or self._left == 0
             orders = self._look(message.data, now, ends=self._closed)
         if not (self._closed and self._awaited):
+            if ends:
+                passed = self._ended(passed, message.data)
             return (*passed, *orders) if orders else passed
+        self._data = message.data
         self._due = (*self._due, *passed)
         return orders
 
@@ -96,7 +103,7 @@ class WatchedAnswer:
         if self._awaited:
             self._due = (*self._due, *last)
             return orders
-        return last
+        return self._ended(last, b"")
 
     def judged(self, result: WorkResult, now: float) -> Effects:
         """Takes the result of work that was handed out; gives what waited for the last of it, or more work."""
@@ -107,7 +114,7 @@ class WatchedAnswer:
         due, self._due = self._due, NOTHING
         if self._closed:
             self._held.clear()
-        return due
+        return self._ended(due, self._data) if due else due
 
     def queued(self, size: int) -> Effects:  # noqa: ARG002  - see `waits`
         """Never called: nothing of the response waits."""
@@ -120,6 +127,10 @@ class WatchedAnswer:
     @property
     def _awaited(self) -> bool:
         return self._busy and not self._lost
+
+    def _ended(self, effects: Effects, data: bytes) -> Effects:  # noqa: ARG002  - a body gets nothing more
+        """Return the effects that end the response, the last of them for a piece with this `data`."""
+        return effects
 
     def _passed(self, data: bytes, *, end: bool, last: bool) -> Effects:
         """A piece as it goes on: as it came, but for a credential of ours, and what may be the beginning of one."""
@@ -152,7 +163,9 @@ class WatchedStream(WatchedAnswer):
         self, memory: Memory, findings: Findings, how: Wanted, *, length: int | None, duplex: bool, room: Room
     ) -> None:
         super().__init__(memory, findings, how, length=length, duplex=duplex, room=room)
-        self._judge = StreamJudge(memory, findings, how, ratio=room.ratio, watches=True)
+        # Nothing can be added to what is encoded, or has a length that the client was told.
+        ending = None if how.codings or length is not None else room.unfinished(memory)
+        self._judge = StreamJudge(memory, findings, how, ratio=room.ratio, watches=True, unfinished=ending)
         self._waiting: list[bytes] = []  # pieces behind the one that is in a thread
 
     def gone(self) -> None:
@@ -161,6 +174,20 @@ class WatchedStream(WatchedAnswer):
         if self._busy:
             self._judge.stream.stop()
         self._judge.tell()
+
+    def _ended(self, effects: Effects, data: bytes) -> Effects:
+        added = b"" if self._lost else self._judge.stream.ending.added
+        if not added:
+            return effects
+        *before, last = effects
+        if isinstance(last, Chunk):
+            return (*before, replace(last, data=last.data + added))
+        if self._duplex:  # trailers follow
+            return (*before, Chunk(_RESPONSE, added), last)
+        assert isinstance(last, Proceed), "each piece has one answer"
+        if last.phase is not Phase.BODY:
+            return effects  # nothing can be added in front of trailers
+        return (*before, Proceed(_RESPONSE, Phase.BODY, None, (data if last.body is None else last.body) + added))
 
     def _look(self, data: bytes, now: float, *, ends: bool) -> Effects:
         if self._lost:
