@@ -1,4 +1,4 @@
-"""What is kept of a plan that others were put in force after, for attempts and copies of requests that began under it."""
+"""The part of a plan that is kept when others are in force: for attempts and copies of its requests."""
 
 from copy import copy
 
