@@ -122,9 +122,8 @@ class Plan:
         generation: str = "",
     ) -> None:
         self.digest = digest
-        """The name of the policy, which every record has: see `policy.digest`."""
+        """The name of the policy, which every record has. `version` names this very plan, with its credentials."""
         self.version = f"{digest}.{generation}" if generation else digest
-        """The name of this very plan: another one of the same policy may have other credentials."""
         self.policy = policy
         self.apis = apis.current()
         self.table = table
@@ -232,8 +231,7 @@ class Plan:
         ring = ring_of(policy.tenants, secrets.get(KEY_FILE), wrong)
         if wrong:
             raise UnusableError(wrong)
-        digest, audit = digest_of(policy, secrets), audit_settings(policy, secrets)
-        more = (prices, digest, ring, audit, generation)
+        more = (prices, digest_of(policy, secrets), ring, audit_settings(policy, secrets), generation)
         plan = cls(policy, table, tuple(pipelines), signals, stages, keys, servers, *more)
         plan.collector = collector_of(policy, secrets)
         return plan
@@ -367,8 +365,7 @@ class Plan:
         }
         if choice.rule is not None:
             ours["rule"] = choice.rule
-        if planned is not None:
-            ours |= planned.metadata
+        ours |= {} if planned is None else planned.metadata
         if mirror is not None:
             ours |= mirror_metadata(self.version, mirror, raw_path)
         neighbour = {"model_name_override": model, "ai_service_backend_name": destination.name}
