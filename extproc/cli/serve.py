@@ -42,6 +42,12 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="HOST:PORT",
         help="also answer guardrail webhooks of kgateway and agentgateway there; worker i at port + i (default: none)",
     )
+    parser.add_argument(
+        "--watch",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="reload when the policy or a file that it names changes (default: %(default)s)",
+    )
     parser.add_argument("--tls-cert", metavar="PEM", help="certificate chain; makes the port speak TLS")
     parser.add_argument("--tls-key", metavar="PEM", help="its key")
     parser.add_argument("--tls-client-ca", metavar="PEM", help="clients must show a certificate of these authorities")

@@ -49,6 +49,7 @@ async def _serve(options: Options, admin: Tcp | None, log: Log, template: Templa
         for problem in error.problems:
             complain(problem)
         return USAGE
+    supervisor.life.tell = complain
     async with AsyncExitStack() as stack:
         shown = None if admin is None else await stack.enter_async_context(_site(supervisor, admin))
 
@@ -86,6 +87,7 @@ def _options(args: argparse.Namespace) -> Options:
         socket_mode=args.socket_mode,
         log=args.log,
         webhook=_webhook(args),
+        watch=args.watch,
     )
 
 

@@ -4,17 +4,24 @@ import time
 from collections.abc import Mapping, MutableMapping
 from importlib import import_module
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 from extproc.policy import Draft, drafted
+from extproc.policy.document import TEXT_MAX
+from extproc.policy.secrets import ReadFile
 from extproc.server import plugins
 from extproc.server.collectors import unusable_collector
 from extproc.server.files import read_file
 from extproc.server.guards.certificates import unusable_certificates
 from extproc.server.policies import ActivePolicy, Sealed, copied
 from extproc.server.price_list import listed_prices
+from extproc.server.reloads.seen import RecordedReading, seen_as
 from extproc.transaction import Plan
 from extproc.transaction.prepared import PreparedPolicy, prepare
+
+GENERATION_BYTES: Final = 4
+"""Bytes that tell readings of the same policy apart: of the few that are in use at a time."""
 
 QUIET: Final = {
     # numpy's OpenBLAS starts a thread for each further core, and onnxruntime one that sends what it does to its makers.
@@ -27,27 +34,35 @@ QUIET: Final = {
 values a worker could hang, or data leave the machine."""
 
 
-def compiled(raw: bytes, path: Path, environ: Mapping[str, str], now: float) -> tuple[ActivePolicy, Plan]:
-    """Return the policy that the file at `path` holds as `raw`, and its plan; reads all that the policy names.
+def compiled(
+    raw: bytes, path: Path, environ: Mapping[str, str], now: float, read: RecordedReading | None = None
+) -> tuple[ActivePolicy, Plan]:
+    """Return the policy that the file at `path` holds as `raw`, and its plan; reads all that it names, by `read`.
 
     Raises:
         PolicyError: with every problem; if plug-ins cannot be used, with theirs alone.
     """
     found = tuple(map(str, plugins.loaded()))
     draft = drafted(raw, str(path), path.parent)
-    prepared = prepared_policy(draft, environ)
+    read, generation = read or RecordedReading(), token_hex(GENERATION_BYTES)
+    prepared = prepared_policy(draft, environ, read, generation)
     policy, plan = prepared.loaded.policy, prepared.plan
-    sealed = Sealed(copied(policy, str(path)), prepared.secrets)
-    return ActivePolicy(policy, sealed, plan.digest, now, plan.demands, plan.fingerprint.decode(), found), plan
+    sealed = Sealed(copied(policy, str(path)), prepared.secrets, generation)
+    files = (seen_as(str(path), TEXT_MAX + 1, raw), *read.seen)
+    return ActivePolicy(policy, sealed, plan.digest, now, plan.demands, plan.fingerprint.decode(), found, files), plan
 
 
-def prepared_policy(draft: Draft, environ: Mapping[str, str] | None) -> PreparedPolicy:
+def prepared_policy(
+    draft: Draft, environ: Mapping[str, str] | None, read: ReadFile = read_file, generation: str = ""
+) -> PreparedPolicy:
     """Read what the policy names and compile it; without `environ`, no credential and no certificate need be there.
 
     Raises:
         PolicyError: with every problem.
     """
-    prepared = prepare(draft, environ, read_file, prices=lambda policy: listed_prices(policy, time.time()))
+    prepared = prepare(
+        draft, environ, read, prices=lambda policy: listed_prices(policy, time.time()), generation=generation
+    )
     policy = prepared.loaded.policy
     wrong = list(unusable_certificates(policy, prepared.secrets))
     if policy.audit is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from extproc.policy import PolicyError
+from extproc.policy.document import TEXT_MAX
 from extproc.protocol.errors import ServeError
 from extproc.server import files
 from extproc.server.control import ControlChannel
@@ -32,6 +33,7 @@ from extproc.server.forking import (
 from extproc.server.life import Life
 from extproc.server.log import Log
 from extproc.server.policies import ActivePolicy, Sealed
+from extproc.server.reloads.seen import SeenFile
 from extproc.server.tasks import first
 from extproc.server.template import Template
 
@@ -60,6 +62,8 @@ class Forker:
         self._tickets = 0
         self._asked: dict[int, asyncio.Future[Compiled | Wrong | Life | None]] = {}
         self._lives: dict[int, Life] = {}
+        self.files: tuple[SeenFile, ...] = ()
+        """What was read of the policy that was wrong last, and of the files that it names."""
 
     @property
     def pid(self) -> int:
@@ -81,15 +85,16 @@ class Forker:
             send(orders, Settle(taken=True))
         except OSError:
             report = None
-        return _loaded(report)
+        return self._loaded(report)
 
     async def compile(self, path: Path) -> ActivePolicy:
         """Return the policy in a file, compiled and not in force; `settle` follows. Raises as `compile_first` does."""
+        self.files = (SeenFile(str(path), TEXT_MAX + 1, b""),)
         raw = files.text(path)
         await first(self._up, self._ending)
         ticket = self._ticket()
         answer = await self._ask(ticket, Compile(ticket, raw, str(path)))
-        return _loaded(None if isinstance(answer, Life) else answer)
+        return self._loaded(None if isinstance(answer, Life) else answer)
 
     def settle(self, *, taken: bool) -> None:
         """Have workers to come start with what was compiled last, if it is `taken`."""
@@ -184,14 +189,15 @@ class Forker:
             life.end(None)
         self._lives.clear()
 
-
-def _loaded(report: TemplateReport | None) -> ActivePolicy:
-    match report:
-        case Compiled(loaded=pickled):
-            loaded = pickle.loads(pickled)  # noqa: S301  - see the import
-            assert isinstance(loaded, ActivePolicy)
-            return loaded
-        case Wrong(problems=problems):
-            raise PolicyError(problems)
-        case _:
-            raise ServeError("the policy could not be compiled: the process that compiles it ended; see its last words")
+    def _loaded(self, report: TemplateReport | None) -> ActivePolicy:
+        match report:
+            case Compiled(loaded=pickled):
+                loaded = pickle.loads(pickled)  # noqa: S301  - see the import
+                assert isinstance(loaded, ActivePolicy)
+                return loaded
+            case Wrong(problems=problems):
+                self.files = report.files
+                raise PolicyError(problems)
+            case _:
+                ended = "the process that compiles it ended; see its last words"
+                raise ServeError(f"the policy could not be compiled: {ended}")

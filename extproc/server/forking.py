@@ -13,6 +13,7 @@ from msgspec import Struct
 from extproc.policy import Problem
 from extproc.server.control import FRAME_MAX, LENGTH_BYTES, ControlChannel, framed
 from extproc.server.policies import Sealed
+from extproc.server.reloads.seen import SeenFile
 
 _BESIDE: Final = b"\0"
 """The byte that a descriptor travels with: it cannot go alone."""
@@ -55,10 +56,11 @@ class Compiled(Struct, frozen=True, tag=True):
 
 
 class Wrong(Struct, frozen=True, tag=True):
-    """The policy has these problems."""
+    """The policy has these problems. `files`: what was read of it and of the files that it names."""
 
     ticket: int
     problems: tuple[Problem, ...]
+    files: tuple[SeenFile, ...] = ()
 
 
 class Forked(Struct, frozen=True, tag=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from extproc.policy import Policy, PolicyError, Problem
+from extproc.server.reloads.seen import SeenFile
 
 if TYPE_CHECKING:  # a supervisor compiles nothing
     from extproc.transaction import Plan
@@ -14,10 +15,14 @@ if TYPE_CHECKING:  # a supervisor compiles nothing
 
 
 class Sealed(Struct, frozen=True):
-    """A policy that was found right, and what it names and does not hold, on their way to a worker."""
+    """A policy that was found right, and what it names and does not hold, on their way to a worker.
+
+    `generation`: a random name for the reading of the secrets.
+    """
 
     policy: bytes
     secrets: dict[str, bytes]
+    generation: str = ""
 
     def __repr__(self) -> str:
         return f"Sealed({len(self.policy)} bytes, secrets of {', '.join(self.secrets) or 'nobody'})"
@@ -31,7 +36,7 @@ class Sealed(Struct, frozen=True):
 
         policy = pickle.loads(self.policy)  # noqa: S301  - see the import
         assert isinstance(policy, Policy)
-        plan = Plan.compile(policy, self.secrets)
+        plan = Plan.compile(policy, self.secrets, generation=self.generation)
         if plan.guards:
             # Here nobody waits for it: before workers are forked, or in a thread.
             import_module("extproc.server.guards.client")
@@ -56,7 +61,7 @@ class ActivePolicy(Struct, frozen=True):
     """A policy in force. `digest` tells policies apart (see `policy.digest`), `at` is Unix time.
 
     `demands` is what Envoy must be configured with for it, `fingerprint` the short name of that. `plugins`: a line for
-    each plug-in of the process that compiled it.
+    each plug-in of the process that compiled it. `files`: what it was read from.
     """
 
     policy: Policy
@@ -66,3 +71,4 @@ class ActivePolicy(Struct, frozen=True):
     demands: "Demands"
     fingerprint: str
     plugins: tuple[str, ...] = ()
+    files: tuple[SeenFile, ...] = ()

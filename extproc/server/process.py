@@ -133,6 +133,7 @@ class WorkerProcess:
         except Exception as error:  # noqa: BLE001  - whatever is wrong with a new policy, the old one goes on
             return PolicyPrepared(f"{type(error).__name__} while compiling the policy")
         self._prepared = (plan, order.tls)
+        self._worker.runtime.recent.offered = plan
         return PolicyPrepared()
 
     def _commit(self) -> None:

@@ -16,6 +16,7 @@ from extproc.server.guards.asking import ANSWERED
 from extproc.server.health import WorkerHealth
 from extproc.server.inspections import Submit, nobody
 from extproc.server.log import Log
+from extproc.server.reloads.recent import RecentPlans
 from extproc.server.traces import WorkerTraces
 from extproc.telemetry import Metrics, Snapshot
 from extproc.telemetry.exchanges import ExchangeCounts
@@ -116,6 +117,7 @@ class Runtime:
         index: int = 0,
     ) -> None:
         self.plan = plan
+        self.recent = RecentPlans()
         self.index = index
         self.audit: AuditWriter | None = None
         """Takes records for the audit record; None if the policy keeps none."""
@@ -160,10 +162,10 @@ class Runtime:
         """The decider of a new exchange, under the plan now in force."""
         if ATTEMPT_MARK in configuration:
             self.heard(configuration.partition(ATTEMPT_MARK)[0], now)
-            return Attempt(self.plan, self.shared, now, configuration)
+            return Attempt(self.plan, self.shared, now, configuration, self.recent.find)
         if COPY_MARK in configuration:
             self.heard(configuration.partition(COPY_MARK)[0], now)
-            return CopiedRequest(self.plan, now, configuration)
+            return CopiedRequest(self.plan, now, configuration, self.recent.find)
         if configuration in self.configurations:
             self.configurations[configuration] = now
         else:
@@ -278,6 +280,7 @@ class Runtime:
     def swap(self, plan: Plan) -> None:
         """Put another plan in force. What is known of backends stays, unless they are gone or stand elsewhere."""
         before, after = self.plan.table.addresses, plan.table.addresses
+        self.recent.retire(self.plan, self.clock())
         self.plan = plan
         self._counts.rename(label_names(plan.policy))
         self.shared.health.keep({name for name, address in after.items() if before.get(name) == address})

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from extproc.policy import PolicyError
+from extproc.policy.document import TEXT_MAX
 from extproc.server import compiling, plugins, process
 from extproc.server.database_folder import keep_databases
 from extproc.server.forking import (
@@ -40,6 +41,7 @@ from extproc.server.forking import (
 )
 from extproc.server.plugins import PluginError
 from extproc.server.policies import Sealed
+from extproc.server.reloads.seen import RecordedReading, seen_as
 from extproc.server.transport import FORKABLE, TRANSPORTS
 from extproc.transaction import Plan
 
@@ -62,10 +64,11 @@ class Compiler:
     def compile(self, order: Compile) -> Compiled | Wrong:
         """Make a policy ready."""
         self._offered = None
+        read = RecordedReading()
         try:
-            loaded, plan = compiling.compiled(order.raw, Path(order.path), os.environ, time.time())
+            loaded, plan = compiling.compiled(order.raw, Path(order.path), os.environ, time.time(), read)
         except PolicyError as error:
-            return Wrong(order.ticket, error.problems)
+            return Wrong(order.ticket, error.problems, (seen_as(order.path, TEXT_MAX + 1, order.raw), *read.seen))
         self._offered = (loaded.sealed, plan)
         return Compiled(order.ticket, pickle.dumps(loaded))
 

@@ -187,7 +187,28 @@ GUARD_OPEN: Final = Family(
 HELD: Final = Family(
     "held_bytes", "Bytes of bodies and streams that workers hold, while they arrive or are judged.", unit="By"
 )
-GAUGES: Final = (OPEN, WORKERS, LOOP_LAG, BACKEND_DOWN, ENDPOINTS, GUARD_OPEN, HELD, AUDIT_BLOCKED)
+POLICY_INFO: Final = Family(
+    "policy_info",
+    "1; the labels name the policy in force and the configuration it needs of Envoy.",
+    ("digest", "envoy"),
+)
+POLICY_LOADED: Final = Family("policy_loaded_timestamp_seconds", "Unix time at which the policy in force was read.")
+RELOAD_SUCCESSFUL: Final = Family(
+    "policy_last_reload_successful", "1, or 0 if the last reload left the policy before it in force."
+)
+GAUGES: Final = (
+    POLICY_INFO,
+    POLICY_LOADED,
+    RELOAD_SUCCESSFUL,
+    OPEN,
+    WORKERS,
+    LOOP_LAG,
+    BACKEND_DOWN,
+    ENDPOINTS,
+    GUARD_OPEN,
+    HELD,
+    AUDIT_BLOCKED,
+)
 
 PROCESSING: Final = Family(
     "exchange_processing_seconds", "Our own time within an exchange, all its messages together.", unit="s"

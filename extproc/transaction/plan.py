@@ -119,9 +119,11 @@ class Plan:
         digest: str = "",
         ring: KeyRing | None = None,
         audit: AuditSettings | None = None,
+        generation: str = "",
     ) -> None:
         self.digest = digest
-        """The name of the policy, which every record has: see `policy.digest`."""
+        """The name of the policy, which every record has. `version` names this very plan, with its credentials."""
+        self.version = f"{digest}.{generation}" if generation else digest
         self.policy = policy
         self.apis = apis.current()
         self.table = table
@@ -182,7 +184,7 @@ class Plan:
             self.inert = self.inert and not self.pools.reads_free
         self.demands = demands(policy, self.needs)
         self.fingerprint = fingerprint(self.demands)
-        self._mirrors = mirror_numbers(policy)
+        self.mirrors = mirror_numbers(policy)
         self._health_keys = frozenset(table.health_keys())
         # A server of MCP is at its own path alone.
         of_models = (backend for backend in policy.backends if backend.api != MCP.name)
@@ -202,11 +204,13 @@ class Plan:
         self.steerings: dict[SteeringKey, SteeringEdits] = {}
 
     @classmethod
-    def compile(cls, policy: Policy, secrets: Mapping[str, bytes], signals: SignalRegistry | None = None) -> "Plan":
+    def compile(
+        cls, policy: Policy, secrets: Mapping[str, bytes], signals: SignalRegistry | None = None, generation: str = ""
+    ) -> "Plan":
         """Compiles `policy`; `secrets` is what was read from outside of it (see `policy.secrets`).
 
         `signals` has at least those whose vocabulary the policy was loaded with; they are those of this process unless
-        told.
+        told. `generation`: see `version`.
 
         Raises:
             UnusableError: expressions or files of rules cannot be used; it has all of them.
@@ -228,8 +232,8 @@ class Plan:
         ring = ring_of(policy.tenants, secrets.get(KEY_FILE), wrong)
         if wrong:
             raise UnusableError(wrong)
-        digest, audit = digest_of(policy, secrets), audit_settings(policy, secrets)
-        plan = cls(policy, table, tuple(pipelines), signals, stages, keys, servers, prices, digest, ring, audit)
+        more = (prices, digest_of(policy, secrets), ring, audit_settings(policy, secrets), generation)
+        plan = cls(policy, table, tuple(pipelines), signals, stages, keys, servers, *more)
         plan.collector = collector_of(policy, secrets)
         return plan
 
@@ -348,7 +352,7 @@ class Plan:
             set=(
                 *writer.fields(destination, model),
                 *(() if planned is None else planned.fields),
-                *(() if mirror is None else mirror_fields(self._mirrors[mirror.candidate.destination.name])),
+                *(() if mirror is None else mirror_fields(self.mirrors[mirror.candidate.destination.name])),
                 *(((":authority", destination.authority), *credential) if writer.ours else ()),
                 *(((":path", path),) if path != raw_path else ()),
             ),
@@ -362,10 +366,9 @@ class Plan:
         }
         if choice.rule is not None:
             ours["rule"] = choice.rule
-        if planned is not None:
-            ours |= planned.metadata
+        ours |= {} if planned is None else planned.metadata
         if mirror is not None:
-            ours |= mirror_metadata(self.digest, mirror, raw_path)
+            ours |= mirror_metadata(self.version, mirror, raw_path)
         neighbour = {"model_name_override": model, "ai_service_backend_name": destination.name}
         plain: Metadata = {"extproc": ours, "io.envoy.ai_gateway": neighbour}
         metadata = writer.metadata(destination, model, plain) or plain
@@ -390,7 +393,7 @@ class Plan:
         if tried is None or self.retries is None:
             return None
         asked, _, maker = tried
-        return planned_attempts(self.retries, self.digest, choice, asked, apis.without_keys(raw_path), maker)
+        return planned_attempts(self.retries, self.version, choice, asked, apis.without_keys(raw_path), maker)
 
 
 def _normal(prefix: str) -> str:

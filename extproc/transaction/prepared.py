@@ -33,10 +33,11 @@ def prepare(
     file: ReadFile,
     signals: SignalRegistry | None = None,
     prices: ReadList | None = None,
+    generation: str = "",
 ) -> PreparedPolicy:
     """Read what the policy names, by `file`, and compile it. Without `environ` no credential and no key need be there.
 
-    `prices` are those of a public list.
+    `prices` are those of a public list. `generation`: see `Plan.version`.
 
     Raises:
         PolicyError: with every problem: wrong fields, what cannot be read, and rules that cannot be used.
@@ -49,7 +50,7 @@ def prepare(
         if listed is not None:
             secrets[LISTED_PRICES] = listed
         try:
-            return PreparedPolicy(draft.loaded(), Plan.compile(draft.policy, secrets, signals), secrets)
+            return PreparedPolicy(draft.loaded(), Plan.compile(draft.policy, secrets, signals, generation), secrets)
         except UnusableError as error:
             wrong = list(error.parts)
     else:

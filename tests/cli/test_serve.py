@@ -132,7 +132,7 @@ def test_sigterm_lets_what_is_in_flight_finish_and_a_second_one_does_not(tmp_pat
 
 
 def test_sighup_reloads_and_a_wrong_policy_changes_nothing(tmp_path: Path) -> None:
-    with serving(tmp_path, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0") as serve:
+    with serving(tmp_path, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--no-watch") as serve:
         digest = serve.events("ready")[0]["policy"]
         (tmp_path / "policy.yaml").write_text("version: 9")
         serve.process.send_signal(signal.SIGHUP)
@@ -141,6 +141,7 @@ def test_sighup_reloads_and_a_wrong_policy_changes_nothing(tmp_path: Path) -> No
             "time": "",
             "event": "reload",
             "result": "failed",
+            "cause": "signal",
             "policy": digest,
         }
         assert serve.events("reload_problem")

@@ -17,6 +17,7 @@ from extproc.server import supervisor as module
 from extproc.server.child import Child, WorkerState
 from extproc.server.listen import parse
 from extproc.server.log import Log, Sink
+from extproc.server.reloads import life
 from extproc.server.supervisor import WORKERS_MAX, Options, Supervisor
 from extproc.telemetry import Snapshot, exposition
 from tests.server.support import MARKER, POLICY, body, channel_to, ending, headers, kind, lines, models_at, until
@@ -193,7 +194,7 @@ def test_a_worker_that_is_killed_is_started_again_at_its_address_and_no_count_go
 def test_a_frozen_worker_is_found_and_replaced(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PING_EVERY", 0.1)
     monkeypatch.setattr(module, "FROZEN_AFTER", 1.0)
-    monkeypatch.setattr(module, "ASK_TIMEOUT", 0.2)
+    monkeypatch.setattr(life, "ASK_TIMEOUT", 0.2)
 
     async def scene(supervisor: Supervisor) -> None:
         await supervisor.collect()
@@ -276,12 +277,12 @@ def test_a_changed_credential_is_read_by_a_reload_and_a_missing_one_stops_it(sta
     async def scene(supervisor: Supervisor) -> None:
         key.write_text("another")
         assert await supervisor.reload()
-        assert supervisor._config.sealed.secrets == {"local": b"another"}
+        assert supervisor.life.config.sealed.secrets == {"local": b"another"}
         key.unlink()
         assert not await supervisor.reload()
-        assert supervisor._config.sealed.secrets == {"local": b"another"}
+        assert supervisor.life.config.sealed.secrets == {"local": b"another"}
         status = await supervisor.status()
-        assert "another" not in repr((status, supervisor._config, supervisor._loaded.sealed))
+        assert "another" not in repr((status, supervisor.life.config, supervisor.life.loaded.sealed))
         (problem,) = status["last_reload"]["problems"]  # type: ignore[index]  # the shape of a document
         assert "backends[0].credential" in problem
 
@@ -383,3 +384,38 @@ def test_a_wrong_policy_or_a_missing_credential_starts_nothing(stage: Stage) -> 
     with pytest.raises(PolicyError) as raised:
         asyncio.run(_made(stage.options()))
     assert "NOT_SET_ANYWHERE" in raised.value.render()
+
+
+def test_files_that_change_are_taken_by_all_workers_and_a_wrong_one_as_soon_as_it_is_right(stage: Stage) -> None:
+    key = stage.policy.with_name("key")
+    key.write_text("one")
+    credential = f"api: openai, credential: {{bearer: {{file: {key}}}}}"
+    stage.policy.write_text(POLICY.replace("api: openai", credential))
+
+    async def scene(supervisor: Supervisor) -> None:
+        watching = asyncio.ensure_future(supervisor.life.watch())
+        digest = supervisor.life.loaded.digest
+        key.write_text("another")
+        await until(lambda: supervisor.life.config.sealed.secrets == {"local": b"another"}, START_SECONDS)
+        assert supervisor.life.loaded.digest == digest
+        stage.policy.write_text("version: 9")
+        await until(lambda: bool(supervisor.life.last and supervisor.life.last["result"] == "failed"), START_SECONDS)
+        status = await supervisor.status()
+        assert status["ready"] is True
+        assert status["policy"]["digest"] == digest  # type: ignore[index]  # the shape of a document
+        gauges = (await supervisor.collect()).gauges
+        assert dict(gauges["policy_last_reload_successful"]) == {(): 0.0}
+        assert dict(gauges["policy_info"]) == {(digest, supervisor.life.loaded.fingerprint): 1.0}
+        other = stage.policy.with_name("other")
+        other.write_text(POLICY.replace("name: chat", "name: fresh"))
+        other.rename(stage.policy)
+        await until(lambda: supervisor.life.loaded.digest != digest, START_SECONDS)
+        for endpoint in supervisor.endpoints:
+            assert "fresh" in await models_at(endpoint)
+        gauges = (await supervisor.collect()).gauges
+        assert dict(gauges["policy_last_reload_successful"]) == {(): 1.0}
+        assert dict(gauges["policy_loaded_timestamp_seconds"]) == {(): supervisor.life.loaded.at}
+        watching.cancel()
+
+    play(stage, scene, workers=2)
+    assert {str(line["cause"]) for line in stage.events("reload")} == {"file"}

@@ -367,3 +367,26 @@ def test_an_attempt_that_failed_by_what_the_request_says_is_no_failure_of_the_ba
     metadata = {**told(first(READING)), "spoilt": "1"}
     attempt(READING, shared=shared).receive(attempt_headers(2, metadata, details="via_upstream"), 0.0)
     assert shared.health.report(0.0) == ()
+
+
+@gathered(
+    ("now", "others"),
+    [
+        (plan(POLICY.replace("model: second", "model: other")), {}),  # a policy with another name for the model
+        (Plan.compile(loads(POLICY), {"one": b"planted-new", "two": b"planted-newer"}, generation="2"), {}),
+        (plan(POLICY.replace('127.0.0.1:2/v1"', '127.0.0.1:9/v1"')), {}),  # Envoy is configured anew for that
+    ],
+)
+def test_an_attempt_goes_on_under_the_plan_of_its_request_whichever_is_in_force(
+    now: Plan, others: dict[str, Plan]
+) -> None:
+    others |= {PLAN.version: PLAN}
+    made = Attempt(now, Shared(), 0.0, PLAN.fingerprint + b"/two", others.get)
+    opened = made.receive(attempt_headers(2, told(first())), 0.0)
+    assert isinstance(opened[0], Proceed)
+    assert opened[0].headers is not None
+    assert ("x-two-key", b"planted-key-two") in opened[0].headers.sets
+    (went,) = made.receive(Body(Side.REQUEST, b'{"model": "chat"}', end=True), 0.0)
+    assert isinstance(went, Proceed)
+    assert went.body == b'{"model": "second"}'
+    assert recorded(made).policy == PLAN.digest

@@ -18,7 +18,13 @@ from extproc.transaction.steering.fingerprint import ATTEMPT_MARK
 from extproc.transaction.upstream.attempts import COUNT_HEADER, TRY_PREFIX, AttemptState, attempt_of, state_of
 from extproc.transaction.upstream.error_reader import ErrorReader
 from extproc.transaction.upstream.leaving_out import LeavingOut, UnsealedBody, leaves
-from extproc.transaction.upstream.upstream_request import UpstreamRequest, UpstreamTarget, rewritten
+from extproc.transaction.upstream.upstream_request import (
+    OtherPlans,
+    UpstreamRequest,
+    UpstreamTarget,
+    no_others,
+    rewritten,
+)
 
 
 class AttemptRefusedError(ClientError):
@@ -43,8 +49,10 @@ class Attempt(UpstreamRequest[AttemptTarget]):
 
     mark = ATTEMPT_MARK
 
-    def __init__(self, plan: Plan, shared: Shared, now: float, configuration: bytes) -> None:
-        super().__init__(plan, now, configuration)
+    def __init__(
+        self, plan: Plan, shared: Shared, now: float, configuration: bytes, others: OtherPlans = no_others
+    ) -> None:
+        super().__init__(plan, now, configuration, others)
         self._shared = shared
         self._request_bytes = 0
         self._errors = ErrorReader()
@@ -59,12 +67,16 @@ class Attempt(UpstreamRequest[AttemptTarget]):
 
     # -- what it is for
 
+    def _version(self, message: Headers) -> str | None:
+        state = state_of(message)
+        return None if state is None else state.version
+
     def _meant(self, message: Headers) -> AttemptTarget:
         plan = self._plan
         state, number = state_of(message), attempt_of(message)
         if state is None:
             raise AttemptRefusedError("attempt_unknown")
-        if state.version != plan.digest:
+        if state.version != plan.version:
             raise AttemptRefusedError("attempt_policy_changed")
         known = plan.table.destinations
         if any(backend not in known or not at for backend, at in state.order):

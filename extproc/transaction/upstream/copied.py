@@ -12,7 +12,13 @@ from extproc.transaction.answers import Effects
 from extproc.transaction.plan import Plan
 from extproc.transaction.steering.fingerprint import COPY_MARK
 from extproc.transaction.upstream.copies import COPY_HEADER, copy_state
-from extproc.transaction.upstream.upstream_request import UpstreamRequest, UpstreamTarget, rewritten
+from extproc.transaction.upstream.upstream_request import (
+    OtherPlans,
+    UpstreamRequest,
+    UpstreamTarget,
+    no_others,
+    rewritten,
+)
 
 
 class CopyRefusedError(ClientError):
@@ -36,16 +42,20 @@ class CopiedRequest(UpstreamRequest[CopyTarget]):
 
     mark = COPY_MARK
 
-    def __init__(self, plan: Plan, now: float, configuration: bytes) -> None:
-        super().__init__(plan, now, configuration)
+    def __init__(self, plan: Plan, now: float, configuration: bytes, others: OtherPlans = no_others) -> None:
+        super().__init__(plan, now, configuration, others)
         self._request_bytes: int | None = None
+
+    def _version(self, message: Headers) -> str | None:
+        state = copy_state(message.fields.getall(COPY_HEADER))
+        return None if state is None else state.version
 
     def _meant(self, message: Headers) -> CopyTarget:
         plan = self._plan
         state = copy_state(message.fields.getall(COPY_HEADER))
         if state is None or message.end:
             raise CopyRefusedError("copy_unknown")
-        if state.version != plan.digest:
+        if state.version != plan.version:
             raise CopyRefusedError("copy_policy_changed")
         names = plan.table.names
         name = names[state.number] if state.number < len(names) else ""

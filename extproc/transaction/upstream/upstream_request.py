@@ -5,7 +5,8 @@ removed absolutely here, and nothing that another backend was sent, or that is t
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Callable
+from typing import ClassVar, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -37,16 +38,25 @@ class UpstreamTarget(Struct, frozen=True):
 
 T = TypeVar("T", bound=UpstreamTarget)
 
+OtherPlans: TypeAlias = Callable[[str], Plan | None]
+"""Return a plan that is not in force, by its version; None if it is not known (any more)."""
+
+
+def no_others(version: str) -> None:
+    """Know no plan but the one in force."""
+
 
 class UpstreamRequest(ABC, Generic[T]):
     """Rewrites a request for one backend.
 
-    `configuration` is what Envoy sent: the fingerprint, `mark`, and the name of the filter's backend.
+    `configuration` is what Envoy sent: the fingerprint, `mark`, and the name of the filter's backend. `plan` is in
+    force; the request may have begun under another one, which `others` returns by its version.
     """
 
     __slots__ = (
         "_backend",
         "_fingerprint",
+        "_others",
         "_over",
         "_plan",
         "_reason",
@@ -60,8 +70,9 @@ class UpstreamRequest(ABC, Generic[T]):
 
     mark: ClassVar[bytes]
 
-    def __init__(self, plan: Plan, now: float, configuration: bytes) -> None:
+    def __init__(self, plan: Plan, now: float, configuration: bytes, others: OtherPlans = no_others) -> None:
         self._plan = plan
+        self._others = others
         self._fingerprint, _, self._backend = configuration.partition(self.mark)
         self._started = now
         self._target: T | None = None
@@ -86,6 +97,7 @@ class UpstreamRequest(ABC, Generic[T]):
         match message:
             case Headers(side=Side.REQUEST):
                 self._request_id = request_id_of(message.fields.get("x-request-id"))
+                self._go_by(self._version(message))
                 self._check(message)
                 self._target = target = self._meant(message)
                 return self._headers(message, target, now)
@@ -102,12 +114,21 @@ class UpstreamRequest(ABC, Generic[T]):
                 return (Abort(AbortCode.DEADLINE_EXCEEDED, "exchange_timeout"),)
         raise ProtocolViolation("a message of no known kind")
 
+    def _go_by(self, version: str | None) -> None:
+        """Go on under the plan that the request began under, if it is known."""
+        if version is not None and version != self._plan.version:
+            self._plan = self._others(version) or self._plan
+
     def _check(self, message: Headers) -> None:
         """Raise MisconfiguredError if the filter is another policy's, or hands no whole bodies over."""
         if self._fingerprint != self._plan.fingerprint:
             raise mistaken(self._plan, self._fingerprint)
         if message.config is None or message.config.request_body is not BodyMode.BUFFERED:
             raise MisconfiguredError("request_body_mode")
+
+    @abstractmethod
+    def _version(self, message: Headers) -> str | None:
+        """Return the version of the plan that the request began under; None if Envoy does not say."""
 
     @abstractmethod
     def _meant(self, message: Headers) -> T:
