@@ -30,8 +30,10 @@ KEYS: Final = (
     "response_model",
     "decision",
     "reason",
+    "policy",
     "pipeline",
     "tenant",
+    "region",
     "findings",
 )
 """The keys of the metadata, as Envoy AI Gateway has them, as far as it has them."""

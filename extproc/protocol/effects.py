@@ -13,9 +13,15 @@ from extproc.protocol.modes import ModeOverride
 from extproc.protocol.record import AttemptRecord, Record
 from extproc.protocol.work import NetworkWork, RemoteAsk, Work
 
-MetadataValue: TypeAlias = str | int | float | bool
+MetadataValue: TypeAlias = str | int | float | bool | Mapping[str, float]
 Metadata: TypeAlias = Mapping[str, Mapping[str, MetadataValue]]
 """Dynamic metadata: namespace -> key -> value. Envoy keeps only namespaces named in `receiving_namespaces`."""
+
+
+class OwnMetadata(dict[str, Mapping[str, MetadataValue]]):
+    """Metadata of one exchange alone, which the wire edge does not keep the bytes of."""
+
+    __slots__ = ()
 
 
 @plain

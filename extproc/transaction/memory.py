@@ -31,8 +31,9 @@ from extproc.transaction.answers import Teller
 from extproc.transaction.findings import Findings
 from extproc.transaction.handed import HandedOut
 from extproc.transaction.mcp.exchange import McpExchange
-from extproc.transaction.plan import Claim, SteeringEdits
+from extproc.transaction.plan import Claim
 from extproc.transaction.requests.backend_signals import states_of
+from extproc.transaction.steering.edits import SteeringEdits
 from extproc.transaction.steering.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
 from extproc.transaction.steering.missteering import Missteering
 
@@ -69,7 +70,8 @@ class Memory(Struct, eq=False):
     `known`: it is the plan's. `first_cluster`: the cluster of the route that an Envoy without the fingerprint matched
     first, if it reports one. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy
     ignores every response of the processor. `usage`: the tokens that the provider counted, and `cost` their price,
-    once the exchange is over. `rule`: the model's rule
+    once the exchange is over; `response_model`: the model that the response names. `route_name`: that of Envoy's route,
+    where the policy reads it. `rule`: the model's rule
     that decided, or could not be asked; `rule_signals`: the signals that the model's rules and those of residency read.
     `confinement`: where the request may go, if a rule of residency holds. `weighed`: what is weighed of the body.
     `left`: the candidates that were left out, where somebody wants to know. `opened`: the key under which the exchange
@@ -152,6 +154,8 @@ class Memory(Struct, eq=False):
     stream: bool | None = None
     usage: Usage = NO_USAGE
     cost: float | None = None
+    response_model: str | None = None
+    route_name: str = ""
     asked: Asked | None = NOTHING_ASKED
     request_bytes: int = 0
     mcp: McpExchange | None = None

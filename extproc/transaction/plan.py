@@ -1,7 +1,6 @@
 """A policy made ready: all that can be worked out once is worked out here, and nothing of it per message."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,15 +22,16 @@ from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.secrets import KEY_FILE
 from extproc.policy.virtual_keys import KeyRing
 from extproc.protocol.effects import HeaderMutation, Metadata, MetadataValue, Phase, Proceed
-from extproc.protocol.headers import Field, HeaderMap
+from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
 from extproc.routing.attempts import retries_of
 from extproc.routing.health import HealthKey
 from extproc.routing.mcp import McpRoute, McpTable, compile_mcp
-from extproc.routing.mirrors import MirrorRoute, mirror_numbers
+from extproc.routing.mirrors import mirror_numbers
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.auditing.settings import AuditSettings, audit_settings
+from extproc.transaction.billing import told_of
 from extproc.transaction.contract import CONTRACT_VERSION, answered_by
 from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.requests.backend_signals import fitted
@@ -44,6 +44,7 @@ from extproc.transaction.requests.priced import blocks_unpriced, priced
 from extproc.transaction.requests.reads import reads_of
 from extproc.transaction.requests.sealing import sealing_of
 from extproc.transaction.requests.tracing import traced
+from extproc.transaction.steering.edits import SteeringEdits, SteeringKey, Tried
 from extproc.transaction.steering.fingerprint import demands, fingerprint
 from extproc.transaction.steering.writer import SteeringWriter
 from extproc.transaction.upstream.attempts import PlannedAttempts, planned_attempts
@@ -78,29 +79,6 @@ class Claim(Struct, frozen=True):
     reads_fields: bool = False
     reads_route: bool = False
     mcp: McpRoute | None = None
-
-
-Tried: TypeAlias = tuple[str, tuple[tuple[str, str | None], ...], str | None]
-"""The model that is asked for, and the attempts in their order, by which the steering of retries is known."""
-
-SteeringKey: TypeAlias = tuple[str, str | None, str, str, bytes, bool, Tried | None, MirrorRoute | None]
-"""The key of a steering: the destination's name, the rule that chose it, the model there (fit for a header's value),
-the decision, the path as it came, whether Envoy is known to be configured for the plan, the attempts, if it is told
-of several, and where a copy goes."""
-
-
-class SteeringEdits(Struct, frozen=True):
-    """The headers and metadata that a choice of destination gives every request on one path: built once, used for each.
-
-    `unchanged` is the whole answer to a buffered body that stays as it came; `response` are the contract's headers.
-    `planned`: what Envoy is told of later attempts.
-    """
-
-    headers: HeaderMutation
-    metadata: Metadata
-    unchanged: Proceed
-    response: tuple[Field, ...]
-    planned: PlannedAttempts | None = None
 
 
 class Plan:
@@ -163,6 +141,8 @@ class Plan:
         staged = bool(stages) or self.sealing is not None or (mcp is not None and mcp.reads_responses)
         read = (*pipelines, *((self.unpiped,) if staged else ()))
         self.retries = retries_of(policy)
+        self.told = told_of(policy, digest)
+        """The metadata of usage that Envoy gets; None for none."""
         self.needs = needs_of(
             table,
             read,
@@ -173,6 +153,8 @@ class Plan:
             retried=self.retries is not None,
             mcp=mcp,
         )
+        if self.told is not None:
+            self.needs = self.told.shown(self.needs)
         if self.calling is not None:
             self.needs = self.calling.shown(self.needs)
         self.tracing = policy.telemetry.traces

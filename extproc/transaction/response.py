@@ -111,6 +111,11 @@ class ResponseSide:
         return self._answer is not None and self._answer.ended
 
     @property
+    def unread(self) -> bool:
+        """True if nothing of the response's body is shown here, or its pieces are answered without being looked at."""
+        return self._answer is None and self.mode is not BodyMode.FULL_DUPLEX_STREAMED
+
+    @property
     def withholds(self) -> bool:
         """True if a stream's end waits for time to show that Envoy took an override."""
         return self._proof is not None and self._proof.withholds

@@ -23,15 +23,16 @@ from extproc.protocol.states import SideState
 from extproc.routing.candidates import Choice, Destination
 from extproc.routing.residency import Confinement
 from extproc.routing.weighing import LeftOut
-from extproc.transaction.answers import NOTHING, Effects, rejection
+from extproc.transaction.answers import NOTHING, Effects
 from extproc.transaction.auditing.trail import audited
 from extproc.transaction.billing.cost import cost_of
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.lanes import Lane
-from extproc.transaction.memory import ERROR, Memory
+from extproc.transaction.memory import Memory
 from extproc.transaction.plan import Plan
 from extproc.transaction.recording import record_of
+from extproc.transaction.refusing import refused
 from extproc.transaction.request import Intent, RequestSide
 from extproc.transaction.requests.picks import over
 from extproc.transaction.requests.weighed import note_closed
@@ -57,6 +58,7 @@ there, so that of each side as much is read as comes."""
 # Members of an Enum are looked up slowly; these two for every message.
 _RESPONSE: Final = Side.RESPONSE
 _READING: Final = Intent.READING
+_OPEN: Final = SideState.OPEN
 
 
 class Transaction:
@@ -78,6 +80,7 @@ class Transaction:
         "_request",
         "_response",
         "_shared",
+        "_telling",
         "_told",
         "_waiting",
         "deadline",
@@ -95,6 +98,7 @@ class Transaction:
         self._held: Held | None = None  # what waits of a response whose request is judged
         self._refusal: ClientError | None = None  # the client gets it in place of the response
         self._over = False
+        self._telling = None if plan.told is None else plan.told.telling(plan.prices, self._memory)
         self._told = False
         self._waiting: dict[Side, list[Headers | Body | Trailers]] | None = None
         self.request_lane = Lane.READ
@@ -146,7 +150,7 @@ class Transaction:
         try:
             return self._proceed(message, now)
         except ClientError as error:
-            return (self._reject(error),)
+            return (self._reject(error, now),)
         except ProtocolViolation:
             self._fail("protocol_violation")
             raise
@@ -203,14 +207,15 @@ class Transaction:
             return effects if handed.late is None else (*effects, *self._concluded(handed.late, now))
         try:
             if side is _RESPONSE:
-                effects += self._response.judged(result, now)
+                judged = self._response.judged(result, now)
+                effects += judged if self._telling is None else self._telling.ended(judged, now)
                 self.response_lane = self._response.lane
             else:
                 effects += self._request.judged(result, now)
                 if self._request.intent is not _READING:
                     self.deadline = self._memory.started + self._plan.limits.exchange_timeout
         except ClientError as error:
-            return (*effects, self._reject(error))
+            return (*effects, self._reject(error, now))
         if handed.waits(side):
             return effects  # what was judged is encoded again, or more of it is judged
         if self._response.withholds:
@@ -256,6 +261,8 @@ class Transaction:
         request = self._request
         if type(message) is Headers:
             effects = request.headers(message)
+            if self._telling is not None:
+                effects = self._telling.answered(effects, self._memory.started)
             if self._plan.stages or self._memory.mcp is not None:
                 self._response.expect()
         elif type(message) is Body:
@@ -271,9 +278,11 @@ class Transaction:
         return effects
 
     def _on_response(self, message: Headers | Body | Trailers, now: float) -> Effects:
-        response = self._response
+        response, telling = self._response, self._telling
         if type(message) is Body:
             effects = response.body(message, now)
+            if telling is not None and (response.state is not _OPEN or response.ended):
+                effects = telling.ended(effects, now)
             if response.withholds:
                 self.deadline = now + PROOF_WITHIN
         elif type(message) is Headers:
@@ -283,39 +292,29 @@ class Transaction:
                 check_order(message)
             effects = response.headers(message, now)
             self.response_lane = response.lane
+            if telling is not None and (response.state is not _OPEN or response.unread):
+                effects = telling.begun(effects, now)
         else:
             effects = response.trailers(now)
+            if telling is not None:
+                effects = telling.ended(effects, now)
         return effects
 
-    def _reject(self, error: ClientError) -> Effect:
+    def _reject(self, error: ClientError, now: float) -> Effect:
         self._end()
-        memory, findings = self._memory, self._memory.findings
-        blocked = findings is not None and findings.blocked is not None
-        memory.decision, memory.failure = "blocked" if blocked else "rejected", error.code
-        served, memory.status = memory.status, error.status
-        teller = memory.claimed.api if memory.claimed is not None else memory.teller
-        if teller is None and findings is not None:
-            teller = findings.rpc
-        teller = teller or memory.family
-        told, details = memory.decision, error.code
-        if memory.rpc is not None:
-            teller = memory.rpc
-            if served is None or served < ERROR:  # an error of the server keeps its status
-                memory.status = memory.rpc.status(error)
-        if isinstance(error, MisconfiguredError):
-            memory.lacks(error)
-            told, details = "rejected", f"{error.code}_{error.what}"
-            if teller is None and memory.claim is not None and memory.claim.claimed is not None:
-                teller = memory.claim.claimed.api
-        return rejection(error, teller, memory.request_id, told, details, memory.status)
+        reject = refused(self._memory, error)
+        if self._telling is None:
+            return reject
+        return self._telling.refused(reject, now, unserved=self._response.state is SideState.IDLE)
 
     def _expire(self, now: float) -> Effect:
         if self._response.withholds:
             self.deadline = self._memory.started + self._plan.limits.exchange_timeout
-            return self._response.proven()
+            proven = (self._response.proven(),)
+            return proven[0] if self._telling is None else self._telling.ended(proven, now)[0]
         self.deadline = now + self._plan.limits.exchange_timeout
         if self._request.may_answer:
-            return self._reject(ClientError(408, "request_timeout", "The request did not arrive in time."))
+            return self._reject(ClientError(408, "request_timeout", "The request did not arrive in time."), now)
         reading = self._request.intent is Intent.READING
         reason = "request_timeout" if reading else "exchange_timeout"
         self._fail(reason)
@@ -369,6 +368,7 @@ class Transaction:
             self._count_unshown()
         if self._memory.picked is not None:
             over(self._shared, self._memory, now)
-        self._memory.cost = cost_of(self._plan.prices, self._memory)
+        if self._memory.cost is None:
+            self._memory.cost = cost_of(self._plan.prices, self._memory)
         record = record_of(self._memory, now, self._plan.recorded, self._plan.digest)
         return (record if self._plan.audit is None else audited(record, self._memory, self._plan.audit),)

@@ -10,6 +10,7 @@ from extproc.protocol.effects import (
     Inspect,
     Metadata,
     Override,
+    OwnMetadata,
     Phase,
     Proceed,
     Reject,
@@ -23,7 +24,7 @@ from extproc.protocol.modes import ModeOverride
 from extproc.protocol.record import AttemptRecord, Record
 from extproc.wire.fields import ByteParts, Kept, delimited, enclose, flag, key, length, text, varint
 from extproc.wire.headers import header_map, header_mutation
-from extproc.wire.metadata import struct
+from extproc.wire.metadata import own_struct, struct
 from extproc.wire.pb.modes_pb2 import ProcessingMode
 from extproc.wire.pb.processor_pb2 import (
     BodyMutation,
@@ -163,6 +164,8 @@ def _trailer_mutation(answer: Proceed) -> ByteParts:
 
 
 def _metadata(metadata: Metadata) -> bytes:
+    if type(metadata) is OwnMetadata:
+        return delimited(_METADATA, own_struct(metadata))
     # A plan gives the same metadata with each request for the same destination.
     return _metadata_kept.known.get(id(metadata)) or _metadata_kept.put(
         metadata, delimited(_METADATA, struct(metadata))

@@ -204,13 +204,20 @@ def site(policy: str, transport: str, *, workers: int = 1, environ: Mapping[str,
 
 
 @contextmanager
-def gateway(before: Site, profile: Profile, patch: Patch = id, *, log_level: str = "warning") -> Iterator[Gateway]:
+def gateway(
+    before: Site,
+    profile: Profile,
+    patch: Patch = id,
+    *,
+    log_level: str = "warning",
+    access_log: Path | None = None,
+) -> Iterator[Gateway]:
     """An Envoy before a site; `patch` may alter the generated bootstrap."""
-    with real_envoy(made(before, profile, patch), log_level=log_level) as envoy:
+    with real_envoy(made(before, profile, patch, access_log), log_level=log_level) as envoy:
         yield Gateway(before, envoy, profile, envoy.port("extproc"))
 
 
-def made(before: Site, profile: Profile, patch: Patch = id) -> Json:
+def made(before: Site, profile: Profile, patch: Patch = id, access_log: Path | None = None) -> Json:
     """The bootstrap that `extproc envoy` would print for the site, altered."""
     policy = load(before.processor.policy)
     whole = bootstrap(
@@ -219,6 +226,7 @@ def made(before: Site, profile: Profile, patch: Patch = id) -> Json:
         endpoints=before.processor.endpoints,
         listen=ANYWHERE,
         profile=profile,
+        access_log=None if access_log is None else str(access_log),
     )
     patch(whole)
     return whole

@@ -7,6 +7,7 @@ from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, 
 from extproc.policy import Backend, Policy
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
 from extproc.policy.tenants import KEY_FIELDS
+from extproc.policy.usage import NAMESPACE
 from extproc.routing.mcp import SESSION
 from extproc.routing.table import client_credentials, removed_fields
 from extproc.transaction import CONTROL_PREFIX, FIELDS_READ
@@ -79,7 +80,7 @@ def ext_proc(setting: Setting) -> Json:
         config["allow_mode_override"] = True
     else:
         config["allow_content_length_header"] = True
-    route = ["xds.route_name"] if setting.needs.route_name else []
+    route = ["xds.route_name"] if setting.needs.route_name or setting.needs.route_told else []
     config["request_attributes"] = [CROWDED, *route, *setting.needs.attributes]
     if setting.reads_response:
         # Tell answers of backends from Envoy's own, which pass here as well, and whether the chosen backend answers.
@@ -245,7 +246,9 @@ def receiving(policy: Policy) -> list[str]:
     """The namespaces of dynamic metadata that the processor writes."""
     own = [policy.steering.metadata_namespace] if policy.steering.by == "metadata" else []
     picks = [BALANCING] if policy.endpoint_pools else []
-    return list(dict.fromkeys((PROCESSOR, "io.envoy.ai_gateway", *own, *picks)))
+    told = None if policy.usage is None else policy.usage.metadata
+    usage = [] if told is None else [told.namespace]
+    return list(dict.fromkeys((PROCESSOR, NAMESPACE, *own, *picks, *usage)))
 
 
 def control_headers(policy: Policy) -> tuple[str, ...]:

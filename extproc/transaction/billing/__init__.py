@@ -1,1 +1,22 @@
 """The cost of an exchange, and the dynamic metadata of its usage."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from extproc.policy import Policy
+
+if TYPE_CHECKING:
+    from extproc.transaction.billing.metadata import ExchangeMetadata
+
+
+def told_of(policy: Policy, digest: str) -> "ExchangeMetadata | None":
+    """Return what makes the metadata that Envoy gets; None if the policy wants none, and nothing is imported for it.
+
+    `digest` is the policy's.
+    """
+    if policy.usage is None or policy.usage.metadata is None:
+        return None
+    made: ExchangeMetadata = import_module("extproc.transaction.billing.metadata").ExchangeMetadata(
+        policy.usage.metadata, digest
+    )
+    return made

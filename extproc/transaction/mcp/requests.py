@@ -17,12 +17,13 @@ from extproc.routing.table import Choice
 from extproc.transaction.contract import CONTRACT_VERSION, contract
 from extproc.transaction.mcp.exchange import McpExchange
 from extproc.transaction.memory import Memory
-from extproc.transaction.plan import Plan, SteeringEdits
+from extproc.transaction.plan import Plan
 from extproc.transaction.requests.admission import upgrade_refused, upgrades
 from extproc.transaction.requests.onward import Routed
 from extproc.transaction.requests.passage import Forwarding, keyed, removed
 from extproc.transaction.shared import Shared
 from extproc.transaction.steering.astray import check_steered
+from extproc.transaction.steering.edits import SteeringEdits
 
 _METHODS: Final = frozenset({b"POST", b"GET", b"DELETE"})
 _JSON: Final = "application/json"

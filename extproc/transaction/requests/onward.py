@@ -21,7 +21,7 @@ from extproc.routing.residency import ResidencyError
 from extproc.routing.selection import NO_SIGNALS, select
 from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS, Effects
 from extproc.transaction.memory import Memory
-from extproc.transaction.plan import Plan, SteeringEdits
+from extproc.transaction.plan import Plan
 from extproc.transaction.requests.confining import check_region
 from extproc.transaction.requests.keys import may_ask
 from extproc.transaction.requests.passage import Forwarding
@@ -31,6 +31,7 @@ from extproc.transaction.requests.sealing import FREE, SealedError, SealedTurn, 
 from extproc.transaction.requests.weighed import note_open, weighing_of
 from extproc.transaction.shared import Shared
 from extproc.transaction.steering.astray import check_steered
+from extproc.transaction.steering.edits import SteeringEdits
 from extproc.transaction.upstream.leaving_out import leaving
 from extproc.transaction.upstream.mirroring import mirrored
 

@@ -142,7 +142,8 @@ def _to_server(
 def _begin_signals(plan: Plan, memory: Memory, message: Headers) -> str:
     """Begin the signals of an exchange, if the policy reads any, and return the name of Envoy's route."""
     assert memory.claim is not None
-    route_name = message.attributes.get("xds.route_name", "") if plan.needs.route_name else ""
+    read = plan.needs.route_name or plan.needs.route_told
+    route_name = memory.route_name = message.attributes.get("xds.route_name", "") if read else ""
     if plan.reads.any:
         if not memory.claim.pipelines and (memory.claim.reads_fields or memory.claim.reads_route):
             check_shown(memory.claim, message, known=memory.known)
