@@ -9,7 +9,7 @@ from typing import Any, Final
 from extproc.policy.redis_state import RedisAccess
 from extproc.server.state.redis.client import CONNECT_WITHIN, RedisClient
 from extproc.server.state.redis.connection import DisconnectedError
-from extproc.server.state.redis.replies import HeardReply, KnownAccount, heard, standing_now, stream_id, words_of
+from extproc.server.state.redis.replies import ReserveReply, KnownAccount, heard, standing_now, stream_id, words_of
 from extproc.server.state.redis.scripts import LEASE, RENEW, RESERVE
 from extproc.server.state.redis.settling import SettlementQueue
 from extproc.server.tasks import cancel, spawn
@@ -124,7 +124,7 @@ class RedisLedger:
         else:
             client.breaker.succeeded()
 
-    def _remember(self, asks: tuple[Ask, ...], numbers: tuple[int, ...], found: HeardReply) -> None:
+    def _remember(self, asks: tuple[Ask, ...], numbers: tuple[int, ...], found: ReserveReply) -> None:
         if len(self._heard) + len(asks) > HEARD_MAX:
             self._heard.clear()
         for ask, number, account in zip(asks, numbers, found.accounts, strict=True):

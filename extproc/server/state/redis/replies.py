@@ -33,7 +33,7 @@ class KnownAccount(Struct, frozen=True, gc=False):
         return AccountTally(self.start, self.current, self.previous)
 
 
-class HeardReply(Struct, frozen=True):
+class ReserveReply(Struct, frozen=True):
     """A reply to RESERVE: what was reserved, and each account as it is now."""
 
     reserved: Reserved
@@ -60,7 +60,7 @@ def stream_id(instance: str, number: int) -> str:
     return f"{instance}:{number}"
 
 
-def heard(asks: Sequence[Ask], streams: Sequence[int], reply: Any) -> HeardReply:
+def heard(asks: Sequence[Ask], streams: Sequence[int], reply: Any) -> ReserveReply:
     """Return what a reply to RESERVE says. Raises LedgerError if it is none."""
     try:
         return _heard(asks, streams, reply)
@@ -68,7 +68,7 @@ def heard(asks: Sequence[Ask], streams: Sequence[int], reply: Any) -> HeardReply
         raise LedgerError("broken") from None
 
 
-def _heard(asks: Sequence[Ask], streams: Sequence[int], reply: Any) -> HeardReply:
+def _heard(asks: Sequence[Ask], streams: Sequence[int], reply: Any) -> ReserveReply:
     now = int(reply[1]) + int(reply[2]) / 1_000_000
     standings, parts, accounts = [], [], []
     taken = reply[0] == 1
@@ -87,7 +87,7 @@ def _heard(asks: Sequence[Ask], streams: Sequence[int], reply: Any) -> HeardRepl
             account = replace(account, current=account.current + ask.amount)
         standings.append(standing)
         accounts.append(account)
-    return HeardReply(Reserved(tuple(standings), tuple(parts)), tuple(accounts))
+    return ReserveReply(Reserved(tuple(standings), tuple(parts)), tuple(accounts))
 
 
 def settling(parts: Iterable[tuple[ReservedPart, int]], instance: str) -> Iterator[Word]:
