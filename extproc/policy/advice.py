@@ -15,6 +15,7 @@ from extproc.policy.parts import conditions_of
 from extproc.policy.pipelines import Match, Pipeline
 from extproc.policy.retry_notes import retry_notes
 from extproc.policy.signals import HEADERS, INTENT
+from extproc.policy.state_notes import state_notes
 from extproc.policy.tenant_notes import tenant_notes
 from extproc.policy.virtual import Target, VirtualModel
 
@@ -50,6 +51,7 @@ def advice(policy: Policy) -> Iterator[Note]:
     yield from _unread_intents(policy)
     yield from _unverified(policy)
     yield from tenant_notes(policy)
+    yield from state_notes(policy)
     yield from comparison_notes(policy)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)

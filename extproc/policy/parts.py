@@ -15,6 +15,7 @@ from extproc.policy.listing import SIDES, called
 from extproc.policy.mcp import McpServer
 from extproc.policy.model import Policy
 from extproc.policy.processors import Processor
+from extproc.policy.redis_state import RedisState
 from extproc.policy.step import Step
 from extproc.policy.telemetry import Otlp
 
@@ -47,6 +48,8 @@ class Parts:
     """The file of virtual keys."""
     audit: Audit | None = None
     otlp: Otlp | None = None
+    redis: RedisState | None = None
+    """The Redis that holds the state."""
 
 
 def parts_of(policy: Policy) -> Parts:
@@ -56,7 +59,9 @@ def parts_of(policy: Policy) -> Parts:
     servers = tuple((("mcp", "servers", index), server) for index, server in enumerate(listed))
     prices = None if policy.prices is None else policy.prices.file
     keys = None if policy.tenants is None else policy.tenants.source.keys
-    return Parts(backends, tuple(_steps(policy)), servers, prices, keys, policy.audit, policy.telemetry.otlp)
+    return Parts(
+        backends, tuple(_steps(policy)), servers, prices, keys, policy.audit, policy.telemetry.otlp, policy.state.redis
+    )
 
 
 def conditions_of(policy: Policy) -> Iterator[tuple[Loc, Condition]]:

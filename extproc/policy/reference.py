@@ -47,6 +47,7 @@ from extproc.policy.processors import (
     SizeLimit,
 )
 from extproc.policy.prose import EXAMPLE, code, conditions, signals
+from extproc.policy.redis_state import RedisState
 from extproc.policy.replies import Grounded, JsonSchema, Length, RefusalStep, ToolSchema, Url
 from extproc.policy.residency import ResidencyRule
 from extproc.policy.retries import Retry
@@ -129,6 +130,7 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Budget match": (BudgetMatch,),
     "State": (State,),
     "Memory state": (MemoryState,),
+    "Redis state": (RedisState,),
     "Prices": (Prices,),
     "Price entry": (PriceEntry,),
     "Usage": (UsageSection,),

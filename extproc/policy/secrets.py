@@ -17,6 +17,7 @@ from extproc.policy.model import Policy
 from extproc.policy.parts import Parts, PlacedStep, parts_of
 from extproc.policy.problems import Unusable, UnusableError
 from extproc.policy.processors import Maskable, Secrets
+from extproc.policy.redis_state import redis_secret
 from extproc.policy.virtual_keys import KEY_FILE_MAX
 
 SECRET_MAX: Final = 16 * 1024
@@ -111,6 +112,7 @@ def read_parts(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> tupl
         _guards(parts, environ, file),
         _audit(parts, environ, file),
         _collector(parts, environ, file),
+        _redis(parts, environ, file),
     )
     files = (_rules(parts, file), _price_file(parts, file), _virtual_keys(parts, file))
     return _read([*chain(*readings), *chain(*files)])
@@ -230,6 +232,19 @@ def _audit(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> Iterator
         if service is not None and service.credential is not None:
             source, at = service.credential.source, ("audit", name, "credential")
             yield AUDIT + name, at, partial(_credential, source, environ, file)
+
+
+def _redis(parts: Parts, environ: Mapping[str, str], file: ReadFile) -> Iterator[_Reading]:
+    state = parts.redis
+    if state is None:
+        return
+    if state.password is not None:
+        password = partial(_credential, state.password, environ, file)
+        yield redis_secret("password"), ("state", "redis", "password"), password
+    for what in ("ca", "cert", "key"):
+        path = getattr(state.tls, what, None)
+        if path is not None:
+            yield redis_secret(what), ("state", "redis", "tls", what), partial(_pem, path, file)
 
 
 def _hashing(parts: Parts) -> Iterator[tuple[PlacedStep, Source]]:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from extproc.policy.base import Value, Written
 from extproc.policy.paths import FilePath
+from extproc.policy.redis_state import RedisState
 from extproc.policy.units import Count
 
 
@@ -28,3 +29,5 @@ class State(Value):
 
     memory: MemoryState = MemoryState()
     """In the memory of this host."""
+    redis: RedisState | None = None
+    """In Redis or Valkey, which the workers of all hosts share; it goes before `memory`."""

@@ -48,7 +48,9 @@ def compiled(
     prepared = prepared_policy(draft, environ, read, generation)
     policy, plan = prepared.loaded.policy, prepared.plan
     sealed = Sealed(copied(policy, str(path)), prepared.secrets, generation)
-    files = (seen_as(str(path), TEXT_MAX + 1, raw), *read.seen)
+    # Workers look after the file of virtual keys themselves: a change of it is no reason to compile all rules again.
+    keys = None if policy.tenants is None else policy.tenants.source.keys
+    files = (seen_as(str(path), TEXT_MAX + 1, raw), *(each for each in read.seen if each.path != str(keys)))
     return ActivePolicy(policy, sealed, plan.digest, now, plan.demands, plan.fingerprint.decode(), found, files), plan
 
 

@@ -154,6 +154,7 @@ def test_a_revoked_key_stops_and_a_new_one_works_in_all_workers_without_a_reload
         for _ in range(8):
             known.ask(BODY, "http1", ("x-api-key", fresh))
         assert known.processor.status()["policy"] == policy
+        assert known.processor.lines("reload") == []
         known.check()
 
 

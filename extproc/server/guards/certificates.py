@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 from extproc.detectors.service import GuardCertificates
 from extproc.policy import Policy, Unusable, parts_of
 from extproc.policy.guards import Guard
+from extproc.policy.redis_state import RedisAccess, redis_access
 from extproc.policy.secrets import guard_of
 from extproc.server.tls import readable
 
@@ -31,7 +32,8 @@ def client_context(certificates: GuardCertificates) -> ssl.SSLContext:
 
 
 def unusable_certificates(policy: Policy, read: Mapping[str, bytes]) -> Iterator[Unusable]:
-    """Yield the files of guards' TLS that cannot be used. `read`: what was read of them; see `policy.secrets`."""
+    """Yield the files of TLS that cannot be used. `read`: what was read of them; see `policy.secrets`."""
+    yield from _unusable_redis(redis_access(policy.state.redis, read))
     for placed in parts_of(policy).steps:
         step = placed.step
         if not isinstance(step, Guard) or step.tls is None:
@@ -47,6 +49,20 @@ def unusable_certificates(policy: Policy, read: Mapping[str, bytes]) -> Iterator
             yield Unusable(
                 (*placed.where, "tls", "cert"), message, "name a certificate and its key, without a password"
             )
+
+
+def _unusable_redis(access: RedisAccess | None) -> Iterator[Unusable]:
+    """Yield the files of the TLS to a Redis that cannot be used."""
+    if access is None or access.state.tls is None:
+        return
+    tls, where = access.state.tls, ("state", "redis", "tls")
+    if access.ca is not None and not usable(GuardCertificates("", access.ca)):
+        yield Unusable(
+            (*where, "ca"), f"the file {tls.ca} holds no certificate of an authority", "name a PEM file of one"
+        )
+    if access.cert is not None and not usable(GuardCertificates("", None, access.cert, access.key)):
+        message = f"{tls.cert} and {tls.key} are no pair of certificate and key, or the key has a password"
+        yield Unusable((*where, "cert"), message, "name a certificate and its key, without a password")
 
 
 def usable(certificates: GuardCertificates) -> bool:

@@ -1,0 +1,1 @@
+"""State that the workers of a host share, and that outlives them."""
