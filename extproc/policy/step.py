@@ -38,7 +38,8 @@ class Step(Value):
     on_overload: Literal["run", "skip"] = "run"
     """The reaction of a worker that has too much to do (see `limits.overload`): `skip` leaves the processor out of new
     exchanges, whatever it would have found, and the record lists it in `skipped`. Rules that read `findings` then
-    cannot be evaluated: those of a model refuse the request, those of residency hold. Nothing is skipped by itself, not even in the shadow."""
+    cannot be evaluated: those of a model refuse the request, those of residency hold. Nothing is skipped by itself, not
+    even in the shadow."""
 
     @property
     def enforced(self) -> bool:
