@@ -317,6 +317,7 @@ def test_status_tells_how_all_stands(stage: Stage) -> None:
                 "endpoint": stage.listen,
                 "state": "ready",
                 "open_exchanges": 1,
+                "overloaded": None,
                 "restarts": 0,
             }
         ]
