@@ -33,8 +33,8 @@ class AdminSource(Protocol):
     """The source of the data that the admin site shows: a supervisor."""
 
     @property
-    def ready(self) -> bool:
-        """True if at least one worker takes exchanges."""
+    def unready(self) -> str | None:
+        """Return why no worker takes exchanges; None if one does."""
 
     async def collect(self) -> Snapshot:
         """The metrics of all workers together."""
@@ -64,7 +64,8 @@ class Site:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        return web.Response(text="ready\n") if self._source.ready else web.Response(status=503, text="not ready\n")
+        why = self._source.unready
+        return web.Response(text="ready\n") if why is None else web.Response(status=503, text=f"not ready: {why}\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
         async with self._turn():

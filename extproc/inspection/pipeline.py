@@ -8,6 +8,7 @@ from extproc.detectors.replies import Detector, ReplyDetector
 from extproc.inspection.judge import READ_TIMEOUT
 from extproc.inspection.judgement import EDIT_TIMEOUT
 from extproc.inspection.keys import BackendKeys
+from extproc.inspection.lean import lean, skippable
 from extproc.inspection.plugged import detector_of
 from extproc.inspection.ruleset import rules, unusable
 from extproc.inspection.stage import BodyLimits, CompiledProcessor, Stage
@@ -83,6 +84,18 @@ class CompiledPipeline:
 
         self.reads_route = source.match.route_name is not None or "route_name" in self.signals
         """True if it matters which of Envoy's routes a request came by."""
+        slim = lean(source)
+        self.lean = None if slim is None else CompiledPipeline(slim, read, index, keys)
+        """The pipeline without the processors that an overloaded worker skips; None if it skips none."""
+        self.skips: tuple[str, ...] = (*skippable(source.request), *skippable(source.response))
+        """The names of those processors."""
+        self.lacks: tuple[str, ...] = ()
+        """The processors that were left out of this one: it is a lean one."""
+        self.blind = False
+        """True if findings of requests are missing because of that."""
+        if self.lean is not None:
+            self.lean.lacks = self.skips
+            self.lean.blind = any(each.mode == "enforce" for each in source.request if each.name in self.skips)
         self.reads_response = self.response is not None or self.restores
         """True if responses may have to be read."""
         self.enforces_response = any(each.enforced or each.blocks_on_failure for each in source.response) or any(

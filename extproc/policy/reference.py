@@ -34,6 +34,7 @@ from extproc.policy.judges import DocumentLevel, Injection, LanguageFilter, Leak
 from extproc.policy.kinds import PII_GROUPS
 from extproc.policy.mcp import Mcp, McpList, McpPins, McpServer, McpTenant
 from extproc.policy.model import Policy
+from extproc.policy.overload import Overload
 from extproc.policy.pipelines import Block, Match, Pipeline
 from extproc.policy.prices import PriceEntry, Prices
 from extproc.policy.processors import (
@@ -142,6 +143,7 @@ SECTIONS: Final[dict[str, tuple[type[Value], ...]]] = {
     "Scorer": (EndpointScorer,),
     "Shed": (Shedding,),
     "Limits": (Limits,),
+    "Overload": (Overload,),
     "Health": (Health,),
     "Sealed content": (SealedContent,),
     "Telemetry": (Telemetry,),

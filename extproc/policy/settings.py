@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from extproc.policy.base import Value, Written, refusal, refusals
+from extproc.policy.overload import Overload
 from extproc.policy.units import GIB, MIB, Count, Seconds, Size, written_duration
 
 DAY: Final = 86400.0
@@ -34,6 +35,8 @@ class Limits(Value):
     arrive or are judged; beyond it, an exchange that holds over 64 KiB gets 503 with `retry-after`, or ends as a stream
     with an error event. The default is eight of the largest bodies; one always has room. Judging a body takes up to
     eight times its size in memory."""
+    overload: Overload = Overload()
+    """When a worker has too much to do: what it skips, and when it turns new exchanges away."""
     drain_timeout: Annotated[Seconds, Field(ge=0, le=DAY)] = 30.0
     """Longest time that open exchanges may go on after SIGTERM; the usual grace period of Kubernetes."""
 

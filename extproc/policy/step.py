@@ -35,6 +35,12 @@ class Step(Value):
     """The reaction if the processor fails or takes too long: `block`, `allow`, or the name of another processor of the
     list that then runs in its place, and only then. If absent, `block` if it masks or blocks, `allow` if it reports."""
 
+    on_overload: Literal["run", "skip"] = "run"
+    """The reaction of a worker that has too much to do (see `limits.overload`): `skip` leaves the processor out of new
+    exchanges, whatever it would have found, and the record lists it in `skipped`. Rules that read `findings` then
+    cannot be evaluated: those of a model refuse the request, those of residency hold. Nothing is skipped by itself, not
+    even in the shadow."""
+
     @property
     def enforced(self) -> bool:
         """True if it changes or stops anything: it masks or blocks, and not in the shadow."""

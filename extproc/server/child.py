@@ -17,6 +17,7 @@ from extproc.server.control import (
     Drain,
     Draining,
     HealthNews,
+    LoadNews,
     Order,
     PolicyPrepared,
     Prepare,
@@ -86,13 +87,14 @@ class Child:
         self.pid: int | None = None
         self.restarts = 0
         self.open = 0
+        self.overloaded: str | None = None
         self.backends: tuple[Ailing, ...] = ()
         self.envoys: dict[str, float] = {}
         self.steering: dict[str, str] = {}
         self.audit_problem: str | None = None
         self.unaudited = False
         self.problem: str | None = None
-        self._order = order
+        self._start = order
         self._config = config
         self._forker = forker
         self._totals = totals
@@ -111,7 +113,7 @@ class Child:
     @property
     def endpoint(self) -> str:
         """Return where it listens, or is to."""
-        return str(self._order.binding.listen)
+        return str(self._start.binding.listen)
 
     async def keep(self) -> None:
         """Has the process running until `drain` or `stop`."""
@@ -161,7 +163,7 @@ class Child:
         """Puts `config` in force: what was prepared, or what the worker is told now because it was starting then."""
         if self._offered is not config:
             self._offer(config)
-        self._send(Commit())
+        self.order(Commit())
 
     @property
     def takes(self) -> bool:
@@ -177,17 +179,17 @@ class Child:
     def share(self, changes: tuple[HealthChange, ...]) -> None:
         """Tells a worker that listens what others learned about backends."""
         if changes and self.state is WorkerState.READY:
-            self._send(ShareHealth(changes))
+            self.order(ShareHealth(changes))
 
     def drain(self) -> None:
         """Lets the worker finish, and not start again."""
         self._ending.set()
-        self._send(Drain())
+        self.order(Drain())
 
     def stop(self) -> None:
         """Ends the worker now; open exchanges end as errors."""
         self._ending.set()
-        self._send(Stop())
+        self.order(Stop())
 
     def abandon(self) -> None:
         """Ends the worker by force, and does not start it again."""
@@ -201,9 +203,10 @@ class Child:
 
     def _offer(self, config: Config) -> None:
         self._offered = config
-        self._send(Prepare(config.sealed, config.tls))
+        self.order(Prepare(config.sealed, config.tls))
 
-    def _send(self, order: Order) -> None:
+    def order(self, order: Order) -> None:
+        """Tell the worker something; it is lost on one that is not up."""
         if self._channel is not None:
             self._channel.send(order)
 
@@ -236,13 +239,13 @@ class Child:
 
     async def _listen(self, channel: ControlChannel[Report, Order]) -> None:
         config = self._offered = self._config()
-        binding = structs.replace(self._order.binding, tls=config.tls)
-        channel.send(structs.replace(self._order, sealed=config.sealed, binding=binding))
+        binding = structs.replace(self._start.binding, tls=config.tls)
+        channel.send(structs.replace(self._start, sealed=config.sealed, binding=binding))
         while (report := await channel.receive()) is not None:
             match report:
                 case Ready(endpoint=endpoint):
                     # Kept for the next life: Envoy knows this address, a port chosen anew it would not.
-                    self._order = structs.replace(self._order, binding=structs.replace(binding, listen=endpoint))
+                    self._start = structs.replace(self._start, binding=structs.replace(binding, listen=endpoint))
                     self._log.event("worker_ready", {"worker": self.index, "pid": self.pid, "endpoint": str(endpoint)})
                     self._become(WorkerState.READY)
                     self._learned(self, ())
@@ -254,6 +257,10 @@ class Child:
                     self._heard(report)
                 case HealthNews(changes=changes):
                     self._learned(self, changes)
+                case LoadNews(overloaded=overloaded):
+                    self.overloaded = overloaded
+                    self._log.event("worker_load", {"worker": self.index, "overloaded": overloaded})
+                    self._changed()
                 case PolicyPrepared(problem=problem):
                     if self._preparing is not None and not self._preparing.done():
                         self._preparing.set_result(problem)
@@ -280,7 +287,7 @@ class Child:
         return code
 
     def _bury(self) -> None:
-        self._channel, self._life, self.pid = None, None, None
+        self._channel, self._life, self.pid, self.overloaded = None, None, None, None
         self.open, self.backends, self.envoys, self.steering = 0, (), {}, {}
         self.audit_problem, self.unaudited = None, False
         self._totals.bury(self.index)

@@ -54,6 +54,12 @@ class ShareHealth(Struct, frozen=True, tag=True):
     changes: tuple[HealthChange, ...]
 
 
+class TellRelief(Struct, frozen=True, tag=True):
+    """Another worker has room for exchanges that this one turns away, or none has."""
+
+    room: bool
+
+
 class Drain(Struct, frozen=True, tag=True):
     """Finish what is open, then end."""
 
@@ -90,6 +96,12 @@ class HealthNews(Struct, frozen=True, tag=True):
     changes: tuple[HealthChange, ...]
 
 
+class LoadNews(Struct, frozen=True, tag=True):
+    """The worker turns new exchanges away, for want of `overloaded`; None: it takes them again."""
+
+    overloaded: str | None
+
+
 class WorkerStatus(Struct, frozen=True, tag=True):
     """The state of the worker. The last one, before it ends in order, has the ticket 0."""
 
@@ -108,8 +120,8 @@ class WorkerStatus(Struct, frozen=True, tag=True):
     """True if requests are refused for that."""
 
 
-Order = Start | Prepare | Commit | ReportStatus | ShareHealth | Drain | Stop
-Report = Ready | StartFailed | PolicyPrepared | Draining | HealthNews | WorkerStatus
+Order = Start | Prepare | Commit | ReportStatus | ShareHealth | TellRelief | Drain | Stop
+Report = Ready | StartFailed | PolicyPrepared | Draining | HealthNews | LoadNews | WorkerStatus
 
 Incoming = TypeVar("Incoming")
 Outgoing = TypeVar("Outgoing")

@@ -66,6 +66,11 @@ PACE_STEPS: Final = 1_000
 PACE: Final = 0.0005
 """Seconds for which it does. A thread that holds the interpreter while the machine runs another one stops the loop."""
 
+STUCK_AFTER: Final = 10.0
+"""Seconds that a thread may go on with work that nobody waits for any more. Work looks at its meter every millisecond,
+and ends there; a model may compute for seconds without a look. A lane whose threads all take longer does nothing more
+for anybody."""
+
 TIMEOUT: Final = "timeout"
 OVERLOADED: Final = "overloaded"
 ERROR: Final = "error"
@@ -111,11 +116,17 @@ class _Threads:
     def __init__(self, name: str, threads: int, steps: int, niceness: int = 0) -> None:
         self.steps = steps
         self.waiting = 0
+        self.given_up: dict[_Task, float] = {}
+        """What threads are still at work on although nobody waits for it, and since when."""
+        self.size = threads
         self.threads = ThreadPoolExecutor(threads, f"extproc-{name}", _step_back, (niceness,))
 
     @property
     def full(self) -> bool:
         return self.waiting >= WAITING_MAX
+
+    def stuck(self, now: float) -> bool:
+        return sum(now - since > STUCK_AFTER for since in self.given_up.values()) >= self.size
 
 
 class Pool:
@@ -137,6 +148,12 @@ class Pool:
         """Orders that wait for a thread or are in one, or for somebody else's answer."""
         return self.quick.waiting + self.slow.waiting + self.scored.waiting + len(self._asked)
 
+    @property
+    def load(self) -> float:
+        """Return how much of what may wait does, in the lane that has most."""
+        longest = max(self.quick.waiting, self.slow.waiting, self.scored.waiting)
+        return max(longest / WAITING_MAX, len(self._asked) / REMOTE_MAX)
+
     def submit(self, order: Inspect, answer: Answer) -> Cancel:
         """See `Submit`."""
         work = order.work
@@ -153,6 +170,16 @@ class Pool:
             return self._overloaded(order, answer)
         timer = self._loop.call_later
         return _Task(self, lane, order.ticket, work, answer, lambda task: timer(self._left(order), task.expire)).cancel
+
+    @property
+    def stuck(self) -> bool:
+        """True if all threads of a lane are at work on what was given up long ago: this process cannot end them."""
+        now = self._clock()
+        return any(lane.given_up and lane.stuck(now) for lane in (self.quick, self.slow, self.scored))
+
+    def given_up(self, lane: _Threads, task: "_Task") -> None:
+        """Notes that a thread goes on with a task that nobody waits for."""
+        lane.given_up[task] = self._clock()
 
     def close(self) -> None:
         """Takes nothing more; what is in a thread ends there."""
@@ -218,6 +245,7 @@ class _Task:
 
     def finish(self) -> None:
         """The thread has done with it."""
+        self._lane.given_up.pop(self, None)
         self._lane.waiting -= 1
         if self._future.cancelled():
             return
@@ -239,7 +267,8 @@ class _Task:
 
     def _stop(self) -> None:
         self._meter.stop()
-        self._future.cancel()
+        if not self._future.cancel() and not self._future.done():
+            self._pool.given_up(self._lane, self)
 
     def _tell(self, message: Inspected | Failed) -> None:
         answer, self._answer = self._answer, None

@@ -22,6 +22,7 @@ from extproc.server.control import (
     Drain,
     Draining,
     HealthNews,
+    LoadNews,
     Order,
     PolicyPrepared,
     Prepare,
@@ -32,6 +33,7 @@ from extproc.server.control import (
     Start,
     StartFailed,
     Stop,
+    TellRelief,
     WorkerStatus,
     orders,
 )
@@ -41,8 +43,9 @@ from extproc.server.policies import Sealed
 from extproc.server.runtime import Runtime
 from extproc.server.tasks import cancel, run, spawn
 from extproc.server.tls import TlsContent
-from extproc.server.worker import Worker, start_worker
+from extproc.server.worker import STUCK_GRACE, Worker, start_worker
 from extproc.transaction import Plan
+from extproc.transaction.load import WorkerLoad
 
 FAILED: Final = 1
 
@@ -72,12 +75,22 @@ class WorkerProcess:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._terminate)
         _collect_seldom()
         self._supervisor.send(Ready(self._worker.endpoint))
+        self._worker.on_stuck = self._give_way
+        self._worker.runtime.watch.changed = self._tell_load
         self._worker.runtime.share = lambda changes: self._supervisor.send(HealthNews(changes))
         obeying = spawn(self._obey())
         await self._ended.wait()
         await cancel(obeying)
         self._supervisor.send(self._told(0))
         await self._supervisor.flush()
+
+    def _tell_load(self, load: WorkerLoad) -> None:
+        self._supervisor.send(LoadNews(load.cause if load.refuses else None))
+
+    def _give_way(self) -> None:
+        """End soon, as threads that nobody can stop are of no more use: the supervisor starts another worker."""
+        self._drain()
+        asyncio.get_running_loop().call_later(STUCK_GRACE, self._worker.hurry)
 
     def _terminate(self) -> None:
         """SIGTERM: the first drains, the second ends what is left."""
@@ -110,6 +123,8 @@ class WorkerProcess:
         match order:
             case ReportStatus(ticket=ticket):
                 self._supervisor.send(self._told(ticket))
+            case TellRelief(room=room):
+                self._worker.runtime.shared.load.alone = not room
             case ShareHealth(changes=changes):
                 self._worker.runtime.shared.health.take(changes)
             case Prepare():

@@ -15,6 +15,7 @@ from extproc.routing.health import Ailing, HealthChange
 from extproc.server.guards.asking import ANSWERED
 from extproc.server.health import WorkerHealth
 from extproc.server.inspections import Submit, nobody
+from extproc.server.load import LoadWatch
 from extproc.server.log import Log
 from extproc.server.reloads.recent import RecentPlans
 from extproc.server.traces import WorkerTraces
@@ -32,6 +33,7 @@ from extproc.telemetry.families import (
     GUARD_OPEN,
     GUARD_QUERIES,
     HELD,
+    LOAD,
     LOG_DROPPED,
     LOOP_LAG,
     MESSAGES,
@@ -146,6 +148,7 @@ class Runtime:
         self._begin = begin
         self._open: set[OpenExchange] = set()
         self._lag = 0.0
+        self.watch = LoadWatch(self.shared.load, plan.limits)
         self._warned: dict[tuple[str, str], tuple[float, int]] = {}
 
     @property
@@ -157,6 +160,13 @@ class Runtime:
     def full(self) -> bool:
         """True if `limits.open_exchanges` are open."""
         return len(self._open) >= self.plan.limits.open_exchanges
+
+    def elsewhere(self, configuration: bytes) -> bool:
+        """True if a new exchange is for another worker, which has room; never an attempt of one that is under way."""
+        load, held = self.shared.load, self.shared.held
+        if len(self._open) >= self.watch.crowd and not load.refuses:
+            self.watch.begun(len(self._open), held)
+        return load.refuses and not load.alone and ATTEMPT_MARK not in configuration and COPY_MARK not in configuration
 
     def begin(self, now: float, configuration: bytes = b"") -> Decider:
         """The decider of a new exchange, under the plan now in force."""
@@ -194,6 +204,7 @@ class Runtime:
     def sweep(self, now: float, late: float = 0.0) -> None:
         """Tells the exchanges whose deadline has passed; `late` is by how many seconds this call itself is."""
         self._lag = max(self._lag, late)
+        self.watch.look(len(self._open), self.shared.held, late)
         self.shared.epoch = self._wall() - now
         for exchange in [one for one in self._open if one.decider.deadline <= now]:
             exchange.expire(now)
@@ -282,6 +293,7 @@ class Runtime:
         before, after = self.plan.table.addresses, plan.table.addresses
         self.recent.retire(self.plan, self.clock())
         self.plan = plan
+        self.watch.take(plan.limits)
         self._counts.rename(label_names(plan.policy))
         self.shared.health.keep({name for name, address in after.items() if before.get(name) == address})
 
@@ -302,6 +314,7 @@ class Runtime:
             metrics.counter(EXPORTS)["traces", result] = number
         metrics.gauge(OPEN, {(): self.open})
         metrics.gauge(LOOP_LAG, {(): self._lag})
+        metrics.gauge(LOAD, {(part,): amount for part, amount in self.watch.parts.items()})
         metrics.gauge(HELD, {(): self.shared.held})
         metrics.gauge(BACKEND_DOWN, {(each.backend, each.model): float(each.seconds > 0) for each in self.backends()})
         metrics.gauge(GUARD_OPEN, {(name,): value for name, value in self.circuits().items()})

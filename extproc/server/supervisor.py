@@ -24,6 +24,7 @@ from extproc.server.forker import Forker
 from extproc.server.listen import Listen, Tcp
 from extproc.server.log import Log
 from extproc.server.policies import ActivePolicy
+from extproc.server.relief import tell_relief, unready
 from extproc.server.reloads.life import Cause, PolicyLife
 from extproc.server.tasks import cancel, spawn
 from extproc.server.template import Template
@@ -95,9 +96,9 @@ class Supervisor:
         self.life.workers = self._children
 
     @property
-    def ready(self) -> bool:
-        """True if at least one worker takes exchanges."""
-        return not self._stopping.is_set() and any(child.takes for child in self._children)
+    def unready(self) -> str | None:
+        """Return why no worker takes exchanges; None if one does."""
+        return "stopping" if self._stopping.is_set() else unready(self._children)
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -183,7 +184,8 @@ class Supervisor:
         policy = self.life.loaded.policy
         return {
             "version": __version__,
-            "ready": self.ready,
+            "ready": self.unready is None,
+            "unready": self.unready,
             "policy": self.life.status(),
             "plugins": list(self.life.loaded.plugins),
             "last_reload": self.life.last,
@@ -218,9 +220,7 @@ class Supervisor:
         webhook = None if options.webhook is None else options.webhook.sibling(index)
         binding = Binding(options.listen.sibling(index), self.life.config.tls, options.socket_mode, webhook)
         order = Start(index, index / options.workers, self.life.config.sealed, binding, options.transport, options.log)
-        return Child(
-            order, lambda: self.life.config, self._forker, self._totals, self._log, self._changed.set, self._learned
-        )
+        return Child(order, lambda: self.life.config, self._forker, self._totals, self._log, self._noted, self._learned)
 
     async def _started(self) -> None:
         """Waits until all workers listen, or one says that it cannot."""
@@ -236,6 +236,11 @@ class Supervisor:
                 await asyncio.wait_for(self._changed.wait(), deadline - time.monotonic())
             except TimeoutError:
                 raise ServeError(f"not all workers listened within {START_TIMEOUT:.0f} s") from None
+
+    def _noted(self) -> None:
+        """Note that the state or the load of a worker has changed."""
+        self._changed.set()
+        tell_relief(self._children)
 
     async def _watch(self, child: Child) -> None:
         while True:
@@ -296,6 +301,7 @@ def _described(child: Child) -> dict[str, object]:
         "endpoint": child.endpoint,
         "state": child.state.value,
         "open_exchanges": child.open,
+        "overloaded": child.overloaded,
         "restarts": child.restarts,
         **({} if child.audit_problem is None else {"audit": child.audit_problem}),
     }

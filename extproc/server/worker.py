@@ -1,7 +1,7 @@
 """A worker: one loop, one listening transport, one plan in force. A process has one; a test or an embedder may, too."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
@@ -14,6 +14,7 @@ from extproc.server.inspections import Pool
 from extproc.server.listen import Listen, Tcp
 from extproc.server.log import Log, Sink
 from extproc.server.runtime import SWEEP_EVERY, Begin, Runtime
+from extproc.server.tasks import spawn
 from extproc.server.tls import TlsContent
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding, Transport
 from extproc.transaction import Plan, Transaction
@@ -30,6 +31,10 @@ LEAVE: Final = 2.0
 """Seconds from saying NOT_SERVING to taking nothing new, where somebody asks for that at all: Envoy's health check,
 each second in our bootstrap, moves new exchanges elsewhere meanwhile, and none fails. (Grpc drops a call that arrives
 in the very moment in which it is told to stop; Envoy does not try that one again.) Part of `limits.drain_timeout`."""
+
+STUCK_GRACE: Final = 2.0
+"""Seconds that open exchanges have to end once the worker's threads are stuck. Those that need a thread have failed as
+the policy says, and so would each new one; a longer wait would keep the next worker away."""
 
 STOPPED: Final = "stopped"
 """The reason of exchanges that were open when the worker was told to stop at once."""
@@ -59,6 +64,11 @@ class Worker:
         runtime.traces.keep(runtime.plan)
         runtime.on_idle = self._idle.set
         runtime.submit = self._pool.submit
+        runtime.watch.queued = lambda: self._pool.load
+        self.on_stuck: Callable[[], None] = self._close_soon
+        """Called once when all threads of a lane are at work on what was given up: somebody should replace the worker.
+        By itself it closes."""
+        self._stuck = False
         self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, self._loop.time() + SWEEP_EVERY)
 
     @property
@@ -159,6 +169,13 @@ class Worker:
         now = self._loop.time()
         self._timer = self._loop.call_later(SWEEP_EVERY, self._sweep, now + SWEEP_EVERY)
         self.runtime.sweep(self.runtime.clock(), now - due)
+        if self._pool.stuck and not self._stuck:
+            self._stuck = True
+            self.runtime.log.event("worker_stuck", {})
+            self.on_stuck()
+
+    def _close_soon(self) -> None:
+        spawn(self.close())
 
 
 def _watch(runtime: Runtime) -> "KeyWatch":

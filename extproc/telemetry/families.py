@@ -58,6 +58,9 @@ REJECTS: Final = Family("rejects_total", "Exchanges answered with an error of ou
 MESSAGES: Final = Family("messages_total", "Messages that Envoy sent.", ("kind",))
 VIOLATIONS: Final = Family("protocol_violations_total", "Exchanges ended because Envoy sent what may not follow.")
 ABORTS: Final = Family("aborts_total", "gRPC streams that we ended with an error, by gRPC status.", ("code",))
+SKIPPED: Final = Family(
+    "skipped_total", "Exchanges that went without a processor because their worker had too much to do.", ("processor",)
+)
 MISCONFIGURED: Final = Family(
     "misconfigured_total", "Exchanges for which Envoy lacks what the policy needs, by what that is.", ("what",)
 )
@@ -150,6 +153,7 @@ COUNTERS: Final = (
     MESSAGES,
     VIOLATIONS,
     ABORTS,
+    SKIPPED,
     *_INSPECTED,
     MISCONFIGURED,
     MISSTEERED,
@@ -168,6 +172,9 @@ OPEN: Final = Family("open_exchanges", "HTTP exchanges that are open.")
 WORKERS: Final = Family("workers", "Workers, by state.", ("state",))
 LOOP_LAG: Final = Family(
     "loop_lag_seconds", "Largest lateness of a timer since the last look, of any worker.", (), "max", unit="s"
+)
+LOAD: Final = Family(
+    "load", "Part of what a worker may take that is used up, of the worker that has least left.", ("part",), "max"
 )
 BACKEND_DOWN: Final = Family(
     "backend_down",
@@ -203,6 +210,7 @@ GAUGES: Final = (
     OPEN,
     WORKERS,
     LOOP_LAG,
+    LOAD,
     BACKEND_DOWN,
     ENDPOINTS,
     GUARD_OPEN,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from extproc.protocol.record import CountedFinding, Record
-from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, PIPELINES, UNINSPECTED, VERDICTS
+from extproc.telemetry.families import BLOCKED, FINDINGS, INSPECTION_FAILURES, PIPELINES, SKIPPED, UNINSPECTED, VERDICTS
 from extproc.telemetry.metrics import Metrics
 
 
@@ -18,6 +18,8 @@ def count_inspected(metrics: Metrics, record: Record) -> None:
     for failed in record.failures:
         outcome = "allowed" if failed.allowed else "blocked"
         metrics.counter(INSPECTION_FAILURES).add(failed.processor, failed.reason, outcome)
+    for name in record.skipped:
+        metrics.counter(SKIPPED).add(name)
     for each in record.uninspected:
         metrics.counter(UNINSPECTED).add(each.reason, by=each.count)
     if record.blocked_by:

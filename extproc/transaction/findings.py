@@ -148,11 +148,13 @@ class Findings:
     def known(self) -> list[dict[str, Any]] | None:
         """The findings of the request, as rules of models see them; None if one may be missing.
 
-        That is so if the body went on unread, if there are as many kinds as are told apart, or if a processor or a
-        stand-in failed that nobody stood in for. What `on_uninspected` let pass of a body that was read, such as an
-        image, is no reason.
+        That is so if a processor was skipped, if the body went on unread, if there are as many kinds as are told apart,
+        or if a processor or a stand-in failed that nobody stood in for. What `on_uninspected` let pass of a body that
+        was read, such as an image, is no reason.
         """
         stage = self.pipeline.request
+        if self.pipeline.blind:
+            return None
         if stage is None:
             return []
         every = stage.processors if stage.reserve is None else (*stage.processors, *stage.reserve.processors)
@@ -183,6 +185,7 @@ class Findings:
             blocked_by=None if self.blocked is None else self.blocked.by,
             blocked_for=None if self.blocked is None else self.blocked.reason,
             forwarded=self.forwarded or None,
+            skipped=self.pipeline.lacks,
         )
 
     def _scored(self, found: CountedFinding, key: Count) -> CountedFinding:

@@ -11,6 +11,7 @@ from extproc.routing.health import BackendHealth
 from extproc.routing.selection import APART, Draws
 from extproc.routing.speeds import Speeds
 from extproc.transaction.auditing.settings import AuditSettings
+from extproc.transaction.load import WorkerLoad
 from extproc.transaction.steering.misconfigured import What
 from extproc.transaction.steering.witness import SteeringWatch
 
@@ -26,7 +27,7 @@ class Shared:
     of pools, by the pool's name. `copies`: the draws of the requests that are mirrored. `ring`: the virtual keys as the
     shell last read them, None where it has not: then those of the plan hold. `unaudited`: the audit record cannot be
     written, and the policy has new requests refused for that. `random`: returns so many random bytes; None where there
-    is no shell to give any.
+    is no shell to give any. `load`: what the worker has to do.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Shared:
         "epoch",
         "health",
         "held",
+        "load",
         "overridden",
         "random",
         "ring",
@@ -61,6 +63,7 @@ class Shared:
         self.held = 0
         self.unaudited = False
         self.random: Callable[[int], bytes] | None = None
+        self.load = WorkerLoad()
         self.books: dict[str, EndpointBook] = {}
         self.ring: KeyRing | None = None
 

@@ -14,7 +14,7 @@ class Source:
     """A supervisor, as far as the site knows one."""
 
     def __init__(self) -> None:
-        self.ready = True
+        self.unready: str | None = None
         self.free = asyncio.Event()
         self.free.set()
 
@@ -49,7 +49,7 @@ async def _got(client: ClientSession, path: str, **headers: str) -> tuple[int, s
 
 def test_it_is_alive_whatever_the_workers_do() -> None:
     async def scene(source: Source, client: ClientSession) -> None:
-        source.ready = False
+        source.unready = "overloaded: queue"
         assert await _got(client, "/healthz") == (200, "ok\n")
 
     play(scene)
@@ -58,7 +58,7 @@ def test_it_is_alive_whatever_the_workers_do() -> None:
 def test_it_is_ready_while_a_worker_is() -> None:
     async def scene(source: Source, client: ClientSession) -> None:
         assert (await _got(client, "/readyz"))[0] == 200
-        source.ready = False
+        source.unready = "overloaded: queue"
         assert (await _got(client, "/readyz"))[0] == 503
 
     play(scene)

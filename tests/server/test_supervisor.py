@@ -218,7 +218,7 @@ def test_a_worker_that_is_terminated_finishes_its_work_and_the_others_go_on(stag
             terminated = _pid(supervisor)
             os.kill(terminated, signal.SIGTERM)
             await until(lambda: supervisor._children[0].state is WorkerState.DRAINING)
-            assert supervisor.ready
+            assert supervisor.unready is None
             assert "chat" in await models_at(f"{stage.listen}.1")
             await call.done_writing()
             assert (await ending(call))[0] is grpc.StatusCode.OK
@@ -317,6 +317,7 @@ def test_status_tells_how_all_stands(stage: Stage) -> None:
                 "endpoint": stage.listen,
                 "state": "ready",
                 "open_exchanges": 1,
+                "overloaded": None,
                 "restarts": 0,
             }
         ]

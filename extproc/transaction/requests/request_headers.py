@@ -26,6 +26,7 @@ from extproc.transaction.requests.admission import (
     check_claimed,
     crowded,
     exceeds,
+    overloaded,
     too_large,
     too_many_headers,
     upgrade_refused,
@@ -75,6 +76,9 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     if shared.unaudited:
         memory.teller = plan.apis.family_of(fields) if claim.claimed is None else claim.claimed.api
         raise unaudited()
+    if shared.load.refuses:
+        memory.teller = plan.apis.family_of(fields) if claim.claimed is None else claim.claimed.api
+        raise overloaded()
     if not memory.known:
         if memory.configuration:
             raise mistaken(plan, memory.configuration)
@@ -94,7 +98,7 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
         memory.claimed = claim.claimed
     route_name = _begin_signals(plan, memory, message)
     if claim.pipelines:
-        _take_pipeline(plan, memory, config, message, route_name, listed=shared.listed(plan.audit))
+        _take_pipeline(plan, shared, memory, config, message, route_name)
     if claim.mcp is not None:
         return _to_server(plan, shared, memory, claim.mcp, message, route_name)
     passage = plan.unsteered if claimed else _onward(plan, shared, memory, fields)
@@ -161,7 +165,7 @@ def _is_empty(message: Headers) -> bool:
 
 
 def _take_pipeline(
-    plan: Plan, memory: Memory, config: ProtocolConfig, message: Headers, route_name: str, *, listed: int
+    plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, message: Headers, route_name: str
 ) -> None:
     """Find the pipeline that is for a request, begin its findings, and see to it that responses can be read.
 
@@ -175,7 +179,9 @@ def _take_pipeline(
     found = plan.pipeline(claim, message.fields, route_name, memory.circumstances.tenant)
     if found is None:
         return
-    memory.findings = Findings(found, listed)
+    if shared.load.lean and found.lean is not None:
+        found = found.lean
+    memory.findings = Findings(found, shared.listed(plan.audit))
     if found.reads_response and not hands_over(config):
         error = MisconfiguredError("response_body_mode")
         if found.enforces_response:
