@@ -76,6 +76,8 @@ class PolicyLife:
     async def reload(self, cause: Cause = "signal") -> bool:
         """Reads policy, credentials and certificates anew, and puts them in force everywhere or nowhere."""
         async with self._reloading:
+            if cause == "file" and not await self._differing():
+                return True  # a signal came first: they are read
             self._refused, certificates = None, self._certificates()  # read before they are used: see `FileWatch`
             try:
                 loaded = await self._forker.compile(self._path)

@@ -1,0 +1,1 @@
+"""What a change of a policy means: by what both versions say, not by their lines."""
