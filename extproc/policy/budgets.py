@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from extproc.policy.base import Value, Written, refusal
 from extproc.policy.names import BackendName, ModelName, RuleName
 from extproc.policy.tenants import TENANT_MAX, TenantName, TrustedHeader, is_tenant
-from extproc.policy.units import Amount, Count, Seconds, written_duration
+from extproc.policy.units import Amount, Count, Seconds, Truth, written_duration
 
 BUDGETS_MAX: Final = 64
 """Budgets of a policy. A request is held against each that matches, at about 2 µs apiece."""
@@ -52,6 +52,9 @@ class HeaderSubject(Value):
     header: TrustedHeader
     """A request header that a trusted filter before the processor sets, as for [`tenants.from`](#tenant-source): who
     may set it chooses whose budget is spent. A request in which it comes twice, or with a comma, is refused (403)."""
+    trusted: Truth | None = None
+    """As for [`tenants.from`](#tenant-source): whether those who connect to the Envoy that `extproc envoy` writes may
+    set it."""
 
 
 class BudgetMatch(Value):

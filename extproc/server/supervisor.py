@@ -26,6 +26,7 @@ from extproc.server.log import Log
 from extproc.server.policies import ActivePolicy
 from extproc.server.relief import tell_relief, unready
 from extproc.server.reloads.life import Cause, PolicyLife
+from extproc.server.state.place import forget, private_place
 from extproc.server.tasks import cancel, spawn
 from extproc.server.template import Template
 from extproc.server.tls import TlsFiles
@@ -92,6 +93,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._collecting: asyncio.Task[None] | None = None
         self._export: MetricsExport | None = None
+        self._place = private_place(os.environ)
         self._children = [self._child(index) for index in range(options.workers)]
         self.life.workers = self._children
 
@@ -134,6 +136,7 @@ class Supervisor:
             await cancel(*keeping, *watching)
             self._forker.stop()
             await forking
+            forget(self._place)
             self._log.event("stopped", {})
 
     def stop(self) -> None:
@@ -219,7 +222,8 @@ class Supervisor:
         options = self._options
         webhook = None if options.webhook is None else options.webhook.sibling(index)
         binding = Binding(options.listen.sibling(index), self.life.config.tls, options.socket_mode, webhook)
-        order = Start(index, index / options.workers, self.life.config.sealed, binding, options.transport, options.log)
+        sealed, share = self.life.config.sealed, index / options.workers
+        order = Start(index, share, sealed, binding, options.transport, options.log, self._place)
         return Child(order, lambda: self.life.config, self._forker, self._totals, self._log, self._noted, self._learned)
 
     async def _started(self) -> None:

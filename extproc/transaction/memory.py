@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct, field
 
@@ -17,7 +17,7 @@ from extproc.policy.endpoints import EndpointPool
 from extproc.policy.signals import BACKEND_STATE
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
-from extproc.protocol.record import NO_USAGE, Usage
+from extproc.protocol.record import NO_USAGE, BudgetCharge, Usage
 from extproc.protocol.trail import CapturedBody
 from extproc.routing.endpoints import Picked
 from extproc.routing.health import BackendHealth, HealthKey
@@ -28,14 +28,17 @@ from extproc.routing.weighing import LeftOut, WeighedBody
 from extproc.signals.registry import Signals
 from extproc.signals.view import UNKNOWN_CALLER, Circumstances
 from extproc.transaction.answers import Teller
+from extproc.transaction.claim import Claim
 from extproc.transaction.findings import Findings
 from extproc.transaction.handed import HandedOut
 from extproc.transaction.mcp.exchange import McpExchange
-from extproc.transaction.plan import Claim
 from extproc.transaction.requests.backend_signals import states_of
 from extproc.transaction.steering.edits import SteeringEdits
 from extproc.transaction.steering.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
 from extproc.transaction.steering.missteering import Missteering
+
+if TYPE_CHECKING:  # only policies with budgets need it
+    from extproc.transaction.spending.account import Spending
 
 # Envoy writes UUIDs; anything else in that header may be a client's own text, which is not to reach a log.
 _REQUEST_ID: Final = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -90,8 +93,10 @@ class Memory(Struct, eq=False):
     `trace`: see `Record`.
     `unfinished`: the backend ended a stream before its API's end, and the client was told.
     `attempt`: the one whose response came, counted from 1; `tried`: the backends of those before.
-    `mirror`: the backend that gets a copy; if `unmirrored`, the reason why none does. `captured`: the body as it went
-    on, for the audit record.
+    `subjects`: the values of the headers that name whose budget is spent; `spending`: what was reserved of budgets, and
+    `charges` what was taken of each, once the exchange is over.
+    `mirror`: the backend that gets a copy; if `unmirrored`, the reason why none does. `captured`: the body as it
+    went on, for the audit record.
     """
 
     started: float
@@ -156,6 +161,9 @@ class Memory(Struct, eq=False):
     cost: float | None = None
     response_model: str | None = None
     route_name: str = ""
+    subjects: Mapping[str, str] = _NO_SIGNALS
+    spending: "Spending | None" = None
+    charges: tuple[BudgetCharge, ...] = ()
     asked: Asked | None = NOTHING_ASKED
     request_bytes: int = 0
     mcp: McpExchange | None = None
