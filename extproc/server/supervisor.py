@@ -33,11 +33,13 @@ from extproc.server.tls import TlsFiles
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding
 from extproc.telemetry import Metrics, Snapshot, Totals
 from extproc.telemetry.families import EXPORTS, LOG_DROPPED, MISCONFIGURED, RESTARTS, WORKERS
+from extproc.telemetry.lines import LogValue
 from extproc.telemetry.snapshot import merged
 from extproc.transaction.steering.witness import VERIFIED
 
 if TYPE_CHECKING:
     from extproc.server.otlp import MetricsExport
+    from extproc.server.state.desk import BudgetDesk
 
 WORKERS_MAX: Final = 256
 """More than the cores of any one machine that this runs on; each worker adds 20 to 60 MiB."""
@@ -94,6 +96,7 @@ class Supervisor:
         self._collecting: asyncio.Task[None] | None = None
         self._export: MetricsExport | None = None
         self._place = private_place(os.environ)
+        self._desk: BudgetDesk | None = None
         self._children = [self._child(index) for index in range(options.workers)]
         self.life.workers = self._children
 
@@ -180,6 +183,18 @@ class Supervisor:
             self._export = import_module("extproc.server.otlp").MetricsExport(self.collect, self._log)
         if self._export is not None:
             self._export.keep(collector)
+
+    def budgets(self) -> "BudgetDesk":
+        """Return the budgets of the policy in force, to be read and changed."""
+        if self._desk is None:
+            desk = import_module("extproc.server.state.desk")  # only who asks for budgets needs it
+            self._desk = desk.BudgetDesk(self.life.loaded.policy, self._place, time.time)
+        self._desk.renew(self.life.loaded.policy)
+        return self._desk
+
+    def told(self, event: str, details: Mapping[str, LogValue]) -> None:
+        """Write a line of the log."""
+        self._log.event(event, details)
 
     async def status(self) -> dict[str, object]:
         """Return what there is to know at a glance; no secret is part of it."""
