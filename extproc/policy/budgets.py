@@ -1,9 +1,9 @@
 """Budgets: how much each tenant, key, model, backend or header may take in a window of time."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from extproc.policy.base import Value, Written, refusal
 from extproc.policy.names import BackendName, ModelName, RuleName
@@ -46,6 +46,10 @@ def _subject(name: str) -> str:
 SubjectName: TypeAlias = Annotated[str, AfterValidator(_subject), Written("name of a subject", "acme")]
 
 
+def _per(value: Any) -> str:
+    return "(word)" if isinstance(value, str) else "(subject)"
+
+
 class HeaderSubject(Value):
     """The subject of a budget, by a header of the request."""
 
@@ -77,7 +81,9 @@ class Budget(Value):
     name: RuleName
     """Name of the budget, in metrics, the log and `extproc budget`."""
     per: Annotated[
-        Literal["tenant", "key", "model", "backend", "all"] | HeaderSubject,
+        Annotated[Literal["tenant", "key", "model", "backend", "all"], Tag("(word)")]
+        | Annotated[HeaderSubject, Tag("(subject)")],
+        Discriminator(_per),
         Written("`tenant`, `key`, `model`, `backend`, `all` or a header", "tenant"),
     ]
     """The subject that each has the limit for itself: the tenant, the virtual key, the model by the name that clients

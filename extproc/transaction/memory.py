@@ -1,7 +1,7 @@
 """The memory of one exchange, which both of its sides share, until it becomes a `Record`."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -14,7 +14,7 @@ from extproc.apis.seals.sealed import SealedApi
 from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.sealing import ReplySealer
 from extproc.policy.endpoints import EndpointPool
-from extproc.policy.signals import BACKEND_STATE
+from extproc.policy.signals import BACKEND_STATE, SPENT
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import NO_USAGE, BudgetCharge, Usage
@@ -25,6 +25,7 @@ from extproc.routing.quoted import Quoted, QuotedInPieces
 from extproc.routing.residency import Confinement
 from extproc.routing.table import Choice, Destination
 from extproc.routing.weighing import LeftOut, WeighedBody
+from extproc.signals.asked import AskedValues
 from extproc.signals.registry import Signals
 from extproc.signals.view import UNKNOWN_CALLER, Circumstances
 from extproc.transaction.answers import Teller
@@ -293,11 +294,15 @@ class Memory(Struct, eq=False):
         return values
 
     def signals_for_rules(
-        self, names: Collection[str], health: BackendHealth | None = None, now: float = 0.0
+        self,
+        names: Collection[str],
+        health: BackendHealth | None = None,
+        now: float = 0.0,
+        spent: "Callable[[], AskedValues] | None" = None,
     ) -> Mapping[str, Any]:
         """Return the signals that rules of the model and of residency read, by name, and remember them.
 
-        `health`: what is known of backends at `now`, if a backend is chosen.
+        `health`: what is known of backends at `now`, if a backend is chosen, and `spent` what of budgets.
         """
         if self.signals is None or not names:
             return {}
@@ -306,6 +311,8 @@ class Memory(Struct, eq=False):
             values["findings"] = [] if self.findings is None else self.findings.known()
         if health is not None and BACKEND_STATE.name in values:
             values[BACKEND_STATE.name] = states_of(health, now)
+        if spent is not None and SPENT.name in values:
+            values[SPENT.name] = spent()
         self.rule_signals = values
         return values
 

@@ -13,6 +13,7 @@ from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Headers
 from extproc.protocol.work import WorkResult
+from extproc.signals.asked import AskedValues
 from extproc.transaction.memory import Memory
 from extproc.transaction.needs import Needs
 from extproc.transaction.requests.priced import unpriced
@@ -36,6 +37,7 @@ class SpendingPlan:
 
     def __init__(self, policy: Policy, prices: PriceBook) -> None:
         self.rules = rules_of(policy)
+        self._named = {each.name: each for each in self.rules}
         self._prices = prices
         self.state = policy.state
         self._allows = policy.state.on_failure == "allow"
@@ -120,12 +122,36 @@ class SpendingPlan:
         removed = tuple([name for name in PROVIDER_LIMITS if name not in set_])
         return HeaderMutation(before.set, (*before.remove, *removed), (*before.more, *fields))
 
+    def spent(self, shared: Shared, memory: Memory, now: float) -> AskedValues:
+        """Return the parts of budgets that are used, for rules that ask before a backend is chosen."""
+        facts = self._facts(memory, "")
+        at = (shared.epoch or 0.0) + now
+
+        def part(name: str) -> float:
+            rule = self._named.get(name)
+            if rule is None or shared.ledger is None:
+                return 0.0
+            standing = shared.ledger.standing(self._ask(rule, facts, memory, 0, at), at)
+            if standing is None:
+                return 0.0
+            return standing.used / standing.limit if standing.limit else 1.0
+
+        return AskedValues(part)
+
     # -- what is asked for
 
+    def _facts(self, memory: Memory, backend: str) -> Facts:
+        circumstances = memory.circumstances
+        return Facts(circumstances.tenant, circumstances.key, memory.model or "", backend, memory.subjects)
+
+    def _ask(self, rule: BudgetRule, facts: Facts, memory: Memory, amount: int, at: float) -> Ask:
+        shown = memory.circumstances.shown if rule.of_keys else None
+        own = None if shown is None else shown.budgets.get(rule.name)
+        return rule.ask(rule.subject(facts), amount, at, own)
+
     def _asks(self, memory: Memory, asked: Request, body: bytes, at: float) -> tuple[Ask, ...]:
-        choice, circumstances = memory.choice, memory.circumstances
-        backend = "" if choice is None else choice.candidate.destination.name
-        facts = Facts(circumstances.tenant, circumstances.key, memory.model or "", backend, memory.subjects)
+        choice = memory.choice
+        facts = self._facts(memory, "" if choice is None else choice.candidate.destination.name)
         claimed = memory.claimed
         free = claimed is not None and claimed.api.name in _UNPAID
         tokens = ExpectedTokens(0, 0) if free else None
@@ -137,9 +163,7 @@ class SpendingPlan:
                 tokens = expected(body)
             amount = self._amount(rule, memory, asked, tokens)
             if amount is not None:
-                shown = circumstances.shown if rule.of_keys else None
-                own = None if shown is None else shown.budgets.get(rule.name)
-                found.append(rule.ask(rule.subject(facts), amount, at, own))
+                found.append(self._ask(rule, facts, memory, amount, at))
         return tuple(found)
 
     def _amount(self, rule: BudgetRule, memory: Memory, asked: Request, tokens: ExpectedTokens | None) -> int | None:

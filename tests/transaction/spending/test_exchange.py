@@ -57,8 +57,8 @@ class Watched(ProcessLedger):
 class Exchanges:
     """Exchanges under one policy, with one ledger."""
 
-    def __init__(self, *budgets: str, ledger: Any = None, more: str = "") -> None:
-        self.plan = Plan.compile(loads(BASE + "budgets:\n" + "\n".join(budgets) + "\n" + more), {})
+    def __init__(self, *budgets: str, ledger: Any = None, more: str = "", base: str = BASE) -> None:
+        self.plan = Plan.compile(loads(base + "budgets:\n" + "\n".join(budgets) + "\n" + more), {})
         self.shared = Shared(epoch=EPOCH)
         self.shared.ledger = self.ledger = Watched() if ledger is None else ledger
         self.record: Record | None = None
@@ -335,3 +335,19 @@ def test_a_policy_without_budgets_has_none_of_it() -> None:
     plan = Plan.compile(loads(BASE), {})
     assert plan.budgets is None
     assert isinstance(response_headers(200), Headers)
+
+
+def test_a_rule_leads_elsewhere_once_most_of_a_budget_is_spent() -> None:
+    text = BASE.replace(
+        "- {name: chat, targets: [{backend: one, model: dear}]}",
+        "- {name: chat, rules: [{name: saving, when: 'spent[\"team\"] > 0.8', to: [{backend: two, model: new}]}], "
+        "targets: [{backend: one, model: dear}]}",
+    )
+    exchanges = Exchanges(TOKENS, base=text)
+    first = exchanges.served({"usage": {"prompt_tokens": 8000, "completion_tokens": 500}})
+    assert (first.rule, first.upstream_model) == (None, "dear")
+    assert first.signals == {'spent["team"]': 0.0}
+    second = exchanges.served()
+    assert (second.rule, second.upstream_model) == ("saving", "new")
+    assert second.signals == {'spent["team"]': 0.85}
+    assert exchanges.served(tenant="other").rule is None
